@@ -1,0 +1,2 @@
+//! The Watersmeet program.
+fn main() {}

@@ -1,0 +1,2 @@
+//! House rules that a compiler cannot see.
+fn main() {}
