@@ -1,0 +1,5 @@
+//! One peer's secure pipe.
+
+pub mod dtls;
+pub mod ice;
+pub mod srtp;
