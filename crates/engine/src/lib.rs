@@ -4,4 +4,5 @@
 
 pub mod command;
 pub mod ortc;
+pub mod stats;
 pub mod transport;
