@@ -1,0 +1,399 @@
+//! RTP parameters: what one producer sends or one consumer receives, after the choice
+//! (mediasoup's `RtpParameters`, after the ORTC API).
+
+use serde::{Deserialize, Serialize};
+
+use super::capabilities::{self, MediaKind, RtcpFeedback};
+use super::loose::{self, Loose};
+use super::value::{self, Parameters};
+use super::{
+    CODECS_MAX, ENCODINGS_MAX, HEADER_EXTENSIONS_MAX, ParamsError, RTCP_FEEDBACK_MAX, short, within,
+};
+use crate::units::{Mid, Pt, Rid, Ssrc};
+
+/// How one source's packets look.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "LooseRtpParameters")]
+pub struct RtpParameters {
+    /// The m= section, by which packets find their producer before their SSRC is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mid: Option<Mid>,
+    /// Media and RTX codecs in use; the first is the one that is sent.
+    pub codecs: Vec<RtpCodecParameters>,
+    /// Header extensions in use.
+    pub header_extensions: Vec<RtpHeaderExtensionParameters>,
+    /// One per simulcast stream, lowest quality first; exactly one for a consumer.
+    pub encodings: Vec<RtpEncodingParameters>,
+    /// RTCP of this source.
+    pub rtcp: RtcpParameters,
+    /// `a=msid` of the source (RFC 8830), passed on to those who receive it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub msid: Option<String>,
+}
+
+impl RtpParameters {
+    /// The same parameters with another CNAME. One transport's producers all carry one CNAME,
+    /// which the transport keeps; a client that sends none would otherwise break its receivers.
+    #[must_use]
+    pub fn with_cname(mut self, cname: &str) -> Self {
+        self.rtcp.cname = Some(cname.to_owned());
+        self
+    }
+
+    /// Checks what reading JSON would have checked, for parameters that were built in code.
+    ///
+    /// # Errors
+    /// Names the first list or field that breaks its cap or lacks its value.
+    pub fn validate(&self) -> Result<(), ParamsError> {
+        within("codecs", self.codecs.len(), CODECS_MAX)?;
+        within(
+            "headerExtensions",
+            self.header_extensions.len(),
+            HEADER_EXTENSIONS_MAX,
+        )?;
+        within("encodings", self.encodings.len(), ENCODINGS_MAX)?;
+        self.codecs
+            .iter()
+            .try_for_each(RtpCodecParameters::validate)?;
+        for extension in &self.header_extensions {
+            short("uri", &extension.uri)?;
+            value::validate(&extension.parameters)?;
+        }
+        for encoding in &self.encodings {
+            short(
+                "scalabilityMode",
+                encoding.scalability_mode.as_deref().unwrap_or_default(),
+            )?;
+            capabilities::payload_type_fits(encoding.codec_payload_type)?;
+        }
+        short("cname", self.rtcp.cname.as_deref().unwrap_or_default())?;
+        short("msid", self.msid.as_deref().unwrap_or_default())
+    }
+}
+
+/// Parameters as a client may have written them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LooseRtpParameters {
+    #[serde(default)]
+    mid: Loose,
+    #[serde(deserialize_with = "loose::list::<_, _, CODECS_MAX>")]
+    codecs: Vec<RtpCodecParameters>,
+    #[serde(
+        default,
+        deserialize_with = "loose::optional_list::<_, _, HEADER_EXTENSIONS_MAX>"
+    )]
+    header_extensions: Vec<RtpHeaderExtensionParameters>,
+    #[serde(
+        default,
+        deserialize_with = "loose::optional_list::<_, _, ENCODINGS_MAX>"
+    )]
+    encodings: Vec<RtpEncodingParameters>,
+    #[serde(default)]
+    rtcp: Option<RtcpParameters>,
+    #[serde(default)]
+    msid: Loose,
+}
+
+impl TryFrom<LooseRtpParameters> for RtpParameters {
+    type Error = ParamsError;
+
+    fn try_from(loose: LooseRtpParameters) -> Result<Self, ParamsError> {
+        let mid = loose.mid.optional_text("mid")?;
+        let mid = mid.as_deref().map(Mid::from).transpose();
+        Ok(Self {
+            mid: mid.map_err(|_| ParamsError::TooLong { what: "mid" })?,
+            codecs: loose.codecs,
+            header_extensions: loose.header_extensions,
+            encodings: loose.encodings,
+            rtcp: loose.rtcp.unwrap_or_default(),
+            msid: loose.msid.optional_text("msid")?,
+        })
+    }
+}
+
+/// One codec in use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "LooseCodecParameters")]
+pub struct RtpCodecParameters {
+    /// `audio/opus`, `video/VP8`, `video/rtx`, …; compared without case.
+    pub mime_type: String,
+    /// The payload type of its packets.
+    pub payload_type: Pt,
+    /// RTP clock, in Hz.
+    pub clock_rate: u32,
+    /// Audio channels; absent for video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<u8>,
+    /// Format parameters; `apt` of an RTX codec is the payload type it retransmits.
+    pub parameters: Parameters,
+    /// RTCP feedback in use.
+    pub rtcp_feedback: Vec<RtcpFeedback>,
+}
+
+impl RtpCodecParameters {
+    /// The kind of media that `mime_type` begins with.
+    pub fn kind(&self) -> Option<MediaKind> {
+        MediaKind::of_mime_type(&self.mime_type)
+    }
+
+    /// Whether this is a retransmission codec (RFC 4588), not media.
+    pub fn is_rtx(&self) -> bool {
+        capabilities::is_rtx(&self.mime_type)
+    }
+
+    /// The payload type that this RTX codec retransmits.
+    pub fn apt(&self) -> Option<Pt> {
+        let apt = self.parameters.get("apt")?.as_integer()?;
+        u8::try_from(apt).ok().map(Pt)
+    }
+
+    /// Whether the feedback `kind parameter` is in use; an empty parameter for none.
+    pub fn has_feedback(&self, kind: &str, parameter: &str) -> bool {
+        self.rtcp_feedback
+            .iter()
+            .any(|it| it.kind == kind && it.parameter == parameter)
+    }
+
+    /// Checks one codec of a list.
+    fn validate(&self) -> Result<(), ParamsError> {
+        if self.kind().is_none() {
+            return Err(ParamsError::Invalid { what: "mimeType" });
+        }
+        short("mimeType", &self.mime_type)?;
+        capabilities::payload_type_fits(Some(self.payload_type))?;
+        value::validate(&self.parameters)?;
+        capabilities::validate_feedback(&self.rtcp_feedback)
+    }
+}
+
+/// A codec as a client may have written it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LooseCodecParameters {
+    #[serde(default)]
+    mime_type: Loose,
+    #[serde(default)]
+    payload_type: Loose,
+    #[serde(default)]
+    clock_rate: Loose,
+    #[serde(default)]
+    channels: Loose,
+    #[serde(default, deserialize_with = "value::parameters")]
+    parameters: Parameters,
+    #[serde(
+        default,
+        deserialize_with = "loose::any_list::<_, _, RTCP_FEEDBACK_MAX>"
+    )]
+    rtcp_feedback: Vec<RtcpFeedback>,
+}
+
+impl TryFrom<LooseCodecParameters> for RtpCodecParameters {
+    type Error = ParamsError;
+
+    fn try_from(loose: LooseCodecParameters) -> Result<Self, ParamsError> {
+        let mime_type = loose.mime_type.text("mimeType")?;
+        let kind =
+            MediaKind::of_mime_type(&mime_type).ok_or(ParamsError::Invalid { what: "mimeType" })?;
+        let payload_type = Pt(loose.payload_type.integer("payloadType")?);
+        capabilities::payload_type_fits(Some(payload_type))?;
+        Ok(Self {
+            mime_type,
+            payload_type,
+            clock_rate: loose.clock_rate.integer("clockRate")?,
+            channels: capabilities::channels(kind, &loose.channels)?,
+            parameters: loose.parameters,
+            rtcp_feedback: loose.rtcp_feedback,
+        })
+    }
+}
+
+/// One header extension in use (RFC 8285).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "LooseHeaderExtensionParameters")]
+pub struct RtpHeaderExtensionParameters {
+    /// What it carries.
+    pub uri: String,
+    /// Its id in the packets.
+    pub id: u8,
+    /// Whether it is encrypted (RFC 6904).
+    pub encrypt: bool,
+    /// Its configuration; no extension in use has any.
+    pub parameters: Parameters,
+}
+
+/// A header extension as a client may have written it.
+#[derive(Deserialize)]
+struct LooseHeaderExtensionParameters {
+    #[serde(default)]
+    uri: Loose,
+    #[serde(default)]
+    id: Loose,
+    #[serde(default)]
+    encrypt: Loose,
+    #[serde(default, deserialize_with = "value::parameters")]
+    parameters: Parameters,
+}
+
+impl TryFrom<LooseHeaderExtensionParameters> for RtpHeaderExtensionParameters {
+    type Error = ParamsError;
+
+    fn try_from(loose: LooseHeaderExtensionParameters) -> Result<Self, ParamsError> {
+        Ok(Self {
+            uri: loose.uri.text("uri")?,
+            id: loose.id.integer("id")?,
+            encrypt: loose.encrypt.flag("encrypt")?,
+            parameters: loose.parameters,
+        })
+    }
+}
+
+/// One stream of a source: its only one, or one rung of simulcast.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "LooseEncodingParameters")]
+pub struct RtpEncodingParameters {
+    /// Its SSRC, when it is known beforehand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssrc: Option<Ssrc>,
+    /// Its name in the packets, when the SSRC is not known beforehand (RFC 8852).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rid: Option<Rid>,
+    /// The codec it uses, when not the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec_payload_type: Option<Pt>,
+    /// Its retransmission stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtx: Option<RtxParameters>,
+    /// Whether it may fall silent: the receiver then does not judge it by its packet rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtx: Option<bool>,
+    /// Its layers, as in WebRTC-SVC: `L1T3`, `S3T3`, `L3T3_KEY`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scalability_mode: Option<String>,
+    /// The most it sends, in bits per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bitrate: Option<u64>,
+    /// How much smaller than the source its picture is, per side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale_resolution_down_by: Option<f64>,
+}
+
+/// The retransmission stream of an encoding (RFC 4588).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "LooseRtxParameters")]
+pub struct RtxParameters {
+    /// Its SSRC.
+    pub ssrc: Ssrc,
+}
+
+/// A retransmission stream as a client may have written it.
+#[derive(Deserialize)]
+struct LooseRtxParameters {
+    #[serde(default)]
+    ssrc: Loose,
+}
+
+impl TryFrom<LooseRtxParameters> for RtxParameters {
+    type Error = ParamsError;
+
+    fn try_from(loose: LooseRtxParameters) -> Result<Self, ParamsError> {
+        Ok(Self {
+            ssrc: Ssrc(loose.ssrc.integer("rtx.ssrc")?),
+        })
+    }
+}
+
+/// An encoding as a client may have written it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LooseEncodingParameters {
+    #[serde(default)]
+    ssrc: Loose,
+    #[serde(default)]
+    rid: Loose,
+    #[serde(default)]
+    codec_payload_type: Loose,
+    #[serde(default)]
+    rtx: Option<RtxParameters>,
+    #[serde(default)]
+    dtx: Loose,
+    #[serde(default)]
+    scalability_mode: Loose,
+    #[serde(default)]
+    max_bitrate: Loose,
+    #[serde(default)]
+    scale_resolution_down_by: Loose,
+}
+
+impl TryFrom<LooseEncodingParameters> for RtpEncodingParameters {
+    type Error = ParamsError;
+
+    fn try_from(loose: LooseEncodingParameters) -> Result<Self, ParamsError> {
+        let rid = loose.rid.optional_text("rid")?;
+        let rid = rid.as_deref().map(Rid::from).transpose();
+        let codec_payload_type = loose
+            .codec_payload_type
+            .optional_integer("codecPayloadType")?
+            .map(Pt);
+        capabilities::payload_type_fits(codec_payload_type)?;
+        Ok(Self {
+            ssrc: loose.ssrc.optional_integer("ssrc")?.map(Ssrc),
+            rid: rid.map_err(|_| ParamsError::TooLong { what: "rid" })?,
+            codec_payload_type,
+            rtx: loose.rtx,
+            dtx: Some(loose.dtx.is_true()),
+            scalability_mode: loose.scalability_mode.optional_text("scalabilityMode")?,
+            max_bitrate: loose.max_bitrate.hint(),
+            scale_resolution_down_by: loose.scale_resolution_down_by.real_hint(),
+        })
+    }
+}
+
+/// RTCP of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "LooseRtcpParameters")]
+pub struct RtcpParameters {
+    /// The name that ties one endpoint's streams together (RFC 3550 §6.5.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cname: Option<String>,
+    /// Whether RTCP packets may be sent alone (RFC 5506). Always, whatever a client says.
+    pub reduced_size: bool,
+    /// Whether RTCP shares the transport with RTP (RFC 5761), for the clients that ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mux: Option<bool>,
+}
+
+impl Default for RtcpParameters {
+    fn default() -> Self {
+        Self {
+            cname: None,
+            reduced_size: true,
+            mux: None,
+        }
+    }
+}
+
+/// RTCP parameters as a client may have written them.
+#[derive(Deserialize)]
+struct LooseRtcpParameters {
+    #[serde(default)]
+    cname: Loose,
+    #[serde(default)]
+    mux: Loose,
+}
+
+impl TryFrom<LooseRtcpParameters> for RtcpParameters {
+    type Error = ParamsError;
+
+    fn try_from(loose: LooseRtcpParameters) -> Result<Self, ParamsError> {
+        let mux = match loose.mux {
+            Loose::Bool(mux) => Some(mux),
+            _ => None,
+        };
+        Ok(Self {
+            cname: loose.cname.optional_text("cname")?,
+            reduced_size: true,
+            mux,
+        })
+    }
+}

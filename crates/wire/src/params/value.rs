@@ -1,0 +1,197 @@
+//! The value of one format parameter: a number or a text, and nothing else (what `a=fmtp` can
+//! say, RFC 8866 §6.15, after SDP was taken apart). It compares as JavaScript's `===` does, since
+//! the clients' side of the negotiation runs there: `1` equals `1.0`, and never `"1"`.
+
+use std::fmt;
+
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{PARAMETERS_MAX, ParamsError, TEXT_LEN_MAX, short, within};
+use crate::units::Map;
+
+/// Largest integer that a double holds exactly with all below it.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Format parameters of a codec or a header extension, by name.
+pub type Parameters = Map<String, ParameterValue>;
+
+/// A number or a text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParameterValue {
+    /// A number, as JSON has them: a double.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl ParameterValue {
+    /// The whole number that this is, if it is one and exact.
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => exact_integer(*number),
+            Self::Text(_) => None,
+        }
+    }
+
+    /// The text that this is, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Number(_) => None,
+            Self::Text(text) => Some(text),
+        }
+    }
+
+    /// False for zero and for the empty text, which clients use for "not set".
+    pub fn is_truthy(&self) -> bool {
+        match self {
+            Self::Number(number) => *number != 0.0 && !number.is_nan(),
+            Self::Text(text) => !text.is_empty(),
+        }
+    }
+}
+
+/// The integer equal to `number`, when there is exactly one.
+pub(super) fn exact_integer(number: f64) -> Option<i64> {
+    if number.fract() != 0.0 || number.abs() > EXACT_MAX {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole and below 2^53, checked above"
+    )]
+    let integer = number as i64;
+    Some(integer)
+}
+
+/// Refuses too many parameters, or one that is too long.
+pub(super) fn validate(parameters: &Parameters) -> Result<(), ParamsError> {
+    within("parameters", parameters.len(), PARAMETERS_MAX)?;
+    for (name, value) in parameters {
+        short("parameters", name)?;
+        short("parameters", value.as_text().unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+impl From<&str> for ParameterValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<u32> for ParameterValue {
+    fn from(number: u32) -> Self {
+        Self::Number(f64::from(number))
+    }
+}
+
+impl Serialize for ParameterValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            // Whole numbers without a fraction part: "96.0" would be a foreign look to clients.
+            Self::Number(number) => match exact_integer(*number) {
+                Some(integer) => serializer.serialize_i64(integer),
+                None => serializer.serialize_f64(*number),
+            },
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ParameterValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+/// Accepts a number or a bounded text.
+struct ValueVisitor;
+
+impl Visitor<'_> for ValueVisitor {
+    type Value = ParameterValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or a text")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<ParameterValue, E> {
+        Ok(ParameterValue::Number(number as f64))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<ParameterValue, E> {
+        Ok(ParameterValue::Number(number as f64))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<ParameterValue, E> {
+        Ok(ParameterValue::Number(number))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ParameterValue, E> {
+        if text.len() > TEXT_LEN_MAX {
+            return Err(E::custom("parameter is too long"));
+        }
+        Ok(ParameterValue::Text(text.to_owned()))
+    }
+}
+
+/// Reads format parameters; what is not an object counts as none.
+pub(super) fn parameters<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Parameters, D::Error> {
+    deserializer.deserialize_any(ParametersVisitor)
+}
+
+/// Accepts an object of bounded size, and ignores anything else.
+struct ParametersVisitor;
+
+impl<'de> Visitor<'de> for ParametersVisitor {
+    type Value = Parameters;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of numbers and texts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Parameters, A::Error> {
+        let mut parameters = Parameters::new();
+        while let Some((name, value)) = entries.next_entry::<String, ParameterValue>()? {
+            if name == "apt" && value.as_text().is_some() {
+                return Err(de::Error::custom("apt is not a number"));
+            }
+            if parameters.len() == PARAMETERS_MAX || name.len() > TEXT_LEN_MAX {
+                return Err(de::Error::custom("too many or too long parameters"));
+            }
+            parameters.insert(name, value);
+        }
+        Ok(parameters)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Parameters, A::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Parameters::new())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Parameters, E> {
+        Ok(Parameters::new())
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Parameters, E> {
+        Ok(Parameters::new())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Parameters, E> {
+        Ok(Parameters::new())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Parameters, E> {
+        Ok(Parameters::new())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Parameters, E> {
+        Ok(Parameters::new())
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Parameters, E> {
+        Ok(Parameters::new())
+    }
+}
