@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::loose::{self, Loose};
 use super::value::{self, Parameters};
 use super::{CODECS_MAX, HEADER_EXTENSIONS_MAX, ParamsError, RTCP_FEEDBACK_MAX, short, within};
+use crate::rtp::extension::ExtensionKind;
 use crate::units::Pt;
 
 /// Audio or video.
@@ -187,7 +188,7 @@ pub(super) fn payload_type_fits(payload_type: Option<Pt>) -> Result<(), ParamsEr
 /// Whether `mime_type` names retransmissions.
 pub(super) fn is_rtx(mime_type: &str) -> bool {
     mime_type
-        .split_once('/')
+        .rsplit_once('/')
         .is_some_and(|(_, subtype)| subtype.eq_ignore_ascii_case("rtx"))
 }
 
@@ -271,6 +272,13 @@ pub struct RtpHeaderExtension {
     pub preferred_encrypt: bool,
     /// Which way it may go.
     pub direction: Direction,
+}
+
+impl RtpHeaderExtension {
+    /// What it means, when this server speaks it.
+    pub fn extension_kind(&self) -> Option<ExtensionKind> {
+        ExtensionKind::from_uri(&self.uri)
+    }
 }
 
 /// A header extension as a client may have written it.

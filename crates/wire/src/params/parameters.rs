@@ -9,6 +9,7 @@ use super::value::{self, Parameters};
 use super::{
     CODECS_MAX, ENCODINGS_MAX, HEADER_EXTENSIONS_MAX, ParamsError, RTCP_FEEDBACK_MAX, short, within,
 };
+use crate::rtp::extension::ExtensionKind;
 use crate::units::{Mid, Pt, Rid, Ssrc};
 
 /// How one source's packets look.
@@ -220,6 +221,13 @@ pub struct RtpHeaderExtensionParameters {
     pub encrypt: bool,
     /// Its configuration; no extension in use has any.
     pub parameters: Parameters,
+}
+
+impl RtpHeaderExtensionParameters {
+    /// What it means, when this server speaks it.
+    pub fn extension_kind(&self) -> Option<ExtensionKind> {
+        ExtensionKind::from_uri(&self.uri)
+    }
 }
 
 /// A header extension as a client may have written it.

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::rtp::extension::ExtensionKind;
 use crate::units::{Pt, Ssrc};
 
 fn capabilities(value: Value) -> Result<RtpCapabilities, serde_json::Error> {
@@ -69,6 +70,10 @@ fn a_chrome_simulcast_publisher_reads_in_full() {
     assert!(read.codecs[1].is_rtx() && !read.codecs[0].is_rtx());
     assert!(read.codecs[0].has_feedback("nack", "") && read.codecs[0].has_feedback("nack", "pli"));
     assert!(!read.codecs[0].has_feedback("ccm", "fir"));
+    assert_eq!(
+        read.header_extensions[0].extension_kind(),
+        Some(ExtensionKind::Mid)
+    );
     assert_eq!(read.encodings[0].rid.as_deref(), Some("r0"));
     assert_eq!(read.encodings[0].max_bitrate, Some(150_000));
     assert_eq!(read.encodings[1].scale_resolution_down_by, Some(2.5));

@@ -1,0 +1,166 @@
+//! The receiver's half: what one client gets of a producer. Codecs, feedback and header extensions
+//! shrink to what it understands, simulcast shrinks to one stream, and of the two generations of
+//! bandwidth estimation one is left.
+
+use watersmeet_wire::params::{
+    RtpCapabilities, RtpCodecParameters, RtpEncodingParameters, RtpParameters, RtxParameters,
+};
+use watersmeet_wire::rtp::extension::ExtensionKind;
+use watersmeet_wire::units::{Rng, Ssrc};
+
+use super::matching::agree;
+use super::{NegotiationError, random_ssrc, retransmits};
+
+/// Whether a client with the capabilities `remote` can receive a producer at all.
+pub fn can_consume(consumable: &RtpParameters, remote: &RtpCapabilities) -> bool {
+    let understood = |codec: &&RtpCodecParameters| {
+        remote
+            .codecs
+            .iter()
+            .any(|it| agree(it.into(), (*codec).into()).is_some())
+    };
+    consumable
+        .codecs
+        .iter()
+        .find(understood)
+        .is_some_and(|first| !first.is_rtx())
+}
+
+/// What a client with the capabilities `remote` receives of a producer: one stream with a random
+/// SSRC, its retransmissions on the next one. The caller adds the MID.
+///
+/// # Errors
+/// The client has none of the producer's codecs.
+pub fn consumer_parameters(
+    consumable: &RtpParameters,
+    remote: &RtpCapabilities,
+    enable_rtx: bool,
+    rng: &mut Rng,
+) -> Result<RtpParameters, NegotiationError> {
+    let mut codecs = understood_codecs(consumable, remote, enable_rtx);
+    let all = codecs.clone();
+    codecs.retain(|codec| {
+        !codec.is_rtx()
+            || all
+                .iter()
+                .any(|it| retransmits(&codec.parameters, it.payload_type))
+    });
+    if codecs.first().is_none_or(RtpCodecParameters::is_rtx) {
+        return Err(NegotiationError::NoCompatibleCodecs);
+    }
+    let has_rtx = codecs.iter().any(RtpCodecParameters::is_rtx);
+    let mut parameters = RtpParameters {
+        mid: None,
+        codecs,
+        header_extensions: consumable.header_extensions.clone(),
+        encodings: vec![encoding(&consumable.encodings, has_rtx, rng)],
+        rtcp: consumable.rtcp.clone(),
+        msid: consumable.msid.clone(),
+    };
+    parameters.header_extensions.retain(|extension| {
+        let mut offered = remote.header_extensions.iter();
+        offered.any(|it| it.preferred_id == extension.id && it.uri == extension.uri)
+    });
+    keep_one_estimator(&mut parameters);
+    Ok(parameters)
+}
+
+/// The producer's codecs that the client understands, with the client's feedback.
+fn understood_codecs(
+    consumable: &RtpParameters,
+    remote: &RtpCapabilities,
+    enable_rtx: bool,
+) -> Vec<RtpCodecParameters> {
+    let mut codecs = Vec::new();
+    for codec in consumable
+        .codecs
+        .iter()
+        .filter(|it| enable_rtx || !it.is_rtx())
+    {
+        let theirs = remote
+            .codecs
+            .iter()
+            .find(|it| agree((*it).into(), codec.into()).is_some());
+        let Some(theirs) = theirs else { continue };
+        let mut codec = codec.clone();
+        codec.rtcp_feedback = theirs.rtcp_feedback.clone();
+        // Without RTX nothing is resent, so that asking for it would be in vain.
+        codec
+            .rtcp_feedback
+            .retain(|it| enable_rtx || it.kind != "nack" || !it.parameter.is_empty());
+        codecs.push(codec);
+    }
+    codecs
+}
+
+/// Leaves the feedback of one bandwidth estimator: transport-wide where its header extension is
+/// in use, else REMB where send times are, else none.
+fn keep_one_estimator(parameters: &mut RtpParameters) {
+    let in_use = |extension: ExtensionKind| {
+        parameters
+            .header_extensions
+            .iter()
+            .any(|it| it.uri == extension.uri())
+    };
+    let unwanted: &[&str] = if in_use(ExtensionKind::TransportWideCc) {
+        &["goog-remb"]
+    } else if in_use(ExtensionKind::AbsSendTime) {
+        &["transport-cc"]
+    } else {
+        &["transport-cc", "goog-remb"]
+    };
+    for codec in &mut parameters.codecs {
+        codec
+            .rtcp_feedback
+            .retain(|it| !unwanted.contains(&it.kind.as_str()));
+    }
+}
+
+/// The one stream of a consumer, which claims all the layers and the highest rate of its producer.
+fn encoding(
+    encodings: &[RtpEncodingParameters],
+    has_rtx: bool,
+    rng: &mut Rng,
+) -> RtpEncodingParameters {
+    let ssrc = random_ssrc(rng);
+    let mode = encodings
+        .iter()
+        .find_map(|it| it.scalability_mode.as_deref());
+    let scalability_mode = if encodings.len() > 1 {
+        Some(format!("L{}T{}", encodings.len(), temporal_layers(mode)))
+    } else {
+        mode.map(str::to_owned)
+    };
+    RtpEncodingParameters {
+        ssrc: Some(ssrc),
+        rtx: has_rtx.then(|| RtxParameters {
+            ssrc: Ssrc(ssrc.0.wrapping_add(1)),
+        }),
+        scalability_mode,
+        max_bitrate: encodings
+            .iter()
+            .filter_map(|it| it.max_bitrate)
+            .max()
+            .filter(|it| *it > 0),
+        ..RtpEncodingParameters::default()
+    }
+}
+
+/// The temporal layers of a scalability mode such as `L3T2_KEY`; one for anything else.
+fn temporal_layers(mode: Option<&str>) -> u8 {
+    let layers = || {
+        let rest = mode?.strip_prefix(['L', 'S'])?;
+        let (_, rest) = one_or_two_digits(rest)?;
+        let (temporal, _) = one_or_two_digits(rest.strip_prefix('T')?)?;
+        Some(temporal)
+    };
+    layers().unwrap_or(1)
+}
+
+/// A number of one or two digits that does not begin with zero, and what follows it.
+fn one_or_two_digits(text: &str) -> Option<(u8, &str)> {
+    let digits = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
+    let (number, rest) = text.split_at_checked(digits)?;
+    let number = number.parse().ok()?;
+    (number > 0 && !text.starts_with('0')).then_some((number, rest))
+}
