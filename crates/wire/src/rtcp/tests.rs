@@ -1,0 +1,1 @@
+//! Every packet type at its boundaries, alone and in company.
