@@ -5,6 +5,8 @@
 //! one of three symbols (lost, arrived with a small delta, arrived with a large one), and then the
 //! deltas in steps of 250 µs. Reading checks all of it before the first arrival is handed out.
 
+#[cfg(test)]
+mod tests;
 mod write;
 
 use super::reader::Reader;
