@@ -1,0 +1,328 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::vp9::ScalabilityStructure;
+use super::*;
+
+const CODECS: [Codec; 4] = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Opus];
+
+#[test]
+fn codecs_are_known_by_their_mime_types_in_any_case() {
+    assert_eq!(Codec::of_mime_type("VIDEO/vp8"), Some(Codec::Vp8));
+    assert_eq!(Codec::of_mime_type("audio/OPUS"), Some(Codec::Opus));
+    assert_eq!(Codec::of_mime_type("video/rtx"), None);
+    assert_eq!(Codec::of_mime_type("video/AV1"), None);
+}
+
+/// A VP8 keyframe as Chrome sends it in simulcast: X S, I L T K, picture id 0x1234, TL0PICIDX 7,
+/// layer 1 with sync, key index 3.
+const VP8_KEYFRAME: [u8; 8] = [0x90, 0xf0, 0x92, 0x34, 7, 0x63, 0x10, 0xff];
+
+#[test]
+fn a_vp8_descriptor_is_read_in_full() {
+    let read = Vp8Descriptor::parse(&VP8_KEYFRAME).unwrap();
+    assert_eq!(read.len, 6);
+    assert!(read.keyframe && read.starts_partition && read.layer_sync && !read.non_reference);
+    assert_eq!(read.picture_id, Some(PictureId::extended(0x1234)));
+    assert_eq!(
+        (read.tl0_pic_idx, read.temporal_layer, read.key_index),
+        (Some(7), Some(1), Some(3))
+    );
+    let peek = peek(Codec::Vp8, &VP8_KEYFRAME).unwrap();
+    assert!(peek.keyframe && peek.starts_frame && !peek.ends_frame);
+    assert_eq!(peek.temporal_layer, 1);
+}
+
+#[test]
+fn a_vp8_keyframe_starts_only_in_the_first_packet_of_the_first_partition() {
+    let keyframe = |payload: &[u8]| Vp8Descriptor::parse(payload).unwrap().keyframe;
+    assert!(keyframe(&[0x10, 0x00]));
+    assert!(!keyframe(&[0x10, 0x01]), "an inter frame");
+    assert!(!keyframe(&[0x00, 0x00]), "a later packet");
+    assert!(!keyframe(&[0x11, 0x00]), "the second partition");
+}
+
+#[test]
+fn a_vp8_descriptor_that_is_cut_short_is_refused() {
+    for len in 0..=6 {
+        assert_eq!(
+            Vp8Descriptor::parse(&VP8_KEYFRAME[..len]),
+            None,
+            "{len} bytes"
+        );
+    }
+    assert!(Vp8Descriptor::parse(&VP8_KEYFRAME[..7]).is_some());
+}
+
+#[test]
+fn vp8_numbers_are_written_where_they_were_read_and_nowhere_else() {
+    let mut payload = VP8_KEYFRAME;
+    let mut descriptor = Vp8Descriptor::parse(&payload).unwrap();
+    descriptor.picture_id = descriptor.picture_id.map(|it| it.with_value(0xffff));
+    descriptor.tl0_pic_idx = Some(0xab);
+    descriptor.write(&mut payload);
+    assert_eq!(payload, [0x90, 0xf0, 0xff, 0xff, 0xab, 0x63, 0x10, 0xff]);
+    assert_eq!(Vp8Descriptor::parse(&payload), Some(descriptor));
+
+    let mut short = [0x90, 0x80, 0x7f, 0x00];
+    let mut descriptor = Vp8Descriptor::parse(&short).unwrap();
+    assert_eq!(descriptor.picture_id, Some(PictureId::short(0x7f)));
+    descriptor.picture_id = descriptor.picture_id.map(|it| it.with_value(0x80));
+    descriptor.tl0_pic_idx = Some(9);
+    descriptor.write(&mut short);
+    assert_eq!(short, [0x90, 0x80, 0x00, 0x00]);
+
+    let mut plain = [0x10, 0x00];
+    let mut descriptor = Vp8Descriptor::parse(&plain).unwrap();
+    descriptor.picture_id = Some(PictureId::extended(1));
+    descriptor.tl0_pic_idx = Some(1);
+    descriptor.write(&mut plain);
+    assert_eq!(plain, [0x10, 0x00]);
+}
+
+/// A VP9 keyframe in non-flexible mode: I L B V, picture id 5, layers 0/0, TL0PICIDX 9, and a
+/// structure of two spatial layers with resolutions and a group of two pictures.
+const VP9_KEYFRAME: [u8; 19] = [
+    0xaa, 0x05, 0x00, 0x09, 0x38, 0x01, 0x40, 0x00, 0xb4, 0x02, 0x80, 0x01, 0x68, 0x02, 0x00, 0x34,
+    0x01, 0xff, 0x80,
+];
+
+#[test]
+fn a_vp9_keyframe_carries_its_scalability_structure() {
+    let read = Vp9Descriptor::parse(&VP9_KEYFRAME).unwrap();
+    assert!(read.is_keyframe() && !read.flexible && !read.ends_frame);
+    assert_eq!(read.picture_id, Some(PictureId::short(5)));
+    assert_eq!(read.tl0_pic_idx, Some(9));
+    assert_eq!(read.len, 17);
+    assert_eq!(
+        read.structure,
+        Some(ScalabilityStructure {
+            spatial_layers: 2,
+            resolutions: [(320, 180), (640, 360)].into_iter().collect(),
+            temporal_layers: 2,
+        })
+    );
+}
+
+#[test]
+fn a_vp9_descriptor_that_is_cut_short_is_refused() {
+    for len in 0..=17 {
+        assert_eq!(
+            Vp9Descriptor::parse(&VP9_KEYFRAME[..len]),
+            None,
+            "{len} bytes"
+        );
+    }
+}
+
+#[test]
+fn a_flexible_vp9_picture_names_up_to_three_references_and_has_no_tl0_pic_idx() {
+    // I P L F B E, picture id 0x0102, temporal layer 2 with U, spatial layer 1 with D.
+    let head = [0xfc, 0x81, 0x02, 0x53];
+    let with = |references: &[u8]| Vp9Descriptor::parse(&[&head, references, &[0x00]].concat());
+    let read = with(&[0x03, 0x05, 0x08]).unwrap();
+    assert!(read.flexible && read.starts_frame && read.ends_frame && read.switching_up);
+    assert!(read.inter_picture && read.inter_layer && !read.is_keyframe());
+    assert_eq!(
+        (read.temporal_layer, read.spatial_layer),
+        (Some(2), Some(1))
+    );
+    assert_eq!(
+        (read.tl0_pic_idx, read.references.as_slice()),
+        (None, &[1, 2, 4][..])
+    );
+    assert_eq!(with(&[0x03, 0x05, 0x09, 0x02]), None, "a fourth reference");
+    let peek = peek(Codec::Vp9, &[&head[..], &[0x02, 0x00]].concat()).unwrap();
+    assert_eq!(
+        (peek.temporal_layer, peek.spatial_layer, peek.layer_sync),
+        (2, 1, true)
+    );
+}
+
+#[test]
+fn an_upper_spatial_layer_of_a_vp9_key_picture_is_no_place_to_begin() {
+    let keyframe = |payload: &[u8]| Vp9Descriptor::parse(payload).unwrap().is_keyframe();
+    assert!(keyframe(&[0x08, 0x00]), "no layers at all");
+    assert!(keyframe(&[0x38, 0x00, 0x00]));
+    assert!(!keyframe(&[0x38, 0x03, 0x00]), "spatial layer 1");
+    assert!(!keyframe(&[0x30, 0x00, 0x00]), "a later packet");
+    assert!(!keyframe(&[0x48, 0x00]), "predicted");
+}
+
+#[test]
+fn vp9_numbers_are_written_where_they_were_read_and_nowhere_else() {
+    let mut payload = VP9_KEYFRAME;
+    let mut descriptor = Vp9Descriptor::parse(&payload).unwrap();
+    descriptor.picture_id = descriptor.picture_id.map(|it| it.with_value(0x81));
+    descriptor.tl0_pic_idx = Some(0xcd);
+    descriptor.write(&mut payload);
+    assert_eq!(payload[..4], [0xaa, 0x01, 0x00, 0xcd]);
+    assert_eq!(payload[4..], VP9_KEYFRAME[4..]);
+}
+
+#[test]
+fn an_h264_keyframe_starts_at_its_parameter_set_or_its_first_slice() {
+    let keyframe = |payload: &[u8]| peek(Codec::H264, payload).unwrap().keyframe;
+    assert!(keyframe(&[0x67, 0x42]), "SPS");
+    assert!(keyframe(&[0x65, 0x88]), "first slice of an IDR picture");
+    assert!(!keyframe(&[0x65, 0x48]), "a later slice of an IDR picture");
+    assert!(!keyframe(&[0x61, 0x88]), "an ordinary slice");
+    assert!(!keyframe(&[0x68, 0xce]), "PPS");
+    assert!(
+        keyframe(&[0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xce]),
+        "STAP-A with an SPS first"
+    );
+    assert!(
+        keyframe(&[0x78, 0, 2, 0x68, 0xce, 0, 2, 0x65, 0x88]),
+        "STAP-A with an IDR last"
+    );
+    assert!(
+        !keyframe(&[0x78, 0, 2, 0x68, 0xce, 0, 2, 0x61, 0x88]),
+        "STAP-A with neither"
+    );
+    assert!(
+        keyframe(&[0x7c, 0x85, 0x88]),
+        "first fragment of an IDR slice"
+    );
+    assert!(!keyframe(&[0x7c, 0x05, 0x88]), "a later fragment");
+    assert!(
+        !keyframe(&[0x7c, 0x85, 0x48]),
+        "first fragment of a later slice"
+    );
+    assert!(
+        !keyframe(&[0x7c, 0x81, 0x88]),
+        "first fragment of an ordinary slice"
+    );
+}
+
+#[test]
+fn an_h264_frame_starts_at_macroblock_zero() {
+    let starts = |payload: &[u8]| peek(Codec::H264, payload).unwrap().starts_frame;
+    assert!(starts(&[0x61, 0x9a]) && starts(&[0x7c, 0x81, 0x9a]));
+    assert!(!starts(&[0x61, 0x5a]) && !starts(&[0x7c, 0x41, 0x9a]));
+    assert!(
+        starts(&[0x09, 0xf0]) && starts(&[0x06, 0x05]),
+        "delimiter, SEI"
+    );
+}
+
+#[test]
+fn an_h264_payload_that_contradicts_itself_is_refused() {
+    for payload in [
+        &[][..],
+        &[0x60],                   // type 0
+        &[0xe7, 0x42],             // forbidden bit
+        &[0x79, 0, 2, 0x67, 0x42], // STAP-B
+        &[0x7d, 0x85, 0x88],       // FU-B
+        &[0x7c],                   // FU-A without its header
+        &[0x78],                   // STAP-A of nothing
+        &[0x78, 0],                // half a length
+        &[0x78, 0, 0],             // a unit of nothing
+        &[0x78, 0, 3, 0x67, 0x42], // a length too long
+    ] {
+        assert_eq!(peek(Codec::H264, payload), None, "{payload:x?}");
+    }
+}
+
+#[test]
+fn opus_of_two_bytes_is_silence() {
+    let read = |payload: &[u8]| peek(Codec::Opus, payload);
+    assert_eq!(read(&[]), None);
+    assert!(read(&[0x78]).unwrap().dtx && read(&[0x78, 0x01]).unwrap().dtx);
+    let sound = read(&[0x78, 0x01, 0x02]).unwrap();
+    assert!(!sound.dtx && sound.keyframe && sound.starts_frame && sound.ends_frame);
+    assert_eq!(read(&[0x7b]), None, "code 3 without a count");
+    assert_eq!(
+        read(&[0x7b, 0xc0, 0x00]),
+        None,
+        "code 3 with a count of zero"
+    );
+    assert!(read(&[0x7b, 0x01, 0x00]).is_some());
+}
+
+/// Flips each bit of `payload` in turn; a flipped bit may change what is read, and must not panic.
+fn flip_each_bit(codec: Codec, payload: &[u8]) {
+    for bit in 0..payload.len() * 8 {
+        let mut flipped = payload.to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        for len in 0..=flipped.len() {
+            let _ = peek(codec, &flipped[..len]);
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_and_cut_ends_never_panic() {
+    flip_each_bit(Codec::Vp8, &VP8_KEYFRAME);
+    flip_each_bit(Codec::Vp9, &VP9_KEYFRAME);
+    flip_each_bit(Codec::H264, &[0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xce]);
+    flip_each_bit(Codec::Opus, &[0x7b, 0x01, 0x00]);
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_arrives_makes_peeking_panic(payload in vec(any::<u8>(), 0..64)) {
+        for codec in CODECS {
+            let _ = peek(codec, &payload);
+        }
+    }
+
+    #[test]
+    fn whatever_vp8_is_written_reads_back(
+        payload in vec(any::<u8>(), 1..32),
+        picture_id: u16,
+        tl0_pic_idx: u8,
+    ) {
+        let Some(before) = Vp8Descriptor::parse(&payload) else { return Ok(()) };
+        let mut wanted = before;
+        wanted.picture_id = before.picture_id.map(|it| it.with_value(picture_id));
+        wanted.tl0_pic_idx = before.tl0_pic_idx.map(|_| tl0_pic_idx);
+        let mut written = payload.clone();
+        wanted.write(&mut written);
+        prop_assert_eq!(Vp8Descriptor::parse(&written), Some(wanted));
+        before.write(&mut written);
+        prop_assert_eq!(written, payload);
+    }
+
+    #[test]
+    fn whatever_vp9_is_written_reads_back(
+        payload in vec(any::<u8>(), 1..32),
+        picture_id: u16,
+        tl0_pic_idx: u8,
+    ) {
+        let Some(before) = Vp9Descriptor::parse(&payload) else { return Ok(()) };
+        let mut wanted = before.clone();
+        wanted.picture_id = before.picture_id.map(|it| it.with_value(picture_id));
+        wanted.tl0_pic_idx = before.tl0_pic_idx.map(|_| tl0_pic_idx);
+        let mut written = payload.clone();
+        wanted.write(&mut written);
+        prop_assert_eq!(Vp9Descriptor::parse(&written), Some(wanted));
+        before.write(&mut written);
+        prop_assert_eq!(written, payload);
+    }
+
+    #[test]
+    fn vp8_reads_back_what_a_sender_lays_down(
+        extended: bool,
+        number: u16,
+        tl0_pic_idx: Option<u8>,
+        layer in 0_u8..4,
+        key_index in 0_u8..32,
+        key: bool,
+    ) {
+        let picture_id =
+            if extended { PictureId::extended(number) } else { PictureId::short(number) };
+        let mut payload = vec![0x90, 0xb0 | (u8::from(tl0_pic_idx.is_some()) << 6), 0];
+        payload.extend(extended.then_some(0));
+        picture_id.write(&mut payload, 2);
+        payload.extend(tl0_pic_idx);
+        payload.extend([(layer << 6) | key_index, u8::from(!key)]);
+        let read = Vp8Descriptor::parse(&payload).unwrap();
+        prop_assert_eq!(read.picture_id, Some(picture_id));
+        prop_assert_eq!(read.tl0_pic_idx, tl0_pic_idx);
+        prop_assert_eq!(read.temporal_layer, Some(layer));
+        prop_assert_eq!(read.key_index, Some(key_index));
+        prop_assert_eq!(read.keyframe, key);
+        prop_assert_eq!(read.len, payload.len() - 1);
+    }
+}
