@@ -4,5 +4,6 @@
 
 pub mod command;
 pub mod ortc;
+pub mod rate;
 pub mod stats;
 pub mod transport;
