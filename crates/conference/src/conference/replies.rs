@@ -1,0 +1,323 @@
+//! What a shard's answer leads to: the reply to whoever asked, the notices to everybody else, and
+//! the undoing of what was begun when the answer is no or never comes.
+
+use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId};
+use watersmeet_wire::units::Time;
+
+use super::{Conference, Pending, Timer, Work};
+use crate::message::{CommandToken, Direction, Notice, ProducerSummary, Refusal, Reply, SessionId};
+use crate::room::{Producer, Router};
+
+impl Conference {
+    /// What the answer for somebody's request means.
+    pub(super) fn conclude(
+        &mut self,
+        session: SessionId,
+        work: Work,
+        result: Result<command::Reply, command::Refusal>,
+    ) -> Result<Reply, Refusal> {
+        match result {
+            Ok(reply) => self.conclude_done(session, work, reply),
+            Err(refusal) => {
+                self.undo(session, &work);
+                Err(refusal.into())
+            }
+        }
+    }
+
+    /// What it means that something was done.
+    fn conclude_done(
+        &mut self,
+        session: SessionId,
+        work: Work,
+        reply: command::Reply,
+    ) -> Result<Reply, Refusal> {
+        Ok(match (work, reply) {
+            (
+                Work::CreateTransport {
+                    transport,
+                    direction,
+                },
+                command::Reply::Transport {
+                    ice,
+                    candidates,
+                    dtls,
+                },
+            ) => {
+                let own = self.sessions.get_mut(&session).ok_or(Refusal::Internal)?;
+                let made = own.transports.get_mut(&transport);
+                made.ok_or(Refusal::TransportNotFound)?.is_made = true;
+                if direction == Direction::Recv {
+                    own.receive_transport = Some(transport);
+                }
+                Reply::TransportCreated {
+                    transport,
+                    direction,
+                    ice,
+                    candidates,
+                    dtls,
+                }
+            }
+            (Work::ConnectTransport { transport }, command::Reply::Done) => {
+                Reply::TransportConnected { transport }
+            }
+            (Work::RestartIce { transport }, command::Reply::IceRestarted { ice }) => {
+                Reply::IceRestarted { transport, ice }
+            }
+            (Work::Produce { producer }, command::Reply::Done) => {
+                self.announce(session, producer)?
+            }
+            (Work::PauseProducer { producer, paused }, command::Reply::Done) => {
+                self.announce_pause(session, producer, paused)?
+            }
+            (Work::Consume { consumer, producer }, command::Reply::Consumer { kind, rtp, .. }) => {
+                let rtp = Box::new(rtp);
+                let producer_peer = self.consumed_peer(session, consumer, producer)?;
+                Reply::Consumed {
+                    consumer,
+                    producer,
+                    producer_peer,
+                    kind,
+                    rtp,
+                }
+            }
+            (Work::PauseConsumer { consumer, paused }, command::Reply::Done) => {
+                Reply::ConsumerPaused { consumer, paused }
+            }
+            (Work::SetPreferredLayers { consumer }, command::Reply::Done) => {
+                Reply::PreferredLayersSet { consumer }
+            }
+            (Work::RequestKeyframe { consumer }, command::Reply::Done) => {
+                Reply::KeyframeRequested { consumer }
+            }
+            (Work::Stats { subject }, reply) => Reply::Stats {
+                subject,
+                reports: reports(&reply)?,
+            },
+            (work, _) => {
+                debug_assert!(false, "an answer to another question: {work:?}");
+                self.undo(session, &work);
+                return Err(Refusal::Internal);
+            }
+        })
+    }
+
+    /// Puts a new producer into its room and tells the others.
+    fn announce(&mut self, id: SessionId, producer: ProducerSummary) -> Result<Reply, Refusal> {
+        let ProducerSummary {
+            producer: producer_id,
+            kind,
+            ..
+        } = producer;
+        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
+        if !session.producers.contains_key(&producer_id) {
+            return Err(Refusal::TransportNotFound);
+        }
+        let place = session.place.clone().ok_or(Refusal::NotInRoom)?;
+        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
+        let owner = room
+            .participants
+            .get_mut(&place.order)
+            .ok_or(Refusal::Internal)?;
+        owner.producers.push(Producer {
+            summary: producer.clone(),
+            consumers: Default::default(),
+        });
+        let notice = Notice::ProducerAdded {
+            peer: owner.peer,
+            display_name: owner.display_name.clone(),
+            producer,
+        };
+        self.producers.insert(producer_id, place.clone());
+        self.tell_others(&place.room, id, &notice);
+        Ok(Reply::Produced {
+            producer: producer_id,
+            kind,
+        })
+    }
+
+    /// Notes that a producer was paused or resumed and tells the others, if it is news.
+    fn announce_pause(
+        &mut self,
+        id: SessionId,
+        producer: ProducerId,
+        paused: bool,
+    ) -> Result<Reply, Refusal> {
+        let place = self
+            .producers
+            .get(&producer)
+            .cloned()
+            .ok_or(Refusal::ProducerNotFound)?;
+        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
+        let summary = room
+            .producer_mut(place.order, producer)
+            .map(|it| &mut it.summary);
+        let summary = summary.ok_or(Refusal::ProducerNotFound)?;
+        let is_news = summary.paused != paused;
+        summary.paused = paused;
+        if is_news {
+            let peer = self.sessions.get(&id).ok_or(Refusal::Internal)?.peer;
+            let notice = Notice::ProducerPaused {
+                peer,
+                producer,
+                paused,
+            };
+            self.tell_others(&place.room, id, &notice);
+        }
+        Ok(Reply::ProducerPaused { producer, paused })
+    }
+
+    /// Whose producer a new consumer receives, if both are still there.
+    fn consumed_peer(
+        &self,
+        id: SessionId,
+        consumer: ConsumerId,
+        producer: ProducerId,
+    ) -> Result<crate::message::PeerId, Refusal> {
+        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
+        if !session.consumers.contains_key(&consumer) {
+            return Err(Refusal::ProducerNotFound);
+        }
+        let place = self
+            .producers
+            .get(&producer)
+            .ok_or(Refusal::ProducerNotFound)?;
+        let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
+        Ok(room
+            .participants
+            .get(&place.order)
+            .ok_or(Refusal::Internal)?
+            .peer)
+    }
+
+    /// What the answer for a router means: without one, the next transport tries again.
+    pub(super) fn conclude_router(
+        &mut self,
+        work: Work,
+        result: Result<command::Reply, command::Refusal>,
+    ) {
+        if let (Work::Router { room, router }, Err(refusal)) = (work, result) {
+            tracing::error!(%refusal, "a router could not be made");
+            self.forget_router(&room, router);
+        }
+    }
+
+    /// Lets a room have another router.
+    fn forget_router(&mut self, name: &str, router: command::RouterId) {
+        if let Some(room) = self.rooms.get_mut(name)
+            && room.router.is_some_and(|it| it.id == router)
+        {
+            room.router = None;
+        }
+    }
+
+    /// Takes back what was noted when a command was sent that failed.
+    fn undo(&mut self, session: SessionId, work: &Work) {
+        match work {
+            Work::CreateTransport { transport, .. } => {
+                self.forget_transport(session, *transport);
+            }
+            Work::Produce { producer } => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.producers.remove(&producer.producer);
+                }
+            }
+            Work::Consume { consumer, .. } => {
+                self.forget_consumer(*consumer);
+            }
+            Work::Router { .. }
+            | Work::ConnectTransport { .. }
+            | Work::RestartIce { .. }
+            | Work::PauseProducer { .. }
+            | Work::PauseConsumer { .. }
+            | Work::SetPreferredLayers { .. }
+            | Work::RequestKeyframe { .. }
+            | Work::Stats { .. } => {}
+        }
+    }
+
+    /// A shard did not answer in time. What it may yet make is closed.
+    pub(super) fn give_up_answer(&mut self, now: Time, token: CommandToken) {
+        let Some(Pending { asker, work, .. }) = self.take_pending(token) else {
+            return;
+        };
+        let Some((session, id)) = asker else {
+            if let Work::Router { room, router } = work {
+                tracing::error!("a router was not made in time");
+                let shard = self.rooms.get(&room).and_then(|it| it.router);
+                if let Some(Router { shard, .. }) = shard.filter(|it| it.id == router) {
+                    self.command(shard, Command::CloseRouter { router });
+                }
+                self.forget_router(&room, router);
+            }
+            return;
+        };
+        self.close_unfinished(session, &work);
+        self.undo(session, &work);
+        self.answer(session, &id, Err(Refusal::TimedOut));
+        self.admit_waiting(now, session);
+    }
+
+    /// Closes what a command that was not answered may have made.
+    fn close_unfinished(&mut self, id: SessionId, work: &Work) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        let close = match work {
+            Work::CreateTransport { transport, .. } => {
+                session.transports.get(transport).map(|it| {
+                    (
+                        it.shard,
+                        Command::CloseTransport {
+                            transport: *transport,
+                        },
+                    )
+                })
+            }
+            Work::Produce { producer } => {
+                let producer = producer.producer;
+                let shard = session.producer_shard(producer);
+                shard.map(|it| (it, Command::CloseProducer { producer }))
+            }
+            Work::Consume { consumer, .. } => {
+                let consumer = *consumer;
+                let shard = session.consumer_shard(consumer);
+                shard.map(|it| (it, Command::CloseConsumer { consumer }))
+            }
+            _ => None,
+        };
+        if let Some((shard, command)) = close {
+            self.command(shard, command);
+        }
+    }
+
+    /// Somebody's receive transport did not come in time for its oldest wish.
+    pub(super) fn give_up_held(&mut self, now: Time, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let mut late = Vec::new();
+        while let Some(held) = session.held.pop_front_if(|it| it.deadline <= now) {
+            late.push(held);
+        }
+        if let Some(next) = session.held.front() {
+            self.timers.insert((next.deadline, Timer::Held(id)));
+        }
+        for held in late {
+            self.answer(id, &held.id, Err(Refusal::TransportNotFound));
+        }
+    }
+}
+
+/// The statistics in an answer, as the list of reports that clients get.
+fn reports(reply: &command::Reply) -> Result<Vec<serde_json::Value>, Refusal> {
+    let reports = match reply {
+        command::Reply::TransportStats(stats) => serde_json::to_value(stats).map(|it| vec![it]),
+        command::Reply::ConsumerStats(stats) => serde_json::to_value(stats).map(|it| vec![it]),
+        command::Reply::ProducerStats(streams) => {
+            streams.iter().map(serde_json::to_value).collect()
+        }
+        _ => return Err(Refusal::Internal),
+    };
+    reports.map_err(|_| Refusal::Internal)
+}

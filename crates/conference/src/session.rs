@@ -1,0 +1,258 @@
+//! One connection: who it is, how it speaks, how fast it may ask, and what it holds on shards.
+//! A session knows nothing of other sessions; the conference introduces them.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
+use watersmeet_wire::params::RtpCapabilities;
+use watersmeet_wire::units::{Map, Time};
+
+use crate::caps::Caps;
+use crate::dialect::{Dialect, RequestId};
+use crate::message::{CommandToken, Direction, PeerId, Request, ShardId};
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Its public name.
+    pub peer: PeerId,
+    /// How it speaks.
+    pub dialect: Dialect,
+    /// How fast it may ask.
+    pub rate: Rate,
+    /// Where it takes part, if it does.
+    pub place: Option<Place>,
+    /// Its transports, those that are being made included.
+    pub transports: Map<TransportId, Transport>,
+    /// The newest transport that it receives on, once that one is made.
+    pub receive_transport: Option<TransportId>,
+    /// Its producers, those that are being made included, and the transports they are on.
+    pub producers: Map<ProducerId, TransportId>,
+    /// Its consumers, those that are being made included.
+    pub consumers: Map<ConsumerId, Consumer>,
+    /// What it will consume when it has a receive transport, oldest first.
+    pub held: VecDeque<Held>,
+    /// Its requests that shards work on.
+    pub pending: BTreeSet<CommandToken>,
+    /// Its requests that wait their turn, oldest first.
+    pub waiting: VecDeque<Waiting>,
+}
+
+/// Where a session takes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The room's name.
+    pub room: Arc<str>,
+    /// Its number among all who ever entered that room.
+    pub order: u64,
+}
+
+/// A transport of a session.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    /// What it is for.
+    pub direction: Direction,
+    /// Where it lives.
+    pub shard: ShardId,
+    /// Whether its shard has made it.
+    pub is_made: bool,
+}
+
+/// A consumer of a session.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    /// The transport it leaves on.
+    pub transport: TransportId,
+    /// What it receives.
+    pub producer: ProducerId,
+}
+
+/// A wish to consume that waits for a receive transport.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// When it is given up.
+    pub deadline: Time,
+    /// Which request it is.
+    pub id: RequestId,
+    /// What is wished for.
+    pub producer: ProducerId,
+    /// What the participant can receive.
+    pub capabilities: RtpCapabilities,
+    /// Whether the consumer begins paused.
+    pub start_paused: bool,
+}
+
+/// A request that waits its turn.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// When it is given up.
+    pub deadline: Time,
+    /// Which request it is.
+    pub id: RequestId,
+    /// What is asked.
+    pub request: Request,
+}
+
+impl Session {
+    /// A connection that has just opened.
+    pub(crate) fn new(now: Time, peer: PeerId, dialect: Dialect, caps: &Caps) -> Self {
+        Self {
+            peer,
+            dialect,
+            rate: Rate::new(now, caps),
+            place: None,
+            transports: Map::new(),
+            receive_transport: None,
+            producers: Map::new(),
+            consumers: Map::new(),
+            held: VecDeque::new(),
+            pending: BTreeSet::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Its transport of this id, if it is made and for this direction.
+    pub(crate) fn transport_for(
+        &self,
+        id: TransportId,
+        direction: Direction,
+    ) -> Option<&Transport> {
+        self.transports
+            .get(&id)
+            .filter(|it| it.is_made && it.direction == direction)
+    }
+
+    /// The shard that one of its producers is on.
+    pub(crate) fn producer_shard(&self, id: ProducerId) -> Option<ShardId> {
+        let transport = self.producers.get(&id)?;
+        self.transports.get(transport).map(|it| it.shard)
+    }
+
+    /// The shard that one of its consumers is on.
+    pub(crate) fn consumer_shard(&self, id: ConsumerId) -> Option<ShardId> {
+        let consumer = self.consumers.get(&id)?;
+        self.transports.get(&consumer.transport).map(|it| it.shard)
+    }
+
+    /// Whether anything of it is on a shard or on its way there.
+    pub(crate) fn has_media(&self) -> bool {
+        !(self.transports.is_empty() && self.pending.is_empty() && self.held.is_empty())
+    }
+}
+
+/// One message, in the unit that the bucket counts in: refilling is then exact to the microsecond.
+const MESSAGE: u64 = 1_000_000;
+
+/// A token bucket: how many messages a connection may send now.
+#[derive(Debug)]
+pub(crate) struct Rate {
+    /// What is left, in millionths of a message.
+    level: u64,
+    /// What time alone fills it up to, in millionths of a message.
+    burst: u64,
+    /// How many messages a second brings.
+    per_second: u64,
+    /// When `level` was true.
+    counted_at: Time,
+    /// Messages refused since it was last full.
+    strikes: u32,
+}
+
+impl Rate {
+    /// A full bucket.
+    pub(crate) fn new(now: Time, caps: &Caps) -> Self {
+        let burst = u64::from(caps.messages_burst) * MESSAGE;
+        let per_second = u64::from(caps.messages_per_second);
+        Self {
+            level: burst,
+            burst,
+            per_second,
+            counted_at: now,
+            strikes: 0,
+        }
+    }
+
+    /// Takes one message out; or counts a strike, and tells how many there are.
+    pub(crate) fn take(&mut self, now: Time) -> Result<(), u32> {
+        let micros = u64::try_from(now.since(self.counted_at).as_micros()).unwrap_or(u64::MAX);
+        let gained = micros.saturating_mul(self.per_second);
+        self.counted_at = self.counted_at.max(now);
+        if self.level < self.burst {
+            self.level = self.level.saturating_add(gained).min(self.burst);
+        }
+        if self.level >= self.burst {
+            self.strikes = 0;
+        }
+        if let Some(level) = self.level.checked_sub(MESSAGE) {
+            self.level = level;
+            return Ok(());
+        }
+        self.strikes = self.strikes.saturating_add(1);
+        Err(self.strikes)
+    }
+
+    /// Allows more messages, because the server itself has given reason for them.
+    pub(crate) fn credit(&mut self, messages: usize) {
+        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
+        self.level = self.level.saturating_add(messages.saturating_mul(MESSAGE));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate() -> Rate {
+        Rate::new(
+            Time::ZERO,
+            &Caps {
+                messages_burst: 10,
+                messages_per_second: 5,
+                ..Caps::default()
+            },
+        )
+    }
+
+    #[test]
+    fn a_burst_passes_and_the_next_message_is_a_strike() {
+        let mut rate = rate();
+        for _ in 0..10 {
+            assert_eq!(rate.take(Time::ZERO), Ok(()));
+        }
+        assert_eq!(rate.take(Time::ZERO), Err(1));
+        assert_eq!(rate.take(Time::ZERO), Err(2));
+        assert_eq!(rate.take(Time::from_millis(200)), Ok(()));
+        assert_eq!(rate.take(Time::from_millis(200)), Err(3));
+    }
+
+    #[test]
+    fn a_pause_fills_the_bucket_and_forgives_the_strikes() {
+        let mut rate = rate();
+        while rate.take(Time::ZERO).is_ok() {}
+        let later = Time::from_millis(2_000);
+        for _ in 0..10 {
+            assert_eq!(rate.take(later), Ok(()));
+        }
+        assert_eq!(rate.take(later), Err(1));
+    }
+
+    #[test]
+    fn credit_goes_over_the_burst_and_time_does_not() {
+        let mut rate = rate();
+        rate.credit(3);
+        let later = Time::from_millis(60_000);
+        for _ in 0..13 {
+            assert_eq!(rate.take(later), Ok(()));
+        }
+        assert_eq!(rate.take(later), Err(1));
+    }
+
+    #[test]
+    fn a_clock_that_goes_backwards_gives_nothing() {
+        let mut rate = rate();
+        while rate.take(Time::from_millis(1_000)).is_ok() {}
+        assert!(rate.take(Time::ZERO).is_err());
+        assert!(rate.take(Time::from_millis(1_000)).is_err());
+    }
+}
