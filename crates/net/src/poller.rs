@@ -1,0 +1,269 @@
+//! The one place where a media thread sleeps: until a socket is ready, another thread wakes it,
+//! or a timeout passes. Readiness is level-triggered, so a socket that was not emptied is simply
+//! reported again.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polling::{Event, Events, PollMode};
+
+/// A thing that can become ready. Numbers of sockets are chosen by their owner, below 2¹⁰.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A UDP socket.
+    Udp(usize),
+    /// A listener for TCP connections.
+    TcpListener(usize),
+    /// A TCP connection.
+    TcpConnection {
+        /// The listener that accepted it.
+        listener: usize,
+        /// Its place among the listener's connections, below 2¹⁶.
+        place: usize,
+    },
+}
+
+/// Bits of a place in a key.
+const PLACE_BITS: u32 = 16;
+
+/// Bits of a socket's number in a key, above the place; the kind stands above.
+const NUMBER_BITS: u32 = 10;
+
+/// Greatest number of a socket.
+const NUMBER_MAX: usize = (1 << NUMBER_BITS) - 1;
+
+/// Greatest place of a connection.
+const PLACE_MAX: usize = (1 << PLACE_BITS) - 1;
+
+impl Source {
+    /// The key by which the system names this source.
+    const fn key(self) -> usize {
+        let (kind, number, place) = match self {
+            Self::Udp(number) => (0, number, 0),
+            Self::TcpListener(number) => (1, number, 0),
+            Self::TcpConnection { listener, place } => (2, listener, place),
+        };
+        (kind << (NUMBER_BITS + PLACE_BITS))
+            | ((number & NUMBER_MAX) << PLACE_BITS)
+            | (place & PLACE_MAX)
+    }
+
+    /// The source that was added under `key`.
+    const fn from_key(key: usize) -> Self {
+        let number = (key >> PLACE_BITS) & NUMBER_MAX;
+        match key >> (NUMBER_BITS + PLACE_BITS) {
+            0 => Self::Udp(number),
+            1 => Self::TcpListener(number),
+            _ => Self::TcpConnection {
+                listener: number,
+                place: key & PLACE_MAX,
+            },
+        }
+    }
+}
+
+/// One source that is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready {
+    /// Which one.
+    pub source: Source,
+    /// Whether there is something to read, or a closing to notice.
+    pub readable: bool,
+    /// Whether there is room to write.
+    pub writable: bool,
+}
+
+/// Waits for sockets. Each socket takes itself out when it is dropped.
+pub struct Poller {
+    /// The system's poller, shared with the wakers and the sockets.
+    shared: Arc<polling::Poller>,
+    /// What the last wait reported.
+    events: Events,
+}
+
+impl Poller {
+    /// A poller that waits for nothing yet.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            shared: Arc::new(polling::Poller::new()?),
+            events: Events::new(),
+        })
+    }
+
+    /// A handle with which any thread can end a wait.
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.shared))
+    }
+
+    /// Sleeps until a source is ready, a waker is used or `timeout` passes; for ever when it is
+    /// `None`. On Linux the timeout is kept to the microsecond. How many sources are ready.
+    ///
+    /// # Errors
+    /// Those of the system; never because a signal arrived.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.events.clear();
+        match self.shared.wait(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            result => result,
+        }
+    }
+
+    /// The sources that the last wait found ready.
+    pub fn ready(&self) -> impl Iterator<Item = Ready> + '_ {
+        self.events.iter().map(|event| Ready {
+            source: Source::from_key(event.key),
+            readable: event.readable,
+            writable: event.writable,
+        })
+    }
+
+    /// The system's poller, for a socket that registers itself.
+    pub(crate) fn registrar(&self) -> Registrar {
+        Registrar(Arc::clone(&self.shared))
+    }
+}
+
+/// Ends the wait of a [`Poller`], from any thread. A wake before the wait ends the next one.
+#[derive(Clone)]
+pub struct Waker(Arc<polling::Poller>);
+
+impl Waker {
+    /// Ends the wait.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn wake(&self) -> io::Result<()> {
+        self.0.notify()
+    }
+}
+
+/// Adds sockets to a poller and takes them out.
+#[derive(Clone)]
+pub(crate) struct Registrar(Arc<polling::Poller>);
+
+/// What a socket is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// Something to read.
+    Read,
+    /// Something to read, or room to write.
+    ReadWrite,
+}
+
+impl Interest {
+    fn event(self, source: Source) -> Event {
+        match self {
+            Self::Read => Event::readable(source.key()),
+            Self::ReadWrite => Event::all(source.key()),
+        }
+    }
+}
+
+impl Registrar {
+    /// Waits for `socket` from now on. The caller must [`remove`](Self::remove) it before it is
+    /// closed; both sockets of this crate do so in `Drop`.
+    #[cfg(unix)]
+    pub(crate) fn add(
+        &self,
+        socket: &impl std::os::fd::AsRawFd,
+        source: Source,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let event = interest.event(source);
+        #[expect(
+            unsafe_code,
+            reason = "a poller keeps a descriptor that it does not own"
+        )]
+        // SAFETY: the socket outlives its registration: every caller removes it before it closes
+        // the descriptor, and the poller lives as long as any registrar.
+        unsafe {
+            self.0
+                .add_with_mode(socket.as_raw_fd(), event, PollMode::Level)
+        }
+    }
+
+    /// Waits for `socket` from now on, as on Unix.
+    #[cfg(windows)]
+    pub(crate) fn add(
+        &self,
+        socket: &impl std::os::windows::io::AsRawSocket,
+        source: Source,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let event = interest.event(source);
+        #[expect(unsafe_code, reason = "a poller keeps a socket that it does not own")]
+        // SAFETY: as on Unix.
+        unsafe {
+            self.0
+                .add_with_mode(socket.as_raw_socket(), event, PollMode::Level)
+        }
+    }
+
+    /// Changes what `socket` is waited for.
+    pub(crate) fn modify(
+        &self,
+        socket: impl polling::AsSource,
+        source: Source,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0
+            .modify_with_mode(socket, interest.event(source), PollMode::Level)
+    }
+
+    /// Waits for `socket` no longer.
+    pub(crate) fn remove(&self, socket: impl polling::AsSource) {
+        if let Err(error) = self.0.delete(socket) {
+            tracing::debug!(%error, "a socket was not in the poller");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_key_names_one_source() {
+        let connection = Source::TcpConnection {
+            listener: NUMBER_MAX,
+            place: PLACE_MAX,
+        };
+        for source in [
+            Source::Udp(0),
+            Source::Udp(1),
+            Source::TcpListener(7),
+            connection,
+        ] {
+            assert_eq!(Source::from_key(source.key()), source);
+        }
+    }
+
+    #[test]
+    fn a_short_timeout_passes() {
+        let mut poller = Poller::new().unwrap();
+        let before = Instant::now();
+        assert_eq!(poller.wait(Some(Duration::from_micros(300))).unwrap(), 0);
+        let slept = before.elapsed();
+        assert!(slept >= Duration::from_micros(300), "{slept:?}");
+        assert!(slept < Duration::from_secs(1), "{slept:?}");
+    }
+
+    #[test]
+    fn another_thread_wakes_a_sleeper_and_an_early_wake_is_not_lost() {
+        let mut poller = Poller::new().unwrap();
+        let waker = poller.waker();
+        let before = Instant::now();
+        let thread = std::thread::spawn(move || waker.wake().unwrap());
+        poller.wait(Some(Duration::from_secs(20))).unwrap();
+        thread.join().unwrap();
+        poller.waker().wake().unwrap();
+        poller.wait(Some(Duration::from_secs(20))).unwrap();
+        assert!(before.elapsed() < Duration::from_secs(10));
+    }
+}
