@@ -1,0 +1,205 @@
+//! What a scripted browser can do and what it tells the server: payload types and extension ids of
+//! its own, different from the server's on purpose, so that every mapping is put to use. The forms
+//! are those of mediasoup-client (`RtpParameters`, `RtpCapabilities`).
+
+use serde_json::{Value, json};
+use watersmeet_wire::params::{RtpHeaderExtensionParameters, RtpParameters};
+use watersmeet_wire::rtp::extension::ExtensionKind;
+use watersmeet_wire::units::{Pt, Ssrc};
+
+/// VP8, as Chrome numbers it.
+pub const VP8: Pt = Pt(96);
+
+/// Retransmissions of VP8, as Chrome numbers them.
+pub const VP8_RTX: Pt = Pt(97);
+
+/// Opus, as Chrome numbers it.
+pub const OPUS: Pt = Pt(111);
+
+/// RTP clock of video.
+pub const VIDEO_CLOCK: u32 = 90_000;
+
+/// RTP clock of Opus.
+pub const AUDIO_CLOCK: u32 = 48_000;
+
+/// Which ids the header extensions have on a transport; absent ones are not in use.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ExtensionIds {
+    /// Media identification.
+    pub mid: Option<u8>,
+    /// Name of the encoding.
+    pub rid: Option<u8>,
+    /// Name of the encoding that a retransmission repairs.
+    pub repaired_rid: Option<u8>,
+    /// When the packet left.
+    pub abs_send_time: Option<u8>,
+    /// Number of the packet on its transport.
+    pub transport_wide_cc: Option<u8>,
+    /// Loudness.
+    pub audio_level: Option<u8>,
+}
+
+impl ExtensionIds {
+    /// What a browser offers: the ids that Chrome gives them.
+    pub const CHROME: Self = Self {
+        mid: Some(4),
+        rid: Some(10),
+        repaired_rid: Some(11),
+        abs_send_time: Some(2),
+        transport_wide_cc: Some(3),
+        audio_level: Some(1),
+    };
+
+    /// The ids among negotiated parameters.
+    pub fn of(extensions: &[RtpHeaderExtensionParameters]) -> Self {
+        let mut ids = Self::default();
+        for extension in extensions {
+            let id = Some(extension.id);
+            match ExtensionKind::from_uri(&extension.uri) {
+                Some(ExtensionKind::Mid) => ids.mid = id,
+                Some(ExtensionKind::Rid) => ids.rid = id,
+                Some(ExtensionKind::RepairedRid) => ids.repaired_rid = id,
+                Some(ExtensionKind::AbsSendTime) => ids.abs_send_time = id,
+                Some(ExtensionKind::TransportWideCc) => ids.transport_wide_cc = id,
+                Some(ExtensionKind::AudioLevel) => ids.audio_level = id,
+                _ => {}
+            }
+        }
+        ids
+    }
+
+    /// The extensions in use, as parameters; audio leaves out what only video has.
+    fn parameters(self, video: bool) -> Value {
+        let both = [
+            (ExtensionKind::Mid, self.mid),
+            (ExtensionKind::AbsSendTime, self.abs_send_time),
+            (ExtensionKind::TransportWideCc, self.transport_wide_cc),
+        ];
+        let own = if video {
+            vec![
+                (ExtensionKind::Rid, self.rid),
+                (ExtensionKind::RepairedRid, self.repaired_rid),
+            ]
+        } else {
+            vec![(ExtensionKind::AudioLevel, self.audio_level)]
+        };
+        both.into_iter()
+            .chain(own)
+            .filter_map(|(kind, id)| Some(json!({"uri": kind.uri(), "id": id?})))
+            .collect()
+    }
+}
+
+/// RTP parameters of a camera: one encoding for each RID, or a single one by its SSRCs.
+pub fn camera_parameters(mid: &str, cname: &str, encodings: &[Value]) -> Value {
+    json!({
+        "mid": mid,
+        "codecs": [
+            {
+                "mimeType": "video/VP8", "payloadType": VP8.0, "clockRate": VIDEO_CLOCK,
+                "parameters": {},
+                "rtcpFeedback": [
+                    {"type": "goog-remb", "parameter": ""},
+                    {"type": "transport-cc", "parameter": ""},
+                    {"type": "ccm", "parameter": "fir"},
+                    {"type": "nack", "parameter": ""},
+                    {"type": "nack", "parameter": "pli"},
+                ],
+            },
+            {
+                "mimeType": "video/rtx", "payloadType": VP8_RTX.0, "clockRate": VIDEO_CLOCK,
+                "parameters": {"apt": VP8.0}, "rtcpFeedback": [],
+            },
+        ],
+        "headerExtensions": ExtensionIds::CHROME.parameters(true),
+        "encodings": encodings,
+        "rtcp": {"cname": cname, "reducedSize": true},
+    })
+}
+
+/// RTP parameters of a microphone.
+pub fn microphone_parameters(mid: &str, cname: &str, ssrc: Ssrc) -> Value {
+    json!({
+        "mid": mid,
+        "codecs": [{
+            "mimeType": "audio/opus", "payloadType": OPUS.0, "clockRate": AUDIO_CLOCK,
+            "channels": 2,
+            "parameters": {"minptime": 10, "useinbandfec": 1, "usedtx": 1},
+            "rtcpFeedback": [{"type": "transport-cc", "parameter": ""}],
+        }],
+        "headerExtensions": ExtensionIds::CHROME.parameters(false),
+        "encodings": [{"ssrc": ssrc.0, "dtx": true}],
+        "rtcp": {"cname": cname, "reducedSize": true},
+    })
+}
+
+/// What a browser can receive, made from what the router can send: VP8 with its retransmissions,
+/// Opus, and every header extension.
+pub fn receive_capabilities(router: &Value) -> Value {
+    let of_router = |list: &str| {
+        router
+            .get(list)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let named = |codec: &Value, name: &str| {
+        let mime_type = codec.get("mimeType").and_then(Value::as_str);
+        mime_type.is_some_and(|mime_type| mime_type.eq_ignore_ascii_case(name))
+    };
+    let vp8 = of_router("codecs")
+        .find(|codec| named(codec, "video/VP8"))
+        .and_then(|codec| codec.get("preferredPayloadType"));
+    let wanted = |codec: &&Value| {
+        let apt = codec
+            .get("parameters")
+            .and_then(|parameters| parameters.get("apt"));
+        named(codec, "video/VP8")
+            || named(codec, "audio/opus")
+            || (named(codec, "video/rtx") && apt.is_some() && apt == vp8)
+    };
+    json!({
+        "codecs": of_router("codecs").filter(wanted).collect::<Vec<_>>(),
+        "headerExtensions": of_router("headerExtensions").collect::<Vec<_>>(),
+    })
+}
+
+/// One stream that is received, read from the parameters of a consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// The stream.
+    pub ssrc: Ssrc,
+    /// Its retransmissions.
+    pub rtx_ssrc: Option<Ssrc>,
+    /// Payload type of its media.
+    pub pt: Pt,
+    /// Payload type of its retransmissions.
+    pub rtx_pt: Option<Pt>,
+    /// RTP clock in Hz.
+    pub clock_rate: u32,
+    /// Whether it is video; audio otherwise.
+    pub video: bool,
+    /// Header extension ids.
+    pub extensions: ExtensionIds,
+}
+
+impl Incoming {
+    /// Reads a consumer's parameters. `None` when they name no stream.
+    pub fn of(parameters: &RtpParameters) -> Option<Self> {
+        let codec = parameters.codecs.iter().find(|codec| !codec.is_rtx())?;
+        let rtx_codec = parameters
+            .codecs
+            .iter()
+            .find(|other| other.apt() == Some(codec.payload_type));
+        let encoding = parameters.encodings.first()?;
+        Some(Self {
+            ssrc: encoding.ssrc?,
+            rtx_ssrc: encoding.rtx.as_ref().map(|rtx| rtx.ssrc),
+            pt: codec.payload_type,
+            rtx_pt: rtx_codec.map(|rtx| rtx.payload_type),
+            clock_rate: codec.clock_rate,
+            video: codec.kind() == Some(watersmeet_wire::params::MediaKind::Video),
+            extensions: ExtensionIds::of(&parameters.header_extensions),
+        })
+    }
+}
