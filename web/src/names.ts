@@ -1,0 +1,37 @@
+/**
+ * Names for new rooms: easy to say, hard to guess. Pure but for the randomness
+ * it is given.
+ */
+
+const MANNERS = words(`amber brave brisk calm clear cool cosy crisp deep early even fair fine fleet fond fresh
+  gentle glad golden grand green happy high honest hidden idle jolly keen kind late light lively lone lucky
+  mellow merry mild misty neat noble open pale plain proud quick quiet rapid ready rosy silent silver slow
+  smooth soft still sunny swift tidy warm wide wild wise young`);
+const WATERS = words(`bay bayou beach beck bend bight bridge brook canal cape cascade channel cliff coast cove
+  creek current dale delta dock dune eddy estuary falls ferry fjord ford fountain glade gorge gulf harbor haven
+  inlet island isle jetty lagoon lake landing ledge marsh meadow mere mill moor mouth narrows oasis pier pond
+  pool port quay rapids reef ridge river shoal shore sound spring stream tarn tide vale wharf`);
+const ANIMALS = words(`avocet badger beaver bittern coot cormorant crane cricket curlew dipper dolphin dove duck
+  eagle egret eider falcon finch fox frog gannet goose grebe gull hare heron ibis kestrel kite lark linnet loon
+  lynx marten merlin mink moth newt osprey otter owl oyster pelican perch pike plover puffin rail raven robin
+  salmon seal shrew skylark snipe stork swallow swan swift teal tern trout turtle wader whale wren`);
+
+/** No letters or digits that are mistaken for one another when read aloud or copied. */
+const TAIL = '23456789abcdefghjkmnpqrstuvwxyz';
+const TAIL_LENGTH = 4;
+
+/** A fresh name such as `quiet-delta-heron-k7qm`: about 38 bits, beyond guessing through a rate limit. */
+export function freshRoomName(random: (below: number) => number = secureRandom): string {
+  const pick = (list: string[]) => list[random(list.length)];
+  const tail = Array.from({ length: TAIL_LENGTH }, () => TAIL.charAt(random(TAIL.length))).join('');
+  return [pick(MANNERS), pick(WATERS), pick(ANIMALS), tail].join('-');
+}
+
+function secureRandom(below: number): number {
+  const [value = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return value % below;
+}
+
+function words(text: string): string[] {
+  return text.split(/\s+/);
+}

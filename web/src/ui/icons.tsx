@@ -1,0 +1,95 @@
+/** The page's drawings: one stroke width, one grid of 24, coloured by the text around them. */
+import type { ComponentChildren } from 'preact';
+
+function Icon({ children }: { children: ComponentChildren }) {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      {children}
+    </svg>
+  );
+}
+
+const SLASH = <path d="M4 4l16 16" />;
+
+export const MicIcon = ({ off = false }: { off?: boolean }) => (
+  <Icon>
+    <rect x="9" y="3" width="6" height="11" rx="3" />
+    <path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3" />
+    {off && SLASH}
+  </Icon>
+);
+
+export const CameraIcon = ({ off = false }: { off?: boolean }) => (
+  <Icon>
+    <rect x="3" y="6.5" width="12" height="11" rx="2.5" />
+    <path d="M15 10.8l4.6-2.6a.9.9 0 0 1 1.4.8v6a.9.9 0 0 1-1.4.8L15 13.2" />
+    {off && SLASH}
+  </Icon>
+);
+
+export const LeaveIcon = () => (
+  <Icon>
+    <path d="M3.2 13.9c-.6-1-.4-2.3.5-3.1 4.9-4 11.7-4 16.6 0 .9.8 1.1 2.1.5 3.1l-.6.9c-.4.7-1.3 1-2.1.7l-2.3-.9c-.7-.3-1.2-1-1.2-1.7v-1.3a12 12 0 0 0-5.2 0v1.3c0 .7-.5 1.4-1.2 1.7l-2.3.9c-.8.3-1.7 0-2.1-.7z" />
+  </Icon>
+);
+
+export const PeopleIcon = () => (
+  <Icon>
+    <circle cx="9" cy="8.5" r="3.5" />
+    <path d="M2.5 19.5c.6-3.4 3.3-5.5 6.5-5.5s5.9 2.1 6.5 5.5M16 5.3a3.5 3.5 0 0 1 0 6.4M18 14.6c1.9.8 3.2 2.5 3.5 4.9" />
+  </Icon>
+);
+
+export const LinkIcon = () => (
+  <Icon>
+    <path d="M10 14a4 4 0 0 0 5.7 0l3.3-3.3a4 4 0 0 0-5.7-5.7L12.2 6.1M14 10a4 4 0 0 0-5.7 0L5 13.3A4 4 0 0 0 10.7 19l1.1-1.1" />
+  </Icon>
+);
+
+export const CheckIcon = () => (
+  <Icon>
+    <path d="M5 12.5l4.5 4.5L19 7.5" />
+  </Icon>
+);
+
+export const CloseIcon = () => (
+  <Icon>
+    <path d="M6 6l12 12M18 6L6 18" />
+  </Icon>
+);
+
+export const TuneIcon = () => (
+  <Icon>
+    <path d="M4 7h9M19 7h1M4 17h1M11 17h9" />
+    <circle cx="16" cy="7" r="2.5" />
+    <circle cx="8" cy="17" r="2.5" />
+  </Icon>
+);
+
+export const ArrowIcon = () => (
+  <Icon>
+    <path d="M5 12h14M13 6l6 6-6 6" />
+  </Icon>
+);
+
+export const AlertIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="9" />
+    <path d="M12 7.5v5.5M12 16.3v.1" />
+  </Icon>
+);
+
+export const SoundIcon = () => (
+  <Icon>
+    <path d="M4 10v4h3.5L12 18V6L7.5 10zM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11" />
+  </Icon>
+);
+
+/** Two streams that become one. */
+export const Mark = () => (
+  <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <rect class="mark-ground" width="32" height="32" rx="8" />
+    <path class="mark-one" d="M8 7c0 7 8 6 8 12v7" />
+    <path class="mark-two" d="M24 7c0 7-8 6-8 12" />
+  </svg>
+);
