@@ -332,6 +332,17 @@ fn without_room_for_a_chunk_and_its_delta_nothing_is_written() {
 }
 
 #[test]
+fn with_room_for_one_delta_there_is_progress() {
+    let list = arrivals(&[(0, 64), (1, 264), (2, 464), (4, 465), (5, 400)]);
+    for (len_max, datagrams) in [(24, 6), (28, 2), (32, 1)] {
+        let told = told(HEAD, &list, len_max);
+        assert_eq!(told.len(), datagrams, "{len_max}");
+        let at: Vec<_> = told.concat().iter().filter_map(|(_, at)| *at).collect();
+        assert_eq!(at, [64_000, 264_000, 464_000, 465_000, 400_000]);
+    }
+}
+
+#[test]
 fn arrival_times_wrap_with_the_reference() {
     let wrap = u64::try_from(WRAP_MICROS).unwrap();
     let list = [(SeqNo(0x1_0000), Time::from_micros(wrap + 64_000))];

@@ -199,29 +199,38 @@ impl Iterator for Chunks<'_> {
         let first = *ahead.first()?;
         let run = self.run_len(first);
         let has_large = ahead.contains(&Symbol::Large);
-        // A vector may only be partly full when the statuses end in it, and it is then short
-        // because `ahead` is. A run may end anywhere.
-        let (bits, len) = if run >= ONE_BIT_LEN || (has_large && run >= TWO_BIT_LEN) {
+        let vector_len = ahead
+            .len()
+            .min(if has_large { TWO_BIT_LEN } else { ONE_BIT_LEN });
+        let vector_deltas_len: usize = ahead
+            .iter()
+            .take(vector_len)
+            .filter_map(|symbol| symbol.delta_len())
+            .sum();
+        // A vector is only partly full when the statuses end in it, because `ahead` is short
+        // then. A run may end anywhere, so it is what fills the last bytes of room.
+        let (bits, len, deltas_len) = if run > vector_len || vector_deltas_len > room {
+            let delta_len = first.delta_len()?;
             let len = room
-                .checked_div(first.delta_len()?)
-                .map_or(run, |fit| run.min(fit));
-            (first.bits() << 13 | u16::try_from(len).ok()?, len)
+                .checked_div(delta_len)
+                .map_or(run, |fitting| run.min(fitting));
+            (
+                first.bits() << 13 | u16::try_from(len).ok()?,
+                len,
+                len * delta_len,
+            )
         } else if has_large {
             (
                 0xc000 | packed(&ahead, TWO_BIT_LEN, 2),
-                ahead.len().min(TWO_BIT_LEN),
+                vector_len,
+                vector_deltas_len,
             )
         } else {
-            (0x8000 | packed(&ahead, ONE_BIT_LEN, 1), ahead.len())
-        };
-        let deltas_len: usize = if len > ONE_BIT_LEN {
-            len * first.delta_len()?
-        } else {
-            ahead
-                .iter()
-                .take(len)
-                .filter_map(|symbol| symbol.delta_len())
-                .sum()
+            (
+                0x8000 | packed(&ahead, ONE_BIT_LEN, 1),
+                vector_len,
+                vector_deltas_len,
+            )
         };
         self.room = room.checked_sub(deltas_len)?;
         self.statuses.by_ref().take(len).for_each(drop);

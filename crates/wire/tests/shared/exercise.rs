@@ -1,0 +1,479 @@
+//! What may be asked of any bytes whatever: that they are read to the end without harm, and that
+//! what was understood is understood the same after it was written again. The fuzz targets and the
+//! tests of this crate ask the same questions.
+
+use std::hint::black_box;
+
+use watersmeet_wire::rtcp::extended::{Delay, ExtendedBlock};
+use watersmeet_wire::rtcp::feedback::FirEntry;
+use watersmeet_wire::rtcp::twcc::{FeedbackHead, LEADING_LOST_MAX, TransportFeedback, WRAP_MICROS};
+use watersmeet_wire::rtcp::write::CompoundWriter;
+use watersmeet_wire::rtcp::{Packet, packets};
+use watersmeet_wire::rtp::edit::{remove_extension, set_extension};
+use watersmeet_wire::rtp::{
+    ExtensionForm, RtpFields, RtpHeader, split_osn, write_header, write_osn,
+};
+use watersmeet_wire::stun::{
+    BindingRequest, Class, ErrorCode, IntegrityKey, StunMessage, write_error, write_success,
+};
+use watersmeet_wire::units::{SeqNo, Ssrc, Time};
+
+/// Longest datagram that control packets are written into here: any list fits it.
+const ANY_LEN: usize = 1 << 18;
+
+/// Reads a STUN message and everything in it.
+pub fn walk_stun(bytes: &[u8], key: &IntegrityKey) {
+    if let Ok(message) = StunMessage::parse(bytes) {
+        black_box((
+            message.ufrags(),
+            message.verify(key),
+            message.mapped_address,
+        ));
+        black_box((message.error_code, message.unknown.len()));
+    }
+}
+
+/// Reads an RTP packet and everything in its header.
+pub fn walk_rtp(bytes: &[u8]) {
+    if let Ok(header) = RtpHeader::parse(bytes) {
+        assert!(header.header_len <= bytes.len());
+        assert!(header.extensions(bytes).count() <= bytes.len());
+        if let Ok(payload) = header.payload(bytes) {
+            assert!(header.header_len + payload.len() <= bytes.len());
+            black_box(split_osn(payload));
+        }
+    }
+}
+
+/// Reads control packets and everything in them.
+pub fn walk_rtcp(bytes: &[u8]) {
+    for packet in packets(bytes).flatten() {
+        black_box(match &packet {
+            Packet::SenderReport(report) => report.blocks().count(),
+            Packet::ReceiverReport(report) => report.blocks().count(),
+            Packet::SourceDescription(names) => names.items().count() + names.cnames().count(),
+            Packet::Goodbye(bye) => bye.ssrcs().count(),
+            Packet::Nack(nack) => nack.seqs().count(),
+            Packet::TransportFeedback(feedback) => feedback.packets().count(),
+            Packet::Pli(_) => 0,
+            Packet::Fir(fir) => fir.entries().count(),
+            Packet::Remb(remb) => remb.ssrcs().count(),
+            Packet::ExtendedReport(report) => report.blocks().count(),
+        });
+    }
+}
+
+/// Asks of a STUN message that it reads the same when it is written again. Bytes that are none
+/// are given a right header and fingerprint, so that noise gets behind those.
+pub fn stun(bytes: &[u8]) {
+    let key = IntegrityKey::from_password("a password of some length");
+    rewrite_stun(bytes, &key);
+    let mut mended = bytes.to_vec();
+    mended.truncate(mended.len() & !3);
+    let Some(len) = mended
+        .len()
+        .checked_sub(20)
+        .and_then(|len| u16::try_from(len).ok())
+    else {
+        return;
+    };
+    for (place, byte) in mended.iter_mut().skip(2).zip(
+        len.to_be_bytes()
+            .into_iter()
+            .chain([0x21, 0x12, 0xa4, 0x42]),
+    ) {
+        *place = byte;
+    }
+    rewrite_stun(&mended, &key);
+}
+
+fn rewrite_stun(bytes: &[u8], key: &IntegrityKey) {
+    walk_stun(bytes, key);
+    let Ok(message) = StunMessage::parse(bytes) else {
+        return;
+    };
+    let mut out = [0; 1_024];
+    if let (Class::Success, Some(mapped)) = (message.class, message.mapped_address) {
+        let len = write_success(&mut out, &message.transaction_id, mapped, key).unwrap_or(0);
+        let again = StunMessage::parse(out.get(..len).unwrap_or_default());
+        assert!(again.is_ok_and(|again| again.verify(key)
+            && again.mapped_address.map(|a| (a.ip(), a.port()))
+                == Some((mapped.ip(), mapped.port()))));
+    }
+    if !message.unknown.is_empty() {
+        let code = ErrorCode::UnknownAttribute;
+        let id = &message.transaction_id;
+        let len = write_error(&mut out, id, code, &message.unknown, Some(key)).unwrap_or(0);
+        let again = StunMessage::parse(out.get(..len).unwrap_or_default());
+        assert!(again.is_ok_and(|again| again.verify(key) && again.error_code == Some(420)));
+    }
+    let (Some(username), Some(role)) = (message.username, message.role) else {
+        return;
+    };
+    let request = BindingRequest {
+        transaction_id: message.transaction_id,
+        username,
+        priority: message.priority.unwrap_or(1),
+        role,
+        use_candidate: message.use_candidate,
+        nomination: message.nomination,
+    };
+    let Some(len) = request.write(&mut out, key) else {
+        assert!(username.len() > 800, "only a long name does not fit");
+        return;
+    };
+    let again = StunMessage::parse(out.get(..len).unwrap_or_default());
+    assert!(again.is_ok_and(|again| again.class == Class::Request
+        && again.has_fingerprint
+        && again.verify(key)
+        && again.transaction_id == message.transaction_id
+        && again.username == message.username
+        && again.priority == Some(request.priority)
+        && again.role == message.role
+        && again.use_candidate == message.use_candidate
+        && again.nomination == message.nomination));
+}
+
+/// Asks of an RTP packet that its header reads the same when it is written again, and that an
+/// edit of one extension element changes that element and nothing else.
+pub fn rtp(bytes: &[u8]) {
+    walk_rtp(bytes);
+    let Ok(header) = RtpHeader::parse(bytes) else {
+        return;
+    };
+    let elements: Vec<(u8, &[u8])> = header.extensions(bytes).collect();
+    let fields = RtpFields {
+        marker: header.marker,
+        padding: header.has_padding,
+        pt: header.pt,
+        seq: header.seq,
+        timestamp: header.timestamp,
+        ssrc: header.ssrc,
+    };
+    let mut out = vec![0; 2 * bytes.len() + 64];
+    let written = write_header(&mut out, &fields, &elements);
+    assert!(written.is_some());
+    out.truncate(written.unwrap_or(0));
+    let again = RtpHeader::parse(&out);
+    assert!(again.is_ok_and(|again| {
+        again.header_len == out.len()
+            && again.marker == header.marker
+            && again.has_padding == header.has_padding
+            && (again.pt, again.seq, again.timestamp, again.ssrc)
+                == (header.pt, header.seq, header.timestamp, header.ssrc)
+            && again.extensions(&out).eq(elements.iter().copied())
+    }));
+    if let Some((&id, value)) = bytes.split_last() {
+        edit(
+            bytes,
+            &header,
+            id,
+            value.get(..usize::from(id) % 24).unwrap_or(value),
+        );
+    }
+    if let Some(osn) = write_osn(&mut out, header.seq) {
+        assert_eq!(
+            split_osn(&out).map(|(seq, rest)| (seq, rest.len() + osn)),
+            Some((header.seq, out.len()))
+        );
+    }
+}
+
+fn edit(bytes: &[u8], header: &RtpHeader, id: u8, value: &[u8]) {
+    let others = |packet: &[u8], header: &RtpHeader| {
+        let kept = header.extensions(packet).filter(|(found, _)| *found != id);
+        kept.map(|(found, value)| (found, value.to_vec()))
+            .collect::<Vec<_>>()
+    };
+    let before = others(bytes, header);
+    let after_header = bytes.get(header.header_len..);
+    let mut packet = bytes.to_vec();
+    match set_extension(&mut packet, id, value) {
+        Ok(edited) => {
+            assert_eq!(edited.extension(&packet, id), Some(value));
+            assert_eq!(others(&packet, &edited), before);
+            assert_eq!(packet.get(edited.header_len..), after_header);
+            assert_eq!(
+                (edited.seq, edited.pt, edited.ssrc),
+                (header.seq, header.pt, header.ssrc)
+            );
+        }
+        Err(_) => assert_eq!(packet, bytes),
+    }
+    match remove_extension(&mut packet, id) {
+        Ok(edited) => {
+            assert_eq!(edited.extension(&packet, id), None);
+            assert_eq!(others(&packet, &edited), before);
+            assert_eq!(packet.get(edited.header_len..), after_header);
+        }
+        Err(_) => assert!(
+            matches!(header.extension_form, ExtensionForm::Other(_))
+                || before.len() > 32
+                || before
+                    .iter()
+                    .map(|(_, value)| value.len() + 2)
+                    .sum::<usize>()
+                    > 1_400
+        ),
+    }
+}
+
+/// Asks of control packets that each reads the same when it is written again.
+pub fn rtcp(bytes: &[u8]) {
+    for packet in packets(bytes).flatten() {
+        let mut out = Vec::new();
+        let mut writer = CompoundWriter::with_len_max(&mut out, ANY_LEN);
+        if let Packet::TransportFeedback(feedback) = &packet {
+            rewrite_feedback(feedback);
+        } else if rewrite(&packet, &mut writer) {
+            let again: Vec<_> = packets(&out).collect();
+            assert!(
+                again.len() == 1
+                    && again.iter().all(|again| {
+                        again
+                            .as_ref()
+                            .is_ok_and(|again| content(again) == content(&packet))
+                    }),
+                "{packet:?} became {again:?}"
+            );
+        }
+    }
+}
+
+/// Writes a packet again, if there is a writer that can say all of it.
+fn rewrite(packet: &Packet<'_>, writer: &mut CompoundWriter<'_>) -> bool {
+    match packet {
+        Packet::SenderReport(report) => {
+            writer.sender_report(&report.info, &report.blocks().collect::<Vec<_>>())
+        }
+        Packet::ReceiverReport(report) => {
+            writer.receiver_report(report.ssrc, &report.blocks().collect::<Vec<_>>())
+        }
+        Packet::SourceDescription(names) => {
+            let items: Vec<_> = names.items().collect();
+            let &[(ssrc, text)] = names.cnames().collect::<Vec<_>>().as_slice() else {
+                return false;
+            };
+            items.len() == 1
+                && std::str::from_utf8(text).is_ok_and(|cname| writer.cname(ssrc, cname))
+        }
+        Packet::Goodbye(bye) => writer.goodbye(&bye.ssrcs().collect::<Vec<_>>()),
+        Packet::Nack(nack) => {
+            let seqs: Vec<u16> = nack.seqs().collect();
+            let taken = writer.nack(nack.sender, nack.media, &seqs);
+            assert_eq!(taken, seqs.len());
+            true
+        }
+        Packet::Pli(pli) => writer.pli(pli.sender, pli.media),
+        Packet::Fir(fir) => writer.fir(fir.sender, &fir.entries().collect::<Vec<FirEntry>>()),
+        Packet::Remb(remb) => {
+            writer.remb(remb.sender, remb.bitrate, &remb.ssrcs().collect::<Vec<_>>())
+        }
+        Packet::ExtendedReport(report) => {
+            let blocks: Vec<_> = report.blocks().collect();
+            match blocks.as_slice() {
+                [ExtendedBlock::ReferenceTime(ntp)] => writer.reference_time(report.ssrc, *ntp),
+                [ExtendedBlock::Delays(delays)] => {
+                    writer.delays(report.ssrc, &delays.iter().collect::<Vec<Delay>>())
+                }
+                _ => false,
+            }
+        }
+        Packet::TransportFeedback(_) => false,
+    }
+}
+
+/// Everything a packet says, as numbers.
+fn content(packet: &Packet<'_>) -> Vec<i64> {
+    let name = |ssrc: Ssrc| i64::from(ssrc.0);
+    match packet {
+        Packet::SenderReport(report) => {
+            let info = &report.info;
+            let counts = [info.rtp_timestamp, info.packet_count, info.octet_count];
+            let head = [name(info.ssrc), info.ntp.cast_signed()];
+            let blocks = report.blocks().flat_map(|block| block_content(&block));
+            head.into_iter()
+                .chain(counts.map(i64::from))
+                .chain(blocks)
+                .collect()
+        }
+        Packet::ReceiverReport(report) => {
+            let blocks = report.blocks().flat_map(|block| block_content(&block));
+            std::iter::once(name(report.ssrc)).chain(blocks).collect()
+        }
+        Packet::SourceDescription(names) => names
+            .items()
+            .flat_map(|item| {
+                let text = item.text.iter().map(|byte| i64::from(*byte));
+                [name(item.ssrc), i64::from(item.kind)]
+                    .into_iter()
+                    .chain(text)
+            })
+            .collect(),
+        Packet::Goodbye(bye) => bye.ssrcs().map(name).collect(),
+        Packet::Nack(nack) => {
+            // A set: numbers that do not rise come back in another order.
+            let mut seqs: Vec<i64> = nack.seqs().map(i64::from).collect();
+            seqs.sort_unstable();
+            seqs.dedup();
+            [name(nack.sender), name(nack.media)]
+                .into_iter()
+                .chain(seqs)
+                .collect()
+        }
+        Packet::Pli(pli) => vec![name(pli.sender), name(pli.media)],
+        Packet::Fir(fir) => {
+            let entries = fir
+                .entries()
+                .flat_map(|entry| [name(entry.ssrc), i64::from(entry.seq)]);
+            std::iter::once(name(fir.sender)).chain(entries).collect()
+        }
+        Packet::Remb(remb) => {
+            let head = [name(remb.sender), remb.bitrate.as_bps().cast_signed()];
+            head.into_iter().chain(remb.ssrcs().map(name)).collect()
+        }
+        Packet::ExtendedReport(report) => {
+            let blocks = report.blocks().flat_map(|block| extended_content(&block));
+            std::iter::once(name(report.ssrc)).chain(blocks).collect()
+        }
+        Packet::TransportFeedback(feedback) => {
+            let told = feedback.packets();
+            told.flat_map(|(seq, at)| [i64::from(seq), at.unwrap_or(-1)])
+                .collect()
+        }
+    }
+}
+
+fn block_content(block: &watersmeet_wire::rtcp::report::ReportBlock) -> [i64; 7] {
+    [
+        i64::from(block.ssrc.0),
+        i64::from(block.fraction_lost),
+        i64::from(block.cumulative_lost),
+        i64::from(block.highest_seq),
+        i64::from(block.jitter),
+        i64::from(block.last_sr),
+        i64::from(block.delay_since_last_sr),
+    ]
+}
+
+fn extended_content(block: &ExtendedBlock<'_>) -> Vec<i64> {
+    match block {
+        ExtendedBlock::ReferenceTime(ntp) => vec![4, ntp.cast_signed()],
+        ExtendedBlock::Delays(delays) => delays
+            .iter()
+            .flat_map(|delay| {
+                [delay.ssrc.0, delay.last_rr, delay.delay_since_last_rr].map(i64::from)
+            })
+            .collect(),
+        ExtendedBlock::Other { kind, content, .. } => {
+            vec![i64::from(*kind), i64::try_from(content.len()).unwrap_or(-1)]
+        }
+    }
+}
+
+/// Asks of foreign feedback that its arrivals, written by us, are the same arrivals.
+fn rewrite_feedback(feedback: &TransportFeedback<'_>) {
+    let mut seq = SeqNo::first(feedback.base_seq);
+    let mut arrivals = Vec::new();
+    for (raw, at) in feedback.packets() {
+        seq = seq.nearest(raw);
+        // A clock that goes back beyond its origin has no `Time`; such feedback stays unwritten.
+        match at.map(u64::try_from) {
+            Some(Ok(at)) => arrivals.push((seq, Time::from_micros(at))),
+            Some(Err(_)) => return,
+            None => {}
+        }
+    }
+    let head = FeedbackHead {
+        sender: feedback.sender,
+        media: feedback.media,
+        base: SeqNo::first(feedback.base_seq),
+        feedback_count: feedback.feedback_count,
+    };
+    tell(head, &arrivals, 1_200);
+}
+
+/// Asks of arrivals that feedback tells each of them once and nothing else. The bytes choose the
+/// gaps, the times and the length of a datagram.
+pub fn twcc(bytes: &[u8]) {
+    let Some((&[len, base], script)) = bytes.split_first_chunk::<2>() else {
+        return;
+    };
+    let mut seq = SeqNo::first(0xff00 | u16::from(base));
+    let head = FeedbackHead {
+        sender: Ssrc(1),
+        media: Ssrc(2),
+        base: seq,
+        feedback_count: base,
+    };
+    let mut micros: i64 = 100_000_000_000;
+    let mut arrivals = Vec::new();
+    let (steps, _) = script.as_chunks::<3>();
+    for &[gap, high, low] in steps {
+        // Mostly neighbours, now and then a gap of up to 180 packets or a repetition.
+        let gap = match gap {
+            0..=199 => 1,
+            200..=239 => u64::from(gap) - 199,
+            240 => 0,
+            _ => u64::from(gap - 240) * 12,
+        };
+        let step = i64::from(i16::from_be_bytes([high, low]));
+        // Mostly within a delta of 64 ms, now and then up to 12 s either way.
+        micros += if high & 7 == 0 {
+            step * 375
+        } else {
+            step & 0xffff
+        };
+        seq = SeqNo(seq.0 + gap);
+        arrivals.push((seq, Time::from_micros(u64::try_from(micros).unwrap_or(0))));
+    }
+    tell(head, &arrivals, 28 + usize::from(len) * 5);
+}
+
+fn tell(head: FeedbackHead, arrivals: &[(SeqNo, Time)], len_max: usize) {
+    let mut head = head;
+    let mut rest = arrivals;
+    let mut told: Vec<(SeqNo, i64)> = Vec::new();
+    let mut out = Vec::new();
+    // Every round takes an arrival, or passes over lost packets of a gap of bounded length.
+    for _ in 0..=4 * arrivals.len() + 8 {
+        out.clear();
+        let mut writer = CompoundWriter::with_len_max(&mut out, len_max);
+        let Some(written) = writer.transport_feedback(&head, rest) else {
+            break;
+        };
+        assert!(out.len() <= len_max);
+        let mut walk = packets(&out);
+        let Some(Ok(Packet::TransportFeedback(feedback))) = walk.next() else {
+            assert!(out.is_empty(), "what was written cannot be read");
+            return;
+        };
+        let mut seq = SeqNo(written.next_base.0 - u64::from(feedback.status_count));
+        let next_arrival = rest.iter().find(|(found, _)| *found >= head.base);
+        let first = next_arrival.map_or(head.base, |(found, _)| *found);
+        assert_eq!(
+            seq,
+            head.base
+                .max(SeqNo(first.0.saturating_sub(LEADING_LOST_MAX)))
+        );
+        for (raw, at) in feedback.packets() {
+            assert_eq!(raw, seq.raw());
+            told.extend(at.map(|at| (seq, at)));
+            seq = SeqNo(seq.0 + 1);
+        }
+        rest = rest.get(written.arrivals..).unwrap_or_default();
+        head.base = written.next_base;
+        head.feedback_count = head.feedback_count.wrapping_add(1);
+    }
+    let mut expected = arrivals.to_vec();
+    expected.dedup_by_key(|(seq, _)| *seq);
+    assert_eq!(told.len(), expected.len());
+    for ((told_seq, told_at), (seq, at)) in told.iter().zip(&expected) {
+        let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+        let error = (micros - told_at).rem_euclid(WRAP_MICROS);
+        assert!(
+            told_seq == seq && error < 250,
+            "{seq:?} at {micros} told as {told_at}"
+        );
+    }
+}
