@@ -1,0 +1,581 @@
+//! One producer on its way to one peer: which of its streams, under which numbers, and what may
+//! be sent again.
+//!
+//! It holds numbers, never bytes: a packet that is to leave is named by a `Departure`, and
+//! written from the producer's history when its turn comes.
+
+pub mod layers;
+pub mod resend;
+pub mod rewrite;
+
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+use watersmeet_wire::codec::{Codec, Peek, Vp8Descriptor};
+use watersmeet_wire::params::{MediaKind, RtpParameters};
+use watersmeet_wire::rtcp::report::ReportBlock;
+use watersmeet_wire::rtp::extension::{AbsSendTime, ExtensionKind, write_transport_seq};
+use watersmeet_wire::rtp::{RtpFields, write_header, write_osn};
+use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
+
+use crate::command::{ConsumerId, Layers};
+use crate::consumer::layers::{Choice, LayerChoice};
+use crate::consumer::resend::SentPackets;
+use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
+use crate::packet::{Arrival, ClockReference, ExtensionIds};
+use crate::history::Stored;
+use crate::rate::RateWindow;
+use crate::stats::ConsumerStats;
+
+/// The shortest time between two keyframe requests of one peer that are listened to.
+const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
+
+/// The round trip assumed before the peer's first report.
+const RTT_DEFAULT: Duration = Duration::from_millis(100);
+
+/// Sender reports whose time of sending is remembered, to measure the round trip by.
+const REPORTS_KEPT: usize = 4;
+
+/// Extensions that pass from the publisher's packet to the consumer's unchanged.
+const PASSED_ON: [ExtensionKind; 5] = [
+    ExtensionKind::AudioLevel,
+    ExtensionKind::VideoOrientation,
+    ExtensionKind::DependencyDescriptor,
+    ExtensionKind::AbsCaptureTime,
+    ExtensionKind::PlayoutDelay,
+];
+
+/// What to write over a payload header. Only VP8 needs it: its picture counters are per stream,
+/// and a receiver takes a jump for a loss.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct DescriptorPatch {
+    /// VP8's picture id.
+    pub picture_id: Option<u16>,
+    /// VP8's TL0PICIDX.
+    pub tl0_pic_idx: Option<u8>,
+}
+
+impl DescriptorPatch {
+    /// Writes itself over the payload header of a VP8 packet.
+    fn apply(self, payload: &mut [u8]) {
+        let Some(mut descriptor) = Vp8Descriptor::parse(payload) else {
+            return;
+        };
+        let width = descriptor.picture_id;
+        descriptor.picture_id = self.picture_id.zip(width).map(|(id, width)| width.with_value(id));
+        descriptor.tl0_pic_idx = self.tl0_pic_idx;
+        descriptor.write(payload);
+    }
+}
+
+/// A packet that is to leave.
+#[derive(Debug, Clone, Copy)]
+pub struct Departure {
+    /// The consumer's place in the worker.
+    pub consumer: u32,
+    /// The stream of the producer it comes from.
+    pub stream: u8,
+    /// Its number in that stream.
+    pub origin: SeqNo,
+    /// Its outgoing number, of the retransmission stream if it is one.
+    pub seq: u64,
+    /// The outgoing number of the packet it repeats.
+    pub repeats: Option<u16>,
+    /// Its outgoing media time.
+    pub timestamp: u32,
+    /// What to write over its payload header.
+    pub patch: DescriptorPatch,
+}
+
+/// What the transport adds to every packet it sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// When the packet leaves.
+    pub abs_send_time: AbsSendTime,
+    /// Its number on the transport.
+    pub transport_seq: u16,
+}
+
+/// The retransmission stream of a consumer.
+#[derive(Debug)]
+struct Retransmission {
+    ssrc: Ssrc,
+    pt: Pt,
+    /// The next number of the stream.
+    next_seq: u64,
+}
+
+/// Figures that `getStats` shows, and the sender reports need.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counters {
+    /// Media packets sent.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of their payloads.
+    pub payload_bytes: u64,
+    /// Retransmissions sent.
+    pub retransmitted: u64,
+    /// NACK packets received.
+    pub nacks: u64,
+    /// Packets asked for in them.
+    pub nacked_packets: u64,
+    /// Picture loss indications received.
+    pub plis: u64,
+    /// Full intra requests received.
+    pub firs: u64,
+}
+
+/// What the peer's latest report says.
+#[derive(Debug, Clone, Copy)]
+struct PeerReport {
+    fraction_lost: u8,
+    packets_lost: u32,
+    rtt: Duration,
+}
+
+/// What a sender report says besides the wall clock (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderFigures {
+    /// The stream.
+    pub ssrc: Ssrc,
+    /// The media time at the moment of the report.
+    pub timestamp: u32,
+    /// Packets sent, modulo 2^32.
+    pub packets: u32,
+    /// Payload bytes sent, modulo 2^32.
+    pub payload_bytes: u32,
+}
+
+/// A producer on its way to a peer.
+#[derive(Debug)]
+pub struct Consumer {
+    /// Its id.
+    pub id: ConsumerId,
+    /// Its producer's place in the worker.
+    pub producer: u32,
+    /// Its transport's place in the worker.
+    pub transport: u32,
+    /// Its own place in the worker.
+    pub key: u32,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// What the peer was told.
+    pub rtp: RtpParameters,
+    /// The SSRC of its media.
+    pub ssrc: Ssrc,
+    /// Whether it was paused by command.
+    pub paused: bool,
+    /// Whether its transport can send.
+    connected: bool,
+    /// Which stream is sent.
+    pub layers: LayerChoice,
+    /// Figures.
+    pub counters: Counters,
+    /// What is sent as media; absent when it cannot be looked into.
+    codec: Option<Codec>,
+    /// Its payload type.
+    pt: Pt,
+    /// RTP clock in Hz.
+    clock_rate: u32,
+    /// Its retransmissions; absent when the peer takes none.
+    rtx: Option<Retransmission>,
+    /// The ids of its extensions.
+    extension_ids: ExtensionIds,
+    /// Its MID.
+    mid: Mid,
+    /// Numbering.
+    sequence: SequenceMap,
+    /// Media time.
+    timestamps: TimestampMap,
+    /// VP8's picture ids.
+    picture_ids: CounterMap,
+    /// VP8's TL0PICIDX.
+    tl0_pic_idxs: CounterMap,
+    /// The clock of the stream being sent.
+    clock: Option<ClockReference>,
+    /// What may be sent again.
+    sent: SentPackets,
+    /// Bits sent over the last second.
+    rate: RateWindow,
+    /// What the peer reports.
+    report: Option<PeerReport>,
+    /// The latest sender reports: middle of the NTP time, and when it was sent.
+    reports_sent: ArrayVec<(u32, Time), REPORTS_KEPT>,
+    /// When the peer's request for a keyframe was last listened to.
+    keyframe_heard: Option<Time>,
+}
+
+/// What a new consumer is made from.
+#[derive(Debug)]
+pub struct ConsumerSetup {
+    /// Its id.
+    pub id: ConsumerId,
+    /// Its own place in the worker.
+    pub key: u32,
+    /// Its producer's place in the worker.
+    pub producer: u32,
+    /// Its transport's place in the worker.
+    pub transport: u32,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// What the peer receives.
+    pub rtp: RtpParameters,
+    /// How many streams the producer has.
+    pub streams: u8,
+    /// The layer wished for.
+    pub preferred: Option<Layers>,
+    /// Whether it begins paused.
+    pub paused: bool,
+    /// Where its numbering begins.
+    pub first_seq: u16,
+}
+
+impl Consumer {
+    /// A consumer that nothing has gone to.
+    pub fn new(setup: ConsumerSetup) -> Self {
+        let ConsumerSetup { id, key, producer, transport, kind, rtp, paused, .. } = setup;
+        let media = rtp.codecs.first();
+        let codec = media.and_then(|codec| Codec::of_mime_type(&codec.mime_type));
+        let rtx_pt = rtp.codecs.iter().find(|codec| codec.is_rtx()).map(|it| it.payload_type);
+        let encoding = rtp.encodings.first();
+        let rtx_ssrc = encoding.and_then(|encoding| encoding.rtx).map(|rtx| rtx.ssrc);
+        let mut extension_ids = ExtensionIds::default();
+        extension_ids.learn(&rtp.header_extensions);
+        let needs_keyframe = kind == MediaKind::Video && codec.is_some();
+        Self {
+            id,
+            producer,
+            transport,
+            key,
+            kind,
+            ssrc: encoding.and_then(|encoding| encoding.ssrc).unwrap_or_default(),
+            paused,
+            connected: false,
+            layers: LayerChoice::new(setup.streams, setup.preferred, needs_keyframe),
+            counters: Counters::default(),
+            codec,
+            pt: media.map_or(Pt::default(), |codec| codec.payload_type),
+            clock_rate: media.map_or(90_000, |codec| codec.clock_rate),
+            rtx: rtx_pt.zip(rtx_ssrc).map(|(pt, ssrc)| Retransmission { ssrc, pt, next_seq: SeqNo::first(1).0 }),
+            extension_ids,
+            mid: rtp.mid.unwrap_or_default(),
+            sequence: SequenceMap::new(SeqNo::first(setup.first_seq)),
+            timestamps: TimestampMap::default(),
+            picture_ids: CounterMap::default(),
+            tl0_pic_idxs: CounterMap::default(),
+            clock: None,
+            sent: SentPackets::default(),
+            rate: RateWindow::default(),
+            report: None,
+            reports_sent: ArrayVec::new(),
+            keyframe_heard: None,
+            rtp,
+        }
+    }
+
+    /// Decides about a packet of the producer: what leaves, if anything does. Says also whether
+    /// the stream that is sent changed with it.
+    #[inline]
+    pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Option<(Departure, bool)> {
+        if self.paused || !self.connected {
+            return None;
+        }
+        let choice = self.layers.choose(arrival.stream, arrival.peek.keyframe);
+        match choice {
+            Choice::Skip => return None,
+            Choice::Switch => self.switch_to(now, arrival),
+            Choice::Forward => {}
+        }
+        if !arrival.has_payload {
+            self.sequence.hold_back(arrival.seq);
+            return None;
+        }
+        let seq = self.sequence.map(arrival.seq)?;
+        let timestamp = self.timestamps.map(now, arrival.timestamp);
+        let patch = self.patch(&arrival.peek);
+        self.clock = arrival.clock;
+        if self.rtx.is_some() {
+            self.sent.insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
+        }
+        let departure = Departure {
+            consumer: self.key,
+            stream: arrival.stream,
+            origin: arrival.seq,
+            seq,
+            repeats: None,
+            timestamp,
+            patch,
+        };
+        Some((departure, choice == Choice::Switch))
+    }
+
+    /// Goes on with another stream from this packet on.
+    fn switch_to(&mut self, now: Time, arrival: &Arrival) {
+        let reference = self.same_moment(arrival);
+        self.sequence.join(arrival.seq);
+        self.timestamps.join(now, arrival.timestamp, self.clock_rate, reference);
+        if let Some(picture_id) = arrival.peek.picture_id {
+            self.picture_ids.join(picture_id.value());
+        }
+        if let Some(index) = arrival.peek.tl0_pic_idx {
+            self.tl0_pic_idxs.join(u16::from(index));
+        }
+        self.layers.switched_to(arrival.stream);
+    }
+
+    /// The outgoing media time of the moment at which `arrival` was captured, by the clock of the
+    /// stream sent so far; nothing if one of the clocks is unknown.
+    fn same_moment(&self, arrival: &Arrival) -> Option<u32> {
+        let wall = arrival.clock?.wall_at(arrival.timestamp, self.clock_rate);
+        let timestamp = self.clock?.timestamp_at(wall, self.clock_rate);
+        Some(timestamp.wrapping_add(self.timestamps.offset()))
+    }
+
+    /// What to write over the payload header so that the picture counters go on.
+    fn patch(&mut self, peek: &Peek) -> DescriptorPatch {
+        if self.codec != Some(Codec::Vp8) {
+            return DescriptorPatch::default();
+        }
+        let picture_id = peek.picture_id.and_then(|id| {
+            let mapped = self.picture_ids.map(id.value(), if id.is_extended() { 15 } else { 7 });
+            (mapped != id.value()).then_some(mapped)
+        });
+        let tl0_pic_idx = peek.tl0_pic_idx.and_then(|index| {
+            let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
+            u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
+        });
+        DescriptorPatch { picture_id, tl0_pic_idx }
+    }
+
+    /// The packet with this number once more, if the peer may have it now.
+    pub fn resend(&mut self, now: Time, wanted: u16) -> Option<Departure> {
+        let rtt = self.rtt();
+        let rtx = self.rtx.as_mut()?;
+        let sent = self.sent.take_due(now, wanted, rtt)?;
+        let seq = rtx.next_seq;
+        rtx.next_seq += 1;
+        Some(Departure {
+            consumer: self.key,
+            stream: sent.stream,
+            origin: sent.origin,
+            seq,
+            repeats: Some(wanted),
+            timestamp: sent.timestamp,
+            patch: sent.patch,
+        })
+    }
+
+    /// Writes a departing packet, still in the clear, into `out`. Returns the length of the header
+    /// and of the whole packet; `None` when it does not fit.
+    #[inline]
+    pub fn write(
+        &self,
+        departure: &Departure,
+        stored: &Stored,
+        stamp: &Stamp,
+        out: &mut [u8],
+    ) -> Option<(usize, usize)> {
+        let incoming = stored.incoming()?;
+        let header_len = self.write_header(departure, stored, stamp, incoming.marker, out)?;
+        let mut at = header_len;
+        if let Some(repeats) = departure.repeats {
+            at += write_osn(out.get_mut(at..)?, repeats)?;
+        }
+        let payload = stored.payload();
+        let body = out.get_mut(at..at + payload.len())?;
+        body.copy_from_slice(payload);
+        if departure.patch != DescriptorPatch::default() {
+            departure.patch.apply(body);
+        }
+        Some((header_len, at + payload.len()))
+    }
+
+    fn write_header(
+        &self,
+        departure: &Departure,
+        stored: &Stored,
+        stamp: &Stamp,
+        marker: bool,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let abs_send_time = stamp.abs_send_time.write();
+        let transport_seq = write_transport_seq(stamp.transport_seq);
+        let mut extensions: ArrayVec<(u8, &[u8]), { PASSED_ON.len() + 3 }> = ArrayVec::new();
+        let mut add = |kind, value| {
+            if let Some(id) = self.extension_ids.id(kind) {
+                extensions.push((id, value));
+            }
+        };
+        if !self.mid.is_empty() {
+            add(ExtensionKind::Mid, self.mid.as_bytes());
+        }
+        add(ExtensionKind::AbsSendTime, &abs_send_time);
+        add(ExtensionKind::TransportWideCc, &transport_seq);
+        let (places, bytes) = stored.extensions()?;
+        for kind in PASSED_ON {
+            if let Some(value) = places.value(kind, bytes) {
+                add(kind, value);
+            }
+        }
+        let (pt, ssrc) = self.outgoing_stream(departure);
+        let fields = RtpFields {
+            marker,
+            padding: false,
+            pt,
+            seq: raw(departure.seq),
+            timestamp: departure.timestamp,
+            ssrc,
+        };
+        write_header(out, &fields, &extensions)
+    }
+
+    /// Payload type and SSRC under which a departure leaves.
+    #[inline]
+    pub fn outgoing_stream(&self, departure: &Departure) -> (Pt, Ssrc) {
+        match (&self.rtx, departure.repeats) {
+            (Some(rtx), Some(_)) => (rtx.pt, rtx.ssrc),
+            _ => (self.pt, self.ssrc),
+        }
+    }
+
+    /// Whether its packets carry the transport's numbers.
+    pub fn uses_transport_seq(&self) -> bool {
+        self.extension_ids.id(ExtensionKind::TransportWideCc).is_some()
+    }
+
+    /// Counts a packet that left.
+    #[inline]
+    pub fn note_sent(&mut self, now: Time, departure: &Departure, header_len: usize, len: usize) {
+        self.rate.add(now, len);
+        if departure.repeats.is_some() {
+            self.counters.retransmitted += 1;
+            return;
+        }
+        self.counters.packets += 1;
+        self.counters.bytes += len as u64;
+        self.counters.payload_bytes += (len - header_len) as u64;
+    }
+
+    /// Stops or goes on. Nothing is sent after a pause before the next keyframe.
+    pub fn set_paused(&mut self, paused: bool) {
+        if self.paused && !paused {
+            self.layers.restart();
+        }
+        self.paused = paused;
+    }
+
+    /// Tells whether its transport can send. What begins anew begins with a keyframe.
+    pub fn set_connected(&mut self, connected: bool) {
+        if connected && !self.connected {
+            self.layers.restart();
+        }
+        self.connected = connected;
+    }
+
+    /// The stream whose keyframe it waits for, if it could send it.
+    pub fn awaited_keyframe(&self) -> Option<u8> {
+        if self.paused || !self.connected {
+            return None;
+        }
+        self.layers.awaited_keyframe()
+    }
+
+    /// The SSRCs under which it sends: media, and retransmissions if there are any.
+    pub fn ssrcs(&self) -> impl Iterator<Item = Ssrc> + use<> {
+        [Some(self.ssrc), self.rtx.as_ref().map(|rtx| rtx.ssrc)].into_iter().flatten()
+    }
+
+    /// Whether a keyframe request of the peer is to be listened to.
+    pub fn hears_keyframe_request(&mut self, now: Time, full_intra: bool) -> bool {
+        if full_intra {
+            self.counters.firs += 1;
+        } else {
+            self.counters.plis += 1;
+        }
+        let early = |heard| now.since(heard) < KEYFRAME_REQUEST_SPACING;
+        if self.paused || self.keyframe_heard.is_some_and(early) {
+            return false;
+        }
+        self.keyframe_heard = Some(now);
+        true
+    }
+
+    /// Takes in the peer's report on the stream.
+    pub fn note_report(&mut self, now: Time, block: &ReportBlock) {
+        let echoed = |sent: &&(u32, Time)| block.last_sr != 0 && sent.0 == block.last_sr;
+        let rtt = self.reports_sent.iter().find(echoed).map(|(_, at)| {
+            let held_micros = u64::from(block.delay_since_last_sr) * 1_000_000 / 65_536;
+            now.since(*at).saturating_sub(Duration::from_micros(held_micros))
+        });
+        self.report = Some(PeerReport {
+            fraction_lost: block.fraction_lost,
+            packets_lost: u32::try_from(block.cumulative_lost).unwrap_or(0),
+            rtt: rtt.unwrap_or_else(|| self.rtt()),
+        });
+    }
+
+    /// The round trip to the peer.
+    pub fn rtt(&self) -> Duration {
+        self.report.map_or(RTT_DEFAULT, |report| report.rtt)
+    }
+
+    /// What a sender report should say at this moment; nothing before the first packet.
+    #[expect(clippy::cast_possible_truncation, reason = "the report counts modulo 2^32")]
+    pub fn sender_figures(&self, now: Time, wall_micros: u64) -> Option<SenderFigures> {
+        let (latest, sent) = self.timestamps.latest()?;
+        let timestamp = match self.clock {
+            Some(clock) => clock
+                .timestamp_at(wall_micros, self.clock_rate)
+                .wrapping_add(self.timestamps.offset()),
+            None => latest.wrapping_add(media_time(now.since(sent), self.clock_rate)),
+        };
+        Some(SenderFigures {
+            ssrc: self.ssrc,
+            timestamp,
+            packets: self.counters.packets as u32,
+            payload_bytes: self.counters.payload_bytes as u32,
+        })
+    }
+
+    /// Remembers a sender report that left.
+    pub fn note_report_sent(&mut self, now: Time, compact_ntp: u32) {
+        if self.reports_sent.is_full() {
+            self.reports_sent.remove(0);
+        }
+        self.reports_sent.push((compact_ntp, now));
+    }
+
+    /// What `getStats` tells.
+    pub fn stats(&mut self, now: Time) -> ConsumerStats {
+        let report = self.report;
+        let current = self.layers.current();
+        ConsumerStats {
+            stats_type: "outbound-rtp",
+            timestamp: now.as_millis(),
+            ssrc: self.ssrc.0,
+            rtx_ssrc: self.rtx.as_ref().map(|rtx| rtx.ssrc.0),
+            kind: self.kind,
+            mime_type: self.rtp.codecs.first().map(|it| it.mime_type.clone()).unwrap_or_default(),
+            packet_count: self.counters.packets,
+            byte_count: self.counters.bytes,
+            bitrate: self.rate.bitrate(now).as_bps(),
+            packets_lost: report.map_or(0, |report| u64::from(report.packets_lost)),
+            fraction_lost: report.map_or(0, |report| report.fraction_lost),
+            round_trip_time: report.map_or(0.0, |report| report.rtt.as_secs_f64() * 1_000.0),
+            packets_retransmitted: self.counters.retransmitted,
+            nack_count: self.counters.nacks,
+            nack_packet_count: self.counters.nacked_packets,
+            pli_count: self.counters.plis,
+            fir_count: self.counters.firs,
+            current_layers: current
+                .map(|spatial_layer| Layers { spatial_layer, temporal_layer: None }),
+        }
+    }
+}
+
+/// The 16 bits of a number that stand in a packet.
+#[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are what is asked for")]
+pub const fn raw(seq: u64) -> u16 {
+    seq as u16
+}

@@ -1,0 +1,105 @@
+//! Which transport a datagram belongs to: by the path it came on, and before a path is known by
+//! the ufrag that an ICE check names (RFC 8445 §7.3). Never trusts a datagram: a path is entered
+//! only when its transport has authenticated a check on it.
+
+use watersmeet_wire::units::Map;
+
+use crate::command::Path;
+
+/// Where transports are found. A `key` is the place of a transport in its worker.
+#[derive(Debug, Default)]
+pub struct Demux {
+    /// By path; at most eight paths for each transport.
+    paths: Map<Path, u32>,
+    /// By local ufrag; at most two for each transport, while ICE restarts.
+    ufrags: Map<String, u32>,
+    /// The path asked for last: datagrams come in runs.
+    last: Option<(Path, u32)>,
+}
+
+impl Demux {
+    /// The transport that has authenticated this path.
+    #[inline]
+    pub fn locate(&mut self, path: Path) -> Option<u32> {
+        if let Some((last, key)) = self.last
+            && last == path
+        {
+            return Some(key);
+        }
+        let key = self.paths.get(&path).copied()?;
+        self.last = Some((path, key));
+        Some(key)
+    }
+
+    /// The transport with this local ufrag.
+    pub fn locate_ufrag(&self, ufrag: &str) -> Option<u32> {
+        self.ufrags.get(ufrag).copied()
+    }
+
+    /// Enters an authenticated path.
+    pub fn add_path(&mut self, path: Path, key: u32) {
+        self.last = None;
+        self.paths.insert(path, key);
+    }
+
+    /// Takes a path out, if it still belongs to this transport.
+    pub fn remove_path(&mut self, path: Path, key: u32) {
+        self.last = None;
+        if self.paths.get(&path) == Some(&key) {
+            self.paths.remove(&path);
+        }
+    }
+
+    /// Enters a local ufrag.
+    pub fn add_ufrag(&mut self, ufrag: String, key: u32) {
+        self.ufrags.insert(ufrag, key);
+    }
+
+    /// Takes a local ufrag out.
+    pub fn remove_ufrag(&mut self, ufrag: &str) {
+        self.ufrags.remove(ufrag);
+    }
+
+    /// Takes out everything of a transport that is closing.
+    pub fn remove(&mut self, key: u32) {
+        self.last = None;
+        self.paths.retain(|_, owner| *owner != key);
+        self.ufrags.retain(|_, owner| *owner != key);
+    }
+
+    #[cfg(test)]
+    /// Whether nothing is entered.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.ufrags.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Protocol;
+
+    fn path(port: u16) -> Path {
+        Path { protocol: Protocol::Udp, remote: ([127, 0, 0, 1], port).into(), connection: 0 }
+    }
+
+    #[test]
+    fn a_path_that_moved_is_not_taken_from_its_new_owner() {
+        let mut demux = Demux::default();
+        demux.add_path(path(1), 7);
+        demux.add_path(path(1), 8);
+        demux.remove_path(path(1), 7);
+        assert_eq!(demux.locate(path(1)), Some(8));
+    }
+
+    #[test]
+    fn nothing_of_a_closed_transport_remains() {
+        let mut demux = Demux::default();
+        demux.add_path(path(1), 7);
+        demux.add_ufrag("abcd".to_owned(), 7);
+        assert_eq!(demux.locate(path(1)), Some(7));
+        demux.remove(7);
+        assert_eq!(demux.locate(path(1)), None);
+        assert!(demux.is_empty());
+    }
+}

@@ -1,0 +1,198 @@
+//! What leaves in one turn of the loop: packets gathered per destination, sealed one after the
+//! other into one arena, and cut into runs that the kernel may split by itself (UDP segmentation
+//! offload). A destination's packets keep their order; different destinations do not wait for
+//! each other.
+//!
+//! The arena and the lists keep their memory, so a turn allocates nothing once they have grown.
+
+use crate::command::{Path, Protocol};
+
+/// The most bytes of one run (the largest UDP payload over IPv4).
+const RUN_LEN_MAX: usize = 65_507;
+
+/// The most datagrams of one run (`UDP_MAX_SEGMENTS` of older kernels).
+pub const RUN_SEGMENTS_MAX: u16 = 64;
+
+/// The longest datagram sent: Ethernet's payload without IP and UDP headers.
+pub const DATAGRAM_LEN_MAX: usize = 1_472;
+
+/// The size of the arena; what does not fit waits for the next batch of the same turn.
+const ARENA_LEN: usize = 512 * 1_024;
+
+/// The most runs of one batch.
+const TRANSMITS_MAX: usize = 512;
+
+/// One run: datagrams of equal length to one destination, of which the last may be shorter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub path: Path,
+    /// Where its bytes lie in the arena.
+    pub range: std::ops::Range<usize>,
+    /// The length of each datagram but the last; absent for a single one.
+    pub segment_size: Option<u16>,
+}
+
+/// What is to be sent.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// The bytes.
+    pub arena: &'a [u8],
+    /// The runs in them, in the order to send them.
+    pub transmits: &'a [Transmit],
+}
+
+/// The batch in the making.
+#[derive(Debug)]
+pub struct Egress {
+    /// The bytes, up to `used`.
+    arena: Vec<u8>,
+    /// How many of them are meant.
+    used: usize,
+    /// The runs.
+    transmits: Vec<Transmit>,
+    /// How many datagrams the last run has.
+    segments: u16,
+    /// Whether the last run takes another datagram.
+    is_open: bool,
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self {
+            arena: vec![0; ARENA_LEN],
+            used: 0,
+            transmits: Vec::with_capacity(TRANSMITS_MAX),
+            segments: 0,
+            is_open: false,
+        }
+    }
+}
+
+impl Egress {
+    /// Starts a new batch.
+    pub fn clear(&mut self) {
+        self.used = 0;
+        self.transmits.clear();
+        self.is_open = false;
+    }
+
+    /// Whether one more datagram fits.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.transmits.len() < TRANSMITS_MAX && self.arena.len() - self.used >= DATAGRAM_LEN_MAX
+    }
+
+    /// Room for the next datagram: write it there, then `push` its length.
+    #[inline]
+    pub fn slot(&mut self) -> &mut [u8] {
+        let end = self.arena.len().min(self.used + DATAGRAM_LEN_MAX);
+        self.arena.get_mut(self.used..end).unwrap_or_default()
+    }
+
+    /// Takes the datagram that was written into the slot.
+    #[inline]
+    pub fn push(&mut self, path: Path, len: usize) {
+        let start = self.used;
+        self.used += len;
+        if self.extend_run(path, len) {
+            return;
+        }
+        self.transmits.push(Transmit { path, range: start..self.used, segment_size: None });
+        self.segments = 1;
+        self.is_open = path.protocol == Protocol::Udp;
+    }
+
+    /// Adds a datagram to the last run, if it may.
+    #[inline]
+    fn extend_run(&mut self, path: Path, len: usize) -> bool {
+        let Some(run) = self.transmits.last_mut().filter(|run| self.is_open && run.path == path)
+        else {
+            return false;
+        };
+        let segment = run.segment_size.map_or(run.range.len(), usize::from);
+        let fits = len <= segment
+            && self.segments < RUN_SEGMENTS_MAX
+            && run.range.len() + len <= RUN_LEN_MAX;
+        let Some(size) = u16::try_from(segment).ok().filter(|_| fits) else {
+            return false;
+        };
+        run.range.end = self.used;
+        run.segment_size = Some(size);
+        self.segments += 1;
+        self.is_open = len == segment;
+        true
+    }
+
+    /// The batch, if there is anything in it.
+    pub fn batch(&self) -> Option<Batch<'_>> {
+        let arena = self.arena.get(..self.used)?;
+        (!self.transmits.is_empty()).then_some(Batch { arena, transmits: &self.transmits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(protocol: Protocol, port: u16) -> Path {
+        Path { protocol, remote: ([127, 0, 0, 1], port).into(), connection: 0 }
+    }
+
+    fn runs(egress: &Egress) -> Vec<(u16, usize, Option<u16>)> {
+        let Some(batch) = egress.batch() else {
+            return Vec::new();
+        };
+        let run = |it: &Transmit| (it.path.remote.port(), it.range.len(), it.segment_size);
+        batch.transmits.iter().map(run).collect()
+    }
+
+    #[test]
+    fn equal_datagrams_to_one_destination_are_one_run() {
+        let mut egress = Egress::default();
+        let udp = path(Protocol::Udp, 1);
+        for len in [100, 100, 60, 100, 101] {
+            egress.push(udp, len);
+        }
+        egress.push(path(Protocol::Udp, 2), 101);
+        let expected =
+            [(1, 260, Some(100)), (1, 100, None), (1, 101, None), (2, 101, None)];
+        assert_eq!(runs(&egress), expected);
+    }
+
+    #[test]
+    fn a_run_has_its_limits() {
+        let mut egress = Egress::default();
+        for _ in 0..RUN_SEGMENTS_MAX + 1 {
+            egress.push(path(Protocol::Udp, 1), 100);
+        }
+        assert_eq!(runs(&egress), [(1, 6_400, Some(100)), (1, 100, None)]);
+        egress.clear();
+        for _ in 0..60 {
+            egress.push(path(Protocol::Udp, 1), 1_400);
+        }
+        assert_eq!(runs(&egress), [(1, 46 * 1_400, Some(1_400)), (1, 14 * 1_400, Some(1_400))]);
+    }
+
+    #[test]
+    fn tcp_frames_stay_single() {
+        let mut egress = Egress::default();
+        egress.push(path(Protocol::Tcp, 1), 100);
+        egress.push(path(Protocol::Tcp, 1), 100);
+        assert_eq!(runs(&egress), [(1, 100, None), (1, 100, None)]);
+    }
+
+    #[test]
+    fn the_arena_fills_and_says_so() {
+        let mut egress = Egress::default();
+        let mut pushed = 0;
+        while egress.has_room() {
+            assert!(egress.slot().len() >= DATAGRAM_LEN_MAX);
+            egress.push(path(Protocol::Udp, 1), DATAGRAM_LEN_MAX);
+            pushed += 1;
+        }
+        assert_eq!(pushed, ARENA_LEN / DATAGRAM_LEN_MAX);
+        egress.clear();
+        assert!(egress.batch().is_none() && egress.has_room());
+    }
+}

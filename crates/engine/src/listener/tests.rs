@@ -1,0 +1,120 @@
+//! Who owns a packet, and who cannot take it over.
+
+use super::*;
+use serde_json::json;
+
+fn rtp(value: serde_json::Value) -> RtpParameters {
+    serde_json::from_value(value).unwrap()
+}
+
+fn codecs() -> serde_json::Value {
+    json!([
+        {"mimeType": "video/VP8", "payloadType": 96, "clockRate": 90000},
+        {"mimeType": "video/rtx", "payloadType": 97, "clockRate": 90000, "parameters": {"apt": 96}},
+    ])
+}
+
+fn extensions() -> serde_json::Value {
+    json!([
+        {"uri": ExtensionKind::Mid.uri(), "id": 1},
+        {"uri": ExtensionKind::Rid.uri(), "id": 2},
+        {"uri": ExtensionKind::RepairedRid.uri(), "id": 3},
+    ])
+}
+
+fn simulcast(mid: &str) -> RtpParameters {
+    rtp(json!({
+        "mid": mid, "codecs": codecs(), "headerExtensions": extensions(),
+        "encodings": [{"rid": "r0"}, {"rid": "r1"}],
+    }))
+}
+
+fn packet(ssrc: u32, pt: u8, names: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0; 100];
+    let fields = watersmeet_wire::rtp::RtpFields {
+        marker: false,
+        padding: false,
+        pt: Pt(pt),
+        seq: 1,
+        timestamp: 1,
+        ssrc: Ssrc(ssrc),
+    };
+    let len = watersmeet_wire::rtp::write_header(&mut bytes, &fields, names).unwrap();
+    bytes.truncate(len);
+    bytes
+}
+
+fn learn(listener: &mut Listener, bytes: &[u8]) -> Option<Owner> {
+    let header = RtpHeader::parse(bytes).unwrap();
+    let places = listener.extension_ids.locate(&header, bytes);
+    listener.learn(&header, &places, bytes)
+}
+
+#[test]
+fn simulcast_streams_are_learned_by_rid() {
+    let mut listener = Listener::default();
+    listener.add(4, &simulcast("0")).unwrap();
+    let media = packet(11, 96, &[(1, b"0"), (2, b"r1")]);
+    let owner = Owner { producer: 4, stream: 1, retransmission: false };
+    assert_eq!(learn(&mut listener, &media), Some(owner));
+    assert_eq!(listener.owner(Ssrc(11)), Some(owner));
+    let repair = packet(12, 97, &[(1, b"0"), (3, b"r1")]);
+    assert_eq!(learn(&mut listener, &repair), Some(Owner { retransmission: true, ..owner }));
+}
+
+#[test]
+fn a_learned_stream_cannot_be_taken_over() {
+    let mut listener = Listener::default();
+    listener.add(4, &simulcast("0")).unwrap();
+    learn(&mut listener, &packet(11, 96, &[(1, b"0"), (2, b"r1")]));
+    assert_eq!(learn(&mut listener, &packet(13, 96, &[(1, b"0"), (2, b"r1")])), None);
+}
+
+#[test]
+fn a_payload_type_that_was_not_negotiated_finds_nobody() {
+    let mut listener = Listener::default();
+    listener.add(4, &simulcast("0")).unwrap();
+    assert_eq!(learn(&mut listener, &packet(11, 100, &[(1, b"0"), (2, b"r1")])), None);
+    assert_eq!(learn(&mut listener, &packet(11, 96, &[(1, b"7"), (2, b"r1")])), None);
+    assert_eq!(learn(&mut listener, &packet(11, 96, &[])), None);
+}
+
+#[test]
+fn an_announced_ssrc_belongs_to_one_producer() {
+    let announced = |mid: &str| {
+        rtp(json!({
+            "mid": mid, "codecs": codecs(), "headerExtensions": extensions(),
+            "encodings": [{"ssrc": 5, "rtx": {"ssrc": 6}}],
+        }))
+    };
+    let mut listener = Listener::default();
+    listener.add(1, &announced("0")).unwrap();
+    assert_eq!(listener.add(2, &announced("1")), Err(Conflict::Ssrc(Ssrc(5))));
+    assert!(listener.owner(Ssrc(6)).unwrap().retransmission);
+    listener.remove(1);
+    assert!(listener.owner(Ssrc(5)).is_none());
+    assert!(listener.is_empty());
+}
+
+#[test]
+fn a_producer_needs_a_name() {
+    let nameless = rtp(json!({"codecs": codecs(), "encodings": [{}]}));
+    assert_eq!(Listener::default().add(1, &nameless), Err(Conflict::Nameless));
+}
+
+#[test]
+fn the_table_is_bounded() {
+    let mut listener = Listener::default();
+    for producer in 0..SSRCS_MAX as u32 {
+        let ssrc = producer + 1_000;
+        let one = rtp(json!({"codecs": codecs(), "encodings": [{"ssrc": ssrc}]}));
+        listener.add(producer, &one).unwrap();
+    }
+    let more = rtp(json!({"codecs": codecs(), "encodings": [{"ssrc": 9}]}));
+    assert_eq!(listener.add(99, &more), Err(Conflict::TooMany));
+    let named = rtp(json!({
+        "mid": "x", "codecs": codecs(), "headerExtensions": extensions(), "encodings": [{}],
+    }));
+    listener.add(100, &named).unwrap();
+    assert_eq!(learn(&mut listener, &packet(7, 96, &[(1, b"x")])), None);
+}

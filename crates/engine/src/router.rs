@@ -1,0 +1,54 @@
+//! Who listens to whom: the producers of one room on this worker, and the consumers of each.
+//! Nothing else; it neither sees packets nor closes anything.
+
+use watersmeet_wire::params::RtpCapabilities;
+use watersmeet_wire::units::Map;
+
+use crate::command::RouterId;
+
+/// One room's share of a worker. Members are known by their places in the worker.
+#[derive(Debug)]
+pub struct Router {
+    /// Its id.
+    pub id: RouterId,
+    /// What it can forward.
+    pub capabilities: RtpCapabilities,
+    /// The transports in it.
+    pub transports: Vec<u32>,
+    /// The consumers of each producer.
+    consumers: Map<u32, Vec<u32>>,
+}
+
+impl Router {
+    /// An empty router.
+    pub fn new(id: RouterId, capabilities: RtpCapabilities) -> Self {
+        Self { id, capabilities, transports: Vec::new(), consumers: Map::new() }
+    }
+
+    /// Enters a producer.
+    pub fn add_producer(&mut self, producer: u32) {
+        self.consumers.insert(producer, Vec::new());
+    }
+
+    /// Takes a producer out, with the list of those who consumed it.
+    pub fn remove_producer(&mut self, producer: u32) -> Vec<u32> {
+        self.consumers.remove(&producer).unwrap_or_default()
+    }
+
+    /// Enters a consumer of a producer.
+    pub fn add_consumer(&mut self, producer: u32, consumer: u32) {
+        self.consumers.entry(producer).or_default().push(consumer);
+    }
+
+    /// Takes a consumer out.
+    pub fn remove_consumer(&mut self, producer: u32, consumer: u32) {
+        if let Some(consumers) = self.consumers.get_mut(&producer) {
+            consumers.retain(|&known| known != consumer);
+        }
+    }
+
+    /// Everybody who listens to a producer.
+    pub fn consumers_of(&self, producer: u32) -> &[u32] {
+        self.consumers.get(&producer).map_or(&[], Vec::as_slice)
+    }
+}

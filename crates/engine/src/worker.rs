@@ -1,0 +1,420 @@
+//! The hallway: the only place that sees every room of the engine. It finds the transport of a
+//! datagram, the producer of a packet and the consumers of a producer, and hands results from one
+//! to the next; it decides nothing that a room could decide.
+//!
+//! A packet walks: `handle_datagram` → `Demux::locate` → `Transport::receive` → `Producer::accept`
+//! → `Router::consumers_of` → `Consumer::forward` → `Line::enqueue`, and in `poll_transmit`:
+//! `Consumer::write` → `SrtpSender::protect_rtp` → `Egress::push`.
+
+mod close;
+mod control;
+mod feedback;
+mod ingress;
+mod line;
+mod report;
+mod statistics;
+mod transmit;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use watersmeet_wire::stun::StunMessage;
+use watersmeet_wire::units::{Map, Rng, Time};
+
+use crate::command::{
+    CloseReason, ConsumerId, Event, ListenAddress, Path, ProducerId, RouterId, TransportId,
+};
+use crate::consumer::Consumer;
+use crate::demux::Demux;
+use crate::egress::Egress;
+use crate::producer::Producer;
+use crate::router::Router;
+use crate::timers::{Reason, Timers};
+use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
+use crate::transport::{Received, TransportEvent, TransportSettings};
+
+pub use crate::egress::{Batch, Transmit};
+pub use line::{CONTROL_MAX, PENDING_MAX};
+
+/// The most events that wait. They are drained every turn of the loop, in which a datagram or a
+/// command makes a few; a worker that is not drained forgets the newest.
+pub const EVENTS_MAX: usize = 65_536;
+
+/// The most transports on one worker.
+pub const TRANSPORTS_MAX: usize = 20_000;
+
+/// The most routers on one worker.
+pub const ROUTERS_MAX: usize = 10_000;
+
+/// The most producers on one transport.
+pub const PRODUCERS_PER_TRANSPORT_MAX: usize = 32;
+
+/// The most consumers on one transport.
+pub const CONSUMERS_PER_TRANSPORT_MAX: usize = 1_024;
+
+/// What a worker is made with.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// Where peers can reach it, in order of preference.
+    pub listen: Vec<ListenAddress>,
+    /// What peers see in the handshake; made once per process.
+    pub certificate: DtlsCertificate,
+    /// Which DTLS is spoken.
+    pub dtls_version: DtlsVersion,
+    /// The `Instant` of `Time::ZERO`.
+    pub epoch: Instant,
+    /// The wall clock at `Time::ZERO`, since 1970.
+    pub unix_epoch: Duration,
+    /// Silence of a peer after which nothing is sent to it any more (RFC 7675).
+    pub consent_timeout: Duration,
+    /// Which shard it runs on; stands in the ufrags it draws.
+    pub shard: u8,
+}
+
+/// How many objects a worker holds.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Census {
+    /// Routers.
+    pub routers: usize,
+    /// Transports.
+    pub transports: usize,
+    /// Producers.
+    pub producers: usize,
+    /// Consumers.
+    pub consumers: usize,
+}
+
+/// Every router, transport, producer and consumer of one shard.
+pub struct Worker {
+    /// What transports share.
+    settings: Arc<TransportSettings>,
+    /// The wall clock at `Time::ZERO`, in microseconds since 1970.
+    unix_epoch_micros: u64,
+    /// Which shard it runs on.
+    shard: u8,
+    /// The source of secrets and random numbers.
+    rng: Rng,
+    /// Which transport a datagram is for.
+    demux: Demux,
+    /// What is due when.
+    timers: Timers,
+    /// Routers, by place.
+    routers: Slab<Router>,
+    /// Transports with what hangs on them, by place.
+    lines: Slab<line::Line>,
+    /// Producers, by place.
+    producers: Slab<Producer>,
+    /// Consumers, by place.
+    consumers: Slab<Consumer>,
+    /// The place of each router.
+    router_keys: Map<RouterId, u32>,
+    /// The place of each transport.
+    transport_keys: Map<TransportId, u32>,
+    /// The place of each producer.
+    producer_keys: Map<ProducerId, u32>,
+    /// The place of each consumer.
+    consumer_keys: Map<ConsumerId, u32>,
+    /// What is reported unasked.
+    events: VecDeque<Event>,
+    /// Transports with something to send.
+    dirty: VecDeque<u32>,
+    /// The batch in the making.
+    egress: Egress,
+    /// Goodbyes of closed transports.
+    farewells: VecDeque<(Path, Vec<u8>)>,
+    /// Scratch for packets asked for again.
+    nack_buffer: Vec<u16>,
+    /// Scratch for feedback.
+    feedback_buffer: Vec<u8>,
+}
+
+impl Worker {
+    /// A worker that holds nothing.
+    pub fn new(config: WorkerConfig, rng: Rng) -> Self {
+        let settings = TransportSettings {
+            certificate: config.certificate,
+            dtls_version: config.dtls_version,
+            epoch: config.epoch,
+            listen: config.listen,
+            consent_timeout: config.consent_timeout,
+        };
+        Self {
+            settings: Arc::new(settings),
+            unix_epoch_micros: u64::try_from(config.unix_epoch.as_micros()).unwrap_or(0),
+            shard: config.shard,
+            rng,
+            demux: Demux::default(),
+            timers: Timers::default(),
+            routers: Slab::new(),
+            lines: Slab::new(),
+            producers: Slab::new(),
+            consumers: Slab::new(),
+            router_keys: Map::new(),
+            transport_keys: Map::new(),
+            producer_keys: Map::new(),
+            consumer_keys: Map::new(),
+            events: VecDeque::new(),
+            dirty: VecDeque::new(),
+            egress: Egress::default(),
+            farewells: VecDeque::new(),
+            nack_buffer: Vec::new(),
+            feedback_buffer: Vec::new(),
+        }
+    }
+
+    /// Takes one UDP datagram or one frame of a TCP connection.
+    pub fn handle_datagram(&mut self, now: Time, path: Path, packet: &mut [u8]) {
+        let known = self.demux.locate(path);
+        let Some(key) = self.locate_ufrag(packet).or(known) else {
+            return;
+        };
+        self.contain(now, key, |worker| worker.receive(now, key, path, packet));
+    }
+
+    /// The transport that an ICE check asks for by its ufrag, whatever path it comes on.
+    fn locate_ufrag(&self, packet: &[u8]) -> Option<u32> {
+        if !packet.first().is_some_and(|&first| first < 4) {
+            return None;
+        }
+        let message = StunMessage::parse(packet).ok()?;
+        let (local, _) = message.ufrags()?;
+        self.demux.locate_ufrag(local)
+    }
+
+    /// The connection behind a TCP path ended.
+    pub fn handle_path_closed(&mut self, now: Time, path: Path) {
+        let Some(key) = self.demux.locate(path) else {
+            return;
+        };
+        if let Some(line) = self.lines.get_mut(key as usize) {
+            line.transport.handle_path_closed(now, path);
+            self.settle(now, key);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some((at, reason)) = self.timers.pop_due(now) {
+            match reason {
+                Reason::Transport(key) | Reason::Report(key) | Reason::Feedback(key) => {
+                    self.contain(now, key, |worker| worker.ring(now, at, reason));
+                }
+                Reason::Nack(key) | Reason::Keyframe(key) => {
+                    let line = self.producers.get(key as usize).map(|it| it.transport);
+                    if let Some(line) = line {
+                        self.contain(now, line, |worker| worker.ring(now, at, reason));
+                    }
+                }
+            }
+        }
+    }
+
+    /// When `handle_timeout` has something to do.
+    pub fn poll_timeout(&self) -> Time {
+        self.timers.poll_timeout()
+    }
+
+    /// The next event, until there is none.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Begins a transport where its handshakes end: `path` is nominated, `local` and `remote` are
+    /// the SRTP master keys with their salts.
+    ///
+    /// # Errors
+    /// There is no such transport, or the keys do not fit the profile.
+    #[cfg(feature = "sim")]
+    pub fn assume_connected(
+        &mut self,
+        now: Time,
+        transport: TransportId,
+        path: Path,
+        profile: crate::transport::srtp::SrtpProfile,
+        local: &[u8],
+        remote: &[u8],
+    ) -> Result<(), crate::command::Refusal> {
+        use crate::command::Refusal;
+        let key = self.transport_keys.get(&transport).copied().ok_or(Refusal::TransportNotFound)?;
+        let line = self.lines.get_mut(key as usize).ok_or(Refusal::TransportNotFound)?;
+        if !line.transport.assume_connected(now, path, profile, local, remote) {
+            return Err(Refusal::BadParameters("keys of another length".to_owned()));
+        }
+        self.settle(now, key);
+        Ok(())
+    }
+
+    /// How many objects it holds.
+    pub fn census(&self) -> Census {
+        Census {
+            routers: self.routers.len(),
+            transports: self.lines.len(),
+            producers: self.producers.len(),
+            consumers: self.consumers.len(),
+        }
+    }
+
+    /// Runs something on behalf of one transport. If its code fails, that transport is closed and
+    /// nothing else is touched.
+    fn contain(&mut self, now: Time, key: u32, run: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
+            tracing::error!(transport = key, "a fault in a transport; it is closed");
+            self.close_line(now, key, Some(CloseReason::Fault));
+        }
+    }
+
+    /// One alarm of one object.
+    fn ring(&mut self, now: Time, at: Time, reason: Reason) {
+        match reason {
+            Reason::Transport(key) => {
+                let Some(line) = self.lines.get_mut(key as usize) else {
+                    return;
+                };
+                if line.transport_alarm.rings(at) {
+                    line.transport.handle_timeout(now);
+                    self.settle(now, key);
+                }
+            }
+            Reason::Report(key) => {
+                let line = self.lines.get_mut(key as usize);
+                if line.is_some_and(|line| line.report_alarm.rings(at)) {
+                    self.report(now, key);
+                }
+            }
+            Reason::Feedback(key) => {
+                let line = self.lines.get_mut(key as usize);
+                if line.is_some_and(|line| line.feedback_alarm.rings(at)) {
+                    self.feed_back(now, key);
+                }
+            }
+            Reason::Nack(key) => {
+                let producer = self.producers.get_mut(key as usize);
+                if producer.is_some_and(|producer| producer.nack_alarm.rings(at)) {
+                    self.ask_again(now, key);
+                }
+            }
+            Reason::Keyframe(key) => {
+                let producer = self.producers.get_mut(key as usize);
+                if producer.is_some_and(|producer| producer.keyframe_alarm.rings(at)) {
+                    self.ask_for_keyframes(now, key);
+                }
+            }
+        }
+    }
+
+    /// One packet of one transport.
+    fn receive(&mut self, now: Time, key: u32, path: Path, packet: &mut [u8]) {
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        match line.transport.receive(now, path, packet) {
+            Received::Rtp { header, len } => {
+                let packet = packet.get(..len).unwrap_or_default();
+                self.accept_rtp(now, key, &header, packet);
+            }
+            Received::Rtcp { len } => {
+                let packet = packet.get(..len).unwrap_or_default();
+                self.accept_rtcp(now, key, packet);
+            }
+            Received::Nothing => self.settle(now, key),
+            Received::Discarded(_) => {}
+        }
+    }
+
+    /// Brings everything into line with what a transport has become.
+    fn settle(&mut self, now: Time, key: u32) {
+        while let Some(event) = self.next_transport_event(key) {
+            match event {
+                TransportEvent::IceStateChanged(state) => {
+                    if let Some(transport) = self.transport_id(key) {
+                        self.report_event(Event::IceStateChanged { transport, state });
+                    }
+                }
+                TransportEvent::DtlsStateChanged(state) => {
+                    if let Some(transport) = self.transport_id(key) {
+                        self.report_event(Event::DtlsStateChanged { transport, state });
+                    }
+                }
+                TransportEvent::PathAdded(path) => self.add_path(now, path, key),
+                TransportEvent::PathRemoved(path) => self.demux.remove_path(path, key),
+                TransportEvent::UfragRetired(ufrag) => self.demux.remove_ufrag(&ufrag),
+                TransportEvent::Closed(reason) => {
+                    self.close_line(now, key, Some(reason));
+                    return;
+                }
+            }
+        }
+        self.note_openness(now, key);
+        self.mark_dirty(key);
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        let due = line.transport.poll_timeout();
+        self.timers.set(&mut line.transport_alarm, due, Reason::Transport(key));
+    }
+
+    fn next_transport_event(&mut self, key: u32) -> Option<TransportEvent> {
+        self.lines.get_mut(key as usize)?.transport.poll_event()
+    }
+
+    fn transport_id(&self, key: u32) -> Option<TransportId> {
+        self.lines.get(key as usize).map(|line| line.id)
+    }
+
+    /// A path belongs to a transport now; whoever had it before has it no more.
+    fn add_path(&mut self, now: Time, path: Path, key: u32) {
+        let former = self.demux.locate(path).filter(|former| *former != key);
+        self.demux.add_path(path, key);
+        if let Some(line) = former.and_then(|former| self.lines.get_mut(former as usize)) {
+            line.transport.handle_path_closed(now, path);
+        }
+    }
+
+    /// Tells consumers when their transport can send, or no longer can.
+    fn note_openness(&mut self, now: Time, key: u32) {
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        let is_open = line.transport.path().is_some();
+        if line.is_open == is_open {
+            return;
+        }
+        line.is_open = is_open;
+        if is_open {
+            let due = now + report::INTERVAL;
+            self.timers.set(&mut line.report_alarm, due, Reason::Report(key));
+        }
+        let consumers = line.consumers.clone();
+        for consumer in consumers {
+            if let Some(consumer) = self.consumers.get_mut(consumer as usize) {
+                consumer.set_connected(is_open);
+            }
+            self.ask_for_keyframe_of(now, consumer);
+        }
+    }
+
+    /// Enters a transport in the list of those with something to send.
+    fn mark_dirty(&mut self, key: u32) {
+        if let Some(line) = self.lines.get_mut(key as usize)
+            && !line.is_dirty
+        {
+            line.is_dirty = true;
+            self.dirty.push_back(key);
+        }
+    }
+
+    fn report_event(&mut self, event: Event) {
+        if self.events.len() < EVENTS_MAX {
+            self.events.push_back(event);
+        }
+    }
+
+    /// Our wall clock, in microseconds since 1970.
+    fn wall_micros(&self, now: Time) -> u64 {
+        self.unix_epoch_micros + now.as_micros()
+    }
+}
+

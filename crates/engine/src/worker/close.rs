@@ -1,0 +1,99 @@
+//! Who closes when something closes: a router takes its transports with it, a transport its
+//! producers and consumers, a producer its consumers. One function each, and every object goes
+//! through its own, whatever the reason.
+
+use watersmeet_wire::units::Time;
+
+use super::Worker;
+use crate::command::{CloseReason, Event};
+
+/// The most goodbyes that wait to be sent.
+const FAREWELLS_MAX: usize = 1_024;
+
+impl Worker {
+    /// Closes a router with all that is in it.
+    pub(super) fn close_router(&mut self, now: Time, key: u32) {
+        let transports = self.routers.get(key as usize).map(|router| router.transports.clone());
+        for transport in transports.unwrap_or_default() {
+            self.close_line(now, transport, None);
+        }
+        if let Some(router) = self.routers.try_remove(key as usize) {
+            self.router_keys.remove(&router.id);
+        }
+    }
+
+    /// Closes a transport with all that is on it. It is reported when it was not commanded.
+    pub(super) fn close_line(&mut self, now: Time, key: u32, reason: Option<CloseReason>) {
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        line.transport.close(now);
+        while let Some(farewell) = line.transport.poll_transmit() {
+            if self.farewells.len() < FAREWELLS_MAX {
+                self.farewells.push_back(farewell);
+            }
+        }
+        let (id, router) = (line.id, line.router);
+        let producers = std::mem::take(&mut line.producers);
+        let consumers = std::mem::take(&mut line.consumers);
+        for consumer in consumers {
+            self.close_consumer(consumer);
+        }
+        for producer in producers {
+            self.close_producer(producer, reason.is_some());
+        }
+        self.demux.remove(key);
+        self.lines.try_remove(key as usize);
+        self.transport_keys.remove(&id);
+        // Its place may be given to another before the list is next walked.
+        self.dirty.retain(|dirty| *dirty != key);
+        if let Some(router) = self.routers.get_mut(router as usize) {
+            router.transports.retain(|transport| *transport != key);
+        }
+        if let Some(reason) = reason {
+            self.report_event(Event::TransportClosed { transport: id, reason });
+        }
+    }
+
+    /// Closes a producer with its consumers, which are reported.
+    pub(super) fn close_producer(&mut self, key: u32, is_reported: bool) {
+        let Some(producer) = self.producers.try_remove(key as usize) else {
+            return;
+        };
+        self.producer_keys.remove(&producer.id);
+        if let Some(line) = self.lines.get_mut(producer.transport as usize) {
+            line.listener.remove(key);
+            line.producers.retain(|place| *place != key);
+        }
+        let router = self.routers.get_mut(producer.router as usize);
+        let listeners = router.map(|router| router.remove_producer(key)).unwrap_or_default();
+        for listener in listeners {
+            let id = self.consumers.get(listener as usize).map(|consumer| consumer.id);
+            self.close_consumer(listener);
+            if let Some(consumer) = id {
+                self.report_event(Event::ConsumerClosed { consumer });
+            }
+        }
+        if is_reported {
+            self.report_event(Event::ProducerClosed { producer: producer.id });
+        }
+    }
+
+    /// Closes a consumer.
+    pub(super) fn close_consumer(&mut self, key: u32) {
+        let Some(consumer) = self.consumers.try_remove(key as usize) else {
+            return;
+        };
+        self.consumer_keys.remove(&consumer.id);
+        if let Some(line) = self.lines.get_mut(consumer.transport as usize) {
+            line.consumers.retain(|place| *place != key);
+            line.outgoing.retain(|_, place| *place != key);
+            line.forget_departures(key);
+        }
+        let producer = self.producers.get(consumer.producer as usize);
+        let router = producer.and_then(|it| self.routers.get_mut(it.router as usize));
+        if let Some(router) = router {
+            router.remove_consumer(consumer.producer, key);
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Commands: each is carried out at once and whole, or refused and changes nothing.
+
+use rand_chacha::rand_core::Rng as _;
+use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
+use watersmeet_wire::units::{Ssrc, Time};
+
+use super::line::Line;
+use super::{
+    CONSUMERS_PER_TRANSPORT_MAX, PRODUCERS_PER_TRANSPORT_MAX, ROUTERS_MAX, TRANSPORTS_MAX, Worker,
+};
+use crate::command::{
+    Command, ConsumerId, Event, Layers, ProducerId, Refusal, Reply, RouterId, TransportId,
+    TransportOptions,
+};
+use crate::consumer::{Consumer, ConsumerSetup};
+use crate::listener::Conflict;
+use crate::ortc;
+use crate::producer::Producer;
+use crate::remb::ReceiveEstimate;
+use crate::router::Router;
+use crate::transport::Transport;
+
+/// Letters of a ufrag's random part: ice-chars that need no escaping anywhere (RFC 8839 §5.4).
+const UFRAG_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// Letters in the random part of a ufrag: 40 bits, enough that no two transports of a place in
+/// the worker are ever mistaken for each other.
+const UFRAG_RANDOM_LEN: usize = 8;
+
+/// What a consumer is asked to be.
+struct ConsumeRequest {
+    transport: TransportId,
+    consumer: ConsumerId,
+    producer: ProducerId,
+    capabilities: RtpCapabilities,
+    paused: bool,
+    preferred_layers: Option<Layers>,
+}
+
+impl Worker {
+    /// Does what it is told, or says why not.
+    ///
+    /// # Errors
+    /// The refusal; nothing has changed then.
+    pub fn handle_command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
+        match command {
+            Command::CreateRouter { router, media_codecs } => {
+                let capabilities = ortc::router_capabilities(&media_codecs).map_err(bad)?;
+                self.create_router(router, capabilities)
+            }
+            Command::CloseRouter { router } => {
+                let key = self.router_key(router)?;
+                self.close_router(now, key);
+                Ok(Reply::Done)
+            }
+            Command::CreateTransport { router, transport, options } => {
+                self.create_transport(router, transport, &options)
+            }
+            Command::ConnectTransport { transport, dtls } => {
+                self.connect_transport(now, transport, &dtls)
+            }
+            Command::RestartIce { transport } => self.restart_ice(transport),
+            Command::CloseTransport { transport } => {
+                let key = self.transport_key(transport)?;
+                self.close_line(now, key, None);
+                Ok(Reply::Done)
+            }
+            Command::Produce { transport, producer, kind, rtp, paused } => {
+                self.produce(transport, producer, kind, rtp, paused)
+            }
+            Command::PauseProducer { producer } => self.set_producer_paused(now, producer, true),
+            Command::ResumeProducer { producer } => self.set_producer_paused(now, producer, false),
+            Command::CloseProducer { producer } => {
+                let key = self.producer_key(producer)?;
+                self.close_producer(key, false);
+                Ok(Reply::Done)
+            }
+            Command::Consume {
+                transport,
+                consumer,
+                producer,
+                capabilities,
+                paused,
+                preferred_layers,
+            } => self.consume(now, ConsumeRequest {
+                transport,
+                consumer,
+                producer,
+                capabilities,
+                paused,
+                preferred_layers,
+            }),
+            Command::PauseConsumer { consumer } => self.set_consumer_paused(now, consumer, true),
+            Command::ResumeConsumer { consumer } => self.set_consumer_paused(now, consumer, false),
+            Command::CloseConsumer { consumer } => {
+                let key = self.consumer_key(consumer)?;
+                self.close_consumer(key);
+                Ok(Reply::Done)
+            }
+            Command::SetPreferredLayers { consumer, layers } => {
+                self.prefer_layers(now, consumer, layers)
+            }
+            Command::RequestKeyframe { consumer } => {
+                let key = self.consumer_key(consumer)?;
+                self.request_keyframe(now, key);
+                Ok(Reply::Done)
+            }
+            Command::TransportStats { transport } => {
+                let line = self.line(transport)?;
+                Ok(Reply::TransportStats(Box::new(Self::transport_stats(now, line))))
+            }
+            Command::ProducerStats { producer } => {
+                let key = self.producer_key(producer)?;
+                let producer = self.producers.get_mut(key as usize);
+                let producer = producer.ok_or(Refusal::ProducerNotFound)?;
+                Ok(Reply::ProducerStats(producer.stats(now)))
+            }
+            Command::ConsumerStats { consumer } => {
+                let consumer = self.consumer_mut(consumer)?;
+                Ok(Reply::ConsumerStats(Box::new(consumer.stats(now))))
+            }
+        }
+    }
+
+    fn create_router(
+        &mut self,
+        id: RouterId,
+        capabilities: RtpCapabilities,
+    ) -> Result<Reply, Refusal> {
+        if self.router_keys.contains_key(&id) {
+            return Err(Refusal::IdInUse);
+        }
+        if self.routers.len() >= ROUTERS_MAX {
+            return Err(Refusal::LimitReached("routers"));
+        }
+        let key = place(self.routers.insert(Router::new(id, capabilities.clone())));
+        self.router_keys.insert(id, key);
+        Ok(Reply::Router { capabilities })
+    }
+
+    fn create_transport(
+        &mut self,
+        router: RouterId,
+        id: TransportId,
+        options: &TransportOptions,
+    ) -> Result<Reply, Refusal> {
+        let router_key = self.router_key(router)?;
+        if self.transport_keys.contains_key(&id) {
+            return Err(Refusal::IdInUse);
+        }
+        if self.lines.len() >= TRANSPORTS_MAX {
+            return Err(Refusal::LimitReached("transports"));
+        }
+        let key = place(self.lines.vacant_key());
+        let ufrag = self.draw_ufrag(key);
+        let transport = Transport::new(&self.settings, options, ufrag.clone(), &mut self.rng);
+        let reply = Reply::Transport {
+            ice: transport.ice_parameters(),
+            candidates: transport.candidates(),
+            dtls: transport.dtls_parameters(),
+        };
+        let ssrc = Ssrc(self.rng.next_u32());
+        let cname = self.draw_letters();
+        self.lines.insert(Line::new(id, router_key, transport, ssrc, cname));
+        self.transport_keys.insert(id, key);
+        self.demux.add_ufrag(ufrag, key);
+        if let Some(router) = self.routers.get_mut(router_key as usize) {
+            router.transports.push(key);
+        }
+        Ok(reply)
+    }
+
+    fn connect_transport(
+        &mut self,
+        now: Time,
+        id: TransportId,
+        dtls: &DtlsParameters,
+    ) -> Result<Reply, Refusal> {
+        let key = self.transport_key(id)?;
+        let line = self.lines.get_mut(key as usize).ok_or(Refusal::TransportNotFound)?;
+        line.transport.connect(now, dtls)?;
+        self.settle(now, key);
+        Ok(Reply::Done)
+    }
+
+    fn restart_ice(&mut self, id: TransportId) -> Result<Reply, Refusal> {
+        let key = self.transport_key(id)?;
+        let ufrag = self.draw_ufrag(key);
+        let line = self.lines.get_mut(key as usize).ok_or(Refusal::TransportNotFound)?;
+        let ice = line.transport.restart_ice(ufrag.clone(), &mut self.rng);
+        self.demux.add_ufrag(ufrag, key);
+        Ok(Reply::IceRestarted { ice })
+    }
+
+    fn produce(
+        &mut self,
+        transport: TransportId,
+        id: ProducerId,
+        kind: MediaKind,
+        rtp: RtpParameters,
+        paused: bool,
+    ) -> Result<Reply, Refusal> {
+        let line_key = self.transport_key(transport)?;
+        if self.producer_keys.contains_key(&id) {
+            return Err(Refusal::IdInUse);
+        }
+        let line = self.lines.get_mut(line_key as usize).ok_or(Refusal::TransportNotFound)?;
+        if line.producers.len() >= PRODUCERS_PER_TRANSPORT_MAX {
+            return Err(Refusal::LimitReached("producers on this transport"));
+        }
+        let router_key = line.router;
+        let router = self.routers.get_mut(router_key as usize).ok_or(Refusal::RouterNotFound)?;
+        // The first producer that brings a CNAME names the transport; all others are given it.
+        if let Some(cname) = rtp.rtcp.cname.as_ref().filter(|_| line.producers.is_empty()) {
+            line.cname.clone_from(cname);
+        }
+        let cname = line.cname.as_str();
+        let capabilities = &router.capabilities;
+        let negotiated = ortc::negotiate_producer(kind, rtp, cname, capabilities, &mut self.rng);
+        let negotiated = negotiated.map_err(bad)?;
+        let key = place(self.producers.vacant_key());
+        line.listener.add(key, &negotiated.parameters).map_err(conflict)?;
+        let mut producer = Producer::new(id, kind, negotiated, router_key, line_key);
+        producer.paused = paused;
+        let feedback = producer.feedback;
+        if feedback.remb && !feedback.transport_cc && line.estimate.is_none() {
+            let limit = line.transport.options().max_incoming_bitrate;
+            line.estimate = Some(ReceiveEstimate::new(limit));
+        }
+        line.producers.push(key);
+        router.add_producer(key);
+        self.producers.insert(producer);
+        self.producer_keys.insert(id, key);
+        Ok(Reply::Done)
+    }
+
+    fn set_producer_paused(
+        &mut self,
+        now: Time,
+        id: ProducerId,
+        paused: bool,
+    ) -> Result<Reply, Refusal> {
+        let key = self.producer_key(id)?;
+        let producer = self.producers.get_mut(key as usize).ok_or(Refusal::ProducerNotFound)?;
+        if std::mem::replace(&mut producer.paused, paused) == paused {
+            return Ok(Reply::Done);
+        }
+        let router = self.routers.get(producer.router as usize);
+        let listeners = router.map(|it| it.consumers_of(key).to_vec()).unwrap_or_default();
+        for listener in listeners {
+            let Some(consumer) = self.consumers.get_mut(listener as usize) else {
+                continue;
+            };
+            let event = Event::ConsumerProducerPaused { consumer: consumer.id, paused };
+            if !paused {
+                consumer.layers.restart();
+            }
+            self.report_event(event);
+            if !paused {
+                self.ask_for_keyframe_of(now, listener);
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    fn consume(&mut self, now: Time, request: ConsumeRequest) -> Result<Reply, Refusal> {
+        let line_key = self.transport_key(request.transport)?;
+        let producer_key = self.producer_key(request.producer)?;
+        if self.consumer_keys.contains_key(&request.consumer) {
+            return Err(Refusal::IdInUse);
+        }
+        let line = self.lines.get_mut(line_key as usize).ok_or(Refusal::TransportNotFound)?;
+        let producer = self.producers.get(producer_key as usize);
+        // A producer of another router is as good as none.
+        let producer = producer.filter(|producer| producer.router == line.router);
+        let producer = producer.ok_or(Refusal::ProducerNotFound)?;
+        if line.consumers.len() >= CONSUMERS_PER_TRANSPORT_MAX {
+            return Err(Refusal::LimitReached("consumers on this transport"));
+        }
+        request.capabilities.validate().map_err(bad)?;
+        if !ortc::can_consume(&producer.consumable, &request.capabilities) {
+            return Err(Refusal::CannotConsume);
+        }
+        let rtp = ortc::consumer_parameters(
+            &producer.consumable,
+            &request.capabilities,
+            true,
+            &mut self.rng,
+        );
+        let mut rtp = rtp.map_err(|_| Refusal::CannotConsume)?;
+        rtp.mid = Some(line.draw_mid());
+        let streams = u8::try_from(producer.streams.len()).unwrap_or(u8::MAX);
+        let reply = Reply::Consumer {
+            kind: producer.kind,
+            rtp: rtp.clone(),
+            producer_paused: producer.paused,
+            simulcast: streams > 1,
+        };
+        let key = place(self.consumers.vacant_key());
+        let mut consumer = Consumer::new(ConsumerSetup {
+            id: request.consumer,
+            key,
+            producer: producer_key,
+            transport: line_key,
+            kind: producer.kind,
+            rtp,
+            streams,
+            preferred: request.preferred_layers,
+            paused: request.paused,
+            // The lower half, so that the receiver sees the first wrap where it expects one
+            // (RFC 3711 §3.3.1).
+            first_seq: u16::try_from(self.rng.next_u32() & 0x7fff).unwrap_or(0),
+        });
+        consumer.layers.set_active(producer.active());
+        consumer.set_connected(line.is_open);
+        line.consumers.push(key);
+        line.outgoing.extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));
+        if let Some(router) = self.routers.get_mut(producer.router as usize) {
+            router.add_consumer(producer_key, key);
+        }
+        self.consumers.insert(consumer);
+        self.consumer_keys.insert(request.consumer, key);
+        self.ask_for_keyframe_of(now, key);
+        Ok(reply)
+    }
+
+    fn set_consumer_paused(
+        &mut self,
+        now: Time,
+        id: ConsumerId,
+        paused: bool,
+    ) -> Result<Reply, Refusal> {
+        let key = self.consumer_key(id)?;
+        self.consumer_mut(id)?.set_paused(paused);
+        self.ask_for_keyframe_of(now, key);
+        Ok(Reply::Done)
+    }
+
+    fn prefer_layers(
+        &mut self,
+        now: Time,
+        id: ConsumerId,
+        layers: Layers,
+    ) -> Result<Reply, Refusal> {
+        let key = self.consumer_key(id)?;
+        self.consumer_mut(id)?.layers.prefer(layers);
+        self.ask_for_keyframe_of(now, key);
+        Ok(Reply::Done)
+    }
+
+    fn router_key(&self, id: RouterId) -> Result<u32, Refusal> {
+        self.router_keys.get(&id).copied().ok_or(Refusal::RouterNotFound)
+    }
+
+    fn transport_key(&self, id: TransportId) -> Result<u32, Refusal> {
+        self.transport_keys.get(&id).copied().ok_or(Refusal::TransportNotFound)
+    }
+
+    fn producer_key(&self, id: ProducerId) -> Result<u32, Refusal> {
+        self.producer_keys.get(&id).copied().ok_or(Refusal::ProducerNotFound)
+    }
+
+    fn consumer_key(&self, id: ConsumerId) -> Result<u32, Refusal> {
+        self.consumer_keys.get(&id).copied().ok_or(Refusal::ConsumerNotFound)
+    }
+
+    fn line(&self, id: TransportId) -> Result<&Line, Refusal> {
+        let key = self.transport_key(id)?;
+        self.lines.get(key as usize).ok_or(Refusal::TransportNotFound)
+    }
+
+    fn consumer_mut(&mut self, id: ConsumerId) -> Result<&mut Consumer, Refusal> {
+        let key = self.consumer_key(id)?;
+        self.consumers.get_mut(key as usize).ok_or(Refusal::ConsumerNotFound)
+    }
+
+    /// A ufrag that says where its transport is: the shard, the place, and chance.
+    fn draw_ufrag(&mut self, key: u32) -> String {
+        let (shard, chance) = (self.shard, self.draw_letters());
+        format!("{shard:02x}{key:04x}{chance}")
+    }
+
+    fn draw_letters(&mut self) -> String {
+        let mut bytes = [0; UFRAG_RANDOM_LEN];
+        self.rng.fill_bytes(&mut bytes);
+        let letter = |byte: u8| {
+            let index = usize::from(byte) % UFRAG_LETTERS.len();
+            char::from(UFRAG_LETTERS.get(index).copied().unwrap_or(b'a'))
+        };
+        bytes.into_iter().map(letter).collect()
+    }
+}
+
+/// A place in the worker; its tables are bounded far below what 32 bits hold.
+fn place(key: usize) -> u32 {
+    u32::try_from(key).unwrap_or(u32::MAX)
+}
+
+fn bad(error: impl std::fmt::Display) -> Refusal {
+    Refusal::BadParameters(error.to_string())
+}
+
+fn conflict(conflict: Conflict) -> Refusal {
+    match conflict {
+        Conflict::Ssrc(ssrc) => bad(format_args!("SSRC {ssrc} is in use on this transport")),
+        Conflict::Mid => bad("the MID is in use on this transport"),
+        Conflict::TooMany => Refusal::LimitReached("SSRCs on this transport"),
+        Conflict::Nameless => bad("an SSRC, a MID or a RID is needed"),
+    }
+}

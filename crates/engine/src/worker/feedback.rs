@@ -1,0 +1,229 @@
+//! RTCP in both directions: what peers report and ask for, and what publishers are asked for.
+//! Feedback counts only for what the transport it came on sends or receives itself.
+
+use watersmeet_wire::rtcp::feedback::FirEntry;
+use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
+use watersmeet_wire::rtcp::{Packet, packets};
+use watersmeet_wire::units::{Ssrc, Time};
+
+use super::Worker;
+use super::report::{compact_ntp, wall_micros_of};
+use crate::arrivals;
+use crate::packet::ClockReference;
+use crate::timers::Reason;
+
+/// The most packets that one compound may hold before the rest is ignored.
+const PACKETS_MAX: usize = 64;
+
+/// The most retransmissions that one compound may ask for.
+const RESENDS_MAX: usize = 512;
+
+impl Worker {
+    /// Takes a decrypted compound of a transport.
+    pub(super) fn accept_rtcp(&mut self, now: Time, key: u32, datagram: &[u8]) {
+        for packet in packets(datagram).take(PACKETS_MAX).map_while(Result::ok) {
+            match packet {
+                Packet::SenderReport(report) => {
+                    self.note_sender_report(now, key, &report.info);
+                    report.blocks().for_each(|block| self.note_report_block(now, key, &block));
+                }
+                Packet::ReceiverReport(report) => {
+                    report.blocks().for_each(|block| self.note_report_block(now, key, &block));
+                }
+                Packet::Nack(nack) => self.resend(now, key, nack.media, nack.seqs()),
+                Packet::Pli(pli) => self.hear_keyframe_request(now, key, pli.media, false),
+                Packet::Fir(fir) => {
+                    let entries = fir.entries();
+                    entries.for_each(|it| self.hear_keyframe_request(now, key, it.ssrc, true));
+                }
+                Packet::Remb(remb) => {
+                    if let Some(line) = self.lines.get_mut(key as usize) {
+                        line.traffic.remote_estimate = Some(remb.bitrate);
+                    }
+                }
+                // A goodbye is a hint that silence follows, and silence is noticed by itself: it
+                // must not let a peer end what signalling holds. Names are known from signalling.
+                Packet::Goodbye(_)
+                | Packet::SourceDescription(_)
+                | Packet::TransportFeedback(_)
+                | Packet::ExtendedReport(_) => {}
+            }
+        }
+    }
+
+    /// A publisher says what its wall clock was at a media time. The first report on a transport
+    /// ties its clock to ours; all its streams then share the tie, and lips stay with voices.
+    fn note_sender_report(&mut self, now: Time, key: u32, info: &SenderInfo) {
+        let wall = self.wall_micros(now);
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        let Some(owner) = line.listener.owner(info.ssrc).filter(|it| !it.retransmission) else {
+            return;
+        };
+        let theirs = wall_micros_of(info.ntp);
+        let difference = wall.cast_signed().wrapping_sub(theirs.cast_signed());
+        let offset = *line.clock_offset.get_or_insert(difference);
+        let reference = ClockReference {
+            wall_micros: theirs.wrapping_add_signed(offset),
+            timestamp: info.rtp_timestamp,
+        };
+        if let Some(producer) = self.producers.get_mut(owner.producer as usize) {
+            producer.note_sender_report(now, info.ssrc, compact_ntp(info.ntp), reference);
+        }
+    }
+
+    fn note_report_block(&mut self, now: Time, key: u32, block: &ReportBlock) {
+        let Some(consumer) = self.consumer_of(key, block.ssrc) else {
+            return;
+        };
+        let Some(consumer) = self.consumers.get_mut(consumer as usize) else {
+            return;
+        };
+        if consumer.ssrc == block.ssrc {
+            consumer.note_report(now, block);
+        }
+    }
+
+    /// The consumer that sends this SSRC on this transport.
+    fn consumer_of(&self, key: u32, ssrc: Ssrc) -> Option<u32> {
+        self.lines.get(key as usize)?.outgoing.get(&ssrc).copied()
+    }
+
+    /// Sends packets again that a peer has missed.
+    fn resend(&mut self, now: Time, key: u32, media: Ssrc, seqs: impl Iterator<Item = u16>) {
+        let Some(consumer) = self.consumer_of(key, media) else {
+            return;
+        };
+        let Some(consumer) = self.consumers.get_mut(consumer as usize) else {
+            return;
+        };
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        consumer.counters.nacks += 1;
+        for seq in seqs.take(RESENDS_MAX) {
+            consumer.counters.nacked_packets += 1;
+            if let Some(departure) = consumer.resend(now, seq) {
+                line.enqueue(departure);
+            }
+        }
+        self.mark_dirty(key);
+    }
+
+    fn hear_keyframe_request(&mut self, now: Time, key: u32, media: Ssrc, full_intra: bool) {
+        let Some(place) = self.consumer_of(key, media) else {
+            return;
+        };
+        let Some(consumer) = self.consumers.get_mut(place as usize) else {
+            return;
+        };
+        if consumer.hears_keyframe_request(now, full_intra) {
+            self.request_keyframe(now, place);
+        }
+    }
+
+    /// Asks the publisher for a keyframe of what a consumer is sent, or waits for.
+    pub(super) fn request_keyframe(&mut self, now: Time, place: u32) {
+        let Some(consumer) = self.consumers.get(place as usize) else {
+            return;
+        };
+        let stream = consumer.layers.target().or_else(|| consumer.layers.current());
+        let key = consumer.producer;
+        if let (Some(stream), Some(producer)) = (stream, self.producers.get_mut(key as usize)) {
+            producer.request_keyframe(stream);
+            self.ask_for_keyframes(now, key);
+        }
+    }
+
+    /// Asks for a keyframe if a consumer waits for one.
+    pub(super) fn ask_for_keyframe_of(&mut self, now: Time, place: u32) {
+        let consumer = self.consumers.get(place as usize);
+        if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some()) {
+            self.request_keyframe(now, place);
+        }
+    }
+
+    /// Sends the keyframe requests of a producer that are due.
+    pub(super) fn ask_for_keyframes(&mut self, now: Time, key: u32) {
+        let Some(producer) = self.producers.get_mut(key as usize) else {
+            return;
+        };
+        let Some(line) = self.lines.get_mut(producer.transport as usize) else {
+            return;
+        };
+        let place = producer.transport;
+        let sender = line.ssrc;
+        let mut asked = false;
+        while line.is_open
+            && let Some(request) = producer.take_keyframe_request(now)
+        {
+            asked = true;
+            line.write_control(|compound| {
+                let written = match request.fir {
+                    None => compound.pli(sender, request.ssrc),
+                    Some(seq) => compound.fir(sender, &[FirEntry { ssrc: request.ssrc, seq }]),
+                };
+                debug_assert!(written, "a request fits an empty datagram");
+            });
+        }
+        // Without an open transport there is nobody to ask; whoever waits asks again when the
+        // publisher's first packet has come.
+        if line.is_open {
+            let due = producer.keyframe_timeout();
+            self.timers.set(&mut producer.keyframe_alarm, due, Reason::Keyframe(key));
+        }
+        if asked {
+            self.mark_dirty(place);
+        }
+    }
+
+    /// Asks a publisher for the packets of a producer that are missing.
+    pub(super) fn ask_again(&mut self, now: Time, key: u32) {
+        let Some(producer) = self.producers.get_mut(key as usize) else {
+            return;
+        };
+        let place = producer.transport;
+        let Some(line) = self.lines.get_mut(place as usize) else {
+            return;
+        };
+        let sender = line.ssrc;
+        for index in 0..producer.streams.len() {
+            self.nack_buffer.clear();
+            let Some(media) = producer.collect_nacks(now, index, &mut self.nack_buffer) else {
+                continue;
+            };
+            let mut seqs = self.nack_buffer.as_slice();
+            while !seqs.is_empty() {
+                let mut taken = 0;
+                line.write_control(|compound| taken = compound.nack(sender, media, seqs));
+                if taken == 0 {
+                    break;
+                }
+                seqs = seqs.get(taken..).unwrap_or_default();
+            }
+        }
+        let due = producer.nack_timeout();
+        self.timers.set(&mut producer.nack_alarm, due, Reason::Nack(key));
+        self.mark_dirty(place);
+        self.ask_for_keyframes(now, key);
+    }
+
+    /// Tells a publisher which of its packets arrived, and when.
+    pub(super) fn feed_back(&mut self, now: Time, key: u32) {
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        if line.arrivals.is_empty() {
+            return;
+        }
+        let mut arrivals = std::mem::take(&mut line.arrivals);
+        arrivals.feed_back(line.ssrc, &mut self.feedback_buffer, |datagram| {
+            line.write_raw_control(datagram);
+        });
+        line.arrivals = arrivals;
+        let due = now + arrivals::INTERVAL;
+        self.timers.set(&mut line.feedback_alarm, due, Reason::Feedback(key));
+        self.mark_dirty(key);
+    }
+}

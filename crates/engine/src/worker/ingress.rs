@@ -1,0 +1,152 @@
+//! Media on its way in: from a decrypted packet to the lists of those who will be sent it.
+
+use watersmeet_wire::rtp::RtpHeader;
+use watersmeet_wire::rtp::extension::{ExtensionKind, parse_transport_seq};
+use watersmeet_wire::units::Time;
+
+use super::Worker;
+use crate::arrivals;
+use crate::command::{Event, Layers};
+use crate::listener::Owner;
+use crate::packet::{Arrival, ExtensionPlaces, Incoming};
+use crate::timers::Reason;
+
+impl Worker {
+    /// Takes a decrypted RTP packet of a transport.
+    pub(super) fn accept_rtp(&mut self, now: Time, key: u32, header: &RtpHeader, packet: &[u8]) {
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        line.traffic.rtp_bytes_received += packet.len() as u64;
+        let places = line.listener.extension_ids.locate(header, packet);
+        self.note_arrival(now, key, header, &places, packet);
+        let Some(owner) = self.owner(key, header, &places, packet) else {
+            if let Some(line) = self.lines.get_mut(key as usize) {
+                line.traffic.packets_discarded += 1;
+            }
+            return;
+        };
+        let arrival = self.accept_media(now, owner, header, places, packet);
+        if let Some(arrival) = arrival {
+            self.fan_out(now, owner.producer, &arrival);
+        }
+    }
+
+    /// Notes the packet's number on the transport, to feed it back to the sender.
+    fn note_arrival(
+        &mut self,
+        now: Time,
+        key: u32,
+        header: &RtpHeader,
+        places: &ExtensionPlaces,
+        packet: &[u8],
+    ) {
+        let value = places.value(ExtensionKind::TransportWideCc, packet);
+        let Some(seq) = value.and_then(parse_transport_seq) else {
+            return;
+        };
+        let Some(line) = self.lines.get_mut(key as usize) else {
+            return;
+        };
+        let is_full = line.arrivals.note(now, seq, header.ssrc);
+        let due = now + arrivals::INTERVAL;
+        self.timers.set(&mut line.feedback_alarm, due, Reason::Feedback(key));
+        if is_full {
+            self.feed_back(now, key);
+        }
+    }
+
+    fn owner(
+        &mut self,
+        key: u32,
+        header: &RtpHeader,
+        places: &ExtensionPlaces,
+        packet: &[u8],
+    ) -> Option<Owner> {
+        let listener = &mut self.lines.get_mut(key as usize)?.listener;
+        match listener.owner(header.ssrc) {
+            Some(owner) => Some(owner),
+            None => listener.learn(header, places, packet),
+        }
+    }
+
+    /// Gives the packet to its producer, and asks the publisher for what that shows to be missing.
+    fn accept_media(
+        &mut self,
+        now: Time,
+        owner: Owner,
+        header: &RtpHeader,
+        places: ExtensionPlaces,
+        packet: &[u8],
+    ) -> Option<Arrival> {
+        let incoming = Incoming::new(header, packet, places)?;
+        let producer = self.producers.get_mut(owner.producer as usize)?;
+        let acceptance = producer.accept(
+            now,
+            owner.stream,
+            header.ssrc,
+            incoming,
+            packet,
+            owner.retransmission,
+        )?;
+        let is_news = producer.note_active(owner.stream);
+        let is_paused = producer.paused;
+        if acceptance.found_gap {
+            self.ask_again(now, owner.producer);
+            self.ask_for_keyframes(now, owner.producer);
+        }
+        if is_news {
+            self.tell_active(now, owner.producer);
+        }
+        acceptance.arrival.filter(|_| !is_paused)
+    }
+
+    /// Tells the consumers of a producer which of its streams bring packets.
+    pub(super) fn tell_active(&mut self, now: Time, key: u32) {
+        let Some(producer) = self.producers.get(key as usize) else {
+            return;
+        };
+        let active = producer.active();
+        let router = self.routers.get(producer.router as usize);
+        let listeners = router.map(|router| router.consumers_of(key).to_vec()).unwrap_or_default();
+        for listener in listeners {
+            if let Some(consumer) = self.consumers.get_mut(listener as usize) {
+                consumer.layers.set_active(active);
+            }
+            self.ask_for_keyframe_of(now, listener);
+        }
+    }
+
+    /// Offers a packet to everybody who consumes its producer.
+    fn fan_out(&mut self, now: Time, key: u32, arrival: &Arrival) {
+        let Some(producer) = self.producers.get(key as usize) else {
+            return;
+        };
+        let is_layered = producer.streams.len() > 1;
+        let Some(router) = self.routers.get(producer.router as usize) else {
+            return;
+        };
+        for &listener in router.consumers_of(key) {
+            let Some(consumer) = self.consumers.get_mut(listener as usize) else {
+                continue;
+            };
+            let Some((departure, switched)) = consumer.forward(now, arrival) else {
+                continue;
+            };
+            let Some(line) = self.lines.get_mut(consumer.transport as usize) else {
+                continue;
+            };
+            line.enqueue(departure);
+            if !line.is_dirty {
+                line.is_dirty = true;
+                self.dirty.push_back(consumer.transport);
+            }
+            if switched && is_layered {
+                let layers = Layers { spatial_layer: arrival.stream, temporal_layer: None };
+                let event =
+                    Event::ConsumerLayersChanged { consumer: consumer.id, layers: Some(layers) };
+                self.events.push_back(event);
+            }
+        }
+    }
+}

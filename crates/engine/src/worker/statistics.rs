@@ -1,0 +1,41 @@
+//! Answers to `getStats`, gathered from where the figures are counted.
+
+use watersmeet_wire::units::Time;
+
+use super::Worker;
+use super::line::Line;
+use crate::stats::{TransportStats, TupleStats};
+use crate::transport::discard::Discard;
+
+impl Worker {
+    /// What `getStats` tells of a transport.
+    pub(super) fn transport_stats(now: Time, line: &Line) -> TransportStats {
+        let transport = &line.transport;
+        let traffic = &line.traffic;
+        let tuple = transport.selected_path().map(|path| TupleStats {
+            remote_ip: path.remote.ip().to_string(),
+            remote_port: path.remote.port(),
+            protocol: path.protocol,
+        });
+        let initial = transport.options().initial_outgoing_bitrate;
+        TransportStats {
+            stats_type: "webrtc-transport",
+            transport_id: line.id.to_string(),
+            timestamp: now.as_millis(),
+            ice_state: transport.ice_state(),
+            dtls_state: transport.dtls_state(),
+            ice_selected_tuple: tuple,
+            srtp_profile: transport.srtp_profile().map(|profile| profile.name()),
+            bytes_received: transport.bytes_received(),
+            bytes_sent: traffic.bytes_sent,
+            recv_bitrate: transport.receive_bitrate(now).as_bps(),
+            send_bitrate: traffic.send_rate.bitrate(now).as_bps(),
+            rtp_bytes_received: traffic.rtp_bytes_received,
+            rtp_bytes_sent: traffic.rtp_bytes_sent,
+            rtx_bytes_sent: traffic.rtx_bytes_sent,
+            packets_discarded: traffic.packets_discarded + transport.discards().total(),
+            srtp_auth_failures: transport.discards().of(Discard::SrtpAuth),
+            available_outgoing_bitrate: traffic.remote_estimate.unwrap_or(initial).as_bps(),
+        }
+    }
+}
