@@ -57,7 +57,14 @@ export function Call({ app, room }: { app: App; room: Room }) {
       {devices.value && <DevicesDialog capture={app.capture} close={() => (devices.value = false)} />}
       {people.map(
         (person) =>
-          person.audio.value && <Sound key={person.id} track={person.audio.value} blocked={app.soundBlocked} />,
+          person.audio.value && (
+            <Sound
+              key={person.id}
+              track={person.audio.value}
+              label={`${person.label}'s voice`}
+              blocked={app.soundBlocked}
+            />
+          ),
       )}
     </div>
   );

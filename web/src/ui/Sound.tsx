@@ -2,7 +2,13 @@
 import type { Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
-export function Sound({ track, blocked }: { track: MediaStreamTrack; blocked: Signal<boolean> }) {
+interface SoundProps {
+  track: MediaStreamTrack;
+  label: string;
+  blocked: Signal<boolean>;
+}
+
+export function Sound({ track, label, blocked }: SoundProps) {
   const ref = useRef<HTMLAudioElement>(null);
   const waiting = blocked.value;
   useEffect(() => {
@@ -19,5 +25,5 @@ export function Sound({ track, blocked }: { track: MediaStreamTrack; blocked: Si
       if (error instanceof DOMException && error.name === 'NotAllowedError') blocked.value = true;
     });
   }, [track, waiting, blocked]);
-  return <audio ref={ref} autoplay />;
+  return <audio ref={ref} aria-label={label} autoplay />;
 }
