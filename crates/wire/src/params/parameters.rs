@@ -282,7 +282,10 @@ pub struct RtpEncodingParameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bitrate: Option<u64>,
     /// How much smaller than the source its picture is, per side.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "value::serialize_optional_number"
+    )]
     pub scale_resolution_down_by: Option<f64>,
 }
 

@@ -89,13 +89,28 @@ impl From<u32> for ParameterValue {
 impl Serialize for ParameterValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            // Whole numbers without a fraction part: "96.0" would be a foreign look to clients.
-            Self::Number(number) => match exact_integer(*number) {
-                Some(integer) => serializer.serialize_i64(integer),
-                None => serializer.serialize_f64(*number),
-            },
+            Self::Number(number) => serialize_number(*number, serializer),
             Self::Text(text) => serializer.serialize_str(text),
         }
+    }
+}
+
+/// Writes a whole number without a fraction part, as JavaScript does: `4`, not `4.0`.
+fn serialize_number<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match exact_integer(number) {
+        Some(integer) => serializer.serialize_i64(integer),
+        None => serializer.serialize_f64(number),
+    }
+}
+
+/// Writes a number that may be absent.
+pub(super) fn serialize_optional_number<S: Serializer>(
+    number: &Option<f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(number) => serialize_number(*number, serializer),
+        None => serializer.serialize_none(),
     }
 }
 
