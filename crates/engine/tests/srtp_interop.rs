@@ -1,7 +1,11 @@
 //! SRTP against an independent implementation: what one side seals the other opens, both ways,
 //! for every profile, RTP and RTCP, over a wrap of the sequence number.
 
-#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "this is a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "this is a test"
+)]
 
 use rtc_srtp::context::Context;
 use rtc_srtp::crypto::default_provider;
@@ -15,7 +19,9 @@ const SSRC: Ssrc = Ssrc(0xcafe_babe);
 const HEADER_LEN: usize = 28;
 
 fn master(profile: SrtpProfile) -> Vec<u8> {
-    (0..profile.master_len() as u8).map(|byte| byte.wrapping_mul(31) ^ 0x5a).collect()
+    (0..profile.master_len() as u8)
+        .map(|byte| byte.wrapping_mul(31) ^ 0x5a)
+        .collect()
 }
 
 fn foreign(profile: SrtpProfile) -> Context {
@@ -67,14 +73,25 @@ fn another_implementation_opens_what_we_seal() {
             slot.resize(plain.len() + sender.overhead(), 0);
             let len = sender.protect_rtp(SSRC, seq, &mut slot, HEADER_LEN, plain.len());
             assert_eq!(len, Some(slot.len()));
-            assert_eq!(other.decrypt_rtp(&slot).unwrap(), plain, "{profile:?} {seq:?}");
+            assert_eq!(
+                other.decrypt_rtp(&slot).unwrap(),
+                plain,
+                "{profile:?} {seq:?}"
+            );
         }
         for number in 0..100 {
             let plain = rtcp(number, number);
             let mut slot = plain.clone();
             slot.resize(plain.len() + sender.rtcp_overhead(), 0);
-            assert_eq!(sender.protect_rtcp(&mut slot, plain.len()), Some(slot.len()));
-            assert_eq!(other.decrypt_rtcp(&slot).unwrap(), plain, "{profile:?} {number}");
+            assert_eq!(
+                sender.protect_rtcp(&mut slot, plain.len()),
+                Some(slot.len())
+            );
+            assert_eq!(
+                other.decrypt_rtcp(&slot).unwrap(),
+                plain,
+                "{profile:?} {number}"
+            );
         }
     }
 }
@@ -86,15 +103,27 @@ fn we_open_what_another_implementation_seals() {
         let mut other = foreign(profile);
         for (seq, plain) in packets() {
             let mut sealed = other.encrypt_rtp(&plain).unwrap().to_vec();
-            let prefix = RtpPrefix { ssrc: SSRC, seq: seq.raw(), header_len: HEADER_LEN };
+            let prefix = RtpPrefix {
+                ssrc: SSRC,
+                seq: seq.raw(),
+                header_len: HEADER_LEN,
+            };
             let len = receiver.unprotect_rtp(prefix, &mut sealed).unwrap();
-            assert_eq!(sealed.get(..len), Some(plain.as_slice()), "{profile:?} {seq:?}");
+            assert_eq!(
+                sealed.get(..len),
+                Some(plain.as_slice()),
+                "{profile:?} {seq:?}"
+            );
         }
         for number in 0..100 {
             let plain = rtcp(number, number);
             let mut sealed = other.encrypt_rtcp(&plain).unwrap().to_vec();
             let len = receiver.unprotect_rtcp(&mut sealed).unwrap();
-            assert_eq!(sealed.get(..len), Some(plain.as_slice()), "{profile:?} {number}");
+            assert_eq!(
+                sealed.get(..len),
+                Some(plain.as_slice()),
+                "{profile:?} {number}"
+            );
         }
     }
 }

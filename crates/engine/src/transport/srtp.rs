@@ -5,8 +5,9 @@
 //! A packet that fails, in whatever way, changes nothing here: no stream is made, no window moves.
 //! Nothing is ever sealed by guessing: the caller says which packet of its stream it is.
 //!
-//! Measured per packet of 1,200 B (2-core x86-64 with VAES): sealing 0.19 µs for the GCM profiles,
-//! 0.95 µs for counter mode with HMAC-SHA1, which is why GCM is preferred.
+//! Sealing allocates nothing and costs 10 ns above the bare cipher. With 1,200 B the counter mode
+//! profile takes 2.5 to 5 times what the GCM profiles take (0.2 µs on an x86-64 core with VAES),
+//! which is why GCM is preferred.
 //!
 //! RFC 3711, RFC 7714; keys from DTLS as in RFC 5764 §4.2. Unencrypted SRTCP is refused: RFC 8827
 //! §6.5 forbids it.
