@@ -111,11 +111,6 @@ impl Transmit {
             .map_or(self.range.len(), usize::from)
             .max(1)
     }
-
-    /// How many datagrams the first `len` bytes are.
-    fn segments(&self, len: usize) -> u64 {
-        len.div_ceil(self.segment_len()).max(1) as u64
-    }
 }
 
 /// One datagram received.

@@ -90,6 +90,11 @@ impl Carrier for UdpSocket {
 }
 
 impl Piece<'_> {
+    /// How many datagrams it holds; an empty one is a datagram too.
+    fn segments(&self) -> u64 {
+        self.run.len().div_ceil(self.transmit.segment_len()).max(1) as u64
+    }
+
     /// Whether it holds more than one datagram.
     fn is_run(&self) -> bool {
         self.run.len() > self.transmit.segment_len()
@@ -125,7 +130,7 @@ impl Batcher {
             match carrier.send_messages(&pieces) {
                 Ok(count) => {
                     for piece in pieces.iter().take(count) {
-                        stats.sent += piece.transmit.segments(piece.run.len());
+                        stats.sent += piece.segments();
                         stats.sent_runs += 1;
                         if piece.is_run() {
                             self.refusals = 0;
@@ -145,7 +150,7 @@ impl Batcher {
                 }
                 Err(error) => {
                     tracing::trace!(%error, "a datagram was refused");
-                    stats.send_errors += first.transmit.segments(first.run.len());
+                    stats.send_errors += first.segments();
                     cursor = first.next;
                 }
             }
