@@ -236,7 +236,7 @@ impl Conference {
         }
     }
 
-    /// A shard did not answer in time. What it may yet make is closed.
+    /// A shard did not answer in time. What it may yet do is reversed.
     pub(super) fn give_up_answer(&mut self, now: Time, token: CommandToken) {
         let Some(Pending { asker, work, .. }) = self.take_pending(token) else {
             return;
@@ -252,43 +252,61 @@ impl Conference {
             }
             return;
         };
-        self.close_unfinished(session, &work);
+        self.reverse(session, &work);
         self.undo(session, &work);
         self.answer(session, &id, Err(Refusal::TimedOut));
         self.admit_waiting(now, session);
     }
 
-    /// Closes what a command that was not answered may have made.
-    fn close_unfinished(&mut self, id: SessionId, work: &Work) {
+    /// Reverses what a command that was not answered may yet do.
+    fn reverse(&mut self, id: SessionId, work: &Work) {
         let Some(session) = self.sessions.get(&id) else {
             return;
         };
-        let close = match work {
-            Work::CreateTransport { transport, .. } => {
-                session.transports.get(transport).map(|it| {
-                    (
-                        it.shard,
-                        Command::CloseTransport {
-                            transport: *transport,
-                        },
-                    )
-                })
-            }
-            Work::Produce { producer } => {
+        let reversal = match *work {
+            Work::CreateTransport { transport, .. } => session
+                .transports
+                .get(&transport)
+                .map(|it| (it.shard, Command::CloseTransport { transport })),
+            Work::Produce { ref producer } => {
                 let producer = producer.producer;
                 let shard = session.producer_shard(producer);
                 shard.map(|it| (it, Command::CloseProducer { producer }))
             }
+            // The room goes by what it last knew, so the shard must too.
+            Work::PauseProducer { producer, paused } => {
+                let command = match paused {
+                    true => Command::ResumeProducer { producer },
+                    false => Command::PauseProducer { producer },
+                };
+                let shard = session.producer_shard(producer);
+                let is_news = self.is_paused(producer).is_some_and(|it| it != paused);
+                shard.filter(|_| is_news).map(|it| (it, command))
+            }
             Work::Consume { consumer, .. } => {
-                let consumer = *consumer;
                 let shard = session.consumer_shard(consumer);
                 shard.map(|it| (it, Command::CloseConsumer { consumer }))
             }
             _ => None,
         };
-        if let Some((shard, command)) = close {
+        if let Some((shard, command)) = reversal {
             self.command(shard, command);
         }
+    }
+
+    /// Whether an announced producer is paused, as its room knows it.
+    fn is_paused(&self, producer: ProducerId) -> Option<bool> {
+        let place = self.producers.get(&producer)?;
+        let owner = self
+            .rooms
+            .get(&place.room)?
+            .participants
+            .get(&place.order)?;
+        let summaries = owner.producers.iter().map(|it| &it.summary);
+        summaries
+            .filter(|it| it.producer == producer)
+            .map(|it| it.paused)
+            .next()
     }
 
     /// Somebody's receive transport did not come in time for its oldest wish.

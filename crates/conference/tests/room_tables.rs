@@ -1,0 +1,21 @@
+//! Who may do what: requests and their outcomes, over conferences whose shards only keep books.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests: what is missing must stop them where it is missing"
+)]
+
+#[path = "room_tables/golden.rs"]
+mod golden;
+#[path = "room_tables/hostile.rs"]
+mod hostile;
+#[path = "room_tables/interleavings.rs"]
+mod interleavings;
+#[path = "room_tables/limits.rs"]
+mod limits;
+#[path = "room_tables/outcomes.rs"]
+mod outcomes;
+#[path = "room_tables/world.rs"]
+mod world;
