@@ -24,7 +24,7 @@ test('a refused permission is explained and keeps nobody out', async ({ people }
 test('a machine without devices is told so', async ({ people }) => {
   const ana = await people.comes('ana', { room: 'tea-at-four' });
   await refuseDevices(ana.page, 'NotFoundError');
-  await expect(ana.page.getByRole('alert')).toContainText('No camera and microphone was found');
+  await expect(ana.page.getByRole('alert')).toContainText('No camera or microphone was found');
   await ana.joins();
 });
 

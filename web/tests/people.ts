@@ -55,10 +55,15 @@ export class Person {
 
   async sees(other: Person): Promise<void> {
     await expect(this.tileOf(other), `${this.name} has a tile of ${other.name}`).toBeVisible();
-    await expect
-      .poll(() => this.framesPerSecond(other), { timeout: START_MS_MAX, message: `${this.name} sees ${other.name} move` })
-      .toBeGreaterThanOrEqual(FPS_MIN);
+    await this.seesMoving(`${other.name}'s camera`);
     expect(await this.brightness(other), `${this.name}'s picture of ${other.name}`).toBeGreaterThan(BRIGHTNESS_MIN);
+  }
+
+  /** The video element of this label plays at a call's frame rate. */
+  async seesMoving(label: string): Promise<void> {
+    await expect
+      .poll(() => this.framesPerSecond(label), { timeout: START_MS_MAX, message: `${this.name} sees ${label} move` })
+      .toBeGreaterThanOrEqual(FPS_MIN);
   }
 
   async hears(other: Person): Promise<void> {
@@ -112,18 +117,18 @@ export class Person {
     await this.page.reload();
   }
 
-  /** Frames of the other's video decoded per second, over a short window. */
-  async framesPerSecond(other: Person): Promise<number> {
-    const before = await this.stat(other, 'video', 'framesDecoded');
+  /** Frames decoded per second for the video element of this label, over a short window. */
+  async framesPerSecond(label: string): Promise<number> {
+    const before = await this.stat(label, 'video', 'framesDecoded');
     await sleep(FPS_WINDOW_MS);
-    const after = await this.stat(other, 'video', 'framesDecoded');
+    const after = await this.stat(label, 'video', 'framesDecoded');
     if (before === null || after === null || after.id !== before.id) return 0;
     return ((after.value - before.value) * 1_000) / (after.atMs - before.atMs);
   }
 
   /** How the other's video was coded, as `video/VP9`. */
   async codecOf(other: Person): Promise<string> {
-    return this.player(other, 'video').evaluate(async (element) => {
+    return this.pictureOf(other).evaluate(async (element) => {
       const wanted = (element as HTMLVideoElement).srcObject as MediaStream;
       const id = wanted.getTracks()[0]?.id;
       for (const connection of window.connections) {
@@ -154,15 +159,16 @@ export class Person {
   }
 
   private async energyFrom(other: Person): Promise<number> {
-    const before = await this.stat(other, 'audio', 'totalAudioEnergy');
+    const label = `${other.name}'s voice`;
+    const before = await this.stat(label, 'audio', 'totalAudioEnergy');
     await sleep(ENERGY_WINDOW_MS);
-    const after = await this.stat(other, 'audio', 'totalAudioEnergy');
+    const after = await this.stat(label, 'audio', 'totalAudioEnergy');
     return before === null || after === null || after.id !== before.id ? 0 : after.value - before.value;
   }
 
   /** Mean brightness of the other's picture as it is on the screen. */
   private async brightness(other: Person): Promise<number> {
-    return this.player(other, 'video').evaluate((element) => {
+    return this.pictureOf(other).evaluate((element) => {
       const canvas = document.createElement('canvas');
       [canvas.width, canvas.height] = [32, 18];
       const context = canvas.getContext('2d');
@@ -175,16 +181,17 @@ export class Person {
     });
   }
 
-  /** One number of the receiver behind the element that plays the other, or nothing while there is none. */
+  /** One number of the receiver behind the element of this label, or nothing while there is none. */
   private async stat(
-    other: Person,
+    label: string,
     kind: 'audio' | 'video',
     name: string,
   ): Promise<{ id: string; value: number; atMs: number } | null> {
-    const element = this.player(other, kind);
+    const element = this.page.getByLabel(label, { exact: true });
     if ((await element.count()) === 0) return null;
-    return element.evaluate(async (media, wanted) => {
-      const id = ((media as HTMLMediaElement).srcObject as MediaStream | null)?.getTracks()[0]?.id;
+    return element.evaluate(async (media, [wantedKind, wanted]) => {
+      const stream = (media as HTMLMediaElement).srcObject as MediaStream | null;
+      const id = stream?.getTracks().find((track) => track.kind === wantedKind)?.id;
       for (const connection of window.connections) {
         const receiver = connection.getReceivers().find(({ track }) => track.id === id);
         if (!receiver || id === undefined) continue;
@@ -193,13 +200,11 @@ export class Person {
         }
       }
       return null;
-    }, name);
+    }, [kind, name] as const);
   }
 
-  /** The element that plays the other. */
-  private player(other: Person, kind: 'audio' | 'video'): Locator {
-    const label = kind === 'video' ? `${other.name}'s camera` : `${other.name}'s voice`;
-    return this.page.getByLabel(label, { exact: true });
+  private pictureOf(other: Person): Locator {
+    return this.page.getByLabel(`${other.name}'s camera`, { exact: true });
   }
 }
 

@@ -16,7 +16,7 @@ export function troubleText(subject: Subject, trouble: Trouble): string {
     case 'denied':
       return `This page may not use your ${noun}. Allow it beside the page's address and switch it on again, or join without.`;
     case 'missing':
-      return `No ${noun} was found. Plug one in, or join without.`;
+      return `No ${subject === 'both' ? 'camera or microphone' : noun} was found. Plug one in, or join without.`;
     case 'busy':
       return `Your ${noun} cannot be opened; another program may be using it. Close that and switch it on again.`;
     case 'insecure':
