@@ -410,7 +410,8 @@ impl Dtls {
         }
     }
 
-    /// Notes when the endpoint wants to be called.
+    /// Notes when the endpoint wants to be called. It counts nanoseconds and we microseconds: one
+    /// more, or it would be called too early for ever.
     fn arm(&mut self, now: Time, timeout: Option<Instant>) {
         let wait = timeout.map_or(Duration::MAX, |at| {
             at.saturating_duration_since(self.instant(now))
@@ -418,7 +419,7 @@ impl Dtls {
         self.retry_at = if wait > TIMEOUT_HORIZON {
             Time::FAR_FUTURE
         } else {
-            now + wait
+            now + wait + Duration::from_micros(1)
         };
     }
 
