@@ -69,7 +69,11 @@ impl Arrivals {
             };
             buffer.clear();
             let written = CompoundWriter::new(buffer).transport_feedback(&head, rest);
-            let Some(FeedbackWritten { arrivals, next_base }) = written else {
+            let Some(FeedbackWritten {
+                arrivals,
+                next_base,
+            }) = written
+            else {
                 break;
             };
             send(buffer);

@@ -22,8 +22,8 @@ use crate::command::{ConsumerId, Layers};
 use crate::consumer::layers::{Choice, LayerChoice};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
-use crate::packet::{Arrival, ClockReference, ExtensionIds};
 use crate::history::Stored;
+use crate::packet::{Arrival, ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
 use crate::stats::ConsumerStats;
 
@@ -62,7 +62,10 @@ impl DescriptorPatch {
             return;
         };
         let width = descriptor.picture_id;
-        descriptor.picture_id = self.picture_id.zip(width).map(|(id, width)| width.with_value(id));
+        descriptor.picture_id = self
+            .picture_id
+            .zip(width)
+            .map(|(id, width)| width.with_value(id));
         descriptor.tl0_pic_idx = self.tl0_pic_idx;
         descriptor.write(payload);
     }
@@ -234,12 +237,27 @@ pub struct ConsumerSetup {
 impl Consumer {
     /// A consumer that nothing has gone to.
     pub fn new(setup: ConsumerSetup) -> Self {
-        let ConsumerSetup { id, key, producer, transport, kind, rtp, paused, .. } = setup;
+        let ConsumerSetup {
+            id,
+            key,
+            producer,
+            transport,
+            kind,
+            rtp,
+            paused,
+            ..
+        } = setup;
         let media = rtp.codecs.first();
         let codec = media.and_then(|codec| Codec::of_mime_type(&codec.mime_type));
-        let rtx_pt = rtp.codecs.iter().find(|codec| codec.is_rtx()).map(|it| it.payload_type);
+        let rtx_pt = rtp
+            .codecs
+            .iter()
+            .find(|codec| codec.is_rtx())
+            .map(|it| it.payload_type);
         let encoding = rtp.encodings.first();
-        let rtx_ssrc = encoding.and_then(|encoding| encoding.rtx).map(|rtx| rtx.ssrc);
+        let rtx_ssrc = encoding
+            .and_then(|encoding| encoding.rtx)
+            .map(|rtx| rtx.ssrc);
         let mut extension_ids = ExtensionIds::default();
         extension_ids.learn(&rtp.header_extensions);
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
@@ -249,7 +267,9 @@ impl Consumer {
             transport,
             key,
             kind,
-            ssrc: encoding.and_then(|encoding| encoding.ssrc).unwrap_or_default(),
+            ssrc: encoding
+                .and_then(|encoding| encoding.ssrc)
+                .unwrap_or_default(),
             paused,
             connected: false,
             layers: LayerChoice::new(setup.streams, setup.preferred, needs_keyframe),
@@ -257,7 +277,11 @@ impl Consumer {
             codec,
             pt: media.map_or(Pt::default(), |codec| codec.payload_type),
             clock_rate: media.map_or(90_000, |codec| codec.clock_rate),
-            rtx: rtx_pt.zip(rtx_ssrc).map(|(pt, ssrc)| Retransmission { ssrc, pt, next_seq: SeqNo::first(1).0 }),
+            rtx: rtx_pt.zip(rtx_ssrc).map(|(pt, ssrc)| Retransmission {
+                ssrc,
+                pt,
+                next_seq: SeqNo::first(1).0,
+            }),
             extension_ids,
             mid: rtp.mid.unwrap_or_default(),
             sequence: SequenceMap::new(SeqNo::first(setup.first_seq)),
@@ -296,7 +320,8 @@ impl Consumer {
         let patch = self.patch(&arrival.peek);
         self.clock = arrival.clock;
         if self.rtx.is_some() {
-            self.sent.insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
+            self.sent
+                .insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
         }
         let departure = Departure {
             consumer: self.key,
@@ -314,7 +339,8 @@ impl Consumer {
     fn switch_to(&mut self, now: Time, arrival: &Arrival) {
         let reference = self.same_moment(arrival);
         self.sequence.join(arrival.seq);
-        self.timestamps.join(now, arrival.timestamp, self.clock_rate, reference);
+        self.timestamps
+            .join(now, arrival.timestamp, self.clock_rate, reference);
         if let Some(picture_id) = arrival.peek.picture_id {
             self.picture_ids.join(picture_id.value());
         }
@@ -338,14 +364,19 @@ impl Consumer {
             return DescriptorPatch::default();
         }
         let picture_id = peek.picture_id.and_then(|id| {
-            let mapped = self.picture_ids.map(id.value(), if id.is_extended() { 15 } else { 7 });
+            let mapped = self
+                .picture_ids
+                .map(id.value(), if id.is_extended() { 15 } else { 7 });
             (mapped != id.value()).then_some(mapped)
         });
         let tl0_pic_idx = peek.tl0_pic_idx.and_then(|index| {
             let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
             u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
         });
-        DescriptorPatch { picture_id, tl0_pic_idx }
+        DescriptorPatch {
+            picture_id,
+            tl0_pic_idx,
+        }
     }
 
     /// The packet with this number once more, if the peer may have it now.
@@ -441,7 +472,9 @@ impl Consumer {
 
     /// Whether its packets carry the transport's numbers.
     pub fn uses_transport_seq(&self) -> bool {
-        self.extension_ids.id(ExtensionKind::TransportWideCc).is_some()
+        self.extension_ids
+            .id(ExtensionKind::TransportWideCc)
+            .is_some()
     }
 
     /// Counts a packet that left.
@@ -483,7 +516,9 @@ impl Consumer {
 
     /// The SSRCs under which it sends: media, and retransmissions if there are any.
     pub fn ssrcs(&self) -> impl Iterator<Item = Ssrc> + use<> {
-        [Some(self.ssrc), self.rtx.as_ref().map(|rtx| rtx.ssrc)].into_iter().flatten()
+        [Some(self.ssrc), self.rtx.as_ref().map(|rtx| rtx.ssrc)]
+            .into_iter()
+            .flatten()
     }
 
     /// Whether a keyframe request of the peer is to be listened to.
@@ -506,7 +541,8 @@ impl Consumer {
         let echoed = |sent: &&(u32, Time)| block.last_sr != 0 && sent.0 == block.last_sr;
         let rtt = self.reports_sent.iter().find(echoed).map(|(_, at)| {
             let held_micros = u64::from(block.delay_since_last_sr) * 1_000_000 / 65_536;
-            now.since(*at).saturating_sub(Duration::from_micros(held_micros))
+            now.since(*at)
+                .saturating_sub(Duration::from_micros(held_micros))
         });
         self.report = Some(PeerReport {
             fraction_lost: block.fraction_lost,
@@ -521,7 +557,10 @@ impl Consumer {
     }
 
     /// What a sender report should say at this moment; nothing before the first packet.
-    #[expect(clippy::cast_possible_truncation, reason = "the report counts modulo 2^32")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the report counts modulo 2^32"
+    )]
     pub fn sender_figures(&self, now: Time, wall_micros: u64) -> Option<SenderFigures> {
         let (latest, sent) = self.timestamps.latest()?;
         let timestamp = match self.clock {
@@ -556,7 +595,12 @@ impl Consumer {
             ssrc: self.ssrc.0,
             rtx_ssrc: self.rtx.as_ref().map(|rtx| rtx.ssrc.0),
             kind: self.kind,
-            mime_type: self.rtp.codecs.first().map(|it| it.mime_type.clone()).unwrap_or_default(),
+            mime_type: self
+                .rtp
+                .codecs
+                .first()
+                .map(|it| it.mime_type.clone())
+                .unwrap_or_default(),
             packet_count: self.counters.packets,
             byte_count: self.counters.bytes,
             bitrate: self.rate.bitrate(now).as_bps(),
@@ -568,14 +612,19 @@ impl Consumer {
             nack_packet_count: self.counters.nacked_packets,
             pli_count: self.counters.plis,
             fir_count: self.counters.firs,
-            current_layers: current
-                .map(|spatial_layer| Layers { spatial_layer, temporal_layer: None }),
+            current_layers: current.map(|spatial_layer| Layers {
+                spatial_layer,
+                temporal_layer: None,
+            }),
         }
     }
 }
 
 /// The 16 bits of a number that stand in a packet.
-#[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are what is asked for")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low 16 bits are what is asked for"
+)]
 pub const fn raw(seq: u64) -> u16 {
     seq as u16
 }

@@ -80,7 +80,11 @@ mod tests {
     use crate::command::Protocol;
 
     fn path(port: u16) -> Path {
-        Path { protocol: Protocol::Udp, remote: ([127, 0, 0, 1], port).into(), connection: 0 }
+        Path {
+            protocol: Protocol::Udp,
+            remote: ([127, 0, 0, 1], port).into(),
+            connection: 0,
+        }
     }
 
     #[test]

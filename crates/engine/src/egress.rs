@@ -98,7 +98,11 @@ impl Egress {
         if self.extend_run(path, len) {
             return;
         }
-        self.transmits.push(Transmit { path, range: start..self.used, segment_size: None });
+        self.transmits.push(Transmit {
+            path,
+            range: start..self.used,
+            segment_size: None,
+        });
         self.segments = 1;
         self.is_open = path.protocol == Protocol::Udp;
     }
@@ -106,7 +110,10 @@ impl Egress {
     /// Adds a datagram to the last run, if it may.
     #[inline]
     fn extend_run(&mut self, path: Path, len: usize) -> bool {
-        let Some(run) = self.transmits.last_mut().filter(|run| self.is_open && run.path == path)
+        let Some(run) = self
+            .transmits
+            .last_mut()
+            .filter(|run| self.is_open && run.path == path)
         else {
             return false;
         };
@@ -127,7 +134,10 @@ impl Egress {
     /// The batch, if there is anything in it.
     pub fn batch(&self) -> Option<Batch<'_>> {
         let arena = self.arena.get(..self.used)?;
-        (!self.transmits.is_empty()).then_some(Batch { arena, transmits: &self.transmits })
+        (!self.transmits.is_empty()).then_some(Batch {
+            arena,
+            transmits: &self.transmits,
+        })
     }
 }
 
@@ -136,7 +146,11 @@ mod tests {
     use super::*;
 
     fn path(protocol: Protocol, port: u16) -> Path {
-        Path { protocol, remote: ([127, 0, 0, 1], port).into(), connection: 0 }
+        Path {
+            protocol,
+            remote: ([127, 0, 0, 1], port).into(),
+            connection: 0,
+        }
     }
 
     fn runs(egress: &Egress) -> Vec<(u16, usize, Option<u16>)> {
@@ -155,8 +169,12 @@ mod tests {
             egress.push(udp, len);
         }
         egress.push(path(Protocol::Udp, 2), 101);
-        let expected =
-            [(1, 260, Some(100)), (1, 100, None), (1, 101, None), (2, 101, None)];
+        let expected = [
+            (1, 260, Some(100)),
+            (1, 100, None),
+            (1, 101, None),
+            (2, 101, None),
+        ];
         assert_eq!(runs(&egress), expected);
     }
 
@@ -171,7 +189,10 @@ mod tests {
         for _ in 0..60 {
             egress.push(path(Protocol::Udp, 1), 1_400);
         }
-        assert_eq!(runs(&egress), [(1, 46 * 1_400, Some(1_400)), (1, 14 * 1_400, Some(1_400))]);
+        assert_eq!(
+            runs(&egress),
+            [(1, 46 * 1_400, Some(1_400)), (1, 14 * 1_400, Some(1_400))]
+        );
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl Stored {
     /// The media bytes.
     #[inline]
     pub fn payload(&self) -> &[u8] {
-        self.incoming.map_or(&[], |incoming| incoming.payload(&self.bytes))
+        self.incoming
+            .map_or(&[], |incoming| incoming.payload(&self.bytes))
     }
 
     /// Where the extensions lie and the bytes they lie in.
@@ -76,11 +77,16 @@ impl History {
     /// The packet with this number, while it is kept.
     #[inline]
     pub fn get(&self, seq: SeqNo) -> Option<&Stored> {
-        self.slots.get(self.index(seq)).filter(|slot| slot.seq == Some(seq))
+        self.slots
+            .get(self.index(seq))
+            .filter(|slot| slot.seq == Some(seq))
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the mask leaves ten bits at most")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the mask leaves ten bits at most"
+    )]
     fn index(&self, seq: SeqNo) -> usize {
         (seq.0 & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }
@@ -121,7 +127,10 @@ mod tests {
         bytes[2..4].copy_from_slice(&seq.to_be_bytes());
         bytes.push(seq.to_be_bytes()[1]);
         let header = RtpHeader::parse(&bytes).unwrap();
-        (Incoming::new(&header, &bytes, ExtensionPlaces::default()).unwrap(), bytes)
+        (
+            Incoming::new(&header, &bytes, ExtensionPlaces::default()).unwrap(),
+            bytes,
+        )
     }
 
     fn filled(count: u16, spacing: Duration) -> History {

@@ -73,7 +73,10 @@ impl Listener {
     /// Listens for a producer's packets. On a conflict nothing changes.
     pub fn add(&mut self, producer: u32, rtp: &RtpParameters) -> Result<(), Conflict> {
         let announced = announced_ssrcs(producer, rtp);
-        if let Some((ssrc, _)) = announced.iter().find(|(ssrc, _)| self.ssrcs.contains_key(ssrc)) {
+        if let Some((ssrc, _)) = announced
+            .iter()
+            .find(|(ssrc, _)| self.ssrcs.contains_key(ssrc))
+        {
             return Err(Conflict::Ssrc(*ssrc));
         }
         if self.ssrcs.len() + announced.len() > SSRCS_MAX {
@@ -95,7 +98,13 @@ impl Listener {
             of_kind.map(|codec| codec.payload_type).collect()
         };
         let (media_pts, rtx_pts) = (pts(false), pts(true));
-        self.producers.push(Listed { producer, mid: rtp.mid, rids, media_pts, rtx_pts });
+        self.producers.push(Listed {
+            producer,
+            mid: rtp.mid,
+            rids,
+            media_pts,
+            rtx_pts,
+        });
         Ok(())
     }
 
@@ -163,14 +172,22 @@ impl Listed {
         if !retransmission && !self.media_pts.contains(&pt) {
             return None;
         }
-        let wanted = if retransmission { repaired.or(rid) } else { rid };
+        let wanted = if retransmission {
+            repaired.or(rid)
+        } else {
+            rid
+        };
         let stream = match wanted {
             Some(_) => self.rids.iter().position(|known| *known == wanted)?,
             None if mid.is_some() && self.rids.len() == 1 => 0,
             None => return None,
         };
         let stream = u8::try_from(stream).ok()?;
-        Some(Owner { producer: self.producer, stream, retransmission })
+        Some(Owner {
+            producer: self.producer,
+            stream,
+            retransmission,
+        })
     }
 }
 
@@ -179,10 +196,24 @@ fn announced_ssrcs(producer: u32, rtp: &RtpParameters) -> Map<Ssrc, Owner> {
     let mut ssrcs = Map::new();
     for (encoding, stream) in rtp.encodings.iter().zip(0_u8..) {
         if let Some(ssrc) = encoding.ssrc {
-            ssrcs.insert(ssrc, Owner { producer, stream, retransmission: false });
+            ssrcs.insert(
+                ssrc,
+                Owner {
+                    producer,
+                    stream,
+                    retransmission: false,
+                },
+            );
         }
         if let Some(rtx) = encoding.rtx {
-            ssrcs.insert(rtx.ssrc, Owner { producer, stream, retransmission: true });
+            ssrcs.insert(
+                rtx.ssrc,
+                Owner {
+                    producer,
+                    stream,
+                    retransmission: true,
+                },
+            );
         }
     }
     ssrcs

@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
+use watersmeet_wire::codec::Peek;
 use watersmeet_wire::params::RtpHeaderExtensionParameters;
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::ExtensionKind;
-use watersmeet_wire::codec::Peek;
 use watersmeet_wire::units::{Pt, SeqNo};
 
 /// How many kinds of header extension are known.
@@ -154,7 +154,9 @@ impl Incoming {
     #[inline]
     pub fn payload<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
         let start = usize::from(self.payload_start);
-        packet.get(start..start + usize::from(self.payload_len)).unwrap_or_default()
+        packet
+            .get(start..start + usize::from(self.payload_len))
+            .unwrap_or_default()
     }
 }
 
@@ -180,7 +182,9 @@ impl ClockReference {
     /// The moment of a media time within half a wrap of the reference.
     pub fn wall_at(&self, timestamp: u32, clock_rate: u32) -> u64 {
         let ticks = i64::from(timestamp.wrapping_sub(self.timestamp).cast_signed());
-        let micros = ticks.saturating_mul(1_000_000).checked_div(i64::from(clock_rate));
+        let micros = ticks
+            .saturating_mul(1_000_000)
+            .checked_div(i64::from(clock_rate));
         self.wall_micros.saturating_add_signed(micros.unwrap_or(0))
     }
 }

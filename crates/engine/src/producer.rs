@@ -110,7 +110,11 @@ impl Producer {
         router: u32,
         transport: u32,
     ) -> Self {
-        let NegotiatedProducer { parameters, mapping, consumable } = negotiated;
+        let NegotiatedProducer {
+            parameters,
+            mapping,
+            consumable,
+        } = negotiated;
         let first = parameters.codecs.first();
         let has = |kind, parameter| first.is_some_and(|it| it.has_feedback(kind, parameter));
         let feedback = Feedback {
@@ -147,7 +151,9 @@ impl Producer {
             feedback,
             mapping,
             formats: parameters.codecs.iter().map(PayloadFormat::of).collect(),
-            mime_type: first.map(|codec| codec.mime_type.clone()).unwrap_or_default(),
+            mime_type: first
+                .map(|codec| codec.mime_type.clone())
+                .unwrap_or_default(),
             fir_seq: 0,
         }
     }
@@ -162,7 +168,10 @@ impl Producer {
         packet: &[u8],
         retransmission: bool,
     ) -> Option<Acceptance> {
-        let format = *self.formats.iter().find(|format| format.pt == incoming.pt)?;
+        let format = *self
+            .formats
+            .iter()
+            .find(|format| format.pt == incoming.pt)?;
         let stream = self.streams.get_mut(usize::from(index))?;
         let incoming = if retransmission {
             stream.rtx_ssrc = Some(ssrc);
@@ -172,12 +181,24 @@ impl Producer {
             incoming
         };
         let media_pt = format.apt.unwrap_or(format.pt);
-        let codec = self.formats.iter().find(|media| media.pt == media_pt)?.codec;
-        let mapped = Incoming { pt: self.mapping.payload_type(incoming.pt)?, ..incoming };
-        let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
-            return Some(Acceptance { arrival: None, found_gap: false });
+        let codec = self
+            .formats
+            .iter()
+            .find(|media| media.pt == media_pt)?
+            .codec;
+        let mapped = Incoming {
+            pt: self.mapping.payload_type(incoming.pt)?,
+            ..incoming
         };
-        let peek = codec.and_then(|codec| peek(codec, mapped.payload(packet))).unwrap_or_default();
+        let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
+            return Some(Acceptance {
+                arrival: None,
+                found_gap: false,
+            });
+        };
+        let peek = codec
+            .and_then(|codec| peek(codec, mapped.payload(packet)))
+            .unwrap_or_default();
         if peek.keyframe {
             stream.keyframes.fulfil();
         }
@@ -192,7 +213,10 @@ impl Producer {
             peek,
             clock: stream.clock_reference,
         };
-        Some(Acceptance { arrival: Some(arrival), found_gap: gap != Gap::None })
+        Some(Acceptance {
+            arrival: Some(arrival),
+            found_gap: gap != Gap::None,
+        })
     }
 
     /// Somebody needs a keyframe of one stream.
@@ -207,7 +231,10 @@ impl Producer {
     /// The next keyframe request that is due, until there is none.
     pub fn take_keyframe_request(&mut self, now: Time) -> Option<KeyframeRequest> {
         let feedback = self.feedback;
-        let mut known = self.streams.iter_mut().filter(|stream| stream.ssrc.is_some());
+        let mut known = self
+            .streams
+            .iter_mut()
+            .filter(|stream| stream.ssrc.is_some());
         let stream = known.find_map(|it| it.keyframes.take_due(now).then_some(it))?;
         let ssrc = stream.ssrc?;
         if feedback.pli {
@@ -219,7 +246,10 @@ impl Producer {
         }
         stream.counters.firs += 1;
         self.fir_seq = self.fir_seq.wrapping_add(1);
-        Some(KeyframeRequest { ssrc, fir: Some(self.fir_seq) })
+        Some(KeyframeRequest {
+            ssrc,
+            fir: Some(self.fir_seq),
+        })
     }
 
     /// When a keyframe request is due.
@@ -245,8 +275,14 @@ impl Producer {
 
     /// When missing packets are due.
     pub fn nack_timeout(&self) -> Time {
-        let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref());
-        nacks.filter_map(|nacks| nacks.poll_timeout()).min().unwrap_or(Time::FAR_FUTURE)
+        let nacks = self
+            .streams
+            .iter()
+            .filter_map(|stream| stream.nacks.as_ref());
+        nacks
+            .filter_map(|nacks| nacks.poll_timeout())
+            .min()
+            .unwrap_or(Time::FAR_FUTURE)
     }
 
     /// Notes a sender report of one of its streams.
@@ -298,7 +334,10 @@ impl Producer {
     /// What `getStats` tells, one per stream that brought a packet.
     pub fn stats(&mut self, now: Time) -> Vec<ProducerStats> {
         let (kind, mime_type) = (self.kind, &self.mime_type);
-        let known = self.streams.iter_mut().filter(|stream| stream.ssrc.is_some());
+        let known = self
+            .streams
+            .iter_mut()
+            .filter(|stream| stream.ssrc.is_some());
         known
             .map(|stream| ProducerStats {
                 stats_type: "inbound-rtp",

@@ -30,7 +30,10 @@ impl ReceiveEstimate {
     /// The start, under a configured limit if there is one.
     pub fn new(limit: Option<Bitrate>) -> Self {
         let limit = limit.unwrap_or(CEILING);
-        Self { current: START.min(limit), limit }
+        Self {
+            current: START.min(limit),
+            limit,
+        }
     }
 
     /// Takes in a second's loss and what arrived in it; says what to tell the publisher.
@@ -57,7 +60,10 @@ mod tests {
     fn an_estimate_grows_without_loss_and_shrinks_with_it() {
         let mut estimate = ReceiveEstimate::new(None);
         let received = Bitrate::from_kbps(5_000);
-        let grown = (0..20).map(|_| estimate.update(0, received)).last().unwrap();
+        let grown = (0..20)
+            .map(|_| estimate.update(0, received))
+            .last()
+            .unwrap();
         assert!(grown > Bitrate::from_kbps(4_000), "{grown:?}");
         let kept = estimate.update(10, received);
         assert_eq!(kept, grown);
@@ -67,8 +73,14 @@ mod tests {
     #[test]
     fn an_estimate_stays_within_its_limits() {
         let mut estimate = ReceiveEstimate::new(Some(Bitrate::from_kbps(300)));
-        assert_eq!(estimate.update(0, Bitrate::from_kbps(9_000)), Bitrate::from_kbps(300));
-        let low = (0..100).map(|_| estimate.update(255, Bitrate::ZERO)).last().unwrap();
+        assert_eq!(
+            estimate.update(0, Bitrate::from_kbps(9_000)),
+            Bitrate::from_kbps(300)
+        );
+        let low = (0..100)
+            .map(|_| estimate.update(255, Bitrate::ZERO))
+            .last()
+            .unwrap();
         assert_eq!(low, FLOOR);
     }
 }

@@ -22,7 +22,12 @@ pub struct Router {
 impl Router {
     /// An empty router.
     pub fn new(id: RouterId, capabilities: RtpCapabilities) -> Self {
-        Self { id, capabilities, transports: Vec::new(), consumers: Map::new() }
+        Self {
+            id,
+            capabilities,
+            transports: Vec::new(),
+            consumers: Map::new(),
+        }
     }
 
     /// Enters a producer.

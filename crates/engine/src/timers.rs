@@ -60,7 +60,9 @@ impl Timers {
 
     /// When the next reason is due.
     pub fn poll_timeout(&self) -> Time {
-        self.heap.peek().map_or(Time::FAR_FUTURE, |Reverse((at, _))| *at)
+        self.heap
+            .peek()
+            .map_or(Time::FAR_FUTURE, |Reverse((at, _))| *at)
     }
 }
 

@@ -176,7 +176,7 @@ impl Worker {
 
     /// The transport that an ICE check asks for by its ufrag, whatever path it comes on.
     fn locate_ufrag(&self, packet: &[u8]) -> Option<u32> {
-        if !packet.first().is_some_and(|&first| first < 4) {
+        if packet.first().is_none_or(|&first| first >= 4) {
             return None;
         }
         let message = StunMessage::parse(packet).ok()?;
@@ -238,9 +238,19 @@ impl Worker {
         remote: &[u8],
     ) -> Result<(), crate::command::Refusal> {
         use crate::command::Refusal;
-        let key = self.transport_keys.get(&transport).copied().ok_or(Refusal::TransportNotFound)?;
-        let line = self.lines.get_mut(key as usize).ok_or(Refusal::TransportNotFound)?;
-        if !line.transport.assume_connected(now, path, profile, local, remote) {
+        let key = self
+            .transport_keys
+            .get(&transport)
+            .copied()
+            .ok_or(Refusal::TransportNotFound)?;
+        let line = self
+            .lines
+            .get_mut(key as usize)
+            .ok_or(Refusal::TransportNotFound)?;
+        if !line
+            .transport
+            .assume_connected(now, path, profile, local, remote)
+        {
             return Err(Refusal::BadParameters("keys of another length".to_owned()));
         }
         self.settle(now, key);
@@ -353,7 +363,8 @@ impl Worker {
             return;
         };
         let due = line.transport.poll_timeout();
-        self.timers.set(&mut line.transport_alarm, due, Reason::Transport(key));
+        self.timers
+            .set(&mut line.transport_alarm, due, Reason::Transport(key));
     }
 
     fn next_transport_event(&mut self, key: u32) -> Option<TransportEvent> {
@@ -385,7 +396,8 @@ impl Worker {
         line.is_open = is_open;
         if is_open {
             let due = now + report::INTERVAL;
-            self.timers.set(&mut line.report_alarm, due, Reason::Report(key));
+            self.timers
+                .set(&mut line.report_alarm, due, Reason::Report(key));
         }
         let consumers = line.consumers.clone();
         for consumer in consumers {
@@ -417,4 +429,3 @@ impl Worker {
         self.unix_epoch_micros + now.as_micros()
     }
 }
-

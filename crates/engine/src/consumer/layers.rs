@@ -37,7 +37,14 @@ pub struct LayerChoice {
 impl LayerChoice {
     /// The choice among `count` streams.
     pub fn new(count: u8, preferred: Option<Layers>, needs_keyframe: bool) -> Self {
-        Self { count, preferred, active: 0, current: None, resync: true, needs_keyframe }
+        Self {
+            count,
+            preferred,
+            active: 0,
+            current: None,
+            resync: true,
+            needs_keyframe,
+        }
     }
 
     /// Decides about a packet of a stream.
@@ -62,7 +69,9 @@ impl LayerChoice {
     /// The stream that should be sent: the highest active one up to the wish, or else the lowest
     /// active one above it.
     pub fn target(&self) -> Option<u8> {
-        let wish = self.preferred.map_or(u8::MAX, |layers| layers.spatial_layer);
+        let wish = self
+            .preferred
+            .map_or(u8::MAX, |layers| layers.spatial_layer);
         let top = wish.min(self.count.saturating_sub(1));
         let is_active = |stream: &u8| self.active & 1 << stream != 0;
         let below = (0..=top).rev().find(is_active);
@@ -102,7 +111,10 @@ mod tests {
     use super::*;
 
     fn layer(spatial_layer: u8) -> Layers {
-        Layers { spatial_layer, temporal_layer: None }
+        Layers {
+            spatial_layer,
+            temporal_layer: None,
+        }
     }
 
     fn camera(preferred: Option<Layers>, active: u8) -> LayerChoice {

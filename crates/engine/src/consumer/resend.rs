@@ -65,7 +65,15 @@ impl SentPackets {
         self.make_room(now, seq);
         let index = self.index(seq);
         if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Some(Sent { seq, stream, origin, timestamp, patch, at: now, resends: 0 });
+            *slot = Some(Sent {
+                seq,
+                stream,
+                origin,
+                timestamp,
+                patch,
+                at: now,
+                resends: 0,
+            });
         }
     }
 
@@ -84,7 +92,10 @@ impl SentPackets {
         Some(*sent)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the mask leaves ten bits at most")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the mask leaves ten bits at most"
+    )]
     fn index(&self, seq: u64) -> usize {
         (seq & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }
@@ -119,7 +130,14 @@ mod tests {
 
     fn sent(seq: u64) -> SentPackets {
         let mut packets = SentPackets::default();
-        packets.insert(Time::ZERO, seq, 0, SeqNo(seq + 7), 1, DescriptorPatch::default());
+        packets.insert(
+            Time::ZERO,
+            seq,
+            0,
+            SeqNo(seq + 7),
+            1,
+            DescriptorPatch::default(),
+        );
         packets
     }
 
@@ -134,15 +152,26 @@ mod tests {
     #[test]
     fn a_packet_is_resent_ten_times_at_most() {
         let mut packets = sent(5);
-        let due = |round: u64| packets.take_due(Time::from_millis(round * 100), 5, RTT).is_some();
-        assert_eq!((0..100).map(due).filter(|&due| due).count(), usize::from(RESENDS_MAX));
+        let due = |round: u64| {
+            packets
+                .take_due(Time::from_millis(round * 100), 5, RTT)
+                .is_some()
+        };
+        assert_eq!(
+            (0..100).map(due).filter(|&due| due).count(),
+            usize::from(RESENDS_MAX)
+        );
     }
 
     #[test]
     fn an_old_or_unknown_packet_is_not_resent() {
         let mut packets = sent(5);
         assert!(packets.take_due(Time::from_millis(1), 6, RTT).is_none());
-        assert!(packets.take_due(Time::from_millis(1), 5 + 64, RTT).is_none());
+        assert!(
+            packets
+                .take_due(Time::from_millis(1), 5 + 64, RTT)
+                .is_none()
+        );
         assert!(packets.take_due(Time::from_millis(1_500), 5, RTT).is_none());
     }
 
@@ -150,7 +179,14 @@ mod tests {
     fn the_memory_is_bounded() {
         let mut packets = SentPackets::default();
         for seq in 0..10_000 {
-            packets.insert(Time::ZERO, seq, 0, SeqNo(seq), 0, DescriptorPatch::default());
+            packets.insert(
+                Time::ZERO,
+                seq,
+                0,
+                SeqNo(seq),
+                0,
+                DescriptorPatch::default(),
+            );
         }
         assert_eq!(packets.slots.len(), SENT_MAX);
     }

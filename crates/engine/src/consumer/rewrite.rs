@@ -36,14 +36,21 @@ pub struct SequenceMap {
 impl SequenceMap {
     /// A numbering that begins after `start`.
     pub fn new(start: SeqNo) -> Self {
-        Self { spans: ArrayVec::new(), highest: start.0, newest: SeqNo::default() }
+        Self {
+            spans: ArrayVec::new(),
+            highest: start.0,
+            newest: SeqNo::default(),
+        }
     }
 
     /// Goes on with another stream, whose packet `seq` gets the next number. Older packets of it,
     /// and all of the former stream, have no number any more.
     pub fn join(&mut self, seq: SeqNo) {
         self.spans.clear();
-        self.spans.push(Span { start: seq, out: self.highest + 1 });
+        self.spans.push(Span {
+            start: seq,
+            out: self.highest + 1,
+        });
         self.newest = SeqNo(seq.0.saturating_sub(1));
     }
 
@@ -69,7 +76,10 @@ impl SequenceMap {
         if self.spans.is_full() {
             self.spans.remove(0);
         }
-        self.spans.push(Span { start: SeqNo(seq.0 + 1), out });
+        self.spans.push(Span {
+            start: SeqNo(seq.0 + 1),
+            out,
+        });
     }
 }
 

@@ -55,11 +55,21 @@ fn simulcast_streams_are_learned_by_rid() {
     let mut listener = Listener::default();
     listener.add(4, &simulcast("0")).unwrap();
     let media = packet(11, 96, &[(1, b"0"), (2, b"r1")]);
-    let owner = Owner { producer: 4, stream: 1, retransmission: false };
+    let owner = Owner {
+        producer: 4,
+        stream: 1,
+        retransmission: false,
+    };
     assert_eq!(learn(&mut listener, &media), Some(owner));
     assert_eq!(listener.owner(Ssrc(11)), Some(owner));
     let repair = packet(12, 97, &[(1, b"0"), (3, b"r1")]);
-    assert_eq!(learn(&mut listener, &repair), Some(Owner { retransmission: true, ..owner }));
+    assert_eq!(
+        learn(&mut listener, &repair),
+        Some(Owner {
+            retransmission: true,
+            ..owner
+        })
+    );
 }
 
 #[test]
@@ -67,15 +77,24 @@ fn a_learned_stream_cannot_be_taken_over() {
     let mut listener = Listener::default();
     listener.add(4, &simulcast("0")).unwrap();
     learn(&mut listener, &packet(11, 96, &[(1, b"0"), (2, b"r1")]));
-    assert_eq!(learn(&mut listener, &packet(13, 96, &[(1, b"0"), (2, b"r1")])), None);
+    assert_eq!(
+        learn(&mut listener, &packet(13, 96, &[(1, b"0"), (2, b"r1")])),
+        None
+    );
 }
 
 #[test]
 fn a_payload_type_that_was_not_negotiated_finds_nobody() {
     let mut listener = Listener::default();
     listener.add(4, &simulcast("0")).unwrap();
-    assert_eq!(learn(&mut listener, &packet(11, 100, &[(1, b"0"), (2, b"r1")])), None);
-    assert_eq!(learn(&mut listener, &packet(11, 96, &[(1, b"7"), (2, b"r1")])), None);
+    assert_eq!(
+        learn(&mut listener, &packet(11, 100, &[(1, b"0"), (2, b"r1")])),
+        None
+    );
+    assert_eq!(
+        learn(&mut listener, &packet(11, 96, &[(1, b"7"), (2, b"r1")])),
+        None
+    );
     assert_eq!(learn(&mut listener, &packet(11, 96, &[])), None);
 }
 
@@ -89,7 +108,10 @@ fn an_announced_ssrc_belongs_to_one_producer() {
     };
     let mut listener = Listener::default();
     listener.add(1, &announced("0")).unwrap();
-    assert_eq!(listener.add(2, &announced("1")), Err(Conflict::Ssrc(Ssrc(5))));
+    assert_eq!(
+        listener.add(2, &announced("1")),
+        Err(Conflict::Ssrc(Ssrc(5)))
+    );
     assert!(listener.owner(Ssrc(6)).unwrap().retransmission);
     listener.remove(1);
     assert!(listener.owner(Ssrc(5)).is_none());
@@ -99,13 +121,16 @@ fn an_announced_ssrc_belongs_to_one_producer() {
 #[test]
 fn a_producer_needs_a_name() {
     let nameless = rtp(json!({"codecs": codecs(), "encodings": [{}]}));
-    assert_eq!(Listener::default().add(1, &nameless), Err(Conflict::Nameless));
+    assert_eq!(
+        Listener::default().add(1, &nameless),
+        Err(Conflict::Nameless)
+    );
 }
 
 #[test]
 fn the_table_is_bounded() {
     let mut listener = Listener::default();
-    for producer in 0..SSRCS_MAX as u32 {
+    for producer in 0..u32::try_from(SSRCS_MAX).unwrap() {
         let ssrc = producer + 1_000;
         let one = rtp(json!({"codecs": codecs(), "encodings": [{"ssrc": ssrc}]}));
         listener.add(producer, &one).unwrap();

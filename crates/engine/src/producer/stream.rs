@@ -8,8 +8,8 @@ use std::time::Duration;
 use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::units::{Rid, SeqNo, Ssrc, Time};
 
-use crate::packet::{ClockReference, Incoming};
 use crate::history::History;
+use crate::packet::{ClockReference, Incoming};
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::{Gap, NackGenerator};
 use crate::rate::RateWindow;
@@ -181,7 +181,10 @@ impl Stream {
             if jump > DROPOUT_MAX {
                 return Some(self.begin(incoming.seq));
             }
-            let gap = self.nacks.as_mut().map_or(Gap::None, |nacks| nacks.note_gap(self.highest, seq));
+            let gap = self
+                .nacks
+                .as_mut()
+                .map_or(Gap::None, |nacks| nacks.note_gap(self.highest, seq));
             self.highest = seq;
             return Some(Accepted::New { seq, gap });
         }
@@ -199,7 +202,10 @@ impl Stream {
             let repaired = nacks.note_arrival(now, seq, incoming.retransmitted);
             self.counters.repaired += u64::from(repaired);
         }
-        Some(Accepted::New { seq, gap: Gap::None })
+        Some(Accepted::New {
+            seq,
+            gap: Gap::None,
+        })
     }
 
     /// Starts numbering afresh at a publisher's first packet.
@@ -217,7 +223,10 @@ impl Stream {
         if let Some(nacks) = &mut self.nacks {
             nacks.clear();
         }
-        Accepted::New { seq, gap: Gap::None }
+        Accepted::New {
+            seq,
+            gap: Gap::None,
+        }
     }
 
     fn count(&mut self, now: Time, incoming: &Incoming, bytes: usize) {
@@ -252,7 +261,10 @@ impl Stream {
 
     /// Notes the publisher's report: media time `rtp_timestamp` was at `ntp_micros` of our clock.
     pub fn note_sender_report(&mut self, now: Time, compact_ntp: u32, reference: ClockReference) {
-        self.last_sr = Some(LastSenderReport { compact_ntp, arrived: now });
+        self.last_sr = Some(LastSenderReport {
+            compact_ntp,
+            arrived: now,
+        });
         self.clock_reference = Some(reference);
     }
 
@@ -262,7 +274,9 @@ impl Stream {
         let expected = self.highest.0 - first.0 + 1;
         let lost = expected.cast_signed() - self.received.cast_signed();
         self.close_interval(now, expected);
-        let delay = self.last_sr.map_or(0, |sr| compact_duration(now.since(sr.arrived)));
+        let delay = self
+            .last_sr
+            .map_or(0, |sr| compact_duration(now.since(sr.arrived)));
         Some(ReportBlock {
             ssrc,
             fraction_lost: self.fraction_lost,
@@ -279,12 +293,24 @@ impl Stream {
     fn close_interval(&mut self, now: Time, expected: u64) {
         let expected_now = expected.saturating_sub(self.base.expected);
         let received_now = self.received.saturating_sub(self.base.received);
-        self.base = ReportBase { expected, received: self.received };
+        self.base = ReportBase {
+            expected,
+            received: self.received,
+        };
         let lost_now = expected_now.saturating_sub(received_now);
-        let fraction = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255);
+        let fraction = (lost_now * 256)
+            .checked_div(expected_now)
+            .unwrap_or(0)
+            .min(255);
         self.fraction_lost = u8::try_from(fraction).unwrap_or(u8::MAX);
-        let silent = self.last_arrival.is_none_or(|at| now.since(at) > SILENT_AFTER);
-        self.score = if silent { 0 } else { score_of(expected_now, received_now) };
+        let silent = self
+            .last_arrival
+            .is_none_or(|at| now.since(at) > SILENT_AFTER);
+        self.score = if silent {
+            0
+        } else {
+            score_of(expected_now, received_now)
+        };
     }
 
     /// The highest number as a report writes it: wraps since the stream began, then 16 bits.
@@ -317,7 +343,8 @@ impl Stream {
 
     /// Whether packets come.
     pub fn is_active(&self, now: Time) -> bool {
-        self.last_arrival.is_some_and(|at| now.since(at) <= SILENT_AFTER)
+        self.last_arrival
+            .is_some_and(|at| now.since(at) <= SILENT_AFTER)
     }
 }
 

@@ -13,7 +13,10 @@ const FAREWELLS_MAX: usize = 1_024;
 impl Worker {
     /// Closes a router with all that is in it.
     pub(super) fn close_router(&mut self, now: Time, key: u32) {
-        let transports = self.routers.get(key as usize).map(|router| router.transports.clone());
+        let transports = self
+            .routers
+            .get(key as usize)
+            .map(|router| router.transports.clone());
         for transport in transports.unwrap_or_default() {
             self.close_line(now, transport, None);
         }
@@ -51,7 +54,10 @@ impl Worker {
             router.transports.retain(|transport| *transport != key);
         }
         if let Some(reason) = reason {
-            self.report_event(Event::TransportClosed { transport: id, reason });
+            self.report_event(Event::TransportClosed {
+                transport: id,
+                reason,
+            });
         }
     }
 
@@ -66,16 +72,23 @@ impl Worker {
             line.producers.retain(|place| *place != key);
         }
         let router = self.routers.get_mut(producer.router as usize);
-        let listeners = router.map(|router| router.remove_producer(key)).unwrap_or_default();
+        let listeners = router
+            .map(|router| router.remove_producer(key))
+            .unwrap_or_default();
         for listener in listeners {
-            let id = self.consumers.get(listener as usize).map(|consumer| consumer.id);
+            let id = self
+                .consumers
+                .get(listener as usize)
+                .map(|consumer| consumer.id);
             self.close_consumer(listener);
             if let Some(consumer) = id {
                 self.report_event(Event::ConsumerClosed { consumer });
             }
         }
         if is_reported {
-            self.report_event(Event::ProducerClosed { producer: producer.id });
+            self.report_event(Event::ProducerClosed {
+                producer: producer.id,
+            });
         }
     }
 

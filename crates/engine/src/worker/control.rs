@@ -44,7 +44,10 @@ impl Worker {
     /// The refusal; nothing has changed then.
     pub fn handle_command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
         match command {
-            Command::CreateRouter { router, media_codecs } => {
+            Command::CreateRouter {
+                router,
+                media_codecs,
+            } => {
                 let capabilities = ortc::router_capabilities(&media_codecs).map_err(bad)?;
                 self.create_router(router, capabilities)
             }
@@ -53,9 +56,11 @@ impl Worker {
                 self.close_router(now, key);
                 Ok(Reply::Done)
             }
-            Command::CreateTransport { router, transport, options } => {
-                self.create_transport(router, transport, &options)
-            }
+            Command::CreateTransport {
+                router,
+                transport,
+                options,
+            } => self.create_transport(router, transport, &options),
             Command::ConnectTransport { transport, dtls } => {
                 self.connect_transport(now, transport, &dtls)
             }
@@ -65,9 +70,13 @@ impl Worker {
                 self.close_line(now, key, None);
                 Ok(Reply::Done)
             }
-            Command::Produce { transport, producer, kind, rtp, paused } => {
-                self.produce(transport, producer, kind, rtp, paused)
-            }
+            Command::Produce {
+                transport,
+                producer,
+                kind,
+                rtp,
+                paused,
+            } => self.produce(transport, producer, kind, rtp, paused),
             Command::PauseProducer { producer } => self.set_producer_paused(now, producer, true),
             Command::ResumeProducer { producer } => self.set_producer_paused(now, producer, false),
             Command::CloseProducer { producer } => {
@@ -82,14 +91,17 @@ impl Worker {
                 capabilities,
                 paused,
                 preferred_layers,
-            } => self.consume(now, ConsumeRequest {
-                transport,
-                consumer,
-                producer,
-                capabilities,
-                paused,
-                preferred_layers,
-            }),
+            } => self.consume(
+                now,
+                ConsumeRequest {
+                    transport,
+                    consumer,
+                    producer,
+                    capabilities,
+                    paused,
+                    preferred_layers,
+                },
+            ),
             Command::PauseConsumer { consumer } => self.set_consumer_paused(now, consumer, true),
             Command::ResumeConsumer { consumer } => self.set_consumer_paused(now, consumer, false),
             Command::CloseConsumer { consumer } => {
@@ -107,7 +119,9 @@ impl Worker {
             }
             Command::TransportStats { transport } => {
                 let line = self.line(transport)?;
-                Ok(Reply::TransportStats(Box::new(Self::transport_stats(now, line))))
+                Ok(Reply::TransportStats(Box::new(Self::transport_stats(
+                    now, line,
+                ))))
             }
             Command::ProducerStats { producer } => {
                 let key = self.producer_key(producer)?;
@@ -161,7 +175,8 @@ impl Worker {
         };
         let ssrc = Ssrc(self.rng.next_u32());
         let cname = self.draw_letters();
-        self.lines.insert(Line::new(id, router_key, transport, ssrc, cname));
+        self.lines
+            .insert(Line::new(id, router_key, transport, ssrc, cname));
         self.transport_keys.insert(id, key);
         self.demux.add_ufrag(ufrag, key);
         if let Some(router) = self.routers.get_mut(router_key as usize) {
@@ -177,7 +192,10 @@ impl Worker {
         dtls: &DtlsParameters,
     ) -> Result<Reply, Refusal> {
         let key = self.transport_key(id)?;
-        let line = self.lines.get_mut(key as usize).ok_or(Refusal::TransportNotFound)?;
+        let line = self
+            .lines
+            .get_mut(key as usize)
+            .ok_or(Refusal::TransportNotFound)?;
         line.transport.connect(now, dtls)?;
         self.settle(now, key);
         Ok(Reply::Done)
@@ -186,7 +204,10 @@ impl Worker {
     fn restart_ice(&mut self, id: TransportId) -> Result<Reply, Refusal> {
         let key = self.transport_key(id)?;
         let ufrag = self.draw_ufrag(key);
-        let line = self.lines.get_mut(key as usize).ok_or(Refusal::TransportNotFound)?;
+        let line = self
+            .lines
+            .get_mut(key as usize)
+            .ok_or(Refusal::TransportNotFound)?;
         let ice = line.transport.restart_ice(ufrag.clone(), &mut self.rng);
         self.demux.add_ufrag(ufrag, key);
         Ok(Reply::IceRestarted { ice })
@@ -204,14 +225,25 @@ impl Worker {
         if self.producer_keys.contains_key(&id) {
             return Err(Refusal::IdInUse);
         }
-        let line = self.lines.get_mut(line_key as usize).ok_or(Refusal::TransportNotFound)?;
+        let line = self
+            .lines
+            .get_mut(line_key as usize)
+            .ok_or(Refusal::TransportNotFound)?;
         if line.producers.len() >= PRODUCERS_PER_TRANSPORT_MAX {
             return Err(Refusal::LimitReached("producers on this transport"));
         }
         let router_key = line.router;
-        let router = self.routers.get_mut(router_key as usize).ok_or(Refusal::RouterNotFound)?;
+        let router = self
+            .routers
+            .get_mut(router_key as usize)
+            .ok_or(Refusal::RouterNotFound)?;
         // The first producer that brings a CNAME names the transport; all others are given it.
-        if let Some(cname) = rtp.rtcp.cname.as_ref().filter(|_| line.producers.is_empty()) {
+        if let Some(cname) = rtp
+            .rtcp
+            .cname
+            .as_ref()
+            .filter(|_| line.producers.is_empty())
+        {
             line.cname.clone_from(cname);
         }
         let cname = line.cname.as_str();
@@ -219,7 +251,9 @@ impl Worker {
         let negotiated = ortc::negotiate_producer(kind, rtp, cname, capabilities, &mut self.rng);
         let negotiated = negotiated.map_err(bad)?;
         let key = place(self.producers.vacant_key());
-        line.listener.add(key, &negotiated.parameters).map_err(conflict)?;
+        line.listener
+            .add(key, &negotiated.parameters)
+            .map_err(conflict)?;
         let mut producer = Producer::new(id, kind, negotiated, router_key, line_key);
         producer.paused = paused;
         let feedback = producer.feedback;
@@ -241,17 +275,25 @@ impl Worker {
         paused: bool,
     ) -> Result<Reply, Refusal> {
         let key = self.producer_key(id)?;
-        let producer = self.producers.get_mut(key as usize).ok_or(Refusal::ProducerNotFound)?;
+        let producer = self
+            .producers
+            .get_mut(key as usize)
+            .ok_or(Refusal::ProducerNotFound)?;
         if std::mem::replace(&mut producer.paused, paused) == paused {
             return Ok(Reply::Done);
         }
         let router = self.routers.get(producer.router as usize);
-        let listeners = router.map(|it| it.consumers_of(key).to_vec()).unwrap_or_default();
+        let listeners = router
+            .map(|it| it.consumers_of(key).to_vec())
+            .unwrap_or_default();
         for listener in listeners {
             let Some(consumer) = self.consumers.get_mut(listener as usize) else {
                 continue;
             };
-            let event = Event::ConsumerProducerPaused { consumer: consumer.id, paused };
+            let event = Event::ConsumerProducerPaused {
+                consumer: consumer.id,
+                paused,
+            };
             if !paused {
                 consumer.layers.restart();
             }
@@ -269,7 +311,10 @@ impl Worker {
         if self.consumer_keys.contains_key(&request.consumer) {
             return Err(Refusal::IdInUse);
         }
-        let line = self.lines.get_mut(line_key as usize).ok_or(Refusal::TransportNotFound)?;
+        let line = self
+            .lines
+            .get_mut(line_key as usize)
+            .ok_or(Refusal::TransportNotFound)?;
         let producer = self.producers.get(producer_key as usize);
         // A producer of another router is as good as none.
         let producer = producer.filter(|producer| producer.router == line.router);
@@ -314,7 +359,8 @@ impl Worker {
         consumer.layers.set_active(producer.active());
         consumer.set_connected(line.is_open);
         line.consumers.push(key);
-        line.outgoing.extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));
+        line.outgoing
+            .extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));
         if let Some(router) = self.routers.get_mut(producer.router as usize) {
             router.add_consumer(producer_key, key);
         }
@@ -349,29 +395,45 @@ impl Worker {
     }
 
     fn router_key(&self, id: RouterId) -> Result<u32, Refusal> {
-        self.router_keys.get(&id).copied().ok_or(Refusal::RouterNotFound)
+        self.router_keys
+            .get(&id)
+            .copied()
+            .ok_or(Refusal::RouterNotFound)
     }
 
     fn transport_key(&self, id: TransportId) -> Result<u32, Refusal> {
-        self.transport_keys.get(&id).copied().ok_or(Refusal::TransportNotFound)
+        self.transport_keys
+            .get(&id)
+            .copied()
+            .ok_or(Refusal::TransportNotFound)
     }
 
     fn producer_key(&self, id: ProducerId) -> Result<u32, Refusal> {
-        self.producer_keys.get(&id).copied().ok_or(Refusal::ProducerNotFound)
+        self.producer_keys
+            .get(&id)
+            .copied()
+            .ok_or(Refusal::ProducerNotFound)
     }
 
     fn consumer_key(&self, id: ConsumerId) -> Result<u32, Refusal> {
-        self.consumer_keys.get(&id).copied().ok_or(Refusal::ConsumerNotFound)
+        self.consumer_keys
+            .get(&id)
+            .copied()
+            .ok_or(Refusal::ConsumerNotFound)
     }
 
     fn line(&self, id: TransportId) -> Result<&Line, Refusal> {
         let key = self.transport_key(id)?;
-        self.lines.get(key as usize).ok_or(Refusal::TransportNotFound)
+        self.lines
+            .get(key as usize)
+            .ok_or(Refusal::TransportNotFound)
     }
 
     fn consumer_mut(&mut self, id: ConsumerId) -> Result<&mut Consumer, Refusal> {
         let key = self.consumer_key(id)?;
-        self.consumers.get_mut(key as usize).ok_or(Refusal::ConsumerNotFound)
+        self.consumers
+            .get_mut(key as usize)
+            .ok_or(Refusal::ConsumerNotFound)
     }
 
     /// A ufrag that says where its transport is: the shard, the place, and chance.

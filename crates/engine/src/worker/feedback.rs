@@ -25,10 +25,14 @@ impl Worker {
             match packet {
                 Packet::SenderReport(report) => {
                     self.note_sender_report(now, key, &report.info);
-                    report.blocks().for_each(|block| self.note_report_block(now, key, &block));
+                    report
+                        .blocks()
+                        .for_each(|block| self.note_report_block(now, key, &block));
                 }
                 Packet::ReceiverReport(report) => {
-                    report.blocks().for_each(|block| self.note_report_block(now, key, &block));
+                    report
+                        .blocks()
+                        .for_each(|block| self.note_report_block(now, key, &block));
                 }
                 Packet::Nack(nack) => self.resend(now, key, nack.media, nack.seqs()),
                 Packet::Pli(pli) => self.hear_keyframe_request(now, key, pli.media, false),
@@ -58,7 +62,11 @@ impl Worker {
         let Some(line) = self.lines.get_mut(key as usize) else {
             return;
         };
-        let Some(owner) = line.listener.owner(info.ssrc).filter(|it| !it.retransmission) else {
+        let Some(owner) = line
+            .listener
+            .owner(info.ssrc)
+            .filter(|it| !it.retransmission)
+        else {
             return;
         };
         let theirs = wall_micros_of(info.ntp);
@@ -128,7 +136,10 @@ impl Worker {
         let Some(consumer) = self.consumers.get(place as usize) else {
             return;
         };
-        let stream = consumer.layers.target().or_else(|| consumer.layers.current());
+        let stream = consumer
+            .layers
+            .target()
+            .or_else(|| consumer.layers.current());
         let key = consumer.producer;
         if let (Some(stream), Some(producer)) = (stream, self.producers.get_mut(key as usize)) {
             producer.request_keyframe(stream);
@@ -162,7 +173,13 @@ impl Worker {
             line.write_control(|compound| {
                 let written = match request.fir {
                     None => compound.pli(sender, request.ssrc),
-                    Some(seq) => compound.fir(sender, &[FirEntry { ssrc: request.ssrc, seq }]),
+                    Some(seq) => compound.fir(
+                        sender,
+                        &[FirEntry {
+                            ssrc: request.ssrc,
+                            seq,
+                        }],
+                    ),
                 };
                 debug_assert!(written, "a request fits an empty datagram");
             });
@@ -171,7 +188,8 @@ impl Worker {
         // publisher's first packet has come.
         if line.is_open {
             let due = producer.keyframe_timeout();
-            self.timers.set(&mut producer.keyframe_alarm, due, Reason::Keyframe(key));
+            self.timers
+                .set(&mut producer.keyframe_alarm, due, Reason::Keyframe(key));
         }
         if asked {
             self.mark_dirty(place);
@@ -204,7 +222,8 @@ impl Worker {
             }
         }
         let due = producer.nack_timeout();
-        self.timers.set(&mut producer.nack_alarm, due, Reason::Nack(key));
+        self.timers
+            .set(&mut producer.nack_alarm, due, Reason::Nack(key));
         self.mark_dirty(place);
         self.ask_for_keyframes(now, key);
     }
@@ -223,7 +242,8 @@ impl Worker {
         });
         line.arrivals = arrivals;
         let due = now + arrivals::INTERVAL;
-        self.timers.set(&mut line.feedback_alarm, due, Reason::Feedback(key));
+        self.timers
+            .set(&mut line.feedback_alarm, due, Reason::Feedback(key));
         self.mark_dirty(key);
     }
 }

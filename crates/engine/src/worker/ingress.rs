@@ -50,7 +50,8 @@ impl Worker {
         };
         let is_full = line.arrivals.note(now, seq, header.ssrc);
         let due = now + arrivals::INTERVAL;
-        self.timers.set(&mut line.feedback_alarm, due, Reason::Feedback(key));
+        self.timers
+            .set(&mut line.feedback_alarm, due, Reason::Feedback(key));
         if is_full {
             self.feed_back(now, key);
         }
@@ -108,7 +109,9 @@ impl Worker {
         };
         let active = producer.active();
         let router = self.routers.get(producer.router as usize);
-        let listeners = router.map(|router| router.consumers_of(key).to_vec()).unwrap_or_default();
+        let listeners = router
+            .map(|router| router.consumers_of(key).to_vec())
+            .unwrap_or_default();
         for listener in listeners {
             if let Some(consumer) = self.consumers.get_mut(listener as usize) {
                 consumer.layers.set_active(active);
@@ -142,9 +145,14 @@ impl Worker {
                 self.dirty.push_back(consumer.transport);
             }
             if switched && is_layered {
-                let layers = Layers { spatial_layer: arrival.stream, temporal_layer: None };
-                let event =
-                    Event::ConsumerLayersChanged { consumer: consumer.id, layers: Some(layers) };
+                let layers = Layers {
+                    spatial_layer: arrival.stream,
+                    temporal_layer: None,
+                };
+                let event = Event::ConsumerLayersChanged {
+                    consumer: consumer.id,
+                    layers: Some(layers),
+                };
                 self.events.push_back(event);
             }
         }

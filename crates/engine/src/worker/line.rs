@@ -93,7 +93,13 @@ pub struct Traffic {
 
 impl Line {
     /// A line with nothing on it.
-    pub fn new(id: TransportId, router: u32, transport: Transport, ssrc: Ssrc, cname: String) -> Self {
+    pub fn new(
+        id: TransportId,
+        router: u32,
+        transport: Transport,
+        ssrc: Ssrc,
+        cname: String,
+    ) -> Self {
         Self {
             id,
             router,
@@ -191,7 +197,12 @@ impl Line {
     pub fn forget_departures(&mut self, consumer: u32) {
         let done = self.pending_done;
         let is_kept = |departure: &Departure| departure.consumer != consumer;
-        let sent_and_kept = self.pending.iter().take(done).filter(|it| is_kept(it)).count();
+        let sent_and_kept = self
+            .pending
+            .iter()
+            .take(done)
+            .filter(|it| is_kept(it))
+            .count();
         self.pending.retain(is_kept);
         self.pending_done = sent_and_kept;
     }

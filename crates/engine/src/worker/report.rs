@@ -24,18 +24,21 @@ const NTP_TO_UNIX_SECS: u64 = 2_208_988_800;
 /// A wall clock as NTP writes it.
 pub(super) fn ntp_of(wall_micros: u64) -> u64 {
     let secs = wall_micros / 1_000_000 + NTP_TO_UNIX_SECS;
-    let fraction = (wall_micros % 1_000_000 << 32) / 1_000_000;
+    let fraction = ((wall_micros % 1_000_000) << 32) / 1_000_000;
     secs << 32 | fraction
 }
 
 /// A wall clock in microseconds since 1970, as far as it is after that.
 pub(super) fn wall_micros_of(ntp: u64) -> u64 {
     let secs = (ntp >> 32).saturating_sub(NTP_TO_UNIX_SECS);
-    secs * 1_000_000 + ((ntp & 0xffff_ffff) * 1_000_000 >> 32)
+    secs * 1_000_000 + (((ntp & 0xffff_ffff) * 1_000_000) >> 32)
 }
 
 /// The middle 32 bits of an NTP time, as reports echo them.
-#[expect(clippy::cast_possible_truncation, reason = "the middle 32 bits are what is asked for")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the middle 32 bits are what is asked for"
+)]
 pub(super) const fn compact_ntp(ntp: u64) -> u32 {
     (ntp >> 16) as u32
 }
@@ -57,14 +60,18 @@ impl Worker {
         self.mark_dirty(key);
         if let Some(line) = self.lines.get_mut(key as usize).filter(|line| line.is_open) {
             let due = now + INTERVAL;
-            self.timers.set(&mut line.report_alarm, due, Reason::Report(key));
+            self.timers
+                .set(&mut line.report_alarm, due, Reason::Report(key));
         }
     }
 
     /// Closes the second of every stream that comes over a transport.
     fn collect_reception(&mut self, now: Time, key: u32) -> Reception {
         let mut reception = Reception::default();
-        let producers = self.lines.get(key as usize).map(|line| line.producers.clone());
+        let producers = self
+            .lines
+            .get(key as usize)
+            .map(|line| line.producers.clone());
         for place in producers.unwrap_or_default() {
             let Some(producer) = self.producers.get_mut(place as usize) else {
                 continue;
@@ -82,7 +89,10 @@ impl Worker {
             let is_news = producer.note_silence(now);
             let event = producer
                 .take_changed_scores()
-                .map(|scores| Event::ProducerScore { producer: producer.id, scores });
+                .map(|scores| Event::ProducerScore {
+                    producer: producer.id,
+                    scores,
+                });
             if let Some(event) = event {
                 self.report_event(event);
             }
@@ -165,7 +175,9 @@ impl Worker {
 fn write_sender(compound: &mut CompoundWriter<'_>, info: &SenderInfo, cname: &str) -> bool {
     // A sender report without blocks, and a description: header, SSRC, item head, end, padding.
     let needed = 28 + 4 + 4 + 2 + cname.len() + 4;
-    compound.room() >= needed && compound.sender_report(info, &[]) && compound.cname(info.ssrc, cname)
+    compound.room() >= needed
+        && compound.sender_report(info, &[])
+        && compound.cname(info.ssrc, cname)
 }
 
 #[cfg(test)]

@@ -26,11 +26,21 @@ impl Worker {
         while self.egress.has_room()
             && let Some(&key) = self.dirty.front()
         {
-            let Some(line) = self.lines.get_mut(key as usize).filter(|line| line.is_dirty) else {
+            let Some(line) = self
+                .lines
+                .get_mut(key as usize)
+                .filter(|line| line.is_dirty)
+            else {
                 self.dirty.pop_front();
                 continue;
             };
-            if !drain(now, line, &mut self.consumers, &self.producers, &mut self.egress) {
+            if !drain(
+                now,
+                line,
+                &mut self.consumers,
+                &self.producers,
+                &mut self.egress,
+            ) {
                 break;
             }
             line.is_dirty = false;
@@ -112,13 +122,22 @@ fn drain_media(
             return false;
         }
         line.pending_done += 1;
-        let stamp = Stamp { abs_send_time, transport_seq: line.transport_seq };
+        let stamp = Stamp {
+            abs_send_time,
+            transport_seq: line.transport_seq,
+        };
         let Some(consumer) = consumers.get_mut(departure.consumer as usize) else {
             continue;
         };
         let stored = stored_packet(producers, consumer, departure);
-        let sealed = stored.and_then(|it| seal_media(sender, consumer, departure, it, &stamp, egress));
-        let Some(Sealed { header_len, plain_len, len }) = sealed else {
+        let sealed =
+            stored.and_then(|it| seal_media(sender, consumer, departure, it, &stamp, egress));
+        let Some(Sealed {
+            header_len,
+            plain_len,
+            len,
+        }) = sealed
+        else {
             traffic.packets_discarded += 1;
             continue;
         };
@@ -147,7 +166,11 @@ fn stored_packet<'a>(
     departure: &Departure,
 ) -> Option<&'a Stored> {
     let producer = producers.get(consumer.producer as usize)?;
-    producer.streams.get(usize::from(departure.stream))?.history.get(departure.origin)
+    producer
+        .streams
+        .get(usize::from(departure.stream))?
+        .history
+        .get(departure.origin)
 }
 
 /// Lengths of a packet that stands in the arena.
@@ -172,5 +195,9 @@ fn seal_media(
     let (header_len, plain_len) = consumer.write(departure, stored, stamp, slot)?;
     let (_, ssrc) = consumer.outgoing_stream(departure);
     let len = sender.protect_rtp(ssrc, SeqNo(departure.seq), slot, header_len, plain_len)?;
-    Some(Sealed { header_len, plain_len, len })
+    Some(Sealed {
+        header_len,
+        plain_len,
+        len,
+    })
 }

@@ -1,0 +1,40 @@
+//! The end of a transport: a goodbye from either side.
+
+use watersmeet_engine::command::{CloseReason, DtlsState};
+use watersmeet_engine::transport::{Received, TransportEvent, discard::Discard};
+use watersmeet_wire::units::Time;
+
+use crate::peer::{connected, deliver, events, exchange};
+
+const NOW: Time = Time::from_millis(1_000);
+
+#[test]
+fn a_peer_that_says_goodbye_closes_the_transport() {
+    let (mut transport, mut peer) = connected(1, NOW);
+    peer.dtls.close().unwrap();
+    exchange(&mut transport, &mut peer, NOW);
+    assert_eq!(
+        events(&mut transport),
+        [
+            TransportEvent::DtlsStateChanged(DtlsState::Closed),
+            TransportEvent::Closed(CloseReason::DtlsClosed),
+        ]
+    );
+    assert!(transport.sender().is_none());
+    assert_eq!(transport.path(), None);
+}
+
+#[test]
+fn a_closed_transport_tells_its_peer_and_hears_nothing_more() {
+    let (mut transport, mut peer) = connected(2, NOW);
+    let (sealed, _) = peer.rtp();
+    transport.close(NOW);
+    exchange(&mut transport, &mut peer, NOW);
+    assert!(peer.is_closed);
+    let received = deliver(&mut transport, NOW, peer.path, &sealed);
+    assert_eq!(received, Received::Discarded(Discard::Closed));
+    let check = peer.check(true, None);
+    let received = deliver(&mut transport, NOW, peer.path, &check);
+    assert_eq!(received, Received::Discarded(Discard::Closed));
+    assert_eq!(transport.poll_timeout(), Time::FAR_FUTURE);
+}

@@ -1,0 +1,227 @@
+//! The handshake is worth what its fingerprint is worth: no key exists for a peer that cannot show
+//! a certificate that signalling announced.
+
+use aws_lc_rs::digest;
+use watersmeet_engine::command::{CloseReason, DtlsState, Refusal};
+use watersmeet_engine::transport::dtls::DtlsVersion;
+use watersmeet_engine::transport::{Received, Transport, TransportEvent, discard::Discard};
+use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole};
+use watersmeet_wire::units::Time;
+
+use crate::peer::{
+    Manner, Peer, assert_media_flows, deliver, events, exchange, rtp, transport, udp,
+};
+
+const NOW: Time = Time::from_millis(1_000);
+
+/// A fingerprint of `certificate`.
+fn fingerprint(
+    name: &str,
+    hash: &'static digest::Algorithm,
+    certificate: &[u8],
+) -> DtlsFingerprint {
+    let digest = digest::digest(hash, certificate);
+    let hex: Vec<String> = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    DtlsFingerprint {
+        algorithm: name.to_owned(),
+        value: hex.join(":"),
+    }
+}
+
+/// Lets `peer` shake hands while the server expects `expected`.
+fn attempt(
+    version: DtlsVersion,
+    opens: bool,
+    expected: impl Fn(&Peer) -> Vec<DtlsFingerprint>,
+) -> (Transport, Peer) {
+    let mut transport = transport(version, 1);
+    let manner = Manner {
+        opens,
+        version,
+        mtu: 1_150,
+    };
+    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), manner, NOW);
+    let parameters = DtlsParameters {
+        fingerprints: expected(&peer),
+        ..peer.parameters()
+    };
+    transport.connect(NOW, &parameters).unwrap();
+    let check = peer.check(true, None);
+    deliver(&mut transport, NOW, peer.path, &check);
+    exchange(&mut transport, &mut peer, NOW);
+    (transport, peer)
+}
+
+/// Asserts that there are no keys, and no way to get any.
+fn assert_refused(mut transport: Transport, mut peer: Peer, case: &str) {
+    assert_eq!(transport.dtls_state(), DtlsState::Failed, "{case}");
+    assert!(transport.sender().is_none(), "{case}");
+    assert_eq!(transport.srtp_profile(), None, "{case}");
+    assert_eq!(transport.path(), None, "{case}");
+    let told = events(&mut transport);
+    assert!(
+        told.contains(&TransportEvent::DtlsStateChanged(DtlsState::Failed)),
+        "{case}"
+    );
+    assert!(
+        told.contains(&TransportEvent::Closed(CloseReason::DtlsFailed)),
+        "{case}"
+    );
+    assert!(
+        !told.contains(&TransportEvent::DtlsStateChanged(DtlsState::Connected)),
+        "{case}"
+    );
+    let sealed = if peer.srtp.is_some() {
+        peer.rtp().0
+    } else {
+        rtp(1, 1)
+    };
+    let received = deliver(&mut transport, NOW, peer.path, &sealed);
+    assert_eq!(
+        received,
+        Received::Discarded(Discard::NotVerified),
+        "{case}"
+    );
+}
+
+#[test]
+fn a_man_in_the_middle_gets_no_keys_in_any_version_or_role() {
+    for version in [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Auto] {
+        for opens in [true, false] {
+            let victim = dimpl::certificate::generate_self_signed_certificate().unwrap();
+            let (transport, peer) = attempt(version, opens, |_| {
+                vec![fingerprint("sha-256", &digest::SHA256, &victim.certificate)]
+            });
+            assert_refused(transport, peer, &format!("{version:?}, peer opens {opens}"));
+        }
+    }
+}
+
+#[test]
+fn one_flipped_bit_is_another_certificate() {
+    for bit in 0..256 {
+        let (transport, peer) = attempt(DtlsVersion::V12, true, |peer| {
+            let mut digest = digest::digest(&digest::SHA256, peer.certificate())
+                .as_ref()
+                .to_vec();
+            digest[bit / 8] ^= 1 << (bit % 8);
+            let hex: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+            vec![DtlsFingerprint {
+                algorithm: "sha-256".to_owned(),
+                value: hex.join(":"),
+            }]
+        });
+        assert_refused(transport, peer, &format!("bit {bit}"));
+    }
+}
+
+#[test]
+fn a_hash_is_compared_with_its_own_kind_only() {
+    let (transport, peer) = attempt(DtlsVersion::V12, true, |peer| {
+        let sha_1 = fingerprint(
+            "sha-1",
+            &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            peer.certificate(),
+        );
+        let other = fingerprint("sha-256", &digest::SHA256, b"another certificate");
+        vec![sha_1, other]
+    });
+    assert_refused(transport, peer, "only the weak fingerprint matches");
+}
+
+#[test]
+fn lists_without_a_strong_fingerprint_are_refused() {
+    let mut transport = transport(DtlsVersion::V12, 2);
+    let peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let certificate = peer.certificate();
+    let sha_1 = fingerprint("sha-1", &digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
+    let md5 = DtlsFingerprint {
+        algorithm: "md5".to_owned(),
+        value: ["AA"; 16].join(":"),
+    };
+    let strong = fingerprint("sha-256", &digest::SHA256, certificate);
+    let with_value = |value: String| DtlsFingerprint {
+        value,
+        ..strong.clone()
+    };
+    let lists = [
+        vec![],
+        vec![sha_1.clone()],
+        vec![md5.clone()],
+        vec![sha_1, md5],
+        vec![with_value(String::new())],
+        vec![with_value(strong.value.replace(':', ""))],
+        vec![with_value(strong.value[3..].to_owned())],
+        vec![with_value(format!("{}:00", strong.value))],
+        vec![with_value(strong.value.replacen(
+            &strong.value[..2],
+            "+1",
+            1,
+        ))],
+        vec![DtlsFingerprint {
+            algorithm: "sha-512".to_owned(),
+            ..strong.clone()
+        }],
+    ];
+    for fingerprints in lists {
+        let case = format!("{fingerprints:?}");
+        let parameters = DtlsParameters {
+            role: DtlsRole::Client,
+            fingerprints,
+        };
+        let refusal = transport.connect(NOW, &parameters).unwrap_err();
+        assert!(matches!(refusal, Refusal::BadParameters(_)), "{case}");
+    }
+    assert_eq!(transport.dtls_state(), DtlsState::New);
+    assert_eq!(
+        transport.connect(NOW, &peer.parameters()),
+        Ok(()),
+        "a refusal leaves no trace"
+    );
+}
+
+#[test]
+fn any_strong_fingerprint_that_matches_is_enough() {
+    let hashes: [(&str, &'static digest::Algorithm); 4] = [
+        ("sha-256", &digest::SHA256),
+        ("SHA-256", &digest::SHA256),
+        ("sha-384", &digest::SHA384),
+        ("sha-512", &digest::SHA512),
+    ];
+    for (name, hash) in hashes {
+        let (mut transport, mut peer) = attempt(DtlsVersion::V12, true, |peer| {
+            let other = fingerprint(name, hash, b"a certificate of yesterday");
+            let mut right = fingerprint(name, hash, peer.certificate());
+            right.value = right.value.to_lowercase();
+            vec![other.clone(), other, right.clone(), right]
+        });
+        assert_media_flows(&mut transport, &mut peer, NOW);
+    }
+}
+
+#[test]
+fn our_own_fingerprints_are_those_of_the_certificate_we_show() {
+    let (transport, peer) = attempt(DtlsVersion::V12, true, |peer| {
+        peer.parameters().fingerprints
+    });
+    let ours = transport.dtls_parameters();
+    assert_eq!(ours.role, DtlsRole::Auto);
+    let names: Vec<&str> = ours
+        .fingerprints
+        .iter()
+        .map(|one| one.algorithm.as_str())
+        .collect();
+    assert_eq!(names, ["sha-512", "sha-384", "sha-256"]);
+    assert_eq!(
+        ours.fingerprints.last(),
+        Some(&fingerprint(
+            "sha-256",
+            &digest::SHA256,
+            peer.server_certificate().unwrap()
+        ))
+    );
+}
