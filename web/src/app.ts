@@ -7,7 +7,7 @@ import { effect, signal } from '@preact/signals';
 import { PERSON_NAME_MAX, readAddress, socketUrl, tidy, withRoom, type PageOptions } from './address';
 import { Capture } from './capture';
 import { openMedia } from './media';
-import { ongoingCall, person, rememberCall, rememberPerson, resumeSecret } from './memory';
+import { ongoingCall, person, rememberCall, rememberPerson } from './memory';
 import { Room, type Failure } from './room';
 import { Socket } from './socket';
 
@@ -66,7 +66,6 @@ export class App {
     const room = new Room({
       roomId: this.roomId.value,
       displayName: this.name.value,
-      resume: resumeSecret(),
       codec: this.options.codec,
       tracks: this.capture,
       openLine: (events) => new Socket(socketUrl(new URL(location.href)), events),

@@ -20,7 +20,6 @@ export interface OngoingCall {
 
 const PERSON = 'watersmeet.person';
 const CALL = 'watersmeet.call';
-const RESUME = 'watersmeet.resume';
 
 export function person(): Person {
   const { name, cameraId, microphoneId } = read(localStorageOrNone(), PERSON);
@@ -39,17 +38,6 @@ export function ongoingCall(): OngoingCall | null {
 
 export function rememberCall(value: OngoingCall | null): void {
   write(sessionStorageOrNone(), CALL, value);
-}
-
-/** A secret of this tab, the same through reloads, by which the server knows a connection that came back. */
-export function resumeSecret(): string {
-  const store = sessionStorageOrNone();
-  const known = text(read(store, RESUME).secret);
-  if (known) return known;
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const secret = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  write(store, RESUME, { secret });
-  return secret;
 }
 
 function localStorageOrNone(): Storage | null {

@@ -1,16 +1,17 @@
 /**
- * The words spoken between this page and the server: every frame on the
- * WebSocket is `{type, payload, id?}` as JSON text. A request carries an `id`,
- * its reply (or its `error`) carries the same one; frames without an `id` are
- * notices. Nothing else in the client may name a wire field that is not here.
+ * The words spoken between this page and the server: every frame on the WebSocket is
+ * `{type, payload, id?}` as JSON text. A request carries an `id`, and its reply (or its `error`)
+ * carries the same one; frames without an `id` are notices. Nothing else in the client may name a
+ * wire field that is not here.
+ *
+ * Generated from the server's payload types by `UPDATE_PROTOCOL=1 cargo test -p
+ * watersmeet-conference`: change those, not this file.
  */
 
+/** Audio or video. */
 export type Kind = 'audio' | 'video';
 
-/** What a producer shows or sounds like to people; absent means what its kind suggests. */
-export type Source = 'mic' | 'camera' | 'screen' | 'screen-audio';
-
-/** Objects that travel untouched between the server and mediasoup-client; `media.ts` alone looks inside. */
+/** An object that travels untouched between the server and mediasoup-client; `media.ts` alone looks inside. */
 export type Opaque = Record<string, unknown>;
 export type RtpCapabilities = Opaque;
 export type RtpParameters = Opaque;
@@ -18,125 +19,603 @@ export type IceParameters = Opaque;
 export type IceCandidate = Opaque;
 export type DtlsParameters = Opaque;
 
-export interface ProducerSummary {
-  producerId: string;
-  kind: Kind;
-  source?: Source;
-  paused?: boolean;
-}
+/**
+ * Nothing at all.
+ */
+export type Empty = Record<string, never>;
 
-export interface PeerProducers {
-  peerId: string;
-  displayName?: string;
-  producers: ProducerSummary[];
-}
+/**
+ * What a producer shows or sounds like to people.
+ */
+export type Source = "mic" | "camera" | "screen" | "screen-audio";
 
-export interface ParticipantSummary {
-  peerId: string;
-  displayName?: string;
-  audio: boolean;
-  video: boolean;
-}
+/**
+ * Which way media goes on a transport, as the participant sees it.
+ */
+export type Direction = "send" | "recv";
 
-export interface RoomJoined {
-  roomId: string;
-  peers: string[];
-  existingProducers: PeerProducers[];
-  participants?: ParticipantSummary[];
-}
+/**
+ * A transport, named.
+ */
+export type TransportRef = { 
+/**
+ * Which.
+ */
+transportId: string, };
 
-export interface TransportCreated {
-  transportId: string;
-  iceParameters: IceParameters;
-  iceCandidates: IceCandidate[];
-  dtlsParameters: DtlsParameters;
-  direction: Direction;
-}
+/**
+ * A producer, named.
+ */
+export type ProducerRef = { 
+/**
+ * Which.
+ */
+producerId: string, };
 
-export type Direction = 'send' | 'recv';
+/**
+ * A consumer, named.
+ */
+export type ConsumerRef = { 
+/**
+ * Which.
+ */
+consumerId: string, };
 
-export interface Consumed {
-  consumerId: string;
-  producerId: string;
-  producerPeerId: string;
-  kind: Kind;
-  rtpParameters: RtpParameters;
-}
+/**
+ * One object, named by its kind.
+ */
+export type SubjectRef = { 
+/**
+ * A transport.
+ */
+transportId?: string, 
+/**
+ * A producer.
+ */
+producerId?: string, 
+/**
+ * A consumer.
+ */
+consumerId?: string, };
 
-export interface IceServer {
-  urls: string | string[];
-  username?: string;
-  credential?: string;
-}
+/**
+ * `joinRoom`
+ */
+export type JoinRoom = { 
+/**
+ * The room's name; it is made when it is not there.
+ */
+roomId: string, 
+/**
+ * How others shall see the participant.
+ */
+displayName?: string, };
 
-/** The server's greeting, sent at once when a socket opens. */
-export interface Connected {
-  peerId: string;
-  iceServers?: IceServer[];
-  /** What to do differently: `forceVideoCodec` names a codec as `video/VP9`. */
-  options?: { forceVideoCodec?: string };
-}
+/**
+ * `createTransport`
+ */
+export type CreateTransport = { 
+/**
+ * What it is for.
+ */
+direction: Direction, };
+
+/**
+ * `connectTransport`
+ */
+export type ConnectTransport = { 
+/**
+ * Which.
+ */
+transportId: string, 
+/**
+ * Role and fingerprints of the client.
+ */
+dtlsParameters: DtlsParameters, };
+
+/**
+ * `produce`
+ */
+export type Produce = { 
+/**
+ * The transport it is sent on.
+ */
+transportId: string, 
+/**
+ * Audio or video.
+ */
+kind: Kind, 
+/**
+ * What is sent.
+ */
+rtpParameters: RtpParameters, 
+/**
+ * What people will make of it.
+ */
+source?: Source, 
+/**
+ * Whether it begins paused.
+ */
+paused?: boolean, 
+/**
+ * Anything; it is checked and goes no further.
+ */
+appData: Record<string, unknown>, };
+
+/**
+ * `consume`
+ */
+export type Consume = { 
+/**
+ * What to receive.
+ */
+producerId: string, 
+/**
+ * What the client can receive.
+ */
+rtpCapabilities: RtpCapabilities, 
+/**
+ * Where; absent means the newest receive transport.
+ */
+transportId?: string, };
+
+/**
+ * `setPreferredLayers`
+ */
+export type SetPreferredLayers = { 
+/**
+ * Of which consumer.
+ */
+consumerId: string, 
+/**
+ * The highest resolution wanted, the lowest being zero.
+ */
+spatialLayer: number, 
+/**
+ * The highest frame rate wanted; absent means any.
+ */
+temporalLayer?: number, };
+
+/**
+ * A STUN or TURN server, as `RTCPeerConnection` takes it.
+ */
+export type IceServer = { 
+/**
+ * Its addresses.
+ */
+urls: Array<string>, 
+/**
+ * Who it is asked as.
+ */
+username?: string, 
+/**
+ * What proves it.
+ */
+credential?: string, };
+
+/**
+ * What the server wants its clients to do differently.
+ */
+export type ClientOptions = { 
+/**
+ * The video codec to publish with, as `video/VP9`; absent leaves the choice.
+ */
+forceVideoCodec?: string, };
+
+/**
+ * `connected`
+ */
+export type Connected = { 
+/**
+ * The public name of this participant.
+ */
+peerId: string, 
+/**
+ * What helps to reach the server.
+ */
+iceServers?: Array<IceServer>, 
+/**
+ * What to do differently.
+ */
+options?: ClientOptions, };
+
+/**
+ * `routerRtpCapabilities`
+ */
+export type RouterRtpCapabilities = { 
+/**
+ * What routers can forward.
+ */
+rtpCapabilities: RtpCapabilities, };
+
+/**
+ * One producer of a participant.
+ */
+export type ProducerSummary = { 
+/**
+ * Its id.
+ */
+producerId: string, 
+/**
+ * Audio or video.
+ */
+kind: Kind, 
+/**
+ * What it shows; absent means what its kind suggests.
+ */
+source?: Source, 
+/**
+ * Whether it is paused; absent means that it is not.
+ */
+paused?: boolean, };
+
+/**
+ * What one participant sends.
+ */
+export type PeerProducers = { 
+/**
+ * Who.
+ */
+peerId: string, 
+/**
+ * How it wants to be seen.
+ */
+displayName?: string, 
+/**
+ * What, oldest first.
+ */
+producers: Array<ProducerSummary>, };
+
+/**
+ * One participant at a glance.
+ */
+export type ParticipantSummary = { 
+/**
+ * Who.
+ */
+peerId: string, 
+/**
+ * How it wants to be seen.
+ */
+displayName?: string, 
+/**
+ * Whether it can be heard.
+ */
+audio: boolean, 
+/**
+ * Whether it can be seen.
+ */
+video: boolean, };
+
+/**
+ * `roomJoined`
+ */
+export type RoomJoined = { 
+/**
+ * The room's name.
+ */
+roomId: string, 
+/**
+ * Who else is there, longest first.
+ */
+peers: Array<string>, 
+/**
+ * What they send; whoever sends nothing is left out.
+ */
+existingProducers: Array<PeerProducers>, 
+/**
+ * The others once more, with names.
+ */
+participants?: Array<ParticipantSummary>, };
+
+/**
+ * `roomLeft`
+ */
+export type RoomLeft = { 
+/**
+ * The room's name.
+ */
+roomId: string, };
+
+/**
+ * `participants`
+ */
+export type Participants = { 
+/**
+ * Everybody in the room, oneself included, longest first.
+ */
+participants: Array<ParticipantSummary>, };
+
+/**
+ * `transportCreated`
+ */
+export type TransportCreated = { 
+/**
+ * Its id.
+ */
+transportId: string, 
+/**
+ * The server's ICE credentials.
+ */
+iceParameters: IceParameters, 
+/**
+ * Where the server is reached.
+ */
+iceCandidates: IceCandidate[], 
+/**
+ * The server's fingerprints.
+ */
+dtlsParameters: DtlsParameters, 
+/**
+ * What it is for.
+ */
+direction: Direction, };
+
+/**
+ * `iceRestarted`
+ */
+export type IceRestarted = { 
+/**
+ * Which.
+ */
+transportId: string, 
+/**
+ * The new credentials.
+ */
+iceParameters: IceParameters, };
+
+/**
+ * `produced`
+ */
+export type Produced = { 
+/**
+ * Its id.
+ */
+producerId: string, 
+/**
+ * Audio or video.
+ */
+kind: Kind, };
+
+/**
+ * `consumed`
+ */
+export type Consumed = { 
+/**
+ * Its id. It is paused until `resumeConsumer`.
+ */
+consumerId: string, 
+/**
+ * What it receives.
+ */
+producerId: string, 
+/**
+ * Whose that is.
+ */
+producerPeerId: string, 
+/**
+ * Audio or video.
+ */
+kind: Kind, 
+/**
+ * What will arrive.
+ */
+rtpParameters: RtpParameters, };
+
+/**
+ * `stats`
+ */
+export type Stats = { 
+/**
+ * Reports with mediasoup's field names.
+ */
+stats: Record<string, unknown>[], 
+/**
+ * A transport.
+ */
+transportId?: string, 
+/**
+ * A producer.
+ */
+producerId?: string, 
+/**
+ * A consumer.
+ */
+consumerId?: string, };
+
+/**
+ * `newPeer`
+ */
+export type NewPeer = { 
+/**
+ * Who.
+ */
+peerId: string, 
+/**
+ * How it wants to be seen.
+ */
+displayName?: string, };
+
+/**
+ * `peerLeft`
+ */
+export type PeerLeft = { 
+/**
+ * Who; all its producers are closed.
+ */
+peerId: string, };
+
+/**
+ * `newProducer`
+ */
+export type NewProducer = { 
+/**
+ * Who.
+ */
+peerId: string, 
+/**
+ * How it wants to be seen.
+ */
+displayName?: string, 
+/**
+ * Its id.
+ */
+producerId: string, 
+/**
+ * Audio or video.
+ */
+kind: Kind, 
+/**
+ * What it shows; absent means what its kind suggests.
+ */
+source?: Source, 
+/**
+ * Whether it is paused; absent means that it is not.
+ */
+paused?: boolean, };
+
+/**
+ * A producer of somebody.
+ */
+export type PeerProducerRef = { 
+/**
+ * Whose.
+ */
+peerId: string, 
+/**
+ * Which.
+ */
+producerId: string, };
+
+/**
+ * `consumerPaused` and `consumerResumed` as notices
+ */
+export type ConsumerPausedNotice = { 
+/**
+ * Which.
+ */
+consumerId: string, 
+/**
+ * Always true: its producer did it.
+ */
+byProducer: boolean, };
+
+/**
+ * `consumerClosed`
+ */
+export type ConsumerClosed = { 
+/**
+ * Which.
+ */
+consumerId: string, 
+/**
+ * What it received.
+ */
+producerId: string, };
+
+/**
+ * `consumerLayersChanged`
+ */
+export type ConsumerLayersChanged = { 
+/**
+ * Which.
+ */
+consumerId: string, 
+/**
+ * The resolution that comes; absent means that nothing comes.
+ */
+spatialLayer?: number, 
+/**
+ * The frame rate that comes.
+ */
+temporalLayer?: number, };
+
+/**
+ * `transportClosed`
+ */
+export type TransportClosed = { 
+/**
+ * Which; everything on it is closed.
+ */
+transportId: string, 
+/**
+ * Why, in one word.
+ */
+reason: string, };
+
+/**
+ * `error`
+ */
+export type ErrorPayload = { 
+/**
+ * For people.
+ */
+message: string, 
+/**
+ * For programs; it never changes.
+ */
+code: string, };
 
 /** Every request: what it carries and what comes back. */
 export interface Requests {
-  getRouterRtpCapabilities: { payload: Record<string, never>; reply: { rtpCapabilities: RtpCapabilities } };
-  joinRoom: { payload: { roomId: string; displayName?: string; resume?: string }; reply: RoomJoined };
-  leaveRoom: { payload: Record<string, never>; reply: { roomId: string } };
-  createTransport: { payload: { direction: Direction }; reply: TransportCreated };
-  connectTransport: {
-    payload: { transportId: string; dtlsParameters: DtlsParameters };
-    reply: { transportId: string };
-  };
-  restartIce: { payload: { transportId: string }; reply: { transportId: string; iceParameters: IceParameters } };
-  produce: {
-    payload: { transportId: string; kind: Kind; rtpParameters: RtpParameters; source?: Source; paused?: boolean };
-    reply: { producerId: string; kind: Kind };
-  };
-  closeProducer: { payload: { producerId: string }; reply: { producerId: string } };
-  pauseProducer: { payload: { producerId: string }; reply: { producerId: string } };
-  resumeProducer: { payload: { producerId: string }; reply: { producerId: string } };
-  consume: {
-    payload: { producerId: string; rtpCapabilities: RtpCapabilities; transportId?: string };
-    reply: Consumed;
-  };
-  resumeConsumer: { payload: { consumerId: string }; reply: { consumerId: string } };
-  pauseConsumer: { payload: { consumerId: string }; reply: { consumerId: string } };
-  setPreferredLayers: {
-    payload: { consumerId: string; spatialLayer: number; temporalLayer?: number };
-    reply: { consumerId: string };
-  };
-  requestKeyframe: { payload: { consumerId: string }; reply: { consumerId: string } };
+  /** Answered by `routerRtpCapabilities`. */
+  getRouterRtpCapabilities: { payload: Empty; reply: RouterRtpCapabilities };
+  /** Answered by `roomJoined`. */
+  joinRoom: { payload: JoinRoom; reply: RoomJoined };
+  /** Answered by `roomLeft`. */
+  leaveRoom: { payload: Empty; reply: RoomLeft };
+  /** Answered by `participants`. */
+  getParticipants: { payload: Empty; reply: Participants };
+  /** Answered by `transportCreated`. */
+  createTransport: { payload: CreateTransport; reply: TransportCreated };
+  /** Answered by `transportConnected`. */
+  connectTransport: { payload: ConnectTransport; reply: TransportRef };
+  /** Answered by `iceRestarted`. */
+  restartIce: { payload: TransportRef; reply: IceRestarted };
+  /** Answered by `produced`. */
+  produce: { payload: Produce; reply: Produced };
+  /** Answered by `producerPaused`. */
+  pauseProducer: { payload: ProducerRef; reply: ProducerRef };
+  /** Answered by `producerResumed`. */
+  resumeProducer: { payload: ProducerRef; reply: ProducerRef };
+  /** Answered by `closedProducer`. */
+  closeProducer: { payload: ProducerRef; reply: ProducerRef };
+  /** Answered by `consumed`. */
+  consume: { payload: Consume; reply: Consumed };
+  /** Answered by `consumerPaused`. */
+  pauseConsumer: { payload: ConsumerRef; reply: ConsumerRef };
+  /** Answered by `consumerResumed`. */
+  resumeConsumer: { payload: ConsumerRef; reply: ConsumerRef };
+  /** Answered by `preferredLayersSet`. */
+  setPreferredLayers: { payload: SetPreferredLayers; reply: ConsumerRef };
+  /** Answered by `keyframeRequested`. */
+  requestKeyframe: { payload: ConsumerRef; reply: ConsumerRef };
+  /** Answered by `stats`. */
+  getStats: { payload: SubjectRef; reply: Stats };
+}
+
+/** Every frame the server sends on its own. */
+export interface Notices {
+  connected: Connected;
+  newPeer: NewPeer;
+  peerLeft: PeerLeft;
+  newProducer: NewProducer;
+  producerClosed: PeerProducerRef;
+  producerPaused: PeerProducerRef;
+  producerResumed: PeerProducerRef;
+  consumerClosed: ConsumerClosed;
+  consumerPaused: ConsumerPausedNotice;
+  consumerResumed: ConsumerPausedNotice;
+  consumerLayersChanged: ConsumerLayersChanged;
+  transportClosed: TransportClosed;
+  workerLost: Empty;
+  error: ErrorPayload;
 }
 
 export type RequestType = keyof Requests;
 export type PayloadOf<T extends RequestType> = Requests[T]['payload'];
 export type ReplyOf<T extends RequestType> = Requests[T]['reply'];
-
-/** Every frame the server sends on its own. */
-export interface Notices {
-  connected: Connected;
-  newPeer: { peerId: string; displayName?: string };
-  peerLeft: { peerId: string };
-  newProducer: ProducerSummary & { peerId: string; displayName?: string };
-  producerClosed: { peerId: string; producerId: string };
-  producerPaused: { peerId: string; producerId: string };
-  producerResumed: { peerId: string; producerId: string };
-  consumerClosed: { consumerId: string; producerId: string };
-  consumerPaused: { consumerId: string; byProducer: boolean };
-  consumerResumed: { consumerId: string; byProducer: boolean };
-  consumerLayersChanged: { consumerId: string; spatialLayer?: number; temporalLayer?: number };
-  transportClosed: { transportId: string; reason: string };
-  /** The participant's transports are gone; joining again on the same socket brings everything back. */
-  workerLost: Record<string, never>;
-  error: ErrorPayload;
-}
-
 export type Notice = { [T in keyof Notices]: { type: T; payload: Notices[T] } }[keyof Notices];
-
-export interface ErrorPayload {
-  message: string;
-  code?: string;
-}
 
 /** A frame as it is on the wire. */
 export interface Frame {

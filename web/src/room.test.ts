@@ -94,7 +94,6 @@ function makeRoom(codec: 'vp9' | null = null): Room {
   return new Room({
     roomId: 'room',
     displayName: 'Ana',
-    resume: 'secret',
     codec,
     tracks,
     openLine: (events) => (line = new FakeLine(events)),
@@ -164,9 +163,9 @@ describe('joining', () => {
     expect(line.count('produce')).toBe(0);
   });
 
-  test('says who one is and which lost connection one replaces', async () => {
+  test('says who one is', async () => {
     await join();
-    expect(line.last('joinRoom')).toEqual({ roomId: 'room', displayName: 'Ana', resume: 'secret' });
+    expect(line.last('joinRoom')).toEqual({ roomId: 'room', displayName: 'Ana' });
   });
 
   test('sends video, then audio', async () => {

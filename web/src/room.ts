@@ -62,8 +62,6 @@ export interface Tracks {
 export interface RoomOptions {
   roomId: string;
   displayName: string;
-  /** A secret of this tab: lets the server replace the connection it lost instead of showing a ghost. */
-  resume: string;
   /** The codec asked for by the page's address; the server's own wish comes second. */
   codec: VideoCodec | null;
   tracks: Tracks;
@@ -214,7 +212,6 @@ export class Room {
       const joined = await this.line.request('joinRoom', {
         roomId: this.options.roomId,
         displayName: this.options.displayName,
-        resume: this.options.resume,
       });
       if (entry !== this.entry) return;
       this.meet(joined);

@@ -56,7 +56,7 @@ export class Server {
   private async run(): Promise<void> {
     const child = spawn(BINARY, [], {
       env: {
-        ...process.env,
+        ...inherited(),
         PORT: String(this.port),
         LISTEN_IP: '127.0.0.1',
         WATERSMEET_RTC_PORT: '0',
@@ -96,6 +96,12 @@ export class Server {
     await ended;
     clearTimeout(late);
   }
+}
+
+/** This process's environment without what is meant for the tests or for another server. */
+function inherited(): Environment {
+  const mine = Object.entries(process.env).filter(([name]) => !name.startsWith('WATERSMEET_'));
+  return Object.fromEntries(mine.map(([name, value]) => [name, value ?? '']));
 }
 
 export function sleep(ms: number): Promise<void> {
