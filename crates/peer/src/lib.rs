@@ -3,6 +3,7 @@
 //! simulator and under load; it shares no code with the engine beyond the bytes on the wire, and
 //! never looks inside it.
 
+pub mod browser;
 pub mod chance;
 pub mod clock;
 pub mod negotiation;
