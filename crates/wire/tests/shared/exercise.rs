@@ -284,7 +284,7 @@ fn rewrite(packet: &Packet<'_>, writer: &mut CompoundWriter<'_>) -> bool {
 }
 
 /// Everything a packet says, as numbers.
-fn content(packet: &Packet<'_>) -> Vec<i64> {
+pub fn content(packet: &Packet<'_>) -> Vec<i64> {
     let name = |ssrc: Ssrc| i64::from(ssrc.0);
     match packet {
         Packet::SenderReport(report) => {

@@ -1,0 +1,323 @@
+//! What is written is read back as it was meant, whatever it is.
+
+#[path = "shared/exercise.rs"]
+#[expect(dead_code, reason = "other tests walk bytes without writing them")]
+mod exercise;
+
+use std::net::SocketAddr;
+
+use exercise::content;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use watersmeet_wire::rtcp::extended::Delay;
+use watersmeet_wire::rtcp::feedback::FirEntry;
+use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
+use watersmeet_wire::rtcp::write::CompoundWriter;
+use watersmeet_wire::rtcp::{Packet, packets};
+use watersmeet_wire::rtp::extension::{
+    AbsCaptureTime, AbsSendTime, AudioLevel, PlayoutDelay, VideoOrientation, parse_name,
+};
+use watersmeet_wire::rtp::{ExtensionForm, RtpFields, RtpHeader, write_header};
+use watersmeet_wire::stun::{
+    BindingRequest, Class, IceRole, IntegrityKey, StunMessage, write_success,
+};
+use watersmeet_wire::units::{Bitrate, Pt, Ssrc};
+
+/// A packet to be written.
+#[derive(Debug, Clone)]
+enum Spoken {
+    SenderReport(SenderInfo, Vec<ReportBlock>),
+    ReceiverReport(Ssrc, Vec<ReportBlock>),
+    Cname(Ssrc, String),
+    Goodbye(Vec<Ssrc>),
+    Nack(Ssrc, Vec<u16>),
+    Pli(Ssrc, Ssrc),
+    Fir(Ssrc, Vec<FirEntry>),
+    Remb(Ssrc, Bitrate, Vec<Ssrc>),
+    ReferenceTime(Ssrc, u64),
+    Delays(Ssrc, Vec<Delay>),
+}
+
+impl Spoken {
+    /// Writes it; says whether all of it is written.
+    fn write(&self, writer: &mut CompoundWriter<'_>) -> bool {
+        match self {
+            Self::SenderReport(info, blocks) => writer.sender_report(info, blocks),
+            Self::ReceiverReport(ssrc, blocks) => writer.receiver_report(*ssrc, blocks),
+            Self::Cname(ssrc, name) => writer.cname(*ssrc, name),
+            Self::Goodbye(ssrcs) => writer.goodbye(ssrcs),
+            Self::Nack(media, seqs) => writer.nack(Ssrc(1), *media, seqs) == seqs.len(),
+            Self::Pli(sender, media) => writer.pli(*sender, *media),
+            Self::Fir(sender, entries) => writer.fir(*sender, entries),
+            Self::Remb(sender, bitrate, ssrcs) => writer.remb(*sender, *bitrate, ssrcs),
+            Self::ReferenceTime(ssrc, ntp) => writer.reference_time(*ssrc, *ntp),
+            Self::Delays(ssrc, delays) => writer.delays(*ssrc, delays),
+        }
+    }
+
+    /// Whether this is what `packet` says.
+    fn is_said_by(&self, packet: &Packet<'_>) -> bool {
+        match (self, packet) {
+            (Self::SenderReport(info, blocks), Packet::SenderReport(found)) => {
+                found.info == *info && found.blocks().eq(blocks.iter().copied())
+            }
+            (Self::ReceiverReport(ssrc, blocks), Packet::ReceiverReport(found)) => {
+                found.ssrc == *ssrc && found.blocks().eq(blocks.iter().copied())
+            }
+            (Self::Cname(ssrc, name), Packet::SourceDescription(found)) => {
+                found.cnames().eq([(*ssrc, name.as_bytes())])
+            }
+            (Self::Goodbye(ssrcs), Packet::Goodbye(found)) => {
+                found.ssrcs().eq(ssrcs.iter().copied())
+            }
+            (Self::Nack(media, seqs), Packet::Nack(found)) => {
+                found.media == *media && found.seqs().eq(seqs.iter().copied())
+            }
+            (Self::Pli(sender, media), Packet::Pli(found)) => {
+                (found.sender, found.media) == (*sender, *media)
+            }
+            (Self::Fir(sender, entries), Packet::Fir(found)) => {
+                found.sender == *sender && found.entries().eq(entries.iter().copied())
+            }
+            (Self::Remb(sender, bitrate, ssrcs), Packet::Remb(found)) => {
+                // Eighteen significant bits: an error below one in 131,072.
+                let (meant, said) = (bitrate.as_bps(), found.bitrate.as_bps());
+                found.sender == *sender
+                    && said <= meant
+                    && meant - said <= meant >> 17
+                    && found.ssrcs().eq(ssrcs.iter().copied())
+            }
+            (Self::ReferenceTime(..) | Self::Delays(..), Packet::ExtendedReport(_)) => {
+                let expected = match self {
+                    Self::ReferenceTime(ssrc, ntp) => {
+                        vec![i64::from(ssrc.0), 4, ntp.cast_signed()]
+                    }
+                    Self::Delays(ssrc, delays) => {
+                        let words = delays
+                            .iter()
+                            .flat_map(|d| [d.ssrc.0, d.last_rr, d.delay_since_last_rr]);
+                        std::iter::once(ssrc.0)
+                            .chain(words)
+                            .map(i64::from)
+                            .collect()
+                    }
+                    _ => Vec::new(),
+                };
+                content(packet) == expected
+            }
+            _ => false,
+        }
+    }
+}
+
+fn ssrc() -> impl Strategy<Value = Ssrc> {
+    any::<u32>().prop_map(Ssrc)
+}
+
+fn block() -> impl Strategy<Value = ReportBlock> {
+    let lost = -0x80_0000..0x80_0000_i32;
+    (ssrc(), any::<u8>(), lost, any::<[u32; 4]>()).prop_map(|(ssrc, fraction, lost, words)| {
+        let [highest_seq, jitter, last_sr, delay_since_last_sr] = words;
+        ReportBlock {
+            ssrc,
+            fraction_lost: fraction,
+            cumulative_lost: lost,
+            highest_seq,
+            jitter,
+            last_sr,
+            delay_since_last_sr,
+        }
+    })
+}
+
+fn sender_info() -> impl Strategy<Value = SenderInfo> {
+    (ssrc(), any::<u64>(), any::<[u32; 3]>()).prop_map(|(ssrc, ntp, words)| {
+        let [rtp_timestamp, packet_count, octet_count] = words;
+        SenderInfo {
+            ssrc,
+            ntp,
+            rtp_timestamp,
+            packet_count,
+            octet_count,
+        }
+    })
+}
+
+/// Numbers that rise, wherever they start.
+fn rising() -> impl Strategy<Value = Vec<u16>> {
+    (any::<u16>(), vec(1..40_u16, 1..50)).prop_map(|(start, steps)| {
+        let rise = |seq: &mut u16, step| {
+            *seq = seq.wrapping_add(step);
+            Some(*seq)
+        };
+        steps.into_iter().scan(start, rise).collect()
+    })
+}
+
+fn spoken() -> impl Strategy<Value = Spoken> {
+    let delay = (ssrc(), any::<u32>(), any::<u32>()).prop_map(|(ssrc, last_rr, delay)| Delay {
+        ssrc,
+        last_rr,
+        delay_since_last_rr: delay,
+    });
+    let entry = (ssrc(), any::<u8>()).prop_map(|(ssrc, seq)| FirEntry { ssrc, seq });
+    prop_oneof![
+        (sender_info(), vec(block(), 0..32)).prop_map(|(i, b)| Spoken::SenderReport(i, b)),
+        (ssrc(), vec(block(), 0..32)).prop_map(|(s, b)| Spoken::ReceiverReport(s, b)),
+        (ssrc(), "[ -~]{0,255}").prop_map(|(s, name)| Spoken::Cname(s, name)),
+        vec(ssrc(), 0..32).prop_map(Spoken::Goodbye),
+        (ssrc(), rising()).prop_map(|(s, seqs)| Spoken::Nack(s, seqs)),
+        (ssrc(), ssrc()).prop_map(|(a, b)| Spoken::Pli(a, b)),
+        (ssrc(), vec(entry, 1..10)).prop_map(|(s, e)| Spoken::Fir(s, e)),
+        (ssrc(), any::<u64>(), vec(ssrc(), 0..20)).prop_map(|(s, rate, list)| Spoken::Remb(
+            s,
+            Bitrate::from_bps(rate),
+            list
+        )),
+        (ssrc(), any::<u64>()).prop_map(|(s, ntp)| Spoken::ReferenceTime(s, ntp)),
+        // A report without entries would be said the same, but by no block at all.
+        (ssrc(), vec(delay, 1..10)).prop_map(|(s, d)| Spoken::Delays(s, d)),
+    ]
+}
+
+fn role() -> impl Strategy<Value = IceRole> {
+    (any::<bool>(), any::<u64>()).prop_map(|(controls, tie_breaker)| {
+        if controls {
+            IceRole::Controlling(tie_breaker)
+        } else {
+            IceRole::Controlled(tie_breaker)
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn an_rtp_header_says_what_was_written(
+        (marker, padding, pt, seq, timestamp, ssrc) in
+            (any::<bool>(), any::<bool>(), 0..128_u8, any::<u16>(), any::<u32>(), ssrc()),
+        extensions in vec((1..=255_u8, vec(any::<u8>(), 0..40)), 0..12),
+        payload in vec(any::<u8>(), 0..60),
+    ) {
+        let elements: Vec<(u8, &[u8])> =
+            extensions.iter().map(|(id, value)| (*id, value.as_slice())).collect();
+        let fields = RtpFields { marker, padding, pt: Pt(pt), seq, timestamp, ssrc };
+        let mut out = [0xff; 1_500];
+        let len = write_header(&mut out, &fields, &elements);
+        let len = len.unwrap();
+        let packet = [&out[..len], &payload].concat();
+        let header = RtpHeader::parse(&packet);
+        let header = header.unwrap();
+        prop_assert_eq!((header.marker, header.has_padding), (marker, padding));
+        prop_assert_eq!((header.pt, header.seq), (Pt(pt), seq));
+        prop_assert_eq!((header.timestamp, header.ssrc), (timestamp, ssrc));
+        prop_assert_eq!(header.header_len, len);
+        prop_assert!(header.extensions(&packet).eq(elements.iter().copied()));
+        let small = elements.iter().all(|(id, v)| *id < 15 && (1..=16).contains(&v.len()));
+        let form = match (elements.is_empty(), small) {
+            (true, _) => ExtensionForm::None,
+            (false, true) => ExtensionForm::OneByte,
+            (false, false) => ExtensionForm::TwoByte,
+        };
+        prop_assert_eq!(header.extension_form, form);
+        if !padding {
+            prop_assert_eq!(header.payload(&packet), Ok(payload.as_slice()));
+        }
+    }
+
+    #[test]
+    fn extension_values_say_what_was_written(
+        micros in any::<u64>(),
+        (level, voice) in (0..128_u8, any::<bool>()),
+        (back_camera, flip, quarter_turns) in (any::<bool>(), any::<bool>(), 0..4_u8),
+        (low, high) in (0..4_096_u16, 0..4_096_u16),
+        (capture_ntp, clock_offset) in (any::<u64>(), any::<Option<i64>>()),
+        name in "[!-~]{1,16}",
+    ) {
+        let time = AbsSendTime::from_micros(micros);
+        prop_assert_eq!(AbsSendTime::parse(&time.write()), Some(time));
+        let error = i128::from(time.as_micros()) - i128::from(micros % AbsSendTime::WRAP_MICROS);
+        prop_assert!(error.rem_euclid(64_000_000) <= 3 || error.rem_euclid(64_000_000) >= 63_999_997);
+        let loudness = AudioLevel { level, voice };
+        prop_assert_eq!(AudioLevel::parse(&loudness.write()), Some(loudness));
+        let turn = VideoOrientation { back_camera, flip, quarter_turns };
+        prop_assert_eq!(VideoOrientation::parse(&turn.write()), Some(turn));
+        let delay = PlayoutDelay { min_ms: low.min(high) * 10, max_ms: low.max(high) * 10 };
+        prop_assert_eq!(PlayoutDelay::parse(&delay.write()), Some(delay));
+        let capture = AbsCaptureTime { capture_ntp, clock_offset };
+        prop_assert_eq!(AbsCaptureTime::parse(&capture.write()), Some(capture));
+        let found = parse_name::<16>(name.as_bytes());
+        prop_assert_eq!(found.as_deref(), Some(name.as_str()));
+    }
+
+    #[test]
+    fn a_check_says_what_was_written_and_is_believed_with_the_right_password_only(
+        transaction_id in any::<[u8; 12]>(),
+        username in "[a-zA-Z0-9+/]{4,32}:[a-zA-Z0-9+/]{4,32}",
+        (priority, role, use_candidate) in (any::<u32>(), role(), any::<bool>()),
+        nomination in any::<Option<u32>>(),
+        (password, other) in ("[a-zA-Z0-9+/]{22,64}", "[a-zA-Z0-9+/]{22,64}"),
+    ) {
+        let key = IntegrityKey::from_password(&password);
+        let request = BindingRequest {
+            transaction_id, username: &username, priority, role, use_candidate, nomination,
+        };
+        let mut out = [0xff; 256];
+        let len = request.write(&mut out, &key).unwrap();
+        let message = StunMessage::parse(&out[..len]);
+        let message = message.unwrap();
+        prop_assert_eq!((message.class, message.transaction_id), (Class::Request, transaction_id));
+        prop_assert_eq!(message.username, Some(username.as_str()));
+        prop_assert_eq!((message.priority, message.role), (Some(priority), Some(role)));
+        prop_assert_eq!(message.use_candidate, use_candidate);
+        prop_assert_eq!(message.nomination, nomination);
+        prop_assert!(message.has_fingerprint && message.unknown.is_empty());
+        prop_assert!(message.verify(&key));
+        prop_assert_eq!(message.verify(&IntegrityKey::from_password(&other)), other == password);
+    }
+
+    #[test]
+    fn an_answer_says_where_the_request_came_from(
+        transaction_id in any::<[u8; 12]>(),
+        mapped in any::<SocketAddr>(),
+    ) {
+        let key = IntegrityKey::from_password("password");
+        let mut out = [0xff; 80];
+        let len = write_success(&mut out, &transaction_id, mapped, &key).unwrap();
+        let message = StunMessage::parse(&out[..len]);
+        let found = message.ok().and_then(|message| message.mapped_address);
+        prop_assert_eq!(found.map(|a| (a.ip(), a.port())), Some((mapped.ip(), mapped.port())));
+    }
+
+    #[test]
+    fn a_datagram_holds_the_control_packets_that_fitted_and_nothing_else(
+        list in vec(spoken(), 1..12),
+        len_max in 0..2_000_usize,
+    ) {
+        let mut out = Vec::new();
+        let mut writer = CompoundWriter::with_len_max(&mut out, len_max);
+        let mut fitted = Vec::new();
+        for packet in &list {
+            let before = writer.len();
+            if packet.write(&mut writer) {
+                fitted.push(packet);
+            } else if writer.len() != before {
+                prop_assert!(matches!(packet, Spoken::Nack(..)), "only a NACK is written in part");
+                break;
+            }
+        }
+        prop_assert!(out.len() <= len_max);
+        let found: Vec<_> = packets(&out).collect();
+        prop_assert!(found.len() == fitted.len() || found.len() == fitted.len() + 1);
+        for (meant, said) in fitted.iter().zip(&found) {
+            prop_assert!(said.as_ref().is_ok_and(|said| meant.is_said_by(said)), "{meant:?}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_answer_every_question(bytes in vec(any::<u8>(), 0..300)) {
+        exercise::stun(&bytes);
+        exercise::rtp(&bytes);
+        exercise::rtcp(&bytes);
+        exercise::twcc(&bytes);
+    }
+}
