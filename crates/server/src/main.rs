@@ -1,2 +1,41 @@
-//! The Watersmeet program.
-fn main() {}
+//! The Watersmeet program: reads its configuration, starts logging and runs the app until it is
+//! told to stop.
+
+use std::process::ExitCode;
+
+mod addresses;
+mod app;
+mod clock;
+mod config;
+mod greeting;
+mod http;
+mod hub;
+mod log;
+mod media;
+mod outbox;
+mod shard;
+mod watchdog;
+
+use config::Config;
+
+/// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let config = match Config::load() {
+        Ok(config) => config,
+        Err(error) => return refuse(&error, EXIT_CONFIG),
+    };
+    if let Err(error) = log::start(&config) {
+        return refuse(&error, EXIT_CONFIG);
+    }
+    match app::run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&error, error.exit_status()),
+    }
+}
+
+fn refuse(error: &dyn std::error::Error, status: u8) -> ExitCode {
+    eprintln!("watersmeet: {error}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,299 @@
+//! The life of the program, on one screen: bind, start the shards, start the hub, open the door,
+//! wait for the end, and take it all down in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use watersmeet_conference::dialect::native::{self, ClientOptions};
+use watersmeet_conference::{Caps, Conference, ConferenceConfig, ShardId};
+use watersmeet_engine::command::TransportOptions;
+use watersmeet_engine::ortc::{self, NegotiationError};
+use watersmeet_engine::transport::dtls::{CertificateError, DtlsCertificate, DtlsVersion};
+use watersmeet_engine::worker::WorkerConfig;
+use watersmeet_wire::params::{MediaKind, RtpCodecCapability};
+use watersmeet_wire::units::Bitrate;
+
+use crate::clock::Clock;
+use crate::config::{Config, DtlsChoice};
+use crate::http::connection::Door;
+use crate::http::tls::{self, TlsError};
+use crate::http::{self, Site};
+use crate::hub::Hub;
+use crate::media::{Media, MediaError};
+use crate::shard::{self, Report, Shard, ShardHandle};
+use crate::{addresses, greeting, watchdog};
+
+/// Threads for signalling and the page. Media has its own.
+const SIGNALLING_THREADS: usize = 2;
+
+/// How long sessions may take to say goodbye when the program ends.
+const GOODBYES_MAX: Duration = Duration::from_secs(3);
+
+/// How long the shards may take to end: each looks up at least every 250 ms.
+const SHARDS_END_MAX: Duration = Duration::from_secs(1);
+
+/// How long a peer may go without renewing its consent (RFC 7675 allows 30 s).
+const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Connections that wait to be accepted.
+const ACCEPT_BACKLOG: i32 = 1_024;
+
+/// Why the program cannot start, or could not go on.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The page's certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The page's port.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The media sockets.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// The media certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The codecs of the rooms.
+    #[error(transparent)]
+    Codecs(#[from] NegotiationError),
+    /// The operating system.
+    #[error("the operating system refuses: {0}")]
+    System(#[from] io::Error),
+    /// The conference failed.
+    #[error("the conference ended by itself")]
+    HubEnded,
+}
+
+impl AppError {
+    /// What the process ends with: 78 when the configuration is to blame.
+    pub const fn exit_status(&self) -> u8 {
+        match self {
+            Self::Tls(_) => crate::EXIT_CONFIG,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the program until it is told to stop.
+pub fn run(config: &Config) -> Result<(), AppError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SIGNALLING_THREADS)
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(serve(config));
+    // A shard that hangs must not keep the program from ending.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(config: &Config) -> Result<(), AppError> {
+    let mut signals = Signals::new()?;
+    let clock = Clock::start();
+    let tls = tls::acceptor(config)?;
+    let listeners = listen(config)?;
+    let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
+    let (shards, threads) = start_shards(config, clock, &reports_sender)?;
+    let pulses: Vec<_> = shards.iter().map(ShardHandle::pulse).collect();
+    let conference = Conference::new(conference_config(config)?, shard::seeded()?);
+    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
+    let (stop, stopped) = watch::channel(false);
+    let mut hub = tokio::spawn(hub.run(stopped.clone()));
+    let site = Site {
+        hub: hub_handle,
+        pulses: pulses.clone(),
+        clock,
+    };
+    let door = Door::new(http::router(site), tls, stopped);
+    tokio::spawn(watchdog::run(pulses));
+    print!("{}", greeting::text(config, &local_addresses(&listeners)));
+    for listener in listeners {
+        tokio::spawn(door.clone().open(listener));
+    }
+
+    tokio::select! {
+        () = signals.next() => tracing::info!("shutting down"),
+        _ = &mut hub => return Err(AppError::HubEnded),
+    }
+    stop.send_replace(true);
+    tokio::select! {
+        () = signals.next() => tracing::warn!("told twice: leaving at once"),
+        () = end(hub, &door, threads) => {}
+    }
+    Ok(())
+}
+
+/// Takes everything down: sessions hear goodbye, then the hub lets go of the shards, and they end.
+async fn end(hub: JoinHandle<()>, door: &Door, threads: Vec<thread::JoinHandle<()>>) {
+    let goodbyes = async {
+        if hub.await.is_err() {
+            tracing::error!("the conference failed while ending");
+        }
+        door.emptied().await;
+    };
+    if timeout(GOODBYES_MAX, goodbyes).await.is_err() {
+        tracing::warn!("some clients did not answer the goodbye");
+    }
+    let joined = tokio::task::spawn_blocking(move || {
+        threads
+            .into_iter()
+            .filter_map(|thread| thread.join().err())
+            .count()
+    });
+    match timeout(SHARDS_END_MAX, joined).await {
+        Ok(Ok(0)) => {}
+        _ => tracing::error!("some shards did not end"),
+    }
+}
+
+/// The signals that end the program.
+struct Signals {
+    /// Ctrl-C.
+    interrupt: Signal,
+    /// What service managers send.
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self {
+            interrupt,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Opens the page's port on every address of the configuration. Without a configured address one
+/// of IPv4 and IPv6 is enough, and both get the same port.
+fn listen(config: &Config) -> Result<Vec<TcpListener>, AppError> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut failure = None;
+    for mut address in config.http_addresses() {
+        if let Some(first) = listeners.first() {
+            address.set_port(first.local_addr()?.port());
+        }
+        match bind(address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(AppError::Listen { address, error });
+            }
+            Err(error) => failure = Some(AppError::Listen { address, error }),
+        }
+    }
+    match failure {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let protocol = Some(socket2::Protocol::TCP);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, protocol)?;
+    // A restarted program takes its port over from connections that are still fading away.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(ACCEPT_BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn local_addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+        .collect()
+}
+
+type Started = (Vec<ShardHandle>, Vec<thread::JoinHandle<()>>);
+
+fn start_shards(
+    config: &Config,
+    clock: Clock,
+    reports: &mpsc::Sender<Report>,
+) -> Result<Started, AppError> {
+    let certificate = DtlsCertificate::generate()?;
+    let announced = addresses::announced(config);
+    let mut started = (Vec::new(), Vec::new());
+    for index in 0..config.shard_count() {
+        let media = Media::open(config, clock, index)?;
+        let worker = WorkerConfig {
+            listen: media.listen_addresses(&announced),
+            certificate: certificate.clone(),
+            dtls_version: dtls_version(config.dtls),
+            epoch: clock.epoch(),
+            unix_epoch: clock.unix_epoch(),
+            consent_timeout: CONSENT_TIMEOUT,
+            shard: index,
+        };
+        let (handle, thread) = Shard::start(ShardId(index), worker, clock, media, reports.clone())?;
+        started.0.push(handle);
+        started.1.push(thread);
+    }
+    Ok(started)
+}
+
+const fn dtls_version(choice: DtlsChoice) -> DtlsVersion {
+    match choice {
+        DtlsChoice::V12 => DtlsVersion::V12,
+        DtlsChoice::V13 => DtlsVersion::V13,
+        DtlsChoice::Auto => DtlsVersion::Auto,
+    }
+}
+
+fn conference_config(config: &Config) -> Result<ConferenceConfig, AppError> {
+    let media_codecs = media_codecs(config);
+    let force_video_codec = config.video_codec.map(|codec| codec.mime_type().to_owned());
+    Ok(ConferenceConfig {
+        capabilities: ortc::router_capabilities(&media_codecs)?,
+        media_codecs,
+        transport_options: TransportOptions {
+            enable_udp: config.udp,
+            enable_tcp: config.tcp,
+            initial_outgoing_bitrate: Bitrate::from_bps(config.initial_outgoing_bitrate),
+            ..TransportOptions::default()
+        },
+        shards: config.shard_count(),
+        caps: Caps::default(),
+        native: native::Options {
+            ice_servers: Vec::new(),
+            client: force_video_codec.map(|codec| ClientOptions {
+                force_video_codec: Some(codec),
+            }),
+        },
+    })
+}
+
+/// The default codecs, without the video codecs that the configuration excludes.
+fn media_codecs(config: &Config) -> Vec<RtpCodecCapability> {
+    let mut codecs = ortc::default_codecs();
+    if let Some(only) = config.video_codec {
+        codecs.retain(|codec| {
+            codec.kind == MediaKind::Audio || codec.mime_type.eq_ignore_ascii_case(only.mime_type())
+        });
+    }
+    codecs
+}

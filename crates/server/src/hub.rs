@@ -1,0 +1,277 @@
+//! The task that owns the conference. Frames of all sessions and answers of all shards come in
+//! here, one at a time, and what the conference makes of them goes out: letters to sessions,
+//! commands to shards. It never waits for either; whoever does not keep up is given up.
+//!
+//! It is the one place that asks the time on the conference's behalf. It knows no media and no
+//! socket.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep_until;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use watersmeet_conference::{Conference, Counts, DialectKind, Output, SessionId};
+use watersmeet_engine::command::Refusal;
+use watersmeet_wire::units::Time;
+
+use crate::clock::Clock;
+use crate::outbox::{Letter, Outbox};
+use crate::shard::{Order, Report, ShardHandle};
+
+/// The most frames that wait for the conference, each up to 128 KiB. A session that finds the
+/// queue full waits, and reads no more from its client.
+const INPUTS_MAX: usize = 256;
+
+/// WebSocket close code for a server that ends (RFC 6455 §7.4.1).
+const GOING_AWAY: u16 = 1001;
+
+/// The conference with its connections to everything else.
+pub struct Hub {
+    /// The rooms.
+    conference: Conference,
+    /// The program's clock.
+    clock: Clock,
+    /// The media threads, by their number.
+    shards: Vec<ShardHandle>,
+    /// Where the letters of each open session go.
+    outboxes: BTreeMap<SessionId, Outbox>,
+    /// What sessions say.
+    inputs: mpsc::Receiver<Input>,
+    /// What shards say.
+    reports: mpsc::Receiver<Report>,
+    /// Tells the rest of the program how much there is.
+    counts: watch::Sender<Counts>,
+}
+
+/// What a session says.
+#[derive(Debug)]
+enum Input {
+    /// It began.
+    Open {
+        /// Its id.
+        session: SessionId,
+        /// Where its letters go.
+        outbox: Outbox,
+    },
+    /// Its client sent a frame.
+    Frame {
+        /// Whose.
+        session: SessionId,
+        /// The text.
+        text: Utf8Bytes,
+    },
+    /// It ended.
+    Close {
+        /// Which.
+        session: SessionId,
+    },
+    /// A test wants a shard to panic.
+    #[cfg(feature = "faults")]
+    Panic {
+        /// Which.
+        shard: watersmeet_conference::ShardId,
+    },
+}
+
+/// Where sessions find the hub.
+#[derive(Debug, Clone)]
+pub struct HubHandle {
+    /// To the hub.
+    inputs: mpsc::Sender<Input>,
+    /// The number of the next session.
+    next_session: Arc<AtomicU64>,
+    /// How much there is.
+    counts: watch::Receiver<Counts>,
+}
+
+impl Hub {
+    /// A hub and the handle to it. `reports` is where the shards answer.
+    pub fn new(
+        conference: Conference,
+        clock: Clock,
+        shards: Vec<ShardHandle>,
+        reports: mpsc::Receiver<Report>,
+    ) -> (Self, HubHandle) {
+        let (sender, inputs) = mpsc::channel(INPUTS_MAX);
+        let (counts, watched) = watch::channel(conference.counts());
+        let next_session = Arc::new(AtomicU64::new(1));
+        let handle = HubHandle {
+            inputs: sender,
+            next_session,
+            counts: watched,
+        };
+        let outboxes = BTreeMap::new();
+        (
+            Self {
+                conference,
+                clock,
+                shards,
+                outboxes,
+                inputs,
+                reports,
+                counts,
+            },
+            handle,
+        )
+    }
+
+    /// Serves until `stop` becomes true; then every session is told and forgotten.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let wake = self.clock.instant(self.conference.poll_timeout());
+            let timeout = async {
+                match wake {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = stop.wait_for(|&stop| stop) => break,
+                Some(report) = self.reports.recv() => self.hear(report),
+                Some(input) = self.inputs.recv() => self.take(input),
+                () = timeout => {}
+            }
+            self.settle();
+        }
+        for outbox in self.outboxes.into_values() {
+            outbox.push(Letter::Close {
+                code: GOING_AWAY,
+                reason: "shutting down",
+            });
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = self.clock.now();
+        match input {
+            Input::Open { session, outbox } => {
+                self.outboxes.insert(session, outbox);
+                self.conference
+                    .handle_open(now, session, DialectKind::Native);
+            }
+            Input::Frame { session, text } if self.outboxes.contains_key(&session) => {
+                self.conference.handle_frame(now, session, &text);
+            }
+            Input::Frame { .. } => {}
+            Input::Close { session } => self.forget(now, session),
+            #[cfg(feature = "faults")]
+            Input::Panic { shard } => {
+                if let Some(shard) = self.shards.get(usize::from(shard.0)) {
+                    shard.send(Order::Panic);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, report: Report) {
+        let now = self.clock.now();
+        match report {
+            Report::Reply { token, result } => self.conference.handle_reply(now, token, result),
+            Report::Event { shard, event } => self.conference.handle_event(now, shard, event),
+            Report::Lost { shard } => {
+                self.conference.handle_shard_lost(now, shard);
+                if let Some(shard) = self.shards.get(usize::from(shard.0)) {
+                    shard.send(Order::Resume);
+                }
+            }
+        }
+    }
+
+    /// Lets what is due happen and sends out what the conference has to say.
+    fn settle(&mut self) {
+        let now = self.clock.now();
+        if self.conference.poll_timeout() <= now {
+            self.conference.handle_timeout(now);
+        }
+        while let Some(output) = self.conference.poll_output() {
+            match output {
+                Output::Frame { session, text } => self.send(now, session, Letter::Frame(text)),
+                Output::Close {
+                    session,
+                    code,
+                    reason,
+                } => {
+                    self.send(now, session, Letter::Close { code, reason });
+                    self.forget(now, session);
+                }
+                Output::Command {
+                    shard,
+                    token,
+                    command,
+                } => {
+                    let order = Order::Command { token, command };
+                    let shard = self.shards.get(usize::from(shard.0));
+                    if !shard.is_some_and(|shard| shard.send(order)) {
+                        let refusal = Refusal::LimitReached("commands waiting");
+                        self.conference.handle_reply(now, token, Err(refusal));
+                    }
+                }
+            }
+        }
+        let counts = self.conference.counts();
+        self.counts.send_if_modified(|known| {
+            let changed = *known != counts;
+            *known = counts;
+            changed
+        });
+    }
+
+    /// Sends a letter; a session whose outbox overflows is forgotten, its socket closes by itself.
+    fn send(&mut self, now: Time, session: SessionId, letter: Letter) {
+        let Some(outbox) = self.outboxes.get(&session) else {
+            return;
+        };
+        if !outbox.push(letter) {
+            tracing::info!(
+                session = session.0,
+                "the client does not read: session given up"
+            );
+            self.forget(now, session);
+        }
+    }
+
+    fn forget(&mut self, now: Time, session: SessionId) {
+        if self.outboxes.remove(&session).is_some() {
+            self.conference.handle_close(now, session);
+        }
+    }
+}
+
+impl HubHandle {
+    /// Begins a session; none when the hub has ended.
+    pub async fn open(&self, outbox: Outbox) -> Option<SessionId> {
+        let session = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
+        self.inputs
+            .send(Input::Open { session, outbox })
+            .await
+            .ok()?;
+        Some(session)
+    }
+
+    /// Hands on a frame. False when the hub has ended.
+    pub async fn frame(&self, session: SessionId, text: Utf8Bytes) -> bool {
+        self.inputs
+            .send(Input::Frame { session, text })
+            .await
+            .is_ok()
+    }
+
+    /// Ends a session. An ended hub has forgotten it already.
+    pub async fn close(&self, session: SessionId) {
+        let _ = self.inputs.send(Input::Close { session }).await;
+    }
+
+    /// How much there is.
+    pub fn counts(&self) -> Counts {
+        *self.counts.borrow()
+    }
+
+    /// Has a shard panic. False when the hub has ended.
+    #[cfg(feature = "faults")]
+    pub async fn inject_panic(&self, shard: u8) -> bool {
+        let shard = watersmeet_conference::ShardId(shard);
+        self.inputs.send(Input::Panic { shard }).await.is_ok()
+    }
+}

@@ -1,0 +1,195 @@
+//! Clients that break the rules: each is told so or shown out, memory stays flat, and the people
+//! in the next room notice nothing.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use futures_util::SinkExt;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::client::Client;
+use crate::program::{Program, split};
+
+/// How much a test's mischief may cost for ever.
+const MEMORY_MAX: usize = 64 << 20;
+
+/// How long the server may take to show somebody out at once.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn nonsense_is_answered_with_an_error_and_the_connection_lives() {
+    let program = Program::start(&[]);
+    let mut ana = Client::connect(&program).await;
+    for nonsense in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"type\":1}",
+        "{\"type\":\"dance\",\"payload\":{}}",
+    ] {
+        ana.socket.send(Message::text(nonsense)).await.unwrap();
+        assert!(
+            ana.expect("error").await["message"].is_string(),
+            "{nonsense}"
+        );
+    }
+    let deep = "[".repeat(60_000);
+    ana.socket.send(Message::text(deep)).await.unwrap();
+    ana.expect("error").await;
+    ana.ask("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
+        .await;
+}
+
+#[tokio::test]
+async fn a_binary_frame_closes_with_1003() {
+    let program = Program::start(&[]);
+    let mut ana = Client::connect(&program).await;
+    ana.socket.send(Message::binary(vec![0; 10])).await.unwrap();
+    assert_eq!(ana.close_code(AT_ONCE).await, Some(1003));
+}
+
+#[tokio::test]
+async fn a_frame_of_a_mebibyte_closes_with_1009() {
+    let program = Program::start(&[]);
+    let before = program.memory();
+    for _ in 0..20 {
+        let mut ana = Client::connect(&program).await;
+        ana.socket
+            .send(Message::text("x".repeat(1 << 20)))
+            .await
+            .unwrap();
+        assert_eq!(ana.close_code(AT_ONCE).await, Some(1009));
+    }
+    assert!(program.memory() < before + MEMORY_MAX);
+}
+
+#[tokio::test]
+async fn a_flood_is_slowed_and_shown_out_and_the_next_room_notices_nothing() {
+    let program = Program::start(&[]);
+    let mut ben = Client::join(&program, "quiet").await;
+    let mut ana = Client::join(&program, "loud").await;
+    let before = program.memory();
+    let flood = tokio::spawn(async move {
+        let start = Instant::now();
+        let mut sent = 0_u32;
+        loop {
+            // 10,000 a second, in tenths of a second.
+            for _ in 0..1_000 {
+                let frame = json!({ "type": "getRouterRtpCapabilities", "payload": {} });
+                if ana
+                    .socket
+                    .feed(Message::text(frame.to_string()))
+                    .await
+                    .is_err()
+                {
+                    return (ana, sent, start.elapsed());
+                }
+                sent += 1;
+            }
+            let flushed = tokio::time::timeout(Duration::from_secs(40), ana.socket.flush()).await;
+            if !matches!(flushed, Ok(Ok(()))) {
+                return (ana, sent, start.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let mut slowest = Duration::ZERO;
+    while !flood.is_finished() {
+        let asked = Instant::now();
+        ben.ask(
+            "getRouterRtpCapabilities",
+            json!({}),
+            "routerRtpCapabilities",
+        )
+        .await;
+        slowest = slowest.max(asked.elapsed());
+        assert!(program.memory() < before + MEMORY_MAX);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (_, sent, lasted) = flood.await.unwrap();
+    assert!(sent > 1_000, "{sent} frames");
+    assert!(lasted < Duration::from_secs(40), "{lasted:?}");
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    sessions_become(&program, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_given_up() {
+    let program = Program::start(&[]);
+    let before = program.memory();
+    let mut deaf = Client::join(&program, "deaf").await;
+    let mut ben = Client::join(&program, "quiet").await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while program.health()["sessions"] != 1 {
+        assert!(Instant::now() < deadline, "the deaf client is still there");
+        for _ in 0..30 {
+            let frame = json!({ "type": "getRouterRtpCapabilities", "payload": {} });
+            if deaf
+                .socket
+                .send(Message::text(frame.to_string()))
+                .await
+                .is_err()
+            {
+                break;
+            }
+        }
+        ben.ask(
+            "getRouterRtpCapabilities",
+            json!({}),
+            "routerRtpCapabilities",
+        )
+        .await;
+        assert!(program.memory() < before + MEMORY_MAX);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[test]
+fn a_header_that_never_ends_is_not_waited_for() {
+    let program = Program::start(&[]);
+    let mut stream = TcpStream::connect(program.address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .expect("the server hangs up by itself");
+}
+
+#[test]
+fn a_header_of_a_mebibyte_is_refused() {
+    let program = Program::start(&[]);
+    let mut stream = TcpStream::connect(program.address).unwrap();
+    // The server may hang up while we are still writing.
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nX: ");
+    let _ = stream.write_all(&vec![b'x'; 1 << 20]);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let (status, ..) = split(&answer);
+    assert!(matches!(status, 0 | 431), "{status}");
+    assert_eq!(program.health()["status"], "ok");
+}
+
+#[test]
+fn a_page_of_somebody_else_may_not_connect() {
+    let program = Program::start(&[]);
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for path in ["/", "/ws"] {
+        let header = format!("{upgrade}Origin: http://evil.example\r\n");
+        assert_eq!(program.get(path, &header).0, 403);
+    }
+}
+
+fn sessions_become(program: &Program, sessions: u64) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while program.health()["sessions"] != sessions {
+        assert!(Instant::now() < deadline, "{}", program.health());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,18 @@
+//! The program from outside: started as people start it, on free ports of loopback, and spoken to
+//! over real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a failure is a panic"
+)]
+
+mod abuse;
+mod client;
+#[cfg(feature = "faults")]
+mod faults;
+mod page;
+mod program;
+mod signalling;

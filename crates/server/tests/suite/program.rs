@@ -1,0 +1,130 @@
+//! The program as a process that ends with its test.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long the program may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running program.
+pub struct Program {
+    child: Child,
+    /// Where its page is.
+    pub address: SocketAddr,
+}
+
+impl Program {
+    /// Starts the program on free ports with these further arguments.
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = command();
+        command.args(["--port", "0", "--rtc-port", "0", "--listen-ip", "127.0.0.1"]);
+        command.args(["--log", "warn"]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (_, url) = line.split_once("Local:")?;
+            let (_, address) = url.trim().trim_end_matches('/').split_once("://")?;
+            Some(address.parse().unwrap())
+        });
+        Self {
+            child,
+            address: address.expect("the program prints where its page is"),
+        }
+    }
+
+    /// Resident memory, in bytes.
+    pub fn memory(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<usize>()
+            .unwrap()
+            * 1_024
+    }
+
+    /// What `/health` says.
+    pub fn health(&self) -> Value {
+        let (status, _, body) = self.get("/health", "");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Asks for a path with further header lines: status, header and body of the answer.
+    pub fn get(&self, path: &str, header: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let host = self.address;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{header}\r\n"
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        split(&answer)
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits until it has ended.
+    pub fn ended(&mut self) -> ExitStatus {
+        ended(&mut self.child)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program with nobody's variables and nobody's files.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watersmeet"));
+    command
+        .env_clear()
+        .current_dir(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    command
+}
+
+/// Waits until a child has ended.
+pub fn ended(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "the program does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Status, header and body of an answer.
+pub fn split(answer: &[u8]) -> (u16, String, String) {
+    let answer = String::from_utf8_lossy(answer);
+    let (header, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = header.split(' ').nth(1).unwrap_or("0").parse().unwrap();
+    (status, header.to_ascii_lowercase(), body.to_owned())
+}

@@ -1,0 +1,156 @@
+//! The frames of the native dialect, as a client written for them sees them.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::program::Program;
+
+#[tokio::test]
+async fn two_people_meet_and_one_leaves() {
+    let program = Program::start(&[]);
+    let mut ana = Client::connect(&program).await;
+    assert!(ana.peer.starts_with("peer_"));
+    let answer = ana
+        .ask(
+            "getRouterRtpCapabilities",
+            json!({}),
+            "routerRtpCapabilities",
+        )
+        .await;
+    let capabilities = answer["rtpCapabilities"].clone();
+    assert!(capabilities["codecs"].as_array().unwrap().len() > 2);
+
+    let joined = ana
+        .ask("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
+        .await;
+    assert_eq!(joined["peers"], json!([]));
+    assert_eq!(joined["existingProducers"], json!([]));
+    let producer = ana.produce_audio().await;
+
+    let mut ben = Client::connect(&program).await;
+    let joined = ben
+        .ask("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
+        .await;
+    assert_eq!(joined["peers"], json!([ana.peer]));
+    let existing = &joined["existingProducers"][0];
+    assert_eq!(existing["peerId"], ana.peer);
+    assert_eq!(existing["producers"][0]["producerId"], producer);
+    assert_eq!(ana.expect("newPeer").await["peerId"], ben.peer);
+
+    ben.transport("recv").await;
+    let request = json!({ "producerId": producer, "rtpCapabilities": capabilities });
+    let consumed = ben.ask("consume", request, "consumed").await;
+    assert_eq!(consumed["producerId"], producer);
+    assert_eq!(consumed["producerPeerId"], ana.peer);
+    assert_eq!(consumed["kind"], "audio");
+    assert_eq!(
+        consumed["rtpParameters"]["encodings"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let consumer = json!({ "consumerId": consumed["consumerId"] });
+    assert_eq!(
+        ben.ask("resumeConsumer", consumer.clone(), "consumerResumed")
+            .await,
+        consumer
+    );
+
+    let theirs = ben.produce_audio().await;
+    let announced = ana.expect("newProducer").await;
+    assert_eq!(
+        announced,
+        json!({ "peerId": ben.peer, "producerId": theirs, "kind": "audio" })
+    );
+    assert_eq!(program.health()["participants"], 2);
+
+    let ben_was = ben.peer.clone();
+    drop(ben);
+    assert_eq!(ana.expect("peerLeft").await["peerId"], ben_was);
+    assert_eq!(program.health()["participants"], 1);
+}
+
+#[tokio::test]
+async fn a_transport_tells_where_to_reach_it_over_udp_and_tcp() {
+    let program = Program::start(&["--announced-ip", "192.0.2.1"]);
+    let mut ana = Client::join(&program, "standup").await;
+    let transport = ana.transport("send").await;
+    assert_eq!(transport["direction"], "send");
+    assert_eq!(transport["iceParameters"]["iceLite"], true);
+    assert_eq!(transport["dtlsParameters"]["role"], "auto");
+    assert!(
+        !transport["dtlsParameters"]["fingerprints"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let candidates = transport["iceCandidates"].as_array().unwrap();
+    assert_eq!(protocols(candidates), ["udp", "tcp"]);
+    for candidate in candidates {
+        assert_eq!(
+            (&candidate["ip"], &candidate["address"]),
+            (&json!("192.0.2.1"), &candidate["ip"])
+        );
+        assert_ne!(candidate["port"], 0);
+    }
+}
+
+#[tokio::test]
+async fn without_udp_only_tcp_is_offered() {
+    let program = Program::start(&["--no-udp"]);
+    let mut ana = Client::join(&program, "standup").await;
+    let transport = ana.transport("send").await;
+    assert_eq!(
+        protocols(transport["iceCandidates"].as_array().unwrap()),
+        ["tcp"]
+    );
+}
+
+#[tokio::test]
+async fn a_room_can_be_held_to_one_video_codec() {
+    let program = Program::start(&["--video-codec", "vp9"]);
+    let mut ana = Client::connect(&program).await;
+    assert_eq!(ana.connected["options"]["forceVideoCodec"], "video/VP9");
+    let answer = ana
+        .ask(
+            "getRouterRtpCapabilities",
+            json!({}),
+            "routerRtpCapabilities",
+        )
+        .await;
+    let codecs = answer["rtpCapabilities"]["codecs"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let mut names: Vec<_> = codecs
+        .iter()
+        .map(|it| it["mimeType"].as_str().unwrap())
+        .collect();
+    names.dedup();
+    assert_eq!(names, ["audio/opus", "video/VP9", "video/rtx"]);
+}
+
+#[tokio::test]
+async fn a_refusal_has_the_words_of_the_document() {
+    let program = Program::start(&[]);
+    let mut ana = Client::join(&program, "standup").await;
+    let id = "00000000-0000-4000-8000-000000000000";
+    let unknown = json!({ "transportId": id, "dtlsParameters": {
+        "role": "client",
+        "fingerprints": [{ "algorithm": "sha-256", "value": vec!["AB"; 32].join(":") }],
+    }});
+    let error = ana.ask("connectTransport", unknown, "error").await;
+    assert_eq!(error["message"], "Transport not found");
+    let error = ana
+        .ask("resumeConsumer", json!({ "consumerId": id }), "error")
+        .await;
+    assert_eq!(error["message"], "Consumer not found");
+}
+
+fn protocols(candidates: &[Value]) -> Vec<&str> {
+    candidates
+        .iter()
+        .map(|it| it["protocol"].as_str().unwrap())
+        .collect()
+}
