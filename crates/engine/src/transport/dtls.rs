@@ -178,8 +178,11 @@ impl Dtls {
     /// Why it was thrown away, to be counted.
     pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> Result<(), DtlsDiscard> {
         let contents = Contents::parse(packet).ok_or(DtlsDiscard::Malformed)?;
-        let asks_for_cookie_again = contents.later_hello && self.version == DtlsVersion::V12;
-        if contents.plain_alert || asks_for_cookie_again {
+        // A second hello answers a cookie, which 1.2 was never sent; it would wait for ever in the
+        // place of the message that should follow the first.
+        let is_foreign =
+            self.version == DtlsVersion::V12 && (contents.later_hello || contents.needs_1_3);
+        if contents.plain_alert || is_foreign {
             return Err(DtlsDiscard::Malformed);
         }
         let at = self.instant(now);

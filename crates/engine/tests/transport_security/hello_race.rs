@@ -18,9 +18,33 @@ const NOW: Time = Time::from_millis(1_000);
 /// two empty fields; their length stands in front.
 const SUITES_AT: usize = 13 + 12 + 2 + 32 + 1 + 1 + 2;
 
-/// Datagrams that try to take the handshake over: a valid hello, one that offers only the NULL
-/// cipher, a truncated one, and the first fragment of another.
-fn hellos() -> Vec<Vec<u8>> {
+/// Datagrams that try to take the handshake over.
+struct Hellos {
+    /// As a browser sends it.
+    valid: Vec<u8>,
+    /// Offers only the NULL cipher.
+    null: Vec<u8>,
+    /// Speaks DTLS 1.0, which makes the endpoint give up.
+    old: Vec<u8>,
+    /// Ends in its middle, with a record that ends there too.
+    truncated: Vec<u8>,
+    /// The first fragment of another.
+    fragment: Vec<u8>,
+}
+
+impl Hellos {
+    fn all(&self) -> [&Vec<u8>; 5] {
+        [
+            &self.valid,
+            &self.null,
+            &self.old,
+            &self.truncated,
+            &self.fragment,
+        ]
+    }
+}
+
+fn hellos() -> Hellos {
     let now = settings(DtlsVersion::V12).epoch + NOW.since_origin();
     let first_datagram = |mtu| {
         let manner = Manner {
@@ -43,14 +67,22 @@ fn hellos() -> Vec<Vec<u8>> {
     null[SUITES_AT..SUITES_AT + suites_len].fill(0);
     let mut truncated = valid[..60].to_vec();
     truncated[11..13].copy_from_slice(&47_u16.to_be_bytes());
-    vec![valid, null, truncated, first_datagram(256)]
+    let mut old = valid.clone();
+    old[25..27].copy_from_slice(&[0xfe, 0xff]);
+    Hellos {
+        valid,
+        null,
+        old,
+        truncated,
+        fragment: first_datagram(256),
+    }
 }
 
 /// Sends every hello from every one of these paths; how many the transport refused.
-fn spray(transport: &mut Transport, from: &[Path], hellos: &[Vec<u8>]) -> u64 {
+fn spray(transport: &mut Transport, from: &[Path], hellos: &Hellos) -> u64 {
     let mut refused = 0;
     for path in from {
-        for hello in hellos {
+        for hello in hellos.all() {
             let received = deliver(transport, NOW, *path, hello);
             assert_eq!(received, Received::Discarded(Discard::UnknownPath));
             refused += 1;
@@ -104,7 +136,12 @@ fn a_hello_from_elsewhere_never_disturbs_a_handshake() {
 #[test]
 fn a_broken_hello_with_the_peers_address_costs_nothing_before_the_first_flight() {
     let hellos = hellos();
-    let (null, truncated) = (&hellos[1], &hellos[2]);
+    let Hellos {
+        null,
+        old,
+        truncated,
+        ..
+    } = &hellos;
     for version in [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Auto] {
         for seed in 0..50 {
             let mut transport = transport(version, seed);
@@ -118,7 +155,7 @@ fn a_broken_hello_with_the_peers_address_costs_nothing_before_the_first_flight()
             deliver(&mut transport, NOW, peer.path, &check);
             let mut random = noise(&mut rng(seed), 200);
             random[0] = 22;
-            for packet in [null, truncated, &random, null] {
+            for packet in [null, old, truncated, &random, old, null] {
                 deliver(&mut transport, NOW, peer.path, packet);
                 assert_eq!(transport.dtls_state(), DtlsState::Connecting);
             }
@@ -131,17 +168,17 @@ fn a_broken_hello_with_the_peers_address_costs_nothing_before_the_first_flight()
 
 #[test]
 fn broken_hellos_are_forgiven_a_limited_number_of_times() {
-    let null = hellos().remove(1);
+    let old = hellos().old;
     let mut transport = transport(DtlsVersion::V12, 1);
     let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
     transport.connect(NOW, &peer.parameters()).unwrap();
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
     for _ in 0..RESTARTS_MAX {
-        deliver(&mut transport, NOW, peer.path, &null);
+        deliver(&mut transport, NOW, peer.path, &old);
         assert_eq!(transport.dtls_state(), DtlsState::Connecting);
     }
-    deliver(&mut transport, NOW, peer.path, &null);
+    deliver(&mut transport, NOW, peer.path, &old);
     assert_eq!(transport.dtls_state(), DtlsState::Failed);
 }
 
@@ -151,7 +188,7 @@ fn what_nobody_authenticated_never_ends_a_handshake() {
     fatal_alert.extend([2, 40]);
     let mut close_notify = fatal_alert.clone();
     close_notify[13..].copy_from_slice(&[1, 0]);
-    let mut second_hello = hellos().remove(0);
+    let mut second_hello = hellos().valid;
     second_hello[18] = 1;
     let forged = [fatal_alert, close_notify, second_hello];
     for opens in [true, false] {

@@ -82,12 +82,17 @@ fn no_more_than_two_moves_happen_in_any_second() {
     let mut at = transport.path();
     for step in 0..1_000_u16 {
         let path = port(50_000 + step % 5);
-        nominate(&mut transport, &mut peer, now, path);
-        now = now + Duration::from_millis(10);
-        transport.handle_timeout(now);
-        if transport.path() != at {
-            at = transport.path();
-            moves.push(now);
+        for is_due in [false, true] {
+            if is_due {
+                now = now + Duration::from_millis(10);
+                transport.handle_timeout(now);
+            } else {
+                nominate(&mut transport, &mut peer, now, path);
+            }
+            if transport.path() != at {
+                at = transport.path();
+                moves.push(now);
+            }
         }
     }
     assert!(
