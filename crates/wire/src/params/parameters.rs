@@ -342,10 +342,11 @@ impl TryFrom<LooseEncodingParameters> for RtpEncodingParameters {
     fn try_from(loose: LooseEncodingParameters) -> Result<Self, ParamsError> {
         let rid = loose.rid.optional_text("rid")?;
         let rid = rid.as_deref().map(Rid::from).transpose();
-        let codec_payload_type = loose
-            .codec_payload_type
-            .optional_integer("codecPayloadType")?
-            .map(Pt);
+        // mediasoup never looks at the type of this field, so that only a number is judged.
+        let codec_payload_type = match loose.codec_payload_type {
+            number @ Loose::Number(_) => Some(Pt(number.integer("codecPayloadType")?)),
+            _ => None,
+        };
         capabilities::payload_type_fits(codec_payload_type)?;
         Ok(Self {
             ssrc: loose.ssrc.optional_integer("ssrc")?.map(Ssrc),
