@@ -19,542 +19,328 @@ export type IceParameters = Opaque;
 export type IceCandidate = Opaque;
 export type DtlsParameters = Opaque;
 
-/**
- * Nothing at all.
- */
+/** Nothing at all. */
 export type Empty = Record<string, never>;
 
-/**
- * What a producer shows or sounds like to people.
- */
-export type Source = "mic" | "camera" | "screen" | "screen-audio";
+/** What a producer shows or sounds like to people. */
+export type Source = 'mic' | 'camera' | 'screen' | 'screen-audio';
 
-/**
- * Which way media goes on a transport, as the participant sees it.
- */
-export type Direction = "send" | "recv";
+/** Which way media goes on a transport, as the participant sees it. */
+export type Direction = 'send' | 'recv';
 
-/**
- * A transport, named.
- */
-export type TransportRef = { 
-/**
- * Which.
- */
-transportId: string, };
+/** A transport, named. */
+export type TransportRef = {
+  /** Which. */
+  transportId: string;
+};
 
-/**
- * A producer, named.
- */
-export type ProducerRef = { 
-/**
- * Which.
- */
-producerId: string, };
+/** A producer, named. */
+export type ProducerRef = {
+  /** Which. */
+  producerId: string;
+};
 
-/**
- * A consumer, named.
- */
-export type ConsumerRef = { 
-/**
- * Which.
- */
-consumerId: string, };
+/** A consumer, named. */
+export type ConsumerRef = {
+  /** Which. */
+  consumerId: string;
+};
 
-/**
- * One object, named by its kind.
- */
-export type SubjectRef = { 
-/**
- * A transport.
- */
-transportId?: string, 
-/**
- * A producer.
- */
-producerId?: string, 
-/**
- * A consumer.
- */
-consumerId?: string, };
+/** One object, named by its kind. */
+export type SubjectRef = {
+  /** A transport. */
+  transportId?: string;
+  /** A producer. */
+  producerId?: string;
+  /** A consumer. */
+  consumerId?: string;
+};
 
-/**
- * `joinRoom`
- */
-export type JoinRoom = { 
-/**
- * The room's name; it is made when it is not there.
- */
-roomId: string, 
-/**
- * How others shall see the participant.
- */
-displayName?: string, };
+/** `joinRoom` */
+export type JoinRoom = {
+  /** The room's name; it is made when it is not there. */
+  roomId: string;
+  /** How others shall see the participant. */
+  displayName?: string;
+  /** A secret of the client, the same whenever it comes back. Only its length matters yet. */
+  resume?: string;
+};
 
-/**
- * `createTransport`
- */
-export type CreateTransport = { 
-/**
- * What it is for.
- */
-direction: Direction, };
+/** `createTransport` */
+export type CreateTransport = {
+  /** What it is for. */
+  direction: Direction;
+};
 
-/**
- * `connectTransport`
- */
-export type ConnectTransport = { 
-/**
- * Which.
- */
-transportId: string, 
-/**
- * Role and fingerprints of the client.
- */
-dtlsParameters: DtlsParameters, };
+/** `connectTransport` */
+export type ConnectTransport = {
+  /** Which. */
+  transportId: string;
+  /** Role and fingerprints of the client. */
+  dtlsParameters: DtlsParameters;
+};
 
-/**
- * `produce`
- */
-export type Produce = { 
-/**
- * The transport it is sent on.
- */
-transportId: string, 
-/**
- * Audio or video.
- */
-kind: Kind, 
-/**
- * What is sent.
- */
-rtpParameters: RtpParameters, 
-/**
- * What people will make of it.
- */
-source?: Source, 
-/**
- * Whether it begins paused.
- */
-paused?: boolean, 
-/**
- * Anything; it is checked and goes no further.
- */
-appData: Record<string, unknown>, };
+/** `produce` */
+export type Produce = {
+  /** The transport it is sent on. */
+  transportId: string;
+  /** Audio or video. */
+  kind: Kind;
+  /** What is sent. */
+  rtpParameters: RtpParameters;
+  /** What people will make of it. */
+  source?: Source;
+  /** Whether it begins paused. */
+  paused?: boolean;
+  /** Anything; it is checked and goes no further. */
+  appData?: Record<string, unknown>;
+};
 
-/**
- * `consume`
- */
-export type Consume = { 
-/**
- * What to receive.
- */
-producerId: string, 
-/**
- * What the client can receive.
- */
-rtpCapabilities: RtpCapabilities, 
-/**
- * Where; absent means the newest receive transport.
- */
-transportId?: string, };
+/** `consume` */
+export type Consume = {
+  /** What to receive. */
+  producerId: string;
+  /** What the client can receive. */
+  rtpCapabilities: RtpCapabilities;
+  /** Where; absent means the newest receive transport. */
+  transportId?: string;
+};
 
-/**
- * `setPreferredLayers`
- */
-export type SetPreferredLayers = { 
-/**
- * Of which consumer.
- */
-consumerId: string, 
-/**
- * The highest resolution wanted, the lowest being zero.
- */
-spatialLayer: number, 
-/**
- * The highest frame rate wanted; absent means any.
- */
-temporalLayer?: number, };
+/** `setPreferredLayers` */
+export type SetPreferredLayers = {
+  /** Of which consumer. */
+  consumerId: string;
+  /** The highest resolution wanted, the lowest being zero. */
+  spatialLayer: number;
+  /** The highest frame rate wanted; absent means any. */
+  temporalLayer?: number;
+};
 
-/**
- * A STUN or TURN server, as `RTCPeerConnection` takes it.
- */
-export type IceServer = { 
-/**
- * Its addresses.
- */
-urls: Array<string>, 
-/**
- * Who it is asked as.
- */
-username?: string, 
-/**
- * What proves it.
- */
-credential?: string, };
+/** A STUN or TURN server, as `RTCPeerConnection` takes it. */
+export type IceServer = {
+  /** Its addresses. */
+  urls: Array<string>;
+  /** Who it is asked as. */
+  username?: string;
+  /** What proves it. */
+  credential?: string;
+};
 
-/**
- * What the server wants its clients to do differently.
- */
-export type ClientOptions = { 
-/**
- * The video codec to publish with, as `video/VP9`; absent leaves the choice.
- */
-forceVideoCodec?: string, };
+/** What the server wants its clients to do differently. */
+export type ClientOptions = {
+  /** The video codec to publish with, as `video/VP9`; absent leaves the choice. */
+  forceVideoCodec?: string;
+};
 
-/**
- * `connected`
- */
-export type Connected = { 
-/**
- * The public name of this participant.
- */
-peerId: string, 
-/**
- * What helps to reach the server.
- */
-iceServers?: Array<IceServer>, 
-/**
- * What to do differently.
- */
-options?: ClientOptions, };
+/** `connected` */
+export type Connected = {
+  /** The public name of this participant. */
+  peerId: string;
+  /** What helps to reach the server. */
+  iceServers?: Array<IceServer>;
+  /** What to do differently. */
+  options?: ClientOptions;
+};
 
-/**
- * `routerRtpCapabilities`
- */
-export type RouterRtpCapabilities = { 
-/**
- * What routers can forward.
- */
-rtpCapabilities: RtpCapabilities, };
+/** `routerRtpCapabilities` */
+export type RouterRtpCapabilities = {
+  /** What routers can forward. */
+  rtpCapabilities: RtpCapabilities;
+};
 
-/**
- * One producer of a participant.
- */
-export type ProducerSummary = { 
-/**
- * Its id.
- */
-producerId: string, 
-/**
- * Audio or video.
- */
-kind: Kind, 
-/**
- * What it shows; absent means what its kind suggests.
- */
-source?: Source, 
-/**
- * Whether it is paused; absent means that it is not.
- */
-paused?: boolean, };
+/** One producer of a participant. */
+export type ProducerSummary = {
+  /** Its id. */
+  producerId: string;
+  /** Audio or video. */
+  kind: Kind;
+  /** What it shows; absent means what its kind suggests. */
+  source?: Source;
+  /** Whether it is paused; absent means that it is not. */
+  paused?: boolean;
+};
 
-/**
- * What one participant sends.
- */
-export type PeerProducers = { 
-/**
- * Who.
- */
-peerId: string, 
-/**
- * How it wants to be seen.
- */
-displayName?: string, 
-/**
- * What, oldest first.
- */
-producers: Array<ProducerSummary>, };
+/** What one participant sends. */
+export type PeerProducers = {
+  /** Who. */
+  peerId: string;
+  /** How it wants to be seen. */
+  displayName?: string;
+  /** What, oldest first. */
+  producers: Array<ProducerSummary>;
+};
 
-/**
- * One participant at a glance.
- */
-export type ParticipantSummary = { 
-/**
- * Who.
- */
-peerId: string, 
-/**
- * How it wants to be seen.
- */
-displayName?: string, 
-/**
- * Whether it can be heard.
- */
-audio: boolean, 
-/**
- * Whether it can be seen.
- */
-video: boolean, };
+/** One participant at a glance. */
+export type ParticipantSummary = {
+  /** Who. */
+  peerId: string;
+  /** How it wants to be seen. */
+  displayName?: string;
+  /** Whether it can be heard. */
+  audio: boolean;
+  /** Whether it can be seen. */
+  video: boolean;
+};
 
-/**
- * `roomJoined`
- */
-export type RoomJoined = { 
-/**
- * The room's name.
- */
-roomId: string, 
-/**
- * Who else is there, longest first.
- */
-peers: Array<string>, 
-/**
- * What they send; whoever sends nothing is left out.
- */
-existingProducers: Array<PeerProducers>, 
-/**
- * The others once more, with names.
- */
-participants?: Array<ParticipantSummary>, };
+/** `roomJoined` */
+export type RoomJoined = {
+  /** The room's name. */
+  roomId: string;
+  /** Who else is there, longest first. */
+  peers: Array<string>;
+  /** What they send; whoever sends nothing is left out. */
+  existingProducers: Array<PeerProducers>;
+  /** The others once more, with names. */
+  participants?: Array<ParticipantSummary>;
+};
 
-/**
- * `roomLeft`
- */
-export type RoomLeft = { 
-/**
- * The room's name.
- */
-roomId: string, };
+/** `roomLeft` */
+export type RoomLeft = {
+  /** The room's name. */
+  roomId: string;
+};
 
-/**
- * `participants`
- */
-export type Participants = { 
-/**
- * Everybody in the room, oneself included, longest first.
- */
-participants: Array<ParticipantSummary>, };
+/** `participants` */
+export type Participants = {
+  /** Everybody in the room, oneself included, longest first. */
+  participants: Array<ParticipantSummary>;
+};
 
-/**
- * `transportCreated`
- */
-export type TransportCreated = { 
-/**
- * Its id.
- */
-transportId: string, 
-/**
- * The server's ICE credentials.
- */
-iceParameters: IceParameters, 
-/**
- * Where the server is reached.
- */
-iceCandidates: IceCandidate[], 
-/**
- * The server's fingerprints.
- */
-dtlsParameters: DtlsParameters, 
-/**
- * What it is for.
- */
-direction: Direction, };
+/** `transportCreated` */
+export type TransportCreated = {
+  /** Its id. */
+  transportId: string;
+  /** The server's ICE credentials. */
+  iceParameters: IceParameters;
+  /** Where the server is reached. */
+  iceCandidates: IceCandidate[];
+  /** The server's fingerprints. */
+  dtlsParameters: DtlsParameters;
+  /** What it is for. */
+  direction: Direction;
+};
 
-/**
- * `iceRestarted`
- */
-export type IceRestarted = { 
-/**
- * Which.
- */
-transportId: string, 
-/**
- * The new credentials.
- */
-iceParameters: IceParameters, };
+/** `iceRestarted` */
+export type IceRestarted = {
+  /** Which. */
+  transportId: string;
+  /** The new credentials. */
+  iceParameters: IceParameters;
+};
 
-/**
- * `produced`
- */
-export type Produced = { 
-/**
- * Its id.
- */
-producerId: string, 
-/**
- * Audio or video.
- */
-kind: Kind, };
+/** `produced` */
+export type Produced = {
+  /** Its id. */
+  producerId: string;
+  /** Audio or video. */
+  kind: Kind;
+};
 
-/**
- * `consumed`
- */
-export type Consumed = { 
-/**
- * Its id. It is paused until `resumeConsumer`.
- */
-consumerId: string, 
-/**
- * What it receives.
- */
-producerId: string, 
-/**
- * Whose that is.
- */
-producerPeerId: string, 
-/**
- * Audio or video.
- */
-kind: Kind, 
-/**
- * What will arrive.
- */
-rtpParameters: RtpParameters, };
+/** `consumed` */
+export type Consumed = {
+  /** Its id. It is paused until `resumeConsumer`. */
+  consumerId: string;
+  /** What it receives. */
+  producerId: string;
+  /** Whose that is. */
+  producerPeerId: string;
+  /** Audio or video. */
+  kind: Kind;
+  /** What will arrive. */
+  rtpParameters: RtpParameters;
+};
 
-/**
- * `stats`
- */
-export type Stats = { 
-/**
- * Reports with mediasoup's field names.
- */
-stats: Record<string, unknown>[], 
-/**
- * A transport.
- */
-transportId?: string, 
-/**
- * A producer.
- */
-producerId?: string, 
-/**
- * A consumer.
- */
-consumerId?: string, };
+/** `stats` */
+export type Stats = {
+  /** Reports with mediasoup's field names. */
+  stats: Record<string, unknown>[];
+  /** A transport. */
+  transportId?: string;
+  /** A producer. */
+  producerId?: string;
+  /** A consumer. */
+  consumerId?: string;
+};
 
-/**
- * `newPeer`
- */
-export type NewPeer = { 
-/**
- * Who.
- */
-peerId: string, 
-/**
- * How it wants to be seen.
- */
-displayName?: string, };
+/** `newPeer` */
+export type NewPeer = {
+  /** Who. */
+  peerId: string;
+  /** How it wants to be seen. */
+  displayName?: string;
+};
 
-/**
- * `peerLeft`
- */
-export type PeerLeft = { 
-/**
- * Who; all its producers are closed.
- */
-peerId: string, };
+/** `peerLeft` */
+export type PeerLeft = {
+  /** Who; all its producers are closed. */
+  peerId: string;
+};
 
-/**
- * `newProducer`
- */
-export type NewProducer = { 
-/**
- * Who.
- */
-peerId: string, 
-/**
- * How it wants to be seen.
- */
-displayName?: string, 
-/**
- * Its id.
- */
-producerId: string, 
-/**
- * Audio or video.
- */
-kind: Kind, 
-/**
- * What it shows; absent means what its kind suggests.
- */
-source?: Source, 
-/**
- * Whether it is paused; absent means that it is not.
- */
-paused?: boolean, };
+/** `newProducer` */
+export type NewProducer = {
+  /** Who. */
+  peerId: string;
+  /** How it wants to be seen. */
+  displayName?: string;
+  /** Its id. */
+  producerId: string;
+  /** Audio or video. */
+  kind: Kind;
+  /** What it shows; absent means what its kind suggests. */
+  source?: Source;
+  /** Whether it is paused; absent means that it is not. */
+  paused?: boolean;
+};
 
-/**
- * A producer of somebody.
- */
-export type PeerProducerRef = { 
-/**
- * Whose.
- */
-peerId: string, 
-/**
- * Which.
- */
-producerId: string, };
+/** A producer of somebody. */
+export type PeerProducerRef = {
+  /** Whose. */
+  peerId: string;
+  /** Which. */
+  producerId: string;
+};
 
-/**
- * `consumerPaused` and `consumerResumed` as notices
- */
-export type ConsumerPausedNotice = { 
-/**
- * Which.
- */
-consumerId: string, 
-/**
- * Always true: its producer did it.
- */
-byProducer: boolean, };
+/** `consumerPaused` and `consumerResumed` as notices */
+export type ConsumerPausedNotice = {
+  /** Which. */
+  consumerId: string;
+  /** Always true: its producer did it. */
+  byProducer: boolean;
+};
 
-/**
- * `consumerClosed`
- */
-export type ConsumerClosed = { 
-/**
- * Which.
- */
-consumerId: string, 
-/**
- * What it received.
- */
-producerId: string, };
+/** `consumerClosed` */
+export type ConsumerClosed = {
+  /** Which. */
+  consumerId: string;
+  /** What it received. */
+  producerId: string;
+};
 
-/**
- * `consumerLayersChanged`
- */
-export type ConsumerLayersChanged = { 
-/**
- * Which.
- */
-consumerId: string, 
-/**
- * The resolution that comes; absent means that nothing comes.
- */
-spatialLayer?: number, 
-/**
- * The frame rate that comes.
- */
-temporalLayer?: number, };
+/** `consumerLayersChanged` */
+export type ConsumerLayersChanged = {
+  /** Which. */
+  consumerId: string;
+  /** The resolution that comes; absent means that nothing comes. */
+  spatialLayer?: number;
+  /** The frame rate that comes. */
+  temporalLayer?: number;
+};
 
-/**
- * `transportClosed`
- */
-export type TransportClosed = { 
-/**
- * Which; everything on it is closed.
- */
-transportId: string, 
-/**
- * Why, in one word.
- */
-reason: string, };
+/** `transportClosed` */
+export type TransportClosed = {
+  /** Which; everything on it is closed. */
+  transportId: string;
+  /** Why, in one word. */
+  reason: string;
+};
 
-/**
- * `error`
- */
-export type ErrorPayload = { 
-/**
- * For people.
- */
-message: string, 
-/**
- * For programs; it never changes.
- */
-code: string, };
+/** `error` */
+export type ErrorPayload = {
+  /** For people. */
+  message: string;
+  /** For programs; it never changes. */
+  code: string;
+};
 
 /** Every request: what it carries and what comes back. */
 export interface Requests {

@@ -1,5 +1,5 @@
 /**
- * One server process of a test's own, on free ports of the loopback address.
+ * One server process of a test's own, on free ports, its page on the loopback address.
  * Ended by its process id, never by name.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -59,6 +59,8 @@ export class Server {
         ...inherited(),
         PORT: String(this.port),
         LISTEN_IP: '127.0.0.1',
+        // Firefox makes no candidate for the loopback address; to the machine's own it does.
+        MEDIASOUP_LISTEN_IP: '0.0.0.0',
         WATERSMEET_RTC_PORT: '0',
         ...this.environment,
       },

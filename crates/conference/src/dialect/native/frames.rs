@@ -25,6 +25,8 @@ pub(super) struct JoinRoom {
     pub room_id: String,
     /// How others shall see the participant.
     pub display_name: Option<String>,
+    /// A secret of the client, the same whenever it comes back. Only its length matters yet.
+    pub resume: Option<String>,
 }
 
 /// `createTransport`
@@ -93,7 +95,7 @@ pub(super) struct Produce {
     /// Whether it begins paused.
     pub paused: Option<bool>,
     /// Anything; it is checked and goes no further.
-    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
+    #[cfg_attr(test, ts(optional, type = "Record<string, unknown>"))]
     pub app_data: Option<serde_json::Value>,
 }
 
