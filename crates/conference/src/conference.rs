@@ -14,6 +14,7 @@
 //! to all others once), since whoever gives an input drains the outputs after it.
 
 mod endings;
+mod ownership;
 mod replies;
 mod requests;
 
@@ -464,10 +465,7 @@ impl Conference {
         let outcome = self.conclude(session, work, result);
         let receives = matches!(
             &outcome,
-            Ok(Reply::TransportCreated {
-                direction: Direction::Recv,
-                ..
-            })
+            Ok(Reply::TransportCreated(offer)) if offer.direction == Direction::Recv
         );
         self.answer(session, &id, outcome);
         if receives {

@@ -204,6 +204,36 @@ pub struct ParticipantSummary {
     pub producers: Vec<ProducerSummary>,
 }
 
+/// A transport that was made.
+#[derive(Debug, Clone)]
+pub struct TransportOffer {
+    /// Its id.
+    pub transport: TransportId,
+    /// What it is for.
+    pub direction: Direction,
+    /// The server's ICE credentials.
+    pub ice: IceParameters,
+    /// Where the server is reached.
+    pub candidates: Vec<IceCandidate>,
+    /// The server's fingerprints.
+    pub dtls: DtlsParameters,
+}
+
+/// A consumer that was made.
+#[derive(Debug, Clone)]
+pub struct ConsumerOffer {
+    /// Its id.
+    pub consumer: ConsumerId,
+    /// What it receives.
+    pub producer: ProducerId,
+    /// Whose that is.
+    pub producer_peer: PeerId,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// What will arrive.
+    pub rtp: RtpParameters,
+}
+
 /// How a request that was carried out is answered.
 #[derive(Debug, Clone)]
 pub enum Reply {
@@ -223,18 +253,7 @@ pub enum Reply {
         room: Arc<str>,
     },
     /// A transport was made.
-    TransportCreated {
-        /// Its id.
-        transport: TransportId,
-        /// What it is for.
-        direction: Direction,
-        /// The server's ICE credentials.
-        ice: IceParameters,
-        /// Where the server is reached.
-        candidates: Vec<IceCandidate>,
-        /// The server's fingerprints.
-        dtls: DtlsParameters,
-    },
+    TransportCreated(Box<TransportOffer>),
     /// A transport knows its peer.
     TransportConnected {
         /// Which.
@@ -267,18 +286,7 @@ pub enum Reply {
         producer: ProducerId,
     },
     /// A consumer was made.
-    Consumed {
-        /// Its id.
-        consumer: ConsumerId,
-        /// What it receives.
-        producer: ProducerId,
-        /// Whose that is.
-        producer_peer: PeerId,
-        /// Audio or video.
-        kind: MediaKind,
-        /// What will arrive.
-        rtp: Box<RtpParameters>,
-    },
+    Consumed(Box<ConsumerOffer>),
     /// One's consumer was paused or resumed.
     ConsumerPaused {
         /// Which.

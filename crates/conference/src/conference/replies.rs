@@ -1,11 +1,14 @@
 //! What a shard's answer leads to: the reply to whoever asked, the notices to everybody else, and
 //! the undoing of what was begun when the answer is no or never comes.
 
-use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId};
+use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::units::Time;
 
 use super::{Conference, Pending, Timer, Work};
-use crate::message::{CommandToken, Direction, Notice, ProducerSummary, Refusal, Reply, SessionId};
+use crate::message::{
+    CommandToken, ConsumerOffer, Direction, Notice, PeerId, ProducerSummary, Refusal, Reply,
+    SessionId, TransportOffer,
+};
 use crate::room::{Producer, Router};
 
 impl Conference {
@@ -44,19 +47,14 @@ impl Conference {
                     dtls,
                 },
             ) => {
-                let own = self.sessions.get_mut(&session).ok_or(Refusal::Internal)?;
-                let made = own.transports.get_mut(&transport);
-                made.ok_or(Refusal::TransportNotFound)?.is_made = true;
-                if direction == Direction::Recv {
-                    own.receive_transport = Some(transport);
-                }
-                Reply::TransportCreated {
+                self.finish_transport(session, transport, direction)?;
+                Reply::TransportCreated(Box::new(TransportOffer {
                     transport,
                     direction,
                     ice,
                     candidates,
                     dtls,
-                }
+                }))
             }
             (Work::ConnectTransport { transport }, command::Reply::Done) => {
                 Reply::TransportConnected { transport }
@@ -71,15 +69,14 @@ impl Conference {
                 self.announce_pause(session, producer, paused)?
             }
             (Work::Consume { consumer, producer }, command::Reply::Consumer { kind, rtp, .. }) => {
-                let rtp = Box::new(rtp);
                 let producer_peer = self.consumed_peer(session, consumer, producer)?;
-                Reply::Consumed {
+                Reply::Consumed(Box::new(ConsumerOffer {
                     consumer,
                     producer,
                     producer_peer,
                     kind,
                     rtp,
-                }
+                }))
             }
             (Work::PauseConsumer { consumer, paused }, command::Reply::Done) => {
                 Reply::ConsumerPaused { consumer, paused }
@@ -100,6 +97,22 @@ impl Conference {
                 return Err(Refusal::Internal);
             }
         })
+    }
+
+    /// Notes that a transport can be used, if it is still wanted.
+    fn finish_transport(
+        &mut self,
+        id: SessionId,
+        transport: TransportId,
+        direction: Direction,
+    ) -> Result<(), Refusal> {
+        let session = self.sessions.get_mut(&id).ok_or(Refusal::Internal)?;
+        let made = session.transports.get_mut(&transport);
+        made.ok_or(Refusal::TransportNotFound)?.is_made = true;
+        if direction == Direction::Recv {
+            session.receive_transport = Some(transport);
+        }
+        Ok(())
     }
 
     /// Puts a new producer into its room and tells the others.
@@ -173,7 +186,7 @@ impl Conference {
         id: SessionId,
         consumer: ConsumerId,
         producer: ProducerId,
-    ) -> Result<crate::message::PeerId, Refusal> {
+    ) -> Result<PeerId, Refusal> {
         let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
         if !session.consumers.contains_key(&consumer) {
             return Err(Refusal::ProducerNotFound);

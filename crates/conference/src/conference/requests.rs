@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use watersmeet_engine::command::{Command, ConsumerId, Layers, ProducerId, RouterId, TransportId};
+use watersmeet_engine::command::{Command, ConsumerId, ProducerId, RouterId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::Time;
 
@@ -13,7 +13,7 @@ use crate::message::{
     Direction, Notice, ProducerSummary, Refusal, Reply, Request, SessionId, ShardId, Subject,
 };
 use crate::room::{Participant, Router};
-use crate::session::{Consumer, Held, Place, Session, Transport};
+use crate::session::{Consumer, Held, Place, Transport};
 
 /// A request that is being carried out.
 struct Asked {
@@ -70,11 +70,7 @@ impl Conference {
             Request::ConnectTransport { transport, dtls } => {
                 self.connect_transport(asked, transport, dtls)
             }
-            Request::RestartIce { transport } => {
-                let shard = self.own_transport(asked.session, transport)?;
-                let work = Work::RestartIce { transport };
-                self.forward(asked, shard, Command::RestartIce { transport }, work)
-            }
+            Request::RestartIce { transport } => self.restart_ice(asked, transport),
             Request::Produce {
                 transport,
                 kind,
@@ -109,20 +105,12 @@ impl Conference {
                 self.consume_or_hold(asked, transport, wish)
             }
             Request::PauseConsumer { consumer, paused } => {
-                let command = match paused {
-                    true => Command::PauseConsumer { consumer },
-                    false => Command::ResumeConsumer { consumer },
-                };
-                let shard = self.own_consumer(asked.session, consumer)?;
-                self.forward(
-                    asked,
-                    shard,
-                    command,
-                    Work::PauseConsumer { consumer, paused },
-                )
+                self.pause_consumer(asked, consumer, paused)
             }
             Request::SetPreferredLayers { consumer, layers } => {
-                self.set_preferred_layers(asked, consumer, layers)
+                let shard = self.own_consumer(asked.session, consumer)?;
+                let command = Command::SetPreferredLayers { consumer, layers };
+                self.forward(asked, shard, command, Work::SetPreferredLayers { consumer })
             }
             Request::RequestKeyframe { consumer } => {
                 let shard = self.own_consumer(asked.session, consumer)?;
@@ -307,6 +295,13 @@ impl Conference {
         self.forward(asked, shard, command, Work::ConnectTransport { transport })
     }
 
+    /// Draws new ICE credentials.
+    fn restart_ice(&mut self, asked: Asked, transport: TransportId) -> Outcome {
+        let shard = self.own_transport(asked.session, transport)?;
+        let command = Command::RestartIce { transport };
+        self.forward(asked, shard, command, Work::RestartIce { transport })
+    }
+
     /// Announces media. Others hear of it when its shard has made it, and whoever enters until then
     /// does not find it in the room: everybody learns of it exactly once.
     fn produce(
@@ -487,16 +482,19 @@ impl Conference {
         }
     }
 
-    /// Wishes for a layer.
-    fn set_preferred_layers(
-        &mut self,
-        asked: Asked,
-        consumer: ConsumerId,
-        layers: Layers,
-    ) -> Outcome {
+    /// Stops sending one's own consumer or goes on.
+    fn pause_consumer(&mut self, asked: Asked, consumer: ConsumerId, paused: bool) -> Outcome {
         let shard = self.own_consumer(asked.session, consumer)?;
-        let command = Command::SetPreferredLayers { consumer, layers };
-        self.forward(asked, shard, command, Work::SetPreferredLayers { consumer })
+        let command = match paused {
+            true => Command::PauseConsumer { consumer },
+            false => Command::ResumeConsumer { consumer },
+        };
+        self.forward(
+            asked,
+            shard,
+            command,
+            Work::PauseConsumer { consumer, paused },
+        )
     }
 
     /// Reads statistics of one's own object.
@@ -523,54 +521,6 @@ impl Conference {
         let asker = Some((asked.session, asked.id));
         self.ask(asked.now, asker, (shard, command), work);
         Ok(None)
-    }
-
-    /// Where a session takes part.
-    fn place(&self, id: SessionId) -> Result<Place, Refusal> {
-        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
-        session.place.clone().ok_or(Refusal::NotInRoom)
-    }
-
-    /// A session, if it takes part somewhere.
-    fn present(&self, id: SessionId) -> Result<&Session, Refusal> {
-        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
-        session
-            .place
-            .as_ref()
-            .map(|_| session)
-            .ok_or(Refusal::NotInRoom)
-    }
-
-    /// The shard of one's own transport.
-    fn own_transport(&self, id: SessionId, transport: TransportId) -> Result<ShardId, Refusal> {
-        let own = self.present(id)?.transports.get(&transport);
-        Ok(own
-            .filter(|it| it.is_made)
-            .ok_or(Refusal::TransportNotFound)?
-            .shard)
-    }
-
-    /// The shard of one's own producer.
-    fn own_producer(&self, id: SessionId, producer: ProducerId) -> Result<ShardId, Refusal> {
-        let session = self.present(id)?;
-        session
-            .producer_shard(producer)
-            .ok_or(Refusal::ProducerNotFound)
-    }
-
-    /// The shard of one's own consumer.
-    fn own_consumer(&self, id: SessionId, consumer: ConsumerId) -> Result<ShardId, Refusal> {
-        let session = self.present(id)?;
-        session
-            .consumer_shard(consumer)
-            .ok_or(Refusal::ConsumerNotFound)
-    }
-
-    /// Checks that a producer is in the room of somebody. One elsewhere does not exist for it.
-    fn producer_in(&self, place: &Place, producer: ProducerId) -> Result<(), Refusal> {
-        let owner = self.producers.get(&producer);
-        let here = owner.is_some_and(|it| it.room == place.room);
-        here.then_some(()).ok_or(Refusal::ProducerNotFound)
     }
 }
 

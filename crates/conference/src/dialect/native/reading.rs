@@ -1,0 +1,222 @@
+//! Reads frames as requests. What makes no sense is refused with the words for it, and with the
+//! frame's id when that much could be read; whether a request may be made is decided elsewhere.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
+
+use super::State;
+use super::frames::*;
+use crate::dialect::{Reject, RequestId, json};
+use crate::message::{Refusal, Request, Subject};
+
+/// Longest text that is an `id`, in bytes.
+const REQUEST_ID_LEN_MAX: usize = 256;
+
+/// Longest secret of a client that may come back, in bytes.
+const RESUME_LEN_MAX: usize = 256;
+
+/// Longest explanation in an error, in characters: it may quote what the client sent.
+const EXPLANATION_LEN_MAX: usize = 200;
+
+/// Reads a frame.
+pub(in crate::dialect) fn decode(
+    state: &mut State,
+    text: &str,
+) -> Result<(RequestId, Request), Reject> {
+    let reject = |id: RequestId, what: &str| {
+        let what: String = what.chars().take(EXPLANATION_LEN_MAX).collect();
+        Reject {
+            id,
+            refusal: Refusal::BadRequest(what),
+        }
+    };
+    let value = json::parse(text).map_err(|error| reject(None, &error))?;
+    let Value::Object(mut fields) = value else {
+        return Err(reject(None, "not an object"));
+    };
+    let id = request_id(&mut fields)
+        .ok_or_else(|| reject(None, "id is not a short text or a number"))?;
+    state.extended |= id.is_some();
+    let Some(Value::String(kind)) = fields.remove("type") else {
+        return Err(reject(id, "missing type"));
+    };
+    let payload = match fields.remove("payload") {
+        Some(Value::Object(payload)) => payload,
+        None | Some(Value::Null) => Map::new(),
+        Some(_) => return Err(reject(id, "payload is not an object")),
+    };
+    match request(&kind, payload) {
+        Ok(request) => Ok((id, request)),
+        Err(Refusal::BadRequest(what)) => Err(reject(id, &what)),
+        Err(refusal) => Err(Reject { id, refusal }),
+    }
+}
+
+/// Takes the `id` out of a frame. `None` when it is none that can be echoed.
+fn request_id(fields: &mut Map<String, Value>) -> Option<RequestId> {
+    match fields.remove("id") {
+        None | Some(Value::Null) => Some(None),
+        Some(Value::String(text)) if text.len() > REQUEST_ID_LEN_MAX => None,
+        Some(id @ (Value::String(_) | Value::Number(_))) => Some(Some(id)),
+        Some(_) => None,
+    }
+}
+
+/// Reads a payload as what its type says.
+fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> {
+    Ok(match kind {
+        "getRouterRtpCapabilities" => Request::RouterCapabilities,
+        "joinRoom" => join_room(read(payload)?)?,
+        "leaveRoom" => Request::Leave,
+        "getParticipants" => Request::ListParticipants,
+        "createTransport" => Request::CreateTransport {
+            direction: read::<CreateTransport>(payload)?.direction,
+        },
+        "connectTransport" => connect_transport(read(payload)?)?,
+        "restartIce" => {
+            let TransportRef { transport_id } = read(payload)?;
+            Request::RestartIce {
+                transport: transport(&transport_id)?,
+            }
+        }
+        "produce" => produce(read(payload)?)?,
+        "pauseProducer" | "resumeProducer" => {
+            let ProducerRef { producer_id } = read(payload)?;
+            let paused = kind == "pauseProducer";
+            Request::PauseProducer {
+                producer: producer(&producer_id)?,
+                paused,
+            }
+        }
+        "closeProducer" => {
+            let ProducerRef { producer_id } = read(payload)?;
+            Request::CloseProducer {
+                producer: producer(&producer_id)?,
+            }
+        }
+        "consume" => consume(read(payload)?)?,
+        "pauseConsumer" | "resumeConsumer" => {
+            let ConsumerRef { consumer_id } = read(payload)?;
+            let paused = kind == "pauseConsumer";
+            Request::PauseConsumer {
+                consumer: consumer(&consumer_id)?,
+                paused,
+            }
+        }
+        "setPreferredLayers" => set_preferred_layers(read(payload)?)?,
+        "requestKeyframe" => {
+            let ConsumerRef { consumer_id } = read(payload)?;
+            Request::RequestKeyframe {
+                consumer: consumer(&consumer_id)?,
+            }
+        }
+        "getStats" => Request::Stats {
+            subject: subject(&read(payload)?)?,
+        },
+        _ => return Err(Refusal::UnknownType),
+    })
+}
+
+/// Reads a payload.
+fn read<T: DeserializeOwned>(payload: Map<String, Value>) -> Result<T, Refusal> {
+    serde_json::from_value(Value::Object(payload))
+        .map_err(|error| Refusal::BadRequest(error.to_string()))
+}
+
+/// Reads `joinRoom`.
+fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
+    let JoinRoom {
+        room_id,
+        display_name,
+        resume,
+    } = payload;
+    if resume.is_some_and(|it| it.len() > RESUME_LEN_MAX) {
+        return Err(Refusal::BadRequest("resume is too long".to_owned()));
+    }
+    Ok(Request::Join {
+        room: room_id,
+        display_name,
+    })
+}
+
+/// Reads `connectTransport`.
+fn connect_transport(payload: ConnectTransport) -> Result<Request, Refusal> {
+    Ok(Request::ConnectTransport {
+        transport: transport(&payload.transport_id)?,
+        dtls: payload.dtls_parameters,
+    })
+}
+
+/// Reads `produce`.
+fn produce(payload: Produce) -> Result<Request, Refusal> {
+    if let Some(app_data) = &payload.app_data {
+        if !(app_data.is_object() || app_data.is_null()) {
+            return Err(Refusal::BadRequest("appData is not an object".to_owned()));
+        }
+        if !json::is_unpolluted(app_data) {
+            return Err(Refusal::BadRequest(
+                "appData has a forbidden key".to_owned(),
+            ));
+        }
+    }
+    Ok(Request::Produce {
+        transport: transport(&payload.transport_id)?,
+        kind: payload.kind,
+        rtp: payload.rtp_parameters,
+        source: payload.source,
+        paused: payload.paused.unwrap_or(false),
+    })
+}
+
+/// Reads `consume`. The client resumes when it is ready.
+fn consume(payload: Consume) -> Result<Request, Refusal> {
+    Ok(Request::Consume {
+        producer: producer(&payload.producer_id)?,
+        transport: payload.transport_id.as_deref().map(transport).transpose()?,
+        capabilities: payload.rtp_capabilities,
+        start_paused: true,
+    })
+}
+
+/// Reads `setPreferredLayers`.
+fn set_preferred_layers(payload: SetPreferredLayers) -> Result<Request, Refusal> {
+    let layers = Layers {
+        spatial_layer: payload.spatial_layer,
+        temporal_layer: payload.temporal_layer,
+    };
+    let consumer = consumer(&payload.consumer_id)?;
+    Ok(Request::SetPreferredLayers { consumer, layers })
+}
+
+/// Reads the payload of `getStats`, which names exactly one object.
+fn subject(payload: &SubjectRef) -> Result<Subject, Refusal> {
+    let SubjectRef {
+        transport_id,
+        producer_id,
+        consumer_id,
+    } = payload;
+    match (transport_id, producer_id, consumer_id) {
+        (Some(id), None, None) => Ok(Subject::Transport(transport(id)?)),
+        (None, Some(id), None) => Ok(Subject::Producer(producer(id)?)),
+        (None, None, Some(id)) => Ok(Subject::Consumer(consumer(id)?)),
+        _ => Err(Refusal::BadRequest(
+            "one of transportId, producerId and consumerId is needed".to_owned(),
+        )),
+    }
+}
+
+/// Reads a transport's id.
+fn transport(text: &str) -> Result<TransportId, Refusal> {
+    TransportId::parse(text).ok_or(Refusal::TransportNotFound)
+}
+
+/// Reads a producer's id.
+fn producer(text: &str) -> Result<ProducerId, Refusal> {
+    ProducerId::parse(text).ok_or(Refusal::ProducerNotFound)
+}
+
+/// Reads a consumer's id.
+fn consumer(text: &str) -> Result<ConsumerId, Refusal> {
+    ConsumerId::parse(text).ok_or(Refusal::ConsumerNotFound)
+}
