@@ -27,7 +27,7 @@ const HASHED: &str = "assets/";
 pub async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     let path = if is_page(path) { PAGE } else { path };
-    match Client::get(path) {
+    match Client::get(path).or_else(|| folder(path)) {
         Some(file) => answer(path, file, &headers),
         None if path == PAGE => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -36,6 +36,11 @@ pub async fn file(uri: Uri, headers: HeaderMap) -> Response {
             .into_response(),
         None => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
     }
+}
+
+/// The page of a folder of the client, with or without the slash.
+fn folder(path: &str) -> Option<EmbeddedFile> {
+    Client::get(&format!("{}/{PAGE}", path.trim_end_matches('/')))
 }
 
 fn is_page(path: &str) -> bool {
