@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::world::*;
 
@@ -207,4 +208,90 @@ fn nobody_can_speak_for_somebody_else() {
         world.all(ana),
         [json!({"type": "peerLeft", "payload": {"peerId": ben_id}})]
     );
+}
+
+const TYPES: [&str; 18] = [
+    "getRouterRtpCapabilities",
+    "joinRoom",
+    "leaveRoom",
+    "getParticipants",
+    "createTransport",
+    "connectTransport",
+    "restartIce",
+    "produce",
+    "pauseProducer",
+    "resumeProducer",
+    "closeProducer",
+    "consume",
+    "pauseConsumer",
+    "resumeConsumer",
+    "setPreferredLayers",
+    "requestKeyframe",
+    "getStats",
+    "roomJoined",
+];
+
+const FIELDS: [&str; 14] = [
+    "roomId",
+    "displayName",
+    "resume",
+    "direction",
+    "transportId",
+    "dtlsParameters",
+    "kind",
+    "rtpParameters",
+    "source",
+    "paused",
+    "appData",
+    "producerId",
+    "consumerId",
+    "spatialLayer",
+];
+
+/// Values that a field may have by right, and others.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        prop::sample::select(&["send", "recv", "video", "audio", "mic"][..]).prop_map(Value::from),
+        Just(json!("00000000-0000-4000-8000-000000000000")),
+        Just(rtp_parameters()),
+        Just(dtls_parameters("client")),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-z_]{0,10}", inner, 0..4)
+                .prop_map(|it| it.into_iter().collect::<Value>()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered_once(text in ".{0,200}") {
+        let mut world = World::new();
+        let (ana, _) = world.joined("room");
+        world.send_text(ana, &text);
+        prop_assert_eq!(world.all(ana).len(), 1);
+    }
+
+    #[test]
+    fn any_payload_is_answered_once(
+        kind in prop::sample::select(&TYPES[..]),
+        fields in prop::collection::btree_map(prop::sample::select(&FIELDS[..]), value(), 0..6),
+        extra in value(),
+    ) {
+        let mut world = World::new();
+        let (ana, _) = world.joined("room");
+        let mut payload: Value = fields.into_iter().collect();
+        payload["extra"] = extra;
+        world.ask(ana, kind, payload);
+        prop_assert_eq!(world.all(ana).len(), 0);
+        world.close(ana);
+        world.assert_empty();
+    }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::ShardId;
+use watersmeet_conference::{DialectKind, ShardId};
 use watersmeet_engine::command::{CloseReason, ConsumerId, Event, Layers, TransportId};
 
 use super::outcomes::{CONSUMER, PRODUCER, TRANSPORT, equipped};
@@ -429,4 +429,40 @@ fn a_room_that_only_talks_costs_no_router() {
     assert!(world.shards.iter().all(Shard::is_empty));
     world.close(ana);
     world.assert_empty();
+}
+
+#[test]
+fn a_connection_opened_under_a_known_name_ends_the_one_before() {
+    let mut world = World::new();
+    let ana = equipped(&mut world, "room");
+    let (ben, _) = world.joined("room");
+    world
+        .conference
+        .handle_open(world.now, ana.session, DialectKind::Native);
+    world.settle();
+    assert_eq!(world.types(ben), ["peerLeft"]);
+    assert_eq!(
+        world.refused(ana.session, "getParticipants", json!({})),
+        "not-in-room"
+    );
+    assert_eq!(world.conference.counts().transports, 0);
+}
+
+#[test]
+fn a_plain_client_hears_of_a_lost_worker_as_an_error() {
+    let mut world = World::new();
+    let (ana, _) = world.open();
+    world.send(ana, "joinRoom", json!({"roomId": "room"}));
+    world.send(ana, "createTransport", json!({"direction": "send"}));
+    world.all(ana);
+    world.lose(ShardId(0));
+    let error = world.next(ana);
+    assert_eq!(error["type"], "error");
+    assert_eq!(error["payload"]["message"], "Worker lost");
+}
+
+#[test]
+fn a_conference_can_live_on_any_thread() {
+    const fn is_send<T: Send>() {}
+    is_send::<watersmeet_conference::Conference>();
 }
