@@ -61,7 +61,7 @@ export type OpenMedia = (routerCapabilities: RtpCapabilities, wire: Wire) => Pro
 
 export type VideoCodec = 'vp8' | 'vp9' | 'h264';
 
-/** This browser can take no part in a call. */
+/** This browser cannot do what a call, or this room, needs. */
 export class Unsupported extends Error {
   override readonly name = 'Unsupported';
 }
@@ -127,6 +127,9 @@ class Pipes implements Media {
 
   async publish(source: Source, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication> {
     const video = track.kind === 'video';
+    if (!this.device.canProduce(video ? 'video' : 'audio')) {
+      throw new Unsupported('This browser lacks the codec of this room.');
+    }
     const producer = await this.transport('send').produce({
       track,
       ...(video ? this.videoOptions(codec) : { codecOptions: OPUS }),

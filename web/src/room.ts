@@ -312,7 +312,7 @@ export class Room {
       await this.send(source, track, on);
     } catch (error) {
       // Losses of the line or of the transports are mended elsewhere.
-      if (entry !== this.entry || !(error instanceof Refusal)) return;
+      if (entry !== this.entry || !(error instanceof Refusal || error instanceof Unsupported)) return;
       this.say(`Your ${source === 'mic' ? 'microphone' : 'camera'} is not being sent: ${error.message}`, 'bad');
     }
   }

@@ -41,9 +41,9 @@ function launchFirefox(): Promise<Browser> {
       'media.navigator.permission.disabled': true,
       'media.peerconnection.ice.loopback': true,
       'media.peerconnection.ice.obfuscate_host_addresses': false,
-      // Without a download of OpenH264, Firefox encodes H.264 with the system's
-      // libavcodec, once it believes that it may.
-      'media.webrtc.encoder_creation_strategy': 1,
+      // Firefox downloads its H.264 encoder, which tests may not. With these it decodes
+      // H.264 with the system's libavcodec; what that encodes lags too far to be sent.
+      'media.webrtc.hw.h264.enabled': true,
       'gfx.blacklist.webrtc.hw.acceleration.h264': 1,
     },
   });
