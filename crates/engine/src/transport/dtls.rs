@@ -43,8 +43,9 @@ pub const EARLY_PACKETS_MAX: usize = 16;
 /// Bytes of them.
 pub const EARLY_BYTES_MAX: usize = 64 * 1024;
 
-/// Datagrams waiting to be sent. A flight has ten at most.
-pub const DATAGRAMS_MAX: usize = 32;
+/// Datagrams waiting to be sent. A flight of ours has one or two, and seven times at most it is
+/// sent again.
+pub const DATAGRAMS_MAX: usize = 16;
 
 /// Fresh endpoints after packets that no handshake can begin with. One costs about 30 µs, so a
 /// peer can burn 8 ms with them, once.
@@ -502,5 +503,25 @@ impl Handshake {
             (true, Some(_)) => Progress::Done { datagrams, timeout },
             (true, None) => Progress::Broken("no common SRTP profile"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_that_nobody_fetches_are_bounded() {
+        #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
+        let epoch = Instant::now();
+        let certificate = DtlsCertificate::generate().unwrap();
+        let mut dtls = Dtls::new(certificate, DtlsVersion::V12, epoch);
+        for _ in 0..=DATAGRAMS_MAX {
+            dtls.queue(vec![vec![22]; 2]);
+        }
+        assert_eq!(
+            std::iter::from_fn(|| dtls.poll_transmit()).count(),
+            DATAGRAMS_MAX
+        );
     }
 }

@@ -14,11 +14,14 @@
     reason = "the peer of a test stops where a browser would give up"
 )]
 
+mod bounds;
 mod closing;
 mod fingerprints;
 mod forged_checks;
+mod full_agent;
 mod handshakes;
 mod hello_race;
 mod injected_media;
 mod mobility;
+mod order;
 mod peer;

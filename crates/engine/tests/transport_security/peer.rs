@@ -94,18 +94,29 @@ impl Manner {
 
 /// A foreign DTLS endpoint with a certificate of its own.
 pub fn endpoint(manner: Manner, now: Instant) -> (dimpl::Dtls, dimpl::DtlsCertificate) {
+    let certificate = dimpl::certificate::generate_self_signed_certificate().unwrap();
+    let dtls = endpoint_with(manner, &certificate, now);
+    (dtls, certificate)
+}
+
+/// A foreign DTLS endpoint with this certificate.
+fn endpoint_with(
+    manner: Manner,
+    certificate: &dimpl::DtlsCertificate,
+    now: Instant,
+) -> dimpl::Dtls {
     static CONFIGS: OnceLock<[Arc<dimpl::Config>; 2]> = OnceLock::new();
     let [large, small] = CONFIGS.get_or_init(|| {
         [1_150, 256].map(|mtu| {
             let config = dimpl::Config::builder()
                 .mtu(mtu)
+                .max_queue_tx(40)
                 .flight_start_rto(Duration::from_millis(50))
                 .flight_retries(10);
             Arc::new(config.build().unwrap())
         })
     });
     let config = if manner.mtu == 256 { small } else { large };
-    let certificate = dimpl::certificate::generate_self_signed_certificate().unwrap();
     let make = match manner.version {
         DtlsVersion::V12 => dimpl::Dtls::new_12,
         DtlsVersion::V13 => dimpl::Dtls::new_13,
@@ -114,7 +125,7 @@ pub fn endpoint(manner: Manner, now: Instant) -> (dimpl::Dtls, dimpl::DtlsCertif
     let mut dtls = make(Arc::clone(config), certificate.clone(), now);
     dtls.set_active(manner.opens);
     dtls.handle_timeout(now).unwrap();
-    (dtls, certificate)
+    dtls
 }
 
 /// The browser.
@@ -168,6 +179,21 @@ impl Peer {
             epoch,
         };
         peer.learn_ice(transport);
+        peer
+    }
+
+    /// A peer whose certificate is followed by `padding` bytes of nothing.
+    pub fn with_padded_certificate(
+        transport: &Transport,
+        path: Path,
+        padding: usize,
+        now: Time,
+    ) -> Self {
+        let mut peer = Self::new(transport, path, Manner::BROWSER, now);
+        let len = peer.certificate.certificate.len();
+        peer.certificate.certificate.resize(len + padding, 0);
+        let at = peer.epoch + now.since_origin();
+        peer.dtls = endpoint_with(Manner::BROWSER, &peer.certificate, at);
         peer
     }
 

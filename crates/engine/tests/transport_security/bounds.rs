@@ -1,0 +1,95 @@
+//! Every queue of a transport is filled here, and every fault of the code beneath it is survived.
+
+use watersmeet_engine::command::{CloseReason, DtlsState};
+use watersmeet_engine::transport::dtls::{DtlsVersion, EARLY_BYTES_MAX};
+use watersmeet_engine::transport::ice::EVENTS_MAX;
+use watersmeet_engine::transport::{Received, TransportEvent, discard::Discard};
+use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, FINGERPRINTS_MAX};
+use watersmeet_wire::units::Time;
+
+use crate::peer::{Manner, Peer, connected, deliver, drain, events, exchange, transport, udp};
+
+const NOW: Time = Time::from_millis(1_000);
+
+#[test]
+fn events_that_nobody_reads_stop_what_makes_more() {
+    let (mut transport, mut peer) = connected(1, NOW);
+    let mut refused = 0;
+    for port in 1..1_000_u16 {
+        let check = peer.check(false, None);
+        let path = udp(&format!("203.0.113.66:{port}"));
+        match deliver(&mut transport, NOW, path, &check) {
+            Received::Nothing => assert_eq!(refused, 0),
+            received => {
+                assert_eq!(received, Received::Discarded(Discard::Overloaded));
+                refused += 1;
+            }
+        }
+        drain(&mut transport);
+    }
+    assert!(refused > 0);
+    assert!(events(&mut transport).len() <= EVENTS_MAX);
+    let check = peer.check(false, None);
+    assert_eq!(
+        deliver(&mut transport, NOW, udp("203.0.113.66:1"), &check),
+        Received::Nothing
+    );
+}
+
+#[test]
+fn held_client_hellos_are_bounded_in_bytes() {
+    let mut transport = transport(DtlsVersion::V12, 2);
+    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let check = peer.check(true, None);
+    deliver(&mut transport, NOW, peer.path, &check);
+    const BODY_LEN: u16 = 16_000;
+    let mut hello = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
+    hello.extend((BODY_LEN + 12).to_be_bytes());
+    let [len_0, len_1] = BODY_LEN.to_be_bytes();
+    hello.extend([1, 0, len_0, len_1, 0, 0, 0, 0, 0, 0, len_0, len_1]);
+    hello.resize(hello.len() + usize::from(BODY_LEN), 0);
+    let fit = EARLY_BYTES_MAX / hello.len();
+    for _ in 0..fit {
+        assert_eq!(
+            deliver(&mut transport, NOW, peer.path, &hello),
+            Received::Nothing
+        );
+    }
+    let over = deliver(&mut transport, NOW, peer.path, &hello);
+    assert_eq!(over, Received::Discarded(Discard::DtlsNotReady));
+}
+
+#[test]
+fn a_list_of_fingerprints_is_bounded() {
+    let mut transport = transport(DtlsVersion::V12, 4);
+    let fingerprint = |byte: usize| DtlsFingerprint {
+        algorithm: "sha-256".to_owned(),
+        value: vec![format!("{byte:02X}"); 32].join(":"),
+    };
+    let fingerprints = (0..=FINGERPRINTS_MAX).map(fingerprint).collect();
+    let parameters = DtlsParameters {
+        role: DtlsRole::Client,
+        fingerprints,
+    };
+    assert!(transport.connect(NOW, &parameters).is_err());
+}
+
+#[test]
+fn a_panic_beneath_ends_one_handshake_and_nothing_else() {
+    // A certificate longer than any buffer of ours makes the DTLS crate panic.
+    let mut transport = transport(DtlsVersion::V12, 5);
+    let path = udp("198.51.100.7:50000");
+    let mut peer = Peer::with_padded_certificate(&transport, path, 20_000, NOW);
+    transport.connect(NOW, &peer.parameters()).unwrap();
+    let check = peer.check(true, None);
+    deliver(&mut transport, NOW, peer.path, &check);
+    exchange(&mut transport, &mut peer, NOW);
+    assert_eq!(transport.dtls_state(), DtlsState::Failed);
+    assert!(events(&mut transport).contains(&TransportEvent::Closed(CloseReason::DtlsFailed)));
+    assert!(transport.sender().is_none());
+    let check = peer.check(true, None);
+    assert_eq!(
+        deliver(&mut transport, NOW, peer.path, &check),
+        Received::Nothing
+    );
+}
