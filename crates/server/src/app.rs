@@ -30,7 +30,7 @@ use crate::http::{self, Site};
 use crate::hub::Hub;
 use crate::media::{Media, MediaError};
 use crate::shard::{self, Report, Shard, ShardHandle};
-use crate::{addresses, greeting, watchdog};
+use crate::{addresses, descriptors, greeting, watchdog};
 
 /// Threads for signalling and the page. Media has its own.
 const SIGNALLING_THREADS: usize = 2;
@@ -90,6 +90,7 @@ impl AppError {
 
 /// Runs the program until it is told to stop.
 pub fn run(config: &Config) -> Result<(), AppError> {
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SIGNALLING_THREADS)
         .enable_all()

@@ -152,6 +152,7 @@ impl Hub {
                     .handle_open(now, session, DialectKind::Native);
             }
             Input::Frame { session, text } if self.outboxes.contains_key(&session) => {
+                let _span = tracing::info_span!("session", id = session.0).entered();
                 self.conference.handle_frame(now, session, &text);
             }
             Input::Frame { .. } => {}

@@ -7,6 +7,7 @@ mod addresses;
 mod app;
 mod clock;
 mod config;
+mod descriptors;
 mod greeting;
 mod http;
 mod hub;

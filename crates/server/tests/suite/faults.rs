@@ -1,26 +1,51 @@
 //! A shard whose worker fails: its people are told and can go on, the other shard's notice nothing.
 
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
+use crate::checks::Target;
 use crate::client::Client;
-use crate::program::Program;
+use crate::program::{Program, split};
+
+/// The longest silence of the other shard that its people may notice.
+const GAP_MAX: Duration = Duration::from_millis(50);
 
 #[tokio::test]
-async fn a_failed_worker_costs_its_own_room_its_transports_and_nobody_else_anything() {
+async fn a_failed_worker_costs_its_own_rooms_their_transports_and_nobody_else_anything() {
     let program = Program::start(&["--shards", "2"]);
     let mut ana = Client::join(&program, "one").await;
     let mut ben = Client::join(&program, "two").await;
-    let one = shard_of(&ana.transport("send").await);
-    let two = shard_of(&ben.transport("send").await);
-    assert_ne!(one, two, "rooms are spread over the shards");
+    let one = Target::of(&ana.transport("send").await, "udp");
+    let two = Target::of(&ben.transport("send").await, "udp");
+    assert_ne!(one.address, two.address, "rooms are spread over the shards");
 
-    // Ports are free ones, so the shard of a room is found by trying.
+    let (one, two) = (Pinger::start(one), Pinger::start(two));
+    thread::sleep(Duration::from_millis(500));
+    let usual = one.longest_gap().max(two.longest_gap());
     assert_eq!(post(&program, "/faults/panic/9"), 404);
     assert_eq!(post(&program, "/faults/panic/0"), 202);
-    let (mut hit, mut spared) = tokio::select! {
-        _ = ana.expect("workerLost") => (ana, ben),
-        _ = ben.expect("workerLost") => (ben, ana),
+    // A client that sends no ids hears of it in the words of the first protocol.
+    let (ana_hit, notice) = tokio::select! {
+        notice = ana.expect("error") => (true, notice),
+        notice = ben.expect("error") => (false, notice),
     };
+    assert_eq!(notice["code"], "worker-lost");
+    thread::sleep(Duration::from_millis(500));
+    let (mut hit, mut spared) = if ana_hit { (ana, ben) } else { (ben, ana) };
+    let (hit_pinger, spared_pinger) = if ana_hit { (one, two) } else { (two, one) };
+    let gap = spared_pinger.longest_gap();
+    assert!(gap <= usual + GAP_MAX, "{gap:?}, usually {usual:?}");
+    assert!(
+        hit_pinger.longest_gap() > GAP_MAX,
+        "the transports of the lost worker are gone"
+    );
+
     spared
         .ask(
             "getRouterRtpCapabilities",
@@ -33,13 +58,55 @@ async fn a_failed_worker_costs_its_own_room_its_transports_and_nobody_else_anyth
     assert_eq!(program.health()["status"], "ok");
 }
 
-fn shard_of(transport: &serde_json::Value) -> u64 {
-    transport["iceCandidates"][0]["port"].as_u64().unwrap()
+/// Checks a transport every 5 ms and notes the longest silence.
+struct Pinger {
+    stop: Arc<AtomicBool>,
+    gaps: std::sync::mpsc::Receiver<Duration>,
+}
+
+impl Pinger {
+    fn start(target: Target) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let (sender, gaps) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_millis(5)))
+                .unwrap();
+            let mut heard_at = Instant::now();
+            let mut number = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                number += 1;
+                socket
+                    .send_to(&target.check(number), target.address)
+                    .unwrap();
+                let mut packet = [0; 1_500];
+                let received = socket.recv(&mut packet);
+                let _ = sender.send(heard_at.elapsed());
+                if received.is_ok_and(|len| target.answers(&packet[..len], number)) {
+                    heard_at = Instant::now();
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+        });
+        Self { stop, gaps }
+    }
+
+    /// The longest silence since this was last asked.
+    fn longest_gap(&self) -> Duration {
+        self.gaps.try_iter().max().unwrap_or_default()
+    }
+}
+
+impl Drop for Pinger {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 fn post(program: &Program, path: &str) -> u16 {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(program.address).unwrap();
+    let mut stream = TcpStream::connect(program.address).unwrap();
     let host = program.address;
     write!(
         stream,
@@ -48,5 +115,5 @@ fn post(program: &Program, path: &str) -> u16 {
     .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    crate::program::split(&answer).0
+    split(&answer).0
 }

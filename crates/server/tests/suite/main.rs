@@ -10,6 +10,7 @@
 )]
 
 mod abuse;
+mod checks;
 mod client;
 #[cfg(feature = "faults")]
 mod faults;
