@@ -8,7 +8,7 @@ import { expect, test as base, type Browser, type BrowserContext, type Locator, 
 import { launch, type BrowserName } from './browsers';
 import { Server, sleep, type Environment } from './server';
 
-export { expect } from '@playwright/test';
+export { expect };
 
 /** What "sees" means. */
 const FPS_MIN = 15;
@@ -158,6 +158,54 @@ export class Person {
     });
   }
 
+  /** The server's port that this person's media goes to. */
+  async mediaPort(): Promise<number> {
+    const port = () =>
+      this.page.evaluate(async () => {
+        for (const connection of window.connections) {
+          const stats = await connection.getStats();
+          for (const report of stats.values()) {
+            if (report.type !== 'candidate-pair' || report.state !== 'succeeded' || !report.nominated) continue;
+            return Number(stats.get(report.remoteCandidateId)?.port);
+          }
+        }
+        return 0;
+      });
+    await expect.poll(port, { message: `${this.name}'s media is connected` }).toBeGreaterThan(0);
+    return port();
+  }
+
+  /** Joins anew, by itself, and sees the other through connections made since `before`. */
+  async isBackSeeing(other: Person, before: number, withinMs: number): Promise<void> {
+    const fresh = async () => {
+      const frames = await this.stat(`${other.name}'s camera`, 'video', 'framesDecoded', before);
+      return frames?.value ?? 0;
+    };
+    await expect
+      .poll(fresh, { timeout: withinMs, intervals: [50], message: `${this.name} is back, seeing ${other.name}` })
+      .toBeGreaterThan(0);
+  }
+
+  connectionsMade(): Promise<number> {
+    return this.page.evaluate(() => window.connections.length);
+  }
+
+  /** From now on, notes the longest time without a new frame of the other; asked, it tells. */
+  async watchesForGaps(other: Person): Promise<() => Promise<number>> {
+    const picture = this.pictureOf(other);
+    await picture.evaluate((element) => {
+      const video = element as HTMLVideoElement;
+      let last = performance.now();
+      const shown = (now: number) => {
+        video.dataset.gap = String(Math.max(Number(video.dataset.gap ?? 0), now - last));
+        last = now;
+        video.requestVideoFrameCallback(shown);
+      };
+      video.requestVideoFrameCallback(shown);
+    });
+    return () => picture.evaluate((element) => Number((element as HTMLVideoElement).dataset.gap));
+  }
+
   private async energyFrom(other: Person): Promise<number> {
     const label = `${other.name}'s voice`;
     const before = await this.stat(label, 'audio', 'totalAudioEnergy');
@@ -186,13 +234,14 @@ export class Person {
     label: string,
     kind: 'audio' | 'video',
     name: string,
+    connectionsBefore = 0,
   ): Promise<{ id: string; value: number; atMs: number } | null> {
     const element = this.page.getByLabel(label, { exact: true });
     if ((await element.count()) === 0) return null;
-    return element.evaluate(async (media, [wantedKind, wanted]) => {
+    return element.evaluate(async (media, [wantedKind, wanted, skipped]) => {
       const stream = (media as HTMLMediaElement).srcObject as MediaStream | null;
       const id = stream?.getTracks().find((track) => track.kind === wantedKind)?.id;
-      for (const connection of window.connections) {
+      for (const connection of window.connections.slice(skipped)) {
         const receiver = connection.getReceivers().find(({ track }) => track.id === id);
         if (!receiver || id === undefined) continue;
         for (const report of (await receiver.getStats()).values()) {
@@ -200,7 +249,7 @@ export class Person {
         }
       }
       return null;
-    }, [kind, name] as const);
+    }, [kind, name, connectionsBefore] as const);
   }
 
   private pictureOf(other: Person): Locator {
@@ -222,8 +271,8 @@ export class People {
   constructor(private readonly browsers: Map<BrowserName, Promise<Browser>>) {}
 
   /** Starts the server of this test; without it, the first arrival starts one with its defaults. */
-  async meetAt(environment: Environment): Promise<Server> {
-    this.server = await Server.start(environment);
+  async meetAt(environment: Environment, binary?: string): Promise<Server> {
+    this.server = await Server.start(environment, binary);
     return this.server;
   }
 

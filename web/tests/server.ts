@@ -21,11 +21,12 @@ export class Server {
   private constructor(
     readonly port: number,
     private readonly environment: Environment,
+    private readonly binary: string,
   ) {}
 
-  static async start(environment: Environment = {}): Promise<Server> {
-    if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: build the server first`);
-    const server = new Server(await freePort(), environment);
+  static async start(environment: Environment = {}, binary = BINARY): Promise<Server> {
+    if (!existsSync(binary)) throw new Error(`${binary} is not there: build the server first`);
+    const server = new Server(await freePort(), environment, binary);
     await server.run();
     return server;
   }
@@ -54,7 +55,7 @@ export class Server {
   }
 
   private async run(): Promise<void> {
-    const child = spawn(BINARY, [], {
+    const child = spawn(this.binary, [], {
       env: {
         ...inherited(),
         PORT: String(this.port),
@@ -110,7 +111,7 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
