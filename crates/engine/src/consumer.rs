@@ -4,6 +4,7 @@
 //! It holds numbers, never bytes: a packet that is to leave is named by a `Departure`, and
 //! written from the producer's history when its turn comes.
 
+pub mod departure;
 pub mod layers;
 pub mod resend;
 pub mod rewrite;
@@ -11,14 +12,15 @@ pub mod rewrite;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use watersmeet_wire::codec::{Codec, Peek, Vp8Descriptor};
+use watersmeet_wire::codec::{Codec, Peek};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::rtcp::report::ReportBlock;
-use watersmeet_wire::rtp::extension::{AbsSendTime, ExtensionKind, write_transport_seq};
+use watersmeet_wire::rtp::extension::{ExtensionKind, write_transport_seq};
 use watersmeet_wire::rtp::{RtpFields, write_header, write_osn};
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::command::{ConsumerId, Layers};
+use crate::consumer::departure::{Departure, DescriptorPatch, Stamp};
 use crate::consumer::layers::{Choice, LayerChoice};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
@@ -44,60 +46,6 @@ const PASSED_ON: [ExtensionKind; 5] = [
     ExtensionKind::AbsCaptureTime,
     ExtensionKind::PlayoutDelay,
 ];
-
-/// What to write over a payload header. Only VP8 needs it: its picture counters are per stream,
-/// and a receiver takes a jump for a loss.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct DescriptorPatch {
-    /// VP8's picture id.
-    pub picture_id: Option<u16>,
-    /// VP8's TL0PICIDX.
-    pub tl0_pic_idx: Option<u8>,
-}
-
-impl DescriptorPatch {
-    /// Writes itself over the payload header of a VP8 packet.
-    fn apply(self, payload: &mut [u8]) {
-        let Some(mut descriptor) = Vp8Descriptor::parse(payload) else {
-            return;
-        };
-        let width = descriptor.picture_id;
-        descriptor.picture_id = self
-            .picture_id
-            .zip(width)
-            .map(|(id, width)| width.with_value(id));
-        descriptor.tl0_pic_idx = self.tl0_pic_idx;
-        descriptor.write(payload);
-    }
-}
-
-/// A packet that is to leave.
-#[derive(Debug, Clone, Copy)]
-pub struct Departure {
-    /// The consumer's place in the worker.
-    pub consumer: u32,
-    /// The stream of the producer it comes from.
-    pub stream: u8,
-    /// Its number in that stream.
-    pub origin: SeqNo,
-    /// Its outgoing number, of the retransmission stream if it is one.
-    pub seq: u64,
-    /// The outgoing number of the packet it repeats.
-    pub repeats: Option<u16>,
-    /// Its outgoing media time.
-    pub timestamp: u32,
-    /// What to write over its payload header.
-    pub patch: DescriptorPatch,
-}
-
-/// What the transport adds to every packet it sends.
-#[derive(Debug, Clone, Copy)]
-pub struct Stamp {
-    /// When the packet leaves.
-    pub abs_send_time: AbsSendTime,
-    /// Its number on the transport.
-    pub transport_seq: u16,
-}
 
 /// The retransmission stream of a consumer.
 #[derive(Debug)]

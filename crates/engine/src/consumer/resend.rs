@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{SeqNo, Time};
 
-use crate::consumer::DescriptorPatch;
+use crate::consumer::departure::DescriptorPatch;
 
 /// The most packets remembered: as many as the history keeps.
 pub const SENT_MAX: usize = 1_024;

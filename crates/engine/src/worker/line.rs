@@ -6,7 +6,7 @@ use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
 
 use crate::arrivals::Arrivals;
 use crate::command::TransportId;
-use crate::consumer::Departure;
+use crate::consumer::departure::Departure;
 use crate::listener::Listener;
 use crate::rate::RateWindow;
 use crate::remb::ReceiveEstimate;

@@ -1,0 +1,94 @@
+//! Each rule finds what it is for, and the house itself keeps them all.
+
+use super::*;
+use crate::length::Allowed;
+use crate::source::Source;
+
+fn source(path: &str, text: &str) -> Source {
+    Source {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+#[test]
+fn the_house_is_tidy() {
+    let breaches: Vec<_> = check(&root()).iter().map(ToString::to_string).collect();
+    assert!(breaches.is_empty(), "{breaches:#?}");
+}
+
+#[test]
+fn a_file_without_a_purpose_is_found() {
+    assert_eq!(
+        opening::check(&source("crates/wire/src/a.rs", "use b;")).len(),
+        1
+    );
+    assert_eq!(
+        opening::check(&source("crates/wire/src/a/mod.rs", "//! A.\n")).len(),
+        1
+    );
+    assert!(opening::check(&source("crates/wire/src/a.rs", "//! A.\n")).is_empty());
+}
+
+#[test]
+fn a_long_function_is_found_unless_it_is_allowed() {
+    let body = "    let a = 1;\n".repeat(70);
+    let text = format!("//! A.\npub fn long() {{\n{body}}}\nfn short() {{\n}}\n");
+    let long = source("crates/wire/src/a.rs", &text);
+    let found = length::check(&long, &Allowed::default());
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].line, 2);
+    let allowed = Allowed::parse("crates/wire/src/a.rs:long a parser in one piece\n");
+    assert!(length::check(&long, &allowed).is_empty());
+    assert!(allowed.unused(&[long]).is_empty());
+    assert_eq!(allowed.unused(&[]).len(), 1);
+}
+
+#[test]
+fn a_long_file_is_found() {
+    let text = format!("//! A.\n{}", "const A: u8 = 1;\n".repeat(600));
+    assert_eq!(
+        length::check(&source("crates/wire/src/a.rs", &text), &Allowed::default()).len(),
+        1
+    );
+    assert!(
+        length::check(
+            &source("crates/wire/tests/a.rs", &text),
+            &Allowed::default()
+        )
+        .is_empty()
+    );
+}
+
+#[test]
+fn rooms_that_import_one_another_are_found() {
+    let found = |path: &str, line: &str| !imports::check_rooms(&source(path, line)).is_empty();
+    assert!(found(
+        "crates/engine/src/producer.rs",
+        "use crate::consumer::Consumer;"
+    ));
+    assert!(found(
+        "crates/engine/src/transport/ice.rs",
+        "use crate::router::Router;"
+    ));
+    assert!(found(
+        "crates/engine/src/history.rs",
+        "use crate::worker::Worker;"
+    ));
+    assert!(found(
+        "crates/conference/src/room.rs",
+        "use watersmeet_engine::worker::Worker;"
+    ));
+    assert!(!found(
+        "crates/engine/src/worker/close.rs",
+        "use crate::consumer::Consumer;"
+    ));
+    assert!(!found(
+        "crates/engine/src/producer/stream.rs",
+        "use crate::producer::nack::Gap;"
+    ));
+    assert!(!found(
+        "crates/conference/src/room.rs",
+        "use watersmeet_engine::command::Event;"
+    ));
+}
