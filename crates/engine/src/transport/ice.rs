@@ -98,7 +98,7 @@ pub struct Ice {
     heard_at: Time,
     /// How long consent lasts.
     consent_timeout: Duration,
-    /// Whether consent was given up for good, or was never asked for.
+    /// Whether consent can run out: from the first authentic check until it is lost for good.
     is_watched: bool,
     /// Waiting to be read, oldest first.
     events: VecDeque<IceEvent>,
