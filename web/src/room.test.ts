@@ -371,6 +371,30 @@ describe('losing and coming back', () => {
     expect(media().publications).toHaveLength(1);
   });
 
+  test('a transport that the server closed brings everything back', async () => {
+    await join(ben);
+    line.tell('transportClosed', { transportId: 'transport recv', reason: 'consentLost' });
+    await settle();
+    expect(line.count('joinRoom')).toBe(2);
+    expect(room.status.value).toBe('live');
+  });
+
+  test('transports let go of earlier are nobody\'s loss', async () => {
+    await join();
+    line.tell('transportClosed', { transportId: 'some older one', reason: 'dtlsClosed' });
+    await settle();
+    expect(line.count('joinRoom')).toBe(1);
+  });
+
+  test('a server that loses us again and again is given time', async () => {
+    await join();
+    for (let i = 0; i < 20; i += 1) {
+      line.tell('workerLost', {});
+      await vi.advanceTimersByTimeAsync(500);
+    }
+    expect(line.count('joinRoom')).toBeLessThan(8);
+  });
+
   test('a worker that is not up again yet is waited for', async () => {
     await join();
     line.refuse.set('joinRoom', new Refusal('Worker lost', 'worker-lost'));

@@ -135,6 +135,10 @@ export class Room {
   private receiving = false;
   private syncing = false;
   private syncWanted = false;
+  /** Times everything was joined anew since media last flowed: the first is at once, later ones wait. */
+  private restarts = 0;
+  /** The transports of the present entry. */
+  private readonly transports = new Set<string>();
   private readonly pipes = new Map<string, PipeState>();
   private readonly rescues = new Map<string, ReturnType<typeof setTimeout>>();
   private lastWord = 0;
@@ -221,8 +225,10 @@ export class Room {
       ]);
       if (entry !== this.entry) return;
       const iceServers = this.connected?.iceServers ?? [];
-      media.open(send, iceServers);
-      media.open(recv, iceServers);
+      for (const created of [send, recv]) {
+        this.transports.add(created.transportId);
+        media.open(created, iceServers);
+      }
       this.receiving = true;
       batch(() => {
         this.tries = 0;
@@ -415,9 +421,11 @@ export class Room {
         return this.producerPaused(notice.payload.producerId, true);
       case 'producerResumed':
         return this.producerPaused(notice.payload.producerId, false);
+      case 'transportClosed':
+        // Those of an earlier entry are reported too; they were let go of on purpose.
+        return this.transports.has(notice.payload.transportId) ? this.startAfresh(this.entry) : undefined;
       case 'workerLost':
-        this.status.value = 'reconnecting';
-        return void this.enter();
+        return this.startAfresh(this.entry);
       default:
         return;
     }
@@ -486,6 +494,7 @@ export class Room {
     this.pipes.set(direction, state);
     this.mediaTroubled.value = [...this.pipes.values()].some((one) => one === 'disconnected' || one === 'failed');
     if (state === 'connected') {
+      this.restarts = 0;
       clearTimeout(this.rescues.get(transportId));
       this.rescues.delete(transportId);
     } else if ((state === 'disconnected' || state === 'failed') && !this.rescues.has(transportId)) {
@@ -519,7 +528,9 @@ export class Room {
   private startAfresh(entry: number): void {
     if (entry !== this.entry || this.status.value !== 'live') return;
     this.status.value = 'reconnecting';
-    void this.enter();
+    const delayMs = this.restarts === 0 ? 0 : backoffMs(this.restarts, Math.random());
+    this.restarts += 1;
+    this.again = setTimeout(() => void this.enter(), delayMs);
   }
 
   private fail(reason: Failure['reason'], message: string): void {
@@ -548,6 +559,7 @@ export class Room {
     for (const timer of this.rescues.values()) clearTimeout(timer);
     this.rescues.clear();
     this.pipes.clear();
+    this.transports.clear();
     for (const producerId of [...this.receptions.keys()]) this.dropReception(producerId);
     this.publications.clear();
     this.media?.close();

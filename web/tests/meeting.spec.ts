@@ -59,6 +59,7 @@ test('a reload comes back to the call by itself', async ({ people }) => {
   await ben.reloads();
   await ben.isConnected();
   await ben.sees(ana);
+  await ben.hears(ana);
   await ana.sees(ben);
   await ana.hears(ben);
   await expect(ana.tileOf(ben)).toHaveCount(1);
