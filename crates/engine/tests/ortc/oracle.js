@@ -44,15 +44,20 @@ const PROFILES = [
   '58c01f', '58801f', '640c1f', '64001f', 'f4001f', '640034', '42E01F', '42e0', '000000',
   'zzzzzz', '42e0ff', '', 0, 640032, '42e00a', '42000b',
 ];
-const MODES = ['L1T1', 'S3T3', 'L3T2_KEY', 'L99T11', 'T3', 'L0T3', 'L3T0', 'L3T', 'l3t3', 'L3T123', '4'];
+const MODES = [
+  'L1T1', 'S3T3', 'L3T2_KEY', 'L99T11', 'T3', 'L0T3', 'L3T0', 'L3T', 'l3t3', 'L3T123', '4',
+];
+const DIRECTIONS = ['recvonly', 'inactive', 'odd'];
 const ODD = [null, '', 0, 1, '1', 'odd', true, false, {}, [], 1.5];
 
 // Fields whose numbers end in packets. The engine refuses what cannot stand there, and the
 // reference leaves that to its worker; so that their numbers stay whole and in range here.
-const NUMBERS = ['payloadType', 'preferredPayloadType', 'id', 'preferredId', 'channels', 'clockRate',
-  'ssrc', 'codecPayloadType'];
-// Optional objects, of which the engine accepts only null for "not set".
-const OBJECTS = ['rtcp', 'rtx'];
+const NUMBERS = [
+  'payloadType', 'preferredPayloadType', 'id', 'preferredId', 'channels', 'clockRate', 'ssrc',
+  'codecPayloadType',
+];
+// Objects, of which the engine accepts only null for "not set", and no array for an object.
+const OBJECTS = ['rtcp', 'rtx', 'parameters'];
 // Hints that the reference passes on unread: an honest number, or nothing.
 const HINTS = ['maxBitrate', 'scaleResolutionDownBy'];
 
@@ -73,6 +78,7 @@ function shuffle(list) {
 
 // Changes that a real client could make: another order, fewer features, another profile.
 function soften(value) {
+  const set = (name, values) => parameters.length && (pick(parameters)[name] = pick(values));
   const lists = everyObject(value).filter(it => Array.isArray(it) && it.length > 0);
   const plain = everyObject(value).filter(it => !Array.isArray(it));
   const parameters = plain
@@ -82,21 +88,21 @@ function soften(value) {
     () => lists.length && pick(lists).splice(below(3), 1),
     () => lists.length && shuffle(pick(lists)),
     () => lists.length && (list => list.push(clone(pick(list))))(pick(lists)),
-    () => parameters.length && (pick(parameters)['profile-level-id'] = pick(PROFILES)),
-    () => parameters.length && (pick(parameters)['packetization-mode'] = pick([0, 1, '1', '0', ''])),
-    () => parameters.length && (pick(parameters)['profile-id'] = pick([0, 1, 2, '2', ''])),
-    () => parameters.length && (pick(parameters)['level-asymmetry-allowed'] = pick([0, 1, '1', ''])),
-    () => parameters.length && (pick(parameters)['num_streams'] = pick([2, 4, 5, '4'])),
-    () => parameters.length && (pick(parameters).apt = below(128)),
-    () => plain.forEach(it => it.mimeType && (it.mimeType = it.mimeType.toUpperCase())),
+    () => set('profile-level-id', PROFILES),
+    () => set('packetization-mode', [0, 1, '1', '0', '']),
+    () => set('profile-id', [0, 1, 2, '2', '']),
+    () => set('level-asymmetry-allowed', [0, 1, '1', '']),
+    () => set('num_streams', [2, 4, 5, '4']),
+    () => set('apt', [below(128)]),
+    () => plain.forEach(it => it.mimeType && (it.mimeType = `${it.mimeType}`.toUpperCase())),
     () => plain.forEach(it => it.mimeType && chance(0.3) && delete it.rtcpFeedback),
     () => plain.forEach(it => it.mimeType && chance(0.3) && delete it.parameters),
     () => plain.forEach(it => it.uri && chance(0.3) && (it.preferredId = it.id = 1 + below(14))),
     () => plain.forEach(it => it.uri && chance(0.2) && (it.uri = PACKET_ID)),
-    () => plain.forEach(it => it.direction && (it.direction = pick(['recvonly', 'inactive', 'odd']))),
+    () => plain.forEach(it => it.direction && (it.direction = pick(DIRECTIONS))),
     () => plain.forEach(it => it.rid && (it.scalabilityMode = pick(MODES))),
     () => (value.encodings = pick(ENCODINGS)()),
-    () => Object.assign(value, { rtcp: pick([{}, { cname: 'x', reducedSize: false }, { mux: false }]) }),
+    () => (value.rtcp = pick([{}, { cname: 'x', reducedSize: false }, { mux: false }])),
   ])();
 }
 
@@ -201,10 +207,13 @@ function make(at) {
     chance(0.8) ? receiving(browsers[receiver], plain) : browsers[receiver]);
   const mutations = at % 4 === 0 ? 0 : 1 + below(4);
   for (let mutation = 0; mutation < mutations; ++mutation) {
-    const target = pick([mediaCodecs, rtpParameters, rtpParameters, rtpCapabilities, rtpCapabilities]);
+    const targets = [mediaCodecs, rtpParameters, rtpParameters, rtpCapabilities, rtpCapabilities];
+    const target = pick(targets);
     chance(0.7) ? soften(target) : harden(target);
   }
+  // A list has no use for fields.
   delete mediaCodecs.encodings;
+  delete mediaCodecs.rtcp;
   return {
     name: `${at}: ${publisher} to ${receiver}, ${kind} over ${routerName}, ${mutations} changes`,
     kind, mediaCodecs, rtpParameters, rtpCapabilities, enableRtx: chance(0.8),

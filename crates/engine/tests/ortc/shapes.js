@@ -219,14 +219,19 @@ function common(browser, router) {
     .filter(pair => pair.own !== undefined);
 }
 
+// The RTX codec of a codec.
+function rtxOf(codec, capabilities) {
+  return capabilities.codecs.find(it =>
+    isRtx(it) && it.parameters.apt === codec.preferredPayloadType);
+}
+
 // What a client tells the router to consume with: its own codecs under the router's numbers.
 function receiving(browser, router) {
   const codecs = [];
   for (const { theirs, own } of common(browser, router)) {
     codecs.push({ ...own, preferredPayloadType: theirs.preferredPayloadType });
-    const apt = theirs.preferredPayloadType;
-    const rtx = router.codecs.find(it => isRtx(it) && it.parameters.apt === apt);
-    if (rtx && browser.codecs.some(it => isRtx(it) && it.parameters.apt === own.preferredPayloadType)) {
+    const rtx = rtxOf(theirs, router);
+    if (rtx && rtxOf(own, browser)) {
       codecs.push({ ...rtx, rtcpFeedback: [] });
     }
   }
@@ -243,7 +248,7 @@ function sending(kind, browser, router, pick, encodings) {
     return undefined;
   }
   const { theirs, own } = pick(candidates);
-  const rtx = browser.codecs.find(it => isRtx(it) && it.parameters.apt === own.preferredPayloadType);
+  const rtx = rtxOf(own, browser);
   const codec = it => ({
     mimeType: it.mimeType,
     payloadType: it.preferredPayloadType,
