@@ -197,7 +197,9 @@ impl Iterator for Chunks<'_> {
             .map(Status::symbol)
             .collect();
         let first = *ahead.first()?;
-        let run = self.run_len(first);
+        let delta_len = first.delta_len()?;
+        let fitting = room.checked_div(delta_len).unwrap_or(RUN_LEN_MAX);
+        let run = self.run_len(first, fitting.min(RUN_LEN_MAX));
         let has_large = ahead.contains(&Symbol::Large);
         let vector_len = ahead
             .len()
@@ -210,14 +212,10 @@ impl Iterator for Chunks<'_> {
         // A vector is only partly full when the statuses end in it, because `ahead` is short
         // then. A run may end anywhere, so it is what fills the last bytes of room.
         let (bits, len, deltas_len) = if run > vector_len || vector_deltas_len > room {
-            let delta_len = first.delta_len()?;
-            let len = room
-                .checked_div(delta_len)
-                .map_or(run, |fitting| run.min(fitting));
             (
-                first.bits() << 13 | u16::try_from(len).ok()?,
-                len,
-                len * delta_len,
+                first.bits() << 13 | u16::try_from(run).ok()?,
+                run,
+                run * delta_len,
             )
         } else if has_large {
             (
@@ -239,9 +237,10 @@ impl Iterator for Chunks<'_> {
 }
 
 impl Chunks<'_> {
-    /// How many of the next statuses have this symbol.
-    fn run_len(&self, symbol: Symbol) -> usize {
-        let statuses = self.statuses.clone().take(RUN_LEN_MAX);
+    /// How many of the next statuses have this symbol, up to `len_max`: looking no further than
+    /// what fits keeps the cost of a datagram in proportion to its length.
+    fn run_len(&self, symbol: Symbol, len_max: usize) -> usize {
+        let statuses = self.statuses.clone().take(len_max);
         statuses
             .take_while(|status| status.symbol() == symbol)
             .count()
