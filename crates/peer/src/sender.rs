@@ -86,6 +86,8 @@ pub struct Sender {
     unix_epoch: Duration,
     /// Header extension ids.
     extensions: ExtensionIds,
+    /// Where streams begin; absent means anywhere.
+    beginning: Option<(u16, u32)>,
     /// Draws what is random.
     rng: Rng,
     /// Cameras and microphones.
@@ -115,6 +117,7 @@ impl Sender {
             cname,
             unix_epoch,
             extensions: ExtensionIds::CHROME,
+            beginning: None,
             rng,
             sources: Vec::new(),
             streams: Vec::new(),
@@ -178,7 +181,7 @@ impl Sender {
                 &mut self.rng,
             );
             encoders.push((encoder, self.streams.len()));
-            self.streams.push(Stream::new(stream, &mut self.rng));
+            self.add_stream(stream);
         }
         let id = self.add(Source::Camera(Camera::new(now, options.fps, encoders)));
         (
@@ -201,7 +204,7 @@ impl Sender {
             rid: None,
         };
         let microphone = Microphone::new(now, signature, self.streams.len(), pauses);
-        self.streams.push(Stream::new(stream, &mut self.rng));
+        self.add_stream(stream);
         let id = self.add(Source::Microphone(microphone));
         (
             id,
@@ -226,11 +229,10 @@ impl Sender {
         self.retarget();
     }
 
-    /// Makes every stream begin at these numbers: for tests of wrapping.
-    pub fn begin_at(&mut self, seq: u16, ticks: u32) {
-        for stream in &mut self.streams {
-            stream.begin_at(seq, ticks);
-        }
+    /// Makes the streams of later sources begin at this sequence number and media time: for tests
+    /// of wrapping.
+    pub const fn begin_at(&mut self, seq: u16, ticks: u32) {
+        self.beginning = Some((seq, ticks));
     }
 
     /// What was counted.
@@ -355,6 +357,14 @@ impl Sender {
         self.sources.push(source);
         self.retarget();
         SourceId(self.sources.len() - 1)
+    }
+
+    fn add_stream(&mut self, options: StreamOptions) {
+        let mut stream = Stream::new(options, &mut self.rng);
+        if let Some((seq, ticks)) = self.beginning {
+            stream.begin_at(seq, ticks);
+        }
+        self.streams.push(stream);
     }
 
     fn retarget(&mut self) {

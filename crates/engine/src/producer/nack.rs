@@ -111,7 +111,9 @@ impl NackGenerator {
         let before = self.missing.len();
         let wait = self.wait();
         self.missing.retain(|seq, missing| {
-            if missing.requests > 0 && now.since(missing.asked) < wait {
+            // The same sum as in `poll_timeout`: a wait is finer than a `Time`, and by a difference
+            // it would be due there and not here, for ever.
+            if missing.requests > 0 && missing.asked + wait > now {
                 return true;
             }
             if missing.requests >= REQUESTS_MAX {
@@ -168,6 +170,23 @@ mod tests {
         assert!(collected(&mut nacks, at(100)).is_empty());
         assert_eq!(nacks.poll_timeout(), Some(at(125)));
         assert_eq!(collected(&mut nacks, at(125)), [11, 12]);
+    }
+
+    #[test]
+    fn what_is_due_is_asked_for_even_when_the_wait_is_no_whole_number_of_microseconds() {
+        let mut nacks = NackGenerator::default();
+        for (round, answer) in (0_u64..20).zip([31, 57, 43].into_iter().cycle()) {
+            let (begin, seq) = (at(round * 10_000), SeqNo(10 + 2 * round));
+            nacks.note_gap(seq, SeqNo(seq.0 + 2));
+            collected(&mut nacks, begin);
+            let due = nacks.poll_timeout().unwrap();
+            assert_eq!(collected(&mut nacks, due).len(), 1);
+            assert!(nacks.poll_timeout().unwrap() > due);
+            nacks.clear();
+            nacks.note_gap(seq, SeqNo(seq.0 + 2));
+            collected(&mut nacks, begin);
+            nacks.note_arrival(begin + Duration::from_millis(answer), SeqNo(seq.0 + 1), true);
+        }
     }
 
     #[test]

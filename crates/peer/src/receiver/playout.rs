@@ -29,14 +29,26 @@ pub struct Playout {
     window_end: Time,
     /// How much longer than the fastest a frame is given.
     hold: f64,
+    /// Media time at which the last outage ended. What was captured before it came late because of
+    /// the outage, and tells nothing of the next frames.
+    outage_end: Option<i64>,
 }
 
 impl Playout {
+    /// Notes that packets come again after nothing came for a while, the first of them with this
+    /// timestamp.
+    pub fn note_outage(&mut self, timestamp: u32) {
+        self.outage_end = Some(self.media(timestamp));
+    }
+
     /// Notes that a frame became whole, in time or not.
     pub fn observe(&mut self, now: Time, timestamp: u32) {
         let media = self.media(timestamp);
         if self.newest.is_none_or(|(_, newest)| media > newest) {
             self.newest = Some((timestamp, media));
+        }
+        if self.outage_end.is_some_and(|end| media < end) {
+            return;
         }
         let way = i64::try_from(now.as_micros()).unwrap_or(i64::MAX) - media;
         if now >= self.window_end {
@@ -75,6 +87,16 @@ impl Playout {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_outage_delayed_does_not_delay_what_follows() {
+        let mut playout = Playout::default();
+        playout.observe(Time::from_millis(50), 0);
+        playout.note_outage(90_000);
+        playout.observe(Time::from_millis(1_060), 45_000);
+        playout.observe(Time::from_millis(1_050), 90_000);
+        assert_eq!(playout.due(90_000), Time::from_millis(1_050));
+    }
 
     #[test]
     fn a_late_frame_makes_the_next_ones_wait_and_that_wears_off() {

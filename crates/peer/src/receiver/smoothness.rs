@@ -73,8 +73,8 @@ impl Smoothness {
         self.delays.fill(0);
     }
 
-    /// Expects nothing: the sender or the receiver paused. Ends with the next frame, or with
-    /// [`Self::expect`].
+    /// Expects nothing: the sender or the receiver paused. What is still shown begins no gap. Ends
+    /// with [`Self::expect`].
     pub fn hold(&mut self, now: Time) {
         self.shown = None;
         self.held_since.get_or_insert(now);
@@ -89,14 +89,15 @@ impl Smoothness {
 
     /// A frame is shown.
     pub fn show(&mut self, now: Time, captured: Time) {
-        self.expect(now);
         self.first_shown.get_or_insert(now);
         self.frames += 1;
         let delay = usize::try_from(now.since(captured).as_millis()).unwrap_or(usize::MAX);
         if let Some(count) = self.delays.get_mut(delay.min(DELAY_MS_MAX)) {
             *count += 1;
         }
-        if let Some(before) = self.shown.replace(now) {
+        let before = self.shown.take();
+        self.shown = self.held_since.is_none().then_some(now);
+        if let Some(before) = before {
             let gap = now.since(before);
             if self.is_freeze(gap) {
                 self.freezes += 1;
@@ -224,7 +225,9 @@ mod tests {
     fn a_pause_is_no_freeze_and_no_time() {
         let (mut smoothness, now) = showing(&[33; 30]);
         smoothness.hold(now);
+        smoothness.show(now + Duration::from_millis(5), now);
         let later = now + Duration::from_secs(10);
+        smoothness.expect(later);
         smoothness.show(later, later);
         assert_eq!(smoothness.freezes(later).0, 0);
         assert!(smoothness.fps(later) > 29.0);

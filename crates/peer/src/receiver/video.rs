@@ -24,6 +24,9 @@ const FRAME_WAIT: Duration = Duration::from_secs(3);
 /// A video from which nothing came for so long is not being sent.
 const ACTIVE: Duration = Duration::from_secs(5);
 
+/// Nothing for so long is an outage, not jitter.
+const OUTAGE: Duration = Duration::from_millis(200);
+
 /// Most whole frames that wait to be shown.
 const FRAMES_MAX: usize = 800;
 
@@ -118,6 +121,9 @@ impl Video {
                 });
             }
         };
+        if now.since(self.received_at) > OUTAGE {
+            self.playout.note_outage(media.timestamp);
+        }
         self.received_at = now;
         self.waiting_since.get_or_insert(now);
         if self.nacks.received(now, seq) {
