@@ -1,6 +1,6 @@
 /** Where tiles go, at the sizes people have. */
 import { describe, expect, test } from 'vitest';
-import { arrange, grid, type Rect, type Size } from './layout';
+import { arrange, grid, layerFor, type Rect, type Size } from './layout';
 
 const desktop: Size = { width: 1400, height: 760 };
 const phone: Size = { width: 374, height: 690 };
@@ -74,6 +74,10 @@ test('with one other person the own tile floats inside theirs', () => {
 test('from three people on the own tile is the first of the grid', () => {
   const { self, others } = arrange(4, desktop, 8);
   expect([self, ...others]).toEqual(grid(5, desktop, 8));
+});
+
+test('a small tile asks for a small picture', () => {
+  expect([90, 130, 131, 400, 401, 1080].map(layerFor)).toEqual([0, 0, 1, 1, 2, 2]);
 });
 
 test('a viewport without size gives tiles without size and no failure', () => {

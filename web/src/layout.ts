@@ -74,6 +74,18 @@ export function grid(count: number, viewport: Size, gap: number): Rect[] {
   });
 }
 
+/** The lowest of a camera's three pictures (a quarter, half and all of its size) that fits a tile. */
+export type Layer = 0 | 1 | 2;
+
+/** Up to these heights in device pixels the quarter (180 lines of 720) and the half (360) still look sharp enough. */
+const QUARTER_HEIGHT_MAX = 130;
+const HALF_HEIGHT_MAX = 400;
+
+export function layerFor(height: number): Layer {
+  if (height <= QUARTER_HEIGHT_MAX) return 0;
+  return height <= HALF_HEIGHT_MAX ? 1 : 2;
+}
+
 interface Cells {
   columns: number;
   rows: number;

@@ -317,6 +317,21 @@ describe('other people', () => {
     expect(media().receptions.every((one) => (one as unknown as { closed: boolean }).closed)).toBe(true);
   });
 
+  test('are sent as large as their tiles, also after coming back', async () => {
+    await join(ben);
+    const wishes = () => line.asked.filter(({ type }) => type === 'setPreferredLayers').map(({ payload }) => payload);
+    const wish = (spatialLayer: number) => ({ consumerId: 'consumer of ben face', spatialLayer });
+    const [person] = room.people.value;
+    if (!person) throw new Error('ben is not there');
+    room.wantLayer(person, 1);
+    room.wantLayer(person, 1);
+    expect(wishes()).toEqual([wish(1)]);
+    line.down();
+    line.up();
+    await settle();
+    expect(wishes()).toEqual([wish(1), wish(1)]);
+  });
+
   test('what this browser cannot play is said', async () => {
     room.join();
     line.refuse.set('consume', new Refusal('Cannot consume', 'cannot-consume'));

@@ -13,6 +13,7 @@
 import { batch, effect, signal, untracked } from '@preact/signals';
 import type { Media, OpenMedia, PipeState, Publication, Reception, VideoCodec, Wire } from './media';
 import { Unsupported } from './media';
+import type { Layer } from './layout';
 import type {
   Connected,
   Direction,
@@ -80,6 +81,8 @@ const SPEAKING_POLL_MS = 200;
 const SPEAKING_LEVEL = 0.01;
 /** Keeps the mark on through the pauses between words. */
 const SPEAKING_HOLD_MS = 800;
+/** A camera's full picture, which the server sends to those who ask for nothing. */
+const LAYER_MAX: Layer = 2;
 const WORDS_MAX = 3;
 /** Long enough to read two lines. */
 const WORD_MS = 5_000;
@@ -98,6 +101,8 @@ export class Participant {
   /** What this person sends, by producer id. */
   readonly producers = new Map<string, ProducerSummary>();
   lastHeardMs = 0;
+  /** The largest picture wanted of this person; all of it until a tile says otherwise. */
+  layer: Layer = LAYER_MAX;
 
   constructor(readonly id: string) {}
 
@@ -187,6 +192,16 @@ export class Room {
   /** Tries now instead of waiting out the pause between tries. */
   retryNow(): void {
     this.line.retryNow();
+  }
+
+  /** Has this person's picture sent as large as its tile needs, and no larger. */
+  wantLayer(person: Participant, layer: Layer): void {
+    if (person.layer === layer) return;
+    person.layer = layer;
+    for (const [producerId, { kind }] of person.producers) {
+      const reception = kind === 'video' && this.receptions.get(producerId);
+      if (reception) this.preferLayer(reception.consumerId, layer);
+    }
   }
 
   say(text: string, tone: Word['tone'] = 'plain'): void {
@@ -369,12 +384,18 @@ export class Room {
       if (entry !== this.entry || !person) return reception.close();
       this.receptions.set(producerId, reception);
       (consumed.kind === 'video' ? person.video : person.audio).value = reception.track;
+      if (consumed.kind === 'video' && person.layer < LAYER_MAX) this.preferLayer(consumed.consumerId, person.layer);
       await this.line.request('resumeConsumer', { consumerId: consumed.consumerId });
     } catch (error) {
       const person = this.ownerOf(producerId);
       if (entry !== this.entry || !person || !(error instanceof Refusal)) return;
       this.say(`${person.label} cannot be received: ${error.message}`, 'bad');
     }
+  }
+
+  private preferLayer(consumerId: string, spatialLayer: Layer): void {
+    // A refusal only means that the picture stays as it is.
+    this.line.request('setPreferredLayers', { consumerId, spatialLayer }).catch(() => undefined);
   }
 
   private ownerOf(producerId: string): Participant | undefined {

@@ -33,7 +33,7 @@ export function Stage({ app, room }: { app: App; room: Room }) {
       <OwnTile app={app} place={places.self} floating={places.floating} />
       {people.map((person, index) => {
         const place = places.others[index];
-        return place && <OtherTile key={person.id} person={person} place={place} />;
+        return place && <OtherTile key={person.id} room={room} person={person} place={place} />;
       })}
       {people.length === 0 && room.status.value === 'live' && (
         <div class="invite">

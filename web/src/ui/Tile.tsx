@@ -1,15 +1,18 @@
 /** One person on the stage: picture or initials, name, whether they can be heard. */
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
-import type { Rect } from '../layout';
-import type { Participant } from '../room';
+import { layerFor, type Rect } from '../layout';
+import type { Participant, Room } from '../room';
 import { MicIcon } from './icons';
 import { Video } from './Video';
 
 /** Own loudness above which the own tile is marked as speaking; −36 dB. */
 const OWN_SPEAKING_LEVEL = 0.4;
 
-export function OtherTile({ person, place }: { person: Participant; place: Rect }) {
+export function OtherTile({ room, person, place }: { room: Room; person: Participant; place: Rect }) {
+  const layer = layerFor(place.height * devicePixelRatio);
+  useEffect(() => room.wantLayer(person, layer), [room, person, layer]);
   const track = person.cameraOn.value ? person.video.value : null;
   return (
     <Tile
