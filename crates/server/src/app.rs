@@ -1,7 +1,7 @@
 //! The life of the program, on one screen: bind, start the shards, start the hub, open the door,
 //! wait for the end, and take it all down in order.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
@@ -120,7 +120,9 @@ async fn serve(config: &Config) -> Result<(), AppError> {
     };
     let door = Door::new(http::router(site), tls, stopped);
     tokio::spawn(watchdog::run(pulses));
-    print!("{}", greeting::text(config, &local_addresses(&listeners)));
+    let greeting = greeting::text(config, &local_addresses(&listeners));
+    // A closed standard output is no reason not to serve.
+    let _ = io::stdout().write_all(greeting.as_bytes());
     for listener in listeners {
         tokio::spawn(door.clone().open(listener));
     }

@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::time::sleep_until;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use watersmeet_conference::{Conference, Counts, DialectKind, Output, SessionId};
 use watersmeet_engine::command::Refusal;
@@ -23,6 +24,9 @@ use crate::shard::{Order, Report, ShardHandle};
 /// The most frames that wait for the conference, each up to 128 KiB. A session that finds the
 /// queue full waits, and reads no more from its client.
 const INPUTS_MAX: usize = 256;
+
+/// How long a count may take: each takes the hub's turn once.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// WebSocket close code for a server that ends (RFC 6455 §7.4.1).
 const GOING_AWAY: u16 = 1001;
@@ -41,8 +45,6 @@ pub struct Hub {
     inputs: mpsc::Receiver<Input>,
     /// What shards say.
     reports: mpsc::Receiver<Report>,
-    /// Tells the rest of the program how much there is.
-    counts: watch::Sender<Counts>,
 }
 
 /// What a session says.
@@ -67,6 +69,11 @@ enum Input {
         /// Which.
         session: SessionId,
     },
+    /// Somebody wants to know how much there is.
+    Count {
+        /// Where to say it.
+        answer: oneshot::Sender<Counts>,
+    },
     /// A test wants a shard to panic.
     #[cfg(feature = "faults")]
     Panic {
@@ -82,8 +89,6 @@ pub struct HubHandle {
     inputs: mpsc::Sender<Input>,
     /// The number of the next session.
     next_session: Arc<AtomicU64>,
-    /// How much there is.
-    counts: watch::Receiver<Counts>,
 }
 
 impl Hub {
@@ -95,12 +100,10 @@ impl Hub {
         reports: mpsc::Receiver<Report>,
     ) -> (Self, HubHandle) {
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
-        let (counts, watched) = watch::channel(conference.counts());
         let next_session = Arc::new(AtomicU64::new(1));
         let handle = HubHandle {
             inputs: sender,
             next_session,
-            counts: watched,
         };
         let outboxes = BTreeMap::new();
         (
@@ -111,7 +114,6 @@ impl Hub {
                 outboxes,
                 inputs,
                 reports,
-                counts,
             },
             handle,
         )
@@ -157,6 +159,10 @@ impl Hub {
             }
             Input::Frame { .. } => {}
             Input::Close { session } => self.forget(now, session),
+            Input::Count { answer } => {
+                // Whoever asked may have gone meanwhile.
+                let _ = answer.send(self.conference.counts());
+            }
             #[cfg(feature = "faults")]
             Input::Panic { shard } => {
                 if let Some(shard) = self.shards.get(usize::from(shard.0)) {
@@ -211,12 +217,6 @@ impl Hub {
                 }
             }
         }
-        let counts = self.conference.counts();
-        self.counts.send_if_modified(|known| {
-            let changed = *known != counts;
-            *known = counts;
-            changed
-        });
     }
 
     /// Sends a letter; a session whose outbox overflows is forgotten, its socket closes by itself.
@@ -264,9 +264,14 @@ impl HubHandle {
         let _ = self.inputs.send(Input::Close { session }).await;
     }
 
-    /// How much there is.
-    pub fn counts(&self) -> Counts {
-        *self.counts.borrow()
+    /// How much there is; none when the hub has ended or does not answer.
+    pub async fn counts(&self) -> Option<Counts> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.inputs.send(Input::Count { answer }).await.ok()?;
+            answered.await.ok()
+        };
+        timeout(COUNT_TIMEOUT, asked).await.ok()?
     }
 
     /// Has a shard panic. False when the hub has ended.

@@ -25,6 +25,9 @@ const RECEIVES_PER_TURN_MAX: usize = 4;
 /// dropped as a network would.
 const SEND_TRIES_MAX: usize = 3;
 
+/// The wait when waiting itself fails, so that the thread does not spin.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(10);
+
 /// How often silent TCP connections are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -139,6 +142,7 @@ impl Media {
     pub fn wait(&mut self, timeout: Duration) {
         if let Err(error) = self.poller.wait(Some(timeout)) {
             tracing::error!(%error, "the wait for media failed");
+            std::thread::sleep(WAIT_AFTER_FAILURE);
         }
     }
 

@@ -24,7 +24,7 @@ use watersmeet_conference::{CommandToken, ShardId};
 use watersmeet_engine::command::{Command, Event, Refusal, Reply};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
 use watersmeet_net::Waker;
-use watersmeet_wire::units::Rng;
+use watersmeet_wire::units::{Rng, Time};
 
 use crate::clock::Clock;
 use crate::media::Media;
@@ -264,7 +264,7 @@ impl Shard {
         self.pulse.beat();
         let now = self.clock.now();
         self.backlog = Backlog::None;
-        if !self.obey() {
+        if !self.obey(now) {
             return false;
         }
         self.media.receive(now, &mut self.worker);
@@ -286,9 +286,9 @@ impl Shard {
     }
 
     /// Carries out what it is told, up to a turn's worth. False when the thread is to end.
-    fn obey(&mut self) -> bool {
+    fn obey(&mut self, now: Time) -> bool {
         for _ in 0..ORDERS_PER_TURN_MAX {
-            match self.obey_next() {
+            match self.obey_next(now) {
                 Obeyed::More => {}
                 Obeyed::All => return true,
                 Obeyed::Stop => return false,
@@ -299,7 +299,7 @@ impl Shard {
     }
 
     /// Carries out the next order, if there is one and room for its answer.
-    fn obey_next(&mut self) -> Obeyed {
+    fn obey_next(&mut self, now: Time) -> Obeyed {
         let permit = match self.reports.try_reserve() {
             Ok(permit) => permit,
             Err(TrySendError::Full(())) => {
@@ -321,7 +321,7 @@ impl Shard {
                 });
             }
             Order::Command { token, command } => {
-                let result = self.worker.handle_command(self.clock.now(), command);
+                let result = self.worker.handle_command(now, command);
                 permit.send(Report::Reply { token, result });
             }
             Order::Resume => self.lost = false,

@@ -183,3 +183,23 @@ async fn to_https(request: Request) -> Response {
         .map_or("/", |path| path.as_str());
     Redirect::permanent(&format!("https://{host}{path}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn plain_http_from_elsewhere_is_sent_to_the_same_page_by_tls() {
+        let request = Request::builder()
+            .uri("/room/standup?a=b")
+            .header(header::HOST, "meet.example:3000")
+            .body(Body::empty())
+            .unwrap();
+        let response = to_https(request).await;
+        assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+        let location = response.headers().get(header::LOCATION).unwrap();
+        assert_eq!(location, "https://meet.example:3000/room/standup?a=b");
+        let nameless = to_https(Request::new(Body::empty())).await;
+        assert_eq!(nameless.status(), StatusCode::BAD_REQUEST);
+    }
+}

@@ -10,7 +10,7 @@ use super::Site;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Health {
-    /// `ok`, or `degraded` while a shard does not answer.
+    /// `ok`, or `degraded` while a shard or the hub does not answer.
     status: &'static str,
     /// The program's name.
     service: &'static str,
@@ -34,30 +34,32 @@ struct Health {
     consumers: usize,
 }
 
-/// Answers 200 with the counts, or 503 when a shard hangs.
+/// Answers 200 with the counts, or 503 when a shard or the hub does not answer.
 pub async fn health(State(site): State<Site>) -> Response {
-    let counts = site.hub.counts();
-    let hung = site.pulses.iter().filter(|pulse| pulse.hung()).count();
+    let counts = site.hub.counts().await;
+    let shards_hung = site.pulses.iter().filter(|pulse| pulse.hung()).count();
+    let well = counts.is_some() && shards_hung == 0;
+    let counts = counts.unwrap_or_default();
     let body = Health {
-        status: if hung == 0 { "ok" } else { "degraded" },
+        status: if well { "ok" } else { "degraded" },
         service: "watersmeet",
         version: env!("CARGO_PKG_VERSION"),
         uptime: site.clock.now().since_origin().as_secs(),
         shards: site.pulses.len(),
-        shards_hung: hung,
+        shards_hung,
         rooms: counts.rooms,
         participants: counts.participants,
         sessions: counts.sessions,
         producers: counts.producers,
         consumers: counts.consumers,
     };
-    let status = if hung == 0 {
+    let Ok(json) = serde_json::to_string(&body) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let status = if well {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
-    };
-    let Ok(json) = serde_json::to_string(&body) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
