@@ -86,7 +86,9 @@ impl Sub<Duration> for Time {
 }
 
 /// A rate in bits per second.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Bitrate(u64);
 
@@ -117,7 +119,9 @@ impl Bitrate {
 }
 
 /// Synchronisation source: the name of one RTP stream inside one transport (RFC 3550 §3).
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Ssrc(pub u32);
 
@@ -128,7 +132,9 @@ impl fmt::Display for Ssrc {
 }
 
 /// RTP payload type, 0 to 127 (RFC 3550 §5.1).
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Pt(pub u8);
 
@@ -161,7 +167,10 @@ impl SeqNo {
     }
 
     /// The 16 bits that stand in a packet.
-    #[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are what is asked for")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the low 16 bits are what is asked for"
+    )]
     pub const fn raw(self) -> u16 {
         self.0 as u16
     }
@@ -190,6 +199,9 @@ mod tests {
     #[test]
     fn a_rate_of_zero_never_sends() {
         assert_eq!(Bitrate::ZERO.time_to_send(1), None);
-        assert_eq!(Bitrate::from_kbps(8).time_to_send(1), Some(Duration::from_millis(1)));
+        assert_eq!(
+            Bitrate::from_kbps(8).time_to_send(1),
+            Some(Duration::from_millis(1))
+        );
     }
 }

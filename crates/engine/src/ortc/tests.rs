@@ -1,3 +1,6 @@
+//! Capability negotiation at its boundaries; its results as a whole are compared with the reference
+//! by `tests/ortc_oracle.rs`.
+
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 use watersmeet_wire::params::{RtpEncodingParameters, RtpParameters};

@@ -185,7 +185,11 @@ mod tests {
             nacks.clear();
             nacks.note_gap(seq, SeqNo(seq.0 + 2));
             collected(&mut nacks, begin);
-            nacks.note_arrival(begin + Duration::from_millis(answer), SeqNo(seq.0 + 1), true);
+            nacks.note_arrival(
+                begin + Duration::from_millis(answer),
+                SeqNo(seq.0 + 1),
+                true,
+            );
         }
     }
 

@@ -1,3 +1,5 @@
+//! Where values come from, which source wins, and what is refused.
+
 use super::*;
 
 fn flags(arguments: &[&str]) -> Flags {

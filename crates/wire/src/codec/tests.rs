@@ -1,3 +1,5 @@
+//! Payloads of each codec, whole, cut short and with flipped bits.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Parameters as clients write them, and as they must not.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
