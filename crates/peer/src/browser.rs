@@ -85,8 +85,8 @@ pub enum Direction {
 /// What the owner of the network must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrowserEvent {
-    /// The server made a transport and knows the browser's fingerprint: what follows is ICE and
-    /// DTLS. [`Browser::handle_connected`] says that they are done.
+    /// The server made a transport, and is being told the browser's fingerprint: ICE and DTLS begin.
+    /// [`Browser::handle_connected`] says that they are done.
     TransportReady {
         /// Its id.
         transport: String,
@@ -109,8 +109,6 @@ enum Asked {
     Join,
     /// A transport.
     Create(Direction),
-    /// That the server knows our fingerprint.
-    Connect(Direction),
     /// To publish what has this place in the script.
     Produce(usize),
     /// To receive a producer, and since when.

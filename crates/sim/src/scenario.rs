@@ -53,6 +53,8 @@ pub struct Publishing {
     media: Vec<Medium>,
     /// The link.
     access: Access,
+    /// Whether its numbers wrap soon.
+    wraps: bool,
 }
 
 /// A camera with one encoding and a microphone, on an ideal link.
@@ -63,6 +65,7 @@ pub fn camera() -> Publishing {
             Medium::Microphone { pauses: true },
         ],
         access: profiles::ideal(),
+        wraps: false,
     }
 }
 
@@ -71,6 +74,7 @@ pub fn microphone() -> Publishing {
     Publishing {
         media: vec![Medium::Microphone { pauses: true }],
         access: profiles::ideal(),
+        wraps: false,
     }
 }
 
@@ -97,6 +101,13 @@ impl Publishing {
         self
     }
 
+    /// Whose sequence numbers wrap after 30 packets and whose media time wraps after two seconds.
+    #[must_use]
+    pub const fn about_to_wrap(mut self) -> Self {
+        self.wraps = true;
+        self
+    }
+
     /// Over this link.
     #[must_use]
     pub const fn over(mut self, access: Access) -> Self {
@@ -115,16 +126,14 @@ impl World {
 
     /// Somebody comes who publishes and does not look.
     #[must_use]
-    pub fn publishes(mut self, name: &str, publishing: Publishing) -> Self {
-        self.enter(name, publishing.access, publishing.media, false);
-        self
+    pub fn publishes(self, name: &str, publishing: Publishing) -> Self {
+        self.come(name, publishing, false)
     }
 
     /// Somebody comes who publishes and looks.
     #[must_use]
-    pub fn meets(mut self, name: &str, publishing: Publishing) -> Self {
-        self.enter(name, publishing.access, publishing.media, true);
-        self
+    pub fn meets(self, name: &str, publishing: Publishing) -> Self {
+        self.come(name, publishing, true)
     }
 
     /// Somebody comes who only looks.
@@ -247,6 +256,14 @@ impl World {
     /// What somebody sent and was asked for.
     pub fn sent_by(&self, name: &str) -> SenderCounts {
         self.person(name).map(|person| person.browser.sender.counts()).unwrap_or_default()
+    }
+
+    fn come(mut self, name: &str, publishing: Publishing, watches: bool) -> Self {
+        self.enter(name, publishing.access, publishing.media, watches);
+        if let Some(person) = self.person_mut(name).filter(|_| publishing.wraps) {
+            person.browser.sender.begin_at(u16::MAX - 30, u32::MAX - 180_000);
+        }
+        self
     }
 
     fn peer_of(&self, name: &str) -> String {

@@ -35,6 +35,9 @@ use crate::seeds;
 /// The wall clock at the origin of time: an afternoon in 2026.
 const UNIX_EPOCH: Duration = Duration::from_secs(1_790_000_000);
 
+/// Most that may happen without time passing.
+const STILL_MAX: u32 = 10_000;
+
 /// What is on its way.
 #[derive(Debug)]
 enum Flight {
@@ -256,13 +259,20 @@ impl World {
 
     /// Somebody closes the page.
     pub fn hang_up(&mut self, name: &str) {
+        let last = self.people.iter().rposition(|person| person.name == name);
+        if let Some(index) = last {
+            self.hang_up_person(index);
+        }
+    }
+
+    fn hang_up_person(&mut self, index: usize) {
         let now = self.now;
-        let Some(person) = self.person_mut(name).filter(|person| person.is_here) else {
-            return;
-        };
-        person.is_here = false;
-        let (session, at) = (person.session, person.up.carry_reliably(now));
-        self.fly(at, Flight::Hung { session });
+        let person = self.people.get_mut(index).filter(|person| person.is_here);
+        if let Some(person) = person {
+            person.is_here = false;
+            let (session, at) = (person.session, person.up.carry_reliably(now));
+            self.fly(at, Flight::Hung { session });
+        }
     }
 
     /// Changes somebody's link.
@@ -287,14 +297,31 @@ impl World {
     /// Lets time pass; then everything that must hold is checked.
     pub fn run(&mut self, span: Duration) {
         let end = self.now + span;
+        let mut still = 0;
         self.settle();
         while let Some(next) = self.next_moment().filter(|next| *next <= end) {
+            still = if next > self.now { 0 } else { still + 1 };
+            if still > STILL_MAX {
+                let who = self.who_is_due();
+                self.oracle.fault(self.now, format!("time stands still: {who}"));
+                break;
+            }
             self.now = next.max(self.now);
             self.happen();
             self.settle();
         }
         self.now = end;
         self.assert_sound();
+    }
+
+    /// Who wants to be called now, in words.
+    fn who_is_due(&self) -> String {
+        let people = self.people.iter().map(|it| (it.name.clone(), it.browser.poll_timeout()));
+        let shards = self.workers.iter().enumerate();
+        let shards = shards.map(|(shard, it)| (format!("worker {shard}"), it.poll_timeout()));
+        let rooms = ("the conference".to_owned(), self.conference.poll_timeout());
+        let due = people.chain(shards).chain([rooms]).filter(|(_, due)| *due <= self.now);
+        due.map(|(who, due)| format!("{who} is due at {due:?}")).collect::<Vec<_>>().join(", ")
     }
 
     /// Fails when something does not hold.
@@ -334,8 +361,7 @@ impl World {
                 self.seed,
             );
         }
-        let names: Vec<String> = self.people.iter().map(|person| person.name.clone()).collect();
-        names.iter().for_each(|name| self.hang_up(name));
+        (0..self.people.len()).for_each(|index| self.hang_up_person(index));
         self.run(Duration::from_secs(5));
         let counts = self.conference.counts();
         let left = (counts.sessions, counts.rooms, counts.transports, counts.consumers);

@@ -47,10 +47,7 @@ impl Browser {
                 self.transports.insert(direction, transport.clone());
                 let connect =
                     json!({"transportId": transport, "dtlsParameters": self.options.dtls});
-                self.ask("connectTransport", connect, Asked::Connect(direction));
-            }
-            Asked::Connect(direction) => {
-                let transport = word(payload, "transportId");
+                self.ask("connectTransport", connect, Asked::Other);
                 self.events.push_back(BrowserEvent::TransportReady { transport, direction });
             }
             Asked::Produce(place) => {

@@ -216,7 +216,7 @@ impl World {
             return;
         }
         let agreed =
-            worker.assume_connected(self.now, transport, path, self.profile, &up, &down);
+            worker.assume_connected(self.now, transport, path, self.profile, &down, &up);
         if let Err(refusal) = agreed {
             self.oracle.fault(self.now, format!("{transport} cannot be used: {refusal}"));
             return;
