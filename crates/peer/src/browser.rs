@@ -14,9 +14,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use watersmeet_wire::units::{Map, Rng, Ssrc, Time};
 
+use crate::packet::Packet;
 use crate::receiver::report::{AudioReport, VideoReport};
 use crate::receiver::{Receiver, Seen};
-use crate::packet::Packet;
 use crate::sender::camera::CameraOptions;
 use crate::sender::{Sender, SourceId};
 use crate::tag::Tag;
@@ -142,7 +142,11 @@ impl Consumption {
     /// Keeps `quiet_since` true after a change of the two pauses.
     fn settle(&mut self, now: Time) {
         let is_quiet = self.paused || self.producer_paused;
-        self.quiet_since = if is_quiet { self.quiet_since.or(Some(now)) } else { None };
+        self.quiet_since = if is_quiet {
+            self.quiet_since.or(Some(now))
+        } else {
+            None
+        };
     }
 }
 
@@ -269,7 +273,9 @@ impl Browser {
         direction: Direction,
         packet: &[u8],
     ) -> Option<Seen> {
-        let rtcp = packet.get(1).is_some_and(|second| watersmeet_wire::rtcp::is_rtcp(*second));
+        let rtcp = packet
+            .get(1)
+            .is_some_and(|second| watersmeet_wire::rtcp::is_rtcp(*second));
         match (direction, rtcp) {
             (Direction::Send, true) => {
                 self.sender.handle_rtcp(now, packet);
@@ -302,7 +308,9 @@ impl Browser {
         if let Some(report) = self.receiver.poll_rtcp() {
             return Some((Direction::Recv, Packet::Rtcp(report)));
         }
-        self.sender.poll_packet(now).map(|packet| (Direction::Send, packet))
+        self.sender
+            .poll_packet(now)
+            .map(|packet| (Direction::Send, packet))
     }
 
     /// The next frame to send.
@@ -323,7 +331,11 @@ impl Browser {
         };
         self.sender.set_enabled(now, publication.source, !paused);
         if let Some(producer) = publication.producer.clone() {
-            let kind = if paused { "pauseProducer" } else { "resumeProducer" };
+            let kind = if paused {
+                "pauseProducer"
+            } else {
+                "resumeProducer"
+            };
             self.ask(kind, json!({"producerId": producer}), Asked::Other);
         }
     }
@@ -335,7 +347,11 @@ impl Browser {
         };
         self.sender.remove(publication.source);
         if let Some(producer) = publication.producer {
-            self.ask("closeProducer", json!({"producerId": producer}), Asked::Other);
+            self.ask(
+                "closeProducer",
+                json!({"producerId": producer}),
+                Asked::Other,
+            );
         }
     }
 
@@ -363,7 +379,13 @@ impl Browser {
             Medium::Camera(options) => self.sender.add_camera(now, signature, options),
             Medium::Microphone { pauses } => self.sender.add_microphone(now, signature, *pauses),
         };
-        self.publications.insert(place, Publication { source, producer: None });
+        self.publications.insert(
+            place,
+            Publication {
+                source,
+                producer: None,
+            },
+        );
         let payload = json!({
             "transportId": transport,
             "kind": published.medium.kind(),
@@ -387,7 +409,11 @@ impl Browser {
                 }
             }
         }
-        let kind = if paused { "pauseConsumer" } else { "resumeConsumer" };
+        let kind = if paused {
+            "pauseConsumer"
+        } else {
+            "resumeConsumer"
+        };
         for consumer in requests {
             self.ask(kind, json!({"consumerId": consumer}), Asked::Other);
         }
@@ -396,7 +422,11 @@ impl Browser {
     /// Wishes for a layer of this person's video.
     pub fn prefer(&mut self, peer: &str, spatial: u8, temporal: Option<u8>) {
         let mut payloads = Vec::new();
-        for it in self.consumptions.values().filter(|it| it.peer == peer && it.video) {
+        for it in self
+            .consumptions
+            .values()
+            .filter(|it| it.peer == peer && it.video)
+        {
             let mut payload = json!({"consumerId": it.consumer, "spatialLayer": spatial});
             if let (Some(temporal), Some(object)) = (temporal, payload.as_object_mut()) {
                 object.insert("temporalLayer".to_owned(), temporal.into());
@@ -419,7 +449,8 @@ impl Browser {
         }
         self.drop_consumptions(now, |_| true);
         for transport in std::mem::take(&mut self.transports).into_values() {
-            self.events.push_back(BrowserEvent::TransportClosed { transport });
+            self.events
+                .push_back(BrowserEvent::TransportClosed { transport });
         }
     }
 

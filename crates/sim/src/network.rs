@@ -166,7 +166,10 @@ impl Link {
         let arrival = self.arrive(now, left);
         let doubled = chance::happens(&mut self.rng, self.profile.duplicate);
         self.counts.doubled += u64::from(doubled);
-        [Some(arrival), doubled.then_some(arrival + Duration::from_millis(1))]
+        [
+            Some(arrival),
+            doubled.then_some(arrival + Duration::from_millis(1)),
+        ]
     }
 
     /// When something that is never lost and keeps its order arrives: a connection's next bytes.

@@ -37,7 +37,8 @@ impl Oracle {
     /// Notes a fault.
     pub fn fault(&mut self, now: Time, what: String) {
         if self.faults.len() < FAULTS_MAX {
-            self.faults.push(format!("{:.6} s: {what}", now.since_origin().as_secs_f64()));
+            self.faults
+                .push(format!("{:.6} s: {what}", now.since_origin().as_secs_f64()));
         }
     }
 
@@ -56,7 +57,8 @@ impl Oracle {
     pub fn sent(&mut self, now: Time, transport: TransportId, datagram: &[u8], is_orderly: bool) {
         self.trace.add(&now.as_micros().to_be_bytes());
         self.trace.add(datagram);
-        let is_rtp = matches!(datagram, [128..=191, second, ..] if !watersmeet_wire::rtcp::is_rtcp(*second));
+        let is_rtp =
+            matches!(datagram, [128..=191, second, ..] if !watersmeet_wire::rtcp::is_rtcp(*second));
         if !is_rtp {
             return;
         }
@@ -91,13 +93,20 @@ impl Oracle {
         let ssrc = header.ssrc;
         let Some(sent) = self.sent.get_mut(&(transport, ssrc)) else {
             let newest = SeqNo::first(header.seq);
-            let sent = Sent { newest, hashes: Map::from([(newest, hash)]) };
+            let sent = Sent {
+                newest,
+                hashes: Map::from([(newest, hash)]),
+            };
             self.sent.insert((transport, ssrc), sent);
             return None;
         };
         let seq = sent.newest.nearest(header.seq);
         if let Some(before) = sent.hashes.insert(seq, hash) {
-            let same = if before == hash { "again" } else { "with another packet" };
+            let same = if before == hash {
+                "again"
+            } else {
+                "with another packet"
+            };
             return Some(format!("{ssrc} was sent number {} {same}", header.seq));
         }
         let backwards = seq < sent.newest;
@@ -126,7 +135,9 @@ impl Trace {
         for word in words {
             self.add_word(u64::from_le_bytes(*word));
         }
-        let tail = rest.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+        let tail = rest
+            .iter()
+            .fold(0, |tail, byte| tail << 8 | u64::from(*byte));
         self.add_word(tail);
         self.add_word(bytes.len() as u64);
     }

@@ -59,7 +59,8 @@ impl Pipe {
                 slot.resize(plain_len + self.sender.overhead(), 0);
                 let header_len = header.header_len;
                 let len =
-                    self.sender.protect_rtp(header.ssrc, seq, &mut slot, header_len, plain_len)?;
+                    self.sender
+                        .protect_rtp(header.ssrc, seq, &mut slot, header_len, plain_len)?;
                 slot.truncate(len);
                 Some(slot)
             }

@@ -161,7 +161,11 @@ impl World {
     pub fn settled_for(mut self, span: Duration) -> Self {
         self.run(span);
         let now = self.now();
-        let names: Vec<String> = self.people().iter().map(|person| person.name.clone()).collect();
+        let names: Vec<String> = self
+            .people()
+            .iter()
+            .map(|person| person.name.clone())
+            .collect();
         for name in names {
             if let Some(person) = self.person_mut(&name) {
                 person.browser.receiver.restart_judging(now);
@@ -250,18 +254,26 @@ impl World {
     /// What is expected of somebody.
     pub fn expect(&self, name: &str) -> Expectation<'_> {
         assert!(self.person(name).is_some(), "nobody is called {name}");
-        Expectation { world: self, name: name.to_owned() }
+        Expectation {
+            world: self,
+            name: name.to_owned(),
+        }
     }
 
     /// What somebody sent and was asked for.
     pub fn sent_by(&self, name: &str) -> SenderCounts {
-        self.person(name).map(|person| person.browser.sender.counts()).unwrap_or_default()
+        self.person(name)
+            .map(|person| person.browser.sender.counts())
+            .unwrap_or_default()
     }
 
     fn come(mut self, name: &str, publishing: Publishing, watches: bool) -> Self {
         self.enter(name, publishing.access, publishing.media, watches);
         if let Some(person) = self.person_mut(name).filter(|_| publishing.wraps) {
-            person.browser.sender.begin_at(u16::MAX - 30, u32::MAX - 180_000);
+            person
+                .browser
+                .sender
+                .begin_at(u16::MAX - 30, u32::MAX - 180_000);
         }
         self
     }
@@ -305,20 +317,31 @@ impl Expectation<'_> {
     /// They are not offered another person's video.
     pub fn is_not_shown(&self, other: &str) -> &Self {
         let shown = self.video(other).is_some();
-        assert!(!shown, "seed {}: {} is shown {other}", self.world.seed(), self.name);
+        assert!(
+            !shown,
+            "seed {}: {} is shown {other}",
+            self.world.seed(),
+            self.name
+        );
         self
     }
 
     /// How another person's video looks to them.
     pub fn video(&self, other: &str) -> Option<VideoReport> {
         let peer = self.world.peer_of(other);
-        self.world.person(&self.name)?.browser.video_of(self.world.now(), &peer)
+        self.world
+            .person(&self.name)?
+            .browser
+            .video_of(self.world.now(), &peer)
     }
 
     /// How another person sounds to them.
     pub fn audio(&self, other: &str) -> Option<AudioReport> {
         let peer = self.world.peer_of(other);
-        self.world.person(&self.name)?.browser.audio_of(self.world.now(), &peer)
+        self.world
+            .person(&self.name)?
+            .browser
+            .audio_of(self.world.now(), &peer)
     }
 }
 
@@ -339,7 +362,10 @@ impl Sight {
 
     /// Every freeze is shorter.
     pub fn with_freezes_under(&self, longest: Duration) -> &Self {
-        self.check(self.report.longest_freeze < longest, &format!("freezes under {longest:?}"))
+        self.check(
+            self.report.longest_freeze < longest,
+            &format!("freezes under {longest:?}"),
+        )
     }
 
     /// Without any freeze.
@@ -349,12 +375,18 @@ impl Sight {
 
     /// No larger share of the time is frozen.
     pub fn frozen_at_most(&self, share: f64) -> &Self {
-        self.check(self.report.freeze_ratio <= share, &format!("frozen for at most {share}"))
+        self.check(
+            self.report.freeze_ratio <= share,
+            &format!("frozen for at most {share}"),
+        )
     }
 
     /// No larger share of the packets is lost for good.
     pub fn losing_at_most(&self, share: f64) -> &Self {
-        self.check(self.report.residual_loss() <= share, &format!("losing at most {share}"))
+        self.check(
+            self.report.residual_loss() <= share,
+            &format!("losing at most {share}"),
+        )
     }
 
     /// The first frame came in time.
@@ -366,7 +398,10 @@ impl Sight {
     /// In this encoding.
     pub fn on_layer(&self, layer: u8) -> &Self {
         let shown = self.report.shown.map(|tag| tag.layer);
-        self.check(shown == Some(layer), &format!("layer {layer}, not {shown:?}"))
+        self.check(
+            shown == Some(layer),
+            &format!("layer {layer}, not {shown:?}"),
+        )
     }
 
     fn check(&self, holds: bool, expected: &str) -> &Self {
@@ -387,7 +422,10 @@ pub struct Hearing {
 impl Hearing {
     /// No larger share of the packets is lost.
     pub fn losing_at_most(&self, share: f64) -> &Self {
-        self.check(self.report.residual_loss() <= share, &format!("losing at most {share}"))
+        self.check(
+            self.report.residual_loss() <= share,
+            &format!("losing at most {share}"),
+        )
     }
 
     /// The first packet came in time.

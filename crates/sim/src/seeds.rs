@@ -8,8 +8,9 @@ use rand_chacha::rand_core::SeedableRng as _;
 use watersmeet_wire::units::Rng;
 
 /// The seeds that every run of the suite takes.
-pub const COMMITTED: [u64; 16] =
-    [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1_597];
+pub const COMMITTED: [u64; 16] = [
+    1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1_597,
+];
 
 /// The seeds to run now.
 pub fn all() -> Vec<u64> {

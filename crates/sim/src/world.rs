@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use rand_chacha::rand_core::Rng as _;
 use serde_json::json;
 use watersmeet_conference::dialect::native;
-use watersmeet_conference::{Caps, Conference, ConferenceConfig, DialectKind, Output, SessionId, ShardId};
-use watersmeet_engine::command::{
-    ListenAddress, Path, Protocol, TransportId, TransportOptions,
+use watersmeet_conference::{
+    Caps, Conference, ConferenceConfig, DialectKind, Output, SessionId, ShardId,
 };
+use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportId, TransportOptions};
 use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::SrtpProfile;
@@ -131,7 +131,10 @@ pub struct World {
 /// The certificate of this process. Its value reaches nothing but fingerprints.
 fn certificate() -> DtlsCertificate {
     static CERTIFICATE: OnceLock<DtlsCertificate> = OnceLock::new();
-    #[expect(clippy::expect_used, reason = "without a certificate there is nothing to simulate")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without a certificate there is nothing to simulate"
+    )]
     let make = || DtlsCertificate::generate().expect("a certificate");
     CERTIFICATE.get_or_init(make).clone()
 }
@@ -213,7 +216,10 @@ impl World {
 
     /// The last person of this name, to tell them what to do; it happens at once.
     pub fn person_mut(&mut self, name: &str) -> Option<&mut Person> {
-        self.people.iter_mut().rev().find(|person| person.name == name)
+        self.people
+            .iter_mut()
+            .rev()
+            .find(|person| person.name == name)
     }
 
     /// Somebody comes, opens a connection and enters the room.
@@ -303,7 +309,8 @@ impl World {
             still = if next > self.now { 0 } else { still + 1 };
             if still > STILL_MAX {
                 let who = self.who_is_due();
-                self.oracle.fault(self.now, format!("time stands still: {who}"));
+                self.oracle
+                    .fault(self.now, format!("time stands still: {who}"));
                 break;
             }
             self.now = next.max(self.now);
@@ -316,12 +323,20 @@ impl World {
 
     /// Who wants to be called now, in words.
     fn who_is_due(&self) -> String {
-        let people = self.people.iter().map(|it| (it.name.clone(), it.browser.poll_timeout()));
+        let people = self
+            .people
+            .iter()
+            .map(|it| (it.name.clone(), it.browser.poll_timeout()));
         let shards = self.workers.iter().enumerate();
         let shards = shards.map(|(shard, it)| (format!("worker {shard}"), it.poll_timeout()));
         let rooms = ("the conference".to_owned(), self.conference.poll_timeout());
-        let due = people.chain(shards).chain([rooms]).filter(|(_, due)| *due <= self.now);
-        due.map(|(who, due)| format!("{who} is due at {due:?}")).collect::<Vec<_>>().join(", ")
+        let due = people
+            .chain(shards)
+            .chain([rooms])
+            .filter(|(_, due)| *due <= self.now);
+        due.map(|(who, due)| format!("{who} is due at {due:?}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Fails when something does not hold.
@@ -330,9 +345,22 @@ impl World {
         for person in &self.people {
             let name = &person.name;
             let mut accuse = |what: String| faults.push(format!("{name}: {what}"));
-            person.browser.receiver.violations().iter().for_each(|it| accuse(format!("{it:?}")));
-            person.browser.refusals().iter().for_each(|it| accuse(format!("{it:?}")));
-            person.browser.strays().iter().for_each(|it| accuse(format!("unasked: {it}")));
+            person
+                .browser
+                .receiver
+                .violations()
+                .iter()
+                .for_each(|it| accuse(format!("{it:?}")));
+            person
+                .browser
+                .refusals()
+                .iter()
+                .for_each(|it| accuse(format!("{it:?}")));
+            person
+                .browser
+                .strays()
+                .iter()
+                .for_each(|it| accuse(format!("unasked: {it}")));
             if person.unopened > 0 {
                 accuse(format!("{} packets that it cannot open", person.unopened));
             }
@@ -364,11 +392,26 @@ impl World {
         (0..self.people.len()).for_each(|index| self.hang_up_person(index));
         self.run(Duration::from_secs(5));
         let counts = self.conference.counts();
-        let left = (counts.sessions, counts.rooms, counts.transports, counts.consumers);
-        assert_eq!(left, (0, 0, 0, 0), "seed {}: something is left in the rooms", self.seed);
+        let left = (
+            counts.sessions,
+            counts.rooms,
+            counts.transports,
+            counts.consumers,
+        );
+        assert_eq!(
+            left,
+            (0, 0, 0, 0),
+            "seed {}: something is left in the rooms",
+            self.seed
+        );
         for worker in &self.workers {
             let census = worker.census();
-            assert_eq!(census, Default::default(), "seed {}: the worker kept something", self.seed);
+            assert_eq!(
+                census,
+                Default::default(),
+                "seed {}: the worker kept something",
+                self.seed
+            );
         }
     }
 
@@ -388,7 +431,9 @@ impl World {
 
     /// Whether packets reach the workers in the order they were sent, all of them.
     fn is_orderly(&self) -> bool {
-        self.people.iter().all(|person| person.up.profile().is_orderly())
+        self.people
+            .iter()
+            .all(|person| person.up.profile().is_orderly())
     }
 
     /// Draws a master key with its salt.
@@ -412,13 +457,23 @@ impl World {
                 let at = found.down.carry_reliably(now);
                 self.fly(at, Flight::Told { person, text });
             }
-            Output::Close { session, code, reason } => {
-                self.oracle.fault(self.now, format!("{session:?} was closed: {code} {reason}"));
+            Output::Close {
+                session,
+                code,
+                reason,
+            } => {
+                self.oracle
+                    .fault(self.now, format!("{session:?} was closed: {code} {reason}"));
             }
-            Output::Command { shard, token, command } => {
+            Output::Command {
+                shard,
+                token,
+                command,
+            } => {
                 let index = usize::from(shard.0);
                 let Some(worker) = self.workers.get_mut(index) else {
-                    self.oracle.fault(self.now, format!("there is no {shard:?}"));
+                    self.oracle
+                        .fault(self.now, format!("there is no {shard:?}"));
                     return;
                 };
                 if let watersmeet_engine::command::Command::CreateTransport { transport, .. } =
@@ -434,15 +489,21 @@ impl World {
 
     /// Somebody's connection opens.
     fn open(&mut self, session: SessionId) {
-        self.conference.handle_open(self.now, session, DialectKind::Native);
+        self.conference
+            .handle_open(self.now, session, DialectKind::Native);
     }
 }
 
 /// A text without the value of our certificate's fingerprint, which differs between processes.
 fn unsigned(text: &str) -> String {
     let certificate = certificate();
-    let values = certificate.fingerprints().iter().map(|fingerprint| &fingerprint.value);
-    values.fold(text.to_owned(), |text, value| text.replace(value.as_str(), ""))
+    let values = certificate
+        .fingerprints()
+        .iter()
+        .map(|fingerprint| &fingerprint.value);
+    values.fold(text.to_owned(), |text, value| {
+        text.replace(value.as_str(), "")
+    })
 }
 
 /// Makes the worker of a shard.
@@ -473,7 +534,11 @@ fn path_of(person: usize, direction: Direction) -> Path {
         Direction::Recv => 50_001,
     };
     let remote = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, high, low)), port);
-    Path { protocol: Protocol::Udp, remote, connection: 0 }
+    Path {
+        protocol: Protocol::Udp,
+        remote,
+        connection: 0,
+    }
 }
 
 /// The shard with this index.

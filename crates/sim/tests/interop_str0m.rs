@@ -21,7 +21,9 @@ use str0m::format::{Codec, FormatParams};
 use str0m::ice::IceCreds;
 use str0m::media::{Frequency, KeyframeRequestKind, MediaKind as ForeignKind};
 use str0m::net::{Protocol as ForeignProtocol, Receive};
-use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite, SeqNo as ForeignSeq};
+use str0m::rtp::{
+    Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite, SeqNo as ForeignSeq,
+};
 use str0m::{Candidate, Event as ForeignEvent, Input, Output, Rtc, RtcConfig};
 use watersmeet_engine::command::{
     Command, ConsumerId, DtlsState, Event, ListenAddress, Path, ProducerId, Protocol, Reply,
@@ -106,7 +108,10 @@ impl Meeting {
         let mut worker = Worker::new(config, seeds::generator(seed, "worker"));
         let router = RouterId::draw(&mut rng);
         let media_codecs = ortc::default_codecs();
-        let command = Command::CreateRouter { router, media_codecs };
+        let command = Command::CreateRouter {
+            router,
+            media_codecs,
+        };
         let Ok(Reply::Router { capabilities }) = worker.handle_command(Time::ZERO, command) else {
             panic!("no router");
         };
@@ -130,15 +135,26 @@ impl Meeting {
     }
 
     fn command(&mut self, command: Command) -> Reply {
-        self.worker.handle_command(self.now, command).expect("the command is carried out")
+        self.worker
+            .handle_command(self.now, command)
+            .expect("the command is carried out")
     }
 
     /// Makes a transport and a foreign peer that opens it.
     fn connect(&mut self, config: RtcConfig, access: Access, active: bool) -> usize {
         let transport = TransportId::draw(&mut self.rng);
         let options = TransportOptions::default();
-        let create = Command::CreateTransport { router: self.router, transport, options };
-        let Reply::Transport { ice, candidates, dtls } = self.command(create) else {
+        let create = Command::CreateTransport {
+            router: self.router,
+            transport,
+            options,
+        };
+        let Reply::Transport {
+            ice,
+            candidates,
+            dtls,
+        } = self.command(create)
+        else {
             panic!("no transport");
         };
         let index = self.peers.len();
@@ -161,9 +177,15 @@ impl Meeting {
         api.start_dtls(active).unwrap();
         let local = api.local_dtls_fingerprint().to_string();
         let (algorithm, value) = local.split_once(' ').unwrap();
-        let role = if active { DtlsRole::Client } else { DtlsRole::Server };
-        let fingerprints =
-            vec![DtlsFingerprint { algorithm: algorithm.to_owned(), value: value.to_owned() }];
+        let role = if active {
+            DtlsRole::Client
+        } else {
+            DtlsRole::Server
+        };
+        let fingerprints = vec![DtlsFingerprint {
+            algorithm: algorithm.to_owned(),
+            value: value.to_owned(),
+        }];
         let dtls = DtlsParameters { role, fingerprints };
         self.command(Command::ConnectTransport { transport, dtls });
         let due = self.instant();
@@ -178,6 +200,13 @@ impl Meeting {
             keyframe_requests: Vec::new(),
             received: Vec::new(),
         });
+        // It begins to check its candidates when it is told the time.
+        let instant = self.instant();
+        let peer = &mut self.peers[index];
+        peer.rtc
+            .handle_input(Input::Timeout(instant))
+            .expect("it begins");
+        self.listen_to(index);
         index
     }
 
@@ -185,7 +214,10 @@ impl Meeting {
     fn run_until(&mut self, end: Time) {
         loop {
             self.settle();
-            let flight = self.flights.first_key_value().map_or(Time::FAR_FUTURE, |(key, _)| key.0);
+            let flight = self
+                .flights
+                .first_key_value()
+                .map_or(Time::FAR_FUTURE, |(key, _)| key.0);
             let peers = self.peers.iter().map(|peer| peer.due).min();
             let peers = peers.map_or(Time::FAR_FUTURE, |due| {
                 Time::ZERO + due.saturating_duration_since(self.epoch)
@@ -195,7 +227,11 @@ impl Meeting {
                 break;
             }
             // A foreign clock counts nanoseconds: round up, or it would be called too early.
-            let step = if next <= self.now { Duration::from_micros(1) } else { Duration::ZERO };
+            let step = if next <= self.now {
+                Duration::from_micros(1)
+            } else {
+                Duration::ZERO
+            };
             self.now = next.max(self.now) + step;
             self.happen();
         }
@@ -205,10 +241,18 @@ impl Meeting {
     fn happen(&mut self) {
         let now = self.now;
         let instant = self.instant();
-        while let Some(entry) = self.flights.first_entry().filter(|entry| entry.key().0 <= now) {
+        while let Some(entry) = self
+            .flights
+            .first_entry()
+            .filter(|entry| entry.key().0 <= now)
+        {
             match entry.remove() {
                 Flight::Up(remote, mut datagram) => {
-                    let path = Path { protocol: Protocol::Udp, remote, connection: 0 };
+                    let path = Path {
+                        protocol: Protocol::Udp,
+                        remote,
+                        connection: 0,
+                    };
                     self.worker.handle_datagram(now, path, &mut datagram);
                 }
                 Flight::Down(index, datagram) => {
@@ -217,7 +261,9 @@ impl Meeting {
                     let receive =
                         Receive::new(ForeignProtocol::Udp, server, peer.address, &datagram)
                             .expect("what we send is STUN, DTLS or SRTP");
-                    peer.rtc.handle_input(Input::Receive(instant, receive)).expect("it likes it");
+                    peer.rtc
+                        .handle_input(Input::Receive(instant, receive))
+                        .expect("it likes it");
                     // It keeps one packet at a time: the next one would push it out.
                     self.listen_to(index);
                 }
@@ -227,7 +273,9 @@ impl Meeting {
         for index in 0..self.peers.len() {
             let peer = &mut self.peers[index];
             if peer.due <= instant {
-                peer.rtc.handle_input(Input::Timeout(instant)).expect("it can wait");
+                peer.rtc
+                    .handle_input(Input::Timeout(instant))
+                    .expect("it can wait");
                 self.listen_to(index);
             }
         }
@@ -241,7 +289,10 @@ impl Meeting {
             for transmit in batch.transmits {
                 let run = batch.arena.get(transmit.range.clone()).unwrap_or_default();
                 let len = transmit.segment_size.map_or(run.len(), usize::from).max(1);
-                let index = self.peers.iter().position(|it| it.address == transmit.path.remote);
+                let index = self
+                    .peers
+                    .iter()
+                    .position(|it| it.address == transmit.path.remote);
                 let index = index.expect("the worker sends to nobody else");
                 let peer = &mut self.peers[index];
                 for datagram in run.chunks(len) {
@@ -251,7 +302,9 @@ impl Meeting {
                 }
             }
         }
-        flights.into_iter().for_each(|(at, flight)| self.fly(at, flight));
+        flights
+            .into_iter()
+            .for_each(|(at, flight)| self.fly(at, flight));
         while let Some(event) = self.worker.poll_event() {
             if let Event::DtlsStateChanged { transport, state } = event {
                 self.dtls_states.push((transport, state));
@@ -296,7 +349,8 @@ impl Foreign {
                 self.connected = self.rtc.direct_api().dtls_protocol_version();
             }
             ForeignEvent::KeyframeRequest(request) => {
-                self.keyframe_requests.push(request.rid.map(|rid| rid.to_string()));
+                self.keyframe_requests
+                    .push(request.rid.map(|rid| rid.to_string()));
             }
             ForeignEvent::RtpPacket(packet) => self.received.push(packet),
             _ => {}
@@ -354,8 +408,7 @@ impl Publisher {
             api.declare_stream_tx(ssrc, Some(rtx), "0".into(), Some(rid.as_str().into()));
             streams.push((ssrc, 1_000));
             encodings.push(serde_json::json!({"rid": rid.as_str(), "scalabilityMode": "L1T3"}));
-            let encoder =
-                Encoder::new(encoding.clone(), place as u8, signature(1), 3, &mut rng);
+            let encoder = Encoder::new(encoding.clone(), place as u8, signature(1), 3, &mut rng);
             encoders.push((encoder, place));
         }
         let voice = api.new_ssrc();
@@ -367,17 +420,38 @@ impl Publisher {
         let mut produce = |kind, rtp| {
             let producer = ProducerId::draw(&mut meeting.rng);
             let rtp: RtpParameters = serde_json::from_value(rtp).unwrap();
-            meeting.command(Command::Produce { transport, producer, kind, rtp, paused: false });
+            meeting.command(Command::Produce {
+                transport,
+                producer,
+                kind,
+                rtp,
+                paused: false,
+            });
             producer
         };
-        let (video, audio) = (produce(MediaKind::Video, video), produce(MediaKind::Audio, audio));
+        let (video, audio) = (
+            produce(MediaKind::Video, video),
+            produce(MediaKind::Audio, audio),
+        );
         let camera = Camera::new(Time::ZERO, options.fps, encoders);
         let microphone = Microphone::new(Time::ZERO, signature(2), 3, false);
-        (Self { index, camera, microphone, streams, rng }, video, audio)
+        (
+            Self {
+                index,
+                camera,
+                microphone,
+                streams,
+                rng,
+            },
+            video,
+            audio,
+        )
     }
 
     fn poll_timeout(&self) -> Time {
-        self.camera.poll_timeout().min(self.microphone.poll_timeout())
+        self.camera
+            .poll_timeout()
+            .min(self.microphone.poll_timeout())
     }
 
     /// Sends what is due, once connected, and obeys requests for keyframes.
@@ -397,7 +471,9 @@ impl Publisher {
             return;
         }
         let mut api = peer.rtc.direct_api();
-        let video = pieces.into_iter().map(|(stream, piece)| (stream, negotiation::VP8, piece));
+        let video = pieces
+            .into_iter()
+            .map(|(stream, piece)| (stream, negotiation::VP8, piece));
         let voice = voice.map(|piece| (3, negotiation::OPUS, piece));
         for (stream, pt, piece) in video.chain(voice) {
             let (ssrc, seq) = &mut self.streams[stream];
@@ -436,7 +512,9 @@ impl Viewer {
         let index = meeting.connect(config, access, active);
         let transport = meeting.peers[index].transport;
         let mut video_ssrc = 0;
-        for (producer, kind) in producers.into_iter().zip([ForeignKind::Video, ForeignKind::Audio])
+        for (producer, kind) in producers
+            .into_iter()
+            .zip([ForeignKind::Video, ForeignKind::Audio])
         {
             let consume = Command::Consume {
                 transport,
@@ -460,7 +538,13 @@ impl Viewer {
             }
         }
         let video = Video::new(meeting.now);
-        Self { index, video_ssrc, video, violations: Vec::new(), voices: 0 }
+        Self {
+            index,
+            video_ssrc,
+            video,
+            violations: Vec::new(),
+            voices: 0,
+        }
     }
 
     /// Looks at what has come.
@@ -503,7 +587,9 @@ fn receiving(config: RtcConfig, router: &RtpCapabilities) -> (RtcConfig, RtpCapa
     let mut config = config.set_rtp_mode(true).clear_codecs();
     let pt_of = |name: &str| {
         let mut codecs = capabilities.codecs.iter();
-        let codec = codecs.find(|codec| codec.mime_type.eq_ignore_ascii_case(name)).unwrap();
+        let codec = codecs
+            .find(|codec| codec.mime_type.eq_ignore_ascii_case(name))
+            .unwrap();
         codec.preferred_payload_type.unwrap().0
     };
     config.codec_config().add_config(
@@ -531,7 +617,10 @@ fn receiving(config: RtcConfig, router: &RtpCapabilities) -> (RtcConfig, RtpCapa
             Extension::AudioLevel,
             Extension::VideoOrientation,
         ];
-        if let Some(known) = known.into_iter().find(|known| known.as_uri() == extension.uri) {
+        if let Some(known) = known
+            .into_iter()
+            .find(|known| known.as_uri() == extension.uri)
+        {
             extensions.set(extension.preferred_id, known);
         }
     }
@@ -557,7 +646,10 @@ fn call(foreign: ForeignDtls, ours: DtlsVersion, active: bool, access: Access) -
     let (settled, end) = (Time::from_millis(4_000), Time::from_millis(12_000));
     let mut judged = false;
     while meeting.now < end {
-        let next = publisher.poll_timeout().min(end).min(meeting.now + Duration::from_millis(5));
+        let next = publisher
+            .poll_timeout()
+            .min(end)
+            .min(meeting.now + Duration::from_millis(5));
         meeting.run_until(next);
         publisher.publish(&mut meeting);
         viewer.view(&mut meeting);
@@ -568,20 +660,31 @@ fn call(foreign: ForeignDtls, ours: DtlsVersion, active: bool, access: Access) -
         }
     }
     assert_eq!(viewer.violations, []);
-    let connected = meeting.dtls_states.iter().filter(|(_, it)| *it == DtlsState::Connected);
-    assert_eq!(connected.count(), 2);
+    let connected = meeting
+        .dtls_states
+        .iter()
+        .filter(|(_, it)| *it == DtlsState::Connected);
+    assert_eq!(connected.count(), 2, "{:?}", meeting.dtls_states);
     let versions = [publisher.index, viewer.index]
         .map(|index| meeting.peers[index].connected.expect("it is connected"));
     let report = VideoReport::of(meeting.now, &viewer.video, None);
     println!("{report}; {} voices", viewer.voices);
-    Outcome { versions, report, voices: viewer.voices }
+    Outcome {
+        versions,
+        report,
+        voices: viewer.voices,
+    }
 }
 
 #[test]
 fn two_foreign_peers_meet_over_dtls_1_2() {
     let outcome = call(ForeignDtls::Dtls12, DtlsVersion::V12, true, cable());
     assert_eq!(outcome.versions, [ProtocolVersion::DTLS1_2; 2]);
-    assert!(outcome.report.fps >= 29.0 && outcome.report.freezes == 0, "{}", outcome.report);
+    assert!(
+        outcome.report.fps >= 29.0 && outcome.report.freezes == 0,
+        "{}",
+        outcome.report
+    );
     assert_eq!(outcome.report.lost, 0);
     assert_eq!(outcome.report.shown.map(|tag| tag.layer), Some(2));
     // Fifty a second, from half a second after the start.
@@ -592,14 +695,22 @@ fn two_foreign_peers_meet_over_dtls_1_2() {
 fn we_may_be_the_client_of_dtls() {
     let outcome = call(ForeignDtls::Dtls12, DtlsVersion::V12, false, cable());
     assert_eq!(outcome.versions, [ProtocolVersion::DTLS1_2; 2]);
-    assert!(outcome.report.fps >= 29.0 && outcome.report.freezes == 0, "{}", outcome.report);
+    assert!(
+        outcome.report.fps >= 29.0 && outcome.report.freezes == 0,
+        "{}",
+        outcome.report
+    );
 }
 
 #[test]
 fn two_foreign_peers_meet_over_dtls_1_3() {
     let outcome = call(ForeignDtls::Dtls13, DtlsVersion::V13, true, cable());
     assert_eq!(outcome.versions, [ProtocolVersion::DTLS1_3; 2]);
-    assert!(outcome.report.fps >= 29.0 && outcome.report.freezes == 0, "{}", outcome.report);
+    assert!(
+        outcome.report.fps >= 29.0 && outcome.report.freezes == 0,
+        "{}",
+        outcome.report
+    );
 }
 
 #[test]

@@ -27,7 +27,11 @@ impl Browser {
         if kind == "error" {
             let (code, message) = (word(payload, "code"), word(payload, "message"));
             if self.refusals.len() < REFUSALS_MAX {
-                self.refusals.push(Refused { request, code, message });
+                self.refusals.push(Refused {
+                    request,
+                    code,
+                    message,
+                });
             }
             return;
         }
@@ -48,7 +52,10 @@ impl Browser {
                 let connect =
                     json!({"transportId": transport, "dtlsParameters": self.options.dtls});
                 self.ask("connectTransport", connect, Asked::Other);
-                self.events.push_back(BrowserEvent::TransportReady { transport, direction });
+                self.events.push_back(BrowserEvent::TransportReady {
+                    transport,
+                    direction,
+                });
             }
             Asked::Produce(place) => {
                 let producer = word(payload, "producerId");
@@ -56,7 +63,11 @@ impl Browser {
                     Some(publication) => publication.producer = Some(producer),
                     // It was taken back before the server knew of it.
                     None => {
-                        self.ask("closeProducer", json!({"producerId": producer}), Asked::Other);
+                        self.ask(
+                            "closeProducer",
+                            json!({"producerId": producer}),
+                            Asked::Other,
+                        );
                     }
                 }
             }
@@ -100,7 +111,8 @@ impl Browser {
         };
         self.receiver.add(since, incoming);
         let resume = json!({"consumerId": consumption.consumer});
-        self.consumptions.insert(consumption.producer.clone(), consumption);
+        self.consumptions
+            .insert(consumption.producer.clone(), consumption);
         self.ask("resumeConsumer", resume, Asked::Other);
     }
 
@@ -126,7 +138,8 @@ impl Browser {
             "transportClosed" => {
                 let transport = word(payload, "transportId");
                 self.transports.retain(|_, ours| *ours != transport);
-                self.events.push_back(BrowserEvent::TransportClosed { transport });
+                self.events
+                    .push_back(BrowserEvent::TransportClosed { transport });
             }
             "newPeer" | "producerPaused" | "producerResumed" | "consumerLayersChanged" => {}
             _ => return false,
@@ -165,10 +178,18 @@ impl Browser {
 
 /// The text in this field, or none.
 fn word(object: &Value, field: &str) -> String {
-    object.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+    object
+        .get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The list in this field, or an empty one.
 fn list<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
-    object.get(field).and_then(Value::as_array).into_iter().flatten()
+    object
+        .get(field)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }

@@ -110,9 +110,10 @@ impl Ledger {
         for missing in newest.0 + 1..seq.0 {
             self.missing.insert(SeqNo(missing), now);
         }
-        while self.missing.len() > MISSING_MAX {
-            self.missing.pop_first();
-            self.lost += 1;
+        while self.missing.len() > MISSING_MAX
+            && let Some((oldest, _)) = self.missing.pop_first()
+        {
+            self.lost += u64::from(oldest >= self.first);
         }
         Arrival::Newest(seq)
     }
@@ -132,10 +133,10 @@ impl Ledger {
         }
     }
 
-    /// Counts afresh from the packet after the newest one.
+    /// Counts afresh from the packet after the newest one. What is missing before it may still
+    /// come, and counts no more.
     pub fn restart(&mut self) {
         self.first = self.newest.map_or(self.first, |newest| SeqNo(newest.0 + 1));
-        self.missing.clear();
         (self.lost, self.received, self.repaired, self.repeated) = (0, 0, 0, 0);
     }
 
@@ -232,5 +233,6 @@ mod tests {
         ledger.restart();
         ledger.place(at(5), 14, false);
         assert_eq!((ledger.expected(), ledger.lost(at(5_000))), (1, 0));
+        assert!(matches!(ledger.place(at(6), 12, true), Arrival::Filling(_)));
     }
 }

@@ -28,14 +28,23 @@ impl World {
         let here = self.people.iter().filter(|person| person.is_here);
         let people = here.map(|person| person.browser.poll_timeout());
         let conference = std::iter::once(self.conference.poll_timeout());
-        let due = flight.into_iter().chain(workers).chain(people).chain(conference).min();
+        let due = flight
+            .into_iter()
+            .chain(workers)
+            .chain(people)
+            .chain(conference)
+            .min();
         due.filter(|due| *due < Time::FAR_FUTURE)
     }
 
     /// Does everything that is due now.
     pub(super) fn happen(&mut self) {
         let now = self.now;
-        while let Some(entry) = self.flights.first_entry().filter(|entry| entry.key().0 <= now) {
+        while let Some(entry) = self
+            .flights
+            .first_entry()
+            .filter(|entry| entry.key().0 <= now)
+        {
             let flight = entry.remove();
             self.arrive(flight);
         }
@@ -68,7 +77,8 @@ impl World {
                 return;
             }
         }
-        self.oracle.fault(self.now, "the world does not come to rest".to_owned());
+        self.oracle
+            .fault(self.now, "the world does not come to rest".to_owned());
     }
 
     /// Carries away what a worker sends and reports.
@@ -93,7 +103,8 @@ impl World {
         let moved = !(datagrams.is_empty() && events.is_empty());
         for (path, datagram) in datagrams {
             let Some((index, direction)) = self.owners.get(&path).copied() else {
-                self.oracle.fault(now, format!("a worker sent to {path:?}, where nobody is"));
+                self.oracle
+                    .fault(now, format!("a worker sent to {path:?}, where nobody is"));
                 continue;
             };
             let Some(person) = self.people.get_mut(index) else {
@@ -104,12 +115,24 @@ impl World {
             }
             for at in person.down.carry(now, datagram.len()).into_iter().flatten() {
                 let datagram = datagram.clone();
-                self.fly(at, Flight::ToPerson { person: index, direction, datagram });
+                self.fly(
+                    at,
+                    Flight::ToPerson {
+                        person: index,
+                        direction,
+                        datagram,
+                    },
+                );
             }
         }
         for event in events {
-            if let Event::TransportClosed { reason: CloseReason::Fault, transport } = &event {
-                self.oracle.fault(now, format!("the worker failed in {transport}"));
+            if let Event::TransportClosed {
+                reason: CloseReason::Fault,
+                transport,
+            } = &event
+            {
+                self.oracle
+                    .fault(now, format!("the worker failed in {transport}"));
             }
             self.conference.handle_event(now, shard_id(shard), event);
         }
@@ -127,7 +150,13 @@ impl World {
         let mut moved = false;
         while let Some(text) = person.browser.poll_frame() {
             let at = person.up.carry_reliably(now);
-            flights.push((at, Flight::Said { session: person.session, text }));
+            flights.push((
+                at,
+                Flight::Said {
+                    session: person.session,
+                    text,
+                },
+            ));
             moved = true;
         }
         while let Some((direction, packet)) = person.browser.poll_packet(now) {
@@ -142,14 +171,23 @@ impl World {
             };
             for at in person.up.carry(now, datagram.len()).into_iter().flatten() {
                 let datagram = datagram.clone();
-                flights.push((at, Flight::ToWorker { shard, path, datagram }));
+                flights.push((
+                    at,
+                    Flight::ToWorker {
+                        shard,
+                        path,
+                        datagram,
+                    },
+                ));
             }
         }
         while let Some(event) = person.browser.poll_event() {
             events.push(event);
         }
         moved |= !events.is_empty();
-        flights.into_iter().for_each(|(at, flight)| self.fly(at, flight));
+        flights
+            .into_iter()
+            .for_each(|(at, flight)| self.fly(at, flight));
         events.into_iter().for_each(|event| self.heed(index, event));
         moved
     }
@@ -160,18 +198,32 @@ impl World {
             return;
         };
         match event {
-            BrowserEvent::TransportReady { transport, direction } => {
+            BrowserEvent::TransportReady {
+                transport,
+                direction,
+            } => {
                 let there = person.up.profile().delay + person.down.profile().delay;
                 let at = self.now + there * HANDSHAKE_ROUND_TRIPS;
                 match TransportId::parse(&transport) {
                     Some(transport) => {
-                        self.fly(at, Flight::Agreed { person: index, transport, direction });
+                        self.fly(
+                            at,
+                            Flight::Agreed {
+                                person: index,
+                                transport,
+                                direction,
+                            },
+                        );
                     }
-                    None => self.oracle.fault(self.now, format!("{transport} names nothing")),
+                    None => self
+                        .oracle
+                        .fault(self.now, format!("{transport} names nothing")),
                 }
             }
             BrowserEvent::TransportClosed { transport } => {
-                person.pipes.retain(|_, pipe| pipe.transport.to_string() != transport);
+                person
+                    .pipes
+                    .retain(|_, pipe| pipe.transport.to_string() != transport);
             }
         }
     }
@@ -179,12 +231,20 @@ impl World {
     fn arrive(&mut self, flight: Flight) {
         let now = self.now;
         match flight {
-            Flight::ToWorker { shard, path, mut datagram } => {
+            Flight::ToWorker {
+                shard,
+                path,
+                mut datagram,
+            } => {
                 if let Some(worker) = self.workers.get_mut(shard) {
                     worker.handle_datagram(now, path, &mut datagram);
                 }
             }
-            Flight::ToPerson { person, direction, datagram } => {
+            Flight::ToPerson {
+                person,
+                direction,
+                datagram,
+            } => {
                 self.receive(person, direction, datagram);
             }
             Flight::Said { session, text } => self.conference.handle_frame(now, session, &text),
@@ -196,7 +256,11 @@ impl World {
             }
             Flight::Opened { session } => self.open(session),
             Flight::Hung { session } => self.conference.handle_close(now, session),
-            Flight::Agreed { person, transport, direction } => {
+            Flight::Agreed {
+                person,
+                transport,
+                direction,
+            } => {
                 self.agree(person, transport, direction);
             }
         }
@@ -215,10 +279,10 @@ impl World {
         if !person.is_here {
             return;
         }
-        let agreed =
-            worker.assume_connected(self.now, transport, path, self.profile, &down, &up);
+        let agreed = worker.assume_connected(self.now, transport, path, self.profile, &down, &up);
         if let Err(refusal) = agreed {
-            self.oracle.fault(self.now, format!("{transport} cannot be used: {refusal}"));
+            self.oracle
+                .fault(self.now, format!("{transport} cannot be used: {refusal}"));
             return;
         }
         if let Some(pipe) = Pipe::new(transport, path, self.profile, &up, &down) {
@@ -234,7 +298,9 @@ impl World {
             return;
         };
         // DTLS says goodbye when a transport is closed; handshakes are not played.
-        let is_media = datagram.first().is_some_and(|first| (128..=191).contains(first));
+        let is_media = datagram
+            .first()
+            .is_some_and(|first| (128..=191).contains(first));
         let Some(pipe) = person.pipes.get_mut(&direction).filter(|_| is_media) else {
             return;
         };
@@ -257,7 +323,10 @@ impl World {
             return;
         };
         let browser = &person.browser;
-        let owner = self.sources.get(&seen.tag.source).and_then(|owner| self.people.get(*owner));
+        let owner = self
+            .sources
+            .get(&seen.tag.source)
+            .and_then(|owner| self.people.get(*owner));
         let consumption = browser.consumptions().find(|it| it.ssrc == seen.ssrc);
         let wrong = match (owner, consumption) {
             (None, _) => Some("comes from nobody"),
