@@ -23,7 +23,7 @@ export interface PageOptions {
   microphone: boolean;
 }
 
-export const ROOM_NAME_MAX = 64;
+const ROOM_NAME_MAX = 64;
 export const PERSON_NAME_MAX = 40;
 const WIDTH_DEFAULT = 1280;
 const WIDTH_MIN = 160;

@@ -79,10 +79,7 @@ export class Capture {
 
   /** The camera's light goes out when it is off; the microphone is only silenced. */
   async toggle(device: Device): Promise<void> {
-    await this.turn(device, !this.on(device).value);
-  }
-
-  async turn(device: Device, on: boolean): Promise<void> {
+    const on = !this.on(device).value;
     const track = this.track(device).value;
     if (device === 'camera' && !on) this.release(device);
     if (device === 'microphone' && track) track.enabled = on;

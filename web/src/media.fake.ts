@@ -39,7 +39,6 @@ export class FakeMedia implements Media {
       pause: () => void (publication.paused = true),
       resume: () => void (publication.paused = false),
       replace: async () => undefined,
-      close: () => undefined,
     };
     this.publications.push(publication);
     return publication;

@@ -34,7 +34,6 @@ export interface Publication {
   pause(): void;
   resume(): void;
   replace(track: MediaStreamTrack): Promise<void>;
-  close(): void;
 }
 
 /** Something this participant receives. */
@@ -143,7 +142,6 @@ class Pipes implements Media {
       pause: () => producer.pause(),
       resume: () => producer.resume(),
       replace: (next) => producer.replaceTrack({ track: next }),
-      close: () => producer.close(),
     };
   }
 

@@ -164,10 +164,6 @@ export class Room {
     return this.options.roomId;
   }
 
-  get displayName(): string {
-    return this.options.displayName;
-  }
-
   join(): void {
     this.status.value = 'joining';
     this.line.open();

@@ -158,6 +158,21 @@ export class Person {
     });
   }
 
+  /**
+   * A hand on this person's network, laid on before media starts (Chromium only): it decides what
+   * share of the media's packets is lost, in percent.
+   */
+  async networkLoss(): Promise<(percent: number) => Promise<void>> {
+    const session = await this.context.newCDPSession(this.page);
+    await session.send('Network.enable');
+    const lose = async (packetLoss: number) => {
+      const rate = { downloadThroughput: 1e8, uploadThroughput: 1e8 };
+      await session.send('Network.emulateNetworkConditions', { offline: false, latency: 1, ...rate, packetLoss });
+    };
+    await lose(0);
+    return lose;
+  }
+
   /** The server's port that this person's media goes to. */
   async mediaPort(): Promise<number> {
     const port = () =>

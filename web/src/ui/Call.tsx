@@ -24,7 +24,7 @@ export function Call({ app, room }: { app: App; room: Room }) {
   useTroubles(app, room);
   const people = room.people.value;
   return (
-    <div class={`call ${panel.value ? 'with-panel' : ''}`}>
+    <div class="call">
       <header class="bar">
         <Mark />
         <h1 class="bar-room" title={room.id}>
