@@ -10,9 +10,10 @@ pub mod stream;
 
 use watersmeet_wire::codec::{Codec, peek};
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
-use watersmeet_wire::units::{Pt, Ssrc, Time};
+use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
 use crate::command::ProducerId;
+use crate::history::SLOTS_MAX;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, ClockReference, Incoming};
 use crate::producer::nack::Gap;
@@ -283,6 +284,38 @@ impl Producer {
             .filter_map(|nacks| nacks.poll_timeout())
             .min()
             .unwrap_or(Time::FAR_FUTURE)
+    }
+
+    /// What came of a packet's stream after it and is still kept, in order: what nobody could be
+    /// sent as long as the packet was missing.
+    pub fn kept_after(&self, arrival: &Arrival) -> impl Iterator<Item = Arrival> + '_ {
+        let index = arrival.stream;
+        let highest = self.streams.get(usize::from(index)).map_or(0, |stream| stream.highest().0);
+        let later = (arrival.seq.0 + 1..=highest).take(SLOTS_MAX);
+        later.filter_map(move |seq| self.kept(index, SeqNo(seq)))
+    }
+
+    /// A packet that is still kept, as it was when it came.
+    fn kept(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
+        let stream = self.streams.get(usize::from(index))?;
+        let stored = stream.history.get(seq)?;
+        let incoming = stored.incoming()?;
+        let format = self
+            .formats
+            .iter()
+            .find(|format| self.mapping.payload_type(format.pt) == Some(incoming.pt))?;
+        let peek = format
+            .codec
+            .and_then(|codec| peek(codec, stored.payload()))
+            .unwrap_or_default();
+        Some(Arrival {
+            stream: index,
+            seq,
+            timestamp: incoming.timestamp,
+            has_payload: incoming.payload_len > 0,
+            peek,
+            clock: stream.clock_reference,
+        })
     }
 
     /// Notes a sender report of one of its streams.

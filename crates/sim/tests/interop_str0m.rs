@@ -477,9 +477,11 @@ impl Publisher {
         let voice = voice.map(|piece| (3, negotiation::OPUS, piece));
         for (stream, pt, piece) in video.chain(voice) {
             let (ssrc, seq) = &mut self.streams[stream];
-            let mut extensions = ExtensionValues::default();
-            extensions.audio_level = piece.level.map(|level| -(level.level as i8));
-            extensions.voice_activity = piece.level.map(|level| level.voice);
+            let extensions = ExtensionValues {
+                audio_level: piece.level.map(|level| -(level.level as i8)),
+                voice_activity: piece.level.map(|level| level.voice),
+                ..ExtensionValues::default()
+            };
             let number: ForeignSeq = (*seq).into();
             *seq += 1;
             let write = RtpWrite::new(pt.0.into(), number, piece.ticks, instant, piece.payload)

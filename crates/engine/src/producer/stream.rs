@@ -313,6 +313,11 @@ impl Stream {
         };
     }
 
+    /// The highest number received.
+    pub fn highest(&self) -> SeqNo {
+        self.highest
+    }
+
     /// The highest number as a report writes it: wraps since the stream began, then 16 bits.
     #[expect(clippy::cast_possible_truncation, reason = "the report holds 32 bits")]
     fn wire_highest(&self, first: SeqNo) -> u32 {

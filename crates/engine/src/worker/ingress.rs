@@ -140,6 +140,15 @@ impl Worker {
                 continue;
             };
             line.enqueue(departure);
+            if switched {
+                // The beginning of a keyframe was lost and came back: the rest of it is here, and
+                // would never be sent.
+                for later in producer.kept_after(arrival) {
+                    if let Some((departure, _)) = consumer.forward(now, &later) {
+                        line.enqueue(departure);
+                    }
+                }
+            }
             if !line.is_dirty {
                 line.is_dirty = true;
                 self.dirty.push_back(consumer.transport);
