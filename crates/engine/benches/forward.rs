@@ -6,7 +6,6 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::disallowed_methods,
-    missing_docs,
     reason = "the rig is test code"
 )]
 

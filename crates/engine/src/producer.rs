@@ -290,7 +290,10 @@ impl Producer {
     /// sent as long as the packet was missing.
     pub fn kept_after(&self, arrival: &Arrival) -> impl Iterator<Item = Arrival> + '_ {
         let index = arrival.stream;
-        let highest = self.streams.get(usize::from(index)).map_or(0, |stream| stream.highest().0);
+        let highest = self
+            .streams
+            .get(usize::from(index))
+            .map_or(0, |stream| stream.highest().0);
         let later = (arrival.seq.0 + 1..=highest).take(SLOTS_MAX);
         later.filter_map(move |seq| self.kept(index, SeqNo(seq)))
     }
