@@ -124,7 +124,7 @@ fn function_name(line: &str) -> Option<String> {
     let is_head = |word: &&str| {
         ["const", "async", "unsafe", "extern", "\"C\""].contains(word) || word.starts_with("pub")
     };
-    if !words.iter().take(at).all(|word| is_head(word)) || line.trim_end().ends_with(';') {
+    if !words.iter().take(at).all(is_head) || line.trim_end().ends_with(';') {
         return None;
     }
     let name = words.get(at + 1)?.split(['(', '<']).next()?;
