@@ -148,10 +148,8 @@ impl Ledger {
 
     /// Packets that did not come within their time.
     pub fn lost(&self, now: Time) -> u64 {
-        let late = self
-            .missing
-            .values()
-            .filter(|noticed| now.since(**noticed) >= COMEBACK);
+        let counted = self.missing.range(self.first..);
+        let late = counted.filter(|(_, noticed)| now.since(**noticed) >= COMEBACK);
         self.lost + late.count() as u64
     }
 
