@@ -4,6 +4,7 @@
 //! Never knows who consumes it, and never sends anything: it says what its publisher should be
 //! sent, and the worker sends it.
 
+pub mod activity;
 pub mod keyframe;
 pub mod nack;
 pub mod stream;
@@ -16,6 +17,7 @@ use crate::command::ProducerId;
 use crate::history::SLOTS_MAX;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, ClockReference, Incoming};
+use crate::producer::activity::Activity;
 use crate::producer::nack::Gap;
 use crate::producer::stream::{Accepted, Stream};
 use crate::stats::ProducerStats;
@@ -79,8 +81,8 @@ pub struct Producer {
     pub keyframe_alarm: Alarm,
     /// Feedback that its publisher takes.
     pub feedback: Feedback,
-    /// The streams that bring packets, as a set of bits.
-    active: u8,
+    /// Which streams bring packets.
+    pub activity: Activity,
     /// The scores told last.
     told_scores: Vec<u8>,
     /// How the publisher's payload types become the router's.
@@ -141,7 +143,7 @@ impl Producer {
             id,
             kind,
             consumable,
-            active: 0,
+            activity: Activity::new(streams.len()),
             told_scores: vec![0; streams.len()],
             streams,
             paused: false,
@@ -333,28 +335,6 @@ impl Producer {
         if let Some(stream) = streams.find(|stream| stream.ssrc == Some(ssrc)) {
             stream.note_sender_report(now, compact_ntp, reference);
         }
-    }
-
-    /// The streams that bring packets, as a set of bits.
-    pub fn active(&self) -> u8 {
-        self.active
-    }
-
-    /// Notes that a stream brings packets; says whether that is news.
-    #[inline]
-    pub fn note_active(&mut self, index: u8) -> bool {
-        let bit = 1_u8.checked_shl(u32::from(index)).unwrap_or(0);
-        let news = self.active & bit == 0;
-        self.active |= bit;
-        news
-    }
-
-    /// Looks which streams have fallen silent; says whether that is news.
-    pub fn note_silence(&mut self, now: Time) -> bool {
-        let streams = self.streams.iter().zip(0_u32..8);
-        let bit = |index, stream: &Stream| u8::from(stream.is_active(now)) << index;
-        let active = streams.fold(0, |bits, (stream, index)| bits | bit(index, stream));
-        std::mem::replace(&mut self.active, active) != active
     }
 
     /// The scores, if they changed since they were told.

@@ -345,12 +345,6 @@ impl Stream {
         let expected = self.first.map_or(0, |first| self.highest.0 - first.0 + 1);
         expected.saturating_sub(self.received)
     }
-
-    /// Whether packets come.
-    pub fn is_active(&self, now: Time) -> bool {
-        self.last_arrival
-            .is_some_and(|at| now.since(at) <= SILENT_AFTER)
-    }
 }
 
 /// The share that arrived, as a mark from 0 to 10; the fourth power makes 10 % loss a 6, which is

@@ -356,7 +356,7 @@ impl Worker {
             // (RFC 3711 §3.3.1).
             first_seq: u16::try_from(self.rng.next_u32() & 0x7fff).unwrap_or(0),
         });
-        consumer.layers.set_active(producer.active());
+        consumer.layers.set_active(producer.activity.active());
         consumer.set_connected(line.is_open);
         line.consumers.push(key);
         line.outgoing

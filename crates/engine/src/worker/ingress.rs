@@ -90,7 +90,7 @@ impl Worker {
             packet,
             owner.retransmission,
         )?;
-        let is_news = producer.note_active(owner.stream);
+        let is_news = producer.activity.note_packet(now, owner.stream);
         let is_paused = producer.paused;
         if acceptance.found_gap {
             self.ask_again(now, owner.producer);
@@ -107,7 +107,7 @@ impl Worker {
         let Some(producer) = self.producers.get(key as usize) else {
             return;
         };
-        let active = producer.active();
+        let active = producer.activity.active();
         let router = self.routers.get(producer.router as usize);
         let listeners = router
             .map(|router| router.consumers_of(key).to_vec())

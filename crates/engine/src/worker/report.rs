@@ -86,7 +86,7 @@ impl Worker {
                 }
                 reception.blocks.push(block);
             }
-            let is_news = producer.note_silence(now);
+            let is_news = producer.activity.note_silence(now);
             let event = producer
                 .take_changed_scores()
                 .map(|scores| Event::ProducerScore {
