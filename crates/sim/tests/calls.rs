@@ -414,3 +414,41 @@ fn after_an_outage_the_picture_is_back_soon() {
         }
     }
 }
+
+#[test]
+fn no_link_however_bad_breaks_a_rule() {
+    // Without bandwidth adaptation the bars of these links cannot all be kept; the oracles can.
+    let links = [
+        ("P2", profiles::wifi_lossy(), 26.0),
+        ("P4", profiles::congested(), 20.0),
+        ("P5", profiles::fifth_lost(), 15.0),
+        ("P6", profiles::third_lost(), 8.0),
+        ("P7", profiles::satellite(), 22.0),
+        ("P8", profiles::shuffled(), 28.0),
+        ("P9", profiles::feedback_lost(), 25.0),
+        ("P11", profiles::starved(), 0.0),
+    ];
+    for (name, access, fps) in links {
+        for seed in seeds::some(2) {
+            let mut world = World::new(seed)
+                .publishes("ana", camera().simulcast(3))
+                .views("ben", access)
+                .settled_for(secs(5))
+                .run_for(secs(30));
+            let report = world.expect("ben").video("ana").unwrap();
+            println!("{name} {seed}: {report}");
+            assert!(report.fps >= fps, "{name}, seed {seed}: {report}");
+            world = world
+                .moves("ben", ideal())
+                .after(secs(4))
+                .settled_for(secs(1))
+                .run_for(secs(2));
+            world
+                .expect("ben")
+                .sees("ana")
+                .at_least(29.0)
+                .without_freezes();
+            world.end();
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What the foreign peers publish and see: frames of ours, so that what arrives can be judged.
+
+use str0m::RtcConfig;
+use str0m::format::{Codec, FormatParams};
+use str0m::media::{Frequency, KeyframeRequestKind, MediaKind as ForeignKind};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, SeqNo as ForeignSeq};
+use watersmeet_engine::command::{Command, ConsumerId, ProducerId, Reply};
+use watersmeet_peer::negotiation::{self, Incoming};
+use watersmeet_peer::receiver::video::{Media, Video};
+use watersmeet_peer::receiver::violation::Violation;
+use watersmeet_peer::sender::camera::{Camera, CameraOptions, Microphone};
+use watersmeet_peer::sender::encoder::Encoder;
+use watersmeet_peer::tag::Tag;
+use watersmeet_sim::profiles::Access;
+use watersmeet_sim::seeds;
+use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
+use watersmeet_wire::units::{Rng, Time};
+
+use crate::meeting::Meeting;
+
+/// What signs the frames.
+pub fn signature(source: u32) -> Tag {
+    Tag {
+        room: 1,
+        source,
+        layer: 0,
+        temporal: 0,
+        keyframe: false,
+        needs: [0, 0],
+        frame: 0,
+        index: 0,
+        count: 0,
+        captured: Time::ZERO,
+    }
+}
+
+/// A foreign publisher of a simulcast camera and a microphone.
+pub struct Publisher {
+    pub index: usize,
+    pub camera: Camera,
+    pub microphone: Microphone,
+    /// SSRC and next number of each stream; the last is the microphone's.
+    pub streams: Vec<(str0m::rtp::Ssrc, u64)>,
+    pub rng: Rng,
+}
+
+impl Publisher {
+    /// Connects and announces its media; also the producers of video and audio.
+    pub fn new(
+        meeting: &mut Meeting,
+        config: RtcConfig,
+        access: Access,
+        active: bool,
+    ) -> (Self, ProducerId, ProducerId) {
+        let index = meeting.connect(config.set_rtp_mode(true), access, active);
+        let mut rng = seeds::generator(9, "publisher");
+        let options = CameraOptions::simulcast(3);
+        let transport = meeting.peers[index].transport;
+        let mut encodings = Vec::new();
+        let mut encoders = Vec::new();
+        let mut streams = Vec::new();
+        let mut api = meeting.peers[index].rtc.direct_api();
+        api.declare_media("0".into(), ForeignKind::Video);
+        api.declare_media("1".into(), ForeignKind::Audio);
+        for (place, encoding) in options.encodings.iter().enumerate() {
+            let rid = encoding.rid.unwrap();
+            let (ssrc, rtx) = (api.new_ssrc(), api.new_ssrc());
+            api.declare_stream_tx(ssrc, Some(rtx), "0".into(), Some(rid.as_str().into()));
+            streams.push((ssrc, 1_000));
+            encodings.push(serde_json::json!({"rid": rid.as_str(), "scalabilityMode": "L1T3"}));
+            let encoder = Encoder::new(encoding.clone(), place as u8, signature(1), 3, &mut rng);
+            encoders.push((encoder, place));
+        }
+        let voice = api.new_ssrc();
+        api.declare_stream_tx(voice, None, "1".into(), None);
+        streams.push((voice, 1_000));
+        let video = negotiation::camera_parameters("0", "foreign", &encodings);
+        let voice = watersmeet_wire::units::Ssrc(*voice);
+        let audio = negotiation::microphone_parameters("1", "foreign", voice);
+        let mut produce = |kind, rtp| {
+            let producer = ProducerId::draw(&mut meeting.rng);
+            let rtp: RtpParameters = serde_json::from_value(rtp).unwrap();
+            meeting.command(Command::Produce {
+                transport,
+                producer,
+                kind,
+                rtp,
+                paused: false,
+            });
+            producer
+        };
+        let (video, audio) = (
+            produce(MediaKind::Video, video),
+            produce(MediaKind::Audio, audio),
+        );
+        let camera = Camera::new(Time::ZERO, options.fps, encoders);
+        let microphone = Microphone::new(Time::ZERO, signature(2), 3, false);
+        (
+            Self {
+                index,
+                camera,
+                microphone,
+                streams,
+                rng,
+            },
+            video,
+            audio,
+        )
+    }
+
+    pub fn poll_timeout(&self) -> Time {
+        self.camera
+            .poll_timeout()
+            .min(self.microphone.poll_timeout())
+    }
+
+    /// Sends what is due, once connected, and obeys requests for keyframes.
+    pub fn publish(&mut self, meeting: &mut Meeting) {
+        let (now, instant) = (meeting.now, meeting.instant());
+        let pieces = self.camera.capture(now, &mut self.rng);
+        let voice = self.microphone.capture(now, &mut self.rng);
+        let peer = &mut meeting.peers[self.index];
+        for rid in peer.keyframe_requests.drain(..) {
+            for (encoder, _) in &mut self.camera.encoders {
+                if encoder.encoding().rid.map(|it| it.to_string()) == rid {
+                    encoder.request_keyframe();
+                }
+            }
+        }
+        if peer.connected.is_none() {
+            return;
+        }
+        let mut api = peer.rtc.direct_api();
+        let video = pieces
+            .into_iter()
+            .map(|(stream, piece)| (stream, negotiation::VP8, piece));
+        let voice = voice.map(|piece| (3, negotiation::OPUS, piece));
+        for (stream, pt, piece) in video.chain(voice) {
+            let (ssrc, seq) = &mut self.streams[stream];
+            let extensions = ExtensionValues {
+                audio_level: piece.level.map(|level| -(level.level as i8)),
+                voice_activity: piece.level.map(|level| level.voice),
+                ..ExtensionValues::default()
+            };
+            let number: ForeignSeq = (*seq).into();
+            *seq += 1;
+            let write = RtpWrite::new(pt.0.into(), number, piece.ticks, instant, piece.payload)
+                .marker(piece.marker)
+                .nackable(stream < 3)
+                .ext_vals(extensions);
+            api.stream_tx(ssrc).unwrap().write_rtp(write);
+        }
+    }
+}
+
+/// A foreign viewer of one video and one audio.
+pub struct Viewer {
+    pub index: usize,
+    pub video_ssrc: u32,
+    pub video: Video,
+    pub violations: Vec<Violation>,
+    pub voices: u64,
+}
+
+impl Viewer {
+    pub fn new(
+        meeting: &mut Meeting,
+        config: RtcConfig,
+        access: Access,
+        active: bool,
+        producers: [ProducerId; 2],
+    ) -> Self {
+        let (config, capabilities) = receiving(config, &meeting.capabilities);
+        let index = meeting.connect(config, access, active);
+        let transport = meeting.peers[index].transport;
+        let mut video_ssrc = 0;
+        for (producer, kind) in producers
+            .into_iter()
+            .zip([ForeignKind::Video, ForeignKind::Audio])
+        {
+            let consume = Command::Consume {
+                transport,
+                consumer: ConsumerId::draw(&mut meeting.rng),
+                producer,
+                capabilities: capabilities.clone(),
+                paused: false,
+                preferred_layers: None,
+            };
+            let Reply::Consumer { rtp, .. } = meeting.command(consume) else {
+                panic!("no consumer");
+            };
+            let incoming = Incoming::of(&rtp).expect("it names its stream");
+            let mid = str0m::media::Mid::from(rtp.mid.unwrap().as_str());
+            let mut api = meeting.peers[index].rtc.direct_api();
+            api.declare_media(mid, kind);
+            let rtx = incoming.rtx_ssrc.map(|ssrc| ssrc.0.into());
+            api.expect_stream_rx(incoming.ssrc.0.into(), rtx, mid, None);
+            if kind == ForeignKind::Video {
+                video_ssrc = incoming.ssrc.0;
+            }
+        }
+        let video = Video::new(meeting.now);
+        Self {
+            index,
+            video_ssrc,
+            video,
+            violations: Vec::new(),
+            voices: 0,
+        }
+    }
+
+    /// Looks at what has come.
+    pub fn view(&mut self, meeting: &mut Meeting) {
+        let (now, index) = (meeting.now, self.index);
+        for packet in std::mem::take(&mut meeting.peers[index].received) {
+            if *packet.header.ssrc != self.video_ssrc {
+                let tag = packet.payload.get(1..).and_then(Tag::parse);
+                self.voices += u64::from(tag.is_some_and(|tag| tag.source == 2));
+                continue;
+            }
+            let media = Media {
+                seq: packet.header.sequence_number,
+                timestamp: packet.header.timestamp,
+                marker: packet.header.marker,
+                payload: &packet.payload,
+                repaired: false,
+            };
+            match self.video.receive(now, &media) {
+                Ok(tag) => assert!(tag.is_none_or(|tag| tag.source == 1)),
+                Err(violation) => self.violations.push(violation),
+            }
+        }
+        self.violations.extend(self.video.show(now));
+        // It asks for packets by itself; for pictures it must be told to.
+        if self.video.take_pli(now) {
+            let mut api = meeting.peers[index].rtc.direct_api();
+            let stream = api.stream_rx(&self.video_ssrc.into()).unwrap();
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+    }
+}
+
+/// A foreign configuration with the payload types and extension ids of our router, and what it then
+/// can receive.
+pub fn receiving(config: RtcConfig, router: &RtpCapabilities) -> (RtcConfig, RtpCapabilities) {
+    let router = serde_json::to_value(router).unwrap();
+    let capabilities = negotiation::receive_capabilities(&router);
+    let capabilities: RtpCapabilities = serde_json::from_value(capabilities).unwrap();
+    let mut config = config.set_rtp_mode(true).clear_codecs();
+    let pt_of = |name: &str| {
+        let mut codecs = capabilities.codecs.iter();
+        let codec = codecs
+            .find(|codec| codec.mime_type.eq_ignore_ascii_case(name))
+            .unwrap();
+        codec.preferred_payload_type.unwrap().0
+    };
+    config.codec_config().add_config(
+        pt_of("video/VP8").into(),
+        Some(pt_of("video/rtx").into()),
+        Codec::Vp8,
+        Frequency::NINETY_KHZ,
+        None,
+        FormatParams::default(),
+    );
+    config.codec_config().add_config(
+        pt_of("audio/opus").into(),
+        None,
+        Codec::Opus,
+        Frequency::FORTY_EIGHT_KHZ,
+        Some(2),
+        FormatParams::default(),
+    );
+    let mut extensions = ExtensionMap::empty();
+    for extension in &capabilities.header_extensions {
+        let known = [
+            Extension::RtpMid,
+            Extension::AbsoluteSendTime,
+            Extension::TransportSequenceNumber,
+            Extension::AudioLevel,
+            Extension::VideoOrientation,
+        ];
+        if let Some(known) = known
+            .into_iter()
+            .find(|known| known.as_uri() == extension.uri)
+        {
+            extensions.set(extension.preferred_id, known);
+        }
+    }
+    (config.set_extension_map(extensions), capabilities)
+}
