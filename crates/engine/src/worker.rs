@@ -43,6 +43,11 @@ pub use line::{CONTROL_MAX, PENDING_MAX};
 /// command makes a few; a worker that is not drained forgets the newest.
 pub const EVENTS_MAX: usize = 65_536;
 
+/// The most alarms that ring in one turn of the loop; the rest ring in the next. A worker has a few
+/// for each of its transports, and an alarm that set itself again for the same moment must not keep
+/// packets waiting.
+pub const ALARMS_PER_TURN_MAX: usize = 100_000;
+
 /// The most transports on one worker.
 pub const TRANSPORTS_MAX: usize = 20_000;
 
@@ -197,7 +202,10 @@ impl Worker {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some((at, reason)) = self.timers.pop_due(now) {
+        for _ in 0..ALARMS_PER_TURN_MAX {
+            let Some((at, reason)) = self.timers.pop_due(now) else {
+                return;
+            };
             match reason {
                 Reason::Transport(key) | Reason::Report(key) | Reason::Feedback(key) => {
                     self.contain(now, key, |worker| worker.ring(now, at, reason));

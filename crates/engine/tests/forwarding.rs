@@ -61,6 +61,24 @@ fn video_begins_with_a_keyframe() {
 }
 
 #[test]
+fn a_keyframe_whose_beginning_comes_late_is_sent_whole() {
+    let mut stage = stage();
+    let mut viewer = stage.add_viewer();
+    stage.publish(false, 100);
+    let mut beginning = [0; 1_500];
+    let len = stage.seal_packet(true, 100, &mut beginning);
+    let rest = stage.publish(false, 100);
+    assert!(viewer.received(&rest).is_empty());
+    let path = stage.publisher_path;
+    stage
+        .worker
+        .handle_datagram(stage.now, path, &mut beginning[..len]);
+    let sent = stage.drain();
+    let numbers = sequence(&viewer.received(&sent));
+    assert_eq!(numbers, [numbers[0], numbers[0].wrapping_add(1)]);
+}
+
+#[test]
 fn a_paused_producer_reaches_nobody_and_comes_back_with_a_keyframe() {
     let mut stage = stage();
     let mut viewer = stage.add_viewer();
