@@ -4,7 +4,7 @@ use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::{ExtensionKind, parse_transport_seq};
 use watersmeet_wire::units::Time;
 
-use super::Worker;
+use super::{EVENTS_MAX, Worker};
 use crate::arrivals;
 use crate::command::{Event, Layers};
 use crate::listener::Owner;
@@ -153,7 +153,7 @@ impl Worker {
                 line.is_dirty = true;
                 self.dirty.push_back(consumer.transport);
             }
-            if switched && is_layered {
+            if switched && is_layered && self.events.len() < EVENTS_MAX {
                 let layers = Layers {
                     spatial_layer: arrival.stream,
                     temporal_layer: None,
