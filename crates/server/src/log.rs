@@ -1,7 +1,7 @@
 //! Log lines on standard error: text for people or JSON for machines. Nobody's address, name or
 //! token is printed at `info` and above; ids stand in spans.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
@@ -24,6 +24,7 @@ pub fn start(config: &Config) -> Result<(), LogError> {
     let filter = EnvFilter::builder().parse(&config.log)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     let outcome = match config.log_format {
         LogFormat::Text => lines.compact().with_target(false).try_init(),
