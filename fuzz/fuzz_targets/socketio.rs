@@ -1,0 +1,47 @@
+//! Any text as a Socket.IO packet: what is read is written again, and read again to the same; no
+//! packet with attachments is ever read; arguments stay within their bounds.
+#![no_main]
+
+use watersmeet_conference::socketio::{
+    ARGUMENTS_MAX, NAMESPACE_LEN_MAX, Packet, PacketKind, ack, arguments, auth_token, disconnect,
+    event, parse,
+};
+
+/// The same packet, written by us.
+fn again(packet: &Packet) -> Option<String> {
+    let arguments = || {
+        let read = arguments(packet.data).ok()?;
+        assert!(read.len() <= ARGUMENTS_MAX);
+        Some(read)
+    };
+    match (packet.kind, packet.ack) {
+        (PacketKind::Ack, Some(id)) => Some(ack(packet.namespace, id, &arguments()?)),
+        (PacketKind::Event, None) => {
+            let arguments = arguments()?;
+            let (name, rest) = arguments.split_first()?;
+            Some(event(packet.namespace, name.as_str()?, rest))
+        }
+        (PacketKind::Disconnect, None) => Some(disconnect(packet.namespace)),
+        _ => None,
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let Ok(packet) = parse(text) else { return };
+    assert!(!text.starts_with(['5', '6']));
+    assert!(packet.namespace.starts_with('/') && packet.namespace.len() <= NAMESPACE_LEN_MAX);
+    assert!(text.ends_with(packet.data));
+    if packet.kind == PacketKind::Connect {
+        let token = auth_token(packet.data).ok().flatten();
+        assert!(token.is_none_or(|token| token.len() <= packet.data.len()));
+    }
+    let Some(text) = again(&packet) else { return };
+    let second = parse(&text).expect("what we write can be read");
+    assert_eq!(
+        (second.kind, second.namespace, second.ack),
+        (packet.kind, packet.namespace, packet.ack)
+    );
+    if packet.kind != PacketKind::Disconnect {
+        assert_eq!(arguments(second.data), arguments(packet.data));
+    }
+});
