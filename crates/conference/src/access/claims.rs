@@ -1,0 +1,171 @@
+//! Reads what a token says, after its signature was right. Every claim that is there has its type,
+//! and what a token restricts is honoured or the token is refused; a claim of the wrong type must
+//! never count as absent.
+
+use serde_json::{Map, Value};
+
+use super::{Grant, LEEWAY_S, LIFETIME_S_MAX, RoomGrant, TEXT_LEN_MAX, TokenRefusal};
+
+/// The only fields of a header (RFC 7515 §4.1). The others name keys, certificates or extensions
+/// (`jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`, `zip`), and none of those is ever followed.
+const HEADER_FIELDS: [&str; 3] = ["alg", "typ", "kid"];
+
+/// What the flat form of a room grant says beside its room.
+const FLAT_FIELDS: [&str; 3] = ["canPublish", "canSubscribe", "roomAdmin"];
+
+/// What a nested room grant may say elsewhere to permit less than it seems to. We cannot honour
+/// them, and to overlook them would permit more.
+const RESTRICTIONS: [&str; 2] = ["canPublishSources", "hidden"];
+
+type Claims = Map<String, Value>;
+
+/// Checks that a header wants what we do. `kid` may be there and chooses nothing: both keys are
+/// tried.
+pub(super) fn check_header(header: &Claims) -> Result<(), TokenRefusal> {
+    let known = header
+        .keys()
+        .all(|field| HEADER_FIELDS.contains(&field.as_str()));
+    let algorithm = header.get("alg").and_then(Value::as_str) == Some("HS256");
+    // RFC 7519 §5.1 spells it in capitals, and lets it be missing.
+    let kind = match optional_text(header, "typ")? {
+        Some(kind) => kind.eq_ignore_ascii_case("JWT"),
+        None => true,
+    };
+    optional_text(header, "kid")?;
+    if known && algorithm && kind {
+        Ok(())
+    } else {
+        Err(TokenRefusal::Header)
+    }
+}
+
+/// Checks `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–6) against the time.
+pub(super) fn check_time(claims: &Claims, unix_s: u64) -> Result<(), TokenRefusal> {
+    let expires_s = optional_seconds(claims, "exp")?.ok_or(TokenRefusal::Claim("exp"))?;
+    let begins_s = optional_seconds(claims, "nbf")?;
+    let issued_s = optional_seconds(claims, "iat")?;
+    let latest_s = unix_s.saturating_add(LEEWAY_S);
+    if begins_s.is_some_and(|it| it > latest_s) || issued_s.is_some_and(|it| it > latest_s) {
+        return Err(TokenRefusal::NotYetValid);
+    }
+    if unix_s >= expires_s.saturating_add(LEEWAY_S) {
+        return Err(TokenRefusal::Expired);
+    }
+    let lifetime_s = expires_s.saturating_sub(issued_s.unwrap_or(unix_s));
+    if lifetime_s > LIFETIME_S_MAX + LEEWAY_S {
+        return Err(TokenRefusal::Lifetime);
+    }
+    Ok(())
+}
+
+/// Checks who a token is from and for. One that is meant for somebody is refused by everybody who
+/// does not go by that name (RFC 7519 §4.1.3).
+pub(super) fn check_parties(
+    claims: &Claims,
+    issuer: Option<&str>,
+    audience: Option<&str>,
+) -> Result<(), TokenRefusal> {
+    let from = optional_text(claims, "iss")?;
+    if issuer.is_some() && from != issuer {
+        return Err(TokenRefusal::Claim("iss"));
+    }
+    let is_for = |name: &Value| name.is_string() && name.as_str() == audience;
+    let is_meant = match claims.get("aud") {
+        None => audience.is_none(),
+        Some(Value::Array(names)) => names.iter().all(Value::is_string) && names.iter().any(is_for),
+        Some(name) => is_for(name),
+    };
+    if is_meant {
+        Ok(())
+    } else {
+        Err(TokenRefusal::Claim("aud"))
+    }
+}
+
+/// The one grant that the claims make.
+pub(super) fn grant(claims: &Claims) -> Result<Grant, TokenRefusal> {
+    let kinds = ["roomId", "userId", "video", "room"];
+    let mut kinds = kinds.into_iter().filter(|kind| claims.contains_key(*kind));
+    let kind = kinds.next().ok_or(TokenRefusal::NoGrant)?;
+    let is_flat = kind == "room";
+    let is_mixed = FLAT_FIELDS.iter().any(|it| claims.contains_key(*it)) && !is_flat;
+    if kinds.next().is_some() || is_mixed {
+        return Err(TokenRefusal::Ambiguous);
+    }
+    match kind {
+        "roomId" => Ok(Grant::Invite {
+            room: text(claims, "roomId")?.to_owned(),
+        }),
+        "userId" => Ok(Grant::User {
+            id: text(claims, "userId")?.to_owned(),
+            email: text(claims, "email")?.to_owned(),
+        }),
+        "video" => {
+            let video = claims.get("video").and_then(Value::as_object);
+            let video = video.ok_or(TokenRefusal::Claim("video"))?;
+            if RESTRICTIONS.iter().any(|it| video.contains_key(*it)) {
+                return Err(TokenRefusal::Ambiguous);
+            }
+            // Without it the token is for asking about the room, not for being there.
+            if optional_truth(video, "roomJoin")? != Some(true) {
+                return Err(TokenRefusal::Claim("roomJoin"));
+            }
+            room_grant(video, claims).map(Grant::Room)
+        }
+        _ => room_grant(claims, claims).map(Grant::Room),
+    }
+}
+
+/// A room grant whose permissions stand in `permissions`, and whose bearer in `bearer`. LiveKit
+/// lets everybody publish and subscribe who is not told otherwise, and so do we.
+fn room_grant(permissions: &Claims, bearer: &Claims) -> Result<RoomGrant, TokenRefusal> {
+    let subject = optional_text(bearer, "sub")?;
+    let identity = optional_text(bearer, "identity")?;
+    if subject.is_some() && identity.is_some() && subject != identity {
+        return Err(TokenRefusal::Ambiguous);
+    }
+    Ok(RoomGrant {
+        room: text(permissions, "room")?.to_owned(),
+        identity: identity.or(subject).map(str::to_owned),
+        name: optional_text(bearer, "name")?.map(str::to_owned),
+        can_publish: optional_truth(permissions, "canPublish")?.unwrap_or(true),
+        can_subscribe: optional_truth(permissions, "canSubscribe")?.unwrap_or(true),
+        room_admin: optional_truth(permissions, "roomAdmin")?.unwrap_or(false),
+    })
+}
+
+/// A text of 1 to `TEXT_LEN_MAX` bytes that holds more than white space and no control characters.
+fn text<'a>(claims: &'a Claims, name: &'static str) -> Result<&'a str, TokenRefusal> {
+    optional_text(claims, name)?.ok_or(TokenRefusal::Claim(name))
+}
+
+/// Such a text; `None` when the claim is not there.
+fn optional_text<'a>(
+    claims: &'a Claims,
+    name: &'static str,
+) -> Result<Option<&'a str>, TokenRefusal> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let is_fine = |text: &&str| {
+        !text.trim().is_empty() && text.len() <= TEXT_LEN_MAX && !text.contains(char::is_control)
+    };
+    let text = value.as_str().filter(is_fine);
+    text.map(Some).ok_or(TokenRefusal::Claim(name))
+}
+
+/// A point in time in whole seconds since 1970; `None` when the claim is not there.
+fn optional_seconds(claims: &Claims, name: &'static str) -> Result<Option<u64>, TokenRefusal> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    value.as_u64().map(Some).ok_or(TokenRefusal::Claim(name))
+}
+
+/// A yes or no; `None` when the claim is not there.
+fn optional_truth(claims: &Claims, name: &'static str) -> Result<Option<bool>, TokenRefusal> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    value.as_bool().map(Some).ok_or(TokenRefusal::Claim(name))
+}

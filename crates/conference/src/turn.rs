@@ -1,0 +1,176 @@
+//! STUN and TURN servers that clients are told of. A TURN server relays for whoever knows its
+//! secret, so a client gets a password that ends by itself: the REST scheme that coturn calls
+//! `use-auth-secret` (draft-uberti-behave-turn-rest-00 §2.2). The secret itself must never leave,
+//! nor show in `Debug`.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+/// A STUN or TURN server, as `RTCPeerConnection` takes it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct IceServer {
+    /// Its addresses.
+    pub urls: Vec<String>,
+    /// Who it is asked as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// What proves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// The servers that clients are told of.
+#[derive(Debug, Clone, Default)]
+pub struct IceServers {
+    /// The same for everybody, always.
+    pub fixed: Vec<IceServer>,
+    /// One with passwords that end.
+    pub turn: Option<Turn>,
+}
+
+/// A TURN server that shares a secret with us.
+#[derive(Clone)]
+pub struct Turn {
+    /// Its addresses.
+    urls: Vec<String>,
+    /// The shared secret, as HMAC-SHA-1 takes it: the scheme knows no other hash.
+    key: hmac::Key,
+    /// How long a password lives, in seconds.
+    ttl_s: u64,
+}
+
+impl IceServers {
+    /// What a client is told at `unix_s`, in seconds since 1970. `name` says to the TURN server's
+    /// log whose password it is, and should mean nothing elsewhere.
+    #[must_use]
+    pub fn of(&self, name: &str, unix_s: u64) -> Vec<IceServer> {
+        let turn = self.turn.as_ref().map(|turn| turn.server(name, unix_s));
+        self.fixed.iter().cloned().chain(turn).collect()
+    }
+}
+
+impl Turn {
+    /// The server at `urls`, which has the same `secret`; a password lives for `ttl_s` seconds.
+    #[must_use]
+    pub fn new(urls: Vec<String>, secret: &[u8], ttl_s: u64) -> Self {
+        Self {
+            urls,
+            key: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret),
+            ttl_s,
+        }
+    }
+
+    /// The server with a password made at `unix_s`, in seconds since 1970. It cannot be taken
+    /// back, and allocations made with it go on until they are not refreshed.
+    #[must_use]
+    pub fn server(&self, name: &str, unix_s: u64) -> IceServer {
+        let username = format!("{}:{name}", unix_s.saturating_add(self.ttl_s));
+        let tag = hmac::sign(&self.key, username.as_bytes());
+        IceServer {
+            urls: self.urls.clone(),
+            credential: Some(STANDARD.encode(tag)),
+            username: Some(username),
+        }
+    }
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("has_credential", &self.credential.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn")
+            .field("urls", &self.urls)
+            .field("ttl_s", &self.ttl_s)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn() -> Turn {
+        let urls = vec!["turn:turn.example.org:3478?transport=udp".to_owned()];
+        Turn::new(urls, b"north-wind-and-the-sun", 86_400)
+    }
+
+    /// The credential is what OpenSSL makes of it:
+    /// `printf 1800086400:alice | openssl dgst -sha1 -hmac north-wind-and-the-sun -binary | base64`
+    #[test]
+    fn a_password_is_the_one_that_coturn_expects() {
+        let server = turn().server("alice", 1_800_000_000);
+        assert_eq!(server.urls, ["turn:turn.example.org:3478?transport=udp"]);
+        assert_eq!(server.username.as_deref(), Some("1800086400:alice"));
+        assert_eq!(
+            server.credential.as_deref(),
+            Some("jIcWLPXic9Oemkp+cvU+mGG4C/g=")
+        );
+    }
+
+    #[test]
+    fn everybody_gets_a_password_of_their_own_and_later_another() {
+        let credential = |name, unix_s| turn().server(name, unix_s).credential.unwrap();
+        let first = credential("alice", 1_800_000_000);
+        assert_ne!(first, credential("bob", 1_800_000_000));
+        assert_ne!(first, credential("alice", 1_800_000_001));
+        assert_eq!(first, credential("alice", 1_800_000_000));
+    }
+
+    #[test]
+    fn fixed_servers_come_first_and_a_relay_is_optional() {
+        let fixed = IceServer {
+            urls: vec!["stun:stun.example.org".to_owned()],
+            username: None,
+            credential: None,
+        };
+        let mut servers = IceServers {
+            fixed: vec![fixed.clone()],
+            turn: None,
+        };
+        assert_eq!(servers.of("alice", 0), std::slice::from_ref(&fixed));
+        servers.turn = Some(turn());
+        assert_eq!(servers.of("alice", 0), [fixed, turn().server("alice", 0)]);
+        assert_eq!(IceServers::default().of("alice", 0), []);
+    }
+
+    #[test]
+    fn the_end_of_time_is_not_passed() {
+        let username = turn().server("alice", u64::MAX).username.unwrap();
+        assert_eq!(username, format!("{}:alice", u64::MAX));
+    }
+
+    #[test]
+    fn a_server_looks_to_a_browser_as_it_must() {
+        let server = serde_json::to_value(turn().server("alice", 0)).unwrap();
+        let server = server.as_object().unwrap();
+        assert_eq!(
+            server.keys().collect::<Vec<_>>(),
+            ["credential", "urls", "username"]
+        );
+    }
+
+    #[test]
+    fn neither_the_secret_nor_a_password_shows() {
+        let servers = IceServers {
+            fixed: vec![turn().server("alice", 0)],
+            turn: Some(turn()),
+        };
+        let credential = turn().server("alice", 0).credential.unwrap();
+        let shown = format!("{servers:?}");
+        assert!(!shown.contains("north-wind") && !shown.contains(&credential));
+        assert!(!shown.contains("alice"), "{shown}");
+    }
+}
