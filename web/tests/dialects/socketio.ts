@@ -3,9 +3,15 @@
  * into the diary, acknowledgements that carry `error` are refused promises.
  */
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import type { ClientOptions } from './client';
 import type { Diary } from './media';
 
 const ACK_MS_MAX = 10_000;
+
+/** Begins on long-polling, and goes over to a WebSocket unless it must not. */
+export function beginning({ pollingOnly }: ClientOptions): ('polling' | 'websocket')[] {
+  return pollingOnly ? ['polling'] : ['polling', 'websocket'];
+}
 
 export class Line {
   private readonly socket: Socket;

@@ -30,6 +30,15 @@ const START_MS_MAX = 25_000;
 const WORD_MS_MAX = 5_000;
 const TOKEN_LIFE_S = 3_600;
 
+/** How a visitor comes, where it matters. */
+interface Coming {
+  version?: Version;
+  camera?: Camera | undefined;
+  pollingOnly?: boolean;
+  /** Whose identity it claims, where a client has one of its own; absent means its name. */
+  as?: string;
+}
+
 type Published = Partial<Record<Kind, string>>;
 type Method = 'join' | 'publish' | 'remotes' | 'closeProducer' | 'leave';
 /** What one visitor has of a producer: enough of it, or how little. */
@@ -147,12 +156,13 @@ export class Visitors {
   }
 
   /** A visitor with a client of this dialect, not yet connected. */
-  async comes(name: string, dialect: Dialect, version: Version = 'newest', camera: Camera = CAMERA): Promise<Visitor> {
+  async comes(name: string, dialect: Dialect, coming: Coming = {}): Promise<Visitor> {
     if (!this.server) await this.meetAt();
-    const token = dialect === 'meetlite' ? this.userToken(name) : null;
+    const { version = 'newest', camera = CAMERA, pollingOnly = false, as: peerId = name } = coming;
+    const token = dialect === 'meetlite' ? this.userToken(peerId) : null;
     await this.page.addScriptTag({ url: await this.bundles.script(dialect, version) });
     const { order } = VERSIONS[version];
-    const options = { url: this.server?.url ?? '', camera, order, peerId: name, token };
+    const options = { url: this.server?.url ?? '', camera, order, peerId, pollingOnly, token };
     await this.page.evaluate(
       ([global, who, given]) => {
         const { DialectClient } = (window as unknown as Record<string, ClientModule>)[global] as ClientModule;

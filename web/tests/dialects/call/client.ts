@@ -7,7 +7,7 @@
 import { Device, type types } from 'mediasoup-client';
 import type { Client, ClientOptions, Kind, Remote } from '../client';
 import { Diary, Publications, Receptions, simulcast } from '../media';
-import { Line } from '../socketio';
+import { Line, beginning } from '../socketio';
 
 interface Consumed {
   id: string;
@@ -86,7 +86,7 @@ export class DialectClient implements Client {
   }
 
   private async open(): Promise<Line> {
-    const line = new Line(`${this.options.url}/call`, this.diary, { transports: ['polling', 'websocket'] });
+    const line = new Line(`${this.options.url}/call`, this.diary, { transports: beginning(this.options) });
     const greeted = new Promise<void>((resolve) => {
       line.on<{ socketId: string }>('connection-success', ({ socketId }) => {
         this.peerId = socketId;

@@ -6,7 +6,7 @@
 import { Device, type types } from 'mediasoup-client';
 import type { Client, ClientOptions, Kind, Remote } from '../client';
 import { Diary, Publications, Receptions } from '../media';
-import { Line } from '../socketio';
+import { Line, beginning } from '../socketio';
 
 interface Joined {
   rtpCapabilitiesRouter: types.RtpCapabilities;
@@ -98,7 +98,7 @@ export class DialectClient implements Client {
   }
 
   private open(): Line {
-    const line = new Line(this.options.url, this.diary, { transports: ['polling', 'websocket'] });
+    const line = new Line(this.options.url, this.diary, { transports: beginning(this.options) });
     line.on<Announced>('newProducer', ({ producerId, producerSocketId }) =>
       this.diary.watch(this.consume(producerId, producerSocketId)));
     line.on<{ producerId: string }>('producerClosed', ({ producerId }) => this.receptions.ofProducer(producerId));
