@@ -28,6 +28,15 @@ export type Source = 'mic' | 'camera' | 'screen' | 'screen-audio';
 /** Which way media goes on a transport, as the participant sees it. */
 export type Direction = 'send' | 'recv';
 
+/** What a participant may do in its room. */
+export type Role = 'host' | 'speaker' | 'viewer';
+
+/** Who may enter a room. */
+export type Policy = 'open' | 'invite-only' | 'approval' | 'locked';
+
+/** Why somebody is in a room no more, though it did not leave. */
+export type Removal = 'denied' | 'removed' | 'replaced' | 'room-closed';
+
 /** A transport, named. */
 export type TransportRef = {
   /** Which. */
@@ -62,6 +71,8 @@ export type JoinRoom = {
   roomId: string;
   /** How others shall see the participant. */
   displayName?: string;
+  /** A token that says what the participant may do. */
+  token?: string;
   /** A secret of the client, the same whenever it comes back. Only its length matters yet. */
   resume?: string;
 };
@@ -92,7 +103,7 @@ export type Produce = {
   source?: Source;
   /** Whether it begins paused. */
   paused?: boolean;
-  /** Anything; it is checked and goes no further. */
+  /** Anything; other clients that know of it are told. */
   appData?: Record<string, unknown>;
 };
 
@@ -114,6 +125,34 @@ export type SetPreferredLayers = {
   spatialLayer: number;
   /** The highest frame rate wanted; absent means any. */
   temporalLayer?: number;
+};
+
+/** `chat` */
+export type Chat = {
+  /** What is said to everybody. */
+  text: string;
+};
+
+/** `moderate`: what a host decides. */
+export type Moderate = { 'action': 'admit';
+/** Who. */
+peerId: string;
+/** Whether it may speak; absent means yes. */
+promote?: boolean, } | { 'action': 'deny';
+/** Who. */
+peerId: string, } | { 'action': 'promote';
+/** Who. */
+peerId: string, } | { 'action': 'demote';
+/** Who. */
+peerId: string, } | { 'action': 'mute';
+/** Who. */
+peerId: string;
+/** What; absent means all. */
+kind?: Kind, } | { 'action': 'remove';
+/** Who. */
+peerId: string, } | { 'action': 'setPolicy';
+/** The policy. */
+policy: Policy;
 };
 
 /** A STUN or TURN server, as `RTCPeerConnection` takes it. */
@@ -180,6 +219,8 @@ export type ParticipantSummary = {
   audio: boolean;
   /** Whether it can be seen. */
   video: boolean;
+  /** What it may do. */
+  role: Role;
 };
 
 /** `roomJoined` */
@@ -192,9 +233,11 @@ export type RoomJoined = {
   existingProducers: Array<PeerProducers>;
   /** The others once more, with names. */
   participants?: Array<ParticipantSummary>;
+  /** What this participant may do here. */
+  role?: Role;
 };
 
-/** `roomLeft` */
+/** `roomLeft`, and `waiting` when a host has to let one in first */
 export type RoomLeft = {
   /** The room's name. */
   roomId: string;
@@ -276,6 +319,52 @@ export type PeerLeft = {
   peerId: string;
 };
 
+/** Somebody, named. */
+export type PeerRef = {
+  /** Who. */
+  peerId: string;
+};
+
+/** `joinRequested` and `speakRequested` */
+export type PeerWish = {
+  /** Who. */
+  peerId: string;
+  /** Who it says it is. */
+  userId?: string;
+  /** How it wants to be seen. */
+  displayName?: string;
+};
+
+/** `roleChanged` */
+export type RoleChanged = {
+  /** Who; oneself perhaps. */
+  peerId: string;
+  /** What it may do now. */
+  role: Role;
+};
+
+/** `chat` as a notice */
+export type ChatNotice = {
+  /** Who said it. */
+  peerId: string;
+  /** How it wants to be seen. */
+  displayName?: string;
+  /** What. */
+  text: string;
+};
+
+/** `policyChanged` */
+export type PolicyChanged = {
+  /** Who may enter now. */
+  policy: Policy;
+};
+
+/** `removed` */
+export type Removed = {
+  /** Why. */
+  reason: Removal;
+};
+
 /** `newProducer` */
 export type NewProducer = {
   /** Who. */
@@ -354,6 +443,8 @@ export interface Requests {
   getParticipants: { payload: Empty; reply: Participants };
   /** Answered by `transportCreated`. */
   createTransport: { payload: CreateTransport; reply: TransportCreated };
+  /** Answered by `closedTransport`. */
+  closeTransport: { payload: TransportRef; reply: TransportRef };
   /** Answered by `transportConnected`. */
   connectTransport: { payload: ConnectTransport; reply: TransportRef };
   /** Answered by `iceRestarted`. */
@@ -372,12 +463,20 @@ export interface Requests {
   pauseConsumer: { payload: ConsumerRef; reply: ConsumerRef };
   /** Answered by `consumerResumed`. */
   resumeConsumer: { payload: ConsumerRef; reply: ConsumerRef };
+  /** Answered by `closedConsumer`. */
+  closeConsumer: { payload: ConsumerRef; reply: ConsumerRef };
   /** Answered by `preferredLayersSet`. */
   setPreferredLayers: { payload: SetPreferredLayers; reply: ConsumerRef };
   /** Answered by `keyframeRequested`. */
   requestKeyframe: { payload: ConsumerRef; reply: ConsumerRef };
   /** Answered by `stats`. */
   getStats: { payload: SubjectRef; reply: Stats };
+  /** Answered by `done`. */
+  chat: { payload: Chat; reply: Empty };
+  /** Answered by `done`. */
+  requestToSpeak: { payload: Empty; reply: Empty };
+  /** Answered by `done`. */
+  moderate: { payload: Moderate; reply: Empty };
 }
 
 /** Every frame the server sends on its own. */
@@ -395,6 +494,16 @@ export interface Notices {
   consumerLayersChanged: ConsumerLayersChanged;
   transportClosed: TransportClosed;
   workerLost: Empty;
+  waiting: RoomLeft;
+  admitted: RoomJoined;
+  joinRequested: PeerWish;
+  joinSettled: PeerRef;
+  speakRequested: PeerWish;
+  roleChanged: RoleChanged;
+  policyChanged: PolicyChanged;
+  muted: Produced;
+  removed: Removed;
+  chat: ChatNotice;
   error: ErrorPayload;
 }
 

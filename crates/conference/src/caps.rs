@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+/// The close code of a session that is over, with nobody to blame (RFC 6455 §7.4.1).
+pub const CLOSE_NORMAL: u16 = 1000;
 /// The close code of a connection that broke the rules (RFC 6455 §7.4.1).
 pub const CLOSE_POLICY: u16 = 1008;
 /// The close code of a connection whose message is too long (RFC 6455 §7.4.1).
@@ -17,7 +19,7 @@ pub struct Caps {
     pub sessions_max: usize,
     /// Rooms at a time.
     pub rooms_max: usize,
-    /// Participants in a room.
+    /// Participants in a room; as many again may wait to be let in.
     pub participants_max: usize,
     /// Transports of a participant. It needs two; the rest is for replacing them.
     pub transports_max: usize,
@@ -40,6 +42,10 @@ pub struct Caps {
     pub messages_burst: u32,
     /// Messages over the rate that are refused before the connection is closed.
     pub strikes_max: u32,
+    /// Bytes of what is said to everybody at once.
+    pub chat_len_max: usize,
+    /// How long a room that was made in advance waits for its first participant.
+    pub reservation: Duration,
     /// How long a shard may take to answer.
     pub request_timeout: Duration,
     /// How long `Consume` waits for a receive transport.
@@ -62,6 +68,8 @@ impl Default for Caps {
             messages_per_second: 50,
             messages_burst: 200,
             strikes_max: 3,
+            chat_len_max: 4 * 1024,
+            reservation: Duration::from_hours(24),
             request_timeout: Duration::from_secs(10),
             consume_patience: Duration::from_secs(5),
         }

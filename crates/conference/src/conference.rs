@@ -14,12 +14,18 @@
 //! to all others once), since whoever gives an input drains the outputs after it.
 
 mod endings;
+mod inquiries;
+mod joining;
+mod moderation;
 mod ownership;
 mod replies;
 mod requests;
 
+pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary};
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use watersmeet_engine::command::{
     self, Command, ConsumerId, ProducerId, RouterId, TransportId, TransportOptions,
@@ -27,12 +33,15 @@ use watersmeet_engine::command::{
 use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
 use watersmeet_wire::units::{Map, Rng, Time};
 
-use crate::caps::{CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER, Caps};
-use crate::dialect::{Dialect, DialectKind, RequestId, native};
+use crate::turn::IceServers;
+use crate::caps::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER, Caps};
+use crate::access::{Grant, Keys};
+use crate::dialect::{Dialect, Effect, Opened, Reject, Tag, native};
 use crate::message::{
-    CommandToken, Direction, Notice, PeerId, ProducerSummary, Refusal, Reply, Request, SessionId,
-    ShardId, Subject,
+    CommandToken, Direction, Notice, PeerId, Policy, ProducerSummary, Refusal, Reply, Request,
+    SessionId, ShardId, Subject,
 };
+use crate::opening::{DialectKind, Namespace, Opening};
 use crate::room::Room;
 use crate::session::{Place, Session, Waiting};
 
@@ -51,6 +60,16 @@ pub struct ConferenceConfig {
     pub caps: Caps,
     /// What native clients are told when they connect.
     pub native: native::Options,
+    /// What verifies tokens. Without it none is accepted.
+    pub keys: Option<Arc<Keys>>,
+    /// Who may enter rooms for which nobody has decided otherwise.
+    pub policy: Policy,
+    /// The room of clients that name none.
+    pub default_room: Arc<str>,
+    /// STUN and TURN servers for clients.
+    pub ice_servers: IceServers,
+    /// The wall clock at `Time::ZERO`, since 1970: tokens and TURN credentials go by it.
+    pub unix_epoch: Duration,
 }
 
 /// Something that the outside must do.
@@ -107,6 +126,12 @@ pub struct Counts {
 pub struct Conference {
     /// What it is made of.
     config: ConferenceConfig,
+    /// The time of the input that is being worked on.
+    now: Time,
+    /// What dialects ask by themselves, oldest first. Empty between two inputs.
+    asks: VecDeque<(SessionId, Tag, Request)>,
+    /// Which connections their dialects want closed. Empty between two inputs.
+    expulsions: VecDeque<(SessionId, u16, &'static str)>,
     /// `config.capabilities`, shared by every answer that tells them.
     capabilities: Arc<RtpCapabilities>,
     /// Draws ids.
@@ -134,19 +159,21 @@ pub struct Conference {
 }
 
 /// What is given up at some time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     /// A shard's answer.
     Answer(CommandToken),
     /// A session's oldest wish that waits for a receive transport.
     Held(SessionId),
+    /// Nobody has come to a room that was made in advance.
+    Reservation(Arc<str>),
 }
 
 /// A command whose answer matters.
 #[derive(Debug)]
 struct Pending {
     /// Whose request it is for, and which. A router is nobody's.
-    asker: Option<(SessionId, RequestId)>,
+    asker: Option<(SessionId, Tag)>,
     /// When it is given up.
     deadline: Time,
     /// What the answer will be used for.
@@ -175,6 +202,8 @@ enum Work {
     Consume {
         consumer: ConsumerId,
         producer: ProducerId,
+        transport: TransportId,
+        paused: bool,
     },
     /// A consumer is paused or goes on.
     PauseConsumer { consumer: ConsumerId, paused: bool },
@@ -194,6 +223,9 @@ impl Conference {
         let loads = vec![0; usize::from(config.shards.max(1))];
         Self {
             config,
+            now: Time::ZERO,
+            asks: VecDeque::new(),
+            expulsions: VecDeque::new(),
             capabilities,
             rng,
             sessions: Map::new(),
@@ -209,8 +241,9 @@ impl Conference {
         }
     }
 
-    /// A connection opened. It is greeted at once, or sent away when there are too many.
-    pub fn handle_open(&mut self, now: Time, session: SessionId, dialect: DialectKind) {
+    /// A connection opened. It is greeted at once, or sent away: when there are too many, or when it
+    /// shows a token that is none.
+    pub fn handle_open(&mut self, now: Time, session: SessionId, opening: Opening) {
         self.handle_close(now, session);
         if self.sessions.len() >= self.config.caps.sessions_max {
             self.outputs.push_back(Output::Close {
@@ -220,16 +253,60 @@ impl Conference {
             });
             return;
         }
-        let peer = PeerId::draw(&mut self.rng);
-        let dialect = Dialect::new(dialect);
-        let text = dialect.greeting(peer, &self.config.native);
-        self.outputs.push_back(Output::Frame { session, text });
-        let opened = Session::new(now, peer, dialect, &self.config.caps);
+        let Ok(grant) = self.opening_grant(&opening) else {
+            return self.turn_away(session, opening.dialect);
+        };
+        let peer = self.name(opening.dialect, grant.as_ref());
+        let room = opening.room.map(Arc::from);
+        let opened = Opened {
+            ice_servers: self.ice_servers(&peer),
+            peer: peer.clone(),
+            room: room.unwrap_or_else(|| Arc::clone(&self.config.default_room)),
+            claimed_peer: opening.peer.map(Arc::from),
+            is_user: matches!(grant, Some(Grant::User { .. })),
+        };
+        for text in Dialect::greeting(opening.dialect, &opened, &self.config.native) {
+            self.outputs.push_back(Output::Frame { session, text });
+        }
+        let dialect = Dialect::new(opening.dialect, opened);
+        let mut opened = Session::new(now, peer, dialect, &self.config.caps);
+        opened.grant = grant;
+        opened.token_required = opening.token_required;
         self.sessions.insert(session, opened);
+    }
+
+    /// Tells a connection that it may not open.
+    fn turn_away(&mut self, session: SessionId, dialect: DialectKind) {
+        let refused = Dialect::turned_away(dialect);
+        let code = match refused {
+            // Its namespace is refused, not the connection below it.
+            Some(_) => CLOSE_NORMAL,
+            None => CLOSE_POLICY,
+        };
+        if let Some(text) = refused {
+            self.outputs.push_back(Output::Frame { session, text });
+        }
+        self.outputs.push_back(Output::Close {
+            session,
+            code,
+            reason: "invalid token",
+        });
+    }
+
+    /// The public name of a connection.
+    fn name(&mut self, dialect: DialectKind, grant: Option<&Grant>) -> PeerId {
+        match (dialect, grant) {
+            (DialectKind::SocketIo(Namespace::Main), Some(Grant::User { id, .. })) => {
+                PeerId::named(id)
+            }
+            (DialectKind::SocketIo(_), _) => PeerId::draw(&mut self.rng, ""),
+            _ => PeerId::draw(&mut self.rng, "peer_"),
+        }
     }
 
     /// A connection sent a text frame. Frames of a connection that was closed are noise.
     pub fn handle_frame(&mut self, now: Time, session: SessionId, frame: &str) {
+        self.now = now;
         let Some(sender) = self.sessions.get_mut(&session) else {
             return;
         };
@@ -239,35 +316,66 @@ impl Conference {
         }
         let decoded = sender.dialect.decode(frame);
         if let Err(strikes) = sender.rate.take(now) {
-            let id = decoded.map_or_else(|reject| reject.id, |(id, _)| id);
-            self.answer(session, &id, Err(Refusal::RateLimited));
+            let tag = decoded.map_or_else(|reject| reject.tag, first_tag);
+            self.answer(session, &tag, Err(Refusal::RateLimited));
             if strikes >= self.config.caps.strikes_max {
                 self.expel(now, session, CLOSE_POLICY, "too many messages");
             }
-            return;
+            return self.settle();
         }
         match decoded {
-            Ok((id, request)) => self.admit(now, session, id, request),
-            Err(reject) => self.answer(session, &reject.id, Err(reject.refusal)),
+            Ok(effects) => self.act(session, effects),
+            Err(Reject { tag, refusal }) => self.answer(session, &tag, Err(refusal)),
         }
+        self.settle();
     }
 
     /// A connection ended. Everything of its participant is freed and the others are told once.
-    pub fn handle_close(&mut self, _now: Time, session: SessionId) {
+    pub fn handle_close(&mut self, now: Time, session: SessionId) {
+        self.now = now;
         self.leave(session, None);
         self.sessions.remove(&session);
+        self.settle();
     }
 
     /// What happened to whatever waited too long.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(&(due, timer)) = self.timers.first() {
-            if due > now {
-                return;
-            }
-            self.timers.pop_first();
+        self.now = now;
+        while self.timers.first().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, timer)) = self.timers.pop_first() else {
+                break;
+            };
             match timer {
                 Timer::Answer(token) => self.give_up_answer(now, token),
                 Timer::Held(session) => self.give_up_held(now, session),
+                Timer::Reservation(room) => self.give_up_reservation(&room),
+            }
+        }
+        self.settle();
+    }
+
+    /// Carries out what a dialect wants done. What it asks waits until the input that led to it is
+    /// worked off, so that no request meets a room that is being changed.
+    fn act(&mut self, session: SessionId, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Frame(text) => self.outputs.push_back(Output::Frame { session, text }),
+                Effect::Ask(tag, request) => self.asks.push_back((session, tag, request)),
+                Effect::Close { code, reason } => self.expulsions.push_back((session, code, reason)),
+            }
+        }
+    }
+
+    /// Works off what dialects have asked. Each request leads to at most a few more, and only what
+    /// clients send begins such a chain.
+    fn settle(&mut self) {
+        loop {
+            if let Some((session, tag, request)) = self.asks.pop_front() {
+                self.admit(self.now, session, tag, request);
+            } else if let Some((session, code, reason)) = self.expulsions.pop_front() {
+                self.expel(self.now, session, code, reason);
+            } else {
+                return;
             }
         }
     }
@@ -300,7 +408,9 @@ impl Conference {
     /// Sends a connection away and forgets it.
     fn expel(&mut self, now: Time, session: SessionId, code: u16, reason: &'static str) {
         tracing::info!(session = session.0, code, reason, "a connection is closed");
-        self.handle_close(now, session);
+        self.now = now;
+        self.leave(session, None);
+        self.sessions.remove(&session);
         self.outputs.push_back(Output::Close {
             session,
             code,
@@ -309,22 +419,22 @@ impl Conference {
     }
 
     /// Lets a request through, or makes it wait while shards work on too many of this connection.
-    fn admit(&mut self, now: Time, session: SessionId, id: RequestId, request: Request) {
+    fn admit(&mut self, now: Time, session: SessionId, tag: Tag, request: Request) {
         let caps = &self.config.caps;
         let Some(sender) = self.sessions.get_mut(&session) else {
             return;
         };
         if sender.waiting.is_empty() && sender.pending.len() < caps.pending_requests_max {
-            self.perform(now, session, id, request);
+            self.perform(now, session, tag, request);
         } else if sender.waiting.len() < caps.waiting_requests_max {
             let deadline = now + caps.request_timeout;
             sender.waiting.push_back(Waiting {
                 deadline,
-                id,
+                tag,
                 request,
             });
         } else {
-            self.answer(session, &id, Err(Refusal::LimitReached("requests")));
+            self.answer(session, &tag, Err(Refusal::LimitReached("requests")));
         }
     }
 
@@ -339,37 +449,37 @@ impl Conference {
             }
             let Some(Waiting {
                 deadline,
-                id,
+                tag,
                 request,
             }) = sender.waiting.pop_front()
             else {
                 return;
             };
             if deadline < now {
-                self.answer(session, &id, Err(Refusal::TimedOut));
+                self.answer(session, &tag, Err(Refusal::TimedOut));
             } else {
-                self.perform(now, session, id, request);
+                self.perform(now, session, tag, request);
             }
         }
     }
 
     /// Answers or refuses a request.
-    fn answer(&mut self, session: SessionId, id: &RequestId, outcome: Result<Reply, Refusal>) {
-        let Some(asker) = self.sessions.get(&session) else {
+    fn answer(&mut self, session: SessionId, tag: &Tag, outcome: Result<Reply, Refusal>) {
+        let Some(asker) = self.sessions.get_mut(&session) else {
             return;
         };
-        let text = match outcome {
-            Ok(reply) => asker.dialect.reply(id, &reply),
+        let effects = match outcome {
+            Ok(reply) => asker.dialect.reply(tag, &reply),
             Err(refusal) => {
                 tracing::debug!(
                     session = session.0,
                     code = refusal.code(),
                     "a request is refused"
                 );
-                asker.dialect.refusal(id, &refusal)
+                asker.dialect.refusal(tag, &refusal)
             }
         };
-        self.outputs.push_back(Output::Frame { session, text });
+        self.act(session, effects);
     }
 
     /// Tells one connection something.
@@ -380,9 +490,8 @@ impl Conference {
         if matches!(notice, Notice::ProducerAdded { .. }) {
             told.rate.credit(MESSAGES_PER_PRODUCER);
         }
-        if let Some(text) = told.dialect.notice(notice) {
-            self.outputs.push_back(Output::Frame { session, text });
-        }
+        let effects = told.dialect.notice(notice);
+        self.act(session, effects);
     }
 
     /// Tells everybody in a room but one.
@@ -412,7 +521,7 @@ impl Conference {
     fn ask(
         &mut self,
         now: Time,
-        asker: Option<(SessionId, RequestId)>,
+        asker: Option<(SessionId, Tag)>,
         (shard, command): (ShardId, Command),
         work: Work,
     ) {
@@ -454,11 +563,12 @@ impl Conference {
         token: CommandToken,
         result: Result<command::Reply, command::Refusal>,
     ) {
+        self.now = now;
         // An answer that came too late, or to somebody who has left: all was undone already.
         let Some(Pending { asker, work, .. }) = self.take_pending(token) else {
             return;
         };
-        let Some((session, id)) = asker else {
+        let Some((session, tag)) = asker else {
             self.conclude_router(work, result);
             return;
         };
@@ -467,14 +577,24 @@ impl Conference {
             &outcome,
             Ok(Reply::TransportCreated(offer)) if offer.direction == Direction::Recv
         );
-        self.answer(session, &id, outcome);
+        self.answer(session, &tag, outcome);
         if receives {
             self.release_held(now, session);
         }
         self.admit_waiting(now, session);
+        self.settle();
     }
 }
 
 /// What an announced producer makes a client ask: to consume it, and to resume that consumer. A
 /// page that enters a room of a hundred asks all that at once, and must not be taken for a flood.
 const MESSAGES_PER_PRODUCER: usize = 2;
+
+/// The tag of the first request among what a frame leads to.
+fn first_tag(effects: Vec<Effect>) -> Tag {
+    let mut tags = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Ask(tag, _) => Some(tag),
+        Effect::Frame(_) | Effect::Close { .. } => None,
+    });
+    tags.next().unwrap_or_default()
+}

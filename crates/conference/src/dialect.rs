@@ -1,31 +1,84 @@
 //! Frames ⇄ messages. A dialect is pure: it reads what a connection sends into requests and
 //! writes replies and notices in that connection's own words. It keeps a few words of state per
 //! connection and must never decide anything about rooms or media.
+//!
+//! What a dialect makes of an input is a list of effects, carried out in order: frames to send,
+//! and requests of its own (a push-style dialect consumes for its client) whose replies come back
+//! to it by their tag.
 
-mod json;
+mod call;
+pub(crate) mod json;
+mod meetlite;
 pub mod native;
+mod protoo;
+mod rmm;
+mod sfu;
+mod shapes;
+pub mod socketio;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::turn::IceServer;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
+use crate::opening::{DialectKind, Namespace};
+use shapes::Event;
 
-/// Which dialect a connection speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialectKind {
-    /// JSON `{type, payload, id?}` on a raw WebSocket.
-    Native,
+/// How a request is known when its answer comes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tag {
+    /// The client's name for the request, echoed as it came. `None` when it gave none.
+    pub id: Option<Value>,
+    /// What the dialect asked it for: the client's event, or the dialect's own word.
+    pub event: &'static str,
 }
 
-/// The client's name for one of its requests, echoed as it came. `None` when it gave none.
-pub(crate) type RequestId = Option<Value>;
+impl Tag {
+    /// The tag of something that the dialect asks by itself.
+    pub(crate) const fn own(event: &'static str) -> Self {
+        Self { id: None, event }
+    }
+}
+
+/// Something that a dialect wants done.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Send a frame.
+    Frame(String),
+    /// Carry out a request.
+    Ask(Tag, Request),
+    /// Close the connection.
+    Close {
+        /// The WebSocket close code.
+        code: u16,
+        /// Why, for people.
+        reason: &'static str,
+    },
+}
 
 /// A frame that could not be read as a request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reject {
-    /// The request's id, if that much could be read.
-    pub id: RequestId,
+    /// What is known of the request.
+    pub tag: Tag,
     /// What is wrong with it.
     pub refusal: Refusal,
+}
+
+/// What a dialect is told of its connection when it opens.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    /// The connection's public name.
+    pub peer: PeerId,
+    /// The room of clients that name none.
+    pub room: Arc<str>,
+    /// What it calls itself.
+    pub claimed_peer: Option<Arc<str>>,
+    /// Whether a token says who it is.
+    pub is_user: bool,
+    /// STUN and TURN servers for it.
+    pub ice_servers: Arc<[IceServer]>,
 }
 
 /// One connection's dialect with its state.
@@ -33,48 +86,164 @@ pub(crate) struct Reject {
 pub(crate) enum Dialect {
     /// JSON `{type, payload, id?}`.
     Native(native::State),
+    /// Socket.IO, before the first event.
+    Undecided(Namespace, Opened),
+    /// The one-room dialect of Socket.IO.
+    Sfu(sfu::State),
+    /// The meetings dialect of Socket.IO.
+    Rmm(rmm::State),
+    /// The push-style dialect of Socket.IO.
+    Meetlite(meetlite::State),
+    /// The dialect of the namespace `/call`.
+    Call(call::State),
+    /// mediasoup's demonstration protocol.
+    Protoo(protoo::State),
 }
 
 impl Dialect {
     /// A fresh connection's.
-    pub(crate) fn new(kind: DialectKind) -> Self {
+    pub(crate) fn new(kind: DialectKind, opened: Opened) -> Self {
         match kind {
             DialectKind::Native => Self::Native(native::State::default()),
+            DialectKind::SocketIo(Namespace::Main) if opened.is_user => {
+                Self::Meetlite(meetlite::State::new(opened))
+            }
+            DialectKind::SocketIo(Namespace::Call) => {
+                Self::Call(call::State::new(Namespace::Call, opened))
+            }
+            DialectKind::SocketIo(namespace) => Self::Undecided(namespace, opened),
+            DialectKind::Protoo => Self::Protoo(protoo::State::new(opened)),
         }
     }
 
     /// What a connection is sent first.
-    pub(crate) fn greeting(&self, peer: PeerId, options: &native::Options) -> String {
-        match self {
-            Self::Native(_) => native::greeting(peer, options),
+    pub(crate) fn greeting(
+        kind: DialectKind,
+        opened: &Opened,
+        options: &native::Options,
+    ) -> Vec<String> {
+        match kind {
+            DialectKind::Native => vec![native::greeting(opened, options)],
+            DialectKind::SocketIo(namespace) => {
+                let sid = opened.peer.as_str();
+                let mut frames = vec![socketio::connect(namespace.name(), sid)];
+                if namespace != Namespace::Main {
+                    let payload = serde_json::json!({ "socketId": sid });
+                    let name = "connection-success";
+                    frames.push(socketio::event(namespace.name(), name, &[payload]));
+                }
+                frames
+            }
+            DialectKind::Protoo => Vec::new(),
         }
+    }
+
+    /// What a connection is told that may not open; the close code comes after it.
+    pub(crate) fn turned_away(kind: DialectKind) -> Option<String> {
+        match kind {
+            DialectKind::SocketIo(namespace) => Some(socketio::connect_error(
+                namespace.name(),
+                "Authentication failed",
+            )),
+            DialectKind::Native | DialectKind::Protoo => None,
+        }
+    }
+
+    /// Whether each producer is received on a transport of its own.
+    pub(crate) const fn receives_apart(&self) -> bool {
+        matches!(self, Self::Undecided(..) | Self::Sfu(_) | Self::Call(_))
     }
 
     /// Reads a frame.
-    pub(crate) fn decode(&mut self, frame: &str) -> Result<(RequestId, Request), Reject> {
+    pub(crate) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, Reject> {
         match self {
             Self::Native(state) => native::decode(state, frame),
+            Self::Protoo(state) => state.decode(frame),
+            _ => self.decode_event(shapes::event(frame)?),
         }
     }
 
+    /// Reads a Socket.IO event. The first one decides which dialect it is.
+    fn decode_event(&mut self, event: Option<Event>) -> Result<Vec<Effect>, Reject> {
+        let Some(event) = event else {
+            return Ok(Vec::new());
+        };
+        if let Self::Undecided(namespace, opened) = self
+            && let Some(decided) = decide(*namespace, &event.name, opened)
+        {
+            *self = decided;
+        }
+        let id = event.id();
+        let outcome = match self {
+            Self::Sfu(state) => state.decode(event),
+            Self::Rmm(state) => state.decode(event),
+            Self::Meetlite(state) => state.decode(event),
+            Self::Call(state) => state.decode(event),
+            Self::Undecided(..) | Self::Native(_) | Self::Protoo(_) => Err(Refusal::UnknownType),
+        };
+        let tag = Tag { id, event: "" };
+        outcome.map_err(|refusal| Reject { tag, refusal })
+    }
+
     /// Writes the answer to a request.
-    pub(crate) fn reply(&self, id: &RequestId, reply: &Reply) -> String {
+    pub(crate) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
         match self {
-            Self::Native(state) => native::reply(state, id, reply),
+            Self::Native(state) => vec![Effect::Frame(native::reply(state, &tag.id, reply))],
+            Self::Undecided(..) => Vec::new(),
+            Self::Sfu(state) => state.reply(tag, reply),
+            Self::Rmm(state) => state.reply(tag, reply),
+            Self::Meetlite(state) => state.reply(tag, reply),
+            Self::Call(state) => state.reply(tag, reply),
+            Self::Protoo(state) => state.reply(tag, reply),
         }
     }
 
     /// Writes the refusal of a request.
-    pub(crate) fn refusal(&self, id: &RequestId, refusal: &Refusal) -> String {
+    pub(crate) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
         match self {
-            Self::Native(_) => native::refusal(id, refusal),
+            Self::Native(_) => vec![Effect::Frame(native::refusal(&tag.id, refusal))],
+            Self::Undecided(namespace, _) => shapes::refused(*namespace, tag, refusal),
+            Self::Sfu(state) => state.refusal(tag, refusal),
+            Self::Rmm(state) => state.refusal(tag, refusal),
+            Self::Meetlite(state) => state.refusal(tag, refusal),
+            Self::Call(state) => state.refusal(tag, refusal),
+            Self::Protoo(state) => state.refusal(tag, refusal),
         }
     }
 
-    /// Writes a notice; `None` when this client does not want to know.
-    pub(crate) fn notice(&self, notice: &Notice) -> Option<String> {
+    /// Writes a notice; nothing when this client does not want to know.
+    pub(crate) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match self {
-            Self::Native(state) => native::notice(state, notice),
+            Self::Native(state) => native::notice(state, notice)
+                .map(Effect::Frame)
+                .into_iter()
+                .collect(),
+            Self::Undecided(..) => Vec::new(),
+            Self::Sfu(state) => state.notice(notice),
+            Self::Rmm(state) => state.notice(notice),
+            Self::Meetlite(state) => state.notice(notice),
+            Self::Call(state) => state.notice(notice),
+            Self::Protoo(state) => state.notice(notice),
         }
     }
+}
+
+/// The dialect whose clients begin with this event, if there is one.
+fn decide(namespace: Namespace, event: &str, opened: &Opened) -> Option<Dialect> {
+    let opened = opened.clone();
+    Some(match (namespace, event) {
+        (Namespace::Main, "join" | "createTransport") => Dialect::Rmm(rmm::State::new(opened)),
+        (Namespace::Main, "join-room" | "ready") => {
+            Dialect::Meetlite(meetlite::State::new(opened))
+        }
+        (Namespace::Mediasoup, "joinRoom") => Dialect::Call(call::State::new(namespace, opened)),
+        (
+            Namespace::Main | Namespace::Mediasoup,
+            "getRtpCapabilities"
+            | "getRouterRtpCapabilities"
+            | "getAvailableProducers"
+            | "createWebRtcTransport",
+        ) => Dialect::Sfu(sfu::State::new(namespace, opened)),
+        _ => return None,
+    })
 }

@@ -4,17 +4,33 @@
 use std::sync::Arc;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, RouterId};
-use watersmeet_wire::units::Map;
+use watersmeet_wire::units::{Map, Time};
 
-use crate::message::{ParticipantSummary, PeerId, ProducerSummary, SessionId, ShardId};
+use crate::message::{
+    ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, ShardId, User,
+};
 
 /// One room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Room {
     /// Where its media is, once somebody has made a transport.
     pub router: Option<Router>,
     /// Who is in it, by the order of entering.
     pub participants: Map<u64, Participant>,
+    /// Who waits to be let in, by the order of coming.
+    pub waiting: Map<u64, Participant>,
+    /// Who may enter.
+    pub policy: Policy,
+    /// Whether somebody has decided that; otherwise the first who enters may.
+    pub is_decided: bool,
+    /// Since when it is there.
+    pub created_at: Time,
+    /// Who made it, as that one wants to be called.
+    pub host_name: Option<Arc<str>>,
+    /// Whether hosts are known by their tokens. Otherwise the first who enters is the host.
+    pub has_host_token: bool,
+    /// Until when it stays though nobody has come yet.
+    pub reserved_until: Option<Time>,
     /// The number of the next who enters.
     next_order: u64,
 }
@@ -37,6 +53,14 @@ pub(crate) struct Participant {
     pub peer: PeerId,
     /// How it wants to be seen.
     pub display_name: Option<Arc<str>>,
+    /// Whom its token names.
+    pub user: Option<User>,
+    /// Who it says it is, if no token says so.
+    pub claimed_user: Option<Arc<str>>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may receive.
+    pub can_subscribe: bool,
     /// What it sends, oldest first. A producer is here from the moment that others are told of it
     /// until the moment that they are told of its end.
     pub producers: Vec<Producer>,
@@ -52,12 +76,60 @@ pub(crate) struct Producer {
 }
 
 impl Room {
+    /// A room without anybody in it.
+    pub(crate) fn new(now: Time, policy: Policy) -> Self {
+        Self {
+            router: None,
+            participants: Map::new(),
+            waiting: Map::new(),
+            policy,
+            is_decided: false,
+            created_at: now,
+            host_name: None,
+            has_host_token: false,
+            reserved_until: None,
+            next_order: 0,
+        }
+    }
+
     /// Lets somebody in and tells the number it has here.
     pub(crate) fn enter(&mut self, participant: Participant) -> u64 {
+        let order = self.draw_order();
+        self.participants.insert(order, participant);
+        self.reserved_until = None;
+        order
+    }
+
+    /// Lets somebody wait and tells the number it has here.
+    pub(crate) fn wait(&mut self, participant: Participant) -> u64 {
+        let order = self.draw_order();
+        self.waiting.insert(order, participant);
+        order
+    }
+
+    /// The next number.
+    fn draw_order(&mut self) -> u64 {
         let order = self.next_order;
         self.next_order += 1;
-        self.participants.insert(order, participant);
         order
+    }
+
+    /// Whether nobody is in it, waits for it, or is expected.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.participants.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
+    }
+
+    /// The participant of this name, with its number.
+    pub(crate) fn participant(&self, peer: &str) -> Option<(u64, &Participant)> {
+        let mut participants = self.participants.iter();
+        let found = participants.find(|(_, it)| it.peer.as_str() == peer);
+        found.map(|(order, it)| (*order, it))
+    }
+
+    /// The sessions of its hosts.
+    pub(crate) fn hosts(&self) -> Vec<SessionId> {
+        let hosts = self.participants.values().filter(|it| it.role == Role::Host);
+        hosts.map(|it| it.session).collect()
     }
 
     /// Everybody but the participant of this number, and what they send.
@@ -88,11 +160,19 @@ impl Room {
 }
 
 impl Participant {
+    /// Who it is, or says it is.
+    pub(crate) fn known_as(&self) -> Option<Arc<str>> {
+        let user = self.user.as_ref().map(|it| Arc::clone(&it.id));
+        user.or_else(|| self.claimed_user.clone())
+    }
+
     /// What others are told of it.
-    fn summary(&self) -> ParticipantSummary {
+    pub(crate) fn summary(&self) -> ParticipantSummary {
         ParticipantSummary {
-            peer: self.peer,
+            peer: self.peer.clone(),
             display_name: self.display_name.clone(),
+            user: self.user.clone(),
+            role: self.role,
             producers: self.producers.iter().map(|it| it.summary.clone()).collect(),
         }
     }

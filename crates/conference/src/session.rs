@@ -9,8 +9,11 @@ use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::{Map, Time};
 
 use crate::caps::Caps;
-use crate::dialect::{Dialect, RequestId};
-use crate::message::{CommandToken, Direction, PeerId, Request, ShardId};
+use crate::access::Grant;
+use crate::dialect::{Dialect, Tag};
+use crate::message::{
+    CommandToken, Direction, PeerId, Request, ShardId, TransportKey, TransportOffer,
+};
 
 /// One connection.
 #[derive(Debug)]
@@ -21,8 +24,14 @@ pub(crate) struct Session {
     pub dialect: Dialect,
     /// How fast it may ask.
     pub rate: Rate,
+    /// What the token of its opening permits.
+    pub grant: Option<Grant>,
+    /// Whether it may enter no room without a token.
+    pub token_required: bool,
     /// Where it takes part, if it does.
     pub place: Option<Place>,
+    /// Where it waits to be let in, if it does.
+    pub lobby: Option<Place>,
     /// Its transports, those that are being made included.
     pub transports: Map<TransportId, Transport>,
     /// The newest transport that it receives on, once that one is made.
@@ -55,8 +64,19 @@ pub(crate) struct Transport {
     pub direction: Direction,
     /// Where it lives.
     pub shard: ShardId,
+    /// Which one it is, if its client asks for it so.
+    pub key: Option<TransportKey>,
+    /// What its client was offered, once its shard has made it.
+    pub offer: Option<Box<TransportOffer>>,
+    /// Further requests for the same transport, which wait until it is made.
+    pub also_asked: Vec<Tag>,
+}
+
+impl Transport {
     /// Whether its shard has made it.
-    pub is_made: bool,
+    pub(crate) const fn is_made(&self) -> bool {
+        self.offer.is_some()
+    }
 }
 
 /// A consumer of a session.
@@ -74,7 +94,7 @@ pub(crate) struct Held {
     /// When it is given up.
     pub deadline: Time,
     /// Which request it is.
-    pub id: RequestId,
+    pub tag: Tag,
     /// What is wished for.
     pub producer: ProducerId,
     /// What the participant can receive.
@@ -89,7 +109,7 @@ pub(crate) struct Waiting {
     /// When it is given up.
     pub deadline: Time,
     /// Which request it is.
-    pub id: RequestId,
+    pub tag: Tag,
     /// What is asked.
     pub request: Request,
 }
@@ -101,7 +121,10 @@ impl Session {
             peer,
             dialect,
             rate: Rate::new(now, caps),
+            grant: None,
+            token_required: false,
             place: None,
+            lobby: None,
             transports: Map::new(),
             receive_transport: None,
             producers: Map::new(),
@@ -120,7 +143,14 @@ impl Session {
     ) -> Option<&Transport> {
         self.transports
             .get(&id)
-            .filter(|it| it.is_made && it.direction == direction)
+            .filter(|it| it.is_made() && it.direction == direction)
+    }
+
+    /// Its transport of this key, made or being made.
+    pub(crate) fn transport_of_key(&mut self, key: TransportKey) -> Option<&mut Transport> {
+        self.transports
+            .values_mut()
+            .find(|it| it.key == Some(key))
     }
 
     /// The shard that one of its producers is on.

@@ -13,7 +13,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
-use watersmeet_conference::{Conference, Counts, DialectKind, Output, SessionId};
+use watersmeet_conference::conference::{Answer, Inquiry};
+use watersmeet_conference::message;
+use watersmeet_conference::{Conference, Counts, Opening, Output, SessionId};
 use watersmeet_engine::command::Refusal;
 use watersmeet_wire::units::Time;
 
@@ -56,6 +58,8 @@ enum Input {
         session: SessionId,
         /// Where its letters go.
         outbox: Outbox,
+        /// What is known of it.
+        opening: Opening,
     },
     /// Its client sent a frame.
     Frame {
@@ -68,6 +72,13 @@ enum Input {
     Close {
         /// Which.
         session: SessionId,
+    },
+    /// Something is asked that no session asks.
+    Ask {
+        /// What.
+        inquiry: Inquiry,
+        /// Where to say it.
+        answer: oneshot::Sender<Result<Answer, message::Refusal>>,
     },
     /// Somebody wants to know how much there is.
     Count {
@@ -148,10 +159,13 @@ impl Hub {
     fn take(&mut self, input: Input) {
         let now = self.clock.now();
         match input {
-            Input::Open { session, outbox } => {
+            Input::Open {
+                session,
+                outbox,
+                opening,
+            } => {
                 self.outboxes.insert(session, outbox);
-                self.conference
-                    .handle_open(now, session, DialectKind::Native);
+                self.conference.handle_open(now, session, opening);
             }
             Input::Frame { session, text } if self.outboxes.contains_key(&session) => {
                 let _span = tracing::info_span!("session", id = session.0).entered();
@@ -159,6 +173,9 @@ impl Hub {
             }
             Input::Frame { .. } => {}
             Input::Close { session } => self.forget(now, session),
+            Input::Ask { inquiry, answer } => {
+                let _ = answer.send(self.conference.handle_inquiry(now, inquiry));
+            }
             Input::Count { answer } => {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(self.conference.counts());
@@ -242,10 +259,14 @@ impl Hub {
 
 impl HubHandle {
     /// Begins a session; none when the hub has ended.
-    pub async fn open(&self, outbox: Outbox) -> Option<SessionId> {
+    pub async fn open(&self, outbox: Outbox, opening: Opening) -> Option<SessionId> {
         let session = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         self.inputs
-            .send(Input::Open { session, outbox })
+            .send(Input::Open {
+                session,
+                outbox,
+                opening,
+            })
             .await
             .ok()?;
         Some(session)
@@ -262,6 +283,19 @@ impl HubHandle {
     /// Ends a session. An ended hub has forgotten it already.
     pub async fn close(&self, session: SessionId) {
         let _ = self.inputs.send(Input::Close { session }).await;
+    }
+
+    /// Asks what no session asks; none when the hub has ended or does not answer.
+    pub async fn ask(&self, inquiry: Inquiry) -> Option<Result<Answer, message::Refusal>> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.inputs
+                .send(Input::Ask { inquiry, answer })
+                .await
+                .ok()?;
+            answered.await.ok()
+        };
+        timeout(COUNT_TIMEOUT, asked).await.ok()?
     }
 
     /// How much there is; none when the hub has ended or does not answer.

@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 use rand_chacha::rand_core::Rng as _;
 use serde_json::json;
 use watersmeet_conference::dialect::native;
+use watersmeet_conference::message::Policy;
+use watersmeet_conference::turn::IceServers;
 use watersmeet_conference::{
-    Caps, Conference, ConferenceConfig, DialectKind, Output, SessionId, ShardId,
+    Caps, Conference, ConferenceConfig, DialectKind, Opening, Output, SessionId, ShardId,
 };
 use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportId, TransportOptions};
 use watersmeet_engine::ortc;
@@ -157,6 +159,11 @@ impl World {
             shards,
             caps: Caps::default(),
             native: native::Options::default(),
+            keys: None,
+            policy: Policy::Open,
+            default_room: "lobby".into(),
+            ice_servers: IceServers::default(),
+            unix_epoch: std::time::Duration::ZERO,
         };
         Self {
             seed,
@@ -490,7 +497,7 @@ impl World {
     /// Somebody's connection opens.
     fn open(&mut self, session: SessionId) {
         self.conference
-            .handle_open(self.now, session, DialectKind::Native);
+            .handle_open(self.now, session, Opening::new(DialectKind::Native));
     }
 }
 

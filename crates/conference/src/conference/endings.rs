@@ -12,11 +12,19 @@ use watersmeet_wire::units::Time;
 
 use super::{Conference, Timer};
 use crate::message::{Notice, Refusal, SessionId, ShardId};
+use crate::room::Room;
 use crate::session::Consumer;
 
 impl Conference {
     /// A worker reported something.
-    pub fn handle_event(&mut self, _now: Time, shard: ShardId, event: Event) {
+    pub fn handle_event(&mut self, now: Time, shard: ShardId, event: Event) {
+        self.now = now;
+        self.happened(shard, event);
+        self.settle();
+    }
+
+    /// What it means that a worker reported something.
+    fn happened(&mut self, shard: ShardId, event: Event) {
         match event {
             Event::TransportClosed { transport, reason } => {
                 self.handle_transport_closed(transport, reason);
@@ -56,7 +64,8 @@ impl Conference {
 
     /// A shard's worker was rebuilt empty. Rooms that were there get a new router when somebody
     /// makes a transport again; everybody stays in them.
-    pub fn handle_shard_lost(&mut self, _now: Time, shard: ShardId) {
+    pub fn handle_shard_lost(&mut self, now: Time, shard: ShardId) {
+        self.now = now;
         let rooms: Vec<Arc<str>> = self
             .rooms
             .iter()
@@ -67,6 +76,7 @@ impl Conference {
         for room in rooms {
             self.lose_media(&room, shard);
         }
+        self.settle();
     }
 
     /// Takes all media out of a room whose worker is gone.
@@ -102,32 +112,51 @@ impl Conference {
     /// Takes a session out of its room, if it is in one. Its unanswered requests are refused with
     /// `refusal`, or forgotten when nobody hears it.
     pub(super) fn leave(&mut self, id: SessionId, refusal: Option<Refusal>) {
+        self.leave_lobby(id);
         let Some(place) = self.sessions.get(&id).and_then(|it| it.place.clone()) else {
             return;
         };
         let transports = self.transports_of(id);
-        self.forget_media(id, refusal);
+        let closed = self.forget_media(id, refusal);
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
         session.place = None;
-        let peer = session.peer;
-        tracing::info!(session = id.0, %peer, "a participant left");
+        let peer = session.peer.clone();
+        tracing::info!(session = id.0, room = %place.room, %peer, "a participant left");
         let Some(room) = self.rooms.get_mut(&place.room) else {
             return;
         };
-        room.participants.remove(&place.order);
+        let display_name = room.participants.remove(&place.order);
+        let display_name = display_name.and_then(|it| it.display_name);
         if room.participants.is_empty() {
             // A router takes its transports with it.
-            let router = room.router;
-            self.rooms.remove(&place.room);
-            if let Some(router) = router {
+            if let Some(router) = room.router.take() {
                 self.command(router.shard, Command::CloseRouter { router: router.id });
             }
+            self.remove_if_unused(&place.room);
             return;
         }
         self.close_transports(transports);
-        self.tell_others(&place.room, id, &Notice::ParticipantLeft { peer });
+        let producers = closed.iter().filter_map(|notice| match notice {
+            Notice::ProducerClosed { producer, .. } => Some(*producer),
+            _ => None,
+        });
+        let notice = Notice::ParticipantLeft {
+            peer,
+            display_name,
+            producers: producers.collect(),
+        };
+        self.tell_others(&place.room, id, &notice);
+        self.find_a_host(&place.room);
+    }
+
+    /// Forgets a room that nobody is in, waits for, or is expected in.
+    pub(super) fn remove_if_unused(&mut self, name: &str) {
+        if self.rooms.get(name).is_some_and(Room::is_unused) {
+            tracing::info!(room = name, "a room is closed");
+            self.rooms.remove(name);
+        }
     }
 
     /// Ends all media of a session that stays in its room.
@@ -172,12 +201,12 @@ impl Conference {
         let mut unanswered: Vec<_> = pending
             .into_iter()
             .filter_map(|token| self.take_pending(token))
-            .filter_map(|pending| pending.asker.map(|(_, request)| request))
+            .filter_map(|pending| pending.asker.map(|(_, tag)| tag))
             .collect();
-        unanswered.extend(held.into_iter().map(|it| it.id));
-        for request in unanswered {
+        unanswered.extend(held.into_iter().map(|it| it.tag));
+        for tag in unanswered {
             if let Some(refusal) = &refusal {
-                self.answer(id, &request, Err(refusal.clone()));
+                self.answer(id, &tag, Err(refusal.clone()));
             }
         }
         let mut closed = Vec::new();
@@ -253,7 +282,7 @@ impl Conference {
     fn forget_producer(&mut self, id: SessionId, producer: ProducerId) -> Option<Notice> {
         let session = self.sessions.get_mut(&id)?;
         session.producers.remove(&producer);
-        let peer = session.peer;
+        let peer = session.peer.clone();
         let place = self.producers.remove(&producer)?;
         let room = self.rooms.get_mut(&place.room)?;
         let owner = room.participants.get_mut(&place.order)?;

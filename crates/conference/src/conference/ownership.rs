@@ -1,10 +1,13 @@
 //! What belongs to whom. A request reaches only what its own session has, and producers of its own
 //! room; for everything else the answer is that it does not exist.
 
+use std::sync::Arc;
+
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 
 use super::Conference;
 use crate::message::{Refusal, SessionId, ShardId};
+use crate::room::Participant;
 use crate::session::{Place, Session};
 
 impl Conference {
@@ -24,6 +27,20 @@ impl Conference {
             .ok_or(Refusal::NotInRoom)
     }
 
+    /// The room that a session takes part in or waits for.
+    pub(super) fn whereabouts(&self, id: SessionId) -> Result<Arc<str>, Refusal> {
+        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
+        let place = session.place.as_ref().or(session.lobby.as_ref());
+        Ok(Arc::clone(&place.ok_or(Refusal::NotInRoom)?.room))
+    }
+
+    /// Oneself, as one's room knows one.
+    pub(super) fn myself(&self, id: SessionId) -> Result<&Participant, Refusal> {
+        let place = self.place(id)?;
+        let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
+        room.participants.get(&place.order).ok_or(Refusal::Internal)
+    }
+
     /// The shard of one's own transport.
     pub(super) fn own_transport(
         &self,
@@ -32,7 +49,7 @@ impl Conference {
     ) -> Result<ShardId, Refusal> {
         let own = self.present(id)?.transports.get(&transport);
         Ok(own
-            .filter(|it| it.is_made)
+            .filter(|it| it.is_made())
             .ok_or(Refusal::TransportNotFound)?
             .shard)
     }

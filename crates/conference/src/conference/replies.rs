@@ -5,6 +5,7 @@ use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId, Transpor
 use watersmeet_wire::units::Time;
 
 use super::{Conference, Pending, Timer, Work};
+use crate::dialect::Tag;
 use crate::message::{
     CommandToken, ConsumerOffer, Direction, Notice, PeerId, ProducerSummary, Refusal, Reply,
     SessionId, TransportOffer,
@@ -47,14 +48,17 @@ impl Conference {
                     dtls,
                 },
             ) => {
-                self.finish_transport(session, transport, direction)?;
-                Reply::TransportCreated(Box::new(TransportOffer {
+                let ice_servers = self.ice_servers_for(session);
+                let offer = TransportOffer {
                     transport,
                     direction,
+                    key: None,
                     ice,
                     candidates,
                     dtls,
-                }))
+                    ice_servers,
+                };
+                self.finish_transport(session, offer)?
             }
             (Work::ConnectTransport { transport }, command::Reply::Done) => {
                 Reply::TransportConnected { transport }
@@ -68,14 +72,25 @@ impl Conference {
             (Work::PauseProducer { producer, paused }, command::Reply::Done) => {
                 self.announce_pause(session, producer, paused)?
             }
-            (Work::Consume { consumer, producer }, command::Reply::Consumer { kind, rtp, .. }) => {
-                let producer_peer = self.consumed_peer(session, consumer, producer)?;
+            (
+                Work::Consume {
+                    consumer,
+                    producer,
+                    transport,
+                    paused,
+                },
+                command::Reply::Consumer { kind, rtp, .. },
+            ) => {
+                let (producer_peer, source) = self.consumed(session, consumer, producer)?;
                 Reply::Consumed(Box::new(ConsumerOffer {
                     consumer,
                     producer,
                     producer_peer,
+                    source,
+                    transport,
                     kind,
                     rtp,
+                    paused,
                 }))
             }
             (Work::PauseConsumer { consumer, paused }, command::Reply::Done) => {
@@ -99,29 +114,34 @@ impl Conference {
         })
     }
 
-    /// Notes that a transport can be used, if it is still wanted.
+    /// Notes that a transport can be used, if it is still wanted, and tells those who asked for the
+    /// same one meanwhile.
     fn finish_transport(
         &mut self,
         id: SessionId,
-        transport: TransportId,
-        direction: Direction,
-    ) -> Result<(), Refusal> {
+        mut offer: TransportOffer,
+    ) -> Result<Reply, Refusal> {
+        let (transport, direction) = (offer.transport, offer.direction);
         let session = self.sessions.get_mut(&id).ok_or(Refusal::Internal)?;
         let made = session.transports.get_mut(&transport);
-        made.ok_or(Refusal::TransportNotFound)?.is_made = true;
+        let made = made.ok_or(Refusal::TransportNotFound)?;
+        offer.key = made.key;
+        let offer = Box::new(offer);
+        // Only clients that ask by key ever ask again.
+        made.offer = Some(offer.clone());
+        let also_asked = std::mem::take(&mut made.also_asked);
         if direction == Direction::Recv {
             session.receive_transport = Some(transport);
         }
-        Ok(())
+        for tag in also_asked {
+            self.answer(id, &tag, Ok(Reply::TransportCreated(offer.clone())));
+        }
+        Ok(Reply::TransportCreated(offer))
     }
 
     /// Puts a new producer into its room and tells the others.
     fn announce(&mut self, id: SessionId, producer: ProducerSummary) -> Result<Reply, Refusal> {
-        let ProducerSummary {
-            producer: producer_id,
-            kind,
-            ..
-        } = producer;
+        let producer_id = producer.producer;
         let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
         if !session.producers.contains_key(&producer_id) {
             return Err(Refusal::TransportNotFound);
@@ -137,16 +157,16 @@ impl Conference {
             consumers: Default::default(),
         });
         let notice = Notice::ProducerAdded {
-            peer: owner.peer,
+            peer: owner.peer.clone(),
             display_name: owner.display_name.clone(),
-            producer,
+            producer: producer.clone(),
         };
+        let others = room.participants.iter();
+        let others = others.filter(|(order, _)| **order != place.order);
+        let others = others.map(|(_, it)| it.producers.len()).sum();
         self.producers.insert(producer_id, place.clone());
         self.tell_others(&place.room, id, &notice);
-        Ok(Reply::Produced {
-            producer: producer_id,
-            kind,
-        })
+        Ok(Reply::Produced { producer, others })
     }
 
     /// Notes that a producer was paused or resumed and tells the others, if it is news.
@@ -169,7 +189,7 @@ impl Conference {
         let is_news = summary.paused != paused;
         summary.paused = paused;
         if is_news {
-            let peer = self.sessions.get(&id).ok_or(Refusal::Internal)?.peer;
+            let peer = self.sessions.get(&id).ok_or(Refusal::Internal)?.peer.clone();
             let notice = Notice::ProducerPaused {
                 peer,
                 producer,
@@ -180,13 +200,13 @@ impl Conference {
         Ok(Reply::ProducerPaused { producer, paused })
     }
 
-    /// Whose producer a new consumer receives, if both are still there.
-    fn consumed_peer(
+    /// Which producer of whom a new consumer receives, if both are still there.
+    fn consumed(
         &self,
         id: SessionId,
         consumer: ConsumerId,
         producer: ProducerId,
-    ) -> Result<PeerId, Refusal> {
+    ) -> Result<(PeerId, ProducerSummary), Refusal> {
         let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
         if !session.consumers.contains_key(&consumer) {
             return Err(Refusal::ProducerNotFound);
@@ -196,11 +216,12 @@ impl Conference {
             .get(&producer)
             .ok_or(Refusal::ProducerNotFound)?;
         let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
-        Ok(room
-            .participants
-            .get(&place.order)
-            .ok_or(Refusal::Internal)?
-            .peer)
+        let owner = room.participants.get(&place.order);
+        let owner = owner.ok_or(Refusal::Internal)?;
+        let mut summaries = owner.producers.iter().map(|it| &it.summary);
+        let source = summaries.find(|it| it.producer == producer);
+        let source = source.ok_or(Refusal::ProducerNotFound)?;
+        Ok((owner.peer.clone(), source.clone()))
     }
 
     /// What the answer for a router means: without one, the next transport tries again.
@@ -228,7 +249,11 @@ impl Conference {
     fn undo(&mut self, session: SessionId, work: &Work) {
         match work {
             Work::CreateTransport { transport, .. } => {
+                let also_asked = self.also_asked(session, *transport);
                 self.forget_transport(session, *transport);
+                for tag in also_asked {
+                    self.answer(session, &tag, Err(Refusal::TransportNotFound));
+                }
             }
             Work::Produce { producer } => {
                 if let Some(session) = self.sessions.get_mut(&session) {
@@ -249,12 +274,19 @@ impl Conference {
         }
     }
 
+    /// Takes the further requests for a transport that is not made yet.
+    fn also_asked(&mut self, id: SessionId, transport: TransportId) -> Vec<Tag> {
+        let session = self.sessions.get_mut(&id);
+        let transport = session.and_then(|it| it.transports.get_mut(&transport));
+        transport.map_or_else(Vec::new, |it| std::mem::take(&mut it.also_asked))
+    }
+
     /// A shard did not answer in time. What it may yet do is reversed.
     pub(super) fn give_up_answer(&mut self, now: Time, token: CommandToken) {
         let Some(Pending { asker, work, .. }) = self.take_pending(token) else {
             return;
         };
-        let Some((session, id)) = asker else {
+        let Some((session, tag)) = asker else {
             if let Work::Router { room, router } = work {
                 tracing::error!("a router was not made in time");
                 let shard = self.rooms.get(&room).and_then(|it| it.router);
@@ -267,7 +299,7 @@ impl Conference {
         };
         self.reverse(session, &work);
         self.undo(session, &work);
-        self.answer(session, &id, Err(Refusal::TimedOut));
+        self.answer(session, &tag, Err(Refusal::TimedOut));
         self.admit_waiting(now, session);
     }
 
@@ -335,7 +367,7 @@ impl Conference {
             self.timers.insert((next.deadline, Timer::Held(id)));
         }
         for held in late {
-            self.answer(id, &held.id, Err(Refusal::TransportNotFound));
+            self.answer(id, &held.tag, Err(Refusal::TransportNotFound));
         }
     }
 }

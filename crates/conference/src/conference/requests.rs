@@ -7,26 +7,28 @@ use watersmeet_engine::command::{Command, ConsumerId, ProducerId, RouterId, Tran
 use watersmeet_wire::params::{DtlsParameters, RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::Time;
 
-use super::{Conference, MESSAGES_PER_PRODUCER, Timer, Work};
-use crate::dialect::RequestId;
+use super::joining::Entry;
+use super::{Conference, Timer, Work};
+use crate::dialect::Tag;
 use crate::message::{
-    Direction, Notice, ProducerSummary, Refusal, Reply, Request, SessionId, ShardId, Subject,
+    Direction, ProducerSummary, Refusal, Reply, Request, Role, SessionId, ShardId, Subject,
+    TransportKey,
 };
-use crate::room::{Participant, Router};
-use crate::session::{Consumer, Held, Place, Transport};
+use crate::room::Router;
+use crate::session::{Consumer, Held, Transport};
 
 /// A request that is being carried out.
-struct Asked {
+pub(super) struct Asked {
     /// When.
-    now: Time,
+    pub now: Time,
     /// By whom.
-    session: SessionId,
+    pub session: SessionId,
     /// Which.
-    id: RequestId,
+    pub tag: Tag,
 }
 
 /// What is known at once: the reply, or that a shard (or a transport) will bring it.
-type Outcome = Result<Option<Reply>, Refusal>;
+pub(super) type Outcome = Result<Option<Reply>, Refusal>;
 
 impl Conference {
     /// Carries a request out, as far as that is possible without a shard.
@@ -34,18 +36,18 @@ impl Conference {
         &mut self,
         now: Time,
         session: SessionId,
-        id: RequestId,
+        tag: Tag,
         request: Request,
     ) {
         let asked = Asked {
             now,
             session,
-            id: id.clone(),
+            tag: tag.clone(),
         };
         match self.outcome(asked, request) {
             Ok(None) => {}
-            Ok(Some(reply)) => self.answer(session, &id, Ok(reply)),
-            Err(refusal) => self.answer(session, &id, Err(refusal)),
+            Ok(Some(reply)) => self.answer(session, &tag, Ok(reply)),
+            Err(refusal) => self.answer(session, &tag, Err(refusal)),
         }
     }
 
@@ -55,18 +57,36 @@ impl Conference {
             Request::RouterCapabilities => Ok(Some(Reply::RouterCapabilities(Arc::clone(
                 &self.capabilities,
             )))),
-            Request::Join { room, display_name } => self.join(&asked, &room, display_name),
+            Request::Join {
+                room,
+                display_name,
+                token,
+                user,
+                policy,
+            } => {
+                let entry = Entry {
+                    room,
+                    display_name,
+                    token,
+                    user,
+                    policy,
+                };
+                self.join(&asked, entry)
+            }
             Request::Leave => {
-                let place = self.place(asked.session)?;
+                let room = self.whereabouts(asked.session)?;
                 self.leave(asked.session, Some(Refusal::NotInRoom));
-                Ok(Some(Reply::Left { room: place.room }))
+                Ok(Some(Reply::Left { room }))
             }
             Request::ListParticipants => {
                 let place = self.place(asked.session)?;
                 let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
                 Ok(Some(Reply::Participants(room.everybody())))
             }
-            Request::CreateTransport { direction } => self.create_transport(asked, direction),
+            Request::CreateTransport { direction, key } => {
+                self.create_transport(asked, direction, key)
+            }
+            Request::CloseTransport { transport } => self.end_own_transport(&asked, transport),
             Request::ConnectTransport { transport, dtls } => {
                 self.connect_transport(asked, transport, dtls)
             }
@@ -77,6 +97,7 @@ impl Conference {
                 rtp,
                 source,
                 paused,
+                app_data,
             } => {
                 let producer = ProducerId::draw(&mut self.rng);
                 let summary = ProducerSummary {
@@ -84,6 +105,7 @@ impl Conference {
                     kind,
                     source,
                     paused,
+                    app_data: app_data.map(Arc::new),
                 };
                 self.produce(asked, transport, rtp, summary)
             }
@@ -118,108 +140,44 @@ impl Conference {
                 self.forward(asked, shard, command, Work::RequestKeyframe { consumer })
             }
             Request::Stats { subject } => self.stats(asked, subject),
+            Request::CloseConsumer { consumer } => self.end_own_consumer(&asked, consumer),
+            Request::Chat { text } => self.chat(&asked, &text),
+            Request::MediaState { audio, video } => self.media_state(&asked, audio, video),
+            Request::Relay { to, body } => self.relay(&asked, to.as_deref(), body),
+            Request::RequestToSpeak => self.request_to_speak(&asked),
+            Request::Moderate(moderation) => self.moderate(&asked, moderation),
         }
-    }
-
-    /// Enters a room: the snapshot of it and the subscription to what changes are one step, since
-    /// nothing else happens within this call.
-    fn join(&mut self, asked: &Asked, room: &str, display_name: Option<String>) -> Outcome {
-        let caps = &self.config.caps;
-        let display_name = display_name.filter(|it| !it.is_empty());
-        if room.is_empty() {
-            return Err(Refusal::BadRequest("roomId is empty".to_owned()));
-        }
-        if room.len() > caps.name_len_max {
-            return Err(Refusal::BadRequest("roomId is too long".to_owned()));
-        }
-        if display_name
-            .as_ref()
-            .is_some_and(|it| it.len() > caps.name_len_max)
-        {
-            return Err(Refusal::BadRequest("displayName is too long".to_owned()));
-        }
-        let display_name = display_name.map(Arc::from);
-        let session = self.sessions.get(&asked.session).ok_or(Refusal::Internal)?;
-        if session
-            .place
-            .as_ref()
-            .is_some_and(|place| *place.room == *room)
-        {
-            return self.join_again(asked.session, display_name);
-        }
-        match self.rooms.get(room) {
-            Some(it) if it.participants.len() >= caps.participants_max => {
-                return Err(Refusal::LimitReached("participants"));
-            }
-            None if self.rooms.len() >= caps.rooms_max => {
-                return Err(Refusal::LimitReached("rooms"));
-            }
-            Some(_) | None => {}
-        }
-        let peer = session.peer;
-        self.leave(asked.session, Some(Refusal::NotInRoom));
-        self.enter(
-            asked.session,
-            Arc::from(room),
-            Participant {
-                session: asked.session,
-                peer,
-                display_name,
-                producers: Vec::new(),
-            },
-        )
-    }
-
-    /// Enters the room one is in: media starts afresh, and the others are not told of somebody new.
-    fn join_again(&mut self, id: SessionId, display_name: Option<Arc<str>>) -> Outcome {
-        let place = self.place(id)?;
-        self.end_media(id, Some(Refusal::NotInRoom));
-        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
-        if let Some(participant) = room.participants.get_mut(&place.order) {
-            participant.display_name = display_name;
-        }
-        self.joined(id, place)
-    }
-
-    /// Enters a room that one is not in.
-    fn enter(&mut self, id: SessionId, name: Arc<str>, participant: Participant) -> Outcome {
-        let notice = Notice::ParticipantJoined {
-            peer: participant.peer,
-            display_name: participant.display_name.clone(),
-        };
-        tracing::info!(session = id.0, peer = %participant.peer, "a participant joined");
-        let room = self.rooms.entry(Arc::clone(&name)).or_default();
-        let order = room.enter(participant);
-        let place = Place { room: name, order };
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.place = Some(place.clone());
-        }
-        self.tell_others(&place.room, id, &notice);
-        self.joined(id, place)
-    }
-
-    /// The answer to somebody who entered.
-    fn joined(&mut self, id: SessionId, place: Place) -> Outcome {
-        let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
-        let others = room.others(place.order);
-        let producers: usize = others.iter().map(|it| it.producers.len()).sum();
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.rate.credit(producers * MESSAGES_PER_PRODUCER);
-        }
-        Ok(Some(Reply::Joined {
-            room: place.room,
-            others,
-        }))
     }
 
     /// Makes a transport, and the room's router before it if there is none.
-    fn create_transport(&mut self, asked: Asked, direction: Direction) -> Outcome {
+    fn create_transport(
+        &mut self,
+        asked: Asked,
+        direction: Direction,
+        key: Option<TransportKey>,
+    ) -> Outcome {
         let place = self.place(asked.session)?;
-        let held = self
+        let caps = &self.config.caps;
+        let session = self
             .sessions
-            .get(&asked.session)
-            .map_or(0, |it| it.transports.len());
-        if held >= self.config.caps.transports_max {
+            .get_mut(&asked.session)
+            .ok_or(Refusal::Internal)?;
+        if let Some(made) = key.and_then(|key| session.transport_of_key(key)) {
+            return match &made.offer {
+                Some(offer) => Ok(Some(Reply::TransportCreated(offer.clone()))),
+                None if made.also_asked.len() < caps.pending_requests_max => {
+                    made.also_asked.push(asked.tag);
+                    Ok(None)
+                }
+                None => Err(Refusal::LimitReached("requests")),
+            };
+        }
+        let transports_max = match session.dialect.receives_apart() {
+            // One for each consumer; the others serve those who receive all on one.
+            true => caps.transports_max + caps.consumers_max,
+            false => caps.transports_max,
+        };
+        if session.transports.len() >= transports_max {
             return Err(Refusal::LimitReached("transports"));
         }
         let Router { id: router, shard } = self.router(asked.now, &place.room)?;
@@ -233,7 +191,9 @@ impl Conference {
             Transport {
                 direction,
                 shard,
-                is_made: false,
+                key,
+                offer: None,
+                also_asked: Vec::new(),
             },
         );
         self.transports.insert(transport, asked.session);
@@ -283,6 +243,25 @@ impl Conference {
         Ok(Router { id, shard })
     }
 
+    /// Ends one's own transport. That cannot fail, so nobody waits for the shard.
+    fn end_own_transport(&mut self, asked: &Asked, transport: TransportId) -> Outcome {
+        let shard = self.own_transport(asked.session, transport)?;
+        let place = self.place(asked.session)?;
+        self.command(shard, Command::CloseTransport { transport });
+        for notice in &self.forget_transport(asked.session, transport) {
+            self.tell_others(&place.room, asked.session, notice);
+        }
+        Ok(Some(Reply::TransportClosed { transport }))
+    }
+
+    /// Ends one's own consumer. That cannot fail either.
+    fn end_own_consumer(&mut self, asked: &Asked, consumer: ConsumerId) -> Outcome {
+        let shard = self.own_consumer(asked.session, consumer)?;
+        self.command(shard, Command::CloseConsumer { consumer });
+        self.forget_consumer(consumer);
+        Ok(Some(Reply::ConsumerClosed { consumer }))
+    }
+
     /// Tells a transport its peer.
     fn connect_transport(
         &mut self,
@@ -311,7 +290,9 @@ impl Conference {
         rtp: RtpParameters,
         producer: ProducerSummary,
     ) -> Outcome {
-        self.place(asked.session)?;
+        if self.myself(asked.session)?.role == Role::Viewer {
+            return Err(Refusal::Forbidden);
+        }
         let producers_max = self.config.caps.producers_max;
         let session = self
             .sessions
@@ -323,12 +304,7 @@ impl Conference {
             return Err(Refusal::LimitReached("producers"));
         }
         session.producers.insert(producer.producer, transport);
-        let ProducerSummary {
-            producer: id,
-            kind,
-            paused,
-            ..
-        } = producer;
+        let (id, kind, paused) = (producer.producer, producer.kind, producer.paused);
         let command = Command::Produce {
             transport,
             producer: id,
@@ -371,6 +347,9 @@ impl Conference {
     ) -> Outcome {
         let place = self.place(asked.session)?;
         self.producer_in(&place, wish.producer)?;
+        if !self.myself(asked.session)?.can_subscribe {
+            return Err(Refusal::Forbidden);
+        }
         let caps = &self.config.caps;
         let session = self
             .sessions
@@ -390,7 +369,7 @@ impl Conference {
         } = wish;
         let held = Held {
             deadline,
-            id: asked.id,
+            tag: asked.tag,
             producer,
             capabilities,
             start_paused,
@@ -443,7 +422,13 @@ impl Conference {
             paused: start_paused,
             preferred_layers: None,
         };
-        self.forward(asked, shard, command, Work::Consume { consumer, producer })
+        let work = Work::Consume {
+            consumer,
+            producer,
+            transport,
+            paused: start_paused,
+        };
+        self.forward(asked, shard, command, work)
     }
 
     /// Consumes everything that waited for a receive transport.
@@ -459,7 +444,7 @@ impl Conference {
             self.timers.remove(&(first.deadline, Timer::Held(id)));
         }
         for Held {
-            id: request,
+            tag,
             producer,
             capabilities,
             start_paused,
@@ -474,10 +459,10 @@ impl Conference {
             let asked = Asked {
                 now,
                 session: id,
-                id: request.clone(),
+                tag: tag.clone(),
             };
             if let Err(refusal) = self.consume(asked, transport, wish) {
-                self.answer(id, &request, Err(refusal));
+                self.answer(id, &tag, Err(refusal));
             }
         }
     }
@@ -518,7 +503,7 @@ impl Conference {
 
     /// Sends a command for a request; the shard's answer will be its outcome.
     fn forward(&mut self, asked: Asked, shard: ShardId, command: Command, work: Work) -> Outcome {
-        let asker = Some((asked.session, asked.id));
+        let asker = Some((asked.session, asked.tag));
         self.ask(asked.now, asker, (shard, command), work);
         Ok(None)
     }

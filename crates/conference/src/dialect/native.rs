@@ -12,15 +12,13 @@ mod reading;
 mod typescript;
 mod writing;
 
-pub use self::frames::{ClientOptions, IceServer};
+pub use self::frames::ClientOptions;
 pub(super) use self::reading::decode;
 pub(super) use self::writing::{greeting, notice, refusal, reply};
 
 /// What native clients are told when they connect.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// STUN and TURN servers; usually none, since the server itself is reachable.
-    pub ice_servers: Vec<IceServer>,
     /// What to do differently, if anything.
     pub client: Option<ClientOptions>,
 }

@@ -2,8 +2,9 @@
 //! people meet, frame by frame. And a client that does gets everything else.
 
 use serde_json::{Value, json};
-use watersmeet_conference::Caps;
-use watersmeet_conference::dialect::native::{ClientOptions, IceServer, Options};
+use watersmeet_conference::ConferenceConfig;
+use watersmeet_conference::dialect::native::{ClientOptions, Options};
+use watersmeet_conference::turn::{IceServer, IceServers};
 
 use super::world::*;
 
@@ -189,16 +190,21 @@ fn errors_without_an_id_carry_a_message() {
 #[test]
 fn the_greeting_tells_what_is_configured() {
     let native = Options {
-        ice_servers: vec![IceServer {
-            urls: vec!["turn:localhost".to_owned()],
-            username: Some("u".to_owned()),
-            credential: Some("c".to_owned()),
-        }],
         client: Some(ClientOptions {
             force_video_codec: Some("video/VP9".to_owned()),
         }),
     };
-    let mut world = World::with(Caps::default(), 1, native);
+    let mut ice_servers = IceServers::default();
+    ice_servers.fixed.push(IceServer {
+        urls: vec!["turn:localhost".to_owned()],
+        username: Some("u".to_owned()),
+        credential: Some("c".to_owned()),
+    });
+    let mut world = World::with(ConferenceConfig {
+        native,
+        ice_servers,
+        ..config()
+    });
     let ana = world.open_silently();
     let greeting = world.next(ana);
     let servers = json!([{"urls": ["turn:localhost"], "username": "u", "credential": "c"}]);
@@ -244,8 +250,9 @@ fn a_client_with_ids_is_told_names_sources_and_pauses() {
             {"producerId": mic, "kind": "audio", "source": "mic", "paused": true},
         ]}],
         "participants": [
-            {"peerId": ana_id, "displayName": "Ana", "audio": false, "video": false},
+            {"peerId": ana_id, "displayName": "Ana", "audio": false, "video": false, "role": "host"},
         ],
+        "role": "speaker",
     });
     assert_eq!(joined, expected);
     let expected = json!({"peerId": ben_id, "displayName": "Ben"});
@@ -280,8 +287,8 @@ fn a_client_with_ids_is_told_names_sources_and_pauses() {
 
     let listed = world.get(ben, "getParticipants", json!({}), "participants");
     let expected = json!({"participants": [
-        {"peerId": ana_id, "displayName": "Ana", "audio": true, "video": false},
-        {"peerId": ben_id, "displayName": "Ben", "audio": false, "video": false},
+        {"peerId": ana_id, "displayName": "Ana", "audio": true, "video": false, "role": "host"},
+        {"peerId": ben_id, "displayName": "Ben", "audio": false, "video": false, "role": "speaker"},
     ]});
     assert_eq!(listed, expected);
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::{DialectKind, ShardId};
+use watersmeet_conference::{ConferenceConfig, DialectKind, Opening, ShardId};
 use watersmeet_engine::command::{CloseReason, ConsumerId, Event, Layers, TransportId};
 
 use super::outcomes::{CONSUMER, PRODUCER, TRANSPORT, equipped};
@@ -95,7 +95,7 @@ fn whoever_leaves_while_a_producer_is_made_leaves_nothing_behind() {
         "not-in-room"
     );
     world.answer_all();
-    assert_eq!(world.types(ben), ["peerLeft"]);
+    assert_eq!(world.types(ben), ["peerLeft", "roleChanged"]);
     world.close(ana);
     world.close(ben);
     world.answer_all();
@@ -148,7 +148,7 @@ fn a_consumer_in_the_making_ends_with_its_producer() {
     world.close(ana.session);
     world.answer_all();
     assert_eq!(world.answer(ben, id).unwrap()["payload"]["code"], PRODUCER);
-    assert_eq!(world.types(ben), ["peerLeft"]);
+    assert_eq!(world.types(ben), ["peerLeft", "roleChanged"]);
     world.close(ben);
     world.answer_all();
     world.assert_empty();
@@ -412,7 +412,10 @@ fn a_command_that_reaches_a_rebuilt_worker_leaves_nothing_there() {
 
 #[test]
 fn rooms_go_to_the_shard_with_the_fewest_transports() {
-    let mut world = World::with(Default::default(), 3, Default::default());
+    let mut world = World::with(ConferenceConfig {
+        shards: 3,
+        ..config()
+    });
     for room in 0..9 {
         let (session, _) = world.joined(&format!("room {room}"));
         world.transport(session, "send");
@@ -438,9 +441,9 @@ fn a_connection_opened_under_a_known_name_ends_the_one_before() {
     let (ben, _) = world.joined("room");
     world
         .conference
-        .handle_open(world.now, ana.session, DialectKind::Native);
+        .handle_open(world.now, ana.session, Opening::new(DialectKind::Native));
     world.settle();
-    assert_eq!(world.types(ben), ["peerLeft"]);
+    assert_eq!(world.types(ben), ["peerLeft", "roleChanged"]);
     assert_eq!(
         world.refused(ana.session, "getParticipants", json!({})),
         "not-in-room"

@@ -3,13 +3,16 @@
 //! anything was left behind.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
-use watersmeet_conference::dialect::native;
+use watersmeet_conference::access::Keys;
+use watersmeet_conference::socketio::{self, PacketKind};
 use watersmeet_conference::{
-    Caps, CommandToken, Conference, ConferenceConfig, DialectKind, Output, SessionId, ShardId,
+    Caps, CommandToken, Conference, ConferenceConfig, DialectKind, Namespace, Opening, Output,
+    SessionId, ShardId,
 };
 use watersmeet_engine::command::{
     CloseReason, Command, ConsumerId, Event, ProducerId, Refusal, Reply, RouterId, TransportId,
@@ -234,6 +237,44 @@ pub fn capabilities() -> Value {
     serde_json::to_value(capabilities).unwrap()
 }
 
+/// The secret of the tokens of these tests.
+pub const SECRET: &[u8] = b"0123456789-tests-of-the-room-tables-9876543210";
+
+/// Seconds since 1970 at the beginning of these tests.
+pub const UNIX_S: u64 = 1_800_000_000;
+
+/// A conference of two shards that accepts tokens.
+pub fn config() -> ConferenceConfig {
+    ConferenceConfig {
+        media_codecs: Vec::new(),
+        capabilities: serde_json::from_value(capabilities()).unwrap(),
+        transport_options: TransportOptions::default(),
+        shards: 2,
+        caps: Caps::default(),
+        native: Default::default(),
+        keys: Some(Arc::new(Keys::new(SECRET, None).unwrap())),
+        policy: Default::default(),
+        default_room: "lobby".into(),
+        ice_servers: Default::default(),
+        unix_epoch: Duration::from_secs(UNIX_S),
+    }
+}
+
+/// A frame as a value: a Socket.IO packet says what it is by its first key.
+fn readable(text: &str) -> Value {
+    let Ok(packet) = socketio::parse(text) else {
+        return serde_json::from_str(text).unwrap();
+    };
+    let payload = || serde_json::from_str::<Value>(packet.data).unwrap();
+    match packet.kind {
+        PacketKind::Connect => json!({"connect": payload()}),
+        PacketKind::ConnectError => json!({"connectError": payload()}),
+        PacketKind::Disconnect => json!({"disconnect": true}),
+        PacketKind::Ack => json!({"ack": packet.ack, "payload": payload()[0]}),
+        PacketKind::Event => json!({"event": payload()[0], "payload": payload()[1]}),
+    }
+}
+
 /// The conference and everybody around it.
 pub struct World {
     pub conference: Conference,
@@ -257,18 +298,11 @@ impl World {
     }
 
     pub fn with_caps(caps: Caps) -> Self {
-        Self::with(caps, 2, native::Options::default())
+        Self::with(ConferenceConfig { caps, ..config() })
     }
 
-    pub fn with(caps: Caps, shards: u8, native: native::Options) -> Self {
-        let config = ConferenceConfig {
-            media_codecs: Vec::new(),
-            capabilities: serde_json::from_value(capabilities()).unwrap(),
-            transport_options: TransportOptions::default(),
-            shards,
-            caps,
-            native,
-        };
+    pub fn with(config: ConferenceConfig) -> Self {
+        let shards = config.shards;
         Self {
             conference: Conference::new(config, Rng::seed_from_u64(1)),
             now: Time::from_millis(1_000),
@@ -294,12 +328,50 @@ impl World {
     }
 
     pub fn open_silently(&mut self) -> SessionId {
+        self.open_as(Opening::new(DialectKind::Native))
+    }
+
+    /// A connection of any kind; its greeting is unread.
+    pub fn open_as(&mut self, opening: Opening) -> SessionId {
         let session = SessionId(self.next_session);
         self.next_session += 1;
-        self.conference
-            .handle_open(self.now, session, DialectKind::Native);
+        self.conference.handle_open(self.now, session, opening);
         self.settle();
         session
+    }
+
+    /// A Socket.IO connection to a namespace that has read its greeting, and its id.
+    pub fn open_socket(&mut self, namespace: Namespace) -> (SessionId, String) {
+        let session = self.open_as(Opening::new(DialectKind::SocketIo(namespace)));
+        let sid = self.next(session)["connect"]["sid"].as_str().unwrap().to_owned();
+        if namespace != Namespace::Main {
+            assert_eq!(self.next(session)["event"], "connection-success");
+        }
+        (session, sid)
+    }
+
+    /// Sends an event that wants no acknowledgement.
+    pub fn emit(&mut self, session: SessionId, namespace: Namespace, name: &str, payload: Value) {
+        let text = socketio::event(namespace.name(), name, &[payload]);
+        self.send_text(session, &text);
+    }
+
+    /// Sends an event and gives what its acknowledgement says, once it has come.
+    pub fn call(
+        &mut self,
+        session: SessionId,
+        namespace: Namespace,
+        name: &str,
+        payload: Value,
+    ) -> Option<Value> {
+        self.next_id += 1;
+        let id = self.next_id;
+        let text = socketio::event(namespace.name(), name, &[payload]);
+        let (head, body) = text.split_at(text.find('[').unwrap());
+        self.send_text(session, &format!("{head}{id}{body}"));
+        let frames = self.frames.get_mut(&session)?;
+        let index = frames.iter().position(|it| it["ack"] == json!(id))?;
+        frames.remove(index).map(|it| it["payload"].clone())
     }
 
     pub fn close(&mut self, session: SessionId) {
@@ -399,7 +471,7 @@ impl World {
                     !self.closed.contains_key(&session),
                     "a frame after the end: {text}"
                 );
-                let frame = serde_json::from_str(&text).unwrap();
+                let frame = readable(&text);
                 self.frames.entry(session).or_default().push_back(frame);
             }
             Output::Close { session, code, .. } => {

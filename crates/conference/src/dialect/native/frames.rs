@@ -9,7 +9,8 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
-use crate::message::{Direction, Source};
+use crate::turn::IceServer;
+use crate::message::{Direction, Policy, Removal, Role, Source};
 
 /// Nothing at all.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(super) struct JoinRoom {
     pub room_id: String,
     /// How others shall see the participant.
     pub display_name: Option<String>,
+    /// A token that says what the participant may do.
+    pub token: Option<String>,
     /// A secret of the client, the same whenever it comes back. Only its length matters yet.
     pub resume: Option<String>,
 }
@@ -94,7 +97,7 @@ pub(super) struct Produce {
     pub source: Option<Source>,
     /// Whether it begins paused.
     pub paused: Option<bool>,
-    /// Anything; it is checked and goes no further.
+    /// Anything; other clients that know of it are told.
     #[cfg_attr(test, ts(optional, type = "Record<string, unknown>"))]
     pub app_data: Option<serde_json::Value>,
 }
@@ -126,6 +129,67 @@ pub(super) struct SetPreferredLayers {
     pub temporal_layer: Option<u8>,
 }
 
+/// `chat`
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Chat {
+    /// What is said to everybody.
+    pub text: String,
+}
+
+/// `moderate`: what a host decides.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(
+    tag = "action",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub(super) enum Moderate {
+    /// Lets in somebody who waits.
+    Admit {
+        /// Who.
+        peer_id: String,
+        /// Whether it may speak; absent means yes.
+        #[cfg_attr(test, ts(optional))]
+        promote: Option<bool>,
+    },
+    /// Sends away somebody who waits.
+    Deny {
+        /// Who.
+        peer_id: String,
+    },
+    /// Makes a viewer a speaker.
+    Promote {
+        /// Who.
+        peer_id: String,
+    },
+    /// Makes a speaker a viewer.
+    Demote {
+        /// Who.
+        peer_id: String,
+    },
+    /// Pauses what somebody sends.
+    Mute {
+        /// Who.
+        peer_id: String,
+        /// What; absent means all.
+        #[cfg_attr(test, ts(optional, type = "Kind"))]
+        kind: Option<MediaKind>,
+    },
+    /// Sends somebody away.
+    Remove {
+        /// Who.
+        peer_id: String,
+    },
+    /// Decides who may enter.
+    SetPolicy {
+        /// The policy.
+        policy: Policy,
+    },
+}
+
 /// One object, named by its kind.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -140,21 +204,6 @@ pub(super) struct SubjectRef {
     /// A consumer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumer_id: Option<String>,
-}
-
-/// A STUN or TURN server, as `RTCPeerConnection` takes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-#[serde(rename_all = "camelCase")]
-pub struct IceServer {
-    /// Its addresses.
-    pub urls: Vec<String>,
-    /// Who it is asked as.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// What proves it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
 }
 
 /// What the server wants its clients to do differently.
@@ -238,6 +287,8 @@ pub(super) struct ParticipantSummary {
     pub audio: bool,
     /// Whether it can be seen.
     pub video: bool,
+    /// What it may do.
+    pub role: Role,
 }
 
 /// `roomJoined`
@@ -254,9 +305,12 @@ pub(super) struct RoomJoined {
     /// The others once more, with names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participants: Option<Vec<ParticipantSummary>>,
+    /// What this participant may do here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
 }
 
-/// `roomLeft`
+/// `roomLeft`, and `waiting` when a host has to let one in first
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -368,6 +422,71 @@ pub(super) struct NewPeer {
 pub(super) struct PeerLeft {
     /// Who; all its producers are closed.
     pub peer_id: String,
+}
+
+/// Somebody, named.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PeerRef {
+    /// Who.
+    pub peer_id: String,
+}
+
+/// `joinRequested` and `speakRequested`
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PeerWish {
+    /// Who.
+    pub peer_id: String,
+    /// Who it says it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// How it wants to be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+}
+
+/// `roleChanged`
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoleChanged {
+    /// Who; oneself perhaps.
+    pub peer_id: String,
+    /// What it may do now.
+    pub role: Role,
+}
+
+/// `chat` as a notice
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChatNotice {
+    /// Who said it.
+    pub peer_id: String,
+    /// How it wants to be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// What.
+    pub text: String,
+}
+
+/// `policyChanged`
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct PolicyChanged {
+    /// Who may enter now.
+    pub policy: Policy,
+}
+
+/// `removed`
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct Removed {
+    /// Why.
+    pub reason: Removal,
 }
 
 /// `newProducer`

@@ -7,8 +7,8 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 
 use super::State;
 use super::frames::*;
-use crate::dialect::{Reject, RequestId, json};
-use crate::message::{Refusal, Request, Subject};
+use crate::dialect::{Effect, Reject, Tag, json};
+use crate::message::{Moderation, Refusal, Request, Subject};
 
 /// Longest text that is an `id`, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
@@ -23,11 +23,12 @@ const EXPLANATION_LEN_MAX: usize = 200;
 pub(in crate::dialect) fn decode(
     state: &mut State,
     text: &str,
-) -> Result<(RequestId, Request), Reject> {
-    let reject = |id: RequestId, what: &str| {
+) -> Result<Vec<Effect>, Reject> {
+    let tag = |id| Tag { id, event: "" };
+    let reject = |id: Option<Value>, what: &str| {
         let what: String = what.chars().take(EXPLANATION_LEN_MAX).collect();
         Reject {
-            id,
+            tag: tag(id),
             refusal: Refusal::BadRequest(what),
         }
     };
@@ -47,14 +48,17 @@ pub(in crate::dialect) fn decode(
         Some(_) => return Err(reject(id, "payload is not an object")),
     };
     match request(&kind, payload) {
-        Ok(request) => Ok((id, request)),
+        Ok(request) => Ok(vec![Effect::Ask(tag(id), request)]),
         Err(Refusal::BadRequest(what)) => Err(reject(id, &what)),
-        Err(refusal) => Err(Reject { id, refusal }),
+        Err(refusal) => Err(Reject {
+            tag: tag(id),
+            refusal,
+        }),
     }
 }
 
 /// Takes the `id` out of a frame. `None` when it is none that can be echoed.
-fn request_id(fields: &mut Map<String, Value>) -> Option<RequestId> {
+fn request_id(fields: &mut Map<String, Value>) -> Option<Option<Value>> {
     match fields.remove("id") {
         None | Some(Value::Null) => Some(None),
         Some(Value::String(text)) if text.len() > REQUEST_ID_LEN_MAX => None,
@@ -72,7 +76,14 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
         "getParticipants" => Request::ListParticipants,
         "createTransport" => Request::CreateTransport {
             direction: read::<CreateTransport>(payload)?.direction,
+            key: None,
         },
+        "closeTransport" => {
+            let TransportRef { transport_id } = read(payload)?;
+            Request::CloseTransport {
+                transport: transport(&transport_id)?,
+            }
+        }
         "connectTransport" => connect_transport(read(payload)?)?,
         "restartIce" => {
             let TransportRef { transport_id } = read(payload)?;
@@ -104,6 +115,12 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
                 paused,
             }
         }
+        "closeConsumer" => {
+            let ConsumerRef { consumer_id } = read(payload)?;
+            Request::CloseConsumer {
+                consumer: consumer(&consumer_id)?,
+            }
+        }
         "setPreferredLayers" => set_preferred_layers(read(payload)?)?,
         "requestKeyframe" => {
             let ConsumerRef { consumer_id } = read(payload)?;
@@ -114,6 +131,11 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
         "getStats" => Request::Stats {
             subject: subject(&read(payload)?)?,
         },
+        "chat" => Request::Chat {
+            text: read::<Chat>(payload)?.text,
+        },
+        "requestToSpeak" => Request::RequestToSpeak,
+        "moderate" => Request::Moderate(moderation(read(payload)?)),
         _ => return Err(Refusal::UnknownType),
     })
 }
@@ -129,6 +151,7 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
     let JoinRoom {
         room_id,
         display_name,
+        token,
         resume,
     } = payload;
     if resume.is_some_and(|it| it.len() > RESUME_LEN_MAX) {
@@ -137,6 +160,9 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
     Ok(Request::Join {
         room: room_id,
         display_name,
+        token,
+        user: None,
+        policy: None,
     })
 }
 
@@ -166,7 +192,27 @@ fn produce(payload: Produce) -> Result<Request, Refusal> {
         rtp: payload.rtp_parameters,
         source: payload.source,
         paused: payload.paused.unwrap_or(false),
+        app_data: payload.app_data.filter(Value::is_object),
     })
+}
+
+/// Reads `moderate`.
+fn moderation(payload: Moderate) -> Moderation {
+    match payload {
+        Moderate::Admit { peer_id, promote } => Moderation::Admit {
+            peer: peer_id,
+            promote: promote.unwrap_or(true),
+        },
+        Moderate::Deny { peer_id } => Moderation::Deny { peer: peer_id },
+        Moderate::Promote { peer_id } => Moderation::Promote { peer: peer_id },
+        Moderate::Demote { peer_id } => Moderation::Demote { peer: peer_id },
+        Moderate::Mute { peer_id, kind } => Moderation::Mute {
+            peer: peer_id,
+            kind,
+        },
+        Moderate::Remove { peer_id } => Moderation::Remove { peer: peer_id },
+        Moderate::SetPolicy { policy } => Moderation::SetPolicy { policy },
+    }
 }
 
 /// Reads `consume`. The client resumes when it is ready.

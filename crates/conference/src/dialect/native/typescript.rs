@@ -8,7 +8,8 @@ use ts_rs::{Config, TS};
 
 use super::frames::*;
 use super::{State, decode};
-use crate::message::{Direction, Refusal, Source};
+use crate::turn::IceServer;
+use crate::message::{Direction, Policy, Refusal, Removal, Role, Source};
 
 const HEAD: &str = "\
 /**
@@ -66,6 +67,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<Empty, RoomLeft>("leaveRoom", "roomLeft", config),
         row::<Empty, Participants>("getParticipants", "participants", config),
         row::<CreateTransport, TransportCreated>("createTransport", "transportCreated", config),
+        row::<TransportRef, TransportRef>("closeTransport", "closedTransport", config),
         row::<ConnectTransport, TransportRef>("connectTransport", "transportConnected", config),
         row::<TransportRef, IceRestarted>("restartIce", "iceRestarted", config),
         row::<Produce, Produced>("produce", "produced", config),
@@ -75,9 +77,13 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<Consume, Consumed>("consume", "consumed", config),
         row::<ConsumerRef, ConsumerRef>("pauseConsumer", "consumerPaused", config),
         row::<ConsumerRef, ConsumerRef>("resumeConsumer", "consumerResumed", config),
+        row::<ConsumerRef, ConsumerRef>("closeConsumer", "closedConsumer", config),
         row::<SetPreferredLayers, ConsumerRef>("setPreferredLayers", "preferredLayersSet", config),
         row::<ConsumerRef, ConsumerRef>("requestKeyframe", "keyframeRequested", config),
         row::<SubjectRef, Stats>("getStats", "stats", config),
+        row::<Chat, Empty>("chat", "done", config),
+        row::<Empty, Empty>("requestToSpeak", "done", config),
+        row::<Moderate, Empty>("moderate", "done", config),
     ]
 }
 
@@ -97,6 +103,16 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("consumerLayersChanged", ConsumerLayersChanged::name(config)),
         ("transportClosed", TransportClosed::name(config)),
         ("workerLost", Empty::name(config)),
+        ("waiting", RoomLeft::name(config)),
+        ("admitted", RoomJoined::name(config)),
+        ("joinRequested", PeerWish::name(config)),
+        ("joinSettled", PeerRef::name(config)),
+        ("speakRequested", PeerWish::name(config)),
+        ("roleChanged", RoleChanged::name(config)),
+        ("policyChanged", PolicyChanged::name(config)),
+        ("muted", Produced::name(config)),
+        ("removed", Removed::name(config)),
+        ("chat", ChatNotice::name(config)),
         ("error", ErrorPayload::name(config)),
     ]
 }
@@ -129,6 +145,9 @@ fn protocol() -> String {
         declaration::<Empty>(config),
         declaration::<Source>(config),
         declaration::<Direction>(config),
+        declaration::<Role>(config),
+        declaration::<Policy>(config),
+        declaration::<Removal>(config),
         declaration::<TransportRef>(config),
         declaration::<ProducerRef>(config),
         declaration::<ConsumerRef>(config),
@@ -139,6 +158,8 @@ fn protocol() -> String {
         declaration::<Produce>(config),
         declaration::<Consume>(config),
         declaration::<SetPreferredLayers>(config),
+        declaration::<Chat>(config),
+        declaration::<Moderate>(config),
         declaration::<IceServer>(config),
         declaration::<ClientOptions>(config),
         declaration::<Connected>(config),
@@ -156,6 +177,12 @@ fn protocol() -> String {
         declaration::<Stats>(config),
         declaration::<NewPeer>(config),
         declaration::<PeerLeft>(config),
+        declaration::<PeerRef>(config),
+        declaration::<PeerWish>(config),
+        declaration::<RoleChanged>(config),
+        declaration::<ChatNotice>(config),
+        declaration::<PolicyChanged>(config),
+        declaration::<Removed>(config),
         declaration::<NewProducer>(config),
         declaration::<PeerProducerRef>(config),
         declaration::<ConsumerPausedNotice>(config),

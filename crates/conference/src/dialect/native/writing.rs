@@ -1,6 +1,8 @@
 //! Writes replies, refusals and notices as frames. A plain client is never told what it does not
 //! know.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, TransportId};
@@ -8,9 +10,9 @@ use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
 
 use super::frames::*;
 use super::{Options, State};
-use crate::dialect::RequestId;
+use crate::dialect::Opened;
 use crate::message::{
-    self, ConsumerOffer, Notice, PeerId, Refusal, Reply, Source, Subject, TransportOffer,
+    self, ConsumerOffer, Notice, PeerId, Refusal, Reply, Role, Source, Subject, TransportOffer,
 };
 
 /// A frame on its way out.
@@ -28,7 +30,7 @@ struct Frame<'a, T> {
 
 /// Writes a frame. A payload of this module always has a JSON form, so the fallback is for the
 /// compiler.
-fn frame(kind: &'static str, id: &RequestId, payload: impl Serialize) -> String {
+fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> String {
     let frame = Frame {
         kind,
         payload,
@@ -38,10 +40,10 @@ fn frame(kind: &'static str, id: &RequestId, payload: impl Serialize) -> String 
 }
 
 /// Writes `connected`.
-pub(in crate::dialect) fn greeting(peer: PeerId, options: &Options) -> String {
-    let ice_servers = Some(options.ice_servers.clone()).filter(|it| !it.is_empty());
+pub(in crate::dialect) fn greeting(opened: &Opened, options: &Options) -> String {
+    let ice_servers = Some(opened.ice_servers.to_vec()).filter(|it| !it.is_empty());
     let connected = Connected {
-        peer_id: peer.to_string(),
+        peer_id: opened.peer.to_string(),
         ice_servers,
         options: options.client.clone(),
     };
@@ -49,7 +51,7 @@ pub(in crate::dialect) fn greeting(peer: PeerId, options: &Options) -> String {
 }
 
 /// Writes `error`.
-pub(in crate::dialect) fn refusal(id: &RequestId, refusal: &Refusal) -> String {
+pub(in crate::dialect) fn refusal(id: &Option<Value>, refusal: &Refusal) -> String {
     frame(
         "error",
         id,
@@ -61,14 +63,17 @@ pub(in crate::dialect) fn refusal(id: &RequestId, refusal: &Refusal) -> String {
 }
 
 /// Writes the answer to a request.
-pub(in crate::dialect) fn reply(state: &State, id: &RequestId, reply: &Reply) -> String {
+pub(in crate::dialect) fn reply(state: &State, id: &Option<Value>, reply: &Reply) -> String {
     match reply {
         Reply::RouterCapabilities(capabilities) => frame(
             "routerRtpCapabilities",
             id,
             capabilities_payload(capabilities),
         ),
-        Reply::Joined { room, others } => frame("roomJoined", id, room_joined(state, room, others)),
+        Reply::Joined { room, role, others } => {
+            frame("roomJoined", id, room_joined(state, room, *role, others))
+        }
+        Reply::Waiting { room } => frame("waiting", id, room_left(room)),
         Reply::Left { room } => frame("roomLeft", id, room_left(room)),
         Reply::Participants(participants) => {
             let participants = participants.iter().map(participant_summary).collect();
@@ -81,7 +86,12 @@ pub(in crate::dialect) fn reply(state: &State, id: &RequestId, reply: &Reply) ->
         Reply::IceRestarted { transport, ice } => {
             frame("iceRestarted", id, ice_restarted(*transport, ice))
         }
-        Reply::Produced { producer, kind } => frame("produced", id, produced(*producer, *kind)),
+        Reply::TransportClosed { transport } => {
+            frame("closedTransport", id, transport_ref(*transport))
+        }
+        Reply::Produced { producer, .. } => {
+            frame("produced", id, produced(producer.producer, producer.kind))
+        }
         Reply::ProducerPaused { producer, paused } => {
             frame(producer_pause(*paused), id, producer_ref(*producer))
         }
@@ -90,6 +100,9 @@ pub(in crate::dialect) fn reply(state: &State, id: &RequestId, reply: &Reply) ->
         Reply::ConsumerPaused { consumer, paused } => {
             frame(consumer_pause(*paused), id, consumer_ref(*consumer))
         }
+        Reply::ConsumerClosed { consumer } => {
+            frame("closedConsumer", id, consumer_ref(*consumer))
+        }
         Reply::PreferredLayersSet { consumer } => {
             frame("preferredLayersSet", id, consumer_ref(*consumer))
         }
@@ -97,6 +110,7 @@ pub(in crate::dialect) fn reply(state: &State, id: &RequestId, reply: &Reply) ->
             frame("keyframeRequested", id, consumer_ref(*consumer))
         }
         Reply::Stats { subject, reports } => frame("stats", id, stats(*subject, reports)),
+        Reply::Done => frame("done", id, Empty {}),
     }
 }
 
@@ -104,31 +118,38 @@ pub(in crate::dialect) fn reply(state: &State, id: &RequestId, reply: &Reply) ->
 pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
-        Notice::ParticipantJoined { peer, display_name } => frame(
+        Notice::ParticipantJoined {
+            peer, display_name, ..
+        } => frame(
             "newPeer",
             id,
-            new_peer(state, *peer, display_name.as_deref()),
+            new_peer(state, peer, display_name.as_deref()),
         ),
-        Notice::ParticipantLeft { peer } => frame("peerLeft", id, peer_left(*peer)),
+        Notice::ParticipantLeft { peer, .. } => frame("peerLeft", id, peer_left(peer)),
         Notice::ProducerAdded {
             peer,
             display_name,
             producer,
         } => {
-            let payload = new_producer(state, *peer, display_name.as_deref(), producer);
+            let payload = new_producer(state, peer, display_name.as_deref(), producer);
             frame("newProducer", id, payload)
         }
         Notice::ProducerClosed { peer, producer } => {
-            frame("producerClosed", id, peer_producer_ref(*peer, *producer))
+            frame("producerClosed", id, peer_producer_ref(peer, *producer))
         }
         Notice::WorkerLost if !state.extended => refusal(id, &Refusal::WorkerLost),
+        // A client that knows of no waiting has waited for its answer.
+        Notice::Admitted { room, role, others } if !state.extended => {
+            frame("roomJoined", id, room_joined(state, room, *role, others))
+        }
+        Notice::Removed { .. } if !state.extended => refusal(id, &Refusal::NotInRoom),
         _ if !state.extended => return None,
         Notice::ProducerPaused {
             peer,
             producer,
             paused,
         } => {
-            let payload = peer_producer_ref(*peer, *producer);
+            let payload = peer_producer_ref(peer, *producer);
             frame(producer_pause(*paused), id, payload)
         }
         Notice::TransportClosed { transport, reason } => {
@@ -146,7 +167,73 @@ pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<Strin
             layers_changed(*consumer, *layers),
         ),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
+        Notice::MediaState { .. } | Notice::Relayed { .. } => return None,
+        Notice::Chat { .. }
+        | Notice::JoinRequested { .. }
+        | Notice::JoinSettled { .. }
+        | Notice::Admitted { .. }
+        | Notice::RoleChanged { .. }
+        | Notice::SpeakRequested { .. }
+        | Notice::Muted { .. }
+        | Notice::PolicyChanged { .. }
+        | Notice::Removed { .. } => return moderation(state, notice),
     })
+}
+
+/// Writes a notice of who may do what, and of what is said.
+fn moderation(state: &State, notice: &Notice) -> Option<String> {
+    let id = &None;
+    Some(match notice {
+        Notice::Admitted { room, role, others } => {
+            frame("admitted", id, room_joined(state, room, *role, others))
+        }
+        Notice::JoinRequested {
+            peer,
+            user,
+            display_name,
+        } => frame("joinRequested", id, wish(peer, user, display_name)),
+        Notice::SpeakRequested {
+            peer,
+            user,
+            display_name,
+        } => frame("speakRequested", id, wish(peer, user, display_name)),
+        Notice::JoinSettled { peer } => {
+            let peer_id = peer.to_string();
+            frame("joinSettled", id, PeerRef { peer_id })
+        }
+        Notice::RoleChanged { peer, role, .. } => {
+            let (peer_id, role) = (peer.to_string(), *role);
+            frame("roleChanged", id, RoleChanged { peer_id, role })
+        }
+        Notice::Muted { producer, kind } => frame("muted", id, produced(*producer, *kind)),
+        Notice::PolicyChanged { policy } => {
+            let policy = *policy;
+            frame("policyChanged", id, PolicyChanged { policy })
+        }
+        Notice::Removed { reason } => frame("removed", id, Removed { reason: *reason }),
+        Notice::Chat {
+            peer,
+            display_name,
+            text,
+        } => {
+            let payload = ChatNotice {
+                peer_id: peer.to_string(),
+                display_name: display_name.as_deref().map(str::to_owned),
+                text: text.to_string(),
+            };
+            frame("chat", id, payload)
+        }
+        _ => return None,
+    })
+}
+
+/// The payload of `joinRequested` and `speakRequested`.
+fn wish(peer: &PeerId, user: &Option<Arc<str>>, display_name: &Option<Arc<str>>) -> PeerWish {
+    PeerWish {
+        peer_id: peer.to_string(),
+        user_id: user.as_deref().map(str::to_owned),
+        display_name: display_name.as_deref().map(str::to_owned),
+    }
 }
 
 /// The word for a producer that was paused or resumed.
@@ -260,7 +347,12 @@ fn subject_ref(subject: Subject) -> SubjectRef {
 }
 
 /// The payload of `roomJoined`.
-fn room_joined(state: &State, room: &str, others: &[message::ParticipantSummary]) -> RoomJoined {
+fn room_joined(
+    state: &State,
+    room: &str,
+    role: Role,
+    others: &[message::ParticipantSummary],
+) -> RoomJoined {
     let existing_producers = others
         .iter()
         .filter(|other| !other.producers.is_empty())
@@ -281,6 +373,7 @@ fn room_joined(state: &State, room: &str, others: &[message::ParticipantSummary]
         participants: state
             .extended
             .then(|| others.iter().map(participant_summary).collect()),
+        role: state.extended.then_some(role),
     }
 }
 
@@ -313,11 +406,12 @@ fn participant_summary(participant: &message::ParticipantSummary) -> Participant
         display_name: participant.display_name.as_deref().map(str::to_owned),
         audio: sends(MediaKind::Audio),
         video: sends(MediaKind::Video),
+        role: participant.role,
     }
 }
 
 /// The payload of `newPeer`.
-fn new_peer(state: &State, peer: PeerId, name: Option<&str>) -> NewPeer {
+fn new_peer(state: &State, peer: &PeerId, name: Option<&str>) -> NewPeer {
     NewPeer {
         peer_id: peer.to_string(),
         display_name: shown_name(state, name),
@@ -325,7 +419,7 @@ fn new_peer(state: &State, peer: PeerId, name: Option<&str>) -> NewPeer {
 }
 
 /// The payload of `peerLeft`.
-fn peer_left(peer: PeerId) -> PeerLeft {
+fn peer_left(peer: &PeerId) -> PeerLeft {
     PeerLeft {
         peer_id: peer.to_string(),
     }
@@ -334,7 +428,7 @@ fn peer_left(peer: PeerId) -> PeerLeft {
 /// The payload of `newProducer`.
 fn new_producer(
     state: &State,
-    peer: PeerId,
+    peer: &PeerId,
     name: Option<&str>,
     producer: &message::ProducerSummary,
 ) -> NewProducer {
@@ -379,7 +473,7 @@ fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> ConsumerLayer
 }
 
 /// The payload that names somebody's producer.
-fn peer_producer_ref(peer: PeerId, producer: ProducerId) -> PeerProducerRef {
+fn peer_producer_ref(peer: &PeerId, producer: ProducerId) -> PeerProducerRef {
     PeerProducerRef {
         peer_id: peer.to_string(),
         producer_id: producer.to_string(),

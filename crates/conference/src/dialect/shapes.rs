@@ -1,0 +1,136 @@
+//! What the Socket.IO dialects and protoo share: how an event is read, and the objects that every
+//! mediasoup-client needs, as JSON.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
+
+use super::socketio::{self, PacketKind};
+use super::{Effect, Reject, Tag};
+use crate::message::{ConsumerOffer, Refusal, TransportOffer};
+use crate::opening::Namespace;
+
+/// Longest explanation in an error, in characters: it may quote what the client sent.
+const EXPLANATION_LEN_MAX: usize = 200;
+
+/// A Socket.IO event of a client.
+#[derive(Debug)]
+pub(super) struct Event {
+    /// Its name.
+    pub name: String,
+    /// Its first argument; `Null` when there is none.
+    pub argument: Value,
+    /// What its acknowledgement is known by, if one is wanted.
+    pub ack: Option<u64>,
+}
+
+impl Event {
+    /// The acknowledgement's number, as a tag keeps it.
+    pub(super) fn id(&self) -> Option<Value> {
+        self.ack.map(Value::from)
+    }
+
+    /// The tag of the request that this event is.
+    pub(super) fn tag(&self, event: &'static str) -> Tag {
+        Tag {
+            id: self.id(),
+            event,
+        }
+    }
+
+    /// Reads the argument; none is an empty object.
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Refusal> {
+        let argument = match self.argument {
+            Value::Null => Value::Object(Map::new()),
+            argument => argument,
+        };
+        serde_json::from_value(argument).map_err(|error| explained(&error.to_string()))
+    }
+}
+
+/// Reads a packet as an event; `None` for what needs no answer.
+pub(super) fn event(frame: &str) -> Result<Option<Event>, Reject> {
+    let reject = |ack: Option<u64>, what: &str| Reject {
+        tag: Tag {
+            id: ack.map(Value::from),
+            event: "",
+        },
+        refusal: explained(what),
+    };
+    let packet = socketio::parse(frame).map_err(|error| reject(None, &error.to_string()))?;
+    if packet.kind != PacketKind::Event {
+        return Ok(None);
+    }
+    let arguments =
+        socketio::arguments(packet.data).map_err(|error| reject(packet.ack, &error))?;
+    let mut arguments = arguments.into_iter();
+    let Some(Value::String(name)) = arguments.next() else {
+        return Err(reject(packet.ack, "an event needs a name"));
+    };
+    Ok(Some(Event {
+        name,
+        argument: arguments.next().unwrap_or_default(),
+        ack: packet.ack,
+    }))
+}
+
+/// A refusal that says what is wrong, in few words.
+pub(super) fn explained(what: &str) -> Refusal {
+    Refusal::BadRequest(what.chars().take(EXPLANATION_LEN_MAX).collect())
+}
+
+/// The acknowledgement of a request that wants one.
+pub(super) fn acknowledged(namespace: Namespace, tag: &Tag, answer: Value) -> Vec<Effect> {
+    let ack = tag.id.as_ref().and_then(Value::as_u64);
+    ack.map(|ack| Effect::Frame(socketio::ack(namespace.name(), ack, &[answer])))
+        .into_iter()
+        .collect()
+}
+
+/// The refusal of a request that wants an acknowledgement.
+pub(super) fn refused(namespace: Namespace, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+    acknowledged(namespace, tag, json!({ "error": refusal.to_string() }))
+}
+
+/// An event for a client.
+pub(super) fn told(namespace: Namespace, name: &str, payload: Value) -> Effect {
+    Effect::Frame(socketio::event(namespace.name(), name, &[payload]))
+}
+
+/// What mediasoup-client makes a transport from. It takes `iceServers` from the same object.
+pub(super) fn transport_parameters(offer: &TransportOffer) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    parameters.insert("id".to_owned(), json!(offer.transport.to_string()));
+    parameters.insert("iceParameters".to_owned(), json!(offer.ice));
+    parameters.insert("iceCandidates".to_owned(), json!(offer.candidates));
+    parameters.insert("dtlsParameters".to_owned(), json!(offer.dtls));
+    if !offer.ice_servers.is_empty() {
+        parameters.insert("iceServers".to_owned(), json!(*offer.ice_servers));
+    }
+    parameters
+}
+
+/// What mediasoup-client makes a consumer from.
+pub(super) fn consumer_parameters(offer: &ConsumerOffer) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    parameters.insert("id".to_owned(), json!(offer.consumer.to_string()));
+    parameters.insert("producerId".to_owned(), json!(offer.producer.to_string()));
+    parameters.insert("kind".to_owned(), json!(offer.kind));
+    parameters.insert("rtpParameters".to_owned(), json!(offer.rtp));
+    parameters
+}
+
+/// Reads a transport's id. A text that is none names nothing.
+pub(super) fn transport(text: &str) -> Result<TransportId, Refusal> {
+    TransportId::parse(text).ok_or(Refusal::TransportNotFound)
+}
+
+/// Reads a producer's id.
+pub(super) fn producer(text: &str) -> Result<ProducerId, Refusal> {
+    ProducerId::parse(text).ok_or(Refusal::ProducerNotFound)
+}
+
+/// Reads a consumer's id.
+pub(super) fn consumer(text: &str) -> Result<ConsumerId, Refusal> {
+    ConsumerId::parse(text).ok_or(Refusal::ConsumerNotFound)
+}
