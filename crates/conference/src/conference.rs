@@ -316,8 +316,10 @@ impl Conference {
         }
         let decoded = sender.dialect.decode(frame);
         if let Err(strikes) = sender.rate.take(now) {
-            let tag = decoded.map_or_else(|reject| reject.tag, first_tag);
-            self.answer(session, &tag, Err(Refusal::RateLimited));
+            // Each of its requests is answered, so that no dialect waits for one of them.
+            for tag in decoded.map_or_else(|reject| vec![reject.tag], Effect::tags) {
+                self.answer(session, &tag, Err(Refusal::RateLimited));
+            }
             if strikes >= self.config.caps.strikes_max {
                 self.expel(now, session, CLOSE_POLICY, "too many messages");
             }
@@ -589,12 +591,3 @@ impl Conference {
 /// What an announced producer makes a client ask: to consume it, and to resume that consumer. A
 /// page that enters a room of a hundred asks all that at once, and must not be taken for a flood.
 const MESSAGES_PER_PRODUCER: usize = 2;
-
-/// The tag of the first request among what a frame leads to.
-fn first_tag(effects: Vec<Effect>) -> Tag {
-    let mut tags = effects.into_iter().filter_map(|effect| match effect {
-        Effect::Ask(tag, _) => Some(tag),
-        Effect::Frame(_) | Effect::Close { .. } => None,
-    });
-    tags.next().unwrap_or_default()
-}

@@ -57,6 +57,21 @@ pub(crate) enum Effect {
     },
 }
 
+impl Effect {
+    /// The tags of what is asked; one that says nothing when nothing is.
+    pub(crate) fn tags(effects: Vec<Self>) -> Vec<Tag> {
+        let tags = effects.into_iter().filter_map(|effect| match effect {
+            Self::Ask(tag, _) => Some(tag),
+            Self::Frame(_) | Self::Close { .. } => None,
+        });
+        let tags: Vec<_> = tags.collect();
+        match tags.is_empty() {
+            true => vec![Tag::default()],
+            false => tags,
+        }
+    }
+}
+
 /// A frame that could not be read as a request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reject {
