@@ -3,6 +3,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,14 +14,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use watersmeet_conference::dialect::native::{self, ClientOptions};
-use watersmeet_conference::{Caps, Conference, ConferenceConfig, ShardId};
-use watersmeet_engine::command::TransportOptions;
-use watersmeet_engine::ortc::{self, NegotiationError};
+use watersmeet_conference::{Conference, ShardId};
+use watersmeet_engine::ortc::NegotiationError;
 use watersmeet_engine::transport::dtls::{CertificateError, DtlsCertificate, DtlsVersion};
 use watersmeet_engine::worker::WorkerConfig;
-use watersmeet_wire::params::{MediaKind, RtpCodecCapability};
-use watersmeet_wire::units::Bitrate;
 
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice};
@@ -30,7 +27,7 @@ use crate::http::{self, Site};
 use crate::hub::Hub;
 use crate::media::{Media, MediaError};
 use crate::shard::{self, Report, Shard, ShardHandle};
-use crate::{addresses, descriptors, greeting, watchdog};
+use crate::{addresses, descriptors, greeting, rooms, watchdog};
 
 /// Threads for signalling and the page. Media has its own.
 const SIGNALLING_THREADS: usize = 2;
@@ -70,6 +67,9 @@ pub enum AppError {
     /// The codecs of the rooms.
     #[error(transparent)]
     Codecs(#[from] NegotiationError),
+    /// What signs tokens.
+    #[error("`jwt_secret` {0}")]
+    Keys(String),
     /// The operating system.
     #[error("the operating system refuses: {0}")]
     System(#[from] io::Error),
@@ -82,7 +82,7 @@ impl AppError {
     /// What the process ends with: 78 when the configuration is to blame.
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Tls(_) => crate::EXIT_CONFIG,
+            Self::Tls(_) | Self::Keys(_) => crate::EXIT_CONFIG,
             _ => 1,
         }
     }
@@ -109,7 +109,9 @@ async fn serve(config: &Config) -> Result<(), AppError> {
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (shards, threads) = start_shards(config, clock, &reports_sender)?;
     let pulses: Vec<_> = shards.iter().map(ShardHandle::pulse).collect();
-    let conference = Conference::new(conference_config(config)?, shard::seeded()?);
+    let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
+    let rooms = rooms::conference_config(config, Arc::clone(&keys), clock)?;
+    let conference = Conference::new(rooms, shard::seeded()?);
     let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
@@ -265,38 +267,4 @@ const fn dtls_version(choice: DtlsChoice) -> DtlsVersion {
         DtlsChoice::V13 => DtlsVersion::V13,
         DtlsChoice::Auto => DtlsVersion::Auto,
     }
-}
-
-fn conference_config(config: &Config) -> Result<ConferenceConfig, AppError> {
-    let media_codecs = media_codecs(config);
-    let force_video_codec = config.video_codec.map(|codec| codec.mime_type().to_owned());
-    Ok(ConferenceConfig {
-        capabilities: ortc::router_capabilities(&media_codecs)?,
-        media_codecs,
-        transport_options: TransportOptions {
-            enable_udp: config.udp,
-            enable_tcp: config.tcp,
-            initial_outgoing_bitrate: Bitrate::from_bps(config.initial_outgoing_bitrate),
-            ..TransportOptions::default()
-        },
-        shards: config.shard_count(),
-        caps: Caps::default(),
-        native: native::Options {
-            ice_servers: Vec::new(),
-            client: force_video_codec.map(|codec| ClientOptions {
-                force_video_codec: Some(codec),
-            }),
-        },
-    })
-}
-
-/// The default codecs, without the video codecs that the configuration excludes.
-fn media_codecs(config: &Config) -> Vec<RtpCodecCapability> {
-    let mut codecs = ortc::default_codecs();
-    if let Some(only) = config.video_codec {
-        codecs.retain(|codec| {
-            codec.kind == MediaKind::Audio || codec.mime_type.eq_ignore_ascii_case(only.mime_type())
-        });
-    }
-    codecs
 }

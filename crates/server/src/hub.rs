@@ -285,6 +285,11 @@ impl HubHandle {
         let _ = self.inputs.send(Input::Close { session }).await;
     }
 
+    /// Waits until the hub has ended.
+    pub async fn ended(&self) {
+        self.inputs.closed().await;
+    }
+
     /// Asks what no session asks; none when the hub has ended or does not answer.
     pub async fn ask(&self, inquiry: Inquiry) -> Option<Result<Answer, message::Refusal>> {
         let (answer, answered) = oneshot::channel();

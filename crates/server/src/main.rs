@@ -14,6 +14,7 @@ mod hub;
 mod log;
 mod media;
 mod outbox;
+mod rooms;
 mod shard;
 mod watchdog;
 

@@ -1,0 +1,126 @@
+//! From what the operator decided to what the conference is made of: codecs, caps, who may come in,
+//! which relays clients are told of. It decides nothing itself.
+
+use std::sync::Arc;
+
+use watersmeet_conference::ConferenceConfig;
+use watersmeet_conference::access::Keys;
+use watersmeet_conference::dialect::native::{self, ClientOptions};
+use watersmeet_conference::message::Policy;
+use watersmeet_conference::turn::{IceServer, IceServers, Turn};
+use watersmeet_engine::command::TransportOptions;
+use watersmeet_engine::ortc::{self, NegotiationError};
+use watersmeet_wire::params::{MediaKind, ParameterValue, RtpCodecCapability};
+use watersmeet_wire::units::Bitrate;
+
+use crate::clock::Clock;
+use crate::config::{CodecChoice, CodecParameter, Config, RoomPolicy, Secret};
+
+/// What the conference is made of.
+///
+/// # Errors
+/// Codecs that no router can forward.
+pub fn conference_config(
+    config: &Config,
+    keys: Arc<Keys>,
+    clock: Clock,
+) -> Result<ConferenceConfig, NegotiationError> {
+    let media_codecs = media_codecs(config);
+    let force_video_codec = config.video_codec.map(|codec| codec.mime_type().to_owned());
+    Ok(ConferenceConfig {
+        capabilities: ortc::router_capabilities(&media_codecs)?,
+        media_codecs,
+        transport_options: TransportOptions {
+            enable_udp: config.udp,
+            enable_tcp: config.tcp,
+            initial_outgoing_bitrate: Bitrate::from_bps(config.initial_outgoing_bitrate),
+            max_incoming_bitrate: config.max_incoming_bitrate.map(Bitrate::from_bps),
+            ..TransportOptions::default()
+        },
+        shards: config.shard_count(),
+        caps: config.caps.caps(),
+        native: native::Options {
+            client: force_video_codec.map(|codec| ClientOptions {
+                force_video_codec: Some(codec),
+            }),
+        },
+        keys: Some(keys),
+        policy: policy(config.room_policy),
+        default_room: config.default_room.as_str().into(),
+        ice_servers: ice_servers(config),
+        unix_epoch: clock.unix_epoch(),
+    })
+}
+
+const fn policy(policy: RoomPolicy) -> Policy {
+    match policy {
+        RoomPolicy::Open => Policy::Open,
+        RoomPolicy::InviteOnly => Policy::InviteOnly,
+        RoomPolicy::Approval => Policy::Approval,
+        RoomPolicy::Locked => Policy::Locked,
+    }
+}
+
+/// The relays that clients are told of.
+pub fn ice_servers(config: &Config) -> IceServers {
+    let fixed = config.ice_servers.iter().map(|server| IceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone(),
+        credential: server.credential.as_ref().map(|it| it.expose().to_owned()),
+    });
+    let secret = config.turn_secret.as_ref().map(Secret::expose);
+    let secret = secret.filter(|_| !config.turn_urls.is_empty());
+    IceServers {
+        fixed: fixed.collect(),
+        turn: secret.map(|secret| {
+            let (urls, ttl_s) = (config.turn_urls.clone(), config.turn_ttl_s.into());
+            Turn::new(urls, secret.as_bytes(), ttl_s)
+        }),
+    }
+}
+
+/// The codecs of the rooms, best first: those that are configured, and of the video codecs only the
+/// one that rooms are held to.
+fn media_codecs(config: &Config) -> Vec<RtpCodecCapability> {
+    let mut codecs = Vec::new();
+    for choice in &config.codecs {
+        codecs.extend(offered(choice));
+    }
+    if let Some(only) = config.video_codec {
+        codecs.retain(|codec| {
+            codec.kind == MediaKind::Audio || codec.mime_type.eq_ignore_ascii_case(only.mime_type())
+        });
+    }
+    codecs
+}
+
+/// A codec as routers offer it: as usual, or with parameters of the operator's.
+fn offered(choice: &CodecChoice) -> Vec<RtpCodecCapability> {
+    let mime_type = choice.codec.mime_type();
+    let is_it = |codec: &RtpCodecCapability| codec.mime_type.eq_ignore_ascii_case(mime_type);
+    let usual: Vec<_> = ortc::default_codecs().into_iter().filter(is_it).collect();
+    let Some(parameters) = &choice.parameters else {
+        return match usual.is_empty() {
+            true => ortc::supported_capabilities().codecs.into_iter().filter(is_it).take(1).collect(),
+            false => usual,
+        };
+    };
+    let mut codecs = ortc::supported_capabilities().codecs.into_iter().filter(is_it);
+    let Some(mut codec) = codecs.next() else {
+        return Vec::new();
+    };
+    codec.parameters = parameters
+        .iter()
+        .map(|(name, value)| (name.clone(), value.into()))
+        .collect();
+    vec![codec]
+}
+
+impl From<&CodecParameter> for ParameterValue {
+    fn from(parameter: &CodecParameter) -> Self {
+        match parameter {
+            CodecParameter::Number(number) => Self::from(*number),
+            CodecParameter::Text(text) => Self::from(text.as_str()),
+        }
+    }
+}
