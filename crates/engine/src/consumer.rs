@@ -67,6 +67,8 @@ pub struct Counters {
     pub payload_bytes: u64,
     /// Retransmissions sent.
     pub retransmitted: u64,
+    /// Packets that were missing when the peer reported.
+    pub lost: u64,
     /// NACK packets received.
     pub nacks: u64,
     /// Packets asked for in them.
@@ -492,9 +494,12 @@ impl Consumer {
             now.since(*at)
                 .saturating_sub(Duration::from_micros(held_micros))
         });
+        let packets_lost = u32::try_from(block.cumulative_lost).unwrap_or(0);
+        let lost_before = self.report.map_or(0, |report| report.packets_lost);
+        self.counters.lost += u64::from(packets_lost.saturating_sub(lost_before));
         self.report = Some(PeerReport {
             fraction_lost: block.fraction_lost,
-            packets_lost: u32::try_from(block.cumulative_lost).unwrap_or(0),
+            packets_lost,
             rtt: rtt.unwrap_or_else(|| self.rtt()),
         });
     }
@@ -502,6 +507,11 @@ impl Consumer {
     /// The round trip to the peer.
     pub fn rtt(&self) -> Duration {
         self.report.map_or(RTT_DEFAULT, |report| report.rtt)
+    }
+
+    /// The round trip to the peer, once the peer has reported.
+    pub fn measured_rtt(&self) -> Option<Duration> {
+        self.report.map(|report| report.rtt)
     }
 
     /// What a sender report should say at this moment; nothing before the first packet.

@@ -9,6 +9,7 @@
 mod close;
 mod control;
 mod feedback;
+mod figures;
 mod ingress;
 mod line;
 mod report;
@@ -37,6 +38,7 @@ use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
 
 pub use crate::egress::{Batch, Transmit};
+pub use figures::{Figures, Flow, KindCounts, Totals, TransportCounts};
 pub use line::{CONTROL_MAX, PENDING_MAX};
 
 /// The most events that wait. They are drained every turn of the loop, in which a datagram or a
@@ -122,6 +124,8 @@ pub struct Worker {
     producer_keys: Map<ProducerId, u32>,
     /// The place of each consumer.
     consumer_keys: Map<ConsumerId, u32>,
+    /// What everything that was closed had counted.
+    retired: Totals,
     /// What is reported unasked.
     events: VecDeque<Event>,
     /// Transports with something to send.
@@ -161,6 +165,7 @@ impl Worker {
             transport_keys: Map::new(),
             producer_keys: Map::new(),
             consumer_keys: Map::new(),
+            retired: Totals::default(),
             events: VecDeque::new(),
             dirty: VecDeque::new(),
             egress: Egress::default(),

@@ -258,3 +258,47 @@ fn what_is_not_there_is_refused() {
         Refusal::CannotConsume
     );
 }
+
+#[test]
+fn figures_move_with_the_packets_and_stay_when_their_objects_are_closed() {
+    let mut stage = Stage::new(SrtpProfile::AeadAes128Gcm);
+    let viewer = stage.add_viewer();
+    assert_eq!(stage.worker.figures().transports.connected, 2);
+    let mut packet = [0; 1_500];
+    for index in 0..50 {
+        stage.now = stage.now + Duration::from_millis(10);
+        let len = stage.seal_packet(index == 0, 1_000, &mut packet);
+        if index == 20 {
+            continue;
+        }
+        stage
+            .worker
+            .handle_datagram(stage.now, stage.publisher_path, &mut packet[..len]);
+        while stage.worker.poll_transmit(stage.now).is_some() {}
+    }
+    stage.now = stage.now + Duration::from_secs(1);
+    stage.worker.handle_timeout(stage.now);
+    let figures = stage.worker.figures();
+    assert_eq!((figures.video.producers, figures.video.consumers), (1, 1));
+    assert_eq!(figures.audio.producers, 0);
+    let totals = figures.totals;
+    assert_eq!(
+        (totals.video_in.packets, totals.video_out.packets),
+        (49, 49)
+    );
+    assert_eq!(totals.video_in.lost, 1);
+    assert!(totals.video_in.nacks > 0 && totals.video_in.bytes > 49_000);
+    assert!(totals.bytes_received > totals.video_in.bytes);
+    assert!(totals.bytes_sent > totals.video_out.bytes);
+
+    let transport = viewer.transport;
+    stage.tell(Command::CloseTransport { transport });
+    let transport = stage.publisher;
+    stage.tell(Command::CloseTransport { transport });
+    let after = stage.worker.figures();
+    assert_eq!(after.video, Default::default());
+    assert_eq!(after.transports, Default::default());
+    assert_eq!(after.totals.video_in.packets, 49);
+    assert_eq!(after.totals.video_out.packets, 49);
+    assert!(after.totals.bytes_sent >= totals.bytes_sent);
+}

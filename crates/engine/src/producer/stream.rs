@@ -53,6 +53,8 @@ pub struct Counters {
     pub repaired: u64,
     /// Retransmissions received.
     pub retransmitted: u64,
+    /// Packets that were missing at the end of a reporting interval.
+    pub lost: u64,
     /// NACK packets sent.
     pub nacks: u64,
     /// Packets asked for in them.
@@ -298,6 +300,7 @@ impl Stream {
             received: self.received,
         };
         let lost_now = expected_now.saturating_sub(received_now);
+        self.counters.lost += lost_now;
         let fraction = (lost_now * 256)
             .checked_div(expected_now)
             .unwrap_or(0)
@@ -338,6 +341,12 @@ impl Stream {
     /// Jitter in media time.
     pub fn jitter(&self) -> u32 {
         self.jitter_q4 >> 4
+    }
+
+    /// Jitter in microseconds.
+    pub fn jitter_micros(&self) -> u64 {
+        let micros = u64::from(self.jitter()) * 1_000_000;
+        micros.checked_div(u64::from(self.clock_rate)).unwrap_or(0)
     }
 
     /// Packets that never came, so far.

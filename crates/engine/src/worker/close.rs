@@ -46,7 +46,9 @@ impl Worker {
             self.close_producer(producer, reason.is_some());
         }
         self.demux.remove(key);
-        self.lines.try_remove(key as usize);
+        if let Some(line) = self.lines.try_remove(key as usize) {
+            self.retired.add_line(&line);
+        }
         self.transport_keys.remove(&id);
         // Its place may be given to another before the list is next walked.
         self.dirty.retain(|dirty| *dirty != key);
@@ -66,6 +68,7 @@ impl Worker {
         let Some(producer) = self.producers.try_remove(key as usize) else {
             return;
         };
+        self.retired.add_producer(&producer);
         self.producer_keys.remove(&producer.id);
         if let Some(line) = self.lines.get_mut(producer.transport as usize) {
             line.listener.remove(key);
@@ -97,6 +100,7 @@ impl Worker {
         let Some(consumer) = self.consumers.try_remove(key as usize) else {
             return;
         };
+        self.retired.add_consumer(&consumer);
         self.consumer_keys.remove(&consumer.id);
         if let Some(line) = self.lines.get_mut(consumer.transport as usize) {
             line.consumers.retain(|place| *place != key);

@@ -1,0 +1,242 @@
+//! What a worker has done since it was made, in sums. Nothing is counted here per packet: every
+//! object counts for itself, whoever closes leaves its sums behind, and a sum over all is made when
+//! somebody asks, which is once a second.
+
+use std::ops::AddAssign;
+
+use watersmeet_wire::params::MediaKind;
+
+use super::Worker;
+use super::line::Line;
+use crate::command::{DtlsState, IceState};
+use crate::consumer::Consumer;
+use crate::producer::Producer;
+use crate::producer::stream::Stream;
+use crate::transport::Transport;
+use crate::transport::discard::Discard;
+
+/// How many reasons there are to throw a packet away before its stream is known.
+const REASONS: usize = Discard::ALL.len();
+
+/// What a worker has done, and how it stands.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// What only grows.
+    pub totals: Totals,
+    /// Transports, by what they can do now.
+    pub transports: TransportCounts,
+    /// Rooms' shares of it.
+    pub routers: u64,
+    /// Sources of sound.
+    pub audio: KindCounts,
+    /// Sources of pictures.
+    pub video: KindCounts,
+    /// The round trips to all peers that have told theirs, in microseconds, one for each consumer.
+    pub round_trips_micros: u64,
+    /// How many those are.
+    pub round_trips: u64,
+}
+
+/// What only grows while a worker lives.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes that arrived on transports, whatever became of them.
+    pub bytes_received: u64,
+    /// Bytes that left on transports.
+    pub bytes_sent: u64,
+    /// Media of sound that came in.
+    pub audio_in: Flow,
+    /// Media of pictures that came in.
+    pub video_in: Flow,
+    /// Media of sound that went out.
+    pub audio_out: Flow,
+    /// Media of pictures that went out.
+    pub video_out: Flow,
+    /// Packets that a retransmission brought back.
+    pub repaired: u64,
+    /// Bytes of retransmissions sent.
+    pub rtx_bytes_sent: u64,
+    /// Packets thrown away before their stream was known, in the order of [`Discard::ALL`].
+    pub discards: [u64; REASONS],
+    /// Packets of no known stream, and packets that could not be sent.
+    pub unrouted: u64,
+}
+
+/// Media of one kind in one direction, and what was said of it. What comes in is asked for by us,
+/// what goes out is asked for by peers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Packets, without retransmissions.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Retransmissions.
+    pub retransmitted: u64,
+    /// Packets that were missing at the end of a reporting interval.
+    pub lost: u64,
+    /// Messages that asked for packets again.
+    pub nacks: u64,
+    /// Packets asked for in them.
+    pub nacked_packets: u64,
+    /// Picture loss indications.
+    pub plis: u64,
+    /// Full intra requests.
+    pub firs: u64,
+}
+
+/// Transports, by what they can do now.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct TransportCounts {
+    /// Nothing has come from the peer.
+    pub new: u64,
+    /// There is a path, and keys are being agreed on.
+    pub connecting: u64,
+    /// Media can go both ways.
+    pub connected: u64,
+    /// The peer has not renewed its consent.
+    pub disconnected: u64,
+    /// No keys could be agreed on, or the peer has closed.
+    pub failed: u64,
+}
+
+/// What there is of one kind of media.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct KindCounts {
+    /// Producers.
+    pub producers: u64,
+    /// Consumers.
+    pub consumers: u64,
+    /// The jitter of all streams that come in, in microseconds.
+    pub jitter_micros: u64,
+    /// How many those are.
+    pub streams: u64,
+}
+
+impl Worker {
+    /// What it has done since it was made, and how it stands. Costs a look at every object.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures {
+            totals: self.retired,
+            routers: self.routers.len() as u64,
+            ..Figures::default()
+        };
+        for (_, line) in &self.lines {
+            figures.totals.add_line(line);
+            *figures.transports.state_of(&line.transport) += 1;
+        }
+        for (_, producer) in &self.producers {
+            figures.totals.add_producer(producer);
+            let counts = figures.kind(producer.kind);
+            counts.producers += 1;
+            for stream in producer.streams.iter().filter(|it| it.ssrc.is_some()) {
+                counts.streams += 1;
+                counts.jitter_micros += stream.jitter_micros();
+            }
+        }
+        for (_, consumer) in &self.consumers {
+            figures.totals.add_consumer(consumer);
+            figures.kind(consumer.kind).consumers += 1;
+            if let Some(rtt) = consumer.measured_rtt() {
+                figures.round_trips += 1;
+                figures.round_trips_micros += u64::try_from(rtt.as_micros()).unwrap_or(0);
+            }
+        }
+        figures
+    }
+}
+
+impl Figures {
+    fn kind(&mut self, kind: MediaKind) -> &mut KindCounts {
+        match kind {
+            MediaKind::Audio => &mut self.audio,
+            MediaKind::Video => &mut self.video,
+        }
+    }
+}
+
+impl Totals {
+    /// Adds what a transport has counted.
+    pub(super) fn add_line(&mut self, line: &Line) {
+        self.bytes_received += line.transport.bytes_received();
+        self.bytes_sent += line.traffic.bytes_sent;
+        self.rtx_bytes_sent += line.traffic.rtx_bytes_sent;
+        self.unrouted += line.traffic.packets_discarded;
+        let discards = line.transport.discards();
+        for (sum, reason) in self.discards.iter_mut().zip(Discard::ALL) {
+            *sum += discards.of(reason);
+        }
+    }
+
+    /// Adds what a producer has counted.
+    pub(super) fn add_producer(&mut self, producer: &Producer) {
+        let flow = match producer.kind {
+            MediaKind::Audio => &mut self.audio_in,
+            MediaKind::Video => &mut self.video_in,
+        };
+        for stream in &producer.streams {
+            *flow += Flow::of_stream(stream);
+            self.repaired += stream.counters.repaired;
+        }
+    }
+
+    /// Adds what a consumer has counted.
+    pub(super) fn add_consumer(&mut self, consumer: &Consumer) {
+        let flow = match consumer.kind {
+            MediaKind::Audio => &mut self.audio_out,
+            MediaKind::Video => &mut self.video_out,
+        };
+        let counters = &consumer.counters;
+        *flow += Flow {
+            packets: counters.packets,
+            bytes: counters.bytes,
+            retransmitted: counters.retransmitted,
+            lost: counters.lost,
+            nacks: counters.nacks,
+            nacked_packets: counters.nacked_packets,
+            plis: counters.plis,
+            firs: counters.firs,
+        };
+    }
+}
+
+impl Flow {
+    fn of_stream(stream: &Stream) -> Self {
+        let counters = &stream.counters;
+        Self {
+            packets: counters.packets,
+            bytes: counters.bytes,
+            retransmitted: counters.retransmitted,
+            lost: counters.lost,
+            nacks: counters.nacks,
+            nacked_packets: counters.nacked_packets,
+            plis: counters.plis,
+            firs: counters.firs,
+        }
+    }
+}
+
+impl AddAssign for Flow {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.retransmitted += other.retransmitted;
+        self.lost += other.lost;
+        self.nacks += other.nacks;
+        self.nacked_packets += other.nacked_packets;
+        self.plis += other.plis;
+        self.firs += other.firs;
+    }
+}
+
+impl TransportCounts {
+    /// Where a transport is counted.
+    fn state_of(&mut self, transport: &Transport) -> &mut u64 {
+        match (transport.ice_state(), transport.dtls_state()) {
+            (_, DtlsState::Failed | DtlsState::Closed) | (IceState::Closed, _) => &mut self.failed,
+            (IceState::Disconnected, _) => &mut self.disconnected,
+            (IceState::New, _) => &mut self.new,
+            (_, DtlsState::Connected) => &mut self.connected,
+            (_, DtlsState::New | DtlsState::Connecting) => &mut self.connecting,
+        }
+    }
+}
