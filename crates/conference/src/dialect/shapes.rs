@@ -4,10 +4,11 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
+use watersmeet_wire::params::MediaKind;
 
 use super::socketio::{self, PacketKind};
-use super::{Effect, Reject, Tag};
-use crate::message::{ConsumerOffer, Refusal, TransportOffer};
+use super::{Effect, Reject, Tag, json};
+use crate::message::{ConsumerOffer, Refusal, Source, TransportOffer};
 use crate::opening::Namespace;
 
 /// Longest explanation in an error, in characters: it may quote what the client sent.
@@ -133,4 +134,23 @@ pub(super) fn producer(text: &str) -> Result<ProducerId, Refusal> {
 /// Reads a consumer's id.
 pub(super) fn consumer(text: &str) -> Result<ConsumerId, Refusal> {
     ConsumerId::parse(text).ok_or(Refusal::ConsumerNotFound)
+}
+
+/// Checks what a client says of its producer to other clients: an object, if anything.
+pub(super) fn app_data(value: Option<Value>) -> Result<Option<Value>, Refusal> {
+    let value = value.filter(|it| !it.is_null());
+    match &value {
+        Some(it) if !it.is_object() => Err(explained("appData is not an object")),
+        Some(it) if !json::is_unpolluted(it) => Err(explained("appData has a forbidden key")),
+        _ => Ok(value),
+    }
+}
+
+/// What a producer shows, when its client says that it is a screen; otherwise its kind tells.
+pub(super) fn source(kind: MediaKind, app_data: Option<&Value>) -> Option<Source> {
+    let screen = app_data.and_then(|it| it.get("screen")).and_then(Value::as_bool);
+    screen.filter(|it| *it).map(|_| match kind {
+        MediaKind::Audio => Source::ScreenAudio,
+        MediaKind::Video => Source::Screen,
+    })
 }
