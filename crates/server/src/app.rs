@@ -115,11 +115,7 @@ async fn serve(config: &Config) -> Result<(), AppError> {
     let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
-    let site = Site {
-        hub: hub_handle,
-        pulses: pulses.clone(),
-        clock,
-    };
+    let site = Site::new(hub_handle, pulses.clone(), clock);
     let door = Door::new(http::router(site), tls, stopped);
     tokio::spawn(watchdog::run(pulses));
     let greeting = greeting::text(config, &local_addresses(&listeners));

@@ -4,24 +4,38 @@
 //! Every connection is bounded in number, in header size and in time (`connection`), every session
 //! in what it may say and in what may wait for it (`socket`).
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::Response;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::clock::Clock;
 use crate::hub::HubHandle;
 use crate::shard::Pulse;
 
+use client::{Client, Peer};
+use limits::{Deed, Rates};
+use origin::Origins;
+
 mod assets;
+mod body;
+mod client;
 pub mod connection;
 #[cfg(feature = "faults")]
 mod faults;
 mod health;
-mod origin;
+pub mod limits;
+pub mod origin;
+mod pace;
+mod query;
 mod seats;
 mod socket;
+mod socketio;
 pub mod tls;
 
 /// What the page may load and where it may connect. `blob:` and `mediastream:` are the videos;
@@ -61,6 +75,29 @@ pub struct Site {
     pub pulses: Vec<Pulse>,
     /// The program's clock.
     pub clock: Clock,
+    /// The pages that may speak with us.
+    pub origins: Arc<Origins>,
+    /// What everybody has done of late, over all listeners.
+    pub rates: Arc<Rates>,
+    /// Who is believed when it says for whom it asks.
+    pub trusted_proxies: Arc<[IpAddr]>,
+    /// Whether nobody may come in without a token.
+    pub token_required: bool,
+}
+
+impl Site {
+    /// A site with the bounds everybody gets who configures nothing.
+    pub fn new(hub: HubHandle, pulses: Vec<Pulse>, clock: Clock) -> Self {
+        Self {
+            hub,
+            pulses,
+            clock,
+            origins: Arc::default(),
+            rates: Arc::default(),
+            trusted_proxies: Arc::default(),
+            token_required: false,
+        }
+    }
 }
 
 /// Every path there is.
@@ -72,9 +109,27 @@ pub fn router(site: Site) -> Router {
     #[cfg(feature = "faults")]
     let router = router.route("/faults/panic/{shard}", axum::routing::post(faults::panic));
     router
+        .merge(socketio::routes(&site))
         .fallback(get(assets::file))
-        .layer(axum::middleware::map_response(secure))
+        .layer(middleware::from_fn_with_state(site.clone(), admit))
+        .layer(middleware::map_response(secure))
         .with_state(site)
+}
+
+/// Every request passes here first: it learns who asks, and is held to the bounds of all.
+async fn admit(State(site): State<Site>, mut request: Request, next: Next) -> Response {
+    let Some(&peer) = request.extensions().get::<Peer>() else {
+        return axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let client = Client::of(peer, request.headers(), &site.trusted_proxies);
+    if let Err(too_often) = site.rates.count(Deed::Request, client.0) {
+        return too_often.into_response();
+    }
+    request.extensions_mut().insert(client);
+    match body::bound(request) {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal,
+    }
 }
 
 /// `/` is the page for a browser and the WebSocket for a client that asks to upgrade.

@@ -24,6 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
+use super::client::Peer;
 use super::seats::{Seat, Seats};
 
 /// How long a client may take to send the header of a request.
@@ -32,8 +33,12 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection may live that became no session; a browser just opens another.
+/// How long a connection is reused that became no session; a browser just opens another.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// How long the request may still take that is answered when its connection had its time: a poll
+/// waits for up to one ping (25 s), and what it brings has to be read.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The largest header of a request, in bytes.
 const HEADER_LEN_MAX: usize = 16 << 10;
@@ -118,28 +123,28 @@ impl Door {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_LEN)?;
         let Some(tls) = &self.tls else {
-            return self.requests(stream, seat).await;
+            return self.requests(stream, ip, seat).await;
         };
         let mut first = [0];
         timeout(HEADER_TIMEOUT, stream.peek(&mut first)).await??;
         if first == [TLS_HANDSHAKE] {
             let stream = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??;
-            return self.requests(stream, seat).await;
+            return self.requests(stream, ip, seat).await;
         }
         if ip.is_loopback() {
-            return self.requests(stream, seat).await;
+            return self.requests(stream, ip, seat).await;
         }
         let router = Router::new().fallback(to_https);
         Self {
             router,
             ..self.clone()
         }
-        .requests(stream, seat)
+        .requests(stream, ip, seat)
         .await
     }
 
     /// Answers requests until the connection ends, becomes a session, or had its time.
-    async fn requests<S>(&self, stream: S, seat: Arc<Seat>) -> io::Result<()>
+    async fn requests<S>(&self, stream: S, ip: IpAddr, seat: Arc<Seat>) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -147,6 +152,7 @@ impl Door {
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Arc::clone(&seat));
+            request.extensions_mut().insert(Peer(ip));
             router.clone().call(request)
         });
         let connection = http1::Builder::new()
@@ -159,12 +165,13 @@ impl Door {
         let mut connection = std::pin::pin!(connection);
         let mut stop = self.stop.clone();
         tokio::select! {
-            outcome = timeout(CONNECTION_TIMEOUT, connection.as_mut()) => {
-                return outcome.unwrap_or(Ok(())).map_err(io::Error::other);
-            }
-            _ = stop.wait_for(|&stop| stop) => connection.as_mut().graceful_shutdown(),
+            outcome = connection.as_mut() => return outcome.map_err(io::Error::other),
+            () = sleep(CONNECTION_TIMEOUT) => {}
+            _ = stop.wait_for(|&stop| stop) => {}
         }
-        connection.await.map_err(io::Error::other)
+        connection.as_mut().graceful_shutdown();
+        let outcome = timeout(LAST_ANSWER_TIMEOUT, connection).await;
+        outcome.unwrap_or(Ok(())).map_err(io::Error::other)
     }
 }
 

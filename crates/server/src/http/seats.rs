@@ -1,11 +1,14 @@
 //! How many connections there are, in all and for each address. A seat is taken when a connection
-//! is accepted and given back when it, and the session it became, is dropped.
+//! is accepted and given back when it, and the session it became, is dropped. A session that spans
+//! many connections has a seat of its own.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::client::network;
 
 /// The most connections at once.
 const SEATS_MAX: u32 = 10_000;
@@ -46,8 +49,11 @@ impl Seats {
 
     /// A seat for `ip`, unless all, or all for its network, are taken.
     pub fn take(self: &Arc<Self>, ip: IpAddr) -> Option<Seat> {
+        self.take_for((!ip.to_canonical().is_loopback()).then(|| network(ip)))
+    }
+
+    fn take_for(self: &Arc<Self>, network: Option<IpAddr>) -> Option<Seat> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        let network = network(ip);
         if let Some(network) = network {
             let mut by_network = self
                 .by_network
@@ -73,6 +79,13 @@ impl Seats {
     }
 }
 
+impl Seat {
+    /// A further seat for whoever has this one: for a session that is more than one connection.
+    pub fn another(&self) -> Option<Self> {
+        self.seats.take_for(self.network)
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let Some(network) = self.network else { return };
@@ -86,17 +99,6 @@ impl Drop for Seat {
             if *taken == 0 {
                 by_network.remove(&network);
             }
-        }
-    }
-}
-
-fn network(ip: IpAddr) -> Option<IpAddr> {
-    match ip.to_canonical() {
-        ip if ip.is_loopback() => None,
-        IpAddr::V4(ip) => Some(ip.into()),
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            Some(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
         }
     }
 }
@@ -119,13 +121,25 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_one_ipv6_network_count_together() {
-        let ip = |host: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
-        assert_eq!(network(ip(1)), network(ip(2)));
-        assert_eq!(
-            network(IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x7f00, 1])),
-            None
-        );
+    fn a_further_seat_counts_like_the_first() {
+        let seats = Seats::new();
+        let first = seats.take(IpAddr::from([192, 0, 2, 1])).unwrap();
+        let further: Vec<_> = (1..SEATS_PER_NETWORK_MAX)
+            .map(|_| first.another().unwrap())
+            .collect();
+        assert!(first.another().is_none());
+        drop(further);
+        assert!(first.another().is_some());
+    }
+
+    #[test]
+    fn loopback_is_not_counted() {
+        let seats = Seats::new();
+        let mapped = IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x7f00, 1]);
+        let taken: Vec<_> = (0..=SEATS_PER_NETWORK_MAX)
+            .map(|_| seats.take(mapped).unwrap())
+            .collect();
+        assert!(taken.iter().all(|seat| seat.network.is_none()));
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! One WebSocket (RFC 6455), one session: frames go to the hub as they come, letters go out as
-//! they are written. It reads no JSON; what a frame means is the conference's business.
+//! they are written. It reads no JSON; what a frame means is the conference's business. It speaks
+//! the native dialect, or mediasoup's when the client asks for the sub-protocol `protoo`.
 //!
 //! A client is held to bounds and told which it broke: text only (else 1003), 64 KiB a frame and
 //! 128 KiB a message (1009), a pace (1008), reading what it is sent (1013). One that is silent
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -24,8 +25,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::Instrument;
-use watersmeet_conference::SessionId;
+use watersmeet_conference::{DialectKind, Opening, SessionId};
 
+use super::client::Client;
+use super::limits::Deed;
+use super::pace::{Admission, Pace};
+use super::query::Query;
 use super::seats::Seat;
 use super::{Site, origin};
 use crate::hub::HubHandle;
@@ -41,13 +46,13 @@ const MESSAGE_LEN_MAX: usize = 128 << 10;
 const BUFFER_LEN: usize = 4 << 10;
 
 /// How often a client is asked for a sign of life.
-const PING_INTERVAL: Duration = Duration::from_secs(25);
+pub const PING_INTERVAL: Duration = Duration::from_secs(25);
 
 /// How long a client may be silent: one ping and 20 s for its answer.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
 /// How long a letter may take to leave: a client that reads nothing for so long is given up.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the goodbye may take, and how much of what the client still sends is thrown away
 /// meanwhile: closing with unread input would reset the connection and lose the goodbye.
@@ -55,15 +60,8 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 /// See `GOODBYE_TIMEOUT`.
 const GOODBYE_LEN_MAX: u64 = 4 << 20;
 
-/// Frames a client may send at once, and a second for long; beyond, it is read no faster than
-/// this. Both lie below what the conference refuses, so that an honest page in a hurry (joining a
-/// room of 200 takes 800 frames) is slowed down here and never refused there.
-const BURST_MAX: u32 = 150;
-/// See `BURST_MAX`.
-const PACE: u32 = 40;
-
-/// How long a client may press against its pace before it is shown out.
-const PRESSING_MAX: Duration = Duration::from_secs(20);
+/// The sub-protocol of mediasoup's demonstration.
+const PROTOO: &str = "protoo";
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -78,58 +76,103 @@ enum Ending {
 
 /// Answers the request that opens a WebSocket, and begins the session.
 pub async fn upgrade(State(site): State<Site>, mut request: Request) -> Response {
-    if !origin::allowed(request.headers()) {
-        return (StatusCode::FORBIDDEN, "This page may not connect here\n").into_response();
+    if !site.origins.allow(request.headers()) {
+        return origin::refusal();
     }
     let Some(accept) = accept_key(request.headers()) else {
-        let headers = [
-            (header::UPGRADE, "websocket"),
-            (header::SEC_WEBSOCKET_VERSION, "13"),
-        ];
-        return (
-            StatusCode::UPGRADE_REQUIRED,
-            headers,
-            "A WebSocket is needed\n",
-        )
-            .into_response();
+        return not_asked();
     };
-    let upgrading = request.extensions_mut().remove::<OnUpgrade>();
-    let seat = request.extensions_mut().remove::<Arc<Seat>>();
-    let (Some(upgrading), Some(seat)) = (upgrading, seat) else {
+    let Some(opening) = opening(&site, &request) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    let extensions = request.extensions_mut();
+    let (Some(upgrading), Some(seat), Some(client)) = (
+        extensions.remove::<OnUpgrade>(),
+        extensions.remove::<Arc<Seat>>(),
+        extensions.remove::<Client>(),
+    ) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    if let Err(too_often) = site.rates.count(Deed::Connection, client.0) {
+        return too_often.into_response();
+    }
+    let protocol = (opening.dialect == DialectKind::Protoo).then_some(PROTOO);
     tokio::spawn(async move {
         match upgrading.await {
-            Ok(upgraded) => session(site.hub, upgraded, seat).await,
+            Ok(upgraded) => session(site.hub, opening, upgraded, seat).await,
             Err(error) => tracing::debug!(%error, "a WebSocket was not opened"),
         }
     });
+    switching(accept, protocol)
+}
+
+/// What the request says of the session it opens. None when it cannot be understood.
+fn opening(site: &Site, request: &Request) -> Option<Opening> {
+    let query = Query::read(request.uri(), request.headers())?;
+    let protoo = lists(request.headers(), header::SEC_WEBSOCKET_PROTOCOL, PROTOO);
+    Some(Opening {
+        dialect: if protoo {
+            DialectKind::Protoo
+        } else {
+            DialectKind::Native
+        },
+        room: query.room,
+        peer: query.peer,
+        token: query.token,
+        token_required: site.token_required,
+    })
+}
+
+/// The answer to a request for a WebSocket that is none.
+pub fn not_asked() -> Response {
+    let headers = [
+        (header::UPGRADE, "websocket"),
+        (header::SEC_WEBSOCKET_VERSION, "13"),
+    ];
+    (
+        StatusCode::UPGRADE_REQUIRED,
+        headers,
+        "A WebSocket is needed\n",
+    )
+        .into_response()
+}
+
+/// The answer that opens a WebSocket, in a sub-protocol if one was chosen.
+pub fn switching(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
-    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Some(protocol) = protocol {
+        let protocol = HeaderValue::from_static(protocol);
+        let headers = response.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    response
 }
 
 /// The answer to the client's key, if the request asks for a WebSocket at all (RFC 6455 §4.2.1).
-fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
-    let lists = |name, token: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|entry| entry.trim().eq_ignore_ascii_case(token))
-    };
-    let asked = lists(header::CONNECTION, "upgrade")
-        && lists(header::UPGRADE, "websocket")
-        && lists(header::SEC_WEBSOCKET_VERSION, "13");
+pub fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let asked = lists(headers, header::CONNECTION, "upgrade")
+        && lists(headers, header::UPGRADE, "websocket")
+        && lists(headers, header::SEC_WEBSOCKET_VERSION, "13");
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked)?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-async fn session(hub: HubHandle, upgraded: Upgraded, seat: Arc<Seat>) {
+/// Whether a header, however often it stands there, lists a word.
+fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|entry| entry.trim().eq_ignore_ascii_case(word))
+}
+
+async fn session(hub: HubHandle, opening: Opening, upgraded: Upgraded, seat: Arc<Seat>) {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_LEN)
         .write_buffer_size(BUFFER_LEN)
@@ -138,7 +181,7 @@ async fn session(hub: HubHandle, upgraded: Upgraded, seat: Arc<Seat>) {
     let io = TokioIo::new(upgraded);
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (outbox, mailbox) = outbox::pair();
-    let Some(session) = hub.open(outbox).await else {
+    let Some(session) = hub.open(outbox, opening).await else {
         return goodbye(&mut socket, Ending::Close(CloseCode::Away, "shutting down")).await;
     };
     let span = tracing::info_span!("session", id = session.0);
@@ -255,82 +298,9 @@ async fn goodbye(socket: &mut Socket, ending: Ending) {
     }
 }
 
-/// Whether a frame may be handed on.
-#[derive(Debug, PartialEq, Eq)]
-enum Admission {
-    /// At once.
-    Now,
-    /// After this long.
-    After(Duration),
-    /// Not at all: the client has pressed for too long.
-    Never,
-}
-
-/// A token bucket: `BURST_MAX` at once, `PACE` a second for long.
-#[derive(Debug)]
-struct Pace {
-    /// When the bucket will be full again, if nothing more comes.
-    full_at: Instant,
-    /// Since when every frame has had to wait.
-    pressing_since: Option<Instant>,
-}
-
-impl Pace {
-    fn new(now: Instant) -> Self {
-        Self {
-            full_at: now,
-            pressing_since: None,
-        }
-    }
-
-    /// Counts one frame.
-    fn admit(&mut self, now: Instant) -> Admission {
-        let per_frame = Duration::from_secs(1) / PACE;
-        self.full_at = self.full_at.max(now) + per_frame;
-        let ready_at = self.full_at - per_frame * BURST_MAX;
-        if ready_at <= now {
-            self.pressing_since = None;
-            return Admission::Now;
-        }
-        let since = *self.pressing_since.get_or_insert(now);
-        if now.duration_since(since) > PRESSING_MAX {
-            return Admission::Never;
-        }
-        Admission::After(ready_at - now)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_burst_passes_and_a_flood_is_slowed_and_then_shown_out() {
-        let start = Instant::now() + Duration::from_secs(60);
-        let mut pace = Pace::new(start);
-        assert!((0..BURST_MAX).all(|_| pace.admit(start) == Admission::Now));
-        let mut now = start;
-        let mut slowed = 0;
-        while let Admission::After(delay) = pace.admit(now) {
-            slowed += 1;
-            now += delay;
-        }
-        let expected = PACE * u32::try_from(PRESSING_MAX.as_secs()).unwrap();
-        assert!(
-            (expected..expected + 3).contains(&slowed),
-            "{slowed} frames in {PRESSING_MAX:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_client_within_its_pace_is_never_slowed() {
-        let mut now = Instant::now() + Duration::from_secs(60);
-        let mut pace = Pace::new(now);
-        for _ in 0..10_000 {
-            assert_eq!(pace.admit(now), Admission::Now);
-            now += Duration::from_secs(1) / PACE;
-        }
-    }
 
     #[test]
     fn only_a_complete_request_opens_a_websocket() {
@@ -350,5 +320,15 @@ mod tests {
         );
         headers.remove(header::CONNECTION);
         assert_eq!(accept_key(&headers), None);
+    }
+
+    #[test]
+    fn a_sub_protocol_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        let name = header::SEC_WEBSOCKET_PROTOCOL;
+        headers.insert(&name, HeaderValue::from_static("chat, Protoo"));
+        assert!(lists(&headers, name.clone(), PROTOO));
+        headers.insert(&name, HeaderValue::from_static("protoo2"));
+        assert!(!lists(&headers, name, PROTOO));
     }
 }

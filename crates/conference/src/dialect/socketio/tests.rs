@@ -32,7 +32,10 @@ fn the_packets_of_the_client_are_read() {
         ("0/call,", packet(Connect, "/call", None, "")),
         ("0/call", packet(Connect, "/call", None, "")),
         ("0/call,{}", packet(Connect, "/call", None, "{}")),
-        ("0{\"sid\":\"a\"}", packet(Connect, "/", None, "{\"sid\":\"a\"}")),
+        (
+            "0{\"sid\":\"a\"}",
+            packet(Connect, "/", None, "{\"sid\":\"a\"}"),
+        ),
         ("1", packet(Disconnect, "/", None, "")),
         ("1/call,", packet(Disconnect, "/call", None, "")),
         ("2[\"hey\"]", packet(Event, "/", None, "[\"hey\"]")),
@@ -94,7 +97,10 @@ fn the_longest_namespace_and_number_are_read() {
     let read = parse(&text).unwrap();
     assert_eq!(read.namespace, namespace);
     assert_eq!(read.ack, Some(999_999_999_999_999));
-    assert_eq!(parse(&format!("0{namespace}")).unwrap().namespace, namespace);
+    assert_eq!(
+        parse(&format!("0{namespace}")).unwrap().namespace,
+        namespace
+    );
 }
 
 #[test]
@@ -152,7 +158,10 @@ fn packets_are_written_as_the_client_reads_them() {
         "2[\"new-producer\",{\"id\":1}]"
     );
     assert_eq!(event("/call", "a\"b", &[]), "2/call,[\"a\\\"b\"]");
-    assert_eq!(ack("/call", 5, &[json!(1), json!(null)]), "3/call,5[1,null]");
+    assert_eq!(
+        ack("/call", 5, &[json!(1), json!(null)]),
+        "3/call,5[1,null]"
+    );
     assert_eq!(ack("/", 0, &[]), "30[]");
     assert_eq!(connect("/", "abc"), "0{\"sid\":\"abc\"}");
     assert_eq!(

@@ -1,0 +1,385 @@
+//! Socket.IO's way in: Engine.IO (protocol 4) at `/socket.io/`, by long-polling, by WebSocket, and
+//! from the one to the other. The library `engineioxide` speaks it; this stands in front of it and
+//! lets through only what is bounded and asked for by an allowed page. It reads addresses and
+//! counts packets, and never looks into them.
+//!
+//! Every request is written anew before the library sees it, so that both can only understand it
+//! in one way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use engineioxide::config::EngineIoConfig;
+use engineioxide::handler::EngineIoHandler;
+use engineioxide::service::EngineIoService;
+use engineioxide::socket::Sid;
+use engineioxide::{DisconnectReason, Socket, Str};
+use http_body_util::Full;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+use tower_service::Service;
+
+use super::client::Client;
+use super::limits::Deed;
+use super::query::Query;
+use super::seats::Seat;
+use super::{Site, body, origin, socket};
+use crate::hub::HubHandle;
+use carrier::{Carrier, Fault, OUTWARD_LEN_MAX};
+use conversation::Conversation;
+use stream::Stream;
+
+mod carrier;
+mod conversation;
+mod stream;
+mod window;
+
+/// Where Engine.IO is.
+const PATH: &str = "/socket.io/";
+
+/// The protocol that is spoken: Engine.IO 4, that of Socket.IO 3 and 4.
+const PROTOCOL: &str = "4";
+
+/// The largest packet, and the largest payload of packets, in bytes.
+const PAYLOAD_LEN_MAX: usize = 64 << 10;
+
+/// The most packets in a payload. The JavaScript client sends what has gathered since its last
+/// request: a handful.
+const PACKETS_MAX: usize = 20;
+
+/// What parts the packets of a payload.
+const SEPARATOR: u8 = 0x1e;
+
+/// How often a client is asked for a sign of life, and how long it may take to give it.
+const PING_INTERVAL: Duration = Duration::from_secs(25);
+/// See `PING_INTERVAL`.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the move from polling to a WebSocket may take.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a payload waits until the packets before it were taken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// More packets than fit into the window of what is under way, the shortest of which counts three
+/// bytes: it is the window that is full first, never this.
+const BUFFER_MAX: usize = OUTWARD_LEN_MAX / 3 + 16;
+
+/// Buffer of an idle connection.
+const READ_BUFFER_LEN: usize = 4 << 10;
+
+/// What the route has.
+#[derive(Debug, Clone)]
+struct Mount {
+    /// The program around it.
+    site: Site,
+    /// The library.
+    engine: EngineIoService<Carriers>,
+    /// The open sessions.
+    carriers: Arc<Carriers>,
+}
+
+/// All open Engine.IO sessions.
+#[derive(Debug)]
+struct Carriers {
+    /// Where their frames go.
+    hub: HubHandle,
+    /// Whether nobody may come in without a token.
+    token_required: bool,
+    /// Each of them, by the name that its client sends with every request.
+    open: Mutex<HashMap<Sid, Arc<Carrier>>>,
+}
+
+/// The paths of Socket.IO.
+pub fn routes(site: &Site) -> Router<Site> {
+    let carriers = Arc::new(Carriers {
+        hub: site.hub.clone(),
+        token_required: site.token_required,
+        open: Mutex::default(),
+    });
+    let config = EngineIoConfig::builder()
+        .req_path(PATH)
+        .ping_interval(PING_INTERVAL)
+        .ping_timeout(PING_TIMEOUT)
+        .upgrade_timeout(UPGRADE_TIMEOUT)
+        .max_buffer_size(BUFFER_MAX)
+        .max_payload(PAYLOAD_LEN_MAX as u64)
+        .ws_read_buffer_size(READ_BUFFER_LEN)
+        .ws_max_frame_size(PAYLOAD_LEN_MAX)
+        .ws_max_message_size(PAYLOAD_LEN_MAX)
+        .build();
+    let mount = Mount {
+        site: site.clone(),
+        engine: EngineIoService::with_config(Arc::clone(&carriers), config),
+        carriers,
+    };
+    Router::new()
+        .route(PATH, any(answer))
+        .route(PATH.trim_end_matches('/'), any(answer))
+        .with_state(mount)
+}
+
+/// Answers one request, for a page that may ask.
+async fn answer(State(mount): State<Mount>, request: Request) -> Response {
+    if !mount.site.origins.allow(request.headers()) {
+        return origin::refusal();
+    }
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = if origin::is_preflight(request.method(), request.headers()) {
+        origin::preflight()
+    } else {
+        mount.serve(request).await.unwrap_or_else(|refusal| refusal)
+    };
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        origin::share(&mut response, origin);
+    }
+    response
+}
+
+impl Mount {
+    async fn serve(&self, request: Request) -> Result<Response, Response> {
+        let (parts, body) = request.into_parts();
+        let query = Query::read(&parts.uri, &parts.headers);
+        let query = query.ok_or_else(|| refusal(Problem::BadRequest))?;
+        if query.eio.as_deref() != Some(PROTOCOL) {
+            return Err(refusal(Problem::Protocol));
+        }
+        let carrier = match &query.sid {
+            Some(sid) => {
+                let carrier = self.carriers.find(sid);
+                Some(carrier.ok_or_else(|| refusal(Problem::UnknownSession))?)
+            }
+            None => None,
+        };
+        match (query.transport.as_deref(), &parts.method, carrier) {
+            (Some("websocket"), &Method::GET, carrier) => self.websocket(parts, query, carrier),
+            (Some("polling"), &Method::GET, None) => self.open(parts, query).await,
+            (Some("polling"), &Method::GET, Some(carrier)) => self.poll(&query, &carrier).await,
+            (Some("polling"), &Method::POST, Some(carrier)) => {
+                self.post(&parts, body, &query, &carrier).await
+            }
+            (Some("polling" | "websocket"), _, _) => Err(refusal(Problem::Method)),
+            _ => Err(refusal(Problem::Transport)),
+        }
+    }
+
+    /// Begins a session that is polled. Its seat is its own: polls come and go.
+    async fn open(&self, mut parts: Parts, query: Query) -> Result<Response, Response> {
+        self.count(&parts)?;
+        let seat = parts.extensions.remove::<Arc<Seat>>();
+        let seat = seat.and_then(|seat| seat.another());
+        let seat = seat.ok_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response())?;
+        let mut request = asked(Method::GET, &query, Full::default())?;
+        let carrier = Carrier::new(query, Arc::new(seat));
+        request.extensions_mut().insert(Arc::new(carrier));
+        Ok(self.ask(request).await)
+    }
+
+    /// Answers a poll with what there is, or once there is something.
+    async fn poll(&self, query: &Query, carrier: &Carrier) -> Result<Response, Response> {
+        let response = self.ask(asked(Method::GET, query, Full::default())?).await;
+        let len = response.headers().get(header::CONTENT_LENGTH);
+        let len = len.and_then(|len| len.to_str().ok()?.parse::<usize>().ok());
+        if let Some(len) = len {
+            // One more than was sent: the last packet ends without a separator.
+            carrier.outward.give_back(len + 1);
+        }
+        Ok(response)
+    }
+
+    /// Takes a payload of packets.
+    async fn post(
+        &self,
+        parts: &Parts,
+        body: Body,
+        query: &Query,
+        carrier: &Carrier,
+    ) -> Result<Response, Response> {
+        let payload = body::collect(&parts.headers, body, PAYLOAD_LEN_MAX).await?;
+        let separators = payload.iter().filter(|&&byte| byte == SEPARATOR).count();
+        if separators >= PACKETS_MAX {
+            carrier.end(Fault::Malformed);
+            return Err(refusal(Problem::BadRequest));
+        }
+        let _posting = carrier.posting.lock().await;
+        if timeout(PATIENCE, carrier.inward.room()).await.is_err() {
+            carrier.end(Fault::TooFast);
+            return Err(refusal(Problem::BadRequest));
+        }
+        let response = self
+            .ask(asked(Method::POST, query, Full::new(payload))?)
+            .await;
+        if !response.status().is_success() {
+            carrier.end(Fault::Malformed);
+        }
+        Ok(response)
+    }
+
+    /// Opens a WebSocket: a new session, or one that was polled until now.
+    fn websocket(
+        &self,
+        mut parts: Parts,
+        query: Query,
+        carrier: Option<Arc<Carrier>>,
+    ) -> Result<Response, Response> {
+        let accept = socket::accept_key(&parts.headers).ok_or_else(socket::not_asked)?;
+        let seat = parts.extensions.remove::<Arc<Seat>>();
+        let upgrading = parts.extensions.remove::<OnUpgrade>();
+        let (Some(seat), Some(upgrading)) = (seat, upgrading) else {
+            return Err(refusal(Problem::BadRequest));
+        };
+        self.count(&parts)?;
+        let mut request = asked(Method::GET, &query, ())?;
+        let carrier = match carrier {
+            Some(carrier) if !carrier.move_to_websocket() => {
+                return Err(refusal(Problem::BadRequest));
+            }
+            Some(carrier) => {
+                carrier.sit(seat);
+                carrier
+            }
+            None => {
+                let carrier = Arc::new(Carrier::new(query, seat));
+                request.extensions_mut().insert(Arc::clone(&carrier));
+                carrier
+            }
+        };
+        let mut engine = self.engine.clone();
+        tokio::spawn(async move {
+            match upgrading.await {
+                Ok(upgraded) => {
+                    let stream = Stream::new(TokioIo::new(upgraded), carrier);
+                    // It was read before; the library finds nothing new in it.
+                    let _ = engine.call((stream, request)).await;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a WebSocket was not opened");
+                    carrier.end(Fault::Gone);
+                }
+            }
+        });
+        Ok(socket::switching(accept, None))
+    }
+
+    /// Counts a connection of whoever asks.
+    fn count(&self, parts: &Parts) -> Result<(), Response> {
+        let client = parts.extensions.get::<Client>();
+        let client = client.ok_or_else(|| refusal(Problem::BadRequest))?;
+        let counted = self.site.rates.count(Deed::Connection, client.0);
+        counted.map_err(IntoResponse::into_response)
+    }
+
+    /// Lets the library answer.
+    async fn ask(&self, request: axum::http::Request<Full<Bytes>>) -> Response {
+        let Ok(response) = self.engine.clone().call(request).await;
+        response.map(Body::new)
+    }
+}
+
+impl Carriers {
+    /// The session of this name.
+    fn find(&self, sid: &str) -> Option<Arc<Carrier>> {
+        let sid: Sid = sid.parse().ok()?;
+        self.lock().get(&sid).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Carrier>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EngineIoHandler for Carriers {
+    type Data = ();
+
+    fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
+        let carrier = carrier_of(&socket).cloned();
+        let packets = carrier.as_ref().and_then(|carrier| carrier.packets());
+        let (Some(carrier), Some(packets)) = (carrier, packets) else {
+            socket.close(DisconnectReason::TransportError);
+            return;
+        };
+        let sid = socket.id;
+        self.lock().insert(sid, Arc::clone(&carrier));
+        let (hub, token_required) = (self.hub.clone(), self.token_required);
+        let conversation = Conversation::new(hub, socket, carrier, token_required);
+        tokio::spawn(async move {
+            conversation.run(packets).await;
+            self.lock().remove(&sid);
+        });
+    }
+
+    fn on_disconnect(&self, socket: Arc<Socket<()>>, reason: DisconnectReason) {
+        tracing::debug!(?reason, "Engine.IO connection lost");
+        if let Some(carrier) = carrier_of(&socket) {
+            carrier.end(Fault::Gone);
+        }
+    }
+
+    fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
+        if let Some(carrier) = carrier_of(&socket) {
+            carrier.receive(text);
+        }
+    }
+
+    fn on_binary(self: &Arc<Self>, _: Bytes, socket: Arc<Socket<()>>) {
+        if let Some(carrier) = carrier_of(&socket) {
+            carrier.end(Fault::Malformed);
+        }
+    }
+}
+
+fn carrier_of(socket: &Socket<()>) -> Option<&Arc<Carrier>> {
+    socket.req_parts.extensions.get()
+}
+
+/// The request as the library is to understand it.
+fn asked<B>(method: Method, query: &Query, body: B) -> Result<axum::http::Request<B>, Response> {
+    let transport = query.transport.as_deref().unwrap_or_default();
+    let mut uri = format!("{PATH}?EIO={PROTOCOL}&transport={transport}");
+    if let Some(sid) = &query.sid {
+        uri.push_str("&sid=");
+        uri.push_str(sid);
+    }
+    let request = axum::http::Request::builder().method(method).uri(uri);
+    request.body(body).map_err(|_| refusal(Problem::BadRequest))
+}
+
+/// What is wrong with a request, as Engine.IO's clients are told.
+#[derive(Debug, Clone, Copy)]
+enum Problem {
+    /// Neither polling nor WebSocket.
+    Transport,
+    /// No open session has this name.
+    UnknownSession,
+    /// Not the method this needs.
+    Method,
+    /// Anything else.
+    BadRequest,
+    /// Another version of the protocol.
+    Protocol,
+}
+
+fn refusal(problem: Problem) -> Response {
+    let (code, message) = match problem {
+        Problem::Transport => (0, "Transport unknown"),
+        Problem::UnknownSession => (1, "Session ID unknown"),
+        Problem::Method => (2, "Bad handshake method"),
+        Problem::BadRequest => (3, "Bad request"),
+        Problem::Protocol => (5, "Unsupported protocol version"),
+    };
+    let body = serde_json::json!({ "code": code, "message": message }).to_string();
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (StatusCode::BAD_REQUEST, headers, body).into_response()
+}
