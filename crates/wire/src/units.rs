@@ -4,6 +4,8 @@
 //! Nothing here may ask the machine for anything: `Time` has no `now()`, and a generator is
 //! made from a seed that somebody else drew.
 
+mod histogram;
+
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use arrayvec::ArrayString;
 use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
+
+pub use histogram::Histogram;
 
 /// The map of the pure crates: ordered, so that walking it is the same in every run.
 pub type Map<K, V> = std::collections::BTreeMap<K, V>;
