@@ -13,6 +13,9 @@ pub const CLOSE_TOO_LONG: u16 = 1009;
 pub const CLOSE_RESTART: u16 = 1012;
 /// The close code that says "try again later" (IANA's WebSocket close code registry).
 pub const CLOSE_TRY_LATER: u16 = 1013;
+/// The close code that says "do not come back" to protoo's clients; every other one makes them try
+/// again.
+pub const CLOSE_PROTOO_FOR_GOOD: u16 = 4000;
 
 /// How much anybody may have.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,11 @@
 //! to it by their tag.
 
 mod call;
-pub(crate) mod json;
+pub mod json;
 mod meetlite;
 pub mod native;
 mod protoo;
+mod remotes;
 mod rmm;
 mod sfu;
 mod shapes;
@@ -20,9 +21,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::turn::IceServer;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::opening::{DialectKind, Namespace};
+use crate::turn::IceServer;
 use shapes::Event;
 
 /// How a request is known when its answer comes.
@@ -248,9 +249,7 @@ fn decide(namespace: Namespace, event: &str, opened: &Opened) -> Option<Dialect>
     let opened = opened.clone();
     Some(match (namespace, event) {
         (Namespace::Main, "join" | "createTransport") => Dialect::Rmm(rmm::State::new(opened)),
-        (Namespace::Main, "join-room" | "ready") => {
-            Dialect::Meetlite(meetlite::State::new(opened))
-        }
+        (Namespace::Main, "join-room" | "ready") => Dialect::Meetlite(meetlite::State::new(opened)),
         (Namespace::Mediasoup, "joinRoom") => Dialect::Call(call::State::new(namespace, opened)),
         (
             Namespace::Main | Namespace::Mediasoup,

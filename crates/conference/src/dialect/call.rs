@@ -1,9 +1,33 @@
-//! The call dialect.
+//! The call dialect: Socket.IO events of the namespaces `/call` and `/mediasoup`, for clients that
+//! join a room by name and ask for the producers that are there. Every remote producer has a
+//! receive transport of its own, which the client names when it consumes. Later producers are
+//! announced. Must never decide who may do what.
 
-use super::shapes::{self, Event};
-use super::{Effect, Opened, Tag};
-use crate::message::{Notice, Refusal, Reply};
+mod reading;
+mod writing;
+
+use watersmeet_engine::command::TransportId;
+
+use super::remotes::Remotes;
+use super::{Opened, Tag};
 use crate::opening::Namespace;
+
+/// A room to enter, and capabilities.
+const JOIN: &str = "joinRoom";
+/// A transport.
+const CREATE_TRANSPORT: &str = "createWebRtcTransport";
+/// The client's DTLS parameters for the transport it sends on.
+const CONNECT: &str = "transport-connect";
+/// Something to send.
+const PRODUCE: &str = "transport-produce";
+/// What there is to receive.
+const LIST: &str = "getProducers";
+/// Something to receive.
+const CONSUME: &str = "consume";
+/// The client's DTLS parameters for a transport it receives on.
+const CONNECT_RECEIVE: &str = "transport-recv-connect";
+/// A consumer that may begin.
+const RESUME: &str = "consumer-resume";
 
 /// What is remembered of a connection.
 #[derive(Debug)]
@@ -12,34 +36,23 @@ pub(crate) struct State {
     opened: Opened,
     /// Where it lives.
     namespace: Namespace,
+    /// What there is to receive.
+    remotes: Remotes,
+    /// The newest transport that it sends on.
+    sending: Option<TransportId>,
+    /// The `joinRoom` that is answered when a host lets the client in.
+    waiting: Option<Tag>,
 }
 
 impl State {
     /// A fresh connection's.
     pub(super) fn new(namespace: Namespace, opened: Opened) -> Self {
-        Self { opened, namespace }
-    }
-
-    /// Reads an event.
-    pub(super) fn decode(&mut self, event: Event) -> Result<Vec<Effect>, Refusal> {
-        let _ = event;
-        Err(Refusal::UnknownType)
-    }
-
-    /// Writes the answer to a request.
-    pub(super) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
-        let _ = (tag, reply);
-        Vec::new()
-    }
-
-    /// Writes the refusal of a request.
-    pub(super) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
-        shapes::refused(self.namespace, tag, refusal)
-    }
-
-    /// Writes a notice.
-    pub(super) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
-        let _ = notice;
-        Vec::new()
+        Self {
+            opened,
+            namespace,
+            remotes: Remotes::default(),
+            sending: None,
+            waiting: None,
+        }
     }
 }

@@ -1,9 +1,40 @@
-//! The sfu dialect.
+//! The sfu dialect: Socket.IO events for clients that name no room. The first event of a client is
+//! its way in, and what it asks waits until it is in. Every remote producer has a receive transport
+//! of its own, found by the producer. Producers that were there before are announced after the
+//! first answer about capabilities: earlier the client could not receive them. Acknowledgements are
+//! only sent where they are wanted. Must never decide who may do what.
 
-use super::shapes::{self, Event};
-use super::{Effect, Opened, Tag};
-use crate::message::{Notice, Refusal, Reply};
+mod reading;
+mod writing;
+
+use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
+use watersmeet_wire::params::MediaKind;
+
+use super::remotes::Remotes;
+use super::{Opened, Tag};
+use crate::message::Request;
 use crate::opening::Namespace;
+
+/// What the dialect asks by itself: to enter the room.
+const JOIN: &str = "join";
+/// Capabilities, inside an object.
+const CAPABILITIES: &str = "getRtpCapabilities";
+/// Capabilities, bare.
+const BARE_CAPABILITIES: &str = "getRouterRtpCapabilities";
+/// A transport.
+const CREATE_TRANSPORT: &str = "createWebRtcTransport";
+/// The client's DTLS parameters for the transport it sends on.
+const CONNECT: &str = "transport-connect";
+/// Something to send.
+const PRODUCE: &str = "transport-produce";
+/// Something to receive.
+const CONSUME: &str = "consume";
+/// The client's DTLS parameters for a transport it receives on.
+const CONNECT_RECEIVE: &str = "transport-recv-connect";
+/// A consumer that may begin.
+const RESUME: &str = "consumer-resume";
+/// What there is to receive.
+const LIST: &str = "getAvailableProducers";
 
 /// What is remembered of a connection.
 #[derive(Debug)]
@@ -12,34 +43,40 @@ pub(crate) struct State {
     opened: Opened,
     /// Where it lives.
     namespace: Namespace,
+    /// Whether it is in its room.
+    entry: Entry,
+    /// What there is to receive.
+    remotes: Remotes,
+    /// What was there before and is not announced yet, oldest first; `None` once it is.
+    unannounced: Option<Vec<(ProducerId, MediaKind)>>,
+    /// The newest transport that it sends on.
+    sending: Option<TransportId>,
+    /// Its newest consumer.
+    newest_consumer: Option<ConsumerId>,
+}
+
+/// The way into a room.
+#[derive(Debug)]
+enum Entry {
+    /// It is not in a room.
+    Outside,
+    /// It has asked to enter, for the sake of this request. A host may have to let it in.
+    Entering(Tag, Box<Request>),
+    /// It is in its room.
+    Inside,
 }
 
 impl State {
     /// A fresh connection's.
     pub(super) fn new(namespace: Namespace, opened: Opened) -> Self {
-        Self { opened, namespace }
-    }
-
-    /// Reads an event.
-    pub(super) fn decode(&mut self, event: Event) -> Result<Vec<Effect>, Refusal> {
-        let _ = event;
-        Err(Refusal::UnknownType)
-    }
-
-    /// Writes the answer to a request.
-    pub(super) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
-        let _ = (tag, reply);
-        Vec::new()
-    }
-
-    /// Writes the refusal of a request.
-    pub(super) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
-        shapes::refused(self.namespace, tag, refusal)
-    }
-
-    /// Writes a notice.
-    pub(super) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
-        let _ = notice;
-        Vec::new()
+        Self {
+            opened,
+            namespace,
+            entry: Entry::Outside,
+            remotes: Remotes::default(),
+            unannounced: Some(Vec::new()),
+            sending: None,
+            newest_consumer: None,
+        }
     }
 }

@@ -62,8 +62,7 @@ pub(super) fn event(frame: &str) -> Result<Option<Event>, Reject> {
     if packet.kind != PacketKind::Event {
         return Ok(None);
     }
-    let arguments =
-        socketio::arguments(packet.data).map_err(|error| reject(packet.ack, &error))?;
+    let arguments = socketio::arguments(packet.data).map_err(|error| reject(packet.ack, &error))?;
     let mut arguments = arguments.into_iter();
     let Some(Value::String(name)) = arguments.next() else {
         return Err(reject(packet.ack, "an event needs a name"));
@@ -148,8 +147,9 @@ pub(super) fn app_data(value: Option<Value>) -> Result<Option<Value>, Refusal> {
 
 /// What a producer shows, when its client says that it is a screen; otherwise its kind tells.
 pub(super) fn source(kind: MediaKind, app_data: Option<&Value>) -> Option<Source> {
-    let screen = app_data.and_then(|it| it.get("screen")).and_then(Value::as_bool);
-    screen.filter(|it| *it).map(|_| match kind {
+    let says = |key| app_data.and_then(|it| it.get(key)) == Some(&Value::Bool(true));
+    // "share" is protoo's word for it.
+    (says("screen") || says("share")).then_some(match kind {
         MediaKind::Audio => Source::ScreenAudio,
         MediaKind::Video => Source::Screen,
     })

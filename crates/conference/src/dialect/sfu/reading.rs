@@ -1,0 +1,200 @@
+//! Reads events as requests.
+
+use serde::Deserialize;
+use serde_json::Value;
+use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
+
+use super::{
+    BARE_CAPABILITIES, CAPABILITIES, CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, Entry,
+    JOIN, LIST, PRODUCE, RESUME, State,
+};
+use crate::dialect::shapes::{self, Event};
+use crate::dialect::{Effect, Tag};
+use crate::message::{Direction, Refusal, Request, TransportKey};
+
+/// `createWebRtcTransport`: to send, or to receive one producer. There are two words for it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateTransport {
+    sender: Option<bool>,
+    producing: Option<bool>,
+    producer_id: Option<String>,
+}
+
+/// `transport-connect`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Connect {
+    transport_id: Option<String>,
+    dtls_parameters: DtlsParameters,
+}
+
+/// `transport-produce`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Produce {
+    transport_id: Option<String>,
+    kind: MediaKind,
+    rtp_parameters: RtpParameters,
+    app_data: Option<Value>,
+}
+
+/// `consume`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Consume {
+    producer_id: String,
+    transport_id: Option<String>,
+    rtp_capabilities: RtpCapabilities,
+}
+
+/// `transport-recv-connect`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectReceive {
+    producer_id: String,
+    dtls_parameters: DtlsParameters,
+}
+
+/// `consumer-resume`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resume {
+    consumer_id: Option<String>,
+}
+
+impl State {
+    /// Reads an event. The first one enters the room.
+    pub(in crate::dialect) fn decode(&mut self, event: Event) -> Result<Vec<Effect>, Refusal> {
+        let tag = event.tag(name(&event.name).ok_or(Refusal::UnknownType)?);
+        let request = match self.read(tag.event, event) {
+            Ok(request) => request,
+            // Some refusals have a form of their own, which only the tag knows.
+            Err(refusal) => return Ok(self.refusal(&tag, &refusal)),
+        };
+        match self.entry {
+            Entry::Inside => Ok(vec![Effect::Ask(tag, request)]),
+            Entry::Entering(..) => Ok(self.refusal(&tag, &Refusal::NotInRoom)),
+            Entry::Outside => {
+                self.entry = Entry::Entering(tag, Box::new(request));
+                let join = Request::Join {
+                    room: self.opened.room.to_string(),
+                    display_name: None,
+                    token: None,
+                    user: None,
+                    policy: None,
+                };
+                Ok(vec![Effect::Ask(Tag::own(JOIN), join)])
+            }
+        }
+    }
+
+    /// Reads the argument of an event.
+    fn read(&mut self, name: &'static str, event: Event) -> Result<Request, Refusal> {
+        Ok(match name {
+            CREATE_TRANSPORT => self.create_transport(event.read()?)?,
+            CONNECT => {
+                let Connect {
+                    transport_id,
+                    dtls_parameters: dtls,
+                } = event.read()?;
+                let named = transport_id.as_deref().map(shapes::transport).transpose()?;
+                let transport = named.or(self.sending).ok_or(Refusal::TransportNotFound)?;
+                Request::ConnectTransport { transport, dtls }
+            }
+            PRODUCE => self.produce(event.read()?)?,
+            CONSUME => self.consume(event.read()?)?,
+            CONNECT_RECEIVE => {
+                let ConnectReceive {
+                    producer_id,
+                    dtls_parameters: dtls,
+                } = event.read()?;
+                let transport = self.remotes.transport(shapes::producer(&producer_id)?);
+                let transport = transport.ok_or(Refusal::TransportNotFound)?;
+                Request::ConnectTransport { transport, dtls }
+            }
+            RESUME => {
+                let named = event.read::<Resume>()?.consumer_id;
+                let named = named.as_deref().map(shapes::consumer).transpose()?;
+                let consumer = named.or(self.newest_consumer);
+                Request::PauseConsumer {
+                    consumer: consumer.ok_or(Refusal::ConsumerNotFound)?,
+                    paused: false,
+                }
+            }
+            LIST => Request::ListParticipants,
+            _ => Request::RouterCapabilities,
+        })
+    }
+
+    /// Reads `createWebRtcTransport`. Whoever asks again for the same producer is given the same
+    /// transport.
+    fn create_transport(&self, payload: CreateTransport) -> Result<Request, Refusal> {
+        if payload.sender.or(payload.producing) == Some(true) {
+            return Ok(Request::CreateTransport {
+                direction: Direction::Send,
+                key: None,
+            });
+        }
+        let producer = payload.producer_id;
+        let producer = producer.ok_or_else(|| shapes::explained("producerId is missing"))?;
+        let producer = shapes::producer(&producer)?;
+        if !self.remotes.has(producer) {
+            return Err(Refusal::ProducerNotFound);
+        }
+        Ok(Request::CreateTransport {
+            direction: Direction::Recv,
+            key: Some(TransportKey::RecvOf(producer)),
+        })
+    }
+
+    /// Reads `transport-produce`.
+    fn produce(&self, payload: Produce) -> Result<Request, Refusal> {
+        let app_data = shapes::app_data(payload.app_data)?;
+        let named = payload.transport_id.as_deref();
+        let named = named.map(shapes::transport).transpose()?;
+        Ok(Request::Produce {
+            transport: named.or(self.sending).ok_or(Refusal::TransportNotFound)?,
+            kind: payload.kind,
+            rtp: payload.rtp_parameters,
+            source: shapes::source(payload.kind, app_data.as_ref()),
+            paused: false,
+            app_data,
+        })
+    }
+
+    /// Reads `consume`. The client resumes when it is ready.
+    fn consume(&mut self, payload: Consume) -> Result<Request, Refusal> {
+        let producer = shapes::producer(&payload.producer_id)?;
+        if !self.remotes.has(producer) {
+            return Err(Refusal::ProducerNotFound);
+        }
+        let named = payload.transport_id.as_deref();
+        let named = named.map(shapes::transport).transpose()?;
+        let transport = named.or_else(|| self.remotes.transport(producer));
+        let transport = transport.ok_or(Refusal::TransportNotFound)?;
+        self.remotes.arrives(producer, transport);
+        Ok(Request::Consume {
+            producer,
+            transport: Some(transport),
+            capabilities: payload.rtp_capabilities,
+            start_paused: true,
+        })
+    }
+}
+
+/// The event of this name, if there is one.
+fn name(name: &str) -> Option<&'static str> {
+    let all = [
+        CAPABILITIES,
+        BARE_CAPABILITIES,
+        CREATE_TRANSPORT,
+        CONNECT,
+        PRODUCE,
+        CONSUME,
+        CONNECT_RECEIVE,
+        RESUME,
+        LIST,
+    ];
+    all.into_iter().find(|it| *it == name)
+}
