@@ -128,7 +128,7 @@ async fn admit(State(site): State<Site>, mut request: Request, next: Next) -> Re
     request.extensions_mut().insert(client);
     match body::bound(request) {
         Ok(request) => next.run(request).await,
-        Err(refusal) => refusal,
+        Err(refused) => refused.into_response(),
     }
 }
 

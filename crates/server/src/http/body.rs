@@ -20,10 +20,24 @@ const LEN_MAX: u64 = 256 << 10;
 /// How long a body may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request whose body is bounded, or the answer to one that is too long.
-pub fn bound(request: Request<Body>) -> Result<Request<Body>, Response> {
+/// A body that is not taken. The connection ends too: what still comes on it is the rest of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused(StatusCode);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
+        (self.0, close).into_response()
+    }
+}
+
+/// Bounds the body of a request.
+///
+/// # Errors
+/// When it says itself that it is too long.
+pub fn bound(request: Request<Body>) -> Result<Request<Body>, Refused> {
     if announced(request.headers()).is_some_and(|len| len > LEN_MAX) {
-        return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE));
+        return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE));
     }
     Ok(request.map(|body| {
         if body.is_end_stream() {
@@ -39,16 +53,19 @@ pub fn bound(request: Request<Body>) -> Result<Request<Body>, Response> {
     }))
 }
 
-/// All of a body of at most `len_max` bytes, or the answer to one that is longer or too slow.
-pub async fn collect(headers: &HeaderMap, body: Body, len_max: usize) -> Result<Bytes, Response> {
+/// All of a body of at most `len_max` bytes.
+///
+/// # Errors
+/// When it is longer, or too slow.
+pub async fn collect(headers: &HeaderMap, body: Body, len_max: usize) -> Result<Bytes, Refused> {
     if announced(headers).is_some_and(|len| len > len_max as u64) {
-        return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE));
+        return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE));
     }
     let collected = timeout(TIMEOUT, Limited::new(body, len_max).collect());
     match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(refusal(StatusCode::PAYLOAD_TOO_LARGE)),
-        Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT)),
+        Ok(Err(_)) => Err(Refused(StatusCode::PAYLOAD_TOO_LARGE)),
+        Err(_) => Err(Refused(StatusCode::REQUEST_TIMEOUT)),
     }
 }
 
@@ -56,12 +73,6 @@ pub async fn collect(headers: &HeaderMap, body: Body, len_max: usize) -> Result<
 fn announced(headers: &HeaderMap) -> Option<u64> {
     let len = headers.get(header::CONTENT_LENGTH)?.to_str().ok();
     Some(len.and_then(|len| len.parse().ok()).unwrap_or(u64::MAX))
-}
-
-/// Ends the connection too: what still comes on it is the rest of a body nobody wants.
-fn refusal(status: StatusCode) -> Response {
-    let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
-    (status, close).into_response()
 }
 
 /// A body that fails when it comes too late.
@@ -124,13 +135,13 @@ mod tests {
     async fn an_announced_length_is_refused_before_it_is_read() {
         for len in ["262145", "99999999999999999999", "-1", "x"] {
             let refused = bound(post(len, Body::new(Never))).unwrap_err();
-            assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE, "{len}");
+            assert_eq!(refused, Refused(StatusCode::PAYLOAD_TOO_LARGE), "{len}");
         }
         let request = post("65537", Body::new(Never));
         let (parts, body) = request.into_parts();
         let refused = collect(&parts.headers, body, 64 << 10).await.unwrap_err();
-        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        assert_eq!(refused.headers()[header::CONNECTION], "close");
+        assert_eq!(refused, Refused(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(refused.into_response().headers()[header::CONNECTION], "close");
     }
 
     #[tokio::test]
@@ -149,14 +160,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_comes_is_given_up_after_ten_seconds() {
         let start = tokio::time::Instant::now();
+        let headers = HeaderMap::new();
         let (slow, slower) = tokio::join!(
-            collect(&HeaderMap::new(), Body::new(Never), 100),
+            collect(&headers, Body::new(Never), 100),
             bound(post("100", Body::new(Never)))
                 .unwrap()
                 .into_body()
                 .collect(),
         );
-        assert_eq!(slow.unwrap_err().status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(slow.unwrap_err(), Refused(StatusCode::REQUEST_TIMEOUT));
         assert!(slower.is_err());
         assert!(start.elapsed() < TIMEOUT + Duration::from_secs(1));
     }

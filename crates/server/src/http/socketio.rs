@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::client::Client;
-use super::limits::Deed;
+use super::limits::{Deed, TooOften};
 use super::query::Query;
 use super::seats::Seat;
 use super::{Site, body, origin, socket};
@@ -137,7 +137,7 @@ async fn answer(State(mount): State<Mount>, request: Request) -> Response {
     let mut response = if origin::is_preflight(request.method(), request.headers()) {
         origin::preflight()
     } else {
-        mount.serve(request).await.unwrap_or_else(|refusal| refusal)
+        mount.serve(request).await.into_response()
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         origin::share(&mut response, origin);
@@ -146,17 +146,17 @@ async fn answer(State(mount): State<Mount>, request: Request) -> Response {
 }
 
 impl Mount {
-    async fn serve(&self, request: Request) -> Result<Response, Response> {
+    async fn serve(&self, request: Request) -> Result<Response, Refused> {
         let (parts, body) = request.into_parts();
         let query = Query::read(&parts.uri, &parts.headers);
-        let query = query.ok_or_else(|| refusal(Problem::BadRequest))?;
+        let query = query.ok_or(Refused::BadRequest)?;
         if query.eio.as_deref() != Some(PROTOCOL) {
-            return Err(refusal(Problem::Protocol));
+            return Err(Refused::Protocol);
         }
         let carrier = match &query.sid {
             Some(sid) => {
                 let carrier = self.carriers.find(sid);
-                Some(carrier.ok_or_else(|| refusal(Problem::UnknownSession))?)
+                Some(carrier.ok_or(Refused::UnknownSession)?)
             }
             None => None,
         };
@@ -167,17 +167,17 @@ impl Mount {
             (Some("polling"), &Method::POST, Some(carrier)) => {
                 self.post(&parts, body, &query, &carrier).await
             }
-            (Some("polling" | "websocket"), _, _) => Err(refusal(Problem::Method)),
-            _ => Err(refusal(Problem::Transport)),
+            (Some("polling" | "websocket"), _, _) => Err(Refused::Method),
+            _ => Err(Refused::Transport),
         }
     }
 
     /// Begins a session that is polled. Its seat is its own: polls come and go.
-    async fn open(&self, mut parts: Parts, query: Query) -> Result<Response, Response> {
+    async fn open(&self, mut parts: Parts, query: Query) -> Result<Response, Refused> {
         self.count(&parts)?;
         let seat = parts.extensions.remove::<Arc<Seat>>();
         let seat = seat.and_then(|seat| seat.another());
-        let seat = seat.ok_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response())?;
+        let seat = seat.ok_or(Refused::Full)?;
         let mut request = asked(Method::GET, &query, Full::default())?;
         let carrier = Carrier::new(query, Arc::new(seat));
         request.extensions_mut().insert(Arc::new(carrier));
@@ -185,7 +185,7 @@ impl Mount {
     }
 
     /// Answers a poll with what there is, or once there is something.
-    async fn poll(&self, query: &Query, carrier: &Carrier) -> Result<Response, Response> {
+    async fn poll(&self, query: &Query, carrier: &Carrier) -> Result<Response, Refused> {
         let response = self.ask(asked(Method::GET, query, Full::default())?).await;
         let len = response.headers().get(header::CONTENT_LENGTH);
         let len = len.and_then(|len| len.to_str().ok()?.parse::<usize>().ok());
@@ -203,17 +203,18 @@ impl Mount {
         body: Body,
         query: &Query,
         carrier: &Carrier,
-    ) -> Result<Response, Response> {
-        let payload = body::collect(&parts.headers, body, PAYLOAD_LEN_MAX).await?;
+    ) -> Result<Response, Refused> {
+        let payload = body::collect(&parts.headers, body, PAYLOAD_LEN_MAX);
+        let payload = payload.await.map_err(Refused::Body)?;
         let separators = payload.iter().filter(|&&byte| byte == SEPARATOR).count();
         if separators >= PACKETS_MAX {
             carrier.end(Fault::Malformed);
-            return Err(refusal(Problem::BadRequest));
+            return Err(Refused::BadRequest);
         }
         let _posting = carrier.posting.lock().await;
         if timeout(PATIENCE, carrier.inward.room()).await.is_err() {
             carrier.end(Fault::TooFast);
-            return Err(refusal(Problem::BadRequest));
+            return Err(Refused::BadRequest);
         }
         let response = self
             .ask(asked(Method::POST, query, Full::new(payload))?)
@@ -230,18 +231,18 @@ impl Mount {
         mut parts: Parts,
         query: Query,
         carrier: Option<Arc<Carrier>>,
-    ) -> Result<Response, Response> {
-        let accept = socket::accept_key(&parts.headers).ok_or_else(socket::not_asked)?;
+    ) -> Result<Response, Refused> {
+        let accept = socket::accept_key(&parts.headers).ok_or(Refused::NoWebSocket)?;
         let seat = parts.extensions.remove::<Arc<Seat>>();
         let upgrading = parts.extensions.remove::<OnUpgrade>();
         let (Some(seat), Some(upgrading)) = (seat, upgrading) else {
-            return Err(refusal(Problem::BadRequest));
+            return Err(Refused::BadRequest);
         };
         self.count(&parts)?;
         let mut request = asked(Method::GET, &query, ())?;
         let carrier = match carrier {
             Some(carrier) if !carrier.move_to_websocket() => {
-                return Err(refusal(Problem::BadRequest));
+                return Err(Refused::BadRequest);
             }
             Some(carrier) => {
                 carrier.sit(seat);
@@ -271,11 +272,11 @@ impl Mount {
     }
 
     /// Counts a connection of whoever asks.
-    fn count(&self, parts: &Parts) -> Result<(), Response> {
+    fn count(&self, parts: &Parts) -> Result<(), Refused> {
         let client = parts.extensions.get::<Client>();
-        let client = client.ok_or_else(|| refusal(Problem::BadRequest))?;
+        let client = client.ok_or(Refused::BadRequest)?;
         let counted = self.site.rates.count(Deed::Connection, client.0);
-        counted.map_err(IntoResponse::into_response)
+        counted.map_err(Refused::TooOften)
     }
 
     /// Lets the library answer.
@@ -342,7 +343,7 @@ fn carrier_of(socket: &Socket<()>) -> Option<&Arc<Carrier>> {
 }
 
 /// The request as the library is to understand it.
-fn asked<B>(method: Method, query: &Query, body: B) -> Result<axum::http::Request<B>, Response> {
+fn asked<B>(method: Method, query: &Query, body: B) -> Result<axum::http::Request<B>, Refused> {
     let transport = query.transport.as_deref().unwrap_or_default();
     let mut uri = format!("{PATH}?EIO={PROTOCOL}&transport={transport}");
     if let Some(sid) = &query.sid {
@@ -350,36 +351,50 @@ fn asked<B>(method: Method, query: &Query, body: B) -> Result<axum::http::Reques
         uri.push_str(sid);
     }
     let request = axum::http::Request::builder().method(method).uri(uri);
-    request.body(body).map_err(|_| refusal(Problem::BadRequest))
+    request.body(body).map_err(|_| Refused::BadRequest)
 }
 
-/// What is wrong with a request, as Engine.IO's clients are told.
+/// Why a request is not answered.
 #[derive(Debug, Clone, Copy)]
-enum Problem {
-    /// Neither polling nor WebSocket.
+enum Refused {
+    /// It asks for neither polling nor a WebSocket.
     Transport,
-    /// No open session has this name.
+    /// No open session has its name.
     UnknownSession,
-    /// Not the method this needs.
+    /// It is not of the method this needs.
     Method,
-    /// Anything else.
+    /// It cannot be understood, or does not fit its session.
     BadRequest,
-    /// Another version of the protocol.
+    /// It speaks another version of the protocol.
     Protocol,
+    /// It asks for a WebSocket and does not say so.
+    NoWebSocket,
+    /// Its body is too long or too slow.
+    Body(body::Refused),
+    /// There are too many connections.
+    Full,
+    /// Its client asks too often.
+    TooOften(TooOften),
 }
 
-fn refusal(problem: Problem) -> Response {
-    let (code, message) = match problem {
-        Problem::Transport => (0, "Transport unknown"),
-        Problem::UnknownSession => (1, "Session ID unknown"),
-        Problem::Method => (2, "Bad handshake method"),
-        Problem::BadRequest => (3, "Bad request"),
-        Problem::Protocol => (5, "Unsupported protocol version"),
-    };
-    let body = serde_json::json!({ "code": code, "message": message }).to_string();
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (StatusCode::BAD_REQUEST, headers, body).into_response()
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (code, message) = match self {
+            Self::Transport => (0, "Transport unknown"),
+            Self::UnknownSession => (1, "Session ID unknown"),
+            Self::Method => (2, "Bad handshake method"),
+            Self::BadRequest => (3, "Bad request"),
+            Self::Protocol => (5, "Unsupported protocol version"),
+            Self::NoWebSocket => return socket::not_asked(),
+            Self::Body(refused) => return refused.into_response(),
+            Self::Full => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Self::TooOften(refused) => return refused.into_response(),
+        };
+        let body = serde_json::json!({ "code": code, "message": message }).to_string();
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        (StatusCode::BAD_REQUEST, headers, body).into_response()
+    }
 }
