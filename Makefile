@@ -13,7 +13,7 @@ help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
 		printf '  make %-7s %s\n' "$$name" "$$what"; done
 
-run: ## Build all and start on http://localhost:3000; FLAGS="--tls-self-signed" for other machines
+run: ## Build all and start on http://localhost:3000; FLAGS="--listen-ip 0.0.0.0 --tls-self-signed" for others
 	@scripts/run $(FLAGS)
 
 build: web/dist/index.html ## Leave one self-contained program: target/release/watersmeet
@@ -33,7 +33,7 @@ e2e: web/dist/index.html ## Calls between real browsers, on the program that `ma
 
 dev: web/node_modules/.package-lock.json ## Server, and the web client with reload on http://localhost:5173
 	@$(paths) cargo build -p watersmeet-server
-	@$(paths) target/debug/watersmeet & server=$$!; trap "kill $$server" EXIT; npm --prefix web run dev
+	@$(paths) target/debug/watersmeet --dev & server=$$!; trap "kill $$server" EXIT; npm --prefix web run dev
 
 sim: ## Replay one seed of the simulator: TEST=name SEED=n
 	@$(paths) SIM_SEED=$(SEED) cargo test -p watersmeet-sim --tests $(TEST) -- --nocapture

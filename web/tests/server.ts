@@ -58,6 +58,7 @@ export class Server {
     const child = spawn(this.binary, [], {
       env: {
         ...inherited(),
+        WATERSMEET_DEV: '1',
         PORT: String(this.port),
         LISTEN_IP: '127.0.0.1',
         // Firefox makes no candidate for the loopback address; to the machine's own it does.

@@ -13,6 +13,7 @@
 //! Outputs are bounded by what one input can cause (a participant of a full room leaving is told
 //! to all others once), since whoever gives an input drains the outputs after it.
 
+mod counts;
 mod endings;
 mod inquiries;
 mod joining;
@@ -21,6 +22,7 @@ mod ownership;
 mod replies;
 mod requests;
 
+pub use self::counts::{Counts, EntryTimes, Tallies};
 pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary};
 
 use std::collections::{BTreeSet, VecDeque};
@@ -33,9 +35,8 @@ use watersmeet_engine::command::{
 use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
 use watersmeet_wire::units::{Map, Rng, Time};
 
-use crate::turn::IceServers;
-use crate::caps::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER, Caps};
 use crate::access::{Grant, Keys};
+use crate::caps::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER, Caps};
 use crate::dialect::{Dialect, Effect, Opened, Reject, Tag, native};
 use crate::message::{
     CommandToken, Direction, Notice, PeerId, Policy, ProducerSummary, Refusal, Reply, Request,
@@ -44,6 +45,7 @@ use crate::message::{
 use crate::opening::{DialectKind, Namespace, Opening};
 use crate::room::Room;
 use crate::session::{Place, Session, Waiting};
+use crate::turn::IceServers;
 
 /// What a conference is made of.
 #[derive(Debug, Clone)]
@@ -102,25 +104,6 @@ pub enum Output {
     },
 }
 
-/// How much there is of everything.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections.
-    pub sessions: usize,
-    /// Rooms with somebody in them.
-    pub rooms: usize,
-    /// Connections that are in a room.
-    pub participants: usize,
-    /// Transports, those that are being made included.
-    pub transports: usize,
-    /// Producers that others know of.
-    pub producers: usize,
-    /// Consumers, those that are being made included.
-    pub consumers: usize,
-    /// Commands whose answer is awaited.
-    pub pending: usize,
-}
-
 /// The owner of all rooms and sessions.
 #[derive(Debug)]
 pub struct Conference {
@@ -156,6 +139,8 @@ pub struct Conference {
     loads: Vec<usize>,
     /// The token of the next command.
     next_token: u64,
+    /// What has happened so far.
+    tallies: Tallies,
 }
 
 /// What is given up at some time.
@@ -238,6 +223,7 @@ impl Conference {
             outputs: VecDeque::new(),
             loads,
             next_token: 0,
+            tallies: Tallies::default(),
         }
     }
 
@@ -277,6 +263,7 @@ impl Conference {
 
     /// Tells a connection that it may not open.
     fn turn_away(&mut self, session: SessionId, dialect: DialectKind) {
+        self.tally_refusal(&Refusal::InvalidToken);
         let refused = Dialect::turned_away(dialect);
         let code = match refused {
             // Its namespace is refused, not the connection below it.
@@ -363,7 +350,9 @@ impl Conference {
             match effect {
                 Effect::Frame(text) => self.outputs.push_back(Output::Frame { session, text }),
                 Effect::Ask(tag, request) => self.asks.push_back((session, tag, request)),
-                Effect::Close { code, reason } => self.expulsions.push_back((session, code, reason)),
+                Effect::Close { code, reason } => {
+                    self.expulsions.push_back((session, code, reason))
+                }
             }
         }
     }
@@ -392,19 +381,6 @@ impl Conference {
     /// What is to be done outside next, until nothing is.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// How much there is of everything.
-    pub fn counts(&self) -> Counts {
-        Counts {
-            sessions: self.sessions.len(),
-            rooms: self.rooms.len(),
-            participants: self.rooms.values().map(|it| it.participants.len()).sum(),
-            transports: self.transports.len(),
-            producers: self.producers.len(),
-            consumers: self.consumers.len(),
-            pending: self.pending.len(),
-        }
     }
 
     /// Sends a connection away and forgets it.
@@ -467,6 +443,9 @@ impl Conference {
 
     /// Answers or refuses a request.
     fn answer(&mut self, session: SessionId, tag: &Tag, outcome: Result<Reply, Refusal>) {
+        if let Err(refusal) = &outcome {
+            self.tally_refusal(refusal);
+        }
         let Some(asker) = self.sessions.get_mut(&session) else {
             return;
         };

@@ -128,7 +128,10 @@ impl Room {
 
     /// The sessions of its hosts.
     pub(crate) fn hosts(&self) -> Vec<SessionId> {
-        let hosts = self.participants.values().filter(|it| it.role == Role::Host);
+        let hosts = self
+            .participants
+            .values()
+            .filter(|it| it.role == Role::Host);
         hosts.map(|it| it.session).collect()
     }
 

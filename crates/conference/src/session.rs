@@ -8,8 +8,8 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::{Map, Time};
 
-use crate::caps::Caps;
 use crate::access::Grant;
+use crate::caps::Caps;
 use crate::dialect::{Dialect, Tag};
 use crate::message::{
     CommandToken, Direction, PeerId, Request, ShardId, TransportKey, TransportOffer,
@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub grant: Option<Grant>,
     /// Whether it may enter no room without a token.
     pub token_required: bool,
+    /// When it entered a room, until one of its transports can carry media.
+    pub entered_at: Option<Time>,
     /// Where it takes part, if it does.
     pub place: Option<Place>,
     /// Where it waits to be let in, if it does.
@@ -123,6 +125,7 @@ impl Session {
             rate: Rate::new(now, caps),
             grant: None,
             token_required: false,
+            entered_at: None,
             place: None,
             lobby: None,
             transports: Map::new(),
@@ -148,9 +151,7 @@ impl Session {
 
     /// Its transport of this key, made or being made.
     pub(crate) fn transport_of_key(&mut self, key: TransportKey) -> Option<&mut Transport> {
-        self.transports
-            .values_mut()
-            .find(|it| it.key == Some(key))
+        self.transports.values_mut().find(|it| it.key == Some(key))
     }
 
     /// The shard that one of its producers is on.

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -20,9 +18,10 @@ use watersmeet_engine::transport::dtls::{CertificateError, DtlsCertificate, Dtls
 use watersmeet_engine::worker::WorkerConfig;
 
 use crate::clock::Clock;
-use crate::config::{Config, DtlsChoice};
+use crate::config::{Config, DtlsChoice, Loaded};
+use crate::doors::{self, Bound};
 use crate::http::connection::Door;
-use crate::http::tls::{self, TlsError};
+use crate::http::tls::TlsError;
 use crate::http::{self, Site};
 use crate::hub::Hub;
 use crate::media::{Media, MediaError};
@@ -40,9 +39,6 @@ const SHARDS_END_MAX: Duration = Duration::from_secs(1);
 
 /// How long a peer may go without renewing its consent (RFC 7675 allows 30 s).
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Connections that wait to be accepted.
-const ACCEPT_BACKLOG: i32 = 1_024;
 
 /// Why the program cannot start, or could not go on.
 #[derive(Debug, Error)]
@@ -89,23 +85,23 @@ impl AppError {
 }
 
 /// Runs the program until it is told to stop.
-pub fn run(config: &Config) -> Result<(), AppError> {
+pub fn run(loaded: &Loaded) -> Result<(), AppError> {
     descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SIGNALLING_THREADS)
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve(config));
+    let outcome = runtime.block_on(serve(loaded));
     // A shard that hangs must not keep the program from ending.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(config: &Config) -> Result<(), AppError> {
+async fn serve(loaded: &Loaded) -> Result<(), AppError> {
+    let config = &loaded.config;
     let mut signals = Signals::new()?;
     let clock = Clock::start();
-    let tls = tls::acceptor(config)?;
-    let listeners = listen(config)?;
+    let bound = doors::bind_all(config)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (shards, threads) = start_shards(config, clock, &reports_sender)?;
     let pulses: Vec<_> = shards.iter().map(ShardHandle::pulse).collect();
@@ -116,14 +112,11 @@ async fn serve(config: &Config) -> Result<(), AppError> {
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
     let site = Site::new(hub_handle, pulses.clone(), clock);
-    let door = Door::new(http::router(site), tls, stopped);
     tokio::spawn(watchdog::run(pulses));
-    let greeting = greeting::text(config, &local_addresses(&listeners));
+    let greeting = greeting::text(loaded, &bound);
     // A closed standard output is no reason not to serve.
     let _ = io::stdout().write_all(greeting.as_bytes());
-    for listener in listeners {
-        tokio::spawn(door.clone().open(listener));
-    }
+    let doors = open(bound, &site, &stopped);
 
     tokio::select! {
         () = signals.next() => tracing::info!("shutting down"),
@@ -132,18 +125,33 @@ async fn serve(config: &Config) -> Result<(), AppError> {
     stop.send_replace(true);
     tokio::select! {
         () = signals.next() => tracing::warn!("told twice: leaving at once"),
-        () = end(hub, &door, threads) => {}
+        () = end(hub, &doors, threads) => {}
     }
     Ok(())
 }
 
+/// Opens every door.
+fn open(bound: Vec<Bound>, site: &Site, stopped: &watch::Receiver<bool>) -> Vec<Door> {
+    let mut doors = Vec::new();
+    for bound in bound {
+        let door = Door::new(http::router(site.clone()), bound.tls, stopped.clone());
+        for socket in bound.sockets {
+            tokio::spawn(door.clone().open(socket));
+        }
+        doors.push(door);
+    }
+    doors
+}
+
 /// Takes everything down: sessions hear goodbye, then the hub lets go of the shards, and they end.
-async fn end(hub: JoinHandle<()>, door: &Door, threads: Vec<thread::JoinHandle<()>>) {
+async fn end(hub: JoinHandle<()>, doors: &[Door], threads: Vec<thread::JoinHandle<()>>) {
     let goodbyes = async {
         if hub.await.is_err() {
             tracing::error!("the conference failed while ending");
         }
-        door.emptied().await;
+        for door in doors {
+            door.emptied().await;
+        }
     };
     if timeout(GOODBYES_MAX, goodbyes).await.is_err() {
         tracing::warn!("some clients did not answer the goodbye");
@@ -183,50 +191,6 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
-}
-
-/// Opens the page's port on every address of the configuration. Without a configured address one
-/// of IPv4 and IPv6 is enough, and both get the same port.
-fn listen(config: &Config) -> Result<Vec<TcpListener>, AppError> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
-    let mut failure = None;
-    for mut address in config.http_addresses() {
-        if let Some(first) = listeners.first() {
-            address.set_port(first.local_addr()?.port());
-        }
-        match bind(address) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(AppError::Listen { address, error });
-            }
-            Err(error) => failure = Some(AppError::Listen { address, error }),
-        }
-    }
-    match failure {
-        Some(error) if listeners.is_empty() => Err(error),
-        _ => Ok(listeners),
-    }
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let protocol = Some(socket2::Protocol::TCP);
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, protocol)?;
-    // A restarted program takes its port over from connections that are still fading away.
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(ACCEPT_BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
-fn local_addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
-    listeners
-        .iter()
-        .filter_map(|listener| listener.local_addr().ok())
-        .collect()
 }
 
 type Started = (Vec<ShardHandle>, Vec<thread::JoinHandle<()>>);

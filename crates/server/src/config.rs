@@ -2,148 +2,189 @@
 //! and flags, the later over the earlier. A key that nobody knows is refused, so that a slip of the
 //! pen never goes unnoticed.
 //!
-//! This room reads; it opens no socket and starts nothing.
+//! The last line of each key's description is a line as it may stand in the file; the sample files
+//! are made from them (`config/samples.rs`). This room reads; it opens no socket and starts
+//! nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::Parser;
-use figment::Figment;
-use figment::providers::{Data, Format, Serialized, Toml};
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use serde::Deserialize;
 
+mod aliases;
+mod check;
 mod environment;
+mod error;
+mod file;
 mod flags;
+mod limits;
+mod listener;
+mod load;
+mod log_filter;
+mod secret;
 #[cfg(test)]
 mod tests;
+mod values;
 
-use environment::Environment;
-use flags::Flags;
-
-/// The file that is read when no other is named and it exists.
-const FILE: &str = "watersmeet.toml";
+pub use error::ConfigError;
+pub use flags::Flags;
+pub use limits::{CapsTable, LimitsTable};
+pub use listener::{Listener, Mount};
+pub use load::Loaded;
+pub use secret::Secret;
+pub use values::{
+    CodecChoice, CodecParameter, DtlsChoice, IceServer, LogFormat, Network, RoomCreation,
+    RoomPolicy, VideoCodec,
+};
 
 /// The most shards that can be told apart: an ICE user name fragment has one byte for them.
 const SHARDS_MAX: u8 = 64;
 
 /// Everything an operator can decide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// TCP port of the page and its WebSocket. 0 takes a free one. Default 3000.
+    /// Development: a missing `jwt_secret` is replaced by a random one that dies with the program,
+    /// and pages are served to this machine alone unless `listen_ip` says otherwise. Default false.
+    /// `dev = true`
+    pub dev: bool,
+    /// TCP port of the page and its signalling. 0 takes a free one. Default 3000.
+    /// `port = 3000`
     pub port: u16,
     /// Address that the page, and media unless `media_listen_ip` says otherwise, listen on.
     /// Default: every IPv4 and IPv6 address of the machine.
+    /// `listen_ip = "0.0.0.0"`
     pub listen_ip: Option<IpAddr>,
     /// Address that media listens on. Default: `listen_ip`.
+    /// `media_listen_ip = "0.0.0.0"`
     pub media_listen_ip: Option<IpAddr>,
-    /// Addresses at which browsers can reach media, best first. Default: the machine's own
-    /// addresses and loopback.
+    /// Addresses at which browsers can reach media, best first. Behind NAT: the public one.
+    /// Default: the machine's own addresses and loopback.
+    /// `announced_ips = ["203.0.113.7"]`
     pub announced_ips: Vec<IpAddr>,
     /// First media port, UDP and TCP alike; shard n listens on `rtc_port + n`. 0 takes free ones.
     /// Default 10000.
+    /// `rtc_port = 10000`
     pub rtc_port: u16,
     /// Last media port that may be used: fewer shards are started when it leaves too few. Default:
     /// no bound.
+    /// `rtc_port_max = 10063`
     pub rtc_port_max: Option<u16>,
     /// Whether media may travel over UDP. Default true.
+    /// `udp = true`
     pub udp: bool,
     /// Whether media may travel over TCP. Default true.
+    /// `tcp = true`
     pub tcp: bool,
     /// Number of media threads, 1 to 64. Default: one per core.
+    /// `shards = 2`
     pub shards: Option<u8>,
-    /// The one video codec that rooms offer. Default: all of them.
+
+    /// What signs and checks the tokens of invitations, users and hosts: at least 32 random bytes,
+    /// never one from an example. Make one with `openssl rand -hex 32`. Without `dev` the program
+    /// does not start without it. No default.
+    /// `jwt_secret = ""`
+    pub jwt_secret: Option<Secret>,
+    /// The secret before this one. Its tokens still hold, so that a secret can be replaced without
+    /// breaking links that were handed out. No default.
+    /// `jwt_secret_previous = ""`
+    pub jwt_secret_previous: Option<Secret>,
+    /// File with the secret instead of `jwt_secret`, readable by its owner alone. No default.
+    /// `jwt_secret_file = "/etc/watersmeet/jwt.key"`
+    pub jwt_secret_file: Option<PathBuf>,
+    /// What programs show as `Authorization: Bearer` to manage rooms and to read metrics: at least
+    /// 32 random bytes. Default: nobody can.
+    /// `api_key = ""`
+    pub api_key: Option<Secret>,
+    /// Pages of other hosts that may use this server, as `https://host` or `https://host:port`.
+    /// `*` is refused. Default: only our own pages and those of this machine.
+    /// `cors_origins = ["https://app.example.org"]`
+    pub cors_origins: Vec<String>,
+    /// Reverse proxies whose `X-Forwarded-For` is believed: addresses or networks. Default: none.
+    /// `trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]`
+    pub trusted_proxies: Vec<Network>,
+    /// Whether everybody needs a token to connect. A listener of its own may say otherwise.
+    /// Default false.
+    /// `token_required = false`
+    pub token_required: bool,
+    /// Who enters a room: `open` everybody, `invite-only` with a token, `approval` when a host
+    /// says yes, `locked` nobody but hosts. Default open.
+    /// `room_policy = "open"`
+    pub room_policy: RoomPolicy,
+    /// Who makes a room: `anyone`, or whoever has a `token`. Default anyone.
+    /// `room_creation = "anyone"`
+    pub room_creation: RoomCreation,
+    /// The room of a client that names none. Default lobby.
+    /// `default_room = "lobby"`
+    pub default_room: String,
+    /// Where people find this server, for the links in invitations. Default: the address that the
+    /// request for the invitation was sent to.
+    /// `base_url = "https://meet.example.org"`
+    pub base_url: Option<String>,
+
+    /// STUN and TURN servers told to browsers as they stand here. Default: none, since this server
+    /// can be reached itself.
+    /// `ice_servers = [{ urls = ["stun:stun.example.org:3478"] }]`
+    pub ice_servers: Vec<IceServer>,
+    /// TURN servers for which credentials are made from `turn_secret`. Default: none.
+    /// `turn_urls = ["turn:turn.example.org:3478?transport=udp"]`
+    pub turn_urls: Vec<String>,
+    /// The secret that coturn has as `static-auth-secret`. No default.
+    /// `turn_secret = ""`
+    pub turn_secret: Option<Secret>,
+    /// How long credentials of `turn_secret` hold, 60 to 604,800 seconds. Default 86,400, a day.
+    /// `turn_ttl_s = 86400`
+    pub turn_ttl_s: u32,
+
+    /// The codecs that rooms offer, best first: `opus`, `pcmu`, `pcma`, `vp8`, `vp9`, `h264`, or a
+    /// table with `name` and `parameters`. Default: Opus, then VP8, VP9 and two profiles of H.264.
+    /// `codecs = ["opus", "vp8", "vp9", { name = "h264", parameters = { "packetization-mode" = 1, "profile-level-id" = "42e01f" } }]`
+    pub codecs: Vec<CodecChoice>,
+    /// The one video codec of `codecs` that rooms are held to. Default: all of them.
+    /// `video_codec = "vp8"`
     pub video_codec: Option<VideoCodec>,
     /// What a path to a browser is believed to carry before it was measured, in bits per second.
     /// Default 1,000,000.
+    /// `initial_outgoing_bitrate = 1000000`
     pub initial_outgoing_bitrate: u64,
-    /// DTLS version offered to browsers. Default 1.2.
+    /// The most video that each browser is asked to send, in bits per second. Default: no bound.
+    /// `max_incoming_bitrate = 3000000`
+    pub max_incoming_bitrate: Option<u64>,
+    /// DTLS version offered to browsers: `1.2`, `1.3` or `auto`. Default 1.2.
+    /// `dtls = "1.2"`
     pub dtls: DtlsChoice,
+
     /// PEM file with the certificate chain of the page. With `tls_key` the page is served by TLS.
+    /// `tls_cert = "/etc/watersmeet/cert.pem"`
     pub tls_cert: Option<PathBuf>,
     /// PEM file with the private key that belongs to `tls_cert`.
+    /// `tls_key = "/etc/watersmeet/key.pem"`
     pub tls_key: Option<PathBuf>,
     /// Serve the page by TLS with a certificate made at start. Browsers warn once, then allow
     /// cameras on other machines. Default false.
+    /// `tls_self_signed = false`
     pub tls_self_signed: bool,
-    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or a filter such as
-    /// `info,watersmeet_engine=debug`. Default info.
+
+    /// What is logged: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or a filter such
+    /// as `info,watersmeet_engine=debug`. Default info.
+    /// `log = "info"`
     pub log: String,
-    /// How log lines look. Default text.
+    /// How log lines look: `text` or `json`. Default text.
+    /// `log_format = "text"`
     pub log_format: LogFormat,
-}
 
-/// A video codec that rooms can be held to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum VideoCodec {
-    /// VP8 (RFC 6386, RFC 7741).
-    Vp8,
-    /// VP9 (RFC 9628).
-    Vp9,
-    /// H.264 (RFC 6184).
-    H264,
-}
-
-impl VideoCodec {
-    /// The media type that names it in RTP parameters.
-    pub const fn mime_type(self) -> &'static str {
-        match self {
-            Self::Vp8 => "video/VP8",
-            Self::Vp9 => "video/VP9",
-            Self::H264 => "video/H264",
-        }
-    }
-}
-
-/// Which DTLS a browser is offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-pub enum DtlsChoice {
-    /// DTLS 1.2 (RFC 6347): the server picks the SRTP profile, the cheapest first.
-    #[serde(rename = "1.2")]
-    #[value(name = "1.2")]
-    V12,
-    /// DTLS 1.3 (RFC 9147): the browser's first SRTP profile is taken.
-    #[serde(rename = "1.3")]
-    #[value(name = "1.3")]
-    V13,
-    /// Whatever the browser's first message asks for.
-    #[serde(rename = "auto")]
-    #[value(name = "auto")]
-    Auto,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Why a configuration cannot be used. The text names the key and where it was found.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// Something in a file, the environment or a flag cannot be read.
-    #[error("{0}")]
-    Unreadable(Box<figment::Error>),
-    /// The file named by `--config` is not there.
-    #[error("there is no configuration file {}", .0.display())]
-    NoFile(PathBuf),
-    /// `.env` cannot be read.
-    #[error(".env: {0}")]
-    DotEnv(dotenvy::Error),
-    /// Values that do not go together.
-    #[error("{0}")]
-    Contradiction(String),
+    /// How much anybody may have.
+    pub caps: CapsTable,
+    /// How often anybody may do what, counted for each IPv4 address or IPv6 /64.
+    pub limits: LimitsTable,
+    /// Several doors instead of the one that `port`, `listen_ip` and `tls_*` describe.
+    pub listeners: Vec<Listener>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            dev: false,
             port: 3000,
             listen_ip: None,
             media_listen_ip: None,
@@ -153,71 +194,39 @@ impl Default for Config {
             udp: true,
             tcp: true,
             shards: None,
+            jwt_secret: None,
+            jwt_secret_previous: None,
+            jwt_secret_file: None,
+            api_key: None,
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            token_required: false,
+            room_policy: RoomPolicy::Open,
+            room_creation: RoomCreation::Anyone,
+            default_room: "lobby".to_owned(),
+            base_url: None,
+            ice_servers: Vec::new(),
+            turn_urls: Vec::new(),
+            turn_secret: None,
+            turn_ttl_s: 86_400,
+            codecs: CodecChoice::defaults(),
             video_codec: None,
             initial_outgoing_bitrate: 1_000_000,
+            max_incoming_bitrate: None,
             dtls: DtlsChoice::V12,
             tls_cert: None,
             tls_key: None,
             tls_self_signed: false,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            caps: CapsTable::default(),
+            limits: LimitsTable::default(),
+            listeners: Vec::new(),
         }
     }
 }
 
 impl Config {
-    /// Reads every source. Flags that cannot be read, and `--help`, end the process as `clap` does.
-    pub fn load() -> Result<Self, ConfigError> {
-        let environment = Environment::of_process()?;
-        Self::gather(Flags::parse(), environment)
-    }
-
-    fn gather(flags: Flags, environment: Environment) -> Result<Self, ConfigError> {
-        let mut sources = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(file) = file(flags.config.clone())? {
-            sources = sources.merge(file);
-        }
-        let sources = sources
-            .merge(environment)
-            .merge(Serialized::defaults(flags));
-        let config: Self = sources
-            .extract()
-            .map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
-        config.check()?;
-        Ok(config)
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let contradiction = |text: &str| Err(ConfigError::Contradiction(text.to_owned()));
-        if !self.udp && !self.tcp {
-            return contradiction("`udp` and `tcp` are both off: no media could travel");
-        }
-        if self.tls_cert.is_some() != self.tls_key.is_some() {
-            return contradiction("`tls_cert` and `tls_key` are needed together");
-        }
-        if self.tls_self_signed && self.tls_cert.is_some() {
-            return contradiction("`tls_self_signed` and `tls_cert` exclude each other");
-        }
-        if self
-            .shards
-            .is_some_and(|shards| shards == 0 || shards > SHARDS_MAX)
-        {
-            return contradiction("`shards` must be 1 to 64");
-        }
-        if self.rtc_port_max.is_some_and(|last| last < self.rtc_port) {
-            return contradiction("`rtc_port_max` is below `rtc_port`");
-        }
-        if self.rtc_port != 0
-            && self
-                .rtc_port
-                .checked_add(u16::from(self.shard_count()))
-                .is_none()
-        {
-            return contradiction("`rtc_port` is too high: the last shard's port would pass 65535");
-        }
-        Ok(())
-    }
-
     /// How many shards to start: as asked, else one per core, and never more than there are ports.
     pub fn shard_count(&self) -> u8 {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -245,30 +254,36 @@ impl Config {
             .map_or_else(everywhere, |ip| vec![ip])
     }
 
-    /// The addresses that the page listens on; those after the first may fail.
-    pub fn http_addresses(&self) -> Vec<SocketAddr> {
-        let ips = self.listen_ip.map_or_else(everywhere, |ip| vec![ip]);
-        ips.into_iter()
-            .map(|ip| SocketAddr::new(ip, self.port))
-            .collect()
+    /// The doors to open: those of `listeners`, else the one of the keys without a table.
+    pub fn doors(&self) -> Vec<Listener> {
+        if !self.listeners.is_empty() {
+            return self.listeners.clone();
+        }
+        vec![Listener {
+            port: self.port,
+            listen_ip: self.listen_ip,
+            mounts: Mount::ALL.to_vec(),
+            tls_cert: self.tls_cert.clone(),
+            tls_key: self.tls_key.clone(),
+            tls_self_signed: self.tls_self_signed,
+            token_required: self.token_required,
+        }]
     }
 
-    /// Whether the page is served by TLS.
-    pub fn tls(&self) -> bool {
-        self.tls_self_signed || self.tls_cert.is_some()
+    /// The addresses that a door listens on; those after the first may fail.
+    pub fn door_addresses(&self, door: &Listener) -> Vec<SocketAddr> {
+        let ips = match door.listen_ip.or(self.listen_ip) {
+            Some(ip) => vec![ip],
+            None if self.dev => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            None => everywhere(),
+        };
+        ips.into_iter()
+            .map(|ip| SocketAddr::new(ip, door.port))
+            .collect()
     }
 }
 
 /// Every address of the machine. IPv6 comes second: some machines have none.
 fn everywhere() -> Vec<IpAddr> {
     vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]
-}
-
-fn file(named: Option<PathBuf>) -> Result<Option<Data<Toml>>, ConfigError> {
-    let path = match named {
-        Some(path) if !path.is_file() => return Err(ConfigError::NoFile(path)),
-        Some(path) => Some(path),
-        None => Some(PathBuf::from(FILE)).filter(|path| path.is_file()),
-    };
-    Ok(path.map(Toml::file_exact))
 }

@@ -4,30 +4,68 @@ use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::addresses;
-use crate::config::Config;
+use crate::config::{Listener, Loaded, Mount};
+use crate::doors::Bound;
 
-/// The text for a page that listens on `listening`.
-pub fn text(config: &Config, listening: &[SocketAddr]) -> String {
+/// The text for doors that are open.
+pub fn text(loaded: &Loaded, doors: &[Bound]) -> String {
     let own = addresses::own();
     let mut text = String::new();
+    let doors: Vec<_> = doors
+        .iter()
+        .map(|door| (&door.listener, door.addresses()))
+        .collect();
     // Writing into a String cannot fail.
-    let _ = write(&mut text, config.tls(), listening, &own);
+    let _ = write(&mut text, loaded.secret_is_made, &doors, &own);
     text
 }
 
-fn write(text: &mut String, tls: bool, listening: &[SocketAddr], own: &[IpAddr]) -> fmt::Result {
-    let scheme = if tls { "https" } else { "http" };
+fn write(
+    text: &mut String,
+    secret_is_made: bool,
+    doors: &[(&Listener, Vec<SocketAddr>)],
+    own: &[IpAddr],
+) -> fmt::Result {
     writeln!(text, "\n  Watersmeet {}\n", env!("CARGO_PKG_VERSION"))?;
-    let mut network = false;
-    for (label, host, port) in places(listening, own) {
-        writeln!(text, "  {label:<9}{scheme}://{host}:{port}/")?;
-        network |= label == NETWORK;
+    let mut blind = false;
+    for (door, listening) in doors {
+        let scheme = if door.tls() { "https" } else { "http" };
+        let rest = behind(door);
+        for (label, host, port) in places(listening, own) {
+            writeln!(text, "  {label:<9}{scheme}://{host}:{port}/{rest}")?;
+            blind |= label == NETWORK && !door.tls() && door.serves(Mount::Page);
+        }
     }
-    if network && !tls {
+    if blind {
         let hint = "On other machines browsers give cameras to TLS pages only: --tls-self-signed";
         writeln!(text, "\n  {hint}")?;
     }
+    if secret_is_made {
+        writeln!(text, "\n  {DEVELOPMENT}")?;
+    }
+    let mut all = doors.iter().flat_map(|(_, listening)| listening);
+    if secret_is_made && all.all(|address| address.ip().is_loopback()) {
+        writeln!(text, "  {ALONE}")?;
+    }
     writeln!(text)
+}
+
+/// Said when the secret was made at start.
+const DEVELOPMENT: &str =
+    "Development: tokens are signed with a random secret and hold until the program ends.";
+
+/// Said when nobody else can come.
+const ALONE: &str =
+    "Only this machine can connect. For others add: --listen-ip 0.0.0.0 --tls-self-signed";
+
+/// What is behind a door that has not everything behind it.
+fn behind(door: &Listener) -> String {
+    let missing = Mount::ALL.iter().any(|&mount| !door.serves(mount));
+    if !missing {
+        return String::new();
+    }
+    let names: Vec<_> = door.mounts.iter().map(|mount| mount.name()).collect();
+    format!("  ({})", names.join(", "))
 }
 
 /// Label of an address that only this machine can open.
@@ -39,6 +77,14 @@ const NETWORK: &str = "Network:";
 /// Every address to open, as label, host and port.
 fn places(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<(&'static str, String, u16)> {
     let mut places: Vec<(&'static str, String, u16)> = Vec::new();
+    let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    if both
+        .iter()
+        .all(|ip| listening.iter().any(|it| it.ip() == *ip))
+    {
+        let port = listening.first().map_or(0, SocketAddr::port);
+        return vec![(LOCAL, "localhost".to_owned(), port)];
+    }
     let mut add = |label, host: String, port| {
         if !places.iter().any(|(_, known, _)| *known == host) {
             places.push((label, host, port));
@@ -74,10 +120,19 @@ mod tests {
     use super::*;
 
     fn greeting(tls: bool, listening: &[&str]) -> String {
+        let door = Listener {
+            mounts: Mount::ALL.to_vec(),
+            tls_self_signed: tls,
+            ..Listener::default()
+        };
+        greeting_of(&door, listening)
+    }
+
+    fn greeting_of(door: &Listener, listening: &[&str]) -> String {
         let listening: Vec<_> = listening.iter().map(|text| text.parse().unwrap()).collect();
         let own = [IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()];
         let mut text = String::new();
-        write(&mut text, tls, &listening, &own).unwrap();
+        write(&mut text, true, &[(door, listening)], &own).unwrap();
         text
     }
 
@@ -94,9 +149,29 @@ mod tests {
     fn with_tls_or_on_loopback_alone_there_is_nothing_to_hint_at() {
         assert!(!greeting(true, &["0.0.0.0:1"]).contains("--tls"));
         let text = greeting(false, &["127.0.0.1:1"]);
+        assert!(text.contains("Local:   http://127.0.0.1:1/"), "{text}");
+        assert!(!text.contains("On other machines"), "{text}");
+    }
+
+    #[test]
+    fn in_development_it_says_so_and_who_can_connect() {
+        let text = greeting(false, &["127.0.0.1:1", "[::1]:1"]);
+        assert!(text.contains("Local:   http://localhost:1/\n"), "{text}");
+        assert!(text.contains(DEVELOPMENT) && text.contains(ALONE), "{text}");
+        assert!(!greeting(false, &["0.0.0.0:1"]).contains(ALONE));
+    }
+
+    #[test]
+    fn a_door_with_less_behind_it_says_what() {
+        let door = Listener {
+            mounts: vec![Mount::Api, Mount::Metrics],
+            ..Listener::default()
+        };
+        let text = greeting_of(&door, &["0.0.0.0:9"]);
         assert!(
-            text.contains("Local:   http://127.0.0.1:1/") && !text.contains("--tls"),
+            text.contains("http://localhost:9/  (api, metrics)"),
             "{text}"
         );
+        assert!(!text.contains("cameras"), "{text}");
     }
 }

@@ -3,11 +3,14 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
 mod addresses;
 mod app;
 mod clock;
 mod config;
 mod descriptors;
+mod doors;
 mod greeting;
 mod http;
 mod hub;
@@ -18,20 +21,24 @@ mod rooms;
 mod shard;
 mod watchdog;
 
-use config::Config;
+use config::{Flags, Loaded};
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
 const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
-    let config = match Config::load() {
-        Ok(config) => config,
+    let flags = Flags::parse();
+    let loaded = match Loaded::of_process(&flags) {
+        Ok(loaded) => loaded,
         Err(error) => return refuse(&error, EXIT_CONFIG),
     };
-    if let Err(error) = log::start(&config) {
+    if let Err(error) = log::start(&loaded.config) {
         return refuse(&error, EXIT_CONFIG);
     }
-    match app::run(&config) {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    match app::run(&loaded) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&error, error.exit_status()),
     }

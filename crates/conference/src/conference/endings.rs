@@ -57,6 +57,10 @@ impl Conference {
             }
             Event::DtlsStateChanged { transport, state } => {
                 tracing::debug!(shard = shard.0, %transport, ?state, "DTLS");
+                let owner = self.transports.get(&transport).copied();
+                if let Some(owner) = owner.filter(|_| state == DtlsState::Connected) {
+                    self.tally_connection(owner);
+                }
             }
             Event::ProducerScore { .. } => {}
         }

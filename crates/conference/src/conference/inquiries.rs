@@ -131,7 +131,9 @@ impl Conference {
         let caps = &self.config.caps;
         let is_long = |text: &String| text.len() > caps.name_len_max;
         if name.is_empty() || is_long(&name) || host_name.as_ref().is_some_and(is_long) {
-            return Err(Refusal::BadRequest("a name is empty or too long".to_owned()));
+            return Err(Refusal::BadRequest(
+                "a name is empty or too long".to_owned(),
+            ));
         }
         if self.rooms.contains_key(&*name) {
             return Err(Refusal::RoomExists);
@@ -188,7 +190,11 @@ impl Conference {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rooms = self.rooms.range::<str, _>((from, Bound::Unbounded));
         let rooms = rooms.take(limit.min(ROOMS_LISTED_MAX));
-        Answer::Rooms(rooms.map(|(name, room)| self.summarize(name, room)).collect())
+        Answer::Rooms(
+            rooms
+                .map(|(name, room)| self.summarize(name, room))
+                .collect(),
+        )
     }
 
     /// Sends everybody out of a room and forgets it.

@@ -163,7 +163,13 @@ impl Conference {
             return Ok(Some(self.wait(name, participant)));
         }
         let role = first_role(room, &pass);
-        self.enter(name, Participant { role, ..participant })
+        self.enter(
+            name,
+            Participant {
+                role,
+                ..participant
+            },
+        )
     }
 
     /// Checks the words of somebody who wants to enter.
@@ -234,7 +240,11 @@ impl Conference {
         let waits = policy == Policy::Approval
             && !pass.is_admitted
             && (room.has_host_token || !room.participants.is_empty());
-        let inside = if waits { room.waiting.len() } else { room.participants.len() };
+        let inside = if waits {
+            room.waiting.len()
+        } else {
+            room.participants.len()
+        };
         if inside >= caps.participants_max {
             return Err(Refusal::LimitReached("participants"));
         }
@@ -330,6 +340,7 @@ impl Conference {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.place = Some(place.clone());
         }
+        self.tally_entry(id);
         self.tell_others(&place.room, id, &notice);
         let others = self.snapshot(id, &place)?;
         Ok((place, others))

@@ -9,9 +9,7 @@ use watersmeet_wire::params::MediaKind;
 
 use super::Conference;
 use super::requests::{Asked, Outcome};
-use crate::message::{
-    Moderation, Notice, Policy, Refusal, Removal, Reply, Role, SessionId,
-};
+use crate::message::{Moderation, Notice, Policy, Refusal, Removal, Reply, Role, SessionId};
 use crate::room::Participant;
 
 impl Conference {
@@ -177,7 +175,10 @@ impl Conference {
             None => return,
         };
         for producer in producers {
-            let shard = self.sessions.get(&id).and_then(|it| it.producer_shard(producer));
+            let shard = self
+                .sessions
+                .get(&id)
+                .and_then(|it| it.producer_shard(producer));
             if let Some(shard) = shard {
                 self.command(shard, Command::CloseProducer { producer });
             }

@@ -189,7 +189,12 @@ impl Conference {
         let is_news = summary.paused != paused;
         summary.paused = paused;
         if is_news {
-            let peer = self.sessions.get(&id).ok_or(Refusal::Internal)?.peer.clone();
+            let peer = self
+                .sessions
+                .get(&id)
+                .ok_or(Refusal::Internal)?
+                .peer
+                .clone();
             let notice = Notice::ProducerPaused {
                 peer,
                 producer,

@@ -32,13 +32,7 @@ pub(super) type Outcome = Result<Option<Reply>, Refusal>;
 
 impl Conference {
     /// Carries a request out, as far as that is possible without a shard.
-    pub(super) fn perform(
-        &mut self,
-        now: Time,
-        session: SessionId,
-        tag: Tag,
-        request: Request,
-    ) {
+    pub(super) fn perform(&mut self, now: Time, session: SessionId, tag: Tag, request: Request) {
         let asked = Asked {
             now,
             session,

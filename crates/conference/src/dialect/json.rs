@@ -20,7 +20,7 @@ const POLLUTING_KEYS: [&str; 3] = ["__proto__", "prototype", "constructor"];
 ///
 /// # Errors
 /// What is wrong with it, in words for the one who sent it.
-pub(crate) fn parse(text: &str) -> Result<Value, String> {
+pub fn parse(text: &str) -> Result<Value, String> {
     let mut keys = 0;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let reader = Reader {

@@ -17,7 +17,10 @@ pub(crate) struct State {
 impl State {
     /// A fresh connection's.
     pub(super) fn new(opened: Opened) -> Self {
-        Self { opened, namespace: Namespace::Main }
+        Self {
+            opened,
+            namespace: Namespace::Main,
+        }
     }
 
     /// Reads an event.

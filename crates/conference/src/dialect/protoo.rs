@@ -1,6 +1,5 @@
 //! The protoo dialect.
 
-
 use super::{Effect, Opened, Reject, Tag};
 use crate::message::{Notice, Refusal, Reply};
 
@@ -20,7 +19,10 @@ impl State {
     /// Reads an event.
     pub(super) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, Reject> {
         let _ = frame;
-        Err(Reject { tag: Tag::default(), refusal: Refusal::UnknownType })
+        Err(Reject {
+            tag: Tag::default(),
+            refusal: Refusal::UnknownType,
+        })
     }
 
     /// Writes the answer to a request.

@@ -343,7 +343,10 @@ impl World {
     /// A Socket.IO connection to a namespace that has read its greeting, and its id.
     pub fn open_socket(&mut self, namespace: Namespace) -> (SessionId, String) {
         let session = self.open_as(Opening::new(DialectKind::SocketIo(namespace)));
-        let sid = self.next(session)["connect"]["sid"].as_str().unwrap().to_owned();
+        let sid = self.next(session)["connect"]["sid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         if namespace != Namespace::Main {
             assert_eq!(self.next(session)["event"], "connection-success");
         }

@@ -1,25 +1,54 @@
 //! Where values come from, which source wins, and what is refused.
 
+use clap::Parser as _;
+
+use super::environment::Environment;
+use super::values::Codec;
 use super::*;
+
+/// 32 random bytes, as a person is told to make them.
+const SECRET: &str = "9f3c1e7a5b8d2046c7e91fa35d6b80427ce31f9a0b5d846273fe1c9a0d5b8e64";
 
 fn flags(arguments: &[&str]) -> Flags {
     Flags::try_parse_from(std::iter::once(&"watersmeet").chain(arguments)).unwrap()
 }
 
+fn load(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    Loaded::gather(&flags(arguments), &Environment::of(variables))
+}
+
+/// What is read when there is a good secret besides.
 fn config(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    Config::gather(flags(arguments), Environment::of(variables))
+    let secret = [("JWT_SECRET", SECRET)];
+    let variables: Vec<_> = secret.iter().chain(variables).copied().collect();
+    load(arguments, &variables).map(|loaded| loaded.config)
+}
+
+/// What is read from a file with a good secret besides.
+fn config_of(name: &str, text: &str) -> Result<Config, ConfigError> {
+    let path = std::env::temp_dir().join(format!("watersmeet-{}-{name}.toml", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    let outcome = config(&["--config", path.to_str().unwrap()], &[]);
+    std::fs::remove_file(&path).unwrap();
+    outcome
+}
+
+fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    config(arguments, variables).unwrap_err().to_string()
 }
 
 #[test]
-fn nothing_said_is_the_default() {
-    assert_eq!(config(&[], &[]).unwrap(), Config::default());
+fn nothing_but_a_secret_is_the_default() {
+    let expected = Config {
+        jwt_secret: Some(Secret::new(SECRET.to_owned())),
+        ..Config::default()
+    };
+    assert_eq!(config(&[], &[]).unwrap(), expected);
 }
 
 #[test]
 fn a_flag_outranks_the_environment_and_that_the_file() {
-    let folder = std::env::temp_dir().join(format!("watersmeet-config-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("rank.toml");
+    let path = std::env::temp_dir().join(format!("watersmeet-rank-{}.toml", std::process::id()));
     std::fs::write(&path, "port = 1\nrtc_port = 2\nshards = 3\n").unwrap();
     let file = path.to_str().unwrap();
     let variables = [("PORT", "10"), ("MEDIASOUP_MIN_PORT", "20")];
@@ -28,7 +57,7 @@ fn a_flag_outranks_the_environment_and_that_the_file() {
         (config.port, config.rtc_port, config.shards),
         (100, 20, Some(3))
     );
-    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
@@ -37,13 +66,55 @@ fn names_of_mediasoup_servers_are_understood() {
         ("MEDIASOUP_LISTEN_IP", "127.0.0.2"),
         ("MEDIASOUP_ANNOUNCED_IP", "192.0.2.1, 2001:db8::1"),
         ("MEDIASOUP_LISTEN_PORT", "44444"),
-        ("LOG_LEVEL", "debug"),
+        ("MEDIASOUP_NUM_WORKERS", "3"),
+        ("CORS_ORIGIN", "http://localhost:5173,https://a.example"),
+        ("HTTPS_CERT_FULLCHAIN", "/a.pem"),
+        ("SSL_KEY", "/b.pem"),
+        ("LOG_LEVEL", "warn"),
+        ("MEDIASOUP_LOG_LEVEL", "none"),
     ];
     let config = config(&[], &variables).unwrap();
     assert_eq!(config.media_listen_ips(), [IpAddr::from([127, 0, 0, 2])]);
     assert_eq!(config.announced_ips.len(), 2);
     assert_eq!(config.media_port(1), 44_445);
-    assert_eq!(config.log, "debug");
+    assert_eq!(config.shards, Some(3));
+    assert_eq!(config.cors_origins.len(), 2);
+    assert!(config.tls_cert.is_some() && config.tls_key.is_some());
+    assert_eq!(config.log, "warn,watersmeet_engine=off,watersmeet_net=off");
+}
+
+#[test]
+fn every_alias_names_a_key() {
+    for (name, key) in aliases::ALIASES {
+        let error = refusal(&[], &[(name, "\u{1}")]);
+        let known = !error.contains("no key");
+        assert!(known, "{name} means {key}: {error}");
+    }
+}
+
+#[test]
+fn two_names_that_disagree_are_told_with_the_one_that_holds() {
+    let variables = [
+        ("JWT_SECRET", SECRET),
+        ("PUBLIC_IP", "192.0.2.1"),
+        ("ANNOUNCED_IP", "192.0.2.1"),
+        ("MEDIASOUP_MIN_PORT", "20000"),
+        ("WATERSMEET_RTC_PORT", "30000"),
+    ];
+    let loaded = load(&[], &variables).unwrap();
+    assert_eq!(loaded.config.rtc_port, 30_000);
+    assert_eq!(
+        loaded.warnings,
+        [
+            "MEDIASOUP_MIN_PORT and WATERSMEET_RTC_PORT disagree about `rtc_port`: \
+          WATERSMEET_RTC_PORT holds"
+        ]
+    );
+    let other = SECRET.replace('9', "8");
+    let both = [("JWT_SECRET", SECRET), ("WATERSMEET_JWT_SECRET", &other)];
+    let warnings = load(&[], &both).unwrap().warnings.join("\n");
+    assert!(warnings.contains("`jwt_secret`"), "{warnings}");
+    assert!(!warnings.contains(&SECRET[..8]) && !warnings.contains(&other[..8]));
 }
 
 #[test]
@@ -52,33 +123,71 @@ fn every_kind_of_value_can_come_from_the_environment() {
         ("WATERSMEET_UDP", "off"),
         ("WATERSMEET_DTLS", "1.3"),
         ("WATERSMEET_VIDEO_CODEC", "vp9"),
+        ("WATERSMEET_CODECS", "vp9, opus"),
         ("WATERSMEET_SHARDS", "2"),
+        ("WATERSMEET_CAPS_PARTICIPANTS_MAX", "7"),
+        ("WATERSMEET_LIMITS_LOOPBACK", "true"),
+        ("WATERSMEET_TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("ICE_SERVERS", r#"[{"urls":"stun:stun.example:3478"}]"#),
         ("PORT", ""),
     ];
     let config = config(&[], &variables).unwrap();
-    assert!(!config.udp);
+    assert!(!config.udp && config.limits.loopback);
     assert_eq!(config.dtls, DtlsChoice::V13);
     assert_eq!(config.video_codec, Some(VideoCodec::Vp9));
+    let codecs: Vec<_> = config.codecs.iter().map(|it| it.codec).collect();
+    assert_eq!(codecs, [Codec::Vp9, Codec::Opus]);
+    assert_eq!(config.caps.caps().participants_max, 7);
+    assert_eq!(config.ice_servers[0].urls, ["stun:stun.example:3478"]);
     assert_eq!((config.shard_count(), config.port), (2, 3000));
 }
 
 #[test]
-fn an_unknown_key_is_refused_by_name() {
-    let error = config(&[], &[("WATERSMEET_PROT", "1")])
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("prot"), "{error}");
+fn an_unknown_name_is_refused_with_what_may_have_been_meant() {
+    let error = refusal(&[], &[("WATERSMEET_PROT", "1")]);
+    assert!(error.contains("WATERSMEET_PROT") && error.contains("did you mean `port`?"));
+    let error = refusal(&[], &[("WATERSMEET_CAPS_ROOM_MAX", "1")]);
+    assert!(error.contains("did you mean `rooms_max`?"), "{error}");
+    for (name, text, meant) in [
+        ("key", "anounced_ips = []", "`announced_ips`"),
+        (
+            "table",
+            "[limits]\nconection_burst = 1",
+            "`connections_burst`",
+        ),
+        ("door", "[[listeners]]\nport = 1\nmount = []", "`mounts`"),
+        ("variant", "room_policy = \"invite\"", "`invite-only`"),
+    ] {
+        let error = config_of(name, text).unwrap_err().to_string();
+        assert!(error.contains(&format!("did you mean {meant}?")), "{error}");
+        assert!(error.contains(".toml"), "{error}");
+    }
+    let error = config_of("far", "xyzzy = 1").unwrap_err().to_string();
+    assert!(
+        error.contains("no key `xyzzy`") && !error.contains("mean"),
+        "{error}"
+    );
+    let unknown = Flags::try_parse_from(["watersmeet", "--lissen-ip", "::1"]).unwrap_err();
+    assert!(unknown.to_string().contains("--listen-ip"), "{unknown}");
 }
 
 #[test]
 fn a_value_of_the_wrong_kind_is_refused_with_its_key_and_place() {
-    let error = config(&[], &[("PORT", "many")]).unwrap_err().to_string();
-    assert!(
-        error.contains("PORT") && error.contains("environment"),
-        "{error}"
-    );
-    let error = config(&[], &[("PORT", "65536")]).unwrap_err().to_string();
-    assert!(error.contains("PORT"), "{error}");
+    for value in ["many", "65536", "-1"] {
+        let error = refusal(&[], &[("PORT", value)]);
+        assert!(
+            error.contains("`port`") && error.contains("PORT"),
+            "{error}"
+        );
+    }
+    let error = config_of("slip", "port = 1\nshards = \n")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("line 2"), "{error}");
+    let error = Environment::of_text("PORT=1\n\nno value here\n")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("line 3"), "{error}");
 }
 
 #[test]
@@ -97,6 +206,8 @@ fn contradictions_are_refused() {
         &["--shards", "65"],
         &["--rtc-port", "20000", "--rtc-port-max", "19999"],
         &["--rtc-port", "65535", "--shards", "2"],
+        &["--max-incoming-bitrate", "0"],
+        &["--initial-outgoing-bitrate", "0"],
     ] {
         let outcome = config(arguments, &[]);
         assert!(
@@ -111,6 +222,42 @@ fn contradictions_are_refused() {
 }
 
 #[test]
+fn what_would_do_nothing_or_too_much_is_refused() {
+    for (name, value, word) in [
+        ("CORS_ORIGIN", "*", "cannot be `*`"),
+        ("CORS_ORIGIN", "https://a.example/path", "no origin"),
+        ("CORS_ORIGIN", "a.example", "no origin"),
+        ("BASE_URL", "meet.example", "base_url"),
+        ("TURN_SECRET", "abc", "needed together"),
+        ("TURN_URLS", "turn:a.example", "needed together"),
+        (
+            "ICE_SERVERS",
+            r#"[{"urls":["http://a.example"]}]"#,
+            "no address",
+        ),
+        ("WATERSMEET_TURN_TTL_S", "5", "turn_ttl_s"),
+        ("WATERSMEET_CODECS", "vp10", "codecs"),
+        ("WATERSMEET_CAPS_ROOMS_MAX", "0", "caps.rooms_max"),
+        ("WATERSMEET_CAPS_TRANSPORTS_MAX", "1", "caps.transports_max"),
+        (
+            "WATERSMEET_LIMITS_REQUESTS_BURST",
+            "0",
+            "limits.requests_burst",
+        ),
+        ("WATERSMEET_DEFAULT_ROOM", &"a".repeat(257), "default_room"),
+        ("API_KEY", "short", "`api_key`"),
+        ("JWT_SECRET_PREVIOUS", "short", "`jwt_secret_previous`"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "trusted_proxies"),
+        ("TRUSTED_PROXIES", "proxy.example", "trusted_proxies"),
+    ] {
+        let error = refusal(&[], &[(name, value)]);
+        assert!(error.contains(word), "{name}={value}: {error}");
+    }
+    let only = [("WATERSMEET_CODECS", "opus"), ("VIDEO_CODEC", "vp8")];
+    assert!(refusal(&[], &only).contains("not among"));
+}
+
+#[test]
 fn a_port_range_bounds_the_shards() {
     let arguments = [
         "--rtc-port",
@@ -121,4 +268,141 @@ fn a_port_range_bounds_the_shards() {
         "8",
     ];
     assert_eq!(config(&arguments, &[]).unwrap().shard_count(), 2);
+}
+
+#[test]
+fn without_a_secret_of_its_own_only_development_starts() {
+    for secret in ["", "short", "your-secret-key-change", &"secret".repeat(8)] {
+        let error = load(&[], &[("JWT_SECRET", secret)]).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, ConfigError::Secret { .. }), "{text}");
+        assert!(text.contains("`jwt_secret`") && text.contains("openssl rand -hex 32"));
+        assert!(secret.is_empty() || !text.contains(secret), "{text}");
+
+        let loaded = load(&["--dev"], &[("JWT_SECRET", secret)]).unwrap();
+        assert!(loaded.secret_is_made);
+        assert_eq!(loaded.warnings.is_empty(), secret.is_empty());
+        assert!(loaded.config.keys().is_ok());
+    }
+    let one = load(&["--dev"], &[]).unwrap().config.jwt_secret;
+    assert_ne!(one, load(&["--dev"], &[]).unwrap().config.jwt_secret);
+    let given = load(&["--dev"], &[("JWT_SECRET", SECRET)]).unwrap();
+    assert!(!given.secret_is_made);
+}
+
+#[test]
+fn a_secret_can_stand_in_a_file_of_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::temp_dir().join(format!("watersmeet-key-{}", std::process::id()));
+    std::fs::write(&path, format!("{SECRET}\n")).unwrap();
+    let mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+    let arguments = ["--jwt-secret-file", path.to_str().unwrap()];
+    mode(0o644);
+    let error = load(&arguments, &[]).unwrap_err().to_string();
+    assert!(error.contains("chmod 600"), "{error}");
+    mode(0o600);
+    let loaded = load(&arguments, &[]).unwrap();
+    assert_eq!(loaded.config.jwt_secret.unwrap().expose(), SECRET);
+    assert!(load(&arguments, &[("JWT_SECRET", SECRET)]).is_err());
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn no_secret_shows_in_debug_or_in_words() {
+    let other = SECRET.replace('9', "8");
+    let variables = [
+        ("JWT_SECRET_PREVIOUS", other.as_str()),
+        ("API_KEY", SECRET),
+        ("TURN_SECRET", SECRET),
+        ("TURN_URLS", "turn:turn.example"),
+    ];
+    let shown = format!("{:?}", config(&[], &variables).unwrap());
+    assert!(
+        !shown.contains(&SECRET[..8]) && !shown.contains(&other[..8]),
+        "{shown}"
+    );
+    for text in [
+        "jwt_secret = 12345678",
+        "api_key = [\"12345678\"]",
+        "turn_secret = 12345678x",
+    ] {
+        let words = config_of("secret", text).unwrap_err().to_string();
+        assert!(!words.contains("12345678"), "{words}");
+    }
+}
+
+#[test]
+fn without_listeners_there_is_one_door_with_everything() {
+    let config = config(&["--dev", "--tls-self-signed"], &[]).unwrap();
+    let [door] = &config.doors()[..] else {
+        panic!("one door")
+    };
+    assert!(door.tls() && Mount::ALL.iter().all(|&mount| door.serves(mount)));
+    let ips: Vec<_> = config
+        .door_addresses(door)
+        .iter()
+        .map(SocketAddr::ip)
+        .collect();
+    assert!(ips.iter().all(IpAddr::is_loopback), "{ips:?}");
+    let wide = Config {
+        dev: false,
+        ..config
+    };
+    assert!(
+        wide.door_addresses(&wide.doors()[0])[0]
+            .ip()
+            .is_unspecified()
+    );
+}
+
+#[test]
+fn several_doors_have_their_own_address_mounts_and_rules() {
+    let text = "
+        [[listeners]]
+        port = 443
+        tls_self_signed = true
+        mounts = [\"page\", \"native\"]
+        token_required = true
+        [[listeners]]
+        port = 9090
+        listen_ip = \"127.0.0.1\"
+        mounts = [\"metrics\"]
+    ";
+    let config = config_of("doors", text).unwrap();
+    let [page, metrics] = &config.doors()[..] else {
+        panic!("two doors")
+    };
+    assert!(page.tls() && page.token_required && !page.serves(Mount::Metrics));
+    assert!(metrics.serves(Mount::Metrics) && !metrics.serves(Mount::Native));
+    assert_eq!(
+        config.door_addresses(metrics),
+        ["127.0.0.1:9090".parse().unwrap()]
+    );
+
+    for (entry, word) in [
+        ("port = 1\nmounts = []", "empty"),
+        ("port = 1\ntls_cert = \"a\"", "needed together"),
+        ("port = 1\n[[listeners]]\nport = 1", "taken"),
+        (
+            "port = 1\nmounts = [\"metrics\"]\ntoken_required = true",
+            "token_required",
+        ),
+    ] {
+        let error = config_of("bad-door", &format!("[[listeners]]\n{entry}")).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[test]
+fn a_network_holds_its_addresses_and_no_others() {
+    let holds = |network: &str, ip: &str| {
+        let network: Network = network.parse().unwrap();
+        network.contains(ip.parse().unwrap())
+    };
+    assert!(holds("10.0.0.0/8", "10.255.0.1") && !holds("10.0.0.0/8", "11.0.0.1"));
+    assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1"));
+    assert!(holds("192.0.2.7", "192.0.2.7") && !holds("192.0.2.7", "192.0.2.8"));
+    assert!(holds("0.0.0.0/0", "192.0.2.8") && !holds("0.0.0.0/0", "2001:db8::1"));
+    assert!(holds("2001:db8::/32", "2001:db8:1::1") && !holds("::1", "::2"));
+    assert!(holds("::/0", "2001:db8:1::1"));
 }

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::addresses;
-use crate::config::Config;
+use crate::config::Listener;
 
 /// How long a certificate made at start is valid. Safari refuses more than 825 days.
 const VALIDITY: Duration = Duration::from_hours(397 * 24);
@@ -44,11 +44,11 @@ pub enum TlsError {
     Making(#[from] rcgen::Error),
 }
 
-/// What accepts TLS connections; none when the configuration wants plain HTTP.
-pub fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>, TlsError> {
-    let (chain, key) = match (&config.tls_cert, &config.tls_key) {
+/// What accepts TLS connections; none when the door is to speak plain HTTP.
+pub fn acceptor(door: &Listener) -> Result<Option<TlsAcceptor>, TlsError> {
+    let (chain, key) = match (&door.tls_cert, &door.tls_key) {
         (Some(cert), Some(key)) => read(cert, key)?,
-        _ if config.tls_self_signed => make()?,
+        _ if door.tls_self_signed => make()?,
         _ => return Ok(None),
     };
     let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -106,23 +106,23 @@ mod tests {
 
     #[test]
     fn a_certificate_can_be_made_for_this_machine() {
-        let config = Config {
+        let door = Listener {
             tls_self_signed: true,
-            ..Config::default()
+            ..Listener::default()
         };
-        assert!(acceptor(&config).unwrap().is_some());
-        assert!(acceptor(&Config::default()).unwrap().is_none());
+        assert!(acceptor(&door).unwrap().is_some());
+        assert!(acceptor(&Listener::default()).unwrap().is_none());
     }
 
     #[test]
     fn a_file_that_is_no_certificate_is_named() {
         let none = Some(PathBuf::from("/none.pem"));
-        let config = Config {
+        let door = Listener {
             tls_cert: none.clone(),
             tls_key: none,
-            ..Config::default()
+            ..Listener::default()
         };
-        let Err(error) = acceptor(&config) else {
+        let Err(error) = acceptor(&door) else {
             panic!("a missing file was accepted")
         };
         let error = error.to_string();

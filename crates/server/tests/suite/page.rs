@@ -154,11 +154,12 @@ async fn told_to_end_it_says_goodbye_and_ends_well() {
 fn a_bad_configuration_is_refused_by_name() {
     for (variable, value, key) in [
         ("PORT", "many", "PORT"),
-        ("WATERSMEET_PORTS", "1", "ports"),
+        ("WATERSMEET_PORTS", "1", "did you mean `port`?"),
         ("RUST_LOG", "a=b=c", "log"),
     ] {
         let mut child = command()
             .env(variable, value)
+            .arg("--dev")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -23,13 +23,14 @@ impl Program {
     pub fn start(arguments: &[&str]) -> Self {
         let mut command = command();
         command.args(["--port", "0", "--rtc-port", "0", "--listen-ip", "127.0.0.1"]);
-        command.args(["--log", "warn"]).args(arguments);
+        command.args(["--dev", "--log", "warn"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines.find_map(|line| {
             let line = line.unwrap();
             let (_, url) = line.split_once("Local:")?;
-            let (_, address) = url.trim().trim_end_matches('/').split_once("://")?;
+            let url = url.split_whitespace().next()?;
+            let (_, address) = url.trim_end_matches('/').split_once("://")?;
             Some(address.parse().unwrap())
         });
         Self {

@@ -9,8 +9,8 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
-use crate::turn::IceServer;
 use crate::message::{Direction, Policy, Removal, Role, Source};
+use crate::turn::IceServer;
 
 /// Nothing at all.
 #[derive(Debug, Serialize, Deserialize)]

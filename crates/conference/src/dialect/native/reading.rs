@@ -20,10 +20,7 @@ const RESUME_LEN_MAX: usize = 256;
 const EXPLANATION_LEN_MAX: usize = 200;
 
 /// Reads a frame.
-pub(in crate::dialect) fn decode(
-    state: &mut State,
-    text: &str,
-) -> Result<Vec<Effect>, Reject> {
+pub(in crate::dialect) fn decode(state: &mut State, text: &str) -> Result<Vec<Effect>, Reject> {
     let tag = |id| Tag { id, event: "" };
     let reject = |id: Option<Value>, what: &str| {
         let what: String = what.chars().take(EXPLANATION_LEN_MAX).collect();

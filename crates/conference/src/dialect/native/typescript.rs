@@ -8,8 +8,8 @@ use ts_rs::{Config, TS};
 
 use super::frames::*;
 use super::{State, decode};
-use crate::turn::IceServer;
 use crate::message::{Direction, Policy, Refusal, Removal, Role, Source};
+use crate::turn::IceServer;
 
 const HEAD: &str = "\
 /**

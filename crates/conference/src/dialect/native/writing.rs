@@ -100,9 +100,7 @@ pub(in crate::dialect) fn reply(state: &State, id: &Option<Value>, reply: &Reply
         Reply::ConsumerPaused { consumer, paused } => {
             frame(consumer_pause(*paused), id, consumer_ref(*consumer))
         }
-        Reply::ConsumerClosed { consumer } => {
-            frame("closedConsumer", id, consumer_ref(*consumer))
-        }
+        Reply::ConsumerClosed { consumer } => frame("closedConsumer", id, consumer_ref(*consumer)),
         Reply::PreferredLayersSet { consumer } => {
             frame("preferredLayersSet", id, consumer_ref(*consumer))
         }

@@ -1,0 +1,107 @@
+//! How much there is of everything, and what has happened so far: figures for operators, which
+//! name nobody.
+
+use std::time::Duration;
+
+use watersmeet_wire::units::{Histogram, Map};
+
+use super::Conference;
+use crate::message::Refusal;
+use crate::message::SessionId;
+
+/// How long it may take from entering a room to the first transport that can carry media, in
+/// microseconds. A handshake over a distance of 100 ms takes half a second.
+const ENTRY_BOUNDS: [u64; 10] = [
+    50_000, 100_000, 200_000, 400_000, 800_000, 1_500_000, 3_000_000, 6_000_000, 15_000_000,
+    60_000_000,
+];
+
+/// How long entering took, to the first transport that can carry media.
+pub type EntryTimes = Histogram<10>;
+
+/// How much there is of everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections.
+    pub sessions: usize,
+    /// Rooms, those that were made in advance included.
+    pub rooms: usize,
+    /// Connections that are in a room.
+    pub participants: usize,
+    /// Connections that wait to be let into a room.
+    pub waiting: usize,
+    /// Transports, those that are being made included.
+    pub transports: usize,
+    /// Producers that others know of.
+    pub producers: usize,
+    /// Consumers, those that are being made included.
+    pub consumers: usize,
+    /// Commands whose answer is awaited.
+    pub pending: usize,
+    /// What has happened so far.
+    pub tallies: Tallies,
+}
+
+/// What has happened so far. It only grows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tallies {
+    /// Participants who entered a room.
+    pub entries: u64,
+    /// How long it took them to have media.
+    pub entry_times: EntryTimes,
+    /// Requests that were refused, by the code of the refusal. There are as many as codes.
+    pub refusals: Map<&'static str, u64>,
+}
+
+impl Default for Tallies {
+    fn default() -> Self {
+        Self {
+            entries: 0,
+            entry_times: Histogram::new(ENTRY_BOUNDS),
+            refusals: Map::new(),
+        }
+    }
+}
+
+impl Conference {
+    /// How much there is of everything.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sessions: self.sessions.len(),
+            rooms: self.rooms.len(),
+            participants: self.rooms.values().map(|it| it.participants.len()).sum(),
+            waiting: self.rooms.values().map(|it| it.waiting.len()).sum(),
+            transports: self.transports.len(),
+            producers: self.producers.len(),
+            consumers: self.consumers.len(),
+            pending: self.pending.len(),
+            tallies: self.tallies.clone(),
+        }
+    }
+
+    /// A request is refused.
+    pub(super) fn tally_refusal(&mut self, refusal: &Refusal) {
+        *self.tallies.refusals.entry(refusal.code()).or_default() += 1;
+    }
+
+    /// Somebody entered a room.
+    pub(super) fn tally_entry(&mut self, id: SessionId) {
+        self.tallies.entries += 1;
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.entered_at = Some(self.now);
+        }
+    }
+
+    /// A transport of somebody can carry media. The first one after entering is what people wait
+    /// for.
+    pub(super) fn tally_connection(&mut self, id: SessionId) {
+        let entered_at = self
+            .sessions
+            .get_mut(&id)
+            .and_then(|it| it.entered_at.take());
+        let took = entered_at.map(|at| self.now.since(at));
+        if let Some(took) = took.filter(|it| *it > Duration::ZERO) {
+            self.tallies.entry_times.observe(took);
+        }
+    }
+}

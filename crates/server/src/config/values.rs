@@ -1,0 +1,265 @@
+//! The values that keys can have, where these are more than a number, a text or an address.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+
+/// A codec that rooms can offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// Opus (RFC 6716, RFC 7587).
+    Opus,
+    /// G.711 µ-law (RFC 3551).
+    Pcmu,
+    /// G.711 A-law (RFC 3551).
+    Pcma,
+    /// VP8 (RFC 6386, RFC 7741).
+    Vp8,
+    /// VP9 (RFC 9628).
+    Vp9,
+    /// H.264 (RFC 6184).
+    H264,
+}
+
+impl Codec {
+    /// The media type that names it in RTP parameters.
+    pub const fn mime_type(self) -> &'static str {
+        match self {
+            Self::Opus => "audio/opus",
+            Self::Pcmu => "audio/PCMU",
+            Self::Pcma => "audio/PCMA",
+            Self::Vp8 => "video/VP8",
+            Self::Vp9 => "video/VP9",
+            Self::H264 => "video/H264",
+        }
+    }
+}
+
+/// A codec by its name alone, or with parameters of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "CodecEntry")]
+pub struct CodecChoice {
+    /// Which.
+    pub codec: Codec,
+    /// Its format parameters, instead of those it is usually offered with.
+    pub parameters: Option<BTreeMap<String, CodecParameter>>,
+}
+
+/// How a codec may be written down.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum CodecEntry {
+    /// By its name.
+    Name(Codec),
+    /// With parameters.
+    Table(CodecTable),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodecTable {
+    name: Codec,
+    parameters: Option<BTreeMap<String, CodecParameter>>,
+}
+
+/// A format parameter of a codec.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum CodecParameter {
+    /// A number, as `packetization-mode`.
+    Number(u32),
+    /// A text, as `profile-level-id`.
+    Text(String),
+}
+
+impl CodecChoice {
+    /// Those of a meeting, best first.
+    pub fn defaults() -> Vec<Self> {
+        [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264]
+            .map(Self::from)
+            .to_vec()
+    }
+}
+
+impl From<Codec> for CodecChoice {
+    fn from(codec: Codec) -> Self {
+        Self {
+            codec,
+            parameters: None,
+        }
+    }
+}
+
+impl From<CodecEntry> for CodecChoice {
+    fn from(entry: CodecEntry) -> Self {
+        match entry {
+            CodecEntry::Name(codec) => codec.into(),
+            CodecEntry::Table(table) => Self {
+                codec: table.name,
+                parameters: table.parameters,
+            },
+        }
+    }
+}
+
+/// A video codec that rooms can be held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoCodec {
+    /// VP8 (RFC 6386, RFC 7741).
+    Vp8,
+    /// VP9 (RFC 9628).
+    Vp9,
+    /// H.264 (RFC 6184).
+    H264,
+}
+
+impl VideoCodec {
+    /// The media type that names it in RTP parameters.
+    pub const fn mime_type(self) -> &'static str {
+        match self {
+            Self::Vp8 => Codec::Vp8.mime_type(),
+            Self::Vp9 => Codec::Vp9.mime_type(),
+            Self::H264 => Codec::H264.mime_type(),
+        }
+    }
+}
+
+/// Which DTLS a browser is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum DtlsChoice {
+    /// DTLS 1.2 (RFC 6347): the server picks the SRTP profile, the cheapest first.
+    #[serde(rename = "1.2")]
+    #[value(name = "1.2")]
+    V12,
+    /// DTLS 1.3 (RFC 9147): the browser's first SRTP profile is taken.
+    #[serde(rename = "1.3")]
+    #[value(name = "1.3")]
+    V13,
+    /// Whatever the browser's first message asks for.
+    #[serde(rename = "auto")]
+    #[value(name = "auto")]
+    Auto,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Who enters a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomPolicy {
+    /// Everybody.
+    Open,
+    /// Whoever has a token for it.
+    InviteOnly,
+    /// Whom a host lets in.
+    Approval,
+    /// Hosts alone.
+    Locked,
+}
+
+/// Who makes a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomCreation {
+    /// Everybody, by entering it.
+    Anyone,
+    /// Whoever has a token.
+    Token,
+}
+
+/// A STUN or TURN server that browsers are told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IceServer {
+    /// Its addresses, as `stun:host:port` or `turn:host:port?transport=udp`.
+    #[serde(deserialize_with = "one_or_more")]
+    pub urls: Vec<String>,
+    /// Who it is asked as.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// What proves it.
+    #[serde(default)]
+    pub credential: Option<Secret>,
+}
+
+/// Browsers take one address or several, and so does the file.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Urls {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Urls::deserialize(from)? {
+        Urls::One(url) => vec![url],
+        Urls::More(urls) => urls,
+    })
+}
+
+/// A range of addresses: one address, or as many as share the first bits with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network {
+    /// Its first address.
+    address: IpAddr,
+    /// How many bits are shared.
+    bits: u8,
+}
+
+impl Network {
+    /// Whether an address belongs to it.
+    pub fn contains(self, ip: IpAddr) -> bool {
+        let shared = |ours: u128, theirs: u128, width: u8| {
+            let rest = u32::from(width.saturating_sub(self.bits));
+            ours.checked_shr(rest) == theirs.checked_shr(rest)
+        };
+        match (self.address, ip.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                shared(ours.to_bits().into(), theirs.to_bits().into(), 32)
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => shared(ours.to_bits(), theirs.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no address and no network such as 10.0.0.0/8");
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse().map_err(|_| wrong())?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.unwrap_or(width);
+        if bits > width {
+            return Err(wrong());
+        }
+        Ok(Self { address, bits })
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
