@@ -169,8 +169,19 @@ pub enum Request {
         /// Who may enter, should this make the room. Absent: as configured.
         policy: Option<Policy>,
     },
+    /// Takes a seat in a room unseen, so that transports can be made there before anybody is told.
+    /// Joining that room keeps them.
+    Prepare {
+        /// The room's name.
+        room: String,
+    },
     /// Leaves the room.
     Leave,
+    /// Wants to be seen by another name.
+    Rename {
+        /// The name.
+        display_name: String,
+    },
     /// Makes a transport.
     CreateTransport {
         /// What it is for.

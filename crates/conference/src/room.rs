@@ -17,6 +17,8 @@ pub(crate) struct Room {
     pub router: Option<Router>,
     /// Who is in it, by the order of entering.
     pub participants: Map<u64, Participant>,
+    /// Who has a seat but has not entered yet: nobody knows of them.
+    pub unseen: Map<u64, SessionId>,
     /// Who waits to be let in, by the order of coming.
     pub waiting: Map<u64, Participant>,
     /// Who may enter.
@@ -81,6 +83,7 @@ impl Room {
         Self {
             router: None,
             participants: Map::new(),
+            unseen: Map::new(),
             waiting: Map::new(),
             policy,
             is_decided: false,
@@ -100,6 +103,13 @@ impl Room {
         order
     }
 
+    /// Gives somebody a seat and tells the number it has here.
+    pub(crate) fn seat(&mut self, session: SessionId) -> u64 {
+        let order = self.draw_order();
+        self.unseen.insert(order, session);
+        order
+    }
+
     /// Lets somebody wait and tells the number it has here.
     pub(crate) fn wait(&mut self, participant: Participant) -> u64 {
         let order = self.draw_order();
@@ -114,9 +124,20 @@ impl Room {
         order
     }
 
+    /// Whether nobody is in it, seen or unseen.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.participants.is_empty() && self.unseen.is_empty()
+    }
+
     /// Whether nobody is in it, waits for it, or is expected.
     pub(crate) fn is_unused(&self) -> bool {
-        self.participants.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
+        self.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
+    }
+
+    /// Everybody who may have media here.
+    pub(crate) fn sessions(&self) -> Vec<SessionId> {
+        let seen = self.participants.values().map(|it| it.session);
+        seen.chain(self.unseen.values().copied()).collect()
     }
 
     /// The participant of this name, with its number.

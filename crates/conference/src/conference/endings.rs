@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use watersmeet_engine::command::{
-    CloseReason, Command, ConsumerId, Event, ProducerId, TransportId,
+    CloseReason, Command, ConsumerId, DtlsState, Event, ProducerId, TransportId,
 };
 use watersmeet_wire::units::Time;
 
 use super::{Conference, Timer};
 use crate::message::{Notice, Refusal, SessionId, ShardId};
-use crate::room::Room;
+use crate::room::{Participant, Room};
 use crate::session::Consumer;
 
 impl Conference {
@@ -90,7 +90,7 @@ impl Conference {
         };
         // A command may still be on its way to the new worker: what it makes there is closed.
         let router = room.router.take().map(|it| it.id);
-        let everybody: Vec<SessionId> = room.participants.values().map(|it| it.session).collect();
+        let everybody = room.sessions();
         if let Some(router) = router {
             self.command(shard, Command::CloseRouter { router });
         }
@@ -131,9 +131,9 @@ impl Conference {
         let Some(room) = self.rooms.get_mut(&place.room) else {
             return;
         };
-        let display_name = room.participants.remove(&place.order);
-        let display_name = display_name.and_then(|it| it.display_name);
-        if room.participants.is_empty() {
+        let left = room.participants.remove(&place.order);
+        room.unseen.remove(&place.order);
+        if room.is_empty() {
             // A router takes its transports with it.
             if let Some(router) = room.router.take() {
                 self.command(router.shard, Command::CloseRouter { router: router.id });
@@ -142,6 +142,9 @@ impl Conference {
             return;
         }
         self.close_transports(transports);
+        let Some(Participant { display_name, .. }) = left else {
+            return;
+        };
         let producers = closed.iter().filter_map(|notice| match notice {
             Notice::ProducerClosed { producer, .. } => Some(*producer),
             _ => None,

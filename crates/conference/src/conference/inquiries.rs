@@ -201,8 +201,8 @@ impl Conference {
     fn delete_room(&mut self, name: &str) -> Result<Answer, Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         let due = room.reserved_until.take();
-        let everybody = room.participants.values().chain(room.waiting.values());
-        let everybody: Vec<_> = everybody.map(|it| it.session).collect();
+        let mut everybody = room.sessions();
+        everybody.extend(room.waiting.values().map(|it| it.session));
         if let Some(due) = due {
             self.timers.remove(&(due, Timer::Reservation(name.into())));
         }

@@ -134,14 +134,13 @@ impl Conference {
         let session = self.sessions.get(&asked.session).ok_or(Refusal::Internal)?;
         let display_name = entry.display_name.filter(|it| !it.is_empty());
         let display_name = display_name.or_else(|| pass.name.clone()).map(Arc::from);
-        if session
-            .place
-            .as_ref()
-            .is_some_and(|place| *place.room == *entry.room)
-        {
+        let here = session.place.as_ref();
+        let here = here.filter(|place| *place.room == *entry.room);
+        let is_unseen = here.is_some_and(|place| self.is_unseen(place));
+        if here.is_some() && !is_unseen {
             return self.join_again(asked.session, display_name);
         }
-        let waits = self.check_entry(&entry.room, policy, &pass)?;
+        let waits = self.check_entry(&entry.room, policy, &pass, is_unseen)?;
         let participant = Participant {
             session: asked.session,
             peer: session.peer.clone(),
@@ -152,7 +151,10 @@ impl Conference {
             can_subscribe: pass.can_subscribe,
             producers: Vec::new(),
         };
-        self.leave(asked.session, Some(Refusal::NotInRoom));
+        match is_unseen {
+            true => self.leave_lobby(asked.session),
+            false => self.leave(asked.session, Some(Refusal::NotInRoom)),
+        }
         self.replace(&entry.room, &participant.peer);
         let now = asked.now;
         let name: Arc<str> = entry.room.into();
@@ -170,6 +172,36 @@ impl Conference {
                 ..participant
             },
         )
+    }
+
+    /// Takes a seat in a room unseen. Whoever may come only when a host lets it in may sit there
+    /// too: what counts is how it enters.
+    pub(super) fn prepare(&mut self, asked: &Asked, room: String) -> Outcome {
+        let entry = Entry {
+            room,
+            display_name: None,
+            token: None,
+            user: None,
+            policy: None,
+        };
+        self.check_names(&entry)?;
+        let pass = self.pass(asked.session, &entry)?;
+        let policy = self.policy(&entry);
+        self.check_entry(&entry.room, policy, &pass, false)?;
+        self.leave(asked.session, Some(Refusal::NotInRoom));
+        let (now, name) = (asked.now, Arc::<str>::from(entry.room));
+        let room = self.rooms.entry(Arc::clone(&name));
+        let room = room.or_insert_with(|| Room::new(now, policy));
+        let order = room.seat(asked.session);
+        let session = self.sessions.get_mut(&asked.session);
+        session.ok_or(Refusal::Internal)?.place = Some(Place { room: name, order });
+        Ok(Some(Reply::Done))
+    }
+
+    /// Whether somebody is in a room unseen.
+    fn is_unseen(&self, place: &Place) -> bool {
+        let room = self.rooms.get(&place.room);
+        room.is_some_and(|it| it.unseen.contains_key(&place.order))
     }
 
     /// Checks the words of somebody who wants to enter.
@@ -221,7 +253,13 @@ impl Conference {
 
     /// Whether somebody has to wait before it enters a room; or why it may not come at all. Where a
     /// token is needed, a room that is not there refuses in the same words as one that is.
-    fn check_entry(&self, name: &str, policy: Policy, pass: &Pass) -> Result<bool, Refusal> {
+    fn check_entry(
+        &self,
+        name: &str,
+        policy: Policy,
+        pass: &Pass,
+        is_seated: bool,
+    ) -> Result<bool, Refusal> {
         let caps = &self.config.caps;
         let room = self.rooms.get(name);
         if policy == Policy::InviteOnly && !pass.is_invited {
@@ -243,7 +281,7 @@ impl Conference {
         let inside = if waits {
             room.waiting.len()
         } else {
-            room.participants.len()
+            room.participants.len() + room.unseen.len() - usize::from(is_seated)
         };
         if inside >= caps.participants_max {
             return Err(Refusal::LimitReached("participants"));
@@ -338,7 +376,8 @@ impl Conference {
         let order = room.enter(participant);
         let place = Place { room: name, order };
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.place = Some(place.clone());
+            let seat = session.place.replace(place.clone());
+            room.unseen.remove(&seat.map_or(order, |it| it.order));
         }
         self.tally_entry(id);
         self.tell_others(&place.room, id, &notice);

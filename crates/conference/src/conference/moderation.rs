@@ -38,6 +38,29 @@ impl Conference {
         Ok(Some(Reply::Done))
     }
 
+    /// Wants to be seen by another name.
+    pub(super) fn rename(&mut self, asked: &Asked, display_name: String) -> Outcome {
+        let place = self.place(asked.session)?;
+        if display_name.len() > self.config.caps.name_len_max {
+            return Err(Refusal::BadRequest("displayName is too long".to_owned()));
+        }
+        let display_name = Some(display_name).filter(|it| !it.is_empty());
+        let display_name: Option<Arc<str>> = display_name.map(Arc::from);
+        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
+        let myself = room.participants.get_mut(&place.order);
+        let myself = myself.ok_or(Refusal::NotInRoom)?;
+        let before = std::mem::replace(&mut myself.display_name, display_name.clone());
+        if before != display_name {
+            let notice = Notice::Renamed {
+                peer: myself.peer.clone(),
+                before,
+                display_name,
+            };
+            self.tell_others(&place.room, asked.session, &notice);
+        }
+        Ok(Some(Reply::Done))
+    }
+
     /// Hands a message to another participant, or to all others.
     pub(super) fn relay(&mut self, asked: &Asked, to: Option<&str>, body: Value) -> Outcome {
         let place = self.place(asked.session)?;

@@ -38,7 +38,8 @@ impl Conference {
     pub(super) fn myself(&self, id: SessionId) -> Result<&Participant, Refusal> {
         let place = self.place(id)?;
         let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
-        room.participants.get(&place.order).ok_or(Refusal::Internal)
+        // Whoever is there unseen takes no part yet.
+        room.participants.get(&place.order).ok_or(Refusal::NotInRoom)
     }
 
     /// The shard of one's own transport.

@@ -67,6 +67,8 @@ impl Conference {
                 };
                 self.join(&asked, entry)
             }
+            Request::Prepare { room } => self.prepare(&asked, room),
+            Request::Rename { display_name } => self.rename(&asked, display_name),
             Request::Leave => {
                 let room = self.whereabouts(asked.session)?;
                 self.leave(asked.session, Some(Refusal::NotInRoom));

@@ -32,6 +32,15 @@ pub enum Notice {
         /// What it sent; each ended with it.
         producers: Vec<ProducerId>,
     },
+    /// Somebody wants to be seen by another name.
+    Renamed {
+        /// Who.
+        peer: PeerId,
+        /// How it wanted to be seen before.
+        before: Option<Arc<str>>,
+        /// How it wants to be seen.
+        display_name: Option<Arc<str>>,
+    },
     /// Somebody sends something new.
     ProducerAdded {
         /// Who.

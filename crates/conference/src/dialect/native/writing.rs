@@ -165,7 +165,7 @@ pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<Strin
             layers_changed(*consumer, *layers),
         ),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
-        Notice::MediaState { .. } | Notice::Relayed { .. } => return None,
+        Notice::Renamed { .. } | Notice::MediaState { .. } | Notice::Relayed { .. } => return None,
         Notice::Chat { .. }
         | Notice::JoinRequested { .. }
         | Notice::JoinSettled { .. }
