@@ -19,5 +19,9 @@ mod life;
 mod limits;
 #[path = "room_tables/outcomes.rs"]
 mod outcomes;
+#[path = "room_tables/rmm.rs"]
+mod rmm;
+#[path = "room_tables/roles.rs"]
+mod roles;
 #[path = "room_tables/world.rs"]
 mod world;

@@ -61,7 +61,7 @@ pub const TRANSPORT: &str = "transport-not-found";
 pub const PRODUCER: &str = "producer-not-found";
 pub const CONSUMER: &str = "consumer-not-found";
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 22] = [
     row(
         "connectTransport",
         |it| json!({"transportId": it.send, "dtlsParameters": dtls_parameters("client")}),
@@ -122,6 +122,16 @@ const ROWS: [Row; 20] = [
         ["cannot-consume", "cannot-consume", PRODUCER],
     ),
     row(
+        "closeTransport",
+        |it| json!({"transportId": it.recv}),
+        ["closedTransport", TRANSPORT, TRANSPORT],
+    ),
+    row(
+        "closeConsumer",
+        |it| json!({"consumerId": it.consumer}),
+        ["closedConsumer", CONSUMER, CONSUMER],
+    ),
+    row(
         "pauseConsumer",
         |it| json!({"consumerId": it.consumer}),
         ["consumerPaused", CONSUMER, CONSUMER],
@@ -169,7 +179,7 @@ const ROWS: [Row; 20] = [
 ];
 
 /// How a request was answered: the type of the reply or the code of the error.
-fn outcome(world: &mut World, session: SessionId, kind: &str, payload: Value) -> String {
+pub fn outcome(world: &mut World, session: SessionId, kind: &str, payload: Value) -> String {
     let frame = world.ask(session, kind, payload);
     let is_error = frame["type"] == "error";
     let word = if is_error {
