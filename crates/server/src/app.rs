@@ -111,7 +111,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
-    let site = Site::new(hub_handle, pulses.clone(), clock);
+    let site = Site::new(hub_handle, pulses.clone(), clock, config);
     tokio::spawn(watchdog::run(pulses));
     let greeting = greeting::text(loaded, &bound);
     // A closed standard output is no reason not to serve.
@@ -134,7 +134,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
 fn open(bound: Vec<Bound>, site: &Site, stopped: &watch::Receiver<bool>) -> Vec<Door> {
     let mut doors = Vec::new();
     for bound in bound {
-        let door = Door::new(http::router(site.clone()), bound.tls, stopped.clone());
+        let door = Door::new(http::router(site.behind(&bound.listener)), bound.tls, stopped.clone());
         for socket in bound.sockets {
             tokio::spawn(door.clone().open(socket));
         }

@@ -4,7 +4,6 @@
 //! Every connection is bounded in number, in header size and in time (`connection`), every session
 //! in what it may say and in what may wait for it (`socket`).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,11 +14,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::clock::Clock;
+use crate::config::{Config, Listener, Mount, Network};
 use crate::hub::HubHandle;
 use crate::shard::Pulse;
 
 use client::{Client, Peer};
-use limits::{Deed, Rates};
+use limits::{Deed, Limits, Rates};
 use origin::Origins;
 
 mod assets;
@@ -80,37 +80,60 @@ pub struct Site {
     /// What everybody has done of late, over all listeners.
     pub rates: Arc<Rates>,
     /// Who is believed when it says for whom it asks.
-    pub trusted_proxies: Arc<[IpAddr]>,
-    /// Whether nobody may come in without a token.
+    pub trusted_proxies: Arc<[Network]>,
+    /// Whether nobody may come in by this door without a token.
     pub token_required: bool,
+    /// What is behind this door.
+    pub mounts: Arc<[Mount]>,
 }
 
 impl Site {
-    /// A site with the bounds everybody gets who configures nothing.
-    pub fn new(hub: HubHandle, pulses: Vec<Pulse>, clock: Clock) -> Self {
+    /// A site behind no door yet, with the operator's bounds.
+    pub fn new(hub: HubHandle, pulses: Vec<Pulse>, clock: Clock, config: &Config) -> Self {
         Self {
             hub,
             pulses,
             clock,
-            origins: Arc::default(),
-            rates: Arc::default(),
-            trusted_proxies: Arc::default(),
+            origins: Arc::new(Origins::new(&config.cors_origins)),
+            rates: Arc::new(Rates::new(&Limits::from(&config.limits))),
+            trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
+            mounts: Arc::default(),
         }
+    }
+
+    /// The same site as one door shows it.
+    pub fn behind(&self, door: &Listener) -> Self {
+        Self {
+            token_required: door.token_required,
+            mounts: door.mounts.as_slice().into(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether something is behind this door.
+    pub fn serves(&self, mount: Mount) -> bool {
+        self.mounts.contains(&mount)
     }
 }
 
-/// Every path there is.
+/// Every path there is behind a door.
 pub fn router(site: Site) -> Router {
-    let router = Router::new()
+    let mut router = Router::new()
         .route("/", get(entrance))
-        .route("/ws", get(socket::upgrade))
         .route("/health", get(health::health));
+    if site.serves(Mount::Native) || site.serves(Mount::Protoo) {
+        router = router.route("/ws", get(socket::upgrade));
+    }
+    if site.serves(Mount::SocketIo) {
+        router = router.merge(socketio::routes(&site));
+    }
+    if site.serves(Mount::Page) {
+        router = router.fallback(get(assets::file));
+    }
     #[cfg(feature = "faults")]
     let router = router.route("/faults/panic/{shard}", axum::routing::post(faults::panic));
     router
-        .merge(socketio::routes(&site))
-        .fallback(get(assets::file))
         .layer(middleware::from_fn_with_state(site.clone(), admit))
         .layer(middleware::map_response(secure))
         .with_state(site)
@@ -136,6 +159,9 @@ async fn admit(State(site): State<Site>, mut request: Request, next: Next) -> Re
 async fn entrance(site: axum::extract::State<Site>, request: Request) -> Response {
     if request.headers().contains_key(header::UPGRADE) {
         return socket::upgrade(site, request).await;
+    }
+    if !site.serves(Mount::Page) {
+        return axum::http::StatusCode::NOT_FOUND.into_response();
     }
     let (parts, _) = request.into_parts();
     assets::file(parts.uri, parts.headers).await

@@ -20,7 +20,7 @@ const ENTRY_BOUNDS: [u64; 10] = [
 pub type EntryTimes = Histogram<10>;
 
 /// How much there is of everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
     /// Connections.
     pub sessions: usize,

@@ -91,9 +91,8 @@ impl ConfigError {
         let path = error.path.join(".");
         let text = match &error.kind {
             Kind::UnknownField(name, known) => {
-                let key = [&error.path[..], &[name.clone()]].concat().join(".");
                 let suggestion = suggestion(name, known.iter().copied());
-                format!("{place}: there is no key `{key}`{suggestion}")
+                format!("{place}: there is no key `{path}`{suggestion}")
             }
             Kind::UnknownVariant(value, known) => {
                 let suggestion = suggestion(value, known.iter().copied());
@@ -121,13 +120,7 @@ fn place(error: &figment::Error) -> String {
     };
     match &metadata.source {
         Some(source) => source.to_string(),
-        None if metadata.name == environment::NAME => match &error.kind {
-            Kind::UnknownField(name, _) => {
-                let path = [&error.path[..], &[name.clone()]].concat();
-                environment::variable(&path)
-            }
-            _ => environment::variable(&error.path),
-        },
+        None if metadata.name == environment::NAME => environment::variable(&error.path),
         None => metadata.name.to_string(),
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use watersmeet_conference::Caps;
 
 use super::ConfigError;
+use crate::http::limits::Limits;
 
 /// How much anybody may have.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -161,15 +162,16 @@ pub struct LimitsTable {
 
 impl Default for LimitsTable {
     fn default() -> Self {
+        let limits = Limits::default();
         Self {
-            connections_per_second: 20,
-            connections_burst: 50,
-            requests_per_second: 50,
-            requests_burst: 200,
-            auth_failures_per_minute: 10,
-            room_creations_per_minute: 5,
-            joins_failed_per_minute: 10,
-            loopback: false,
+            connections_per_second: limits.connections_per_second,
+            connections_burst: limits.connections_burst,
+            requests_per_second: limits.requests_per_second,
+            requests_burst: limits.requests_burst,
+            auth_failures_per_minute: limits.auth_failures_per_minute,
+            room_creations_per_minute: limits.room_creations_per_minute,
+            joins_failed_per_minute: limits.joins_failed_per_minute,
+            loopback: limits.loopback,
         }
     }
 }

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::HeaderMap;
 
+use crate::config::Network;
+
 /// Where proxies say for whom they ask, the nearest last.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -23,7 +25,7 @@ pub struct Client(pub IpAddr);
 impl Client {
     /// Who asks: the peer, unless it is one of `proxies`; then the last address in its header that
     /// is none of them.
-    pub fn of(peer: Peer, headers: &HeaderMap, proxies: &[IpAddr]) -> Self {
+    pub fn of(peer: Peer, headers: &HeaderMap, proxies: &[Network]) -> Self {
         let mut client = peer.0.to_canonical();
         let said = headers
             .get_all(FORWARDED_FOR)
@@ -32,7 +34,7 @@ impl Client {
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.rsplit(','));
         for address in said.take(PROXIES_MAX) {
-            if !proxies.contains(&client) {
+            if !proxies.iter().any(|proxy| proxy.contains(client)) {
                 break;
             }
             match address.trim().parse::<IpAddr>() {
@@ -64,7 +66,7 @@ mod tests {
         for value in forwarded {
             headers.append(FORWARDED_FOR, value.parse().unwrap());
         }
-        let proxies: Vec<IpAddr> = proxies.iter().map(|ip| ip.parse().unwrap()).collect();
+        let proxies: Vec<Network> = proxies.iter().map(|ip| ip.parse().unwrap()).collect();
         let Client(ip) = Client::of(Peer(peer.parse().unwrap()), &headers, &proxies);
         ip.to_string()
     }

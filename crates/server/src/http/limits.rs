@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use super::client::network;
+use crate::config::LimitsTable;
 
 /// The most networks that are remembered for each deed.
 const NETWORKS_MAX: usize = 65_536;
@@ -59,6 +60,21 @@ impl Default for Limits {
             room_creations_per_minute: 5,
             joins_failed_per_minute: 10,
             loopback: false,
+        }
+    }
+}
+
+impl From<&LimitsTable> for Limits {
+    fn from(table: &LimitsTable) -> Self {
+        Self {
+            connections_per_second: table.connections_per_second,
+            connections_burst: table.connections_burst,
+            requests_per_second: table.requests_per_second,
+            requests_burst: table.requests_burst,
+            auth_failures_per_minute: table.auth_failures_per_minute,
+            room_creations_per_minute: table.room_creations_per_minute,
+            joins_failed_per_minute: table.joins_failed_per_minute,
+            loopback: table.loopback,
         }
     }
 }

@@ -33,6 +33,7 @@ use super::pace::{Admission, Pace};
 use super::query::Query;
 use super::seats::Seat;
 use super::{Site, origin};
+use crate::config::Mount;
 use crate::hub::HubHandle;
 use crate::outbox::{self, Letter, Mailbox};
 
@@ -85,6 +86,13 @@ pub async fn upgrade(State(site): State<Site>, mut request: Request) -> Response
     let Some(opening) = opening(&site, &request) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    let mount = match opening.dialect {
+        DialectKind::Protoo => Mount::Protoo,
+        _ => Mount::Native,
+    };
+    if !site.serves(mount) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let extensions = request.extensions_mut();
     let (Some(upgrading), Some(seat), Some(client)) = (
         extensions.remove::<OnUpgrade>(),
