@@ -1,13 +1,10 @@
 //! How much there is of everything, and what has happened so far: figures for operators, which
 //! name nobody.
 
-use std::time::Duration;
-
 use watersmeet_wire::units::{Histogram, Map};
 
 use super::Conference;
-use crate::message::Refusal;
-use crate::message::SessionId;
+use crate::message::{Refusal, SessionId};
 
 /// How long it may take from entering a room to the first transport that can carry media, in
 /// microseconds. A handshake over a distance of 100 ms takes half a second.
@@ -99,8 +96,8 @@ impl Conference {
             .sessions
             .get_mut(&id)
             .and_then(|it| it.entered_at.take());
-        let took = entered_at.map(|at| self.now.since(at));
-        if let Some(took) = took.filter(|it| *it > Duration::ZERO) {
+        if let Some(entered_at) = entered_at {
+            let took = self.now.since(entered_at);
             self.tallies.entry_times.observe(took);
         }
     }
