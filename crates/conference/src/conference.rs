@@ -567,6 +567,7 @@ impl Conference {
     }
 }
 
-/// What an announced producer makes a client ask: to consume it, and to resume that consumer. A
-/// page that enters a room of a hundred asks all that at once, and must not be taken for a flood.
-const MESSAGES_PER_PRODUCER: usize = 2;
+/// What an announced producer makes a client ask: a transport for it, to connect that, to consume
+/// it, and to resume the consumer. A page that enters a room of a hundred asks all that at once,
+/// and must not be taken for a flood.
+const MESSAGES_PER_PRODUCER: usize = 4;
