@@ -218,6 +218,8 @@ fn issuer_and_audience_are_demanded_when_they_are_set() {
     // Meant for somebody, and we do not know that we are meant.
     assert_eq!(verify(keys(), json!({"aud": "here"})), audience);
     assert_eq!(verify(keys(), json!({"aud": []})), audience);
+    assert_eq!(verify(keys(), json!({"aud": 7})), audience);
+    assert_eq!(verify(keys(), json!({"aud": null})), audience);
     assert_eq!(verify(keys(), json!({"iss": "anybody"})), None);
 }
 
@@ -238,7 +240,7 @@ fn who_is_not_told_otherwise_may_speak_and_listen_but_not_rule() {
 #[test]
 fn a_secret_is_good_or_told_what_is_wrong_with_it() {
     let raw: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(89) ^ 0xa7).collect();
-    let matrix: [(&[u8], Option<Weakness>); 17] = [
+    let matrix: [(&[u8], Option<Weakness>); 19] = [
         (b"", Some(Weakness::Missing)),
         (b"secret", Some(Weakness::Short { len: 6 })),
         (&SECRET[..31], Some(Weakness::Short { len: 31 })),
@@ -247,6 +249,14 @@ fn a_secret_is_good_or_told_what_is_wrong_with_it() {
         (
             b"abcabcabcabcabcabcabcabcabcabcabc",
             Some(Weakness::Repetitive),
+        ),
+        (
+            b"vxqzkwj-vxqzkwj-vxqzkwj-vxqzkwj-vxqzkwj",
+            Some(Weakness::Repetitive),
+        ),
+        (
+            b"productionproductionproductionproduction",
+            Some(Weakness::Sample),
         ),
         (b"your-secret-key-change__________", Some(Weakness::Sample)),
         (
