@@ -10,7 +10,7 @@ use axum::Error;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep, timeout};
 
@@ -64,8 +64,10 @@ pub async fn collect(headers: &HeaderMap, body: Body, len_max: usize) -> Result<
     let collected = timeout(TIMEOUT, Limited::new(body, len_max).collect());
     match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(Refused(StatusCode::PAYLOAD_TOO_LARGE)),
-        Err(_) => Err(Refused(StatusCode::REQUEST_TIMEOUT)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Refused(StatusCode::PAYLOAD_TOO_LARGE))
+        }
+        Ok(Err(_)) | Err(_) => Err(Refused(StatusCode::REQUEST_TIMEOUT)),
     }
 }
 
@@ -141,7 +143,10 @@ mod tests {
         let (parts, body) = request.into_parts();
         let refused = collect(&parts.headers, body, 64 << 10).await.unwrap_err();
         assert_eq!(refused, Refused(StatusCode::PAYLOAD_TOO_LARGE));
-        assert_eq!(refused.into_response().headers()[header::CONNECTION], "close");
+        assert_eq!(
+            refused.into_response().headers()[header::CONNECTION],
+            "close"
+        );
     }
 
     #[tokio::test]

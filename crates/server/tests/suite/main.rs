@@ -12,8 +12,10 @@
 mod abuse;
 mod checks;
 mod client;
+mod engineio;
 #[cfg(feature = "faults")]
 mod faults;
 mod page;
 mod program;
 mod signalling;
+mod socketio;
