@@ -21,6 +21,8 @@ mod limits;
 mod listener;
 mod load;
 mod log_filter;
+#[cfg(test)]
+mod samples;
 mod secret;
 #[cfg(test)]
 mod tests;

@@ -37,22 +37,12 @@ impl Loaded {
     }
 
     pub(super) fn gather(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
-        let mut sources = Figment::new();
-        if let Some(file) = file::read(flags.config.clone())? {
-            sources = sources.merge(file);
-        }
-        let warnings = environment.warnings();
-        let sources = sources
-            .merge(environment)
-            .merge(Serialized::defaults(flags));
-        let config: Config = sources
-            .extract()
-            .map_err(|error| ConfigError::of_figment(&error))?;
+        let config = extract(flags, environment)?;
         config.check()?;
         let mut loaded = Self {
             config,
             secret_is_made: false,
-            warnings,
+            warnings: environment.warnings(),
         };
         loaded.settle_secret()?;
         Ok(loaded)
@@ -94,6 +84,30 @@ impl Config {
         Keys::new(current.as_bytes(), previous.map(str::as_bytes))
             .map_err(|weak| weak.weakness.to_string())
     }
+}
+
+/// What the sources say, whether or not it goes together.
+pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
+    let mut sources = Figment::new();
+    if let Some(file) = file::read(flags.config.clone())? {
+        sources = sources.merge(file);
+    }
+    let sources = sources
+        .merge(environment)
+        .merge(Serialized::defaults(flags));
+    let mut config: Config = sources
+        .extract()
+        .map_err(|error| ConfigError::of_figment(&error))?;
+    // The sample file has places for them, and an empty place is none.
+    for secret in [
+        &mut config.jwt_secret,
+        &mut config.jwt_secret_previous,
+        &mut config.api_key,
+        &mut config.turn_secret,
+    ] {
+        *secret = secret.take().filter(|secret| !secret.expose().is_empty());
+    }
+    Ok(config)
 }
 
 fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
