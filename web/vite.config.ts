@@ -19,6 +19,7 @@ export default defineConfig({
   server: {
     proxy: {
       '/ws': { target: server, ws: true },
+      '/api': { target: server },
       '/health': { target: server },
     },
   },

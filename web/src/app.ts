@@ -3,11 +3,23 @@
  * Puts capture, socket, media and room together; the screens call its methods
  * and read its signals.
  */
-import { effect, signal } from '@preact/signals';
-import { PERSON_NAME_MAX, readAddress, socketUrl, tidy, withRoom, type PageOptions } from './address';
-import { Capture } from './capture';
+import { computed, effect, signal, untracked } from '@preact/signals';
+import {
+  PERSON_NAME_MAX,
+  readAddress,
+  roomLink,
+  socketUrl,
+  tidy,
+  withRoom,
+  type Destination,
+  type PageOptions,
+} from './address';
+import { createRoom } from './api';
+import { Capture, type Device } from './capture';
 import { openMedia } from './media';
 import { ongoingCall, person, rememberCall, rememberPerson } from './memory';
+import { WATCHING } from './news';
+import type { Policy, Removal } from './protocol';
 import { Room, type Failure } from './room';
 import { Socket } from './socket';
 
@@ -17,22 +29,32 @@ export class App {
   readonly screen = signal<Screen>('landing');
   readonly name = signal('');
   readonly roomId = signal('');
+  /** What lets the person in where the room's name is not enough; empty for none. */
+  readonly token = signal('');
   readonly room = signal<Room | null>(null);
   /** Why the last join came to nothing. */
   readonly failure = signal<Failure | null>(null);
+  /** Why the person is in the room no more, though it did not leave. */
+  readonly removal = signal<Removal | null>(null);
+  /** Whether the others can hear the person, as far as the switch and the role go. */
+  readonly heard = computed(() => this.capture.microphoneOn.value && !this.watching());
+  /** Whether the others can see the person, likewise. */
+  readonly seen = computed(() => this.capture.cameraOn.value && !this.watching());
   /** Whether the browser refuses to play sound until the person touches the page. */
   readonly soundBlocked = signal(false);
   readonly capture: Capture;
 
   private readonly options: PageOptions;
+  private unfollow: () => void = () => undefined;
 
   constructor() {
     this.options = readAddress(new URL(location.href));
     const remembered = person();
     const ongoing = ongoingCall();
-    const { roomId } = this.options;
+    const { roomId, token } = this.options;
     const back = ongoing?.roomId === roomId ? ongoing : null;
     this.roomId.value = roomId;
+    this.token.value = token;
     this.name.value = this.options.name || back?.name || remembered.name;
     this.capture = new Capture({
       ...remembered,
@@ -47,15 +69,27 @@ export class App {
     else if (roomId) this.toLobby();
   }
 
+  /** What others need to come to this room. */
+  get link(): string {
+    return roomLink(new URL(location.href), this.destination);
+  }
+
   /** To the preview of this room. */
-  choose(roomId: string): void {
-    history.pushState(null, '', withRoom(new URL(location.href), roomId));
-    this.roomId.value = roomId;
+  choose(destination: Destination): void {
+    history.pushState(null, '', withRoom(new URL(location.href), destination));
+    this.roomId.value = destination.roomId;
+    this.token.value = destination.token;
+    this.failure.value = null;
     this.toLobby();
   }
 
+  /** Has the server make a room where this decides who may join, and goes to its preview. */
+  async create(policy: Policy): Promise<void> {
+    this.choose(await createRoom(new URL(location.href), this.name.value || 'Host', policy));
+  }
+
   toLanding(): void {
-    history.pushState(null, '', withRoom(new URL(location.href), ''));
+    history.pushState(null, '', withRoom(new URL(location.href), { roomId: '', token: '' }));
     this.addressChanged();
   }
 
@@ -63,8 +97,9 @@ export class App {
   async join(): Promise<void> {
     this.name.value = tidy(this.name.value, PERSON_NAME_MAX);
     this.failure.value = null;
+    this.removal.value = null;
     const room = new Room({
-      roomId: this.roomId.value,
+      ...this.destination,
       displayName: this.name.value,
       codec: this.options.codec,
       tracks: this.capture,
@@ -74,22 +109,69 @@ export class App {
     this.room.value = room;
     this.screen.value = 'call';
     room.join();
-    const stop = effect(() => {
-      if (room.status.value !== 'failed') return;
-      this.failure.value = room.failure.value;
-      rememberCall(null);
-      this.toLobby();
-      queueMicrotask(() => stop());
-    });
+    this.follow(room);
     await this.capture.start();
   }
 
+  /** Switches a device on or off; who only watches is told why that does nothing. */
+  toggle(device: Device): void {
+    if (this.watching()) this.room.value?.say(WATCHING);
+    else void this.capture.toggle(device);
+  }
+
   leave(): void {
+    this.quit();
+    this.capture.stop();
+    this.screen.value = 'left';
+  }
+
+  private get destination(): Destination {
+    return { roomId: this.roomId.value, token: this.token.value };
+  }
+
+  private watching(): boolean {
+    return this.room.value?.role.value === 'viewer';
+  }
+
+  /** Does on the page what happens in the room. */
+  private follow(room: Room): void {
+    let watching = false;
+    this.unfollow = effect(() => {
+      const status = room.status.value;
+      const watches = room.role.value === 'viewer';
+      untracked(() => {
+        if (status === 'failed') return this.cameToNothing(room);
+        if (status === 'removed') return this.sentAway(room);
+        if (watches === watching) return;
+        watching = watches;
+        // Nobody sees a viewer: the lights of camera and microphone shall say so.
+        if (watches) this.capture.stop();
+        else void this.capture.start();
+      });
+    });
+  }
+
+  private cameToNothing(room: Room): void {
+    this.failure.value = room.failure.value;
+    rememberCall(null);
+    this.toLobby();
+    queueMicrotask(() => this.unfollow());
+  }
+
+  private sentAway(room: Room): void {
+    this.removal.value = room.removal.value;
+    rememberCall(null);
+    this.capture.stop();
+    this.screen.value = 'left';
+    queueMicrotask(() => this.unfollow());
+  }
+
+  /** Out of the room, without a word to the person. */
+  private quit(): void {
+    this.unfollow();
     this.room.value?.leave();
     this.room.value = null;
-    this.capture.stop();
     rememberCall(null);
-    this.screen.value = 'left';
   }
 
   private toLobby(): void {
@@ -99,12 +181,12 @@ export class App {
 
   /** The person went back or forward, or the page did. */
   private addressChanged(): void {
-    this.room.value?.leave();
-    this.room.value = null;
+    this.quit();
     this.failure.value = null;
-    rememberCall(null);
-    this.roomId.value = readAddress(new URL(location.href)).roomId;
-    if (this.roomId.value) return this.toLobby();
+    const { roomId, token } = readAddress(new URL(location.href));
+    this.roomId.value = roomId;
+    this.token.value = token;
+    if (roomId) return this.toLobby();
     this.capture.stop();
     this.screen.value = 'landing';
   }

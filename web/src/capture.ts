@@ -47,6 +47,8 @@ export class Capture {
   /** Whether the browser is asking the person for permission. */
   readonly asking = signal(false);
 
+  /** Between `start` and `stop`; outside of that nothing is opened, or kept. */
+  private open = false;
   private meter: Meter | null = null;
   private readonly width: number;
   private readonly onDevices = () => void this.list();
@@ -61,6 +63,7 @@ export class Capture {
 
   /** Opens what is switched on. What cannot be opened is switched off, with its trouble said. */
   async start(): Promise<void> {
+    this.open = true;
     navigator.mediaDevices?.addEventListener('devicechange', this.onDevices);
     const wanted = devices.filter((device) => this.on(device).value && !this.track(device).value);
     if (wanted.length > 0) {
@@ -73,6 +76,7 @@ export class Capture {
 
   /** Lets go of both devices; their lights go out. */
   stop(): void {
+    this.open = false;
     navigator.mediaDevices?.removeEventListener('devicechange', this.onDevices);
     for (const device of devices) this.release(device);
   }
@@ -88,6 +92,11 @@ export class Capture {
       await this.acquire([device]);
       await this.list();
     }
+  }
+
+  /** Switches it off, if it is on. */
+  silence(device: Device): void {
+    if (this.on(device).value) void this.toggle(device);
   }
 
   /** Changes to another camera or microphone; at once when the present one is in use. */
@@ -154,8 +163,8 @@ export class Capture {
     batch(() => {
       for (const track of stream.getTracks()) {
         const device = track.kind === 'video' ? 'camera' : 'microphone';
-        // The person may have switched it off while the browser was asking.
-        if (device === 'camera' && !this.cameraOn.value) {
+        // The person may have switched it off, or gone, while the browser was asking.
+        if (!this.open || (device === 'camera' && !this.cameraOn.value)) {
           track.stop();
           continue;
         }

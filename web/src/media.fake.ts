@@ -16,7 +16,7 @@ export class FakeMedia implements Media {
 
   readonly capabilities = { codecs: [] };
   readonly transports = new Map<Direction, string>();
-  readonly publications: (Publication & { source: Source; codec: VideoCodec; paused: boolean })[] = [];
+  readonly publications: (Publication & { source: Source; codec: VideoCodec; paused: boolean; closed: boolean })[] = [];
   readonly receptions: Reception[] = [];
   readonly restarted: string[] = [];
   closed = false;
@@ -36,9 +36,11 @@ export class FakeMedia implements Media {
       source,
       codec,
       paused: false,
+      closed: false,
       pause: () => void (publication.paused = true),
       resume: () => void (publication.paused = false),
       replace: async () => undefined,
+      close: () => void (publication.closed = true),
     };
     this.publications.push(publication);
     return publication;

@@ -34,6 +34,7 @@ export interface Publication {
   pause(): void;
   resume(): void;
   replace(track: MediaStreamTrack): Promise<void>;
+  close(): void;
 }
 
 /** Something this participant receives. */
@@ -142,6 +143,7 @@ class Pipes implements Media {
       pause: () => producer.pause(),
       resume: () => producer.resume(),
       replace: (next) => producer.replaceTrack({ track: next }),
+      close: () => producer.close(),
     };
   }
 

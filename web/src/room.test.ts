@@ -1,111 +1,13 @@
 /** The meeting, with a fake line to the server and fake media behind it. */
-import { signal } from '@preact/signals';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeMedia, fakeTrack } from './media.fake';
-import type { Notice, Notices, RoomJoined } from './protocol';
-import { Room, type Line } from './room';
-import { LineLost, Refusal, type SocketEvents } from './socket';
-
-/** A server that says yes, remembers what it was asked, and can be told to say no. */
-class FakeLine implements Line {
-  readonly asked: { type: string; payload: Record<string, unknown> }[] = [];
-  readonly refuse = new Map<string, Error>();
-  joined: RoomJoined = { roomId: 'room', peers: [], existingProducers: [] };
-  opened = false;
-  closed = false;
-  private produced = 0;
-
-  constructor(private readonly events: SocketEvents) {}
-
-  open(): void {
-    this.opened = true;
-  }
-
-  close(): void {
-    this.closed = true;
-  }
-
-  retryNow(): void {}
-
-  up(options: Partial<Notices['connected']> = {}): void {
-    this.events.up({ peerId: 'peer_me', ...options });
-  }
-
-  down(): void {
-    this.events.down(100);
-  }
-
-  tell<T extends keyof Notices>(type: T, payload: Notices[T]): void {
-    this.events.notice({ type, payload } as Notice);
-  }
-
-  count(type: string): number {
-    return this.asked.filter((one) => one.type === type).length;
-  }
-
-  last(type: string): Record<string, unknown> | undefined {
-    return this.asked.findLast((one) => one.type === type)?.payload;
-  }
-
-  async request(type: string, payload: object): Promise<never> {
-    const known = payload as Record<string, unknown>;
-    this.asked.push({ type, payload: known });
-    const refusal = this.refuse.get(type);
-    if (refusal) throw refusal;
-    return this.answer(type, known) as never;
-  }
-
-  private answer(type: string, payload: Record<string, unknown>): object {
-    switch (type) {
-      case 'getRouterRtpCapabilities':
-        return { rtpCapabilities: {} };
-      case 'joinRoom':
-        return this.joined;
-      case 'createTransport':
-        return { transportId: `transport ${String(payload.direction)}`, direction: payload.direction };
-      case 'produce':
-        this.produced += 1;
-        return { producerId: `mine ${this.produced}`, kind: payload.kind };
-      case 'consume':
-        return {
-          consumerId: `consumer of ${String(payload.producerId)}`,
-          producerId: payload.producerId,
-          kind: String(payload.producerId).includes('voice') ? 'audio' : 'video',
-        };
-      case 'restartIce':
-        return { transportId: payload.transportId, iceParameters: {} };
-      default:
-        return {};
-    }
-  }
-}
-
-const tracks = {
-  camera: signal<MediaStreamTrack | null>(null),
-  microphone: signal<MediaStreamTrack | null>(null),
-  cameraOn: signal(false),
-  microphoneOn: signal(false),
-};
+import type { RoomJoined } from './protocol';
+import type { Room } from './room';
+import { ben, cameraOn, forgetTracks, makeRoom, media, tracks, type FakeLine } from './room.fake';
+import { LineLost, Refusal } from './socket';
 
 let line: FakeLine;
 let room: Room;
-
-function makeRoom(codec: 'vp9' | null = null): Room {
-  return new Room({
-    roomId: 'room',
-    displayName: 'Ana',
-    codec,
-    tracks,
-    openLine: (events) => (line = new FakeLine(events)),
-    openMedia: FakeMedia.open,
-  });
-}
-
-function media(): FakeMedia {
-  const last = FakeMedia.all.at(-1);
-  if (!last) throw new Error('no media was opened');
-  return last;
-}
 
 async function settle(): Promise<void> {
   await vi.advanceTimersByTimeAsync(0);
@@ -118,37 +20,17 @@ async function join(joined: Partial<RoomJoined> = {}): Promise<void> {
   await settle();
 }
 
-function cameraOn(id = 'cam'): void {
-  tracks.camera.value = fakeTrack(id);
-  tracks.cameraOn.value = true;
-}
-
 beforeEach(() => {
   vi.useFakeTimers();
   FakeMedia.all = [];
-  for (const one of [tracks.camera, tracks.microphone]) one.value = null;
-  for (const one of [tracks.cameraOn, tracks.microphoneOn]) one.value = false;
-  room = makeRoom();
+  forgetTracks();
+  ({ room, line } = makeRoom());
 });
 
 afterEach(() => {
   room.leave();
   vi.useRealTimers();
 });
-
-const ben = {
-  peers: ['ben'],
-  existingProducers: [
-    {
-      peerId: 'ben',
-      displayName: 'Ben',
-      producers: [
-        { producerId: 'ben face', kind: 'video' as const },
-        { producerId: 'ben voice', kind: 'audio' as const, paused: true },
-      ],
-    },
-  ],
-};
 
 describe('joining', () => {
   test('with nothing to send still shows and plays the others', async () => {
@@ -177,7 +59,7 @@ describe('joining', () => {
   });
 
   test('names people who sent no name', async () => {
-    await join({ peers: ['peer_12ab'], participants: [{ peerId: 'peer_12ab', audio: false, video: false }] });
+    await join({ peers: ['peer_12ab'], participants: [{ peerId: 'peer_12ab', audio: false, video: false, role: 'speaker' }] });
     expect(room.people.value[0]?.label).toBe('Guest 12ab');
   });
 
@@ -187,7 +69,7 @@ describe('joining', () => {
     line.up();
     await settle();
     expect(room.status.value).toBe('failed');
-    expect(room.failure.value).toEqual({ reason: 'refused', message: 'Room is full' });
+    expect(room.failure.value).toEqual({ reason: 'refused', message: 'Room is full', code: 'limit-reached' });
     expect(line.closed).toBe(true);
   });
 
@@ -227,7 +109,7 @@ describe('codecs', () => {
   });
 
   test('the page asks louder than the server', async () => {
-    room = makeRoom('vp9');
+    ({ room, line } = makeRoom({ codec: 'vp9' }));
     cameraOn();
     room.join();
     line.up({ options: { forceVideoCodec: 'video/H264' } });

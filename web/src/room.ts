@@ -5,36 +5,45 @@
  * given, so that a test can stand behind both.
  *
  * 1. `join`: the socket opens and greets. 2. `enter`: router capabilities, then
- * the room with everyone in it, then both transports, then what we send and what
- * we receive. 3. Notices change the people. 4. A lost socket, a lost worker or a
+ * we ask for the room; perhaps a host has to let us in first. 3. `goIn`: everyone
+ * in it, then both transports, then what we send and what we receive. 4. Notices
+ * change the people, and what we may do. 5. A lost socket, a lost worker or a
  * transport that ICE cannot save all lead back to 2, with the people kept on the
- * screen. 5. `leave`.
+ * screen. 6. `leave`, or being removed.
  */
 import { batch, effect, signal, untracked } from '@preact/signals';
-import type { Media, OpenMedia, PipeState, Publication, Reception, VideoCodec, Wire } from './media';
-import { Unsupported } from './media';
+import { Door } from './door';
 import type { Layer } from './layout';
+import type { Media, OpenMedia, PipeState, VideoCodec, Wire } from './media';
+import { Unsupported } from './media';
+import { POLICY_NEWS, ROLE_NEWS } from './news';
+import { Participant } from './participant';
 import type {
   Connected,
   Direction,
-  Kind,
   Notice,
   Notices,
   PayloadOf,
-  ProducerSummary,
+  Removal,
   ReplyOf,
   RequestType,
+  Role,
   RoomJoined,
-  Source,
+  RoomLeft,
 } from './protocol';
+import { Receiving } from './receiving';
+import { Sending, type Asking, type Tracks } from './sending';
 import { LineLost, Refusal, backoffMs, type SocketEvents } from './socket';
 
-export type Status = 'idle' | 'joining' | 'live' | 'reconnecting' | 'left' | 'failed';
+export type Status = 'idle' | 'joining' | 'waiting' | 'live' | 'reconnecting' | 'left' | 'failed' | 'removed';
 
-/** Why a join came to nothing; the page has a sentence for each, and `refused` brings the server's. */
+/** Why a join came to nothing; the page has a sentence for each. */
 export interface Failure {
   reason: 'unreachable' | 'unsupported' | 'refused';
+  /** The server's words. */
   message: string;
+  /** What the server calls its refusal; empty for other reasons. */
+  code: string;
 }
 
 /** Something worth telling the person once. */
@@ -52,17 +61,11 @@ export interface Line {
   request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>>;
 }
 
-/** The viewer's own tracks, as `Capture` has them. */
-export interface Tracks {
-  readonly camera: { readonly value: MediaStreamTrack | null };
-  readonly microphone: { readonly value: MediaStreamTrack | null };
-  readonly cameraOn: { readonly value: boolean };
-  readonly microphoneOn: { readonly value: boolean };
-}
-
 export interface RoomOptions {
   roomId: string;
   displayName: string;
+  /** What lets the person in where a name is not enough; empty for none. */
+  token: string;
   /** The codec asked for by the page's address; the server's own wish comes second. */
   codec: VideoCodec | null;
   tracks: Tracks;
@@ -77,47 +80,22 @@ const ICE_PATIENCE_MS = 2_000;
 /** A restarted transport that is not up after this long is given up and everything is joined anew. */
 const ICE_RESTART_MS_MAX = 6_000;
 const SPEAKING_POLL_MS = 200;
-/** −40 dBov: above the noise of a quiet room, below speech. */
-const SPEAKING_LEVEL = 0.01;
-/** Keeps the mark on through the pauses between words. */
-const SPEAKING_HOLD_MS = 800;
-/** A camera's full picture, which the server sends to those who ask for nothing. */
-const LAYER_MAX: Layer = 2;
 const WORDS_MAX = 3;
 /** Long enough to read two lines. */
 const WORD_MS = 5_000;
 
+/** A host who does not answer a wish to speak may be asked again. */
+const WISH_MS = 20_000;
+
 /** Refusals that another try cannot change. */
-const FINAL_CODES = new Set(['bad-request', 'limit-reached']);
-
-/** Another person in the room. */
-export class Participant {
-  readonly name = signal('');
-  readonly video = signal<MediaStreamTrack | null>(null);
-  readonly audio = signal<MediaStreamTrack | null>(null);
-  readonly cameraOn = signal(false);
-  readonly microphoneOn = signal(false);
-  readonly speaking = signal(false);
-  /** What this person sends, by producer id. */
-  readonly producers = new Map<string, ProducerSummary>();
-  lastHeardMs = 0;
-  /** The largest picture wanted of this person; all of it until a tile says otherwise. */
-  layer: Layer = LAYER_MAX;
-
-  constructor(readonly id: string) {}
-
-  /** What to call this person; those of other clients may have no name. */
-  get label(): string {
-    return this.name.value || `Guest ${this.id.slice(-4)}`;
-  }
-
-  /** Brings the signals in line with `producers`. */
-  refresh(): void {
-    const live = (kind: Kind) => [...this.producers.values()].some((one) => one.kind === kind && !one.paused);
-    this.cameraOn.value = live('video');
-    this.microphoneOn.value = live('audio');
-  }
-}
+const FINAL_CODES = new Set([
+  'bad-request',
+  'forbidden',
+  'invalid-token',
+  'limit-reached',
+  'room-locked',
+  'room-not-found',
+]);
 
 export class Room {
   readonly status = signal<Status>('idle');
@@ -127,19 +105,26 @@ export class Room {
   /** Whether media flows as it should; says nothing while nothing is sent or received. */
   readonly mediaTroubled = signal(false);
   readonly words = signal<Word[]>([]);
+  /** What this person may do here. */
+  readonly role = signal<Role>('speaker');
+  /** Whether this person has asked to speak, a short while ago. */
+  readonly wishing = signal(false);
+  /** Why this person is here no more. */
+  readonly removal = signal<Removal | null>(null);
+  /** Whether the server is on the line. */
+  readonly lineUp = signal(false);
+  readonly door: Door;
 
   private readonly line: Line;
+  private readonly sending: Sending;
+  private readonly receiving: Receiving;
   private connected: Connected | null = null;
   private media: Media | null = null;
   /** Counts the entries; whatever began in an earlier one must not touch the present. */
   private entry = 0;
   private tries = 0;
   private again: ReturnType<typeof setTimeout> | undefined;
-  private readonly publications = new Map<Source, { publication: Publication; track: MediaStreamTrack; on: boolean }>();
-  private readonly receptions = new Map<string, Reception>();
-  private receiving = false;
-  private syncing = false;
-  private syncWanted = false;
+  private wishOver: ReturnType<typeof setTimeout> | undefined;
   /** Times everything was joined anew since media last flowed: the first is at once, later ones wait. */
   private restarts = 0;
   /** The transports of the present entry. */
@@ -153,11 +138,22 @@ export class Room {
     this.line = options.openLine({
       up: (connected) => {
         this.connected = connected;
+        this.lineUp.value = true;
+        // Who waits is told anew to hosts who come.
+        this.door.close();
         void this.enter();
       },
       notice: (notice) => this.hear(notice),
       down: () => this.lineLost(),
     });
+    const asking: Asking = {
+      request: (type, payload) => this.line.request(type, payload),
+      complain: (text) => this.say(text, 'bad'),
+    };
+    const maySend = () => this.status.value === 'live' && this.role.value !== 'viewer';
+    this.door = new Door(asking);
+    this.sending = new Sending(options.tracks, asking, maySend);
+    this.receiving = new Receiving(this.people, asking);
   }
 
   get id(): string {
@@ -172,10 +168,10 @@ export class Room {
       effect(() => {
         // Read all four so that a change of any one is noticed.
         void [tracks.camera.value, tracks.microphone.value, tracks.cameraOn.value, tracks.microphoneOn.value];
-        untracked(() => void this.sync());
+        untracked(() => void this.sending.sync());
       }),
     );
-    const speaking = setInterval(() => this.listen(Date.now()), SPEAKING_POLL_MS);
+    const speaking = setInterval(() => this.receiving.listen(Date.now()), SPEAKING_POLL_MS);
     this.stops.push(() => clearInterval(speaking));
   }
 
@@ -185,6 +181,20 @@ export class Room {
     this.end('left');
   }
 
+  /** Asks the hosts to be made a speaker. */
+  askToSpeak(): void {
+    if (this.wishing.value) return;
+    this.wishing.value = true;
+    this.wishOver = setTimeout(() => (this.wishing.value = false), WISH_MS);
+    this.line.request('requestToSpeak', {}).then(
+      () => this.say('The hosts have been asked. You can speak when one of them allows it.'),
+      (error: unknown) => {
+        this.wishSettled();
+        if (error instanceof Refusal) this.say(`The hosts could not be asked: ${error.message}`, 'bad');
+      },
+    );
+  }
+
   /** Tries now instead of waiting out the pause between tries. */
   retryNow(): void {
     this.line.retryNow();
@@ -192,12 +202,7 @@ export class Room {
 
   /** Has this person's picture sent as large as its tile needs, and no larger. */
   wantLayer(person: Participant, layer: Layer): void {
-    if (person.layer === layer) return;
-    person.layer = layer;
-    for (const [producerId, { kind }] of person.producers) {
-      const reception = kind === 'video' && this.receptions.get(producerId);
-      if (reception) this.preferLayer(reception.consumerId, layer);
-    }
+    this.receiving.wantLayer(person, layer);
   }
 
   say(text: string, tone: Word['tone'] = 'plain'): void {
@@ -224,45 +229,69 @@ export class Room {
       const media = await this.options.openMedia(rtpCapabilities, this.wire(entry));
       if (entry !== this.entry) return media.close();
       this.media = media;
-      const joined = await this.line.request('joinRoom', {
-        roomId: this.options.roomId,
-        displayName: this.options.displayName,
+      const { roomId, displayName, token } = this.options;
+      const answer: RoomJoined | RoomLeft = await this.line.request('joinRoom', {
+        roomId,
+        displayName,
+        ...(token && { token }),
       });
       if (entry !== this.entry) return;
-      this.meet(joined);
-      const [send, recv] = await Promise.all([
-        this.line.request('createTransport', { direction: 'send' }),
-        this.line.request('createTransport', { direction: 'recv' }),
-      ]);
-      if (entry !== this.entry) return;
-      const iceServers = this.connected?.iceServers ?? [];
-      for (const created of [send, recv]) {
-        this.transports.add(created.transportId);
-        media.open(created, iceServers);
-      }
-      this.receiving = true;
+      if (isInside(answer)) return await this.goIn(answer, media);
       batch(() => {
         this.tries = 0;
-        this.status.value = 'live';
-        this.mediaTroubled.value = false;
+        this.people.value = [];
+        this.status.value = 'waiting';
       });
-      for (const person of this.people.value) {
-        for (const producerId of person.producers.keys()) void this.consume(producerId);
-      }
-      await this.sync();
     } catch (error) {
       if (entry === this.entry) this.enteringFailed(error);
     }
   }
 
+  /** A host has let us in. */
+  private async admitted(joined: RoomJoined): Promise<void> {
+    const { media, entry } = this;
+    if (this.status.value !== 'waiting' || !media) return;
+    this.status.value = 'joining';
+    try {
+      await this.goIn(joined, media);
+    } catch (error) {
+      if (entry === this.entry) this.enteringFailed(error);
+    }
+  }
+
+  private async goIn(joined: RoomJoined, media: Media): Promise<void> {
+    const { entry } = this;
+    this.meet(joined);
+    const [send, recv] = await Promise.all([
+      this.line.request('createTransport', { direction: 'send' }),
+      this.line.request('createTransport', { direction: 'recv' }),
+    ]);
+    if (entry !== this.entry) return;
+    const iceServers = this.connected?.iceServers ?? [];
+    for (const created of [send, recv]) {
+      this.transports.add(created.transportId);
+      media.open(created, iceServers);
+    }
+    batch(() => {
+      this.tries = 0;
+      this.status.value = 'live';
+      this.mediaTroubled.value = false;
+    });
+    this.receiving.start(media);
+    await this.sending.start(media, this.codec());
+  }
+
   private enteringFailed(error: unknown): void {
     if (error instanceof Unsupported) return this.fail('unsupported', error.message);
-    if (error instanceof Refusal && FINAL_CODES.has(error.code ?? '')) return this.fail('refused', error.message);
+    if (error instanceof Refusal && FINAL_CODES.has(error.code ?? '')) {
+      return this.fail('refused', error.message, error.code);
+    }
     // A lost line comes back by itself and enters again; anything else is tried again on this one.
     if (error instanceof LineLost) return;
     this.tries += 1;
     if (this.status.value === 'joining' && this.tries >= JOIN_TRIES_MAX) {
-      return this.fail('refused', error instanceof Error ? error.message : String(error));
+      const code = error instanceof Refusal ? error.code : undefined;
+      return this.fail('refused', error instanceof Error ? error.message : String(error), code);
     }
     this.again = setTimeout(() => void this.enter(), backoffMs(this.tries, Math.random()));
   }
@@ -274,9 +303,11 @@ export class Room {
     batch(() => {
       for (const person of people) person.producers.clear();
       const byId = new Map(people.map((person) => [person.id, person]));
-      for (const { peerId, displayName } of joined.participants ?? []) {
+      for (const { peerId, displayName, role } of joined.participants ?? []) {
         const person = byId.get(peerId);
-        if (person) person.name.value = displayName ?? person.name.value;
+        if (!person) continue;
+        person.name.value = displayName ?? person.name.value;
+        person.role.value = role;
       }
       for (const { peerId, displayName, producers } of joined.existingProducers) {
         const person = byId.get(peerId);
@@ -288,6 +319,8 @@ export class Room {
       const order = new Map(this.people.value.map((person, index) => [person.id, index]));
       const place = (person: Participant) => order.get(person.id) ?? Number.MAX_SAFE_INTEGER;
       this.people.value = people.sort((a, b) => place(a) - place(b));
+      // Servers that know of no roles let everybody speak.
+      this.role.value = joined.role ?? 'speaker';
     });
   }
 
@@ -306,124 +339,16 @@ export class Room {
     };
   }
 
-  // ---- sending ------------------------------------------------------------
-
-  /** Brings what is sent in line with what is captured, one step at a time and never twice at once. */
-  private async sync(): Promise<void> {
-    this.syncWanted = true;
-    if (this.syncing) return;
-    this.syncing = true;
-    const { tracks } = this.options;
-    while (this.syncWanted && this.media && this.status.value === 'live') {
-      this.syncWanted = false;
-      // Video first, as the protocol's first client does.
-      await this.syncOne('camera', tracks.camera.value, tracks.cameraOn.value);
-      await this.syncOne('mic', tracks.microphone.value, tracks.microphoneOn.value);
-    }
-    this.syncing = false;
-  }
-
-  private async syncOne(source: Source, track: MediaStreamTrack | null, on: boolean): Promise<void> {
-    const { entry } = this;
-    try {
-      await this.send(source, track, on);
-    } catch (error) {
-      // Losses of the line or of the transports are mended elsewhere.
-      if (entry !== this.entry || !(error instanceof Refusal || error instanceof Unsupported)) return;
-      this.say(`Your ${source === 'mic' ? 'microphone' : 'camera'} is not being sent: ${error.message}`, 'bad');
-    }
-  }
-
-  private async send(source: Source, track: MediaStreamTrack | null, on: boolean): Promise<void> {
-    const { media, entry } = this;
-    const sent = this.publications.get(source);
-    if (!media) return;
-    if (!sent) {
-      if (!track || !on) return;
-      const publication = await media.publish(source, track, this.codec());
-      if (entry === this.entry) this.publications.set(source, { publication, track, on });
-      return;
-    }
-    if (on && track && sent.track !== track) {
-      await sent.publication.replace(track);
-      sent.track = track;
-    }
-    const wanted = on && track !== null;
-    if (wanted === sent.on) return;
-    sent.on = wanted;
-    const producerId = sent.publication.id;
-    if (wanted) {
-      sent.publication.resume();
-      await this.line.request('resumeProducer', { producerId });
-    } else {
-      sent.publication.pause();
-      await this.line.request('pauseProducer', { producerId });
-    }
-  }
-
   private codec(): VideoCodec {
     if (this.options.codec) return this.options.codec;
     const forced = this.connected?.options?.forceVideoCodec?.toLowerCase().replace('video/', '');
     return forced === 'vp9' || forced === 'h264' ? forced : 'vp8';
   }
 
-  // ---- receiving ----------------------------------------------------------
-
-  private async consume(producerId: string): Promise<void> {
-    const { media, entry } = this;
-    if (!media || !this.receiving || this.receptions.has(producerId)) return;
-    try {
-      const consumed = await this.line.request('consume', { producerId, rtpCapabilities: media.capabilities });
-      if (entry !== this.entry) return;
-      const reception = await media.receive(consumed);
-      const person = this.ownerOf(producerId);
-      if (entry !== this.entry || !person) return reception.close();
-      this.receptions.set(producerId, reception);
-      (consumed.kind === 'video' ? person.video : person.audio).value = reception.track;
-      if (consumed.kind === 'video' && person.layer < LAYER_MAX) this.preferLayer(consumed.consumerId, person.layer);
-      await this.line.request('resumeConsumer', { consumerId: consumed.consumerId });
-    } catch (error) {
-      const person = this.ownerOf(producerId);
-      if (entry !== this.entry || !person || !(error instanceof Refusal)) return;
-      this.say(`${person.label} cannot be received: ${error.message}`, 'bad');
-    }
-  }
-
-  private preferLayer(consumerId: string, spatialLayer: Layer): void {
-    // A refusal only means that the picture stays as it is.
-    this.line.request('setPreferredLayers', { consumerId, spatialLayer }).catch(() => undefined);
-  }
-
-  private ownerOf(producerId: string): Participant | undefined {
-    return this.people.value.find((person) => person.producers.has(producerId));
-  }
-
-  private dropReception(producerId: string): void {
-    const reception = this.receptions.get(producerId);
-    if (!reception) return;
-    this.receptions.delete(producerId);
-    reception.close();
-    for (const person of this.people.value) {
-      if (person.video.value === reception.track) person.video.value = null;
-      if (person.audio.value === reception.track) person.audio.value = null;
-    }
-  }
-
-  /** Marks who is speaking, from the levels the received packets carry. */
-  private listen(nowMs: number): void {
-    for (const person of this.people.value) {
-      for (const [producerId, { kind }] of person.producers) {
-        if (kind !== 'audio') continue;
-        const level = this.receptions.get(producerId)?.level() ?? 0;
-        if (level > SPEAKING_LEVEL && person.microphoneOn.value) person.lastHeardMs = nowMs;
-      }
-      person.speaking.value = nowMs - person.lastHeardMs < SPEAKING_HOLD_MS;
-    }
-  }
-
   // ---- notices ------------------------------------------------------------
 
   private hear(notice: Notice): void {
+    this.door.hear(notice);
     switch (notice.type) {
       case 'newPeer':
         return this.arrived(notice.payload);
@@ -432,6 +357,8 @@ export class Room {
       case 'newProducer':
         return this.producerAdded(notice.payload);
       case 'producerClosed':
+        this.sending.closed(notice.payload.producerId);
+        return this.producerClosed(notice.payload.producerId);
       case 'consumerClosed':
         return this.producerClosed(notice.payload.producerId);
       case 'producerPaused':
@@ -443,6 +370,17 @@ export class Room {
         return this.transports.has(notice.payload.transportId) ? this.startAfresh(this.entry) : undefined;
       case 'workerLost':
         return this.startAfresh(this.entry);
+      case 'admitted':
+        return void this.admitted(notice.payload);
+      case 'roleChanged':
+        return this.roleChanged(notice.payload);
+      case 'muted':
+        return this.muted(notice.payload.producerId);
+      case 'policyChanged':
+        return this.say(POLICY_NEWS[notice.payload.policy]);
+      case 'removed':
+        this.removal.value = notice.payload.reason;
+        return this.end('removed');
       default:
         return;
     }
@@ -458,12 +396,52 @@ export class Room {
     person.name.value = displayName ?? '';
     this.people.value = [...this.people.value, person];
     this.say(`${person.label} joined`);
+    if (this.role.value === 'host') void this.learnRoles();
+  }
+
+  /** Who comes is announced without a role, and a host has to know it. */
+  private async learnRoles(): Promise<void> {
+    try {
+      const { participants } = await this.line.request('getParticipants', {});
+      const roles = new Map(participants.map(({ peerId, role }) => [peerId, role]));
+      for (const person of this.people.value) person.role.value = roles.get(person.id) ?? person.role.value;
+    } catch {
+      // The next who comes, or a change of role, brings it up to date.
+    }
+  }
+
+  private roleChanged({ peerId, role }: Notices['roleChanged']): void {
+    if (peerId === this.connected?.peerId) return this.become(role);
+    const person = this.people.value.find((one) => one.id === peerId);
+    if (person) person.role.value = role;
+  }
+
+  private become(role: Role): void {
+    const before = this.role.value;
+    if (before === role) return;
+    this.role.value = role;
+    this.wishSettled();
+    if (role === 'viewer') this.sending.withdraw();
+    if (role === 'host') void this.learnRoles();
+    else this.door.close();
+    this.say(before === 'host' && role === 'speaker' ? ROLE_NEWS.retired : ROLE_NEWS[role]);
+    void this.sending.sync();
+  }
+
+  private wishSettled(): void {
+    clearTimeout(this.wishOver);
+    this.wishing.value = false;
+  }
+
+  private muted(producerId: string): void {
+    const device = this.sending.muted(producerId);
+    if (device) this.say(device === 'camera' ? 'A host turned your camera off.' : 'A host muted you.');
   }
 
   private departed(peerId: string): void {
     const person = this.people.value.find((one) => one.id === peerId);
     if (!person) return;
-    for (const producerId of person.producers.keys()) this.dropReception(producerId);
+    for (const producerId of person.producers.keys()) this.receiving.drop(producerId);
     this.people.value = this.people.value.filter((one) => one !== person);
     this.say(`${person.label} left`);
   }
@@ -476,12 +454,16 @@ export class Room {
     if (!person) return;
     person.producers.set(producer.producerId, producer);
     person.refresh();
-    void this.consume(producer.producerId);
+    void this.receiving.consume(producer.producerId);
+  }
+
+  private ownerOf(producerId: string): Participant | undefined {
+    return this.people.value.find((person) => person.producers.has(producerId));
   }
 
   private producerClosed(producerId: string): void {
     const person = this.ownerOf(producerId);
-    this.dropReception(producerId);
+    this.receiving.drop(producerId);
     person?.producers.delete(producerId);
     person?.refresh();
   }
@@ -498,6 +480,7 @@ export class Room {
 
   private lineLost(): void {
     this.connected = null;
+    this.lineUp.value = false;
     clearTimeout(this.again);
     if (this.status.value === 'joining') {
       this.tries += 1;
@@ -550,17 +533,19 @@ export class Room {
     this.again = setTimeout(() => void this.enter(), delayMs);
   }
 
-  private fail(reason: Failure['reason'], message: string): void {
-    this.failure.value = { reason, message };
+  private fail(reason: Failure['reason'], message: string, code = ''): void {
+    this.failure.value = { reason, message, code };
     this.end('failed');
   }
 
-  private end(status: 'left' | 'failed'): void {
+  private end(status: 'left' | 'failed' | 'removed'): void {
     this.entry += 1;
     clearTimeout(this.again);
+    this.wishSettled();
     for (const stop of this.stops.splice(0)) stop();
     this.closeMedia();
     this.line.close();
+    this.door.close();
     batch(() => {
       this.people.value = [];
       this.status.value = status;
@@ -568,18 +553,22 @@ export class Room {
   }
 
   private over(): boolean {
-    return this.status.value === 'left' || this.status.value === 'failed';
+    return ['left', 'failed', 'removed'].includes(this.status.value);
   }
 
   private closeMedia(): void {
-    this.receiving = false;
     for (const timer of this.rescues.values()) clearTimeout(timer);
     this.rescues.clear();
     this.pipes.clear();
     this.transports.clear();
-    for (const producerId of [...this.receptions.keys()]) this.dropReception(producerId);
-    this.publications.clear();
+    this.receiving.stop();
     this.media?.close();
     this.media = null;
+    this.sending.stop();
   }
+}
+
+/** Whether the answer to `joinRoom` is the room, and not that a host has to let us in first. */
+function isInside(answer: RoomJoined | RoomLeft): answer is RoomJoined {
+  return 'peers' in answer;
 }

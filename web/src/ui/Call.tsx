@@ -2,13 +2,13 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
-import { roomLink } from '../address';
 import type { Room } from '../room';
 import { Controls } from './Controls';
 import { CopyLink } from './CopyLink';
 import { DevicesDialog } from './DevicesDialog';
 import { CloseIcon, Mark, PeopleIcon, SoundIcon } from './icons';
 import { People } from './People';
+import { Requests } from './Requests';
 import { Sound } from './Sound';
 import { Stage } from './Stage';
 import { troubleText } from './sentences';
@@ -17,8 +17,8 @@ export function Call({ app, room }: { app: App; room: Room }) {
   const panel = useSignal(false);
   const devices = useSignal(false);
   useShortcuts({
-    m: () => void app.capture.toggle('microphone'),
-    v: () => void app.capture.toggle('camera'),
+    m: () => app.toggle('microphone'),
+    v: () => app.toggle('camera'),
     p: () => (panel.value = !panel.value),
   });
   useTroubles(app, room);
@@ -32,7 +32,7 @@ export function Call({ app, room }: { app: App; room: Room }) {
         </h1>
         <Connection room={room} />
         <div class="bar-end">
-          <CopyLink link={roomLink(new URL(location.href), room.id)} />
+          <CopyLink link={app.link} />
           <button
             type="button"
             class="chip"
@@ -48,12 +48,17 @@ export function Call({ app, room }: { app: App; room: Room }) {
         </div>
       </header>
       <main class="call-main">
-        <Stage app={app} room={room} />
-        <Banner app={app} room={room} />
-        <Words room={room} />
+        <div class="floor">
+          <Stage app={app} room={room} />
+          <div class="notices">
+            <Banner app={app} room={room} />
+            {!panel.value && <Requests room={room} show={() => (panel.value = true)} />}
+            <Words room={room} />
+          </div>
+        </div>
         {panel.value && <People app={app} room={room} close={() => (panel.value = false)} />}
       </main>
-      <Controls app={app} openDevices={() => (devices.value = true)} />
+      <Controls app={app} room={room} openDevices={() => (devices.value = true)} />
       {devices.value && <DevicesDialog capture={app.capture} close={() => (devices.value = false)} />}
       {people.map(
         (person) =>

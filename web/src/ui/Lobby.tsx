@@ -4,10 +4,9 @@ import { PERSON_NAME_MAX } from '../address';
 import { Brand } from './Brand';
 import { Devices } from './Devices';
 import { Field } from './Field';
-import { AlertIcon, CameraIcon, MicIcon } from './icons';
-import { LevelMeter } from './LevelMeter';
-import { failureText, troubleText } from './sentences';
-import { Video } from './Video';
+import { AlertIcon } from './icons';
+import { Preview } from './Preview';
+import { failureText } from './sentences';
 
 export function Lobby({ app }: { app: App }) {
   const { capture } = app;
@@ -29,7 +28,7 @@ export function Lobby({ app }: { app: App }) {
           {failure && (
             <p class="alert" role="alert">
               <AlertIcon />
-              <span>{failureText(failure)}</span>
+              <span>{failureText(failure, app.token.value !== '')}</span>
             </p>
           )}
           <Field
@@ -51,65 +50,5 @@ export function Lobby({ app }: { app: App }) {
         </form>
       </main>
     </div>
-  );
-}
-
-function Preview({ app }: { app: App }) {
-  const { capture } = app;
-  const cameraOn = capture.cameraOn.value;
-  const microphoneOn = capture.microphoneOn.value;
-  return (
-    <section class="preview" aria-label="Preview">
-      <div class="preview-picture">
-        {capture.camera.value ? (
-          <Video track={capture.camera.value} mirrored label="Your camera" />
-        ) : (
-          <p class="preview-empty">{capture.asking.value ? 'Waiting for your permission…' : 'Camera is off'}</p>
-        )}
-        <div class="preview-controls">
-          <button
-            type="button"
-            class={`round ${microphoneOn ? '' : 'off'}`}
-            aria-label={microphoneOn ? 'Mute microphone' : 'Unmute microphone'}
-            title={microphoneOn ? 'Mute microphone' : 'Unmute microphone'}
-            onClick={() => void capture.toggle('microphone')}
-          >
-            <MicIcon off={!microphoneOn} />
-          </button>
-          <button
-            type="button"
-            class={`round ${cameraOn ? '' : 'off'}`}
-            aria-label={cameraOn ? 'Turn camera off' : 'Turn camera on'}
-            title={cameraOn ? 'Turn camera off' : 'Turn camera on'}
-            onClick={() => void capture.toggle('camera')}
-          >
-            <CameraIcon off={!cameraOn} />
-          </button>
-        </div>
-      </div>
-      <LevelMeter capture={capture} />
-      <Troubles app={app} />
-    </section>
-  );
-}
-
-function Troubles({ app }: { app: App }) {
-  const { cameraTrouble, microphoneTrouble } = app.capture;
-  const texts = new Set<string>();
-  if (cameraTrouble.value && cameraTrouble.value === microphoneTrouble.value) {
-    texts.add(troubleText('both', cameraTrouble.value));
-  } else {
-    if (cameraTrouble.value) texts.add(troubleText('camera', cameraTrouble.value));
-    if (microphoneTrouble.value) texts.add(troubleText('microphone', microphoneTrouble.value));
-  }
-  return (
-    <>
-      {[...texts].map((text) => (
-        <p class="alert" role="alert" key={text}>
-          <AlertIcon />
-          <span>{text}</span>
-        </p>
-      ))}
-    </>
   );
 }

@@ -5,6 +5,7 @@ import { Call } from './Call';
 import { Landing } from './Landing';
 import { Left } from './Left';
 import { Lobby } from './Lobby';
+import { Waiting } from './Waiting';
 
 export function Page({ app }: { app: App }) {
   const screen = app.screen.value;
@@ -13,6 +14,7 @@ export function Page({ app }: { app: App }) {
   useEffect(() => {
     document.title = roomId ? `${roomId} · Watersmeet` : 'Watersmeet';
   }, [roomId]);
+  if (screen === 'call' && room?.status.value === 'waiting') return <Waiting app={app} room={room} />;
   if (screen === 'call' && room) return <Call app={app} room={room} />;
   if (screen === 'lobby') return <Lobby app={app} />;
   if (screen === 'left') return <Left app={app} />;

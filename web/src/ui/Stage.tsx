@@ -2,7 +2,6 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../app';
-import { roomLink } from '../address';
 import { arrange, type Size } from '../layout';
 import type { Room } from '../room';
 import { CopyLink } from './CopyLink';
@@ -42,7 +41,7 @@ export function Stage({ app, room }: { app: App; room: Room }) {
             <br />
             Send the link to those you want to meet.
           </p>
-          <CopyLink link={roomLink(new URL(location.href), room.id)} wide />
+          <CopyLink link={app.link} wide />
         </div>
       )}
     </section>

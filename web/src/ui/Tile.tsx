@@ -3,7 +3,8 @@ import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
 import { layerFor, type Rect } from '../layout';
-import type { Participant, Room } from '../room';
+import type { Participant } from '../participant';
+import type { Room } from '../room';
 import { MicIcon } from './icons';
 import { Video } from './Video';
 
@@ -30,7 +31,7 @@ export function OtherTile({ room, person, place }: { room: Room; person: Partici
 export function OwnTile({ app, place, floating }: { app: App; place: Rect; floating: boolean }) {
   const { capture } = app;
   const name = app.name.value || 'You';
-  const track = capture.camera.value;
+  const track = app.seen.value ? capture.camera.value : null;
   return (
     <Tile
       name={name}
@@ -38,7 +39,7 @@ export function OwnTile({ app, place, floating }: { app: App; place: Rect; float
       label={`${name} (you)`}
       place={place}
       floating={floating}
-      muted={!capture.microphoneOn.value}
+      muted={!app.heard.value}
       speaking={capture.level.value > OWN_SPEAKING_LEVEL}
     >
       {track && <Video track={track} mirrored label="Your camera" />}

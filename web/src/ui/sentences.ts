@@ -1,5 +1,7 @@
 /** What the page says when something is wrong: what happened, and what to do. */
+import type { CreationTrouble } from '../api';
 import type { Trouble } from '../capture';
+import type { Policy, Role } from '../protocol';
 import type { Failure } from '../room';
 
 type Subject = 'camera' | 'microphone' | 'both';
@@ -26,13 +28,62 @@ export function troubleText(subject: Subject, trouble: Trouble): string {
   }
 }
 
-export function failureText({ reason, message }: Failure): string {
+/** `invited` is whether the person brought a token. */
+export function failureText({ reason, message, code }: Failure, invited: boolean): string {
   switch (reason) {
     case 'unreachable':
       return 'The server cannot be reached. Check your connection and try again.';
     case 'unsupported':
       return 'This browser cannot make video calls. Try a current Chrome, Edge, Firefox or Safari.';
     case 'refused':
+      return refusalText(code, message, invited);
+  }
+}
+
+function refusalText(code: string, message: string, invited: boolean): string {
+  switch (code) {
+    case 'invalid-token':
+      return invited
+        ? 'Your invitation does not open this room: it has run out, or it is for another room. Ask for a new link.'
+        : 'This room is only for people with an invitation. Open the link that you were sent, or ask for one.';
+    case 'forbidden':
+      return 'You may not come into this room. Ask the people who made it.';
+    case 'room-locked':
+      return 'This room is locked: nobody can join now. Ask somebody inside to open it, or try again later.';
+    case 'room-not-found':
+      return 'There is no such room. Check the link, or ask for a new one.';
+    case 'limit-reached':
+      return /participant/i.test(message)
+        ? 'This room is full. Try again when somebody has left.'
+        : 'The server has no place for this meeting now. Try again in a few minutes.';
+    case 'rate-limited':
+      return 'You have tried too often in a short time. Wait a minute and try again.';
+    default:
       return `The server did not let you in: ${message}`;
   }
 }
+
+export function creationText(trouble: CreationTrouble): string {
+  switch (trouble) {
+    case 'unreachable':
+      return 'The server cannot be reached. Check your connection and try again.';
+    case 'unavailable':
+      return 'This server makes no invitations. Choose “Anyone with the link” instead.';
+    case 'forbidden':
+      return 'This server does not let everybody make such rooms. Choose “Anyone with the link” instead.';
+    case 'often':
+      return 'Too many rooms were made in a short time. Wait a minute and try again.';
+    case 'refused':
+      return 'The server could not make the room. Try again.';
+  }
+}
+
+/** Who may join, as hosts choose it. */
+export const POLICY_LABEL: Record<Policy, string> = {
+  open: 'Anyone with the link',
+  'invite-only': 'Only people with an invitation',
+  approval: 'People whom I let in',
+  locked: 'Nobody: the room is locked',
+};
+
+export const ROLE_LABEL: Record<Role, string> = { host: 'Host', speaker: '', viewer: 'Viewer' };

@@ -1,0 +1,66 @@
+/** The server's HTTP interface, as far as the page needs it: making a room that one invites to. */
+import { readAddress, type Destination } from './address';
+import type { Policy } from './protocol';
+
+/** Why a room could not be made; the page has a sentence for each. */
+export type CreationTrouble = 'unreachable' | 'unavailable' | 'forbidden' | 'often' | 'refused';
+
+export class CreationRefused extends Error {
+  override readonly name = 'CreationRefused';
+  constructor(readonly trouble: CreationTrouble) {
+    super(trouble);
+  }
+}
+
+/** The server has to answer within this time. */
+const REPLY_MS_MAX = 10_000;
+
+/** Makes a room; what comes back leads to it, with an invitation that may be passed on. */
+export async function createRoom(address: URL, hostName: string, policy: Policy): Promise<Destination> {
+  const response = await ask(new URL('/api/rooms', address), { hostName, policy });
+  if (!response.ok) throw new CreationRefused(troubleOf(response.status));
+  const { inviteLink } = await bodyOf(response);
+  if (typeof inviteLink !== 'string' || !URL.canParse(inviteLink, address.href)) throw new CreationRefused('unavailable');
+  const { roomId, token } = readAddress(new URL(inviteLink, address));
+  if (!roomId) throw new CreationRefused('unavailable');
+  return { roomId, token };
+}
+
+async function ask(url: URL, body: object): Promise<Response> {
+  try {
+    return await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(REPLY_MS_MAX),
+    });
+  } catch {
+    throw new CreationRefused('unreachable');
+  }
+}
+
+/** The answer as an object; something else that is served at this path is an empty one. */
+async function bodyOf(response: Response): Promise<Record<string, unknown>> {
+  try {
+    const body: unknown = await response.json();
+    return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function troubleOf(status: number): CreationTrouble {
+  switch (status) {
+    case 401:
+    case 403:
+      return 'forbidden';
+    case 404:
+    case 405:
+    case 501:
+      return 'unavailable';
+    case 429:
+      return 'often';
+    default:
+      return 'refused';
+  }
+}

@@ -1,0 +1,18 @@
+/** What the page says once, when somebody may not do something or when a host changes what people may do. */
+import type { Policy, Role } from './protocol';
+
+export const POLICY_NEWS: Record<Policy, string> = {
+  open: 'Anyone with the link can join now.',
+  'invite-only': 'Only people with an invitation can join now.',
+  approval: 'A host lets in each new person now.',
+  locked: 'The room is locked now: nobody can join.',
+};
+
+export const ROLE_NEWS: Record<Role | 'retired', string> = {
+  host: 'You are a host now. You find what you can do in the list of participants.',
+  speaker: 'You can speak now: others hear and see what you switch on.',
+  viewer: 'You are watching now: others do not hear or see you.',
+  retired: 'You are no host any more.',
+};
+
+export const WATCHING = 'You are watching: others do not hear or see you. Ask to speak first.';

@@ -1,0 +1,38 @@
+/** One labelled choice. */
+import { useId } from 'preact/hooks';
+
+interface SelectProps<T extends string> {
+  label: string;
+  choices: { value: T; text: string }[];
+  chosen: T | null;
+  /** What stands there while nothing is chosen. */
+  placeholder?: string;
+  choose(value: T): void;
+}
+
+export function Select<T extends string>({ label, choices, chosen, placeholder = '', choose }: SelectProps<T>) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <div class="select">
+        <select
+          id={id}
+          value={chosen ?? ''}
+          onChange={(event) => {
+            const value = event.currentTarget.value;
+            const wanted = choices.find((choice) => choice.value === value);
+            if (wanted) choose(wanted.value);
+          }}
+        >
+          {chosen === null && <option value="">{placeholder}</option>}
+          {choices.map(({ value, text }) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </div>
+    </div>
+  );
+}
