@@ -23,5 +23,7 @@ mod outcomes;
 mod rmm;
 #[path = "room_tables/roles.rs"]
 mod roles;
+#[path = "room_tables/sfu.rs"]
+mod sfu;
 #[path = "room_tables/world.rs"]
 mod world;
