@@ -17,6 +17,8 @@ mod interleavings;
 mod life;
 #[path = "room_tables/limits.rs"]
 mod limits;
+#[path = "room_tables/meetlite.rs"]
+mod meetlite;
 #[path = "room_tables/outcomes.rs"]
 mod outcomes;
 #[path = "room_tables/rmm.rs"]
