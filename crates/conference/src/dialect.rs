@@ -43,6 +43,10 @@ impl Tag {
 }
 
 /// Something that a dialect wants done.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "effects live no longer than the frame that led to them, and most are requests"
+)]
 #[derive(Debug, PartialEq)]
 pub(crate) enum Effect {
     /// Send a frame.
