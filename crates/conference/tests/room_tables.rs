@@ -7,6 +7,8 @@
     reason = "these are tests: what is missing must stop them where it is missing"
 )]
 
+#[path = "room_tables/call.rs"]
+mod call;
 #[path = "room_tables/golden.rs"]
 mod golden;
 #[path = "room_tables/hostile.rs"]
