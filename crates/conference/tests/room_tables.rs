@@ -23,6 +23,8 @@ mod limits;
 mod meetlite;
 #[path = "room_tables/outcomes.rs"]
 mod outcomes;
+#[path = "room_tables/protoo.rs"]
+mod protoo;
 #[path = "room_tables/rmm.rs"]
 mod rmm;
 #[path = "room_tables/roles.rs"]
