@@ -1,10 +1,10 @@
 /**
  * Six people in one room, each with a client of another dialect: each sees and
- * hears the five others, and is told in its own words of whoever goes.
+ * hears the five others, and is told in its own words of everyone who goes.
  */
 import type { Version } from './dialects/bundles';
 import type { Dialect } from './dialects/client';
-import { test } from './dialects/visitors';
+import { test, type Visitor } from './dialects/visitors';
 
 const ROOM = 'where-all-meet';
 
@@ -18,24 +18,28 @@ const GUESTS: { name: string; dialect: Dialect; version: Version; closes: boolea
   { name: 'otto', dialect: 'protoo', version: 'newest', closes: true },
 ];
 
-test('six clients, one of each dialect, meet in one room and leave it one by one', async ({ visitors }) => {
+test('six clients, one of each dialect, meet in one room; each leaves and comes back', async ({ visitors }) => {
   await visitors.meetAt({ WATERSMEET_DEFAULT_ROOM: ROOM });
-  const there = [];
+  const there: Visitor[] = [];
   for (const { name, dialect, version } of GUESTS) {
     const guest = await visitors.comes(name, dialect, { version });
-    // The sfu dialect has no rooms: whoever comes is in the default one.
-    await guest.enters(dialect === 'sfu' ? null : ROOM);
-    await guest.publishes();
+    await arrives(guest);
     there.push(guest);
   }
   await visitors.allMeet(there);
 
-  for (const { closes } of GUESTS.slice(0, -1)) {
-    const [going, ...staying] = there;
-    if (!going) return;
-    if (closes) await visitors.removes(going, 'video', staying);
+  for (const [at, going] of there.entries()) {
+    const staying = there.filter((guest) => guest !== going);
+    if (GUESTS[at]?.closes) await visitors.removes(going, 'video', staying);
     await visitors.goes(going, staying);
-    there.shift();
+    await arrives(going);
   }
+  await visitors.allMeet(there);
   await visitors.nobodyFailed();
 });
+
+/** The sfu dialect has no rooms: whoever comes is in the default one. */
+async function arrives(guest: Visitor): Promise<void> {
+  await guest.enters(guest.dialect === 'sfu' ? null : ROOM);
+  await guest.publishes();
+}

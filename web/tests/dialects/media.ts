@@ -108,14 +108,23 @@ export class Publications {
 export class Diary {
   readonly log: Heard[] = [];
   readonly failures: string[] = [];
+  private stay = 0;
 
   hear(event: string, payload: unknown): void {
     this.log.push({ event, payload });
   }
 
-  /** Follows work that nobody waits for. */
+  /** Follows work that nobody waits for. What is under way when the client leaves may fail. */
   watch(work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.failures.push(error instanceof Error ? error.message : String(error)));
+    const { stay } = this;
+    work.catch((error: unknown) => {
+      if (stay === this.stay) this.failures.push(error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  /** The client leaves the room it is in. */
+  leave(): void {
+    this.stay += 1;
   }
 }
 

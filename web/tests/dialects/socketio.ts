@@ -36,6 +36,11 @@ export class Line {
     return this.socket.connected;
   }
 
+  /** What the next connection's address says. */
+  set query(query: Record<string, string>) {
+    this.socket.io.opts.query = query;
+  }
+
   on<T>(event: string, listener: (payload: T) => void): void {
     this.socket.on(event, listener);
   }

@@ -199,6 +199,7 @@ export class Visitors {
   /** Somebody goes; each of the others is told in its own words and has nothing left of them. */
   async goes(gone: Visitor, others: Visitor[], way: () => Promise<void> = () => gone.hangsUp()): Promise<void> {
     const { published } = gone;
+    await this.learnNameOf(gone);
     const words = others.map((other) => WORDS[other.dialect].left(gone));
     await this.areTold(others, words, Object.values(published), way);
   }
@@ -206,6 +207,7 @@ export class Visitors {
   /** Somebody takes one producer away and stays. */
   async removes(owner: Visitor, kind: Kind, others: Visitor[]): Promise<void> {
     const producerId = owner.published[kind] ?? '';
+    await this.learnNameOf(owner);
     const words = others.map((other) => WORDS[other.dialect].closed(owner, producerId));
     await this.areTold(others, words, [producerId], () => owner.removes(kind));
   }
@@ -230,6 +232,18 @@ export class Visitors {
     return clients
       .map(({ name, failures, log }) => [name, ...failures.map((text) => `! ${text}`), ...log.map(line)].join('\n'))
       .join('\n\n');
+  }
+
+  /** A protoo client is not told what the server calls it: others know, by what it sends. */
+  private async learnNameOf(person: Visitor): Promise<void> {
+    if (person.dialect !== 'protoo') return;
+    const sent = Object.values(person.published);
+    for (const other of this.all) {
+      for (const { payload } of await other.heard()) {
+        const { producerId, peerId } = payload as { producerId?: string; peerId?: string };
+        if (producerId !== undefined && peerId !== undefined && sent.includes(producerId)) person.peerId = peerId;
+      }
+    }
   }
 
   private async areTold(others: Visitor[], words: Word[][], lost: string[], act: () => Promise<void>): Promise<void> {

@@ -140,6 +140,7 @@ export class DialectClient implements Client {
   }
 
   private forget(): void {
+    this.diary.leave();
     this.publications.all();
     this.receptions.all();
     for (const transport of this.transports.values()) transport.close();

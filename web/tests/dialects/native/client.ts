@@ -173,6 +173,7 @@ export class DialectClient implements Client {
   }
 
   private forget(): void {
+    this.diary.leave();
     this.publications.all();
     this.receptions.all();
     this.sending?.close();

@@ -78,6 +78,7 @@ export class DialectClient implements Client {
   }
 
   async leave(): Promise<void> {
+    this.diary.leave();
     this.publications.all();
     this.receptions.all();
     this.sending?.close();

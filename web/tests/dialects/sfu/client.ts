@@ -1,6 +1,6 @@
 /**
- * The small client of the sfu dialect. It asks for capabilities and is in the
- * room; every remote producer gets a receive transport of its own, on which it
+ * The small client of the sfu dialect. Its address may name a room; it asks for
+ * capabilities and is there. Every remote producer gets a receive transport of its own, on which it
  * consumes before the transport is connected. Connecting is told, not asked.
  */
 import { Device, type types } from 'mediasoup-client';
@@ -43,7 +43,8 @@ export class DialectClient implements Client {
   async join(room: string | null): Promise<void> {
     this.forget();
     this.line?.disconnect();
-    this.line ??= this.open(room);
+    this.line ??= this.open();
+    this.line.query = room === null ? {} : { room };
     await this.line.connect();
     this.peerId = this.line.id;
     this.ready = this.load(this.line);
@@ -78,9 +79,8 @@ export class DialectClient implements Client {
     this.line?.disconnect();
   }
 
-  private open(room: string | null): Line {
-    const query = room === null ? {} : { room };
-    const line = new Line(this.options.url, this.diary, { transports: ['websocket'], query });
+  private open(): Line {
+    const line = new Line(this.options.url, this.diary, { transports: ['websocket'] });
     line.on<{ producerId: string }>('new-producer', ({ producerId }) => this.diary.watch(this.consume(producerId)));
     line.on<{ producerId: string }>('delete-producer', ({ producerId }) => this.drop(producerId));
     return line;
@@ -122,6 +122,7 @@ export class DialectClient implements Client {
   }
 
   private forget(): void {
+    this.diary.leave();
     this.publications.all();
     this.receptions.all();
     for (const transport of this.transports.values()) transport.close();
