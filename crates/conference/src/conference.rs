@@ -14,6 +14,7 @@
 //! to all others once), since whoever gives an input drains the outputs after it.
 
 mod counts;
+mod deeds;
 mod endings;
 mod inquiries;
 mod joining;
@@ -23,6 +24,7 @@ mod replies;
 mod requests;
 
 pub use self::counts::{Counts, EntryTimes, Tallies};
+pub use self::deeds::Deed;
 pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary};
 
 use std::collections::{BTreeSet, VecDeque};
@@ -135,6 +137,8 @@ pub struct Conference {
     timers: BTreeSet<(Time, Timer)>,
     /// What is to be done outside, oldest first.
     outputs: VecDeque<Output>,
+    /// What connections did that is to be counted.
+    deeds: VecDeque<(SessionId, Deed)>,
     /// How many transports each shard has.
     loads: Vec<usize>,
     /// The token of the next command.
@@ -221,6 +225,7 @@ impl Conference {
             pending: Map::new(),
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
+            deeds: VecDeque::new(),
             loads,
             next_token: 0,
             tallies: Tallies::default(),
@@ -264,6 +269,7 @@ impl Conference {
     /// Tells a connection that it may not open.
     fn turn_away(&mut self, session: SessionId, dialect: DialectKind) {
         self.tally_refusal(&Refusal::InvalidToken);
+        self.note(session, Deed::TokenRefused);
         let refused = Dialect::turned_away(dialect);
         let code = match refused {
             // Its namespace is refused, not the connection below it.

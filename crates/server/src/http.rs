@@ -22,6 +22,7 @@ use client::{Client, Peer};
 use limits::{Deed, Limits, Rates};
 use origin::Origins;
 
+mod account;
 mod assets;
 mod body;
 mod client;

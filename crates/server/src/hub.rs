@@ -209,6 +209,9 @@ impl Hub {
         if self.conference.poll_timeout() <= now {
             self.conference.handle_timeout(now);
         }
+        while let Some((session, deed)) = self.conference.poll_deed() {
+            self.send(now, session, Letter::Deed(deed));
+        }
         while let Some(output) = self.conference.poll_output() {
             match output {
                 Output::Frame { session, text } => self.send(now, session, Letter::Frame(text)),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Notify, mpsc};
+use watersmeet_conference::conference::Deed;
 
 /// The most letters that wait.
 const LETTERS_MAX: usize = 1_000;
@@ -18,6 +19,8 @@ const BYTES_MAX: usize = 1 << 20;
 pub enum Letter {
     /// A text frame.
     Frame(String),
+    /// Nothing to send: what the client did, to be counted before the frames that follow.
+    Deed(Deed),
     /// The end of the connection; nothing after it is sent.
     Close {
         /// WebSocket close code (RFC 6455 §7.4).
@@ -117,7 +120,7 @@ impl Letter {
     pub fn len(&self) -> usize {
         match self {
             Self::Frame(text) => text.len(),
-            Self::Close { .. } => 0,
+            Self::Deed(_) | Self::Close { .. } => 0,
         }
     }
 }

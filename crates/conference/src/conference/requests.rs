@@ -65,9 +65,17 @@ impl Conference {
                     user,
                     policy,
                 };
-                self.join(&asked, entry)
+                let is_new = !self.rooms.contains_key(&*entry.room);
+                let outcome = self.join(&asked, entry);
+                self.note_entry(asked.session, is_new, &outcome);
+                outcome
             }
-            Request::Prepare { room } => self.prepare(&asked, room),
+            Request::Prepare { room } => {
+                let is_new = !self.rooms.contains_key(&*room);
+                let outcome = self.prepare(&asked, room);
+                self.note_entry(asked.session, is_new, &outcome);
+                outcome
+            }
             Request::Rename { display_name } => self.rename(&asked, display_name),
             Request::Leave => {
                 let room = self.whereabouts(asked.session)?;

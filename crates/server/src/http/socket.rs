@@ -27,8 +27,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::Instrument;
 use watersmeet_conference::{DialectKind, Opening, SessionId};
 
-use super::client::Client;
-use super::limits::Deed;
+use super::account::Account;
 use super::pace::{Admission, Pace};
 use super::query::Query;
 use super::seats::Seat;
@@ -83,7 +82,8 @@ pub async fn upgrade(State(site): State<Site>, mut request: Request) -> Response
     let Some(accept) = accept_key(request.headers()) else {
         return not_asked();
     };
-    let Some(opening) = opening(&site, &request) else {
+    let (Some(opening), Some(account)) = (opening(&site, &request), Account::of(&site, &request))
+    else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let mount = match opening.dialect {
@@ -94,20 +94,19 @@ pub async fn upgrade(State(site): State<Site>, mut request: Request) -> Response
         return StatusCode::NOT_FOUND.into_response();
     }
     let extensions = request.extensions_mut();
-    let (Some(upgrading), Some(seat), Some(client)) = (
+    let (Some(upgrading), Some(seat)) = (
         extensions.remove::<OnUpgrade>(),
         extensions.remove::<Arc<Seat>>(),
-        extensions.remove::<Client>(),
     ) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    if let Err(too_often) = site.rates.count(Deed::Connection, client.0) {
+    if let Err(too_often) = account.open() {
         return too_often.into_response();
     }
     let protocol = (opening.dialect == DialectKind::Protoo).then_some(PROTOO);
     tokio::spawn(async move {
         match upgrading.await {
-            Ok(upgraded) => session(site.hub, opening, upgraded, seat).await,
+            Ok(upgraded) => session(site.hub, account, opening, upgraded, seat).await,
             Err(error) => tracing::debug!(%error, "a WebSocket was not opened"),
         }
     });
@@ -180,7 +179,13 @@ fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
         .any(|entry| entry.trim().eq_ignore_ascii_case(word))
 }
 
-async fn session(hub: HubHandle, opening: Opening, upgraded: Upgraded, seat: Arc<Seat>) {
+async fn session(
+    hub: HubHandle,
+    account: Account,
+    opening: Opening,
+    upgraded: Upgraded,
+    seat: Arc<Seat>,
+) {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_LEN)
         .write_buffer_size(BUFFER_LEN)
@@ -193,18 +198,24 @@ async fn session(hub: HubHandle, opening: Opening, upgraded: Upgraded, seat: Arc
         return goodbye(&mut socket, Ending::Close(CloseCode::Away, "shutting down")).await;
     };
     let span = tracing::info_span!("session", id = session.0);
-    converse(hub, session, socket, mailbox)
+    converse(hub, &account, session, socket, mailbox)
         .instrument(span)
         .await;
     drop(seat);
 }
 
-async fn converse(hub: HubHandle, session: SessionId, socket: Socket, mut mailbox: Mailbox) {
+async fn converse(
+    hub: HubHandle,
+    account: &Account,
+    session: SessionId,
+    socket: Socket,
+    mut mailbox: Mailbox,
+) {
     tracing::info!("session opened");
     let (mut sink, mut stream) = socket.split();
     let ending = tokio::select! {
         ending = listen(&hub, session, &mut stream) => ending,
-        ending = speak(&mut mailbox, &mut sink) => ending,
+        ending = speak(account, &mut mailbox, &mut sink) => ending,
     };
     hub.close(session).await;
     drop(mailbox);
@@ -252,7 +263,11 @@ fn fault(error: &tungstenite::Error) -> Ending {
 }
 
 /// Sends letters and pings until the hub, or the client's patience with reading, ends it.
-async fn speak(mailbox: &mut Mailbox, sink: &mut SplitSink<Socket, Message>) -> Ending {
+async fn speak(
+    account: &Account,
+    mailbox: &mut Mailbox,
+    sink: &mut SplitSink<Socket, Message>,
+) -> Ending {
     let overflow = mailbox.overflow();
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     loop {
@@ -261,6 +276,10 @@ async fn speak(mailbox: &mut Mailbox, sink: &mut SplitSink<Socket, Message>) -> 
             () = overflow.rung() => return TOO_SLOW,
             letter = mailbox.next() => match letter {
                 Some(Letter::Frame(text)) => Message::text(text),
+                Some(Letter::Deed(deed)) if account.note(deed).is_err() => {
+                    return Ending::Close(CloseCode::Again, "too often");
+                }
+                Some(Letter::Deed(_)) => continue,
                 Some(Letter::Close { code, reason }) => {
                     return Ending::Close(CloseCode::from(code), reason);
                 }

@@ -28,8 +28,8 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::client::Client;
-use super::limits::{Deed, TooOften};
+use super::account::Account;
+use super::limits::TooOften;
 use super::query::Query;
 use super::seats::Seat;
 use super::{Site, body, origin, socket};
@@ -174,12 +174,12 @@ impl Mount {
 
     /// Begins a session that is polled. Its seat is its own: polls come and go.
     async fn open(&self, mut parts: Parts, query: Query) -> Result<Response, Refused> {
-        self.count(&parts)?;
+        let account = self.account(&parts)?;
         let seat = parts.extensions.remove::<Arc<Seat>>();
         let seat = seat.and_then(|seat| seat.another());
         let seat = seat.ok_or(Refused::Full)?;
         let mut request = asked(Method::GET, &query, Full::default())?;
-        let carrier = Carrier::new(query, Arc::new(seat));
+        let carrier = Carrier::new(query, account, Arc::new(seat));
         request.extensions_mut().insert(Arc::new(carrier));
         Ok(self.ask(request).await)
     }
@@ -238,7 +238,7 @@ impl Mount {
         let (Some(seat), Some(upgrading)) = (seat, upgrading) else {
             return Err(Refused::BadRequest);
         };
-        self.count(&parts)?;
+        let account = self.account(&parts)?;
         let mut request = asked(Method::GET, &query, ())?;
         let carrier = match carrier {
             Some(carrier) if !carrier.move_to_websocket() => {
@@ -249,7 +249,7 @@ impl Mount {
                 carrier
             }
             None => {
-                let carrier = Arc::new(Carrier::new(query, seat));
+                let carrier = Arc::new(Carrier::new(query, account, seat));
                 request.extensions_mut().insert(Arc::clone(&carrier));
                 carrier
             }
@@ -271,12 +271,11 @@ impl Mount {
         Ok(socket::switching(accept, None))
     }
 
-    /// Counts a connection of whoever asks.
-    fn count(&self, parts: &Parts) -> Result<(), Refused> {
-        let client = parts.extensions.get::<Client>();
-        let client = client.ok_or(Refused::BadRequest)?;
-        let counted = self.site.rates.count(Deed::Connection, client.0);
-        counted.map_err(Refused::TooOften)
+    /// The account of whoever asks, with one connection more.
+    fn account(&self, parts: &Parts) -> Result<Account, Refused> {
+        let account = Account::of_parts(&self.site, parts).ok_or(Refused::BadRequest)?;
+        account.open().map_err(Refused::TooOften)?;
+        Ok(account)
     }
 
     /// Lets the library answer.

@@ -15,7 +15,9 @@ mod client;
 mod engineio;
 #[cfg(feature = "faults")]
 mod faults;
+mod origins;
 mod page;
 mod program;
+mod rates;
 mod signalling;
 mod socketio;

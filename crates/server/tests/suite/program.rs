@@ -101,6 +101,13 @@ impl Drop for Program {
     }
 }
 
+/// Starts the program with these settings, in a file of this name.
+pub fn configured(name: &str, settings: &str) -> Program {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
+    std::fs::write(&path, settings).unwrap();
+    Program::start(&["--config", path.to_str().unwrap()])
+}
+
 /// The program with nobody's variables and nobody's files.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watersmeet"));

@@ -8,6 +8,7 @@ use engineioxide::Str;
 use tokio::sync::{mpsc, watch};
 
 use super::window::Window;
+use crate::http::account::Account;
 use crate::http::query::Query;
 use crate::http::seats::Seat;
 
@@ -39,6 +40,8 @@ pub enum Fault {
     TooFast,
     /// It did not take what it was sent.
     NotReading,
+    /// It did something too often.
+    TooOften,
     /// It asked for no namespace for too long.
     Silent,
     /// The conference closed it.
@@ -52,6 +55,8 @@ pub enum Fault {
 pub struct Carrier {
     /// What the first request said.
     pub query: Query,
+    /// What is held against the client.
+    pub account: Account,
     /// Bytes that were received and wait for the hub.
     pub inward: Window,
     /// Bytes that are on their way to the client.
@@ -72,16 +77,17 @@ pub struct Carrier {
 
 impl Carrier {
     /// A session that has not begun, in its own seat.
-    pub fn new(query: Query, seat: Arc<Seat>) -> Self {
-        let carrier = Self::unseated(query);
+    pub fn new(query: Query, account: Account, seat: Arc<Seat>) -> Self {
+        let carrier = Self::unseated(query, account);
         carrier.sit(seat);
         carrier
     }
 
-    fn unseated(query: Query) -> Self {
+    fn unseated(query: Query, account: Account) -> Self {
         let (inbox, packets) = mpsc::channel(INBOX_MAX);
         Self {
             query,
+            account,
             inward: Window::new(INWARD_LEN_MAX),
             outward: Window::new(OUTWARD_LEN_MAX),
             posting: tokio::sync::Mutex::default(),
@@ -96,7 +102,7 @@ impl Carrier {
     /// A session that nobody opened.
     #[cfg(test)]
     pub fn for_test() -> Self {
-        Self::unseated(Query::default())
+        Self::unseated(Query::default(), Account::for_test())
     }
 
     /// Takes another seat and gives its own back: that of the WebSocket that carries it from now.

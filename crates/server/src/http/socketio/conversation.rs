@@ -251,6 +251,10 @@ async fn deliver(socket: &Socket<()>, carrier: &Carrier, mut mailbox: Mailbox) -
         };
         let text = match letter {
             Some(Letter::Frame(text)) => text,
+            Some(Letter::Deed(deed)) if carrier.account.note(deed).is_err() => {
+                return Ended::Stuck(Fault::TooOften);
+            }
+            Some(Letter::Deed(_)) => continue,
             Some(Letter::Close { code, .. }) => return Ended::Closed(code),
             // Sessions end with a letter, unless the hub itself ended.
             None => return Ended::Stuck(Fault::GoingAway),
