@@ -134,17 +134,7 @@ impl State {
     fn request(&mut self, name: &'static str, event: Event) -> Result<Vec<Effect>, Refusal> {
         let request = match name {
             JOIN_ROOM => self.join(event.read::<RoomRef>()?.room_id)?,
-            READY => {
-                let Ready {
-                    room_id,
-                    media_state,
-                } = event.read()?;
-                self.devices = media_state.unwrap_or_default();
-                if self.room.as_deref().is_some_and(|it| *it == *room_id) {
-                    return Ok(self.start_calling());
-                }
-                self.join(room_id)?
-            }
+            READY => return self.ready(event.read()?),
             "user-left" => Request::Leave,
             "create-webrtc-transport" => {
                 let CreateTransport { room_id, direction } = event.read()?;
@@ -201,6 +191,16 @@ impl State {
             _ => return Ok(vec![self.stats()]),
         };
         Ok(vec![Effect::Ask(Tag::own(name), request)])
+    }
+
+    /// Reads `ready`. Whoever is in the room already only begins to call.
+    fn ready(&mut self, payload: Ready) -> Result<Vec<Effect>, Refusal> {
+        self.devices = payload.media_state.unwrap_or_default();
+        if self.room.as_deref() == Some(&*payload.room_id) {
+            return Ok(self.start_calling());
+        }
+        let request = self.join(payload.room_id)?;
+        Ok(vec![Effect::Ask(Tag::own(READY), request)])
     }
 
     /// Asks to enter a room. Others may come into open rooms without a token; here they may not.
