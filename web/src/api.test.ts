@@ -12,12 +12,20 @@ function answer(status: number, body: string): ReturnType<typeof vi.fn> {
   return fake;
 }
 
+const invited = '"roomId":"bay","inviteLink":"https://public.example/join?room=bay&token=a.b.c","hostName":"Ana"';
+
 test('the invitation leads to the new room', async () => {
-  const fake = answer(201, '{"roomId":"bay","inviteLink":"https://public.example/join?room=bay&token=a.b.c","hostName":"Ana"}');
-  expect(await createRoom(page, 'Ana', 'invite-only')).toEqual({ roomId: 'bay', token: 'a.b.c' });
+  const fake = answer(200, `{${invited},"hostToken":"h.o.t"}`);
+  const made = await createRoom(page, 'Ana', 'invite-only');
+  expect(made).toEqual({ destination: { roomId: 'bay', token: 'a.b.c' }, hostToken: 'h.o.t' });
   const [url, request] = fake.mock.calls[0] as [URL, RequestInit];
   expect(url.href).toBe('https://meet.example/api/rooms');
-  expect(JSON.parse(String(request.body))).toEqual({ hostName: 'Ana', policy: 'invite-only' });
+  expect(JSON.parse(String(request.body))).toEqual({ hostName: 'Ana', policy: 'invite-only', hostToken: true });
+});
+
+test('a server that names no host leaves it to who comes first', async () => {
+  answer(200, `{${invited}}`);
+  expect((await createRoom(page, 'Ana', 'approval')).hostToken).toBe('');
 });
 
 test.each([

@@ -15,15 +15,22 @@ export class CreationRefused extends Error {
 /** The server has to answer within this time. */
 const REPLY_MS_MAX = 10_000;
 
-/** Makes a room; what comes back leads to it, with an invitation that may be passed on. */
-export async function createRoom(address: URL, hostName: string, policy: Policy): Promise<Destination> {
-  const response = await ask(new URL('/api/rooms', address), { hostName, policy });
+/** A room made for somebody. */
+export interface MadeRoom {
+  /** Leads to it, with an invitation that may be passed on. */
+  destination: Destination;
+  /** Makes its bearer the host; empty where whoever comes first is. */
+  hostToken: string;
+}
+
+export async function createRoom(address: URL, hostName: string, policy: Policy): Promise<MadeRoom> {
+  const response = await ask(new URL('/api/rooms', address), { hostName, policy, hostToken: true });
   if (!response.ok) throw new CreationRefused(troubleOf(response.status));
-  const { inviteLink } = await bodyOf(response);
+  const { inviteLink, hostToken } = await bodyOf(response);
   if (typeof inviteLink !== 'string' || !URL.canParse(inviteLink, address.href)) throw new CreationRefused('unavailable');
   const { roomId, token } = readAddress(new URL(inviteLink, address));
   if (!roomId) throw new CreationRefused('unavailable');
-  return { roomId, token };
+  return { destination: { roomId, token }, hostToken: typeof hostToken === 'string' ? hostToken : '' };
 }
 
 async function ask(url: URL, body: object): Promise<Response> {

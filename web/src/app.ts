@@ -17,7 +17,7 @@ import {
 import { createRoom } from './api';
 import { Capture, type Device } from './capture';
 import { openMedia } from './media';
-import { ongoingCall, person, rememberCall, rememberPerson } from './memory';
+import { hostToken, ongoingCall, person, rememberCall, rememberHosting, rememberPerson } from './memory';
 import { WATCHING } from './news';
 import type { Policy, Removal } from './protocol';
 import { Room, type Failure } from './room';
@@ -71,7 +71,7 @@ export class App {
 
   /** What others need to come to this room. */
   get link(): string {
-    return roomLink(new URL(location.href), this.destination);
+    return roomLink(new URL(location.href), { roomId: this.roomId.value, token: this.token.value });
   }
 
   /** To the preview of this room. */
@@ -85,7 +85,9 @@ export class App {
 
   /** Has the server make a room where this decides who may join, and goes to its preview. */
   async create(policy: Policy): Promise<void> {
-    this.choose(await createRoom(new URL(location.href), this.name.value || 'Host', policy));
+    const { destination, hostToken } = await createRoom(new URL(location.href), this.name.value || 'Host', policy);
+    if (hostToken) rememberHosting(destination.roomId, hostToken);
+    this.choose(destination);
   }
 
   toLanding(): void {
@@ -99,7 +101,8 @@ export class App {
     this.failure.value = null;
     this.removal.value = null;
     const room = new Room({
-      ...this.destination,
+      roomId: this.roomId.value,
+      token: hostToken(this.roomId.value) || this.token.value,
       displayName: this.name.value,
       codec: this.options.codec,
       tracks: this.capture,
@@ -123,10 +126,6 @@ export class App {
     this.quit();
     this.capture.stop();
     this.screen.value = 'left';
-  }
-
-  private get destination(): Destination {
-    return { roomId: this.roomId.value, token: this.token.value };
   }
 
   private watching(): boolean {

@@ -1,6 +1,6 @@
 /**
- * What this browser remembers: for good, the person's name and devices; for this
- * tab, the call it is in, so that a reload goes back to it. The only file that
+ * What this browser remembers: for good, the person's name and devices, and what
+ * makes it the host of the rooms it made; for this tab, the call it is in, so that a reload goes back to it. The only file that
  * touches storage. Storage may be forbidden: then nothing is remembered, and
  * nothing breaks.
  */
@@ -18,7 +18,17 @@ export interface OngoingCall {
   microphone: boolean;
 }
 
+/** What makes one the host of a room; never part of an address, which people pass on. */
+interface Hosting {
+  roomId: string;
+  token: string;
+}
+
+/** More rooms than anybody hosts on one day, which is how long the tokens hold. */
+const HOSTINGS_MAX = 20;
+
 const PERSON = 'watersmeet.person';
+const HOSTINGS = 'watersmeet.hosting';
 const CALL = 'watersmeet.call';
 
 export function person(): Person {
@@ -38,6 +48,22 @@ export function ongoingCall(): OngoingCall | null {
 
 export function rememberCall(value: OngoingCall | null): void {
   write(sessionStorageOrNone(), CALL, value);
+}
+
+/** What makes this browser the host of a room it made; empty for other rooms. */
+export function hostToken(roomId: string): string {
+  return hostings().find((one) => one.roomId === roomId)?.token ?? '';
+}
+
+export function rememberHosting(roomId: string, token: string): void {
+  const others = hostings().filter((one) => one.roomId !== roomId);
+  write(localStorageOrNone(), HOSTINGS, { rooms: [{ roomId, token }, ...others].slice(0, HOSTINGS_MAX) });
+}
+
+function hostings(): Hosting[] {
+  const { rooms } = read(localStorageOrNone(), HOSTINGS);
+  if (!Array.isArray(rooms)) return [];
+  return rooms.map((one: Partial<Hosting> | null) => ({ roomId: text(one?.roomId), token: text(one?.token) }));
 }
 
 function localStorageOrNone(): Storage | null {

@@ -20,7 +20,7 @@ const ENDINGS: Record<Removal | 'left', Ending> = {
   },
   denied: {
     title: 'You were not let in',
-    lead: (room) => <>A host of {room} decided so. If you think that you were mistaken for somebody else, ask again.</>,
+    lead: (room) => <>A host of {room} decided so. If that was a mistake, you can ask again.</>,
     again: 'Ask again',
   },
   removed: {
@@ -30,7 +30,7 @@ const ENDINGS: Record<Removal | 'left', Ending> = {
   replaced: {
     title: 'You joined from somewhere else',
     lead: (room) => <>The meeting {room} goes on in your other window or on your other device.</>,
-    again: 'Use this one instead',
+    again: 'Join here',
   },
   'room-closed': {
     title: 'The meeting is over',

@@ -81,7 +81,7 @@ export function creationText(trouble: CreationTrouble): string {
 /** Who may join, as hosts choose it. */
 export const POLICY_LABEL: Record<Policy, string> = {
   open: 'Anyone with the link',
-  'invite-only': 'Only people with an invitation',
+  'invite-only': 'Invited people only',
   approval: 'People whom I let in',
   locked: 'Nobody: the room is locked',
 };
