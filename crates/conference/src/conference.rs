@@ -25,7 +25,7 @@ mod requests;
 
 pub use self::counts::{Counts, EntryTimes, Tallies};
 pub use self::deeds::Deed;
-pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary};
+pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary, Share};
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -248,7 +248,7 @@ impl Conference {
             return self.turn_away(session, opening.dialect);
         };
         let peer = self.name(opening.dialect, grant.as_ref());
-        let room = opening.room.map(Arc::from);
+        let room = opening.room.filter(|it| !it.is_empty()).map(Arc::from);
         let opened = Opened {
             ice_servers: self.ice_servers(&peer),
             peer: peer.clone(),

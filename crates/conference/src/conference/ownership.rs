@@ -39,7 +39,9 @@ impl Conference {
         let place = self.place(id)?;
         let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
         // Whoever is there unseen takes no part yet.
-        room.participants.get(&place.order).ok_or(Refusal::NotInRoom)
+        room.participants
+            .get(&place.order)
+            .ok_or(Refusal::NotInRoom)
     }
 
     /// The shard of one's own transport.

@@ -1,7 +1,10 @@
 //! The protoo dialect over a whole conference: clients of mediasoup's demonstration, which are
 //! asked to take what is consumed for them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use watersmeet_conference::conference::{Answer, Inquiry};
 use watersmeet_conference::{Caps, DialectKind, Opening, SessionId, ShardId};
 use watersmeet_engine::command::{ConsumerId, Event, Layers};
 
@@ -636,4 +639,34 @@ fn whoever_is_sent_away_is_told_not_to_come_back() {
     let remove = json!({"action": "remove", "peerId": peer});
     world.get(host, "moderate", remove, "done");
     assert_eq!(world.closed.get(&ana), Some(&4000));
+}
+
+#[test]
+fn nobody_stays_unseen_in_a_room_that_is_deleted() {
+    let mut world = World::new();
+    let ana = world.protoo("r");
+    world.protoo_transport(ana, true);
+    let delete = Inquiry::DeleteRoom {
+        room: "r".to_owned(),
+    };
+    let answer = world.conference.handle_inquiry(world.now, delete);
+    assert_eq!(answer, Ok(Answer::Done));
+    world.settle();
+    assert_eq!(world.closed.get(&ana), Some(&4000));
+    world.assert_empty();
+}
+
+#[test]
+fn a_request_that_came_too_fast_can_be_made_again() {
+    let mut world = World::with_caps(Caps {
+        messages_burst: 1,
+        messages_per_second: 1,
+        ..Caps::default()
+    });
+    let ana = world.protoo("r");
+    world.protoo_ask(ana, "getRouterRtpCapabilities", json!({}));
+    let (code, reason) = world.protoo_error(ana, "createWebRtcTransport", wish(true));
+    assert_eq!((code, reason.as_str()), (429, "Too many messages"));
+    world.pass(Duration::from_secs(2));
+    world.protoo_transport(ana, true);
 }

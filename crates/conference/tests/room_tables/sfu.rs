@@ -501,3 +501,50 @@ fn the_other_namespace_speaks_it_too() {
     let answer = world.call(ana, Namespace::Mediasoup, "getRtpCapabilities", Value::Null);
     assert_eq!(answer, Some(json!({"rtpCapabilities": capabilities()})));
 }
+
+#[test]
+fn a_first_request_that_came_too_fast_can_be_made_again() {
+    let mut world = World::with_caps(Caps {
+        messages_burst: 1,
+        messages_per_second: 1,
+        ..Caps::default()
+    });
+    let ana = world.sfu(None);
+    world.sfu_emit(ana, "nonsense", json!({}));
+    let answer = world.sfu_ask(ana, "getRtpCapabilities", Value::Null);
+    assert_eq!(answer, json!({"error": "Too many messages"}));
+    world.pass(std::time::Duration::from_secs(2));
+    let answer = world.sfu_ask(ana, "getRtpCapabilities", Value::Null);
+    assert_eq!(answer, json!({"rtpCapabilities": capabilities()}));
+}
+
+#[test]
+fn an_address_with_an_empty_room_means_the_default_one() {
+    let mut world = World::new();
+    let (native, _) = world.joined("lobby");
+    let ana = world.sfu(Some(""));
+    world.sfu_ask(ana, "getRtpCapabilities", Value::Null);
+    assert_eq!(world.types(native), ["newPeer"]);
+}
+
+#[test]
+fn a_page_that_enters_a_full_room_is_not_taken_for_a_flood() {
+    let mut world = World::new();
+    let mut producers = Vec::new();
+    for _ in 0..60 {
+        let ana = world.sfu_ready();
+        world.sfu_send(ana);
+        producers.extend(["video", "audio"].map(|kind| world.sfu_produce(ana, kind)));
+    }
+    let ben = world.sfu_ready();
+    for producer in &producers {
+        let receive = world.sfu_receive(ben, producer);
+        let consumer = world.sfu_consume(ben, producer, &receive);
+        let mut connect = dtls();
+        connect["producerId"] = json!(producer);
+        world.sfu_emit(ben, "transport-recv-connect", connect);
+        world.sfu_emit(ben, "consumer-resume", json!({"consumerId": consumer}));
+    }
+    assert_eq!(world.conference.counts().consumers, producers.len());
+    assert_eq!(world.closed.len(), 0);
+}
