@@ -29,7 +29,7 @@ mod tests;
 mod values;
 
 pub use error::ConfigError;
-pub use flags::Flags;
+pub use flags::{Flags, Task};
 pub use limits::{CapsTable, LimitsTable};
 pub use listener::{Listener, Mount};
 pub use load::Loaded;

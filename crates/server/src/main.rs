@@ -10,6 +10,7 @@ mod app;
 mod clock;
 mod config;
 mod descriptors;
+mod doctor;
 mod doors;
 mod greeting;
 mod http;
@@ -21,13 +22,16 @@ mod rooms;
 mod shard;
 mod watchdog;
 
-use config::{Flags, Loaded};
+use config::{Flags, Loaded, Task};
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
 const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
+    if let Some(Task::Doctor { json }) = flags.task {
+        return doctor::run(&flags, json);
+    }
     let loaded = match Loaded::of_process(&flags) {
         Ok(loaded) => loaded,
         Err(error) => return refuse(&error, EXIT_CONFIG),

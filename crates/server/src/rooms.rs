@@ -10,7 +10,7 @@ use watersmeet_conference::message::Policy;
 use watersmeet_conference::turn::{IceServer, IceServers, Turn};
 use watersmeet_engine::command::TransportOptions;
 use watersmeet_engine::ortc::{self, NegotiationError};
-use watersmeet_wire::params::{MediaKind, ParameterValue, RtpCodecCapability};
+use watersmeet_wire::params::{MediaKind, ParameterValue, RtpCapabilities, RtpCodecCapability};
 use watersmeet_wire::units::Bitrate;
 
 use crate::clock::Clock;
@@ -25,11 +25,10 @@ pub fn conference_config(
     keys: Arc<Keys>,
     clock: Clock,
 ) -> Result<ConferenceConfig, NegotiationError> {
-    let media_codecs = media_codecs(config);
     let force_video_codec = config.video_codec.map(|codec| codec.mime_type().to_owned());
     Ok(ConferenceConfig {
-        capabilities: ortc::router_capabilities(&media_codecs)?,
-        media_codecs,
+        capabilities: capabilities(config)?,
+        media_codecs: media_codecs(config),
         transport_options: TransportOptions {
             enable_udp: config.udp,
             enable_tcp: config.tcp,
@@ -50,6 +49,14 @@ pub fn conference_config(
         ice_servers: ice_servers(config),
         unix_epoch: clock.unix_epoch(),
     })
+}
+
+/// What rooms can forward.
+///
+/// # Errors
+/// Codecs that no router can forward.
+pub fn capabilities(config: &Config) -> Result<RtpCapabilities, NegotiationError> {
+    ortc::router_capabilities(&media_codecs(config))
 }
 
 const fn policy(policy: RoomPolicy) -> Policy {
@@ -101,11 +108,19 @@ fn offered(choice: &CodecChoice) -> Vec<RtpCodecCapability> {
     let usual: Vec<_> = ortc::default_codecs().into_iter().filter(is_it).collect();
     let Some(parameters) = &choice.parameters else {
         return match usual.is_empty() {
-            true => ortc::supported_capabilities().codecs.into_iter().filter(is_it).take(1).collect(),
+            true => ortc::supported_capabilities()
+                .codecs
+                .into_iter()
+                .filter(is_it)
+                .take(1)
+                .collect(),
             false => usual,
         };
     };
-    let mut codecs = ortc::supported_capabilities().codecs.into_iter().filter(is_it);
+    let mut codecs = ortc::supported_capabilities()
+        .codecs
+        .into_iter()
+        .filter(is_it);
     let Some(mut codec) = codecs.next() else {
         return Vec::new();
     };

@@ -55,7 +55,7 @@ pub enum ConfigError {
         line: usize,
     },
     /// Nobody could trust a token of this server.
-    #[error("`{key}` {problem}. {FIX}")]
+    #[error("`{key}` {problem}. {}", Self::SECRET_FIX)]
     Secret {
         /// The key.
         key: &'static str,
@@ -67,11 +67,11 @@ pub enum ConfigError {
     Contradiction(String),
 }
 
-/// What to do about a secret.
-const FIX: &str = "Make one with `openssl rand -hex 32` and set JWT_SECRET, `jwt_secret` or \
-    `jwt_secret_file`; or start with --dev to try things out on this machine";
-
 impl ConfigError {
+    /// What to do about a secret.
+    pub const SECRET_FIX: &str = "Make one with `openssl rand -hex 32` and set JWT_SECRET, `jwt_secret` or \
+         `jwt_secret_file`; or start with --dev to try things out on this machine";
+
     /// Values that do not go together.
     pub fn contradiction(text: impl Into<String>) -> Self {
         Self::Contradiction(text.into())

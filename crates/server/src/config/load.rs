@@ -36,6 +36,17 @@ impl Loaded {
         Self::gather(flags, &Environment::of_process()?)
     }
 
+    /// What can be read, and whether it can be used.
+    pub fn examine(flags: &Flags) -> (Option<Config>, Result<Self, ConfigError>) {
+        match Environment::of_process() {
+            Ok(environment) => {
+                let config = extract(flags, &environment).ok();
+                (config, Self::gather(flags, &environment))
+            }
+            Err(error) => (None, Err(error)),
+        }
+    }
+
     pub(super) fn gather(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
         let config = extract(flags, environment)?;
         config.check()?;

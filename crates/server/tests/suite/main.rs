@@ -12,6 +12,8 @@
 mod abuse;
 mod checks;
 mod client;
+mod configuration;
+mod doctor;
 mod engineio;
 #[cfg(feature = "faults")]
 mod faults;

@@ -136,3 +136,10 @@ pub fn split(answer: &[u8]) -> (u16, String, String) {
     let status = header.split(' ').nth(1).unwrap_or("0").parse().unwrap();
     (status, header.to_ascii_lowercase(), body.to_owned())
 }
+
+/// A secret as a person is told to make one, another for each process.
+pub fn secret() -> String {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,209 @@
+//! `watersmeet doctor`: what it says of a machine where all is well, and of one where something is
+//! wrong, always with the way to mend it.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::program::{command, secret};
+
+/// Asks the doctor about a program on loopback.
+fn doctor(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = command();
+    command.args(["doctor", "--listen-ip", "127.0.0.1"]);
+    command.args(arguments).envs(variables.iter().copied());
+    command.output().unwrap()
+}
+
+/// Asks, and reads its answer: whether all is well, and what it found.
+fn findings(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, Vec<Value>) {
+    let arguments = [&["--json"], arguments].concat();
+    let output = doctor(&arguments, variables);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let healthy = report["healthy"].as_bool().unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(!healthy)), "{report}");
+    (healthy, report["findings"].as_array().unwrap().clone())
+}
+
+/// The one thing that is wrong.
+fn wrong(arguments: &[&str], variables: &[(&str, &str)]) -> Value {
+    let (healthy, findings) = findings(arguments, variables);
+    assert!(!healthy, "{findings:?}");
+    let mut wrong = findings.into_iter().filter(|it| it["outcome"] == "wrong");
+    let found = wrong.next().unwrap();
+    assert_eq!(wrong.next(), None, "besides {found}");
+    assert!(!found["fix"].as_str().unwrap().is_empty(), "{found}");
+    found
+}
+
+fn text(finding: &Value) -> &str {
+    finding["text"].as_str().unwrap()
+}
+
+#[test]
+fn where_all_is_well_it_says_so() {
+    let secret = secret();
+    let variables = [("JWT_SECRET", secret.as_str())];
+    let output = doctor(&["--port", "0", "--rtc-port", "0"], &variables);
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{words}");
+    for about in ["settings", "secret", "port", "media", "reachability"] {
+        assert!(words.contains(&format!("✓ {about}")), "{about}: {words}");
+    }
+    assert!(!words.contains('✗') && !words.contains(&secret), "{words}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_the_way_to_see_by_whom() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let found = wrong(&["--dev", "--port", &port, "--rtc-port", "0"], &[]);
+    assert_eq!(found["about"], "port");
+    assert!(text(&found).contains(&port), "{found}");
+    assert!(
+        found["fix"].as_str().unwrap().contains(&format!(":{port}")),
+        "{found}"
+    );
+
+    let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let arguments = ["--dev", "--port", "0", "--shards", "1", "--rtc-port", &port];
+    let found = wrong(&arguments, &[]);
+    assert_eq!(found["about"], "media");
+    assert!(
+        text(&found).contains(&format!("UDP port {port}")),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_bad_secret_is_named_and_the_rest_is_looked_at_all_the_same() {
+    let sample = [("JWT_SECRET", "your-secret-key-change")];
+    let found = wrong(&["--port", "0", "--rtc-port", "0"], &sample);
+    assert_eq!(found["about"], "secret");
+    assert!(
+        found["fix"]
+            .as_str()
+            .unwrap()
+            .contains("openssl rand -hex 32")
+    );
+    assert!(!found.to_string().contains("your-secret-key"), "{found}");
+    let (_, all) = findings(&["--port", "0", "--rtc-port", "0"], &sample);
+    assert!(
+        all.iter().any(|it| it["about"] == "reachability"),
+        "{all:?}"
+    );
+
+    let found = wrong(&["--dev"], &[("WATERSMEET_PROT", "1")]);
+    assert!(text(&found).contains("did you mean `port`?"), "{found}");
+}
+
+#[test]
+fn media_that_listens_elsewhere_than_it_is_announced_is_noticed() {
+    let arguments = ["--dev", "--port", "0", "--rtc-port", "0"];
+    let (healthy, found) = findings(
+        &[&arguments[..], &["--announced-ip", "127.0.0.2"]].concat(),
+        &[],
+    );
+    assert!(!healthy, "{found:?}");
+    let (_, found) = findings(&[&arguments[..], &["--announced-ip", "::1"]].concat(), &[]);
+    let wrong = found.iter().find(|it| it["outcome"] == "wrong").unwrap();
+    assert_eq!(wrong["about"], "reachability");
+}
+
+#[test]
+fn private_addresses_under_a_public_name_are_wrong() {
+    let arguments = ["--dev", "--port", "0", "--announced-ip", "192.168.1.7"];
+    let found = wrong(&arguments, &[("BASE_URL", "https://meet.example.org")]);
+    assert_eq!(found["about"], "announced");
+    let (healthy, _) = findings(&arguments, &[("BASE_URL", "https://meet.lan")]);
+    assert!(healthy);
+}
+
+#[test]
+fn a_relay_that_does_not_answer_is_named() {
+    // Bound and silent; and a port where nobody is.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let urls = [
+        format!("turn:{}", silent.local_addr().unwrap()),
+        format!("turn:{closed}?transport=tcp"),
+    ];
+    for url in urls {
+        let variables = [("TURN_URLS", url.as_str()), ("TURN_SECRET", "coturn's")];
+        let found = wrong(&["--dev", "--port", "0", "--rtc-port", "0"], &variables);
+        assert_eq!(found["about"], "turn");
+        assert!(text(&found).contains(&url), "{found}");
+    }
+}
+
+#[test]
+fn a_relay_is_asked_with_the_credentials_that_browsers_get() {
+    let (address, relay) = relay(true);
+    let url = format!("turn:{address}");
+    let variables = [("TURN_URLS", url.as_str()), ("TURN_SECRET", "coturn's")];
+    let (healthy, all) = findings(&["--dev", "--port", "0", "--rtc-port", "0"], &variables);
+    assert!(healthy, "{all:?}");
+    let fine = |it: &&Value| it["about"] == "turn" && it["outcome"] == "fine";
+    assert!(all.iter().any(|it| fine(&it)), "{all:?}");
+    let asked = relay.join().unwrap();
+    let has = |part: &[u8]| asked.windows(part.len()).any(|it| it == part);
+    assert!(has(b":doctor") && has(b"here") && has(b"once"), "{asked:?}");
+
+    let (address, relay) = self::relay(false);
+    let url = format!("turn:{address}");
+    let variables = [("TURN_URLS", url.as_str()), ("TURN_SECRET", "another")];
+    let found = wrong(&["--dev", "--port", "0", "--rtc-port", "0"], &variables);
+    assert!(text(&found).contains("credentials"), "{found}");
+    relay.join().unwrap();
+}
+
+/// A relay that asks for credentials and then takes any, or none; it ends with the second request.
+fn relay(takes: bool) -> (SocketAddr, std::thread::JoinHandle<Vec<u8>>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let mut request = [0; 1_500];
+        let challenge: &[u8] = b"\x00\x09\x00\x04\x00\x00\x04\x01\
+            \x00\x14\x00\x04here\x00\x15\x00\x04once";
+        let mut answer = |kind: u16, body: &[u8]| {
+            let (len, from) = socket.recv_from(&mut request).unwrap();
+            let mut answer = kind.to_be_bytes().to_vec();
+            answer.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
+            answer.extend(&request[4..20]);
+            answer.extend(body);
+            socket.send_to(&answer, from).unwrap();
+            request[..len].to_vec()
+        };
+        answer(0x0113, challenge);
+        match takes {
+            true => answer(0x0103, &[]),
+            false => answer(0x0113, challenge),
+        }
+    });
+    (address, thread)
+}
+
+#[test]
+fn too_few_open_files_are_noticed() {
+    let script = "ulimit -n 300; exec \"$0\" \"$@\"";
+    let program = command().get_program().to_owned();
+    let output = Command::new("/bin/sh")
+        .env_clear()
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .args(["-c", script])
+        .arg(program)
+        .args(["doctor", "--dev", "--port", "0", "--rtc-port", "0"])
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(
+        words.contains("✗ open files") && words.contains("LimitNOFILE="),
+        "{words}"
+    );
+}
