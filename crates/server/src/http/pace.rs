@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// Frames a client may send at once, and a second for long; beyond, it is read no faster than
 /// this. Both lie below what the conference refuses, so that an honest page in a hurry (joining a
 /// room of 200 takes 800 frames) is slowed down here and never refused there.
-const BURST_MAX: u32 = 150;
+pub const BURST_MAX: u32 = 150;
 /// See `BURST_MAX`.
 const PACE: u32 = 40;
 

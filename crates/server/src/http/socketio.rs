@@ -30,6 +30,7 @@ use tower_service::Service;
 
 use super::account::Account;
 use super::limits::TooOften;
+use super::pace::BURST_MAX;
 use super::query::Query;
 use super::seats::Seat;
 use super::{Site, body, origin, socket};
@@ -52,9 +53,10 @@ const PROTOCOL: &str = "4";
 /// The largest packet, and the largest payload of packets, in bytes.
 const PAYLOAD_LEN_MAX: usize = 64 << 10;
 
-/// The most packets in a payload. The JavaScript client sends what has gathered since its last
-/// request: a handful.
-const PACKETS_MAX: usize = 20;
+/// The most packets in a payload. The JavaScript client puts into one what has gathered since the
+/// one before, however much: a page that enters a room of thirty asks for all of them at once. So
+/// it is what any client may send at once, and no more.
+const PACKETS_MAX: usize = BURST_MAX as usize;
 
 /// What parts the packets of a payload.
 const SEPARATOR: u8 = 0x1e;

@@ -81,6 +81,30 @@ async fn a_polled_session_moves_to_a_websocket_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_into_one_poll_follows_in_order_whatever_carries_it() {
+    let program = Program::start(&[]);
+    let ana = Polling::open(&program, "");
+    let event = |n: usize| format!("42{n}[\"getRtpCapabilities\"]");
+    let events: Vec<_> = std::iter::once("40".to_owned())
+        .chain((0..19).map(event))
+        .collect();
+    ana.send(&events.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut answers = ana.packets(3);
+    // Time for the rest of what fits to gather.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut line = Line::upgrade(&program, &ana).await;
+    while answers.len() < 20 {
+        answers.push(line.next().await);
+    }
+    let size: usize = answers.iter().map(String::len).sum();
+    assert!(size > 65_536, "{size} bytes would have fitted");
+    assert!(answers[0].starts_with("40"));
+    for (n, answer) in answers[1..].iter().enumerate() {
+        assert!(answer.starts_with(&format!("43{n}[{{")), "{answer:.40}");
+    }
+}
+
+#[tokio::test]
 async fn one_websocket_may_try_and_if_it_fails_the_session_ends() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
@@ -248,18 +272,18 @@ fn a_poll_of_ten_thousand_packets_is_refused_and_ends_the_session() {
     assert!(program.memory() <= before + BOMB_MEMORY_MAX);
     let ben = Polling::open(&program, "");
     ben.send(&["40"]);
-    assert_eq!(ben.post(&vec!["42[]"; 21].join("\u{1e}")).0, 400);
+    assert_eq!(ben.post(&vec!["42[]"; 151].join("\u{1e}")).0, 400);
 }
 
 #[test]
-fn twenty_packets_in_a_payload_are_taken() {
+fn a_burst_in_one_payload_is_taken() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     let mut packets = vec!["40".to_owned()];
-    packets.extend((0..19).map(|n| format!("42{n}[\"dance\"]")));
+    packets.extend((0..149).map(|n| format!("42{n}[\"dance\"]")));
     let packets: Vec<_> = packets.iter().map(String::as_str).collect();
     ana.send(&packets);
-    let answers = ana.packets(20);
+    let answers = ana.packets(150);
     for (ack, answer) in (0..).zip(&answers[1..]) {
         refused(answer, ack);
     }
