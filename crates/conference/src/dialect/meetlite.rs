@@ -11,6 +11,9 @@ mod calling;
 mod receiving;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -36,6 +39,7 @@ const NAMESPACE: Namespace = Namespace::Main;
 
 const JOIN_ROOM: &str = "join-room";
 const READY: &str = "ready";
+const LEAVE: &str = "user-left";
 const CREATE_PRODUCER: &str = "create-producer";
 const RESUME_CONSUMER: &str = "resume-consumer";
 const PAUSE_CONSUMER: &str = "pause-consumer";
@@ -51,7 +55,7 @@ const ANNOUNCE: &str = "announce";
 const REQUESTS: [(&str, &str); 15] = [
     (JOIN_ROOM, "Failed to join room"),
     (READY, "Failed to join room"),
-    ("user-left", "Failed to leave room"),
+    (LEAVE, "Failed to leave room"),
     ("create-webrtc-transport", "Failed to create transport"),
     ("connect-webrtc-transport", "Failed to connect transport"),
     ("set-rtp-capabilities", "Failed to set RTP capabilities"),
@@ -135,7 +139,7 @@ impl State {
         let request = match name {
             JOIN_ROOM => self.join(event.read::<RoomRef>()?.room_id)?,
             READY => return self.ready(event.read()?),
-            "user-left" => Request::Leave,
+            LEAVE => Request::Leave,
             "create-webrtc-transport" => {
                 let CreateTransport { room_id, direction } = event.read()?;
                 self.check_room(room_id.as_deref())?;
@@ -396,6 +400,8 @@ impl State {
         match (tag.event, refusal) {
             // The client has not asked for these.
             (REPLACE | ANNOUNCE, _) => return Vec::new(),
+            // It has what it wants.
+            (LEAVE, Refusal::NotInRoom) => return Vec::new(),
             (CONSUME, _) => {
                 self.receptions.give_up(tag);
                 return self.receptions.consume(&self.others);

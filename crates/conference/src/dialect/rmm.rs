@@ -8,6 +8,9 @@
 
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
