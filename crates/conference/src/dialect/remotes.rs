@@ -72,3 +72,66 @@ impl Remotes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn producer(n: u8) -> ProducerId {
+        ProducerId::parse(&uuid(n)).unwrap()
+    }
+
+    fn transport(n: u8) -> TransportId {
+        TransportId::parse(&uuid(n)).unwrap()
+    }
+
+    fn uuid(n: u8) -> String {
+        format!("00000000-0000-4000-8000-{n:012}")
+    }
+
+    fn closing(transport: TransportId) -> Vec<Effect> {
+        let request = Request::CloseTransport { transport };
+        vec![Effect::Ask(Tag::own(CLOSE), request)]
+    }
+
+    #[test]
+    fn a_producer_ends_once_and_takes_its_transport_along() {
+        let mut remotes = Remotes::default();
+        remotes.add(producer(1));
+        assert!(remotes.has(producer(1)));
+        assert!(remotes.arrives(producer(1), transport(1)));
+        assert_eq!(remotes.transport(producer(1)), Some(transport(1)));
+        assert_eq!(remotes.end(producer(1)), Some(closing(transport(1))));
+        assert_eq!(remotes.end(producer(1)), None);
+        assert!(!remotes.arrives(producer(1), transport(1)));
+    }
+
+    #[test]
+    fn what_never_arrived_has_nothing_to_close() {
+        let mut remotes = Remotes::default();
+        remotes.add(producer(1));
+        assert_eq!(remotes.end(producer(1)), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_transport_is_closed_by_the_last_that_arrives_on_it() {
+        let mut remotes = Remotes::default();
+        for n in [1, 2] {
+            remotes.add(producer(n));
+            remotes.arrives(producer(n), transport(9));
+        }
+        assert_eq!(remotes.close(transport(9)), Vec::new());
+        assert_eq!(remotes.end(producer(1)), Some(Vec::new()));
+        assert_eq!(remotes.end(producer(2)), Some(closing(transport(9))));
+    }
+
+    #[test]
+    fn a_transport_that_ended_is_not_closed_again() {
+        let mut remotes = Remotes::default();
+        remotes.add(producer(1));
+        remotes.arrives(producer(1), transport(9));
+        remotes.forget(transport(9));
+        assert_eq!(remotes.transport(producer(1)), None);
+        assert_eq!(remotes.end(producer(1)), Some(Vec::new()));
+    }
+}
