@@ -77,6 +77,15 @@ for (const dialect of ['rmm', 'call'] as const) {
   });
 }
 
+test('clients of both tutorials meet in the namespace /mediasoup', async ({ visitors }) => {
+  const ana = await visitors.comes('ana', 'sfu', { namespace: '/mediasoup' });
+  const ben = await visitors.comes('ben', 'call', { namespace: '/mediasoup' });
+  for (const person of [ana, ben]) await arrives(person);
+  await visitors.allMeet([ana, ben]);
+  await visitors.goes(ana, [ben]);
+  await visitors.nobodyFailed();
+});
+
 test('meetlite: the second tab of a user takes the place of the first', async ({ visitors }) => {
   const ana = await visitors.comes('ana', 'meetlite');
   const first = await visitors.comes('first', 'meetlite', { as: 'ben' });
@@ -85,6 +94,26 @@ test('meetlite: the second tab of a user takes the place of the first', async ({
   const second = await visitors.comes('second', 'meetlite', { as: 'ben' });
   await visitors.goes(first, [ana], () => arrives(second));
   await visitors.allMeet([ana, second]);
+});
+
+test('rmm: a guest comes by the link of an invitation, and nobody without one', async ({ visitors }) => {
+  await visitors.meetAt({ WATERSMEET_ROOM_POLICY: 'invite-only' });
+  const headers = { 'content-type': 'application/json' };
+  const made = await fetch(`${visitors.url}/api/rooms`, { method: 'POST', headers, body: JSON.stringify({ hostName: 'Ana' }) });
+  const { roomId, inviteLink } = (await made.json()) as { roomId: string; inviteLink: string };
+  const token = new URL(inviteLink).searchParams.get('token') ?? '';
+
+  const there: Visitor[] = [];
+  for (const name of ['ana', 'ben']) {
+    const guest = await visitors.comes(name, 'rmm', { token });
+    await guest.enters(roomId);
+    await guest.publishes();
+    there.push(guest);
+  }
+  await visitors.allMeet(there);
+  const stranger = await visitors.comes('stranger', 'rmm');
+  await expect(stranger.enters(roomId)).rejects.toThrow('Invalid invite token');
+  await visitors.nobodyFailed();
 });
 
 async function arrives(person: Visitor): Promise<void> {

@@ -22,6 +22,8 @@ export interface ClientOptions {
   order: readonly Kind[];
   /** The name of this participant where a client chooses it itself (protoo). */
   peerId: string;
+  /** Where a Socket.IO client connects, if not in its dialect's usual namespace. */
+  namespace: string | null;
   /** Whether to stay on long-polling, where a client begins with it. */
   pollingOnly: boolean;
   /** What proves who this is, where that is asked (meetlite, rmm's invitations). */

@@ -26,15 +26,24 @@ const CAMERA: Camera = { width: 320, height: 180, frameRate: 10 };
 /** Frames that must be decoded, and sound that must be heard, before media counts as flowing. */
 const FRAMES_MIN = 5;
 const ENERGY_MIN = 1e-5;
-const START_MS_MAX = 25_000;
+const START_MS_MAX = 30_000;
 const WORD_MS_MAX = 5_000;
 const TOKEN_LIFE_S = 3_600;
+
+/** Somebody who sends something. */
+export interface Publisher {
+  readonly name: string;
+  readonly published: Published;
+}
 
 /** How a visitor comes, where it matters. */
 interface Coming {
   version?: Version;
   camera?: Camera | undefined;
   pollingOnly?: boolean;
+  namespace?: string;
+  /** What it was given to be let in with; a meetlite user has a token anyway. */
+  token?: string;
   /** Whose identity it claims, where a client has one of its own; absent means its name. */
   as?: string;
 }
@@ -51,7 +60,7 @@ declare global {
   }
 }
 
-export class Visitor {
+export class Visitor implements Publisher {
   /** The producers it has now; none before it publishes. */
   published: Published = {};
   peerId = '';
@@ -155,14 +164,24 @@ export class Visitors {
     this.server = await Server.start({ JWT_SECRET: this.secret, ...environment });
   }
 
+  /** Meets at a server that somebody else has started, with this secret. */
+  meetIn(server: Server): void {
+    this.server = server;
+  }
+
+  /** Where they meet. */
+  get url(): string {
+    return this.server?.url ?? '';
+  }
+
   /** A visitor with a client of this dialect, not yet connected. */
   async comes(name: string, dialect: Dialect, coming: Coming = {}): Promise<Visitor> {
     if (!this.server) await this.meetAt();
-    const { version = 'newest', camera = CAMERA, pollingOnly = false, as: peerId = name } = coming;
-    const token = dialect === 'meetlite' ? this.userToken(peerId) : null;
+    const { version = 'newest', camera = CAMERA, pollingOnly = false, namespace = null, as: peerId = name } = coming;
+    const token = coming.token ?? (dialect === 'meetlite' ? this.userToken(peerId) : null);
     await this.page.addScriptTag({ url: await this.bundles.script(dialect, version) });
     const { order } = VERSIONS[version];
-    const options = { url: this.server?.url ?? '', camera, order, peerId, pollingOnly, token };
+    const options = { url: this.url, camera, order, peerId, namespace, pollingOnly, token };
     await this.page.evaluate(
       ([global, who, given]) => {
         const { DialectClient } = (window as unknown as Record<string, ClientModule>)[global] as ClientModule;
@@ -175,22 +194,21 @@ export class Visitors {
     return visitor;
   }
 
-  /** Every one of these sees and hears every other one. */
-  async allMeet(people: Visitor[]): Promise<void> {
+  /** Every one of these sees and hears every other one, and these others. */
+  async allMeet(people: Visitor[], others: Publisher[] = []): Promise<void> {
+    const everybody: Publisher[] = [...people, ...others];
     const first = new Map<Visitor, Received>(people.map((person) => [person, new Map()]));
     const missing = async () => {
-      const lacks: string[] = [];
-      for (const person of people) {
+      const lacks = people.map(async (person) => {
         const now: Received = new Map((await person.remotes()).map((remote) => [remote.producerId, remote]));
-        for (const other of people) {
-          if (other !== person) lacks.push(...stillMissing(person, other, now, first.get(person) ?? new Map()));
-        }
-      }
-      return lacks;
+        const senders = everybody.filter((other) => other !== person);
+        return senders.flatMap((other) => stillMissing(person, other, now, first.get(person) ?? new Map()));
+      });
+      return (await Promise.all(lacks)).flat();
     };
     await expect.poll(missing, { timeout: START_MS_MAX, intervals: [500], message: 'all see and hear all' }).toEqual([]);
     for (const person of people) {
-      const wanted = people.flatMap((other) => (other === person ? [] : Object.values(other.published)));
+      const wanted = everybody.flatMap((other) => (other === person ? [] : Object.values(other.published)));
       const got = (await person.remotes()).map(({ producerId }) => producerId);
       expect(got.sort(), `${person.name} (${person.dialect}) receives each producer once`).toEqual(wanted.sort());
     }
@@ -249,10 +267,11 @@ export class Visitors {
   private async areTold(others: Visitor[], words: Word[][], lost: string[], act: () => Promise<void>): Promise<void> {
     const marks = await Promise.all(others.map((other) => other.mark()));
     await act();
-    for (const [at, other] of others.entries()) {
+    const told = others.map(async (other, at) => {
       await other.hearsThat(words[at] ?? [], marks[at] ?? 0);
       await other.hasLost(lost);
-    }
+    });
+    await Promise.all(told);
   }
 
   private userToken(userId: string): string {
@@ -271,7 +290,7 @@ function matches(given: unknown, wanted: Record<string, unknown>): boolean {
 }
 
 /** What of the other does not flow yet, in words. */
-function stillMissing(person: Visitor, other: Visitor, now: Received, first: Received): string[] {
+function stillMissing(person: Visitor, other: Publisher, now: Received, first: Received): string[] {
   const lacks: string[] = [];
   for (const [kind, producerId] of Object.entries(other.published) as [Kind, string][]) {
     const remote = now.get(producerId);

@@ -86,7 +86,8 @@ export class DialectClient implements Client {
   }
 
   private async open(): Promise<Line> {
-    const line = new Line(`${this.options.url}/call`, this.diary, { transports: beginning(this.options) });
+    const { url, namespace } = this.options;
+    const line = new Line(`${url}${namespace ?? '/call'}`, this.diary, { transports: beginning(this.options) });
     const greeted = new Promise<void>((resolve) => {
       line.on<{ socketId: string }>('connection-success', ({ socketId }) => {
         this.peerId = socketId;

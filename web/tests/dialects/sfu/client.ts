@@ -80,7 +80,7 @@ export class DialectClient implements Client {
   }
 
   private open(): Line {
-    const line = new Line(this.options.url, this.diary, { transports: ['websocket'] });
+    const line = new Line(`${this.options.url}${this.options.namespace ?? '/'}`, this.diary, { transports: ['websocket'] });
     line.on<{ producerId: string }>('new-producer', ({ producerId }) => this.diary.watch(this.consume(producerId)));
     line.on<{ producerId: string }>('delete-producer', ({ producerId }) => this.drop(producerId));
     return line;
