@@ -295,17 +295,21 @@ impl Conference {
         }
     }
 
-    /// Tells a new host of everybody who waits already.
+    /// Tells a new host of everybody who waits already, and who may enter if not everybody may.
     pub(super) fn tell_who_waits(&mut self, id: SessionId, name: &str) {
         let Some(room) = self.rooms.get(name) else {
             return;
         };
+        let policy = room.policy;
         let waiting = room.waiting.values().map(|it| Notice::JoinRequested {
             peer: it.peer.clone(),
             user: it.known_as(),
             display_name: it.display_name.clone(),
         });
         let waiting: Vec<_> = waiting.collect();
+        if policy != Policy::Open {
+            self.tell(id, &Notice::PolicyChanged { policy });
+        }
         for notice in &waiting {
             self.tell(id, notice);
         }

@@ -152,6 +152,8 @@ fn a_grant_says_what_its_bearer_may_do() {
 fn waiting() -> (World, SessionId, SessionId, String) {
     let mut world = world_of(Policy::Approval);
     let (host, _) = world.joined("room");
+    let told = world.all(host);
+    assert_eq!(told[0]["payload"], json!({"policy": "approval"}));
     let (guest, peer) = world.open();
     world.get(guest, "joinRoom", join("room", None), "waiting");
     let told = world.all(host);
@@ -239,7 +241,8 @@ fn the_longest_speaker_takes_over_and_hears_of_those_who_wait() {
     world.get(late, "joinRoom", join("room", None), "waiting");
     world.all(guest);
     world.close(host);
-    assert_eq!(world.types(guest), ["peerLeft", "roleChanged", "joinRequested"]);
+    let told = world.types(guest);
+    assert_eq!(told, ["peerLeft", "roleChanged", "policyChanged", "joinRequested"]);
     let admit = json!({"action": "admit", "peerId": late_peer});
     world.get(guest, "moderate", admit, "done");
     assert_eq!(world.types(late), ["admitted"]);
@@ -253,7 +256,8 @@ fn a_room_with_nobody_but_somebody_who_waits_takes_the_next_as_its_host() {
     let joined = world.get(next, "joinRoom", join("room", None), "roomJoined");
     assert_eq!(joined["role"], "host");
     let told = world.all(next);
-    assert_eq!(told[0]["payload"]["peerId"], peer);
+    assert_eq!(told[0]["payload"]["policy"], "approval");
+    assert_eq!(told[1]["payload"]["peerId"], peer);
     world.close(next);
     world.close(guest);
     world.assert_empty();
@@ -408,7 +412,9 @@ fn with_host_tokens_everybody_waits_until_a_host_comes() {
     let (host, _) = world.open();
     let token = keys().host("room", UNIX_S);
     world.get(host, "joinRoom", join("room", Some(&token)), "roomJoined");
-    assert_eq!(world.next(host)["payload"]["peerId"], peer);
+    let told = world.all(host);
+    assert_eq!(told[0]["payload"]["policy"], "approval");
+    assert_eq!(told[1]["payload"]["peerId"], peer);
 }
 
 #[test]
