@@ -336,10 +336,21 @@ describe('a host', () => {
 
   test('decides who may come, and everybody is told', async () => {
     await join({ role: 'host' });
-    expect(room.door.policy.value).toBeNull();
+    expect(room.door.policy.value).toBe('open');
     room.door.choose('locked');
     expect(line.last('moderate')).toEqual({ action: 'setPolicy', policy: 'locked' });
     line.tell('policyChanged', { policy: 'locked' });
     expect(room.door.policy.value).toBe('locked');
+    expect(room.words.value.map(({ text }) => text)).toEqual(['The room is locked now: nobody can join.']);
+  });
+
+  test('knows who may come from the beginning, without a word', async () => {
+    room.join();
+    line.joined = { roomId: 'room', peers: [], existingProducers: [], role: 'host' };
+    line.up();
+    line.tell('policyChanged', { policy: 'approval' });
+    await settle();
+    expect(room.door.policy.value).toBe('approval');
+    expect(room.words.value).toEqual([]);
   });
 });

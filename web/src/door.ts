@@ -20,8 +20,8 @@ export class Door {
   readonly waiting = signal<Asker[]>([]);
   /** Who watches and asks to speak, longest first. */
   readonly wishes = signal<Asker[]>([]);
-  /** Who may enter; not known until somebody decided it while we were here. */
-  readonly policy = signal<Policy | null>(null);
+  /** Who may enter; a host is told where that is not everybody. */
+  readonly policy = signal<Policy>('open');
 
   constructor(private readonly asking: Asking) {}
 
@@ -61,8 +61,9 @@ export class Door {
     this.wishes.value = without(this.wishes.value, id);
   }
 
-  /** Forgets who waits and who asks: we are no host, or the line on which we were told is gone. */
+  /** Forgets what only a host is told: we are none, or the line on which we were told is gone. */
   close(): void {
+    this.policy.value = 'open';
     this.waiting.value = [];
     this.wishes.value = [];
   }

@@ -377,7 +377,8 @@ export class Room {
       case 'muted':
         return this.muted(notice.payload.producerId);
       case 'policyChanged':
-        return this.say(POLICY_NEWS[notice.payload.policy]);
+        // On the way in it is how things are, and no news.
+        return this.status.value === 'live' ? this.say(POLICY_NEWS[notice.payload.policy]) : undefined;
       case 'removed':
         this.removal.value = notice.payload.reason;
         return this.end('removed');

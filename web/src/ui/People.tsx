@@ -215,7 +215,6 @@ function Entrance({ app, room }: { app: App; room: Room }) {
         label="Who can come in"
         choices={POLICIES.map((value) => ({ value, text: POLICY_LABEL[value] }))}
         chosen={policy}
-        placeholder="As it was when you came"
         choose={(value) => room.door.choose(value)}
       />
       {linkFails && <p class="quiet">This room’s link carries no invitation: nobody new can come in by it.</p>}

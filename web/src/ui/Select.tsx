@@ -4,13 +4,11 @@ import { useId } from 'preact/hooks';
 interface SelectProps<T extends string> {
   label: string;
   choices: { value: T; text: string }[];
-  chosen: T | null;
-  /** What stands there while nothing is chosen. */
-  placeholder?: string;
+  chosen: T;
   choose(value: T): void;
 }
 
-export function Select<T extends string>({ label, choices, chosen, placeholder = '', choose }: SelectProps<T>) {
+export function Select<T extends string>({ label, choices, chosen, choose }: SelectProps<T>) {
   const id = useId();
   return (
     <div class="field">
@@ -18,14 +16,13 @@ export function Select<T extends string>({ label, choices, chosen, placeholder =
       <div class="select">
         <select
           id={id}
-          value={chosen ?? ''}
+          value={chosen}
           onChange={(event) => {
             const value = event.currentTarget.value;
             const wanted = choices.find((choice) => choice.value === value);
             if (wanted) choose(wanted.value);
           }}
         >
-          {chosen === null && <option value="">{placeholder}</option>}
           {choices.map(({ value, text }) => (
             <option key={value} value={value}>
               {text}
