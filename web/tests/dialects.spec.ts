@@ -47,6 +47,10 @@ for (const way of WAYS) {
     await arrives(carla);
     await visitors.allMeet([ana, carla]);
 
+    // The same room once more, without leaving it.
+    await arrives(carla);
+    await visitors.allMeet([ana, carla]);
+
     await removal(visitors, way, ana, carla);
     await visitors.nobodyFailed();
   });

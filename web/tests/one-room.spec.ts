@@ -39,14 +39,11 @@ test('six clients, one of each dialect, meet in one room; each leaves and comes 
   await visitors.nobodyFailed();
 });
 
-test('our own page sees and hears all six, and they it', async ({ people, visitors }) => {
+test('six come at the same moment; our own page sees and hears them all, and they it', async ({ people, visitors }) => {
   visitors.meetIn(await people.meetAt({ JWT_SECRET: visitors.secret, WATERSMEET_DEFAULT_ROOM: ROOM }));
   const there: Visitor[] = [];
-  for (const { name, dialect, version } of GUESTS) {
-    const guest = await visitors.comes(name, dialect, { version });
-    await arrives(guest);
-    there.push(guest);
-  }
+  for (const { name, dialect, version } of GUESTS) there.push(await visitors.comes(name, dialect, { version }));
+  await Promise.all(there.map(arrives));
   const nora = there.find(({ dialect }) => dialect === 'native');
   const mark = (await nora?.mark()) ?? 0;
   const ana = await people.joins('ana', { room: ROOM, options: { width: '320' } });

@@ -230,7 +230,9 @@ export class Visitors {
     await this.areTold(others, words, [producerId], () => owner.removes(kind));
   }
 
+  /** No client has anything to complain of, nor has the server. */
   async nobodyFailed(): Promise<void> {
+    expect(this.serverOutput()).not.toMatch(/ (WARN|ERROR) |panicked/);
     for (const person of this.all) expect(await person.failures(), `${person.name} (${person.dialect})`).toEqual([]);
   }
 
