@@ -46,7 +46,7 @@ use crate::message::{
 };
 use crate::opening::{DialectKind, Namespace, Opening};
 use crate::room::Room;
-use crate::session::{Place, Session, Waiting};
+use crate::session::{Place, Session, Token, Waiting};
 use crate::turn::IceServers;
 
 /// What a conference is made of.
@@ -261,7 +261,7 @@ impl Conference {
         }
         let dialect = Dialect::new(opening.dialect, opened);
         let mut opened = Session::new(now, peer, dialect, &self.config.caps);
-        opened.grant = grant;
+        opened.token = opening.token.map(Token);
         opened.token_required = opening.token_required;
         self.sessions.insert(session, opened);
     }

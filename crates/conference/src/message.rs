@@ -72,6 +72,14 @@ pub struct User {
     pub email: Option<Arc<str>>,
 }
 
+impl User {
+    /// The part of its address before the `@`: how people call somebody who gives no other name.
+    pub fn mailbox(&self) -> Option<Arc<str>> {
+        let (mailbox, _) = self.email.as_deref()?.split_once('@')?;
+        Some(mailbox.into()).filter(|_| !mailbox.is_empty())
+    }
+}
+
 /// What a participant may do in its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

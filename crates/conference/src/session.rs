@@ -8,7 +8,6 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::{Map, Time};
 
-use crate::access::Grant;
 use crate::caps::Caps;
 use crate::dialect::{Dialect, Tag};
 use crate::message::{
@@ -24,8 +23,8 @@ pub(crate) struct Session {
     pub dialect: Dialect,
     /// How fast it may ask.
     pub rate: Rate,
-    /// What the token of its opening permits.
-    pub grant: Option<Grant>,
+    /// The token of its opening, which was good then.
+    pub token: Option<Token>,
     /// Whether it may enter no room without a token.
     pub token_required: bool,
     /// When it entered a room, until one of its transports can carry media.
@@ -48,6 +47,15 @@ pub(crate) struct Session {
     pub pending: BTreeSet<CommandToken>,
     /// Its requests that wait their turn, oldest first.
     pub waiting: VecDeque<Waiting>,
+}
+
+/// A token as it came. It is never printed.
+pub(crate) struct Token(pub String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
 }
 
 /// Where a session takes part.
@@ -123,7 +131,7 @@ impl Session {
             peer,
             dialect,
             rate: Rate::new(now, caps),
-            grant: None,
+            token: None,
             token_required: false,
             entered_at: None,
             place: None,

@@ -9,6 +9,8 @@
 
 #[path = "room_tables/call.rs"]
 mod call;
+#[path = "room_tables/documents.rs"]
+mod documents;
 #[path = "room_tables/golden.rs"]
 mod golden;
 #[path = "room_tables/hostile.rs"]
@@ -21,6 +23,8 @@ mod life;
 mod limits;
 #[path = "room_tables/meetlite.rs"]
 mod meetlite;
+#[path = "room_tables/mixed.rs"]
+mod mixed;
 #[path = "room_tables/outcomes.rs"]
 mod outcomes;
 #[path = "room_tables/protoo.rs"]

@@ -89,6 +89,17 @@ pub struct RoomSummary {
     pub producers: usize,
     /// How many consumers those have.
     pub consumers: usize,
+    /// What each participant has, longest first. Only in lists.
+    pub shares: Vec<Share>,
+}
+
+/// What a participant has, whoever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// How many producers.
+    pub producers: usize,
+    /// How many consumers.
+    pub consumers: usize,
 }
 
 impl Conference {
@@ -181,7 +192,21 @@ impl Conference {
             waiting: room.waiting.len(),
             producers: producers().count(),
             consumers: producers().map(|it| it.consumers.len()).sum(),
+            shares: Vec::new(),
         }
+    }
+
+    /// What each participant of a room has.
+    fn shares(&self, room: &Room) -> Vec<Share> {
+        let participants = room.participants.values();
+        let shares = participants.map(|it| Share {
+            producers: it.producers.len(),
+            consumers: self
+                .sessions
+                .get(&it.session)
+                .map_or(0, |session| session.consumers.len()),
+        });
+        shares.collect()
     }
 
     /// Rooms, by name.
@@ -192,7 +217,10 @@ impl Conference {
         let rooms = rooms.take(limit.min(ROOMS_LISTED_MAX));
         Answer::Rooms(
             rooms
-                .map(|(name, room)| self.summarize(name, room))
+                .map(|(name, room)| RoomSummary {
+                    shares: self.shares(room),
+                    ..self.summarize(name, room)
+                })
                 .collect(),
         )
     }

@@ -9,7 +9,7 @@ use crate::access::Grant;
 use crate::message::{Notice, PeerId, Policy, Refusal, Removal, Reply, Role, SessionId, User};
 use crate::opening::Opening;
 use crate::room::{Participant, Room};
-use crate::session::Place;
+use crate::session::{Place, Token};
 use crate::turn::IceServer;
 
 /// Who wants to enter which room.
@@ -132,8 +132,10 @@ impl Conference {
         let pass = self.pass(asked.session, &entry)?;
         let policy = self.policy(&entry);
         let session = self.sessions.get(&asked.session).ok_or(Refusal::Internal)?;
-        let display_name = entry.display_name.filter(|it| !it.is_empty());
-        let display_name = display_name.or_else(|| pass.name.clone()).map(Arc::from);
+        // A signed name outranks one that anybody can type.
+        let typed = entry.display_name.filter(|it| !it.is_empty());
+        let named = pass.name.clone().or(typed).map(Arc::from);
+        let display_name = named.or_else(|| pass.user.as_ref().and_then(User::mailbox));
         let here = session.place.as_ref();
         let here = here.filter(|place| *place.room == *entry.room);
         let is_unseen = here.is_some_and(|place| self.is_unseen(place));
@@ -227,17 +229,23 @@ impl Conference {
     /// or the one that it brought at the opening.
     fn pass(&self, id: SessionId, entry: &Entry) -> Result<Pass, Refusal> {
         let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
-        let brought = match &entry.token {
-            Some(token) => Some(self.grant(token)?),
-            None => None,
+        let brought = entry.token.as_ref();
+        let brought = brought.map(|token| self.grant(token)).transpose()?;
+        // Read once more: it may have ended since the opening.
+        let at_opening = session.token.as_ref();
+        let at_opening = at_opening.map(|Token(token)| self.grant(token)).transpose();
+        let grant = match &brought {
+            Some(grant) => Some(grant),
+            None => at_opening.as_ref().map_err(Clone::clone)?.as_ref(),
         };
-        let grant = brought.as_ref().or(session.grant.as_ref());
         if grant.is_none() && session.token_required {
             return Err(Refusal::InvalidToken);
         }
         let mut pass = Pass::of(grant, &entry.room)?;
-        if pass.user.is_none() {
-            pass.user = Pass::of(session.grant.as_ref(), &entry.room)?.user;
+        if pass.user.is_none()
+            && let Ok(Some(user @ Grant::User { .. })) = &at_opening
+        {
+            pass.user = Pass::of(Some(user), &entry.room)?.user;
         }
         Ok(pass)
     }

@@ -128,7 +128,12 @@ fn a_grant_says_what_its_bearer_may_do() {
 
     let viewer = grant(&claims(json!({"canPublish": false})));
     let (session, _) = world.open();
-    let joined = world.get(session, "joinRoom", json!({"roomId": "room", "token": viewer}), "roomJoined");
+    let joined = world.get(
+        session,
+        "joinRoom",
+        json!({"roomId": "room", "token": viewer}),
+        "roomJoined",
+    );
     assert_eq!(joined["role"], "viewer");
     let send = world.transport(session, "send");
     let refused = world.refused(session, "produce", produce(&send, "audio"));
@@ -140,7 +145,12 @@ fn a_grant_says_what_its_bearer_may_do() {
 
     let deaf = grant(&claims(json!({"canSubscribe": false})));
     let (session, _) = world.open();
-    world.get(session, "joinRoom", json!({"roomId": "room", "token": deaf}), "roomJoined");
+    world.get(
+        session,
+        "joinRoom",
+        json!({"roomId": "room", "token": deaf}),
+        "roomJoined",
+    );
     world.transport(session, "recv");
     let refused = world.refused(session, "consume", consume(&ana.producer));
     assert_eq!(refused, "forbidden");
@@ -159,7 +169,10 @@ fn waiting() -> (World, SessionId, SessionId, String) {
     let told = world.all(host);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["type"], "joinRequested");
-    assert_eq!(told[0]["payload"], json!({"peerId": peer, "displayName": "Somebody"}));
+    assert_eq!(
+        told[0]["payload"],
+        json!({"peerId": peer, "displayName": "Somebody"})
+    );
     (world, host, guest, peer)
 }
 
@@ -216,7 +229,10 @@ fn whoever_is_let_in_finds_what_is_there_and_is_announced() {
     let told = world.all(guest);
     assert_eq!(told[0]["payload"]["producerId"], own);
     assert_eq!(told[1]["payload"]["role"], "viewer");
-    assert_eq!(world.refused(host, "moderate", admit), "participant-not-found");
+    assert_eq!(
+        world.refused(host, "moderate", admit),
+        "participant-not-found"
+    );
 }
 
 #[test]
@@ -242,7 +258,10 @@ fn the_longest_speaker_takes_over_and_hears_of_those_who_wait() {
     world.all(guest);
     world.close(host);
     let told = world.types(guest);
-    assert_eq!(told, ["peerLeft", "roleChanged", "policyChanged", "joinRequested"]);
+    assert_eq!(
+        told,
+        ["peerLeft", "roleChanged", "policyChanged", "joinRequested"]
+    );
     let admit = json!({"action": "admit", "peerId": late_peer});
     world.get(guest, "moderate", admit, "done");
     assert_eq!(world.types(late), ["admitted"]);
@@ -426,7 +445,10 @@ fn outsiders_see_rooms_and_close_them() {
     let Ok(Answer::Room(room)) = world.inquire(Inquiry::Room { room: "b".into() }) else {
         panic!("a room");
     };
-    assert_eq!((room.participants, room.producers, room.consumers), (2, 1, 1));
+    assert_eq!(
+        (room.participants, room.producers, room.consumers),
+        (2, 1, 1)
+    );
     assert_eq!(room.created_unix_ms, UNIX_S * 1_000 + 1_000);
     let listed = |after: Option<&str>, limit| Inquiry::Rooms {
         after: after.map(str::to_owned),

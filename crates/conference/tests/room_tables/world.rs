@@ -286,6 +286,8 @@ pub struct World {
     pub prompt: bool,
     /// What everybody was sent, oldest first.
     pub frames: BTreeMap<SessionId, VecDeque<Value>>,
+    /// The same, as it was on the wire.
+    pub texts: BTreeMap<SessionId, VecDeque<String>>,
     /// Who was sent away, and with which code.
     pub closed: BTreeMap<SessionId, u16>,
     next_session: u64,
@@ -310,6 +312,7 @@ impl World {
             commands: VecDeque::new(),
             prompt: true,
             frames: BTreeMap::new(),
+            texts: BTreeMap::new(),
             closed: BTreeMap::new(),
             next_session: 0,
             next_id: 0,
@@ -475,6 +478,7 @@ impl World {
                     "a frame after the end: {text}"
                 );
                 let frame = readable(&text);
+                self.texts.entry(session).or_default().push_back(text);
                 self.frames.entry(session).or_default().push_back(frame);
             }
             Output::Close { session, code, .. } => {

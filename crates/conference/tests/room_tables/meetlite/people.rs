@@ -326,7 +326,7 @@ fn clients_of_other_dialects_are_in_the_same_room() {
         world.hear(ana, "chat:message", json!({"text": "hello"})),
         NOTHING
     );
-    let said = json!({"peerId": "ana", "text": "hello"});
+    let said = json!({"peerId": "ana", "displayName": "ana", "text": "hello"});
     assert_eq!(world.all(nora), [json!({"type": "chat", "payload": said})]);
     world.get(nora, "chat", json!({"text": "hi"}), "done");
     let said = json!({"userId": nora_peer, "userEmail": "", "message": "hi"});
