@@ -20,6 +20,7 @@ mod faults;
 mod origins;
 mod page;
 mod program;
+mod protoo;
 mod rates;
 mod signalling;
 mod socketio;
