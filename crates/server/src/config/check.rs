@@ -163,7 +163,7 @@ impl Config {
             ));
         }
         let secret = self.turn_secret.as_ref().map_or("", Secret::expose);
-        if self.turn_urls.is_empty() == !secret.is_empty() {
+        if self.turn_urls.is_empty() != secret.is_empty() {
             return contradiction("`turn_urls` and `turn_secret` are needed together");
         }
         if !TURN_TTL_S.contains(&self.turn_ttl_s) {

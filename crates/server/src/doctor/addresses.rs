@@ -122,6 +122,9 @@ fn elsewhere(config: &Config, ip: IpAddr) -> Finding {
     )
 }
 
+/// Sends something to the second address and waits for it at the first.
+type Way = fn(IpAddr, IpAddr) -> io::Result<()>;
+
 /// Whether what is sent to an address of this machine arrives where media listens.
 fn arrivals(config: &Config, ip: IpAddr) -> Vec<Finding> {
     let listen = config.media_listen_ips();
@@ -130,8 +133,7 @@ fn arrivals(config: &Config, ip: IpAddr) -> Vec<Finding> {
         let fix = "Make `media_listen_ip` and `announced_ips` both IPv4 or both IPv6";
         return vec![Finding::wrong("reachability", text, fix)];
     };
-    let ways: [(&str, bool, fn(IpAddr, IpAddr) -> io::Result<()>); 2] =
-        [("UDP", config.udp, udp), ("TCP", config.tcp, tcp)];
+    let ways: [(&str, bool, Way); 2] = [("UDP", config.udp, udp), ("TCP", config.tcp, tcp)];
     let ways = ways.iter().filter(|(_, wanted, _)| *wanted);
     let found = ways.map(|(name, _, way)| match way(at, ip) {
         Ok(()) => Finding::fine("reachability", format!("{name} to {ip} arrives")),
