@@ -105,13 +105,14 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (shards, threads) = start_shards(config, clock, &reports_sender)?;
     let pulses: Vec<_> = shards.iter().map(ShardHandle::pulse).collect();
+    let meters = shards.iter().map(ShardHandle::meter).collect();
     let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
     let rooms = rooms::conference_config(config, Arc::clone(&keys), clock)?;
     let conference = Conference::new(rooms, shard::seeded()?);
     let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
-    let site = Site::new(hub_handle, pulses.clone(), clock, config);
+    let site = Site::new(hub_handle, (pulses.clone(), meters), clock, config, keys)?;
     tokio::spawn(watchdog::run(pulses));
     let greeting = greeting::text(loaded, &bound);
     // A closed standard output is no reason not to serve.
@@ -134,7 +135,11 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
 fn open(bound: Vec<Bound>, site: &Site, stopped: &watch::Receiver<bool>) -> Vec<Door> {
     let mut doors = Vec::new();
     for bound in bound {
-        let door = Door::new(http::router(site.behind(&bound.listener)), bound.tls, stopped.clone());
+        let door = Door::new(
+            http::router(site.behind(&bound.listener)),
+            bound.tls,
+            stopped.clone(),
+        );
         for socket in bound.sockets {
             tokio::spawn(door.clone().open(socket));
         }

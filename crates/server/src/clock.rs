@@ -41,6 +41,12 @@ impl Clock {
         self.unix_epoch
     }
 
+    /// The wall clock now, in milliseconds since 1970. It goes on as the time here does.
+    pub fn unix_ms(&self) -> u64 {
+        let since_1970 = self.unix_epoch + self.epoch.elapsed();
+        u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// The moment `time` as the operating system counts; none when it is too far to be one.
     pub fn instant(&self, time: Time) -> Option<Instant> {
         self.epoch.checked_add(time.since_origin())

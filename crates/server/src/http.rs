@@ -4,6 +4,7 @@
 //! Every connection is bounded in number, in header size and in time (`connection`), every session
 //! in what it may say and in what may wait for it (`socket`).
 
+use std::io;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,17 +13,24 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use watersmeet_conference::access::Keys;
 
 use crate::clock::Clock;
 use crate::config::{Config, Listener, Mount, Network};
 use crate::hub::HubHandle;
+use crate::meter::Meter;
 use crate::shard::Pulse;
 
-use client::{Client, Peer};
+use api::Terms;
+use client::{Client, Peer, Secured};
+use instruments::Instruments;
 use limits::{Deed, Limits, Rates};
 use origin::Origins;
+use stats::Pseudonyms;
 
 mod account;
+mod answer;
+mod api;
 mod assets;
 mod body;
 mod client;
@@ -30,14 +38,20 @@ pub mod connection;
 #[cfg(feature = "faults")]
 mod faults;
 mod health;
+mod instruments;
 pub mod limits;
+mod metrics;
 pub mod origin;
 mod pace;
 mod query;
 mod seats;
 mod socket;
 mod socketio;
+mod stats;
 pub mod tls;
+
+/// Where a proxy says how it was asked.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// What the page may load and where it may connect. `blob:` and `mediastream:` are the videos;
 /// inline styles are what a grid of tiles needs, inline scripts nothing does.
@@ -86,21 +100,43 @@ pub struct Site {
     pub token_required: bool,
     /// What is behind this door.
     pub mounts: Arc<[Mount]>,
+    /// What the shards show of themselves.
+    pub meters: Vec<Meter>,
+    /// What the REST interface needs to know.
+    pub terms: Arc<Terms>,
+    /// What is counted here.
+    pub instruments: Arc<Instruments>,
+    /// What rooms are called before strangers.
+    pub pseudonyms: Arc<Pseudonyms>,
 }
 
 impl Site {
     /// A site behind no door yet, with the operator's bounds.
-    pub fn new(hub: HubHandle, pulses: Vec<Pulse>, clock: Clock, config: &Config) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// The machine has no randomness.
+    pub fn new(
+        hub: HubHandle,
+        shards: (Vec<Pulse>, Vec<Meter>),
+        clock: Clock,
+        config: &Config,
+        keys: Arc<Keys>,
+    ) -> io::Result<Self> {
+        let (pulses, meters) = shards;
+        Ok(Self {
             hub,
             pulses,
+            meters,
             clock,
+            terms: Arc::new(Terms::new(config, keys)),
+            instruments: Arc::default(),
+            pseudonyms: Arc::new(Pseudonyms::draw()?),
             origins: Arc::new(Origins::new(&config.cors_origins)),
             rates: Arc::new(Rates::new(&Limits::from(&config.limits))),
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
             mounts: Arc::default(),
-        }
+        })
     }
 
     /// The same site as one door shows it.
@@ -109,6 +145,20 @@ impl Site {
             token_required: door.token_required,
             mounts: door.mounts.as_slice().into(),
             ..self.clone()
+        }
+    }
+
+    /// Whether nobody between the one who asks and us can listen: as far as we know.
+    fn is_secure(&self, request: &Request) -> bool {
+        let extensions = request.extensions();
+        let is_proxy = extensions.get::<Peer>().is_some_and(|peer| {
+            let ip = peer.0.to_canonical();
+            self.trusted_proxies.iter().any(|it| it.contains(ip))
+        });
+        let said = request.headers().get(FORWARDED_PROTO).filter(|_| is_proxy);
+        match said {
+            Some(scheme) => scheme == "https",
+            None => extensions.get::<Secured>().is_some_and(|it| it.0),
         }
     }
 
@@ -122,7 +172,14 @@ impl Site {
 pub fn router(site: Site) -> Router {
     let mut router = Router::new()
         .route("/", get(entrance))
-        .route("/health", get(health::health));
+        .merge(health::routes())
+        .merge(stats::routes());
+    if site.serves(Mount::Api) {
+        router = router.merge(api::routes(&site));
+    }
+    if site.serves(Mount::Metrics) {
+        router = router.merge(metrics::routes());
+    }
     if site.serves(Mount::Native) || site.serves(Mount::Protoo) {
         router = router.route("/ws", get(socket::upgrade));
     }
@@ -136,6 +193,10 @@ pub fn router(site: Site) -> Router {
     let router = router.route("/faults/panic/{shard}", axum::routing::post(faults::panic));
     router
         .layer(middleware::from_fn_with_state(site.clone(), admit))
+        .layer(middleware::from_fn_with_state(
+            site.clone(),
+            instruments::count,
+        ))
         .layer(middleware::map_response(secure))
         .with_state(site)
 }

@@ -50,6 +50,34 @@ pub enum MediaError {
     Poller(io::Error),
 }
 
+/// What went through the sockets of a shard since its start. Bytes are the worker's to count.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// Datagrams received.
+    pub datagrams_received: u64,
+    /// Datagrams given to the kernel.
+    pub datagrams_sent: u64,
+    /// Trips through the kernel's stack that brought datagrams.
+    pub runs_received: u64,
+    /// Trips through the kernel's stack that took datagrams.
+    pub runs_sent: u64,
+    /// Datagrams, and runs of them, that the kernel refused or had no room for.
+    pub runs_dropped: u64,
+    /// Frames of TCP connections received.
+    pub frames_received: u64,
+    /// Frames given to TCP connections.
+    pub frames_sent: u64,
+}
+
+impl Traffic {
+    /// Whether between `before` and now something came in and something went out.
+    pub const fn has_passed_since(&self, before: &Self) -> bool {
+        let came = self.datagrams_received > before.datagrams_received
+            || self.frames_received > before.frames_received;
+        came && (self.runs_sent > before.runs_sent || self.frames_sent > before.frames_sent)
+    }
+}
+
 /// The sockets of one shard.
 pub struct Media {
     /// Tells when; the moments of TCP are the operating system's.
@@ -66,6 +94,8 @@ pub struct Media {
     outgoing: Vec<Transmit>,
     /// When silent connections were last looked for.
     swept_at: Time,
+    /// Runs for which the kernel had no room.
+    runs_dropped: u64,
 }
 
 /// The sockets on one address.
@@ -107,6 +137,7 @@ impl Media {
             ready: Vec::new(),
             outgoing: Vec::new(),
             swept_at: Time::ZERO,
+            runs_dropped: 0,
         })
     }
 
@@ -144,6 +175,28 @@ impl Media {
             tracing::error!(%error, "the wait for media failed");
             std::thread::sleep(WAIT_AFTER_FAILURE);
         }
+    }
+
+    /// What went through since the start: the sockets count it.
+    pub fn traffic(&self) -> Traffic {
+        let mut traffic = Traffic {
+            runs_dropped: self.runs_dropped,
+            ..Traffic::default()
+        };
+        for link in &self.links {
+            if let Some(udp) = link.udp.as_ref().map(UdpSocket::stats) {
+                traffic.datagrams_received += udp.received;
+                traffic.datagrams_sent += udp.sent;
+                traffic.runs_received += udp.received_runs;
+                traffic.runs_sent += udp.sent_runs;
+                traffic.runs_dropped += udp.send_errors;
+            }
+            if let Some(tcp) = link.tcp.as_ref().map(TcpServer::stats) {
+                traffic.frames_received += tcp.received;
+                traffic.frames_sent += tcp.sent;
+            }
+        }
+        traffic
     }
 
     /// Hands what has arrived to the worker.
@@ -203,7 +256,7 @@ impl Media {
     pub fn send(&mut self, now: Time, worker: &mut Worker) {
         while let Some(batch) = worker.poll_transmit(now) {
             for link in &mut self.links {
-                link.send(&batch, &mut self.outgoing);
+                self.runs_dropped += link.send(&batch, &mut self.outgoing);
             }
         }
     }
@@ -259,8 +312,9 @@ impl Link {
         self.address.is_ipv4() == remote.is_ipv4()
     }
 
-    /// Sends its part of a batch. `datagrams` is room to work in.
-    fn send(&mut self, batch: &Batch<'_>, datagrams: &mut Vec<Transmit>) {
+    /// Sends its part of a batch. `datagrams` is room to work in. Says for how many runs the kernel
+    /// had no room.
+    fn send(&mut self, batch: &Batch<'_>, datagrams: &mut Vec<Transmit>) -> u64 {
         datagrams.clear();
         for transmit in batch.transmits {
             let remote = transmit.path.remote;
@@ -284,12 +338,14 @@ impl Link {
                 (Protocol::Tcp, None) => {}
             }
         }
-        if let Some(udp) = &mut self.udp {
-            send_datagrams(udp, batch.arena, datagrams);
-        }
+        let dropped = match &mut self.udp {
+            Some(udp) => send_datagrams(udp, batch.arena, datagrams),
+            None => 0,
+        };
         if let Some(tcp) = &mut self.tcp {
             tcp.flush();
         }
+        dropped
     }
 }
 
@@ -320,22 +376,23 @@ fn receive_datagrams(
 }
 
 /// Offers datagrams to the kernel a few times; what it has no room for is dropped, as a network
-/// would drop it.
-fn send_datagrams(udp: &mut UdpSocket, arena: &[u8], datagrams: &[Transmit]) {
+/// would drop it. Says how many runs those are.
+fn send_datagrams(udp: &mut UdpSocket, arena: &[u8], datagrams: &[Transmit]) -> u64 {
     let mut rest = datagrams;
     for _ in 0..SEND_TRIES_MAX {
         if rest.is_empty() {
-            return;
+            return 0;
         }
         match udp.send_batch(arena, rest) {
             Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
             Err(error) => {
                 tracing::error!(%error, "the UDP socket failed");
-                return;
+                return rest.len() as u64;
             }
         }
     }
     tracing::debug!(runs = rest.len(), "the kernel had no room: dropped");
+    rest.len() as u64
 }
 
 /// The path of a TCP connection. A remote address has one connection at a time, and the worker

@@ -27,7 +27,8 @@ use watersmeet_net::Waker;
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::clock::Clock;
-use crate::media::Media;
+use crate::media::{Media, Traffic};
+use crate::meter::{Gauge, Meter};
 
 /// The most orders that wait for a shard.
 const ORDERS_MAX: usize = 4_096;
@@ -139,6 +140,8 @@ pub struct ShardHandle {
     waker: Waker,
     /// Its sign of life.
     pulse: Pulse,
+    /// Its figures.
+    meter: Meter,
 }
 
 impl ShardHandle {
@@ -155,6 +158,11 @@ impl ShardHandle {
     /// Its sign of life.
     pub fn pulse(&self) -> Pulse {
         self.pulse.clone()
+    }
+
+    /// Its figures.
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 }
 
@@ -184,6 +192,8 @@ pub struct Shard {
     reports: mpsc::Sender<Report>,
     /// Its sign of life.
     pulse: Pulse,
+    /// What it counts.
+    gauge: Gauge,
     /// Whether the hub has yet to hear that the worker was lost.
     lost: bool,
     /// What waits that no socket and no timer will announce.
@@ -212,10 +222,12 @@ impl Shard {
     ) -> io::Result<(ShardHandle, JoinHandle<()>)> {
         let (sender, orders) = sync_channel(ORDERS_MAX);
         let pulse = Pulse::new(id.0);
+        let meter = Meter::new(id.0);
         let handle = ShardHandle {
             orders: sender,
             waker: media.waker(),
             pulse: pulse.clone(),
+            meter: meter.clone(),
         };
         let shard = move || {
             let worker = Worker::new(config.clone(), seeded()?);
@@ -228,6 +240,7 @@ impl Shard {
                 orders,
                 reports,
                 pulse,
+                gauge: Gauge::new(meter),
                 lost: false,
                 backlog: Backlog::None,
             })
@@ -267,11 +280,24 @@ impl Shard {
         if !self.obey(now) {
             return false;
         }
+        let before = self.media.traffic();
         self.media.receive(now, &mut self.worker);
         self.worker.handle_timeout(now);
         self.media.send(now, &mut self.worker);
+        self.measure(now, before);
         self.report_events();
         true
+    }
+
+    /// Notes how long a turn took that sent something on, and once a second lays down the figures.
+    fn measure(&mut self, now: Time, before: Traffic) {
+        let after = self.media.traffic();
+        if after.has_passed_since(&before) {
+            self.gauge.forwarded(self.clock.now().since(now));
+        }
+        if self.gauge.is_due(now) {
+            self.gauge.publish(now, self.worker.figures(), after);
+        }
     }
 
     /// Sleeps until there is something to do.
@@ -359,6 +385,7 @@ impl Shard {
             }
         };
         self.worker = Worker::new(self.config.clone(), rng);
+        self.gauge.failed();
         self.backlog = Backlog::Orders;
         self.lost = true;
         // The hub never waits for a shard, so waiting for the hub ends.

@@ -18,6 +18,10 @@ const PROXIES_MAX: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
+/// Whether the connection speaks TLS.
+#[derive(Debug, Clone, Copy)]
+pub struct Secured(pub bool);
+
 /// The address of the one who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(pub IpAddr);

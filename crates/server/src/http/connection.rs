@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use super::client::Peer;
+use super::client::{Peer, Secured};
 use super::seats::{Seat, Seats};
 
 /// How long a client may take to send the header of a request.
@@ -123,28 +123,34 @@ impl Door {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_LEN)?;
         let Some(tls) = &self.tls else {
-            return self.requests(stream, ip, seat).await;
+            return self.requests(stream, ip, seat, Secured(false)).await;
         };
         let mut first = [0];
         timeout(HEADER_TIMEOUT, stream.peek(&mut first)).await??;
         if first == [TLS_HANDSHAKE] {
             let stream = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??;
-            return self.requests(stream, ip, seat).await;
+            return self.requests(stream, ip, seat, Secured(true)).await;
         }
         if ip.is_loopback() {
-            return self.requests(stream, ip, seat).await;
+            return self.requests(stream, ip, seat, Secured(false)).await;
         }
         let router = Router::new().fallback(to_https);
         Self {
             router,
             ..self.clone()
         }
-        .requests(stream, ip, seat)
+        .requests(stream, ip, seat, Secured(false))
         .await
     }
 
     /// Answers requests until the connection ends, becomes a session, or had its time.
-    async fn requests<S>(&self, stream: S, ip: IpAddr, seat: Arc<Seat>) -> io::Result<()>
+    async fn requests<S>(
+        &self,
+        stream: S,
+        ip: IpAddr,
+        seat: Arc<Seat>,
+        secured: Secured,
+    ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -153,6 +159,7 @@ impl Door {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Arc::clone(&seat));
             request.extensions_mut().insert(Peer(ip));
+            request.extensions_mut().insert(secured);
             router.clone().call(request)
         });
         let connection = http1::Builder::new()

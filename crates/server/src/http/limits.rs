@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -94,6 +95,28 @@ pub enum Deed {
     JoinFailed,
 }
 
+impl Deed {
+    /// Every deed.
+    pub const ALL: [Self; 5] = [
+        Self::Connection,
+        Self::Request,
+        Self::AuthFailure,
+        Self::RoomCreation,
+        Self::JoinFailed,
+    ];
+
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Request => "request",
+            Self::AuthFailure => "auth-failure",
+            Self::RoomCreation => "room-creation",
+            Self::JoinFailed => "join-failed",
+        }
+    }
+}
+
 /// It was too often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooOften {
@@ -101,11 +124,16 @@ pub struct TooOften {
     pub retry_after: Duration,
 }
 
+impl TooOften {
+    /// When to try again, in seconds, rounded up: whoever waits so long is let in.
+    pub const fn seconds(self) -> u64 {
+        self.retry_after.as_secs().saturating_add(1)
+    }
+}
+
 impl IntoResponse for TooOften {
     fn into_response(self) -> Response {
-        // Rounded up: whoever waits so long is let in.
-        let seconds = self.retry_after.as_secs().saturating_add(1);
-        let headers = [(header::RETRY_AFTER, seconds.to_string())];
+        let headers = [(header::RETRY_AFTER, self.seconds().to_string())];
         (StatusCode::TOO_MANY_REQUESTS, headers, "Too often\n").into_response()
     }
 }
@@ -152,10 +180,16 @@ impl Rates {
     /// # Errors
     /// When it was one too many; that one is not counted.
     pub fn count(&self, deed: Deed, ip: IpAddr) -> Result<(), TooOften> {
+        let buckets = self.buckets(deed);
         match self.key(ip) {
-            Some(key) => self.buckets(deed).count(key, Instant::now()),
+            Some(key) => buckets.note(buckets.count(key, Instant::now())),
             None => Ok(()),
         }
+    }
+
+    /// How many of these deeds were refused so far.
+    pub fn refused(&self, deed: Deed) -> u64 {
+        self.buckets(deed).refused.load(Ordering::Relaxed)
     }
 
     /// Whether one more deed would be too many. For what is counted only when it fails: a guess is
@@ -164,8 +198,9 @@ impl Rates {
     /// # Errors
     /// When it would.
     pub fn look(&self, deed: Deed, ip: IpAddr) -> Result<(), TooOften> {
+        let buckets = self.buckets(deed);
         match self.key(ip) {
-            Some(key) => self.buckets(deed).look(key, Instant::now()),
+            Some(key) => buckets.note(buckets.look(key, Instant::now())),
             None => Ok(()),
         }
     }
@@ -200,6 +235,8 @@ struct Buckets {
     depth: Duration,
     /// What is remembered.
     memory: Mutex<Memory>,
+    /// How many were refused.
+    refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -218,7 +255,15 @@ impl Buckets {
             interval,
             depth: interval.unwrap_or_default() * burst,
             memory: Mutex::default(),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    /// Counts a refusal.
+    fn note(&self, outcome: Result<(), TooOften>) -> Result<(), TooOften> {
+        outcome.inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })
     }
 
     fn look(&self, key: IpAddr, now: Instant) -> Result<(), TooOften> {

@@ -172,7 +172,7 @@ fn a_header_of_a_mebibyte_is_refused() {
     let _ = stream.read_to_end(&mut answer);
     let (status, ..) = split(&answer);
     assert!(matches!(status, 0 | 431), "{status}");
-    assert_eq!(program.health()["status"], "ok");
+    assert_eq!(program.health()["status"], "OK");
 }
 
 #[test]

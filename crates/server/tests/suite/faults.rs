@@ -55,7 +55,7 @@ async fn a_failed_worker_costs_its_own_rooms_their_transports_and_nobody_else_an
         .await;
     spared.produce_audio().await;
     hit.produce_audio().await;
-    assert_eq!(program.health()["status"], "ok");
+    assert_eq!(program.health()["status"], "OK");
 }
 
 /// Checks a transport every 5 ms and notes the longest silence.

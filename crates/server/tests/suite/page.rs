@@ -17,7 +17,7 @@ use crate::program::{Program, command, ended, split};
 fn health_says_ok_and_counts() {
     let program = Program::start(&["--shards", "2"]);
     let health = program.health();
-    assert_eq!(health["status"], "ok");
+    assert_eq!(health["status"], "OK");
     assert_eq!(health["service"], "watersmeet");
     assert_eq!(health["shards"], 2);
     assert_eq!(health["rooms"], 0);
@@ -103,7 +103,7 @@ async fn with_a_certificate_the_same_port_speaks_tls_and_to_this_machine_http() 
     ];
     let program = Program::start(&paths);
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(program.health()["status"], "ok");
+    assert_eq!(program.health()["status"], "OK");
 
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
@@ -132,7 +132,7 @@ async fn with_a_certificate_the_same_port_speaks_tls_and_to_this_machine_http() 
 #[test]
 fn a_certificate_can_be_made_at_start() {
     let program = Program::start(&["--tls-self-signed"]);
-    assert_eq!(program.health()["status"], "ok");
+    assert_eq!(program.health()["status"], "OK");
 }
 
 #[tokio::test]

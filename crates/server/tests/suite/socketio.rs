@@ -431,7 +431,7 @@ async fn depth_bombs_and_keys_that_stand_twice_are_refused_and_the_program_lives
     line.next().await;
     line.send("40{\"token\":\"a\",\"token\":\"b\"}").await;
     line.closed(SOON).await;
-    assert_eq!(program.health()["status"], "ok");
+    assert_eq!(program.health()["status"], "OK");
 }
 
 #[tokio::test]

@@ -1,0 +1,54 @@
+//! Figures of the conference: rooms, people, and how long they wait for media.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use watersmeet_conference::Counts;
+
+use super::page::Page;
+
+/// What the conference counts.
+#[derive(Debug)]
+pub struct Conference {
+    /// The counts.
+    pub counts: Counts,
+}
+
+impl Collector for Conference {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page::new(encoder);
+        let counts = &self.counts;
+        page.gauge("rooms", "Rooms that are there", counts.rooms as u64)?;
+        page.gauge(
+            "participants",
+            "People in rooms",
+            counts.participants as u64,
+        )?;
+        page.gauge(
+            "participants_waiting",
+            "People who wait to be let into a room",
+            counts.waiting as u64,
+        )?;
+        page.gauge("sessions", "Signalling sessions", counts.sessions as u64)?;
+        page.gauge(
+            "commands_pending",
+            "Commands to workers whose answer is awaited",
+            counts.pending as u64,
+        )?;
+        page.counter("joins", "People who entered a room", counts.tallies.entries)?;
+        page.histogram(
+            "join_duration_seconds",
+            "Time from entering a room to the first transport that can carry media",
+            &counts.tallies.entry_times,
+        )?;
+        let mut refused = page.counters(
+            "requests_refused",
+            "Signalling requests that were refused, by the code of the refusal",
+        )?;
+        for (code, count) in &counts.tallies.refusals {
+            refused.count(&[("code", *code)], *count)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,316 @@
+//! Figures of the media threads, as they laid them down within the last second.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use watersmeet_engine::transport::discard::Discard;
+use watersmeet_engine::worker::{Figures, Flow, KindCounts};
+
+use super::page::{Page, seconds};
+use crate::machine::{self, Cpu};
+use crate::meter::{Meter, Reading};
+use crate::shard::Pulse;
+
+/// What the workers count.
+#[derive(Debug)]
+pub struct Workers(Vec<Worker>);
+
+/// One of them.
+#[derive(Debug)]
+struct Worker {
+    /// Its number.
+    name: String,
+    /// Whether it answers.
+    is_up: bool,
+    /// Its last figures.
+    reading: Reading,
+    /// What its thread costs.
+    cpu: Cpu,
+}
+
+/// Which way media goes, with what was counted of it.
+type Direction = (&'static str, fn(&Figures) -> [(&'static str, Flow); 2]);
+
+/// Media comes in and goes out. Of what comes in we ask again, so our messages go out.
+const DIRECTIONS: [Direction; 2] = [("in", coming), ("out", going)];
+
+/// What is counted of each kind in each direction: name, words, and where it stands.
+type Count = (&'static str, &'static str, fn(&Flow) -> u64);
+
+/// What is counted of media.
+const MEDIA: [Count; 4] = [
+    (
+        "rtp_packets",
+        "Media packets, without retransmissions",
+        |flow| flow.packets,
+    ),
+    (
+        "rtp_bytes",
+        "Bytes of media packets, before encryption",
+        |flow| flow.bytes,
+    ),
+    (
+        "rtp_packets_lost",
+        "Media packets missing when a report was due",
+        |flow| flow.lost,
+    ),
+    ("rtx_packets", "Retransmissions", |flow| flow.retransmitted),
+];
+
+/// What is counted of feedback; it goes the other way than the media.
+const FEEDBACK: [Count; 4] = [
+    (
+        "nack_messages",
+        "Messages that ask for packets again",
+        |flow| flow.nacks,
+    ),
+    ("nack_packets", "Packets asked for again", |flow| {
+        flow.nacked_packets
+    }),
+    ("pli_messages", "Picture loss indications", |flow| flow.plis),
+    ("fir_messages", "Full intra requests", |flow| flow.firs),
+];
+
+/// What is counted of each worker as a whole.
+type WorkerCount = (&'static str, &'static str, fn(&Reading) -> u64);
+
+/// What is counted of each worker as a whole.
+const WHOLES: [WorkerCount; 4] = [
+    (
+        "rtp_packets_repaired",
+        "Packets that a retransmission brought back",
+        |it| it.figures.totals.repaired,
+    ),
+    ("rtx_bytes_sent", "Bytes of retransmissions sent", |it| {
+        it.figures.totals.rtx_bytes_sent
+    }),
+    (
+        "runs_dropped",
+        "Datagrams, and runs of them, that the kernel did not take",
+        |it| it.traffic.runs_dropped,
+    ),
+    (
+        "worker_failures",
+        "Workers that failed and were replaced",
+        |it| it.failures,
+    ),
+];
+
+/// What each worker counts in both directions: in, then out.
+type WorkerPair = (&'static str, &'static str, fn(&Reading) -> [u64; 2]);
+
+/// What each worker counts in both directions.
+const PAIRS: [WorkerPair; 4] = [
+    (
+        "transport_bytes",
+        "Bytes of all kinds on transports",
+        |it| {
+            [
+                it.figures.totals.bytes_received,
+                it.figures.totals.bytes_sent,
+            ]
+        },
+    ),
+    ("datagrams", "UDP datagrams", |it| {
+        [it.traffic.datagrams_received, it.traffic.datagrams_sent]
+    }),
+    (
+        "datagram_runs",
+        "Trips of UDP datagrams through the kernel",
+        |it| [it.traffic.runs_received, it.traffic.runs_sent],
+    ),
+    ("tcp_frames", "Frames of TCP connections", |it| {
+        [it.traffic.frames_received, it.traffic.frames_sent]
+    }),
+];
+
+impl Workers {
+    /// The figures at this moment.
+    pub fn read(meters: &[Meter], pulses: &[Pulse]) -> Self {
+        let is_hung = |shard| pulses.iter().any(|it| it.shard() == shard && it.hung());
+        let read = meters.iter().map(|meter| {
+            let reading = meter.read();
+            Worker {
+                name: meter.shard().to_string(),
+                is_up: !is_hung(meter.shard()),
+                cpu: reading.thread.and_then(machine::thread).unwrap_or_default(),
+                reading,
+            }
+        });
+        Self(read.collect())
+    }
+
+    /// What there is now.
+    fn write_states(&self, page: &mut Page<'_>) -> fmt::Result {
+        let mut family = page.gauges("worker_up", "Whether a media thread answers")?;
+        for worker in &self.0 {
+            family.set(&[("worker", &*worker.name)], u64::from(worker.is_up))?;
+        }
+        let mut family = page.gauges("routers", "Rooms that have media, by worker")?;
+        for worker in &self.0 {
+            family.set(&[("worker", &*worker.name)], worker.reading.figures.routers)?;
+        }
+        let mut family = page.gauges("transports", "Transports, by what they can do now")?;
+        for worker in &self.0 {
+            let counts = worker.reading.figures.transports;
+            let states = [
+                ("new", counts.new),
+                ("connecting", counts.connecting),
+                ("connected", counts.connected),
+                ("disconnected", counts.disconnected),
+                ("failed", counts.failed),
+            ];
+            for (state, count) in states {
+                family.set(&[("worker", &*worker.name), ("state", state)], count)?;
+            }
+        }
+        self.write_kinds(page, "producers", "Media that is sent in", |it| {
+            it.producers
+        })?;
+        self.write_kinds(page, "consumers", "Media that is sent out", |it| {
+            it.consumers
+        })
+    }
+
+    fn write_kinds(
+        &self,
+        page: &mut Page<'_>,
+        name: &str,
+        help: &str,
+        count: fn(&KindCounts) -> u64,
+    ) -> fmt::Result {
+        let mut family = page.gauges(name, help)?;
+        for worker in &self.0 {
+            for (kind, counts) in kinds(&worker.reading.figures) {
+                family.set(&[("worker", &*worker.name), ("kind", kind)], count(&counts))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What went through.
+    fn write_flows(&self, page: &mut Page<'_>, counts: &[Count], is_feedback: bool) -> fmt::Result {
+        for (name, help, count) in counts {
+            let mut family = page.counters(name, help)?;
+            for worker in &self.0 {
+                for (direction, flows) in DIRECTIONS {
+                    let direction = match (direction, is_feedback) {
+                        ("in", true) => "out",
+                        ("out", true) => "in",
+                        (direction, _) => direction,
+                    };
+                    for (kind, flow) in flows(&worker.reading.figures) {
+                        let name = &*worker.name;
+                        let labels = [("worker", name), ("kind", kind), ("direction", direction)];
+                        family.count(&labels, count(&flow))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_wholes(&self, page: &mut Page<'_>) -> fmt::Result {
+        for (name, help, count) in WHOLES {
+            let mut family = page.counters(name, help)?;
+            for worker in &self.0 {
+                family.count(&[("worker", &*worker.name)], count(&worker.reading))?;
+            }
+        }
+        for (name, help, counts) in PAIRS {
+            let mut family = page.counters(name, help)?;
+            for worker in &self.0 {
+                let [received, sent] = counts(&worker.reading);
+                for (direction, count) in [("in", received), ("out", sent)] {
+                    family.count(
+                        &[("worker", &*worker.name), ("direction", direction)],
+                        count,
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_discards(&self, page: &mut Page<'_>) -> fmt::Result {
+        let help = "Packets thrown away, by reason";
+        let mut family = page.counters("packets_discarded", help)?;
+        for worker in &self.0 {
+            let totals = &worker.reading.figures.totals;
+            let reasons = Discard::ALL.map(Discard::name);
+            let counts = reasons.into_iter().zip(totals.discards);
+            for (reason, count) in counts.chain([("unrouted", totals.unrouted)]) {
+                family.count(&[("worker", &*worker.name), ("reason", reason)], count)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long things take.
+    fn write_times(&self, page: &mut Page<'_>) -> fmt::Result {
+        let help = "Mean jitter of the streams that come in";
+        let mut family = page.gauges("jitter_seconds", help)?;
+        for worker in &self.0 {
+            for (kind, counts) in kinds(&worker.reading.figures) {
+                let mean = counts
+                    .jitter_micros
+                    .checked_div(counts.streams)
+                    .unwrap_or(0);
+                let labels = [("worker", &*worker.name), ("kind", kind)];
+                family.set_seconds(&labels, seconds(mean))?;
+            }
+        }
+        let help = "Mean round trip to peers that receive";
+        let mut family = page.gauges("round_trip_seconds", help)?;
+        for worker in &self.0 {
+            let figures = &worker.reading.figures;
+            let mean = figures.round_trips_micros.checked_div(figures.round_trips);
+            family.set_seconds(&[("worker", &*worker.name)], seconds(mean.unwrap_or(0)))?;
+        }
+        let help = "Time from the arrival of a batch until what it caused has left";
+        let mut family = page.histograms("forward_duration_seconds", help)?;
+        for worker in &self.0 {
+            family.spread(&[("worker", &*worker.name)], &worker.reading.forwarding)?;
+        }
+        let mut family =
+            page.counters("worker_cpu_seconds", "Time of media threads on processors")?;
+        for worker in &self.0 {
+            for (mode, time) in [("user", worker.cpu.user), ("system", worker.cpu.system)] {
+                let labels = [("worker", &*worker.name), ("mode", mode)];
+                family.count_seconds(&labels, time.as_secs_f64())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Workers {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page::new(encoder);
+        self.write_states(&mut page)?;
+        self.write_flows(&mut page, &MEDIA, false)?;
+        self.write_flows(&mut page, &FEEDBACK, true)?;
+        self.write_wholes(&mut page)?;
+        self.write_discards(&mut page)?;
+        self.write_times(&mut page)
+    }
+}
+
+fn coming(figures: &Figures) -> [(&'static str, Flow); 2] {
+    [
+        ("audio", figures.totals.audio_in),
+        ("video", figures.totals.video_in),
+    ]
+}
+
+fn going(figures: &Figures) -> [(&'static str, Flow); 2] {
+    [
+        ("audio", figures.totals.audio_out),
+        ("video", figures.totals.video_out),
+    ]
+}
+
+const fn kinds(figures: &Figures) -> [(&'static str, KindCounts); 2] {
+    [("audio", figures.audio), ("video", figures.video)]
+}

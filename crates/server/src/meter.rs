@@ -1,0 +1,152 @@
+//! What a shard shows of itself. Once a second it lays its figures down here, outside the path of
+//! packets; whoever wants to know reads the last ones and never keeps the shard waiting.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use watersmeet_engine::worker::Figures;
+use watersmeet_wire::units::{Histogram, Time};
+
+use crate::media::Traffic;
+
+/// How often figures are laid down.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long it may take from the arrival of a batch until what it caused has left, in microseconds.
+const FORWARDING_BOUNDS: [u64; 12] = [
+    25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000,
+];
+
+/// How long batches took from their arrival until what they caused had left.
+pub type ForwardingTimes = Histogram<12>;
+
+/// The figures of a shard at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// The thread, as the operating system calls it; none before the first reading.
+    pub thread: Option<i32>,
+    /// What its worker has done. It begins anew when the worker is made anew.
+    pub figures: Figures,
+    /// What went through its sockets.
+    pub traffic: Traffic,
+    /// How long forwarding took.
+    pub forwarding: ForwardingTimes,
+    /// Workers that failed and were replaced.
+    pub failures: u64,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            thread: None,
+            figures: Figures::default(),
+            traffic: Traffic::default(),
+            forwarding: Histogram::new(FORWARDING_BOUNDS),
+            failures: 0,
+        }
+    }
+}
+
+/// Where a shard lays down its figures.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// Whose.
+    shard: u8,
+    /// The last ones.
+    last: Arc<Mutex<Reading>>,
+}
+
+/// The shard's side of its meter: what it counts between two readings.
+#[derive(Debug)]
+pub struct Gauge {
+    /// Where it lays them down.
+    meter: Meter,
+    /// The figures in the making.
+    reading: Reading,
+    /// When the next ones are due.
+    due: Time,
+}
+
+impl Meter {
+    /// A meter that shows nothing yet.
+    pub fn new(shard: u8) -> Self {
+        Self {
+            shard,
+            last: Arc::default(),
+        }
+    }
+
+    /// Whose it is.
+    pub const fn shard(&self) -> u8 {
+        self.shard
+    }
+
+    /// The last figures.
+    pub fn read(&self) -> Reading {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gauge {
+    /// A gauge of the thread that makes it.
+    pub fn new(meter: Meter) -> Self {
+        let thread = rustix::thread::gettid();
+        let reading = Reading {
+            thread: Some(thread.as_raw_nonzero().get()),
+            ..Reading::default()
+        };
+        Self {
+            meter,
+            reading,
+            due: Time::ZERO,
+        }
+    }
+
+    /// Counts the time that one batch took.
+    pub fn forwarded(&mut self, took: Duration) {
+        self.reading.forwarding.observe(took);
+    }
+
+    /// Counts a worker that failed.
+    pub fn failed(&mut self) {
+        self.reading.failures += 1;
+    }
+
+    /// Whether figures are to be laid down again.
+    pub fn is_due(&self, now: Time) -> bool {
+        now >= self.due
+    }
+
+    /// Lays down the figures, unless somebody reads them at this very moment: then in the next
+    /// turn.
+    pub fn publish(&mut self, now: Time, figures: Figures, traffic: Traffic) {
+        self.reading.figures = figures;
+        self.reading.traffic = traffic;
+        if let Ok(mut last) = self.meter.last.try_lock() {
+            *last = self.reading;
+            self.due = now + INTERVAL;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_laid_down_once_a_second() {
+        let meter = Meter::new(3);
+        let mut gauge = Gauge::new(meter.clone());
+        assert_eq!((meter.shard(), meter.read().thread), (3, None));
+        let now = Time::from_millis(1);
+        assert!(gauge.is_due(now));
+        gauge.forwarded(Duration::from_micros(30));
+        gauge.failed();
+        gauge.publish(now, Figures::default(), Traffic::default());
+        assert!(!gauge.is_due(now + Duration::from_millis(999)));
+        assert!(gauge.is_due(now + INTERVAL));
+        let reading = meter.read();
+        assert_eq!((reading.forwarding.count(), reading.failures), (1, 1));
+        assert!(reading.thread.is_some());
+    }
+}
