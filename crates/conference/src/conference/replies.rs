@@ -2,6 +2,7 @@
 //! the undoing of what was begun when the answer is no or never comes.
 
 use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId, TransportId};
+use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::units::Time;
 
 use super::{Conference, Pending, Timer, Work};
@@ -47,19 +48,18 @@ impl Conference {
                     candidates,
                     dtls,
                 },
-            ) => {
-                let ice_servers = self.ice_servers_for(session);
-                let offer = TransportOffer {
+            ) => self.finish_transport(
+                session,
+                TransportOffer {
                     transport,
                     direction,
                     key: None,
                     ice,
                     candidates,
                     dtls,
-                    ice_servers,
-                };
-                self.finish_transport(session, offer)?
-            }
+                    ice_servers: self.ice_servers_for(session),
+                },
+            )?,
             (Work::ConnectTransport { transport }, command::Reply::Done) => {
                 Reply::TransportConnected { transport }
             }
@@ -72,26 +72,8 @@ impl Conference {
             (Work::PauseProducer { producer, paused }, command::Reply::Done) => {
                 self.announce_pause(session, producer, paused)?
             }
-            (
-                Work::Consume {
-                    consumer,
-                    producer,
-                    transport,
-                    paused,
-                },
-                command::Reply::Consumer { kind, rtp, .. },
-            ) => {
-                let (producer_peer, source) = self.consumed(session, consumer, producer)?;
-                Reply::Consumed(Box::new(ConsumerOffer {
-                    consumer,
-                    producer,
-                    producer_peer,
-                    source,
-                    transport,
-                    kind,
-                    rtp,
-                    paused,
-                }))
+            (work @ Work::Consume { .. }, command::Reply::Consumer { kind, rtp, .. }) => {
+                self.finish_consumer(session, &work, kind, rtp)?
             }
             (Work::PauseConsumer { consumer, paused }, command::Reply::Done) => {
                 Reply::ConsumerPaused { consumer, paused }
@@ -203,6 +185,36 @@ impl Conference {
             self.tell_others(&place.room, id, &notice);
         }
         Ok(Reply::ProducerPaused { producer, paused })
+    }
+
+    /// Tells a consumer to the one it is for.
+    fn finish_consumer(
+        &self,
+        session: SessionId,
+        work: &Work,
+        kind: MediaKind,
+        rtp: RtpParameters,
+    ) -> Result<Reply, Refusal> {
+        let &Work::Consume {
+            consumer,
+            producer,
+            transport,
+            paused,
+        } = work
+        else {
+            return Err(Refusal::Internal);
+        };
+        let (producer_peer, source) = self.consumed(session, consumer, producer)?;
+        Ok(Reply::Consumed(Box::new(ConsumerOffer {
+            consumer,
+            producer,
+            producer_peer,
+            source,
+            transport,
+            kind,
+            rtp,
+            paused,
+        })))
     }
 
     /// Which producer of whom a new consumer receives, if both are still there.

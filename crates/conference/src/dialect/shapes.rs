@@ -121,17 +121,17 @@ pub(super) fn consumer_parameters(offer: &ConsumerOffer) -> Map<String, Value> {
 }
 
 /// Reads a transport's id. A text that is none names nothing.
-pub(super) fn transport(text: &str) -> Result<TransportId, Refusal> {
+pub(in crate::dialect) fn transport(text: &str) -> Result<TransportId, Refusal> {
     TransportId::parse(text).ok_or(Refusal::TransportNotFound)
 }
 
 /// Reads a producer's id.
-pub(super) fn producer(text: &str) -> Result<ProducerId, Refusal> {
+pub(in crate::dialect) fn producer(text: &str) -> Result<ProducerId, Refusal> {
     ProducerId::parse(text).ok_or(Refusal::ProducerNotFound)
 }
 
 /// Reads a consumer's id.
-pub(super) fn consumer(text: &str) -> Result<ConsumerId, Refusal> {
+pub(in crate::dialect) fn consumer(text: &str) -> Result<ConsumerId, Refusal> {
     ConsumerId::parse(text).ok_or(Refusal::ConsumerNotFound)
 }
 

@@ -7,6 +7,7 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 
 use super::State;
 use super::frames::*;
+use crate::dialect::shapes::{consumer, producer, transport};
 use crate::dialect::{Effect, Reject, Tag, json};
 use crate::message::{Moderation, Refusal, Request, Subject};
 
@@ -75,56 +76,33 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
             direction: read::<CreateTransport>(payload)?.direction,
             key: None,
         },
-        "closeTransport" => {
-            let TransportRef { transport_id } = read(payload)?;
-            Request::CloseTransport {
-                transport: transport(&transport_id)?,
-            }
-        }
+        "closeTransport" => Request::CloseTransport {
+            transport: named_transport(payload)?,
+        },
         "connectTransport" => connect_transport(read(payload)?)?,
-        "restartIce" => {
-            let TransportRef { transport_id } = read(payload)?;
-            Request::RestartIce {
-                transport: transport(&transport_id)?,
-            }
-        }
+        "restartIce" => Request::RestartIce {
+            transport: named_transport(payload)?,
+        },
         "produce" => produce(read(payload)?)?,
-        "pauseProducer" | "resumeProducer" => {
-            let ProducerRef { producer_id } = read(payload)?;
-            let paused = kind == "pauseProducer";
-            Request::PauseProducer {
-                producer: producer(&producer_id)?,
-                paused,
-            }
-        }
-        "closeProducer" => {
-            let ProducerRef { producer_id } = read(payload)?;
-            Request::CloseProducer {
-                producer: producer(&producer_id)?,
-            }
-        }
+        "pauseProducer" | "resumeProducer" => Request::PauseProducer {
+            producer: named_producer(payload)?,
+            paused: kind == "pauseProducer",
+        },
+        "closeProducer" => Request::CloseProducer {
+            producer: named_producer(payload)?,
+        },
         "consume" => consume(read(payload)?)?,
-        "pauseConsumer" | "resumeConsumer" => {
-            let ConsumerRef { consumer_id } = read(payload)?;
-            let paused = kind == "pauseConsumer";
-            Request::PauseConsumer {
-                consumer: consumer(&consumer_id)?,
-                paused,
-            }
-        }
-        "closeConsumer" => {
-            let ConsumerRef { consumer_id } = read(payload)?;
-            Request::CloseConsumer {
-                consumer: consumer(&consumer_id)?,
-            }
-        }
+        "pauseConsumer" | "resumeConsumer" => Request::PauseConsumer {
+            consumer: named_consumer(payload)?,
+            paused: kind == "pauseConsumer",
+        },
+        "closeConsumer" => Request::CloseConsumer {
+            consumer: named_consumer(payload)?,
+        },
         "setPreferredLayers" => set_preferred_layers(read(payload)?)?,
-        "requestKeyframe" => {
-            let ConsumerRef { consumer_id } = read(payload)?;
-            Request::RequestKeyframe {
-                consumer: consumer(&consumer_id)?,
-            }
-        }
+        "requestKeyframe" => Request::RequestKeyframe {
+            consumer: named_consumer(payload)?,
+        },
         "getStats" => Request::Stats {
             subject: subject(&read(payload)?)?,
         },
@@ -141,6 +119,21 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
 fn read<T: DeserializeOwned>(payload: Map<String, Value>) -> Result<T, Refusal> {
     serde_json::from_value(Value::Object(payload))
         .map_err(|error| Refusal::BadRequest(error.to_string()))
+}
+
+/// Reads a payload that names a transport.
+fn named_transport(payload: Map<String, Value>) -> Result<TransportId, Refusal> {
+    transport(&read::<TransportRef>(payload)?.transport_id)
+}
+
+/// Reads a payload that names a producer.
+fn named_producer(payload: Map<String, Value>) -> Result<ProducerId, Refusal> {
+    producer(&read::<ProducerRef>(payload)?.producer_id)
+}
+
+/// Reads a payload that names a consumer.
+fn named_consumer(payload: Map<String, Value>) -> Result<ConsumerId, Refusal> {
+    consumer(&read::<ConsumerRef>(payload)?.consumer_id)
 }
 
 /// Reads `joinRoom`.
@@ -247,19 +240,4 @@ fn subject(payload: &SubjectRef) -> Result<Subject, Refusal> {
             "one of transportId, producerId and consumerId is needed".to_owned(),
         )),
     }
-}
-
-/// Reads a transport's id.
-fn transport(text: &str) -> Result<TransportId, Refusal> {
-    TransportId::parse(text).ok_or(Refusal::TransportNotFound)
-}
-
-/// Reads a producer's id.
-fn producer(text: &str) -> Result<ProducerId, Refusal> {
-    ProducerId::parse(text).ok_or(Refusal::ProducerNotFound)
-}
-
-/// Reads a consumer's id.
-fn consumer(text: &str) -> Result<ConsumerId, Refusal> {
-    ConsumerId::parse(text).ok_or(Refusal::ConsumerNotFound)
 }

@@ -137,11 +137,9 @@ fn declaration<T: TS>(config: &Config) -> String {
     text
 }
 
-/// All of the file.
-fn protocol() -> String {
-    let config = &Config::new();
-    let mut text = String::from(HEAD);
-    for declaration in [
+/// Every type that a payload is made of.
+fn declarations(config: &Config) -> Vec<String> {
+    vec![
         declaration::<Empty>(config),
         declaration::<Source>(config),
         declaration::<Direction>(config),
@@ -190,7 +188,14 @@ fn protocol() -> String {
         declaration::<ConsumerLayersChanged>(config),
         declaration::<TransportClosed>(config),
         declaration::<ErrorPayload>(config),
-    ] {
+    ]
+}
+
+/// All of the file.
+fn protocol() -> String {
+    let config = &Config::new();
+    let mut text = String::from(HEAD);
+    for declaration in declarations(config) {
         text.push_str(&declaration);
     }
     text.push_str("\n/** Every request: what it carries and what comes back. */\n");
