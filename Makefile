@@ -7,11 +7,11 @@ paths := . scripts/paths;
 web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist -prune \
 	-o -path web/test-results -prune -o -path web/tests -prune -o -type f -print)
 
-.PHONY: help run build check test dev e2e sim sweep bench fuzz clean tools
+.PHONY: help run build check test dev e2e sim sweep bench signalling fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
-		printf '  make %-7s %s\n' "$$name" "$$what"; done
+		printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 run: ## Build all and start on http://localhost:3000; FLAGS="--listen-ip 0.0.0.0 --tls-self-signed" for others
 	@scripts/run $(FLAGS)
@@ -44,6 +44,9 @@ sweep: ## Look for bad seeds in the simulator: SEEDS=200
 bench: ## Nanoseconds per forwarded packet, and more
 	@$(paths) cargo bench -p watersmeet-wire --benches
 	@$(paths) cargo bench -p watersmeet-engine --features sim --benches
+
+signalling: build ## 2,000 silent connections and 1,000 requests a second, for a minute
+	@$(paths) cargo bench -p watersmeet-server --bench signalling
 
 fuzz: ## Fuzz one target: T=rtp SECONDS=600
 	@$(paths) scripts/fuzz $(T) $(or $(SECONDS),600)
