@@ -16,16 +16,24 @@ const invited = '"roomId":"bay","inviteLink":"https://public.example/join?room=b
 
 test('the invitation leads to the new room', async () => {
   const fake = answer(200, `{${invited},"hostToken":"h.o.t"}`);
-  const made = await createRoom(page, 'Ana', 'invite-only');
+  const made = await createRoom(page, 'Ana', 'invite-only', '');
   expect(made).toEqual({ destination: { roomId: 'bay', token: 'a.b.c' }, hostToken: 'h.o.t' });
   const [url, request] = fake.mock.calls[0] as [URL, RequestInit];
   expect(url.href).toBe('https://meet.example/api/rooms');
   expect(JSON.parse(String(request.body))).toEqual({ hostName: 'Ana', policy: 'invite-only', hostToken: true });
 });
 
+test('who asks is said where it is known', async () => {
+  const fake = answer(200, `{${invited}}`);
+  await createRoom(page, 'Ana', 'approval', 'u.s.r');
+  await createRoom(page, 'Ana', 'approval', '');
+  const asked = fake.mock.calls.map(([, request]) => new Headers((request as RequestInit).headers).get('authorization'));
+  expect(asked).toEqual(['Bearer u.s.r', null]);
+});
+
 test('a server that names no host leaves it to who comes first', async () => {
   answer(200, `{${invited}}`);
-  expect((await createRoom(page, 'Ana', 'approval')).hostToken).toBe('');
+  expect((await createRoom(page, 'Ana', 'approval', '')).hostToken).toBe('');
 });
 
 test.each([
@@ -38,18 +46,18 @@ test.each([
   [500, 'refused'],
 ])('an answer of %i is %s', async (status, trouble) => {
   answer(status, '{"error":"no"}');
-  await expect(createRoom(page, 'Ana', 'approval')).rejects.toEqual(new CreationRefused(trouble as never));
+  await expect(createRoom(page, 'Ana', 'approval', '')).rejects.toEqual(new CreationRefused(trouble as never));
 });
 
 test.each(['', '<!doctype html>', 'null', '{}', '{"inviteLink":7}', '{"inviteLink":"https://meet.example/join"}'])(
   'something else at that path (%s) makes no room',
   async (body) => {
     answer(200, body);
-    await expect(createRoom(page, 'Ana', 'approval')).rejects.toMatchObject({ trouble: 'unavailable' });
+    await expect(createRoom(page, 'Ana', 'approval', '')).rejects.toMatchObject({ trouble: 'unavailable' });
   },
 );
 
 test('a server that is gone is told apart', async () => {
   vi.stubGlobal('fetch', () => Promise.reject(new TypeError('network')));
-  await expect(createRoom(page, 'Ana', 'approval')).rejects.toMatchObject({ trouble: 'unreachable' });
+  await expect(createRoom(page, 'Ana', 'approval', '')).rejects.toMatchObject({ trouble: 'unreachable' });
 });

@@ -23,8 +23,9 @@ export interface MadeRoom {
   hostToken: string;
 }
 
-export async function createRoom(address: URL, hostName: string, policy: Policy): Promise<MadeRoom> {
-  const response = await ask(new URL('/api/rooms', address), { hostName, policy, hostToken: true });
+/** `bearer` is a token that says who asks, where the server wants to know; empty for nobody in particular. */
+export async function createRoom(address: URL, hostName: string, policy: Policy, bearer: string): Promise<MadeRoom> {
+  const response = await ask(new URL('/api/rooms', address), { hostName, policy, hostToken: true }, bearer);
   if (!response.ok) throw new CreationRefused(troubleOf(response.status));
   const { inviteLink, hostToken } = await bodyOf(response);
   if (typeof inviteLink !== 'string' || !URL.canParse(inviteLink, address.href)) throw new CreationRefused('unavailable');
@@ -33,11 +34,11 @@ export async function createRoom(address: URL, hostName: string, policy: Policy)
   return { destination: { roomId, token }, hostToken: typeof hostToken === 'string' ? hostToken : '' };
 }
 
-async function ask(url: URL, body: object): Promise<Response> {
+async function ask(url: URL, body: object, bearer: string): Promise<Response> {
   try {
     return await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(REPLY_MS_MAX),
     });

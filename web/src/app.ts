@@ -85,9 +85,10 @@ export class App {
 
   /** Has the server make a room where this decides who may join, and goes to its preview. */
   async create(policy: Policy): Promise<void> {
-    const { destination, hostToken } = await createRoom(new URL(location.href), this.name.value || 'Host', policy);
-    if (hostToken) rememberHosting(destination.roomId, hostToken);
-    this.choose(destination);
+    const hostName = this.name.value || 'Host';
+    const made = await createRoom(new URL(location.href), hostName, policy, this.token.value);
+    if (made.hostToken) rememberHosting(made.destination.roomId, made.hostToken);
+    this.choose(made.destination);
   }
 
   toLanding(): void {

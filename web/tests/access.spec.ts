@@ -193,12 +193,19 @@ test('a room made with an invitation is joined by its link', async ({ people }) 
   await expect((await list(ana)).getByRole('listitem', { name: 'ana (you)' })).toContainText('Host');
 });
 
-test('a server that makes no rooms for everybody says so at the landing page', async ({ people }) => {
+test('where rooms are made by people with a token, others are told, and the token helps', async ({ people }) => {
   await people.meetAt({ JWT_SECRET: SECRET, WATERSMEET_ROOM_CREATION: 'token' });
-  const { page } = await people.comes('ana');
-  await page.getByLabel('Who can come in').selectOption('People whom I let in');
-  await page.getByRole('button', { name: 'New meeting' }).click();
-  await expect(page.getByRole('alert')).toContainText('does not let everybody make such rooms');
+  const ana = await people.comes('ana');
+  await ana.page.getByLabel('Who can come in').selectOption('People whom I let in');
+  await ana.page.getByRole('button', { name: 'New meeting' }).click();
+  await expect(ana.page.getByRole('alert')).toContainText('does not let everybody make such rooms');
+
+  const token = sign({ userId: 'ben', email: 'ben@meet.example' });
+  const ben = await people.comes('ben', { options: { token } });
+  await ben.page.getByLabel('Who can come in').selectOption('People whom I let in');
+  await ben.page.getByRole('button', { name: 'New meeting' }).click();
+  await ben.joins();
+  await expect((await list(ben)).getByLabel('Who can come in')).toHaveValue('approval');
 });
 
 test('a viewer watches, asks to speak, and is seen and heard when allowed', async ({ people }) => {
