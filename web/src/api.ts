@@ -28,7 +28,8 @@ export async function createRoom(address: URL, hostName: string, policy: Policy,
   const response = await ask(new URL('/api/rooms', address), { hostName, policy, hostToken: true }, bearer);
   if (!response.ok) throw new CreationRefused(troubleOf(response.status));
   const { inviteLink, hostToken } = await bodyOf(response);
-  if (typeof inviteLink !== 'string' || !URL.canParse(inviteLink, address.href)) throw new CreationRefused('unavailable');
+  const leads = typeof inviteLink === 'string' && URL.canParse(inviteLink, address.href);
+  if (!leads) throw new CreationRefused('unavailable');
   const { roomId, token } = readAddress(new URL(inviteLink, address));
   if (!roomId) throw new CreationRefused('unavailable');
   return { destination: { roomId, token }, hostToken: typeof hostToken === 'string' ? hostToken : '' };

@@ -1,8 +1,8 @@
 /**
  * What this browser remembers: for good, the person's name and devices, and what
- * makes it the host of the rooms it made; for this tab, the call it is in, so that a reload goes back to it. The only file that
- * touches storage. Storage may be forbidden: then nothing is remembered, and
- * nothing breaks.
+ * makes it the host of the rooms it made; for this tab, the call it is in, so
+ * that a reload goes back to it. The only file that touches storage. Storage may
+ * be forbidden: then nothing is remembered, and nothing breaks.
  */
 
 export interface Person {
