@@ -100,6 +100,24 @@ test('meetlite: the second tab of a user takes the place of the first', async ({
   await visitors.allMeet([ana, second]);
 });
 
+test('meetlite: a screen is told from a camera, and ends alone', async ({ visitors }) => {
+  const there: Visitor[] = [];
+  for (const [name, dialect] of [['ana', 'meetlite'], ['ben', 'meetlite'], ['nora', 'native']] as const) {
+    const person = await visitors.comes(name, dialect);
+    await arrives(person);
+    there.push(person);
+  }
+  const [ana, ben, nora] = there as [Visitor, Visitor, Visitor];
+  await ana.shares();
+  const producerId = ana.published.screen;
+  await ben.hearsThat([{ event: 'new-consumer', payload: { producerId, kind: 'video', mediaType: 'screen-video' } }], 0);
+  await nora.hearsThat([{ event: 'newProducer', payload: { producerId, kind: 'video' } }], 0);
+  await visitors.allMeet(there);
+  await visitors.removes(ana, 'screen', [ben, nora]);
+  await visitors.allMeet(there);
+  await visitors.nobodyFailed();
+});
+
 test('rmm: a guest comes by the link of an invitation, and nobody without one', async ({ visitors }) => {
   await visitors.meetAt({ WATERSMEET_ROOM_POLICY: 'invite-only' });
   const headers = { 'content-type': 'application/json' };

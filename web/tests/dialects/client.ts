@@ -7,6 +7,8 @@
 
 export type Dialect = 'native' | 'sfu' | 'rmm' | 'meetlite' | 'call' | 'protoo';
 export type Kind = 'audio' | 'video';
+/** What a client can send: its microphone, its camera, a screen. */
+export type Sent = Kind | 'screen';
 
 export interface Camera {
   width: number;
@@ -59,9 +61,11 @@ export interface Client {
   join(room: string | null, name: string): Promise<void>;
   /** Sends camera and microphone; answers with the producers' ids. */
   publish(): Promise<Record<Kind, string>>;
+  /** Sends a screen too, where the dialect tells it from a camera; answers with the producer's id. */
+  share?(): Promise<string>;
   remotes(): Promise<Remote[]>;
   /** Takes one of its producers away, where the dialect has a word for it. */
-  closeProducer(kind: Kind): Promise<void>;
+  closeProducer(sent: Sent): Promise<void>;
   /** Hangs up. */
   leave(): Promise<void>;
 }

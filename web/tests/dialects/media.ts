@@ -3,7 +3,7 @@
  * microphone, and what has arrived of others. It knows no dialect.
  */
 import type { types } from 'mediasoup-client';
-import type { Camera, ClientOptions, Heard, Kind, Remote } from './client';
+import type { Camera, ClientOptions, Heard, Kind, Remote, Sent } from './client';
 
 /** Three encodings, lowest first, as the clients that send simulcast have them. */
 export function simulcast(scalabilityMode: string): types.RtpEncodingParameters[] {
@@ -75,7 +75,7 @@ export class Receptions {
 
 /** What one client sends. */
 export class Publications {
-  private readonly sent = new Map<Kind, types.Producer>();
+  private readonly sent = new Map<Sent, types.Producer>();
 
   constructor(private readonly options: ClientOptions) {}
 
@@ -90,17 +90,25 @@ export class Publications {
     return ids;
   }
 
+  /** A second camera in the place of a screen, which a browser without a window has none of. */
+  async share(transport: types.Transport): Promise<string> {
+    const { video: track } = await capture(this.options.camera);
+    const producer = await transport.produce({ track, appData: { screen: true } });
+    this.sent.set('screen', producer);
+    return producer.id;
+  }
+
   /** Ends one, here, and tells which it was. */
-  close(kind: Kind): string {
-    const producer = this.sent.get(kind);
-    if (!producer) throw new Error(`no ${kind} is sent`);
+  close(sent: Sent): string {
+    const producer = this.sent.get(sent);
+    if (!producer) throw new Error(`no ${sent} is sent`);
     producer.close();
-    this.sent.delete(kind);
+    this.sent.delete(sent);
     return producer.id;
   }
 
   all(): void {
-    for (const kind of [...this.sent.keys()]) this.close(kind);
+    for (const sent of [...this.sent.keys()]) this.close(sent);
   }
 }
 

@@ -10,7 +10,7 @@ import { launch } from '../browsers';
 import { expect, test as base } from '../people';
 import { Server, type Environment } from '../server';
 import { Bundles, VERSIONS, type Version } from './bundles';
-import type { Camera, Client, ClientModule, Dialect, Heard, Kind, Remote } from './client';
+import type { Camera, Client, ClientModule, Dialect, Heard, Remote, Sent } from './client';
 import { WORDS } from './words';
 
 export { expect };
@@ -48,8 +48,8 @@ interface Coming {
   as?: string;
 }
 
-type Published = Partial<Record<Kind, string>>;
-type Method = 'join' | 'publish' | 'remotes' | 'closeProducer' | 'leave';
+type Published = Partial<Record<Sent, string>>;
+type Method = 'join' | 'publish' | 'share' | 'remotes' | 'closeProducer' | 'leave';
 /** What one visitor has of a producer: enough of it, or how little. */
 type Received = Map<string, Remote>;
 
@@ -81,9 +81,13 @@ export class Visitor implements Publisher {
     this.published = (await this.does('publish')) as Published;
   }
 
-  async removes(kind: Kind): Promise<void> {
-    await this.does('closeProducer', kind);
-    delete this.published[kind];
+  async shares(): Promise<void> {
+    this.published.screen = (await this.does('share')) as string;
+  }
+
+  async removes(sent: Sent): Promise<void> {
+    await this.does('closeProducer', sent);
+    delete this.published[sent];
   }
 
   async hangsUp(): Promise<void> {
@@ -223,11 +227,11 @@ export class Visitors {
   }
 
   /** Somebody takes one producer away and stays. */
-  async removes(owner: Visitor, kind: Kind, others: Visitor[]): Promise<void> {
-    const producerId = owner.published[kind] ?? '';
+  async removes(owner: Visitor, sent: Sent, others: Visitor[]): Promise<void> {
+    const producerId = owner.published[sent] ?? '';
     await this.learnNameOf(owner);
     const words = others.map((other) => WORDS[other.dialect].closed(owner, producerId));
-    await this.areTold(others, words, [producerId], () => owner.removes(kind));
+    await this.areTold(others, words, [producerId], () => owner.removes(sent));
   }
 
   /** No client has anything to complain of, nor has the server. */
@@ -294,14 +298,14 @@ function matches(given: unknown, wanted: Record<string, unknown>): boolean {
 /** What of the other does not flow yet, in words. */
 function stillMissing(person: Visitor, other: Publisher, now: Received, first: Received): string[] {
   const lacks: string[] = [];
-  for (const [kind, producerId] of Object.entries(other.published) as [Kind, string][]) {
+  for (const [sent, producerId] of Object.entries(other.published)) {
     const remote = now.get(producerId);
     const before = first.get(producerId);
     if (remote && !before) first.set(producerId, remote);
     const frames = (remote?.framesDecoded ?? 0) - (before?.framesDecoded ?? 0);
     const energy = (remote?.energy ?? 0) - (before?.energy ?? 0);
-    const flows = before !== undefined && (kind === 'video' ? frames >= FRAMES_MIN : energy >= ENERGY_MIN);
-    if (!flows) lacks.push(`${person.name} ← ${other.name} ${kind}: ${remote ? 'stands still' : 'nothing'}`);
+    const flows = before !== undefined && (sent === 'audio' ? energy >= ENERGY_MIN : frames >= FRAMES_MIN);
+    if (!flows) lacks.push(`${person.name} ← ${other.name} ${sent}: ${remote ? 'stands still' : 'nothing'}`);
   }
   return lacks;
 }

@@ -30,7 +30,8 @@ export const WORDS: Record<Dialect, Words> = {
     ],
   },
   call: {
-    left: (gone) => producersOf(gone).map((producerId) => ({ event: 'producer-closed', payload: { remoteProducerId: producerId } })),
+    left: (gone) =>
+      producersOf(gone).map((remoteProducerId) => ({ event: 'producer-closed', payload: { remoteProducerId } })),
     closed: (_owner, producerId) => [{ event: 'producer-closed', payload: { remoteProducerId: producerId } }],
   },
   protoo: {

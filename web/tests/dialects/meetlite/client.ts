@@ -4,7 +4,7 @@
  * promise that waits. The server makes the consumers; this client resumes them.
  */
 import { Device, type types } from 'mediasoup-client';
-import type { Client, ClientOptions, Kind, Remote } from '../client';
+import type { Client, ClientOptions, Kind, Remote, Sent } from '../client';
 import { Diary, Publications, Receptions, type Pending } from '../media';
 import { Line } from '../socketio';
 
@@ -86,13 +86,18 @@ export class DialectClient implements Client {
     return this.publications.publish(this.sending);
   }
 
+  async share(): Promise<string> {
+    if (!this.sending) throw new Error('not in a room');
+    return this.publications.share(this.sending);
+  }
+
   remotes(): Promise<Remote[]> {
     return this.receptions.remotes();
   }
 
-  async closeProducer(kind: Kind): Promise<void> {
-    this.publications.close(kind);
-    this.line?.emit('close-producer', { kind });
+  async closeProducer(sent: Sent): Promise<void> {
+    this.publications.close(sent);
+    this.line?.emit('close-producer', { kind: sent === 'screen' ? 'screen-video' : sent });
   }
 
   async leave(): Promise<void> {

@@ -5,7 +5,7 @@
  * whether or not there is a transport to receive on yet.
  */
 import { Device, type types } from 'mediasoup-client';
-import type { Client, ClientOptions, Kind, Remote } from '../client';
+import type { Client, ClientOptions, Kind, Remote, Sent } from '../client';
 import { Diary, Publications, Receptions, type Pending } from '../media';
 
 interface Announced {
@@ -35,7 +35,15 @@ interface Frame {
 }
 
 /** The replies somebody waits for; every other frame is the server's own word. */
-const REPLIES = ['connected', 'routerRtpCapabilities', 'roomJoined', 'transportCreated', 'transportConnected', 'produced', 'closedProducer'];
+const REPLIES = [
+  'connected',
+  'routerRtpCapabilities',
+  'roomJoined',
+  'transportCreated',
+  'transportConnected',
+  'produced',
+  'closedProducer',
+];
 
 export class DialectClient implements Client {
   peerId = '';
@@ -93,8 +101,8 @@ export class DialectClient implements Client {
     return this.receptions.remotes();
   }
 
-  async closeProducer(kind: Kind): Promise<void> {
-    const producerId = this.publications.close(kind);
+  async closeProducer(sent: Sent): Promise<void> {
+    const producerId = this.publications.close(sent);
     await this.ask('closeProducer', { producerId }, 'closedProducer');
   }
 

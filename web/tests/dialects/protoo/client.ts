@@ -5,7 +5,7 @@
  */
 import { Device, type types } from 'mediasoup-client';
 import { Peer, WebSocketTransport } from 'protoo-client';
-import type { Client, ClientOptions, Kind, Remote } from '../client';
+import type { Client, ClientOptions, Kind, Remote, Sent } from '../client';
 import { Diary, Publications, Receptions } from '../media';
 
 interface NewConsumer {
@@ -73,8 +73,8 @@ export class DialectClient implements Client {
     return this.receptions.remotes();
   }
 
-  async closeProducer(kind: Kind): Promise<void> {
-    await this.peer?.request('closeProducer', { producerId: this.publications.close(kind) });
+  async closeProducer(sent: Sent): Promise<void> {
+    await this.peer?.request('closeProducer', { producerId: this.publications.close(sent) });
   }
 
   async leave(): Promise<void> {
