@@ -10,6 +10,7 @@
 )]
 
 mod abuse;
+mod api;
 mod checks;
 mod client;
 mod configuration;
@@ -17,6 +18,7 @@ mod doctor;
 mod engineio;
 #[cfg(feature = "faults")]
 mod faults;
+mod metrics;
 mod origins;
 mod page;
 mod program;

@@ -26,6 +26,9 @@ use super::{ask, base_url, client, note_missing, read};
 /// Random bytes in a room's name: nobody guesses 128 bits.
 const RANDOM_LEN: usize = 16;
 
+/// The most characters of a host's name: 256 bytes, whatever is written.
+const HOST_NAME_LEN_MAX: usize = 64;
+
 /// Rooms of one answer when nobody says how many.
 const LIMIT_DEFAULT: usize = 100;
 
@@ -70,6 +73,9 @@ pub async fn create(State(site): State<Site>, request: Request) -> Result<Respon
     let base_url = base_url(&site, &request)?;
     let client = client(&request)?;
     let wish: NewRoom = read(request).await?;
+    if !(1..=HOST_NAME_LEN_MAX).contains(&wish.host_name.chars().count()) {
+        return Err(Fault::bad_request("hostName is empty or too long"));
+    }
     site.rates.count(Deed::RoomCreation, client.0)?;
     let unix_ms = site.clock.unix_ms();
     let room = format!("room-{unix_ms}-{}", draw()?);
@@ -79,9 +85,6 @@ pub async fn create(State(site): State<Site>, request: Request) -> Result<Respon
         policy: wish.policy.map(Policy::from),
         has_host_token: wish.host_token,
     };
-    if wish.host_name.trim().is_empty() {
-        return Err(Fault::bad_request("hostName is empty"));
-    }
     ask(&site, inquiry).await?;
     let host_token = wish
         .host_token

@@ -37,7 +37,7 @@ pub enum Kind {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewRoom {
-    /// How whoever makes it wants to be called: 1 to 256 bytes.
+    /// How whoever makes it wants to be called.
     #[schema(example = "Alice", min_length = 1, max_length = 64)]
     pub host_name: String,
     /// Who may enter. Absent: as the server is configured.

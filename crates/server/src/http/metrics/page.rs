@@ -107,7 +107,7 @@ fn encode<const N: usize>(
 ) -> fmt::Result {
     let buckets: Vec<_> = histogram
         .buckets()
-        .map(|(bound, count)| (bound.map_or(f64::MAX, seconds), count))
+        .map(|(bound, count)| (bound.map_or(f64::INFINITY, seconds), count))
         .collect();
     let sum = seconds(histogram.sum_micros());
     encoder.encode_histogram::<NoLabelSet>(sum, histogram.count(), &buckets, None)

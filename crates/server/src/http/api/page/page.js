@@ -61,9 +61,10 @@ function fields(api, schema) {
   const list = element("dl");
   for (const [name, property] of entries) {
     const isRequired = real.required?.includes(name);
-    const about = property.description ?? resolve(api, property).description ?? "";
+    const named = property.oneOf?.find((it) => it.$ref);
+    const about = property.description ?? resolve(api, named ?? property).description ?? "";
     list.append(
-      element("dt", {}, name, " ", element("small", {}, typeOf(api, property) + (isRequired ? "" : ", may be absent"))),
+      element("dt", {}, name, " ", element("small", {}, typeOf(api, property) + (isRequired ? "" : " · may be absent"))),
       element("dd", {}, ...prose(about)),
     );
   }

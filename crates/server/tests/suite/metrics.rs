@@ -1,0 +1,176 @@
+//! Figures for operators: a parser of Prometheus' text reads them, they move in a call, and the
+//! dashboard asks for nothing that is not there.
+
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use prometheus_parse::{Scrape, Value};
+
+use crate::checks::Target;
+use crate::client::Client;
+use crate::program::{Program, configured, secret};
+
+/// How long a figure may take to show: it is laid down once a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What names of figures are made of.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_";
+
+fn scrape(program: &Program) -> Scrape {
+    let (status, header, body) = program.get("/metrics", "");
+    assert_eq!(status, 200, "{body}");
+    assert!(header.contains("application/openmetrics-text"), "{header}");
+    assert!(body.ends_with("# EOF\n"));
+    Scrape::parse(body.lines().map(|line| Ok(line.to_owned()))).unwrap()
+}
+
+/// The sum of all figures of this name that have these labels.
+fn sum(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
+    let has = |sample: &&prometheus_parse::Sample| {
+        sample.metric == name
+            && labels
+                .iter()
+                .all(|(label, value)| sample.labels.get(label) == Some(value))
+    };
+    let values = scrape.samples.iter().filter(has).map(|it| match &it.value {
+        Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) => *value,
+        Value::Histogram(buckets) => buckets.iter().map(|it| it.count).fold(0.0, f64::max),
+        Value::Summary(_) => panic!("{name} is a summary"),
+    });
+    values.sum()
+}
+
+/// Waits until a figure is at least this much.
+fn expect(program: &Program, name: &str, labels: &[(&str, &str)], least: f64) {
+    let start = Instant::now();
+    while sum(&scrape(program), name, labels) < least {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{name} {labels:?} stays below {least}"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[tokio::test]
+async fn figures_move_in_a_call() {
+    let program = Program::start(&["--shards", "2"]);
+    let before = scrape(&program);
+    assert_eq!(sum(&before, "watersmeet_worker_up", &[]), 2.0);
+    assert_eq!(sum(&before, "watersmeet_participants", &[]), 0.0);
+    assert!(sum(&before, "process_resident_memory_bytes", &[]) > 1e6);
+
+    let mut ana = Client::join(&program, "standup").await;
+    ana.produce_audio().await;
+    let receive = ana.transport("recv").await;
+    let target = Target::of(&receive, "udp");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.send_to(&target.check(1), target.address).unwrap();
+    socket.recv_from(&mut [0; 1_500]).unwrap();
+    ana.ask("connectTransport", serde_json::json!({}), "error")
+        .await;
+
+    expect(&program, "watersmeet_participants", &[], 1.0);
+    expect(&program, "watersmeet_sessions", &[], 1.0);
+    expect(&program, "watersmeet_joins_total", &[], 1.0);
+    expect(&program, "watersmeet_routers", &[], 1.0);
+    expect(&program, "watersmeet_producers", &[("kind", "audio")], 1.0);
+    expect(&program, "watersmeet_transports", &[("state", "new")], 1.0);
+    expect(
+        &program,
+        "watersmeet_transports",
+        &[("state", "connecting")],
+        1.0,
+    );
+    expect(
+        &program,
+        "watersmeet_transport_bytes_total",
+        &[("direction", "in")],
+        50.0,
+    );
+    expect(
+        &program,
+        "watersmeet_transport_bytes_total",
+        &[("direction", "out")],
+        50.0,
+    );
+    expect(
+        &program,
+        "watersmeet_datagrams_total",
+        &[("direction", "out")],
+        1.0,
+    );
+    expect(&program, "watersmeet_forward_duration_seconds", &[], 1.0);
+    expect(
+        &program,
+        "watersmeet_requests_refused_total",
+        &[("code", "bad-request")],
+        1.0,
+    );
+    let route = [("route", "/metrics"), ("status", "200")];
+    expect(&program, "watersmeet_http_requests_total", &route, 2.0);
+
+    let garbage = [0x16; 50];
+    socket.send_to(&garbage, target.address).unwrap();
+    expect(&program, "watersmeet_packets_discarded_total", &[], 1.0);
+}
+
+#[test]
+fn elsewhere_figures_need_the_key() {
+    let key = secret();
+    let program = configured("metrics-key", &format!("api_key = \"{key}\""));
+    let get = |header: &str| program.get("/metrics", header).0;
+    assert_eq!(get(""), 200);
+    let proxied = "X-Forwarded-For: 198.51.100.7\r\n";
+    assert_eq!(get(proxied), 401);
+    assert_eq!(
+        get(&format!("{proxied}Authorization: Bearer {key}\r\n")),
+        200
+    );
+    assert_eq!(
+        get(&format!("{proxied}Authorization: Bearer {key}0\r\n")),
+        401
+    );
+}
+
+#[test]
+fn the_dashboard_asks_only_for_what_is_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/grafana/watersmeet.json");
+    let dashboard = std::fs::read_to_string(path).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let mut asked = BTreeSet::new();
+    let panels = dashboard["panels"].as_array().unwrap();
+    for target in panels
+        .iter()
+        .flat_map(|it| it["targets"].as_array().into_iter().flatten())
+    {
+        let words = target["expr"]
+            .as_str()
+            .unwrap()
+            .split(|it| !LETTERS.contains(it));
+        asked
+            .extend(words.filter(|it| it.starts_with("watersmeet_") || it.starts_with("process_")));
+    }
+    assert!(asked.len() > 20, "{asked:?}");
+    let program = Program::start(&[]);
+    // Requests are counted when they are answered: the second scrape shows the first.
+    program.get("/metrics", "");
+    let (_, _, body) = program.get("/metrics", "");
+    let described: BTreeSet<&str> = body
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    for name in asked {
+        let family = ["_total", "_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end))
+            .filter(|family| described.contains(family));
+        assert!(
+            family.is_some() || described.contains(name),
+            "{name} is not there"
+        );
+    }
+}
