@@ -344,7 +344,11 @@ fn a_hundred_thousand_guesses_teach_nothing() {
                 50 => hidden.to_owned(),
                 _ => format!("{}{number:06}", &hidden[..hidden.len() - 6]),
             };
-            let tail = if number % 2 == 0 { "/participants" } else { "" };
+            let tail = if number.is_multiple_of(2) {
+                "/participants"
+            } else {
+                ""
+            };
             let host = program.address;
             requests += &format!("GET /api/rooms/{name}{tail} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         }
