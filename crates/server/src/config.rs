@@ -94,6 +94,12 @@ pub struct Config {
     /// File with the secret instead of `jwt_secret`, readable by its owner alone. No default.
     /// `jwt_secret_file = "/etc/watersmeet/jwt.key"`
     pub jwt_secret_file: Option<PathBuf>,
+    /// Who must have issued a token, as its claim `iss` says. Default: anybody who has the secret.
+    /// `jwt_issuer = "https://accounts.example.org"`
+    pub jwt_issuer: Option<String>,
+    /// For whom a token must be, as its claim `aud` says. Default: tokens that name nobody.
+    /// `jwt_audience = "watersmeet"`
+    pub jwt_audience: Option<String>,
     /// What programs show as `Authorization: Bearer` to manage rooms and to read metrics: at least
     /// 32 random bytes. Default: nobody can.
     /// `api_key = ""`
@@ -199,6 +205,8 @@ impl Default for Config {
             jwt_secret: None,
             jwt_secret_previous: None,
             jwt_secret_file: None,
+            jwt_issuer: None,
+            jwt_audience: None,
             api_key: None,
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),

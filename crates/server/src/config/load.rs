@@ -93,6 +93,7 @@ impl Config {
         let current = self.jwt_secret.as_ref().map_or("", Secret::expose);
         let previous = self.jwt_secret_previous.as_ref().map(Secret::expose);
         Keys::new(current.as_bytes(), previous.map(str::as_bytes))
+            .map(|keys| keys.expecting(self.jwt_issuer.as_deref(), self.jwt_audience.as_deref()))
             .map_err(|weak| weak.weakness.to_string())
     }
 }

@@ -238,6 +238,8 @@ fn every_key_is_in_the_sample_with_its_default() {
             "jwt_secret",
             "jwt_secret_previous",
             "jwt_secret_file",
+            "jwt_issuer",
+            "jwt_audience",
             "api_key",
             "cors_origins",
             "trusted_proxies",
