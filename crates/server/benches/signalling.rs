@@ -163,7 +163,7 @@ async fn connect(address: &str, kind: Kind) -> Socket {
 /// Keeps a silent connection alive until it is dropped: pings are answered.
 async fn idle(mut socket: Socket, kind: Kind) {
     while let Some(Ok(message)) = socket.next().await {
-        if kind == Kind::SocketIo && message.to_text() == Ok("2") {
+        if kind == Kind::SocketIo && message.to_text().is_ok_and(|it| it == "2") {
             let _ = socket.send(Message::text("3")).await;
         }
     }
