@@ -153,6 +153,12 @@ impl Carrier {
         });
     }
 
+    /// Whether it has ended.
+    #[cfg(test)]
+    pub fn ended(&self) -> bool {
+        self.fault.borrow().is_some()
+    }
+
     /// Waits until it has ended, and says why.
     pub async fn over(&self) -> Fault {
         let mut fault = self.fault.subscribe();
