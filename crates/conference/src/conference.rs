@@ -68,6 +68,8 @@ pub struct ConferenceConfig {
     pub keys: Option<Arc<Keys>>,
     /// Who may enter rooms for which nobody has decided otherwise.
     pub policy: Policy,
+    /// Whether a room is only made by those whom a token names or invites.
+    pub rooms_need_token: bool,
     /// The room of clients that name none.
     pub default_room: Arc<str>,
     /// STUN and TURN servers for clients.

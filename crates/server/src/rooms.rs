@@ -14,7 +14,7 @@ use watersmeet_wire::params::{MediaKind, ParameterValue, RtpCapabilities, RtpCod
 use watersmeet_wire::units::Bitrate;
 
 use crate::clock::Clock;
-use crate::config::{CodecChoice, CodecParameter, Config, RoomPolicy, Secret};
+use crate::config::{CodecChoice, CodecParameter, Config, RoomCreation, RoomPolicy, Secret};
 
 /// What the conference is made of.
 ///
@@ -45,6 +45,7 @@ pub fn conference_config(
         },
         keys: Some(keys),
         policy: policy(config.room_policy),
+        rooms_need_token: config.room_creation == RoomCreation::Token,
         default_room: config.default_room.as_str().into(),
         ice_servers: ice_servers(config),
         unix_epoch: clock.unix_epoch(),

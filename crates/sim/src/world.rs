@@ -161,6 +161,7 @@ impl World {
             native: native::Options::default(),
             keys: None,
             policy: Policy::Open,
+            rooms_need_token: false,
             default_room: "lobby".into(),
             ice_servers: IceServers::default(),
             unix_epoch: std::time::Duration::ZERO,

@@ -274,6 +274,9 @@ impl Conference {
             return Err(Refusal::InvalidToken);
         }
         let Some(room) = room else {
+            if self.config.rooms_need_token && !pass.is_invited && pass.user.is_none() {
+                return Err(Refusal::InvalidToken);
+            }
             let is_full = self.rooms.len() >= caps.rooms_max;
             return match is_full {
                 true => Err(Refusal::LimitReached("rooms")),

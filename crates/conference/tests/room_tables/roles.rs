@@ -61,6 +61,31 @@ fn an_invite_only_room_lets_in_its_own_tokens_and_no_others() {
 }
 
 #[test]
+fn where_rooms_need_a_token_only_its_bearers_make_one_and_others_come_after_them() {
+    let mut world = World::with(ConferenceConfig {
+        rooms_need_token: true,
+        ..config()
+    });
+    let (stranger, _) = world.open();
+    let payload = join("room", None);
+    assert_eq!(
+        world.refused(stranger, "joinRoom", payload),
+        "invalid-token"
+    );
+    assert_eq!(world.conference.counts().rooms, 0);
+    for token in [
+        keys().invite("room", UNIX_S),
+        keys().user("u1", "u1@example.org", UNIX_S),
+    ] {
+        let (maker, _) = world.open();
+        world.get(maker, "joinRoom", join("room", Some(&token)), "roomJoined");
+        world.get(stranger, "joinRoom", join("room", None), "roomJoined");
+        world.get(stranger, "leaveRoom", json!({}), "roomLeft");
+        world.close(maker);
+    }
+}
+
+#[test]
 fn a_bad_token_is_refused_even_where_none_is_needed() {
     let mut world = World::new();
     let (session, _) = world.open();

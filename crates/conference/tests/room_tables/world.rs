@@ -254,6 +254,7 @@ pub fn config() -> ConferenceConfig {
         native: Default::default(),
         keys: Some(Arc::new(Keys::new(SECRET, None).unwrap())),
         policy: Default::default(),
+        rooms_need_token: false,
         default_room: "lobby".into(),
         ice_servers: Default::default(),
         unix_epoch: Duration::from_secs(UNIX_S),

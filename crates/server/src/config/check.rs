@@ -77,6 +77,12 @@ impl Config {
         if self.listeners.len() > LISTENERS_MAX {
             return contradiction(format!("there are more than {LISTENERS_MAX} `listeners`"));
         }
+        if self.token_required && !self.listeners.is_empty() {
+            return contradiction(
+                "`token_required` stands beside `[[listeners]]`, where it says nothing: write it \
+                 into each listener that is to demand a token",
+            );
+        }
         for (index, door) in self.doors().iter().enumerate() {
             let number = index + 1;
             check_tls(door).or_else(|text| match self.listeners.is_empty() {

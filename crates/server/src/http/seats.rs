@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::client::network;
 
 /// The most connections at once.
-const SEATS_MAX: u32 = 10_000;
+const SEATS_MAX: u32 = 20_000;
 
 /// The most connections at once from one IPv4 address or one IPv6 /64. An office behind one
 /// address fits; loopback is not counted, for a reverse proxy brings everybody from there.

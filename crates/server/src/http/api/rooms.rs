@@ -47,7 +47,7 @@ pub struct SliceParameters {
 
 /// Makes a room before anybody comes.
 ///
-/// It waits for ten minutes, then it is forgotten.
+/// It waits for a day, then it is forgotten.
 #[utoipa::path(
     post, path = "/api/rooms", tag = "Rooms",
     request_body(content = NewRoom, description = "How the room shall be."),
