@@ -155,9 +155,22 @@ async fn connect(address: &str, kind: Kind) -> Socket {
     socket.next().await.unwrap().unwrap();
     if kind == Kind::SocketIo {
         socket.send(Message::text("40")).await.unwrap();
-        socket.next().await.unwrap().unwrap();
+        hear(&mut socket, "40").await;
     }
     socket
+}
+
+/// Reads until a text comes that begins so. Pings of Engine.IO are answered.
+async fn hear(socket: &mut Socket, beginning: &str) {
+    loop {
+        let message = socket.next().await.unwrap().unwrap();
+        let text = message.to_text().unwrap_or_default();
+        if text == "2" {
+            socket.send(Message::text("3")).await.unwrap();
+        } else if text.starts_with(beginning) {
+            return;
+        }
+    }
 }
 
 /// Keeps a silent connection alive until it is dropped: pings are answered.
@@ -182,17 +195,7 @@ async fn talk(mut socket: Socket, kind: Kind, pause: Duration, until: Instant) -
         }
         let (request, answer) = kind.request(id);
         socket.send(Message::text(request)).await.unwrap();
-        let answered = timeout(PATIENCE, async {
-            loop {
-                let message = socket.next().await.unwrap().unwrap();
-                let text = message.to_text().unwrap_or_default();
-                if text == "2" {
-                    socket.send(Message::text("3")).await.unwrap();
-                } else if text.starts_with(&answer) {
-                    return;
-                }
-            }
-        });
+        let answered = timeout(PATIENCE, hear(&mut socket, &answer));
         if answered.await.is_err() {
             ERRORS.fetch_add(1, Ordering::Relaxed);
             break;
