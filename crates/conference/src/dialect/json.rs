@@ -8,10 +8,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Number, Value};
 
 /// Deepest nesting of arrays and objects. Signalling needs eight.
-pub(crate) const DEPTH_MAX: usize = 16;
+pub const DEPTH_MAX: usize = 16;
 
 /// Most keys in one message, over all its objects. Chrome's capabilities have about a thousand.
-pub(crate) const KEYS_MAX: usize = 2_000;
+pub const KEYS_MAX: usize = 2_000;
 
 /// Keys that would reach into a JavaScript object's prototype, should anybody merge them there.
 const POLLUTING_KEYS: [&str; 3] = ["__proto__", "prototype", "constructor"];
@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Result<Value, String> {
 }
 
 /// Whether no key inside a free-form value could pollute a prototype.
-pub(crate) fn is_unpolluted(value: &Value) -> bool {
+pub fn is_unpolluted(value: &Value) -> bool {
     match value {
         Value::Object(entries) => entries
             .iter()

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 use watersmeet_conference::SessionId;
+use watersmeet_conference::conference::{Answer, Inquiry};
+use watersmeet_conference::message::Moderation;
 
 use super::world::*;
 
@@ -41,6 +43,22 @@ struct Row {
     own: &'static str,
     neighbours: &'static str,
     strangers: &'static str,
+}
+
+impl Row {
+    /// Whether it asks for a producer alone.
+    fn names_producer(&self) -> bool {
+        let nobody = Belongings {
+            session: SessionId(0),
+            peer: String::new(),
+            send: String::new(),
+            recv: String::new(),
+            producer: String::new(),
+            consumer: String::new(),
+        };
+        let payload = (self.payload)(&nobody);
+        payload.get("producerId").is_some() && payload.get("consumerId").is_none()
+    }
 }
 
 const fn row(
@@ -207,6 +225,65 @@ fn every_request_works_on_what_one_may_touch_and_on_nothing_else() {
                 world.close(person.session);
             }
             world.assert_empty();
+        }
+    }
+}
+
+/// Somebody in a room who may only receive, and has all that such a one can have.
+fn watcher(world: &mut World, room: &str, producer: &str) -> Belongings {
+    let (session, peer) = world.joined(room);
+    let host = world.conference.handle_inquiry(
+        world.now,
+        Inquiry::Moderate {
+            room: room.to_owned(),
+            moderation: Moderation::Demote { peer: peer.clone() },
+        },
+    );
+    assert_eq!(host, Ok(Answer::Done));
+    world.settle();
+    let send = world.transport(session, "send");
+    let recv = world.transport(session, "recv");
+    let consumer = world.consume(session, producer);
+    Belongings {
+        session,
+        peer,
+        send,
+        recv,
+        producer: producer.to_owned(),
+        consumer,
+    }
+}
+
+#[test]
+fn every_request_has_its_outcome_in_every_role() {
+    for row in &ROWS {
+        for (role, whose, expected) in [
+            ("host", 0, row.own),
+            ("speaker", 0, row.own),
+            ("speaker", 1, row.neighbours),
+            ("speaker", 2, row.strangers),
+            ("viewer", 0, row.own),
+            ("viewer", 1, row.neighbours),
+            ("viewer", 2, row.strangers),
+        ] {
+            let mut world = World::new();
+            let first = equipped(&mut world, "room");
+            let asker = match role {
+                "host" => equipped(&mut world, "own"),
+                "speaker" => equipped(&mut world, "room"),
+                _ => watcher(&mut world, "room", &first.producer),
+            };
+            let stranger = equipped(&mut world, "elsewhere");
+            let target = [&asker, &first, &stranger][whose];
+            // What a viewer sends is nobody's business yet; the producer it receives is another's.
+            let expected = match (role, row.kind, whose, expected) {
+                ("viewer", "produce", _, _) => "forbidden",
+                ("viewer", "pauseProducer" | "resumeProducer" | "closeProducer", ..) => PRODUCER,
+                ("viewer", "getStats", 0, "stats") if row.names_producer() => PRODUCER,
+                _ => expected,
+            };
+            let got = outcome(&mut world, asker.session, row.kind, (row.payload)(target));
+            assert_eq!(got, expected, "{} by {role} on {whose}", row.kind);
         }
     }
 }

@@ -1,0 +1,141 @@
+//! Any lines as the frames of a client of any dialect, beside a neighbour who sends something: what
+//! goes out is well formed, requests reach no one else's objects, and nothing is left when all have
+//! gone. Shards answer every command at once.
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rand_chacha::rand_core::SeedableRng;
+use serde_json::{Value, json};
+use watersmeet_conference::access::Keys;
+use watersmeet_conference::{
+    Caps, Conference, ConferenceConfig, DialectKind, Namespace, Opening, Output, SessionId,
+    socketio,
+};
+use watersmeet_engine::command::{Command, Refusal, Reply, TransportOptions};
+use watersmeet_wire::params::MediaKind;
+use watersmeet_wire::units::{Rng, Time};
+
+const SECRET: &[u8] = b"7d1f0a93c64be825d0375fae91b2684c";
+const UNIX_S: u64 = 1_800_000_000;
+
+/// Frames of one client; more would only make each run slower.
+const FRAMES_MAX: usize = 32;
+
+static KEYS: LazyLock<Arc<Keys>> =
+    LazyLock::new(|| Arc::new(Keys::new(SECRET, None).expect("a good secret")));
+
+fn config() -> ConferenceConfig {
+    ConferenceConfig {
+        media_codecs: Vec::new(),
+        capabilities: serde_json::from_value(json!({})).expect("capabilities"),
+        transport_options: TransportOptions::default(),
+        shards: 2,
+        caps: Caps::default(),
+        native: Default::default(),
+        keys: Some(Arc::clone(&KEYS)),
+        policy: Default::default(),
+        rooms_need_token: false,
+        default_room: "lobby".into(),
+        ice_servers: Default::default(),
+        unix_epoch: Duration::from_secs(UNIX_S),
+    }
+}
+
+/// What a worker would answer.
+fn answer(command: &Command) -> Result<Reply, Refusal> {
+    Ok(match command {
+        Command::CreateTransport { .. } => Reply::Transport {
+            ice: serde_json::from_value(
+                json!({"usernameFragment": "u", "password": "p", "iceLite": true}),
+            )
+            .expect("ICE parameters"),
+            candidates: Vec::new(),
+            dtls: serde_json::from_value(json!({"role": "auto", "fingerprints": []}))
+                .expect("DTLS parameters"),
+        },
+        Command::Consume { .. } => Reply::Consumer {
+            kind: MediaKind::Video,
+            rtp: serde_json::from_value(json!({"codecs": [], "encodings": []}))
+                .expect("RTP parameters"),
+            producer_paused: false,
+        },
+        Command::TransportStats { .. }
+        | Command::ProducerStats { .. }
+        | Command::ConsumerStats { .. }
+        | Command::RestartIce { .. } => return Err(Refusal::TransportNotFound),
+        _ => Reply::Done,
+    })
+}
+
+/// Lets everything be answered and checks what goes out.
+fn settle(conference: &mut Conference, now: Time, kinds: &[DialectKind]) {
+    while let Some(output) = conference.poll_output() {
+        match output {
+            Output::Frame { session, text } => match kinds[session.0 as usize] {
+                DialectKind::SocketIo(_) => {
+                    socketio::parse(&text).expect("a packet");
+                }
+                DialectKind::Native | DialectKind::Protoo => {
+                    serde_json::from_str::<Value>(&text).expect("JSON");
+                }
+            },
+            Output::Command { token, command, .. } => {
+                conference.handle_reply(now, token, answer(&command));
+            }
+            _ => {}
+        }
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let (choice, frames) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    let (kind, has_token) = match choice {
+        "n" => (DialectKind::Native, false),
+        "p" => (DialectKind::Protoo, false),
+        "c" => (DialectKind::SocketIo(Namespace::Call), false),
+        "m" => (DialectKind::SocketIo(Namespace::Mediasoup), false),
+        "u" => (DialectKind::SocketIo(Namespace::Main), true),
+        _ => (DialectKind::SocketIo(Namespace::Main), false),
+    };
+    let kinds = [DialectKind::Native, kind];
+    let mut conference = Conference::new(config(), Rng::seed_from_u64(1));
+    let now = Time::from_millis(1_000);
+    conference.handle_open(now, SessionId(0), Opening::new(DialectKind::Native));
+    for frame in [
+        r#"{"id":1,"type":"joinRoom","payload":{"roomId":"lobby"}}"#,
+        r#"{"id":2,"type":"createTransport","payload":{"direction":"send"}}"#,
+    ] {
+        conference.handle_frame(now, SessionId(0), frame);
+        settle(&mut conference, now, &kinds);
+    }
+    let token = has_token.then(|| KEYS.user("user", "user@example.org", UNIX_S));
+    let opening = Opening {
+        room: Some("lobby".to_owned()),
+        peer: Some("peer".to_owned()),
+        token,
+        ..Opening::new(kind)
+    };
+    conference.handle_open(now, SessionId(1), opening);
+    settle(&mut conference, now, &kinds);
+    for (index, frame) in (1_u64..).zip(frames.lines().take(FRAMES_MAX)) {
+        let now = now + Duration::from_millis(100 * index);
+        conference.handle_frame(now, SessionId(1), frame);
+        settle(&mut conference, now, &kinds);
+        let counts = conference.counts();
+        assert!(counts.sessions <= 2 && counts.rooms <= 2 && counts.participants <= 2);
+    }
+    let now = now + Duration::from_secs(60);
+    conference.handle_timeout(now);
+    settle(&mut conference, now, &kinds);
+    for session in [1, 0] {
+        conference.handle_close(now, SessionId(session));
+        settle(&mut conference, now, &kinds);
+    }
+    let counts = conference.counts();
+    assert_eq!(
+        (counts.sessions, counts.rooms, counts.transports, counts.pending),
+        (0, 0, 0, 0)
+    );
+});
