@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::caps::{CLOSE_NORMAL, CLOSE_RESTART};
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::opening::{DialectKind, Namespace};
 use crate::turn::IceServer;
@@ -75,6 +76,20 @@ impl Effect {
             false => tags,
         }
     }
+}
+
+impl Effect {
+    /// The end of a connection whose media worker is gone: its client comes back by itself, and
+    /// begins anew.
+    pub(crate) const MEDIA_LOST: Self = Self::Close {
+        code: CLOSE_RESTART,
+        reason: "all media is lost",
+    };
+    /// The end of a connection that has no business here any more.
+    pub(crate) const SENT_AWAY: Self = Self::Close {
+        code: CLOSE_NORMAL,
+        reason: "no longer in the room",
+    };
 }
 
 /// A frame that could not be read as a request.

@@ -27,7 +27,7 @@ use self::words::{
 };
 use super::shapes::{self, Event};
 use super::{Effect, Opened, Tag};
-use crate::caps::{CLOSE_NORMAL, CLOSE_RESTART};
+use crate::caps::CLOSE_NORMAL;
 use crate::message::{
     Direction, Notice, ParticipantSummary, ProducerSummary, Refusal, Removal, Reply, Request,
     TransportOffer,
@@ -437,10 +437,7 @@ impl State {
                 self.enter(event, room, others)
             }
             Notice::Removed { reason } => self.removed(*reason),
-            Notice::WorkerLost => vec![Effect::Close {
-                code: CLOSE_RESTART,
-                reason: "the media worker was lost",
-            }],
+            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
             Notice::TransportClosed { transport, .. } => {
                 if self.sending == Some(*transport) {
                     self.sending = None;

@@ -1,14 +1,15 @@
 //! What the Socket.IO dialects and protoo share: how an event is read, and the objects that every
 //! mediasoup-client needs, as JSON.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
-use watersmeet_wire::params::MediaKind;
+use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpParameters};
 
 use super::socketio::{self, PacketKind};
 use super::{Effect, Reject, Tag, json};
-use crate::message::{ConsumerOffer, Refusal, Source, TransportOffer};
+use crate::message::{ConsumerOffer, Refusal, Request, Source, TransportOffer};
 use crate::opening::Namespace;
 
 /// Longest explanation in an error, in characters: it may quote what the client sent.
@@ -46,6 +47,42 @@ impl Event {
             argument => argument,
         };
         serde_json::from_value(argument).map_err(|error| explained(&error.to_string()))
+    }
+}
+
+/// `transport-connect` of the dialects that descend from one tutorial: sfu and call.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Connect {
+    /// Which transport; absent means the one to send on.
+    pub transport_id: Option<String>,
+    /// The client's DTLS parameters.
+    pub dtls_parameters: DtlsParameters,
+}
+
+/// `transport-produce` of the same.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Produce {
+    transport_id: Option<String>,
+    kind: MediaKind,
+    rtp_parameters: RtpParameters,
+    app_data: Option<Value>,
+}
+
+impl Produce {
+    /// The request; a client that names no transport means the one it sends on.
+    pub(super) fn request(self, sending: Option<TransportId>) -> Result<Request, Refusal> {
+        let app_data = app_data(self.app_data)?;
+        let named = self.transport_id.as_deref().map(transport).transpose()?;
+        Ok(Request::Produce {
+            transport: named.or(sending).ok_or(Refusal::TransportNotFound)?,
+            kind: self.kind,
+            rtp: self.rtp_parameters,
+            source: source(self.kind, app_data.as_ref()),
+            paused: false,
+            app_data,
+        })
     }
 }
 

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use watersmeet_engine::command::ProducerId;
 
 use super::{CONSUME, CREATE_TRANSPORT, State};
-use crate::caps::{CLOSE_NORMAL, CLOSE_RESTART};
 use crate::dialect::remotes::Remotes;
 use crate::dialect::{Effect, Tag, shapes};
 use crate::message::{
@@ -105,14 +104,8 @@ impl State {
                 Some(tag) => self.entered(tag, others),
                 None => Vec::new(),
             },
-            Notice::WorkerLost => vec![Effect::Close {
-                code: CLOSE_RESTART,
-                reason: "all media is lost",
-            }],
-            Notice::Removed { .. } => vec![Effect::Close {
-                code: CLOSE_NORMAL,
-                reason: "no longer in the room",
-            }],
+            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
+            Notice::Removed { .. } => vec![Effect::SENT_AWAY],
             _ => Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::IceProtocol;
 
 use super::{CREATE_TCP_TRANSPORT, Entry, PREPARE, Reception, State};
-use crate::caps::{CLOSE_PROTOO_FOR_GOOD, CLOSE_RESTART};
+use crate::caps::CLOSE_PROTOO_FOR_GOOD;
 use crate::dialect::{Effect, Tag, shapes};
 use crate::message::{
     ConsumerOffer, Direction, Notice, ParticipantSummary, PeerId, Refusal, Reply, TransportOffer,
@@ -160,10 +160,7 @@ impl State {
                 Some(tag) => self.joined(&tag, others),
                 None => Vec::new(),
             },
-            Notice::WorkerLost => vec![Effect::Close {
-                code: CLOSE_RESTART,
-                reason: "all media is lost",
-            }],
+            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
             Notice::Removed { .. } => vec![Effect::Close {
                 code: CLOSE_PROTOO_FOR_GOOD,
                 reason: "no longer in the room",

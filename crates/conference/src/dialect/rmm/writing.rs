@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{APPROVE, APPROVE_AND_PROMOTE, JOIN, JOIN_WITH_ROLES, NAMESPACE, RECEIVE, State};
-use crate::caps::{CLOSE_NORMAL, CLOSE_RESTART};
 use crate::dialect::{Effect, Tag, shapes};
 use crate::message::{
     ConsumerOffer, Direction, Notice, ParticipantSummary, PeerId, ProducerSummary, Refusal, Reply,
@@ -92,16 +91,10 @@ impl State {
                 self.receiving = receiving.filter(|it| it.transport != *transport);
                 Vec::new()
             }
-            Notice::WorkerLost => vec![Effect::Close {
-                code: CLOSE_RESTART,
-                reason: "the media worker was lost",
-            }],
+            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
             Notice::Removed { .. } => {
                 let mut effects = self.refuse_held();
-                effects.push(Effect::Close {
-                    code: CLOSE_NORMAL,
-                    reason: "removed from the room",
-                });
+                effects.push(Effect::SENT_AWAY);
                 effects
             }
             _ => self.role_notice(notice),

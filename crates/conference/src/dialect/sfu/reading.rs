@@ -1,14 +1,13 @@
 //! Reads events as requests.
 
 use serde::Deserialize;
-use serde_json::Value;
-use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
+use watersmeet_wire::params::{DtlsParameters, RtpCapabilities};
 
 use super::{
     BARE_CAPABILITIES, CAPABILITIES, CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, Entry,
     JOIN, LIST, PRODUCE, RESUME, State,
 };
-use crate::dialect::shapes::{self, Event};
+use crate::dialect::shapes::{self, Connect, Event, Produce};
 use crate::dialect::{Effect, Tag};
 use crate::message::{Direction, Refusal, Request, TransportKey};
 
@@ -19,24 +18,6 @@ struct CreateTransport {
     sender: Option<bool>,
     producing: Option<bool>,
     producer_id: Option<String>,
-}
-
-/// `transport-connect`
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Connect {
-    transport_id: Option<String>,
-    dtls_parameters: DtlsParameters,
-}
-
-/// `transport-produce`
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Produce {
-    transport_id: Option<String>,
-    kind: MediaKind,
-    rtp_parameters: RtpParameters,
-    app_data: Option<Value>,
 }
 
 /// `consume`
@@ -102,7 +83,7 @@ impl State {
                 let transport = named.or(self.sending).ok_or(Refusal::TransportNotFound)?;
                 Request::ConnectTransport { transport, dtls }
             }
-            PRODUCE => self.produce(event.read()?)?,
+            PRODUCE => event.read::<Produce>()?.request(self.sending)?,
             CONSUME => self.consume(event.read()?)?,
             CONNECT_RECEIVE => {
                 let ConnectReceive {
@@ -145,21 +126,6 @@ impl State {
         Ok(Request::CreateTransport {
             direction: Direction::Recv,
             key: Some(TransportKey::RecvOf(producer)),
-        })
-    }
-
-    /// Reads `transport-produce`.
-    fn produce(&self, payload: Produce) -> Result<Request, Refusal> {
-        let app_data = shapes::app_data(payload.app_data)?;
-        let named = payload.transport_id.as_deref();
-        let named = named.map(shapes::transport).transpose()?;
-        Ok(Request::Produce {
-            transport: named.or(self.sending).ok_or(Refusal::TransportNotFound)?,
-            kind: payload.kind,
-            rtp: payload.rtp_parameters,
-            source: shapes::source(payload.kind, app_data.as_ref()),
-            paused: false,
-            app_data,
         })
     }
 

@@ -5,7 +5,6 @@ use watersmeet_engine::command::ProducerId;
 use watersmeet_wire::params::MediaKind;
 
 use super::{BARE_CAPABILITIES, CONSUME, CREATE_TRANSPORT, Entry, JOIN, State};
-use crate::caps::{CLOSE_NORMAL, CLOSE_RESTART};
 use crate::dialect::remotes::Remotes;
 use crate::dialect::{Effect, Tag, shapes};
 use crate::message::{
@@ -122,14 +121,8 @@ impl State {
                 Vec::new()
             }
             Notice::Admitted { others, .. } => self.entered(others),
-            Notice::WorkerLost => vec![Effect::Close {
-                code: CLOSE_RESTART,
-                reason: "all media is lost",
-            }],
-            Notice::Removed { .. } => vec![Effect::Close {
-                code: CLOSE_NORMAL,
-                reason: "no longer in the room",
-            }],
+            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
+            Notice::Removed { .. } => vec![Effect::SENT_AWAY],
             _ => Vec::new(),
         }
     }
