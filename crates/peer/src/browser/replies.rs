@@ -141,7 +141,11 @@ impl Browser {
                 self.events
                     .push_back(BrowserEvent::TransportClosed { transport });
             }
-            "newPeer" | "producerPaused" | "producerResumed" | "consumerLayersChanged" => {}
+            "newPeer"
+            | "roleChanged"
+            | "producerPaused"
+            | "producerResumed"
+            | "consumerLayersChanged" => {}
             _ => return false,
         }
         true
