@@ -1,0 +1,1 @@
+//! What processes cost, read from `/proc`: CPU time, memory, context switches.
