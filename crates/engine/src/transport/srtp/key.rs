@@ -5,11 +5,11 @@
 //! RFC 3711 §3.4, §4.1.1, §4.2, §4.3 (counter mode, HMAC-SHA1, key derivation) and RFC 7714 §8,
 //! §9, §11 (GCM, and its key derivation).
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 use watersmeet_wire::units::Ssrc;
 
 use super::{SrtpKeyError, SrtpProfile};
@@ -134,12 +134,7 @@ impl SessionKey {
         match self {
             Self::Gcm(key) => {
                 let tag_slot = rest.get_mut(..GCM_TAG_LEN)?;
-                let nonce = key.nonce(ssrc, index);
-                let aad = Aad::from(&*header);
-                let tag = key
-                    .cipher
-                    .seal_in_place_separate_tag(nonce, aad, payload)
-                    .ok()?;
+                let tag = key.seal(ssrc, index, header, payload)?;
                 tag_slot.copy_from_slice(tag.as_ref());
                 plain_len.checked_add(GCM_TAG_LEN)
             }
@@ -167,11 +162,7 @@ impl SessionKey {
         let (header, payload) = plain.split_at_mut_checked(header_len)?;
         match self {
             Self::Gcm(key) => {
-                let nonce = key.nonce(ssrc, index);
-                let aad = Aad::from(&*header);
-                key.cipher
-                    .open_in_place_separate_tag(nonce, aad, tag, payload)
-                    .ok()?;
+                key.open(ssrc, index, header, payload, tag)?;
             }
             Self::Cm(key) => {
                 let expected = key.tag(&[header, payload, &rollover(index)]);
@@ -198,12 +189,8 @@ impl SessionKey {
             Self::Gcm(key) => {
                 let (tag_slot, rest) = rest.split_at_mut_checked(GCM_TAG_LEN)?;
                 rest.get_mut(..RTCP_TRAILER_LEN)?.copy_from_slice(&trailer);
-                let nonce = key.nonce(ssrc, u64::from(index));
-                let aad = Aad::from(rtcp_aad(header, trailer)?);
-                let tag = key
-                    .cipher
-                    .seal_in_place_separate_tag(nonce, aad, payload)
-                    .ok()?;
+                let aad = rtcp_aad(header, trailer)?;
+                let tag = key.seal(ssrc, u64::from(index), &aad, payload)?;
                 tag_slot.copy_from_slice(tag.as_ref());
             }
             Self::Cm(key) => {
@@ -241,11 +228,7 @@ impl SessionKey {
         match self {
             Self::Gcm(key) => {
                 let tag = rest.get(..GCM_TAG_LEN)?;
-                let nonce = key.nonce(ssrc, index);
-                let aad = Aad::from(rtcp_aad(header, trailer)?);
-                key.cipher
-                    .open_in_place_separate_tag(nonce, aad, tag, payload)
-                    .ok()?;
+                key.open(ssrc, index, &rtcp_aad(header, trailer)?, payload, tag)?;
             }
             Self::Cm(key) => {
                 let tag = rest.get(RTCP_TRAILER_LEN..)?;
@@ -267,6 +250,30 @@ impl SessionKey {
 }
 
 impl GcmKey {
+    /// Encrypts `payload`; the tag over it and `aad`.
+    fn seal(&self, ssrc: Ssrc, index: u64, aad: &[u8], payload: &mut [u8]) -> Option<Tag> {
+        let (nonce, aad) = (self.nonce(ssrc, index), Aad::from(aad));
+        let sealed = self.cipher.seal_in_place_separate_tag(nonce, aad, payload);
+        sealed.ok()
+    }
+
+    /// Decrypts `payload` when `tag` is that of it and `aad`.
+    fn open(
+        &self,
+        ssrc: Ssrc,
+        index: u64,
+        aad: &[u8],
+        payload: &mut [u8],
+        tag: &[u8],
+    ) -> Option<()> {
+        let (nonce, aad) = (self.nonce(ssrc, index), Aad::from(aad));
+        let tag = Tag::try_from(tag).ok()?;
+        let opened = self
+            .cipher
+            .open_in_place_separate_tag(nonce, aad, tag, payload, 0..);
+        opened.ok().map(|_| ())
+    }
+
     /// The nonce of a packet (RFC 7714 §8.1, §9.1): two zero bytes, the SSRC and the index in 48
     /// bits, mixed with the salt. An RTCP index has 31 bits, and the 16 above it are zero there.
     fn nonce(&self, ssrc: Ssrc, index: u64) -> Nonce {
