@@ -89,6 +89,8 @@ pub enum TransportEvent {
     PathRemoved(Path),
     /// The user fragment names this transport no more.
     UfragRetired(String),
+    /// Datagrams of its handshake wait for [`Transport::advance`].
+    HandshakeWaits,
     /// It is of no use any more and wants to be removed.
     Closed(CloseReason),
 }
@@ -115,8 +117,10 @@ pub struct Transport {
     srtp: Option<Srtp>,
     /// Answers of ICE, oldest first.
     answers: VecDeque<(Path, Vec<u8>)>,
-    /// Events of DTLS, oldest first; five in a lifetime.
+    /// Events of DTLS, oldest first: five in a lifetime, and one while a handshake waits.
     events: VecDeque<TransportEvent>,
+    /// Whether it was said that the handshake waits.
+    said_waits: bool,
     /// What was thrown away, by reason.
     discards: Discards,
     /// Bytes received, whatever became of them.
@@ -150,6 +154,7 @@ impl Transport {
             srtp: None,
             answers: VecDeque::new(),
             events: VecDeque::new(),
+            said_waits: false,
             discards: Discards::default(),
             bytes_received: 0,
             receive_rate: RateWindow::default(),
@@ -222,6 +227,14 @@ impl Transport {
             tracing::trace!(?discard, "packet discarded");
             Received::Discarded(discard)
         })
+    }
+
+    /// Takes the oldest datagram of the handshake that waits, which may cost 0.1 ms. Says whether
+    /// another one waits; until then it is not reported again that one does.
+    pub fn advance(&mut self, now: Time) -> bool {
+        self.drive_dtls(|dtls| dtls.advance(now));
+        self.said_waits = self.dtls.has_work();
+        self.said_waits
     }
 
     /// A TCP path's connection ended.
@@ -424,6 +437,10 @@ impl Transport {
         let before = self.dtls.state();
         let result = work(&mut self.dtls);
         let state = self.dtls.state();
+        if self.dtls.has_work() && !self.said_waits {
+            self.said_waits = true;
+            self.events.push_back(TransportEvent::HandshakeWaits);
+        }
         if state == before {
             return result;
         }

@@ -3,7 +3,9 @@
 //!
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
 //!    comes before the fingerprints is held.
-//! 2. `Connecting`: the handshake runs, for 15 s at most.
+//! 2. `Connecting`: the handshake runs, for 15 s at most. Its datagrams wait in their order until
+//!    [`Dtls::advance`] takes them one by one: one may cost 0.1 ms, and the worker shares out how
+//!    many of those a turn of its loop has.
 //! 3. `Verified`: the certificate has an announced fingerprint and keys were exported.
 //! 4. `Failed`, `Closed`: the end.
 //!
@@ -20,8 +22,10 @@ mod certificate;
 mod endpoint;
 mod peer;
 mod record;
+mod signing;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use watersmeet_wire::units::Time;
@@ -37,11 +41,11 @@ pub use self::peer::{DtlsPeer, SrtpKeys};
 /// How long a handshake may take, from its first packet.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// Datagrams of ClientHellos held until the fingerprints come.
-pub const EARLY_PACKETS_MAX: usize = 16;
+/// Datagrams that wait: ClientHellos for the fingerprints, and all of a handshake for their turn.
+pub const WAITING_MAX: usize = 16;
 
 /// Bytes of them.
-pub const EARLY_BYTES_MAX: usize = 64 * 1024;
+pub const WAITING_BYTES_MAX: usize = 64 * 1024;
 
 /// Datagrams waiting to be sent. A flight of ours has one or two, and seven times at most it is
 /// sent again.
@@ -57,7 +61,7 @@ const TIMEOUT_HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 /// Why a DTLS datagram was thrown away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DtlsDiscard {
-    /// There is no handshake to which it could belong.
+    /// There is no handshake to which it could belong, or too much waits for it already.
     NotReady,
     /// It is not DTLS, or of a kind that could only do harm.
     Malformed,
@@ -71,10 +75,12 @@ pub struct Dtls {
     version: DtlsVersion,
     /// The `Instant` of `Time::ZERO`.
     epoch: Instant,
-    /// Whom we expect, once known.
-    peer: Option<DtlsPeer>,
+    /// Whom we expect, once known; shared with the handshake.
+    peer: Option<Arc<DtlsPeer>>,
     /// Where the handshake stands.
     state: State,
+    /// What came and was not taken yet.
+    waiting: Waiting,
     /// Waiting to be sent, oldest first.
     datagrams: VecDeque<Vec<u8>>,
     /// When the endpoint wants to be called.
@@ -83,20 +89,20 @@ pub struct Dtls {
 
 /// In the order in which they are passed.
 enum State {
-    New(Early),
+    New {
+        /// Whether ICE has an authenticated path.
+        has_path: bool,
+    },
     Connecting(Box<Handshake>),
     Verified(Box<Session>),
     Failed,
     Closed,
 }
 
-/// What came before its time.
+/// Datagrams of the peer, oldest first.
 #[derive(Default)]
-struct Early {
-    /// Whether ICE has an authenticated path.
-    has_path: bool,
-    /// Datagrams of ClientHellos, oldest first.
-    packets: Vec<Vec<u8>>,
+struct Waiting {
+    packets: VecDeque<Vec<u8>>,
     /// Bytes of them.
     bytes: usize,
 }
@@ -106,7 +112,7 @@ struct Handshake {
     /// The machine that runs it.
     endpoint: Endpoint,
     /// Whom it must turn out to be.
-    peer: DtlsPeer,
+    peer: Arc<DtlsPeer>,
     /// That it is the one.
     proof: Option<PeerProof>,
     /// Exported, since the proof was there.
@@ -135,7 +141,8 @@ impl Dtls {
             version,
             epoch,
             peer: None,
-            state: State::New(Early::default()),
+            state: State::New { has_path: false },
+            waiting: Waiting::default(),
             datagrams: VecDeque::new(),
             retry_at: Time::FAR_FUTURE,
         }
@@ -144,7 +151,7 @@ impl Dtls {
     /// The state in mediasoup's words.
     pub const fn state(&self) -> DtlsState {
         match self.state {
-            State::New(_) => DtlsState::New,
+            State::New { .. } => DtlsState::New,
             State::Connecting(_) => DtlsState::Connecting,
             State::Verified(_) => DtlsState::Connected,
             State::Failed => DtlsState::Failed,
@@ -153,27 +160,28 @@ impl Dtls {
     }
 
     /// Whom we expect, once known.
-    pub const fn peer(&self) -> Option<&DtlsPeer> {
-        self.peer.as_ref()
+    pub fn peer(&self) -> Option<&DtlsPeer> {
+        self.peer.as_deref()
     }
 
     /// Learns whom to expect, and begins if there is a path. Later calls change nothing.
     pub fn handle_peer(&mut self, now: Time, peer: DtlsPeer) {
         if self.peer.is_none() {
-            self.peer = Some(peer);
+            self.peer = Some(Arc::new(peer));
             self.begin(now);
         }
     }
 
     /// Learns that ICE has an authenticated path, and begins if the peer is known.
     pub fn handle_path(&mut self, now: Time) {
-        if let State::New(early) = &mut self.state {
-            early.has_path = true;
+        if let State::New { has_path } = &mut self.state {
+            *has_path = true;
             self.begin(now);
         }
     }
 
-    /// Takes a datagram from an authenticated path.
+    /// Takes a datagram from an authenticated path. What belongs to a handshake waits for
+    /// [`Self::advance`].
     ///
     /// # Errors
     /// Why it was thrown away, to be counted.
@@ -187,20 +195,50 @@ impl Dtls {
             return Err(DtlsDiscard::Malformed);
         }
         let at = self.instant(now);
-        let result = match &mut self.state {
-            State::New(early) => return early.hold(contents, packet),
-            State::Connecting(handshake) => {
-                handshake.start_clock(now);
-                handshake.endpoint.handle_packet(at, packet)
-            }
+        match &mut self.state {
+            State::New { .. } if contents.begins_with_hello => self.waiting.push(packet),
+            State::Connecting(_) => self.waiting.push(packet),
             State::Verified(session) => {
                 let endpoint = session.endpoint.as_mut().ok_or(DtlsDiscard::NotReady)?;
-                endpoint.handle_packet(at, packet)
+                if !self.waiting.packets.is_empty() {
+                    return self.waiting.push(packet);
+                }
+                let result = endpoint.handle_packet(at, packet);
+                self.settle(now, result);
+                Ok(())
             }
-            State::Failed | State::Closed => return Err(DtlsDiscard::NotReady),
+            State::New { .. } | State::Failed | State::Closed => Err(DtlsDiscard::NotReady),
+        }
+    }
+
+    /// Whether [`Self::advance`] has something to do.
+    pub fn has_work(&self) -> bool {
+        let can_work = matches!(self.state, State::Connecting(_) | State::Verified(_));
+        can_work && !self.waiting.packets.is_empty()
+    }
+
+    /// Takes the oldest datagram that waits, if it can be taken yet. This is where a handshake
+    /// costs what it costs.
+    pub fn advance(&mut self, now: Time) {
+        if !self.has_work() {
+            return;
+        }
+        let Some(packet) = self.waiting.pop() else {
+            return;
+        };
+        let at = self.instant(now);
+        let result = match &mut self.state {
+            State::Connecting(handshake) => {
+                handshake.start_clock(now);
+                handshake.endpoint.handle_packet(at, &packet)
+            }
+            State::Verified(session) => match &mut session.endpoint {
+                Some(endpoint) => endpoint.handle_packet(at, &packet),
+                None => return,
+            },
+            State::New { .. } | State::Failed | State::Closed => return,
         };
         self.settle(now, result);
-        Ok(())
     }
 
     /// Sends again what is due, or gives up.
@@ -220,7 +258,7 @@ impl Dtls {
                 Some(endpoint) => endpoint.handle_timeout(at),
                 None => return,
             },
-            State::New(_) | State::Failed | State::Closed => return,
+            State::New { .. } | State::Failed | State::Closed => return,
         };
         self.settle(now, result);
     }
@@ -230,7 +268,7 @@ impl Dtls {
         match &self.state {
             State::Connecting(handshake) => self.retry_at.min(handshake.deadline),
             State::Verified(_) => self.retry_at,
-            State::New(_) | State::Failed | State::Closed => Time::FAR_FUTURE,
+            State::New { .. } | State::Failed | State::Closed => Time::FAR_FUTURE,
         }
     }
 
@@ -257,6 +295,7 @@ impl Dtls {
             self.queue(outputs.datagrams);
         }
         self.state = State::Closed;
+        self.waiting = Waiting::default();
     }
 
     /// Takes the peer for verified; its keys are somebody else's business.
@@ -270,13 +309,12 @@ impl Dtls {
 
     /// Begins when the peer is known and there is a path to it.
     fn begin(&mut self, now: Time) {
-        let State::New(early) = &mut self.state else {
+        let State::New { has_path: true } = self.state else {
             return;
         };
-        let Some(peer) = self.peer.clone().filter(|_| early.has_path) else {
+        let Some(peer) = self.peer.clone() else {
             return;
         };
-        let held = std::mem::take(&mut early.packets);
         let opens = peer.we_open();
         let at = self.instant(now);
         let Ok(endpoint) = Endpoint::new(&self.certificate, self.version, opens, at) else {
@@ -298,11 +336,6 @@ impl Dtls {
         }));
         self.retry_at = now;
         self.handle_timeout(now);
-        for packet in held {
-            // Those that were held passed the gate already; if the first one decides the
-            // handshake, the others are late.
-            let _ = self.handle_packet(now, &packet);
-        }
     }
 
     /// Carries out what an input brought about.
@@ -345,7 +378,7 @@ impl Dtls {
                     self.state = State::Closed;
                 }
             }
-            (_, State::New(_) | State::Failed | State::Closed) => {}
+            (_, State::New { .. } | State::Failed | State::Closed) => {}
         }
     }
 
@@ -401,6 +434,7 @@ impl Dtls {
     /// Gives up, and everything with it.
     fn fail(&mut self) {
         self.state = State::Failed;
+        self.waiting = Waiting::default();
         self.datagrams.clear();
         self.retry_at = Time::FAR_FUTURE;
     }
@@ -435,17 +469,23 @@ impl Dtls {
     }
 }
 
-impl Early {
-    /// Keeps a ClientHello; the first ones count, because later ones repeat them.
-    fn hold(&mut self, contents: Contents, packet: &[u8]) -> Result<(), DtlsDiscard> {
-        let has_room = self.packets.len() < EARLY_PACKETS_MAX
-            && self.bytes.saturating_add(packet.len()) <= EARLY_BYTES_MAX;
-        if !contents.begins_with_hello || !has_room {
+impl Waiting {
+    /// Keeps a datagram; the first ones count, because later ones repeat them.
+    fn push(&mut self, packet: &[u8]) -> Result<(), DtlsDiscard> {
+        let has_room = self.packets.len() < WAITING_MAX
+            && self.bytes.saturating_add(packet.len()) <= WAITING_BYTES_MAX;
+        if !has_room {
             return Err(DtlsDiscard::NotReady);
         }
         self.bytes += packet.len();
-        self.packets.push(packet.to_vec());
+        self.packets.push_back(packet.to_vec());
         Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Vec<u8>> {
+        let packet = self.packets.pop_front()?;
+        self.bytes -= packet.len();
+        Some(packet)
     }
 }
 

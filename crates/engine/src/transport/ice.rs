@@ -86,8 +86,8 @@ pub enum IceEvent {
 pub struct Ice {
     /// Named in signalling.
     current: Credentials,
-    /// From before a restart, until the peer uses the current ones.
-    previous: Option<Credentials>,
+    /// From before a restart, until the peer uses the current ones. Rarely there, and large.
+    previous: Option<Box<Credentials>>,
     /// Where it stands.
     state: IceState,
     /// Where the peer was heard.
@@ -151,7 +151,7 @@ impl Ice {
         if self.previous.is_some() {
             self.events.push_back(IceEvent::UfragRetired(unused.ufrag));
         } else {
-            self.previous = Some(unused);
+            self.previous = Some(Box::new(unused));
         }
         self.parameters()
     }
@@ -180,7 +180,7 @@ impl Ice {
         let is_current = local == self.current.ufrag;
         let previous = self
             .previous
-            .as_ref()
+            .as_deref()
             .filter(|previous| local == previous.ufrag);
         let credentials = if is_current {
             Some(&self.current)
@@ -267,7 +267,7 @@ impl Ice {
     /// The user fragments that name this transport.
     pub fn ufrags(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.current)
-            .chain(&self.previous)
+            .chain(self.previous.as_deref())
             .map(|known| known.ufrag.as_str())
     }
 

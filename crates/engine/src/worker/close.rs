@@ -52,6 +52,7 @@ impl Worker {
         self.transport_keys.remove(&id);
         // Its place may be given to another before the list is next walked.
         self.dirty.retain(|dirty| *dirty != key);
+        self.handshakes.retain(|waiting| *waiting != key);
         if let Some(router) = self.routers.get_mut(router as usize) {
             router.transports.retain(|transport| *transport != key);
         }

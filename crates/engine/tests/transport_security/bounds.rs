@@ -1,7 +1,7 @@
 //! Every queue of a transport is filled here, and every fault of the code beneath it is survived.
 
 use watersmeet_engine::command::{CloseReason, DtlsState};
-use watersmeet_engine::transport::dtls::{DtlsVersion, EARLY_BYTES_MAX};
+use watersmeet_engine::transport::dtls::{DtlsVersion, WAITING_BYTES_MAX};
 use watersmeet_engine::transport::ice::EVENTS_MAX;
 use watersmeet_engine::transport::{Received, TransportEvent, discard::Discard};
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, FINGERPRINTS_MAX};
@@ -48,7 +48,7 @@ fn held_client_hellos_are_bounded_in_bytes() {
     let [len_0, len_1] = BODY_LEN.to_be_bytes();
     hello.extend([1, 0, len_0, len_1, 0, 0, 0, 0, 0, 0, len_0, len_1]);
     hello.resize(hello.len() + usize::from(BODY_LEN), 0);
-    let fit = EARLY_BYTES_MAX / hello.len();
+    let fit = WAITING_BYTES_MAX / hello.len();
     for _ in 0..fit {
         assert_eq!(
             deliver(&mut transport, NOW, peer.path, &hello),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{CloseReason, DtlsState, IceState, Refusal};
-use watersmeet_engine::transport::dtls::{DtlsVersion, EARLY_PACKETS_MAX, HANDSHAKE_TIME_MAX};
+use watersmeet_engine::transport::dtls::{DtlsVersion, HANDSHAKE_TIME_MAX, WAITING_MAX};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::transport::{Received, Transport, TransportEvent, discard::Discard};
 use watersmeet_wire::units::{Rng, Time};
@@ -117,7 +117,7 @@ fn only_so_many_client_hellos_are_held() {
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
     let hello = peer.poll(NOW).remove(0);
-    for _ in 0..EARLY_PACKETS_MAX {
+    for _ in 0..WAITING_MAX {
         assert_eq!(
             deliver(&mut transport, NOW, peer.path, &hello),
             Received::Nothing

@@ -337,9 +337,11 @@ pub fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
     packet
 }
 
-/// Hands one packet to the transport.
+/// Hands one packet to the transport, and gives it all the turns it wants.
 pub fn deliver(transport: &mut Transport, now: Time, path: Path, packet: &[u8]) -> Received {
-    transport.receive(now, path, &mut packet.to_vec())
+    let received = transport.receive(now, path, &mut packet.to_vec());
+    while transport.advance(now) {}
+    received
 }
 
 /// Everything the transport has to send, by path.
@@ -347,14 +349,17 @@ pub fn drain(transport: &mut Transport) -> Vec<(Path, Vec<u8>)> {
     std::iter::from_fn(|| transport.poll_transmit()).collect()
 }
 
-/// Every event that waits.
+/// Every event that waits, but those that [`deliver`] has answered.
 pub fn events(transport: &mut Transport) -> Vec<TransportEvent> {
-    std::iter::from_fn(|| transport.poll_event()).collect()
+    std::iter::from_fn(|| transport.poll_event())
+        .filter(|event| *event != TransportEvent::HandshakeWaits)
+        .collect()
 }
 
 /// Carries packets both ways at once until nobody has any; whatever was sent elsewhere.
 pub fn exchange(transport: &mut Transport, peer: &mut Peer, now: Time) -> Vec<(Path, Vec<u8>)> {
     let mut strays = Vec::new();
+    while transport.advance(now) {}
     for _ in 0..64 {
         let from_peer = peer.poll(now);
         for packet in &from_peer {

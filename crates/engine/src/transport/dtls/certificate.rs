@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use dimpl::crypto::CryptoProvider;
 use thiserror::Error;
 use watersmeet_wire::params::DtlsFingerprint;
 
 use super::HANDSHAKE_TIME_MAX;
 use super::peer::Hash;
+use super::signing::OneKey;
 
 /// Longest datagram of a handshake. The least path MTU of IPv6 is 1,280 B; this leaves room for
 /// IPv6 and UDP headers and for a tunnel.
@@ -70,7 +72,13 @@ impl DtlsCertificate {
     pub fn generate() -> Result<Self, CertificateError> {
         let pair =
             dimpl::certificate::generate_self_signed_certificate().map_err(|_| CertificateError)?;
+        let key = OneKey::parse(&pair.private_key).ok_or(CertificateError)?;
         let config = dimpl::Config::builder()
+            .with_crypto_provider(CryptoProvider {
+                // Lives as long as the process: there is one certificate in it.
+                key_provider: Box::leak(Box::new(key)),
+                ..dimpl::crypto::aws_lc_rs::default_provider()
+            })
             .mtu(DATAGRAM_LEN_MAX)
             .max_queue_rx(DATAGRAMS_QUEUED_MAX)
             .require_client_certificate(true)
