@@ -6,6 +6,7 @@
 
 mod cost;
 mod latency;
+mod runs;
 mod table;
 
 fn main() {}

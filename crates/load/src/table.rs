@@ -1,157 +1,301 @@
-//! What a run showed, as one table and as JSON.
+//! What a run showed. [`Outcome`] is all of it, as one value that can be kept as JSON; what is
+//! printed is one plain table of its figures, beside the bars they are to meet, and a verdict.
+//! Nothing is judged anywhere else.
 
-use serde::Serialize;
+mod bars;
+mod figure;
+mod grid;
 
-/// All that a run showed. Counts are of the measured seconds alone, unless said otherwise.
-#[derive(Debug, Default, Clone, Serialize)]
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::cost::Costs;
+use crate::latency::Latency;
+
+pub use bars::Bar;
+pub use figure::Figure;
+pub use grid::Grid;
+
+/// What is watched and how it is told.
+#[derive(Debug, Default, Clone, Args)]
+pub struct ReportArgs {
+    /// A process of the server, whose CPU time, memory and context switches are counted; may be
+    /// given several times
+    #[arg(long = "pid", value_name = "PID")]
+    pub pids: Vec<i32>,
+    /// Where the server shows its counters, to learn how long its runs of datagrams are
+    #[arg(long, value_name = "URL")]
+    pub metrics: Option<String>,
+    /// What lies between the server and here, for the heading
+    #[arg(long, value_name = "NAME", default_value = "loopback")]
+    pub network: String,
+    /// The bars to show beside the figures: L1 to L9, webinar, meeting, audio
+    #[arg(long, value_name = "NAME")]
+    pub bar: Option<String>,
+    /// A file to write the outcome to
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// Why an outcome cannot be told.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// Nobody has heard of these bars.
+    #[error("there are no bars `{0}`: {names}", names = bars::NAMES.join(", "))]
+    Bars(String),
+    /// The file cannot be written or read.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{path}: {error}")]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+}
+
+/// All that a run showed.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// How it was measured.
+    pub setup: Setup,
+    /// How long was measured.
+    pub seconds: f64,
+    /// What went through the server.
+    pub media: Media,
+    /// How long packets were on their way, from one peer's sealing to the other's opening.
+    pub latency: Latency,
+    /// How people got in.
+    pub joins: Joins,
+    /// Transports that were open.
+    pub transports: u64,
+    /// Consumers that were open.
+    pub consumers: u64,
+    /// What it cost.
+    pub costs: Costs,
+}
+
+/// How a run was measured.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
     /// The profile's name.
     pub profile: String,
-    /// The server.
-    pub url: String,
     /// Rooms.
-    pub rooms: u32,
-    /// Peers that publish, in each room.
-    pub publishers: u32,
-    /// Peers that only receive, in each room.
-    pub subscribers: u32,
-    /// Video of each publisher in kbit/s; zero for none.
-    pub video_kbps: u32,
-    /// Whether publishers speak.
-    pub audio: bool,
-    /// Whether cameras send three encodings.
+    pub rooms: u64,
+    /// People who send, in each room.
+    pub publishers: u64,
+    /// People who only receive, in each room.
+    pub subscribers: u64,
+    /// Rate of a camera; 0 is sound alone.
+    pub video_kbps: u64,
+    /// Whether cameras send several layers.
     pub simulcast: bool,
-    /// The SRTP profile that was agreed on.
+    /// The SRTP profile agreed on.
     pub srtp: String,
-    /// Whether received datagrams may be joined to runs, which real clients do not do.
+    /// Whether we let the kernel join what we receive to runs (UDP_GRO): that spares the sender
+    /// much of its work when both are one machine.
     pub gro: bool,
-    /// How frames are paced.
+    /// How publishers send.
     pub pacing: String,
-    /// Of how many packets one was decrypted and checked; the sequence numbers of all are.
-    pub verify_every: u32,
-    /// Media threads of the generator.
-    pub threads: u32,
-    /// Seed of all chance.
-    pub seed: u64,
-    /// Seconds measured.
-    pub seconds: f64,
-    /// Peers connected at the end.
-    pub peers: u32,
-    /// Transports connected at the end.
-    pub transports: u32,
-    /// Producers at the end.
-    pub producers: u32,
-    /// Consumers at the end.
-    pub consumers: u32,
-    /// Consumers that got nothing, although their producer sent.
-    pub silent_consumers: u32,
-    /// Media packets sent to the server.
-    pub packets_in: u64,
-    /// Bytes of them, as datagrams.
-    pub bytes_in: u64,
-    /// Media packets forwarded by the server and received, repairs not counted.
-    pub packets_out: u64,
-    /// Bytes of them, as datagrams.
-    pub bytes_out: u64,
-    /// Packets missing from received streams, before repair.
-    pub lost: u64,
-    /// Of those lost, how many a retransmission brought.
-    pub repaired: u64,
-    /// Packets received twice.
+    /// What is looked at of what arrives.
+    pub verify: String,
+    /// What lies between the server and here.
+    pub network: String,
+}
+
+/// What went through the server while it was measured. Media only.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// Packets sent to the server.
+    pub published: u64,
+    /// Their bytes, as UDP payload.
+    pub published_bytes: u64,
+    /// Packets that should have come back, for all receivers.
+    pub expected: u64,
+    /// Packets that came back, each counted once.
+    pub delivered: u64,
+    /// Packets that came back once more.
     pub duplicates: u64,
-    /// Packets that came after a later one.
-    pub reordered: u64,
-    /// Received ÷ (sent × consumers of each): also counts what the server chose not to forward.
-    pub delivered: Option<f64>,
-    /// Packets that came to a consumer they do not belong to, or changed. Of the whole run.
+    /// Packets of a room or producer that was not asked for, or that were not what was sent.
     pub violations: u64,
-    /// The first of them, in words.
-    pub first_violation: Option<String>,
-    /// NACKs sent: sequence numbers asked for.
-    pub nacked: u64,
-    /// Keyframe requests that consumers sent.
-    pub keyframe_requests_sent: u64,
-    /// Keyframe requests that publishers got.
-    pub keyframe_requests_received: u64,
-    /// Datagrams that could not be opened, or were nothing we know.
-    pub discarded: u64,
-    /// From before sending at a publisher to the kernel's arrival at a consumer.
-    pub latency: Quantiles,
-    /// Joins of the measured seconds, when the profile makes any.
-    pub joins: Option<Joins>,
-    /// Requests per second that a profile made on top.
-    pub operations: u64,
-    /// What the server's processes cost; none when no `--pid` was given.
-    pub server: Option<ServerCost>,
-    /// What the generator itself cost.
-    pub own: OwnCost,
-    /// Why the run shows nothing, if so.
-    pub invalid: Option<String>,
+    /// Packets that came only when they were sent again.
+    pub retransmitted: u64,
+    /// Requests for lost packets that publishers got.
+    pub nacks: u64,
+    /// Requests for keyframes that publishers got.
+    pub plis: u64,
+    /// How many packets that came back had which length, as UDP payload.
+    pub sizes: BTreeMap<u16, u64>,
 }
 
-/// Points of a distribution, in microseconds.
-#[derive(Debug, Default, Clone, Copy, Serialize)]
-pub struct Quantiles {
-    /// How many were measured.
-    pub count: u64,
-    /// Half are below.
-    pub p50_us: f64,
-    /// 95 % are below.
-    pub p95_us: f64,
-    /// 99 % are below.
-    pub p99_us: f64,
-    /// 99.9 % are below.
-    pub p999_us: f64,
-    /// The greatest.
-    pub max_us: f64,
-}
-
-/// Joins: from opening the WebSocket until both transports are connected and everything is
-/// consumed.
-#[derive(Debug, Default, Clone, Serialize)]
+/// How people got in.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Joins {
-    /// Joins that were asked for.
-    pub started: u64,
-    /// Joins that came to their end.
-    pub completed: u64,
-    /// Joins that failed.
-    pub failed: u64,
-    /// Why the first of them failed.
-    pub first_failure: Option<String>,
-    /// How long they took.
-    pub took: Quantiles,
+    /// Those who got in.
+    pub count: u64,
+    /// Those who did not.
+    pub failures: u64,
+    /// From the first attempt to the last success.
+    pub seconds: f64,
+    /// How long it took each.
+    pub latency: Latency,
 }
 
-/// What the server's processes cost in the measured seconds.
-#[derive(Debug, Default, Clone, Serialize)]
-pub struct ServerCost {
-    /// Processes.
-    pub pids: Vec<u32>,
-    /// CPU time in seconds, user and system.
-    pub cpu_seconds: f64,
-    /// Of it, in the kernel.
-    pub system_seconds: f64,
-    /// CPU time ÷ forwarded packets, in microseconds.
-    pub us_per_packet: f64,
-    /// Context switches, of their own will and not.
-    pub context_switches: u64,
-    /// Resident bytes before the first peer joined.
-    pub rss_before: u64,
-    /// Resident bytes at the end.
-    pub rss_after: u64,
-    /// What came on top, for each transport, in bytes.
-    pub rss_per_transport: f64,
-    /// CPU time from the first join to the last, for each transport, in microseconds.
-    pub us_per_joined_transport: f64,
+impl Outcome {
+    /// Prints the figures, and writes them where `args` say.
+    pub fn report(&self, args: &ReportArgs) -> Result<(), ReportError> {
+        let bars = args.bar.as_deref().map(bars_of).transpose()?;
+        print!("{}", self.table(bars.unwrap_or_default()));
+        match &args.json {
+            Some(path) => self.write(path),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads what [`report`](Self::report) wrote.
+    pub fn read(path: &Path) -> Result<Self, ReportError> {
+        let file = File::open(path).map_err(|error| file_error(path, error))?;
+        serde_json::from_reader(io::BufReader::new(file)).map_err(|error| ReportError::Json {
+            path: path.to_owned(),
+            error,
+        })
+    }
+
+    fn write(&self, path: &Path) -> Result<(), ReportError> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| ReportError::Json {
+            path: path.to_owned(),
+            error,
+        })?;
+        std::fs::write(path, text + "\n").map_err(|error| file_error(path, error))
+    }
+
+    /// Heading, figures beside `bars`, and verdict.
+    fn table(&self, bars: &[Bar]) -> String {
+        let mut grid = Grid::new();
+        if !bars.is_empty() {
+            grid.row("", ["measured", "bar", ""].map(str::to_owned));
+        }
+        for figure in Figure::ALL {
+            let Some(value) = figure.of(self) else {
+                continue;
+            };
+            let mut cells = vec![figure.write(value)];
+            if let Some(bar) = bars.iter().find(|bar| bar.figure == figure) {
+                cells.extend([bar.to_string(), bar.judge(value).to_owned()]);
+            }
+            grid.row(figure.label(), cells);
+        }
+        let unknown = bars.iter().filter(|bar| bar.figure.of(self).is_none());
+        for bar in unknown {
+            let cells = ["–".to_owned(), bar.to_string(), "unknown".to_owned()];
+            grid.row(bar.figure.label(), cells);
+        }
+        format!("\n{}\n\n{grid}\n{}\n", self.setup.heading(), self.verdict())
+    }
+
+    /// Whether the figures can be believed, and what is wrong with the media.
+    pub fn verdict(&self) -> String {
+        let mut faults = Vec::new();
+        let share = self.costs.own_share;
+        if !self.costs.is_valid() {
+            faults.push(format!(
+                "the generator itself was at {:.0} % of its processor: it measured itself",
+                share * 100.0
+            ));
+        }
+        if self.media.violations > 0 {
+            let count = self.media.violations;
+            faults.push(format!("{count} packets were not what was asked for"));
+        }
+        if faults.is_empty() {
+            "valid".to_owned()
+        } else {
+            format!("INVALID: {}", faults.join("; "))
+        }
+    }
+
+    /// `count` a second.
+    fn rate(&self, count: u64) -> Option<f64> {
+        (self.seconds > 0.0).then(|| count as f64 / self.seconds)
+    }
+
+    /// Bytes of an average datagram that came back.
+    pub fn mean_len(&self) -> Option<f64> {
+        let (mut bytes, mut count) = (0_u64, 0_u64);
+        for (&len, &times) in &self.media.sizes {
+            bytes += u64::from(len) * times;
+            count += times;
+        }
+        (count > 0).then(|| bytes as f64 / count as f64)
+    }
 }
 
-/// What the generator itself cost in the measured seconds.
-#[derive(Debug, Default, Clone, Serialize)]
-pub struct OwnCost {
-    /// CPU time in seconds, user and system.
-    pub cpu_seconds: f64,
-    /// The share of its busiest thread's core, or of all it may use where that is more.
-    pub share: f64,
-    /// CPU time ÷ received packets, in microseconds.
-    pub us_per_packet: f64,
+impl Setup {
+    /// Two lines: what, and how.
+    fn heading(&self) -> String {
+        let people = match (self.publishers, self.subscribers) {
+            (publishers, 0) => format!("{publishers} who all send and receive"),
+            (publishers, subscribers) => {
+                format!("{publishers} who send, {subscribers} who receive")
+            }
+        };
+        let rooms = match self.rooms {
+            1 => "1 room".to_owned(),
+            rooms => format!("{rooms} rooms"),
+        };
+        let video = match (self.video_kbps, self.simulcast) {
+            (0, _) => "sound alone".to_owned(),
+            (kbps, false) => format!("video of {kbps} kbit/s"),
+            (kbps, true) => format!("video of {kbps} kbit/s in layers"),
+        };
+        format!("{}: {rooms} of {people}, {video}\n{}", self.profile, self.conditions())
+    }
+
+    /// How it was measured, in one line.
+    pub fn conditions(&self) -> String {
+        let gro = if self.gro { "on" } else { "off" };
+        let Self {
+            srtp,
+            network,
+            pacing,
+            verify,
+            ..
+        } = self;
+        let parts = [
+            srtp.clone(),
+            format!("generator's UDP_GRO {gro}"),
+            network.clone(),
+            format!("pacing {pacing}"),
+            format!("verified: {verify}"),
+        ];
+        parts.join(" · ")
+    }
+}
+
+/// The bars called `name`.
+pub fn bars_of(name: &str) -> Result<&'static [Bar], ReportError> {
+    bars::named(name).ok_or_else(|| ReportError::Bars(name.to_owned()))
+}
+
+fn file_error(path: &Path, error: io::Error) -> ReportError {
+    ReportError::File {
+        path: path.to_owned(),
+        error,
+    }
 }
