@@ -4,6 +4,9 @@
 //! This is the only crate with unsafe code, and only around system calls. Nothing here blocks,
 //! except [`Poller::wait`]; nothing here grows without a named bound.
 
+#[cfg(target_os = "linux")]
+mod option;
+pub mod packet;
 mod poller;
 pub mod tcp;
 pub mod udp;

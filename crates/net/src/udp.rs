@@ -22,6 +22,7 @@ use std::ops::Range;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::packet::{PacketOptions, PacketStats};
 use crate::poller::{Interest, Poller, Registrar, Source};
 
 /// Buffers of a receive batch; with runs, each may hold dozens of datagrams.
@@ -106,10 +107,16 @@ pub struct Transmit {
 
 impl Transmit {
     /// Length of each datagram, never zero.
-    fn segment_len(&self) -> usize {
+    pub(crate) fn segment_len(&self) -> usize {
         self.segment_size
             .map_or(self.range.len(), usize::from)
             .max(1)
+    }
+
+    /// How many datagrams it holds; an empty one is a datagram too.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn segments(&self) -> usize {
+        self.range.len().div_ceil(self.segment_len()).max(1)
     }
 }
 
@@ -200,6 +207,17 @@ enum Path {
     Portable,
 }
 
+impl Path {
+    /// Whether runs are sent as runs.
+    const fn sends_runs(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Batched(batcher) => batcher.gso,
+            Self::Portable => false,
+        }
+    }
+}
+
 /// A UDP socket that never blocks.
 pub struct UdpSocket {
     /// The socket.
@@ -210,6 +228,9 @@ pub struct UdpSocket {
     stats: UdpStats,
     /// The poller that waits for it.
     registrar: Option<Registrar>,
+    /// The way past the network stack, when it is wanted.
+    #[cfg(target_os = "linux")]
+    packets: Option<crate::packet::Egress>,
 }
 
 impl UdpSocket {
@@ -237,7 +258,40 @@ impl UdpSocket {
             path,
             stats: UdpStats::default(),
             registrar: None,
+            #[cfg(target_os = "linux")]
+            packets: None,
         })
+    }
+
+    /// Sends past the network stack from now on what can be sent so (see [`packet`](crate::packet)).
+    ///
+    /// # Errors
+    /// Those of [`packet::probe`](crate::packet::probe), and others of the system. The socket then
+    /// sends as before.
+    pub fn send_packets(&mut self, options: PacketOptions) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            let local = self.local_addr()?;
+            self.packets = Some(crate::packet::Egress::open(local, options)?);
+            Ok(())
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = options;
+            crate::packet::probe()
+        }
+    }
+
+    /// What went past the network stack; none unless that was asked for.
+    pub fn packet_stats(&self) -> Option<PacketStats> {
+        #[cfg(target_os = "linux")]
+        {
+            self.packets.as_ref().map(crate::packet::Egress::stats)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            None
+        }
     }
 
     /// The address it is bound to.
@@ -302,11 +356,7 @@ impl UdpSocket {
 
     /// Whether runs are sent as runs.
     pub const fn sends_runs(&self) -> bool {
-        match &self.path {
-            #[cfg(target_os = "linux")]
-            Path::Batched(batcher) => batcher.gso,
-            Path::Portable => false,
-        }
+        self.path.sends_runs()
     }
 
     /// Fills `batch` with what has arrived; how many datagrams, zero when nothing has. More may be
@@ -335,11 +385,55 @@ impl UdpSocket {
     /// # Errors
     /// When the socket itself is broken.
     pub fn send_batch(&mut self, arena: &[u8], transmits: &[Transmit]) -> io::Result<usize> {
-        match &mut self.path {
-            #[cfg(target_os = "linux")]
-            Path::Batched(batcher) => batcher.send(&self.socket, arena, transmits, &mut self.stats),
-            Path::Portable => portable::send(&self.socket, arena, transmits, &mut self.stats),
+        let mut stack = Stack {
+            socket: &self.socket,
+            path: &mut self.path,
+        };
+        #[cfg(target_os = "linux")]
+        if let Some(packets) = &mut self.packets {
+            let now = std::time::Instant::now();
+            return packets.send(now, &mut stack, arena, transmits, &mut self.stats);
         }
+        stack.send(arena, transmits, &mut self.stats)
+    }
+}
+
+/// The network stack, as a socket reaches it.
+struct Stack<'a> {
+    /// The socket.
+    socket: &'a std::net::UdpSocket,
+    /// How it talks to the system.
+    path: &'a mut Path,
+}
+
+impl Stack<'_> {
+    fn send(
+        &mut self,
+        arena: &[u8],
+        transmits: &[Transmit],
+        stats: &mut UdpStats,
+    ) -> io::Result<usize> {
+        match self.path {
+            #[cfg(target_os = "linux")]
+            Path::Batched(batcher) => batcher.send(self.socket, arena, transmits, stats),
+            Path::Portable => portable::send(self.socket, arena, transmits, stats),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl crate::packet::Stack for Stack<'_> {
+    fn sends_runs(&self) -> bool {
+        self.path.sends_runs()
+    }
+
+    fn send(
+        &mut self,
+        arena: &[u8],
+        transmits: &[Transmit],
+        stats: &mut UdpStats,
+    ) -> io::Result<usize> {
+        Stack::send(self, arena, transmits, stats)
     }
 }
 

@@ -11,6 +11,8 @@ use std::os::fd::AsRawFd;
 use arrayvec::ArrayVec;
 use socket2::Socket;
 
+pub(super) use crate::option::set_number as set_option;
+
 use super::portable::{SendOne, is_broken, is_passing, send_singly};
 use super::{
     Filled, RECEIVE_SLOTS, RUN_LEN_MAX, RUN_REFUSALS_MAX, RUN_SEGMENTS_MAX, ReceiveBatch,
@@ -25,9 +27,6 @@ const NAME_LEN_IN6: libc::socklen_t = 28;
 
 /// Bytes of the shorter address: a `sockaddr_in`.
 const NAME_LEN_IN: libc::socklen_t = 16;
-
-/// Bytes of an option that is a number.
-const NUMBER_LEN: libc::socklen_t = 4;
 
 /// Bytes of a `cmsghdr`, which is a size and two numbers.
 const CONTROL_HEADER_LEN: usize = size_of::<libc::cmsghdr>();
@@ -360,31 +359,6 @@ pub(super) fn force_buffers(socket: &Socket, options: UdpOptions) -> bool {
     };
     force(libc::SO_RCVBUFFORCE, options.receive_buffer)
         && force(libc::SO_SNDBUFFORCE, options.send_buffer)
-}
-
-/// Sets a socket option that is a number.
-fn set_option(
-    socket: &impl AsRawFd,
-    level: libc::c_int,
-    option: libc::c_int,
-    value: libc::c_int,
-) -> io::Result<()> {
-    #[expect(unsafe_code, reason = "no safe library knows these options")]
-    // SAFETY: the pointer and length are those of `value`, which outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            (&raw const value).cast(),
-            NUMBER_LEN,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 /// A vector that points nowhere.

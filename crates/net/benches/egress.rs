@@ -1,0 +1,145 @@
+//! What it costs to send a datagram of 1,200 B, in nanoseconds of CPU time: by the stack singly and
+//! in runs, and past it. Over a device that drops (`ifb`), which is the cost of sending alone, and
+//! over a virtual Ethernet whose other side drops on arrival, which counts the way there too.
+//! Takes root: `cargo bench -p watersmeet-net --bench egress`.
+
+#![cfg_attr(
+    target_os = "linux",
+    expect(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "this is a benchmark"
+    )
+)]
+
+#[cfg(target_os = "linux")]
+#[path = "../tests/rig/namespace.rs"]
+mod namespace;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    linux::run();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("packets are sent past the network stack on Linux only");
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, clock_gettime};
+    use watersmeet_net::packet::PacketOptions;
+    use watersmeet_net::udp::{Transmit, UdpOptions, UdpSocket};
+
+    use crate::namespace::{Pair, inside};
+
+    /// Bytes of a datagram.
+    const LEN: u16 = 1_200;
+
+    /// Destinations, all different.
+    const DESTINATIONS: u8 = 64;
+
+    /// Batches in a sample.
+    const BATCHES: u32 = 100;
+
+    /// Samples of each way, one after the other in turn: the median counts.
+    const ROUNDS: usize = 15;
+
+    /// A way to send: its name, datagrams to one destination at a time, whether past the stack.
+    type Way = (&'static str, u16, bool);
+
+    const WAYS: [Way; 8] = [
+        ("stack, sendmmsg", 1, false),
+        ("stack, runs of 2", 2, false),
+        ("stack, runs of 3", 3, false),
+        ("stack, runs of 4", 4, false),
+        ("stack, runs of 8", 8, false),
+        ("past the stack", 1, true),
+        ("past the stack, 2 at a time", 2, true),
+        ("past the stack, 8 at a time", 8, true),
+    ];
+
+    pub fn run() {
+        let Some(pair) = Pair::new() else { return };
+        pair.theirs("route add blackhole 10.99.0.0/16");
+        pair.ours("route add 10.99.0.0/17 via 10.77.0.2");
+        pair.ours("link add drop type ifb");
+        pair.ours("address add 10.88.0.1/24 dev drop");
+        pair.ours("link set drop up");
+        pair.ours("neighbour replace 10.88.0.2 lladdr 02:00:00:00:00:02 dev drop nud permanent");
+        pair.ours("route add 10.99.128.0/17 via 10.88.0.2");
+        println!("| 1,200 B to {DESTINATIONS} destinations, ns | ifb | | veth | |");
+        println!("|---|---|---|---|---|");
+        let (ifb, veth) = inside(&pair.ours, || (measure(128), measure(0)));
+        for (place, (name, ..)) in WAYS.iter().enumerate() {
+            let cells = [&ifb, &veth].map(|costs| {
+                let ratio = costs[0] / costs[place];
+                format!("{:.0} | {ratio:.2}x", costs[place])
+            });
+            println!("| {name} | {} |", cells.join(" | "));
+        }
+    }
+
+    /// The median cost of each way to `10.99.{net}.*`.
+    fn measure(net: u8) -> Vec<f64> {
+        let mut sockets = WAYS.map(|(_, _, past)| {
+            let address = SocketAddr::from(([0, 0, 0, 0], 0));
+            let mut socket = UdpSocket::bind(address, UdpOptions::default()).unwrap();
+            if past {
+                socket
+                    .send_packets(PacketOptions { run_min: u16::MAX })
+                    .unwrap();
+            }
+            socket
+        });
+        // The neighbour must be known, and every destination asked for.
+        for _ in 0..30 {
+            for (socket, (_, run, _)) in sockets.iter_mut().zip(WAYS) {
+                sample(socket, net, run, 1);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut samples = WAYS.map(|_| Vec::new());
+        for _ in 0..ROUNDS {
+            for ((socket, (_, run, _)), samples) in sockets.iter_mut().zip(WAYS).zip(&mut samples) {
+                samples.push(sample(socket, net, run, BATCHES));
+            }
+        }
+        for (socket, (name, _, past)) in sockets.iter().zip(WAYS) {
+            let stats = socket.packet_stats().unwrap_or_default();
+            let all = u64::from(BATCHES) * u64::from(DESTINATIONS) * ROUNDS as u64;
+            assert!(!past || stats.frames >= all, "{name}: {stats:?}");
+        }
+        let median = |mut samples: Vec<f64>| {
+            samples.sort_by(f64::total_cmp);
+            samples[samples.len() / 2]
+        };
+        samples.into_iter().map(median).collect()
+    }
+
+    /// Nanoseconds of this thread's CPU time for each datagram of `batches`.
+    fn sample(socket: &mut UdpSocket, net: u8, run: u16, batches: u32) -> f64 {
+        let run_len = usize::from(LEN * run);
+        let arena = vec![0x5a; run_len * usize::from(DESTINATIONS)];
+        let transmits: Vec<_> = (0..DESTINATIONS)
+            .map(|number| Transmit {
+                destination: ([10, 99, net, number], 9).into(),
+                range: usize::from(number) * run_len..(usize::from(number) + 1) * run_len,
+                segment_size: (run > 1).then_some(LEN),
+            })
+            .collect();
+        let before = clock_gettime(ClockId::ThreadCPUTime);
+        for _ in 0..batches {
+            let taken = socket.send_batch(&arena, &transmits).unwrap();
+            assert_eq!(taken, transmits.len());
+        }
+        let after = clock_gettime(ClockId::ThreadCPUTime);
+        let took = Duration::try_from(after).unwrap() - Duration::try_from(before).unwrap();
+        let datagrams = batches * u32::from(DESTINATIONS) * u32::from(run);
+        took.as_nanos() as f64 / f64::from(datagrams)
+    }
+}

@@ -1,0 +1,406 @@
+//! Packets past the stack between two network namespaces, joined by a virtual Ethernet: what is sent
+//! in one arrives in the other, whole, in order and from the right address, and where this way is
+//! not there the stack carries it. Takes root, and the command `ip` of iproute2.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "these are tests"
+)]
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rustix::thread::CapabilitySet;
+use watersmeet_net::packet::{Fallback, PacketOptions, PacketStats, probe};
+use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
+
+#[path = "rig/namespace.rs"]
+mod namespace;
+
+use namespace::{Pair, inside};
+
+/// How long anything may take before a test has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longer than the kernel's news take to be read.
+const NEWS: Duration = Duration::from_millis(60);
+
+impl Pair {
+    /// Opens a sender on our side and a receiver on theirs, and speaks to both on our side.
+    fn talk(&self, address: &str, options: PacketOptions, speak: impl FnOnce(Talk<'_>) + Send) {
+        let address: SocketAddr = address.parse().unwrap();
+        let theirs = inside(&self.theirs, || receiver(address));
+        inside(&self.ours, || {
+            let any: IpAddr = match address.ip() {
+                IpAddr::V4(_) => [0, 0, 0, 0].into(),
+                IpAddr::V6(_) => [0_u16; 8].into(),
+            };
+            let mut ours = UdpSocket::bind((any, 0).into(), UdpOptions::default()).unwrap();
+            ours.send_packets(options).unwrap();
+            speak(Talk {
+                pair: self,
+                ours,
+                to: theirs.local_addr().unwrap(),
+                theirs,
+            });
+        });
+    }
+}
+
+/// A sender and a receiver.
+struct Talk<'a> {
+    pair: &'a Pair,
+    ours: UdpSocket,
+    theirs: UdpSocket,
+    to: SocketAddr,
+}
+
+impl Talk<'_> {
+    /// Sends the datagrams, those of one list as a run.
+    fn send(&mut self, runs: &[Vec<Vec<u8>>]) {
+        let mut arena = Vec::new();
+        let mut transmits = Vec::new();
+        for run in runs {
+            let start = arena.len();
+            arena.extend(run.iter().flatten());
+            let segment_size = (run.len() > 1).then(|| run[0].len().try_into().unwrap());
+            transmits.push(Transmit {
+                destination: self.to,
+                range: start..arena.len(),
+                segment_size,
+            });
+        }
+        let taken = self.ours.send_batch(&arena, &transmits).unwrap();
+        assert_eq!(taken, transmits.len());
+    }
+
+    /// What arrives: its sources and contents, until there are `count`.
+    fn receive(&mut self, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut batch = ReceiveBatch::new(&self.theirs);
+        let mut seen = Vec::new();
+        let deadline = Instant::now() + PATIENCE;
+        while seen.len() < count && Instant::now() < deadline {
+            self.theirs.receive_batch(&mut batch).unwrap();
+            seen.extend(
+                batch
+                    .datagrams()
+                    .map(|datagram| (datagram.source, datagram.contents.to_vec())),
+            );
+        }
+        assert_eq!(seen.len(), count, "{:?}", self.stats());
+        seen
+    }
+
+    /// Sends and receives the same.
+    fn exchange(&mut self, runs: &[Vec<Vec<u8>>]) {
+        self.send(runs);
+        let sent: Vec<_> = runs.concat();
+        let port = self.ours.local_addr().unwrap().port();
+        let ours: &str = if self.to.is_ipv4() {
+            "10.77.0.1"
+        } else {
+            "fd77::1"
+        };
+        let source = SocketAddr::new(ours.parse().unwrap(), port);
+        for ((from, got), sent) in self.receive(sent.len()).into_iter().zip(sent) {
+            assert_eq!(from, source);
+            assert!(got == sent, "{} B became {} B", sent.len(), got.len());
+        }
+    }
+
+    fn stats(&self) -> PacketStats {
+        self.ours.packet_stats().unwrap()
+    }
+
+    fn fallbacks(&self, reason: Fallback) -> u64 {
+        let place = Fallback::ALL.iter().position(|it| *it == reason).unwrap();
+        self.stats().fallbacks[place]
+    }
+
+    /// Exchanges single datagrams until one goes past the stack.
+    fn learn(&mut self) {
+        let before = self.stats().frames;
+        let deadline = Instant::now() + PATIENCE;
+        while self.stats().frames == before {
+            assert!(Instant::now() < deadline, "{:?}", self.stats());
+            self.exchange(&[vec![pattern(1, 100)]]);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn receiver(address: SocketAddr) -> UdpSocket {
+    let options = UdpOptions {
+        gro: false,
+        ..UdpOptions::default()
+    };
+    UdpSocket::bind(address, options).unwrap()
+}
+
+/// `len` bytes that differ with `seed`.
+fn pattern(seed: u8, len: usize) -> Vec<u8> {
+    let bytes = (0..=255_u8).cycle().take(len);
+    bytes.map(|byte| byte.wrapping_mul(31) ^ seed).collect()
+}
+
+/// Everything past the stack, whatever the runs.
+fn always() -> PacketOptions {
+    PacketOptions { run_min: u16::MAX }
+}
+
+#[test]
+fn an_unknown_neighbour_takes_the_stack_and_is_then_known() {
+    let Some(pair) = Pair::new() else { return };
+    for address in ["10.77.0.2:0", "[fd77::2]:0"] {
+        pair.talk(address, always(), |mut talk| {
+            talk.exchange(&[vec![pattern(1, 1_200)]]);
+            assert_eq!(talk.fallbacks(Fallback::Neighbour), 1, "{:?}", talk.stats());
+            assert_eq!(talk.stats().frames, 0);
+            talk.learn();
+            let before = talk.stats();
+            talk.exchange(&[vec![pattern(2, 1_200)], vec![pattern(3, 7)]]);
+            let after = talk.stats();
+            assert_eq!(after.frames, before.frames + 2);
+            assert_eq!(after.fallbacks, before.fallbacks);
+            assert_eq!((after.dropped, after.ring_failures), (0, 0));
+        });
+    }
+}
+
+#[test]
+fn datagrams_and_runs_of_every_length_arrive_whole_and_in_order() {
+    let Some(pair) = Pair::new() else { return };
+    for (address, longest) in [("10.77.0.2:0", 1_472), ("[fd77::2]:0", 1_452)] {
+        pair.talk(address, always(), |mut talk| {
+            talk.learn();
+            let before = talk.stats();
+            for len in [1, 2, 3, 100, 1_199, 1_200, longest] {
+                let run = |count: u8, last: usize| {
+                    let mut run: Vec<_> = (1..count).map(|seed| pattern(seed, len)).collect();
+                    run.push(pattern(99, last));
+                    run
+                };
+                talk.exchange(&[
+                    run(1, len),
+                    run(2, len),
+                    run(7, len.div_ceil(2)),
+                    run(1, 5),
+                    run(30, len),
+                ]);
+            }
+            let after = talk.stats();
+            assert_eq!(after.frames - before.frames, 7 * 41);
+            assert_eq!(after.fallbacks, before.fallbacks);
+        });
+    }
+}
+
+#[test]
+fn more_than_a_ring_holds_arrives_in_order() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.77.0.2:0", always(), |mut talk| {
+        talk.learn();
+        let datagrams: Vec<_> = (0..1_500_u32)
+            .map(|number| vec![[number.to_be_bytes().to_vec(), pattern(0, 600)].concat()])
+            .collect();
+        talk.exchange(&datagrams);
+        assert_eq!(talk.stats().dropped, 0);
+    });
+}
+
+#[test]
+fn a_socket_of_one_address_sends_from_it() {
+    let Some(pair) = Pair::new() else { return };
+    pair.ours("address add 10.77.0.9/24 dev va");
+    let mut theirs = inside(&pair.theirs, || receiver("10.77.0.2:0".parse().unwrap()));
+    let to = theirs.local_addr().unwrap();
+    inside(&pair.ours, || {
+        let address = "10.77.0.9:7001".parse().unwrap();
+        let mut ours = UdpSocket::bind(address, UdpOptions::default()).unwrap();
+        ours.send_packets(always()).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while ours.packet_stats().unwrap().frames < 3 {
+            assert!(Instant::now() < deadline);
+            let transmit = Transmit {
+                destination: to,
+                range: 0..10,
+                segment_size: None,
+            };
+            ours.send_batch(&[7; 10], &[transmit]).unwrap();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut batch = ReceiveBatch::new(&theirs);
+        let mut count = 0;
+        while count < ours.stats().sent {
+            assert!(Instant::now() < deadline);
+            theirs.receive_batch(&mut batch).unwrap();
+            for datagram in batch.datagrams() {
+                assert_eq!((datagram.source, datagram.contents.len()), (address, 10));
+                count += 1;
+            }
+        }
+    });
+}
+
+#[test]
+fn what_lies_behind_a_router_goes_to_the_router() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.78.0.1:0", always(), |mut talk| {
+        talk.learn();
+        talk.exchange(&[vec![pattern(1, 1_200)], vec![pattern(2, 900)]]);
+        // Another destination behind the same router needs no stack at all.
+        let before = talk.stats();
+        talk.pair.theirs("address add 10.78.0.2/32 dev lo");
+        talk.theirs = inside(&talk.pair.theirs, || {
+            receiver("10.78.0.2:0".parse().unwrap())
+        });
+        talk.to = talk.theirs.local_addr().unwrap();
+        talk.exchange(&[vec![pattern(3, 1_200)]]);
+        assert_eq!(talk.stats().frames, before.frames + 1);
+        assert_eq!(talk.stats().fallbacks, before.fallbacks);
+    });
+}
+
+#[test]
+fn what_is_too_long_is_left_to_the_stack_that_cuts_it() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.77.0.2:0", always(), |mut talk| {
+        talk.learn();
+        talk.exchange(&[vec![pattern(1, 1_473)]]);
+        talk.exchange(&[vec![pattern(1, 2_000)], vec![pattern(2, 40)]]);
+        assert_eq!(talk.fallbacks(Fallback::Length), 2);
+        // A device that carries less is noticed.
+        talk.pair.ours("link set va mtu 1000");
+        std::thread::sleep(NEWS);
+        talk.exchange(&[vec![pattern(1, 973)], vec![pattern(1, 972)]]);
+        assert_eq!(talk.fallbacks(Fallback::Length), 3);
+        // And so is a route.
+        talk.pair
+            .ours("route add 10.77.0.2/32 dev va src 10.77.0.1 mtu 900");
+        std::thread::sleep(NEWS);
+        talk.exchange(&[vec![pattern(1, 873)], vec![pattern(1, 872)]]);
+        assert_eq!(talk.fallbacks(Fallback::Length), 4);
+    });
+}
+
+#[test]
+fn this_machine_is_reached_by_the_stack() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.77.0.2:0", always(), |mut talk| {
+        talk.theirs = receiver("127.0.0.1:0".parse().unwrap());
+        talk.to = talk.theirs.local_addr().unwrap();
+        talk.send(&[vec![pattern(1, 100)]]);
+        talk.receive(1);
+        assert_eq!(talk.fallbacks(Fallback::Route), 1);
+        assert_eq!(talk.stats().frames, 0);
+    });
+}
+
+#[test]
+fn long_runs_take_the_stack_and_short_ones_do_not() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.77.0.2:0", PacketOptions { run_min: 4 }, |mut talk| {
+        talk.learn();
+        let before = talk.stats();
+        let run = |count: u8| (0..count).map(|seed| pattern(seed, 1_000)).collect();
+        for _ in 0..20 {
+            talk.exchange(&[run(3)]);
+        }
+        assert_eq!(talk.stats().fallbacks, before.fallbacks);
+        for _ in 0..30 {
+            talk.exchange(&[run(8)]);
+        }
+        assert!(talk.fallbacks(Fallback::Run) > 20 * 8, "{:?}", talk.stats());
+        let long = talk.stats();
+        for _ in 0..30 {
+            talk.exchange(&[run(1)]);
+        }
+        assert!(talk.stats().frames > long.frames + 10, "{:?}", talk.stats());
+    });
+}
+
+#[test]
+fn a_neighbour_that_gets_another_ethernet_address_is_followed() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.77.0.2:0", always(), |mut talk| {
+        talk.learn();
+        talk.pair.theirs("link set vb address 02:00:00:00:77:77");
+        talk.pair
+            .ours("neighbour replace 10.77.0.2 lladdr 02:00:00:00:77:77 dev va");
+        std::thread::sleep(NEWS);
+        let before = talk.stats();
+        talk.exchange(&[vec![pattern(1, 1_200)]]);
+        assert_eq!(talk.stats().frames, before.frames + 1);
+        // One that is forgotten is asked for by the stack, and learnt again.
+        talk.pair.ours("neighbour del 10.77.0.2 dev va");
+        std::thread::sleep(NEWS);
+        let before = talk.fallbacks(Fallback::Neighbour);
+        talk.exchange(&[vec![pattern(1, 1_200)]]);
+        assert_eq!(talk.fallbacks(Fallback::Neighbour), before + 1);
+        talk.learn();
+    });
+}
+
+#[test]
+fn a_device_that_goes_down_and_comes_back_is_used_again() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.77.0.2:0", always(), |mut talk| {
+        talk.learn();
+        talk.pair.ours("link set va down");
+        // Before the news are read the ring itself refuses; nothing panics, nothing hangs.
+        talk.send(&[vec![pattern(1, 100)]]);
+        std::thread::sleep(NEWS);
+        let frames = talk.stats().frames;
+        talk.send(&[vec![pattern(1, 100)]]);
+        assert_eq!(talk.stats().frames, frames, "{:?}", talk.stats());
+        talk.pair.ours("link set va up");
+        talk.pair.ours("route replace 10.78.0.0/24 via 10.77.0.2");
+        std::thread::sleep(NEWS);
+        let deadline = Instant::now() + PATIENCE;
+        while talk.stats().frames == frames {
+            assert!(Instant::now() < deadline, "{:?}", talk.stats());
+            talk.send(&[vec![pattern(1, 100)]]);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+}
+
+#[test]
+fn a_neighbour_not_heard_of_for_long_is_checked_by_the_stack() {
+    let Some(pair) = Pair::new() else { return };
+    pair.talk("10.77.0.2:0", always(), |mut talk| {
+        talk.learn();
+        let mac = std::fs::read_to_string("/proc/thread-self/net/arp").unwrap();
+        let mac = mac
+            .lines()
+            .find(|line| line.starts_with("10.77.0.2 "))
+            .and_then(|line| line.split_whitespace().nth(3))
+            .unwrap()
+            .to_owned();
+        let stale = format!("neighbour replace 10.77.0.2 lladdr {mac} dev va nud stale");
+        talk.pair.ours(&stale);
+        std::thread::sleep(NEWS);
+        for _ in 0..10 {
+            talk.exchange(&[vec![pattern(1, 100)]]);
+        }
+        assert_eq!(talk.fallbacks(Fallback::Check), 1, "{:?}", talk.stats());
+    });
+}
+
+#[test]
+fn without_the_privilege_it_is_refused() {
+    let Some(pair) = Pair::new() else { return };
+    inside(&pair.ours, || {
+        assert!(probe().is_ok());
+        let mut sets = rustix::thread::capabilities(None).unwrap();
+        sets.effective.remove(CapabilitySet::NET_RAW);
+        rustix::thread::set_capabilities(None, sets).unwrap();
+        let refused = probe().unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
+        let address = "10.77.0.1:0".parse().unwrap();
+        let mut socket = UdpSocket::bind(address, UdpOptions::default()).unwrap();
+        assert!(socket.send_packets(always()).is_err());
+        assert_eq!(socket.packet_stats(), None);
+    });
+}
