@@ -10,6 +10,8 @@
 //! is said of the socket only.
 
 #[cfg(target_os = "linux")]
+pub mod crowd;
+#[cfg(target_os = "linux")]
 mod linux;
 mod portable;
 

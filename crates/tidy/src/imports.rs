@@ -7,7 +7,7 @@ use crate::source::{Breach, Source};
 
 /// Which crates of ours a crate may depend on. `conference` may use `engine`'s commands only,
 /// which is checked in its sources.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("wire", &[]),
     ("engine", &["wire"]),
     ("conference", &["wire", "engine"]),
@@ -15,6 +15,7 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("net", &[]),
     ("server", &["wire", "engine", "conference", "net"]),
     ("sim", &["wire", "engine", "conference", "peer"]),
+    ("load", &["wire", "engine", "net", "peer"]),
     ("tidy", &[]),
 ];
 

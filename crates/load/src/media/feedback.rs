@@ -1,0 +1,101 @@
+//! Transport-wide feedback: when each packet of a transport came, told every 100 ms
+//! (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+
+use std::time::Duration;
+
+use watersmeet_wire::rtcp::twcc::FeedbackHead;
+use watersmeet_wire::rtcp::write::CompoundWriter;
+use watersmeet_wire::units::{SeqNo, Ssrc, Time};
+
+/// Time between two pieces of feedback.
+pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Arrivals kept for the next feedback; more are not spoken of.
+const ARRIVALS_MAX: usize = 4_096;
+
+/// What is to be told.
+#[derive(Debug, Default)]
+pub struct Feedback {
+    /// Packets since the last feedback.
+    arrivals: Vec<(SeqNo, Time)>,
+    /// First packet of the next feedback.
+    base: Option<SeqNo>,
+    /// The newest packet.
+    newest: Option<SeqNo>,
+    /// Number of the next feedback.
+    count: u8,
+}
+
+impl Feedback {
+    /// Notes a packet.
+    pub fn note(&mut self, raw: u16, at: Time) {
+        let seq = match self.newest {
+            Some(newest) => newest.nearest(raw),
+            None => SeqNo::first(raw),
+        };
+        self.newest = Some(self.newest.map_or(seq, |newest| newest.max(seq)));
+        self.base.get_or_insert(seq);
+        if self.arrivals.len() < ARRIVALS_MAX {
+            self.arrivals.push((seq, at));
+        }
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    /// Writes the next feedback; false when all is told.
+    pub fn write(&mut self, sender: Ssrc, media: Ssrc, writer: &mut CompoundWriter<'_>) -> bool {
+        let Some(base) = self.base else {
+            return false;
+        };
+        self.arrivals.sort_unstable_by_key(|(seq, _)| *seq);
+        let head = FeedbackHead {
+            sender,
+            media,
+            base,
+            feedback_count: self.count,
+        };
+        let Some(written) = writer.transport_feedback(&head, &self.arrivals) else {
+            self.arrivals.clear();
+            return false;
+        };
+        self.arrivals.drain(..written.arrivals);
+        self.base = Some(written.next_base);
+        self.count = self.count.wrapping_add(1);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use watersmeet_wire::rtcp::{self, Packet};
+
+    use super::*;
+
+    #[test]
+    fn every_packet_is_spoken_of_once_over_a_wrap() {
+        let mut feedback = Feedback::default();
+        let mut seen = Vec::new();
+        for round in 0..4_u16 {
+            for offset in 0..50 {
+                let raw = 65_450_u16.wrapping_add(round * 50 + offset);
+                feedback.note(raw, Time::from_millis(u64::from(round * 50 + offset)));
+            }
+            let mut out = Vec::new();
+            let mut writer = CompoundWriter::new(&mut out);
+            assert!(feedback.write(Ssrc(1), Ssrc(2), &mut writer));
+            assert!(feedback.is_empty());
+            for packet in rtcp::packets(&out) {
+                let Packet::TransportFeedback(told) = packet.unwrap() else {
+                    panic!("no feedback");
+                };
+                assert_eq!(u16::from(told.feedback_count), round);
+                seen.push((told.base_seq, told.status_count));
+            }
+        }
+        assert_eq!(seen, [(65_450, 50), (65_500, 50), (14, 50), (64, 50)]);
+        assert!(!feedback.write(Ssrc(1), Ssrc(2), &mut CompoundWriter::new(&mut Vec::new())));
+    }
+}
