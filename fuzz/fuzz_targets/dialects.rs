@@ -60,6 +60,7 @@ fn answer(command: &Command) -> Result<Reply, Refusal> {
             rtp: serde_json::from_value(json!({"codecs": [], "encodings": []}))
                 .expect("RTP parameters"),
             producer_paused: false,
+            simulcast: false,
         },
         Command::TransportStats { .. }
         | Command::ProducerStats { .. }
