@@ -1,7 +1,8 @@
 //! Where memory goes and what a join costs: two thousand transports through the real handshake,
 //! then producers and consumers on them. Prints bytes by our own allocator's count (`counted`) and
 //! by resident pages (`resident`, which includes what the cryptographic library takes by itself
-//! and what the allocator cannot use), and the time a worker spends on each step of a join.
+//! and what the allocator cannot use), and the processor time a worker spends on each step of a
+//! join.
 
 #![expect(
     clippy::expect_used,
@@ -15,9 +16,10 @@
 #[expect(dead_code, reason = "each user of the rig uses a part of it")]
 mod guest;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use guest::{Guest, House, Source};
+use rustix::time::{ClockId, clock_gettime};
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_engine::worker::Worker;
 use watersmeet_wire::params::MediaKind;
@@ -41,13 +43,17 @@ fn main() {
         "{:<34}{:>6}{:>12}{:>12}",
         "", "count", "counted B", "resident B"
     );
-    let mut fresh = Vec::new();
+    let (mut fresh, mut times) = (Vec::new(), Vec::with_capacity(TRANSPORTS));
     account("fresh transport", TRANSPORTS, || {
-        fresh = (0..TRANSPORTS).map(|_| house.create_transport()).collect();
-        for (transport, _) in &fresh {
-            house.connect(*transport);
+        for _ in 0..TRANSPORTS {
+            let begun = worked();
+            let (transport, ice) = house.create_transport();
+            house.connect(transport);
+            times.push(worked() - begun);
+            fresh.push((transport, ice));
         }
     });
+    print_time("    create and connect", &mut times);
     let mut connected = Vec::new();
     let mut steps = Steps::default();
     account("  + handshake", TRANSPORTS, || {
@@ -142,9 +148,9 @@ fn account_consumers(house: &mut House, stage: &mut Stage, transports: &[Transpo
     ] {
         account(name, CONSUMERS, || {
             for transport in transports {
-                let begun = Instant::now();
+                let begun = worked();
                 house.consume(*transport, producer);
-                times.push(begun.elapsed());
+                times.push(worked() - begun);
             }
         });
         print_time("    consume", &mut times);
@@ -171,6 +177,12 @@ fn resident() -> i64 {
     pages.parse::<i64>().expect("a number") * PAGE_LEN
 }
 
+/// How long this thread has worked, whatever else the machine did meanwhile.
+fn worked() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("time goes on")
+}
+
 /// How long the worker took for each step of a handshake.
 #[derive(Default)]
 struct Steps {
@@ -183,23 +195,24 @@ impl Steps {
     /// As [`House::invite`], with a stop-watch on our side of it.
     fn welcome(&mut self, house: &mut House, guest: &mut Guest) {
         let check = guest.check();
-        let begun = Instant::now();
+        let begun = worked();
         house.receive(guest.path, check);
         let mut sent = house.turn();
-        let mut whole = begun.elapsed();
+        let mut whole = worked() - begun;
         self.check.push(whole);
         for flight in &mut self.flights {
             for (_, packet) in &sent {
                 guest.handle(house.now, packet);
             }
             let packets = guest.poll(house.now);
-            let begun = Instant::now();
+            let begun = worked();
             for packet in packets {
                 house.receive(guest.path, packet);
             }
             sent = house.turn();
-            flight.push(begun.elapsed());
-            whole += begun.elapsed();
+            let took = worked() - begun;
+            flight.push(took);
+            whole += took;
         }
         for (_, packet) in &sent {
             guest.handle(house.now, packet);
@@ -219,8 +232,7 @@ impl Steps {
     }
 }
 
-/// The time that half of them stay under: a machine that does other things too does not show in
-/// it.
+/// The time that half of them stay under, and the mean.
 fn print_time(name: &str, times: &mut Vec<Duration>) {
     times.sort_unstable();
     let median = times[times.len() / 2].as_nanos() as f64 / 1_000.0;
