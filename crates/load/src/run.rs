@@ -312,7 +312,11 @@ impl Course {
         let options = &world.options;
         let is_moving = matches!(options.profile, Profile::Churn | Profile::Storm);
         let expected = tally.expected(options.simulcast || is_moving);
-        let silent = tally.silent();
+        // Who is paused gets nothing, and that is right.
+        let silent = match options.profile {
+            Profile::Storm => 0,
+            _ => tally.silent(),
+        };
         let joins = match options.profile {
             Profile::Joins | Profile::Churn => later_joins,
             _ => first_joins,

@@ -2,6 +2,7 @@
 //! ids, and each answer is known by its type and by what it names. What it does not know it passes
 //! over.
 
+mod answers;
 pub mod peer;
 
 use std::collections::VecDeque;
@@ -186,7 +187,10 @@ fn parse(text: &str) -> Option<Frame> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     Some(Frame {
         kind: value.get("type")?.as_str()?.to_owned(),
-        payload: value.get_mut("payload").map(Value::take).unwrap_or_default(),
+        payload: value
+            .get_mut("payload")
+            .map(Value::take)
+            .unwrap_or_default(),
     })
 }
 
