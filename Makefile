@@ -7,11 +7,11 @@ paths := . scripts/paths;
 web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist -prune \
 	-o -path web/test-results -prune -o -path web/tests -prune -o -type f -print)
 
-.PHONY: help run build check test dev e2e sim sweep bench signalling fuzz clean tools
+.PHONY: help run build check test dev e2e sim sweep bench load instructions microbench signalling fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
-		printf '  make %-10s %s\n' "$$name" "$$what"; done
+		printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 run: ## Build all and start on http://localhost:3000; FLAGS="--listen-ip 0.0.0.0 --tls-self-signed" for others
 	@scripts/run $(FLAGS)
@@ -41,9 +41,18 @@ sim: ## Replay one seed of the simulator: TEST=name SEED=n
 sweep: ## Look for bad seeds in the simulator: SEEDS=200
 	@$(paths) SIM_SWEEP=$(or $(SEEDS),200) cargo test -p watersmeet-sim --tests
 
-bench: ## Nanoseconds per forwarded packet, and more
+bench: web/dist/index.html ## What forwarding costs beside the least it could; last line: floor_ratio
+	@scripts/bench
+
+load: web/dist/index.html ## The server under load: PROFILE=L1…L9|webinar|meeting|audio|growth NET=veth GRO=on
+	@scripts/load $(PROFILE)
+
+instructions: ## Instructions per forwarded packet, counted by callgrind
+	@scripts/instructions
+
+microbench: ## Nanoseconds of parsing, sealing and forwarding, without sockets
 	@$(paths) cargo bench -p watersmeet-wire --benches
-	@$(paths) cargo bench -p watersmeet-engine --features sim --benches
+	@$(paths) cargo bench -p watersmeet-engine --features sim --bench srtp --bench forward --bench memory
 
 signalling: build ## 2,000 silent connections and 1,000 requests a second, for a minute
 	@$(paths) cargo bench -p watersmeet-server --bench signalling

@@ -44,6 +44,8 @@ struct Thread {
     name: String,
     /// Its time on processors so far.
     cpu: Duration,
+    /// The time it was ready to work and others had its processor.
+    waited: Duration,
     /// Times it gave the processor away, and times it was taken from it.
     switches: [u64; 2],
 }
@@ -66,6 +68,8 @@ pub struct Observer {
     pids: Vec<i32>,
     /// Where the server shows its counters.
     metrics: Option<String>,
+    /// What the server wants to be shown for that.
+    api_key: Option<String>,
 }
 
 /// All of it at one moment.
@@ -88,6 +92,8 @@ pub struct ThreadCost {
     pub name: String,
     /// Its time on processors.
     pub cpu_s: f64,
+    /// The time it was ready to work and others had its processor.
+    pub waited_s: f64,
 }
 
 /// What processes cost between two moments.
@@ -131,6 +137,7 @@ impl Observer {
         let observer = Self {
             pids: args.pids.clone(),
             metrics: args.metrics.clone(),
+            api_key: args.api_key.clone(),
         };
         observer.look()?;
         Ok(observer)
@@ -139,7 +146,9 @@ impl Observer {
     /// How things are now. Takes milliseconds, more when the server's counters are asked for.
     pub fn look(&self) -> Result<Sight, CostError> {
         let own = i32::try_from(std::process::id()).unwrap_or_default();
-        let counters = self.metrics.as_deref().map(runs::fetch).transpose()?;
+        let key = self.api_key.as_deref();
+        let counters = self.metrics.as_deref().map(|url| runs::fetch(url, key));
+        let counters = counters.transpose()?;
         let servers = self.pids.iter().map(|&pid| Usage::of(pid));
         Ok(Sight {
             servers: servers.collect::<Result<_, _>>()?,
@@ -179,11 +188,13 @@ impl Thread {
         let stat = task.stat()?;
         let status = task.status()?;
         // The scheduler's own account has nanoseconds; not every kernel shows it.
-        let exact = task.schedstat().map(|it| it.sum_exec_runtime);
-        let cpu = exact.map_or_else(|_| ticks(stat.utime + stat.stime), Duration::from_nanos);
+        let exact = task.schedstat().ok();
+        let cpu = exact.as_ref().map(|it| it.sum_exec_runtime);
+        let waited = exact.as_ref().map(|it| it.run_delay);
         Ok(Self {
             name: stat.comm,
-            cpu,
+            cpu: cpu.map_or_else(|| ticks(stat.utime + stat.stime), Duration::from_nanos),
+            waited: Duration::from_nanos(waited.unwrap_or(0)),
             switches: [
                 status.voluntary_ctxt_switches.unwrap_or(0),
                 status.nonvoluntary_ctxt_switches.unwrap_or(0),
@@ -218,14 +229,23 @@ impl Cost {
         let [voluntary_before, involuntary_before] = before.map_or([0; 2], |it| it.switches);
         self.voluntary_switches += voluntary.saturating_sub(voluntary_before);
         self.involuntary_switches += involuntary.saturating_sub(involuntary_before);
-        let cpu_before = before.map_or(Duration::ZERO, |it| it.cpu);
-        let cpu_s = after.cpu.saturating_sub(cpu_before).as_secs_f64();
+        let since = |of: fn(&Thread) -> Duration| {
+            let earlier = before.map_or(Duration::ZERO, of);
+            of(after).saturating_sub(earlier).as_secs_f64()
+        };
+        let cpu_s = since(|it| it.cpu);
         if cpu_s > 0.0 {
             self.threads.push(ThreadCost {
                 name: after.name.clone(),
                 cpu_s,
+                waited_s: since(|it| it.waited),
             });
         }
+    }
+
+    /// The time that the busiest thread was ready to work and others had its processor.
+    pub fn busiest_waited_s(&self) -> f64 {
+        self.threads.first().map_or(0.0, |it| it.waited_s)
     }
 
     /// Processor time of media threads.
@@ -274,9 +294,20 @@ impl Costs {
         }
     }
 
+    /// The share of time that other programs may keep the busiest thread of the server, or of
+    /// ours, from its processor. Above it latency and loss are the machine's.
+    pub const WAITED_SHARE_MAX: f64 = 0.1;
+
     /// Whether the figures are the server's, and not those of a generator at its end.
     pub fn is_valid(&self) -> bool {
         self.own_share <= Self::OWN_SHARE_MAX
+    }
+
+    /// The share of time that the busiest thread of the server, and of ours, was ready to work and
+    /// others had its processor.
+    pub fn waited_shares(&self) -> [f64; 2] {
+        let server = self.server.as_ref().map_or(0.0, Cost::busiest_waited_s);
+        [server, self.own.busiest_waited_s()].map(|it| it / self.seconds.max(f64::MIN_POSITIVE))
     }
 }
 

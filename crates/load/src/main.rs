@@ -15,12 +15,14 @@ mod camera;
 mod chance;
 mod clock;
 mod cost;
+mod floor;
 mod gaps;
 mod latency;
 mod media;
 mod microphone;
 mod options;
 mod payload;
+mod plot;
 mod run;
 mod runs;
 mod signalling;
@@ -31,9 +33,11 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
+use self::floor::FloorArgs;
 use self::options::Options;
+use self::plot::PlotArgs;
 use self::run::Told;
 
 /// A packet came to somebody it was not for.
@@ -45,8 +49,45 @@ const BUSY: u8 = 4;
 /// Somebody got nothing, or did not get in.
 const MISSING: u8 = 5;
 
+/// What is to be done: a run, unless something else is named.
+#[derive(Debug, Parser)]
+#[command(
+    name = "watersmeet-load",
+    version,
+    args_conflicts_with_subcommands = true
+)]
+struct Program {
+    /// Something else than a run.
+    #[command(subcommand)]
+    other: Option<Other>,
+    /// How to run.
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What is done with the outcomes of runs.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Measure what sending as in these runs costs at least, and print both beside each other
+    Floor(FloorArgs),
+    /// Draw what serving costs as it grows
+    Plot(PlotArgs),
+}
+
 fn main() -> ExitCode {
-    measure(Options::parse())
+    let Program { other, options } = Program::parse();
+    let done = match other {
+        None => return measure(options),
+        Some(Other::Floor(args)) => args.run(),
+        Some(Other::Plot(args)) => args.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("watersmeet-load: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Runs, and tells what was seen.

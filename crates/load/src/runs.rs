@@ -86,9 +86,12 @@ pub struct Runs {
     pub lengths: Vec<Length>,
 }
 
-/// The counters that the server shows at `url` now.
-pub fn fetch(url: &str) -> Result<Counters, RunsError> {
-    let request = minreq::get(url).with_timeout(TIMEOUT_S);
+/// The counters that the server shows at `url` now, to everybody or to who has its `key`.
+pub fn fetch(url: &str, key: Option<&str>) -> Result<Counters, RunsError> {
+    let mut request = minreq::get(url).with_timeout(TIMEOUT_S);
+    if let Some(key) = key {
+        request = request.with_header("Authorization", format!("Bearer {key}"));
+    }
     let fault = |error| RunsError::Fetch {
         url: url.to_owned(),
         error,

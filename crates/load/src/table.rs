@@ -35,10 +35,13 @@ pub struct ReportArgs {
     /// Where the server shows its counters, to learn how long its runs of datagrams are
     #[arg(long, value_name = "URL")]
     pub metrics: Option<String>,
+    /// The server's key for programs, where its counters are not for everybody
+    #[arg(long, value_name = "KEY", requires = "metrics")]
+    pub api_key: Option<String>,
     /// What lies between the server and here, for the heading
     #[arg(long, value_name = "NAME", default_value = "loopback")]
     pub network: String,
-    /// The bars to show beside the figures: L1 to L9, webinar, meeting, audio
+    /// The bars to show beside the figures: L1, webinar and so on; an unknown name lists them
     #[arg(long, value_name = "NAME")]
     pub bar: Option<String>,
     /// A file to write the outcome to
@@ -219,6 +222,13 @@ impl Outcome {
                 share * 100.0
             ));
         }
+        let waited = self.costs.waited_shares().into_iter().fold(0.0, f64::max);
+        if waited > Costs::WAITED_SHARE_MAX {
+            faults.push(format!(
+                "other programs had the cores for {:.0} % of the time",
+                waited * 100.0
+            ));
+        }
         if self.media.violations > 0 {
             let count = self.media.violations;
             faults.push(format!("{count} packets were not what was asked for"));
@@ -264,7 +274,11 @@ impl Setup {
             (kbps, false) => format!("video of {kbps} kbit/s"),
             (kbps, true) => format!("video of {kbps} kbit/s in layers"),
         };
-        format!("{}: {rooms} of {people}, {video}\n{}", self.profile, self.conditions())
+        format!(
+            "{}: {rooms} of {people}, {video}\n{}",
+            self.profile,
+            self.conditions()
+        )
     }
 
     /// How it was measured, in one line.

@@ -6,6 +6,7 @@ fn thread(name: &str, millis: u64, switches: [u64; 2]) -> Thread {
     Thread {
         name: name.to_owned(),
         cpu: Duration::from_millis(millis),
+        waited: Duration::from_millis(millis / 2),
         switches,
     }
 }
@@ -132,5 +133,6 @@ fn a_generator_with_a_full_thread_is_not_believed() {
     assert!(Costs::between(&before, &before, &sight(10, 8_400)).is_valid());
     let full = Costs::between(&before, &before, &sight(10, 8_600));
     assert!(!full.is_valid());
+    assert_eq!(full.waited_shares(), [0.0, 0.43]);
     assert_eq!(full.server, None);
 }

@@ -82,6 +82,6 @@ fn another_servers_counters_read_as_nothing() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let error = fetch("http://127.0.0.1:9/metrics").unwrap_err();
+    let error = fetch("http://127.0.0.1:9/metrics", None).unwrap_err();
     assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
 }

@@ -43,8 +43,22 @@ const fn most(figure: Figure, limit: f64) -> Bar {
 }
 
 /// The profiles that have bars.
-pub const NAMES: [&str; 11] = [
-    "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L9", "webinar", "meeting", "audio",
+pub const NAMES: [&str; 15] = [
+    "L1",
+    "L2",
+    "L3",
+    "L4",
+    "L5",
+    "L6",
+    "L7",
+    "L7-burst",
+    "L9-half",
+    "L9",
+    "webinar",
+    "webinar-600",
+    "meeting",
+    "meeting-32",
+    "audio",
 ];
 
 /// Forwarding as such. 100,000 packets a second is what we hope for.
@@ -97,6 +111,18 @@ const L7: [Bar; 4] = [
     most(Figure::JoinP99, 1_000.0),
 ];
 
+/// Three hundred who join within a second.
+const L7_BURST: [Bar; 2] = [
+    most(Figure::JoinFailures, 0.0),
+    most(Figure::JoinP99, 3_000.0),
+];
+
+/// Latency at half load.
+const L9_HALF: [Bar; 2] = [
+    most(Figure::LatencyP99, 2.0),
+    most(Figure::LatencyP999, 10.0),
+];
+
 /// Latency at full load.
 const L9: [Bar; 2] = [
     most(Figure::LatencyP99, 5.0),
@@ -109,6 +135,9 @@ const WEBINAR: [Bar; 3] = [
     most(Figure::LatencyP99, 2.0),
     most(Figure::CpuPerPacket, 3.34),
 ];
+
+/// As many as one core is to serve, where nearly everything still arrives.
+const FULL: [Bar; 1] = [most(Figure::Loss, 0.1)];
 
 /// Twenty people who all see each other. Of 8.6 µs, a quarter.
 const MEETING: [Bar; 3] = [
@@ -134,8 +163,11 @@ pub const fn named(name: &str) -> Option<&'static [Bar]> {
         b"L5" => &L5,
         b"L6" => &L6,
         b"L7" => &L7,
+        b"L7-burst" => &L7_BURST,
+        b"L9-half" => &L9_HALF,
         b"L9" => &L9,
         b"webinar" => &WEBINAR,
+        b"webinar-600" | b"meeting-32" => &FULL,
         b"meeting" => &MEETING,
         b"audio" => &AUDIO,
         _ => return None,

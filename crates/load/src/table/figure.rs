@@ -70,6 +70,10 @@ pub enum Figure {
     JoinP99,
     /// The server's processor time for each transport that joined.
     JoinCpu,
+    /// Time that other programs kept the server's busiest thread from its core, in percent.
+    ServerWaited,
+    /// Time that they kept ours.
+    OwnWaited,
     /// Our own processor time, in percent of what we may use.
     OwnCpu,
 }
@@ -103,7 +107,7 @@ enum Unit {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::Consumers,
         Self::Transports,
         Self::PacketsIn,
@@ -137,6 +141,8 @@ impl Figure {
         Self::JoinP99,
         Self::JoinCpu,
         Self::OwnCpu,
+        Self::ServerWaited,
+        Self::OwnWaited,
     ];
 
     /// What it is called in the table, and what it is counted in.
@@ -175,6 +181,8 @@ impl Figure {
             Self::JoinP99 => ("join p99", Unit::Millis),
             Self::JoinCpu => ("CPU per joining transport", Unit::Millis),
             Self::OwnCpu => ("generator's own CPU", Unit::Percent),
+            Self::ServerWaited => ("others had the server's core", Unit::Percent),
+            Self::OwnWaited => ("others had the generator's", Unit::Percent),
         }
     }
 
@@ -226,6 +234,7 @@ impl Figure {
             | Self::JoinP99
             | Self::JoinCpu => self.of_joins(outcome),
             Self::OwnCpu => Some(outcome.costs.own_share * 100.0),
+            Self::OwnWaited => Some(outcome.costs.waited_shares()[1] * 100.0),
             Self::RunLength => outcome.costs.runs.as_ref()?.mean(),
             _ => self.of_server(outcome),
         }
@@ -272,6 +281,7 @@ impl Figure {
             Self::RestPerPacket if shards_s > 0.0 => {
                 ratio((server.cpu_s - shards_s).max(0.0) * 1e6, packets)
             }
+            Self::ServerWaited => Some(costs.waited_shares()[0] * 100.0),
             Self::Voluntary => ratio(server.voluntary_switches as f64, costs.seconds),
             Self::Involuntary => ratio(server.involuntary_switches as f64, costs.seconds),
             Self::Memory => Some(server.rss_bytes as f64 / f64::from(1 << 20)),

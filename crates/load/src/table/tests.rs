@@ -8,6 +8,7 @@ fn webinar() -> Outcome {
     let thread = |name: &str, cpu_s| ThreadCost {
         name: name.to_owned(),
         cpu_s,
+        waited_s: 0.02,
     };
     Outcome {
         setup: Setup {
@@ -150,6 +151,18 @@ fn a_run_that_measured_its_generator_is_invalid() {
     );
     outcome.costs.own_share = 0.85;
     assert_eq!(outcome.verdict(), "valid");
+}
+
+#[test]
+fn a_run_on_a_machine_with_other_things_to_do_is_invalid() {
+    let mut outcome = webinar();
+    assert_eq!(Figure::ServerWaited.of(&outcome), Some(0.2));
+    outcome.costs.server.as_mut().unwrap().threads[0].waited_s = 1.5;
+    let verdict = outcome.verdict();
+    assert!(
+        verdict.contains("other programs had the cores for 15 %"),
+        "{verdict}"
+    );
 }
 
 #[test]
