@@ -148,6 +148,11 @@ impl Gaps {
 }
 
 impl Count {
+    /// Packets that did not come.
+    pub const fn missing(self) -> u64 {
+        self.expected.saturating_sub(self.received)
+    }
+
     /// What came since an earlier count.
     pub const fn since(self, earlier: Self) -> Self {
         Self {

@@ -310,8 +310,8 @@ impl Course {
     ) -> Told {
         let world = &self.world;
         let options = &world.options;
-        let is_moving = matches!(options.profile, Profile::Churn | Profile::Storm);
-        let expected = tally.expected(options.simulcast || is_moving);
+        let is_layered = options.simulcast || options.profile == Profile::Storm;
+        let expected = tally.expected(is_layered);
         // Who is paused gets nothing, and that is right.
         let silent = match options.profile {
             Profile::Storm => 0,
@@ -323,8 +323,15 @@ impl Course {
         };
         let mut remarks = remarks(&tally, silent);
         let missing = world.shape.consumers().saturating_sub(world.consumers());
-        if missing > 0 && !is_moving {
+        if missing > 0 && options.profile != Profile::Churn {
             remarks.push(format!("{missing} consumers are missing"));
+        }
+        if matches!(options.profile, Profile::Joins | Profile::Churn) {
+            let (expected, delivered) = tally.of_those_who_stayed(is_layered);
+            let lost = expected.saturating_sub(delivered);
+            remarks.push(format!(
+                "{lost} of {expected} packets for those who stayed did not come"
+            ));
         }
         for (what, log) in [("first", first_joins), ("later", later_joins)] {
             if let Some(why) = &log.first_failure {

@@ -188,18 +188,31 @@ impl Tally {
         silent.count() as u64
     }
 
-    /// Packets that should have come, for all consumers. Of one that was there all the time it is
-    /// what its source sent; of others, and of cameras with several encodings (`layered`), what
-    /// the sequence numbers say.
+    /// Packets that should have come, for all consumers. `layered` says that cameras have several
+    /// encodings, or that consumers may be paused: then not all that was sent is for everybody.
     pub fn expected(&self, layered: bool) -> u64 {
-        let of = |reception: &Reception| {
-            let sent = reception.source.and_then(|it| self.published.get(&it));
-            match sent {
-                Some(sent) if reception.whole && !layered => *sent,
-                _ => reception.count.expected,
-            }
-        };
-        self.receptions.iter().map(of).sum()
+        let receptions = self.receptions.iter();
+        receptions.map(|it| self.expected_of(it, layered)).sum()
+    }
+
+    /// Packets that should have come to those consumers who were there all the time, and packets
+    /// that came.
+    pub fn of_those_who_stayed(&self, layered: bool) -> (u64, u64) {
+        let stayed = self.receptions.iter().filter(|it| it.whole);
+        stayed.fold((0, 0), |(expected, delivered), it| {
+            let of_it = self.expected_of(it, layered);
+            (expected + of_it, delivered + it.delivered)
+        })
+    }
+
+    /// Of a consumer that was there all the time it is what its source sent; of others what came
+    /// and what its sequence numbers miss.
+    fn expected_of(&self, reception: &Reception, layered: bool) -> u64 {
+        let sent = reception.source.and_then(|it| self.published.get(&it));
+        match sent {
+            Some(sent) if reception.whole && !layered => *sent,
+            _ => reception.delivered + reception.count.missing(),
+        }
     }
 }
 
@@ -230,8 +243,9 @@ mod tests {
         tally.receptions = vec![reception(true), reception(true), reception(false)];
         assert_eq!(tally.published[&4], 100);
         assert_eq!(tally.published_bytes, 10_000);
-        assert_eq!(tally.expected(false), 250);
-        assert_eq!(tally.expected(true), 150);
+        assert_eq!(tally.expected(false), 100 + 100 + 91);
+        assert_eq!(tally.expected(true), 3 * 91);
+        assert_eq!(tally.of_those_who_stayed(false), (200, 180));
     }
 
     #[test]

@@ -276,15 +276,15 @@ impl Incoming {
         }
         let since = count.since(self.reported);
         self.reported = count;
-        let lost = since.expected.saturating_sub(since.received);
-        let fraction = (lost * 256).checked_div(since.expected).unwrap_or(0);
+        let fraction = (since.missing() * 256)
+            .checked_div(since.expected)
+            .unwrap_or(0);
         let (last_sr, heard_at) = self.last_report.unwrap_or((0, now));
         let delay = now.since(heard_at).as_micros() * 65_536 / 1_000_000;
-        let cumulative = count.expected.saturating_sub(count.received);
         Some(ReportBlock {
             ssrc: self.ssrc(),
             fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
-            cumulative_lost: i32::try_from(cumulative).unwrap_or(i32::MAX),
+            cumulative_lost: i32::try_from(count.missing()).unwrap_or(i32::MAX),
             highest_seq: self.gaps.highest(),
             jitter: 0,
             last_sr,
