@@ -322,10 +322,6 @@ impl Course {
             _ => first_joins,
         };
         let mut remarks = remarks(&tally, silent);
-        let missing = world.shape.consumers().saturating_sub(world.consumers());
-        if missing > 0 && options.profile != Profile::Churn {
-            remarks.push(format!("{missing} consumers are missing"));
-        }
         if matches!(options.profile, Profile::Joins | Profile::Churn) {
             let (expected, delivered) = tally.of_those_who_stayed(is_layered);
             let lost = expected.saturating_sub(delivered);
@@ -333,17 +329,7 @@ impl Course {
                 "{lost} of {expected} packets for those who stayed did not come"
             ));
         }
-        for (what, log) in [("first", first_joins), ("later", later_joins)] {
-            if let Some(why) = &log.first_failure {
-                remarks.push(format!(
-                    "{} of the {what} joins failed: {why}",
-                    log.failures
-                ));
-            }
-        }
-        if let (count, Some(first)) = world.refusals() {
-            remarks.push(format!("{count} requests were refused: {first}"));
-        }
+        remarks.extend(self.failures(first_joins, later_joins));
         let outcome = Outcome {
             setup: setup(world),
             seconds: options.measured().as_secs_f64(),
@@ -375,6 +361,26 @@ impl Course {
             remarks,
             silent,
         }
+    }
+
+    /// What went wrong with signalling, in words.
+    fn failures(&self, first_joins: &JoinLog, later_joins: &JoinLog) -> Vec<String> {
+        let world = &self.world;
+        let mut failures = Vec::new();
+        let missing = world.shape.consumers().saturating_sub(world.consumers());
+        if missing > 0 && world.options.profile != Profile::Churn {
+            failures.push(format!("{missing} consumers are missing"));
+        }
+        for (what, log) in [("first", first_joins), ("later", later_joins)] {
+            if let Some(why) = &log.first_failure {
+                let count = log.failures;
+                failures.push(format!("{count} of the {what} joins failed: {why}"));
+            }
+        }
+        if let (count, Some(first)) = world.refusals() {
+            failures.push(format!("{count} requests were refused: {first}"));
+        }
+        failures
     }
 }
 
