@@ -92,6 +92,8 @@ pub struct Media {
     ready: Vec<Ready>,
     /// Room to gather datagrams in.
     outgoing: Vec<Transmit>,
+    /// How long to look for packets before sleeping.
+    spin: Duration,
     /// When silent connections were last looked for.
     swept_at: Time,
     /// Runs for which the kernel had no room.
@@ -136,6 +138,7 @@ impl Media {
             batch,
             ready: Vec::new(),
             outgoing: Vec::new(),
+            spin: Duration::from_micros(config.busy_poll_us.into()),
             swept_at: Time::ZERO,
             runs_dropped: 0,
         })
@@ -171,7 +174,11 @@ impl Media {
 
     /// Sleeps until a packet arrives, the waker is used, or `timeout` has passed.
     pub fn wait(&mut self, timeout: Duration) {
-        if let Err(error) = self.poller.wait(Some(timeout)) {
+        let waited = match self.spin {
+            Duration::ZERO => self.poller.wait(Some(timeout)),
+            spin => self.poller.wait_busily(timeout, spin),
+        };
+        if let Err(error) = waited {
             tracing::error!(%error, "the wait for media failed");
             std::thread::sleep(WAIT_AFTER_FAILURE);
         }
@@ -293,7 +300,12 @@ impl Link {
     ) -> io::Result<Self> {
         let mut udp = None;
         if config.udp {
-            let mut socket = UdpSocket::bind(address, UdpOptions::default())?;
+            let options = UdpOptions {
+                receive_buffer: config.media_receive_buffer,
+                send_buffer: config.media_send_buffer,
+                ..UdpOptions::default()
+            };
+            let mut socket = UdpSocket::bind(address, options)?;
             socket.register(poller, number)?;
             address = socket.local_addr()?;
             udp = Some(socket);

@@ -18,6 +18,12 @@ const TURN_TTL_S: std::ops::RangeInclusive<u32> = 60..=7 * 86_400;
 /// The least that a bitrate can be, in bits per second: less carries no voice.
 const BITRATE_MIN: u64 = 30_000;
 
+/// The longest that a media thread may look for packets before it sleeps.
+const BUSY_POLL_US_MAX: u32 = 10_000;
+
+/// Bounds of the kernel's buffers: one run of datagrams, and more than any kernel grants.
+const BUFFER: std::ops::RangeInclusive<usize> = 65_536..=1 << 30;
+
 fn contradiction<T>(text: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::contradiction(text))
 }
@@ -47,6 +53,18 @@ impl Config {
         let past_the_last = self.rtc_port.checked_add(u16::from(self.shard_count()));
         if self.rtc_port != 0 && past_the_last.is_none() {
             return contradiction("`rtc_port` is too high: the last shard's port would pass 65535");
+        }
+        if self.busy_poll_us > BUSY_POLL_US_MAX {
+            return contradiction(format!("`busy_poll_us` must be at most {BUSY_POLL_US_MAX}"));
+        }
+        let buffers = [
+            ("media_receive_buffer", self.media_receive_buffer),
+            ("media_send_buffer", self.media_send_buffer),
+        ];
+        for (key, bytes) in buffers {
+            if !BUFFER.contains(&bytes) {
+                return contradiction(format!("`{key}` must be 65536 to 1073741824 bytes"));
+            }
         }
         let rates = [
             (
