@@ -218,7 +218,7 @@ fn start_shards(
             unix_epoch: clock.unix_epoch(),
             consent_timeout: CONSENT_TIMEOUT,
             shard: index,
-            egress: config.egress(),
+            egress: config.egress_options(),
         };
         let (id, reports) = (ShardId(index), reports.clone());
         let (handle, thread) = Shard::start(id, worker, clock, media, reports, config.pin_cores)?;

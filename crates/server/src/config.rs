@@ -37,7 +37,7 @@ pub use listener::{Listener, Mount};
 pub use load::Loaded;
 pub use secret::Secret;
 pub use values::{
-    CodecChoice, CodecParameter, DtlsChoice, IceServer, LogFormat, Network, RoomCreation,
+    CodecChoice, CodecParameter, DtlsChoice, Egress, IceServer, LogFormat, Network, RoomCreation,
     RoomPolicy, VideoCodec, WindowChoice,
 };
 
@@ -80,6 +80,10 @@ pub struct Config {
     /// Whether media may travel over TCP. Default true.
     /// `tcp = true`
     pub tcp: bool,
+    /// How media leaves over UDP: `udp` by the system's network stack; `packet` past it wherever
+    /// that can be done and is cheaper, on Linux with the privilege `CAP_NET_RAW`. Default udp.
+    /// `egress = "udp"`
+    pub egress: Egress,
     /// Number of media threads, 1 to 64. Default: one per core.
     /// `shards = 2`
     pub shards: Option<u8>,
@@ -226,6 +230,7 @@ impl Default for Config {
             rtc_port_max: None,
             udp: true,
             tcp: true,
+            egress: Egress::Udp,
             shards: None,
             egress_window: WindowChoice::Auto,
             egress_padding: EgressOptions::default().padding_max,
@@ -281,7 +286,7 @@ impl Config {
     }
 
     /// How media is gathered before it leaves.
-    pub fn egress(&self) -> EgressOptions {
+    pub fn egress_options(&self) -> EgressOptions {
         EgressOptions {
             window: self.egress_window.into(),
             padding_max: self.egress_padding,

@@ -9,13 +9,14 @@ use std::time::Duration;
 use thiserror::Error;
 use watersmeet_engine::command::{ListenAddress, Path, Protocol};
 use watersmeet_engine::worker::{Batch, Worker};
+use watersmeet_net::packet::{PacketOptions, PacketStats};
 use watersmeet_net::tcp::{TcpOptions, TcpServer};
 use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
 use watersmeet_net::{Poller, Ready, Source, Waker};
 use watersmeet_wire::units::Time;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Egress};
 
 /// Receive batches taken from one socket before the worker may send: 4 of 32 runs keep the wait of
 /// the first packet in a flood below a millisecond.
@@ -67,6 +68,8 @@ pub struct Traffic {
     pub frames_received: u64,
     /// Frames given to TCP connections.
     pub frames_sent: u64,
+    /// What went past the network stack, and what did not though it was to.
+    pub packets: PacketStats,
 }
 
 impl Traffic {
@@ -198,6 +201,9 @@ impl Media {
                 traffic.runs_sent += udp.sent_runs;
                 traffic.runs_dropped += udp.send_errors;
             }
+            if let Some(packets) = link.udp.as_ref().and_then(UdpSocket::packet_stats) {
+                traffic.packets.add(&packets);
+            }
             if let Some(tcp) = link.tcp.as_ref().map(TcpServer::stats) {
                 traffic.frames_received += tcp.received;
                 traffic.frames_sent += tcp.sent;
@@ -308,6 +314,11 @@ impl Link {
             let mut socket = UdpSocket::bind(address, options)?;
             socket.register(poller, number)?;
             address = socket.local_addr()?;
+            if config.egress == Egress::Packet
+                && let Err(error) = socket.send_packets(PacketOptions::default())
+            {
+                tracing::warn!(%error, "media takes the network stack: `watersmeet doctor` says more");
+            }
             udp = Some(socket);
         }
         let mut tcp = None;

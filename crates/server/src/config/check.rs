@@ -4,7 +4,7 @@
 use axum::http::Uri;
 use watersmeet_conference::access::Keys;
 
-use super::{Config, ConfigError, Listener, Mount, SHARDS_MAX, Secret};
+use super::{Config, ConfigError, Egress, Listener, Mount, SHARDS_MAX, Secret};
 
 /// The most doors: each is a socket or two and a task.
 const LISTENERS_MAX: usize = 16;
@@ -42,6 +42,14 @@ impl Config {
     fn check_media(&self) -> Result<(), ConfigError> {
         if !self.udp && !self.tcp {
             return contradiction("`udp` and `tcp` are both off: no media could travel");
+        }
+        if self.egress == Egress::Packet {
+            if !self.udp {
+                return contradiction("`egress` says how UDP leaves, but `udp` is off");
+            }
+            if !cfg!(target_os = "linux") {
+                return contradiction("`egress` cannot be `packet` here: that takes Linux");
+            }
         }
         let shards = self.shards;
         if shards.is_some_and(|shards| shards == 0 || shards > SHARDS_MAX) {

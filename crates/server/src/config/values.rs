@@ -190,6 +190,16 @@ impl From<WindowChoice> for EgressWindow {
     }
 }
 
+/// How media leaves over UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Egress {
+    /// By the system's network stack.
+    Udp,
+    /// Past it, as Ethernet frames, where that can be done and is cheaper.
+    Packet,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

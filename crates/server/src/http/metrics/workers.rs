@@ -7,6 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use watersmeet_engine::egress::RUN_BOUNDS;
 use watersmeet_engine::transport::discard::Discard;
 use watersmeet_engine::worker::{Figures, Flow, KindCounts};
+use watersmeet_net::packet::Fallback;
 
 use super::page::{Page, seconds};
 use crate::machine::{self, Cpu};
@@ -77,7 +78,7 @@ const FEEDBACK: [Count; 4] = [
 type WorkerCount = (&'static str, &'static str, fn(&Reading) -> u64);
 
 /// What is counted of each worker as a whole.
-const WHOLES: [WorkerCount; 5] = [
+const WHOLES: [WorkerCount; 8] = [
     (
         "rtp_packets_repaired",
         "Packets that a retransmission brought back",
@@ -95,6 +96,21 @@ const WHOLES: [WorkerCount; 5] = [
         "runs_dropped",
         "Datagrams, and runs of them, that the kernel did not take",
         |it| it.traffic.runs_dropped,
+    ),
+    (
+        "packet_frames",
+        "Datagrams sent past the network stack",
+        |it| it.traffic.packets.frames,
+    ),
+    (
+        "packet_frames_dropped",
+        "Datagrams for which a device's ring had no room",
+        |it| it.traffic.packets.dropped,
+    ),
+    (
+        "packet_ring_failures",
+        "Rings of devices that could not be opened, or broke",
+        |it| it.traffic.packets.ring_failures,
     ),
     (
         "worker_failures",
@@ -277,6 +293,19 @@ impl Workers {
         Ok(())
     }
 
+    fn write_fallbacks(&self, page: &mut Page<'_>) -> fmt::Result {
+        let help =
+            "Datagrams that took the network stack though they were to go past it, by reason";
+        let mut family = page.counters("packet_fallbacks", help)?;
+        for worker in &self.0 {
+            let counts = worker.reading.traffic.packets.fallbacks;
+            for (reason, count) in Fallback::ALL.map(Fallback::name).into_iter().zip(counts) {
+                family.count(&[("worker", &*worker.name), ("reason", reason)], count)?;
+            }
+        }
+        Ok(())
+    }
+
     /// How long things take.
     fn write_times(&self, page: &mut Page<'_>) -> fmt::Result {
         let help = "Mean jitter of the streams that come in";
@@ -324,6 +353,7 @@ impl Collector for Workers {
         self.write_wholes(&mut page)?;
         self.write_discards(&mut page)?;
         self.write_egress(&mut page)?;
+        self.write_fallbacks(&mut page)?;
         self.write_times(&mut page)
     }
 }
