@@ -6,6 +6,7 @@
 
 pub mod departure;
 pub mod layers;
+mod packet;
 pub mod resend;
 pub mod rewrite;
 
@@ -15,16 +16,14 @@ use arrayvec::ArrayVec;
 use watersmeet_wire::codec::{Codec, Peek};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::rtcp::report::ReportBlock;
-use watersmeet_wire::rtp::extension::{ExtensionKind, write_transport_seq};
-use watersmeet_wire::rtp::{RtpFields, write_header, write_osn};
+use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::command::{ConsumerId, Layers};
-use crate::consumer::departure::{Departure, DescriptorPatch, Stamp};
+use crate::consumer::departure::{Departure, DescriptorPatch};
 use crate::consumer::layers::{Choice, LayerChoice};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
-use crate::history::Stored;
 use crate::packet::{Arrival, ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
 use crate::stats::ConsumerStats;
@@ -37,15 +36,6 @@ const RTT_DEFAULT: Duration = Duration::from_millis(100);
 
 /// Sender reports whose time of sending is remembered, to measure the round trip by.
 const REPORTS_KEPT: usize = 4;
-
-/// Extensions that pass from the publisher's packet to the consumer's unchanged.
-const PASSED_ON: [ExtensionKind; 5] = [
-    ExtensionKind::AudioLevel,
-    ExtensionKind::VideoOrientation,
-    ExtensionKind::DependencyDescriptor,
-    ExtensionKind::AbsCaptureTime,
-    ExtensionKind::PlayoutDelay,
-];
 
 /// The retransmission stream of a consumer.
 #[derive(Debug)]
@@ -345,70 +335,6 @@ impl Consumer {
             timestamp: sent.timestamp,
             patch: sent.patch,
         })
-    }
-
-    /// Writes a departing packet, still in the clear, into `out`. Returns the length of the header
-    /// and of the whole packet; `None` when it does not fit.
-    #[inline]
-    pub fn write(
-        &self,
-        departure: &Departure,
-        stored: &Stored,
-        stamp: &Stamp,
-        out: &mut [u8],
-    ) -> Option<(usize, usize)> {
-        let incoming = stored.incoming()?;
-        let header_len = self.write_header(departure, stored, stamp, incoming.marker, out)?;
-        let mut at = header_len;
-        if let Some(repeats) = departure.repeats {
-            at += write_osn(out.get_mut(at..)?, repeats)?;
-        }
-        let payload = stored.payload();
-        let body = out.get_mut(at..at + payload.len())?;
-        body.copy_from_slice(payload);
-        if departure.patch != DescriptorPatch::default() {
-            departure.patch.apply(body);
-        }
-        Some((header_len, at + payload.len()))
-    }
-
-    fn write_header(
-        &self,
-        departure: &Departure,
-        stored: &Stored,
-        stamp: &Stamp,
-        marker: bool,
-        out: &mut [u8],
-    ) -> Option<usize> {
-        let abs_send_time = stamp.abs_send_time.write();
-        let transport_seq = write_transport_seq(stamp.transport_seq);
-        let mut extensions: ArrayVec<(u8, &[u8]), { PASSED_ON.len() + 3 }> = ArrayVec::new();
-        let mut add = |kind, value| {
-            if let Some(id) = self.extension_ids.id(kind) {
-                extensions.push((id, value));
-            }
-        };
-        if !self.mid.is_empty() {
-            add(ExtensionKind::Mid, self.mid.as_bytes());
-        }
-        add(ExtensionKind::AbsSendTime, &abs_send_time);
-        add(ExtensionKind::TransportWideCc, &transport_seq);
-        let (places, bytes) = stored.extensions()?;
-        for kind in PASSED_ON {
-            if let Some(value) = places.value(kind, bytes) {
-                add(kind, value);
-            }
-        }
-        let (pt, ssrc) = self.outgoing_stream(departure);
-        let fields = RtpFields {
-            marker,
-            padding: false,
-            pt,
-            seq: raw(departure.seq),
-            timestamp: departure.timestamp,
-            ssrc,
-        };
-        write_header(out, &fields, &extensions)
     }
 
     /// Payload type and SSRC under which a departure leaves.

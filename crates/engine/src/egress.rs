@@ -1,9 +1,14 @@
 //! What leaves in one turn of the loop: packets gathered per destination, sealed one after the
 //! other into one arena, and cut into runs that the kernel may split by itself (UDP segmentation
 //! offload). A destination's packets keep their order; different destinations do not wait for
-//! each other.
+//! each other. When a destination's packets leave is `schedule`'s business (and how long that may
+//! take `window`'s), in which order is `order`'s.
 //!
 //! The arena and the lists keep their memory, so a turn allocates nothing once they have grown.
+
+pub mod order;
+pub mod schedule;
+pub mod window;
 
 use crate::command::{Path, Protocol};
 
@@ -22,6 +27,9 @@ const ARENA_LEN: usize = 512 * 1_024;
 /// The most runs of one batch.
 const TRANSMITS_MAX: usize = 512;
 
+/// The longest runs of each class of [`RunLengths`].
+pub const RUN_BOUNDS: [u16; 8] = [1, 2, 3, 4, 8, 16, 32, RUN_SEGMENTS_MAX];
+
 /// One run: datagrams of equal length to one destination, of which the last may be shorter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
@@ -31,6 +39,15 @@ pub struct Transmit {
     pub range: std::ops::Range<usize>,
     /// The length of each datagram but the last; absent for a single one.
     pub segment_size: Option<u16>,
+}
+
+/// How long the runs of media over UDP were.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct RunLengths {
+    /// Runs of at most so many datagrams as [`RUN_BOUNDS`] says, and more than the bound before.
+    pub runs: [u64; RUN_BOUNDS.len()],
+    /// Datagrams in them.
+    pub datagrams: u64,
 }
 
 /// What is to be sent.
@@ -55,6 +72,10 @@ pub struct Egress {
     segments: u16,
     /// Whether the last run takes another datagram.
     is_open: bool,
+    /// Whether there is media in the last run.
+    has_media: bool,
+    /// How long the runs before the last one were.
+    lengths: RunLengths,
 }
 
 impl Default for Egress {
@@ -65,6 +86,8 @@ impl Default for Egress {
             transmits: Vec::with_capacity(TRANSMITS_MAX),
             segments: 0,
             is_open: false,
+            has_media: false,
+            lengths: RunLengths::default(),
         }
     }
 }
@@ -72,15 +95,17 @@ impl Default for Egress {
 impl Egress {
     /// Starts a new batch.
     pub fn clear(&mut self) {
+        self.count_run();
         self.used = 0;
         self.transmits.clear();
         self.is_open = false;
     }
 
-    /// Whether one more datagram fits.
+    /// Whether so many more datagrams fit.
     #[inline]
-    pub fn has_room(&self) -> bool {
-        self.transmits.len() < TRANSMITS_MAX && self.arena.len() - self.used >= DATAGRAM_LEN_MAX
+    pub fn has_room(&self, datagrams: usize) -> bool {
+        self.transmits.len() + datagrams <= TRANSMITS_MAX
+            && self.arena.len() - self.used >= datagrams * DATAGRAM_LEN_MAX
     }
 
     /// Room for the next datagram: write it there, then `push` its length.
@@ -88,6 +113,13 @@ impl Egress {
     pub fn slot(&mut self) -> &mut [u8] {
         let end = self.arena.len().min(self.used + DATAGRAM_LEN_MAX);
         self.arena.get_mut(self.used..end).unwrap_or_default()
+    }
+
+    /// Takes the media datagram that was written into the slot.
+    #[inline]
+    pub fn push_media(&mut self, path: Path, len: usize) {
+        self.push(path, len);
+        self.has_media |= path.protocol == Protocol::Udp;
     }
 
     /// Takes the datagram that was written into the slot.
@@ -98,6 +130,7 @@ impl Egress {
         if self.extend_run(path, len) {
             return;
         }
+        self.count_run();
         self.transmits.push(Transmit {
             path,
             range: start..self.used,
@@ -131,6 +164,20 @@ impl Egress {
         true
     }
 
+    /// Counts the last run, which takes nothing more.
+    #[inline]
+    fn count_run(&mut self) {
+        if self.has_media {
+            self.lengths.add(self.segments);
+            self.has_media = false;
+        }
+    }
+
+    /// How long the runs were until the latest batch was begun.
+    pub const fn run_lengths(&self) -> RunLengths {
+        self.lengths
+    }
+
     /// The batch, if there is anything in it.
     pub fn batch(&self) -> Option<Batch<'_>> {
         let arena = self.arena.get(..self.used)?;
@@ -138,6 +185,18 @@ impl Egress {
             arena,
             transmits: &self.transmits,
         })
+    }
+}
+
+impl RunLengths {
+    /// Counts one run.
+    #[inline]
+    fn add(&mut self, datagrams: u16) {
+        let class = RUN_BOUNDS.iter().position(|&bound| datagrams <= bound);
+        if let Some(runs) = class.and_then(|class| self.runs.get_mut(class)) {
+            *runs += 1;
+        }
+        self.datagrams += u64::from(datagrams);
     }
 }
 
@@ -207,13 +266,36 @@ mod tests {
     fn the_arena_fills_and_says_so() {
         let mut egress = Egress::default();
         let mut pushed = 0;
-        while egress.has_room() {
+        while egress.has_room(1) {
             assert!(egress.slot().len() >= DATAGRAM_LEN_MAX);
             egress.push(path(Protocol::Udp, 1), DATAGRAM_LEN_MAX);
             pushed += 1;
         }
         assert_eq!(pushed, ARENA_LEN / DATAGRAM_LEN_MAX);
         egress.clear();
-        assert!(egress.batch().is_none() && egress.has_room());
+        assert!(egress.batch().is_none() && egress.has_room(ARENA_LEN / DATAGRAM_LEN_MAX));
+        assert!(!egress.has_room(TRANSMITS_MAX + 1));
+    }
+
+    #[test]
+    fn the_lengths_of_media_runs_are_counted() {
+        let mut egress = Egress::default();
+        for _ in 0..3 {
+            egress.push_media(path(Protocol::Udp, 1), 100);
+        }
+        egress.push(path(Protocol::Udp, 2), 100);
+        egress.push_media(path(Protocol::Tcp, 3), 100);
+        egress.push_media(path(Protocol::Udp, 4), 100);
+        egress.clear();
+        egress.clear();
+        for _ in 0..=RUN_SEGMENTS_MAX {
+            egress.push_media(path(Protocol::Udp, 5), 100);
+        }
+        egress.clear();
+        let expected = RunLengths {
+            runs: [2, 0, 1, 0, 0, 0, 0, 1],
+            datagrams: 3 + 1 + u64::from(RUN_SEGMENTS_MAX) + 1,
+        };
+        assert_eq!(egress.run_lengths(), expected);
     }
 }

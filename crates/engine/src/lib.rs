@@ -6,7 +6,7 @@ mod arrivals;
 pub mod command;
 mod consumer;
 mod demux;
-mod egress;
+pub mod egress;
 mod history;
 mod listener;
 pub mod ortc;

@@ -3,8 +3,9 @@
 //! to the next; it decides nothing that a room could decide.
 //!
 //! A packet walks: `handle_datagram` → `Demux::locate` → `Transport::receive` → `Producer::accept`
-//! → `Router::consumers_of` → `Consumer::forward` → `Line::enqueue`, and in `poll_transmit`:
-//! `Consumer::write` → `SrtpSender::protect_rtp` → `Egress::push`.
+//! → `Router::consumers_of` → `Consumer::forward` → `Line::enqueue` → `Schedule::note_media`, and
+//! when its wait is over in `poll_transmit`: `Order::arrange` → `Consumer::write` →
+//! `SrtpSender::protect_rtp` → `Egress::push_media`.
 
 mod close;
 mod control;
@@ -33,6 +34,9 @@ use crate::command::{
 use crate::consumer::Consumer;
 use crate::demux::Demux;
 use crate::egress::Egress;
+use crate::egress::order::Order;
+use crate::egress::schedule::Schedule;
+use crate::egress::window::EgressOptions;
 use crate::producer::Producer;
 use crate::router::Router;
 use crate::timers::{Reason, Timers};
@@ -40,7 +44,7 @@ use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
 
 pub use crate::egress::{Batch, Transmit};
-pub use figures::{Figures, Flow, KindCounts, Totals, TransportCounts};
+pub use figures::{EgressFigures, Figures, Flow, KindCounts, Totals, TransportCounts};
 pub use line::{CONTROL_MAX, PENDING_MAX};
 
 /// The most events that wait. They are drained every turn of the loop, in which a datagram or a
@@ -85,6 +89,8 @@ pub struct WorkerConfig {
     pub consent_timeout: Duration,
     /// Which shard it runs on; stands in the ufrags it draws.
     pub shard: u8,
+    /// How media is gathered before it leaves.
+    pub egress: EgressOptions,
 }
 
 /// How many objects a worker holds.
@@ -134,10 +140,12 @@ pub struct Worker {
     retired: Totals,
     /// What is reported unasked.
     events: VecDeque<Event>,
-    /// Transports with something to send.
-    dirty: VecDeque<u32>,
     /// Transports whose handshakes have datagrams waiting, each once, in the order of their turns.
     handshakes: VecDeque<u32>,
+    /// Which transport sends when.
+    schedule: Schedule,
+    /// The packets of one transport, put in order.
+    order: Order,
     /// The batch in the making.
     egress: Egress,
     /// Goodbyes of closed transports.
@@ -175,8 +183,9 @@ impl Worker {
             consumer_keys: Map::new(),
             retired: Totals::default(),
             events: VecDeque::new(),
-            dirty: VecDeque::new(),
             handshakes: VecDeque::new(),
+            schedule: Schedule::new(config.egress),
+            order: Order::default(),
             egress: Egress::default(),
             farewells: VecDeque::new(),
             nack_buffer: Vec::new(),
@@ -235,10 +244,10 @@ impl Worker {
         }
     }
 
-    /// When `handle_timeout` has something to do.
+    /// When `handle_timeout` or `poll_transmit` has something to do.
     pub fn poll_timeout(&self) -> Time {
         if self.handshakes.is_empty() {
-            self.timers.poll_timeout()
+            self.timers.poll_timeout().min(self.schedule.poll_timeout())
         } else {
             Time::ZERO
         }
@@ -402,7 +411,7 @@ impl Worker {
             }
         }
         self.note_openness(now, key);
-        self.mark_dirty(key);
+        self.mark_ready(key);
         let Some(line) = self.lines.get_mut(key as usize) else {
             return;
         };
@@ -452,13 +461,10 @@ impl Worker {
         }
     }
 
-    /// Enters a transport in the list of those with something to send.
-    fn mark_dirty(&mut self, key: u32) {
-        if let Some(line) = self.lines.get_mut(key as usize)
-            && !line.is_dirty
-        {
-            line.is_dirty = true;
-            self.dirty.push_back(key);
+    /// Enters a transport in the list of those with something to send at once.
+    fn mark_ready(&mut self, key: u32) {
+        if let Some(line) = self.lines.get_mut(key as usize) {
+            self.schedule.note_control(key, &mut line.turn);
         }
     }
 

@@ -30,8 +30,8 @@ pub(crate) use egress::{Egress, Stack};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketOptions {
     /// A destination whose runs have at least so many datagrams in the mean is left to the stack,
-    /// which takes a run in one trip. Measured (`benches/egress.rs`): a run of 2 costs the stack a
-    /// third more than two frames, a run of 3 an eighth less than three.
+    /// which takes a run in one trip. Measured (`benches/egress.rs`): a run of 2 costs the stack
+    /// more than two frames, by a third; one of 3 costs it no more than three.
     pub run_min: u16,
 }
 

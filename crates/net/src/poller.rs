@@ -4,7 +4,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use polling::{Event, Events, PollMode};
 
@@ -78,6 +79,8 @@ pub struct Ready {
 pub struct Poller {
     /// The system's poller, shared with the wakers and the sockets.
     shared: Arc<polling::Poller>,
+    /// Whether a waker was used since somebody looked.
+    woken: Arc<AtomicBool>,
     /// What the last wait reported.
     events: Events,
 }
@@ -90,13 +93,17 @@ impl Poller {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             shared: Arc::new(polling::Poller::new()?),
+            woken: Arc::default(),
             events: Events::new(),
         })
     }
 
     /// A handle with which any thread can end a wait.
     pub fn waker(&self) -> Waker {
-        Waker(Arc::clone(&self.shared))
+        Waker {
+            shared: Arc::clone(&self.shared),
+            woken: Arc::clone(&self.woken),
+        }
     }
 
     /// Sleeps until a source is ready, a waker is used or `timeout` passes; for ever when it is
@@ -109,6 +116,26 @@ impl Poller {
         match self.shared.wait(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             result => result,
+        }
+    }
+
+    /// As [`wait`](Self::wait), but looks again and again for `spin` before it sleeps: waking a
+    /// thread costs some microseconds, and a core that is kept busy has nothing better to do.
+    ///
+    /// # Errors
+    /// Those of the system; never because a signal arrived.
+    pub fn wait_busily(&mut self, timeout: Duration, spin: Duration) -> io::Result<usize> {
+        let started = Instant::now();
+        loop {
+            let found = self.wait(Some(Duration::ZERO))?;
+            // Looking uses up a wake without a trace among the sources.
+            if found > 0 || self.woken.swap(false, Ordering::AcqRel) {
+                return Ok(found);
+            }
+            let elapsed = started.elapsed();
+            if elapsed >= spin.min(timeout) {
+                return self.wait(Some(timeout.saturating_sub(elapsed)));
+            }
         }
     }
 
@@ -129,7 +156,12 @@ impl Poller {
 
 /// Ends the wait of a [`Poller`], from any thread. A wake before the wait ends the next one.
 #[derive(Clone)]
-pub struct Waker(Arc<polling::Poller>);
+pub struct Waker {
+    /// The system's poller.
+    shared: Arc<polling::Poller>,
+    /// Tells a poller that does not sleep.
+    woken: Arc<AtomicBool>,
+}
 
 impl Waker {
     /// Ends the wait.
@@ -137,7 +169,8 @@ impl Waker {
     /// # Errors
     /// Those of the system.
     pub fn wake(&self) -> io::Result<()> {
-        self.0.notify()
+        self.woken.store(true, Ordering::Release);
+        self.shared.notify()
     }
 }
 
@@ -224,8 +257,6 @@ impl Registrar {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
@@ -252,6 +283,25 @@ mod tests {
         let slept = before.elapsed();
         assert!(slept >= Duration::from_micros(300), "{slept:?}");
         assert!(slept < Duration::from_secs(1), "{slept:?}");
+    }
+
+    #[test]
+    fn a_busy_wait_ends_with_its_timeout_and_with_a_wake_in_any_phase() {
+        let mut poller = Poller::new().unwrap();
+        let (short, long) = (Duration::from_micros(500), Duration::from_secs(20));
+        for spin in [Duration::from_micros(100), Duration::from_millis(5)] {
+            let before = Instant::now();
+            assert_eq!(poller.wait_busily(short, spin).unwrap(), 0);
+            assert!(before.elapsed() >= short);
+        }
+        let before = Instant::now();
+        for spin in [Duration::ZERO, Duration::from_millis(1), long] {
+            let waker = poller.waker();
+            let thread = std::thread::spawn(move || waker.wake().unwrap());
+            poller.wait_busily(long, spin).unwrap();
+            thread.join().unwrap();
+        }
+        assert!(before.elapsed() < long);
     }
 
     #[test]

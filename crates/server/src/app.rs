@@ -218,8 +218,10 @@ fn start_shards(
             unix_epoch: clock.unix_epoch(),
             consent_timeout: CONSENT_TIMEOUT,
             shard: index,
+            egress: config.egress_options(),
         };
-        let (handle, thread) = Shard::start(ShardId(index), worker, clock, media, reports.clone())?;
+        let (id, reports) = (ShardId(index), reports.clone());
+        let (handle, thread) = Shard::start(id, worker, clock, media, reports, config.pin_cores)?;
         started.0.push(handle);
         started.1.push(thread);
     }

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use watersmeet_engine::egress::window::EgressOptions;
+use watersmeet_net::udp::UdpOptions;
 
 mod aliases;
 mod check;
@@ -35,8 +37,8 @@ pub use listener::{Listener, Mount};
 pub use load::Loaded;
 pub use secret::Secret;
 pub use values::{
-    CodecChoice, CodecParameter, DtlsChoice, IceServer, LogFormat, Network, RoomCreation,
-    RoomPolicy, VideoCodec,
+    CodecChoice, CodecParameter, DtlsChoice, Egress, IceServer, LogFormat, Network, RoomCreation,
+    RoomPolicy, VideoCodec, WindowChoice,
 };
 
 /// The most shards that can be told apart: an ICE user name fragment has one byte for them.
@@ -78,9 +80,36 @@ pub struct Config {
     /// Whether media may travel over TCP. Default true.
     /// `tcp = true`
     pub tcp: bool,
+    /// How media leaves over UDP: `udp` by the system's network stack; `packet` past it wherever
+    /// that can be done and is cheaper, on Linux with the privilege `CAP_NET_RAW`. Default udp.
+    /// `egress = "udp"`
+    pub egress: Egress,
     /// Number of media threads, 1 to 64. Default: one per core.
     /// `shards = 2`
     pub shards: Option<u8>,
+    /// How long media may wait for more to the same browser, so that both cost one trip through the
+    /// kernel: `auto` as the load asks for (not at all below about 10,000 packets a second, at most
+    /// 1.5 ms), `off`, or microseconds as `1000us`, at most `2000us`. Default auto.
+    /// `egress_window = "auto"`
+    pub egress_window: WindowChoice,
+    /// The most bytes of padding that make a packet as long as others, under load, 0 to 255. It grows
+    /// by an eighth at most. Default 32.
+    /// `egress_padding = 32`
+    pub egress_padding: u8,
+    /// Microseconds that a media thread looks for packets before it sleeps, at most 10,000. It costs
+    /// processor time and spares waking. Default 0.
+    /// `busy_poll_us = 0`
+    pub busy_poll_us: u32,
+    /// Whether each media thread keeps to a core of its own (Linux). Default false.
+    /// `pin_cores = false`
+    pub pin_cores: bool,
+    /// Bytes that the kernel keeps of media that arrives while a media thread is busy; it may grant
+    /// less (`net.core.rmem_max`). Default 8,388,608.
+    /// `media_receive_buffer = 8388608`
+    pub media_receive_buffer: usize,
+    /// Bytes that the kernel keeps of media that leaves (`net.core.wmem_max`). Default 8,388,608.
+    /// `media_send_buffer = 8388608`
+    pub media_send_buffer: usize,
 
     /// What signs and checks the tokens of invitations, users and hosts: at least 32 random bytes,
     /// never one from an example. Make one with `openssl rand -hex 32`. Without `dev` the program
@@ -201,7 +230,14 @@ impl Default for Config {
             rtc_port_max: None,
             udp: true,
             tcp: true,
+            egress: Egress::Udp,
             shards: None,
+            egress_window: WindowChoice::Auto,
+            egress_padding: EgressOptions::default().padding_max,
+            busy_poll_us: 0,
+            pin_cores: false,
+            media_receive_buffer: UdpOptions::default().receive_buffer,
+            media_send_buffer: UdpOptions::default().send_buffer,
             jwt_secret: None,
             jwt_secret_previous: None,
             jwt_secret_file: None,
@@ -247,6 +283,14 @@ impl Config {
         };
         let ports = last.saturating_sub(self.rtc_port).saturating_add(1);
         wished.min(u8::try_from(ports).unwrap_or(SHARDS_MAX))
+    }
+
+    /// How media is gathered before it leaves.
+    pub fn egress_options(&self) -> EgressOptions {
+        EgressOptions {
+            window: self.egress_window.into(),
+            padding_max: self.egress_padding,
+        }
     }
 
     /// The port that shard `index` listens on; 0 is a free one.

@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError, Flags, Loaded};
 
 mod addresses;
 mod limits;
+mod packets;
 mod ports;
 mod settings;
 mod turn;
@@ -122,6 +123,7 @@ fn findings(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> V
         findings.extend(addresses::check(config));
         findings.extend(turn::check(config));
         findings.extend(limits::check(config));
+        findings.extend(packets::check(config));
     }
     findings
 }

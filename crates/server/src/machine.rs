@@ -1,5 +1,5 @@
 //! What this process costs the machine, as Linux tells it under `/proc/self` (proc(5)). Elsewhere
-//! nothing is known. Reads only; nothing here is called on a media thread.
+//! nothing is known. What reads is never called on a media thread.
 
 use std::fs;
 use std::path::Path;
@@ -49,6 +49,27 @@ pub fn process() -> Option<Process> {
         descriptors: fs::read_dir("/proc/self/fd").map_or(0, |it| it.count() as u64),
         descriptors_max: limit.current.unwrap_or(u64::MAX),
     })
+}
+
+/// Keeps the calling thread on one of the cores that the process may use: the `index`th, from the
+/// beginning again after the last.
+#[cfg(target_os = "linux")]
+pub fn pin(index: usize) -> std::io::Result<()> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let allowed = sched_getaffinity(None)?;
+    let cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
+    let count = (allowed.count() as usize).max(1);
+    let mut chosen = CpuSet::new();
+    if let Some(core) = cores.skip(index % count).next() {
+        chosen.set(core);
+    }
+    Ok(sched_setaffinity(None, &chosen)?)
+}
+
+/// Keeps the calling thread on one core: only Linux is asked.
+#[cfg(not(target_os = "linux"))]
+pub fn pin(_: usize) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// What one thread of this process costs.

@@ -9,13 +9,14 @@ use std::time::Duration;
 use thiserror::Error;
 use watersmeet_engine::command::{ListenAddress, Path, Protocol};
 use watersmeet_engine::worker::{Batch, Worker};
+use watersmeet_net::packet::{PacketOptions, PacketStats};
 use watersmeet_net::tcp::{TcpOptions, TcpServer};
 use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
 use watersmeet_net::{Poller, Ready, Source, Waker};
 use watersmeet_wire::units::Time;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Egress};
 
 /// Receive batches taken from one socket before the worker may send: 4 of 32 runs keep the wait of
 /// the first packet in a flood below a millisecond.
@@ -67,6 +68,8 @@ pub struct Traffic {
     pub frames_received: u64,
     /// Frames given to TCP connections.
     pub frames_sent: u64,
+    /// What went past the network stack, and what did not though it was to.
+    pub packets: PacketStats,
 }
 
 impl Traffic {
@@ -92,6 +95,8 @@ pub struct Media {
     ready: Vec<Ready>,
     /// Room to gather datagrams in.
     outgoing: Vec<Transmit>,
+    /// How long to look for packets before sleeping.
+    spin: Duration,
     /// When silent connections were last looked for.
     swept_at: Time,
     /// Runs for which the kernel had no room.
@@ -136,6 +141,7 @@ impl Media {
             batch,
             ready: Vec::new(),
             outgoing: Vec::new(),
+            spin: Duration::from_micros(config.busy_poll_us.into()),
             swept_at: Time::ZERO,
             runs_dropped: 0,
         })
@@ -171,7 +177,11 @@ impl Media {
 
     /// Sleeps until a packet arrives, the waker is used, or `timeout` has passed.
     pub fn wait(&mut self, timeout: Duration) {
-        if let Err(error) = self.poller.wait(Some(timeout)) {
+        let waited = match self.spin {
+            Duration::ZERO => self.poller.wait(Some(timeout)),
+            spin => self.poller.wait_busily(timeout, spin),
+        };
+        if let Err(error) = waited {
             tracing::error!(%error, "the wait for media failed");
             std::thread::sleep(WAIT_AFTER_FAILURE);
         }
@@ -190,6 +200,9 @@ impl Media {
                 traffic.runs_received += udp.received_runs;
                 traffic.runs_sent += udp.sent_runs;
                 traffic.runs_dropped += udp.send_errors;
+            }
+            if let Some(packets) = link.udp.as_ref().and_then(UdpSocket::packet_stats) {
+                traffic.packets.add(&packets);
             }
             if let Some(tcp) = link.tcp.as_ref().map(TcpServer::stats) {
                 traffic.frames_received += tcp.received;
@@ -293,9 +306,19 @@ impl Link {
     ) -> io::Result<Self> {
         let mut udp = None;
         if config.udp {
-            let mut socket = UdpSocket::bind(address, UdpOptions::default())?;
+            let options = UdpOptions {
+                receive_buffer: config.media_receive_buffer,
+                send_buffer: config.media_send_buffer,
+                ..UdpOptions::default()
+            };
+            let mut socket = UdpSocket::bind(address, options)?;
             socket.register(poller, number)?;
             address = socket.local_addr()?;
+            if config.egress == Egress::Packet
+                && let Err(error) = socket.send_packets(PacketOptions::default())
+            {
+                tracing::warn!(%error, "media takes the network stack: `watersmeet doctor` says more");
+            }
             udp = Some(socket);
         }
         let mut tcp = None;

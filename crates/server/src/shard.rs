@@ -27,6 +27,7 @@ use watersmeet_net::Waker;
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::clock::Clock;
+use crate::machine;
 use crate::media::{Media, Traffic};
 use crate::meter::{Gauge, Meter};
 
@@ -212,13 +213,15 @@ enum Backlog {
 }
 
 impl Shard {
-    /// Starts the thread. It ends when its handle is gone.
+    /// Starts the thread, on a core of its own if it is to be `pinned`. It ends when its handle is
+    /// gone.
     pub fn start(
         id: ShardId,
         config: WorkerConfig,
         clock: Clock,
         media: Media,
         reports: mpsc::Sender<Report>,
+        pinned: bool,
     ) -> io::Result<(ShardHandle, JoinHandle<()>)> {
         let (sender, orders) = sync_channel(ORDERS_MAX);
         let pulse = Pulse::new(id.0);
@@ -230,6 +233,9 @@ impl Shard {
             meter: meter.clone(),
         };
         let shard = move || {
+            if pinned && let Err(error) = machine::pin(id.0.into()) {
+                tracing::warn!(shard = id.0, %error, "a shard could not be kept on its core");
+            }
             let worker = Worker::new(config.clone(), seeded()?);
             Ok::<_, io::Error>(Self {
                 id,

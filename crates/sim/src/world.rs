@@ -21,6 +21,7 @@ use watersmeet_conference::{
     Caps, Conference, ConferenceConfig, DialectKind, Opening, Output, SessionId, ShardId,
 };
 use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportId, TransportOptions};
+use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::SrtpProfile;
@@ -530,8 +531,20 @@ fn worker(seed: u64, shard: u8) -> Worker {
         unix_epoch: UNIX_EPOCH,
         consent_timeout: Duration::from_secs(15),
         shard,
+        egress: gathering(seed),
     };
     Worker::new(config, seeds::generator(seed, &format!("worker{shard}")))
+}
+
+/// How media is gathered: as little is forwarded here, half of the worlds are made to wait and pad.
+fn gathering(seed: u64) -> EgressOptions {
+    if seed.is_multiple_of(2) {
+        return EgressOptions::default();
+    }
+    EgressOptions {
+        window: EgressWindow::Fixed(WINDOW_MAX),
+        ..EgressOptions::default()
+    }
 }
 
 /// Where the `person`th person is on one of their transports.

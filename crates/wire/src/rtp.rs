@@ -323,12 +323,32 @@ pub fn write_header(
     Some(FIXED_HEADER_LEN + write_extension_block(rest, extensions)?)
 }
 
+/// The length of the header that [`write_header`] writes with these extension elements.
+#[inline]
+pub fn header_len(extensions: &[(u8, &[u8])]) -> usize {
+    if extensions.is_empty() {
+        return FIXED_HEADER_LEN;
+    }
+    let prefix_len = if fit_one_byte(extensions) { 1 } else { 2 };
+    let elements: usize = extensions
+        .iter()
+        .map(|(_, value)| prefix_len + value.len())
+        .sum();
+    FIXED_HEADER_LEN + EXTENSION_BLOCK_HEADER_LEN + elements.next_multiple_of(4)
+}
+
+/// Whether every element fits the one-byte form.
+#[inline]
+fn fit_one_byte(extensions: &[(u8, &[u8])]) -> bool {
+    extensions.iter().all(|(id, value)| {
+        (1..=ONE_BYTE_ID_MAX).contains(id) && (1..=ONE_BYTE_VALUE_LEN_MAX).contains(&value.len())
+    })
+}
+
 /// Writes a whole extension block: profile, length, elements, filling. Returns its length, which
 /// is a multiple of four.
 fn write_extension_block(out: &mut [u8], extensions: &[(u8, &[u8])]) -> Option<usize> {
-    let one_byte = extensions.iter().all(|(id, value)| {
-        (1..=ONE_BYTE_ID_MAX).contains(id) && (1..=ONE_BYTE_VALUE_LEN_MAX).contains(&value.len())
-    });
+    let one_byte = fit_one_byte(extensions);
     let profile = if one_byte {
         ONE_BYTE_PROFILE
     } else {

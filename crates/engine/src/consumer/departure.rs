@@ -50,11 +50,13 @@ pub struct Departure {
     pub patch: DescriptorPatch,
 }
 
-/// What the transport adds to every packet it sends.
+/// What is added to every packet when it is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp {
     /// When the packet leaves.
     pub abs_send_time: AbsSendTime,
     /// Its number on the transport.
     pub transport_seq: u16,
+    /// Bytes that make it as long as others (RFC 3550 §5.1); zero for none.
+    pub padding: u8,
 }

@@ -50,8 +50,8 @@ impl Worker {
             self.retired.add_line(&line);
         }
         self.transport_keys.remove(&id);
-        // Its place may be given to another before the list is next walked.
-        self.dirty.retain(|dirty| *dirty != key);
+        // Its place may be given to another before the lists are next walked.
+        self.schedule.remove(key);
         self.handshakes.retain(|waiting| *waiting != key);
         if let Some(router) = self.routers.get_mut(router as usize) {
             router.transports.retain(|transport| *transport != key);

@@ -114,9 +114,10 @@ impl Worker {
             consumer.counters.nacked_packets += 1;
             if let Some(departure) = consumer.resend(now, seq) {
                 line.enqueue(departure);
+                self.schedule
+                    .note_media(now, key, &mut line.turn, line.pending.len());
             }
         }
-        self.mark_dirty(key);
     }
 
     fn hear_keyframe_request(&mut self, now: Time, key: u32, media: Ssrc, full_intra: bool) {
@@ -192,7 +193,7 @@ impl Worker {
                 .set(&mut producer.keyframe_alarm, due, Reason::Keyframe(key));
         }
         if asked {
-            self.mark_dirty(place);
+            self.mark_ready(place);
         }
     }
 
@@ -224,7 +225,7 @@ impl Worker {
         let due = producer.nack_timeout();
         self.timers
             .set(&mut producer.nack_alarm, due, Reason::Nack(key));
-        self.mark_dirty(place);
+        self.mark_ready(place);
         self.ask_for_keyframes(now, key);
     }
 
@@ -244,6 +245,6 @@ impl Worker {
         let due = now + arrivals::INTERVAL;
         self.timers
             .set(&mut line.feedback_alarm, due, Reason::Feedback(key));
-        self.mark_dirty(key);
+        self.mark_ready(key);
     }
 }

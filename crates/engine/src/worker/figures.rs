@@ -3,13 +3,17 @@
 //! somebody asks, which is once a second.
 
 use std::ops::AddAssign;
+use std::time::Duration;
 
 use watersmeet_wire::params::MediaKind;
+use watersmeet_wire::units::Histogram;
 
 use super::Worker;
 use super::line::Line;
 use crate::command::{DtlsState, IceState};
 use crate::consumer::Consumer;
+use crate::egress::RunLengths;
+use crate::egress::schedule::{WAIT_BOUNDS, WaitTimes};
 use crate::producer::Producer;
 use crate::producer::stream::Stream;
 use crate::transport::Transport;
@@ -35,6 +39,29 @@ pub struct Figures {
     pub round_trips_micros: u64,
     /// How many those are.
     pub round_trips: u64,
+    /// How media was gathered before it left.
+    pub egress: EgressFigures,
+}
+
+/// How media was gathered before it left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EgressFigures {
+    /// How long a packet may wait now.
+    pub window: Duration,
+    /// How long the first packet of each departure waited.
+    pub waits: WaitTimes,
+    /// How many datagrams went through the kernel at once.
+    pub runs: RunLengths,
+}
+
+impl Default for EgressFigures {
+    fn default() -> Self {
+        Self {
+            window: Duration::ZERO,
+            waits: Histogram::new(WAIT_BOUNDS),
+            runs: RunLengths::default(),
+        }
+    }
 }
 
 /// What only grows while a worker lives.
@@ -56,6 +83,8 @@ pub struct Totals {
     pub repaired: u64,
     /// Bytes of retransmissions sent.
     pub rtx_bytes_sent: u64,
+    /// Bytes of padding sent, to make packets equally long.
+    pub padding_bytes_sent: u64,
     /// Packets thrown away before their stream was known, in the order of [`Discard::ALL`].
     pub discards: [u64; REASONS],
     /// Packets of no known stream, and packets that could not be sent.
@@ -118,6 +147,11 @@ impl Worker {
         let mut figures = Figures {
             totals: self.retired,
             routers: self.routers.len() as u64,
+            egress: EgressFigures {
+                window: self.schedule.window(),
+                waits: self.schedule.waits(),
+                runs: self.egress.run_lengths(),
+            },
             ..Figures::default()
         };
         for (_, line) in &self.lines {
@@ -160,6 +194,7 @@ impl Totals {
         self.bytes_received += line.transport.bytes_received();
         self.bytes_sent += line.traffic.bytes_sent;
         self.rtx_bytes_sent += line.traffic.rtx_bytes_sent;
+        self.padding_bytes_sent += line.traffic.padding_bytes_sent;
         self.unrouted += line.traffic.packets_discarded;
         let discards = line.transport.discards();
         for (sum, reason) in self.discards.iter_mut().zip(Discard::ALL) {

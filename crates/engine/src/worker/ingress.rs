@@ -149,10 +149,8 @@ impl Worker {
                     }
                 }
             }
-            if !line.is_dirty {
-                line.is_dirty = true;
-                self.dirty.push_back(consumer.transport);
-            }
+            self.schedule
+                .note_media(now, consumer.transport, &mut line.turn, line.pending.len());
             if switched && is_layered && self.events.len() < EVENTS_MAX {
                 let layers = Layers {
                     spatial_layer: arrival.stream,

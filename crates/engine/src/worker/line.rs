@@ -7,14 +7,15 @@ use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
 use crate::arrivals::Arrivals;
 use crate::command::TransportId;
 use crate::consumer::departure::Departure;
+use crate::egress::schedule::Turn;
 use crate::listener::Listener;
 use crate::rate::RateWindow;
 use crate::remb::ReceiveEstimate;
 use crate::timers::Alarm;
 use crate::transport::Transport;
 
-/// The most media packets that wait for one transport; a turn of the loop empties it, so that
-/// more than this are a flood, of which the newest are dropped.
+/// The most media packets that wait for one transport; it is emptied within 2 ms, so that more than
+/// this are a flood, of which the newest are dropped.
 pub const PENDING_MAX: usize = 4_096;
 
 /// The most control datagrams that wait for one transport.
@@ -42,12 +43,12 @@ pub struct Line {
     pub outgoing: Map<Ssrc, u32>,
     /// Media that waits to be sent.
     pub pending: Vec<Departure>,
-    /// How many of those were sent in an earlier batch of this turn.
+    /// How many of those were sent in an earlier batch.
     pub pending_done: usize,
     /// Whether media can be sent now.
     pub is_open: bool,
-    /// Whether it stands in the worker's list of those with something to send.
-    pub is_dirty: bool,
+    /// When it sends.
+    pub turn: Turn,
     /// The name that ties the peer's streams together.
     pub cname: String,
     /// The SSRC of our own control packets.
@@ -83,6 +84,8 @@ pub struct Traffic {
     pub rtp_bytes_sent: u64,
     /// Bytes of retransmissions sent.
     pub rtx_bytes_sent: u64,
+    /// Bytes of padding sent, to make packets equally long.
+    pub padding_bytes_sent: u64,
     /// Packets of no known producer, and packets that could not be sent.
     pub packets_discarded: u64,
     /// Bits sent over the last second.
@@ -113,7 +116,7 @@ impl Line {
             pending: Vec::new(),
             pending_done: 0,
             is_open: false,
-            is_dirty: false,
+            turn: Turn::default(),
             cname,
             ssrc,
             transport_seq: 0,

@@ -57,7 +57,7 @@ impl Worker {
         let reception = self.collect_reception(now, key);
         self.write_reception(now, key, &reception);
         self.write_sending(now, key);
-        self.mark_dirty(key);
+        self.mark_ready(key);
         if let Some(line) = self.lines.get_mut(key as usize).filter(|line| line.is_open) {
             let due = now + INTERVAL;
             self.timers

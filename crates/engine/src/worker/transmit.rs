@@ -1,15 +1,16 @@
-//! Media and control on their way out: transport by transport, written from the shared packet and
-//! sealed straight into the arena that the socket sends.
+//! Media and control on their way out: transport by transport, put in order, written from the shared
+//! packet and sealed straight into the arena that the socket sends.
 
 use slab::Slab;
 use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use super::Worker;
-use super::line::Line;
+use super::line::{Line, Traffic};
 use crate::command::Path;
 use crate::consumer::Consumer;
 use crate::consumer::departure::{Departure, Stamp};
+use crate::egress::order::{Order, PARCELS_MAX, Parcel};
 use crate::egress::{Batch, DATAGRAM_LEN_MAX, Egress};
 use crate::history::Stored;
 use crate::producer::Producer;
@@ -19,55 +20,215 @@ impl Worker {
     /// The next batch to send, until there is none.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Batch<'_>> {
         self.egress.clear();
-        while self.egress.has_room()
+        while self.egress.has_room(1)
             && let Some((path, datagram)) = self.farewells.pop_front()
         {
             copy_datagram(&mut self.egress, path, &datagram);
         }
-        while self.egress.has_room()
-            && let Some(&key) = self.dirty.front()
-        {
-            let Some(line) = self
-                .lines
-                .get_mut(key as usize)
-                .filter(|line| line.is_dirty)
-            else {
-                self.dirty.pop_front();
-                continue;
-            };
-            if !drain(
+        self.end_waits(now);
+        let mut outlet = Outlet {
+            padding_max: self.schedule.padding_max(),
+            order: &mut self.order,
+            desk: Desk {
                 now,
-                line,
-                &mut self.consumers,
-                &self.producers,
-                &mut self.egress,
-            ) {
-                break;
+                consumers: &mut self.consumers,
+                producers: &self.producers,
+                egress: &mut self.egress,
+            },
+        };
+        while let Some(key) = self.schedule.first_ready() {
+            if let Some(line) = self.lines.get_mut(key as usize) {
+                if !outlet.drain(line) {
+                    break;
+                }
+                line.turn.end();
             }
-            line.is_dirty = false;
-            self.dirty.pop_front();
+            self.schedule.pop_ready();
         }
         self.egress.batch()
     }
+
+    /// Lets go what has waited long enough.
+    fn end_waits(&mut self, now: Time) {
+        while let Some((due, key)) = self.schedule.pop_waiting(now) {
+            if let Some(line) = self.lines.get_mut(key as usize) {
+                self.schedule.end_wait(now, due, key, &mut line.turn);
+            }
+        }
+    }
 }
 
-/// Sends what waits for one transport. Says whether all of it went.
-fn drain(
+/// The way out of a worker.
+struct Outlet<'a> {
+    /// The most padding for one packet.
+    padding_max: u8,
+    /// Where packets are put in order.
+    order: &'a mut Order,
+    /// Where they are written.
+    desk: Desk<'a>,
+}
+
+/// Where packets are written.
+struct Desk<'a> {
+    /// When they leave.
     now: Time,
-    line: &mut Line,
-    consumers: &mut Slab<Consumer>,
-    producers: &Slab<Producer>,
-    egress: &mut Egress,
-) -> bool {
-    while egress.has_room() {
-        let Some((path, datagram)) = line.transport.poll_transmit() else {
-            return drain_control(now, line, egress)
-                && drain_media(now, line, consumers, producers, egress);
-        };
-        copy_datagram(egress, path, &datagram);
-        line.note_sent(now, datagram.len());
+    /// Who writes them.
+    consumers: &'a mut Slab<Consumer>,
+    /// Who keeps them.
+    producers: &'a Slab<Producer>,
+    /// Where they go.
+    egress: &'a mut Egress,
+}
+
+/// What a transport adds to its packets, and counts of them.
+struct Pipe<'a> {
+    path: Path,
+    sender: &'a mut SrtpSender,
+    /// The number of the next packet.
+    transport_seq: &'a mut u16,
+    traffic: &'a mut Traffic,
+}
+
+impl Outlet<'_> {
+    /// Sends what may leave over one transport. Says whether all of it went.
+    fn drain(&mut self, line: &mut Line) -> bool {
+        let Desk { now, egress, .. } = &mut self.desk;
+        while egress.has_room(1) {
+            let Some((path, datagram)) = line.transport.poll_transmit() else {
+                return drain_control(*now, line, egress) && self.drain_media(line);
+            };
+            copy_datagram(egress, path, &datagram);
+            line.note_sent(*now, datagram.len());
+        }
+        false
     }
-    false
+
+    /// Sends the media that may leave, as many packets at a time as are put in order together.
+    fn drain_media(&mut self, line: &mut Line) -> bool {
+        if !line.turn.is_media_due() {
+            return true;
+        }
+        while line.pending_done < line.pending.len() {
+            let count = (line.pending.len() - line.pending_done).min(PARCELS_MAX);
+            if !self.desk.egress.has_room(count) {
+                return false;
+            }
+            self.send_some(line, count);
+            line.pending_done += count;
+        }
+        line.pending.clear();
+        line.pending_done = 0;
+        true
+    }
+
+    /// Sends the next packets of a transport, ordered so that equal lengths meet.
+    fn send_some(&mut self, line: &mut Line, count: usize) {
+        let path = line.transport.path();
+        let (Some(path), Some(sender)) = (path, line.transport.sender()) else {
+            return;
+        };
+        let mut pipe = Pipe {
+            path,
+            sender,
+            transport_seq: &mut line.transport_seq,
+            traffic: &mut line.traffic,
+        };
+        let departures = line
+            .pending
+            .get(line.pending_done..line.pending_done + count);
+        let departures = departures.unwrap_or_default();
+        if let [departure] = departures {
+            self.desk.send(&mut pipe, departure, 0);
+            return;
+        }
+        self.order.clear();
+        for departure in departures {
+            self.order.push(self.desk.parcel(departure));
+        }
+        for step in self.order.arrange(self.padding_max) {
+            if let Some(departure) = departures.get(usize::from(step.index)) {
+                self.desk.send(&mut pipe, departure, step.padding);
+            }
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// What a packet will be like.
+    #[inline]
+    fn parcel(&self, departure: &Departure) -> Parcel {
+        let consumer = self.consumers.get(departure.consumer as usize);
+        let len = consumer.and_then(|consumer| {
+            let stored = stored_packet(self.producers, consumer, departure)?;
+            consumer.packet_len(departure, stored)
+        });
+        Parcel {
+            stream: u64::from(departure.consumer) << 1 | u64::from(departure.repeats.is_some()),
+            len: len.and_then(|len| u16::try_from(len).ok()).unwrap_or(0),
+        }
+    }
+
+    /// Writes, seals and counts a packet, or counts it as thrown away.
+    #[inline]
+    fn send(&mut self, pipe: &mut Pipe<'_>, departure: &Departure, padding: u8) {
+        if self.try_send(pipe, departure, padding).is_none() {
+            pipe.traffic.packets_discarded += 1;
+        }
+    }
+
+    #[inline]
+    fn try_send(&mut self, pipe: &mut Pipe<'_>, departure: &Departure, padding: u8) -> Option<()> {
+        let consumer = self.consumers.get_mut(departure.consumer as usize)?;
+        let stored = stored_packet(self.producers, consumer, departure)?;
+        let stamp = Stamp {
+            abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
+            transport_seq: *pipe.transport_seq,
+            padding,
+        };
+        let slot = self.egress.slot();
+        debug_assert_eq!(slot.len(), DATAGRAM_LEN_MAX);
+        let (header_len, plain_len) = consumer.write(departure, stored, &stamp, slot)?;
+        let (_, ssrc) = consumer.outgoing_stream(departure);
+        let seq = SeqNo(departure.seq);
+        let len = pipe
+            .sender
+            .protect_rtp(ssrc, seq, slot, header_len, plain_len)?;
+        self.egress.push_media(pipe.path, len);
+        // Padding is no media: reports leave it out (RFC 3550 §6.4.1).
+        consumer.note_sent(
+            self.now,
+            departure,
+            header_len,
+            plain_len - usize::from(padding),
+        );
+        if consumer.uses_transport_seq() {
+            *pipe.transport_seq = pipe.transport_seq.wrapping_add(1);
+        }
+        let traffic = &mut *pipe.traffic;
+        traffic.bytes_sent += len as u64;
+        traffic.send_rate.add(self.now, len);
+        traffic.rtp_bytes_sent += plain_len as u64;
+        traffic.padding_bytes_sent += u64::from(padding);
+        if departure.repeats.is_some() {
+            traffic.rtx_bytes_sent += plain_len as u64;
+        }
+        Some(())
+    }
+}
+
+/// The packet that a departure names, while it is kept.
+#[inline]
+fn stored_packet<'a>(
+    producers: &'a Slab<Producer>,
+    consumer: &Consumer,
+    departure: &Departure,
+) -> Option<&'a Stored> {
+    let producer = producers.get(consumer.producer as usize)?;
+    producer
+        .streams
+        .get(usize::from(departure.stream))?
+        .history
+        .get(departure.origin)
 }
 
 /// Copies a datagram that is as it should be sent.
@@ -81,7 +242,7 @@ fn copy_datagram(egress: &mut Egress, path: Path, datagram: &[u8]) {
 fn drain_control(now: Time, line: &mut Line, egress: &mut Egress) -> bool {
     let mut sent = 0;
     let all = line.drain_control(|transport, datagram| {
-        if !egress.has_room() {
+        if !egress.has_room(1) {
             return false;
         }
         // A transport that closed meanwhile takes its control packets with it.
@@ -101,104 +262,4 @@ fn drain_control(now: Time, line: &mut Line, egress: &mut Egress) -> bool {
 fn seal_control(sender: &mut SrtpSender, slot: &mut [u8], datagram: &[u8]) -> Option<usize> {
     slot.get_mut(..datagram.len())?.copy_from_slice(datagram);
     sender.protect_rtcp(slot, datagram.len())
-}
-
-fn drain_media(
-    now: Time,
-    line: &mut Line,
-    consumers: &mut Slab<Consumer>,
-    producers: &Slab<Producer>,
-    egress: &mut Egress,
-) -> bool {
-    let path = line.transport.path();
-    let (Some(path), Some(sender)) = (path, line.transport.sender()) else {
-        line.pending.clear();
-        line.pending_done = 0;
-        return true;
-    };
-    let abs_send_time = AbsSendTime::from_micros(now.as_micros());
-    let traffic = &mut line.traffic;
-    for departure in line.pending.iter().skip(line.pending_done) {
-        if !egress.has_room() {
-            return false;
-        }
-        line.pending_done += 1;
-        let stamp = Stamp {
-            abs_send_time,
-            transport_seq: line.transport_seq,
-        };
-        let Some(consumer) = consumers.get_mut(departure.consumer as usize) else {
-            continue;
-        };
-        let stored = stored_packet(producers, consumer, departure);
-        let sealed =
-            stored.and_then(|it| seal_media(sender, consumer, departure, it, &stamp, egress));
-        let Some(Sealed {
-            header_len,
-            plain_len,
-            len,
-        }) = sealed
-        else {
-            traffic.packets_discarded += 1;
-            continue;
-        };
-        egress.push(path, len);
-        consumer.note_sent(now, departure, header_len, plain_len);
-        if consumer.uses_transport_seq() {
-            line.transport_seq = line.transport_seq.wrapping_add(1);
-        }
-        traffic.bytes_sent += len as u64;
-        traffic.send_rate.add(now, len);
-        traffic.rtp_bytes_sent += plain_len as u64;
-        if departure.repeats.is_some() {
-            traffic.rtx_bytes_sent += plain_len as u64;
-        }
-    }
-    line.pending.clear();
-    line.pending_done = 0;
-    true
-}
-
-/// The packet that a departure names, while it is kept.
-#[inline]
-fn stored_packet<'a>(
-    producers: &'a Slab<Producer>,
-    consumer: &Consumer,
-    departure: &Departure,
-) -> Option<&'a Stored> {
-    let producer = producers.get(consumer.producer as usize)?;
-    producer
-        .streams
-        .get(usize::from(departure.stream))?
-        .history
-        .get(departure.origin)
-}
-
-/// Lengths of a packet that stands in the arena.
-struct Sealed {
-    header_len: usize,
-    plain_len: usize,
-    len: usize,
-}
-
-/// Writes and seals a packet into the arena's next slot.
-#[inline]
-fn seal_media(
-    sender: &mut SrtpSender,
-    consumer: &Consumer,
-    departure: &Departure,
-    stored: &Stored,
-    stamp: &Stamp,
-    egress: &mut Egress,
-) -> Option<Sealed> {
-    let slot = egress.slot();
-    debug_assert_eq!(slot.len(), DATAGRAM_LEN_MAX);
-    let (header_len, plain_len) = consumer.write(departure, stored, stamp, slot)?;
-    let (_, ssrc) = consumer.outgoing_stream(departure);
-    let len = sender.protect_rtp(ssrc, SeqNo(departure.seq), slot, header_len, plain_len)?;
-    Some(Sealed {
-        header_len,
-        plain_len,
-        len,
-    })
 }

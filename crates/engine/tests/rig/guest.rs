@@ -14,6 +14,7 @@ use watersmeet_engine::command::{
     Command, ConsumerId, ListenAddress, Path, ProducerId, Protocol, Reply, RouterId, TransportId,
     TransportOptions,
 };
+use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::{SrtpProfile, SrtpSender};
@@ -74,6 +75,7 @@ impl House {
             unix_epoch: Duration::from_secs(1_800_000_000),
             consent_timeout: Duration::from_secs(15),
             shard: 0,
+            egress: EgressOptions::default(),
         };
         let worker = Worker::new(config, Rng::from_seed([7; 32]));
         let config = dimpl::Config::builder().mtu(mtu).build();

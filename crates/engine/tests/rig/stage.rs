@@ -11,6 +11,7 @@ use watersmeet_engine::command::{
     Command, ConsumerId, ListenAddress, Path, ProducerId, Protocol, Reply, RouterId, TransportId,
     TransportOptions,
 };
+use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::{RtpPrefix, SrtpProfile, SrtpReceiver, SrtpSender};
@@ -56,6 +57,10 @@ pub struct Viewer {
 
 impl Stage {
     pub fn new(profile: SrtpProfile) -> Self {
+        Self::with_egress(profile, EgressOptions::default())
+    }
+
+    pub fn with_egress(profile: SrtpProfile, egress: EgressOptions) -> Self {
         let listen = ListenAddress {
             protocol: Protocol::Udp,
             ip: [127, 0, 0, 1].into(),
@@ -69,6 +74,7 @@ impl Stage {
             unix_epoch: Duration::from_secs(1_800_000_000),
             consent_timeout: Duration::from_secs(15),
             shard: 0,
+            egress,
         };
         let worker = Worker::new(config, Rng::from_seed([7; 32]));
         let id = Uuid::from_u128(1);

@@ -1,10 +1,11 @@
 //! Sends a batch: each datagram through the ring of its device, or through the stack.
 //!
 //! Order holds per destination: within a batch all its datagrams go one way (but for one longer
-//! than a packet may be, which media does not have), rings are emptied before `send` returns, and
+//! than a packet may be, which media does not have), rings are kicked before `send` returns, and
 //! the way of a destination changes only with its mean run, its neighbour's age, or the network. At
 //! such a change a few datagrams may overtake others that still wait in a queue of the stack;
-//! receivers of media sort those.
+//! receivers of media sort those. Frames for which a device has no room at the last kick wait in the
+//! ring for the next batch.
 
 #[cfg(test)]
 mod tests;

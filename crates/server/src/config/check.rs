@@ -4,7 +4,7 @@
 use axum::http::Uri;
 use watersmeet_conference::access::Keys;
 
-use super::{Config, ConfigError, Listener, Mount, SHARDS_MAX, Secret};
+use super::{Config, ConfigError, Egress, Listener, Mount, SHARDS_MAX, Secret};
 
 /// The most doors: each is a socket or two and a task.
 const LISTENERS_MAX: usize = 16;
@@ -17,6 +17,12 @@ const TURN_TTL_S: std::ops::RangeInclusive<u32> = 60..=7 * 86_400;
 
 /// The least that a bitrate can be, in bits per second: less carries no voice.
 const BITRATE_MIN: u64 = 30_000;
+
+/// The longest that a media thread may look for packets before it sleeps.
+const BUSY_POLL_US_MAX: u32 = 10_000;
+
+/// Bounds of the kernel's buffers: one run of datagrams, and more than any kernel grants.
+const BUFFER: std::ops::RangeInclusive<usize> = 65_536..=1 << 30;
 
 fn contradiction<T>(text: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::contradiction(text))
@@ -37,6 +43,14 @@ impl Config {
         if !self.udp && !self.tcp {
             return contradiction("`udp` and `tcp` are both off: no media could travel");
         }
+        if self.egress == Egress::Packet {
+            if !self.udp {
+                return contradiction("`egress` says how UDP leaves, but `udp` is off");
+            }
+            if !cfg!(target_os = "linux") {
+                return contradiction("`egress` cannot be `packet` here: that takes Linux");
+            }
+        }
         let shards = self.shards;
         if shards.is_some_and(|shards| shards == 0 || shards > SHARDS_MAX) {
             return contradiction("`shards` must be 1 to 64");
@@ -47,6 +61,18 @@ impl Config {
         let past_the_last = self.rtc_port.checked_add(u16::from(self.shard_count()));
         if self.rtc_port != 0 && past_the_last.is_none() {
             return contradiction("`rtc_port` is too high: the last shard's port would pass 65535");
+        }
+        if self.busy_poll_us > BUSY_POLL_US_MAX {
+            return contradiction(format!("`busy_poll_us` must be at most {BUSY_POLL_US_MAX}"));
+        }
+        let buffers = [
+            ("media_receive_buffer", self.media_receive_buffer),
+            ("media_send_buffer", self.media_send_buffer),
+        ];
+        for (key, bytes) in buffers {
+            if !BUFFER.contains(&bytes) {
+                return contradiction(format!("`{key}` must be 65536 to 1073741824 bytes"));
+            }
         }
         let rates = [
             (

@@ -180,10 +180,14 @@ fn shape(key: &str) -> Shape {
         | "rtc_port"
         | "rtc_port_max"
         | "shards"
+        | "egress_padding"
+        | "busy_poll_us"
+        | "media_receive_buffer"
+        | "media_send_buffer"
         | "turn_ttl_s"
         | "initial_outgoing_bitrate"
         | "max_incoming_bitrate" => Shape::Number,
-        "dev" | "udp" | "tcp" | "tls_self_signed" | "token_required" => Shape::Switch,
+        "dev" | "udp" | "tcp" | "pin_cores" | "tls_self_signed" | "token_required" => Shape::Switch,
         "announced_ips" | "cors_origins" | "trusted_proxies" | "turn_urls" => Shape::List,
         "codecs" | "ice_servers" | "listeners" => Shape::Json,
         _ => Shape::Text,

@@ -224,6 +224,7 @@ fn contradictions_are_refused() {
 #[test]
 fn what_would_do_nothing_or_too_much_is_refused() {
     for (name, value, word) in [
+        ("WATERSMEET_EGRESS", "xdp", "egress"),
         ("CORS_ORIGIN", "*", "cannot be `*`"),
         ("CORS_ORIGIN", "https://a.example/path", "no origin"),
         ("CORS_ORIGIN", "a.example", "no origin"),
@@ -253,6 +254,8 @@ fn what_would_do_nothing_or_too_much_is_refused() {
         let error = refusal(&[], &[(name, value)]);
         assert!(error.contains(word), "{name}={value}: {error}");
     }
+    let past = [("WATERSMEET_EGRESS", "packet"), ("WATERSMEET_UDP", "false")];
+    assert!(refusal(&[], &past).contains("`udp` is off"));
     let only = [("WATERSMEET_CODECS", "opus"), ("VIDEO_CODEC", "vp8")];
     assert!(refusal(&[], &only).contains("not among"));
 }

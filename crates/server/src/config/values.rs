@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use watersmeet_engine::egress::window::{EgressWindow, WINDOW_MAX};
 
 use super::Secret;
 
@@ -145,6 +147,57 @@ pub enum DtlsChoice {
     #[serde(rename = "auto")]
     #[value(name = "auto")]
     Auto,
+}
+
+/// How long media may wait for more to the same browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum WindowChoice {
+    /// As the load asks for.
+    Auto,
+    /// Not at all.
+    Off,
+    /// So many microseconds.
+    Micros(u16),
+}
+
+impl TryFrom<String> for WindowChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "auto" => return Ok(Self::Auto),
+            "off" => return Ok(Self::Off),
+            _ => {}
+        }
+        let micros = text
+            .strip_suffix("us")
+            .and_then(|it| it.trim().parse().ok());
+        let micros = micros.filter(|&it| Duration::from_micros(u64::from(it)) <= WINDOW_MAX);
+        micros
+            .map(Self::Micros)
+            .ok_or_else(|| format!("`{text}` is neither `auto` nor `off` nor `0us` to `2000us`"))
+    }
+}
+
+impl From<WindowChoice> for EgressWindow {
+    fn from(choice: WindowChoice) -> Self {
+        match choice {
+            WindowChoice::Auto => Self::Auto,
+            WindowChoice::Off => Self::Fixed(Duration::ZERO),
+            WindowChoice::Micros(micros) => Self::Fixed(Duration::from_micros(micros.into())),
+        }
+    }
+}
+
+/// How media leaves over UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Egress {
+    /// By the system's network stack.
+    Udp,
+    /// Past it, as Ethernet frames, where that can be done and is cheaper.
+    Packet,
 }
 
 /// How log lines look.

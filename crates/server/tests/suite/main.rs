@@ -20,6 +20,8 @@ mod engineio;
 mod faults;
 mod metrics;
 mod origins;
+#[cfg(target_os = "linux")]
+mod packets;
 mod page;
 mod program;
 mod protoo;

@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What names of figures are made of.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_";
 
-fn scrape(program: &Program) -> Scrape {
+/// What the program shows.
+pub fn scrape(program: &Program) -> Scrape {
     let (status, header, body) = program.get("/metrics", "");
     assert_eq!(status, 200, "{body}");
     assert!(header.contains("application/openmetrics-text"), "{header}");
@@ -27,7 +28,7 @@ fn scrape(program: &Program) -> Scrape {
 }
 
 /// The sum of all figures of this name that have these labels.
-fn sum(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
+pub fn sum(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
     let has = |sample: &&prometheus_parse::Sample| {
         sample.metric == name
             && labels
@@ -116,6 +117,29 @@ async fn figures_move_in_a_call() {
     let garbage = [0x16; 50];
     socket.send_to(&garbage, target.address).unwrap();
     expect(&program, "watersmeet_packets_discarded_total", &[], 1.0);
+}
+
+/// Loopback is no Ethernet: whether or not this user may send past the stack, answers arrive.
+#[tokio::test]
+async fn what_cannot_go_past_the_network_stack_takes_it_and_is_counted() {
+    let program = configured("egress", "egress = \"packet\"");
+    let mut ana = Client::join(&program, "standup").await;
+    let target = Target::of(&ana.transport("recv").await, "udp");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    for number in 1..4 {
+        let check = target.check(number);
+        socket.send_to(&check, target.address).unwrap();
+        socket.recv_from(&mut [0; 1_500]).unwrap();
+    }
+    let sent = [("direction", "out")];
+    expect(&program, "watersmeet_datagrams_total", &sent, 3.0);
+    if watersmeet_net::packet::probe().is_ok() {
+        let route = [("reason", "route")];
+        expect(&program, "watersmeet_packet_fallbacks_total", &route, 3.0);
+    }
+    let frames = sum(&scrape(&program), "watersmeet_packet_frames_total", &[]);
+    assert_eq!(frames, 0.0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use watersmeet_engine::command::{
     Command, DtlsState, Event, ListenAddress, Path, Protocol, Reply, RouterId, TransportId,
     TransportOptions,
 };
+use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
@@ -80,6 +81,10 @@ impl Meeting {
             unix_epoch: Duration::from_secs(1_790_000_000),
             consent_timeout: Duration::from_secs(15),
             shard: 0,
+            egress: EgressOptions {
+                window: EgressWindow::Fixed(WINDOW_MAX),
+                ..EgressOptions::default()
+            },
         };
         let mut worker = Worker::new(config, seeds::generator(seed, "worker"));
         let router = RouterId::draw(&mut rng);

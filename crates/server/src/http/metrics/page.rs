@@ -101,6 +101,26 @@ impl Family<'_> {
     }
 }
 
+impl Family<'_> {
+    /// Sizes: how many were at most each bound and above the one before, and all of them together.
+    pub fn sizes(
+        &mut self,
+        labels: &impl EncodeLabelSet,
+        counts: impl Iterator<Item = (u16, u64)>,
+        sum: u64,
+    ) -> fmt::Result {
+        let mut buckets: Vec<_> = counts
+            .map(|(bound, count)| (f64::from(bound), count))
+            .collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        buckets.push((f64::INFINITY, 0));
+        #[expect(clippy::cast_precision_loss, reason = "packets of ages are exact")]
+        let sum = sum as f64;
+        let mut encoder = self.0.encode_family(labels)?;
+        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+    }
+}
+
 fn encode<const N: usize>(
     encoder: &mut MetricEncoder<'_>,
     histogram: &Histogram<N>,

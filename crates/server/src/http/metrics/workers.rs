@@ -4,8 +4,10 @@ use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
+use watersmeet_engine::egress::RUN_BOUNDS;
 use watersmeet_engine::transport::discard::Discard;
 use watersmeet_engine::worker::{Figures, Flow, KindCounts};
+use watersmeet_net::packet::Fallback;
 
 use super::page::{Page, seconds};
 use crate::machine::{self, Cpu};
@@ -76,7 +78,7 @@ const FEEDBACK: [Count; 4] = [
 type WorkerCount = (&'static str, &'static str, fn(&Reading) -> u64);
 
 /// What is counted of each worker as a whole.
-const WHOLES: [WorkerCount; 4] = [
+const WHOLES: [WorkerCount; 8] = [
     (
         "rtp_packets_repaired",
         "Packets that a retransmission brought back",
@@ -86,9 +88,29 @@ const WHOLES: [WorkerCount; 4] = [
         it.figures.totals.rtx_bytes_sent
     }),
     (
+        "rtp_padding_bytes",
+        "Bytes of padding sent, to make packets equally long",
+        |it| it.figures.totals.padding_bytes_sent,
+    ),
+    (
         "runs_dropped",
         "Datagrams, and runs of them, that the kernel did not take",
         |it| it.traffic.runs_dropped,
+    ),
+    (
+        "packet_frames",
+        "Datagrams sent past the network stack",
+        |it| it.traffic.packets.frames,
+    ),
+    (
+        "packet_frames_dropped",
+        "Datagrams for which a device's ring had no room",
+        |it| it.traffic.packets.dropped,
+    ),
+    (
+        "packet_ring_failures",
+        "Rings of devices that could not be opened, or broke",
+        |it| it.traffic.packets.ring_failures,
     ),
     (
         "worker_failures",
@@ -247,6 +269,43 @@ impl Workers {
         Ok(())
     }
 
+    /// How media is gathered before it leaves.
+    fn write_egress(&self, page: &mut Page<'_>) -> fmt::Result {
+        let help = "How long media may wait now for more to the same peer";
+        let mut family = page.gauges("media_window_seconds", help)?;
+        for worker in &self.0 {
+            let window = worker.reading.figures.egress.window;
+            family.set_seconds(&[("worker", &*worker.name)], window.as_secs_f64())?;
+        }
+        let help = "How long media waited for more to the same peer";
+        let mut family = page.histograms("media_wait_seconds", help)?;
+        for worker in &self.0 {
+            let waits = &worker.reading.figures.egress.waits;
+            family.spread(&[("worker", &*worker.name)], waits)?;
+        }
+        let help = "Datagrams of media that went through the kernel together";
+        let mut family = page.histograms("media_run_segments", help)?;
+        for worker in &self.0 {
+            let runs = worker.reading.figures.egress.runs;
+            let counts = RUN_BOUNDS.into_iter().zip(runs.runs);
+            family.sizes(&[("worker", &*worker.name)], counts, runs.datagrams)?;
+        }
+        Ok(())
+    }
+
+    fn write_fallbacks(&self, page: &mut Page<'_>) -> fmt::Result {
+        let help =
+            "Datagrams that took the network stack though they were to go past it, by reason";
+        let mut family = page.counters("packet_fallbacks", help)?;
+        for worker in &self.0 {
+            let counts = worker.reading.traffic.packets.fallbacks;
+            for (reason, count) in Fallback::ALL.map(Fallback::name).into_iter().zip(counts) {
+                family.count(&[("worker", &*worker.name), ("reason", reason)], count)?;
+            }
+        }
+        Ok(())
+    }
+
     /// How long things take.
     fn write_times(&self, page: &mut Page<'_>) -> fmt::Result {
         let help = "Mean jitter of the streams that come in";
@@ -293,6 +352,8 @@ impl Collector for Workers {
         self.write_flows(&mut page, &FEEDBACK, true)?;
         self.write_wholes(&mut page)?;
         self.write_discards(&mut page)?;
+        self.write_egress(&mut page)?;
+        self.write_fallbacks(&mut page)?;
         self.write_times(&mut page)
     }
 }
