@@ -39,7 +39,9 @@ fn forward(stage: &mut Stage, packet: &mut [u8]) -> usize {
     let mut datagrams = 0;
     while let Some(batch) = stage.worker.poll_transmit(stage.now) {
         for transmit in batch.transmits {
-            let len = transmit.segment_size.map_or(transmit.range.len(), usize::from);
+            let len = transmit
+                .segment_size
+                .map_or(transmit.range.len(), usize::from);
             datagrams += transmit.range.len().div_ceil(len.max(1));
         }
     }

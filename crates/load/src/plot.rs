@@ -196,6 +196,7 @@ where
         .x_desc(words.x)
         .y_desc(words.y)
         .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| format!("{y}"))
         .y_labels(6)
         .draw()?;
     chart.draw_series(back)?;

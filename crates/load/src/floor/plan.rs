@@ -10,8 +10,10 @@ use crate::table::{Figure, Outcome};
 /// Runs in a plan; it is sent again and again.
 const RUNS: u32 = 4_096;
 
-/// Odd, so that a stride of it visits each of `RUNS` places once and leaves no order behind.
-const STRIDE: u32 = 1_597;
+/// Strides through the lengths of runs and of datagrams. Odd, so that each place is visited once;
+/// `RUNS` divided by the golden ratio and by that of silver, so that every stretch of the plan has
+/// all of both in their shares, and one length says nothing of the other.
+const STRIDES: [u32; 2] = [2_531, 1_697];
 
 /// The most sockets to send to.
 const DESTINATIONS_MAX: u64 = 2_000;
@@ -71,19 +73,17 @@ impl Plan {
             .map(|it| (u64::from(it.segments), it.runs))
             .collect();
         let runs = (0..RUNS).map(|at| {
-            let len = quantile(&sizes, at.wrapping_mul(STRIDE) % RUNS)?;
-            let len = u16::try_from(len)
-                .unwrap_or(LEN_MAX)
-                .clamp(LEN_MIN, LEN_MAX);
-            let segments = u32::try_from(quantile(&lengths, at)?).unwrap_or(RUN_LEN_MAX);
+            let [segments, len] = STRIDES.map(|stride| at.wrapping_mul(stride) % RUNS);
+            let len = u16::try_from(quantile(&sizes, len)?).unwrap_or(LEN_MAX);
+            let len = len.clamp(LEN_MIN, LEN_MAX);
+            let segments = u32::try_from(quantile(&lengths, segments)?).unwrap_or(RUN_LEN_MAX);
             let fitting = RUN_BYTES_MAX / u32::from(len);
             Some(Run {
                 segments: segments.clamp(1, RUN_LEN_MAX.min(fitting)),
                 len,
             })
         });
-        let mut runs: Vec<_> = runs.collect::<Option<_>>()?;
-        scatter(&mut runs);
+        let runs = runs.collect::<Option<_>>()?;
         let receivers = outcome.setup.rooms * receivers_each(outcome);
         Some(Self {
             destinations: usize::try_from(receivers.clamp(1, DESTINATIONS_MAX)).ok()?,
@@ -116,16 +116,6 @@ fn quantile(values: &[(u64, u64)], at: u32) -> Option<u64> {
         }
     }
     None
-}
-
-/// Puts runs of different lengths next to one another.
-fn scatter(runs: &mut [Run]) {
-    let count = runs.len();
-    for at in 0..count {
-        // Another odd stride, which gives no run its old neighbour.
-        let other = at.wrapping_mul(2_731) % count;
-        runs.swap(at, other);
-    }
 }
 
 #[cfg(test)]

@@ -112,9 +112,10 @@ const L7: [Bar; 4] = [
 ];
 
 /// Three hundred who join within a second.
-const L7_BURST: [Bar; 2] = [
+const L7_BURST: [Bar; 3] = [
     most(Figure::JoinFailures, 0.0),
     most(Figure::JoinP99, 3_000.0),
+    most(Figure::JoinCpu, 0.6),
 ];
 
 /// Latency at half load.

@@ -68,7 +68,7 @@ pub enum Figure {
     JoinP95,
     /// 99 of 100 did.
     JoinP99,
-    /// The server's processor time for each transport that joined.
+    /// The server's processor time for each transport that joined, where nothing was sent.
     JoinCpu,
     /// Time that other programs kept the server's busiest thread from its core, in percent.
     ServerWaited,
@@ -303,7 +303,8 @@ impl Figure {
             Self::JoinP50 => millis(&joins.latency, |it| it.p50_us),
             Self::JoinP95 => millis(&joins.latency, |it| it.p95_us),
             Self::JoinP99 => millis(&joins.latency, |it| it.p99_us),
-            Self::JoinCpu => {
+            // Where there is media, most of the time before the start went into forwarding.
+            Self::JoinCpu if outcome.media.published == 0 => {
                 let cpu_ms = outcome.costs.joining_cpu_s? * 1e3;
                 ratio(cpu_ms, outcome.transports as f64)
             }

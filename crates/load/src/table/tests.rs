@@ -98,7 +98,16 @@ fn figures_are_what_the_counts_say() {
     assert_eq!(figure(Figure::MemoryPerTransport), "10.0 KiB");
     assert_eq!(figure(Figure::JoinRate), "50.00 /s");
     assert_eq!(figure(Figure::JoinP95), "80.00 ms");
-    assert_eq!(figure(Figure::JoinCpu), "0.50 ms");
+}
+
+#[test]
+fn what_a_join_costs_is_known_where_nothing_else_goes_on() {
+    let mut outcome = webinar();
+    assert_eq!(Figure::JoinCpu.of(&outcome), None);
+    outcome.media = Media::default();
+    let cost = Figure::JoinCpu.of(&outcome).unwrap();
+    assert_eq!(Figure::JoinCpu.write(cost), "0.50 ms");
+    assert_eq!(Figure::PacketsOut.of(&outcome), None);
 }
 
 #[test]
