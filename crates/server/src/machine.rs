@@ -57,10 +57,10 @@ pub fn process() -> Option<Process> {
 pub fn pin(index: usize) -> std::io::Result<()> {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     let allowed = sched_getaffinity(None)?;
-    let cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
     let count = (allowed.count() as usize).max(1);
     let mut chosen = CpuSet::new();
-    if let Some(core) = cores.skip(index % count).next() {
+    if let Some(core) = cores.nth(index % count) {
         chosen.set(core);
     }
     Ok(sched_setaffinity(None, &chosen)?)
@@ -100,6 +100,23 @@ fn read_stat(path: &Path) -> Option<Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pinned_thread_has_one_core_of_those_it_may_use() {
+        use rustix::thread::sched_getaffinity;
+        let allowed = sched_getaffinity(None).unwrap();
+        for index in [0, 1, 1_000_003] {
+            let pinned = std::thread::spawn(move || {
+                pin(index).unwrap();
+                sched_getaffinity(None).unwrap()
+            });
+            let pinned = pinned.join().unwrap();
+            let is_within = (0..rustix::thread::CpuSet::MAX_CPU)
+                .all(|core| !pinned.is_set(core) || allowed.is_set(core));
+            assert!(pinned.count() == 1 && is_within);
+        }
+    }
 
     #[cfg(target_os = "linux")]
     #[test]

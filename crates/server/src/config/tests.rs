@@ -1,6 +1,9 @@
 //! Where values come from, which source wins, and what is refused.
 
+use std::time::Duration;
+
 use clap::Parser as _;
+use watersmeet_engine::egress::window::EgressWindow;
 
 use super::environment::Environment;
 use super::values::Codec;
@@ -140,6 +143,37 @@ fn every_kind_of_value_can_come_from_the_environment() {
     assert_eq!(config.caps.caps().participants_max, 7);
     assert_eq!(config.ice_servers[0].urls, ["stun:stun.example:3478"]);
     assert_eq!((config.shard_count(), config.port), (2, 3000));
+}
+
+#[test]
+fn how_media_is_gathered_can_be_decided() {
+    let egress = |window| {
+        let variables = [
+            ("WATERSMEET_EGRESS_WINDOW", window),
+            ("WATERSMEET_EGRESS_PADDING", "16"),
+            ("WATERSMEET_BUSY_POLL_US", "50"),
+            ("WATERSMEET_PIN_CORES", "yes"),
+            ("WATERSMEET_MEDIA_RECEIVE_BUFFER", "1048576"),
+        ];
+        config(&[], &variables).map(|config| {
+            assert!(config.pin_cores && config.busy_poll_us == 50);
+            assert_eq!(config.media_receive_buffer, 1 << 20);
+            assert_eq!(config.egress().padding_max, 16);
+            config.egress().window
+        })
+    };
+    assert_eq!(egress("auto").unwrap(), EgressWindow::Auto);
+    assert_eq!(egress("off").unwrap(), EgressWindow::Fixed(Duration::ZERO));
+    let millisecond = EgressWindow::Fixed(Duration::from_millis(1));
+    assert_eq!(egress("1000us").unwrap(), millisecond);
+    for window in ["2001us", "2ms", "1000", "fast"] {
+        let error = egress(window).unwrap_err().to_string();
+        assert!(error.contains(window), "{error}");
+    }
+    let error = refusal(&[], &[("WATERSMEET_BUSY_POLL_US", "10001")]);
+    assert!(error.contains("busy_poll_us"), "{error}");
+    let error = refusal(&[], &[("WATERSMEET_MEDIA_SEND_BUFFER", "1000")]);
+    assert!(error.contains("media_send_buffer"), "{error}");
 }
 
 #[test]
