@@ -20,9 +20,11 @@ mod inquiries;
 mod joining;
 mod moderation;
 mod ownership;
+mod placement;
 mod replies;
 mod requests;
 
+use self::placement::Load;
 pub use self::counts::{Counts, EntryTimes, Tallies};
 pub use self::deeds::Deed;
 pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary, Share};
@@ -60,6 +62,9 @@ pub struct ConferenceConfig {
     pub transport_options: TransportOptions,
     /// How many shards there are, numbered from zero. At least one.
     pub shards: u8,
+    /// How busy a shard may be, in thousandths of a core, before whoever comes to a room there is
+    /// served by another shard.
+    pub spread_above_permille: u16,
     /// How much anybody may have.
     pub caps: Caps,
     /// What native clients are told when they connect.
@@ -141,8 +146,8 @@ pub struct Conference {
     outputs: VecDeque<Output>,
     /// What connections did that is to be counted.
     deeds: VecDeque<(SessionId, Deed)>,
-    /// How many transports each shard has.
-    loads: Vec<usize>,
+    /// What each shard has to do.
+    loads: Vec<Load>,
     /// The token of the next command.
     next_token: u64,
     /// What has happened so far.
@@ -163,7 +168,7 @@ enum Timer {
 /// A command whose answer matters.
 #[derive(Debug)]
 struct Pending {
-    /// Whose request it is for, and which. A router is nobody's.
+    /// Whose request it is for, and which. Routers and pipes are nobody's.
     asker: Option<(SessionId, Tag)>,
     /// When it is given up.
     deadline: Time,
@@ -176,6 +181,11 @@ struct Pending {
 enum Work {
     /// A room has a router.
     Router { room: Arc<str>, router: RouterId },
+    /// A producer is known on another shard than its own.
+    Pipe {
+        producer: ProducerId,
+        shard: ShardId,
+    },
     /// A participant has a transport.
     CreateTransport {
         transport: TransportId,
@@ -211,7 +221,7 @@ impl Conference {
     /// strangers meet: ids are drawn from it.
     pub fn new(config: ConferenceConfig, rng: Rng) -> Self {
         let capabilities = Arc::new(config.capabilities.clone());
-        let loads = vec![0; usize::from(config.shards.max(1))];
+        let loads = vec![Load::default(); usize::from(config.shards.max(1))];
         Self {
             config,
             now: Time::ZERO,
@@ -558,7 +568,7 @@ impl Conference {
             return;
         };
         let Some((session, tag)) = asker else {
-            self.conclude_router(work, result);
+            self.conclude_unasked(work, result);
             return;
         };
         let outcome = self.conclude(session, work, result);

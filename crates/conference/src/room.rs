@@ -1,9 +1,11 @@
 //! One room: who is in it, in the order they came, and what they send. A room knows no frames and
 //! sends nothing; it answers who is there and who must hear of what.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, RouterId};
+use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::units::{Map, Time};
 
 use crate::message::{
@@ -13,8 +15,9 @@ use crate::message::{
 /// One room.
 #[derive(Debug)]
 pub(crate) struct Room {
-    /// Where its media is, once somebody has made a transport.
-    pub router: Option<Router>,
+    /// Where its media is, once somebody has made a transport: one router for each shard, its home
+    /// first.
+    pub routers: Vec<Router>,
     /// Who is in it, by the order of entering.
     pub participants: Map<u64, Participant>,
     /// Who has a seat but has not entered yet: nobody knows of them.
@@ -73,6 +76,12 @@ pub(crate) struct Participant {
 pub(crate) struct Producer {
     /// What others are told of it.
     pub summary: ProducerSummary,
+    /// Where it is sent to.
+    pub shard: ShardId,
+    /// What can be consumed of it, as its shard said.
+    pub consumable: Box<RtpParameters>,
+    /// The other shards where it is known.
+    pub pipes: BTreeSet<ShardId>,
     /// Who receives it, those that are being made included.
     pub consumers: Map<ConsumerId, SessionId>,
 }
@@ -81,7 +90,7 @@ impl Room {
     /// A room without anybody in it.
     pub(crate) fn new(now: Time, policy: Policy) -> Self {
         Self {
-            router: None,
+            routers: Vec::new(),
             participants: Map::new(),
             unseen: Map::new(),
             waiting: Map::new(),
@@ -132,6 +141,20 @@ impl Room {
     /// Whether nobody is in it, waits for it, or is expected.
     pub(crate) fn is_unused(&self) -> bool {
         self.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
+    }
+
+    /// Its router on a shard.
+    pub(crate) fn router_on(&self, shard: ShardId) -> Option<RouterId> {
+        let router = self.routers.iter().find(|it| it.shard == shard);
+        router.map(|it| it.id)
+    }
+
+    /// Notes that none of its producers is known on a shard any more but those sent there.
+    pub(crate) fn forget_pipes_to(&mut self, shard: ShardId) {
+        let participants = self.participants.values_mut();
+        for producer in participants.flat_map(|it| &mut it.producers) {
+            producer.pipes.remove(&shard);
+        }
     }
 
     /// Everybody who may have media here.

@@ -174,9 +174,18 @@ impl Session {
         self.transports.get(&consumer.transport).map(|it| it.shard)
     }
 
-    /// Whether anything of it is on a shard or on its way there.
-    pub(crate) fn has_media(&self) -> bool {
-        !(self.transports.is_empty() && self.pending.is_empty() && self.held.is_empty())
+    /// The shard that its transports are on, if it has any.
+    pub(crate) fn shard(&self) -> Option<ShardId> {
+        self.transports.values().next().map(|it| it.shard)
+    }
+
+    /// Whether it loses something when this shard is lost: its media is there, or it has none yet
+    /// and waits for some.
+    pub(crate) fn depends_on(&self, shard: ShardId) -> bool {
+        match self.shard() {
+            Some(own) => own == shard,
+            None => !(self.pending.is_empty() && self.held.is_empty()),
+        }
     }
 }
 

@@ -129,6 +129,22 @@ pub enum Command {
         /// Whether it begins paused.
         paused: bool,
     },
+    /// Makes a producer of another shard's router known in a router of the same room here. Its media
+    /// is handed over as long as somebody consumes it. It is closed like any other producer.
+    AcceptPipe {
+        /// The router it is consumed in.
+        router: RouterId,
+        /// Its id there and here.
+        producer: ProducerId,
+        /// Audio or video.
+        kind: MediaKind,
+        /// What can be consumed of it, as its own worker answered.
+        consumable: Box<RtpParameters>,
+        /// Whether it is paused.
+        paused: bool,
+        /// The shard that the peer sends it to.
+        origin: u8,
+    },
     /// Stops forwarding a producer.
     PauseProducer {
         /// Which.
@@ -253,6 +269,11 @@ pub enum Reply {
     IceRestarted {
         /// The new credentials.
         ice: IceParameters,
+    },
+    /// A producer was made.
+    Producer {
+        /// What can be consumed of it.
+        consumable: Box<RtpParameters>,
     },
     /// A consumer was made.
     Consumer {
@@ -400,6 +421,11 @@ pub enum Event {
     },
     /// A producer was closed because its transport was.
     ProducerClosed {
+        /// Which.
+        producer: ProducerId,
+    },
+    /// A producer of another shard is no longer known here.
+    PipeClosed {
         /// Which.
         producer: ProducerId,
     },

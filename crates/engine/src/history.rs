@@ -38,6 +38,12 @@ impl Stored {
         self.incoming.as_ref()
     }
 
+    /// All its bytes, header included.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The media bytes.
     #[inline]
     pub fn payload(&self) -> &[u8] {

@@ -5,6 +5,7 @@
 mod arrivals;
 pub mod command;
 mod consumer;
+pub mod crossing;
 mod demux;
 pub mod egress;
 mod history;

@@ -14,10 +14,12 @@ use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
 use crate::command::ProducerId;
-use crate::history::SLOTS_MAX;
+use crate::crossing::{Crossing, SharedPacket};
+use crate::history::{SLOTS_MAX, Stored};
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, ClockReference, Incoming};
 use crate::producer::activity::Activity;
+use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::Gap;
 use crate::producer::stream::{Accepted, Stream};
 use crate::stats::ProducerStats;
@@ -43,6 +45,8 @@ pub struct Feedback {
 struct PayloadFormat {
     /// The publisher's payload type.
     pt: Pt,
+    /// The router's.
+    mapped: Option<Pt>,
     /// What to look for in the payload; absent when it cannot be looked into.
     codec: Option<Codec>,
     /// The payload type a retransmission stands for.
@@ -56,6 +60,15 @@ pub struct KeyframeRequest {
     pub ssrc: Ssrc,
     /// Whether to ask by FIR, because the publisher takes no PLI; carries its number.
     pub fir: Option<u8>,
+}
+
+/// Where the media of a producer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A peer sends it over the transport at this place in the worker.
+    Transport(u32),
+    /// The worker of this shard, where the peer sends it, hands it over.
+    Shard(u8),
 }
 
 /// A source of media.
@@ -73,8 +86,12 @@ pub struct Producer {
     pub paused: bool,
     /// Its router's place in the worker.
     pub router: u32,
-    /// Its transport's place in the worker.
-    pub transport: u32,
+    /// Where its media comes from.
+    pub source: Source,
+    /// The shards that it is handed to.
+    pub pipes: Vec<u8>,
+    /// When the shard it comes from is to be told again that it is wanted.
+    pub pipe_alarm: Alarm,
     /// When missing packets are due.
     pub nack_alarm: Alarm,
     /// When keyframe requests are due.
@@ -85,8 +102,6 @@ pub struct Producer {
     pub activity: Activity,
     /// The scores told last.
     told_scores: Vec<u8>,
-    /// How the publisher's payload types become the router's.
-    mapping: RtpMapping,
     /// Its codecs.
     formats: Vec<PayloadFormat>,
     /// The name of the first codec.
@@ -111,7 +126,7 @@ impl Producer {
         kind: MediaKind,
         negotiated: NegotiatedProducer,
         router: u32,
-        transport: u32,
+        source: Source,
     ) -> Self {
         let NegotiatedProducer {
             parameters,
@@ -148,17 +163,78 @@ impl Producer {
             streams,
             paused: false,
             router,
-            transport,
+            source,
+            pipes: Vec::new(),
+            pipe_alarm: Alarm::default(),
             nack_alarm: Alarm::default(),
             keyframe_alarm: Alarm::default(),
             feedback,
-            mapping,
-            formats: parameters.codecs.iter().map(PayloadFormat::of).collect(),
+            formats: parameters
+                .codecs
+                .iter()
+                .map(|codec| PayloadFormat::of(codec, &mapping))
+                .collect(),
             mime_type: first
                 .map(|codec| codec.mime_type.clone())
                 .unwrap_or_default(),
             fir_seq: 0,
         }
+    }
+
+    /// A producer whose media another shard hands over, known by what can be consumed of it.
+    pub fn piped(
+        id: ProducerId,
+        kind: MediaKind,
+        consumable: RtpParameters,
+        router: u32,
+        origin: u8,
+    ) -> Self {
+        let negotiated = NegotiatedProducer {
+            mapping: RtpMapping::unchanged(&consumable),
+            parameters: consumable.clone(),
+            consumable,
+        };
+        let mut producer = Self::new(id, kind, negotiated, router, Source::Shard(origin));
+        for stream in &mut producer.streams {
+            // What is missing is asked for where it should have come from.
+            stream.nacks = None;
+            stream.keyframes = KeyframeRequests::crossing();
+        }
+        producer
+    }
+
+    /// Whether its publisher is on this shard.
+    pub const fn is_own(&self) -> bool {
+        matches!(self.source, Source::Transport(_))
+    }
+
+    /// How it stands, for another shard.
+    pub fn state(&self) -> Crossing {
+        Crossing::State {
+            producer: self.id,
+            paused: self.paused,
+            active: self.activity.active(),
+        }
+    }
+
+    /// Takes in a packet that another shard hands over: it was accepted there.
+    #[inline]
+    pub fn keep(&mut self, now: Time, packet: &SharedPacket) {
+        let arrival = &packet.arrival;
+        let Some(stream) = self.streams.get_mut(usize::from(arrival.stream)) else {
+            return;
+        };
+        stream.keep(now, packet);
+        if arrival.peek.keyframe {
+            stream.keyframes.fulfil();
+        }
+    }
+
+    /// A packet that has arrived, as it is kept; nothing if it was only padding.
+    #[inline]
+    pub fn stored(&self, arrival: &Arrival) -> Option<&Stored> {
+        let stream = self.streams.get(usize::from(arrival.stream))?;
+        stream.history.get(arrival.seq)
     }
 
     /// Takes in a packet of one of its streams. `ssrc` is the one it came with.
@@ -184,13 +260,10 @@ impl Producer {
             incoming
         };
         let media_pt = format.apt.unwrap_or(format.pt);
-        let codec = self
-            .formats
-            .iter()
-            .find(|media| media.pt == media_pt)?
-            .codec;
+        let media = self.formats.iter().find(|media| media.pt == media_pt)?;
+        let codec = media.codec;
         let mapped = Incoming {
-            pt: self.mapping.payload_type(incoming.pt)?,
+            pt: media.mapped?,
             ..incoming
         };
         let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
@@ -255,6 +328,37 @@ impl Producer {
         })
     }
 
+    /// The next stream of which the shard it comes from is to ask for a keyframe, until there is
+    /// none.
+    pub fn take_keyframe_wish(&mut self, now: Time) -> Option<u8> {
+        let mut streams = self.streams.iter_mut().zip(0..);
+        streams.find_map(|(stream, index)| stream.keyframes.take_due(now).then_some(index))
+    }
+
+    /// The streams of which somebody waits for a keyframe, as a set of bits.
+    pub fn awaited_keyframes(&self) -> u8 {
+        let streams = self.streams.iter().zip(0..);
+        let wanted = streams.filter(|(stream, _)| stream.keyframes.is_wanted());
+        wanted.fold(0, |bits, (_, index)| bits | activity::bit(index))
+    }
+
+    /// Another shard still waits for keyframes of these streams.
+    pub fn remind_of_keyframes(&mut self, awaited: u8) {
+        for (stream, index) in self.streams.iter_mut().zip(0..) {
+            if awaited & activity::bit(index) != 0 && self.kind == MediaKind::Video {
+                stream.keyframes.remind();
+            }
+        }
+    }
+
+    /// Nobody listens any more: what is known of its present state is forgotten.
+    pub fn rest(&mut self) {
+        self.activity.set_active(0);
+        for stream in &mut self.streams {
+            stream.keyframes.fulfil();
+        }
+    }
+
     /// When a keyframe request is due.
     pub fn keyframe_timeout(&self) -> Time {
         let known = self.streams.iter().filter(|stream| stream.ssrc.is_some());
@@ -308,7 +412,7 @@ impl Producer {
         let format = self
             .formats
             .iter()
-            .find(|format| self.mapping.payload_type(format.pt) == Some(incoming.pt))?;
+            .find(|format| format.mapped == Some(incoming.pt))?;
         let peek = format
             .codec
             .and_then(|codec| peek(codec, stored.payload()))
@@ -382,9 +486,10 @@ impl Producer {
 }
 
 impl PayloadFormat {
-    fn of(codec: &RtpCodecParameters) -> Self {
+    fn of(codec: &RtpCodecParameters, mapping: &RtpMapping) -> Self {
         Self {
             pt: codec.payload_type,
+            mapped: mapping.payload_type(codec.payload_type),
             codec: Codec::of_mime_type(&codec.mime_type),
             apt: codec.apt(),
         }

@@ -15,6 +15,8 @@ pub struct Router {
     pub capabilities: RtpCapabilities,
     /// The transports in it.
     pub transports: Vec<u32>,
+    /// The producers that other shards hand over.
+    pub pipes: Vec<u32>,
     /// The consumers of each producer.
     consumers: Map<u32, Vec<u32>>,
 }
@@ -26,6 +28,7 @@ impl Router {
             id,
             capabilities,
             transports: Vec::new(),
+            pipes: Vec::new(),
             consumers: Map::new(),
         }
     }
@@ -37,6 +40,7 @@ impl Router {
 
     /// Takes a producer out, with the list of those who consumed it.
     pub fn remove_producer(&mut self, producer: u32) -> Vec<u32> {
+        self.pipes.retain(|pipe| *pipe != producer);
         self.consumers.remove(&producer).unwrap_or_default()
     }
 

@@ -22,6 +22,8 @@ pub enum Reason {
     Nack(u32),
     /// A producer's keyframe requests.
     Keyframe(u32),
+    /// The shard a producer comes from is to be told again that it is wanted.
+    Pipe(u32),
 }
 
 /// When one reason of one object is due. Its owner keeps it, and the heap is only a hint.

@@ -5,7 +5,8 @@
 //! A packet walks: `handle_datagram` → `Demux::locate` → `Transport::receive` → `Producer::accept`
 //! → `Router::consumers_of` → `Consumer::forward` → `Line::enqueue` → `Schedule::note_media`, and
 //! when its wait is over in `poll_transmit`: `Order::arrange` → `Consumer::write` →
-//! `SrtpSender::protect_rtp` → `Egress::push_media`.
+//! `SrtpSender::protect_rtp` → `Egress::push_media`. A packet that is wanted on other shards is shared
+//! by `hand_over`, and goes on there from `handle_crossing`.
 
 mod close;
 mod control;
@@ -13,6 +14,7 @@ mod feedback;
 mod figures;
 mod ingress;
 mod line;
+mod pipes;
 mod report;
 #[cfg(feature = "sim")]
 mod sizes;
@@ -32,12 +34,13 @@ use crate::command::{
     CloseReason, ConsumerId, Event, ListenAddress, Path, ProducerId, RouterId, TransportId,
 };
 use crate::consumer::Consumer;
+use crate::crossing::{Crossing, PacketPool};
 use crate::demux::Demux;
 use crate::egress::Egress;
 use crate::egress::order::Order;
 use crate::egress::schedule::Schedule;
 use crate::egress::window::EgressOptions;
-use crate::producer::Producer;
+use crate::producer::{Producer, Source};
 use crate::router::Router;
 use crate::timers::{Reason, Timers};
 use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
@@ -65,6 +68,13 @@ pub const TRANSPORTS_MAX: usize = 20_000;
 
 /// The most routers on one worker.
 pub const ROUTERS_MAX: usize = 10_000;
+
+/// The most producers of other shards in one router.
+pub const PIPES_PER_ROUTER_MAX: usize = 4_096;
+
+/// The most values for other shards that wait. They are drained every turn of the loop, in which a
+/// few hundred packets arrive; of more than this the newest are dropped.
+pub const CROSSINGS_MAX: usize = 16_384;
 
 /// The most producers on one transport.
 pub const PRODUCERS_PER_TRANSPORT_MAX: usize = 32;
@@ -140,6 +150,10 @@ pub struct Worker {
     retired: Totals,
     /// What is reported unasked.
     events: VecDeque<Event>,
+    /// What there is for other shards.
+    crossings: VecDeque<(u8, Crossing)>,
+    /// Packets that were shared with other shards, for use again.
+    pool: PacketPool,
     /// Transports whose handshakes have datagrams waiting, each once, in the order of their turns.
     handshakes: VecDeque<u32>,
     /// Which transport sends when.
@@ -183,6 +197,8 @@ impl Worker {
             consumer_keys: Map::new(),
             retired: Totals::default(),
             events: VecDeque::new(),
+            crossings: VecDeque::new(),
+            pool: PacketPool::default(),
             handshakes: VecDeque::new(),
             schedule: Schedule::new(config.egress),
             order: Order::default(),
@@ -234,10 +250,15 @@ impl Worker {
                 Reason::Transport(key) | Reason::Report(key) | Reason::Feedback(key) => {
                     self.contain(now, key, |worker| worker.ring(now, at, reason));
                 }
-                Reason::Nack(key) | Reason::Keyframe(key) => {
-                    let line = self.producers.get(key as usize).map(|it| it.transport);
-                    if let Some(line) = line {
-                        self.contain(now, line, |worker| worker.ring(now, at, reason));
+                Reason::Nack(key) | Reason::Keyframe(key) | Reason::Pipe(key) => {
+                    match self.producers.get(key as usize).map(|it| it.source) {
+                        Some(Source::Transport(line)) => {
+                            self.contain(now, line, |worker| worker.ring(now, at, reason));
+                        }
+                        Some(Source::Shard(_)) => {
+                            self.contain_pipe(key, |worker| worker.ring(now, at, reason));
+                        }
+                        None => {}
                     }
                 }
             }
@@ -362,6 +383,12 @@ impl Worker {
                 let producer = self.producers.get_mut(key as usize);
                 if producer.is_some_and(|producer| producer.keyframe_alarm.rings(at)) {
                     self.ask_for_keyframes(now, key);
+                }
+            }
+            Reason::Pipe(key) => {
+                let producer = self.producers.get_mut(key as usize);
+                if producer.is_some_and(|producer| producer.pipe_alarm.rings(at)) {
+                    self.subscribe(now, key);
                 }
             }
         }

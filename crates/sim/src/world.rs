@@ -21,6 +21,7 @@ use watersmeet_conference::{
     Caps, Conference, ConferenceConfig, DialectKind, Opening, Output, SessionId, ShardId,
 };
 use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportId, TransportOptions};
+use watersmeet_engine::crossing::Crossing;
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
@@ -86,6 +87,15 @@ enum Flight {
         /// Whose.
         session: SessionId,
     },
+    /// What one worker has for another.
+    Crossing {
+        /// Whose.
+        from: usize,
+        /// For whom.
+        to: usize,
+        /// What.
+        crossing: Crossing,
+    },
     /// ICE and DTLS of a transport are done.
     Agreed {
         /// Whose.
@@ -148,8 +158,18 @@ impl World {
         Self::with_shards(seed, 1)
     }
 
-    /// A world with so many shards and nobody in it.
+    /// A world with so many shards and nobody in it. A room stays on one of them.
     pub fn with_shards(seed: u64, shards: u8) -> Self {
+        Self::made_of(seed, shards, 600)
+    }
+
+    /// A world with so many shards and nobody in it. Whoever comes to a room is served by the shard
+    /// with the least to do, so that every room is spread over all of them.
+    pub fn spread(seed: u64, shards: u8) -> Self {
+        Self::made_of(seed, shards, 0)
+    }
+
+    fn made_of(seed: u64, shards: u8, spread_above_permille: u16) -> Self {
         let media_codecs = ortc::default_codecs();
         #[expect(clippy::expect_used, reason = "the default codecs are supported")]
         let capabilities = ortc::router_capabilities(&media_codecs).expect("capabilities");
@@ -158,6 +178,7 @@ impl World {
             capabilities,
             transport_options: TransportOptions::default(),
             shards,
+            spread_above_permille,
             caps: Caps::default(),
             native: native::Options::default(),
             keys: None,

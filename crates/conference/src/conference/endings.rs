@@ -12,7 +12,7 @@ use watersmeet_wire::units::Time;
 
 use super::{Conference, Timer};
 use crate::message::{Notice, Refusal, SessionId, ShardId};
-use crate::room::{Participant, Room};
+use crate::room::{Participant, Room, Router};
 use crate::session::Consumer;
 
 impl Conference {
@@ -62,6 +62,7 @@ impl Conference {
                     self.tally_connection(owner);
                 }
             }
+            Event::PipeClosed { producer } => self.forget_pipe(producer, shard),
             Event::ProducerScore { .. } => {}
         }
     }
@@ -73,7 +74,7 @@ impl Conference {
         let rooms: Vec<Arc<str>> = self
             .rooms
             .iter()
-            .filter(|(_, room)| room.router.is_some_and(|it| it.shard == shard))
+            .filter(|(_, room)| room.router_on(shard).is_some())
             .map(|(name, _)| Arc::clone(name))
             .collect();
         tracing::warn!(shard = shard.0, rooms = rooms.len(), "a shard was lost");
@@ -83,13 +84,16 @@ impl Conference {
         self.settle();
     }
 
-    /// Takes all media out of a room whose worker is gone.
+    /// Takes the media out of a room that was on a shard whose worker is gone. Who has media on
+    /// other shards keeps it, and only loses sight of those who had theirs there.
     fn lose_media(&mut self, name: &Arc<str>, shard: ShardId) {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
         // A command may still be on its way to the new worker: what it makes there is closed.
-        let router = room.router.take().map(|it| it.id);
+        let router = room.router_on(shard);
+        room.routers.retain(|it| it.shard != shard);
+        room.forget_pipes_to(shard);
         let everybody = room.sessions();
         if let Some(router) = router {
             self.command(shard, Command::CloseRouter { router });
@@ -97,7 +101,8 @@ impl Conference {
         let mut closed = Vec::new();
         let mut hit = BTreeSet::new();
         for &session in &everybody {
-            if self.sessions.get(&session).is_some_and(|it| it.has_media()) {
+            let session_of = self.sessions.get(&session);
+            if session_of.is_some_and(|it| it.depends_on(shard)) {
                 hit.insert(session);
                 closed.extend(self.forget_media(session, Some(Refusal::WorkerLost)));
             }
@@ -134,9 +139,9 @@ impl Conference {
         let left = room.participants.remove(&place.order);
         room.unseen.remove(&place.order);
         if room.is_empty() {
-            // A router takes its transports with it.
-            if let Some(router) = room.router.take() {
-                self.command(router.shard, Command::CloseRouter { router: router.id });
+            // Routers take their transports with them.
+            for Router { id, shard } in std::mem::take(&mut room.routers) {
+                self.command(shard, Command::CloseRouter { router: id });
             }
             self.remove_if_unused(&place.room);
             return;
@@ -265,7 +270,7 @@ impl Conference {
         if let Some(removed) = session.transports.remove(&transport)
             && let Some(load) = self.loads.get_mut(usize::from(removed.shard.0))
         {
-            *load = load.saturating_sub(1);
+            load.transports = load.transports.saturating_sub(1);
         }
         session.receive_transport = session.receive_transport.filter(|it| *it != transport);
         let on_it = session.producers.iter().filter(|(_, it)| **it == transport);
@@ -294,6 +299,9 @@ impl Conference {
         let room = self.rooms.get_mut(&place.room)?;
         let owner = room.participants.get_mut(&place.order)?;
         let removed = owner.remove_producer(producer)?;
+        for &shard in &removed.pipes {
+            self.command(shard, Command::CloseProducer { producer });
+        }
         for (consumer, receiver) in removed.consumers {
             self.consumers.remove(&consumer);
             if let Some(receiver) = self.sessions.get_mut(&receiver) {

@@ -11,7 +11,7 @@ use crate::message::{
     CommandToken, ConsumerOffer, Direction, Notice, PeerId, ProducerSummary, Refusal, Reply,
     SessionId, TransportOffer,
 };
-use crate::room::{Producer, Router};
+use crate::room::Producer;
 
 impl Conference {
     /// What the answer for somebody's request means.
@@ -66,8 +66,8 @@ impl Conference {
             (Work::RestartIce { transport }, command::Reply::IceRestarted { ice }) => {
                 Reply::IceRestarted { transport, ice }
             }
-            (Work::Produce { producer }, command::Reply::Done) => {
-                self.announce(session, producer)?
+            (Work::Produce { producer }, command::Reply::Producer { consumable }) => {
+                self.announce(session, producer, consumable)?
             }
             (Work::PauseProducer { producer, paused }, command::Reply::Done) => {
                 self.announce_pause(session, producer, paused)?
@@ -122,12 +122,16 @@ impl Conference {
     }
 
     /// Puts a new producer into its room and tells the others.
-    fn announce(&mut self, id: SessionId, producer: ProducerSummary) -> Result<Reply, Refusal> {
+    fn announce(
+        &mut self,
+        id: SessionId,
+        producer: ProducerSummary,
+        consumable: Box<RtpParameters>,
+    ) -> Result<Reply, Refusal> {
         let producer_id = producer.producer;
         let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
-        if !session.producers.contains_key(&producer_id) {
-            return Err(Refusal::TransportNotFound);
-        }
+        let shard = session.producer_shard(producer_id);
+        let shard = shard.ok_or(Refusal::TransportNotFound)?;
         let place = session.place.clone().ok_or(Refusal::NotInRoom)?;
         let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
         let owner = room
@@ -136,6 +140,9 @@ impl Conference {
             .ok_or(Refusal::Internal)?;
         owner.producers.push(Producer {
             summary: producer.clone(),
+            shard,
+            consumable,
+            pipes: Default::default(),
             consumers: Default::default(),
         });
         let notice = Notice::ProducerAdded {
@@ -241,27 +248,6 @@ impl Conference {
         Ok((owner.peer.clone(), source.clone()))
     }
 
-    /// What the answer for a router means: without one, the next transport tries again.
-    pub(super) fn conclude_router(
-        &mut self,
-        work: Work,
-        result: Result<command::Reply, command::Refusal>,
-    ) {
-        if let (Work::Router { room, router }, Err(refusal)) = (work, result) {
-            tracing::error!(%refusal, "a router could not be made");
-            self.forget_router(&room, router);
-        }
-    }
-
-    /// Lets a room have another router.
-    fn forget_router(&mut self, name: &str, router: command::RouterId) {
-        if let Some(room) = self.rooms.get_mut(name)
-            && room.router.is_some_and(|it| it.id == router)
-        {
-            room.router = None;
-        }
-    }
-
     /// Takes back what was noted when a command was sent that failed.
     fn undo(&mut self, session: SessionId, work: &Work) {
         match work {
@@ -281,6 +267,7 @@ impl Conference {
                 self.forget_consumer(*consumer);
             }
             Work::Router { .. }
+            | Work::Pipe { .. }
             | Work::ConnectTransport { .. }
             | Work::RestartIce { .. }
             | Work::PauseProducer { .. }
@@ -304,14 +291,7 @@ impl Conference {
             return;
         };
         let Some((session, tag)) = asker else {
-            if let Work::Router { room, router } = work {
-                tracing::error!("a router was not made in time");
-                let shard = self.rooms.get(&room).and_then(|it| it.router);
-                if let Some(Router { shard, .. }) = shard.filter(|it| it.id == router) {
-                    self.command(shard, Command::CloseRouter { router });
-                }
-                self.forget_router(&room, router);
-            }
+            self.give_up_unasked(work);
             return;
         };
         self.reverse(session, &work);

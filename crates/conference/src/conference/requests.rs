@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use watersmeet_engine::command::{Command, ConsumerId, ProducerId, RouterId, TransportId};
+use watersmeet_engine::command::{Command, ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::Time;
 
@@ -14,7 +14,6 @@ use crate::message::{
     Direction, ProducerSummary, Refusal, Reply, Request, Role, SessionId, ShardId, Subject,
     TransportKey,
 };
-use crate::room::Router;
 use crate::session::{Consumer, Held, Transport};
 
 /// A request that is being carried out.
@@ -153,7 +152,7 @@ impl Conference {
         }
     }
 
-    /// Makes a transport, and the room's router before it if there is none.
+    /// Makes a transport, and the room's router on its shard before it if there is none.
     fn create_transport(
         &mut self,
         asked: Asked,
@@ -184,7 +183,8 @@ impl Conference {
         if session.transports.len() >= transports_max {
             return Err(Refusal::LimitReached("transports"));
         }
-        let Router { id: router, shard } = self.router(asked.now, &place.room)?;
+        let shard = self.place_for(asked.session, &place.room)?;
+        let router = self.router(asked.now, &place.room, shard)?;
         let transport = TransportId::draw(&mut self.rng);
         let session = self
             .sessions
@@ -202,7 +202,7 @@ impl Conference {
         );
         self.transports.insert(transport, asked.session);
         if let Some(load) = self.loads.get_mut(usize::from(shard.0)) {
-            *load += 1;
+            load.transports += 1;
         }
         let options = self.config.transport_options.clone();
         let command = Command::CreateTransport {
@@ -219,32 +219,6 @@ impl Conference {
                 direction,
             },
         )
-    }
-
-    /// The router of a room. One is made on the shard with the fewest transports when there is none.
-    fn router(&mut self, now: Time, name: &Arc<str>) -> Result<Router, Refusal> {
-        let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
-        if let Some(router) = room.router {
-            return Ok(router);
-        }
-        let shards = (0..=u8::MAX).zip(&self.loads);
-        let (shard, _) = shards
-            .min_by_key(|(_, load)| **load)
-            .ok_or(Refusal::Internal)?;
-        let shard = ShardId(shard);
-        let id = RouterId::draw(&mut self.rng);
-        room.router = Some(Router { id, shard });
-        let media_codecs = self.config.media_codecs.clone();
-        let command = Command::CreateRouter {
-            router: id,
-            media_codecs,
-        };
-        let work = Work::Router {
-            room: Arc::clone(name),
-            router: id,
-        };
-        self.ask(now, None, (shard, command), work);
-        Ok(Router { id, shard })
     }
 
     /// Ends one's own transport. That cannot fail, so nobody waits for the shard.
@@ -392,16 +366,20 @@ impl Conference {
             capabilities,
             start_paused,
         } = wish;
-        let session = self
-            .sessions
-            .get_mut(&asked.session)
-            .ok_or(Refusal::Internal)?;
+        let session = self.sessions.get(&asked.session);
+        let session = session.ok_or(Refusal::Internal)?;
         let pipe = session.transport_for(transport, Direction::Recv);
         let shard = pipe.ok_or(Refusal::TransportNotFound)?.shard;
         let owner = self
             .producers
             .get(&producer)
+            .cloned()
             .ok_or(Refusal::ProducerNotFound)?;
+        self.reach(asked.now, &owner, producer, shard)?;
+        let session = self
+            .sessions
+            .get_mut(&asked.session)
+            .ok_or(Refusal::Internal)?;
         let consumer = ConsumerId::draw(&mut self.rng);
         session.consumers.insert(
             consumer,

@@ -28,6 +28,8 @@ pub struct Shard {
     pub transports: BTreeMap<TransportId, RouterId>,
     pub producers: BTreeMap<ProducerId, (TransportId, MediaKind)>,
     pub consumers: BTreeMap<ConsumerId, (TransportId, ProducerId)>,
+    /// Producers of other shards, with the router they are known in and their own shard.
+    pub pipes: BTreeMap<ProducerId, (RouterId, MediaKind, u8)>,
 }
 
 impl Shard {
@@ -48,6 +50,7 @@ impl Shard {
                 for transport in own {
                     self.close_transport(transport, events);
                 }
+                self.pipes.retain(|_, (it, ..)| *it != router);
             }
             Command::CreateTransport {
                 router, transport, ..
@@ -78,13 +81,29 @@ impl Shard {
             } => {
                 self.transport(transport)?;
                 assert!(self.producers.insert(producer, (transport, kind)).is_none());
+                let consumable = serde_json::from_value(rtp_parameters()).unwrap();
+                return Ok(Reply::Producer {
+                    consumable: Box::new(consumable),
+                });
+            }
+            Command::AcceptPipe {
+                router,
+                producer,
+                kind,
+                origin,
+                ..
+            } => {
+                if !self.routers.contains(&router) {
+                    return Err(Refusal::RouterNotFound);
+                }
+                assert!(!self.producers.contains_key(&producer), "it is here");
+                let pipe = (router, kind, origin);
+                assert!(self.pipes.insert(producer, pipe).is_none(), "piped twice");
             }
             Command::PauseProducer { producer } => self.pause(producer, true, events)?,
             Command::ResumeProducer { producer } => self.pause(producer, false, events)?,
             Command::CloseProducer { producer } => {
-                self.producers
-                    .get(&producer)
-                    .ok_or(Refusal::ProducerNotFound)?;
+                self.kind_of(producer)?;
                 self.close_producer(producer, events);
             }
             Command::Consume {
@@ -95,10 +114,7 @@ impl Shard {
                 ..
             } => {
                 self.transport(transport)?;
-                let (_, kind) = self
-                    .producers
-                    .get(&producer)
-                    .ok_or(Refusal::ProducerNotFound)?;
+                let kind = self.kind_of(producer)?;
                 if capabilities.codecs.is_empty() {
                     return Err(Refusal::CannotConsume);
                 }
@@ -108,7 +124,7 @@ impl Shard {
                         .is_none()
                 );
                 return Ok(Reply::Consumer {
-                    kind: *kind,
+                    kind,
                     rtp: serde_json::from_value(rtp_parameters()).unwrap(),
                     producer_paused: false,
                     simulcast: false,
@@ -148,6 +164,13 @@ impl Shard {
             .ok_or(Refusal::TransportNotFound)
     }
 
+    /// What a producer sends that can be consumed here, its own or another shard's.
+    fn kind_of(&self, id: ProducerId) -> Result<MediaKind, Refusal> {
+        let own = self.producers.get(&id).map(|(_, kind)| *kind);
+        let kind = own.or_else(|| self.pipes.get(&id).map(|(_, kind, _)| *kind));
+        kind.ok_or(Refusal::ProducerNotFound)
+    }
+
     fn consumer(&self, id: ConsumerId) -> Result<(), Refusal> {
         self.consumers
             .get(&id)
@@ -167,6 +190,7 @@ impl Shard {
 
     fn close_producer(&mut self, id: ProducerId, events: &mut Vec<Event>) {
         self.producers.remove(&id);
+        self.pipes.remove(&id);
         self.consumers.retain(|consumer, (_, producer)| {
             if *producer == id {
                 events.push(Event::ConsumerClosed {
@@ -250,6 +274,7 @@ pub fn config() -> ConferenceConfig {
         capabilities: serde_json::from_value(capabilities()).unwrap(),
         transport_options: TransportOptions::default(),
         shards: 2,
+        spread_above_permille: 600,
         caps: Caps::default(),
         native: Default::default(),
         keys: Some(Arc::new(Keys::new(SECRET, None).unwrap())),

@@ -23,6 +23,18 @@ pub struct RtpMapping {
 }
 
 impl RtpMapping {
+    /// The mapping of parameters that are in the router's terms already.
+    pub fn unchanged(consumable: &RtpParameters) -> Self {
+        let codecs = consumable.codecs.iter().map(|codec| CodecMapping {
+            payload_type: codec.payload_type,
+            mapped_payload_type: codec.payload_type,
+        });
+        Self {
+            codecs: codecs.collect(),
+            encodings: Vec::new(),
+        }
+    }
+
     /// The router's payload type for the publisher's `payload_type`.
     pub fn payload_type(&self, payload_type: Pt) -> Option<Pt> {
         self.codecs

@@ -57,6 +57,11 @@ impl Activity {
         self.active
     }
 
+    /// Takes over what another shard says; says whether the set changed.
+    pub fn set_active(&mut self, active: u8) -> bool {
+        std::mem::replace(&mut self.active, active) != active
+    }
+
     /// Notes a packet of an encoding; says whether the set changed.
     #[inline]
     pub fn note_packet(&mut self, now: Time, index: u8) -> bool {
@@ -115,7 +120,7 @@ impl Activity {
 }
 
 /// The bit of an encoding; none past the eighth, which the parameters do not allow.
-fn bit(index: u8) -> u8 {
+pub fn bit(index: u8) -> u8 {
     1_u8.checked_shl(u32::from(index)).unwrap_or(0)
 }
 

@@ -13,8 +13,12 @@ pub const SPACING: Duration = Duration::from_secs(1);
 /// these has stopped sending.
 pub const REPEATS_MAX: u8 = 5;
 
+/// The shortest time between two wishes of another shard for one stream. The publisher is asked by
+/// the rule above; this only keeps a crowd's wishes from crossing one by one.
+const CROSSING_SPACING: Duration = Duration::from_millis(100);
+
 /// The keyframe requests of one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct KeyframeRequests {
     /// Whether somebody waits for a keyframe.
     wanted: bool,
@@ -22,9 +26,47 @@ pub struct KeyframeRequests {
     asked: Option<Time>,
     /// How often the present wish was sent.
     repeats: u8,
+    /// The shortest time between two requests.
+    spacing: Duration,
+    /// How often a wish is repeated.
+    repeats_max: u8,
+}
+
+impl Default for KeyframeRequests {
+    fn default() -> Self {
+        Self {
+            wanted: false,
+            asked: None,
+            repeats: 0,
+            spacing: SPACING,
+            repeats_max: REPEATS_MAX,
+        }
+    }
 }
 
 impl KeyframeRequests {
+    /// Requests that go to another shard, where they are merged with those of all others and
+    /// repeated.
+    pub fn crossing() -> Self {
+        Self {
+            spacing: CROSSING_SPACING,
+            repeats_max: 0,
+            ..Self::default()
+        }
+    }
+
+    /// Somebody still needs a keyframe: news only if that was forgotten.
+    pub fn remind(&mut self) {
+        if !self.wanted {
+            self.request();
+        }
+    }
+
+    /// Whether somebody waits for a keyframe.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// Somebody needs a keyframe.
     pub fn request(&mut self) {
         self.wanted = true;
@@ -48,10 +90,10 @@ impl KeyframeRequests {
 
     /// When to ask next; nothing while nobody waits.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if !self.wanted || self.repeats > REPEATS_MAX {
+        if !self.wanted || self.repeats > self.repeats_max {
             return None;
         }
-        Some(self.asked.map_or(Time::ZERO, |asked| asked + SPACING))
+        Some(self.asked.map_or(Time::ZERO, |asked| asked + self.spacing))
     }
 }
 

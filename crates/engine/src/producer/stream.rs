@@ -8,6 +8,7 @@ use std::time::Duration;
 use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::units::{Rid, SeqNo, Ssrc, Time};
 
+use crate::crossing::SharedPacket;
 use crate::history::History;
 use crate::packet::{ClockReference, Incoming};
 use crate::producer::keyframe::KeyframeRequests;
@@ -166,6 +167,17 @@ impl Stream {
             }
         }
         accepted
+    }
+
+    /// Keeps a packet that was accepted on another shard.
+    pub fn keep(&mut self, now: Time, packet: &SharedPacket) {
+        let arrival = &packet.arrival;
+        self.highest = self.highest.max(arrival.seq);
+        self.clock_reference = arrival.clock;
+        if let Some(incoming) = &packet.incoming {
+            self.history
+                .insert(now, arrival.seq, incoming, &packet.bytes);
+        }
     }
 
     /// Gives the packet its number; `None` for one that was here before.

@@ -6,6 +6,8 @@ use watersmeet_wire::units::Time;
 
 use super::Worker;
 use crate::command::{CloseReason, Event};
+use crate::crossing::Crossing;
+use crate::producer::{Producer, Source};
 
 /// The most goodbyes that wait to be sent.
 const FAREWELLS_MAX: usize = 1_024;
@@ -19,6 +21,10 @@ impl Worker {
             .map(|router| router.transports.clone());
         for transport in transports.unwrap_or_default() {
             self.close_line(now, transport, None);
+        }
+        let router = self.routers.get(key as usize);
+        for pipe in router.map_or_else(Vec::new, |router| router.pipes.clone()) {
+            self.close_producer(pipe, false);
         }
         if let Some(router) = self.routers.try_remove(key as usize) {
             self.router_keys.remove(&router.id);
@@ -71,14 +77,11 @@ impl Worker {
         };
         self.retired.add_producer(&producer);
         self.producer_keys.remove(&producer.id);
-        if let Some(line) = self.lines.get_mut(producer.transport as usize) {
-            line.listener.remove(key);
-            line.producers.retain(|place| *place != key);
-        }
         let router = self.routers.get_mut(producer.router as usize);
         let listeners = router
             .map(|router| router.remove_producer(key))
             .unwrap_or_default();
+        self.detach(key, &producer, !listeners.is_empty());
         for listener in listeners {
             let id = self
                 .consumers
@@ -93,6 +96,26 @@ impl Worker {
             self.report_event(Event::ProducerClosed {
                 producer: producer.id,
             });
+        }
+    }
+
+    /// Tells where a producer that is closed came from, and where it went.
+    fn detach(&mut self, key: u32, closed: &Producer, was_wanted: bool) {
+        let producer = closed.id;
+        match closed.source {
+            Source::Transport(line) => {
+                if let Some(line) = self.lines.get_mut(line as usize) {
+                    line.listener.remove(key);
+                    line.producers.retain(|place| *place != key);
+                }
+            }
+            Source::Shard(origin) if was_wanted => {
+                self.cross(origin, Crossing::Unsubscribe { producer });
+            }
+            Source::Shard(_) => {}
+        }
+        for &shard in &closed.pipes {
+            self.cross(shard, Crossing::Closed { producer });
         }
     }
 
@@ -112,6 +135,7 @@ impl Worker {
         let router = producer.and_then(|it| self.routers.get_mut(it.router as usize));
         if let Some(router) = router {
             router.remove_consumer(consumer.producer, key);
+            self.rest_pipe(consumer.producer);
         }
     }
 }

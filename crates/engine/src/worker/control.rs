@@ -5,6 +5,7 @@ use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpPar
 use watersmeet_wire::units::{Ssrc, Time};
 
 use super::line::Line;
+use super::pipes::PipeRequest;
 use super::{
     CONSUMERS_PER_TRANSPORT_MAX, PRODUCERS_PER_TRANSPORT_MAX, ROUTERS_MAX, TRANSPORTS_MAX, Worker,
 };
@@ -15,7 +16,7 @@ use crate::command::{
 use crate::consumer::{Consumer, ConsumerSetup};
 use crate::listener::Conflict;
 use crate::ortc;
-use crate::producer::Producer;
+use crate::producer::{Producer, Source};
 use crate::remb::ReceiveEstimate;
 use crate::router::Router;
 use crate::transport::Transport;
@@ -77,6 +78,21 @@ impl Worker {
                 rtp,
                 paused,
             } => self.produce(transport, producer, kind, rtp, paused),
+            Command::AcceptPipe {
+                router,
+                producer,
+                kind,
+                consumable,
+                paused,
+                origin,
+            } => self.accept_pipe(PipeRequest {
+                router,
+                producer,
+                kind,
+                consumable: *consumable,
+                paused,
+                origin,
+            }),
             Command::PauseProducer { producer } => self.set_producer_paused(now, producer, true),
             Command::ResumeProducer { producer } => self.set_producer_paused(now, producer, false),
             Command::CloseProducer { producer } => {
@@ -254,7 +270,9 @@ impl Worker {
         line.listener
             .add(key, &negotiated.parameters)
             .map_err(conflict)?;
-        let mut producer = Producer::new(id, kind, negotiated, router_key, line_key);
+        let consumable = Box::new(negotiated.consumable.clone());
+        let source = Source::Transport(line_key);
+        let mut producer = Producer::new(id, kind, negotiated, router_key, source);
         producer.paused = paused;
         let feedback = producer.feedback;
         if feedback.remb && !feedback.transport_cc && line.estimate.is_none() {
@@ -265,7 +283,7 @@ impl Worker {
         router.add_producer(key);
         self.producers.insert(producer);
         self.producer_keys.insert(id, key);
-        Ok(Reply::Done)
+        Ok(Reply::Producer { consumable })
     }
 
     fn set_producer_paused(
@@ -275,18 +293,20 @@ impl Worker {
         paused: bool,
     ) -> Result<Reply, Refusal> {
         let key = self.producer_key(id)?;
-        let producer = self
-            .producers
-            .get_mut(key as usize)
-            .ok_or(Refusal::ProducerNotFound)?;
+        self.note_paused(now, key, paused);
+        Ok(Reply::Done)
+    }
+
+    /// A producer is paused or goes on: everybody who consumes it is told, here and elsewhere.
+    pub(super) fn note_paused(&mut self, now: Time, key: u32, paused: bool) {
+        let Some(producer) = self.producers.get_mut(key as usize) else {
+            return;
+        };
         if std::mem::replace(&mut producer.paused, paused) == paused {
-            return Ok(Reply::Done);
+            return;
         }
-        let router = self.routers.get(producer.router as usize);
-        let listeners = router
-            .map(|it| it.consumers_of(key).to_vec())
-            .unwrap_or_default();
-        for listener in listeners {
+        self.hand_over_state(key);
+        for listener in self.listeners(key).to_vec() {
             let Some(consumer) = self.consumers.get_mut(listener as usize) else {
                 continue;
             };
@@ -302,7 +322,6 @@ impl Worker {
                 self.ask_for_keyframe_of(now, listener);
             }
         }
-        Ok(Reply::Done)
     }
 
     fn consume(&mut self, now: Time, request: ConsumeRequest) -> Result<Reply, Refusal> {
@@ -356,7 +375,8 @@ impl Worker {
             // (RFC 3711 §3.3.1).
             first_seq: u16::try_from(self.rng.next_u32() & 0x7fff).unwrap_or(0),
         });
-        consumer.layers.set_active(producer.activity.active());
+        let active = producer.activity.active();
+        consumer.layers.set_active(active);
         consumer.set_connected(line.is_open);
         line.consumers.push(key);
         line.outgoing
@@ -366,6 +386,7 @@ impl Worker {
         }
         self.consumers.insert(consumer);
         self.consumer_keys.insert(request.consumer, key);
+        self.wake_pipe(now, producer_key);
         self.ask_for_keyframe_of(now, key);
         Ok(reply)
     }
@@ -394,7 +415,7 @@ impl Worker {
         Ok(Reply::Done)
     }
 
-    fn router_key(&self, id: RouterId) -> Result<u32, Refusal> {
+    pub(super) fn router_key(&self, id: RouterId) -> Result<u32, Refusal> {
         self.router_keys
             .get(&id)
             .copied()
@@ -454,11 +475,11 @@ impl Worker {
 }
 
 /// A place in the worker; its tables are bounded far below what 32 bits hold.
-fn place(key: usize) -> u32 {
+pub(super) fn place(key: usize) -> u32 {
     u32::try_from(key).unwrap_or(u32::MAX)
 }
 
-fn bad(error: impl std::fmt::Display) -> Refusal {
+pub(super) fn bad(error: impl std::fmt::Display) -> Refusal {
     Refusal::BadParameters(error.to_string())
 }
 

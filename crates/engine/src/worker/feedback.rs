@@ -9,7 +9,9 @@ use watersmeet_wire::units::{Ssrc, Time};
 use super::Worker;
 use super::report::{compact_ntp, wall_micros_of};
 use crate::arrivals;
+use crate::crossing::Crossing;
 use crate::packet::ClockReference;
+use crate::producer::Source;
 use crate::timers::Reason;
 
 /// The most packets that one compound may hold before the rest is ignored.
@@ -156,15 +158,36 @@ impl Worker {
         }
     }
 
-    /// Sends the keyframe requests of a producer that are due.
+    /// Sends the keyframe requests of a producer that are due: to its publisher, or to the shard
+    /// that it comes from.
     pub(super) fn ask_for_keyframes(&mut self, now: Time, key: u32) {
+        match self.producers.get(key as usize).map(|it| it.source) {
+            Some(Source::Transport(line)) => self.ask_publisher(now, key, line),
+            Some(Source::Shard(origin)) => self.ask_origin(now, key, origin),
+            None => {}
+        }
+    }
+
+    fn ask_origin(&mut self, now: Time, key: u32, origin: u8) {
+        while let Some(pipe) = self.producers.get_mut(key as usize) {
+            let producer = pipe.id;
+            let Some(stream) = pipe.take_keyframe_wish(now) else {
+                let due = pipe.keyframe_timeout();
+                self.timers
+                    .set(&mut pipe.keyframe_alarm, due, Reason::Keyframe(key));
+                return;
+            };
+            self.cross(origin, Crossing::Keyframe { producer, stream });
+        }
+    }
+
+    fn ask_publisher(&mut self, now: Time, key: u32, place: u32) {
         let Some(producer) = self.producers.get_mut(key as usize) else {
             return;
         };
-        let Some(line) = self.lines.get_mut(producer.transport as usize) else {
+        let Some(line) = self.lines.get_mut(place as usize) else {
             return;
         };
-        let place = producer.transport;
         let sender = line.ssrc;
         let mut asked = false;
         while line.is_open
@@ -202,7 +225,9 @@ impl Worker {
         let Some(producer) = self.producers.get_mut(key as usize) else {
             return;
         };
-        let place = producer.transport;
+        let Source::Transport(place) = producer.source else {
+            return;
+        };
         let Some(line) = self.lines.get_mut(place as usize) else {
             return;
         };

@@ -89,6 +89,14 @@ pub struct Totals {
     pub discards: [u64; REASONS],
     /// Packets of no known stream, and packets that could not be sent.
     pub unrouted: u64,
+    /// Packets that other shards handed over.
+    pub crossings_in: u64,
+    /// Packets handed to other shards, once for each.
+    pub crossings_out: u64,
+    /// Packets that another shard handed over though nobody here wanted them any more.
+    pub crossings_unwanted: u64,
+    /// Values for other shards for which there was no room.
+    pub crossings_dropped: u64,
 }
 
 /// Media of one kind in one direction, and what was said of it. What comes in is asked for by us,
@@ -159,6 +167,9 @@ impl Worker {
             *figures.transports.state_of(&line.transport) += 1;
         }
         for (_, producer) in &self.producers {
+            if !producer.is_own() {
+                continue;
+            }
             figures.totals.add_producer(producer);
             let counts = figures.kind(producer.kind);
             counts.producers += 1;

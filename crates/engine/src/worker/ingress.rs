@@ -29,6 +29,7 @@ impl Worker {
         let arrival = self.accept_media(now, owner, header, places, packet);
         if let Some(arrival) = arrival {
             self.fan_out(now, owner.producer, &arrival);
+            self.hand_over(owner.producer, &arrival);
         }
     }
 
@@ -108,11 +109,8 @@ impl Worker {
             return;
         };
         let active = producer.activity.active();
-        let router = self.routers.get(producer.router as usize);
-        let listeners = router
-            .map(|router| router.consumers_of(key).to_vec())
-            .unwrap_or_default();
-        for listener in listeners {
+        self.hand_over_state(key);
+        for listener in self.listeners(key).to_vec() {
             if let Some(consumer) = self.consumers.get_mut(listener as usize) {
                 consumer.layers.set_active(active);
             }
@@ -121,7 +119,7 @@ impl Worker {
     }
 
     /// Offers a packet to everybody who consumes its producer.
-    fn fan_out(&mut self, now: Time, key: u32, arrival: &Arrival) {
+    pub(super) fn fan_out(&mut self, now: Time, key: u32, arrival: &Arrival) {
         let Some(producer) = self.producers.get(key as usize) else {
             return;
         };

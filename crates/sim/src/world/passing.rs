@@ -17,6 +17,10 @@ const HANDSHAKE_ROUND_TRIPS: u32 = 3;
 /// How long after a pause media may still come: what is on its way, and what was asked for again.
 const PAUSE_GRACE: Duration = Duration::from_secs(2);
 
+/// How long what one worker has for another is on its way: about as long as a busy shard takes for a
+/// turn.
+const CROSSING_DELAY: Duration = Duration::from_micros(200);
+
 /// Most that may be caused without time passing.
 const SETTLING_MAX: usize = 100_000;
 
@@ -100,7 +104,19 @@ impl World {
         while let Some(event) = worker.poll_event() {
             events.push(event);
         }
-        let moved = !(datagrams.is_empty() && events.is_empty());
+        let mut crossings = Vec::new();
+        while let Some(crossing) = worker.poll_crossing() {
+            crossings.push(crossing);
+        }
+        let moved = !(datagrams.is_empty() && events.is_empty() && crossings.is_empty());
+        for (to, crossing) in crossings {
+            let flight = Flight::Crossing {
+                from: shard,
+                to: usize::from(to),
+                crossing,
+            };
+            self.fly(now + CROSSING_DELAY, flight);
+        }
         for (path, datagram) in datagrams {
             let Some((index, direction)) = self.owners.get(&path).copied() else {
                 self.oracle
@@ -246,6 +262,11 @@ impl World {
                 datagram,
             } => {
                 self.receive(person, direction, datagram);
+            }
+            Flight::Crossing { from, to, crossing } => {
+                if let Some(worker) = self.workers.get_mut(to) {
+                    worker.handle_crossing(now, shard_id(from).0, crossing);
+                }
             }
             Flight::Said { session, text } => self.conference.handle_frame(now, session, &text),
             Flight::Told { person, text } => {
