@@ -24,10 +24,10 @@ mod placement;
 mod replies;
 mod requests;
 
-use self::placement::Load;
 pub use self::counts::{Counts, EntryTimes, Tallies};
 pub use self::deeds::Deed;
 pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary, Share};
+use self::placement::Load;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -37,6 +37,8 @@ pub struct Stage {
     pub producer: ProducerId,
     pub publisher: TransportId,
     pub publisher_path: Path,
+    /// What can be consumed of the producer, as the worker said.
+    pub consumable: RtpParameters,
     capabilities: RtpCapabilities,
     profile: SrtpProfile,
     sealer: SrtpSender,
@@ -61,6 +63,15 @@ impl Stage {
     }
 
     pub fn with_egress(profile: SrtpProfile, egress: EgressOptions) -> Self {
+        Self::made_of(profile, egress, 0)
+    }
+
+    /// A worker of this shard; what is made on it has other ids than what is made on another.
+    pub fn on_shard(profile: SrtpProfile, shard: u8) -> Self {
+        Self::made_of(profile, EgressOptions::default(), shard)
+    }
+
+    fn made_of(profile: SrtpProfile, egress: EgressOptions, shard: u8) -> Self {
         let listen = ListenAddress {
             protocol: Protocol::Udp,
             ip: [127, 0, 0, 1].into(),
@@ -73,11 +84,12 @@ impl Stage {
             epoch: Instant::now(),
             unix_epoch: Duration::from_secs(1_800_000_000),
             consent_timeout: Duration::from_secs(15),
-            shard: 0,
+            shard,
             egress,
         };
         let worker = Worker::new(config, Rng::from_seed([7; 32]));
-        let id = Uuid::from_u128(1);
+        let first = u128::from(shard) << 64 | 1;
+        let id = Uuid::from_u128(first);
         let sealer = SrtpSender::new(profile, &key(profile, PUBLISHER_KEY)).expect("a good key");
         let mut stage = Self {
             worker,
@@ -86,11 +98,12 @@ impl Stage {
             producer: ProducerId(id),
             publisher: TransportId(id),
             publisher_path: path(0),
+            consumable: RtpParameters::default(),
             capabilities: RtpCapabilities::default(),
             profile,
             sealer,
             seq: SeqNo::first(1),
-            drawn: 1,
+            drawn: first,
             ports: 0,
         };
         stage.open();
@@ -119,13 +132,17 @@ impl Stage {
         }));
         let rtp = rtp.expect("good parameters");
         let kind = MediaKind::Video;
-        self.tell(Command::Produce {
+        let reply = self.tell(Command::Produce {
             transport,
             producer,
             kind,
             rtp,
             paused: false,
         });
+        let Reply::Producer { consumable } = reply else {
+            panic!("a producer answers with what can be consumed of it");
+        };
+        self.consumable = *consumable;
     }
 
     pub fn tell(&mut self, command: Command) -> Reply {
@@ -163,6 +180,11 @@ impl Stage {
 
     /// One more viewer.
     pub fn add_viewer(&mut self) -> Viewer {
+        self.add_viewer_of(self.producer)
+    }
+
+    /// One more viewer of this producer.
+    pub fn add_viewer_of(&mut self, producer: ProducerId) -> Viewer {
         let transport = TransportId(self.draw());
         let path = self.draw_path();
         self.connect(transport, path);
@@ -170,7 +192,7 @@ impl Stage {
         let reply = self.tell(Command::Consume {
             transport,
             consumer,
-            producer: self.producer,
+            producer,
             capabilities: self.capabilities.clone(),
             paused: false,
             preferred_layers: None,
