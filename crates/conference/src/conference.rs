@@ -47,7 +47,7 @@ use crate::message::{
     SessionId, ShardId, Subject,
 };
 use crate::opening::{DialectKind, Namespace, Opening};
-use crate::room::Room;
+use crate::room::{Room, Router};
 use crate::session::{Place, Session, Token, Waiting};
 use crate::turn::IceServers;
 
@@ -184,7 +184,7 @@ enum Work {
     /// A producer is known on another shard than its own.
     Pipe {
         producer: ProducerId,
-        shard: ShardId,
+        router: Router,
     },
     /// A participant has a transport.
     CreateTransport {

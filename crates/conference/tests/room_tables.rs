@@ -35,5 +35,7 @@ mod rmm;
 mod roles;
 #[path = "room_tables/sfu.rs"]
 mod sfu;
+#[path = "room_tables/spread.rs"]
+mod spread;
 #[path = "room_tables/world.rs"]
 mod world;

@@ -62,7 +62,9 @@ impl Conference {
                     self.tally_connection(owner);
                 }
             }
-            Event::PipeClosed { producer } => self.forget_pipe(producer, shard),
+            Event::PipeClosed { producer } => {
+                self.forget_pipe(producer, shard);
+            }
             Event::ProducerScore { .. } => {}
         }
     }
@@ -98,22 +100,23 @@ impl Conference {
         if let Some(router) = router {
             self.command(shard, Command::CloseRouter { router });
         }
-        let mut closed = Vec::new();
+        let mut closed: Vec<(SessionId, Notice)> = Vec::new();
         let mut hit = BTreeSet::new();
         for &session in &everybody {
             let session_of = self.sessions.get(&session);
             if session_of.is_some_and(|it| it.depends_on(shard)) {
                 hit.insert(session);
-                closed.extend(self.forget_media(session, Some(Refusal::WorkerLost)));
+                let ended = self.forget_media(session, Some(Refusal::WorkerLost));
+                closed.extend(ended.into_iter().map(|notice| (session, notice)));
             }
         }
         for session in everybody {
+            let of_others = closed.iter().filter(|(owner, _)| *owner != session);
+            for (_, notice) in of_others {
+                self.tell(session, notice);
+            }
             if hit.contains(&session) {
                 self.tell(session, &Notice::WorkerLost);
-                continue;
-            }
-            for notice in &closed {
-                self.tell(session, notice);
             }
         }
     }

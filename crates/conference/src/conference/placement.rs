@@ -128,20 +128,28 @@ impl Conference {
             paused: source.summary.paused,
             origin: source.shard.0,
         };
-        let work = Work::Pipe { producer, shard };
+        let router = Router { id: router, shard };
+        let work = Work::Pipe { producer, router };
         self.ask(now, None, (shard, command), work);
         Ok(())
     }
 
-    /// Notes that a producer is no longer known on a shard that is not its own.
-    pub(super) fn forget_pipe(&mut self, producer: ProducerId, shard: ShardId) {
+    /// Notes that a producer is no longer known on a shard that is not its own. Says whether it was.
+    pub(super) fn forget_pipe(&mut self, producer: ProducerId, shard: ShardId) -> bool {
         let Some(owner) = self.producers.get(&producer) else {
-            return;
+            return false;
         };
         let room = self.rooms.get_mut(&owner.room);
-        if let Some(source) = room.and_then(|it| it.producer_mut(owner.order, producer)) {
-            source.pipes.remove(&shard);
-        }
+        let source = room.and_then(|it| it.producer_mut(owner.order, producer));
+        source.is_some_and(|source| source.pipes.remove(&shard))
+    }
+
+    /// The same of one router: once its shard was lost, it says nothing of the room's next there.
+    fn forget_pipe_to(&mut self, producer: ProducerId, router: Router) -> bool {
+        let owner = self.producers.get(&producer);
+        let room = owner.and_then(|it| self.rooms.get(&it.room));
+        let is_present = room.is_some_and(|it| it.router_on(router.shard) == Some(router.id));
+        is_present && self.forget_pipe(producer, router.shard)
     }
 
     /// What the answer for something means that nobody asked for: without a router, the next
@@ -159,9 +167,9 @@ impl Conference {
                 tracing::error!(%refusal, "a router could not be made");
                 self.forget_router(&room, router);
             }
-            Work::Pipe { producer, shard } if refusal != command::Refusal::IdInUse => {
-                tracing::warn!(%refusal, shard = shard.0, "a producer cannot cross to a shard");
-                self.forget_pipe(producer, shard);
+            Work::Pipe { producer, router } if refusal != command::Refusal::IdInUse => {
+                tracing::warn!(%refusal, "a producer cannot cross to another shard");
+                self.forget_pipe_to(producer, router);
             }
             _ => {}
         }
@@ -180,10 +188,11 @@ impl Conference {
                 }
                 self.forget_router(&room, router);
             }
-            Work::Pipe { producer, shard } => {
-                tracing::warn!(shard = shard.0, "a producer did not cross in time");
-                self.command(shard, Command::CloseProducer { producer });
-                self.forget_pipe(producer, shard);
+            Work::Pipe { producer, router } => {
+                tracing::warn!("a producer did not cross in time");
+                if self.forget_pipe_to(producer, router) {
+                    self.command(router.shard, Command::CloseProducer { producer });
+                }
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use watersmeet_conference::{Caps, SessionId, ShardId};
+use watersmeet_conference::{Caps, ConferenceConfig, SessionId, ShardId};
 
 use super::world::*;
 
@@ -165,10 +165,7 @@ impl Person {
             ("consumerClosed", _) => {
                 self.consumers.remove(&text("consumerId"));
             }
-            ("workerLost", _) => {
-                self.drop_media();
-                self.heard.clear();
-            }
+            ("workerLost", _) => self.drop_media(),
             _ => {}
         }
     }
@@ -181,12 +178,16 @@ struct Play {
 }
 
 impl Play {
-    fn new() -> Self {
+    fn new(spread_above_permille: u16) -> Self {
         let caps = Caps {
             messages_burst: 100_000,
             ..Caps::default()
         };
-        let mut world = World::with_caps(caps);
+        let mut world = World::with(ConferenceConfig {
+            caps,
+            spread_above_permille,
+            ..config()
+        });
         world.prompt = false;
         Self {
             world,
@@ -332,8 +333,9 @@ proptest! {
     #[test]
     fn no_producer_is_lost_or_told_twice_and_nothing_stays(
         steps in prop::collection::vec(step(), 1..120),
+        is_spread: bool,
     ) {
-        let mut play = Play::new();
+        let mut play = Play::new(if is_spread { 0 } else { 600 });
         for step in &steps {
             play.act(step);
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use watersmeet_conference::access::Keys;
-use watersmeet_conference::{DialectKind, Namespace, Opening, SessionId};
+use watersmeet_conference::{ConferenceConfig, DialectKind, Namespace, Opening, SessionId};
 
 use super::world::*;
 
@@ -389,8 +389,11 @@ impl Client {
 }
 
 /// Plays the steps, lets everything be answered and read, and compares what each knows.
-fn play(steps: &[Step]) {
-    let mut world = World::new();
+fn play(steps: &[Step], spread_above_permille: u16) {
+    let mut world = World::with(ConferenceConfig {
+        spread_above_permille,
+        ..config()
+    });
     world.prompt = false;
     let mut clients: [Option<Client>; TONGUES.len()] = Default::default();
     for step in steps {
@@ -446,8 +449,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn no_dialect_loses_or_doubles_a_producer(steps in prop::collection::vec(step(), 1..120)) {
-        play(&steps);
+    fn no_dialect_loses_or_doubles_a_producer(
+        steps in prop::collection::vec(step(), 1..120),
+        is_spread: bool,
+    ) {
+        play(&steps, if is_spread { 0 } else { 600 });
     }
 }
 
@@ -461,5 +467,6 @@ fn six_dialects_meet_and_each_knows_of_all_the_others_send() {
         steps.extend(everybody().map(Step::Produce));
     }
     steps.push(Step::Answer(100));
-    play(&steps);
+    play(&steps, 600);
+    play(&steps, 0);
 }
