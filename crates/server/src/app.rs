@@ -20,6 +20,7 @@ use watersmeet_engine::worker::WorkerConfig;
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded};
 use crate::doors::{self, Bound};
+use crate::exchange::Desk;
 use crate::http::connection::Door;
 use crate::http::tls::TlsError;
 use crate::http::{self, Site};
@@ -208,8 +209,12 @@ fn start_shards(
     let certificate = DtlsCertificate::generate()?;
     let announced = addresses::announced(config);
     let mut started = (Vec::new(), Vec::new());
+    let mut sockets = Vec::new();
     for index in 0..config.shard_count() {
-        let media = Media::open(config, clock, index)?;
+        sockets.push(Media::open(config, clock, index)?);
+    }
+    let desks = Desk::connect(sockets.iter().map(Media::waker));
+    for ((index, media), desk) in (0..=u8::MAX).zip(sockets).zip(desks) {
         let worker = WorkerConfig {
             listen: media.listen_addresses(&announced),
             certificate: certificate.clone(),
@@ -221,7 +226,7 @@ fn start_shards(
             egress: config.egress_options(),
         };
         let (id, reports) = (ShardId(index), reports.clone());
-        let (handle, thread) = Shard::start(id, worker, clock, media, reports, config.pin_cores)?;
+        let (handle, thread) = Shard::start(id, worker, clock, media, desk, reports, config.pin_cores)?;
         started.0.push(handle);
         started.1.push(thread);
     }

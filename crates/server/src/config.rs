@@ -87,6 +87,11 @@ pub struct Config {
     /// Number of media threads, 1 to 64. Default: one per core.
     /// `shards = 2`
     pub shards: Option<u8>,
+    /// How busy a media thread may be, in percent of a core, before whoever comes to a room there is
+    /// served by another. At 0 every room is spread over all threads; nobody moves during a call.
+    /// Default 60.
+    /// `spread_above_percent = 60`
+    pub spread_above_percent: u8,
     /// How long media may wait for more to the same browser, so that both cost one trip through the
     /// kernel: `auto` as the load asks for (not at all below about 10,000 packets a second, at most
     /// 1.5 ms), `off`, or microseconds as `1000us`, at most `2000us`. Default auto.
@@ -232,6 +237,7 @@ impl Default for Config {
             tcp: true,
             egress: Egress::Udp,
             shards: None,
+            spread_above_percent: 60,
             egress_window: WindowChoice::Auto,
             egress_padding: EgressOptions::default().padding_max,
             busy_poll_us: 0,

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use watersmeet_conference::conference::{Answer, Inquiry};
 use watersmeet_conference::message;
-use watersmeet_conference::{Conference, Counts, Opening, Output, SessionId};
+use watersmeet_conference::{Conference, Counts, Opening, Output, SessionId, ShardId};
 use watersmeet_engine::command::Refusal;
 use watersmeet_wire::units::Time;
 
@@ -29,6 +29,9 @@ const INPUTS_MAX: usize = 256;
 
 /// How long a count may take: each takes the hub's turn once.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often the conference is told how busy shards are: as often as they say so.
+const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// WebSocket close code for a server that ends (RFC 6455 §7.4.1).
 const GOING_AWAY: u16 = 1001;
@@ -89,7 +92,7 @@ enum Input {
     #[cfg(feature = "faults")]
     Panic {
         /// Which.
-        shard: watersmeet_conference::ShardId,
+        shard: ShardId,
     },
 }
 
@@ -132,6 +135,8 @@ impl Hub {
 
     /// Serves until `stop` becomes true; then every session is told and forgotten.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut loads = interval(LOAD_INTERVAL);
+        loads.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake = self.clock.instant(self.conference.poll_timeout());
             let timeout = async {
@@ -144,6 +149,7 @@ impl Hub {
                 _ = stop.wait_for(|&stop| stop) => break,
                 Some(report) = self.reports.recv() => self.hear(report),
                 Some(input) = self.inputs.recv() => self.take(input),
+                _ = loads.tick() => self.weigh(),
                 () = timeout => {}
             }
             self.settle();
@@ -153,6 +159,14 @@ impl Hub {
                 code: GOING_AWAY,
                 reason: "shutting down",
             });
+        }
+    }
+
+    /// Tells the conference how busy shards are.
+    fn weigh(&mut self) {
+        for (shard, handle) in (0..=u8::MAX).zip(&self.shards) {
+            let busy_permille = handle.meter().read().busy_permille;
+            self.conference.handle_load(ShardId(shard), busy_permille);
         }
     }
 
@@ -319,7 +333,7 @@ impl HubHandle {
     /// Has a shard panic. False when the hub has ended.
     #[cfg(feature = "faults")]
     pub async fn inject_panic(&self, shard: u8) -> bool {
-        let shard = watersmeet_conference::ShardId(shard);
+        let shard = ShardId(shard);
         self.inputs.send(Input::Panic { shard }).await.is_ok()
     }
 }

@@ -12,6 +12,7 @@ mod config;
 mod descriptors;
 mod doctor;
 mod doors;
+mod exchange;
 mod greeting;
 mod http;
 mod hub;

@@ -73,9 +73,11 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Whether between `before` and now something came in and something went out.
-    pub const fn has_passed_since(&self, before: &Self) -> bool {
-        let came = self.datagrams_received > before.datagrams_received
+    /// Whether between `before` and now something came in, from peers or else `crossed` from other
+    /// shards, and something went out.
+    pub const fn has_passed_since(&self, before: &Self, crossed: bool) -> bool {
+        let came = crossed
+            || self.datagrams_received > before.datagrams_received
             || self.frames_received > before.frames_received;
         came && (self.runs_sent > before.runs_sent || self.frames_sent > before.frames_sent)
     }

@@ -33,6 +33,10 @@ pub struct Reading {
     pub forwarding: ForwardingTimes,
     /// Workers that failed and were replaced.
     pub failures: u64,
+    /// Values for other shards that found no room there.
+    pub crossings_dropped: u64,
+    /// How much of the time before this reading it did not wait, in thousandths.
+    pub busy_permille: u16,
 }
 
 impl Default for Reading {
@@ -43,6 +47,8 @@ impl Default for Reading {
             traffic: Traffic::default(),
             forwarding: Histogram::new(FORWARDING_BOUNDS),
             failures: 0,
+            crossings_dropped: 0,
+            busy_permille: 0,
         }
     }
 }
@@ -65,6 +71,10 @@ pub struct Gauge {
     reading: Reading,
     /// When the next ones are due.
     due: Time,
+    /// How long the shard did not wait since the last ones.
+    busy: Duration,
+    /// When the last ones were laid down.
+    laid: Time,
 }
 
 impl Meter {
@@ -99,7 +109,19 @@ impl Gauge {
             meter,
             reading,
             due: Time::ZERO,
+            busy: Duration::ZERO,
+            laid: Time::ZERO,
         }
+    }
+
+    /// Counts the time that one turn took, without its wait.
+    pub fn turned(&mut self, took: Duration) {
+        self.busy += took;
+    }
+
+    /// Notes how many values other shards had no room for so far.
+    pub fn dropped(&mut self, crossings: u64) {
+        self.reading.crossings_dropped = crossings;
     }
 
     /// Counts the time that one batch took.
@@ -122,9 +144,14 @@ impl Gauge {
     pub fn publish(&mut self, now: Time, figures: Figures, traffic: Traffic) {
         self.reading.figures = figures;
         self.reading.traffic = traffic;
+        let span = now.since(self.laid).as_micros().max(1);
+        let permille = self.busy.as_micros() * 1_000 / span;
+        self.reading.busy_permille = u16::try_from(permille.min(1_000)).unwrap_or(1_000);
         if let Ok(mut last) = self.meter.last.try_lock() {
             *last = self.reading;
             self.due = now + INTERVAL;
+            self.laid = now;
+            self.busy = Duration::ZERO;
         }
     }
 }
@@ -140,6 +167,8 @@ mod tests {
         assert_eq!((meter.shard(), meter.read().thread), (3, None));
         let now = Time::from_millis(1);
         assert!(gauge.is_due(now));
+        gauge.turned(Duration::from_micros(250));
+        gauge.dropped(7);
         gauge.forwarded(Duration::from_micros(30));
         gauge.failed();
         gauge.publish(now, Figures::default(), Traffic::default());
@@ -148,5 +177,6 @@ mod tests {
         let reading = meter.read();
         assert_eq!((reading.forwarding.count(), reading.failures), (1, 1));
         assert!(reading.thread.is_some());
+        assert_eq!((reading.busy_permille, reading.crossings_dropped), (250, 7));
     }
 }

@@ -37,6 +37,7 @@ pub fn conference_config(
             ..TransportOptions::default()
         },
         shards: config.shard_count(),
+        spread_above_permille: u16::from(config.spread_above_percent) * 10,
         caps: config.caps.caps(),
         native: native::Options {
             client: force_video_codec.map(|codec| ClientOptions {

@@ -27,6 +27,7 @@ use watersmeet_net::Waker;
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::clock::Clock;
+use crate::exchange::Desk;
 use crate::machine;
 use crate::media::{Media, Traffic};
 use crate::meter::{Gauge, Meter};
@@ -39,6 +40,9 @@ pub const REPORTS_MAX: usize = 4_096;
 
 /// The most orders carried out in one turn, so that a rush of them does not hold up media.
 const ORDERS_PER_TURN_MAX: usize = 64;
+
+/// The most values of other shards taken in one turn, for the same reason.
+const CROSSINGS_PER_TURN_MAX: usize = 1_024;
 
 /// The longest wait: the pulse beats at least this often.
 const WAIT_MAX: Duration = Duration::from_millis(250);
@@ -187,6 +191,8 @@ pub struct Shard {
     worker: Worker,
     /// The sockets.
     media: Media,
+    /// Its place at the exchange with other shards.
+    desk: Desk,
     /// What it is told.
     orders: Receiver<Order>,
     /// What it says.
@@ -206,7 +212,7 @@ pub struct Shard {
 enum Backlog {
     /// Nothing.
     None,
-    /// Orders: turn again at once.
+    /// Orders, or values of other shards: turn again at once.
     Orders,
     /// Words for the hub, which has no room for them.
     Reports,
@@ -220,6 +226,7 @@ impl Shard {
         config: WorkerConfig,
         clock: Clock,
         media: Media,
+        desk: Desk,
         reports: mpsc::Sender<Report>,
         pinned: bool,
     ) -> io::Result<(ShardHandle, JoinHandle<()>)> {
@@ -243,6 +250,7 @@ impl Shard {
                 clock,
                 worker,
                 media,
+                desk,
                 orders,
                 reports,
                 pulse,
@@ -287,23 +295,49 @@ impl Shard {
             return false;
         }
         let before = self.media.traffic();
+        let crossed = self.take_crossings(now);
         self.media.receive(now, &mut self.worker);
         self.worker.handle_timeout(now);
+        self.hand_over();
         self.media.send(now, &mut self.worker);
-        self.measure(now, before);
+        self.measure(now, before, crossed);
         self.report_events();
         true
     }
 
     /// Notes how long a turn took that sent something on, and once a second lays down the figures.
-    fn measure(&mut self, now: Time, before: Traffic) {
+    fn measure(&mut self, now: Time, before: Traffic, crossed: bool) {
         let after = self.media.traffic();
-        if after.has_passed_since(&before) {
-            self.gauge.forwarded(self.clock.now().since(now));
+        let took = self.clock.now().since(now);
+        self.gauge.turned(took);
+        if after.has_passed_since(&before, crossed) {
+            self.gauge.forwarded(took);
         }
         if self.gauge.is_due(now) {
+            self.gauge.dropped(self.desk.dropped());
             self.gauge.publish(now, self.worker.figures(), after);
         }
+    }
+
+    /// Gives the worker what other shards have for it, up to a turn's worth. Says whether there was
+    /// anything.
+    fn take_crossings(&mut self, now: Time) -> bool {
+        for taken in 0..CROSSINGS_PER_TURN_MAX {
+            let Some((from, crossing)) = self.desk.take() else {
+                return taken > 0;
+            };
+            self.worker.handle_crossing(now, from, crossing);
+        }
+        self.backlog = Backlog::Orders;
+        true
+    }
+
+    /// Hands what the worker has for other shards to them.
+    fn hand_over(&mut self) {
+        while let Some((shard, crossing)) = self.worker.poll_crossing() {
+            self.desk.put(shard, crossing);
+        }
+        self.desk.wake();
     }
 
     /// Sleeps until there is something to do.

@@ -55,6 +55,9 @@ impl Config {
         if shards.is_some_and(|shards| shards == 0 || shards > SHARDS_MAX) {
             return contradiction("`shards` must be 1 to 64");
         }
+        if self.spread_above_percent > 100 {
+            return contradiction("`spread_above_percent` must be 0 to 100");
+        }
         if self.rtc_port_max.is_some_and(|last| last < self.rtc_port) {
             return contradiction("`rtc_port_max` is below `rtc_port`");
         }

@@ -184,6 +184,7 @@ fn shape(key: &str) -> Shape {
         | "busy_poll_us"
         | "media_receive_buffer"
         | "media_send_buffer"
+        | "spread_above_percent"
         | "turn_ttl_s"
         | "initial_outgoing_bitrate"
         | "max_incoming_bitrate" => Shape::Number,

@@ -78,7 +78,7 @@ const FEEDBACK: [Count; 4] = [
 type WorkerCount = (&'static str, &'static str, fn(&Reading) -> u64);
 
 /// What is counted of each worker as a whole.
-const WHOLES: [WorkerCount; 8] = [
+const WHOLES: [WorkerCount; 9] = [
     (
         "rtp_packets_repaired",
         "Packets that a retransmission brought back",
@@ -113,6 +113,11 @@ const WHOLES: [WorkerCount; 8] = [
         |it| it.traffic.packets.ring_failures,
     ),
     (
+        "crossings_dropped",
+        "Values for other workers that found no room there",
+        |it| it.crossings_dropped + it.figures.totals.crossings_dropped,
+    ),
+    (
         "worker_failures",
         "Workers that failed and were replaced",
         |it| it.failures,
@@ -123,7 +128,7 @@ const WHOLES: [WorkerCount; 8] = [
 type WorkerPair = (&'static str, &'static str, fn(&Reading) -> [u64; 2]);
 
 /// What each worker counts in both directions.
-const PAIRS: [WorkerPair; 4] = [
+const PAIRS: [WorkerPair; 5] = [
     (
         "transport_bytes",
         "Bytes of all kinds on transports",
@@ -141,6 +146,14 @@ const PAIRS: [WorkerPair; 4] = [
         "datagram_runs",
         "Trips of UDP datagrams through the kernel",
         |it| [it.traffic.runs_received, it.traffic.runs_sent],
+    ),
+    (
+        "crossings",
+        "Media packets handed from worker to worker, once for each that wants them",
+        |it| {
+            let totals = &it.figures.totals;
+            [totals.crossings_in, totals.crossings_out]
+        },
     ),
     ("tcp_frames", "Frames of TCP connections", |it| {
         [it.traffic.frames_received, it.traffic.frames_sent]
