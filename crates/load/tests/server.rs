@@ -12,6 +12,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -31,10 +32,16 @@ struct Server {
 impl Server {
     /// Builds the server, unless it is there already, and starts it on free ports.
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with these variables set.
+    fn start_with(variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(build())
             .args(["--port", "0", "--rtc-port", "0", "--listen-ip", "127.0.0.1"])
             .args(["--dev", "--log", "warn"])
             .env_clear()
+            .envs(variables.iter().copied())
             .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .stdout(Stdio::piped())
             .spawn()
@@ -50,6 +57,20 @@ impl Server {
             child,
             url: url.expect("the server prints where its page is"),
         }
+    }
+
+    /// The sum of a figure of all its media threads, in one direction if there are several.
+    fn figure(&self, name: &str, direction: &str) -> f64 {
+        // Figures are laid down once a second.
+        std::thread::sleep(Duration::from_millis(1_500));
+        let url = self.url.replace("ws://", "http://") + "metrics";
+        let page = minreq::get(url).send().unwrap();
+        let lines = page.as_str().unwrap().lines();
+        let lines = lines.filter(|line| line.starts_with(&format!("watersmeet_{name}{{")));
+        let wanted = format!("direction=\"{direction}\"");
+        let lines = lines.filter(|line| direction.is_empty() || line.contains(&wanted));
+        let values = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>());
+        values.map(Result::unwrap).sum()
     }
 
     /// Runs the generator, which must find nothing wrong but, perhaps, that the machine is busy;
@@ -110,6 +131,24 @@ fn in_a_meeting_everybody_gets_everybody() {
     let published = outcome["media"]["published"].as_u64().unwrap();
     let expected = outcome["media"]["expected"].as_u64().unwrap();
     assert_eq!(expected, 3 * published);
+}
+
+#[test]
+fn a_room_on_two_shards_is_whole_and_every_packet_crosses_once() {
+    let server = Server::start_with(&[
+        ("WATERSMEET_SHARDS", "2"),
+        ("WATERSMEET_SPREAD_ABOVE_PERCENT", "0"),
+    ]);
+    let arguments = ["--publishers", "6", "--video-kbps", "300", "--seconds", "3"];
+    let outcome = server.load("spread", &arguments);
+    assert_whole(&outcome, 6 * 5 * 2);
+    let came = server.figure("rtp_packets_total", "in");
+    let crossed = server.figure("crossings_total", "out");
+    assert!(
+        crossed <= came && crossed > came / 2.0,
+        "{crossed} of {came} packets crossed"
+    );
+    assert!(server.figure("crossings_dropped_total", "") < 1.0);
 }
 
 #[test]
