@@ -226,7 +226,8 @@ fn start_shards(
             egress: config.egress_options(),
         };
         let (id, reports) = (ShardId(index), reports.clone());
-        let (handle, thread) = Shard::start(id, worker, clock, media, desk, reports, config.pin_cores)?;
+        let (handle, thread) =
+            Shard::start(id, worker, clock, media, desk, reports, config.pin_cores)?;
         started.0.push(handle);
         started.1.push(thread);
     }
