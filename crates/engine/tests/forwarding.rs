@@ -9,6 +9,7 @@
 )]
 
 #[path = "rig/stage.rs"]
+#[expect(dead_code, reason = "each user of the rig uses a part of it")]
 mod stage;
 
 use std::time::Duration;

@@ -11,7 +11,7 @@ use watersmeet_engine::crossing::Crossing;
 use watersmeet_net::Waker;
 
 /// The most values that wait for one shard: some 20 ms of all that a busy core can receive. Each
-/// place takes 32 bytes.
+/// place takes some 40 bytes.
 const INBOX_MAX: usize = 8_192;
 
 /// A shard's place at the exchange.
