@@ -158,8 +158,8 @@ fn how_media_is_gathered_can_be_decided() {
         config(&[], &variables).map(|config| {
             assert!(config.pin_cores && config.busy_poll_us == 50);
             assert_eq!(config.media_receive_buffer, 1 << 20);
-            assert_eq!(config.egress().padding_max, 16);
-            config.egress().window
+            assert_eq!(config.egress_options().padding_max, 16);
+            config.egress_options().window
         })
     };
     assert_eq!(egress("auto").unwrap(), EgressWindow::Auto);
