@@ -317,11 +317,11 @@ fn over(world: World, up: Access, down: Access) -> World {
         .run_for(secs(12))
 }
 
-/// Scenarios with their names.
-type Links = [(&'static str, fn(World) -> World)];
+/// A scenario with its name.
+type Case = (&'static str, fn(World) -> World);
 
 /// Plays all links on all seeds and checks what must be equal in each; the sums of all.
-fn play_links(links: &Links, check: fn(&str, &Sum, &Sum)) -> (Sum, Sum) {
+fn play_links(links: &[Case], check: fn(&str, &Sum, &Sum)) -> (Sum, Sum) {
     let (mut all_one, mut all_many) = (Sum::default(), Sum::default());
     for (name, scenario) in links {
         let (mut one, mut many) = (Sum::default(), Sum::default());
@@ -351,7 +351,7 @@ fn play_links(links: &Links, check: fn(&str, &Sum, &Sum)) -> (Sum, Sum) {
 
 #[test]
 fn links_that_only_delay_are_no_worse() {
-    let links: [(&str, fn(World) -> World); 3] = [
+    let links: [Case; 3] = [
         ("P0", |it| over(it, cable(), cable())),
         ("P8", |it| over(it, ideal(), profiles::shuffled())),
         ("P9", |it| over(it, ideal(), profiles::feedback_lost())),
@@ -369,7 +369,7 @@ fn links_that_only_delay_are_no_worse() {
 
 #[test]
 fn links_that_lose_are_no_worse() {
-    let links: [(&str, fn(World) -> World); 8] = [
+    let links: [Case; 8] = [
         ("P1", |it| over(it, wifi(), wifi())),
         ("P2", |it| over(it, ideal(), profiles::wifi_lossy())),
         ("P3", |it| {
