@@ -30,7 +30,7 @@ struct Server {
 }
 
 impl Server {
-    /// Builds the server, unless it is there already, and starts it on free ports.
+    /// Starts the server on free ports.
     fn start() -> Self {
         Self::start_with(&[])
     }
@@ -101,8 +101,11 @@ impl Drop for Server {
     }
 }
 
-/// The server's program, beside the generator's.
+/// The server's program: the one that is named, or else one that is built beside the generator.
 fn build() -> PathBuf {
+    if let Some(program) = std::env::var_os("WATERSMEET_BIN") {
+        return program.into();
+    }
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "-p", "watersmeet-server"])
         .status()
