@@ -356,7 +356,7 @@ impl Consumer {
     /// Counts a packet that left.
     #[inline]
     pub fn note_sent(&mut self, now: Time, departure: &Departure, header_len: usize, len: usize) {
-        self.rate.add(now, len);
+        self.rate.add(now, len as u64);
         if departure.repeats.is_some() {
             self.counters.retransmitted += 1;
             return;

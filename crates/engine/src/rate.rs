@@ -20,10 +20,11 @@ pub struct RateWindow {
 
 impl RateWindow {
     /// Counts `bytes` that go by now.
-    pub fn add(&mut self, now: Time, bytes: usize) {
+    #[inline]
+    pub fn add(&mut self, now: Time, bytes: u64) {
         self.advance(now);
         let [latest, ..] = &mut self.bytes;
-        *latest = latest.saturating_add(bytes as u64);
+        *latest = latest.saturating_add(bytes);
     }
 
     /// The rate over the last second; the current bucket is as long as it has lasted.

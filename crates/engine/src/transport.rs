@@ -220,7 +220,7 @@ impl Transport {
     /// Takes one datagram, or one frame of a TCP path, and opens it in place.
     pub fn receive(&mut self, now: Time, path: Path, packet: &mut [u8]) -> Received {
         self.bytes_received = self.bytes_received.saturating_add(packet.len() as u64);
-        self.receive_rate.add(now, packet.len());
+        self.receive_rate.add(now, packet.len() as u64);
         let received = self.sort(now, path, packet);
         received.unwrap_or_else(|discard| {
             self.discards.count(discard);

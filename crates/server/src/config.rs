@@ -93,8 +93,8 @@ pub struct Config {
     /// `spread_above_percent = 60`
     pub spread_above_percent: u8,
     /// How long media may wait for more to the same browser, so that both cost one trip through the
-    /// kernel: `auto` as the load asks for (not at all below about 10,000 packets a second, at most
-    /// 1.5 ms), `off`, or microseconds as `1000us`, at most `2000us`. Default auto.
+    /// kernel: `auto` as the load asks for (not at all below about 14,000 packets a second, at most
+    /// 1 ms), `off`, or microseconds as `1000us`, at most `2000us`. Default auto.
     /// `egress_window = "auto"`
     pub egress_window: WindowChoice,
     /// The most bytes of padding that make a packet as long as others, under load, 0 to 255. It grows

@@ -22,7 +22,7 @@ const BUSY_RATE: u64 = 40_000;
 
 /// The longest wait that load alone asks for: what is added to a packet's way stays below 2 ms, the
 /// turn of the loop included.
-const BUSY_MICROS: u64 = 1_500;
+const BUSY_MICROS: u64 = 1_000;
 
 /// How long packets are counted to know their rate.
 const MEASURED_FOR: Duration = Duration::from_millis(100);

@@ -244,7 +244,7 @@ impl Stream {
     }
 
     fn count(&mut self, now: Time, incoming: &Incoming, bytes: usize) {
-        self.rate.add(now, bytes);
+        self.rate.add(now, bytes as u64);
         self.last_arrival = Some(now);
         if self.score == 0 {
             self.score = SCORE_MAX;

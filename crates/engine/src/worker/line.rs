@@ -193,7 +193,7 @@ impl Line {
     #[inline]
     pub fn note_sent(&mut self, now: Time, len: usize) {
         self.traffic.bytes_sent += len as u64;
-        self.traffic.send_rate.add(now, len);
+        self.traffic.send_rate.add(now, len as u64);
     }
 
     /// Forgets the packets that a consumer still wanted to send.

@@ -137,19 +137,23 @@ impl Outlet<'_> {
             .pending
             .get(line.pending_done..line.pending_done + count);
         let departures = departures.unwrap_or_default();
+        let sent_before = pipe.traffic.bytes_sent;
         if let [departure] = departures {
             self.desk.send(&mut pipe, departure, 0);
-            return;
-        }
-        self.order.clear();
-        for departure in departures {
-            self.order.push(self.desk.parcel(departure));
-        }
-        for step in self.order.arrange(self.padding_max) {
-            if let Some(departure) = departures.get(usize::from(step.index)) {
-                self.desk.send(&mut pipe, departure, step.padding);
+        } else {
+            self.order.clear();
+            for departure in departures {
+                self.order.push(self.desk.parcel(departure));
+            }
+            for step in self.order.arrange(self.padding_max) {
+                if let Some(departure) = departures.get(usize::from(step.index)) {
+                    self.desk.send(&mut pipe, departure, step.padding);
+                }
             }
         }
+        let traffic = pipe.traffic;
+        let sent = traffic.bytes_sent - sent_before;
+        traffic.send_rate.add(self.desk.now, sent);
     }
 }
 
@@ -206,7 +210,6 @@ impl Desk<'_> {
         }
         let traffic = &mut *pipe.traffic;
         traffic.bytes_sent += len as u64;
-        traffic.send_rate.add(self.now, len);
         traffic.rtp_bytes_sent += plain_len as u64;
         traffic.padding_bytes_sent += u64::from(padding);
         if departure.repeats.is_some() {
