@@ -221,6 +221,22 @@ export class Person {
     return () => picture.evaluate((element) => Number((element as HTMLVideoElement).dataset.gap));
   }
 
+  /**
+   * Milliseconds that what arrives from the other lies in the jitter buffer, the mean of a window.
+   */
+  async jitterBufferDelay(other: Person, kind: 'audio' | 'video', windowMs: number): Promise<number> {
+    const label = kind === 'audio' ? `${other.name}'s voice` : `${other.name}'s camera`;
+    const read = async () => {
+      const delay = await this.stat(label, kind, 'jitterBufferDelay');
+      const count = await this.stat(label, kind, 'jitterBufferEmittedCount');
+      return { seconds: delay?.value ?? 0, count: count?.value ?? 0 };
+    };
+    const before = await read();
+    await sleep(windowMs);
+    const after = await read();
+    return ((after.seconds - before.seconds) * 1_000) / (after.count - before.count);
+  }
+
   private async energyFrom(other: Person): Promise<number> {
     const label = `${other.name}'s voice`;
     const before = await this.stat(label, 'audio', 'totalAudioEnergy');
@@ -281,19 +297,23 @@ declare global {
 
 export class People {
   private readonly contexts: BrowserContext[] = [];
-  private server: Server | null = null;
+  private readonly servers: Server[] = [];
 
   constructor(private readonly browsers: Map<BrowserName, Promise<Browser>>) {}
 
-  /** Starts the server of this test; without it, the first arrival starts one with its defaults. */
+  /**
+   * Starts the server that those who come from now on come to; without it, the first arrival starts
+   * one with its defaults.
+   */
   async meetAt(environment: Environment, binary?: string): Promise<Server> {
-    this.server = await Server.start(environment, binary);
-    return this.server;
+    const server = await Server.start(environment, binary);
+    this.servers.push(server);
+    return server;
   }
 
   /** A person with a browser at the preview of a room (or, without one, at the landing page). */
   async comes(name: string, arrival: Arrival = {}): Promise<Person> {
-    const server = this.server ?? (await this.meetAt({}));
+    const server = this.servers.at(-1) ?? (await this.meetAt({}));
     const browser = await this.browser(arrival.in ?? 'chromium');
     const context = await browser.newContext({ viewport: arrival.viewport ?? { width: 960, height: 600 } });
     this.contexts.push(context);
@@ -323,11 +343,11 @@ export class People {
 
   async goHome(): Promise<void> {
     for (const context of this.contexts) await context.close();
-    await this.server?.stop();
+    for (const server of this.servers) await server.stop();
   }
 
   serverOutput(): string {
-    return this.server?.output ?? '';
+    return this.servers.map(({ output }) => output).join('\n');
   }
 
   private browser(name: BrowserName): Promise<Browser> {
