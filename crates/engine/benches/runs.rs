@@ -14,7 +14,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use watersmeet_engine::command::{Path, Protocol};
 use watersmeet_engine::egress::Egress;
 use watersmeet_engine::egress::order::{Order, PARCELS_MAX, Parcel};
-use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, Leaving, Wait, Window};
+use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, Window};
 use watersmeet_wire::units::{Rng, Time};
 
 /// How long is played.
@@ -181,8 +181,8 @@ fn play(
     is_ordered: bool,
 ) -> Outcome {
     let mut window = Window::new(options);
-    let mut wait = Wait::default();
-    let mut due = None;
+    // When the loop looks, and takes what came.
+    let mut look = Time::ZERO;
     let mut destination = Destination {
         waiting: Vec::new(),
         since: Vec::new(),
@@ -192,12 +192,11 @@ fn play(
         padded: 0,
         bytes: 0,
     };
-    let mut packets = packets.iter().peekable();
-    while let Some(packet) = packets.next() {
+    for packet in packets {
         let now = Time::from_micros(packet.micros);
-        if let Some(end) = due.take_if(|due| *due <= now) {
-            wait.end(end);
-            destination.leave(end, window.padding_max(), is_ordered);
+        if now > look {
+            destination.leave(look, window.padding_max(), is_ordered);
+            look = now.max(look + window.length());
         }
         // The other destinations are sent as much.
         for _ in 0..profile.destinations {
@@ -208,19 +207,8 @@ fn play(
             len: packet.len,
         });
         destination.since.push(now);
-        let leaving = wait.begin(now, &window);
-        let is_last = packets
-            .peek()
-            .is_none_or(|next| next.micros > packet.micros);
-        match leaving {
-            Leaving::At(at) => due = Some(at),
-            // What comes in the same turn leaves together.
-            Leaving::Now if is_last => {
-                destination.leave(now, window.padding_max(), is_ordered);
-            }
-            Leaving::Now | Leaving::Joined => {}
-        }
     }
+    destination.leave(look, window.padding_max(), is_ordered);
     let lengths = destination.egress.run_lengths();
     let runs: u64 = lengths.runs.iter().sum();
     Outcome {

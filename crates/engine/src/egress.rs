@@ -1,8 +1,8 @@
 //! What leaves in one turn of the loop: packets gathered per destination, sealed one after the
 //! other into one arena, and cut into runs that the kernel may split by itself (UDP segmentation
 //! offload). A destination's packets keep their order; different destinations do not wait for
-//! each other. When a destination's packets leave is `schedule`'s business (and how long that may
-//! take `window`'s), in which order is `order`'s.
+//! each other. Which destinations send is `schedule`'s business, how far apart turns are `window`'s,
+//! and in which order a destination's packets leave `order`'s.
 //!
 //! The arena and the lists keep their memory, so a turn allocates nothing once they have grown.
 

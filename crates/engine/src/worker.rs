@@ -4,7 +4,7 @@
 //!
 //! A packet walks: `handle_datagram` → `Demux::locate` → `Transport::receive` → `Producer::accept`
 //! → `Router::consumers_of` → `Consumer::forward` → `Line::enqueue` → `Schedule::note_media`, and
-//! when its wait is over in `poll_transmit`: `Order::arrange` → `Consumer::write` →
+//! at the end of the turn in `poll_transmit`: `Order::arrange` → `Consumer::write` →
 //! `SrtpSender::protect_rtp` → `Egress::push_media`. A packet that is wanted on other shards is shared
 //! by `hand_over`, and goes on there from `handle_crossing`.
 
@@ -268,10 +268,15 @@ impl Worker {
     /// When `handle_timeout` or `poll_transmit` has something to do.
     pub fn poll_timeout(&self) -> Time {
         if self.handshakes.is_empty() {
-            self.timers.poll_timeout().min(self.schedule.poll_timeout())
+            self.timers.poll_timeout()
         } else {
             Time::ZERO
         }
+    }
+
+    /// How far apart the loop may look at its sockets now, so that packets meet.
+    pub const fn window(&self) -> Duration {
+        self.schedule.window()
     }
 
     /// The next event, until there is none.
@@ -488,10 +493,10 @@ impl Worker {
         }
     }
 
-    /// Enters a transport in the list of those with something to send at once.
+    /// Enters a transport in the list of those with something to send.
     fn mark_ready(&mut self, key: u32) {
         if let Some(line) = self.lines.get_mut(key as usize) {
-            self.schedule.note_control(key, &mut line.turn);
+            self.schedule.note(key, &mut line.turn);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Media that waits for more to the same destination: when it leaves, in what order, how long.
+//! Media that is gathered in one turn of the loop: in what order it leaves, and how long.
 
 #![expect(
     clippy::expect_used,
@@ -36,7 +36,7 @@ fn stage(window: EgressWindow, padding_max: u8) -> (Stage, Viewer) {
     (stage, viewer)
 }
 
-fn waiting(padding_max: u8) -> (Stage, Viewer) {
+fn gathering(padding_max: u8) -> (Stage, Viewer) {
     stage(EgressWindow::Fixed(WINDOW_MAX), padding_max)
 }
 
@@ -69,22 +69,16 @@ fn payloads(received: &[(RtpHeader, Vec<u8>)]) -> Vec<usize> {
 }
 
 #[test]
-fn media_leaves_when_its_wait_is_over_and_the_worker_says_when() {
-    let (mut stage, mut viewer) = waiting(0);
-    let begun = stage.now;
+fn what_comes_in_one_turn_leaves_with_it() {
+    let (mut stage, mut viewer) = gathering(0);
+    assert_eq!(stage.worker.window(), WINDOW_MAX);
     publish_frame(&mut stage, true);
-    assert_eq!(stage.worker.poll_timeout(), begun + WINDOW_MAX);
-    stage.now = begun + Duration::from_millis(1);
-    assert!(viewer.received(&stage.drain()).is_empty(), "too early");
-    stage.now = begun + WINDOW_MAX;
     assert_eq!(viewer.received(&stage.drain()).len(), FRAME.len());
     assert!(stage.worker.poll_timeout() > stage.now);
-    let waits = stage.worker.figures().egress.waits;
-    assert_eq!((waits.count(), waits.sum_micros()), (1, 2_000));
 }
 
 #[test]
-fn a_call_of_two_waits_for_nothing() {
+fn a_call_of_two_has_no_window() {
     let (mut stage, mut viewer) = stage(EgressWindow::Auto, 32);
     for index in 0..400 {
         stage.now = stage.now + Duration::from_millis(5);
@@ -94,41 +88,12 @@ fn a_call_of_two_waits_for_nothing() {
         assert!(received.iter().all(|(header, _)| !header.has_padding));
         assert!(stage.worker.figures().egress.window.is_zero());
     }
-    let waits = stage.worker.figures().egress.waits;
-    assert_eq!(waits.sum_micros(), 0);
-}
-
-#[test]
-fn control_does_not_wait_for_media() {
-    let (mut stage, mut viewer) = waiting(32);
-    publish_frame(&mut stage, true);
-    stage.now = stage.now + WINDOW_MAX;
-    let received = viewer.received(&stage.drain());
-    publish_frame(&mut stage, false);
-    // The viewer lost the picture: the publisher hears of it at once.
-    stage.now = stage.now + Duration::from_secs(2);
-    publish_frame(&mut stage, false);
-    stage.drain();
-    let mut compound = Vec::new();
-    assert!(CompoundWriter::new(&mut compound).pli(Ssrc(1), received[0].0.ssrc));
-    let plain_len = compound.len();
-    compound.resize(plain_len + 64, 0);
-    let len = viewer.sealer.protect_rtcp(&mut compound, plain_len);
-    let (path, len) = (viewer.path, len.expect("it fits"));
-    stage
-        .worker
-        .handle_datagram(stage.now, path, &mut compound[..len]);
-    publish_frame(&mut stage, false);
-    let sent = stage.drain();
-    let to = |path| sent.iter().filter(|it| it.0 == path).count();
-    assert_eq!(to(stage.publisher_path), 1, "a request for a keyframe");
-    assert_eq!(to(viewer.path), 0, "media waits");
 }
 
 #[test]
 fn padding_makes_a_frame_one_run_and_no_receiver_sees_it() {
     for (padding_max, expected) in [(0, 2), (32, 1)] {
-        let (mut stage, mut viewer) = waiting(padding_max);
+        let (mut stage, mut viewer) = gathering(padding_max);
         publish_frame(&mut stage, true);
         stage.now = stage.now + WINDOW_MAX;
         assert_eq!(runs(&mut stage, &viewer), expected);
@@ -148,7 +113,7 @@ fn padding_makes_a_frame_one_run_and_no_receiver_sees_it() {
 
 #[test]
 fn reports_leave_padding_out() {
-    let (mut stage, _viewer) = waiting(32);
+    let (mut stage, _viewer) = gathering(32);
     for index in 0..10 {
         publish_frame(&mut stage, index == 0);
         stage.now = stage.now + WINDOW_MAX;
@@ -156,7 +121,7 @@ fn reports_leave_padding_out() {
     }
     let totals = stage.worker.figures().totals;
     assert_eq!(totals.padding_bytes_sent, 10 * 3);
-    let (mut plain, _viewer) = waiting(0);
+    let (mut plain, _viewer) = gathering(0);
     for index in 0..10 {
         publish_frame(&mut plain, index == 0);
         plain.now = plain.now + WINDOW_MAX;
@@ -172,7 +137,7 @@ fn reports_leave_padding_out() {
 
 #[test]
 fn a_padded_packet_is_sent_again_as_it_was() {
-    let (mut stage, mut viewer) = waiting(32);
+    let (mut stage, mut viewer) = gathering(32);
     publish_frame(&mut stage, true);
     stage.now = stage.now + WINDOW_MAX;
     let received = viewer.received(&stage.drain());
@@ -198,8 +163,8 @@ fn a_padded_packet_is_sent_again_as_it_was() {
 }
 
 #[test]
-fn a_transport_that_closes_while_its_media_waits_leaves_nothing_behind() {
-    let (mut stage, viewer) = waiting(32);
+fn a_transport_that_closes_before_its_media_left_leaves_nothing_behind() {
+    let (mut stage, viewer) = gathering(32);
     publish_frame(&mut stage, true);
     let transport = viewer.transport;
     stage.tell(watersmeet_engine::command::Command::CloseTransport { transport });

@@ -177,6 +177,13 @@ impl Media {
         addresses
     }
 
+    /// Sleeps so long, whatever arrives.
+    pub fn rest(&self, length: Duration) {
+        if !length.is_zero() {
+            std::thread::sleep(length);
+        }
+    }
+
     /// Sleeps until a packet arrives, the waker is used, or `timeout` has passed.
     pub fn wait(&mut self, timeout: Duration) {
         let waited = match self.spin {
@@ -214,11 +221,12 @@ impl Media {
         traffic
     }
 
-    /// Hands what has arrived to the worker.
-    pub fn receive(&mut self, now: Time, worker: &mut Worker) {
+    /// Hands what has arrived to the worker, up to a turn's worth. Says whether that was all.
+    pub fn receive(&mut self, now: Time, worker: &mut Worker) -> bool {
         let Some(instant) = self.clock.instant(now) else {
-            return;
+            return true;
         };
+        let mut is_all = true;
         self.ready.clear();
         self.ready.extend(self.poller.ready());
         for &ready in &self.ready {
@@ -229,7 +237,7 @@ impl Media {
                         .get_mut(number)
                         .and_then(|link| link.udp.as_mut());
                     if let (Some(udp), Some(batch)) = (udp, &mut self.batch) {
-                        receive_datagrams(now, udp, batch, worker);
+                        is_all &= receive_datagrams(now, udp, batch, worker);
                     }
                 }
                 Source::TcpListener(number)
@@ -248,6 +256,7 @@ impl Media {
             }
         }
         self.sweep(now, worker);
+        is_all
     }
 
     /// Tells the worker which connections have ended, and once in a while ends silent ones.
@@ -374,19 +383,20 @@ impl Link {
     }
 }
 
+/// Hands datagrams to the worker, up to a turn's worth. Says whether those were all.
 fn receive_datagrams(
     now: Time,
     udp: &mut UdpSocket,
     batch: &mut ReceiveBatch,
     worker: &mut Worker,
-) {
+) -> bool {
     for _ in 0..RECEIVES_PER_TURN_MAX {
         match udp.receive_batch(batch) {
-            Ok(0) => return,
+            Ok(0) => return true,
             Ok(_) => {}
             Err(error) => {
                 tracing::error!(%error, "the UDP socket failed");
-                return;
+                return true;
             }
         }
         for datagram in batch.datagrams() {
@@ -398,6 +408,7 @@ fn receive_datagrams(
             worker.handle_datagram(now, path, datagram.contents);
         }
     }
+    false
 }
 
 /// Offers datagrams to the kernel a few times; what it has no room for is dropped, as a network

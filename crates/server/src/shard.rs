@@ -1,7 +1,8 @@
 //! One media thread: a worker, its sockets, and the loop that turns them. It shares nothing with
 //! other shards; commands come in and replies and events go out over bounded queues.
 //!
-//! 1. Wait for packets, orders or the worker's next timer: the one place that sleeps.
+//! 1. Wait for packets, orders or the worker's next timer, and under load for more of them: the one
+//!    place that sleeps.
 //! 2. Ask the time, once.
 //! 3. Orders, packets and timers go into the worker.
 //! 4. Packets and events come out of it.
@@ -205,6 +206,8 @@ pub struct Shard {
     lost: bool,
     /// What waits that no socket and no timer will announce.
     backlog: Backlog,
+    /// When the latest turn began.
+    turned_at: Time,
 }
 
 /// What a turn left undone.
@@ -212,8 +215,8 @@ pub struct Shard {
 enum Backlog {
     /// Nothing.
     None,
-    /// Orders, or values of other shards: turn again at once.
-    Orders,
+    /// Orders, values of other shards, or packets: turn again at once.
+    Work,
     /// Words for the hub, which has no room for them.
     Reports,
 }
@@ -257,6 +260,7 @@ impl Shard {
                 gauge: Gauge::new(meter),
                 lost: false,
                 backlog: Backlog::None,
+                turned_at: Time::ZERO,
             })
         };
         // The worker is made in its thread: it need not be able to move between threads.
@@ -290,13 +294,16 @@ impl Shard {
         self.wait();
         self.pulse.beat();
         let now = self.clock.now();
+        self.turned_at = now;
         self.backlog = Backlog::None;
         if !self.obey(now) {
             return false;
         }
         let before = self.media.traffic();
         let crossed = self.take_crossings(now);
-        self.media.receive(now, &mut self.worker);
+        if !self.media.receive(now, &mut self.worker) {
+            self.backlog = Backlog::Work;
+        }
         self.worker.handle_timeout(now);
         self.hand_over();
         self.media.send(now, &mut self.worker);
@@ -328,7 +335,7 @@ impl Shard {
             };
             self.worker.handle_crossing(now, from, crossing);
         }
-        self.backlog = Backlog::Orders;
+        self.backlog = Backlog::Work;
         true
     }
 
@@ -340,12 +347,17 @@ impl Shard {
         self.desk.wake();
     }
 
-    /// Sleeps until there is something to do.
+    /// Sleeps until there is something to do, and under load until the window has passed: what
+    /// arrives meanwhile is taken in one turn.
     fn wait(&mut self) {
+        if self.backlog != Backlog::Work {
+            let next_look = self.turned_at + self.worker.window();
+            self.media.rest(next_look.since(self.clock.now()));
+        }
         let until_timer = self.worker.poll_timeout().since(self.clock.now());
         let wait = match self.backlog {
             Backlog::None => until_timer.min(WAIT_MAX),
-            Backlog::Orders => Duration::ZERO,
+            Backlog::Work => Duration::ZERO,
             Backlog::Reports => until_timer.min(WAIT_FOR_HUB),
         };
         self.media.wait(wait);
@@ -360,7 +372,7 @@ impl Shard {
                 Obeyed::Stop => return false,
             }
         }
-        self.backlog = Backlog::Orders;
+        self.backlog = Backlog::Work;
         true
     }
 
@@ -426,7 +438,7 @@ impl Shard {
         };
         self.worker = Worker::new(self.config.clone(), rng);
         self.gauge.failed();
-        self.backlog = Backlog::Orders;
+        self.backlog = Backlog::Work;
         self.lost = true;
         // The hub never waits for a shard, so waiting for the hub ends.
         self.reports

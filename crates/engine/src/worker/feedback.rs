@@ -116,8 +116,7 @@ impl Worker {
             consumer.counters.nacked_packets += 1;
             if let Some(departure) = consumer.resend(now, seq) {
                 line.enqueue(departure);
-                self.schedule
-                    .note_media(now, key, &mut line.turn, line.pending.len());
+                self.schedule.note_media(now, key, &mut line.turn);
             }
         }
     }

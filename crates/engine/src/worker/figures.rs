@@ -6,14 +6,12 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use watersmeet_wire::params::MediaKind;
-use watersmeet_wire::units::Histogram;
 
 use super::Worker;
 use super::line::Line;
 use crate::command::{DtlsState, IceState};
 use crate::consumer::Consumer;
 use crate::egress::RunLengths;
-use crate::egress::schedule::{WAIT_BOUNDS, WaitTimes};
 use crate::producer::Producer;
 use crate::producer::stream::Stream;
 use crate::transport::Transport;
@@ -44,24 +42,12 @@ pub struct Figures {
 }
 
 /// How media was gathered before it left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct EgressFigures {
-    /// How long a packet may wait now.
+    /// How far apart the loop looks at its sockets now.
     pub window: Duration,
-    /// How long the first packet of each departure waited.
-    pub waits: WaitTimes,
     /// How many datagrams went through the kernel at once.
     pub runs: RunLengths,
-}
-
-impl Default for EgressFigures {
-    fn default() -> Self {
-        Self {
-            window: Duration::ZERO,
-            waits: Histogram::new(WAIT_BOUNDS),
-            runs: RunLengths::default(),
-        }
-    }
 }
 
 /// What only grows while a worker lives.
@@ -157,7 +143,6 @@ impl Worker {
             routers: self.routers.len() as u64,
             egress: EgressFigures {
                 window: self.schedule.window(),
-                waits: self.schedule.waits(),
                 runs: self.egress.run_lengths(),
             },
             ..Figures::default()

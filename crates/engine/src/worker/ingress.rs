@@ -148,7 +148,7 @@ impl Worker {
                 }
             }
             self.schedule
-                .note_media(now, consumer.transport, &mut line.turn, line.pending.len());
+                .note_media(now, consumer.transport, &mut line.turn);
             if switched && is_layered && self.events.len() < EVENTS_MAX {
                 let layers = Layers {
                     spatial_layer: arrival.stream,

@@ -25,7 +25,6 @@ impl Worker {
         {
             copy_datagram(&mut self.egress, path, &datagram);
         }
-        self.end_waits(now);
         let mut outlet = Outlet {
             padding_max: self.schedule.padding_max(),
             order: &mut self.order,
@@ -46,15 +45,6 @@ impl Worker {
             self.schedule.pop_ready();
         }
         self.egress.batch()
-    }
-
-    /// Lets go what has waited long enough.
-    fn end_waits(&mut self, now: Time) {
-        while let Some((due, key)) = self.schedule.pop_waiting(now) {
-            if let Some(line) = self.lines.get_mut(key as usize) {
-                self.schedule.end_wait(now, due, key, &mut line.turn);
-            }
-        }
     }
 }
 
@@ -103,11 +93,8 @@ impl Outlet<'_> {
         false
     }
 
-    /// Sends the media that may leave, as many packets at a time as are put in order together.
+    /// Sends the media, as many packets at a time as are put in order together.
     fn drain_media(&mut self, line: &mut Line) -> bool {
-        if !line.turn.is_media_due() {
-            return true;
-        }
         while line.pending_done < line.pending.len() {
             let count = (line.pending.len() - line.pending_done).min(PARCELS_MAX);
             if !self.desk.egress.has_room(count) {

@@ -284,17 +284,11 @@ impl Workers {
 
     /// How media is gathered before it leaves.
     fn write_egress(&self, page: &mut Page<'_>) -> fmt::Result {
-        let help = "How long media may wait now for more to the same peer";
+        let help = "How long media is gathered now before it leaves";
         let mut family = page.gauges("media_window_seconds", help)?;
         for worker in &self.0 {
             let window = worker.reading.figures.egress.window;
             family.set_seconds(&[("worker", &*worker.name)], window.as_secs_f64())?;
-        }
-        let help = "How long media waited for more to the same peer";
-        let mut family = page.histograms("media_wait_seconds", help)?;
-        for worker in &self.0 {
-            let waits = &worker.reading.figures.egress.waits;
-            family.spread(&[("worker", &*worker.name)], waits)?;
         }
         let help = "Datagrams of media that went through the kernel together";
         let mut family = page.histograms("media_run_segments", help)?;
