@@ -193,7 +193,7 @@ impl World {
             now: Time::ZERO,
             rng: seeds::generator(seed, "world"),
             conference: Conference::new(config, seeds::generator(seed, "conference")),
-            workers: (0..shards).map(|shard| worker(seed, shard)).collect(),
+            workers: workers(seed, shards, EgressOptions::default()),
             shards: Map::new(),
             people: Vec::new(),
             owners: Map::new(),
@@ -205,6 +205,19 @@ impl World {
             oracle: Oracle::default(),
             room: "room".to_owned(),
         }
+    }
+
+    /// Gathers media before it leaves, as long as a worker ever does, and pads it. As little is
+    /// forwarded here, none is gathered otherwise.
+    #[must_use]
+    pub fn gathering(mut self) -> Self {
+        let shards = u8::try_from(self.workers.len()).unwrap_or(u8::MAX);
+        let egress = EgressOptions {
+            window: EgressWindow::Fixed(WINDOW_MAX),
+            ..EgressOptions::default()
+        };
+        self.workers = workers(self.seed, shards, egress);
+        self
     }
 
     /// Uses other ciphers.
@@ -537,7 +550,13 @@ fn unsigned(text: &str) -> String {
 }
 
 /// Makes the worker of a shard.
-fn worker(seed: u64, shard: u8) -> Worker {
+fn workers(seed: u64, shards: u8, egress: EgressOptions) -> Vec<Worker> {
+    (0..shards)
+        .map(|shard| worker(seed, shard, egress))
+        .collect()
+}
+
+fn worker(seed: u64, shard: u8, egress: EgressOptions) -> Worker {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
     let listen = [Protocol::Udp, Protocol::Tcp].map(|protocol| ListenAddress {
         protocol,
@@ -552,20 +571,9 @@ fn worker(seed: u64, shard: u8) -> Worker {
         unix_epoch: UNIX_EPOCH,
         consent_timeout: Duration::from_secs(15),
         shard,
-        egress: gathering(seed),
+        egress,
     };
     Worker::new(config, seeds::generator(seed, &format!("worker{shard}")))
-}
-
-/// How media is gathered: as little is forwarded here, half of the worlds are made to wait and pad.
-fn gathering(seed: u64) -> EgressOptions {
-    if seed.is_multiple_of(2) {
-        return EgressOptions::default();
-    }
-    EgressOptions {
-        window: EgressWindow::Fixed(WINDOW_MAX),
-        ..EgressOptions::default()
-    }
 }
 
 /// Where the `person`th person is on one of their transports.

@@ -28,9 +28,14 @@ struct Bars {
 
 /// A minute of a call in which both sides are on such a link, on every committed seed.
 fn judge(name: &str, access: Access, bars: &Bars) {
+    judge_in(World::new, name, access, bars);
+}
+
+/// The same in another kind of world.
+fn judge_in(world: fn(u64) -> World, name: &str, access: Access, bars: &Bars) {
     let mut slow_starts = 0;
     for seed in seeds::all() {
-        let settled = World::new(seed)
+        let settled = world(seed)
             .publishes("ana", camera().simulcast(3).over(access))
             .after(secs(1))
             .views("ben", access)
@@ -71,18 +76,26 @@ fn judge(name: &str, access: Access, bars: &Bars) {
     );
 }
 
+/// What a call over cable must keep.
+const CABLE: Bars = Bars {
+    fps: 29.0,
+    longest_freeze: millis(1),
+    freeze_ratio: 0.0,
+    video_loss: 0.0,
+    audio_loss: 0.0,
+    first_frame: millis(600),
+    plis: 0,
+};
+
 #[test]
 fn a_call_over_cable_keeps_its_bars() {
-    let bars = Bars {
-        fps: 29.0,
-        longest_freeze: millis(1),
-        freeze_ratio: 0.0,
-        video_loss: 0.0,
-        audio_loss: 0.0,
-        first_frame: millis(600),
-        plis: 0,
-    };
-    judge("P0", cable(), &bars);
+    judge("P0", cable(), &CABLE);
+}
+
+#[test]
+fn a_call_whose_media_is_gathered_and_padded_keeps_its_bars() {
+    let gathering = |seed| World::new(seed).gathering();
+    judge_in(gathering, "P0 gathered", cable(), &CABLE);
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub const RESENDS_MAX: u8 = 10;
 /// The shortest time between two resends of one packet, whatever the round trip.
 const SPACING_MIN: Duration = Duration::from_millis(10);
 
+/// What a tick is: a peer that asks again after just a round trip must not be found too early.
+const TICK_MICROS: u64 = 16;
+
 /// A packet that went out. One is written for each packet forwarded, into memory that is seldom in
 /// a cache: 32 bytes are two in a cache line, and 32 KiB for a fast stream.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +37,7 @@ pub struct Sent {
     pub origin: SeqNo,
     /// Its outgoing media time.
     pub timestamp: u32,
-    /// When it was sent last, in milliseconds.
+    /// When it was sent last, in ticks.
     at: u32,
     /// The low bits of its outgoing number.
     seq: u16,
@@ -72,7 +75,7 @@ impl SentPackets {
             *slot = Some(Sent {
                 origin,
                 timestamp,
-                at: millis(now),
+                at: ticks(now),
                 seq: raw(seq),
                 patch,
                 stream,
@@ -92,7 +95,7 @@ impl SentPackets {
             return None;
         }
         sent.resends += 1;
-        sent.at = millis(now);
+        sent.at = ticks(now);
         Some(*sent)
     }
 
@@ -127,19 +130,21 @@ impl SentPackets {
 }
 
 impl Sent {
-    /// How long ago it was sent; a stream that rests for 49 days begins anew.
+    /// How long ago it was sent, modulo 19 hours: of a stream that rested so long, packets that are
+    /// long past look young, and nobody asks for them.
     fn age(&self, now: Time) -> Duration {
-        Duration::from_millis(millis(now).wrapping_sub(self.at).into())
+        let ticks = u64::from(ticks(now).wrapping_sub(self.at));
+        Duration::from_micros(ticks * TICK_MICROS)
     }
 }
 
-/// The low 32 bits of a moment in milliseconds.
+/// The low 32 bits of a moment in ticks.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "ages are differences of these bits"
 )]
-const fn millis(now: Time) -> u32 {
-    now.as_millis() as u32
+const fn ticks(now: Time) -> u32 {
+    (now.as_micros() / TICK_MICROS) as u32
 }
 
 #[cfg(test)]

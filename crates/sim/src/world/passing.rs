@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use watersmeet_engine::command::{CloseReason, Event, TransportId};
 use watersmeet_engine::transport::srtp::SrtpError;
+use watersmeet_engine::worker::Worker;
 use watersmeet_peer::browser::{BrowserEvent, Direction};
 use watersmeet_peer::receiver::Seen;
 use watersmeet_wire::units::Time;
@@ -244,8 +245,22 @@ impl World {
         }
     }
 
+    /// When a worker next looks at what has come: now, or at the end of its window.
+    fn next_look(&self, shard: usize) -> Time {
+        let window = self.workers.get(shard).map(Worker::window);
+        let micros = window.map_or(0, |it| u64::try_from(it.as_micros()).unwrap_or(0));
+        Time::from_micros(self.now.as_micros().next_multiple_of(micros.max(1)))
+    }
+
     fn arrive(&mut self, flight: Flight) {
         let now = self.now;
+        if let Flight::ToWorker { shard, .. } | Flight::Crossing { to: shard, .. } = flight {
+            let look = self.next_look(shard);
+            if look > now {
+                self.fly(look, flight);
+                return;
+            }
+        }
         match flight {
             Flight::ToWorker {
                 shard,
