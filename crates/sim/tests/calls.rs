@@ -14,9 +14,9 @@ struct Bars {
     fps: f64,
     /// The longest freeze.
     longest_freeze: Duration,
-    /// Share of the time that is frozen, at most.
+    /// Share of the time that is frozen, at most, in all minutes together.
     freeze_ratio: f64,
-    /// Share of video packets that never come, at most.
+    /// Share of video packets that never come, at most, in all minutes together.
     video_loss: f64,
     /// Share of audio packets that never come, at most.
     audio_loss: f64,
@@ -26,6 +26,10 @@ struct Bars {
     plis: u64,
 }
 
+/// What one minute may be worse than all together: of 9,000 packets over wireless 4 may be lost, and
+/// where 1 is usual, every hundredth minute has 5 or 6.
+const UNLUCKY: f64 = 2.0;
+
 /// A minute of a call in which both sides are on such a link, on every committed seed.
 fn judge(name: &str, access: Access, bars: &Bars) {
     judge_in(World::new, name, access, bars);
@@ -34,6 +38,8 @@ fn judge(name: &str, access: Access, bars: &Bars) {
 /// The same in another kind of world.
 fn judge_in(world: fn(u64) -> World, name: &str, access: Access, bars: &Bars) {
     let mut slow_starts = 0;
+    let mut losses = Vec::new();
+    let mut freezes = Vec::new();
     for seed in seeds::all() {
         let settled = world(seed)
             .publishes("ana", camera().simulcast(3).over(access))
@@ -53,8 +59,10 @@ fn judge_in(world: fn(u64) -> World, name: &str, access: Access, bars: &Bars) {
             .on_layer(2)
             .at_least(bars.fps)
             .with_freezes_under(bars.longest_freeze)
-            .frozen_at_most(bars.freeze_ratio)
-            .losing_at_most(bars.video_loss);
+            .frozen_at_most(bars.freeze_ratio * UNLUCKY)
+            .losing_at_most(bars.video_loss * UNLUCKY);
+        losses.push(sight.report.residual_loss());
+        freezes.push(sight.report.freeze_ratio);
         hearing
             .losing_at_most(bars.audio_loss)
             .from_within(millis(500));
@@ -74,6 +82,15 @@ fn judge_in(world: fn(u64) -> World, name: &str, access: Access, bars: &Bars) {
         slow_starts <= 1,
         "{name}: {slow_starts} calls began too slowly"
     );
+    let (loss, freeze) = (mean(&losses), mean(&freezes));
+    println!("{name}: {loss:.6} of the video lost, {freeze:.4} of the time frozen");
+    assert!(loss <= bars.video_loss, "{name}: {loss} of the video lost");
+    assert!(freeze <= bars.freeze_ratio, "{name}: {freeze} of the time");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few seeds")]
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// What a call over cable must keep.
