@@ -20,12 +20,12 @@ use super::signing::OneKey;
 /// IPv6 and UDP headers and for a tunnel.
 const DATAGRAM_LEN_MAX: usize = 1_200;
 
-/// First wait before a flight is sent again; doubled each time. A round trip is rarely longer, and
-/// browsers begin with 50 ms.
-const FLIGHT_RETRY_START: Duration = Duration::from_millis(200);
+/// First wait before a flight is sent again; doubled each time, so that it is sent eight times before
+/// the deadline. Browsers begin with 50 ms; a flight too many is two datagrams.
+const FLIGHT_RETRY_START: Duration = Duration::from_millis(100);
 
 /// Retries of one flight: more than fit before the deadline, so that the deadline alone decides.
-const FLIGHT_RETRIES_MAX: usize = 8;
+const FLIGHT_RETRIES_MAX: usize = 9;
 
 /// Datagrams that wait for one before them: at 1,500 B each, 45 KB of reassembly.
 const DATAGRAMS_QUEUED_MAX: usize = 30;
