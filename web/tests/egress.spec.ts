@@ -1,5 +1,5 @@
 /**
- * Packets that wait for company and are lengthened to leave with it: browsers play them as they
+ * Packets that are gathered, and lengthened to leave together: browsers play them as they
  * play others, and a call that loads nothing does not pay for it.
  */
 import { expect, test } from './people';
@@ -7,7 +7,7 @@ import { sleep } from './server';
 
 const small = { options: { width: '320' } };
 
-test('both browsers play packets that waited and were lengthened', async ({ people }) => {
+test('both browsers play packets that were gathered and lengthened', async ({ people }) => {
   const server = await people.meetAt({ WATERSMEET_EGRESS_WINDOW: '2000us', WATERSMEET_EGRESS_PADDING: '32' });
   const ana = await people.joins('ana', small);
   const ben = await people.joins('ben', { ...small, in: 'firefox' });
