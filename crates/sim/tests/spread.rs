@@ -202,14 +202,19 @@ fn many_joiners_at_once_cost_the_same() {
     });
 }
 
+/// Ana's camera, which two others have watched for three seconds.
+fn watched(world: World) -> World {
+    world
+        .publishes("ana", camera().simulcast(3).over(cable()))
+        .views("ben", cable())
+        .views("cleo", cable())
+        .after(secs(3))
+}
+
 #[test]
 fn a_muted_camera_is_the_same() {
     compare("muting", |world| {
-        world
-            .publishes("ana", camera().simulcast(3).over(cable()))
-            .views("ben", cable())
-            .views("cleo", cable())
-            .after(secs(3))
+        watched(world)
             .mutes("ana", 0, true)
             .after(secs(3))
             .mutes("ana", 0, false)
@@ -220,11 +225,7 @@ fn a_muted_camera_is_the_same() {
 #[test]
 fn looking_away_and_back_is_the_same() {
     compare("looking away", |world| {
-        world
-            .publishes("ana", camera().simulcast(3).over(cable()))
-            .views("ben", cable())
-            .views("cleo", cable())
-            .after(secs(3))
+        watched(world)
             .looks_away("ben", "ana", true)
             .after(secs(3))
             .looks_away("ben", "ana", false)
@@ -235,13 +236,7 @@ fn looking_away_and_back_is_the_same() {
 #[test]
 fn what_ends_is_gone_everywhere() {
     compare("unpublishing", |world| {
-        world
-            .publishes("ana", camera().simulcast(3).over(cable()))
-            .views("ben", cable())
-            .views("cleo", cable())
-            .after(secs(3))
-            .unpublishes("ana", 0)
-            .after(secs(2))
+        watched(world).unpublishes("ana", 0).after(secs(2))
     });
 }
 

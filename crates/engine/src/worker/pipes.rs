@@ -7,6 +7,7 @@
 //! What is wanted where is told by the shard that wants it, as long as somebody there consumes it,
 //! and again every second: what a full queue loses is made good by the next word.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::units::Time;
 
 use super::control::{bad, place};
-use super::{CROSSINGS_MAX, PIPES_PER_ROUTER_MAX, Worker};
+use super::{CROSSINGS_MAX, PIPES_PER_ROUTER_MAX, Totals, Worker};
 use crate::command::{Event, ProducerId, Refusal, Reply, RouterId};
 use crate::crossing::{Crossing, SharedPacket};
 use crate::packet::Arrival;
@@ -191,13 +192,9 @@ impl Worker {
             .pool
             .share(producer.id, *arrival, producer.stored(arrival));
         for &shard in &producer.pipes {
-            if self.crossings.len() >= CROSSINGS_MAX {
-                self.retired.crossings_dropped += 1;
-                continue;
-            }
-            self.retired.crossings_out += 1;
             let crossing = Crossing::Media(Arc::clone(&packet));
-            self.crossings.push_back((shard, crossing));
+            let is_taken = put(&mut self.crossings, &mut self.retired, shard, crossing);
+            self.retired.crossings_out += u64::from(is_taken);
         }
     }
 
@@ -214,11 +211,7 @@ impl Worker {
 
     /// Tells another shard something.
     pub(super) fn cross(&mut self, shard: u8, crossing: Crossing) {
-        if self.crossings.len() >= CROSSINGS_MAX {
-            self.retired.crossings_dropped += 1;
-            return;
-        }
-        self.crossings.push_back((shard, crossing));
+        put(&mut self.crossings, &mut self.retired, shard, crossing);
     }
 
     /// Takes in a packet that another shard hands over.
@@ -282,4 +275,20 @@ impl Worker {
             self.close_pipe(key);
         }
     }
+}
+
+/// Puts something with what waits for other shards, or counts it as dropped. Says whether there was
+/// room.
+fn put(
+    crossings: &mut VecDeque<(u8, Crossing)>,
+    totals: &mut Totals,
+    shard: u8,
+    crossing: Crossing,
+) -> bool {
+    if crossings.len() >= CROSSINGS_MAX {
+        totals.crossings_dropped += 1;
+        return false;
+    }
+    crossings.push_back((shard, crossing));
+    true
 }
