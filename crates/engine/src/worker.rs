@@ -442,7 +442,7 @@ impl Worker {
                 }
             }
         }
-        self.note_openness(now, key);
+        self.note_path(now, key);
         self.mark_ready(key);
         let Some(line) = self.lines.get_mut(key as usize) else {
             return;
@@ -464,21 +464,25 @@ impl Worker {
     fn add_path(&mut self, now: Time, path: Path, key: u32) {
         let former = self.demux.locate(path).filter(|former| *former != key);
         self.demux.add_path(path, key);
-        if let Some(line) = former.and_then(|former| self.lines.get_mut(former as usize)) {
+        if let Some(former) = former
+            && let Some(line) = self.lines.get_mut(former as usize)
+        {
             line.transport.handle_path_closed(now, path);
+            self.note_path(now, former);
         }
     }
 
-    /// Tells consumers when their transport can send, or no longer can.
-    fn note_openness(&mut self, now: Time, key: u32) {
+    /// Notes which way a transport sends, and tells its consumers when it begins or ceases to.
+    fn note_path(&mut self, now: Time, key: u32) {
         let Some(line) = self.lines.get_mut(key as usize) else {
             return;
         };
-        let is_open = line.transport.path().is_some();
-        if line.is_open == is_open {
+        let was_open = line.is_open();
+        line.path = line.transport.path();
+        let is_open = line.is_open();
+        if was_open == is_open {
             return;
         }
-        line.is_open = is_open;
         if is_open {
             let due = now + report::INTERVAL;
             self.timers
@@ -493,10 +497,10 @@ impl Worker {
         }
     }
 
-    /// Enters a transport in the list of those with something to send.
+    /// Enters a transport in the list of those that may have something else than media to send.
     fn mark_ready(&mut self, key: u32) {
         if let Some(line) = self.lines.get_mut(key as usize) {
-            self.schedule.note(key, &mut line.turn);
+            self.schedule.note_control(key, &mut line.turn);
         }
     }
 

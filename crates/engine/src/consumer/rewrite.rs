@@ -11,7 +11,7 @@ use watersmeet_wire::units::{SeqNo, Time};
 
 /// How many changes of the numbering are remembered for late packets; a repair comes within about
 /// a second, in which a stream is switched once or twice and holds back a few packets.
-const SPANS_MAX: usize = 16;
+const EARLIER_MAX: usize = 15;
 
 /// A run of incoming numbers that are shifted alike.
 #[derive(Debug, Clone, Copy)]
@@ -22,32 +22,37 @@ struct Span {
     out: u64,
 }
 
-/// The map from incoming to outgoing numbers.
+/// The map from incoming to outgoing numbers. In the order of memory: what each packet touches
+/// comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct SequenceMap {
-    /// The latest runs, oldest first; empty until a stream was joined.
-    spans: ArrayVec<Span, SPANS_MAX>,
+    /// The latest run; absent until a stream was joined.
+    latest: Option<Span>,
     /// The highest outgoing number given so far, or the one before the first.
     highest: u64,
     /// The highest incoming number seen of the joined stream.
     newest: SeqNo,
+    /// The runs before the latest, oldest first.
+    earlier: ArrayVec<Span, EARLIER_MAX>,
 }
 
 impl SequenceMap {
     /// A numbering that begins after `start`.
     pub fn new(start: SeqNo) -> Self {
         Self {
-            spans: ArrayVec::new(),
+            latest: None,
             highest: start.0,
             newest: SeqNo::default(),
+            earlier: ArrayVec::new(),
         }
     }
 
     /// Goes on with another stream, whose packet `seq` gets the next number. Older packets of it,
     /// and all of the former stream, have no number any more.
     pub fn join(&mut self, seq: SeqNo) {
-        self.spans.clear();
-        self.spans.push(Span {
+        self.earlier.clear();
+        self.latest = Some(Span {
             start: seq,
             out: self.highest + 1,
         });
@@ -55,8 +60,11 @@ impl SequenceMap {
     }
 
     /// The outgoing number of a packet; `None` if it has none.
+    #[inline]
     pub fn map(&mut self, seq: SeqNo) -> Option<u64> {
-        let span = self.spans.iter().rev().find(|span| span.start <= seq)?;
+        let covers = |span: &&Span| span.start <= seq;
+        let latest = self.latest.as_ref().filter(covers);
+        let span = latest.or_else(|| self.earlier.iter().rev().find(covers))?;
         let out = span.out + (seq.0 - span.start.0);
         self.newest = self.newest.max(seq);
         self.highest = self.highest.max(out);
@@ -68,15 +76,16 @@ impl SequenceMap {
         if seq <= self.newest {
             return;
         }
-        let Some(span) = self.spans.last() else {
+        let Some(span) = self.latest else {
             return;
         };
         let out = span.out + (seq.0 - span.start.0);
         self.newest = seq;
-        if self.spans.is_full() {
-            self.spans.remove(0);
+        if self.earlier.is_full() {
+            self.earlier.remove(0);
         }
-        self.spans.push(Span {
+        self.earlier.push(span);
+        self.latest = Some(Span {
             start: SeqNo(seq.0 + 1),
             out,
         });

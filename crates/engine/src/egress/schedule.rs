@@ -12,6 +12,8 @@ use super::window::{EgressOptions, Window};
 pub struct Turn {
     /// Whether it stands in the list.
     is_ready: bool,
+    /// Whether something else than media may be waiting.
+    has_control: bool,
 }
 
 /// Who sends next.
@@ -32,13 +34,10 @@ impl Schedule {
         }
     }
 
-    /// A destination has something to send.
-    #[inline]
-    pub fn note(&mut self, key: u32, turn: &mut Turn) {
-        if !turn.is_ready {
-            turn.is_ready = true;
-            self.ready.push_back(key);
-        }
+    /// A destination may have something else than media to send.
+    pub fn note_control(&mut self, key: u32, turn: &mut Turn) {
+        turn.has_control = true;
+        self.note(key, turn);
     }
 
     /// A destination has one more media packet to send.
@@ -46,6 +45,14 @@ impl Schedule {
     pub fn note_media(&mut self, now: Time, key: u32, turn: &mut Turn) {
         self.window.note_packet(now);
         self.note(key, turn);
+    }
+
+    #[inline]
+    fn note(&mut self, key: u32, turn: &mut Turn) {
+        if !turn.is_ready {
+            turn.is_ready = true;
+            self.ready.push_back(key);
+        }
     }
 
     /// The next destination with something to send.
@@ -75,9 +82,16 @@ impl Schedule {
 }
 
 impl Turn {
+    /// Whether something else than media may be waiting. Media alone does not look for it.
+    #[inline]
+    pub const fn has_control(&self) -> bool {
+        self.has_control
+    }
+
     /// All that was to be sent has left.
-    pub const fn end(&mut self) {
-        self.is_ready = false;
+    #[inline]
+    pub fn end(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -91,12 +105,13 @@ mod tests {
         let mut turns = [Turn::default(), Turn::default()];
         let now = Time::from_millis(1);
         schedule.note_media(now, 1, &mut turns[1]);
-        schedule.note(0, &mut turns[0]);
+        schedule.note_control(0, &mut turns[0]);
+        assert!(turns[0].has_control() && !turns[1].has_control());
         schedule.note_media(now, 1, &mut turns[1]);
         assert_eq!(schedule.first_ready(), Some(1));
         schedule.pop_ready();
         turns[1].end();
-        schedule.note(1, &mut turns[1]);
+        schedule.note_media(now, 1, &mut turns[1]);
         assert_eq!(schedule.first_ready(), Some(0));
         schedule.remove(0);
         assert_eq!(schedule.first_ready(), Some(1));

@@ -377,7 +377,7 @@ impl Worker {
         });
         let active = producer.activity.active();
         consumer.layers.set_active(active);
-        consumer.set_connected(line.is_open);
+        consumer.set_connected(line.is_open());
         line.consumers.push(key);
         line.outgoing
             .extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));

@@ -189,7 +189,7 @@ impl Worker {
         };
         let sender = line.ssrc;
         let mut asked = false;
-        while line.is_open
+        while line.is_open()
             && let Some(request) = producer.take_keyframe_request(now)
         {
             asked = true;
@@ -209,7 +209,7 @@ impl Worker {
         }
         // Without an open transport there is nobody to ask; whoever waits asks again when the
         // publisher's first packet has come.
-        if line.is_open {
+        if line.is_open() {
             let due = producer.keyframe_timeout();
             self.timers
                 .set(&mut producer.keyframe_alarm, due, Reason::Keyframe(key));

@@ -5,7 +5,7 @@ use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
 
 use crate::arrivals::Arrivals;
-use crate::command::TransportId;
+use crate::command::{Path, TransportId};
 use crate::consumer::departure::Departure;
 use crate::egress::schedule::Turn;
 use crate::listener::Listener;
@@ -22,7 +22,23 @@ pub const PENDING_MAX: usize = 4_096;
 pub const CONTROL_MAX: usize = 64;
 
 /// A transport and what hangs on it. Others are named by their places in the worker.
+///
+/// In the order of memory: what each departing packet touches comes first. Between two packets of
+/// one destination come hundreds of others, so that each cache line of it is fetched anew.
+#[repr(C, align(64))]
 pub struct Line {
+    /// Media that waits to be sent.
+    pub pending: Vec<Departure>,
+    /// How many of those were sent in an earlier batch.
+    pub pending_done: usize,
+    /// Where media goes, while it can be sent.
+    pub path: Option<Path>,
+    /// The transport's number of the next packet.
+    pub transport_seq: u16,
+    /// When it sends.
+    pub turn: Turn,
+    /// Counts what goes by.
+    pub traffic: Traffic,
     /// The transport's id.
     pub id: TransportId,
     /// Its router.
@@ -41,20 +57,10 @@ pub struct Line {
     pub consumers: Vec<u32>,
     /// The consumer behind each SSRC that leaves over it.
     pub outgoing: Map<Ssrc, u32>,
-    /// Media that waits to be sent.
-    pub pending: Vec<Departure>,
-    /// How many of those were sent in an earlier batch.
-    pub pending_done: usize,
-    /// Whether media can be sent now.
-    pub is_open: bool,
-    /// When it sends.
-    pub turn: Turn,
     /// The name that ties the peer's streams together.
     pub cname: String,
     /// The SSRC of our own control packets.
     pub ssrc: Ssrc,
-    /// The transport's number of the next packet.
-    pub transport_seq: u16,
     /// Added to the peer's wall clock to make it ours, in microseconds.
     pub clock_offset: Option<i64>,
     /// When the transport is due.
@@ -63,8 +69,6 @@ pub struct Line {
     pub report_alarm: Alarm,
     /// When transport-wide feedback is due.
     pub feedback_alarm: Alarm,
-    /// Counts what goes by.
-    pub traffic: Traffic,
     /// Control datagrams that wait, in the clear, one behind the other.
     control: Vec<u8>,
     /// Where each of them ends.
@@ -75,21 +79,22 @@ pub struct Line {
 
 /// What went over a transport.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Traffic {
     /// Bytes of all kinds sent.
     pub bytes_sent: u64,
-    /// RTP bytes received, decrypted.
-    pub rtp_bytes_received: u64,
     /// RTP bytes sent, before encryption.
     pub rtp_bytes_sent: u64,
-    /// Bytes of retransmissions sent.
-    pub rtx_bytes_sent: u64,
     /// Bytes of padding sent, to make packets equally long.
     pub padding_bytes_sent: u64,
-    /// Packets of no known producer, and packets that could not be sent.
-    pub packets_discarded: u64,
     /// Bits sent over the last second.
     pub send_rate: RateWindow,
+    /// Bytes of retransmissions sent.
+    pub rtx_bytes_sent: u64,
+    /// RTP bytes received, decrypted.
+    pub rtp_bytes_received: u64,
+    /// Packets of no known producer, and packets that could not be sent.
+    pub packets_discarded: u64,
     /// What the peer said it can receive.
     pub remote_estimate: Option<Bitrate>,
 }
@@ -104,6 +109,12 @@ impl Line {
         cname: String,
     ) -> Self {
         Self {
+            pending: Vec::new(),
+            pending_done: 0,
+            path: None,
+            transport_seq: 0,
+            turn: Turn::default(),
+            traffic: Traffic::default(),
             id,
             router,
             transport,
@@ -113,22 +124,21 @@ impl Line {
             producers: Vec::new(),
             consumers: Vec::new(),
             outgoing: Map::new(),
-            pending: Vec::new(),
-            pending_done: 0,
-            is_open: false,
-            turn: Turn::default(),
             cname,
             ssrc,
-            transport_seq: 0,
             clock_offset: None,
             transport_alarm: Alarm::default(),
             report_alarm: Alarm::default(),
             feedback_alarm: Alarm::default(),
-            traffic: Traffic::default(),
             control: Vec::new(),
             control_ends: Vec::new(),
             next_mid: 0,
         }
+    }
+
+    /// Whether media can be sent now.
+    pub const fn is_open(&self) -> bool {
+        self.path.is_some()
     }
 
     /// Takes a media packet that is to leave.
@@ -143,7 +153,7 @@ impl Line {
 
     /// Writes a control datagram that is to leave; nothing does if nothing is written.
     pub fn write_control(&mut self, write: impl FnOnce(&mut CompoundWriter<'_>)) {
-        if !self.is_open || self.control_ends.len() >= CONTROL_MAX {
+        if !self.is_open() || self.control_ends.len() >= CONTROL_MAX {
             return;
         }
         let start = self.control.len();
@@ -155,7 +165,7 @@ impl Line {
 
     /// Takes a control datagram that is already written.
     pub fn write_raw_control(&mut self, datagram: &[u8]) {
-        if self.is_open && self.control_ends.len() < CONTROL_MAX {
+        if self.is_open() && self.control_ends.len() < CONTROL_MAX {
             self.control.extend_from_slice(datagram);
             self.control_ends.push(self.control.len());
         }

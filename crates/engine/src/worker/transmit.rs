@@ -82,10 +82,18 @@ struct Pipe<'a> {
 impl Outlet<'_> {
     /// Sends what may leave over one transport. Says whether all of it went.
     fn drain(&mut self, line: &mut Line) -> bool {
+        if line.turn.has_control() && !self.drain_others(line) {
+            return false;
+        }
+        self.drain_media(line)
+    }
+
+    /// Sends what is no media.
+    fn drain_others(&mut self, line: &mut Line) -> bool {
         let Desk { now, egress, .. } = &mut self.desk;
         while egress.has_room(1) {
             let Some((path, datagram)) = line.transport.poll_transmit() else {
-                return drain_control(*now, line, egress) && self.drain_media(line);
+                return drain_control(*now, line, egress);
             };
             copy_datagram(egress, path, &datagram);
             line.note_sent(*now, datagram.len());
@@ -110,8 +118,7 @@ impl Outlet<'_> {
 
     /// Sends the next packets of a transport, ordered so that equal lengths meet.
     fn send_some(&mut self, line: &mut Line, count: usize) {
-        let path = line.transport.path();
-        let (Some(path), Some(sender)) = (path, line.transport.sender()) else {
+        let (Some(path), Some(sender)) = (line.path, line.transport.sender()) else {
             return;
         };
         let mut pipe = Pipe {
