@@ -125,6 +125,8 @@ pub struct Costs {
     pub own_share: f64,
     /// The server's processor time from before the first join until the start of what is measured.
     pub joining_cpu_s: Option<f64>,
+    /// Of it, the media threads'; nothing when they cannot be told apart.
+    pub joining_shards_cpu_s: Option<f64>,
     /// The server's memory before the first join.
     pub rss_before_bytes: Option<u64>,
     /// How the server's datagrams left, when it says so.
@@ -288,6 +290,7 @@ impl Costs {
             own_share: own_share(&own, seconds),
             own,
             joining_cpu_s: is_watched.then_some(joining.cpu_s),
+            joining_shards_cpu_s: Some(joining.shards_cpu_s()).filter(|&it| it > 0.0),
             rss_before_bytes: is_watched
                 .then(|| before.servers.iter().map(|it| it.rss_bytes).sum()),
             runs: counters.map(|(start, end)| Runs::between(start, end)),

@@ -114,6 +114,7 @@ fn joining_memory_and_what_is_measured_are_kept_apart() {
     let costs = Costs::between(&sight(0, 100, 7), &sight(10, 600, 9), &sight(20, 2_600, 11));
     let server = costs.server.clone().unwrap();
     assert!((costs.joining_cpu_s.unwrap() - 0.5).abs() < 1e-9);
+    assert_eq!(costs.joining_shards_cpu_s, None);
     assert!((server.cpu_s - 2.0).abs() < 1e-9);
     assert!((costs.seconds - 10.0).abs() < 1e-9);
     assert_eq!((costs.rss_before_bytes, server.rss_bytes), (Some(7), 11));

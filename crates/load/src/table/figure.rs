@@ -70,6 +70,8 @@ pub enum Figure {
     JoinP99,
     /// The server's processor time for each transport that joined, where nothing was sent.
     JoinCpu,
+    /// Of it, the media threads'.
+    JoinShardsCpu,
     /// Time that other programs kept the server's busiest thread from its core, in percent.
     ServerWaited,
     /// Time that they kept ours.
@@ -107,7 +109,7 @@ enum Unit {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Consumers,
         Self::Transports,
         Self::PacketsIn,
@@ -140,6 +142,7 @@ impl Figure {
         Self::JoinP95,
         Self::JoinP99,
         Self::JoinCpu,
+        Self::JoinShardsCpu,
         Self::OwnCpu,
         Self::ServerWaited,
         Self::OwnWaited,
@@ -180,6 +183,7 @@ impl Figure {
             Self::JoinP95 => ("join p95", Unit::Millis),
             Self::JoinP99 => ("join p99", Unit::Millis),
             Self::JoinCpu => ("CPU per joining transport", Unit::Millis),
+            Self::JoinShardsCpu => ("  of it media threads", Unit::Millis),
             Self::OwnCpu => ("generator's own CPU", Unit::Percent),
             Self::ServerWaited => ("others had the server's core", Unit::Percent),
             Self::OwnWaited => ("others had the generator's", Unit::Percent),
@@ -232,7 +236,8 @@ impl Figure {
             | Self::JoinP50
             | Self::JoinP95
             | Self::JoinP99
-            | Self::JoinCpu => self.of_joins(outcome),
+            | Self::JoinCpu
+            | Self::JoinShardsCpu => self.of_joins(outcome),
             Self::OwnCpu => Some(outcome.costs.own_share * 100.0),
             Self::OwnWaited => Some(outcome.costs.waited_shares()[1] * 100.0),
             Self::RunLength => outcome.costs.runs.as_ref()?.mean(),
@@ -296,6 +301,11 @@ impl Figure {
     fn of_joins(self, outcome: &Outcome) -> Option<f64> {
         let joins = &outcome.joins;
         some(joins.count + joins.failures)?;
+        // Where there is media, most of the time before the start went into forwarding.
+        let each = |cpu_s: Option<f64>| {
+            let cpu_ms = cpu_s.filter(|_| outcome.media.published == 0)? * 1e3;
+            ratio(cpu_ms, outcome.transports as f64)
+        };
         match self {
             Self::Joined => Some(joins.count as f64),
             Self::JoinFailures => Some(joins.failures as f64),
@@ -303,11 +313,8 @@ impl Figure {
             Self::JoinP50 => millis(&joins.latency, |it| it.p50_us),
             Self::JoinP95 => millis(&joins.latency, |it| it.p95_us),
             Self::JoinP99 => millis(&joins.latency, |it| it.p99_us),
-            // Where there is media, most of the time before the start went into forwarding.
-            Self::JoinCpu if outcome.media.published == 0 => {
-                let cpu_ms = outcome.costs.joining_cpu_s? * 1e3;
-                ratio(cpu_ms, outcome.transports as f64)
-            }
+            Self::JoinCpu => each(outcome.costs.joining_cpu_s),
+            Self::JoinShardsCpu => each(outcome.costs.joining_shards_cpu_s),
             _ => None,
         }
     }

@@ -65,6 +65,7 @@ fn webinar() -> Outcome {
             own: Cost::default(),
             own_share: 0.4,
             joining_cpu_s: Some(0.201),
+            joining_shards_cpu_s: Some(0.1005),
             rss_before_bytes: Some(40 << 20),
             runs: Some(Runs {
                 datagrams: 400_000,
@@ -105,8 +106,12 @@ fn what_a_join_costs_is_known_where_nothing_else_goes_on() {
     let mut outcome = webinar();
     assert_eq!(Figure::JoinCpu.of(&outcome), None);
     outcome.media = Media::default();
-    let cost = Figure::JoinCpu.of(&outcome).unwrap();
-    assert_eq!(Figure::JoinCpu.write(cost), "0.50 ms");
+    for (figure, written) in [
+        (Figure::JoinCpu, "0.50 ms"),
+        (Figure::JoinShardsCpu, "0.25 ms"),
+    ] {
+        assert_eq!(figure.write(figure.of(&outcome).unwrap()), written);
+    }
     assert_eq!(Figure::PacketsOut.of(&outcome), None);
 }
 
