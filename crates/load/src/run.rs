@@ -19,7 +19,7 @@ use crate::media::{Command, MediaThread, Settings};
 use crate::options::{Options, Profile};
 use crate::signalling::peer::{Order, Peer, PeerPlan};
 use crate::table::{Joins, Media, Outcome, Setup};
-use crate::tally::{Tally, Window};
+use crate::tally::{TRANSIT_MAX, Tally, Window};
 use crate::world::{JoinLog, World};
 
 /// Wanted bytes of a socket's receive buffer: a tenth of a second of a large meeting.
@@ -33,9 +33,6 @@ const SETTLE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// From the order to count to the moment from which is counted: all threads have heard of it then.
 const LEAD: Duration = Duration::from_millis(50);
-
-/// How long packets that left in time may still come.
-const DRAIN: Duration = Duration::from_millis(700);
 
 /// Why there is no outcome.
 #[derive(Debug, Error)]
@@ -158,7 +155,7 @@ impl Course {
         self.stir(until).await;
         sleep_until(until).await;
         let end = self.observer.look()?;
-        sleep(DRAIN).await;
+        sleep(TRANSIT_MAX).await;
         let tally = self.collect().await?;
         let later_joins = self.world.take_joins();
         let costs = Costs::between(&before, &start, &end);

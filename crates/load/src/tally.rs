@@ -1,6 +1,8 @@
 //! What one thread counted. Only packets that left while it was measured count, wherever they are
 //! when it ends: so what was sent and what came are about the same packets.
 
+use std::time::Duration;
+
 use watersmeet_wire::units::Map;
 
 use crate::gaps::Count;
@@ -8,6 +10,10 @@ use crate::latency::Latencies;
 
 /// Longest datagram told apart by its length.
 const LEN_MAX: usize = 2_048;
+
+/// The longest that a packet may be on its way. Who opens only some packets knows of the others
+/// when they came, and so far behind an edge of the window that is as good as when they left.
+pub const TRANSIT_MAX: Duration = Duration::from_millis(700);
 
 /// When packets must have left to count, in nanoseconds of the wall's clock.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +28,14 @@ impl Window {
     /// Whether a packet that left at `at_ns` counts.
     pub const fn holds(&self, at_ns: u64) -> bool {
         self.from_ns <= at_ns && at_ns < self.until_ns
+    }
+
+    /// Whether a packet that came at `at_ns` may have left on the other side of an edge.
+    pub fn is_near_edge(&self, at_ns: u64) -> bool {
+        [self.from_ns, self.until_ns].into_iter().any(|edge_ns| {
+            let behind = at_ns.checked_sub(edge_ns).map(Duration::from_nanos);
+            behind.is_some_and(|behind| behind < TRANSIT_MAX)
+        })
     }
 }
 
@@ -246,6 +260,22 @@ mod tests {
         assert_eq!(tally.expected(false), 100 + 100 + 91);
         assert_eq!(tally.expected(true), 3 * 91);
         assert_eq!(tally.of_those_who_stayed(false), (200, 180));
+    }
+
+    #[test]
+    fn behind_an_edge_a_packet_may_have_left_before_it() {
+        let second = 1_000_000_000;
+        let window = Window {
+            from_ns: second,
+            until_ns: 3 * second,
+        };
+        let near = [(0, false), (1, true), (2, false), (3, true), (4, false)];
+        for (seconds, is_near) in near {
+            let at_ns = seconds * second;
+            assert_eq!(window.is_near_edge(at_ns), is_near, "{seconds}");
+        }
+        assert!(window.is_near_edge(second + 699_999_999));
+        assert!(!window.is_near_edge(second + 700_000_000));
     }
 
     #[test]

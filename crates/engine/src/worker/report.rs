@@ -58,7 +58,11 @@ impl Worker {
         self.write_reception(now, key, &reception);
         self.write_sending(now, key);
         self.mark_ready(key);
-        if let Some(line) = self.lines.get_mut(key as usize).filter(|line| line.is_open()) {
+        if let Some(line) = self
+            .lines
+            .get_mut(key as usize)
+            .filter(|line| line.is_open())
+        {
             let due = now + INTERVAL;
             self.timers
                 .set(&mut line.report_alarm, due, Reason::Report(key));

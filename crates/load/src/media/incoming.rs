@@ -131,11 +131,19 @@ impl Incoming {
             return !self.gaps.is_whole();
         }
         let seq = self.gaps.seq_of(arrived.header.seq);
-        let is_due = self.until_verified == 0 || self.keyframe_due != Time::FAR_FUTURE;
+        let is_sample = self.until_verified == 0;
+        let rest = if is_sample {
+            self.verify_every
+        } else {
+            self.until_verified
+        };
+        self.until_verified = rest.saturating_sub(1);
+        let is_opened = is_sample
+            || self.keyframe_due != Time::FAR_FUTURE
+            || tally.window.is_near_edge(arrived.at_ns);
         let len = arrived.datagram.len();
-        if !is_due {
-            self.until_verified -= 1;
-            // What is not opened has no stamp, and counts when it comes.
+        if !is_opened {
+            // What is not opened has no stamp, and counts when it comes: no edge is near.
             match self.gaps.note(arrived.now, seq) {
                 Place::Known => tally.duplicates += 1,
                 _ if tally.window.holds(arrived.at_ns) => self.deliver(len, tally),
@@ -154,12 +162,15 @@ impl Incoming {
                 return false;
             }
         };
-        self.until_verified = self.verify_every.saturating_sub(1);
         let place = self.gaps.note(arrived.now, seq);
         let plain = arrived.datagram.get(..plain_len).unwrap_or_default();
         let payload = arrived.header.payload(plain).unwrap_or_default();
         if !payload.is_empty() {
-            self.judge(payload, arrived.at_ns, len, place, tally);
+            let took_ns = self.judge(payload, arrived.at_ns, len, place, tally);
+            // So that packets near an edge weigh no more than others.
+            if let Some(took_ns) = took_ns.filter(|_| is_sample) {
+                tally.latencies.record_micros(took_ns / 1_000);
+            }
         }
         !self.gaps.is_whole()
     }
@@ -180,7 +191,10 @@ impl Incoming {
         let seq = self.gaps.seq_of(osn);
         if self.gaps.note(arrived.now, seq) == Place::Missed {
             tally.retransmitted += 1;
-            self.judge(payload, arrived.at_ns, len, Place::Missed, tally);
+            let took_ns = self.judge(payload, arrived.at_ns, len, Place::Missed, tally);
+            if let Some(took_ns) = took_ns {
+                tally.latencies.record_micros(took_ns / 1_000);
+            }
         }
     }
 
@@ -193,8 +207,15 @@ impl Incoming {
         self.receiver.unprotect_rtp(prefix, datagram)
     }
 
-    /// Proves that a payload is what was asked for, and counts it.
-    fn judge(&mut self, payload: &[u8], at_ns: u64, len: usize, place: Place, tally: &mut Tally) {
+    /// Proves that a payload is what was asked for, and counts it. How long it took, if it counts.
+    fn judge(
+        &mut self,
+        payload: &[u8],
+        at_ns: u64,
+        len: usize,
+        place: Place,
+        tally: &mut Tally,
+    ) -> Option<u64> {
         let read = if self.expected.stream.video {
             read_video
         } else {
@@ -202,30 +223,23 @@ impl Incoming {
         };
         let Some(seen) = read(payload) else {
             tally.violate(|| format!("{} bytes that nobody sent", payload.len()));
-            return;
+            return None;
         };
         if !self.is_expected(&seen) {
             let expected = &self.expected;
             tally.violate(|| format!("{seen:?} instead of {expected:?}"));
-            return;
+            return None;
         }
         if seen.begins_keyframe {
             self.keyframe_due = Time::FAR_FUTURE;
         }
         let sent_ns = seen.stamp.sent_ns;
-        // What is not opened counts when it comes; then so must the others.
-        let counts_at = if self.verify_every > 1 {
-            at_ns
-        } else {
-            sent_ns
-        };
-        if tally.window.holds(counts_at) {
-            self.deliver(len, tally);
-            tally.late += u64::from(place != Place::New);
-            tally
-                .latencies
-                .record_micros(at_ns.saturating_sub(sent_ns) / 1_000);
+        if !tally.window.holds(sent_ns) {
+            return None;
         }
+        self.deliver(len, tally);
+        tally.late += u64::from(place != Place::New);
+        Some(at_ns.saturating_sub(sent_ns))
     }
 
     /// Whether a packet is of the right run, room and source; the first one shows the source when
@@ -312,6 +326,8 @@ mod tests {
         incoming: Incoming,
         sender: SrtpSender,
         tally: Tally,
+        /// When packets come.
+        at_ns: u64,
     }
 
     fn rig(verify_every: u32) -> Rig {
@@ -342,6 +358,7 @@ mod tests {
             incoming,
             sender: SrtpSender::new(PROFILE, &MASTER).unwrap(),
             tally,
+            at_ns: STAMP.sent_ns + 2_000_000,
         }
     }
 
@@ -378,7 +395,7 @@ mod tests {
         fn feed(&mut self, packet: &[u8]) -> bool {
             let mut datagram = packet.to_vec();
             let arrived = Arrived {
-                at_ns: 3_000_000,
+                at_ns: self.at_ns,
                 now: Time::from_millis(3),
                 header: RtpHeader::parse(&datagram).unwrap(),
                 datagram: &mut datagram,
@@ -393,7 +410,7 @@ mod tests {
         source: 3,
         layer: 0,
         number: 0,
-        sent_ns: 1_000_000,
+        sent_ns: 1_000_000_000,
     };
 
     #[test]
@@ -458,6 +475,22 @@ mod tests {
         assert_eq!(rig.tally.delivered, 16);
         assert_eq!(rig.tally.latencies.summary().count, 4);
         assert_eq!(rig.incoming.reception().count.received, 16);
+    }
+
+    #[test]
+    fn near_the_edges_packets_count_by_when_they_left() {
+        let edge = STAMP.sent_ns;
+        let deliver = |from_ns, until_ns| {
+            let mut rig = rig(4);
+            rig.tally.begin(Window { from_ns, until_ns });
+            for (seq, sent_ns) in [(0, edge - 1), (1, edge - 1), (2, edge), (3, edge)] {
+                let packet = rig.packet(5, seq, None, &Stamp { sent_ns, ..STAMP });
+                rig.feed(&packet);
+            }
+            rig.tally.delivered
+        };
+        assert_eq!(deliver(edge, u64::MAX), 2, "those that left in time");
+        assert_eq!(deliver(0, edge), 2, "those that came later");
     }
 
     #[test]
