@@ -7,7 +7,7 @@ paths := . scripts/paths;
 web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist -prune \
 	-o -path web/test-results -prune -o -path web/tests -prune -o -type f -print)
 
-.PHONY: help run build check test dev e2e sim sweep bench load instructions microbench signalling fuzz clean tools
+.PHONY: help run build check test dev e2e sim sweep bench load instructions microbench runs signalling fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -53,6 +53,10 @@ instructions: ## Instructions per forwarded packet, counted by callgrind
 microbench: ## Nanoseconds of parsing, sealing and forwarding, without sockets
 	@$(paths) cargo bench -p watersmeet-wire --benches
 	@$(paths) cargo bench -p watersmeet-engine --features sim --bench srtp --bench forward --bench memory
+
+runs: build ## How many datagrams leave together when real browsers send
+	@scripts/setup test
+	@$(paths) npm --prefix web run bench
 
 signalling: build ## 2,000 silent connections and 1,000 requests a second, for a minute
 	@$(paths) cargo bench -p watersmeet-server --bench signalling

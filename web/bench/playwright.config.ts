@@ -1,0 +1,14 @@
+/** Measurements with real browsers: they print figures, and judge nothing but that there are any. */
+import { defineConfig } from '@playwright/test';
+
+export default defineConfig({
+  testDir: '.',
+  testMatch: '**/*.bench.ts',
+  workers: 1,
+  fullyParallel: false,
+  retries: 0,
+  timeout: 180_000,
+  forbidOnly: true,
+  reporter: [['line']],
+  outputDir: '../test-results',
+});
