@@ -2,12 +2,20 @@
 //! or a timeout passes. Readiness is level-triggered, so a socket that was not emptied is simply
 //! reported again.
 
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(any(test, not(target_os = "linux")))]
+mod portable;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use polling::{Event, Events, PollMode};
+#[cfg(target_os = "linux")]
+use linux::{Pollable, System};
+#[cfg(not(target_os = "linux"))]
+use portable::{Pollable, System};
 
 /// A thing that can become ready. Numbers of sockets are chosen by their owner, below 2¹⁰.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +86,11 @@ pub struct Ready {
 /// Waits for sockets. Each socket takes itself out when it is dropped.
 pub struct Poller {
     /// The system's poller, shared with the wakers and the sockets.
-    shared: Arc<polling::Poller>,
+    shared: Arc<System>,
     /// Whether a waker was used since somebody looked.
     woken: Arc<AtomicBool>,
     /// What the last wait reported.
-    events: Events,
+    ready: Vec<Ready>,
 }
 
 impl Poller {
@@ -92,9 +100,9 @@ impl Poller {
     /// When the system has no descriptor left.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
-            shared: Arc::new(polling::Poller::new()?),
+            shared: Arc::new(System::new()?),
             woken: Arc::default(),
-            events: Events::new(),
+            ready: Vec::new(),
         })
     }
 
@@ -112,10 +120,10 @@ impl Poller {
     /// # Errors
     /// Those of the system; never because a signal arrived.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        self.events.clear();
-        match self.shared.wait(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
-            result => result,
+        self.ready.clear();
+        match self.shared.wait(&mut self.ready, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(self.ready.len()),
         }
     }
 
@@ -141,11 +149,7 @@ impl Poller {
 
     /// The sources that the last wait found ready.
     pub fn ready(&self) -> impl Iterator<Item = Ready> + '_ {
-        self.events.iter().map(|event| Ready {
-            source: Source::from_key(event.key),
-            readable: event.readable,
-            writable: event.writable,
-        })
+        self.ready.iter().copied()
     }
 
     /// The system's poller, for a socket that registers itself.
@@ -158,7 +162,7 @@ impl Poller {
 #[derive(Clone)]
 pub struct Waker {
     /// The system's poller.
-    shared: Arc<polling::Poller>,
+    shared: Arc<System>,
     /// Tells a poller that does not sleep.
     woken: Arc<AtomicBool>,
 }
@@ -176,7 +180,7 @@ impl Waker {
 
 /// Adds sockets to a poller and takes them out.
 #[derive(Clone)]
-pub(crate) struct Registrar(Arc<polling::Poller>);
+pub(crate) struct Registrar(Arc<System>);
 
 /// What a socket is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,69 +191,31 @@ pub(crate) enum Interest {
     ReadWrite,
 }
 
-impl Interest {
-    fn event(self, source: Source) -> Event {
-        match self {
-            Self::Read => Event::readable(source.key()),
-            Self::ReadWrite => Event::all(source.key()),
-        }
-    }
-}
-
 impl Registrar {
     /// Waits for `socket` from now on. The caller must [`remove`](Self::remove) it before it is
     /// closed; both sockets of this crate do so in `Drop`.
-    #[cfg(unix)]
     pub(crate) fn add(
         &self,
-        socket: &impl std::os::fd::AsRawFd,
+        socket: &impl Pollable,
         source: Source,
         interest: Interest,
     ) -> io::Result<()> {
-        let event = interest.event(source);
-        #[expect(
-            unsafe_code,
-            reason = "a poller keeps a descriptor that it does not own"
-        )]
-        // SAFETY: the socket outlives its registration: every caller removes it before it closes
-        // the descriptor, and the poller lives as long as any registrar.
-        unsafe {
-            self.0
-                .add_with_mode(socket.as_raw_fd(), event, PollMode::Level)
-        }
-    }
-
-    /// Waits for `socket` from now on, as on Unix.
-    #[cfg(windows)]
-    pub(crate) fn add(
-        &self,
-        socket: &impl std::os::windows::io::AsRawSocket,
-        source: Source,
-        interest: Interest,
-    ) -> io::Result<()> {
-        let event = interest.event(source);
-        #[expect(unsafe_code, reason = "a poller keeps a socket that it does not own")]
-        // SAFETY: as on Unix.
-        unsafe {
-            self.0
-                .add_with_mode(socket.as_raw_socket(), event, PollMode::Level)
-        }
+        self.0.add(socket, source, interest)
     }
 
     /// Changes what `socket` is waited for.
     pub(crate) fn modify(
         &self,
-        socket: impl polling::AsSource,
+        socket: &impl Pollable,
         source: Source,
         interest: Interest,
     ) -> io::Result<()> {
-        self.0
-            .modify_with_mode(socket, interest.event(source), PollMode::Level)
+        self.0.modify(socket, source, interest)
     }
 
     /// Waits for `socket` no longer.
-    pub(crate) fn remove(&self, socket: impl polling::AsSource) {
-        if let Err(error) = self.0.delete(socket) {
+    pub(crate) fn remove(&self, socket: &impl Pollable) {
+        if let Err(error) = self.0.remove(socket) {
             tracing::debug!(%error, "a socket was not in the poller");
         }
     }

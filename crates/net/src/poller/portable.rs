@@ -1,0 +1,124 @@
+//! Waiting on systems without epoll. On Linux it is only tested.
+
+use std::io;
+use std::time::Duration;
+
+use polling::{AsRawSource, AsSource, Event, Events, PollMode};
+
+use super::{Interest, Ready, Source};
+
+/// A socket.
+pub(crate) trait Pollable: AsSource {
+    /// As the system names it.
+    fn raw(&self) -> impl AsRawSource;
+}
+
+impl<T: AsSource> Pollable for T
+where
+    for<'a> &'a T: AsRawSource,
+{
+    fn raw(&self) -> impl AsRawSource {
+        self
+    }
+}
+
+/// The system's poller.
+pub(super) struct System(polling::Poller);
+
+impl System {
+    pub(super) fn new() -> io::Result<Self> {
+        polling::Poller::new().map(Self)
+    }
+
+    pub(super) fn add(
+        &self,
+        socket: &impl Pollable,
+        source: Source,
+        interest: Interest,
+    ) -> io::Result<()> {
+        #[expect(unsafe_code, reason = "a poller keeps a socket that it does not own")]
+        // SAFETY: the socket outlives its registration: every caller removes it before it closes
+        // the socket, and the poller lives as long as any registrar.
+        unsafe {
+            self.0
+                .add_with_mode(socket.raw(), event(source, interest), PollMode::Level)
+        }
+    }
+
+    pub(super) fn modify(
+        &self,
+        socket: &impl Pollable,
+        source: Source,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.0
+            .modify_with_mode(socket, event(source, interest), PollMode::Level)
+    }
+
+    pub(super) fn remove(&self, socket: &impl Pollable) -> io::Result<()> {
+        self.0.delete(socket)
+    }
+
+    /// Appends what is ready to `found`.
+    pub(super) fn wait(&self, found: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        let mut events = Events::new();
+        self.0.wait(&mut events, timeout)?;
+        found.extend(events.iter().map(|event| Ready {
+            source: Source::from_key(event.key),
+            readable: event.readable,
+            writable: event.writable,
+        }));
+        Ok(())
+    }
+
+    pub(super) fn notify(&self) -> io::Result<()> {
+        self.0.notify()
+    }
+}
+
+fn event(source: Source, interest: Interest) -> Event {
+    match interest {
+        Interest::Read => Event::readable(source.key()),
+        Interest::ReadWrite => Event::all(source.key()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    const NOW: Option<Duration> = Some(Duration::ZERO);
+
+    #[test]
+    fn a_socket_is_ready_when_something_came_and_is_taken_out_again() {
+        let system = System::new().unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        system.add(&socket, Source::Udp(3), Interest::Read).unwrap();
+        let mut found = Vec::new();
+        system.wait(&mut found, NOW).unwrap();
+        assert_eq!(found, []);
+        socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+        system
+            .wait(&mut found, Some(Duration::from_secs(20)))
+            .unwrap();
+        let expected = Ready {
+            source: Source::Udp(3),
+            readable: true,
+            writable: false,
+        };
+        assert_eq!(found, [expected]);
+        found.clear();
+        system
+            .modify(&socket, Source::Udp(3), Interest::ReadWrite)
+            .unwrap();
+        system.wait(&mut found, NOW).unwrap();
+        assert!(found.first().is_some_and(|it| it.readable && it.writable));
+        found.clear();
+        system.remove(&socket).unwrap();
+        system.notify().unwrap();
+        system.wait(&mut found, None).unwrap();
+        assert_eq!(found, [], "the wake is no source");
+    }
+}
