@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use procfs::ProcError;
 use procfs::process::{Process, Task};
+use procfs::{CurrentSI, KernelStats, ProcError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -83,6 +83,8 @@ pub struct Sight {
     own: Usage,
     /// The server's counters.
     counters: Option<Counters>,
+    /// The time for which the host of a virtual machine ran others on a processor, on average.
+    stolen: Duration,
 }
 
 /// What a thread cost.
@@ -131,6 +133,8 @@ pub struct Costs {
     pub rss_before_bytes: Option<u64>,
     /// How the server's datagrams left, when it says so.
     pub runs: Option<Runs>,
+    /// The share of all processors that the host of a virtual machine gave to others.
+    pub stolen_share: f64,
 }
 
 impl Observer {
@@ -156,6 +160,7 @@ impl Observer {
             servers: servers.collect::<Result<_, _>>()?,
             own: Usage::of(own)?,
             counters,
+            stolen: stolen(),
             at: Instant::now(),
         })
     }
@@ -203,6 +208,16 @@ impl Thread {
             ],
         })
     }
+}
+
+/// The time that the host has taken from a processor of this machine so far, on average; none where
+/// there is no host.
+fn stolen() -> Duration {
+    let Ok(statistics) = KernelStats::current() else {
+        return Duration::ZERO;
+    };
+    let processors = statistics.cpu_time.len().max(1) as u64;
+    ticks(statistics.total.steal.unwrap_or(0) / processors)
 }
 
 /// The clock ticks of `/proc`, 10 ms nearly everywhere.
@@ -284,6 +299,7 @@ impl Costs {
         );
         let joining = Cost::between(&before.servers, &start.servers);
         let counters = start.counters.as_ref().zip(end.counters.as_ref());
+        let stolen = end.stolen.saturating_sub(start.stolen);
         Self {
             seconds,
             server: is_watched.then(|| Cost::between(&start.servers, &end.servers)),
@@ -294,6 +310,7 @@ impl Costs {
             rss_before_bytes: is_watched
                 .then(|| before.servers.iter().map(|it| it.rss_bytes).sum()),
             runs: counters.map(|(start, end)| Runs::between(start, end)),
+            stolen_share: stolen.as_secs_f64() / seconds.max(f64::MIN_POSITIVE),
         }
     }
 

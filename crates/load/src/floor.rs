@@ -128,7 +128,7 @@ impl Floor {
 }
 
 /// Figures of the runs that matter beside a floor.
-const FIGURES: [Figure; 18] = [
+const FIGURES: [Figure; 19] = [
     Figure::Consumers,
     Figure::PacketsIn,
     Figure::PacketsOut,
@@ -142,6 +142,7 @@ const FIGURES: [Figure; 18] = [
     Figure::OwnCpu,
     Figure::ServerWaited,
     Figure::OwnWaited,
+    Figure::Stolen,
     Figure::MemoryPerTransport,
     Figure::RunLength,
     Figure::CpuPerPacket,

@@ -110,6 +110,7 @@ fn joining_memory_and_what_is_measured_are_kept_apart() {
         servers: vec![usage(millis, rss_bytes, &[])],
         own: usage(0, 0, &[]),
         counters: None,
+        stolen: Duration::from_millis(50 * seconds),
     };
     let costs = Costs::between(&sight(0, 100, 7), &sight(10, 600, 9), &sight(20, 2_600, 11));
     let server = costs.server.clone().unwrap();
@@ -117,6 +118,7 @@ fn joining_memory_and_what_is_measured_are_kept_apart() {
     assert_eq!(costs.joining_shards_cpu_s, None);
     assert!((server.cpu_s - 2.0).abs() < 1e-9);
     assert!((costs.seconds - 10.0).abs() < 1e-9);
+    assert!((costs.stolen_share - 0.05).abs() < 1e-9);
     assert_eq!((costs.rss_before_bytes, server.rss_bytes), (Some(7), 11));
     assert!(costs.is_valid());
 }
@@ -129,6 +131,7 @@ fn a_generator_with_a_full_thread_is_not_believed() {
         servers: Vec::new(),
         own: usage(millis, 0, &[(1, thread("media", millis, [0, 0]))]),
         counters: None,
+        stolen: Duration::ZERO,
     };
     let before = sight(0, 0);
     assert!(Costs::between(&before, &before, &sight(10, 8_400)).is_valid());

@@ -76,6 +76,8 @@ pub enum Figure {
     ServerWaited,
     /// Time that they kept ours.
     OwnWaited,
+    /// The share of the machine that its host gave to others.
+    Stolen,
     /// Our own processor time, in percent of what we may use.
     OwnCpu,
 }
@@ -109,7 +111,7 @@ enum Unit {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Consumers,
         Self::Transports,
         Self::PacketsIn,
@@ -146,6 +148,7 @@ impl Figure {
         Self::OwnCpu,
         Self::ServerWaited,
         Self::OwnWaited,
+        Self::Stolen,
     ];
 
     /// What it is called in the table, and what it is counted in.
@@ -187,6 +190,7 @@ impl Figure {
             Self::OwnCpu => ("generator's own CPU", Unit::Percent),
             Self::ServerWaited => ("others had the server's core", Unit::Percent),
             Self::OwnWaited => ("others had the generator's", Unit::Percent),
+            Self::Stolen => ("the host took of all cores", Unit::Percent),
         }
     }
 
@@ -240,6 +244,7 @@ impl Figure {
             | Self::JoinShardsCpu => self.of_joins(outcome),
             Self::OwnCpu => Some(outcome.costs.own_share * 100.0),
             Self::OwnWaited => Some(outcome.costs.waited_shares()[1] * 100.0),
+            Self::Stolen => Some(outcome.costs.stolen_share * 100.0),
             Self::RunLength => outcome.costs.runs.as_ref()?.mean(),
             _ => self.of_server(outcome),
         }

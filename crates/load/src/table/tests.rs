@@ -75,6 +75,7 @@ fn webinar() -> Outcome {
                     runs: 100_000,
                 }],
             }),
+            stolen_share: 0.0,
         },
     }
 }
