@@ -5,7 +5,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 paths := . scripts/paths;
 web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist -prune \
-	-o -path web/test-results -prune -o -path web/tests -prune -o -type f -print)
+	-o -path web/test-results -prune -o -path web/tests -prune -o -path web/bench -prune \
+	-o -type f -print)
 
 .PHONY: help run build check test dev e2e sim sweep bench load instructions microbench runs signalling fuzz clean tools
 

@@ -166,11 +166,7 @@ impl Incoming {
         let plain = arrived.datagram.get(..plain_len).unwrap_or_default();
         let payload = arrived.header.payload(plain).unwrap_or_default();
         if !payload.is_empty() {
-            let took_ns = self.judge(payload, arrived.at_ns, len, place, tally);
-            // So that packets near an edge weigh no more than others.
-            if let Some(took_ns) = took_ns.filter(|_| is_sample) {
-                tally.latencies.record_micros(took_ns / 1_000);
-            }
+            self.judge(payload, arrived.at_ns, len, place, is_sample, tally);
         }
         !self.gaps.is_whole()
     }
@@ -191,10 +187,7 @@ impl Incoming {
         let seq = self.gaps.seq_of(osn);
         if self.gaps.note(arrived.now, seq) == Place::Missed {
             tally.retransmitted += 1;
-            let took_ns = self.judge(payload, arrived.at_ns, len, Place::Missed, tally);
-            if let Some(took_ns) = took_ns {
-                tally.latencies.record_micros(took_ns / 1_000);
-            }
+            self.judge(payload, arrived.at_ns, len, Place::Missed, true, tally);
         }
     }
 
@@ -207,15 +200,17 @@ impl Incoming {
         self.receiver.unprotect_rtp(prefix, datagram)
     }
 
-    /// Proves that a payload is what was asked for, and counts it. How long it took, if it counts.
+    /// Proves that a payload is what was asked for, and counts it. How long it took is noted of a
+    /// sample only, so that packets near an edge, which are all opened, weigh no more than others.
     fn judge(
         &mut self,
         payload: &[u8],
         at_ns: u64,
         len: usize,
         place: Place,
+        is_sample: bool,
         tally: &mut Tally,
-    ) -> Option<u64> {
+    ) {
         let read = if self.expected.stream.video {
             read_video
         } else {
@@ -223,23 +218,26 @@ impl Incoming {
         };
         let Some(seen) = read(payload) else {
             tally.violate(|| format!("{} bytes that nobody sent", payload.len()));
-            return None;
+            return;
         };
         if !self.is_expected(&seen) {
             let expected = &self.expected;
             tally.violate(|| format!("{seen:?} instead of {expected:?}"));
-            return None;
+            return;
         }
         if seen.begins_keyframe {
             self.keyframe_due = Time::FAR_FUTURE;
         }
         let sent_ns = seen.stamp.sent_ns;
         if !tally.window.holds(sent_ns) {
-            return None;
+            return;
         }
         self.deliver(len, tally);
         tally.late += u64::from(place != Place::New);
-        Some(at_ns.saturating_sub(sent_ns))
+        if is_sample {
+            let took_ns = at_ns.saturating_sub(sent_ns);
+            tally.latencies.record_micros(took_ns / 1_000);
+        }
     }
 
     /// Whether a packet is of the right run, room and source; the first one shows the source when
