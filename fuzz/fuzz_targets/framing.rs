@@ -2,7 +2,7 @@
 //! one frame may be remembered.
 #![no_main]
 
-use watersmeet_net::tcp::frame::{FRAME_MAX, FrameDecoder, FrameTooLong, LENGTH_LEN, write};
+use watersmeet_net::tcp::frame::{FRAME_LEN_MAX, FrameDecoder, FrameTooLong, LENGTH_LEN, write};
 
 /// Decodes `stream` in pieces of the given lengths, the last of them over and over.
 fn decode(stream: &[u8], pieces: &[usize]) -> (Vec<Vec<u8>>, Result<(), FrameTooLong>) {
@@ -15,11 +15,11 @@ fn decode(stream: &[u8], pieces: &[usize]) -> (Vec<Vec<u8>>, Result<(), FrameToo
         let len = pieces.next().unwrap_or(usize::MAX).clamp(1, rest.len());
         let (piece, behind) = std::mem::take(&mut rest).split_at_mut(len);
         let result = decoder.decode(piece, |frame| {
-            assert!((1..=FRAME_MAX).contains(&frame.len()));
+            assert!((1..=FRAME_LEN_MAX).contains(&frame.len()));
             frames.push(frame.to_vec());
             frame.fill(0xa5);
         });
-        assert!(decoder.pending() < LENGTH_LEN + FRAME_MAX);
+        assert!(decoder.pending() < LENGTH_LEN + FRAME_LEN_MAX);
         if result.is_err() {
             return (frames, result);
         }

@@ -25,7 +25,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll;
 use tokio::sync::oneshot;
-use watersmeet_net::udp::crowd::{CrowdOptions, Inbox};
+use watersmeet_net::udp::connected::{ConnectedOptions, SharedReceiveBatch};
 use watersmeet_wire::units::{Map, Ssrc, Time};
 
 use self::dtls::Identity;
@@ -45,7 +45,7 @@ pub struct Shared {
     /// What peers show.
     pub identity: Identity,
     /// How sockets are opened.
-    pub socket_options: CrowdOptions,
+    pub socket_options: ConnectedOptions,
     /// Of how many packets one is opened and checked.
     pub verify_every: u32,
     /// What was counted.
@@ -62,7 +62,7 @@ pub struct Settings {
     /// What peers show.
     pub identity: Identity,
     /// How sockets are opened.
-    pub socket_options: CrowdOptions,
+    pub socket_options: ConnectedOptions,
     /// Of how many packets one is opened and checked.
     pub verify_every: u32,
     /// Time between two looks.
@@ -146,7 +146,7 @@ struct Loop {
     tick: Duration,
     commands: Receiver<Command>,
     shared: Shared,
-    inbox: Inbox,
+    inbox: SharedReceiveBatch,
     /// What is needed to tell the wall's clock from the run's: the wall's at the run's origin.
     wall_origin_ns: u64,
     transports: Map<TransportNumber, Transport>,
@@ -161,7 +161,7 @@ impl Loop {
             ready: Vec::with_capacity(READY_MAX),
             tick: settings.tick,
             commands,
-            inbox: Inbox::new(settings.socket_options),
+            inbox: SharedReceiveBatch::new(settings.socket_options),
             wall_origin_ns: Clock::wall_ns().saturating_sub(since),
             shared: Shared {
                 clock: settings.clock,
@@ -290,7 +290,7 @@ impl Loop {
         let mut more = true;
         while more {
             more = transport.socket().receive(&mut self.inbox)?;
-            for arrival in self.inbox.arrivals() {
+            for arrival in self.inbox.datagrams() {
                 let at_ns = arrival.at_ns.unwrap_or_else(Clock::wall_ns);
                 let since_ns = at_ns.saturating_sub(self.wall_origin_ns);
                 let now = Time::from_micros(since_ns / 1_000);

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
-use watersmeet_net::udp::crowd::CrowdOptions;
+use watersmeet_net::udp::connected::ConnectedOptions;
 
 use crate::clock::Clock;
 use crate::cost::{CostError, Costs, Observer, Sight};
@@ -74,7 +74,7 @@ pub fn run(options: Options) -> Result<Told, RunError> {
     let settings = Settings {
         clock,
         identity: identity.clone(),
-        socket_options: CrowdOptions {
+        socket_options: ConnectedOptions {
             gro: options.gro.is_on(),
             timestamps: true,
             receive_buffer: RECEIVE_BUFFER,

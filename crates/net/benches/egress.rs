@@ -13,7 +13,7 @@
 )]
 
 #[cfg(target_os = "linux")]
-#[path = "../tests/rig/namespace.rs"]
+#[path = "../tests/support/namespace.rs"]
 mod namespace;
 
 #[cfg(target_os = "linux")]
@@ -32,10 +32,10 @@ mod linux {
     use std::time::Duration;
 
     use rustix::time::{ClockId, clock_gettime};
-    use watersmeet_net::packet::PacketOptions;
+    use watersmeet_net::packet_egress::PacketEgressOptions;
     use watersmeet_net::udp::{Transmit, UdpOptions, UdpSocket};
 
-    use crate::namespace::{Pair, inside};
+    use crate::namespace::{NamespacePair, in_namespace};
 
     /// Bytes of a datagram.
     const LEN: u16 = 1_200;
@@ -64,7 +64,9 @@ mod linux {
     ];
 
     pub fn run() {
-        let Some(pair) = Pair::new() else { return };
+        let Some(pair) = NamespacePair::new() else {
+            return;
+        };
         pair.theirs("route add blackhole 10.99.0.0/16");
         pair.ours("route add 10.99.0.0/17 via 10.77.0.2");
         pair.ours("link add drop type ifb");
@@ -74,7 +76,7 @@ mod linux {
         pair.ours("route add 10.99.128.0/17 via 10.88.0.2");
         println!("| 1,200 B to {DESTINATIONS} destinations, ns | ifb | | veth | |");
         println!("|---|---|---|---|---|");
-        let (ifb, veth) = inside(&pair.ours, || (measure(128), measure(0)));
+        let (ifb, veth) = in_namespace(&pair.ours, || (measure(128), measure(0)));
         for (place, (name, ..)) in WAYS.iter().enumerate() {
             let cells = [&ifb, &veth].map(|costs| {
                 let ratio = costs[0] / costs[place];
@@ -91,7 +93,7 @@ mod linux {
             let mut socket = UdpSocket::bind(address, UdpOptions::default()).unwrap();
             if past {
                 socket
-                    .send_packets(PacketOptions { run_min: u16::MAX })
+                    .enable_packet_egress(PacketEgressOptions { run_min: u16::MAX })
                     .unwrap();
             }
             socket
@@ -110,7 +112,7 @@ mod linux {
             }
         }
         for (socket, (name, _, past)) in sockets.iter().zip(WAYS) {
-            let stats = socket.packet_stats().unwrap_or_default();
+            let stats = socket.packet_egress_stats().unwrap_or_default();
             let all = u64::from(BATCHES) * u64::from(DESTINATIONS) * ROUNDS as u64;
             assert!(!past || stats.frames >= all, "{name}: {stats:?}");
         }

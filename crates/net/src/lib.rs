@@ -4,11 +4,11 @@
 //! This is the only crate with unsafe code, and only around system calls. Nothing here blocks,
 //! except [`Poller::wait`]; nothing here grows without a named bound.
 
-#[cfg(target_os = "linux")]
-mod option;
-pub mod packet;
+pub mod packet_egress;
 mod poller;
+#[cfg(target_os = "linux")]
+mod socket_option;
 pub mod tcp;
 pub mod udp;
 
-pub use poller::{Poller, Ready, Source, Waker};
+pub use poller::{Poller, Ready, SocketId, Waker};

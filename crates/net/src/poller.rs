@@ -19,7 +19,7 @@ use portable::{Pollable, System};
 
 /// A thing that can become ready. Numbers of sockets are chosen by their owner, below 2¹⁰.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum SocketId {
     /// A UDP socket.
     Udp(usize),
     /// A listener for TCP connections.
@@ -28,45 +28,45 @@ pub enum Source {
     TcpConnection {
         /// The listener that accepted it.
         listener: usize,
-        /// Its place among the listener's connections, below 2¹⁶.
-        place: usize,
+        /// Its slot among the listener's connections, below 2¹⁶.
+        slot: usize,
     },
 }
 
-/// Bits of a place in a key.
-const PLACE_BITS: u32 = 16;
+/// Bits of a slot in a key.
+const SLOT_BITS: u32 = 16;
 
-/// Bits of a socket's number in a key, above the place; the kind stands above.
+/// Bits of a socket's number in a key, above the slot; the kind stands above.
 const NUMBER_BITS: u32 = 10;
 
 /// Greatest number of a socket.
 const NUMBER_MAX: usize = (1 << NUMBER_BITS) - 1;
 
-/// Greatest place of a connection.
-const PLACE_MAX: usize = (1 << PLACE_BITS) - 1;
+/// Greatest slot of a connection.
+const SLOT_MAX: usize = (1 << SLOT_BITS) - 1;
 
-impl Source {
+impl SocketId {
     /// The key by which the system names this source.
     const fn key(self) -> usize {
-        let (kind, number, place) = match self {
+        let (kind, number, slot) = match self {
             Self::Udp(number) => (0, number, 0),
             Self::TcpListener(number) => (1, number, 0),
-            Self::TcpConnection { listener, place } => (2, listener, place),
+            Self::TcpConnection { listener, slot } => (2, listener, slot),
         };
-        (kind << (NUMBER_BITS + PLACE_BITS))
-            | ((number & NUMBER_MAX) << PLACE_BITS)
-            | (place & PLACE_MAX)
+        (kind << (NUMBER_BITS + SLOT_BITS))
+            | ((number & NUMBER_MAX) << SLOT_BITS)
+            | (slot & SLOT_MAX)
     }
 
     /// The source that was added under `key`.
     const fn from_key(key: usize) -> Self {
-        let number = (key >> PLACE_BITS) & NUMBER_MAX;
-        match key >> (NUMBER_BITS + PLACE_BITS) {
+        let number = (key >> SLOT_BITS) & NUMBER_MAX;
+        match key >> (NUMBER_BITS + SLOT_BITS) {
             0 => Self::Udp(number),
             1 => Self::TcpListener(number),
             _ => Self::TcpConnection {
                 listener: number,
-                place: key & PLACE_MAX,
+                slot: key & SLOT_MAX,
             },
         }
     }
@@ -76,7 +76,7 @@ impl Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ready {
     /// Which one.
-    pub source: Source,
+    pub socket: SocketId,
     /// Whether there is something to read, or a closing to notice.
     pub readable: bool,
     /// Whether there is room to write.
@@ -132,7 +132,7 @@ impl Poller {
     ///
     /// # Errors
     /// Those of the system; never because a signal arrived.
-    pub fn wait_busily(&mut self, timeout: Duration, spin: Duration) -> io::Result<usize> {
+    pub fn wait_with_spin(&mut self, timeout: Duration, spin: Duration) -> io::Result<usize> {
         let started = Instant::now();
         loop {
             let found = self.wait(Some(Duration::ZERO))?;
@@ -197,20 +197,20 @@ impl Registrar {
     pub(crate) fn add(
         &self,
         socket: &impl Pollable,
-        source: Source,
+        socket_id: SocketId,
         interest: Interest,
     ) -> io::Result<()> {
-        self.0.add(socket, source, interest)
+        self.0.add(socket, socket_id, interest)
     }
 
     /// Changes what `socket` is waited for.
     pub(crate) fn modify(
         &self,
         socket: &impl Pollable,
-        source: Source,
+        socket_id: SocketId,
         interest: Interest,
     ) -> io::Result<()> {
-        self.0.modify(socket, source, interest)
+        self.0.modify(socket, socket_id, interest)
     }
 
     /// Waits for `socket` no longer.
@@ -227,17 +227,17 @@ mod tests {
 
     #[test]
     fn a_key_names_one_source() {
-        let connection = Source::TcpConnection {
+        let connection = SocketId::TcpConnection {
             listener: NUMBER_MAX,
-            place: PLACE_MAX,
+            slot: SLOT_MAX,
         };
-        for source in [
-            Source::Udp(0),
-            Source::Udp(1),
-            Source::TcpListener(7),
+        for socket_id in [
+            SocketId::Udp(0),
+            SocketId::Udp(1),
+            SocketId::TcpListener(7),
             connection,
         ] {
-            assert_eq!(Source::from_key(source.key()), source);
+            assert_eq!(SocketId::from_key(socket_id.key()), socket_id);
         }
     }
 
@@ -257,14 +257,14 @@ mod tests {
         let (short, long) = (Duration::from_micros(500), Duration::from_secs(20));
         for spin in [Duration::from_micros(100), Duration::from_millis(5)] {
             let before = Instant::now();
-            assert_eq!(poller.wait_busily(short, spin).unwrap(), 0);
+            assert_eq!(poller.wait_with_spin(short, spin).unwrap(), 0);
             assert!(before.elapsed() >= short);
         }
         let before = Instant::now();
         for spin in [Duration::ZERO, Duration::from_millis(1), long] {
             let waker = poller.waker();
             let thread = std::thread::spawn(move || waker.wake().unwrap());
-            poller.wait_busily(long, spin).unwrap();
+            poller.wait_with_spin(long, spin).unwrap();
             thread.join().unwrap();
         }
         assert!(before.elapsed() < long);

@@ -21,7 +21,7 @@ use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use self::connection::{Connection, Queued, Written};
-use crate::poller::{Interest, Poller, Ready, Registrar, Source};
+use crate::poller::{Interest, Poller, Ready, Registrar, SocketId};
 
 pub use self::connection::WRITE_QUEUE_BYTES_MAX;
 
@@ -100,7 +100,7 @@ pub struct TcpServer {
     /// The connections.
     connections: Slab<Connection>,
     /// Where the connection to each remote address is.
-    places: HashMap<SocketAddr, usize>,
+    slots: HashMap<SocketAddr, usize>,
     /// How many untrusted connections each origin has.
     untrusted: HashMap<IpAddr, usize>,
     /// Connections with frames that were queued since the last flush.
@@ -114,8 +114,8 @@ pub struct TcpServer {
 }
 
 impl TcpServer {
-    /// Listens on `address`, and lets `poller` wait under the names `Source::TcpListener(number)`
-    /// and `Source::TcpConnection { listener: number, .. }`. An IPv6 listener takes no IPv4.
+    /// Listens on `address`, and lets `poller` wait under the names `SocketId::TcpListener(number)`
+    /// and `SocketId::TcpConnection { listener: number, .. }`. An IPv6 listener takes no IPv4.
     ///
     /// # Errors
     /// Those of the system: the address is taken or not ours.
@@ -146,7 +146,7 @@ impl TcpServer {
             ..options
         };
         let registrar = poller.registrar();
-        registrar.add(&listener, Source::TcpListener(number), Interest::Read)?;
+        registrar.add(&listener, SocketId::TcpListener(number), Interest::Read)?;
         Ok(Self {
             listener,
             number,
@@ -154,7 +154,7 @@ impl TcpServer {
             listening: true,
             options,
             connections: Slab::new(),
-            places: HashMap::new(),
+            slots: HashMap::new(),
             untrusted: HashMap::new(),
             unflushed: Vec::new(),
             closed: VecDeque::new(),
@@ -187,7 +187,7 @@ impl TcpServer {
     }
 
     /// Does what `ready` allows: accepts, reads, writes. Frames that are complete are handed to
-    /// `visit` with the address of their sender, and may be changed in place. What belongs to
+    /// `visit` with the address of their sender, and may be changed in slot. What belongs to
     /// another listener is ignored.
     pub fn handle_ready(
         &mut self,
@@ -195,14 +195,14 @@ impl TcpServer {
         ready: Ready,
         visit: impl FnMut(SocketAddr, &mut [u8]),
     ) {
-        match ready.source {
-            Source::TcpListener(number) if number == self.number => self.accept(now),
-            Source::TcpConnection { listener, place } if listener == self.number => {
+        match ready.socket {
+            SocketId::TcpListener(number) if number == self.number => self.accept(now),
+            SocketId::TcpConnection { listener, slot } if listener == self.number => {
                 if ready.writable {
-                    self.write(place);
+                    self.write(slot);
                 }
                 if ready.readable {
-                    self.read(now, place, visit);
+                    self.read(now, slot, visit);
                 }
             }
             _ => {}
@@ -212,14 +212,14 @@ impl TcpServer {
     /// Queues `contents` as a frame for `remote`; [`flush`](Self::flush) sends it. False when it
     /// was dropped: there is no such connection, or its peer does not read.
     pub fn send(&mut self, remote: SocketAddr, contents: &[u8]) -> bool {
-        let place = self.places.get(&remote).copied();
-        let found = place.and_then(|place| Some((place, self.connections.get_mut(place)?)));
-        let Some((place, connection)) = found else {
+        let slot = self.slots.get(&remote).copied();
+        let found = slot.and_then(|slot| Some((slot, self.connections.get_mut(slot)?)));
+        let Some((slot, connection)) = found else {
             self.stats.dropped_other += 1;
             return false;
         };
         match connection.queue(contents) {
-            Queued::First => self.unflushed.push(place),
+            Queued::First => self.unflushed.push(slot),
             Queued::Behind => {}
             Queued::Full => {
                 self.stats.dropped_full += 1;
@@ -236,15 +236,15 @@ impl TcpServer {
 
     /// Writes what was queued: once per turn, so that a turn's frames share a system call.
     pub fn flush(&mut self) {
-        while let Some(place) = self.unflushed.pop() {
-            self.write(place);
+        while let Some(slot) = self.unflushed.pop() {
+            self.write(slot);
         }
     }
 
     /// Marks the connection to `remote` as that of a peer who proved who it is.
     pub fn trust(&mut self, remote: SocketAddr) {
-        let place = self.places.get(&remote).copied();
-        let Some(connection) = place.and_then(|place| self.connections.get_mut(place)) else {
+        let slot = self.slots.get(&remote).copied();
+        let Some(connection) = slot.and_then(|slot| self.connections.get_mut(slot)) else {
             return;
         };
         if !std::mem::replace(&mut connection.trusted, true) {
@@ -254,8 +254,8 @@ impl TcpServer {
 
     /// Closes the connection to `remote`, without a report.
     pub fn close(&mut self, remote: SocketAddr) {
-        if let Some(place) = self.places.get(&remote).copied() {
-            self.remove(place);
+        if let Some(slot) = self.slots.get(&remote).copied() {
+            self.remove(slot);
         }
     }
 
@@ -266,11 +266,11 @@ impl TcpServer {
             .connections
             .iter()
             .filter(|(_, connection)| connection.is_stale(now))
-            .map(|(place, _)| place)
+            .map(|(slot, _)| slot)
             .collect();
-        for place in stale {
+        for slot in stale {
             self.stats.stale += 1;
-            self.end(place);
+            self.end(slot);
         }
         self.listen_again();
     }
@@ -306,31 +306,34 @@ impl TcpServer {
         let untrusted = self.untrusted.get(&origin).copied().unwrap_or(0);
         let admitted = self.connections.len() < self.options.connection_max
             && untrusted < self.options.untrusted_per_origin_max
-            && !self.places.contains_key(&remote);
+            && !self.slots.contains_key(&remote);
         let entry = self.connections.vacant_entry();
-        let place = entry.key();
-        let source = Source::TcpConnection {
+        let slot = entry.key();
+        let socket_id = SocketId::TcpConnection {
             listener: self.number,
-            place,
+            slot,
         };
         // Without the delay a small frame would wait for the one before it to be acknowledged.
         let ready = admitted
             && stream.set_nonblocking(true).is_ok()
             && stream.set_nodelay(true).is_ok()
-            && self.registrar.add(&stream, source, Interest::Read).is_ok();
+            && self
+                .registrar
+                .add(&stream, socket_id, Interest::Read)
+                .is_ok();
         if !ready {
             self.stats.refused += 1;
             return;
         }
         entry.insert(Connection::new(stream, remote, now));
-        self.places.insert(remote, place);
+        self.slots.insert(remote, slot);
         self.untrusted.insert(origin, untrusted + 1);
         self.stats.accepted += 1;
     }
 
     /// Reads once; the rest is reported as ready again.
-    fn read(&mut self, now: Instant, place: usize, mut visit: impl FnMut(SocketAddr, &mut [u8])) {
-        let Some(connection) = self.connections.get_mut(place) else {
+    fn read(&mut self, now: Instant, slot: usize, mut visit: impl FnMut(SocketAddr, &mut [u8])) {
+        let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
         let remote = connection.remote;
@@ -344,13 +347,13 @@ impl TcpServer {
                 self.stats.broken += 1;
             }
             tracing::debug!(%error, "a TCP connection ended");
-            self.end(place);
+            self.end(slot);
         }
     }
 
     /// Writes what is queued, as far as there is room, and waits for room when there is not.
-    fn write(&mut self, place: usize) {
-        let Some(connection) = self.connections.get_mut(place) else {
+    fn write(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
         let written = connection.write();
@@ -360,25 +363,26 @@ impl TcpServer {
         } else {
             Interest::Read
         };
-        let source = Source::TcpConnection {
+        let socket_id = SocketId::TcpConnection {
             listener: self.number,
-            place,
+            slot,
         };
         let changed = std::mem::replace(&mut connection.waits_for_room, waits) != waits;
         let watched = if changed {
-            self.registrar.modify(&connection.stream, source, interest)
+            self.registrar
+                .modify(&connection.stream, socket_id, interest)
         } else {
             Ok(())
         };
         if let Err(error) = written.map(|_| ()).and(watched) {
             tracing::debug!(%error, "a TCP connection ended");
-            self.end(place);
+            self.end(slot);
         }
     }
 
-    /// Closes the connection at `place` and reports it.
-    fn end(&mut self, place: usize) {
-        let Some(remote) = self.remove(place) else {
+    /// Closes the connection at `slot` and reports it.
+    fn end(&mut self, slot: usize) {
+        let Some(remote) = self.remove(slot) else {
             return;
         };
         if self.closed.len() >= CONNECTION_MAX {
@@ -387,12 +391,12 @@ impl TcpServer {
         self.closed.push_back(remote);
     }
 
-    /// Closes the connection at `place`; the address it was to.
-    fn remove(&mut self, place: usize) -> Option<SocketAddr> {
-        let connection = self.connections.try_remove(place)?;
+    /// Closes the connection at `slot`; the address it was to.
+    fn remove(&mut self, slot: usize) -> Option<SocketAddr> {
+        let connection = self.connections.try_remove(slot)?;
         self.registrar.remove(&connection.stream);
-        self.places.remove(&connection.remote);
-        self.unflushed.retain(|unflushed| *unflushed != place);
+        self.slots.remove(&connection.remote);
+        self.unflushed.retain(|unflushed| *unflushed != slot);
         if !connection.trusted {
             self.forget_untrusted(connection.remote);
         }
@@ -416,10 +420,10 @@ impl TcpServer {
         if self.listening {
             return;
         }
-        let source = Source::TcpListener(self.number);
+        let socket_id = SocketId::TcpListener(self.number);
         self.listening = self
             .registrar
-            .add(&self.listener, source, Interest::Read)
+            .add(&self.listener, socket_id, Interest::Read)
             .is_ok();
     }
 }

@@ -10,7 +10,7 @@
 //! is said of the socket only.
 
 #[cfg(target_os = "linux")]
-pub mod crowd;
+pub mod connected;
 #[cfg(target_os = "linux")]
 mod linux;
 mod portable;
@@ -24,8 +24,8 @@ use std::ops::Range;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::packet::{PacketOptions, PacketStats};
-use crate::poller::{Interest, Poller, Registrar, Source};
+use crate::packet_egress::{PacketEgressOptions, PacketEgressStats};
+use crate::poller::{Interest, Poller, Registrar, SocketId};
 
 /// Buffers of a receive batch; with runs, each may hold dozens of datagrams.
 pub const RECEIVE_SLOTS: usize = 32;
@@ -232,7 +232,7 @@ pub struct UdpSocket {
     registrar: Option<Registrar>,
     /// The way past the network stack, when it is wanted.
     #[cfg(target_os = "linux")]
-    packets: Option<crate::packet::Egress>,
+    packets: Option<crate::packet_egress::Egress>,
 }
 
 impl UdpSocket {
@@ -265,30 +265,32 @@ impl UdpSocket {
         })
     }
 
-    /// Sends past the network stack from now on what can be sent so (see [`packet`](crate::packet)).
+    /// Sends past the network stack from now on what can be sent so (see [`packet_egress`](crate::packet_egress)).
     ///
     /// # Errors
-    /// Those of [`packet::probe`](crate::packet::probe), and others of the system. The socket then
+    /// Those of [`packet_egress::probe`](crate::packet_egress::probe), and others of the system. The socket then
     /// sends as before.
-    pub fn send_packets(&mut self, options: PacketOptions) -> io::Result<()> {
+    pub fn enable_packet_egress(&mut self, options: PacketEgressOptions) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
             let local = self.local_addr()?;
-            self.packets = Some(crate::packet::Egress::open(local, options)?);
+            self.packets = Some(crate::packet_egress::Egress::open(local, options)?);
             Ok(())
         }
         #[cfg(not(target_os = "linux"))]
         {
             let _ = options;
-            crate::packet::probe()
+            crate::packet_egress::probe()
         }
     }
 
     /// What went past the network stack; none unless that was asked for.
-    pub fn packet_stats(&self) -> Option<PacketStats> {
+    pub fn packet_egress_stats(&self) -> Option<PacketEgressStats> {
         #[cfg(target_os = "linux")]
         {
-            self.packets.as_ref().map(crate::packet::Egress::stats)
+            self.packets
+                .as_ref()
+                .map(crate::packet_egress::Egress::stats)
         }
         #[cfg(not(target_os = "linux"))]
         {
@@ -304,13 +306,13 @@ impl UdpSocket {
         self.socket.local_addr()
     }
 
-    /// Lets `poller` wait for something to read, under the name `Source::Udp(number)`.
+    /// Lets `poller` wait for something to read, under the name `SocketId::Udp(number)`.
     ///
     /// # Errors
     /// Those of the system, and when a poller waits for it already.
     pub fn register(&mut self, poller: &Poller, number: usize) -> io::Result<()> {
         let registrar = poller.registrar();
-        registrar.add(&self.socket, Source::Udp(number), Interest::Read)?;
+        registrar.add(&self.socket, SocketId::Udp(number), Interest::Read)?;
         self.registrar = Some(registrar);
         Ok(())
     }
@@ -327,7 +329,7 @@ impl UdpSocket {
             Interest::Read
         };
         match &self.registrar {
-            Some(registrar) => registrar.modify(&self.socket, Source::Udp(number), interest),
+            Some(registrar) => registrar.modify(&self.socket, SocketId::Udp(number), interest),
             None => Ok(()),
         }
     }
@@ -424,7 +426,7 @@ impl Stack<'_> {
 }
 
 #[cfg(target_os = "linux")]
-impl crate::packet::Stack for Stack<'_> {
+impl crate::packet_egress::Stack for Stack<'_> {
     fn sends_runs(&self) -> bool {
         self.path.sends_runs()
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use thiserror::Error;
 use watersmeet_engine::command::{ListenAddress, Path, Protocol};
 use watersmeet_engine::worker::{Batch, Worker};
-use watersmeet_net::packet::{PacketOptions, PacketStats};
+use watersmeet_net::packet_egress::{PacketEgressOptions, PacketEgressStats};
 use watersmeet_net::tcp::{TcpOptions, TcpServer};
 use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
-use watersmeet_net::{Poller, Ready, Source, Waker};
+use watersmeet_net::{Poller, Ready, SocketId, Waker};
 use watersmeet_wire::units::Time;
 
 use crate::clock::Clock;
@@ -69,7 +69,7 @@ pub struct Traffic {
     /// Frames given to TCP connections.
     pub frames_sent: u64,
     /// What went past the network stack, and what did not though it was to.
-    pub packets: PacketStats,
+    pub packets: PacketEgressStats,
 }
 
 impl Traffic {
@@ -188,7 +188,7 @@ impl Media {
     pub fn wait(&mut self, timeout: Duration) {
         let waited = match self.spin {
             Duration::ZERO => self.poller.wait(Some(timeout)),
-            spin => self.poller.wait_busily(timeout, spin),
+            spin => self.poller.wait_with_spin(timeout, spin),
         };
         if let Err(error) = waited {
             tracing::error!(%error, "the wait for media failed");
@@ -210,7 +210,7 @@ impl Media {
                 traffic.runs_sent += udp.sent_runs;
                 traffic.runs_dropped += udp.send_errors;
             }
-            if let Some(packets) = link.udp.as_ref().and_then(UdpSocket::packet_stats) {
+            if let Some(packets) = link.udp.as_ref().and_then(UdpSocket::packet_egress_stats) {
                 traffic.packets.add(&packets);
             }
             if let Some(tcp) = link.tcp.as_ref().map(TcpServer::stats) {
@@ -230,8 +230,8 @@ impl Media {
         self.ready.clear();
         self.ready.extend(self.poller.ready());
         for &ready in &self.ready {
-            match ready.source {
-                Source::Udp(number) => {
+            match ready.socket {
+                SocketId::Udp(number) => {
                     let udp = self
                         .links
                         .get_mut(number)
@@ -240,8 +240,8 @@ impl Media {
                         is_all &= receive_datagrams(now, udp, batch, worker);
                     }
                 }
-                Source::TcpListener(number)
-                | Source::TcpConnection {
+                SocketId::TcpListener(number)
+                | SocketId::TcpConnection {
                     listener: number, ..
                 } => {
                     let tcp = self
@@ -326,7 +326,7 @@ impl Link {
             socket.register(poller, number)?;
             address = socket.local_addr()?;
             if config.egress == Egress::Packet
-                && let Err(error) = socket.send_packets(PacketOptions::default())
+                && let Err(error) = socket.enable_packet_egress(PacketEgressOptions::default())
             {
                 tracing::warn!(%error, "media takes the network stack: `watersmeet doctor` says more");
             }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::net::getsockname;
-use watersmeet_net::udp::crowd::{CrowdOptions, CrowdSocket, Inbox};
+use watersmeet_net::udp::connected::{ConnectedOptions, ConnectedSocket, SharedReceiveBatch};
 
 use super::cpu;
 
@@ -44,7 +44,7 @@ impl Sink {
     /// # Errors
     /// Those of the system, first of all too many open files.
     pub fn start(count: usize, gro: bool, core: usize) -> io::Result<Self> {
-        let options = CrowdOptions {
+        let options = ConnectedOptions {
             gro,
             timestamps: true,
             receive_buffer: RECEIVE_BUFFER,
@@ -52,7 +52,7 @@ impl Sink {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let (mut sockets, mut addresses) = (Vec::new(), Vec::new());
         for number in 0..count {
-            let socket = CrowdSocket::open((Ipv4Addr::LOCALHOST, 0).into(), options)?;
+            let socket = ConnectedSocket::open((Ipv4Addr::LOCALHOST, 0).into(), options)?;
             let address = SocketAddr::try_from(getsockname(&socket)?)?;
             let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
             epoll::add(
@@ -69,7 +69,7 @@ impl Sink {
         let drain = Drain {
             epoll,
             sockets,
-            inbox: Inbox::new(options),
+            inbox: SharedReceiveBatch::new(options),
             received: received.clone(),
             is_over: is_over.clone(),
         };
@@ -112,9 +112,9 @@ struct Drain {
     /// Says which sockets have something.
     epoll: OwnedFd,
     /// The sockets, by number.
-    sockets: Vec<CrowdSocket>,
+    sockets: Vec<ConnectedSocket>,
     /// Room for what comes.
-    inbox: Inbox,
+    inbox: SharedReceiveBatch,
     /// Datagrams that came.
     received: Arc<AtomicU64>,
     /// Whether nothing more is sent.
@@ -149,7 +149,7 @@ impl Drain {
         let mut more = true;
         while more {
             more = socket.receive(&mut self.inbox)?;
-            let count = self.inbox.arrivals().count() as u64;
+            let count = self.inbox.datagrams().count() as u64;
             self.received.fetch_add(count, Ordering::Relaxed);
         }
         Ok(())

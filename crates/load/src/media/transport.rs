@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use watersmeet_engine::transport::srtp::{
     MasterKey, RtpPrefix, SrtpProfile, SrtpReceiver, SrtpSender,
 };
-use watersmeet_net::udp::crowd::CrowdSocket;
+use watersmeet_net::udp::connected::ConnectedSocket;
 use watersmeet_wire::params::DtlsFingerprint;
 use watersmeet_wire::rtcp;
 use watersmeet_wire::rtp::RtpHeader;
@@ -69,7 +69,7 @@ pub struct Transport {
     room: u32,
     cname: String,
     reporter: Ssrc,
-    socket: CrowdSocket,
+    socket: ConnectedSocket,
     ice: Ice,
     handshake: Option<Handshake>,
     handshake_due: Time,
@@ -108,7 +108,7 @@ impl Transport {
         } else {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED)
         };
-        let socket = CrowdSocket::open(SocketAddr::new(any, 0), shared.socket_options)?;
+        let socket = ConnectedSocket::open(SocketAddr::new(any, 0), shared.socket_options)?;
         let mut chance = plan.chance.clone();
         let phase = Duration::from_millis(chance.below(100));
         let mut transport = Self {
@@ -142,7 +142,7 @@ impl Transport {
     }
 
     /// Its socket.
-    pub const fn socket(&self) -> &CrowdSocket {
+    pub const fn socket(&self) -> &ConnectedSocket {
         &self.socket
     }
 

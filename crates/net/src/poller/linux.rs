@@ -11,7 +11,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 
-use super::{Interest, Ready, Source};
+use super::{Interest, Ready, SocketId};
 
 /// The key of the waker; keys of sources are far below.
 const WAKER_KEY: u64 = u64::MAX;
@@ -44,20 +44,20 @@ impl System {
     pub(super) fn add(
         &self,
         socket: &impl Pollable,
-        source: Source,
+        socket_id: SocketId,
         interest: Interest,
     ) -> io::Result<()> {
-        let data = EventData::new_u64(source.key() as u64);
+        let data = EventData::new_u64(socket_id.key() as u64);
         Ok(epoll::add(&self.epoll, socket, data, flags(interest))?)
     }
 
     pub(super) fn modify(
         &self,
         socket: &impl Pollable,
-        source: Source,
+        socket_id: SocketId,
         interest: Interest,
     ) -> io::Result<()> {
-        let data = EventData::new_u64(source.key() as u64);
+        let data = EventData::new_u64(socket_id.key() as u64);
         Ok(epoll::modify(&self.epoll, socket, data, flags(interest))?)
     }
 
@@ -111,7 +111,7 @@ fn ready(event: &Event) -> Option<Ready> {
     let flags = event.flags;
     let broken = EventFlags::HUP | EventFlags::ERR;
     Some(Ready {
-        source: Source::from_key(usize::try_from(event.data.u64()).ok()?),
+        socket: SocketId::from_key(usize::try_from(event.data.u64()).ok()?),
         readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP | broken),
         writable: flags.intersects(EventFlags::OUT | broken),
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use polling::{AsRawSource, AsSource, Event, Events, PollMode};
 
-use super::{Interest, Ready, Source};
+use super::{Interest, Ready, SocketId};
 
 /// A socket.
 pub(crate) trait Pollable: AsSource {
@@ -33,7 +33,7 @@ impl System {
     pub(super) fn add(
         &self,
         socket: &impl Pollable,
-        source: Source,
+        socket_id: SocketId,
         interest: Interest,
     ) -> io::Result<()> {
         #[expect(unsafe_code, reason = "a poller keeps a socket that it does not own")]
@@ -41,18 +41,18 @@ impl System {
         // the socket, and the poller lives as long as any registrar.
         unsafe {
             self.0
-                .add_with_mode(socket.raw(), event(source, interest), PollMode::Level)
+                .add_with_mode(socket.raw(), event(socket_id, interest), PollMode::Level)
         }
     }
 
     pub(super) fn modify(
         &self,
         socket: &impl Pollable,
-        source: Source,
+        socket_id: SocketId,
         interest: Interest,
     ) -> io::Result<()> {
         self.0
-            .modify_with_mode(socket, event(source, interest), PollMode::Level)
+            .modify_with_mode(socket, event(socket_id, interest), PollMode::Level)
     }
 
     pub(super) fn remove(&self, socket: &impl Pollable) -> io::Result<()> {
@@ -64,7 +64,7 @@ impl System {
         let mut events = Events::new();
         self.0.wait(&mut events, timeout)?;
         found.extend(events.iter().map(|event| Ready {
-            source: Source::from_key(event.key),
+            socket: SocketId::from_key(event.key),
             readable: event.readable,
             writable: event.writable,
         }));
@@ -76,10 +76,10 @@ impl System {
     }
 }
 
-fn event(source: Source, interest: Interest) -> Event {
+fn event(socket_id: SocketId, interest: Interest) -> Event {
     match interest {
-        Interest::Read => Event::readable(source.key()),
-        Interest::ReadWrite => Event::all(source.key()),
+        Interest::Read => Event::readable(socket_id.key()),
+        Interest::ReadWrite => Event::all(socket_id.key()),
     }
 }
 
@@ -95,7 +95,9 @@ mod tests {
     fn a_socket_is_ready_when_something_came_and_is_taken_out_again() {
         let system = System::new().unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        system.add(&socket, Source::Udp(3), Interest::Read).unwrap();
+        system
+            .add(&socket, SocketId::Udp(3), Interest::Read)
+            .unwrap();
         let mut found = Vec::new();
         system.wait(&mut found, NOW).unwrap();
         assert_eq!(found, []);
@@ -104,14 +106,14 @@ mod tests {
             .wait(&mut found, Some(Duration::from_secs(20)))
             .unwrap();
         let expected = Ready {
-            source: Source::Udp(3),
+            socket: SocketId::Udp(3),
             readable: true,
             writable: false,
         };
         assert_eq!(found, [expected]);
         found.clear();
         system
-            .modify(&socket, Source::Udp(3), Interest::ReadWrite)
+            .modify(&socket, SocketId::Udp(3), Interest::ReadWrite)
             .unwrap();
         system.wait(&mut found, NOW).unwrap();
         assert!(found.first().is_some_and(|it| it.readable && it.writable));
@@ -119,6 +121,6 @@ mod tests {
         system.remove(&socket).unwrap();
         system.notify().unwrap();
         system.wait(&mut found, None).unwrap();
-        assert_eq!(found, [], "the wake is no source");
+        assert_eq!(found, [], "the wake is no socket_id");
     }
 }

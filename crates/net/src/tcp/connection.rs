@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use super::frame::{FRAME_MAX, FrameDecoder, LENGTH_LEN, write};
+use super::frame::{FRAME_LEN_MAX, FrameDecoder, LENGTH_LEN, write};
 use super::{SILENCE_MAX, UNTRUSTED_LIFETIME};
 
 /// Bytes that may wait to be written: a quarter of a second at 8 Mbit/s. What is older is worth
@@ -109,7 +109,7 @@ impl Connection {
 
     /// Queues a frame.
     pub(super) fn queue(&mut self, contents: &[u8]) -> Queued {
-        if contents.len() > FRAME_MAX {
+        if contents.len() > FRAME_LEN_MAX {
             return Queued::TooLong;
         }
         let waiting = self.queue.len() - self.written;

@@ -3,25 +3,25 @@
 
 /// Longest frame accepted. Media fits in 1,500 bytes and a DTLS flight in a few thousand; the
 /// format would allow 65,535, which an attacker could make each connection remember.
-pub const FRAME_MAX: usize = 8_192;
+pub const FRAME_LEN_MAX: usize = 8_192;
 
 /// Bytes of the length before each frame.
 pub const LENGTH_LEN: usize = 2;
 
-/// The peer announced a frame longer than [`FRAME_MAX`]. What follows cannot be read: close.
+/// The peer announced a frame longer than [`FRAME_LEN_MAX`]. What follows cannot be read: close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameTooLong;
 
 /// Cuts a stream into frames.
 #[derive(Debug, Default)]
 pub struct FrameDecoder {
-    /// The start of an unfinished frame, its length included; at most `LENGTH_LEN + FRAME_MAX`.
+    /// The start of an unfinished frame, its length included; at most `LENGTH_LEN + FRAME_LEN_MAX`.
     partial: Vec<u8>,
 }
 
 impl FrameDecoder {
     /// Takes the next piece of the stream and hands out every frame that is complete. The frames
-    /// may be changed in place. Empty frames, which the format allows, are skipped.
+    /// may be changed in slot. Empty frames, which the format allows, are skipped.
     ///
     /// # Errors
     /// When a frame is too long; the frames before it have been handed out.
@@ -84,7 +84,7 @@ fn frame_len(input: &[u8]) -> Result<Option<usize>, FrameTooLong> {
         return Ok(None);
     };
     let len = usize::from(u16::from_be_bytes(*len));
-    if len > FRAME_MAX {
+    if len > FRAME_LEN_MAX {
         Err(FrameTooLong)
     } else {
         Ok(Some(len))
@@ -105,7 +105,7 @@ pub fn write(out: &mut Vec<u8>, contents: &[u8]) -> bool {
     let Ok(len) = u16::try_from(contents.len()) else {
         return false;
     };
-    if contents.len() > FRAME_MAX {
+    if contents.len() > FRAME_LEN_MAX {
         return false;
     }
     out.extend_from_slice(&len.to_be_bytes());
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn frames_survive_any_cutting_of_the_stream() {
-        let (stream, expected) = frames(&[1, 0, 20, 300, 2, 0, 0, 1_200, FRAME_MAX, 5]);
+        let (stream, expected) = frames(&[1, 0, 20, 300, 2, 0, 0, 1_200, FRAME_LEN_MAX, 5]);
         for piece in (1..40).chain([255, 256, 257, 1_201, 9_000, stream.len()]) {
             let mut decoder = FrameDecoder::default();
             let mut seen = Vec::new();
@@ -140,7 +140,7 @@ mod tests {
                 decoder
                     .decode(bytes, |frame| seen.push(frame.to_vec()))
                     .unwrap();
-                assert!(decoder.pending() <= LENGTH_LEN + FRAME_MAX);
+                assert!(decoder.pending() <= LENGTH_LEN + FRAME_LEN_MAX);
             }
             assert_eq!(seen, expected, "pieces of {piece}");
             assert_eq!(decoder.pending(), 0);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_announced_frame_that_is_too_long_is_refused_however_it_arrives() {
-        let length = u16::try_from(FRAME_MAX + 1).unwrap().to_be_bytes();
+        let length = u16::try_from(FRAME_LEN_MAX + 1).unwrap().to_be_bytes();
         let mut decoder = FrameDecoder::default();
         assert_eq!(
             decoder.decode(&mut length.clone(), |_| ()),
@@ -166,9 +166,9 @@ mod tests {
     #[test]
     fn a_frame_that_is_too_long_is_not_written() {
         let mut out = Vec::new();
-        assert!(!write(&mut out, &vec![0; FRAME_MAX + 1]));
+        assert!(!write(&mut out, &vec![0; FRAME_LEN_MAX + 1]));
         assert!(!write(&mut out, &vec![0; 70_000]));
         assert!(out.is_empty());
-        assert!(write(&mut out, &vec![0; FRAME_MAX]));
+        assert!(write(&mut out, &vec![0; FRAME_LEN_MAX]));
     }
 }

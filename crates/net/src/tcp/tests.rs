@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use super::frame::{FRAME_MAX, FrameDecoder, LENGTH_LEN};
+use super::frame::{FRAME_LEN_MAX, FrameDecoder, LENGTH_LEN};
 use super::*;
 
 /// A server with its poller, and what it has received.
@@ -69,7 +69,7 @@ fn frames_pass_in_both_directions_on_both_families() {
         let mut world = World::at(address, TcpOptions::default());
         let mut client = world.connect();
         let remote = client.local_addr().unwrap();
-        let stream: Vec<u8> = [&b"one"[..], &[7; 1_200], &[8; FRAME_MAX]]
+        let stream: Vec<u8> = [&b"one"[..], &[7; 1_200], &[8; FRAME_LEN_MAX]]
             .into_iter()
             .flat_map(framed)
             .collect();
@@ -79,7 +79,7 @@ fn frames_pass_in_both_directions_on_both_families() {
         client.write_all(second).unwrap();
         world.until(|world| world.received.len() == 3);
         assert!(world.received.iter().all(|(source, _)| *source == remote));
-        assert_eq!(world.received[2].1, [8; FRAME_MAX]);
+        assert_eq!(world.received[2].1, [8; FRAME_LEN_MAX]);
 
         assert!(world.server.send(remote, b"answer"));
         assert!(world.server.send(remote, &[9; 1_200]));
@@ -109,7 +109,7 @@ fn a_closed_connection_is_reported_once_and_its_place_is_free() {
     assert_eq!(world.server.poll_closed(), Some(remote));
     assert_eq!(world.server.poll_closed(), None);
     assert!(!world.server.send(remote, b"nobody"));
-    assert!(world.server.places.is_empty() && world.server.untrusted.is_empty());
+    assert!(world.server.slots.is_empty() && world.server.untrusted.is_empty());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::os::fd::AsRawFd;
 use arrayvec::ArrayVec;
 use socket2::Socket;
 
-pub(super) use crate::option::set_number as set_option;
+pub(super) use crate::socket_option::set_number as set_option;
 
 use super::portable::{SendOne, is_broken, is_passing, send_singly};
 use super::{

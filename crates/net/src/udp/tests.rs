@@ -286,7 +286,10 @@ fn a_poller_reports_a_datagram_until_it_is_read() {
         for _ in 0..2 {
             assert_eq!(poller.wait(Some(Duration::from_secs(5))).unwrap(), 1);
             let ready: Vec<_> = poller.ready().collect();
-            assert_eq!((ready[0].source, ready[0].readable), (Source::Udp(3), true));
+            assert_eq!(
+                (ready[0].socket, ready[0].readable),
+                (SocketId::Udp(3), true)
+            );
         }
         assert_eq!(collect(&mut receiver, 1).len(), 1);
         assert_eq!(poller.wait(Some(Duration::from_millis(1))).unwrap(), 0);

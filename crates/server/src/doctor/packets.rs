@@ -3,7 +3,7 @@
 
 use std::io;
 
-use watersmeet_net::packet;
+use watersmeet_net::packet_egress;
 
 use super::Finding;
 use crate::config::{Config, Egress};
@@ -12,7 +12,7 @@ use crate::config::{Config, Egress};
 pub fn check(config: &Config) -> Vec<Finding> {
     match config.egress {
         Egress::Udp => Vec::new(),
-        Egress::Packet => vec![found(packet::probe())],
+        Egress::Packet => vec![found(packet_egress::probe())],
     }
 }
 

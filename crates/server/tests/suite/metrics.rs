@@ -134,7 +134,7 @@ async fn what_cannot_go_past_the_network_stack_takes_it_and_is_counted() {
     }
     let sent = [("direction", "out")];
     expect(&program, "watersmeet_datagrams_total", &sent, 3.0);
-    if watersmeet_net::packet::probe().is_ok() {
+    if watersmeet_net::packet_egress::probe().is_ok() {
         let route = [("reason", "route")];
         expect(&program, "watersmeet_packet_fallbacks_total", &route, 3.0);
     }

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::metrics::{scrape, sum};
 use crate::program::configured;
 
-#[path = "../../../net/tests/rig/namespace.rs"]
+#[path = "../../../net/tests/support/namespace.rs"]
 mod namespace;
 
 /// How long anything may take.
@@ -17,12 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_peer_on_the_ethernet_is_answered_past_the_network_stack() {
-    let Some(pair) = namespace::Pair::new() else {
+    let Some(pair) = namespace::NamespacePair::new() else {
         return;
     };
-    let peer = namespace::inside(&pair.theirs, || UdpSocket::bind("10.77.0.2:0").unwrap());
+    let peer = namespace::in_namespace(&pair.theirs, || UdpSocket::bind("10.77.0.2:0").unwrap());
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
-    namespace::inside(&pair.ours, || {
+    namespace::in_namespace(&pair.ours, || {
         let settings = "egress = \"packet\"\nmedia_listen_ip = \"10.77.0.1\"\nshards = 1";
         let program = configured("packets", settings);
         let runtime = tokio::runtime::Builder::new_current_thread();

@@ -7,7 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use watersmeet_engine::egress::RUN_BOUNDS;
 use watersmeet_engine::transport::discard::Discard;
 use watersmeet_engine::worker::{Figures, Flow, KindCounts};
-use watersmeet_net::packet::Fallback;
+use watersmeet_net::packet_egress::FallbackReason;
 
 use super::page::{Page, seconds};
 use crate::machine::{self, Cpu};
@@ -306,7 +306,11 @@ impl Workers {
         let mut family = page.counters("packet_fallbacks", help)?;
         for worker in &self.0 {
             let counts = worker.reading.traffic.packets.fallbacks;
-            for (reason, count) in Fallback::ALL.map(Fallback::name).into_iter().zip(counts) {
+            for (reason, count) in FallbackReason::ALL
+                .map(FallbackReason::name)
+                .into_iter()
+                .zip(counts)
+            {
                 family.count(&[("worker", &*worker.name), ("reason", reason)], count)?;
             }
         }

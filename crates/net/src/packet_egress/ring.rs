@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use memmap2::{MmapOptions, MmapRaw};
 use socket2::{Domain, Socket, Type};
 
-use super::egress::Line;
-use crate::option;
+use super::sender::Line;
+use crate::socket_option;
 
 /// Frames that a ring holds: 5 ms of a gigabit of full packets, 1 MiB.
 const SLOTS: usize = 512;
@@ -100,7 +100,7 @@ impl Ring {
 impl Line for Ring {
     fn open(device: u32) -> io::Result<Self> {
         let socket = open_socket()?;
-        let set = |name, value| option::set_number(&socket, libc::SOL_PACKET, name, value);
+        let set = |name, value| socket_option::set_number(&socket, libc::SOL_PACKET, name, value);
         set(
             libc::PACKET_VERSION,
             libc::tpacket_versions::TPACKET_V2 as libc::c_int,
@@ -109,10 +109,11 @@ impl Line for Ring {
         // A frame that the device cannot carry is dropped; it must not stop those behind it.
         set(libc::PACKET_LOSS, 1)?;
         let forced =
-            option::set_number(&socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, SEND_BUFFER);
+            socket_option::set_number(&socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, SEND_BUFFER);
         if forced.is_err() {
             // A smaller one only makes the ring full sooner.
-            let _ = option::set_number(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER);
+            let _ =
+                socket_option::set_number(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, SEND_BUFFER);
         }
         let memory_len = SLOTS * SLOT_LEN;
         let request = [BLOCK_LEN, memory_len / BLOCK_LEN, SLOT_LEN, SLOTS];
@@ -121,7 +122,7 @@ impl Line for Ring {
             let number = u32::try_from(number).map_err(io::Error::other)?;
             bytes.copy_from_slice(&number.to_ne_bytes());
         }
-        option::set(&socket, libc::SOL_PACKET, libc::PACKET_TX_RING, &bytes)?;
+        socket_option::set(&socket, libc::SOL_PACKET, libc::PACKET_TX_RING, &bytes)?;
         let memory = MmapOptions::new().len(memory_len).map_raw(&socket)?;
         bind(&socket, device)?;
         Ok(Self {

@@ -4,38 +4,38 @@
 //! costs the same for any mix of destinations, where the stack is cheap only for runs to one.
 //!
 //! Only what is plain goes this way: a route of one machine to the next over Ethernet whose address
-//! the kernel knows. All else takes the stack as before, counted by [`Fallback`]: nothing is ever
+//! the kernel knows. All else takes the stack as before, counted by [`FallbackReason`]: nothing is ever
 //! lost because this way is not there. Packets that go past the stack go past its packet filter
 //! and its IPsec too; whoever relies on those for UDP that leaves must not use this.
 //!
 //! Linux only; elsewhere [`probe`] says so.
 
 #[cfg(target_os = "linux")]
-mod egress;
-#[cfg(target_os = "linux")]
 mod frame;
 #[cfg(target_os = "linux")]
 mod netlink;
 #[cfg(target_os = "linux")]
-mod paths;
+mod next_hops;
 #[cfg(target_os = "linux")]
 mod ring;
+#[cfg(target_os = "linux")]
+mod sender;
 
 use std::io;
 
 #[cfg(target_os = "linux")]
-pub(crate) use egress::{Egress, Stack};
+pub(crate) use sender::{Egress, Stack};
 
 /// How packets are sent past the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PacketOptions {
+pub struct PacketEgressOptions {
     /// A destination whose runs have at least so many datagrams in the mean is left to the stack,
     /// which takes a run in one trip. Measured (`benches/egress.rs`): a run of 2 costs the stack
     /// more than two frames, by a third; one of 3 costs it no more than three.
     pub run_min: u16,
 }
 
-impl Default for PacketOptions {
+impl Default for PacketEgressOptions {
     fn default() -> Self {
         Self { run_min: 3 }
     }
@@ -43,7 +43,7 @@ impl Default for PacketOptions {
 
 /// Why datagrams took the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
+pub enum FallbackReason {
     /// The kernel does not know the Ethernet address of the next machine. The stack asks for it.
     Neighbour,
     /// There is no plain route: the destination is this machine, a group, or inside a tunnel.
@@ -53,23 +53,23 @@ pub enum Fallback {
     /// A datagram is longer than a packet may be.
     Length,
     /// Runs are long: the stack is cheaper.
-    Run,
+    LongRun,
     /// The next machine was not heard of for long: the stack asks whether it is still there.
-    Check,
+    StaleNeighbour,
     /// More new destinations at a time than may be asked for.
-    Crowd,
+    LookupLimit,
 }
 
-impl Fallback {
-    /// Every reason, in the order of [`PacketStats::fallbacks`].
+impl FallbackReason {
+    /// Every reason, in the order of [`PacketEgressStats::fallbacks`].
     pub const ALL: [Self; 7] = [
         Self::Neighbour,
         Self::Route,
         Self::Device,
         Self::Length,
-        Self::Run,
-        Self::Check,
-        Self::Crowd,
+        Self::LongRun,
+        Self::StaleNeighbour,
+        Self::LookupLimit,
     ];
 
     /// Its name in figures.
@@ -79,16 +79,16 @@ impl Fallback {
             Self::Route => "route",
             Self::Device => "device",
             Self::Length => "length",
-            Self::Run => "run",
-            Self::Check => "check",
-            Self::Crowd => "crowd",
+            Self::LongRun => "run",
+            Self::StaleNeighbour => "check",
+            Self::LookupLimit => "crowd",
         }
     }
 }
 
 /// What went past the stack, and what did not.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct PacketStats {
+pub struct PacketEgressStats {
     /// Frames put into rings.
     pub frames: u64,
     /// Datagrams for which a ring had no room; they are dropped.
@@ -97,10 +97,10 @@ pub struct PacketStats {
     pub ring_failures: u64,
     /// Datagrams that were left to the stack, by reason; one that the stack had no room for is
     /// counted again when it is offered again.
-    pub fallbacks: [u64; Fallback::ALL.len()],
+    pub fallbacks: [u64; FallbackReason::ALL.len()],
 }
 
-impl PacketStats {
+impl PacketEgressStats {
     /// Adds what another socket did.
     pub fn add(&mut self, other: &Self) {
         self.frames += other.frames;
@@ -112,7 +112,7 @@ impl PacketStats {
     }
 
     #[cfg(target_os = "linux")]
-    fn fall_back(&mut self, reason: Fallback, datagrams: u64) {
+    fn fall_back(&mut self, reason: FallbackReason, datagrams: u64) {
         if let Some(count) = self.fallbacks.get_mut(reason as usize) {
             *count += datagrams;
         }

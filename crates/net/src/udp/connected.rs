@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::linux::force_buffers;
 use super::portable::is_passing;
 use super::{RECEIVE_RUN_LEN, RECEIVE_SLOT_LEN, UdpOptions, is_would_block};
-use crate::option::set_number;
+use crate::socket_option::set_number;
 
 /// Datagrams, or runs of them, that one call brings. A frame has up to a dozen packets.
 const SLOTS: usize = 32;
@@ -32,7 +32,7 @@ const NANOS: u64 = 1_000_000_000;
 
 /// How sockets of a crowd are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CrowdOptions {
+pub struct ConnectedOptions {
     /// Let the kernel join received datagrams to runs, which real clients do not do.
     pub gro: bool,
     /// Ask the kernel when each datagram came.
@@ -42,13 +42,13 @@ pub struct CrowdOptions {
 }
 
 /// One of many sockets; it never blocks.
-pub struct CrowdSocket {
+pub struct ConnectedSocket {
     socket: UdpSocket,
 }
 
 /// One datagram that came.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Arrival<'a> {
+pub struct TimedDatagram<'a> {
     /// When the kernel got it, in nanoseconds of the machine's wall clock, if it was asked.
     pub at_ns: Option<u64>,
     /// What; it may be changed in place.
@@ -61,7 +61,7 @@ pub struct Arrival<'a> {
 struct Control([u8; CONTROL_LEN]);
 
 /// Room for what one call brings, shared by all sockets of a thread.
-pub struct Inbox {
+pub struct SharedReceiveBatch {
     /// All slots, one behind the other.
     arena: Vec<u8>,
     /// Bytes of a slot.
@@ -79,14 +79,14 @@ pub struct Inbox {
 #[expect(unsafe_code, reason = "pointers are not sent to threads by themselves")]
 // SAFETY: every pointer in an inbox points into the heap of its own vectors, which go with it and
 // are reached through it alone.
-unsafe impl Send for Inbox {}
+unsafe impl Send for SharedReceiveBatch {}
 
-impl CrowdSocket {
+impl ConnectedSocket {
     /// Opens a socket on `local`.
     ///
     /// # Errors
     /// Those of the system, first of all too many open files.
-    pub fn open(local: SocketAddr, options: CrowdOptions) -> io::Result<Self> {
+    pub fn open(local: SocketAddr, options: ConnectedOptions) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
         let sizes = UdpOptions {
@@ -134,7 +134,7 @@ impl CrowdSocket {
     ///
     /// # Errors
     /// When the socket itself is broken.
-    pub fn receive(&self, inbox: &mut Inbox) -> io::Result<bool> {
+    pub fn receive(&self, inbox: &mut SharedReceiveBatch) -> io::Result<bool> {
         inbox.prepare();
         #[expect(unsafe_code, reason = "the standard library has no recvmmsg")]
         // SAFETY: there are `CALL_LEN` messages, and each points at one vector and one control buffer of the
@@ -169,15 +169,15 @@ impl CrowdSocket {
     }
 }
 
-impl AsFd for CrowdSocket {
+impl AsFd for ConnectedSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
-impl Inbox {
+impl SharedReceiveBatch {
     /// An inbox for sockets that were opened with these options.
-    pub fn new(options: CrowdOptions) -> Self {
+    pub fn new(options: ConnectedOptions) -> Self {
         let slot_len = if options.gro {
             RECEIVE_RUN_LEN
         } else {
@@ -217,7 +217,7 @@ impl Inbox {
     }
 
     /// What the last call brought, in the order of arrival.
-    pub fn arrivals(&mut self) -> impl Iterator<Item = Arrival<'_>> {
+    pub fn datagrams(&mut self) -> impl Iterator<Item = TimedDatagram<'_>> {
         debug_assert_eq!(self.vectors.len(), self.messages.len());
         let slots = self.arena.chunks_exact_mut(self.slot_len);
         slots
@@ -230,7 +230,7 @@ impl Inbox {
                 let notes = read_control(control, message.msg_hdr.msg_controllen as _);
                 let (run, _) = slot.split_at_mut(len);
                 run.chunks_mut(notes.segment_len.unwrap_or(len).max(1))
-                    .map(move |contents| Arrival {
+                    .map(move |contents| TimedDatagram {
                         at_ns: notes.at_ns,
                         contents,
                     })
@@ -306,21 +306,21 @@ mod tests {
 
     use super::*;
 
-    fn pair(options: CrowdOptions) -> (CrowdSocket, CrowdSocket, Inbox) {
+    fn pair(options: ConnectedOptions) -> (ConnectedSocket, ConnectedSocket, SharedReceiveBatch) {
         let open = || {
-            let socket = CrowdSocket::open("127.0.0.1:0".parse().unwrap(), options).unwrap();
+            let socket = ConnectedSocket::open("127.0.0.1:0".parse().unwrap(), options).unwrap();
             let address = socket.socket.local_addr().unwrap();
             (socket, address)
         };
         let ((one, one_address), (two, two_address)) = (open(), open());
         one.connect(two_address).unwrap();
         two.connect(one_address).unwrap();
-        (one, two, Inbox::new(options))
+        (one, two, SharedReceiveBatch::new(options))
     }
 
     #[test]
     fn datagrams_come_in_order_with_the_time_the_kernel_got_them() {
-        let options = CrowdOptions {
+        let options = ConnectedOptions {
             gro: false,
             timestamps: true,
             receive_buffer: 1 << 20,
@@ -337,7 +337,7 @@ mod tests {
         let mut more = true;
         while more {
             more = two.receive(&mut inbox).unwrap();
-            for arrival in inbox.arrivals() {
+            for arrival in inbox.datagrams() {
                 let age = read_at - Duration::from_nanos(arrival.at_ns.unwrap());
                 assert!(age >= Duration::from_millis(19), "{age:?}");
                 assert!(age < Duration::from_secs(10), "{age:?}");
@@ -347,12 +347,12 @@ mod tests {
         }
         assert_eq!(seen, (0..40).collect::<Vec<_>>());
         assert!(!two.receive(&mut inbox).unwrap());
-        assert_eq!(inbox.arrivals().count(), 0);
+        assert_eq!(inbox.datagrams().count(), 0);
     }
 
     #[test]
     fn a_remote_that_is_gone_is_no_error() {
-        let options = CrowdOptions {
+        let options = ConnectedOptions {
             gro: false,
             timestamps: false,
             receive_buffer: 1 << 20,
@@ -363,7 +363,7 @@ mod tests {
             one.send(&[1]).unwrap();
             one.receive(&mut inbox).unwrap();
         }
-        assert_eq!(inbox.arrivals().count(), 0);
+        assert_eq!(inbox.datagrams().count(), 0);
     }
 
     #[test]

@@ -15,9 +15,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::netlink::Netlink;
-use super::paths::{Kernel, Paths};
+use super::next_hops::{Kernel, Paths};
 use super::ring::{self, Ring};
-use super::{Fallback, PacketOptions, PacketStats};
+use super::{FallbackReason, PacketEgressOptions, PacketEgressStats};
 use crate::udp::{Transmit, UdpStats};
 
 /// Rings at a time: one for each device that packets leave by.
@@ -86,12 +86,12 @@ pub(crate) struct Egress<K = Netlink, L = Ring> {
     /// Devices that packets leave by, in the order of their first use.
     exits: Vec<Exit<L>>,
     /// What it has done.
-    stats: PacketStats,
+    stats: PacketEgressStats,
 }
 
 impl Egress {
     /// Sends what a socket bound to `local` would.
-    pub(crate) fn open(local: SocketAddr, options: PacketOptions) -> io::Result<Self> {
+    pub(crate) fn open(local: SocketAddr, options: PacketEgressOptions) -> io::Result<Self> {
         ring::open_socket()?;
         let kernel = Netlink::open(local.ip())?;
         Ok(Self::new(kernel, local.port(), options, Instant::now()))
@@ -100,17 +100,17 @@ impl Egress {
 
 impl<K, L> Egress<K, L> {
     /// What it has done.
-    pub(crate) const fn stats(&self) -> PacketStats {
+    pub(crate) const fn stats(&self) -> PacketEgressStats {
         self.stats
     }
 }
 
 impl<K: Kernel, L: Line> Egress<K, L> {
-    fn new(kernel: K, port: u16, options: PacketOptions, now: Instant) -> Self {
+    fn new(kernel: K, port: u16, options: PacketEgressOptions, now: Instant) -> Self {
         Self {
             paths: Paths::new(kernel, port, options.run_min, now),
             exits: Vec::new(),
-            stats: PacketStats::default(),
+            stats: PacketEgressStats::default(),
         }
     }
 
@@ -153,10 +153,10 @@ impl<K: Kernel, L: Line> Egress<K, L> {
             let chosen = self.paths.choose(ip, segments, by_runs);
             let chosen = chosen.and_then(|outgoing| {
                 if transmit.segment_len() > outgoing.datagram_len_max {
-                    return Err(Fallback::Length);
+                    return Err(FallbackReason::Length);
                 }
                 let exit = exit(&mut self.exits, outgoing.device, now, &mut self.stats);
-                Ok((outgoing, exit.ok_or(Fallback::Device)?))
+                Ok((outgoing, exit.ok_or(FallbackReason::Device)?))
             });
             let datagrams = segments as u64;
             match (chosen, arena.get(transmit.range.clone())) {
@@ -196,7 +196,7 @@ fn exit<'a, L: Line>(
     exits: &'a mut Vec<Exit<L>>,
     device: u32,
     now: Instant,
-    stats: &mut PacketStats,
+    stats: &mut PacketEgressStats,
 ) -> Option<&'a mut Exit<L>> {
     let place = exits.iter().position(|exit| exit.device == device);
     let place = match place {
@@ -239,7 +239,7 @@ impl<L: Line> Exit<L> {
         &mut self,
         now: Instant,
         mut write: impl FnMut(&mut [u8]) -> Option<usize>,
-        stats: &mut PacketStats,
+        stats: &mut PacketEgressStats,
     ) -> bool {
         for _ in 0..KICKS_MAX {
             let Some(line) = self.line.as_mut().filter(|_| !self.is_full) else {
@@ -259,7 +259,7 @@ impl<L: Line> Exit<L> {
     }
 
     /// Has what was filled sent.
-    fn kick(&mut self, now: Instant, stats: &mut PacketStats) {
+    fn kick(&mut self, now: Instant, stats: &mut PacketEgressStats) {
         self.filled = 0;
         match self.line.as_mut().map(Line::kick) {
             Some(Ok(true)) => self.retry_after = RETRY_MIN,
@@ -269,7 +269,7 @@ impl<L: Line> Exit<L> {
     }
 
     /// Closes the line for a while. What waits in it is lost.
-    fn fail(&mut self, error: &io::Error, now: Instant, stats: &mut PacketStats) {
+    fn fail(&mut self, error: &io::Error, now: Instant, stats: &mut PacketEgressStats) {
         tracing::info!(%error, device = self.device, "no packets past the stack for a while");
         stats.ring_failures += 1;
         self.line = None;

@@ -74,7 +74,7 @@ fn peer(number: u32) -> IpAddr {
 
 impl Paths<Script> {
     /// The Ethernet address that a datagram to a peer is sent to, or why it is not.
-    fn next(&mut self, number: u32) -> Result<Mac, Fallback> {
+    fn next(&mut self, number: u32) -> Result<Mac, FallbackReason> {
         let outgoing = self.choose(peer(number), 1, true)?;
         let mut frame = [0; 100];
         outgoing.template.write(&mut frame, 1, b"hello").unwrap();
@@ -101,8 +101,8 @@ fn an_answer_holds_for_its_lifetime_and_is_then_asked_for_again() {
     assert_eq!(paths.kernel.questions, 1);
     paths.kernel.route = None;
     paths.begin_batch(start + LIFETIME);
-    assert_eq!(paths.next(1), Err(Fallback::Route));
-    assert_eq!(paths.next(1), Err(Fallback::Route));
+    assert_eq!(paths.next(1), Err(FallbackReason::Route));
+    assert_eq!(paths.next(1), Err(FallbackReason::Route));
     assert_eq!(paths.kernel.questions, 2);
 }
 
@@ -114,7 +114,7 @@ fn one_batch_asks_only_so_much() {
     for number in 0..most {
         assert_eq!(paths.next(number), Ok(ROUTER));
     }
-    assert_eq!(paths.next(most), Err(Fallback::Crowd));
+    assert_eq!(paths.next(most), Err(FallbackReason::LookupLimit));
     paths.begin_batch(start);
     assert_eq!(paths.next(most), Ok(ROUTER));
     // Old answers serve while no more may be asked.
@@ -147,7 +147,7 @@ fn changed_routes_make_answers_void_at_once() {
     }
     assert_eq!(
         paths.next(most),
-        Err(Fallback::Crowd),
+        Err(FallbackReason::LookupLimit),
         "it may lead nowhere now"
     );
 }
@@ -163,12 +163,12 @@ fn a_neighbour_is_followed_without_a_question() {
     );
     assert_eq!(paths.next(1), Ok(OTHER));
     paths.tell(&mut now, News::Neighbour(DEVICE, ROUTER_IP, None));
-    assert_eq!(paths.next(1), Err(Fallback::Neighbour));
+    assert_eq!(paths.next(1), Err(FallbackReason::Neighbour));
     paths.tell(
         &mut now,
         News::Neighbour(DEVICE + 1, ROUTER_IP, Some(neighbour(OTHER, false))),
     );
-    assert_eq!(paths.next(1), Err(Fallback::Neighbour));
+    assert_eq!(paths.next(1), Err(FallbackReason::Neighbour));
     paths.tell(
         &mut now,
         News::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(ROUTER, false))),
@@ -202,11 +202,11 @@ fn a_device_that_is_down_or_no_ethernet_is_not_used() {
         mtu: 1_500,
     };
     paths.tell(&mut now, News::Device(DEVICE, Some(down)));
-    assert_eq!(paths.next(1), Err(Fallback::Device));
+    assert_eq!(paths.next(1), Err(FallbackReason::Device));
     paths.tell(&mut now, News::Device(DEVICE, script().device));
     assert_eq!(paths.next(1), Ok(ROUTER));
     paths.tell(&mut now, News::Device(DEVICE, None));
-    assert_eq!(paths.next(1), Err(Fallback::Device));
+    assert_eq!(paths.next(1), Err(FallbackReason::Device));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn lost_news_have_everything_asked_anew() {
     paths.kernel.neighbours.clear();
     paths.kernel.device = None;
     paths.tell(&mut now, News::Lost);
-    assert_eq!(paths.next(1), Err(Fallback::Device));
+    assert_eq!(paths.next(1), Err(FallbackReason::Device));
 }
 
 #[test]
@@ -253,13 +253,17 @@ fn a_neighbour_that_is_stale_is_checked_once_in_a_while_whoever_is_behind_it() {
         &mut now,
         News::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(ROUTER, true))),
     );
-    assert_eq!(paths.next(1), Err(Fallback::Check));
-    assert_eq!(paths.next(1), Err(Fallback::Check), "a batch goes one way");
+    assert_eq!(paths.next(1), Err(FallbackReason::StaleNeighbour));
+    assert_eq!(
+        paths.next(1),
+        Err(FallbackReason::StaleNeighbour),
+        "a batch goes one way"
+    );
     assert_eq!(paths.next(2), Ok(ROUTER));
     paths.begin_batch(now);
     assert_eq!(paths.next(1), Ok(ROUTER));
     paths.begin_batch(now + CHECK_INTERVAL);
-    assert_eq!(paths.next(2), Err(Fallback::Check));
+    assert_eq!(paths.next(2), Err(FallbackReason::StaleNeighbour));
     assert_eq!(paths.next(1), Ok(ROUTER));
 }
 
@@ -284,10 +288,14 @@ fn the_way_follows_the_mean_run_and_never_changes_within_a_batch() {
     assert_eq!(runs(&mut paths, 2, 3), [None; 3]);
     assert_eq!(
         runs(&mut paths, 8, 3),
-        [None, Some(Fallback::Run), Some(Fallback::Run)]
+        [
+            None,
+            Some(FallbackReason::LongRun),
+            Some(FallbackReason::LongRun)
+        ]
     );
     // Runs of 3 alone do not change the way back; runs of 1 do.
-    assert_eq!(runs(&mut paths, 3, 3), [Some(Fallback::Run); 3]);
+    assert_eq!(runs(&mut paths, 3, 3), [Some(FallbackReason::LongRun); 3]);
     assert_eq!(runs(&mut paths, 1, 3).last(), Some(&None));
     // A stack that takes no runs is no cheaper for them.
     paths.begin_batch(now);
@@ -308,7 +316,7 @@ fn so_many_destinations_are_known_and_those_not_in_use_make_room() {
     }
     paths.begin_batch(start);
     let questions = paths.kernel.questions;
-    assert_eq!(paths.next(most), Err(Fallback::Crowd));
+    assert_eq!(paths.next(most), Err(FallbackReason::LookupLimit));
     assert_eq!(
         (paths.destinations.len(), paths.kernel.questions),
         (DESTINATIONS_MAX, questions)
@@ -335,13 +343,13 @@ fn so_many_neighbours_and_devices_are_known() {
     );
     assert_eq!(
         paths.next(1),
-        Err(Fallback::Check),
+        Err(FallbackReason::StaleNeighbour),
         "those that are known still change"
     );
     for number in 0..u32::try_from(DEVICES_MAX).unwrap() + 10 {
         paths.kernel.route.as_mut().unwrap().device = 100 + number;
         paths.tell(&mut now, News::Routes);
-        assert_eq!(paths.next(1), Err(Fallback::Neighbour));
+        assert_eq!(paths.next(1), Err(FallbackReason::Neighbour));
     }
     assert_eq!(paths.devices.len(), DEVICES_MAX);
 }

@@ -12,13 +12,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rustix::thread::CapabilitySet;
-use watersmeet_net::packet::{Fallback, PacketOptions, PacketStats, probe};
+use watersmeet_net::packet_egress::{
+    FallbackReason, PacketEgressOptions, PacketEgressStats, probe,
+};
 use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
 
-#[path = "rig/namespace.rs"]
+#[path = "support/namespace.rs"]
 mod namespace;
 
-use namespace::{Pair, inside};
+use namespace::{NamespacePair, in_namespace};
 
 /// How long anything may take before a test has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,18 +28,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Longer than the kernel's news take to be read.
 const NEWS: Duration = Duration::from_millis(60);
 
-impl Pair {
+impl NamespacePair {
     /// Opens a sender on our side and a receiver on theirs, and speaks to both on our side.
-    fn talk(&self, address: &str, options: PacketOptions, speak: impl FnOnce(Talk<'_>) + Send) {
+    fn talk(
+        &self,
+        address: &str,
+        options: PacketEgressOptions,
+        speak: impl FnOnce(Talk<'_>) + Send,
+    ) {
         let address: SocketAddr = address.parse().unwrap();
-        let theirs = inside(&self.theirs, || receiver(address));
-        inside(&self.ours, || {
+        let theirs = in_namespace(&self.theirs, || receiver(address));
+        in_namespace(&self.ours, || {
             let any: IpAddr = match address.ip() {
                 IpAddr::V4(_) => [0, 0, 0, 0].into(),
                 IpAddr::V6(_) => [0_u16; 8].into(),
             };
             let mut ours = UdpSocket::bind((any, 0).into(), UdpOptions::default()).unwrap();
-            ours.send_packets(options).unwrap();
+            ours.enable_packet_egress(options).unwrap();
             speak(Talk {
                 pair: self,
                 ours,
@@ -50,7 +57,7 @@ impl Pair {
 
 /// A sender and a receiver.
 struct Talk<'a> {
-    pair: &'a Pair,
+    pair: &'a NamespacePair,
     ours: UdpSocket,
     theirs: UdpSocket,
     to: SocketAddr,
@@ -109,12 +116,15 @@ impl Talk<'_> {
         }
     }
 
-    fn stats(&self) -> PacketStats {
-        self.ours.packet_stats().unwrap()
+    fn stats(&self) -> PacketEgressStats {
+        self.ours.packet_egress_stats().unwrap()
     }
 
-    fn fallbacks(&self, reason: Fallback) -> u64 {
-        let place = Fallback::ALL.iter().position(|it| *it == reason).unwrap();
+    fn fallbacks(&self, reason: FallbackReason) -> u64 {
+        let place = FallbackReason::ALL
+            .iter()
+            .position(|it| *it == reason)
+            .unwrap();
         self.stats().fallbacks[place]
     }
 
@@ -145,17 +155,24 @@ fn pattern(seed: u8, len: usize) -> Vec<u8> {
 }
 
 /// Everything past the stack, whatever the runs.
-fn always() -> PacketOptions {
-    PacketOptions { run_min: u16::MAX }
+fn always() -> PacketEgressOptions {
+    PacketEgressOptions { run_min: u16::MAX }
 }
 
 #[test]
 fn an_unknown_neighbour_takes_the_stack_and_is_then_known() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     for address in ["10.77.0.2:0", "[fd77::2]:0"] {
         pair.talk(address, always(), |mut talk| {
             talk.exchange(&[vec![pattern(1, 1_200)]]);
-            assert_eq!(talk.fallbacks(Fallback::Neighbour), 1, "{:?}", talk.stats());
+            assert_eq!(
+                talk.fallbacks(FallbackReason::Neighbour),
+                1,
+                "{:?}",
+                talk.stats()
+            );
             assert_eq!(talk.stats().frames, 0);
             talk.learn();
             let before = talk.stats();
@@ -170,7 +187,9 @@ fn an_unknown_neighbour_takes_the_stack_and_is_then_known() {
 
 #[test]
 fn datagrams_and_runs_of_every_length_arrive_whole_and_in_order() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     for (address, longest) in [("10.77.0.2:0", 1_472), ("[fd77::2]:0", 1_452)] {
         pair.talk(address, always(), |mut talk| {
             talk.learn();
@@ -198,7 +217,9 @@ fn datagrams_and_runs_of_every_length_arrive_whole_and_in_order() {
 
 #[test]
 fn more_than_a_ring_holds_arrives_in_order() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.talk("10.77.0.2:0", always(), |mut talk| {
         talk.learn();
         let datagrams: Vec<_> = (0..1_500_u32)
@@ -211,16 +232,18 @@ fn more_than_a_ring_holds_arrives_in_order() {
 
 #[test]
 fn a_socket_of_one_address_sends_from_it() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.ours("address add 10.77.0.9/24 dev va");
-    let mut theirs = inside(&pair.theirs, || receiver("10.77.0.2:0".parse().unwrap()));
+    let mut theirs = in_namespace(&pair.theirs, || receiver("10.77.0.2:0".parse().unwrap()));
     let to = theirs.local_addr().unwrap();
-    inside(&pair.ours, || {
+    in_namespace(&pair.ours, || {
         let address = "10.77.0.9:7001".parse().unwrap();
         let mut ours = UdpSocket::bind(address, UdpOptions::default()).unwrap();
-        ours.send_packets(always()).unwrap();
+        ours.enable_packet_egress(always()).unwrap();
         let deadline = Instant::now() + PATIENCE;
-        while ours.packet_stats().unwrap().frames < 3 {
+        while ours.packet_egress_stats().unwrap().frames < 3 {
             assert!(Instant::now() < deadline);
             let transmit = Transmit {
                 destination: to,
@@ -245,14 +268,16 @@ fn a_socket_of_one_address_sends_from_it() {
 
 #[test]
 fn what_lies_behind_a_router_goes_to_the_router() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.talk("10.78.0.1:0", always(), |mut talk| {
         talk.learn();
         talk.exchange(&[vec![pattern(1, 1_200)], vec![pattern(2, 900)]]);
         // Another destination behind the same router needs no stack at all.
         let before = talk.stats();
         talk.pair.theirs("address add 10.78.0.2/32 dev lo");
-        talk.theirs = inside(&talk.pair.theirs, || {
+        talk.theirs = in_namespace(&talk.pair.theirs, || {
             receiver("10.78.0.2:0".parse().unwrap())
         });
         talk.to = talk.theirs.local_addr().unwrap();
@@ -264,65 +289,81 @@ fn what_lies_behind_a_router_goes_to_the_router() {
 
 #[test]
 fn what_is_too_long_is_left_to_the_stack_that_cuts_it() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.talk("10.77.0.2:0", always(), |mut talk| {
         talk.learn();
         talk.exchange(&[vec![pattern(1, 1_473)]]);
         talk.exchange(&[vec![pattern(1, 2_000)], vec![pattern(2, 40)]]);
-        assert_eq!(talk.fallbacks(Fallback::Length), 2);
+        assert_eq!(talk.fallbacks(FallbackReason::Length), 2);
         // A device that carries less is noticed.
         talk.pair.ours("link set va mtu 1000");
         std::thread::sleep(NEWS);
         talk.exchange(&[vec![pattern(1, 973)], vec![pattern(1, 972)]]);
-        assert_eq!(talk.fallbacks(Fallback::Length), 3);
+        assert_eq!(talk.fallbacks(FallbackReason::Length), 3);
         // And so is a route.
         talk.pair
             .ours("route add 10.77.0.2/32 dev va src 10.77.0.1 mtu 900");
         std::thread::sleep(NEWS);
         talk.exchange(&[vec![pattern(1, 873)], vec![pattern(1, 872)]]);
-        assert_eq!(talk.fallbacks(Fallback::Length), 4);
+        assert_eq!(talk.fallbacks(FallbackReason::Length), 4);
     });
 }
 
 #[test]
 fn this_machine_is_reached_by_the_stack() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.talk("10.77.0.2:0", always(), |mut talk| {
         talk.theirs = receiver("127.0.0.1:0".parse().unwrap());
         talk.to = talk.theirs.local_addr().unwrap();
         talk.send(&[vec![pattern(1, 100)]]);
         talk.receive(1);
-        assert_eq!(talk.fallbacks(Fallback::Route), 1);
+        assert_eq!(talk.fallbacks(FallbackReason::Route), 1);
         assert_eq!(talk.stats().frames, 0);
     });
 }
 
 #[test]
 fn long_runs_take_the_stack_and_short_ones_do_not() {
-    let Some(pair) = Pair::new() else { return };
-    pair.talk("10.77.0.2:0", PacketOptions { run_min: 4 }, |mut talk| {
-        talk.learn();
-        let before = talk.stats();
-        let run = |count: u8| (0..count).map(|seed| pattern(seed, 1_000)).collect();
-        for _ in 0..20 {
-            talk.exchange(&[run(3)]);
-        }
-        assert_eq!(talk.stats().fallbacks, before.fallbacks);
-        for _ in 0..30 {
-            talk.exchange(&[run(8)]);
-        }
-        assert!(talk.fallbacks(Fallback::Run) > 20 * 8, "{:?}", talk.stats());
-        let long = talk.stats();
-        for _ in 0..30 {
-            talk.exchange(&[run(1)]);
-        }
-        assert!(talk.stats().frames > long.frames + 10, "{:?}", talk.stats());
-    });
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
+    pair.talk(
+        "10.77.0.2:0",
+        PacketEgressOptions { run_min: 4 },
+        |mut talk| {
+            talk.learn();
+            let before = talk.stats();
+            let run = |count: u8| (0..count).map(|seed| pattern(seed, 1_000)).collect();
+            for _ in 0..20 {
+                talk.exchange(&[run(3)]);
+            }
+            assert_eq!(talk.stats().fallbacks, before.fallbacks);
+            for _ in 0..30 {
+                talk.exchange(&[run(8)]);
+            }
+            assert!(
+                talk.fallbacks(FallbackReason::LongRun) > 20 * 8,
+                "{:?}",
+                talk.stats()
+            );
+            let long = talk.stats();
+            for _ in 0..30 {
+                talk.exchange(&[run(1)]);
+            }
+            assert!(talk.stats().frames > long.frames + 10, "{:?}", talk.stats());
+        },
+    );
 }
 
 #[test]
 fn a_neighbour_that_gets_another_ethernet_address_is_followed() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.talk("10.77.0.2:0", always(), |mut talk| {
         talk.learn();
         talk.pair.theirs("link set vb address 02:00:00:00:77:77");
@@ -335,16 +376,18 @@ fn a_neighbour_that_gets_another_ethernet_address_is_followed() {
         // One that is forgotten is asked for by the stack, and learnt again.
         talk.pair.ours("neighbour del 10.77.0.2 dev va");
         std::thread::sleep(NEWS);
-        let before = talk.fallbacks(Fallback::Neighbour);
+        let before = talk.fallbacks(FallbackReason::Neighbour);
         talk.exchange(&[vec![pattern(1, 1_200)]]);
-        assert_eq!(talk.fallbacks(Fallback::Neighbour), before + 1);
+        assert_eq!(talk.fallbacks(FallbackReason::Neighbour), before + 1);
         talk.learn();
     });
 }
 
 #[test]
 fn a_device_that_goes_down_and_comes_back_is_used_again() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.talk("10.77.0.2:0", always(), |mut talk| {
         talk.learn();
         talk.pair.ours("link set va down");
@@ -368,7 +411,9 @@ fn a_device_that_goes_down_and_comes_back_is_used_again() {
 
 #[test]
 fn a_neighbour_not_heard_of_for_long_is_checked_by_the_stack() {
-    let Some(pair) = Pair::new() else { return };
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
     pair.talk("10.77.0.2:0", always(), |mut talk| {
         talk.learn();
         let mac = std::fs::read_to_string("/proc/thread-self/net/arp").unwrap();
@@ -384,14 +429,21 @@ fn a_neighbour_not_heard_of_for_long_is_checked_by_the_stack() {
         for _ in 0..10 {
             talk.exchange(&[vec![pattern(1, 100)]]);
         }
-        assert_eq!(talk.fallbacks(Fallback::Check), 1, "{:?}", talk.stats());
+        assert_eq!(
+            talk.fallbacks(FallbackReason::StaleNeighbour),
+            1,
+            "{:?}",
+            talk.stats()
+        );
     });
 }
 
 #[test]
 fn without_the_privilege_it_is_refused() {
-    let Some(pair) = Pair::new() else { return };
-    inside(&pair.ours, || {
+    let Some(pair) = NamespacePair::new() else {
+        return;
+    };
+    in_namespace(&pair.ours, || {
         assert!(probe().is_ok());
         let mut sets = rustix::thread::capabilities(None).unwrap();
         sets.effective.remove(CapabilitySet::NET_RAW);
@@ -400,7 +452,7 @@ fn without_the_privilege_it_is_refused() {
         assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
         let address = "10.77.0.1:0".parse().unwrap();
         let mut socket = UdpSocket::bind(address, UdpOptions::default()).unwrap();
-        assert!(socket.send_packets(always()).is_err());
-        assert_eq!(socket.packet_stats(), None);
+        assert!(socket.enable_packet_egress(always()).is_err());
+        assert_eq!(socket.packet_egress_stats(), None);
     });
 }

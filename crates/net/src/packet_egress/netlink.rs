@@ -19,7 +19,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use super::paths::{Device, Kernel, Neighbour, News, Route};
+use super::next_hops::{Device, Kernel, Neighbour, News, Route};
 
 /// Room for one datagram of answers: the kernel writes no longer ones.
 const ANSWER_LEN_MAX: usize = 32_768;

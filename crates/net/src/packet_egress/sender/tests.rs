@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::paths::{Device, Neighbour, News, Route};
+use super::super::next_hops::{Device, Neighbour, News, Route};
 use super::*;
 
 /// Devices of this number and above are never there.
@@ -156,7 +156,7 @@ impl Rig {
     fn new() -> Self {
         let now = Instant::now();
         Self {
-            egress: Egress::new(Map, 5_000, PacketOptions::default(), now),
+            egress: Egress::new(Map, 5_000, PacketEgressOptions::default(), now),
             stack: Kept {
                 room: usize::MAX,
                 taken: Vec::new(),
@@ -175,7 +175,7 @@ impl Rig {
             .unwrap()
     }
 
-    fn fallbacks(&self, reason: Fallback) -> u64 {
+    fn fallbacks(&self, reason: FallbackReason) -> u64 {
         self.egress.stats().fallbacks[reason as usize]
     }
 }
@@ -212,7 +212,7 @@ fn datagrams_leave_by_their_device_and_the_rest_by_the_stack() {
     assert_eq!(rig.send(&batch), 4);
     assert_eq!(sent(), [(1, 1), (1, 4), (2, 2)]);
     assert_eq!(rig.stack.taken, [unknown]);
-    assert_eq!(rig.fallbacks(Fallback::Neighbour), 1);
+    assert_eq!(rig.fallbacks(FallbackReason::Neighbour), 1);
     assert_eq!(
         (rig.egress.stats().frames, rig.udp.sent, rig.udp.sent_runs),
         (3, 3, 3)
@@ -327,7 +327,7 @@ fn a_ring_that_cannot_be_opened_is_tried_again_ever_more_seldom() {
         rig.now += Duration::from_millis(1);
         wait = (wait * 2).min(RETRY_MAX);
     }
-    assert_eq!(rig.fallbacks(Fallback::Device), 9 * 4);
+    assert_eq!(rig.fallbacks(FallbackReason::Device), 9 * 4);
     assert_eq!(rig.stack.taken.len(), 9 * 4);
     assert_eq!(rig.egress.stats().ring_failures, 9);
     set(|lines| lines.refuses = false);
@@ -359,7 +359,7 @@ fn there_are_only_so_many_rings_and_a_failed_one_makes_room() {
     }
     assert_eq!(sent().len(), LINES_MAX);
     assert_eq!(rig.stack.taken, [datagram(most + 1, 2, most + 1)]);
-    assert_eq!(rig.fallbacks(Fallback::Device), 1);
+    assert_eq!(rig.fallbacks(FallbackReason::Device), 1);
     set(|lines| lines.breaks = true);
     rig.send(&[datagram(1, 2, 9)]);
     set(|lines| lines.breaks = false);

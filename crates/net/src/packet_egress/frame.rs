@@ -1,6 +1,6 @@
 //! What stands before a datagram on an Ethernet: the frame's header, that of IPv4 (RFC 791) or
 //! IPv6 (RFC 8200), and that of UDP (RFC 768), with their checksums (RFC 1071). Bytes only: who is
-//! where is known by [`paths`](super::paths).
+//! where is known by [`paths`](super::next_hops).
 //!
 //! Everything that packets to one destination share is written once, into a [`Template`]; a packet
 //! costs a copy of it, a pass over its payload for the checksum, and a copy of its payload.

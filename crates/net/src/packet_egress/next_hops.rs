@@ -3,7 +3,7 @@
 //! ten times what a packet does, and is asked again after [`LIFETIME`] or when the kernel tells of a
 //! change.
 //!
-//! It knows only what can be sent as it is. Everything else has a [`Fallback`]: the kernel's own
+//! It knows only what can be sent as it is. Everything else has a [`FallbackReason`]: the kernel's own
 //! stack then carries the packet, and in doing so learns where the next machine is.
 
 #[cfg(test)]
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::Fallback;
+use super::FallbackReason;
 use super::frame::{self, Mac, Template};
 use super::ring::FRAME_LEN_MAX;
 
@@ -134,7 +134,7 @@ struct Destination {
     /// The neighbours and devices from which `outgoing` was made.
     neighbours: u64,
     /// How packets leave.
-    outgoing: Result<Outgoing, Fallback>,
+    outgoing: Result<Outgoing, FallbackReason>,
     /// Mean length of the last runs, in sixteenths of a datagram.
     run_len_x16: i32,
     /// Whether runs are long enough for the stack.
@@ -142,7 +142,7 @@ struct Destination {
     /// The batch for which the way was last chosen.
     batch: u64,
     /// Why packets of that batch take the stack.
-    fallback: Option<Fallback>,
+    fallback: Option<FallbackReason>,
 }
 
 /// All that is known of ways.
@@ -224,10 +224,10 @@ impl<K: Kernel> Paths<K> {
         destination: IpAddr,
         segments: usize,
         by_runs: bool,
-    ) -> Result<&Outgoing, Fallback> {
+    ) -> Result<&Outgoing, FallbackReason> {
         self.refresh(destination)?;
         let known = self.destinations.get_mut(&destination);
-        let known = known.ok_or(Fallback::Crowd)?;
+        let known = known.ok_or(FallbackReason::LookupLimit)?;
         let segments_x16 = i32::try_from(segments.saturating_mul(16)).unwrap_or(i32::MAX / 2);
         // An eighth of the difference: some sixteen runs are remembered.
         known.run_len_x16 += (segments_x16 - known.run_len_x16) / 8;
@@ -236,14 +236,14 @@ impl<K: Kernel> Paths<K> {
             // Half a datagram apart, so that a mean at the border does not alternate.
             let margin = if known.prefers_runs { 8 } else { 0 };
             known.prefers_runs = known.run_len_x16 >= self.run_min_x16 - margin;
-            known.fallback = (by_runs && known.prefers_runs).then_some(Fallback::Run);
+            known.fallback = (by_runs && known.prefers_runs).then_some(FallbackReason::LongRun);
             if known.fallback.is_none()
                 && let Some(route) = known.route
                 && let Some(neighbour) = self.neighbours.get_mut(&(route.device, route.next))
                 && neighbour.is_due(self.now)
             {
                 neighbour.checked = Some(self.now);
-                known.fallback = Some(Fallback::Check);
+                known.fallback = Some(FallbackReason::StaleNeighbour);
             }
         }
         match (&known.outgoing, known.fallback) {
@@ -254,7 +254,7 @@ impl<K: Kernel> Paths<K> {
     }
 
     /// Brings what is known of `destination` up to date, as far as the kernel may be asked.
-    fn refresh(&mut self, destination: IpAddr) -> Result<(), Fallback> {
+    fn refresh(&mut self, destination: IpAddr) -> Result<(), FallbackReason> {
         let (routes, neighbours) = (self.routes_changed, self.neighbours_changed);
         if let Some(known) = self.destinations.get(&destination) {
             let route = known.route;
@@ -273,10 +273,10 @@ impl<K: Kernel> Paths<K> {
                 return Ok(());
             }
         } else if !self.has_room() {
-            return Err(Fallback::Crowd);
+            return Err(FallbackReason::LookupLimit);
         }
         if self.questions == 0 {
-            return Err(Fallback::Crowd);
+            return Err(FallbackReason::LookupLimit);
         }
         self.questions -= 1;
         let route = self.kernel.route(destination);
@@ -310,12 +310,12 @@ impl<K: Kernel> Paths<K> {
         &mut self,
         destination: IpAddr,
         route: Option<Route>,
-    ) -> Result<Outgoing, Fallback> {
-        let route = route.ok_or(Fallback::Route)?;
-        let device = self.device(route.device).ok_or(Fallback::Device)?;
-        let ours = device.mac.ok_or(Fallback::Device)?;
+    ) -> Result<Outgoing, FallbackReason> {
+        let route = route.ok_or(FallbackReason::Route)?;
+        let device = self.device(route.device).ok_or(FallbackReason::Device)?;
+        let ours = device.mac.ok_or(FallbackReason::Device)?;
         let next = self.neighbours.get(&(route.device, route.next));
-        let next = next.ok_or(Fallback::Neighbour)?.neighbour.mac;
+        let next = next.ok_or(FallbackReason::Neighbour)?.neighbour.mac;
         let template = Template::new((ours, next), route.source, self.port, destination);
         let mtu = route.mtu.map_or(device.mtu, |mtu| mtu.min(device.mtu));
         let packet_len_max = usize::try_from(mtu)
@@ -324,7 +324,7 @@ impl<K: Kernel> Paths<K> {
         Ok(Outgoing {
             device: route.device,
             datagram_len_max: packet_len_max.saturating_sub(frame::overhead(destination)),
-            template: template.ok_or(Fallback::Route)?,
+            template: template.ok_or(FallbackReason::Route)?,
         })
     }
 

@@ -10,14 +10,14 @@ use rustix::thread::LinkNameSpaceType;
 
 /// Two namespaces with an Ethernet between them: `10.77.0.1` and `fd77::1` on our side, `.2` and
 /// `::2` on theirs, where also `10.78.0.1` lives, which we reach through them.
-pub struct Pair {
+pub struct NamespacePair {
     /// The name of our side.
     pub ours: String,
     /// The name of their side.
     pub theirs: String,
 }
 
-impl Pair {
+impl NamespacePair {
     /// None, with a word about it, on a developer's machine that cannot make them.
     pub fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -69,7 +69,7 @@ impl Pair {
     }
 }
 
-impl Drop for Pair {
+impl Drop for NamespacePair {
     fn drop(&mut self) {
         for name in [&self.ours, &self.theirs] {
             let _ = Command::new("ip").args(["netns", "del", name]).output();
@@ -90,7 +90,7 @@ fn ip_in(namespace: &str, line: &str) {
 }
 
 /// Runs `work` on a thread of its own in a namespace. Sockets stay where they were opened.
-pub fn inside<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
+pub fn in_namespace<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
     let file = File::open(format!("/run/netns/{namespace}")).unwrap();
     std::thread::scope(|scope| {
         let thread = scope.spawn(move || {
