@@ -11,9 +11,9 @@
 use std::time::Duration;
 
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
-use watersmeet_engine::command::{Path, Protocol};
+use watersmeet_engine::command::Path;
 use watersmeet_engine::egress::Egress;
-use watersmeet_engine::egress::order::{Order, PARCELS_MAX, Parcel};
+use watersmeet_engine::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, Window};
 use watersmeet_wire::units::{Rng, Time};
 
@@ -124,9 +124,9 @@ impl Packet {
 
 /// One destination.
 struct Destination {
-    waiting: Vec<Parcel>,
+    waiting: Vec<PacketSize>,
     since: Vec<Time>,
-    order: Order,
+    order: GsoOrder,
     egress: Egress,
     waited_micros: u64,
     padded: u64,
@@ -136,15 +136,8 @@ struct Destination {
 impl Destination {
     /// Everything that waits leaves.
     fn leave(&mut self, now: Time, padding_max: u8, is_ordered: bool) {
-        let remote = ([127, 0, 0, 1], 1).into();
-        let protocol = Protocol::Udp;
-        let connection = 0;
-        let path = Path {
-            protocol,
-            remote,
-            connection,
-        };
-        for parcels in self.waiting.chunks(PARCELS_MAX) {
+        let path = Path::udp(([127, 0, 0, 1], 1).into());
+        for parcels in self.waiting.chunks(PACKETS_MAX) {
             if !is_ordered {
                 for parcel in parcels {
                     self.egress.push_media(path, usize::from(parcel.len));
@@ -155,7 +148,7 @@ impl Destination {
             for &parcel in parcels {
                 self.order.push(parcel);
             }
-            for step in self.order.arrange(padding_max) {
+            for step in self.order.group(padding_max) {
                 let len = parcels.get(usize::from(step.index)).map_or(0, |it| it.len);
                 let len = usize::from(len) + usize::from(step.padding);
                 self.egress.push_media(path, len);
@@ -186,7 +179,7 @@ fn play(
     let mut destination = Destination {
         waiting: Vec::new(),
         since: Vec::new(),
-        order: Order::default(),
+        order: GsoOrder::default(),
         egress: Egress::default(),
         waited_micros: 0,
         padded: 0,
@@ -200,9 +193,9 @@ fn play(
         }
         // The other destinations are sent as much.
         for _ in 0..profile.destinations {
-            window.note_packet(now);
+            window.record_packet(now);
         }
-        destination.waiting.push(Parcel {
+        destination.waiting.push(PacketSize {
             stream: packet.stream,
             len: packet.len,
         });

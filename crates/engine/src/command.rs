@@ -27,7 +27,7 @@ macro_rules! id {
 
         impl $name {
             /// Draws a new id: a version 4 UUID.
-            pub fn draw(rng: &mut Rng) -> Self {
+            pub fn generate(rng: &mut Rng) -> Self {
                 let mut bytes = [0; 16];
                 rand_chacha::rand_core::Rng::fill_bytes(rng, &mut bytes);
                 Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
@@ -131,7 +131,7 @@ pub enum Command {
     },
     /// Makes a producer of another shard's router known in a router of the same room here. Its media
     /// is handed over as long as somebody consumes it. It is closed like any other producer.
-    AcceptPipe {
+    CreatePipedProducer {
         /// The router it is consumed in.
         router: RouterId,
         /// Its id there and here.
@@ -425,7 +425,7 @@ pub enum Event {
         producer: ProducerId,
     },
     /// A producer of another shard is no longer known here.
-    PipeClosed {
+    PipedProducerClosed {
         /// Which.
         producer: ProducerId,
     },
@@ -457,26 +457,58 @@ pub enum Event {
     },
 }
 
-/// How a datagram travels.
+/// Protocol that carries a path's datagrams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// One datagram each.
+    /// One datagram per packet.
     Udp,
-    /// Framed by RFC 4571 in a connection that the peer opened.
+    /// Packets framed by RFC 4571 in a connection that the peer opened.
     Tcp,
 }
 
-/// One way between a worker and a peer's address.
+/// Index of a local address among the addresses a worker listens on. An index and not the address
+/// itself, so that a path stays at 40 bytes: it is compared and copied for every packet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalAddress(pub u8);
+
+/// A pair of local and remote address (mediasoup: tuple). Two paths are equal only when both ends
+/// are, so that a response leaves from the address that the request was sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
-    /// How.
+    /// UDP or TCP.
     pub protocol: Protocol,
-    /// The peer's address as the socket saw it.
+    /// Address of the peer, as the socket reported it.
     pub remote: SocketAddr,
-    /// The connection a TCP path stands for; zero for UDP.
+    /// Number of the TCP connection; zero for UDP.
     pub connection: u32,
+    /// Local end; the first address while the server has one socket per protocol.
+    pub local: LocalAddress,
 }
+
+impl Path {
+    /// Returns the UDP path to `remote` from the first local address.
+    pub const fn udp(remote: SocketAddr) -> Self {
+        Self {
+            protocol: Protocol::Udp,
+            remote,
+            connection: 0,
+            local: LocalAddress(0),
+        }
+    }
+
+    /// Returns the path of the TCP connection from `remote` to the first local address.
+    pub const fn tcp(remote: SocketAddr, connection: u32) -> Self {
+        Self {
+            protocol: Protocol::Tcp,
+            remote,
+            connection,
+            local: LocalAddress(0),
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Path>() == 40, "paths are copied per packet");
 
 /// An address at which a worker can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! One producer on its way to one peer: which of its streams, under which numbers, and what may
 //! be sent again.
 //!
-//! It holds numbers, never bytes: a packet that is to leave is named by a `Departure`, and
+//! It holds numbers, never bytes: a packet that is to leave is named by a `QueuedPacket`, and
 //! written from the producer's history when its turn comes.
 
-pub mod departure;
 pub mod layers;
 mod packet;
+pub mod queued_packet;
 pub mod resend;
 pub mod rewrite;
 
@@ -20,8 +20,8 @@ use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::command::{ConsumerId, Layers};
-use crate::consumer::departure::{Departure, DescriptorPatch};
 use crate::consumer::layers::{Choice, LayerChoice};
+use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
 use crate::packet::{Arrival, ClockReference, ExtensionIds};
@@ -46,7 +46,7 @@ struct Retransmission {
     next_seq: u64,
 }
 
-/// Figures that `getStats` shows, and the sender reports need.
+/// WorkerMetrics that `getStats` shows, and the sender reports need.
 #[derive(Debug, Default, Clone, Copy)]
 #[repr(C)]
 pub struct Counters {
@@ -132,7 +132,7 @@ pub struct Consumer {
     mid: Mid,
     /// Bits sent over the last second.
     rate: RateWindow,
-    /// Figures.
+    /// WorkerMetrics.
     pub counters: Counters,
     /// Numbering.
     sequence: SequenceMap,
@@ -244,7 +244,7 @@ impl Consumer {
     /// Decides about a packet of the producer: what leaves, if anything does. Says also whether
     /// the stream that is sent changed with it.
     #[inline]
-    pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Option<(Departure, bool)> {
+    pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Option<(QueuedPacket, bool)> {
         if self.paused || !self.connected {
             return None;
         }
@@ -266,7 +266,7 @@ impl Consumer {
             self.sent
                 .insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
         }
-        let departure = Departure {
+        let departure = QueuedPacket {
             consumer: self.key,
             stream: arrival.stream,
             origin: arrival.seq,
@@ -323,13 +323,13 @@ impl Consumer {
     }
 
     /// The packet with this number once more, if the peer may have it now.
-    pub fn resend(&mut self, now: Time, wanted: u16) -> Option<Departure> {
+    pub fn resend(&mut self, now: Time, wanted: u16) -> Option<QueuedPacket> {
         let rtt = self.rtt();
         let rtx = self.rtx.as_mut()?;
         let sent = self.sent.take_due(now, wanted, rtt)?;
         let seq = rtx.next_seq;
         rtx.next_seq += 1;
-        Some(Departure {
+        Some(QueuedPacket {
             consumer: self.key,
             stream: sent.stream,
             origin: sent.origin,
@@ -342,7 +342,7 @@ impl Consumer {
 
     /// Payload type and SSRC under which a departure leaves.
     #[inline]
-    pub fn outgoing_stream(&self, departure: &Departure) -> (Pt, Ssrc) {
+    pub fn outgoing_stream(&self, departure: &QueuedPacket) -> (Pt, Ssrc) {
         match (&self.rtx, departure.repeats) {
             (Some(rtx), Some(_)) => (rtx.pt, rtx.ssrc),
             _ => (self.pt, self.ssrc),
@@ -358,7 +358,13 @@ impl Consumer {
 
     /// Counts a packet that left.
     #[inline]
-    pub fn note_sent(&mut self, now: Time, departure: &Departure, header_len: usize, len: usize) {
+    pub fn record_sent(
+        &mut self,
+        now: Time,
+        departure: &QueuedPacket,
+        header_len: usize,
+        len: usize,
+    ) {
         self.rate.add(now, len as u64);
         if departure.repeats.is_some() {
             self.counters.retransmitted += 1;
@@ -416,7 +422,7 @@ impl Consumer {
     }
 
     /// Takes in the peer's report on the stream.
-    pub fn note_report(&mut self, now: Time, block: &ReportBlock) {
+    pub fn record_report(&mut self, now: Time, block: &ReportBlock) {
         let echoed = |sent: &&(u32, Time)| block.last_sr != 0 && sent.0 == block.last_sr;
         let rtt = self.reports_sent.iter().find(echoed).map(|(_, at)| {
             let held_micros = u64::from(block.delay_since_last_sr) * 1_000_000 / 65_536;
@@ -465,7 +471,7 @@ impl Consumer {
     }
 
     /// Remembers a sender report that left.
-    pub fn note_report_sent(&mut self, now: Time, compact_ntp: u32) {
+    pub fn record_report_sent(&mut self, now: Time, compact_ntp: u32) {
         if self.reports_sent.is_full() {
             self.reports_sent.remove(0);
         }

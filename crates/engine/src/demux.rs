@@ -77,14 +77,9 @@ impl Demux {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Protocol;
 
     fn path(port: u16) -> Path {
-        Path {
-            protocol: Protocol::Udp,
-            remote: ([127, 0, 0, 1], port).into(),
-            connection: 0,
-        }
+        Path::udp(([127, 0, 0, 1], port).into())
     }
 
     #[test]

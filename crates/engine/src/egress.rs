@@ -6,8 +6,8 @@
 //!
 //! The arena and the lists keep their memory, so a turn allocates nothing once they have grown.
 
-pub mod order;
-pub mod schedule;
+pub mod gso_order;
+pub mod send_queue;
 pub mod window;
 
 use crate::command::{Path, Protocol};
@@ -205,10 +205,10 @@ mod tests {
     use super::*;
 
     fn path(protocol: Protocol, port: u16) -> Path {
-        Path {
-            protocol,
-            remote: ([127, 0, 0, 1], port).into(),
-            connection: 0,
+        let remote = ([127, 0, 0, 1], port).into();
+        match protocol {
+            Protocol::Udp => Path::udp(remote),
+            Protocol::Tcp => Path::tcp(remote, 0),
         }
     }
 

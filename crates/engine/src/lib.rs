@@ -2,20 +2,20 @@
 //! time, it is consistent after every input, and its outputs wait in bounded queues until they are
 //! drained once per loop.
 
-mod arrivals;
+mod arrival_log;
 pub mod command;
 mod consumer;
-pub mod crossing;
 mod demux;
 pub mod egress;
-mod history;
-mod listener;
 pub mod ortc;
 mod packet;
+mod packet_cache;
 mod producer;
 pub mod rate;
 mod remb;
 mod router;
+mod rtp_listener;
+pub mod shard_message;
 pub mod stats;
 mod timers;
 pub mod transport;

@@ -14,16 +14,16 @@ use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
 use crate::command::ProducerId;
-use crate::crossing::{Crossing, SharedPacket};
-use crate::history::{SLOTS_MAX, Stored};
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, ClockReference, Incoming};
+use crate::packet_cache::{CachedPacket, SLOTS_MAX};
 use crate::producer::activity::Activity;
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::Gap;
 use crate::producer::stream::{Accepted, Stream};
+use crate::shard_message::{ShardMessage, SharedPacket};
 use crate::stats::ProducerStats;
-use crate::timers::Alarm;
+use crate::timers::Deadline;
 
 /// Feedback that the publisher of a producer takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,11 +91,11 @@ pub struct Producer {
     /// The shards that it is handed to.
     pub pipes: Vec<u8>,
     /// When the shard it comes from is to be told again that it is wanted.
-    pub pipe_alarm: Alarm,
+    pub pipe_deadline: Deadline,
     /// When missing packets are due.
-    pub nack_alarm: Alarm,
+    pub nack_deadline: Deadline,
     /// When keyframe requests are due.
-    pub keyframe_alarm: Alarm,
+    pub keyframe_deadline: Deadline,
     /// Feedback that its publisher takes.
     pub feedback: Feedback,
     /// Which streams bring packets.
@@ -165,9 +165,9 @@ impl Producer {
             router,
             source,
             pipes: Vec::new(),
-            pipe_alarm: Alarm::default(),
-            nack_alarm: Alarm::default(),
-            keyframe_alarm: Alarm::default(),
+            pipe_deadline: Deadline::default(),
+            nack_deadline: Deadline::default(),
+            keyframe_deadline: Deadline::default(),
             feedback,
             formats: parameters
                 .codecs
@@ -198,7 +198,7 @@ impl Producer {
         for stream in &mut producer.streams {
             // What is missing is asked for where it should have come from.
             stream.nacks = None;
-            stream.keyframes = KeyframeRequests::crossing();
+            stream.keyframes = KeyframeRequests::message();
         }
         producer
     }
@@ -209,8 +209,8 @@ impl Producer {
     }
 
     /// How it stands, for another shard.
-    pub fn state(&self) -> Crossing {
-        Crossing::State {
+    pub fn state(&self) -> ShardMessage {
+        ShardMessage::State {
             producer: self.id,
             paused: self.paused,
             active: self.activity.active(),
@@ -232,7 +232,7 @@ impl Producer {
 
     /// A packet that has arrived, as it is kept; nothing if it was only padding.
     #[inline]
-    pub fn stored(&self, arrival: &Arrival) -> Option<&Stored> {
+    pub fn stored(&self, arrival: &Arrival) -> Option<&CachedPacket> {
         let stream = self.streams.get(usize::from(arrival.stream))?;
         stream.history.get(arrival.seq)
     }
@@ -428,7 +428,7 @@ impl Producer {
     }
 
     /// Notes a sender report of one of its streams.
-    pub fn note_sender_report(
+    pub fn record_sender_report(
         &mut self,
         now: Time,
         ssrc: Ssrc,
@@ -437,7 +437,7 @@ impl Producer {
     ) {
         let mut streams = self.streams.iter_mut();
         if let Some(stream) = streams.find(|stream| stream.ssrc == Some(ssrc)) {
-            stream.note_sender_report(now, compact_ntp, reference);
+            stream.record_sender_report(now, compact_ntp, reference);
         }
     }
 

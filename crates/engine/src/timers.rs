@@ -11,7 +11,7 @@ use watersmeet_wire::units::Time;
 
 /// Why a timer runs, and for whom (the key is the object's place in its worker).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
+pub enum TimerKind {
     /// ICE consent or a DTLS retransmission of a transport.
     Transport(u32),
     /// Sender and receiver reports of a transport.
@@ -28,7 +28,7 @@ pub enum Reason {
 
 /// When one reason of one object is due. Its owner keeps it, and the heap is only a hint.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Alarm {
+pub struct Deadline {
     /// The earliest entry in the heap.
     armed: Option<Time>,
 }
@@ -37,22 +37,22 @@ pub struct Alarm {
 #[derive(Debug, Default)]
 pub struct Timers {
     /// The earliest first.
-    heap: BinaryHeap<Reverse<(Time, Reason)>>,
+    heap: BinaryHeap<Reverse<(Time, TimerKind)>>,
 }
 
 impl Timers {
     /// Makes sure that `reason` comes up at `at` or before.
-    pub fn set(&mut self, alarm: &mut Alarm, at: Time, reason: Reason) {
-        if at == Time::FAR_FUTURE || alarm.armed.is_some_and(|armed| armed <= at) {
+    pub fn set(&mut self, deadline: &mut Deadline, at: Time, reason: TimerKind) {
+        if at == Time::FAR_FUTURE || deadline.armed.is_some_and(|armed| armed <= at) {
             return;
         }
-        alarm.armed = Some(at);
+        deadline.armed = Some(at);
         self.heap.push(Reverse((at, reason)));
     }
 
     /// The next reason that is due, with the time it was set for. The owner must ask
-    /// `Alarm::rings` whether it is still meant.
-    pub fn pop_due(&mut self, now: Time) -> Option<(Time, Reason)> {
+    /// `Deadline::expires` whether it is still meant.
+    pub fn pop_due(&mut self, now: Time) -> Option<(Time, TimerKind)> {
         let Reverse((at, _)) = self.heap.peek()?;
         if *at > now {
             return None;
@@ -68,9 +68,9 @@ impl Timers {
     }
 }
 
-impl Alarm {
+impl Deadline {
     /// Whether the entry set for `at` is the one that counts; it is used up by this.
-    pub fn rings(&mut self, at: Time) -> bool {
+    pub fn expires(&mut self, at: Time) -> bool {
         let rings = self.armed == Some(at);
         if rings {
             self.armed = None;
@@ -85,30 +85,30 @@ mod tests {
 
     #[test]
     fn an_alarm_rings_once_and_at_its_earliest_time() {
-        let (mut timers, mut alarm) = (Timers::default(), Alarm::default());
-        timers.set(&mut alarm, Time::from_millis(20), Reason::Nack(1));
-        timers.set(&mut alarm, Time::from_millis(10), Reason::Nack(1));
-        timers.set(&mut alarm, Time::from_millis(30), Reason::Nack(1));
+        let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
+        timers.set(&mut deadline, Time::from_millis(20), TimerKind::Nack(1));
+        timers.set(&mut deadline, Time::from_millis(10), TimerKind::Nack(1));
+        timers.set(&mut deadline, Time::from_millis(30), TimerKind::Nack(1));
         assert_eq!(timers.poll_timeout(), Time::from_millis(10));
         let mut rung = 0;
         while let Some((at, _)) = timers.pop_due(Time::from_millis(100)) {
-            rung += u32::from(alarm.rings(at));
+            rung += u32::from(deadline.expires(at));
         }
         assert_eq!(rung, 1);
     }
 
     #[test]
     fn nothing_rings_before_its_time() {
-        let (mut timers, mut alarm) = (Timers::default(), Alarm::default());
-        timers.set(&mut alarm, Time::from_millis(10), Reason::Report(1));
+        let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
+        timers.set(&mut deadline, Time::from_millis(10), TimerKind::Report(1));
         assert!(timers.pop_due(Time::from_millis(9)).is_none());
         assert!(timers.pop_due(Time::from_millis(10)).is_some());
     }
 
     #[test]
     fn far_future_is_never_set() {
-        let (mut timers, mut alarm) = (Timers::default(), Alarm::default());
-        timers.set(&mut alarm, Time::FAR_FUTURE, Reason::Keyframe(1));
+        let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
+        timers.set(&mut deadline, Time::FAR_FUTURE, TimerKind::Keyframe(1));
         assert_eq!(timers.poll_timeout(), Time::FAR_FUTURE);
         assert!(timers.heap.is_empty());
     }

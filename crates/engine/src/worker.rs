@@ -3,23 +3,23 @@
 //! to the next; it decides nothing that a room could decide.
 //!
 //! A packet walks: `handle_datagram` → `Demux::locate` → `Transport::receive` → `Producer::accept`
-//! → `Router::consumers_of` → `Consumer::forward` → `Line::enqueue` → `Schedule::note_media`, and
-//! at the end of the turn in `poll_transmit`: `Order::arrange` → `Consumer::write` →
+//! → `Router::consumers_of` → `Consumer::forward` → `TransportEntry::enqueue` → `SendQueue::enqueue_media`, and
+//! at the end of the turn in `poll_transmit`: `GsoOrder::group` → `Consumer::write` →
 //! `SrtpSender::protect_rtp` → `Egress::push_media`. A packet that is wanted on other shards is shared
-//! by `hand_over`, and goes on there from `handle_crossing`.
+//! by `forward_to_shards`, and goes on there from `handle_shard_message`.
 
 mod close;
 mod control;
 mod feedback;
-mod figures;
 mod ingress;
-mod line;
+mod metrics;
 mod pipes;
 mod report;
 #[cfg(feature = "sim")]
 mod sizes;
 mod statistics;
 mod transmit;
+mod transport_entry;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,21 +34,24 @@ use crate::command::{
     CloseReason, ConsumerId, Event, ListenAddress, Path, ProducerId, RouterId, TransportId,
 };
 use crate::consumer::Consumer;
-use crate::crossing::{Crossing, PacketPool};
 use crate::demux::Demux;
 use crate::egress::Egress;
-use crate::egress::order::Order;
-use crate::egress::schedule::Schedule;
+use crate::egress::gso_order::GsoOrder;
+use crate::egress::send_queue::SendQueue;
 use crate::egress::window::EgressOptions;
 use crate::producer::{Producer, Source};
 use crate::router::Router;
-use crate::timers::{Reason, Timers};
+use crate::shard_message::{PacketPool, ShardMessage};
+use crate::timers::{TimerKind, Timers};
 use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
 
 pub use crate::egress::{Batch, Transmit};
-pub use figures::{EgressFigures, Figures, Flow, KindCounts, Totals, TransportCounts};
-pub use line::{CONTROL_MAX, PENDING_MAX};
+pub use metrics::{
+    EgressMetrics, MediaKindMetrics, TrafficCounters, TransportStateCounts, WorkerMetrics,
+    WorkerTotals,
+};
+pub use transport_entry::{CONTROL_MAX, PENDING_MAX};
 
 /// The most events that wait. They are drained every turn of the loop, in which a datagram or a
 /// command makes a few; a worker that is not drained forgets the newest.
@@ -57,11 +60,11 @@ pub const EVENTS_MAX: usize = 65_536;
 /// The most alarms that ring in one turn of the loop; the rest ring in the next. A worker has a few
 /// for each of its transports, and an alarm that set itself again for the same moment must not keep
 /// packets waiting.
-pub const ALARMS_PER_TURN_MAX: usize = 100_000;
+pub const TIMERS_PER_ITERATION_MAX: usize = 100_000;
 
 /// The most datagrams of handshakes that are taken in one turn of the loop: each costs up to
 /// 0.15 ms, and media waits behind them.
-pub const HANDSHAKES_PER_TURN_MAX: usize = 4;
+pub const HANDSHAKES_PER_ITERATION_MAX: usize = 4;
 
 /// The most transports on one worker.
 pub const TRANSPORTS_MAX: usize = 20_000;
@@ -74,7 +77,7 @@ pub const PIPES_PER_ROUTER_MAX: usize = 4_096;
 
 /// The most values for other shards that wait. They are drained every turn of the loop, in which a
 /// few hundred packets arrive; of more than this the newest are dropped.
-pub const CROSSINGS_MAX: usize = 16_384;
+pub const SHARD_MESSAGES_MAX: usize = 16_384;
 
 /// The most producers on one transport.
 pub const PRODUCERS_PER_TRANSPORT_MAX: usize = 32;
@@ -105,7 +108,7 @@ pub struct WorkerConfig {
 
 /// How many objects a worker holds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Census {
+pub struct ObjectCounts {
     /// Routers.
     pub routers: usize,
     /// Transports.
@@ -133,7 +136,7 @@ pub struct Worker {
     /// Routers, by place.
     routers: Slab<Router>,
     /// Transports with what hangs on them, by place.
-    lines: Slab<line::Line>,
+    transports: Slab<transport_entry::TransportEntry>,
     /// Producers, by place.
     producers: Slab<Producer>,
     /// Consumers, by place.
@@ -147,23 +150,23 @@ pub struct Worker {
     /// The place of each consumer.
     consumer_keys: Map<ConsumerId, u32>,
     /// What everything that was closed had counted.
-    retired: Totals,
+    retired: WorkerTotals,
     /// What is reported unasked.
     events: VecDeque<Event>,
     /// What there is for other shards.
-    crossings: VecDeque<(u8, Crossing)>,
+    shard_messages: VecDeque<(u8, ShardMessage)>,
     /// Packets that were shared with other shards, for use again.
     pool: PacketPool,
     /// Transports whose handshakes have datagrams waiting, each once, in the order of their turns.
     handshakes: VecDeque<u32>,
     /// Which transport sends when.
-    schedule: Schedule,
+    schedule: SendQueue,
     /// The packets of one transport, put in order.
-    order: Order,
+    order: GsoOrder,
     /// The batch in the making.
     egress: Egress,
     /// Goodbyes of closed transports.
-    farewells: VecDeque<(Path, Vec<u8>)>,
+    close_datagrams: VecDeque<(Path, Vec<u8>)>,
     /// Scratch for packets asked for again.
     nack_buffer: Vec<u16>,
     /// Scratch for feedback.
@@ -188,22 +191,22 @@ impl Worker {
             demux: Demux::default(),
             timers: Timers::default(),
             routers: Slab::new(),
-            lines: Slab::new(),
+            transports: Slab::new(),
             producers: Slab::new(),
             consumers: Slab::new(),
             router_keys: Map::new(),
             transport_keys: Map::new(),
             producer_keys: Map::new(),
             consumer_keys: Map::new(),
-            retired: Totals::default(),
+            retired: WorkerTotals::default(),
             events: VecDeque::new(),
-            crossings: VecDeque::new(),
+            shard_messages: VecDeque::new(),
             pool: PacketPool::default(),
             handshakes: VecDeque::new(),
-            schedule: Schedule::new(config.egress),
-            order: Order::default(),
+            schedule: SendQueue::new(config.egress),
+            order: GsoOrder::default(),
             egress: Egress::default(),
-            farewells: VecDeque::new(),
+            close_datagrams: VecDeque::new(),
             nack_buffer: Vec::new(),
             feedback_buffer: Vec::new(),
         }
@@ -233,8 +236,8 @@ impl Worker {
         let Some(key) = self.demux.locate(path) else {
             return;
         };
-        if let Some(line) = self.lines.get_mut(key as usize) {
-            line.transport.handle_path_closed(now, path);
+        if let Some(entry) = self.transports.get_mut(key as usize) {
+            entry.transport.handle_path_closed(now, path);
             self.settle(now, key);
         }
     }
@@ -242,18 +245,18 @@ impl Worker {
     /// Does what is due, and a turn's worth of the handshakes that wait.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance_handshakes(now);
-        for _ in 0..ALARMS_PER_TURN_MAX {
+        for _ in 0..TIMERS_PER_ITERATION_MAX {
             let Some((at, reason)) = self.timers.pop_due(now) else {
                 return;
             };
             match reason {
-                Reason::Transport(key) | Reason::Report(key) | Reason::Feedback(key) => {
+                TimerKind::Transport(key) | TimerKind::Report(key) | TimerKind::Feedback(key) => {
                     self.contain(now, key, |worker| worker.ring(now, at, reason));
                 }
-                Reason::Nack(key) | Reason::Keyframe(key) | Reason::Pipe(key) => {
+                TimerKind::Nack(key) | TimerKind::Keyframe(key) | TimerKind::Pipe(key) => {
                     match self.producers.get(key as usize).map(|it| it.source) {
-                        Some(Source::Transport(line)) => {
-                            self.contain(now, line, |worker| worker.ring(now, at, reason));
+                        Some(Source::Transport(entry)) => {
+                            self.contain(now, entry, |worker| worker.ring(now, at, reason));
                         }
                         Some(Source::Shard(_)) => {
                             self.contain_pipe(key, |worker| worker.ring(now, at, reason));
@@ -305,11 +308,11 @@ impl Worker {
             .get(&transport)
             .copied()
             .ok_or(Refusal::TransportNotFound)?;
-        let line = self
-            .lines
+        let entry = self
+            .transports
             .get_mut(key as usize)
             .ok_or(Refusal::TransportNotFound)?;
-        if !line
+        if !entry
             .transport
             .assume_connected(now, path, profile, local, remote)
         {
@@ -320,10 +323,10 @@ impl Worker {
     }
 
     /// How many objects it holds.
-    pub fn census(&self) -> Census {
-        Census {
+    pub fn object_counts(&self) -> ObjectCounts {
+        ObjectCounts {
             routers: self.routers.len(),
-            transports: self.lines.len(),
+            transports: self.transports.len(),
             producers: self.producers.len(),
             consumers: self.consumers.len(),
         }
@@ -334,19 +337,19 @@ impl Worker {
     fn contain(&mut self, now: Time, key: u32, run: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
             tracing::error!(transport = key, "a fault in a transport; it is closed");
-            self.close_line(now, key, Some(CloseReason::Fault));
+            self.close_transport(now, key, Some(CloseReason::Fault));
         }
     }
 
     /// Takes one datagram of each handshake whose turn it is.
     fn advance_handshakes(&mut self, now: Time) {
-        for _ in 0..HANDSHAKES_PER_TURN_MAX {
+        for _ in 0..HANDSHAKES_PER_ITERATION_MAX {
             let Some(key) = self.handshakes.pop_front() else {
                 return;
             };
             self.contain(now, key, |worker| {
-                let line = worker.lines.get_mut(key as usize);
-                if line.is_some_and(|line| line.transport.advance(now)) {
+                let entry = worker.transports.get_mut(key as usize);
+                if entry.is_some_and(|entry| entry.transport.advance(now)) {
                     worker.handshakes.push_back(key);
                 }
                 worker.settle(now, key);
@@ -355,44 +358,44 @@ impl Worker {
     }
 
     /// One alarm of one object.
-    fn ring(&mut self, now: Time, at: Time, reason: Reason) {
+    fn ring(&mut self, now: Time, at: Time, reason: TimerKind) {
         match reason {
-            Reason::Transport(key) => {
-                let Some(line) = self.lines.get_mut(key as usize) else {
+            TimerKind::Transport(key) => {
+                let Some(entry) = self.transports.get_mut(key as usize) else {
                     return;
                 };
-                if line.transport_alarm.rings(at) {
-                    line.transport.handle_timeout(now);
+                if entry.transport_deadline.expires(at) {
+                    entry.transport.handle_timeout(now);
                     self.settle(now, key);
                 }
             }
-            Reason::Report(key) => {
-                let line = self.lines.get_mut(key as usize);
-                if line.is_some_and(|line| line.report_alarm.rings(at)) {
+            TimerKind::Report(key) => {
+                let entry = self.transports.get_mut(key as usize);
+                if entry.is_some_and(|entry| entry.report_deadline.expires(at)) {
                     self.report(now, key);
                 }
             }
-            Reason::Feedback(key) => {
-                let line = self.lines.get_mut(key as usize);
-                if line.is_some_and(|line| line.feedback_alarm.rings(at)) {
-                    self.feed_back(now, key);
+            TimerKind::Feedback(key) => {
+                let entry = self.transports.get_mut(key as usize);
+                if entry.is_some_and(|entry| entry.feedback_deadline.expires(at)) {
+                    self.send_transport_feedback(now, key);
                 }
             }
-            Reason::Nack(key) => {
+            TimerKind::Nack(key) => {
                 let producer = self.producers.get_mut(key as usize);
-                if producer.is_some_and(|producer| producer.nack_alarm.rings(at)) {
-                    self.ask_again(now, key);
+                if producer.is_some_and(|producer| producer.nack_deadline.expires(at)) {
+                    self.request_retransmissions(now, key);
                 }
             }
-            Reason::Keyframe(key) => {
+            TimerKind::Keyframe(key) => {
                 let producer = self.producers.get_mut(key as usize);
-                if producer.is_some_and(|producer| producer.keyframe_alarm.rings(at)) {
-                    self.ask_for_keyframes(now, key);
+                if producer.is_some_and(|producer| producer.keyframe_deadline.expires(at)) {
+                    self.send_keyframe_requests(now, key);
                 }
             }
-            Reason::Pipe(key) => {
+            TimerKind::Pipe(key) => {
                 let producer = self.producers.get_mut(key as usize);
-                if producer.is_some_and(|producer| producer.pipe_alarm.rings(at)) {
+                if producer.is_some_and(|producer| producer.pipe_deadline.expires(at)) {
                     self.subscribe(now, key);
                 }
             }
@@ -401,10 +404,10 @@ impl Worker {
 
     /// One packet of one transport.
     fn receive(&mut self, now: Time, key: u32, path: Path, packet: &mut [u8]) {
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        match line.transport.receive(now, path, packet) {
+        match entry.transport.receive(now, path, packet) {
             Received::Rtp { header, len } => {
                 let packet = packet.get(..len).unwrap_or_default();
                 self.accept_rtp(now, key, &header, packet);
@@ -435,29 +438,35 @@ impl Worker {
                 TransportEvent::PathAdded(path) => self.add_path(now, path, key),
                 TransportEvent::PathRemoved(path) => self.demux.remove_path(path, key),
                 TransportEvent::UfragRetired(ufrag) => self.demux.remove_ufrag(&ufrag),
-                TransportEvent::HandshakeWaits => self.handshakes.push_back(key),
+                TransportEvent::HandshakePending => self.handshakes.push_back(key),
                 TransportEvent::Closed(reason) => {
-                    self.close_line(now, key, Some(reason));
+                    self.close_transport(now, key, Some(reason));
                     return;
                 }
             }
         }
-        self.note_path(now, key);
-        self.mark_ready(key);
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        self.update_path(now, key);
+        self.enqueue_control(key);
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        let due = line.transport.poll_timeout();
-        self.timers
-            .set(&mut line.transport_alarm, due, Reason::Transport(key));
+        let due = entry.transport.poll_timeout();
+        self.timers.set(
+            &mut entry.transport_deadline,
+            due,
+            TimerKind::Transport(key),
+        );
     }
 
     fn next_transport_event(&mut self, key: u32) -> Option<TransportEvent> {
-        self.lines.get_mut(key as usize)?.transport.poll_event()
+        self.transports
+            .get_mut(key as usize)?
+            .transport
+            .poll_event()
     }
 
     fn transport_id(&self, key: u32) -> Option<TransportId> {
-        self.lines.get(key as usize).map(|line| line.id)
+        self.transports.get(key as usize).map(|entry| entry.id)
     }
 
     /// A path belongs to a transport now; whoever had it before has it no more.
@@ -465,42 +474,42 @@ impl Worker {
         let former = self.demux.locate(path).filter(|former| *former != key);
         self.demux.add_path(path, key);
         if let Some(former) = former
-            && let Some(line) = self.lines.get_mut(former as usize)
+            && let Some(entry) = self.transports.get_mut(former as usize)
         {
-            line.transport.handle_path_closed(now, path);
-            self.note_path(now, former);
+            entry.transport.handle_path_closed(now, path);
+            self.update_path(now, former);
         }
     }
 
     /// Notes which way a transport sends, and tells its consumers when it begins or ceases to.
-    fn note_path(&mut self, now: Time, key: u32) {
-        let Some(line) = self.lines.get_mut(key as usize) else {
+    fn update_path(&mut self, now: Time, key: u32) {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        let was_open = line.is_open();
-        line.path = line.transport.path();
-        let is_open = line.is_open();
+        let was_open = entry.is_open();
+        entry.path = entry.transport.path();
+        let is_open = entry.is_open();
         if was_open == is_open {
             return;
         }
         if is_open {
             let due = now + report::INTERVAL;
             self.timers
-                .set(&mut line.report_alarm, due, Reason::Report(key));
+                .set(&mut entry.report_deadline, due, TimerKind::Report(key));
         }
-        let consumers = line.consumers.clone();
+        let consumers = entry.consumers.clone();
         for consumer in consumers {
             if let Some(consumer) = self.consumers.get_mut(consumer as usize) {
                 consumer.set_connected(is_open);
             }
-            self.ask_for_keyframe_of(now, consumer);
+            self.request_awaited_keyframe(now, consumer);
         }
     }
 
     /// Enters a transport in the list of those that may have something else than media to send.
-    fn mark_ready(&mut self, key: u32) {
-        if let Some(line) = self.lines.get_mut(key as usize) {
-            self.schedule.note_control(key, &mut line.turn);
+    fn enqueue_control(&mut self, key: u32) {
+        if let Some(entry) = self.transports.get_mut(key as usize) {
+            self.schedule.enqueue_control(key, &mut entry.turn);
         }
     }
 

@@ -39,11 +39,11 @@ fn allocations(egress: EgressOptions) -> u64 {
     let viewers: Vec<_> = (0..10).map(|_| stage.add_viewer()).collect();
     run(&mut stage, 3_000);
     // Less than the second between reports: what is left is the path of a packet.
-    let before = stage.worker.figures().totals.video_out.packets;
+    let before = stage.worker.metrics().totals.video_out.packets;
     let info = allocation_counter::measure(|| {
         run(&mut stage, 400);
     });
-    let packets = stage.worker.figures().totals.video_out.packets - before;
+    let packets = stage.worker.metrics().totals.video_out.packets - before;
     let expected = 400 * viewers.len() as u64 - 40;
     assert!(packets >= expected, "{packets} packets left");
     info.count_total

@@ -17,7 +17,7 @@ use std::time::Duration;
 use stage::{SSRC, Stage};
 use watersmeet_engine::command::{Command, Event, Refusal, TransportId};
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_engine::worker::Census;
+use watersmeet_engine::worker::ObjectCounts;
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::Ssrc;
 
@@ -188,7 +188,7 @@ fn closing_a_producer_tells_who_consumed_it() {
         consumer: viewer.consumer,
     });
     assert_eq!(told, expected);
-    let census = stage.worker.census();
+    let census = stage.worker.object_counts();
     assert_eq!((census.producers, census.consumers), (0, 0));
 }
 
@@ -201,7 +201,7 @@ fn nothing_remains_of_a_closed_room() {
     stage.publish(true, 100);
     let router = stage.router;
     stage.tell(Command::CloseRouter { router });
-    assert_eq!(stage.worker.census(), Census::default());
+    assert_eq!(stage.worker.object_counts(), ObjectCounts::default());
     let mut packet = [0; 1_500];
     let len = stage.seal_packet(true, 100, &mut packet);
     stage
@@ -264,7 +264,7 @@ fn what_is_not_there_is_refused() {
 fn figures_move_with_the_packets_and_stay_when_their_objects_are_closed() {
     let mut stage = Stage::new(SrtpProfile::AeadAes128Gcm);
     let viewer = stage.add_viewer();
-    assert_eq!(stage.worker.figures().transports.connected, 2);
+    assert_eq!(stage.worker.metrics().transports.connected, 2);
     let mut packet = [0; 1_500];
     for index in 0..50 {
         stage.now = stage.now + Duration::from_millis(10);
@@ -279,7 +279,7 @@ fn figures_move_with_the_packets_and_stay_when_their_objects_are_closed() {
     }
     stage.now = stage.now + Duration::from_secs(1);
     stage.worker.handle_timeout(stage.now);
-    let figures = stage.worker.figures();
+    let figures = stage.worker.metrics();
     assert_eq!((figures.video.producers, figures.video.consumers), (1, 1));
     assert_eq!(figures.audio.producers, 0);
     let totals = figures.totals;
@@ -296,7 +296,7 @@ fn figures_move_with_the_packets_and_stay_when_their_objects_are_closed() {
     stage.tell(Command::CloseTransport { transport });
     let transport = stage.publisher;
     stage.tell(Command::CloseTransport { transport });
-    let after = stage.worker.figures();
+    let after = stage.worker.metrics();
     assert_eq!(after.video, Default::default());
     assert_eq!(after.transports, Default::default());
     assert_eq!(after.totals.video_in.packets, 49);

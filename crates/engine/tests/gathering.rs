@@ -86,7 +86,7 @@ fn a_call_of_two_has_no_window() {
         let received = viewer.received(&stage.drain());
         assert_eq!(payloads(&received), FRAME);
         assert!(received.iter().all(|(header, _)| !header.has_padding));
-        assert!(stage.worker.figures().egress.window.is_zero());
+        assert!(stage.worker.metrics().egress.window.is_zero());
     }
 }
 
@@ -119,7 +119,7 @@ fn reports_leave_padding_out() {
         stage.now = stage.now + WINDOW_MAX;
         stage.drain();
     }
-    let totals = stage.worker.figures().totals;
+    let totals = stage.worker.metrics().totals;
     assert_eq!(totals.padding_bytes_sent, 10 * 3);
     let (mut plain, _viewer) = gathering(0);
     for index in 0..10 {
@@ -128,11 +128,11 @@ fn reports_leave_padding_out() {
         plain.drain();
     }
     assert_eq!(
-        plain.worker.figures().totals.video_out,
+        plain.worker.metrics().totals.video_out,
         totals.video_out,
         "what counts as media is the same"
     );
-    assert!(plain.worker.figures().totals.bytes_sent < totals.bytes_sent);
+    assert!(plain.worker.metrics().totals.bytes_sent < totals.bytes_sent);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use guest::{Guest, House};
 use watersmeet_engine::command::Path;
-use watersmeet_engine::worker::HANDSHAKES_PER_TURN_MAX;
+use watersmeet_engine::worker::HANDSHAKES_PER_ITERATION_MAX;
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::units::Time;
 
@@ -115,7 +115,7 @@ fn two_hundred_handshakes_at_once_leave_media_its_turn() {
         let shaking = sent.iter().filter(|(_, datagram)| datagram[0] == 22);
         let shaking: BTreeSet<Path> = shaking.map(|(path, _)| *path).collect();
         assert!(
-            shaking.len() <= HANDSHAKES_PER_TURN_MAX,
+            shaking.len() <= HANDSHAKES_PER_ITERATION_MAX,
             "{} handshakes went on in one turn",
             shaking.len()
         );
@@ -128,7 +128,7 @@ fn two_hundred_handshakes_at_once_leave_media_its_turn() {
         assert!(turns <= delivered, "the handshakes do not end");
     }
     assert!(
-        turns * HANDSHAKES_PER_TURN_MAX >= delivered,
+        turns * HANDSHAKES_PER_ITERATION_MAX >= delivered,
         "{delivered} datagrams were taken in {turns} turns"
     );
     // A hello, and at least two datagrams that only make sense one after the other.

@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use stage::{Stage, Viewer};
 use watersmeet_engine::command::{Command, Event, Refusal, Reply};
-use watersmeet_engine::crossing::Crossing;
+use watersmeet_engine::shard_message::ShardMessage;
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_engine::worker::{CROSSINGS_MAX, Totals};
+use watersmeet_engine::worker::{SHARD_MESSAGES_MAX, WorkerTotals};
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::Ssrc;
@@ -50,7 +50,7 @@ impl Pair {
     }
 
     fn pipe(&self) -> Command {
-        Command::AcceptPipe {
+        Command::CreatePipedProducer {
             router: self.there.router,
             producer: self.here.producer,
             kind: MediaKind::Video,
@@ -61,21 +61,21 @@ impl Pair {
     }
 
     /// Lets everything cross until nothing more does; what crossed to the other shard.
-    fn cross(&mut self) -> Vec<Crossing> {
+    fn cross(&mut self) -> Vec<ShardMessage> {
         let mut crossed = Vec::new();
         loop {
             let mut moved = false;
-            while let Some((shard, crossing)) = self.here.worker.poll_crossing() {
+            while let Some((shard, crossing)) = self.here.worker.poll_shard_message() {
                 assert_eq!(shard, THERE);
                 crossed.push(crossing.clone());
                 let now = self.there.now;
-                self.there.worker.handle_crossing(now, HERE, crossing);
+                self.there.worker.handle_shard_message(now, HERE, crossing);
                 moved = true;
             }
-            while let Some((shard, crossing)) = self.there.worker.poll_crossing() {
+            while let Some((shard, crossing)) = self.there.worker.poll_shard_message() {
                 assert_eq!(shard, HERE);
                 let now = self.here.now;
-                self.here.worker.handle_crossing(now, THERE, crossing);
+                self.here.worker.handle_shard_message(now, THERE, crossing);
                 moved = true;
             }
             if !moved {
@@ -117,8 +117,8 @@ impl Pair {
     }
 }
 
-fn totals(stage: &Stage) -> Totals {
-    stage.worker.figures().totals
+fn totals(stage: &Stage) -> WorkerTotals {
+    stage.worker.metrics().totals
 }
 
 fn events(stage: &mut Stage) -> Vec<Event> {
@@ -145,8 +145,8 @@ fn a_packet_crosses_once_however_many_consume_it() {
     }
     assert_eq!(
         (
-            totals(&pair.here).crossings_out,
-            totals(&pair.there).crossings_in
+            totals(&pair.here).shard_packets_sent,
+            totals(&pair.there).shard_packets_received
         ),
         (20, 20)
     );
@@ -164,7 +164,7 @@ fn nothing_crosses_where_nobody_listens() {
     pair.publish(true);
     pair.pass(Duration::from_secs(3));
     pair.publish(true);
-    assert_eq!(totals(&pair.here).crossings_out, 1);
+    assert_eq!(totals(&pair.here).shard_packets_sent, 1);
     // The pipe is still there for the next.
     let mut viewer = pair.add_viewer();
     let [_, sent] = pair.publish(true);
@@ -281,11 +281,11 @@ fn the_end_of_a_producer_ends_it_everywhere() {
         events(&mut pair.there),
         [
             Event::ConsumerClosed { consumer },
-            Event::PipeClosed { producer }
+            Event::PipedProducerClosed { producer }
         ]
     );
     // Its own publisher's is left.
-    assert_eq!(pair.there.worker.census().producers, 1);
+    assert_eq!(pair.there.worker.object_counts().producers, 1);
 }
 
 #[test]
@@ -296,8 +296,8 @@ fn a_worker_that_was_made_anew_is_sent_nothing_for_long() {
     pair.there = Stage::on_shard(SrtpProfile::AeadAes128Gcm, THERE);
     pair.publish(false);
     pair.publish(false);
-    assert_eq!(totals(&pair.there).crossings_unwanted, 1);
-    assert_eq!(totals(&pair.here).crossings_out, 2);
+    assert_eq!(totals(&pair.there).shard_packets_unwanted, 1);
+    assert_eq!(totals(&pair.here).shard_packets_sent, 2);
 }
 
 #[test]
@@ -310,16 +310,16 @@ fn a_publisher_s_worker_that_was_made_anew_is_noticed() {
     let consumer = viewer.consumer;
     let told = events(&mut pair.there);
     assert!(told.contains(&Event::ConsumerClosed { consumer }));
-    assert!(told.contains(&Event::PipeClosed { producer }));
+    assert!(told.contains(&Event::PipedProducerClosed { producer }));
 }
 
 #[test]
 fn words_that_were_lost_are_said_again() {
     let mut pair = Pair::new();
     let mut viewer = pair.there.add_viewer_of(pair.here.producer);
-    while pair.there.worker.poll_crossing().is_some() {}
+    while pair.there.worker.poll_shard_message().is_some() {}
     pair.publish(true);
-    assert_eq!(totals(&pair.here).crossings_out, 0);
+    assert_eq!(totals(&pair.here).shard_packets_sent, 0);
     pair.pass(Duration::from_secs(1));
     // The wish for a keyframe is lost too, and comes with the next word.
     pair.publish(false);
@@ -331,14 +331,14 @@ fn words_that_were_lost_are_said_again() {
 fn a_queue_that_nobody_empties_forgets_the_newest() {
     let mut pair = Pair::new();
     pair.add_viewer();
-    for index in 0..CROSSINGS_MAX + 10 {
+    for index in 0..SHARD_MESSAGES_MAX + 10 {
         pair.here.publish(index == 0, 20);
     }
     let totals = totals(&pair.here);
     // News of the first packet waits with the packets.
-    let waiting = u64::try_from(CROSSINGS_MAX).expect("small") - 1;
-    assert_eq!(totals.crossings_out, waiting);
-    assert_eq!(totals.crossings_dropped, 11);
+    let waiting = u64::try_from(SHARD_MESSAGES_MAX).expect("small") - 1;
+    assert_eq!(totals.shard_packets_sent, waiting);
+    assert_eq!(totals.shard_messages_dropped, 11);
 }
 
 #[test]
@@ -348,9 +348,9 @@ fn a_router_takes_what_others_handed_it_along() {
     let router = pair.there.router;
     pair.there.tell(Command::CloseRouter { router });
     pair.cross();
-    assert_eq!(pair.there.worker.census(), Default::default());
+    assert_eq!(pair.there.worker.object_counts(), Default::default());
     pair.publish(true);
-    assert_eq!(totals(&pair.here).crossings_out, 0);
+    assert_eq!(totals(&pair.here).shard_packets_sent, 0);
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn a_pipe_that_makes_no_sense_is_refused() {
     assert_eq!(refused(&mut pair, again), Some(Refusal::IdInUse));
     let producer = pair.here.producer;
     pair.there.tell(Command::CloseProducer { producer });
-    let Command::AcceptPipe {
+    let Command::CreatePipedProducer {
         router,
         kind,
         consumable,
@@ -373,7 +373,7 @@ fn a_pipe_that_makes_no_sense_is_refused() {
     else {
         panic!("it is one");
     };
-    let to_itself = Command::AcceptPipe {
+    let to_itself = Command::CreatePipedProducer {
         router,
         producer,
         kind,
@@ -385,7 +385,7 @@ fn a_pipe_that_makes_no_sense_is_refused() {
         refused(&mut pair, to_itself),
         Some(Refusal::BadParameters(_))
     ));
-    let elsewhere = Command::AcceptPipe {
+    let elsewhere = Command::CreatePipedProducer {
         router: pair.here.router,
         producer,
         kind,
@@ -413,11 +413,11 @@ fn what_crosses_allocates_nothing_once_it_is_warm() {
             pair.here
                 .worker
                 .handle_datagram(now, path, &mut packet[..len]);
-            while let Some((_, crossing)) = pair.here.worker.poll_crossing() {
-                pair.there.worker.handle_crossing(now, HERE, crossing);
+            while let Some((_, crossing)) = pair.here.worker.poll_shard_message() {
+                pair.there.worker.handle_shard_message(now, HERE, crossing);
             }
-            while let Some((_, crossing)) = pair.there.worker.poll_crossing() {
-                pair.here.worker.handle_crossing(now, THERE, crossing);
+            while let Some((_, crossing)) = pair.there.worker.poll_shard_message() {
+                pair.here.worker.handle_shard_message(now, THERE, crossing);
             }
             for stage in [&mut pair.here, &mut pair.there] {
                 stage.worker.handle_timeout(stage.now);

@@ -7,7 +7,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use watersmeet_engine::crossing::Crossing;
+use watersmeet_engine::shard_message::ShardMessage;
 use watersmeet_net::Waker;
 
 /// The most values that wait for one shard: some 20 ms of all that a busy core can receive. Each
@@ -17,7 +17,7 @@ const INBOX_MAX: usize = 8_192;
 /// A shard's place at the exchange.
 pub struct Desk {
     /// What others have for it, and who.
-    inbox: Receiver<(u8, Crossing)>,
+    inbox: Receiver<(u8, ShardMessage)>,
     /// To each shard, itself included, by number.
     outboxes: Vec<Outbox>,
     /// Which shard it is.
@@ -30,7 +30,7 @@ pub struct Desk {
 #[derive(Clone)]
 struct Outbox {
     /// Its queue.
-    sender: SyncSender<(u8, Crossing)>,
+    sender: SyncSender<(u8, ShardMessage)>,
     /// Ends its wait.
     waker: Waker,
     /// Whether something was put there since it was last woken.
@@ -63,13 +63,13 @@ impl Desk {
     }
 
     /// The next value from another shard, and from which.
-    pub fn take(&self) -> Option<(u8, Crossing)> {
+    pub fn take(&self) -> Option<(u8, ShardMessage)> {
         // The shard itself holds a sender: its inbox is empty at most, and never closes.
         self.inbox.try_recv().ok()
     }
 
     /// Puts a value where another shard finds it; it is woken by `wake`.
-    pub fn put(&mut self, shard: u8, crossing: Crossing) {
+    pub fn put(&mut self, shard: u8, crossing: ShardMessage) {
         let sent = self
             .outboxes
             .get_mut(usize::from(shard))
@@ -104,9 +104,9 @@ mod tests {
 
     use super::*;
 
-    fn word(stream: u8) -> Crossing {
+    fn word(stream: u8) -> ShardMessage {
         let producer = ProducerId::parse("00000000-0000-0000-0000-000000000001").unwrap();
-        Crossing::Keyframe { producer, stream }
+        ShardMessage::Keyframe { producer, stream }
     }
 
     fn desks() -> (Vec<Poller>, Vec<Desk>) {
@@ -122,7 +122,7 @@ mod tests {
         desks[1].put(2, word(2));
         desks[0].put(2, word(3));
         let mut taken = Vec::new();
-        while let Some((from, Crossing::Keyframe { stream, .. })) = desks[2].take() {
+        while let Some((from, ShardMessage::Keyframe { stream, .. })) = desks[2].take() {
             taken.push((from, stream));
         }
         assert_eq!(taken, [(0, 1), (1, 2), (0, 3)]);

@@ -400,11 +400,7 @@ fn receive_datagrams(
             }
         }
         for datagram in batch.datagrams() {
-            let path = Path {
-                protocol: Protocol::Udp,
-                remote: datagram.source,
-                connection: 0,
-            };
+            let path = Path::udp(datagram.source);
             worker.handle_datagram(now, path, datagram.contents);
         }
     }
@@ -434,11 +430,7 @@ fn send_datagrams(udp: &mut UdpSocket, arena: &[u8], datagrams: &[Transmit]) -> 
 /// The path of a TCP connection. A remote address has one connection at a time, and the worker
 /// hears of its end before another can begin.
 const fn tcp_path(remote: SocketAddr) -> Path {
-    Path {
-        protocol: Protocol::Tcp,
-        remote,
-        connection: 0,
-    }
+    Path::tcp(remote, 0)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use watersmeet_engine::worker::Figures;
+use watersmeet_engine::worker::WorkerMetrics;
 use watersmeet_wire::units::{Histogram, Time};
 
 use crate::media::Traffic;
@@ -26,7 +26,7 @@ pub struct Reading {
     /// The thread, as the operating system calls it; none before the first reading.
     pub thread: Option<i32>,
     /// What its worker has done. It begins anew when the worker is made anew.
-    pub figures: Figures,
+    pub figures: WorkerMetrics,
     /// What went through its sockets.
     pub traffic: Traffic,
     /// How long forwarding took.
@@ -43,7 +43,7 @@ impl Default for Reading {
     fn default() -> Self {
         Self {
             thread: None,
-            figures: Figures::default(),
+            figures: WorkerMetrics::default(),
             traffic: Traffic::default(),
             forwarding: Histogram::new(FORWARDING_BOUNDS),
             failures: 0,
@@ -141,7 +141,7 @@ impl Gauge {
 
     /// Lays down the figures, unless somebody reads them at this very moment: then in the next
     /// turn.
-    pub fn publish(&mut self, now: Time, figures: Figures, traffic: Traffic) {
+    pub fn publish(&mut self, now: Time, figures: WorkerMetrics, traffic: Traffic) {
         self.reading.figures = figures;
         self.reading.traffic = traffic;
         let span = now.since(self.laid).as_micros().max(1);
@@ -171,7 +171,7 @@ mod tests {
         gauge.dropped(7);
         gauge.forwarded(Duration::from_micros(30));
         gauge.failed();
-        gauge.publish(now, Figures::default(), Traffic::default());
+        gauge.publish(now, WorkerMetrics::default(), Traffic::default());
         assert!(!gauge.is_due(now + Duration::from_millis(999)));
         assert!(gauge.is_due(now + INTERVAL));
         let reading = meter.read();

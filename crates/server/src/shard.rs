@@ -322,7 +322,7 @@ impl Shard {
         }
         if self.gauge.is_due(now) {
             self.gauge.dropped(self.desk.dropped());
-            self.gauge.publish(now, self.worker.figures(), after);
+            self.gauge.publish(now, self.worker.metrics(), after);
         }
     }
 
@@ -333,7 +333,7 @@ impl Shard {
             let Some((from, crossing)) = self.desk.take() else {
                 return taken > 0;
             };
-            self.worker.handle_crossing(now, from, crossing);
+            self.worker.handle_shard_message(now, from, crossing);
         }
         self.backlog = Backlog::Work;
         true
@@ -341,7 +341,7 @@ impl Shard {
 
     /// Hands what the worker has for other shards to them.
     fn hand_over(&mut self) {
-        while let Some((shard, crossing)) = self.worker.poll_crossing() {
+        while let Some((shard, crossing)) = self.worker.poll_shard_message() {
             self.desk.put(shard, crossing);
         }
         self.desk.wake();

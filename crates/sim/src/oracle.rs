@@ -172,7 +172,7 @@ mod tests {
 
     fn faults(packets: &[Vec<u8>], is_orderly: bool) -> usize {
         let mut oracle = Oracle::default();
-        let transport = TransportId::draw(&mut seeds::generator(1, "oracle"));
+        let transport = TransportId::generate(&mut seeds::generator(1, "oracle"));
         for packet in packets {
             oracle.sent(Time::ZERO, transport, packet, is_orderly);
         }

@@ -21,9 +21,9 @@ use watersmeet_conference::{
     Caps, Conference, ConferenceConfig, DialectKind, Opening, Output, SessionId, ShardId,
 };
 use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportId, TransportOptions};
-use watersmeet_engine::crossing::Crossing;
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::ortc;
+use watersmeet_engine::shard_message::ShardMessage;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::worker::{Worker, WorkerConfig};
@@ -88,13 +88,13 @@ enum Flight {
         session: SessionId,
     },
     /// What one worker has for another.
-    Crossing {
+    ShardMessage {
         /// Whose.
         from: usize,
         /// For whom.
         to: usize,
         /// What.
-        crossing: Crossing,
+        crossing: ShardMessage,
     },
     /// ICE and DTLS of a transport are done.
     Agreed {
@@ -448,7 +448,7 @@ impl World {
             self.seed
         );
         for worker in &self.workers {
-            let census = worker.census();
+            let census = worker.object_counts();
             assert_eq!(
                 census,
                 Default::default(),
@@ -584,11 +584,7 @@ fn path_of(person: usize, direction: Direction) -> Path {
         Direction::Recv => 50_001,
     };
     let remote = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, high, low)), port);
-    Path {
-        protocol: Protocol::Udp,
-        remote,
-        connection: 0,
-    }
+    Path::udp(remote)
 }
 
 /// The shard with this index.

@@ -324,8 +324,8 @@ fn what_is_no_longer_published_is_no_longer_shown() {
     world.expect("ben").hears("ana");
     assert_eq!(
         (
-            world.workers()[0].census().producers,
-            world.workers()[0].census().consumers
+            world.workers()[0].object_counts().producers,
+            world.workers()[0].object_counts().consumers
         ),
         (1, 1)
     );
@@ -345,7 +345,7 @@ fn whoever_leaves_takes_everything_along_and_may_come_back() {
         world.expect("ben").is_not_shown("ana");
         world.expect("ben").hears("cleo");
         world = world.hangs_up("cleo").after(secs(2));
-        let census = world.workers()[0].census();
+        let census = world.workers()[0].object_counts();
         assert_eq!(
             (census.producers, census.consumers),
             (2, 0),

@@ -86,12 +86,12 @@ fn judge(mut world: World) -> Outcome {
         asked.keyframes += counts.plis + counts.firs;
         asked.packets += counts.nacked;
     }
-    let totals = world.workers().iter().map(|it| it.figures().totals);
-    let crossed = totals.map(|it| it.crossings_out).sum();
+    let totals = world.workers().iter().map(|it| it.metrics().totals);
+    let crossed = totals.map(|it| it.shard_packets_sent).sum();
     world.end();
     for worker in world.workers() {
-        let totals = worker.figures().totals;
-        assert_eq!(totals.crossings_dropped, 0);
+        let totals = worker.metrics().totals;
+        assert_eq!(totals.shard_messages_dropped, 0);
     }
     Outcome {
         got,

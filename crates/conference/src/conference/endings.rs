@@ -62,7 +62,7 @@ impl Conference {
                     self.tally_connection(owner);
                 }
             }
-            Event::PipeClosed { producer } => {
+            Event::PipedProducerClosed { producer } => {
                 self.forget_pipe(producer, shard);
             }
             Event::ProducerScore { .. } => {}

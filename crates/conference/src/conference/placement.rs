@@ -89,7 +89,7 @@ impl Conference {
         if let Some(router) = room.router_on(shard) {
             return Ok(router);
         }
-        let id = RouterId::draw(&mut self.rng);
+        let id = RouterId::generate(&mut self.rng);
         room.routers.push(Router { id, shard });
         let media_codecs = self.config.media_codecs.clone();
         let command = Command::CreateRouter {
@@ -120,7 +120,7 @@ impl Conference {
         if source.shard == shard || !source.pipes.insert(shard) {
             return Ok(());
         }
-        let command = Command::AcceptPipe {
+        let command = Command::CreatePipedProducer {
             router,
             producer,
             kind: source.summary.kind,

@@ -102,7 +102,7 @@ impl Conference {
                 paused,
                 app_data,
             } => {
-                let producer = ProducerId::draw(&mut self.rng);
+                let producer = ProducerId::generate(&mut self.rng);
                 let summary = ProducerSummary {
                     producer,
                     kind,
@@ -185,7 +185,7 @@ impl Conference {
         }
         let shard = self.place_for(asked.session, &place.room)?;
         let router = self.router(asked.now, &place.room, shard)?;
-        let transport = TransportId::draw(&mut self.rng);
+        let transport = TransportId::generate(&mut self.rng);
         let session = self
             .sessions
             .get_mut(&asked.session)
@@ -380,7 +380,7 @@ impl Conference {
             .sessions
             .get_mut(&asked.session)
             .ok_or(Refusal::Internal)?;
-        let consumer = ConsumerId::draw(&mut self.rng);
+        let consumer = ConsumerId::generate(&mut self.rng);
         session.consumers.insert(
             consumer,
             Consumer {

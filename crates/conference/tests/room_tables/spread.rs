@@ -132,7 +132,9 @@ fn a_producer_is_made_known_before_it_is_consumed_and_once() {
         .commands
         .iter()
         .map(|(shard, _, command)| match command {
-            Command::AcceptPipe { producer, .. } => (shard.0, "pipe", producer.to_string()),
+            Command::CreatePipedProducer { producer, .. } => {
+                (shard.0, "pipe", producer.to_string())
+            }
             Command::Consume { producer, .. } => (shard.0, "consume", producer.to_string()),
             other => panic!("{other:?}"),
         })
@@ -267,7 +269,7 @@ fn a_pipe_that_a_worker_gave_up_is_made_anew_for_the_next() {
     let mut events = Vec::new();
     let close = Command::CloseProducer { producer };
     world.shards[1].execute(close, &mut events).unwrap();
-    events.push(Event::PipeClosed { producer });
+    events.push(Event::PipedProducerClosed { producer });
     world.all(ben.session);
     for event in events {
         world.event(ShardId(1), event);

@@ -86,7 +86,7 @@ impl Shard {
                     consumable: Box::new(consumable),
                 });
             }
-            Command::AcceptPipe {
+            Command::CreatePipedProducer {
                 router,
                 producer,
                 kind,

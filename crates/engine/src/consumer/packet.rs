@@ -6,8 +6,8 @@ use watersmeet_wire::rtp::extension::{ExtensionKind, write_transport_seq};
 use watersmeet_wire::rtp::{self, OSN_LEN, RtpFields, write_osn};
 
 use super::{Consumer, raw};
-use crate::consumer::departure::{Departure, DescriptorPatch, Stamp};
-use crate::history::Stored;
+use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket, WireFields};
+use crate::packet_cache::CachedPacket;
 
 /// Extensions that pass from the publisher's packet to the consumer's unchanged.
 const PASSED_ON: [ExtensionKind; 5] = [
@@ -34,9 +34,9 @@ impl Consumer {
     #[inline]
     pub fn write(
         &self,
-        departure: &Departure,
-        stored: &Stored,
-        stamp: &Stamp,
+        departure: &QueuedPacket,
+        stored: &CachedPacket,
+        stamp: &WireFields,
         out: &mut [u8],
     ) -> Option<(usize, usize)> {
         let incoming = stored.incoming()?;
@@ -63,7 +63,7 @@ impl Consumer {
 
     /// How long [`Self::write`] will find a departing packet, without padding.
     #[inline]
-    pub fn packet_len(&self, departure: &Departure, stored: &Stored) -> Option<usize> {
+    pub fn packet_len(&self, departure: &QueuedPacket, stored: &CachedPacket) -> Option<usize> {
         let values = Values::default();
         let header_len = rtp::header_len(&self.extensions(stored, &values)?);
         let osn_len = departure.repeats.map_or(0, |_| OSN_LEN);
@@ -72,9 +72,9 @@ impl Consumer {
 
     fn write_header(
         &self,
-        departure: &Departure,
-        stored: &Stored,
-        stamp: &Stamp,
+        departure: &QueuedPacket,
+        stored: &CachedPacket,
+        stamp: &WireFields,
         marker: bool,
         out: &mut [u8],
     ) -> Option<usize> {
@@ -97,7 +97,11 @@ impl Consumer {
 
     /// The extensions of a packet: the consumer's own, and what passes on.
     #[inline]
-    fn extensions<'a>(&'a self, stored: &'a Stored, values: &'a Values) -> Option<Extensions<'a>> {
+    fn extensions<'a>(
+        &'a self,
+        stored: &'a CachedPacket,
+        values: &'a Values,
+    ) -> Option<Extensions<'a>> {
         let mut extensions = Extensions::new();
         let mut add = |kind, value| {
             if let Some(id) = self.extension_ids.id(kind) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{SeqNo, Time};
 
-use crate::consumer::departure::DescriptorPatch;
+use crate::consumer::queued_packet::DescriptorPatch;
 use crate::consumer::raw;
 
 /// The most packets remembered: as many as the history keeps.
@@ -49,7 +49,7 @@ pub struct Sent {
     resends: u8,
 }
 
-const _: () = assert!(size_of::<Option<Sent>>() == 32, "two in a cache line");
+const _: () = assert!(size_of::<Option<Sent>>() == 32, "two in a cache entry");
 
 /// What was sent in the last second.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //! in one turn, so that packets to one destination meet and leave in long runs, and the price of a
 //! turn is shared. That costs latency, so a worker that forwards little looks at once.
 //!
-//! Figures behind the numbers: `docs/decisions/0008-egress-window.md`.
+//! WorkerMetrics behind the numbers: `docs/decisions/0008-egress-window.md`.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ impl Window {
 
     /// Counts a packet that is to leave.
     #[inline]
-    pub fn note_packet(&mut self, now: Time) {
+    pub fn record_packet(&mut self, now: Time) {
         let elapsed = now.since(self.since);
         if elapsed >= MEASURED_FOR {
             self.measure(now, elapsed);

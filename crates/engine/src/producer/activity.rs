@@ -64,7 +64,7 @@ impl Activity {
 
     /// Notes a packet of an encoding; says whether the set changed.
     #[inline]
-    pub fn note_packet(&mut self, now: Time, index: u8) -> bool {
+    pub fn record_packet(&mut self, now: Time, index: u8) -> bool {
         let before = self.active;
         let limit = self.limit();
         let Some(encoding) = self.encodings.get_mut(usize::from(index)) else {
@@ -87,7 +87,7 @@ impl Activity {
     }
 
     /// Looks which encodings have stopped; says whether the set changed.
-    pub fn note_silence(&mut self, now: Time) -> bool {
+    pub fn check_silence(&mut self, now: Time) -> bool {
         let before = self.active;
         self.drop_silent(now);
         self.active != before
@@ -133,7 +133,7 @@ mod tests {
         let mut changes = 0;
         for millis in (from_millis..to_millis).step_by(33) {
             for &index in encodings {
-                changes += u32::from(activity.note_packet(Time::from_millis(millis), index));
+                changes += u32::from(activity.record_packet(Time::from_millis(millis), index));
             }
         }
         changes
@@ -173,7 +173,7 @@ mod tests {
     fn a_camera_that_was_off_comes_back_whole() {
         let mut activity = Activity::new(3);
         send(&mut activity, 0, 1_000, &[0, 1, 2]);
-        assert!(activity.note_silence(Time::from_millis(3_000)));
+        assert!(activity.check_silence(Time::from_millis(3_000)));
         assert_eq!(activity.active(), 0);
         send(&mut activity, 5_000, 5_100, &[0, 1, 2]);
         assert_eq!(activity.active(), 0b111);
@@ -182,8 +182,8 @@ mod tests {
     #[test]
     fn an_only_encoding_may_pause() {
         let mut activity = Activity::new(1);
-        activity.note_packet(Time::ZERO, 0);
-        assert!(!activity.note_silence(Time::from_millis(2_400)));
-        assert!(activity.note_silence(Time::from_millis(2_600)));
+        activity.record_packet(Time::ZERO, 0);
+        assert!(!activity.check_silence(Time::from_millis(2_400)));
+        assert!(activity.check_silence(Time::from_millis(2_600)));
     }
 }

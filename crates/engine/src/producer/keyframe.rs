@@ -47,7 +47,7 @@ impl Default for KeyframeRequests {
 impl KeyframeRequests {
     /// Requests that go to another shard, where they are merged with those of all others and
     /// repeated.
-    pub fn crossing() -> Self {
+    pub fn message() -> Self {
         Self {
             spacing: CROSSING_SPACING,
             repeats_max: 0,

@@ -62,7 +62,7 @@ impl Default for NackGenerator {
 
 impl NackGenerator {
     /// Notes that everything between `highest` and `seq` is missing, `seq` being newer.
-    pub fn note_gap(&mut self, highest: SeqNo, seq: SeqNo) -> Gap {
+    pub fn record_gap(&mut self, highest: SeqNo, seq: SeqNo) -> Gap {
         let gap = seq.0.saturating_sub(highest.0).saturating_sub(1);
         if gap == 0 {
             return Gap::None;
@@ -85,7 +85,7 @@ impl NackGenerator {
     }
 
     /// Notes that a missing packet came after all. Says whether a retransmission repaired it.
-    pub fn note_arrival(&mut self, now: Time, seq: SeqNo, retransmitted: bool) -> bool {
+    pub fn record_arrival(&mut self, now: Time, seq: SeqNo, retransmitted: bool) -> bool {
         let Some(missing) = self.missing.remove(&seq) else {
             return false;
         };
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_gap_is_asked_for_once_per_round_trip() {
         let mut nacks = NackGenerator::default();
-        assert_eq!(nacks.note_gap(SeqNo(10), SeqNo(13)), Gap::Found);
+        assert_eq!(nacks.record_gap(SeqNo(10), SeqNo(13)), Gap::Found);
         assert_eq!(collected(&mut nacks, at(0)), [11, 12]);
         assert!(collected(&mut nacks, at(100)).is_empty());
         assert_eq!(nacks.poll_timeout(), Some(at(125)));
@@ -177,15 +177,15 @@ mod tests {
         let mut nacks = NackGenerator::default();
         for (round, answer) in (0_u64..20).zip([31, 57, 43].into_iter().cycle()) {
             let (begin, seq) = (at(round * 10_000), SeqNo(10 + 2 * round));
-            nacks.note_gap(seq, SeqNo(seq.0 + 2));
+            nacks.record_gap(seq, SeqNo(seq.0 + 2));
             collected(&mut nacks, begin);
             let due = nacks.poll_timeout().unwrap();
             assert_eq!(collected(&mut nacks, due).len(), 1);
             assert!(nacks.poll_timeout().unwrap() > due);
             nacks.clear();
-            nacks.note_gap(seq, SeqNo(seq.0 + 2));
+            nacks.record_gap(seq, SeqNo(seq.0 + 2));
             collected(&mut nacks, begin);
-            nacks.note_arrival(
+            nacks.record_arrival(
                 begin + Duration::from_millis(answer),
                 SeqNo(seq.0 + 1),
                 true,
@@ -196,24 +196,24 @@ mod tests {
     #[test]
     fn a_packet_that_came_is_asked_for_no_more() {
         let mut nacks = NackGenerator::default();
-        nacks.note_gap(SeqNo(10), SeqNo(12));
+        nacks.record_gap(SeqNo(10), SeqNo(12));
         collected(&mut nacks, at(0));
-        assert!(nacks.note_arrival(at(30), SeqNo(11), true));
+        assert!(nacks.record_arrival(at(30), SeqNo(11), true));
         assert_eq!(nacks.poll_timeout(), None);
     }
 
     #[test]
     fn a_late_packet_is_not_called_repaired() {
         let mut nacks = NackGenerator::default();
-        nacks.note_gap(SeqNo(10), SeqNo(12));
+        nacks.record_gap(SeqNo(10), SeqNo(12));
         collected(&mut nacks, at(0));
-        assert!(!nacks.note_arrival(at(30), SeqNo(11), false));
+        assert!(!nacks.record_arrival(at(30), SeqNo(11), false));
     }
 
     #[test]
     fn a_packet_is_given_up_after_ten_requests() {
         let mut nacks = NackGenerator::default();
-        nacks.note_gap(SeqNo(10), SeqNo(12));
+        nacks.record_gap(SeqNo(10), SeqNo(12));
         for round in 0..u64::from(REQUESTS_MAX) {
             assert_eq!(collected(&mut nacks, at(round * 1_000)), [11]);
         }
@@ -226,7 +226,7 @@ mod tests {
     fn an_outage_asks_for_nothing() {
         let mut nacks = NackGenerator::default();
         let far = SeqNo(10 + MISSING_MAX as u64 + 2);
-        assert_eq!(nacks.note_gap(SeqNo(10), far), Gap::TooLarge);
+        assert_eq!(nacks.record_gap(SeqNo(10), far), Gap::TooLarge);
         assert_eq!(nacks.poll_timeout(), None);
     }
 }

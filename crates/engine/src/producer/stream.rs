@@ -8,12 +8,12 @@ use std::time::Duration;
 use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::units::{Rid, SeqNo, Ssrc, Time};
 
-use crate::crossing::SharedPacket;
-use crate::history::History;
 use crate::packet::{ClockReference, Incoming};
+use crate::packet_cache::PacketCache;
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::{Gap, NackGenerator};
 use crate::rate::RateWindow;
+use crate::shard_message::SharedPacket;
 
 /// A jump in numbering beyond this is a publisher that began anew, not a gap (RFC 3550 A.1 uses
 /// the same figure).
@@ -43,7 +43,7 @@ struct LastSenderReport {
     arrived: Time,
 }
 
-/// Figures that `getStats` shows.
+/// WorkerMetrics that `getStats` shows.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Counters {
     /// Media packets received.
@@ -76,14 +76,14 @@ pub struct Stream {
     /// Its name in simulcast.
     pub rid: Option<Rid>,
     /// The packets of its last second.
-    pub history: History,
+    pub history: PacketCache,
     /// What is missing; absent when the publisher takes no NACK.
     pub nacks: Option<NackGenerator>,
     /// Who waits for a keyframe; unused for audio.
     pub keyframes: KeyframeRequests,
     /// How its media time maps to the shared clock.
     pub clock_reference: Option<ClockReference>,
-    /// Figures for `getStats`.
+    /// WorkerMetrics for `getStats`.
     pub counters: Counters,
     /// Bits received over the last second.
     pub rate: RateWindow,
@@ -132,7 +132,7 @@ impl Stream {
             ssrc: None,
             rtx_ssrc: None,
             rid: None,
-            history: History::default(),
+            history: PacketCache::default(),
             nacks: takes_nacks.then(NackGenerator::default),
             keyframes: KeyframeRequests::default(),
             clock_reference: None,
@@ -198,7 +198,7 @@ impl Stream {
             let gap = self
                 .nacks
                 .as_mut()
-                .map_or(Gap::None, |nacks| nacks.note_gap(self.highest, seq));
+                .map_or(Gap::None, |nacks| nacks.record_gap(self.highest, seq));
             self.highest = seq;
             return Some(Accepted::New { seq, gap });
         }
@@ -213,7 +213,7 @@ impl Stream {
             return None;
         }
         if let Some(nacks) = &mut self.nacks {
-            let repaired = nacks.note_arrival(now, seq, incoming.retransmitted);
+            let repaired = nacks.record_arrival(now, seq, incoming.retransmitted);
             self.counters.repaired += u64::from(repaired);
         }
         Some(Accepted::New {
@@ -274,7 +274,7 @@ impl Stream {
     }
 
     /// Notes the publisher's report: media time `rtp_timestamp` was at `ntp_micros` of our clock.
-    pub fn note_sender_report(&mut self, now: Time, compact_ntp: u32, reference: ClockReference) {
+    pub fn record_sender_report(&mut self, now: Time, compact_ntp: u32, reference: ClockReference) {
         self.last_sr = Some(LastSenderReport {
             compact_ntp,
             arrived: now,

@@ -6,11 +6,11 @@ use watersmeet_wire::units::Time;
 
 use super::Worker;
 use crate::command::{CloseReason, Event};
-use crate::crossing::Crossing;
 use crate::producer::{Producer, Source};
+use crate::shard_message::ShardMessage;
 
 /// The most goodbyes that wait to be sent.
-const FAREWELLS_MAX: usize = 1_024;
+const CLOSE_DATAGRAMS_MAX: usize = 1_024;
 
 impl Worker {
     /// Closes a router with all that is in it.
@@ -20,7 +20,7 @@ impl Worker {
             .get(key as usize)
             .map(|router| router.transports.clone());
         for transport in transports.unwrap_or_default() {
-            self.close_line(now, transport, None);
+            self.close_transport(now, transport, None);
         }
         let router = self.routers.get(key as usize);
         for pipe in router.map_or_else(Vec::new, |router| router.pipes.clone()) {
@@ -32,19 +32,19 @@ impl Worker {
     }
 
     /// Closes a transport with all that is on it. It is reported when it was not commanded.
-    pub(super) fn close_line(&mut self, now: Time, key: u32, reason: Option<CloseReason>) {
-        let Some(line) = self.lines.get_mut(key as usize) else {
+    pub(super) fn close_transport(&mut self, now: Time, key: u32, reason: Option<CloseReason>) {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        line.transport.close(now);
-        while let Some(farewell) = line.transport.poll_transmit() {
-            if self.farewells.len() < FAREWELLS_MAX {
-                self.farewells.push_back(farewell);
+        entry.transport.close(now);
+        while let Some(datagram) = entry.transport.poll_transmit() {
+            if self.close_datagrams.len() < CLOSE_DATAGRAMS_MAX {
+                self.close_datagrams.push_back(datagram);
             }
         }
-        let (id, router) = (line.id, line.router);
-        let producers = std::mem::take(&mut line.producers);
-        let consumers = std::mem::take(&mut line.consumers);
+        let (id, router) = (entry.id, entry.router);
+        let producers = std::mem::take(&mut entry.producers);
+        let consumers = std::mem::take(&mut entry.consumers);
         for consumer in consumers {
             self.close_consumer(consumer);
         }
@@ -52,8 +52,8 @@ impl Worker {
             self.close_producer(producer, reason.is_some());
         }
         self.demux.remove(key);
-        if let Some(line) = self.lines.try_remove(key as usize) {
-            self.retired.add_line(&line);
+        if let Some(entry) = self.transports.try_remove(key as usize) {
+            self.retired.add_transport(&entry);
         }
         self.transport_keys.remove(&id);
         // Its place may be given to another before the lists are next walked.
@@ -103,19 +103,19 @@ impl Worker {
     fn detach(&mut self, key: u32, closed: &Producer, was_wanted: bool) {
         let producer = closed.id;
         match closed.source {
-            Source::Transport(line) => {
-                if let Some(line) = self.lines.get_mut(line as usize) {
-                    line.listener.remove(key);
-                    line.producers.retain(|place| *place != key);
+            Source::Transport(entry) => {
+                if let Some(entry) = self.transports.get_mut(entry as usize) {
+                    entry.rtp_listener.remove(key);
+                    entry.producers.retain(|place| *place != key);
                 }
             }
             Source::Shard(origin) if was_wanted => {
-                self.cross(origin, Crossing::Unsubscribe { producer });
+                self.cross(origin, ShardMessage::Unsubscribe { producer });
             }
             Source::Shard(_) => {}
         }
         for &shard in &closed.pipes {
-            self.cross(shard, Crossing::Closed { producer });
+            self.cross(shard, ShardMessage::Closed { producer });
         }
     }
 
@@ -126,16 +126,16 @@ impl Worker {
         };
         self.retired.add_consumer(&consumer);
         self.consumer_keys.remove(&consumer.id);
-        if let Some(line) = self.lines.get_mut(consumer.transport as usize) {
-            line.consumers.retain(|place| *place != key);
-            line.outgoing.retain(|_, place| *place != key);
-            line.forget_departures(key);
+        if let Some(entry) = self.transports.get_mut(consumer.transport as usize) {
+            entry.consumers.retain(|place| *place != key);
+            entry.outgoing.retain(|_, place| *place != key);
+            entry.remove_packets_of(key);
         }
         let producer = self.producers.get(consumer.producer as usize);
         let router = producer.and_then(|it| self.routers.get_mut(it.router as usize));
         if let Some(router) = router {
             router.remove_consumer(consumer.producer, key);
-            self.rest_pipe(consumer.producer);
+            self.unsubscribe_if_unused(consumer.producer);
         }
     }
 }

@@ -4,8 +4,8 @@ use rand_chacha::rand_core::Rng as _;
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::{Ssrc, Time};
 
-use super::line::Line;
 use super::pipes::PipeRequest;
+use super::transport_entry::TransportEntry;
 use super::{
     CONSUMERS_PER_TRANSPORT_MAX, PRODUCERS_PER_TRANSPORT_MAX, ROUTERS_MAX, TRANSPORTS_MAX, Worker,
 };
@@ -14,12 +14,12 @@ use crate::command::{
     TransportOptions,
 };
 use crate::consumer::{Consumer, ConsumerSetup};
-use crate::listener::Conflict;
 use crate::ortc;
 use crate::producer::{Producer, Source};
 use crate::remb::ReceiveEstimate;
 use crate::router::Router;
-use crate::transport::Transport;
+use crate::rtp_listener::Conflict;
+use crate::transport::{Transport, WebRtcTransport};
 
 /// Letters of a ufrag's random part: ice-chars that need no escaping anywhere (RFC 8839 §5.4).
 const UFRAG_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -68,7 +68,7 @@ impl Worker {
             Command::RestartIce { transport } => self.restart_ice(transport),
             Command::CloseTransport { transport } => {
                 let key = self.transport_key(transport)?;
-                self.close_line(now, key, None);
+                self.close_transport(now, key, None);
                 Ok(Reply::Done)
             }
             Command::Produce {
@@ -78,7 +78,7 @@ impl Worker {
                 rtp,
                 paused,
             } => self.produce(transport, producer, kind, rtp, paused),
-            Command::AcceptPipe {
+            Command::CreatePipedProducer {
                 router,
                 producer,
                 kind,
@@ -134,9 +134,9 @@ impl Worker {
                 Ok(Reply::Done)
             }
             Command::TransportStats { transport } => {
-                let line = self.line(transport)?;
+                let entry = self.entry(transport)?;
                 Ok(Reply::TransportStats(Box::new(Self::transport_stats(
-                    now, line,
+                    now, entry,
                 ))))
             }
             Command::ProducerStats { producer } => {
@@ -178,21 +178,22 @@ impl Worker {
         if self.transport_keys.contains_key(&id) {
             return Err(Refusal::IdInUse);
         }
-        if self.lines.len() >= TRANSPORTS_MAX {
+        if self.transports.len() >= TRANSPORTS_MAX {
             return Err(Refusal::LimitReached("transports"));
         }
-        let key = place(self.lines.vacant_key());
-        let ufrag = self.draw_ufrag(key);
-        let transport = Transport::new(&self.settings, options, ufrag.clone(), &mut self.rng);
+        let key = place(self.transports.vacant_key());
+        let ufrag = self.generate_ufrag(key);
+        let transport = WebRtcTransport::new(&self.settings, options, ufrag.clone(), &mut self.rng);
         let reply = Reply::Transport {
             ice: transport.ice_parameters(),
             candidates: transport.candidates(),
             dtls: transport.dtls_parameters(),
         };
+        let transport = Transport::WebRtc(transport);
         let ssrc = Ssrc(self.rng.next_u32());
-        let cname = self.draw_letters();
-        self.lines
-            .insert(Line::new(id, router_key, transport, ssrc, cname));
+        let cname = self.generate_letters();
+        self.transports
+            .insert(TransportEntry::new(id, router_key, transport, ssrc, cname));
         self.transport_keys.insert(id, key);
         self.demux.add_ufrag(ufrag, key);
         if let Some(router) = self.routers.get_mut(router_key as usize) {
@@ -208,23 +209,23 @@ impl Worker {
         dtls: &DtlsParameters,
     ) -> Result<Reply, Refusal> {
         let key = self.transport_key(id)?;
-        let line = self
-            .lines
+        let entry = self
+            .transports
             .get_mut(key as usize)
             .ok_or(Refusal::TransportNotFound)?;
-        line.transport.connect(now, dtls)?;
+        entry.transport.connect(now, dtls)?;
         self.settle(now, key);
         Ok(Reply::Done)
     }
 
     fn restart_ice(&mut self, id: TransportId) -> Result<Reply, Refusal> {
         let key = self.transport_key(id)?;
-        let ufrag = self.draw_ufrag(key);
-        let line = self
-            .lines
+        let ufrag = self.generate_ufrag(key);
+        let entry = self
+            .transports
             .get_mut(key as usize)
             .ok_or(Refusal::TransportNotFound)?;
-        let ice = line.transport.restart_ice(ufrag.clone(), &mut self.rng);
+        let ice = entry.transport.restart_ice(ufrag.clone(), &mut self.rng);
         self.demux.add_ufrag(ufrag, key);
         Ok(Reply::IceRestarted { ice })
     }
@@ -237,18 +238,18 @@ impl Worker {
         rtp: RtpParameters,
         paused: bool,
     ) -> Result<Reply, Refusal> {
-        let line_key = self.transport_key(transport)?;
+        let transport_key = self.transport_key(transport)?;
         if self.producer_keys.contains_key(&id) {
             return Err(Refusal::IdInUse);
         }
-        let line = self
-            .lines
-            .get_mut(line_key as usize)
+        let entry = self
+            .transports
+            .get_mut(transport_key as usize)
             .ok_or(Refusal::TransportNotFound)?;
-        if line.producers.len() >= PRODUCERS_PER_TRANSPORT_MAX {
+        if entry.producers.len() >= PRODUCERS_PER_TRANSPORT_MAX {
             return Err(Refusal::LimitReached("producers on this transport"));
         }
-        let router_key = line.router;
+        let router_key = entry.router;
         let router = self
             .routers
             .get_mut(router_key as usize)
@@ -258,28 +259,29 @@ impl Worker {
             .rtcp
             .cname
             .as_ref()
-            .filter(|_| line.producers.is_empty())
+            .filter(|_| entry.producers.is_empty())
         {
-            line.cname.clone_from(cname);
+            entry.cname.clone_from(cname);
         }
-        let cname = line.cname.as_str();
+        let cname = entry.cname.as_str();
         let capabilities = &router.capabilities;
         let negotiated = ortc::negotiate_producer(kind, rtp, cname, capabilities, &mut self.rng);
         let negotiated = negotiated.map_err(bad)?;
         let key = place(self.producers.vacant_key());
-        line.listener
+        entry
+            .rtp_listener
             .add(key, &negotiated.parameters)
             .map_err(conflict)?;
         let consumable = Box::new(negotiated.consumable.clone());
-        let source = Source::Transport(line_key);
+        let source = Source::Transport(transport_key);
         let mut producer = Producer::new(id, kind, negotiated, router_key, source);
         producer.paused = paused;
         let feedback = producer.feedback;
-        if feedback.remb && !feedback.transport_cc && line.estimate.is_none() {
-            let limit = line.transport.options().max_incoming_bitrate;
-            line.estimate = Some(ReceiveEstimate::new(limit));
+        if feedback.remb && !feedback.transport_cc && entry.estimate.is_none() {
+            let limit = entry.transport.options().max_incoming_bitrate;
+            entry.estimate = Some(ReceiveEstimate::new(limit));
         }
-        line.producers.push(key);
+        entry.producers.push(key);
         router.add_producer(key);
         self.producers.insert(producer);
         self.producer_keys.insert(id, key);
@@ -293,19 +295,19 @@ impl Worker {
         paused: bool,
     ) -> Result<Reply, Refusal> {
         let key = self.producer_key(id)?;
-        self.note_paused(now, key, paused);
+        self.update_paused(now, key, paused);
         Ok(Reply::Done)
     }
 
     /// A producer is paused or goes on: everybody who consumes it is told, here and elsewhere.
-    pub(super) fn note_paused(&mut self, now: Time, key: u32, paused: bool) {
+    pub(super) fn update_paused(&mut self, now: Time, key: u32, paused: bool) {
         let Some(producer) = self.producers.get_mut(key as usize) else {
             return;
         };
         if std::mem::replace(&mut producer.paused, paused) == paused {
             return;
         }
-        self.hand_over_state(key);
+        self.send_producer_state(key);
         for listener in self.listeners(key).to_vec() {
             let Some(consumer) = self.consumers.get_mut(listener as usize) else {
                 continue;
@@ -319,26 +321,26 @@ impl Worker {
             }
             self.report_event(event);
             if !paused {
-                self.ask_for_keyframe_of(now, listener);
+                self.request_awaited_keyframe(now, listener);
             }
         }
     }
 
     fn consume(&mut self, now: Time, request: ConsumeRequest) -> Result<Reply, Refusal> {
-        let line_key = self.transport_key(request.transport)?;
+        let transport_key = self.transport_key(request.transport)?;
         let producer_key = self.producer_key(request.producer)?;
         if self.consumer_keys.contains_key(&request.consumer) {
             return Err(Refusal::IdInUse);
         }
-        let line = self
-            .lines
-            .get_mut(line_key as usize)
+        let entry = self
+            .transports
+            .get_mut(transport_key as usize)
             .ok_or(Refusal::TransportNotFound)?;
         let producer = self.producers.get(producer_key as usize);
         // A producer of another router is as good as none.
-        let producer = producer.filter(|producer| producer.router == line.router);
+        let producer = producer.filter(|producer| producer.router == entry.router);
         let producer = producer.ok_or(Refusal::ProducerNotFound)?;
-        if line.consumers.len() >= CONSUMERS_PER_TRANSPORT_MAX {
+        if entry.consumers.len() >= CONSUMERS_PER_TRANSPORT_MAX {
             return Err(Refusal::LimitReached("consumers on this transport"));
         }
         request.capabilities.validate().map_err(bad)?;
@@ -352,7 +354,7 @@ impl Worker {
             &mut self.rng,
         );
         let mut rtp = rtp.map_err(|_| Refusal::CannotConsume)?;
-        rtp.mid = Some(line.draw_mid());
+        rtp.mid = Some(entry.allocate_mid());
         let streams = u8::try_from(producer.streams.len()).unwrap_or(u8::MAX);
         let reply = Reply::Consumer {
             kind: producer.kind,
@@ -365,7 +367,7 @@ impl Worker {
             id: request.consumer,
             key,
             producer: producer_key,
-            transport: line_key,
+            transport: transport_key,
             kind: producer.kind,
             rtp,
             streams,
@@ -377,17 +379,18 @@ impl Worker {
         });
         let active = producer.activity.active();
         consumer.layers.set_active(active);
-        consumer.set_connected(line.is_open());
-        line.consumers.push(key);
-        line.outgoing
+        consumer.set_connected(entry.is_open());
+        entry.consumers.push(key);
+        entry
+            .outgoing
             .extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));
         if let Some(router) = self.routers.get_mut(producer.router as usize) {
             router.add_consumer(producer_key, key);
         }
         self.consumers.insert(consumer);
         self.consumer_keys.insert(request.consumer, key);
-        self.wake_pipe(now, producer_key);
-        self.ask_for_keyframe_of(now, key);
+        self.subscribe_if_first_consumer(now, producer_key);
+        self.request_awaited_keyframe(now, key);
         Ok(reply)
     }
 
@@ -399,7 +402,7 @@ impl Worker {
     ) -> Result<Reply, Refusal> {
         let key = self.consumer_key(id)?;
         self.consumer_mut(id)?.set_paused(paused);
-        self.ask_for_keyframe_of(now, key);
+        self.request_awaited_keyframe(now, key);
         Ok(Reply::Done)
     }
 
@@ -411,7 +414,7 @@ impl Worker {
     ) -> Result<Reply, Refusal> {
         let key = self.consumer_key(id)?;
         self.consumer_mut(id)?.layers.prefer(layers);
-        self.ask_for_keyframe_of(now, key);
+        self.request_awaited_keyframe(now, key);
         Ok(Reply::Done)
     }
 
@@ -443,9 +446,9 @@ impl Worker {
             .ok_or(Refusal::ConsumerNotFound)
     }
 
-    fn line(&self, id: TransportId) -> Result<&Line, Refusal> {
+    fn entry(&self, id: TransportId) -> Result<&TransportEntry, Refusal> {
         let key = self.transport_key(id)?;
-        self.lines
+        self.transports
             .get(key as usize)
             .ok_or(Refusal::TransportNotFound)
     }
@@ -458,12 +461,12 @@ impl Worker {
     }
 
     /// A ufrag that says where its transport is: the shard, the place, and chance.
-    fn draw_ufrag(&mut self, key: u32) -> String {
-        let (shard, chance) = (self.shard, self.draw_letters());
+    fn generate_ufrag(&mut self, key: u32) -> String {
+        let (shard, chance) = (self.shard, self.generate_letters());
         format!("{shard:02x}{key:04x}{chance}")
     }
 
-    fn draw_letters(&mut self) -> String {
+    fn generate_letters(&mut self) -> String {
         let mut bytes = [0; UFRAG_RANDOM_LEN];
         self.rng.fill_bytes(&mut bytes);
         let letter = |byte: u8| {

@@ -8,11 +8,11 @@ use watersmeet_wire::units::{Ssrc, Time};
 
 use super::Worker;
 use super::report::{compact_ntp, wall_micros_of};
-use crate::arrivals;
-use crate::crossing::Crossing;
+use crate::arrival_log;
 use crate::packet::ClockReference;
 use crate::producer::Source;
-use crate::timers::Reason;
+use crate::shard_message::ShardMessage;
+use crate::timers::TimerKind;
 
 /// The most packets that one compound may hold before the rest is ignored.
 const PACKETS_MAX: usize = 64;
@@ -26,25 +26,25 @@ impl Worker {
         for packet in packets(datagram).take(PACKETS_MAX).map_while(Result::ok) {
             match packet {
                 Packet::SenderReport(report) => {
-                    self.note_sender_report(now, key, &report.info);
+                    self.record_sender_report(now, key, &report.info);
                     report
                         .blocks()
-                        .for_each(|block| self.note_report_block(now, key, &block));
+                        .for_each(|block| self.record_report_block(now, key, &block));
                 }
                 Packet::ReceiverReport(report) => {
                     report
                         .blocks()
-                        .for_each(|block| self.note_report_block(now, key, &block));
+                        .for_each(|block| self.record_report_block(now, key, &block));
                 }
                 Packet::Nack(nack) => self.resend(now, key, nack.media, nack.seqs()),
-                Packet::Pli(pli) => self.hear_keyframe_request(now, key, pli.media, false),
+                Packet::Pli(pli) => self.handle_keyframe_request(now, key, pli.media, false),
                 Packet::Fir(fir) => {
                     let entries = fir.entries();
-                    entries.for_each(|it| self.hear_keyframe_request(now, key, it.ssrc, true));
+                    entries.for_each(|it| self.handle_keyframe_request(now, key, it.ssrc, true));
                 }
                 Packet::Remb(remb) => {
-                    if let Some(line) = self.lines.get_mut(key as usize) {
-                        line.traffic.remote_estimate = Some(remb.bitrate);
+                    if let Some(entry) = self.transports.get_mut(key as usize) {
+                        entry.traffic.remote_estimate = Some(remb.bitrate);
                     }
                 }
                 // A goodbye is a hint that silence follows, and silence is noticed by itself: it
@@ -59,13 +59,13 @@ impl Worker {
 
     /// A publisher says what its wall clock was at a media time. The first report on a transport
     /// ties its clock to ours; all its streams then share the tie, and lips stay with voices.
-    fn note_sender_report(&mut self, now: Time, key: u32, info: &SenderInfo) {
+    fn record_sender_report(&mut self, now: Time, key: u32, info: &SenderInfo) {
         let wall = self.wall_micros(now);
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        let Some(owner) = line
-            .listener
+        let Some(owner) = entry
+            .rtp_listener
             .owner(info.ssrc)
             .filter(|it| !it.retransmission)
         else {
@@ -73,17 +73,17 @@ impl Worker {
         };
         let theirs = wall_micros_of(info.ntp);
         let difference = wall.cast_signed().wrapping_sub(theirs.cast_signed());
-        let offset = *line.clock_offset.get_or_insert(difference);
+        let offset = *entry.clock_offset.get_or_insert(difference);
         let reference = ClockReference {
             wall_micros: theirs.wrapping_add_signed(offset),
             timestamp: info.rtp_timestamp,
         };
         if let Some(producer) = self.producers.get_mut(owner.producer as usize) {
-            producer.note_sender_report(now, info.ssrc, compact_ntp(info.ntp), reference);
+            producer.record_sender_report(now, info.ssrc, compact_ntp(info.ntp), reference);
         }
     }
 
-    fn note_report_block(&mut self, now: Time, key: u32, block: &ReportBlock) {
+    fn record_report_block(&mut self, now: Time, key: u32, block: &ReportBlock) {
         let Some(consumer) = self.consumer_of(key, block.ssrc) else {
             return;
         };
@@ -91,13 +91,17 @@ impl Worker {
             return;
         };
         if consumer.ssrc == block.ssrc {
-            consumer.note_report(now, block);
+            consumer.record_report(now, block);
         }
     }
 
     /// The consumer that sends this SSRC on this transport.
     fn consumer_of(&self, key: u32, ssrc: Ssrc) -> Option<u32> {
-        self.lines.get(key as usize)?.outgoing.get(&ssrc).copied()
+        self.transports
+            .get(key as usize)?
+            .outgoing
+            .get(&ssrc)
+            .copied()
     }
 
     /// Sends packets again that a peer has missed.
@@ -108,20 +112,20 @@ impl Worker {
         let Some(consumer) = self.consumers.get_mut(consumer as usize) else {
             return;
         };
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
         consumer.counters.nacks += 1;
         for seq in seqs.take(RESENDS_MAX) {
             consumer.counters.nacked_packets += 1;
             if let Some(departure) = consumer.resend(now, seq) {
-                line.enqueue(departure);
-                self.schedule.note_media(now, key, &mut line.turn);
+                entry.enqueue(departure);
+                self.schedule.enqueue_media(now, key, &mut entry.turn);
             }
         }
     }
 
-    fn hear_keyframe_request(&mut self, now: Time, key: u32, media: Ssrc, full_intra: bool) {
+    fn handle_keyframe_request(&mut self, now: Time, key: u32, media: Ssrc, full_intra: bool) {
         let Some(place) = self.consumer_of(key, media) else {
             return;
         };
@@ -145,12 +149,12 @@ impl Worker {
         let key = consumer.producer;
         if let (Some(stream), Some(producer)) = (stream, self.producers.get_mut(key as usize)) {
             producer.request_keyframe(stream);
-            self.ask_for_keyframes(now, key);
+            self.send_keyframe_requests(now, key);
         }
     }
 
     /// Asks for a keyframe if a consumer waits for one.
-    pub(super) fn ask_for_keyframe_of(&mut self, now: Time, place: u32) {
+    pub(super) fn request_awaited_keyframe(&mut self, now: Time, place: u32) {
         let consumer = self.consumers.get(place as usize);
         if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some()) {
             self.request_keyframe(now, place);
@@ -159,41 +163,43 @@ impl Worker {
 
     /// Sends the keyframe requests of a producer that are due: to its publisher, or to the shard
     /// that it comes from.
-    pub(super) fn ask_for_keyframes(&mut self, now: Time, key: u32) {
+    pub(super) fn send_keyframe_requests(&mut self, now: Time, key: u32) {
         match self.producers.get(key as usize).map(|it| it.source) {
-            Some(Source::Transport(line)) => self.ask_publisher(now, key, line),
-            Some(Source::Shard(origin)) => self.ask_origin(now, key, origin),
+            Some(Source::Transport(entry)) => {
+                self.send_keyframe_requests_to_publisher(now, key, entry)
+            }
+            Some(Source::Shard(origin)) => self.send_keyframe_requests_to_origin(now, key, origin),
             None => {}
         }
     }
 
-    fn ask_origin(&mut self, now: Time, key: u32, origin: u8) {
+    fn send_keyframe_requests_to_origin(&mut self, now: Time, key: u32, origin: u8) {
         while let Some(pipe) = self.producers.get_mut(key as usize) {
             let producer = pipe.id;
             let Some(stream) = pipe.take_keyframe_wish(now) else {
                 let due = pipe.keyframe_timeout();
                 self.timers
-                    .set(&mut pipe.keyframe_alarm, due, Reason::Keyframe(key));
+                    .set(&mut pipe.keyframe_deadline, due, TimerKind::Keyframe(key));
                 return;
             };
-            self.cross(origin, Crossing::Keyframe { producer, stream });
+            self.cross(origin, ShardMessage::Keyframe { producer, stream });
         }
     }
 
-    fn ask_publisher(&mut self, now: Time, key: u32, place: u32) {
+    fn send_keyframe_requests_to_publisher(&mut self, now: Time, key: u32, place: u32) {
         let Some(producer) = self.producers.get_mut(key as usize) else {
             return;
         };
-        let Some(line) = self.lines.get_mut(place as usize) else {
+        let Some(entry) = self.transports.get_mut(place as usize) else {
             return;
         };
-        let sender = line.ssrc;
+        let sender = entry.ssrc;
         let mut asked = false;
-        while line.is_open()
+        while entry.is_open()
             && let Some(request) = producer.take_keyframe_request(now)
         {
             asked = true;
-            line.write_control(|compound| {
+            entry.write_control(|compound| {
                 let written = match request.fir {
                     None => compound.pli(sender, request.ssrc),
                     Some(seq) => compound.fir(
@@ -209,28 +215,31 @@ impl Worker {
         }
         // Without an open transport there is nobody to ask; whoever waits asks again when the
         // publisher's first packet has come.
-        if line.is_open() {
+        if entry.is_open() {
             let due = producer.keyframe_timeout();
-            self.timers
-                .set(&mut producer.keyframe_alarm, due, Reason::Keyframe(key));
+            self.timers.set(
+                &mut producer.keyframe_deadline,
+                due,
+                TimerKind::Keyframe(key),
+            );
         }
         if asked {
-            self.mark_ready(place);
+            self.enqueue_control(place);
         }
     }
 
     /// Asks a publisher for the packets of a producer that are missing.
-    pub(super) fn ask_again(&mut self, now: Time, key: u32) {
+    pub(super) fn request_retransmissions(&mut self, now: Time, key: u32) {
         let Some(producer) = self.producers.get_mut(key as usize) else {
             return;
         };
         let Source::Transport(place) = producer.source else {
             return;
         };
-        let Some(line) = self.lines.get_mut(place as usize) else {
+        let Some(entry) = self.transports.get_mut(place as usize) else {
             return;
         };
-        let sender = line.ssrc;
+        let sender = entry.ssrc;
         for index in 0..producer.streams.len() {
             self.nack_buffer.clear();
             let Some(media) = producer.collect_nacks(now, index, &mut self.nack_buffer) else {
@@ -239,7 +248,7 @@ impl Worker {
             let mut seqs = self.nack_buffer.as_slice();
             while !seqs.is_empty() {
                 let mut taken = 0;
-                line.write_control(|compound| taken = compound.nack(sender, media, seqs));
+                entry.write_control(|compound| taken = compound.nack(sender, media, seqs));
                 if taken == 0 {
                     break;
                 }
@@ -248,27 +257,27 @@ impl Worker {
         }
         let due = producer.nack_timeout();
         self.timers
-            .set(&mut producer.nack_alarm, due, Reason::Nack(key));
-        self.mark_ready(place);
-        self.ask_for_keyframes(now, key);
+            .set(&mut producer.nack_deadline, due, TimerKind::Nack(key));
+        self.enqueue_control(place);
+        self.send_keyframe_requests(now, key);
     }
 
     /// Tells a publisher which of its packets arrived, and when.
-    pub(super) fn feed_back(&mut self, now: Time, key: u32) {
-        let Some(line) = self.lines.get_mut(key as usize) else {
+    pub(super) fn send_transport_feedback(&mut self, now: Time, key: u32) {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        if line.arrivals.is_empty() {
+        if entry.arrival_log.is_empty() {
             return;
         }
-        let mut arrivals = std::mem::take(&mut line.arrivals);
-        arrivals.feed_back(line.ssrc, &mut self.feedback_buffer, |datagram| {
-            line.write_raw_control(datagram);
+        let mut arrivals = std::mem::take(&mut entry.arrival_log);
+        arrivals.write_feedback(entry.ssrc, &mut self.feedback_buffer, |datagram| {
+            entry.push_control(datagram);
         });
-        line.arrivals = arrivals;
-        let due = now + arrivals::INTERVAL;
+        entry.arrival_log = arrivals;
+        let due = now + arrival_log::INTERVAL;
         self.timers
-            .set(&mut line.feedback_alarm, due, Reason::Feedback(key));
-        self.mark_ready(key);
+            .set(&mut entry.feedback_deadline, due, TimerKind::Feedback(key));
+        self.enqueue_control(key);
     }
 }

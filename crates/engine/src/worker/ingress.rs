@@ -5,36 +5,36 @@ use watersmeet_wire::rtp::extension::{ExtensionKind, parse_transport_seq};
 use watersmeet_wire::units::Time;
 
 use super::{EVENTS_MAX, Worker};
-use crate::arrivals;
+use crate::arrival_log;
 use crate::command::{Event, Layers};
-use crate::listener::Owner;
 use crate::packet::{Arrival, ExtensionPlaces, Incoming};
-use crate::timers::Reason;
+use crate::rtp_listener::Owner;
+use crate::timers::TimerKind;
 
 impl Worker {
     /// Takes a decrypted RTP packet of a transport.
     pub(super) fn accept_rtp(&mut self, now: Time, key: u32, header: &RtpHeader, packet: &[u8]) {
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        line.traffic.rtp_bytes_received += packet.len() as u64;
-        let places = line.listener.extension_ids.locate(header, packet);
-        self.note_arrival(now, key, header, &places, packet);
+        entry.traffic.rtp_bytes_received += packet.len() as u64;
+        let places = entry.rtp_listener.extension_ids.locate(header, packet);
+        self.record_arrival(now, key, header, &places, packet);
         let Some(owner) = self.owner(key, header, &places, packet) else {
-            if let Some(line) = self.lines.get_mut(key as usize) {
-                line.traffic.packets_discarded += 1;
+            if let Some(entry) = self.transports.get_mut(key as usize) {
+                entry.traffic.packets_discarded += 1;
             }
             return;
         };
         let arrival = self.accept_media(now, owner, header, places, packet);
         if let Some(arrival) = arrival {
             self.fan_out(now, owner.producer, &arrival);
-            self.hand_over(owner.producer, &arrival);
+            self.forward_to_shards(owner.producer, &arrival);
         }
     }
 
     /// Notes the packet's number on the transport, to feed it back to the sender.
-    fn note_arrival(
+    fn record_arrival(
         &mut self,
         now: Time,
         key: u32,
@@ -46,15 +46,15 @@ impl Worker {
         let Some(seq) = value.and_then(parse_transport_seq) else {
             return;
         };
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        let is_full = line.arrivals.note(now, seq, header.ssrc);
-        let due = now + arrivals::INTERVAL;
+        let is_full = entry.arrival_log.note(now, seq, header.ssrc);
+        let due = now + arrival_log::INTERVAL;
         self.timers
-            .set(&mut line.feedback_alarm, due, Reason::Feedback(key));
+            .set(&mut entry.feedback_deadline, due, TimerKind::Feedback(key));
         if is_full {
-            self.feed_back(now, key);
+            self.send_transport_feedback(now, key);
         }
     }
 
@@ -65,7 +65,7 @@ impl Worker {
         places: &ExtensionPlaces,
         packet: &[u8],
     ) -> Option<Owner> {
-        let listener = &mut self.lines.get_mut(key as usize)?.listener;
+        let listener = &mut self.transports.get_mut(key as usize)?.rtp_listener;
         match listener.owner(header.ssrc) {
             Some(owner) => Some(owner),
             None => listener.learn(header, places, packet),
@@ -91,30 +91,30 @@ impl Worker {
             packet,
             owner.retransmission,
         )?;
-        let is_news = producer.activity.note_packet(now, owner.stream);
+        let is_news = producer.activity.record_packet(now, owner.stream);
         let is_paused = producer.paused;
         if acceptance.found_gap {
-            self.ask_again(now, owner.producer);
-            self.ask_for_keyframes(now, owner.producer);
+            self.request_retransmissions(now, owner.producer);
+            self.send_keyframe_requests(now, owner.producer);
         }
         if is_news {
-            self.tell_active(now, owner.producer);
+            self.notify_active_streams(now, owner.producer);
         }
         acceptance.arrival.filter(|_| !is_paused)
     }
 
     /// Tells the consumers of a producer which of its streams bring packets.
-    pub(super) fn tell_active(&mut self, now: Time, key: u32) {
+    pub(super) fn notify_active_streams(&mut self, now: Time, key: u32) {
         let Some(producer) = self.producers.get(key as usize) else {
             return;
         };
         let active = producer.activity.active();
-        self.hand_over_state(key);
+        self.send_producer_state(key);
         for listener in self.listeners(key).to_vec() {
             if let Some(consumer) = self.consumers.get_mut(listener as usize) {
                 consumer.layers.set_active(active);
             }
-            self.ask_for_keyframe_of(now, listener);
+            self.request_awaited_keyframe(now, listener);
         }
     }
 
@@ -134,21 +134,21 @@ impl Worker {
             let Some((departure, switched)) = consumer.forward(now, arrival) else {
                 continue;
             };
-            let Some(line) = self.lines.get_mut(consumer.transport as usize) else {
+            let Some(entry) = self.transports.get_mut(consumer.transport as usize) else {
                 continue;
             };
-            line.enqueue(departure);
+            entry.enqueue(departure);
             if switched {
                 // The beginning of a keyframe was lost and came back: the rest of it is here, and
                 // would never be sent.
                 for later in producer.kept_after(arrival) {
                     if let Some((departure, _)) = consumer.forward(now, &later) {
-                        line.enqueue(departure);
+                        entry.enqueue(departure);
                     }
                 }
             }
             self.schedule
-                .note_media(now, consumer.transport, &mut line.turn);
+                .enqueue_media(now, consumer.transport, &mut entry.turn);
             if switched && is_layered && self.events.len() < EVENTS_MAX {
                 let layers = Layers {
                     spatial_layer: arrival.stream,

@@ -16,12 +16,12 @@ use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::units::Time;
 
 use super::control::{bad, place};
-use super::{CROSSINGS_MAX, PIPES_PER_ROUTER_MAX, Totals, Worker};
+use super::{PIPES_PER_ROUTER_MAX, SHARD_MESSAGES_MAX, Worker, WorkerTotals};
 use crate::command::{Event, ProducerId, Refusal, Reply, RouterId};
-use crate::crossing::{Crossing, SharedPacket};
 use crate::packet::Arrival;
 use crate::producer::{Producer, Source};
-use crate::timers::Reason;
+use crate::shard_message::{ShardMessage, SharedPacket};
+use crate::timers::TimerKind;
 
 /// How often a shard says again what it wants.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -44,48 +44,50 @@ pub(super) struct PipeRequest {
 
 impl Worker {
     /// Takes what the worker of another shard had for this one.
-    pub fn handle_crossing(&mut self, now: Time, from: u8, crossing: Crossing) {
-        match crossing {
-            Crossing::Media(packet) => self.take_over(now, from, &packet),
-            Crossing::State {
+    pub fn handle_shard_message(&mut self, now: Time, from: u8, message: ShardMessage) {
+        match message {
+            ShardMessage::Media(packet) => self.accept_shard_packet(now, from, &packet),
+            ShardMessage::State {
                 producer,
                 paused,
                 active,
             } => {
                 if let Some(key) = self.piped(from, producer) {
-                    self.contain_pipe(key, |worker| worker.note_state(now, key, paused, active));
+                    self.contain_pipe(key, |worker| {
+                        worker.apply_producer_state(now, key, paused, active)
+                    });
                 }
             }
-            Crossing::Closed { producer } => {
+            ShardMessage::Closed { producer } => {
                 if let Some(key) = self.piped(from, producer) {
                     self.close_pipe(key);
                 }
             }
-            Crossing::Subscribe { producer, awaited } => {
-                self.hear_subscription(now, from, producer, awaited);
+            ShardMessage::Subscribe { producer, awaited } => {
+                self.handle_subscription(now, from, producer, awaited);
             }
-            Crossing::Unsubscribe { producer } => {
+            ShardMessage::Unsubscribe { producer } => {
                 let key = self.producer_keys.get(&producer);
                 let producer = key.and_then(|key| self.producers.get_mut(*key as usize));
                 if let Some(producer) = producer {
                     producer.pipes.retain(|shard| *shard != from);
                 }
             }
-            Crossing::Keyframe { producer, stream } => {
+            ShardMessage::Keyframe { producer, stream } => {
                 let Some(&key) = self.producer_keys.get(&producer) else {
                     return;
                 };
                 if let Some(producer) = self.producers.get_mut(key as usize) {
                     producer.request_keyframe(stream);
                 }
-                self.ask_for_keyframes(now, key);
+                self.send_keyframe_requests(now, key);
             }
         }
     }
 
     /// What there is for other shards, until there is nothing, with the shard it is for.
-    pub fn poll_crossing(&mut self) -> Option<(u8, Crossing)> {
-        self.crossings.pop_front()
+    pub fn poll_shard_message(&mut self) -> Option<(u8, ShardMessage)> {
+        self.shard_messages.pop_front()
     }
 
     /// Makes a producer of another shard known in a router.
@@ -120,7 +122,7 @@ impl Worker {
     }
 
     /// Somebody has begun to consume a producer: if it comes from another shard, that is told.
-    pub(super) fn wake_pipe(&mut self, now: Time, key: u32) {
+    pub(super) fn subscribe_if_first_consumer(&mut self, now: Time, key: u32) {
         let is_first = self.listeners(key).len() == 1;
         if is_first {
             self.subscribe(now, key);
@@ -128,7 +130,7 @@ impl Worker {
     }
 
     /// Nobody consumes a producer any more, perhaps: if it comes from another shard, that is told.
-    pub(super) fn rest_pipe(&mut self, key: u32) {
+    pub(super) fn unsubscribe_if_unused(&mut self, key: u32) {
         if !self.listeners(key).is_empty() {
             return;
         }
@@ -138,7 +140,7 @@ impl Worker {
         if let Source::Shard(origin) = pipe.source {
             pipe.rest();
             let producer = pipe.id;
-            self.cross(origin, Crossing::Unsubscribe { producer });
+            self.cross(origin, ShardMessage::Unsubscribe { producer });
         }
     }
 
@@ -156,17 +158,17 @@ impl Worker {
         }
         let due = now + INTERVAL;
         self.timers
-            .set(&mut pipe.pipe_alarm, due, Reason::Pipe(key));
+            .set(&mut pipe.pipe_deadline, due, TimerKind::Pipe(key));
         let (producer, awaited) = (pipe.id, pipe.awaited_keyframes());
-        self.cross(origin, Crossing::Subscribe { producer, awaited });
+        self.cross(origin, ShardMessage::Subscribe { producer, awaited });
     }
 
     /// Another shard wants a producer, or still wants it.
-    fn hear_subscription(&mut self, now: Time, from: u8, producer: ProducerId, awaited: u8) {
+    fn handle_subscription(&mut self, now: Time, from: u8, producer: ProducerId, awaited: u8) {
         let key = self.producer_keys.get(&producer).copied();
         let found = key.and_then(|key| Some((key, self.producers.get_mut(key as usize)?)));
         let Some((key, found)) = found.filter(|(_, it)| it.is_own()) else {
-            return self.cross(from, Crossing::Closed { producer });
+            return self.cross(from, ShardMessage::Closed { producer });
         };
         if !found.pipes.contains(&from) {
             found.pipes.push(from);
@@ -176,12 +178,12 @@ impl Worker {
         }
         let state = found.state();
         self.cross(from, state);
-        self.ask_for_keyframes(now, key);
+        self.send_keyframe_requests(now, key);
     }
 
     /// Hands a packet to every shard that wants it.
     #[inline]
-    pub(super) fn hand_over(&mut self, key: u32, arrival: &Arrival) {
+    pub(super) fn forward_to_shards(&mut self, key: u32, arrival: &Arrival) {
         let Some(producer) = self.producers.get(key as usize) else {
             return;
         };
@@ -192,14 +194,14 @@ impl Worker {
             .pool
             .share(producer.id, *arrival, producer.stored(arrival));
         for &shard in &producer.pipes {
-            let crossing = Crossing::Media(Arc::clone(&packet));
-            let is_taken = put(&mut self.crossings, &mut self.retired, shard, crossing);
-            self.retired.crossings_out += u64::from(is_taken);
+            let message = ShardMessage::Media(Arc::clone(&packet));
+            let is_taken = put(&mut self.shard_messages, &mut self.retired, shard, message);
+            self.retired.shard_packets_sent += u64::from(is_taken);
         }
     }
 
     /// Tells every shard that wants a producer how it stands.
-    pub(super) fn hand_over_state(&mut self, key: u32) {
+    pub(super) fn send_producer_state(&mut self, key: u32) {
         let Some(producer) = self.producers.get(key as usize) else {
             return;
         };
@@ -210,20 +212,20 @@ impl Worker {
     }
 
     /// Tells another shard something.
-    pub(super) fn cross(&mut self, shard: u8, crossing: Crossing) {
-        put(&mut self.crossings, &mut self.retired, shard, crossing);
+    pub(super) fn cross(&mut self, shard: u8, message: ShardMessage) {
+        put(&mut self.shard_messages, &mut self.retired, shard, message);
     }
 
     /// Takes in a packet that another shard hands over.
-    fn take_over(&mut self, now: Time, from: u8, packet: &SharedPacket) {
+    fn accept_shard_packet(&mut self, now: Time, from: u8, packet: &SharedPacket) {
         let key = self.piped(from, packet.producer);
         let Some(key) = key.filter(|key| !self.listeners(*key).is_empty()) else {
-            self.retired.crossings_unwanted += 1;
+            self.retired.shard_packets_unwanted += 1;
             // It was told so already, unless that was lost.
             let producer = packet.producer;
-            return self.cross(from, Crossing::Unsubscribe { producer });
+            return self.cross(from, ShardMessage::Unsubscribe { producer });
         };
-        self.retired.crossings_in += 1;
+        self.retired.shard_packets_received += 1;
         self.contain_pipe(key, |worker| {
             if let Some(producer) = worker.producers.get_mut(key as usize) {
                 producer.keep(now, packet);
@@ -233,14 +235,14 @@ impl Worker {
     }
 
     /// Takes over how a producer of another shard stands.
-    fn note_state(&mut self, now: Time, key: u32, paused: bool, active: u8) {
+    fn apply_producer_state(&mut self, now: Time, key: u32, paused: bool, active: u8) {
         let Some(producer) = self.producers.get_mut(key as usize) else {
             return;
         };
         let is_news = producer.activity.set_active(active);
-        self.note_paused(now, key, paused);
+        self.update_paused(now, key, paused);
         if is_news {
-            self.tell_active(now, key);
+            self.notify_active_streams(now, key);
         }
     }
 
@@ -264,7 +266,7 @@ impl Worker {
             return;
         };
         self.close_producer(key, false);
-        self.report_event(Event::PipeClosed { producer });
+        self.report_event(Event::PipedProducerClosed { producer });
     }
 
     /// Runs something on behalf of a producer of another shard. If its code fails, that producer is
@@ -280,15 +282,15 @@ impl Worker {
 /// Puts something with what waits for other shards, or counts it as dropped. Says whether there was
 /// room.
 fn put(
-    crossings: &mut VecDeque<(u8, Crossing)>,
-    totals: &mut Totals,
+    shard_messages: &mut VecDeque<(u8, ShardMessage)>,
+    totals: &mut WorkerTotals,
     shard: u8,
-    crossing: Crossing,
+    message: ShardMessage,
 ) -> bool {
-    if crossings.len() >= CROSSINGS_MAX {
-        totals.crossings_dropped += 1;
+    if shard_messages.len() >= SHARD_MESSAGES_MAX {
+        totals.shard_messages_dropped += 1;
         return false;
     }
-    crossings.push_back((shard, crossing));
+    shard_messages.push_back((shard, message));
     true
 }

@@ -10,7 +10,7 @@ use watersmeet_wire::units::{Ssrc, Time};
 
 use super::Worker;
 use crate::command::Event;
-use crate::timers::Reason;
+use crate::timers::TimerKind;
 
 /// How often reports are sent.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
@@ -57,15 +57,15 @@ impl Worker {
         let reception = self.collect_reception(now, key);
         self.write_reception(now, key, &reception);
         self.write_sending(now, key);
-        self.mark_ready(key);
-        if let Some(line) = self
-            .lines
+        self.enqueue_control(key);
+        if let Some(entry) = self
+            .transports
             .get_mut(key as usize)
-            .filter(|line| line.is_open())
+            .filter(|entry| entry.is_open())
         {
             let due = now + INTERVAL;
             self.timers
-                .set(&mut line.report_alarm, due, Reason::Report(key));
+                .set(&mut entry.report_deadline, due, TimerKind::Report(key));
         }
     }
 
@@ -73,9 +73,9 @@ impl Worker {
     fn collect_reception(&mut self, now: Time, key: u32) -> Reception {
         let mut reception = Reception::default();
         let producers = self
-            .lines
+            .transports
             .get(key as usize)
-            .map(|line| line.producers.clone());
+            .map(|entry| entry.producers.clone());
         for place in producers.unwrap_or_default() {
             let Some(producer) = self.producers.get_mut(place as usize) else {
                 continue;
@@ -90,7 +90,7 @@ impl Worker {
                 }
                 reception.blocks.push(block);
             }
-            let is_news = producer.activity.note_silence(now);
+            let is_news = producer.activity.check_silence(now);
             let event = producer
                 .take_changed_scores()
                 .map(|scores| Event::ProducerScore {
@@ -101,29 +101,29 @@ impl Worker {
                 self.report_event(event);
             }
             if is_news {
-                self.tell_active(now, place);
+                self.notify_active_streams(now, place);
             }
         }
         reception
     }
 
     fn write_reception(&mut self, now: Time, key: u32, reception: &Reception) {
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        let sender = line.ssrc;
-        let received = line.transport.receive_bitrate(now);
-        let estimate = line.estimate.as_mut();
+        let sender = entry.ssrc;
+        let received = entry.transport.receive_bitrate(now);
+        let estimate = entry.estimate.as_mut();
         let told = estimate.map(|it| it.update(reception.worst_loss, received));
-        let limit = told.or(line.transport.options().max_incoming_bitrate);
+        let limit = told.or(entry.transport.options().max_incoming_bitrate);
         for blocks in reception.blocks.chunks(BLOCKS_MAX) {
-            line.write_control(|compound| {
+            entry.write_control(|compound| {
                 let written = compound.receiver_report(sender, blocks);
                 debug_assert!(written, "31 blocks fit an empty datagram");
             });
         }
         if let Some(limit) = limit.filter(|_| !reception.video_ssrcs.is_empty()) {
-            line.write_control(|compound| {
+            entry.write_control(|compound| {
                 let written = compound.remb(sender, limit, &reception.video_ssrcs);
                 debug_assert!(written, "the streams of a transport fit an empty datagram");
             });
@@ -134,14 +134,14 @@ impl Worker {
     fn write_sending(&mut self, now: Time, key: u32) {
         let wall = self.wall_micros(now);
         let ntp = ntp_of(wall);
-        let Some(line) = self.lines.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key as usize) else {
             return;
         };
-        let consumers = std::mem::take(&mut line.consumers);
+        let consumers = std::mem::take(&mut entry.consumers);
         let mut rest = consumers.as_slice();
         while !rest.is_empty() {
             let mut taken = 0;
-            line.write_control(|compound| {
+            entry.write_control(|compound| {
                 for &place in rest {
                     let Some(consumer) = self.consumers.get_mut(place as usize) else {
                         taken += 1;
@@ -162,7 +162,7 @@ impl Worker {
                     if !write_sender(compound, &info, cname) {
                         break;
                     }
-                    consumer.note_report_sent(now, compact_ntp(ntp));
+                    consumer.record_report_sent(now, compact_ntp(ntp));
                     taken += 1;
                 }
             });
@@ -171,7 +171,7 @@ impl Worker {
             }
             rest = rest.get(taken..).unwrap_or_default();
         }
-        line.consumers = consumers;
+        entry.consumers = consumers;
     }
 }
 

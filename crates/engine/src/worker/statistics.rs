@@ -3,15 +3,15 @@
 use watersmeet_wire::units::Time;
 
 use super::Worker;
-use super::line::Line;
+use super::transport_entry::TransportEntry;
 use crate::stats::{TransportStats, TupleStats};
 use crate::transport::discard::Discard;
 
 impl Worker {
     /// What `getStats` tells of a transport.
-    pub(super) fn transport_stats(now: Time, line: &Line) -> TransportStats {
-        let transport = &line.transport;
-        let traffic = &line.traffic;
+    pub(super) fn transport_stats(now: Time, entry: &TransportEntry) -> TransportStats {
+        let transport = &entry.transport;
+        let traffic = &entry.traffic;
         let tuple = transport.selected_path().map(|path| TupleStats {
             remote_ip: path.remote.ip().to_string(),
             remote_port: path.remote.port(),
@@ -20,7 +20,7 @@ impl Worker {
         let initial = transport.options().initial_outgoing_bitrate;
         TransportStats {
             stats_type: "webrtc-transport",
-            transport_id: line.id.to_string(),
+            transport_id: entry.id.to_string(),
             timestamp: now.as_millis(),
             ice_state: transport.ice_state(),
             dtls_state: transport.dtls_state(),

@@ -6,13 +6,13 @@ use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use super::Worker;
-use super::line::{Line, Traffic};
+use super::transport_entry::{Traffic, TransportEntry};
 use crate::command::Path;
 use crate::consumer::Consumer;
-use crate::consumer::departure::{Departure, Stamp};
-use crate::egress::order::{Order, PARCELS_MAX, Parcel};
+use crate::consumer::queued_packet::{QueuedPacket, WireFields};
+use crate::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use crate::egress::{Batch, DATAGRAM_LEN_MAX, Egress};
-use crate::history::Stored;
+use crate::packet_cache::CachedPacket;
 use crate::producer::Producer;
 use crate::transport::srtp::SrtpSender;
 
@@ -21,7 +21,7 @@ impl Worker {
     pub fn poll_transmit(&mut self, now: Time) -> Option<Batch<'_>> {
         self.egress.clear();
         while self.egress.has_room(1)
-            && let Some((path, datagram)) = self.farewells.pop_front()
+            && let Some((path, datagram)) = self.close_datagrams.pop_front()
         {
             copy_datagram(&mut self.egress, path, &datagram);
         }
@@ -36,11 +36,11 @@ impl Worker {
             },
         };
         while let Some(key) = self.schedule.first_ready() {
-            if let Some(line) = self.lines.get_mut(key as usize) {
-                if !outlet.drain(line) {
+            if let Some(entry) = self.transports.get_mut(key as usize) {
+                if !outlet.drain(entry) {
                     break;
                 }
-                line.turn.end();
+                entry.turn.end();
             }
             self.schedule.pop_ready();
         }
@@ -53,7 +53,7 @@ struct Outlet<'a> {
     /// The most padding for one packet.
     padding_max: u8,
     /// Where packets are put in order.
-    order: &'a mut Order,
+    order: &'a mut GsoOrder,
     /// Where they are written.
     desk: Desk<'a>,
 }
@@ -81,55 +81,55 @@ struct Pipe<'a> {
 
 impl Outlet<'_> {
     /// Sends what may leave over one transport. Says whether all of it went.
-    fn drain(&mut self, line: &mut Line) -> bool {
-        if line.turn.has_control() && !self.drain_others(line) {
+    fn drain(&mut self, entry: &mut TransportEntry) -> bool {
+        if entry.turn.has_control() && !self.drain_others(entry) {
             return false;
         }
-        self.drain_media(line)
+        self.drain_media(entry)
     }
 
     /// Sends what is no media.
-    fn drain_others(&mut self, line: &mut Line) -> bool {
+    fn drain_others(&mut self, entry: &mut TransportEntry) -> bool {
         let Desk { now, egress, .. } = &mut self.desk;
         while egress.has_room(1) {
-            let Some((path, datagram)) = line.transport.poll_transmit() else {
-                return drain_control(*now, line, egress);
+            let Some((path, datagram)) = entry.transport.poll_transmit() else {
+                return drain_control(*now, entry, egress);
             };
             copy_datagram(egress, path, &datagram);
-            line.note_sent(*now, datagram.len());
+            entry.record_sent(*now, datagram.len());
         }
         false
     }
 
     /// Sends the media, as many packets at a time as are put in order together.
-    fn drain_media(&mut self, line: &mut Line) -> bool {
-        while line.pending_done < line.pending.len() {
-            let count = (line.pending.len() - line.pending_done).min(PARCELS_MAX);
+    fn drain_media(&mut self, entry: &mut TransportEntry) -> bool {
+        while entry.pending_done < entry.pending.len() {
+            let count = (entry.pending.len() - entry.pending_done).min(PACKETS_MAX);
             if !self.desk.egress.has_room(count) {
                 return false;
             }
-            self.send_some(line, count);
-            line.pending_done += count;
+            self.send_some(entry, count);
+            entry.pending_done += count;
         }
-        line.pending.clear();
-        line.pending_done = 0;
+        entry.pending.clear();
+        entry.pending_done = 0;
         true
     }
 
     /// Sends the next packets of a transport, ordered so that equal lengths meet.
-    fn send_some(&mut self, line: &mut Line, count: usize) {
-        let (Some(path), Some(sender)) = (line.path, line.transport.sender()) else {
+    fn send_some(&mut self, entry: &mut TransportEntry, count: usize) {
+        let (Some(path), Some(sender)) = (entry.path, entry.transport.sender()) else {
             return;
         };
         let mut pipe = Pipe {
             path,
             sender,
-            transport_seq: &mut line.transport_seq,
-            traffic: &mut line.traffic,
+            transport_seq: &mut entry.transport_seq,
+            traffic: &mut entry.traffic,
         };
-        let departures = line
+        let departures = entry
             .pending
-            .get(line.pending_done..line.pending_done + count);
+            .get(entry.pending_done..entry.pending_done + count);
         let departures = departures.unwrap_or_default();
         let sent_before = pipe.traffic.bytes_sent;
         if let [departure] = departures {
@@ -139,7 +139,7 @@ impl Outlet<'_> {
             for departure in departures {
                 self.order.push(self.desk.parcel(departure));
             }
-            for step in self.order.arrange(self.padding_max) {
+            for step in self.order.group(self.padding_max) {
                 if let Some(departure) = departures.get(usize::from(step.index)) {
                     self.desk.send(&mut pipe, departure, step.padding);
                 }
@@ -154,13 +154,13 @@ impl Outlet<'_> {
 impl Desk<'_> {
     /// What a packet will be like.
     #[inline]
-    fn parcel(&self, departure: &Departure) -> Parcel {
+    fn parcel(&self, departure: &QueuedPacket) -> PacketSize {
         let consumer = self.consumers.get(departure.consumer as usize);
         let len = consumer.and_then(|consumer| {
             let stored = stored_packet(self.producers, consumer, departure)?;
             consumer.packet_len(departure, stored)
         });
-        Parcel {
+        PacketSize {
             stream: u64::from(departure.consumer) << 1 | u64::from(departure.repeats.is_some()),
             len: len.and_then(|len| u16::try_from(len).ok()).unwrap_or(0),
         }
@@ -168,17 +168,22 @@ impl Desk<'_> {
 
     /// Writes, seals and counts a packet, or counts it as thrown away.
     #[inline]
-    fn send(&mut self, pipe: &mut Pipe<'_>, departure: &Departure, padding: u8) {
+    fn send(&mut self, pipe: &mut Pipe<'_>, departure: &QueuedPacket, padding: u8) {
         if self.try_send(pipe, departure, padding).is_none() {
             pipe.traffic.packets_discarded += 1;
         }
     }
 
     #[inline]
-    fn try_send(&mut self, pipe: &mut Pipe<'_>, departure: &Departure, padding: u8) -> Option<()> {
+    fn try_send(
+        &mut self,
+        pipe: &mut Pipe<'_>,
+        departure: &QueuedPacket,
+        padding: u8,
+    ) -> Option<()> {
         let consumer = self.consumers.get_mut(departure.consumer as usize)?;
         let stored = stored_packet(self.producers, consumer, departure)?;
-        let stamp = Stamp {
+        let stamp = WireFields {
             abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
             transport_seq: *pipe.transport_seq,
             padding,
@@ -193,7 +198,7 @@ impl Desk<'_> {
             .protect_rtp(ssrc, seq, slot, header_len, plain_len)?;
         self.egress.push_media(pipe.path, len);
         // Padding is no media: reports leave it out (RFC 3550 §6.4.1).
-        consumer.note_sent(
+        consumer.record_sent(
             self.now,
             departure,
             header_len,
@@ -218,8 +223,8 @@ impl Desk<'_> {
 fn stored_packet<'a>(
     producers: &'a Slab<Producer>,
     consumer: &Consumer,
-    departure: &Departure,
-) -> Option<&'a Stored> {
+    departure: &QueuedPacket,
+) -> Option<&'a CachedPacket> {
     let producer = producers.get(consumer.producer as usize)?;
     producer
         .streams
@@ -236,9 +241,9 @@ fn copy_datagram(egress: &mut Egress, path: Path, datagram: &[u8]) {
     }
 }
 
-fn drain_control(now: Time, line: &mut Line, egress: &mut Egress) -> bool {
+fn drain_control(now: Time, entry: &mut TransportEntry, egress: &mut Egress) -> bool {
     let mut sent = 0;
-    let all = line.drain_control(|transport, datagram| {
+    let all = entry.drain_control(|transport, datagram| {
         if !egress.has_room(1) {
             return false;
         }
@@ -252,7 +257,7 @@ fn drain_control(now: Time, line: &mut Line, egress: &mut Egress) -> bool {
         }
         true
     });
-    line.note_sent(now, sent);
+    entry.record_sent(now, sent);
     all
 }
 

@@ -158,11 +158,7 @@ impl House {
         ));
         Guest {
             transport,
-            path: Path {
-                protocol: Protocol::Udp,
-                remote,
-                connection: 0,
-            },
+            path: Path::udp(remote),
             sealer: None,
             username: format!("{}:peer", ice.username_fragment),
             key: IntegrityKey::from_password(&ice.password),

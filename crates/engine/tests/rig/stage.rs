@@ -296,9 +296,5 @@ fn key(profile: SrtpProfile, fill: u8) -> Vec<u8> {
 
 fn path(port: u16) -> Path {
     let remote = SocketAddr::from(([127, 0, 0, 1], 20_000 + port));
-    Path {
-        protocol: Protocol::Udp,
-        remote,
-        connection: 0,
-    }
+    Path::udp(remote)
 }

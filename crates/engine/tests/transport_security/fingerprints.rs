@@ -4,7 +4,7 @@
 use aws_lc_rs::digest;
 use watersmeet_engine::command::{CloseReason, DtlsState, Refusal};
 use watersmeet_engine::transport::dtls::DtlsVersion;
-use watersmeet_engine::transport::{Received, Transport, TransportEvent, discard::Discard};
+use watersmeet_engine::transport::{Received, TransportEvent, WebRtcTransport, discard::Discard};
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole};
 use watersmeet_wire::units::Time;
 
@@ -37,7 +37,7 @@ fn attempt(
     version: DtlsVersion,
     opens: bool,
     expected: impl Fn(&Peer) -> Vec<DtlsFingerprint>,
-) -> (Transport, Peer) {
+) -> (WebRtcTransport, Peer) {
     let mut transport = transport(version, 1);
     let manner = Manner {
         opens,
@@ -57,7 +57,7 @@ fn attempt(
 }
 
 /// Asserts that there are no keys, and no way to get any.
-fn assert_refused(mut transport: Transport, mut peer: Peer, case: &str) {
+fn assert_refused(mut transport: WebRtcTransport, mut peer: Peer, case: &str) {
     assert_eq!(transport.dtls_state(), DtlsState::Failed, "{case}");
     assert!(transport.sender().is_none(), "{case}");
     assert_eq!(transport.srtp_profile(), None, "{case}");

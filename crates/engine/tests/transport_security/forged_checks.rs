@@ -4,7 +4,7 @@
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{IceState, Path};
 use watersmeet_engine::transport::dtls::DtlsVersion;
-use watersmeet_engine::transport::{ANSWERS_MAX, Received, Transport, discard::Discard};
+use watersmeet_engine::transport::{RESPONSES_MAX, Received, WebRtcTransport, discard::Discard};
 use watersmeet_wire::stun::{
     BindingRequest, IceRole, IntegrityKey, StunMessage, write_indication, write_success,
 };
@@ -60,7 +60,7 @@ fn without(message: &[u8], kind: u16) -> Vec<u8> {
 }
 
 /// Messages that a genuine request can be turned into without the password.
-fn forgeries(transport: &Transport, genuine: &[u8]) -> Vec<(Vec<u8>, Discard)> {
+fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, Discard)> {
     let ufrag = transport.ice_parameters().username_fragment;
     let wrong_key = IntegrityKey::from_password("a password that is not the right one");
     let right_key = IntegrityKey::from_password(&transport.ice_parameters().password);
@@ -240,7 +240,7 @@ fn a_request_too_short_for_its_answer_gets_none() {
 #[test]
 fn only_so_many_answers_wait() {
     let (mut transport, mut peer) = connected(5, NOW);
-    for _ in 0..ANSWERS_MAX {
+    for _ in 0..RESPONSES_MAX {
         let check = peer.check(true, None);
         assert_eq!(
             deliver(&mut transport, NOW, peer.path, &check),
@@ -250,5 +250,5 @@ fn only_so_many_answers_wait() {
     let check = peer.check(true, None);
     let received = deliver(&mut transport, NOW, peer.path, &check);
     assert_eq!(received, Received::Discarded(Discard::Overloaded));
-    assert_eq!(drain(&mut transport).len(), ANSWERS_MAX);
+    assert_eq!(drain(&mut transport).len(), RESPONSES_MAX);
 }

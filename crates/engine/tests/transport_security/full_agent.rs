@@ -8,7 +8,7 @@ use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceConnectionState, IceCreds, Protocol};
 use watersmeet_engine::command::{IceState, Path};
 use watersmeet_engine::transport::dtls::DtlsVersion;
-use watersmeet_engine::transport::{CONSENT_TIMEOUT, Transport, TransportEvent};
+use watersmeet_engine::transport::{CONSENT_TIMEOUT, TransportEvent, WebRtcTransport};
 use watersmeet_wire::units::Time;
 
 use crate::peer::{events, rng, settings, transport, udp};
@@ -36,7 +36,7 @@ impl is::Sha1HmacProvider for Sha1 {
 /// A full agent with two networks, and a transport.
 struct Call {
     agent: IceAgent,
-    transport: Transport,
+    transport: WebRtcTransport,
     now: Time,
     /// Where the agent sends media from.
     nominated: Option<SocketAddr>,

@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{CloseReason, DtlsState, IceState, Refusal};
 use watersmeet_engine::transport::dtls::{DtlsVersion, HANDSHAKE_TIME_MAX, WAITING_MAX};
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_engine::transport::{Received, Transport, TransportEvent, discard::Discard};
+use watersmeet_engine::transport::{Received, TransportEvent, WebRtcTransport, discard::Discard};
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::peer::{
@@ -171,7 +171,7 @@ impl Link {
     }
 
     /// Runs both ends until the server is connected; the time it took.
-    fn run(&mut self, transport: &mut Transport, peer: &mut Peer) -> Option<Duration> {
+    fn run(&mut self, transport: &mut WebRtcTransport, peer: &mut Peer) -> Option<Duration> {
         let mut now = NOW;
         while now < NOW + HANDSHAKE_TIME_MAX {
             for packet in peer.poll(now) {

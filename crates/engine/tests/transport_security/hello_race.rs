@@ -4,7 +4,7 @@
 
 use watersmeet_engine::command::{DtlsState, Path};
 use watersmeet_engine::transport::dtls::{DtlsVersion, RESTARTS_MAX};
-use watersmeet_engine::transport::{Received, Transport, discard::Discard};
+use watersmeet_engine::transport::{Received, WebRtcTransport, discard::Discard};
 use watersmeet_wire::units::Time;
 
 use crate::peer::{
@@ -79,7 +79,7 @@ fn hellos() -> Hellos {
 }
 
 /// Sends every hello from every one of these paths; how many the transport refused.
-fn spray(transport: &mut Transport, from: &[Path], hellos: &Hellos) -> u64 {
+fn spray(transport: &mut WebRtcTransport, from: &[Path], hellos: &Hellos) -> u64 {
     let mut refused = 0;
     for path in from {
         for hello in hellos.all() {

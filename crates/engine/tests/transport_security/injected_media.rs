@@ -2,7 +2,7 @@
 //! and nothing else.
 
 use watersmeet_engine::command::{Path, Protocol};
-use watersmeet_engine::transport::{Received, Transport, discard::Discard};
+use watersmeet_engine::transport::{Received, WebRtcTransport, discard::Discard};
 use watersmeet_wire::units::{Rng, Time};
 
 use rand_chacha::rand_core::Rng as _;
@@ -17,7 +17,7 @@ const NOW: Time = Time::from_millis(1_000);
 const INJECTED: u32 = 1_000_000;
 
 /// Everything that an injected packet must leave alone.
-fn outside(transport: &Transport) -> impl PartialEq + std::fmt::Debug + use<> {
+fn outside(transport: &WebRtcTransport) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         transport.path(),
         transport.paths().collect::<Vec<Path>>(),

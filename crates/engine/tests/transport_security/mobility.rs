@@ -6,7 +6,7 @@ use watersmeet_engine::command::{CloseReason, IceState, Path, Protocol};
 use watersmeet_engine::transport::dtls::DtlsVersion;
 use watersmeet_engine::transport::ice::{PATHS_MAX, SWITCH_WINDOW};
 use watersmeet_engine::transport::{
-    CONSENT_TIMEOUT, Received, Transport, TransportEvent, discard::Discard,
+    CONSENT_TIMEOUT, Received, TransportEvent, WebRtcTransport, discard::Discard,
 };
 use watersmeet_wire::params::{IceProtocol, TcpType};
 use watersmeet_wire::stun::{Class, IceRole, StunMessage};
@@ -24,7 +24,7 @@ fn port(port: u16) -> Path {
 }
 
 /// Hands over a check from `path` that nominates it.
-fn nominate(transport: &mut Transport, peer: &mut Peer, now: Time, path: Path) {
+fn nominate(transport: &mut WebRtcTransport, peer: &mut Peer, now: Time, path: Path) {
     let check = peer.check(true, None);
     assert_eq!(deliver(transport, now, path, &check), Received::Nothing);
     drain(transport);

@@ -5,7 +5,7 @@
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{DtlsState, IceState, Path};
 use watersmeet_engine::transport::dtls::DtlsVersion;
-use watersmeet_engine::transport::{Received, Transport};
+use watersmeet_engine::transport::{Received, WebRtcTransport};
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::peer::{Manner, Peer, deliver, drain, noise, rng, rtp, transport, udp};
@@ -23,7 +23,7 @@ struct Honest {
 }
 
 /// Asserts that nothing was reached without what comes before it.
-fn assert_ordered(transport: &mut Transport, honest: &Honest, case: &str) {
+fn assert_ordered(transport: &mut WebRtcTransport, honest: &Honest, case: &str) {
     let has_paths = transport.paths().next().is_some();
     let dtls = transport.dtls_state();
     let has_keys = transport.sender().is_some();

@@ -10,7 +10,7 @@ use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportOptions
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::{SrtpProfile, SrtpReceiver, SrtpSender};
 use watersmeet_engine::transport::{
-    CONSENT_TIMEOUT, Received, Transport, TransportEvent, TransportSettings,
+    CONSENT_TIMEOUT, Received, TransportEvent, TransportSettings, WebRtcTransport,
 };
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole};
 use watersmeet_wire::stun::{BindingRequest, IceRole, IntegrityKey};
@@ -54,17 +54,13 @@ pub fn rng(seed: u64) -> Rng {
 /// A path over UDP from `address`.
 pub fn udp(address: &str) -> Path {
     let remote: SocketAddr = address.parse().unwrap();
-    Path {
-        protocol: Protocol::Udp,
-        remote,
-        connection: 0,
-    }
+    Path::udp(remote)
 }
 
 /// A transport that waits for its peer.
-pub fn transport(version: DtlsVersion, seed: u64) -> Transport {
+pub fn transport(version: DtlsVersion, seed: u64) -> WebRtcTransport {
     let ufrag = format!("srv{seed:05}");
-    Transport::new(
+    WebRtcTransport::new(
         &settings(version),
         &TransportOptions::default(),
         ufrag,
@@ -160,7 +156,7 @@ pub struct Peer {
 
 impl Peer {
     /// A peer of `transport` at `path`.
-    pub fn new(transport: &Transport, path: Path, manner: Manner, now: Time) -> Self {
+    pub fn new(transport: &WebRtcTransport, path: Path, manner: Manner, now: Time) -> Self {
         let epoch = settings(DtlsVersion::V12).epoch;
         let (dtls, certificate) = endpoint(manner, epoch + now.since_origin());
         let mut peer = Self {
@@ -184,7 +180,7 @@ impl Peer {
 
     /// A peer whose certificate is followed by `padding` bytes of nothing.
     pub fn with_padded_certificate(
-        transport: &Transport,
+        transport: &WebRtcTransport,
         path: Path,
         padding: usize,
         now: Time,
@@ -198,7 +194,7 @@ impl Peer {
     }
 
     /// Takes over the transport's current ICE credentials.
-    pub fn learn_ice(&mut self, transport: &Transport) {
+    pub fn learn_ice(&mut self, transport: &WebRtcTransport) {
         let ice = transport.ice_parameters();
         self.username = format!("{}:peer", ice.username_fragment);
         self.key = IntegrityKey::from_password(&ice.password);
@@ -338,26 +334,30 @@ pub fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
 }
 
 /// Hands one packet to the transport, and gives it all the turns it wants.
-pub fn deliver(transport: &mut Transport, now: Time, path: Path, packet: &[u8]) -> Received {
+pub fn deliver(transport: &mut WebRtcTransport, now: Time, path: Path, packet: &[u8]) -> Received {
     let received = transport.receive(now, path, &mut packet.to_vec());
     while transport.advance(now) {}
     received
 }
 
 /// Everything the transport has to send, by path.
-pub fn drain(transport: &mut Transport) -> Vec<(Path, Vec<u8>)> {
+pub fn drain(transport: &mut WebRtcTransport) -> Vec<(Path, Vec<u8>)> {
     std::iter::from_fn(|| transport.poll_transmit()).collect()
 }
 
 /// Every event that waits, but those that [`deliver`] has answered.
-pub fn events(transport: &mut Transport) -> Vec<TransportEvent> {
+pub fn events(transport: &mut WebRtcTransport) -> Vec<TransportEvent> {
     std::iter::from_fn(|| transport.poll_event())
-        .filter(|event| *event != TransportEvent::HandshakeWaits)
+        .filter(|event| *event != TransportEvent::HandshakePending)
         .collect()
 }
 
 /// Carries packets both ways at once until nobody has any; whatever was sent elsewhere.
-pub fn exchange(transport: &mut Transport, peer: &mut Peer, now: Time) -> Vec<(Path, Vec<u8>)> {
+pub fn exchange(
+    transport: &mut WebRtcTransport,
+    peer: &mut Peer,
+    now: Time,
+) -> Vec<(Path, Vec<u8>)> {
     let mut strays = Vec::new();
     while transport.advance(now) {}
     for _ in 0..64 {
@@ -381,7 +381,7 @@ pub fn exchange(transport: &mut Transport, peer: &mut Peer, now: Time) -> Vec<(P
 }
 
 /// A transport and a peer that are connected at `now`.
-pub fn connected(seed: u64, now: Time) -> (Transport, Peer) {
+pub fn connected(seed: u64, now: Time) -> (WebRtcTransport, Peer) {
     let mut transport = transport(DtlsVersion::V12, seed);
     let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, now);
     transport.connect(now, &peer.parameters()).unwrap();
@@ -394,7 +394,7 @@ pub fn connected(seed: u64, now: Time) -> (Transport, Peer) {
 }
 
 /// Asserts that plain RTP passes both ways.
-pub fn assert_media_flows(transport: &mut Transport, peer: &mut Peer, now: Time) {
+pub fn assert_media_flows(transport: &mut WebRtcTransport, peer: &mut Peer, now: Time) {
     let (mut sealed, plain) = peer.rtp();
     let Received::Rtp { header, len } = transport.receive(now, peer.path, &mut sealed) else {
         panic!("a genuine packet was not received");

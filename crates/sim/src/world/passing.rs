@@ -106,12 +106,12 @@ impl World {
             events.push(event);
         }
         let mut crossings = Vec::new();
-        while let Some(crossing) = worker.poll_crossing() {
+        while let Some(crossing) = worker.poll_shard_message() {
             crossings.push(crossing);
         }
         let moved = !(datagrams.is_empty() && events.is_empty() && crossings.is_empty());
         for (to, crossing) in crossings {
-            let flight = Flight::Crossing {
+            let flight = Flight::ShardMessage {
                 from: shard,
                 to: usize::from(to),
                 crossing,
@@ -254,7 +254,7 @@ impl World {
 
     fn arrive(&mut self, flight: Flight) {
         let now = self.now;
-        if let Flight::ToWorker { shard, .. } | Flight::Crossing { to: shard, .. } = flight {
+        if let Flight::ToWorker { shard, .. } | Flight::ShardMessage { to: shard, .. } = flight {
             let look = self.next_look(shard);
             if look > now {
                 self.fly(look, flight);
@@ -278,9 +278,9 @@ impl World {
             } => {
                 self.receive(person, direction, datagram);
             }
-            Flight::Crossing { from, to, crossing } => {
+            Flight::ShardMessage { from, to, crossing } => {
                 if let Some(worker) = self.workers.get_mut(to) {
-                    worker.handle_crossing(now, shard_id(from).0, crossing);
+                    worker.handle_shard_message(now, shard_id(from).0, crossing);
                 }
             }
             Flight::Said { session, text } => self.conference.handle_frame(now, session, &text),

@@ -78,7 +78,7 @@ impl Publisher {
         let voice = watersmeet_wire::units::Ssrc(*voice);
         let audio = negotiation::microphone_parameters("1", "foreign", voice);
         let mut produce = |kind, rtp| {
-            let producer = ProducerId::draw(&mut meeting.rng);
+            let producer = ProducerId::generate(&mut meeting.rng);
             let rtp: RtpParameters = serde_json::from_value(rtp).unwrap();
             meeting.command(Command::Produce {
                 transport,
@@ -180,7 +180,7 @@ impl Viewer {
         {
             let consume = Command::Consume {
                 transport,
-                consumer: ConsumerId::draw(&mut meeting.rng),
+                consumer: ConsumerId::generate(&mut meeting.rng),
                 producer,
                 capabilities: capabilities.clone(),
                 paused: false,

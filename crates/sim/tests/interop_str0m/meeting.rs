@@ -87,7 +87,7 @@ impl Meeting {
             },
         };
         let mut worker = Worker::new(config, seeds::generator(seed, "worker"));
-        let router = RouterId::draw(&mut rng);
+        let router = RouterId::generate(&mut rng);
         let media_codecs = ortc::default_codecs();
         let command = Command::CreateRouter {
             router,
@@ -123,7 +123,7 @@ impl Meeting {
 
     /// Makes a transport and a foreign peer that opens it.
     pub fn connect(&mut self, config: RtcConfig, access: Access, active: bool) -> usize {
-        let transport = TransportId::draw(&mut self.rng);
+        let transport = TransportId::generate(&mut self.rng);
         let options = TransportOptions::default();
         let create = Command::CreateTransport {
             router: self.router,
@@ -229,11 +229,7 @@ impl Meeting {
         {
             match entry.remove() {
                 Flight::Up(remote, mut datagram) => {
-                    let path = Path {
-                        protocol: Protocol::Udp,
-                        remote,
-                        connection: 0,
-                    };
+                    let path = Path::udp(remote);
                     self.worker.handle_datagram(now, path, &mut datagram);
                 }
                 Flight::Down(index, datagram) => {

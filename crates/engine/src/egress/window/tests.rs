@@ -15,7 +15,7 @@ fn loaded(rate: u64) -> (Window, Time) {
     let mut now = Time::ZERO;
     for index in 0..=rate {
         now = Time::from_micros(index * 1_000_000 / rate);
-        window.note_packet(now);
+        window.record_packet(now);
     }
     (window, now)
 }
@@ -40,14 +40,14 @@ fn the_window_rises_with_the_load_and_has_an_end() {
 fn the_window_ends_with_the_load() {
     let (mut window, now) = loaded(100_000);
     assert!(!window.length().is_zero());
-    window.note_packet(now + MEASURED_FOR);
+    window.record_packet(now + MEASURED_FOR);
     assert!(window.length().is_zero());
 }
 
 #[test]
 fn a_fixed_window_is_kept_whatever_the_load_and_bounded() {
     let mut window = fixed(Duration::from_secs(1));
-    window.note_packet(Time::from_millis(1_000));
+    window.record_packet(Time::from_millis(1_000));
     assert_eq!((window.length(), window.padding_max()), (WINDOW_MAX, 16));
     assert_eq!(fixed(Duration::ZERO).padding_max(), 0);
 }

@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use watersmeet_engine::egress::RUN_BOUNDS;
 use watersmeet_engine::transport::discard::Discard;
-use watersmeet_engine::worker::{Figures, Flow, KindCounts};
+use watersmeet_engine::worker::{MediaKindMetrics, TrafficCounters, WorkerMetrics};
 use watersmeet_net::packet_egress::FallbackReason;
 
 use super::page::{Page, seconds};
@@ -32,13 +32,16 @@ struct Worker {
 }
 
 /// Which way media goes, with what was counted of it.
-type Direction = (&'static str, fn(&Figures) -> [(&'static str, Flow); 2]);
+type Direction = (
+    &'static str,
+    fn(&WorkerMetrics) -> [(&'static str, TrafficCounters); 2],
+);
 
 /// Media comes in and goes out. Of what comes in we ask again, so our messages go out.
 const DIRECTIONS: [Direction; 2] = [("in", coming), ("out", going)];
 
 /// What is counted of each kind in each direction: name, words, and where it stands.
-type Count = (&'static str, &'static str, fn(&Flow) -> u64);
+type Count = (&'static str, &'static str, fn(&TrafficCounters) -> u64);
 
 /// What is counted of media.
 const MEDIA: [Count; 4] = [
@@ -115,7 +118,7 @@ const WHOLES: [WorkerCount; 9] = [
     (
         "crossings_dropped",
         "Values for other workers that found no room there",
-        |it| it.crossings_dropped + it.figures.totals.crossings_dropped,
+        |it| it.crossings_dropped + it.figures.totals.shard_messages_dropped,
     ),
     (
         "worker_failures",
@@ -152,7 +155,7 @@ const PAIRS: [WorkerPair; 5] = [
         "Media packets handed from worker to worker, once for each that wants them",
         |it| {
             let totals = &it.figures.totals;
-            [totals.crossings_in, totals.crossings_out]
+            [totals.shard_packets_received, totals.shard_packets_sent]
         },
     ),
     ("tcp_frames", "Frames of TCP connections", |it| {
@@ -213,7 +216,7 @@ impl Workers {
         page: &mut Page<'_>,
         name: &str,
         help: &str,
-        count: fn(&KindCounts) -> u64,
+        count: fn(&MediaKindMetrics) -> u64,
     ) -> fmt::Result {
         let mut family = page.gauges(name, help)?;
         for worker in &self.0 {
@@ -369,20 +372,20 @@ impl Collector for Workers {
     }
 }
 
-fn coming(figures: &Figures) -> [(&'static str, Flow); 2] {
+fn coming(figures: &WorkerMetrics) -> [(&'static str, TrafficCounters); 2] {
     [
         ("audio", figures.totals.audio_in),
         ("video", figures.totals.video_in),
     ]
 }
 
-fn going(figures: &Figures) -> [(&'static str, Flow); 2] {
+fn going(figures: &WorkerMetrics) -> [(&'static str, TrafficCounters); 2] {
     [
         ("audio", figures.totals.audio_out),
         ("video", figures.totals.video_out),
     ]
 }
 
-const fn kinds(figures: &Figures) -> [(&'static str, KindCounts); 2] {
+const fn kinds(figures: &WorkerMetrics) -> [(&'static str, MediaKindMetrics); 2] {
     [("audio", figures.audio), ("video", figures.video)]
 }

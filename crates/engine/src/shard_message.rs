@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::command::ProducerId;
-use crate::history::Stored;
 use crate::packet::{Arrival, Incoming};
+use crate::packet_cache::CachedPacket;
 
 /// The most shared packets kept for use again. Another shard gives one back within one of its
 /// turns; this many are some 10 ms of a worker that hands over all it can receive.
@@ -18,7 +18,7 @@ pub const POOL_MAX: usize = 4_096;
 
 /// Something that crosses between two shards.
 #[derive(Debug, Clone)]
-pub enum Crossing {
+pub enum ShardMessage {
     /// A packet of a producer, to a shard where it is consumed.
     Media(Arc<SharedPacket>),
     /// How a producer stands, to a shard where it is consumed.
@@ -56,7 +56,7 @@ pub enum Crossing {
     },
 }
 
-impl Crossing {
+impl ShardMessage {
     /// Whether it carries a packet.
     pub const fn is_media(&self) -> bool {
         matches!(self, Self::Media(_))
@@ -90,7 +90,7 @@ impl PacketPool {
         &mut self,
         producer: ProducerId,
         arrival: Arrival,
-        stored: Option<&Stored>,
+        stored: Option<&CachedPacket>,
     ) -> Arc<SharedPacket> {
         let mut shared = self.take_free().unwrap_or_else(|| {
             Arc::new(SharedPacket {
@@ -103,11 +103,11 @@ impl PacketPool {
         if let Some(packet) = Arc::get_mut(&mut shared) {
             packet.producer = producer;
             packet.arrival = arrival;
-            packet.incoming = stored.and_then(Stored::incoming).copied();
+            packet.incoming = stored.and_then(CachedPacket::incoming).copied();
             packet.bytes.clear();
             packet
                 .bytes
-                .extend_from_slice(stored.map_or(&[], Stored::bytes));
+                .extend_from_slice(stored.map_or(&[], CachedPacket::bytes));
         }
         if self.packets.len() < POOL_MAX {
             self.packets.push_back(Arc::clone(&shared));

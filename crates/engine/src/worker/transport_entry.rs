@@ -4,14 +4,14 @@
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
 
-use crate::arrivals::Arrivals;
+use crate::arrival_log::ArrivalLog;
 use crate::command::{Path, TransportId};
-use crate::consumer::departure::Departure;
-use crate::egress::schedule::Turn;
-use crate::listener::Listener;
+use crate::consumer::queued_packet::QueuedPacket;
+use crate::egress::send_queue::SendQueueEntry;
 use crate::rate::RateWindow;
 use crate::remb::ReceiveEstimate;
-use crate::timers::Alarm;
+use crate::rtp_listener::RtpListener;
+use crate::timers::Deadline;
 use crate::transport::Transport;
 
 /// The most media packets that wait for one transport; it is emptied within 2 ms, so that more than
@@ -26,9 +26,9 @@ pub const CONTROL_MAX: usize = 64;
 /// In the order of memory: what each departing packet touches comes first. Between two packets of
 /// one destination come hundreds of others, so that each cache line of it is fetched anew.
 #[repr(C, align(64))]
-pub struct Line {
+pub struct TransportEntry {
     /// Media that waits to be sent.
-    pub pending: Vec<Departure>,
+    pub pending: Vec<QueuedPacket>,
     /// How many of those were sent in an earlier batch.
     pub pending_done: usize,
     /// Where media goes, while it can be sent.
@@ -36,7 +36,7 @@ pub struct Line {
     /// The transport's number of the next packet.
     pub transport_seq: u16,
     /// When it sends.
-    pub turn: Turn,
+    pub turn: SendQueueEntry,
     /// Counts what goes by.
     pub traffic: Traffic,
     /// The transport's id.
@@ -46,9 +46,9 @@ pub struct Line {
     /// The pipe.
     pub transport: Transport,
     /// Which producer a packet is for.
-    pub listener: Listener,
+    pub rtp_listener: RtpListener,
     /// What to tell the peer about its packets.
-    pub arrivals: Arrivals,
+    pub arrival_log: ArrivalLog,
     /// What the peer may send, when it wants to be told by REMB.
     pub estimate: Option<ReceiveEstimate>,
     /// Producers whose media comes over it.
@@ -64,11 +64,11 @@ pub struct Line {
     /// Added to the peer's wall clock to make it ours, in microseconds.
     pub clock_offset: Option<i64>,
     /// When the transport is due.
-    pub transport_alarm: Alarm,
+    pub transport_deadline: Deadline,
     /// When reports are due.
-    pub report_alarm: Alarm,
+    pub report_deadline: Deadline,
     /// When transport-wide feedback is due.
-    pub feedback_alarm: Alarm,
+    pub feedback_deadline: Deadline,
     /// Control datagrams that wait, in the clear, one behind the other.
     control: Vec<u8>,
     /// Where each of them ends.
@@ -99,7 +99,7 @@ pub struct Traffic {
     pub remote_estimate: Option<Bitrate>,
 }
 
-impl Line {
+impl TransportEntry {
     /// A line with nothing on it.
     pub fn new(
         id: TransportId,
@@ -113,13 +113,13 @@ impl Line {
             pending_done: 0,
             path: None,
             transport_seq: 0,
-            turn: Turn::default(),
+            turn: SendQueueEntry::default(),
             traffic: Traffic::default(),
             id,
             router,
             transport,
-            listener: Listener::default(),
-            arrivals: Arrivals::default(),
+            rtp_listener: RtpListener::default(),
+            arrival_log: ArrivalLog::default(),
             estimate: None,
             producers: Vec::new(),
             consumers: Vec::new(),
@@ -127,9 +127,9 @@ impl Line {
             cname,
             ssrc,
             clock_offset: None,
-            transport_alarm: Alarm::default(),
-            report_alarm: Alarm::default(),
-            feedback_alarm: Alarm::default(),
+            transport_deadline: Deadline::default(),
+            report_deadline: Deadline::default(),
+            feedback_deadline: Deadline::default(),
             control: Vec::new(),
             control_ends: Vec::new(),
             next_mid: 0,
@@ -143,7 +143,7 @@ impl Line {
 
     /// Takes a media packet that is to leave.
     #[inline]
-    pub fn enqueue(&mut self, departure: Departure) {
+    pub fn enqueue(&mut self, departure: QueuedPacket) {
         if self.pending.len() >= PENDING_MAX {
             self.traffic.packets_discarded += 1;
             return;
@@ -164,7 +164,7 @@ impl Line {
     }
 
     /// Takes a control datagram that is already written.
-    pub fn write_raw_control(&mut self, datagram: &[u8]) {
+    pub fn push_control(&mut self, datagram: &[u8]) {
         if self.is_open() && self.control_ends.len() < CONTROL_MAX {
             self.control.extend_from_slice(datagram);
             self.control_ends.push(self.control.len());
@@ -193,7 +193,7 @@ impl Line {
     }
 
     /// Draws the MID of a new consumer, which none on this transport has had.
-    pub fn draw_mid(&mut self) -> Mid {
+    pub fn allocate_mid(&mut self) -> Mid {
         let mid = self.next_mid.to_string();
         self.next_mid += 1;
         Mid::from(&mid).unwrap_or_default()
@@ -201,15 +201,15 @@ impl Line {
 
     /// Counts a datagram that leaves.
     #[inline]
-    pub fn note_sent(&mut self, now: Time, len: usize) {
+    pub fn record_sent(&mut self, now: Time, len: usize) {
         self.traffic.bytes_sent += len as u64;
         self.traffic.send_rate.add(now, len as u64);
     }
 
     /// Forgets the packets that a consumer still wanted to send.
-    pub fn forget_departures(&mut self, consumer: u32) {
+    pub fn remove_packets_of(&mut self, consumer: u32) {
         let done = self.pending_done;
-        let is_kept = |departure: &Departure| departure.consumer != consumer;
+        let is_kept = |departure: &QueuedPacket| departure.consumer != consumer;
         let sent_and_kept = self
             .pending
             .iter()

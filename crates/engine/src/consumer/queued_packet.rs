@@ -33,7 +33,7 @@ impl DescriptorPatch {
 
 /// A packet that is to leave.
 #[derive(Debug, Clone, Copy)]
-pub struct Departure {
+pub struct QueuedPacket {
     /// The consumer's place in the worker.
     pub consumer: u32,
     /// The stream of the producer it comes from.
@@ -52,7 +52,7 @@ pub struct Departure {
 
 /// What is added to every packet when it is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Stamp {
+pub struct WireFields {
     /// When the packet leaves.
     pub abs_send_time: AbsSendTime,
     /// Its number on the transport.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use watersmeet_wire::params::MediaKind;
 
 use super::Worker;
-use super::line::Line;
+use super::transport_entry::TransportEntry;
 use crate::command::{DtlsState, IceState};
 use crate::consumer::Consumer;
 use crate::egress::RunLengths;
@@ -22,28 +22,28 @@ const REASONS: usize = Discard::ALL.len();
 
 /// What a worker has done, and how it stands.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Figures {
+pub struct WorkerMetrics {
     /// What only grows.
-    pub totals: Totals,
+    pub totals: WorkerTotals,
     /// Transports, by what they can do now.
-    pub transports: TransportCounts,
+    pub transports: TransportStateCounts,
     /// Rooms' shares of it.
     pub routers: u64,
     /// Sources of sound.
-    pub audio: KindCounts,
+    pub audio: MediaKindMetrics,
     /// Sources of pictures.
-    pub video: KindCounts,
+    pub video: MediaKindMetrics,
     /// The round trips to all peers that have told theirs, in microseconds, one for each consumer.
     pub round_trips_micros: u64,
     /// How many those are.
     pub round_trips: u64,
     /// How media was gathered before it left.
-    pub egress: EgressFigures,
+    pub egress: EgressMetrics,
 }
 
 /// How media was gathered before it left.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct EgressFigures {
+pub struct EgressMetrics {
     /// How far apart the loop looks at its sockets now.
     pub window: Duration,
     /// How many datagrams went through the kernel at once.
@@ -52,19 +52,19 @@ pub struct EgressFigures {
 
 /// What only grows while a worker lives.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
+pub struct WorkerTotals {
     /// Bytes that arrived on transports, whatever became of them.
     pub bytes_received: u64,
     /// Bytes that left on transports.
     pub bytes_sent: u64,
     /// Media of sound that came in.
-    pub audio_in: Flow,
+    pub audio_in: TrafficCounters,
     /// Media of pictures that came in.
-    pub video_in: Flow,
+    pub video_in: TrafficCounters,
     /// Media of sound that went out.
-    pub audio_out: Flow,
+    pub audio_out: TrafficCounters,
     /// Media of pictures that went out.
-    pub video_out: Flow,
+    pub video_out: TrafficCounters,
     /// Packets that a retransmission brought back.
     pub repaired: u64,
     /// Bytes of retransmissions sent.
@@ -76,19 +76,19 @@ pub struct Totals {
     /// Packets of no known stream, and packets that could not be sent.
     pub unrouted: u64,
     /// Packets that other shards handed over.
-    pub crossings_in: u64,
+    pub shard_packets_received: u64,
     /// Packets handed to other shards, once for each.
-    pub crossings_out: u64,
+    pub shard_packets_sent: u64,
     /// Packets that another shard handed over though nobody here wanted them any more.
-    pub crossings_unwanted: u64,
+    pub shard_packets_unwanted: u64,
     /// Values for other shards for which there was no room.
-    pub crossings_dropped: u64,
+    pub shard_messages_dropped: u64,
 }
 
 /// Media of one kind in one direction, and what was said of it. What comes in is asked for by us,
 /// what goes out is asked for by peers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
+pub struct TrafficCounters {
     /// Packets, without retransmissions.
     pub packets: u64,
     /// Their bytes.
@@ -109,7 +109,7 @@ pub struct Flow {
 
 /// Transports, by what they can do now.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct TransportCounts {
+pub struct TransportStateCounts {
     /// Nothing has come from the peer.
     pub new: u64,
     /// There is a path, and keys are being agreed on.
@@ -124,7 +124,7 @@ pub struct TransportCounts {
 
 /// What there is of one kind of media.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct KindCounts {
+pub struct MediaKindMetrics {
     /// Producers.
     pub producers: u64,
     /// Consumers.
@@ -137,26 +137,26 @@ pub struct KindCounts {
 
 impl Worker {
     /// What it has done since it was made, and how it stands. Costs a look at every object.
-    pub fn figures(&self) -> Figures {
-        let mut figures = Figures {
+    pub fn metrics(&self) -> WorkerMetrics {
+        let mut metrics = WorkerMetrics {
             totals: self.retired,
             routers: self.routers.len() as u64,
-            egress: EgressFigures {
+            egress: EgressMetrics {
                 window: self.schedule.window(),
                 runs: self.egress.run_lengths(),
             },
-            ..Figures::default()
+            ..WorkerMetrics::default()
         };
-        for (_, line) in &self.lines {
-            figures.totals.add_line(line);
-            *figures.transports.state_of(&line.transport) += 1;
+        for (_, entry) in &self.transports {
+            metrics.totals.add_transport(entry);
+            *metrics.transports.state_of(&entry.transport) += 1;
         }
         for (_, producer) in &self.producers {
             if !producer.is_own() {
                 continue;
             }
-            figures.totals.add_producer(producer);
-            let counts = figures.kind(producer.kind);
+            metrics.totals.add_producer(producer);
+            let counts = metrics.kind(producer.kind);
             counts.producers += 1;
             for stream in producer.streams.iter().filter(|it| it.ssrc.is_some()) {
                 counts.streams += 1;
@@ -164,19 +164,19 @@ impl Worker {
             }
         }
         for (_, consumer) in &self.consumers {
-            figures.totals.add_consumer(consumer);
-            figures.kind(consumer.kind).consumers += 1;
+            metrics.totals.add_consumer(consumer);
+            metrics.kind(consumer.kind).consumers += 1;
             if let Some(rtt) = consumer.measured_rtt() {
-                figures.round_trips += 1;
-                figures.round_trips_micros += u64::try_from(rtt.as_micros()).unwrap_or(0);
+                metrics.round_trips += 1;
+                metrics.round_trips_micros += u64::try_from(rtt.as_micros()).unwrap_or(0);
             }
         }
-        figures
+        metrics
     }
 }
 
-impl Figures {
-    fn kind(&mut self, kind: MediaKind) -> &mut KindCounts {
+impl WorkerMetrics {
+    fn kind(&mut self, kind: MediaKind) -> &mut MediaKindMetrics {
         match kind {
             MediaKind::Audio => &mut self.audio,
             MediaKind::Video => &mut self.video,
@@ -184,15 +184,15 @@ impl Figures {
     }
 }
 
-impl Totals {
+impl WorkerTotals {
     /// Adds what a transport has counted.
-    pub(super) fn add_line(&mut self, line: &Line) {
-        self.bytes_received += line.transport.bytes_received();
-        self.bytes_sent += line.traffic.bytes_sent;
-        self.rtx_bytes_sent += line.traffic.rtx_bytes_sent;
-        self.padding_bytes_sent += line.traffic.padding_bytes_sent;
-        self.unrouted += line.traffic.packets_discarded;
-        let discards = line.transport.discards();
+    pub(super) fn add_transport(&mut self, entry: &TransportEntry) {
+        self.bytes_received += entry.transport.bytes_received();
+        self.bytes_sent += entry.traffic.bytes_sent;
+        self.rtx_bytes_sent += entry.traffic.rtx_bytes_sent;
+        self.padding_bytes_sent += entry.traffic.padding_bytes_sent;
+        self.unrouted += entry.traffic.packets_discarded;
+        let discards = entry.transport.discards();
         for (sum, reason) in self.discards.iter_mut().zip(Discard::ALL) {
             *sum += discards.of(reason);
         }
@@ -205,7 +205,7 @@ impl Totals {
             MediaKind::Video => &mut self.video_in,
         };
         for stream in &producer.streams {
-            *flow += Flow::of_stream(stream);
+            *flow += TrafficCounters::of_stream(stream);
             self.repaired += stream.counters.repaired;
         }
     }
@@ -217,7 +217,7 @@ impl Totals {
             MediaKind::Video => &mut self.video_out,
         };
         let counters = &consumer.counters;
-        *flow += Flow {
+        *flow += TrafficCounters {
             packets: counters.packets,
             bytes: counters.bytes,
             retransmitted: counters.retransmitted,
@@ -230,7 +230,7 @@ impl Totals {
     }
 }
 
-impl Flow {
+impl TrafficCounters {
     fn of_stream(stream: &Stream) -> Self {
         let counters = &stream.counters;
         Self {
@@ -246,7 +246,7 @@ impl Flow {
     }
 }
 
-impl AddAssign for Flow {
+impl AddAssign for TrafficCounters {
     fn add_assign(&mut self, other: Self) {
         self.packets += other.packets;
         self.bytes += other.bytes;
@@ -259,7 +259,7 @@ impl AddAssign for Flow {
     }
 }
 
-impl TransportCounts {
+impl TransportStateCounts {
     /// Where a transport is counted.
     fn state_of(&mut self, transport: &Transport) -> &mut u64 {
         match (transport.ice_state(), transport.dtls_state()) {

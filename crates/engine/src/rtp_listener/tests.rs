@@ -44,7 +44,7 @@ fn packet(ssrc: u32, pt: u8, names: &[(u8, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-fn learn(listener: &mut Listener, bytes: &[u8]) -> Option<Owner> {
+fn learn(listener: &mut RtpListener, bytes: &[u8]) -> Option<Owner> {
     let header = RtpHeader::parse(bytes).unwrap();
     let places = listener.extension_ids.locate(&header, bytes);
     listener.learn(&header, &places, bytes)
@@ -52,7 +52,7 @@ fn learn(listener: &mut Listener, bytes: &[u8]) -> Option<Owner> {
 
 #[test]
 fn simulcast_streams_are_learned_by_rid() {
-    let mut listener = Listener::default();
+    let mut listener = RtpListener::default();
     listener.add(4, &simulcast("0")).unwrap();
     let media = packet(11, 96, &[(1, b"0"), (2, b"r1")]);
     let owner = Owner {
@@ -74,7 +74,7 @@ fn simulcast_streams_are_learned_by_rid() {
 
 #[test]
 fn a_learned_stream_cannot_be_taken_over() {
-    let mut listener = Listener::default();
+    let mut listener = RtpListener::default();
     listener.add(4, &simulcast("0")).unwrap();
     learn(&mut listener, &packet(11, 96, &[(1, b"0"), (2, b"r1")]));
     assert_eq!(
@@ -85,7 +85,7 @@ fn a_learned_stream_cannot_be_taken_over() {
 
 #[test]
 fn a_payload_type_that_was_not_negotiated_finds_nobody() {
-    let mut listener = Listener::default();
+    let mut listener = RtpListener::default();
     listener.add(4, &simulcast("0")).unwrap();
     assert_eq!(
         learn(&mut listener, &packet(11, 100, &[(1, b"0"), (2, b"r1")])),
@@ -106,7 +106,7 @@ fn an_announced_ssrc_belongs_to_one_producer() {
             "encodings": [{"ssrc": 5, "rtx": {"ssrc": 6}}],
         }))
     };
-    let mut listener = Listener::default();
+    let mut listener = RtpListener::default();
     listener.add(1, &announced("0")).unwrap();
     assert_eq!(
         listener.add(2, &announced("1")),
@@ -122,14 +122,14 @@ fn an_announced_ssrc_belongs_to_one_producer() {
 fn a_producer_needs_a_name() {
     let nameless = rtp(json!({"codecs": codecs(), "encodings": [{}]}));
     assert_eq!(
-        Listener::default().add(1, &nameless),
+        RtpListener::default().add(1, &nameless),
         Err(Conflict::Nameless)
     );
 }
 
 #[test]
 fn the_table_is_bounded() {
-    let mut listener = Listener::default();
+    let mut listener = RtpListener::default();
     for producer in 0..u32::try_from(SSRCS_MAX).unwrap() {
         let ssrc = producer + 1_000;
         let one = rtp(json!({"codecs": codecs(), "encodings": [{"ssrc": ssrc}]}));

@@ -11,7 +11,7 @@
 use arrayvec::ArrayVec;
 
 /// The most packets that are ordered together. Runs hold no more (`UDP_MAX_SEGMENTS`).
-pub const PARCELS_MAX: usize = 64;
+pub const PACKETS_MAX: usize = 64;
 
 /// The most lengths weighed for one run, so that 64 packets of 64 streams cost no more than about
 /// as much as writing them.
@@ -26,7 +26,7 @@ const NONE: u8 = u8::MAX;
 
 /// A packet before it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parcel {
+pub struct PacketSize {
     /// Whose packets it must not overtake.
     pub stream: u64,
     /// How long it will be.
@@ -35,7 +35,7 @@ pub struct Parcel {
 
 /// A packet in its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct OrderedPacket {
     /// Which packet, by its place among those that were pushed.
     pub index: u8,
     /// Bytes of padding to add.
@@ -44,18 +44,18 @@ pub struct Step {
 
 /// Packets of one destination, and the order they leave in. Reused, so that it allocates nothing.
 #[derive(Debug, Default)]
-pub struct Order {
+pub struct GsoOrder {
     /// The packets, as they came.
-    parcels: ArrayVec<Parcel, PARCELS_MAX>,
+    parcels: ArrayVec<PacketSize, PACKETS_MAX>,
     /// The next packet of the same stream.
-    followers: ArrayVec<u8, PARCELS_MAX>,
+    followers: ArrayVec<u8, PACKETS_MAX>,
     /// The first packet of each stream that has not had its turn.
-    fronts: ArrayVec<u8, PARCELS_MAX>,
+    fronts: ArrayVec<u8, PACKETS_MAX>,
     /// Packets in their turn.
-    steps: ArrayVec<Step, PARCELS_MAX>,
+    steps: ArrayVec<OrderedPacket, PACKETS_MAX>,
 }
 
-impl Order {
+impl GsoOrder {
     /// Forgets all packets.
     pub fn clear(&mut self) {
         self.parcels.clear();
@@ -65,12 +65,12 @@ impl Order {
     }
 
     /// Takes one more packet; false when there are too many.
-    pub fn push(&mut self, parcel: Parcel) -> bool {
+    pub fn push(&mut self, parcel: PacketSize) -> bool {
         self.parcels.try_push(parcel).is_ok()
     }
 
     /// The order in which they leave. No packet gets more than `padding_max` bytes of padding.
-    pub fn arrange(&mut self, padding_max: u8) -> &[Step] {
+    pub fn group(&mut self, padding_max: u8) -> &[OrderedPacket] {
         self.chain();
         while !self.fronts.is_empty() {
             let len = self.best_len(padding_max);
@@ -85,7 +85,7 @@ impl Order {
 
     /// Finds the streams, and what follows what in them.
     fn chain(&mut self) {
-        let mut ends: ArrayVec<u8, PARCELS_MAX> = ArrayVec::new();
+        let mut ends: ArrayVec<u8, PACKETS_MAX> = ArrayVec::new();
         for (index, parcel) in (0_u8..).zip(&self.parcels) {
             self.followers.push(NONE);
             let stream = |end: &u8| self.parcels.get(usize::from(*end)).map(|it| it.stream);
@@ -172,7 +172,7 @@ impl Order {
             let mut index = front;
             while index != NONE && self.fits(index, len, padding_max) {
                 let padding = u8::try_from(len - self.len(index)).unwrap_or(0);
-                self.steps.push(Step { index, padding });
+                self.steps.push(OrderedPacket { index, padding });
                 index = self.follower(index);
             }
             place += self.go_on(place, index);
@@ -191,7 +191,7 @@ impl Order {
         let Some((place, index)) = found.map(|(place, &front)| (place, front)) else {
             return false;
         };
-        self.steps.push(Step { index, padding: 0 });
+        self.steps.push(OrderedPacket { index, padding: 0 });
         self.go_on(place, self.follower(index));
         true
     }
@@ -199,7 +199,7 @@ impl Order {
     /// The run that begins at `start` ends with the packet that has the most padding, without it.
     /// Only the last of its stream can be last of all; a stream's packets stand together.
     fn spare_padding(&mut self, start: usize) {
-        let stream = |step: &Step| {
+        let stream = |step: &OrderedPacket| {
             self.parcels
                 .get(usize::from(step.index))
                 .map(|it| it.stream)
@@ -213,7 +213,7 @@ impl Order {
             return;
         };
         let step = self.steps.remove(place);
-        self.steps.push(Step { padding: 0, ..step });
+        self.steps.push(OrderedPacket { padding: 0, ..step });
     }
 
     /// The stream at `place` goes on with `index`. Says whether it is still there.

@@ -54,7 +54,7 @@ struct Listed {
 
 /// The table of one transport.
 #[derive(Debug, Default)]
-pub struct Listener {
+pub struct RtpListener {
     /// Which id stands for which extension on this transport.
     pub extension_ids: ExtensionIds,
     /// By SSRC.
@@ -63,7 +63,7 @@ pub struct Listener {
     producers: Vec<Listed>,
 }
 
-impl Listener {
+impl RtpListener {
     #[cfg(test)]
     /// Whether nobody is listened for.
     pub fn is_empty(&self) -> bool {

@@ -12,13 +12,13 @@ use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 /// How often feedback is sent while packets arrive.
 pub const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Arrivals that are fed back at once, without waiting for the interval: one report then still
+/// ArrivalLog that are fed back at once, without waiting for the interval: one report then still
 /// fits one datagram.
 pub const PENDING_MAX: usize = 256;
 
 /// What arrived since the last feedback.
 #[derive(Debug, Default)]
-pub struct Arrivals {
+pub struct ArrivalLog {
     /// Numbers and times, in the order they arrived.
     pending: Vec<(SeqNo, Time)>,
     /// The highest number so far.
@@ -31,7 +31,7 @@ pub struct Arrivals {
     media: Ssrc,
 }
 
-impl Arrivals {
+impl ArrivalLog {
     /// Notes a packet. Says whether feedback should be sent at once.
     #[inline]
     pub fn note(&mut self, now: Time, raw: u16, media: Ssrc) -> bool {
@@ -57,7 +57,12 @@ impl Arrivals {
     }
 
     /// Writes the feedback into datagrams, each handed to `send`.
-    pub fn feed_back(&mut self, sender: Ssrc, buffer: &mut Vec<u8>, mut send: impl FnMut(&[u8])) {
+    pub fn write_feedback(
+        &mut self,
+        sender: Ssrc,
+        buffer: &mut Vec<u8>,
+        mut send: impl FnMut(&[u8]),
+    ) {
         self.pending.sort_unstable();
         let mut rest = self.pending.as_slice();
         while !rest.is_empty() {
@@ -90,9 +95,9 @@ mod tests {
     use super::*;
     use watersmeet_wire::rtcp::{Packet, packets};
 
-    fn told(arrivals: &mut Arrivals) -> Vec<(u16, bool)> {
+    fn told(arrivals: &mut ArrivalLog) -> Vec<(u16, bool)> {
         let mut told = Vec::new();
-        arrivals.feed_back(Ssrc(1), &mut Vec::new(), |datagram| {
+        arrivals.write_feedback(Ssrc(1), &mut Vec::new(), |datagram| {
             for packet in packets(datagram) {
                 let Ok(Packet::TransportFeedback(feedback)) = packet else {
                     panic!("only feedback is written");
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_lost_packet_is_told_once() {
-        let mut arrivals = Arrivals::default();
+        let mut arrivals = ArrivalLog::default();
         arrivals.note(Time::from_millis(1), 65_535, Ssrc(2));
         arrivals.note(Time::from_millis(2), 1, Ssrc(2));
         assert_eq!(told(&mut arrivals), [(65_535, true), (0, false), (1, true)]);
@@ -115,7 +120,7 @@ mod tests {
 
     #[test]
     fn order_of_arrival_does_not_matter() {
-        let mut arrivals = Arrivals::default();
+        let mut arrivals = ArrivalLog::default();
         arrivals.note(Time::from_millis(1), 10, Ssrc(2));
         arrivals.note(Time::from_millis(2), 12, Ssrc(2));
         arrivals.note(Time::from_millis(3), 11, Ssrc(2));
@@ -124,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_burst_asks_to_be_fed_back() {
-        let mut arrivals = Arrivals::default();
+        let mut arrivals = ArrivalLog::default();
         let mut asked = false;
         for raw in 0..2_000 {
             asked |= arrivals.note(Time::from_millis(1), raw, Ssrc(2));

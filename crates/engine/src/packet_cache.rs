@@ -20,7 +20,7 @@ pub const SLOTS_MAX: usize = 1_024;
 
 /// One kept packet.
 #[derive(Debug, Default)]
-pub struct Stored {
+pub struct CachedPacket {
     /// Its number; `None` while the slot is unused.
     seq: Option<SeqNo>,
     /// When it arrived.
@@ -31,7 +31,7 @@ pub struct Stored {
     bytes: Vec<u8>,
 }
 
-impl Stored {
+impl CachedPacket {
     /// What is known of the packet.
     #[inline]
     pub fn incoming(&self) -> Option<&Incoming> {
@@ -60,12 +60,12 @@ impl Stored {
 
 /// A ring of packets, found by number.
 #[derive(Debug, Default)]
-pub struct History {
+pub struct PacketCache {
     /// A power of two of slots; the slot of a packet is its number modulo their count.
-    slots: Vec<Stored>,
+    slots: Vec<CachedPacket>,
 }
 
-impl History {
+impl PacketCache {
     /// Keeps a packet, in place of the one that many numbers older.
     pub fn insert(&mut self, now: Time, seq: SeqNo, incoming: &Incoming, packet: &[u8]) {
         self.make_room(now, seq);
@@ -82,7 +82,7 @@ impl History {
 
     /// The packet with this number, while it is kept.
     #[inline]
-    pub fn get(&self, seq: SeqNo) -> Option<&Stored> {
+    pub fn get(&self, seq: SeqNo) -> Option<&CachedPacket> {
         self.slots
             .get(self.index(seq))
             .filter(|slot| slot.seq == Some(seq))
@@ -100,7 +100,7 @@ impl History {
     /// Doubles the ring when it would overwrite a packet that is still worth keeping.
     fn make_room(&mut self, now: Time, seq: SeqNo) {
         if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS_MIN, Stored::default);
+            self.slots.resize_with(SLOTS_MIN, CachedPacket::default);
             return;
         }
         let Some(slot) = self.slots.get(self.index(seq)) else {
@@ -111,7 +111,7 @@ impl History {
             return;
         }
         let mut old = std::mem::take(&mut self.slots);
-        self.slots.resize_with(old.len() * 2, Stored::default);
+        self.slots.resize_with(old.len() * 2, CachedPacket::default);
         for stored in old.drain(..) {
             let Some(index) = stored.seq.map(|seq| self.index(seq)) else {
                 continue;
@@ -139,8 +139,8 @@ mod tests {
         )
     }
 
-    fn filled(count: u16, spacing: Duration) -> History {
-        let mut history = History::default();
+    fn filled(count: u16, spacing: Duration) -> PacketCache {
+        let mut history = PacketCache::default();
         let mut now = Time::ZERO;
         for raw in 0..count {
             let (incoming, bytes) = packet(raw);

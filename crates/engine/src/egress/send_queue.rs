@@ -9,7 +9,7 @@ use super::window::{EgressOptions, Window};
 
 /// One destination's place in the schedule.
 #[derive(Debug, Default)]
-pub struct Turn {
+pub struct SendQueueEntry {
     /// Whether it stands in the list.
     is_ready: bool,
     /// Whether something else than media may be waiting.
@@ -18,14 +18,14 @@ pub struct Turn {
 
 /// Who sends next.
 #[derive(Debug)]
-pub struct Schedule {
+pub struct SendQueue {
     /// How long media may be gathered.
     window: Window,
     /// Destinations with something to send.
     ready: VecDeque<u32>,
 }
 
-impl Schedule {
+impl SendQueue {
     /// Nobody has anything to send.
     pub fn new(options: EgressOptions) -> Self {
         Self {
@@ -35,20 +35,20 @@ impl Schedule {
     }
 
     /// A destination may have something else than media to send.
-    pub fn note_control(&mut self, key: u32, turn: &mut Turn) {
+    pub fn enqueue_control(&mut self, key: u32, turn: &mut SendQueueEntry) {
         turn.has_control = true;
         self.note(key, turn);
     }
 
     /// A destination has one more media packet to send.
     #[inline]
-    pub fn note_media(&mut self, now: Time, key: u32, turn: &mut Turn) {
-        self.window.note_packet(now);
+    pub fn enqueue_media(&mut self, now: Time, key: u32, turn: &mut SendQueueEntry) {
+        self.window.record_packet(now);
         self.note(key, turn);
     }
 
     #[inline]
-    fn note(&mut self, key: u32, turn: &mut Turn) {
+    fn note(&mut self, key: u32, turn: &mut SendQueueEntry) {
         if !turn.is_ready {
             turn.is_ready = true;
             self.ready.push_back(key);
@@ -81,7 +81,7 @@ impl Schedule {
     }
 }
 
-impl Turn {
+impl SendQueueEntry {
     /// Whether something else than media may be waiting. Media alone does not look for it.
     #[inline]
     pub const fn has_control(&self) -> bool {
@@ -101,17 +101,17 @@ mod tests {
 
     #[test]
     fn whoever_has_something_to_send_stands_in_the_list_once() {
-        let mut schedule = Schedule::new(EgressOptions::default());
-        let mut turns = [Turn::default(), Turn::default()];
+        let mut schedule = SendQueue::new(EgressOptions::default());
+        let mut turns = [SendQueueEntry::default(), SendQueueEntry::default()];
         let now = Time::from_millis(1);
-        schedule.note_media(now, 1, &mut turns[1]);
-        schedule.note_control(0, &mut turns[0]);
+        schedule.enqueue_media(now, 1, &mut turns[1]);
+        schedule.enqueue_control(0, &mut turns[0]);
         assert!(turns[0].has_control() && !turns[1].has_control());
-        schedule.note_media(now, 1, &mut turns[1]);
+        schedule.enqueue_media(now, 1, &mut turns[1]);
         assert_eq!(schedule.first_ready(), Some(1));
         schedule.pop_ready();
         turns[1].end();
-        schedule.note_media(now, 1, &mut turns[1]);
+        schedule.enqueue_media(now, 1, &mut turns[1]);
         assert_eq!(schedule.first_ready(), Some(0));
         schedule.remove(0);
         assert_eq!(schedule.first_ready(), Some(1));

@@ -7,12 +7,12 @@ use super::*;
 
 /// The packets in their turn: stream, place in the input, length with padding.
 fn arranged(parcels: &[(u64, u16)], padding_max: u8) -> Vec<(u64, u8, u16)> {
-    let mut order = Order::default();
+    let mut order = GsoOrder::default();
     for &(stream, len) in parcels {
-        assert!(order.push(Parcel { stream, len }));
+        assert!(order.push(PacketSize { stream, len }));
     }
-    let steps = order.arrange(padding_max).to_vec();
-    let turn = |step: Step| {
+    let steps = order.group(padding_max).to_vec();
+    let turn = |step: OrderedPacket| {
         assert!(step.padding <= padding_max);
         let (stream, len) = parcels[usize::from(step.index)];
         (stream, step.index, len + u16::from(step.padding))
@@ -84,20 +84,20 @@ fn one_stream_is_never_reordered() {
 
 #[test]
 fn no_more_packets_are_taken_than_a_run_holds() {
-    let mut order = Order::default();
-    for index in 0..PARCELS_MAX {
-        assert!(order.push(Parcel {
+    let mut order = GsoOrder::default();
+    for index in 0..PACKETS_MAX {
+        assert!(order.push(PacketSize {
             stream: index as u64,
             len: 100
         }));
     }
-    assert!(!order.push(Parcel {
+    assert!(!order.push(PacketSize {
         stream: 1,
         len: 100
     }));
-    assert_eq!(order.arrange(0).len(), PARCELS_MAX);
+    assert_eq!(order.group(0).len(), PACKETS_MAX);
     order.clear();
-    assert!(order.arrange(0).is_empty());
+    assert!(order.group(0).is_empty());
 }
 
 #[test]
