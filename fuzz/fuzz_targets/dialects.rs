@@ -136,7 +136,12 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     }
     let counts = conference.counts();
     assert_eq!(
-        (counts.sessions, counts.rooms, counts.transports, counts.pending),
+        (
+            counts.sessions,
+            counts.rooms,
+            counts.transports,
+            counts.pending
+        ),
         (0, 0, 0, 0)
     );
 });

@@ -4,25 +4,25 @@
 
 use serde_json::Value;
 use watersmeet_conference::socketio::{
-    ARGUMENTS_MAX, NAMESPACE_LEN_MAX, Packet, PacketKind, ack, arguments, auth_token, disconnect,
-    event, parse,
+    ARGUMENTS_MAX, NAMESPACE_LEN_MAX, Packet, PacketKind, parse, parse_arguments, parse_auth_token,
+    write_ack, write_disconnect, write_event,
 };
 
 /// The same packet, written by us.
 fn again(packet: &Packet) -> Option<String> {
     let arguments = || {
-        let read = arguments(packet.data).ok()?;
+        let read = parse_arguments(packet.data).ok()?;
         assert!(read.len() <= ARGUMENTS_MAX);
         Some(read)
     };
     match (packet.kind, packet.ack) {
-        (PacketKind::Ack, Some(id)) => Some(ack(packet.namespace, id, &arguments()?)),
+        (PacketKind::Ack, Some(id)) => Some(write_ack(packet.namespace, id, &arguments()?)),
         (PacketKind::Event, None) => {
             let arguments = arguments()?;
             let (name, rest) = arguments.split_first()?;
-            Some(event(packet.namespace, name.as_str()?, rest))
+            Some(write_event(packet.namespace, name.as_str()?, rest))
         }
-        (PacketKind::Disconnect, None) => Some(disconnect(packet.namespace)),
+        (PacketKind::Disconnect, None) => Some(write_disconnect(packet.namespace)),
         _ => None,
     }
 }
@@ -44,7 +44,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     assert!(packet.namespace.starts_with('/') && packet.namespace.len() <= NAMESPACE_LEN_MAX);
     assert!(text.ends_with(packet.data));
     if packet.kind == PacketKind::Connect {
-        let token = auth_token(packet.data).ok().flatten();
+        let token = parse_auth_token(packet.data).ok().flatten();
         assert!(token.is_none_or(|token| token.len() <= packet.data.len()));
     }
     let Some(text) = again(&packet) else { return };
@@ -54,7 +54,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         (packet.kind, packet.namespace, packet.ack)
     );
     if packet.kind != PacketKind::Disconnect {
-        let (first, second) = (arguments(packet.data), arguments(second.data));
+        let (first, second) = (parse_arguments(packet.data), parse_arguments(second.data));
         assert_eq!(first.is_ok(), second.is_ok());
         let exact = first.iter().flatten().all(is_exact);
         assert!(

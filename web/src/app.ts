@@ -19,7 +19,7 @@ import { Capture, type Device } from './capture';
 import { openMedia } from './media';
 import { hostToken, ongoingCall, person, rememberCall, rememberHosting, rememberPerson } from './memory';
 import { WATCHING } from './news';
-import type { Policy, Removal } from './protocol';
+import type { Policy, RemovalReason } from './protocol';
 import { Room, type Failure } from './room';
 import { Socket } from './socket';
 
@@ -35,7 +35,7 @@ export class App {
   /** Why the last join came to nothing. */
   readonly failure = signal<Failure | null>(null);
   /** Why the person is in the room no more, though it did not leave. */
-  readonly removal = signal<Removal | null>(null);
+  readonly removal = signal<RemovalReason | null>(null);
   /** Whether the others can hear the person, as far as the switch and the role go. */
   readonly heard = computed(() => this.capture.microphoneOn.value && !this.watching());
   /** Whether the others can see the person, likewise. */

@@ -3,7 +3,7 @@
  * only have an id. Keeps a record of what was asked of it.
  */
 import type { Media, OpenMedia, PipeState, Publication, Reception, VideoCodec, Wire } from './media';
-import type { Consumed, Direction, Source, TransportCreated } from './protocol';
+import type { Consumed, Direction, MediaSource, TransportCreated } from './protocol';
 
 export class FakeMedia implements Media {
   static all: FakeMedia[] = [];
@@ -16,7 +16,7 @@ export class FakeMedia implements Media {
 
   readonly capabilities = { codecs: [] };
   readonly transports = new Map<Direction, string>();
-  readonly publications: (Publication & { source: Source; codec: VideoCodec; paused: boolean; closed: boolean })[] = [];
+  readonly publications: (Publication & { source: MediaSource; codec: VideoCodec; paused: boolean; closed: boolean })[] = [];
   readonly receptions: Reception[] = [];
   readonly restarted: string[] = [];
   closed = false;
@@ -28,7 +28,7 @@ export class FakeMedia implements Media {
     this.transports.set(direction, transportId);
   }
 
-  async publish(source: Source, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication> {
+  async publish(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication> {
     const kind = source === 'camera' ? 'video' : 'audio';
     const id = await this.wire.produce(this.transports.get('send') ?? '', kind, { track: track.id }, source);
     const publication = {

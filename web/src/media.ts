@@ -14,7 +14,7 @@ import type {
   Kind,
   RtpCapabilities,
   RtpParameters,
-  Source,
+  MediaSource,
   TransportCreated,
 } from './protocol';
 
@@ -24,7 +24,7 @@ export type PipeState = 'new' | 'connecting' | 'connected' | 'disconnected' | 'f
 export interface Wire {
   connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void>;
   /** Resolves with the id the server gave the new producer. */
-  produce(transportId: string, kind: Kind, rtpParameters: RtpParameters, source: Source): Promise<string>;
+  produce(transportId: string, kind: Kind, rtpParameters: RtpParameters, source: MediaSource): Promise<string>;
   state(transportId: string, direction: Direction, state: PipeState): void;
 }
 
@@ -51,7 +51,7 @@ export interface Media {
   /** What this browser can receive from the router whose capabilities it was given. */
   readonly capabilities: RtpCapabilities;
   open(created: TransportCreated, iceServers: IceServer[]): void;
-  publish(source: Source, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication>;
+  publish(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication>;
   receive(consumed: Consumed): Promise<Reception>;
   restartIce(transportId: string, iceParameters: IceParameters): Promise<void>;
   close(): void;
@@ -118,14 +118,14 @@ class Pipes implements Media {
     });
     transport.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
       this.wire
-        .produce(transportId, kind, rtpParameters as unknown as RtpParameters, appData.source as Source)
+        .produce(transportId, kind, rtpParameters as unknown as RtpParameters, appData.source as MediaSource)
         .then((id) => done({ id }), failed);
     });
     transport.on('connectionstatechange', (state) => this.wire.state(transportId, direction, state));
     this.transports.set(direction, transport);
   }
 
-  async publish(source: Source, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication> {
+  async publish(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication> {
     const video = track.kind === 'video';
     if (!this.device.canProduce(video ? 'video' : 'audio')) {
       throw new Unsupported('This browser lacks the codec of this room.');

@@ -23,7 +23,7 @@ export type DtlsParameters = Opaque;
 export type Empty = Record<string, never>;
 
 /** What a producer shows or sounds like to people. */
-export type Source = 'mic' | 'camera' | 'screen' | 'screen-audio';
+export type MediaSource = 'mic' | 'camera' | 'screen' | 'screen-audio';
 
 /** Which way media goes on a transport, as the participant sees it. */
 export type Direction = 'send' | 'recv';
@@ -35,7 +35,7 @@ export type Role = 'host' | 'speaker' | 'viewer';
 export type Policy = 'open' | 'invite-only' | 'approval' | 'locked';
 
 /** Why somebody is in a room no more, though it did not leave. */
-export type Removal = 'denied' | 'removed' | 'replaced' | 'room-closed';
+export type RemovalReason = 'denied' | 'removed' | 'replaced' | 'room-closed';
 
 /** A transport, named. */
 export type TransportRef = {
@@ -100,7 +100,7 @@ export type Produce = {
   /** What is sent. */
   rtpParameters: RtpParameters;
   /** What people will make of it. */
-  source?: Source;
+  source?: MediaSource;
   /** Whether it begins paused. */
   paused?: boolean;
   /** Anything; other clients that know of it are told. */
@@ -194,7 +194,7 @@ export type ProducerSummary = {
   /** Audio or video. */
   kind: Kind;
   /** What it shows; absent means what its kind suggests. */
-  source?: Source;
+  source?: MediaSource;
   /** Whether it is paused; absent means that it is not. */
   paused?: boolean;
 };
@@ -326,7 +326,7 @@ export type PeerRef = {
 };
 
 /** `joinRequested` and `speakRequested` */
-export type PeerWish = {
+export type PeerRequest = {
   /** Who. */
   peerId: string;
   /** Who it says it is. */
@@ -362,7 +362,7 @@ export type PolicyChanged = {
 /** `removed` */
 export type Removed = {
   /** Why. */
-  reason: Removal;
+  reason: RemovalReason;
 };
 
 /** `newProducer` */
@@ -376,7 +376,7 @@ export type NewProducer = {
   /** Audio or video. */
   kind: Kind;
   /** What it shows; absent means what its kind suggests. */
-  source?: Source;
+  source?: MediaSource;
   /** Whether it is paused; absent means that it is not. */
   paused?: boolean;
 };
@@ -496,9 +496,9 @@ export interface Notices {
   workerLost: Empty;
   waiting: RoomLeft;
   admitted: RoomJoined;
-  joinRequested: PeerWish;
+  joinRequested: PeerRequest;
   joinSettled: PeerRef;
-  speakRequested: PeerWish;
+  speakRequested: PeerRequest;
   roleChanged: RoleChanged;
   policyChanged: PolicyChanged;
   muted: Produced;

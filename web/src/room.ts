@@ -24,7 +24,7 @@ import type {
   Notice,
   Notices,
   PayloadOf,
-  Removal,
+  RemovalReason,
   ReplyOf,
   RequestType,
   Role,
@@ -110,7 +110,7 @@ export class Room {
   /** Whether this person has asked to speak, a short while ago. */
   readonly wishing = signal(false);
   /** Why this person is here no more. */
-  readonly removal = signal<Removal | null>(null);
+  readonly removal = signal<RemovalReason | null>(null);
   /** Whether the server is on the line. */
   readonly lineUp = signal(false);
   readonly door: Door;

@@ -5,7 +5,7 @@
 import type { Device } from './capture';
 import type { Media, Publication, VideoCodec } from './media';
 import { Unsupported } from './media';
-import type { PayloadOf, ReplyOf, RequestType, Source } from './protocol';
+import type { PayloadOf, ReplyOf, RequestType, MediaSource } from './protocol';
 import { Refusal } from './socket';
 
 /** The viewer's own tracks, as `Capture` has them. */
@@ -34,7 +34,7 @@ interface Sent {
 export class Sending {
   private media: Media | null = null;
   private codec: VideoCodec = 'vp8';
-  private readonly sent = new Map<Source, Sent>();
+  private readonly sent = new Map<MediaSource, Sent>();
   private syncing = false;
   private syncWanted = false;
 
@@ -100,7 +100,7 @@ export class Sending {
     }
   }
 
-  private async syncOne(source: Source, track: MediaStreamTrack | null, on: boolean): Promise<void> {
+  private async syncOne(source: MediaSource, track: MediaStreamTrack | null, on: boolean): Promise<void> {
     const { media } = this;
     if (!media || !this.ready()) return;
     try {
@@ -114,7 +114,7 @@ export class Sending {
     }
   }
 
-  private async send(media: Media, source: Source, track: MediaStreamTrack | null, on: boolean): Promise<void> {
+  private async send(media: Media, source: MediaSource, track: MediaStreamTrack | null, on: boolean): Promise<void> {
     const sent = this.sent.get(source);
     if (!sent) {
       if (!track || !on) return;

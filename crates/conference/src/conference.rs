@@ -41,10 +41,10 @@ use watersmeet_wire::units::{Map, Rng, Time};
 
 use crate::access::{Grant, Keys};
 use crate::caps::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER, Caps};
-use crate::dialect::{Dialect, Effect, Opened, Reject, Tag, native};
+use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext, native};
 use crate::message::{
     CommandToken, Direction, Notice, PeerId, Policy, ProducerSummary, Refusal, Reply, Request,
-    SessionId, ShardId, Subject,
+    SessionId, ShardId, StatsSubject,
 };
 use crate::opening::{DialectKind, Namespace, Opening};
 use crate::room::{Room, Router};
@@ -68,7 +68,7 @@ pub struct ConferenceConfig {
     /// How much anybody may have.
     pub caps: Caps,
     /// What native clients are told when they connect.
-    pub native: native::Options,
+    pub native: native::Config,
     /// What verifies tokens. Without it none is accepted.
     pub keys: Option<Arc<Keys>>,
     /// Who may enter rooms for which nobody has decided otherwise.
@@ -121,7 +121,7 @@ pub struct Conference {
     /// The time of the input that is being worked on.
     now: Time,
     /// What dialects ask by themselves, oldest first. Empty between two inputs.
-    asks: VecDeque<(SessionId, Tag, Request)>,
+    asks: VecDeque<(SessionId, RequestTag, Request)>,
     /// Which connections their dialects want closed. Empty between two inputs.
     expulsions: VecDeque<(SessionId, u16, &'static str)>,
     /// `config.capabilities`, shared by every answer that tells them.
@@ -169,7 +169,7 @@ enum Timer {
 #[derive(Debug)]
 struct Pending {
     /// Whose request it is for, and which. Routers and pipes are nobody's.
-    asker: Option<(SessionId, Tag)>,
+    asker: Option<(SessionId, RequestTag)>,
     /// When it is given up.
     deadline: Time,
     /// What the answer will be used for.
@@ -213,7 +213,7 @@ enum Work {
     /// A keyframe is asked for.
     RequestKeyframe { consumer: ConsumerId },
     /// Statistics are read.
-    Stats { subject: Subject },
+    Stats { subject: StatsSubject },
 }
 
 impl Conference {
@@ -261,14 +261,14 @@ impl Conference {
         };
         let peer = self.name(opening.dialect, grant.as_ref());
         let room = opening.room.filter(|it| !it.is_empty()).map(Arc::from);
-        let opened = Opened {
+        let opened = SessionContext {
             ice_servers: self.ice_servers(&peer),
             peer: peer.clone(),
             room: room.unwrap_or_else(|| Arc::clone(&self.config.default_room)),
             claimed_peer: opening.peer.map(Arc::from),
             is_user: matches!(grant, Some(Grant::User { .. })),
         };
-        for text in Dialect::greeting(opening.dialect, &opened, &self.config.native) {
+        for text in Dialect::welcome_frames(opening.dialect, &opened, &self.config.native) {
             self.outputs.push_back(Output::Frame { session, text });
         }
         let dialect = Dialect::new(opening.dialect, opened);
@@ -282,7 +282,7 @@ impl Conference {
     fn turn_away(&mut self, session: SessionId, dialect: DialectKind) {
         self.tally_refusal(&Refusal::InvalidToken);
         self.note(session, Deed::TokenRefused);
-        let refused = Dialect::turned_away(dialect);
+        let refused = Dialect::rejection_frame(dialect);
         let code = match refused {
             // Its namespace is refused, not the connection below it.
             Some(_) => CLOSE_NORMAL,
@@ -302,10 +302,10 @@ impl Conference {
     fn name(&mut self, dialect: DialectKind, grant: Option<&Grant>) -> PeerId {
         match (dialect, grant) {
             (DialectKind::SocketIo(Namespace::Main), Some(Grant::User { id, .. })) => {
-                PeerId::named(id)
+                PeerId::from_user_id(id)
             }
-            (DialectKind::SocketIo(_), _) => PeerId::draw(&mut self.rng, ""),
-            _ => PeerId::draw(&mut self.rng, "peer_"),
+            (DialectKind::SocketIo(_), _) => PeerId::generate(&mut self.rng, ""),
+            _ => PeerId::generate(&mut self.rng, "peer_"),
         }
     }
 
@@ -322,7 +322,7 @@ impl Conference {
         let decoded = sender.dialect.decode(frame);
         if let Err(strikes) = sender.rate.take(now) {
             // Each of its requests is answered, so that no dialect waits for one of them.
-            for tag in decoded.map_or_else(|reject| vec![reject.tag], Effect::tags) {
+            for tag in decoded.map_or_else(|reject| vec![reject.tag], Effect::request_tags) {
                 self.answer(session, &tag, Err(Refusal::RateLimited));
             }
             if strikes >= self.config.caps.strikes_max {
@@ -332,7 +332,7 @@ impl Conference {
         }
         match decoded {
             Ok(effects) => self.act(session, effects),
-            Err(Reject { tag, refusal }) => self.answer(session, &tag, Err(refusal)),
+            Err(DecodeError { tag, refusal }) => self.answer(session, &tag, Err(refusal)),
         }
         self.settle();
     }
@@ -366,8 +366,8 @@ impl Conference {
     fn act(&mut self, session: SessionId, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Frame(text) => self.outputs.push_back(Output::Frame { session, text }),
-                Effect::Ask(tag, request) => self.asks.push_back((session, tag, request)),
+                Effect::SendFrame(text) => self.outputs.push_back(Output::Frame { session, text }),
+                Effect::Request(tag, request) => self.asks.push_back((session, tag, request)),
                 Effect::Close { code, reason } => {
                     self.expulsions.push_back((session, code, reason))
                 }
@@ -415,7 +415,7 @@ impl Conference {
     }
 
     /// Lets a request through, or makes it wait while shards work on too many of this connection.
-    fn admit(&mut self, now: Time, session: SessionId, tag: Tag, request: Request) {
+    fn admit(&mut self, now: Time, session: SessionId, tag: RequestTag, request: Request) {
         let caps = &self.config.caps;
         let Some(sender) = self.sessions.get_mut(&session) else {
             return;
@@ -460,7 +460,7 @@ impl Conference {
     }
 
     /// Answers or refuses a request.
-    fn answer(&mut self, session: SessionId, tag: &Tag, outcome: Result<Reply, Refusal>) {
+    fn answer(&mut self, session: SessionId, tag: &RequestTag, outcome: Result<Reply, Refusal>) {
         if let Err(refusal) = &outcome {
             self.tally_refusal(refusal);
         }
@@ -520,7 +520,7 @@ impl Conference {
     fn ask(
         &mut self,
         now: Time,
-        asker: Option<(SessionId, Tag)>,
+        asker: Option<(SessionId, RequestTag)>,
         (shard, command): (ShardId, Command),
         work: Work,
     ) {

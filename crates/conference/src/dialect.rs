@@ -8,13 +8,13 @@
 
 mod call;
 pub mod json;
+mod media_json;
 mod meetlite;
 pub mod native;
 mod protoo;
-mod remotes;
+mod remote_producers;
 mod rmm;
 mod sfu;
-mod shapes;
 pub mod socketio;
 
 use std::sync::Arc;
@@ -25,20 +25,20 @@ use crate::caps::{CLOSE_NORMAL, CLOSE_RESTART};
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::opening::{DialectKind, Namespace};
 use crate::turn::IceServer;
-use shapes::Event;
+use media_json::Event;
 
 /// How a request is known when its answer comes.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Tag {
+pub(crate) struct RequestTag {
     /// The client's name for the request, echoed as it came. `None` when it gave none.
     pub id: Option<Value>,
     /// What the dialect asked it for: the client's event, or the dialect's own word.
     pub event: &'static str,
 }
 
-impl Tag {
+impl RequestTag {
     /// The tag of something that the dialect asks by itself.
-    pub(crate) const fn own(event: &'static str) -> Self {
+    pub(crate) const fn internal(event: &'static str) -> Self {
         Self { id: None, event }
     }
 }
@@ -51,9 +51,9 @@ impl Tag {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Effect {
     /// Send a frame.
-    Frame(String),
+    SendFrame(String),
     /// Carry out a request.
-    Ask(Tag, Request),
+    Request(RequestTag, Request),
     /// Close the connection.
     Close {
         /// The WebSocket close code.
@@ -65,14 +65,14 @@ pub(crate) enum Effect {
 
 impl Effect {
     /// The tags of what is asked; one that says nothing when nothing is.
-    pub(crate) fn tags(effects: Vec<Self>) -> Vec<Tag> {
+    pub(crate) fn request_tags(effects: Vec<Self>) -> Vec<RequestTag> {
         let tags = effects.into_iter().filter_map(|effect| match effect {
-            Self::Ask(tag, _) => Some(tag),
-            Self::Frame(_) | Self::Close { .. } => None,
+            Self::Request(tag, _) => Some(tag),
+            Self::SendFrame(_) | Self::Close { .. } => None,
         });
         let tags: Vec<_> = tags.collect();
         match tags.is_empty() {
-            true => vec![Tag::default()],
+            true => vec![RequestTag::default()],
             false => tags,
         }
     }
@@ -81,12 +81,12 @@ impl Effect {
 impl Effect {
     /// The end of a connection whose media worker is gone: its client comes back by itself, and
     /// begins anew.
-    pub(crate) const MEDIA_LOST: Self = Self::Close {
+    pub(crate) const CLOSE_MEDIA_LOST: Self = Self::Close {
         code: CLOSE_RESTART,
         reason: "all media is lost",
     };
     /// The end of a connection that has no business here any more.
-    pub(crate) const SENT_AWAY: Self = Self::Close {
+    pub(crate) const CLOSE_REMOVED: Self = Self::Close {
         code: CLOSE_NORMAL,
         reason: "no longer in the room",
     };
@@ -94,16 +94,16 @@ impl Effect {
 
 /// A frame that could not be read as a request.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Reject {
+pub(crate) struct DecodeError {
     /// What is known of the request.
-    pub tag: Tag,
+    pub tag: RequestTag,
     /// What is wrong with it.
     pub refusal: Refusal,
 }
 
 /// What a dialect is told of its connection when it opens.
 #[derive(Debug, Clone)]
-pub(crate) struct Opened {
+pub(crate) struct SessionContext {
     /// The connection's public name.
     pub peer: PeerId,
     /// The room of clients that name none.
@@ -122,7 +122,7 @@ pub(crate) enum Dialect {
     /// JSON `{type, payload, id?}`.
     Native(native::State),
     /// Socket.IO, before the first event.
-    Undecided(Namespace, Opened),
+    Undecided(Namespace, SessionContext),
     /// The one-room dialect of Socket.IO.
     Sfu(sfu::State),
     /// The meetings dialect of Socket.IO.
@@ -137,7 +137,7 @@ pub(crate) enum Dialect {
 
 impl Dialect {
     /// A fresh connection's.
-    pub(crate) fn new(kind: DialectKind, opened: Opened) -> Self {
+    pub(crate) fn new(kind: DialectKind, opened: SessionContext) -> Self {
         match kind {
             DialectKind::Native => Self::Native(native::State::default()),
             DialectKind::SocketIo(Namespace::Main) if opened.is_user => {
@@ -152,20 +152,20 @@ impl Dialect {
     }
 
     /// What a connection is sent first.
-    pub(crate) fn greeting(
+    pub(crate) fn welcome_frames(
         kind: DialectKind,
-        opened: &Opened,
-        options: &native::Options,
+        opened: &SessionContext,
+        options: &native::Config,
     ) -> Vec<String> {
         match kind {
-            DialectKind::Native => vec![native::greeting(opened, options)],
+            DialectKind::Native => vec![native::connected(opened, options)],
             DialectKind::SocketIo(namespace) => {
                 let sid = opened.peer.as_str();
-                let mut frames = vec![socketio::connect(namespace.name(), sid)];
+                let mut frames = vec![socketio::write_connect(namespace.name(), sid)];
                 if namespace != Namespace::Main {
                     let payload = serde_json::json!({ "socketId": sid });
                     let name = "connection-success";
-                    frames.push(socketio::event(namespace.name(), name, &[payload]));
+                    frames.push(socketio::write_event(namespace.name(), name, &[payload]));
                 }
                 frames
             }
@@ -174,9 +174,9 @@ impl Dialect {
     }
 
     /// What a connection is told that may not open; the close code comes after it.
-    pub(crate) fn turned_away(kind: DialectKind) -> Option<String> {
+    pub(crate) fn rejection_frame(kind: DialectKind) -> Option<String> {
         match kind {
-            DialectKind::SocketIo(namespace) => Some(socketio::connect_error(
+            DialectKind::SocketIo(namespace) => Some(socketio::write_connect_error(
                 namespace.name(),
                 "Authentication failed",
             )),
@@ -185,21 +185,21 @@ impl Dialect {
     }
 
     /// Whether each producer is received on a transport of its own.
-    pub(crate) const fn receives_apart(&self) -> bool {
+    pub(crate) const fn has_transport_per_producer(&self) -> bool {
         matches!(self, Self::Undecided(..) | Self::Sfu(_) | Self::Call(_))
     }
 
     /// Reads a frame.
-    pub(crate) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, Reject> {
+    pub(crate) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, DecodeError> {
         match self {
             Self::Native(state) => native::decode(state, frame),
             Self::Protoo(state) => state.decode(frame),
-            _ => self.decode_event(shapes::event(frame)?),
+            _ => self.decode_event(media_json::event(frame)?),
         }
     }
 
     /// Reads a Socket.IO event. The first one decides which dialect it is.
-    fn decode_event(&mut self, event: Option<Event>) -> Result<Vec<Effect>, Reject> {
+    fn decode_event(&mut self, event: Option<Event>) -> Result<Vec<Effect>, DecodeError> {
         let Some(event) = event else {
             return Ok(Vec::new());
         };
@@ -216,14 +216,14 @@ impl Dialect {
             Self::Call(state) => state.decode(event),
             Self::Undecided(..) | Self::Native(_) | Self::Protoo(_) => Err(Refusal::UnknownType),
         };
-        let tag = Tag { id, event: "" };
-        outcome.map_err(|refusal| Reject { tag, refusal })
+        let tag = RequestTag { id, event: "" };
+        outcome.map_err(|refusal| DecodeError { tag, refusal })
     }
 
     /// Writes the answer to a request.
-    pub(crate) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
+    pub(crate) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match self {
-            Self::Native(state) => vec![Effect::Frame(native::reply(state, &tag.id, reply))],
+            Self::Native(state) => vec![Effect::SendFrame(native::reply(state, &tag.id, reply))],
             Self::Undecided(..) => Vec::new(),
             Self::Sfu(state) => state.reply(tag, reply),
             Self::Rmm(state) => state.reply(tag, reply),
@@ -234,10 +234,10 @@ impl Dialect {
     }
 
     /// Writes the refusal of a request.
-    pub(crate) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+    pub(crate) fn refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         match self {
-            Self::Native(_) => vec![Effect::Frame(native::refusal(&tag.id, refusal))],
-            Self::Undecided(namespace, _) => shapes::refused(*namespace, tag, refusal),
+            Self::Native(_) => vec![Effect::SendFrame(native::refusal(&tag.id, refusal))],
+            Self::Undecided(namespace, _) => media_json::refused(*namespace, tag, refusal),
             Self::Sfu(state) => state.refusal(tag, refusal),
             Self::Rmm(state) => state.refusal(tag, refusal),
             Self::Meetlite(state) => state.refusal(tag, refusal),
@@ -250,7 +250,7 @@ impl Dialect {
     pub(crate) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match self {
             Self::Native(state) => native::notice(state, notice)
-                .map(Effect::Frame)
+                .map(Effect::SendFrame)
                 .into_iter()
                 .collect(),
             Self::Undecided(..) => Vec::new(),
@@ -264,7 +264,7 @@ impl Dialect {
 }
 
 /// The dialect whose clients begin with this event, if there is one.
-fn decide(namespace: Namespace, event: &str, opened: &Opened) -> Option<Dialect> {
+fn decide(namespace: Namespace, event: &str, opened: &SessionContext) -> Option<Dialect> {
     let opened = opened.clone();
     Some(match (namespace, event) {
         (Namespace::Main, "join" | "createTransport") => Dialect::Rmm(rmm::State::new(opened)),

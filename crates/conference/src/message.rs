@@ -17,9 +17,11 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::Rng;
 
-pub use self::notice::{Notice, Removal};
+pub use self::notice::{Notice, RemovalReason};
 pub use self::refusal::Refusal;
-pub use self::reply::{ConsumerOffer, ParticipantSummary, ProducerSummary, Reply, TransportOffer};
+pub use self::reply::{
+    CreatedConsumer, CreatedTransport, ParticipantSummary, ProducerSummary, Reply,
+};
 
 /// Names one connection. Chosen by the server, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,14 +42,14 @@ pub struct PeerId(Arc<str>);
 
 impl PeerId {
     /// Draws a new id that begins so.
-    pub fn draw(rng: &mut Rng, prefix: &str) -> Self {
+    pub fn generate(rng: &mut Rng, prefix: &str) -> Self {
         let mut bytes = [0; 16];
         rand_chacha::rand_core::Rng::fill_bytes(rng, &mut bytes);
         Self(format!("{prefix}{:032x}", u128::from_le_bytes(bytes)).into())
     }
 
     /// The id of somebody whom a token names.
-    pub fn named(name: &str) -> Self {
+    pub fn from_user_id(name: &str) -> Self {
         Self(name.into())
     }
 
@@ -74,7 +76,7 @@ pub struct User {
 
 impl User {
     /// The part of its address before the `@`: how people call somebody who gives no other name.
-    pub fn mailbox(&self) -> Option<Arc<str>> {
+    pub fn email_local_part(&self) -> Option<Arc<str>> {
         let (mailbox, _) = self.email.as_deref()?.split_once('@')?;
         Some(mailbox.into()).filter(|_| !mailbox.is_empty())
     }
@@ -118,7 +120,7 @@ pub enum TransportKey {
     /// The one to receive on.
     Recv,
     /// The one to receive this producer on.
-    RecvOf(ProducerId),
+    RecvProducer(ProducerId),
 }
 
 /// Which way media goes on a transport, as the participant sees it.
@@ -136,7 +138,7 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
-pub enum Source {
+pub enum MediaSource {
     /// A voice.
     Mic,
     /// A face.
@@ -149,7 +151,7 @@ pub enum Source {
 
 /// Whose statistics are asked for. Only one's own objects answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
+pub enum StatsSubject {
     /// A transport.
     Transport(TransportId),
     /// A producer.
@@ -179,14 +181,14 @@ pub enum Request {
     },
     /// Takes a seat in a room unseen, so that transports can be made there before anybody is told.
     /// Joining that room keeps them.
-    Prepare {
+    PrepareJoin {
         /// The room's name.
         room: String,
     },
     /// Leaves the room.
     Leave,
     /// Wants to be seen by another name.
-    Rename {
+    ChangeDisplayName {
         /// The name.
         display_name: String,
     },
@@ -223,7 +225,7 @@ pub enum Request {
         /// What is sent.
         rtp: RtpParameters,
         /// What people will make of it.
-        source: Option<Source>,
+        source: Option<MediaSource>,
         /// Whether it begins paused.
         paused: bool,
         /// Anything, for the clients of others: a JSON object.
@@ -280,7 +282,7 @@ pub enum Request {
     /// Asks for statistics.
     Stats {
         /// Of what.
-        subject: Subject,
+        subject: StatsSubject,
     },
     /// Who is in the room, oneself included.
     ListParticipants,

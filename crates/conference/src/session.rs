@@ -9,9 +9,9 @@ use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::{Map, Time};
 
 use crate::caps::Caps;
-use crate::dialect::{Dialect, Tag};
+use crate::dialect::{Dialect, RequestTag};
 use crate::message::{
-    CommandToken, Direction, PeerId, Request, ShardId, TransportKey, TransportOffer,
+    CommandToken, CreatedTransport, Direction, PeerId, Request, ShardId, TransportKey,
 };
 
 /// One connection.
@@ -77,9 +77,9 @@ pub(crate) struct Transport {
     /// Which one it is, if its client asks for it so.
     pub key: Option<TransportKey>,
     /// What its client was offered, once its shard has made it.
-    pub offer: Option<Box<TransportOffer>>,
+    pub offer: Option<Box<CreatedTransport>>,
     /// Further requests for the same transport, which wait until it is made.
-    pub also_asked: Vec<Tag>,
+    pub also_asked: Vec<RequestTag>,
 }
 
 impl Transport {
@@ -104,7 +104,7 @@ pub(crate) struct Held {
     /// When it is given up.
     pub deadline: Time,
     /// Which request it is.
-    pub tag: Tag,
+    pub tag: RequestTag,
     /// What is wished for.
     pub producer: ProducerId,
     /// What the participant can receive.
@@ -119,7 +119,7 @@ pub(crate) struct Waiting {
     /// When it is given up.
     pub deadline: Time,
     /// Which request it is.
-    pub tag: Tag,
+    pub tag: RequestTag,
     /// What is asked.
     pub request: Request,
 }

@@ -17,8 +17,8 @@ mod golden;
 mod hostile;
 #[path = "room_tables/interleavings.rs"]
 mod interleavings;
-#[path = "room_tables/life.rs"]
-mod life;
+#[path = "room_tables/lifecycle.rs"]
+mod lifecycle;
 #[path = "room_tables/limits.rs"]
 mod limits;
 #[path = "room_tables/meetlite.rs"]

@@ -39,7 +39,7 @@ pub fn conference_config(
         shards: config.shard_count(),
         spread_above_permille: u16::from(config.spread_above_percent) * 10,
         caps: config.caps.caps(),
-        native: native::Options {
+        native: native::Config {
             client: force_video_codec.map(|codec| ClientOptions {
                 force_video_codec: Some(codec),
             }),

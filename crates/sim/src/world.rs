@@ -180,7 +180,7 @@ impl World {
             shards,
             spread_above_permille,
             caps: Caps::default(),
-            native: native::Options::default(),
+            native: native::Config::default(),
             keys: None,
             policy: Policy::Open,
             rooms_need_token: false,

@@ -1,7 +1,7 @@
 /** The screen after the meeting: left, sent away, or over. */
 import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
-import type { Removal } from '../protocol';
+import type { RemovalReason } from '../protocol';
 import { Brand } from './Brand';
 
 interface Ending {
@@ -12,7 +12,7 @@ interface Ending {
   again?: string;
 }
 
-const ENDINGS: Record<Removal | 'left', Ending> = {
+const ENDINGS: Record<RemovalReason | 'left', Ending> = {
   left: {
     title: 'You left the meeting',
     lead: (room) => <>The room {room} stays open for those still in it.</>,

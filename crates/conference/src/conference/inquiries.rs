@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watersmeet_wire::units::Time;
 
 use super::{Conference, Timer};
-use crate::message::{Moderation, ParticipantSummary, Policy, Refusal, Removal};
+use crate::message::{Moderation, ParticipantSummary, Policy, Refusal, RemovalReason};
 use crate::room::Room;
 
 /// The most rooms in one list.
@@ -235,7 +235,7 @@ impl Conference {
             self.timers.remove(&(due, Timer::Reservation(name.into())));
         }
         for session in everybody {
-            self.remove(session, Removal::RoomClosed);
+            self.remove(session, RemovalReason::RoomClosed);
         }
         self.remove_if_unused(name);
         Ok(Answer::Done)

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::requests::{Asked, Outcome};
 use super::{Conference, MESSAGES_PER_PRODUCER, Timer};
 use crate::access::Grant;
-use crate::message::{Notice, PeerId, Policy, Refusal, Removal, Reply, Role, SessionId, User};
+use crate::message::{
+    Notice, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId, User,
+};
 use crate::opening::Opening;
 use crate::room::{Participant, Room};
 use crate::session::{Place, Token};
@@ -135,7 +137,7 @@ impl Conference {
         // A signed name outranks one that anybody can type.
         let typed = entry.display_name.filter(|it| !it.is_empty());
         let named = pass.name.clone().or(typed).map(Arc::from);
-        let display_name = named.or_else(|| pass.user.as_ref().and_then(User::mailbox));
+        let display_name = named.or_else(|| pass.user.as_ref().and_then(User::email_local_part));
         let here = session.place.as_ref();
         let here = here.filter(|place| *place.room == *entry.room);
         let is_unseen = here.is_some_and(|place| self.is_unseen(place));
@@ -308,7 +310,7 @@ impl Conference {
         };
         let mut everybody = room.participants.values().chain(room.waiting.values());
         if let Some(session) = everybody.find(|it| it.peer == *peer).map(|it| it.session) {
-            self.remove(session, Removal::Replaced);
+            self.remove(session, RemovalReason::Replaced);
         }
     }
 
@@ -348,7 +350,7 @@ impl Conference {
             }
         }
         self.tell_hosts(&name, &notice);
-        Reply::Waiting { room: name }
+        Reply::WaitingForApproval { room: name }
     }
 
     /// Enters a room that one is not in.

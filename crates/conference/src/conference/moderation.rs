@@ -9,7 +9,7 @@ use watersmeet_wire::params::MediaKind;
 
 use super::Conference;
 use super::requests::{Asked, Outcome};
-use crate::message::{Moderation, Notice, Policy, Refusal, Removal, Reply, Role, SessionId};
+use crate::message::{Moderation, Notice, Policy, Refusal, RemovalReason, Reply, Role, SessionId};
 use crate::room::Participant;
 
 impl Conference {
@@ -51,7 +51,7 @@ impl Conference {
         let myself = myself.ok_or(Refusal::NotInRoom)?;
         let before = std::mem::replace(&mut myself.display_name, display_name.clone());
         if before != display_name {
-            let notice = Notice::Renamed {
+            let notice = Notice::DisplayNameChanged {
                 peer: myself.peer.clone(),
                 before,
                 display_name,
@@ -109,7 +109,7 @@ impl Conference {
             Moderation::Admit { peer, promote } => self.let_in(room, &peer, promote),
             Moderation::Deny { peer } => {
                 let waiter = self.waiter(room, &peer)?;
-                self.remove(waiter, Removal::Denied);
+                self.remove(waiter, RemovalReason::Denied);
                 Ok(())
             }
             Moderation::Promote { peer } => {
@@ -123,7 +123,7 @@ impl Conference {
             Moderation::Mute { peer, kind } => self.mute(room, &peer, kind),
             Moderation::Remove { peer } => {
                 let session = self.somebody(room, &peer)?.session;
-                self.remove(session, Removal::Removed);
+                self.remove(session, RemovalReason::Removed);
                 Ok(())
             }
             Moderation::SetPolicy { policy } => self.set_policy(room, policy),
@@ -157,7 +157,7 @@ impl Conference {
         let lobby = lobby.ok_or(Refusal::Internal)?;
         let waited = room.waiting.remove(&lobby.order).ok_or(Refusal::Internal)?;
         let role = if promote { Role::Speaker } else { Role::Viewer };
-        let notice = Notice::JoinSettled {
+        let notice = Notice::JoinRequestResolved {
             peer: waited.peer.clone(),
         };
         let entering = Participant { role, ..waited };
@@ -254,7 +254,7 @@ impl Conference {
     }
 
     /// Takes somebody out of its room, or of those who wait for it, and tells it why.
-    pub(super) fn remove(&mut self, id: SessionId, reason: Removal) {
+    pub(super) fn remove(&mut self, id: SessionId, reason: RemovalReason) {
         self.leave(id, Some(Refusal::NotInRoom));
         self.tell(id, &Notice::Removed { reason });
     }
@@ -282,7 +282,10 @@ impl Conference {
         };
         let room = self.rooms.get_mut(&lobby.room);
         if let Some(waited) = room.and_then(|it| it.waiting.remove(&lobby.order)) {
-            self.tell_hosts(&lobby.room, &Notice::JoinSettled { peer: waited.peer });
+            self.tell_hosts(
+                &lobby.room,
+                &Notice::JoinRequestResolved { peer: waited.peer },
+            );
         }
         self.remove_if_unused(&lobby.room);
     }

@@ -6,10 +6,10 @@ use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::units::Time;
 
 use super::{Conference, Pending, Timer, Work};
-use crate::dialect::Tag;
+use crate::dialect::RequestTag;
 use crate::message::{
-    CommandToken, ConsumerOffer, Direction, Notice, PeerId, ProducerSummary, Refusal, Reply,
-    SessionId, TransportOffer,
+    CommandToken, CreatedConsumer, CreatedTransport, Direction, Notice, PeerId, ProducerSummary,
+    Refusal, Reply, SessionId,
 };
 use crate::room::Producer;
 
@@ -50,7 +50,7 @@ impl Conference {
                 },
             ) => self.finish_transport(
                 session,
-                TransportOffer {
+                CreatedTransport {
                     transport,
                     direction,
                     key: None,
@@ -101,7 +101,7 @@ impl Conference {
     fn finish_transport(
         &mut self,
         id: SessionId,
-        mut offer: TransportOffer,
+        mut offer: CreatedTransport,
     ) -> Result<Reply, Refusal> {
         let (transport, direction) = (offer.transport, offer.direction);
         let session = self.sessions.get_mut(&id).ok_or(Refusal::Internal)?;
@@ -212,7 +212,7 @@ impl Conference {
             return Err(Refusal::Internal);
         };
         let (producer_peer, source) = self.consumed(session, consumer, producer)?;
-        Ok(Reply::Consumed(Box::new(ConsumerOffer {
+        Ok(Reply::Consumed(Box::new(CreatedConsumer {
             consumer,
             producer,
             producer_peer,
@@ -279,7 +279,7 @@ impl Conference {
     }
 
     /// Takes the further requests for a transport that is not made yet.
-    fn also_asked(&mut self, id: SessionId, transport: TransportId) -> Vec<Tag> {
+    fn also_asked(&mut self, id: SessionId, transport: TransportId) -> Vec<RequestTag> {
         let session = self.sessions.get_mut(&id);
         let transport = session.and_then(|it| it.transports.get_mut(&transport));
         transport.map_or_else(Vec::new, |it| std::mem::take(&mut it.also_asked))

@@ -9,9 +9,9 @@ use watersmeet_wire::units::Time;
 
 use super::joining::Entry;
 use super::{Conference, Timer, Work};
-use crate::dialect::Tag;
+use crate::dialect::RequestTag;
 use crate::message::{
-    Direction, ProducerSummary, Refusal, Reply, Request, Role, SessionId, ShardId, Subject,
+    Direction, ProducerSummary, Refusal, Reply, Request, Role, SessionId, ShardId, StatsSubject,
     TransportKey,
 };
 use crate::session::{Consumer, Held, Transport};
@@ -23,7 +23,7 @@ pub(super) struct Asked {
     /// By whom.
     pub session: SessionId,
     /// Which.
-    pub tag: Tag,
+    pub tag: RequestTag,
 }
 
 /// What is known at once: the reply, or that a shard (or a transport) will bring it.
@@ -31,7 +31,13 @@ pub(super) type Outcome = Result<Option<Reply>, Refusal>;
 
 impl Conference {
     /// Carries a request out, as far as that is possible without a shard.
-    pub(super) fn perform(&mut self, now: Time, session: SessionId, tag: Tag, request: Request) {
+    pub(super) fn perform(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        tag: RequestTag,
+        request: Request,
+    ) {
         let asked = Asked {
             now,
             session,
@@ -69,13 +75,13 @@ impl Conference {
                 self.note_entry(asked.session, is_new, &outcome);
                 outcome
             }
-            Request::Prepare { room } => {
+            Request::PrepareJoin { room } => {
                 let is_new = !self.rooms.contains_key(&*room);
                 let outcome = self.prepare(&asked, room);
                 self.note_entry(asked.session, is_new, &outcome);
                 outcome
             }
-            Request::Rename { display_name } => self.rename(&asked, display_name),
+            Request::ChangeDisplayName { display_name } => self.rename(&asked, display_name),
             Request::Leave => {
                 let room = self.whereabouts(asked.session)?;
                 self.leave(asked.session, Some(Refusal::NotInRoom));
@@ -175,7 +181,7 @@ impl Conference {
                 None => Err(Refusal::LimitReached("requests")),
             };
         }
-        let transports_max = match session.dialect.receives_apart() {
+        let transports_max = match session.dialect.has_transport_per_producer() {
             // One for each consumer; the others serve those who receive all on one.
             true => caps.transports_max + caps.consumers_max,
             false => caps.transports_max,
@@ -465,17 +471,17 @@ impl Conference {
     }
 
     /// Reads statistics of one's own object.
-    fn stats(&mut self, asked: Asked, subject: Subject) -> Outcome {
+    fn stats(&mut self, asked: Asked, subject: StatsSubject) -> Outcome {
         let (shard, command) = match subject {
-            Subject::Transport(transport) => {
+            StatsSubject::Transport(transport) => {
                 let shard = self.own_transport(asked.session, transport)?;
                 (shard, Command::TransportStats { transport })
             }
-            Subject::Producer(producer) => {
+            StatsSubject::Producer(producer) => {
                 let shard = self.own_producer(asked.session, producer)?;
                 (shard, Command::ProducerStats { producer })
             }
-            Subject::Consumer(consumer) => {
+            StatsSubject::Consumer(consumer) => {
                 let shard = self.own_consumer(asked.session, consumer)?;
                 (shard, Command::ConsumerStats { consumer })
             }

@@ -3,13 +3,13 @@
 //! receive transport of its own, which the client names when it consumes. Later producers are
 //! announced. Must never decide who may do what.
 
-mod reading;
-mod writing;
+mod decode;
+mod encode;
 
 use watersmeet_engine::command::TransportId;
 
-use super::remotes::Remotes;
-use super::{Opened, Tag};
+use super::remote_producers::RemoteProducers;
+use super::{RequestTag, SessionContext};
 use crate::opening::Namespace;
 
 /// A room to enter, and capabilities.
@@ -33,24 +33,24 @@ const RESUME: &str = "consumer-resume";
 #[derive(Debug)]
 pub(crate) struct State {
     /// What is known since the opening.
-    opened: Opened,
+    opened: SessionContext,
     /// Where it lives.
     namespace: Namespace,
     /// What there is to receive.
-    remotes: Remotes,
+    remotes: RemoteProducers,
     /// The newest transport that it sends on.
     sending: Option<TransportId>,
     /// The `joinRoom` that is answered when a host lets the client in.
-    waiting: Option<Tag>,
+    waiting: Option<RequestTag>,
 }
 
 impl State {
     /// A fresh connection's.
-    pub(super) fn new(namespace: Namespace, opened: Opened) -> Self {
+    pub(super) fn new(namespace: Namespace, opened: SessionContext) -> Self {
         Self {
             opened,
             namespace,
-            remotes: Remotes::default(),
+            remotes: RemoteProducers::default(),
             sending: None,
             waiting: None,
         }

@@ -35,12 +35,12 @@ pub fn parse(text: &str) -> Result<Value, String> {
 }
 
 /// Whether no key inside a free-form value could pollute a prototype.
-pub fn is_unpolluted(value: &Value) -> bool {
+pub fn is_prototype_safe(value: &Value) -> bool {
     match value {
-        Value::Object(entries) => entries
-            .iter()
-            .all(|(key, value)| !POLLUTING_KEYS.contains(&key.as_str()) && is_unpolluted(value)),
-        Value::Array(elements) => elements.iter().all(is_unpolluted),
+        Value::Object(entries) => entries.iter().all(|(key, value)| {
+            !POLLUTING_KEYS.contains(&key.as_str()) && is_prototype_safe(value)
+        }),
+        Value::Array(elements) => elements.iter().all(is_prototype_safe),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }
@@ -173,9 +173,9 @@ mod tests {
     fn polluting_keys_are_seen_at_any_depth() {
         for key in POLLUTING_KEYS {
             let value = parse(&format!("{{\"a\":[{{\"{key}\":{{}}}}]}}")).unwrap();
-            assert!(!is_unpolluted(&value), "{key}");
+            assert!(!is_prototype_safe(&value), "{key}");
         }
-        assert!(is_unpolluted(
+        assert!(is_prototype_safe(
             &parse("{\"proto\":[1,{\"a\":null}]}").unwrap()
         ));
     }

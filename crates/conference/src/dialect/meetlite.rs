@@ -7,9 +7,9 @@
 //! with its first transport. What happens in between goes into what it is told then. Must never
 //! decide who may do what; that only users come in is a rule of this dialect's clients.
 
-mod calling;
-mod receiving;
-mod words;
+mod consumers;
+mod p2p_signalling;
+mod payloads;
 
 #[cfg(test)]
 mod tests;
@@ -20,17 +20,17 @@ use serde_json::json;
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_wire::units::Map;
 
-use self::receiving::Receptions;
-use self::words::{
+use self::consumers::Receptions;
+use self::payloads::{
     ConnectTransport, ConsumerRef, CreateProducer, CreateTransport, Devices, KindRef, Label,
     MediaState, Ready, RoomRef, SetCapabilities,
 };
-use super::shapes::{self, Event};
-use super::{Effect, Opened, Tag};
+use super::media_json::{self, Event};
+use super::{Effect, RequestTag, SessionContext};
 use crate::caps::CLOSE_NORMAL;
 use crate::message::{
-    Direction, Notice, ParticipantSummary, ProducerSummary, Refusal, Removal, Reply, Request,
-    TransportOffer,
+    CreatedTransport, Direction, Notice, ParticipantSummary, ProducerSummary, Refusal,
+    RemovalReason, Reply, Request,
 };
 use crate::opening::Namespace;
 
@@ -74,7 +74,7 @@ const REQUESTS: [(&str, &str); 15] = [
 #[derive(Debug)]
 pub(crate) struct State {
     /// What is known since the opening.
-    opened: Opened,
+    opened: SessionContext,
     /// The room it is in.
     room: Option<Arc<str>>,
     /// The request whose answer waits for a host's decision.
@@ -106,7 +106,7 @@ enum Own {
 
 impl State {
     /// A fresh connection's.
-    pub(super) fn new(opened: Opened) -> Self {
+    pub(super) fn new(opened: SessionContext) -> Self {
         Self {
             opened,
             room: None,
@@ -127,11 +127,11 @@ impl State {
         let (name, outcome) = match requests.find(|(name, _)| *name == event.name) {
             Some((name, _)) => (*name, self.request(name, event)),
             None => {
-                let name = calling::name(&event.name).ok_or(Refusal::UnknownType)?;
+                let name = p2p_signalling::name(&event.name).ok_or(Refusal::UnknownType)?;
                 (name, self.signal(name, event))
             }
         };
-        Ok(outcome.unwrap_or_else(|refusal| self.refusal(&Tag::own(name), &refusal)))
+        Ok(outcome.unwrap_or_else(|refusal| self.refusal(&RequestTag::internal(name), &refusal)))
     }
 
     /// Reads a request.
@@ -167,7 +167,7 @@ impl State {
             CREATE_PRODUCER => return self.create_producer(event.read()?),
             RESUME_CONSUMER | PAUSE_CONSUMER => {
                 let ConsumerRef { consumer_id } = event.read()?;
-                return Ok(vec![receiving::pause(name, &consumer_id)]);
+                return Ok(vec![consumers::pause(name, &consumer_id)]);
             }
             "resume-all-consumers" => return Ok(self.receptions.resume_all()),
             PAUSE_PRODUCER | "resume-producer" => Request::PauseProducer {
@@ -194,7 +194,7 @@ impl State {
             }
             _ => return Ok(vec![self.stats()]),
         };
-        Ok(vec![Effect::Ask(Tag::own(name), request)])
+        Ok(vec![Effect::Request(RequestTag::internal(name), request)])
     }
 
     /// Reads `ready`. Whoever is in the room already only begins to call.
@@ -204,7 +204,7 @@ impl State {
             return Ok(self.start_calling());
         }
         let request = self.join(payload.room_id)?;
-        Ok(vec![Effect::Ask(Tag::own(READY), request)])
+        Ok(vec![Effect::Request(RequestTag::internal(READY), request)])
     }
 
     /// Asks to enter a room. Others may come into open rooms without a token; here they may not.
@@ -240,13 +240,13 @@ impl State {
 
     /// Reads `create-producer`. There is one of each label: whoever asks again is told of that one.
     fn create_producer(&mut self, payload: CreateProducer) -> Result<Vec<Effect>, Refusal> {
-        let app_data = shapes::app_data(payload.app_data)?;
+        let app_data = media_json::app_data(payload.app_data)?;
         let kind = payload.kind.kind();
-        let is_screen = shapes::source(kind, app_data.as_ref()).is_some();
+        let is_screen = media_json::source(kind, app_data.as_ref()).is_some();
         let label = payload.kind.of_screen(is_screen);
         let transport = self.sending.ok_or(Refusal::TransportNotFound)?;
         match self.producers.get_mut(&label) {
-            Some(Own::Made(summary)) => return Ok(vec![words::producer_created(summary)]),
+            Some(Own::Made(summary)) => return Ok(vec![payloads::producer_created(summary)]),
             Some(Own::Asked(again)) => {
                 *again = again.saturating_add(1);
                 return Ok(Vec::new());
@@ -254,7 +254,7 @@ impl State {
             None => {}
         }
         self.producers.insert(label, Own::Asked(0));
-        let tag = Tag {
+        let tag = RequestTag {
             id: Some(json!(label)),
             event: CREATE_PRODUCER,
         };
@@ -266,7 +266,7 @@ impl State {
             paused: false,
             app_data,
         };
-        Ok(vec![Effect::Ask(tag, request)])
+        Ok(vec![Effect::Request(tag, request)])
     }
 
     /// What the client sends and receives.
@@ -283,18 +283,18 @@ impl State {
             "producers": producers,
             "consumers": self.receptions.list(),
         });
-        words::told("participant-stats", payload)
+        payloads::told("participant-stats", payload)
     }
 
     /// Writes the answer to a request.
-    pub(super) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
+    pub(super) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match reply {
             Reply::RouterCapabilities(capabilities) => {
                 let payload = json!({ "rtpCapabilities": **capabilities });
-                vec![words::told("router-rtp-capabilities", payload)]
+                vec![payloads::told("router-rtp-capabilities", payload)]
             }
             Reply::Joined { room, others, .. } => self.enter(tag.event, room, others),
-            Reply::Waiting { .. } => {
+            Reply::WaitingForApproval { .. } => {
                 self.leave();
                 self.waiting = Some(tag.event);
                 Vec::new()
@@ -343,16 +343,19 @@ impl State {
         self.others = others.to_vec();
         match event {
             READY => self.start_calling(),
-            _ => vec![Effect::Ask(Tag::own(event), Request::RouterCapabilities)],
+            _ => vec![Effect::Request(
+                RequestTag::internal(event),
+                Request::RouterCapabilities,
+            )],
         }
     }
 
     /// Tells of a transport; with the first one, of the others. One that was there before for the
     /// same direction is not used any more: the client has begun afresh with this one.
-    fn created(&mut self, offer: &TransportOffer) -> Vec<Effect> {
-        let mut payload = shapes::transport_parameters(offer);
+    fn created(&mut self, offer: &CreatedTransport) -> Vec<Effect> {
+        let mut payload = media_json::transport_parameters(offer);
         payload.insert("direction".to_owned(), json!(offer.direction));
-        let mut effects = vec![words::told("webrtc-transport-created", payload.into())];
+        let mut effects = vec![payloads::told("webrtc-transport-created", payload.into())];
         let replaced = match offer.direction {
             Direction::Send => {
                 self.producers.clear();
@@ -362,11 +365,11 @@ impl State {
         };
         if let Some(transport) = replaced {
             let request = Request::CloseTransport { transport };
-            effects.push(Effect::Ask(Tag::own(REPLACE), request));
+            effects.push(Effect::Request(RequestTag::internal(REPLACE), request));
         }
         if !self.is_visible {
             self.is_visible = true;
-            effects.push(words::existing_participants(&self.others));
+            effects.push(payloads::existing_participants(&self.others));
         }
         effects.extend(self.receptions.consume(&self.others));
         effects
@@ -381,7 +384,7 @@ impl State {
             Some(Own::Made(_)) | None => 0,
         };
         (0..=again)
-            .map(|_| words::producer_created(producer))
+            .map(|_| payloads::producer_created(producer))
             .collect()
     }
 
@@ -396,7 +399,7 @@ impl State {
     }
 
     /// Writes the refusal of a request.
-    pub(super) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+    pub(super) fn refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         match (tag.event, refusal) {
             // The client has not asked for these.
             (REPLACE | ANNOUNCE, _) => return Vec::new(),
@@ -407,7 +410,7 @@ impl State {
                 return self.receptions.consume(&self.others);
             }
             (RESUME_CONSUMER | PAUSE_CONSUMER, _) if tag.id.is_some() => {
-                return vec![words::consumer_error(tag, refusal)];
+                return vec![payloads::consumer_error(tag, refusal)];
             }
             (CREATE_PRODUCER, _) => {
                 let label = tag.id.as_ref().and_then(Label::parse);
@@ -421,12 +424,12 @@ impl State {
         let text = match (requests.find(|(name, _)| *name == tag.event), refusal) {
             (Some((JOIN_ROOM | READY, _)), Refusal::InvalidToken) => "Authentication failed",
             (Some((_, text)), _) => text,
-            (None, _) => match calling::error(tag.event, refusal) {
+            (None, _) => match p2p_signalling::error(tag.event, refusal) {
                 Some(text) => text,
                 None => return Vec::new(),
             },
         };
-        vec![words::told("error", json!({ "message": text }))]
+        vec![payloads::told("error", json!({ "message": text }))]
     }
 
     /// Writes a notice.
@@ -437,7 +440,7 @@ impl State {
                 self.enter(event, room, others)
             }
             Notice::Removed { reason } => self.removed(*reason),
-            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
+            Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
             Notice::TransportClosed { transport, .. } => {
                 if self.sending == Some(*transport) {
                     self.sending = None;
@@ -451,14 +454,14 @@ impl State {
             Notice::ConsumerClosed { producer, .. } => self.receptions.close(*producer),
             Notice::Chat { peer, text, .. } => {
                 let user = self.other(peer).and_then(|it| it.user.as_ref());
-                vec![words::chat(peer, user, text)]
+                vec![payloads::chat(peer, user, text)]
             }
             Notice::MediaState { peer, audio, video } if self.is_visible || self.is_calling => {
                 let devices = Devices {
                     audio_enabled: *audio,
                     video_enabled: *video,
                 };
-                vec![words::media_state(peer, devices)]
+                vec![payloads::media_state(peer, devices)]
             }
             Notice::Relayed { from, user, body } => self.relayed(from, user.as_ref(), body),
             _ => self.changed(notice),
@@ -466,16 +469,18 @@ impl State {
     }
 
     /// Says why it is in the room no more, as far as it waits to hear that, and lets it go.
-    fn removed(&mut self, reason: Removal) -> Vec<Effect> {
+    fn removed(&mut self, reason: RemovalReason) -> Vec<Effect> {
         let waited = self.waiting.take();
         let mut effects = waited.map_or_else(Vec::new, |event| {
-            self.refusal(&Tag::own(event), &Refusal::Forbidden)
+            self.refusal(&RequestTag::internal(event), &Refusal::Forbidden)
         });
         effects.push(Effect::Close {
             code: CLOSE_NORMAL,
             reason: match reason {
-                Removal::Replaced => "the user has come by another connection",
-                Removal::Denied | Removal::Removed | Removal::RoomClosed => "removed from the room",
+                RemovalReason::Replaced => "the user has come by another connection",
+                RemovalReason::Denied | RemovalReason::Removed | RemovalReason::RoomClosed => {
+                    "removed from the room"
+                }
             },
         });
         effects

@@ -6,19 +6,19 @@
 //! knows the whole protocol, and from then on it is told everything. Must never decide who may do
 //! what.
 
-mod frames;
-mod reading;
+mod decode;
+mod encode;
+mod payloads;
 #[cfg(test)]
 mod typescript;
-mod writing;
 
-pub use self::frames::ClientOptions;
-pub(super) use self::reading::decode;
-pub(super) use self::writing::{greeting, notice, refusal, reply};
+pub(super) use self::decode::decode;
+pub(super) use self::encode::{connected, notice, refusal, reply};
+pub use self::payloads::ClientOptions;
 
 /// What native clients are told when they connect.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct Config {
     /// What to do differently, if anything.
     pub client: Option<ClientOptions>,
 }

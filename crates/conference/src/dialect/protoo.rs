@@ -3,14 +3,14 @@
 //! that nobody sees. Whatever others send is consumed for the client, which is asked to take each
 //! consumer and resumed when it says yes. Must never decide who may do what.
 
-mod reading;
-mod writing;
+mod decode;
+mod encode;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::Map;
 
-use super::{Effect, Opened, Tag};
+use super::{Effect, RequestTag, SessionContext};
 use crate::message::Request;
 
 /// What the dialect asks by itself: a seat in the room.
@@ -26,11 +26,11 @@ const CREATE_TCP_TRANSPORT: &str = "createWebRtcTransport over TCP";
 #[derive(Debug)]
 pub(crate) struct State {
     /// What is known since the opening.
-    opened: Opened,
+    opened: SessionContext,
     /// Where it is on its way into the room.
     entry: Entry,
     /// The `join` that is answered when a host lets the client in.
-    waiting: Option<Tag>,
+    waiting: Option<RequestTag>,
     /// What the client can receive. Without it nothing is consumed.
     capabilities: Option<RtpCapabilities>,
     /// The newest transport that it receives on.
@@ -52,7 +52,7 @@ enum Entry {
     /// It has no seat.
     Outside,
     /// It has asked for a seat, for the sake of this request.
-    Preparing(Tag, Box<Request>),
+    Preparing(RequestTag, Box<Request>),
     /// It has a seat.
     Seated,
     /// Everybody knows of it.
@@ -70,7 +70,7 @@ struct Reception {
 
 impl State {
     /// A fresh connection's.
-    pub(super) fn new(opened: Opened) -> Self {
+    pub(super) fn new(opened: SessionContext) -> Self {
         Self {
             opened,
             entry: Entry::Outside,
@@ -99,7 +99,7 @@ impl State {
                 capabilities: capabilities.clone(),
                 start_paused: true,
             };
-            Effect::Ask(Tag::own(CONSUME), request)
+            Effect::Request(RequestTag::internal(CONSUME), request)
         });
         asks.collect()
     }

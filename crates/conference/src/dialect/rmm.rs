@@ -6,7 +6,7 @@
 //! Roles are switched on by the `userId` of a `join`. A client that sends none knows no waiting
 //! room: its `join` is acknowledged when a host has let it in. Must never decide who may do what.
 
-mod writing;
+mod encode;
 
 #[cfg(test)]
 mod tests;
@@ -18,10 +18,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
-use super::shapes::{self, Event};
-use super::{Effect, Opened, Tag};
+use super::media_json::{self, Event};
+use super::{Effect, RequestTag, SessionContext};
 use crate::message::{
-    Direction, Moderation, PeerId, Policy, Refusal, Request, TransportKey, TransportOffer,
+    CreatedTransport, Direction, Moderation, PeerId, Policy, Refusal, Request, TransportKey,
 };
 use crate::opening::Namespace;
 
@@ -45,7 +45,7 @@ const APPROVE_AND_PROMOTE: &str = "approveJoin and promote";
 #[derive(Debug)]
 pub(crate) struct State {
     /// What is known since the opening.
-    opened: Opened,
+    opened: SessionContext,
     /// The room it is in or waits for.
     room: Option<Arc<str>>,
     /// How it wanted to be seen when it last joined.
@@ -55,9 +55,9 @@ pub(crate) struct State {
     /// A `join` that comes after the answer about capabilities.
     joining: Option<Request>,
     /// The `join` of a client that waits without knowing it.
-    held: Option<Tag>,
+    held: Option<RequestTag>,
     /// Its receive transport.
-    receiving: Option<Box<TransportOffer>>,
+    receiving: Option<Box<CreatedTransport>>,
     /// Who waits for this host's decision; no more than may wait for a room.
     waiting: BTreeSet<PeerId>,
 }
@@ -123,7 +123,7 @@ struct PeerRef {
 
 impl State {
     /// A fresh connection's.
-    pub(super) fn new(opened: Opened) -> Self {
+    pub(super) fn new(opened: SessionContext) -> Self {
         Self {
             opened,
             room: None,
@@ -146,21 +146,21 @@ impl State {
         let here = self.is_here(room.flatten());
         let (event, request) = request(event)?;
         here?;
-        let mut effects = vec![Effect::Ask(Tag { id, event }, request)];
+        let mut effects = vec![Effect::Request(RequestTag { id, event }, request)];
         if event == CONSUME && self.receiving.is_none() {
             // The wish waits for it. Asking again while it is being made is no second transport.
             let request = Request::CreateTransport {
                 direction: Direction::Recv,
                 key: Some(TransportKey::Recv),
             };
-            effects.push(Effect::Ask(Tag::own(RECEIVE), request));
+            effects.push(Effect::Request(RequestTag::internal(RECEIVE), request));
         }
         Ok(effects)
     }
 
     /// Checks that a request is about the room that its client is in.
     fn is_here(&self, room: Option<&str>) -> Result<(), Refusal> {
-        let room = room.ok_or_else(|| shapes::explained("roomId is missing"))?;
+        let room = room.ok_or_else(|| media_json::explained("roomId is missing"))?;
         match &self.room {
             Some(own) if **own == *room => Ok(()),
             Some(_) => Err(Refusal::RoomNotFound),
@@ -183,16 +183,16 @@ impl State {
             policy: join.user_id.is_some().then_some(Policy::Approval),
             user: join.user_id,
         };
-        let tag = Tag { id, event };
+        let tag = RequestTag { id, event };
         if self.joining.is_some() {
-            return Err(shapes::explained("joining already"));
+            return Err(media_json::explained("joining already"));
         }
         self.display_name = join.display_name;
         if self.capabilities.is_some() {
-            return Ok(vec![Effect::Ask(tag, request)]);
+            return Ok(vec![Effect::Request(tag, request)]);
         }
         self.joining = Some(request);
-        Ok(vec![Effect::Ask(tag, Request::RouterCapabilities)])
+        Ok(vec![Effect::Request(tag, Request::RouterCapabilities)])
     }
 }
 
@@ -208,7 +208,7 @@ fn request(event: Event) -> Result<(&'static str, Request), Refusal> {
                 transport_id,
                 dtls_parameters: dtls,
             } = event.read()?;
-            let transport = shapes::transport(&transport_id)?;
+            let transport = media_json::transport(&transport_id)?;
             let request = Request::ConnectTransport { transport, dtls };
             ("connectTransport", request)
         }
@@ -216,7 +216,7 @@ fn request(event: Event) -> Result<(&'static str, Request), Refusal> {
         CONSUME => (CONSUME, consume(event.read()?)?),
         "resumeConsumer" => {
             let ConsumerRef { consumer_id } = event.read()?;
-            let consumer = shapes::consumer(&consumer_id)?;
+            let consumer = media_json::consumer(&consumer_id)?;
             let paused = false;
             let request = Request::PauseConsumer { consumer, paused };
             ("resumeConsumer", request)
@@ -264,12 +264,12 @@ fn create_transport(kind: Option<Direction>) -> Request {
 
 /// Reads `produce`.
 fn produce(payload: Produce) -> Result<Request, Refusal> {
-    let app_data = shapes::app_data(payload.app_data)?;
+    let app_data = media_json::app_data(payload.app_data)?;
     Ok(Request::Produce {
-        transport: shapes::transport(&payload.transport_id)?,
+        transport: media_json::transport(&payload.transport_id)?,
         kind: payload.kind,
         rtp: payload.rtp_parameters,
-        source: shapes::source(payload.kind, app_data.as_ref()),
+        source: media_json::source(payload.kind, app_data.as_ref()),
         paused: false,
         app_data,
     })
@@ -278,7 +278,7 @@ fn produce(payload: Produce) -> Result<Request, Refusal> {
 /// Reads `consume`. Nobody will resume it.
 fn consume(payload: Consume) -> Result<Request, Refusal> {
     Ok(Request::Consume {
-        producer: shapes::producer(&payload.producer_id)?,
+        producer: media_json::producer(&payload.producer_id)?,
         transport: None,
         capabilities: payload.rtp_capabilities,
         start_paused: false,

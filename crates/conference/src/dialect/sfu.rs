@@ -4,14 +4,14 @@
 //! first answer about capabilities: earlier the client could not receive them. Acknowledgements are
 //! only sent where they are wanted. Must never decide who may do what.
 
-mod reading;
-mod writing;
+mod decode;
+mod encode;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::MediaKind;
 
-use super::remotes::Remotes;
-use super::{Opened, Tag};
+use super::remote_producers::RemoteProducers;
+use super::{RequestTag, SessionContext};
 use crate::message::Request;
 use crate::opening::Namespace;
 
@@ -40,13 +40,13 @@ const LIST: &str = "getAvailableProducers";
 #[derive(Debug)]
 pub(crate) struct State {
     /// What is known since the opening.
-    opened: Opened,
+    opened: SessionContext,
     /// Where it lives.
     namespace: Namespace,
     /// Whether it is in its room.
     entry: Entry,
     /// What there is to receive.
-    remotes: Remotes,
+    remotes: RemoteProducers,
     /// What was there before and is not announced yet, oldest first; `None` once it is.
     unannounced: Option<Vec<(ProducerId, MediaKind)>>,
     /// The newest transport that it sends on.
@@ -61,19 +61,19 @@ enum Entry {
     /// It is not in a room.
     Outside,
     /// It has asked to enter, for the sake of this request. A host may have to let it in.
-    Entering(Tag, Box<Request>),
+    Entering(RequestTag, Box<Request>),
     /// It is in its room.
     Inside,
 }
 
 impl State {
     /// A fresh connection's.
-    pub(super) fn new(namespace: Namespace, opened: Opened) -> Self {
+    pub(super) fn new(namespace: Namespace, opened: SessionContext) -> Self {
         Self {
             opened,
             namespace,
             entry: Entry::Outside,
-            remotes: Remotes::default(),
+            remotes: RemoteProducers::default(),
             unannounced: Some(Vec::new()),
             sending: None,
             newest_consumer: None,

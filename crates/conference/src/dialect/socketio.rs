@@ -152,7 +152,7 @@ fn ack_number(text: &str) -> Result<(Option<u64>, &str), PacketError> {
 ///
 /// # Errors
 /// What is wrong with it, in words for the one who sent it.
-pub fn arguments(data: &str) -> Result<Vec<Value>, String> {
+pub fn parse_arguments(data: &str) -> Result<Vec<Value>, String> {
     match json::parse(data)? {
         Value::Array(arguments) if arguments.len() <= ARGUMENTS_MAX => Ok(arguments),
         Value::Array(_) => Err("too many arguments".to_owned()),
@@ -165,7 +165,7 @@ pub fn arguments(data: &str) -> Result<Vec<Value>, String> {
 ///
 /// # Errors
 /// What is wrong with the data, in words for the one who sent it.
-pub fn auth_token(data: &str) -> Result<Option<String>, String> {
+pub fn parse_auth_token(data: &str) -> Result<Option<String>, String> {
     if data.is_empty() {
         return Ok(None);
     }
@@ -180,31 +180,31 @@ pub fn auth_token(data: &str) -> Result<Option<String>, String> {
 }
 
 /// Writes an event.
-pub fn event(namespace: &str, name: &str, arguments: &[Value]) -> String {
+pub fn write_event(namespace: &str, name: &str, arguments: &[Value]) -> String {
     let name = Value::from(name);
     let all = std::iter::once(&name).chain(arguments);
     with_array(head('2', namespace), all)
 }
 
 /// Writes the answer to the event that asked for one by this number.
-pub fn ack(namespace: &str, id: u64, arguments: &[Value]) -> String {
+pub fn write_ack(namespace: &str, id: u64, arguments: &[Value]) -> String {
     let mut text = head('3', namespace);
     text.push_str(&id.to_string());
     with_array(text, arguments.iter())
 }
 
 /// Writes that a namespace is open, and what this connection is called in it.
-pub fn connect(namespace: &str, sid: &str) -> String {
+pub fn write_connect(namespace: &str, sid: &str) -> String {
     with_text(head('0', namespace), "sid", sid)
 }
 
 /// Writes that a namespace was not opened, and why.
-pub fn connect_error(namespace: &str, message: &str) -> String {
+pub fn write_connect_error(namespace: &str, message: &str) -> String {
     with_text(head('4', namespace), "message", message)
 }
 
 /// Writes that a namespace is closed.
-pub fn disconnect(namespace: &str) -> String {
+pub fn write_disconnect(namespace: &str) -> String {
     head('1', namespace)
 }
 

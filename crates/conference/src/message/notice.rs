@@ -33,7 +33,7 @@ pub enum Notice {
         producers: Vec<ProducerId>,
     },
     /// Somebody wants to be seen by another name.
-    Renamed {
+    DisplayNameChanged {
         /// Who.
         peer: PeerId,
         /// How it wanted to be seen before.
@@ -133,7 +133,7 @@ pub enum Notice {
         display_name: Option<Arc<str>>,
     },
     /// Somebody who waited does so no more: it was let in, sent away, or left. Hosts are told.
-    JoinSettled {
+    JoinRequestResolved {
         /// Who.
         peer: PeerId,
     },
@@ -179,7 +179,7 @@ pub enum Notice {
     /// One is in the room no more.
     Removed {
         /// Why.
-        reason: Removal,
+        reason: RemovalReason,
     },
 }
 
@@ -187,7 +187,7 @@ pub enum Notice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
-pub enum Removal {
+pub enum RemovalReason {
     /// A host did not let it in.
     Denied,
     /// A host sent it away.

@@ -8,7 +8,7 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
-use super::{Direction, PeerId, Role, Source, Subject, TransportKey, User};
+use super::{Direction, MediaSource, PeerId, Role, StatsSubject, TransportKey, User};
 use crate::turn::IceServer;
 
 /// One producer, as others are told of it.
@@ -19,7 +19,7 @@ pub struct ProducerSummary {
     /// Audio or video.
     pub kind: MediaKind,
     /// What it shows, if its owner said so.
-    pub source: Option<Source>,
+    pub source: Option<MediaSource>,
     /// Whether its owner has paused it.
     pub paused: bool,
     /// What its owner's client says of it to other clients.
@@ -43,7 +43,7 @@ pub struct ParticipantSummary {
 
 /// A transport that was made.
 #[derive(Debug, Clone)]
-pub struct TransportOffer {
+pub struct CreatedTransport {
     /// Its id.
     pub transport: TransportId,
     /// What it is for.
@@ -62,7 +62,7 @@ pub struct TransportOffer {
 
 /// A consumer that was made.
 #[derive(Debug, Clone)]
-pub struct ConsumerOffer {
+pub struct CreatedConsumer {
     /// Its id.
     pub consumer: ConsumerId,
     /// What it receives.
@@ -97,7 +97,7 @@ pub enum Reply {
         others: Vec<ParticipantSummary>,
     },
     /// A host has to let one in first.
-    Waiting {
+    WaitingForApproval {
         /// The room's name.
         room: Arc<str>,
     },
@@ -107,7 +107,7 @@ pub enum Reply {
         room: Arc<str>,
     },
     /// A transport was made.
-    TransportCreated(Box<TransportOffer>),
+    TransportCreated(Box<CreatedTransport>),
     /// A transport knows its peer.
     TransportConnected {
         /// Which.
@@ -145,7 +145,7 @@ pub enum Reply {
         producer: ProducerId,
     },
     /// A consumer was made.
-    Consumed(Box<ConsumerOffer>),
+    Consumed(Box<CreatedConsumer>),
     /// One's consumer was paused or resumed.
     ConsumerPaused {
         /// Which.
@@ -171,7 +171,7 @@ pub enum Reply {
     /// Statistics, in mediasoup's shape: a list of reports.
     Stats {
         /// Of what.
-        subject: Subject,
+        subject: StatsSubject,
         /// The reports.
         reports: Vec<Value>,
     },

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use watersmeet_conference::ConferenceConfig;
-use watersmeet_conference::dialect::native::{ClientOptions, Options};
+use watersmeet_conference::dialect::native::{ClientOptions, Config};
 use watersmeet_conference::turn::{IceServer, IceServers};
 
 use super::world::*;
@@ -189,7 +189,7 @@ fn errors_without_an_id_carry_a_message() {
 
 #[test]
 fn the_greeting_tells_what_is_configured() {
-    let native = Options {
+    let native = Config {
         client: Some(ClientOptions {
             force_video_codec: Some("video/VP9".to_owned()),
         }),

@@ -1,8 +1,8 @@
 //! The meetlite dialect over a whole conference: the server consumes for its clients, and hands
 //! on what they say to one another.
 
-#[path = "meetlite/calling.rs"]
-mod calling;
+#[path = "meetlite/p2p_signalling.rs"]
+mod p2p_signalling;
 #[path = "meetlite/people.rs"]
 mod people;
 

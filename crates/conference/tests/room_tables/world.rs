@@ -384,7 +384,7 @@ impl World {
 
     /// Sends an event that wants no acknowledgement.
     pub fn emit(&mut self, session: SessionId, namespace: Namespace, name: &str, payload: Value) {
-        let text = socketio::event(namespace.name(), name, &[payload]);
+        let text = socketio::write_event(namespace.name(), name, &[payload]);
         self.send_text(session, &text);
     }
 
@@ -398,7 +398,7 @@ impl World {
     ) -> Option<Value> {
         self.next_id += 1;
         let id = self.next_id;
-        let text = socketio::event(namespace.name(), name, &[payload]);
+        let text = socketio::write_event(namespace.name(), name, &[payload]);
         let (head, body) = text.split_at(text.find('[').unwrap());
         self.send_text(session, &format!("{head}{id}{body}"));
         let frames = self.frames.get_mut(&session)?;

@@ -6,7 +6,7 @@ use watersmeet_engine::command::ConsumerId;
 use watersmeet_wire::params::MediaKind;
 
 use super::*;
-use crate::message::{ConsumerOffer, PeerId, Role};
+use crate::message::{CreatedConsumer, PeerId, Role};
 
 fn transport(n: u8) -> TransportId {
     TransportId::parse(&format!("00000000-0000-4000-8000-0000000000{n:02}")).unwrap()
@@ -27,10 +27,10 @@ fn summary(n: u8) -> ProducerSummary {
 }
 
 fn offer(n: u8, on: TransportId) -> Reply {
-    Reply::Consumed(Box::new(ConsumerOffer {
+    Reply::Consumed(Box::new(CreatedConsumer {
         consumer: ConsumerId::parse("00000000-0000-4000-8000-000000000099").unwrap(),
         producer: producer(n),
-        producer_peer: PeerId::named("ana"),
+        producer_peer: PeerId::from_user_id("ana"),
         source: summary(n),
         transport: on,
         kind: MediaKind::Audio,
@@ -41,15 +41,15 @@ fn offer(n: u8, on: TransportId) -> Reply {
 
 /// Somebody in a room with Ana, who sends one thing.
 fn state() -> State {
-    let mut state = State::new(Opened {
-        peer: PeerId::named("me"),
+    let mut state = State::new(SessionContext {
+        peer: PeerId::from_user_id("me"),
         room: "lobby".into(),
         claimed_peer: None,
         is_user: true,
         ice_servers: [].into(),
     });
     let ana = ParticipantSummary {
-        peer: PeerId::named("ana"),
+        peer: PeerId::from_user_id("ana"),
         display_name: None,
         user: None,
         role: Role::Speaker,
@@ -62,10 +62,10 @@ fn state() -> State {
 }
 
 /// The tags of what is asked.
-fn asked(effects: &[Effect]) -> Vec<Tag> {
+fn asked(effects: &[Effect]) -> Vec<RequestTag> {
     let tags = effects.iter().filter_map(|it| match it {
-        Effect::Ask(tag, _) => Some(tag.clone()),
-        Effect::Frame(_) | Effect::Close { .. } => None,
+        Effect::Request(tag, _) => Some(tag.clone()),
+        Effect::SendFrame(_) | Effect::Close { .. } => None,
     });
     tags.collect()
 }
@@ -80,7 +80,10 @@ fn a_consumer_on_a_transport_that_was_replaced_is_not_told_of() {
     let second = state.receptions.consume(&state.others);
     assert_eq!(asked(&second).len(), 1);
 
-    assert_eq!(state.reply(&Tag::own(CONSUME), &offer(1, transport(1))), []);
+    assert_eq!(
+        state.reply(&RequestTag::internal(CONSUME), &offer(1, transport(1))),
+        []
+    );
     // That the old one failed says nothing of the new one.
     assert_eq!(
         state.refusal(&asked(&first)[0], &Refusal::ProducerNotFound),
@@ -88,7 +91,7 @@ fn a_consumer_on_a_transport_that_was_replaced_is_not_told_of() {
     );
     assert_eq!(
         state
-            .reply(&Tag::own(CONSUME), &offer(1, transport(2)))
+            .reply(&RequestTag::internal(CONSUME), &offer(1, transport(2)))
             .len(),
         1
     );
@@ -111,7 +114,7 @@ fn what_was_refused_is_not_asked_for_again_by_itself() {
 fn messages_of_other_dialects_and_forged_ones_reach_no_client() {
     let mut state = state();
     state.is_calling = true;
-    let ana = PeerId::named("ana");
+    let ana = PeerId::from_user_id("ana");
     for body in [
         json!("hello"),
         json!({"type": "call-user", "offer": {"type": "offer", "sdp": ""}}),
@@ -126,7 +129,7 @@ fn messages_of_other_dialects_and_forged_ones_reach_no_client() {
     let text = r#"2["call-user",{"from":"ana","offer":{"sdp":"","type":"offer"}}]"#;
     assert_eq!(
         state.relayed(&ana, None, &body),
-        [Effect::Frame(text.to_owned())]
+        [Effect::SendFrame(text.to_owned())]
     );
 }
 
@@ -136,5 +139,5 @@ fn every_request_has_its_words_once() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), REQUESTS.len());
-    assert!(names.iter().all(|it| calling::name(it).is_none()));
+    assert!(names.iter().all(|it| p2p_signalling::name(it).is_none()));
 }

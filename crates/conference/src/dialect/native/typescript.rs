@@ -6,9 +6,9 @@ use std::path::Path;
 
 use ts_rs::{Config, TS};
 
-use super::frames::*;
+use super::payloads::*;
 use super::{State, decode};
-use crate::message::{Direction, Policy, Refusal, Removal, Role, Source};
+use crate::message::{Direction, MediaSource, Policy, Refusal, RemovalReason, Role};
 use crate::turn::IceServer;
 
 const HEAD: &str = "\
@@ -105,9 +105,9 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("workerLost", Empty::name(config)),
         ("waiting", RoomLeft::name(config)),
         ("admitted", RoomJoined::name(config)),
-        ("joinRequested", PeerWish::name(config)),
+        ("joinRequested", PeerRequest::name(config)),
         ("joinSettled", PeerRef::name(config)),
-        ("speakRequested", PeerWish::name(config)),
+        ("speakRequested", PeerRequest::name(config)),
         ("roleChanged", RoleChanged::name(config)),
         ("policyChanged", PolicyChanged::name(config)),
         ("muted", Produced::name(config)),
@@ -141,11 +141,11 @@ fn declaration<T: TS>(config: &Config) -> String {
 fn declarations(config: &Config) -> Vec<String> {
     vec![
         declaration::<Empty>(config),
-        declaration::<Source>(config),
+        declaration::<MediaSource>(config),
         declaration::<Direction>(config),
         declaration::<Role>(config),
         declaration::<Policy>(config),
-        declaration::<Removal>(config),
+        declaration::<RemovalReason>(config),
         declaration::<TransportRef>(config),
         declaration::<ProducerRef>(config),
         declaration::<ConsumerRef>(config),
@@ -176,7 +176,7 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<NewPeer>(config),
         declaration::<PeerLeft>(config),
         declaration::<PeerRef>(config),
-        declaration::<PeerWish>(config),
+        declaration::<PeerRequest>(config),
         declaration::<RoleChanged>(config),
         declaration::<ChatNotice>(config),
         declaration::<PolicyChanged>(config),

@@ -6,8 +6,8 @@ use super::*;
 use crate::message::{Reply, Role};
 
 fn state() -> State {
-    State::new(Opened {
-        peer: PeerId::named("me"),
+    State::new(SessionContext {
+        peer: PeerId::from_user_id("me"),
         room: "lobby".into(),
         claimed_peer: None,
         is_user: false,
@@ -36,8 +36,8 @@ fn joined() -> Reply {
 }
 
 /// The tag of the only thing that was asked, and that.
-fn asked(effects: Vec<Effect>) -> (Tag, Request) {
-    let [Effect::Ask(tag, request)] = <[Effect; 1]>::try_from(effects).unwrap() else {
+fn asked(effects: Vec<Effect>) -> (RequestTag, Request) {
+    let [Effect::Request(tag, request)] = <[Effect; 1]>::try_from(effects).unwrap() else {
         panic!("nothing was asked");
     };
     (tag, request)
@@ -54,7 +54,7 @@ fn the_first_join_waits_for_capabilities_and_a_second_one_meanwhile_is_refused()
     let (tag, request) = asked(state.reply(&tag, &capabilities()));
     assert!(matches!(&request, Request::Join { room, .. } if room == "r"));
     let frames = state.reply(&tag, &joined());
-    let [Effect::Frame(text)] = frames.as_slice() else {
+    let [Effect::SendFrame(text)] = frames.as_slice() else {
         panic!("{frames:?}");
     };
     assert!(text.starts_with("31[{"), "{text}");
@@ -71,7 +71,7 @@ fn a_join_whose_capabilities_are_refused_can_be_tried_again() {
     let (tag, _) = asked(state.decode(event("join", join(), 1)).unwrap());
     let refused = state.refusal(&tag, &Refusal::LimitReached("requests"));
     let text = r#"31[{"error":"Failed to join room"}]"#.to_owned();
-    assert_eq!(refused, [Effect::Frame(text)]);
+    assert_eq!(refused, [Effect::SendFrame(text)]);
     // An answer that comes after all leads nowhere.
     assert_eq!(state.reply(&tag, &capabilities()), []);
     asked(state.decode(event("join", join(), 2)).unwrap());

@@ -106,12 +106,12 @@ fn the_longest_namespace_and_number_are_read() {
 #[test]
 fn arguments_are_a_strict_and_short_array() {
     assert_eq!(
-        arguments("[\"join\",{\"room\":\"a\"}]"),
+        parse_arguments("[\"join\",{\"room\":\"a\"}]"),
         Ok(vec![json!("join"), json!({ "room": "a" })])
     );
-    assert_eq!(arguments("[]"), Ok(Vec::new()));
+    assert_eq!(parse_arguments("[]"), Ok(Vec::new()));
     let list = |len: usize| format!("[{}]", vec!["0"; len].join(","));
-    assert!(arguments(&list(ARGUMENTS_MAX)).is_ok());
+    assert!(parse_arguments(&list(ARGUMENTS_MAX)).is_ok());
     let deep = format!("{}{}", "[".repeat(60_000), "]".repeat(5_000));
     for bad in [
         "",
@@ -126,17 +126,17 @@ fn arguments_are_a_strict_and_short_array() {
         &list(ARGUMENTS_MAX + 1),
         &deep,
     ] {
-        assert!(arguments(bad).is_err(), "{bad:.40}");
+        assert!(parse_arguments(bad).is_err(), "{bad:.40}");
     }
 }
 
 #[test]
 fn a_token_is_a_text_or_absent() {
-    assert_eq!(auth_token(""), Ok(None));
-    assert_eq!(auth_token("{}"), Ok(None));
-    assert_eq!(auth_token("{\"token\":null}"), Ok(None));
+    assert_eq!(parse_auth_token(""), Ok(None));
+    assert_eq!(parse_auth_token("{}"), Ok(None));
+    assert_eq!(parse_auth_token("{\"token\":null}"), Ok(None));
     assert_eq!(
-        auth_token("{\"token\":\"abc\",\"name\":1}"),
+        parse_auth_token("{\"token\":\"abc\",\"name\":1}"),
         Ok(Some("abc".to_owned()))
     );
     let long = json!({ "token": "x".repeat(TOKEN_LEN_MAX + 1) }).to_string();
@@ -147,29 +147,29 @@ fn a_token_is_a_text_or_absent() {
         "{",
         &long,
     ] {
-        assert!(auth_token(bad).is_err(), "{bad:.40}");
+        assert!(parse_auth_token(bad).is_err(), "{bad:.40}");
     }
 }
 
 #[test]
 fn packets_are_written_as_the_client_reads_them() {
     assert_eq!(
-        event("/", "new-producer", &[json!({ "id": 1 })]),
+        write_event("/", "new-producer", &[json!({ "id": 1 })]),
         "2[\"new-producer\",{\"id\":1}]"
     );
-    assert_eq!(event("/call", "a\"b", &[]), "2/call,[\"a\\\"b\"]");
+    assert_eq!(write_event("/call", "a\"b", &[]), "2/call,[\"a\\\"b\"]");
     assert_eq!(
-        ack("/call", 5, &[json!(1), json!(null)]),
+        write_ack("/call", 5, &[json!(1), json!(null)]),
         "3/call,5[1,null]"
     );
-    assert_eq!(ack("/", 0, &[]), "30[]");
-    assert_eq!(connect("/", "abc"), "0{\"sid\":\"abc\"}");
+    assert_eq!(write_ack("/", 0, &[]), "30[]");
+    assert_eq!(write_connect("/", "abc"), "0{\"sid\":\"abc\"}");
     assert_eq!(
-        connect_error("/x", "Invalid namespace"),
+        write_connect_error("/x", "Invalid namespace"),
         "4/x,{\"message\":\"Invalid namespace\"}"
     );
-    assert_eq!(disconnect("/"), "1");
-    assert_eq!(disconnect("/call"), "1/call,");
+    assert_eq!(write_disconnect("/"), "1");
+    assert_eq!(write_disconnect("/call"), "1/call,");
 }
 
 fn namespaces() -> impl Strategy<Value = String> {
@@ -201,17 +201,17 @@ proptest! {
         id in 0..10_u64.pow(15),
         values in values(),
     ) {
-        let text = event(&namespace, &name, &values);
+        let text = write_event(&namespace, &name, &values);
         let read = parse(&text).unwrap();
         prop_assert_eq!((read.kind, read.namespace, read.ack), (PacketKind::Event, &*namespace, None));
         let mut all = vec![Value::from(name)];
         all.extend(values.iter().cloned());
-        prop_assert_eq!(arguments(read.data), Ok(all));
+        prop_assert_eq!(parse_arguments(read.data), Ok(all));
 
-        let text = ack(&namespace, id, &values);
+        let text = write_ack(&namespace, id, &values);
         let read = parse(&text).unwrap();
         prop_assert_eq!((read.kind, read.namespace, read.ack), (PacketKind::Ack, &*namespace, Some(id)));
-        prop_assert_eq!(arguments(read.data), Ok(values));
+        prop_assert_eq!(parse_arguments(read.data), Ok(values));
     }
 
     #[test]

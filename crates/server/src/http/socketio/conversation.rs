@@ -182,9 +182,9 @@ impl Conversation {
 
     /// Opens a namespace.
     async fn connect(&mut self, packet: &Packet<'_>) -> Result<(), Fault> {
-        let token = socketio::auth_token(packet.data).map_err(|_| Fault::Malformed)?;
+        let token = socketio::parse_auth_token(packet.data).map_err(|_| Fault::Malformed)?;
         let Some(namespace) = Namespace::parse(packet.namespace) else {
-            let refusal = socketio::connect_error(packet.namespace, "Invalid namespace");
+            let refusal = socketio::write_connect_error(packet.namespace, "Invalid namespace");
             return say(&self.socket, &self.carrier, refusal).await;
         };
         let query = &self.carrier.query;
@@ -230,7 +230,7 @@ impl Conversation {
         if COME_AGAIN.contains(&code) {
             return Err(Fault::GoingAway);
         }
-        let goodbye = socketio::disconnect(open.namespace.name());
+        let goodbye = socketio::write_disconnect(open.namespace.name());
         say(&self.socket, &self.carrier, goodbye).await?;
         if code == NORMAL {
             Ok(())

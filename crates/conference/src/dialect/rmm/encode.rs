@@ -5,20 +5,20 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{APPROVE, APPROVE_AND_PROMOTE, JOIN, JOIN_WITH_ROLES, NAMESPACE, RECEIVE, State};
-use crate::dialect::{Effect, Tag, shapes};
+use crate::dialect::{Effect, RequestTag, media_json};
 use crate::message::{
-    ConsumerOffer, Direction, Notice, ParticipantSummary, PeerId, ProducerSummary, Refusal, Reply,
-    Role,
+    CreatedConsumer, Direction, Notice, ParticipantSummary, PeerId, ProducerSummary, Refusal,
+    Reply, Role,
 };
 
 impl State {
     /// Writes the answer to a request.
-    pub(in crate::dialect) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
+    pub(in crate::dialect) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
             Reply::RouterCapabilities(capabilities) => {
                 self.capabilities = Some(Arc::clone(capabilities));
                 let request = self.joining.take();
-                let ask = request.map(|request| Effect::Ask(tag.clone(), request));
+                let ask = request.map(|request| Effect::Request(tag.clone(), request));
                 return ask.into_iter().collect();
             }
             Reply::Joined { room, role, others } => {
@@ -26,12 +26,12 @@ impl State {
                 effects.extend(self.joined(tag, *role, others));
                 return effects;
             }
-            Reply::Waiting { room } => return self.wait(tag, room),
+            Reply::WaitingForApproval { room } => return self.wait(tag, room),
             Reply::TransportCreated(offer) => {
                 if offer.direction == Direction::Recv {
                     self.receiving = Some(offer.clone());
                 }
-                Value::Object(shapes::transport_parameters(offer))
+                Value::Object(media_json::transport_parameters(offer))
             }
             Reply::TransportConnected { .. } => json!({ "connected": true }),
             Reply::Produced { producer, .. } => json!({ "id": producer.producer.to_string() }),
@@ -40,11 +40,15 @@ impl State {
             Reply::Done => done(tag.event),
             _ => return Vec::new(),
         };
-        shapes::acknowledged(NAMESPACE, tag, answer)
+        media_json::acknowledged(NAMESPACE, tag, answer)
     }
 
     /// Writes the refusal of a request.
-    pub(in crate::dialect) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+    pub(in crate::dialect) fn refusal(
+        &mut self,
+        tag: &RequestTag,
+        refusal: &Refusal,
+    ) -> Vec<Effect> {
         match (tag.event, refusal) {
             // The wishes that wait for the transport are refused one by one.
             (RECEIVE, _) => Vec::new(),
@@ -52,7 +56,7 @@ impl State {
                 self.joining = None;
                 not_joined(tag, refusal)
             }
-            _ => shapes::refused(NAMESPACE, tag, refusal),
+            _ => media_json::refused(NAMESPACE, tag, refusal),
         }
     }
 
@@ -91,10 +95,10 @@ impl State {
                 self.receiving = receiving.filter(|it| it.transport != *transport);
                 Vec::new()
             }
-            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
+            Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
             Notice::Removed { .. } => {
                 let mut effects = self.refuse_held();
-                effects.push(Effect::SENT_AWAY);
+                effects.push(Effect::CLOSE_REMOVED);
                 effects
             }
             _ => self.role_notice(notice),
@@ -114,7 +118,7 @@ impl State {
                 payload.insert("message".to_owned(), json!("Somebody wants to join"));
                 vec![told("joinRequest", payload.into())]
             }
-            Notice::JoinSettled { peer } => {
+            Notice::JoinRequestResolved { peer } => {
                 self.waiting.remove(peer);
                 Vec::new()
             }
@@ -166,7 +170,7 @@ impl State {
     }
 
     /// Tells that a host has to let it in first, to a client that knows of this.
-    fn wait(&mut self, tag: &Tag, room: &Arc<str>) -> Vec<Effect> {
+    fn wait(&mut self, tag: &RequestTag, room: &Arc<str>) -> Vec<Effect> {
         let mut effects = self.enter(room);
         if tag.event == JOIN_WITH_ROLES {
             let answer = json!({
@@ -176,7 +180,7 @@ impl State {
                 "yourRole": "waiting",
                 "yourSocketId": self.opened.peer.as_str(),
             });
-            effects.extend(shapes::acknowledged(NAMESPACE, tag, answer));
+            effects.extend(media_json::acknowledged(NAMESPACE, tag, answer));
         } else {
             self.held = Some(tag.clone());
         }
@@ -184,14 +188,14 @@ impl State {
     }
 
     /// Writes the answer to a `join`.
-    fn joined(&self, tag: &Tag, role: Role, others: &[ParticipantSummary]) -> Vec<Effect> {
+    fn joined(&self, tag: &RequestTag, role: Role, others: &[ParticipantSummary]) -> Vec<Effect> {
         let mut answer = self.snapshot(others);
         if tag.event == JOIN_WITH_ROLES {
             answer.insert("yourRole".to_owned(), json!(role_name(role)));
             let peer = self.opened.peer.as_str();
             answer.insert("yourSocketId".to_owned(), json!(peer));
         }
-        shapes::acknowledged(NAMESPACE, tag, answer.into())
+        media_json::acknowledged(NAMESPACE, tag, answer.into())
     }
 
     /// Tells that a host has let it in.
@@ -252,13 +256,13 @@ impl State {
     }
 
     /// The answer to `consume`: the consumer, and the transport that it comes on.
-    fn consumed(&self, offer: &ConsumerOffer) -> Value {
+    fn consumed(&self, offer: &CreatedConsumer) -> Value {
         let receiving = self.receiving.as_deref();
         let mut answer = receiving
             .filter(|it| it.transport == offer.transport)
-            .map(shapes::transport_parameters)
+            .map(media_json::transport_parameters)
             .unwrap_or_default();
-        answer.extend(shapes::consumer_parameters(offer));
+        answer.extend(media_json::consumer_parameters(offer));
         let transport = offer.transport.to_string();
         answer.insert("transportId".to_owned(), transport.into());
         answer.into()
@@ -278,17 +282,17 @@ fn done(event: &'static str) -> Value {
 }
 
 /// Tells that a room was not entered.
-fn not_joined(tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+fn not_joined(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     let error = match refusal {
         Refusal::InvalidToken => "Invalid invite token",
         _ => "Failed to join room",
     };
-    shapes::acknowledged(NAMESPACE, tag, json!({ "error": error }))
+    media_json::acknowledged(NAMESPACE, tag, json!({ "error": error }))
 }
 
 /// An event for the client.
 fn told(name: &str, payload: Value) -> Effect {
-    shapes::told(NAMESPACE, name, payload)
+    media_json::told(NAMESPACE, name, payload)
 }
 
 /// An event that only says something.

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 
 use super::State;
-use super::frames::*;
-use crate::dialect::shapes::{consumer, producer, transport};
-use crate::dialect::{Effect, Reject, Tag, json};
-use crate::message::{Moderation, Refusal, Request, Subject};
+use super::payloads::*;
+use crate::dialect::media_json::{consumer, producer, transport};
+use crate::dialect::{DecodeError, Effect, RequestTag, json};
+use crate::message::{Moderation, Refusal, Request, StatsSubject};
 
 /// Longest text that is an `id`, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
@@ -21,11 +21,14 @@ const RESUME_LEN_MAX: usize = 256;
 const EXPLANATION_LEN_MAX: usize = 200;
 
 /// Reads a frame.
-pub(in crate::dialect) fn decode(state: &mut State, text: &str) -> Result<Vec<Effect>, Reject> {
-    let tag = |id| Tag { id, event: "" };
+pub(in crate::dialect) fn decode(
+    state: &mut State,
+    text: &str,
+) -> Result<Vec<Effect>, DecodeError> {
+    let tag = |id| RequestTag { id, event: "" };
     let reject = |id: Option<Value>, what: &str| {
         let what: String = what.chars().take(EXPLANATION_LEN_MAX).collect();
-        Reject {
+        DecodeError {
             tag: tag(id),
             refusal: Refusal::BadRequest(what),
         }
@@ -46,9 +49,9 @@ pub(in crate::dialect) fn decode(state: &mut State, text: &str) -> Result<Vec<Ef
         Some(_) => return Err(reject(id, "payload is not an object")),
     };
     match request(&kind, payload) {
-        Ok(request) => Ok(vec![Effect::Ask(tag(id), request)]),
+        Ok(request) => Ok(vec![Effect::Request(tag(id), request)]),
         Err(Refusal::BadRequest(what)) => Err(reject(id, &what)),
-        Err(refusal) => Err(Reject {
+        Err(refusal) => Err(DecodeError {
             tag: tag(id),
             refusal,
         }),
@@ -170,7 +173,7 @@ fn produce(payload: Produce) -> Result<Request, Refusal> {
         if !(app_data.is_object() || app_data.is_null()) {
             return Err(Refusal::BadRequest("appData is not an object".to_owned()));
         }
-        if !json::is_unpolluted(app_data) {
+        if !json::is_prototype_safe(app_data) {
             return Err(Refusal::BadRequest(
                 "appData has a forbidden key".to_owned(),
             ));
@@ -226,16 +229,16 @@ fn set_preferred_layers(payload: SetPreferredLayers) -> Result<Request, Refusal>
 }
 
 /// Reads the payload of `getStats`, which names exactly one object.
-fn subject(payload: &SubjectRef) -> Result<Subject, Refusal> {
+fn subject(payload: &SubjectRef) -> Result<StatsSubject, Refusal> {
     let SubjectRef {
         transport_id,
         producer_id,
         consumer_id,
     } = payload;
     match (transport_id, producer_id, consumer_id) {
-        (Some(id), None, None) => Ok(Subject::Transport(transport(id)?)),
-        (None, Some(id), None) => Ok(Subject::Producer(producer(id)?)),
-        (None, None, Some(id)) => Ok(Subject::Consumer(consumer(id)?)),
+        (Some(id), None, None) => Ok(StatsSubject::Transport(transport(id)?)),
+        (None, Some(id), None) => Ok(StatsSubject::Producer(producer(id)?)),
+        (None, None, Some(id)) => Ok(StatsSubject::Consumer(consumer(id)?)),
         _ => Err(Refusal::BadRequest(
             "one of transportId, producerId and consumerId is needed".to_owned(),
         )),

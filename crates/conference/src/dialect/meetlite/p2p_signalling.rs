@@ -7,10 +7,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::words::{self, Devices, told};
+use super::payloads::{self, Devices, told};
 use super::{ANNOUNCE, State};
-use crate::dialect::shapes::{self, Event};
-use crate::dialect::{Effect, Tag};
+use crate::dialect::media_json::{self, Event};
+use crate::dialect::{Effect, RequestTag};
 use crate::message::{ParticipantSummary, PeerId, Refusal, Request, User};
 
 /// Longest session description, in bytes. Chrome's with ten participants' media has about 20,000.
@@ -155,7 +155,7 @@ impl Description {
     fn checked(self) -> Result<Self, Refusal> {
         match self.sdp.len() <= SDP_LEN_MAX {
             true => Ok(self),
-            false => Err(shapes::explained("sdp is too long")),
+            false => Err(media_json::explained("sdp is too long")),
         }
     }
 }
@@ -166,7 +166,7 @@ fn checked(candidate: Option<Candidate>) -> Result<Option<Candidate>, Refusal> {
         let beside = [&it.sdp_mid, &it.username_fragment].into_iter().flatten();
         let mut texts = beside.chain([&it.candidate]);
         if texts.any(|it| it.len() > CANDIDATE_LEN_MAX) {
-            return Err(shapes::explained("candidate is too long"));
+            return Err(media_json::explained("candidate is too long"));
         }
     }
     Ok(candidate)
@@ -205,7 +205,7 @@ fn signal(name: &str, event: Event) -> Result<Signal, Refusal> {
 /// Asks for a message to be handed on. Each has a JSON form, so the fallback is for the compiler.
 fn relay(event: &'static str, to: Option<String>, signal: &Signal) -> Effect {
     let body = serde_json::to_value(signal).unwrap_or_default();
-    Effect::Ask(Tag::own(event), Request::Relay { to, body })
+    Effect::Request(RequestTag::internal(event), Request::Relay { to, body })
 }
 
 impl State {
@@ -217,12 +217,15 @@ impl State {
     ) -> Result<Vec<Effect>, Refusal> {
         if name == CHAT {
             let text = event.read::<Chat>()?.message;
-            return Ok(vec![Effect::Ask(Tag::own(CHAT), Request::Chat { text })]);
+            return Ok(vec![Effect::Request(
+                RequestTag::internal(CHAT),
+                Request::Chat { text },
+            )]);
         }
         let to = match &event.argument {
             Value::Object(_) => {
                 Addressed::deserialize(&event.argument)
-                    .map_err(|error| shapes::explained(&error.to_string()))?
+                    .map_err(|error| media_json::explained(&error.to_string()))?
                     .to
             }
             _ => None,
@@ -238,7 +241,7 @@ impl State {
                 | Signal::ScreenShareCandidate { .. }
         );
         if is_for_one && to.is_none() {
-            return Err(shapes::explained("to is missing"));
+            return Err(media_json::explained("to is missing"));
         }
         Ok(vec![relay(name, to, &signal)])
     }
@@ -274,7 +277,7 @@ impl State {
         let (name, payload) = match signal {
             Signal::Ready { media } => return self.found(from, user, media),
             Signal::Present { media } => {
-                return vec![words::media_state(from, media), self.initiate(from)];
+                return vec![payloads::media_state(from, media), self.initiate(from)];
             }
             Signal::CallUser { offer } => ("call-user", sent(from, "offer", &offer)),
             Signal::MakeAnswer { answer } => ("answer-made", sent(from, "answer", &answer)),
@@ -292,8 +295,8 @@ impl State {
             Signal::ScreenShareStarted => ("screen-share-started", by(from, user)),
             Signal::ScreenShareReady => ("screen-share-ready", by(from, user)),
             Signal::ScreenShareStopped => ("screen-share-stopped", by(from, user)),
-            Signal::TypingStart => ("chat:typing-start", words::sender(from, user)),
-            Signal::TypingStop => ("chat:typing-stop", words::sender(from, user)),
+            Signal::TypingStart => ("chat:typing-start", payloads::sender(from, user)),
+            Signal::TypingStop => ("chat:typing-stop", payloads::sender(from, user)),
         };
         vec![told(name, payload.into())]
     }
@@ -304,8 +307,8 @@ impl State {
             media: self.devices,
         };
         vec![
-            told("user-joined", words::sender(from, user).into()),
-            words::media_state(from, media),
+            told("user-joined", payloads::sender(from, user).into()),
+            payloads::media_state(from, media),
             self.initiate(from),
             relay(ANNOUNCE, Some(from.to_string()), &present),
         ]
@@ -331,7 +334,7 @@ fn room_data(others: &[ParticipantSummary]) -> Effect {
     let payload = json!({
         "participants": participants,
         "mediaState": named(|_| json!(Devices::default())),
-        "participantInfo": named(words::info),
+        "participantInfo": named(payloads::info),
     });
     told("room-data", payload)
 }
@@ -346,7 +349,7 @@ fn sent(from: &PeerId, name: &str, value: &impl Serialize) -> Map<String, Value>
 
 /// What somebody did.
 fn by(from: &PeerId, user: Option<&User>) -> Map<String, Value> {
-    let mut payload = words::sender(from, user);
+    let mut payload = payloads::sender(from, user);
     payload.insert("from".to_owned(), json!(from.as_str()));
     payload
 }

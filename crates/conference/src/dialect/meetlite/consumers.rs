@@ -7,10 +7,10 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{MediaKind, RtpCapabilities};
 use watersmeet_wire::units::Map;
 
-use super::words::{self, Label, told};
+use super::payloads::{self, Label, told};
 use super::{CONSUME, PAUSE_CONSUMER, RESUME_CONSUMER, State};
-use crate::dialect::{Effect, Tag, shapes};
-use crate::message::{ConsumerOffer, Notice, ParticipantSummary, PeerId, Request};
+use crate::dialect::{Effect, RequestTag, media_json};
+use crate::message::{CreatedConsumer, Notice, ParticipantSummary, PeerId, Request};
 
 /// Longest text that comes back as the consumer that is none, in characters: an id has 36.
 const CONSUMER_ID_LEN_MAX: usize = 64;
@@ -84,7 +84,7 @@ impl Receptions {
                 continue;
             }
             self.taken.insert(producer, Reception::Asked);
-            let tag = Tag {
+            let tag = RequestTag {
                 id: Some(json!([producer, transport])),
                 event: CONSUME,
             };
@@ -94,13 +94,13 @@ impl Receptions {
                 capabilities: capabilities.clone(),
                 start_paused: true,
             };
-            effects.push(Effect::Ask(tag, request));
+            effects.push(Effect::Request(tag, request));
         }
         effects
     }
 
     /// Something cannot be consumed. It is asked for again when the client can receive more.
-    pub(super) fn give_up(&mut self, tag: &Tag) {
+    pub(super) fn give_up(&mut self, tag: &RequestTag) {
         let id = tag.id.clone().unwrap_or_default();
         let asked = serde_json::from_value::<(ProducerId, TransportId)>(id);
         if let Ok((producer, transport)) = asked
@@ -112,7 +112,7 @@ impl Receptions {
     }
 
     /// Tells of a consumer. One on a transport that was replaced is gone with it.
-    pub(super) fn consumed(&mut self, offer: &ConsumerOffer) -> Vec<Effect> {
+    pub(super) fn consumed(&mut self, offer: &CreatedConsumer) -> Vec<Effect> {
         if self.transport != Some(offer.transport) {
             return Vec::new();
         }
@@ -123,8 +123,8 @@ impl Receptions {
             paused: offer.paused,
         };
         self.taken.insert(offer.producer, Reception::Made(made));
-        let mut payload = words::screen_marks(&offer.source);
-        payload.extend(shapes::consumer_parameters(offer));
+        let mut payload = payloads::screen_marks(&offer.source);
+        payload.extend(media_json::consumer_parameters(offer));
         let consumer = payload.remove("id");
         payload.insert("consumerId".to_owned(), consumer.unwrap_or_default());
         let peer = offer.producer_peer.as_str();
@@ -223,16 +223,16 @@ impl Receptions {
 /// Reads `resume-consumer` or `pause-consumer`.
 pub(super) fn pause(event: &'static str, consumer: &str) -> Effect {
     let shown: String = consumer.chars().take(CONSUMER_ID_LEN_MAX).collect();
-    let tag = Tag {
+    let tag = RequestTag {
         id: Some(json!(shown)),
         event,
     };
-    match shapes::consumer(consumer) {
+    match media_json::consumer(consumer) {
         Ok(consumer) => {
             let paused = event == PAUSE_CONSUMER;
-            Effect::Ask(tag, Request::PauseConsumer { consumer, paused })
+            Effect::Request(tag, Request::PauseConsumer { consumer, paused })
         }
-        Err(refusal) => words::consumer_error(&tag, &refusal),
+        Err(refusal) => payloads::consumer_error(&tag, &refusal),
     }
 }
 
@@ -269,7 +269,7 @@ impl State {
                 };
                 let payload = json!({
                     "participantId": peer.as_str(),
-                    "userInfo": words::info(&other),
+                    "userInfo": payloads::info(&other),
                 });
                 self.others.push(other);
                 self.visible(told("participant-joined", payload))

@@ -8,8 +8,8 @@ use watersmeet_engine::command::Layers;
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
 use super::{CREATE_TCP_TRANSPORT, Entry, PREPARE, SETTLE, State};
-use crate::dialect::{Effect, Reject, Tag, json, shapes};
-use crate::message::{Direction, Refusal, Request, Subject};
+use crate::dialect::{DecodeError, Effect, RequestTag, json, media_json};
+use crate::message::{Direction, Refusal, Request, StatsSubject};
 
 /// `join`. Without capabilities a client receives nothing.
 #[derive(Deserialize)]
@@ -85,12 +85,12 @@ struct ChangeDisplayName {
 
 impl State {
     /// Reads a frame.
-    pub(in crate::dialect) fn decode(&mut self, text: &str) -> Result<Vec<Effect>, Reject> {
-        let reject = |id: Option<Value>, refusal| Reject {
-            tag: Tag { id, event: "" },
+    pub(in crate::dialect) fn decode(&mut self, text: &str) -> Result<Vec<Effect>, DecodeError> {
+        let reject = |id: Option<Value>, refusal| DecodeError {
+            tag: RequestTag { id, event: "" },
             refusal,
         };
-        let value = json::parse(text).map_err(|it| reject(None, shapes::explained(&it)))?;
+        let value = json::parse(text).map_err(|it| reject(None, media_json::explained(&it)))?;
         let is = |key| value.get(key) == Some(&Value::Bool(true));
         let id = value.get("id").and_then(Value::as_u64);
         if is("response") {
@@ -98,19 +98,19 @@ impl State {
         }
         let id = id.filter(|_| is("request")).map(Value::from);
         if id.is_none() && !is("notification") {
-            let refusal = shapes::explained("neither a request nor a response");
+            let refusal = media_json::explained("neither a request nor a response");
             return Err(reject(None, refusal));
         }
         let Value::Object(mut fields) = value else {
-            return Err(reject(None, shapes::explained("not an object")));
+            return Err(reject(None, media_json::explained("not an object")));
         };
         let Some(Value::String(method)) = fields.remove("method") else {
-            return Err(reject(id, shapes::explained("missing method")));
+            return Err(reject(id, media_json::explained("missing method")));
         };
         let data = match fields.remove("data") {
             Some(Value::Object(data)) => data,
             None | Some(Value::Null) => Map::new(),
-            Some(_) => return Err(reject(id, shapes::explained("data is not an object"))),
+            Some(_) => return Err(reject(id, media_json::explained("data is not an object"))),
         };
         match self.asked(id.clone(), &method, data) {
             Ok(effect) => Ok(vec![effect]),
@@ -134,7 +134,7 @@ impl State {
                 Request::CloseConsumer { consumer }
             }
         };
-        vec![Effect::Ask(Tag::own(SETTLE), request)]
+        vec![Effect::Request(RequestTag::internal(SETTLE), request)]
     }
 
     /// What a request of the client leads to.
@@ -144,7 +144,7 @@ impl State {
         method: &str,
         data: Map<String, Value>,
     ) -> Result<Effect, Refusal> {
-        let mut tag = Tag { id, event: "" };
+        let mut tag = RequestTag { id, event: "" };
         let request = match method {
             "join" => self.join(read(data)?)?,
             "createWebRtcTransport" => {
@@ -159,20 +159,20 @@ impl State {
             }
             _ => request(method, data)?,
         };
-        Ok(Effect::Ask(tag, request))
+        Ok(Effect::Request(tag, request))
     }
 
     /// Takes a seat in the room first.
-    fn prepare(&mut self, tag: Tag, request: Request) -> Effect {
+    fn prepare(&mut self, tag: RequestTag, request: Request) -> Effect {
         self.entry = Entry::Preparing(tag, Box::new(request));
         let room = self.opened.room.to_string();
-        Effect::Ask(Tag::own(PREPARE), Request::Prepare { room })
+        Effect::Request(RequestTag::internal(PREPARE), Request::PrepareJoin { room })
     }
 
     /// Reads `join`.
     fn join(&mut self, payload: Join) -> Result<Request, Refusal> {
         if matches!(self.entry, Entry::Inside) || self.waiting.is_some() {
-            return Err(shapes::explained("joined already"));
+            return Err(media_json::explained("joined already"));
         }
         self.capabilities = payload.rtp_capabilities;
         Ok(Request::Join {
@@ -192,32 +192,32 @@ fn request(method: &str, data: Map<String, Value>) -> Result<Request, Refusal> {
         "connectWebRtcTransport" => {
             let payload: Connect = read(data)?;
             Request::ConnectTransport {
-                transport: shapes::transport(&payload.transport_id)?,
+                transport: media_json::transport(&payload.transport_id)?,
                 dtls: payload.dtls_parameters,
             }
         }
         "restartIce" => {
             let TransportRef { transport_id } = read(data)?;
-            let transport = shapes::transport(&transport_id)?;
+            let transport = media_json::transport(&transport_id)?;
             Request::RestartIce { transport }
         }
         "produce" => produce(read(data)?)?,
         "pauseProducer" | "resumeProducer" => {
             let ProducerRef { producer_id } = read(data)?;
             Request::PauseProducer {
-                producer: shapes::producer(&producer_id)?,
+                producer: media_json::producer(&producer_id)?,
                 paused: method == "pauseProducer",
             }
         }
         "closeProducer" => {
             let ProducerRef { producer_id } = read(data)?;
-            let producer = shapes::producer(&producer_id)?;
+            let producer = media_json::producer(&producer_id)?;
             Request::CloseProducer { producer }
         }
         "pauseConsumer" | "resumeConsumer" => {
             let ConsumerRef { consumer_id } = read(data)?;
             Request::PauseConsumer {
-                consumer: shapes::consumer(&consumer_id)?,
+                consumer: media_json::consumer(&consumer_id)?,
                 paused: method == "pauseConsumer",
             }
         }
@@ -227,20 +227,20 @@ fn request(method: &str, data: Map<String, Value>) -> Result<Request, Refusal> {
                 spatial_layer: payload.spatial_layer,
                 temporal_layer: payload.temporal_layer,
             };
-            let consumer = shapes::consumer(&payload.consumer_id)?;
+            let consumer = media_json::consumer(&payload.consumer_id)?;
             Request::SetPreferredLayers { consumer, layers }
         }
         "requestConsumerKeyFrame" => {
             let ConsumerRef { consumer_id } = read(data)?;
-            let consumer = shapes::consumer(&consumer_id)?;
+            let consumer = media_json::consumer(&consumer_id)?;
             Request::RequestKeyframe { consumer }
         }
         "changeDisplayName" => {
             let ChangeDisplayName { display_name } = read(data)?;
-            Request::Rename { display_name }
+            Request::ChangeDisplayName { display_name }
         }
-        "produceData" => return Err(shapes::explained("data channels are not served")),
-        "setConsumerPriority" => return Err(shapes::explained("priorities are not served")),
+        "produceData" => return Err(media_json::explained("data channels are not served")),
+        "setConsumerPriority" => return Err(media_json::explained("priorities are not served")),
         _ => Request::Stats {
             subject: subject(method, data)?,
         },
@@ -248,19 +248,19 @@ fn request(method: &str, data: Map<String, Value>) -> Result<Request, Refusal> {
 }
 
 /// Reads a request for statistics. All there are here are those of this side.
-fn subject(method: &str, data: Map<String, Value>) -> Result<Subject, Refusal> {
+fn subject(method: &str, data: Map<String, Value>) -> Result<StatsSubject, Refusal> {
     Ok(match method {
         "getTransportStats" | "getTransportRemoteStats" | "getTransportLocalStats" => {
             let TransportRef { transport_id } = read(data)?;
-            Subject::Transport(shapes::transport(&transport_id)?)
+            StatsSubject::Transport(media_json::transport(&transport_id)?)
         }
         "getProducerStats" | "getProducerRemoteStats" | "getProducerLocalStats" => {
             let ProducerRef { producer_id } = read(data)?;
-            Subject::Producer(shapes::producer(&producer_id)?)
+            StatsSubject::Producer(media_json::producer(&producer_id)?)
         }
         "getConsumerStats" | "getConsumerRemoteStats" | "getConsumerLocalStats" => {
             let ConsumerRef { consumer_id } = read(data)?;
-            Subject::Consumer(shapes::consumer(&consumer_id)?)
+            StatsSubject::Consumer(media_json::consumer(&consumer_id)?)
         }
         _ => return Err(Refusal::UnknownType),
     })
@@ -271,7 +271,11 @@ fn create_transport(payload: &CreateTransport) -> Result<Request, Refusal> {
     let direction = match (payload.producing, payload.consuming) {
         (true, false) => Direction::Send,
         (false, true) => Direction::Recv,
-        _ => return Err(shapes::explained("either producing or consuming is needed")),
+        _ => {
+            return Err(media_json::explained(
+                "either producing or consuming is needed",
+            ));
+        }
     };
     let key = None;
     Ok(Request::CreateTransport { direction, key })
@@ -279,12 +283,12 @@ fn create_transport(payload: &CreateTransport) -> Result<Request, Refusal> {
 
 /// Reads `produce`.
 fn produce(payload: Produce) -> Result<Request, Refusal> {
-    let app_data = shapes::app_data(payload.app_data)?;
+    let app_data = media_json::app_data(payload.app_data)?;
     Ok(Request::Produce {
-        transport: shapes::transport(&payload.transport_id)?,
+        transport: media_json::transport(&payload.transport_id)?,
         kind: payload.kind,
         rtp: payload.rtp_parameters,
-        source: shapes::source(payload.kind, app_data.as_ref()),
+        source: media_json::source(payload.kind, app_data.as_ref()),
         paused: false,
         app_data,
     })
@@ -292,5 +296,5 @@ fn produce(payload: Produce) -> Result<Request, Refusal> {
 
 /// Reads the data of a request.
 fn read<T: DeserializeOwned>(data: Map<String, Value>) -> Result<T, Refusal> {
-    serde_json::from_value(Value::Object(data)).map_err(|it| shapes::explained(&it.to_string()))
+    serde_json::from_value(Value::Object(data)).map_err(|it| media_json::explained(&it.to_string()))
 }

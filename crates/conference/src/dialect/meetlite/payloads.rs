@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
 use super::NAMESPACE;
-use crate::dialect::{Effect, Tag, shapes};
+use crate::dialect::{Effect, RequestTag, media_json};
 use crate::message::{
-    Direction, ParticipantSummary, PeerId, ProducerSummary, Refusal, Source, User,
+    Direction, MediaSource, ParticipantSummary, PeerId, ProducerSummary, Refusal, User,
 };
 
 /// What a participant sends, of which there is one each.
@@ -23,7 +23,10 @@ pub(super) enum Label {
 impl Label {
     /// What a producer is to these clients.
     pub(super) fn of(producer: &ProducerSummary) -> Self {
-        let is_screen = matches!(producer.source, Some(Source::Screen | Source::ScreenAudio));
+        let is_screen = matches!(
+            producer.source,
+            Some(MediaSource::Screen | MediaSource::ScreenAudio)
+        );
         let label = match producer.kind {
             MediaKind::Audio => Self::Audio,
             MediaKind::Video => Self::Video,
@@ -54,12 +57,12 @@ impl Label {
     }
 
     /// What it shows to people.
-    pub(super) const fn source(self) -> Source {
+    pub(super) const fn source(self) -> MediaSource {
         match self {
-            Self::Audio => Source::Mic,
-            Self::Video => Source::Camera,
-            Self::ScreenAudio => Source::ScreenAudio,
-            Self::ScreenVideo => Source::Screen,
+            Self::Audio => MediaSource::Mic,
+            Self::Video => MediaSource::Camera,
+            Self::ScreenAudio => MediaSource::ScreenAudio,
+            Self::ScreenVideo => MediaSource::Screen,
         }
     }
 
@@ -161,7 +164,7 @@ pub(super) struct ConsumerRef {
 
 /// An event for the client.
 pub(super) fn told(name: &str, payload: Value) -> Effect {
-    shapes::told(NAMESPACE, name, payload)
+    media_json::told(NAMESPACE, name, payload)
 }
 
 /// Whom somebody is to these clients. Those that come with other dialects have no address; they
@@ -234,7 +237,7 @@ pub(super) fn screen_marks(producer: &ProducerSummary) -> Map<String, Value> {
 }
 
 /// `consumer-error`
-pub(super) fn consumer_error(tag: &Tag, refusal: &Refusal) -> Effect {
+pub(super) fn consumer_error(tag: &RequestTag, refusal: &Refusal) -> Effect {
     let payload = json!({ "consumerId": tag.id, "error": refusal.to_string() });
     told("consumer-error", payload)
 }

@@ -7,8 +7,8 @@ use super::{
     BARE_CAPABILITIES, CAPABILITIES, CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, Entry,
     JOIN, LIST, PRODUCE, RESUME, State,
 };
-use crate::dialect::shapes::{self, Connect, Event, Produce};
-use crate::dialect::{Effect, Tag};
+use crate::dialect::media_json::{self, Connect, Event, Produce};
+use crate::dialect::{Effect, RequestTag};
 use crate::message::{Direction, Refusal, Request, TransportKey};
 
 /// `createWebRtcTransport`: to send, or to receive one producer. There are two words for it.
@@ -54,7 +54,7 @@ impl State {
             Err(refusal) => return Ok(self.refusal(&tag, &refusal)),
         };
         match self.entry {
-            Entry::Inside => Ok(vec![Effect::Ask(tag, request)]),
+            Entry::Inside => Ok(vec![Effect::Request(tag, request)]),
             Entry::Entering(..) => Ok(self.refusal(&tag, &Refusal::NotInRoom)),
             Entry::Outside => {
                 self.entry = Entry::Entering(tag, Box::new(request));
@@ -65,7 +65,7 @@ impl State {
                     user: None,
                     policy: None,
                 };
-                Ok(vec![Effect::Ask(Tag::own(JOIN), join)])
+                Ok(vec![Effect::Request(RequestTag::internal(JOIN), join)])
             }
         }
     }
@@ -79,7 +79,10 @@ impl State {
                     transport_id,
                     dtls_parameters: dtls,
                 } = event.read()?;
-                let named = transport_id.as_deref().map(shapes::transport).transpose()?;
+                let named = transport_id
+                    .as_deref()
+                    .map(media_json::transport)
+                    .transpose()?;
                 let transport = named.or(self.sending).ok_or(Refusal::TransportNotFound)?;
                 Request::ConnectTransport { transport, dtls }
             }
@@ -90,13 +93,13 @@ impl State {
                     producer_id,
                     dtls_parameters: dtls,
                 } = event.read()?;
-                let transport = self.remotes.transport(shapes::producer(&producer_id)?);
+                let transport = self.remotes.transport(media_json::producer(&producer_id)?);
                 let transport = transport.ok_or(Refusal::TransportNotFound)?;
                 Request::ConnectTransport { transport, dtls }
             }
             RESUME => {
                 let named = event.read::<Resume>()?.consumer_id;
-                let named = named.as_deref().map(shapes::consumer).transpose()?;
+                let named = named.as_deref().map(media_json::consumer).transpose()?;
                 let consumer = named.or(self.newest_consumer);
                 Request::PauseConsumer {
                     consumer: consumer.ok_or(Refusal::ConsumerNotFound)?,
@@ -118,25 +121,25 @@ impl State {
             });
         }
         let producer = payload.producer_id;
-        let producer = producer.ok_or_else(|| shapes::explained("producerId is missing"))?;
-        let producer = shapes::producer(&producer)?;
+        let producer = producer.ok_or_else(|| media_json::explained("producerId is missing"))?;
+        let producer = media_json::producer(&producer)?;
         if !self.remotes.has(producer) {
             return Err(Refusal::ProducerNotFound);
         }
         Ok(Request::CreateTransport {
             direction: Direction::Recv,
-            key: Some(TransportKey::RecvOf(producer)),
+            key: Some(TransportKey::RecvProducer(producer)),
         })
     }
 
     /// Reads `consume`. The client resumes when it is ready.
     fn consume(&mut self, payload: Consume) -> Result<Request, Refusal> {
-        let producer = shapes::producer(&payload.producer_id)?;
+        let producer = media_json::producer(&payload.producer_id)?;
         if !self.remotes.has(producer) {
             return Err(Refusal::ProducerNotFound);
         }
         let named = payload.transport_id.as_deref();
-        let named = named.map(shapes::transport).transpose()?;
+        let named = named.map(media_json::transport).transpose()?;
         let transport = named.or_else(|| self.remotes.transport(producer));
         let transport = transport.ok_or(Refusal::TransportNotFound)?;
         self.remotes.arrives(producer, transport);

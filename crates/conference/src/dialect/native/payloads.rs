@@ -9,7 +9,7 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
-use crate::message::{Direction, Policy, Removal, Role, Source};
+use crate::message::{Direction, MediaSource, Policy, RemovalReason, Role};
 use crate::turn::IceServer;
 
 /// Nothing at all.
@@ -94,7 +94,7 @@ pub(super) struct Produce {
     #[cfg_attr(test, ts(type = "RtpParameters"))]
     pub rtp_parameters: RtpParameters,
     /// What people will make of it.
-    pub source: Option<Source>,
+    pub source: Option<MediaSource>,
     /// Whether it begins paused.
     pub paused: Option<bool>,
     /// Anything; other clients that know of it are told.
@@ -253,7 +253,7 @@ pub(super) struct ProducerSummary {
     pub kind: MediaKind,
     /// What it shows; absent means what its kind suggests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
+    pub source: Option<MediaSource>,
     /// Whether it is paused; absent means that it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
@@ -437,7 +437,7 @@ pub(super) struct PeerRef {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PeerWish {
+pub(super) struct PeerRequest {
     /// Who.
     pub peer_id: String,
     /// Who it says it is.
@@ -486,7 +486,7 @@ pub(super) struct PolicyChanged {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(super) struct Removed {
     /// Why.
-    pub reason: Removal,
+    pub reason: RemovalReason,
 }
 
 /// `newProducer`

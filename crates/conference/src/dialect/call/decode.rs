@@ -7,7 +7,7 @@ use super::{
     CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, JOIN, LIST, PRODUCE, RESUME, State,
 };
 use crate::dialect::Effect;
-use crate::dialect::shapes::{self, Connect, Event, Produce};
+use crate::dialect::media_json::{self, Connect, Event, Produce};
 use crate::message::{Direction, Refusal, Request};
 
 /// `joinRoom`
@@ -52,7 +52,7 @@ impl State {
     pub(in crate::dialect) fn decode(&mut self, event: Event) -> Result<Vec<Effect>, Refusal> {
         let tag = event.tag(name(&event.name).ok_or(Refusal::UnknownType)?);
         Ok(match self.read(tag.event, event) {
-            Ok(request) => vec![Effect::Ask(tag, request)],
+            Ok(request) => vec![Effect::Request(tag, request)],
             Err(Refused { refusal, effects }) => {
                 // Some refusals have a form of their own, which only the tag knows.
                 let mut refused = self.refusal(&tag, &refusal);
@@ -88,7 +88,10 @@ impl State {
                     transport_id,
                     dtls_parameters: dtls,
                 } = event.read()?;
-                let named = transport_id.as_deref().map(shapes::transport).transpose()?;
+                let named = transport_id
+                    .as_deref()
+                    .map(media_json::transport)
+                    .transpose()?;
                 let transport = named.or(self.sending).ok_or(Refusal::TransportNotFound)?;
                 Request::ConnectTransport { transport, dtls }
             }
@@ -99,11 +102,11 @@ impl State {
                     server_consumer_transport_id: id,
                     dtls_parameters: dtls,
                 } = event.read()?;
-                let transport = shapes::transport(&id)?;
+                let transport = media_json::transport(&id)?;
                 Request::ConnectTransport { transport, dtls }
             }
             RESUME => Request::PauseConsumer {
-                consumer: shapes::consumer(&event.read::<Resume>()?.server_consumer_id)?,
+                consumer: media_json::consumer(&event.read::<Resume>()?.server_consumer_id)?,
                 paused: false,
             },
             _ => Request::ListParticipants,
@@ -113,8 +116,8 @@ impl State {
     /// Reads `consume`. The client resumes when it is ready. When the producer has ended, nothing
     /// will come on the transport that was made for it.
     fn consume(&mut self, payload: Consume) -> Result<Request, Refused> {
-        let producer = shapes::producer(&payload.remote_producer_id)?;
-        let transport = shapes::transport(&payload.server_consumer_transport_id)?;
+        let producer = media_json::producer(&payload.remote_producer_id)?;
+        let transport = media_json::transport(&payload.server_consumer_transport_id)?;
         if !self.remotes.arrives(producer, transport) {
             return Err(Refused {
                 refusal: Refusal::ProducerNotFound,

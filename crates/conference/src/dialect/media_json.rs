@@ -8,8 +8,8 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpParameters};
 
 use super::socketio::{self, PacketKind};
-use super::{Effect, Reject, Tag, json};
-use crate::message::{ConsumerOffer, Refusal, Request, Source, TransportOffer};
+use super::{DecodeError, Effect, RequestTag, json};
+use crate::message::{CreatedConsumer, CreatedTransport, MediaSource, Refusal, Request};
 use crate::opening::Namespace;
 
 /// Longest explanation in an error, in characters: it may quote what the client sent.
@@ -33,8 +33,8 @@ impl Event {
     }
 
     /// The tag of the request that this event is.
-    pub(super) fn tag(&self, event: &'static str) -> Tag {
-        Tag {
+    pub(super) fn tag(&self, event: &'static str) -> RequestTag {
+        RequestTag {
             id: self.id(),
             event,
         }
@@ -87,9 +87,9 @@ impl Produce {
 }
 
 /// Reads a packet as an event; `None` for what needs no answer.
-pub(super) fn event(frame: &str) -> Result<Option<Event>, Reject> {
-    let reject = |ack: Option<u64>, what: &str| Reject {
-        tag: Tag {
+pub(super) fn event(frame: &str) -> Result<Option<Event>, DecodeError> {
+    let reject = |ack: Option<u64>, what: &str| DecodeError {
+        tag: RequestTag {
             id: ack.map(Value::from),
             event: "",
         },
@@ -99,7 +99,8 @@ pub(super) fn event(frame: &str) -> Result<Option<Event>, Reject> {
     if packet.kind != PacketKind::Event {
         return Ok(None);
     }
-    let arguments = socketio::arguments(packet.data).map_err(|error| reject(packet.ack, &error))?;
+    let arguments =
+        socketio::parse_arguments(packet.data).map_err(|error| reject(packet.ack, &error))?;
     let mut arguments = arguments.into_iter();
     let Some(Value::String(name)) = arguments.next() else {
         return Err(reject(packet.ack, "an event needs a name"));
@@ -117,25 +118,25 @@ pub(super) fn explained(what: &str) -> Refusal {
 }
 
 /// The acknowledgement of a request that wants one.
-pub(super) fn acknowledged(namespace: Namespace, tag: &Tag, answer: Value) -> Vec<Effect> {
+pub(super) fn acknowledged(namespace: Namespace, tag: &RequestTag, answer: Value) -> Vec<Effect> {
     let ack = tag.id.as_ref().and_then(Value::as_u64);
-    ack.map(|ack| Effect::Frame(socketio::ack(namespace.name(), ack, &[answer])))
+    ack.map(|ack| Effect::SendFrame(socketio::write_ack(namespace.name(), ack, &[answer])))
         .into_iter()
         .collect()
 }
 
 /// The refusal of a request that wants an acknowledgement.
-pub(super) fn refused(namespace: Namespace, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+pub(super) fn refused(namespace: Namespace, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     acknowledged(namespace, tag, json!({ "error": refusal.to_string() }))
 }
 
 /// An event for a client.
 pub(super) fn told(namespace: Namespace, name: &str, payload: Value) -> Effect {
-    Effect::Frame(socketio::event(namespace.name(), name, &[payload]))
+    Effect::SendFrame(socketio::write_event(namespace.name(), name, &[payload]))
 }
 
 /// What mediasoup-client makes a transport from. It takes `iceServers` from the same object.
-pub(super) fn transport_parameters(offer: &TransportOffer) -> Map<String, Value> {
+pub(super) fn transport_parameters(offer: &CreatedTransport) -> Map<String, Value> {
     let mut parameters = Map::new();
     parameters.insert("id".to_owned(), json!(offer.transport.to_string()));
     parameters.insert("iceParameters".to_owned(), json!(offer.ice));
@@ -148,7 +149,7 @@ pub(super) fn transport_parameters(offer: &TransportOffer) -> Map<String, Value>
 }
 
 /// What mediasoup-client makes a consumer from.
-pub(super) fn consumer_parameters(offer: &ConsumerOffer) -> Map<String, Value> {
+pub(super) fn consumer_parameters(offer: &CreatedConsumer) -> Map<String, Value> {
     let mut parameters = Map::new();
     parameters.insert("id".to_owned(), json!(offer.consumer.to_string()));
     parameters.insert("producerId".to_owned(), json!(offer.producer.to_string()));
@@ -177,17 +178,17 @@ pub(super) fn app_data(value: Option<Value>) -> Result<Option<Value>, Refusal> {
     let value = value.filter(|it| !it.is_null());
     match &value {
         Some(it) if !it.is_object() => Err(explained("appData is not an object")),
-        Some(it) if !json::is_unpolluted(it) => Err(explained("appData has a forbidden key")),
+        Some(it) if !json::is_prototype_safe(it) => Err(explained("appData has a forbidden key")),
         _ => Ok(value),
     }
 }
 
 /// What a producer shows, when its client says that it is a screen; otherwise its kind tells.
-pub(super) fn source(kind: MediaKind, app_data: Option<&Value>) -> Option<Source> {
+pub(super) fn source(kind: MediaKind, app_data: Option<&Value>) -> Option<MediaSource> {
     let says = |key| app_data.and_then(|it| it.get(key)) == Some(&Value::Bool(true));
     // "share" is protoo's word for it.
     (says("screen") || says("share")).then_some(match kind {
-        MediaKind::Audio => Source::ScreenAudio,
-        MediaKind::Video => Source::Screen,
+        MediaKind::Audio => MediaSource::ScreenAudio,
+        MediaKind::Video => MediaSource::Screen,
     })
 }

@@ -6,7 +6,7 @@
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_wire::units::Map;
 
-use super::{Effect, Tag};
+use super::{Effect, RequestTag};
 use crate::message::{ParticipantSummary, Request};
 
 /// What a dialect asks by itself: to close a transport on which nothing will come any more.
@@ -14,12 +14,12 @@ const CLOSE: &str = "close";
 
 /// The producers of others. There are no more than the room allows.
 #[derive(Debug, Default)]
-pub(super) struct Remotes {
+pub(super) struct RemoteProducers {
     /// Each producer with the transport it arrives on, once there is one.
     producers: Map<ProducerId, Option<TransportId>>,
 }
 
-impl Remotes {
+impl RemoteProducers {
     /// What there is in a room that was just entered.
     pub(super) fn of(others: &[ParticipantSummary]) -> Self {
         let producers = others.iter().flat_map(|it| &it.producers);
@@ -61,7 +61,7 @@ impl Remotes {
             return Vec::new();
         }
         let request = Request::CloseTransport { transport };
-        vec![Effect::Ask(Tag::own(CLOSE), request)]
+        vec![Effect::Request(RequestTag::internal(CLOSE), request)]
     }
 
     /// A transport has ended.
@@ -91,12 +91,12 @@ mod tests {
 
     fn closing(transport: TransportId) -> Vec<Effect> {
         let request = Request::CloseTransport { transport };
-        vec![Effect::Ask(Tag::own(CLOSE), request)]
+        vec![Effect::Request(RequestTag::internal(CLOSE), request)]
     }
 
     #[test]
     fn a_producer_ends_once_and_takes_its_transport_along() {
-        let mut remotes = Remotes::default();
+        let mut remotes = RemoteProducers::default();
         remotes.add(producer(1));
         assert!(remotes.has(producer(1)));
         assert!(remotes.arrives(producer(1), transport(1)));
@@ -108,14 +108,14 @@ mod tests {
 
     #[test]
     fn what_never_arrived_has_nothing_to_close() {
-        let mut remotes = Remotes::default();
+        let mut remotes = RemoteProducers::default();
         remotes.add(producer(1));
         assert_eq!(remotes.end(producer(1)), Some(Vec::new()));
     }
 
     #[test]
     fn a_transport_is_closed_by_the_last_that_arrives_on_it() {
-        let mut remotes = Remotes::default();
+        let mut remotes = RemoteProducers::default();
         for n in [1, 2] {
             remotes.add(producer(n));
             remotes.arrives(producer(n), transport(9));
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_transport_that_ended_is_not_closed_again() {
-        let mut remotes = Remotes::default();
+        let mut remotes = RemoteProducers::default();
         remotes.add(producer(1));
         remotes.arrives(producer(1), transport(9));
         remotes.forget(transport(9));

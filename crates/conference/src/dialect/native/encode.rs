@@ -8,11 +8,12 @@ use serde_json::Value;
 use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
 
-use super::frames::*;
-use super::{Options, State};
-use crate::dialect::Opened;
+use super::payloads::*;
+use super::{Config, State};
+use crate::dialect::SessionContext;
 use crate::message::{
-    self, ConsumerOffer, Notice, PeerId, Refusal, Reply, Role, Source, Subject, TransportOffer,
+    self, CreatedConsumer, CreatedTransport, MediaSource, Notice, PeerId, Refusal, Reply, Role,
+    StatsSubject,
 };
 
 /// A frame on its way out.
@@ -40,7 +41,7 @@ fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> Str
 }
 
 /// Writes `connected`.
-pub(in crate::dialect) fn greeting(opened: &Opened, options: &Options) -> String {
+pub(in crate::dialect) fn connected(opened: &SessionContext, options: &Config) -> String {
     let ice_servers = Some(opened.ice_servers.to_vec()).filter(|it| !it.is_empty());
     let connected = Connected {
         peer_id: opened.peer.to_string(),
@@ -73,7 +74,7 @@ pub(in crate::dialect) fn reply(state: &State, id: &Option<Value>, reply: &Reply
         Reply::Joined { room, role, others } => {
             frame("roomJoined", id, room_joined(state, room, *role, others))
         }
-        Reply::Waiting { room } => frame("waiting", id, room_left(room)),
+        Reply::WaitingForApproval { room } => frame("waiting", id, room_left(room)),
         Reply::Left { room } => frame("roomLeft", id, room_left(room)),
         Reply::Participants(participants) => {
             let participants = participants.iter().map(participant_summary).collect();
@@ -165,10 +166,12 @@ pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<Strin
             layers_changed(*consumer, *layers),
         ),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
-        Notice::Renamed { .. } | Notice::MediaState { .. } | Notice::Relayed { .. } => return None,
+        Notice::DisplayNameChanged { .. } | Notice::MediaState { .. } | Notice::Relayed { .. } => {
+            return None;
+        }
         Notice::Chat { .. }
         | Notice::JoinRequested { .. }
-        | Notice::JoinSettled { .. }
+        | Notice::JoinRequestResolved { .. }
         | Notice::Admitted { .. }
         | Notice::RoleChanged { .. }
         | Notice::SpeakRequested { .. }
@@ -195,7 +198,7 @@ fn moderation(state: &State, notice: &Notice) -> Option<String> {
             user,
             display_name,
         } => frame("speakRequested", id, wish(peer, user, display_name)),
-        Notice::JoinSettled { peer } => {
+        Notice::JoinRequestResolved { peer } => {
             let peer_id = peer.to_string();
             frame("joinSettled", id, PeerRef { peer_id })
         }
@@ -226,8 +229,8 @@ fn moderation(state: &State, notice: &Notice) -> Option<String> {
 }
 
 /// The payload of `joinRequested` and `speakRequested`.
-fn wish(peer: &PeerId, user: &Option<Arc<str>>, display_name: &Option<Arc<str>>) -> PeerWish {
-    PeerWish {
+fn wish(peer: &PeerId, user: &Option<Arc<str>>, display_name: &Option<Arc<str>>) -> PeerRequest {
+    PeerRequest {
         peer_id: peer.to_string(),
         user_id: user.as_deref().map(str::to_owned),
         display_name: display_name.as_deref().map(str::to_owned),
@@ -267,7 +270,7 @@ fn room_left(room: &str) -> RoomLeft {
 }
 
 /// The payload of `transportCreated`.
-fn transport_created(offer: &TransportOffer) -> TransportCreated<'_> {
+fn transport_created(offer: &CreatedTransport) -> TransportCreated<'_> {
     TransportCreated {
         transport_id: offer.transport.to_string(),
         ice_parameters: &offer.ice,
@@ -294,7 +297,7 @@ fn produced(producer: ProducerId, kind: MediaKind) -> Produced {
 }
 
 /// The payload of `consumed`.
-fn consumed(offer: &ConsumerOffer) -> Consumed<'_> {
+fn consumed(offer: &CreatedConsumer) -> Consumed<'_> {
     Consumed {
         consumer_id: offer.consumer.to_string(),
         producer_id: offer.producer.to_string(),
@@ -305,7 +308,7 @@ fn consumed(offer: &ConsumerOffer) -> Consumed<'_> {
 }
 
 /// The payload of `stats`.
-fn stats(subject: Subject, reports: &[Value]) -> Stats<'_> {
+fn stats(subject: StatsSubject, reports: &[Value]) -> Stats<'_> {
     Stats {
         subject: subject_ref(subject),
         stats: reports,
@@ -334,12 +337,12 @@ fn consumer_ref(consumer: ConsumerId) -> ConsumerRef {
 }
 
 /// The payload that names whose statistics these are.
-fn subject_ref(subject: Subject) -> SubjectRef {
+fn subject_ref(subject: StatsSubject) -> SubjectRef {
     let mut named = SubjectRef::default();
     match subject {
-        Subject::Transport(id) => named.transport_id = Some(id.to_string()),
-        Subject::Producer(id) => named.producer_id = Some(id.to_string()),
-        Subject::Consumer(id) => named.consumer_id = Some(id.to_string()),
+        StatsSubject::Transport(id) => named.transport_id = Some(id.to_string()),
+        StatsSubject::Producer(id) => named.producer_id = Some(id.to_string()),
+        StatsSubject::Consumer(id) => named.consumer_id = Some(id.to_string()),
     }
     named
 }
@@ -394,7 +397,10 @@ fn producer_summary(state: &State, producer: &message::ProducerSummary) -> Produ
 fn participant_summary(participant: &message::ParticipantSummary) -> ParticipantSummary {
     let sends = |kind| {
         let is_person = |it: &message::ProducerSummary| {
-            !matches!(it.source, Some(Source::Screen | Source::ScreenAudio))
+            !matches!(
+                it.source,
+                Some(MediaSource::Screen | MediaSource::ScreenAudio)
+            )
         };
         let mut producers = participant.producers.iter();
         producers.any(|it| it.kind == kind && is_person(it) && !it.paused)

@@ -6,9 +6,10 @@ use watersmeet_wire::params::IceProtocol;
 
 use super::{CREATE_TCP_TRANSPORT, Entry, PREPARE, Reception, State};
 use crate::caps::CLOSE_PROTOO_FOR_GOOD;
-use crate::dialect::{Effect, Tag, shapes};
+use crate::dialect::{Effect, RequestTag, media_json};
 use crate::message::{
-    ConsumerOffer, Direction, Notice, ParticipantSummary, PeerId, Refusal, Reply, TransportOffer,
+    CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary, PeerId, Refusal,
+    Reply,
 };
 
 /// How somebody without a name is shown. The demonstration's page cannot do without.
@@ -16,11 +17,11 @@ const NAMELESS: &str = "Guest";
 
 impl State {
     /// Writes the answer to a request.
-    pub(in crate::dialect) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
+    pub(in crate::dialect) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match reply {
             Reply::Done if tag.event == PREPARE => self.seated(),
             Reply::Joined { others, .. } => self.joined(tag, others),
-            Reply::Waiting { .. } => {
+            Reply::WaitingForApproval { .. } => {
                 self.waiting = Some(tag.clone());
                 Vec::new()
             }
@@ -39,13 +40,13 @@ impl State {
     /// It has a seat: what it asked first is asked now.
     fn seated(&mut self) -> Vec<Effect> {
         match std::mem::replace(&mut self.entry, Entry::Seated) {
-            Entry::Preparing(tag, request) => vec![Effect::Ask(tag, *request)],
+            Entry::Preparing(tag, request) => vec![Effect::Request(tag, *request)],
             Entry::Outside | Entry::Seated | Entry::Inside => Vec::new(),
         }
     }
 
     /// Everybody knows of it now. Writes who is there, and consumes what they send.
-    fn joined(&mut self, tag: &Tag, others: &[ParticipantSummary]) -> Vec<Effect> {
+    fn joined(&mut self, tag: &RequestTag, others: &[ParticipantSummary]) -> Vec<Effect> {
         self.entry = Entry::Inside;
         let producers = others.iter().flat_map(|it| &it.producers);
         self.wanted = producers.map(|it| it.producer).collect();
@@ -59,8 +60,8 @@ impl State {
     }
 
     /// Writes a transport. On the first one to receive, everything is consumed.
-    fn transport_created(&mut self, tag: &Tag, offer: &TransportOffer) -> Vec<Effect> {
-        let mut parameters = shapes::transport_parameters(offer);
+    fn transport_created(&mut self, tag: &RequestTag, offer: &CreatedTransport) -> Vec<Effect> {
+        let mut parameters = media_json::transport_parameters(offer);
         if tag.event == CREATE_TCP_TRANSPORT {
             let candidates = offer.candidates.iter();
             let over_tcp = candidates.filter(|it| it.protocol == IceProtocol::Tcp);
@@ -76,7 +77,7 @@ impl State {
     }
 
     /// Asks the client to take a consumer.
-    fn offered(&mut self, offer: &ConsumerOffer) -> Vec<Effect> {
+    fn offered(&mut self, offer: &CreatedConsumer) -> Vec<Effect> {
         let reception = Reception {
             consumer: offer.consumer,
             transport: offer.transport,
@@ -85,7 +86,7 @@ impl State {
         let id = self.next_request;
         self.next_request = id.wrapping_add(1);
         self.offered.insert(id, offer.consumer);
-        let mut data = shapes::consumer_parameters(offer);
+        let mut data = media_json::consumer_parameters(offer);
         let app_data = offer.source.app_data.as_deref();
         data.insert("peerId".to_owned(), json!(offer.producer_peer.as_str()));
         data.insert("type".to_owned(), json!(consumer_type(offer)));
@@ -95,11 +96,15 @@ impl State {
             app_data.cloned().unwrap_or_else(|| json!({})),
         );
         let frame = json!({"request": true, "id": id, "method": "newConsumer", "data": data});
-        vec![Effect::Frame(frame.to_string())]
+        vec![Effect::SendFrame(frame.to_string())]
     }
 
     /// Writes the refusal of a request.
-    pub(in crate::dialect) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+    pub(in crate::dialect) fn refusal(
+        &mut self,
+        tag: &RequestTag,
+        refusal: &Refusal,
+    ) -> Vec<Effect> {
         if tag.event == PREPARE {
             // What it asked first is refused for the reason that it has no seat.
             return match std::mem::replace(&mut self.entry, Entry::Outside) {
@@ -126,7 +131,7 @@ impl State {
                 effects.push(notified("peerClosed", &data));
                 effects
             }
-            Notice::Renamed {
+            Notice::DisplayNameChanged {
                 peer,
                 before,
                 display_name,
@@ -160,7 +165,7 @@ impl State {
                 Some(tag) => self.joined(&tag, others),
                 None => Vec::new(),
             },
-            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
+            Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
             Notice::Removed { .. } => vec![Effect::Close {
                 code: CLOSE_PROTOO_FOR_GOOD,
                 reason: "no longer in the room",
@@ -194,15 +199,15 @@ impl State {
 }
 
 /// Writes the response to a request, unless nobody waits for it.
-fn accepted(tag: &Tag, data: Value) -> Vec<Effect> {
+fn accepted(tag: &RequestTag, data: Value) -> Vec<Effect> {
     let id = tag.id.as_ref();
     let frame = id.map(|id| json!({"response": true, "id": id, "ok": true, "data": data}));
-    let frame = frame.map(|it| Effect::Frame(it.to_string()));
+    let frame = frame.map(|it| Effect::SendFrame(it.to_string()));
     frame.into_iter().collect()
 }
 
 /// Writes that a request is refused, unless nobody waits for it.
-fn rejected(tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+fn rejected(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     let frame = tag.id.as_ref().map(|id| {
         json!({
             "response": true,
@@ -212,7 +217,7 @@ fn rejected(tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
             "errorReason": refusal.to_string(),
         })
     });
-    let frame = frame.map(|it| Effect::Frame(it.to_string()));
+    let frame = frame.map(|it| Effect::SendFrame(it.to_string()));
     frame.into_iter().collect()
 }
 
@@ -239,7 +244,7 @@ const fn error_code(refusal: &Refusal) -> u16 {
 /// Writes a notification.
 fn notified(method: &str, data: &Value) -> Effect {
     let frame = json!({"notification": true, "method": method, "data": data});
-    Effect::Frame(frame.to_string())
+    Effect::SendFrame(frame.to_string())
 }
 
 /// Somebody, as the demonstration's page shows people.
@@ -266,7 +271,7 @@ fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> Value {
 }
 
 /// Whether a consumer has layers to choose from, which is what the page wants to know.
-fn consumer_type(offer: &ConsumerOffer) -> &'static str {
+fn consumer_type(offer: &CreatedConsumer) -> &'static str {
     let mut encodings = offer.rtp.encodings.iter();
     let mode = encodings.find_map(|it| it.scalability_mode.as_deref());
     match mode {

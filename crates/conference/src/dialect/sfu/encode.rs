@@ -5,15 +5,15 @@ use watersmeet_engine::command::ProducerId;
 use watersmeet_wire::params::MediaKind;
 
 use super::{BARE_CAPABILITIES, CONSUME, CREATE_TRANSPORT, Entry, JOIN, State};
-use crate::dialect::remotes::Remotes;
-use crate::dialect::{Effect, Tag, shapes};
+use crate::dialect::remote_producers::RemoteProducers;
+use crate::dialect::{Effect, RequestTag, media_json};
 use crate::message::{
-    Direction, Notice, ParticipantSummary, Refusal, Reply, TransportKey, TransportOffer,
+    CreatedTransport, Direction, Notice, ParticipantSummary, Refusal, Reply, TransportKey,
 };
 
 impl State {
     /// Writes the answer to a request.
-    pub(in crate::dialect) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
+    pub(in crate::dialect) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match reply {
             Reply::Joined { others, .. } => self.entered(others),
             Reply::RouterCapabilities(capabilities) => {
@@ -35,7 +35,7 @@ impl State {
             }
             Reply::Consumed(offer) => {
                 self.newest_consumer = Some(offer.consumer);
-                let parameters = shapes::consumer_parameters(offer);
+                let parameters = media_json::consumer_parameters(offer);
                 self.acknowledged(tag, json!({ "params": parameters }))
             }
             Reply::ConsumerPaused { .. } => self.acknowledged(tag, json!({ "resumed": true })),
@@ -56,33 +56,37 @@ impl State {
 
     /// It is in its room now: what it asked first is asked now.
     fn entered(&mut self, others: &[ParticipantSummary]) -> Vec<Effect> {
-        self.remotes = Remotes::of(others);
+        self.remotes = RemoteProducers::of(others);
         let producers = others.iter().flat_map(|it| &it.producers);
         self.unannounced = Some(producers.map(|it| (it.producer, it.kind)).collect());
         match std::mem::replace(&mut self.entry, Entry::Inside) {
-            Entry::Entering(tag, request) => vec![Effect::Ask(tag, *request)],
+            Entry::Entering(tag, request) => vec![Effect::Request(tag, *request)],
             Entry::Outside | Entry::Inside => Vec::new(),
         }
     }
 
     /// Writes a transport, unless the producer it was for has ended meanwhile.
-    fn transport_created(&mut self, tag: &Tag, offer: &TransportOffer) -> Vec<Effect> {
+    fn transport_created(&mut self, tag: &RequestTag, offer: &CreatedTransport) -> Vec<Effect> {
         if offer.direction == Direction::Send {
             self.sending = Some(offer.transport);
         }
-        if let Some(TransportKey::RecvOf(producer)) = offer.key
+        if let Some(TransportKey::RecvProducer(producer)) = offer.key
             && !self.remotes.arrives(producer, offer.transport)
         {
             let mut effects = self.refusal(tag, &Refusal::ProducerNotFound);
             effects.extend(self.remotes.close(offer.transport));
             return effects;
         }
-        let parameters = shapes::transport_parameters(offer);
+        let parameters = media_json::transport_parameters(offer);
         self.acknowledged(tag, json!({ "params": parameters }))
     }
 
     /// Writes the refusal of a request.
-    pub(in crate::dialect) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+    pub(in crate::dialect) fn refusal(
+        &mut self,
+        tag: &RequestTag,
+        refusal: &Refusal,
+    ) -> Vec<Effect> {
         match tag.event {
             // What it asked first is refused for the reason that it may not come in.
             JOIN => match std::mem::replace(&mut self.entry, Entry::Outside) {
@@ -93,7 +97,7 @@ impl State {
                 let error = json!({ "error": refusal.to_string() });
                 self.acknowledged(tag, json!({ "params": error }))
             }
-            _ => shapes::refused(self.namespace, tag, refusal),
+            _ => media_json::refused(self.namespace, tag, refusal),
         }
     }
 
@@ -121,8 +125,8 @@ impl State {
                 Vec::new()
             }
             Notice::Admitted { others, .. } => self.entered(others),
-            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
-            Notice::Removed { .. } => vec![Effect::SENT_AWAY],
+            Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
+            Notice::Removed { .. } => vec![Effect::CLOSE_REMOVED],
             _ => Vec::new(),
         }
     }
@@ -139,18 +143,18 @@ impl State {
             return effects;
         }
         let payload = json!({ "producerId": producer.to_string() });
-        effects.push(shapes::told(self.namespace, "delete-producer", payload));
+        effects.push(media_json::told(self.namespace, "delete-producer", payload));
         effects
     }
 
     /// Writes that there is something to receive.
     fn announced(&self, (producer, kind): (ProducerId, MediaKind)) -> Effect {
         let payload = json!({ "producerId": producer.to_string(), "kind": kind });
-        shapes::told(self.namespace, "new-producer", payload)
+        media_json::told(self.namespace, "new-producer", payload)
     }
 
     /// Writes an acknowledgement, if one is wanted.
-    fn acknowledged(&self, tag: &Tag, answer: Value) -> Vec<Effect> {
-        shapes::acknowledged(self.namespace, tag, answer)
+    fn acknowledged(&self, tag: &RequestTag, answer: Value) -> Vec<Effect> {
+        media_json::acknowledged(self.namespace, tag, answer)
     }
 }

@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 use watersmeet_engine::command::ProducerId;
 
 use super::{CONSUME, CREATE_TRANSPORT, State};
-use crate::dialect::remotes::Remotes;
-use crate::dialect::{Effect, Tag, shapes};
+use crate::dialect::remote_producers::RemoteProducers;
+use crate::dialect::{Effect, RequestTag, media_json};
 use crate::message::{
-    Direction, Notice, ParticipantSummary, Refusal, Reply, Request, TransportOffer,
+    CreatedTransport, Direction, Notice, ParticipantSummary, Refusal, Reply, Request,
 };
 
 impl State {
     /// Writes the answer to a request.
-    pub(in crate::dialect) fn reply(&mut self, tag: &Tag, reply: &Reply) -> Vec<Effect> {
+    pub(in crate::dialect) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
             Reply::Joined { others, .. } => return self.entered(tag.clone(), others),
-            Reply::Waiting { .. } => {
+            Reply::WaitingForApproval { .. } => {
                 let before = self.waiting.replace(tag.clone());
                 return self.given_up(before);
             }
@@ -30,7 +30,7 @@ impl State {
             Reply::Participants(participants) => self.listed(participants),
             Reply::Consumed(offer) => {
                 let id = offer.consumer.to_string();
-                let mut parameters = shapes::consumer_parameters(offer);
+                let mut parameters = media_json::consumer_parameters(offer);
                 parameters.insert("serverConsumerId".to_owned(), Value::from(id));
                 json!({ "params": parameters })
             }
@@ -41,26 +41,26 @@ impl State {
     }
 
     /// It is in a room now. Its `joinRoom` is answered with the capabilities.
-    fn entered(&mut self, tag: Tag, others: &[ParticipantSummary]) -> Vec<Effect> {
-        self.remotes = Remotes::of(others);
+    fn entered(&mut self, tag: RequestTag, others: &[ParticipantSummary]) -> Vec<Effect> {
+        self.remotes = RemoteProducers::of(others);
         self.sending = None;
         let waiting = self.waiting.take();
         let mut effects = self.given_up(waiting);
-        effects.push(Effect::Ask(tag, Request::RouterCapabilities));
+        effects.push(Effect::Request(tag, Request::RouterCapabilities));
         effects
     }
 
     /// Writes the refusal of a `joinRoom` that waited until another one came.
-    fn given_up(&mut self, waiting: Option<Tag>) -> Vec<Effect> {
+    fn given_up(&mut self, waiting: Option<RequestTag>) -> Vec<Effect> {
         waiting.map_or_else(Vec::new, |tag| self.refusal(&tag, &Refusal::NotInRoom))
     }
 
     /// Writes a transport.
-    fn transport_created(&mut self, offer: &TransportOffer) -> Value {
+    fn transport_created(&mut self, offer: &CreatedTransport) -> Value {
         if offer.direction == Direction::Send {
             self.sending = Some(offer.transport);
         }
-        json!({ "params": shapes::transport_parameters(offer) })
+        json!({ "params": media_json::transport_parameters(offer) })
     }
 
     /// Writes what the others send.
@@ -73,13 +73,17 @@ impl State {
     }
 
     /// Writes the refusal of a request.
-    pub(in crate::dialect) fn refusal(&mut self, tag: &Tag, refusal: &Refusal) -> Vec<Effect> {
+    pub(in crate::dialect) fn refusal(
+        &mut self,
+        tag: &RequestTag,
+        refusal: &Refusal,
+    ) -> Vec<Effect> {
         match tag.event {
             CREATE_TRANSPORT | CONSUME => {
                 let error = json!({ "error": refusal.to_string() });
                 self.acknowledged(tag, json!({ "params": error }))
             }
-            _ => shapes::refused(self.namespace, tag, refusal),
+            _ => media_json::refused(self.namespace, tag, refusal),
         }
     }
 
@@ -89,7 +93,7 @@ impl State {
             Notice::ProducerAdded { producer, .. } => {
                 self.remotes.add(producer.producer);
                 let payload = json!({ "producerId": producer.producer.to_string() });
-                vec![shapes::told(self.namespace, "new-producer", payload)]
+                vec![media_json::told(self.namespace, "new-producer", payload)]
             }
             Notice::ProducerClosed { producer, .. } => self.ended(*producer),
             Notice::ParticipantLeft { producers, .. } => {
@@ -104,8 +108,8 @@ impl State {
                 Some(tag) => self.entered(tag, others),
                 None => Vec::new(),
             },
-            Notice::WorkerLost => vec![Effect::MEDIA_LOST],
-            Notice::Removed { .. } => vec![Effect::SENT_AWAY],
+            Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
+            Notice::Removed { .. } => vec![Effect::CLOSE_REMOVED],
             _ => Vec::new(),
         }
     }
@@ -116,12 +120,12 @@ impl State {
             return Vec::new();
         };
         let payload = json!({ "remoteProducerId": producer.to_string() });
-        effects.push(shapes::told(self.namespace, "producer-closed", payload));
+        effects.push(media_json::told(self.namespace, "producer-closed", payload));
         effects
     }
 
     /// Writes an acknowledgement, if one is wanted.
-    fn acknowledged(&self, tag: &Tag, answer: Value) -> Vec<Effect> {
-        shapes::acknowledged(self.namespace, tag, answer)
+    fn acknowledged(&self, tag: &RequestTag, answer: Value) -> Vec<Effect> {
+        media_json::acknowledged(self.namespace, tag, answer)
     }
 }
