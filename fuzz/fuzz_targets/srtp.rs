@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use watersmeet_engine::transport::srtp::{
-    REPLAY_WINDOW, RtpPrefix, SrtpError, SrtpProfile, SrtpReceiver, SrtpSender,
+    REPLAY_WINDOW, SrtpHeader, SrtpError, SrtpProfile, SrtpReceiver, SrtpSender,
 };
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
@@ -52,7 +52,7 @@ libfuzzer_sys::fuzz_target!(|input: (u8, u16, Vec<(u8, i16, u8)>, Vec<u8>)| {
             Some(highest) => highest.abs_diff(index) < 0x8000,
         };
         let mut packet = seal(&mut sender, index);
-        let prefix = RtpPrefix {
+        let prefix = SrtpHeader {
             ssrc: SSRC,
             seq: SeqNo(index).raw(),
             header_len: HEADER_LEN,
@@ -77,13 +77,13 @@ libfuzzer_sys::fuzz_target!(|input: (u8, u16, Vec<(u8, i16, u8)>, Vec<u8>)| {
     }
     let mut noise = noise;
     let header_len = usize::from(start);
-    let prefix = RtpPrefix {
+    let prefix = SrtpHeader {
         ssrc: Ssrc(u32::from(start)),
         seq: start,
         header_len,
     };
     assert!(receiver.unprotect_rtp(prefix, &mut noise).is_err());
-    let prefix = RtpPrefix {
+    let prefix = SrtpHeader {
         header_len: HEADER_LEN,
         ..prefix
     };

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use watersmeet_engine::transport::srtp::{RtpPrefix, SrtpProfile, SrtpReceiver, SrtpSender};
+use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
 const SSRC: Ssrc = Ssrc(7);
@@ -44,7 +44,7 @@ fn srtp(criterion: &mut Criterion) {
                             .protect_rtp(SSRC, seq, &mut slot, HEADER_LEN, len)
                             .unwrap();
                         (
-                            RtpPrefix {
+                            SrtpHeader {
                                 ssrc: SSRC,
                                 seq: seq.raw(),
                                 header_len: HEADER_LEN,

@@ -12,9 +12,9 @@
 //!
 //! Nothing here knows a transport or a packet, and nothing here draws randomness of its own.
 
+mod codec_matching;
 mod consumer;
-mod h264;
-mod matching;
+mod h264_profile;
 mod producer;
 mod supported;
 
@@ -111,7 +111,7 @@ pub fn router_capabilities(
         let known = supported
             .codecs
             .iter()
-            .find(|known| matching::same_codec(wanted.into(), (*known).into()))
+            .find(|known| codec_matching::same_codec(wanted.into(), (*known).into()))
             .ok_or_else(|| NegotiationError::UnsupportedCodec {
                 mime_type: wanted.mime_type.clone(),
             })?;

@@ -190,7 +190,7 @@ impl Producer {
         origin: u8,
     ) -> Self {
         let negotiated = NegotiatedProducer {
-            mapping: RtpMapping::unchanged(&consumable),
+            mapping: RtpMapping::identity(&consumable),
             parameters: consumable.clone(),
             consumable,
         };

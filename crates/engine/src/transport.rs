@@ -11,7 +11,7 @@ pub mod webrtc;
 use watersmeet_wire::params::{DtlsParameters, IceParameters};
 use watersmeet_wire::units::{Bitrate, Rng, Time};
 
-use self::discard::Discards;
+use self::discard::DiscardCounts;
 use self::srtp::{SrtpProfile, SrtpSender};
 use crate::command::{DtlsState, IceState, Path, Refusal, TransportOptions};
 
@@ -128,7 +128,7 @@ impl Transport {
     }
 
     /// Returns the discarded packets, by reason.
-    pub const fn discards(&self) -> &Discards {
+    pub const fn discards(&self) -> &DiscardCounts {
         let Self::WebRtc(transport) = self;
         transport.discards()
     }

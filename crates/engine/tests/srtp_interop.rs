@@ -10,7 +10,7 @@
 use rtc_srtp::context::Context;
 use rtc_srtp::crypto::default_provider;
 use rtc_srtp::protection_profile::ProtectionProfile;
-use watersmeet_engine::transport::srtp::{RtpPrefix, SrtpProfile, SrtpReceiver, SrtpSender};
+use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
 const SSRC: Ssrc = Ssrc(0xcafe_babe);
@@ -103,7 +103,7 @@ fn we_open_what_another_implementation_seals() {
         let mut other = foreign(profile);
         for (seq, plain) in packets() {
             let mut sealed = other.encrypt_rtp(&plain).unwrap().to_vec();
-            let prefix = RtpPrefix {
+            let prefix = SrtpHeader {
                 ssrc: SSRC,
                 seq: seq.raw(),
                 header_len: HEADER_LEN,

@@ -4,7 +4,7 @@
 use watersmeet_conference::SessionId;
 use watersmeet_engine::command::{Path, TransportId};
 use watersmeet_engine::transport::srtp::{
-    RtpPrefix, SrtpError, SrtpProfile, SrtpReceiver, SrtpSender,
+    SrtpError, SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender,
 };
 use watersmeet_peer::browser::{Browser, Direction};
 use watersmeet_peer::packet::Packet;
@@ -81,7 +81,7 @@ impl Pipe {
             self.receiver.unprotect_rtcp(&mut datagram)?
         } else {
             let header = RtpHeader::parse(&datagram).map_err(|_| SrtpError::TooShort)?;
-            let prefix = RtpPrefix {
+            let prefix = SrtpHeader {
                 ssrc: header.ssrc,
                 seq: header.seq,
                 header_len: header.header_len,

@@ -8,7 +8,7 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Rng, Ssrc};
 
-use super::matching::agree;
+use super::codec_matching::agree;
 use super::{NegotiationError, random_ssrc, retransmits};
 
 /// Whether a client with the capabilities `remote` can receive a producer at all.

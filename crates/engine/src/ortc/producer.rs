@@ -10,7 +10,7 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Pt, Rid, Rng, Ssrc};
 
-use super::matching::{Agreement, agree};
+use super::codec_matching::{Agreement, agree};
 use super::{NegotiationError, random_ssrc, retransmits};
 
 /// How a publisher's numbers become the router's.
@@ -24,7 +24,7 @@ pub struct RtpMapping {
 
 impl RtpMapping {
     /// The mapping of parameters that are in the router's terms already.
-    pub fn unchanged(consumable: &RtpParameters) -> Self {
+    pub fn identity(consumable: &RtpParameters) -> Self {
         let codecs = consumable.codecs.iter().map(|codec| CodecMapping {
             payload_type: codec.payload_type,
             mapped_payload_type: codec.payload_type,

@@ -1,12 +1,12 @@
 //! Why packets are thrown away, and how many were. Counting is all that noise can cause.
 
-use super::dtls::DtlsDiscard;
-use super::ice::IceDiscard;
+use super::dtls::DtlsError;
+use super::ice::IceError;
 use super::srtp::SrtpError;
 
 /// Why a packet was thrown away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Discard {
+pub enum DiscardReason {
     /// It came on a path without an authentic STUN check.
     UnknownPath,
     /// A STUN message that is malformed, or has no FINGERPRINT.
@@ -35,7 +35,7 @@ pub enum Discard {
     Closed,
 }
 
-impl Discard {
+impl DiscardReason {
     /// Every reason.
     pub const ALL: [Self; 13] = [
         Self::UnknownPath,
@@ -75,20 +75,20 @@ impl Discard {
 
 /// How many packets were thrown away, by reason.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Discards {
-    counts: [u64; Discard::ALL.len()],
+pub struct DiscardCounts {
+    counts: [u64; DiscardReason::ALL.len()],
 }
 
-impl Discards {
+impl DiscardCounts {
     /// Counts one.
-    pub fn count(&mut self, discard: Discard) {
+    pub fn record(&mut self, discard: DiscardReason) {
         if let Some(count) = self.counts.get_mut(discard as usize) {
             *count = count.saturating_add(1);
         }
     }
 
     /// How many for this reason.
-    pub fn of(&self, discard: Discard) -> u64 {
+    pub fn get(&self, discard: DiscardReason) -> u64 {
         self.counts.get(discard as usize).copied().unwrap_or(0)
     }
 
@@ -98,27 +98,27 @@ impl Discards {
     }
 }
 
-impl From<IceDiscard> for Discard {
-    fn from(discard: IceDiscard) -> Self {
+impl From<IceError> for DiscardReason {
+    fn from(discard: IceError) -> Self {
         match discard {
-            IceDiscard::Malformed => Self::StunMalformed,
-            IceDiscard::NotAuthentic => Self::StunAuth,
-            IceDiscard::Unsolicited | IceDiscard::TooShort => Self::StunUnsolicited,
-            IceDiscard::Overloaded => Self::Overloaded,
+            IceError::Malformed => Self::StunMalformed,
+            IceError::NotAuthentic => Self::StunAuth,
+            IceError::Unsolicited | IceError::TooShort => Self::StunUnsolicited,
+            IceError::Overloaded => Self::Overloaded,
         }
     }
 }
 
-impl From<DtlsDiscard> for Discard {
-    fn from(discard: DtlsDiscard) -> Self {
+impl From<DtlsError> for DiscardReason {
+    fn from(discard: DtlsError) -> Self {
         match discard {
-            DtlsDiscard::NotReady => Self::DtlsNotReady,
-            DtlsDiscard::Malformed => Self::DtlsMalformed,
+            DtlsError::NotReady => Self::DtlsNotReady,
+            DtlsError::Malformed => Self::DtlsMalformed,
         }
     }
 }
 
-impl From<SrtpError> for Discard {
+impl From<SrtpError> for DiscardReason {
     fn from(error: SrtpError) -> Self {
         match error {
             SrtpError::TooShort => Self::Malformed,

@@ -4,7 +4,7 @@
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
 //!    comes before the fingerprints is held.
 //! 2. `Connecting`: the handshake runs, for 15 s at most. Its datagrams wait in their order until
-//!    [`Dtls::advance`] takes them one by one: one may cost 0.1 ms, and the worker shares out how
+//!    [`Dtls::handle_pending`] takes them one by one: one may cost 0.1 ms, and the worker shares out how
 //!    many of those a turn of its loop has.
 //! 3. `Verified`: the certificate has an announced fingerprint and keys were exported.
 //! 4. `Failed`, `Closed`: the end.
@@ -12,7 +12,7 @@
 //! Anyone who can forge the peer's address can send us records, so a record that is not
 //! authenticated never ends anything by itself: plain alerts are dropped (RFC 6347 §4.1.2.7 allows
 //! it), and an endpoint that refused a packet before it answered any is replaced by a fresh one,
-//! [`RESTARTS_MAX`] times. Once we answered, the endpoint's secrets are bound to that handshake; an
+//! [`ENDPOINT_RESTARTS_MAX`] times. Once we answered, the endpoint's secrets are bound to that handshake; an
 //! error then is final, because a fresh endpoint could not go on with it. After verification an
 //! error of the endpoint costs only the endpoint: media has its own keys.
 //!
@@ -20,9 +20,9 @@
 
 mod certificate;
 mod endpoint;
-mod peer;
+mod peer_verification;
 mod record;
-mod signing;
+mod signing_key;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,37 +30,37 @@ use std::time::{Duration, Instant};
 
 use watersmeet_wire::units::Time;
 
-use self::endpoint::{Endpoint, Fault, Outputs};
-use self::peer::PeerProof;
-use self::record::Contents;
+use self::endpoint::{Endpoint, EndpointError, Outputs};
+use self::peer_verification::VerifiedPeer;
+use self::record::DatagramSummary;
 use crate::command::DtlsState;
 
 pub use self::certificate::{CertificateError, DtlsCertificate, DtlsVersion};
-pub use self::peer::{DtlsPeer, SrtpKeys};
+pub use self::peer_verification::{ExpectedPeer, SrtpKeys};
 
 /// How long a handshake may take, from its first packet.
-pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(15);
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Datagrams that wait: ClientHellos for the fingerprints, and all of a handshake for their turn.
-pub const WAITING_MAX: usize = 16;
+pub const PENDING_DATAGRAMS_MAX: usize = 16;
 
 /// Bytes of them.
-pub const WAITING_BYTES_MAX: usize = 64 * 1024;
+pub const PENDING_BYTES_MAX: usize = 64 * 1024;
 
 /// Datagrams waiting to be sent. A flight of ours has one or two, and seven times at most it is
 /// sent again.
-pub const DATAGRAMS_MAX: usize = 16;
+pub const OUTGOING_DATAGRAMS_MAX: usize = 16;
 
 /// Fresh endpoints after packets that no handshake can begin with. One costs about 30 µs, so a
 /// peer can burn 8 ms with them, once.
-pub const RESTARTS_MAX: u16 = 256;
+pub const ENDPOINT_RESTARTS_MAX: u16 = 256;
 
 /// A timeout of `dimpl` farther away than this means never.
 const TIMEOUT_HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a DTLS datagram was thrown away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DtlsDiscard {
+pub enum DtlsError {
     /// There is no handshake to which it could belong, or too much waits for it already.
     NotReady,
     /// It is not DTLS, or of a kind that could only do harm.
@@ -76,7 +76,7 @@ pub struct Dtls {
     /// The `Instant` of `Time::ZERO`.
     epoch: Instant,
     /// Whom we expect, once known; shared with the handshake.
-    peer: Option<Arc<DtlsPeer>>,
+    peer: Option<Arc<ExpectedPeer>>,
     /// Where the handshake stands.
     state: State,
     /// What came and was not taken yet.
@@ -112,9 +112,9 @@ struct Handshake {
     /// The machine that runs it.
     endpoint: Endpoint,
     /// Whom it must turn out to be.
-    peer: Arc<DtlsPeer>,
+    peer: Arc<ExpectedPeer>,
     /// That it is the one.
-    proof: Option<PeerProof>,
+    proof: Option<VerifiedPeer>,
     /// Exported, since the proof was there.
     keys: Option<SrtpKeys>,
     /// Whether a flight of ours was made; the endpoint cannot be replaced after that.
@@ -160,12 +160,12 @@ impl Dtls {
     }
 
     /// Whom we expect, once known.
-    pub fn peer(&self) -> Option<&DtlsPeer> {
+    pub fn peer(&self) -> Option<&ExpectedPeer> {
         self.peer.as_deref()
     }
 
     /// Learns whom to expect, and begins if there is a path. Later calls change nothing.
-    pub fn handle_peer(&mut self, now: Time, peer: DtlsPeer) {
+    pub fn set_expected_peer(&mut self, now: Time, peer: ExpectedPeer) {
         if self.peer.is_none() {
             self.peer = Some(Arc::new(peer));
             self.begin(now);
@@ -173,7 +173,7 @@ impl Dtls {
     }
 
     /// Learns that ICE has an authenticated path, and begins if the peer is known.
-    pub fn handle_path(&mut self, now: Time) {
+    pub fn handle_authenticated_path(&mut self, now: Time) {
         if let State::New { has_path } = &mut self.state {
             *has_path = true;
             self.begin(now);
@@ -181,25 +181,25 @@ impl Dtls {
     }
 
     /// Takes a datagram from an authenticated path. What belongs to a handshake waits for
-    /// [`Self::advance`].
+    /// [`Self::handle_pending`].
     ///
     /// # Errors
     /// Why it was thrown away, to be counted.
-    pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> Result<(), DtlsDiscard> {
-        let contents = Contents::parse(packet).ok_or(DtlsDiscard::Malformed)?;
+    pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> Result<(), DtlsError> {
+        let contents = DatagramSummary::parse(packet).ok_or(DtlsError::Malformed)?;
         // A second hello answers a cookie, which 1.2 was never sent; it would wait for ever in the
         // place of the message that should follow the first.
         let is_foreign =
             self.version == DtlsVersion::V12 && (contents.later_hello || contents.needs_1_3);
         if contents.plain_alert || is_foreign {
-            return Err(DtlsDiscard::Malformed);
+            return Err(DtlsError::Malformed);
         }
         let at = self.instant(now);
         match &mut self.state {
             State::New { .. } if contents.begins_with_hello => self.waiting.push(packet),
             State::Connecting(_) => self.waiting.push(packet),
             State::Verified(session) => {
-                let endpoint = session.endpoint.as_mut().ok_or(DtlsDiscard::NotReady)?;
+                let endpoint = session.endpoint.as_mut().ok_or(DtlsError::NotReady)?;
                 if !self.waiting.packets.is_empty() {
                     return self.waiting.push(packet);
                 }
@@ -207,20 +207,20 @@ impl Dtls {
                 self.settle(now, result);
                 Ok(())
             }
-            State::New { .. } | State::Failed | State::Closed => Err(DtlsDiscard::NotReady),
+            State::New { .. } | State::Failed | State::Closed => Err(DtlsError::NotReady),
         }
     }
 
-    /// Whether [`Self::advance`] has something to do.
-    pub fn has_work(&self) -> bool {
+    /// Whether [`Self::handle_pending`] has something to do.
+    pub fn has_pending(&self) -> bool {
         let can_work = matches!(self.state, State::Connecting(_) | State::Verified(_));
         can_work && !self.waiting.packets.is_empty()
     }
 
     /// Takes the oldest datagram that waits, if it can be taken yet. This is where a handshake
     /// costs what it costs.
-    pub fn advance(&mut self, now: Time) {
-        if !self.has_work() {
+    pub fn handle_pending(&mut self, now: Time) {
+        if !self.has_pending() {
             return;
         }
         let Some(packet) = self.waiting.pop() else {
@@ -329,7 +329,7 @@ impl Dtls {
             has_answered: false,
             restarts: 0,
             deadline: if opens {
-                now + HANDSHAKE_TIME_MAX
+                now + HANDSHAKE_TIMEOUT
             } else {
                 Time::FAR_FUTURE
             },
@@ -339,9 +339,9 @@ impl Dtls {
     }
 
     /// Carries out what an input brought about.
-    fn settle(&mut self, now: Time, result: Result<Outputs, Fault>) {
+    fn settle(&mut self, now: Time, result: Result<Outputs, EndpointError>) {
         match (result, &mut self.state) {
-            (Ok(outputs), State::Connecting(handshake)) => match handshake.advance(outputs) {
+            (Ok(outputs), State::Connecting(handshake)) => match handshake.apply(outputs) {
                 Progress::Going { datagrams, timeout } => {
                     self.queue(datagrams);
                     self.arm(now, timeout);
@@ -370,7 +370,7 @@ impl Dtls {
                 self.retry_at = Time::FAR_FUTURE;
                 if matches!(
                     fault,
-                    Fault::Refused(dimpl::Error::SecurityError(
+                    EndpointError::Refused(dimpl::Error::SecurityError(
                         dimpl::SecurityError::FatalAlert { .. }
                     ))
                 ) {
@@ -383,20 +383,21 @@ impl Dtls {
     }
 
     /// Replaces an endpoint that broke before it answered anything; otherwise fails.
-    fn recover(&mut self, now: Time, fault: &Fault) {
+    fn recover(&mut self, now: Time, fault: &EndpointError) {
         let at = self.instant(now);
         let State::Connecting(handshake) = &mut self.state else {
             return;
         };
-        if let Fault::Refused(dimpl::Error::UnexpectedMessage(
+        if let EndpointError::Refused(dimpl::Error::UnexpectedMessage(
             dimpl::UnexpectedMessageError::UnrecognizedAutoServerResponse,
         )) = fault
         {
             // The only error after which an endpoint goes on: it has not chosen a version yet.
             return;
         }
-        let is_late = matches!(fault, Fault::Refused(dimpl::Error::Timeout(_)));
-        let may_restart = !handshake.has_answered && !is_late && handshake.restarts < RESTARTS_MAX;
+        let is_late = matches!(fault, EndpointError::Refused(dimpl::Error::Timeout(_)));
+        let may_restart =
+            !handshake.has_answered && !is_late && handshake.restarts < ENDPOINT_RESTARTS_MAX;
         tracing::debug!(?fault, may_restart, "DTLS endpoint refused a packet");
         if !may_restart {
             self.fail();
@@ -442,7 +443,7 @@ impl Dtls {
     /// Queues datagrams; one over the cap is lost, as on the way, and its flight is sent again.
     fn queue(&mut self, datagrams: Vec<Vec<u8>>) {
         for datagram in datagrams {
-            if self.datagrams.len() < DATAGRAMS_MAX {
+            if self.datagrams.len() < OUTGOING_DATAGRAMS_MAX {
                 self.datagrams.push_back(datagram);
             }
         }
@@ -471,11 +472,11 @@ impl Dtls {
 
 impl Waiting {
     /// Keeps a datagram; the first ones count, because later ones repeat them.
-    fn push(&mut self, packet: &[u8]) -> Result<(), DtlsDiscard> {
-        let has_room = self.packets.len() < WAITING_MAX
-            && self.bytes.saturating_add(packet.len()) <= WAITING_BYTES_MAX;
+    fn push(&mut self, packet: &[u8]) -> Result<(), DtlsError> {
+        let has_room = self.packets.len() < PENDING_DATAGRAMS_MAX
+            && self.bytes.saturating_add(packet.len()) <= PENDING_BYTES_MAX;
         if !has_room {
-            return Err(DtlsDiscard::NotReady);
+            return Err(DtlsError::NotReady);
         }
         self.bytes += packet.len();
         self.packets.push_back(packet.to_vec());
@@ -508,12 +509,12 @@ enum Progress {
 impl Handshake {
     /// The deadline runs from the first packet: a peer may take its time before that.
     fn start_clock(&mut self, now: Time) {
-        self.deadline = self.deadline.min(now + HANDSHAKE_TIME_MAX);
+        self.deadline = self.deadline.min(now + HANDSHAKE_TIMEOUT);
     }
 
     /// Judges what the endpoint brought: first the certificate, then the keys, and only then are
     /// its datagrams fit to be sent.
-    fn advance(&mut self, outputs: Outputs) -> Progress {
+    fn apply(&mut self, outputs: Outputs) -> Progress {
         let Outputs {
             datagrams,
             certificate,
@@ -556,12 +557,12 @@ mod tests {
         let epoch = Instant::now();
         let certificate = DtlsCertificate::generate().unwrap();
         let mut dtls = Dtls::new(certificate, DtlsVersion::V12, epoch);
-        for _ in 0..=DATAGRAMS_MAX {
+        for _ in 0..=OUTGOING_DATAGRAMS_MAX {
             dtls.queue(vec![vec![22]; 2]);
         }
         assert_eq!(
             std::iter::from_fn(|| dtls.poll_transmit()).count(),
-            DATAGRAMS_MAX
+            OUTGOING_DATAGRAMS_MAX
         );
     }
 }

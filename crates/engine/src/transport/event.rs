@@ -2,7 +2,7 @@
 
 use watersmeet_wire::rtp::RtpHeader;
 
-use super::discard::Discard;
+use super::discard::DiscardReason;
 use crate::command::{CloseReason, DtlsState, IceState, Path};
 
 /// Outcome of a received datagram.
@@ -23,7 +23,7 @@ pub enum Received {
         len: usize,
     },
     /// Dropped, and already counted.
-    Discarded(Discard),
+    Discarded(DiscardReason),
 }
 
 /// State change that a transport reports to its worker.

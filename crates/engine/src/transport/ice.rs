@@ -36,7 +36,7 @@ use self::credentials::Credentials;
 use self::paths::{Heard, Paths};
 use crate::command::{IceState, Path};
 
-pub use self::paths::{PATHS_MAX, SWITCH_WINDOW, SWITCHES_MAX};
+pub use self::paths::{PATH_SWITCH_WINDOW, PATH_SWITCHES_MAX, PATHS_MAX};
 
 /// Events waiting to be read. One input makes ten at most: eight paths gone, a change of state,
 /// and the end.
@@ -54,7 +54,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// Why a STUN message was thrown away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IceDiscard {
+pub enum IceError {
     /// No STUN message of ICE, or without FINGERPRINT.
     Malformed,
     /// Not from somebody who knows the password.
@@ -165,18 +165,18 @@ impl Ice {
         now: Time,
         path: Path,
         packet: &[u8],
-    ) -> Result<Vec<u8>, IceDiscard> {
+    ) -> Result<Vec<u8>, IceError> {
         if !self.has_room() {
-            return Err(IceDiscard::Overloaded);
+            return Err(IceError::Overloaded);
         }
-        let message = StunMessage::parse(packet).map_err(|_| IceDiscard::Malformed)?;
+        let message = StunMessage::parse(packet).map_err(|_| IceError::Malformed)?;
         if message.method != BINDING || !message.has_fingerprint {
-            return Err(IceDiscard::Malformed);
+            return Err(IceError::Malformed);
         }
         if message.class != Class::Request {
-            return Err(IceDiscard::Unsolicited);
+            return Err(IceError::Unsolicited);
         }
-        let (local, remote) = message.ufrags().ok_or(IceDiscard::NotAuthentic)?;
+        let (local, remote) = message.ufrags().ok_or(IceError::NotAuthentic)?;
         let is_current = local == self.current.ufrag;
         let previous = self
             .previous
@@ -189,12 +189,11 @@ impl Ice {
         };
         let credentials = credentials
             .filter(|credentials| !remote.is_empty() && message.verify(&credentials.key))
-            .ok_or(IceDiscard::NotAuthentic)?;
+            .ok_or(IceError::NotAuthentic)?;
 
-        let (answer, is_success) =
-            answer(&message, path, credentials).ok_or(IceDiscard::TooShort)?;
+        let (answer, is_success) = answer(&message, path, credentials).ok_or(IceError::TooShort)?;
         if answer.len() > packet.len() {
-            return Err(IceDiscard::TooShort);
+            return Err(IceError::TooShort);
         }
         if is_success {
             if is_current {

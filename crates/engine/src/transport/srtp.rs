@@ -12,9 +12,9 @@
 //! RFC 3711, RFC 7714; keys from DTLS as in RFC 5764 §4.2. Unencrypted SRTCP is refused: RFC 8827
 //! §6.5 forbids it.
 
-mod key;
 mod profile;
 mod replay;
+mod session_key;
 
 #[cfg(test)]
 mod tests;
@@ -22,11 +22,11 @@ mod tests;
 use thiserror::Error;
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
-use self::key::{Purpose, RTCP_CLEAR_LEN, RTCP_E_FLAG, SessionKey};
 use self::replay::ReplayTable;
+use self::session_key::{Purpose, RTCP_CLEAR_LEN, RTCP_E_FLAG, SessionKey};
 
-pub use self::profile::{MASTER_LEN_MAX, MasterKey, SrtpProfile};
-pub use self::replay::{REPLAY_WINDOW, SSRC_MAX, SSRC_RETIRED_MAX};
+pub use self::profile::{MASTER_KEY_LEN_MAX, MasterKey, SrtpProfile};
+pub use self::replay::{REPLAY_WINDOW, RETIRED_STREAMS_MAX, STREAMS_MAX};
 
 /// The fixed part of an RTP header (RFC 3550 §5.1).
 const RTP_HEADER_LEN_MIN: usize = 12;
@@ -58,7 +58,7 @@ pub struct SrtpKeyError;
 
 /// What the parser of an RTP header found, as far as SRTP needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RtpPrefix {
+pub struct SrtpHeader {
     /// The stream.
     pub ssrc: Ssrc,
     /// The sequence number in the packet.
@@ -102,10 +102,10 @@ impl SrtpReceiver {
     /// behind the header are unspecified.
     pub fn unprotect_rtp(
         &mut self,
-        prefix: RtpPrefix,
+        prefix: SrtpHeader,
         packet: &mut [u8],
     ) -> Result<usize, SrtpError> {
-        let RtpPrefix {
+        let SrtpHeader {
             ssrc,
             seq,
             header_len,

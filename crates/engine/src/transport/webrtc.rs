@@ -18,11 +18,11 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::units::{Bitrate, Rng, Time};
 
-use super::discard::{Discard, Discards};
-use super::dtls::{Dtls, DtlsCertificate, DtlsPeer, DtlsVersion};
+use super::discard::{DiscardCounts, DiscardReason};
+use super::dtls::{Dtls, DtlsCertificate, DtlsVersion, ExpectedPeer};
 use super::event::{Received, TransportEvent};
 use super::ice::{Ice, IceEvent};
-use super::srtp::{RtpPrefix, SrtpProfile, SrtpReceiver, SrtpSender};
+use super::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use crate::command::{
     CloseReason, DtlsState, IceState, ListenAddress, Path, Protocol, Refusal, TransportOptions,
 };
@@ -78,7 +78,7 @@ pub struct WebRtcTransport {
     /// Whether [`TransportEvent::HandshakePending`] was reported and not yet followed by `advance`.
     is_handshake_reported: bool,
     /// Discarded packets, by reason.
-    discards: Discards,
+    discards: DiscardCounts,
     /// Bytes of all received datagrams, discarded ones included.
     bytes_received: u64,
     /// The same, over the last second.
@@ -111,7 +111,7 @@ impl WebRtcTransport {
             responses: VecDeque::new(),
             events: VecDeque::new(),
             is_handshake_reported: false,
-            discards: Discards::default(),
+            discards: DiscardCounts::default(),
             bytes_received: 0,
             receive_rate: RateWindow::default(),
             is_closed: false,
@@ -156,13 +156,13 @@ impl WebRtcTransport {
     /// `BadParameters` without a fingerprint of SHA-256 or better, `AlreadyConnected` when different
     /// parameters were set before.
     pub fn connect(&mut self, now: Time, dtls: &DtlsParameters) -> Result<(), Refusal> {
-        let peer = DtlsPeer::from_parameters(dtls)
+        let peer = ExpectedPeer::from_parameters(dtls)
             .map_err(|why| Refusal::BadParameters(why.to_owned()))?;
         match self.dtls.peer() {
             Some(known) if *known == peer => Ok(()),
             Some(_) => Err(Refusal::AlreadyConnected),
             None => {
-                self.drive_dtls(|dtls| dtls.handle_peer(now, peer));
+                self.drive_dtls(|dtls| dtls.set_expected_peer(now, peer));
                 Ok(())
             }
         }
@@ -179,7 +179,7 @@ impl WebRtcTransport {
         self.receive_rate.add(now, packet.len() as u64);
         let received = self.dispatch(now, path, packet);
         received.unwrap_or_else(|discard| {
-            self.discards.count(discard);
+            self.discards.record(discard);
             tracing::trace!(?discard, "packet discarded");
             Received::Discarded(discard)
         })
@@ -188,8 +188,8 @@ impl WebRtcTransport {
     /// Processes the oldest waiting handshake datagram, which may take 0.1 ms. Returns whether another
     /// one waits; `HandshakePending` is not reported again while that is so.
     pub fn advance(&mut self, now: Time) -> bool {
-        self.drive_dtls(|dtls| dtls.advance(now));
-        self.is_handshake_reported = self.dtls.has_work();
+        self.drive_dtls(|dtls| dtls.handle_pending(now));
+        self.is_handshake_reported = self.dtls.has_pending();
         self.is_handshake_reported
     }
 
@@ -286,7 +286,7 @@ impl WebRtcTransport {
     }
 
     /// Returns the discarded packets, by reason.
-    pub const fn discards(&self) -> &Discards {
+    pub const fn discards(&self) -> &DiscardCounts {
         &self.discards
     }
 
@@ -329,49 +329,59 @@ impl WebRtcTransport {
     }
 
     /// Dispatches a packet by its first byte (RFC 7983 §7).
-    fn dispatch(&mut self, now: Time, path: Path, packet: &mut [u8]) -> Result<Received, Discard> {
-        let first = *packet.first().ok_or(Discard::Malformed)?;
+    fn dispatch(
+        &mut self,
+        now: Time,
+        path: Path,
+        packet: &mut [u8],
+    ) -> Result<Received, DiscardReason> {
+        let first = *packet.first().ok_or(DiscardReason::Malformed)?;
         if self.is_closed {
-            return Err(Discard::Closed);
+            return Err(DiscardReason::Closed);
         }
         if first <= 3 {
             return self.receive_stun(now, path, packet);
         }
         if !self.ice.is_authenticated(path) {
-            return Err(Discard::UnknownPath);
+            return Err(DiscardReason::UnknownPath);
         }
         match first {
             20..=63 => self.receive_dtls(now, packet),
             128..=191 => self.receive_srtp(packet),
-            _ => Err(Discard::Malformed),
+            _ => Err(DiscardReason::Malformed),
         }
     }
 
-    fn receive_stun(&mut self, now: Time, path: Path, packet: &[u8]) -> Result<Received, Discard> {
+    fn receive_stun(
+        &mut self,
+        now: Time,
+        path: Path,
+        packet: &[u8],
+    ) -> Result<Received, DiscardReason> {
         if self.responses.len() >= RESPONSES_MAX {
-            return Err(Discard::Overloaded);
+            return Err(DiscardReason::Overloaded);
         }
         let response = self.ice.handle_packet(now, path, packet)?;
         self.responses.push_back((path, response));
         if self.ice.is_authenticated(path) {
-            self.drive_dtls(|dtls| dtls.handle_path(now));
+            self.drive_dtls(|dtls| dtls.handle_authenticated_path(now));
         }
         Ok(Received::Nothing)
     }
 
-    fn receive_dtls(&mut self, now: Time, packet: &[u8]) -> Result<Received, Discard> {
+    fn receive_dtls(&mut self, now: Time, packet: &[u8]) -> Result<Received, DiscardReason> {
         self.drive_dtls(|dtls| dtls.handle_packet(now, packet))?;
         Ok(Received::Nothing)
     }
 
-    fn receive_srtp(&mut self, packet: &mut [u8]) -> Result<Received, Discard> {
-        let Srtp { receiver, .. } = self.srtp.as_mut().ok_or(Discard::NotVerified)?;
+    fn receive_srtp(&mut self, packet: &mut [u8]) -> Result<Received, DiscardReason> {
+        let Srtp { receiver, .. } = self.srtp.as_mut().ok_or(DiscardReason::NotVerified)?;
         // RFC 5761 §4: RTCP packet types 192 to 223 stand where RTP has marker and payload type.
         if matches!(packet, [_, 192..=223, ..]) {
             let len = receiver.unprotect_rtcp(packet)?;
             return Ok(Received::Rtcp { len });
         }
-        let header = RtpHeader::parse(packet).map_err(|_| Discard::Malformed)?;
+        let header = RtpHeader::parse(packet).map_err(|_| DiscardReason::Malformed)?;
         let RtpHeader {
             ssrc,
             seq,
@@ -379,7 +389,7 @@ impl WebRtcTransport {
             ..
         } = header;
         let len = receiver.unprotect_rtp(
-            RtpPrefix {
+            SrtpHeader {
                 ssrc,
                 seq,
                 header_len,
@@ -394,7 +404,7 @@ impl WebRtcTransport {
         let before = self.dtls.state();
         let result = work(&mut self.dtls);
         let state = self.dtls.state();
-        if self.dtls.has_work() && !self.is_handshake_reported {
+        if self.dtls.has_pending() && !self.is_handshake_reported {
             self.is_handshake_reported = true;
             self.events.push_back(TransportEvent::HandshakePending);
         }

@@ -15,10 +15,10 @@ use crate::egress::RunLengths;
 use crate::producer::Producer;
 use crate::producer::stream::Stream;
 use crate::transport::Transport;
-use crate::transport::discard::Discard;
+use crate::transport::discard::DiscardReason;
 
 /// How many reasons there are to throw a packet away before its stream is known.
-const REASONS: usize = Discard::ALL.len();
+const REASONS: usize = DiscardReason::ALL.len();
 
 /// What a worker has done, and how it stands.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub struct WorkerTotals {
     pub rtx_bytes_sent: u64,
     /// Bytes of padding sent, to make packets equally long.
     pub padding_bytes_sent: u64,
-    /// Packets thrown away before their stream was known, in the order of [`Discard::ALL`].
+    /// Packets thrown away before their stream was known, in the order of [`DiscardReason::ALL`].
     pub discards: [u64; REASONS],
     /// Packets of no known stream, and packets that could not be sent.
     pub unrouted: u64,
@@ -193,8 +193,8 @@ impl WorkerTotals {
         self.padding_bytes_sent += entry.traffic.padding_bytes_sent;
         self.unrouted += entry.traffic.packets_discarded;
         let discards = entry.transport.discards();
-        for (sum, reason) in self.discards.iter_mut().zip(Discard::ALL) {
-            *sum += discards.of(reason);
+        for (sum, reason) in self.discards.iter_mut().zip(DiscardReason::ALL) {
+            *sum += discards.get(reason);
         }
     }
 

@@ -5,7 +5,7 @@ use watersmeet_wire::units::Time;
 use super::Worker;
 use super::transport_entry::TransportEntry;
 use crate::stats::{TransportStats, TupleStats};
-use crate::transport::discard::Discard;
+use crate::transport::discard::DiscardReason;
 
 impl Worker {
     /// What `getStats` tells of a transport.
@@ -34,7 +34,7 @@ impl Worker {
             rtp_bytes_sent: traffic.rtp_bytes_sent,
             rtx_bytes_sent: traffic.rtx_bytes_sent,
             packets_discarded: traffic.packets_discarded + transport.discards().total(),
-            srtp_auth_failures: transport.discards().of(Discard::SrtpAuth),
+            srtp_auth_failures: transport.discards().get(DiscardReason::SrtpAuth),
             available_outgoing_bitrate: traffic.remote_estimate.unwrap_or(initial).as_bps(),
         }
     }

@@ -14,7 +14,7 @@ use watersmeet_engine::command::{
 use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
-use watersmeet_engine::transport::srtp::{RtpPrefix, SrtpProfile, SrtpReceiver, SrtpSender};
+use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
 use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
 use watersmeet_wire::rtp::{RtpFields, RtpHeader, write_header};
@@ -274,7 +274,7 @@ impl Viewer {
                 continue;
             }
             let header = RtpHeader::parse(&packet).expect("a good header");
-            let prefix = RtpPrefix {
+            let prefix = SrtpHeader {
                 ssrc: header.ssrc,
                 seq: header.seq,
                 header_len: header.header_len,

@@ -1,9 +1,9 @@
 //! Every queue of a transport is filled here, and every fault of the code beneath it is survived.
 
 use watersmeet_engine::command::{CloseReason, DtlsState};
-use watersmeet_engine::transport::dtls::{DtlsVersion, WAITING_BYTES_MAX};
+use watersmeet_engine::transport::dtls::{DtlsVersion, PENDING_BYTES_MAX};
 use watersmeet_engine::transport::ice::EVENTS_MAX;
-use watersmeet_engine::transport::{Received, TransportEvent, discard::Discard};
+use watersmeet_engine::transport::{Received, TransportEvent, discard::DiscardReason};
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, FINGERPRINTS_MAX};
 use watersmeet_wire::units::Time;
 
@@ -21,7 +21,7 @@ fn events_that_nobody_reads_stop_what_makes_more() {
         match deliver(&mut transport, NOW, path, &check) {
             Received::Nothing => assert_eq!(refused, 0),
             received => {
-                assert_eq!(received, Received::Discarded(Discard::Overloaded));
+                assert_eq!(received, Received::Discarded(DiscardReason::Overloaded));
                 refused += 1;
             }
         }
@@ -48,7 +48,7 @@ fn held_client_hellos_are_bounded_in_bytes() {
     let [len_0, len_1] = BODY_LEN.to_be_bytes();
     hello.extend([1, 0, len_0, len_1, 0, 0, 0, 0, 0, 0, len_0, len_1]);
     hello.resize(hello.len() + usize::from(BODY_LEN), 0);
-    let fit = WAITING_BYTES_MAX / hello.len();
+    let fit = PENDING_BYTES_MAX / hello.len();
     for _ in 0..fit {
         assert_eq!(
             deliver(&mut transport, NOW, peer.path, &hello),
@@ -56,7 +56,7 @@ fn held_client_hellos_are_bounded_in_bytes() {
         );
     }
     let over = deliver(&mut transport, NOW, peer.path, &hello);
-    assert_eq!(over, Received::Discarded(Discard::DtlsNotReady));
+    assert_eq!(over, Received::Discarded(DiscardReason::DtlsNotReady));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The end of a transport: a goodbye from either side.
 
 use watersmeet_engine::command::{CloseReason, DtlsState};
-use watersmeet_engine::transport::{Received, TransportEvent, discard::Discard};
+use watersmeet_engine::transport::{Received, TransportEvent, discard::DiscardReason};
 use watersmeet_wire::units::Time;
 
 use crate::peer::{connected, deliver, events, exchange};
@@ -32,9 +32,9 @@ fn a_closed_transport_tells_its_peer_and_hears_nothing_more() {
     exchange(&mut transport, &mut peer, NOW);
     assert!(peer.is_closed);
     let received = deliver(&mut transport, NOW, peer.path, &sealed);
-    assert_eq!(received, Received::Discarded(Discard::Closed));
+    assert_eq!(received, Received::Discarded(DiscardReason::Closed));
     let check = peer.check(true, None);
     let received = deliver(&mut transport, NOW, peer.path, &check);
-    assert_eq!(received, Received::Discarded(Discard::Closed));
+    assert_eq!(received, Received::Discarded(DiscardReason::Closed));
     assert_eq!(transport.poll_timeout(), Time::FAR_FUTURE);
 }

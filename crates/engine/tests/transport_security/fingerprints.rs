@@ -4,7 +4,9 @@
 use aws_lc_rs::digest;
 use watersmeet_engine::command::{CloseReason, DtlsState, Refusal};
 use watersmeet_engine::transport::dtls::DtlsVersion;
-use watersmeet_engine::transport::{Received, TransportEvent, WebRtcTransport, discard::Discard};
+use watersmeet_engine::transport::{
+    Received, TransportEvent, WebRtcTransport, discard::DiscardReason,
+};
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole};
 use watersmeet_wire::units::Time;
 
@@ -83,7 +85,7 @@ fn assert_refused(mut transport: WebRtcTransport, mut peer: Peer, case: &str) {
     let received = deliver(&mut transport, NOW, peer.path, &sealed);
     assert_eq!(
         received,
-        Received::Discarded(Discard::NotVerified),
+        Received::Discarded(DiscardReason::NotVerified),
         "{case}"
     );
 }

@@ -4,7 +4,9 @@
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{IceState, Path};
 use watersmeet_engine::transport::dtls::DtlsVersion;
-use watersmeet_engine::transport::{RESPONSES_MAX, Received, WebRtcTransport, discard::Discard};
+use watersmeet_engine::transport::{
+    RESPONSES_MAX, Received, WebRtcTransport, discard::DiscardReason,
+};
 use watersmeet_wire::stun::{
     BindingRequest, IceRole, IntegrityKey, StunMessage, write_indication, write_success,
 };
@@ -60,7 +62,7 @@ fn without(message: &[u8], kind: u16) -> Vec<u8> {
 }
 
 /// Messages that a genuine request can be turned into without the password.
-fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, Discard)> {
+fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, DiscardReason)> {
     let ufrag = transport.ice_parameters().username_fragment;
     let wrong_key = IntegrityKey::from_password("a password that is not the right one");
     let right_key = IntegrityKey::from_password(&transport.ice_parameters().password);
@@ -98,35 +100,41 @@ fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, Disca
     let mut indication = [0; 64];
     let indication_len = write_indication(&mut indication, &[1; 12]).unwrap();
     vec![
-        (flipped, Discard::StunAuth),
-        (nominated, Discard::StunAuth),
-        (behind, Discard::StunAuth),
-        (without(genuine, 0x0008), Discard::StunAuth),
-        (without(genuine, 0x0006), Discard::StunAuth),
-        (without(genuine, 0x8028), Discard::StunMalformed),
+        (flipped, DiscardReason::StunAuth),
+        (nominated, DiscardReason::StunAuth),
+        (behind, DiscardReason::StunAuth),
+        (without(genuine, 0x0008), DiscardReason::StunAuth),
+        (without(genuine, 0x0006), DiscardReason::StunAuth),
+        (without(genuine, 0x8028), DiscardReason::StunMalformed),
         (
             request(&format!("{ufrag}:peer"), &wrong_key),
-            Discard::StunAuth,
+            DiscardReason::StunAuth,
         ),
         (
             request(&format!("peer:{ufrag}"), &right_key),
-            Discard::StunAuth,
+            DiscardReason::StunAuth,
         ),
         (
             request(&format!("{ufrag}x:peer"), &right_key),
-            Discard::StunAuth,
+            DiscardReason::StunAuth,
         ),
         (
             request(&format!("{}:peer", &ufrag[1..]), &right_key),
-            Discard::StunAuth,
+            DiscardReason::StunAuth,
         ),
-        (request(&ufrag, &right_key), Discard::StunAuth),
-        (request(&format!("{ufrag}:"), &right_key), Discard::StunAuth),
-        (request("", &right_key), Discard::StunAuth),
-        (answer[..answer_len].to_vec(), Discard::StunUnsolicited),
+        (request(&ufrag, &right_key), DiscardReason::StunAuth),
+        (
+            request(&format!("{ufrag}:"), &right_key),
+            DiscardReason::StunAuth,
+        ),
+        (request("", &right_key), DiscardReason::StunAuth),
+        (
+            answer[..answer_len].to_vec(),
+            DiscardReason::StunUnsolicited,
+        ),
         (
             indication[..indication_len].to_vec(),
-            Discard::StunUnsolicited,
+            DiscardReason::StunUnsolicited,
         ),
     ]
 }
@@ -232,7 +240,10 @@ fn a_request_too_short_for_its_answer_gets_none() {
     );
 
     let received = deliver(&mut transport, NOW, path, &request);
-    assert_eq!(received, Received::Discarded(Discard::StunUnsolicited));
+    assert_eq!(
+        received,
+        Received::Discarded(DiscardReason::StunUnsolicited)
+    );
     assert_eq!(drain(&mut transport), []);
     assert_eq!(transport.ice_state(), IceState::New);
 }
@@ -249,6 +260,6 @@ fn only_so_many_answers_wait() {
     }
     let check = peer.check(true, None);
     let received = deliver(&mut transport, NOW, peer.path, &check);
-    assert_eq!(received, Received::Discarded(Discard::Overloaded));
+    assert_eq!(received, Received::Discarded(DiscardReason::Overloaded));
     assert_eq!(drain(&mut transport).len(), RESPONSES_MAX);
 }

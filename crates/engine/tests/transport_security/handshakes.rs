@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{CloseReason, DtlsState, IceState, Refusal};
-use watersmeet_engine::transport::dtls::{DtlsVersion, HANDSHAKE_TIME_MAX, WAITING_MAX};
+use watersmeet_engine::transport::dtls::{DtlsVersion, HANDSHAKE_TIMEOUT, PENDING_DATAGRAMS_MAX};
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_engine::transport::{Received, TransportEvent, WebRtcTransport, discard::Discard};
+use watersmeet_engine::transport::{
+    Received, TransportEvent, WebRtcTransport, discard::DiscardReason,
+};
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::peer::{
@@ -117,14 +119,14 @@ fn only_so_many_client_hellos_are_held() {
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
     let hello = peer.poll(NOW).remove(0);
-    for _ in 0..WAITING_MAX {
+    for _ in 0..PENDING_DATAGRAMS_MAX {
         assert_eq!(
             deliver(&mut transport, NOW, peer.path, &hello),
             Received::Nothing
         );
     }
     let over = deliver(&mut transport, NOW, peer.path, &hello);
-    assert_eq!(over, Received::Discarded(Discard::DtlsNotReady));
+    assert_eq!(over, Received::Discarded(DiscardReason::DtlsNotReady));
 
     transport.connect(NOW, &peer.parameters()).unwrap();
     exchange(&mut transport, &mut peer, NOW);
@@ -173,7 +175,7 @@ impl Link {
     /// Runs both ends until the server is connected; the time it took.
     fn run(&mut self, transport: &mut WebRtcTransport, peer: &mut Peer) -> Option<Duration> {
         let mut now = NOW;
-        while now < NOW + HANDSHAKE_TIME_MAX {
+        while now < NOW + HANDSHAKE_TIMEOUT {
             for packet in peer.poll(now) {
                 self.send(now, true, &packet);
             }
@@ -247,9 +249,9 @@ fn a_handshake_that_stalls_fails_at_its_deadline() {
         let check = peer.check(true, None);
         deliver(&mut transport, now, peer.path, &check);
         transport.handle_timeout(now);
-        assert!(now <= NOW + HANDSHAKE_TIME_MAX);
+        assert!(now <= NOW + HANDSHAKE_TIMEOUT);
     }
-    assert_eq!(now, NOW + HANDSHAKE_TIME_MAX);
+    assert_eq!(now, NOW + HANDSHAKE_TIMEOUT);
     assert_eq!(transport.dtls_state(), DtlsState::Failed);
     assert!(events(&mut transport).contains(&TransportEvent::Closed(CloseReason::DtlsFailed)));
     assert!(transport.sender().is_none() && transport.path().is_none());

@@ -3,8 +3,8 @@
 //! nothing but itself.
 
 use watersmeet_engine::command::{DtlsState, Path};
-use watersmeet_engine::transport::dtls::{DtlsVersion, RESTARTS_MAX};
-use watersmeet_engine::transport::{Received, WebRtcTransport, discard::Discard};
+use watersmeet_engine::transport::dtls::{DtlsVersion, ENDPOINT_RESTARTS_MAX};
+use watersmeet_engine::transport::{Received, WebRtcTransport, discard::DiscardReason};
 use watersmeet_wire::units::Time;
 
 use crate::peer::{
@@ -84,7 +84,7 @@ fn spray(transport: &mut WebRtcTransport, from: &[Path], hellos: &Hellos) -> u64
     for path in from {
         for hello in hellos.all() {
             let received = deliver(transport, NOW, *path, hello);
-            assert_eq!(received, Received::Discarded(Discard::UnknownPath));
+            assert_eq!(received, Received::Discarded(DiscardReason::UnknownPath));
             refused += 1;
         }
     }
@@ -128,7 +128,10 @@ fn a_hello_from_elsewhere_never_disturbs_a_handshake() {
             "round {round}"
         );
         assert_eq!(drain(&mut transport), [], "round {round}");
-        assert_eq!(transport.discards().of(Discard::UnknownPath), refused);
+        assert_eq!(
+            transport.discards().get(DiscardReason::UnknownPath),
+            refused
+        );
         assert_eq!(transport.discards().total(), refused);
     }
 }
@@ -174,7 +177,7 @@ fn broken_hellos_are_forgiven_a_limited_number_of_times() {
     transport.connect(NOW, &peer.parameters()).unwrap();
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
-    for _ in 0..RESTARTS_MAX {
+    for _ in 0..ENDPOINT_RESTARTS_MAX {
         deliver(&mut transport, NOW, peer.path, &old);
         assert_eq!(transport.dtls_state(), DtlsState::Connecting);
     }
@@ -204,7 +207,7 @@ fn what_nobody_authenticated_never_ends_a_handshake() {
         for _ in 0..4 {
             for packet in &forged {
                 let received = deliver(&mut transport, NOW, peer.path, packet);
-                assert_eq!(received, Received::Discarded(Discard::DtlsMalformed));
+                assert_eq!(received, Received::Discarded(DiscardReason::DtlsMalformed));
             }
             for packet in peer.poll(NOW) {
                 deliver(&mut transport, NOW, peer.path, &packet);

@@ -2,7 +2,7 @@
 //! and nothing else.
 
 use watersmeet_engine::command::{Path, Protocol};
-use watersmeet_engine::transport::{Received, WebRtcTransport, discard::Discard};
+use watersmeet_engine::transport::{Received, WebRtcTransport, discard::DiscardReason};
 use watersmeet_wire::units::{Rng, Time};
 
 use rand_chacha::rand_core::Rng as _;
@@ -79,9 +79,9 @@ fn a_million_injected_packets_only_move_counters() {
             panic!("packet {index} got through: {received:?}");
         };
         let expected = if path == peer.path {
-            matches!(why, Discard::SrtpAuth | Discard::Replay)
+            matches!(why, DiscardReason::SrtpAuth | DiscardReason::Replay)
         } else {
-            why == Discard::UnknownPath
+            why == DiscardReason::UnknownPath
         };
         assert!(expected, "packet {index}: {why:?}");
     }
@@ -105,8 +105,8 @@ fn a_packet_that_was_seen_is_refused() {
         Received::Rtp { .. }
     ));
     let again = deliver(&mut transport, NOW, peer.path, &sealed);
-    assert_eq!(again, Received::Discarded(Discard::Replay));
-    assert_eq!(transport.discards().of(Discard::Replay), 1);
+    assert_eq!(again, Received::Discarded(DiscardReason::Replay));
+    assert_eq!(transport.discards().get(DiscardReason::Replay), 1);
 }
 
 #[test]
@@ -116,11 +116,11 @@ fn media_before_verification_is_refused() {
     let mut peer = Peer::new(&transport, path, crate::peer::Manner::BROWSER, NOW);
     let packet = rtp(1, 1);
     let refused = deliver(&mut transport, NOW, path, &packet);
-    assert_eq!(refused, Received::Discarded(Discard::UnknownPath));
+    assert_eq!(refused, Received::Discarded(DiscardReason::UnknownPath));
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, path, &check);
     let refused = deliver(&mut transport, NOW, path, &packet);
-    assert_eq!(refused, Received::Discarded(Discard::NotVerified));
+    assert_eq!(refused, Received::Discarded(DiscardReason::NotVerified));
     assert!(transport.sender().is_none());
 }
 
@@ -139,6 +139,6 @@ fn short_and_foreign_packets_are_refused() {
         }
     }
     let received = transport.receive(NOW, peer.path, &mut []);
-    assert_eq!(received, Received::Discarded(Discard::Malformed));
+    assert_eq!(received, Received::Discarded(DiscardReason::Malformed));
     assert!(transport.path().is_some());
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use watersmeet_engine::command::{CloseReason, IceState, Path, Protocol};
 use watersmeet_engine::transport::dtls::DtlsVersion;
-use watersmeet_engine::transport::ice::{PATHS_MAX, SWITCH_WINDOW};
+use watersmeet_engine::transport::ice::{PATH_SWITCH_WINDOW, PATHS_MAX};
 use watersmeet_engine::transport::{
-    CONSENT_TIMEOUT, Received, TransportEvent, WebRtcTransport, discard::Discard,
+    CONSENT_TIMEOUT, Received, TransportEvent, WebRtcTransport, discard::DiscardReason,
 };
 use watersmeet_wire::params::{IceProtocol, TcpType};
 use watersmeet_wire::stun::{Class, IceRole, StunMessage};
@@ -101,7 +101,7 @@ fn no_more_than_two_moves_happen_in_any_second() {
         moves.len()
     );
     for three in moves.windows(3) {
-        assert!(three[2].since(three[0]) >= SWITCH_WINDOW, "{three:?}");
+        assert!(three[2].since(three[0]) >= PATH_SWITCH_WINDOW, "{three:?}");
     }
 }
 
@@ -113,7 +113,7 @@ fn a_move_that_was_put_off_happens_within_a_second() {
     }
     assert_eq!(transport.path(), Some(port(50_002)));
     let due = transport.poll_timeout();
-    assert!(due <= NOW + SWITCH_WINDOW);
+    assert!(due <= NOW + PATH_SWITCH_WINDOW);
     transport.handle_timeout(due);
     assert_eq!(transport.path(), Some(port(50_003)));
 }
@@ -275,7 +275,7 @@ fn nothing_is_sent_without_consent_and_a_peer_that_comes_back_is_welcome() {
     );
     let (sealed, _) = peer.rtp();
     let received = deliver(&mut transport, lost, peer.path, &sealed);
-    assert_eq!(received, Received::Discarded(Discard::UnknownPath));
+    assert_eq!(received, Received::Discarded(DiscardReason::UnknownPath));
 
     let back = lost + Duration::from_secs(10);
     let from = peer.path;
@@ -340,7 +340,7 @@ fn old_credentials_hold_until_the_new_ones_are_used() {
     assert_eq!(transport.path(), Some(peer.path));
     assert_media_flows(&mut transport, &mut peer, NOW);
     let received = deliver(&mut transport, NOW, peer.path, &old_check);
-    assert_eq!(received, Received::Discarded(Discard::StunAuth));
+    assert_eq!(received, Received::Discarded(DiscardReason::StunAuth));
 }
 
 #[test]

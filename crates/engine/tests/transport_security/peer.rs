@@ -410,7 +410,7 @@ pub fn assert_media_flows(transport: &mut WebRtcTransport, peer: &mut Peer, now:
         .protect_rtp(Ssrc(99), SeqNo::first(1), &mut slot, HEADER_LEN, RTP_LEN)
         .unwrap();
     let (_, receiver) = peer.srtp.as_mut().unwrap();
-    let prefix = watersmeet_engine::transport::srtp::RtpPrefix {
+    let prefix = watersmeet_engine::transport::srtp::SrtpHeader {
         ssrc: Ssrc(99),
         seq: 1,
         header_len: HEADER_LEN,

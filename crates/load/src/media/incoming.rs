@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use watersmeet_engine::transport::srtp::{RtpPrefix, SrtpError, SrtpReceiver};
+use watersmeet_engine::transport::srtp::{SrtpError, SrtpHeader, SrtpReceiver};
 use watersmeet_peer::negotiation;
 use watersmeet_wire::rtcp::report::{ReportBlock, ntp_middle};
 use watersmeet_wire::rtp::{RtpHeader, split_osn};
@@ -192,7 +192,7 @@ impl Incoming {
     }
 
     fn open(&mut self, header: &RtpHeader, datagram: &mut [u8]) -> Result<usize, SrtpError> {
-        let prefix = RtpPrefix {
+        let prefix = SrtpHeader {
             ssrc: header.ssrc,
             seq: header.seq,
             header_len: header.header_len,

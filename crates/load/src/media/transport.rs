@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use watersmeet_engine::transport::srtp::{
-    MasterKey, RtpPrefix, SrtpProfile, SrtpReceiver, SrtpSender,
+    MasterKey, SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender,
 };
 use watersmeet_net::udp::connected::ConnectedSocket;
 use watersmeet_wire::params::DtlsFingerprint;
@@ -413,7 +413,7 @@ impl Transport {
         let Some(sealed) = &mut self.sealed else {
             return;
         };
-        let prefix = RtpPrefix {
+        let prefix = SrtpHeader {
             ssrc: header.ssrc,
             seq: header.seq,
             header_len: header.header_len,

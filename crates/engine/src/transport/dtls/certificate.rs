@@ -12,9 +12,9 @@ use dimpl::crypto::CryptoProvider;
 use thiserror::Error;
 use watersmeet_wire::params::DtlsFingerprint;
 
-use super::HANDSHAKE_TIME_MAX;
-use super::peer::Hash;
-use super::signing::OneKey;
+use super::HANDSHAKE_TIMEOUT;
+use super::peer_verification::Hash;
+use super::signing_key::SharedKeyProvider;
 
 /// Longest datagram of a handshake. The least path MTU of IPv6 is 1,280 B; this leaves room for
 /// IPv6 and UDP headers and for a tunnel.
@@ -72,7 +72,7 @@ impl DtlsCertificate {
     pub fn generate() -> Result<Self, CertificateError> {
         let pair =
             dimpl::certificate::generate_self_signed_certificate().map_err(|_| CertificateError)?;
-        let key = OneKey::parse(&pair.private_key).ok_or(CertificateError)?;
+        let key = SharedKeyProvider::parse(&pair.private_key).ok_or(CertificateError)?;
         let config = dimpl::Config::builder()
             .with_crypto_provider(CryptoProvider {
                 // Lives as long as the process: there is one certificate in it.
@@ -87,7 +87,7 @@ impl DtlsCertificate {
             .use_server_cookie(false)
             .flight_start_rto(FLIGHT_RETRY_START)
             .flight_retries(FLIGHT_RETRIES_MAX)
-            .handshake_timeout(HANDSHAKE_TIME_MAX)
+            .handshake_timeout(HANDSHAKE_TIMEOUT)
             .build()
             .map_err(|_| CertificateError)?;
         let fingerprints = Hash::ALL

@@ -18,7 +18,7 @@ const OUTPUTS_MAX: usize = 64;
 
 /// Why an endpoint is of no use any more.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum EndpointError {
     /// It said so; every error of `dimpl` is final.
     Refused(dimpl::Error),
     /// Its code failed.
@@ -54,8 +54,8 @@ impl Endpoint {
         version: DtlsVersion,
         opens: bool,
         now: Instant,
-    ) -> Result<Self, Fault> {
-        let dtls = fence(|| {
+    ) -> Result<Self, EndpointError> {
+        let dtls = catch_panics(|| {
             let mut dtls = certificate.endpoint(version, now);
             dtls.set_active(opens);
             Ok(dtls)
@@ -64,7 +64,11 @@ impl Endpoint {
     }
 
     /// Takes a datagram of the peer.
-    pub(super) fn handle_packet(&mut self, now: Instant, packet: &[u8]) -> Result<Outputs, Fault> {
+    pub(super) fn handle_packet(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+    ) -> Result<Outputs, EndpointError> {
         self.drive(|dtls| {
             dtls.handle_timeout(now)?;
             dtls.handle_packet(packet)
@@ -72,12 +76,12 @@ impl Endpoint {
     }
 
     /// Sends again what is due; must come before the first packet.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Outputs, Fault> {
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Outputs, EndpointError> {
         self.drive(|dtls| dtls.handle_timeout(now))
     }
 
     /// Says goodbye, if there is a secure way to.
-    pub(super) fn close(&mut self, now: Instant) -> Result<Outputs, Fault> {
+    pub(super) fn close(&mut self, now: Instant) -> Result<Outputs, EndpointError> {
         self.drive(|dtls| {
             dtls.handle_timeout(now)?;
             dtls.close()
@@ -87,9 +91,9 @@ impl Endpoint {
     fn drive(
         &mut self,
         input: impl FnOnce(&mut dimpl::Dtls) -> Result<(), dimpl::Error>,
-    ) -> Result<Outputs, Fault> {
+    ) -> Result<Outputs, EndpointError> {
         let dtls = &mut self.dtls;
-        fence(|| {
+        catch_panics(|| {
             input(dtls)?;
             let mut outputs = Outputs::default();
             // Kept with every endpoint it would be the largest part of an idle transport; a
@@ -117,9 +121,9 @@ impl Endpoint {
 }
 
 /// Runs `work`; a panic becomes a fault. What it touched is thrown away with the endpoint.
-fn fence<T>(work: impl FnOnce() -> Result<T, dimpl::Error>) -> Result<T, Fault> {
+fn catch_panics<T>(work: impl FnOnce() -> Result<T, dimpl::Error>) -> Result<T, EndpointError> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(Fault::Refused),
-        Err(_) => Err(Fault::Panicked),
+        Ok(result) => result.map_err(EndpointError::Refused),
+        Err(_) => Err(EndpointError::Panicked),
     }
 }

@@ -19,7 +19,7 @@ const CLIENT_HELLO: u8 = 1;
 
 /// What stands in a datagram whose lengths add up.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Contents {
+pub(super) struct DatagramSummary {
     /// It begins with a ClientHello or a fragment of one.
     pub begins_with_hello: bool,
     /// It holds a ClientHello that is not the first message of its sender.
@@ -30,7 +30,7 @@ pub(super) struct Contents {
     pub needs_1_3: bool,
 }
 
-impl Contents {
+impl DatagramSummary {
     /// Reads the headers of `packet`; `None` when they do not add up. That is stricter than the
     /// endpoint behind: it keeps a record with a broken handshake message until the end, and fails
     /// the handshake then.

@@ -11,11 +11,11 @@ use crate::command::{Path, Protocol};
 /// Most paths of one transport, as mediasoup allows.
 pub const PATHS_MAX: usize = 8;
 
-/// Moves from one path to another that may happen within [`SWITCH_WINDOW`].
-pub const SWITCHES_MAX: usize = 2;
+/// Moves from one path to another that may happen within [`PATH_SWITCH_WINDOW`].
+pub const PATH_SWITCHES_MAX: usize = 2;
 
-/// See [`SWITCHES_MAX`].
-pub const SWITCH_WINDOW: Duration = Duration::from_secs(1);
+/// See [`PATH_SWITCHES_MAX`].
+pub const PATH_SWITCH_WINDOW: Duration = Duration::from_secs(1);
 
 /// One path.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ pub(super) struct Paths {
     /// The one to be used as soon as another move is allowed; always known.
     wished: Option<Path>,
     /// When the last moves happened, latest first.
-    moved_at: [Option<Time>; SWITCHES_MAX],
+    moved_at: [Option<Time>; PATH_SWITCHES_MAX],
 }
 
 impl Paths {
@@ -152,7 +152,7 @@ impl Paths {
             return Time::FAR_FUTURE;
         }
         let [_, before_last] = self.moved_at;
-        before_last.map_or(Time::ZERO, |at| at + SWITCH_WINDOW)
+        before_last.map_or(Time::ZERO, |at| at + PATH_SWITCH_WINDOW)
     }
 
     fn evict(&mut self) -> Option<Path> {

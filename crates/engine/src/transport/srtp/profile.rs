@@ -4,10 +4,10 @@
 use arrayvec::ArrayVec;
 
 /// The longest master key followed by its salt: AES-256 with a 96-bit salt.
-pub const MASTER_LEN_MAX: usize = 44;
+pub const MASTER_KEY_LEN_MAX: usize = 44;
 
 /// Master key followed by master salt, for one direction.
-pub type MasterKey = ArrayVec<u8, MASTER_LEN_MAX>;
+pub type MasterKey = ArrayVec<u8, MASTER_KEY_LEN_MAX>;
 
 /// A protection profile. The 32-bit-tag profiles are absent on purpose: no client needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

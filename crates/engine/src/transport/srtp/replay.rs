@@ -12,11 +12,11 @@ use super::SrtpError;
 pub const REPLAY_WINDOW: u64 = 1_024;
 
 /// Streams with a window of their own. A simulcast camera with retransmission uses six.
-pub const SSRC_MAX: usize = 64;
+pub const STREAMS_MAX: usize = 64;
 
 /// Quiet streams of which only the newest index is kept. One more is refused: a peer that has
 /// used this many is not a browser.
-pub const SSRC_RETIRED_MAX: usize = 1_024;
+pub const RETIRED_STREAMS_MAX: usize = 1_024;
 
 /// One word more than the window needs, so that a word is cleared before it is used again.
 const WORDS: usize = 17;
@@ -179,7 +179,7 @@ impl ReplayTable {
                 window
             }
         };
-        if self.streams.len() >= SSRC_MAX {
+        if self.streams.len() >= STREAMS_MAX {
             self.retire_quietest();
         }
         self.ssrcs.push(candidate.ssrc);
@@ -221,7 +221,7 @@ impl ReplayTable {
 
     /// Whether a stream never heard before finds no room.
     fn is_full(&self) -> bool {
-        self.streams.len() >= SSRC_MAX && self.retired.len() >= SSRC_RETIRED_MAX
+        self.streams.len() >= STREAMS_MAX && self.retired.len() >= RETIRED_STREAMS_MAX
     }
 
     /// Takes the window from the stream that was silent longest.

@@ -7,7 +7,7 @@
 
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
-use super::key::{Prf, Purpose, SessionKey};
+use super::session_key::{Prf, Purpose, SessionKey};
 use super::*;
 
 const SSRC: Ssrc = Ssrc(0x5501_a0b2);
@@ -73,8 +73,8 @@ fn seal_rtcp(sender: &mut SrtpSender, ssrc: Ssrc, payload: &[u8]) -> Vec<u8> {
     slot
 }
 
-fn prefix(packet: &[u8]) -> RtpPrefix {
-    RtpPrefix {
+fn prefix(packet: &[u8]) -> SrtpHeader {
+    SrtpHeader {
         seq: u16::from_be_bytes([packet[2], packet[3]]),
         ssrc: Ssrc(u32::from_be_bytes([
             packet[8], packet[9], packet[10], packet[11],
@@ -427,14 +427,14 @@ fn forged_sequence_numbers_do_not_move_the_rollover_counter() {
 #[test]
 fn quiet_streams_lose_their_window_but_not_their_past() {
     let (mut sender, mut receiver) = pair(SrtpProfile::AeadAes128Gcm);
-    let most = (SSRC_MAX + SSRC_RETIRED_MAX) as u32;
+    let most = (STREAMS_MAX + RETIRED_STREAMS_MAX) as u32;
     let packets: Vec<_> = (0..most)
         .map(|n| seal(&mut sender, Ssrc(n), SeqNo::first(9), b"x"))
         .collect();
     for packet in &packets {
         open(&mut receiver, packet).unwrap();
     }
-    assert_eq!(receiver.rtp_seen.len(), SSRC_MAX);
+    assert_eq!(receiver.rtp_seen.len(), STREAMS_MAX);
     for packet in &packets {
         assert_eq!(open(&mut receiver, packet), Err(SrtpError::Replayed));
     }
@@ -446,7 +446,7 @@ fn quiet_streams_lose_their_window_but_not_their_past() {
     open(&mut receiver, &newer).unwrap();
     assert_eq!(open(&mut receiver, &older), Err(SrtpError::Replayed));
     assert_eq!(open(&mut receiver, &packets[0]), Err(SrtpError::Replayed));
-    assert_eq!(receiver.rtp_seen.len(), SSRC_MAX);
+    assert_eq!(receiver.rtp_seen.len(), STREAMS_MAX);
 }
 
 #[test]
@@ -493,7 +493,7 @@ fn every_length_and_second_byte_is_survived() {
                 } else {
                     usize::from(second) * 8
                 };
-                let prefix = RtpPrefix {
+                let prefix = SrtpHeader {
                     ssrc: SSRC,
                     seq: 0,
                     header_len,

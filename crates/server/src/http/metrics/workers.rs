@@ -5,7 +5,7 @@ use std::fmt;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use watersmeet_engine::egress::RUN_BOUNDS;
-use watersmeet_engine::transport::discard::Discard;
+use watersmeet_engine::transport::discard::DiscardReason;
 use watersmeet_engine::worker::{MediaKindMetrics, TrafficCounters, WorkerMetrics};
 use watersmeet_net::packet_egress::FallbackReason;
 
@@ -276,7 +276,7 @@ impl Workers {
         let mut family = page.counters("packets_discarded", help)?;
         for worker in &self.0 {
             let totals = &worker.reading.figures.totals;
-            let reasons = Discard::ALL.map(Discard::name);
+            let reasons = DiscardReason::ALL.map(DiscardReason::name);
             let counts = reasons.into_iter().zip(totals.discards);
             for (reason, count) in counts.chain([("unrouted", totals.unrouted)]) {
                 family.count(&[("worker", &*worker.name), ("reason", reason)], count)?;

@@ -10,11 +10,11 @@ use dimpl::{CryptoError, CryptoOperation};
 
 /// Hands every endpoint the same key.
 #[derive(Debug)]
-pub(super) struct OneKey {
+pub(super) struct SharedKeyProvider {
     key: Arc<EcdsaKeyPair>,
 }
 
-impl OneKey {
+impl SharedKeyProvider {
     /// Reads an ECDSA key over P-256; `None` for any other.
     pub(super) fn parse(pkcs8: &[u8]) -> Option<Self> {
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8).ok()?;
@@ -22,7 +22,7 @@ impl OneKey {
     }
 }
 
-impl KeyProvider for OneKey {
+impl KeyProvider for SharedKeyProvider {
     fn load_private_key(&self, _pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
         Ok(Box::new(SharedKey(Arc::clone(&self.key))))
     }

@@ -62,14 +62,14 @@ struct Fingerprint {
 
 /// Whom we expect at the other end. Holds at least one fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DtlsPeer {
+pub struct ExpectedPeer {
     /// Whether we open the handshake.
     we_open: bool,
     /// Any of these will do.
     fingerprints: ArrayVec<Fingerprint, FINGERPRINTS_MAX>,
 }
 
-impl DtlsPeer {
+impl ExpectedPeer {
     /// Reads what signalling brought. A peer that is `server` waits, so we open; otherwise the
     /// peer opens. Fingerprints of weak or unknown hashes are passed over.
     ///
@@ -102,21 +102,21 @@ impl DtlsPeer {
     }
 
     /// Proves that `certificate`, in DER, is the peer's: it has one of the fingerprints.
-    pub(super) fn verify(&self, certificate: &[u8]) -> Option<PeerProof> {
+    pub(super) fn verify(&self, certificate: &[u8]) -> Option<VerifiedPeer> {
         let matches = |known: &Fingerprint| {
             digest::digest(known.hash.digest(), certificate).as_ref() == known.digest.as_slice()
         };
         self.fingerprints
             .iter()
             .any(matches)
-            .then_some(PeerProof(()))
+            .then_some(VerifiedPeer(()))
     }
 }
 
 /// Evidence that the certificate in the handshake is the one that signalling announced. Only
-/// [`DtlsPeer::verify`] makes one.
+/// [`ExpectedPeer::verify`] makes one.
 #[derive(Debug)]
-pub(super) struct PeerProof(());
+pub(super) struct VerifiedPeer(());
 
 /// The master keys of both directions, fresh from a handshake with a proven peer.
 pub struct SrtpKeys {
@@ -132,7 +132,7 @@ impl SrtpKeys {
     /// Cuts the keys out of what the handshake exported. `None` for an unknown profile or material
     /// of another length.
     pub(super) fn export(
-        _proof: &PeerProof,
+        _proof: &VerifiedPeer,
         profile: dimpl::SrtpProfile,
         material: &[u8],
         we_are_client: bool,

@@ -3,7 +3,7 @@
 
 use watersmeet_wire::params::{ParameterValue, Parameters, RtpCodecCapability, RtpCodecParameters};
 
-use super::h264;
+use super::h264_profile;
 
 /// What of a codec counts when it is compared.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ pub(super) fn agree(own: Codec<'_>, other: Codec<'_>) -> Option<Agreement> {
         if !same("packetization-mode") {
             return None;
         }
-        return h264::answer(own.parameters, other.parameters).map(Agreement::H264Profile);
+        return h264_profile::answer(own.parameters, other.parameters).map(Agreement::H264Profile);
     }
     if own.mime_type.eq_ignore_ascii_case("video/vp9") && !same("profile-id") {
         return None;
