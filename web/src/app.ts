@@ -1,209 +1,214 @@
 /**
- * The visit: which screen is shown, who the person is, which room they are in.
- * Puts capture, socket, media and room together; the screens call its methods
+ * State of the whole page: which page is shown, the person's name, the current room.
+ * Connects capture, signalling, media and room; the components call its methods
  * and read its signals.
  */
 import { computed, effect, signal, untracked } from '@preact/signals';
 import {
+  loadHostToken,
+  loadOngoingCall,
+  loadPersonSettings,
+  saveHostToken,
+  saveOngoingCall,
+  savePersonSettings,
+} from './browserStorage';
+import { Capture, type Device } from './capture';
+import { createRoom } from './createRoom';
+import { createMedia } from './media';
+import { VIEWER_CANNOT_SEND_TEXT } from './notifications';
+import {
   PERSON_NAME_MAX,
-  readAddress,
+  normaliseText,
+  parsePageUrl,
   roomLink,
-  socketUrl,
-  tidy,
-  withRoom,
+  urlForRoom,
+  webSocketUrl,
   type Destination,
   type PageOptions,
-} from './address';
-import { createRoom } from './api';
-import { Capture, type Device } from './capture';
-import { openMedia } from './media';
-import { hostToken, ongoingCall, person, rememberCall, rememberHosting, rememberPerson } from './memory';
-import { WATCHING } from './news';
+} from './pageUrl';
 import type { Policy, RemovalReason } from './protocol';
-import { Room, type Failure } from './room';
-import { Socket } from './socket';
+import { Room, type JoinFailure } from './room';
+import { SignallingSocket } from './signallingSocket';
 
-export type Screen = 'landing' | 'lobby' | 'call' | 'left';
+export type PageName = 'landing' | 'lobby' | 'call' | 'left';
 
 export class App {
-  readonly screen = signal<Screen>('landing');
+  readonly page = signal<PageName>('landing');
   readonly name = signal('');
   readonly roomId = signal('');
-  /** What lets the person in where the room's name is not enough; empty for none. */
+  /** Join token; empty where the room's name is enough. */
   readonly token = signal('');
   readonly room = signal<Room | null>(null);
-  /** Why the last join came to nothing. */
-  readonly failure = signal<Failure | null>(null);
-  /** Why the person is in the room no more, though it did not leave. */
+  /** Why the last attempt to join failed. */
+  readonly failure = signal<JoinFailure | null>(null);
+  /** Why the person was removed from the room. */
   readonly removal = signal<RemovalReason | null>(null);
-  /** Whether the others can hear the person, as far as the switch and the role go. */
-  readonly heard = computed(() => this.capture.microphoneOn.value && !this.watching());
-  /** Whether the others can see the person, likewise. */
-  readonly seen = computed(() => this.capture.cameraOn.value && !this.watching());
-  /** Whether the browser refuses to play sound until the person touches the page. */
-  readonly soundBlocked = signal(false);
+  /** Whether the microphone is on and the role permits sending. */
+  readonly microphoneLive = computed(() => this.capture.microphoneOn.value && !this.isViewer());
+  /** Whether the camera is on and the role permits sending. */
+  readonly cameraLive = computed(() => this.capture.cameraOn.value && !this.isViewer());
+  /** Whether the browser refuses to play audio before the person interacts with the page. */
+  readonly audioBlocked = signal(false);
   readonly capture: Capture;
 
   private readonly options: PageOptions;
-  private unfollow: () => void = () => undefined;
+  private stopObservingRoom: () => void = () => undefined;
 
   constructor() {
-    this.options = readAddress(new URL(location.href));
-    const remembered = person();
-    const ongoing = ongoingCall();
+    this.options = parsePageUrl(new URL(location.href));
+    const settings = loadPersonSettings();
+    const ongoing = loadOngoingCall();
     const { roomId, token } = this.options;
-    const back = ongoing?.roomId === roomId ? ongoing : null;
+    const resumed = ongoing?.roomId === roomId ? ongoing : null;
     this.roomId.value = roomId;
     this.token.value = token;
-    this.name.value = this.options.name || back?.name || remembered.name;
+    this.name.value = this.options.name || resumed?.name || settings.name;
     this.capture = new Capture({
-      ...remembered,
-      camera: back ? back.camera : this.options.camera,
-      microphone: back ? back.microphone : this.options.microphone,
+      ...settings,
+      camera: resumed ? resumed.camera : this.options.camera,
+      microphone: resumed ? resumed.microphone : this.options.microphone,
       width: this.options.width,
     });
-    this.remember();
-    addEventListener('popstate', () => this.addressChanged());
+    this.saveStateOnChange();
+    addEventListener('popstate', () => this.handleUrlChange());
     addEventListener('online', () => this.room.value?.retryNow());
-    if (roomId && (back || this.options.autojoin)) void this.join();
-    else if (roomId) this.toLobby();
+    if (roomId && (resumed || this.options.autojoin)) void this.join();
+    else if (roomId) this.showLobby();
   }
 
-  /** What others need to come to this room. */
+  /** Link that brings others to this room. */
   get link(): string {
     return roomLink(new URL(location.href), { roomId: this.roomId.value, token: this.token.value });
   }
 
-  /** To the preview of this room. */
-  choose(destination: Destination): void {
-    history.pushState(null, '', withRoom(new URL(location.href), destination));
+  /** Shows the lobby of this room. */
+  openRoom(destination: Destination): void {
+    history.pushState(null, '', urlForRoom(new URL(location.href), destination));
     this.roomId.value = destination.roomId;
     this.token.value = destination.token;
     this.failure.value = null;
-    this.toLobby();
+    this.showLobby();
   }
 
-  /** Has the server make a room where this decides who may join, and goes to its preview. */
-  async create(policy: Policy): Promise<void> {
+  /** Creates a room with this policy and shows its lobby. */
+  async createRoom(policy: Policy): Promise<void> {
     const hostName = this.name.value || 'Host';
-    const made = await createRoom(new URL(location.href), hostName, policy, this.token.value);
-    if (made.hostToken) rememberHosting(made.destination.roomId, made.hostToken);
-    this.choose(made.destination);
+    const created = await createRoom(new URL(location.href), hostName, policy, this.token.value);
+    if (created.hostToken) saveHostToken(created.destination.roomId, created.hostToken);
+    this.openRoom(created.destination);
   }
 
-  toLanding(): void {
-    history.pushState(null, '', withRoom(new URL(location.href), { roomId: '', token: '' }));
-    this.addressChanged();
+  showLanding(): void {
+    history.pushState(null, '', urlForRoom(new URL(location.href), { roomId: '', token: '' }));
+    this.handleUrlChange();
   }
 
-  /** Opens what is switched on and goes in. A device that fails does not keep the person out. */
+  /** Opens the devices that are switched on and joins. A device that fails does not prevent joining. */
   async join(): Promise<void> {
-    this.name.value = tidy(this.name.value, PERSON_NAME_MAX);
+    this.name.value = normaliseText(this.name.value, PERSON_NAME_MAX);
     this.failure.value = null;
     this.removal.value = null;
     const room = new Room({
       roomId: this.roomId.value,
-      token: hostToken(this.roomId.value) || this.token.value,
+      token: loadHostToken(this.roomId.value) || this.token.value,
       displayName: this.name.value,
       codec: this.options.codec,
       tracks: this.capture,
-      openLine: (events) => new Socket(socketUrl(new URL(location.href)), events),
-      openMedia,
+      createSignalling: (events) => new SignallingSocket(webSocketUrl(new URL(location.href)), events),
+      createMedia,
     });
     this.room.value = room;
-    this.screen.value = 'call';
+    this.page.value = 'call';
     room.join();
-    this.follow(room);
+    this.observeRoom(room);
     await this.capture.start();
   }
 
-  /** Switches a device on or off; who only watches is told why that does nothing. */
+  /** Switches a device on or off. A viewer gets a notification instead. */
   toggle(device: Device): void {
-    if (this.watching()) this.room.value?.say(WATCHING);
+    if (this.isViewer()) this.room.value?.notify(VIEWER_CANNOT_SEND_TEXT);
     else void this.capture.toggle(device);
   }
 
   leave(): void {
-    this.quit();
+    this.leaveRoom();
     this.capture.stop();
-    this.screen.value = 'left';
+    this.page.value = 'left';
   }
 
-  private watching(): boolean {
+  private isViewer(): boolean {
     return this.room.value?.role.value === 'viewer';
   }
 
-  /** Does on the page what happens in the room. */
-  private follow(room: Room): void {
-    let watching = false;
-    this.unfollow = effect(() => {
+  /** Reacts to changes of the room's status and of our role. */
+  private observeRoom(room: Room): void {
+    let wasViewer = false;
+    this.stopObservingRoom = effect(() => {
       const status = room.status.value;
-      const watches = room.role.value === 'viewer';
+      const isViewer = room.role.value === 'viewer';
       untracked(() => {
-        if (status === 'failed') return this.cameToNothing(room);
-        if (status === 'removed') return this.sentAway(room);
-        if (watches === watching) return;
-        watching = watches;
-        // Nobody sees a viewer: the lights of camera and microphone shall say so.
-        if (watches) this.capture.stop();
+        if (status === 'failed') return this.handleJoinFailure(room);
+        if (status === 'removed') return this.handleRemoval(room);
+        if (isViewer === wasViewer) return;
+        wasViewer = isViewer;
+        // A viewer sends nothing: the device lights must be off.
+        if (isViewer) this.capture.stop();
         else void this.capture.start();
       });
     });
   }
 
-  private cameToNothing(room: Room): void {
+  private handleJoinFailure(room: Room): void {
     this.failure.value = room.failure.value;
-    rememberCall(null);
-    this.toLobby();
-    queueMicrotask(() => this.unfollow());
+    saveOngoingCall(null);
+    this.showLobby();
+    queueMicrotask(() => this.stopObservingRoom());
   }
 
-  private sentAway(room: Room): void {
+  private handleRemoval(room: Room): void {
     this.removal.value = room.removal.value;
-    rememberCall(null);
+    saveOngoingCall(null);
     this.capture.stop();
-    this.screen.value = 'left';
-    queueMicrotask(() => this.unfollow());
+    this.page.value = 'left';
+    queueMicrotask(() => this.stopObservingRoom());
   }
 
-  /** Out of the room, without a word to the person. */
-  private quit(): void {
-    this.unfollow();
+  private leaveRoom(): void {
+    this.stopObservingRoom();
     this.room.value?.leave();
     this.room.value = null;
-    rememberCall(null);
+    saveOngoingCall(null);
   }
 
-  private toLobby(): void {
-    this.screen.value = 'lobby';
+  private showLobby(): void {
+    this.page.value = 'lobby';
     void this.capture.start();
   }
 
-  /** The person went back or forward, or the page did. */
-  private addressChanged(): void {
-    this.quit();
+  private handleUrlChange(): void {
+    this.leaveRoom();
     this.failure.value = null;
-    const { roomId, token } = readAddress(new URL(location.href));
+    const { roomId, token } = parsePageUrl(new URL(location.href));
     this.roomId.value = roomId;
     this.token.value = token;
-    if (roomId) return this.toLobby();
+    if (roomId) return this.showLobby();
     this.capture.stop();
-    this.screen.value = 'landing';
+    this.page.value = 'landing';
   }
 
-  /** Keeps in storage what a later visit or a reload needs. */
-  private remember(): void {
+  /** Saves what a reload or a later visit needs whenever it changes. */
+  private saveStateOnChange(): void {
     const { capture } = this;
     effect(() => {
-      rememberPerson({
+      savePersonSettings({
         name: this.name.value,
         cameraId: capture.cameraId.value,
         microphoneId: capture.microphoneId.value,
       });
     });
     effect(() => {
-      if (this.screen.value !== 'call') return;
-      rememberCall({
+      if (this.page.value !== 'call') return;
+      saveOngoingCall({
         roomId: this.roomId.value,
         name: this.name.value,
         camera: capture.cameraOn.value,

@@ -1,57 +1,57 @@
 /**
- * The viewer's own camera and microphone: choosing, starting, stopping, and how
- * loud the microphone is. The only file that touches getUserMedia and devices.
- * It never sends anything anywhere.
+ * The person's camera and microphone: selecting, starting and stopping them, and the
+ * level of the microphone. The only file that touches getUserMedia and devices.
+ * Sends nothing.
  */
 import { batch, signal } from '@preact/signals';
 
 export type Device = 'camera' | 'microphone';
 
-/** Why a device is not there; the page has a sentence for each. */
-export type Trouble = 'denied' | 'missing' | 'busy' | 'insecure' | 'failed';
+/** Why a device could not be used; the page has a message for each. */
+export type DeviceError = 'denied' | 'missing' | 'busy' | 'insecure' | 'failed';
 
 export interface CaptureOptions {
   camera: boolean;
   microphone: boolean;
   cameraId: string;
   microphoneId: string;
-  /** Picture width asked of the camera; its height follows as 16:9. */
+  /** Ideal picture width in pixels; the height follows as 16:9. */
   width: number;
 }
 
 const FRAME_RATE = 30;
-/** How often the level meter moves. */
-const LEVEL_MS = 50;
+/** Interval at which `level` is updated. */
+const LEVEL_INTERVAL_MS = 50;
 
-/** Which devices of a kind there are; labels stay empty until permission is given. */
-export interface Choice {
+/** One available device; its label is empty until permission is granted. */
+export interface DeviceOption {
   id: string;
   label: string;
 }
 
 export class Capture {
-  /** The live camera picture, or nothing while the camera is off. */
+  /** The live camera track; null while the camera is off. */
   readonly camera = signal<MediaStreamTrack | null>(null);
-  /** The microphone, kept open while muted so that unmuting is instant. */
+  /** The microphone track, kept open while muted so that unmuting is instant. */
   readonly microphone = signal<MediaStreamTrack | null>(null);
   readonly cameraOn = signal(false);
   readonly microphoneOn = signal(false);
-  readonly cameraTrouble = signal<Trouble | null>(null);
-  readonly microphoneTrouble = signal<Trouble | null>(null);
-  readonly cameras = signal<Choice[]>([]);
-  readonly microphones = signal<Choice[]>([]);
+  readonly cameraError = signal<DeviceError | null>(null);
+  readonly microphoneError = signal<DeviceError | null>(null);
+  readonly cameras = signal<DeviceOption[]>([]);
+  readonly microphones = signal<DeviceOption[]>([]);
   readonly cameraId = signal('');
   readonly microphoneId = signal('');
   /** Loudness of the microphone, 0 to 1; 0 while muted. */
   readonly level = signal(0);
-  /** Whether the browser is asking the person for permission. */
-  readonly asking = signal(false);
+  /** Whether the browser is waiting for the person to grant permission. */
+  readonly awaitingPermission = signal(false);
 
-  /** Between `start` and `stop`; outside of that nothing is opened, or kept. */
-  private open = false;
-  private meter: Meter | null = null;
+  /** Whether we are between `start` and `stop`; otherwise no track is kept. */
+  private started = false;
+  private meter: LevelMeter | null = null;
   private readonly width: number;
-  private readonly onDevices = () => void this.list();
+  private readonly onDeviceChange = () => void this.updateDeviceList();
 
   constructor(options: CaptureOptions) {
     this.width = options.width;
@@ -61,27 +61,27 @@ export class Capture {
     this.microphoneOn.value = options.microphone;
   }
 
-  /** Opens what is switched on. What cannot be opened is switched off, with its trouble said. */
+  /** Opens the devices that are switched on. One that fails is switched off and its error set. */
   async start(): Promise<void> {
-    this.open = true;
-    navigator.mediaDevices?.addEventListener('devicechange', this.onDevices);
-    const wanted = devices.filter((device) => this.on(device).value && !this.track(device).value);
+    this.started = true;
+    navigator.mediaDevices?.addEventListener('devicechange', this.onDeviceChange);
+    const wanted = DEVICES.filter((device) => this.on(device).value && !this.track(device).value);
     if (wanted.length > 0) {
-      this.asking.value = true;
+      this.awaitingPermission.value = true;
       await this.acquire(wanted);
-      this.asking.value = false;
+      this.awaitingPermission.value = false;
     }
-    await this.list();
+    await this.updateDeviceList();
   }
 
-  /** Lets go of both devices; their lights go out. */
+  /** Releases both devices; their lights go off. */
   stop(): void {
-    this.open = false;
-    navigator.mediaDevices?.removeEventListener('devicechange', this.onDevices);
-    for (const device of devices) this.release(device);
+    this.started = false;
+    navigator.mediaDevices?.removeEventListener('devicechange', this.onDeviceChange);
+    for (const device of DEVICES) this.release(device);
   }
 
-  /** The camera's light goes out when it is off; the microphone is only silenced. */
+  /** Switches a device on or off. Off releases the camera; the microphone is only disabled. */
   async toggle(device: Device): Promise<void> {
     const on = !this.on(device).value;
     const track = this.track(device).value;
@@ -90,17 +90,17 @@ export class Capture {
     this.on(device).value = on;
     if (on && !this.track(device).value) {
       await this.acquire([device]);
-      await this.list();
+      await this.updateDeviceList();
     }
   }
 
-  /** Switches it off, if it is on. */
-  silence(device: Device): void {
+  /** Switches the device off if it is on. */
+  switchOff(device: Device): void {
     if (this.on(device).value) void this.toggle(device);
   }
 
-  /** Changes to another camera or microphone; at once when the present one is in use. */
-  async choose(device: Device, id: string): Promise<void> {
+  /** Selects a device by id; an open device is replaced at once. */
+  async selectDevice(device: Device, id: string): Promise<void> {
     (device === 'camera' ? this.cameraId : this.microphoneId).value = id;
     if (!this.track(device).value) return;
     this.release(device);
@@ -108,50 +108,50 @@ export class Capture {
   }
 
   private async acquire(wanted: Device[]): Promise<void> {
-    const outcome = await this.ask(wanted);
+    const outcome = await this.openStream(wanted);
     if (outcome instanceof MediaStream) {
-      this.adopt(outcome);
+      this.adoptTracks(outcome);
       return;
     }
-    // One missing or busy device must not cost the other: ask for each alone.
+    // One missing or busy device must not prevent the other: open each alone.
     if (wanted.length > 1 && outcome !== 'denied' && outcome !== 'insecure') {
       for (const device of wanted) await this.acquire([device]);
       return;
     }
     batch(() => {
       for (const device of wanted) {
-        this.trouble(device).value = outcome;
+        this.error(device).value = outcome;
         this.on(device).value = false;
       }
     });
   }
 
-  private async ask(wanted: Device[]): Promise<MediaStream | Trouble> {
+  private async openStream(wanted: Device[]): Promise<MediaStream | DeviceError> {
     if (!navigator.mediaDevices?.getUserMedia) return 'insecure';
     try {
       return await navigator.mediaDevices.getUserMedia(this.constraints(wanted, true));
     } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== 'OverconstrainedError') return troubleOf(error);
+      if (!(error instanceof DOMException) || error.name !== 'OverconstrainedError') return deviceErrorOf(error);
     }
-    // The remembered device is unplugged, or a phone refuses the size: take what there is.
+    // The saved device is unplugged, or a phone refuses the size: accept any.
     try {
       return await navigator.mediaDevices.getUserMedia(this.constraints(wanted, false));
     } catch (error) {
-      return troubleOf(error);
+      return deviceErrorOf(error);
     }
   }
 
   private constraints(wanted: Device[], chosen: boolean): MediaStreamConstraints {
-    const id = (value: string) => (chosen && value ? { deviceId: { exact: value } } : {});
+    const deviceId = (value: string) => (chosen && value ? { deviceId: { exact: value } } : {});
     return {
       video: wanted.includes('camera') && {
-        ...id(this.cameraId.value),
+        ...deviceId(this.cameraId.value),
         width: { ideal: this.width },
         height: { ideal: Math.round((this.width * 9) / 16) },
         frameRate: { ideal: FRAME_RATE },
       },
       audio: wanted.includes('microphone') && {
-        ...id(this.microphoneId.value),
+        ...deviceId(this.microphoneId.value),
         echoCancellation: true,
         noiseSuppression: true,
         autoGainControl: true,
@@ -159,33 +159,33 @@ export class Capture {
     };
   }
 
-  private adopt(stream: MediaStream): void {
+  private adoptTracks(stream: MediaStream): void {
     batch(() => {
       for (const track of stream.getTracks()) {
         const device = track.kind === 'video' ? 'camera' : 'microphone';
-        // The person may have switched it off, or gone, while the browser was asking.
-        if (!this.open || (device === 'camera' && !this.cameraOn.value)) {
+        // The person may have switched it off, or left, before granting permission.
+        if (!this.started || (device === 'camera' && !this.cameraOn.value)) {
           track.stop();
           continue;
         }
         this.release(device);
         track.enabled = this.on(device).value;
-        track.addEventListener('ended', () => this.unplugged(device, track));
+        track.addEventListener('ended', () => this.handleTrackEnded(device, track));
         this.track(device).value = track;
-        this.trouble(device).value = null;
+        this.error(device).value = null;
         const id = track.getSettings().deviceId;
         if (id) (device === 'camera' ? this.cameraId : this.microphoneId).value = id;
-        if (device === 'microphone') this.meter = new Meter(track, (level) => (this.level.value = level));
+        if (device === 'microphone') this.meter = new LevelMeter(track, (level) => (this.level.value = level));
       }
     });
   }
 
-  private unplugged(device: Device, track: MediaStreamTrack): void {
+  private handleTrackEnded(device: Device, track: MediaStreamTrack): void {
     if (this.track(device).value !== track) return;
     batch(() => {
       this.release(device);
       this.on(device).value = false;
-      this.trouble(device).value = 'missing';
+      this.error(device).value = 'missing';
     });
   }
 
@@ -201,15 +201,15 @@ export class Capture {
     }
   }
 
-  private async list(): Promise<void> {
+  private async updateDeviceList(): Promise<void> {
     const all = (await navigator.mediaDevices?.enumerateDevices().catch(() => [])) ?? [];
-    const of = (kind: MediaDeviceKind) =>
+    const options = (kind: MediaDeviceKind) =>
       all
         .filter((device) => device.kind === kind && device.deviceId !== '')
         .map(({ deviceId, label }) => ({ id: deviceId, label }));
     batch(() => {
-      this.cameras.value = of('videoinput');
-      this.microphones.value = of('audioinput');
+      this.cameras.value = options('videoinput');
+      this.microphones.value = options('audioinput');
     });
   }
 
@@ -221,14 +221,14 @@ export class Capture {
     return device === 'camera' ? this.cameraOn : this.microphoneOn;
   }
 
-  private trouble(device: Device) {
-    return device === 'camera' ? this.cameraTrouble : this.microphoneTrouble;
+  private error(device: Device) {
+    return device === 'camera' ? this.cameraError : this.microphoneError;
   }
 }
 
-const devices: Device[] = ['camera', 'microphone'];
+const DEVICES: Device[] = ['camera', 'microphone'];
 
-function troubleOf(error: unknown): Trouble {
+function deviceErrorOf(error: unknown): DeviceError {
   switch (error instanceof DOMException ? error.name : '') {
     case 'NotAllowedError':
       return 'denied';
@@ -245,32 +245,32 @@ function troubleOf(error: unknown): Trouble {
   }
 }
 
-/** Measures one microphone's loudness. Browsers may hold it silent until the person first touches the page. */
-class Meter {
+/** Measures a microphone's level. Browsers may report silence until the person interacts with the page. */
+class LevelMeter {
   private readonly context = new AudioContext();
   private readonly analyser = this.context.createAnalyser();
   private readonly samples: Float32Array<ArrayBuffer>;
   private readonly timer: ReturnType<typeof setInterval>;
-  private readonly wake = () => void this.context.resume();
+  private readonly resumeContext = () => void this.context.resume();
 
   constructor(track: MediaStreamTrack, report: (level: number) => void) {
     this.analyser.fftSize = 512;
     this.samples = new Float32Array(this.analyser.fftSize);
     this.context.createMediaStreamSource(new MediaStream([track])).connect(this.analyser);
-    this.timer = setInterval(() => report(track.enabled ? this.read() : 0), LEVEL_MS);
-    addEventListener('pointerdown', this.wake);
-    addEventListener('keydown', this.wake);
+    this.timer = setInterval(() => report(track.enabled ? this.readLevel() : 0), LEVEL_INTERVAL_MS);
+    addEventListener('pointerdown', this.resumeContext);
+    addEventListener('keydown', this.resumeContext);
   }
 
   close(): void {
     clearInterval(this.timer);
-    removeEventListener('pointerdown', this.wake);
-    removeEventListener('keydown', this.wake);
+    removeEventListener('pointerdown', this.resumeContext);
+    removeEventListener('keydown', this.resumeContext);
     void this.context.close();
   }
 
-  /** Root mean square on a scale where −60 dB is 0 and 0 dB is 1, as ears hear it. */
-  private read(): number {
+  /** Returns the root mean square in decibels, scaled so that −60 dB is 0 and 0 dB is 1. */
+  private readLevel(): number {
     this.analyser.getFloatTimeDomainData(this.samples);
     let sum = 0;
     for (const sample of this.samples) sum += sample * sample;

@@ -1,10 +1,10 @@
 /** Starts the page. */
 import { render } from 'preact';
 import { App } from './app';
-import { Page } from './ui/Page';
+import { CurrentPage } from './ui/CurrentPage';
 import './styles/base.css';
-import './styles/outside.css';
+import './styles/pages.css';
 import './styles/call.css';
 
 const root = document.getElementById('app');
-if (root) render(<Page app={new App()} />, root);
+if (root) render(<CurrentPage app={new App()} />, root);

@@ -1,75 +1,82 @@
-/**
- * Media without a browser, for tests: transports that never were, tracks that
- * only have an id. Keeps a record of what was asked of it.
- */
-import type { Media, OpenMedia, PipeState, Publication, Reception, VideoCodec, Wire } from './media';
+/** Fake media for tests: records calls, needs no browser. Tracks have an id and nothing else. */
+import type {
+  ConnectionState,
+  CreateMedia,
+  Media,
+  MediaConsumer,
+  MediaProducer,
+  TransportSignalling,
+  VideoCodec,
+} from './media';
 import type { Consumed, Direction, MediaSource, TransportCreated } from './protocol';
 
 export class FakeMedia implements Media {
+  /** Every instance that `create` made, oldest first. */
   static all: FakeMedia[] = [];
-  /** Passed to `Room`; every opened one is kept in `all`. */
-  static readonly open: OpenMedia = async (_capabilities, wire) => {
-    const media = new FakeMedia(wire);
+  static readonly create: CreateMedia = async (_capabilities, signalling) => {
+    const media = new FakeMedia(signalling);
     FakeMedia.all.push(media);
     return media;
   };
 
   readonly capabilities = { codecs: [] };
   readonly transports = new Map<Direction, string>();
-  readonly publications: (Publication & { source: MediaSource; codec: VideoCodec; paused: boolean; closed: boolean })[] = [];
-  readonly receptions: Reception[] = [];
-  readonly restarted: string[] = [];
+  readonly producers: (MediaProducer & { source: MediaSource; codec: VideoCodec; paused: boolean; closed: boolean })[] = [];
+  readonly consumers: (MediaConsumer & { closed: boolean })[] = [];
+  /** Ids of transports whose ICE was restarted. */
+  readonly iceRestarts: string[] = [];
   closed = false;
+  /** Audio level of every consumer. */
   level = 0;
 
-  private constructor(private readonly wire: Wire) {}
+  private constructor(private readonly signalling: TransportSignalling) {}
 
-  open({ transportId, direction }: TransportCreated): void {
+  openTransport({ transportId, direction }: TransportCreated): void {
     this.transports.set(direction, transportId);
   }
 
-  async publish(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication> {
+  async produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer> {
     const kind = source === 'camera' ? 'video' : 'audio';
-    const id = await this.wire.produce(this.transports.get('send') ?? '', kind, { track: track.id }, source);
-    const publication = {
+    const id = await this.signalling.produce(this.transports.get('send') ?? '', kind, { track: track.id }, source);
+    const producer = {
       id,
       source,
       codec,
       paused: false,
       closed: false,
-      pause: () => void (publication.paused = true),
-      resume: () => void (publication.paused = false),
-      replace: async () => undefined,
-      close: () => void (publication.closed = true),
+      pause: () => void (producer.paused = true),
+      resume: () => void (producer.paused = false),
+      replaceTrack: async () => undefined,
+      close: () => void (producer.closed = true),
     };
-    this.publications.push(publication);
-    return publication;
+    this.producers.push(producer);
+    return producer;
   }
 
-  async receive({ consumerId, producerId }: Consumed): Promise<Reception> {
-    const reception: Reception & { closed: boolean } = {
+  async consume({ consumerId, producerId }: Consumed): Promise<MediaConsumer> {
+    const consumer = {
       consumerId,
       producerId,
       track: fakeTrack(`track of ${producerId}`),
-      level: () => this.level,
+      audioLevel: () => this.level,
       closed: false,
-      close: () => void (reception.closed = true),
+      close: () => void (consumer.closed = true),
     };
-    this.receptions.push(reception);
-    return reception;
+    this.consumers.push(consumer);
+    return consumer;
   }
 
   async restartIce(transportId: string): Promise<void> {
-    this.restarted.push(transportId);
+    this.iceRestarts.push(transportId);
   }
 
   close(): void {
     this.closed = true;
   }
 
-  /** Has a transport report a state, as the browser would. */
-  become(direction: Direction, state: PipeState): void {
-    this.wire.state(this.transports.get(direction) ?? '', direction, state);
+  /** Reports a connection state of a transport, as the browser would. */
+  setConnectionState(direction: Direction, state: ConnectionState): void {
+    this.signalling.onConnectionState(this.transports.get(direction) ?? '', direction, state);
   }
 }
 

@@ -1,8 +1,7 @@
 /**
- * One participant's media pipes: a transport to send, one to receive. The only
- * file that touches mediasoup-client and RTCPeerConnection. It never decides
- * who is heard or seen, and never speaks to the server itself: what the server
- * must know goes through `Wire`.
+ * Media of one participant: a transport to send and one to receive. The only file
+ * that touches mediasoup-client and RTCPeerConnection. It does not decide whose
+ * media is received and does not talk to the server; `TransportSignalling` does.
  */
 import { Device, type types } from 'mediasoup-client';
 import type {
@@ -18,58 +17,58 @@ import type {
   TransportCreated,
 } from './protocol';
 
-export type PipeState = 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed';
+export type ConnectionState = 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed';
 
-/** What the pipes need to tell the server, and whom to tell how they are. */
-export interface Wire {
+/** Signalling that the transports need. */
+export interface TransportSignalling {
   connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void>;
-  /** Resolves with the id the server gave the new producer. */
+  /** Resolves with the id that the server gave the new producer. */
   produce(transportId: string, kind: Kind, rtpParameters: RtpParameters, source: MediaSource): Promise<string>;
-  state(transportId: string, direction: Direction, state: PipeState): void;
+  onConnectionState(transportId: string, direction: Direction, state: ConnectionState): void;
 }
 
-/** Something this participant sends. */
-export interface Publication {
+/** A track that this participant sends. */
+export interface MediaProducer {
   readonly id: string;
   pause(): void;
   resume(): void;
-  replace(track: MediaStreamTrack): Promise<void>;
+  replaceTrack(track: MediaStreamTrack): Promise<void>;
   close(): void;
 }
 
-/** Something this participant receives. */
-export interface Reception {
+/** A track that this participant receives. */
+export interface MediaConsumer {
   readonly consumerId: string;
   readonly producerId: string;
   readonly track: MediaStreamTrack;
-  /** Loudness now, 0 to 1; 0 for video. */
-  level(): number;
+  /** Returns the current loudness from 0 to 1; 0 for video. */
+  audioLevel(): number;
   close(): void;
 }
 
 export interface Media {
   /** What this browser can receive from the router whose capabilities it was given. */
   readonly capabilities: RtpCapabilities;
-  open(created: TransportCreated, iceServers: IceServer[]): void;
-  publish(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication>;
-  receive(consumed: Consumed): Promise<Reception>;
+  openTransport(created: TransportCreated, iceServers: IceServer[]): void;
+  produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer>;
+  consume(consumed: Consumed): Promise<MediaConsumer>;
   restartIce(transportId: string, iceParameters: IceParameters): Promise<void>;
   close(): void;
 }
 
-export type OpenMedia = (routerCapabilities: RtpCapabilities, wire: Wire) => Promise<Media>;
+export type CreateMedia = (routerCapabilities: RtpCapabilities, signalling: TransportSignalling) => Promise<Media>;
 
 export type VideoCodec = 'vp8' | 'vp9' | 'h264';
 
-/** This browser cannot do what a call, or this room, needs. */
-export class Unsupported extends Error {
-  override readonly name = 'Unsupported';
+/** This browser lacks a feature that calls, or the codec that this room, needs. */
+export class UnsupportedBrowser extends Error {
+  override readonly name = 'UnsupportedBrowser';
 }
 
 /**
- * Three pictures of one camera, each half the width of the next, so that every
- * viewer can be sent the one that fits. Bitrates are ceilings; at 1280×720 the
- * top one is where VP8 stops looking better.
+ * Simulcast encodings, each twice the width of the one before, so that every viewer
+ * can be sent the one that fits. Bitrates are upper limits; at 1280×720 VP8 gains
+ * nothing visible above the last.
  */
 const SIMULCAST: types.RtpEncodingParameters[] = [
   { scaleResolutionDownBy: 4, maxBitrate: 150_000, scalabilityMode: 'L1T3' },
@@ -79,30 +78,30 @@ const SIMULCAST: types.RtpEncodingParameters[] = [
 
 const SINGLE: types.RtpEncodingParameters[] = [{ maxBitrate: 1_500_000 }];
 
-/** Discontinuous speech saves most of a quiet room's packets; in-band FEC repairs single losses. */
+/** DTX saves most packets of a silent participant; in-band FEC repairs single losses. */
 const OPUS: types.ProducerCodecOptions = { opusStereo: false, opusDtx: true, opusFec: true };
 
-export const openMedia: OpenMedia = async (routerCapabilities, wire) => {
+export const createMedia: CreateMedia = async (routerCapabilities, signalling) => {
   const device = await Device.factory().catch(() => {
-    throw new Unsupported('This browser cannot make WebRTC calls.');
+    throw new UnsupportedBrowser('This browser cannot make WebRTC calls.');
   });
   await device.load({ routerRtpCapabilities: routerCapabilities as types.RtpCapabilities });
-  return new Pipes(device, wire);
+  return new MediasoupMedia(device, signalling);
 };
 
-class Pipes implements Media {
+class MediasoupMedia implements Media {
   private readonly transports = new Map<Direction, types.Transport>();
 
   constructor(
     private readonly device: Device,
-    private readonly wire: Wire,
+    private readonly signalling: TransportSignalling,
   ) {}
 
   get capabilities(): RtpCapabilities {
     return this.device.recvRtpCapabilities as RtpCapabilities;
   }
 
-  open(created: TransportCreated, iceServers: IceServer[]): void {
+  openTransport(created: TransportCreated, iceServers: IceServer[]): void {
     const { transportId, direction } = created;
     const options = {
       id: transportId,
@@ -114,26 +113,28 @@ class Pipes implements Media {
     const transport =
       direction === 'send' ? this.device.createSendTransport(options) : this.device.createRecvTransport(options);
     transport.on('connect', ({ dtlsParameters }, done, failed) => {
-      this.wire.connect(transportId, dtlsParameters as DtlsParameters).then(done, failed);
+      this.signalling.connect(transportId, dtlsParameters as DtlsParameters).then(done, failed);
     });
     transport.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
-      this.wire
+      this.signalling
         .produce(transportId, kind, rtpParameters as unknown as RtpParameters, appData.source as MediaSource)
         .then((id) => done({ id }), failed);
     });
-    transport.on('connectionstatechange', (state) => this.wire.state(transportId, direction, state));
+    transport.on('connectionstatechange', (state) =>
+      this.signalling.onConnectionState(transportId, direction, state),
+    );
     this.transports.set(direction, transport);
   }
 
-  async publish(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<Publication> {
+  async produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer> {
     const video = track.kind === 'video';
     if (!this.device.canProduce(video ? 'video' : 'audio')) {
-      throw new Unsupported('This browser lacks the codec of this room.');
+      throw new UnsupportedBrowser('This browser lacks the codec of this room.');
     }
     const producer = await this.transport('send').produce({
       track,
       ...(video ? this.videoOptions(codec) : { codecOptions: OPUS }),
-      // Capture owns the tracks: it shows them and starts and stops the devices.
+      // `Capture` owns the tracks: it shows them, and starts and stops the devices.
       stopTracks: false,
       disableTrackOnPause: false,
       appData: { source },
@@ -142,12 +143,12 @@ class Pipes implements Media {
       id: producer.id,
       pause: () => producer.pause(),
       resume: () => producer.resume(),
-      replace: (next) => producer.replaceTrack({ track: next }),
+      replaceTrack: (next) => producer.replaceTrack({ track: next }),
       close: () => producer.close(),
     };
   }
 
-  async receive(consumed: Consumed): Promise<Reception> {
+  async consume(consumed: Consumed): Promise<MediaConsumer> {
     const consumer = await this.transport('recv').consume({
       id: consumed.consumerId,
       producerId: consumed.producerId,
@@ -158,7 +159,7 @@ class Pipes implements Media {
       consumerId: consumer.id,
       producerId: consumer.producerId,
       track: consumer.track,
-      level: () => consumer.rtpReceiver?.getSynchronizationSources()[0]?.audioLevel ?? 0,
+      audioLevel: () => consumer.rtpReceiver?.getSynchronizationSources()[0]?.audioLevel ?? 0,
       close: () => consumer.close(),
     };
   }
@@ -182,7 +183,7 @@ class Pipes implements Media {
     return transport;
   }
 
-  /** The wanted codec when both sides have it, otherwise whatever they agree on. */
+  /** Returns the wanted codec when browser and router have it; otherwise mediasoup-client picks one. */
   private videoOptions(wanted: VideoCodec): Pick<types.ProducerOptions, 'codec' | 'encodings'> {
     const codec = this.device.sendRtpCapabilities.codecs?.find(
       ({ mimeType }) => mimeType.toLowerCase() === `video/${wanted}`,

@@ -1,10 +1,10 @@
-/** Another person in the room, as signals. Knows nothing of the line or of media. */
+/** Another participant of the room, as signals. Knows neither signalling nor media transports. */
 import { signal } from '@preact/signals';
-import type { Layer } from './layout';
 import type { Kind, ProducerSummary, Role } from './protocol';
+import type { SpatialLayer } from './tileLayout';
 
-/** A camera's full picture, which the server sends to those who ask for nothing. */
-export const LAYER_MAX: Layer = 2;
+/** The full picture, which the server sends to consumers without a preference. */
+export const LAYER_MAX: SpatialLayer = 2;
 
 export class Participant {
   readonly name = signal('');
@@ -14,27 +14,28 @@ export class Participant {
   readonly cameraOn = signal(false);
   readonly microphoneOn = signal(false);
   readonly speaking = signal(false);
-  /** What this person sends, by producer id. */
+  /** Producers of this participant, by producer id. */
   readonly producers = new Map<string, ProducerSummary>();
+  /** Time at which this participant was last above the speaking level. */
   lastHeardMs = 0;
-  /** The largest picture wanted of this person; all of it until a tile says otherwise. */
-  layer: Layer = LAYER_MAX;
+  /** Spatial layer to request; the full picture until a tile sets another one. */
+  layer: SpatialLayer = LAYER_MAX;
 
   constructor(readonly id: string) {}
 
   get label(): string {
-    return labelOf(this.id, this.name.value);
+    return displayLabel(this.id, this.name.value);
   }
 
-  /** Brings the signals in line with `producers`. */
-  refresh(): void {
-    const live = (kind: Kind) => [...this.producers.values()].some((one) => one.kind === kind && !one.paused);
-    this.cameraOn.value = live('video');
-    this.microphoneOn.value = live('audio');
+  /** Updates `cameraOn` and `microphoneOn` from `producers`. */
+  updateDeviceState(): void {
+    const isLive = (kind: Kind) => [...this.producers.values()].some((it) => it.kind === kind && !it.paused);
+    this.cameraOn.value = isLive('video');
+    this.microphoneOn.value = isLive('audio');
   }
 }
 
-/** What to call somebody; those of other clients may have no name. */
-export function labelOf(id: string, name: string | undefined): string {
+/** Returns the name to show; participants with other clients may have none. */
+export function displayLabel(id: string, name: string | undefined): string {
   return name || `Guest ${id.slice(-4)}`;
 }

@@ -1,22 +1,25 @@
-/** The room's surroundings, for tests: a line to a server that is not there, devices that are none. */
+/** Fake signalling and local tracks for tests of `Room`, and the setup that these tests share. */
 import { signal } from '@preact/signals';
+import { afterEach, beforeEach, vi } from 'vitest';
 import type { Device } from './capture';
 import { FakeMedia, fakeTrack } from './media.fake';
 import type { Notice, Notices, Role, RoomJoined, RoomLeft } from './protocol';
-import { Room, type Line } from './room';
-import type { SocketEvents } from './socket';
+import { Room } from './room';
+import type { SignallingConnection, SignallingEvents } from './signalling';
 
-/** A server that says yes, remembers what it was asked, and can be told to say no. */
-export class FakeLine implements Line {
-  readonly asked: { type: string; payload: Record<string, unknown> }[] = [];
-  readonly refuse = new Map<string, Error>();
+/** A server that records requests and grants them, unless `refusals` has an error for the type. */
+export class FakeSignalling implements SignallingConnection {
+  readonly requests: { type: string; payload: Record<string, unknown> }[] = [];
+  readonly refusals = new Map<string, Error>();
+  /** Reply to `joinRoom`. */
   joined: RoomJoined | RoomLeft = { roomId: 'room', peers: [], existingProducers: [] };
+  /** Reply to `getParticipants`. */
   roles: Record<string, Role> = {};
   opened = false;
   closed = false;
   private produced = 0;
 
-  constructor(private readonly events: SocketEvents) {}
+  constructor(private readonly events: SignallingEvents) {}
 
   open(): void {
     this.opened = true;
@@ -28,35 +31,35 @@ export class FakeLine implements Line {
 
   retryNow(): void {}
 
-  up(options: Partial<Notices['connected']> = {}): void {
-    this.events.up({ peerId: 'peer_me', ...options });
+  connect(options: Partial<Notices['connected']> = {}): void {
+    this.events.onConnected({ peerId: 'peer_me', ...options });
   }
 
-  down(): void {
-    this.events.down(100);
+  disconnect(): void {
+    this.events.onDisconnected(100);
   }
 
-  tell<T extends keyof Notices>(type: T, payload: Notices[T]): void {
-    this.events.notice({ type, payload } as Notice);
+  notify<T extends keyof Notices>(type: T, payload: Notices[T]): void {
+    this.events.onNotice({ type, payload } as Notice);
   }
 
   count(type: string): number {
-    return this.asked.filter((one) => one.type === type).length;
+    return this.requests.filter((request) => request.type === type).length;
   }
 
   last(type: string): Record<string, unknown> | undefined {
-    return this.asked.findLast((one) => one.type === type)?.payload;
+    return this.requests.findLast((request) => request.type === type)?.payload;
   }
 
   async request(type: string, payload: object): Promise<never> {
-    const known = payload as Record<string, unknown>;
-    this.asked.push({ type, payload: known });
-    const refusal = this.refuse.get(type);
+    const recorded = payload as Record<string, unknown>;
+    this.requests.push({ type, payload: recorded });
+    const refusal = this.refusals.get(type);
     if (refusal) throw refusal;
-    return this.answer(type, known) as never;
+    return this.reply(type, recorded) as never;
   }
 
-  private answer(type: string, payload: Record<string, unknown>): object {
+  private reply(type: string, payload: Record<string, unknown>): object {
     switch (type) {
       case 'getRouterRtpCapabilities':
         return { rtpCapabilities: {} };
@@ -88,44 +91,84 @@ export const tracks = {
   microphone: signal<MediaStreamTrack | null>(null),
   cameraOn: signal(false),
   microphoneOn: signal(false),
-  silence: (device: Device) => void ((device === 'camera' ? tracks.cameraOn : tracks.microphoneOn).value = false),
+  switchOff: (device: Device) => void ((device === 'camera' ? tracks.cameraOn : tracks.microphoneOn).value = false),
 };
 
-/** Switches every device off, as before a test. */
-export function forgetTracks(): void {
-  for (const one of [tracks.camera, tracks.microphone]) one.value = null;
-  for (const one of [tracks.cameraOn, tracks.microphoneOn]) one.value = false;
-}
-
-export function cameraOn(id = 'cam'): void {
-  tracks.camera.value = fakeTrack(id);
+export function turnCameraOn(): void {
+  tracks.camera.value = fakeTrack('cam');
   tracks.cameraOn.value = true;
 }
 
-/** A room of Ana's, not joined yet, and its line. */
-export function makeRoom(options: { codec?: 'vp9'; token?: string } = {}): { room: Room; line: FakeLine } {
-  let line: FakeLine | undefined;
-  const room = new Room({
-    roomId: 'room',
-    displayName: 'Ana',
-    token: options.token ?? '',
-    codec: options.codec ?? null,
-    tracks,
-    openLine: (events) => (line = new FakeLine(events)),
-    openMedia: FakeMedia.open,
-  });
-  if (!line) throw new Error('the room opened no line');
-  return { room, line };
+export function turnMicrophoneOn(): void {
+  tracks.microphone.value = fakeTrack('mic');
+  tracks.microphoneOn.value = true;
 }
 
-/** The media of the latest entry. */
+function turnDevicesOff(): void {
+  for (const track of [tracks.camera, tracks.microphone]) track.value = null;
+  for (const on of [tracks.cameraOn, tracks.microphoneOn]) on.value = false;
+}
+
+/** Returns the media of the latest attempt to join. */
 export function media(): FakeMedia {
   const last = FakeMedia.all.at(-1);
-  if (!last) throw new Error('no media was opened');
+  if (!last) throw new Error('no media was created');
   return last;
 }
 
-/** Somebody who is there already, with a camera and a muted microphone. */
+/** Runs all microtasks and timers that are due. */
+export async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+/** Room of participant Ana with its fake server; both are replaced before each test. */
+export class RoomFixture {
+  room!: Room;
+  server!: FakeSignalling;
+
+  constructor() {
+    beforeEach(() => {
+      vi.useFakeTimers();
+      FakeMedia.all = [];
+      turnDevicesOff();
+      this.create();
+    });
+    afterEach(() => {
+      this.room.leave();
+      vi.useRealTimers();
+    });
+  }
+
+  /** Creates a room that is not joined yet. */
+  create(options: { codec?: 'vp9'; token?: string } = {}): void {
+    this.room = new Room({
+      roomId: 'room',
+      displayName: 'Ana',
+      token: options.token ?? '',
+      codec: options.codec ?? null,
+      tracks,
+      createSignalling: (events) => (this.server = new FakeSignalling(events)),
+      createMedia: FakeMedia.create,
+    });
+  }
+
+  /** Joins the room; the server answers with these additions. */
+  async join(joined: Partial<RoomJoined> = {}): Promise<void> {
+    this.server.joined = { ...this.server.joined, ...joined };
+    this.room.join();
+    this.server.connect();
+    await settle();
+  }
+
+  /** Closes the connection and opens it again. */
+  async reconnect(): Promise<void> {
+    this.server.disconnect();
+    this.server.connect();
+    await settle();
+  }
+}
+
+/** A participant who is in the room already, with a camera and a muted microphone. */
 export const ben = {
   peers: ['ben'],
   existingProducers: [

@@ -1,387 +1,353 @@
-/** The meeting, with a fake line to the server and fake media behind it. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FakeMedia, fakeTrack } from './media.fake';
-import type { RoomJoined } from './protocol';
-import type { Room } from './room';
-import { ben, cameraOn, forgetTracks, makeRoom, media, tracks, type FakeLine } from './room.fake';
-import { LineLost, Refusal } from './socket';
+/** Room: joining, producers, participants and recovery, with fake signalling and media. */
+import { describe, expect, test, vi } from 'vitest';
+import { FakeMedia } from './media.fake';
+import { RoomFixture, ben, media, settle, tracks, turnCameraOn, turnMicrophoneOn } from './room.fake';
+import { ConnectionLost, Refusal } from './signalling';
 
-let line: FakeLine;
-let room: Room;
-
-async function settle(): Promise<void> {
-  await vi.advanceTimersByTimeAsync(0);
-}
-
-async function join(joined: Partial<RoomJoined> = {}): Promise<void> {
-  line.joined = { ...line.joined, ...joined };
-  room.join();
-  line.up();
-  await settle();
-}
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  FakeMedia.all = [];
-  forgetTracks();
-  ({ room, line } = makeRoom());
-});
-
-afterEach(() => {
-  room.leave();
-  vi.useRealTimers();
-});
+const call = new RoomFixture();
 
 describe('joining', () => {
-  test('with nothing to send still shows and plays the others', async () => {
-    await join(ben);
-    const [person] = room.people.value;
-    expect(room.status.value).toBe('live');
-    expect(person?.label).toBe('Ben');
-    expect(person?.video.value?.id).toBe('track of ben face');
-    expect(person?.audio.value?.id).toBe('track of ben voice');
-    expect([person?.cameraOn.value, person?.microphoneOn.value]).toEqual([true, false]);
-    expect(line.count('resumeConsumer')).toBe(2);
-    expect(line.count('produce')).toBe(0);
+  test('consumes the producers of others when there is nothing to send', async () => {
+    await call.join(ben);
+    const [participant] = call.room.participants.value;
+    expect(call.room.status.value).toBe('live');
+    expect(participant?.label).toBe('Ben');
+    expect(participant?.video.value?.id).toBe('track of ben face');
+    expect(participant?.audio.value?.id).toBe('track of ben voice');
+    expect([participant?.cameraOn.value, participant?.microphoneOn.value]).toEqual([true, false]);
+    expect(call.server.count('resumeConsumer')).toBe(2);
+    expect(call.server.count('produce')).toBe(0);
   });
 
-  test('says who one is', async () => {
-    await join();
-    expect(line.last('joinRoom')).toEqual({ roomId: 'room', displayName: 'Ana' });
+  test('sends the display name', async () => {
+    await call.join();
+    expect(call.server.last('joinRoom')).toEqual({ roomId: 'room', displayName: 'Ana' });
   });
 
-  test('sends video, then audio', async () => {
-    cameraOn();
-    tracks.microphone.value = fakeTrack('mic');
-    tracks.microphoneOn.value = true;
-    await join();
-    expect(line.asked.filter((one) => one.type === 'produce').map((one) => one.payload.kind)).toEqual(['video', 'audio']);
+  test('produces video before audio', async () => {
+    turnCameraOn();
+    turnMicrophoneOn();
+    await call.join();
+    expect(call.server.requests.filter((it) => it.type === 'produce').map((it) => it.payload.kind)).toEqual(['video', 'audio']);
   });
 
-  test('names people who sent no name', async () => {
-    await join({ peers: ['peer_12ab'], participants: [{ peerId: 'peer_12ab', audio: false, video: false, role: 'speaker' }] });
-    expect(room.people.value[0]?.label).toBe('Guest 12ab');
+  test('labels participants without a name as guests', async () => {
+    await call.join({ peers: ['peer_12ab'], participants: [{ peerId: 'peer_12ab', audio: false, video: false, role: 'speaker' }] });
+    expect(call.room.participants.value[0]?.label).toBe('Guest 12ab');
   });
 
-  test('a refusal that cannot change ends it with the reason', async () => {
-    room.join();
-    line.refuse.set('joinRoom', new Refusal('Room is full', 'limit-reached'));
-    line.up();
+  test('fails with the refusal code when a retry cannot help', async () => {
+    call.room.join();
+    call.server.refusals.set('joinRoom', new Refusal('Room is full', 'limit-reached'));
+    call.server.connect();
     await settle();
-    expect(room.status.value).toBe('failed');
-    expect(room.failure.value).toEqual({ reason: 'refused', message: 'Room is full', code: 'limit-reached' });
-    expect(line.closed).toBe(true);
+    expect(call.room.status.value).toBe('failed');
+    expect(call.room.failure.value).toEqual({ reason: 'refused', message: 'Room is full', code: 'limit-reached' });
+    expect(call.server.closed).toBe(true);
   });
 
-  test('a passing refusal is tried again', async () => {
-    room.join();
-    line.refuse.set('createTransport', new Refusal('Worker lost', 'worker-lost'));
-    line.up();
+  test('retries after a temporary refusal', async () => {
+    call.room.join();
+    call.server.refusals.set('createTransport', new Refusal('Worker lost', 'worker-lost'));
+    call.server.connect();
     await settle();
-    line.refuse.clear();
+    call.server.refusals.clear();
     await vi.advanceTimersByTimeAsync(2_000);
-    expect(room.status.value).toBe('live');
+    expect(call.room.status.value).toBe('live');
   });
 
-  test('a server that cannot be reached ends it after three tries', () => {
-    room.join();
-    line.down();
-    line.down();
-    expect(room.status.value).toBe('joining');
-    line.down();
-    expect(room.failure.value?.reason).toBe('unreachable');
+  test('fails after three attempts when the server is unreachable', () => {
+    call.room.join();
+    call.server.disconnect();
+    call.server.disconnect();
+    expect(call.room.status.value).toBe('joining');
+    call.server.disconnect();
+    expect(call.room.failure.value?.reason).toBe('unreachable');
   });
 });
 
 describe('codecs', () => {
-  test('VP8 unless asked otherwise', async () => {
-    cameraOn();
-    await join();
-    expect(media().publications[0]?.codec).toBe('vp8');
+  test('VP8 is the default', async () => {
+    turnCameraOn();
+    await call.join();
+    expect(media().producers[0]?.codec).toBe('vp8');
   });
 
-  test.each(['video/VP9', 'vp9'])('the server may ask for another (%s)', async (forceVideoCodec) => {
-    cameraOn();
-    room.join();
-    line.up({ options: { forceVideoCodec } });
+  test.each(['video/VP9', 'vp9'])('the codec forced by the server is used (%s)', async (forceVideoCodec) => {
+    turnCameraOn();
+    call.room.join();
+    call.server.connect({ options: { forceVideoCodec } });
     await settle();
-    expect(media().publications[0]?.codec).toBe('vp9');
+    expect(media().producers[0]?.codec).toBe('vp9');
   });
 
-  test('the page asks louder than the server', async () => {
-    ({ room, line } = makeRoom({ codec: 'vp9' }));
-    cameraOn();
-    room.join();
-    line.up({ options: { forceVideoCodec: 'video/H264' } });
+  test('the codec of the URL takes precedence over the server', async () => {
+    call.create({ codec: 'vp9' });
+    turnCameraOn();
+    call.room.join();
+    call.server.connect({ options: { forceVideoCodec: 'video/H264' } });
     await settle();
-    expect(media().publications[0]?.codec).toBe('vp9');
+    expect(media().producers[0]?.codec).toBe('vp9');
   });
 });
 
-describe('own devices', () => {
-  test('muting pauses the producer here and there, unmuting resumes both', async () => {
-    tracks.microphone.value = fakeTrack('mic');
-    tracks.microphoneOn.value = true;
-    await join();
+describe('local devices', () => {
+  test('muting pauses the producer locally and on the server, unmuting resumes both', async () => {
+    turnMicrophoneOn();
+    await call.join();
     tracks.microphoneOn.value = false;
     await settle();
-    expect(line.last('pauseProducer')).toEqual({ producerId: 'mine 1' });
-    expect(media().publications[0]?.paused).toBe(true);
+    expect(call.server.last('pauseProducer')).toEqual({ producerId: 'mine 1' });
+    expect(media().producers[0]?.paused).toBe(true);
     tracks.microphoneOn.value = true;
     await settle();
-    expect(line.last('resumeProducer')).toEqual({ producerId: 'mine 1' });
-    expect(media().publications[0]?.paused).toBe(false);
-    expect(line.count('produce')).toBe(1);
+    expect(call.server.last('resumeProducer')).toEqual({ producerId: 'mine 1' });
+    expect(media().producers[0]?.paused).toBe(false);
+    expect(call.server.count('produce')).toBe(1);
   });
 
-  test('a camera switched on later is sent then', async () => {
-    await join();
-    expect(line.count('produce')).toBe(0);
-    cameraOn();
+  test('a camera switched on later is produced then', async () => {
+    await call.join();
+    expect(call.server.count('produce')).toBe(0);
+    turnCameraOn();
     await settle();
-    expect(line.count('produce')).toBe(1);
+    expect(call.server.count('produce')).toBe(1);
   });
 
-  test('flipping the switch faster than the server answers ends where the switch is', async () => {
-    tracks.microphone.value = fakeTrack('mic');
-    tracks.microphoneOn.value = true;
-    await join();
+  test('the producer follows the last of several quick toggles', async () => {
+    turnMicrophoneOn();
+    await call.join();
     for (const on of [false, true, false, true, false]) tracks.microphoneOn.value = on;
     await settle();
-    expect(media().publications[0]?.paused).toBe(true);
-    expect(line.asked.at(-1)?.type).toBe('pauseProducer');
+    expect(media().producers[0]?.paused).toBe(true);
+    expect(call.server.requests.at(-1)?.type).toBe('pauseProducer');
   });
 
-  test('a refused camera is said once and does not keep the microphone back', async () => {
-    cameraOn();
-    tracks.microphone.value = fakeTrack('mic');
-    tracks.microphoneOn.value = true;
-    room.join();
-    line.refuse.set('produce', new Refusal('No', 'limit-reached'));
-    line.up();
+  test('a refused camera is reported once and the microphone is still produced', async () => {
+    turnCameraOn();
+    turnMicrophoneOn();
+    call.room.join();
+    call.server.refusals.set('produce', new Refusal('No', 'limit-reached'));
+    call.server.connect();
     await settle();
-    expect(line.count('produce')).toBe(2);
-    expect(room.words.value.map(({ tone }) => tone)).toEqual(['bad', 'bad']);
+    expect(call.server.count('produce')).toBe(2);
+    expect(call.room.notifications.value.map(({ tone }) => tone)).toEqual(['bad', 'bad']);
   });
 });
 
-describe('other people', () => {
-  test('come, publish, mute, unpublish and go', async () => {
-    await join();
-    line.tell('newPeer', { peerId: 'ben', displayName: 'Ben' });
-    line.tell('newProducer', { peerId: 'ben', producerId: 'face', kind: 'video' });
+describe('other participants', () => {
+  test('join, produce, pause, close and leave', async () => {
+    await call.join();
+    call.server.notify('newPeer', { peerId: 'ben', displayName: 'Ben' });
+    call.server.notify('newProducer', { peerId: 'ben', producerId: 'face', kind: 'video' });
     await settle();
-    const [person] = room.people.value;
-    expect(person?.video.value?.id).toBe('track of face');
-    line.tell('producerPaused', { peerId: 'ben', producerId: 'face' });
-    expect(person?.cameraOn.value).toBe(false);
-    line.tell('producerResumed', { peerId: 'ben', producerId: 'face' });
-    expect(person?.cameraOn.value).toBe(true);
-    line.tell('producerClosed', { peerId: 'ben', producerId: 'face' });
-    expect(person?.video.value).toBeNull();
-    line.tell('peerLeft', { peerId: 'ben' });
-    expect(room.people.value).toEqual([]);
-    expect(room.words.value.map(({ text }) => text)).toEqual(['Ben joined', 'Ben left']);
+    const [participant] = call.room.participants.value;
+    expect(participant?.video.value?.id).toBe('track of face');
+    call.server.notify('producerPaused', { peerId: 'ben', producerId: 'face' });
+    expect(participant?.cameraOn.value).toBe(false);
+    call.server.notify('producerResumed', { peerId: 'ben', producerId: 'face' });
+    expect(participant?.cameraOn.value).toBe(true);
+    call.server.notify('producerClosed', { peerId: 'ben', producerId: 'face' });
+    expect(participant?.video.value).toBeNull();
+    call.server.notify('peerLeft', { peerId: 'ben' });
+    expect(call.room.participants.value).toEqual([]);
+    expect(call.room.notifications.value.map(({ text }) => text)).toEqual(['Ben joined', 'Ben left']);
   });
 
-  test('keep their places when someone leaves', async () => {
-    await join({ peers: ['a', 'b', 'c'] });
-    line.tell('peerLeft', { peerId: 'b' });
-    line.tell('newPeer', { peerId: 'd' });
-    expect(room.people.value.map(({ id }) => id)).toEqual(['a', 'c', 'd']);
+  test('keep their order when someone leaves', async () => {
+    await call.join({ peers: ['a', 'b', 'c'] });
+    call.server.notify('peerLeft', { peerId: 'b' });
+    call.server.notify('newPeer', { peerId: 'd' });
+    expect(call.room.participants.value.map(({ id }) => id)).toEqual(['a', 'c', 'd']);
   });
 
-  test('who leaves while being subscribed to leaves nothing behind', async () => {
-    await join();
-    line.tell('newProducer', { peerId: 'ben', producerId: 'face', kind: 'video' });
-    line.tell('peerLeft', { peerId: 'ben' });
+  test('leave no open consumer when they leave while being consumed', async () => {
+    await call.join();
+    call.server.notify('newProducer', { peerId: 'ben', producerId: 'face', kind: 'video' });
+    call.server.notify('peerLeft', { peerId: 'ben' });
     await settle();
-    expect(media().receptions.every((one) => (one as unknown as { closed: boolean }).closed)).toBe(true);
+    expect(media().consumers.every(({ closed }) => closed)).toBe(true);
   });
 
-  test('are sent as large as their tiles, also after coming back', async () => {
-    await join(ben);
-    const wishes = () => line.asked.filter(({ type }) => type === 'setPreferredLayers').map(({ payload }) => payload);
-    const wish = (spatialLayer: number) => ({ consumerId: 'consumer of ben face', spatialLayer });
-    const [person] = room.people.value;
-    if (!person) throw new Error('ben is not there');
-    room.wantLayer(person, 1);
-    room.wantLayer(person, 1);
-    expect(wishes()).toEqual([wish(1)]);
-    line.down();
-    line.up();
+  test('are requested at the layer of their tiles, also after a rejoin', async () => {
+    await call.join(ben);
+    const requested = () => call.server.requests.filter(({ type }) => type === 'setPreferredLayers').map(({ payload }) => payload);
+    const layer = (spatialLayer: number) => ({ consumerId: 'consumer of ben face', spatialLayer });
+    const [participant] = call.room.participants.value;
+    if (!participant) throw new Error('ben is missing');
+    call.room.setWantedLayer(participant, 1);
+    call.room.setWantedLayer(participant, 1);
+    expect(requested()).toEqual([layer(1)]);
+    await call.reconnect();
+    expect(requested()).toEqual([layer(1), layer(1)]);
+  });
+
+  test('cause a notification when their producer cannot be consumed', async () => {
+    call.room.join();
+    call.server.refusals.set('consume', new Refusal('Cannot consume', 'cannot-consume'));
+    call.server.joined = { ...call.server.joined, ...ben };
+    call.server.connect();
     await settle();
-    expect(wishes()).toEqual([wish(1), wish(1)]);
+    expect(call.room.notifications.value[0]?.text).toBe('Ben cannot be received: Cannot consume');
   });
 
-  test('what this browser cannot play is said', async () => {
-    room.join();
-    line.refuse.set('consume', new Refusal('Cannot consume', 'cannot-consume'));
-    line.joined = { ...line.joined, ...ben };
-    line.up();
-    await settle();
-    expect(room.words.value[0]?.text).toBe('Ben cannot be received: Cannot consume');
-  });
-
-  test('are marked while they speak, and a little longer', async () => {
-    await join({
+  test('stay marked as speaking during short pauses', async () => {
+    await call.join({
       peers: ['ben'],
       existingProducers: [{ peerId: 'ben', producers: [{ producerId: 'ben voice', kind: 'audio' }] }],
     });
-    const [person] = room.people.value;
+    const [participant] = call.room.participants.value;
     media().level = 0.2;
     await vi.advanceTimersByTimeAsync(250);
-    expect(person?.speaking.value).toBe(true);
+    expect(participant?.speaking.value).toBe(true);
     media().level = 0;
     await vi.advanceTimersByTimeAsync(400);
-    expect(person?.speaking.value).toBe(true);
+    expect(participant?.speaking.value).toBe(true);
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(person?.speaking.value).toBe(false);
+    expect(participant?.speaking.value).toBe(false);
   });
 });
 
-describe('losing and coming back', () => {
-  test('a lost socket keeps the people on the screen and joins again when it is back', async () => {
-    cameraOn();
-    await join(ben);
-    const before = room.people.value[0];
-    line.down();
-    expect(room.status.value).toBe('reconnecting');
-    expect(room.people.value).toHaveLength(1);
-    line.up();
+describe('recovery', () => {
+  test('a lost connection keeps the participants and rejoins when it is back', async () => {
+    turnCameraOn();
+    await call.join(ben);
+    const before = call.room.participants.value[0];
+    call.server.disconnect();
+    expect(call.room.status.value).toBe('reconnecting');
+    expect(call.room.participants.value).toHaveLength(1);
+    call.server.connect();
     await settle();
-    expect(room.status.value).toBe('live');
-    expect(room.people.value[0]).toBe(before);
-    expect(FakeMedia.all.map((one) => one.closed)).toEqual([true, false]);
-    expect(line.count('produce')).toBe(2);
+    expect(call.room.status.value).toBe('live');
+    expect(call.room.participants.value[0]).toBe(before);
+    expect(FakeMedia.all.map((it) => it.closed)).toEqual([true, false]);
+    expect(call.server.count('produce')).toBe(2);
     expect(before?.video.value?.id).toBe('track of ben face');
   });
 
-  test('a lost worker is joined again on the same socket', async () => {
-    cameraOn();
-    await join(ben);
-    line.tell('workerLost', {});
-    expect(room.status.value).toBe('reconnecting');
+  test('a lost worker causes a rejoin on the same connection', async () => {
+    turnCameraOn();
+    await call.join(ben);
+    call.server.notify('workerLost', {});
+    expect(call.room.status.value).toBe('reconnecting');
     await settle();
-    expect(room.status.value).toBe('live');
-    expect(line.count('joinRoom')).toBe(2);
-    expect(media().publications).toHaveLength(1);
+    expect(call.room.status.value).toBe('live');
+    expect(call.server.count('joinRoom')).toBe(2);
+    expect(media().producers).toHaveLength(1);
   });
 
-  test('a transport that the server closed brings everything back', async () => {
-    await join(ben);
-    line.tell('transportClosed', { transportId: 'transport recv', reason: 'consentLost' });
+  test('a transport closed by the server causes a rejoin', async () => {
+    await call.join(ben);
+    call.server.notify('transportClosed', { transportId: 'transport recv', reason: 'consentLost' });
     await settle();
-    expect(line.count('joinRoom')).toBe(2);
-    expect(room.status.value).toBe('live');
+    expect(call.server.count('joinRoom')).toBe(2);
+    expect(call.room.status.value).toBe('live');
   });
 
-  test('transports let go of earlier are nobody\'s loss', async () => {
-    await join();
-    line.tell('transportClosed', { transportId: 'some older one', reason: 'dtlsClosed' });
+  test('transports of an earlier attempt are ignored when closed', async () => {
+    await call.join();
+    call.server.notify('transportClosed', { transportId: 'some older one', reason: 'dtlsClosed' });
     await settle();
-    expect(line.count('joinRoom')).toBe(1);
+    expect(call.server.count('joinRoom')).toBe(1);
   });
 
-  test('a server that loses us again and again is given time', async () => {
-    await join();
+  test('repeated worker losses are followed by growing delays', async () => {
+    await call.join();
     for (let i = 0; i < 20; i += 1) {
-      line.tell('workerLost', {});
+      call.server.notify('workerLost', {});
       await vi.advanceTimersByTimeAsync(500);
     }
-    expect(line.count('joinRoom')).toBeLessThan(8);
+    expect(call.server.count('joinRoom')).toBeLessThan(8);
   });
 
-  test('a worker that is not up again yet is waited for', async () => {
-    await join();
-    line.refuse.set('joinRoom', new Refusal('Worker lost', 'worker-lost'));
-    line.tell('workerLost', {});
+  test('joining is retried until a lost worker is back', async () => {
+    await call.join();
+    call.server.refusals.set('joinRoom', new Refusal('Worker lost', 'worker-lost'));
+    call.server.notify('workerLost', {});
     await vi.advanceTimersByTimeAsync(500);
-    expect(room.status.value).toBe('reconnecting');
-    line.refuse.clear();
+    expect(call.room.status.value).toBe('reconnecting');
+    call.server.refusals.clear();
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(room.status.value).toBe('live');
+    expect(call.room.status.value).toBe('live');
   });
 
-  test('people who left meanwhile are gone, new ones come last', async () => {
-    await join({ peers: ['a', 'b'] });
-    line.down();
-    line.joined = { ...line.joined, peers: ['z', 'b'] };
-    line.up();
+  test('participants who left during a rejoin are removed, new ones come last', async () => {
+    await call.join({ peers: ['a', 'b'] });
+    call.server.disconnect();
+    call.server.joined = { ...call.server.joined, peers: ['z', 'b'] };
+    call.server.connect();
     await settle();
-    expect(room.people.value.map(({ id }) => id)).toEqual(['b', 'z']);
+    expect(call.room.participants.value.map(({ id }) => id)).toEqual(['b', 'z']);
   });
 
-  test('a second loss while entering does not leave two entries', async () => {
-    await join();
-    line.down();
-    line.up();
-    line.down();
-    line.up();
-    await settle();
-    expect(FakeMedia.all.filter((one) => !one.closed)).toHaveLength(1);
-    expect(room.status.value).toBe('live');
+  test('a second loss while joining leaves one open media instance', async () => {
+    await call.join();
+    call.server.disconnect();
+    call.server.connect();
+    await call.reconnect();
+    expect(FakeMedia.all.filter((it) => !it.closed)).toHaveLength(1);
+    expect(call.room.status.value).toBe('live');
   });
 
-  test('a short hiccup of ICE is left alone', async () => {
-    await join();
-    media().become('recv', 'disconnected');
-    expect(room.mediaTroubled.value).toBe(true);
+  test('a short ICE disconnection causes no restart', async () => {
+    await call.join();
+    media().setConnectionState('recv', 'disconnected');
+    expect(call.room.mediaImpaired.value).toBe(true);
     await vi.advanceTimersByTimeAsync(1_000);
-    media().become('recv', 'connected');
+    media().setConnectionState('recv', 'connected');
     await vi.advanceTimersByTimeAsync(20_000);
-    expect(room.mediaTroubled.value).toBe(false);
-    expect(line.count('restartIce')).toBe(0);
+    expect(call.room.mediaImpaired.value).toBe(false);
+    expect(call.server.count('restartIce')).toBe(0);
   });
 
-  test('a longer one restarts ICE, and what that cannot mend is joined anew', async () => {
-    await join();
+  test('a longer ICE disconnection causes a restart, and a rejoin if that fails', async () => {
+    await call.join();
     const first = media();
-    first.become('send', 'disconnected');
+    first.setConnectionState('send', 'disconnected');
     await vi.advanceTimersByTimeAsync(2_100);
-    expect(first.restarted).toEqual(['transport send']);
-    first.become('send', 'connecting');
+    expect(first.iceRestarts).toEqual(['transport send']);
+    first.setConnectionState('send', 'connecting');
     await vi.advanceTimersByTimeAsync(6_100);
-    expect(line.count('joinRoom')).toBe(2);
-    expect(room.status.value).toBe('live');
+    expect(call.server.count('joinRoom')).toBe(2);
+    expect(call.room.status.value).toBe('live');
   });
 
-  test('a restart that works ends there', async () => {
-    await join();
-    media().become('send', 'failed');
+  test('a successful ICE restart causes no rejoin', async () => {
+    await call.join();
+    media().setConnectionState('send', 'failed');
     await vi.advanceTimersByTimeAsync(100);
-    media().become('send', 'connected');
+    media().setConnectionState('send', 'connected');
     await vi.advanceTimersByTimeAsync(20_000);
-    expect(line.count('restartIce')).toBe(1);
-    expect(line.count('joinRoom')).toBe(1);
+    expect(call.server.count('restartIce')).toBe(1);
+    expect(call.server.count('joinRoom')).toBe(1);
   });
 
-  test('a transport the server no longer knows is joined anew at once', async () => {
-    await join();
-    line.refuse.set('restartIce', new Refusal('Transport not found', 'transport-not-found'));
-    media().become('send', 'failed');
+  test('a transport unknown to the server causes a rejoin at once', async () => {
+    await call.join();
+    call.server.refusals.set('restartIce', new Refusal('Transport not found', 'transport-not-found'));
+    media().setConnectionState('send', 'failed');
     await vi.advanceTimersByTimeAsync(100);
-    expect(line.count('joinRoom')).toBe(2);
+    expect(call.server.count('joinRoom')).toBe(2);
   });
 });
 
-test('leaving says goodbye, lets everything go and stays left', async () => {
-  cameraOn();
-  await join(ben);
-  line.refuse.set('leaveRoom', new LineLost('gone'));
-  room.leave();
-  expect(line.last('leaveRoom')).toEqual({});
-  expect(line.closed).toBe(true);
+test('leaving notifies the server, closes everything and is final', async () => {
+  turnCameraOn();
+  await call.join(ben);
+  call.server.refusals.set('leaveRoom', new ConnectionLost('gone'));
+  call.room.leave();
+  expect(call.server.last('leaveRoom')).toEqual({});
+  expect(call.server.closed).toBe(true);
   expect(media().closed).toBe(true);
-  line.up();
+  call.server.connect();
   await settle();
-  expect(room.status.value).toBe('left');
-  expect(room.people.value).toEqual([]);
+  expect(call.room.status.value).toBe('left');
+  expect(call.room.participants.value).toEqual([]);
 });
 
-test('words go away by themselves, and the oldest when there are too many', () => {
-  for (const text of ['one', 'two', 'three', 'four']) room.say(text);
-  expect(room.words.value.map(({ text }) => text)).toEqual(['two', 'three', 'four']);
+test('notifications disappear after a while, the oldest first when there are too many', () => {
+  for (const text of ['one', 'two', 'three', 'four']) call.room.notify(text);
+  expect(call.room.notifications.value.map(({ text }) => text)).toEqual(['two', 'three', 'four']);
   vi.advanceTimersByTime(5_000);
-  expect(room.words.value).toEqual([]);
+  expect(call.room.notifications.value).toEqual([]);
 });

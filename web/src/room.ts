@@ -1,93 +1,85 @@
 /**
- * One meeting as the page knows it: who is here, what is heard and seen, and
- * how the connection is, all as signals; what the person can do, as methods.
- * Touches no DOM. Sees the line and the media only through the interfaces it is
- * given, so that a test can stand behind both.
+ * The client's side of one room: participants, media and connection state as
+ * signals; what the person can do as methods. Touches no DOM. Signalling and media
+ * are interfaces given to the constructor, so that tests can replace both.
  *
- * 1. `join`: the socket opens and greets. 2. `enter`: router capabilities, then
- * we ask for the room; perhaps a host has to let us in first. 3. `goIn`: everyone
- * in it, then both transports, then what we send and what we receive. 4. Notices
- * change the people, and what we may do. 5. A lost socket, a lost worker or a
- * transport that ICE cannot save all lead back to 2, with the people kept on the
- * screen. 6. `leave`, or being removed.
+ * 1. `join`: the signalling connection opens and the server greets. 2. `enter`: router
+ * capabilities, then `joinRoom`; a host may have to admit us first. 3. `startMedia`:
+ * participants, then both transports, then producers and consumers. 4. Notices
+ * change the participants and our role. 5. A lost connection, a lost worker or a
+ * transport that an ICE restart does not recover leads back to 2, with the
+ * participants kept on the screen. 6. `leave`, or removal.
  */
 import { batch, effect, signal, untracked } from '@preact/signals';
-import { Door } from './door';
-import type { Layer } from './layout';
-import type { Media, OpenMedia, PipeState, VideoCodec, Wire } from './media';
-import { Unsupported } from './media';
-import { POLICY_NEWS, ROLE_NEWS } from './news';
+import { Consumers } from './consumers';
+import {
+  UnsupportedBrowser,
+  type ConnectionState,
+  type CreateMedia,
+  type Media,
+  type TransportSignalling,
+  type VideoCodec,
+} from './media';
+import { Moderation } from './moderation';
+import { POLICY_CHANGED_TEXT, ROLE_CHANGED_TEXT } from './notifications';
 import { Participant } from './participant';
-import type {
-  Connected,
-  Direction,
-  Notice,
-  Notices,
-  PayloadOf,
-  RemovalReason,
-  ReplyOf,
-  RequestType,
-  Role,
-  RoomJoined,
-  RoomLeft,
-} from './protocol';
-import { Receiving } from './receiving';
-import { Sending, type Asking, type Tracks } from './sending';
-import { LineLost, Refusal, backoffMs, type SocketEvents } from './socket';
+import { Producers, type LocalTracks } from './producers';
+import type { Connected, Direction, Notice, Notices, RemovalReason, Role, RoomJoined, RoomLeft } from './protocol';
+import {
+  ConnectionLost,
+  Refusal,
+  type RoomSignalling,
+  type SignallingConnection,
+  type SignallingEvents,
+} from './signalling';
+import { backoffMs } from './signallingSocket';
+import type { SpatialLayer } from './tileLayout';
 
 export type Status = 'idle' | 'joining' | 'waiting' | 'live' | 'reconnecting' | 'left' | 'failed' | 'removed';
 
-/** Why a join came to nothing; the page has a sentence for each. */
-export interface Failure {
+/** Why joining failed; the page has a message for each reason. */
+export interface JoinFailure {
   reason: 'unreachable' | 'unsupported' | 'refused';
-  /** The server's words. */
+  /** The server's message. */
   message: string;
-  /** What the server calls its refusal; empty for other reasons. */
+  /** The server's refusal code; empty for other reasons. */
   code: string;
 }
 
-/** Something worth telling the person once. */
-export interface Word {
+/** A short message shown over the call. */
+export interface Notification {
   id: number;
   tone: 'plain' | 'bad';
   text: string;
 }
 
-/** The line to the server, as `Socket` is. */
-export interface Line {
-  open(): void;
-  close(): void;
-  retryNow(): void;
-  request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>>;
-}
-
 export interface RoomOptions {
   roomId: string;
   displayName: string;
-  /** What lets the person in where a name is not enough; empty for none. */
+  /** Join token; empty where the room's name is enough. */
   token: string;
-  /** The codec asked for by the page's address; the server's own wish comes second. */
+  /** Codec from the page's URL; it takes precedence over the server's. */
   codec: VideoCodec | null;
-  tracks: Tracks;
-  openLine(events: SocketEvents): Line;
-  openMedia: OpenMedia;
+  tracks: LocalTracks;
+  createSignalling(events: SignallingEvents): SignallingConnection;
+  createMedia: CreateMedia;
 }
 
-/** Joining may take this many tries before the person is told that the server cannot be reached. */
-const JOIN_TRIES_MAX = 3;
-/** ICE often mends itself; only then is it restarted. */
-const ICE_PATIENCE_MS = 2_000;
-/** A restarted transport that is not up after this long is given up and everything is joined anew. */
+/** After this many failed attempts to join, the person is told that the server cannot be reached. */
+const JOIN_ATTEMPTS_MAX = 3;
+/** ICE often recovers by itself within this time; only then is it restarted. */
+const ICE_RESTART_DELAY_MS = 2_000;
+/** A transport that is not connected this long after an ICE restart causes a rejoin. */
 const ICE_RESTART_MS_MAX = 6_000;
 const SPEAKING_POLL_MS = 200;
-const WORDS_MAX = 3;
+const NOTIFICATIONS_MAX = 3;
 /** Long enough to read two lines. */
-const WORD_MS = 5_000;
+const NOTIFICATION_MS = 5_000;
 
-/** A host who does not answer a wish to speak may be asked again. */
-const WISH_MS = 20_000;
+/** After this time without an answer, another request to speak may be sent. */
+const SPEAK_REQUEST_MS = 20_000;
 
-/** Refusals that another try cannot change. */
+/** Refusals that another attempt cannot change. */
 const FINAL_CODES = new Set([
   'bad-request',
   'forbidden',
@@ -99,61 +91,62 @@ const FINAL_CODES = new Set([
 
 export class Room {
   readonly status = signal<Status>('idle');
-  readonly failure = signal<Failure | null>(null);
-  /** Everyone else, in the order they came. */
-  readonly people = signal<Participant[]>([]);
-  /** Whether media flows as it should; says nothing while nothing is sent or received. */
-  readonly mediaTroubled = signal(false);
-  readonly words = signal<Word[]>([]);
-  /** What this person may do here. */
+  readonly failure = signal<JoinFailure | null>(null);
+  /** The other participants, in the order in which they joined. */
+  readonly participants = signal<Participant[]>([]);
+  /** Whether a transport is disconnected or has failed. */
+  readonly mediaImpaired = signal(false);
+  readonly notifications = signal<Notification[]>([]);
+  /** Our own role. */
   readonly role = signal<Role>('speaker');
-  /** Whether this person has asked to speak, a short while ago. */
-  readonly wishing = signal(false);
-  /** Why this person is here no more. */
+  /** Whether a request to speak was sent less than `SPEAK_REQUEST_MS` ago and not answered. */
+  readonly speakRequestPending = signal(false);
+  /** Why we were removed from the room. */
   readonly removal = signal<RemovalReason | null>(null);
-  /** Whether the server is on the line. */
-  readonly lineUp = signal(false);
-  readonly door: Door;
+  /** Whether the signalling connection is open. */
+  readonly connected = signal(false);
+  readonly moderation: Moderation;
 
-  private readonly line: Line;
-  private readonly sending: Sending;
-  private readonly receiving: Receiving;
-  private connected: Connected | null = null;
+  private readonly signalling: SignallingConnection;
+  private readonly producers: Producers;
+  private readonly consumers: Consumers;
+  private greeting: Connected | null = null;
   private media: Media | null = null;
-  /** Counts the entries; whatever began in an earlier one must not touch the present. */
-  private entry = 0;
-  private tries = 0;
-  private again: ReturnType<typeof setTimeout> | undefined;
-  private wishOver: ReturnType<typeof setTimeout> | undefined;
-  /** Times everything was joined anew since media last flowed: the first is at once, later ones wait. */
-  private restarts = 0;
-  /** The transports of the present entry. */
-  private readonly transports = new Set<string>();
-  private readonly pipes = new Map<string, PipeState>();
-  private readonly rescues = new Map<string, ReturnType<typeof setTimeout>>();
-  private lastWord = 0;
-  private readonly stops: (() => void)[] = [];
+  /** Number of the current attempt to enter; work of earlier attempts must not change the state. */
+  private attempt = 0;
+  private failedAttempts = 0;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private speakRequestTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Rejoins since media was last connected: the first starts at once, later ones after a delay. */
+  private rejoins = 0;
+  /** Ids of the transports of the current attempt. */
+  private readonly transportIds = new Set<string>();
+  private readonly connectionStates = new Map<Direction, ConnectionState>();
+  /** Pending ICE restarts and their timeouts, by transport id. */
+  private readonly recoveryTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  private lastNotificationId = 0;
+  private readonly disposers: (() => void)[] = [];
 
   constructor(private readonly options: RoomOptions) {
-    this.line = options.openLine({
-      up: (connected) => {
-        this.connected = connected;
-        this.lineUp.value = true;
-        // Who waits is told anew to hosts who come.
-        this.door.close();
+    this.signalling = options.createSignalling({
+      onConnected: (greeting) => {
+        this.greeting = greeting;
+        this.connected.value = true;
+        // The server repeats pending join requests to hosts who join.
+        this.moderation.reset();
         void this.enter();
       },
-      notice: (notice) => this.hear(notice),
-      down: () => this.lineLost(),
+      onNotice: (notice) => this.handleNotice(notice),
+      onDisconnected: () => this.handleDisconnect(),
     });
-    const asking: Asking = {
-      request: (type, payload) => this.line.request(type, payload),
-      complain: (text) => this.say(text, 'bad'),
+    const signalling: RoomSignalling = {
+      request: (type, payload) => this.signalling.request(type, payload),
+      reportProblem: (text) => this.notify(text, 'bad'),
     };
-    const maySend = () => this.status.value === 'live' && this.role.value !== 'viewer';
-    this.door = new Door(asking);
-    this.sending = new Sending(options.tracks, asking, maySend);
-    this.receiving = new Receiving(this.people, asking);
+    const canSend = () => this.status.value === 'live' && this.role.value !== 'viewer';
+    this.moderation = new Moderation(signalling);
+    this.producers = new Producers(options.tracks, signalling, canSend);
+    this.consumers = new Consumers(this.participants, signalling);
   }
 
   get id(): string {
@@ -162,223 +155,222 @@ export class Room {
 
   join(): void {
     this.status.value = 'joining';
-    this.line.open();
+    this.signalling.open();
     const { tracks } = this.options;
-    this.stops.push(
+    this.disposers.push(
       effect(() => {
-        // Read all four so that a change of any one is noticed.
+        // Reads all four, so that a change of any one runs the effect again.
         void [tracks.camera.value, tracks.microphone.value, tracks.cameraOn.value, tracks.microphoneOn.value];
-        untracked(() => void this.sending.sync());
+        untracked(() => void this.producers.sync());
       }),
     );
-    const speaking = setInterval(() => this.receiving.listen(Date.now()), SPEAKING_POLL_MS);
-    this.stops.push(() => clearInterval(speaking));
+    const timer = setInterval(() => this.consumers.updateSpeaking(Date.now()), SPEAKING_POLL_MS);
+    this.disposers.push(() => clearInterval(timer));
   }
 
-  /** Says goodbye, so that the others see it at once, and lets everything go. */
+  /** Leaves the room. The request makes the others see it at once. */
   leave(): void {
-    this.line.request('leaveRoom', {}).catch(() => undefined);
+    this.signalling.request('leaveRoom', {}).catch(() => undefined);
     this.end('left');
   }
 
-  /** Asks the hosts to be made a speaker. */
-  askToSpeak(): void {
-    if (this.wishing.value) return;
-    this.wishing.value = true;
-    this.wishOver = setTimeout(() => (this.wishing.value = false), WISH_MS);
-    this.line.request('requestToSpeak', {}).then(
-      () => this.say('The hosts have been asked. You can speak when one of them allows it.'),
+  /** Asks the hosts for the role of a speaker. */
+  requestToSpeak(): void {
+    if (this.speakRequestPending.value) return;
+    this.speakRequestPending.value = true;
+    this.speakRequestTimer = setTimeout(() => (this.speakRequestPending.value = false), SPEAK_REQUEST_MS);
+    this.signalling.request('requestToSpeak', {}).then(
+      () => this.notify('The hosts have been asked. You can speak when one of them allows it.'),
       (error: unknown) => {
-        this.wishSettled();
-        if (error instanceof Refusal) this.say(`The hosts could not be asked: ${error.message}`, 'bad');
+        this.clearSpeakRequest();
+        if (error instanceof Refusal) this.notify(`The hosts could not be asked: ${error.message}`, 'bad');
       },
     );
   }
 
-  /** Tries now instead of waiting out the pause between tries. */
+  /** Reconnects at once instead of waiting for the backoff to end. */
   retryNow(): void {
-    this.line.retryNow();
+    this.signalling.retryNow();
   }
 
-  /** Has this person's picture sent as large as its tile needs, and no larger. */
-  wantLayer(person: Participant, layer: Layer): void {
-    this.receiving.wantLayer(person, layer);
+  /** Requests this participant's video at the layer its tile needs. */
+  setWantedLayer(participant: Participant, layer: SpatialLayer): void {
+    this.consumers.setWantedLayer(participant, layer);
   }
 
-  say(text: string, tone: Word['tone'] = 'plain'): void {
-    this.lastWord += 1;
-    const word = { id: this.lastWord, tone, text };
-    this.words.value = [...this.words.value, word].slice(-WORDS_MAX);
-    setTimeout(() => this.dismiss(word.id), WORD_MS);
+  notify(text: string, tone: Notification['tone'] = 'plain'): void {
+    this.lastNotificationId += 1;
+    const notification = { id: this.lastNotificationId, tone, text };
+    this.notifications.value = [...this.notifications.value, notification].slice(-NOTIFICATIONS_MAX);
+    setTimeout(() => this.dismissNotification(notification.id), NOTIFICATION_MS);
   }
 
-  dismiss(id: number): void {
-    this.words.value = this.words.value.filter((word) => word.id !== id);
+  dismissNotification(id: number): void {
+    this.notifications.value = this.notifications.value.filter((notification) => notification.id !== id);
   }
 
-  // ---- entering -----------------------------------------------------------
+  // ---- joining ------------------------------------------------------------
 
   private async enter(): Promise<void> {
-    if (this.over()) return;
-    clearTimeout(this.again);
-    this.entry += 1;
-    const entry = this.entry;
+    if (this.hasEnded()) return;
+    clearTimeout(this.retryTimer);
+    this.attempt += 1;
+    const { attempt } = this;
     this.closeMedia();
     try {
-      const { rtpCapabilities } = await this.line.request('getRouterRtpCapabilities', {});
-      const media = await this.options.openMedia(rtpCapabilities, this.wire(entry));
-      if (entry !== this.entry) return media.close();
+      const { rtpCapabilities } = await this.signalling.request('getRouterRtpCapabilities', {});
+      const media = await this.options.createMedia(rtpCapabilities, this.transportSignalling(attempt));
+      if (attempt !== this.attempt) return media.close();
       this.media = media;
       const { roomId, displayName, token } = this.options;
-      const answer: RoomJoined | RoomLeft = await this.line.request('joinRoom', {
+      const answer: RoomJoined | RoomLeft = await this.signalling.request('joinRoom', {
         roomId,
         displayName,
         ...(token && { token }),
       });
-      if (entry !== this.entry) return;
-      if (isInside(answer)) return await this.goIn(answer, media);
+      if (attempt !== this.attempt) return;
+      if (isJoined(answer)) return await this.startMedia(answer, media);
       batch(() => {
-        this.tries = 0;
-        this.people.value = [];
+        this.failedAttempts = 0;
+        this.participants.value = [];
         this.status.value = 'waiting';
       });
     } catch (error) {
-      if (entry === this.entry) this.enteringFailed(error);
+      if (attempt === this.attempt) this.handleEnterError(error);
     }
   }
 
-  /** A host has let us in. */
-  private async admitted(joined: RoomJoined): Promise<void> {
-    const { media, entry } = this;
+  private async handleAdmitted(joined: RoomJoined): Promise<void> {
+    const { media, attempt } = this;
     if (this.status.value !== 'waiting' || !media) return;
     this.status.value = 'joining';
     try {
-      await this.goIn(joined, media);
+      await this.startMedia(joined, media);
     } catch (error) {
-      if (entry === this.entry) this.enteringFailed(error);
+      if (attempt === this.attempt) this.handleEnterError(error);
     }
   }
 
-  private async goIn(joined: RoomJoined, media: Media): Promise<void> {
-    const { entry } = this;
-    this.meet(joined);
+  private async startMedia(joined: RoomJoined, media: Media): Promise<void> {
+    const { attempt } = this;
+    this.applySnapshot(joined);
     const [send, recv] = await Promise.all([
-      this.line.request('createTransport', { direction: 'send' }),
-      this.line.request('createTransport', { direction: 'recv' }),
+      this.signalling.request('createTransport', { direction: 'send' }),
+      this.signalling.request('createTransport', { direction: 'recv' }),
     ]);
-    if (entry !== this.entry) return;
-    const iceServers = this.connected?.iceServers ?? [];
+    if (attempt !== this.attempt) return;
+    const iceServers = this.greeting?.iceServers ?? [];
     for (const created of [send, recv]) {
-      this.transports.add(created.transportId);
-      media.open(created, iceServers);
+      this.transportIds.add(created.transportId);
+      media.openTransport(created, iceServers);
     }
     batch(() => {
-      this.tries = 0;
+      this.failedAttempts = 0;
       this.status.value = 'live';
-      this.mediaTroubled.value = false;
+      this.mediaImpaired.value = false;
     });
-    this.receiving.start(media);
-    await this.sending.start(media, this.codec());
+    this.consumers.start(media);
+    await this.producers.start(media, this.codec());
   }
 
-  private enteringFailed(error: unknown): void {
-    if (error instanceof Unsupported) return this.fail('unsupported', error.message);
+  private handleEnterError(error: unknown): void {
+    if (error instanceof UnsupportedBrowser) return this.fail('unsupported', error.message);
     if (error instanceof Refusal && FINAL_CODES.has(error.code ?? '')) {
       return this.fail('refused', error.message, error.code);
     }
-    // A lost line comes back by itself and enters again; anything else is tried again on this one.
-    if (error instanceof LineLost) return;
-    this.tries += 1;
-    if (this.status.value === 'joining' && this.tries >= JOIN_TRIES_MAX) {
+    // A lost connection is reopened and enters again; after other errors we retry on the same one.
+    if (error instanceof ConnectionLost) return;
+    this.failedAttempts += 1;
+    if (this.status.value === 'joining' && this.failedAttempts >= JOIN_ATTEMPTS_MAX) {
       const code = error instanceof Refusal ? error.code : undefined;
       return this.fail('refused', error instanceof Error ? error.message : String(error), code);
     }
-    this.again = setTimeout(() => void this.enter(), backoffMs(this.tries, Math.random()));
+    this.retryTimer = setTimeout(() => void this.enter(), backoffMs(this.failedAttempts, Math.random()));
   }
 
-  /** Everyone in the room, those already on the screen in their places. */
-  private meet(joined: RoomJoined): void {
-    const known = new Map(this.people.value.map((person) => [person.id, person]));
-    const people = joined.peers.map((id) => known.get(id) ?? new Participant(id));
+  /** Replaces the participants by those of the snapshot; known ones keep their place on the screen. */
+  private applySnapshot(joined: RoomJoined): void {
+    const known = new Map(this.participants.value.map((participant) => [participant.id, participant]));
+    const participants = joined.peers.map((id) => known.get(id) ?? new Participant(id));
     batch(() => {
-      for (const person of people) person.producers.clear();
-      const byId = new Map(people.map((person) => [person.id, person]));
+      for (const participant of participants) participant.producers.clear();
+      const byId = new Map(participants.map((participant) => [participant.id, participant]));
       for (const { peerId, displayName, role } of joined.participants ?? []) {
-        const person = byId.get(peerId);
-        if (!person) continue;
-        person.name.value = displayName ?? person.name.value;
-        person.role.value = role;
+        const participant = byId.get(peerId);
+        if (!participant) continue;
+        participant.name.value = displayName ?? participant.name.value;
+        participant.role.value = role;
       }
       for (const { peerId, displayName, producers } of joined.existingProducers) {
-        const person = byId.get(peerId);
-        if (!person) continue;
-        person.name.value = displayName ?? person.name.value;
-        for (const producer of producers) person.producers.set(producer.producerId, producer);
+        const participant = byId.get(peerId);
+        if (!participant) continue;
+        participant.name.value = displayName ?? participant.name.value;
+        for (const producer of producers) participant.producers.set(producer.producerId, producer);
       }
-      for (const person of people) person.refresh();
-      const order = new Map(this.people.value.map((person, index) => [person.id, index]));
-      const place = (person: Participant) => order.get(person.id) ?? Number.MAX_SAFE_INTEGER;
-      this.people.value = people.sort((a, b) => place(a) - place(b));
-      // Servers that know of no roles let everybody speak.
+      for (const participant of participants) participant.updateDeviceState();
+      const previousIndex = new Map(this.participants.value.map(({ id }, index) => [id, index]));
+      const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
+      this.participants.value = participants.sort((a, b) => index(a) - index(b));
+      // Servers without roles let everybody speak.
       this.role.value = joined.role ?? 'speaker';
     });
   }
 
-  private wire(entry: number): Wire {
+  private transportSignalling(attempt: number): TransportSignalling {
     return {
       connect: async (transportId, dtlsParameters) => {
-        await this.line.request('connectTransport', { transportId, dtlsParameters });
+        await this.signalling.request('connectTransport', { transportId, dtlsParameters });
       },
       produce: async (transportId, kind, rtpParameters, source) => {
-        const reply = await this.line.request('produce', { transportId, kind, rtpParameters, source });
+        const reply = await this.signalling.request('produce', { transportId, kind, rtpParameters, source });
         return reply.producerId;
       },
-      state: (transportId, direction, state) => {
-        if (entry === this.entry) this.pipeChanged(transportId, direction, state);
+      onConnectionState: (transportId, direction, state) => {
+        if (attempt === this.attempt) this.handleConnectionState(transportId, direction, state);
       },
     };
   }
 
   private codec(): VideoCodec {
     if (this.options.codec) return this.options.codec;
-    const forced = this.connected?.options?.forceVideoCodec?.toLowerCase().replace('video/', '');
+    const forced = this.greeting?.options?.forceVideoCodec?.toLowerCase().replace('video/', '');
     return forced === 'vp9' || forced === 'h264' ? forced : 'vp8';
   }
 
   // ---- notices ------------------------------------------------------------
 
-  private hear(notice: Notice): void {
-    this.door.hear(notice);
+  private handleNotice(notice: Notice): void {
+    this.moderation.handleNotice(notice);
     switch (notice.type) {
       case 'newPeer':
-        return this.arrived(notice.payload);
+        return this.addParticipant(notice.payload);
       case 'peerLeft':
-        return this.departed(notice.payload.peerId);
+        return this.removeParticipant(notice.payload.peerId);
       case 'newProducer':
-        return this.producerAdded(notice.payload);
+        return this.addProducer(notice.payload);
       case 'producerClosed':
-        this.sending.closed(notice.payload.producerId);
-        return this.producerClosed(notice.payload.producerId);
+        this.producers.handleClosed(notice.payload.producerId);
+        return this.removeProducer(notice.payload.producerId);
       case 'consumerClosed':
-        return this.producerClosed(notice.payload.producerId);
+        return this.removeProducer(notice.payload.producerId);
       case 'producerPaused':
-        return this.producerPaused(notice.payload.producerId, true);
+        return this.setProducerPaused(notice.payload.producerId, true);
       case 'producerResumed':
-        return this.producerPaused(notice.payload.producerId, false);
+        return this.setProducerPaused(notice.payload.producerId, false);
       case 'transportClosed':
-        // Those of an earlier entry are reported too; they were let go of on purpose.
-        return this.transports.has(notice.payload.transportId) ? this.startAfresh(this.entry) : undefined;
+        // Transports of an earlier attempt are reported too; we closed those ourselves.
+        return this.transportIds.has(notice.payload.transportId) ? this.rejoin(this.attempt) : undefined;
       case 'workerLost':
-        return this.startAfresh(this.entry);
+        return this.rejoin(this.attempt);
       case 'admitted':
-        return void this.admitted(notice.payload);
+        return void this.handleAdmitted(notice.payload);
       case 'roleChanged':
-        return this.roleChanged(notice.payload);
+        return this.handleRoleChange(notice.payload);
       case 'muted':
-        return this.muted(notice.payload.producerId);
+        return this.handleMuted(notice.payload.producerId);
       case 'policyChanged':
-        // On the way in it is how things are, and no news.
-        return this.status.value === 'live' ? this.say(POLICY_NEWS[notice.payload.policy]) : undefined;
+        // While joining, this notice states the present policy and is no change.
+        return this.status.value === 'live' ? this.notify(POLICY_CHANGED_TEXT[notice.payload.policy]) : undefined;
       case 'removed':
         this.removal.value = notice.payload.reason;
         return this.end('removed');
@@ -387,189 +379,192 @@ export class Room {
     }
   }
 
-  private arrived({ peerId, displayName }: Notices['newPeer']): void {
-    const present = this.people.value.find((person) => person.id === peerId);
-    if (present) {
-      present.name.value = displayName ?? present.name.value;
+  private addParticipant({ peerId, displayName }: Notices['newPeer']): void {
+    const existing = this.participant(peerId);
+    if (existing) {
+      existing.name.value = displayName ?? existing.name.value;
       return;
     }
-    const person = new Participant(peerId);
-    person.name.value = displayName ?? '';
-    this.people.value = [...this.people.value, person];
-    this.say(`${person.label} joined`);
-    if (this.role.value === 'host') void this.learnRoles();
+    const participant = new Participant(peerId);
+    participant.name.value = displayName ?? '';
+    this.participants.value = [...this.participants.value, participant];
+    this.notify(`${participant.label} joined`);
+    if (this.role.value === 'host') void this.refreshRoles();
   }
 
-  /** Who comes is announced without a role, and a host has to know it. */
-  private async learnRoles(): Promise<void> {
+  /** Fetches all roles: `newPeer` does not carry one, and hosts need it. */
+  private async refreshRoles(): Promise<void> {
     try {
-      const { participants } = await this.line.request('getParticipants', {});
+      const { participants } = await this.signalling.request('getParticipants', {});
       const roles = new Map(participants.map(({ peerId, role }) => [peerId, role]));
-      for (const person of this.people.value) person.role.value = roles.get(person.id) ?? person.role.value;
+      for (const { id, role } of this.participants.value) role.value = roles.get(id) ?? role.value;
     } catch {
-      // The next who comes, or a change of role, brings it up to date.
+      // The next arrival or role change refreshes them.
     }
   }
 
-  private roleChanged({ peerId, role }: Notices['roleChanged']): void {
-    if (peerId === this.connected?.peerId) return this.become(role);
-    const person = this.people.value.find((one) => one.id === peerId);
-    if (person) person.role.value = role;
+  private handleRoleChange({ peerId, role }: Notices['roleChanged']): void {
+    if (peerId === this.greeting?.peerId) return this.setOwnRole(role);
+    const participant = this.participant(peerId);
+    if (participant) participant.role.value = role;
   }
 
-  private become(role: Role): void {
+  private setOwnRole(role: Role): void {
     const before = this.role.value;
     if (before === role) return;
     this.role.value = role;
-    this.wishSettled();
-    if (role === 'viewer') this.sending.withdraw();
-    if (role === 'host') void this.learnRoles();
-    else this.door.close();
-    this.say(before === 'host' && role === 'speaker' ? ROLE_NEWS.retired : ROLE_NEWS[role]);
-    void this.sending.sync();
+    this.clearSpeakRequest();
+    if (role === 'viewer') this.producers.closeAll();
+    if (role === 'host') void this.refreshRoles();
+    else this.moderation.reset();
+    this.notify(before === 'host' && role === 'speaker' ? ROLE_CHANGED_TEXT.retired : ROLE_CHANGED_TEXT[role]);
+    void this.producers.sync();
   }
 
-  private wishSettled(): void {
-    clearTimeout(this.wishOver);
-    this.wishing.value = false;
+  private clearSpeakRequest(): void {
+    clearTimeout(this.speakRequestTimer);
+    this.speakRequestPending.value = false;
   }
 
-  private muted(producerId: string): void {
-    const device = this.sending.muted(producerId);
-    if (device) this.say(device === 'camera' ? 'A host turned your camera off.' : 'A host muted you.');
+  private handleMuted(producerId: string): void {
+    const device = this.producers.handleMuted(producerId);
+    if (device) this.notify(device === 'camera' ? 'A host turned your camera off.' : 'A host muted you.');
   }
 
-  private departed(peerId: string): void {
-    const person = this.people.value.find((one) => one.id === peerId);
-    if (!person) return;
-    for (const producerId of person.producers.keys()) this.receiving.drop(producerId);
-    this.people.value = this.people.value.filter((one) => one !== person);
-    this.say(`${person.label} left`);
+  private removeParticipant(peerId: string): void {
+    const participant = this.participant(peerId);
+    if (!participant) return;
+    for (const producerId of participant.producers.keys()) this.consumers.close(producerId);
+    this.participants.value = this.participants.value.filter((other) => other !== participant);
+    this.notify(`${participant.label} left`);
   }
 
-  private producerAdded({ peerId, displayName, ...producer }: Notices['newProducer']): void {
-    if (!this.people.value.some((person) => person.id === peerId)) {
-      this.arrived(displayName === undefined ? { peerId } : { peerId, displayName });
-    }
-    const person = this.people.value.find((one) => one.id === peerId);
-    if (!person) return;
-    person.producers.set(producer.producerId, producer);
-    person.refresh();
-    void this.receiving.consume(producer.producerId);
+  private addProducer({ peerId, displayName, ...producer }: Notices['newProducer']): void {
+    if (!this.participant(peerId)) this.addParticipant(displayName === undefined ? { peerId } : { peerId, displayName });
+    const participant = this.participant(peerId);
+    if (!participant) return;
+    participant.producers.set(producer.producerId, producer);
+    participant.updateDeviceState();
+    void this.consumers.consume(producer.producerId);
+  }
+
+  private participant(id: string): Participant | undefined {
+    return this.participants.value.find((participant) => participant.id === id);
   }
 
   private ownerOf(producerId: string): Participant | undefined {
-    return this.people.value.find((person) => person.producers.has(producerId));
+    return this.participants.value.find((participant) => participant.producers.has(producerId));
   }
 
-  private producerClosed(producerId: string): void {
-    const person = this.ownerOf(producerId);
-    this.receiving.drop(producerId);
-    person?.producers.delete(producerId);
-    person?.refresh();
+  private removeProducer(producerId: string): void {
+    const participant = this.ownerOf(producerId);
+    this.consumers.close(producerId);
+    participant?.producers.delete(producerId);
+    participant?.updateDeviceState();
   }
 
-  private producerPaused(producerId: string, paused: boolean): void {
-    const person = this.ownerOf(producerId);
-    const producer = person?.producers.get(producerId);
-    if (!person || !producer) return;
-    person.producers.set(producerId, { ...producer, paused });
-    person.refresh();
+  private setProducerPaused(producerId: string, paused: boolean): void {
+    const participant = this.ownerOf(producerId);
+    const producer = participant?.producers.get(producerId);
+    if (!participant || !producer) return;
+    participant.producers.set(producerId, { ...producer, paused });
+    participant.updateDeviceState();
   }
 
-  // ---- losing and mending -------------------------------------------------
+  // ---- recovery -----------------------------------------------------------
 
-  private lineLost(): void {
-    this.connected = null;
-    this.lineUp.value = false;
-    clearTimeout(this.again);
+  private handleDisconnect(): void {
+    this.greeting = null;
+    this.connected.value = false;
+    clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
-      this.tries += 1;
-      if (this.tries >= JOIN_TRIES_MAX) this.fail('unreachable', 'The server cannot be reached.');
+      this.failedAttempts += 1;
+      if (this.failedAttempts >= JOIN_ATTEMPTS_MAX) this.fail('unreachable', 'The server cannot be reached.');
     } else if (this.status.value === 'live') {
       this.status.value = 'reconnecting';
     }
   }
 
-  private pipeChanged(transportId: string, direction: Direction, state: PipeState): void {
-    this.pipes.set(direction, state);
-    this.mediaTroubled.value = [...this.pipes.values()].some((one) => one === 'disconnected' || one === 'failed');
+  private handleConnectionState(transportId: string, direction: Direction, state: ConnectionState): void {
+    this.connectionStates.set(direction, state);
+    const isBroken = (it: ConnectionState) => it === 'disconnected' || it === 'failed';
+    this.mediaImpaired.value = [...this.connectionStates.values()].some(isBroken);
     if (state === 'connected') {
-      this.restarts = 0;
-      clearTimeout(this.rescues.get(transportId));
-      this.rescues.delete(transportId);
-    } else if ((state === 'disconnected' || state === 'failed') && !this.rescues.has(transportId)) {
-      this.rescueLater(transportId, state === 'failed' ? 0 : ICE_PATIENCE_MS);
+      this.rejoins = 0;
+      clearTimeout(this.recoveryTimers.get(transportId));
+      this.recoveryTimers.delete(transportId);
+    } else if (isBroken(state) && !this.recoveryTimers.has(transportId)) {
+      this.scheduleIceRestart(transportId, state === 'failed' ? 0 : ICE_RESTART_DELAY_MS);
     }
   }
 
-  private rescueLater(transportId: string, delayMs: number): void {
-    this.rescues.set(
+  private scheduleIceRestart(transportId: string, delayMs: number): void {
+    this.recoveryTimers.set(
       transportId,
-      setTimeout(() => void this.rescue(transportId), delayMs),
+      setTimeout(() => void this.restartIce(transportId), delayMs),
     );
   }
 
-  /** Restarts ICE on one transport; if that does not bring it back in time, everything is joined anew. */
-  private async rescue(transportId: string): Promise<void> {
-    const { media, entry } = this;
+  /** Restarts ICE on one transport; rejoins when it is not connected in time. */
+  private async restartIce(transportId: string): Promise<void> {
+    const { media, attempt } = this;
     if (!media || this.status.value !== 'live') return;
-    this.rescues.set(
+    this.recoveryTimers.set(
       transportId,
-      setTimeout(() => this.startAfresh(entry), ICE_RESTART_MS_MAX),
+      setTimeout(() => this.rejoin(attempt), ICE_RESTART_MS_MAX),
     );
     try {
-      const { iceParameters } = await this.line.request('restartIce', { transportId });
-      if (entry === this.entry) await media.restartIce(transportId, iceParameters);
+      const { iceParameters } = await this.signalling.request('restartIce', { transportId });
+      if (attempt === this.attempt) await media.restartIce(transportId, iceParameters);
     } catch (error) {
-      if (error instanceof Refusal) this.startAfresh(entry);
+      if (error instanceof Refusal) this.rejoin(attempt);
     }
   }
 
-  private startAfresh(entry: number): void {
-    if (entry !== this.entry || this.status.value !== 'live') return;
+  private rejoin(attempt: number): void {
+    if (attempt !== this.attempt || this.status.value !== 'live') return;
     this.status.value = 'reconnecting';
-    const delayMs = this.restarts === 0 ? 0 : backoffMs(this.restarts, Math.random());
-    this.restarts += 1;
-    this.again = setTimeout(() => void this.enter(), delayMs);
+    const delayMs = this.rejoins === 0 ? 0 : backoffMs(this.rejoins, Math.random());
+    this.rejoins += 1;
+    this.retryTimer = setTimeout(() => void this.enter(), delayMs);
   }
 
-  private fail(reason: Failure['reason'], message: string, code = ''): void {
+  private fail(reason: JoinFailure['reason'], message: string, code = ''): void {
     this.failure.value = { reason, message, code };
     this.end('failed');
   }
 
   private end(status: 'left' | 'failed' | 'removed'): void {
-    this.entry += 1;
-    clearTimeout(this.again);
-    this.wishSettled();
-    for (const stop of this.stops.splice(0)) stop();
+    this.attempt += 1;
+    clearTimeout(this.retryTimer);
+    this.clearSpeakRequest();
+    for (const dispose of this.disposers.splice(0)) dispose();
     this.closeMedia();
-    this.line.close();
-    this.door.close();
+    this.signalling.close();
+    this.moderation.reset();
     batch(() => {
-      this.people.value = [];
+      this.participants.value = [];
       this.status.value = status;
     });
   }
 
-  private over(): boolean {
+  private hasEnded(): boolean {
     return ['left', 'failed', 'removed'].includes(this.status.value);
   }
 
   private closeMedia(): void {
-    for (const timer of this.rescues.values()) clearTimeout(timer);
-    this.rescues.clear();
-    this.pipes.clear();
-    this.transports.clear();
-    this.receiving.stop();
+    for (const timer of this.recoveryTimers.values()) clearTimeout(timer);
+    this.recoveryTimers.clear();
+    this.connectionStates.clear();
+    this.transportIds.clear();
+    this.consumers.stop();
     this.media?.close();
     this.media = null;
-    this.sending.stop();
+    this.producers.stop();
   }
 }
 
-/** Whether the answer to `joinRoom` is the room, and not that a host has to let us in first. */
-function isInside(answer: RoomJoined | RoomLeft): answer is RoomJoined {
+/** Whether the reply to `joinRoom` is the room; otherwise a host has to admit us first. */
+function isJoined(answer: RoomJoined | RoomLeft): answer is RoomJoined {
   return 'peers' in answer;
 }

@@ -3,9 +3,9 @@
  * microphone and receive each other, one comes late, one leaves and comes back
  * on the connection it has, a producer is removed.
  */
-import { VERSIONS, type Version } from './dialects/bundles';
+import { VERSIONS, type Version } from './dialects/clientBundles';
 import type { Camera, Dialect } from './dialects/client';
-import { expect, test, type Visitor, type Visitors } from './dialects/visitors';
+import { expect, test, type Visitor, type Visitors } from './dialects/clientFixture';
 
 interface Way {
   dialect: Dialect;

@@ -1,6 +1,6 @@
 /** The page itself: what it says when something is missing, and that it keeps to itself. */
 import type { Page } from '@playwright/test';
-import { expect, test } from './people';
+import { expect, test } from './callFixture';
 
 /** Has the browser refuse devices, as a person or a missing plug would. */
 async function refuseDevices(page: Page, name: string): Promise<void> {

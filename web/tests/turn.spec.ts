@@ -1,7 +1,7 @@
 /** Someone whose network lets nothing through but a relay, and gets its password from our server. */
 import type { Page } from '@playwright/test';
 import { Coturn } from './coturn';
-import { expect, test as base, type Person } from './people';
+import { expect, test as base, type Person } from './callFixture';
 
 const test = base.extend<{ coturn: Coturn }>({
   coturn: async ({}, use, info) => {

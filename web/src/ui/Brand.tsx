@@ -1,4 +1,4 @@
-/** The name of the house, at the top of every screen outside a call. */
+/** Logo and product name, at the top of every page outside a call. */
 import { Mark } from './icons';
 
 export function Brand() {

@@ -1,8 +1,8 @@
-/** Choosing another camera or microphone during a call. */
+/** Dialog to select another camera or microphone during a call. */
 import { useEffect, useRef } from 'preact/hooks';
 import type { Capture } from '../capture';
-import { Devices } from './Devices';
-import { LevelMeter } from './LevelMeter';
+import { DevicePickers } from './DevicePickers';
+import { MicrophoneLevel } from './MicrophoneLevel';
 
 export function DevicesDialog({ capture, close }: { capture: Capture; close(): void }) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -10,8 +10,8 @@ export function DevicesDialog({ capture, close }: { capture: Capture; close(): v
   return (
     <dialog class="card dialog" ref={ref} aria-label="Devices" onClose={close}>
       <h2>Devices</h2>
-      <Devices capture={capture} />
-      <LevelMeter capture={capture} />
+      <DevicePickers capture={capture} />
+      <MicrophoneLevel capture={capture} />
       <form method="dialog">
         <button class="button primary" type="submit">
           Done

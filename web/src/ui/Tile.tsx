@@ -1,48 +1,48 @@
-/** One person on the stage: picture or initials, name, whether they can be heard. */
+/** Tile of one participant: video or initials, name, and whether the microphone is muted. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
-import { layerFor, type Rect } from '../layout';
+import { spatialLayerFor, type Rect } from '../tileLayout';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { MicIcon } from './icons';
-import { Video } from './Video';
+import { VideoPlayer } from './VideoPlayer';
 
-/** Own loudness above which the own tile is marked as speaking; −36 dB. */
+/** Microphone level above which the own tile is marked as speaking: −36 dB. */
 const OWN_SPEAKING_LEVEL = 0.4;
 
-export function OtherTile({ room, person, place }: { room: Room; person: Participant; place: Rect }) {
-  const layer = layerFor(place.height * devicePixelRatio);
-  useEffect(() => room.wantLayer(person, layer), [room, person, layer]);
-  const track = person.cameraOn.value ? person.video.value : null;
+export function ParticipantTile({ room, participant, rect }: { room: Room; participant: Participant; rect: Rect }) {
+  const layer = spatialLayerFor(rect.height * devicePixelRatio);
+  useEffect(() => room.setWantedLayer(participant, layer), [room, participant, layer]);
+  const track = participant.cameraOn.value ? participant.video.value : null;
   return (
     <Tile
-      name={person.label}
-      caption={person.label}
-      place={place}
-      muted={!person.microphoneOn.value}
-      speaking={person.speaking.value}
+      name={participant.label}
+      caption={participant.label}
+      rect={rect}
+      muted={!participant.microphoneOn.value}
+      speaking={participant.speaking.value}
     >
-      {track && <Video track={track} label={`${person.label}'s camera`} />}
+      {track && <VideoPlayer track={track} label={`${participant.label}'s camera`} />}
     </Tile>
   );
 }
 
-export function OwnTile({ app, place, floating }: { app: App; place: Rect; floating: boolean }) {
+export function OwnTile({ app, rect, floating }: { app: App; rect: Rect; floating: boolean }) {
   const { capture } = app;
   const name = app.name.value || 'You';
-  const track = app.seen.value ? capture.camera.value : null;
+  const track = app.cameraLive.value ? capture.camera.value : null;
   return (
     <Tile
       name={name}
       caption={floating ? 'You' : `${name}${app.name.value ? ' (you)' : ''}`}
       label={`${name} (you)`}
-      place={place}
+      rect={rect}
       floating={floating}
-      muted={!app.heard.value}
+      muted={!app.microphoneLive.value}
       speaking={capture.level.value > OWN_SPEAKING_LEVEL}
     >
-      {track && <Video track={track} mirrored label="Your camera" />}
+      {track && <VideoPlayer track={track} mirrored label="Your camera" />}
     </Tile>
   );
 }
@@ -51,15 +51,15 @@ interface TileProps {
   name: string;
   caption: string;
   label?: string;
-  place: Rect;
+  rect: Rect;
   muted: boolean;
   speaking: boolean;
   floating?: boolean;
   children: ComponentChildren;
 }
 
-function Tile({ name, caption, label = name, place, muted, speaking, floating = false, children }: TileProps) {
-  const { x, y, width, height } = place;
+function Tile({ name, caption, label = name, rect, muted, speaking, floating = false, children }: TileProps) {
+  const { x, y, width, height } = rect;
   const classes = ['tile', speaking && !muted && 'speaking', floating && 'floating'].filter(Boolean).join(' ');
   return (
     <figure
@@ -96,15 +96,15 @@ export function Avatar({ name, size }: { name: string; size: number }) {
 
 const HUES = 6;
 
-/** The same name has the same colour on every screen. */
+/** Returns the colour number of a name; the same for all participants. */
 function hueOf(name: string): number {
   let sum = 0;
-  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973;
+  for (const character of name) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 9973;
   return sum % HUES;
 }
 
 function initials(name: string): string {
   const [first = '', ...rest] = name.split(' ').filter(Boolean);
-  const letters = [first, rest.at(-1) ?? ''].map((word) => [...word][0] ?? '');
-  return letters.join('').toUpperCase();
+  const characters = [first, rest.at(-1) ?? ''].map((word) => [...word][0] ?? '');
+  return characters.join('').toUpperCase();
 }

@@ -1,4 +1,4 @@
-/** The page's drawings: one stroke width, one grid of 24, coloured by the text around them. */
+/** Icons: one stroke width, a 24×24 grid, in the colour of the surrounding text. */
 import type { ComponentChildren } from 'preact';
 
 function Icon({ children }: { children: ComponentChildren }) {
@@ -97,7 +97,7 @@ export const SoundIcon = () => (
   </Icon>
 );
 
-/** Two streams that become one. */
+/** The logo: two streams that become one. */
 export const Mark = () => (
   <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
     <rect class="mark-ground" width="32" height="32" rx="8" />

@@ -7,7 +7,7 @@
 import { Device, type types } from 'mediasoup-client';
 import type { Client, ClientOptions, Kind, Remote } from '../client';
 import { Diary, Publications, Receptions, simulcast } from '../media';
-import { Line, beginning } from '../socketio';
+import { Line, beginning } from '../socketIoConnection';
 
 interface Consumed {
   id: string;

@@ -6,7 +6,7 @@
 import { Device, type types } from 'mediasoup-client';
 import type { Client, ClientOptions, Kind, Remote, Sent } from '../client';
 import { Diary, Publications, Receptions, type Pending } from '../media';
-import { Line } from '../socketio';
+import { Line } from '../socketIoConnection';
 
 type Direction = 'send' | 'recv';
 

@@ -6,7 +6,7 @@
 import { Device, type types } from 'mediasoup-client';
 import type { Client, ClientOptions, Kind, Remote } from '../client';
 import { Diary, Publications, Receptions, simulcast } from '../media';
-import { Line } from '../socketio';
+import { Line } from '../socketIoConnection';
 
 interface Consumed {
   id: string;

@@ -1,0 +1,109 @@
+/**
+ * Browser storage. `localStorage` keeps the person's name, devices and host tokens;
+ * `sessionStorage` keeps the call of this tab, so that a reload returns to it. The
+ * only file that touches storage. Where storage is forbidden, nothing is kept and
+ * nothing fails.
+ */
+
+export interface PersonSettings {
+  name: string;
+  cameraId: string;
+  microphoneId: string;
+}
+
+export interface OngoingCall {
+  roomId: string;
+  name: string;
+  camera: boolean;
+  microphone: boolean;
+}
+
+/** A token that makes its bearer the host of a room; kept out of URLs, because people share them. */
+interface StoredHostToken {
+  roomId: string;
+  token: string;
+}
+
+/** More rooms than a person hosts in one day, the lifetime of the tokens. */
+const HOST_TOKENS_MAX = 20;
+
+const PERSON_KEY = 'watersmeet.person';
+const HOST_TOKENS_KEY = 'watersmeet.hosting';
+const CALL_KEY = 'watersmeet.call';
+
+export function loadPersonSettings(): PersonSettings {
+  const { name, cameraId, microphoneId } = read(localStorageOrNull(), PERSON_KEY);
+  return { name: text(name), cameraId: text(cameraId), microphoneId: text(microphoneId) };
+}
+
+export function savePersonSettings(value: PersonSettings): void {
+  write(localStorageOrNull(), PERSON_KEY, value);
+}
+
+export function loadOngoingCall(): OngoingCall | null {
+  const { roomId, name, camera, microphone } = read(sessionStorageOrNull(), CALL_KEY);
+  if (!text(roomId)) return null;
+  return { roomId: text(roomId), name: text(name), camera: camera === true, microphone: microphone === true };
+}
+
+/** Saves the call of this tab; null removes it. */
+export function saveOngoingCall(value: OngoingCall | null): void {
+  write(sessionStorageOrNull(), CALL_KEY, value);
+}
+
+/** Returns the host token of a room that this browser created; empty for other rooms. */
+export function loadHostToken(roomId: string): string {
+  return loadHostTokens().find((stored) => stored.roomId === roomId)?.token ?? '';
+}
+
+export function saveHostToken(roomId: string, token: string): void {
+  const others = loadHostTokens().filter((stored) => stored.roomId !== roomId);
+  write(localStorageOrNull(), HOST_TOKENS_KEY, { rooms: [{ roomId, token }, ...others].slice(0, HOST_TOKENS_MAX) });
+}
+
+function loadHostTokens(): StoredHostToken[] {
+  const { rooms } = read(localStorageOrNull(), HOST_TOKENS_KEY);
+  if (!Array.isArray(rooms)) return [];
+  return rooms.map((stored: Partial<StoredHostToken> | null) => ({
+    roomId: text(stored?.roomId),
+    token: text(stored?.token),
+  }));
+}
+
+function localStorageOrNull(): Storage | null {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
+
+function sessionStorageOrNull(): Storage | null {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
+function read(store: Storage | null, key: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(store?.getItem(key) ?? '{}');
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function write(store: Storage | null, key: string, value: object | null): void {
+  try {
+    if (value === null) store?.removeItem(key);
+    else store?.setItem(key, JSON.stringify(value));
+  } catch {
+    // When the store is full or forbidden, the page works without it.
+  }
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,141 @@
+/**
+ * Producers of this participant: keeps what is sent in line with what is captured,
+ * one request at a time. Opens no device and no transport.
+ */
+import type { Device } from './capture';
+import { UnsupportedBrowser, type Media, type MediaProducer, type VideoCodec } from './media';
+import type { MediaSource } from './protocol';
+import { Refusal, type RoomSignalling } from './signalling';
+
+/** The local tracks, as `Capture` has them. */
+export interface LocalTracks {
+  readonly camera: { readonly value: MediaStreamTrack | null };
+  readonly microphone: { readonly value: MediaStreamTrack | null };
+  readonly cameraOn: { readonly value: boolean };
+  readonly microphoneOn: { readonly value: boolean };
+  /** Switches a device off if it is on. */
+  switchOff(device: Device): void;
+}
+
+/** A producer and the local state that the server knows of. */
+interface ActiveProducer {
+  producer: MediaProducer;
+  track: MediaStreamTrack;
+  on: boolean;
+}
+
+export class Producers {
+  private media: Media | null = null;
+  private codec: VideoCodec = 'vp8';
+  private readonly bySource = new Map<MediaSource, ActiveProducer>();
+  private syncing = false;
+  private syncRequested = false;
+
+  constructor(
+    private readonly tracks: LocalTracks,
+    private readonly signalling: RoomSignalling,
+    /** Whether sending is permitted now. */
+    private readonly canSend: () => boolean,
+  ) {}
+
+  /** Starts sending the captured tracks on the send transport of `media`. */
+  start(media: Media, codec: VideoCodec): Promise<void> {
+    this.media = media;
+    this.codec = codec;
+    return this.sync();
+  }
+
+  /** Closes all producers and forgets the transport. */
+  stop(): void {
+    this.closeAll();
+    this.media = null;
+  }
+
+  /** Closes all producers; the next permitted `sync` creates new ones. */
+  closeAll(): void {
+    for (const { producer } of this.bySource.values()) producer.close();
+    this.bySource.clear();
+  }
+
+  /** Creates, pauses, resumes and replaces producers until they match the captured tracks. */
+  async sync(): Promise<void> {
+    this.syncRequested = true;
+    if (this.syncing) return;
+    this.syncing = true;
+    const { tracks } = this;
+    while (this.syncRequested && this.media && this.canSend()) {
+      this.syncRequested = false;
+      // Video first, as the protocol's first client does.
+      await this.syncSource('camera', tracks.camera.value, tracks.cameraOn.value);
+      await this.syncSource('mic', tracks.microphone.value, tracks.microphoneOn.value);
+    }
+    this.syncing = false;
+  }
+
+  /** Switches off the device whose producer the server paused, and returns that device. */
+  handleMuted(producerId: string): Device | null {
+    for (const [source, active] of this.bySource) {
+      if (active.producer.id !== producerId) continue;
+      active.on = false;
+      active.producer.pause();
+      const device = source === 'camera' ? 'camera' : 'microphone';
+      this.tracks.switchOff(device);
+      return device;
+    }
+    return null;
+  }
+
+  /** Closes the producer that the server closed. */
+  handleClosed(producerId: string): void {
+    for (const [source, { producer }] of this.bySource) {
+      if (producer.id !== producerId) continue;
+      producer.close();
+      this.bySource.delete(source);
+    }
+  }
+
+  private async syncSource(source: MediaSource, track: MediaStreamTrack | null, on: boolean): Promise<void> {
+    const { media } = this;
+    if (!media || !this.canSend()) return;
+    try {
+      await this.updateProducer(media, source, track, on);
+    } catch (error) {
+      // The loss of the connection, the transports or the permission is handled elsewhere.
+      if (media !== this.media || !this.canSend()) return;
+      if (!(error instanceof Refusal || error instanceof UnsupportedBrowser)) return;
+      const device = source === 'mic' ? 'microphone' : 'camera';
+      this.signalling.reportProblem(`Your ${device} is not being sent: ${error.message}`);
+    }
+  }
+
+  private async updateProducer(
+    media: Media,
+    source: MediaSource,
+    track: MediaStreamTrack | null,
+    on: boolean,
+  ): Promise<void> {
+    const active = this.bySource.get(source);
+    if (!active) {
+      if (!track || !on) return;
+      const producer = await media.produce(source, track, this.codec);
+      if (media !== this.media || !this.canSend()) return producer.close();
+      this.bySource.set(source, { producer, track, on });
+      return;
+    }
+    if (on && track && active.track !== track) {
+      await active.producer.replaceTrack(track);
+      active.track = track;
+    }
+    const wanted = on && track !== null;
+    if (wanted === active.on) return;
+    active.on = wanted;
+    const producerId = active.producer.id;
+    if (wanted) {
+      active.producer.resume();
+      await this.signalling.request('resumeProducer', { producerId });
+    } else {
+      active.producer.pause();
+      await this.signalling.request('pauseProducer', { producerId });
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** The signalling connection as the room sees it: requests, notices and the ways a request fails. */
+import type { Connected, Notice, PayloadOf, ReplyOf, RequestType } from './protocol';
+
+/** Callbacks of a signalling connection. */
+export interface SignallingEvents {
+  /** The server sent its greeting: requests may be sent. */
+  onConnected(greeting: Connected): void;
+  onNotice(notice: Notice): void;
+  /** The connection was lost or could not be opened; the next attempt starts in `retryMs`. */
+  onDisconnected(retryMs: number): void;
+}
+
+/** A connection to the server that reconnects until it is closed; `SignallingSocket` implements it. */
+export interface SignallingConnection {
+  open(): void;
+  close(): void;
+  /** Reconnects at once instead of waiting for the backoff to end. */
+  retryNow(): void;
+  /** Rejects with `Refusal` when the server refuses, with `ConnectionLost` when no reply can come. */
+  request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>>;
+}
+
+/** What producers, consumers and moderation need from the room. */
+export interface RoomSignalling {
+  request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>>;
+  /** Shows the person an error message. */
+  reportProblem(text: string): void;
+}
+
+/** The server refused one request. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  constructor(
+    message: string,
+    readonly code: string | undefined,
+  ) {
+    super(message);
+  }
+}
+
+/** The connection failed before the reply to a request arrived. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+}

@@ -1,0 +1,173 @@
+/** Requests, notices and reconnection, over a fake WebSocket. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Notice } from './protocol';
+import { ConnectionLost, Refusal } from './signalling';
+import { SignallingSocket, backoffMs } from './signallingSocket';
+
+class FakeWebSocket {
+  readonly sent: { type: string; payload: unknown; id: string }[] = [];
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: (() => void) | null = null;
+  closed = false;
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  deliver(frame: unknown): void {
+    this.onmessage?.({ data: typeof frame === 'string' ? frame : JSON.stringify(frame) });
+  }
+}
+
+let webSockets: FakeWebSocket[];
+let connections: string[];
+let delays: number[];
+let notices: Notice[];
+let socket: SignallingSocket;
+
+function latest(): FakeWebSocket {
+  const last = webSockets.at(-1);
+  if (!last) throw new Error('no WebSocket was opened');
+  return last;
+}
+
+function greet(): void {
+  latest().deliver({ type: 'connected', payload: { peerId: `peer_${webSockets.length}` } });
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  [webSockets, connections, delays, notices] = [[], [], [], []];
+  socket = new SignallingSocket(
+    'ws://test/ws',
+    {
+      onConnected: ({ peerId }) => connections.push(peerId),
+      onDisconnected: (ms) => delays.push(ms),
+      onNotice: (notice) => notices.push(notice),
+    },
+    () => {
+      webSockets.push(new FakeWebSocket());
+      return latest() as unknown as WebSocket;
+    },
+    () => 0.5,
+  );
+});
+
+afterEach(() => {
+  socket.close();
+  vi.useRealTimers();
+});
+
+test('replies are matched to requests by id', async () => {
+  socket.open();
+  greet();
+  const first = socket.request('createTransport', { direction: 'send' });
+  const second = socket.request('createTransport', { direction: 'recv' });
+  const [a, b] = latest().sent;
+  latest().deliver({ type: 'transportCreated', payload: { transportId: 'two' }, id: b?.id });
+  latest().deliver({ type: 'transportCreated', payload: { transportId: 'one' }, id: a?.id });
+  expect((await first).transportId).toBe('one');
+  expect((await second).transportId).toBe('two');
+});
+
+test('an error with an id rejects its request; one without is a notice', async () => {
+  socket.open();
+  greet();
+  const request = socket.request('consume', { producerId: 'p', rtpCapabilities: {} });
+  latest().deliver({ type: 'error', payload: { message: 'too fast' } });
+  latest().deliver({ type: 'error', payload: { message: 'Cannot consume', code: 'cannot-consume' }, id: latest().sent[0]?.id });
+  await expect(request).rejects.toMatchObject({ message: 'Cannot consume', code: 'cannot-consume' });
+  await expect(request).rejects.toBeInstanceOf(Refusal);
+  expect(notices).toEqual([{ type: 'error', payload: { message: 'too fast' } }]);
+});
+
+test('frames that cannot be parsed are ignored', () => {
+  socket.open();
+  greet();
+  for (const noise of ['', '{', 'null', '[]', '{"type":1,"payload":{}}', '{"type":"x"}', '{"type":"x","payload":3}']) {
+    latest().deliver(noise);
+  }
+  latest().deliver({ type: 'peerLeft', payload: { peerId: 'p' }, id: 'unknown' });
+  expect(notices).toEqual([]);
+});
+
+test('requests before the greeting are rejected', async () => {
+  socket.open();
+  await expect(socket.request('leaveRoom', {})).rejects.toBeInstanceOf(ConnectionLost);
+});
+
+test('a lost WebSocket rejects pending requests and is opened again', async () => {
+  socket.open();
+  greet();
+  const request = socket.request('leaveRoom', {});
+  latest().onclose?.();
+  await expect(request).rejects.toBeInstanceOf(ConnectionLost);
+  expect(delays).toEqual([backoffMs(0, 0.5)]);
+  vi.advanceTimersByTime(backoffMs(0, 0.5));
+  expect(webSockets).toHaveLength(2);
+  greet();
+  expect(connections).toEqual(['peer_1', 'peer_2']);
+});
+
+test('delays grow while the server is unreachable and start over after a greeting', () => {
+  socket.open();
+  for (let i = 0; i < 8; i += 1) {
+    latest().onclose?.();
+    vi.advanceTimersByTime(delays.at(-1) ?? 0);
+  }
+  expect(delays.slice(0, 3)).toEqual([300, 600, 1200]);
+  expect(Math.max(...delays)).toBe(6000);
+  greet();
+  latest().onclose?.();
+  expect(delays.at(-1)).toBe(300);
+});
+
+test('half of every delay is random', () => {
+  expect(backoffMs(0, 0)).toBe(200);
+  expect(backoffMs(0, 1)).toBe(400);
+  expect(backoffMs(50, 1)).toBe(8000);
+});
+
+test('a WebSocket without a greeting is closed', () => {
+  socket.open();
+  vi.advanceTimersByTime(8_000);
+  expect(webSockets[0]?.closed).toBe(true);
+  expect(delays).toHaveLength(1);
+});
+
+test('a request without a reply closes the WebSocket', async () => {
+  socket.open();
+  greet();
+  const request = socket.request('leaveRoom', {});
+  const failed = expect(request).rejects.toBeInstanceOf(ConnectionLost);
+  vi.advanceTimersByTime(10_000);
+  await failed;
+  expect(delays).toHaveLength(1);
+  vi.advanceTimersByTime(300);
+  expect(webSockets).toHaveLength(2);
+});
+
+test('retryNow does not wait for the delay', () => {
+  socket.open();
+  latest().onclose?.();
+  socket.retryNow();
+  expect(webSockets).toHaveLength(2);
+  vi.advanceTimersByTime(5_000);
+  expect(webSockets).toHaveLength(2);
+});
+
+test('after close no WebSocket is opened and nothing is reported', () => {
+  socket.open();
+  greet();
+  const old = latest();
+  socket.close();
+  expect(old.closed).toBe(true);
+  old.onclose?.();
+  vi.advanceTimersByTime(60_000);
+  expect(webSockets).toHaveLength(1);
+  expect(delays).toEqual([]);
+});

@@ -1,0 +1,167 @@
+/**
+ * The signalling WebSocket: matches replies to requests, passes notices on and
+ * reconnects after a loss. Knows frames and timeouts, not what a request means.
+ *
+ * 1. `open` opens a WebSocket. 2. The server sends `connected`; requests may be sent.
+ * 3. Requests carry ids, replies are matched by id, all other frames are notices.
+ * 4. When the WebSocket closes, pending requests fail, and it is opened again
+ * after a growing, random delay, until `close`.
+ */
+import type { Connected, ErrorPayload, Frame, Notice, PayloadOf, ReplyOf, RequestType } from './protocol';
+import { ConnectionLost, Refusal, type SignallingConnection, type SignallingEvents } from './signalling';
+
+/** A request unanswered for this long means that the connection is dead, whatever the browser reports. */
+const REPLY_MS_MAX = 10_000;
+/** The server sends `connected` at once; without it for this long, the WebSocket is opened again. */
+const GREETING_MS_MAX = 8_000;
+const BACKOFF_MS_FIRST = 400;
+const BACKOFF_MS_MAX = 8_000;
+
+/**
+ * Returns the delay before reconnection number `attempt`, counted from 0. Half of it is random, so
+ * that a thousand pages that lost one server do not all reconnect at the same instant.
+ */
+export function backoffMs(attempt: number, random: number): number {
+  const full = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** attempt);
+  return Math.round(full / 2 + (full / 2) * random);
+}
+
+interface PendingRequest {
+  resolve(payload: never): void;
+  reject(error: Error): void;
+  timer: ReturnType<typeof setTimeout>;
+}
+
+export class SignallingSocket implements SignallingConnection {
+  private webSocket: WebSocket | null = null;
+  private readonly pending = new Map<string, PendingRequest>();
+  private lastId = 0;
+  private attempt = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private shouldReconnect = false;
+  private greeted = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly events: SignallingEvents,
+    private readonly createWebSocket: (url: string) => WebSocket = (address) => new WebSocket(address),
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  open(): void {
+    this.shouldReconnect = true;
+    this.connect();
+  }
+
+  /** Closes the connection for good; no event follows. */
+  close(): void {
+    this.shouldReconnect = false;
+    clearTimeout(this.timer);
+    this.closeWebSocket('closed');
+  }
+
+  retryNow(): void {
+    if (!this.shouldReconnect || this.webSocket) return;
+    this.attempt = 0;
+    this.connect();
+  }
+
+  request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>> {
+    const { webSocket } = this;
+    if (!webSocket || !this.greeted) return Promise.reject(new ConnectionLost('not connected'));
+    this.lastId += 1;
+    const id = String(this.lastId);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        if (this.webSocket === webSocket) this.handleLoss(`no reply to ${type}`);
+      }, REPLY_MS_MAX);
+      this.pending.set(id, { resolve, reject, timer });
+      webSocket.send(JSON.stringify({ type, payload, id }));
+    });
+  }
+
+  private connect(): void {
+    clearTimeout(this.timer);
+    const webSocket = this.createWebSocket(this.url);
+    this.webSocket = webSocket;
+    this.greeted = false;
+    webSocket.onmessage = (event: MessageEvent) => this.handleMessage(webSocket, event.data);
+    webSocket.onclose = () => {
+      if (this.webSocket === webSocket) this.handleLoss('socket closed');
+    };
+    this.timer = setTimeout(() => {
+      if (this.webSocket === webSocket) this.handleLoss('no greeting');
+    }, GREETING_MS_MAX);
+  }
+
+  private handleMessage(webSocket: WebSocket, data: unknown): void {
+    if (this.webSocket !== webSocket) return;
+    const frame = parseFrame(data);
+    if (!frame) return;
+    if (frame.id !== undefined) {
+      this.handleReply(String(frame.id), frame);
+      return;
+    }
+    if (frame.type === 'connected') {
+      clearTimeout(this.timer);
+      this.greeted = true;
+      this.attempt = 0;
+      this.events.onConnected(frame.payload as Connected);
+      return;
+    }
+    this.events.onNotice(frame as Notice);
+  }
+
+  private handleReply(id: string, frame: Frame): void {
+    const request = this.pending.get(id);
+    if (!request) return;
+    this.pending.delete(id);
+    clearTimeout(request.timer);
+    if (frame.type === 'error') {
+      const { message, code } = frame.payload as ErrorPayload;
+      request.reject(new Refusal(message, code));
+    } else {
+      request.resolve(frame.payload as never);
+    }
+  }
+
+  private handleLoss(reason: string): void {
+    clearTimeout(this.timer);
+    this.closeWebSocket(reason);
+    if (!this.shouldReconnect) return;
+    const retryMs = backoffMs(this.attempt, this.random());
+    this.attempt += 1;
+    this.timer = setTimeout(() => this.connect(), retryMs);
+    this.events.onDisconnected(retryMs);
+  }
+
+  private closeWebSocket(reason: string): void {
+    const { webSocket } = this;
+    this.webSocket = null;
+    this.greeted = false;
+    if (webSocket) {
+      webSocket.onmessage = null;
+      webSocket.onclose = null;
+      webSocket.close();
+    }
+    for (const { reject, timer } of this.pending.values()) {
+      clearTimeout(timer);
+      reject(new ConnectionLost(reason));
+    }
+    this.pending.clear();
+  }
+}
+
+/** Returns null for a frame that is not understood: what a newer server adds must not break the page. */
+function parseFrame(data: unknown): Frame | null {
+  if (typeof data !== 'string') return null;
+  try {
+    const frame: unknown = JSON.parse(data);
+    if (typeof frame !== 'object' || frame === null) return null;
+    const { type, payload, id } = frame as Partial<Frame>;
+    if (typeof type !== 'string' || typeof payload !== 'object' || payload === null) return null;
+    return id === undefined || id === null ? { type, payload } : { type, payload, id };
+  } catch {
+    return null;
+  }
+}

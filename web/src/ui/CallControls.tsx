@@ -1,0 +1,78 @@
+/** Buttons of a call: microphone, camera, devices or request to speak, leave. */
+import type { ComponentChildren } from 'preact';
+import type { App } from '../app';
+import type { Room } from '../room';
+import { CameraIcon, HandIcon, LeaveIcon, MicIcon, TuneIcon } from './icons';
+
+export function CallControls({ app, room, openDevices }: { app: App; room: Room; openDevices(): void }) {
+  const isViewer = room.role.value === 'viewer';
+  const microphoneLive = app.microphoneLive.value;
+  const cameraLive = app.cameraLive.value;
+  return (
+    <div class="controls" role="group" aria-label="Call controls">
+      <Control
+        label={isViewer ? 'Microphone: not for viewers' : microphoneLive ? 'Mute microphone' : 'Unmute microphone'}
+        shortcut="m"
+        off={!microphoneLive}
+        unavailable={isViewer}
+        onClick={() => app.toggle('microphone')}
+      >
+        <MicIcon off={!microphoneLive} />
+      </Control>
+      <Control
+        label={isViewer ? 'Camera: not for viewers' : cameraLive ? 'Turn camera off' : 'Turn camera on'}
+        shortcut="v"
+        off={!cameraLive}
+        unavailable={isViewer}
+        onClick={() => app.toggle('camera')}
+      >
+        <CameraIcon off={!cameraLive} />
+      </Control>
+      {isViewer ? (
+        <button
+          type="button"
+          class="ask"
+          aria-disabled={room.speakRequestPending.value}
+          onClick={() => room.requestToSpeak()}
+        >
+          <HandIcon />
+          <span>{room.speakRequestPending.value ? 'Asked' : 'Ask to speak'}</span>
+        </button>
+      ) : (
+        <Control label="Devices" onClick={openDevices}>
+          <TuneIcon />
+        </Control>
+      )}
+      <button type="button" class="leave" aria-label="Leave" title="Leave" onClick={() => app.leave()}>
+        <LeaveIcon />
+        <span>Leave</span>
+      </button>
+    </div>
+  );
+}
+
+interface ControlProps {
+  label: string;
+  shortcut?: string;
+  off?: boolean;
+  /** Keeps focus and label, but does nothing. */
+  unavailable?: boolean;
+  children: ComponentChildren;
+  onClick(): void;
+}
+
+function Control({ label, shortcut, off = false, unavailable = false, children, onClick }: ControlProps) {
+  return (
+    <button
+      type="button"
+      class={`round ${unavailable ? 'unavailable' : off ? 'off' : ''}`}
+      aria-label={label}
+      aria-disabled={unavailable}
+      aria-keyshortcuts={shortcut}
+      title={shortcut ? `${label} (${shortcut.toUpperCase()})` : label}
+      onClick={onClick}
+    >
+      {children}
+    </button>
+  );
+}

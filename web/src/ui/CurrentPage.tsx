@@ -1,0 +1,22 @@
+/** Renders the page that `App.page` names. */
+import { useEffect } from 'preact/hooks';
+import type { App } from '../app';
+import { CallPage } from './CallPage';
+import { LandingPage } from './LandingPage';
+import { LeftPage } from './LeftPage';
+import { LobbyPage } from './LobbyPage';
+import { WaitingPage } from './WaitingPage';
+
+export function CurrentPage({ app }: { app: App }) {
+  const page = app.page.value;
+  const room = app.room.value;
+  const roomId = app.roomId.value;
+  useEffect(() => {
+    document.title = roomId ? `${roomId} · Watersmeet` : 'Watersmeet';
+  }, [roomId]);
+  if (page === 'call' && room?.status.value === 'waiting') return <WaitingPage app={app} room={room} />;
+  if (page === 'call' && room) return <CallPage app={app} room={room} />;
+  if (page === 'lobby') return <LobbyPage app={app} />;
+  if (page === 'left') return <LeftPage app={app} />;
+  return <LandingPage app={app} />;
+}

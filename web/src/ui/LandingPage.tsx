@@ -1,0 +1,111 @@
+/** First page: createRoom a room, or createMeeting one by its name or link. */
+import { useSignal } from '@preact/signals';
+import type { App } from '../app';
+import { parseDestination } from '../pageUrl';
+import { CreateRoomError } from '../createRoom';
+import { generateRoomName } from '../roomNames';
+import type { Policy } from '../protocol';
+import { AlertIcon, ArrowIcon } from './icons';
+import { Brand } from './Brand';
+import { TextField } from './TextField';
+import { SelectField } from './SelectField';
+import { createRoomErrorText, POLICY_LABEL } from './messages';
+
+const POLICIES: Policy[] = ['open', 'invite-only', 'approval'];
+
+export function LandingPage({ app }: { app: App }) {
+  return (
+    <div class="outside landing">
+      <Brand />
+      <main class="landing-main">
+        <div class="pitch">
+          <h1>Meet where the streams come together.</h1>
+          <p class="lead">Open a room, send the link, and talk. No account, nothing to install.</p>
+        </div>
+        <div class="card start">
+          <NewMeeting app={app} />
+          <div class="or" aria-hidden="true">
+            or
+          </div>
+          <GoToRoom app={app} />
+        </div>
+      </main>
+    </div>
+  );
+}
+
+function NewMeeting({ app }: { app: App }) {
+  const policy = useSignal<Policy>('open');
+  const busy = useSignal(false);
+  const problem = useSignal('');
+
+  const createMeeting = async () => {
+    // An createMeeting room needs no invitation: joining creates it.
+    if (policy.value === 'open') return app.openRoom({ roomId: generateRoomName(), token: '' });
+    if (busy.value) return;
+    busy.value = true;
+    problem.value = '';
+    try {
+      await app.createRoom(policy.value);
+    } catch (error) {
+      if (!(error instanceof CreateRoomError)) throw error;
+      problem.value = createRoomErrorText(error.failure);
+    }
+    busy.value = false;
+  };
+
+  return (
+    <div class="new-meeting">
+      <button class="button primary large" type="button" aria-disabled={busy.value} onClick={() => void createMeeting()}>
+        New meeting
+        <ArrowIcon />
+      </button>
+      <SelectField
+        label="Who can come in"
+        choices={POLICIES.map((value) => ({ value, text: POLICY_LABEL[value] }))}
+        chosen={policy.value}
+        choose={(value) => {
+          policy.value = value;
+          problem.value = '';
+        }}
+      />
+      {problem.value && (
+        <p class="alert" role="alert">
+          <AlertIcon />
+          <span>{problem.value}</span>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function GoToRoom({ app }: { app: App }) {
+  const typed = useSignal('');
+  const problem = useSignal('');
+
+  const join = (event: Event) => {
+    event.preventDefault();
+    const wanted = parseDestination(typed.value);
+    if (wanted.roomId) app.openRoom(wanted);
+    else problem.value = typed.value.trim() ? 'That link names no room.' : 'Type a room name or paste a link first.';
+  };
+
+  return (
+    <form class="join-form" onSubmit={join} noValidate>
+      <TextField
+        label="Room name or link"
+        value={typed.value}
+        placeholder="quiet-delta-heron-k7qm"
+        problem={problem.value}
+        spellcheck={false}
+        onInput={(value) => {
+          typed.value = value;
+          problem.value = '';
+        }}
+      />
+      <button class="button large" type="submit">
+        Join
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,35 @@
+/** Labelled select. */
+import { useId } from 'preact/hooks';
+
+interface SelectFieldProps<T extends string> {
+  label: string;
+  choices: { value: T; text: string }[];
+  chosen: T;
+  choose(value: T): void;
+}
+
+export function SelectField<T extends string>({ label, choices, chosen, choose }: SelectFieldProps<T>) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <div class="select">
+        <select
+          id={id}
+          value={chosen}
+          onChange={(event) => {
+            const value = event.currentTarget.value;
+            const wanted = choices.find((choice) => choice.value === value);
+            if (wanted) choose(wanted.value);
+          }}
+        >
+          {choices.map(({ value, text }) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </div>
+    </div>
+  );
+}
