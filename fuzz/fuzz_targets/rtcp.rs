@@ -1,8 +1,8 @@
 //! Any bytes as control packets, each of which is then written again.
 #![no_main]
 
-#[path = "../../crates/wire/tests/shared/exercise.rs"]
+#[path = "../../crates/wire/tests/suite/parser_checks.rs"]
 #[expect(dead_code, reason = "every target asks its own question")]
-mod exercise;
+mod parser_checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::rtcp(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parser_checks::rtcp(bytes));

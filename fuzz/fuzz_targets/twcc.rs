@@ -1,8 +1,8 @@
 //! Arrivals of any kind, told in transport-wide feedback and read back.
 #![no_main]
 
-#[path = "../../crates/wire/tests/shared/exercise.rs"]
+#[path = "../../crates/wire/tests/suite/parser_checks.rs"]
 #[expect(dead_code, reason = "every target asks its own question")]
-mod exercise;
+mod parser_checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| exercise::twcc(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parser_checks::twcc(bytes));

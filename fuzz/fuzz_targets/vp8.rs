@@ -1,16 +1,16 @@
 //! Any bytes as a VP8 payload, whose picture numbers are then written over.
 #![no_main]
 
-use watersmeet_wire::codec::{Codec, Vp8Descriptor, peek};
+use watersmeet_wire::codec::{Codec, Vp8Descriptor, parse_payload};
 
 libfuzzer_sys::fuzz_target!(|input: (u16, u8, Vec<u8>)| {
     let (picture_id, tl0_pic_idx, payload) = input;
     let Some(before) = Vp8Descriptor::parse(&payload) else {
-        assert_eq!(peek(Codec::Vp8, &payload), None);
+        assert_eq!(parse_payload(Codec::Vp8, &payload), None);
         return;
     };
     assert!(before.len < payload.len());
-    assert_eq!(peek(Codec::Vp8, &payload), Some(before.peek()));
+    assert_eq!(parse_payload(Codec::Vp8, &payload), Some(before.payload_descriptor()));
     assert!(!before.keyframe || before.starts_frame());
 
     let mut wanted = before;

@@ -1,16 +1,16 @@
 //! Any bytes as a VP9 payload, whose picture numbers are then written over.
 #![no_main]
 
-use watersmeet_wire::codec::{Codec, Vp9Descriptor, peek};
+use watersmeet_wire::codec::{Codec, Vp9Descriptor, parse_payload};
 
 libfuzzer_sys::fuzz_target!(|input: (u16, u8, Vec<u8>)| {
     let (picture_id, tl0_pic_idx, payload) = input;
     let Some(before) = Vp9Descriptor::parse(&payload) else {
-        assert_eq!(peek(Codec::Vp9, &payload), None);
+        assert_eq!(parse_payload(Codec::Vp9, &payload), None);
         return;
     };
     assert!(before.len < payload.len());
-    assert_eq!(peek(Codec::Vp9, &payload), Some(before.peek()));
+    assert_eq!(parse_payload(Codec::Vp9, &payload), Some(before.payload_descriptor()));
     assert!(!before.is_keyframe() || before.starts_frame);
     assert!(
         before

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use watersmeet_wire::rtcp::twcc::{FeedbackHead, FeedbackWritten};
+use watersmeet_wire::rtcp::twcc::{FeedbackHeader, FeedbackProgress};
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 
@@ -66,15 +66,15 @@ impl ArrivalLog {
         self.pending.sort_unstable();
         let mut rest = self.pending.as_slice();
         while !rest.is_empty() {
-            let head = FeedbackHead {
+            let head = FeedbackHeader {
                 sender,
                 media: self.media,
                 base: self.next_base,
                 feedback_count: self.feedback_count,
             };
             buffer.clear();
-            let written = CompoundWriter::new(buffer).transport_feedback(&head, rest);
-            let Some(FeedbackWritten {
+            let written = CompoundWriter::new(buffer).write_transport_feedback(&head, rest);
+            let Some(FeedbackProgress {
                 arrivals,
                 next_base,
             }) = written

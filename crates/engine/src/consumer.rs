@@ -13,7 +13,7 @@ pub mod rewrite;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use watersmeet_wire::codec::{Codec, Peek};
+use watersmeet_wire::codec::{Codec, PayloadDescriptor};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::rtp::extension::ExtensionKind;
@@ -248,7 +248,9 @@ impl Consumer {
         if self.paused || !self.connected {
             return None;
         }
-        let choice = self.layers.choose(arrival.stream, arrival.peek.keyframe);
+        let choice = self
+            .layers
+            .choose(arrival.stream, arrival.descriptor.keyframe);
         match choice {
             Choice::Skip => return None,
             Choice::Switch => self.switch_to(now, arrival),
@@ -260,7 +262,7 @@ impl Consumer {
         }
         let seq = self.sequence.map(arrival.seq)?;
         let timestamp = self.timestamps.map(now, arrival.timestamp);
-        let patch = self.patch(&arrival.peek);
+        let patch = self.patch(&arrival.descriptor);
         self.clock = arrival.clock;
         if self.rtx.is_some() {
             self.sent
@@ -284,10 +286,10 @@ impl Consumer {
         self.sequence.join(arrival.seq);
         self.timestamps
             .join(now, arrival.timestamp, self.clock_rate, reference);
-        if let Some(picture_id) = arrival.peek.picture_id {
+        if let Some(picture_id) = arrival.descriptor.picture_id {
             self.picture_ids.join(picture_id.value());
         }
-        if let Some(index) = arrival.peek.tl0_pic_idx {
+        if let Some(index) = arrival.descriptor.tl0_pic_idx {
             self.tl0_pic_idxs.join(u16::from(index));
         }
         self.layers.switched_to(arrival.stream);
@@ -302,17 +304,17 @@ impl Consumer {
     }
 
     /// What to write over the payload header so that the picture counters go on.
-    fn patch(&mut self, peek: &Peek) -> DescriptorPatch {
+    fn patch(&mut self, descriptor: &PayloadDescriptor) -> DescriptorPatch {
         if self.codec != Some(Codec::Vp8) {
             return DescriptorPatch::default();
         }
-        let picture_id = peek.picture_id.and_then(|id| {
+        let picture_id = descriptor.picture_id.and_then(|id| {
             let mapped = self
                 .picture_ids
                 .map(id.value(), if id.is_extended() { 15 } else { 7 });
             (mapped != id.value()).then_some(mapped)
         });
-        let tl0_pic_idx = peek.tl0_pic_idx.and_then(|index| {
+        let tl0_pic_idx = descriptor.tl0_pic_idx.and_then(|index| {
             let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
             u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
         });

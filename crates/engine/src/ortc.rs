@@ -20,7 +20,7 @@ mod supported;
 
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_wire::params::{
-    CODECS_MAX, MediaKind, ParameterValue, Parameters, ParamsError, RtpCapabilities,
+    CODECS_MAX, FormatParameters, MediaKind, ParameterValue, ParamsError, RtpCapabilities,
     RtpCodecCapability,
 };
 use watersmeet_wire::units::{Pt, Rng, Ssrc};
@@ -160,13 +160,13 @@ fn rtx_of(codec: &RtpCodecCapability, retransmits: Pt, payload_type: Pt) -> RtpC
         preferred_payload_type: Some(payload_type),
         clock_rate: codec.clock_rate,
         channels: None,
-        parameters: Parameters::from([("apt".to_owned(), apt)]),
+        parameters: FormatParameters::from([("apt".to_owned(), apt)]),
         rtcp_feedback: Vec::new(),
     }
 }
 
 /// Whether an RTX codec's `apt` says exactly `payload_type`.
-fn retransmits(parameters: &Parameters, payload_type: Pt) -> bool {
+fn retransmits(parameters: &FormatParameters, payload_type: Pt) -> bool {
     parameters.get("apt").and_then(ParameterValue::as_integer) == Some(i64::from(payload_type.0))
 }
 

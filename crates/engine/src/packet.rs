@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use watersmeet_wire::codec::Peek;
+use watersmeet_wire::codec::PayloadDescriptor;
 use watersmeet_wire::params::RtpHeaderExtensionParameters;
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::ExtensionKind;
@@ -201,7 +201,7 @@ pub struct Arrival {
     /// Whether it carries media; a packet that is only padding goes to nobody.
     pub has_payload: bool,
     /// What its payload header says.
-    pub peek: Peek,
+    pub descriptor: PayloadDescriptor,
     /// The clock of its stream.
     pub clock: Option<ClockReference>,
 }

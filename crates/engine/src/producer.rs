@@ -9,7 +9,7 @@ pub mod keyframe;
 pub mod nack;
 pub mod stream;
 
-use watersmeet_wire::codec::{Codec, peek};
+use watersmeet_wire::codec::{Codec, parse_payload};
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
@@ -225,7 +225,7 @@ impl Producer {
             return;
         };
         stream.keep(now, packet);
-        if arrival.peek.keyframe {
+        if arrival.descriptor.keyframe {
             stream.keyframes.fulfil();
         }
     }
@@ -272,10 +272,10 @@ impl Producer {
                 found_gap: false,
             });
         };
-        let peek = codec
-            .and_then(|codec| peek(codec, mapped.payload(packet)))
+        let descriptor = codec
+            .and_then(|codec| parse_payload(codec, mapped.payload(packet)))
             .unwrap_or_default();
-        if peek.keyframe {
+        if descriptor.keyframe {
             stream.keyframes.fulfil();
         }
         if gap == Gap::TooLarge && self.kind == MediaKind::Video {
@@ -286,7 +286,7 @@ impl Producer {
             seq,
             timestamp: mapped.timestamp,
             has_payload: mapped.payload_len > 0,
-            peek,
+            descriptor,
             clock: stream.clock_reference,
         };
         Some(Acceptance {
@@ -413,16 +413,16 @@ impl Producer {
             .formats
             .iter()
             .find(|format| format.mapped == Some(incoming.pt))?;
-        let peek = format
+        let descriptor = format
             .codec
-            .and_then(|codec| peek(codec, stored.payload()))
+            .and_then(|codec| parse_payload(codec, stored.payload()))
             .unwrap_or_default();
         Some(Arrival {
             stream: index,
             seq,
             timestamp: incoming.timestamp,
             has_payload: incoming.payload_len > 0,
-            peek,
+            descriptor,
             clock: stream.clock_reference,
         })
     }

@@ -5,7 +5,7 @@
 
 use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::rtp::RtpHeader;
-use watersmeet_wire::rtp::extension::{ExtensionKind, parse_name};
+use watersmeet_wire::rtp::extension::{ExtensionKind, parse_sdes_item};
 use watersmeet_wire::units::{Map, Mid, Pt, Rid, Ssrc};
 
 use crate::packet::{ExtensionIds, ExtensionPlaces};
@@ -148,9 +148,9 @@ impl RtpListener {
         packet: &[u8],
     ) -> Option<Owner> {
         let name = |kind| places.value(kind, packet);
-        let mid: Option<Mid> = name(ExtensionKind::Mid).and_then(parse_name);
-        let rid: Option<Rid> = name(ExtensionKind::Rid).and_then(parse_name);
-        let repaired: Option<Rid> = name(ExtensionKind::RepairedRid).and_then(parse_name);
+        let mid: Option<Mid> = name(ExtensionKind::Mid).and_then(parse_sdes_item);
+        let rid: Option<Rid> = name(ExtensionKind::Rid).and_then(parse_sdes_item);
+        let repaired: Option<Rid> = name(ExtensionKind::RepairedRid).and_then(parse_sdes_item);
         let mut candidates = self.producers.iter().filter(|listed| match mid {
             Some(mid) => listed.mid == Some(mid),
             None => true,

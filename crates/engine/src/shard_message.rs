@@ -126,7 +126,7 @@ impl PacketPool {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use watersmeet_wire::codec::Peek;
+    use watersmeet_wire::codec::PayloadDescriptor;
     use watersmeet_wire::units::SeqNo;
 
     use super::*;
@@ -137,7 +137,7 @@ mod tests {
             seq: SeqNo(1),
             timestamp: 0,
             has_payload: false,
-            peek: Peek::default(),
+            descriptor: PayloadDescriptor::default(),
             clock: None,
         };
         pool.share(ProducerId(Uuid::from_u128(1)), arrival, None)

@@ -107,7 +107,7 @@ fn a_lost_packet_is_sent_again_on_the_retransmission_stream() {
     let original = viewer.received(&sent);
     let (header, packet) = &original[0];
     let mut compound = Vec::new();
-    let asked = CompoundWriter::new(&mut compound).nack(Ssrc(1), header.ssrc, &[header.seq]);
+    let asked = CompoundWriter::new(&mut compound).write_nack(Ssrc(1), header.ssrc, &[header.seq]);
     assert_eq!(asked, 1);
     let plain_len = compound.len();
     compound.resize(plain_len + 64, 0);
@@ -160,8 +160,8 @@ fn a_foreign_report_has_no_effect() {
     let (header, _) = ben.received(&sent)[0].clone();
     let mut compound = Vec::new();
     let mut writer = CompoundWriter::new(&mut compound);
-    assert_eq!(writer.nack(Ssrc(1), header.ssrc, &[header.seq]), 1);
-    assert!(writer.goodbye(&[header.ssrc, SSRC]));
+    assert_eq!(writer.write_nack(Ssrc(1), header.ssrc, &[header.seq]), 1);
+    assert!(writer.write_bye(&[header.ssrc, SSRC]));
     let plain_len = compound.len();
     compound.resize(plain_len + 64, 0);
     let len = mallory

@@ -143,7 +143,7 @@ fn a_padded_packet_is_sent_again_as_it_was() {
     let received = viewer.received(&stage.drain());
     let wanted: Vec<u16> = received.iter().map(|(header, _)| header.seq).collect();
     let mut compound = Vec::new();
-    let asked = CompoundWriter::new(&mut compound).nack(Ssrc(1), received[0].0.ssrc, &wanted);
+    let asked = CompoundWriter::new(&mut compound).write_nack(Ssrc(1), received[0].0.ssrc, &wanted);
     assert_eq!(asked, FRAME.len());
     let plain_len = compound.len();
     compound.resize(plain_len + 64, 0);

@@ -208,7 +208,7 @@ fn what_a_peer_misses_is_sent_again_from_where_it_was_sent() {
     let [_, sent] = pair.publish(true);
     let (header, packet) = viewer.received(&sent).remove(0);
     let mut compound = Vec::new();
-    let asked = CompoundWriter::new(&mut compound).nack(Ssrc(1), header.ssrc, &[header.seq]);
+    let asked = CompoundWriter::new(&mut compound).write_nack(Ssrc(1), header.ssrc, &[header.seq]);
     assert_eq!(asked, 1);
     let plain_len = compound.len();
     compound.resize(plain_len + 64, 0);

@@ -148,7 +148,7 @@ mod tests {
             let mut out = Vec::new();
             write_video(&mut out, &piece(keyframe, first), &STAMP);
             let parsed = codec::vp8::Vp8Descriptor::parse(&out).unwrap();
-            assert_eq!(parsed.peek().keyframe, keyframe && first);
+            assert_eq!(parsed.payload_descriptor().keyframe, keyframe && first);
         }
     }
 

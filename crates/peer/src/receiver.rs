@@ -283,13 +283,13 @@ impl Receiver {
             let mut rest = nacks.as_slice();
             while !rest.is_empty() {
                 let mut packet = Vec::new();
-                let taken = CompoundWriter::new(&mut packet).nack(REPORTER, *ssrc, rest);
+                let taken = CompoundWriter::new(&mut packet).write_nack(REPORTER, *ssrc, rest);
                 rest = rest.get(taken.max(1)..).unwrap_or_default();
                 self.outgoing.push(packet);
             }
             if video.take_pli(now) {
                 let mut packet = Vec::new();
-                let written = CompoundWriter::new(&mut packet).pli(REPORTER, *ssrc);
+                let written = CompoundWriter::new(&mut packet).write_pli(REPORTER, *ssrc);
                 debug_assert!(written, "a PLI fits a packet");
                 self.outgoing.push(packet);
             }
@@ -374,7 +374,7 @@ impl Receiver {
         // More than 31 blocks do not fit one packet (RFC 3550 §6.4.2).
         for blocks in blocks.chunks(24) {
             let mut packet = Vec::new();
-            let written = CompoundWriter::new(&mut packet).receiver_report(REPORTER, blocks);
+            let written = CompoundWriter::new(&mut packet).write_receiver_report(REPORTER, blocks);
             debug_assert!(written, "two dozen blocks fit a packet");
             self.outgoing.push(packet);
         }

@@ -150,14 +150,14 @@ impl Trace {
 
 #[cfg(test)]
 mod tests {
-    use watersmeet_wire::rtp::{self, RtpFields};
+    use watersmeet_wire::rtp::{self, RtpHeaderFields};
     use watersmeet_wire::units::Pt;
 
     use super::*;
     use crate::seeds;
 
     fn packet(seq: u16, content: u8) -> Vec<u8> {
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: false,
             padding: false,
             pt: Pt(96),

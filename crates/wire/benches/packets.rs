@@ -6,14 +6,14 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use watersmeet_wire::rtcp::twcc::FeedbackHead;
+use watersmeet_wire::rtcp::twcc::FeedbackHeader;
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtcp::{Packet, packets};
-use watersmeet_wire::rtp::{RtpFields, RtpHeader, write_header};
+use watersmeet_wire::rtp::{RtpHeader, RtpHeaderFields, write_header};
 use watersmeet_wire::stun::{BindingRequest, IceRole, IntegrityKey, StunMessage, write_success};
 use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
-const FIELDS: RtpFields = RtpFields {
+const FIELDS: RtpHeaderFields = RtpHeaderFields {
     marker: true,
     padding: false,
     pt: Pt(96),
@@ -73,7 +73,7 @@ fn feedback(criterion: &mut Criterion) {
     let arrivals: Vec<(SeqNo, Time)> = (0..100)
         .map(|seq| (SeqNo(0x1_0000 + seq), Time::from_millis(1_000 + seq / 2)))
         .collect();
-    let head = FeedbackHead {
+    let head = FeedbackHeader {
         sender: Ssrc(1),
         media: Ssrc(2),
         base: SeqNo(0x1_0000),
@@ -83,7 +83,7 @@ fn feedback(criterion: &mut Criterion) {
     criterion.bench_function("rtcp/write feedback on 100 packets", |bencher| {
         bencher.iter(|| {
             out.clear();
-            CompoundWriter::new(&mut out).transport_feedback(&head, black_box(&arrivals))
+            CompoundWriter::new(&mut out).write_transport_feedback(&head, black_box(&arrivals))
         });
     });
     criterion.bench_function("rtcp/read feedback on 100 packets", |bencher| {

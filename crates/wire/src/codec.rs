@@ -42,7 +42,7 @@ impl Codec {
 
 /// What one payload says of itself.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Peek {
+pub struct PayloadDescriptor {
     /// A receiver that has nothing may begin with this packet: a keyframe starts here, or it is
     /// audio. Later packets of the same keyframe do not say so.
     pub keyframe: bool,
@@ -67,12 +67,16 @@ pub struct Peek {
 }
 
 /// Reads what `payload` says of itself; none when it cannot be read.
-pub fn peek(codec: Codec, payload: &[u8]) -> Option<Peek> {
+pub fn parse_payload(codec: Codec, payload: &[u8]) -> Option<PayloadDescriptor> {
     match codec {
-        Codec::Vp8 => Vp8Descriptor::parse(payload).map(|descriptor| descriptor.peek()),
-        Codec::Vp9 => Vp9Descriptor::parse(payload).map(|descriptor| descriptor.peek()),
-        Codec::H264 => h264::peek(payload),
-        Codec::Opus => opus::peek(payload),
+        Codec::Vp8 => {
+            Vp8Descriptor::parse(payload).map(|descriptor| descriptor.payload_descriptor())
+        }
+        Codec::Vp9 => {
+            Vp9Descriptor::parse(payload).map(|descriptor| descriptor.payload_descriptor())
+        }
+        Codec::H264 => h264::parse(payload),
+        Codec::Opus => opus::parse(payload),
     }
 }
 

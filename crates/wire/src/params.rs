@@ -11,13 +11,14 @@
 //! in 7 bits, SSRCs in 32, MID and RID in 16 bytes), where mediasoup finds out later.
 
 mod capabilities;
-mod loose;
+mod lenient;
+mod parameter_value;
 mod parameters;
 mod transport;
-mod value;
 
-pub use capabilities::{Direction, MediaKind, RtpCapabilities, RtpCodecCapability};
+pub use capabilities::{HeaderExtensionDirection, MediaKind, RtpCapabilities, RtpCodecCapability};
 pub use capabilities::{RtcpFeedback, RtpHeaderExtension};
+pub use parameter_value::{FormatParameters, ParameterValue};
 pub use parameters::{
     RtcpParameters, RtpCodecParameters, RtpEncodingParameters, RtpHeaderExtensionParameters,
     RtpParameters, RtxParameters,
@@ -26,7 +27,6 @@ pub use transport::{
     CandidateType, DtlsFingerprint, DtlsParameters, DtlsRole, IceCandidate, IceParameters,
     IceProtocol, SctpParameters, TcpType,
 };
-pub use value::{ParameterValue, Parameters};
 
 /// Most codecs in one list of capabilities or parameters. Chrome offers about 40.
 pub const CODECS_MAX: usize = 64;

@@ -6,11 +6,11 @@
 //! that makes no sense does not take the others with it. Reduced-size datagrams (RFC 5506), which
 //! lack a leading report, are accepted. Nothing here judges whether the peer may say what it says.
 
-pub mod extended;
+pub mod extended_report;
 pub mod feedback;
 mod reader;
 pub mod report;
-pub mod source;
+pub mod sdes;
 #[cfg(test)]
 mod tests;
 pub mod twcc;
@@ -20,10 +20,10 @@ use std::iter::FusedIterator;
 
 use thiserror::Error;
 
-use extended::ExtendedReport;
+use extended_report::ExtendedReport;
 use feedback::{Fir, Nack, Pli, Remb};
 use report::{ReceiverReport, SenderReport};
-use source::{Goodbye, SourceDescription};
+use sdes::{Bye, SourceDescription};
 use twcc::TransportFeedback;
 
 /// Longest datagram of control packets that is written: what fits every path with SRTCP around it.
@@ -42,7 +42,7 @@ mod kind {
     pub const SENDER_REPORT: u8 = 200;
     pub const RECEIVER_REPORT: u8 = 201;
     pub const SOURCE_DESCRIPTION: u8 = 202;
-    pub const GOODBYE: u8 = 203;
+    pub const BYE: u8 = 203;
     pub const TRANSPORT_FEEDBACK: u8 = 205;
     pub const PAYLOAD_FEEDBACK: u8 = 206;
     pub const EXTENDED_REPORT: u8 = 207;
@@ -84,7 +84,7 @@ pub enum Packet<'a> {
     /// Names of sources.
     SourceDescription(SourceDescription<'a>),
     /// Sources that end.
-    Goodbye(Goodbye<'a>),
+    Bye(Bye<'a>),
     /// Packets to send again.
     Nack(Nack<'a>),
     /// When the packets of a transport arrived.
@@ -185,7 +185,7 @@ fn parse_packet(kind: u8, count: u8, body: &[u8]) -> Parsed<'_> {
         (kind::SOURCE_DESCRIPTION, _) => {
             SourceDescription::parse(body, entries).map(Packet::SourceDescription)
         }
-        (kind::GOODBYE, _) => Goodbye::parse(body, entries).map(Packet::Goodbye),
+        (kind::BYE, _) => Bye::parse(body, entries).map(Packet::Bye),
         (kind::TRANSPORT_FEEDBACK, format::NACK) => Nack::parse(body).map(Packet::Nack),
         (kind::TRANSPORT_FEEDBACK, format::TRANSPORT_WIDE) => {
             TransportFeedback::parse(body).map(Packet::TransportFeedback)

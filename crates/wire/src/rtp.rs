@@ -55,7 +55,7 @@ pub enum RtpError {
     Padding,
     /// The header has an extension that is not made of RFC 8285 elements.
     #[error("header extension of another profile")]
-    ForeignExtension,
+    UnknownExtensionProfile,
     /// The id or the length of an extension value fits neither form.
     #[error("extension element cannot be written")]
     Element,
@@ -285,7 +285,7 @@ impl FusedIterator for ExtensionRanges<'_> {}
 
 /// What a written header says besides its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RtpFields {
+pub struct RtpHeaderFields {
     /// Marker bit.
     pub marker: bool,
     /// Whether the payload will end in padding, whose last byte the caller writes.
@@ -307,7 +307,7 @@ pub struct RtpFields {
 #[inline]
 pub fn write_header(
     out: &mut [u8],
-    fields: &RtpFields,
+    fields: &RtpHeaderFields,
     extensions: &[(u8, &[u8])],
 ) -> Option<usize> {
     let (fixed, rest) = out.split_first_chunk_mut::<FIXED_HEADER_LEN>()?;

@@ -30,7 +30,7 @@ pub const BINDING: u16 = 1;
 pub const ATTRIBUTES_MAX: usize = 32;
 
 /// Most unknown attributes that are told apart; an answer names no more than these.
-pub const UNKNOWN_MAX: usize = 8;
+pub const UNKNOWN_ATTRIBUTES_MAX: usize = 8;
 
 /// What ties an answer to its request.
 pub type TransactionId = [u8; 12];
@@ -173,7 +173,7 @@ pub struct StunMessage<'a> {
     /// Whether a correct FINGERPRINT ends the message; a wrong one makes it no message at all.
     pub has_fingerprint: bool,
     /// Attributes that must be understood and are not; a request with one is answered with 420.
-    pub unknown: ArrayVec<u16, UNKNOWN_MAX>,
+    pub unknown_attributes: ArrayVec<u16, UNKNOWN_ATTRIBUTES_MAX>,
     /// Everything in front of MESSAGE-INTEGRITY, and its value.
     integrity: Option<(&'a [u8], &'a [u8; INTEGRITY_LEN])>,
 }
@@ -256,7 +256,7 @@ impl<'a> StunMessage<'a> {
             mapped_address: None,
             error_code: None,
             has_fingerprint: false,
-            unknown: ArrayVec::new(),
+            unknown_attributes: ArrayVec::new(),
             integrity: None,
         }
     }
@@ -330,9 +330,9 @@ impl<'a> StunMessage<'a> {
             | attribute::MESSAGE_INTEGRITY_SHA256
             | attribute::OPTIONAL_FROM.. => {}
             _ => {
-                if !self.unknown.contains(&kind) {
+                if !self.unknown_attributes.contains(&kind) {
                     // Which of many unknown attributes are named in the answer is all the same.
-                    let _ = self.unknown.try_push(kind);
+                    let _ = self.unknown_attributes.try_push(kind);
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use arrayvec::ArrayVec;
 use watersmeet_wire::rtp::extension::{ExtensionKind, write_transport_seq};
-use watersmeet_wire::rtp::{self, OSN_LEN, RtpFields, write_osn};
+use watersmeet_wire::rtp::{self, OSN_LEN, RtpHeaderFields, write_osn};
 
 use super::{Consumer, raw};
 use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket, WireFields};
@@ -84,7 +84,7 @@ impl Consumer {
         };
         let extensions = self.extensions(stored, &values)?;
         let (pt, ssrc) = self.outgoing_stream(departure);
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker,
             padding: stamp.padding > 0,
             pt,

@@ -1,7 +1,9 @@
 //! When two codecs are the same one. Names compare without case, clock rates and channels
 //! exactly, and three codecs have format parameters that make a bitstream foreign to a decoder.
 
-use watersmeet_wire::params::{ParameterValue, Parameters, RtpCodecCapability, RtpCodecParameters};
+use watersmeet_wire::params::{
+    FormatParameters, ParameterValue, RtpCodecCapability, RtpCodecParameters,
+};
 
 use super::h264_profile;
 
@@ -15,7 +17,7 @@ pub(super) struct Codec<'a> {
     /// Its channels; none for video.
     channels: Option<u8>,
     /// Its format parameters.
-    parameters: &'a Parameters,
+    parameters: &'a FormatParameters,
 }
 
 impl<'a> From<&'a RtpCodecCapability> for Codec<'a> {

@@ -4,7 +4,7 @@
 //!
 //! Never touches a bitstream.
 
-use watersmeet_wire::params::{ParameterValue, Parameters};
+use watersmeet_wire::params::{FormatParameters, ParameterValue};
 
 /// A profile as decoders see it (ITU-T H.264 Annex A.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ const DEFAULT: ProfileLevel = ProfileLevel {
 /// The `profile-level-id` that answers `offered` from `own`, where both have the same profile.
 /// The outer `None` means that they have not; the inner one that neither names a profile, and the
 /// answer names none either.
-pub(super) fn answer(own: &Parameters, offered: &Parameters) -> Option<Option<String>> {
+pub(super) fn answer(own: &FormatParameters, offered: &FormatParameters) -> Option<Option<String>> {
     let own_profile = profile_level(own)?;
     let offered_profile = profile_level(offered)?;
     if own_profile.profile != offered_profile.profile {
@@ -86,14 +86,14 @@ pub(super) fn answer(own: &Parameters, offered: &Parameters) -> Option<Option<St
 }
 
 /// Whether a profile is given at all.
-fn names_profile(parameters: &Parameters) -> bool {
+fn names_profile(parameters: &FormatParameters) -> bool {
     parameters
         .get("profile-level-id")
         .is_some_and(ParameterValue::is_truthy)
 }
 
 /// The profile of a codec: the default without one, and nothing for one that cannot be read.
-fn profile_level(parameters: &Parameters) -> Option<ProfileLevel> {
+fn profile_level(parameters: &FormatParameters) -> Option<ProfileLevel> {
     match parameters.get("profile-level-id") {
         Some(value) if value.is_truthy() => parse(value.as_text()?),
         _ => Some(DEFAULT),
@@ -143,7 +143,7 @@ fn write(ProfileLevel { profile, level }: ProfileLevel) -> Option<String> {
 }
 
 /// Whether the sender may exceed the receiver's level (RFC 6184 §8.1, level-asymmetry-allowed).
-fn asymmetry_allowed(parameters: &Parameters) -> bool {
+fn asymmetry_allowed(parameters: &FormatParameters) -> bool {
     match parameters.get("level-asymmetry-allowed") {
         Some(ParameterValue::Number(number)) => *number == 1.0,
         Some(ParameterValue::Text(text)) => text == "1",

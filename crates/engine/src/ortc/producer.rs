@@ -3,9 +3,9 @@
 //! made from those.
 
 use watersmeet_wire::params::{
-    Direction, MediaKind, ParameterValue, Parameters, RtcpParameters, RtpCapabilities,
-    RtpCodecCapability, RtpCodecParameters, RtpEncodingParameters, RtpHeaderExtensionParameters,
-    RtpParameters,
+    FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpParameters,
+    RtpCapabilities, RtpCodecCapability, RtpCodecParameters, RtpEncodingParameters,
+    RtpHeaderExtensionParameters, RtpParameters,
 };
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Pt, Rid, Rng, Ssrc};
@@ -307,13 +307,18 @@ fn consumable_extensions(
         .header_extensions
         .iter()
         .filter(|it| it.kind == kind)
-        .filter(|it| matches!(it.direction, Direction::SendRecv | Direction::SendOnly))
+        .filter(|it| {
+            matches!(
+                it.direction,
+                HeaderExtensionDirection::SendRecv | HeaderExtensionDirection::SendOnly
+            )
+        })
         .filter(|it| it.uri != capture_time || sent(capture_time))
         .map(|it| RtpHeaderExtensionParameters {
             uri: it.uri.clone(),
             id: it.preferred_id,
             encrypt: it.preferred_encrypt,
-            parameters: Parameters::new(),
+            parameters: FormatParameters::new(),
         })
         .collect()
 }

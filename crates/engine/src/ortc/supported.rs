@@ -3,8 +3,8 @@
 //! either server reads the same.
 
 use watersmeet_wire::params::{
-    Direction, MediaKind, ParameterValue, Parameters, RtcpFeedback, RtpCapabilities,
-    RtpCodecCapability, RtpHeaderExtension,
+    FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpFeedback,
+    RtpCapabilities, RtpCodecCapability, RtpHeaderExtension,
 };
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::Pt;
@@ -82,7 +82,7 @@ pub fn default_codecs() -> Vec<RtpCodecCapability> {
     let number = |number: u32| ParameterValue::from(number);
     let h264 = |profile: &str| {
         let mut codec = video("video/H264");
-        codec.parameters = Parameters::from([
+        codec.parameters = FormatParameters::from([
             ("level-asymmetry-allowed".to_owned(), number(1)),
             ("packetization-mode".to_owned(), number(1)),
             ("profile-level-id".to_owned(), ParameterValue::from(profile)),
@@ -108,7 +108,7 @@ fn audio((mime_type, clock_rate, channels, payload_type, feedback): Audio) -> Rt
         preferred_payload_type: payload_type.map(Pt),
         clock_rate,
         channels: Some(channels),
-        parameters: Parameters::new(),
+        parameters: FormatParameters::new(),
         rtcp_feedback: feedback
             .iter()
             .map(|kind| RtcpFeedback::new(kind, ""))
@@ -119,7 +119,7 @@ fn audio((mime_type, clock_rate, channels, payload_type, feedback): Audio) -> Rt
 /// One layout of surround Opus.
 fn multiopus((channels, mapping, streams, coupled): (u8, &str, u32, u32)) -> RtpCodecCapability {
     let mut codec = audio(("audio/multiopus", 48_000, channels, None, OPUS_FEEDBACK));
-    codec.parameters = Parameters::from([
+    codec.parameters = FormatParameters::from([
         ("channel_mapping".to_owned(), ParameterValue::from(mapping)),
         ("num_streams".to_owned(), ParameterValue::from(streams)),
         ("coupled_streams".to_owned(), ParameterValue::from(coupled)),
@@ -129,7 +129,7 @@ fn multiopus((channels, mapping, streams, coupled): (u8, &str, u32, u32)) -> Rtp
 
 /// One video codec.
 fn video(mime_type: &str) -> RtpCodecCapability {
-    let mut parameters = Parameters::new();
+    let mut parameters = FormatParameters::new();
     if mime_type == "video/H264" {
         parameters.insert(
             "level-asymmetry-allowed".to_owned(),
@@ -154,8 +154,8 @@ fn video(mime_type: &str) -> RtpCodecCapability {
 /// descriptor end here, since consumers receive one stream; transport-wide numbers on audio are
 /// read but not sent, because browsers answer for video alone unless both are negotiated.
 fn header_extensions() -> Vec<RtpHeaderExtension> {
-    use Direction::{RecvOnly, SendRecv};
     use ExtensionKind as Kind;
+    use HeaderExtensionDirection::{RecvOnly, SendRecv};
     use MediaKind::{Audio, Video};
     let known = |kind, extension: Kind, id, direction| {
         header_extension(kind, extension.uri(), id, direction)
@@ -187,7 +187,7 @@ fn header_extension(
     kind: MediaKind,
     uri: &str,
     preferred_id: u8,
-    direction: Direction,
+    direction: HeaderExtensionDirection,
 ) -> RtpHeaderExtension {
     RtpHeaderExtension {
         kind,

@@ -31,7 +31,7 @@ fn simulcast(mid: &str) -> RtpParameters {
 
 fn packet(ssrc: u32, pt: u8, names: &[(u8, &[u8])]) -> Vec<u8> {
     let mut bytes = vec![0; 100];
-    let fields = watersmeet_wire::rtp::RtpFields {
+    let fields = watersmeet_wire::rtp::RtpHeaderFields {
         marker: false,
         padding: false,
         pt: Pt(pt),

@@ -344,7 +344,7 @@ fn answer(
 ) -> Option<(Vec<u8>, bool)> {
     let mut out = [0; ANSWER_LEN_MAX];
     let (id, key) = (&message.transaction_id, &credentials.key);
-    let refusal = if !message.unknown.is_empty() {
+    let refusal = if !message.unknown_attributes.is_empty() {
         Some(ErrorCode::UnknownAttribute)
     } else if matches!(message.role, Some(IceRole::Controlled(_))) {
         // A lite agent is always controlled (RFC 8445 §6.1.1).
@@ -353,7 +353,7 @@ fn answer(
         None
     };
     let len = match refusal {
-        Some(code) => write_error(&mut out, id, code, &message.unknown, Some(key))?,
+        Some(code) => write_error(&mut out, id, code, &message.unknown_attributes, Some(key))?,
         None => {
             let remote = SocketAddr::new(path.remote.ip().to_canonical(), path.remote.port());
             write_success(&mut out, id, remote, key)?

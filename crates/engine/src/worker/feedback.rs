@@ -49,7 +49,7 @@ impl Worker {
                 }
                 // A goodbye is a hint that silence follows, and silence is noticed by itself: it
                 // must not let a peer end what signalling holds. Names are known from signalling.
-                Packet::Goodbye(_)
+                Packet::Bye(_)
                 | Packet::SourceDescription(_)
                 | Packet::TransportFeedback(_)
                 | Packet::ExtendedReport(_) => {}
@@ -201,8 +201,8 @@ impl Worker {
             asked = true;
             entry.write_control(|compound| {
                 let written = match request.fir {
-                    None => compound.pli(sender, request.ssrc),
-                    Some(seq) => compound.fir(
+                    None => compound.write_pli(sender, request.ssrc),
+                    Some(seq) => compound.write_fir(
                         sender,
                         &[FirEntry {
                             ssrc: request.ssrc,
@@ -248,7 +248,7 @@ impl Worker {
             let mut seqs = self.nack_buffer.as_slice();
             while !seqs.is_empty() {
                 let mut taken = 0;
-                entry.write_control(|compound| taken = compound.nack(sender, media, seqs));
+                entry.write_control(|compound| taken = compound.write_nack(sender, media, seqs));
                 if taken == 0 {
                     break;
                 }

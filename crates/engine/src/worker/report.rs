@@ -118,13 +118,13 @@ impl Worker {
         let limit = told.or(entry.transport.options().max_incoming_bitrate);
         for blocks in reception.blocks.chunks(BLOCKS_MAX) {
             entry.write_control(|compound| {
-                let written = compound.receiver_report(sender, blocks);
+                let written = compound.write_receiver_report(sender, blocks);
                 debug_assert!(written, "31 blocks fit an empty datagram");
             });
         }
         if let Some(limit) = limit.filter(|_| !reception.video_ssrcs.is_empty()) {
             entry.write_control(|compound| {
-                let written = compound.remb(sender, limit, &reception.video_ssrcs);
+                let written = compound.write_remb(sender, limit, &reception.video_ssrcs);
                 debug_assert!(written, "the streams of a transport fit an empty datagram");
             });
         }
@@ -179,9 +179,9 @@ impl Worker {
 fn write_sender(compound: &mut CompoundWriter<'_>, info: &SenderInfo, cname: &str) -> bool {
     // A sender report without blocks, and a description: header, SSRC, item head, end, padding.
     let needed = 28 + 4 + 4 + 2 + cname.len() + 4;
-    compound.room() >= needed
-        && compound.sender_report(info, &[])
-        && compound.cname(info.ssrc, cname)
+    compound.remaining() >= needed
+        && compound.write_sender_report(info, &[])
+        && compound.write_cname(info.ssrc, cname)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use watersmeet_engine::worker::{Worker, WorkerConfig};
 use watersmeet_wire::params::{
     DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, MediaKind, RtpCapabilities,
 };
-use watersmeet_wire::rtp::{RtpFields, write_header};
+use watersmeet_wire::rtp::{RtpHeaderFields, write_header};
 use watersmeet_wire::stun::{BindingRequest, IceRole, IntegrityKey};
 use watersmeet_wire::units::{Pt, Rng, SeqNo, Ssrc, Time};
 
@@ -357,7 +357,7 @@ impl Guest {
     pub fn rtp(&mut self, source: &mut Source, keyframe: bool, payload_len: usize) -> Vec<u8> {
         let seq = source.seq;
         source.seq = SeqNo(seq.0 + 1);
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: true,
             padding: false,
             pt: source.pt,

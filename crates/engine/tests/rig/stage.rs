@@ -17,7 +17,7 @@ use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
 use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
-use watersmeet_wire::rtp::{RtpFields, RtpHeader, write_header};
+use watersmeet_wire::rtp::{RtpHeader, RtpHeaderFields, write_header};
 use watersmeet_wire::units::{Pt, Rng, SeqNo, Ssrc, Time};
 
 /// The SSRC that the publisher's video comes with.
@@ -217,7 +217,7 @@ impl Stage {
         let seq = self.seq;
         self.seq = SeqNo(seq.0 + 1);
         let timestamp = u32::try_from((seq.0 * 3_000) & 0xffff_ffff).expect("masked");
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: true,
             padding: false,
             pt: PT,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use watersmeet_wire::rtcp::twcc::FeedbackHead;
+use watersmeet_wire::rtcp::twcc::FeedbackHeader;
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 
@@ -51,13 +51,13 @@ impl Feedback {
             return false;
         };
         self.arrivals.sort_unstable_by_key(|(seq, _)| *seq);
-        let head = FeedbackHead {
+        let head = FeedbackHeader {
             sender,
             media,
             base,
             feedback_count: self.count,
         };
-        let Some(written) = writer.transport_feedback(&head, &self.arrivals) else {
+        let Some(written) = writer.write_transport_feedback(&head, &self.arrivals) else {
             self.arrivals.clear();
             return false;
         };

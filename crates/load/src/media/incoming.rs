@@ -309,7 +309,7 @@ impl Incoming {
 mod tests {
     use watersmeet_engine::transport::srtp::{SrtpProfile, SrtpSender};
     use watersmeet_peer::negotiation::{ExtensionIds, VP8, VP8_RTX};
-    use watersmeet_wire::rtp::{RtpFields, write_header};
+    use watersmeet_wire::rtp::{RtpHeaderFields, write_header};
     use watersmeet_wire::units::SeqNo;
 
     use super::*;
@@ -363,7 +363,7 @@ mod tests {
     impl Rig {
         fn packet(&mut self, ssrc: u32, seq: u16, osn: Option<u16>, stamp: &Stamp) -> Vec<u8> {
             let mut packet = vec![0; 12];
-            let fields = RtpFields {
+            let fields = RtpHeaderFields {
                 marker: false,
                 padding: false,
                 pt: VP8,

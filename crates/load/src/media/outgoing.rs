@@ -7,7 +7,7 @@ use watersmeet_engine::transport::srtp::SrtpSender;
 use watersmeet_peer::negotiation::{ExtensionIds, OPUS, VP8, VP8_RTX};
 use watersmeet_wire::rtcp::report::SenderInfo;
 use watersmeet_wire::rtp::extension::{AbsSendTime, AudioLevel};
-use watersmeet_wire::rtp::{RtpFields, write_header};
+use watersmeet_wire::rtp::{RtpHeaderFields, write_header};
 use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 
 use crate::camera::{Camera, Slice};
@@ -228,7 +228,7 @@ impl Stream {
         .unwrap_or_default();
         payload.clear();
         payload::write_video(&mut payload, &slice.piece, &stamp);
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: slice.piece.last,
             padding: false,
             pt: VP8,
@@ -250,7 +250,7 @@ impl Stream {
         let stamp = self.stamp(from, 0);
         let mut payload = Vec::with_capacity(spoken.len);
         payload::write_audio(&mut payload, spoken.len, &stamp);
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: self.packets == 0,
             padding: false,
             pt: OPUS,
@@ -276,7 +276,7 @@ impl Stream {
     /// Seals and sends a packet for the first time.
     fn send(
         &mut self,
-        fields: &RtpFields,
+        fields: &RtpHeaderFields,
         stamp: &Stamp,
         mid: &str,
         payload: &[u8],
@@ -297,7 +297,7 @@ impl Stream {
         let Some(kept) = at.and_then(|at| self.kept.get(at)) else {
             return;
         };
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: kept.marker,
             padding: false,
             pt: VP8_RTX,
@@ -313,7 +313,7 @@ impl Stream {
     /// Seals and sends a packet; bytes of the datagram.
     fn seal(
         &self,
-        fields: &RtpFields,
+        fields: &RtpHeaderFields,
         seq: SeqNo,
         mid: &str,
         prefix: &[u8],

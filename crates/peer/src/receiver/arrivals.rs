@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use watersmeet_wire::rtcp::twcc::FeedbackHead;
+use watersmeet_wire::rtcp::twcc::FeedbackHeader;
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{Map, SeqNo, Ssrc, Time};
 
@@ -55,7 +55,7 @@ impl Arrivals {
         let mut rest = arrivals.as_slice();
         let mut messages = Vec::new();
         while let Some(base) = self.base.filter(|_| !rest.is_empty()) {
-            let head = FeedbackHead {
+            let head = FeedbackHeader {
                 sender,
                 media: self.media,
                 base,
@@ -63,7 +63,7 @@ impl Arrivals {
             };
             let mut message = Vec::new();
             let mut writer = CompoundWriter::new(&mut message);
-            let Some(written) = writer.transport_feedback(&head, rest) else {
+            let Some(written) = writer.write_transport_feedback(&head, rest) else {
                 break;
             };
             rest = rest.get(written.arrivals..).unwrap_or_default();

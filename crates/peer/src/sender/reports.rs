@@ -71,8 +71,8 @@ impl Sender {
             };
             let mut compound = Vec::new();
             let mut writer = CompoundWriter::new(&mut compound);
-            let written =
-                writer.sender_report(&info, &[]) && writer.cname(stream.options.ssrc, &self.cname);
+            let written = writer.write_sender_report(&info, &[])
+                && writer.write_cname(stream.options.ssrc, &self.cname);
             debug_assert!(written, "a report and a name fit one packet");
             self.reports.push(compound);
         }

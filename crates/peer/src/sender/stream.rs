@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use watersmeet_wire::rtp::extension::{AbsSendTime, AudioLevel, write_transport_seq};
-use watersmeet_wire::rtp::{self, RtpFields};
+use watersmeet_wire::rtp::{self, RtpHeaderFields};
 use watersmeet_wire::units::{Map, Mid, Pt, Rid, Rng, SeqNo, Ssrc, Time};
 
 use crate::chance;
@@ -142,7 +142,7 @@ impl Stream {
         transport_seq: u16,
     ) -> Vec<u8> {
         let timestamp = self.ticks_start.wrapping_add(piece.ticks);
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: piece.marker,
             padding: false,
             pt: self.options.pt,
@@ -206,7 +206,7 @@ impl Stream {
         transport_seq: u16,
     ) -> Option<Vec<u8>> {
         let kept = self.kept.get(&self.seq.nearest(raw))?;
-        let fields = RtpFields {
+        let fields = RtpHeaderFields {
             marker: kept.piece.marker,
             padding: false,
             pt: self.options.rtx_pt,
@@ -266,7 +266,7 @@ struct Names<'a> {
 
 /// Writes a packet whose payload is made of `parts`.
 fn write(
-    fields: &RtpFields,
+    fields: &RtpHeaderFields,
     names: Names<'_>,
     level: Option<AudioLevel>,
     now: Time,

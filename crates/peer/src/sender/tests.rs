@@ -123,7 +123,7 @@ fn names_are_repeated_until_the_server_reports() {
             ..ReportBlock::default()
         })
         .collect();
-    let report = written(|writer| assert!(writer.receiver_report(Ssrc(9), &blocks)));
+    let report = written(|writer| assert!(writer.write_receiver_report(Ssrc(9), &blocks)));
     sender.handle_rtcp(Time::from_millis(500), &report);
     sender.handle_timeout(Time::from_millis(600));
     let Some(Packet::Rtp(after)) = sender.poll_packet(Time::from_millis(600)) else {
@@ -139,7 +139,7 @@ fn a_keyframe_is_made_for_the_encoding_that_was_asked_and_no_other() {
     assert_eq!(sender.counts().keyframes, 3);
     let asked = *ssrcs(&packets).keys().next().unwrap();
     for _ in 0..5 {
-        let pli = written(|writer| assert!(writer.pli(Ssrc(9), asked)));
+        let pli = written(|writer| assert!(writer.write_pli(Ssrc(9), asked)));
         sender.handle_rtcp(Time::from_millis(500), &pli);
     }
     sender.handle_timeout(Time::from_millis(600));
@@ -153,7 +153,7 @@ fn a_packet_that_is_asked_for_is_sent_again_once_in_a_while() {
     let mut sender = filming(&CameraOptions::single());
     let packets = run(&mut sender, Time::from_millis(300));
     let lost = RtpHeader::parse(&packets[3].1).unwrap();
-    let nack = written(|writer| assert_eq!(writer.nack(Ssrc(9), lost.ssrc, &[lost.seq]), 1));
+    let nack = written(|writer| assert_eq!(writer.write_nack(Ssrc(9), lost.ssrc, &[lost.seq]), 1));
     sender.handle_rtcp(Time::from_millis(301), &nack);
     sender.handle_rtcp(Time::from_millis(302), &nack);
     let mut again = Vec::new();

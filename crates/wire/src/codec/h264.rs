@@ -2,7 +2,7 @@
 //! packetization modes 0 and 1 allow. A keyframe starts at its sequence parameter set or at the
 //! first slice of its IDR picture; there are no temporal layers to be read here.
 
-use super::Peek;
+use super::PayloadDescriptor;
 
 /// A coded slice of an ordinary picture (ITU-T H.264 Table 7-1).
 const SLICE: u8 = 1;
@@ -29,7 +29,7 @@ const FIRST_FRAGMENT: u8 = 0x80;
 
 /// Reads what `payload` says of itself; none for the packet types of packetization mode 2, for
 /// types without a meaning, and for lengths that do not fit.
-pub fn peek(payload: &[u8]) -> Option<Peek> {
+pub fn parse(payload: &[u8]) -> Option<PayloadDescriptor> {
     let (&head, rest) = payload.split_first()?;
     if head & FORBIDDEN != 0 {
         return None;
@@ -43,7 +43,7 @@ pub fn peek(payload: &[u8]) -> Option<Peek> {
             Some(if is_first {
                 nal_unit(fragment & TYPE, rest)
             } else {
-                Peek::default()
+                PayloadDescriptor::default()
             })
         }
         _ => None,
@@ -51,27 +51,27 @@ pub fn peek(payload: &[u8]) -> Option<Peek> {
 }
 
 /// What the beginning of one NAL unit says.
-fn nal_unit(kind: u8, body: &[u8]) -> Peek {
+fn nal_unit(kind: u8, body: &[u8]) -> PayloadDescriptor {
     match kind {
-        SPS => Peek {
+        SPS => PayloadDescriptor {
             keyframe: true,
             starts_frame: true,
-            ..Peek::default()
+            ..PayloadDescriptor::default()
         },
-        IDR if is_first_slice(body) => Peek {
+        IDR if is_first_slice(body) => PayloadDescriptor {
             keyframe: true,
             starts_frame: true,
-            ..Peek::default()
+            ..PayloadDescriptor::default()
         },
-        SLICE if is_first_slice(body) => Peek {
+        SLICE if is_first_slice(body) => PayloadDescriptor {
             starts_frame: true,
-            ..Peek::default()
+            ..PayloadDescriptor::default()
         },
-        SEI | DELIMITER => Peek {
+        SEI | DELIMITER => PayloadDescriptor {
             starts_frame: true,
-            ..Peek::default()
+            ..PayloadDescriptor::default()
         },
-        _ => Peek::default(),
+        _ => PayloadDescriptor::default(),
     }
 }
 
@@ -83,8 +83,8 @@ fn is_first_slice(body: &[u8]) -> bool {
 }
 
 /// What an aggregate of NAL units says: whatever one of them says.
-fn aggregate(mut rest: &[u8]) -> Option<Peek> {
-    let mut whole = Peek::default();
+fn aggregate(mut rest: &[u8]) -> Option<PayloadDescriptor> {
+    let mut whole = PayloadDescriptor::default();
     if rest.is_empty() {
         return None;
     }

@@ -30,9 +30,9 @@ fn a_vp8_descriptor_is_read_in_full() {
         (read.tl0_pic_idx, read.temporal_layer, read.key_index),
         (Some(7), Some(1), Some(3))
     );
-    let peek = peek(Codec::Vp8, &VP8_KEYFRAME).unwrap();
-    assert!(peek.keyframe && peek.starts_frame && !peek.ends_frame);
-    assert_eq!(peek.temporal_layer, 1);
+    let descriptor = parse_payload(Codec::Vp8, &VP8_KEYFRAME).unwrap();
+    assert!(descriptor.keyframe && descriptor.starts_frame && !descriptor.ends_frame);
+    assert_eq!(descriptor.temporal_layer, 1);
 }
 
 #[test]
@@ -134,9 +134,13 @@ fn a_flexible_vp9_picture_names_up_to_three_references_and_has_no_tl0_pic_idx() 
         (None, &[1, 2, 4][..])
     );
     assert_eq!(with(&[0x03, 0x05, 0x09, 0x02]), None, "a fourth reference");
-    let peek = peek(Codec::Vp9, &[&head[..], &[0x02, 0x00]].concat()).unwrap();
+    let descriptor = parse_payload(Codec::Vp9, &[&head[..], &[0x02, 0x00]].concat()).unwrap();
     assert_eq!(
-        (peek.temporal_layer, peek.spatial_layer, peek.layer_sync),
+        (
+            descriptor.temporal_layer,
+            descriptor.spatial_layer,
+            descriptor.layer_sync
+        ),
         (2, 1, true)
     );
 }
@@ -164,7 +168,7 @@ fn vp9_numbers_are_written_where_they_were_read_and_nowhere_else() {
 
 #[test]
 fn an_h264_keyframe_starts_at_its_parameter_set_or_its_first_slice() {
-    let keyframe = |payload: &[u8]| peek(Codec::H264, payload).unwrap().keyframe;
+    let keyframe = |payload: &[u8]| parse_payload(Codec::H264, payload).unwrap().keyframe;
     assert!(keyframe(&[0x67, 0x42]), "SPS");
     assert!(keyframe(&[0x65, 0x88]), "first slice of an IDR picture");
     assert!(!keyframe(&[0x65, 0x48]), "a later slice of an IDR picture");
@@ -199,7 +203,7 @@ fn an_h264_keyframe_starts_at_its_parameter_set_or_its_first_slice() {
 
 #[test]
 fn an_h264_frame_starts_at_macroblock_zero() {
-    let starts = |payload: &[u8]| peek(Codec::H264, payload).unwrap().starts_frame;
+    let starts = |payload: &[u8]| parse_payload(Codec::H264, payload).unwrap().starts_frame;
     assert!(starts(&[0x61, 0x9a]) && starts(&[0x7c, 0x81, 0x9a]));
     assert!(!starts(&[0x61, 0x5a]) && !starts(&[0x7c, 0x41, 0x9a]));
     assert!(
@@ -222,13 +226,13 @@ fn an_h264_payload_that_contradicts_itself_is_refused() {
         &[0x78, 0, 0],             // a unit of nothing
         &[0x78, 0, 3, 0x67, 0x42], // a length too long
     ] {
-        assert_eq!(peek(Codec::H264, payload), None, "{payload:x?}");
+        assert_eq!(parse_payload(Codec::H264, payload), None, "{payload:x?}");
     }
 }
 
 #[test]
 fn opus_of_two_bytes_is_silence() {
-    let read = |payload: &[u8]| peek(Codec::Opus, payload);
+    let read = |payload: &[u8]| parse_payload(Codec::Opus, payload);
     assert_eq!(read(&[]), None);
     assert!(read(&[0x78]).unwrap().dtx && read(&[0x78, 0x01]).unwrap().dtx);
     let sound = read(&[0x78, 0x01, 0x02]).unwrap();
@@ -248,7 +252,7 @@ fn flip_each_bit(codec: Codec, payload: &[u8]) {
         let mut flipped = payload.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);
         for len in 0..=flipped.len() {
-            let _ = peek(codec, &flipped[..len]);
+            let _ = parse_payload(codec, &flipped[..len]);
         }
     }
 }
@@ -265,7 +269,7 @@ proptest! {
     #[test]
     fn nothing_that_arrives_makes_peeking_panic(payload in vec(any::<u8>(), 0..64)) {
         for codec in CODECS {
-            let _ = peek(codec, &payload);
+            let _ = parse_payload(codec, &payload);
         }
     }
 

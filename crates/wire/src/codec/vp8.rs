@@ -2,7 +2,7 @@
 //! tells a keyframe. The two numbers in it that must stay continuous for a receiver when its
 //! source changes, the picture id and TL0PICIDX, can be written back in place.
 
-use super::{Peek, PictureId};
+use super::{PayloadDescriptor, PictureId};
 
 /// X: an extension byte follows.
 const EXTENDED: u8 = 0x80;
@@ -131,15 +131,15 @@ impl Vp8Descriptor {
     }
 
     /// The descriptor in words that all codecs share.
-    pub fn peek(&self) -> Peek {
-        Peek {
+    pub fn payload_descriptor(&self) -> PayloadDescriptor {
+        PayloadDescriptor {
             keyframe: self.keyframe,
             starts_frame: self.starts_frame(),
             temporal_layer: self.temporal_layer.unwrap_or(0),
             layer_sync: self.layer_sync,
             picture_id: self.picture_id,
             tl0_pic_idx: self.tl0_pic_idx,
-            ..Peek::default()
+            ..PayloadDescriptor::default()
         }
     }
 }

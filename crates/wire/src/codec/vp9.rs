@@ -4,7 +4,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::{Peek, PictureId};
+use super::{PayloadDescriptor, PictureId};
 
 /// Most spatial layers that a scalability structure describes: N_S is 3 bits.
 pub const SPATIAL_LAYERS_MAX: usize = 8;
@@ -175,8 +175,8 @@ impl Vp9Descriptor {
     }
 
     /// The descriptor in words that all codecs share.
-    pub fn peek(&self) -> Peek {
-        Peek {
+    pub fn payload_descriptor(&self) -> PayloadDescriptor {
+        PayloadDescriptor {
             keyframe: self.is_keyframe(),
             starts_frame: self.starts_frame,
             ends_frame: self.ends_frame,

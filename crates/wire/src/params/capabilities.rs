@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::loose::{self, Loose};
-use super::value::{self, Parameters};
+use super::lenient::{self, LenientValue};
+use super::parameter_value::{self, FormatParameters};
 use super::{CODECS_MAX, HEADER_EXTENSIONS_MAX, ParamsError, RTCP_FEEDBACK_MAX, short, within};
 use crate::rtp::extension::ExtensionKind;
 use crate::units::Pt;
@@ -46,12 +46,15 @@ impl MediaKind {
 #[serde(rename_all = "camelCase")]
 pub struct RtpCapabilities {
     /// Media and RTX codecs, best first.
-    #[serde(default, deserialize_with = "loose::optional_list::<_, _, CODECS_MAX>")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::optional_list::<_, _, CODECS_MAX>"
+    )]
     pub codecs: Vec<RtpCodecCapability>,
     /// Header extensions, once per kind of media.
     #[serde(
         default,
-        deserialize_with = "loose::optional_list::<_, _, HEADER_EXTENSIONS_MAX>"
+        deserialize_with = "lenient::optional_list::<_, _, HEADER_EXTENSIONS_MAX>"
     )]
     pub header_extensions: Vec<RtpHeaderExtension>,
 }
@@ -79,7 +82,7 @@ impl RtpCapabilities {
 
 /// One codec that can be negotiated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "LooseCodecCapability")]
+#[serde(rename_all = "camelCase", try_from = "RawCodecCapability")]
 pub struct RtpCodecCapability {
     /// Always the kind that `mime_type` begins with, whatever a client says.
     pub kind: MediaKind,
@@ -95,7 +98,7 @@ pub struct RtpCodecCapability {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<u8>,
     /// Format parameters.
-    pub parameters: Parameters,
+    pub parameters: FormatParameters,
     /// RTCP feedback that may be used with it.
     pub rtcp_feedback: Vec<RtcpFeedback>,
 }
@@ -113,7 +116,7 @@ impl RtpCodecCapability {
         }
         short("mimeType", &self.mime_type)?;
         payload_type_fits(self.preferred_payload_type)?;
-        value::validate(&self.parameters)?;
+        parameter_value::validate(&self.parameters)?;
         validate_feedback(&self.rtcp_feedback)
     }
 }
@@ -121,32 +124,32 @@ impl RtpCodecCapability {
 /// One codec capability as a client may have written it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LooseCodecCapability {
+struct RawCodecCapability {
     #[serde(default)]
-    mime_type: Loose,
+    mime_type: LenientValue,
     #[serde(default)]
-    preferred_payload_type: Loose,
+    preferred_payload_type: LenientValue,
     #[serde(default)]
-    clock_rate: Loose,
+    clock_rate: LenientValue,
     #[serde(default)]
-    channels: Loose,
-    #[serde(default, deserialize_with = "value::parameters")]
-    parameters: Parameters,
+    channels: LenientValue,
+    #[serde(default, deserialize_with = "parameter_value::parameters")]
+    parameters: FormatParameters,
     #[serde(
         default,
-        deserialize_with = "loose::any_list::<_, _, RTCP_FEEDBACK_MAX>"
+        deserialize_with = "lenient::any_list::<_, _, RTCP_FEEDBACK_MAX>"
     )]
     rtcp_feedback: Vec<RtcpFeedback>,
 }
 
-impl TryFrom<LooseCodecCapability> for RtpCodecCapability {
+impl TryFrom<RawCodecCapability> for RtpCodecCapability {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseCodecCapability) -> Result<Self, ParamsError> {
-        let mime_type = loose.mime_type.text("mimeType")?;
+    fn try_from(raw: RawCodecCapability) -> Result<Self, ParamsError> {
+        let mime_type = raw.mime_type.text("mimeType")?;
         let kind =
             MediaKind::of_mime_type(&mime_type).ok_or(ParamsError::Invalid { what: "mimeType" })?;
-        let preferred_payload_type = loose
+        let preferred_payload_type = raw
             .preferred_payload_type
             .optional_integer("preferredPayloadType")?
             .map(Pt);
@@ -155,19 +158,19 @@ impl TryFrom<LooseCodecCapability> for RtpCodecCapability {
             kind,
             mime_type,
             preferred_payload_type,
-            clock_rate: loose.clock_rate.integer("clockRate")?,
-            channels: channels(kind, &loose.channels)?,
-            parameters: loose.parameters,
-            rtcp_feedback: loose.rtcp_feedback,
+            clock_rate: raw.clock_rate.integer("clockRate")?,
+            channels: channels(kind, &raw.channels)?,
+            parameters: raw.parameters,
+            rtcp_feedback: raw.rtcp_feedback,
         })
     }
 }
 
 /// Channels as they are compared: video has none, and audio that does not say has one.
-pub(super) fn channels(kind: MediaKind, given: &Loose) -> Result<Option<u8>, ParamsError> {
+pub(super) fn channels(kind: MediaKind, given: &LenientValue) -> Result<Option<u8>, ParamsError> {
     match (kind, given) {
         (MediaKind::Video, _) => Ok(None),
-        (MediaKind::Audio, Loose::Number(_)) => given
+        (MediaKind::Audio, LenientValue::Number(_)) => given
             .hint()
             .map(Some)
             .ok_or(ParamsError::Invalid { what: "channels" }),
@@ -194,7 +197,7 @@ pub(super) fn is_rtx(mime_type: &str) -> bool {
 
 /// One kind of RTCP feedback (RFC 4585 §4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "LooseFeedback")]
+#[serde(try_from = "RawFeedback")]
 pub struct RtcpFeedback {
     /// `nack`, `ccm`, `goog-remb`, `transport-cc`, …
     #[serde(rename = "type")]
@@ -215,20 +218,20 @@ impl RtcpFeedback {
 
 /// Feedback as a client may have written it.
 #[derive(Deserialize)]
-struct LooseFeedback {
+struct RawFeedback {
     #[serde(default, rename = "type")]
-    kind: Loose,
+    kind: LenientValue,
     #[serde(default)]
-    parameter: Loose,
+    parameter: LenientValue,
 }
 
-impl TryFrom<LooseFeedback> for RtcpFeedback {
+impl TryFrom<RawFeedback> for RtcpFeedback {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseFeedback) -> Result<Self, ParamsError> {
+    fn try_from(raw: RawFeedback) -> Result<Self, ParamsError> {
         Ok(Self {
-            kind: loose.kind.text("rtcpFeedback.type")?,
-            parameter: loose.parameter.text_or_empty("rtcpFeedback.parameter")?,
+            kind: raw.kind.text("rtcpFeedback.type")?,
+            parameter: raw.parameter.text_or_empty("rtcpFeedback.parameter")?,
         })
     }
 }
@@ -246,7 +249,7 @@ pub(super) fn validate_feedback(feedback: &[RtcpFeedback]) -> Result<(), ParamsE
 /// Which way a header extension may go, seen from the one who offers it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Direction {
+pub enum HeaderExtensionDirection {
     /// Both ways.
     #[default]
     SendRecv,
@@ -260,7 +263,7 @@ pub enum Direction {
 
 /// One header extension that can be negotiated, for one kind of media (RFC 8285).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "LooseHeaderExtension")]
+#[serde(rename_all = "camelCase", try_from = "RawHeaderExtension")]
 pub struct RtpHeaderExtension {
     /// The media it is for.
     pub kind: MediaKind,
@@ -271,7 +274,7 @@ pub struct RtpHeaderExtension {
     /// Whether it asks to be encrypted (RFC 6904).
     pub preferred_encrypt: bool,
     /// Which way it may go.
-    pub direction: Direction,
+    pub direction: HeaderExtensionDirection,
 }
 
 impl RtpHeaderExtension {
@@ -284,33 +287,33 @@ impl RtpHeaderExtension {
 /// A header extension as a client may have written it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LooseHeaderExtension {
+struct RawHeaderExtension {
     kind: MediaKind,
     #[serde(default)]
-    uri: Loose,
+    uri: LenientValue,
     #[serde(default)]
-    preferred_id: Loose,
+    preferred_id: LenientValue,
     #[serde(default)]
-    preferred_encrypt: Loose,
+    preferred_encrypt: LenientValue,
     #[serde(default)]
-    direction: Loose,
+    direction: LenientValue,
 }
 
-impl TryFrom<LooseHeaderExtension> for RtpHeaderExtension {
+impl TryFrom<RawHeaderExtension> for RtpHeaderExtension {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseHeaderExtension) -> Result<Self, ParamsError> {
-        let direction = match loose.direction.optional_text("direction")?.as_deref() {
-            None | Some("sendrecv") => Direction::SendRecv,
-            Some("sendonly") => Direction::SendOnly,
-            Some("recvonly") => Direction::RecvOnly,
-            Some(_) => Direction::Inactive,
+    fn try_from(raw: RawHeaderExtension) -> Result<Self, ParamsError> {
+        let direction = match raw.direction.optional_text("direction")?.as_deref() {
+            None | Some("sendrecv") => HeaderExtensionDirection::SendRecv,
+            Some("sendonly") => HeaderExtensionDirection::SendOnly,
+            Some("recvonly") => HeaderExtensionDirection::RecvOnly,
+            Some(_) => HeaderExtensionDirection::Inactive,
         };
         Ok(Self {
-            kind: loose.kind,
-            uri: loose.uri.text("uri")?,
-            preferred_id: loose.preferred_id.integer("preferredId")?,
-            preferred_encrypt: loose.preferred_encrypt.flag("preferredEncrypt")?,
+            kind: raw.kind,
+            uri: raw.uri.text("uri")?,
+            preferred_id: raw.preferred_id.integer("preferredId")?,
+            preferred_encrypt: raw.preferred_encrypt.flag("preferredEncrypt")?,
             direction,
         })
     }

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::capabilities::{self, MediaKind, RtcpFeedback};
-use super::loose::{self, Loose};
-use super::value::{self, Parameters};
+use super::lenient::{self, LenientValue};
+use super::parameter_value::{self, FormatParameters};
 use super::{
     CODECS_MAX, ENCODINGS_MAX, HEADER_EXTENSIONS_MAX, ParamsError, RTCP_FEEDBACK_MAX, short, within,
 };
@@ -14,7 +14,7 @@ use crate::units::{Mid, Pt, Rid, Ssrc};
 
 /// How one source's packets look.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "LooseRtpParameters")]
+#[serde(rename_all = "camelCase", try_from = "RawRtpParameters")]
 pub struct RtpParameters {
     /// The m= section, by which packets find their producer before their SSRC is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ impl RtpParameters {
             .try_for_each(RtpCodecParameters::validate)?;
         for extension in &self.header_extensions {
             short("uri", &extension.uri)?;
-            value::validate(&extension.parameters)?;
+            parameter_value::validate(&extension.parameters)?;
         }
         for encoding in &self.encodings {
             short(
@@ -75,47 +75,47 @@ impl RtpParameters {
 /// Parameters as a client may have written them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LooseRtpParameters {
+struct RawRtpParameters {
     #[serde(default)]
-    mid: Loose,
-    #[serde(deserialize_with = "loose::list::<_, _, CODECS_MAX>")]
+    mid: LenientValue,
+    #[serde(deserialize_with = "lenient::list::<_, _, CODECS_MAX>")]
     codecs: Vec<RtpCodecParameters>,
     #[serde(
         default,
-        deserialize_with = "loose::optional_list::<_, _, HEADER_EXTENSIONS_MAX>"
+        deserialize_with = "lenient::optional_list::<_, _, HEADER_EXTENSIONS_MAX>"
     )]
     header_extensions: Vec<RtpHeaderExtensionParameters>,
     #[serde(
         default,
-        deserialize_with = "loose::optional_list::<_, _, ENCODINGS_MAX>"
+        deserialize_with = "lenient::optional_list::<_, _, ENCODINGS_MAX>"
     )]
     encodings: Vec<RtpEncodingParameters>,
     #[serde(default)]
     rtcp: Option<RtcpParameters>,
     #[serde(default)]
-    msid: Loose,
+    msid: LenientValue,
 }
 
-impl TryFrom<LooseRtpParameters> for RtpParameters {
+impl TryFrom<RawRtpParameters> for RtpParameters {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseRtpParameters) -> Result<Self, ParamsError> {
-        let mid = loose.mid.optional_text("mid")?;
+    fn try_from(raw: RawRtpParameters) -> Result<Self, ParamsError> {
+        let mid = raw.mid.optional_text("mid")?;
         let mid = mid.as_deref().map(Mid::from).transpose();
         Ok(Self {
             mid: mid.map_err(|_| ParamsError::TooLong { what: "mid" })?,
-            codecs: loose.codecs,
-            header_extensions: loose.header_extensions,
-            encodings: loose.encodings,
-            rtcp: loose.rtcp.unwrap_or_default(),
-            msid: loose.msid.optional_text("msid")?,
+            codecs: raw.codecs,
+            header_extensions: raw.header_extensions,
+            encodings: raw.encodings,
+            rtcp: raw.rtcp.unwrap_or_default(),
+            msid: raw.msid.optional_text("msid")?,
         })
     }
 }
 
 /// One codec in use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "LooseCodecParameters")]
+#[serde(rename_all = "camelCase", try_from = "RawCodecParameters")]
 pub struct RtpCodecParameters {
     /// `audio/opus`, `video/VP8`, `video/rtx`, …; compared without case.
     pub mime_type: String,
@@ -127,7 +127,7 @@ pub struct RtpCodecParameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<u8>,
     /// Format parameters; `apt` of an RTX codec is the payload type it retransmits.
-    pub parameters: Parameters,
+    pub parameters: FormatParameters,
     /// RTCP feedback in use.
     pub rtcp_feedback: Vec<RtcpFeedback>,
 }
@@ -163,7 +163,7 @@ impl RtpCodecParameters {
         }
         short("mimeType", &self.mime_type)?;
         capabilities::payload_type_fits(Some(self.payload_type))?;
-        value::validate(&self.parameters)?;
+        parameter_value::validate(&self.parameters)?;
         capabilities::validate_feedback(&self.rtcp_feedback)
     }
 }
@@ -171,47 +171,47 @@ impl RtpCodecParameters {
 /// A codec as a client may have written it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LooseCodecParameters {
+struct RawCodecParameters {
     #[serde(default)]
-    mime_type: Loose,
+    mime_type: LenientValue,
     #[serde(default)]
-    payload_type: Loose,
+    payload_type: LenientValue,
     #[serde(default)]
-    clock_rate: Loose,
+    clock_rate: LenientValue,
     #[serde(default)]
-    channels: Loose,
-    #[serde(default, deserialize_with = "value::parameters")]
-    parameters: Parameters,
+    channels: LenientValue,
+    #[serde(default, deserialize_with = "parameter_value::parameters")]
+    parameters: FormatParameters,
     #[serde(
         default,
-        deserialize_with = "loose::any_list::<_, _, RTCP_FEEDBACK_MAX>"
+        deserialize_with = "lenient::any_list::<_, _, RTCP_FEEDBACK_MAX>"
     )]
     rtcp_feedback: Vec<RtcpFeedback>,
 }
 
-impl TryFrom<LooseCodecParameters> for RtpCodecParameters {
+impl TryFrom<RawCodecParameters> for RtpCodecParameters {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseCodecParameters) -> Result<Self, ParamsError> {
-        let mime_type = loose.mime_type.text("mimeType")?;
+    fn try_from(raw: RawCodecParameters) -> Result<Self, ParamsError> {
+        let mime_type = raw.mime_type.text("mimeType")?;
         let kind =
             MediaKind::of_mime_type(&mime_type).ok_or(ParamsError::Invalid { what: "mimeType" })?;
-        let payload_type = Pt(loose.payload_type.integer("payloadType")?);
+        let payload_type = Pt(raw.payload_type.integer("payloadType")?);
         capabilities::payload_type_fits(Some(payload_type))?;
         Ok(Self {
             mime_type,
             payload_type,
-            clock_rate: loose.clock_rate.integer("clockRate")?,
-            channels: capabilities::channels(kind, &loose.channels)?,
-            parameters: loose.parameters,
-            rtcp_feedback: loose.rtcp_feedback,
+            clock_rate: raw.clock_rate.integer("clockRate")?,
+            channels: capabilities::channels(kind, &raw.channels)?,
+            parameters: raw.parameters,
+            rtcp_feedback: raw.rtcp_feedback,
         })
     }
 }
 
 /// One header extension in use (RFC 8285).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "LooseHeaderExtensionParameters")]
+#[serde(rename_all = "camelCase", try_from = "RawHeaderExtensionParameters")]
 pub struct RtpHeaderExtensionParameters {
     /// What it carries.
     pub uri: String,
@@ -220,7 +220,7 @@ pub struct RtpHeaderExtensionParameters {
     /// Whether it is encrypted (RFC 6904).
     pub encrypt: bool,
     /// Its configuration; no extension in use has any.
-    pub parameters: Parameters,
+    pub parameters: FormatParameters,
 }
 
 impl RtpHeaderExtensionParameters {
@@ -232,33 +232,33 @@ impl RtpHeaderExtensionParameters {
 
 /// A header extension as a client may have written it.
 #[derive(Deserialize)]
-struct LooseHeaderExtensionParameters {
+struct RawHeaderExtensionParameters {
     #[serde(default)]
-    uri: Loose,
+    uri: LenientValue,
     #[serde(default)]
-    id: Loose,
+    id: LenientValue,
     #[serde(default)]
-    encrypt: Loose,
-    #[serde(default, deserialize_with = "value::parameters")]
-    parameters: Parameters,
+    encrypt: LenientValue,
+    #[serde(default, deserialize_with = "parameter_value::parameters")]
+    parameters: FormatParameters,
 }
 
-impl TryFrom<LooseHeaderExtensionParameters> for RtpHeaderExtensionParameters {
+impl TryFrom<RawHeaderExtensionParameters> for RtpHeaderExtensionParameters {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseHeaderExtensionParameters) -> Result<Self, ParamsError> {
+    fn try_from(raw: RawHeaderExtensionParameters) -> Result<Self, ParamsError> {
         Ok(Self {
-            uri: loose.uri.text("uri")?,
-            id: loose.id.integer("id")?,
-            encrypt: loose.encrypt.flag("encrypt")?,
-            parameters: loose.parameters,
+            uri: raw.uri.text("uri")?,
+            id: raw.id.integer("id")?,
+            encrypt: raw.encrypt.flag("encrypt")?,
+            parameters: raw.parameters,
         })
     }
 }
 
 /// One stream of a source: its only one, or one rung of simulcast.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "LooseEncodingParameters")]
+#[serde(rename_all = "camelCase", try_from = "RawEncodingParameters")]
 pub struct RtpEncodingParameters {
     /// Its SSRC, when it is known beforehand.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -284,14 +284,14 @@ pub struct RtpEncodingParameters {
     /// How much smaller than the source its picture is, per side.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        serialize_with = "value::serialize_optional_number"
+        serialize_with = "parameter_value::serialize_optional_number"
     )]
     pub scale_resolution_down_by: Option<f64>,
 }
 
 /// The retransmission stream of an encoding (RFC 4588).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "LooseRtxParameters")]
+#[serde(try_from = "RawRtxParameters")]
 pub struct RtxParameters {
     /// Its SSRC.
     pub ssrc: Ssrc,
@@ -299,17 +299,17 @@ pub struct RtxParameters {
 
 /// A retransmission stream as a client may have written it.
 #[derive(Deserialize)]
-struct LooseRtxParameters {
+struct RawRtxParameters {
     #[serde(default)]
-    ssrc: Loose,
+    ssrc: LenientValue,
 }
 
-impl TryFrom<LooseRtxParameters> for RtxParameters {
+impl TryFrom<RawRtxParameters> for RtxParameters {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseRtxParameters) -> Result<Self, ParamsError> {
+    fn try_from(raw: RawRtxParameters) -> Result<Self, ParamsError> {
         Ok(Self {
-            ssrc: Ssrc(loose.ssrc.integer("rtx.ssrc")?),
+            ssrc: Ssrc(raw.ssrc.integer("rtx.ssrc")?),
         })
     }
 }
@@ -317,53 +317,53 @@ impl TryFrom<LooseRtxParameters> for RtxParameters {
 /// An encoding as a client may have written it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LooseEncodingParameters {
+struct RawEncodingParameters {
     #[serde(default)]
-    ssrc: Loose,
+    ssrc: LenientValue,
     #[serde(default)]
-    rid: Loose,
+    rid: LenientValue,
     #[serde(default)]
-    codec_payload_type: Loose,
+    codec_payload_type: LenientValue,
     #[serde(default)]
     rtx: Option<RtxParameters>,
     #[serde(default)]
-    dtx: Loose,
+    dtx: LenientValue,
     #[serde(default)]
-    scalability_mode: Loose,
+    scalability_mode: LenientValue,
     #[serde(default)]
-    max_bitrate: Loose,
+    max_bitrate: LenientValue,
     #[serde(default)]
-    scale_resolution_down_by: Loose,
+    scale_resolution_down_by: LenientValue,
 }
 
-impl TryFrom<LooseEncodingParameters> for RtpEncodingParameters {
+impl TryFrom<RawEncodingParameters> for RtpEncodingParameters {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseEncodingParameters) -> Result<Self, ParamsError> {
-        let rid = loose.rid.optional_text("rid")?;
+    fn try_from(raw: RawEncodingParameters) -> Result<Self, ParamsError> {
+        let rid = raw.rid.optional_text("rid")?;
         let rid = rid.as_deref().map(Rid::from).transpose();
         // mediasoup never looks at the type of this field, so that only a number is judged.
-        let codec_payload_type = match loose.codec_payload_type {
-            number @ Loose::Number(_) => Some(Pt(number.integer("codecPayloadType")?)),
+        let codec_payload_type = match raw.codec_payload_type {
+            number @ LenientValue::Number(_) => Some(Pt(number.integer("codecPayloadType")?)),
             _ => None,
         };
         capabilities::payload_type_fits(codec_payload_type)?;
         Ok(Self {
-            ssrc: loose.ssrc.optional_integer("ssrc")?.map(Ssrc),
+            ssrc: raw.ssrc.optional_integer("ssrc")?.map(Ssrc),
             rid: rid.map_err(|_| ParamsError::TooLong { what: "rid" })?,
             codec_payload_type,
-            rtx: loose.rtx,
-            dtx: Some(loose.dtx.is_true()),
-            scalability_mode: loose.scalability_mode.optional_text("scalabilityMode")?,
-            max_bitrate: loose.max_bitrate.hint(),
-            scale_resolution_down_by: loose.scale_resolution_down_by.real_hint(),
+            rtx: raw.rtx,
+            dtx: Some(raw.dtx.is_true()),
+            scalability_mode: raw.scalability_mode.optional_text("scalabilityMode")?,
+            max_bitrate: raw.max_bitrate.hint(),
+            scale_resolution_down_by: raw.scale_resolution_down_by.real_hint(),
         })
     }
 }
 
 /// RTCP of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "LooseRtcpParameters")]
+#[serde(rename_all = "camelCase", try_from = "RawRtcpParameters")]
 pub struct RtcpParameters {
     /// The name that ties one endpoint's streams together (RFC 3550 §6.5.1).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -387,23 +387,23 @@ impl Default for RtcpParameters {
 
 /// RTCP parameters as a client may have written them.
 #[derive(Deserialize)]
-struct LooseRtcpParameters {
+struct RawRtcpParameters {
     #[serde(default)]
-    cname: Loose,
+    cname: LenientValue,
     #[serde(default)]
-    mux: Loose,
+    mux: LenientValue,
 }
 
-impl TryFrom<LooseRtcpParameters> for RtcpParameters {
+impl TryFrom<RawRtcpParameters> for RtcpParameters {
     type Error = ParamsError;
 
-    fn try_from(loose: LooseRtcpParameters) -> Result<Self, ParamsError> {
-        let mux = match loose.mux {
-            Loose::Bool(mux) => Some(mux),
+    fn try_from(raw: RawRtcpParameters) -> Result<Self, ParamsError> {
+        let mux = match raw.mux {
+            LenientValue::Bool(mux) => Some(mux),
             _ => None,
         };
         Ok(Self {
-            cname: loose.cname.optional_text("cname")?,
+            cname: raw.cname.optional_text("cname")?,
             reduced_size: true,
             mux,
         })

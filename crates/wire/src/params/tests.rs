@@ -248,7 +248,7 @@ fn parameters_built_in_code_meet_the_same_caps() {
         uri: "u".into(),
         preferred_id: 1,
         preferred_encrypt: false,
-        direction: Direction::SendRecv,
+        direction: HeaderExtensionDirection::SendRecv,
     };
     built.header_extensions = vec![extension; HEADER_EXTENSIONS_MAX + 1];
     let refusal = ParamsError::TooMany {
@@ -296,9 +296,15 @@ fn a_direction_that_nobody_knows_is_inactive() {
         capabilities(json!({ "headerExtensions": [extension] }))
             .map(|read| read.header_extensions[0].direction)
     };
-    assert_eq!(read(json!("")).unwrap(), Direction::SendRecv);
-    assert_eq!(read(json!("recvonly")).unwrap(), Direction::RecvOnly);
-    assert_eq!(read(json!("sideways")).unwrap(), Direction::Inactive);
+    assert_eq!(read(json!("")).unwrap(), HeaderExtensionDirection::SendRecv);
+    assert_eq!(
+        read(json!("recvonly")).unwrap(),
+        HeaderExtensionDirection::RecvOnly
+    );
+    assert_eq!(
+        read(json!("sideways")).unwrap(),
+        HeaderExtensionDirection::Inactive
+    );
     assert!(read(json!(["sendrecv"])).is_err());
 }
 

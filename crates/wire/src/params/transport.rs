@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FINGERPRINTS_MAX;
-use super::loose;
+use super::lenient;
 
 /// The server's side of ICE (RFC 8445 §5.3, §2.5 for lite).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ pub struct DtlsParameters {
     #[serde(default)]
     pub role: DtlsRole,
     /// Hashes of the certificate. A client takes the last one it knows.
-    #[serde(deserialize_with = "loose::list::<_, _, FINGERPRINTS_MAX>")]
+    #[serde(deserialize_with = "lenient::list::<_, _, FINGERPRINTS_MAX>")]
     pub fingerprints: Vec<DtlsFingerprint>,
 }
 

@@ -1,9 +1,9 @@
 //! Every packet type at its boundaries, alone and in company.
 
-use super::extended::{Delay, ExtendedBlock};
+use super::extended_report::{DlrrEntry, ExtendedReportBlock};
 use super::feedback::FirEntry;
 use super::report::{ReportBlock, SenderInfo, ntp_middle};
-use super::source::{CNAME, SourceItem};
+use super::sdes::{CNAME, SdesItem};
 use super::write::CompoundWriter;
 use super::*;
 use crate::units::{Bitrate, Ssrc};
@@ -50,7 +50,7 @@ fn judged(datagram: &[u8]) -> (Vec<RtcpError>, usize) {
 
 #[test]
 fn a_sender_report_is_laid_out_as_rfc_3550_draws_it() {
-    let datagram = written(|w| assert!(w.sender_report(&INFO, &[BLOCK])));
+    let datagram = written(|w| assert!(w.write_sender_report(&INFO, &[BLOCK])));
     let mut expected = vec![0x81, 200, 0, 12];
     expected.extend([0x01, 0x02, 0x03, 0x04, 0xe0, 0, 0, 0, 0x80, 0, 0, 0]);
     expected.extend([0, 1, 0x5f, 0x90, 0, 0, 0, 7, 0, 0, 0x1b, 0x58]);
@@ -71,7 +71,7 @@ fn a_sender_report_is_laid_out_as_rfc_3550_draws_it() {
 fn a_receiver_report_has_up_to_31_blocks() {
     for count in [0, 1, 31] {
         let blocks = vec![BLOCK; count];
-        let datagram = written(|w| assert!(w.receiver_report(US, &blocks)));
+        let datagram = written(|w| assert!(w.write_receiver_report(US, &blocks)));
         let Packet::ReceiverReport(report) = only(&datagram) else {
             panic!("no receiver report")
         };
@@ -79,7 +79,7 @@ fn a_receiver_report_has_up_to_31_blocks() {
         assert_eq!(report.blocks().collect::<Vec<_>>(), blocks);
     }
     let mut out = Vec::new();
-    assert!(!CompoundWriter::new(&mut out).receiver_report(US, &[BLOCK; 32]));
+    assert!(!CompoundWriter::new(&mut out).write_receiver_report(US, &[BLOCK; 32]));
     assert!(out.is_empty());
 }
 
@@ -90,7 +90,7 @@ fn loss_beyond_24_bits_is_cut_to_what_can_be_said() {
             cumulative_lost: lost,
             ..BLOCK
         };
-        let datagram = written(|w| assert!(w.receiver_report(US, &[block])));
+        let datagram = written(|w| assert!(w.write_receiver_report(US, &[block])));
         let Packet::ReceiverReport(report) = only(&datagram) else {
             panic!("no receiver report")
         };
@@ -102,7 +102,7 @@ fn loss_beyond_24_bits_is_cut_to_what_can_be_said() {
 fn a_name_of_any_length_ends_in_a_zero_and_a_whole_word() {
     for len in [0, 1, 2, 3, 4, 255] {
         let name = "n".repeat(len);
-        let datagram = written(|w| assert!(w.cname(US, &name)));
+        let datagram = written(|w| assert!(w.write_cname(US, &name)));
         assert_eq!(datagram.len() % 4, 0);
         assert_eq!(datagram.last(), Some(&0));
         let Packet::SourceDescription(names) = only(&datagram) else {
@@ -111,7 +111,7 @@ fn a_name_of_any_length_ends_in_a_zero_and_a_whole_word() {
         assert_eq!(names.cnames().collect::<Vec<_>>(), [(US, name.as_bytes())]);
     }
     let mut out = Vec::new();
-    assert!(!CompoundWriter::new(&mut out).cname(US, &"n".repeat(256)));
+    assert!(!CompoundWriter::new(&mut out).write_cname(US, &"n".repeat(256)));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn every_item_of_every_chunk_is_seen() {
     let Packet::SourceDescription(names) = only(&datagram) else {
         panic!("no description")
     };
-    let item = |ssrc, kind, text| SourceItem {
+    let item = |ssrc, kind, text| SdesItem {
         ssrc: Ssrc(ssrc),
         kind,
         text,
@@ -156,14 +156,14 @@ fn a_description_that_ends_early_is_malformed() {
 
 #[test]
 fn a_goodbye_names_its_sources_and_its_reason_is_passed_over() {
-    let mut datagram = written(|w| assert!(w.goodbye(&[US, THEM])));
-    let Packet::Goodbye(bye) = only(&datagram) else {
+    let mut datagram = written(|w| assert!(w.write_bye(&[US, THEM])));
+    let Packet::Bye(bye) = only(&datagram) else {
         panic!("no goodbye")
     };
     assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [US, THEM]);
     datagram[3] += 1;
     datagram.extend([3, b'b', b'y', b'e']);
-    let Packet::Goodbye(bye) = only(&datagram) else {
+    let Packet::Bye(bye) = only(&datagram) else {
         panic!("no goodbye")
     };
     assert_eq!(bye.ssrcs().len(), 2);
@@ -172,7 +172,7 @@ fn a_goodbye_names_its_sources_and_its_reason_is_passed_over() {
 #[test]
 fn a_nack_names_a_number_and_sixteen_after_it() {
     let seqs = [65_530, 65_531, 65_534, 10, 11, 27, 28];
-    let datagram = written(|w| assert_eq!(w.nack(US, THEM, &seqs), seqs.len()));
+    let datagram = written(|w| assert_eq!(w.write_nack(US, THEM, &seqs), seqs.len()));
     let mut expected = vec![0x81, 205, 0, 5, 1, 2, 3, 4, 0xa0, 0xb0, 0xc0, 0xd0];
     // 10 is 16 after 65530; 27 is 16 after 11.
     expected.extend([0xff, 0xfa, 0x80, 0x09, 0, 11, 0x80, 0, 0, 28, 0, 0]);
@@ -189,18 +189,21 @@ fn a_nack_takes_as_many_numbers_as_fit_and_says_so() {
     let apart: Vec<u16> = (0..1_000).map(|i| i * 20).collect();
     let mut out = Vec::new();
     let mut writer = CompoundWriter::with_len_max(&mut out, 50);
-    assert_eq!(writer.nack(US, THEM, &apart), 9);
-    assert_eq!(writer.nack(US, THEM, &apart), 0);
+    assert_eq!(writer.write_nack(US, THEM, &apart), 9);
+    assert_eq!(writer.write_nack(US, THEM, &apart), 0);
     let Packet::Nack(nack) = only(&out) else {
         panic!("no nack")
     };
     assert_eq!(nack.seqs().collect::<Vec<_>>(), apart[..9]);
-    assert_eq!(CompoundWriter::new(&mut Vec::new()).nack(US, THEM, &[]), 0);
+    assert_eq!(
+        CompoundWriter::new(&mut Vec::new()).write_nack(US, THEM, &[]),
+        0
+    );
 }
 
 #[test]
 fn a_repeated_number_is_named_once() {
-    let datagram = written(|w| assert_eq!(w.nack(US, THEM, &[5, 5, 6, 6]), 4));
+    let datagram = written(|w| assert_eq!(w.write_nack(US, THEM, &[5, 5, 6, 6]), 4));
     let Packet::Nack(nack) = only(&datagram) else {
         panic!("no nack")
     };
@@ -209,7 +212,7 @@ fn a_repeated_number_is_named_once() {
 
 #[test]
 fn keyframe_requests_survive_the_wire() {
-    let datagram = written(|w| assert!(w.pli(US, THEM)));
+    let datagram = written(|w| assert!(w.write_pli(US, THEM)));
     assert_eq!(
         datagram,
         [0x81, 206, 0, 2, 1, 2, 3, 4, 0xa0, 0xb0, 0xc0, 0xd0]
@@ -223,13 +226,13 @@ fn keyframe_requests_survive_the_wire() {
         FirEntry { ssrc: THEM, seq: 9 },
         FirEntry { ssrc: US, seq: 255 },
     ];
-    let datagram = written(|w| assert!(w.fir(US, &entries)));
+    let datagram = written(|w| assert!(w.write_fir(US, &entries)));
     let Packet::Fir(fir) = only(&datagram) else {
         panic!("no fir")
     };
     assert_eq!(fir.sender, US);
     assert_eq!(fir.entries().collect::<Vec<_>>(), entries);
-    assert!(!CompoundWriter::new(&mut Vec::new()).fir(US, &[]));
+    assert!(!CompoundWriter::new(&mut Vec::new()).write_fir(US, &[]));
 }
 
 #[test]
@@ -242,7 +245,7 @@ fn an_estimate_keeps_eighteen_bits_of_its_rate() {
         (5_000_000, 5_000_000),
         (u64::MAX, 0x3_ffff << 46),
     ] {
-        let datagram = written(|w| assert!(w.remb(US, Bitrate::from_bps(rate), &[THEM, US])));
+        let datagram = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(rate), &[THEM, US])));
         let Packet::Remb(remb) = only(&datagram) else {
             panic!("no remb")
         };
@@ -250,18 +253,18 @@ fn an_estimate_keeps_eighteen_bits_of_its_rate() {
         assert_eq!(remb.sender, US);
         assert_eq!(remb.ssrcs().collect::<Vec<_>>(), [THEM, US]);
     }
-    let golden = written(|w| assert!(w.remb(US, Bitrate::from_bps(5_000_000), &[THEM])));
+    let golden = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(5_000_000), &[THEM])));
     let mut expected = vec![0x8f, 206, 0, 5, 1, 2, 3, 4, 0, 0, 0, 0];
     expected.extend(b"REMB");
     // 5,000,000 = 156,250 << 5.
     expected.extend([1, 5 << 2 | 2, 0x62, 0x5a, 0xa0, 0xb0, 0xc0, 0xd0]);
     assert_eq!(golden, expected);
-    assert!(!CompoundWriter::new(&mut Vec::new()).remb(US, Bitrate::ZERO, &[US; 256]));
+    assert!(!CompoundWriter::new(&mut Vec::new()).write_remb(US, Bitrate::ZERO, &[US; 256]));
 }
 
 #[test]
 fn an_estimate_of_more_than_64_bits_or_with_missing_streams_is_malformed() {
-    let sound = written(|w| assert!(w.remb(US, Bitrate::from_bps(1), &[THEM])));
+    let sound = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(1), &[THEM])));
     let mut huge = sound.clone();
     huge[17] = 63 << 2 | 2;
     assert_eq!(judged(&huge), (vec![RtcpError::Malformed(206)], 0));
@@ -272,7 +275,7 @@ fn an_estimate_of_more_than_64_bits_or_with_missing_streams_is_malformed() {
 
 #[test]
 fn application_feedback_of_another_name_is_passed_over() {
-    let mut datagram = written(|w| assert!(w.remb(US, Bitrate::from_bps(1), &[])));
+    let mut datagram = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(1), &[])));
     datagram[12] = b'X';
     let mut walk = packets(&datagram);
     assert!(walk.next().is_none());
@@ -282,20 +285,20 @@ fn application_feedback_of_another_name_is_passed_over() {
 #[test]
 fn extended_reports_carry_reference_times_and_their_answers() {
     let delays = [
-        Delay {
+        DlrrEntry {
             ssrc: THEM,
             last_rr: 7,
             delay_since_last_rr: 8,
         },
-        Delay {
+        DlrrEntry {
             ssrc: US,
             last_rr: 9,
             delay_since_last_rr: 10,
         },
     ];
     let datagram = written(|w| {
-        assert!(w.reference_time(US, 0x1122_3344_5566_7788));
-        assert!(w.delays(US, &delays));
+        assert!(w.write_receiver_reference_time(US, 0x1122_3344_5566_7788));
+        assert!(w.write_dlrr(US, &delays));
     });
     let mut seen = Vec::new();
     for packet in packets(&datagram) {
@@ -305,9 +308,11 @@ fn extended_reports_carry_reference_times_and_their_answers() {
         assert_eq!(report.ssrc, US);
         for block in report.blocks() {
             match block {
-                ExtendedBlock::ReferenceTime(ntp) => assert_eq!(ntp, 0x1122_3344_5566_7788),
-                ExtendedBlock::Delays(found) => seen.extend(found.iter()),
-                ExtendedBlock::Other { .. } => panic!("unknown block"),
+                ExtendedReportBlock::ReceiverReferenceTime(ntp) => {
+                    assert_eq!(ntp, 0x1122_3344_5566_7788)
+                }
+                ExtendedReportBlock::Dlrr(found) => seen.extend(found.iter()),
+                ExtendedReportBlock::Other { .. } => panic!("unknown block"),
             }
         }
     }
@@ -324,7 +329,7 @@ fn an_extended_block_that_is_not_spoken_here_is_kept_as_it_came() {
     };
     let blocks: Vec<_> = report.blocks().collect();
     let [
-        ExtendedBlock::Other {
+        ExtendedReportBlock::Other {
             kind: 1,
             detail: 9,
             content,
@@ -353,12 +358,12 @@ fn extended_blocks_of_impossible_length_are_malformed() {
 fn several_packets_share_a_datagram_and_unknown_ones_are_counted() {
     let mut datagram = written(|w| {
         assert!(w.is_empty());
-        assert!(w.receiver_report(US, &[BLOCK]));
-        assert!(w.cname(US, "us"));
+        assert!(w.write_receiver_report(US, &[BLOCK]));
+        assert!(w.write_cname(US, "us"));
     });
     datagram.extend([0x80, 204, 0, 2, 0, 0, 0, 1, b'n', b'a', b'm', b'e']);
     datagram.extend([0x9f, 205, 0, 0]);
-    datagram.extend(written(|w| assert!(w.pli(US, THEM))));
+    datagram.extend(written(|w| assert!(w.write_pli(US, THEM))));
     let mut walk = packets(&datagram);
     assert!(matches!(walk.next(), Some(Ok(Packet::ReceiverReport(_)))));
     assert!(matches!(
@@ -373,7 +378,7 @@ fn several_packets_share_a_datagram_and_unknown_ones_are_counted() {
 #[test]
 fn a_malformed_packet_does_not_take_the_next_with_it() {
     let mut datagram = vec![0x82, 201, 0, 1, 0, 0, 0, 1];
-    datagram.extend(written(|w| assert!(w.pli(US, THEM))));
+    datagram.extend(written(|w| assert!(w.write_pli(US, THEM))));
     assert_eq!(judged(&datagram), (vec![RtcpError::Malformed(201)], 1));
 }
 
@@ -405,8 +410,8 @@ fn bodies_too_short_for_their_type_are_malformed() {
 
 #[test]
 fn a_datagram_that_ends_inside_a_packet_yields_what_was_whole() {
-    let mut datagram = written(|w| assert!(w.pli(US, THEM)));
-    datagram.extend(written(|w| assert!(w.cname(US, "us"))));
+    let mut datagram = written(|w| assert!(w.write_pli(US, THEM)));
+    datagram.extend(written(|w| assert!(w.write_cname(US, "us"))));
     for len in 13..datagram.len() {
         assert_eq!(judged(&datagram[..len]), (vec![RtcpError::Truncated], 1));
     }
@@ -416,11 +421,11 @@ fn a_datagram_that_ends_inside_a_packet_yields_what_was_whole() {
 
 #[test]
 fn padding_is_taken_off_and_impossible_padding_is_refused() {
-    let mut datagram = written(|w| assert!(w.goodbye(&[US])));
+    let mut datagram = written(|w| assert!(w.write_bye(&[US])));
     datagram[0] |= 0x20;
     datagram[3] += 1;
     datagram.extend([0, 0, 0, 4]);
-    let Packet::Goodbye(bye) = only(&datagram) else {
+    let Packet::Bye(bye) = only(&datagram) else {
         panic!("no goodbye")
     };
     assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [US]);
@@ -436,15 +441,15 @@ fn a_datagram_never_outgrows_its_limit() {
     let mut out = b"in front".to_vec();
     let mut writer = CompoundWriter::new(&mut out);
     let mut fitted = 0;
-    while writer.receiver_report(US, &[BLOCK; 31]) {
+    while writer.write_receiver_report(US, &[BLOCK; 31]) {
         fitted += 1;
     }
     assert_eq!(fitted, 1);
-    while writer.pli(US, THEM) {}
-    while writer.sender_report(&INFO, &[]) {}
-    assert!(writer.room() < 12);
+    while writer.write_pli(US, THEM) {}
+    while writer.write_sender_report(&INFO, &[]) {}
+    assert!(writer.remaining() < 12);
     let len = writer.len();
-    assert!(!writer.cname(US, "us") && !writer.goodbye(&[US, THEM]));
+    assert!(!writer.write_cname(US, "us") && !writer.write_bye(&[US, THEM]));
     assert_eq!(writer.len(), len);
     assert!(len <= COMPOUND_LEN_MAX);
     assert_eq!(&out[..8], b"in front");

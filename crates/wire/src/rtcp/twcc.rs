@@ -12,7 +12,7 @@ mod write;
 use super::reader::Reader;
 use crate::units::Ssrc;
 
-pub use write::{FeedbackHead, FeedbackWritten, LEADING_LOST_MAX};
+pub use write::{FeedbackHeader, FeedbackProgress, LEADING_LOST_MAX};
 
 /// Most packets one feedback may speak of. The format allows 65,535 in 16 bytes; at 800 Mbit/s a
 /// transport sends this many in 100 ms, which is as long as a feedback is ever awaited.

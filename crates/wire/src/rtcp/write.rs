@@ -3,15 +3,15 @@
 //! Every method writes one whole packet or nothing at all and says which; those that take a list
 //! of any length say how much of it they took.
 
-use super::extended::{DELAYS, Delay, REFERENCE_TIME};
+use super::extended_report::{DELAYS, DlrrEntry, REFERENCE_TIME};
 use super::feedback::{FirEntry, Remb, nack_entries};
 use super::report::{ReportBlock, SenderInfo};
-use super::source::CNAME;
+use super::sdes::CNAME;
 use super::{COMPOUND_LEN_MAX, COUNT_MAX, HEADER_LEN, VERSION, format, kind};
 use crate::units::{Bitrate, Ssrc};
 
 /// Length of the two stream names a feedback packet starts with.
-pub(super) const FEEDBACK_HEAD_LEN: usize = 8;
+pub(super) const FEEDBACK_HEADER_LEN: usize = 8;
 
 /// A datagram in the making, appended to the caller's bytes.
 #[derive(Debug)]
@@ -51,13 +51,13 @@ impl<'a> CompoundWriter<'a> {
     }
 
     /// Bytes that may still be written.
-    pub const fn room(&self) -> usize {
+    pub const fn remaining(&self) -> usize {
         self.len_max.saturating_sub(self.len())
     }
 
     /// Writes a sender report. Refused with more than 31 blocks.
     #[must_use]
-    pub fn sender_report(&mut self, info: &SenderInfo, blocks: &[ReportBlock]) -> bool {
+    pub fn write_sender_report(&mut self, info: &SenderInfo, blocks: &[ReportBlock]) -> bool {
         self.counted(kind::SENDER_REPORT, blocks.len(), |out| {
             out.extend(info.ssrc.0.to_be_bytes());
             out.extend(info.ntp.to_be_bytes());
@@ -69,7 +69,7 @@ impl<'a> CompoundWriter<'a> {
 
     /// Writes a receiver report. Refused with more than 31 blocks.
     #[must_use]
-    pub fn receiver_report(&mut self, ssrc: Ssrc, blocks: &[ReportBlock]) -> bool {
+    pub fn write_receiver_report(&mut self, ssrc: Ssrc, blocks: &[ReportBlock]) -> bool {
         self.counted(kind::RECEIVER_REPORT, blocks.len(), |out| {
             out.extend(ssrc.0.to_be_bytes());
             blocks.iter().for_each(|block| block.write(out));
@@ -78,7 +78,7 @@ impl<'a> CompoundWriter<'a> {
 
     /// Writes the canonical name of one source. Refused when it is longer than 255 bytes.
     #[must_use]
-    pub fn cname(&mut self, ssrc: Ssrc, cname: &str) -> bool {
+    pub fn write_cname(&mut self, ssrc: Ssrc, cname: &str) -> bool {
         let Ok(len) = u8::try_from(cname.len()) else {
             return false;
         };
@@ -95,15 +95,18 @@ impl<'a> CompoundWriter<'a> {
 
     /// Writes that these sources end. Refused with more than 31 of them.
     #[must_use]
-    pub fn goodbye(&mut self, ssrcs: &[Ssrc]) -> bool {
-        self.counted(kind::GOODBYE, ssrcs.len(), |out| extend_ssrcs(out, ssrcs))
+    pub fn write_bye(&mut self, ssrcs: &[Ssrc]) -> bool {
+        self.counted(kind::BYE, ssrcs.len(), |out| extend_ssrcs(out, ssrcs))
     }
 
     /// Asks for packets again, by sequence numbers that rise. Returns how many of them it took;
     /// the others need another datagram.
     #[must_use]
-    pub fn nack(&mut self, sender: Ssrc, media: Ssrc, seqs: &[u16]) -> usize {
-        let entries_max = self.room().saturating_sub(HEADER_LEN + FEEDBACK_HEAD_LEN) / 4;
+    pub fn write_nack(&mut self, sender: Ssrc, media: Ssrc, seqs: &[u16]) -> usize {
+        let entries_max = self
+            .remaining()
+            .saturating_sub(HEADER_LEN + FEEDBACK_HEADER_LEN)
+            / 4;
         if entries_max == 0 || seqs.is_empty() {
             return 0;
         }
@@ -125,13 +128,13 @@ impl<'a> CompoundWriter<'a> {
 
     /// Asks for a keyframe because a picture was lost.
     #[must_use]
-    pub fn pli(&mut self, sender: Ssrc, media: Ssrc) -> bool {
+    pub fn write_pli(&mut self, sender: Ssrc, media: Ssrc) -> bool {
         self.feedback(kind::PAYLOAD_FEEDBACK, format::PLI, sender, media, |_| {})
     }
 
     /// Commands streams to send keyframes. Refused without any.
     #[must_use]
-    pub fn fir(&mut self, sender: Ssrc, entries: &[FirEntry]) -> bool {
+    pub fn write_fir(&mut self, sender: Ssrc, entries: &[FirEntry]) -> bool {
         !entries.is_empty()
             && self.feedback(
                 kind::PAYLOAD_FEEDBACK,
@@ -149,7 +152,7 @@ impl<'a> CompoundWriter<'a> {
 
     /// Says what can be received over these streams. Refused with more than 255 of them.
     #[must_use]
-    pub fn remb(&mut self, sender: Ssrc, bitrate: Bitrate, ssrcs: &[Ssrc]) -> bool {
+    pub fn write_remb(&mut self, sender: Ssrc, bitrate: Bitrate, ssrcs: &[Ssrc]) -> bool {
         let Ok(count) = u8::try_from(ssrcs.len()) else {
             return false;
         };
@@ -167,7 +170,7 @@ impl<'a> CompoundWriter<'a> {
 
     /// Says what time it is here, so that the other side can answer with `delays`.
     #[must_use]
-    pub fn reference_time(&mut self, ssrc: Ssrc, ntp: u64) -> bool {
+    pub fn write_receiver_reference_time(&mut self, ssrc: Ssrc, ntp: u64) -> bool {
         self.packet(kind::EXTENDED_REPORT, 0, |out| {
             out.extend(ssrc.0.to_be_bytes());
             out.extend([REFERENCE_TIME, 0, 0, 2]);
@@ -177,7 +180,7 @@ impl<'a> CompoundWriter<'a> {
 
     /// Says how long ago reference times arrived.
     #[must_use]
-    pub fn delays(&mut self, ssrc: Ssrc, delays: &[Delay]) -> bool {
+    pub fn write_dlrr(&mut self, ssrc: Ssrc, delays: &[DlrrEntry]) -> bool {
         let Ok(words) = u16::try_from(delays.len().saturating_mul(3)) else {
             return false;
         };

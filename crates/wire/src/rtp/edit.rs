@@ -20,7 +20,7 @@ pub const BLOCK_LEN_MAX: usize = 1_500;
 /// A value of the same length is overwritten in place; otherwise the block is rewritten.
 ///
 /// # Errors
-/// What `RtpHeader::parse` says of the packet; `ForeignExtension` when its extension is not of
+/// What `RtpHeader::parse` says of the packet; `UnknownExtensionProfile` when its extension is not of
 /// RFC 8285; `Element` when id or value fit neither form; `TooManyElements` beyond the limits.
 /// The packet is unchanged then.
 pub fn set_extension(packet: &mut Vec<u8>, id: u8, value: &[u8]) -> Result<RtpHeader, RtpError> {
@@ -57,7 +57,7 @@ pub fn remove_extension(packet: &mut Vec<u8>, id: u8) -> Result<RtpHeader, RtpEr
 fn editable(packet: &[u8]) -> Result<RtpHeader, RtpError> {
     let header = RtpHeader::parse(packet)?;
     match header.extension_form {
-        ExtensionForm::Other(_) => Err(RtpError::ForeignExtension),
+        ExtensionForm::Other(_) => Err(RtpError::UnknownExtensionProfile),
         _ => Ok(header),
     }
 }

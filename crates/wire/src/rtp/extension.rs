@@ -79,7 +79,7 @@ impl ExtensionKind {
 
 /// Reads a MID or a RID. A zero byte ends it, as in libwebrtc; anything but visible ASCII, an
 /// empty name or one longer than `CAP` is refused.
-pub fn parse_name<const CAP: usize>(value: &[u8]) -> Option<ArrayString<CAP>> {
+pub fn parse_sdes_item<const CAP: usize>(value: &[u8]) -> Option<ArrayString<CAP>> {
     let name = value.split(|byte| *byte == 0).next()?;
     if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
         return None;

@@ -5,12 +5,12 @@ use arrayvec::ArrayString;
 use super::edit::{ELEMENTS_MAX, remove_extension, set_extension};
 use super::extension::{
     AbsCaptureTime, AbsSendTime, AudioLevel, ExtensionKind, PlayoutDelay, VideoOrientation,
-    parse_name, parse_transmission_offset, parse_transport_seq, write_transmission_offset,
+    parse_sdes_item, parse_transmission_offset, parse_transport_seq, write_transmission_offset,
     write_transport_seq,
 };
 use super::*;
 
-const FIELDS: RtpFields = RtpFields {
+const FIELDS: RtpHeaderFields = RtpHeaderFields {
     marker: true,
     padding: false,
     pt: Pt(96),
@@ -114,11 +114,11 @@ fn an_extension_of_another_profile_is_opaque_and_is_not_edited() {
     assert_eq!(header.payload(&packet), Ok(&b"media"[..]));
     assert_eq!(
         set_extension(&mut packet, 1, b"y"),
-        Err(RtpError::ForeignExtension)
+        Err(RtpError::UnknownExtensionProfile)
     );
     assert_eq!(
         remove_extension(&mut packet, 1),
-        Err(RtpError::ForeignExtension)
+        Err(RtpError::UnknownExtensionProfile)
     );
 }
 
@@ -287,7 +287,7 @@ fn every_kind_of_extension_is_found_by_its_name() {
 
 #[test]
 fn a_name_is_visible_ascii_of_bounded_length() {
-    let parse = parse_name::<16>;
+    let parse = parse_sdes_item::<16>;
     assert_eq!(parse(b"r0").as_deref(), Some("r0"));
     assert_eq!(parse(b"r0\0\0").as_deref(), Some("r0"));
     assert_eq!(

@@ -97,7 +97,7 @@ fn the_request_of_rfc_5769_is_read_and_verified() {
         Some(IceRole::Controlled(0x932f_f9b1_5126_3b36))
     );
     assert!(message.has_fingerprint);
-    assert!(message.unknown.is_empty());
+    assert!(message.unknown_attributes.is_empty());
     assert!(message.verify(&IntegrityKey::from_password(PASSWORD)));
     assert!(!message.verify(&IntegrityKey::from_password("VOkJxbRl1RmTxUk/WvJxBu")));
 }
@@ -122,7 +122,7 @@ fn the_long_term_request_of_rfc_5769_is_verified_without_a_fingerprint() {
     let message = parse(&datagram);
     assert_eq!(message.username, Some("マトリックス"));
     assert!(!message.has_fingerprint);
-    assert!(message.unknown.is_empty());
+    assert!(message.unknown_attributes.is_empty());
     assert!(message.verify(&IntegrityKey::from_bytes(&bytes(
         "e8ca7ad59d5eb0518e312911d2dab2a9"
     ))));
@@ -310,7 +310,7 @@ fn what_comes_after_the_integrity_is_not_believed() {
     assert_eq!(message.priority, Some(1));
     assert_eq!(message.username, None);
     assert!(!message.use_candidate);
-    assert!(message.unknown.is_empty());
+    assert!(message.unknown_attributes.is_empty());
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn both_numbers_of_the_nomination_attribute_are_understood() {
         let datagram = message(1, &[(kind, &[0, 0, 0, 3])]);
         let message = parse(&datagram);
         assert_eq!(message.nomination, Some(3));
-        assert!(message.unknown.is_empty());
+        assert!(message.unknown_attributes.is_empty());
     }
 }
 
@@ -354,12 +354,15 @@ fn unknown_attributes_are_named_once_and_only_if_they_must_be_understood() {
             (0xffff, b""),
         ],
     );
-    assert_eq!(parse(&datagram).unknown[..], [0x0003, 0x7fff]);
+    assert_eq!(parse(&datagram).unknown_attributes[..], [0x0003, 0x7fff]);
 
     let many: Vec<(u16, &[u8])> = (0x0100..0x0120).map(|kind| (kind, &b""[..])).collect();
     let datagram = message(1, &many);
     assert_eq!(many.len(), ATTRIBUTES_MAX);
-    assert_eq!(parse(&datagram).unknown.len(), UNKNOWN_MAX);
+    assert_eq!(
+        parse(&datagram).unknown_attributes.len(),
+        UNKNOWN_ATTRIBUTES_MAX
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{
     ATTRIBUTE_HEADER_LEN, BINDING, COOKIE, Class, HEADER_LEN, INTEGRITY_LEN, IceRole, IntegrityKey,
-    TransactionId, UNKNOWN_MAX, attribute, fingerprint, xor_mask,
+    TransactionId, UNKNOWN_ATTRIBUTES_MAX, attribute, fingerprint, xor_mask,
 };
 
 const FINGERPRINT_LEN: usize = 4;
@@ -87,7 +87,7 @@ pub fn write_error(
         &[&[0, 0, hundreds, number], code.reason().as_bytes()],
     )?;
     if !unknown.is_empty() {
-        let mut listed = [0; UNKNOWN_MAX * 2];
+        let mut listed = [0; UNKNOWN_ATTRIBUTES_MAX * 2];
         let mut len = 0;
         for (place, kind) in listed.chunks_exact_mut(2).zip(unknown) {
             place.copy_from_slice(&kind.to_be_bytes());

@@ -43,7 +43,8 @@ impl Transport {
         for info in self.outgoing.iter().flat_map(|it| it.reports(wall_ns)) {
             let mut plain = Vec::new();
             let mut writer = CompoundWriter::new(&mut plain);
-            let fits = writer.sender_report(&info, &[]) && writer.cname(info.ssrc, &self.cname);
+            let fits = writer.write_sender_report(&info, &[])
+                && writer.write_cname(info.ssrc, &self.cname);
             debug_assert!(fits, "one report fits a datagram");
             datagrams.push(plain);
         }
@@ -54,7 +55,7 @@ impl Transport {
             .collect();
         for blocks in blocks.chunks(REPORT_BLOCKS_MAX) {
             let mut plain = Vec::new();
-            let fits = CompoundWriter::new(&mut plain).receiver_report(self.reporter, blocks);
+            let fits = CompoundWriter::new(&mut plain).write_receiver_report(self.reporter, blocks);
             debug_assert!(fits, "31 blocks fit a datagram");
             datagrams.push(plain);
         }
@@ -68,7 +69,7 @@ impl Transport {
         let mut plain = Vec::new();
         let mut writer = CompoundWriter::new(&mut plain);
         for incoming in &mut self.incoming {
-            if incoming.wants_keyframe(now) && writer.pli(self.reporter, incoming.ssrc()) {
+            if incoming.wants_keyframe(now) && writer.write_pli(self.reporter, incoming.ssrc()) {
                 shared.tally.plis_sent += 1;
             }
         }
@@ -97,7 +98,7 @@ impl Transport {
         for incoming in self.incoming.iter_mut().filter(|it| !it.is_whole()) {
             wanted.clear();
             incoming.ask(now, &mut wanted);
-            let taken = writer.nack(self.reporter, incoming.ssrc(), &wanted);
+            let taken = writer.write_nack(self.reporter, incoming.ssrc(), &wanted);
             shared.tally.nacks_sent += taken as u64;
         }
         self.gaps_due = if self.incoming.iter().all(Incoming::is_whole) {

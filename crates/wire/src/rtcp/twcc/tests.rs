@@ -5,7 +5,7 @@ use crate::rtcp::write::CompoundWriter;
 use crate::rtcp::{COMPOUND_LEN_MAX, Packet, packets};
 use crate::units::{SeqNo, Time};
 
-const HEAD: FeedbackHead = FeedbackHead {
+const HEAD: FeedbackHeader = FeedbackHeader {
     sender: Ssrc(1),
     media: Ssrc(2),
     base: SeqNo(0x1_0000),
@@ -45,7 +45,7 @@ fn arrivals(list: &[(u64, u64)]) -> Vec<(SeqNo, Time)> {
 
 /// Writes feedback until all arrivals are told; gives each datagram's packets back.
 fn told(
-    head: FeedbackHead,
+    head: FeedbackHeader,
     arrivals: &[(SeqNo, Time)],
     len_max: usize,
 ) -> Vec<Vec<(u16, Option<i64>)>> {
@@ -55,7 +55,7 @@ fn told(
     loop {
         let mut out = Vec::new();
         let mut writer = CompoundWriter::with_len_max(&mut out, len_max);
-        let Some(written) = writer.transport_feedback(&head, rest) else {
+        let Some(written) = writer.write_transport_feedback(&head, rest) else {
             assert!(out.is_empty());
             return all;
         };
@@ -180,10 +180,10 @@ fn impossible_feedback_is_refused() {
 fn written_feedback_is_a_known_sequence_of_bytes() {
     let list = arrivals(&[(0, 130), (1, 131), (3, 130), (4, 200)]);
     let mut out = Vec::new();
-    let written = CompoundWriter::new(&mut out).transport_feedback(&HEAD, &list);
+    let written = CompoundWriter::new(&mut out).write_transport_feedback(&HEAD, &list);
     assert_eq!(
         written,
-        Some(FeedbackWritten {
+        Some(FeedbackProgress {
             arrivals: 4,
             next_base: SeqNo(0x1_0005)
         })
@@ -202,7 +202,7 @@ fn feedback_that_ends_within_a_word_is_padded() {
     let mut out = Vec::new();
     assert!(
         CompoundWriter::new(&mut out)
-            .transport_feedback(&HEAD, &list)
+            .write_transport_feedback(&HEAD, &list)
             .is_some()
     );
     assert_eq!(out[..4], [0xaf, 205, 0, 6]);
@@ -222,7 +222,7 @@ fn what_is_written_is_read_back_to_a_quarter_of_a_millisecond() {
         (71, 1_800_000),
     ];
     let list = list.map(|(seq, at)| (SeqNo(0x1_fff0 + seq), Time::from_micros(at)));
-    let head = FeedbackHead {
+    let head = FeedbackHeader {
         base: SeqNo(0x1_ffee),
         ..HEAD
     };
@@ -298,18 +298,18 @@ fn a_jump_of_the_sender_is_not_told_packet_by_packet() {
 
 #[test]
 fn old_and_repeated_arrivals_are_passed_over() {
-    let head = FeedbackHead {
+    let head = FeedbackHeader {
         base: SeqNo(0x1_0005),
         ..HEAD
     };
     let list = arrivals(&[(3, 60), (5, 64), (5, 65), (6, 66)]);
     let mut out = Vec::new();
     let written = CompoundWriter::new(&mut out)
-        .transport_feedback(&head, &list)
+        .write_transport_feedback(&head, &list)
         .unwrap();
     assert_eq!(
         written,
-        FeedbackWritten {
+        FeedbackProgress {
             arrivals: 4,
             next_base: SeqNo(0x1_0007)
         }

@@ -6,7 +6,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::super::write::{CompoundWriter, FEEDBACK_HEAD_LEN};
+use super::super::write::{CompoundWriter, FEEDBACK_HEADER_LEN};
 use super::super::{HEADER_LEN, format, kind};
 use super::{
     ONE_BIT_LEN, REFERENCE_MICROS, RUN_LEN_MAX, STATUSES_MAX, Symbol, TICK_MICROS, TWO_BIT_LEN,
@@ -25,7 +25,7 @@ const TICKS_PER_REFERENCE: i64 = REFERENCE_MICROS / TICK_MICROS;
 
 /// What a feedback says besides the arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FeedbackHead {
+pub struct FeedbackHeader {
     /// Who received.
     pub sender: Ssrc,
     /// Some stream of the transport.
@@ -38,7 +38,7 @@ pub struct FeedbackHead {
 
 /// How far a feedback got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FeedbackWritten {
+pub struct FeedbackProgress {
     /// How many arrivals it took, old and repeated ones included.
     pub arrivals: usize,
     /// First packet it does not speak of: the base of the next feedback.
@@ -51,11 +51,11 @@ impl CompoundWriter<'_> {
     /// speak of or no room. Ask again with the arrivals that are left, `next_base` and the next
     /// feedback count.
     #[must_use]
-    pub fn transport_feedback(
+    pub fn write_transport_feedback(
         &mut self,
-        head: &FeedbackHead,
+        head: &FeedbackHeader,
         arrivals: &[(SeqNo, Time)],
-    ) -> Option<FeedbackWritten> {
+    ) -> Option<FeedbackProgress> {
         let (first, first_at) = *arrivals.iter().find(|(seq, _)| *seq >= head.base)?;
         let base = head
             .base
@@ -67,7 +67,8 @@ impl CompoundWriter<'_> {
             left: STATUSES_MAX,
             last_ticks: reference * TICKS_PER_REFERENCE,
         };
-        let room = (self.room() & !3).checked_sub(HEADER_LEN + FEEDBACK_HEAD_LEN + FIELDS_LEN)?;
+        let room =
+            (self.remaining() & !3).checked_sub(HEADER_LEN + FEEDBACK_HEADER_LEN + FIELDS_LEN)?;
         let chunks = Chunks {
             statuses: statuses.clone(),
             room,
@@ -95,7 +96,7 @@ impl CompoundWriter<'_> {
         }
         let mut after = statuses;
         after.by_ref().take(covered).for_each(drop);
-        Some(FeedbackWritten {
+        Some(FeedbackProgress {
             arrivals: arrivals.len() - after.arrivals.len(),
             next_base: after.next,
         })

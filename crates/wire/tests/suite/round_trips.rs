@@ -1,27 +1,24 @@
 //! What is written is read back as it was meant, whatever it is.
 
-#[path = "shared/exercise.rs"]
-#[expect(dead_code, reason = "other tests walk bytes without writing them")]
-mod exercise;
-
 use std::net::SocketAddr;
 
-use exercise::content;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use watersmeet_wire::rtcp::extended::Delay;
+use watersmeet_wire::rtcp::extended_report::DlrrEntry;
 use watersmeet_wire::rtcp::feedback::FirEntry;
 use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtcp::{Packet, packets};
 use watersmeet_wire::rtp::extension::{
-    AbsCaptureTime, AbsSendTime, AudioLevel, PlayoutDelay, VideoOrientation, parse_name,
+    AbsCaptureTime, AbsSendTime, AudioLevel, PlayoutDelay, VideoOrientation, parse_sdes_item,
 };
-use watersmeet_wire::rtp::{ExtensionForm, RtpFields, RtpHeader, write_header};
+use watersmeet_wire::rtp::{ExtensionForm, RtpHeader, RtpHeaderFields, write_header};
 use watersmeet_wire::stun::{
     BindingRequest, Class, IceRole, IntegrityKey, StunMessage, write_success,
 };
 use watersmeet_wire::units::{Bitrate, Pt, Ssrc};
+
+use crate::parser_checks::{self, content};
 
 /// A packet to be written.
 #[derive(Debug, Clone)]
@@ -29,29 +26,31 @@ enum Spoken {
     SenderReport(SenderInfo, Vec<ReportBlock>),
     ReceiverReport(Ssrc, Vec<ReportBlock>),
     Cname(Ssrc, String),
-    Goodbye(Vec<Ssrc>),
+    Bye(Vec<Ssrc>),
     Nack(Ssrc, Vec<u16>),
     Pli(Ssrc, Ssrc),
     Fir(Ssrc, Vec<FirEntry>),
     Remb(Ssrc, Bitrate, Vec<Ssrc>),
-    ReferenceTime(Ssrc, u64),
-    Delays(Ssrc, Vec<Delay>),
+    ReceiverReferenceTime(Ssrc, u64),
+    Dlrr(Ssrc, Vec<DlrrEntry>),
 }
 
 impl Spoken {
     /// Writes it; says whether all of it is written.
     fn write(&self, writer: &mut CompoundWriter<'_>) -> bool {
         match self {
-            Self::SenderReport(info, blocks) => writer.sender_report(info, blocks),
-            Self::ReceiverReport(ssrc, blocks) => writer.receiver_report(*ssrc, blocks),
-            Self::Cname(ssrc, name) => writer.cname(*ssrc, name),
-            Self::Goodbye(ssrcs) => writer.goodbye(ssrcs),
-            Self::Nack(media, seqs) => writer.nack(Ssrc(1), *media, seqs) == seqs.len(),
-            Self::Pli(sender, media) => writer.pli(*sender, *media),
-            Self::Fir(sender, entries) => writer.fir(*sender, entries),
-            Self::Remb(sender, bitrate, ssrcs) => writer.remb(*sender, *bitrate, ssrcs),
-            Self::ReferenceTime(ssrc, ntp) => writer.reference_time(*ssrc, *ntp),
-            Self::Delays(ssrc, delays) => writer.delays(*ssrc, delays),
+            Self::SenderReport(info, blocks) => writer.write_sender_report(info, blocks),
+            Self::ReceiverReport(ssrc, blocks) => writer.write_receiver_report(*ssrc, blocks),
+            Self::Cname(ssrc, name) => writer.write_cname(*ssrc, name),
+            Self::Bye(ssrcs) => writer.write_bye(ssrcs),
+            Self::Nack(media, seqs) => writer.write_nack(Ssrc(1), *media, seqs) == seqs.len(),
+            Self::Pli(sender, media) => writer.write_pli(*sender, *media),
+            Self::Fir(sender, entries) => writer.write_fir(*sender, entries),
+            Self::Remb(sender, bitrate, ssrcs) => writer.write_remb(*sender, *bitrate, ssrcs),
+            Self::ReceiverReferenceTime(ssrc, ntp) => {
+                writer.write_receiver_reference_time(*ssrc, *ntp)
+            }
+            Self::Dlrr(ssrc, delays) => writer.write_dlrr(*ssrc, delays),
         }
     }
 
@@ -67,9 +66,7 @@ impl Spoken {
             (Self::Cname(ssrc, name), Packet::SourceDescription(found)) => {
                 found.cnames().eq([(*ssrc, name.as_bytes())])
             }
-            (Self::Goodbye(ssrcs), Packet::Goodbye(found)) => {
-                found.ssrcs().eq(ssrcs.iter().copied())
-            }
+            (Self::Bye(ssrcs), Packet::Bye(found)) => found.ssrcs().eq(ssrcs.iter().copied()),
             (Self::Nack(media, seqs), Packet::Nack(found)) => {
                 found.media == *media && found.seqs().eq(seqs.iter().copied())
             }
@@ -87,12 +84,12 @@ impl Spoken {
                     && meant - said <= meant >> 17
                     && found.ssrcs().eq(ssrcs.iter().copied())
             }
-            (Self::ReferenceTime(..) | Self::Delays(..), Packet::ExtendedReport(_)) => {
+            (Self::ReceiverReferenceTime(..) | Self::Dlrr(..), Packet::ExtendedReport(_)) => {
                 let expected = match self {
-                    Self::ReferenceTime(ssrc, ntp) => {
+                    Self::ReceiverReferenceTime(ssrc, ntp) => {
                         vec![i64::from(ssrc.0), 4, ntp.cast_signed()]
                     }
-                    Self::Delays(ssrc, delays) => {
+                    Self::Dlrr(ssrc, delays) => {
                         let words = delays
                             .iter()
                             .flat_map(|d| [d.ssrc.0, d.last_rr, d.delay_since_last_rr]);
@@ -155,7 +152,7 @@ fn rising() -> impl Strategy<Value = Vec<u16>> {
 }
 
 fn spoken() -> impl Strategy<Value = Spoken> {
-    let delay = (ssrc(), any::<u32>(), any::<u32>()).prop_map(|(ssrc, last_rr, delay)| Delay {
+    let delay = (ssrc(), any::<u32>(), any::<u32>()).prop_map(|(ssrc, last_rr, delay)| DlrrEntry {
         ssrc,
         last_rr,
         delay_since_last_rr: delay,
@@ -165,7 +162,7 @@ fn spoken() -> impl Strategy<Value = Spoken> {
         (sender_info(), vec(block(), 0..32)).prop_map(|(i, b)| Spoken::SenderReport(i, b)),
         (ssrc(), vec(block(), 0..32)).prop_map(|(s, b)| Spoken::ReceiverReport(s, b)),
         (ssrc(), "[ -~]{0,255}").prop_map(|(s, name)| Spoken::Cname(s, name)),
-        vec(ssrc(), 0..32).prop_map(Spoken::Goodbye),
+        vec(ssrc(), 0..32).prop_map(Spoken::Bye),
         (ssrc(), rising()).prop_map(|(s, seqs)| Spoken::Nack(s, seqs)),
         (ssrc(), ssrc()).prop_map(|(a, b)| Spoken::Pli(a, b)),
         (ssrc(), vec(entry, 1..10)).prop_map(|(s, e)| Spoken::Fir(s, e)),
@@ -174,9 +171,9 @@ fn spoken() -> impl Strategy<Value = Spoken> {
             Bitrate::from_bps(rate),
             list
         )),
-        (ssrc(), any::<u64>()).prop_map(|(s, ntp)| Spoken::ReferenceTime(s, ntp)),
+        (ssrc(), any::<u64>()).prop_map(|(s, ntp)| Spoken::ReceiverReferenceTime(s, ntp)),
         // A report without entries would be said the same, but by no block at all.
-        (ssrc(), vec(delay, 1..10)).prop_map(|(s, d)| Spoken::Delays(s, d)),
+        (ssrc(), vec(delay, 1..10)).prop_map(|(s, d)| Spoken::Dlrr(s, d)),
     ]
 }
 
@@ -200,7 +197,7 @@ proptest! {
     ) {
         let elements: Vec<(u8, &[u8])> =
             extensions.iter().map(|(id, value)| (*id, value.as_slice())).collect();
-        let fields = RtpFields { marker, padding, pt: Pt(pt), seq, timestamp, ssrc };
+        let fields = RtpHeaderFields { marker, padding, pt: Pt(pt), seq, timestamp, ssrc };
         let mut out = [0xff; 1_500];
         let len = write_header(&mut out, &fields, &elements);
         let len = len.unwrap();
@@ -245,7 +242,7 @@ proptest! {
         prop_assert_eq!(PlayoutDelay::parse(&delay.write()), Some(delay));
         let capture = AbsCaptureTime { capture_ntp, clock_offset };
         prop_assert_eq!(AbsCaptureTime::parse(&capture.write()), Some(capture));
-        let found = parse_name::<16>(name.as_bytes());
+        let found = parse_sdes_item::<16>(name.as_bytes());
         prop_assert_eq!(found.as_deref(), Some(name.as_str()));
     }
 
@@ -270,7 +267,7 @@ proptest! {
         prop_assert_eq!((message.priority, message.role), (Some(priority), Some(role)));
         prop_assert_eq!(message.use_candidate, use_candidate);
         prop_assert_eq!(message.nomination, nomination);
-        prop_assert!(message.has_fingerprint && message.unknown.is_empty());
+        prop_assert!(message.has_fingerprint && message.unknown_attributes.is_empty());
         prop_assert!(message.verify(&key));
         prop_assert_eq!(message.verify(&IntegrityKey::from_password(&other)), other == password);
     }
@@ -315,9 +312,9 @@ proptest! {
 
     #[test]
     fn any_bytes_answer_every_question(bytes in vec(any::<u8>(), 0..300)) {
-        exercise::stun(&bytes);
-        exercise::rtp(&bytes);
-        exercise::rtcp(&bytes);
-        exercise::twcc(&bytes);
+        parser_checks::stun(&bytes);
+        parser_checks::rtp(&bytes);
+        parser_checks::rtcp(&bytes);
+        parser_checks::twcc(&bytes);
     }
 }

@@ -21,11 +21,11 @@ pub struct ExtendedReport<'a> {
 
 /// One block of an extended report.
 #[derive(Debug, Clone, Copy)]
-pub enum ExtendedBlock<'a> {
+pub enum ExtendedReportBlock<'a> {
     /// The receiver's NTP time when it made the report (RRTR).
-    ReferenceTime(u64),
+    ReceiverReferenceTime(u64),
     /// How long ago the reference times of receivers arrived (DLRR).
-    Delays(Delays<'a>),
+    Dlrr(Dlrr<'a>),
     /// A block that this server does not speak, as it came.
     Other {
         /// Type of the block.
@@ -39,14 +39,14 @@ pub enum ExtendedBlock<'a> {
 
 /// The entries of a block of delays.
 #[derive(Debug, Clone, Copy)]
-pub struct Delays<'a> {
+pub struct Dlrr<'a> {
     /// Whole entries of twelve bytes.
     entries: &'a [u8],
 }
 
 /// How long ago one receiver's reference time arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delay {
+pub struct DlrrEntry {
     /// The receiver.
     pub ssrc: Ssrc,
     /// Middle 32 bits of its reference time.
@@ -67,21 +67,21 @@ impl<'a> ExtendedReport<'a> {
     }
 
     /// The blocks.
-    pub fn blocks(&self) -> impl Iterator<Item = ExtendedBlock<'a>> + use<'a> {
+    pub fn blocks(&self) -> impl Iterator<Item = ExtendedReportBlock<'a>> + use<'a> {
         let mut reader = Reader(self.blocks);
         std::iter::from_fn(move || take_block(&mut reader))
     }
 }
 
-fn take_block<'a>(reader: &mut Reader<'a>) -> Option<ExtendedBlock<'a>> {
+fn take_block<'a>(reader: &mut Reader<'a>) -> Option<ExtendedReportBlock<'a>> {
     let [kind, detail] = reader.array()?;
     let len = usize::from(reader.u16()?) * 4;
     let content = reader.take(len)?;
     Some(match kind {
-        REFERENCE_TIME => ExtendedBlock::ReferenceTime(Reader(content).u64()?),
+        REFERENCE_TIME => ExtendedReportBlock::ReceiverReferenceTime(Reader(content).u64()?),
         DELAYS if !len.is_multiple_of(12) => return None,
-        DELAYS => ExtendedBlock::Delays(Delays { entries: content }),
-        _ => ExtendedBlock::Other {
+        DELAYS => ExtendedReportBlock::Dlrr(Dlrr { entries: content }),
+        _ => ExtendedReportBlock::Other {
             kind,
             detail,
             content,
@@ -89,13 +89,13 @@ fn take_block<'a>(reader: &mut Reader<'a>) -> Option<ExtendedBlock<'a>> {
     })
 }
 
-impl<'a> Delays<'a> {
+impl<'a> Dlrr<'a> {
     /// The entries.
-    pub fn iter(&self) -> impl Iterator<Item = Delay> + Clone + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = DlrrEntry> + Clone + use<'a> {
         let (entries, _) = self.entries.as_chunks::<12>();
         entries.iter().filter_map(|entry| {
             let mut reader = Reader(entry);
-            Some(Delay {
+            Some(DlrrEntry {
                 ssrc: reader.ssrc()?,
                 last_rr: reader.u32()?,
                 delay_since_last_rr: reader.u32()?,

@@ -14,7 +14,7 @@ use crate::units::Map;
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Format parameters of a codec or a header extension, by name.
-pub type Parameters = Map<String, ParameterValue>;
+pub type FormatParameters = Map<String, ParameterValue>;
 
 /// A number or a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +65,7 @@ pub(super) fn exact_integer(number: f64) -> Option<i64> {
 }
 
 /// Refuses too many parameters, or one that is too long.
-pub(super) fn validate(parameters: &Parameters) -> Result<(), ParamsError> {
+pub(super) fn validate(parameters: &FormatParameters) -> Result<(), ParamsError> {
     within("parameters", parameters.len(), PARAMETERS_MAX)?;
     for (name, value) in parameters {
         short("parameters", name)?;
@@ -153,7 +153,7 @@ impl Visitor<'_> for ValueVisitor {
 /// Reads format parameters; what is not an object counts as none.
 pub(super) fn parameters<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Parameters, D::Error> {
+) -> Result<FormatParameters, D::Error> {
     deserializer.deserialize_any(ParametersVisitor)
 }
 
@@ -161,14 +161,14 @@ pub(super) fn parameters<'de, D: Deserializer<'de>>(
 struct ParametersVisitor;
 
 impl<'de> Visitor<'de> for ParametersVisitor {
-    type Value = Parameters;
+    type Value = FormatParameters;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of numbers and texts")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Parameters, A::Error> {
-        let mut parameters = Parameters::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<FormatParameters, A::Error> {
+        let mut parameters = FormatParameters::new();
         while let Some((name, value)) = entries.next_entry::<String, ParameterValue>()? {
             if name == "apt" && value.as_text().is_some() {
                 return Err(de::Error::custom("apt is not a number"));
@@ -181,32 +181,32 @@ impl<'de> Visitor<'de> for ParametersVisitor {
         Ok(parameters)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Parameters, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<FormatParameters, A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Parameters::new())
+        Ok(FormatParameters::new())
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Parameters, E> {
-        Ok(Parameters::new())
+    fn visit_unit<E: de::Error>(self) -> Result<FormatParameters, E> {
+        Ok(FormatParameters::new())
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Parameters, E> {
-        Ok(Parameters::new())
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<FormatParameters, E> {
+        Ok(FormatParameters::new())
     }
 
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Parameters, E> {
-        Ok(Parameters::new())
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<FormatParameters, E> {
+        Ok(FormatParameters::new())
     }
 
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Parameters, E> {
-        Ok(Parameters::new())
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<FormatParameters, E> {
+        Ok(FormatParameters::new())
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Parameters, E> {
-        Ok(Parameters::new())
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<FormatParameters, E> {
+        Ok(FormatParameters::new())
     }
 
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Parameters, E> {
-        Ok(Parameters::new())
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<FormatParameters, E> {
+        Ok(FormatParameters::new())
     }
 }

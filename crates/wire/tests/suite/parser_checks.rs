@@ -4,14 +4,16 @@
 
 use std::hint::black_box;
 
-use watersmeet_wire::rtcp::extended::{Delay, ExtendedBlock};
+use watersmeet_wire::rtcp::extended_report::{DlrrEntry, ExtendedReportBlock};
 use watersmeet_wire::rtcp::feedback::FirEntry;
-use watersmeet_wire::rtcp::twcc::{FeedbackHead, LEADING_LOST_MAX, TransportFeedback, WRAP_MICROS};
+use watersmeet_wire::rtcp::twcc::{
+    FeedbackHeader, LEADING_LOST_MAX, TransportFeedback, WRAP_MICROS,
+};
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtcp::{Packet, packets};
 use watersmeet_wire::rtp::edit::{remove_extension, set_extension};
 use watersmeet_wire::rtp::{
-    ExtensionForm, RtpFields, RtpHeader, split_osn, write_header, write_osn,
+    ExtensionForm, RtpHeader, RtpHeaderFields, split_osn, write_header, write_osn,
 };
 use watersmeet_wire::stun::{
     BindingRequest, Class, ErrorCode, IntegrityKey, StunMessage, write_error, write_success,
@@ -29,7 +31,7 @@ pub fn walk_stun(bytes: &[u8], key: &IntegrityKey) {
             message.verify(key),
             message.mapped_address,
         ));
-        black_box((message.error_code, message.unknown.len()));
+        black_box((message.error_code, message.unknown_attributes.len()));
     }
 }
 
@@ -52,7 +54,7 @@ pub fn walk_rtcp(bytes: &[u8]) {
             Packet::SenderReport(report) => report.blocks().count(),
             Packet::ReceiverReport(report) => report.blocks().count(),
             Packet::SourceDescription(names) => names.items().count() + names.cnames().count(),
-            Packet::Goodbye(bye) => bye.ssrcs().count(),
+            Packet::Bye(bye) => bye.ssrcs().count(),
             Packet::Nack(nack) => nack.seqs().count(),
             Packet::TransportFeedback(feedback) => feedback.packets().count(),
             Packet::Pli(_) => 0,
@@ -100,10 +102,11 @@ fn rewrite_stun(bytes: &[u8], key: &IntegrityKey) {
             && again.mapped_address.map(|a| (a.ip(), a.port()))
                 == Some((mapped.ip(), mapped.port()))));
     }
-    if !message.unknown.is_empty() {
+    if !message.unknown_attributes.is_empty() {
         let code = ErrorCode::UnknownAttribute;
         let id = &message.transaction_id;
-        let len = write_error(&mut out, id, code, &message.unknown, Some(key)).unwrap_or(0);
+        let len =
+            write_error(&mut out, id, code, &message.unknown_attributes, Some(key)).unwrap_or(0);
         let again = StunMessage::parse(out.get(..len).unwrap_or_default());
         assert!(again.is_ok_and(|again| again.verify(key) && again.error_code == Some(420)));
     }
@@ -142,7 +145,7 @@ pub fn rtp(bytes: &[u8]) {
         return;
     };
     let elements: Vec<(u8, &[u8])> = header.extensions(bytes).collect();
-    let fields = RtpFields {
+    let fields = RtpHeaderFields {
         marker: header.marker,
         padding: header.has_padding,
         pt: header.pt,
@@ -244,10 +247,10 @@ pub fn rtcp(bytes: &[u8]) {
 fn rewrite(packet: &Packet<'_>, writer: &mut CompoundWriter<'_>) -> bool {
     match packet {
         Packet::SenderReport(report) => {
-            writer.sender_report(&report.info, &report.blocks().collect::<Vec<_>>())
+            writer.write_sender_report(&report.info, &report.blocks().collect::<Vec<_>>())
         }
         Packet::ReceiverReport(report) => {
-            writer.receiver_report(report.ssrc, &report.blocks().collect::<Vec<_>>())
+            writer.write_receiver_report(report.ssrc, &report.blocks().collect::<Vec<_>>())
         }
         Packet::SourceDescription(names) => {
             let items: Vec<_> = names.items().collect();
@@ -255,26 +258,28 @@ fn rewrite(packet: &Packet<'_>, writer: &mut CompoundWriter<'_>) -> bool {
                 return false;
             };
             items.len() == 1
-                && std::str::from_utf8(text).is_ok_and(|cname| writer.cname(ssrc, cname))
+                && std::str::from_utf8(text).is_ok_and(|cname| writer.write_cname(ssrc, cname))
         }
-        Packet::Goodbye(bye) => writer.goodbye(&bye.ssrcs().collect::<Vec<_>>()),
+        Packet::Bye(bye) => writer.write_bye(&bye.ssrcs().collect::<Vec<_>>()),
         Packet::Nack(nack) => {
             let seqs: Vec<u16> = nack.seqs().collect();
-            let taken = writer.nack(nack.sender, nack.media, &seqs);
+            let taken = writer.write_nack(nack.sender, nack.media, &seqs);
             assert_eq!(taken, seqs.len());
             true
         }
-        Packet::Pli(pli) => writer.pli(pli.sender, pli.media),
-        Packet::Fir(fir) => writer.fir(fir.sender, &fir.entries().collect::<Vec<FirEntry>>()),
+        Packet::Pli(pli) => writer.write_pli(pli.sender, pli.media),
+        Packet::Fir(fir) => writer.write_fir(fir.sender, &fir.entries().collect::<Vec<FirEntry>>()),
         Packet::Remb(remb) => {
-            writer.remb(remb.sender, remb.bitrate, &remb.ssrcs().collect::<Vec<_>>())
+            writer.write_remb(remb.sender, remb.bitrate, &remb.ssrcs().collect::<Vec<_>>())
         }
         Packet::ExtendedReport(report) => {
             let blocks: Vec<_> = report.blocks().collect();
             match blocks.as_slice() {
-                [ExtendedBlock::ReferenceTime(ntp)] => writer.reference_time(report.ssrc, *ntp),
-                [ExtendedBlock::Delays(delays)] => {
-                    writer.delays(report.ssrc, &delays.iter().collect::<Vec<Delay>>())
+                [ExtendedReportBlock::ReceiverReferenceTime(ntp)] => {
+                    writer.write_receiver_reference_time(report.ssrc, *ntp)
+                }
+                [ExtendedReportBlock::Dlrr(delays)] => {
+                    writer.write_dlrr(report.ssrc, &delays.iter().collect::<Vec<DlrrEntry>>())
                 }
                 _ => false,
             }
@@ -310,7 +315,7 @@ pub fn content(packet: &Packet<'_>) -> Vec<i64> {
                     .chain(text)
             })
             .collect(),
-        Packet::Goodbye(bye) => bye.ssrcs().map(name).collect(),
+        Packet::Bye(bye) => bye.ssrcs().map(name).collect(),
         Packet::Nack(nack) => {
             // A set: numbers that do not rise come back in another order.
             let mut seqs: Vec<i64> = nack.seqs().map(i64::from).collect();
@@ -356,16 +361,16 @@ fn block_content(block: &watersmeet_wire::rtcp::report::ReportBlock) -> [i64; 7]
     ]
 }
 
-fn extended_content(block: &ExtendedBlock<'_>) -> Vec<i64> {
+fn extended_content(block: &ExtendedReportBlock<'_>) -> Vec<i64> {
     match block {
-        ExtendedBlock::ReferenceTime(ntp) => vec![4, ntp.cast_signed()],
-        ExtendedBlock::Delays(delays) => delays
+        ExtendedReportBlock::ReceiverReferenceTime(ntp) => vec![4, ntp.cast_signed()],
+        ExtendedReportBlock::Dlrr(delays) => delays
             .iter()
             .flat_map(|delay| {
                 [delay.ssrc.0, delay.last_rr, delay.delay_since_last_rr].map(i64::from)
             })
             .collect(),
-        ExtendedBlock::Other { kind, content, .. } => {
+        ExtendedReportBlock::Other { kind, content, .. } => {
             vec![i64::from(*kind), i64::try_from(content.len()).unwrap_or(-1)]
         }
     }
@@ -384,7 +389,7 @@ fn rewrite_feedback(feedback: &TransportFeedback<'_>) {
             None => {}
         }
     }
-    let head = FeedbackHead {
+    let head = FeedbackHeader {
         sender: feedback.sender,
         media: feedback.media,
         base: SeqNo::first(feedback.base_seq),
@@ -400,7 +405,7 @@ pub fn twcc(bytes: &[u8]) {
         return;
     };
     let mut seq = SeqNo::first(0xff00 | u16::from(base));
-    let head = FeedbackHead {
+    let head = FeedbackHeader {
         sender: Ssrc(1),
         media: Ssrc(2),
         base: seq,
@@ -430,7 +435,7 @@ pub fn twcc(bytes: &[u8]) {
     tell(head, &arrivals, 28 + usize::from(len) * 5);
 }
 
-fn tell(head: FeedbackHead, arrivals: &[(SeqNo, Time)], len_max: usize) {
+fn tell(head: FeedbackHeader, arrivals: &[(SeqNo, Time)], len_max: usize) {
     let mut head = head;
     let mut rest = arrivals;
     let mut told: Vec<(SeqNo, i64)> = Vec::new();
@@ -439,7 +444,7 @@ fn tell(head: FeedbackHead, arrivals: &[(SeqNo, Time)], len_max: usize) {
     for _ in 0..=4 * arrivals.len() + 8 {
         out.clear();
         let mut writer = CompoundWriter::with_len_max(&mut out, len_max);
-        let Some(written) = writer.transport_feedback(&head, rest) else {
+        let Some(written) = writer.write_transport_feedback(&head, rest) else {
             break;
         };
         assert!(out.len() <= len_max);

@@ -1,22 +1,19 @@
 //! Independent implementations read what this crate writes, and this crate reads what they write.
 
-#[path = "shared/exercise.rs"]
-#[expect(dead_code, reason = "other tests ask more")]
-mod exercise;
-
 use aws_lc_rs::hmac;
-use exercise::content;
 use is::stun::{StunMessage as TheirMessage, TransId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use watersmeet_wire::rtcp::feedback::FirEntry;
 use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
-use watersmeet_wire::rtcp::twcc::FeedbackHead;
+use watersmeet_wire::rtcp::twcc::FeedbackHeader;
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtcp::{Packet, packets};
 use watersmeet_wire::stun::{BindingRequest, IceRole, IntegrityKey, StunMessage, write_success};
 use watersmeet_wire::units::{Bitrate, SeqNo, Ssrc, Time};
+
+use crate::parser_checks::content;
 
 /// HMAC as the other STUN implementation wants it.
 fn sha1_hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
@@ -80,15 +77,15 @@ proptest! {
         };
         let mut out = Vec::new();
         let mut writer = CompoundWriter::with_len_max(&mut out, 4_000);
-        prop_assert!(writer.sender_report(&info, &blocks));
-        prop_assert!(writer.receiver_report(us, &blocks));
-        prop_assert!(writer.cname(us, "a canonical name"));
-        prop_assert_eq!(writer.nack(us, ssrcs[0], &seqs), seqs.len());
-        prop_assert!(writer.pli(us, ssrcs[0]));
-        prop_assert!(writer.fir(us, &entries));
-        prop_assert!(writer.remb(us, Bitrate::from_bps(rate), &ssrcs));
-        prop_assert!(writer.reference_time(us, u64::from(words[0]) << 9));
-        prop_assert!(writer.goodbye(&ssrcs));
+        prop_assert!(writer.write_sender_report(&info, &blocks));
+        prop_assert!(writer.write_receiver_report(us, &blocks));
+        prop_assert!(writer.write_cname(us, "a canonical name"));
+        prop_assert_eq!(writer.write_nack(us, ssrcs[0], &seqs), seqs.len());
+        prop_assert!(writer.write_pli(us, ssrcs[0]));
+        prop_assert!(writer.write_fir(us, &entries));
+        prop_assert!(writer.write_remb(us, Bitrate::from_bps(rate), &ssrcs));
+        prop_assert!(writer.write_receiver_reference_time(us, u64::from(words[0]) << 9));
+        prop_assert!(writer.write_bye(&ssrcs));
         let theirs = by_them(&out);
         prop_assert_eq!(contents(&theirs.unwrap()), contents(&out));
     }
@@ -111,8 +108,8 @@ proptest! {
             })
             .collect();
         let mut out = Vec::new();
-        let head = FeedbackHead { sender: Ssrc(1), media: Ssrc(2), base, feedback_count: 9 };
-        let written = CompoundWriter::new(&mut out).transport_feedback(&head, &arrivals);
+        let head = FeedbackHeader { sender: Ssrc(1), media: Ssrc(2), base, feedback_count: 9 };
+        let written = CompoundWriter::new(&mut out).write_transport_feedback(&head, &arrivals);
         prop_assert_eq!(written.map(|written| written.arrivals), Some(arrivals.len()));
 
         let theirs = rtc_rtcp::packet::unmarshal(&mut &*out);

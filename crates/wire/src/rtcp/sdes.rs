@@ -17,7 +17,7 @@ pub struct SourceDescription<'a> {
 
 /// One item of a description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SourceItem<'a> {
+pub struct SdesItem<'a> {
     /// Which source it describes.
     pub ssrc: Ssrc,
     /// What the text is, such as `CNAME`.
@@ -38,7 +38,7 @@ impl<'a> SourceDescription<'a> {
     }
 
     /// Every item of every source.
-    pub fn items(&self) -> impl Iterator<Item = SourceItem<'a>> + use<'a> {
+    pub fn items(&self) -> impl Iterator<Item = SdesItem<'a>> + use<'a> {
         let mut walk = self.walk();
         // The packet was walked once already, so the walk ends where the items do.
         std::iter::from_fn(move || walk.step().flatten())
@@ -72,7 +72,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// The next item; `Some(None)` at the proper end, `None` where the packet makes no sense.
-    fn step(&mut self) -> Option<Option<SourceItem<'a>>> {
+    fn step(&mut self) -> Option<Option<SdesItem<'a>>> {
         loop {
             let Some(ssrc) = self.ssrc else {
                 let Some(left) = self.chunks_left.checked_sub(1) else {
@@ -91,7 +91,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let len = usize::from(self.reader.u8()?);
-            return Some(Some(SourceItem {
+            return Some(Some(SdesItem {
                 ssrc,
                 kind,
                 text: self.reader.take(len)?,
@@ -102,12 +102,12 @@ impl<'a> Walk<'a> {
 
 /// Sources that end. What reason they give is not read.
 #[derive(Debug, Clone, Copy)]
-pub struct Goodbye<'a> {
+pub struct Bye<'a> {
     /// Whole source names.
     sources: &'a [u8],
 }
 
-impl<'a> Goodbye<'a> {
+impl<'a> Bye<'a> {
     pub(super) fn parse(body: &'a [u8], count: usize) -> Option<Self> {
         body.get(..count * 4).map(|sources| Self { sources })
     }

@@ -1,6 +1,6 @@
 //! Reading JSON that JavaScript wrote for JavaScript. mediasoup's validation asks "is it set?"
 //! before "has it the right type?", so `null`, `false`, `0` and `""` all pass as "not set" where
-//! a field is optional. A [`Loose`] keeps just enough of a value to ask both questions; arrays and
+//! a field is optional. A [`LenientValue`] keeps just enough of a value to ask both questions; arrays and
 //! objects in a scalar's place are walked over and never stored.
 
 use std::fmt;
@@ -9,12 +9,12 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::value::exact_integer;
+use super::parameter_value::exact_integer;
 use super::{ParamsError, TEXT_LEN_MAX};
 
 /// A JSON scalar, or the fact that there was something else.
 #[derive(Debug, Default)]
-pub(super) enum Loose {
+pub(super) enum LenientValue {
     /// Absent or null.
     #[default]
     Nothing,
@@ -30,7 +30,7 @@ pub(super) enum Loose {
     Compound,
 }
 
-impl Loose {
+impl LenientValue {
     /// What JavaScript says when a condition asks.
     fn is_truthy(&self) -> bool {
         match self {
@@ -125,57 +125,57 @@ fn fitting<T: TryFrom<i64>>(number: f64, what: &'static str) -> Result<T, Params
         .ok_or(ParamsError::Invalid { what })
 }
 
-impl<'de> Deserialize<'de> for Loose {
+impl<'de> Deserialize<'de> for LenientValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
+        deserializer.deserialize_any(LenientVisitor)
     }
 }
 
 /// Accepts everything and keeps only scalars.
-struct LooseVisitor;
+struct LenientVisitor;
 
-impl<'de> Visitor<'de> for LooseVisitor {
-    type Value = Loose;
+impl<'de> Visitor<'de> for LenientVisitor {
+    type Value = LenientValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Loose, E> {
-        Ok(Loose::Nothing)
+    fn visit_unit<E: de::Error>(self) -> Result<LenientValue, E> {
+        Ok(LenientValue::Nothing)
     }
 
-    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Loose, E> {
-        Ok(Loose::Bool(truth))
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<LenientValue, E> {
+        Ok(LenientValue::Bool(truth))
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Loose, E> {
-        Ok(Loose::Number(number as f64))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<LenientValue, E> {
+        Ok(LenientValue::Number(number as f64))
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Loose, E> {
-        Ok(Loose::Number(number as f64))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<LenientValue, E> {
+        Ok(LenientValue::Number(number as f64))
     }
 
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Loose, E> {
-        Ok(Loose::Number(number))
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<LenientValue, E> {
+        Ok(LenientValue::Number(number))
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Loose, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<LenientValue, E> {
         if text.len() > TEXT_LEN_MAX {
-            return Ok(Loose::LongText);
+            return Ok(LenientValue::LongText);
         }
-        Ok(Loose::Text(text.to_owned()))
+        Ok(LenientValue::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Loose, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<LenientValue, A::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Loose::Compound)
+        Ok(LenientValue::Compound)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Loose, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<LenientValue, A::Error> {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Loose::Compound)
+        Ok(LenientValue::Compound)
     }
 }
 
@@ -241,7 +241,7 @@ struct ListVisitor<T, const MAX: usize> {
 
 impl<T, const MAX: usize> ListVisitor<T, MAX> {
     /// The empty list, if `scalar` may stand for it.
-    fn scalar<E: de::Error>(self, scalar: &Loose) -> Result<Vec<T>, E> {
+    fn scalar<E: de::Error>(self, scalar: &LenientValue) -> Result<Vec<T>, E> {
         let accepted = match self.absent {
             Absent::Never => false,
             Absent::WhenUnset => !scalar.is_truthy(),
@@ -275,34 +275,34 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T,
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.scalar(&Loose::Compound)
+        self.scalar(&LenientValue::Compound)
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Vec<T>, E> {
-        self.scalar(&Loose::Nothing)
+        self.scalar(&LenientValue::Nothing)
     }
 
     fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Vec<T>, E> {
-        self.scalar(&Loose::Bool(truth))
+        self.scalar(&LenientValue::Bool(truth))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Vec<T>, E> {
-        self.scalar(&Loose::Number(number as f64))
+        self.scalar(&LenientValue::Number(number as f64))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Vec<T>, E> {
-        self.scalar(&Loose::Number(number as f64))
+        self.scalar(&LenientValue::Number(number as f64))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Vec<T>, E> {
-        self.scalar(&Loose::Number(number))
+        self.scalar(&LenientValue::Number(number))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<T>, E> {
         self.scalar(&if text.is_empty() {
-            Loose::Nothing
+            LenientValue::Nothing
         } else {
-            Loose::LongText
+            LenientValue::LongText
         })
     }
 }

@@ -1,29 +1,26 @@
 //! Reading never allocates, nor does writing into bytes that are there already: both happen for
 //! every packet.
 
-#[path = "shared/exercise.rs"]
-#[expect(dead_code, reason = "other tests ask more")]
-mod exercise;
-
 use allocation_counter::measure;
-use exercise::{walk_rtcp, walk_rtp, walk_stun};
 use watersmeet_wire::rtcp::report::ReportBlock;
-use watersmeet_wire::rtcp::twcc::FeedbackHead;
+use watersmeet_wire::rtcp::twcc::FeedbackHeader;
 use watersmeet_wire::rtcp::write::CompoundWriter;
-use watersmeet_wire::rtp::{RtpFields, write_header};
+use watersmeet_wire::rtp::{RtpHeaderFields, write_header};
 use watersmeet_wire::stun::{BindingRequest, IceRole, IntegrityKey, write_success};
 use watersmeet_wire::units::{Bitrate, Pt, SeqNo, Ssrc, Time};
+
+use crate::parser_checks::{walk_rtcp, walk_rtp, walk_stun};
 
 #[test]
 fn reading_packets_allocates_nothing() {
     let key = IntegrityKey::from_password("a password of some length");
-    let stun = include_bytes!("../../../fuzz/seeds/stun/chrome-check");
-    let rtp = include_bytes!("../../../fuzz/seeds/rtp/av1-descriptor");
+    let stun = include_bytes!("../../../../fuzz/seeds/stun/chrome-check");
+    let rtp = include_bytes!("../../../../fuzz/seeds/rtp/av1-descriptor");
     let rtcp: [&[u8]; 4] = [
-        include_bytes!("../../../fuzz/seeds/rtcp/receiver-report-and-estimate"),
-        include_bytes!("../../../fuzz/seeds/rtcp/feedback-large"),
-        include_bytes!("../../../fuzz/seeds/rtcp/sender-report"),
-        include_bytes!("../../../fuzz/seeds/rtcp/extended-mixed"),
+        include_bytes!("../../../../fuzz/seeds/rtcp/receiver-report-and-estimate"),
+        include_bytes!("../../../../fuzz/seeds/rtcp/feedback-large"),
+        include_bytes!("../../../../fuzz/seeds/rtcp/sender-report"),
+        include_bytes!("../../../../fuzz/seeds/rtcp/extended-mixed"),
     ];
     let counted = measure(|| {
         walk_stun(stun, &key);
@@ -36,7 +33,7 @@ fn reading_packets_allocates_nothing() {
 #[test]
 fn writing_into_room_that_is_there_allocates_nothing() {
     let key = IntegrityKey::from_password("a password of some length");
-    let fields = RtpFields {
+    let fields = RtpHeaderFields {
         marker: true,
         padding: false,
         pt: Pt(96),
@@ -70,17 +67,17 @@ fn writing_into_room_that_is_there_allocates_nothing() {
         assert!(request.write(&mut out, &key).is_some());
         assert!(write_success(&mut out, &[1; 12], mapped, &key).is_some());
         let mut writer = CompoundWriter::new(&mut datagram);
-        assert!(writer.receiver_report(Ssrc(1), &[ReportBlock::default(); 4]));
-        assert!(writer.cname(Ssrc(1), "name"));
-        assert_eq!(writer.nack(Ssrc(1), Ssrc(2), &[1, 2, 3, 40, 60]), 5);
-        assert!(writer.remb(Ssrc(1), Bitrate::from_kbps(900), &[Ssrc(2)]));
-        let head = FeedbackHead {
+        assert!(writer.write_receiver_report(Ssrc(1), &[ReportBlock::default(); 4]));
+        assert!(writer.write_cname(Ssrc(1), "name"));
+        assert_eq!(writer.write_nack(Ssrc(1), Ssrc(2), &[1, 2, 3, 40, 60]), 5);
+        assert!(writer.write_remb(Ssrc(1), Bitrate::from_kbps(900), &[Ssrc(2)]));
+        let head = FeedbackHeader {
             sender: Ssrc(1),
             media: Ssrc(2),
             base: SeqNo(0x1_0000),
             feedback_count: 1,
         };
-        assert!(writer.transport_feedback(&head, &arrivals).is_some());
+        assert!(writer.write_transport_feedback(&head, &arrivals).is_some());
     });
     assert_eq!(counted.count_total, 0);
 }

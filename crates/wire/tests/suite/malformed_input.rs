@@ -2,14 +2,12 @@
 //! every length with every first byte, through each parser. Deterministic, so that a failure is a
 //! failure for everybody.
 
-#[path = "shared/exercise.rs"]
-mod exercise;
-
 use std::path::PathBuf;
 use std::{fs, io};
 
-use exercise::{rtcp, rtp, stun, twcc, walk_rtcp, walk_rtp, walk_stun};
 use watersmeet_wire::stun::IntegrityKey;
+
+use crate::parser_checks::{rtcp, rtp, stun, twcc, walk_rtcp, walk_rtp, walk_stun};
 
 /// Longest datagram tried.
 const LEN_MAX: usize = 1_500;
