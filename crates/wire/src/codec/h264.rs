@@ -1,34 +1,34 @@
-//! H.264 payloads (RFC 6184 §5): single NAL units, STAP-A and FU-A, which are all that
-//! packetization modes 0 and 1 allow. A keyframe starts at its sequence parameter set or at the
-//! first slice of its IDR picture; there are no temporal layers to be read here.
+//! H.264 payloads (RFC 6184 §5): single NAL units, STAP-A and FU-A, the packet types of
+//! packetization modes 0 and 1. A keyframe starts at its sequence parameter set or at the first
+//! slice of its IDR picture. H.264 payloads carry no temporal layer.
 
-use super::PayloadDescriptor;
+use super::payload_descriptor::PayloadDescriptor;
 
-/// A coded slice of an ordinary picture (ITU-T H.264 Table 7-1).
+/// NAL unit type of a slice of a non-IDR picture (ITU-T H.264 Table 7-1).
 const SLICE: u8 = 1;
-/// A coded slice of an IDR picture.
+/// NAL unit type of a slice of an IDR picture.
 const IDR: u8 = 5;
-/// Supplemental information, which comes before its picture.
+/// Supplemental enhancement information, which precedes its picture.
 const SEI: u8 = 6;
 /// Sequence parameter set.
 const SPS: u8 = 7;
 /// Access unit delimiter.
 const DELIMITER: u8 = 9;
-/// Last type of a single NAL unit packet.
+/// Highest type of a single NAL unit packet.
 const LAST_SINGLE: u8 = 23;
-/// Several NAL units of one moment in one packet (§5.7.1).
+/// Aggregate of NAL units with one timestamp (§5.7.1).
 const STAP_A: u8 = 24;
-/// A fragment of a NAL unit (§5.8).
+/// Fragment of a NAL unit (§5.8).
 const FU_A: u8 = 28;
-/// The type, in the first byte of a NAL unit.
+/// Mask of the type in the first byte of a NAL unit.
 const TYPE: u8 = 0x1f;
-/// F: the NAL unit is damaged.
+/// F bit: the NAL unit is damaged.
 const FORBIDDEN: u8 = 0x80;
-/// S of a fragment: the first one.
+/// S bit of a fragment: the first one of its NAL unit.
 const FIRST_FRAGMENT: u8 = 0x80;
 
-/// Reads what `payload` says of itself; none for the packet types of packetization mode 2, for
-/// types without a meaning, and for lengths that do not fit.
+/// Reads the properties of `payload`. Returns `None` for the packet types of packetization mode 2,
+/// for reserved types, and when a length does not match.
 pub fn parse(payload: &[u8]) -> Option<PayloadDescriptor> {
     let (&head, rest) = payload.split_first()?;
     if head & FORBIDDEN != 0 {
@@ -50,7 +50,7 @@ pub fn parse(payload: &[u8]) -> Option<PayloadDescriptor> {
     }
 }
 
-/// What the beginning of one NAL unit says.
+/// Reads the properties of one NAL unit from its type and first byte.
 fn nal_unit(kind: u8, body: &[u8]) -> PayloadDescriptor {
     match kind {
         SPS => PayloadDescriptor {
@@ -75,27 +75,28 @@ fn nal_unit(kind: u8, body: &[u8]) -> PayloadDescriptor {
     }
 }
 
-/// Whether a slice begins with macroblock 0. `first_mb_in_slice` is the first field of a slice
-/// header (ITU-T H.264 §7.3.3) in Exp-Golomb code, where zero is the one code that begins with a
-/// set bit. Without this, the second slice of an IDR picture would look like another keyframe.
+/// Returns whether a slice begins with macroblock 0. `first_mb_in_slice` is the first field of a
+/// slice header (ITU-T H.264 §7.3.3) in Exp-Golomb code, where zero is the only code that starts
+/// with a set bit. Without this check the second slice of an IDR picture would look like another
+/// keyframe.
 fn is_first_slice(body: &[u8]) -> bool {
     body.first().is_some_and(|byte| byte & 0x80 != 0)
 }
 
-/// What an aggregate of NAL units says: whatever one of them says.
+/// Combines the properties of the NAL units in an aggregate.
 fn aggregate(mut rest: &[u8]) -> Option<PayloadDescriptor> {
-    let mut whole = PayloadDescriptor::default();
+    let mut combined = PayloadDescriptor::default();
     if rest.is_empty() {
         return None;
     }
     while !rest.is_empty() {
-        let (length, behind) = rest.split_first_chunk::<2>()?;
-        let (unit, behind) = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (unit, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
         let (&head, body) = unit.split_first()?;
-        let one = nal_unit(head & TYPE, body);
-        whole.keyframe |= one.keyframe;
-        whole.starts_frame |= one.starts_frame;
-        rest = behind;
+        let part = nal_unit(head & TYPE, body);
+        combined.keyframe |= part.keyframe;
+        combined.starts_frame |= part.starts_frame;
+        rest = after;
     }
-    Some(whole)
+    Some(combined)
 }

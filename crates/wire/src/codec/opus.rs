@@ -1,15 +1,15 @@
-//! Opus payloads (RFC 6716 §3, RFC 7587): each stands alone, so that a receiver may begin with
-//! any of them, and each is a whole frame or several.
+//! Opus payloads (RFC 6716 §3, RFC 7587). Each one holds whole frames, so a receiver can start with
+//! any of them.
 
-use super::PayloadDescriptor;
+use super::payload_descriptor::PayloadDescriptor;
 
-/// Longest payload that stands for silence. An encoder with DTX sends one of these about every
-/// 400 ms: the TOC byte, alone or with one byte behind it. libopus says of results this short that
-/// they need not be sent, and no frame of sound fits into the byte that is left.
+/// Longest payload that counts as silence, in bytes. With DTX an encoder sends one about every
+/// 400 ms: the TOC byte, alone or followed by one byte. The libopus documentation says results this
+/// short need not be sent, and no audio frame fits into one byte.
 pub const DTX_LEN_MAX: usize = 2;
 
-/// Reads what `payload` says of itself; none when it is empty, or announces a count of frames and
-/// has none (code 3, RFC 6716 §3.2.5).
+/// Reads the properties of `payload`. Returns `None` when it is empty, or when its frame count is
+/// missing or zero (code 3, RFC 6716 §3.2.5).
 pub fn parse(payload: &[u8]) -> Option<PayloadDescriptor> {
     let (&toc, rest) = payload.split_first()?;
     let frames_counted = match (toc & 0x03, rest.first()) {

@@ -1,4 +1,4 @@
-//! Payloads of each codec, whole, cut short and with flipped bits.
+//! Payloads of each codec: complete, truncated and with flipped bits.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use super::*;
 const CODECS: [Codec; 4] = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Opus];
 
 #[test]
-fn codecs_are_known_by_their_mime_types_in_any_case() {
+fn codec_is_found_by_mime_type_in_any_case() {
     assert_eq!(Codec::of_mime_type("VIDEO/vp8"), Some(Codec::Vp8));
     assert_eq!(Codec::of_mime_type("audio/OPUS"), Some(Codec::Opus));
     assert_eq!(Codec::of_mime_type("video/rtx"), None);
@@ -21,7 +21,7 @@ fn codecs_are_known_by_their_mime_types_in_any_case() {
 const VP8_KEYFRAME: [u8; 8] = [0x90, 0xf0, 0x92, 0x34, 7, 0x63, 0x10, 0xff];
 
 #[test]
-fn a_vp8_descriptor_is_read_in_full() {
+fn vp8_descriptor_is_read_completely() {
     let read = Vp8Descriptor::parse(&VP8_KEYFRAME).unwrap();
     assert_eq!(read.len, 6);
     assert!(read.keyframe && read.starts_partition && read.layer_sync && !read.non_reference);
@@ -36,7 +36,7 @@ fn a_vp8_descriptor_is_read_in_full() {
 }
 
 #[test]
-fn a_vp8_keyframe_starts_only_in_the_first_packet_of_the_first_partition() {
+fn vp8_keyframe_starts_only_in_the_first_packet_of_the_first_partition() {
     let keyframe = |payload: &[u8]| Vp8Descriptor::parse(payload).unwrap().keyframe;
     assert!(keyframe(&[0x10, 0x00]));
     assert!(!keyframe(&[0x10, 0x01]), "an inter frame");
@@ -45,7 +45,7 @@ fn a_vp8_keyframe_starts_only_in_the_first_packet_of_the_first_partition() {
 }
 
 #[test]
-fn a_vp8_descriptor_that_is_cut_short_is_refused() {
+fn truncated_vp8_descriptor_is_rejected() {
     for len in 0..=6 {
         assert_eq!(
             Vp8Descriptor::parse(&VP8_KEYFRAME[..len]),
@@ -57,7 +57,7 @@ fn a_vp8_descriptor_that_is_cut_short_is_refused() {
 }
 
 #[test]
-fn vp8_numbers_are_written_where_they_were_read_and_nowhere_else() {
+fn vp8_picture_numbers_are_rewritten_in_place_only() {
     let mut payload = VP8_KEYFRAME;
     let mut descriptor = Vp8Descriptor::parse(&payload).unwrap();
     descriptor.picture_id = descriptor.picture_id.map(|it| it.with_value(0xffff));
@@ -90,7 +90,7 @@ const VP9_KEYFRAME: [u8; 19] = [
 ];
 
 #[test]
-fn a_vp9_keyframe_carries_its_scalability_structure() {
+fn vp9_keyframe_carries_its_scalability_structure() {
     let read = Vp9Descriptor::parse(&VP9_KEYFRAME).unwrap();
     assert!(read.is_keyframe() && !read.flexible && !read.ends_frame);
     assert_eq!(read.picture_id, Some(PictureId::short(5)));
@@ -107,7 +107,7 @@ fn a_vp9_keyframe_carries_its_scalability_structure() {
 }
 
 #[test]
-fn a_vp9_descriptor_that_is_cut_short_is_refused() {
+fn truncated_vp9_descriptor_is_rejected() {
     for len in 0..=17 {
         assert_eq!(
             Vp9Descriptor::parse(&VP9_KEYFRAME[..len]),
@@ -118,7 +118,7 @@ fn a_vp9_descriptor_that_is_cut_short_is_refused() {
 }
 
 #[test]
-fn a_flexible_vp9_picture_names_up_to_three_references_and_has_no_tl0_pic_idx() {
+fn flexible_vp9_picture_has_up_to_three_references_and_no_tl0_pic_idx() {
     // I P L F B E, picture id 0x0102, temporal layer 2 with U, spatial layer 1 with D.
     let head = [0xfc, 0x81, 0x02, 0x53];
     let with = |references: &[u8]| Vp9Descriptor::parse(&[&head, references, &[0x00]].concat());
@@ -146,7 +146,7 @@ fn a_flexible_vp9_picture_names_up_to_three_references_and_has_no_tl0_pic_idx() 
 }
 
 #[test]
-fn an_upper_spatial_layer_of_a_vp9_key_picture_is_no_place_to_begin() {
+fn upper_spatial_layer_of_a_vp9_key_picture_is_not_a_keyframe() {
     let keyframe = |payload: &[u8]| Vp9Descriptor::parse(payload).unwrap().is_keyframe();
     assert!(keyframe(&[0x08, 0x00]), "no layers at all");
     assert!(keyframe(&[0x38, 0x00, 0x00]));
@@ -156,7 +156,7 @@ fn an_upper_spatial_layer_of_a_vp9_key_picture_is_no_place_to_begin() {
 }
 
 #[test]
-fn vp9_numbers_are_written_where_they_were_read_and_nowhere_else() {
+fn vp9_picture_numbers_are_rewritten_in_place_only() {
     let mut payload = VP9_KEYFRAME;
     let mut descriptor = Vp9Descriptor::parse(&payload).unwrap();
     descriptor.picture_id = descriptor.picture_id.map(|it| it.with_value(0x81));
@@ -167,12 +167,12 @@ fn vp9_numbers_are_written_where_they_were_read_and_nowhere_else() {
 }
 
 #[test]
-fn an_h264_keyframe_starts_at_its_parameter_set_or_its_first_slice() {
+fn h264_keyframe_starts_at_its_sps_or_first_idr_slice() {
     let keyframe = |payload: &[u8]| parse_payload(Codec::H264, payload).unwrap().keyframe;
     assert!(keyframe(&[0x67, 0x42]), "SPS");
     assert!(keyframe(&[0x65, 0x88]), "first slice of an IDR picture");
     assert!(!keyframe(&[0x65, 0x48]), "a later slice of an IDR picture");
-    assert!(!keyframe(&[0x61, 0x88]), "an ordinary slice");
+    assert!(!keyframe(&[0x61, 0x88]), "a non-IDR slice");
     assert!(!keyframe(&[0x68, 0xce]), "PPS");
     assert!(
         keyframe(&[0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xce]),
@@ -197,12 +197,12 @@ fn an_h264_keyframe_starts_at_its_parameter_set_or_its_first_slice() {
     );
     assert!(
         !keyframe(&[0x7c, 0x81, 0x88]),
-        "first fragment of an ordinary slice"
+        "first fragment of a non-IDR slice"
     );
 }
 
 #[test]
-fn an_h264_frame_starts_at_macroblock_zero() {
+fn h264_frame_starts_at_macroblock_zero() {
     let starts = |payload: &[u8]| parse_payload(Codec::H264, payload).unwrap().starts_frame;
     assert!(starts(&[0x61, 0x9a]) && starts(&[0x7c, 0x81, 0x9a]));
     assert!(!starts(&[0x61, 0x5a]) && !starts(&[0x7c, 0x41, 0x9a]));
@@ -213,7 +213,7 @@ fn an_h264_frame_starts_at_macroblock_zero() {
 }
 
 #[test]
-fn an_h264_payload_that_contradicts_itself_is_refused() {
+fn inconsistent_h264_payload_is_rejected() {
     for payload in [
         &[][..],
         &[0x60],                   // type 0
@@ -221,17 +221,17 @@ fn an_h264_payload_that_contradicts_itself_is_refused() {
         &[0x79, 0, 2, 0x67, 0x42], // STAP-B
         &[0x7d, 0x85, 0x88],       // FU-B
         &[0x7c],                   // FU-A without its header
-        &[0x78],                   // STAP-A of nothing
-        &[0x78, 0],                // half a length
-        &[0x78, 0, 0],             // a unit of nothing
-        &[0x78, 0, 3, 0x67, 0x42], // a length too long
+        &[0x78],                   // empty STAP-A
+        &[0x78, 0],                // truncated length
+        &[0x78, 0, 0],             // empty NAL unit
+        &[0x78, 0, 3, 0x67, 0x42], // length exceeds the payload
     ] {
         assert_eq!(parse_payload(Codec::H264, payload), None, "{payload:x?}");
     }
 }
 
 #[test]
-fn opus_of_two_bytes_is_silence() {
+fn opus_payload_of_up_to_two_bytes_is_dtx() {
     let read = |payload: &[u8]| parse_payload(Codec::Opus, payload);
     assert_eq!(read(&[]), None);
     assert!(read(&[0x78]).unwrap().dtx && read(&[0x78, 0x01]).unwrap().dtx);
@@ -246,7 +246,8 @@ fn opus_of_two_bytes_is_silence() {
     assert!(read(&[0x7b, 0x01, 0x00]).is_some());
 }
 
-/// Flips each bit of `payload` in turn; a flipped bit may change what is read, and must not panic.
+/// Parses `payload` and its prefixes with each bit flipped; the result may differ, a panic may not
+/// happen.
 fn flip_each_bit(codec: Codec, payload: &[u8]) {
     for bit in 0..payload.len() * 8 {
         let mut flipped = payload.to_vec();
@@ -258,7 +259,7 @@ fn flip_each_bit(codec: Codec, payload: &[u8]) {
 }
 
 #[test]
-fn flipped_bits_and_cut_ends_never_panic() {
+fn flipped_bits_and_truncation_never_panic() {
     flip_each_bit(Codec::Vp8, &VP8_KEYFRAME);
     flip_each_bit(Codec::Vp9, &VP9_KEYFRAME);
     flip_each_bit(Codec::H264, &[0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xce]);
@@ -267,14 +268,14 @@ fn flipped_bits_and_cut_ends_never_panic() {
 
 proptest! {
     #[test]
-    fn nothing_that_arrives_makes_peeking_panic(payload in vec(any::<u8>(), 0..64)) {
+    fn arbitrary_payloads_never_panic(payload in vec(any::<u8>(), 0..64)) {
         for codec in CODECS {
             let _ = parse_payload(codec, &payload);
         }
     }
 
     #[test]
-    fn whatever_vp8_is_written_reads_back(
+    fn rewritten_vp8_numbers_read_back(
         payload in vec(any::<u8>(), 1..32),
         picture_id: u16,
         tl0_pic_idx: u8,
@@ -291,7 +292,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_vp9_is_written_reads_back(
+    fn rewritten_vp9_numbers_read_back(
         payload in vec(any::<u8>(), 1..32),
         picture_id: u16,
         tl0_pic_idx: u8,
@@ -308,7 +309,7 @@ proptest! {
     }
 
     #[test]
-    fn vp8_reads_back_what_a_sender_lays_down(
+    fn constructed_vp8_descriptor_reads_back(
         extended: bool,
         number: u16,
         tl0_pic_idx: Option<u8>,
