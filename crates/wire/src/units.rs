@@ -5,6 +5,7 @@
 //! made from a seed that somebody else drew.
 
 mod histogram;
+mod token_bucket;
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -15,6 +16,7 @@ use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
 pub use histogram::Histogram;
+pub use token_bucket::TokenBucket;
 
 /// The map of the pure crates: ordered, so that walking it is the same in every run.
 pub type Map<K, V> = std::collections::BTreeMap<K, V>;
