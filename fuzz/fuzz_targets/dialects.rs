@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::{
-    Caps, Conference, ConferenceConfig, DialectKind, Namespace, Opening, Output, SessionId,
-    socketio,
+    Conference, ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind, Namespace, Output,
+    SessionId, socketio,
 };
 use watersmeet_engine::command::{Command, Refusal, Reply, TransportOptions};
 use watersmeet_wire::params::MediaKind;
@@ -23,8 +23,8 @@ const UNIX_S: u64 = 1_800_000_000;
 /// Frames of one client; more would only make each run slower.
 const FRAMES_MAX: usize = 32;
 
-static KEYS: LazyLock<Arc<Keys>> =
-    LazyLock::new(|| Arc::new(Keys::new(SECRET, None).expect("a good secret")));
+static KEYS: LazyLock<Arc<TokenKeys>> =
+    LazyLock::new(|| Arc::new(TokenKeys::new(SECRET, None).expect("a good secret")));
 
 fn config() -> ConferenceConfig {
     ConferenceConfig {
@@ -32,7 +32,8 @@ fn config() -> ConferenceConfig {
         capabilities: serde_json::from_value(json!({})).expect("capabilities"),
         transport_options: TransportOptions::default(),
         shards: 2,
-        caps: Caps::default(),
+        spread_above_permille: 600,
+        limits: ConferenceLimits::default(),
         native: Default::default(),
         keys: Some(Arc::clone(&KEYS)),
         policy: Default::default(),
@@ -103,7 +104,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let kinds = [DialectKind::Native, kind];
     let mut conference = Conference::new(config(), Rng::seed_from_u64(1));
     let now = Time::from_millis(1_000);
-    conference.handle_open(now, SessionId(0), Opening::new(DialectKind::Native));
+    conference.handle_open(now, SessionId(0), ConnectRequest::new(DialectKind::Native));
     for frame in [
         r#"{"id":1,"type":"joinRoom","payload":{"roomId":"lobby"}}"#,
         r#"{"id":2,"type":"createTransport","payload":{"direction":"send"}}"#,
@@ -111,12 +112,12 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         conference.handle_frame(now, SessionId(0), frame);
         settle(&mut conference, now, &kinds);
     }
-    let token = has_token.then(|| KEYS.user("user", "user@example.org", UNIX_S));
-    let opening = Opening {
+    let token = has_token.then(|| KEYS.issue_user_token("user", "user@example.org", UNIX_S));
+    let opening = ConnectRequest {
         room: Some("lobby".to_owned()),
         peer: Some("peer".to_owned()),
         token,
-        ..Opening::new(kind)
+        ..ConnectRequest::new(kind)
     };
     conference.handle_open(now, SessionId(1), opening);
     settle(&mut conference, now, &kinds);
@@ -124,7 +125,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         let now = now + Duration::from_millis(100 * index);
         conference.handle_frame(now, SessionId(1), frame);
         settle(&mut conference, now, &kinds);
-        let counts = conference.counts();
+        let counts = conference.gauges();
         assert!(counts.sessions <= 2 && counts.rooms <= 2 && counts.participants <= 2);
     }
     let now = now + Duration::from_secs(60);
@@ -134,7 +135,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         conference.handle_close(now, SessionId(session));
         settle(&mut conference, now, &kinds);
     }
-    let counts = conference.counts();
+    let counts = conference.gauges();
     assert_eq!(
         (
             counts.sessions,

@@ -7,14 +7,14 @@ use std::sync::LazyLock;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use watersmeet_conference::access::{Grant, Keys, LEEWAY_S, LIFETIME_S_MAX, TEXT_LEN_MAX};
+use watersmeet_conference::access::{Grant, TokenKeys, LEEWAY_S, LIFETIME_S_MAX, TEXT_LEN_MAX};
 
 /// When the tokens are offered.
 const NOW_S: u64 = 1_800_000_000;
 
 const SECRET: &[u8] = b"7d1f0a93c64be825d0375fae91b2684c";
 
-static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(SECRET, None).expect("a good secret"));
+static KEYS: LazyLock<TokenKeys> = LazyLock::new(|| TokenKeys::new(SECRET, None).expect("a good secret"));
 
 /// A token with these parts, signed.
 fn forge(header: &str, payload: &str) -> String {
@@ -55,7 +55,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     assert!(KEYS.verify(&token, 0).is_err());
     let over_s = NOW_S + LIFETIME_S_MAX + 2 * LEEWAY_S;
     assert!(KEYS.verify(&token, over_s).is_err());
-    let other = Keys::new(b"q8Zr4Xw0Ld9TnKc2VsYb6HfJ1mGp5EaU", None).expect("a good secret");
+    let other = TokenKeys::new(b"q8Zr4Xw0Ld9TnKc2VsYb6HfJ1mGp5EaU", None).expect("a good secret");
     assert!(other.verify(&token, NOW_S).is_err());
     let dots = token.match_indices('.').map(|(at, _)| at);
     for at in dots.chain([0, token.len() - 1]) {

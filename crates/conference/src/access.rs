@@ -16,7 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-pub use self::secret::{SECRET_LEN_MIN, WeakSecret, Weakness, Which};
+pub use self::secret::{SECRET_LEN_MIN, SecretRole, SecretWeakness, WeakSecret};
 use crate::dialect::json;
 
 /// Longest token that is looked at, in bytes. Ours have about 200, a room grant's 400.
@@ -35,7 +35,7 @@ pub const LIFETIME_S: u64 = 24 * 60 * 60;
 pub const TEXT_LEN_MAX: usize = 256;
 
 /// What signs and verifies tokens: a secret, and the one before it while that is being replaced.
-pub struct Keys {
+pub struct TokenKeys {
     /// Signs.
     signing: EncodingKey,
     /// Verifies: the current secret, then the previous one.
@@ -120,16 +120,16 @@ pub enum TokenRefusal {
     Ambiguous,
 }
 
-impl Keys {
-    /// Keys from the secret that signs and, while it is being replaced, the one before it.
+impl TokenKeys {
+    /// TokenKeys from the secret that signs and, while it is being replaced, the one before it.
     ///
     /// # Errors
     /// One of them is missing, short, or nobody's secret.
     pub fn new(current: &[u8], previous: Option<&[u8]>) -> Result<Self, WeakSecret> {
-        secret::check(Which::Current, current)?;
+        secret::check(SecretRole::Current, current)?;
         let mut verifying = vec![DecodingKey::from_secret(current)];
         if let Some(previous) = previous {
-            secret::check(Which::Previous, previous)?;
+            secret::check(SecretRole::Previous, previous)?;
             verifying.push(DecodingKey::from_secret(previous));
         }
         Ok(Self {
@@ -143,7 +143,11 @@ impl Keys {
     /// The same keys, for tokens of this issuer and for this audience only. Tokens made here say
     /// the same.
     #[must_use]
-    pub fn expecting(mut self, issuer: Option<&str>, audience: Option<&str>) -> Self {
+    pub fn with_issuer_and_audience(
+        mut self,
+        issuer: Option<&str>,
+        audience: Option<&str>,
+    ) -> Self {
         self.issuer = issuer.map(str::to_owned);
         self.audience = audience.map(str::to_owned);
         self
@@ -173,20 +177,20 @@ impl Keys {
 
     /// A token that lets its bearer into a room for a day.
     #[must_use]
-    pub fn invite(&self, room: &str, unix_s: u64) -> String {
+    pub fn issue_invite(&self, room: &str, unix_s: u64) -> String {
         self.sign([("roomId", room.into())], unix_s)
     }
 
     /// A token that makes its bearer the host of a room for a day.
     #[must_use]
-    pub fn host(&self, room: &str, unix_s: u64) -> String {
+    pub fn issue_host_token(&self, room: &str, unix_s: u64) -> String {
         let video = json!({"room": room, "roomJoin": true, "roomAdmin": true});
         self.sign([("video", video)], unix_s)
     }
 
     /// A token that says for a day who its bearer is.
     #[must_use]
-    pub fn user(&self, user_id: &str, email: &str, unix_s: u64) -> String {
+    pub fn issue_user_token(&self, user_id: &str, email: &str, unix_s: u64) -> String {
         self.sign(
             [("userId", user_id.into()), ("email", email.into())],
             unix_s,
@@ -223,9 +227,9 @@ impl Keys {
     }
 }
 
-impl fmt::Debug for Keys {
+impl fmt::Debug for TokenKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys")
+        f.debug_struct("TokenKeys")
             .field("secrets", &self.verifying.len())
             .finish_non_exhaustive()
     }

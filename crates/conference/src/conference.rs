@@ -13,20 +13,22 @@
 //! Outputs are bounded by what one input can cause (a participant of a full room leaving is told
 //! to all others once), since whoever gives an input drains the outputs after it.
 
-mod counts;
-mod deeds;
+mod admin;
 mod endings;
-mod inquiries;
 mod joining;
+mod limited_actions;
+mod metrics;
 mod moderation;
 mod ownership;
 mod placement;
 mod replies;
 mod requests;
 
-pub use self::counts::{Counts, EntryTimes, Tallies};
-pub use self::deeds::Deed;
-pub use self::inquiries::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary, Share};
+pub use self::admin::{
+    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomSummary,
+};
+pub use self::limited_actions::LimitedAction;
+pub use self::metrics::{ConferenceGauges, ConferenceTotals, JoinDurations};
 use self::placement::Load;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -39,14 +41,15 @@ use watersmeet_engine::command::{
 use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
 use watersmeet_wire::units::{Map, Rng, Time};
 
-use crate::access::{Grant, Keys};
-use crate::caps::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER, Caps};
-use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext, native};
+use crate::access::{Grant, TokenKeys};
+use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
+use crate::connect_request::{ConnectRequest, DialectKind, Namespace};
+use crate::dialect::{Dialect, Effect, SessionContext, DecodeError, RequestTag, native};
+use crate::limits::ConferenceLimits;
 use crate::message::{
     CommandToken, Direction, Notice, PeerId, Policy, ProducerSummary, Refusal, Reply, Request,
     SessionId, ShardId, StatsSubject,
 };
-use crate::opening::{DialectKind, Namespace, Opening};
 use crate::room::{Room, Router};
 use crate::session::{Place, Session, Token, Waiting};
 use crate::turn::IceServers;
@@ -66,11 +69,11 @@ pub struct ConferenceConfig {
     /// served by another shard.
     pub spread_above_permille: u16,
     /// How much anybody may have.
-    pub caps: Caps,
+    pub limits: ConferenceLimits,
     /// What native clients are told when they connect.
     pub native: native::Config,
     /// What verifies tokens. Without it none is accepted.
-    pub keys: Option<Arc<Keys>>,
+    pub keys: Option<Arc<TokenKeys>>,
     /// Who may enter rooms for which nobody has decided otherwise.
     pub policy: Policy,
     /// Whether a room is only made by those whom a token names or invites.
@@ -145,13 +148,13 @@ pub struct Conference {
     /// What is to be done outside, oldest first.
     outputs: VecDeque<Output>,
     /// What connections did that is to be counted.
-    deeds: VecDeque<(SessionId, Deed)>,
+    limited_actions: VecDeque<(SessionId, LimitedAction)>,
     /// What each shard has to do.
     loads: Vec<Load>,
     /// The token of the next command.
     next_token: u64,
     /// What has happened so far.
-    tallies: Tallies,
+    totals: ConferenceTotals,
 }
 
 /// What is given up at some time.
@@ -237,18 +240,18 @@ impl Conference {
             pending: Map::new(),
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
-            deeds: VecDeque::new(),
+            limited_actions: VecDeque::new(),
             loads,
             next_token: 0,
-            tallies: Tallies::default(),
+            totals: ConferenceTotals::default(),
         }
     }
 
     /// A connection opened. It is greeted at once, or sent away: when there are too many, or when it
     /// shows a token that is none.
-    pub fn handle_open(&mut self, now: Time, session: SessionId, opening: Opening) {
+    pub fn handle_open(&mut self, now: Time, session: SessionId, opening: ConnectRequest) {
         self.handle_close(now, session);
-        if self.sessions.len() >= self.config.caps.sessions_max {
+        if self.sessions.len() >= self.config.limits.sessions_max {
             self.outputs.push_back(Output::Close {
                 session,
                 code: CLOSE_TRY_LATER,
@@ -272,7 +275,7 @@ impl Conference {
             self.outputs.push_back(Output::Frame { session, text });
         }
         let dialect = Dialect::new(opening.dialect, opened);
-        let mut opened = Session::new(now, peer, dialect, &self.config.caps);
+        let mut opened = Session::new(peer, dialect, &self.config.limits);
         opened.token = opening.token.map(Token);
         opened.token_required = opening.token_required;
         self.sessions.insert(session, opened);
@@ -281,7 +284,7 @@ impl Conference {
     /// Tells a connection that it may not open.
     fn turn_away(&mut self, session: SessionId, dialect: DialectKind) {
         self.tally_refusal(&Refusal::InvalidToken);
-        self.note(session, Deed::TokenRefused);
+        self.note(session, LimitedAction::TokenRefused);
         let refused = Dialect::rejection_frame(dialect);
         let code = match refused {
             // Its namespace is refused, not the connection below it.
@@ -315,17 +318,17 @@ impl Conference {
         let Some(sender) = self.sessions.get_mut(&session) else {
             return;
         };
-        if frame.len() > self.config.caps.frame_len_max {
+        if frame.len() > self.config.limits.frame_len_max {
             self.expel(now, session, CLOSE_TOO_LONG, "message too long");
             return;
         }
         let decoded = sender.dialect.decode(frame);
-        if let Err(strikes) = sender.rate.take(now) {
+        if let Err(strikes) = sender.rate.count(now) {
             // Each of its requests is answered, so that no dialect waits for one of them.
             for tag in decoded.map_or_else(|reject| vec![reject.tag], Effect::request_tags) {
                 self.answer(session, &tag, Err(Refusal::RateLimited));
             }
-            if strikes >= self.config.caps.strikes_max {
+            if strikes >= self.config.limits.strikes_max {
                 self.expel(now, session, CLOSE_POLICY, "too many messages");
             }
             return self.settle();
@@ -416,14 +419,14 @@ impl Conference {
 
     /// Lets a request through, or makes it wait while shards work on too many of this connection.
     fn admit(&mut self, now: Time, session: SessionId, tag: RequestTag, request: Request) {
-        let caps = &self.config.caps;
+        let limits = &self.config.limits;
         let Some(sender) = self.sessions.get_mut(&session) else {
             return;
         };
-        if sender.waiting.is_empty() && sender.pending.len() < caps.pending_requests_max {
+        if sender.waiting.is_empty() && sender.pending.len() < limits.pending_requests_max {
             self.perform(now, session, tag, request);
-        } else if sender.waiting.len() < caps.waiting_requests_max {
-            let deadline = now + caps.request_timeout;
+        } else if sender.waiting.len() < limits.waiting_requests_max {
+            let deadline = now + limits.request_timeout();
             sender.waiting.push_back(Waiting {
                 deadline,
                 tag,
@@ -440,7 +443,7 @@ impl Conference {
             let Some(sender) = self.sessions.get_mut(&session) else {
                 return;
             };
-            if sender.pending.len() >= self.config.caps.pending_requests_max {
+            if sender.pending.len() >= self.config.limits.pending_requests_max {
                 return;
             }
             let Some(Waiting {
@@ -525,7 +528,7 @@ impl Conference {
         work: Work,
     ) {
         let token = self.command(shard, command);
-        let deadline = now + self.config.caps.request_timeout;
+        let deadline = now + self.config.limits.request_timeout();
         if let Some(session) = asker.as_ref().and_then(|(it, _)| self.sessions.get_mut(it)) {
             session.pending.insert(token);
         }

@@ -44,7 +44,7 @@ impl Namespace {
 
 /// A connection that opens.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Opening {
+pub struct ConnectRequest {
     /// How it speaks.
     pub dialect: DialectKind,
     /// The room it asks for in its address; dialects that name none use it.
@@ -57,7 +57,7 @@ pub struct Opening {
     pub token_required: bool,
 }
 
-impl Opening {
+impl ConnectRequest {
     /// A connection that says nothing of itself.
     pub const fn new(dialect: DialectKind) -> Self {
         Self {
@@ -71,9 +71,9 @@ impl Opening {
 }
 
 /// Tokens are never printed.
-impl std::fmt::Debug for Opening {
+impl std::fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opening")
+        f.debug_struct("ConnectRequest")
             .field("dialect", &self.dialect)
             .field("has_token", &self.token.is_some())
             .field("token_required", &self.token_required)

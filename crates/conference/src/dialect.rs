@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::caps::{CLOSE_NORMAL, CLOSE_RESTART};
+use crate::close_codes::{CLOSE_NORMAL, CLOSE_RESTART};
+use crate::connect_request::{DialectKind, Namespace};
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
-use crate::opening::{DialectKind, Namespace};
 use crate::turn::IceServer;
 use media_json::Event;
 

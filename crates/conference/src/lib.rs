@@ -3,17 +3,18 @@
 //! shards) wait in order until they are drained.
 
 pub mod access;
-pub mod caps;
+pub mod close_codes;
 pub mod conference;
+mod connect_request;
 pub mod dialect;
+pub mod limits;
 pub mod message;
-mod opening;
 mod room;
 mod session;
 pub mod turn;
 
-pub use caps::Caps;
-pub use conference::{Conference, ConferenceConfig, Counts, Output};
+pub use conference::{Conference, ConferenceConfig, ConferenceGauges, Output};
+pub use connect_request::{ConnectRequest, DialectKind, Namespace};
 pub use dialect::socketio;
+pub use limits::ConferenceLimits;
 pub use message::{CommandToken, SessionId, ShardId};
-pub use opening::{DialectKind, Namespace, Opening};

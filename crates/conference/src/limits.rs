@@ -1,63 +1,78 @@
-//! How much anybody may have: the caps of rooms, participants and messages, all in one place.
-//! None of them is ever unlimited; a zero means that there may be none.
+//! Upper bounds of what connections and participants may use. None can be switched off.
 
 use std::time::Duration;
 
-/// The close code of a session that is over, with nobody to blame (RFC 6455 §7.4.1).
-pub const CLOSE_NORMAL: u16 = 1000;
-/// The close code of a connection that broke the rules (RFC 6455 §7.4.1).
-pub const CLOSE_POLICY: u16 = 1008;
-/// The close code of a connection whose message is too long (RFC 6455 §7.4.1).
-pub const CLOSE_TOO_LONG: u16 = 1009;
-/// The close code of a service that starts afresh: come back (IANA's WebSocket close code registry).
-pub const CLOSE_RESTART: u16 = 1012;
-/// The close code that says "try again later" (IANA's WebSocket close code registry).
-pub const CLOSE_TRY_LATER: u16 = 1013;
-/// The close code that says "do not come back" to protoo's clients; every other one makes them try
-/// again.
-pub const CLOSE_PROTOO_FOR_GOOD: u16 = 4000;
+use serde::Deserialize;
 
-/// How much anybody may have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caps {
-    /// Connections at a time.
+/// Longest chat message, in bytes.
+pub const CHAT_LEN_MAX: usize = 4 * 1024;
+
+/// Time for which a room that was created in advance waits for its first participant.
+pub const RESERVATION_TIMEOUT: Duration = Duration::from_hours(24);
+
+/// Time for which a request to consume waits for a receive transport.
+pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Upper bounds that the operator decides: the table `[caps]` of the configuration. The last line
+/// of each comment is the line of `watersmeet.toml.example`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConferenceLimits {
+    /// Signalling connections at a time. Default 20,000.
+    /// `sessions_max = 20000`
     pub sessions_max: usize,
-    /// Rooms at a time.
+    /// Rooms at a time. Default 10,000.
+    /// `rooms_max = 10000`
     pub rooms_max: usize,
-    /// Participants in a room; as many again may wait to be let in.
+    /// Participants in a room. Default 200.
+    /// `participants_max = 200`
     pub participants_max: usize,
-    /// Transports of a participant. It needs two; the rest is for replacing them.
+    /// Transports of a participant, at least 2. Default 4; clients that open one for each person
+    /// they see get as many as they need.
+    /// `transports_max = 4`
     pub transports_max: usize,
-    /// Producers of a participant.
+    /// Producers of a participant. Default 16.
+    /// `producers_max = 16`
     pub producers_max: usize,
-    /// Consumers of a participant, waiting ones included.
+    /// Consumers of a participant. Default 512.
+    /// `consumers_max = 512`
     pub consumers_max: usize,
-    /// Requests of a connection that shards work on at a time. Further ones wait their turn.
+    /// Requests of a connection that are worked on at a time. Default 64.
+    /// `pending_requests_max = 64`
     pub pending_requests_max: usize,
-    /// Requests of a connection that wait their turn. A page that enters a full room asks for all
-    /// its producers at once, so there is room for as many as it may have consumers.
+    /// Requests of a connection that wait their turn. Default 512.
+    /// `waiting_requests_max = 512`
     pub waiting_requests_max: usize,
-    /// Bytes of a frame. It bounds everything inside, application data too.
+    /// Bytes of a message, 1,024 at least: a browser's offer of media has that much. Default
+    /// 65,536.
+    /// `frame_len_max = 65536`
     pub frame_len_max: usize,
-    /// Bytes of a room's or a participant's name.
+    /// Bytes of a room's or a participant's name. Default 256.
+    /// `name_len_max = 256`
     pub name_len_max: usize,
-    /// Messages that a connection may send per second, on average.
+    /// Messages of a connection per second, on average. Default 50.
+    /// `messages_per_second = 50`
     pub messages_per_second: u32,
-    /// Messages that a connection may send at once.
+    /// Messages of a connection at once. Default 200.
+    /// `messages_burst = 200`
     pub messages_burst: u32,
-    /// Messages over the rate that are refused before the connection is closed.
+    /// Messages over the rate that are refused before the connection is closed; 0 closes at the
+    /// first. Default 3.
+    /// `strikes_max = 3`
     pub strikes_max: u32,
-    /// Bytes of what is said to everybody at once.
-    pub chat_len_max: usize,
-    /// How long a room that was made in advance waits for its first participant.
-    pub reservation: Duration,
-    /// How long a shard may take to answer.
-    pub request_timeout: Duration,
-    /// How long `Consume` waits for a receive transport.
-    pub consume_patience: Duration,
+    /// Seconds that a request may take. Default 10.
+    /// `request_timeout_s = 10`
+    pub request_timeout_s: u32,
 }
 
-impl Default for Caps {
+impl ConferenceLimits {
+    /// Returns the time after which a request that a shard has not answered is refused.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout_s.into())
+    }
+}
+
+impl Default for ConferenceLimits {
     fn default() -> Self {
         Self {
             sessions_max: 20_000,
@@ -73,10 +88,7 @@ impl Default for Caps {
             messages_per_second: 50,
             messages_burst: 200,
             strikes_max: 3,
-            chat_len_max: 4 * 1024,
-            reservation: Duration::from_hours(24),
-            request_timeout: Duration::from_secs(10),
-            consume_patience: Duration::from_secs(5),
+            request_timeout_s: 10,
         }
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
-use watersmeet_wire::units::{Map, Time};
+use watersmeet_wire::units::{Map, Time, TokenBucket};
 
-use crate::caps::Caps;
 use crate::dialect::{Dialect, RequestTag};
+use crate::limits::ConferenceLimits;
 use crate::message::{
     CommandToken, CreatedTransport, Direction, PeerId, Request, ShardId, TransportKey,
 };
@@ -22,7 +22,7 @@ pub(crate) struct Session {
     /// How it speaks.
     pub dialect: Dialect,
     /// How fast it may ask.
-    pub rate: Rate,
+    pub rate: MessageRate,
     /// The token of its opening, which was good then.
     pub token: Option<Token>,
     /// Whether it may enter no room without a token.
@@ -126,11 +126,11 @@ pub(crate) struct Waiting {
 
 impl Session {
     /// A connection that has just opened.
-    pub(crate) fn new(now: Time, peer: PeerId, dialect: Dialect, caps: &Caps) -> Self {
+    pub(crate) fn new(peer: PeerId, dialect: Dialect, limits: &ConferenceLimits) -> Self {
         Self {
             peer,
             dialect,
-            rate: Rate::new(now, caps),
+            rate: MessageRate::new(limits),
             token: None,
             token_required: false,
             entered_at: None,
@@ -189,51 +189,33 @@ impl Session {
     }
 }
 
-/// One message, in the unit that the bucket counts in: refilling is then exact to the microsecond.
-const MESSAGE: u64 = 1_000_000;
-
-/// A token bucket: how many messages a connection may send now.
+/// How fast a connection may send messages.
 #[derive(Debug)]
-pub(crate) struct Rate {
-    /// What is left, in millionths of a message.
-    level: u64,
-    /// What time alone fills it up to, in millionths of a message.
-    burst: u64,
-    /// How many messages a second brings.
-    per_second: u64,
-    /// When `level` was true.
-    counted_at: Time,
-    /// Messages refused since it was last full.
+pub(crate) struct MessageRate {
+    /// One token for each message.
+    bucket: TokenBucket,
+    /// Messages refused since the bucket was last full.
     strikes: u32,
 }
 
-impl Rate {
-    /// A full bucket.
-    pub(crate) fn new(now: Time, caps: &Caps) -> Self {
-        let burst = u64::from(caps.messages_burst) * MESSAGE;
-        let per_second = u64::from(caps.messages_per_second);
+impl MessageRate {
+    /// Returns the rate of a connection that has sent nothing yet.
+    pub(crate) fn new(limits: &ConferenceLimits) -> Self {
         Self {
-            level: burst,
-            burst,
-            per_second,
-            counted_at: now,
+            bucket: TokenBucket::new(limits.messages_per_second, limits.messages_burst),
             strikes: 0,
         }
     }
 
-    /// Takes one message out; or counts a strike, and tells how many there are.
-    pub(crate) fn take(&mut self, now: Time) -> Result<(), u32> {
-        let micros = u64::try_from(now.since(self.counted_at).as_micros()).unwrap_or(u64::MAX);
-        let gained = micros.saturating_mul(self.per_second);
-        self.counted_at = self.counted_at.max(now);
-        if self.level < self.burst {
-            self.level = self.level.saturating_add(gained).min(self.burst);
-        }
-        if self.level >= self.burst {
+    /// Counts one message.
+    ///
+    /// # Errors
+    /// The number of messages refused since the bucket was last full, this one included.
+    pub(crate) fn count(&mut self, now: Time) -> Result<(), u32> {
+        if self.bucket.is_full(now) {
             self.strikes = 0;
         }
-        if let Some(level) = self.level.checked_sub(MESSAGE) {
-            self.level = level;
+        if self.bucket.try_take(now, 1) {
             return Ok(());
         }
         self.strikes = self.strikes.saturating_add(1);
@@ -242,8 +224,7 @@ impl Rate {
 
     /// Allows more messages, because the server itself has given reason for them.
     pub(crate) fn credit(&mut self, messages: usize) {
-        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
-        self.level = self.level.saturating_add(messages.saturating_mul(MESSAGE));
+        self.bucket.add(u32::try_from(messages).unwrap_or(u32::MAX));
     }
 }
 
@@ -251,38 +232,35 @@ impl Rate {
 mod tests {
     use super::*;
 
-    fn rate() -> Rate {
-        Rate::new(
-            Time::ZERO,
-            &Caps {
-                messages_burst: 10,
-                messages_per_second: 5,
-                ..Caps::default()
-            },
-        )
+    fn rate() -> MessageRate {
+        MessageRate::new(&ConferenceLimits {
+            messages_burst: 10,
+            messages_per_second: 5,
+            ..ConferenceLimits::default()
+        })
     }
 
     #[test]
     fn a_burst_passes_and_the_next_message_is_a_strike() {
         let mut rate = rate();
         for _ in 0..10 {
-            assert_eq!(rate.take(Time::ZERO), Ok(()));
+            assert_eq!(rate.count(Time::ZERO), Ok(()));
         }
-        assert_eq!(rate.take(Time::ZERO), Err(1));
-        assert_eq!(rate.take(Time::ZERO), Err(2));
-        assert_eq!(rate.take(Time::from_millis(200)), Ok(()));
-        assert_eq!(rate.take(Time::from_millis(200)), Err(3));
+        assert_eq!(rate.count(Time::ZERO), Err(1));
+        assert_eq!(rate.count(Time::ZERO), Err(2));
+        assert_eq!(rate.count(Time::from_millis(200)), Ok(()));
+        assert_eq!(rate.count(Time::from_millis(200)), Err(3));
     }
 
     #[test]
     fn a_pause_fills_the_bucket_and_forgives_the_strikes() {
         let mut rate = rate();
-        while rate.take(Time::ZERO).is_ok() {}
+        while rate.count(Time::ZERO).is_ok() {}
         let later = Time::from_millis(2_000);
         for _ in 0..10 {
-            assert_eq!(rate.take(later), Ok(()));
+            assert_eq!(rate.count(later), Ok(()));
         }
-        assert_eq!(rate.take(later), Err(1));
+        assert_eq!(rate.count(later), Err(1));
     }
 
     #[test]
@@ -291,16 +269,16 @@ mod tests {
         rate.credit(3);
         let later = Time::from_millis(60_000);
         for _ in 0..13 {
-            assert_eq!(rate.take(later), Ok(()));
+            assert_eq!(rate.count(later), Ok(()));
         }
-        assert_eq!(rate.take(later), Err(1));
+        assert_eq!(rate.count(later), Err(1));
     }
 
     #[test]
     fn a_clock_that_goes_backwards_gives_nothing() {
         let mut rate = rate();
-        while rate.take(Time::from_millis(1_000)).is_ok() {}
-        assert!(rate.take(Time::ZERO).is_err());
-        assert!(rate.take(Time::from_millis(1_000)).is_err());
+        while rate.count(Time::from_millis(1_000)).is_ok() {}
+        assert!(rate.count(Time::ZERO).is_err());
+        assert!(rate.count(Time::from_millis(1_000)).is_err());
     }
 }

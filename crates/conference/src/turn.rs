@@ -31,12 +31,12 @@ pub struct IceServers {
     /// The same for everybody, always.
     pub fixed: Vec<IceServer>,
     /// One with passwords that end.
-    pub turn: Option<Turn>,
+    pub turn: Option<TurnServer>,
 }
 
 /// A TURN server that shares a secret with us.
 #[derive(Clone)]
-pub struct Turn {
+pub struct TurnServer {
     /// Its addresses.
     urls: Vec<String>,
     /// The shared secret, as HMAC-SHA-1 takes it: the scheme knows no other hash.
@@ -49,13 +49,16 @@ impl IceServers {
     /// What a client is told at `unix_s`, in seconds since 1970. `name` says to the TURN server's
     /// log whose password it is, and should mean nothing elsewhere.
     #[must_use]
-    pub fn of(&self, name: &str, unix_s: u64) -> Vec<IceServer> {
-        let turn = self.turn.as_ref().map(|turn| turn.server(name, unix_s));
+    pub fn for_client(&self, name: &str, unix_s: u64) -> Vec<IceServer> {
+        let turn = self
+            .turn
+            .as_ref()
+            .map(|turn| turn.issue_credentials(name, unix_s));
         self.fixed.iter().cloned().chain(turn).collect()
     }
 }
 
-impl Turn {
+impl TurnServer {
     /// The server at `urls`, which has the same `secret`; a password lives for `ttl_s` seconds.
     #[must_use]
     pub fn new(urls: Vec<String>, secret: &[u8], ttl_s: u64) -> Self {
@@ -69,7 +72,7 @@ impl Turn {
     /// The server with a password made at `unix_s`, in seconds since 1970. It cannot be taken
     /// back, and allocations made with it go on until they are not refreshed.
     #[must_use]
-    pub fn server(&self, name: &str, unix_s: u64) -> IceServer {
+    pub fn issue_credentials(&self, name: &str, unix_s: u64) -> IceServer {
         let username = format!("{}:{name}", unix_s.saturating_add(self.ttl_s));
         let tag = hmac::sign(&self.key, username.as_bytes());
         IceServer {
@@ -89,9 +92,9 @@ impl fmt::Debug for IceServer {
     }
 }
 
-impl fmt::Debug for Turn {
+impl fmt::Debug for TurnServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turn")
+        f.debug_struct("TurnServer")
             .field("urls", &self.urls)
             .field("ttl_s", &self.ttl_s)
             .finish_non_exhaustive()
@@ -102,16 +105,16 @@ impl fmt::Debug for Turn {
 mod tests {
     use super::*;
 
-    fn turn() -> Turn {
+    fn turn() -> TurnServer {
         let urls = vec!["turn:turn.example.org:3478?transport=udp".to_owned()];
-        Turn::new(urls, b"north-wind-and-the-sun", 86_400)
+        TurnServer::new(urls, b"north-wind-and-the-sun", 86_400)
     }
 
     /// The credential is what OpenSSL makes of it:
     /// `printf 1800086400:alice | openssl dgst -sha1 -hmac north-wind-and-the-sun -binary | base64`
     #[test]
     fn a_password_is_the_one_that_coturn_expects() {
-        let server = turn().server("alice", 1_800_000_000);
+        let server = turn().issue_credentials("alice", 1_800_000_000);
         assert_eq!(server.urls, ["turn:turn.example.org:3478?transport=udp"]);
         assert_eq!(server.username.as_deref(), Some("1800086400:alice"));
         assert_eq!(
@@ -122,7 +125,7 @@ mod tests {
 
     #[test]
     fn everybody_gets_a_password_of_their_own_and_later_another() {
-        let credential = |name, unix_s| turn().server(name, unix_s).credential.unwrap();
+        let credential = |name, unix_s| turn().issue_credentials(name, unix_s).credential.unwrap();
         let first = credential("alice", 1_800_000_000);
         assert_ne!(first, credential("bob", 1_800_000_000));
         assert_ne!(first, credential("alice", 1_800_000_001));
@@ -140,21 +143,27 @@ mod tests {
             fixed: vec![fixed.clone()],
             turn: None,
         };
-        assert_eq!(servers.of("alice", 0), std::slice::from_ref(&fixed));
+        assert_eq!(servers.for_client("alice", 0), std::slice::from_ref(&fixed));
         servers.turn = Some(turn());
-        assert_eq!(servers.of("alice", 0), [fixed, turn().server("alice", 0)]);
-        assert_eq!(IceServers::default().of("alice", 0), []);
+        assert_eq!(
+            servers.for_client("alice", 0),
+            [fixed, turn().issue_credentials("alice", 0)]
+        );
+        assert_eq!(IceServers::default().for_client("alice", 0), []);
     }
 
     #[test]
     fn the_end_of_time_is_not_passed() {
-        let username = turn().server("alice", u64::MAX).username.unwrap();
+        let username = turn()
+            .issue_credentials("alice", u64::MAX)
+            .username
+            .unwrap();
         assert_eq!(username, format!("{}:alice", u64::MAX));
     }
 
     #[test]
     fn a_server_looks_to_a_browser_as_it_must() {
-        let server = serde_json::to_value(turn().server("alice", 0)).unwrap();
+        let server = serde_json::to_value(turn().issue_credentials("alice", 0)).unwrap();
         let server = server.as_object().unwrap();
         assert_eq!(
             server.keys().collect::<Vec<_>>(),
@@ -165,10 +174,10 @@ mod tests {
     #[test]
     fn neither_the_secret_nor_a_password_shows() {
         let servers = IceServers {
-            fixed: vec![turn().server("alice", 0)],
+            fixed: vec![turn().issue_credentials("alice", 0)],
             turn: Some(turn()),
         };
-        let credential = turn().server("alice", 0).credential.unwrap();
+        let credential = turn().issue_credentials("alice", 0).credential.unwrap();
         let shown = format!("{servers:?}");
         assert!(!shown.contains("north-wind") && !shown.contains(&credential));
         assert!(!shown.contains("alice"), "{shown}");

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use watersmeet_conference::ConferenceLimits;
 use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_net::udp::UdpOptions;
 
@@ -32,7 +33,7 @@ mod values;
 
 pub use error::ConfigError;
 pub use flags::{Flags, Task};
-pub use limits::{CapsTable, LimitsTable};
+pub use limits::LimitsTable;
 pub use listener::{Listener, Mount};
 pub use load::Loaded;
 pub use secret::Secret;
@@ -217,7 +218,7 @@ pub struct Config {
     pub log_format: LogFormat,
 
     /// How much anybody may have.
-    pub caps: CapsTable,
+    pub caps: ConferenceLimits,
     /// How often anybody may do what, counted for each IPv4 address or IPv6 /64.
     pub limits: LimitsTable,
     /// Several doors instead of the one that `port`, `listen_ip` and `tls_*` describe.
@@ -272,7 +273,7 @@ impl Default for Config {
             tls_self_signed: false,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
-            caps: CapsTable::default(),
+            caps: ConferenceLimits::default(),
             limits: LimitsTable::default(),
             listeners: Vec::new(),
         }

@@ -13,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 
 use crate::clock::Clock;
 use crate::config::{Config, Listener, Mount, Network};
@@ -120,7 +120,7 @@ impl Site {
         shards: (Vec<Pulse>, Vec<Meter>),
         clock: Clock,
         config: &Config,
-        keys: Arc<Keys>,
+        keys: Arc<TokenKeys>,
     ) -> io::Result<Self> {
         let (pulses, meters) = shards;
         Ok(Self {

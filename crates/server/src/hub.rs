@@ -13,9 +13,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
-use watersmeet_conference::conference::{Answer, Inquiry};
+use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message;
-use watersmeet_conference::{Conference, Counts, Opening, Output, SessionId, ShardId};
+use watersmeet_conference::{
+    Conference, ConferenceGauges, ConnectRequest, Output, SessionId, ShardId,
+};
 use watersmeet_engine::command::Refusal;
 use watersmeet_wire::units::Time;
 
@@ -62,7 +64,7 @@ enum Input {
         /// Where its letters go.
         outbox: Outbox,
         /// What is known of it.
-        opening: Opening,
+        opening: ConnectRequest,
     },
     /// Its client sent a frame.
     Frame {
@@ -79,14 +81,14 @@ enum Input {
     /// Something is asked that no session asks.
     Ask {
         /// What.
-        inquiry: Inquiry,
+        inquiry: AdminRequest,
         /// Where to say it.
-        answer: oneshot::Sender<Result<Answer, message::Refusal>>,
+        answer: oneshot::Sender<Result<AdminResponse, message::Refusal>>,
     },
     /// Somebody wants to know how much there is.
     Count {
         /// Where to say it.
-        answer: oneshot::Sender<Counts>,
+        answer: oneshot::Sender<ConferenceGauges>,
     },
     /// A test wants a shard to panic.
     #[cfg(feature = "faults")]
@@ -166,7 +168,8 @@ impl Hub {
     fn weigh(&mut self) {
         for (shard, handle) in (0..=u8::MAX).zip(&self.shards) {
             let busy_permille = handle.meter().read().busy_permille;
-            self.conference.handle_load(ShardId(shard), busy_permille);
+            self.conference
+                .handle_shard_load(ShardId(shard), busy_permille);
         }
     }
 
@@ -188,11 +191,11 @@ impl Hub {
             Input::Frame { .. } => {}
             Input::Close { session } => self.forget(now, session),
             Input::Ask { inquiry, answer } => {
-                let _ = answer.send(self.conference.handle_inquiry(now, inquiry));
+                let _ = answer.send(self.conference.handle_admin_request(now, inquiry));
             }
             Input::Count { answer } => {
                 // Whoever asked may have gone meanwhile.
-                let _ = answer.send(self.conference.counts());
+                let _ = answer.send(self.conference.gauges());
             }
             #[cfg(feature = "faults")]
             Input::Panic { shard } => {
@@ -223,7 +226,7 @@ impl Hub {
         if self.conference.poll_timeout() <= now {
             self.conference.handle_timeout(now);
         }
-        while let Some((session, deed)) = self.conference.poll_deed() {
+        while let Some((session, deed)) = self.conference.poll_limited_action() {
             self.send(now, session, Letter::Deed(deed));
         }
         while let Some(output) = self.conference.poll_output() {
@@ -276,7 +279,7 @@ impl Hub {
 
 impl HubHandle {
     /// Begins a session; none when the hub has ended.
-    pub async fn open(&self, outbox: Outbox, opening: Opening) -> Option<SessionId> {
+    pub async fn open(&self, outbox: Outbox, opening: ConnectRequest) -> Option<SessionId> {
         let session = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         self.inputs
             .send(Input::Open {
@@ -308,7 +311,10 @@ impl HubHandle {
     }
 
     /// Asks what no session asks; none when the hub has ended or does not answer.
-    pub async fn ask(&self, inquiry: Inquiry) -> Option<Result<Answer, message::Refusal>> {
+    pub async fn ask(
+        &self,
+        inquiry: AdminRequest,
+    ) -> Option<Result<AdminResponse, message::Refusal>> {
         let (answer, answered) = oneshot::channel();
         let asked = async {
             self.inputs
@@ -321,7 +327,7 @@ impl HubHandle {
     }
 
     /// How much there is; none when the hub has ended or does not answer.
-    pub async fn counts(&self) -> Option<Counts> {
+    pub async fn counts(&self) -> Option<ConferenceGauges> {
         let (answer, answered) = oneshot::channel();
         let asked = async {
             self.inputs.send(Input::Count { answer }).await.ok()?;

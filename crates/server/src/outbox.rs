@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Notify, mpsc};
-use watersmeet_conference::conference::Deed;
+use watersmeet_conference::conference::LimitedAction;
 
 /// The most letters that wait.
 const LETTERS_MAX: usize = 1_000;

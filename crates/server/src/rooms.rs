@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use watersmeet_conference::ConferenceConfig;
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::dialect::native::{self, ClientOptions};
 use watersmeet_conference::message::Policy;
-use watersmeet_conference::turn::{IceServer, IceServers, Turn};
+use watersmeet_conference::turn::{IceServer, IceServers, TurnServer};
 use watersmeet_engine::command::TransportOptions;
 use watersmeet_engine::ortc::{self, NegotiationError};
 use watersmeet_wire::params::{MediaKind, ParameterValue, RtpCapabilities, RtpCodecCapability};
@@ -22,7 +22,7 @@ use crate::config::{CodecChoice, CodecParameter, Config, RoomCreation, RoomPolic
 /// Codecs that no router can forward.
 pub fn conference_config(
     config: &Config,
-    keys: Arc<Keys>,
+    keys: Arc<TokenKeys>,
     clock: Clock,
 ) -> Result<ConferenceConfig, NegotiationError> {
     let force_video_codec = config.video_codec.map(|codec| codec.mime_type().to_owned());
@@ -38,7 +38,7 @@ pub fn conference_config(
         },
         shards: config.shard_count(),
         spread_above_permille: u16::from(config.spread_above_percent) * 10,
-        caps: config.caps.caps(),
+        limits: config.caps.clone(),
         native: native::Config {
             client: force_video_codec.map(|codec| ClientOptions {
                 force_video_codec: Some(codec),
@@ -83,7 +83,7 @@ pub fn ice_servers(config: &Config) -> IceServers {
         fixed: fixed.collect(),
         turn: secret.map(|secret| {
             let (urls, ttl_s) = (config.turn_urls.clone(), config.turn_ttl_s.into());
-            Turn::new(urls, secret.as_bytes(), ttl_s)
+            TurnServer::new(urls, secret.as_bytes(), ttl_s)
         }),
     }
 }

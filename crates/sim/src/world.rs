@@ -18,7 +18,8 @@ use watersmeet_conference::dialect::native;
 use watersmeet_conference::message::Policy;
 use watersmeet_conference::turn::IceServers;
 use watersmeet_conference::{
-    Caps, Conference, ConferenceConfig, DialectKind, Opening, Output, SessionId, ShardId,
+    Conference, ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind, Output, SessionId,
+    ShardId,
 };
 use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportId, TransportOptions};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
@@ -179,7 +180,7 @@ impl World {
             transport_options: TransportOptions::default(),
             shards,
             spread_above_permille,
-            caps: Caps::default(),
+            limits: ConferenceLimits::default(),
             native: native::Config::default(),
             keys: None,
             policy: Policy::Open,
@@ -408,7 +409,7 @@ impl World {
                 accuse(format!("{} packets that it cannot open", person.unopened));
             }
         }
-        let pending = self.conference.counts().pending;
+        let pending = self.conference.gauges().pending;
         if pending > 0 {
             faults.push(format!("{pending} commands without an answer"));
         }
@@ -434,7 +435,7 @@ impl World {
         }
         (0..self.people.len()).for_each(|index| self.hang_up_person(index));
         self.run(Duration::from_secs(5));
-        let counts = self.conference.counts();
+        let counts = self.conference.gauges();
         let left = (
             counts.sessions,
             counts.rooms,
@@ -533,7 +534,7 @@ impl World {
     /// Somebody's connection opens.
     fn open(&mut self, session: SessionId) {
         self.conference
-            .handle_open(self.now, session, Opening::new(DialectKind::Native));
+            .handle_open(self.now, session, ConnectRequest::new(DialectKind::Native));
     }
 }
 

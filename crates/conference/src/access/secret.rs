@@ -75,7 +75,7 @@ const KNOWN_WORDS: [&str; 58] = [
 
 /// Which secret is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum SecretRole {
     /// The one that signs.
     Current,
     /// The one before it.
@@ -84,7 +84,7 @@ pub enum Which {
 
 /// What is wrong with a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Weakness {
+pub enum SecretWeakness {
     /// There is none.
     #[error("is missing")]
     Missing,
@@ -104,16 +104,16 @@ pub enum Weakness {
 
 /// A secret that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the {} secret {weakness}", match which { Which::Current => "current", Which::Previous => "previous" })]
+#[error("the {} secret {weakness}", match which { SecretRole::Current => "current", SecretRole::Previous => "previous" })]
 pub struct WeakSecret {
     /// Which.
-    pub which: Which,
+    pub which: SecretRole,
     /// What is wrong with it.
-    pub weakness: Weakness,
+    pub weakness: SecretWeakness,
 }
 
 /// Checks a secret.
-pub(super) fn check(which: Which, secret: &[u8]) -> Result<(), WeakSecret> {
+pub(super) fn check(which: SecretRole, secret: &[u8]) -> Result<(), WeakSecret> {
     match weakness(secret) {
         Some(weakness) => Err(WeakSecret { which, weakness }),
         None => Ok(()),
@@ -121,21 +121,21 @@ pub(super) fn check(which: Which, secret: &[u8]) -> Result<(), WeakSecret> {
 }
 
 /// What is wrong with a secret, if anything.
-fn weakness(secret: &[u8]) -> Option<Weakness> {
+fn weakness(secret: &[u8]) -> Option<SecretWeakness> {
     if secret.is_empty() {
-        return Some(Weakness::Missing);
+        return Some(SecretWeakness::Missing);
     }
     if secret.len() < SECRET_LEN_MIN {
-        return Some(Weakness::Short { len: secret.len() });
+        return Some(SecretWeakness::Short { len: secret.len() });
     }
     let plain = plain(secret);
     let rest = without_known_words(&plain);
     if distinct(&rest) >= DISTINCT_MIN {
         None
     } else if rest.len() < plain.len() {
-        Some(Weakness::Sample)
+        Some(SecretWeakness::Sample)
     } else {
-        Some(Weakness::Repetitive)
+        Some(SecretWeakness::Repetitive)
     }
 }
 

@@ -17,8 +17,8 @@ const SECRET: &[u8] = b"7d1f0a93c64be825d0375fae91b2684cfa9e03d75c18b642e09d7ab3
 /// The one before it.
 const PREVIOUS: &[u8] = b"q8Zr4Xw0Ld9TnKc2VsYb6HfJ1mGp5EaU";
 
-fn keys() -> Keys {
-    Keys::new(SECRET, None).unwrap()
+fn keys() -> TokenKeys {
+    TokenKeys::new(SECRET, None).unwrap()
 }
 
 /// A token with exactly these bytes, signed by a hand that is not the one under test.
@@ -90,7 +90,7 @@ fn six_good_tokens_are_accepted() {
         (signed(&for_an_hour(flat)), Grant::Room(room_grant())),
         (older, invite),
     ];
-    let keys = Keys::new(SECRET, Some(PREVIOUS)).unwrap();
+    let keys = TokenKeys::new(SECRET, Some(PREVIOUS)).unwrap();
     for (token, grant) in good {
         assert_eq!(keys.verify(&token, NOW_S), Ok(grant));
     }
@@ -98,12 +98,15 @@ fn six_good_tokens_are_accepted() {
 
 #[test]
 fn a_token_made_here_grants_what_it_was_made_for() {
-    for keys in [keys(), keys().expecting(Some("us"), Some("here"))] {
-        let invite = keys.verify(&keys.invite("standup", NOW_S), NOW_S);
+    for keys in [
+        keys(),
+        keys().with_issuer_and_audience(Some("us"), Some("here")),
+    ] {
+        let invite = keys.verify(&keys.issue_invite("standup", NOW_S), NOW_S);
         let room = "standup".to_owned();
         assert_eq!(invite, Ok(Grant::Invite { room: room.clone() }));
 
-        let host = keys.verify(&keys.host("standup", NOW_S), NOW_S);
+        let host = keys.verify(&keys.issue_host_token("standup", NOW_S), NOW_S);
         let everything = RoomGrant {
             room,
             identity: None,
@@ -114,7 +117,10 @@ fn a_token_made_here_grants_what_it_was_made_for() {
         };
         assert_eq!(host, Ok(Grant::Room(everything)));
 
-        let user = keys.verify(&keys.user("u-7", "ada@example.org", NOW_S), NOW_S);
+        let user = keys.verify(
+            &keys.issue_user_token("u-7", "ada@example.org", NOW_S),
+            NOW_S,
+        );
         let id = "u-7".to_owned();
         let email = "ada@example.org".to_owned();
         assert_eq!(user, Ok(Grant::User { id, email }));
@@ -123,7 +129,7 @@ fn a_token_made_here_grants_what_it_was_made_for() {
 
 #[test]
 fn an_invite_has_the_claims_of_the_documented_link() {
-    let token = keys().invite("standup", NOW_S);
+    let token = keys().issue_invite("standup", NOW_S);
     let payload = token.split('.').nth(1).unwrap();
     let claims = object(&decode(payload).unwrap()).unwrap();
     let expected = json!({"roomId": "standup", "iat": NOW_S, "exp": NOW_S + 86_400});
@@ -132,7 +138,7 @@ fn an_invite_has_the_claims_of_the_documented_link() {
 
 #[test]
 fn a_token_is_good_from_its_first_second_to_its_last_and_a_leeway_around() {
-    let token = keys().invite("standup", NOW_S);
+    let token = keys().issue_invite("standup", NOW_S);
     let refusal = |unix_s| keys().verify(&token, unix_s).err();
     assert_eq!(
         refusal(NOW_S - LEEWAY_S - 1),
@@ -170,11 +176,11 @@ fn a_week_is_the_longest_life_of_a_token() {
 
 #[test]
 fn a_rotated_secret_is_good_until_it_is_forgotten() {
-    let before = Keys::new(PREVIOUS, None).unwrap();
-    let during = Keys::new(SECRET, Some(PREVIOUS)).unwrap();
+    let before = TokenKeys::new(PREVIOUS, None).unwrap();
+    let during = TokenKeys::new(SECRET, Some(PREVIOUS)).unwrap();
     let after = keys();
-    let old = before.invite("standup", NOW_S);
-    let new = during.invite("standup", NOW_S);
+    let old = before.issue_invite("standup", NOW_S);
+    let new = during.issue_invite("standup", NOW_S);
     assert!(before.verify(&old, NOW_S).is_ok());
     assert!(during.verify(&old, NOW_S).is_ok());
     assert!(during.verify(&new, NOW_S).is_ok());
@@ -185,14 +191,14 @@ fn a_rotated_secret_is_good_until_it_is_forgotten() {
 
 #[test]
 fn issuer_and_audience_are_demanded_when_they_are_set() {
-    let verify = |keys: Keys, parties: Value| {
+    let verify = |keys: TokenKeys, parties: Value| {
         let mut claims = for_an_hour(json!({"roomId": "standup"}));
         for (name, value) in parties.as_object().unwrap() {
             claims[name] = value.clone();
         }
         keys.verify(&signed(&claims), NOW_S).err()
     };
-    let strict = || keys().expecting(Some("us"), Some("here"));
+    let strict = || keys().with_issuer_and_audience(Some("us"), Some("here"));
     let issuer = Some(TokenRefusal::Claim("iss"));
     let audience = Some(TokenRefusal::Claim("aud"));
     assert_eq!(verify(strict(), json!({"iss": "us", "aud": "here"})), None);
@@ -240,43 +246,52 @@ fn who_is_not_told_otherwise_may_speak_and_listen_but_not_rule() {
 #[test]
 fn a_secret_is_good_or_told_what_is_wrong_with_it() {
     let raw: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(89) ^ 0xa7).collect();
-    let matrix: [(&[u8], Option<Weakness>); 19] = [
-        (b"", Some(Weakness::Missing)),
-        (b"secret", Some(Weakness::Short { len: 6 })),
-        (&SECRET[..31], Some(Weakness::Short { len: 31 })),
-        (&[b'a'; 32], Some(Weakness::Repetitive)),
-        (&[b' '; 64], Some(Weakness::Repetitive)),
+    let matrix: [(&[u8], Option<SecretWeakness>); 19] = [
+        (b"", Some(SecretWeakness::Missing)),
+        (b"secret", Some(SecretWeakness::Short { len: 6 })),
+        (&SECRET[..31], Some(SecretWeakness::Short { len: 31 })),
+        (&[b'a'; 32], Some(SecretWeakness::Repetitive)),
+        (&[b' '; 64], Some(SecretWeakness::Repetitive)),
         (
             b"abcabcabcabcabcabcabcabcabcabcabc",
-            Some(Weakness::Repetitive),
+            Some(SecretWeakness::Repetitive),
         ),
         (
             b"vxqzkwj-vxqzkwj-vxqzkwj-vxqzkwj-vxqzkwj",
-            Some(Weakness::Repetitive),
+            Some(SecretWeakness::Repetitive),
         ),
         (
             b"productionproductionproductionproduction",
-            Some(Weakness::Sample),
+            Some(SecretWeakness::Sample),
         ),
-        (b"your-secret-key-change__________", Some(Weakness::Sample)),
+        (
+            b"your-secret-key-change__________",
+            Some(SecretWeakness::Sample),
+        ),
         (
             b"your-secret-key-change-in-production-123456",
-            Some(Weakness::Sample),
+            Some(SecretWeakness::Sample),
         ),
         (
             b"your-jwt-secret-key.your-jwt-secret-key",
-            Some(Weakness::Sample),
+            Some(SecretWeakness::Sample),
         ),
-        (b"changemechangemechangemechangeme", Some(Weakness::Sample)),
+        (
+            b"changemechangemechangemechangeme",
+            Some(SecretWeakness::Sample),
+        ),
         (
             b"MY_SUPER_SECRET_JWT_SIGNING_KEY_0000",
-            Some(Weakness::Sample),
+            Some(SecretWeakness::Sample),
         ),
         (
             b"a-string-secret-at-least-256-bits-long",
-            Some(Weakness::Sample),
+            Some(SecretWeakness::Sample),
         ),
-        (b"0123456789abcdef0123456789abcdef", Some(Weakness::Sample)),
+        (
+            b"0123456789abcdef0123456789abcdef",
+            Some(SecretWeakness::Sample),
+        ),
         (SECRET, None),
         (&SECRET[..32], None),
         (&raw, None),
@@ -284,13 +299,13 @@ fn a_secret_is_good_or_told_what_is_wrong_with_it() {
     ];
     for (secret, expected) in matrix {
         let shown = String::from_utf8_lossy(secret);
-        let weakness = Keys::new(secret, None).err();
+        let weakness = TokenKeys::new(secret, None).err();
         let current = expected.map(|weakness| WeakSecret {
             which: Which::Current,
             weakness,
         });
         assert_eq!(weakness, current, "{shown}");
-        let weakness = Keys::new(SECRET, Some(secret)).err();
+        let weakness = TokenKeys::new(SECRET, Some(secret)).err();
         let previous = expected.map(|weakness| WeakSecret {
             which: Which::Previous,
             weakness,
@@ -301,10 +316,12 @@ fn a_secret_is_good_or_told_what_is_wrong_with_it() {
 
 #[test]
 fn what_is_wrong_with_a_secret_is_said_without_the_secret() {
-    let said = Keys::new(b"hunter2", None).unwrap_err().to_string();
+    let said = TokenKeys::new(b"hunter2", None).unwrap_err().to_string();
     assert_eq!(said, "the current secret has 7 bytes and needs 32");
     let sample = b"your-secret-key-change-your-secret-key-change";
-    let said = Keys::new(SECRET, Some(sample)).unwrap_err().to_string();
+    let said = TokenKeys::new(SECRET, Some(sample))
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         said,
         "the previous secret is one that stands in examples, or made like them"
@@ -313,10 +330,10 @@ fn what_is_wrong_with_a_secret_is_said_without_the_secret() {
 
 #[test]
 fn neither_secrets_nor_tokens_show() {
-    let keys = Keys::new(SECRET, Some(PREVIOUS)).unwrap();
+    let keys = TokenKeys::new(SECRET, Some(PREVIOUS)).unwrap();
     let shown = format!("{keys:?}");
-    assert_eq!(shown, "Keys { secrets: 2, .. }");
-    let token = keys.invite("standup", NOW_S);
+    assert_eq!(shown, "TokenKeys { secrets: 2, .. }");
+    let token = keys.issue_invite("standup", NOW_S);
     let refusal = keys.verify(&token[..token.len() - 1], NOW_S).unwrap_err();
     let said = format!("{refusal:?} {refusal}");
     assert!(token.split('.').all(|part| !said.contains(part)), "{said}");
@@ -379,8 +396,8 @@ proptest! {
     #[test]
     fn random_secrets_are_accepted(bytes in any::<[u8; 32]>()) {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        prop_assert!(Keys::new(&bytes, None).is_ok());
-        prop_assert!(Keys::new(hex.as_bytes(), None).is_ok());
-        prop_assert!(Keys::new(STANDARD.encode(bytes).as_bytes(), None).is_ok());
+        prop_assert!(TokenKeys::new(&bytes, None).is_ok());
+        prop_assert!(TokenKeys::new(hex.as_bytes(), None).is_ok());
+        prop_assert!(TokenKeys::new(STANDARD.encode(bytes).as_bytes(), None).is_ok());
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use watersmeet_wire::units::Time;
 
 use super::{Conference, Timer};
+use crate::limits::RESERVATION_TIMEOUT;
 use crate::message::{Moderation, ParticipantSummary, Policy, Refusal, RemovalReason};
 use crate::room::Room;
 
@@ -14,7 +15,7 @@ pub const ROOMS_LISTED_MAX: usize = 1_000;
 
 /// A question or a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inquiry {
+pub enum AdminRequest {
     /// Makes a room before anybody comes. It waits for a while, then it is forgotten.
     CreateRoom {
         /// Its name.
@@ -59,7 +60,7 @@ pub enum Inquiry {
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum AdminResponse {
     /// One room.
     Room(RoomSummary),
     /// Rooms, by name.
@@ -90,12 +91,12 @@ pub struct RoomSummary {
     /// How many consumers those have.
     pub consumers: usize,
     /// What each participant has, longest first. Only in lists.
-    pub shares: Vec<Share>,
+    pub media_by_participant: Vec<ParticipantMedia>,
 }
 
 /// What a participant has, whoever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
+pub struct ParticipantMedia {
     /// How many producers.
     pub producers: usize,
     /// How many consumers.
@@ -107,24 +108,28 @@ impl Conference {
     ///
     /// # Errors
     /// There is no such room or participant, or no room for more.
-    pub fn handle_inquiry(&mut self, now: Time, inquiry: Inquiry) -> Result<Answer, Refusal> {
+    pub fn handle_admin_request(
+        &mut self,
+        now: Time,
+        inquiry: AdminRequest,
+    ) -> Result<AdminResponse, Refusal> {
         self.now = now;
         let answer = match inquiry {
-            Inquiry::CreateRoom {
+            AdminRequest::CreateRoom {
                 room,
                 host_name,
                 policy,
                 has_host_token,
             } => self.create_room(room, host_name, policy, has_host_token),
-            Inquiry::Room { room } => self.summary(&room).map(Answer::Room),
-            Inquiry::Rooms { after, limit } => Ok(self.list_rooms(after.as_deref(), limit)),
-            Inquiry::Participants { room } => {
+            AdminRequest::Room { room } => self.summary(&room).map(AdminResponse::Room),
+            AdminRequest::Rooms { after, limit } => Ok(self.list_rooms(after.as_deref(), limit)),
+            AdminRequest::Participants { room } => {
                 let room = self.rooms.get(&*room).ok_or(Refusal::RoomNotFound)?;
-                Ok(Answer::Participants(room.everybody()))
+                Ok(AdminResponse::Participants(room.everybody()))
             }
-            Inquiry::DeleteRoom { room } => self.delete_room(&room),
-            Inquiry::Moderate { room, moderation } => {
-                self.decide(&room, moderation).map(|()| Answer::Done)
+            AdminRequest::DeleteRoom { room } => self.delete_room(&room),
+            AdminRequest::Moderate { room, moderation } => {
+                self.decide(&room, moderation).map(|()| AdminResponse::Done)
             }
         };
         self.settle();
@@ -138,9 +143,9 @@ impl Conference {
         host_name: Option<String>,
         policy: Option<Policy>,
         has_host_token: bool,
-    ) -> Result<Answer, Refusal> {
-        let caps = &self.config.caps;
-        let is_long = |text: &String| text.len() > caps.name_len_max;
+    ) -> Result<AdminResponse, Refusal> {
+        let limits = &self.config.limits;
+        let is_long = |text: &String| text.len() > limits.name_len_max;
         if name.is_empty() || is_long(&name) || host_name.as_ref().is_some_and(is_long) {
             return Err(Refusal::BadRequest(
                 "a name is empty or too long".to_owned(),
@@ -149,10 +154,10 @@ impl Conference {
         if self.rooms.contains_key(&*name) {
             return Err(Refusal::RoomExists);
         }
-        if self.rooms.len() >= caps.rooms_max {
+        if self.rooms.len() >= limits.rooms_max {
             return Err(Refusal::LimitReached("rooms"));
         }
-        let due = self.now + caps.reservation;
+        let due = self.now + RESERVATION_TIMEOUT;
         let name: Arc<str> = name.into();
         let mut room = Room::new(self.now, policy.unwrap_or(self.config.policy));
         room.host_name = host_name.map(Arc::from);
@@ -162,7 +167,7 @@ impl Conference {
         self.timers
             .insert((due, Timer::Reservation(Arc::clone(&name))));
         self.rooms.insert(Arc::clone(&name), room);
-        self.summary(&name).map(Answer::Room)
+        self.summary(&name).map(AdminResponse::Room)
     }
 
     /// Nobody came to a room that was made in advance.
@@ -192,33 +197,33 @@ impl Conference {
             waiting: room.waiting.len(),
             producers: producers().count(),
             consumers: producers().map(|it| it.consumers.len()).sum(),
-            shares: Vec::new(),
+            media_by_participant: Vec::new(),
         }
     }
 
     /// What each participant of a room has.
-    fn shares(&self, room: &Room) -> Vec<Share> {
+    fn media_by_participant(&self, room: &Room) -> Vec<ParticipantMedia> {
         let participants = room.participants.values();
-        let shares = participants.map(|it| Share {
+        let media_by_participant = participants.map(|it| ParticipantMedia {
             producers: it.producers.len(),
             consumers: self
                 .sessions
                 .get(&it.session)
                 .map_or(0, |session| session.consumers.len()),
         });
-        shares.collect()
+        media_by_participant.collect()
     }
 
     /// Rooms, by name.
-    fn list_rooms(&self, after: Option<&str>, limit: usize) -> Answer {
+    fn list_rooms(&self, after: Option<&str>, limit: usize) -> AdminResponse {
         use std::ops::Bound;
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rooms = self.rooms.range::<str, _>((from, Bound::Unbounded));
         let rooms = rooms.take(limit.min(ROOMS_LISTED_MAX));
-        Answer::Rooms(
+        AdminResponse::Rooms(
             rooms
                 .map(|(name, room)| RoomSummary {
-                    shares: self.shares(room),
+                    media_by_participant: self.media_by_participant(room),
                     ..self.summarize(name, room)
                 })
                 .collect(),
@@ -226,7 +231,7 @@ impl Conference {
     }
 
     /// Sends everybody out of a room and forgets it.
-    fn delete_room(&mut self, name: &str) -> Result<Answer, Refusal> {
+    fn delete_room(&mut self, name: &str) -> Result<AdminResponse, Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         let due = room.reserved_until.take();
         let mut everybody = room.sessions();
@@ -238,6 +243,6 @@ impl Conference {
             self.remove(session, RemovalReason::RoomClosed);
         }
         self.remove_if_unused(name);
-        Ok(Answer::Done)
+        Ok(AdminResponse::Done)
     }
 }

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use super::requests::{Asked, Outcome};
 use super::{Conference, MESSAGES_PER_PRODUCER, Timer};
 use crate::access::Grant;
-use crate::message::{
-    Notice, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId, User,
-};
-use crate::opening::Opening;
+use crate::connect_request::ConnectRequest;
+use crate::message::{Notice, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId, User};
 use crate::room::{Participant, Room};
 use crate::session::{Place, Token};
 use crate::turn::IceServer;
@@ -94,7 +92,7 @@ impl Pass {
 impl Conference {
     /// What the token of a connection that opens permits. One that is none, or none where one is
     /// needed, is an error.
-    pub(super) fn opening_grant(&self, opening: &Opening) -> Result<Option<Grant>, Refusal> {
+    pub(super) fn opening_grant(&self, opening: &ConnectRequest) -> Result<Option<Grant>, Refusal> {
         match &opening.token {
             Some(token) => self.grant(token).map(Some),
             // A native client, and rmm's, brings its token when it joins.
@@ -118,7 +116,7 @@ impl Conference {
     pub(super) fn ice_servers(&self, peer: &PeerId) -> Arc<[IceServer]> {
         self.config
             .ice_servers
-            .of(peer.as_str(), self.unix_s())
+            .for_client(peer.as_str(), self.unix_s())
             .into()
     }
 
@@ -210,7 +208,7 @@ impl Conference {
 
     /// Checks the words of somebody who wants to enter.
     fn check_names(&self, entry: &Entry) -> Result<(), Refusal> {
-        let len_max = self.config.caps.name_len_max;
+        let len_max = self.config.limits.name_len_max;
         if entry.room.is_empty() {
             return Err(Refusal::BadRequest("roomId is empty".to_owned()));
         }
@@ -270,7 +268,7 @@ impl Conference {
         pass: &Pass,
         is_seated: bool,
     ) -> Result<bool, Refusal> {
-        let caps = &self.config.caps;
+        let limits = &self.config.limits;
         let room = self.rooms.get(name);
         if policy == Policy::InviteOnly && !pass.is_invited {
             return Err(Refusal::InvalidToken);
@@ -279,7 +277,7 @@ impl Conference {
             if self.config.rooms_need_token && !pass.is_invited && pass.user.is_none() {
                 return Err(Refusal::InvalidToken);
             }
-            let is_full = self.rooms.len() >= caps.rooms_max;
+            let is_full = self.rooms.len() >= limits.rooms_max;
             return match is_full {
                 true => Err(Refusal::LimitReached("rooms")),
                 false => Ok(false),
@@ -296,7 +294,7 @@ impl Conference {
         } else {
             room.participants.len() + room.unseen.len() - usize::from(is_seated)
         };
-        if inside >= caps.participants_max {
+        if inside >= limits.participants_max {
             return Err(Refusal::LimitReached("participants"));
         }
         Ok(waits)

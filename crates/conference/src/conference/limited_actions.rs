@@ -5,32 +5,32 @@ use super::Conference;
 use super::requests::Outcome;
 use crate::message::{Refusal, SessionId};
 
-/// The most deeds that wait to be told. One input causes one; a caller that does not want to know
+/// The most limited actions that wait to be told. One input causes one; a caller that does not want to know
 /// them loses the later ones.
-const DEEDS_MAX: usize = 64;
+const LIMITED_ACTIONS_MAX: usize = 64;
 
 /// What a connection did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum LimitedAction {
     /// It opened with a token that is none.
     TokenRefused,
     /// It asked for a room into which it may not come.
-    EntryRefused,
+    JoinRefused,
     /// It entered a room that was not there before.
-    RoomMade,
+    RoomCreated,
 }
 
 impl Conference {
     /// What a connection did that is to be counted, until there is nothing more. To be drained
     /// before the outputs: what is one too many must not be answered.
-    pub fn poll_deed(&mut self) -> Option<(SessionId, Deed)> {
-        self.deeds.pop_front()
+    pub fn poll_limited_action(&mut self) -> Option<(SessionId, LimitedAction)> {
+        self.limited_actions.pop_front()
     }
 
     /// Notes a deed.
-    pub(super) fn note(&mut self, session: SessionId, deed: Deed) {
-        if self.deeds.len() < DEEDS_MAX {
-            self.deeds.push_back((session, deed));
+    pub(super) fn note(&mut self, session: SessionId, deed: LimitedAction) {
+        if self.limited_actions.len() < LIMITED_ACTIONS_MAX {
+            self.limited_actions.push_back((session, deed));
         }
     }
 
@@ -38,9 +38,9 @@ impl Conference {
     pub(super) fn note_entry(&mut self, session: SessionId, is_new: bool, outcome: &Outcome) {
         match outcome {
             Err(Refusal::InvalidToken | Refusal::RoomLocked) => {
-                self.note(session, Deed::EntryRefused);
+                self.note(session, LimitedAction::JoinRefused);
             }
-            Ok(_) if is_new => self.note(session, Deed::RoomMade),
+            Ok(_) if is_new => self.note(session, LimitedAction::RoomCreated),
             _ => {}
         }
     }

@@ -14,11 +14,11 @@ const ENTRY_BOUNDS: [u64; 10] = [
 ];
 
 /// How long entering took, to the first transport that can carry media.
-pub type EntryTimes = Histogram<10>;
+pub type JoinDurations = Histogram<10>;
 
 /// How much there is of everything.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Counts {
+pub struct ConferenceGauges {
     /// Connections.
     pub sessions: usize,
     /// Rooms, those that were made in advance included.
@@ -36,25 +36,25 @@ pub struct Counts {
     /// Commands whose answer is awaited.
     pub pending: usize,
     /// What has happened so far.
-    pub tallies: Tallies,
+    pub totals: ConferenceTotals,
 }
 
 /// What has happened so far. It only grows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tallies {
+pub struct ConferenceTotals {
     /// Participants who entered a room.
-    pub entries: u64,
+    pub joins: u64,
     /// How long it took them to have media.
-    pub entry_times: EntryTimes,
+    pub join_durations: JoinDurations,
     /// Requests that were refused, by the code of the refusal. There are as many as codes.
     pub refusals: Map<&'static str, u64>,
 }
 
-impl Default for Tallies {
+impl Default for ConferenceTotals {
     fn default() -> Self {
         Self {
-            entries: 0,
-            entry_times: Histogram::new(ENTRY_BOUNDS),
+            joins: 0,
+            join_durations: Histogram::new(ENTRY_BOUNDS),
             refusals: Map::new(),
         }
     }
@@ -62,8 +62,8 @@ impl Default for Tallies {
 
 impl Conference {
     /// How much there is of everything.
-    pub fn counts(&self) -> Counts {
-        Counts {
+    pub fn gauges(&self) -> ConferenceGauges {
+        ConferenceGauges {
             sessions: self.sessions.len(),
             rooms: self.rooms.len(),
             participants: self.rooms.values().map(|it| it.participants.len()).sum(),
@@ -72,18 +72,18 @@ impl Conference {
             producers: self.producers.len(),
             consumers: self.consumers.len(),
             pending: self.pending.len(),
-            tallies: self.tallies.clone(),
+            totals: self.totals.clone(),
         }
     }
 
     /// A request is refused.
     pub(super) fn tally_refusal(&mut self, refusal: &Refusal) {
-        *self.tallies.refusals.entry(refusal.code()).or_default() += 1;
+        *self.totals.refusals.entry(refusal.code()).or_default() += 1;
     }
 
     /// Somebody entered a room.
     pub(super) fn tally_entry(&mut self, id: SessionId) {
-        self.tallies.entries += 1;
+        self.totals.joins += 1;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.entered_at = Some(self.now);
         }
@@ -98,7 +98,7 @@ impl Conference {
             .and_then(|it| it.entered_at.take());
         if let Some(entered_at) = entered_at {
             let took = self.now.since(entered_at);
-            self.tallies.entry_times.observe(took);
+            self.totals.join_durations.observe(took);
         }
     }
 }

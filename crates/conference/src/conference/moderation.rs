@@ -9,6 +9,7 @@ use watersmeet_wire::params::MediaKind;
 
 use super::Conference;
 use super::requests::{Asked, Outcome};
+use crate::limits::CHAT_LEN_MAX;
 use crate::message::{Moderation, Notice, Policy, Refusal, RemovalReason, Reply, Role, SessionId};
 use crate::room::Participant;
 
@@ -16,7 +17,7 @@ impl Conference {
     /// Says something to everybody else in the room.
     pub(super) fn chat(&mut self, asked: &Asked, text: &str) -> Outcome {
         let place = self.place(asked.session)?;
-        if text.is_empty() || text.len() > self.config.caps.chat_len_max {
+        if text.is_empty() || text.len() > CHAT_LEN_MAX {
             return Err(Refusal::BadRequest("text is empty or too long".to_owned()));
         }
         let myself = self.myself(asked.session)?;
@@ -41,7 +42,7 @@ impl Conference {
     /// Wants to be seen by another name.
     pub(super) fn rename(&mut self, asked: &Asked, display_name: String) -> Outcome {
         let place = self.place(asked.session)?;
-        if display_name.len() > self.config.caps.name_len_max {
+        if display_name.len() > self.config.limits.name_len_max {
             return Err(Refusal::BadRequest("displayName is too long".to_owned()));
         }
         let display_name = Some(display_name).filter(|it| !it.is_empty());
@@ -148,7 +149,7 @@ impl Conference {
     /// Lets in somebody who waits, as a speaker or to watch.
     fn let_in(&mut self, name: &str, peer: &str, promote: bool) -> Result<(), Refusal> {
         let id = self.waiter(name, peer)?;
-        let participants_max = self.config.caps.participants_max;
+        let participants_max = self.config.limits.participants_max;
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         if room.participants.len() >= participants_max {
             return Err(Refusal::LimitReached("participants"));

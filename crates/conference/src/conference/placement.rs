@@ -47,7 +47,7 @@ impl Load {
 
 impl Conference {
     /// A shard was measured: how busy it is, in thousandths of a core.
-    pub fn handle_load(&mut self, shard: ShardId, busy_permille: u16) {
+    pub fn handle_shard_load(&mut self, shard: ShardId, busy_permille: u16) {
         if let Some(load) = self.loads.get_mut(usize::from(shard.0)) {
             load.busy_permille = usize::from(busy_permille);
             load.measured_transports = load.transports;

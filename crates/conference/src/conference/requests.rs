@@ -10,6 +10,7 @@ use watersmeet_wire::units::Time;
 use super::joining::Entry;
 use super::{Conference, Timer, Work};
 use crate::dialect::RequestTag;
+use crate::limits::CONSUME_TIMEOUT;
 use crate::message::{
     Direction, ProducerSummary, Refusal, Reply, Request, Role, SessionId, ShardId, StatsSubject,
     TransportKey,
@@ -166,7 +167,7 @@ impl Conference {
         key: Option<TransportKey>,
     ) -> Outcome {
         let place = self.place(asked.session)?;
-        let caps = &self.config.caps;
+        let limits = &self.config.limits;
         let session = self
             .sessions
             .get_mut(&asked.session)
@@ -174,7 +175,7 @@ impl Conference {
         if let Some(made) = key.and_then(|key| session.transport_of_key(key)) {
             return match &made.offer {
                 Some(offer) => Ok(Some(Reply::TransportCreated(offer.clone()))),
-                None if made.also_asked.len() < caps.pending_requests_max => {
+                None if made.also_asked.len() < limits.pending_requests_max => {
                     made.also_asked.push(asked.tag);
                     Ok(None)
                 }
@@ -183,8 +184,8 @@ impl Conference {
         }
         let transports_max = match session.dialect.has_transport_per_producer() {
             // One for each consumer; the others serve those who receive all on one.
-            true => caps.transports_max + caps.consumers_max,
-            false => caps.transports_max,
+            true => limits.transports_max + limits.consumers_max,
+            false => limits.transports_max,
         };
         if session.transports.len() >= transports_max {
             return Err(Refusal::LimitReached("transports"));
@@ -277,7 +278,7 @@ impl Conference {
         if self.myself(asked.session)?.role == Role::Viewer {
             return Err(Refusal::Forbidden);
         }
-        let producers_max = self.config.caps.producers_max;
+        let producers_max = self.config.limits.producers_max;
         let session = self
             .sessions
             .get_mut(&asked.session)
@@ -334,18 +335,18 @@ impl Conference {
         if !self.myself(asked.session)?.can_subscribe {
             return Err(Refusal::Forbidden);
         }
-        let caps = &self.config.caps;
+        let limits = &self.config.limits;
         let session = self
             .sessions
             .get_mut(&asked.session)
             .ok_or(Refusal::Internal)?;
-        if session.consumers.len() + session.held.len() >= caps.consumers_max {
+        if session.consumers.len() + session.held.len() >= limits.consumers_max {
             return Err(Refusal::LimitReached("consumers"));
         }
         if let Some(transport) = transport.or(session.receive_transport) {
             return self.consume(asked, transport, wish);
         }
-        let deadline = asked.now + caps.consume_patience;
+        let deadline = asked.now + CONSUME_TIMEOUT;
         let Wish {
             producer,
             capabilities,

@@ -9,8 +9,8 @@ mod encode;
 use watersmeet_engine::command::TransportId;
 
 use super::remote_producers::RemoteProducers;
-use super::{RequestTag, SessionContext};
-use crate::opening::Namespace;
+use super::{SessionContext, RequestTag};
+use crate::connect_request::Namespace;
 
 /// A room to enter, and capabilities.
 const JOIN: &str = "joinRoom";

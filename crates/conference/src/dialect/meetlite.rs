@@ -26,13 +26,13 @@ use self::payloads::{
     MediaState, Ready, RoomRef, SetCapabilities,
 };
 use super::media_json::{self, Event};
-use super::{Effect, RequestTag, SessionContext};
-use crate::caps::CLOSE_NORMAL;
+use super::{Effect, SessionContext, RequestTag};
+use crate::close_codes::CLOSE_NORMAL;
+use crate::connect_request::Namespace;
 use crate::message::{
     CreatedTransport, Direction, Notice, ParticipantSummary, ProducerSummary, Refusal,
     RemovalReason, Reply, Request,
 };
-use crate::opening::Namespace;
 
 /// Where its clients connect.
 const NAMESPACE: Namespace = Namespace::Main;

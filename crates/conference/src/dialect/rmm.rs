@@ -19,11 +19,11 @@ use serde_json::Value;
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
 use super::media_json::{self, Event};
-use super::{Effect, RequestTag, SessionContext};
+use super::{Effect, SessionContext, RequestTag};
+use crate::connect_request::Namespace;
 use crate::message::{
     CreatedTransport, Direction, Moderation, PeerId, Policy, Refusal, Request, TransportKey,
 };
-use crate::opening::Namespace;
 
 /// Where its clients connect.
 const NAMESPACE: Namespace = Namespace::Main;

@@ -11,9 +11,9 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::MediaKind;
 
 use super::remote_producers::RemoteProducers;
-use super::{RequestTag, SessionContext};
+use super::{SessionContext, RequestTag};
+use crate::connect_request::Namespace;
 use crate::message::Request;
-use crate::opening::Namespace;
 
 /// What the dialect asks by itself: to enter the room.
 const JOIN: &str = "join";

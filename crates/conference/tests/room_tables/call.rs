@@ -2,7 +2,7 @@
 //! receive each producer on a transport of its own.
 
 use serde_json::{Value, json};
-use watersmeet_conference::{Caps, Namespace, SessionId, ShardId};
+use watersmeet_conference::{ConferenceLimits, Namespace, SessionId, ShardId};
 
 use super::world::*;
 
@@ -80,7 +80,7 @@ fn in_params(error: &str) -> Value {
 #[test]
 fn two_people_meet_in_exactly_the_documented_frames() {
     let mut world = World::new();
-    let ana = world.open_as(watersmeet_conference::Opening::new(
+    let ana = world.open_as(watersmeet_conference::ConnectRequest::new(
         watersmeet_conference::DialectKind::SocketIo(CALL),
     ));
     let greeting = world.all(ana);
@@ -177,7 +177,7 @@ fn a_second_room_leaves_the_first_with_everything() {
 
     world.call_ask(ana, "joinRoom", json!({"roomName": "second"}));
     assert_eq!(world.all(ben), [closed(&camera)]);
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
     // The transport it sent on was the other room's.
     let answer = world.call_ask(ana, "transport-produce", produce_here("video"));
     assert_eq!(answer, json!({"error": "Transport not found"}));
@@ -203,12 +203,12 @@ fn a_leaver_takes_its_producers_and_their_transports_along() {
     for producer in &producers {
         world.call_consume(ben, producer);
     }
-    assert_eq!(world.conference.counts().transports, 3);
+    assert_eq!(world.conference.gauges().transports, 3);
     world.close(ana);
     let mut told = world.all(ben);
     told.sort_by_key(|it| it["payload"]["remoteProducerId"] != json!(producers[0]));
     assert_eq!(told, [closed(&producers[0]), closed(&producers[1])]);
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
     assert!(world.shards.iter().all(|it| it.transports.is_empty()));
 }
 
@@ -229,10 +229,10 @@ fn one_transport_for_all_goes_with_the_last_that_arrives_on_it() {
     }
     world.close(ana);
     assert_eq!(world.all(ben), [closed(&producers[0])]);
-    assert_eq!(world.conference.counts().consumers, 1);
+    assert_eq!(world.conference.gauges().consumers, 1);
     world.close(cara);
     assert_eq!(world.all(ben), [closed(&producers[1])]);
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
 }
 
 #[test]
@@ -245,10 +245,10 @@ fn a_transport_for_a_producer_that_ended_meanwhile_is_not_left_behind() {
     let receive = world.call_transport(ben, true);
     world.close(ana);
     world.all(ben);
-    assert_eq!(world.conference.counts().transports, 1);
+    assert_eq!(world.conference.gauges().transports, 1);
     let answer = world.call_ask(ben, "consume", consume_on(&camera, &receive));
     assert_eq!(answer, in_params("Producer not found"));
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
 
     // While the wish is on its way it ends with the producer.
     let cara = world.call_joined("r");
@@ -268,7 +268,7 @@ fn a_transport_for_a_producer_that_ended_meanwhile_is_not_left_behind() {
     assert!(frames.contains(&closed(&camera)), "{frames:?}");
     let refused = json!({"ack": 8, "payload": in_params("Producer not found")});
     assert!(frames.contains(&refused), "{frames:?}");
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
     assert!(world.shards.iter().all(|it| it.transports.is_empty()));
 }
 
@@ -286,7 +286,7 @@ fn refusals_have_the_form_that_each_request_is_answered_in() {
     world.call_ask(ana, "joinRoom", json!({"roomName": "r"}));
     let no_transport = json!({"error": "Transport not found"});
     let no_consumer = json!({"error": "Consumer not found"});
-    let long = "x".repeat(Caps::default().name_len_max + 1);
+    let long = "x".repeat(ConferenceLimits::default().name_len_max + 1);
     let table = [
         (
             "joinRoom",

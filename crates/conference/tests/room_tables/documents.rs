@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
-use watersmeet_conference::{DialectKind, Namespace, Opening, SessionId};
+use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::{ConnectRequest, DialectKind, Namespace, SessionId};
 
 use super::world::*;
 
@@ -30,7 +30,10 @@ impl Play {
             ("$rtpCapabilities", capabilities()),
             ("$rtpParameters", rtp_parameters()),
             ("$dtlsParameters", dtls_parameters("client")),
-            ("$inviteToken", json!(keys().invite("standup", UNIX_S))),
+            (
+                "$inviteToken",
+                json!(keys().issue_invite("standup", UNIX_S)),
+            ),
         ];
         let names = names.map(|(name, value)| (name.to_owned(), value));
         Self {
@@ -126,12 +129,12 @@ impl Play {
     }
 }
 
-fn keys() -> Keys {
-    Keys::new(SECRET, None).unwrap()
+fn keys() -> TokenKeys {
+    TokenKeys::new(SECRET, None).unwrap()
 }
 
 /// How a connection opens, from words such as `socket.io /call` or `protoo room=standup`.
-fn opening(how: &str) -> Opening {
+fn opening(how: &str) -> ConnectRequest {
     let mut words = how.split(' ');
     let dialect = match words.next() {
         Some("native") => DialectKind::Native,
@@ -142,14 +145,14 @@ fn opening(how: &str) -> Opening {
         }
         _ => panic!("no dialect: {how}"),
     };
-    let mut opening = Opening::new(dialect);
+    let mut opening = ConnectRequest::new(dialect);
     for word in words {
         match word.split_once('=') {
             Some(("room", room)) => opening.room = Some(room.to_owned()),
             Some(("peer", peer)) => opening.peer = Some(peer.to_owned()),
             Some(("user", user)) => {
                 let email = format!("{user}@example.org");
-                opening.token = Some(keys().user(user, &email, UNIX_S));
+                opening.token = Some(keys().issue_user_token(user, &email, UNIX_S));
             }
             _ => panic!("what is {word}?"),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use watersmeet_conference::{Caps, ConferenceConfig, SessionId, ShardId};
+use watersmeet_conference::{ConferenceConfig, ConferenceLimits, SessionId, ShardId};
 
 use super::world::*;
 
@@ -179,12 +179,12 @@ struct Play {
 
 impl Play {
     fn new(spread_above_permille: u16) -> Self {
-        let caps = Caps {
+        let limits = ConferenceLimits {
             messages_burst: 100_000,
-            ..Caps::default()
+            ..ConferenceLimits::default()
         };
         let mut world = World::with(ConferenceConfig {
-            caps,
+            limits,
             spread_above_permille,
             ..config()
         });
@@ -296,7 +296,7 @@ impl Play {
             producers += person.producers.len();
             consumers += person.consumers.len();
         }
-        let counts = self.world.conference.counts();
+        let counts = self.world.conference.gauges();
         assert_eq!(counts.producers, producers);
         assert!(
             counts.consumers <= consumers,

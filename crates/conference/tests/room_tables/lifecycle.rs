@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::{ConferenceConfig, DialectKind, Opening, ShardId};
+use watersmeet_conference::{ConferenceConfig, ConnectRequest, DialectKind, ShardId};
 use watersmeet_engine::command::{CloseReason, ConsumerId, Event, Layers, TransportId};
 
 use super::outcomes::{CONSUMER, PRODUCER, TRANSPORT, equipped};
@@ -26,7 +26,7 @@ fn joining_another_room_leaves_the_first() {
     assert_eq!(world.all(ana.session), [left]);
     let listed = world.get(ana.session, "getParticipants", json!({}), "participants");
     assert_eq!(listed["participants"].as_array().unwrap().len(), 1);
-    let counts = world.conference.counts();
+    let counts = world.conference.gauges();
     assert_eq!(
         (counts.rooms, counts.participants, counts.transports),
         (2, 2, 2)
@@ -55,7 +55,7 @@ fn joining_the_same_room_again_starts_afresh_without_a_new_peer() {
         world.all(ana.session),
         [json!({"type": "producerClosed", "payload": closed})]
     );
-    assert_eq!(world.conference.counts().transports, 2);
+    assert_eq!(world.conference.gauges().transports, 2);
     world.transport(ben.session, "send");
 }
 
@@ -203,7 +203,7 @@ fn a_transport_that_the_engine_closes_takes_its_producers_and_consumers_along() 
     );
     let payload = produce(&ana.send, "audio");
     assert_eq!(world.refused(ana.session, "produce", payload), TRANSPORT);
-    assert_eq!(world.conference.counts().producers, 0);
+    assert_eq!(world.conference.gauges().producers, 0);
     world.close(ana.session);
     world.close(ben);
     world.assert_empty();
@@ -232,7 +232,7 @@ fn an_answer_overtaken_by_the_end_of_its_transport_announces_nothing() {
         PRODUCER
     );
     assert_eq!(world.types(ben), ["producerClosed"]);
-    let counts = world.conference.counts();
+    let counts = world.conference.gauges();
     assert_eq!(
         (counts.transports, counts.producers, counts.consumers),
         (0, 0, 0)
@@ -325,7 +325,7 @@ fn a_shard_that_does_not_answer_is_given_up_after_the_timeout() {
         world.types(ana.session),
         ["consumerPaused", "consumerResumed"]
     );
-    let counts = world.conference.counts();
+    let counts = world.conference.gauges();
     assert_eq!(
         (counts.transports, counts.producers, counts.consumers),
         made(&world)
@@ -393,7 +393,7 @@ fn a_lost_shard_is_told_to_those_it_served_and_they_come_back_on_the_same_socket
 
 #[test]
 fn a_command_that_reaches_a_rebuilt_worker_leaves_nothing_there() {
-    let mut world = World::with_caps(Default::default());
+    let mut world = World::with_limits(Default::default());
     let (ana, _) = world.joined("room");
     world.prompt = false;
     let id = world.request(ana, "createTransport", json!({"direction": "send"}));
@@ -439,16 +439,18 @@ fn a_connection_opened_under_a_known_name_ends_the_one_before() {
     let mut world = World::new();
     let ana = equipped(&mut world, "room");
     let (ben, _) = world.joined("room");
-    world
-        .conference
-        .handle_open(world.now, ana.session, Opening::new(DialectKind::Native));
+    world.conference.handle_open(
+        world.now,
+        ana.session,
+        ConnectRequest::new(DialectKind::Native),
+    );
     world.settle();
     assert_eq!(world.types(ben), ["peerLeft", "roleChanged"]);
     assert_eq!(
         world.refused(ana.session, "getParticipants", json!({})),
         "not-in-room"
     );
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
 }
 
 #[test]

@@ -3,24 +3,24 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::caps::{CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
-use watersmeet_conference::{Caps, SessionId};
+use watersmeet_conference::close_codes::{CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
+use watersmeet_conference::{ConferenceLimits, SessionId};
 
 use super::world::*;
 
-/// Caps that let a test ask as fast as it likes.
-fn unhurried() -> Caps {
-    Caps {
+/// ConferenceLimits that let a test ask as fast as it likes.
+fn unhurried() -> ConferenceLimits {
+    ConferenceLimits {
         messages_burst: 1_000_000,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     }
 }
 
 #[test]
 fn connections_are_capped_and_a_closed_one_makes_room() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         sessions_max: 3,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let (first, _) = world.open();
     world.open();
@@ -35,9 +35,9 @@ fn connections_are_capped_and_a_closed_one_makes_room() {
 
 #[test]
 fn participants_of_a_room_are_capped() {
-    let caps = Caps::default();
+    let limits = ConferenceLimits::default();
     let mut world = World::new();
-    for _ in 0..caps.participants_max {
+    for _ in 0..limits.participants_max {
         world.joined("room");
     }
     let (session, _) = world.open();
@@ -61,9 +61,9 @@ fn participants_of_a_room_are_capped() {
 
 #[test]
 fn rooms_are_capped() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         rooms_max: 5,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let (first, _) = world.joined("room 0");
     for room in 1..5 {
@@ -86,19 +86,19 @@ fn rooms_are_capped() {
 
 #[test]
 fn transports_producers_and_consumers_are_capped() {
-    let caps = Caps::default();
-    let mut world = World::with_caps(unhurried());
+    let limits = ConferenceLimits::default();
+    let mut world = World::with_limits(unhurried());
     let (ana, _) = world.joined("room");
     let send = world.transport(ana, "send");
     world.transport(ana, "recv");
-    for _ in 2..caps.transports_max {
+    for _ in 2..limits.transports_max {
         world.transport(ana, "send");
     }
     let refused = world.refused(ana, "createTransport", json!({"direction": "send"}));
     assert_eq!(refused, "limit-reached");
 
     let mut producer = String::new();
-    for _ in 0..caps.producers_max {
+    for _ in 0..limits.producers_max {
         producer = world.produce(ana, &send, "video");
     }
     assert_eq!(
@@ -106,7 +106,7 @@ fn transports_producers_and_consumers_are_capped() {
         "limit-reached"
     );
 
-    for _ in 0..caps.consumers_max {
+    for _ in 0..limits.consumers_max {
         world.consume(ana, &producer);
     }
     assert_eq!(
@@ -127,9 +127,9 @@ fn transports_producers_and_consumers_are_capped() {
 
 #[test]
 fn wishes_that_are_held_count_as_consumers() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         consumers_max: 3,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let (ana, _) = world.joined("room");
     let send = world.transport(ana, "send");
@@ -142,7 +142,7 @@ fn wishes_that_are_held_count_as_consumers() {
         "limit-reached"
     );
     world.transport(ana, "recv");
-    assert_eq!(world.conference.counts().consumers, 3);
+    assert_eq!(world.conference.gauges().consumers, 3);
 }
 
 #[test]
@@ -157,17 +157,17 @@ fn objects_in_the_making_count_too() {
         world.answer(ana, asked[4]).unwrap()["payload"]["code"],
         "limit-reached"
     );
-    assert_eq!(world.conference.counts().transports, 4);
+    assert_eq!(world.conference.gauges().transports, 4);
 }
 
 #[test]
 fn requests_over_the_pending_cap_wait_their_turn_and_then_are_refused() {
-    let caps = Caps {
+    let limits = ConferenceLimits {
         pending_requests_max: 4,
         waiting_requests_max: 3,
         ..unhurried()
     };
-    let mut world = World::with_caps(caps);
+    let mut world = World::with_limits(limits);
     let (ana, _) = world.joined("room");
     let transport = world.transport(ana, "send");
     world.prompt = false;
@@ -194,7 +194,7 @@ fn requests_over_the_pending_cap_wait_their_turn_and_then_are_refused() {
 
 #[test]
 fn what_waits_longer_than_the_timeout_is_refused() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         pending_requests_max: 1,
         ..unhurried()
     });

@@ -9,8 +9,8 @@ mod people;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
-use watersmeet_conference::{DialectKind, Namespace, Opening, SessionId, ShardId};
+use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::{ConnectRequest, DialectKind, Namespace, SessionId, ShardId};
 
 use super::world::*;
 
@@ -20,9 +20,9 @@ const NOTHING: [Value; 0] = [];
 impl World {
     /// A connection with a user's token.
     fn user(&mut self, id: &str) -> SessionId {
-        let keys = Keys::new(SECRET, None).unwrap();
-        let mut opening = Opening::new(DialectKind::SocketIo(Namespace::Main));
-        opening.token = Some(keys.user(id, &format!("{id}@example.org"), UNIX_S));
+        let keys = TokenKeys::new(SECRET, None).unwrap();
+        let mut opening = ConnectRequest::new(DialectKind::SocketIo(Namespace::Main));
+        opening.token = Some(keys.issue_user_token(id, &format!("{id}@example.org"), UNIX_S));
         let session = self.open_as(opening);
         assert_eq!(self.next(session), json!({"connect": {"sid": id}}));
         session
@@ -362,7 +362,7 @@ fn a_kind_that_is_there_is_not_made_again() {
     world.prompt = true;
     let again = world.hear(ana, "create-producer", to_produce("audio", json!({})));
     assert_eq!(again, [heard[0].clone()]);
-    assert_eq!(world.conference.counts().producers, 1);
+    assert_eq!(world.conference.gauges().producers, 1);
 
     let heard = world.hear(ana, "get-participant-stats", Value::Null);
     let producers = json!([{"producerId": again[0]["payload"]["producerId"], "kind": "audio"}]);
@@ -376,12 +376,12 @@ fn a_transport_that_is_made_again_replaces_the_first() {
     let ana = world.settled("ana");
     let video = world.create(ana, "video", json!({}));
     let ben = world.settled("ben");
-    assert_eq!(world.conference.counts().consumers, 1);
+    assert_eq!(world.conference.gauges().consumers, 1);
     let heard = world.hear(ben, "create-webrtc-transport", to_transport("recv"));
     assert_eq!(names(&heard), ["webrtc-transport-created", "new-consumer"]);
     assert_eq!(heard[1]["payload"]["producerId"], json!(video));
-    assert_eq!(world.conference.counts().consumers, 1);
-    assert_eq!(world.conference.counts().transports, 4);
+    assert_eq!(world.conference.gauges().consumers, 1);
+    assert_eq!(world.conference.gauges().transports, 4);
 
     world.say(ana, "create-webrtc-transport", to_transport("send"));
     assert_eq!(
@@ -390,7 +390,7 @@ fn a_transport_that_is_made_again_replaces_the_first() {
     );
     let again = world.create(ana, "video", json!({}));
     assert_ne!(again, video);
-    assert_eq!(world.conference.counts().transports, 4);
+    assert_eq!(world.conference.gauges().transports, 4);
     // Even while they are being made.
     world.prompt = false;
     for _ in 0..2 {
@@ -399,7 +399,7 @@ fn a_transport_that_is_made_again_replaces_the_first() {
     world.answer_all();
     world.answer_all();
     world.prompt = true;
-    let counts = world.conference.counts();
+    let counts = world.conference.gauges();
     assert_eq!((counts.transports, counts.consumers), (4, 1));
     let heard = world.all(ben);
     let last = heard

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
-use watersmeet_conference::{ConferenceConfig, DialectKind, Namespace, Opening, SessionId};
+use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::{ConferenceConfig, ConnectRequest, DialectKind, Namespace, SessionId};
 
 use super::world::*;
 
@@ -94,14 +94,14 @@ impl Client {
             _ => DialectKind::SocketIo(Namespace::Main),
         };
         let user = || {
-            let keys = Keys::new(SECRET, None).unwrap();
-            keys.user(&format!("user-{number}"), "user@example.org", UNIX_S)
+            let keys = TokenKeys::new(SECRET, None).unwrap();
+            keys.issue_user_token(&format!("user-{number}"), "user@example.org", UNIX_S)
         };
-        let session = world.open_as(Opening {
+        let session = world.open_as(ConnectRequest {
             room: Some(ROOM.to_owned()),
             peer: Some(format!("peer-{number}")),
             token: (tongue == Tongue::Meetlite).then(user),
-            ..Opening::new(dialect)
+            ..ConnectRequest::new(dialect)
         });
         let mut client = Self {
             tongue,

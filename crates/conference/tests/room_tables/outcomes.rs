@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use watersmeet_conference::SessionId;
-use watersmeet_conference::conference::{Answer, Inquiry};
+use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::Moderation;
 
 use super::world::*;
@@ -232,14 +232,14 @@ fn every_request_works_on_what_one_may_touch_and_on_nothing_else() {
 /// Somebody in a room who may only receive, and has all that such a one can have.
 fn watcher(world: &mut World, room: &str, producer: &str) -> Belongings {
     let (session, peer) = world.joined(room);
-    let host = world.conference.handle_inquiry(
+    let host = world.conference.handle_admin_request(
         world.now,
-        Inquiry::Moderate {
+        AdminRequest::Moderate {
             room: room.to_owned(),
             moderation: Moderation::Demote { peer: peer.clone() },
         },
     );
-    assert_eq!(host, Ok(Answer::Done));
+    assert_eq!(host, Ok(AdminResponse::Done));
     world.settle();
     let send = world.transport(session, "send");
     let recv = world.transport(session, "recv");

@@ -7,7 +7,7 @@ mod entry;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::{Caps, DialectKind, Opening, SessionId, ShardId};
+use watersmeet_conference::{ConferenceLimits, ConnectRequest, DialectKind, SessionId, ShardId};
 use watersmeet_engine::command::{ConsumerId, Event, Layers};
 
 use super::world::*;
@@ -17,7 +17,7 @@ const NOTHING: &str = "00000000-0000-4000-8000-000000000000";
 impl World {
     /// A client in the room of its address.
     fn protoo(&mut self, room: &str) -> SessionId {
-        let mut opening = Opening::new(DialectKind::Protoo);
+        let mut opening = ConnectRequest::new(DialectKind::Protoo);
         opening.room = Some(room.to_owned());
         opening.peer = Some("abc".to_owned());
         self.open_as(opening)
@@ -224,17 +224,17 @@ fn whoever_is_taken_begins_and_whoever_is_not_ends() {
     assert!(commands.contains("ResumeConsumer"), "{commands}");
     world.prompt = true;
     world.settle();
-    assert_eq!(world.conference.counts().consumers, 1);
+    assert_eq!(world.conference.gauges().consumers, 1);
 
     let mic = world.protoo_produce(ana, &send, "audio");
     let refused = world.protoo_take(ben, false);
     assert_eq!(refused["producerId"], json!(mic));
-    assert_eq!(world.conference.counts().consumers, 1);
+    assert_eq!(world.conference.gauges().consumers, 1);
     // An answer counts once, and one that was not asked for does not.
     for id in [1, 2, 77, u64::MAX] {
         world.protoo_send(ben, &json!({"response": true, "id": id, "ok": false}));
     }
-    assert_eq!(world.conference.counts().consumers, 1);
+    assert_eq!(world.conference.gauges().consumers, 1);
     assert_eq!(world.all(ben), Vec::<Value>::new());
 
     // What was not taken ends without a word.
@@ -273,7 +273,7 @@ fn everything_is_consumed_once_when_there_is_a_receive_transport() {
     let mut expected = [camera, mic];
     expected.sort();
     assert_eq!(again, expected);
-    assert_eq!(world.conference.counts().consumers, 2);
+    assert_eq!(world.conference.gauges().consumers, 2);
 }
 
 #[test]
@@ -412,7 +412,7 @@ fn refusals_have_numbers_and_reasons() {
     world.protoo_ask(ana, "join", join("Ana"));
     let connect = json!({"transportId": "none", "dtlsParameters": dtls_parameters("client")});
     let neither = json!({"forceTcp": false});
-    let long = json!({"displayName": "x".repeat(Caps::default().name_len_max + 1)});
+    let long = json!({"displayName": "x".repeat(ConferenceLimits::default().name_len_max + 1)});
     let polluted = json!({
         "transportId": NOTHING, "kind": "video", "rtpParameters": rtp_parameters(),
         "appData": {"__proto__": 1},
@@ -536,10 +536,10 @@ fn nobody_reaches_what_is_another_persons_or_in_another_room() {
 
 #[test]
 fn a_request_that_came_too_fast_can_be_made_again() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         messages_burst: 1,
         messages_per_second: 1,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let ana = world.protoo("r");
     world.protoo_ask(ana, "getRouterRtpCapabilities", json!({}));

@@ -5,7 +5,7 @@
 mod people;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::{Namespace, SessionId, ShardId};
 
 use super::world::*;
@@ -58,9 +58,9 @@ impl World {
 
     /// A native client in a room, with a token that makes it a host.
     fn open_host(&mut self, room: &str) -> SessionId {
-        let keys = Keys::new(SECRET, None).unwrap();
+        let keys = TokenKeys::new(SECRET, None).unwrap();
         let (session, _) = self.open();
-        let join = json!({"roomId": room, "token": keys.host(room, UNIX_S)});
+        let join = json!({"roomId": room, "token": keys.issue_host_token(room, UNIX_S)});
         self.get(session, "joinRoom", join, "roomJoined");
         session
     }
@@ -171,7 +171,7 @@ fn transports_are_one_of_each_kind_however_often_they_are_asked_for() {
         world.rmm_ask(&ana, "createTransport", json!({"kind": "recv"})),
         recv
     );
-    assert_eq!(world.conference.counts().transports, 2);
+    assert_eq!(world.conference.gauges().transports, 2);
 
     let ben = world.rmm_joined("Ben");
     let video = world.rmm_produce(&ben, "video");
@@ -204,7 +204,7 @@ fn whoever_consumes_many_at_once_gets_them_all_on_one_transport() {
         assert_eq!(frame["payload"]["transportId"], *transport, "{frame}");
         assert!(frame["payload"]["iceParameters"].is_object());
     }
-    assert_eq!(world.conference.counts().transports, 2);
+    assert_eq!(world.conference.gauges().transports, 2);
 }
 
 #[test]
@@ -392,10 +392,10 @@ fn a_lost_worker_makes_clients_come_back() {
 
 #[test]
 fn a_client_that_asks_too_much_is_answered_all_the_same() {
-    let mut world = World::with_caps(watersmeet_conference::Caps {
+    let mut world = World::with_limits(watersmeet_conference::ConferenceLimits {
         messages_burst: 2,
         messages_per_second: 1,
-        ..watersmeet_conference::Caps::default()
+        ..watersmeet_conference::ConferenceLimits::default()
     });
     let ana = world.rmm();
     for _ in 0..2 {

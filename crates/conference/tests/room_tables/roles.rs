@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
-use watersmeet_conference::conference::{Answer, Inquiry};
+use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::{Moderation, Policy, Refusal};
-use watersmeet_conference::{ConferenceConfig, DialectKind, Opening, SessionId};
+use watersmeet_conference::{ConferenceConfig, ConnectRequest, DialectKind, SessionId};
 
 use super::outcomes::{equipped, outcome};
 use super::world::*;
 
-fn keys() -> Keys {
-    Keys::new(SECRET, None).unwrap()
+fn keys() -> TokenKeys {
+    TokenKeys::new(SECRET, None).unwrap()
 }
 
 fn world_of(policy: Policy) -> World {
@@ -31,11 +31,11 @@ fn join(room: &str, token: Option<&str>) -> Value {
 
 #[test]
 fn an_invite_only_room_lets_in_its_own_tokens_and_no_others() {
-    let invite = keys().invite("room", UNIX_S);
-    let elsewhere = keys().invite("elsewhere", UNIX_S);
-    let expired = keys().invite("room", UNIX_S - 25 * 3_600);
-    let user = keys().user("u1", "u1@example.org", UNIX_S);
-    let host = keys().host("room", UNIX_S);
+    let invite = keys().issue_invite("room", UNIX_S);
+    let elsewhere = keys().issue_invite("elsewhere", UNIX_S);
+    let expired = keys().issue_invite("room", UNIX_S - 25 * 3_600);
+    let user = keys().issue_user_token("u1", "u1@example.org", UNIX_S);
+    let host = keys().issue_host_token("room", UNIX_S);
     let table = [
         (None, "invalid-token"),
         (Some("nonsense"), "invalid-token"),
@@ -72,10 +72,10 @@ fn where_rooms_need_a_token_only_its_bearers_make_one_and_others_come_after_them
         world.refused(stranger, "joinRoom", payload),
         "invalid-token"
     );
-    assert_eq!(world.conference.counts().rooms, 0);
+    assert_eq!(world.conference.gauges().rooms, 0);
     for token in [
-        keys().invite("room", UNIX_S),
-        keys().user("u1", "u1@example.org", UNIX_S),
+        keys().issue_invite("room", UNIX_S),
+        keys().issue_user_token("u1", "u1@example.org", UNIX_S),
     ] {
         let (maker, _) = world.open();
         world.get(maker, "joinRoom", join("room", Some(&token)), "roomJoined");
@@ -91,23 +91,23 @@ fn a_bad_token_is_refused_even_where_none_is_needed() {
     let (session, _) = world.open();
     let payload = join("room", Some("nonsense"));
     assert_eq!(world.refused(session, "joinRoom", payload), "invalid-token");
-    assert_eq!(world.conference.counts().rooms, 0);
+    assert_eq!(world.conference.gauges().rooms, 0);
 }
 
 #[test]
 fn a_strict_connection_enters_nothing_without_a_token() {
     let mut world = World::new();
-    let strict = Opening {
+    let strict = ConnectRequest {
         token_required: true,
-        ..Opening::new(DialectKind::Native)
+        ..ConnectRequest::new(DialectKind::Native)
     };
     let session = world.open_as(strict.clone());
     world.all(session);
     let payload = join("room", None);
     assert_eq!(world.refused(session, "joinRoom", payload), "invalid-token");
 
-    let token = Some(keys().user("u1", "u1@example.org", UNIX_S));
-    let session = world.open_as(Opening { token, ..strict });
+    let token = Some(keys().issue_user_token("u1", "u1@example.org", UNIX_S));
+    let session = world.open_as(ConnectRequest { token, ..strict });
     world.all(session);
     world.get(session, "joinRoom", join("room", None), "roomJoined");
 }
@@ -116,12 +116,12 @@ fn a_strict_connection_enters_nothing_without_a_token() {
 fn a_connection_that_opens_with_a_bad_token_is_turned_away() {
     let mut world = World::new();
     let token = Some("nonsense".to_owned());
-    let session = world.open_as(Opening {
+    let session = world.open_as(ConnectRequest {
         token,
-        ..Opening::new(DialectKind::Native)
+        ..ConnectRequest::new(DialectKind::Native)
     });
     assert_eq!(world.closed.get(&session), Some(&1008));
-    assert_eq!(world.conference.counts().sessions, 0);
+    assert_eq!(world.conference.gauges().sessions, 0);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_locked_room_lets_in_hosts_alone() {
         world.refused(late, "joinRoom", join("room", None)),
         "room-locked"
     );
-    let token = keys().host("room", UNIX_S);
+    let token = keys().issue_host_token("room", UNIX_S);
     let joined = world.get(late, "joinRoom", join("room", Some(&token)), "roomJoined");
     assert_eq!(joined["role"], "host");
 }
@@ -401,8 +401,8 @@ fn whoever_is_removed_is_out_with_everything_it_had() {
     world.assert_empty();
 }
 
-fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> Inquiry {
-    Inquiry::CreateRoom {
+fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> AdminRequest {
+    AdminRequest::CreateRoom {
         room: room.to_owned(),
         host_name: Some("Hanna".to_owned()),
         policy,
@@ -411,8 +411,8 @@ fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> Inquiry {
 }
 
 impl World {
-    fn inquire(&mut self, inquiry: Inquiry) -> Result<Answer, Refusal> {
-        let answer = self.conference.handle_inquiry(self.now, inquiry);
+    fn inquire(&mut self, inquiry: AdminRequest) -> Result<AdminResponse, Refusal> {
+        let answer = self.conference.handle_admin_request(self.now, inquiry);
         self.settle();
         answer
     }
@@ -427,9 +427,9 @@ fn a_room_made_in_advance_waits_a_day_and_is_forgotten() {
         Err(Refusal::RoomExists)
     );
     world.pass(Duration::from_hours(23));
-    assert_eq!(world.conference.counts().rooms, 1);
+    assert_eq!(world.conference.gauges().rooms, 1);
     world.pass(Duration::from_hours(2));
-    assert_eq!(world.conference.counts().rooms, 0);
+    assert_eq!(world.conference.gauges().rooms, 0);
     world.assert_empty();
 }
 
@@ -454,7 +454,7 @@ fn with_host_tokens_everybody_waits_until_a_host_comes() {
     let (guest, peer) = world.open();
     world.get(guest, "joinRoom", join("room", None), "waiting");
     let (host, _) = world.open();
-    let token = keys().host("room", UNIX_S);
+    let token = keys().issue_host_token("room", UNIX_S);
     world.get(host, "joinRoom", join("room", Some(&token)), "roomJoined");
     let told = world.all(host);
     assert_eq!(told[0]["payload"]["policy"], "approval");
@@ -467,7 +467,8 @@ fn outsiders_see_rooms_and_close_them() {
     let ana = equipped(&mut world, "b");
     world.joined("b");
     world.joined("a");
-    let Ok(Answer::Room(room)) = world.inquire(Inquiry::Room { room: "b".into() }) else {
+    let Ok(AdminResponse::Room(room)) = world.inquire(AdminRequest::Room { room: "b".into() })
+    else {
         panic!("a room");
     };
     assert_eq!(
@@ -475,7 +476,7 @@ fn outsiders_see_rooms_and_close_them() {
         (2, 1, 1)
     );
     assert_eq!(room.created_unix_ms, UNIX_S * 1_000 + 1_000);
-    let listed = |after: Option<&str>, limit| Inquiry::Rooms {
+    let listed = |after: Option<&str>, limit| AdminRequest::Rooms {
         after: after.map(str::to_owned),
         limit,
     };
@@ -485,19 +486,19 @@ fn outsiders_see_rooms_and_close_them() {
         (Some("a"), 10, vec!["b"]),
         (Some("b"), 10, vec![]),
     ] {
-        let Ok(Answer::Rooms(rooms)) = world.inquire(listed(after, limit)) else {
+        let Ok(AdminResponse::Rooms(rooms)) = world.inquire(listed(after, limit)) else {
             panic!("rooms");
         };
         let listed: Vec<_> = rooms.iter().map(|it| &*it.room).collect();
         assert_eq!(listed, names);
     }
     world.all(ana.session);
-    let delete = Inquiry::DeleteRoom { room: "b".into() };
-    assert_eq!(world.inquire(delete.clone()), Ok(Answer::Done));
+    let delete = AdminRequest::DeleteRoom { room: "b".into() };
+    assert_eq!(world.inquire(delete.clone()), Ok(AdminResponse::Done));
     let told = world.all(ana.session);
     assert_eq!(told.last().unwrap()["payload"]["reason"], "room-closed");
     assert_eq!(world.inquire(delete), Err(Refusal::RoomNotFound));
-    let mute = Inquiry::Moderate {
+    let mute = AdminRequest::Moderate {
         room: "a".into(),
         moderation: Moderation::Remove {
             peer: ana.peer.clone(),

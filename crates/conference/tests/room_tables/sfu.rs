@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use watersmeet_conference::{
-    Caps, ConferenceConfig, DialectKind, Namespace, Opening, SessionId, ShardId,
+    ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind, Namespace, SessionId, ShardId,
 };
 
 use super::world::*;
@@ -13,7 +13,7 @@ const NOTHING: &str = "00000000-0000-4000-8000-000000000000";
 impl World {
     /// A client in the room of its address, or in the default one.
     fn sfu(&mut self, room: Option<&str>) -> SessionId {
-        let mut opening = Opening::new(DialectKind::SocketIo(Namespace::Main));
+        let mut opening = ConnectRequest::new(DialectKind::SocketIo(Namespace::Main));
         opening.room = room.map(str::to_owned);
         let session = self.open_as(opening);
         assert!(self.next(session)["connect"]["sid"].is_string());
@@ -263,12 +263,12 @@ fn a_leaver_takes_its_producers_and_their_transports_along() {
         let receive = world.sfu_receive(ben, producer);
         world.sfu_consume(ben, producer, &receive);
     }
-    assert_eq!(world.conference.counts().transports, 3);
+    assert_eq!(world.conference.gauges().transports, 3);
     world.close(ana);
     let mut told = world.all(ben);
     told.sort_by_key(|it| it["payload"]["producerId"] != json!(producers[0]));
     assert_eq!(told, [deleted(&producers[0]), deleted(&producers[1])]);
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
     assert!(world.shards.iter().all(|it| it.transports.is_empty()));
 }
 
@@ -290,10 +290,10 @@ fn a_transport_on_which_something_else_arrives_stays() {
     world.sfu_consume(ben, &mic, &receive);
     world.close(ana);
     assert_eq!(world.all(ben), [deleted(&camera)]);
-    assert_eq!(world.conference.counts().consumers, 1);
+    assert_eq!(world.conference.gauges().consumers, 1);
     world.close(cara);
     assert_eq!(world.all(ben), [deleted(&mic)]);
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn a_transport_for_a_producer_that_ended_meanwhile_is_not_left_behind() {
     world.answer_all();
     let refused = json!({"ack": 9, "payload": in_params("Producer not found")});
     assert_eq!(world.all(ben), [refused]);
-    assert_eq!(world.conference.counts().transports, 0);
+    assert_eq!(world.conference.gauges().transports, 0);
     assert!(world.shards.iter().all(|it| it.transports.is_empty()));
 }
 
@@ -417,9 +417,9 @@ fn nobody_reaches_what_is_another_persons_or_in_another_room() {
 
 #[test]
 fn the_first_request_says_why_nobody_may_come_in_and_the_next_one_tries_again() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         participants_max: 1,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let ana = world.sfu_ready();
     let ben = world.sfu(None);
@@ -436,7 +436,7 @@ fn the_first_request_says_why_nobody_may_come_in_and_the_next_one_tries_again() 
 #[test]
 fn where_a_token_is_needed_nobody_comes_in_without() {
     let mut world = World::new();
-    let mut opening = Opening::new(DialectKind::SocketIo(Namespace::Main));
+    let mut opening = ConnectRequest::new(DialectKind::SocketIo(Namespace::Main));
     opening.token_required = true;
     let session = world.open_as(opening);
     world.all(session);
@@ -504,10 +504,10 @@ fn the_other_namespace_speaks_it_too() {
 
 #[test]
 fn a_first_request_that_came_too_fast_can_be_made_again() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         messages_burst: 1,
         messages_per_second: 1,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let ana = world.sfu(None);
     world.sfu_emit(ana, "nonsense", json!({}));
@@ -545,6 +545,6 @@ fn a_page_that_enters_a_full_room_is_not_taken_for_a_flood() {
         world.sfu_emit(ben, "transport-recv-connect", connect);
         world.sfu_emit(ben, "consumer-resume", json!({"consumerId": consumer}));
     }
-    assert_eq!(world.conference.counts().consumers, producers.len());
+    assert_eq!(world.conference.gauges().consumers, producers.len());
     assert_eq!(world.closed.len(), 0);
 }

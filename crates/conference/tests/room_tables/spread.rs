@@ -64,7 +64,7 @@ fn a_room_that_fits_on_one_shard_stays_on_one() {
 fn whoever_comes_to_a_busy_shard_is_served_by_another_and_nobody_moves() {
     let mut world = World::new();
     let ana = equipped(&mut world, "room");
-    world.conference.handle_load(ShardId(0), 650);
+    world.conference.handle_shard_load(ShardId(0), 650);
     let ben = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &ben), [1, 1]);
     // What ana still needs is made where the rest of hers is.
@@ -77,7 +77,7 @@ fn whoever_comes_to_a_busy_shard_is_served_by_another_and_nobody_moves() {
     let ana = Belongings { recv, ..ana };
     assert_eq!(shards_of(&world, &ana), [0, 0]);
     // The home has room again.
-    world.conference.handle_load(ShardId(0), 100);
+    world.conference.handle_shard_load(ShardId(0), 100);
     let cleo = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &cleo), [0, 0]);
     end(world, [ana, ben, cleo].map(|it| it.session));
@@ -88,14 +88,14 @@ fn what_has_come_since_a_shard_was_measured_counts_too() {
     let mut world = World::new();
     let ana = equipped(&mut world, "room");
     // Two transports took 400 of 600, so the next two take as much.
-    world.conference.handle_load(ShardId(0), 400);
+    world.conference.handle_shard_load(ShardId(0), 400);
     let ben = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &ben), [0, 0]);
     let cleo = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &cleo), [1, 1]);
     // Half of what was measured has gone.
     world.close(ben.session);
-    world.conference.handle_load(ShardId(0), 800);
+    world.conference.handle_shard_load(ShardId(0), 800);
     let dan = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &dan), [1, 1]);
     end(world, [ana, cleo, dan].map(|it| it.session));
@@ -108,14 +108,14 @@ fn a_room_comes_back_to_a_shard_it_is_on_before_it_takes_another() {
         ..config()
     });
     let ana = equipped(&mut world, "room");
-    world.conference.handle_load(ShardId(0), 900);
-    world.conference.handle_load(ShardId(2), 10);
+    world.conference.handle_shard_load(ShardId(0), 900);
+    world.conference.handle_shard_load(ShardId(2), 10);
     let ben = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &ben), [1, 1]);
-    world.conference.handle_load(ShardId(1), 500);
+    world.conference.handle_shard_load(ShardId(1), 500);
     let cleo = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &cleo), [1, 1]);
-    world.conference.handle_load(ShardId(1), 900);
+    world.conference.handle_shard_load(ShardId(1), 900);
     let dan = equipped(&mut world, "room");
     assert_eq!(shards_of(&world, &dan), [2, 2]);
     end(world, [ana, ben, cleo, dan].map(|it| it.session));

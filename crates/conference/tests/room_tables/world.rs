@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::socketio::{self, PacketKind};
 use watersmeet_conference::{
-    Caps, CommandToken, Conference, ConferenceConfig, DialectKind, Namespace, Opening, Output,
-    SessionId, ShardId,
+    CommandToken, Conference, ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind,
+    Namespace, Output, SessionId, ShardId,
 };
 use watersmeet_engine::command::{
     CloseReason, Command, ConsumerId, Event, ProducerId, Refusal, Reply, RouterId, TransportId,
@@ -275,9 +275,9 @@ pub fn config() -> ConferenceConfig {
         transport_options: TransportOptions::default(),
         shards: 2,
         spread_above_permille: 600,
-        caps: Caps::default(),
+        limits: ConferenceLimits::default(),
         native: Default::default(),
-        keys: Some(Arc::new(Keys::new(SECRET, None).unwrap())),
+        keys: Some(Arc::new(TokenKeys::new(SECRET, None).unwrap())),
         policy: Default::default(),
         rooms_need_token: false,
         default_room: "lobby".into(),
@@ -322,11 +322,11 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        Self::with_caps(Caps::default())
+        Self::with_limits(ConferenceLimits::default())
     }
 
-    pub fn with_caps(caps: Caps) -> Self {
-        Self::with(ConferenceConfig { caps, ..config() })
+    pub fn with_limits(limits: ConferenceLimits) -> Self {
+        Self::with(ConferenceConfig { limits, ..config() })
     }
 
     pub fn with(config: ConferenceConfig) -> Self {
@@ -357,11 +357,11 @@ impl World {
     }
 
     pub fn open_silently(&mut self) -> SessionId {
-        self.open_as(Opening::new(DialectKind::Native))
+        self.open_as(ConnectRequest::new(DialectKind::Native))
     }
 
     /// A connection of any kind; its greeting is unread.
-    pub fn open_as(&mut self, opening: Opening) -> SessionId {
+    pub fn open_as(&mut self, opening: ConnectRequest) -> SessionId {
         let session = SessionId(self.next_session);
         self.next_session += 1;
         self.conference.handle_open(self.now, session, opening);
@@ -371,7 +371,7 @@ impl World {
 
     /// A Socket.IO connection to a namespace that has read its greeting, and its id.
     pub fn open_socket(&mut self, namespace: Namespace) -> (SessionId, String) {
-        let session = self.open_as(Opening::new(DialectKind::SocketIo(namespace)));
+        let session = self.open_as(ConnectRequest::new(DialectKind::SocketIo(namespace)));
         let sid = self.next(session)["connect"]["sid"]
             .as_str()
             .unwrap()
@@ -587,9 +587,9 @@ impl World {
     /// Checks that nobody and nothing is left, here or on a shard.
     pub fn assert_empty(&self) {
         // What has happened so far stays.
-        let mut counts = self.conference.counts();
-        counts.tallies = Default::default();
-        let nothing = Conference::new(config(), Rng::seed_from_u64(0)).counts();
+        let mut counts = self.conference.gauges();
+        counts.totals = Default::default();
+        let nothing = Conference::new(config(), Rng::seed_from_u64(0)).gauges();
         assert_eq!(counts, nothing);
         assert_eq!(self.conference.poll_timeout(), Time::FAR_FUTURE);
         for shard in &self.shards {

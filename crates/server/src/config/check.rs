@@ -2,8 +2,9 @@
 //! and lists are what their keys mean.
 
 use axum::http::Uri;
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 
+use super::limits::check_caps;
 use super::{Config, ConfigError, Egress, Listener, Mount, SHARDS_MAX, Secret};
 
 /// The most doors: each is a socket or two and a task.
@@ -35,7 +36,7 @@ impl Config {
         self.check_doors()?;
         self.check_access()?;
         self.check_ice()?;
-        self.caps.check()?;
+        check_caps(&self.caps)?;
         self.limits.check()
     }
 
@@ -149,7 +150,7 @@ impl Config {
         ];
         for (key, secret) in others {
             let secret = secret.as_ref().map(|secret| secret.expose().as_bytes());
-            if let Some(Err(weak)) = secret.map(|secret| Keys::new(secret, None)) {
+            if let Some(Err(weak)) = secret.map(|secret| TokenKeys::new(secret, None)) {
                 return Err(ConfigError::weak(key, weak));
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use figment::Figment;
 use figment::providers::Serialized;
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 
 use super::environment::Environment;
 use super::{Config, ConfigError, Flags, Secret, file};
@@ -89,11 +89,16 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong with `jwt_secret`; `check` has looked at the previous one.
-    pub fn keys(&self) -> Result<Keys, String> {
+    pub fn keys(&self) -> Result<TokenKeys, String> {
         let current = self.jwt_secret.as_ref().map_or("", Secret::expose);
         let previous = self.jwt_secret_previous.as_ref().map(Secret::expose);
-        Keys::new(current.as_bytes(), previous.map(str::as_bytes))
-            .map(|keys| keys.expecting(self.jwt_issuer.as_deref(), self.jwt_audience.as_deref()))
+        TokenKeys::new(current.as_bytes(), previous.map(str::as_bytes))
+            .map(|keys| {
+                keys.with_issuer_and_audience(
+                    self.jwt_issuer.as_deref(),
+                    self.jwt_audience.as_deref(),
+                )
+            })
             .map_err(|weak| weak.weakness.to_string())
     }
 }

@@ -72,9 +72,10 @@ fn top() -> Vec<Key> {
 
 /// The tables, with their keys and whether there can be several.
 fn tables() -> [(&'static str, bool, Vec<Key>); 3] {
+    let caps = include_str!("../../../conference/src/limits.rs");
     let limits = include_str!("limits.rs");
     [
-        ("caps", false, keys(limits, "CapsTable")),
+        ("caps", false, keys(caps, "ConferenceLimits")),
         ("limits", false, keys(limits, "LimitsTable")),
         (
             "listeners",

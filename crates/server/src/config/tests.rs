@@ -140,7 +140,7 @@ fn every_kind_of_value_can_come_from_the_environment() {
     assert_eq!(config.video_codec, Some(VideoCodec::Vp9));
     let codecs: Vec<_> = config.codecs.iter().map(|it| it.codec).collect();
     assert_eq!(codecs, [Codec::Vp9, Codec::Opus]);
-    assert_eq!(config.caps.caps().participants_max, 7);
+    assert_eq!(config.caps.participants_max, 7);
     assert_eq!(config.ice_servers[0].urls, ["stun:stun.example:3478"]);
     assert_eq!((config.shard_count(), config.port), (2, 3000));
 }

@@ -23,7 +23,7 @@ const NAME: &str = "doctor";
 pub fn check(config: &Config) -> Vec<Finding> {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix_s = unix.map_or(0, |unix| unix.as_secs());
-    let servers = rooms::ice_servers(config).of(NAME, unix_s);
+    let servers = rooms::ice_servers(config).for_client(NAME, unix_s);
     let mut findings = Vec::new();
     for server in &servers {
         findings.extend(server.urls.iter().map(|url| examine(url, server)));

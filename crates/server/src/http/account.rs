@@ -50,11 +50,11 @@ impl Account {
     ///
     /// # Errors
     /// When it was one too many: it must not learn how that ended.
-    pub fn note(&self, deed: conference::Deed) -> Result<(), TooOften> {
+    pub fn note(&self, deed: conference::LimitedAction) -> Result<(), TooOften> {
         let deed = match deed {
-            conference::Deed::TokenRefused => Deed::AuthFailure,
-            conference::Deed::EntryRefused => Deed::JoinFailed,
-            conference::Deed::RoomMade => Deed::RoomCreation,
+            conference::LimitedAction::TokenRefused => Deed::AuthFailure,
+            conference::LimitedAction::JoinRefused => Deed::JoinFailed,
+            conference::LimitedAction::RoomCreated => Deed::RoomCreation,
         };
         self.rates.count(deed, self.client.0)
     }
@@ -78,9 +78,15 @@ mod tests {
         let account = Account::for_test();
         for _ in 0..10 {
             account.open().unwrap();
-            account.note(conference::Deed::EntryRefused).unwrap();
+            account
+                .note(conference::LimitedAction::JoinRefused)
+                .unwrap();
         }
-        assert!(account.note(conference::Deed::EntryRefused).is_err());
+        assert!(
+            account
+                .note(conference::LimitedAction::JoinRefused)
+                .is_err()
+        );
         assert!(account.open().is_err());
     }
 
@@ -88,9 +94,15 @@ mod tests {
     async fn who_made_its_rooms_may_still_come_in() {
         let account = Account::for_test();
         for _ in 0..5 {
-            account.note(conference::Deed::RoomMade).unwrap();
+            account
+                .note(conference::LimitedAction::RoomCreated)
+                .unwrap();
         }
-        assert!(account.note(conference::Deed::RoomMade).is_err());
+        assert!(
+            account
+                .note(conference::LimitedAction::RoomCreated)
+                .is_err()
+        );
         account.open().unwrap();
     }
 }

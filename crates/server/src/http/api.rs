@@ -18,8 +18,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post, put};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use watersmeet_conference::access::Keys;
-use watersmeet_conference::conference::{Answer, Inquiry};
+use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::dialect::json;
 use watersmeet_conference::turn::IceServers;
 
@@ -49,7 +49,7 @@ const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 #[derive(Debug)]
 pub struct Terms {
     /// What signs invitations and verifies tokens.
-    keys: Arc<Keys>,
+    keys: Arc<TokenKeys>,
     /// What operators' programs show.
     api_key: Option<Secret>,
     /// Where people find this server.
@@ -64,7 +64,7 @@ pub struct Terms {
 
 impl Terms {
     /// What the operator decided.
-    pub fn new(config: &Config, keys: Arc<Keys>) -> Self {
+    pub fn new(config: &Config, keys: Arc<TokenKeys>) -> Self {
         Self {
             keys,
             api_key: config.api_key.clone(),
@@ -133,7 +133,7 @@ async fn pages(State(site): State<Site>, request: Request, next: Next) -> Respon
 }
 
 /// Asks the conference.
-async fn ask(site: &Site, inquiry: Inquiry) -> Result<Answer, Fault> {
+async fn ask(site: &Site, inquiry: AdminRequest) -> Result<AdminResponse, Fault> {
     let answer = site.hub.ask(inquiry).await.ok_or(Fault::Unavailable)?;
     answer.map_err(Fault::from)
 }

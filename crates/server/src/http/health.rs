@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
-use watersmeet_conference::Counts;
+use watersmeet_conference::ConferenceGauges;
 
 use super::Site;
 use super::answer::{self, iso};
@@ -99,7 +99,7 @@ async fn live() -> Response {
 /// Answers 200 while people can be taken; 503 while a shard or the hub does not answer, and from
 /// the moment that the program was told to end.
 async fn ready(State(site): State<Site>) -> Response {
-    let counts: Option<Counts> = site.hub.counts().await;
+    let counts: Option<ConferenceGauges> = site.hub.counts().await;
     let is_ready = counts.is_some() && !site.pulses.iter().any(|pulse| pulse.hung());
     words(is_ready, if is_ready { "ready\n" } else { "not ready\n" })
 }

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::Instrument;
-use watersmeet_conference::{DialectKind, Opening, SessionId};
+use watersmeet_conference::{ConnectRequest, DialectKind, SessionId};
 
 use super::account::Account;
 use super::pace::{Admission, Pace};
@@ -114,10 +114,10 @@ pub async fn upgrade(State(site): State<Site>, mut request: Request) -> Response
 }
 
 /// What the request says of the session it opens. None when it cannot be understood.
-fn opening(site: &Site, request: &Request) -> Option<Opening> {
+fn opening(site: &Site, request: &Request) -> Option<ConnectRequest> {
     let query = Query::read(request.uri(), request.headers())?;
     let protoo = lists(request.headers(), header::SEC_WEBSOCKET_PROTOCOL, PROTOO);
-    Some(Opening {
+    Some(ConnectRequest {
         dialect: if protoo {
             DialectKind::Protoo
         } else {
@@ -182,7 +182,7 @@ fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
 async fn session(
     hub: HubHandle,
     account: Account,
-    opening: Opening,
+    opening: ConnectRequest,
     upgraded: Upgraded,
     seat: Arc<Seat>,
 ) {

@@ -10,7 +10,9 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use watersmeet_conference::conference::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary};
+use watersmeet_conference::conference::{
+    AdminRequest, AdminResponse, ROOMS_LISTED_MAX, RoomSummary,
+};
 
 use super::Site;
 use super::answer::{self, Fault};
@@ -99,12 +101,12 @@ pub fn routes() -> Router<Site> {
 async fn stats(State(site): State<Site>, request: Request) -> Result<Response, Fault> {
     let is_operator = Caller::of(&site, &request)?.is_operator();
     let counts = site.hub.counts().await.ok_or(Fault::Unavailable)?;
-    let inquiry = Inquiry::Rooms {
+    let inquiry = AdminRequest::Rooms {
         after: None,
         limit: ROOMS_LISTED_MAX,
     };
     let answer = site.hub.ask(inquiry).await.ok_or(Fault::Unavailable)?;
-    let Ok(Answer::Rooms(rooms)) = answer else {
+    let Ok(AdminResponse::Rooms(rooms)) = answer else {
         return Err(Fault::Unavailable);
     };
     let name = |room: &RoomSummary| match is_operator {
@@ -126,10 +128,13 @@ async fn stats(State(site): State<Site>, request: Request) -> Result<Response, F
 
 impl RoomStats {
     fn of(room: &RoomSummary, room_id: String) -> Self {
-        let participants = room.shares.iter().map(|share| ParticipantStats {
-            producers: share.producers,
-            consumers: share.consumers,
-        });
+        let participants = room
+            .media_by_participant
+            .iter()
+            .map(|share| ParticipantStats {
+                producers: share.producers,
+                consumers: share.consumers,
+            });
         Self {
             room_id,
             participant_count: room.participants,

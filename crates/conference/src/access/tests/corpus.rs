@@ -559,7 +559,7 @@ fn every_bad_token_is_refused_for_what_is_wrong_with_it() {
 
 #[test]
 fn a_bad_token_is_bad_for_the_previous_secret_too() {
-    let keys = Keys::new(PREVIOUS, Some(SECRET)).unwrap();
+    let keys = TokenKeys::new(PREVIOUS, Some(SECRET)).unwrap();
     for (what, token, refusal) in [algorithms(), shapes(), payloads(), grants()].concat() {
         assert_eq!(keys.verify(&token, NOW_S), Err(refusal), "{what}");
     }

@@ -5,7 +5,7 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::IceProtocol;
 
 use super::{CREATE_TCP_TRANSPORT, Entry, PREPARE, Reception, State};
-use crate::caps::CLOSE_PROTOO_FOR_GOOD;
+use crate::close_codes::CLOSE_PROTOO_FOR_GOOD;
 use crate::dialect::{Effect, RequestTag, media_json};
 use crate::message::{
     CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary, PeerId, Refusal,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::Keys;
-use watersmeet_conference::{Caps, DialectKind, Namespace, Opening, SessionId};
+use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::{ConferenceLimits, ConnectRequest, DialectKind, Namespace, SessionId};
 
 use super::*;
 
@@ -171,8 +171,8 @@ fn only_users_come_in() {
         let message = world.fails(session, "create-webrtc-transport", to_transport("send"));
         assert_eq!(message, "Failed to create transport");
     }
-    assert_eq!(world.conference.counts().rooms, 0);
-    let mut opening = Opening::new(DialectKind::SocketIo(Namespace::Main));
+    assert_eq!(world.conference.gauges().rooms, 0);
+    let mut opening = ConnectRequest::new(DialectKind::SocketIo(Namespace::Main));
     opening.token = Some("x.y.z".to_owned());
     let session = world.open_as(opening);
     let refused = json!({"connectError": {"message": "Authentication failed"}});
@@ -239,9 +239,9 @@ fn a_user_goes_elsewhere_and_comes_back_on_one_connection() {
 
 /// A native host with a token, who makes room `r` one that lets people in.
 fn host(world: &mut World) -> SessionId {
-    let keys = Keys::new(SECRET, None).unwrap();
+    let keys = TokenKeys::new(SECRET, None).unwrap();
     let (host, _) = world.open();
-    let join = json!({"roomId": "r", "token": keys.host("r", UNIX_S)});
+    let join = json!({"roomId": "r", "token": keys.issue_host_token("r", UNIX_S)});
     world.get(host, "joinRoom", join, "roomJoined");
     let policy = json!({"action": "setPolicy", "policy": "approval"});
     world.get(host, "moderate", policy, "done");
@@ -338,10 +338,10 @@ fn clients_of_other_dialects_are_in_the_same_room() {
 
 #[test]
 fn who_asks_too_much_is_not_left_waiting_for_consumers() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         messages_burst: 4,
         messages_per_second: 1,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let ana = world.user("ana");
     for (name, payload) in [

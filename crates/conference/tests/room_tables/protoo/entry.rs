@@ -1,8 +1,8 @@
 //! How clients of the demonstration come in, and how they are sent away.
 
 use serde_json::{Value, json};
-use watersmeet_conference::conference::{Answer, Inquiry};
-use watersmeet_conference::{Caps, ShardId};
+use watersmeet_conference::conference::{AdminRequest, AdminResponse};
+use watersmeet_conference::{ConferenceLimits, ShardId};
 
 use super::super::world::*;
 use super::{join, wish};
@@ -51,9 +51,9 @@ fn an_unseen_client_keeps_the_room_and_loses_media_like_everybody() {
 
 #[test]
 fn a_seat_counts_against_the_cap_of_its_room_once() {
-    let mut world = World::with_caps(Caps {
+    let mut world = World::with_limits(ConferenceLimits {
         participants_max: 2,
-        ..Caps::default()
+        ..ConferenceLimits::default()
     });
     let (ana, _) = world.protoo_joined("r", "Ana");
     let ben = world.protoo("r");
@@ -121,11 +121,11 @@ fn nobody_stays_unseen_in_a_room_that_is_deleted() {
     let mut world = World::new();
     let ana = world.protoo("r");
     world.protoo_transport(ana, true);
-    let delete = Inquiry::DeleteRoom {
+    let delete = AdminRequest::DeleteRoom {
         room: "r".to_owned(),
     };
-    let answer = world.conference.handle_inquiry(world.now, delete);
-    assert_eq!(answer, Ok(Answer::Done));
+    let answer = world.conference.handle_admin_request(world.now, delete);
+    assert_eq!(answer, Ok(AdminResponse::Done));
     world.settle();
     assert_eq!(world.closed.get(&ana), Some(&4000));
     world.assert_empty();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use watersmeet_conference::Namespace;
-use watersmeet_conference::access::Keys;
+use watersmeet_conference::access::TokenKeys;
 
 use super::*;
 
@@ -167,10 +167,10 @@ fn a_client_without_roles_waits_for_its_answer() {
 
 #[test]
 fn an_invitation_opens_the_room_it_is_for() {
-    let keys = Keys::new(SECRET, None).unwrap();
+    let keys = TokenKeys::new(SECRET, None).unwrap();
     let mut world = World::new();
     let ana = world.rmm();
-    let invite = keys.invite("r", UNIX_S);
+    let invite = keys.issue_invite("r", UNIX_S);
     let answer = world.rmm_ask(&ana, "join", json!({"inviteToken": invite}));
     assert_eq!(answer["participants"].as_array().unwrap().len(), 1);
     let elsewhere = json!({"roomId": "other", "inviteToken": invite});

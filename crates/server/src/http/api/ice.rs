@@ -34,7 +34,7 @@ pub async fn servers(State(site): State<Site>, request: Request) -> Result<Respo
     let servers = site
         .terms
         .ice_servers
-        .of(&draw()?, site.clock.unix_ms() / 1_000);
+        .for_client(&draw()?, site.clock.unix_ms() / 1_000);
     let ice_servers = servers.into_iter().map(IceServer::from).collect();
     Ok(answer::json(StatusCode::OK, &IceServerList { ice_servers }))
 }

@@ -4,7 +4,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use watersmeet_conference::conference::{Answer, Inquiry};
+use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::Moderation;
 
 use super::super::Site;
@@ -41,7 +41,8 @@ pub async fn list(
     let visit = Visit::of(&site, &request)?;
     let room = find(&site, named(path)?, visit).await?;
     let room = room.room.to_string();
-    let Answer::Participants(participants) = ask(&site, Inquiry::Participants { room }).await?
+    let AdminResponse::Participants(participants) =
+        ask(&site, AdminRequest::Participants { room }).await?
     else {
         return Err(Fault::Unavailable);
     };
@@ -120,6 +121,6 @@ pub async fn remove(
 
 /// Has the conference carry out what a host decides.
 pub async fn decide(site: &Site, room: String, moderation: Moderation) -> Result<Response, Fault> {
-    ask(site, Inquiry::Moderate { room, moderation }).await?;
+    ask(site, AdminRequest::Moderate { room, moderation }).await?;
     Ok(answer::done())
 }

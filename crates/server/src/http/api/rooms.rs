@@ -9,7 +9,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use watersmeet_conference::access::LIFETIME_S;
-use watersmeet_conference::conference::{Answer, Inquiry, ROOMS_LISTED_MAX, RoomSummary};
+use watersmeet_conference::conference::{
+    AdminRequest, AdminResponse, ROOMS_LISTED_MAX, RoomSummary,
+};
 use watersmeet_conference::message::{Moderation, Policy, Refusal};
 
 use super::super::Site;
@@ -79,7 +81,7 @@ pub async fn create(State(site): State<Site>, request: Request) -> Result<Respon
     site.rates.count(Deed::RoomCreation, client.0)?;
     let unix_ms = site.clock.unix_ms();
     let room = format!("room-{unix_ms}-{}", draw()?);
-    let inquiry = Inquiry::CreateRoom {
+    let inquiry = AdminRequest::CreateRoom {
         room: room.clone(),
         host_name: Some(wish.host_name.clone()),
         policy: wish.policy.map(Policy::from),
@@ -88,7 +90,7 @@ pub async fn create(State(site): State<Site>, request: Request) -> Result<Respon
     ask(&site, inquiry).await?;
     let host_token = wish
         .host_token
-        .then(|| site.terms.keys.host(&room, unix_ms / 1_000));
+        .then(|| site.terms.keys.issue_host_token(&room, unix_ms / 1_000));
     let made = MadeRoom {
         invite_link: invitation(&site, &base_url, &room).invite_link,
         room_id: room,
@@ -117,7 +119,8 @@ pub async fn create(State(site): State<Site>, request: Request) -> Result<Respon
 pub async fn list(State(site): State<Site>, request: Request) -> Result<Response, Fault> {
     Caller::of(&site, &request)?.operator()?;
     let Slice { after, limit } = Slice::read(request.uri().query().unwrap_or_default())?;
-    let Answer::Rooms(rooms) = ask(&site, Inquiry::Rooms { after, limit }).await? else {
+    let AdminResponse::Rooms(rooms) = ask(&site, AdminRequest::Rooms { after, limit }).await?
+    else {
         return Err(Fault::Unavailable);
     };
     let is_full = rooms.len() >= limit;
@@ -182,7 +185,7 @@ pub async fn remove(
 ) -> Result<Response, Fault> {
     let room = named(path)?;
     Caller::of(&site, &request)?.host(&room)?;
-    ask(&site, Inquiry::DeleteRoom { room }).await?;
+    ask(&site, AdminRequest::DeleteRoom { room }).await?;
     Ok(answer::done())
 }
 
@@ -249,7 +252,7 @@ pub async fn invite(
     Caller::of(&site, &request)?.host(&room)?;
     let base_url = base_url(&site, &request)?;
     let Nothing {} = read(request).await?;
-    ask(&site, Inquiry::Room { room: room.clone() }).await?;
+    ask(&site, AdminRequest::Room { room: room.clone() }).await?;
     Ok(answer::json(
         StatusCode::OK,
         &invitation(&site, &base_url, &room),
@@ -295,8 +298,8 @@ pub fn named<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Fault> {
 pub async fn find(site: &Site, room: String, visit: Visit) -> Result<RoomSummary, Fault> {
     let Visit { client, caller } = visit;
     let is_invited = caller.is_invited(&room);
-    let found = match ask(site, Inquiry::Room { room }).await {
-        Ok(Answer::Room(found)) if found.policy != Policy::InviteOnly || is_invited => found,
+    let found = match ask(site, AdminRequest::Room { room }).await {
+        Ok(AdminResponse::Room(found)) if found.policy != Policy::InviteOnly || is_invited => found,
         Ok(_) | Err(Fault::Refused(Refusal::RoomNotFound)) => {
             let fault = Fault::Refused(Refusal::RoomNotFound);
             return Err(note_missing(site, client, fault));
@@ -319,7 +322,7 @@ pub fn draw() -> Result<String, Fault> {
 /// An invitation into a room.
 fn invitation(site: &Site, base_url: &str, room: &str) -> Invitation {
     let unix_s = site.clock.unix_ms() / 1_000;
-    let token = site.terms.keys.invite(room, unix_s);
+    let token = site.terms.keys.issue_invite(room, unix_s);
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("room", room).append_pair("token", &token);
     Invitation {

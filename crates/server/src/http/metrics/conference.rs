@@ -4,7 +4,7 @@ use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use watersmeet_conference::Counts;
+use watersmeet_conference::ConferenceGauges;
 
 use super::page::Page;
 
@@ -12,7 +12,7 @@ use super::page::Page;
 #[derive(Debug)]
 pub struct Conference {
     /// The counts.
-    pub counts: Counts,
+    pub counts: ConferenceGauges,
 }
 
 impl Collector for Conference {
@@ -36,17 +36,17 @@ impl Collector for Conference {
             "Commands to workers whose answer is awaited",
             counts.pending as u64,
         )?;
-        page.counter("joins", "People who entered a room", counts.tallies.entries)?;
+        page.counter("joins", "People who entered a room", counts.totals.joins)?;
         page.histogram(
             "join_duration_seconds",
             "Time from entering a room to the first transport that can carry media",
-            &counts.tallies.entry_times,
+            &counts.totals.join_durations,
         )?;
         let mut refused = page.counters(
             "requests_refused",
             "Signalling requests that were refused, by the code of the refusal",
         )?;
-        for (code, count) in &counts.tallies.refusals {
+        for (code, count) in &counts.totals.refusals {
             refused.count(&[("code", *code)], *count)?;
         }
         Ok(())

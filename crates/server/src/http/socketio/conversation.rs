@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
 use watersmeet_conference::socketio::{self, Packet, PacketKind};
-use watersmeet_conference::{DialectKind, Namespace, Opening, SessionId};
+use watersmeet_conference::{ConnectRequest, DialectKind, Namespace, SessionId};
 
 use super::carrier::{Carrier, Fault};
 use crate::http::pace::{Admission, Pace};
@@ -188,7 +188,7 @@ impl Conversation {
             return say(&self.socket, &self.carrier, refusal).await;
         };
         let query = &self.carrier.query;
-        let opening = Opening {
+        let opening = ConnectRequest {
             dialect: DialectKind::SocketIo(namespace),
             room: query.room.clone(),
             peer: None,
