@@ -20,7 +20,7 @@ pub enum Letter {
     /// A text frame.
     Frame(String),
     /// Nothing to send: what the client did, to be counted before the frames that follow.
-    Deed(Deed),
+    Deed(LimitedAction),
     /// The end of the connection; nothing after it is sent.
     Close {
         /// WebSocket close code (RFC 6455 §7.4).

@@ -301,13 +301,13 @@ fn a_secret_is_good_or_told_what_is_wrong_with_it() {
         let shown = String::from_utf8_lossy(secret);
         let weakness = TokenKeys::new(secret, None).err();
         let current = expected.map(|weakness| WeakSecret {
-            which: Which::Current,
+            which: SecretRole::Current,
             weakness,
         });
         assert_eq!(weakness, current, "{shown}");
         let weakness = TokenKeys::new(SECRET, Some(secret)).err();
         let previous = expected.map(|weakness| WeakSecret {
-            which: Which::Previous,
+            which: SecretRole::Previous,
             weakness,
         });
         assert_eq!(weakness, previous, "{shown}");
