@@ -44,7 +44,7 @@ use watersmeet_wire::units::{Map, Rng, Time};
 use crate::access::{Grant, TokenKeys};
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use crate::connect_request::{ConnectRequest, DialectKind, Namespace};
-use crate::dialect::{Dialect, Effect, SessionContext, DecodeError, RequestTag, native};
+use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext, native};
 use crate::limits::ConferenceLimits;
 use crate::message::{
     CommandToken, Direction, Notice, PeerId, Policy, ProducerSummary, Refusal, Reply, Request,

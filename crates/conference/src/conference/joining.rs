@@ -7,7 +7,9 @@ use super::requests::{Asked, Outcome};
 use super::{Conference, MESSAGES_PER_PRODUCER, Timer};
 use crate::access::Grant;
 use crate::connect_request::ConnectRequest;
-use crate::message::{Notice, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId, User};
+use crate::message::{
+    Notice, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId, User,
+};
 use crate::room::{Participant, Room};
 use crate::session::{Place, Token};
 use crate::turn::IceServer;

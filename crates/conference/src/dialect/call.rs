@@ -9,7 +9,7 @@ mod encode;
 use watersmeet_engine::command::TransportId;
 
 use super::remote_producers::RemoteProducers;
-use super::{SessionContext, RequestTag};
+use super::{RequestTag, SessionContext};
 use crate::connect_request::Namespace;
 
 /// A room to enter, and capabilities.

@@ -8,9 +8,9 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpParameters};
 
 use super::socketio::{self, PacketKind};
-use super::{Effect, DecodeError, RequestTag, json};
+use super::{DecodeError, Effect, RequestTag, json};
 use crate::connect_request::Namespace;
-use crate::message::{CreatedConsumer, Refusal, Request, MediaSource, CreatedTransport};
+use crate::message::{CreatedConsumer, CreatedTransport, MediaSource, Refusal, Request};
 
 /// Longest explanation in an error, in characters: it may quote what the client sent.
 const EXPLANATION_LEN_MAX: usize = 200;

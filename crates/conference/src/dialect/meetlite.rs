@@ -26,7 +26,7 @@ use self::payloads::{
     MediaState, Ready, RoomRef, SetCapabilities,
 };
 use super::media_json::{self, Event};
-use super::{Effect, SessionContext, RequestTag};
+use super::{Effect, RequestTag, SessionContext};
 use crate::close_codes::CLOSE_NORMAL;
 use crate::connect_request::Namespace;
 use crate::message::{

@@ -19,7 +19,7 @@ use serde_json::Value;
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
 use super::media_json::{self, Event};
-use super::{Effect, SessionContext, RequestTag};
+use super::{Effect, RequestTag, SessionContext};
 use crate::connect_request::Namespace;
 use crate::message::{
     CreatedTransport, Direction, Moderation, PeerId, Policy, Refusal, Request, TransportKey,

@@ -11,7 +11,7 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::MediaKind;
 
 use super::remote_producers::RemoteProducers;
-use super::{SessionContext, RequestTag};
+use super::{RequestTag, SessionContext};
 use crate::connect_request::Namespace;
 use crate::message::Request;
 
