@@ -5,6 +5,7 @@
 //! one. What may be longer stands in `tidy.allow`, one `path reason…` a line.
 
 mod architecture;
+mod cycles;
 mod imports;
 mod length;
 mod opening;
@@ -45,6 +46,7 @@ fn check(root: &Path) -> Vec<Breach> {
         breaches.extend(length::check(source, &allowed));
         breaches.extend(imports::check_rooms(source));
     }
+    breaches.extend(cycles::check(&sources));
     breaches.extend(allowed.unused(&sources));
     breaches.extend(imports::check_crates(root));
     breaches.extend(architecture::check(root, &sources));

@@ -92,3 +92,28 @@ fn rooms_that_import_one_another_are_found() {
         "use watersmeet_engine::command::Event;"
     ));
 }
+
+#[test]
+fn modules_that_import_one_another_are_found() {
+    let is_cycle = |a: &str, b: &str| {
+        let files = [
+            source("crates/wire/src/a.rs", a),
+            source("crates/wire/src/a/b.rs", b),
+            source("crates/wire/src/lib.rs", "mod a;\nmod c;\n"),
+            source("crates/wire/src/c.rs", "use crate::a::A;\n"),
+        ];
+        !cycles::check(&files).is_empty()
+    };
+    assert!(is_cycle("mod b;\nuse self::b::B;\n", "use super::A;\n"));
+    assert!(is_cycle("mod b;\nfn f(_: b::B) {}\n", "use crate::c::C;\n"));
+    assert!(is_cycle(
+        "mod b;\nuse crate::a::{b::{B}, d};\n",
+        "mod inner {\n    use super::super::A;\n}\n"
+    ));
+    assert!(!is_cycle("mod b;\n", "use super::A;\n"));
+    assert!(!is_cycle("mod b;\npub use b::B;\n", "use std::fmt;\n"));
+    assert!(!is_cycle(
+        "mod b;\nuse b::B;\n",
+        "#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n"
+    ));
+}
