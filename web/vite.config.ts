@@ -1,7 +1,6 @@
 /**
- * Builds the page that the server carries in its binary. Everything lands in
- * `dist` as plain files: no inline script or style, so that the page runs under
- * `Content-Security-Policy: default-src 'self'`.
+ * Builds the page that is embedded in the server's binary. `dist` has no inline scripts or
+ * styles, so that the page runs under `Content-Security-Policy: default-src 'self'`.
  */
 import { defineConfig } from 'vite';
 

@@ -1,4 +1,4 @@
-/** Unit tests: everything that needs no browser. The calls themselves are tested by Playwright. */
+/** Unit tests, which need no browser. Playwright tests calls. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

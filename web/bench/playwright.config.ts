@@ -1,4 +1,4 @@
-/** Measurements with real browsers: they print figures, and judge nothing but that there are any. */
+/** Measurements with real browsers. They print results and check only that something was measured. */
 import { defineConfig } from '@playwright/test';
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-/** The browsers that calls are tested in, with cameras and microphones that are made up. */
+/** Launches the browsers of the tests, with fake cameras and microphones. */
 import { chromium, firefox, type Browser } from '@playwright/test';
 
 export type BrowserName = 'chromium' | 'firefox';
@@ -6,7 +6,7 @@ export type BrowserName = 'chromium' | 'firefox';
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 
-/** The made-up camera turns at this rate; the tests ask for 15 decoded frames a second. */
+/** Frame rate of the fake camera; the tests require 15 decoded frames per second. */
 const CAMERA_FPS = 24;
 
 export function launch(name: BrowserName): Promise<Browser> {
@@ -31,7 +31,7 @@ function launchChromium(): Promise<Browser> {
   });
 }
 
-/** Stock Firefox, over WebDriver BiDi. */
+/** Launches stock Firefox over WebDriver BiDi. */
 function launchFirefox(): Promise<Browser> {
   return firefox.launch({
     channel: 'moz-firefox',
@@ -41,8 +41,8 @@ function launchFirefox(): Promise<Browser> {
       'media.navigator.permission.disabled': true,
       'media.peerconnection.ice.loopback': true,
       'media.peerconnection.ice.obfuscate_host_addresses': false,
-      // Firefox downloads its H.264 encoder, which tests may not. With these it decodes
-      // H.264 with the system's libavcodec; what that encodes lags too far to be sent.
+      // Firefox downloads its H.264 encoder, and tests must not use the network. With these it
+      // decodes H.264 with the system's libavcodec; encoding with that is too slow for calls.
       'media.webrtc.hw.h264.enabled': true,
       'gfx.blacklist.webrtc.hw.acceleration.h264': 1,
     },

@@ -1,112 +1,109 @@
-/** Two people meet, a third comes late, people mute, go and come back. */
-import { expect, test } from './callFixture';
+/** Calls of two and three participants: joining late, muting, leaving and coming back. */
+import { expect, expectAllReceiveAll, test } from './callFixture';
 
-test('two people meet by the buttons of the page', async ({ people }) => {
-  const ana = await people.comes('ana');
+test('two participants join through the buttons of the page', async ({ call }) => {
+  const ana = await call.open('ana');
   await ana.page.getByRole('button', { name: 'New meeting' }).click();
   const room = await ana.page.getByRole('heading', { level: 1 }).innerText();
-  await ana.joins();
+  await ana.join();
 
-  const ben = await people.comes('ben');
+  const ben = await call.open('ben');
   await ben.page.getByLabel('Room name or link').fill(room);
   await ben.page.getByRole('button', { name: 'Join' }).click();
-  await ben.joins();
+  await ben.join();
 
-  await ana.sees(ben);
-  await ben.sees(ana);
-  await ana.hears(ben);
-  await ben.hears(ana);
+  await expectAllReceiveAll([ana, ben]);
   await expect(ana.page.getByRole('button', { name: 'Participants (2)' })).toBeVisible();
 });
 
-test('a third who comes late sees and hears both, and they the third', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ana.sees(ben);
-  const carla = await people.joins('carla');
+test('a third participant who joins late exchanges media with both others', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectVideoFrom(ben);
+  const carla = await call.join('carla');
   for (const other of [ana, ben]) {
-    await carla.sees(other);
-    await carla.hears(other);
-    await other.sees(carla);
+    await carla.expectVideoFrom(other);
+    await carla.expectAudioFrom(other);
+    await other.expectVideoFrom(carla);
   }
 });
 
-test('who closes the window is gone everywhere within two seconds', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  const carla = await people.joins('carla');
-  await ana.sees(ben);
-  await ben.closesTheWindow();
-  await Promise.all([ana.losesSightOf(ben, 2_000), carla.losesSightOf(ben, 2_000)]);
-  await ana.sees(carla);
+test('a closed window removes the participant everywhere within two seconds', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  const carla = await call.join('carla');
+  await ana.expectVideoFrom(ben);
+  await ben.closeWindow();
+  await Promise.all([ana.expectTileGone(ben, 2_000), carla.expectTileGone(ben, 2_000)]);
+  await ana.expectVideoFrom(carla);
 });
 
-test('who leaves by the button is gone at once and can come back', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ana.sees(ben);
-  await ben.leaves();
-  await ana.losesSightOf(ben, 2_000);
+test('a participant who leaves is removed at once and can rejoin', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectVideoFrom(ben);
+  await ben.leave();
+  await ana.expectTileGone(ben, 2_000);
   await ben.page.getByRole('button', { name: 'Rejoin' }).click();
-  await ana.sees(ben);
-  await ben.sees(ana);
+  await ana.expectVideoFrom(ben);
+  await ben.expectVideoFrom(ana);
 });
 
-test('a reload comes back to the call by itself', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ana.sees(ben);
-  await ben.reloads();
-  await ben.isConnected();
-  await ben.sees(ana);
-  await ben.hears(ana);
-  await ana.sees(ben);
-  await ana.hears(ben);
+test('a reload rejoins the call automatically', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectVideoFrom(ben);
+  await ben.reload();
+  await ben.expectConnected();
+  await ben.expectVideoFrom(ana);
+  await ben.expectAudioFrom(ana);
+  await ana.expectVideoFrom(ben);
+  await ana.expectAudioFrom(ben);
   await expect(ana.tileOf(ben)).toHaveCount(1);
 });
 
-test('who is muted is not heard, until unmuted', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ben.hears(ana);
-  await ana.mutes();
+test('a muted participant is silent until unmuted', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ben.expectAudioFrom(ana);
+  await ana.mute();
   await expect(ben.tileOf(ana).getByRole('img', { name: 'Muted' })).toBeVisible();
-  await ben.hearsNothingFrom(ana);
-  await ana.unmutes();
+  await ben.expectSilenceFrom(ana);
+  await ana.unmute();
   await expect(ben.tileOf(ana).getByRole('img', { name: 'Muted' })).toHaveCount(0);
-  await ben.hears(ana);
+  await ben.expectAudioFrom(ana);
 });
 
-test('a camera switched off shows no stale picture, and comes back', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ben.sees(ana);
-  await ana.turnsCameraOff();
-  await ben.seesNoPictureOf(ana);
-  await ben.hears(ana);
-  await ana.turnsCameraOn();
-  await ben.sees(ana);
+test('a camera switched off shows no stale picture and can be switched on again', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ben.expectVideoFrom(ana);
+  await ana.turnCameraOff();
+  await ben.expectNoVideoFrom(ana);
+  await ben.expectAudioFrom(ana);
+  await ana.turnCameraOn();
+  await ben.expectVideoFrom(ana);
 });
 
-test('someone without camera and microphone still sees and hears', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben', { options: { camera: '0', mic: '0' } });
-  await ben.sees(ana);
-  await ben.hears(ana);
-  await ana.seesNoPictureOf(ben);
-  await ben.turnsCameraOn();
-  await ana.sees(ben);
+test('a participant without camera and microphone receives the others', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben', { options: { camera: '0', mic: '0' } });
+  await ben.expectVideoFrom(ana);
+  await ben.expectAudioFrom(ana);
+  await ana.expectNoVideoFrom(ben);
+  await ben.turnCameraOn();
+  await ana.expectVideoFrom(ben);
 });
 
-test('a server that comes back finds everyone in the call again', async ({ people }) => {
-  const server = await people.meetAt({});
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ana.sees(ben);
+test('all participants rejoin after a server restart', async ({ call }) => {
+  const server = await call.startServer();
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectVideoFrom(ben);
   await server.kill();
   await expect(ana.page.getByText('The connection was lost.')).toBeVisible();
   await server.restart();
-  await Promise.all([ana.isConnected(), ben.isConnected()]);
-  await ana.sees(ben);
-  await ben.sees(ana);
+  await Promise.all([ana.expectConnected(), ben.expectConnected()]);
+  await ana.expectVideoFrom(ben);
+  await ben.expectVideoFrom(ana);
 });

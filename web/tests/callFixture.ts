@@ -1,8 +1,8 @@
 /**
- * People in calls, as sentences: `ana.sees(ben)`, `ben.hearsNothingFrom(ana)`.
- * What a person sees is judged by frames decoded and by the picture drawn, what
- * they hear by the energy of the decoded sound; that an element exists proves
- * nothing.
+ * Fixture for calls in real browsers: starts servers, opens pages, and checks what each
+ * participant receives. Video counts when frames are decoded and the picture is not
+ * black; audio counts by the energy of the decoded sound. That an element exists
+ * proves nothing.
  */
 import { expect, test as base, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import { launch, type BrowserName } from './browsers';
@@ -10,127 +10,154 @@ import { Server, sleep, type Environment } from './server';
 
 export { expect };
 
-/** What "sees" means. */
+/** Tag of tests that check no media. They may run in parallel; see playwright.config.ts. */
+export const NO_MEDIA = { tag: '@no-media' };
+
+export const ROOM = 'tea-at-four';
+/** For tests with several cameras: small pictures need little of the machine. */
+export const SMALL_CAMERA = { options: { width: '320' } };
+
+/** Frame rate, over the window below, from which video counts as received. */
 const FPS_MIN = 15;
 const FPS_WINDOW_MS = 2_000;
-/** A black picture has a mean brightness of 0 to 2 (of 255); made-up cameras have far more. */
+/** A black picture has a mean brightness of 0 to 2 (of 255); the fake camera's is far higher. */
 const BRIGHTNESS_MIN = 12;
-/** Made-up microphones beep; over two seconds that is far above this. */
+/** The fake microphone beeps; the energy of two seconds is far above this. */
 const ENERGY_MIN = 1e-5;
 const ENERGY_WINDOW_MS = 2_000;
+/** Interval at which counters are read within a window. */
+const SAMPLE_MS = 200;
 /** How long media may take to start. */
 const START_MS_MAX = 20_000;
-/** Small pictures: a test must not measure the encoder. */
+/** Camera width in pixels: tests must not be limited by the encoder. */
 const CAMERA_WIDTH = 640;
 
-interface Arrival {
-  in?: BrowserName;
+interface ArrivalOptions {
+  browser?: BrowserName;
   room?: string;
-  /** Further options of the page's address. */
+  /** Further options of the page's URL. */
   options?: Record<string, string>;
   viewport?: { width: number; height: number };
 }
 
-export class Person {
+/** One counter of a receiver. */
+interface CounterSample {
+  /** Id of the track. */
+  id: string;
+  value: number;
+  atMs: number;
+}
+
+/** A selected candidate pair of a page. */
+interface CandidatePair {
+  localProtocol: string;
+  remotePort: number;
+}
+
+/** A participant with a browser page. */
+export class CallParticipant {
   constructor(
     readonly name: string,
     readonly page: Page,
     private readonly context: BrowserContext,
+    /** Whether the test may check media; false for tests tagged `@no-media`. */
+    private readonly mayCheckMedia: boolean,
   ) {}
 
-  /** Types the name and joins, by the page's own button. */
-  async joins(): Promise<void> {
+  /** Types the name and clicks the page's join button; does not wait for the call. */
+  async requestJoin(): Promise<void> {
     await this.page.getByLabel('Your name').fill(this.name);
     await this.page.getByRole('button', { name: 'Join now' }).click();
-    await this.isConnected();
   }
 
-  async isConnected(): Promise<void> {
+  async join(): Promise<void> {
+    await this.requestJoin();
+    await this.expectConnected();
+  }
+
+  async expectConnected(): Promise<void> {
     await expect(this.page.getByRole('status', { name: 'Connection' })).toHaveText('Connected');
   }
 
-  tileOf(other: Person): Locator {
+  tileOf(other: CallParticipant): Locator {
     return this.page.getByRole('figure', { name: other.name, exact: true });
   }
 
-  async sees(other: Person): Promise<void> {
+  async expectVideoFrom(other: CallParticipant): Promise<void> {
     await expect(this.tileOf(other), `${this.name} has a tile of ${other.name}`).toBeVisible();
-    await this.seesMoving(`${other.name}'s camera`);
+    await this.expectMovingVideo(`${other.name}'s camera`);
     expect(await this.brightness(other), `${this.name}'s picture of ${other.name}`).toBeGreaterThan(BRIGHTNESS_MIN);
   }
 
-  /** The video element of this label plays at a call's frame rate. */
-  async seesMoving(label: string): Promise<void> {
+  /** Waits until the video element with this label plays at a call's frame rate. */
+  async expectMovingVideo(label: string): Promise<void> {
     await expect
-      .poll(() => this.framesPerSecond(label), { timeout: START_MS_MAX, message: `${this.name} sees ${label} move` })
+      .poll(() => this.framesPerSecond(label), { timeout: START_MS_MAX, message: `${this.name} receives ${label}` })
       .toBeGreaterThanOrEqual(FPS_MIN);
   }
 
-  async hears(other: Person): Promise<void> {
+  async expectAudioFrom(other: CallParticipant): Promise<void> {
     await expect
       .poll(() => this.energyFrom(other), { timeout: START_MS_MAX, message: `${this.name} hears ${other.name}` })
       .toBeGreaterThan(ENERGY_MIN);
   }
 
-  async hearsNothingFrom(other: Person): Promise<void> {
+  async expectSilenceFrom(other: CallParticipant): Promise<void> {
     await expect
       .poll(() => this.energyFrom(other), { timeout: 8_000, message: `${this.name} hears nothing from ${other.name}` })
       .toBeLessThan(ENERGY_MIN / 100);
   }
 
-  async seesNoPictureOf(other: Person): Promise<void> {
+  async expectNoVideoFrom(other: CallParticipant): Promise<void> {
     await expect(this.tileOf(other)).toBeVisible();
     await expect(this.tileOf(other).getByLabel(`${other.name}'s camera`)).toHaveCount(0);
   }
 
-  /** The other's tile is gone within this time. */
-  async losesSightOf(other: Person, withinMs: number): Promise<void> {
+  async expectTileGone(other: CallParticipant, withinMs: number): Promise<void> {
     await expect(this.tileOf(other), `${this.name}'s tile of ${other.name}`).toHaveCount(0, { timeout: withinMs });
   }
 
-  async mutes(): Promise<void> {
+  async mute(): Promise<void> {
     await this.page.getByRole('button', { name: 'Mute microphone' }).click();
   }
 
-  async unmutes(): Promise<void> {
+  async unmute(): Promise<void> {
     await this.page.getByRole('button', { name: 'Unmute microphone' }).click();
   }
 
-  async turnsCameraOff(): Promise<void> {
+  async turnCameraOff(): Promise<void> {
     await this.page.getByRole('button', { name: 'Turn camera off' }).click();
   }
 
-  async turnsCameraOn(): Promise<void> {
+  async turnCameraOn(): Promise<void> {
     await this.page.getByRole('button', { name: 'Turn camera on' }).click();
   }
 
-  async leaves(): Promise<void> {
+  async leave(): Promise<void> {
     await this.page.getByRole('button', { name: 'Leave' }).click();
     await expect(this.page.getByRole('heading', { name: 'You left the meeting' })).toBeVisible();
   }
 
-  async closesTheWindow(): Promise<void> {
+  async closeWindow(): Promise<void> {
     await this.context.close();
   }
 
-  async reloads(): Promise<void> {
+  async reload(): Promise<void> {
     await this.page.reload();
   }
 
-  /** Frames decoded per second for the video element of this label, over a short window. */
-  async framesPerSecond(label: string): Promise<number> {
-    const before = await this.stat(label, 'video', 'framesDecoded');
-    await sleep(FPS_WINDOW_MS);
-    const after = await this.stat(label, 'video', 'framesDecoded');
-    if (before === null || after === null || after.id !== before.id) return 0;
-    return ((after.value - before.value) * 1_000) / (after.atMs - before.atMs);
+  /** Makes the page show its link as text by forbidding access to the clipboard. */
+  async forbidClipboard(): Promise<void> {
+    await this.page.evaluate(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+    });
   }
 
-  /** How the other's video was coded, as `video/VP9`. */
-  async codecOf(other: Person): Promise<string> {
-    return this.pictureOf(other).evaluate(async (element) => {
-      const wanted = (element as HTMLVideoElement).srcObject as MediaStream;
-      const id = wanted.getTracks()[0]?.id;
+  /** Returns the MIME type of the other's video, as `video/VP9`. */
+  async codecOf(other: CallParticipant): Promise<string> {
+    return this.videoOf(other).evaluate(async (element) => {
+      const stream = (element as HTMLVideoElement).srcObject as MediaStream;
+      const id = stream.getTracks()[0]?.id;
       for (const connection of window.connections) {
         const receiver = connection.getReceivers().find(({ track }) => track.id === id);
         if (!receiver) continue;
@@ -143,92 +170,79 @@ export class Person {
     });
   }
 
-  /** The transport protocol that media arrives by. */
-  async mediaProtocol(): Promise<string[]> {
-    return this.page.evaluate(async () => {
-      const protocols = new Set<string>();
-      for (const connection of window.connections) {
-        const stats = await connection.getStats();
-        for (const report of stats.values()) {
-          if (report.type !== 'candidate-pair' || report.state !== 'succeeded' || !report.nominated) continue;
-          protocols.add(String(stats.get(report.localCandidateId)?.protocol));
-        }
-      }
-      return [...protocols];
-    });
+  /** Returns the transport protocols of the selected candidate pairs, without duplicates. */
+  async mediaProtocols(): Promise<string[]> {
+    return [...new Set((await this.selectedPairs()).map(({ localProtocol }) => localProtocol))];
   }
 
-  /**
-   * A hand on this person's network, laid on before media starts (Chromium only): it decides what
-   * share of the media's packets is lost, in percent.
-   */
-  async networkLoss(): Promise<(percent: number) => Promise<void>> {
-    const session = await this.context.newCDPSession(this.page);
-    await session.send('Network.enable');
-    const lose = async (packetLoss: number) => {
-      const rate = { downloadThroughput: 1e8, uploadThroughput: 1e8 };
-      await session.send('Network.emulateNetworkConditions', { offline: false, latency: 1, ...rate, packetLoss });
-    };
-    await lose(0);
-    return lose;
-  }
-
-  /** The server's port that this person's media goes to. */
+  /** Returns the server port that this participant's media uses. */
   async mediaPort(): Promise<number> {
-    const port = () =>
-      this.page.evaluate(async () => {
-        for (const connection of window.connections) {
-          const stats = await connection.getStats();
-          for (const report of stats.values()) {
-            if (report.type !== 'candidate-pair' || report.state !== 'succeeded' || !report.nominated) continue;
-            return Number(stats.get(report.remoteCandidateId)?.port);
-          }
-        }
-        return 0;
-      });
+    const port = async () => (await this.selectedPairs())[0]?.remotePort ?? 0;
     await expect.poll(port, { message: `${this.name}'s media is connected` }).toBeGreaterThan(0);
     return port();
   }
 
-  /** Joins anew, by itself, and sees the other through connections made since `before`. */
-  async isBackSeeing(other: Person, before: number, withinMs: number): Promise<void> {
-    const fresh = async () => {
-      const frames = await this.stat(`${other.name}'s camera`, 'video', 'framesDecoded', before);
-      return frames?.value ?? 0;
+  /**
+   * Prepares the emulation of packet loss (Chromium only); call it before media starts. Returns a
+   * function that sets the share of media packets to lose, in percent.
+   */
+  async emulatePacketLoss(): Promise<(percent: number) => Promise<void>> {
+    const session = await this.context.newCDPSession(this.page);
+    await session.send('Network.enable');
+    const setPacketLoss = async (packetLoss: number) => {
+      const rate = { downloadThroughput: 1e8, uploadThroughput: 1e8 };
+      await session.send('Network.emulateNetworkConditions', { offline: false, latency: 1, ...rate, packetLoss });
+    };
+    await setPacketLoss(0);
+    return setPacketLoss;
+  }
+
+  /** Waits until the other's video is decoded on a connection made after the first `connectionsBefore`. */
+  async expectVideoAfterRejoin(other: CallParticipant, connectionsBefore: number, withinMs: number): Promise<void> {
+    const frames = async () => {
+      const sample = await this.counter(`${other.name}'s camera`, 'video', 'framesDecoded', connectionsBefore);
+      return sample?.value ?? 0;
     };
     await expect
-      .poll(fresh, { timeout: withinMs, intervals: [50], message: `${this.name} is back, seeing ${other.name}` })
+      .poll(frames, { timeout: withinMs, intervals: [50], message: `${this.name} sees ${other.name} again` })
       .toBeGreaterThan(0);
   }
 
-  connectionsMade(): Promise<number> {
+  connectionCount(): Promise<number> {
     return this.page.evaluate(() => window.connections.length);
   }
 
-  /** From now on, notes the longest time without a new frame of the other; asked, it tells. */
-  async watchesForGaps(other: Person): Promise<() => Promise<number>> {
-    const picture = this.pictureOf(other);
-    await picture.evaluate((element) => {
-      const video = element as HTMLVideoElement;
+  /** Starts measuring; the returned function gives the longest time in ms without a new frame of the other. */
+  async measureFrameGaps(other: CallParticipant): Promise<() => Promise<number>> {
+    const video = this.videoOf(other);
+    await video.evaluate((element) => {
+      const player = element as HTMLVideoElement;
       let last = performance.now();
-      const shown = (now: number) => {
-        video.dataset.gap = String(Math.max(Number(video.dataset.gap ?? 0), now - last));
+      const onFrame = (now: number) => {
+        player.dataset.gap = String(Math.max(Number(player.dataset.gap ?? 0), now - last));
         last = now;
-        video.requestVideoFrameCallback(shown);
+        player.requestVideoFrameCallback(onFrame);
       };
-      video.requestVideoFrameCallback(shown);
+      player.requestVideoFrameCallback(onFrame);
     });
-    return () => picture.evaluate((element) => Number((element as HTMLVideoElement).dataset.gap));
+    return () => video.evaluate((element) => Number((element as HTMLVideoElement).dataset.gap));
   }
 
-  /**
-   * Milliseconds that what arrives from the other lies in the jitter buffer, the mean of a window.
-   */
-  async jitterBufferDelay(other: Person, kind: 'audio' | 'video', windowMs: number): Promise<number> {
+  /** Waits until the jitter buffer has emitted this many video frames of the other. */
+  async expectEmittedFrames(other: CallParticipant, framesMin: number): Promise<void> {
+    const emitted = async () =>
+      (await this.counter(`${other.name}'s camera`, 'video', 'jitterBufferEmittedCount'))?.value ?? 0;
+    await expect
+      .poll(emitted, { timeout: START_MS_MAX, message: `${this.name}'s jitter buffer` })
+      .toBeGreaterThanOrEqual(framesMin);
+  }
+
+  /** Returns the mean time in ms that the other's media spent in the jitter buffer during the window. */
+  async jitterBufferDelay(other: CallParticipant, kind: 'audio' | 'video', windowMs: number): Promise<number> {
     const label = kind === 'audio' ? `${other.name}'s voice` : `${other.name}'s camera`;
     const read = async () => {
-      const delay = await this.stat(label, kind, 'jitterBufferDelay');
-      const count = await this.stat(label, kind, 'jitterBufferEmittedCount');
+      const delay = await this.counter(label, kind, 'jitterBufferDelay');
+      const count = await this.counter(label, kind, 'jitterBufferEmittedCount');
       return { seconds: delay?.value ?? 0, count: count?.value ?? 0 };
     };
     const before = await read();
@@ -237,17 +251,42 @@ export class Person {
     return ((after.seconds - before.seconds) * 1_000) / (after.count - before.count);
   }
 
-  private async energyFrom(other: Person): Promise<number> {
-    const label = `${other.name}'s voice`;
-    const before = await this.stat(label, 'audio', 'totalAudioEnergy');
-    await sleep(ENERGY_WINDOW_MS);
-    const after = await this.stat(label, 'audio', 'totalAudioEnergy');
-    return before === null || after === null || after.id !== before.id ? 0 : after.value - before.value;
+  /** Frames decoded per second; measures at most one window, less when the frames needed came earlier. */
+  private async framesPerSecond(label: string): Promise<number> {
+    const enough = (FPS_MIN * FPS_WINDOW_MS) / 1_000;
+    const growth = await this.growth(label, 'video', 'framesDecoded', FPS_WINDOW_MS, enough);
+    return growth === null ? 0 : (growth.value * 1_000) / growth.durationMs;
   }
 
-  /** Mean brightness of the other's picture as it is on the screen. */
-  private async brightness(other: Person): Promise<number> {
-    return this.pictureOf(other).evaluate((element) => {
+  private async energyFrom(other: CallParticipant): Promise<number> {
+    const growth = await this.growth(`${other.name}'s voice`, 'audio', 'totalAudioEnergy', ENERGY_WINDOW_MS, ENERGY_MIN);
+    return growth?.value ?? 0;
+  }
+
+  /** Growth of a counter over a window; ends early once it exceeds `enough`. Null without a receiver. */
+  private async growth(
+    label: string,
+    kind: 'audio' | 'video',
+    name: string,
+    windowMs: number,
+    enough: number,
+  ): Promise<{ value: number; durationMs: number } | null> {
+    if (!this.mayCheckMedia) throw new Error('a test tagged @no-media checks media');
+    const before = await this.counter(label, kind, name);
+    if (before === null) return null;
+    const deadline = Date.now() + windowMs;
+    for (;;) {
+      await sleep(SAMPLE_MS);
+      const after = await this.counter(label, kind, name);
+      if (after === null || after.id !== before.id) return null;
+      const value = after.value - before.value;
+      if (value > enough || Date.now() >= deadline) return { value, durationMs: after.atMs - before.atMs };
+    }
+  }
+
+  /** Returns the mean brightness of the other's picture as displayed, 0 to 255. */
+  private async brightness(other: CallParticipant): Promise<number> {
+    return this.videoOf(other).evaluate((element) => {
       const canvas = document.createElement('canvas');
       [canvas.width, canvas.height] = [32, 18];
       const context = canvas.getContext('2d');
@@ -260,61 +299,77 @@ export class Person {
     });
   }
 
-  /** One number of the receiver behind the element of this label, or nothing while there is none. */
-  private async stat(
+  /** Reads one counter of the receiver behind the element with this label; null while there is none. */
+  private async counter(
     label: string,
     kind: 'audio' | 'video',
     name: string,
     connectionsBefore = 0,
-  ): Promise<{ id: string; value: number; atMs: number } | null> {
+  ): Promise<CounterSample | null> {
     const element = this.page.getByLabel(label, { exact: true });
     if ((await element.count()) === 0) return null;
-    return element.evaluate(async (media, [wantedKind, wanted, skipped]) => {
+    return element.evaluate(async (media, [trackKind, counter, skipped]) => {
       const stream = (media as HTMLMediaElement).srcObject as MediaStream | null;
-      const id = stream?.getTracks().find((track) => track.kind === wantedKind)?.id;
+      const id = stream?.getTracks().find((track) => track.kind === trackKind)?.id;
       for (const connection of window.connections.slice(skipped)) {
         const receiver = connection.getReceivers().find(({ track }) => track.id === id);
         if (!receiver || id === undefined) continue;
         for (const report of (await receiver.getStats()).values()) {
-          if (report.type === 'inbound-rtp') return { id, value: Number(report[wanted] ?? 0), atMs: report.timestamp };
+          if (report.type === 'inbound-rtp') return { id, value: Number(report[counter] ?? 0), atMs: report.timestamp };
         }
       }
       return null;
     }, [kind, name, connectionsBefore] as const);
   }
 
-  private pictureOf(other: Person): Locator {
+  private selectedPairs(): Promise<CandidatePair[]> {
+    return this.page.evaluate(async () => {
+      const pairs: CandidatePair[] = [];
+      for (const connection of window.connections) {
+        const stats = await connection.getStats();
+        for (const report of stats.values()) {
+          if (report.type !== 'candidate-pair' || report.state !== 'succeeded' || !report.nominated) continue;
+          const localProtocol = String(stats.get(report.localCandidateId)?.protocol);
+          pairs.push({ localProtocol, remotePort: Number(stats.get(report.remoteCandidateId)?.port) });
+        }
+      }
+      return pairs;
+    });
+  }
+
+  private videoOf(other: CallParticipant): Locator {
     return this.page.getByLabel(`${other.name}'s camera`, { exact: true });
   }
 }
 
 declare global {
   interface Window {
-    /** Every connection the page has made, kept by the tests. */
+    /** Every RTCPeerConnection of the page, recorded for the tests. */
     connections: RTCPeerConnection[];
   }
 }
 
-export class People {
+/** Servers and participants of one test. */
+export class Call {
   private readonly contexts: BrowserContext[] = [];
   private readonly servers: Server[] = [];
 
-  constructor(private readonly browsers: Map<BrowserName, Promise<Browser>>) {}
+  constructor(
+    private readonly browsers: Map<BrowserName, Promise<Browser>>,
+    private readonly mayCheckMedia: boolean,
+  ) {}
 
-  /**
-   * Starts the server that those who come from now on come to; without it, the first arrival starts
-   * one with its defaults.
-   */
-  async meetAt(environment: Environment, binary?: string): Promise<Server> {
+  /** Starts the server that pages opened from now on use. Without it, the first page starts one. */
+  async startServer(environment: Environment = {}, binary?: string): Promise<Server> {
     const server = await Server.start(environment, binary);
     this.servers.push(server);
     return server;
   }
 
-  /** A person with a browser at the preview of a room (or, without one, at the landing page). */
-  async comes(name: string, arrival: Arrival = {}): Promise<Person> {
-    const server = this.servers.at(-1) ?? (await this.meetAt({}));
-    const browser = await this.browser(arrival.in ?? 'chromium');
+  /** Opens the lobby of a room in a new browser context; without a room, the landing page. */
+  async open(name: string, arrival: ArrivalOptions = {}): Promise<CallParticipant> {
+    const server = this.servers.at(-1) ?? (await this.startServer());
+    const browser = await this.browser(arrival.browser ?? 'chromium');
     const context = await browser.newContext({ viewport: arrival.viewport ?? { width: 960, height: 600 } });
     this.contexts.push(context);
     const page = await context.newPage();
@@ -331,17 +386,17 @@ export class People {
     const query = new URLSearchParams({ width: String(CAMERA_WIDTH), ...arrival.options });
     if (arrival.room) query.set('room', arrival.room);
     await page.goto(`${server.url}/?${query}`);
-    return new Person(name, page, context);
+    return new CallParticipant(name, page, context, this.mayCheckMedia);
   }
 
-  /** A person in the room. */
-  async joins(name: string, arrival: Arrival = {}): Promise<Person> {
-    const person = await this.comes(name, { room: 'tea-at-four', ...arrival });
-    await person.joins();
-    return person;
+  /** Opens a page and joins the room. */
+  async join(name: string, arrival: ArrivalOptions = {}): Promise<CallParticipant> {
+    const participant = await this.open(name, { room: ROOM, ...arrival });
+    await participant.join();
+    return participant;
   }
 
-  async goHome(): Promise<void> {
+  async close(): Promise<void> {
     for (const context of this.contexts) await context.close();
     for (const server of this.servers) await server.stop();
   }
@@ -357,7 +412,18 @@ export class People {
   }
 }
 
-export const test = base.extend<{ people: People }, { browsers: Map<BrowserName, Promise<Browser>> }>({
+/** Every participant receives the audio and video of every other one. */
+export async function expectAllReceiveAll(participants: CallParticipant[]): Promise<void> {
+  for (const receiver of participants) {
+    for (const sender of participants) {
+      if (receiver === sender) continue;
+      await receiver.expectVideoFrom(sender);
+      await receiver.expectAudioFrom(sender);
+    }
+  }
+}
+
+export const test = base.extend<{ call: Call }, { browsers: Map<BrowserName, Promise<Browser>> }>({
   browsers: [
     async ({}, use) => {
       const browsers = new Map<BrowserName, Promise<Browser>>();
@@ -366,12 +432,12 @@ export const test = base.extend<{ people: People }, { browsers: Map<BrowserName,
     },
     { scope: 'worker' },
   ],
-  people: async ({ browsers }, use, info) => {
-    const people = new People(browsers);
-    await use(people);
-    await people.goHome();
+  call: async ({ browsers }, use, info) => {
+    const call = new Call(browsers, !info.tags.includes(NO_MEDIA.tag));
+    await use(call);
+    await call.close();
     if (info.status !== info.expectedStatus) {
-      await info.attach('server', { body: people.serverOutput(), contentType: 'text/plain' });
+      await info.attach('server', { body: call.serverOutput(), contentType: 'text/plain' });
     }
   },
 });

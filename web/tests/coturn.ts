@@ -1,7 +1,4 @@
-/**
- * A TURN server of a test's own (Debian's coturn) on the loopback address, which shares a secret
- * with our server and relays to the loopback address only. Ended by its process id.
- */
+/** One coturn process per test, on the loopback address, with a secret shared with our server. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -12,7 +9,8 @@ import { freePort, sleep } from './server';
 
 const BINARY = process.env.TURNSERVER ?? 'turnserver';
 const START_MS_MAX = 10_000;
-/** Two people with two connections each need four, and a restart as many again. */
+const START_POLL_MS = 50;
+/** Two participants with two connections each need four ports, and ICE restarts as many again. */
 const RELAY_PORTS = 32;
 
 export class Coturn {
@@ -24,9 +22,9 @@ export class Coturn {
     private readonly folder: string,
     private readonly child: ChildProcess,
   ) {
-    const keep = (chunk: Buffer) => (this.log += chunk.toString());
-    child.stdout?.on('data', keep);
-    child.stderr?.on('data', keep);
+    const appendLog = (chunk: Buffer) => (this.log += chunk.toString());
+    child.stdout?.on('data', appendLog);
+    child.stderr?.on('data', appendLog);
     child.on('error', ({ message }) => (this.log += message));
   }
 
@@ -58,8 +56,8 @@ export class Coturn {
     const coturn = new Coturn(port, secret, folder, child);
     const deadline = Date.now() + START_MS_MAX;
     while (Date.now() < deadline && child.exitCode === null && child.pid !== undefined) {
-      if (await accepts(port)) return coturn;
-      await sleep(100);
+      if (await acceptsConnections(port)) return coturn;
+      await sleep(START_POLL_MS);
     }
     await coturn.stop();
     throw new Error(`${BINARY} did not start:\n${coturn.log}`);
@@ -69,13 +67,13 @@ export class Coturn {
     return `turn:127.0.0.1:${this.port}?transport=udp`;
   }
 
-  /** What it has printed so far. */
+  /** Output of coturn so far. */
   get output(): string {
     return this.log;
   }
 
-  /** A password that ends at this time, in seconds since 1970, made without our server. */
-  password(name: string, expiresS: number): RTCIceServer {
+  /** Returns credentials that expire at this time, in seconds since 1970, computed without our server. */
+  credentials(name: string, expiresS: number): RTCIceServer {
     const username = `${expiresS}:${name}`;
     const credential = createHmac('sha1', this.secret).update(username).digest('base64');
     return { urls: [this.url], username, credential };
@@ -91,8 +89,8 @@ export class Coturn {
   }
 }
 
-/** Whether somebody accepts connections at this port. */
-function accepts(port: number): Promise<boolean> {
+/** Whether a process acceptsConnections connections on this port. */
+function acceptsConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => {

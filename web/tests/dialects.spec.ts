@@ -1,158 +1,157 @@
 /**
- * Every dialect with a real client of it: three people publish camera and
- * microphone and receive each other, one comes late, one leaves and comes back
- * on the connection it has, a producer is removed.
+ * Every dialect with a real client: three participants exchange audio and video, one joins late,
+ * one changes rooms on the same connection, and a producer is closed.
  */
 import { VERSIONS, type Version } from './dialects/clientBundles';
 import type { Camera, Dialect } from './dialects/client';
-import { expect, test, type Visitor, type Visitors } from './dialects/clientFixture';
+import { expect, test, type DialectParticipant, type DialectCall } from './dialects/clientFixture';
 
-interface Way {
+interface DialectCase {
   dialect: Dialect;
   version: Version;
-  /** Whether its client has a word for ending one producer. */
-  closes: boolean;
+  /** Whether the dialect has a message that closes one producer. */
+  closesProducers: boolean;
   camera?: Camera;
 }
 
 /** Large enough for Chromium to send three encodings. */
 const LARGE: Camera = { width: 960, height: 540, frameRate: 10 };
 
-const WAYS: Way[] = [
-  { dialect: 'native', version: 'newest', closes: true },
-  { dialect: 'sfu', version: '3.6.37', closes: false, camera: LARGE },
-  { dialect: 'rmm', version: '3.12.5', closes: false },
-  { dialect: 'meetlite', version: '3.16.7', closes: true },
-  { dialect: 'call', version: '3.18.7', closes: false, camera: LARGE },
-  { dialect: 'protoo', version: 'newest', closes: true },
+const CASES: DialectCase[] = [
+  { dialect: 'native', version: 'newest', closesProducers: true },
+  { dialect: 'sfu', version: '3.6.37', closesProducers: false, camera: LARGE },
+  { dialect: 'rmm', version: '3.12.5', closesProducers: false },
+  { dialect: 'meetlite', version: '3.16.7', closesProducers: true },
+  { dialect: 'call', version: '3.18.7', closesProducers: false, camera: LARGE },
+  { dialect: 'protoo', version: 'newest', closesProducers: true },
 ];
 
-for (const way of WAYS) {
-  test(`${way.dialect} with mediasoup-client ${way.version}: join, publish, receive, leave, come back`, async ({ visitors }) => {
-    const { dialect, version, camera } = way;
-    const ana = await visitors.comes('ana', dialect, { version, camera });
-    const ben = await visitors.comes('ben', dialect, { version, camera });
-    for (const person of [ana, ben]) await arrives(person);
-    await visitors.allMeet([ana, ben]);
+for (const dialectCase of CASES) {
+  test(`${dialectCase.dialect} with mediasoup-client ${dialectCase.version}: join, publish, receive, leave, rejoin`, async ({ dialectCall: call }) => {
+    const { dialect, version, camera } = dialectCase;
+    const ana = await call.addParticipant('ana', dialect, { version, camera });
+    const ben = await call.addParticipant('ben', dialect, { version, camera });
+    for (const participant of [ana, ben]) await joinAndPublish(participant);
+    await call.expectAllReceiveAll([ana, ben]);
 
-    const carla = await visitors.comes('carla', dialect, { version, camera });
-    await arrives(carla);
-    await visitors.allMeet([ana, ben, carla]);
-    for (const person of [ana, ben, carla]) expect(await person.carrier()).toBe('websocket');
+    const carla = await call.addParticipant('carla', dialect, { version, camera });
+    await joinAndPublish(carla);
+    await call.expectAllReceiveAll([ana, ben, carla]);
+    for (const participant of [ana, ben, carla]) expect(await participant.transportName()).toBe('websocket');
 
-    await visitors.goes(ben, [ana, carla]);
+    await call.leaveAndExpectNotified(ben, [ana, carla]);
 
-    // Another room, on the connection there is, and back.
-    await visitors.goes(carla, [ana], () => carla.enters('elsewhere'));
-    await arrives(carla);
-    await visitors.allMeet([ana, carla]);
+    // Into another room on the same connection, and back.
+    await call.leaveAndExpectNotified(carla, [ana], () => carla.join('elsewhere'));
+    await joinAndPublish(carla);
+    await call.expectAllReceiveAll([ana, carla]);
 
-    // The same room once more, without leaving it.
-    await arrives(carla);
-    await visitors.allMeet([ana, carla]);
+    // Joins the same room again without leaving it.
+    await joinAndPublish(carla);
+    await call.expectAllReceiveAll([ana, carla]);
 
-    await removal(visitors, way, ana, carla);
-    await visitors.nobodyFailed();
+    await closeOneCamera(call, dialectCase, ana, carla);
+    await call.expectNoFailures();
   });
 }
 
 for (const dialect of ['native', 'rmm'] as const) {
-  test(`${dialect} with every version of mediasoup-client at once`, async ({ visitors }) => {
-    const there = [];
+  test(`${dialect} with every version of mediasoup-client at once`, async ({ dialectCall: call }) => {
+    const participants = [];
     for (const version of Object.keys(VERSIONS) as Version[]) {
-      const person = await visitors.comes(`v${version}`, dialect, { version });
-      await arrives(person);
-      there.push(person);
+      const participant = await call.addParticipant(`v${version}`, dialect, { version });
+      await joinAndPublish(participant);
+      participants.push(participant);
     }
-    await visitors.allMeet(there);
-    await visitors.nobodyFailed();
+    await call.expectAllReceiveAll(participants);
+    await call.expectNoFailures();
   });
 }
 
 for (const dialect of ['rmm', 'call'] as const) {
-  test(`${dialect} over long-polling alone`, async ({ visitors }) => {
-    const ana = await visitors.comes('ana', dialect, { pollingOnly: true });
-    const ben = await visitors.comes('ben', dialect);
-    for (const person of [ana, ben]) await arrives(person);
-    await visitors.allMeet([ana, ben]);
-    expect(await ana.carrier()).toBe('polling');
-    await visitors.goes(ben, [ana]);
-    await visitors.nobodyFailed();
+  test(`${dialect} over long-polling only`, async ({ dialectCall: call }) => {
+    const ana = await call.addParticipant('ana', dialect, { pollingOnly: true });
+    const ben = await call.addParticipant('ben', dialect);
+    for (const participant of [ana, ben]) await joinAndPublish(participant);
+    await call.expectAllReceiveAll([ana, ben]);
+    expect(await ana.transportName()).toBe('polling');
+    await call.leaveAndExpectNotified(ben, [ana]);
+    await call.expectNoFailures();
   });
 }
 
-test('clients of both tutorials meet in the namespace /mediasoup', async ({ visitors }) => {
-  const ana = await visitors.comes('ana', 'sfu', { namespace: '/mediasoup' });
-  const ben = await visitors.comes('ben', 'call', { namespace: '/mediasoup' });
-  for (const person of [ana, ben]) await arrives(person);
-  await visitors.allMeet([ana, ben]);
-  await visitors.goes(ana, [ben]);
-  await visitors.nobodyFailed();
+test('clients of both tutorials meet in the namespace /mediasoup', async ({ dialectCall: call }) => {
+  const ana = await call.addParticipant('ana', 'sfu', { namespace: '/mediasoup' });
+  const ben = await call.addParticipant('ben', 'call', { namespace: '/mediasoup' });
+  for (const participant of [ana, ben]) await joinAndPublish(participant);
+  await call.expectAllReceiveAll([ana, ben]);
+  await call.leaveAndExpectNotified(ana, [ben]);
+  await call.expectNoFailures();
 });
 
-test('meetlite: the second tab of a user takes the place of the first', async ({ visitors }) => {
-  const ana = await visitors.comes('ana', 'meetlite');
-  const first = await visitors.comes('first', 'meetlite', { as: 'ben' });
-  for (const person of [ana, first]) await arrives(person);
-  await visitors.allMeet([ana, first]);
-  const second = await visitors.comes('second', 'meetlite', { as: 'ben' });
-  await visitors.goes(first, [ana], () => arrives(second));
-  await visitors.allMeet([ana, second]);
+test('meetlite: the second tab of a user replaces the first', async ({ dialectCall: call }) => {
+  const ana = await call.addParticipant('ana', 'meetlite');
+  const first = await call.addParticipant('first', 'meetlite', { userId: 'ben' });
+  for (const participant of [ana, first]) await joinAndPublish(participant);
+  await call.expectAllReceiveAll([ana, first]);
+  const second = await call.addParticipant('second', 'meetlite', { userId: 'ben' });
+  await call.leaveAndExpectNotified(first, [ana], () => joinAndPublish(second));
+  await call.expectAllReceiveAll([ana, second]);
 });
 
-test('meetlite: a screen is told from a camera, and ends alone', async ({ visitors }) => {
-  const there: Visitor[] = [];
+test('meetlite: a screen is distinguished from a camera and closes alone', async ({ dialectCall: call }) => {
+  const participants: DialectParticipant[] = [];
   for (const [name, dialect] of [['ana', 'meetlite'], ['ben', 'meetlite'], ['nora', 'native']] as const) {
-    const person = await visitors.comes(name, dialect);
-    await arrives(person);
-    there.push(person);
+    const participant = await call.addParticipant(name, dialect);
+    await joinAndPublish(participant);
+    participants.push(participant);
   }
-  const [ana, ben, nora] = there as [Visitor, Visitor, Visitor];
-  await ana.shares();
+  const [ana, ben, nora] = participants as [DialectParticipant, DialectParticipant, DialectParticipant];
+  await ana.shareScreen();
   const producerId = ana.published.screen;
-  await ben.hearsThat([{ event: 'new-consumer', payload: { producerId, kind: 'video', mediaType: 'screen-video' } }], 0);
-  await nora.hearsThat([{ event: 'newProducer', payload: { producerId, kind: 'video' } }], 0);
-  await visitors.allMeet(there);
-  await visitors.removes(ana, 'screen', [ben, nora]);
-  await visitors.allMeet(there);
-  await visitors.nobodyFailed();
+  await ben.expectEvents([{ event: 'new-consumer', payload: { producerId, kind: 'video', mediaType: 'screen-video' } }], 0);
+  await nora.expectEvents([{ event: 'newProducer', payload: { producerId, kind: 'video' } }], 0);
+  await call.expectAllReceiveAll(participants);
+  await call.closeProducerAndExpectNotified(ana, 'screen', [ben, nora]);
+  await call.expectAllReceiveAll(participants);
+  await call.expectNoFailures();
 });
 
-test('rmm: a guest comes by the link of an invitation, and nobody without one', async ({ visitors }) => {
-  await visitors.meetAt({ WATERSMEET_ROOM_POLICY: 'invite-only' });
+test('rmm: guests join through an invitation link, and nobody without one', async ({ dialectCall: call }) => {
+  await call.startServer({ WATERSMEET_ROOM_POLICY: 'invite-only' });
   const headers = { 'content-type': 'application/json' };
-  const made = await fetch(`${visitors.url}/api/rooms`, { method: 'POST', headers, body: JSON.stringify({ hostName: 'Ana' }) });
-  const { roomId, inviteLink } = (await made.json()) as { roomId: string; inviteLink: string };
+  const created = await fetch(`${call.url}/api/rooms`, { method: 'POST', headers, body: JSON.stringify({ hostName: 'Ana' }) });
+  const { roomId, inviteLink } = (await created.json()) as { roomId: string; inviteLink: string };
   const token = new URL(inviteLink).searchParams.get('token') ?? '';
 
-  const there: Visitor[] = [];
+  const participants: DialectParticipant[] = [];
   for (const name of ['ana', 'ben']) {
-    const guest = await visitors.comes(name, 'rmm', { token });
-    await guest.enters(roomId);
-    await guest.publishes();
-    there.push(guest);
+    const guest = await call.addParticipant(name, 'rmm', { token });
+    await guest.join(roomId);
+    await guest.publish();
+    participants.push(guest);
   }
-  await visitors.allMeet(there);
-  const stranger = await visitors.comes('stranger', 'rmm');
-  await expect(stranger.enters(roomId)).rejects.toThrow('Invalid invite token');
-  await visitors.nobodyFailed();
+  await call.expectAllReceiveAll(participants);
+  const stranger = await call.addParticipant('stranger', 'rmm');
+  await expect(stranger.join(roomId)).rejects.toThrow('Invalid invite token');
+  await call.expectNoFailures();
 });
 
-async function arrives(person: Visitor): Promise<void> {
-  await person.enters('tea-at-four');
-  await person.publishes();
+async function joinAndPublish(participant: DialectParticipant): Promise<void> {
+  await participant.join('tea-at-four');
+  await participant.publish();
 }
 
-/** One camera is taken away: by a client of the dialect, or where it has no word for that, by a native one. */
-async function removal(visitors: Visitors, way: Way, ana: Visitor, carla: Visitor): Promise<void> {
-  const there = [ana, carla];
+/** Closes a camera producer: of a client of the dialect, or, where it has no message for that, of a native one. */
+async function closeOneCamera(call: DialectCall, dialectCase: DialectCase, ana: DialectParticipant, carla: DialectParticipant): Promise<void> {
+  const participants = [ana, carla];
   let owner = carla;
-  if (!way.closes) {
-    owner = await visitors.comes('nora', 'native');
-    await arrives(owner);
-    there.push(owner);
-    await visitors.allMeet(there);
+  if (!dialectCase.closesProducers) {
+    owner = await call.addParticipant('nora', 'native');
+    await joinAndPublish(owner);
+    participants.push(owner);
+    await call.expectAllReceiveAll(participants);
   }
-  await visitors.removes(owner, 'video', there.filter((person) => person !== owner));
-  await visitors.allMeet(there);
+  await call.closeProducerAndExpectNotified(owner, 'video', participants.filter((participant) => participant !== owner));
+  await call.expectAllReceiveAll(participants);
 }

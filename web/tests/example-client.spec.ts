@@ -1,21 +1,21 @@
-/** The smallest client, which speaks the protocol without ids, in one call with the page. */
-import { expect, test } from './callFixture';
+/** The example client, which sends requests without ids, in a call with the page. */
+import { ROOM, expect, test } from './callFixture';
 
-test('the smallest client and the page see each other', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const small = await people.comes('small');
-  await small.page.goto(new URL('/example/index.html', small.page.url()).href);
-  await small.page.getByLabel('Room').fill('tea-at-four');
-  await small.page.getByRole('button', { name: 'Join' }).click();
-  await expect(small.page.getByRole('status')).toHaveText('In tea-at-four');
+test('the example client and the page exchange video', async ({ call }) => {
+  const ana = await call.join('ana');
+  const example = await call.open('example');
+  await example.page.goto(new URL('/example/index.html', example.page.url()).href);
+  await example.page.getByLabel('Room').fill(ROOM);
+  await example.page.getByRole('button', { name: 'Join' }).click();
+  await expect(example.page.getByRole('status')).toHaveText(`In ${ROOM}`);
 
-  // Neither side knows the other by a name: the small client has none to send and reads none.
+  // The example client sends no name and shows none, so both sides are found by their generated labels.
   await expect(ana.page.getByRole('button', { name: 'Participants (2)' })).toBeVisible();
   const guest = await ana.page.getByRole('figure', { name: /^Guest / }).getAttribute('aria-label');
-  const anaThere = await small.page.getByLabel(/^peer_/).getAttribute('aria-label');
-  await ana.seesMoving(`${guest}'s camera`);
-  await small.seesMoving(String(anaThere));
+  const anaLabel = await example.page.getByLabel(/^peer_/).getAttribute('aria-label');
+  await ana.expectMovingVideo(`${guest}'s camera`);
+  await example.expectMovingVideo(String(anaLabel));
 
-  await small.closesTheWindow();
+  await example.closeWindow();
   await expect(ana.page.getByRole('figure', { name: /^Guest / })).toHaveCount(0, { timeout: 2_000 });
 });

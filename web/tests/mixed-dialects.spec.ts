@@ -1,86 +1,86 @@
 /**
- * Six people in one room, each with a client of another dialect: each sees and
- * hears the five others, and is told in its own words of everyone who goes.
+ * Six participants in one room, each with a client of another dialect: all exchange audio and
+ * video, and each is told in its own dialect when another one leaves.
  */
 import type { Page } from '@playwright/test';
 import type { Version } from './dialects/clientBundles';
 import type { Dialect } from './dialects/client';
-import { expect, test, type Visitor } from './dialects/clientFixture';
+import { expect, test, type DialectParticipant } from './dialects/clientFixture';
 
-const ROOM = 'where-all-meet';
+const ROOM = 'mixed-dialects';
 
-/** Who comes with what, in the order of coming; those who can remove a producer do so before they go. */
-const GUESTS: { name: string; dialect: Dialect; version: Version; closes: boolean }[] = [
-  { name: 'rosa', dialect: 'rmm', version: '3.12.5', closes: false },
-  { name: 'sven', dialect: 'sfu', version: '3.6.37', closes: false },
-  { name: 'mira', dialect: 'meetlite', version: '3.16.7', closes: true },
-  { name: 'nora', dialect: 'native', version: 'newest', closes: true },
-  { name: 'cyra', dialect: 'call', version: '3.18.7', closes: false },
-  { name: 'otto', dialect: 'protoo', version: 'newest', closes: true },
+/** Clients in the order of joining. Those that can close a producer do so before they leave. */
+const CLIENTS: { name: string; dialect: Dialect; version: Version; closesProducers: boolean }[] = [
+  { name: 'rosa', dialect: 'rmm', version: '3.12.5', closesProducers: false },
+  { name: 'sven', dialect: 'sfu', version: '3.6.37', closesProducers: false },
+  { name: 'mira', dialect: 'meetlite', version: '3.16.7', closesProducers: true },
+  { name: 'nora', dialect: 'native', version: 'newest', closesProducers: true },
+  { name: 'cyra', dialect: 'call', version: '3.18.7', closesProducers: false },
+  { name: 'otto', dialect: 'protoo', version: 'newest', closesProducers: true },
 ];
 
-test('six clients, one of each dialect, meet in one room; each leaves and comes back', async ({ visitors }) => {
-  await visitors.meetAt({ WATERSMEET_DEFAULT_ROOM: ROOM });
-  const there: Visitor[] = [];
-  for (const { name, dialect, version } of GUESTS) {
-    const guest = await visitors.comes(name, dialect, { version });
-    await arrives(guest);
-    there.push(guest);
+test('clients of six dialects share one room; each leaves and rejoins', async ({ dialectCall: call }) => {
+  await call.startServer({ WATERSMEET_DEFAULT_ROOM: ROOM });
+  const participants: DialectParticipant[] = [];
+  for (const { name, dialect, version } of CLIENTS) {
+    const participant = await call.addParticipant(name, dialect, { version });
+    await joinAndPublish(participant);
+    participants.push(participant);
   }
-  await visitors.allMeet(there);
+  await call.expectAllReceiveAll(participants);
 
-  for (const [at, going] of there.entries()) {
-    const staying = there.filter((guest) => guest !== going);
-    if (GUESTS[at]?.closes) await visitors.removes(going, 'video', staying);
-    await visitors.goes(going, staying);
-    await arrives(going);
+  for (const [at, leaving] of participants.entries()) {
+    const others = participants.filter((participant) => participant !== leaving);
+    if (CLIENTS[at]?.closesProducers) await call.closeProducerAndExpectNotified(leaving, 'video', others);
+    await call.leaveAndExpectNotified(leaving, others);
+    await joinAndPublish(leaving);
   }
-  await visitors.allMeet(there);
-  await visitors.nobodyFailed();
+  await call.expectAllReceiveAll(participants);
+  await call.expectNoFailures();
 });
 
-test('six come at the same moment; our own page sees and hears them all, and they it', async ({ people, visitors }) => {
-  visitors.meetIn(await people.meetAt({ JWT_SECRET: visitors.secret, WATERSMEET_DEFAULT_ROOM: ROOM }));
-  const there: Visitor[] = [];
-  for (const { name, dialect, version } of GUESTS) there.push(await visitors.comes(name, dialect, { version }));
-  await Promise.all(there.map(arrives));
-  const nora = there.find(({ dialect }) => dialect === 'native');
-  const mark = (await nora?.mark()) ?? 0;
-  const ana = await people.joins('ana', { room: ROOM, options: { width: '320' } });
+test('clients of six dialects join at once and exchange media with the page', async ({ call: pageCall, dialectCall: call }) => {
+  call.useServer(await pageCall.startServer({ JWT_SECRET: call.secret, WATERSMEET_DEFAULT_ROOM: ROOM }));
+  const participants: DialectParticipant[] = [];
+  for (const { name, dialect, version } of CLIENTS) participants.push(await call.addParticipant(name, dialect, { version }));
+  await Promise.all(participants.map(joinAndPublish));
+  const nora = participants.find(({ dialect }) => dialect === 'native');
+  const before = (await nora?.eventCount()) ?? 0;
+  const ana = await pageCall.join('ana', { room: ROOM, options: { width: '320' } });
 
-  const announced = async () =>
-    ((await nora?.heard(mark)) ?? []).flatMap(({ event, payload }) => (event === 'newProducer' ? [payload as Announced] : []));
-  await expect.poll(async () => (await announced()).length, { message: 'ana sends two things' }).toBe(2);
-  const published = Object.fromEntries((await announced()).map(({ kind, producerId }) => [kind, producerId]));
-  await visitors.allMeet(there, [{ name: 'ana', published }]);
+  const newProducers = async () =>
+    ((await nora?.events(before)) ?? []).flatMap(({ event, payload }) => (event === 'newProducer' ? [payload as NewProducer] : []));
+  await expect.poll(async () => (await newProducers()).length, { message: 'ana has two producers' }).toBe(2);
+  const published = Object.fromEntries((await newProducers()).map(({ kind, producerId }) => [kind, producerId]));
+  await call.expectAllReceiveAll(participants, [{ name: 'ana', published }]);
 
   await expect(ana.page.getByRole('button', { name: 'Participants (7)' })).toBeVisible();
-  await expect.poll(() => arriving(ana.page), { timeout: 20_000, message: 'ana receives all' }).toEqual({ seen: 6, heard: 6 });
-  await visitors.nobodyFailed();
+  await expect.poll(() => receivedCounts(ana.page), { timeout: 20_000, message: 'ana receives all six' }).toEqual({ video: 6, audio: 6 });
+  await call.expectNoFailures();
 });
 
-interface Announced {
+interface NewProducer {
   kind: string;
   producerId: string;
 }
 
-/** How many pictures and voices have come to a page. */
-function arriving(page: Page): Promise<{ seen: number; heard: number }> {
+/** Returns how many video and audio receivers of a page have decoded media. */
+function receivedCounts(page: Page): Promise<{ video: number; audio: number }> {
   return page.evaluate(async () => {
-    const arrived = { seen: 0, heard: 0 };
+    const counts = { video: 0, audio: 0 };
     for (const connection of window.connections) {
       for (const report of (await connection.getStats()).values()) {
         if (report.type !== 'inbound-rtp') continue;
-        if (report.framesDecoded >= 5) arrived.seen += 1;
-        if (report.totalAudioEnergy >= 1e-5) arrived.heard += 1;
+        if (report.framesDecoded >= 5) counts.video += 1;
+        if (report.totalAudioEnergy >= 1e-5) counts.audio += 1;
       }
     }
-    return arrived;
+    return counts;
   });
 }
 
-/** The sfu dialect has no rooms: whoever comes is in the default one. */
-async function arrives(guest: Visitor): Promise<void> {
-  await guest.enters(guest.dialect === 'sfu' ? null : ROOM);
-  await guest.publishes();
+/** The sfu dialect has no rooms: its clients join the default one. */
+async function joinAndPublish(participant: DialectParticipant): Promise<void> {
+  await participant.join(participant.dialect === 'sfu' ? null : ROOM);
+  await participant.publish();
 }

@@ -1,8 +1,8 @@
-/** The page itself: what it says when something is missing, and that it keeps to itself. */
+/** The page: error messages, settings, shortcuts, layout and its own security policy. */
 import type { Page } from '@playwright/test';
-import { expect, test } from './callFixture';
+import { NO_MEDIA, ROOM, expect, test } from './callFixture';
 
-/** Has the browser refuse devices, as a person or a missing plug would. */
+/** Makes getUserMedia fail with this DOMException. */
 async function refuseDevices(page: Page, name: string): Promise<void> {
   await page.addInitScript((reason) => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('refused', reason));
@@ -10,46 +10,46 @@ async function refuseDevices(page: Page, name: string): Promise<void> {
   await page.reload();
 }
 
-test('a refused permission is explained and keeps nobody out', async ({ people }) => {
-  const ana = await people.joins('ana');
-  const ben = await people.comes('ben', { room: 'tea-at-four' });
+test('a refused permission is explained and does not prevent joining', async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.open('ben', { room: ROOM });
   await refuseDevices(ben.page, 'NotAllowedError');
   await expect(ben.page.getByRole('alert')).toContainText('may not use your camera and microphone');
-  await ben.joins();
-  await ben.sees(ana);
-  await ben.hears(ana);
-  await ana.seesNoPictureOf(ben);
+  await ben.join();
+  await ben.expectVideoFrom(ana);
+  await ben.expectAudioFrom(ana);
+  await ana.expectNoVideoFrom(ben);
 });
 
-test('a machine without devices is told so', async ({ people }) => {
-  const ana = await people.comes('ana', { room: 'tea-at-four' });
+test('a machine without devices gets an error message', NO_MEDIA, async ({ call }) => {
+  const ana = await call.open('ana', { room: ROOM });
   await refuseDevices(ana.page, 'NotFoundError');
   await expect(ana.page.getByRole('alert')).toContainText('No camera or microphone was found');
-  await ana.joins();
+  await ana.join();
 });
 
-test('a page that is not secure says why there is no camera', async ({ people }) => {
-  const ana = await people.comes('ana', { room: 'tea-at-four' });
+test('an insecure page explains why there is no camera', NO_MEDIA, async ({ call }) => {
+  const ana = await call.open('ana', { room: ROOM });
   await ana.page.addInitScript(() => {
     Object.defineProperty(navigator, 'mediaDevices', { value: undefined });
   });
   await ana.page.reload();
   await expect(ana.page.getByRole('alert')).toContainText('only on a secure page');
-  await ana.joins();
+  await ana.join();
 });
 
-test('a server that is gone is said at the preview', async ({ people }) => {
-  const server = await people.meetAt({});
-  const ana = await people.comes('ana', { room: 'tea-at-four' });
+test('an unreachable server is reported in the lobby', NO_MEDIA, async ({ call }) => {
+  const server = await call.startServer();
+  const ana = await call.open('ana', { room: ROOM });
   await server.kill();
   await ana.page.getByRole('button', { name: 'Join now' }).click();
   await expect(ana.page.getByRole('alert')).toContainText('The server cannot be reached');
   await server.restart();
-  await ana.joins();
+  await ana.join();
 });
 
-test('an empty room name is asked for, a pasted link is understood', async ({ people }) => {
-  const { page } = await people.comes('ana');
+test('an empty room name is rejected and a pasted link is parsed', NO_MEDIA, async ({ call }) => {
+  const { page } = await call.open('ana');
   await page.getByRole('button', { name: 'Join' }).click();
   await expect(page.getByRole('alert')).toHaveText('Type a room name or paste a link first.');
   await page.getByLabel('Room name or link').fill('https://elsewhere.example/?room=blue-bay');
@@ -57,73 +57,71 @@ test('an empty room name is asked for, a pasted link is understood', async ({ pe
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('blue-bay');
 });
 
-test('the name and the switches are remembered', async ({ people }) => {
-  const ana = await people.joins('ana');
-  await ana.mutes();
-  await ana.reloads();
-  await ana.isConnected();
+test('the name and the device switches are remembered', NO_MEDIA, async ({ call }) => {
+  const ana = await call.join('ana');
+  await ana.mute();
+  await ana.reload();
+  await ana.expectConnected();
   await expect(ana.page.getByRole('button', { name: 'Unmute microphone' })).toBeVisible();
-  await ana.leaves();
+  await ana.leave();
   await ana.page.getByRole('button', { name: 'Home' }).click();
   await ana.page.getByRole('button', { name: 'New meeting' }).click();
   await expect(ana.page.getByLabel('Your name')).toHaveValue('ana');
 });
 
-test('the microphone level moves before joining', async ({ people }) => {
-  const { page } = await people.comes('ana', { room: 'tea-at-four' });
+test('the microphone level moves before joining', NO_MEDIA, async ({ call }) => {
+  const { page } = await call.open('ana', { room: ROOM });
   await page.getByLabel('Your name').click();
   await expect
     .poll(async () => Number(await page.getByRole('meter').getAttribute('aria-valuenow')), { intervals: [50] })
     .toBeGreaterThan(5);
 });
 
-test('letters switch microphone, camera and list, but not while typing', async ({ people }) => {
-  const ana = await people.comes('ana', { room: 'tea-at-four' });
+test('shortcuts toggle microphone, camera and participants, except while typing', NO_MEDIA, async ({ call }) => {
+  const ana = await call.open('ana', { room: ROOM });
   await ana.page.getByLabel('Your name').fill('mvp');
-  await ana.joins();
+  await ana.join();
   await ana.page.keyboard.press('m');
   await expect(ana.page.getByRole('button', { name: 'Unmute microphone' })).toBeVisible();
   await ana.page.keyboard.press('v');
   await expect(ana.page.getByRole('button', { name: 'Turn camera on' })).toBeVisible();
   await ana.page.keyboard.press('p');
-  const list = ana.page.getByRole('complementary', { name: 'Participants' });
-  await expect(list.getByRole('listitem', { name: 'ana (you)' }).getByRole('img', { name: 'Muted' })).toBeVisible();
+  const panel = ana.page.getByRole('complementary', { name: 'Participants' });
+  await expect(panel.getByRole('listitem', { name: 'ana (you)' }).getByRole('img', { name: 'Muted' })).toBeVisible();
 });
 
-test('the link is copied, or shown where copying is forbidden', async ({ people }) => {
-  const ana = await people.joins('ana');
-  await ana.page.evaluate(() => {
-    navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
-  });
+test('the link is shown where copying is forbidden', NO_MEDIA, async ({ call }) => {
+  const ana = await call.join('ana');
+  await ana.forbidClipboard();
   await ana.page.getByRole('button', { name: 'Copy link' }).first().click();
   await expect(ana.page.getByLabel('Copy this link')).toHaveValue(/\/\?room=tea-at-four$/);
 });
 
-test('on a phone nothing hangs over the edge', async ({ people }) => {
-  const ana = await people.comes('ana', { room: 'a-room-with-quite-a-long-name-to-read', viewport: { width: 360, height: 640 } });
-  const overhang = () => ana.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(await overhang()).toBe(0);
-  await ana.joins();
-  expect(await overhang()).toBe(0);
+test('the page fits a phone without horizontal scrolling', NO_MEDIA, async ({ call }) => {
+  const ana = await call.open('ana', { room: 'a-room-with-quite-a-long-name-to-read', viewport: { width: 360, height: 640 } });
+  const overflow = () => ana.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(await overflow()).toBe(0);
+  await ana.join();
+  expect(await overflow()).toBe(0);
   await expect(ana.page.getByRole('button', { name: 'Leave' })).toBeInViewport({ ratio: 1 });
   await expect(ana.page.getByRole('button', { name: 'Participants (1)' })).toBeInViewport({ ratio: 1 });
 });
 
-test('the page asks nobody else for anything and breaks no rule of its own', async ({ people }) => {
-  const ana = await people.comes('ana', { room: 'tea-at-four' });
-  const foreign: string[] = [];
-  const complaints: string[] = [];
-  const own = new URL(ana.page.url()).host;
+test('the page makes no foreign requests and logs no errors', NO_MEDIA, async ({ call }) => {
+  const ana = await call.open('ana', { room: ROOM });
+  const foreignRequests: string[] = [];
+  const errors: string[] = [];
+  const ownHost = new URL(ana.page.url()).host;
   ana.page.on('request', (request) => {
-    if (new URL(request.url()).host !== own) foreign.push(request.url());
+    if (new URL(request.url()).host !== ownHost) foreignRequests.push(request.url());
   });
   ana.page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
+    if (message.type() === 'error') errors.push(message.text());
   });
-  ana.page.on('pageerror', (error) => complaints.push(error.message));
+  ana.page.on('pageerror', (error) => errors.push(error.message));
   await ana.page.reload();
-  await ana.joins();
-  await ana.leaves();
-  expect(foreign).toEqual([]);
-  expect(complaints).toEqual([]);
+  await ana.join();
+  await ana.leave();
+  expect(foreignRequests).toEqual([]);
+  expect(errors).toEqual([]);
 });

@@ -1,288 +1,271 @@
-/** Who may come in, who may speak, and what a host decides, between real browsers. */
-import { createHmac, randomBytes } from 'node:crypto';
+/** Room policies, invitations, roles and moderation in real browsers. */
+import { randomBytes } from 'node:crypto';
 import type { Locator } from '@playwright/test';
-import { expect, test, type People, type Person } from './callFixture';
+import { NO_MEDIA, ROOM, expect, test, type Call, type CallParticipant } from './callFixture';
+import { signToken } from './jwt';
 import type { Server } from './server';
 
-const ROOM = 'tea-at-four';
-/** What the servers of these tests sign with. */
+/** Secret of the servers of these tests. */
 const SECRET = randomBytes(32).toString('hex');
-const HOUR_S = 3_600;
 
-/** A server where rooms are like this. */
-function meetWhere(people: People, policy: string): Promise<Server> {
-  return people.meetAt({ JWT_SECRET: SECRET, WATERSMEET_ROOM_POLICY: policy });
+/** Starts a server whose rooms have this policy. */
+function startServerWithPolicy(call: Call, policy: string): Promise<Server> {
+  return call.startServer({ JWT_SECRET: SECRET, WATERSMEET_ROOM_POLICY: policy });
 }
 
-/** A token that says this, signed as HS256. */
-function sign(claims: object, secret = SECRET): string {
-  const nowS = Math.floor(Date.now() / 1_000);
-  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const body = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ iat: nowS, exp: nowS + HOUR_S, ...claims })}`;
-  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
+async function expectWaiting(participant: CallParticipant): Promise<void> {
+  await expect(participant.page.getByRole('heading', { name: 'Waiting for the host' })).toBeVisible();
 }
 
-/** Types the name and asks to come in; what happens then is the test's. */
-async function knocks(person: Person): Promise<void> {
-  await person.page.getByLabel('Your name').fill(person.name);
-  await person.page.getByRole('button', { name: 'Join now' }).click();
-}
-
-async function waits(person: Person): Promise<void> {
-  await expect(person.page.getByRole('heading', { name: 'Waiting for the host' })).toBeVisible();
-}
-
-/** The list of participants, opened if it is not. */
-async function list(host: Person): Promise<Locator> {
+/** Returns the participants panel; opens it if necessary. */
+async function participantsPanel(host: CallParticipant): Promise<Locator> {
   const panel = host.page.getByRole('complementary', { name: 'Participants' });
   if (!(await panel.isVisible())) await host.page.getByRole('button', { name: /^Participants \(/ }).click();
   return panel;
 }
 
-/** What a host can do about somebody, opened in the list. */
-async function optionsFor(host: Person, other: Person): Promise<Locator> {
-  const panel = await list(host);
+/** Returns the host's actions on a participant; opens them if necessary. */
+async function hostActions(host: CallParticipant, other: CallParticipant): Promise<Locator> {
+  const panel = await participantsPanel(host);
   const group = panel.getByRole('group', { name: `Options for ${other.name}` });
   if (!(await group.isVisible())) await panel.getByRole('button', { name: `Options for ${other.name}` }).click();
   return group;
 }
 
-/** What a host is asked over the stage. */
-function requestTo(host: Person): Locator {
+/** Returns the request that a host is shown over the tiles. */
+function requestCard(host: CallParticipant): Locator {
   return host.page.getByRole('region', { name: 'Request' });
 }
 
-async function isToldWhyNot(person: Person, sentence: string): Promise<void> {
-  await expect(person.page.getByRole('alert')).toContainText(sentence);
-  await expect(person.page.getByRole('button', { name: 'Join now' })).toBeVisible();
+async function expectRefused(participant: CallParticipant, message: string): Promise<void> {
+  await expect(participant.page.getByRole('alert')).toContainText(message);
+  await expect(participant.page.getByRole('button', { name: 'Join now' })).toBeVisible();
 }
 
-async function isWatching(person: Person): Promise<void> {
-  await expect(person.page.getByRole('button', { name: 'Ask to speak' })).toBeVisible();
+async function expectViewer(participant: CallParticipant): Promise<void> {
+  await expect(participant.page.getByRole('button', { name: 'Ask to speak' })).toBeVisible();
 }
 
-test('a host admits who waits, and they see each other', async ({ people }) => {
-  await meetWhere(people, 'approval');
-  const ana = await people.joins('ana');
-  const ben = await people.comes('ben', { room: ROOM });
-  await knocks(ben);
-  await waits(ben);
-  await expect(requestTo(ana)).toContainText('ben waits to come in');
+test('a host admits a waiting participant, and they exchange media', async ({ call }) => {
+  await startServerWithPolicy(call, 'approval');
+  const ana = await call.join('ana');
+  const ben = await call.open('ben', { room: ROOM });
+  await ben.requestJoin();
+  await expectWaiting(ben);
+  await expect(requestCard(ana)).toContainText('ben waits to come in');
   await expect(ana.tileOf(ben)).toHaveCount(0);
-  await expect((await list(ana)).getByLabel('Who can come in')).toHaveValue('approval');
+  await expect((await participantsPanel(ana)).getByLabel('Who can come in')).toHaveValue('approval');
   await ana.page.keyboard.press('p');
-  await requestTo(ana).getByRole('button', { name: 'Admit' }).click();
-  await ben.isConnected();
-  await ben.sees(ana);
-  await ana.sees(ben);
-  await ana.hears(ben);
-  await expect(requestTo(ana)).toHaveCount(0);
+  await requestCard(ana).getByRole('button', { name: 'Admit' }).click();
+  await ben.expectConnected();
+  await ben.expectVideoFrom(ana);
+  await ana.expectVideoFrom(ben);
+  await ana.expectAudioFrom(ben);
+  await expect(requestCard(ana)).toHaveCount(0);
 });
 
-test('who is denied is told so, and may ask again', async ({ people }) => {
-  await meetWhere(people, 'approval');
-  const ana = await people.joins('ana');
-  const ben = await people.comes('ben', { room: ROOM });
-  await knocks(ben);
-  const waiting = (await list(ana)).getByRole('list', { name: 'Waiting to come in' });
+test('a denied participant is told and can ask again', async ({ call }) => {
+  await startServerWithPolicy(call, 'approval');
+  const ana = await call.join('ana');
+  const ben = await call.open('ben', { room: ROOM });
+  await ben.requestJoin();
+  const waiting = (await participantsPanel(ana)).getByRole('list', { name: 'Waiting to come in' });
   await waiting.getByRole('listitem', { name: 'ben' }).getByRole('button', { name: 'Deny' }).click();
   await expect(ben.page.getByRole('heading', { name: 'You were not let in' })).toBeVisible();
   await expect(waiting).toHaveCount(0);
   await ben.page.getByRole('button', { name: 'Ask again' }).click();
-  await waits(ben);
+  await expectWaiting(ben);
   await waiting.getByRole('listitem', { name: 'ben' }).getByRole('button', { name: 'Admit' }).click();
-  await ben.sees(ana);
+  await ben.expectVideoFrom(ana);
 });
 
-test('who leaves or reloads while waiting is asked about once at most', async ({ people }) => {
-  await meetWhere(people, 'approval');
-  const ana = await people.joins('ana');
-  const ben = await people.comes('ben', { room: ROOM });
-  await knocks(ben);
-  await waits(ben);
-  await ben.reloads();
-  await waits(ben);
-  await expect(requestTo(ana)).toContainText('ben waits to come in');
-  await ben.leaves();
-  await expect(requestTo(ana)).toHaveCount(0);
+test('leaving or reloading while waiting leaves at most one request', NO_MEDIA, async ({ call }) => {
+  await startServerWithPolicy(call, 'approval');
+  const ana = await call.join('ana');
+  const ben = await call.open('ben', { room: ROOM });
+  await ben.requestJoin();
+  await expectWaiting(ben);
+  await ben.reload();
+  await expectWaiting(ben);
+  await expect(requestCard(ana)).toContainText('ben waits to come in');
+  await ben.leave();
+  await expect(requestCard(ana)).toHaveCount(0);
 });
 
-test('who waits when the server is lost is in the meeting when it is back', async ({ people }) => {
-  const server = await meetWhere(people, 'approval');
-  const ana = await people.joins('ana');
-  const ben = await people.comes('ben', { room: ROOM });
-  await knocks(ben);
-  await waits(ben);
+test('a waiting participant joins after a server restart without a host', NO_MEDIA, async ({ call }) => {
+  const server = await startServerWithPolicy(call, 'approval');
+  const ana = await call.join('ana');
+  const ben = await call.open('ben', { room: ROOM });
+  await ben.requestJoin();
+  await expectWaiting(ben);
   await server.kill();
   await expect(ben.page.getByText('The connection was lost.')).toBeVisible();
-  await ana.closesTheWindow();
+  await ana.closeWindow();
   await server.restart();
-  await ben.isConnected();
-  await expect((await list(ben)).getByRole('listitem', { name: 'ben (you)' })).toContainText('Host');
+  await ben.expectConnected();
+  await expect((await participantsPanel(ben)).getByRole('listitem', { name: 'ben (you)' })).toContainText('Host');
 });
 
-test('a host locks the room, and who comes then is told', async ({ people }) => {
-  await meetWhere(people, 'open');
-  const ana = await people.joins('ana');
-  await (await list(ana)).getByLabel('Who can come in').selectOption('Nobody: the room is locked');
+test('a locked room refuses participants with a message', async ({ call }) => {
+  await startServerWithPolicy(call, 'open');
+  const ana = await call.join('ana');
+  await (await participantsPanel(ana)).getByLabel('Who can come in').selectOption('Nobody: the room is locked');
   await expect(ana.page.getByRole('log')).toContainText('The room is locked now');
-  const ben = await people.comes('ben', { room: ROOM });
-  await knocks(ben);
-  await isToldWhyNot(ben, 'This room is locked');
-  await (await list(ana)).getByLabel('Who can come in').selectOption('Anyone with the link');
+  const ben = await call.open('ben', { room: ROOM });
+  await ben.requestJoin();
+  await expectRefused(ben, 'This room is locked');
+  await (await participantsPanel(ana)).getByLabel('Who can come in').selectOption('Anyone with the link');
   await expect(ana.page.getByRole('log')).toContainText('Anyone with the link can join now');
-  await knocks(ben);
-  await ben.sees(ana);
+  await ben.requestJoin();
+  await ben.expectVideoFrom(ana);
 });
 
-test('without an invitation, or with a bad one, nobody comes in', async ({ people }) => {
-  await meetWhere(people, 'invite-only');
-  const bad = {
+test('missing and invalid invitations are refused', NO_MEDIA, async ({ call }) => {
+  await startServerWithPolicy(call, 'invite-only');
+  const invalid = {
     none: '',
-    signedByAnother: sign({ roomId: ROOM }, randomBytes(32).toString('hex')),
-    ofAnotherRoom: sign({ roomId: 'elsewhere' }),
-    runOut: sign({ roomId: ROOM, iat: 1_000, exp: 2_000 }),
+    otherSecret: signToken({ roomId: ROOM }, randomBytes(32).toString('hex')),
+    otherRoom: signToken({ roomId: 'elsewhere' }, SECRET),
+    expired: signToken({ roomId: ROOM, iat: 1_000, exp: 2_000 }, SECRET),
   };
-  for (const [name, token] of Object.entries(bad)) {
-    const person = await people.comes(name, { room: ROOM, ...(token && { options: { token } }) });
-    await knocks(person);
-    await isToldWhyNot(person, token ? 'Your invitation does not open this room' : 'only for people with an invitation');
+  for (const [name, token] of Object.entries(invalid)) {
+    const participant = await call.open(name, { room: ROOM, ...(token && { options: { token } }) });
+    await participant.requestJoin();
+    await expectRefused(participant, token ? 'Your invitation does not open this room' : 'only for people with an invitation');
   }
 });
 
-test('an invitation opens the room at every address that carries it', async ({ people }) => {
-  await meetWhere(people, 'invite-only');
-  const ana = await people.joins('ana', { options: { token: sign({ roomId: ROOM }) } });
-  const ben = await people.comes('ben');
-  await ben.page.goto(new URL(`/room/${ROOM}?width=640&inviteToken=${sign({ roomId: ROOM })}`, ben.page.url()).href);
-  await knocks(ben);
-  await ben.sees(ana);
-  await ben.reloads();
-  await ben.isConnected();
-  await ben.sees(ana);
+test('an invitation is accepted in every form of URL', async ({ call }) => {
+  await startServerWithPolicy(call, 'invite-only');
+  const ana = await call.join('ana', { options: { token: signToken({ roomId: ROOM }, SECRET) } });
+  const ben = await call.open('ben');
+  await ben.page.goto(new URL(`/room/${ROOM}?width=640&inviteToken=${signToken({ roomId: ROOM }, SECRET)}`, ben.page.url()).href);
+  await ben.requestJoin();
+  await ben.expectVideoFrom(ana);
+  await ben.reload();
+  await ben.expectConnected();
+  await ben.expectVideoFrom(ana);
 });
 
-test('a room made with an invitation is joined by its link', async ({ people }) => {
-  await meetWhere(people, 'open');
-  const ana = await people.comes('ana');
+test('a room created with an invitation is joined through its link', async ({ call }) => {
+  await startServerWithPolicy(call, 'open');
+  const ana = await call.open('ana');
   await ana.page.getByLabel('Who can come in').selectOption('Invited people only');
   await ana.page.getByRole('button', { name: 'New meeting' }).click();
-  await ana.joins();
-  await ana.page.evaluate(() => {
-    navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
-  });
+  await ana.join();
+  await ana.forbidClipboard();
   await ana.page.getByRole('button', { name: 'Copy link' }).first().click();
   const link = await ana.page.getByLabel('Copy this link').inputValue();
 
-  const ben = await people.comes('ben');
+  const ben = await call.open('ben');
   await ben.page.getByLabel('Room name or link').fill(link);
   await ben.page.getByRole('button', { name: 'Join' }).click();
-  await knocks(ben);
-  await ben.sees(ana);
-  await ana.sees(ben);
+  await ben.requestJoin();
+  await ben.expectVideoFrom(ana);
+  await ana.expectVideoFrom(ben);
 
   const uninvited = new URL(link);
   uninvited.searchParams.delete('token');
-  const carla = await people.comes('carla');
+  const carla = await call.open('carla');
   await carla.page.goto(uninvited.href);
-  await knocks(carla);
-  await isToldWhyNot(carla, 'only for people with an invitation');
+  await carla.requestJoin();
+  await expectRefused(carla, 'only for people with an invitation');
 
-  await ana.reloads();
-  await ana.isConnected();
-  await expect((await list(ana)).getByRole('listitem', { name: 'ana (you)' })).toContainText('Host');
+  await ana.reload();
+  await ana.expectConnected();
+  await expect((await participantsPanel(ana)).getByRole('listitem', { name: 'ana (you)' })).toContainText('Host');
 });
 
-test('where rooms are made by people with a token, others are told, and the token helps', async ({ people }) => {
-  await people.meetAt({ JWT_SECRET: SECRET, WATERSMEET_ROOM_CREATION: 'token' });
-  const ana = await people.comes('ana');
+test('creating a room requires a token where the server is configured so', NO_MEDIA, async ({ call }) => {
+  await call.startServer({ JWT_SECRET: SECRET, WATERSMEET_ROOM_CREATION: 'token' });
+  const ana = await call.open('ana');
   await ana.page.getByLabel('Who can come in').selectOption('People whom I let in');
   await ana.page.getByRole('button', { name: 'New meeting' }).click();
   await expect(ana.page.getByRole('alert')).toContainText('does not let everybody make such rooms');
 
-  const token = sign({ userId: 'ben', email: 'ben@meet.example' });
-  const ben = await people.comes('ben', { options: { token } });
+  const token = signToken({ userId: 'ben', email: 'ben@meet.example' }, SECRET);
+  const ben = await call.open('ben', { options: { token } });
   await ben.page.getByLabel('Who can come in').selectOption('People whom I let in');
   await ben.page.getByRole('button', { name: 'New meeting' }).click();
-  await ben.joins();
-  await expect((await list(ben)).getByLabel('Who can come in')).toHaveValue('approval');
+  await ben.join();
+  await expect((await participantsPanel(ben)).getByLabel('Who can come in')).toHaveValue('approval');
 });
 
-test('a viewer watches, asks to speak, and is seen and heard when allowed', async ({ people }) => {
-  await meetWhere(people, 'open');
-  const ana = await people.joins('ana');
-  const token = sign({ room: ROOM, canPublish: false, canSubscribe: true });
-  const ben = await people.joins('ben', { options: { token } });
-  await isWatching(ben);
-  await ben.sees(ana);
-  await ana.seesNoPictureOf(ben);
+test('a viewer receives media and sends it after a host grants the request to speak', async ({ call }) => {
+  await startServerWithPolicy(call, 'open');
+  const ana = await call.join('ana');
+  const token = signToken({ room: ROOM, canPublish: false, canSubscribe: true }, SECRET);
+  const ben = await call.join('ben', { options: { token } });
+  await expectViewer(ben);
+  await ben.expectVideoFrom(ana);
+  await ana.expectNoVideoFrom(ben);
   await ben.page.keyboard.press('m');
   await expect(ben.page.getByRole('log')).toContainText('You are watching');
   await ben.page.getByRole('button', { name: 'Ask to speak' }).click();
-  await expect(requestTo(ana)).toContainText('ben asks to speak');
-  await requestTo(ana).getByRole('button', { name: 'Allow' }).click();
-  await ana.sees(ben);
-  await ana.hears(ben);
+  await expect(requestCard(ana)).toContainText('ben asks to speak');
+  await requestCard(ana).getByRole('button', { name: 'Allow' }).click();
+  await ana.expectVideoFrom(ben);
+  await ana.expectAudioFrom(ben);
   await expect(ben.page.getByRole('button', { name: 'Mute microphone' })).toBeVisible();
 });
 
-test('a host makes a speaker a viewer and a speaker again', async ({ people }) => {
-  await meetWhere(people, 'open');
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ana.sees(ben);
-  await (await optionsFor(ana, ben)).getByRole('button', { name: 'Make viewer' }).click();
-  await isWatching(ben);
-  await ana.seesNoPictureOf(ben);
-  await expect((await list(ana)).getByRole('listitem', { name: 'ben' })).toContainText('Viewer');
-  await (await optionsFor(ana, ben)).getByRole('button', { name: 'Make speaker' }).click();
-  await ana.sees(ben);
-  await ana.hears(ben);
+test('a host demotes a speaker and promotes them again', async ({ call }) => {
+  await startServerWithPolicy(call, 'open');
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectVideoFrom(ben);
+  await (await hostActions(ana, ben)).getByRole('button', { name: 'Make viewer' }).click();
+  await expectViewer(ben);
+  await ana.expectNoVideoFrom(ben);
+  await expect((await participantsPanel(ana)).getByRole('listitem', { name: 'ben' })).toContainText('Viewer');
+  await (await hostActions(ana, ben)).getByRole('button', { name: 'Make speaker' }).click();
+  await ana.expectVideoFrom(ben);
+  await ana.expectAudioFrom(ben);
 });
 
-test('who is muted by a host is told, and may unmute', async ({ people }) => {
-  await meetWhere(people, 'open');
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ana.hears(ben);
-  await (await optionsFor(ana, ben)).getByRole('button', { name: 'Mute' }).click();
+test('a participant muted by a host is told and can unmute', async ({ call }) => {
+  await startServerWithPolicy(call, 'open');
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectAudioFrom(ben);
+  await (await hostActions(ana, ben)).getByRole('button', { name: 'Mute' }).click();
   await expect(ben.page.getByRole('log')).toContainText('A host muted you.');
   await expect(ben.page.getByRole('button', { name: 'Unmute microphone' })).toBeVisible();
-  await ana.hearsNothingFrom(ben);
-  await ana.sees(ben);
-  await ben.unmutes();
-  await ana.hears(ben);
+  await ana.expectSilenceFrom(ben);
+  await ana.expectVideoFrom(ben);
+  await ben.unmute();
+  await ana.expectAudioFrom(ben);
 });
 
-test('who is removed by a host is told, and gone', async ({ people }) => {
-  await meetWhere(people, 'open');
-  const ana = await people.joins('ana');
-  const ben = await people.joins('ben');
-  await ana.sees(ben);
-  await (await optionsFor(ana, ben)).getByRole('button', { name: 'Remove' }).click();
+test('a participant removed by a host is told and leaves', async ({ call }) => {
+  await startServerWithPolicy(call, 'open');
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectVideoFrom(ben);
+  await (await hostActions(ana, ben)).getByRole('button', { name: 'Remove' }).click();
   const question = ana.page.getByRole('dialog', { name: 'Remove ben?' });
   await question.getByRole('button', { name: 'Cancel' }).click();
   await expect(ana.tileOf(ben)).toBeVisible();
-  await (await optionsFor(ana, ben)).getByRole('button', { name: 'Remove' }).click();
+  await (await hostActions(ana, ben)).getByRole('button', { name: 'Remove' }).click();
   await question.getByRole('button', { name: 'Remove' }).click();
-  await ana.losesSightOf(ben, 2_000);
+  await ana.expectTileGone(ben, 2_000);
   await expect(ben.page.getByRole('heading', { name: 'A host removed you' })).toBeVisible();
-  await ben.reloads();
+  await ben.reload();
   await expect(ben.page.getByRole('button', { name: 'Join now' })).toBeVisible();
 });
 
-test('when the host leaves, the next is told and finds who waits', async ({ people }) => {
-  await meetWhere(people, 'approval');
-  const ana = await people.joins('ana');
-  const ben = await people.comes('ben', { room: ROOM });
-  await knocks(ben);
-  await requestTo(ana).getByRole('button', { name: 'Admit' }).click();
-  await ben.isConnected();
-  const carla = await people.comes('carla', { room: ROOM });
-  await knocks(carla);
-  await waits(carla);
-  await ana.leaves();
-  await expect(requestTo(ben)).toContainText('carla waits to come in');
-  await requestTo(ben).getByRole('button', { name: 'Admit' }).click();
-  await carla.sees(ben);
+test('the next host sees pending requests when the host leaves', async ({ call }) => {
+  await startServerWithPolicy(call, 'approval');
+  const ana = await call.join('ana');
+  const ben = await call.open('ben', { room: ROOM });
+  await ben.requestJoin();
+  await requestCard(ana).getByRole('button', { name: 'Admit' }).click();
+  await ben.expectConnected();
+  const carla = await call.open('carla', { room: ROOM });
+  await carla.requestJoin();
+  await expectWaiting(carla);
+  await ana.leave();
+  await expect(requestCard(ben)).toContainText('carla waits to come in');
+  await requestCard(ben).getByRole('button', { name: 'Admit' }).click();
+  await carla.expectVideoFrom(ben);
 });

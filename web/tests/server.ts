@@ -1,7 +1,4 @@
-/**
- * One server process of a test's own, on free ports, its page on the loopback address.
- * Ended by its process id, never by name.
- */
+/** One server process per test, on free ports, with its page on the loopback address. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,6 +8,7 @@ const BINARY =
   process.env.WATERSMEET_BIN ?? fileURLToPath(new URL('../../target/release/watersmeet', import.meta.url));
 const START_MS_MAX = 15_000;
 const STOP_MS_MAX = 5_000;
+const HEALTH_POLL_MS = 25;
 
 export type Environment = Record<string, string>;
 
@@ -25,7 +23,7 @@ export class Server {
   ) {}
 
   static async start(environment: Environment = {}, binary = BINARY): Promise<Server> {
-    if (!existsSync(binary)) throw new Error(`${binary} is not there: build the server first`);
+    if (!existsSync(binary)) throw new Error(`${binary} does not exist: build the server first`);
     const server = new Server(await freePort(), environment, binary);
     await server.run();
     return server;
@@ -35,12 +33,17 @@ export class Server {
     return `http://localhost:${this.port}`;
   }
 
-  /** What the server has printed so far. */
+  /** Output of the server so far. */
   get output(): string {
     return this.log;
   }
 
-  /** Ends the process without a goodbye, as a crash of the machine would. */
+  /** Returns the page of metrics for Prometheus. */
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.url}/metrics`)).text();
+  }
+
+  /** Kills the process, so that it cannot notify its clients. */
   async kill(): Promise<void> {
     await this.end('SIGKILL');
   }
@@ -49,7 +52,7 @@ export class Server {
     await this.end('SIGTERM');
   }
 
-  /** Starts it again on the same port. */
+  /** Starts the server again on the same port. */
   async restart(): Promise<void> {
     await this.run();
   }
@@ -57,11 +60,11 @@ export class Server {
   private async run(): Promise<void> {
     const child = spawn(this.binary, [], {
       env: {
-        ...inherited(),
+        ...inheritedEnvironment(),
         WATERSMEET_DEV: '1',
         PORT: String(this.port),
         LISTEN_IP: '127.0.0.1',
-        // Firefox makes no candidate for the loopback address; to the machine's own it does.
+        // Firefox gathers no candidates for the loopback address, only for the machine's own.
         MEDIASOUP_LISTEN_IP: '0.0.0.0',
         WATERSMEET_RTC_PORT: '0',
         ...this.environment,
@@ -69,14 +72,14 @@ export class Server {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
-    const keep = (chunk: Buffer) => (this.log += chunk.toString());
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    const appendLog = (chunk: Buffer) => (this.log += chunk.toString());
+    child.stdout.on('data', appendLog);
+    child.stderr.on('data', appendLog);
     const deadline = Date.now() + START_MS_MAX;
     while (Date.now() < deadline) {
-      if (child.exitCode !== null) throw new Error(`the server ended at once:\n${this.log}`);
+      if (child.exitCode !== null) throw new Error(`the server exited at start:\n${this.log}`);
       if (await this.healthy()) return;
-      await sleep(100);
+      await sleep(HEALTH_POLL_MS);
     }
     await this.kill();
     throw new Error(`the server did not start:\n${this.log}`);
@@ -96,22 +99,23 @@ export class Server {
     if (!child || child.exitCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+    const killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
     await ended;
-    clearTimeout(late);
+    clearTimeout(killTimer);
   }
 }
 
-/** This process's environment without what is meant for the tests or for another server. */
-function inherited(): Environment {
-  const mine = Object.entries(process.env).filter(([name]) => !name.startsWith('WATERSMEET_'));
-  return Object.fromEntries(mine.map(([name, value]) => [name, value ?? '']));
+/** Returns this process's environment without the settings of tests and of other servers. */
+function inheritedEnvironment(): Environment {
+  const variables = Object.entries(process.env).filter(([name]) => !name.startsWith('WATERSMEET_'));
+  return Object.fromEntries(variables.map(([name, value]) => [name, value ?? '']));
 }
 
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Returns a TCP port that was free a moment ago. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

@@ -1,11 +1,11 @@
-/** Someone whose network lets nothing through but a relay, and gets its password from our server. */
+/** Participants who can only connect through a TURN server, with credentials from our server. */
 import type { Page } from '@playwright/test';
 import { Coturn } from './coturn';
-import { expect, test as base, type Person } from './callFixture';
+import { ROOM, expect, expectAllReceiveAll, test as base, type CallParticipant } from './callFixture';
 
 const test = base.extend<{ coturn: Coturn }>({
   coturn: async ({}, use, info) => {
-    const coturn = await Coturn.start('north-wind-and-the-sun-and-the-traveller');
+    const coturn = await Coturn.start('a-shared-secret-of-this-test-only');
     await use(coturn);
     await coturn.stop();
     if (info.status !== info.expectedStatus) {
@@ -14,8 +14,8 @@ const test = base.extend<{ coturn: Coturn }>({
   },
 });
 
-/** A server that knows this relay. The relay reaches it by the loopback address, and answers must come from there. */
-function environment(coturn: Coturn): Record<string, string> {
+/** Configures our server with this TURN server, which reaches it at the loopback address. */
+function turnEnvironment(coturn: Coturn): Record<string, string> {
   return {
     MEDIASOUP_LISTEN_IP: '127.0.0.1',
     WATERSMEET_TURN_URLS: coturn.url,
@@ -23,48 +23,45 @@ function environment(coturn: Coturn): Record<string, string> {
   };
 }
 
-test('who can only use a relay is in the call like everybody', async ({ people, coturn }) => {
-  await people.meetAt(environment(coturn));
-  const ana = await people.joins('ana');
-  const ben = await people.comes('ben', { room: 'tea-at-four' });
-  await usesRelaysOnly(ben);
-  await ben.joins();
+test('a participant limited to relay candidates exchanges media', async ({ call, coturn }) => {
+  await call.startServer(turnEnvironment(coturn));
+  const ana = await call.join('ana');
+  const ben = await call.open('ben', { room: ROOM });
+  await useRelaysOnly(ben);
+  await ben.join();
 
-  await ben.sees(ana);
-  await ana.sees(ben);
-  await ben.hears(ana);
-  await ana.hears(ben);
-  const used = await candidateTypes(ben.page);
-  expect(used.length).toBeGreaterThan(0);
-  expect(new Set(used)).toEqual(new Set(['relay']));
+  await expectAllReceiveAll([ana, ben]);
+  const types = await candidateTypes(ben.page);
+  expect(types.length).toBeGreaterThan(0);
+  expect(new Set(types)).toEqual(new Set(['relay']));
   expect(await candidateTypes(ana.page)).not.toContain('relay');
 });
 
-test('a password opens the relay to whom it was made for, until it ends', async ({ people, coturn }) => {
-  await people.meetAt(environment(coturn));
-  const ana = await people.joins('ana');
-  // mediasoup-client's first connection is only asked what the browser can do, and knows no servers.
-  const relays = () =>
+test('TURN credentials are accepted until they expire and only as issued', async ({ call, coturn }) => {
+  await call.startServer(turnEnvironment(coturn));
+  const ana = await call.join('ana');
+  // mediasoup-client opens a first connection to read the browser's capabilities; it has no ICE servers.
+  const iceServers = () =>
     ana.page.evaluate(() => window.connections.flatMap((it) => it.getConfiguration().iceServers ?? []));
-  await expect.poll(relays).not.toHaveLength(0);
-  const given = (await relays()).find(({ urls }) => [urls].flat().includes(coturn.url));
-  const [expiresS, name] = String(given?.username).split(':');
-  const leftS = Number(expiresS) - Date.now() / 1_000;
-  expect(leftS).toBeGreaterThan(60);
-  expect(leftS).toBeLessThanOrEqual(86_400);
-  expect(given).toMatchObject({ ...coturn.password(String(name), Number(expiresS)) });
+  await expect.poll(iceServers).not.toHaveLength(0);
+  const issued = (await iceServers()).find(({ urls }) => [urls].flat().includes(coturn.url));
+  const [expiresS, name] = String(issued?.username).split(':');
+  const lifetimeS = Number(expiresS) - Date.now() / 1_000;
+  expect(lifetimeS).toBeGreaterThan(60);
+  expect(lifetimeS).toBeLessThanOrEqual(86_400);
+  expect(issued).toMatchObject({ ...coturn.credentials(String(name), Number(expiresS)) });
 
   const tomorrowS = Math.floor(Date.now() / 1_000) + 86_400;
   const yesterdayS = tomorrowS - 2 * 86_400;
-  expect(await relaysBy(ana.page, coturn.password('ana', tomorrowS))).toBeGreaterThan(0);
-  expect(await relaysBy(ana.page, coturn.password('ana', yesterdayS))).toBe(0);
-  const postponed = { ...coturn.password('ana', yesterdayS), username: `${tomorrowS}:ana` };
-  expect(await relaysBy(ana.page, postponed)).toBe(0);
+  expect(await relayCandidateCount(ana.page, coturn.credentials('ana', tomorrowS))).toBeGreaterThan(0);
+  expect(await relayCandidateCount(ana.page, coturn.credentials('ana', yesterdayS))).toBe(0);
+  const forged = { ...coturn.credentials('ana', yesterdayS), username: `${tomorrowS}:ana` };
+  expect(await relayCandidateCount(ana.page, forged)).toBe(0);
 });
 
-/** From the next load of the page on, this person's connections use candidates of relays and no others. */
-async function usesRelaysOnly(person: Person): Promise<void> {
-  await person.page.addInitScript(() => {
+/** Reloads the page with connections limited to relay candidates. */
+async function useRelaysOnly(participant: CallParticipant): Promise<void> {
+  await participant.page.addInitScript(() => {
     const Original = window.RTCPeerConnection;
     window.RTCPeerConnection = class extends Original {
       constructor(configuration?: RTCConfiguration) {
@@ -72,10 +69,10 @@ async function usesRelaysOnly(person: Person): Promise<void> {
       }
     };
   });
-  await person.reloads();
+  await participant.reload();
 }
 
-/** The type of the local candidate behind each transport of the page. */
+/** Returns the type of the selected local candidate of each transport of the page. */
 function candidateTypes(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const types: string[] = [];
@@ -91,8 +88,8 @@ function candidateTypes(page: Page): Promise<string[]> {
   });
 }
 
-/** How many candidates a browser gets from this relay. */
-function relaysBy(page: Page, server: RTCIceServer): Promise<number> {
+/** Returns how many relay candidates a browser gathers from this TURN server. */
+function relayCandidateCount(page: Page, server: RTCIceServer): Promise<number> {
   return page.evaluate(async (relay) => {
     const connection = new RTCPeerConnection({ iceServers: [relay], iceTransportPolicy: 'relay' });
     let relays = 0;

@@ -1,14 +1,15 @@
 /**
- * What every small client of a dialect can do, in the words the tests use. One
- * module per dialect (`sfu/client.ts` and so on) exports a `DialectClient` of
- * this shape; it speaks its dialect as docs/protocol.md describes it and
- * nothing of another.
+ * Interface of the test clients, one for each dialect. Each module such as
+ * `sfu/client.ts` exports a `DialectClient` that speaks its dialect as
+ * docs/protocol.md describes it, and no other.
  */
 
 export type Dialect = 'native' | 'sfu' | 'rmm' | 'meetlite' | 'call' | 'protoo';
 export type Kind = 'audio' | 'video';
-/** What a client can send: its microphone, its camera, a screen. */
-export type Sent = Kind | 'screen';
+/** Source of a client's producer: microphone, camera or screen. */
+export type ProducerSource = Kind | 'screen';
+/** Ids of a client's producers, by source. */
+export type PublishedIds = Partial<Record<ProducerSource, string>>;
 
 export interface Camera {
   width: number;
@@ -17,60 +18,65 @@ export interface Camera {
 }
 
 export interface ClientOptions {
-  /** The server's address, as `http://localhost:3000`. */
+  /** The server's URL, as `http://localhost:3000`. */
   url: string;
   camera: Camera;
-  /** What is published first and what next. */
-  order: readonly Kind[];
-  /** The name of this participant where a client chooses it itself (protoo). */
+  /** Order in which the kinds are produced. */
+  produceOrder: readonly Kind[];
+  /** This participant's id where the client chooses it (protoo). */
   peerId: string;
-  /** Where a Socket.IO client connects, if not in its dialect's usual namespace. */
+  /** Socket.IO namespace, if not the dialect's usual one. */
   namespace: string | null;
-  /** Whether to stay on long-polling, where a client begins with it. */
+  /** Whether to stay on long-polling, for clients that start with it. */
   pollingOnly: boolean;
-  /** What proves who this is, where that is asked (meetlite, rmm's invitations). */
+  /** User token (meetlite) or invitation (rmm). */
   token: string | null;
 }
 
-/** One thing the server said on its own, as it said it. */
-export interface Heard {
+/** A message of the server that is no reply. */
+export interface ServerEvent {
   event: string;
   payload: unknown;
 }
 
-/** How much of one remote producer has arrived so far. */
-export interface Remote {
-  /** The consumer's id. */
-  id: string;
+/** Counters of one consumer. */
+export interface ConsumerStats {
+  consumerId: string;
   producerId: string;
   kind: Kind;
   framesDecoded: number;
-  energy: number;
+  audioEnergy: number;
 }
 
 export interface Client {
-  /** Everything the server said on its own, oldest first. */
-  readonly log: readonly Heard[];
-  /** Everything that went wrong in this client. */
+  /** Every event of the server, oldest first. */
+  readonly events: readonly ServerEvent[];
+  /** Every error in this client. */
   readonly failures: readonly string[];
-  /** How the server names this participant to others; empty before the first join. */
+  /** This participant's id as the server tells others; empty before the first join. */
   readonly peerId: string;
-  /** What the connection runs on now. */
-  readonly carrier: string;
-  /** Enters a room, on the connection there is; the first time, opens one. No room is the default room. */
+  /** `websocket` or `polling`: what the connection uses now. */
+  readonly transportName: string;
+  /** Joins a room, with the present connection if there is one. Null is the default room. */
   join(room: string | null, name: string): Promise<void>;
-  /** Sends camera and microphone; answers with the producers' ids. */
+  /** Produces camera and microphone; returns the producers' ids. */
   publish(): Promise<Record<Kind, string>>;
-  /** Sends a screen too, where the dialect tells it from a camera; answers with the producer's id. */
-  share?(): Promise<string>;
-  remotes(): Promise<Remote[]>;
-  /** Takes one of its producers away, where the dialect has a word for it. */
-  closeProducer(sent: Sent): Promise<void>;
-  /** Hangs up. */
+  /** Produces a screen, where the dialect tells it from a camera; returns the producer's id. */
+  shareScreen?(): Promise<string>;
+  consumerStats(): Promise<ConsumerStats[]>;
+  /** Closes one of its producers, where the dialect has a message for that. */
+  closeProducer(source: ProducerSource): Promise<void>;
+  /** Disconnects. */
   leave(): Promise<void>;
 }
 
-/** What a bundle leaves behind on the page. */
+/** What a bundle exports to the page. */
 export interface ClientModule {
   DialectClient: new (options: ClientOptions) => Client;
+}
+
+/** An event that the server must send, with at least these values. */
+export interface ExpectedEvent {
+  event: string;
+  payload: Record<string, unknown>;
 }

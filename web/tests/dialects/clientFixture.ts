@@ -1,68 +1,71 @@
 /**
- * Visitors: people who come with a small client of some dialect. All visitors
- * of a test share one page, because two cores carry one browser and not six; each
- * has a connection, a camera and transports of its own. What they see and hear is
- * judged by frames decoded and by the energy of the decoded sound.
+ * Fixture for calls between test clients of the dialects. All clients of a test run on one page,
+ * because two cores carry one browser and not six; each has its own connection, camera and
+ * transports. Received media is judged by decoded frames and by the energy of decoded audio.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Page } from '@playwright/test';
 import { launch } from '../browsers';
 import { expect, test as base } from '../callFixture';
+import { signToken } from '../jwt';
 import { Server, type Environment } from '../server';
-import { Bundles, VERSIONS, type Version } from './clientBundles';
-import type { Camera, Client, ClientModule, Dialect, Heard, Remote, Sent } from './client';
-import { WORDS } from './expectedEvents';
+import type {
+  Camera,
+  Client,
+  ClientModule,
+  ConsumerStats,
+  Dialect,
+  ExpectedEvent,
+  ProducerSource,
+  PublishedIds,
+  ServerEvent,
+} from './client';
+import { ClientBundles, VERSIONS, type Version } from './clientBundles';
+import { EXPECTED_EVENTS } from './expectedEvents';
 
 export { expect };
 
-/** What a server is expected to say: an event with at least these values. */
-export interface Word {
-  event: string;
-  payload: Record<string, unknown>;
-}
-
-/** Small and slow: tests must not measure the encoder. */
+/** Small and slow: tests must not be limited by the encoder. */
 const CAMERA: Camera = { width: 320, height: 180, frameRate: 10 };
-/** Frames that must be decoded, and sound that must be heard, before media counts as flowing. */
+/** Growth of these counters from which media counts as received. */
 const FRAMES_MIN = 5;
 const ENERGY_MIN = 1e-5;
 const START_MS_MAX = 30_000;
-const WORD_MS_MAX = 5_000;
-const TOKEN_LIFE_S = 3_600;
+const EVENT_MS_MAX = 5_000;
 
-/** Somebody who sends something. */
-export interface Publisher {
+/** A participant who sends media. */
+export interface Sender {
   readonly name: string;
-  readonly published: Published;
+  readonly published: PublishedIds;
 }
 
-/** How a visitor comes, where it matters. */
-interface Coming {
+/** How a client connects, where it differs from the default. */
+interface ClientSetup {
   version?: Version;
   camera?: Camera | undefined;
   pollingOnly?: boolean;
   namespace?: string;
-  /** What it was given to be let in with; a meetlite user has a token anyway. */
+  /** Token to join with; meetlite clients get a user token by default. */
   token?: string;
-  /** Whose identity it claims, where a client has one of its own; absent means its name. */
-  as?: string;
+  /** Identity where the client chooses it; its name by default. */
+  userId?: string;
 }
 
-type Published = Partial<Record<Sent, string>>;
-type Method = 'join' | 'publish' | 'share' | 'remotes' | 'closeProducer' | 'leave';
-/** What one visitor has of a producer: enough of it, or how little. */
-type Received = Map<string, Remote>;
+type Method = 'join' | 'publish' | 'shareScreen' | 'consumerStats' | 'closeProducer' | 'leave';
+/** One participant's consumers, by producer id. */
+type ConsumersByProducer = Map<string, ConsumerStats>;
 
 declare global {
   interface Window {
-    /** The clients on this page, by their visitors' names. */
+    /** The clients on this page, by the names of their participants. */
     clients: Record<string, Client>;
   }
 }
 
-export class Visitor implements Publisher {
-  /** The producers it has now; none before it publishes. */
-  published: Published = {};
+/** A participant with a test client. */
+export class DialectParticipant implements Sender {
+  /** Ids of its present producers. */
+  published: PublishedIds = {};
   peerId = '';
 
   constructor(
@@ -71,67 +74,66 @@ export class Visitor implements Publisher {
     private readonly page: Page,
   ) {}
 
-  async enters(room: string | null): Promise<void> {
+  async join(room: string | null): Promise<void> {
     this.published = {};
-    await this.does('join', room, this.name);
+    await this.invoke('join', room, this.name);
     this.peerId = await this.page.evaluate((name) => window.clients[name]?.peerId ?? '', this.name);
   }
 
-  async publishes(): Promise<void> {
-    this.published = (await this.does('publish')) as Published;
+  async publish(): Promise<void> {
+    this.published = (await this.invoke('publish')) as PublishedIds;
   }
 
-  async shares(): Promise<void> {
-    this.published.screen = (await this.does('share')) as string;
+  async shareScreen(): Promise<void> {
+    this.published.screen = (await this.invoke('shareScreen')) as string;
   }
 
-  async removes(sent: Sent): Promise<void> {
-    await this.does('closeProducer', sent);
-    delete this.published[sent];
+  async closeProducer(source: ProducerSource): Promise<void> {
+    await this.invoke('closeProducer', source);
+    delete this.published[source];
   }
 
-  async hangsUp(): Promise<void> {
-    await this.does('leave');
+  async leave(): Promise<void> {
+    await this.invoke('leave');
   }
 
-  async carrier(): Promise<string> {
-    return this.page.evaluate((name) => window.clients[name]?.carrier ?? 'none', this.name);
+  async transportName(): Promise<string> {
+    return this.page.evaluate((name) => window.clients[name]?.transportName ?? 'none', this.name);
   }
 
-  /** Everything the server said to this client on its own, from a mark on. */
-  async heard(since = 0): Promise<Heard[]> {
-    const log = await this.page.evaluate((name) => window.clients[name]?.log, this.name);
-    return (log ?? []).slice(since);
+  /** Returns the server's events to this client, from this index on. */
+  async events(since = 0): Promise<ServerEvent[]> {
+    const events = await this.page.evaluate((name) => window.clients[name]?.events, this.name);
+    return (events ?? []).slice(since);
   }
 
-  /** To be given to `heard` and `hearsThat`: words from now on. */
-  async mark(): Promise<number> {
-    return (await this.heard()).length;
+  async eventCount(): Promise<number> {
+    return (await this.events()).length;
   }
 
-  /** The server says all of this, once each, since the mark. */
-  async hearsThat(words: Word[], since: number): Promise<void> {
-    for (const { event, payload } of words) {
-      const said = async () =>
-        (await this.heard(since)).filter((heard) => heard.event === event).map((heard) => heard.payload);
+  /** Waits for all of these events; each must occur exactly once from the index `since` on. */
+  async expectEvents(expected: ExpectedEvent[], since: number): Promise<void> {
+    for (const { event, payload } of expected) {
+      const received = async () =>
+        (await this.events(since)).filter((it) => it.event === event).map((it) => it.payload);
       await expect
-        .poll(said, { timeout: WORD_MS_MAX, message: `${this.name} (${this.dialect}) hears ${event}` })
+        .poll(received, { timeout: EVENT_MS_MAX, message: `${this.name} (${this.dialect}) receives ${event}` })
         .toContainEqual(expect.objectContaining(payload));
-      const times = (await said()).filter((one) => matches(one, payload));
-      expect(times, `${this.name} hears ${event} once`).toHaveLength(1);
+      const matching = (await received()).filter((it) => matches(it, payload));
+      expect(matching, `${this.name} receives ${event} once`).toHaveLength(1);
     }
   }
 
-  async remotes(): Promise<Remote[]> {
-    return (await this.does('remotes')) as Remote[];
+  async consumerStats(): Promise<ConsumerStats[]> {
+    return (await this.invoke('consumerStats')) as ConsumerStats[];
   }
 
-  /** Nothing of these producers is left in this client. */
-  async hasLost(producerIds: string[]): Promise<void> {
-    const left = async () =>
-      (await this.remotes()).map(({ producerId }) => producerId).filter((id) => producerIds.includes(id));
+  /** Waits until this client has no consumer of these producers. */
+  async expectNoConsumersOf(producerIds: string[]): Promise<void> {
+    const remaining = async () =>
+      (await this.consumerStats()).map(({ producerId }) => producerId).filter((id) => producerIds.includes(id));
     await expect
-      .poll(left, { timeout: WORD_MS_MAX, message: `${this.name} (${this.dialect}) has lost what was closed` })
+      .poll(remaining, { timeout: EVENT_MS_MAX, message: `${this.name} (${this.dialect}) closes the consumers` })
       .toEqual([]);
   }
 
@@ -139,108 +141,123 @@ export class Visitor implements Publisher {
     return this.page.evaluate((name) => [...(window.clients[name]?.failures ?? ['no such client'])], this.name);
   }
 
-  private does(method: Method, ...given: (string | null)[]): Promise<unknown> {
+  private invoke(method: Method, ...args: (string | null)[]): Promise<unknown> {
     return this.page
       .evaluate(
-        ([name, wanted, values]) => {
+        ([name, called, values]) => {
           const client = window.clients[name] as unknown as Record<Method, (...values: unknown[]) => Promise<unknown>>;
-          return client[wanted](...values);
+          return client[called](...values);
         },
-        [this.name, method, given] as const,
+        [this.name, method, args] as const,
       )
       .catch((error: Error) => {
-        throw new Error(`${this.name} (${this.dialect}) cannot ${method}: ${error.message}`);
+        throw new Error(`${this.name} (${this.dialect}): ${method} failed: ${error.message}`);
       });
   }
 }
 
-export class Visitors {
+/** Server and participants of one test. */
+export class DialectCall {
   readonly secret = randomBytes(32).toString('hex');
-  private readonly all: Visitor[] = [];
+  private readonly participants: DialectParticipant[] = [];
   private server: Server | null = null;
 
   constructor(
     private readonly page: Page,
-    private readonly bundles: Bundles,
+    private readonly bundles: ClientBundles,
   ) {}
 
-  async meetAt(environment: Environment = {}): Promise<void> {
+  async startServer(environment: Environment = {}): Promise<void> {
     this.server = await Server.start({ JWT_SECRET: this.secret, ...environment });
   }
 
-  /** Meets at a server that somebody else has started, with this secret. */
-  meetIn(server: Server): void {
+  /** Uses a server that was started elsewhere with `secret`. */
+  useServer(server: Server): void {
     this.server = server;
   }
 
-  /** Where they meet. */
+  /** URL of the server. */
   get url(): string {
     return this.server?.url ?? '';
   }
 
-  /** A visitor with a client of this dialect, not yet connected. */
-  async comes(name: string, dialect: Dialect, coming: Coming = {}): Promise<Visitor> {
-    if (!this.server) await this.meetAt();
-    const { version = 'newest', camera = CAMERA, pollingOnly = false, namespace = null, as: peerId = name } = coming;
-    const token = coming.token ?? (dialect === 'meetlite' ? this.userToken(peerId) : null);
+  /** Creates a client of this dialect, not connected yet. */
+  async addParticipant(name: string, dialect: Dialect, setup: ClientSetup = {}): Promise<DialectParticipant> {
+    if (!this.server) await this.startServer();
+    const { version = 'newest', camera = CAMERA, pollingOnly = false, namespace = null, userId: peerId = name } = setup;
+    const token = setup.token ?? (dialect === 'meetlite' ? this.userToken(peerId) : null);
     await this.page.addScriptTag({ url: await this.bundles.script(dialect, version) });
-    const { order } = VERSIONS[version];
-    const options = { url: this.url, camera, order, peerId, namespace, pollingOnly, token };
+    const { produceOrder } = VERSIONS[version];
+    const options = { url: this.url, camera, produceOrder, peerId, namespace, pollingOnly, token };
     await this.page.evaluate(
-      ([global, who, given]) => {
+      ([global, participant, given]) => {
         const { DialectClient } = (window as unknown as Record<string, ClientModule>)[global] as ClientModule;
-        window.clients[who] = new DialectClient(given);
+        window.clients[participant] = new DialectClient(given);
       },
-      [Bundles.global(dialect, version), name, options] as const,
+      [ClientBundles.globalName(dialect, version), name, options] as const,
     );
-    const visitor = new Visitor(name, dialect, this.page);
-    this.all.push(visitor);
-    return visitor;
+    const participant = new DialectParticipant(name, dialect, this.page);
+    this.participants.push(participant);
+    return participant;
   }
 
-  /** Every one of these sees and hears every other one, and these others. */
-  async allMeet(people: Visitor[], others: Publisher[] = []): Promise<void> {
-    const everybody: Publisher[] = [...people, ...others];
-    const first = new Map<Visitor, Received>(people.map((person) => [person, new Map()]));
+  /** Waits until each participant receives all media of the others and of these further senders. */
+  async expectAllReceiveAll(participants: DialectParticipant[], furtherSenders: Sender[] = []): Promise<void> {
+    const senders: Sender[] = [...participants, ...furtherSenders];
+    const baseline = new Map<DialectParticipant, ConsumersByProducer>(participants.map((it) => [it, new Map()]));
     const missing = async () => {
-      const lacks = people.map(async (person) => {
-        const now: Received = new Map((await person.remotes()).map((remote) => [remote.producerId, remote]));
-        const senders = everybody.filter((other) => other !== person);
-        return senders.flatMap((other) => stillMissing(person, other, now, first.get(person) ?? new Map()));
+      const perReceiver = participants.map(async (receiver) => {
+        const stats = await receiver.consumerStats();
+        const now: ConsumersByProducer = new Map(stats.map((it) => [it.producerId, it]));
+        const others = senders.filter((sender) => sender !== receiver);
+        return others.flatMap((sender) => missingMedia(receiver, sender, now, baseline.get(receiver) ?? new Map()));
       });
-      return (await Promise.all(lacks)).flat();
+      return (await Promise.all(perReceiver)).flat();
     };
-    await expect.poll(missing, { timeout: START_MS_MAX, intervals: [500], message: 'all see and hear all' }).toEqual([]);
-    for (const person of people) {
-      const wanted = everybody.flatMap((other) => (other === person ? [] : Object.values(other.published)));
-      const got = (await person.remotes()).map(({ producerId }) => producerId);
-      expect(got.sort(), `${person.name} (${person.dialect}) receives each producer once`).toEqual(wanted.sort());
+    await expect
+      .poll(missing, { timeout: START_MS_MAX, intervals: [250], message: 'all participants receive all others' })
+      .toEqual([]);
+    for (const receiver of participants) {
+      const wanted = senders.flatMap((sender) => (sender === receiver ? [] : Object.values(sender.published)));
+      const consumed = (await receiver.consumerStats()).map(({ producerId }) => producerId);
+      const message = `${receiver.name} (${receiver.dialect}) consumes each producer once`;
+      expect(consumed.sort(), message).toEqual(wanted.sort());
     }
   }
 
-  /** Somebody goes; each of the others is told in its own words and has nothing left of them. */
-  async goes(gone: Visitor, others: Visitor[], way: () => Promise<void> = () => gone.hangsUp()): Promise<void> {
-    const { published } = gone;
-    await this.learnNameOf(gone);
-    const words = others.map((other) => WORDS[other.dialect].left(gone));
-    await this.areTold(others, words, Object.values(published), way);
+  /** Lets a participant leave; waits until each of the others is told and has closed its consumers. */
+  async leaveAndExpectNotified(
+    leaving: DialectParticipant,
+    others: DialectParticipant[],
+    leave: () => Promise<void> = () => leaving.leave(),
+  ): Promise<void> {
+    const { published } = leaving;
+    await this.learnPeerId(leaving);
+    const expected = others.map((other) => EXPECTED_EVENTS[other.dialect].participantLeft(leaving));
+    await this.expectNotified(others, expected, Object.values(published), leave);
   }
 
-  /** Somebody takes one producer away and stays. */
-  async removes(owner: Visitor, sent: Sent, others: Visitor[]): Promise<void> {
-    const producerId = owner.published[sent] ?? '';
-    await this.learnNameOf(owner);
-    const words = others.map((other) => WORDS[other.dialect].closed(owner, producerId));
-    await this.areTold(others, words, [producerId], () => owner.removes(sent));
+  /** Lets a participant close one producer; waits until each of the others is told and has closed its consumer. */
+  async closeProducerAndExpectNotified(
+    owner: DialectParticipant,
+    source: ProducerSource,
+    others: DialectParticipant[],
+  ): Promise<void> {
+    const producerId = owner.published[source] ?? '';
+    await this.learnPeerId(owner);
+    const expected = others.map((other) => EXPECTED_EVENTS[other.dialect].producerClosed(owner, producerId));
+    await this.expectNotified(others, expected, [producerId], () => owner.closeProducer(source));
   }
 
-  /** No client has anything to complain of, nor has the server. */
-  async nobodyFailed(): Promise<void> {
+  /** Neither a client nor the server has reported an error. */
+  async expectNoFailures(): Promise<void> {
     expect(this.serverOutput()).not.toMatch(/ (WARN|ERROR) |panicked/);
-    for (const person of this.all) expect(await person.failures(), `${person.name} (${person.dialect})`).toEqual([]);
+    for (const participant of this.participants) {
+      expect(await participant.failures(), `${participant.name} (${participant.dialect})`).toEqual([]);
+    }
   }
 
-  async goHome(): Promise<void> {
+  async close(): Promise<void> {
     await this.server?.stop();
   }
 
@@ -248,99 +265,101 @@ export class Visitors {
     return this.server?.output ?? '';
   }
 
-  /** What every client was told and complained of. */
-  async diaries(): Promise<string> {
+  /** Returns the events and failures of all clients as text. */
+  async clientLogs(): Promise<string> {
     const clients = await this.page.evaluate(() =>
-      Object.entries(window.clients).map(([name, { log, failures }]) => ({ name, failures, log })),
+      Object.entries(window.clients).map(([name, { events, failures }]) => ({ name, failures, events })),
     );
     return clients
-      .map(({ name, failures, log }) => [name, ...failures.map((text) => `! ${text}`), ...log.map(line)].join('\n'))
+      .map(({ name, failures, events }) => [name, ...failures.map((it) => `! ${it}`), ...events.map(formatEvent)].join('\n'))
       .join('\n\n');
   }
 
-  /** A protoo client is not told what the server calls it: others know, by what it sends. */
-  private async learnNameOf(person: Visitor): Promise<void> {
-    if (person.dialect !== 'protoo') return;
-    const sent = Object.values(person.published);
-    for (const other of this.all) {
-      for (const { payload } of await other.heard()) {
+  /** A protoo client does not know the id by which the server names it; it is found in the others' events. */
+  private async learnPeerId(participant: DialectParticipant): Promise<void> {
+    if (participant.dialect !== 'protoo') return;
+    const published = Object.values(participant.published);
+    for (const other of this.participants) {
+      for (const { payload } of await other.events()) {
         const { producerId, peerId } = payload as { producerId?: string; peerId?: string };
-        if (producerId !== undefined && peerId !== undefined && sent.includes(producerId)) person.peerId = peerId;
+        if (producerId !== undefined && peerId !== undefined && published.includes(producerId)) participant.peerId = peerId;
       }
     }
   }
 
-  private async areTold(others: Visitor[], words: Word[][], lost: string[], act: () => Promise<void>): Promise<void> {
-    const marks = await Promise.all(others.map((other) => other.mark()));
+  private async expectNotified(
+    others: DialectParticipant[],
+    expected: ExpectedEvent[][],
+    closedProducerIds: string[],
+    act: () => Promise<void>,
+  ): Promise<void> {
+    const counts = await Promise.all(others.map((other) => other.eventCount()));
     await act();
-    const told = others.map(async (other, at) => {
-      await other.hearsThat(words[at] ?? [], marks[at] ?? 0);
-      await other.hasLost(lost);
+    const checks = others.map(async (other, index) => {
+      await other.expectEvents(expected[index] ?? [], counts[index] ?? 0);
+      await other.expectNoConsumersOf(closedProducerIds);
     });
-    await Promise.all(told);
+    await Promise.all(checks);
   }
 
   private userToken(userId: string): string {
-    const nowS = Math.floor(Date.now() / 1_000);
-    return signed({ userId, email: `${userId}@example.org`, iat: nowS, exp: nowS + TOKEN_LIFE_S }, this.secret);
+    return signToken({ userId, email: `${userId}@example.org` }, this.secret);
   }
 }
 
-function line({ event, payload }: Heard): string {
+function formatEvent({ event, payload }: ServerEvent): string {
   return `${event} ${JSON.stringify(payload)}`.slice(0, 400);
 }
 
-function matches(given: unknown, wanted: Record<string, unknown>): boolean {
-  const values = given as Record<string, unknown>;
-  return Object.entries(wanted).every(([name, value]) => values[name] === value);
+function matches(actual: unknown, expected: Record<string, unknown>): boolean {
+  const values = actual as Record<string, unknown>;
+  return Object.entries(expected).every(([name, value]) => values[name] === value);
 }
 
-/** What of the other does not flow yet, in words. */
-function stillMissing(person: Visitor, other: Publisher, now: Received, first: Received): string[] {
-  const lacks: string[] = [];
-  for (const [sent, producerId] of Object.entries(other.published)) {
-    const remote = now.get(producerId);
-    const before = first.get(producerId);
-    if (remote && !before) first.set(producerId, remote);
-    const frames = (remote?.framesDecoded ?? 0) - (before?.framesDecoded ?? 0);
-    const energy = (remote?.energy ?? 0) - (before?.energy ?? 0);
-    const flows = before !== undefined && (sent === 'audio' ? energy >= ENERGY_MIN : frames >= FRAMES_MIN);
-    if (!flows) lacks.push(`${person.name} ← ${other.name} ${sent}: ${remote ? 'stands still' : 'nothing'}`);
+/** Describes the sender's media that the receiver does not receive; adds new consumers to the baseline. */
+function missingMedia(
+  receiver: DialectParticipant,
+  sender: Sender,
+  now: ConsumersByProducer,
+  baseline: ConsumersByProducer,
+): string[] {
+  const missing: string[] = [];
+  for (const [source, producerId] of Object.entries(sender.published)) {
+    const stats = now.get(producerId);
+    const before = baseline.get(producerId);
+    if (stats && !before) baseline.set(producerId, stats);
+    const frames = (stats?.framesDecoded ?? 0) - (before?.framesDecoded ?? 0);
+    const energy = (stats?.audioEnergy ?? 0) - (before?.audioEnergy ?? 0);
+    const flows = before !== undefined && (source === 'audio' ? energy >= ENERGY_MIN : frames >= FRAMES_MIN);
+    if (!flows) missing.push(`${receiver.name} ← ${sender.name} ${source}: ${stats ? 'no progress' : 'no consumer'}`);
   }
-  return lacks;
+  return missing;
 }
 
-/** A JSON web token, HS256. */
-function signed(claims: object, secret: string): string {
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const body = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
-  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
-}
-
-export const test = base.extend<{ visitors: Visitors }, { bundles: Bundles }>({
+export const test = base.extend<{ dialectCall: DialectCall }, { bundles: ClientBundles }>({
   bundles: [
     async ({}, use) => {
-      const bundles = new Bundles();
+      const bundles = new ClientBundles();
       await bundles.open();
       await use(bundles);
       await bundles.close();
     },
     { scope: 'worker' },
   ],
-  visitors: async ({ browsers, bundles }, use, info) => {
+  dialectCall: async ({ browsers, bundles }, use, info) => {
     const running = browsers.get('chromium') ?? launch('chromium');
     browsers.set('chromium', running);
     const context = await (await running).newContext({ permissions: ['camera', 'microphone'] });
     const page = await context.newPage();
     await page.goto(bundles.url);
     await page.evaluate(() => (window.clients = {}));
-    const visitors = new Visitors(page, bundles);
-    await use(visitors);
+    const call = new DialectCall(page, bundles);
+    await use(call);
     if (info.status !== info.expectedStatus) {
-      await info.attach('server', { body: visitors.serverOutput(), contentType: 'text/plain' });
-      await info.attach('clients', { body: await visitors.diaries(), contentType: 'text/plain' });
+      await info.attach('server', { body: call.serverOutput(), contentType: 'text/plain' });
+      await info.attach('clients', { body: await call.clientLogs(), contentType: 'text/plain' });
     }
     await context.close();
-    await visitors.goHome();
+    await call.close();
   },
 });

@@ -1,46 +1,50 @@
-/** What each dialect's server says when somebody goes or a producer ends: the table of docs/protocol.md, for tests. */
-import type { Dialect } from './client';
-import type { Visitor, Word } from './clientFixture';
+/** Events of each dialect when a participant leaves or a producer closes, after the table in docs/protocol.md. */
+import type { Dialect, ExpectedEvent, PublishedIds } from './client';
 
-interface Words {
-  /** Somebody has left. */
-  left(gone: Visitor): Word[];
-  /** One producer of somebody who stays has ended. */
-  closed(owner: Visitor, producerId: string): Word[];
+interface Participant {
+  readonly peerId: string;
+  readonly published: PublishedIds;
 }
 
-export const WORDS: Record<Dialect, Words> = {
+interface DialectEvents {
+  participantLeft(participant: Participant): ExpectedEvent[];
+  /** A participant who stays has closed one producer. */
+  producerClosed(owner: Participant, producerId: string): ExpectedEvent[];
+}
+
+export const EXPECTED_EVENTS: Record<Dialect, DialectEvents> = {
   native: {
-    left: ({ peerId }) => [{ event: 'peerLeft', payload: { peerId } }],
-    closed: ({ peerId }, producerId) => [{ event: 'producerClosed', payload: { peerId, producerId } }],
+    participantLeft: ({ peerId }) => [{ event: 'peerLeft', payload: { peerId } }],
+    producerClosed: ({ peerId }, producerId) => [{ event: 'producerClosed', payload: { peerId, producerId } }],
   },
   sfu: {
-    left: (gone) => producersOf(gone).map((producerId) => ({ event: 'delete-producer', payload: { producerId } })),
-    closed: (_owner, producerId) => [{ event: 'delete-producer', payload: { producerId } }],
+    participantLeft: (participant) =>
+      producerIdsOf(participant).map((producerId) => ({ event: 'delete-producer', payload: { producerId } })),
+    producerClosed: (_owner, producerId) => [{ event: 'delete-producer', payload: { producerId } }],
   },
   rmm: {
-    left: ({ peerId }) => [{ event: 'peerLeft', payload: { peerId } }],
-    closed: (_owner, producerId) => [{ event: 'producerClosed', payload: { producerId } }],
+    participantLeft: ({ peerId }) => [{ event: 'peerLeft', payload: { peerId } }],
+    producerClosed: (_owner, producerId) => [{ event: 'producerClosed', payload: { producerId } }],
   },
   meetlite: {
-    left: ({ peerId }) => [{ event: 'participant-left', payload: { participantId: peerId } }],
-    closed: ({ peerId }, producerId) => [
+    participantLeft: ({ peerId }) => [{ event: 'participant-left', payload: { participantId: peerId } }],
+    producerClosed: ({ peerId }, producerId) => [
       { event: 'producer-closed', payload: { participantId: peerId, producerId } },
       { event: 'consumer-closed', payload: { participantId: peerId } },
     ],
   },
   call: {
-    left: (gone) =>
-      producersOf(gone).map((remoteProducerId) => ({ event: 'producer-closed', payload: { remoteProducerId } })),
-    closed: (_owner, producerId) => [{ event: 'producer-closed', payload: { remoteProducerId: producerId } }],
+    participantLeft: (participant) =>
+      producerIdsOf(participant).map((id) => ({ event: 'producer-closed', payload: { remoteProducerId: id } })),
+    producerClosed: (_owner, producerId) => [{ event: 'producer-closed', payload: { remoteProducerId: producerId } }],
   },
   protoo: {
-    left: ({ peerId }) => [{ event: 'peerClosed', payload: { peerId } }],
-    // Its consumer is named, not its producer: that it is the right one shows in what remains.
-    closed: () => [{ event: 'consumerClosed', payload: {} }],
+    participantLeft: ({ peerId }) => [{ event: 'peerClosed', payload: { peerId } }],
+    // The event names the consumer, not the producer; the remaining consumers show that it was the right one.
+    producerClosed: () => [{ event: 'consumerClosed', payload: {} }],
   },
 };
 
-function producersOf({ published }: Visitor): string[] {
+function producerIdsOf({ published }: Participant): string[] {
   return Object.values(published);
 }

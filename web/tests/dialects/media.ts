@@ -1,128 +1,132 @@
-/**
- * The media half that all small clients share: the made-up camera and
- * microphone, and what has arrived of others. It knows no dialect.
- */
+/** Producers, consumers and the event log that all test clients share. Knows no dialect. */
 import type { types } from 'mediasoup-client';
-import type { Camera, ClientOptions, Heard, Kind, Remote, Sent } from './client';
+import type { Camera, ClientOptions, ConsumerStats, Kind, ProducerSource, ServerEvent } from './client';
 
-/** Three encodings, lowest first, as the clients that send simulcast have them. */
-export function simulcast(scalabilityMode: string): types.RtpEncodingParameters[] {
-  return [100_000, 300_000, 900_000].map((maxBitrate, at) => ({ rid: `r${at}`, maxBitrate, scalabilityMode }));
+/** Returns three simulcast encodings, lowest first. */
+export function simulcastEncodings(scalabilityMode: string): types.RtpEncodingParameters[] {
+  return [100_000, 300_000, 900_000].map((maxBitrate, index) => ({ rid: `r${index}`, maxBitrate, scalabilityMode }));
 }
 
-/** One camera track and one microphone track. */
-export async function capture(camera: Camera): Promise<Record<Kind, MediaStreamTrack>> {
+/** Opens the fake camera and microphone. */
+async function capture(camera: Camera): Promise<Record<Kind, MediaStreamTrack>> {
   const { width, height, frameRate } = camera;
   const stream = await navigator.mediaDevices.getUserMedia({ video: { width, height, frameRate }, audio: true });
   const [video] = stream.getVideoTracks();
   const [audio] = stream.getAudioTracks();
-  if (!video || !audio) throw new Error('the browser has no made-up camera or microphone');
+  if (!video || !audio) throw new Error('the browser has no fake camera or microphone');
   return { audio, video };
 }
 
-/** The consumers of one client, by producer. */
-export class Receptions {
-  private readonly received = new Map<string, { consumer: types.Consumer; owner: string; player: HTMLAudioElement }>();
+interface ActiveConsumer {
+  consumer: types.Consumer;
+  /** Id of the participant whose producer is consumed, where the dialect tells it. */
+  owner: string;
+  player: HTMLAudioElement;
+}
+
+/** Consumers of one client. */
+export class Consumers {
+  private readonly byProducerId = new Map<string, ActiveConsumer>();
 
   add(consumer: types.Consumer, owner = ''): void {
-    // A browser decodes sound only when something plays it.
+    // A browser decodes audio only while an element plays it.
     const player = new Audio();
     player.srcObject = new MediaStream([consumer.track]);
     if (consumer.kind === 'audio') void player.play();
-    this.received.set(consumer.producerId, { consumer, owner, player });
+    this.byProducerId.set(consumer.producerId, { consumer, owner, player });
   }
 
-  ofProducer(producerId: string): void {
-    this.close((reception) => reception.consumer.producerId === producerId);
+  closeProducer(producerId: string): void {
+    this.closeWhere(({ consumer }) => consumer.producerId === producerId);
   }
 
-  ofConsumer(consumerId: string): void {
-    this.close((reception) => reception.consumer.id === consumerId);
+  closeConsumer(consumerId: string): void {
+    this.closeWhere(({ consumer }) => consumer.id === consumerId);
   }
 
-  ofOwner(owner: string): void {
-    this.close((reception) => reception.owner === owner);
+  closeOwner(owner: string): void {
+    this.closeWhere((active) => active.owner === owner);
   }
 
-  all(): void {
-    this.close(() => true);
+  closeAll(): void {
+    this.closeWhere(() => true);
   }
 
-  async remotes(): Promise<Remote[]> {
-    const remotes = [];
-    for (const { consumer } of [...this.received.values()]) {
-      const { id, producerId, kind } = consumer;
-      const remote: Remote = { id, producerId, kind, framesDecoded: 0, energy: 0 };
+  async stats(): Promise<ConsumerStats[]> {
+    const all = [];
+    for (const { consumer } of [...this.byProducerId.values()]) {
+      const { id: consumerId, producerId, kind } = consumer;
+      const stats: ConsumerStats = { consumerId, producerId, kind, framesDecoded: 0, audioEnergy: 0 };
       for (const report of consumer.closed ? [] : (await consumer.getStats()).values()) {
         if (report.type !== 'inbound-rtp') continue;
-        remote.framesDecoded = Number(report.framesDecoded ?? 0);
-        remote.energy = Number(report.totalAudioEnergy ?? 0);
+        stats.framesDecoded = Number(report.framesDecoded ?? 0);
+        stats.audioEnergy = Number(report.totalAudioEnergy ?? 0);
       }
-      remotes.push(remote);
+      all.push(stats);
     }
-    return remotes;
+    return all;
   }
 
-  private close(whose: (reception: { consumer: types.Consumer; owner: string }) => boolean): void {
-    for (const [producerId, reception] of this.received) {
-      if (!whose(reception)) continue;
-      reception.consumer.close();
-      reception.player.srcObject = null;
-      this.received.delete(producerId);
+  private closeWhere(matches: (active: ActiveConsumer) => boolean): void {
+    for (const [producerId, active] of this.byProducerId) {
+      if (!matches(active)) continue;
+      active.consumer.close();
+      active.player.srcObject = null;
+      this.byProducerId.delete(producerId);
     }
   }
 }
 
-/** What one client sends. */
-export class Publications {
-  private readonly sent = new Map<Sent, types.Producer>();
+/** Producers of one client. */
+export class Producers {
+  private readonly bySource = new Map<ProducerSource, types.Producer>();
 
   constructor(private readonly options: ClientOptions) {}
 
   async publish(transport: types.Transport, encodings?: types.RtpEncodingParameters[]): Promise<Record<Kind, string>> {
     const tracks = await capture(this.options.camera);
     const ids = { audio: '', video: '' };
-    for (const kind of this.options.order) {
+    for (const kind of this.options.produceOrder) {
       const producer = await transport.produce({ track: tracks[kind], ...(kind === 'video' && encodings && { encodings }) });
-      this.sent.set(kind, producer);
+      this.bySource.set(kind, producer);
       ids[kind] = producer.id;
     }
     return ids;
   }
 
-  /** A second camera in the place of a screen, which a browser without a window has none of. */
-  async share(transport: types.Transport): Promise<string> {
+  /** Produces a second camera as the screen: a browser without a window has none to share. */
+  async shareScreen(transport: types.Transport): Promise<string> {
     const { video: track } = await capture(this.options.camera);
     const producer = await transport.produce({ track, appData: { screen: true } });
-    this.sent.set('screen', producer);
+    this.bySource.set('screen', producer);
     return producer.id;
   }
 
-  /** Ends one, here, and tells which it was. */
-  close(sent: Sent): string {
-    const producer = this.sent.get(sent);
-    if (!producer) throw new Error(`no ${sent} is sent`);
+  /** Closes one producer locally and returns its id. */
+  close(source: ProducerSource): string {
+    const producer = this.bySource.get(source);
+    if (!producer) throw new Error(`no ${source} is produced`);
     producer.close();
-    this.sent.delete(sent);
+    this.bySource.delete(source);
     return producer.id;
   }
 
-  all(): void {
-    for (const sent of [...this.sent.keys()]) this.close(sent);
+  closeAll(): void {
+    for (const source of [...this.bySource.keys()]) this.close(source);
   }
 }
 
-/** What a client was told and what went wrong in it. */
-export class Diary {
-  readonly log: Heard[] = [];
+/** Events that a client received, and its errors. */
+export class EventLog {
+  readonly events: ServerEvent[] = [];
   readonly failures: string[] = [];
   private stay = 0;
 
-  hear(event: string, payload: unknown): void {
-    this.log.push({ event, payload });
+  record(event: string, payload: unknown): void {
+    this.events.push({ event, payload });
   }
 
-  /** Follows work that nobody waits for. What is under way when the client leaves may fail. */
+  /** Records the failure of background work, unless the client has left the room meanwhile. */
   watch(work: Promise<unknown>): void {
     const { stay } = this;
     work.catch((error: unknown) => {
@@ -130,14 +134,14 @@ export class Diary {
     });
   }
 
-  /** The client leaves the room it is in. */
-  leave(): void {
+  /** Tells the log that the client leaves its room. */
+  leaveRoom(): void {
     this.stay += 1;
   }
 }
 
-/** A promise and the hands that keep or break it. */
-export interface Pending<T> {
+/** Resolves or rejects a promise that is awaited elsewhere. */
+export interface Deferred<T> {
   resolve(value: T): void;
   reject(error: Error): void;
 }

@@ -1,42 +1,35 @@
-/**
- * One Socket.IO connection of a small client: everything the server says goes
- * into the diary, acknowledgements that carry `error` are refused promises.
- */
+/** One Socket.IO connection of a test client. Logs all events; rejects acknowledgements that carry `error`. */
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import type { ClientOptions } from './client';
-import type { Diary } from './media';
+import type { EventLog } from './media';
 
 const ACK_MS_MAX = 10_000;
 
-/** Begins on long-polling, and goes over to a WebSocket unless it must not. */
-export function beginning({ pollingOnly }: ClientOptions): ('polling' | 'websocket')[] {
+/** Starts with long-polling and upgrades to a WebSocket, unless the client must not. */
+export function pollingFirst({ pollingOnly }: ClientOptions): ('polling' | 'websocket')[] {
   return pollingOnly ? ['polling'] : ['polling', 'websocket'];
 }
 
-export class Line {
+export class SocketIoConnection {
   private readonly socket: Socket;
 
-  constructor(url: string, diary: Diary, options: Partial<ManagerOptions & SocketOptions>) {
-    // Each client has a connection of its own, as if it were a page of its own.
+  constructor(url: string, log: EventLog, options: Partial<ManagerOptions & SocketOptions>) {
+    // Each client has its own connection, as if it were a page of its own.
     this.socket = io(url, { forceNew: true, autoConnect: false, ...options });
-    this.socket.onAny((event: string, payload: unknown) => diary.hear(event, payload));
-    this.socket.io.on('error', (error) => diary.failures.push(`connection: ${error.message}`));
+    this.socket.onAny((event: string, payload: unknown) => log.record(event, payload));
+    this.socket.io.on('error', (error) => log.failures.push(`connection: ${error.message}`));
   }
 
   get id(): string {
     return this.socket.id ?? '';
   }
 
-  /** `polling` or `websocket`, as it is now. */
-  get carrier(): string {
+  /** `polling` or `websocket`. */
+  get transportName(): string {
     return this.socket.io.engine?.transport.name ?? 'none';
   }
 
-  get connected(): boolean {
-    return this.socket.connected;
-  }
-
-  /** What the next connection's address says. */
+  /** Sets the query of the next connection's URL. */
   set query(query: Record<string, string>) {
     this.socket.io.opts.query = query;
   }
@@ -61,8 +54,8 @@ export class Line {
     this.socket.emit(event, ...payload);
   }
 
-  /** Emits, and waits for the acknowledgement's one argument. */
-  async ask<T>(event: string, ...payload: unknown[]): Promise<T> {
+  /** Emits an event and returns the one argument of its acknowledgement. */
+  async request<T>(event: string, ...payload: unknown[]): Promise<T> {
     const answer: unknown = await this.socket.timeout(ACK_MS_MAX).emitWithAck(event, ...payload);
     const refusal = refusalIn(answer) ?? refusalIn((answer as { params?: unknown } | null)?.params);
     if (refusal !== null) throw new Error(`${event}: ${refusal}`);
@@ -70,7 +63,7 @@ export class Line {
   }
 }
 
-/** The text of `{error}`, the one way an acknowledgement refuses. */
+/** Returns the text of `{error}`, the form in which acknowledgements refuse. */
 function refusalIn(answer: unknown): string | null {
   if (typeof answer !== 'object' || answer === null || !('error' in answer)) return null;
   return String(answer.error);

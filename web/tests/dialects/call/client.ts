@@ -1,151 +1,99 @@
 /**
- * The small client of the call dialect, in the namespace `/call`. It starts on
- * long-polling. Every remote producer gets a receive transport of its own; both
- * ways of connecting wait for the acknowledgement. Who was there before is asked
- * for after the first producer.
+ * Test client of the call dialect, in the namespace `/call`. Starts with long-polling. Each remote
+ * producer gets a receive transport of its own; connecting waits for the acknowledgement.
+ * Existing producers are requested after the first own producer.
  */
 import { Device, type types } from 'mediasoup-client';
-import type { Client, ClientOptions, Kind, Remote } from '../client';
-import { Diary, Publications, Receptions, simulcast } from '../media';
-import { Line, beginning } from '../socketIoConnection';
+import { SocketIoClient, type ConsumerParameters } from '../baseClient';
+import type { Kind } from '../client';
+import { simulcastEncodings } from '../media';
+import { SocketIoConnection, pollingFirst } from '../socketIoConnection';
 
-interface Consumed {
-  id: string;
-  producerId: string;
-  kind: Kind;
-  rtpParameters: types.RtpParameters;
+interface Consumed extends ConsumerParameters {
   serverConsumerId: string;
 }
 
-export class DialectClient implements Client {
-  peerId = '';
-  private readonly diary = new Diary();
-  private readonly receptions = new Receptions();
-  private readonly publications: Publications;
-  private readonly transports = new Map<string, types.Transport>();
-  /** Producers that are received or about to be: they are announced and listed both. */
+export class DialectClient extends SocketIoClient {
+  /** Producers that are consumed or about to be: a producer can be both announced and listed. */
   private readonly wanted = new Set<string>();
-  private line: Line | null = null;
   private roomName = '';
   private device = new Device();
 
-  constructor(private readonly options: ClientOptions) {
-    this.publications = new Publications(options);
-  }
-
-  get log() {
-    return this.diary.log;
-  }
-
-  get failures() {
-    return this.diary.failures;
-  }
-
-  get carrier(): string {
-    return this.line?.carrier ?? 'none';
-  }
-
   async join(room: string | null): Promise<void> {
-    this.forget();
+    this.closeMedia();
     this.roomName = room ?? '';
-    this.line ??= await this.open();
-    const { rtpCapabilities } = await this.line.ask<{ rtpCapabilities: types.RtpCapabilities }>(
+    this.connection ??= await this.connect();
+    const { rtpCapabilities } = await this.request<{ rtpCapabilities: types.RtpCapabilities }>(
       'joinRoom', { roomName: this.roomName });
     this.device = new Device();
     await this.device.load({ routerRtpCapabilities: rtpCapabilities });
   }
 
   async publish(): Promise<Record<Kind, string>> {
-    const transport = this.device.createSendTransport(await this.create({ consumer: false, roomName: this.roomName }));
-    this.transports.set('send', transport);
+    const options = await this.createTransport({ consumer: false, roomName: this.roomName });
+    const transport = this.addTransport('send', this.device.createSendTransport(options));
     transport.on('connect', ({ dtlsParameters }, done, failed) => {
-      this.ask('transport-connect', { dtlsParameters, transportId: transport.id }).then(() => done(), failed);
+      this.request('transport-connect', { dtlsParameters, transportId: transport.id }).then(() => done(), failed);
     });
     transport.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
-      this.ask<{ id: string; producersExist: boolean }>('transport-produce', { kind, rtpParameters, appData })
+      this.request<{ id: string; producersExist: boolean }>('transport-produce', { kind, rtpParameters, appData })
         .then(({ id, producersExist }) => {
           done({ id });
-          if (producersExist) this.diary.watch(this.catchUp());
+          if (producersExist) this.log.watch(this.consumeExisting());
         }, failed);
     });
-    return this.publications.publish(transport, simulcast('S1T3'));
+    return this.producers.publish(transport, simulcastEncodings('S1T3'));
   }
 
-  remotes(): Promise<Remote[]> {
-    return this.receptions.remotes();
+  protected override closeMedia(): void {
+    super.closeMedia();
+    this.wanted.clear();
   }
 
-  async closeProducer(): Promise<void> {
-    throw new Error('the call dialect has no word for closing a producer');
-  }
-
-  async leave(): Promise<void> {
-    this.forget();
-    this.line?.disconnect();
-    this.line = null;
-  }
-
-  private async open(): Promise<Line> {
+  private async connect(): Promise<SocketIoConnection> {
     const { url, namespace } = this.options;
-    const line = new Line(`${url}${namespace ?? '/call'}`, this.diary, { transports: beginning(this.options) });
+    const transports = pollingFirst(this.options);
+    const connection = new SocketIoConnection(`${url}${namespace ?? '/call'}`, this.log, { transports });
     const greeted = new Promise<void>((resolve) => {
-      line.on<{ socketId: string }>('connection-success', ({ socketId }) => {
+      connection.on<{ socketId: string }>('connection-success', ({ socketId }) => {
         this.peerId = socketId;
         resolve();
       });
     });
-    line.on<{ producerId: string }>('new-producer', ({ producerId }) => this.diary.watch(this.consume(producerId)));
-    line.on<{ remoteProducerId: string }>('producer-closed', ({ remoteProducerId }) => this.drop(remoteProducerId));
-    await line.connect();
+    connection.on<{ producerId: string }>('new-producer', ({ producerId }) => this.log.watch(this.consume(producerId)));
+    connection.on<{ remoteProducerId: string }>('producer-closed', ({ remoteProducerId }) => {
+      this.closeConsumedProducer(remoteProducerId);
+      this.wanted.delete(remoteProducerId);
+    });
+    await connection.connect();
     await greeted;
-    return line;
+    return connection;
   }
 
-  private async catchUp(): Promise<void> {
-    const producers = await this.ask<string[]>('getProducers');
+  private async consumeExisting(): Promise<void> {
+    const producers = await this.request<string[]>('getProducers');
     await Promise.all(producers.map((producerId) => this.consume(producerId)));
   }
 
   private async consume(producerId: string): Promise<void> {
     if (this.wanted.has(producerId)) return;
     this.wanted.add(producerId);
-    const transport = this.device.createRecvTransport(await this.create({ consumer: true }));
-    this.transports.set(producerId, transport);
+    const transport = this.device.createRecvTransport(await this.createTransport({ consumer: true }));
+    this.addTransport(producerId, transport);
     const serverConsumerTransportId = transport.id;
     transport.on('connect', ({ dtlsParameters }, done, failed) => {
-      this.ask('transport-recv-connect', { dtlsParameters, serverConsumerTransportId }).then(() => done(), failed);
+      this.request('transport-recv-connect', { dtlsParameters, serverConsumerTransportId }).then(() => done(), failed);
     });
     const { rtpCapabilities } = this.device;
     const request = { rtpCapabilities, remoteProducerId: producerId, serverConsumerTransportId };
-    const { params } = await this.ask<{ params: Consumed }>('consume', request);
+    const { params } = await this.request<{ params: Consumed }>('consume', request);
     const { id, kind, rtpParameters, serverConsumerId } = params;
-    this.receptions.add(await transport.consume({ id, producerId, kind, rtpParameters }));
-    this.line?.emit('consumer-resume', { serverConsumerId });
+    this.consumers.add(await transport.consume({ id, producerId, kind, rtpParameters }));
+    this.connection?.emit('consumer-resume', { serverConsumerId });
   }
 
-  private async create(wish: object): Promise<types.TransportOptions> {
-    const { params } = await this.ask<{ params: types.TransportOptions }>('createWebRtcTransport', wish);
+  private async createTransport(request: object): Promise<types.TransportOptions> {
+    const { params } = await this.request<{ params: types.TransportOptions }>('createWebRtcTransport', request);
     return params;
-  }
-
-  private drop(producerId: string): void {
-    this.receptions.ofProducer(producerId);
-    this.transports.get(producerId)?.close();
-    this.transports.delete(producerId);
-    this.wanted.delete(producerId);
-  }
-
-  private ask<T>(event: string, ...payload: object[]): Promise<T> {
-    if (!this.line) throw new Error('not connected');
-    return this.line.ask<T>(event, ...payload);
-  }
-
-  private forget(): void {
-    this.diary.leave();
-    this.publications.all();
-    this.receptions.all();
-    for (const transport of this.transports.values()) transport.close();
-    this.transports.clear();
-    this.wanted.clear();
   }
 }

@@ -1,14 +1,14 @@
 /**
- * The small client of the native dialect: frames `{type, payload}` over a plain
- * WebSocket. It sends no ids: a reply is known by its type, and by its kind when
- * two of one type are under way. Whoever is announced is consumed at once,
- * whether or not there is a transport to receive on yet.
+ * Test client of the native dialect: frames `{type, payload}` over a plain WebSocket. Sends
+ * no ids: replies are matched by type, and by kind where two of one type are pending. It
+ * consumes announced producers at once, before it has a transport to receive on.
  */
 import { Device, type types } from 'mediasoup-client';
-import type { Client, ClientOptions, Kind, Remote, Sent } from '../client';
-import { Diary, Publications, Receptions, type Pending } from '../media';
+import { BaseClient } from '../baseClient';
+import type { Kind, ProducerSource } from '../client';
+import type { Deferred } from '../media';
 
-interface Announced {
+interface ProducerNotice {
   peerId: string;
   producerId: string;
 }
@@ -34,7 +34,7 @@ interface Frame {
   payload: never;
 }
 
-/** The replies somebody waits for; every other frame is the server's own word. */
+/** Types of awaited replies; all other frames are logged as events. */
 const REPLIES = [
   'connected',
   'routerRtpCapabilities',
@@ -45,127 +45,97 @@ const REPLIES = [
   'closedProducer',
 ];
 
-export class DialectClient implements Client {
-  peerId = '';
-  private readonly diary = new Diary();
-  private readonly receptions = new Receptions();
-  private readonly publications: Publications;
-  private readonly waiting = new Map<string, Pending<never>[]>();
+export class DialectClient extends BaseClient {
+  private readonly pending = new Map<string, Deferred<never>[]>();
   private socket: WebSocket | null = null;
   private device = new Device();
-  private sending: types.Transport | null = null;
-  private receiving: types.Transport | null = null;
-
-  constructor(private readonly options: ClientOptions) {
-    this.publications = new Publications(options);
-  }
-
-  get log() {
-    return this.diary.log;
-  }
-
-  get failures() {
-    return this.diary.failures;
-  }
-
-  get carrier(): string {
-    return 'websocket';
-  }
 
   async join(room: string | null): Promise<void> {
-    this.forget();
-    if (!this.socket) await this.open();
-    const { rtpCapabilities } = await this.ask<{ rtpCapabilities: types.RtpCapabilities }>(
+    this.closeMedia();
+    if (!this.socket) await this.connect();
+    const { rtpCapabilities } = await this.request<{ rtpCapabilities: types.RtpCapabilities }>(
       'getRouterRtpCapabilities', {}, 'routerRtpCapabilities');
     this.device = new Device();
     await this.device.load({ routerRtpCapabilities: rtpCapabilities });
-    const { existingProducers } = await this.ask<Joined>('joinRoom', { roomId: room }, 'roomJoined');
+    const { existingProducers } = await this.request<Joined>('joinRoom', { roomId: room }, 'roomJoined');
     for (const { producers } of existingProducers) for (const { producerId } of producers) this.consume(producerId);
-    this.receiving = this.device.createRecvTransport(await this.transport('recv'));
-    this.connects(this.receiving);
+    this.connectOnDemand(this.addTransport('recv', this.device.createRecvTransport(await this.createTransport('recv'))));
   }
 
   async publish(): Promise<Record<Kind, string>> {
-    const transport = this.device.createSendTransport(await this.transport('send'));
-    this.sending = transport;
-    this.connects(transport);
+    const transport = this.addTransport('send', this.device.createSendTransport(await this.createTransport('send')));
+    this.connectOnDemand(transport);
     transport.on('produce', ({ kind, rtpParameters }, done, failed) => {
       const request = { transportId: transport.id, kind, rtpParameters };
-      this.ask<{ producerId: string }>('produce', request, `produced ${kind}`)
+      this.request<{ producerId: string }>('produce', request, `produced ${kind}`)
         .then(({ producerId }) => done({ id: producerId }), failed);
     });
-    return this.publications.publish(transport);
+    return this.producers.publish(transport);
   }
 
-  remotes(): Promise<Remote[]> {
-    return this.receptions.remotes();
-  }
-
-  async closeProducer(sent: Sent): Promise<void> {
-    const producerId = this.publications.close(sent);
-    await this.ask('closeProducer', { producerId }, 'closedProducer');
+  override async closeProducer(source: ProducerSource): Promise<void> {
+    const producerId = this.producers.close(source);
+    await this.request('closeProducer', { producerId }, 'closedProducer');
   }
 
   async leave(): Promise<void> {
-    this.forget();
+    this.closeMedia();
     this.socket?.close();
     this.socket = null;
   }
 
-  private async open(): Promise<void> {
+  private async connect(): Promise<void> {
     const socket = new WebSocket(`${this.options.url.replace('http', 'ws')}/ws`);
     this.socket = socket;
-    socket.onmessage = ({ data }) => this.receive(JSON.parse(String(data)) as Frame);
+    socket.onmessage = ({ data }) => this.handleFrame(JSON.parse(String(data)) as Frame);
     const { peerId } = await this.reply<{ peerId: string }>('connected');
     this.peerId = peerId;
   }
 
-  private receive({ type, payload }: Frame): void {
+  private handleFrame({ type, payload }: Frame): void {
     const kind = type === 'produced' ? ` ${(payload as { kind: Kind }).kind}` : '';
-    const first = this.waiting.get(`${type}${kind}`)?.shift();
-    if (first) first.resolve(payload);
+    this.pending.get(`${type}${kind}`)?.shift()?.resolve(payload);
     if (REPLIES.includes(type)) return;
-    this.diary.hear(type, payload);
-    if (type === 'newProducer') this.consume((payload as Announced).producerId);
-    if (type === 'consumed') this.diary.watch(this.consumed(payload));
-    if (type === 'producerClosed') this.receptions.ofProducer((payload as Announced).producerId);
-    if (type === 'peerLeft') this.receptions.ofOwner((payload as Announced).peerId);
-    if (type === 'error') this.fail(new Error((payload as { message: string }).message));
+    this.log.record(type, payload);
+    if (type === 'newProducer') this.consume((payload as ProducerNotice).producerId);
+    if (type === 'consumed') this.log.watch(this.handleConsumed(payload));
+    if (type === 'producerClosed') this.consumers.closeProducer((payload as ProducerNotice).producerId);
+    if (type === 'peerLeft') this.consumers.closeOwner((payload as ProducerNotice).peerId);
+    if (type === 'error') this.rejectAll(new Error((payload as { message: string }).message));
   }
 
   private consume(producerId: string): void {
     this.send('consume', { producerId, rtpCapabilities: this.device.rtpCapabilities });
   }
 
-  private async consumed({ consumerId, producerId, producerPeerId, kind, rtpParameters }: Consumed): Promise<void> {
-    if (!this.receiving) throw new Error('a consumer came before its transport');
-    const consumer = await this.receiving.consume({ id: consumerId, producerId, kind, rtpParameters });
-    this.receptions.add(consumer, producerPeerId);
+  private async handleConsumed({ consumerId, producerId, producerPeerId, kind, rtpParameters }: Consumed): Promise<void> {
+    const consumer = await this.transport('recv').consume({ id: consumerId, producerId, kind, rtpParameters });
+    this.consumers.add(consumer, producerPeerId);
     this.send('resumeConsumer', { consumerId });
   }
 
-  private async transport(direction: 'send' | 'recv'): Promise<types.TransportOptions> {
-    const { transportId, ...created } = await this.ask<Created>('createTransport', { direction }, 'transportCreated');
+  private async createTransport(direction: 'send' | 'recv'): Promise<types.TransportOptions> {
+    const { transportId, ...created } = await this.request<Created>('createTransport', { direction }, 'transportCreated');
     return { id: transportId, ...created };
   }
 
-  /** Nobody waits for the answer: media may come before it. */
-  private connects(transport: types.Transport): void {
+  /** Does not wait for the reply: media may arrive before it. */
+  private connectOnDemand(transport: types.Transport): void {
     transport.on('connect', ({ dtlsParameters }, done) => {
       this.send('connectTransport', { transportId: transport.id, dtlsParameters });
       done();
     });
   }
 
-  private ask<T>(type: string, payload: unknown, reply: string): Promise<T> {
+  private request<T>(type: string, payload: unknown, reply: string): Promise<T> {
     this.send(type, payload);
     return this.reply(reply);
   }
 
   private reply<T>(type: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const queue = this.waiting.get(type) ?? [];
-      this.waiting.set(type, queue);
+      const queue = this.pending.get(type) ?? [];
+      this.pending.set(type, queue);
       queue.push({ resolve, reject });
     });
   }
@@ -174,18 +144,9 @@ export class DialectClient implements Client {
     this.socket?.send(JSON.stringify({ type, payload }));
   }
 
-  /** An error names no request: whoever waits hears it. */
-  private fail(error: Error): void {
-    this.diary.failures.push(error.message);
-    for (const queue of this.waiting.values()) for (const { reject } of queue.splice(0)) reject(error);
-  }
-
-  private forget(): void {
-    this.diary.leave();
-    this.publications.all();
-    this.receptions.all();
-    this.sending?.close();
-    this.receiving?.close();
-    this.sending = this.receiving = null;
+  /** An error names no request, so it rejects all that are pending. */
+  private rejectAll(error: Error): void {
+    this.log.failures.push(error.message);
+    for (const queue of this.pending.values()) for (const { reject } of queue.splice(0)) reject(error);
   }
 }

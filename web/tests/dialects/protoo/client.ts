@@ -1,107 +1,73 @@
 /**
- * The small client of the protoo dialect: requests both ways over a WebSocket of
- * that sub-protocol. Both transports are made before joining; the server asks
- * this client to take each consumer and resumes it when the answer is yes.
+ * Test client of the protoo dialect: requests in both directions over a WebSocket with that
+ * sub-protocol. Both transports are created before joining. The server requests that this client
+ * takes each consumer, and resumes it when the client accepts.
  */
 import { Device, type types } from 'mediasoup-client';
 import { Peer, WebSocketTransport } from 'protoo-client';
-import type { Client, ClientOptions, Kind, Remote, Sent } from '../client';
-import { Diary, Publications, Receptions } from '../media';
+import { BaseClient, type ConsumerParameters } from '../baseClient';
+import type { Kind, ProducerSource } from '../client';
 
-interface NewConsumer {
+interface NewConsumer extends ConsumerParameters {
   peerId: string;
-  producerId: string;
-  id: string;
-  kind: Kind;
-  rtpParameters: types.RtpParameters;
 }
 
-interface Named {
+interface Notification {
   peerId: string;
   consumerId: string;
 }
 
-export class DialectClient implements Client {
-  peerId = '';
-  private readonly diary = new Diary();
-  private readonly receptions = new Receptions();
-  private readonly publications: Publications;
+export class DialectClient extends BaseClient {
   private peer: Peer | null = null;
-  private sending: types.Transport | null = null;
-  private receiving: types.Transport | null = null;
 
-  constructor(private readonly options: ClientOptions) {
-    this.publications = new Publications(options);
-  }
-
-  get log() {
-    return this.diary.log;
-  }
-
-  get failures() {
-    return this.diary.failures;
-  }
-
-  get carrier(): string {
-    return 'websocket';
-  }
-
-  /** The address names the room, so that entering another means another connection. */
+  /** The URL names the room, so that joining another room opens another connection. */
   async join(room: string | null, displayName: string): Promise<void> {
     await this.leave();
     this.peerId = this.options.peerId;
-    const peer = await this.open(room ?? '');
+    const peer = await this.connect(room ?? '');
     this.peer = peer;
     const device = new Device();
     await device.load({ routerRtpCapabilities: await peer.request('getRouterRtpCapabilities') });
-    this.sending = device.createSendTransport(await peer.request('createWebRtcTransport', wish('producing')));
-    this.receiving = device.createRecvTransport(await peer.request('createWebRtcTransport', wish('consuming')));
-    for (const transport of [this.sending, this.receiving]) this.connects(peer, transport);
-    this.sending.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
-      peer.request<{ id: string }>('produce', { transportId: this.sending?.id, kind, rtpParameters, appData }).then(done, failed);
+    const create = (purpose: 'producing' | 'consuming') =>
+      peer.request<types.TransportOptions>('createWebRtcTransport', transportRequest(purpose));
+    const send = this.addTransport('send', device.createSendTransport(await create('producing')));
+    const recv = this.addTransport('recv', device.createRecvTransport(await create('consuming')));
+    for (const transport of [send, recv]) this.connectOnDemand(peer, transport);
+    send.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
+      peer.request<{ id: string }>('produce', { transportId: send.id, kind, rtpParameters, appData }).then(done, failed);
     });
     const { rtpCapabilities } = device;
-    await peer.request('join', { displayName, device: { name: 'small client' }, rtpCapabilities });
+    await peer.request('join', { displayName, device: { name: 'test client' }, rtpCapabilities });
   }
 
   async publish(): Promise<Record<Kind, string>> {
-    if (!this.sending) throw new Error('not in a room');
-    return this.publications.publish(this.sending);
+    return this.producers.publish(this.transport('send'));
   }
 
-  remotes(): Promise<Remote[]> {
-    return this.receptions.remotes();
-  }
-
-  async closeProducer(sent: Sent): Promise<void> {
-    await this.peer?.request('closeProducer', { producerId: this.publications.close(sent) });
+  override async closeProducer(source: ProducerSource): Promise<void> {
+    await this.peer?.request('closeProducer', { producerId: this.producers.close(source) });
   }
 
   async leave(): Promise<void> {
-    this.diary.leave();
-    this.publications.all();
-    this.receptions.all();
-    this.sending?.close();
-    this.receiving?.close();
-    this.sending = this.receiving = null;
+    this.closeMedia();
     this.peer?.close();
     this.peer = null;
   }
 
-  private open(room: string): Promise<Peer> {
+  private connect(room: string): Promise<Peer> {
     const query = new URLSearchParams({ roomId: room, peerId: this.peerId });
     const peer = new Peer(new WebSocketTransport(`${this.options.url.replace('http', 'ws')}/?${query}`));
     peer.on('request', ({ method, data }, accept, reject) => {
-      this.diary.hear(method, data);
-      if (method !== 'newConsumer') return reject(404, 'this client knows newConsumer alone');
-      const taken = this.consume(data as NewConsumer);
-      taken.then(() => accept(), (error: Error) => reject(500, error.message));
-      this.diary.watch(taken);
+      this.log.record(method, data);
+      if (method !== 'newConsumer') return reject(404, 'only newConsumer is supported');
+      const consumed = this.consume(data as NewConsumer);
+      consumed.then(() => accept(), (error: Error) => reject(500, error.message));
+      this.log.watch(consumed);
     });
     peer.on('notification', ({ method, data }) => {
-      this.diary.hear(method, data);
-      if (method === 'consumerClosed') this.receptions.ofConsumer((data as Named).consumerId);
-      if (method === 'peerClosed') this.receptions.ofOwner((data as Named).peerId);
+      this.log.record(method, data);
+      if (method === 'consumerClosed') this.consumers.closeConsumer((data as Notification).consumerId);
+      if (method === 'peerClosed') this.consumers.closeOwner((data as Notification).peerId);
     });
     return new Promise((resolve, reject) => {
       peer.on('open', () => resolve(peer));
@@ -110,18 +76,18 @@ export class DialectClient implements Client {
   }
 
   private async consume({ peerId, producerId, id, kind, rtpParameters }: NewConsumer): Promise<void> {
-    if (!this.receiving) throw new Error('a consumer came before its transport');
-    this.receptions.add(await this.receiving.consume({ id, producerId, kind, rtpParameters }), peerId);
+    this.consumers.add(await this.transport('recv').consume({ id, producerId, kind, rtpParameters }), peerId);
   }
 
-  private connects(peer: Peer, transport: types.Transport): void {
+  private connectOnDemand(peer: Peer, transport: types.Transport): void {
     transport.on('connect', ({ dtlsParameters }, done, failed) => {
       peer.request('connectWebRtcTransport', { transportId: transport.id, dtlsParameters }).then(() => done(), failed);
     });
   }
 }
 
-/** The demo's way to say what a transport is for. */
-function wish(use: 'producing' | 'consuming'): object {
-  return { forceTcp: false, producing: use === 'producing', consuming: use === 'consuming', sctpCapabilities: undefined };
+/** States the purpose of a transport in the way of the mediasoup demo. */
+function transportRequest(purpose: 'producing' | 'consuming'): object {
+  const producing = purpose === 'producing';
+  return { forceTcp: false, producing, consuming: !producing, sctpCapabilities: undefined };
 }

@@ -1,4 +1,4 @@
-/** The part of protoo-client (which has no types of its own) that the small client uses. */
+/** The part of protoo-client (which has no types of its own) that the test client uses. */
 declare module 'protoo-client' {
   interface Message {
     method: string;

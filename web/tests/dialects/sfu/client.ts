@@ -1,132 +1,87 @@
 /**
- * The small client of the sfu dialect. Its address may name a room; it asks for
- * capabilities and is there. Every remote producer gets a receive transport of its own, on which it
- * consumes before the transport is connected. Connecting is told, not asked.
+ * Test client of the sfu dialect. The URL may name a room; asking for the router's capabilities
+ * joins it. Each remote producer gets a receive transport of its own, on which it is consumed
+ * before the transport connects. Connecting is not acknowledged.
  */
 import { Device, type types } from 'mediasoup-client';
-import type { Client, ClientOptions, Kind, Remote } from '../client';
-import { Diary, Publications, Receptions, simulcast } from '../media';
-import { Line } from '../socketIoConnection';
+import { SocketIoClient, type ConsumerParameters } from '../baseClient';
+import type { Kind } from '../client';
+import { simulcastEncodings } from '../media';
+import { SocketIoConnection } from '../socketIoConnection';
 
-interface Consumed {
-  id: string;
-  producerId: string;
-  kind: Kind;
-  rtpParameters: types.RtpParameters;
-}
-
-export class DialectClient implements Client {
-  peerId = '';
-  private readonly diary = new Diary();
-  private readonly receptions = new Receptions();
-  private readonly publications: Publications;
-  private readonly transports = new Map<string, types.Transport>();
-  private line: Line | null = null;
-  private ready: Promise<Device> | null = null;
-
-  constructor(private readonly options: ClientOptions) {
-    this.publications = new Publications(options);
-  }
-
-  get log() {
-    return this.diary.log;
-  }
-
-  get failures() {
-    return this.diary.failures;
-  }
-
-  get carrier(): string {
-    return this.line?.carrier ?? 'none';
-  }
+export class DialectClient extends SocketIoClient {
+  private device: Promise<Device> | null = null;
 
   async join(room: string | null): Promise<void> {
-    this.forget();
-    this.line?.disconnect();
-    this.line ??= this.open();
-    this.line.query = room === null ? {} : { room };
-    await this.line.connect();
-    this.peerId = this.line.id;
-    this.ready = this.load(this.line);
-    await this.ready;
+    this.closeMedia();
+    this.device = null;
+    this.connection?.disconnect();
+    this.connection ??= this.createConnection();
+    this.connection.query = room === null ? {} : { room };
+    await this.connection.connect();
+    this.peerId = this.connection.id;
+    this.device = this.loadDevice();
+    await this.device;
   }
 
   async publish(): Promise<Record<Kind, string>> {
-    const { device, line } = await this.inRoom();
-    const { params } = await line.ask<{ params: types.TransportOptions }>('createWebRtcTransport', { sender: true });
-    const transport = device.createSendTransport(params);
-    this.transports.set('send', transport);
+    const device = await this.loadedDevice();
+    const transport = device.createSendTransport(await this.createTransport({ sender: true }));
+    this.addTransport('send', transport);
     transport.on('connect', ({ dtlsParameters }, done) => {
-      line.emit('transport-connect', { dtlsParameters });
+      this.connection?.emit('transport-connect', { dtlsParameters });
       done();
     });
     transport.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
-      line.ask<{ id: string }>('transport-produce', { kind, rtpParameters, appData }).then(done, failed);
+      this.request<{ id: string }>('transport-produce', { kind, rtpParameters, appData }).then(done, failed);
     });
-    return this.publications.publish(transport, simulcast('L1T3'));
+    return this.producers.publish(transport, simulcastEncodings('L1T3'));
   }
 
-  remotes(): Promise<Remote[]> {
-    return this.receptions.remotes();
+  /** Keeps the connection object: the next join connects it again. */
+  override async leave(): Promise<void> {
+    this.closeMedia();
+    this.device = null;
+    this.connection?.disconnect();
   }
 
-  async closeProducer(): Promise<void> {
-    throw new Error('the sfu dialect has no word for closing a producer');
+  private createConnection(): SocketIoConnection {
+    const { url, namespace } = this.options;
+    const connection = new SocketIoConnection(`${url}${namespace ?? '/'}`, this.log, { transports: ['websocket'] });
+    connection.on<{ producerId: string }>('new-producer', ({ producerId }) => this.log.watch(this.consume(producerId)));
+    connection.on<{ producerId: string }>('delete-producer', ({ producerId }) => this.closeConsumedProducer(producerId));
+    return connection;
   }
 
-  async leave(): Promise<void> {
-    this.forget();
-    this.line?.disconnect();
-  }
-
-  private open(): Line {
-    const line = new Line(`${this.options.url}${this.options.namespace ?? '/'}`, this.diary, { transports: ['websocket'] });
-    line.on<{ producerId: string }>('new-producer', ({ producerId }) => this.diary.watch(this.consume(producerId)));
-    line.on<{ producerId: string }>('delete-producer', ({ producerId }) => this.drop(producerId));
-    return line;
-  }
-
-  private async load(line: Line): Promise<Device> {
-    const { rtpCapabilities } = await line.ask<{ rtpCapabilities: types.RtpCapabilities }>('getRtpCapabilities');
+  private async loadDevice(): Promise<Device> {
+    const { rtpCapabilities } = await this.request<{ rtpCapabilities: types.RtpCapabilities }>('getRtpCapabilities');
     const device = new Device();
     await device.load({ routerRtpCapabilities: rtpCapabilities });
     return device;
   }
 
+  private async createTransport(request: object): Promise<types.TransportOptions> {
+    const { params } = await this.request<{ params: types.TransportOptions }>('createWebRtcTransport', request);
+    return params;
+  }
+
   private async consume(producerId: string): Promise<void> {
-    const { device, line } = await this.inRoom();
-    const { params } = await line.ask<{ params: types.TransportOptions }>(
-      'createWebRtcTransport', { sender: false, producerId });
-    const transport = device.createRecvTransport(params);
-    this.transports.set(producerId, transport);
+    const device = await this.loadedDevice();
+    const transport = device.createRecvTransport(await this.createTransport({ sender: false, producerId }));
+    this.addTransport(producerId, transport);
     transport.on('connect', ({ dtlsParameters }, done) => {
-      line.emit('transport-recv-connect', { dtlsParameters, producerId });
+      this.connection?.emit('transport-recv-connect', { dtlsParameters, producerId });
       done();
     });
     const { rtpCapabilities } = device;
-    const { params: consumed } = await line.ask<{ params: Consumed }>(
+    const { params } = await this.request<{ params: ConsumerParameters }>(
       'consume', { rtpCapabilities, producerId, transportId: transport.id });
-    this.receptions.add(await transport.consume(consumed));
-    line.emit('consumer-resume', { consumerId: consumed.id });
+    this.consumers.add(await transport.consume(params));
+    this.connection?.emit('consumer-resume', { consumerId: params.id });
   }
 
-  private drop(producerId: string): void {
-    this.receptions.ofProducer(producerId);
-    this.transports.get(producerId)?.close();
-    this.transports.delete(producerId);
-  }
-
-  private async inRoom(): Promise<{ device: Device; line: Line }> {
-    if (!this.line || !this.ready) throw new Error('not in a room');
-    return { device: await this.ready, line: this.line };
-  }
-
-  private forget(): void {
-    this.diary.leave();
-    this.publications.all();
-    this.receptions.all();
-    for (const transport of this.transports.values()) transport.close();
-    this.transports.clear();
-    this.ready = null;
+  private async loadedDevice(): Promise<Device> {
+    if (!this.device) throw new Error('not in a room');
+    return this.device;
   }
 }
