@@ -19,7 +19,7 @@ fn decode(stream: &[u8], pieces: &[usize]) -> (Vec<Vec<u8>>, Result<(), FrameToo
             frames.push(frame.to_vec());
             frame.fill(0xa5);
         });
-        assert!(decoder.pending() < LENGTH_LEN + FRAME_LEN_MAX);
+        assert!(decoder.pending_len() < LENGTH_LEN + FRAME_LEN_MAX);
         if result.is_err() {
             return (frames, result);
         }

@@ -1,10 +1,10 @@
-//! What it costs to send a datagram of 1,200 B, in nanoseconds of CPU time: by the stack singly and
-//! in runs, and past it. Over a device that drops (`ifb`), which is the cost of sending alone, and
-//! over a virtual Ethernet whose other side drops on arrival, which counts the way there too.
-//! Takes root: `cargo bench -p watersmeet-net --bench egress`.
+//! CPU time of sending a datagram of 1,200 B, in nanoseconds: through the stack one by one and in
+//! runs, and past the stack. Measured over a device that drops (`ifb`), for the cost of sending alone,
+//! and over a virtual Ethernet whose other side drops on arrival, which includes the transfer.
+//! Requires root: `cargo bench -p watersmeet-net --bench egress`.
 
 #![cfg_attr(
-    target_os = "linux",
+    all(target_os = "linux", feature = "packet-egress"),
     expect(
         clippy::unwrap_used,
         clippy::indexing_slicing,
@@ -12,21 +12,21 @@
     )
 )]
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "packet-egress"))]
 #[path = "../tests/support/namespace.rs"]
 mod namespace;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "packet-egress"))]
 fn main() {
     linux::run();
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", feature = "packet-egress")))]
 fn main() {
-    println!("packets are sent past the network stack on Linux only");
+    println!("packet egress requires Linux and the feature packet-egress");
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "packet-egress"))]
 mod linux {
     use std::net::SocketAddr;
     use std::time::Duration;
@@ -40,19 +40,19 @@ mod linux {
     /// Bytes of a datagram.
     const LEN: u16 = 1_200;
 
-    /// Destinations, all different.
+    /// Number of destinations.
     const DESTINATIONS: u8 = 64;
 
-    /// Batches in a sample.
+    /// Batches per sample.
     const BATCHES: u32 = 100;
 
-    /// Samples of each way, one after the other in turn: the median counts.
+    /// Samples of each method, interleaved; the median is reported.
     const ROUNDS: usize = 15;
 
-    /// A way to send: its name, datagrams to one destination at a time, whether past the stack.
-    type Way = (&'static str, u16, bool);
+    /// A method of sending: name, datagrams per destination and batch, whether past the stack.
+    type Method = (&'static str, u16, bool);
 
-    const WAYS: [Way; 8] = [
+    const METHODS: [Method; 8] = [
         ("stack, sendmmsg", 1, false),
         ("stack, runs of 2", 2, false),
         ("stack, runs of 3", 3, false),
@@ -77,44 +77,46 @@ mod linux {
         println!("| 1,200 B to {DESTINATIONS} destinations, ns | ifb | | veth | |");
         println!("|---|---|---|---|---|");
         let (ifb, veth) = in_namespace(&pair.ours, || (measure(128), measure(0)));
-        for (place, (name, ..)) in WAYS.iter().enumerate() {
+        for (index, (name, ..)) in METHODS.iter().enumerate() {
             let cells = [&ifb, &veth].map(|costs| {
-                let ratio = costs[0] / costs[place];
-                format!("{:.0} | {ratio:.2}x", costs[place])
+                let ratio = costs[0] / costs[index];
+                format!("{:.0} | {ratio:.2}x", costs[index])
             });
             println!("| {name} | {} |", cells.join(" | "));
         }
     }
 
-    /// The median cost of each way to `10.99.{net}.*`.
+    /// Returns the median cost of each method to `10.99.{net}.*`.
     fn measure(net: u8) -> Vec<f64> {
-        let mut sockets = WAYS.map(|(_, _, past)| {
+        let mut sockets = METHODS.map(|(_, _, is_past_stack)| {
             let address = SocketAddr::from(([0, 0, 0, 0], 0));
             let mut socket = UdpSocket::bind(address, UdpOptions::default()).unwrap();
-            if past {
+            if is_past_stack {
                 socket
                     .enable_packet_egress(PacketEgressOptions { run_min: u16::MAX })
                     .unwrap();
             }
             socket
         });
-        // The neighbour must be known, and every destination asked for.
+        // Resolve the neighbour, and look up every destination.
         for _ in 0..30 {
-            for (socket, (_, run, _)) in sockets.iter_mut().zip(WAYS) {
+            for (socket, (_, run, _)) in sockets.iter_mut().zip(METHODS) {
                 sample(socket, net, run, 1);
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        let mut samples = WAYS.map(|_| Vec::new());
+        let mut samples = METHODS.map(|_| Vec::new());
         for _ in 0..ROUNDS {
-            for ((socket, (_, run, _)), samples) in sockets.iter_mut().zip(WAYS).zip(&mut samples) {
+            for ((socket, (_, run, _)), samples) in
+                sockets.iter_mut().zip(METHODS).zip(&mut samples)
+            {
                 samples.push(sample(socket, net, run, BATCHES));
             }
         }
-        for (socket, (name, _, past)) in sockets.iter().zip(WAYS) {
+        for (socket, (name, _, is_past_stack)) in sockets.iter().zip(METHODS) {
             let stats = socket.packet_egress_stats().unwrap_or_default();
             let all = u64::from(BATCHES) * u64::from(DESTINATIONS) * ROUNDS as u64;
-            assert!(!past || stats.frames >= all, "{name}: {stats:?}");
+            assert!(!is_past_stack || stats.frames >= all, "{name}: {stats:?}");
         }
         let median = |mut samples: Vec<f64>| {
             samples.sort_by(f64::total_cmp);
@@ -123,7 +125,7 @@ mod linux {
         samples.into_iter().map(median).collect()
     }
 
-    /// Nanoseconds of this thread's CPU time for each datagram of `batches`.
+    /// Returns this thread's CPU time per datagram of `batches`, in nanoseconds.
     fn sample(socket: &mut UdpSocket, net: u8, run: u16, batches: u32) -> f64 {
         let run_len = usize::from(LEN * run);
         let arena = vec![0x5a; run_len * usize::from(DESTINATIONS)];

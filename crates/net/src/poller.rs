@@ -1,11 +1,11 @@
-//! The one place where a media thread sleeps: until a socket is ready, another thread wakes it,
-//! or a timeout passes. Readiness is level-triggered, so a socket that was not emptied is simply
-//! reported again.
+//! Waits for sockets, wakers and timeouts: the only place where a media thread sleeps. Readiness
+//! is level-triggered, so a socket that was not drained is reported again.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
+mod socket_id;
 
 use std::io;
 use std::sync::Arc;
@@ -13,100 +13,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
-use linux::{Pollable, System};
+use linux::{Pollable, SystemPoller};
 #[cfg(not(target_os = "linux"))]
-use portable::{Pollable, System};
+use portable::{Pollable, SystemPoller};
 
-/// A thing that can become ready. Numbers of sockets are chosen by their owner, below 2¹⁰.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SocketId {
-    /// A UDP socket.
-    Udp(usize),
-    /// A listener for TCP connections.
-    TcpListener(usize),
-    /// A TCP connection.
-    TcpConnection {
-        /// The listener that accepted it.
-        listener: usize,
-        /// Its slot among the listener's connections, below 2¹⁶.
-        slot: usize,
-    },
-}
+pub(crate) use socket_id::Interest;
+pub use socket_id::{Ready, SocketId};
 
-/// Bits of a slot in a key.
-const SLOT_BITS: u32 = 16;
-
-/// Bits of a socket's number in a key, above the slot; the kind stands above.
-const NUMBER_BITS: u32 = 10;
-
-/// Greatest number of a socket.
-const NUMBER_MAX: usize = (1 << NUMBER_BITS) - 1;
-
-/// Greatest slot of a connection.
-const SLOT_MAX: usize = (1 << SLOT_BITS) - 1;
-
-impl SocketId {
-    /// The key by which the system names this source.
-    const fn key(self) -> usize {
-        let (kind, number, slot) = match self {
-            Self::Udp(number) => (0, number, 0),
-            Self::TcpListener(number) => (1, number, 0),
-            Self::TcpConnection { listener, slot } => (2, listener, slot),
-        };
-        (kind << (NUMBER_BITS + SLOT_BITS))
-            | ((number & NUMBER_MAX) << SLOT_BITS)
-            | (slot & SLOT_MAX)
-    }
-
-    /// The source that was added under `key`.
-    const fn from_key(key: usize) -> Self {
-        let number = (key >> SLOT_BITS) & NUMBER_MAX;
-        match key >> (NUMBER_BITS + SLOT_BITS) {
-            0 => Self::Udp(number),
-            1 => Self::TcpListener(number),
-            _ => Self::TcpConnection {
-                listener: number,
-                slot: key & SLOT_MAX,
-            },
-        }
-    }
-}
-
-/// One source that is ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ready {
-    /// Which one.
-    pub socket: SocketId,
-    /// Whether there is something to read, or a closing to notice.
-    pub readable: bool,
-    /// Whether there is room to write.
-    pub writable: bool,
-}
-
-/// Waits for sockets. Each socket takes itself out when it is dropped.
+/// Waits for sockets. A socket deregisters itself when it is dropped.
 pub struct Poller {
-    /// The system's poller, shared with the wakers and the sockets.
-    shared: Arc<System>,
-    /// Whether a waker was used since somebody looked.
+    /// The operating system's poller, shared with wakers and sockets.
+    shared: Arc<SystemPoller>,
+    /// Whether a waker was used since the last check.
     woken: Arc<AtomicBool>,
-    /// What the last wait reported.
+    /// Sockets that the last wait found ready.
     ready: Vec<Ready>,
 }
 
 impl Poller {
-    /// A poller that waits for nothing yet.
+    /// Creates a poller without sockets.
     ///
     /// # Errors
-    /// When the system has no descriptor left.
+    /// Fails when the process has no file descriptor left.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
-            shared: Arc::new(System::new()?),
+            shared: Arc::new(SystemPoller::new()?),
             woken: Arc::default(),
             ready: Vec::new(),
         })
     }
 
-    /// A handle with which any thread can end a wait.
+    /// Returns a handle with which any thread can end a wait.
     pub fn waker(&self) -> Waker {
         Waker {
             shared: Arc::clone(&self.shared),
@@ -114,11 +51,12 @@ impl Poller {
         }
     }
 
-    /// Sleeps until a source is ready, a waker is used or `timeout` passes; for ever when it is
-    /// `None`. On Linux the timeout is kept to the microsecond. How many sources are ready.
+    /// Sleeps until a socket is ready, a waker is used or `timeout` passes, and returns the number
+    /// of ready sockets. `None` waits without a limit. On Linux the timeout has microsecond
+    /// precision.
     ///
     /// # Errors
-    /// Those of the system; never because a signal arrived.
+    /// Those of the operating system, except interruption by a signal.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         self.ready.clear();
         match self.shared.wait(&mut self.ready, timeout) {
@@ -127,16 +65,16 @@ impl Poller {
         }
     }
 
-    /// As [`wait`](Self::wait), but looks again and again for `spin` before it sleeps: waking a
-    /// thread costs some microseconds, and a core that is kept busy has nothing better to do.
+    /// Like [`wait`](Self::wait), but polls without sleeping for `spin` first. Waking a thread costs
+    /// some microseconds, which a core that is kept busy anyway need not pay.
     ///
     /// # Errors
-    /// Those of the system; never because a signal arrived.
+    /// Those of the operating system, except interruption by a signal.
     pub fn wait_with_spin(&mut self, timeout: Duration, spin: Duration) -> io::Result<usize> {
         let started = Instant::now();
         loop {
             let found = self.wait(Some(Duration::ZERO))?;
-            // Looking uses up a wake without a trace among the sources.
+            // The wait consumed a wake without reporting it among the ready sockets.
             if found > 0 || self.woken.swap(false, Ordering::AcqRel) {
                 return Ok(found);
             }
@@ -147,53 +85,47 @@ impl Poller {
         }
     }
 
-    /// The sources that the last wait found ready.
+    /// Returns the sockets that the last wait found ready.
     pub fn ready(&self) -> impl Iterator<Item = Ready> + '_ {
         self.ready.iter().copied()
     }
 
-    /// The system's poller, for a socket that registers itself.
+    /// Returns a handle for a socket that registers itself.
     pub(crate) fn registrar(&self) -> Registrar {
         Registrar(Arc::clone(&self.shared))
     }
 }
 
-/// Ends the wait of a [`Poller`], from any thread. A wake before the wait ends the next one.
+/// Ends the wait of a [`Poller`], from any thread. A wake before the wait ends the next wait.
 #[derive(Clone)]
 pub struct Waker {
-    /// The system's poller.
-    shared: Arc<System>,
-    /// Tells a poller that does not sleep.
+    /// The operating system's poller.
+    shared: Arc<SystemPoller>,
+    /// Read by a poller that spins.
     woken: Arc<AtomicBool>,
 }
 
 impl Waker {
-    /// Ends the wait.
+    /// Ends the current or next wait.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the operating system.
     pub fn wake(&self) -> io::Result<()> {
         self.woken.store(true, Ordering::Release);
         self.shared.notify()
     }
 }
 
-/// Adds sockets to a poller and takes them out.
+/// Registers sockets in a poller and deregisters them.
 #[derive(Clone)]
-pub(crate) struct Registrar(Arc<System>);
-
-/// What a socket is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Interest {
-    /// Something to read.
-    Read,
-    /// Something to read, or room to write.
-    ReadWrite,
-}
+pub(crate) struct Registrar(Arc<SystemPoller>);
 
 impl Registrar {
-    /// Waits for `socket` from now on. The caller must [`remove`](Self::remove) it before it is
-    /// closed; both sockets of this crate do so in `Drop`.
+    /// Starts polling `socket`. The caller must [`remove`](Self::remove) it before it is closed;
+    /// both kinds of sockets in this crate do so in `Drop`.
+    ///
+    /// # Errors
+    /// Those of the operating system, and when the socket is registered already.
     pub(crate) fn add(
         &self,
         socket: &impl Pollable,
@@ -203,7 +135,10 @@ impl Registrar {
         self.0.add(socket, socket_id, interest)
     }
 
-    /// Changes what `socket` is waited for.
+    /// Changes the readiness that `socket` is polled for.
+    ///
+    /// # Errors
+    /// Those of the operating system.
     pub(crate) fn modify(
         &self,
         socket: &impl Pollable,
@@ -213,10 +148,10 @@ impl Registrar {
         self.0.modify(socket, socket_id, interest)
     }
 
-    /// Waits for `socket` no longer.
+    /// Stops polling `socket`.
     pub(crate) fn remove(&self, socket: &impl Pollable) {
         if let Err(error) = self.0.remove(socket) {
-            tracing::debug!(%error, "a socket was not in the poller");
+            tracing::debug!(%error, "socket not registered in the poller");
         }
     }
 }
@@ -226,23 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_names_one_source() {
-        let connection = SocketId::TcpConnection {
-            listener: NUMBER_MAX,
-            slot: SLOT_MAX,
-        };
-        for socket_id in [
-            SocketId::Udp(0),
-            SocketId::Udp(1),
-            SocketId::TcpListener(7),
-            connection,
-        ] {
-            assert_eq!(SocketId::from_key(socket_id.key()), socket_id);
-        }
-    }
-
-    #[test]
-    fn a_short_timeout_passes() {
+    fn wait_ends_after_a_sub_millisecond_timeout() {
         let mut poller = Poller::new().unwrap();
         let before = Instant::now();
         assert_eq!(poller.wait(Some(Duration::from_micros(300))).unwrap(), 0);
@@ -252,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_wait_ends_with_its_timeout_and_with_a_wake_in_any_phase() {
+    fn spinning_wait_ends_with_its_timeout_and_with_a_wake_in_any_phase() {
         let mut poller = Poller::new().unwrap();
         let (short, long) = (Duration::from_micros(500), Duration::from_secs(20));
         for spin in [Duration::from_micros(100), Duration::from_millis(5)] {
@@ -271,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn another_thread_wakes_a_sleeper_and_an_early_wake_is_not_lost() {
+    fn waker_ends_a_wait_from_another_thread_and_an_early_wake_is_kept() {
         let mut poller = Poller::new().unwrap();
         let waker = poller.waker();
         let before = Instant::now();

@@ -1,9 +1,12 @@
-//! Socket options that no safe library knows.
+//! Socket options that neither the standard library nor `socket2` offers.
 
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// Sets an option to `value`, the bytes as the kernel takes them.
+/// Sets a socket option to `value`, in the byte layout that the kernel expects.
+///
+/// # Errors
+/// Those of `setsockopt`.
 pub(crate) fn set(
     socket: &impl AsRawFd,
     level: libc::c_int,
@@ -11,8 +14,8 @@ pub(crate) fn set(
     value: &[u8],
 ) -> io::Result<()> {
     let len = libc::socklen_t::try_from(value.len()).map_err(io::Error::other)?;
-    #[expect(unsafe_code, reason = "no safe library knows these options")]
-    // SAFETY: the pointer and length are those of `value`, which outlives the call.
+    #[expect(unsafe_code, reason = "no safe library sets these options")]
+    // SAFETY: pointer and length are those of `value`, which outlives the call.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -29,7 +32,10 @@ pub(crate) fn set(
     }
 }
 
-/// Sets an option that is a number.
+/// Sets a socket option whose value is one integer.
+///
+/// # Errors
+/// Those of `setsockopt`.
 pub(crate) fn set_number(
     socket: &impl AsRawFd,
     level: libc::c_int,

@@ -1,10 +1,10 @@
-//! ICE over TCP: a listener, its connections, and frames in both directions (RFC 4571, as RFC 6544
-//! uses it). A connection is named by its remote address, as a datagram's source is, so that the
-//! engine sees no difference.
+//! ICE over TCP: a listener, its connections, and frames in both directions (RFC 4571, RFC 6544). A
+//! connection is identified by its remote address, as a datagram's sender is, so that the engine
+//! handles both alike.
 //!
-//! Anyone may connect. A connection is untrusted until its owner says that a STUN check on it was
-//! authentic; until then its time and its number per origin are short. Every buffer has a bound,
-//! and a peer that does not read loses whole frames, the newest first, never parts of one.
+//! Anyone may connect. A connection is untrusted until the owner reports an authenticated STUN check
+//! on it; until then its lifetime and the number per client address are limited. Every buffer is
+//! bounded. When a peer does not read, whole frames are dropped, the newest first.
 
 mod connection;
 pub mod frame;
@@ -20,105 +20,105 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use self::connection::{Connection, Queued, Written};
+use self::connection::{Connection, QueueResult, WriteResult};
 use crate::poller::{Interest, Poller, Ready, Registrar, SocketId};
 
 pub use self::connection::WRITE_QUEUE_BYTES_MAX;
 
-/// Connections of one listener.
+/// Upper bound of connections of one listener.
 pub const CONNECTION_MAX: usize = 4_096;
 
-/// Untrusted connections from one origin: an IPv4 address, or an IPv6 network of 64 bits.
-pub const UNTRUSTED_PER_ORIGIN_MAX: usize = 64;
+/// Untrusted connections from one client: an IPv4 address, or an IPv6 /64 network.
+pub const UNTRUSTED_PER_CLIENT_MAX: usize = 64;
 
-/// How long a connection may stay untrusted.
+/// Longest time that a connection may stay untrusted.
 pub const UNTRUSTED_LIFETIME: Duration = Duration::from_secs(10);
 
-/// How long a trusted connection may stay silent. A browser checks its consent every 5 s.
+/// Longest silence of a trusted connection. A browser renews its consent every 5 s (RFC 7675).
 pub const SILENCE_MAX: Duration = Duration::from_secs(60);
 
-/// Connections accepted in one turn, so that a flood of them does not hold up media.
-const ACCEPTS_PER_TURN: usize = 64;
+/// Connections accepted per call, so that a flood of them does not delay media.
+const ACCEPTS_PER_CALL_MAX: usize = 64;
 
-/// Waiting connections that the kernel keeps.
+/// Connections that the kernel queues before they are accepted.
 const BACKLOG: i32 = 1_024;
 
-/// Bytes read in one turn from one connection.
+/// Bytes read from a connection per call.
 const READ_LEN: usize = 65_536;
 
-/// How a listener is opened.
+/// Options of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpOptions {
-    /// Connections at once, no more than [`CONNECTION_MAX`].
+    /// Simultaneous connections, at most [`CONNECTION_MAX`].
     pub connection_max: usize,
-    /// Untrusted connections at once from one origin.
-    pub untrusted_per_origin_max: usize,
+    /// Simultaneous untrusted connections from one client: an IPv4 address or IPv6 /64 network.
+    pub untrusted_per_client_max: usize,
 }
 
 impl Default for TcpOptions {
     fn default() -> Self {
         Self {
             connection_max: CONNECTION_MAX,
-            untrusted_per_origin_max: UNTRUSTED_PER_ORIGIN_MAX,
+            untrusted_per_client_max: UNTRUSTED_PER_CLIENT_MAX,
         }
     }
 }
 
-/// What a server has done since it was opened.
+/// Counters of a server since it was opened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct TcpStats {
     /// Connections accepted.
     pub accepted: u64,
-    /// Connections closed at once, because there were too many.
+    /// Connections closed on arrival because a limit was reached.
     pub refused: u64,
-    /// Connections closed for breaking the framing.
+    /// Connections closed because the peer violated the framing.
     pub broken: u64,
-    /// Connections closed for silence, or for staying untrusted.
+    /// Connections closed because they were silent or untrusted for too long.
     pub stale: u64,
     /// Frames received.
     pub received: u64,
-    /// Frames taken to be sent.
+    /// Frames queued for sending.
     pub sent: u64,
-    /// Frames dropped because the peer does not read.
+    /// Frames dropped because the write queue was full: the peer does not read.
     pub dropped_full: u64,
-    /// Frames dropped because there is no such connection, or they are too long.
+    /// Frames dropped because they are too long or the connection does not exist.
     pub dropped_other: u64,
 }
 
-/// A listener and its connections. Nothing here blocks.
+/// A non-blocking listener with its connections.
 pub struct TcpServer {
     /// The listener.
     listener: TcpListener,
     /// Its number in the poller.
     number: usize,
-    /// The poller that waits for it and its connections.
+    /// The poller in which it and its connections are registered.
     registrar: Registrar,
-    /// Whether the poller waits for the listener: not while the process has no descriptor left.
-    listening: bool,
+    /// Whether the listener is registered; not while the process has no file descriptor left.
+    is_listening: bool,
     /// The limits.
     options: TcpOptions,
     /// The connections.
     connections: Slab<Connection>,
-    /// Where the connection to each remote address is.
+    /// Slot of the connection to each remote address.
     slots: HashMap<SocketAddr, usize>,
-    /// How many untrusted connections each origin has.
+    /// Number of untrusted connections of each client.
     untrusted: HashMap<IpAddr, usize>,
-    /// Connections with frames that were queued since the last flush.
+    /// Slots of connections with frames queued since the last flush.
     unflushed: Vec<usize>,
-    /// Connections that ended and were not yet reported; no more than may exist.
+    /// Remote addresses of ended connections not yet reported; at most [`CONNECTION_MAX`].
     closed: VecDeque<SocketAddr>,
-    /// Where bytes are read to.
+    /// Read buffer.
     scratch: Box<[u8]>,
-    /// What it has done.
+    /// Counters since it was opened.
     stats: TcpStats,
 }
 
 impl TcpServer {
-    /// Listens on `address`, and lets `poller` wait under the names `SocketId::TcpListener(number)`
-    /// and `SocketId::TcpConnection { listener: number, .. }`. An IPv6 listener takes no IPv4.
+    /// Listens on `address`, and registers in `poller` as `SocketId::TcpListener(number)` and
+    /// `SocketId::TcpConnection { listener: number, .. }`. An IPv6 listener does not take IPv4.
     ///
     /// # Errors
-    /// Those of the system: the address is taken or not ours.
+    /// Those of the operating system, for example when the address is in use or not local.
     pub fn bind(
         address: SocketAddr,
         options: TcpOptions,
@@ -151,7 +151,7 @@ impl TcpServer {
             listener,
             number,
             registrar,
-            listening: true,
+            is_listening: true,
             options,
             connections: Slab::new(),
             slots: HashMap::new(),
@@ -163,32 +163,31 @@ impl TcpServer {
         })
     }
 
-    /// The address it listens on.
+    /// Returns the address it listens on.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the operating system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     pub fn len(&self) -> usize {
         self.connections.len()
     }
 
-    /// Whether there is no connection.
+    /// Returns whether there are no connections.
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }
 
-    /// What it has done since it was opened.
+    /// Returns the counters since it was opened.
     pub const fn stats(&self) -> TcpStats {
         self.stats
     }
 
-    /// Does what `ready` allows: accepts, reads, writes. Frames that are complete are handed to
-    /// `visit` with the address of their sender, and may be changed in slot. What belongs to
-    /// another listener is ignored.
+    /// Accepts, reads or writes, as `ready` allows. Complete frames are passed to `visit` with their
+    /// sender's address and may be modified in place. Sockets of another listener are ignored.
     pub fn handle_ready(
         &mut self,
         now: Instant,
@@ -209,8 +208,8 @@ impl TcpServer {
         }
     }
 
-    /// Queues `contents` as a frame for `remote`; [`flush`](Self::flush) sends it. False when it
-    /// was dropped: there is no such connection, or its peer does not read.
+    /// Queues `contents` as a frame for `remote`; [`flush`](Self::flush) sends it. Returns false when
+    /// it was dropped: the connection does not exist, or its peer does not read.
     pub fn send(&mut self, remote: SocketAddr, contents: &[u8]) -> bool {
         let slot = self.slots.get(&remote).copied();
         let found = slot.and_then(|slot| Some((slot, self.connections.get_mut(slot)?)));
@@ -219,13 +218,13 @@ impl TcpServer {
             return false;
         };
         match connection.queue(contents) {
-            Queued::First => self.unflushed.push(slot),
-            Queued::Behind => {}
-            Queued::Full => {
+            QueueResult::First => self.unflushed.push(slot),
+            QueueResult::Behind => {}
+            QueueResult::Full => {
                 self.stats.dropped_full += 1;
                 return false;
             }
-            Queued::TooLong => {
+            QueueResult::TooLong => {
                 self.stats.dropped_other += 1;
                 return false;
             }
@@ -234,33 +233,34 @@ impl TcpServer {
         true
     }
 
-    /// Writes what was queued: once per turn, so that a turn's frames share a system call.
+    /// Writes the queued frames. Called once per loop iteration, so that the frames of an iteration
+    /// share a system call.
     pub fn flush(&mut self) {
         while let Some(slot) = self.unflushed.pop() {
             self.write(slot);
         }
     }
 
-    /// Marks the connection to `remote` as that of a peer who proved who it is.
+    /// Marks the connection to `remote` as trusted: its peer passed an authenticated STUN check.
     pub fn trust(&mut self, remote: SocketAddr) {
         let slot = self.slots.get(&remote).copied();
         let Some(connection) = slot.and_then(|slot| self.connections.get_mut(slot)) else {
             return;
         };
         if !std::mem::replace(&mut connection.trusted, true) {
-            self.forget_untrusted(remote);
+            self.release_untrusted(remote);
         }
     }
 
-    /// Closes the connection to `remote`, without a report.
+    /// Closes the connection to `remote` without reporting it.
     pub fn close(&mut self, remote: SocketAddr) {
         if let Some(slot) = self.slots.get(&remote).copied() {
             self.remove(slot);
         }
     }
 
-    /// Closes what was silent or untrusted for too long, and listens again after descriptors ran
-    /// out. To be called about once a second.
+    /// Closes connections that were silent or untrusted for too long, and listens again after file
+    /// descriptors ran out. To be called about once a second.
     pub fn close_stale(&mut self, now: Instant) {
         let stale: Vec<usize> = self
             .connections
@@ -270,29 +270,30 @@ impl TcpServer {
             .collect();
         for slot in stale {
             self.stats.stale += 1;
-            self.end(slot);
+            self.close_and_report(slot);
         }
-        self.listen_again();
+        self.resume_listening();
     }
 
-    /// The next connection that ended by itself: its peer closed it, or it was stale or broken.
+    /// Returns the remote address of the next connection that was closed by its peer, or because it
+    /// was stale or violated the framing.
     pub fn poll_closed(&mut self) -> Option<SocketAddr> {
         self.closed.pop_front()
     }
 
-    /// Accepts what waits.
+    /// Accepts waiting connections.
     fn accept(&mut self, now: Instant) {
-        for _ in 0..ACCEPTS_PER_TURN {
+        for _ in 0..ACCEPTS_PER_CALL_MAX {
             match self.listener.accept() {
                 Ok((stream, remote)) => self.admit(now, stream, remote),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
                     _ => {
-                        // Out of descriptors, most likely: the listener would stay ready for ever.
-                        tracing::warn!(%error, "TCP connections are not accepted for now");
+                        // Most likely out of file descriptors: the listener would stay ready.
+                        tracing::warn!(%error, "accepting TCP connections paused: most likely the limit of open files is reached");
                         self.registrar.remove(&self.listener);
-                        self.listening = false;
+                        self.is_listening = false;
                         return;
                     }
                 },
@@ -300,12 +301,12 @@ impl TcpServer {
         }
     }
 
-    /// Makes `stream` a connection, or drops it.
+    /// Adds `stream` to the connections, or drops it when a limit is reached.
     fn admit(&mut self, now: Instant, stream: TcpStream, remote: SocketAddr) {
-        let origin = origin(remote);
-        let untrusted = self.untrusted.get(&origin).copied().unwrap_or(0);
+        let client = client_of(remote);
+        let untrusted = self.untrusted.get(&client).copied().unwrap_or(0);
         let admitted = self.connections.len() < self.options.connection_max
-            && untrusted < self.options.untrusted_per_origin_max
+            && untrusted < self.options.untrusted_per_client_max
             && !self.slots.contains_key(&remote);
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
@@ -313,7 +314,7 @@ impl TcpServer {
             listener: self.number,
             slot,
         };
-        // Without the delay a small frame would wait for the one before it to be acknowledged.
+        // Nagle's algorithm would delay a small frame until the previous one is acknowledged.
         let ready = admitted
             && stream.set_nonblocking(true).is_ok()
             && stream.set_nodelay(true).is_ok()
@@ -327,11 +328,11 @@ impl TcpServer {
         }
         entry.insert(Connection::new(stream, remote, now));
         self.slots.insert(remote, slot);
-        self.untrusted.insert(origin, untrusted + 1);
+        self.untrusted.insert(client, untrusted + 1);
         self.stats.accepted += 1;
     }
 
-    /// Reads once; the rest is reported as ready again.
+    /// Reads once. The poller reports the socket again if there is more.
     fn read(&mut self, now: Instant, slot: usize, mut visit: impl FnMut(SocketAddr, &mut [u8])) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
@@ -346,19 +347,19 @@ impl TcpServer {
             if error.kind() == io::ErrorKind::InvalidData {
                 self.stats.broken += 1;
             }
-            tracing::debug!(%error, "a TCP connection ended");
-            self.end(slot);
+            tracing::debug!(%error, "TCP connection closed");
+            self.close_and_report(slot);
         }
     }
 
-    /// Writes what is queued, as far as there is room, and waits for room when there is not.
+    /// Writes the queue, as far as the kernel has room, and polls for room when it has none.
     fn write(&mut self, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
         let written = connection.write();
-        let waits = matches!(written, Ok(Written::Some));
-        let interest = if waits {
+        let is_partial = matches!(written, Ok(WriteResult::Partial));
+        let interest = if is_partial {
             Interest::ReadWrite
         } else {
             Interest::Read
@@ -367,21 +368,22 @@ impl TcpServer {
             listener: self.number,
             slot,
         };
-        let changed = std::mem::replace(&mut connection.waits_for_room, waits) != waits;
-        let watched = if changed {
+        let has_changed =
+            std::mem::replace(&mut connection.polls_writable, is_partial) != is_partial;
+        let registered = if has_changed {
             self.registrar
                 .modify(&connection.stream, socket_id, interest)
         } else {
             Ok(())
         };
-        if let Err(error) = written.map(|_| ()).and(watched) {
-            tracing::debug!(%error, "a TCP connection ended");
-            self.end(slot);
+        if let Err(error) = written.map(|_| ()).and(registered) {
+            tracing::debug!(%error, "TCP connection closed");
+            self.close_and_report(slot);
         }
     }
 
     /// Closes the connection at `slot` and reports it.
-    fn end(&mut self, slot: usize) {
+    fn close_and_report(&mut self, slot: usize) {
         let Some(remote) = self.remove(slot) else {
             return;
         };
@@ -391,37 +393,37 @@ impl TcpServer {
         self.closed.push_back(remote);
     }
 
-    /// Closes the connection at `slot`; the address it was to.
+    /// Closes the connection at `slot` and returns its remote address.
     fn remove(&mut self, slot: usize) -> Option<SocketAddr> {
         let connection = self.connections.try_remove(slot)?;
         self.registrar.remove(&connection.stream);
         self.slots.remove(&connection.remote);
         self.unflushed.retain(|unflushed| *unflushed != slot);
         if !connection.trusted {
-            self.forget_untrusted(connection.remote);
+            self.release_untrusted(connection.remote);
         }
-        self.listen_again();
+        self.resume_listening();
         Some(connection.remote)
     }
 
-    /// Counts one untrusted connection less from the origin of `remote`.
-    fn forget_untrusted(&mut self, remote: SocketAddr) {
-        let origin = origin(remote);
-        if let Some(count) = self.untrusted.get_mut(&origin) {
+    /// Decrements the number of untrusted connections of the client of `remote`.
+    fn release_untrusted(&mut self, remote: SocketAddr) {
+        let client = client_of(remote);
+        if let Some(count) = self.untrusted.get_mut(&client) {
             *count -= 1;
             if *count == 0 {
-                self.untrusted.remove(&origin);
+                self.untrusted.remove(&client);
             }
         }
     }
 
-    /// Waits for the listener again, if it was left out.
-    fn listen_again(&mut self) {
-        if self.listening {
+    /// Registers the listener again, if it is not registered.
+    fn resume_listening(&mut self) {
+        if self.is_listening {
             return;
         }
         let socket_id = SocketId::TcpListener(self.number);
-        self.listening = self
+        self.is_listening = self
             .registrar
             .add(&self.listener, socket_id, Interest::Read)
             .is_ok();
@@ -433,14 +435,14 @@ impl Drop for TcpServer {
         for (_, connection) in &self.connections {
             self.registrar.remove(&connection.stream);
         }
-        if self.listening {
+        if self.is_listening {
             self.registrar.remove(&self.listener);
         }
     }
 }
 
-/// Where a remote address counts: one IPv6 subscriber has 2⁶⁴ addresses.
-fn origin(remote: SocketAddr) -> IpAddr {
+/// Returns the address by which connections are limited: an IPv6 subscriber has 2⁶⁴ addresses.
+fn client_of(remote: SocketAddr) -> IpAddr {
     match remote.ip() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

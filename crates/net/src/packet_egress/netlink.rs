@@ -1,6 +1,6 @@
-//! The kernel's answers about routes, devices and neighbours (rtnetlink(7)). Two sockets: one to
-//! ask, whose answers are there when the question has been put; one on which the kernel tells of
-//! changes. Neither is ever waited for, and neither needs a privilege.
+//! Reads the kernel's routes, devices and neighbours over rtnetlink(7). One socket sends requests,
+//! whose responses are available as soon as the request was sent; the other receives change
+//! notifications. Neither is ever waited for, and neither requires privileges.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,19 +19,19 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use super::next_hops::{Device, Kernel, Neighbour, News, Route};
+use super::kernel_tables::{Device, KernelTables, Neighbour, Route, TableChange};
 
-/// Room for one datagram of answers: the kernel writes no longer ones.
-const ANSWER_LEN_MAX: usize = 32_768;
+/// Bytes of the longest datagram that the kernel sends.
+const RESPONSE_LEN_MAX: usize = 32_768;
 
-/// Datagrams that the answer to one question may take: 64 of some 300 neighbours.
-const ANSWERS_MAX: usize = 64;
+/// Datagrams of one response: 64 of some 300 neighbours each.
+const RESPONSES_MAX: usize = 64;
 
-/// Wanted bytes of news that wait for us.
-const NEWS_BUFFER: usize = 1 << 20;
+/// Requested size in bytes of the kernel's buffer for notifications.
+const NOTIFICATION_BUFFER: usize = 1 << 20;
 
-/// What changes are told of (`RTNLGRP_…` in linux/rtnetlink.h).
-const GROUPS: [u32; 8] = [
+/// Multicast groups of the notifications (`RTNLGRP_…` in linux/rtnetlink.h).
+const NOTIFICATION_GROUPS: [u32; 8] = [
     libc::RTNLGRP_LINK,
     libc::RTNLGRP_NEIGH,
     libc::RTNLGRP_IPV4_IFADDR,
@@ -42,75 +42,81 @@ const GROUPS: [u32; 8] = [
     libc::RTNLGRP_IPV6_RULE,
 ];
 
-/// The kernel.
+/// Access to the kernel's tables over netlink.
 pub(crate) struct Netlink {
-    /// To ask.
-    questions: Socket,
-    /// To be told.
-    changes: Socket,
-    /// Our address, when the socket has one of its own.
+    /// Socket for requests and responses.
+    requests: Socket,
+    /// Socket for notifications.
+    notifications: Socket,
+    /// Source address of the UDP socket, if it is bound to one.
     source: Option<IpAddr>,
-    /// The last question's number.
-    number: u32,
-    /// Room for answers.
+    /// Sequence number of the last request.
+    sequence_number: u32,
+    /// Receive buffer.
     buffer: Vec<u8>,
-    /// News of the last datagram.
-    news: VecDeque<News>,
+    /// Changes of the last notification that were not returned yet.
+    changes: VecDeque<TableChange>,
 }
 
 impl Netlink {
-    /// Asks about ways of packets from `source`, which may be unspecified.
+    /// Opens both sockets, for routes of packets from `source`, which may be unspecified.
+    ///
+    /// # Errors
+    /// Those of the operating system.
     pub(super) fn open(source: IpAddr) -> io::Result<Self> {
         let kernel = SocketAddr::new(0, 0);
-        let mut questions = Socket::new(NETLINK_ROUTE)?;
-        questions.bind_auto()?;
-        questions.connect(&kernel)?;
-        let mut changes = Socket::new(NETLINK_ROUTE)?;
-        changes.bind_auto()?;
-        // As much as there may be; a message lost is told of, and everything is asked anew.
-        let _ = changes.set_rx_buf_sz(i32::try_from(NEWS_BUFFER).unwrap_or(i32::MAX));
-        for group in GROUPS {
-            changes.add_membership(group)?;
+        let mut requests = Socket::new(NETLINK_ROUTE)?;
+        requests.bind_auto()?;
+        requests.connect(&kernel)?;
+        let mut notifications = Socket::new(NETLINK_ROUTE)?;
+        notifications.bind_auto()?;
+        // A smaller buffer is no failure: losses are reported, and all tables are then read again.
+        let _ = notifications.set_rx_buf_sz(i32::try_from(NOTIFICATION_BUFFER).unwrap_or(i32::MAX));
+        for group in NOTIFICATION_GROUPS {
+            notifications.add_membership(group)?;
         }
         Ok(Self {
-            questions,
-            changes,
+            requests,
+            notifications,
             source: Some(source).filter(|source| !source.is_unspecified()),
-            number: 0,
-            buffer: Vec::with_capacity(ANSWER_LEN_MAX),
-            news: VecDeque::new(),
+            sequence_number: 0,
+            buffer: Vec::with_capacity(RESPONSE_LEN_MAX),
+            changes: VecDeque::new(),
         })
     }
 
-    /// Puts a question; each message of the answer goes to `heed`.
-    fn ask(
+    /// Sends a request and passes each message of the response to `visit`.
+    ///
+    /// # Errors
+    /// Those of the sockets, and the error code that the kernel responds with.
+    fn request(
         &mut self,
-        question: RouteNetlinkMessage,
+        request: RouteNetlinkMessage,
         flags: u16,
-        mut heed: impl FnMut(RouteNetlinkMessage),
+        mut visit: impl FnMut(RouteNetlinkMessage),
     ) -> io::Result<()> {
-        self.number = self.number.wrapping_add(1);
+        self.sequence_number = self.sequence_number.wrapping_add(1);
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
-        header.sequence_number = self.number;
-        let mut question = NetlinkMessage::new(header, NetlinkPayload::from(question));
-        question.finalize();
-        let mut bytes = vec![0; question.buffer_len()];
-        question.serialize(&mut bytes);
-        self.questions.send(&bytes, libc::MSG_DONTWAIT)?;
-        for _ in 0..ANSWERS_MAX {
+        header.sequence_number = self.sequence_number;
+        let mut request = NetlinkMessage::new(header, NetlinkPayload::from(request));
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        self.requests.send(&bytes, libc::MSG_DONTWAIT)?;
+        for _ in 0..RESPONSES_MAX {
             self.buffer.clear();
-            self.questions.recv(&mut self.buffer, libc::MSG_DONTWAIT)?;
+            self.requests.recv(&mut self.buffer, libc::MSG_DONTWAIT)?;
             for message in messages(&self.buffer) {
                 let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(message)
                 else {
                     continue;
                 };
-                if message.header.sequence_number != self.number {
+                if message.header.sequence_number != self.sequence_number {
                     continue;
                 }
                 match message.payload {
-                    NetlinkPayload::InnerMessage(answer) => heed(answer),
+                    NetlinkPayload::InnerMessage(response) => visit(response),
                     NetlinkPayload::Error(error) if error.code.is_some() => {
                         return Err(error.to_io());
                     }
@@ -124,139 +130,147 @@ impl Netlink {
         Ok(())
     }
 
-    /// Reads the next datagram of news. False when there is none.
-    fn read_news(&mut self) -> bool {
+    /// Reads the next notification. Returns false when there is none.
+    fn read_notification(&mut self) -> bool {
         self.buffer.clear();
-        match self.changes.recv(&mut self.buffer, libc::MSG_DONTWAIT) {
+        match self
+            .notifications
+            .recv(&mut self.buffer, libc::MSG_DONTWAIT)
+        {
             Ok(_) => {}
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                self.news.push_back(News::Lost);
+                self.changes.push_back(TableChange::Lost);
                 return true;
             }
             Err(_) => return false,
         }
         for message in messages(&self.buffer) {
             match NetlinkMessage::deserialize(message).map(|message| message.payload) {
-                Ok(NetlinkPayload::InnerMessage(message)) => self.news.extend(news(&message)),
+                Ok(NetlinkPayload::InnerMessage(message)) => {
+                    self.changes.extend(change_of(&message))
+                }
                 Ok(_) => {}
-                // A form of a later kernel: what it changed is asked.
-                Err(_) => self.news.push_back(News::Lost),
+                // A format of a later kernel: read all tables again.
+                Err(_) => self.changes.push_back(TableChange::Lost),
             }
         }
         true
     }
 }
 
-impl Kernel for Netlink {
+impl KernelTables for Netlink {
     fn route(&mut self, destination: IpAddr) -> Option<Route> {
         let source = self.source;
-        let mut question = RouteMessage::default();
+        let mut request = RouteMessage::default();
         let (family, bits) = match destination {
             IpAddr::V4(_) => (AddressFamily::Inet, 32),
             IpAddr::V6(_) => (AddressFamily::Inet6, 128),
         };
-        question.header.address_family = family;
-        question.header.destination_prefix_length = bits;
-        let attributes = &mut question.attributes;
+        request.header.address_family = family;
+        request.header.destination_prefix_length = bits;
+        let attributes = &mut request.attributes;
         attributes.push(RouteAttribute::Destination(destination.into()));
         if let Some(source) = source {
-            question.header.source_prefix_length = bits;
+            request.header.source_prefix_length = bits;
             attributes.push(RouteAttribute::Source(source.into()));
         }
         let mut route = None;
-        let asked = self.ask(RouteNetlinkMessage::GetRoute(question), 0, |answer| {
-            if let RouteNetlinkMessage::NewRoute(answer) = answer {
-                route = read_route(&answer, destination, source);
+        let result = self.request(RouteNetlinkMessage::GetRoute(request), 0, |response| {
+            if let RouteNetlinkMessage::NewRoute(response) = response {
+                route = parse_route(&response, destination, source);
             }
         });
-        if let Err(error) = asked {
-            tracing::debug!(%error, "no route is known");
+        if let Err(error) = result {
+            tracing::debug!(%error, "route lookup failed");
         }
         route
     }
 
-    fn device(&mut self, device: u32) -> Option<Device> {
-        let mut question = LinkMessage::default();
-        question.header.index = device;
+    fn device(&mut self, index: u32) -> Option<Device> {
+        let mut request = LinkMessage::default();
+        request.header.index = index;
         let mut found = None;
-        let asked = self.ask(RouteNetlinkMessage::GetLink(question), 0, |answer| {
-            if let RouteNetlinkMessage::NewLink(answer) = answer {
-                found = Some(read_device(&answer));
+        let result = self.request(RouteNetlinkMessage::GetLink(request), 0, |response| {
+            if let RouteNetlinkMessage::NewLink(response) = response {
+                found = Some(parse_device(&response));
             }
         });
-        if let Err(error) = asked {
-            tracing::debug!(%error, "a device is not known");
+        if let Err(error) = result {
+            tracing::debug!(%error, index, "device lookup failed");
         }
         found
     }
 
     fn neighbours(&mut self) -> Vec<(u32, IpAddr, Neighbour)> {
-        let question = RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default());
+        let request = RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default());
         let mut found = Vec::new();
-        let asked = self.ask(question, NLM_F_DUMP, |answer| {
-            if let RouteNetlinkMessage::NewNeighbour(answer) = answer
-                && let Some((device, ip, Some(neighbour))) = read_neighbour(&answer)
+        let result = self.request(request, NLM_F_DUMP, |response| {
+            if let RouteNetlinkMessage::NewNeighbour(response) = response
+                && let Some((device, ip, Some(neighbour))) = parse_neighbour(&response)
             {
                 found.push((device, ip, neighbour));
             }
         });
-        if let Err(error) = asked {
-            tracing::warn!(%error, "the kernel does not tell its neighbours");
+        if let Err(error) = result {
+            tracing::warn!(%error, "reading the neighbour table failed: media takes the network stack");
         }
         found
     }
 
-    fn poll_news(&mut self) -> Option<News> {
-        while self.news.is_empty() {
-            if !self.read_news() {
+    fn poll_change(&mut self) -> Option<TableChange> {
+        while self.changes.is_empty() {
+            if !self.read_notification() {
                 return None;
             }
         }
-        self.news.pop_front()
+        self.changes.pop_front()
     }
 }
 
-/// The messages of a datagram.
+/// Returns the messages of a datagram.
 fn messages(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let len = NetlinkBuffer::new_checked(rest).ok()?.length();
         let len = usize::try_from(len).ok().filter(|len| *len > 0)?;
         let (message, _) = rest.split_at_checked(len)?;
-        // Each begins at a multiple of four bytes.
+        // Messages are aligned to four bytes.
         rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
         Some(message)
     })
 }
 
-/// What a message means to us.
-fn news(message: &RouteNetlinkMessage) -> Option<News> {
+/// Converts a notification; `None` if it concerns nothing that is cached.
+fn change_of(message: &RouteNetlinkMessage) -> Option<TableChange> {
     match message {
         RouteNetlinkMessage::NewNeighbour(message) => {
-            let (device, ip, neighbour) = read_neighbour(message)?;
-            Some(News::Neighbour(device, ip, neighbour))
+            let (device, ip, neighbour) = parse_neighbour(message)?;
+            Some(TableChange::Neighbour(device, ip, neighbour))
         }
         RouteNetlinkMessage::DelNeighbour(message) => {
-            let (device, ip, _) = read_neighbour(message)?;
-            Some(News::Neighbour(device, ip, None))
+            let (device, ip, _) = parse_neighbour(message)?;
+            Some(TableChange::Neighbour(device, ip, None))
         }
-        RouteNetlinkMessage::NewLink(message) => Some(News::Device(
+        RouteNetlinkMessage::NewLink(message) => Some(TableChange::Device(
             message.header.index,
-            Some(read_device(message)),
+            Some(parse_device(message)),
         )),
-        RouteNetlinkMessage::DelLink(message) => Some(News::Device(message.header.index, None)),
+        RouteNetlinkMessage::DelLink(message) => {
+            Some(TableChange::Device(message.header.index, None))
+        }
         RouteNetlinkMessage::NewRoute(_)
         | RouteNetlinkMessage::DelRoute(_)
         | RouteNetlinkMessage::NewRule(_)
         | RouteNetlinkMessage::DelRule(_)
         | RouteNetlinkMessage::NewAddress(_)
-        | RouteNetlinkMessage::DelAddress(_) => Some(News::Routes),
+        | RouteNetlinkMessage::DelAddress(_) => Some(TableChange::Routes),
         _ => None,
     }
 }
 
-/// A plain way to one machine, from `source` if that is given.
-fn read_route(
+/// Converts a route; `None` unless it is unicast and without encapsulation. `source` overrides the
+/// route's preferred source address.
+fn parse_route(
     message: &RouteMessage,
     destination: IpAddr,
     source: Option<IpAddr>,
@@ -268,8 +282,8 @@ fn read_route(
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Oif(number) => device = Some(*number),
-            RouteAttribute::PrefSource(address) => preferred = read_address(address),
-            RouteAttribute::Gateway(address) => gateway = read_address(address),
+            RouteAttribute::PrefSource(address) => preferred = parse_address(address),
+            RouteAttribute::Gateway(address) => gateway = parse_address(address),
             RouteAttribute::Via(RouteVia::Inet(ip)) => gateway = Some((*ip).into()),
             RouteAttribute::Via(RouteVia::Inet6(ip)) => gateway = Some((*ip).into()),
             RouteAttribute::Metrics(metrics) => {
@@ -278,7 +292,7 @@ fn read_route(
                     _ => None,
                 });
             }
-            // The stack puts something around such packets.
+            // The stack encapsulates such packets.
             RouteAttribute::Encap(_)
             | RouteAttribute::EncapType(_)
             | RouteAttribute::NewDestination(_) => return None,
@@ -288,12 +302,12 @@ fn read_route(
     Some(Route {
         device: device?,
         source: source.or(preferred)?,
-        next: gateway.unwrap_or(destination),
+        next_hop: gateway.unwrap_or(destination),
         mtu: mtu.filter(|mtu| *mtu > 0),
     })
 }
 
-const fn read_address(address: &RouteAddress) -> Option<IpAddr> {
+const fn parse_address(address: &RouteAddress) -> Option<IpAddr> {
     match address {
         RouteAddress::Inet(ip) => Some(IpAddr::V4(*ip)),
         RouteAddress::Inet6(ip) => Some(IpAddr::V6(*ip)),
@@ -301,7 +315,7 @@ const fn read_address(address: &RouteAddress) -> Option<IpAddr> {
     }
 }
 
-fn read_device(message: &LinkMessage) -> Device {
+fn parse_device(message: &LinkMessage) -> Device {
     let (mut mac, mut mtu) = (None, 0);
     for attribute in &message.attributes {
         match attribute {
@@ -320,8 +334,8 @@ fn read_device(message: &LinkMessage) -> Device {
     }
 }
 
-/// Device, address, and the neighbour itself while its Ethernet address can be used.
-fn read_neighbour(message: &NeighbourMessage) -> Option<(u32, IpAddr, Option<Neighbour>)> {
+/// Returns interface index and address, and the neighbour while its Ethernet address is usable.
+fn parse_neighbour(message: &NeighbourMessage) -> Option<(u32, IpAddr, Option<Neighbour>)> {
     if message.header.flags.contains(NeighbourFlags::Proxy) {
         return None;
     }
@@ -342,7 +356,7 @@ fn read_neighbour(message: &NeighbourMessage) -> Option<(u32, IpAddr, Option<Nei
         NeighbourState::Reachable
         | NeighbourState::Permanent
         | NeighbourState::Noarp
-        // The kernel is asking already.
+        // The kernel is verifying it already.
         | NeighbourState::Delay
         | NeighbourState::Probe => Some(false),
         NeighbourState::Stale => Some(true),

@@ -1,11 +1,11 @@
-//! Sends a batch: each datagram through the ring of its device, or through the stack.
+//! Sends a batch of transmits: each datagram through the ring of its device, or through the stack.
 //!
-//! Order holds per destination: within a batch all its datagrams go one way (but for one longer
-//! than a packet may be, which media does not have), rings are kicked before `send` returns, and
-//! the way of a destination changes only with its mean run, its neighbour's age, or the network. At
-//! such a change a few datagrams may overtake others that still wait in a queue of the stack;
-//! receivers of media sort those. Frames for which a device has no room at the last kick wait in the
-//! ring for the next batch.
+//! Order holds per destination. Within a batch all datagrams of a destination take one path, except
+//! those longer than the MTU, which media does not have. Rings are flushed before `send` returns, and
+//! the path of a destination changes only with its mean run length, its neighbour's age, or the
+//! network. At such a change a few datagrams may overtake others that still wait in a queue of the
+//! stack; receivers of media reorder those. Frames for which a device has no room at the last flush
+//! stay in the ring until the next batch.
 
 #[cfg(test)]
 mod tests;
@@ -14,47 +14,37 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::frame_ring::FrameRing;
+use super::kernel_tables::KernelTables;
 use super::netlink::Netlink;
-use super::next_hops::{Kernel, Paths};
-use super::ring::{self, Ring};
-use super::{FallbackReason, PacketEgressOptions, PacketEgressStats};
-use crate::udp::{Transmit, UdpStats};
+use super::next_hops::NextHopCache;
+use super::options::PacketEgressOptions;
+use super::stats::{FallbackReason, PacketEgressStats};
+use super::tx_ring::{self, TxRing};
+use crate::transmit::Transmit;
+use crate::udp_stats::UdpStats;
 
-/// Rings at a time: one for each device that packets leave by.
-const LINES_MAX: usize = 4;
+/// Open rings, one for each outgoing device.
+const RINGS_MAX: usize = 4;
 
-/// Times the kernel is asked to make room in a full ring, before datagrams are dropped as a network
-/// would.
-const KICKS_MAX: usize = 3;
+/// Flushes of a full ring before datagrams are dropped, as a network would drop them.
+const FLUSHES_MAX: usize = 3;
 
-/// Frames after which the kernel is told: the driver then works while we write the next.
-const FRAMES_PER_KICK: usize = 64;
+/// Frames after which a ring is flushed, so that the driver works while further frames are written.
+const FRAMES_PER_FLUSH: usize = 64;
 
-/// How long after its first failure a ring is tried again. Twice as long after each further one.
+/// Time until a failed ring is opened again. Doubles with each further failure.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 
-/// How long at most.
+/// Upper bound of that time.
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
-/// Frames to one device: a ring, or a test in its place.
-pub(crate) trait Line: Sized {
-    /// Opens a line to the device of this number.
-    fn open(device: u32) -> io::Result<Self>;
-
-    /// Lets `write` fill the next frame; it says how long the frame is. False when there is no
-    /// room.
-    fn fill(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool;
-
-    /// Has the filled frames sent, as far as the device has room. Whether any were.
-    fn kick(&mut self) -> io::Result<bool>;
-}
-
-/// What sends datagrams the usual way.
-pub(crate) trait Stack {
-    /// Whether runs are sent as runs.
+/// Sends datagrams through the kernel's network stack.
+pub(crate) trait FallbackSender {
+    /// Returns whether runs are sent as runs.
     fn sends_runs(&self) -> bool;
 
-    /// Sends transmits; how many were taken.
+    /// Sends transmits and returns how many were taken.
     fn send(
         &mut self,
         arena: &[u8],
@@ -63,104 +53,110 @@ pub(crate) trait Stack {
     ) -> io::Result<usize>;
 }
 
-/// A device that packets leave by.
-struct Exit<L> {
-    /// Its number.
+/// The ring of one device, and when to open it again after a failure.
+struct DeviceRing<R> {
+    /// Interface index.
     device: u32,
-    /// Its line, unless that failed.
-    line: Option<L>,
-    /// Frames filled since the last kick.
-    filled: usize,
-    /// Whether the line had no room in this batch.
+    /// The ring; `None` before it is opened and after a failure.
+    ring: Option<R>,
+    /// Frames pushed since the last flush.
+    unflushed: usize,
+    /// Whether the ring stayed full in this batch.
     is_full: bool,
-    /// How long to wait after the next failure.
+    /// Wait after the next failure.
     retry_after: Duration,
-    /// When a failed line is tried again.
+    /// When a failed ring is opened again.
     retry_at: Instant,
 }
 
-/// The second way out of a socket.
-pub(crate) struct Egress<K = Netlink, L = Ring> {
-    /// Where packets go.
-    paths: Paths<K>,
-    /// Devices that packets leave by, in the order of their first use.
-    exits: Vec<Exit<L>>,
-    /// What it has done.
+/// Sends the datagrams of a UDP socket past the network stack.
+pub(crate) struct PacketSender<T = Netlink, R = TxRing> {
+    /// Next hops by destination.
+    next_hops: NextHopCache<T>,
+    /// Rings by device, in the order of first use.
+    rings: Vec<DeviceRing<R>>,
+    /// Counters since it was opened.
     stats: PacketEgressStats,
 }
 
-impl Egress {
-    /// Sends what a socket bound to `local` would.
+impl PacketSender {
+    /// Opens a sender for a socket bound to `local`.
+    ///
+    /// # Errors
+    /// `PermissionDenied` without the capability `CAP_NET_RAW`, and others of the operating system.
     pub(crate) fn open(local: SocketAddr, options: PacketEgressOptions) -> io::Result<Self> {
-        ring::open_socket()?;
-        let kernel = Netlink::open(local.ip())?;
-        Ok(Self::new(kernel, local.port(), options, Instant::now()))
+        tx_ring::open_socket()?;
+        let tables = Netlink::open(local.ip())?;
+        Ok(Self::new(tables, local.port(), options, Instant::now()))
     }
 }
 
-impl<K, L> Egress<K, L> {
-    /// What it has done.
+impl<T, R> PacketSender<T, R> {
+    /// Returns the counters since it was opened.
     pub(crate) const fn stats(&self) -> PacketEgressStats {
         self.stats
     }
 }
 
-impl<K: Kernel, L: Line> Egress<K, L> {
-    fn new(kernel: K, port: u16, options: PacketEgressOptions, now: Instant) -> Self {
+impl<T: KernelTables, R: FrameRing> PacketSender<T, R> {
+    fn new(tables: T, port: u16, options: PacketEgressOptions, now: Instant) -> Self {
         Self {
-            paths: Paths::new(kernel, port, options.run_min, now),
-            exits: Vec::new(),
+            next_hops: NextHopCache::new(tables, port, options.run_min, now),
+            rings: Vec::new(),
             stats: PacketEgressStats::default(),
         }
     }
 
-    /// Sends transmits, in order for each destination; how many were taken. Fewer than all means
-    /// that the stack has no room now for the first that had to take it.
+    /// Sends transmits, in order for each destination, and returns how many were taken. Fewer than
+    /// all means that the stack has no room now for the next transmit that needs it.
+    ///
+    /// # Errors
+    /// Those of `stack`.
     pub(crate) fn send(
         &mut self,
         now: Instant,
-        stack: &mut impl Stack,
+        stack: &mut impl FallbackSender,
         arena: &[u8],
         transmits: &[Transmit],
         udp: &mut UdpStats,
     ) -> io::Result<usize> {
-        self.paths.begin_batch(now);
-        for exit in &mut self.exits {
-            exit.is_full = false;
+        self.next_hops.begin_batch(now);
+        for ring in &mut self.rings {
+            ring.is_full = false;
         }
         let taken = self.send_each(now, stack, arena, transmits, udp);
-        for exit in &mut self.exits {
-            exit.kick(now, &mut self.stats);
+        for ring in &mut self.rings {
+            ring.flush(now, &mut self.stats);
         }
         taken
     }
 
-    /// Sends transmits, but for the last kick. Those that need the stack are given to it together,
-    /// as soon as one comes that does not.
+    /// Sends transmits without the last flush. Consecutive transmits that need the stack are passed
+    /// to it together.
     fn send_each(
         &mut self,
         now: Instant,
-        stack: &mut impl Stack,
+        stack: &mut impl FallbackSender,
         arena: &[u8],
         transmits: &[Transmit],
         udp: &mut UdpStats,
     ) -> io::Result<usize> {
-        let by_runs = stack.sends_runs();
-        // The first that waits for the stack.
+        let stack_sends_runs = stack.sends_runs();
+        // Index of the first transmit that waits for the stack.
         let mut first = 0;
         for (index, transmit) in transmits.iter().enumerate() {
             let (ip, segments) = (transmit.destination.ip(), transmit.segments());
-            let chosen = self.paths.choose(ip, segments, by_runs);
-            let chosen = chosen.and_then(|outgoing| {
-                if transmit.segment_len() > outgoing.datagram_len_max {
+            let next_hop = self.next_hops.lookup(ip, segments, stack_sends_runs);
+            let path = next_hop.and_then(|next_hop| {
+                if transmit.segment_len() > next_hop.datagram_len_max {
                     return Err(FallbackReason::Length);
                 }
-                let exit = exit(&mut self.exits, outgoing.device, now, &mut self.stats);
-                Ok((outgoing, exit.ok_or(FallbackReason::Device)?))
+                let ring = open_ring(&mut self.rings, next_hop.device, now, &mut self.stats);
+                Ok((next_hop, ring.ok_or(FallbackReason::Device)?))
             });
             let datagrams = segments as u64;
-            match (chosen, arena.get(transmit.range.clone())) {
-                (Ok((outgoing, exit)), Some(run)) => {
+            match (path, arena.get(transmit.range.clone())) {
+                (Ok((next_hop, ring)), Some(run)) => {
                     let waiting = transmits.get(first..index).unwrap_or_default();
                     let taken = stack.send(arena, waiting, udp)?;
                     if taken < waiting.len() {
@@ -171,9 +167,9 @@ impl<K: Kernel, L: Line> Egress<K, L> {
                     let mut sent = 0;
                     let empty = run.is_empty().then_some(run);
                     for datagram in run.chunks(transmit.segment_len()).chain(empty) {
-                        let frame =
-                            |frame: &mut [u8]| outgoing.template.write(frame, port, datagram);
-                        sent += u64::from(exit.fill(now, frame, &mut self.stats));
+                        let write =
+                            |frame: &mut [u8]| next_hop.template.write(frame, port, datagram);
+                        sent += u64::from(ring.push(now, write, &mut self.stats));
                     }
                     self.stats.frames += sent;
                     self.stats.dropped += datagrams - sent;
@@ -181,8 +177,8 @@ impl<K: Kernel, L: Line> Egress<K, L> {
                     udp.sent_runs += sent;
                     udp.send_errors += datagrams - sent;
                 }
-                (Err(reason), _) => self.stats.fall_back(reason, datagrams),
-                // The stack counts what is not in the arena.
+                (Err(reason), _) => self.stats.record_fallback(reason, datagrams),
+                // The stack counts a range outside the arena.
                 (Ok(_), None) => {}
             }
         }
@@ -191,88 +187,93 @@ impl<K: Kernel, L: Line> Egress<K, L> {
     }
 }
 
-/// The exit by this device, with its line; none while it has no line.
-fn exit<'a, L: Line>(
-    exits: &'a mut Vec<Exit<L>>,
+/// Returns the open ring of `device`, opening it if it is due; `None` if it cannot be opened now.
+fn open_ring<'a, R: FrameRing>(
+    rings: &'a mut Vec<DeviceRing<R>>,
     device: u32,
     now: Instant,
     stats: &mut PacketEgressStats,
-) -> Option<&'a mut Exit<L>> {
-    let place = exits.iter().position(|exit| exit.device == device);
-    let place = match place {
-        Some(place) => place,
+) -> Option<&'a mut DeviceRing<R>> {
+    let index = rings.iter().position(|ring| ring.device == device);
+    let index = match index {
+        Some(index) => index,
         None => {
-            if exits.len() >= LINES_MAX {
-                // A device that went away makes room for the one that came.
-                let failed = exits.iter().position(|exit| exit.line.is_none())?;
-                exits.remove(failed);
+            if rings.len() >= RINGS_MAX {
+                // Replace the ring of a device that has gone.
+                let failed = rings.iter().position(|ring| ring.ring.is_none())?;
+                rings.remove(failed);
             }
-            exits.push(Exit::new(device, now));
-            exits.len() - 1
+            rings.push(DeviceRing::new(device, now));
+            rings.len() - 1
         }
     };
-    let exit = exits.get_mut(place)?;
-    if exit.line.is_none() && now >= exit.retry_at {
-        match L::open(device) {
-            Ok(line) => exit.line = Some(line),
-            Err(error) => exit.fail(&error, now, stats),
+    let entry = rings.get_mut(index)?;
+    if entry.ring.is_none() && now >= entry.retry_at {
+        match R::open(device) {
+            Ok(ring) => entry.ring = Some(ring),
+            Err(error) => entry.close(&error, now, stats),
         }
     }
-    exit.line.is_some().then_some(exit)
+    entry.ring.is_some().then_some(entry)
 }
 
-impl<L: Line> Exit<L> {
-    /// An exit whose line is yet to be opened.
+impl<R: FrameRing> DeviceRing<R> {
+    /// Creates an entry whose ring is not open yet.
     const fn new(device: u32, now: Instant) -> Self {
         Self {
             device,
-            line: None,
-            filled: 0,
+            ring: None,
+            unflushed: 0,
             is_full: false,
             retry_after: RETRY_MIN,
             retry_at: now,
         }
     }
 
-    /// Fills a frame. False when there is no room for it, also after kicks.
-    fn fill(
+    /// Pushes a frame. Returns false when the ring stays full after flushes.
+    fn push(
         &mut self,
         now: Instant,
         mut write: impl FnMut(&mut [u8]) -> Option<usize>,
         stats: &mut PacketEgressStats,
     ) -> bool {
-        for _ in 0..KICKS_MAX {
-            let Some(line) = self.line.as_mut().filter(|_| !self.is_full) else {
+        for _ in 0..FLUSHES_MAX {
+            let Some(ring) = self.ring.as_mut().filter(|_| !self.is_full) else {
                 return false;
             };
-            if line.fill(&mut write) {
-                self.filled += 1;
-                if self.filled >= FRAMES_PER_KICK {
-                    self.kick(now, stats);
+            if ring.push(&mut write) {
+                self.unflushed += 1;
+                if self.unflushed >= FRAMES_PER_FLUSH {
+                    self.flush(now, stats);
                 }
                 return true;
             }
-            self.kick(now, stats);
+            self.flush(now, stats);
         }
         self.is_full = true;
         false
     }
 
-    /// Has what was filled sent.
-    fn kick(&mut self, now: Instant, stats: &mut PacketEgressStats) {
-        self.filled = 0;
-        match self.line.as_mut().map(Line::kick) {
+    /// Sends the pushed frames.
+    fn flush(&mut self, now: Instant, stats: &mut PacketEgressStats) {
+        self.unflushed = 0;
+        match self.ring.as_mut().map(FrameRing::flush) {
             Some(Ok(true)) => self.retry_after = RETRY_MIN,
-            Some(Err(error)) => self.fail(&error, now, stats),
+            Some(Err(error)) => self.close(&error, now, stats),
             Some(Ok(false)) | None => {}
         }
     }
 
-    /// Closes the line for a while. What waits in it is lost.
-    fn fail(&mut self, error: &io::Error, now: Instant, stats: &mut PacketEgressStats) {
-        tracing::info!(%error, device = self.device, "no packets past the stack for a while");
+    /// Closes the ring after a failure, until `retry_at`. Frames in it are lost.
+    fn close(&mut self, error: &io::Error, now: Instant, stats: &mut PacketEgressStats) {
+        tracing::info!(
+            %error,
+            device = self.device,
+            retry_after = ?self.retry_after,
+            "packet ring failed: media takes the network stack until the next attempt"
+        );
         stats.ring_failures += 1;
-        self.line = None;
+        self.ring = None;
         self.retry_at = now + self.retry_after;
         self.retry_after = (self.retry_after * 2).min(RETRY_MAX);
     }

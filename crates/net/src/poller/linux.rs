@@ -1,6 +1,6 @@
-//! Waiting on Linux: epoll by itself. A timeout is an argument of the call, and a wake is one write;
-//! a timer of its own, armed anew for each wait, costs 1 to 16 µs on a virtual machine, which is as
-//! much as a small turn does.
+//! Poller for Linux: plain epoll. The timeout is an argument of the call and a wake is one write. A
+//! timer descriptor re-armed for each wait costs 1 to 16 µs on a virtual machine, as much as a small
+//! loop iteration.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,28 +11,28 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 
-use super::{Interest, Ready, SocketId};
+use super::socket_id::{Interest, Ready, SocketId};
 
-/// The key of the waker; keys of sources are far below.
+/// Key of the waker, far above the keys of sockets.
 const WAKER_KEY: u64 = u64::MAX;
 
-/// Sources that one wait reports at most. Others are reported by the next.
+/// Sockets that one wait reports at most; the next wait reports the others.
 const REPORTED_MAX: usize = 64;
 
-/// A socket.
+/// A socket that can be registered.
 pub(crate) trait Pollable: AsFd {}
 
 impl<T: AsFd> Pollable for T {}
 
-/// The system's poller.
-pub(super) struct System {
-    /// Waits.
+/// An epoll instance with a waker.
+pub(super) struct SystemPoller {
+    /// The epoll instance.
     epoll: OwnedFd,
-    /// Ends a wait. It is never read: each write is an edge.
+    /// Event counter that ends a wait. It is never read: each write is an edge.
     wake: OwnedFd,
 }
 
-impl System {
+impl SystemPoller {
     pub(super) fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
@@ -65,7 +65,7 @@ impl System {
         Ok(epoll::delete(&self.epoll, socket)?)
     }
 
-    /// Appends what is ready to `found`.
+    /// Appends the ready sockets to `found`.
     pub(super) fn wait(&self, found: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         let mut room = [const { MaybeUninit::uninit() }; REPORTED_MAX];
         let events = match self.wait_once(&mut room, timeout) {
@@ -73,8 +73,8 @@ impl System {
             Err(Errno::NOSYS) => self.wait_once(&mut room, timeout.map(whole_millis))?,
             result => result?,
         };
-        let sources = events.iter().filter(|it| it.data.u64() != WAKER_KEY);
-        found.extend(sources.filter_map(ready));
+        let sockets = events.iter().filter(|it| it.data.u64() != WAKER_KEY);
+        found.extend(sockets.filter_map(ready));
         Ok(())
     }
 
@@ -83,7 +83,7 @@ impl System {
         room: &'a mut [MaybeUninit<Event>],
         timeout: Option<Duration>,
     ) -> Result<&'a [Event], Errno> {
-        // A wait too long to be told is one without an end.
+        // A timeout that the structure cannot hold means no limit.
         let timeout = timeout.and_then(|it| Timespec::try_from(it).ok());
         let (events, _) = epoll::wait(&self.epoll, room, timeout.as_ref())?;
         Ok(events)
@@ -91,7 +91,7 @@ impl System {
 
     pub(super) fn notify(&self) -> io::Result<()> {
         match rustix::io::write(&self.wake, &1_u64.to_ne_bytes()) {
-            // 2⁶⁴ wakes are more than there will be, and the latest of them is an edge as well.
+            // The counter is full after 2⁶⁴ wakes; the pending edge still ends the wait.
             Ok(_) | Err(Errno::AGAIN) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -106,7 +106,8 @@ fn flags(interest: Interest) -> EventFlags {
     }
 }
 
-/// What an event says. A broken connection is readable and writable: whoever tries learns more.
+/// Converts an event. A broken connection counts as readable and writable, so that the next read
+/// or write returns its error.
 fn ready(event: &Event) -> Option<Ready> {
     let flags = event.flags;
     let broken = EventFlags::HUP | EventFlags::ERR;
@@ -117,7 +118,7 @@ fn ready(event: &Event) -> Option<Ready> {
     })
 }
 
-/// The same or a little more, in whole milliseconds.
+/// Rounds up to whole milliseconds.
 fn whole_millis(duration: Duration) -> Duration {
     let millis = duration.as_nanos().div_ceil(1_000_000);
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_older_kernel_is_asked_for_whole_milliseconds() {
+    fn timeout_is_rounded_up_to_milliseconds_for_older_kernels() {
         for (micros, millis) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2)] {
             let rounded = whole_millis(Duration::from_micros(micros));
             assert_eq!(rounded, Duration::from_millis(millis));

@@ -1,15 +1,15 @@
-//! Waiting on systems without epoll. On Linux it is only tested.
+//! Poller for systems without epoll, on the crate `polling`. On Linux only its tests use it.
 
 use std::io;
 use std::time::Duration;
 
 use polling::{AsRawSource, AsSource, Event, Events, PollMode};
 
-use super::{Interest, Ready, SocketId};
+use super::socket_id::{Interest, Ready, SocketId};
 
-/// A socket.
+/// A socket that can be registered.
 pub(crate) trait Pollable: AsSource {
-    /// As the system names it.
+    /// Returns the descriptor or handle.
     fn raw(&self) -> impl AsRawSource;
 }
 
@@ -22,10 +22,10 @@ where
     }
 }
 
-/// The system's poller.
-pub(super) struct System(polling::Poller);
+/// The operating system's poller.
+pub(super) struct SystemPoller(polling::Poller);
 
-impl System {
+impl SystemPoller {
     pub(super) fn new() -> io::Result<Self> {
         polling::Poller::new().map(Self)
     }
@@ -36,7 +36,10 @@ impl System {
         socket_id: SocketId,
         interest: Interest,
     ) -> io::Result<()> {
-        #[expect(unsafe_code, reason = "a poller keeps a socket that it does not own")]
+        #[expect(
+            unsafe_code,
+            reason = "the poller registers a socket that it does not own"
+        )]
         // SAFETY: the socket outlives its registration: every caller removes it before it closes
         // the socket, and the poller lives as long as any registrar.
         unsafe {
@@ -59,7 +62,7 @@ impl System {
         self.0.delete(socket)
     }
 
-    /// Appends what is ready to `found`.
+    /// Appends the ready sockets to `found`.
     pub(super) fn wait(&self, found: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         let mut events = Events::new();
         self.0.wait(&mut events, timeout)?;
@@ -92,8 +95,8 @@ mod tests {
     const NOW: Option<Duration> = Some(Duration::ZERO);
 
     #[test]
-    fn a_socket_is_ready_when_something_came_and_is_taken_out_again() {
-        let system = System::new().unwrap();
+    fn socket_is_ready_when_a_datagram_arrives_and_no_longer_after_removal() {
+        let system = SystemPoller::new().unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         system
             .add(&socket, SocketId::Udp(3), Interest::Read)
@@ -121,6 +124,6 @@ mod tests {
         system.remove(&socket).unwrap();
         system.notify().unwrap();
         system.wait(&mut found, None).unwrap();
-        assert_eq!(found, [], "the wake is no socket_id");
+        assert_eq!(found, [], "a wake reports no socket");
     }
 }

@@ -1,5 +1,5 @@
-//! One TCP connection: what was received of an unfinished frame, and what waits to be written.
-//! Knows nothing of the others, nor of the poller.
+//! One TCP connection: its frame decoder and its write queue. Has no access to the poller or to other
+//! connections.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,65 +8,65 @@ use std::time::Instant;
 use super::frame::{FRAME_LEN_MAX, FrameDecoder, LENGTH_LEN, write};
 use super::{SILENCE_MAX, UNTRUSTED_LIFETIME};
 
-/// Bytes that may wait to be written: a quarter of a second at 8 Mbit/s. What is older is worth
-/// nothing to a call.
+/// Capacity of the write queue in bytes: a quarter of a second at 8 Mbit/s. Older media is useless to
+/// a call.
 pub const WRITE_QUEUE_BYTES_MAX: usize = 256 << 10;
 
-/// Bytes of a queue that are kept when it is empty.
-const QUEUE_KEPT_MAX: usize = 16 << 10;
+/// Bytes of memory that an empty queue keeps.
+const EMPTY_QUEUE_CAPACITY: usize = 16 << 10;
 
-/// What became of a frame to send.
+/// Result of queueing a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Queued {
-    /// It waits alone: somebody has to write it.
+pub(super) enum QueueResult {
+    /// Queued first: the caller must write the queue.
     First,
-    /// It waits behind others.
+    /// Queued behind other frames.
     Behind,
     /// Dropped: the queue is full.
     Full,
-    /// Dropped: it is longer than a frame may be.
+    /// Dropped: the frame exceeds [`FRAME_LEN_MAX`].
     TooLong,
 }
 
-/// How far writing came.
+/// Result of writing the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
-    /// Nothing waits.
-    All,
-    /// The rest waits for room.
-    Some,
+pub(super) enum WriteResult {
+    /// The queue is empty.
+    Complete,
+    /// The kernel has no room for the rest.
+    Partial,
 }
 
 /// One connection.
 pub(super) struct Connection {
     /// The socket.
     pub(super) stream: TcpStream,
-    /// The address of its peer.
+    /// Address of the peer.
     pub(super) remote: SocketAddr,
-    /// Whether its peer proved who it is.
+    /// Whether the peer passed an authenticated STUN check.
     pub(super) trusted: bool,
-    /// Whether the poller reports room to write.
-    pub(super) waits_for_room: bool,
+    /// Whether the socket is polled for room to write.
+    pub(super) polls_writable: bool,
     /// When it was accepted.
     opened_at: Instant,
     /// When bytes last arrived.
     heard_at: Instant,
-    /// Cuts what arrives into frames.
+    /// Splits the received stream into frames.
     decoder: FrameDecoder,
-    /// Frames to write; the first `written` bytes are.
+    /// Frames to write. The first `written` bytes are written already.
     queue: Vec<u8>,
-    /// How many bytes of the queue are written.
+    /// Bytes of `queue` already written.
     written: usize,
 }
 
 impl Connection {
-    /// A connection accepted at `now`.
+    /// Creates a connection accepted at `now`.
     pub(super) fn new(stream: TcpStream, remote: SocketAddr, now: Instant) -> Self {
         Self {
             stream,
             remote,
             trusted: false,
-            waits_for_room: false,
+            polls_writable: false,
             opened_at: now,
             heard_at: now,
             decoder: FrameDecoder::default(),
@@ -75,7 +75,7 @@ impl Connection {
         }
     }
 
-    /// Whether it has been silent, or untrusted, for too long.
+    /// Returns whether it was silent, or untrusted, for too long.
     pub(super) fn is_stale(&self, now: Instant) -> bool {
         if self.trusted {
             now.saturating_duration_since(self.heard_at) >= SILENCE_MAX
@@ -84,10 +84,10 @@ impl Connection {
         }
     }
 
-    /// Reads once and hands out the frames that are complete.
+    /// Reads once and passes the complete frames to `visit`.
     ///
     /// # Errors
-    /// When the connection is at its end; `InvalidData` when its peer broke the framing.
+    /// Fails when the connection has ended; `InvalidData` when the peer violated the framing.
     pub(super) fn read(
         &mut self,
         now: Instant,
@@ -97,7 +97,7 @@ impl Connection {
         let len = match self.stream.read(scratch) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(len) => len,
-            Err(error) if is_later(&error) => return Ok(()),
+            Err(error) if is_retryable(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
         self.heard_at = now;
@@ -108,13 +108,13 @@ impl Connection {
     }
 
     /// Queues a frame.
-    pub(super) fn queue(&mut self, contents: &[u8]) -> Queued {
+    pub(super) fn queue(&mut self, contents: &[u8]) -> QueueResult {
         if contents.len() > FRAME_LEN_MAX {
-            return Queued::TooLong;
+            return QueueResult::TooLong;
         }
         let waiting = self.queue.len() - self.written;
         if waiting + LENGTH_LEN + contents.len() > WRITE_QUEUE_BYTES_MAX {
-            return Queued::Full;
+            return QueueResult::Full;
         }
         if self.written > waiting {
             self.queue.drain(..self.written);
@@ -122,17 +122,17 @@ impl Connection {
         }
         write(&mut self.queue, contents);
         if waiting == 0 {
-            Queued::First
+            QueueResult::First
         } else {
-            Queued::Behind
+            QueueResult::Behind
         }
     }
 
-    /// Writes what is queued, as far as there is room.
+    /// Writes the queue, as far as the kernel has room.
     ///
     /// # Errors
-    /// When the connection is at its end.
-    pub(super) fn write(&mut self) -> io::Result<Written> {
+    /// Fails when the connection has ended.
+    pub(super) fn write(&mut self) -> io::Result<WriteResult> {
         while self.written < self.queue.len() {
             match self
                 .stream
@@ -141,19 +141,19 @@ impl Connection {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => self.written += len,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_later(&error) => return Ok(Written::Some),
+                Err(error) if is_retryable(&error) => return Ok(WriteResult::Partial),
                 Err(error) => return Err(error),
             }
         }
         self.queue.clear();
-        self.queue.shrink_to(QUEUE_KEPT_MAX);
+        self.queue.shrink_to(EMPTY_QUEUE_CAPACITY);
         self.written = 0;
-        Ok(Written::All)
+        Ok(WriteResult::Complete)
     }
 }
 
-/// Whether `error` says only that nothing can be done now.
-fn is_later(error: &io::Error) -> bool {
+/// Returns whether the call is to be repeated later.
+fn is_retryable(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted

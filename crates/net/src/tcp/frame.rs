@@ -1,30 +1,31 @@
-//! RFC 4571 framing: two bytes of length before each packet. Pure: bytes in, frames out. A stream
-//! comes in arbitrary pieces; at most one unfinished frame is remembered.
+//! RFC 4571 framing: two bytes of length before each packet. Works on bytes alone. A stream arrives in
+//! arbitrary pieces; at most one unfinished frame is buffered.
 
-/// Longest frame accepted. Media fits in 1,500 bytes and a DTLS flight in a few thousand; the
-/// format would allow 65,535, which an attacker could make each connection remember.
+/// Bytes of the longest accepted frame. Media fits in 1,500 bytes and a DTLS flight in a few thousand.
+/// The format allows 65,535, which an attacker could make each connection buffer.
 pub const FRAME_LEN_MAX: usize = 8_192;
 
 /// Bytes of the length before each frame.
 pub const LENGTH_LEN: usize = 2;
 
-/// The peer announced a frame longer than [`FRAME_LEN_MAX`]. What follows cannot be read: close.
+/// The peer announced a frame longer than [`FRAME_LEN_MAX`]. The connection must be closed, because
+/// the rest of the stream cannot be framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameTooLong;
 
-/// Cuts a stream into frames.
+/// Splits a stream into frames.
 #[derive(Debug, Default)]
 pub struct FrameDecoder {
-    /// The start of an unfinished frame, its length included; at most `LENGTH_LEN + FRAME_LEN_MAX`.
+    /// Start of an unfinished frame, including its length; at most `LENGTH_LEN + FRAME_LEN_MAX`.
     partial: Vec<u8>,
 }
 
 impl FrameDecoder {
-    /// Takes the next piece of the stream and hands out every frame that is complete. The frames
-    /// may be changed in slot. Empty frames, which the format allows, are skipped.
+    /// Takes the next piece of the stream and passes every complete frame to `visit`, which may
+    /// modify it in place. Empty frames, which the format allows, are skipped.
     ///
     /// # Errors
-    /// When a frame is too long; the frames before it have been handed out.
+    /// Fails when a frame is too long; the frames before it have been passed on.
     pub fn decode(
         &mut self,
         mut input: &mut [u8],
@@ -38,20 +39,20 @@ impl FrameDecoder {
                 break;
             }
             let (frame, rest) = std::mem::take(&mut input).split_at_mut(LENGTH_LEN + len);
-            hand_out(frame, &mut visit);
+            visit_frame(frame, &mut visit);
             input = rest;
         }
         self.partial.extend_from_slice(input);
         Ok(())
     }
 
-    /// How many bytes of an unfinished frame are remembered.
-    pub fn pending(&self) -> usize {
+    /// Returns the buffered bytes of an unfinished frame.
+    pub fn pending_len(&self) -> usize {
         self.partial.len()
     }
 
-    /// Moves bytes from `input` to the unfinished frame until it is complete or `input` is empty;
-    /// the rest of `input`.
+    /// Moves bytes from `input` to the unfinished frame until it is complete or `input` is empty,
+    /// and returns the rest of `input`.
     fn complete_partial<'a>(
         &mut self,
         input: &'a mut [u8],
@@ -63,13 +64,14 @@ impl FrameDecoder {
         };
         let input = self.take_up_to(LENGTH_LEN + len, input);
         if self.partial.len() == LENGTH_LEN + len {
-            hand_out(&mut self.partial, visit);
+            visit_frame(&mut self.partial, visit);
             self.partial.clear();
         }
         Ok(input)
     }
 
-    /// Lengthens the unfinished frame to `len`, as far as `input` goes; the rest of `input`.
+    /// Extends the unfinished frame to `len` bytes, as far as `input` goes, and returns the rest of
+    /// `input`.
     fn take_up_to<'a>(&mut self, len: usize, input: &'a mut [u8]) -> &'a mut [u8] {
         let wanted = len.saturating_sub(self.partial.len()).min(input.len());
         let (taken, rest) = input.split_at_mut(wanted);
@@ -78,7 +80,7 @@ impl FrameDecoder {
     }
 }
 
-/// The length of the frame at the start of `input`; none when its length is not there yet.
+/// Returns the length of the frame at the start of `input`; `None` when it is not known yet.
 fn frame_len(input: &[u8]) -> Result<Option<usize>, FrameTooLong> {
     let Some(len) = input.first_chunk() else {
         return Ok(None);
@@ -91,8 +93,8 @@ fn frame_len(input: &[u8]) -> Result<Option<usize>, FrameTooLong> {
     }
 }
 
-/// Hands out the frame behind its length.
-fn hand_out(frame: &mut [u8], visit: &mut impl FnMut(&mut [u8])) {
+/// Passes on the frame behind its length.
+fn visit_frame(frame: &mut [u8], visit: &mut impl FnMut(&mut [u8])) {
     if let Some((_, contents)) = frame.split_at_mut_checked(LENGTH_LEN)
         && !contents.is_empty()
     {
@@ -100,7 +102,7 @@ fn hand_out(frame: &mut [u8], visit: &mut impl FnMut(&mut [u8])) {
     }
 }
 
-/// Appends `contents` to `out` as a frame. False, and nothing appended, when it is too long.
+/// Appends `contents` to `out` as a frame. Returns false, and appends nothing, when it is too long.
 pub fn write(out: &mut Vec<u8>, contents: &[u8]) -> bool {
     let Ok(len) = u16::try_from(contents.len()) else {
         return false;
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_survive_any_cutting_of_the_stream() {
+    fn frames_are_decoded_from_pieces_of_any_size() {
         let (stream, expected) = frames(&[1, 0, 20, 300, 2, 0, 0, 1_200, FRAME_LEN_MAX, 5]);
         for piece in (1..40).chain([255, 256, 257, 1_201, 9_000, stream.len()]) {
             let mut decoder = FrameDecoder::default();
@@ -140,15 +142,15 @@ mod tests {
                 decoder
                     .decode(bytes, |frame| seen.push(frame.to_vec()))
                     .unwrap();
-                assert!(decoder.pending() <= LENGTH_LEN + FRAME_LEN_MAX);
+                assert!(decoder.pending_len() <= LENGTH_LEN + FRAME_LEN_MAX);
             }
             assert_eq!(seen, expected, "pieces of {piece}");
-            assert_eq!(decoder.pending(), 0);
+            assert_eq!(decoder.pending_len(), 0);
         }
     }
 
     #[test]
-    fn an_announced_frame_that_is_too_long_is_refused_however_it_arrives() {
+    fn announced_length_beyond_the_maximum_is_refused_in_one_piece_or_two() {
         let length = u16::try_from(FRAME_LEN_MAX + 1).unwrap().to_be_bytes();
         let mut decoder = FrameDecoder::default();
         assert_eq!(
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_too_long_is_not_written() {
+    fn frame_beyond_the_maximum_is_not_written() {
         let mut out = Vec::new();
         assert!(!write(&mut out, &vec![0; FRAME_LEN_MAX + 1]));
         assert!(!write(&mut out, &vec![0; 70_000]));

@@ -1,4 +1,4 @@
-//! Loopback tests of the server: frames both ways, limits reached, peers that misbehave.
+//! Loopback tests of the server: frames in both directions, limits, misbehaving peers.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -6,15 +6,15 @@ use std::net::Shutdown;
 use super::frame::{FRAME_LEN_MAX, FrameDecoder, LENGTH_LEN};
 use super::*;
 
-/// A server with its poller, and what it has received.
-struct World {
+/// A server with its poller, and the frames it received.
+struct Fixture {
     poller: Poller,
     server: TcpServer,
     received: Vec<(SocketAddr, Vec<u8>)>,
     now: Instant,
 }
 
-impl World {
+impl Fixture {
     fn new(options: TcpOptions) -> Self {
         Self::at("127.0.0.1:0", options)
     }
@@ -34,8 +34,8 @@ impl World {
         TcpStream::connect(self.server.local_addr().unwrap()).unwrap()
     }
 
-    /// One turn of a media thread.
-    fn turn(&mut self) {
+    /// Runs one iteration of a media thread.
+    fn run_once(&mut self) {
         self.poller.wait(Some(Duration::from_millis(20))).unwrap();
         let ready: Vec<_> = self.poller.ready().collect();
         for ready in ready {
@@ -47,12 +47,15 @@ impl World {
         self.server.flush();
     }
 
-    /// Turns until `done`.
-    fn until(&mut self, done: impl Fn(&Self) -> bool) {
+    /// Runs iterations until `done`.
+    fn run_until(&mut self, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !done(self) {
-            assert!(Instant::now() < deadline, "it never came");
-            self.turn();
+            assert!(
+                Instant::now() < deadline,
+                "the condition was not met within 10 s"
+            );
+            self.run_once();
         }
     }
 }
@@ -64,10 +67,10 @@ fn framed(contents: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn frames_pass_in_both_directions_on_both_families() {
+fn frames_pass_in_both_directions_on_both_ip_versions() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
-        let mut world = World::at(address, TcpOptions::default());
-        let mut client = world.connect();
+        let mut fixture = Fixture::at(address, TcpOptions::default());
+        let mut client = fixture.connect();
         let remote = client.local_addr().unwrap();
         let stream: Vec<u8> = [&b"one"[..], &[7; 1_200], &[8; FRAME_LEN_MAX]]
             .into_iter()
@@ -75,15 +78,15 @@ fn frames_pass_in_both_directions_on_both_families() {
             .collect();
         let (first, second) = stream.split_at(700);
         client.write_all(first).unwrap();
-        world.until(|world| world.received.len() == 1);
+        fixture.run_until(|fixture| fixture.received.len() == 1);
         client.write_all(second).unwrap();
-        world.until(|world| world.received.len() == 3);
-        assert!(world.received.iter().all(|(source, _)| *source == remote));
-        assert_eq!(world.received[2].1, [8; FRAME_LEN_MAX]);
+        fixture.run_until(|fixture| fixture.received.len() == 3);
+        assert!(fixture.received.iter().all(|(source, _)| *source == remote));
+        assert_eq!(fixture.received[2].1, [8; FRAME_LEN_MAX]);
 
-        assert!(world.server.send(remote, b"answer"));
-        assert!(world.server.send(remote, &[9; 1_200]));
-        world.server.flush();
+        assert!(fixture.server.send(remote, b"answer"));
+        assert!(fixture.server.send(remote, &[9; 1_200]));
+        fixture.server.flush();
         let mut bytes = vec![0; LENGTH_LEN * 2 + 6 + 1_200];
         client.read_exact(&mut bytes).unwrap();
         let mut frames = Vec::new();
@@ -92,71 +95,74 @@ fn frames_pass_in_both_directions_on_both_families() {
             .unwrap();
         assert_eq!(frames, [b"answer".to_vec(), vec![9; 1_200]]);
         assert_eq!(
-            (world.server.stats().received, world.server.stats().sent),
+            (fixture.server.stats().received, fixture.server.stats().sent),
             (3, 2)
         );
     }
 }
 
 #[test]
-fn a_closed_connection_is_reported_once_and_its_place_is_free() {
-    let mut world = World::new(TcpOptions::default());
-    let client = world.connect();
+fn closed_connection_is_reported_once_and_its_slot_is_free() {
+    let mut fixture = Fixture::new(TcpOptions::default());
+    let client = fixture.connect();
     let remote = client.local_addr().unwrap();
-    world.until(|world| world.server.len() == 1);
+    fixture.run_until(|fixture| fixture.server.len() == 1);
     client.shutdown(Shutdown::Both).unwrap();
-    world.until(|world| world.server.is_empty());
-    assert_eq!(world.server.poll_closed(), Some(remote));
-    assert_eq!(world.server.poll_closed(), None);
-    assert!(!world.server.send(remote, b"nobody"));
-    assert!(world.server.slots.is_empty() && world.server.untrusted.is_empty());
+    fixture.run_until(|fixture| fixture.server.is_empty());
+    assert_eq!(fixture.server.poll_closed(), Some(remote));
+    assert_eq!(fixture.server.poll_closed(), None);
+    assert!(!fixture.server.send(remote, b"nobody"));
+    assert!(fixture.server.slots.is_empty() && fixture.server.untrusted.is_empty());
 }
 
 #[test]
-fn a_connection_that_its_owner_closes_is_not_reported() {
-    let mut world = World::new(TcpOptions::default());
-    let mut client = world.connect();
-    world.until(|world| world.server.len() == 1);
-    world.server.close(client.local_addr().unwrap());
-    assert_eq!(world.server.poll_closed(), None);
+fn connection_closed_by_its_owner_is_not_reported() {
+    let mut fixture = Fixture::new(TcpOptions::default());
+    let mut client = fixture.connect();
+    fixture.run_until(|fixture| fixture.server.len() == 1);
+    fixture.server.close(client.local_addr().unwrap());
+    assert_eq!(fixture.server.poll_closed(), None);
     assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
 }
 
 #[test]
-fn a_frame_that_is_too_long_ends_its_connection_only() {
-    let mut world = World::new(TcpOptions::default());
-    let mut bad = world.connect();
-    let mut good = world.connect();
-    world.until(|world| world.server.len() == 2);
+fn oversized_frame_closes_only_its_own_connection() {
+    let mut fixture = Fixture::new(TcpOptions::default());
+    let mut bad = fixture.connect();
+    let mut good = fixture.connect();
+    fixture.run_until(|fixture| fixture.server.len() == 2);
     bad.write_all(&framed(b"before")).unwrap();
     bad.write_all(&[0xff, 0xff, 1, 2, 3]).unwrap();
-    world.until(|world| world.server.len() == 1);
-    assert_eq!(world.server.poll_closed(), Some(bad.local_addr().unwrap()));
-    assert_eq!(world.server.stats().broken, 1);
-    good.write_all(&framed(b"still here")).unwrap();
-    world.until(|world| world.received.len() == 2);
+    fixture.run_until(|fixture| fixture.server.len() == 1);
     assert_eq!(
-        world.received[1],
+        fixture.server.poll_closed(),
+        Some(bad.local_addr().unwrap())
+    );
+    assert_eq!(fixture.server.stats().broken, 1);
+    good.write_all(&framed(b"still here")).unwrap();
+    fixture.run_until(|fixture| fixture.received.len() == 2);
+    assert_eq!(
+        fixture.received[1],
         (good.local_addr().unwrap(), b"still here".to_vec())
     );
 }
 
 #[test]
-fn a_peer_that_does_not_read_loses_whole_frames_and_the_queue_stays_bounded() {
-    let mut world = World::new(TcpOptions::default());
-    let mut client = world.connect();
+fn whole_frames_are_dropped_when_a_peer_does_not_read() {
+    let mut fixture = Fixture::new(TcpOptions::default());
+    let mut client = fixture.connect();
     let remote = client.local_addr().unwrap();
-    world.until(|world| world.server.len() == 1);
+    fixture.run_until(|fixture| fixture.server.len() == 1);
     let mut taken = 0_u32;
-    // The kernel's own buffers hold some megabytes; behind them the queue fills.
+    // The kernel's buffers hold some megabytes; then the queue fills.
     for number in 0..20_000_u32 {
         let mut contents = vec![0; 1_200];
         contents[..4].copy_from_slice(&number.to_be_bytes());
-        taken += u32::from(world.server.send(remote, &contents));
-        world.server.flush();
+        taken += u32::from(fixture.server.send(remote, &contents));
+        fixture.server.flush();
     }
     assert!(taken < 20_000, "nothing was dropped");
-    let stats = world.server.stats();
+    let stats = fixture.server.stats();
     assert_eq!(
         (stats.sent, stats.dropped_full),
         (u64::from(taken), u64::from(20_000 - taken))
@@ -167,7 +173,7 @@ fn a_peer_that_does_not_read_loses_whole_frames_and_the_queue_stays_bounded() {
     let mut bytes = vec![0; 65_536];
     let deadline = Instant::now() + Duration::from_secs(20);
     while numbers.len() < taken as usize && Instant::now() < deadline {
-        world.turn();
+        fixture.run_once();
         while let Ok(len) = client.read(&mut bytes) {
             assert_ne!(len, 0);
             decoder
@@ -180,97 +186,91 @@ fn a_peer_that_does_not_read_loses_whole_frames_and_the_queue_stays_bounded() {
     }
     assert_eq!(numbers.len(), taken as usize);
     assert!(numbers.is_sorted());
-    assert_eq!(decoder.pending(), 0);
-    // With room again, frames pass again, and the poller is not kept awake by the room.
-    assert!(world.server.send(remote, b"again"));
-    world.turn();
+    assert_eq!(decoder.pending_len(), 0);
+    // With room again frames pass, and the poller no longer reports the socket as writable.
+    assert!(fixture.server.send(remote, b"again"));
+    fixture.run_once();
     assert_eq!(
-        world.poller.wait(Some(Duration::from_millis(5))).unwrap(),
+        fixture.poller.wait(Some(Duration::from_millis(5))).unwrap(),
         0
     );
 }
 
 #[test]
-fn one_connection_too_many_is_refused_until_another_ends() {
+fn connection_beyond_the_limit_is_refused_until_another_ends() {
     let options = TcpOptions {
         connection_max: 3,
         ..TcpOptions::default()
     };
-    let mut world = World::new(options);
-    let clients: Vec<_> = (0..3).map(|_| world.connect()).collect();
-    world.until(|world| world.server.len() == 3);
-    let mut refused = world.connect();
-    world.until(|world| world.server.stats().refused == 1);
+    let mut fixture = Fixture::new(options);
+    let clients: Vec<_> = (0..3).map(|_| fixture.connect()).collect();
+    fixture.run_until(|fixture| fixture.server.len() == 3);
+    let mut refused = fixture.connect();
+    fixture.run_until(|fixture| fixture.server.stats().refused == 1);
     assert!(matches!(refused.read(&mut [0; 8]), Ok(0) | Err(_)));
     drop(clients);
-    world.until(|world| world.server.is_empty());
-    let _client = world.connect();
-    world.until(|world| world.server.len() == 1);
+    fixture.run_until(|fixture| fixture.server.is_empty());
+    let _client = fixture.connect();
+    fixture.run_until(|fixture| fixture.server.len() == 1);
 }
 
 #[test]
-fn an_origin_has_few_untrusted_connections_and_any_number_of_trusted_ones() {
+fn untrusted_connections_are_limited_per_client_and_trusted_ones_are_not() {
     let options = TcpOptions {
-        untrusted_per_origin_max: 2,
+        untrusted_per_client_max: 2,
         ..TcpOptions::default()
     };
-    let mut world = World::new(options);
-    let mut clients = vec![world.connect(), world.connect()];
-    world.until(|world| world.server.len() == 2);
-    let refused = world.connect();
-    world.until(|world| world.server.stats().refused == 1);
+    let mut fixture = Fixture::new(options);
+    let mut clients = vec![fixture.connect(), fixture.connect()];
+    fixture.run_until(|fixture| fixture.server.len() == 2);
+    let refused = fixture.connect();
+    fixture.run_until(|fixture| fixture.server.stats().refused == 1);
     drop(refused);
     for client in &clients {
-        world.server.trust(client.local_addr().unwrap());
-        world.server.trust(client.local_addr().unwrap());
+        fixture.server.trust(client.local_addr().unwrap());
+        fixture.server.trust(client.local_addr().unwrap());
     }
-    clients.extend([world.connect(), world.connect()]);
-    world.until(|world| world.server.len() == 4);
+    clients.extend([fixture.connect(), fixture.connect()]);
+    fixture.run_until(|fixture| fixture.server.len() == 4);
     drop(clients);
-    world.until(|world| world.server.is_empty());
-    assert!(world.server.untrusted.is_empty());
+    fixture.run_until(|fixture| fixture.server.is_empty());
+    assert!(fixture.server.untrusted.is_empty());
 }
 
 #[test]
-fn an_untrusted_connection_ends_soon_and_a_trusted_one_after_silence() {
-    let mut world = World::new(TcpOptions::default());
-    let stranger = world.connect();
-    let mut friend = world.connect();
-    world.until(|world| world.server.len() == 2);
-    world.server.trust(friend.local_addr().unwrap());
-    let start = world.now;
-    world
+fn untrusted_connection_is_closed_after_its_lifetime_and_trusted_one_after_silence() {
+    let mut fixture = Fixture::new(TcpOptions::default());
+    let untrusted = fixture.connect();
+    let mut trusted = fixture.connect();
+    fixture.run_until(|fixture| fixture.server.len() == 2);
+    fixture.server.trust(trusted.local_addr().unwrap());
+    let start = fixture.now;
+    fixture
         .server
         .close_stale(start + UNTRUSTED_LIFETIME - Duration::from_millis(1));
-    assert_eq!(world.server.len(), 2);
-    world.server.close_stale(start + UNTRUSTED_LIFETIME);
+    assert_eq!(fixture.server.len(), 2);
+    fixture.server.close_stale(start + UNTRUSTED_LIFETIME);
     assert_eq!(
-        world.server.poll_closed(),
-        Some(stranger.local_addr().unwrap())
+        fixture.server.poll_closed(),
+        Some(untrusted.local_addr().unwrap())
     );
-    world.now = start + Duration::from_secs(30);
-    friend.write_all(&framed(b"I live")).unwrap();
-    world.until(|world| world.received.len() == 1);
-    world.server.close_stale(start + SILENCE_MAX);
-    assert_eq!(world.server.len(), 1);
-    world.server.close_stale(world.now + SILENCE_MAX);
+    fixture.now = start + Duration::from_secs(30);
+    trusted.write_all(&framed(b"alive")).unwrap();
+    fixture.run_until(|fixture| fixture.received.len() == 1);
+    fixture.server.close_stale(start + SILENCE_MAX);
+    assert_eq!(fixture.server.len(), 1);
+    fixture.server.close_stale(fixture.now + SILENCE_MAX);
     assert_eq!(
-        world.server.poll_closed(),
-        Some(friend.local_addr().unwrap())
+        fixture.server.poll_closed(),
+        Some(trusted.local_addr().unwrap())
     );
-    assert_eq!(world.server.stats().stale, 2);
+    assert_eq!(fixture.server.stats().stale, 2);
 }
 
 #[test]
-fn an_ipv6_network_is_one_origin() {
-    let origin_of = |text: &str| origin(text.parse().unwrap());
-    assert_eq!(
-        origin_of("[2001:db8::1]:5"),
-        origin_of("[2001:db8::ffff:1]:6")
-    );
-    assert_ne!(
-        origin_of("[2001:db8::1]:5"),
-        origin_of("[2001:db8:0:1::1]:5")
-    );
-    assert_ne!(origin_of("192.0.2.1:5"), origin_of("192.0.2.2:5"));
+fn ipv6_network_counts_as_one_client() {
+    let client = |text: &str| client_of(text.parse().unwrap());
+    assert_eq!(client("[2001:db8::1]:5"), client("[2001:db8::ffff:1]:6"));
+    assert_ne!(client("[2001:db8::1]:5"), client("[2001:db8:0:1::1]:5"));
+    assert_ne!(client("192.0.2.1:5"), client("192.0.2.2:5"));
 }

@@ -1,8 +1,8 @@
-//! Sockets of a crowd: a load generator opens one for each transport it plays, thousands in a
-//! process, and each speaks to one remote address only. One inbox serves them all.
+//! Sockets for a load generator: thousands in a process, each connected to one remote address, with
+//! one receive batch for all sockets of a thread.
 //!
-//! Datagrams come with the moment the kernel got them, so that what is measured with it does not
-//! grow when the process is late to read.
+//! Datagrams carry the kernel's receive timestamp, so that latencies do not include the time until
+//! the process reads them.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -10,91 +10,79 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::linux::force_buffers;
-use super::portable::is_passing;
-use super::{RECEIVE_RUN_LEN, RECEIVE_SLOT_LEN, UdpOptions, is_would_block};
+use super::control_message::{CONTROL_LEN, ControlBuffer, control_messages, segment_len};
+use super::io_error::{is_transient, is_would_block};
+use super::linux::{empty_message, force_buffer_sizes};
+use super::receive_batch::{RECEIVE_RUN_LEN, RECEIVE_SLOT_LEN};
 use crate::socket_option::set_number;
 
-/// Datagrams, or runs of them, that one call brings. A frame has up to a dozen packets.
+/// Datagrams, or runs of them, that one call receives. A video frame has up to a dozen packets.
 const SLOTS: usize = 32;
 
-/// The same, as the kernel takes it.
+/// [`SLOTS`] in the type of the kernel's interface.
 const CALL_LEN: libc::c_uint = 32;
 
-/// Room for the control messages of one datagram: a time and a run's length.
-const CONTROL_LEN: usize = 64;
-
-/// Bytes of a `cmsghdr`, which is a size and two numbers.
-const CONTROL_HEADER_LEN: usize = size_of::<libc::cmsghdr>();
+/// Requested size of the kernel's send buffer in bytes.
+const SEND_BUFFER: usize = 1 << 20;
 
 /// Nanoseconds of a second.
 const NANOS: u64 = 1_000_000_000;
 
-/// How sockets of a crowd are opened.
+/// Options of a [`ConnectedSocket`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectedOptions {
-    /// Let the kernel join received datagrams to runs, which real clients do not do.
+    /// Let the kernel join received datagrams to runs (UDP_GRO), which real clients do not do.
     pub gro: bool,
-    /// Ask the kernel when each datagram came.
+    /// Request the kernel's receive timestamps (SO_TIMESTAMPNS).
     pub timestamps: bool,
-    /// Wanted bytes of the kernel's receive buffer.
+    /// Requested size of the kernel's receive buffer in bytes.
     pub receive_buffer: usize,
 }
 
-/// One of many sockets; it never blocks.
+/// A non-blocking UDP socket with one remote address.
 pub struct ConnectedSocket {
     socket: UdpSocket,
 }
 
-/// One datagram that came.
+/// A received datagram with its timestamp.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TimedDatagram<'a> {
-    /// When the kernel got it, in nanoseconds of the machine's wall clock, if it was asked.
+    /// When the kernel received it, in nanoseconds since the Unix epoch. `None` without timestamps.
     pub at_ns: Option<u64>,
-    /// What; it may be changed in place.
+    /// Payload. May be modified in place.
     pub contents: &'a mut [u8],
 }
 
-/// Control messages as the kernel writes them.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Control([u8; CONTROL_LEN]);
-
-/// Room for what one call brings, shared by all sockets of a thread.
+/// Arena for one receive call, shared by all sockets of a thread.
 pub struct SharedReceiveBatch {
-    /// All slots, one behind the other.
+    /// All slots, one after the other.
     arena: Vec<u8>,
     /// Bytes of a slot.
     slot_len: usize,
-    /// Control messages, one for each slot.
-    controls: Vec<Control>,
-    /// Points at the slots.
+    /// Control messages, one buffer for each slot.
+    controls: Vec<ControlBuffer<CONTROL_LEN>>,
+    /// Pointers to the slots.
     vectors: Vec<libc::iovec>,
-    /// Points at vectors and controls.
+    /// Pointers to vectors and controls.
     messages: Vec<libc::mmsghdr>,
-    /// How many of the messages the last call filled.
+    /// Number of messages that the last call filled.
     filled: usize,
 }
 
-#[expect(unsafe_code, reason = "pointers are not sent to threads by themselves")]
-// SAFETY: every pointer in an inbox points into the heap of its own vectors, which go with it and
-// are reached through it alone.
+#[expect(unsafe_code, reason = "raw pointers are not Send")]
+// SAFETY: every pointer points into the heap of this value's own vectors, which move to the other
+// thread with it and are reached through it alone.
 unsafe impl Send for SharedReceiveBatch {}
 
 impl ConnectedSocket {
-    /// Opens a socket on `local`.
+    /// Opens a socket bound to `local`.
     ///
     /// # Errors
-    /// Those of the system, first of all too many open files.
+    /// Those of the operating system, most likely too many open files.
     pub fn open(local: SocketAddr, options: ConnectedOptions) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
-        let sizes = UdpOptions {
-            receive_buffer: options.receive_buffer,
-            send_buffer: 1 << 20,
-            ..UdpOptions::default()
-        };
-        if !force_buffers(&socket, sizes) {
+        if !force_buffer_sizes(&socket, options.receive_buffer, SEND_BUFFER) {
             socket.set_recv_buffer_size(options.receive_buffer)?;
         }
         if options.timestamps {
@@ -109,41 +97,40 @@ impl ConnectedSocket {
         })
     }
 
-    /// Speaks to `remote` alone from now on.
+    /// Connects the socket to `remote`: it then sends to and receives from that address alone.
     ///
     /// # Errors
-    /// Those of the system: there is no way to that address.
+    /// Those of the operating system, for example when there is no route to the address.
     pub fn connect(&self, remote: SocketAddr) -> io::Result<()> {
         self.socket.connect(remote)
     }
 
-    /// Sends a datagram; false when the kernel had no room or the remote is not there.
+    /// Sends a datagram. Returns false when the kernel had no room or the remote is unreachable.
     ///
     /// # Errors
-    /// When the socket itself is broken.
+    /// Fails when the socket itself is broken.
     pub fn send(&self, datagram: &[u8]) -> io::Result<bool> {
         match self.socket.send(datagram) {
             Ok(_) => Ok(true),
-            Err(error) if is_would_block(&error) || is_passing(&error) => Ok(false),
+            Err(error) if is_would_block(&error) || is_transient(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Fills `inbox` with what has come; whether it was filled to the brim, so that more may be
-    /// waiting.
+    /// Fills `batch` with datagrams that have arrived. Returns true when more may be waiting.
     ///
     /// # Errors
-    /// When the socket itself is broken.
-    pub fn receive(&self, inbox: &mut SharedReceiveBatch) -> io::Result<bool> {
-        inbox.prepare();
+    /// Fails when the socket itself is broken.
+    pub fn receive(&self, batch: &mut SharedReceiveBatch) -> io::Result<bool> {
+        batch.reset();
         #[expect(unsafe_code, reason = "the standard library has no recvmmsg")]
-        // SAFETY: there are `CALL_LEN` messages, and each points at one vector and one control buffer of the
-        // inbox with its length, and each vector at a slot of its arena. All live on the heap in
+        // SAFETY: there are `CALL_LEN` messages. Each points at one vector and one control buffer of
+        // the batch with its length, and each vector at a slot of its arena. All live on the heap in
         // vectors that are never resized, are borrowed mutably here and are distinct.
         let received = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
-                inbox.messages.as_mut_ptr(),
+                batch.messages.as_mut_ptr(),
                 CALL_LEN,
                 libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
@@ -151,15 +138,15 @@ impl ConnectedSocket {
         };
         match usize::try_from(received) {
             Ok(received) => {
-                inbox.filled = received;
+                batch.filled = received;
                 Ok(received == SLOTS)
             }
             Err(_) => {
                 let error = io::Error::last_os_error();
                 if is_would_block(&error) {
                     Ok(false)
-                } else if is_passing(&error) {
-                    // A refusal of something sent earlier; what waits behind it is still there.
+                } else if is_transient(&error) {
+                    // Reports an earlier send; datagrams may be waiting behind it.
                     Ok(true)
                 } else {
                     Err(error)
@@ -176,7 +163,7 @@ impl AsFd for ConnectedSocket {
 }
 
 impl SharedReceiveBatch {
-    /// An inbox for sockets that were opened with these options.
+    /// Allocates a batch for sockets that were opened with these options.
     pub fn new(options: ConnectedOptions) -> Self {
         let slot_len = if options.gro {
             RECEIVE_RUN_LEN
@@ -184,7 +171,7 @@ impl SharedReceiveBatch {
             RECEIVE_SLOT_LEN
         };
         let mut arena = vec![0; slot_len * SLOTS];
-        let mut controls = vec![Control([0; CONTROL_LEN]); SLOTS];
+        let mut controls = vec![ControlBuffer([0; CONTROL_LEN]); SLOTS];
         let mut vectors: Vec<_> = arena
             .chunks_exact_mut(slot_len)
             .map(|slot| libc::iovec {
@@ -196,9 +183,7 @@ impl SharedReceiveBatch {
             .iter_mut()
             .zip(&mut controls)
             .map(|(vector, control)| {
-                #[expect(unsafe_code, reason = "some C libraries have private fields in it")]
-                // SAFETY: zeros are valid for a structure of numbers and raw pointers.
-                let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+                let mut message = empty_message();
                 message.msg_hdr.msg_iov = vector;
                 message.msg_hdr.msg_iovlen = 1;
                 message.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
@@ -216,7 +201,7 @@ impl SharedReceiveBatch {
         }
     }
 
-    /// What the last call brought, in the order of arrival.
+    /// Returns the datagrams of the last call, in the order of arrival.
     pub fn datagrams(&mut self) -> impl Iterator<Item = TimedDatagram<'_>> {
         debug_assert_eq!(self.vectors.len(), self.messages.len());
         let slots = self.arena.chunks_exact_mut(self.slot_len);
@@ -227,18 +212,18 @@ impl SharedReceiveBatch {
             .filter(|((_, message), _)| message.msg_hdr.msg_flags & libc::MSG_TRUNC == 0)
             .flat_map(|((slot, message), control)| {
                 let len = (message.msg_len as usize).min(slot.len());
-                let notes = read_control(control, message.msg_hdr.msg_controllen as _);
+                let metadata = Metadata::read(control, message.msg_hdr.msg_controllen as _);
                 let (run, _) = slot.split_at_mut(len);
-                run.chunks_mut(notes.segment_len.unwrap_or(len).max(1))
+                run.chunks_mut(metadata.segment_len.unwrap_or(len).max(1))
                     .map(move |contents| TimedDatagram {
-                        at_ns: notes.at_ns,
+                        at_ns: metadata.at_ns,
                         contents,
                     })
             })
     }
 
-    /// Makes the messages that the last call filled fit for the next.
-    fn prepare(&mut self) {
+    /// Resets the fields that the last call overwrote.
+    fn reset(&mut self) {
         for message in self.messages.iter_mut().take(self.filled) {
             message.msg_hdr.msg_controllen = CONTROL_LEN as _;
             message.msg_hdr.msg_flags = 0;
@@ -247,53 +232,32 @@ impl SharedReceiveBatch {
     }
 }
 
-/// What the control messages of a datagram say.
+/// What the control messages of a datagram state.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Notes {
-    /// When it came.
+struct Metadata {
+    /// When the kernel received it, in nanoseconds since the Unix epoch.
     at_ns: Option<u64>,
-    /// Length of a run's datagrams.
+    /// Bytes of each datagram of a run.
     segment_len: Option<usize>,
 }
 
-/// Reads the first `len` bytes of control messages.
-fn read_control(control: &Control, len: usize) -> Notes {
-    let mut notes = Notes::default();
-    let mut rest = control.0.get(..len).unwrap_or_default();
-    while let Some((message_len, header)) = rest.split_first_chunk() {
-        let message_len = usize::from_ne_bytes(*message_len);
-        let Some((level, kind)) = read_kind(header) else {
-            break;
-        };
-        let Some(value) = rest.get(CONTROL_HEADER_LEN..message_len) else {
-            break;
-        };
-        match (level, kind) {
-            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => notes.at_ns = read_time(value),
-            (libc::SOL_UDP, libc::UDP_GRO) => {
-                let size = value.first_chunk().map(|size| i32::from_ne_bytes(*size));
-                notes.segment_len = size.and_then(|size| usize::try_from(size).ok());
+impl Metadata {
+    /// Reads the first `len` bytes of control messages.
+    fn read(control: &ControlBuffer<CONTROL_LEN>, len: usize) -> Self {
+        let mut metadata = Self::default();
+        for message in control_messages(control.0.get(..len).unwrap_or_default()) {
+            if (message.level, message.kind) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
+                metadata.at_ns = parse_timespec(message.value);
+            } else if let Some(len) = segment_len(&message) {
+                metadata.segment_len = Some(len);
             }
-            _ => {}
         }
-        let next = message_len.max(1).next_multiple_of(size_of::<usize>());
-        rest = rest.get(next..).unwrap_or_default();
+        metadata
     }
-    notes
 }
 
-/// The level and the kind behind a control message's length.
-fn read_kind(header: &[u8]) -> Option<(libc::c_int, libc::c_int)> {
-    let (level, header) = header.split_first_chunk()?;
-    let kind = header.first_chunk()?;
-    Some((
-        libc::c_int::from_ne_bytes(*level),
-        libc::c_int::from_ne_bytes(*kind),
-    ))
-}
-
-/// A `timespec` of two 64-bit numbers, in nanoseconds.
-fn read_time(value: &[u8]) -> Option<u64> {
+/// Converts a `timespec` of two 64-bit numbers to nanoseconds.
+fn parse_timespec(value: &[u8]) -> Option<u64> {
     let (seconds, rest) = value.split_first_chunk()?;
     let seconds = u64::try_from(i64::from_ne_bytes(*seconds)).ok()?;
     let nanos = u64::try_from(i64::from_ne_bytes(*rest.first_chunk()?)).ok()?;
@@ -302,11 +266,14 @@ fn read_time(value: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::{Duration, Instant, SystemTime};
 
     use super::*;
+    use crate::udp::control_message::CONTROL_HEADER_LEN;
 
-    fn pair(options: ConnectedOptions) -> (ConnectedSocket, ConnectedSocket, SharedReceiveBatch) {
+    fn connected_pair(
+        options: ConnectedOptions,
+    ) -> (ConnectedSocket, ConnectedSocket, SharedReceiveBatch) {
         let open = || {
             let socket = ConnectedSocket::open("127.0.0.1:0".parse().unwrap(), options).unwrap();
             let address = socket.socket.local_addr().unwrap();
@@ -318,56 +285,84 @@ mod tests {
         (one, two, SharedReceiveBatch::new(options))
     }
 
+    fn wall_clock() -> Duration {
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+    }
+
+    /// Waits until the kernel stamps datagrams on receipt. It enables this asynchronously
+    /// (`netstamp_work` in net/core/dev.c) and stamps them when they are read until then.
+    fn wait_for_receive_timestamps(
+        from: &ConnectedSocket,
+        to: &ConnectedSocket,
+        batch: &mut SharedReceiveBatch,
+    ) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            assert!(from.send(&[0xff]).unwrap());
+            let before_read = wall_clock();
+            to.receive(batch).unwrap();
+            let stamps = batch.datagrams().map(|it| it.at_ns.unwrap());
+            let stamp = stamps.last().map(Duration::from_nanos);
+            if stamp.is_some_and(|stamp| stamp < before_read) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no receive timestamps");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     #[test]
-    fn datagrams_come_in_order_with_the_time_the_kernel_got_them() {
+    fn datagrams_arrive_in_order_with_the_kernels_receive_time() {
         let options = ConnectedOptions {
             gro: false,
             timestamps: true,
             receive_buffer: 1 << 20,
         };
-        let (one, two, mut inbox) = pair(options);
+        let (one, two, mut batch) = connected_pair(options);
+        wait_for_receive_timestamps(&one, &two, &mut batch);
         for number in 0..40_u8 {
             assert!(one.send(&[number; 100]).unwrap());
         }
+        // The age of the datagrams is what is tested: they wait for 20 ms before they are read.
         std::thread::sleep(Duration::from_millis(20));
-        let read_at = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap();
+        let read_at = wall_clock();
         let mut seen = Vec::new();
         let mut more = true;
         while more {
-            more = two.receive(&mut inbox).unwrap();
-            for arrival in inbox.datagrams() {
-                let age = read_at - Duration::from_nanos(arrival.at_ns.unwrap());
+            more = two.receive(&mut batch).unwrap();
+            for datagram in batch.datagrams() {
+                let age = read_at - Duration::from_nanos(datagram.at_ns.unwrap());
                 assert!(age >= Duration::from_millis(19), "{age:?}");
                 assert!(age < Duration::from_secs(10), "{age:?}");
-                assert_eq!(arrival.contents.len(), 100);
-                seen.push(arrival.contents[0]);
+                assert_eq!(datagram.contents.len(), 100);
+                seen.push(datagram.contents[0]);
             }
         }
         assert_eq!(seen, (0..40).collect::<Vec<_>>());
-        assert!(!two.receive(&mut inbox).unwrap());
-        assert_eq!(inbox.datagrams().count(), 0);
+        assert!(!two.receive(&mut batch).unwrap());
+        assert_eq!(batch.datagrams().count(), 0);
     }
 
     #[test]
-    fn a_remote_that_is_gone_is_no_error() {
+    fn closed_remote_is_not_an_error() {
         let options = ConnectedOptions {
             gro: false,
             timestamps: false,
             receive_buffer: 1 << 20,
         };
-        let (one, two, mut inbox) = pair(options);
+        let (one, two, mut batch) = connected_pair(options);
         drop(two);
         for _ in 0..4 {
             one.send(&[1]).unwrap();
-            one.receive(&mut inbox).unwrap();
+            one.receive(&mut batch).unwrap();
         }
-        assert_eq!(inbox.datagrams().count(), 0);
+        assert_eq!(batch.datagrams().count(), 0);
     }
 
     #[test]
-    fn control_messages_are_read_one_after_the_other() {
+    fn all_control_messages_are_read() {
         let mut bytes = Vec::new();
         let mut put = |level: libc::c_int, kind: libc::c_int, value: &[u8]| {
             bytes.extend((CONTROL_HEADER_LEN + value.len()).to_ne_bytes());
@@ -381,13 +376,13 @@ mod tests {
         put(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &time);
         let len = bytes.len();
         bytes.resize(CONTROL_LEN, 0xff);
-        let control = Control(bytes.try_into().unwrap());
-        let expected = Notes {
+        let control = ControlBuffer(bytes.try_into().unwrap());
+        let expected = Metadata {
             at_ns: Some(3 * NANOS + 7),
             segment_len: Some(1_100),
         };
-        assert_eq!(read_control(&control, len), expected);
-        assert_eq!(read_control(&control, len - 8).segment_len, Some(1_100));
-        assert_eq!(read_control(&control, 0), Notes::default());
+        assert_eq!(Metadata::read(&control, len), expected);
+        assert_eq!(Metadata::read(&control, len - 8).segment_len, Some(1_100));
+        assert_eq!(Metadata::read(&control, 0), Metadata::default());
     }
 }

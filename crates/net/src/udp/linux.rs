@@ -1,5 +1,5 @@
-//! The path of Linux: recvmmsg with UDP_GRO, sendmmsg with UDP_SEGMENT (udp(7)). Addresses and
-//! control messages are written and read as bytes, so that unsafe code is the system calls alone.
+//! Backend for Linux: `recvmmsg` with UDP_GRO and `sendmmsg` with UDP_SEGMENT (udp(7)). Addresses and
+//! control messages are written and read as bytes, so that only the system calls are unsafe.
 
 #[cfg(test)]
 mod tests;
@@ -11,144 +11,142 @@ use std::os::fd::AsRawFd;
 use arrayvec::ArrayVec;
 use socket2::Socket;
 
-pub(super) use crate::socket_option::set_number as set_option;
-
-use super::portable::{SendOne, is_broken, is_passing, send_singly};
-use super::{
-    Filled, RECEIVE_SLOTS, RUN_LEN_MAX, RUN_REFUSALS_MAX, RUN_SEGMENTS_MAX, ReceiveBatch,
-    SEND_MESSAGES_MAX, Transmit, UdpOptions, UdpStats, is_would_block,
+use super::control_message::{
+    CONTROL_HEADER_LEN, CONTROL_LEN, ControlBuffer, control_messages, segment_len,
 };
+use super::io_error::{is_bad_descriptor, is_transient, is_would_block};
+use super::options::UdpOptions;
+use super::portable::{SendDatagram, send_singly};
+use super::receive_batch::{FilledSlot, RECEIVE_SLOTS, ReceiveBatch};
+use crate::socket_option::set_number;
+use crate::transmit::Transmit;
+use crate::udp_stats::UdpStats;
 
-/// Bytes of the longest address: a `sockaddr_in6`.
+/// Messages in one system call.
+pub const SEND_MESSAGES_MAX: usize = 64;
+
+/// Datagrams in one run, the limit of older kernels.
+pub const RUN_SEGMENTS_MAX: usize = 64;
+
+/// Bytes in one run: the longest UDP payload over IPv4.
+pub const RUN_LEN_MAX: usize = 65_507;
+
+/// Consecutive refused runs after which the socket stops sending runs. A single refusal may be due
+/// to one path whose MTU is below the segment, and one peer must not slow the others.
+pub const RUN_REFUSALS_MAX: u32 = 64;
+
+/// Bytes of the longest address, a `sockaddr_in6`.
 const NAME_LEN: usize = 28;
 
-/// The same, as the kernel takes it.
+/// [`NAME_LEN`] in the type of the kernel's interface.
 const NAME_LEN_IN6: libc::socklen_t = 28;
 
-/// Bytes of the shorter address: a `sockaddr_in`.
+/// Bytes of a `sockaddr_in`.
 const NAME_LEN_IN: libc::socklen_t = 16;
 
-/// Bytes of a `cmsghdr`, which is a size and two numbers.
-const CONTROL_HEADER_LEN: usize = size_of::<libc::cmsghdr>();
-
-/// Room for the control messages of one datagram. One is expected; the rest is slack.
-const CONTROL_LEN: usize = 64;
-
-/// Bytes to send a `UDP_SEGMENT` message, padded as `CMSG_SPACE` does.
+/// Bytes of a `UDP_SEGMENT` control message, padded as `CMSG_SPACE` does.
 const SEGMENT_CONTROL_LEN: usize = CONTROL_HEADER_LEN + size_of::<usize>();
 
-/// An address as the kernel writes it.
+/// A socket address in the kernel's layout.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 struct Name([u8; NAME_LEN]);
 
-/// Control messages as the kernel writes them.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Control<const LEN: usize>([u8; LEN]);
-
-/// What a socket can do, as far as the kernel has shown.
-pub(super) struct Batcher {
-    /// Whether the kernel joins received datagrams to runs.
-    pub(super) gro: bool,
+/// Sends batches, and records whether the kernel takes runs.
+pub(super) struct BatchSender {
     /// Whether runs are sent as runs.
     pub(super) gso: bool,
-    /// Runs refused since the last that was taken.
+    /// Runs refused since the last one that was taken.
     refusals: u32,
 }
 
-/// A place in a list of transmits.
+/// A position in a list of transmits.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Cursor {
-    /// Which transmit.
+    /// Index of the transmit.
     transmit: usize,
-    /// Bytes of it that are sent.
+    /// Bytes of it that were sent.
     offset: usize,
 }
 
-/// One message of a system call: a part of a transmit, as long as the kernel takes at once.
-struct Piece<'a> {
+/// One message of a `sendmmsg` call: a transmit, or the part of it that the kernel takes at once.
+struct SendMessage<'a> {
     /// The transmit.
     transmit: &'a Transmit,
-    /// The bytes.
+    /// The payload.
     run: &'a [u8],
-    /// The place behind it.
+    /// The position behind it.
     next: Cursor,
 }
 
-/// What takes messages: the kernel, or a test in its place.
-trait Carrier: SendOne {
-    /// Sends up to [`SEND_MESSAGES_MAX`] pieces in one call; how many were taken.
-    fn send_messages(&self, pieces: &[Piece<'_>]) -> io::Result<usize>;
+/// Sends several messages in one call. Implemented by sockets and, in tests, by a scripted kernel.
+trait SendMessages: SendDatagram {
+    /// Sends up to [`SEND_MESSAGES_MAX`] messages and returns how many were taken.
+    fn send_messages(&self, messages: &[SendMessage<'_>]) -> io::Result<usize>;
 }
 
-impl Carrier for UdpSocket {
-    fn send_messages(&self, pieces: &[Piece<'_>]) -> io::Result<usize> {
-        send_messages(self, pieces)
+impl SendMessages for UdpSocket {
+    fn send_messages(&self, messages: &[SendMessage<'_>]) -> io::Result<usize> {
+        send_messages(self, messages)
     }
 }
 
-impl Piece<'_> {
-    /// How many datagrams it holds; an empty one is a datagram too.
+impl SendMessage<'_> {
+    /// Returns the number of datagrams. An empty payload is one empty datagram.
     fn segments(&self) -> u64 {
         self.run.len().div_ceil(self.transmit.segment_len()).max(1) as u64
     }
 
-    /// Whether it holds more than one datagram.
+    /// Returns whether the message holds more than one datagram.
     fn is_run(&self) -> bool {
         self.run.len() > self.transmit.segment_len()
     }
 }
 
-impl Batcher {
-    /// Asks the kernel for what `options` want.
+impl BatchSender {
+    /// Creates a sender that sends runs if `options` allow it and the kernel supports it.
     pub(super) fn new(socket: &UdpSocket, options: UdpOptions) -> Self {
-        let gro = options.gro && set_option(socket, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok();
-        // Setting the option to zero changes nothing, and fails where there are no runs.
-        let gso = options.gso && set_option(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok();
-        Self {
-            gro,
-            gso,
-            refusals: 0,
-        }
+        // Setting the option to zero changes nothing, and fails where it is not supported.
+        let gso = options.gso && set_number(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok();
+        Self { gso, refusals: 0 }
     }
 
-    /// Sends transmits; how many were taken.
-    #[expect(private_bounds, reason = "only this file and its tests carry messages")]
+    /// Sends transmits and returns how many were taken.
+    #[expect(private_bounds, reason = "implemented only in this file and its tests")]
     pub(super) fn send(
         &mut self,
-        carrier: &impl Carrier,
+        socket: &impl SendMessages,
         arena: &[u8],
         transmits: &[Transmit],
         stats: &mut UdpStats,
     ) -> io::Result<usize> {
         let mut cursor = Cursor::default();
         while cursor.transmit < transmits.len() {
-            let pieces = self.pieces(arena, transmits, &mut cursor, stats);
-            let Some(first) = pieces.first() else { break };
-            match carrier.send_messages(&pieces) {
+            let messages = self.next_messages(arena, transmits, &mut cursor, stats);
+            let Some(first) = messages.first() else { break };
+            match socket.send_messages(&messages) {
                 Ok(count) => {
-                    for piece in pieces.iter().take(count) {
-                        stats.sent += piece.segments();
+                    for message in messages.iter().take(count) {
+                        stats.sent += message.segments();
                         stats.sent_runs += 1;
-                        if piece.is_run() {
+                        if message.is_run() {
                             self.refusals = 0;
                         }
-                        cursor = piece.next;
+                        cursor = message.next;
                     }
                 }
                 Err(error) if is_would_block(&error) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_broken(&error) => return Err(error),
+                Err(error) if is_bad_descriptor(&error) => return Err(error),
                 Err(error) if first.is_run() && is_run_refusal(&error) => {
-                    self.note_refusal(&error, stats);
-                    if !send_singly(carrier, first.run, first.transmit, stats)? {
+                    self.record_refusal(&error, stats);
+                    if !send_singly(socket, first.run, first.transmit, stats)? {
                         break;
                     }
                     cursor = first.next;
                 }
                 Err(error) => {
-                    tracing::trace!(%error, "a datagram was refused");
+                    tracing::trace!(%error, "datagram refused by the kernel");
                     stats.send_errors += first.segments();
                     cursor = first.next;
                 }
@@ -157,24 +155,24 @@ impl Batcher {
         Ok(cursor.transmit)
     }
 
-    /// The next pieces for one call. Moves `cursor` over transmits at the front that lie outside
+    /// Returns the messages of the next call. Moves `cursor` over leading transmits that lie outside
     /// the arena.
-    fn pieces<'a>(
+    fn next_messages<'a>(
         &self,
         arena: &'a [u8],
         transmits: &'a [Transmit],
         cursor: &mut Cursor,
         stats: &mut UdpStats,
-    ) -> Pieces<'a> {
-        let mut pieces = Pieces::new();
+    ) -> SendMessageVec<'a> {
+        let mut messages = SendMessageVec::new();
         let mut at = *cursor;
         while let Some(transmit) = transmits.get(at.transmit) {
-            if pieces.is_full() {
+            if messages.is_full() {
                 break;
             }
             let Some(run) = arena.get(transmit.range.clone()) else {
-                if !pieces.is_empty() {
-                    // It is counted when it is first in line, so that it is counted once.
+                if !messages.is_empty() {
+                    // Counted once: in the later call in which it comes first.
                     break;
                 }
                 stats.send_errors += 1;
@@ -185,7 +183,7 @@ impl Batcher {
                 *cursor = at;
                 continue;
             };
-            let end = (at.offset + self.piece_len(transmit)).min(run.len());
+            let end = (at.offset + self.message_len_max(transmit)).min(run.len());
             let next = if end == run.len() {
                 Cursor {
                     transmit: at.transmit + 1,
@@ -198,18 +196,18 @@ impl Batcher {
                 }
             };
             let run = run.get(at.offset..end).unwrap_or_default();
-            pieces.push(Piece {
+            messages.push(SendMessage {
                 transmit,
                 run,
                 next,
             });
             at = next;
         }
-        pieces
+        messages
     }
 
-    /// Bytes of `transmit` that the kernel takes at once.
-    fn piece_len(&self, transmit: &Transmit) -> usize {
+    /// Returns how many bytes of `transmit` the kernel takes in one message.
+    fn message_len_max(&self, transmit: &Transmit) -> usize {
         let segment = transmit.segment_len();
         let segments = if self.gso {
             RUN_SEGMENTS_MAX.min(RUN_LEN_MAX / segment).max(1)
@@ -219,23 +217,26 @@ impl Batcher {
         segment * segments
     }
 
-    /// Counts a refused run; sends no more of them when the kernel or device cannot.
-    fn note_refusal(&mut self, error: &io::Error, stats: &mut UdpStats) {
+    /// Counts a refused run, and stops sending runs when the kernel or device does not support them.
+    fn record_refusal(&mut self, error: &io::Error, stats: &mut UdpStats) {
         stats.run_refusals += 1;
         self.refusals += 1;
-        let never = error.raw_os_error() != Some(libc::EINVAL);
-        if never || self.refusals >= RUN_REFUSALS_MAX {
-            tracing::info!(%error, "UDP runs are refused: datagrams are sent one by one");
+        let is_unsupported = error.raw_os_error() != Some(libc::EINVAL);
+        if is_unsupported || self.refusals >= RUN_REFUSALS_MAX {
+            tracing::info!(
+                %error,
+                "UDP segmentation refused by the kernel: sending datagrams one by one"
+            );
             self.gso = false;
         }
     }
 }
 
-/// The pieces of one call.
-type Pieces<'a> = ArrayVec<Piece<'a>, SEND_MESSAGES_MAX>;
+/// The messages of one call.
+type SendMessageVec<'a> = ArrayVec<SendMessage<'a>, SEND_MESSAGES_MAX>;
 
-/// Whether the kernel refused the run rather than its datagrams: EINVAL for a path whose MTU is
-/// below the segment, the others for a device or kernel without segmentation.
+/// Returns whether the kernel refused the run rather than its datagrams: EINVAL for a path whose MTU
+/// is below the segment, the others for a device or kernel without segmentation.
 fn is_run_refusal(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -243,41 +244,112 @@ fn is_run_refusal(error: &io::Error) -> bool {
     )
 }
 
-/// One sendmmsg of all `pieces`.
-fn send_messages(socket: &UdpSocket, pieces: &[Piece<'_>]) -> io::Result<usize> {
-    let mut names = [Name([0; NAME_LEN]); SEND_MESSAGES_MAX];
-    let mut controls = [Control([0; SEGMENT_CONTROL_LEN]); SEND_MESSAGES_MAX];
-    let mut vectors = [EMPTY_VECTOR; SEND_MESSAGES_MAX];
-    let mut messages = [empty_message(); SEND_MESSAGES_MAX];
-    let parts = names
-        .iter_mut()
-        .zip(&mut controls)
-        .zip(&mut vectors)
-        .zip(&mut messages);
+/// Lets the kernel join received datagrams to runs. Returns whether it will.
+pub(super) fn enable_gro(socket: &UdpSocket) -> bool {
+    set_number(socket, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok()
+}
+
+/// Structures of one `sendmmsg` or `recvmmsg` call.
+struct MessageHeaders<const COUNT: usize, const CONTROL: usize> {
+    /// Socket addresses.
+    names: [Name; COUNT],
+    /// Control messages.
+    controls: [ControlBuffer<CONTROL>; COUNT],
+    /// Pointers to the payloads.
+    vectors: [libc::iovec; COUNT],
+    /// Pointers to the other three.
+    messages: [libc::mmsghdr; COUNT],
+}
+
+/// The structures of one message.
+struct MessageHeader<'a, const CONTROL: usize> {
+    /// Socket address.
+    name: &'a mut Name,
+    /// Control messages.
+    control: &'a mut ControlBuffer<CONTROL>,
+    /// Pointer to the payload.
+    vector: &'a mut libc::iovec,
+    /// Pointers to the other three.
+    header: &'a mut libc::msghdr,
+}
+
+impl<const COUNT: usize, const CONTROL: usize> MessageHeaders<COUNT, CONTROL> {
+    /// Creates structures without any pointers.
+    fn new() -> Self {
+        Self {
+            names: [Name([0; NAME_LEN]); COUNT],
+            controls: [ControlBuffer([0; CONTROL]); COUNT],
+            vectors: [libc::iovec {
+                iov_base: std::ptr::null_mut(),
+                iov_len: 0,
+            }; COUNT],
+            messages: [empty_message(); COUNT],
+        }
+    }
+
+    /// Returns the structures message by message.
+    fn iter_mut(&mut self) -> impl Iterator<Item = MessageHeader<'_, CONTROL>> {
+        let addresses = self.names.iter_mut().zip(&mut self.controls);
+        let pointers = self.vectors.iter_mut().zip(&mut self.messages);
+        addresses
+            .zip(pointers)
+            .map(|((name, control), (vector, message))| MessageHeader {
+                name,
+                control,
+                vector,
+                header: &mut message.msg_hdr,
+            })
+    }
+}
+
+impl<const CONTROL: usize> MessageHeader<'_, CONTROL> {
+    /// Points the message at its payload, and at `name_len` bytes of its address.
+    fn set_pointers(&mut self, payload: *mut u8, len: usize, name_len: libc::socklen_t) {
+        self.vector.iov_base = payload.cast();
+        self.vector.iov_len = len;
+        self.header.msg_iov = &raw mut *self.vector;
+        self.header.msg_iovlen = 1;
+        self.header.msg_name = self.name.0.as_mut_ptr().cast();
+        self.header.msg_namelen = name_len;
+    }
+
+    /// Points the message at its control messages.
+    fn set_control(&mut self) {
+        self.header.msg_control = self.control.0.as_mut_ptr().cast();
+        self.header.msg_controllen = CONTROL as _;
+    }
+}
+
+/// Returns a message without any pointers.
+pub(super) fn empty_message() -> libc::mmsghdr {
+    #[expect(unsafe_code, reason = "some C libraries have private fields in it")]
+    // SAFETY: zeros are valid for a structure of numbers and raw pointers.
+    unsafe {
+        std::mem::zeroed()
+    }
+}
+
+/// Sends all `messages` in one `sendmmsg` call and returns how many were taken.
+fn send_messages(socket: &UdpSocket, messages: &[SendMessage<'_>]) -> io::Result<usize> {
+    let mut headers = MessageHeaders::<SEND_MESSAGES_MAX, SEGMENT_CONTROL_LEN>::new();
     let mut count: libc::c_uint = 0;
-    for (piece, (((name, control), vector), message)) in pieces.iter().zip(parts) {
-        let header = &mut message.msg_hdr;
-        header.msg_namelen = write_name(name, piece.transmit.destination);
-        header.msg_name = name.0.as_mut_ptr().cast();
-        vector.iov_base = piece.run.as_ptr().cast_mut().cast();
-        vector.iov_len = piece.run.len();
-        header.msg_iov = vector;
-        header.msg_iovlen = 1;
-        if piece.is_run() {
-            write_segment_size(control, piece.transmit.segment_size.unwrap_or(0));
-            header.msg_control = control.0.as_mut_ptr().cast();
-            header.msg_controllen = SEGMENT_CONTROL_LEN as _;
+    for (message, mut header) in messages.iter().zip(headers.iter_mut()) {
+        let name_len = write_name(header.name, message.transmit.destination);
+        header.set_pointers(message.run.as_ptr().cast_mut(), message.run.len(), name_len);
+        if message.is_run() {
+            write_segment_size(header.control, message.transmit.segment_size.unwrap_or(0));
+            header.set_control();
         }
         count += 1;
     }
     #[expect(unsafe_code, reason = "the standard library has no sendmmsg")]
-    // SAFETY: the first `count` of `messages` are filled in above; each points at one name, one
-    // vector and at most one control buffer of these arrays with its length, which live until the
+    // SAFETY: the first `count` of `headers.messages` are filled in above; each points at one name,
+    // one vector and at most one control buffer of `headers` with its length, which live until the
     // call returns, and each vector at a borrowed slice. The kernel writes `msg_len` only.
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),
-            messages.as_mut_ptr(),
+            headers.messages.as_mut_ptr(),
             count,
             libc::MSG_NOSIGNAL as _,
         )
@@ -285,43 +357,28 @@ fn send_messages(socket: &UdpSocket, pieces: &[Piece<'_>]) -> io::Result<usize> 
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// Receives up to a batch in one call.
+/// Receives up to a batch in one `recvmmsg` call.
 pub(super) fn receive(
     socket: &UdpSocket,
     batch: &mut ReceiveBatch,
     stats: &mut UdpStats,
 ) -> io::Result<()> {
-    let mut names = [Name([0; NAME_LEN]); RECEIVE_SLOTS];
-    let mut controls = [Control([0; CONTROL_LEN]); RECEIVE_SLOTS];
-    let mut vectors = [EMPTY_VECTOR; RECEIVE_SLOTS];
-    let mut messages = [empty_message(); RECEIVE_SLOTS];
+    let mut headers = MessageHeaders::<RECEIVE_SLOTS, CONTROL_LEN>::new();
     let slots = batch.arena.chunks_exact_mut(batch.slot_len);
-    let parts = names
-        .iter_mut()
-        .zip(&mut controls)
-        .zip(&mut vectors)
-        .zip(&mut messages);
     let mut count: libc::c_uint = 0;
-    for (slot, (((name, control), vector), message)) in slots.zip(parts) {
-        vector.iov_base = slot.as_mut_ptr().cast();
-        vector.iov_len = slot.len();
-        let header = &mut message.msg_hdr;
-        header.msg_name = name.0.as_mut_ptr().cast();
-        header.msg_namelen = NAME_LEN_IN6;
-        header.msg_iov = vector;
-        header.msg_iovlen = 1;
-        header.msg_control = control.0.as_mut_ptr().cast();
-        header.msg_controllen = CONTROL_LEN as _;
+    for (slot, mut header) in slots.zip(headers.iter_mut()) {
+        header.set_pointers(slot.as_mut_ptr(), slot.len(), NAME_LEN_IN6);
+        header.set_control();
         count += 1;
     }
     #[expect(unsafe_code, reason = "the standard library has no recvmmsg")]
-    // SAFETY: the first `count` of `messages` are filled in above; each points at one name, one
-    // vector and one control buffer of these arrays with its length, and each vector at a slot of
+    // SAFETY: the first `count` of `headers.messages` are filled in above; each points at one name,
+    // one vector and one control buffer of `headers` with its length, and each vector at a slot of
     // the arena. All are borrowed mutably, are distinct, and live until the call returns.
     let received = unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
-            messages.as_mut_ptr(),
+            headers.messages.as_mut_ptr(),
             count,
             libc::MSG_DONTWAIT as _,
             std::ptr::null_mut(),
@@ -329,20 +386,21 @@ pub(super) fn receive(
     };
     let Ok(received) = usize::try_from(received) else {
         let error = io::Error::last_os_error();
-        return if is_would_block(&error) || is_passing(&error) {
+        return if is_would_block(&error) || is_transient(&error) {
             Ok(())
         } else {
             Err(error)
         };
     };
-    for ((message, name), control) in messages.iter().zip(&names).zip(&controls).take(received) {
+    let filled = headers.messages.iter().zip(&headers.names);
+    for ((message, name), control) in filled.zip(&headers.controls).take(received) {
         let header = &message.msg_hdr;
         let len = message.msg_len as usize;
-        let truncated = header.msg_flags & libc::MSG_TRUNC != 0;
-        stats.received_truncated += u64::from(truncated);
-        let source = read_name(name).filter(|_| !truncated);
-        let segment_len = read_segment_size(control, header.msg_controllen as _).unwrap_or(len);
-        batch.filled.push(source.map(|source| Filled {
+        let is_truncated = header.msg_flags & libc::MSG_TRUNC != 0;
+        stats.received_truncated += u64::from(is_truncated);
+        let source = read_name(name).filter(|_| !is_truncated);
+        let segment_len = read_segment_len(control, header.msg_controllen as _).unwrap_or(len);
+        batch.filled.push(source.map(|source| FilledSlot {
             source,
             len,
             segment_len: segment_len.max(1),
@@ -351,32 +409,17 @@ pub(super) fn receive(
     Ok(())
 }
 
-/// Asks for buffers beyond the system's limits, which takes privilege. False when refused.
-pub(super) fn force_buffers(socket: &Socket, options: UdpOptions) -> bool {
+/// Sets both buffer sizes beyond the system's limits, which requires `CAP_NET_ADMIN`. Returns false
+/// when refused.
+pub(super) fn force_buffer_sizes(socket: &Socket, receive: usize, send: usize) -> bool {
     let force = |option, size| {
         let size = libc::c_int::try_from(size).unwrap_or(libc::c_int::MAX);
-        set_option(socket, libc::SOL_SOCKET, option, size).is_ok()
+        set_number(socket, libc::SOL_SOCKET, option, size).is_ok()
     };
-    force(libc::SO_RCVBUFFORCE, options.receive_buffer)
-        && force(libc::SO_SNDBUFFORCE, options.send_buffer)
+    force(libc::SO_RCVBUFFORCE, receive) && force(libc::SO_SNDBUFFORCE, send)
 }
 
-/// A vector that points nowhere.
-const EMPTY_VECTOR: libc::iovec = libc::iovec {
-    iov_base: std::ptr::null_mut(),
-    iov_len: 0,
-};
-
-/// A message that points nowhere.
-fn empty_message() -> libc::mmsghdr {
-    #[expect(unsafe_code, reason = "some C libraries have private fields in it")]
-    // SAFETY: zeros are valid for a structure of numbers and raw pointers.
-    unsafe {
-        std::mem::zeroed()
-    }
-}
-
-/// Writes `address` as a `sockaddr_in` or `sockaddr_in6`; its length.
+/// Writes `address` as a `sockaddr_in` or `sockaddr_in6` and returns its length in bytes.
 fn write_name(name: &mut Name, address: SocketAddr) -> libc::socklen_t {
     let (family, len) = match address {
         SocketAddr::V4(_) => (libc::AF_INET, NAME_LEN_IN),
@@ -422,15 +465,15 @@ fn read_name(name: &Name) -> Option<SocketAddr> {
             let (_flow, rest) = rest.split_first_chunk::<4>()?;
             let (address, rest) = rest.split_first_chunk::<16>()?;
             let scope = u32::from_ne_bytes(*rest.first_chunk()?);
-            // The flow label is no part of a peer's address: two must not differ by it.
+            // The flow label is not part of a peer's address: two must not differ by it alone.
             Some(SocketAddrV6::new(Ipv6Addr::from(*address), port, 0, scope).into())
         }
         _ => None,
     }
 }
 
-/// Writes the control message that makes a run of datagrams of `size` bytes.
-fn write_segment_size(control: &mut Control<SEGMENT_CONTROL_LEN>, size: u16) {
+/// Writes the control message that sends a payload as datagrams of `size` bytes (UDP_SEGMENT).
+fn write_segment_size(control: &mut ControlBuffer<SEGMENT_CONTROL_LEN>, size: u16) {
     let len = CONTROL_HEADER_LEN + size_of::<u16>();
     let parts = [
         &len.to_ne_bytes()[..],
@@ -446,21 +489,7 @@ fn write_segment_size(control: &mut Control<SEGMENT_CONTROL_LEN>, size: u16) {
         .for_each(|(out, byte)| *out = *byte);
 }
 
-/// Finds the length of a run's datagrams among the first `len` bytes of control messages.
-fn read_segment_size(control: &Control<CONTROL_LEN>, len: usize) -> Option<usize> {
-    let mut rest = control.0.get(..len)?;
-    while rest.len() >= CONTROL_HEADER_LEN {
-        let (message_len, header) = rest.split_first_chunk()?;
-        let message_len = usize::from_ne_bytes(*message_len);
-        let (level, header) = header.split_first_chunk()?;
-        let (kind, _) = header.split_first_chunk()?;
-        let is_run = libc::c_int::from_ne_bytes(*level) == libc::SOL_UDP
-            && libc::c_int::from_ne_bytes(*kind) == libc::UDP_GRO;
-        if is_run {
-            let size = rest.get(CONTROL_HEADER_LEN..message_len)?.first_chunk()?;
-            return usize::try_from(libc::c_int::from_ne_bytes(*size)).ok();
-        }
-        rest = rest.get(message_len.max(1).next_multiple_of(size_of::<usize>())..)?;
-    }
-    None
+/// Finds the length of a run's datagrams in the first `len` bytes of control messages.
+fn read_segment_len(control: &ControlBuffer<CONTROL_LEN>, len: usize) -> Option<usize> {
+    control_messages(control.0.get(..len)?).find_map(|message| segment_len(&message))
 }

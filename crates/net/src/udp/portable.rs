@@ -1,24 +1,27 @@
-//! The path through the standard library: one call for each datagram, on every system.
+//! Backend on the standard library: one call for each datagram, on every system.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use super::{Filled, RECEIVE_SLOTS, ReceiveBatch, Transmit, UdpStats, is_would_block};
+use super::io_error::{is_bad_descriptor, is_transient, is_would_block};
+use super::receive_batch::{FilledSlot, RECEIVE_SLOTS, ReceiveBatch};
+use crate::transmit::Transmit;
+use crate::udp_stats::UdpStats;
 
-/// What takes one datagram: the system, or a test in its place.
-pub(super) trait SendOne {
-    /// Sends `datagram`; how many bytes were taken.
-    fn send_one(&self, datagram: &[u8], destination: SocketAddr) -> io::Result<usize>;
+/// Sends one datagram. Implemented by sockets and, in tests, by a scripted kernel.
+pub(super) trait SendDatagram {
+    /// Sends `datagram` and returns how many bytes were taken.
+    fn send_datagram(&self, datagram: &[u8], destination: SocketAddr) -> io::Result<usize>;
 }
 
-impl SendOne for UdpSocket {
-    fn send_one(&self, datagram: &[u8], destination: SocketAddr) -> io::Result<usize> {
+impl SendDatagram for UdpSocket {
+    fn send_datagram(&self, datagram: &[u8], destination: SocketAddr) -> io::Result<usize> {
         self.send_to(datagram, destination)
     }
 }
 
-/// Receives up to a batch. A datagram that fills its slot to the last byte may have been cut, and
-/// is dropped.
+/// Receives up to a batch. A datagram that fills its slot to the last byte may have been truncated,
+/// and is dropped.
 pub(super) fn receive(
     socket: &UdpSocket,
     batch: &mut ReceiveBatch,
@@ -34,15 +37,15 @@ pub(super) fn receive(
                 stats.received_truncated += 1;
                 None
             }
-            Ok((len, source)) => Some(Filled {
+            Ok((len, source)) => Some(FilledSlot {
                 source,
                 len,
                 segment_len: len.max(1),
             }),
             Err(error) if is_would_block(&error) => break,
-            // A message about an earlier datagram: a vanished peer, a closed port.
-            Err(error) if is_passing(&error) => None,
-            // Windows says so instead of cutting.
+            // Reports a datagram sent earlier: its peer vanished, or the port is closed.
+            Err(error) if is_transient(&error) => None,
+            // Windows returns an error where others truncate.
             #[cfg(windows)]
             Err(error) if error.raw_os_error() == Some(10_040) => {
                 stats.received_truncated += 1;
@@ -55,7 +58,7 @@ pub(super) fn receive(
     Ok(())
 }
 
-/// Sends each datagram of each transmit; how many transmits were taken.
+/// Sends each datagram of each transmit and returns how many transmits were taken.
 pub(super) fn send(
     socket: &UdpSocket,
     arena: &[u8],
@@ -74,26 +77,26 @@ pub(super) fn send(
     Ok(transmits.len())
 }
 
-/// Sends the datagrams of `run`, a part of `transmit`, one by one. False when there is no room for
-/// all now.
+/// Sends the datagrams of `run`, a part of `transmit`, one by one. Returns false when the kernel has
+/// no room for all of them now.
 pub(super) fn send_singly(
-    socket: &impl SendOne,
+    socket: &impl SendDatagram,
     run: &[u8],
     transmit: &Transmit,
     stats: &mut UdpStats,
 ) -> io::Result<bool> {
     for segment in run.chunks(transmit.segment_len()) {
         loop {
-            match socket.send_one(segment, transmit.destination) {
+            match socket.send_datagram(segment, transmit.destination) {
                 Ok(_) => {
                     stats.sent += 1;
                     stats.sent_runs += 1;
                 }
                 Err(error) if is_would_block(&error) => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_broken(&error) => return Err(error),
+                Err(error) if is_bad_descriptor(&error) => return Err(error),
                 Err(error) => {
-                    tracing::trace!(%error, "a datagram was refused");
+                    tracing::trace!(%error, "datagram refused by the kernel");
                     stats.send_errors += 1;
                 }
             }
@@ -101,27 +104,4 @@ pub(super) fn send_singly(
         }
     }
     Ok(true)
-}
-
-/// Whether `error` speaks of one datagram or one peer, so that receiving may go on.
-pub(super) fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-            | ErrorKind::Interrupted
-    )
-}
-
-/// Whether `error` says that there is no socket: of a send, all else speaks of one datagram.
-pub(super) fn is_broken(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    const BAD_DESCRIPTOR: i32 = 9;
-    #[cfg(not(unix))]
-    const BAD_DESCRIPTOR: i32 = 10_038;
-    error.raw_os_error() == Some(BAD_DESCRIPTOR)
 }

@@ -1,6 +1,7 @@
-//! Loopback tests of both paths: what is sent arrives once, unchanged, from the right address.
+//! Loopback tests of both backends: datagrams arrive once, unchanged, from the right address.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -17,7 +18,7 @@ fn options(gro: bool, gso: bool, portable: bool) -> UdpOptions {
     }
 }
 
-/// Every way to open a socket.
+/// Returns every combination of options.
 fn every_option() -> impl Iterator<Item = UdpOptions> {
     let flags = [false, true];
     flags
@@ -26,7 +27,7 @@ fn every_option() -> impl Iterator<Item = UdpOptions> {
         .chain([options(true, true, true)])
 }
 
-/// Collects what arrives until `count` datagrams have, or nothing more does.
+/// Receives until `count` datagrams have arrived, for at most 5 s.
 fn collect(socket: &mut UdpSocket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     let mut batch = ReceiveBatch::new(socket);
     let mut seen = Vec::new();
@@ -53,7 +54,7 @@ fn single(destination: SocketAddr, range: Range<usize>) -> Transmit {
 }
 
 #[test]
-fn datagrams_and_runs_arrive_whole_on_every_path_and_family() {
+fn datagrams_and_runs_arrive_complete_on_every_backend_and_ip_version() {
     for address in [V4, V6] {
         for receiving in every_option() {
             for sending in every_option() {
@@ -112,7 +113,7 @@ fn datagrams_and_runs_arrive_whole_on_every_path_and_family() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn linux_has_runs_in_both_directions() {
+fn linux_supports_runs_in_both_directions() {
     let socket = UdpSocket::bind(V4, UdpOptions::default()).unwrap();
     assert!(socket.receives_runs() && socket.sends_runs());
     let socket = UdpSocket::bind(V4, options(false, false, false)).unwrap();
@@ -120,12 +121,12 @@ fn linux_has_runs_in_both_directions() {
 }
 
 #[test]
-fn a_run_longer_than_the_kernel_takes_is_sent_in_parts() {
+fn run_longer_than_the_kernel_takes_is_sent_in_parts() {
     for sending in every_option() {
         let mut receiver = UdpSocket::bind(V4, UdpOptions::default()).unwrap();
         let mut sender = UdpSocket::bind(V4, sending).unwrap();
         let destination = receiver.local_addr().unwrap();
-        // Together less than the buffer of a process without privilege.
+        // Together less than the receive buffer of an unprivileged process.
         let arena = vec![7; 100_000];
         let transmits = [
             Transmit {
@@ -190,7 +191,7 @@ fn ten_thousand_packets_arrive_when_the_receiver_keeps_up() {
 }
 
 #[test]
-fn contents_may_be_changed_in_place() {
+fn contents_can_be_modified_in_place() {
     let mut receiver = UdpSocket::bind(V4, UdpOptions::default()).unwrap();
     let mut sender = UdpSocket::bind(V4, UdpOptions::default()).unwrap();
     let to = receiver.local_addr().unwrap();
@@ -213,7 +214,7 @@ fn contents_may_be_changed_in_place() {
 }
 
 #[test]
-fn one_bad_transmit_does_not_stop_the_others() {
+fn invalid_transmits_are_counted_and_do_not_stop_the_others() {
     for sending in every_option() {
         let mut receiver = UdpSocket::bind(V4, UdpOptions::default()).unwrap();
         let mut sender = UdpSocket::bind(V4, sending).unwrap();
@@ -243,7 +244,7 @@ fn one_bad_transmit_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_vanished_peer_is_no_error() {
+fn vanished_peer_is_not_an_error() {
     for chosen in every_option() {
         let gone = UdpSocket::bind(V4, chosen).unwrap().local_addr().unwrap();
         let mut socket = UdpSocket::bind(V4, chosen).unwrap();
@@ -259,7 +260,7 @@ fn a_vanished_peer_is_no_error() {
 }
 
 #[test]
-fn a_datagram_longer_than_its_slot_is_dropped_and_counted() {
+fn datagram_longer_than_its_slot_is_dropped_and_counted() {
     for chosen in [options(false, true, false), options(true, true, true)] {
         let mut receiver = UdpSocket::bind(V4, chosen).unwrap();
         let mut sender = UdpSocket::bind(V4, chosen).unwrap();
@@ -274,7 +275,7 @@ fn a_datagram_longer_than_its_slot_is_dropped_and_counted() {
 }
 
 #[test]
-fn a_poller_reports_a_datagram_until_it_is_read() {
+fn poller_reports_a_datagram_until_it_is_read() {
     for chosen in every_option() {
         let mut poller = Poller::new().unwrap();
         let mut receiver = UdpSocket::bind(V4, chosen).unwrap();
@@ -308,7 +309,7 @@ fn a_poller_reports_a_datagram_until_it_is_read() {
 }
 
 #[test]
-fn the_kernel_says_how_large_its_buffers_are() {
+fn buffer_sizes_are_those_of_the_kernel() {
     let socket = UdpSocket::bind(V4, UdpOptions::default()).unwrap();
     let (receive, send) = socket.buffer_sizes().unwrap();
     assert!(receive >= 65_536 && send >= 65_536, "{receive} {send}");

@@ -1,5 +1,5 @@
-//! Network namespaces for tests and benchmarks: machines of their own as far as addresses, routes
-//! and devices go. Takes root, and the command `ip` of iproute2.
+//! Network namespaces for tests and benchmarks: isolated addresses, routes and devices. Requires
+//! root, and the command `ip` of iproute2.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::thread::LinkNameSpaceType;
 
-/// Two namespaces with an Ethernet between them: `10.77.0.1` and `fd77::1` on our side, `.2` and
-/// `::2` on theirs, where also `10.78.0.1` lives, which we reach through them.
+/// Two namespaces joined by a virtual Ethernet. Our side has `10.77.0.1` and `fd77::1` on device
+/// `va`; theirs has `10.77.0.2` and `fd77::2` on `vb`, and `10.78.0.1` as a host behind a router.
 pub struct NamespacePair {
-    /// The name of our side.
+    /// Name of our namespace.
     pub ours: String,
-    /// The name of their side.
+    /// Name of their namespace.
     pub theirs: String,
 }
 
 impl NamespacePair {
-    /// None, with a word about it, on a developer's machine that cannot make them.
+    /// Creates both. Returns `None`, with a message, where they cannot be created outside of CI.
     pub fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -27,19 +27,18 @@ impl NamespacePair {
             ours: name("a"),
             theirs: name("b"),
         };
-        let made = Command::new("ip")
+        let created = Command::new("ip")
             .args(["netns", "add", &pair.ours])
             .output();
-        let complaint = match made {
+        let failure = match created {
             Ok(output) if output.status.success() => None,
             Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
-            Err(error) => Some(format!("`ip` of iproute2 is needed: {error}")),
+            Err(error) => Some(format!("running `ip` of iproute2 failed: {error}")),
         };
-        if let Some(complaint) = complaint {
-            let complaint =
-                format!("no network namespace can be made (root is needed): {complaint}");
-            assert!(std::env::var_os("CI").is_none(), "{complaint}");
-            eprintln!("not tested: {complaint}");
+        if let Some(failure) = failure {
+            let message = format!("creating a network namespace failed (requires root): {failure}");
+            assert!(std::env::var_os("CI").is_none(), "{message}");
+            eprintln!("test skipped: {message}");
             return None;
         }
         ip(&["netns", "add", &pair.theirs]);
@@ -58,12 +57,12 @@ impl NamespacePair {
         Some(pair)
     }
 
-    /// Runs `ip` on our side.
+    /// Runs `ip` with these arguments in our namespace.
     pub fn ours(&self, line: &str) {
         ip_in(&self.ours, line);
     }
 
-    /// Runs `ip` on their side.
+    /// Runs `ip` with these arguments in their namespace.
     pub fn theirs(&self, line: &str) {
         ip_in(&self.theirs, line);
     }
@@ -79,8 +78,8 @@ impl Drop for NamespacePair {
 
 fn ip(arguments: &[&str]) {
     let output = Command::new("ip").args(arguments).output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {arguments:?}: {complaint}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {arguments:?}: {error}");
 }
 
 fn ip_in(namespace: &str, line: &str) {
@@ -89,7 +88,7 @@ fn ip_in(namespace: &str, line: &str) {
     ip(&arguments);
 }
 
-/// Runs `work` on a thread of its own in a namespace. Sockets stay where they were opened.
+/// Runs `work` on a separate thread in a namespace. Sockets stay in the namespace that opened them.
 pub fn in_namespace<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
     let file = File::open(format!("/run/netns/{namespace}")).unwrap();
     std::thread::scope(|scope| {

@@ -1,13 +1,13 @@
-//! Headers against published bytes, and against a reading of their own.
+//! Tests of headers against published bytes and an independent parser.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
 
-const OURS: Mac = [2, 0, 0, 0, 0, 1];
-const NEXT: Mac = [2, 0, 0, 0, 0, 2];
+const LOCAL: Mac = [2, 0, 0, 0, 0, 1];
+const NEXT_HOP: Mac = [2, 0, 0, 0, 0, 2];
 
-/// The checksum over `bytes`, two bytes at a time, as RFC 1071 §4.1 has it.
+/// Computes the checksum two bytes at a time, as in RFC 1071 §4.1.
 fn plain_checksum(bytes: &[u8]) -> u16 {
     let mut sum = 0_u32;
     for pair in bytes.chunks(2) {
@@ -20,9 +20,9 @@ fn plain_checksum(bytes: &[u8]) -> u16 {
     !u16::try_from(sum).unwrap()
 }
 
-/// A packet with `payload` from port 5,000 to port 6,000.
+/// Returns a packet with `payload` from port 5,000 to port 6,000.
 fn packet(source: IpAddr, destination: IpAddr, payload: &[u8]) -> Vec<u8> {
-    let template = Template::new((OURS, NEXT), source, 5_000, destination).unwrap();
+    let template = FrameTemplate::new((LOCAL, NEXT_HOP), source, 5_000, destination).unwrap();
     let mut frame = vec![0xaa; 2_000];
     let len = template.write(&mut frame, 6_000, payload).unwrap();
     assert!(frame[len..].iter().all(|byte| *byte == 0xaa));
@@ -30,29 +30,29 @@ fn packet(source: IpAddr, destination: IpAddr, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What the UDP checksum covers: addresses, protocol, length, header, payload.
-fn covered(addresses: &[u8], udp: &[u8]) -> Vec<u8> {
+/// Returns the bytes that the UDP checksum covers: addresses, protocol, length, header, payload.
+fn checksummed_bytes(addresses: &[u8], udp: &[u8]) -> Vec<u8> {
     let len = u16::try_from(udp.len()).unwrap().to_be_bytes();
     [addresses, &[0, PROTOCOL_UDP], &len, udp].concat()
 }
 
 #[test]
-fn the_checksum_is_that_of_the_published_example() {
+fn checksum_matches_the_example_of_rfc_1071() {
     // RFC 1071 §3: the sum is ddf2, so the checksum is its complement.
-    let mut sum = Sum::default();
+    let mut sum = ChecksumSum::default();
     sum.add(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
     assert_eq!(sum.checksum(), [0x22, 0x0d]);
 }
 
 #[test]
-fn the_checksum_of_any_length_is_that_of_two_bytes_at_a_time() {
+fn checksum_of_any_length_matches_the_two_byte_algorithm() {
     let bytes: Vec<u8> = (0..=255)
         .cycle()
         .map(|byte: u8| byte.wrapping_mul(77))
         .take(9_000)
         .collect();
     for len in (0..70).chain([1_199, 1_200, 1_201, 9_000]) {
-        let mut sum = Sum::default();
+        let mut sum = ChecksumSum::default();
         sum.add(&bytes[..len]);
         assert_eq!(
             sum.checksum(),
@@ -60,14 +60,14 @@ fn the_checksum_of_any_length_is_that_of_two_bytes_at_a_time() {
             "{len}"
         );
     }
-    let mut sum = Sum::default();
+    let mut sum = ChecksumSum::default();
     sum.add(&[0xff; 9_000]);
     assert_eq!(sum.checksum(), [0, 0]);
 }
 
 #[test]
-fn a_packet_of_ipv4_is_the_one_that_another_program_made() {
-    // An IPv4 header whose checksum is printed in many a textbook (b861), with UDP inside.
+fn ipv4_header_matches_a_published_one() {
+    // An IPv4 header printed with its checksum (b861) in many textbooks, carrying UDP.
     let source = Ipv4Addr::new(192, 168, 0, 1);
     let destination = Ipv4Addr::new(192, 168, 0, 199);
     let frame = packet(source.into(), destination.into(), &[0; 87]);
@@ -81,20 +81,20 @@ fn a_packet_of_ipv4_is_the_one_that_another_program_made() {
 }
 
 #[test]
-fn headers_of_ipv4_say_what_they_carry() {
+fn ipv4_headers_contain_addresses_lengths_and_valid_checksums() {
     let source = Ipv4Addr::new(10, 1, 2, 3);
     let destination = Ipv4Addr::new(203, 0, 113, 9);
     for len in [0, 1, 2, 3, 100, 1_199, 1_200, 1_472] {
         let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
         let frame = packet(source.into(), destination.into(), &payload);
-        assert_eq!(frame[..6], NEXT);
-        assert_eq!(frame[6..12], OURS);
+        assert_eq!(frame[..6], NEXT_HOP);
+        assert_eq!(frame[6..12], LOCAL);
         assert_eq!(frame[12..14], [0x08, 0x00]);
         let (ip, udp) = frame[14..].split_at(20);
         assert_eq!(
             plain_checksum(ip),
             0,
-            "a header with its checksum sums to nothing"
+            "a header with its checksum sums to zero"
         );
         assert_eq!(usize::from(u16::from_be_bytes([ip[2], ip[3]])), 28 + len);
         assert_eq!(ip[12..16], source.octets());
@@ -105,12 +105,12 @@ fn headers_of_ipv4_say_what_they_carry() {
         );
         assert_eq!(usize::from(u16::from_be_bytes([udp[4], udp[5]])), 8 + len);
         assert_eq!(udp[8..], payload);
-        assert_eq!(plain_checksum(&covered(&ip[12..20], udp)), 0);
+        assert_eq!(plain_checksum(&checksummed_bytes(&ip[12..20], udp)), 0);
     }
 }
 
 #[test]
-fn headers_of_ipv6_say_what_they_carry() {
+fn ipv6_headers_contain_addresses_lengths_and_valid_checksums() {
     let source: Ipv6Addr = "2001:db8::1".parse().unwrap();
     let destination: Ipv6Addr = "2001:db8:7::9".parse().unwrap();
     for len in [0, 1, 99, 1_200, 1_452] {
@@ -125,28 +125,31 @@ fn headers_of_ipv6_say_what_they_carry() {
         assert_eq!(ip[24..40], destination.octets());
         assert_eq!(usize::from(u16::from_be_bytes([udp[4], udp[5]])), 8 + len);
         assert_eq!(udp[8..], payload);
-        assert_eq!(plain_checksum(&covered(&ip[8..40], udp)), 0);
+        assert_eq!(plain_checksum(&checksummed_bytes(&ip[8..40], udp)), 0);
     }
 }
 
 #[test]
-fn a_checksum_of_zero_is_sent_as_its_other_form() {
+fn zero_udp_checksum_is_sent_as_ffff() {
     let source = Ipv4Addr::new(10, 0, 0, 1).into();
     let destination = Ipv4Addr::new(10, 0, 0, 2).into();
-    // The payload that makes up for all else: what the checksum is without it.
+    // A payload equal to the checksum of the rest makes the checksum zero.
     let frame = packet(source, destination, &[0, 0]);
-    let makes_up = [frame[14 + 20 + 6], frame[14 + 20 + 7]];
-    let frame = packet(source, destination, &makes_up);
+    let payload = [frame[14 + 20 + 6], frame[14 + 20 + 7]];
+    let frame = packet(source, destination, &payload);
     assert_eq!(frame[14 + 20 + 6..][..2], [0xff, 0xff]);
-    assert_eq!(plain_checksum(&covered(&frame[26..34], &frame[34..])), 0);
+    assert_eq!(
+        plain_checksum(&checksummed_bytes(&frame[26..34], &frame[34..])),
+        0
+    );
 }
 
 #[test]
-fn what_does_not_fit_is_not_written() {
+fn oversized_payload_is_not_written() {
     let v4 = IpAddr::from([10, 0, 0, 1]);
     let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    assert_eq!(Template::new((OURS, NEXT), v4, 1, v6), None);
-    let template = Template::new((OURS, NEXT), v4, 1, v4).unwrap();
+    assert_eq!(FrameTemplate::new((LOCAL, NEXT_HOP), v4, 1, v6), None);
+    let template = FrameTemplate::new((LOCAL, NEXT_HOP), v4, 1, v4).unwrap();
     assert_eq!(template.write(&mut [0; 141], 1, &[0; 100]), None);
     assert_eq!(template.write(&mut [0; 142], 1, &[0; 100]), Some(142));
     let mut long = vec![0; 70_000];

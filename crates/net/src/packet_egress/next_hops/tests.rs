@@ -1,28 +1,29 @@
-//! What is known of ways, against a scripted kernel.
+//! Tests of the next-hop cache against scripted kernel tables.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
+use super::super::frame::Mac;
 use super::*;
 
-const OURS: Mac = [2, 0, 0, 0, 0, 1];
-const ROUTER: Mac = [2, 0, 0, 0, 0, 2];
-const OTHER: Mac = [2, 0, 0, 0, 0, 3];
+const LOCAL_MAC: Mac = [2, 0, 0, 0, 0, 1];
+const ROUTER_MAC: Mac = [2, 0, 0, 0, 0, 2];
+const OTHER_MAC: Mac = [2, 0, 0, 0, 0, 3];
 const ROUTER_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 254));
 const DEVICE: u32 = 7;
 
-/// A kernel with one router, behind which everything lies.
-struct Script {
+/// Kernel tables with one router for all destinations.
+struct ScriptedTables {
     route: Option<Route>,
     device: Option<Device>,
     neighbours: Vec<(u32, IpAddr, Neighbour)>,
-    news: VecDeque<News>,
-    questions: usize,
+    changes: VecDeque<TableChange>,
+    lookups: usize,
 }
 
-impl Kernel for Script {
+impl KernelTables for ScriptedTables {
     fn route(&mut self, _: IpAddr) -> Option<Route> {
-        self.questions += 1;
+        self.lookups += 1;
         self.route
     }
 
@@ -34,8 +35,8 @@ impl Kernel for Script {
         self.neighbours.clone()
     }
 
-    fn poll_news(&mut self) -> Option<News> {
-        self.news.pop_front()
+    fn poll_change(&mut self) -> Option<TableChange> {
+        self.changes.pop_front()
     }
 }
 
@@ -43,174 +44,177 @@ const fn neighbour(mac: Mac, is_stale: bool) -> Neighbour {
     Neighbour { mac, is_stale }
 }
 
-fn script() -> Script {
-    Script {
+fn scripted_tables() -> ScriptedTables {
+    ScriptedTables {
         route: Some(Route {
             device: DEVICE,
             source: [10, 0, 0, 1].into(),
-            next: ROUTER_IP,
+            next_hop: ROUTER_IP,
             mtu: None,
         }),
         device: Some(Device {
-            mac: Some(OURS),
+            mac: Some(LOCAL_MAC),
             mtu: 1_500,
         }),
-        neighbours: vec![(DEVICE, ROUTER_IP, neighbour(ROUTER, false))],
-        news: VecDeque::new(),
-        questions: 0,
+        neighbours: vec![(DEVICE, ROUTER_IP, neighbour(ROUTER_MAC, false))],
+        changes: VecDeque::new(),
+        lookups: 0,
     }
 }
 
-fn paths(now: Instant) -> Paths<Script> {
-    let mut paths = Paths::new(script(), 5_000, 3, now);
-    paths.begin_batch(now);
-    paths
+fn new_cache(now: Instant) -> NextHopCache<ScriptedTables> {
+    let mut cache = NextHopCache::new(scripted_tables(), 5_000, 3, now);
+    cache.begin_batch(now);
+    cache
 }
 
-/// A destination of this number.
-fn peer(number: u32) -> IpAddr {
+/// Returns the address of a destination.
+fn destination(number: u32) -> IpAddr {
     Ipv4Addr::from_bits(0xcb00_0000 + number).into()
 }
 
-impl Paths<Script> {
-    /// The Ethernet address that a datagram to a peer is sent to, or why it is not.
-    fn next(&mut self, number: u32) -> Result<Mac, FallbackReason> {
-        let outgoing = self.choose(peer(number), 1, true)?;
+impl NextHopCache<ScriptedTables> {
+    /// Returns the Ethernet address that a datagram is sent to, or why it takes the stack.
+    fn next_mac(&mut self, number: u32) -> Result<Mac, FallbackReason> {
+        let next_hop = self.lookup(destination(number), 1, true)?;
         let mut frame = [0; 100];
-        outgoing.template.write(&mut frame, 1, b"hello").unwrap();
+        next_hop.template.write(&mut frame, 1, b"hello").unwrap();
         Ok(*frame.first_chunk().unwrap())
     }
 
-    /// Lets the kernel tell something, and begins a batch that hears it.
-    fn tell(&mut self, now: &mut Instant, news: News) {
-        self.kernel.news.push_back(news);
-        *now += NEWS_INTERVAL;
+    /// Reports a change, and begins a batch that reads it.
+    fn report(&mut self, now: &mut Instant, change: TableChange) {
+        self.tables.changes.push_back(change);
+        *now += POLL_INTERVAL;
         self.begin_batch(*now);
     }
 }
 
 #[test]
-fn an_answer_holds_for_its_lifetime_and_is_then_asked_for_again() {
+fn route_is_looked_up_again_after_its_lifetime() {
     let start = Instant::now();
-    let mut paths = paths(start);
+    let mut cache = new_cache(start);
     for _ in 0..3 {
-        assert_eq!(paths.next(1), Ok(ROUTER));
+        assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
     }
-    paths.begin_batch(start + LIFETIME - Duration::from_millis(1));
-    assert_eq!(paths.next(1), Ok(ROUTER));
-    assert_eq!(paths.kernel.questions, 1);
-    paths.kernel.route = None;
-    paths.begin_batch(start + LIFETIME);
-    assert_eq!(paths.next(1), Err(FallbackReason::Route));
-    assert_eq!(paths.next(1), Err(FallbackReason::Route));
-    assert_eq!(paths.kernel.questions, 2);
+    cache.begin_batch(start + CACHE_LIFETIME - Duration::from_millis(1));
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
+    assert_eq!(cache.tables.lookups, 1);
+    cache.tables.route = None;
+    cache.begin_batch(start + CACHE_LIFETIME);
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::Route));
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::Route));
+    assert_eq!(cache.tables.lookups, 2);
 }
 
 #[test]
-fn one_batch_asks_only_so_much() {
+fn lookups_per_batch_are_limited() {
     let start = Instant::now();
-    let mut paths = paths(start);
-    let most = u32::try_from(QUESTIONS_PER_BATCH_MAX).unwrap();
+    let mut cache = new_cache(start);
+    let most = u32::try_from(LOOKUPS_PER_BATCH_MAX).unwrap();
     for number in 0..most {
-        assert_eq!(paths.next(number), Ok(ROUTER));
+        assert_eq!(cache.next_mac(number), Ok(ROUTER_MAC));
     }
-    assert_eq!(paths.next(most), Err(FallbackReason::LookupLimit));
-    paths.begin_batch(start);
-    assert_eq!(paths.next(most), Ok(ROUTER));
-    // Old answers serve while no more may be asked.
-    paths.begin_batch(start + LIFETIME);
+    assert_eq!(cache.next_mac(most), Err(FallbackReason::LookupLimit));
+    cache.begin_batch(start);
+    assert_eq!(cache.next_mac(most), Ok(ROUTER_MAC));
+    // Expired routes are used when the limit is reached.
+    cache.begin_batch(start + CACHE_LIFETIME);
     for number in 0..=most {
-        assert_eq!(paths.next(number), Ok(ROUTER));
+        assert_eq!(cache.next_mac(number), Ok(ROUTER_MAC));
     }
-    assert_eq!(paths.kernel.questions, 2 * QUESTIONS_PER_BATCH_MAX + 1);
+    assert_eq!(cache.tables.lookups, 2 * LOOKUPS_PER_BATCH_MAX + 1);
 }
 
 #[test]
-fn changed_routes_make_answers_void_at_once() {
+fn changed_routes_invalidate_lookups_at_once() {
     let mut now = Instant::now();
-    let mut paths = paths(now);
-    let most = u32::try_from(QUESTIONS_PER_BATCH_MAX).unwrap();
+    let mut cache = new_cache(now);
+    let most = u32::try_from(LOOKUPS_PER_BATCH_MAX).unwrap();
     for number in 0..most {
-        paths.next(number).unwrap();
+        cache.next_mac(number).unwrap();
     }
-    paths.begin_batch(now);
-    paths.next(most).unwrap();
+    cache.begin_batch(now);
+    cache.next_mac(most).unwrap();
     let other = IpAddr::from([10, 0, 0, 253]);
-    paths.tell(
+    cache.report(
         &mut now,
-        News::Neighbour(DEVICE, other, Some(neighbour(OTHER, false))),
+        TableChange::Neighbour(DEVICE, other, Some(neighbour(OTHER_MAC, false))),
     );
-    paths.kernel.route.as_mut().unwrap().next = other;
-    paths.tell(&mut now, News::Routes);
+    cache.tables.route.as_mut().unwrap().next_hop = other;
+    cache.report(&mut now, TableChange::Routes);
     for number in 0..most {
-        assert_eq!(paths.next(number), Ok(OTHER));
+        assert_eq!(cache.next_mac(number), Ok(OTHER_MAC));
     }
     assert_eq!(
-        paths.next(most),
+        cache.next_mac(most),
         Err(FallbackReason::LookupLimit),
-        "it may lead nowhere now"
+        "the old route may be invalid"
     );
 }
 
 #[test]
-fn a_neighbour_is_followed_without_a_question() {
+fn changed_neighbour_is_followed_without_a_lookup() {
     let mut now = Instant::now();
-    let mut paths = paths(now);
-    assert_eq!(paths.next(1), Ok(ROUTER));
-    paths.tell(
+    let mut cache = new_cache(now);
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
+    cache.report(
         &mut now,
-        News::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(OTHER, false))),
+        TableChange::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(OTHER_MAC, false))),
     );
-    assert_eq!(paths.next(1), Ok(OTHER));
-    paths.tell(&mut now, News::Neighbour(DEVICE, ROUTER_IP, None));
-    assert_eq!(paths.next(1), Err(FallbackReason::Neighbour));
-    paths.tell(
+    assert_eq!(cache.next_mac(1), Ok(OTHER_MAC));
+    cache.report(&mut now, TableChange::Neighbour(DEVICE, ROUTER_IP, None));
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::Neighbour));
+    cache.report(
         &mut now,
-        News::Neighbour(DEVICE + 1, ROUTER_IP, Some(neighbour(OTHER, false))),
+        TableChange::Neighbour(DEVICE + 1, ROUTER_IP, Some(neighbour(OTHER_MAC, false))),
     );
-    assert_eq!(paths.next(1), Err(FallbackReason::Neighbour));
-    paths.tell(
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::Neighbour));
+    cache.report(
         &mut now,
-        News::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(ROUTER, false))),
+        TableChange::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(ROUTER_MAC, false))),
     );
-    assert_eq!(paths.next(1), Ok(ROUTER));
-    assert_eq!(paths.kernel.questions, 1);
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
+    assert_eq!(cache.tables.lookups, 1);
 }
 
 #[test]
-fn news_are_read_after_a_while_and_so_many_at_a_time() {
+fn changes_are_read_at_intervals_and_in_limited_numbers() {
     let start = Instant::now();
-    let mut paths = paths(start);
-    for _ in 0..=NEWS_PER_TURN_MAX {
-        paths.kernel.news.push_back(News::Routes);
+    let mut cache = new_cache(start);
+    for _ in 0..=CHANGES_PER_POLL_MAX {
+        cache.tables.changes.push_back(TableChange::Routes);
     }
-    paths.begin_batch(start + NEWS_INTERVAL - Duration::from_millis(1));
-    assert_eq!(paths.kernel.news.len(), NEWS_PER_TURN_MAX + 1);
-    paths.begin_batch(start + NEWS_INTERVAL);
-    assert_eq!(paths.kernel.news.len(), 1);
-    paths.begin_batch(start + NEWS_INTERVAL);
-    assert_eq!(paths.kernel.news.len(), 0);
+    cache.begin_batch(start + POLL_INTERVAL - Duration::from_millis(1));
+    assert_eq!(cache.tables.changes.len(), CHANGES_PER_POLL_MAX + 1);
+    cache.begin_batch(start + POLL_INTERVAL);
+    assert_eq!(cache.tables.changes.len(), 1);
+    cache.begin_batch(start + POLL_INTERVAL);
+    assert_eq!(cache.tables.changes.len(), 0);
 }
 
 #[test]
-fn a_device_that_is_down_or_no_ethernet_is_not_used() {
+fn device_that_is_down_or_missing_is_not_used() {
     let mut now = Instant::now();
-    let mut paths = paths(now);
-    assert_eq!(paths.next(1), Ok(ROUTER));
+    let mut cache = new_cache(now);
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
     let down = Device {
         mac: None,
         mtu: 1_500,
     };
-    paths.tell(&mut now, News::Device(DEVICE, Some(down)));
-    assert_eq!(paths.next(1), Err(FallbackReason::Device));
-    paths.tell(&mut now, News::Device(DEVICE, script().device));
-    assert_eq!(paths.next(1), Ok(ROUTER));
-    paths.tell(&mut now, News::Device(DEVICE, None));
-    assert_eq!(paths.next(1), Err(FallbackReason::Device));
+    cache.report(&mut now, TableChange::Device(DEVICE, Some(down)));
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::Device));
+    cache.report(
+        &mut now,
+        TableChange::Device(DEVICE, scripted_tables().device),
+    );
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
+    cache.report(&mut now, TableChange::Device(DEVICE, None));
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::Device));
 }
 
 #[test]
-fn the_longest_datagram_is_what_device_route_and_ring_carry() {
+fn datagram_length_is_limited_by_device_route_and_ring() {
     for (device, route, longest) in [
         (1_500, None, 1_472),
         (1_500, Some(1_400), 1_372),
@@ -219,137 +223,141 @@ fn the_longest_datagram_is_what_device_route_and_ring_carry() {
         (10, None, 0),
     ] {
         let now = Instant::now();
-        let mut kernel = script();
-        kernel.device.as_mut().unwrap().mtu = device;
-        kernel.route.as_mut().unwrap().mtu = route;
-        let mut paths = Paths::new(kernel, 5_000, 3, now);
-        paths.begin_batch(now);
-        let outgoing = paths.choose(peer(1), 1, true).unwrap();
-        assert_eq!(outgoing.datagram_len_max, longest);
-        assert_eq!(outgoing.device, DEVICE);
+        let mut tables = scripted_tables();
+        tables.device.as_mut().unwrap().mtu = device;
+        tables.route.as_mut().unwrap().mtu = route;
+        let mut cache = NextHopCache::new(tables, 5_000, 3, now);
+        cache.begin_batch(now);
+        let next_hop = cache.lookup(destination(1), 1, true).unwrap();
+        assert_eq!(next_hop.datagram_len_max, longest);
+        assert_eq!(next_hop.device, DEVICE);
     }
 }
 
 #[test]
-fn lost_news_have_everything_asked_anew() {
+fn lost_notifications_reload_everything() {
     let mut now = Instant::now();
-    let mut paths = paths(now);
-    assert_eq!(paths.next(1), Ok(ROUTER));
-    paths.kernel.neighbours = vec![(DEVICE, ROUTER_IP, neighbour(OTHER, false))];
-    paths.tell(&mut now, News::Lost);
-    assert_eq!(paths.next(1), Ok(OTHER));
-    assert_eq!(paths.kernel.questions, 2);
-    paths.kernel.neighbours.clear();
-    paths.kernel.device = None;
-    paths.tell(&mut now, News::Lost);
-    assert_eq!(paths.next(1), Err(FallbackReason::Device));
+    let mut cache = new_cache(now);
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
+    cache.tables.neighbours = vec![(DEVICE, ROUTER_IP, neighbour(OTHER_MAC, false))];
+    cache.report(&mut now, TableChange::Lost);
+    assert_eq!(cache.next_mac(1), Ok(OTHER_MAC));
+    assert_eq!(cache.tables.lookups, 2);
+    cache.tables.neighbours.clear();
+    cache.tables.device = None;
+    cache.report(&mut now, TableChange::Lost);
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::Device));
 }
 
 #[test]
-fn a_neighbour_that_is_stale_is_checked_once_in_a_while_whoever_is_behind_it() {
+fn stale_neighbour_is_checked_once_per_interval_for_all_its_destinations() {
     let mut now = Instant::now();
-    let mut paths = paths(now);
-    paths.tell(
+    let mut cache = new_cache(now);
+    cache.report(
         &mut now,
-        News::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(ROUTER, true))),
+        TableChange::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(ROUTER_MAC, true))),
     );
-    assert_eq!(paths.next(1), Err(FallbackReason::StaleNeighbour));
+    assert_eq!(cache.next_mac(1), Err(FallbackReason::StaleNeighbour));
     assert_eq!(
-        paths.next(1),
+        cache.next_mac(1),
         Err(FallbackReason::StaleNeighbour),
-        "a batch goes one way"
+        "the whole batch takes one path"
     );
-    assert_eq!(paths.next(2), Ok(ROUTER));
-    paths.begin_batch(now);
-    assert_eq!(paths.next(1), Ok(ROUTER));
-    paths.begin_batch(now + CHECK_INTERVAL);
-    assert_eq!(paths.next(2), Err(FallbackReason::StaleNeighbour));
-    assert_eq!(paths.next(1), Ok(ROUTER));
+    assert_eq!(cache.next_mac(2), Ok(ROUTER_MAC));
+    cache.begin_batch(now);
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
+    cache.begin_batch(now + STALE_CHECK_INTERVAL);
+    assert_eq!(cache.next_mac(2), Err(FallbackReason::StaleNeighbour));
+    assert_eq!(cache.next_mac(1), Ok(ROUTER_MAC));
 }
 
 #[test]
-fn the_way_follows_the_mean_run_and_never_changes_within_a_batch() {
+fn path_follows_the_mean_run_length_and_never_changes_within_a_batch() {
     let now = Instant::now();
-    let mut paths = paths(now);
-    let runs = |paths: &mut Paths<Script>, len: usize, batches: usize| {
-        let mut ways = Vec::new();
+    let mut cache = new_cache(now);
+    let runs = |cache: &mut NextHopCache<ScriptedTables>, len: usize, batches: usize| {
+        let mut fallbacks = Vec::new();
         for _ in 0..batches {
-            paths.begin_batch(now);
-            let way = paths.choose(peer(1), len, true).map(|_| ());
+            cache.begin_batch(now);
+            let first = cache.lookup(destination(1), len, true).map(|_| ());
             for _ in 0..20 {
-                let next = paths.choose(peer(1), len, true).map(|_| ());
-                assert_eq!(next, way);
+                let next = cache.lookup(destination(1), len, true).map(|_| ());
+                assert_eq!(next, first);
             }
-            ways.push(way.err());
+            fallbacks.push(first.err());
         }
-        ways
+        fallbacks
     };
-    assert_eq!(runs(&mut paths, 1, 3), [None; 3]);
-    assert_eq!(runs(&mut paths, 2, 3), [None; 3]);
+    assert_eq!(runs(&mut cache, 1, 3), [None; 3]);
+    assert_eq!(runs(&mut cache, 2, 3), [None; 3]);
     assert_eq!(
-        runs(&mut paths, 8, 3),
+        runs(&mut cache, 8, 3),
         [
             None,
             Some(FallbackReason::LongRun),
             Some(FallbackReason::LongRun)
         ]
     );
-    // Runs of 3 alone do not change the way back; runs of 1 do.
-    assert_eq!(runs(&mut paths, 3, 3), [Some(FallbackReason::LongRun); 3]);
-    assert_eq!(runs(&mut paths, 1, 3).last(), Some(&None));
-    // A stack that takes no runs is no cheaper for them.
-    paths.begin_batch(now);
+    // Runs of 3 do not change the path back; runs of 1 do.
+    assert_eq!(runs(&mut cache, 3, 3), [Some(FallbackReason::LongRun); 3]);
+    assert_eq!(runs(&mut cache, 1, 3).last(), Some(&None));
+    // Without segmentation the stack is not cheaper.
+    cache.begin_batch(now);
     for _ in 0..100 {
-        assert!(paths.choose(peer(2), 40, false).is_ok());
-        paths.begin_batch(now);
+        assert!(cache.lookup(destination(2), 40, false).is_ok());
+        cache.begin_batch(now);
     }
 }
 
 #[test]
-fn so_many_destinations_are_known_and_those_not_in_use_make_room() {
+fn full_destination_cache_evicts_unused_entries() {
     let start = Instant::now();
-    let mut paths = paths(start);
+    let mut cache = new_cache(start);
     let most = u32::try_from(DESTINATIONS_MAX).unwrap();
     for number in 0..most {
-        paths.begin_batch(start);
-        assert_eq!(paths.next(number), Ok(ROUTER));
+        cache.begin_batch(start);
+        assert_eq!(cache.next_mac(number), Ok(ROUTER_MAC));
     }
-    paths.begin_batch(start);
-    let questions = paths.kernel.questions;
-    assert_eq!(paths.next(most), Err(FallbackReason::LookupLimit));
+    cache.begin_batch(start);
+    let lookups = cache.tables.lookups;
+    assert_eq!(cache.next_mac(most), Err(FallbackReason::LookupLimit));
     assert_eq!(
-        (paths.destinations.len(), paths.kernel.questions),
-        (DESTINATIONS_MAX, questions)
+        (cache.destinations.len(), cache.tables.lookups),
+        (DESTINATIONS_MAX, lookups)
     );
-    let later = start + 2 * LIFETIME;
-    paths.begin_batch(later);
-    assert_eq!(paths.next(0), Ok(ROUTER));
-    assert_eq!(paths.next(most), Ok(ROUTER));
-    assert_eq!(paths.destinations.len(), 2);
+    let later = start + 2 * CACHE_LIFETIME;
+    cache.begin_batch(later);
+    assert_eq!(cache.next_mac(0), Ok(ROUTER_MAC));
+    assert_eq!(cache.next_mac(most), Ok(ROUTER_MAC));
+    assert_eq!(cache.destinations.len(), 2);
 }
 
 #[test]
-fn so_many_neighbours_and_devices_are_known() {
+fn neighbour_and_device_caches_are_bounded() {
     let mut now = Instant::now();
-    let mut paths = paths(now);
+    let mut cache = new_cache(now);
     for number in 0..u32::try_from(NEIGHBOURS_MAX).unwrap() + 10 {
-        let news = News::Neighbour(DEVICE, peer(number), Some(neighbour(OTHER, false)));
-        paths.tell(&mut now, news);
+        let change = TableChange::Neighbour(
+            DEVICE,
+            destination(number),
+            Some(neighbour(OTHER_MAC, false)),
+        );
+        cache.report(&mut now, change);
     }
-    assert_eq!(paths.neighbours.len(), NEIGHBOURS_MAX);
-    paths.tell(
+    assert_eq!(cache.neighbours.len(), NEIGHBOURS_MAX);
+    cache.report(
         &mut now,
-        News::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(OTHER, true))),
+        TableChange::Neighbour(DEVICE, ROUTER_IP, Some(neighbour(OTHER_MAC, true))),
     );
     assert_eq!(
-        paths.next(1),
+        cache.next_mac(1),
         Err(FallbackReason::StaleNeighbour),
-        "those that are known still change"
+        "cached neighbours still change"
     );
     for number in 0..u32::try_from(DEVICES_MAX).unwrap() + 10 {
-        paths.kernel.route.as_mut().unwrap().device = 100 + number;
-        paths.tell(&mut now, News::Routes);
-        assert_eq!(paths.next(1), Err(FallbackReason::Neighbour));
+        cache.tables.route.as_mut().unwrap().device = 100 + number;
+        cache.report(&mut now, TableChange::Routes);
+        assert_eq!(cache.next_mac(1), Err(FallbackReason::Neighbour));
     }
-    assert_eq!(paths.devices.len(), DEVICES_MAX);
+    assert_eq!(cache.devices.len(), DEVICES_MAX);
 }

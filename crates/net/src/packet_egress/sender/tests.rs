@@ -1,48 +1,48 @@
-//! Batches against a scripted kernel, ring and stack: who gets what, and what happens to the rest.
+//! Tests of the send loop with fake kernel tables, rings and stack.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::next_hops::{Device, Neighbour, News, Route};
+use super::super::kernel_tables::{Device, Neighbour, Route, TableChange};
 use super::*;
 
-/// Devices of this number and above are never there.
-const NO_DEVICE: u32 = 100;
+/// Interface indexes from here on do not exist.
+const DEVICE_END: u32 = 100;
 
 thread_local! {
-    /// What lines do; each test has a thread of its own.
-    static LINES: RefCell<Lines> = RefCell::default();
+    /// State of all fake rings; each test runs on a thread of its own.
+    static RINGS: RefCell<FakeRings> = RefCell::default();
 }
 
-/// What lines do, and what they were given.
+/// Behaviour of the fake rings, and what they recorded.
 #[derive(Default)]
-struct Lines {
-    /// Frames that fit before a kick; no bound when zero.
-    room: usize,
-    /// Whether a kick makes room.
+struct FakeRings {
+    /// Frames that fit before a flush; zero for no limit.
+    capacity: usize,
+    /// Whether a flush sends nothing.
     is_stuck: bool,
-    /// Opening fails.
-    refuses: bool,
-    /// Kicking fails.
-    breaks: bool,
-    /// How often a line was opened.
+    /// Whether opening fails.
+    open_fails: bool,
+    /// Whether flushing fails.
+    flush_fails: bool,
+    /// Number of rings opened.
     opened: usize,
-    /// How often a line was kicked.
-    kicks: usize,
-    /// Frames kicked out: device, and the last byte of each.
+    /// Number of flushes.
+    flushes: usize,
+    /// Frames sent: device, and the last byte of each.
     sent: Vec<(u32, u8)>,
 }
 
-struct Wire {
+struct FakeRing {
     device: u32,
     filled: Vec<u8>,
 }
 
-impl Line for Wire {
+impl FrameRing for FakeRing {
     fn open(device: u32) -> io::Result<Self> {
-        LINES.with_borrow_mut(|lines| {
-            lines.opened += 1;
-            if lines.refuses {
+        RINGS.with_borrow_mut(|rings| {
+            rings.opened += 1;
+            if rings.open_fails {
                 return Err(io::ErrorKind::PermissionDenied.into());
             }
             Ok(Self {
@@ -52,9 +52,9 @@ impl Line for Wire {
         })
     }
 
-    fn fill(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
-        let room = LINES.with_borrow(|lines| lines.room);
-        if room != 0 && self.filled.len() >= room {
+    fn push(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        let capacity = RINGS.with_borrow(|rings| rings.capacity);
+        if capacity != 0 && self.filled.len() >= capacity {
             return false;
         }
         let mut frame = [0; 2_000];
@@ -63,17 +63,17 @@ impl Line for Wire {
         true
     }
 
-    fn kick(&mut self) -> io::Result<bool> {
-        LINES.with_borrow_mut(|lines| {
-            lines.kicks += 1;
-            if lines.breaks {
+    fn flush(&mut self) -> io::Result<bool> {
+        RINGS.with_borrow_mut(|rings| {
+            rings.flushes += 1;
+            if rings.flush_fails {
                 return Err(io::Error::from_raw_os_error(libc::ENETDOWN));
             }
-            if lines.is_stuck {
+            if rings.is_stuck {
                 return Ok(false);
             }
             let device = self.device;
-            lines
+            rings
                 .sent
                 .extend(self.filled.drain(..).map(|byte| (device, byte)));
             Ok(true)
@@ -81,10 +81,11 @@ impl Line for Wire {
     }
 }
 
-/// A kernel where `10.0.device.*` is reached by that device, and all is known but 10.0.9.9.
-struct Map;
+/// Kernel tables in which `10.0.device.*` is reached by that device, and all neighbours are known
+/// except 10.0.9.9.
+struct FakeTables;
 
-impl Kernel for Map {
+impl KernelTables for FakeTables {
     fn route(&mut self, destination: IpAddr) -> Option<Route> {
         let IpAddr::V4(ip) = destination else {
             return None;
@@ -95,13 +96,13 @@ impl Kernel for Map {
         Some(Route {
             device: device.into(),
             source: [10, 0, device, 1].into(),
-            next: destination,
+            next_hop: destination,
             mtu: None,
         })
     }
 
-    fn device(&mut self, device: u32) -> Option<Device> {
-        (device < NO_DEVICE).then_some(Device {
+    fn device(&mut self, index: u32) -> Option<Device> {
+        (index < DEVICE_END).then_some(Device {
             mac: Some([2; 6]),
             mtu: 1_500,
         })
@@ -120,18 +121,18 @@ impl Kernel for Map {
             .collect()
     }
 
-    fn poll_news(&mut self) -> Option<News> {
+    fn poll_change(&mut self) -> Option<TableChange> {
         None
     }
 }
 
-/// A stack that takes so many transmits, and then no more.
-struct Kept {
+/// A stack that takes a limited number of transmits.
+struct FakeStack {
     room: usize,
     taken: Vec<Transmit>,
 }
 
-impl Stack for Kept {
+impl FallbackSender for FakeStack {
     fn sends_runs(&self) -> bool {
         true
     }
@@ -144,20 +145,20 @@ impl Stack for Kept {
     }
 }
 
-/// The parts of a test.
-struct Rig {
-    egress: Egress<Map, Wire>,
-    stack: Kept,
+/// A sender with its fakes.
+struct Fixture {
+    sender: PacketSender<FakeTables, FakeRing>,
+    stack: FakeStack,
     udp: UdpStats,
     now: Instant,
 }
 
-impl Rig {
+impl Fixture {
     fn new() -> Self {
         let now = Instant::now();
         Self {
-            egress: Egress::new(Map, 5_000, PacketEgressOptions::default(), now),
-            stack: Kept {
+            sender: PacketSender::new(FakeTables, 5_000, PacketEgressOptions::default(), now),
+            stack: FakeStack {
                 room: usize::MAX,
                 taken: Vec::new(),
             },
@@ -166,30 +167,30 @@ impl Rig {
         }
     }
 
-    /// Sends bytes of an arena of consecutive numbers.
+    /// Sends transmits from an arena of consecutive bytes.
     fn send(&mut self, transmits: &[Transmit]) -> usize {
         let arena: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         let (stack, udp) = (&mut self.stack, &mut self.udp);
-        self.egress
+        self.sender
             .send(self.now, stack, &arena, transmits, udp)
             .unwrap()
     }
 
     fn fallbacks(&self, reason: FallbackReason) -> u64 {
-        self.egress.stats().fallbacks[reason as usize]
+        self.sender.stats().fallbacks[reason as usize]
     }
 }
 
-/// What was sent: devices and last bytes.
+/// Returns the frames sent: device and last byte.
 fn sent() -> Vec<(u32, u8)> {
-    LINES.with_borrow(|lines| lines.sent.clone())
+    RINGS.with_borrow(|rings| rings.sent.clone())
 }
 
-fn set(change: impl FnOnce(&mut Lines)) {
-    LINES.with_borrow_mut(change);
+fn configure(change: impl FnOnce(&mut FakeRings)) {
+    RINGS.with_borrow_mut(change);
 }
 
-/// A datagram to `10.0.device.host` that ends with the byte `last`.
+/// Returns a datagram to `10.0.device.host` that ends with the byte `last`.
 fn datagram(device: u8, host: u8, last: u8) -> Transmit {
     let last = usize::from(last);
     Transmit {
@@ -200,8 +201,8 @@ fn datagram(device: u8, host: u8, last: u8) -> Transmit {
 }
 
 #[test]
-fn datagrams_leave_by_their_device_and_the_rest_by_the_stack() {
-    let mut rig = Rig::new();
+fn datagrams_take_the_ring_of_their_device_and_others_the_stack() {
+    let mut fixture = Fixture::new();
     let unknown = datagram(9, 9, 3);
     let batch = [
         datagram(1, 2, 1),
@@ -209,19 +210,23 @@ fn datagrams_leave_by_their_device_and_the_rest_by_the_stack() {
         unknown.clone(),
         datagram(1, 3, 4),
     ];
-    assert_eq!(rig.send(&batch), 4);
+    assert_eq!(fixture.send(&batch), 4);
     assert_eq!(sent(), [(1, 1), (1, 4), (2, 2)]);
-    assert_eq!(rig.stack.taken, [unknown]);
-    assert_eq!(rig.fallbacks(FallbackReason::Neighbour), 1);
+    assert_eq!(fixture.stack.taken, [unknown]);
+    assert_eq!(fixture.fallbacks(FallbackReason::Neighbour), 1);
     assert_eq!(
-        (rig.egress.stats().frames, rig.udp.sent, rig.udp.sent_runs),
+        (
+            fixture.sender.stats().frames,
+            fixture.udp.sent,
+            fixture.udp.sent_runs
+        ),
         (3, 3, 3)
     );
 }
 
 #[test]
-fn a_run_is_cut_into_its_datagrams() {
-    let mut rig = Rig::new();
+fn run_is_split_into_its_datagrams() {
+    let mut fixture = Fixture::new();
     let run = Transmit {
         range: 10..35,
         segment_size: Some(10),
@@ -231,16 +236,20 @@ fn a_run_is_cut_into_its_datagrams() {
         range: 5..5,
         ..datagram(1, 2, 0)
     };
-    assert_eq!(rig.send(&[run]), 1);
+    assert_eq!(fixture.send(&[run]), 1);
     assert_eq!(sent(), [(1, 19), (1, 29), (1, 34)]);
-    assert_eq!(rig.egress.stats().frames, 3);
-    assert_eq!(rig.send(&[empty]), 1);
-    assert_eq!(rig.egress.stats().frames, 4, "an empty datagram is one too");
+    assert_eq!(fixture.sender.stats().frames, 3);
+    assert_eq!(fixture.send(&[empty]), 1);
+    assert_eq!(
+        fixture.sender.stats().frames,
+        4,
+        "an empty datagram is a frame too"
+    );
 }
 
 #[test]
-fn a_stack_without_room_ends_the_batch_where_it_can_go_on() {
-    let mut rig = Rig::new();
+fn full_stack_ends_the_batch_at_the_first_transmit_that_needs_it() {
+    let mut fixture = Fixture::new();
     let batch = [
         datagram(1, 2, 1),
         datagram(9, 9, 2),
@@ -248,122 +257,122 @@ fn a_stack_without_room_ends_the_batch_where_it_can_go_on() {
         datagram(1, 2, 4),
         datagram(1, 2, 5),
     ];
-    rig.stack.room = 1;
-    assert_eq!(rig.send(&batch), 2);
+    fixture.stack.room = 1;
+    assert_eq!(fixture.send(&batch), 2);
     assert_eq!(sent(), [(1, 1)]);
-    rig.stack.room = 1;
-    assert_eq!(rig.send(&batch[2..]), 3);
+    fixture.stack.room = 1;
+    assert_eq!(fixture.send(&batch[2..]), 3);
     assert_eq!(sent(), [(1, 1), (1, 4), (1, 5)]);
-    assert_eq!(rig.stack.taken, batch[1..3]);
+    assert_eq!(fixture.stack.taken, batch[1..3]);
 }
 
 #[test]
-fn what_lies_outside_the_arena_is_left_to_the_stack_to_count() {
-    let mut rig = Rig::new();
+fn range_outside_the_arena_is_passed_to_the_stack() {
+    let mut fixture = Fixture::new();
     let outside = Transmit {
         range: 20_000..20_100,
         ..datagram(1, 2, 0)
     };
     assert_eq!(
-        rig.send(&[datagram(1, 2, 1), outside.clone(), datagram(1, 2, 2)]),
+        fixture.send(&[datagram(1, 2, 1), outside.clone(), datagram(1, 2, 2)]),
         3
     );
     assert_eq!(sent(), [(1, 1), (1, 2)]);
-    assert_eq!(rig.stack.taken, [outside]);
+    assert_eq!(fixture.stack.taken, [outside]);
 }
 
 #[test]
-fn a_full_ring_is_kicked_and_goes_on() {
-    set(|lines| lines.room = 3);
-    let mut rig = Rig::new();
+fn full_ring_is_flushed_and_takes_further_frames() {
+    configure(|rings| rings.capacity = 3);
+    let mut fixture = Fixture::new();
     let batch: Vec<_> = (0..20).map(|last| datagram(1, 2, last)).collect();
-    assert_eq!(rig.send(&batch), 20);
+    assert_eq!(fixture.send(&batch), 20);
     let all: Vec<_> = (0..20).map(|last| (1, last)).collect();
     assert_eq!(sent(), all);
-    assert_eq!(rig.egress.stats().dropped, 0);
+    assert_eq!(fixture.sender.stats().dropped, 0);
 }
 
 #[test]
-fn what_a_full_ring_never_takes_is_dropped_and_counted_and_the_next_batch_tries_again() {
-    set(|lines| (lines.room, lines.is_stuck) = (3, true));
-    let mut rig = Rig::new();
+fn datagrams_are_dropped_and_counted_while_a_ring_stays_full() {
+    configure(|rings| (rings.capacity, rings.is_stuck) = (3, true));
+    let mut fixture = Fixture::new();
     let batch: Vec<_> = (0..20).map(|last| datagram(1, 2, last)).collect();
-    assert_eq!(rig.send(&batch), 20);
-    let stats = rig.egress.stats();
+    assert_eq!(fixture.send(&batch), 20);
+    let stats = fixture.sender.stats();
     assert_eq!((stats.frames, stats.dropped), (3, 17));
-    assert_eq!((rig.udp.sent, rig.udp.send_errors), (3, 17));
-    // Only the first that found no room waited for it; the last kick ends the batch.
-    assert_eq!(LINES.with_borrow(|lines| lines.kicks), KICKS_MAX + 1);
-    set(|lines| lines.is_stuck = false);
-    assert_eq!(rig.send(&[datagram(1, 2, 50)]), 1);
+    assert_eq!((fixture.udp.sent, fixture.udp.send_errors), (3, 17));
+    // Only the first dropped datagram causes flushes; one more ends the batch.
+    assert_eq!(RINGS.with_borrow(|rings| rings.flushes), FLUSHES_MAX + 1);
+    configure(|rings| rings.is_stuck = false);
+    assert_eq!(fixture.send(&[datagram(1, 2, 50)]), 1);
     assert_eq!(sent(), [(1, 0), (1, 1), (1, 2), (1, 50)]);
 }
 
 #[test]
-fn many_frames_are_kicked_out_as_they_come() {
-    let mut rig = Rig::new();
+fn ring_is_flushed_while_a_large_batch_is_written() {
+    let mut fixture = Fixture::new();
     let batch: Vec<_> = (0..200).map(|last| datagram(1, 2, last)).collect();
-    assert_eq!(rig.send(&batch), 200);
+    assert_eq!(fixture.send(&batch), 200);
     assert_eq!(
-        LINES.with_borrow(|lines| lines.kicks),
-        200 / FRAMES_PER_KICK + 1
+        RINGS.with_borrow(|rings| rings.flushes),
+        200 / FRAMES_PER_FLUSH + 1
     );
     assert_eq!(sent().len(), 200);
 }
 
 #[test]
-fn a_ring_that_cannot_be_opened_is_tried_again_ever_more_seldom() {
-    set(|lines| lines.refuses = true);
-    let mut rig = Rig::new();
+fn failed_ring_is_opened_again_at_doubling_intervals() {
+    configure(|rings| rings.open_fails = true);
+    let mut fixture = Fixture::new();
     let mut wait = RETRY_MIN;
     for opened in 1..=9 {
         for _ in 0..3 {
-            assert_eq!(rig.send(&[datagram(1, 2, 1)]), 1);
+            assert_eq!(fixture.send(&[datagram(1, 2, 1)]), 1);
         }
-        assert_eq!(LINES.with_borrow(|lines| lines.opened), opened);
-        rig.now += wait - Duration::from_millis(1);
-        rig.send(&[datagram(1, 2, 1)]);
-        assert_eq!(LINES.with_borrow(|lines| lines.opened), opened);
-        rig.now += Duration::from_millis(1);
+        assert_eq!(RINGS.with_borrow(|rings| rings.opened), opened);
+        fixture.now += wait - Duration::from_millis(1);
+        fixture.send(&[datagram(1, 2, 1)]);
+        assert_eq!(RINGS.with_borrow(|rings| rings.opened), opened);
+        fixture.now += Duration::from_millis(1);
         wait = (wait * 2).min(RETRY_MAX);
     }
-    assert_eq!(rig.fallbacks(FallbackReason::Device), 9 * 4);
-    assert_eq!(rig.stack.taken.len(), 9 * 4);
-    assert_eq!(rig.egress.stats().ring_failures, 9);
-    set(|lines| lines.refuses = false);
-    assert_eq!(rig.send(&[datagram(1, 2, 7)]), 1);
+    assert_eq!(fixture.fallbacks(FallbackReason::Device), 9 * 4);
+    assert_eq!(fixture.stack.taken.len(), 9 * 4);
+    assert_eq!(fixture.sender.stats().ring_failures, 9);
+    configure(|rings| rings.open_fails = false);
+    assert_eq!(fixture.send(&[datagram(1, 2, 7)]), 1);
     assert_eq!(sent(), [(1, 7)]);
 }
 
 #[test]
-fn a_ring_that_breaks_gives_way_to_the_stack_for_a_while() {
-    let mut rig = Rig::new();
-    rig.send(&[datagram(1, 2, 1)]);
-    set(|lines| lines.breaks = true);
-    rig.send(&[datagram(1, 2, 2)]);
-    set(|lines| lines.breaks = false);
-    rig.send(&[datagram(1, 2, 3)]);
-    assert_eq!(rig.stack.taken, [datagram(1, 2, 3)]);
-    rig.now += RETRY_MIN;
-    rig.send(&[datagram(1, 2, 4)]);
+fn broken_ring_is_replaced_by_the_stack_until_the_retry() {
+    let mut fixture = Fixture::new();
+    fixture.send(&[datagram(1, 2, 1)]);
+    configure(|rings| rings.flush_fails = true);
+    fixture.send(&[datagram(1, 2, 2)]);
+    configure(|rings| rings.flush_fails = false);
+    fixture.send(&[datagram(1, 2, 3)]);
+    assert_eq!(fixture.stack.taken, [datagram(1, 2, 3)]);
+    fixture.now += RETRY_MIN;
+    fixture.send(&[datagram(1, 2, 4)]);
     assert_eq!(sent(), [(1, 1), (1, 4)]);
-    assert_eq!(rig.egress.stats().ring_failures, 1);
+    assert_eq!(fixture.sender.stats().ring_failures, 1);
 }
 
 #[test]
-fn there_are_only_so_many_rings_and_a_failed_one_makes_room() {
-    let mut rig = Rig::new();
-    let most = u8::try_from(LINES_MAX).unwrap();
+fn number_of_rings_is_bounded_and_a_failed_one_is_replaced() {
+    let mut fixture = Fixture::new();
+    let most = u8::try_from(RINGS_MAX).unwrap();
     for device in 1..=most + 1 {
-        rig.send(&[datagram(device, 2, device)]);
+        fixture.send(&[datagram(device, 2, device)]);
     }
-    assert_eq!(sent().len(), LINES_MAX);
-    assert_eq!(rig.stack.taken, [datagram(most + 1, 2, most + 1)]);
-    assert_eq!(rig.fallbacks(FallbackReason::Device), 1);
-    set(|lines| lines.breaks = true);
-    rig.send(&[datagram(1, 2, 9)]);
-    set(|lines| lines.breaks = false);
-    rig.send(&[datagram(most + 1, 2, 77)]);
+    assert_eq!(sent().len(), RINGS_MAX);
+    assert_eq!(fixture.stack.taken, [datagram(most + 1, 2, most + 1)]);
+    assert_eq!(fixture.fallbacks(FallbackReason::Device), 1);
+    configure(|rings| rings.flush_fails = true);
+    fixture.send(&[datagram(1, 2, 9)]);
+    configure(|rings| rings.flush_fails = false);
+    fixture.send(&[datagram(most + 1, 2, 77)]);
     assert_eq!(sent().last(), Some(&(u32::from(most + 1), 77)));
-    assert_eq!(rig.egress.exits.len(), LINES_MAX);
+    assert_eq!(fixture.sender.rings.len(), RINGS_MAX);
 }
