@@ -1,5 +1,5 @@
-//! Any text as the three documents of a negotiation: the router's codecs, what a publisher sends,
-//! and what a receiver can do, between lines with a dash.
+//! Arbitrary text as the three documents of a negotiation: the codecs of the router, the parameters
+//! of a publisher and the capabilities of a receiver, separated by lines with a dash.
 #![no_main]
 
 use std::fmt::Debug;
@@ -13,10 +13,10 @@ use watersmeet_engine::ortc::{
 use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability, RtpParameters};
 use watersmeet_wire::units::Rng;
 
-/// What `text` says, which must be said again when it is written and read.
+/// Parses `text`, and checks that the result reads back equal after it is written.
 fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) -> Option<T> {
     let read = serde_json::from_str::<T>(text).ok()?;
-    let again = serde_json::to_string(&read).expect("what was read can be written");
+    let again = serde_json::to_string(&read).expect("a parsed document can be written");
     assert_eq!(serde_json::from_str::<T>(&again).ok().as_ref(), Some(&read));
     Some(read)
 }
@@ -29,7 +29,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
 
     let router = codecs.and_then(|codecs| router_capabilities(&codecs).ok());
     let router = router.unwrap_or_else(|| {
-        router_capabilities(&default_codecs()).expect("the default codecs make a router")
+        router_capabilities(&default_codecs()).expect("the default codecs are supported")
     });
     let Some(parameters) = parameters else { return };
     assert_eq!(parameters.validate(), Ok(()));
@@ -70,7 +70,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
                 .all(|it| known(it.id, &it.uri))
         );
         let again = serde_json::to_string(&consumer).expect("parameters can be written");
-        let again = read::<RtpParameters>(&again).expect("and read");
+        let again = read::<RtpParameters>(&again).expect("written parameters can be read");
         assert_eq!(again.codecs, consumer.codecs);
     }
 });

@@ -1,8 +1,8 @@
-//! Any bytes as control packets, each of which is then written again.
+//! Arbitrary bytes as RTCP packets, each of which is then written again.
 #![no_main]
 
 #[path = "../../crates/wire/tests/suite/parser_checks.rs"]
-#[expect(dead_code, reason = "every target asks its own question")]
+#[expect(dead_code, reason = "each target uses one of the checks")]
 mod parser_checks;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parser_checks::rtcp(bytes));

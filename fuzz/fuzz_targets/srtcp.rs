@@ -1,5 +1,6 @@
-//! A script of sealed, repeated, forged and invented SRTCP packets against a model: a packet is
-//! opened exactly when it is authentic, unseen and not too old, and then it is what was sealed.
+//! Script of protected, replayed, forged and random SRTCP packets against a model: a packet is
+//! accepted exactly when it is authentic, new and within the replay window, and its contents are
+//! those that were protected.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -19,18 +20,18 @@ libfuzzer_sys::fuzz_target!(|input: (u8, Vec<(u8, u16, u8)>, Vec<u8>)| {
     let master = vec![choice; profile.master_len()];
     let mut sender = SrtpSender::new(profile, &master).unwrap();
     let mut receiver = SrtpReceiver::new(profile, &master).unwrap();
-    let mut sealed: Vec<Vec<u8>> = Vec::new();
+    let mut protected: Vec<Vec<u8>> = Vec::new();
     let mut seen = BTreeSet::new();
     for (kind, number, bit) in script {
         for _ in 0..=kind / 4 {
-            let mut slot = plain(sealed.len());
+            let mut slot = plain(protected.len());
             let len = slot.len();
             slot.resize(len + sender.rtcp_overhead(), 0);
             assert_eq!(sender.protect_rtcp(&mut slot, len), Some(slot.len()));
-            sealed.push(slot);
+            protected.push(slot);
         }
-        let number = usize::from(number) % sealed.len();
-        let mut packet = sealed[number].clone();
+        let number = usize::from(number) % protected.len();
+        let mut packet = protected[number].clone();
         if kind % 4 == 0 {
             let at = usize::from(bit) % packet.len();
             packet[at] ^= 1 << (bit % 8);

@@ -1,11 +1,12 @@
-//! A script of sealed, repeated, forged and invented SRTP packets against a model: a packet is
-//! opened exactly when it is authentic, unseen and not too old, and then it is what was sealed.
+//! Script of protected, replayed, forged and random SRTP packets against a model: a packet is
+//! accepted exactly when it is authentic, new and within the replay window, and its contents are
+//! those that were protected.
 #![no_main]
 
 use std::collections::BTreeMap;
 
 use watersmeet_engine::transport::srtp::{
-    REPLAY_WINDOW, SrtpHeader, SrtpError, SrtpProfile, SrtpReceiver, SrtpSender,
+    REPLAY_WINDOW, SrtpError, SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender,
 };
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
@@ -22,7 +23,7 @@ fn plain(index: u64) -> Vec<u8> {
     packet
 }
 
-fn seal(sender: &mut SrtpSender, index: u64) -> Vec<u8> {
+fn protect(sender: &mut SrtpSender, index: u64) -> Vec<u8> {
     let mut slot = plain(index);
     let len = slot.len();
     slot.resize(len + sender.overhead(), 0);
@@ -45,13 +46,13 @@ libfuzzer_sys::fuzz_target!(|input: (u8, u16, Vec<(u8, i16, u8)>, Vec<u8>)| {
     for (kind, step, bit) in script {
         index = index.saturating_add_signed(i64::from(step) / 2);
         let highest = seen.keys().next_back().copied();
-        // A packet half a turn away, or from the second turn before any other, cannot be told
-        // from its neighbour: it is not authentic where it is looked for.
-        let tellable = match highest {
+        // A packet half the sequence number space away, or a first packet after a wrap, is assigned
+        // the wrong rollover count, so its authentication fails.
+        let is_index_known = match highest {
             None => index < 0x1_0000,
             Some(highest) => highest.abs_diff(index) < 0x8000,
         };
-        let mut packet = seal(&mut sender, index);
+        let mut packet = protect(&mut sender, index);
         let prefix = SrtpHeader {
             ssrc: SSRC,
             seq: SeqNo(index).raw(),
@@ -67,12 +68,12 @@ libfuzzer_sys::fuzz_target!(|input: (u8, u16, Vec<(u8, i16, u8)>, Vec<u8>)| {
         let expected = !seen.contains_key(&index) && !stale;
         match receiver.unprotect_rtp(prefix, &mut packet) {
             Ok(len) => {
-                assert!(expected && tellable);
+                assert!(expected && is_index_known);
                 assert_eq!(packet[..len], plain(index));
                 seen.insert(index, ());
             }
-            Err(SrtpError::Replayed) => assert!(!expected || !tellable),
-            Err(error) => assert!(!tellable, "{error}"),
+            Err(SrtpError::Replayed) => assert!(!expected || !is_index_known),
+            Err(error) => assert!(!is_index_known, "{error}"),
         }
     }
     let mut noise = noise;

@@ -1,8 +1,8 @@
-//! Any bytes as a STUN message, as they are and with a right header.
+//! Arbitrary bytes as a STUN message, unchanged and with a corrected header.
 #![no_main]
 
 #[path = "../../crates/wire/tests/suite/parser_checks.rs"]
-#[expect(dead_code, reason = "every target asks its own question")]
+#[expect(dead_code, reason = "each target uses one of the checks")]
 mod parser_checks;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parser_checks::stun(bytes));

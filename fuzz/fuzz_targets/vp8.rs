@@ -1,4 +1,4 @@
-//! Any bytes as a VP8 payload, whose picture numbers are then written over.
+//! Arbitrary bytes as a VP8 payload, whose picture numbers are then rewritten.
 #![no_main]
 
 use watersmeet_wire::codec::{Codec, Vp8Descriptor, parse_payload};
@@ -22,7 +22,7 @@ libfuzzer_sys::fuzz_target!(|input: (u16, u8, Vec<u8>)| {
     assert_eq!(written[before.len..], payload[before.len..]);
     before.write(&mut written);
     assert_eq!(written, payload);
-    // A copy that is too short for its numbers takes what fits, and no harm.
+    // Writing into a truncated copy must not panic.
     let half = written.len() / 2;
     wanted.write(&mut written[..half]);
 });

@@ -1,6 +1,7 @@
-//! Bytes to typed packets and back. Stateless: nothing here remembers a packet, and nothing here
-//! does I/O. Every parser takes an attacker's bytes and answers with a value or a refusal; none
-//! may panic, allocate without bound or loop past its input.
+//! Parsers and writers of STUN, RTP, RTCP, codec payload headers and RTP parameters.
+//!
+//! Nothing here keeps state between packets or does I/O. Every parser accepts untrusted bytes: it
+//! returns a value or an error, and never panics, allocates without bound or reads past its input.
 
 pub mod codec;
 pub mod params;

@@ -1,13 +1,16 @@
-//! Control packets of RTP: reports, feedback and farewells (RFC 3550 §6, RFC 4585 §6, RFC 5104
+//! RTCP packets: reports, source descriptions, BYE and feedback (RFC 3550 §6, RFC 4585 §6, RFC 5104
 //! §4.3.1, RFC 3611, draft-holmer-rmcat-transport-wide-cc-extensions-01, draft-alvestrand-rmcat-
 //! remb-03).
 //!
-//! A datagram holds several packets in a row. They are read in place, one after the other; one
-//! that makes no sense does not take the others with it. Reduced-size datagrams (RFC 5506), which
-//! lack a leading report, are accepted. Nothing here judges whether the peer may say what it says.
+//! A datagram holds one or more packets. They are parsed in place, one after the other; a malformed
+//! packet does not prevent the following ones from being read. Reduced-size datagrams (RFC 5506),
+//! which lack a leading report, are accepted. Whether the peer may send a packet is for the caller
+//! to check.
 
+mod bye;
 pub mod extended_report;
 pub mod feedback;
+mod header;
 mod reader;
 pub mod report;
 pub mod sdes;
@@ -20,92 +23,66 @@ use std::iter::FusedIterator;
 
 use thiserror::Error;
 
+pub use bye::Bye;
+pub use write::COMPOUND_LEN_MAX;
+
 use extended_report::ExtendedReport;
 use feedback::{Fir, Nack, Pli, Remb};
+use header::{HEADER_LEN, PADDING, VERSION, format, kind};
 use report::{ReceiverReport, SenderReport};
-use sdes::{Bye, SourceDescription};
+use sdes::SourceDescription;
 use twcc::TransportFeedback;
 
-/// Longest datagram of control packets that is written: what fits every path with SRTCP around it.
-pub const COMPOUND_LEN_MAX: usize = 1_200;
-
-/// Length of the header every control packet starts with.
-const HEADER_LEN: usize = 4;
-
-/// Most entries the five-bit count of a header can announce.
-const COUNT_MAX: usize = 31;
-
-const VERSION: u8 = 2;
-
-/// Packet types (RFC 3550 §12.1, RFC 4585 §6.1, RFC 3611 §2).
-mod kind {
-    pub const SENDER_REPORT: u8 = 200;
-    pub const RECEIVER_REPORT: u8 = 201;
-    pub const SOURCE_DESCRIPTION: u8 = 202;
-    pub const BYE: u8 = 203;
-    pub const TRANSPORT_FEEDBACK: u8 = 205;
-    pub const PAYLOAD_FEEDBACK: u8 = 206;
-    pub const EXTENDED_REPORT: u8 = 207;
-}
-
-/// Message types of the two kinds of feedback (RFC 4585 §6.2, §6.3, RFC 5104 §4.3).
-mod format {
-    pub const NACK: u8 = 1;
-    pub const TRANSPORT_WIDE: u8 = 15;
-    pub const PLI: u8 = 1;
-    pub const FIR: u8 = 4;
-    pub const APPLICATION: u8 = 15;
-}
-
-/// Why control packets cannot be read.
+/// Reason why a control packet cannot be read.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RtcpError {
-    /// The datagram ends inside a packet; nothing after it can be read.
+    /// The datagram ends inside a packet; the rest of it is not read.
     #[error("datagram ends inside a packet")]
     Truncated,
-    /// The version is not 2; nothing after it can be read.
+    /// The version is not 2; the rest of the datagram is not read.
     #[error("not RTP version 2")]
     Version,
-    /// The padding bit is set and the last byte is no possible padding length.
+    /// The padding bit is set and the last byte is not a possible padding length.
     #[error("padding length is impossible")]
     Padding,
-    /// A packet of this type is too short for what it says it holds, or says something impossible.
+    /// A packet of this type is shorter than its contents require, or holds an impossible value.
     #[error("malformed packet of type {0}")]
     Malformed(u8),
 }
 
-/// One control packet.
+/// Control packet.
 #[derive(Debug, Clone)]
 pub enum Packet<'a> {
-    /// What a sender sent, and how it receives.
+    /// Sender report: what a sender sent, and how it receives other streams.
     SenderReport(SenderReport<'a>),
-    /// How a receiver receives.
+    /// Receiver report: how streams arrive.
     ReceiverReport(ReceiverReport<'a>),
-    /// Names of sources.
+    /// Source description: canonical names of streams.
     SourceDescription(SourceDescription<'a>),
-    /// Sources that end.
+    /// BYE: streams that end.
     Bye(Bye<'a>),
-    /// Packets to send again.
+    /// Request for retransmissions.
     Nack(Nack<'a>),
-    /// When the packets of a transport arrived.
+    /// Arrival times of the packets of a transport.
     TransportFeedback(TransportFeedback<'a>),
-    /// A decoder is stuck and wants a keyframe.
+    /// Picture loss indication: request for a keyframe after a loss.
     Pli(Pli),
-    /// Somebody new wants a keyframe.
+    /// Full intra request: request for a keyframe.
     Fir(Fir<'a>),
-    /// What a receiver believes it can receive.
+    /// Estimate of the bandwidth that a receiver has available.
     Remb(Remb<'a>),
-    /// Reports beyond those of RFC 3550.
+    /// Extended report (RFC 3611).
     ExtendedReport(ExtendedReport<'a>),
 }
 
-/// Whether a datagram that starts like RTP (RFC 7983 §7) is RTCP, by its second byte
-/// (RFC 5761 §4).
+/// Returns whether a datagram that starts like RTP (RFC 7983 §7) is RTCP, judging by its second
+/// byte (RFC 5761 §4).
 pub const fn is_rtcp(second: u8) -> bool {
     second >= 192 && second <= 223
 }
 
-/// The packets of a decrypted datagram.
+/// Returns an iterator over the packets of a decrypted datagram.
 pub const fn packets(datagram: &[u8]) -> Packets<'_> {
     Packets {
         rest: datagram,
@@ -113,17 +90,17 @@ pub const fn packets(datagram: &[u8]) -> Packets<'_> {
     }
 }
 
-/// Walk over the packets of a datagram. Packets of unknown type are passed over and counted.
+/// Iterator over the packets of a datagram. Packets of unknown type are skipped and counted.
 #[derive(Debug, Clone)]
 pub struct Packets<'a> {
-    /// What is not read yet.
+    /// Bytes not parsed yet.
     rest: &'a [u8],
-    /// How many packets of unknown type were passed over.
+    /// Packets of unknown type skipped so far.
     skipped: u32,
 }
 
 impl Packets<'_> {
-    /// How many packets of unknown type were passed over so far.
+    /// Returns how many packets of unknown type were skipped so far.
     pub const fn skipped(&self) -> u32 {
         self.skipped
     }
@@ -151,7 +128,7 @@ impl<'a> Iterator for Packets<'a> {
                 return self.stop(RtcpError::Truncated);
             };
             self.rest = rest;
-            let Some(body) = without_padding(body, b0 & 0x20 != 0) else {
+            let Some(body) = without_padding(body, b0 & PADDING != 0) else {
                 return Some(Err(RtcpError::Padding));
             };
             match parse_packet(kind, b0 & 0x1f, body) {
@@ -166,15 +143,15 @@ impl<'a> Iterator for Packets<'a> {
 
 impl FusedIterator for Packets<'_> {}
 
-/// What the type of a packet made of its body.
+/// Result of parsing the body of a packet.
 enum Parsed<'a> {
-    /// The type is not one of ours.
+    /// The packet type is not supported.
     Unknown,
-    /// It is, and the body is valid or not.
+    /// The type is supported; `None` when the body is malformed.
     Known(Option<Packet<'a>>),
 }
 
-/// Reads the body of a packet; `count` is the five bits after the padding bit.
+/// Parses the body of a packet; `count` is the five-bit field after the padding bit.
 fn parse_packet(kind: u8, count: u8, body: &[u8]) -> Parsed<'_> {
     let entries = usize::from(count);
     Parsed::Known(match (kind, count) {
@@ -192,7 +169,7 @@ fn parse_packet(kind: u8, count: u8, body: &[u8]) -> Parsed<'_> {
         }
         (kind::PAYLOAD_FEEDBACK, format::PLI) => Pli::parse(body).map(Packet::Pli),
         (kind::PAYLOAD_FEEDBACK, format::FIR) => Fir::parse(body).map(Packet::Fir),
-        // Other applications share this number; only REMB has its name in the body.
+        // Other applications use the same format; REMB is recognised by its name in the body.
         (kind::PAYLOAD_FEEDBACK, format::APPLICATION) if Remb::is_named(body) => {
             Remb::parse(body).map(Packet::Remb)
         }
@@ -201,7 +178,7 @@ fn parse_packet(kind: u8, count: u8, body: &[u8]) -> Parsed<'_> {
     })
 }
 
-/// The body without its padding, whose length is in its last byte (RFC 3550 §6.4.1).
+/// Strips the padding, whose length is in the last byte of the body (RFC 3550 §6.4.1).
 fn without_padding(body: &[u8], padded: bool) -> Option<&[u8]> {
     if !padded {
         return Some(body);

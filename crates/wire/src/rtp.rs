@@ -1,10 +1,10 @@
-//! The RTP packet: its fixed header, its header extensions and its payload (RFC 3550 §5.1,
-//! RFC 8285 §4, RFC 4588 §4).
+//! RTP packets: fixed header, header extensions and payload (RFC 3550 §5.1, RFC 8285 §4,
+//! RFC 4588 §4).
 //!
-//! The header travels in clear, so it is read before the packet is decrypted; everything that
-//! looks into the payload (padding, the original sequence number of a retransmission) takes the
-//! decrypted packet. Reading and writing a header must never allocate: both happen for every
-//! packet and every receiver of it.
+//! The header is not encrypted, so it is parsed before decryption. Functions that look into the
+//! payload (padding, original sequence number of a retransmission) need the decrypted packet.
+//! Parsing and writing a header never allocate: both happen for every packet and every receiver of
+//! it.
 
 pub mod edit;
 pub mod extension;
@@ -18,77 +18,78 @@ use thiserror::Error;
 
 use crate::units::{Pt, Ssrc};
 
-/// Length of the header without contributing sources and extensions.
+/// Length of the header without contributing sources and extensions, in bytes.
 pub const FIXED_HEADER_LEN: usize = 12;
 
-/// Profile word of a block of one-byte extension elements (RFC 8285 §4.2).
+/// Profile of a block of one-byte extension elements (RFC 8285 §4.2).
 pub const ONE_BYTE_PROFILE: u16 = 0xbede;
 
-/// Profile word of a block of two-byte extension elements; its low four bits are free for the
-/// application (RFC 8285 §4.3).
+/// Profile of a block of two-byte extension elements; the low four bits are application bits (RFC
+/// 8285 §4.3).
 pub const TWO_BYTE_PROFILE: u16 = 0x1000;
 
-/// Largest id a one-byte element may have; 15 is reserved (RFC 8285 §4.2).
+/// Largest id of a one-byte element; 15 is reserved (RFC 8285 §4.2).
 pub const ONE_BYTE_ID_MAX: u8 = 14;
 
-/// Longest value of a one-byte element (RFC 8285 §4.2).
+/// Longest value of a one-byte element, in bytes (RFC 8285 §4.2).
 pub const ONE_BYTE_VALUE_LEN_MAX: usize = 16;
 
-/// Length of the original sequence number before the payload of a retransmission
+/// Length of the original sequence number (OSN) before the payload of a retransmission, in bytes
 /// (RFC 4588 §4).
 pub const OSN_LEN: usize = 2;
 
 const VERSION: u8 = 2;
 const EXTENSION_BLOCK_HEADER_LEN: usize = 4;
 
-/// Why bytes are not an RTP packet, or why a packet cannot be edited.
+/// Reason why bytes are not an RTP packet, or why a packet cannot be edited.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RtpError {
-    /// The packet ends inside its own header.
+    /// The packet ends inside its header.
     #[error("packet ends inside its header")]
     Truncated,
     /// The version is not 2.
     #[error("not RTP version 2")]
     Version,
-    /// The padding bit is set and the last byte is no possible padding length.
+    /// The padding bit is set and the last byte is not a possible padding length.
     #[error("padding length is impossible")]
     Padding,
-    /// The header has an extension that is not made of RFC 8285 elements.
+    /// The header extension does not consist of RFC 8285 elements.
     #[error("header extension of another profile")]
     UnknownExtensionProfile,
-    /// The id or the length of an extension value fits neither form.
+    /// Id or value length of an extension element fits neither form.
     #[error("extension element cannot be written")]
-    Element,
-    /// More extension elements, or more bytes of them, than an edited packet may carry.
+    InvalidElement,
+    /// The edited packet would exceed the number or total length of extension elements.
     #[error("too many extension elements")]
     TooManyElements,
 }
 
-/// A packet's header: its values, and where its parts lie. It borrows nothing; pass the packet it
-/// was parsed from to the methods that need bytes.
+/// Parsed header of a packet: its values, and the offsets of its parts. It borrows nothing; methods
+/// that need bytes take the packet that it was parsed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpHeader {
-    /// Whether this packet ends a video frame or starts a talk spurt (RFC 3551 §4.1).
+    /// Marker bit: the packet ends a video frame or starts a talk spurt (RFC 3551 §4.1).
     pub marker: bool,
-    /// Whether the decrypted packet ends in padding.
+    /// Whether the decrypted packet ends with padding.
     pub has_padding: bool,
     /// Payload type.
     pub pt: Pt,
     /// Sequence number.
     pub seq: u16,
-    /// Media time, in the clock of the payload type.
+    /// RTP timestamp, in the clock of the payload type.
     pub timestamp: u32,
-    /// Stream this packet belongs to.
+    /// Stream of the packet.
     pub ssrc: Ssrc,
     /// Form of the header extension.
     pub extension_form: ExtensionForm,
-    /// Where the extension elements start; equal to `header_len` when there are none.
+    /// Offset of the extension elements; equal to `header_len` without any.
     pub extension_start: usize,
-    /// Bytes before the payload: fixed header, contributing sources and extensions.
+    /// Length of fixed header, contributing sources and extensions, in bytes.
     pub header_len: usize,
 }
 
-/// How the elements of a header extension are written.
+/// Encoding of the elements of a header extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExtensionForm {
     /// The header has no extension.
@@ -97,12 +98,12 @@ pub enum ExtensionForm {
     OneByte,
     /// Id and length have a byte each (RFC 8285 §4.3).
     TwoByte,
-    /// Some other profile, whose word this is; its content is opaque.
+    /// Another profile, given by its value; the contents are opaque.
     Other(u16),
 }
 
 impl RtpHeader {
-    /// Reads the header of `packet`, which may still be encrypted.
+    /// Parses the header of `packet`, which may still be encrypted.
     ///
     /// # Errors
     /// `Truncated` when the packet ends before its payload, `Version` when it is not RTP.
@@ -132,7 +133,7 @@ impl RtpHeader {
                 return Err(RtpError::Truncated);
             };
             let words = usize::from(u16::from_be_bytes([l0, l1]));
-            header.extension_form = ExtensionForm::of_profile(u16::from_be_bytes([p0, p1]));
+            header.extension_form = ExtensionForm::from_profile(u16::from_be_bytes([p0, p1]));
             header.extension_start = after_sources + EXTENSION_BLOCK_HEADER_LEN;
             header.header_len = header.extension_start + words * 4;
         }
@@ -142,7 +143,8 @@ impl RtpHeader {
         Ok(header)
     }
 
-    /// The media in a decrypted packet, without padding. Empty for a packet that is only padding.
+    /// Returns the payload of a decrypted packet without padding; empty when the packet is only
+    /// padding.
     ///
     /// # Errors
     /// `Padding` when the padding bit is set and the last byte is zero or larger than what
@@ -161,7 +163,8 @@ impl RtpHeader {
         rest.get(..payload_len).ok_or(RtpError::Padding)
     }
 
-    /// The extension elements in order: id and value. A truncated element ends the walk.
+    /// Returns the extension elements in order as id and value. A truncated element ends the
+    /// iteration.
     #[inline]
     pub fn extensions<'a>(&self, packet: &'a [u8]) -> Extensions<'a> {
         Extensions {
@@ -170,7 +173,7 @@ impl RtpHeader {
         }
     }
 
-    /// The extension elements in order: id and where the value lies in `packet`.
+    /// Returns the extension elements in order as id and range of the value in `packet`.
     #[inline]
     pub fn extension_ranges<'a>(&self, packet: &'a [u8]) -> ExtensionRanges<'a> {
         let end = match self.extension_form {
@@ -178,14 +181,14 @@ impl RtpHeader {
             ExtensionForm::None | ExtensionForm::Other(_) => self.extension_start,
         };
         ExtensionRanges {
-            // The slice stops at the end of the block, so no element can reach into the payload.
+            // The slice ends with the block, so no element can extend into the payload.
             block: packet.get(..end).unwrap_or_default(),
             at: self.extension_start,
             two_byte: self.extension_form == ExtensionForm::TwoByte,
         }
     }
 
-    /// The value of the first element with this id.
+    /// Returns the value of the first element with this id.
     #[inline]
     pub fn extension<'a>(&self, packet: &'a [u8], id: u8) -> Option<&'a [u8]> {
         self.extensions(packet)
@@ -195,7 +198,7 @@ impl RtpHeader {
 }
 
 impl ExtensionForm {
-    const fn of_profile(profile: u16) -> Self {
+    const fn from_profile(profile: u16) -> Self {
         if profile == ONE_BYTE_PROFILE {
             Self::OneByte
         } else if profile & 0xfff0 == TWO_BYTE_PROFILE {
@@ -206,7 +209,7 @@ impl ExtensionForm {
     }
 }
 
-/// Walk over extension elements as `(id, value)`.
+/// Iterator over extension elements as `(id, value)`.
 #[derive(Debug, Clone)]
 pub struct Extensions<'a> {
     packet: &'a [u8],
@@ -225,14 +228,14 @@ impl<'a> Iterator for Extensions<'a> {
 
 impl FusedIterator for Extensions<'_> {}
 
-/// Walk over extension elements as `(id, range in the packet)`.
+/// Iterator over extension elements as `(id, range in the packet)`.
 #[derive(Debug, Clone)]
 pub struct ExtensionRanges<'a> {
     /// The packet up to the end of its extension block.
     block: &'a [u8],
-    /// Where the next element starts.
+    /// Offset of the next element.
     at: usize,
-    /// Which form the elements have.
+    /// Whether the elements have the two-byte form.
     two_byte: bool,
 }
 
@@ -253,8 +256,8 @@ impl Iterator for ExtensionRanges<'_> {
                 };
                 (first, self.at + 2, usize::from(len))
             } else {
-                // A zero id with a length is no padding byte; RFC 8285 §4.2 says to ignore it
-                // and what follows, as for the reserved id 15.
+                // Id zero with a length is not padding; RFC 8285 §4.2 says to ignore it and all
+                // that follows, as for the reserved id 15.
                 match first >> 4 {
                     0 if first == 0 => {
                         self.at += 1;
@@ -283,27 +286,28 @@ impl ExtensionRanges<'_> {
 
 impl FusedIterator for ExtensionRanges<'_> {}
 
-/// What a written header says besides its extensions.
+/// Fields of a header to write, other than its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpHeaderFields {
     /// Marker bit.
     pub marker: bool,
-    /// Whether the payload will end in padding, whose last byte the caller writes.
+    /// Whether the packet ends with padding, which the caller writes.
     pub padding: bool,
-    /// Payload type; only its low seven bits are written.
+    /// Payload type; only the low seven bits are written.
     pub pt: Pt,
     /// Sequence number.
     pub seq: u16,
-    /// Media time.
+    /// RTP timestamp.
     pub timestamp: u32,
-    /// Stream.
+    /// Stream of the packet.
     pub ssrc: Ssrc,
 }
 
-/// Writes a header with these extension elements, without contributing sources, and returns its
-/// length. Elements are written in the one-byte form when every one fits it.
+/// Writes a header with these extension elements and without contributing sources, and returns its
+/// length. The one-byte form is used when every element fits it.
 ///
-/// `None` when it does not fit `out`, an id is 0, or a value is longer than 255 bytes.
+/// Returns `None` when the header does not fit `out`, an id is 0, or a value is longer than
+/// 255 bytes.
 #[inline]
 pub fn write_header(
     out: &mut [u8],
@@ -323,7 +327,7 @@ pub fn write_header(
     Some(FIXED_HEADER_LEN + write_extension_block(rest, extensions)?)
 }
 
-/// The length of the header that [`write_header`] writes with these extension elements.
+/// Returns the length of the header that [`write_header`] writes with these extension elements.
 #[inline]
 pub fn header_len(extensions: &[(u8, &[u8])]) -> usize {
     if extensions.is_empty() {
@@ -337,7 +341,7 @@ pub fn header_len(extensions: &[(u8, &[u8])]) -> usize {
     FIXED_HEADER_LEN + EXTENSION_BLOCK_HEADER_LEN + elements.next_multiple_of(4)
 }
 
-/// Whether every element fits the one-byte form.
+/// Returns whether every element fits the one-byte form.
 #[inline]
 fn fit_one_byte(extensions: &[(u8, &[u8])]) -> bool {
     extensions.iter().all(|(id, value)| {
@@ -345,8 +349,8 @@ fn fit_one_byte(extensions: &[(u8, &[u8])]) -> bool {
     })
 }
 
-/// Writes a whole extension block: profile, length, elements, filling. Returns its length, which
-/// is a multiple of four.
+/// Writes an extension block: profile, length, elements and padding. Returns its length, a multiple
+/// of four.
 fn write_extension_block(out: &mut [u8], extensions: &[(u8, &[u8])]) -> Option<usize> {
     let one_byte = fit_one_byte(extensions);
     let profile = if one_byte {
@@ -381,16 +385,16 @@ fn write_extension_block(out: &mut [u8], extensions: &[(u8, &[u8])]) -> Option<u
     Some(EXTENSION_BLOCK_HEADER_LEN + padded)
 }
 
-/// Splits the payload of a retransmission into the original sequence number and the original
-/// payload (RFC 4588 §4). `None` for a packet too short for one, such as a probe of only padding.
+/// Splits the payload of a retransmission into original sequence number and original payload (RFC
+/// 4588 §4). Returns `None` when it is too short, such as for a probe that is only padding.
 #[inline]
 pub fn split_osn(payload: &[u8]) -> Option<(u16, &[u8])> {
     let (osn, media) = payload.split_first_chunk::<OSN_LEN>()?;
     Some((u16::from_be_bytes(*osn), media))
 }
 
-/// Writes the original sequence number where the payload of a retransmission starts, and returns
-/// the bytes it took.
+/// Writes the original sequence number at the start of the payload of a retransmission, and returns
+/// its length.
 #[inline]
 pub fn write_osn(out: &mut [u8], osn: u16) -> Option<usize> {
     *out.first_chunk_mut::<OSN_LEN>()? = osn.to_be_bytes();

@@ -1,8 +1,8 @@
-//! The quantities everything is measured in: time, rates, RTP identifiers, and the two
-//! deterministic tools of the pure crates, a seeded generator and an ordered map.
+//! Units and identifiers: time, bitrate, SSRC, payload type, MID, RID and sequence number. Also the
+//! seeded random generator and the ordered map that all deterministic crates use.
 //!
-//! Nothing here may ask the machine for anything: `Time` has no `now()`, and a generator is
-//! made from a seed that somebody else drew.
+//! Nothing here reads from the machine: `Time` has no `now()`, and the caller provides the seed of
+//! a generator.
 
 mod histogram;
 mod token_bucket;
@@ -18,56 +18,56 @@ use serde::{Deserialize, Serialize};
 pub use histogram::Histogram;
 pub use token_bucket::TokenBucket;
 
-/// The map of the pure crates: ordered, so that walking it is the same in every run.
+/// Map of the deterministic crates: ordered, so that iteration is the same in every run.
 pub type Map<K, V> = std::collections::BTreeMap<K, V>;
 
-/// The random generator of the pure crates. ChaCha with 12 rounds is fit for secrets (ICE
-/// passwords) when its seed is, and repeats exactly when its seed does.
+/// Random generator of the deterministic crates: ChaCha with 12 rounds. It is suitable for secrets
+/// (ICE passwords) when its seed is, and equal seeds give equal numbers.
 pub type Rng = ChaCha12Rng;
 
-/// Longest MID that a one-byte header extension carries (RFC 8285 §4.2).
+/// Longest MID that a one-byte header extension can carry, in bytes (RFC 8285 §4.2).
 pub const MID_LEN_MAX: usize = 16;
 
-/// Longest RID that a one-byte header extension carries (RFC 8285 §4.2, RFC 8852 §3.1).
+/// Longest RID that a one-byte header extension can carry, in bytes (RFC 8285 §4.2, RFC 8852 §3.1).
 pub const RID_LEN_MAX: usize = 16;
 
-/// A moment, in microseconds since the world began. The caller chooses that origin: the shard's
-/// start on a machine, zero in the simulator.
+/// Point in time, in microseconds since an origin that the caller chooses: the start of the shard,
+/// or zero in the simulator.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 
 impl Time {
-    /// The origin.
+    /// Origin of time.
     pub const ZERO: Self = Self(0);
-    /// Later than every moment that can happen.
+    /// Later than every possible time; used for "no deadline".
     pub const FAR_FUTURE: Self = Self(u64::MAX);
 
-    /// The moment `micros` microseconds after the origin.
+    /// Returns the time `micros` microseconds after the origin.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// The moment `millis` milliseconds after the origin.
+    /// Returns the time `millis` milliseconds after the origin.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
 
-    /// Microseconds since the origin.
+    /// Returns the microseconds since the origin.
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// Milliseconds since the origin, rounded down.
+    /// Returns the milliseconds since the origin, rounded down.
     pub const fn as_millis(self) -> u64 {
         self.0 / 1_000
     }
 
-    /// Time since the origin.
+    /// Returns the time since the origin.
     pub const fn since_origin(self) -> Duration {
         Duration::from_micros(self.0)
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// Returns the time elapsed since `earlier`; zero when that is not earlier.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -91,7 +91,7 @@ impl Sub<Duration> for Time {
     }
 }
 
-/// A rate in bits per second.
+/// Bitrate, in bits per second.
 #[derive(
     Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -99,32 +99,32 @@ impl Sub<Duration> for Time {
 pub struct Bitrate(u64);
 
 impl Bitrate {
-    /// No bits at all.
+    /// Zero bits per second.
     pub const ZERO: Self = Self(0);
 
-    /// A rate of `bps` bits per second.
+    /// Returns a bitrate of `bps` bits per second.
     pub const fn from_bps(bps: u64) -> Self {
         Self(bps)
     }
 
-    /// A rate of `kbps` thousand bits per second.
+    /// Returns a bitrate of `kbps` thousand bits per second.
     pub const fn from_kbps(kbps: u64) -> Self {
         Self(kbps.saturating_mul(1_000))
     }
 
-    /// Bits per second.
+    /// Returns the bits per second.
     pub const fn as_bps(self) -> u64 {
         self.0
     }
 
-    /// How long `bytes` take at this rate; none at a rate of zero.
+    /// Returns how long `bytes` take at this bitrate; `None` at a bitrate of zero.
     pub fn time_to_send(self, bytes: usize) -> Option<Duration> {
         let bits = (bytes as u64).saturating_mul(8).saturating_mul(1_000_000);
         bits.checked_div(self.0).map(Duration::from_micros)
     }
 }
 
-/// Synchronisation source: the name of one RTP stream inside one transport (RFC 3550 §3).
+/// Synchronisation source: identifies an RTP stream within a transport (RFC 3550 §3).
 #[derive(
     Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -147,22 +147,22 @@ pub struct Pt(pub u8);
 /// Media identification of an m= section (RFC 9143 §5), as carried in RTP.
 pub type Mid = ArrayString<MID_LEN_MAX>;
 
-/// Restriction identifier: the name of one simulcast encoding (RFC 8851), as carried in RTP.
+/// Restriction identifier: name of a simulcast encoding (RFC 8851), as carried in RTP.
 pub type Rid = ArrayString<RID_LEN_MAX>;
 
-/// A sequence number that never wraps: the 16 bits of the packet below a count of wraps. It starts
-/// one wrap above zero, so that a packet older than the first still has a number.
+/// Extended sequence number, which never wraps: the 16 bits of the packet below a count of wraps.
+/// The count starts at one, so that packets older than the first have a number as well.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeqNo(pub u64);
 
 impl SeqNo {
-    /// The first number of a stream whose first packet carries `raw`.
+    /// Returns the number of the first packet of a stream, which carries `raw`.
     pub const fn first(raw: u16) -> Self {
         Self(0x1_0000 + raw as u64)
     }
 
-    /// The number nearest to this one whose low 16 bits are `raw` (RFC 3711 §3.3.1 uses the same
-    /// rule for its rollover counter).
+    /// Returns the number nearest to this one whose low 16 bits are `raw` (the rule of
+    /// RFC 3711 §3.3.1 for the rollover counter).
     pub const fn nearest(self, raw: u16) -> Self {
         let forward = raw.wrapping_sub(self.raw());
         if forward < 0x8000 {
@@ -172,10 +172,10 @@ impl SeqNo {
         }
     }
 
-    /// The 16 bits that stand in a packet.
+    /// Returns the 16 bits that packets carry.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the low 16 bits are what is asked for"
+        reason = "truncation keeps the low 16 bits"
     )]
     pub const fn raw(self) -> u16 {
         self.0 as u16
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sequence_number_extends_over_a_wrap_both_ways() {
+    fn sequence_number_extends_across_a_wrap_in_both_directions() {
         let before = SeqNo::first(65_535);
         let after = before.nearest(0);
         assert_eq!(after.0, before.0 + 1);
@@ -197,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn time_never_goes_below_its_origin() {
+    fn time_saturates_at_its_origin() {
         assert_eq!(Time::from_millis(1) - Duration::from_secs(1), Time::ZERO);
         assert_eq!(Time::ZERO.since(Time::from_millis(5)), Duration::ZERO);
     }
 
     #[test]
-    fn a_rate_of_zero_never_sends() {
+    fn zero_bitrate_has_no_send_time() {
         assert_eq!(Bitrate::ZERO.time_to_send(1), None);
         assert_eq!(
             Bitrate::from_kbps(8).time_to_send(1),

@@ -1,7 +1,7 @@
-//! Reading JSON that JavaScript wrote for JavaScript. mediasoup's validation asks "is it set?"
-//! before "has it the right type?", so `null`, `false`, `0` and `""` all pass as "not set" where
-//! a field is optional. A [`LenientValue`] keeps just enough of a value to ask both questions; arrays and
-//! objects in a scalar's place are walked over and never stored.
+//! Lenient parsing of JSON that JavaScript clients write. mediasoup's validation asks "is it set?"
+//! before "has it the right type?", so `null`, `false`, `0` and `""` all count as unset where a
+//! field is optional. A [`LenientValue`] keeps enough of a value to answer both questions; arrays
+//! and objects in place of a scalar are skipped and never stored.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,20 +9,20 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::limits::{ParamsError, TEXT_LEN_MAX};
 use super::parameter_value::exact_integer;
-use super::{ParamsError, TEXT_LEN_MAX};
 
-/// A JSON scalar, or the fact that there was something else.
+/// JSON scalar, or a marker for a value that is not stored.
 #[derive(Debug, Default)]
 pub(super) enum LenientValue {
     /// Absent or null.
     #[default]
-    Nothing,
-    /// A truth value.
+    Unset,
+    /// `true` or `false`.
     Bool(bool),
     /// Any number.
     Number(f64),
-    /// A text of at most [`TEXT_LEN_MAX`].
+    /// A text of at most [`TEXT_LEN_MAX`] bytes.
     Text(String),
     /// A longer text.
     LongText,
@@ -31,10 +31,10 @@ pub(super) enum LenientValue {
 }
 
 impl LenientValue {
-    /// What JavaScript says when a condition asks.
+    /// Returns whether JavaScript treats the value as true in a condition.
     fn is_truthy(&self) -> bool {
         match self {
-            Self::Nothing => false,
+            Self::Unset => false,
             Self::Bool(truth) => *truth,
             Self::Number(number) => *number != 0.0 && !number.is_nan(),
             Self::Text(text) => !text.is_empty(),
@@ -42,13 +42,13 @@ impl LenientValue {
         }
     }
 
-    /// A text that must be there.
+    /// Returns a mandatory text.
     pub(super) fn text(self, what: &'static str) -> Result<String, ParamsError> {
         self.optional_text(what)?
             .ok_or(ParamsError::Missing { what })
     }
 
-    /// A text that may be unset.
+    /// Returns an optional text.
     pub(super) fn optional_text(self, what: &'static str) -> Result<Option<String>, ParamsError> {
         match self {
             Self::LongText => Err(ParamsError::TooLong { what }),
@@ -58,7 +58,7 @@ impl LenientValue {
         }
     }
 
-    /// A text, or the empty one for everything else.
+    /// Returns a text, or the empty text for any other type.
     pub(super) fn text_or_empty(self, what: &'static str) -> Result<String, ParamsError> {
         match self {
             Self::LongText => Err(ParamsError::TooLong { what }),
@@ -67,43 +67,43 @@ impl LenientValue {
         }
     }
 
-    /// A number that must be there and fit.
+    /// Returns a mandatory integer in the range of `T`.
     pub(super) fn integer<T: TryFrom<i64>>(self, what: &'static str) -> Result<T, ParamsError> {
         match self {
-            Self::Number(number) => fitting(number, what),
+            Self::Number(number) => convert(number, what),
             _ => Err(ParamsError::Missing { what }),
         }
     }
 
-    /// A number that may be unset, and must fit when it is there. Zero is a number.
+    /// Returns an optional integer in the range of `T`. Zero counts as set.
     pub(super) fn optional_integer<T: TryFrom<i64>>(
         self,
         what: &'static str,
     ) -> Result<Option<T>, ParamsError> {
         match self {
-            Self::Number(number) => fitting(number, what).map(Some),
+            Self::Number(number) => convert(number, what).map(Some),
             unset if !unset.is_truthy() => Ok(None),
             _ => Err(ParamsError::Invalid { what }),
         }
     }
 
-    /// A number that fits, and nothing for everything else: for hints that nobody depends on.
-    pub(super) fn hint<T: TryFrom<i64>>(&self) -> Option<T> {
+    /// Returns an integer in the range of `T`, cut to its whole part, and `None` for anything else.
+    pub(super) fn integer_hint<T: TryFrom<i64>>(&self) -> Option<T> {
         match self {
             Self::Number(number) => T::try_from(exact_integer(number.trunc())?).ok(),
             _ => None,
         }
     }
 
-    /// A fractional number, and nothing for everything else.
-    pub(super) fn real_hint(&self) -> Option<f64> {
+    /// Returns a number, and `None` for anything else.
+    pub(super) fn number_hint(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
             _ => None,
         }
     }
 
-    /// A truth value that is false when unset.
+    /// Returns a boolean that is false when unset.
     pub(super) fn flag(self, what: &'static str) -> Result<bool, ParamsError> {
         match self {
             Self::Bool(truth) => Ok(truth),
@@ -112,14 +112,14 @@ impl LenientValue {
         }
     }
 
-    /// True for the value `true` alone.
+    /// Returns true only for the value `true`.
     pub(super) fn is_true(&self) -> bool {
         matches!(self, Self::Bool(true))
     }
 }
 
-/// The whole number `number`, when `T` has it.
-fn fitting<T: TryFrom<i64>>(number: f64, what: &'static str) -> Result<T, ParamsError> {
+/// Converts `number` to `T`, if it is an integer in its range.
+fn convert<T: TryFrom<i64>>(number: f64, what: &'static str) -> Result<T, ParamsError> {
     exact_integer(number)
         .and_then(|integer| T::try_from(integer).ok())
         .ok_or(ParamsError::Invalid { what })
@@ -131,7 +131,7 @@ impl<'de> Deserialize<'de> for LenientValue {
     }
 }
 
-/// Accepts everything and keeps only scalars.
+/// Accepts every value and stores only scalars.
 struct LenientVisitor;
 
 impl<'de> Visitor<'de> for LenientVisitor {
@@ -142,7 +142,7 @@ impl<'de> Visitor<'de> for LenientVisitor {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<LenientValue, E> {
-        Ok(LenientValue::Nothing)
+        Ok(LenientValue::Unset)
     }
 
     fn visit_bool<E: de::Error>(self, truth: bool) -> Result<LenientValue, E> {
@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for LenientVisitor {
     }
 }
 
-/// Reads a list of at most `MAX` that may be unset.
+/// Reads an optional list of at most `MAX` elements.
 pub(super) fn optional_list<'de, D, T, const MAX: usize>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error>
@@ -187,65 +187,61 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let absent = Absent::WhenUnset;
     deserializer.deserialize_any(ListVisitor::<T, MAX> {
-        absent,
+        read_as_empty: ReadAsEmpty::UnsetValues,
         element: PhantomData,
     })
 }
 
-/// Reads a list of at most `MAX` that must be there.
+/// Reads a mandatory list of at most `MAX` elements.
 pub(super) fn list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let absent = Absent::Never;
     deserializer.deserialize_any(ListVisitor::<T, MAX> {
-        absent,
+        read_as_empty: ReadAsEmpty::Nothing,
         element: PhantomData,
     })
 }
 
-/// Reads a list of at most `MAX`; whatever is not a list counts as an empty one.
+/// Reads a list of at most `MAX` elements; any value other than a list reads as an empty one.
 pub(super) fn any_list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let absent = Absent::WhenOther;
     deserializer.deserialize_any(ListVisitor::<T, MAX> {
-        absent,
+        read_as_empty: ReadAsEmpty::AnyValue,
         element: PhantomData,
     })
 }
 
-/// When something that is not an array stands for the empty list.
+/// Values other than arrays that read as the empty list.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Absent {
-    /// Never.
-    Never,
-    /// When it is null, false, zero or the empty text.
-    WhenUnset,
-    /// Always.
-    WhenOther,
+enum ReadAsEmpty {
+    /// None.
+    Nothing,
+    /// Null, false, zero and the empty text.
+    UnsetValues,
+    /// All.
+    AnyValue,
 }
 
 /// Accepts an array of at most `MAX` elements.
 struct ListVisitor<T, const MAX: usize> {
-    /// What may stand for the empty list.
-    absent: Absent,
-    /// What the elements are.
+    /// Values that read as the empty list.
+    read_as_empty: ReadAsEmpty,
     element: PhantomData<T>,
 }
 
 impl<T, const MAX: usize> ListVisitor<T, MAX> {
-    /// The empty list, if `scalar` may stand for it.
-    fn scalar<E: de::Error>(self, scalar: &LenientValue) -> Result<Vec<T>, E> {
-        let accepted = match self.absent {
-            Absent::Never => false,
-            Absent::WhenUnset => !scalar.is_truthy(),
-            Absent::WhenOther => true,
+    /// Returns the empty list, if `value` reads as one.
+    fn not_an_array<E: de::Error>(self, value: &LenientValue) -> Result<Vec<T>, E> {
+        let accepted = match self.read_as_empty {
+            ReadAsEmpty::Nothing => false,
+            ReadAsEmpty::UnsetValues => !value.is_truthy(),
+            ReadAsEmpty::AnyValue => true,
         };
         if accepted {
             Ok(Vec::new())
@@ -275,32 +271,32 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T,
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.scalar(&LenientValue::Compound)
+        self.not_an_array(&LenientValue::Compound)
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Vec<T>, E> {
-        self.scalar(&LenientValue::Nothing)
+        self.not_an_array(&LenientValue::Unset)
     }
 
     fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Vec<T>, E> {
-        self.scalar(&LenientValue::Bool(truth))
+        self.not_an_array(&LenientValue::Bool(truth))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Vec<T>, E> {
-        self.scalar(&LenientValue::Number(number as f64))
+        self.not_an_array(&LenientValue::Number(number as f64))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Vec<T>, E> {
-        self.scalar(&LenientValue::Number(number as f64))
+        self.not_an_array(&LenientValue::Number(number as f64))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Vec<T>, E> {
-        self.scalar(&LenientValue::Number(number))
+        self.not_an_array(&LenientValue::Number(number))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<T>, E> {
-        self.scalar(&if text.is_empty() {
-            LenientValue::Nothing
+        self.not_an_array(&if text.is_empty() {
+            LenientValue::Unset
         } else {
             LenientValue::LongText
         })

@@ -1,32 +1,32 @@
-//! The value of one format parameter: a number or a text, and nothing else (what `a=fmtp` can
-//! say, RFC 8866 §6.15, after SDP was taken apart). It compares as JavaScript's `===` does, since
-//! the clients' side of the negotiation runs there: `1` equals `1.0`, and never `"1"`.
+//! Values of format parameters: numbers or texts, as `a=fmtp` carries them (RFC 8866 §6.15). They
+//! compare like JavaScript's `===`, because the client side of the negotiation runs there: `1`
+//! equals `1.0` but not `"1"`.
 
 use std::fmt;
 
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{PARAMETERS_MAX, ParamsError, TEXT_LEN_MAX, short, within};
+use super::limits::{PARAMETERS_MAX, ParamsError, TEXT_LEN_MAX, check_list_len, check_text_len};
 use crate::units::Map;
 
-/// Largest integer that a double holds exactly with all below it.
+/// Largest integer up to which a double holds every integer exactly (2^53).
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Format parameters of a codec or a header extension, by name.
 pub type FormatParameters = Map<String, ParameterValue>;
 
-/// A number or a text.
+/// Value of one format parameter: a number or a text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ParameterValue {
-    /// A number, as JSON has them: a double.
+    /// A JSON number, held as a double.
     Number(f64),
     /// A text.
     Text(String),
 }
 
 impl ParameterValue {
-    /// The whole number that this is, if it is one and exact.
+    /// Returns the value as an integer, if it is one and exact.
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Self::Number(number) => exact_integer(*number),
@@ -34,7 +34,7 @@ impl ParameterValue {
         }
     }
 
-    /// The text that this is, if it is one.
+    /// Returns the text, if the value is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Number(_) => None,
@@ -42,7 +42,7 @@ impl ParameterValue {
         }
     }
 
-    /// False for zero and for the empty text, which clients use for "not set".
+    /// Returns false for zero, NaN and the empty text, which clients use for "not set".
     pub fn is_truthy(&self) -> bool {
         match self {
             Self::Number(number) => *number != 0.0 && !number.is_nan(),
@@ -51,7 +51,7 @@ impl ParameterValue {
     }
 }
 
-/// The integer equal to `number`, when there is exactly one.
+/// Returns the integer that is exactly equal to `number`.
 pub(super) fn exact_integer(number: f64) -> Option<i64> {
     if number.fract() != 0.0 || number.abs() > EXACT_MAX {
         return None;
@@ -64,12 +64,12 @@ pub(super) fn exact_integer(number: f64) -> Option<i64> {
     Some(integer)
 }
 
-/// Refuses too many parameters, or one that is too long.
+/// Rejects too many parameters, and names or texts that are too long.
 pub(super) fn validate(parameters: &FormatParameters) -> Result<(), ParamsError> {
-    within("parameters", parameters.len(), PARAMETERS_MAX)?;
+    check_list_len("parameters", parameters.len(), PARAMETERS_MAX)?;
     for (name, value) in parameters {
-        short("parameters", name)?;
-        short("parameters", value.as_text().unwrap_or_default())?;
+        check_text_len("parameters", name)?;
+        check_text_len("parameters", value.as_text().unwrap_or_default())?;
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ impl Serialize for ParameterValue {
     }
 }
 
-/// Writes a whole number without a fraction part, as JavaScript does: `4`, not `4.0`.
+/// Serializes an integer without a fraction part, as JavaScript does: `4`, not `4.0`.
 fn serialize_number<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, S::Error> {
     match exact_integer(number) {
         Some(integer) => serializer.serialize_i64(integer),
@@ -103,7 +103,7 @@ fn serialize_number<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, 
     }
 }
 
-/// Writes a number that may be absent.
+/// Serializes a number that may be absent.
 pub(super) fn serialize_optional_number<S: Serializer>(
     number: &Option<f64>,
     serializer: S,
@@ -120,7 +120,7 @@ impl<'de> Deserialize<'de> for ParameterValue {
     }
 }
 
-/// Accepts a number or a bounded text.
+/// Accepts a number or a text of bounded length.
 struct ValueVisitor;
 
 impl Visitor<'_> for ValueVisitor {
@@ -150,14 +150,14 @@ impl Visitor<'_> for ValueVisitor {
     }
 }
 
-/// Reads format parameters; what is not an object counts as none.
+/// Reads format parameters; any value other than an object reads as none.
 pub(super) fn parameters<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<FormatParameters, D::Error> {
     deserializer.deserialize_any(ParametersVisitor)
 }
 
-/// Accepts an object of bounded size, and ignores anything else.
+/// Accepts an object of bounded size, and ignores any other value.
 struct ParametersVisitor;
 
 impl<'de> Visitor<'de> for ParametersVisitor {

@@ -1,4 +1,4 @@
-//! Parameters as clients write them, and as they must not.
+//! Parsing and validation of RTP parameters: what clients send, and what is rejected.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn parameters(value: Value) -> Result<RtpParameters, serde_json::Error> {
 }
 
 #[test]
-fn what_is_absent_reads_as_its_default() {
+fn absent_fields_read_as_their_defaults() {
     let read = parameters(json!({ "codecs": [
         { "mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000 },
     ] }))
@@ -37,7 +37,7 @@ fn what_is_absent_reads_as_its_default() {
 }
 
 #[test]
-fn a_chrome_simulcast_publisher_reads_in_full() {
+fn parameters_of_a_chrome_simulcast_publisher_are_read_completely() {
     let read = parameters(json!({
         "mid": "1",
         "codecs": [
@@ -94,7 +94,7 @@ fn a_chrome_simulcast_publisher_reads_in_full() {
 }
 
 #[test]
-fn null_stands_for_absent_where_a_field_is_optional() {
+fn null_reads_as_absent_in_optional_fields() {
     let read = parameters(json!({
         "mid": null,
         "codecs": [{ "mimeType": "video/VP9", "payloadType": 0, "clockRate": 90000,
@@ -110,7 +110,7 @@ fn null_stands_for_absent_where_a_field_is_optional() {
 }
 
 #[test]
-fn the_kind_of_a_codec_is_its_mime_types_whatever_the_client_says() {
+fn codec_kind_is_derived_from_the_mime_type() {
     let read = capabilities(json!({ "codecs": [
         { "kind": "audio", "mimeType": "VIDEO/h264", "clockRate": 90000, "channels": 2 },
     ] }))
@@ -121,7 +121,7 @@ fn the_kind_of_a_codec_is_its_mime_types_whatever_the_client_says() {
 }
 
 #[test]
-fn wrong_types_are_refused() {
+fn values_of_wrong_types_are_rejected() {
     let codec = |field: &str, value: Value| {
         let mut codec = json!({ "mimeType": "audio/opus", "payloadType": 1, "clockRate": 8000 });
         codec[field] = value;
@@ -149,13 +149,13 @@ fn wrong_types_are_refused() {
     ] {
         assert!(codec(field, value.clone()).is_err(), "{field}: {value}");
     }
-    for whole in [
+    for document in [
         json!(null),
         json!({}),
         json!({ "codecs": null }),
         json!({ "codecs": {} }),
     ] {
-        assert!(parameters(whole.clone()).is_err(), "{whole}");
+        assert!(parameters(document.clone()).is_err(), "{document}");
     }
     for (field, value) in [
         ("mid", json!(1)),
@@ -180,7 +180,7 @@ fn wrong_types_are_refused() {
 }
 
 #[test]
-fn a_list_is_refused_at_its_first_element_too_many() {
+fn lists_longer_than_their_limit_are_rejected() {
     let codec = json!({ "mimeType": "audio/opus", "clockRate": 48000 });
     let extension = json!({ "kind": "audio", "uri": "u", "preferredId": 1 });
     let sent = json!({ "uri": "u", "id": 1 });
@@ -212,7 +212,7 @@ fn a_list_is_refused_at_its_first_element_too_many() {
 }
 
 #[test]
-fn feedback_and_format_parameters_are_capped() {
+fn feedback_and_format_parameters_are_bounded() {
     let with = |field: &str, value: Value| {
         let mut codec = json!({ "mimeType": "audio/opus", "clockRate": 48000 });
         codec[field] = value;
@@ -241,7 +241,7 @@ fn feedback_and_format_parameters_are_capped() {
 }
 
 #[test]
-fn parameters_built_in_code_meet_the_same_caps() {
+fn validate_enforces_the_same_limits_as_parsing() {
     let mut built = RtpCapabilities::default();
     let extension = RtpHeaderExtension {
         kind: MediaKind::Audio,
@@ -251,21 +251,21 @@ fn parameters_built_in_code_meet_the_same_caps() {
         direction: HeaderExtensionDirection::SendRecv,
     };
     built.header_extensions = vec![extension; HEADER_EXTENSIONS_MAX + 1];
-    let refusal = ParamsError::TooMany {
+    let error = ParamsError::TooMany {
         what: "headerExtensions",
         max: HEADER_EXTENSIONS_MAX,
     };
-    assert_eq!(built.validate(), Err(refusal));
+    assert_eq!(built.validate(), Err(error));
     let encodings = vec![RtpEncodingParameters::default(); ENCODINGS_MAX + 1];
     let built = RtpParameters {
         encodings,
         ..RtpParameters::default()
     };
-    let refusal = ParamsError::TooMany {
+    let error = ParamsError::TooMany {
         what: "encodings",
         max: ENCODINGS_MAX,
     };
-    assert_eq!(built.validate(), Err(refusal));
+    assert_eq!(built.validate(), Err(error));
     let built = RtpParameters::default().with_cname(&"c".repeat(TEXT_LEN_MAX + 1));
     assert_eq!(
         built.validate(),
@@ -274,7 +274,7 @@ fn parameters_built_in_code_meet_the_same_caps() {
 }
 
 #[test]
-fn a_number_equals_its_other_spelling_and_never_its_text() {
+fn numbers_equal_other_spellings_but_not_texts() {
     let read = |text: &str| serde_json::from_str::<ParameterValue>(text).unwrap();
     assert_eq!(read("1"), read("1.0"));
     assert_ne!(read("1"), read("\"1\""));
@@ -289,7 +289,7 @@ fn a_number_equals_its_other_spelling_and_never_its_text() {
 }
 
 #[test]
-fn a_direction_that_nobody_knows_is_inactive() {
+fn unknown_direction_reads_as_inactive() {
     let read = |direction: Value| {
         let extension =
             json!({ "kind": "video", "uri": "u", "preferredId": 3, "direction": direction });
@@ -309,7 +309,7 @@ fn a_direction_that_nobody_knows_is_inactive() {
 }
 
 #[test]
-fn transport_parameters_have_the_fields_of_every_generation_of_clients() {
+fn transport_parameters_have_the_fields_of_all_client_generations() {
     let candidate = IceCandidate {
         foundation: "tcpcandidate".into(),
         priority: 1_076_302_079,
@@ -349,9 +349,9 @@ fn transport_parameters_have_the_fields_of_every_generation_of_clients() {
     assert!(serde_json::from_value::<DtlsParameters>(json!({ "fingerprints": many })).is_err());
 }
 
-/// Shapes of JSON that were made to hurt: deep, long, or many.
+/// Documents that are too deep, too long or have too many elements.
 #[test]
-fn parameter_bombs_are_refused() {
+fn oversized_documents_are_rejected() {
     let deep = |len: usize| format!("{}{}", "[".repeat(len), "]".repeat(len));
     let repeated = |field: &str, element: &str| {
         format!(
@@ -359,7 +359,7 @@ fn parameter_bombs_are_refused() {
             format!("{element},").repeat(100_000)
         )
     };
-    let mut bombs = vec![
+    let mut documents = vec![
         deep(100_000),
         format!("{{\"codecs\":{}}}", deep(100_000)),
         format!("{{\"codecs\":[],\"mid\":\"{}\"}}", "m".repeat(1_000_000)),
@@ -367,20 +367,20 @@ fn parameter_bombs_are_refused() {
     ];
     for field in ["headerExtensions", "encodings"] {
         for element in ["{}", "[]", "0", "null", "{\"uri\":\"u\",\"id\":1}"] {
-            bombs.push(repeated(field, element));
+            documents.push(repeated(field, element));
         }
     }
-    for bomb in bombs {
+    for document in documents {
         assert!(
-            serde_json::from_str::<RtpParameters>(&bomb).is_err(),
+            serde_json::from_str::<RtpParameters>(&document).is_err(),
             "{:.60}",
-            bomb
+            document
         );
     }
 }
 
 #[test]
-fn an_unknown_field_is_skipped_however_deep_it_is() {
+fn unknown_field_is_skipped_at_any_depth() {
     let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
     let text = format!("{{\"codecs\":[],\"unknown\":{open}{close}}}");
     assert!(serde_json::from_str::<RtpParameters>(&text).is_ok());
@@ -388,7 +388,7 @@ fn an_unknown_field_is_skipped_however_deep_it_is() {
 
 proptest! {
     #[test]
-    fn what_was_read_reads_back_the_same(
+    fn parsed_parameters_read_back_equal(
         payload_type in 0_u8..128,
         clock_rate: u32,
         ssrc: Option<u32>,
@@ -408,7 +408,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_reading_panic(text in ".{0,200}") {
+    fn arbitrary_text_never_panics(text in ".{0,200}") {
         let _ = serde_json::from_str::<RtpParameters>(&text);
         let _ = serde_json::from_str::<RtpCapabilities>(&text);
     }

@@ -1,131 +1,132 @@
-//! The parameters of a transport: what its owner tells the client to find it (ICE), and what both
-//! sides tell each other to trust one another (DTLS) and to carry data (SCTP).
+//! Parameters of a transport: ICE parameters and candidates that the server announces, and the DTLS
+//! and SCTP parameters of both sides.
 
 use serde::{Deserialize, Serialize};
 
-use super::FINGERPRINTS_MAX;
 use super::lenient;
+use super::limits::FINGERPRINTS_MAX;
 
-/// The server's side of ICE (RFC 8445 §5.3, §2.5 for lite).
+/// ICE credentials of the server (RFC 8445 §5.3; §2.5 for ICE-lite).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IceParameters {
-    /// Names the transport in every check.
+    /// User fragment; identifies the transport in connectivity checks.
     pub username_fragment: String,
-    /// Proves a check.
+    /// Password; keys the integrity of connectivity checks.
     pub password: String,
-    /// Always true: the server answers checks and makes none.
+    /// Always true: the server answers checks and sends none.
     pub ice_lite: bool,
 }
 
-/// One address on which a transport can be reached (RFC 8445 §5.1).
+/// Address at which a transport can be reached (RFC 8445 §5.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IceCandidate {
-    /// Equal for candidates of one base.
+    /// Equal for candidates with one base address.
     pub foundation: String,
-    /// The higher the better (RFC 8445 §5.1.2).
+    /// Priority; higher is preferred (RFC 8445 §5.1.2).
     pub priority: u32,
-    /// The same as `address`, for clients older than mediasoup-client 3.7.
+    /// Equal to `address`; for clients older than mediasoup-client 3.7.
     pub ip: String,
-    /// The announced address or host name.
+    /// Announced address or host name.
     pub address: String,
-    /// UDP, or TCP.
+    /// UDP or TCP.
     pub protocol: IceProtocol,
-    /// The announced port.
+    /// Announced port.
     pub port: u16,
-    /// Always a host candidate.
+    /// Type of the candidate; always host.
     #[serde(rename = "type")]
     pub kind: CandidateType,
-    /// Who opens the connection, for TCP (RFC 6544).
+    /// Which side opens the TCP connection (RFC 6544); absent for UDP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_type: Option<TcpType>,
 }
 
-/// What carries the packets.
+/// Protocol that carries the packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IceProtocol {
-    /// Datagrams.
+    /// UDP datagrams.
     Udp,
-    /// A stream with RFC 4571 framing.
+    /// A TCP stream with RFC 4571 framing.
     Tcp,
 }
 
-/// Where a candidate comes from.
+/// Type of an ICE candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CandidateType {
-    /// The machine itself.
+    /// An address of the machine itself.
     Host,
 }
 
-/// Who opens a TCP candidate's connection.
+/// Which side opens the connection of a TCP candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TcpType {
-    /// The other side.
+    /// The other side opens it.
     Passive,
 }
 
 /// One side of DTLS-SRTP (RFC 8122, RFC 8842).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DtlsParameters {
-    /// Who opens the handshake; `auto` when absent.
+    /// DTLS role; `auto` when absent.
     #[serde(default)]
     pub role: DtlsRole,
-    /// Hashes of the certificate. A client takes the last one it knows.
+    /// Fingerprints of the certificate. A client uses the last one whose algorithm it supports.
     #[serde(deserialize_with = "lenient::list::<_, _, FINGERPRINTS_MAX>")]
     pub fingerprints: Vec<DtlsFingerprint>,
 }
 
-/// Who opens the handshake.
+/// Side that opens the DTLS handshake.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DtlsRole {
-    /// Whichever the other side is not.
+    /// The role that the other side does not take.
     #[default]
     Auto,
-    /// This side opens it.
+    /// This side opens the handshake.
     Client,
-    /// This side waits.
+    /// This side waits for the handshake.
     Server,
 }
 
-/// A hash of a certificate (RFC 8122 §5).
+/// Hash of a certificate (RFC 8122 §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DtlsFingerprint {
-    /// `sha-256`, `sha-384`, `sha-512`; which ones are trusted is the transport's business.
+    /// `sha-256`, `sha-384`, `sha-512`; the transport decides which ones it trusts.
     pub algorithm: String,
-    /// Upper-case hex bytes with colons between them.
+    /// Upper-case hexadecimal bytes separated by colons.
     pub value: String,
 }
 
-/// SCTP of a transport, in the fields of every generation of clients: 3.6 reads the first four,
-/// later ones read the rest.
+/// SCTP parameters, in the fields of all client generations: mediasoup-client 3.6 reads the first
+/// four, later versions read the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SctpParameters {
-    /// Always 5000 (RFC 8841 §5).
+    /// SCTP port; always 5000 (RFC 8841 §5).
     pub port: u16,
-    /// Outgoing streams at the start.
+    /// Initial number of outgoing streams.
     #[serde(rename = "OS")]
     pub os: u16,
-    /// Most incoming streams.
+    /// Maximum number of incoming streams.
     #[serde(rename = "MIS")]
     pub mis: u16,
-    /// Longest message either way, in bytes.
+    /// Longest message in either direction, in bytes.
     pub max_message_size: u32,
     /// Longest message to the client, in bytes.
     pub max_send_message_size: u32,
     /// Longest message from the client, in bytes.
     pub max_receive_message_size: u32,
-    /// Whether messages are WebRTC data channels (RFC 8831).
+    /// Whether the association carries WebRTC data channels (RFC 8831).
     pub is_data_channel: bool,
 }
 
 impl SctpParameters {
-    /// The parameters of a WebRTC transport that takes messages of `max_message_size` bytes.
+    /// Returns the parameters of a WebRTC transport with messages of up to `max_message_size`
+    /// bytes.
     pub const fn webrtc(max_message_size: u32) -> Self {
         Self {
             port: 5_000,

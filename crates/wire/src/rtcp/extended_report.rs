@@ -1,57 +1,57 @@
-//! Extended reports, with which a receiver that sends nothing measures the round trip (RFC 3611
-//! §4.4, §4.5).
+//! Extended reports, with which a receiver that sends no media measures the round-trip time (RFC
+//! 3611 §4.4, §4.5).
 
 use super::reader::Reader;
 use crate::units::Ssrc;
 
-/// Type of the block that says what time it is at a receiver.
-pub(super) const REFERENCE_TIME: u8 = 4;
+/// Type of the receiver reference time block (RRTR).
+pub(super) const RRTR: u8 = 4;
 
-/// Type of the block that answers it.
-pub(super) const DELAYS: u8 = 5;
+/// Type of the block that answers it (DLRR).
+pub(super) const DLRR: u8 = 5;
 
-/// An extended report: blocks of several types.
+/// Extended report packet.
 #[derive(Debug, Clone, Copy)]
 pub struct ExtendedReport<'a> {
-    /// Who reports.
+    /// Sender of the report.
     pub ssrc: Ssrc,
-    /// Whole blocks.
+    /// Complete blocks.
     blocks: &'a [u8],
 }
 
-/// One block of an extended report.
+/// Block of an extended report.
 #[derive(Debug, Clone, Copy)]
 pub enum ExtendedReportBlock<'a> {
-    /// The receiver's NTP time when it made the report (RRTR).
+    /// NTP time of the receiver when it sent the report (RRTR).
     ReceiverReferenceTime(u64),
-    /// How long ago the reference times of receivers arrived (DLRR).
+    /// Delays since the reference times of receivers arrived (DLRR).
     Dlrr(Dlrr<'a>),
-    /// A block that this server does not speak, as it came.
+    /// A block of an unsupported type.
     Other {
-        /// Type of the block.
+        /// Block type.
         kind: u8,
-        /// The byte whose meaning depends on the type.
-        detail: u8,
-        /// What follows.
+        /// Byte whose meaning depends on the type.
+        type_specific: u8,
+        /// Contents after the block header.
         content: &'a [u8],
     },
 }
 
-/// The entries of a block of delays.
+/// DLRR block.
 #[derive(Debug, Clone, Copy)]
 pub struct Dlrr<'a> {
-    /// Whole entries of twelve bytes.
+    /// Complete entries of twelve bytes.
     entries: &'a [u8],
 }
 
-/// How long ago one receiver's reference time arrived.
+/// Entry of a DLRR block: delay since the reference time of one receiver arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DlrrEntry {
-    /// The receiver.
+    /// Receiver whose reference time is answered.
     pub ssrc: Ssrc,
-    /// Middle 32 bits of its reference time.
+    /// Middle 32 bits of that reference time.
     pub last_rr: u32,
-    /// Time since it arrived, in 65,536ths of a second.
+    /// Time since the reference time arrived, in 1/65,536 s.
     pub delay_since_last_rr: u32,
 }
 
@@ -66,7 +66,7 @@ impl<'a> ExtendedReport<'a> {
         Some(Self { ssrc, blocks })
     }
 
-    /// The blocks.
+    /// Returns the blocks, in order.
     pub fn blocks(&self) -> impl Iterator<Item = ExtendedReportBlock<'a>> + use<'a> {
         let mut reader = Reader(self.blocks);
         std::iter::from_fn(move || take_block(&mut reader))
@@ -74,23 +74,23 @@ impl<'a> ExtendedReport<'a> {
 }
 
 fn take_block<'a>(reader: &mut Reader<'a>) -> Option<ExtendedReportBlock<'a>> {
-    let [kind, detail] = reader.array()?;
+    let [kind, type_specific] = reader.array()?;
     let len = usize::from(reader.u16()?) * 4;
     let content = reader.take(len)?;
     Some(match kind {
-        REFERENCE_TIME => ExtendedReportBlock::ReceiverReferenceTime(Reader(content).u64()?),
-        DELAYS if !len.is_multiple_of(12) => return None,
-        DELAYS => ExtendedReportBlock::Dlrr(Dlrr { entries: content }),
+        RRTR => ExtendedReportBlock::ReceiverReferenceTime(Reader(content).u64()?),
+        DLRR if !len.is_multiple_of(12) => return None,
+        DLRR => ExtendedReportBlock::Dlrr(Dlrr { entries: content }),
         _ => ExtendedReportBlock::Other {
             kind,
-            detail,
+            type_specific,
             content,
         },
     })
 }
 
 impl<'a> Dlrr<'a> {
-    /// The entries.
+    /// Returns the entries, in order.
     pub fn iter(&self) -> impl Iterator<Item = DlrrEntry> + Clone + use<'a> {
         let (entries, _) = self.entries.as_chunks::<12>();
         entries.iter().filter_map(|entry| {

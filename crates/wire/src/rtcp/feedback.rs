@@ -1,23 +1,23 @@
-//! Requests from receivers: send again, send a keyframe, send less (RFC 4585 §6.2.1, §6.3.1;
-//! RFC 5104 §4.3.1; draft-alvestrand-rmcat-remb-03 §2.2).
+//! Feedback from receivers: NACK, PLI, FIR and REMB (RFC 4585 §6.2.1, §6.3.1; RFC 5104 §4.3.1;
+//! draft-alvestrand-rmcat-remb-03 §2.2).
 
 use super::reader::{Reader, ssrcs};
 use crate::units::{Bitrate, Ssrc};
 
-/// How many sequence numbers one entry of a NACK can name: its own and sixteen after it.
+/// Sequence numbers that one entry of a NACK covers: its own and the sixteen after it.
 pub const NACK_SPAN: u16 = 17;
 
 const REMB_NAME: [u8; 4] = *b"REMB";
 const REMB_MANTISSA_BITS: u32 = 18;
 
-/// Packets of a stream that are wanted again.
+/// Request to retransmit packets of a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Nack<'a> {
-    /// Who asks.
+    /// Sender of the request.
     pub sender: Ssrc,
-    /// The stream.
+    /// Stream that the request is about.
     pub media: Ssrc,
-    /// Whole entries of four bytes.
+    /// Complete entries of four bytes.
     entries: &'a [u8],
 }
 
@@ -33,8 +33,8 @@ impl<'a> Nack<'a> {
         })
     }
 
-    /// The sequence numbers, in the order of the packet. A datagram of 1,500 B can name 6,300 of
-    /// them, the same ones again and again: whoever resends must have a limit of their own.
+    /// Returns the requested sequence numbers, in the order of the packet. A datagram of 1,500 B
+    /// can hold 6,300 of them, repeated at will, so the caller must limit its retransmissions.
     pub fn seqs(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
         let (entries, _) = self.entries.as_chunks::<4>();
         entries.iter().flat_map(|&[p0, p1, b0, b1]| {
@@ -46,8 +46,8 @@ impl<'a> Nack<'a> {
     }
 }
 
-/// Gathers sequence numbers, which rise, into the entries of a NACK: a number and a mask of the
-/// sixteen after it. Each entry comes with how many numbers it took.
+/// Groups ascending sequence numbers into NACK entries: a number and a mask of the sixteen after
+/// it. Yields each entry with the count of numbers it covers.
 pub(super) fn nack_entries(seqs: &[u16]) -> impl Iterator<Item = ([u8; 4], usize)> + '_ {
     let mut rest = seqs;
     std::iter::from_fn(move || {
@@ -69,12 +69,12 @@ pub(super) fn nack_entries(seqs: &[u16]) -> impl Iterator<Item = ([u8; 4], usize
     })
 }
 
-/// A decoder lost its picture and wants a keyframe.
+/// Picture loss indication: request for a keyframe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pli {
-    /// Who asks.
+    /// Sender of the request.
     pub sender: Ssrc,
-    /// The stream.
+    /// Stream that the request is about.
     pub media: Ssrc,
 }
 
@@ -88,21 +88,21 @@ impl Pli {
     }
 }
 
-/// Commands to send keyframes.
+/// Full intra request: commands to send keyframes.
 #[derive(Debug, Clone, Copy)]
 pub struct Fir<'a> {
-    /// Who asks.
+    /// Sender of the request.
     pub sender: Ssrc,
-    /// Whole entries of eight bytes.
+    /// Complete entries of eight bytes.
     entries: &'a [u8],
 }
 
-/// A command to one stream.
+/// Keyframe command to one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirEntry {
-    /// The stream.
+    /// Stream that the request is about.
     pub ssrc: Ssrc,
-    /// Number of the command; the same number is the same command, sent again.
+    /// Number of the command; a repetition of the command keeps its number.
     pub seq: u8,
 }
 
@@ -110,13 +110,13 @@ impl<'a> Fir<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
         let mut reader = Reader(body);
         let sender = reader.ssrc()?;
-        // The stream is in the entries; the field in front of them is to be ignored.
+        // The streams are in the entries; the media SSRC before them is unused (RFC 5104 §4.3.1.2).
         reader.ssrc()?;
         let entries = reader.0;
         (!entries.is_empty() && entries.len().is_multiple_of(8)).then_some(Self { sender, entries })
     }
 
-    /// The commands.
+    /// Returns the commands.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = FirEntry> + Clone + use<'a> {
         let (entries, _) = self.entries.as_chunks::<8>();
         entries.iter().map(|&[a, b, c, d, seq, ..]| FirEntry {
@@ -126,14 +126,14 @@ impl<'a> Fir<'a> {
     }
 }
 
-/// What a receiver believes it can receive, over all the streams it names.
+/// Receiver estimated maximum bitrate: an upper bound for the listed streams together.
 #[derive(Debug, Clone, Copy)]
 pub struct Remb<'a> {
-    /// Who says so.
+    /// Sender of the estimate.
     pub sender: Ssrc,
-    /// The rate.
+    /// Estimated bitrate.
     pub bitrate: Bitrate,
-    /// Whole stream names.
+    /// SSRCs, four bytes each.
     ssrcs: &'a [u8],
 }
 
@@ -164,13 +164,14 @@ impl<'a> Remb<'a> {
         })
     }
 
-    /// The streams the rate is meant for.
+    /// Returns the streams that the bitrate applies to.
     pub fn ssrcs(&self) -> impl ExactSizeIterator<Item = Ssrc> + Clone + use<'a> {
         ssrcs(self.ssrcs)
     }
 
-    /// Name, count and rate as they travel; the rate is rounded down to 18 significant bits.
-    pub(super) fn write_head(count: u8, bitrate: Bitrate) -> [u8; 8] {
+    /// Returns name, stream count and bitrate in wire format; the bitrate is rounded down to 18
+    /// significant bits.
+    pub(super) fn write_header(count: u8, bitrate: Bitrate) -> [u8; 8] {
         let bits = u64::BITS - bitrate.as_bps().leading_zeros();
         let exponent = bits.saturating_sub(REMB_MANTISSA_BITS);
         let mantissa = bitrate.as_bps() >> exponent;

@@ -3,65 +3,65 @@
 use super::reader::Reader;
 use crate::units::Ssrc;
 
-/// Length of one report block.
+/// Length of a report block, in bytes.
 pub const REPORT_BLOCK_LEN: usize = 24;
 
-/// What a sender says of its stream (RFC 3550 §6.4.1).
+/// Sender information of a sender report (RFC 3550 §6.4.1).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct SenderInfo {
-    /// The stream.
+    /// Reported stream.
     pub ssrc: Ssrc,
-    /// When the report was made: seconds since 1900 in 32.32 fixed point.
+    /// NTP time of the report: seconds since 1900 in 32.32 fixed point.
     pub ntp: u64,
-    /// The same moment in the stream's media clock.
+    /// The same moment in the RTP clock of the stream.
     pub rtp_timestamp: u32,
-    /// Packets sent so far.
+    /// Number of packets sent so far.
     pub packet_count: u32,
-    /// Bytes of payload sent so far.
+    /// Payload bytes sent so far.
     pub octet_count: u32,
 }
 
-/// How one stream arrives at a receiver (RFC 3550 §6.4.1).
+/// Reception statistics of one stream (RFC 3550 §6.4.1).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ReportBlock {
-    /// The stream.
+    /// Reported stream.
     pub ssrc: Ssrc,
-    /// Share of packets lost since the last report, in 256ths.
+    /// Share of packets lost since the last report, in 1/256.
     pub fraction_lost: u8,
-    /// Packets lost so far; negative when more came twice than were lost. 24 bits travel.
+    /// Packets lost so far; negative when there are more duplicates than losses. Sent in 24 bits.
     pub cumulative_lost: i32,
-    /// Highest sequence number received, with the count of wraps above it.
+    /// Highest sequence number received, with the count of wraps in the upper 16 bits.
     pub highest_seq: u32,
-    /// Mean deviation of arrival spacing, in ticks of the media clock.
+    /// Interarrival jitter, in ticks of the RTP clock.
     pub jitter: u32,
-    /// Middle 32 bits of the last sender report's NTP time; 0 when there was none.
+    /// Middle 32 bits of the NTP time of the last sender report; 0 without one.
     pub last_sr: u32,
-    /// Time since that report arrived, in 65,536ths of a second.
+    /// Time since that report arrived, in 1/65,536 s.
     pub delay_since_last_sr: u32,
 }
 
-/// A sender report.
+/// Sender report packet.
 #[derive(Debug, Clone, Copy)]
 pub struct SenderReport<'a> {
-    /// What the sender says of its stream.
+    /// What the sender sent.
     pub info: SenderInfo,
-    /// Whole report blocks.
+    /// Complete report blocks.
     blocks: &'a [u8],
 }
 
-/// A receiver report.
+/// Receiver report packet.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiverReport<'a> {
-    /// Who receives.
+    /// Sender of the report.
     pub ssrc: Ssrc,
-    /// Whole report blocks.
+    /// Complete report blocks.
     blocks: &'a [u8],
 }
 
-/// The middle 32 bits of an NTP time, as `last_sr` repeats it.
+/// Returns the middle 32 bits of an NTP time, the form used in `last_sr`.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the middle bits are what is asked for"
+    reason = "truncation keeps the middle 32 bits"
 )]
 pub const fn ntp_middle(ntp: u64) -> u32 {
     (ntp >> 16) as u32
@@ -83,7 +83,7 @@ impl<'a> SenderReport<'a> {
         })
     }
 
-    /// How the sender receives other streams.
+    /// Returns reception statistics of the streams that the sender receives.
     pub fn blocks(&self) -> impl Iterator<Item = ReportBlock> + use<'a> {
         blocks(self.blocks)
     }
@@ -99,7 +99,7 @@ impl<'a> ReceiverReport<'a> {
         })
     }
 
-    /// How streams arrive.
+    /// Returns reception statistics of the received streams.
     pub fn blocks(&self) -> impl Iterator<Item = ReportBlock> + use<'a> {
         blocks(self.blocks)
     }

@@ -1,28 +1,28 @@
-//! Who the sources are, and which of them end (RFC 3550 §6.5, §6.6).
+//! Source descriptions (RFC 3550 §6.5).
 
-use super::reader::{Reader, ssrcs};
+use super::reader::Reader;
 use crate::units::Ssrc;
 
-/// Item that names the participant behind a source (RFC 3550 §6.5.1).
+/// Type of the item that holds the canonical name of an endpoint (RFC 3550 §6.5.1).
 pub const CNAME: u8 = 1;
 
-/// Descriptions of sources: chunks of items.
+/// Source description packet: one chunk of items per stream.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceDescription<'a> {
-    /// The chunks.
+    /// Bytes of the chunks.
     chunks: &'a [u8],
-    /// How many chunks there are.
+    /// Number of chunks.
     count: usize,
 }
 
-/// One item of a description.
+/// Item of a source description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SdesItem<'a> {
-    /// Which source it describes.
+    /// Stream that the item describes.
     pub ssrc: Ssrc,
-    /// What the text is, such as `CNAME`.
+    /// Type of the item, such as `CNAME`.
     pub kind: u8,
-    /// UTF-8 by the rules; the peer's bytes in truth.
+    /// Text; should be UTF-8, but is not checked.
     pub text: &'a [u8],
 }
 
@@ -32,27 +32,27 @@ impl<'a> SourceDescription<'a> {
             chunks: body,
             count,
         };
-        let mut walk = description.walk();
-        while walk.step()?.is_some() {}
+        let mut items = description.parser();
+        while items.next_item()?.is_some() {}
         Some(description)
     }
 
-    /// Every item of every source.
+    /// Returns the items of all chunks, in order.
     pub fn items(&self) -> impl Iterator<Item = SdesItem<'a>> + use<'a> {
-        let mut walk = self.walk();
-        // The packet was walked once already, so the walk ends where the items do.
-        std::iter::from_fn(move || walk.step().flatten())
+        let mut items = self.parser();
+        // `parse` has read the whole packet once, so `None` only means the end of the items here.
+        std::iter::from_fn(move || items.next_item().flatten())
     }
 
-    /// The canonical name of each source that has one.
+    /// Returns the canonical name of each stream that has one.
     pub fn cnames(&self) -> impl Iterator<Item = (Ssrc, &'a [u8])> + use<'a> {
         self.items()
             .filter(|item| item.kind == CNAME)
             .map(|item| (item.ssrc, item.text))
     }
 
-    const fn walk(&self) -> Walk<'a> {
-        Walk {
+    const fn parser(&self) -> ItemParser<'a> {
+        ItemParser {
             reader: Reader(self.chunks),
             chunks_left: self.count,
             ssrc: None,
@@ -60,19 +60,19 @@ impl<'a> SourceDescription<'a> {
     }
 }
 
-/// Walk over the items of all chunks.
-struct Walk<'a> {
-    /// What is not read yet.
+/// Parser of the items of all chunks.
+struct ItemParser<'a> {
+    /// Bytes not parsed yet.
     reader: Reader<'a>,
-    /// Chunks that have not begun.
+    /// Number of chunks that are not started.
     chunks_left: usize,
-    /// Source of the chunk that has begun.
+    /// Stream of the current chunk.
     ssrc: Option<Ssrc>,
 }
 
-impl<'a> Walk<'a> {
-    /// The next item; `Some(None)` at the proper end, `None` where the packet makes no sense.
-    fn step(&mut self) -> Option<Option<SdesItem<'a>>> {
+impl<'a> ItemParser<'a> {
+    /// Returns the next item, `Some(None)` at the end, and `None` when the packet is malformed.
+    fn next_item(&mut self) -> Option<Option<SdesItem<'a>>> {
         loop {
             let Some(ssrc) = self.ssrc else {
                 let Some(left) = self.chunks_left.checked_sub(1) else {
@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
             };
             let kind = self.reader.u8()?;
             if kind == 0 {
-                // Chunks begin at multiples of four, and so does the end of the packet.
+                // Chunks start at multiples of four bytes, and packets end there.
                 let padding = self.reader.0.len() % 4;
                 self.reader.take(padding)?;
                 self.ssrc = None;
@@ -97,23 +97,5 @@ impl<'a> Walk<'a> {
                 text: self.reader.take(len)?,
             }));
         }
-    }
-}
-
-/// Sources that end. What reason they give is not read.
-#[derive(Debug, Clone, Copy)]
-pub struct Bye<'a> {
-    /// Whole source names.
-    sources: &'a [u8],
-}
-
-impl<'a> Bye<'a> {
-    pub(super) fn parse(body: &'a [u8], count: usize) -> Option<Self> {
-        body.get(..count * 4).map(|sources| Self { sources })
-    }
-
-    /// The sources.
-    pub fn ssrcs(&self) -> impl ExactSizeIterator<Item = Ssrc> + Clone + use<'a> {
-        ssrcs(self.sources)
     }
 }

@@ -1,4 +1,4 @@
-//! Every packet type at its boundaries, alone and in company.
+//! Every packet type at its boundaries, alone and in compound datagrams.
 
 use super::extended_report::{DlrrEntry, ExtendedReportBlock};
 use super::feedback::FirEntry;
@@ -8,11 +8,11 @@ use super::write::CompoundWriter;
 use super::*;
 use crate::units::{Bitrate, Ssrc};
 
-const US: Ssrc = Ssrc(0x0102_0304);
-const THEM: Ssrc = Ssrc(0xa0b0_c0d0);
+const LOCAL: Ssrc = Ssrc(0x0102_0304);
+const REMOTE: Ssrc = Ssrc(0xa0b0_c0d0);
 
 const BLOCK: ReportBlock = ReportBlock {
-    ssrc: THEM,
+    ssrc: REMOTE,
     fraction_lost: 64,
     cumulative_lost: -3,
     highest_seq: 0x0001_ffff,
@@ -22,7 +22,7 @@ const BLOCK: ReportBlock = ReportBlock {
 };
 
 const INFO: SenderInfo = SenderInfo {
-    ssrc: US,
+    ssrc: LOCAL,
     ntp: 0xe000_0000_8000_0000,
     rtp_timestamp: 90_000,
     packet_count: 7,
@@ -35,21 +35,21 @@ fn written(write: impl FnOnce(&mut CompoundWriter<'_>)) -> Vec<u8> {
     out
 }
 
-fn only(datagram: &[u8]) -> Packet<'_> {
-    let mut walk = packets(datagram);
-    let packet = walk.next().unwrap().unwrap();
-    assert!(walk.next().is_none());
+fn single_packet(datagram: &[u8]) -> Packet<'_> {
+    let mut iter = packets(datagram);
+    let packet = iter.next().unwrap().unwrap();
+    assert!(iter.next().is_none());
     packet
 }
 
-/// The errors and the number of sound packets in a datagram.
-fn judged(datagram: &[u8]) -> (Vec<RtcpError>, usize) {
+/// Returns the errors and the number of valid packets in a datagram.
+fn errors_and_valid(datagram: &[u8]) -> (Vec<RtcpError>, usize) {
     let errors: Vec<_> = packets(datagram).filter_map(Result::err).collect();
     (errors, packets(datagram).filter(Result::is_ok).count())
 }
 
 #[test]
-fn a_sender_report_is_laid_out_as_rfc_3550_draws_it() {
+fn sender_report_matches_the_layout_of_rfc_3550() {
     let datagram = written(|w| assert!(w.write_sender_report(&INFO, &[BLOCK])));
     let mut expected = vec![0x81, 200, 0, 12];
     expected.extend([0x01, 0x02, 0x03, 0x04, 0xe0, 0, 0, 0, 0x80, 0, 0, 0]);
@@ -59,7 +59,7 @@ fn a_sender_report_is_laid_out_as_rfc_3550_draws_it() {
     ]);
     expected.extend([0, 0, 0, 90, 0x12, 0x34, 0x56, 0x78, 0, 1, 0, 0]);
     assert_eq!(datagram, expected);
-    let Packet::SenderReport(report) = only(&datagram) else {
+    let Packet::SenderReport(report) = single_packet(&datagram) else {
         panic!("no sender report")
     };
     assert_eq!(report.info, INFO);
@@ -68,59 +68,62 @@ fn a_sender_report_is_laid_out_as_rfc_3550_draws_it() {
 }
 
 #[test]
-fn a_receiver_report_has_up_to_31_blocks() {
+fn receiver_report_has_up_to_31_blocks() {
     for count in [0, 1, 31] {
         let blocks = vec![BLOCK; count];
-        let datagram = written(|w| assert!(w.write_receiver_report(US, &blocks)));
-        let Packet::ReceiverReport(report) = only(&datagram) else {
+        let datagram = written(|w| assert!(w.write_receiver_report(LOCAL, &blocks)));
+        let Packet::ReceiverReport(report) = single_packet(&datagram) else {
             panic!("no receiver report")
         };
-        assert_eq!(report.ssrc, US);
+        assert_eq!(report.ssrc, LOCAL);
         assert_eq!(report.blocks().collect::<Vec<_>>(), blocks);
     }
     let mut out = Vec::new();
-    assert!(!CompoundWriter::new(&mut out).write_receiver_report(US, &[BLOCK; 32]));
+    assert!(!CompoundWriter::new(&mut out).write_receiver_report(LOCAL, &[BLOCK; 32]));
     assert!(out.is_empty());
 }
 
 #[test]
-fn loss_beyond_24_bits_is_cut_to_what_can_be_said() {
-    for (lost, said) in [(i32::MAX, 0x7f_ffff), (i32::MIN, -0x80_0000), (-1, -1)] {
+fn cumulative_loss_is_clamped_to_24_bits() {
+    for (lost, expected) in [(i32::MAX, 0x7f_ffff), (i32::MIN, -0x80_0000), (-1, -1)] {
         let block = ReportBlock {
             cumulative_lost: lost,
             ..BLOCK
         };
-        let datagram = written(|w| assert!(w.write_receiver_report(US, &[block])));
-        let Packet::ReceiverReport(report) = only(&datagram) else {
+        let datagram = written(|w| assert!(w.write_receiver_report(LOCAL, &[block])));
+        let Packet::ReceiverReport(report) = single_packet(&datagram) else {
             panic!("no receiver report")
         };
-        assert_eq!(report.blocks().next().unwrap().cumulative_lost, said);
+        assert_eq!(report.blocks().next().unwrap().cumulative_lost, expected);
     }
 }
 
 #[test]
-fn a_name_of_any_length_ends_in_a_zero_and_a_whole_word() {
+fn cname_of_any_length_ends_with_a_zero_at_a_word_boundary() {
     for len in [0, 1, 2, 3, 4, 255] {
         let name = "n".repeat(len);
-        let datagram = written(|w| assert!(w.write_cname(US, &name)));
+        let datagram = written(|w| assert!(w.write_cname(LOCAL, &name)));
         assert_eq!(datagram.len() % 4, 0);
         assert_eq!(datagram.last(), Some(&0));
-        let Packet::SourceDescription(names) = only(&datagram) else {
+        let Packet::SourceDescription(names) = single_packet(&datagram) else {
             panic!("no description")
         };
-        assert_eq!(names.cnames().collect::<Vec<_>>(), [(US, name.as_bytes())]);
+        assert_eq!(
+            names.cnames().collect::<Vec<_>>(),
+            [(LOCAL, name.as_bytes())]
+        );
     }
     let mut out = Vec::new();
-    assert!(!CompoundWriter::new(&mut out).write_cname(US, &"n".repeat(256)));
+    assert!(!CompoundWriter::new(&mut out).write_cname(LOCAL, &"n".repeat(256)));
 }
 
 #[test]
-fn every_item_of_every_chunk_is_seen() {
+fn all_items_of_all_chunks_are_returned() {
     let mut datagram = vec![0x83, 202, 0, 7];
     datagram.extend([0, 0, 0, 1, CNAME, 2, b'a', b'b', 15, 1, b'0', 0]);
     datagram.extend([0, 0, 0, 2, 0, 0, 0, 0]);
     datagram.extend([0, 0, 0, 3, CNAME, 0, 0, 0]);
-    let Packet::SourceDescription(names) = only(&datagram) else {
+    let Packet::SourceDescription(names) = single_packet(&datagram) else {
         panic!("no description")
     };
     let item = |ssrc, kind, text| SdesItem {
@@ -141,7 +144,7 @@ fn every_item_of_every_chunk_is_seen() {
 }
 
 #[test]
-fn a_description_that_ends_early_is_malformed() {
+fn truncated_source_description_is_malformed() {
     for (words, body) in [
         (2, &[0, 0, 0, 1, CNAME, 3, b'a', b'b'][..]),
         (2, &[0, 0, 0, 1, CNAME, 2, b'a', b'b']),
@@ -150,94 +153,103 @@ fn a_description_that_ends_early_is_malformed() {
     ] {
         let mut datagram = vec![0x81, 202, 0, words];
         datagram.extend_from_slice(body);
-        assert_eq!(judged(&datagram), (vec![RtcpError::Malformed(202)], 0));
+        assert_eq!(
+            errors_and_valid(&datagram),
+            (vec![RtcpError::Malformed(202)], 0)
+        );
     }
 }
 
 #[test]
-fn a_goodbye_names_its_sources_and_its_reason_is_passed_over() {
-    let mut datagram = written(|w| assert!(w.write_bye(&[US, THEM])));
-    let Packet::Bye(bye) = only(&datagram) else {
-        panic!("no goodbye")
+fn bye_lists_its_streams_and_its_reason_is_ignored() {
+    let mut datagram = written(|w| assert!(w.write_bye(&[LOCAL, REMOTE])));
+    let Packet::Bye(bye) = single_packet(&datagram) else {
+        panic!("no BYE")
     };
-    assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [US, THEM]);
+    assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [LOCAL, REMOTE]);
     datagram[3] += 1;
     datagram.extend([3, b'b', b'y', b'e']);
-    let Packet::Bye(bye) = only(&datagram) else {
-        panic!("no goodbye")
+    let Packet::Bye(bye) = single_packet(&datagram) else {
+        panic!("no BYE")
     };
     assert_eq!(bye.ssrcs().len(), 2);
 }
 
 #[test]
-fn a_nack_names_a_number_and_sixteen_after_it() {
+fn nack_entry_covers_a_number_and_the_sixteen_after_it() {
     let seqs = [65_530, 65_531, 65_534, 10, 11, 27, 28];
-    let datagram = written(|w| assert_eq!(w.write_nack(US, THEM, &seqs), seqs.len()));
+    let datagram = written(|w| assert_eq!(w.write_nack(LOCAL, REMOTE, &seqs), seqs.len()));
     let mut expected = vec![0x81, 205, 0, 5, 1, 2, 3, 4, 0xa0, 0xb0, 0xc0, 0xd0];
     // 10 is 16 after 65530; 27 is 16 after 11.
     expected.extend([0xff, 0xfa, 0x80, 0x09, 0, 11, 0x80, 0, 0, 28, 0, 0]);
     assert_eq!(datagram, expected);
-    let Packet::Nack(nack) = only(&datagram) else {
+    let Packet::Nack(nack) = single_packet(&datagram) else {
         panic!("no nack")
     };
-    assert_eq!((nack.sender, nack.media), (US, THEM));
+    assert_eq!((nack.sender, nack.media), (LOCAL, REMOTE));
     assert_eq!(nack.seqs().collect::<Vec<_>>(), seqs);
 }
 
 #[test]
-fn a_nack_takes_as_many_numbers_as_fit_and_says_so() {
+fn nack_writes_as_many_numbers_as_fit_and_returns_the_count() {
     let apart: Vec<u16> = (0..1_000).map(|i| i * 20).collect();
     let mut out = Vec::new();
     let mut writer = CompoundWriter::with_len_max(&mut out, 50);
-    assert_eq!(writer.write_nack(US, THEM, &apart), 9);
-    assert_eq!(writer.write_nack(US, THEM, &apart), 0);
-    let Packet::Nack(nack) = only(&out) else {
+    assert_eq!(writer.write_nack(LOCAL, REMOTE, &apart), 9);
+    assert_eq!(writer.write_nack(LOCAL, REMOTE, &apart), 0);
+    let Packet::Nack(nack) = single_packet(&out) else {
         panic!("no nack")
     };
     assert_eq!(nack.seqs().collect::<Vec<_>>(), apart[..9]);
     assert_eq!(
-        CompoundWriter::new(&mut Vec::new()).write_nack(US, THEM, &[]),
+        CompoundWriter::new(&mut Vec::new()).write_nack(LOCAL, REMOTE, &[]),
         0
     );
 }
 
 #[test]
-fn a_repeated_number_is_named_once() {
-    let datagram = written(|w| assert_eq!(w.write_nack(US, THEM, &[5, 5, 6, 6]), 4));
-    let Packet::Nack(nack) = only(&datagram) else {
+fn nack_lists_a_repeated_number_once() {
+    let datagram = written(|w| assert_eq!(w.write_nack(LOCAL, REMOTE, &[5, 5, 6, 6]), 4));
+    let Packet::Nack(nack) = single_packet(&datagram) else {
         panic!("no nack")
     };
     assert_eq!(nack.seqs().collect::<Vec<_>>(), [5, 6]);
 }
 
 #[test]
-fn keyframe_requests_survive_the_wire() {
-    let datagram = written(|w| assert!(w.write_pli(US, THEM)));
+fn keyframe_requests_read_back() {
+    let datagram = written(|w| assert!(w.write_pli(LOCAL, REMOTE)));
     assert_eq!(
         datagram,
         [0x81, 206, 0, 2, 1, 2, 3, 4, 0xa0, 0xb0, 0xc0, 0xd0]
     );
-    let Packet::Pli(pli) = only(&datagram) else {
+    let Packet::Pli(pli) = single_packet(&datagram) else {
         panic!("no pli")
     };
-    assert_eq!((pli.sender, pli.media), (US, THEM));
+    assert_eq!((pli.sender, pli.media), (LOCAL, REMOTE));
 
     let entries = [
-        FirEntry { ssrc: THEM, seq: 9 },
-        FirEntry { ssrc: US, seq: 255 },
+        FirEntry {
+            ssrc: REMOTE,
+            seq: 9,
+        },
+        FirEntry {
+            ssrc: LOCAL,
+            seq: 255,
+        },
     ];
-    let datagram = written(|w| assert!(w.write_fir(US, &entries)));
-    let Packet::Fir(fir) = only(&datagram) else {
+    let datagram = written(|w| assert!(w.write_fir(LOCAL, &entries)));
+    let Packet::Fir(fir) = single_packet(&datagram) else {
         panic!("no fir")
     };
-    assert_eq!(fir.sender, US);
+    assert_eq!(fir.sender, LOCAL);
     assert_eq!(fir.entries().collect::<Vec<_>>(), entries);
-    assert!(!CompoundWriter::new(&mut Vec::new()).write_fir(US, &[]));
+    assert!(!CompoundWriter::new(&mut Vec::new()).write_fir(LOCAL, &[]));
 }
 
 #[test]
-fn an_estimate_keeps_eighteen_bits_of_its_rate() {
-    for (rate, said) in [
+fn remb_keeps_eighteen_bits_of_its_bitrate() {
+    for (rate, expected) in [
         (0, 0),
         (1, 1),
         (0x3_ffff, 0x3_ffff),
@@ -245,67 +257,74 @@ fn an_estimate_keeps_eighteen_bits_of_its_rate() {
         (5_000_000, 5_000_000),
         (u64::MAX, 0x3_ffff << 46),
     ] {
-        let datagram = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(rate), &[THEM, US])));
-        let Packet::Remb(remb) = only(&datagram) else {
+        let datagram =
+            written(|w| assert!(w.write_remb(LOCAL, Bitrate::from_bps(rate), &[REMOTE, LOCAL])));
+        let Packet::Remb(remb) = single_packet(&datagram) else {
             panic!("no remb")
         };
-        assert_eq!(remb.bitrate, Bitrate::from_bps(said));
-        assert_eq!(remb.sender, US);
-        assert_eq!(remb.ssrcs().collect::<Vec<_>>(), [THEM, US]);
+        assert_eq!(remb.bitrate, Bitrate::from_bps(expected));
+        assert_eq!(remb.sender, LOCAL);
+        assert_eq!(remb.ssrcs().collect::<Vec<_>>(), [REMOTE, LOCAL]);
     }
-    let golden = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(5_000_000), &[THEM])));
+    let golden = written(|w| assert!(w.write_remb(LOCAL, Bitrate::from_bps(5_000_000), &[REMOTE])));
     let mut expected = vec![0x8f, 206, 0, 5, 1, 2, 3, 4, 0, 0, 0, 0];
     expected.extend(b"REMB");
     // 5,000,000 = 156,250 << 5.
     expected.extend([1, 5 << 2 | 2, 0x62, 0x5a, 0xa0, 0xb0, 0xc0, 0xd0]);
     assert_eq!(golden, expected);
-    assert!(!CompoundWriter::new(&mut Vec::new()).write_remb(US, Bitrate::ZERO, &[US; 256]));
+    assert!(!CompoundWriter::new(&mut Vec::new()).write_remb(LOCAL, Bitrate::ZERO, &[LOCAL; 256]));
 }
 
 #[test]
-fn an_estimate_of_more_than_64_bits_or_with_missing_streams_is_malformed() {
-    let sound = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(1), &[THEM])));
-    let mut huge = sound.clone();
+fn remb_above_64_bits_or_with_missing_streams_is_malformed() {
+    let valid = written(|w| assert!(w.write_remb(LOCAL, Bitrate::from_bps(1), &[REMOTE])));
+    let mut huge = valid.clone();
     huge[17] = 63 << 2 | 2;
-    assert_eq!(judged(&huge), (vec![RtcpError::Malformed(206)], 0));
-    let mut missing = sound;
+    assert_eq!(
+        errors_and_valid(&huge),
+        (vec![RtcpError::Malformed(206)], 0)
+    );
+    let mut missing = valid;
     missing[16] = 2;
-    assert_eq!(judged(&missing), (vec![RtcpError::Malformed(206)], 0));
+    assert_eq!(
+        errors_and_valid(&missing),
+        (vec![RtcpError::Malformed(206)], 0)
+    );
 }
 
 #[test]
-fn application_feedback_of_another_name_is_passed_over() {
-    let mut datagram = written(|w| assert!(w.write_remb(US, Bitrate::from_bps(1), &[])));
+fn application_feedback_with_another_name_is_skipped() {
+    let mut datagram = written(|w| assert!(w.write_remb(LOCAL, Bitrate::from_bps(1), &[])));
     datagram[12] = b'X';
-    let mut walk = packets(&datagram);
-    assert!(walk.next().is_none());
-    assert_eq!(walk.skipped(), 1);
+    let mut iter = packets(&datagram);
+    assert!(iter.next().is_none());
+    assert_eq!(iter.skipped(), 1);
 }
 
 #[test]
-fn extended_reports_carry_reference_times_and_their_answers() {
+fn extended_reports_carry_rrtr_and_dlrr_blocks() {
     let delays = [
         DlrrEntry {
-            ssrc: THEM,
+            ssrc: REMOTE,
             last_rr: 7,
             delay_since_last_rr: 8,
         },
         DlrrEntry {
-            ssrc: US,
+            ssrc: LOCAL,
             last_rr: 9,
             delay_since_last_rr: 10,
         },
     ];
     let datagram = written(|w| {
-        assert!(w.write_receiver_reference_time(US, 0x1122_3344_5566_7788));
-        assert!(w.write_dlrr(US, &delays));
+        assert!(w.write_receiver_reference_time(LOCAL, 0x1122_3344_5566_7788));
+        assert!(w.write_dlrr(LOCAL, &delays));
     });
     let mut seen = Vec::new();
     for packet in packets(&datagram) {
         let Packet::ExtendedReport(report) = packet.unwrap() else {
             panic!("no report")
         };
-        assert_eq!(report.ssrc, US);
+        assert_eq!(report.ssrc, LOCAL);
         for block in report.blocks() {
             match block {
                 ExtendedReportBlock::ReceiverReferenceTime(ntp) => {
@@ -320,18 +339,18 @@ fn extended_reports_carry_reference_times_and_their_answers() {
 }
 
 #[test]
-fn an_extended_block_that_is_not_spoken_here_is_kept_as_it_came() {
+fn unsupported_extended_report_block_is_returned_unparsed() {
     let datagram = [
         0x80, 207, 0, 4, 1, 2, 3, 4, 1, 9, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8,
     ];
-    let Packet::ExtendedReport(report) = only(&datagram) else {
+    let Packet::ExtendedReport(report) = single_packet(&datagram) else {
         panic!("no report")
     };
     let blocks: Vec<_> = report.blocks().collect();
     let [
         ExtendedReportBlock::Other {
             kind: 1,
-            detail: 9,
+            type_specific: 9,
             content,
         },
     ] = blocks[..]
@@ -342,7 +361,7 @@ fn an_extended_block_that_is_not_spoken_here_is_kept_as_it_came() {
 }
 
 #[test]
-fn extended_blocks_of_impossible_length_are_malformed() {
+fn extended_report_blocks_of_impossible_length_are_malformed() {
     for block in [
         &[1, 0, 0, 2, 0, 0, 0, 0][..],
         &[4, 0, 0, 1, 0, 0, 0, 0],
@@ -350,36 +369,42 @@ fn extended_blocks_of_impossible_length_are_malformed() {
     ] {
         let mut datagram = vec![0x80, 207, 0, 3, 1, 2, 3, 4];
         datagram.extend_from_slice(block);
-        assert_eq!(judged(&datagram), (vec![RtcpError::Malformed(207)], 0));
+        assert_eq!(
+            errors_and_valid(&datagram),
+            (vec![RtcpError::Malformed(207)], 0)
+        );
     }
 }
 
 #[test]
-fn several_packets_share_a_datagram_and_unknown_ones_are_counted() {
+fn compound_datagram_is_parsed_and_unknown_packets_are_counted() {
     let mut datagram = written(|w| {
         assert!(w.is_empty());
-        assert!(w.write_receiver_report(US, &[BLOCK]));
-        assert!(w.write_cname(US, "us"));
+        assert!(w.write_receiver_report(LOCAL, &[BLOCK]));
+        assert!(w.write_cname(LOCAL, "us"));
     });
     datagram.extend([0x80, 204, 0, 2, 0, 0, 0, 1, b'n', b'a', b'm', b'e']);
     datagram.extend([0x9f, 205, 0, 0]);
-    datagram.extend(written(|w| assert!(w.write_pli(US, THEM))));
-    let mut walk = packets(&datagram);
-    assert!(matches!(walk.next(), Some(Ok(Packet::ReceiverReport(_)))));
+    datagram.extend(written(|w| assert!(w.write_pli(LOCAL, REMOTE))));
+    let mut iter = packets(&datagram);
+    assert!(matches!(iter.next(), Some(Ok(Packet::ReceiverReport(_)))));
     assert!(matches!(
-        walk.next(),
+        iter.next(),
         Some(Ok(Packet::SourceDescription(_)))
     ));
-    assert!(matches!(walk.next(), Some(Ok(Packet::Pli(_)))));
-    assert!(walk.next().is_none());
-    assert_eq!(walk.skipped(), 2);
+    assert!(matches!(iter.next(), Some(Ok(Packet::Pli(_)))));
+    assert!(iter.next().is_none());
+    assert_eq!(iter.skipped(), 2);
 }
 
 #[test]
-fn a_malformed_packet_does_not_take_the_next_with_it() {
+fn packets_after_a_malformed_one_are_parsed() {
     let mut datagram = vec![0x82, 201, 0, 1, 0, 0, 0, 1];
-    datagram.extend(written(|w| assert!(w.write_pli(US, THEM))));
-    assert_eq!(judged(&datagram), (vec![RtcpError::Malformed(201)], 1));
+    datagram.extend(written(|w| assert!(w.write_pli(LOCAL, REMOTE))));
+    assert_eq!(
+        errors_and_valid(&datagram),
+        (vec![RtcpError::Malformed(201)], 1)
+    );
 }
 
 #[test]
@@ -401,7 +426,7 @@ fn bodies_too_short_for_their_type_are_malformed() {
         let mut datagram = vec![0x80 | count, kind, 0, words];
         datagram.resize(4 + usize::from(words) * 4, 0);
         assert_eq!(
-            judged(&datagram),
+            errors_and_valid(&datagram),
             (vec![RtcpError::Malformed(kind)], 0),
             "{kind} {count}"
         );
@@ -409,56 +434,62 @@ fn bodies_too_short_for_their_type_are_malformed() {
 }
 
 #[test]
-fn a_datagram_that_ends_inside_a_packet_yields_what_was_whole() {
-    let mut datagram = written(|w| assert!(w.write_pli(US, THEM)));
-    datagram.extend(written(|w| assert!(w.write_cname(US, "us"))));
+fn truncated_datagram_yields_its_complete_packets() {
+    let mut datagram = written(|w| assert!(w.write_pli(LOCAL, REMOTE)));
+    datagram.extend(written(|w| assert!(w.write_cname(LOCAL, "us"))));
     for len in 13..datagram.len() {
-        assert_eq!(judged(&datagram[..len]), (vec![RtcpError::Truncated], 1));
+        assert_eq!(
+            errors_and_valid(&datagram[..len]),
+            (vec![RtcpError::Truncated], 1)
+        );
     }
     datagram[12] = 0x40;
-    assert_eq!(judged(&datagram), (vec![RtcpError::Version], 1));
+    assert_eq!(errors_and_valid(&datagram), (vec![RtcpError::Version], 1));
 }
 
 #[test]
-fn padding_is_taken_off_and_impossible_padding_is_refused() {
-    let mut datagram = written(|w| assert!(w.write_bye(&[US])));
+fn padding_is_stripped_and_impossible_padding_is_rejected() {
+    let mut datagram = written(|w| assert!(w.write_bye(&[LOCAL])));
     datagram[0] |= 0x20;
     datagram[3] += 1;
     datagram.extend([0, 0, 0, 4]);
-    let Packet::Bye(bye) = only(&datagram) else {
-        panic!("no goodbye")
+    let Packet::Bye(bye) = single_packet(&datagram) else {
+        panic!("no BYE")
     };
-    assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [US]);
+    assert_eq!(bye.ssrcs().collect::<Vec<_>>(), [LOCAL]);
     for impossible in [0, 9] {
         datagram[11] = impossible;
-        assert_eq!(judged(&datagram), (vec![RtcpError::Padding], 0));
+        assert_eq!(errors_and_valid(&datagram), (vec![RtcpError::Padding], 0));
     }
-    assert_eq!(judged(&[0xa0, 201, 0, 0]), (vec![RtcpError::Padding], 0));
+    assert_eq!(
+        errors_and_valid(&[0xa0, 201, 0, 0]),
+        (vec![RtcpError::Padding], 0)
+    );
 }
 
 #[test]
-fn a_datagram_never_outgrows_its_limit() {
+fn datagram_never_exceeds_its_limit() {
     let mut out = b"in front".to_vec();
     let mut writer = CompoundWriter::new(&mut out);
     let mut fitted = 0;
-    while writer.write_receiver_report(US, &[BLOCK; 31]) {
+    while writer.write_receiver_report(LOCAL, &[BLOCK; 31]) {
         fitted += 1;
     }
     assert_eq!(fitted, 1);
-    while writer.write_pli(US, THEM) {}
+    while writer.write_pli(LOCAL, REMOTE) {}
     while writer.write_sender_report(&INFO, &[]) {}
     assert!(writer.remaining() < 12);
     let len = writer.len();
-    assert!(!writer.write_cname(US, "us") && !writer.write_bye(&[US, THEM]));
+    assert!(!writer.write_cname(LOCAL, "us") && !writer.write_bye(&[LOCAL, REMOTE]));
     assert_eq!(writer.len(), len);
     assert!(len <= COMPOUND_LEN_MAX);
     assert_eq!(&out[..8], b"in front");
-    let (errors, sound) = judged(&out[8..]);
-    assert!(errors.is_empty() && sound > 1);
+    let (errors, valid) = errors_and_valid(&out[8..]);
+    assert!(errors.is_empty() && valid > 1);
 }
 
 #[test]
-fn the_second_byte_tells_control_from_media() {
+fn second_byte_distinguishes_rtcp_from_rtp() {
     assert!((192..=223).all(is_rtcp));
     assert!(!(0..192).any(is_rtcp) && !(224..=255).any(is_rtcp));
 }

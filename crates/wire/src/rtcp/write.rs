@@ -1,31 +1,34 @@
-//! Writing control packets into one datagram that never outgrows its limit.
+//! Writer of control packets into one datagram of limited length.
 //!
-//! Every method writes one whole packet or nothing at all and says which; those that take a list
-//! of any length say how much of it they took.
+//! Every method writes one complete packet or nothing, and returns which; methods for lists of any
+//! length return how many elements they wrote.
 
-use super::extended_report::{DELAYS, DlrrEntry, REFERENCE_TIME};
+use super::extended_report::{DLRR, DlrrEntry, RRTR};
 use super::feedback::{FirEntry, Remb, nack_entries};
+use super::header::{COUNT_MAX, HEADER_LEN, PADDING, VERSION, format, kind};
 use super::report::{ReportBlock, SenderInfo};
 use super::sdes::CNAME;
-use super::{COMPOUND_LEN_MAX, COUNT_MAX, HEADER_LEN, VERSION, format, kind};
 use crate::units::{Bitrate, Ssrc};
 
-/// Length of the two stream names a feedback packet starts with.
+/// Longest datagram of control packets, in bytes; fits every path with SRTCP around it.
+pub const COMPOUND_LEN_MAX: usize = 1_200;
+
+/// Length of the two SSRCs at the start of a feedback packet.
 pub(super) const FEEDBACK_HEADER_LEN: usize = 8;
 
-/// A datagram in the making, appended to the caller's bytes.
+/// Writer of one datagram, appended to a buffer.
 #[derive(Debug)]
 pub struct CompoundWriter<'a> {
-    /// Where it is written, behind what was there already.
+    /// Buffer; earlier contents are left alone.
     out: &'a mut Vec<u8>,
-    /// Where it starts.
+    /// Offset of the datagram in the buffer.
     start: usize,
-    /// How long it may become.
+    /// Maximum length of the datagram, in bytes.
     len_max: usize,
 }
 
 impl<'a> CompoundWriter<'a> {
-    /// Starts a datagram of at most `COMPOUND_LEN_MAX` bytes.
+    /// Starts a datagram of at most [`COMPOUND_LEN_MAX`] bytes.
     pub const fn new(out: &'a mut Vec<u8>) -> Self {
         Self::with_len_max(out, COMPOUND_LEN_MAX)
     }
@@ -40,25 +43,25 @@ impl<'a> CompoundWriter<'a> {
         }
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub const fn len(&self) -> usize {
         self.out.len() - self.start
     }
 
-    /// Whether nothing is written yet.
+    /// Returns whether nothing is written yet.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes that may still be written.
+    /// Returns how many bytes may still be written.
     pub const fn remaining(&self) -> usize {
         self.len_max.saturating_sub(self.len())
     }
 
-    /// Writes a sender report. Refused with more than 31 blocks.
+    /// Writes a sender report. Returns false when it does not fit, or with more than 31 blocks.
     #[must_use]
     pub fn write_sender_report(&mut self, info: &SenderInfo, blocks: &[ReportBlock]) -> bool {
-        self.counted(kind::SENDER_REPORT, blocks.len(), |out| {
+        self.write_counted(kind::SENDER_REPORT, blocks.len(), |out| {
             out.extend(info.ssrc.0.to_be_bytes());
             out.extend(info.ntp.to_be_bytes());
             let words = [info.rtp_timestamp, info.packet_count, info.octet_count];
@@ -67,40 +70,42 @@ impl<'a> CompoundWriter<'a> {
         })
     }
 
-    /// Writes a receiver report. Refused with more than 31 blocks.
+    /// Writes a receiver report. Returns false when it does not fit, or with more than 31 blocks.
     #[must_use]
     pub fn write_receiver_report(&mut self, ssrc: Ssrc, blocks: &[ReportBlock]) -> bool {
-        self.counted(kind::RECEIVER_REPORT, blocks.len(), |out| {
+        self.write_counted(kind::RECEIVER_REPORT, blocks.len(), |out| {
             out.extend(ssrc.0.to_be_bytes());
             blocks.iter().for_each(|block| block.write(out));
         })
     }
 
-    /// Writes the canonical name of one source. Refused when it is longer than 255 bytes.
+    /// Writes the canonical name of one stream. Returns false when it does not fit, or when the
+    /// name is longer than 255 bytes.
     #[must_use]
     pub fn write_cname(&mut self, ssrc: Ssrc, cname: &str) -> bool {
         let Ok(len) = u8::try_from(cname.len()) else {
             return false;
         };
-        self.counted(kind::SOURCE_DESCRIPTION, 1, |out| {
+        self.write_counted(kind::SOURCE_DESCRIPTION, 1, |out| {
             let chunk = out.len();
             out.extend(ssrc.0.to_be_bytes());
             out.extend([CNAME, len]);
             out.extend(cname.as_bytes());
-            // At least one zero ends the items.
+            // At least one zero byte ends the items.
             let chunk_len = (out.len() - chunk + 1).next_multiple_of(4);
             out.resize(chunk + chunk_len, 0);
         })
     }
 
-    /// Writes that these sources end. Refused with more than 31 of them.
+    /// Writes a BYE for these streams. Returns false when it does not fit, or with more than 31
+    /// streams.
     #[must_use]
     pub fn write_bye(&mut self, ssrcs: &[Ssrc]) -> bool {
-        self.counted(kind::BYE, ssrcs.len(), |out| extend_ssrcs(out, ssrcs))
+        self.write_counted(kind::BYE, ssrcs.len(), |out| extend_ssrcs(out, ssrcs))
     }
 
-    /// Asks for packets again, by sequence numbers that rise. Returns how many of them it took;
-    /// the others need another datagram.
+    /// Writes a request to retransmit packets, given by ascending sequence numbers. Returns how
+    /// many it wrote; the others need another datagram.
     #[must_use]
     pub fn write_nack(&mut self, sender: Ssrc, media: Ssrc, seqs: &[u16]) -> usize {
         let entries_max = self
@@ -111,7 +116,7 @@ impl<'a> CompoundWriter<'a> {
             return 0;
         }
         let mut taken = 0;
-        let written = self.feedback(
+        let written = self.write_feedback(
             kind::TRANSPORT_FEEDBACK,
             format::NACK,
             sender,
@@ -126,17 +131,17 @@ impl<'a> CompoundWriter<'a> {
         if written { taken } else { 0 }
     }
 
-    /// Asks for a keyframe because a picture was lost.
+    /// Writes a picture loss indication. Returns false when it does not fit.
     #[must_use]
     pub fn write_pli(&mut self, sender: Ssrc, media: Ssrc) -> bool {
-        self.feedback(kind::PAYLOAD_FEEDBACK, format::PLI, sender, media, |_| {})
+        self.write_feedback(kind::PAYLOAD_FEEDBACK, format::PLI, sender, media, |_| {})
     }
 
-    /// Commands streams to send keyframes. Refused without any.
+    /// Writes a full intra request. Returns false when it does not fit, or without entries.
     #[must_use]
     pub fn write_fir(&mut self, sender: Ssrc, entries: &[FirEntry]) -> bool {
         !entries.is_empty()
-            && self.feedback(
+            && self.write_feedback(
                 kind::PAYLOAD_FEEDBACK,
                 format::FIR,
                 sender,
@@ -150,43 +155,45 @@ impl<'a> CompoundWriter<'a> {
             )
     }
 
-    /// Says what can be received over these streams. Refused with more than 255 of them.
+    /// Writes a bandwidth estimate for these streams. Returns false when it does not fit, or with
+    /// more than 255 streams.
     #[must_use]
     pub fn write_remb(&mut self, sender: Ssrc, bitrate: Bitrate, ssrcs: &[Ssrc]) -> bool {
         let Ok(count) = u8::try_from(ssrcs.len()) else {
             return false;
         };
-        self.feedback(
+        self.write_feedback(
             kind::PAYLOAD_FEEDBACK,
             format::APPLICATION,
             sender,
             Ssrc(0),
             |out| {
-                out.extend(Remb::write_head(count, bitrate));
+                out.extend(Remb::write_header(count, bitrate));
                 extend_ssrcs(out, ssrcs);
             },
         )
     }
 
-    /// Says what time it is here, so that the other side can answer with `delays`.
+    /// Writes the current NTP time, which the other side answers with a DLRR block. Returns false
+    /// when it does not fit.
     #[must_use]
     pub fn write_receiver_reference_time(&mut self, ssrc: Ssrc, ntp: u64) -> bool {
-        self.packet(kind::EXTENDED_REPORT, 0, |out| {
+        self.write_packet(kind::EXTENDED_REPORT, 0, |out| {
             out.extend(ssrc.0.to_be_bytes());
-            out.extend([REFERENCE_TIME, 0, 0, 2]);
+            out.extend([RRTR, 0, 0, 2]);
             out.extend(ntp.to_be_bytes());
         })
     }
 
-    /// Says how long ago reference times arrived.
+    /// Writes the delays since reference times arrived. Returns false when it does not fit.
     #[must_use]
     pub fn write_dlrr(&mut self, ssrc: Ssrc, delays: &[DlrrEntry]) -> bool {
         let Ok(words) = u16::try_from(delays.len().saturating_mul(3)) else {
             return false;
         };
-        self.packet(kind::EXTENDED_REPORT, 0, |out| {
+        self.write_packet(kind::EXTENDED_REPORT, 0, |out| {
             out.extend(ssrc.0.to_be_bytes());
-            out.extend([DELAYS, 0]);
+            out.extend([DLRR, 0]);
             out.extend(words.to_be_bytes());
             for delay in delays {
                 extend_ssrcs(out, &[delay.ssrc]);
@@ -196,16 +203,16 @@ impl<'a> CompoundWriter<'a> {
         })
     }
 
-    /// Writes a packet whose header counts its entries.
-    fn counted(&mut self, kind: u8, count: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    /// Writes a packet whose header holds the number of its entries.
+    fn write_counted(&mut self, kind: u8, count: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         match u8::try_from(count) {
-            Ok(bits) if count <= COUNT_MAX => self.packet(kind, bits, write),
+            Ok(bits) if count <= COUNT_MAX => self.write_packet(kind, bits, write),
             _ => false,
         }
     }
 
-    /// Writes a feedback packet, which names its sender and a stream first.
-    pub(super) fn feedback(
+    /// Writes a feedback packet, which starts with the SSRCs of its sender and of a stream.
+    pub(super) fn write_feedback(
         &mut self,
         kind: u8,
         format: u8,
@@ -213,15 +220,15 @@ impl<'a> CompoundWriter<'a> {
         media: Ssrc,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
-        self.packet(kind, format, |out| {
+        self.write_packet(kind, format, |out| {
             extend_ssrcs(out, &[sender, media]);
             write(out);
         })
     }
 
-    /// Writes a packet; takes it back when it does not fit. `count` is the five bits after the
-    /// padding bit. A body whose length is no multiple of four is padded.
-    fn packet(&mut self, kind: u8, count: u8, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    /// Writes a packet, and removes it again when it does not fit. `count` is the five-bit field
+    /// after the padding bit. The body is padded to a multiple of four bytes.
+    fn write_packet(&mut self, kind: u8, count: u8, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let at = self.out.len();
         self.out.extend([VERSION << 6 | count, kind, 0, 0]);
         write(self.out);
@@ -229,7 +236,7 @@ impl<'a> CompoundWriter<'a> {
         let padding = body_len.next_multiple_of(4) - body_len;
         self.out.resize(self.out.len() + padding, 0);
         let fits = self.len() <= self.len_max;
-        if !fits || seal(self.out.get_mut(at..).unwrap_or_default(), padding).is_none() {
+        if !fits || finish_header(self.out.get_mut(at..).unwrap_or_default(), padding).is_none() {
             self.out.truncate(at);
             return false;
         }
@@ -237,13 +244,13 @@ impl<'a> CompoundWriter<'a> {
     }
 }
 
-/// Puts the length into the header of a packet, and its padding, if any, where it belongs. `None`
-/// when the length does not fit its field.
-fn seal(packet: &mut [u8], padding: usize) -> Option<()> {
+/// Writes length and padding into the header of a packet. Returns `None` when the length does not
+/// fit its field.
+fn finish_header(packet: &mut [u8], padding: usize) -> Option<()> {
     let words = u16::try_from(packet.len() / 4 - HEADER_LEN / 4).ok()?;
     if padding > 0 {
         *packet.last_mut()? = u8::try_from(padding).ok()?;
-        *packet.first_mut()? |= 0x20;
+        *packet.first_mut()? |= PADDING;
     }
     packet
         .get_mut(2..HEADER_LEN)?

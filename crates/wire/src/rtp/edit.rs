@@ -1,8 +1,8 @@
-//! Changing the extension elements of a packet that exists already: the payload moves as the
-//! header grows or shrinks (RFC 8285 §4).
+//! Editor of the extension elements of an existing packet; the payload moves when the header grows
+//! or shrinks (RFC 8285 §4).
 //!
-//! This is for packets that are built once and kept (probes, recordings, test peers). The
-//! forwarding path writes whole headers with `write_header` instead and never moves a payload.
+//! For packets that are built once and kept (probes, recordings, test peers). The forwarding path
+//! writes complete headers with `write_header` instead and never moves a payload.
 
 use arrayvec::ArrayVec;
 
@@ -10,51 +10,51 @@ use super::{
     ExtensionForm, Extensions, FIXED_HEADER_LEN, RtpError, RtpHeader, write_extension_block,
 };
 
-/// Most elements an edited packet may have. Parameters negotiate at most 15 or so.
+/// Most elements of an edited packet. Clients negotiate about 15 at most.
 pub const ELEMENTS_MAX: usize = 32;
 
-/// Longest extension block an edited packet may have: no datagram of ours is longer.
+/// Longest extension block of an edited packet, in bytes: the length of the longest datagram.
 pub const BLOCK_LEN_MAX: usize = 1_500;
 
-/// Gives the element `id` this value, whether it had another or none, and returns the new header.
-/// A value of the same length is overwritten in place; otherwise the block is rewritten.
+/// Sets the value of the element `id`, adding the element if it is absent, and returns the new
+/// header. A value of the same length is overwritten in place; otherwise the block is rewritten.
 ///
 /// # Errors
-/// What `RtpHeader::parse` says of the packet; `UnknownExtensionProfile` when its extension is not of
-/// RFC 8285; `Element` when id or value fit neither form; `TooManyElements` beyond the limits.
-/// The packet is unchanged then.
+/// Errors of [`RtpHeader::parse`]; `UnknownExtensionProfile` when the extension has no RFC 8285
+/// elements; `InvalidElement` when id or value fit neither form; `TooManyElements` above the
+/// limits. The packet is unchanged on errors.
 pub fn set_extension(packet: &mut Vec<u8>, id: u8, value: &[u8]) -> Result<RtpHeader, RtpError> {
     if id == 0 || value.len() > usize::from(u8::MAX) {
-        return Err(RtpError::Element);
+        return Err(RtpError::InvalidElement);
     }
-    let header = editable(packet)?;
-    let found = header
+    let header = parse_editable(packet)?;
+    let existing = header
         .extension_ranges(packet)
         .find(|(found, _)| *found == id);
-    if let Some((_, range)) = found
+    if let Some((_, range)) = existing
         && range.len() == value.len()
-        && let Some(place) = packet.get_mut(range)
+        && let Some(old_value) = packet.get_mut(range)
     {
-        place.copy_from_slice(value);
+        old_value.copy_from_slice(value);
         return Ok(header);
     }
     rewrite(packet, &header, id, Some(value))
 }
 
-/// Removes every element `id` and returns the new header; nothing changes when there is none. The
-/// last element takes the whole extension with it.
+/// Removes every element `id` and returns the new header; the packet is unchanged when there is
+/// none. Removing the last element removes the extension block.
 ///
 /// # Errors
-/// As `set_extension`.
+/// As for [`set_extension`].
 pub fn remove_extension(packet: &mut Vec<u8>, id: u8) -> Result<RtpHeader, RtpError> {
-    let header = editable(packet)?;
+    let header = parse_editable(packet)?;
     if header.extension(packet, id).is_none() {
         return Ok(header);
     }
     rewrite(packet, &header, id, None)
 }
 
-fn editable(packet: &[u8]) -> Result<RtpHeader, RtpError> {
+fn parse_editable(packet: &[u8]) -> Result<RtpHeader, RtpError> {
     let header = RtpHeader::parse(packet)?;
     match header.extension_form {
         ExtensionForm::Other(_) => Err(RtpError::UnknownExtensionProfile),
@@ -62,7 +62,7 @@ fn editable(packet: &[u8]) -> Result<RtpHeader, RtpError> {
     }
 }
 
-/// Writes the block again with `id` holding `value`, at its old place in the order or at the end.
+/// Rewrites the block with `id` set to `value`, at its old position or at the end.
 fn rewrite(
     packet: &mut Vec<u8>,
     header: &RtpHeader,
@@ -82,7 +82,7 @@ fn rewrite(
     RtpHeader::parse(packet)
 }
 
-/// Writes the block of `elements` after the change into `out`; returns its length, 0 when no
+/// Writes the block of `elements` after the change to `out` and returns its length, 0 when no
 /// element is left.
 fn write_edited<'a>(
     out: &mut [u8],

@@ -1,5 +1,5 @@
-//! The header extensions this server speaks: their names in negotiation and their values in
-//! packets. Ids are negotiated per transport and are none of this file's business.
+//! Supported header extensions: their URIs in negotiation and their values in packets. Ids are
+//! negotiated per transport and not handled here.
 //!
 //! RFC 8843 (MID), RFC 8852 (RID), RFC 6464 (audio level), RFC 5450 (transmission offset), 3GPP
 //! TS 26.114 §7.4.5 (orientation); abs-send-time, abs-capture-time and playout-delay as libwebrtc
@@ -7,35 +7,36 @@
 
 use arrayvec::{ArrayString, ArrayVec};
 
-/// What a header extension means.
+/// Meaning of a header extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ExtensionKind {
-    /// Media identification (`Mid`).
+    /// Media identification; a [`Mid`](crate::units::Mid).
     Mid,
-    /// Name of a simulcast encoding (`Rid`).
+    /// Name of a simulcast encoding; a [`Rid`](crate::units::Rid).
     Rid,
-    /// Name of the simulcast encoding that a retransmission stream repairs (`Rid`).
+    /// Name of the simulcast encoding that a retransmission stream repairs; a
+    /// [`Rid`](crate::units::Rid).
     RepairedRid,
-    /// When the packet left its sender (`AbsSendTime`).
+    /// Time at which the packet was sent; an [`AbsSendTime`].
     AbsSendTime,
-    /// Number of the packet on its transport (`parse_transport_seq`).
+    /// Transport-wide sequence number; see [`parse_transport_seq`].
     TransportWideCc,
-    /// Loudness of the packet's audio (`AudioLevel`).
+    /// Volume of the audio in the packet; an [`AudioLevel`].
     AudioLevel,
-    /// AV1's description of the frame and what it depends on; `codec` reads it.
+    /// AV1 dependency descriptor; forwarded without being parsed.
     DependencyDescriptor,
-    /// How to turn the picture (`VideoOrientation`).
+    /// Rotation of the picture; a [`VideoOrientation`].
     VideoOrientation,
-    /// How much later than its timestamp a packet was sent (`parse_transmission_offset`).
+    /// Delay between RTP timestamp and sending; see [`parse_transmission_offset`].
     TransmissionOffset,
-    /// When the media was captured (`AbsCaptureTime`).
+    /// Time at which the media was captured; an [`AbsCaptureTime`].
     AbsCaptureTime,
-    /// How long a receiver may hold a frame (`PlayoutDelay`).
+    /// Bounds of the delay that a receiver may add; a [`PlayoutDelay`].
     PlayoutDelay,
 }
 
 impl ExtensionKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::Mid,
         Self::Rid,
@@ -50,7 +51,7 @@ impl ExtensionKind {
         Self::PlayoutDelay,
     ];
 
-    /// Its name in SDP and in RTP parameters.
+    /// Returns the URI in SDP and in RTP parameters.
     pub const fn uri(self) -> &'static str {
         match self {
             Self::Mid => "urn:ietf:params:rtp-hdrext:sdes:mid",
@@ -71,14 +72,14 @@ impl ExtensionKind {
         }
     }
 
-    /// The kind with this name.
+    /// Returns the kind with this URI.
     pub fn from_uri(uri: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.uri() == uri)
     }
 }
 
-/// Reads a MID or a RID. A zero byte ends it, as in libwebrtc; anything but visible ASCII, an
-/// empty name or one longer than `CAP` is refused.
+/// Parses a MID or a RID, which ends at a zero byte as in libwebrtc. Returns `None` when it is
+/// empty, longer than `CAP` bytes, or has characters other than visible ASCII.
 pub fn parse_sdes_item<const CAP: usize>(value: &[u8]) -> Option<ArrayString<CAP>> {
     let name = value.split(|byte| *byte == 0).next()?;
     if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
@@ -87,82 +88,82 @@ pub fn parse_sdes_item<const CAP: usize>(value: &[u8]) -> Option<ArrayString<CAP
     ArrayString::from(std::str::from_utf8(name).ok()?).ok()
 }
 
-/// Reads the number of a packet on its transport.
+/// Parses a transport-wide sequence number.
 pub fn parse_transport_seq(value: &[u8]) -> Option<u16> {
     <[u8; 2]>::try_from(value).ok().map(u16::from_be_bytes)
 }
 
-/// Writes the number of a packet on its transport.
+/// Returns the wire form of a transport-wide sequence number.
 pub const fn write_transport_seq(seq: u16) -> [u8; 2] {
     seq.to_be_bytes()
 }
 
-/// Reads how much later than its timestamp a packet was sent, in ticks of the media clock.
+/// Parses the delay between RTP timestamp and sending, in ticks of the RTP clock.
 pub fn parse_transmission_offset(value: &[u8]) -> Option<i32> {
     let [a, b, c] = <[u8; 3]>::try_from(value).ok()?;
     Some(i32::from_be_bytes([a, b, c, 0]) >> 8)
 }
 
-/// Writes how much later than its timestamp a packet was sent; 24 bits of it.
+/// Returns the wire form of the delay between RTP timestamp and sending; the low 24 bits are kept.
 pub const fn write_transmission_offset(ticks: i32) -> [u8; 3] {
     let [_, a, b, c] = ticks.to_be_bytes();
     [a, b, c]
 }
 
-/// When a packet left its sender: seconds in 6.18 fixed point, which wrap every 64 s.
+/// Time at which a packet was sent: seconds in 6.18 fixed point, which wrap every 64 s.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AbsSendTime(u32);
 
 impl AbsSendTime {
-    /// How long until it wraps.
+    /// Period after which the time wraps, in microseconds.
     pub const WRAP_MICROS: u64 = 64_000_000;
 
-    /// The moment `micros` microseconds after some origin.
+    /// Converts a time in microseconds since any origin.
     pub const fn from_micros(micros: u64) -> Self {
         let wrapped = micros % Self::WRAP_MICROS;
-        // Rounded to the nearest 3.8 µs, not down: a time must survive being read and written.
+        // Rounded to the nearest step of 3.8 µs, so that a time reads back equal after conversion.
         let ticks = ((wrapped << 18) + 500_000) / 1_000_000;
         #[expect(clippy::cast_possible_truncation, reason = "the value has 24 bits")]
         Self(ticks as u32 & 0x00ff_ffff)
     }
 
-    /// Microseconds since the last wrap.
+    /// Returns the microseconds since the last wrap.
     pub const fn as_micros(self) -> u64 {
         (self.0 as u64 * 1_000_000 + (1 << 17)) >> 18
     }
 
-    /// Microseconds from `earlier` to this, over a wrap if that is nearer; negative when this is
-    /// the earlier one.
+    /// Returns the microseconds since `earlier`, across a wrap if that is nearer; negative when
+    /// this time is earlier.
     pub const fn micros_since(self, earlier: Self) -> i64 {
-        // Sign extension of the 24-bit difference by moving it to the top.
+        // Shifting left and right extends the sign of the 24-bit difference.
         let ticks = (self.0.wrapping_sub(earlier.0) << 8).cast_signed() >> 8;
         (ticks as i64 * 1_000_000) >> 18
     }
 
-    /// Reads it.
+    /// Parses the value of the extension.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let [a, b, c] = <[u8; 3]>::try_from(value).ok()?;
         Some(Self(u32::from_be_bytes([0, a, b, c])))
     }
 
-    /// Writes it.
+    /// Returns the wire form.
     pub const fn write(self) -> [u8; 3] {
         let [_, a, b, c] = self.0.to_be_bytes();
         [a, b, c]
     }
 }
 
-/// Loudness of the audio in one packet (RFC 6464 §3).
+/// Volume of the audio in one packet (RFC 6464 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AudioLevel {
-    /// Decibels below the loudest possible, 0 to 127; 127 is silence.
+    /// Decibels below the maximum (-dBov), 0 to 127; 127 is silence.
     pub level: u8,
-    /// Whether the sender believes it is speech.
+    /// Whether the sender detected speech.
     pub voice: bool,
 }
 
 impl AudioLevel {
-    /// Reads it; the two-byte form may fill it up behind.
+    /// Parses the value; padding after the first byte is ignored.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let byte = *value.first()?;
         Some(Self {
@@ -171,25 +172,25 @@ impl AudioLevel {
         })
     }
 
-    /// Writes it.
+    /// Returns the wire form.
     pub const fn write(self) -> [u8; 1] {
         [(self.voice as u8) << 7 | self.level & 0x7f]
     }
 }
 
-/// How a receiver must turn the picture.
+/// Rotation that a receiver applies to the picture.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VideoOrientation {
-    /// Whether the back camera took it.
+    /// Whether the back camera captured it.
     pub back_camera: bool,
-    /// Whether it must be mirrored.
+    /// Whether the receiver mirrors it horizontally.
     pub flip: bool,
-    /// Clockwise quarter turns, 0 to 3.
+    /// Rotation in clockwise quarter turns, 0 to 3.
     pub quarter_turns: u8,
 }
 
 impl VideoOrientation {
-    /// Reads it.
+    /// Parses the value of the extension.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let byte = *value.first()?;
         Some(Self {
@@ -199,18 +200,18 @@ impl VideoOrientation {
         })
     }
 
-    /// Writes it.
+    /// Returns the wire form.
     pub const fn write(self) -> [u8; 1] {
         [(self.back_camera as u8) << 3 | (self.flip as u8) << 2 | self.quarter_turns & 0x03]
     }
 }
 
-/// How long a receiver should hold frames for smoothness, in steps of 10 ms up to 40.95 s.
+/// Bounds of the playout delay at the receiver, in steps of 10 ms up to 40.95 s.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlayoutDelay {
-    /// At least this many milliseconds.
+    /// Minimum, in milliseconds.
     pub min_ms: u16,
-    /// At most this many milliseconds.
+    /// Maximum, in milliseconds.
     pub max_ms: u16,
 }
 
@@ -218,7 +219,7 @@ impl PlayoutDelay {
     const STEP_MS: u16 = 10;
     const STEPS_MAX: u16 = 0x0fff;
 
-    /// Reads it; a minimum above the maximum is refused.
+    /// Parses the value; `None` when the minimum is above the maximum.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let [a, b, c] = <[u8; 3]>::try_from(value).ok()?;
         let min = u16::from_be_bytes([a, b]) >> 4;
@@ -229,7 +230,7 @@ impl PlayoutDelay {
         })
     }
 
-    /// Writes it, rounded down to whole steps and cut to the longest delay.
+    /// Returns the wire form, rounded down to whole steps and limited to the longest delay.
     pub fn write(self) -> [u8; 3] {
         let min = u32::from((self.min_ms / Self::STEP_MS).min(Self::STEPS_MAX));
         let max = u32::from((self.max_ms / Self::STEP_MS).min(Self::STEPS_MAX));
@@ -238,17 +239,18 @@ impl PlayoutDelay {
     }
 }
 
-/// When the media of a packet was captured, by the clock of the machine that captured it.
+/// Time at which the media of a packet was captured, by the clock of the capturing device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AbsCaptureTime {
-    /// NTP time of the capture: seconds in 32.32 fixed point.
+    /// NTP time of the capture: seconds since 1900 in 32.32 fixed point.
     pub capture_ntp: u64,
-    /// What to add to it to get this sender's NTP clock, in the same fixed point, when it is known.
+    /// Offset that converts the capture time to the NTP clock of the sender, in the same fixed
+    /// point; absent when unknown.
     pub clock_offset: Option<i64>,
 }
 
 impl AbsCaptureTime {
-    /// Reads it: 8 bytes, or 16 with the offset.
+    /// Parses the value: 8 bytes, or 16 with the offset.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let (capture, rest) = value.split_first_chunk::<8>()?;
         let clock_offset = match rest {
@@ -261,7 +263,7 @@ impl AbsCaptureTime {
         })
     }
 
-    /// Writes it: 8 bytes, or 16 with the offset.
+    /// Returns the wire form: 8 bytes, or 16 with the offset.
     pub fn write(self) -> ArrayVec<u8, 16> {
         let capture = self.capture_ntp.to_be_bytes();
         let offset = self.clock_offset.map(i64::to_be_bytes);

@@ -36,7 +36,7 @@ fn elements(packet: &[u8]) -> Vec<(u8, Vec<u8>)> {
 }
 
 #[test]
-fn a_plain_header_is_twelve_known_bytes() {
+fn header_without_extensions_matches_known_bytes() {
     let packet = packet(&[], b"media");
     assert_eq!(
         packet,
@@ -54,7 +54,7 @@ fn a_plain_header_is_twelve_known_bytes() {
 }
 
 #[test]
-fn one_byte_elements_are_laid_out_as_rfc_8285_draws_them() {
+fn one_byte_elements_match_the_layout_of_rfc_8285() {
     let packet = packet(&[(1, b"0"), (5, &[0x12, 0x34]), (14, &[7; 16])], b"");
     let mut expected = vec![0xbe, 0xde, 0, 6, 0x10, b'0', 0x51, 0x12, 0x34, 0xef];
     expected.extend([7; 16]);
@@ -64,7 +64,7 @@ fn one_byte_elements_are_laid_out_as_rfc_8285_draws_them() {
 }
 
 #[test]
-fn a_value_or_id_beyond_one_byte_elements_switches_to_two_bytes() {
+fn values_or_ids_too_large_for_one_byte_elements_use_two_byte_elements() {
     for extension in [(15, &b"x"[..]), (1, &[0; 17]), (1, b""), (255, &[1; 255])] {
         let packet = packet(&[extension, (2, b"ab")], b"m");
         let header = RtpHeader::parse(&packet).unwrap();
@@ -78,7 +78,7 @@ fn a_value_or_id_beyond_one_byte_elements_switches_to_two_bytes() {
 }
 
 #[test]
-fn what_cannot_be_written_is_refused() {
+fn headers_that_cannot_be_written_are_rejected() {
     let mut out = [0; 1_500];
     assert_eq!(write_header(&mut out, &FIELDS, &[(0, b"x")]), None);
     assert_eq!(write_header(&mut out, &FIELDS, &[(1, &[0; 256])]), None);
@@ -105,7 +105,7 @@ fn contributing_sources_and_two_byte_application_bits_are_skipped() {
 }
 
 #[test]
-fn an_extension_of_another_profile_is_opaque_and_is_not_edited() {
+fn extension_of_another_profile_is_opaque_and_not_editable() {
     let mut packet = packet(&[(1, b"x")], b"media");
     packet[12] = 0x42;
     let header = RtpHeader::parse(&packet).unwrap();
@@ -123,7 +123,7 @@ fn an_extension_of_another_profile_is_opaque_and_is_not_edited() {
 }
 
 #[test]
-fn a_header_that_is_cut_short_is_refused_at_every_byte() {
+fn truncated_header_is_rejected_at_every_length() {
     let packet = packet(&[(1, b"0"), (4, b"abc")], b"");
     for len in 0..packet.len() {
         assert_eq!(RtpHeader::parse(&packet[..len]), Err(RtpError::Truncated));
@@ -132,7 +132,7 @@ fn a_header_that_is_cut_short_is_refused_at_every_byte() {
 }
 
 #[test]
-fn other_versions_are_not_rtp() {
+fn other_versions_are_rejected() {
     let mut packet = packet(&[], b"");
     for version in [0, 1, 3] {
         packet[0] = version << 6;
@@ -141,7 +141,7 @@ fn other_versions_are_not_rtp() {
 }
 
 #[test]
-fn an_element_never_reaches_out_of_its_block() {
+fn element_never_extends_beyond_its_block() {
     for (form, last) in [
         (ONE_BYTE_PROFILE, [0, 0, 0, 0x1f]),
         (TWO_BYTE_PROFILE, [0, 0, 1, 9]),
@@ -157,7 +157,7 @@ fn an_element_never_reaches_out_of_its_block() {
 }
 
 #[test]
-fn a_two_byte_id_without_a_length_ends_the_walk() {
+fn two_byte_id_without_a_length_ends_the_iteration() {
     let mut packet = packet(&[], b"");
     packet[0] |= 0x10;
     packet.extend([0x10, 0, 0, 1, 4, 1, 0xaa, 5, b'm']);
@@ -165,7 +165,7 @@ fn a_two_byte_id_without_a_length_ends_the_walk() {
 }
 
 #[test]
-fn the_reserved_one_byte_ids_end_the_walk() {
+fn reserved_one_byte_ids_end_the_iteration() {
     for stop in [0xf0, 0x03] {
         let mut packet = packet(&[(1, b"a"), (2, b"b"), (3, b"c")], b"");
         assert_eq!(elements(&packet).len(), 3);
@@ -175,7 +175,7 @@ fn the_reserved_one_byte_ids_end_the_walk() {
 }
 
 #[test]
-fn padding_is_taken_off_and_impossible_padding_is_refused() {
+fn padding_is_stripped_and_impossible_padding_is_rejected() {
     let mut packet = packet(&[], b"media\x00\x00\x03");
     packet[0] |= 0x20;
     let header = RtpHeader::parse(&packet).unwrap();
@@ -192,7 +192,7 @@ fn padding_is_taken_off_and_impossible_padding_is_refused() {
 }
 
 #[test]
-fn an_element_of_the_same_length_is_replaced_in_place() {
+fn element_of_the_same_length_is_replaced_in_place() {
     let mut packet = packet(&[(1, b"0"), (5, &[0, 1])], b"media");
     let before = packet.len();
     set_extension(&mut packet, 5, &[0xab, 0xcd]).unwrap();
@@ -204,7 +204,7 @@ fn an_element_of_the_same_length_is_replaced_in_place() {
 }
 
 #[test]
-fn the_payload_moves_when_elements_come_grow_shrink_and_go() {
+fn payload_moves_when_elements_are_added_resized_or_removed() {
     let mut packet = packet(&[], b"media");
     let bare = packet.clone();
     let steps: [(u8, Option<&[u8]>, usize); 7] = [
@@ -230,14 +230,14 @@ fn the_payload_moves_when_elements_come_grow_shrink_and_go() {
 }
 
 #[test]
-fn an_element_keeps_its_place_and_loses_its_doubles_when_it_is_resized() {
+fn resized_element_keeps_its_position_and_loses_its_duplicates() {
     let mut packet = packet(&[(1, b"a"), (2, b"b"), (1, b"c")], b"media");
     set_extension(&mut packet, 1, b"xy").unwrap();
     assert_eq!(elements(&packet), [(1, b"xy".to_vec()), (2, b"b".to_vec())]);
 }
 
 #[test]
-fn an_edit_beyond_the_limits_leaves_the_packet_alone() {
+fn edit_beyond_the_limits_leaves_the_packet_unchanged() {
     let values: Vec<(u8, &[u8])> = (1..=255)
         .map(|id| (id, &b"v"[..]))
         .take(ELEMENTS_MAX)
@@ -248,10 +248,13 @@ fn an_edit_beyond_the_limits_leaves_the_packet_alone() {
         set_extension(&mut full, 200, b"v"),
         Err(RtpError::TooManyElements)
     );
-    assert_eq!(set_extension(&mut full, 0, b"v"), Err(RtpError::Element));
+    assert_eq!(
+        set_extension(&mut full, 0, b"v"),
+        Err(RtpError::InvalidElement)
+    );
     assert_eq!(
         set_extension(&mut full, 1, &[0; 256]),
-        Err(RtpError::Element)
+        Err(RtpError::InvalidElement)
     );
     assert_eq!(full, before);
     assert!(remove_extension(&mut full, 1).is_ok());
@@ -265,7 +268,7 @@ fn an_edit_beyond_the_limits_leaves_the_packet_alone() {
 }
 
 #[test]
-fn a_retransmission_carries_its_original_number() {
+fn retransmission_carries_its_original_sequence_number() {
     let mut payload = *b"..media";
     assert_eq!(write_osn(&mut payload, 0x0102), Some(2));
     assert_eq!(split_osn(&payload), Some((0x0102, &b"media"[..])));
@@ -275,7 +278,7 @@ fn a_retransmission_carries_its_original_number() {
 }
 
 #[test]
-fn every_kind_of_extension_is_found_by_its_name() {
+fn every_extension_kind_is_found_by_its_uri() {
     for kind in ExtensionKind::ALL {
         assert_eq!(ExtensionKind::from_uri(kind.uri()), Some(kind));
     }
@@ -286,7 +289,7 @@ fn every_kind_of_extension_is_found_by_its_name() {
 }
 
 #[test]
-fn a_name_is_visible_ascii_of_bounded_length() {
+fn sdes_item_is_visible_ascii_of_bounded_length() {
     let parse = parse_sdes_item::<16>;
     assert_eq!(parse(b"r0").as_deref(), Some("r0"));
     assert_eq!(parse(b"r0\0\0").as_deref(), Some("r0"));
@@ -300,7 +303,7 @@ fn a_name_is_visible_ascii_of_bounded_length() {
 }
 
 #[test]
-fn send_time_wraps_after_64_seconds_and_is_compared_over_the_wrap() {
+fn abs_send_time_wraps_after_64_seconds_and_compares_across_the_wrap() {
     assert_eq!(AbsSendTime::from_micros(1_000_000).write(), [4, 0, 0]);
     assert_eq!(
         AbsSendTime::from_micros(64_000_000),
@@ -326,7 +329,7 @@ fn send_time_wraps_after_64_seconds_and_is_compared_over_the_wrap() {
 }
 
 #[test]
-fn every_audio_level_and_orientation_survives_the_wire() {
+fn every_audio_level_and_orientation_reads_back() {
     for byte in 0..=255_u8 {
         assert_eq!(AudioLevel::parse(&[byte]).unwrap().write(), [byte]);
         assert_eq!(
@@ -352,7 +355,7 @@ fn every_audio_level_and_orientation_survives_the_wire() {
 }
 
 #[test]
-fn playout_delay_counts_in_tens_of_milliseconds() {
+fn playout_delay_has_a_resolution_of_ten_milliseconds() {
     let delay = PlayoutDelay {
         min_ms: 100,
         max_ms: 40_950,
@@ -372,7 +375,7 @@ fn playout_delay_counts_in_tens_of_milliseconds() {
 }
 
 #[test]
-fn capture_time_has_an_optional_offset() {
+fn abs_capture_time_has_an_optional_offset() {
     let short = AbsCaptureTime {
         capture_ntp: 0x0102_0304_0506_0708,
         clock_offset: None,
@@ -392,7 +395,7 @@ fn capture_time_has_an_optional_offset() {
 }
 
 #[test]
-fn transport_numbers_and_offsets_survive_the_wire() {
+fn transport_sequence_numbers_and_transmission_offsets_read_back() {
     assert_eq!(
         parse_transport_seq(&write_transport_seq(0xabcd)),
         Some(0xabcd)

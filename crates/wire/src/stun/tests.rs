@@ -1,5 +1,7 @@
 //! RFC 5769's messages, and the rules of RFC 8489 §14 one by one.
 
+use super::format::{COOKIE, attribute};
+use super::integrity::fingerprint;
 use super::*;
 
 const PASSWORD: &str = "VOkJxbRl1RmTxUk/WvJxBt";
@@ -30,7 +32,7 @@ const RESPONSE_V6: &str = "010100482112a442b7e7a701bc34d686fa87dfae\
     00080014a382954e4be67bf11784c97c8292c275bfe3ed41\
     80280004c8fb0b4c";
 
-/// RFC 5769 §2.4; its key is the MD5 of user, realm and password with colons between.
+/// RFC 5769 §2.4; its key is the MD5 hash of user, realm and password, separated by colons.
 const LONG_TERM: &str = "000100602112a44278ad3433c6ad72c029da412e\
     00060012e3839ee38388e383aae38383e382afe382b90000\
     0015001c662f2f3439396b39353464364f4c33346f4c39465354767936347341\
@@ -43,7 +45,7 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A message of these attributes; its length is right.
+/// Returns a message with these attributes and a correct length.
 fn message(kind: u16, attributes: &[(u16, &[u8])]) -> Vec<u8> {
     let mut out = kind.to_be_bytes().to_vec();
     out.extend([0, 0]);
@@ -83,7 +85,7 @@ fn written_request(key: &IntegrityKey) -> Vec<u8> {
 }
 
 #[test]
-fn the_request_of_rfc_5769_is_read_and_verified() {
+fn request_of_rfc_5769_is_parsed_and_verified() {
     let datagram = bytes(REQUEST);
     let message = parse(&datagram);
     assert_eq!(message.class, Class::Request);
@@ -103,7 +105,7 @@ fn the_request_of_rfc_5769_is_read_and_verified() {
 }
 
 #[test]
-fn the_answers_of_rfc_5769_are_read_and_verified() {
+fn responses_of_rfc_5769_are_parsed_and_verified() {
     for (hex, address) in [
         (RESPONSE_V4, "192.0.2.1:32853"),
         (RESPONSE_V6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"),
@@ -117,7 +119,7 @@ fn the_answers_of_rfc_5769_are_read_and_verified() {
 }
 
 #[test]
-fn the_long_term_request_of_rfc_5769_is_verified_without_a_fingerprint() {
+fn long_term_request_of_rfc_5769_is_verified_without_a_fingerprint() {
     let datagram = bytes(LONG_TERM);
     let message = parse(&datagram);
     assert_eq!(message.username, Some("マトリックス"));
@@ -129,7 +131,7 @@ fn the_long_term_request_of_rfc_5769_is_verified_without_a_fingerprint() {
 }
 
 #[test]
-fn a_written_request_says_what_was_asked() {
+fn written_request_reads_back() {
     let key = IntegrityKey::from_password(PASSWORD);
     let datagram = written_request(&key);
     let message = parse(&datagram);
@@ -159,7 +161,7 @@ fn a_written_request_says_what_was_asked() {
 }
 
 #[test]
-fn a_written_answer_says_where_the_request_came_from_and_is_small() {
+fn written_response_holds_the_source_address_and_has_a_known_length() {
     let key = IntegrityKey::from_password(PASSWORD);
     for (address, expected) in [("192.0.2.1:32853", 64), ("[2001:db8::7]:1", 76)] {
         let mut out = [0; 76];
@@ -179,7 +181,7 @@ fn a_written_answer_says_where_the_request_came_from_and_is_small() {
 }
 
 #[test]
-fn a_written_refusal_has_its_code_and_the_unknown_attributes() {
+fn written_error_response_has_its_code_and_the_unknown_attributes() {
     let key = IntegrityKey::from_password(PASSWORD);
     for code in [
         ErrorCode::BadRequest,
@@ -211,7 +213,7 @@ fn a_written_refusal_has_its_code_and_the_unknown_attributes() {
 }
 
 #[test]
-fn an_indication_is_a_header_and_a_fingerprint() {
+fn written_indication_is_a_header_and_a_fingerprint() {
     let mut out = [0; 28];
     assert_eq!(write_indication(&mut out, &TRANSACTION), Some(28));
     let message = parse(&out);
@@ -221,7 +223,7 @@ fn an_indication_is_a_header_and_a_fingerprint() {
 }
 
 #[test]
-fn class_and_method_share_their_bits() {
+fn class_and_method_bits_are_interleaved() {
     for (kind, class, method) in [
         (0x0001, Class::Request, 1),
         (0x0011, Class::Indication, 1),
@@ -238,7 +240,7 @@ fn class_and_method_share_their_bits() {
 }
 
 #[test]
-fn a_changed_byte_anywhere_is_noticed() {
+fn any_changed_byte_is_detected() {
     let key = IntegrityKey::from_password(PASSWORD);
     let datagram = written_request(&key);
     for at in 0..datagram.len() {
@@ -253,7 +255,7 @@ fn a_changed_byte_anywhere_is_noticed() {
 }
 
 #[test]
-fn a_cut_or_lengthened_message_is_none() {
+fn truncated_or_extended_message_is_rejected() {
     let mut datagram = bytes(REQUEST);
     for len in 0..datagram.len() {
         assert_eq!(
@@ -273,7 +275,7 @@ fn a_cut_or_lengthened_message_is_none() {
 }
 
 #[test]
-fn without_the_cookie_it_is_not_stun() {
+fn message_without_the_cookie_is_not_stun() {
     let mut datagram = message(1, &[]);
     datagram[4] ^= 1;
     assert_eq!(
@@ -290,7 +292,7 @@ fn without_the_cookie_it_is_not_stun() {
 }
 
 #[test]
-fn what_comes_after_the_integrity_is_not_believed() {
+fn attributes_after_the_integrity_are_ignored() {
     let key = IntegrityKey::from_password(PASSWORD);
     let mut covered = message(1, &[(attribute::PRIORITY, &[0, 0, 0, 1])]);
     let tag = key.sign(&covered).unwrap();
@@ -314,7 +316,7 @@ fn what_comes_after_the_integrity_is_not_believed() {
 }
 
 #[test]
-fn of_two_equal_attributes_the_first_counts() {
+fn first_of_repeated_attributes_counts() {
     let datagram = message(
         1,
         &[
@@ -333,7 +335,7 @@ fn of_two_equal_attributes_the_first_counts() {
 }
 
 #[test]
-fn both_numbers_of_the_nomination_attribute_are_understood() {
+fn both_types_of_the_nomination_attribute_are_read() {
     for kind in [attribute::NOMINATION, attribute::NOMINATION_DRAFT] {
         let datagram = message(1, &[(kind, &[0, 0, 0, 3])]);
         let message = parse(&datagram);
@@ -343,7 +345,7 @@ fn both_numbers_of_the_nomination_attribute_are_understood() {
 }
 
 #[test]
-fn unknown_attributes_are_named_once_and_only_if_they_must_be_understood() {
+fn unknown_attributes_are_listed_once_and_only_if_comprehension_is_required() {
     let datagram = message(
         1,
         &[
@@ -366,7 +368,7 @@ fn unknown_attributes_are_named_once_and_only_if_they_must_be_understood() {
 }
 
 #[test]
-fn the_number_of_attributes_is_bounded() {
+fn number_of_attributes_is_bounded() {
     let attributes = [(0x8000, &b""[..]); ATTRIBUTES_MAX + 1];
     assert!(StunMessage::parse(&message(1, &attributes[1..])).is_ok());
     assert_eq!(
@@ -376,7 +378,7 @@ fn the_number_of_attributes_is_bounded() {
 }
 
 #[test]
-fn impossible_values_are_refused() {
+fn impossible_attribute_values_are_rejected() {
     let cases: [(u16, &[u8]); 12] = [
         (attribute::USERNAME, b"\xff"),
         (attribute::PRIORITY, b"123"),
@@ -401,7 +403,7 @@ fn impossible_values_are_refused() {
 }
 
 #[test]
-fn an_attribute_longer_than_the_message_is_refused() {
+fn attribute_longer_than_the_message_is_rejected() {
     let mut datagram = message(1, &[(attribute::USERNAME, b"abcd")]);
     datagram[23] = 5;
     assert_eq!(
@@ -411,7 +413,7 @@ fn an_attribute_longer_than_the_message_is_refused() {
 }
 
 #[test]
-fn a_fingerprint_must_be_right_and_last() {
+fn fingerprint_must_be_correct_and_last() {
     let mut datagram = bytes(REQUEST);
     let last = datagram.len() - 1;
     datagram[last] ^= 1;
@@ -430,7 +432,7 @@ fn a_fingerprint_must_be_right_and_last() {
 }
 
 #[test]
-fn a_key_does_not_show_itself() {
+fn debug_output_hides_the_key() {
     let shown = format!("{:?}", IntegrityKey::from_password("secret"));
     assert!(!shown.contains("secret"));
 }

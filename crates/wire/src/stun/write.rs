@@ -1,33 +1,33 @@
-//! Writing STUN messages into the caller's bytes: answers for browsers, and the requests that
-//! test peers send.
+//! Writer of STUN messages: responses to browsers, and requests of test peers.
 //!
-//! Every function returns the length of the message, or `None` when it does not fit; what `out`
-//! holds then is of no use. Nothing here allocates.
+//! Every function returns the length of the message, or `None` when it does not fit; the contents
+//! of `out` are unspecified then. Nothing here allocates.
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{
-    ATTRIBUTE_HEADER_LEN, BINDING, COOKIE, Class, HEADER_LEN, INTEGRITY_LEN, IceRole, IntegrityKey,
-    TransactionId, UNKNOWN_ATTRIBUTES_MAX, attribute, fingerprint, xor_mask,
+use super::format::{
+    ATTRIBUTE_HEADER_LEN, BINDING, COOKIE, Class, HEADER_LEN, INTEGRITY_LEN, IceRole,
+    TransactionId, UNKNOWN_ATTRIBUTES_MAX, attribute, xor_mask,
 };
+use super::integrity::{IntegrityKey, fingerprint};
 
 const FINGERPRINT_LEN: usize = 4;
 
-/// Why a request is refused.
+/// Code of an error response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// The request lacks what every request must have (RFC 8489 §9.1.3).
+    /// The request lacks a mandatory attribute (RFC 8489 §9.1.3).
     BadRequest,
     /// The user is unknown or the integrity is wrong (RFC 8489 §9.1.3).
     Unauthenticated,
-    /// The request has attributes that must be understood and are not (RFC 8489 §6.3.1).
+    /// The request has unknown comprehension-required attributes (RFC 8489 §6.3.1).
     UnknownAttribute,
-    /// Both sides claim the same role (RFC 8445 §7.3.1.1).
+    /// Both sides claim the same ICE role (RFC 8445 §7.3.1.1).
     RoleConflict,
 }
 
 impl ErrorCode {
-    /// Its number.
+    /// Returns the numeric code.
     pub const fn code(self) -> u16 {
         match self {
             Self::BadRequest => 400,
@@ -37,7 +37,7 @@ impl ErrorCode {
         }
     }
 
-    /// Hundreds and rest of its number, as they travel.
+    /// Returns hundreds and remainder of the code, as they are sent.
     const fn digits(self) -> [u8; 2] {
         match self {
             Self::BadRequest => [4, 0],
@@ -57,8 +57,8 @@ impl ErrorCode {
     }
 }
 
-/// Writes the answer to a binding request that came from `mapped`: 64 bytes for IPv4, 76 for
-/// IPv6.
+/// Writes the success response to a binding request from the address `mapped`: 64 bytes for IPv4,
+/// 76 for IPv6.
 pub fn write_success(
     out: &mut [u8],
     transaction_id: &TransactionId,
@@ -71,8 +71,9 @@ pub fn write_success(
     writer.fingerprint()
 }
 
-/// Writes the refusal of a binding request. `unknown` goes with `UnknownAttribute` and is empty
-/// otherwise; `key` is there when the request was authentic (RFC 8489 §9.1.3, §9.1.4).
+/// Writes the error response to a binding request. `unknown` lists the attributes of an
+/// `UnknownAttribute` error and is empty otherwise; `key` is given when the request was authentic
+/// (RFC 8489 §9.1.3, §9.1.4).
 pub fn write_error(
     out: &mut [u8],
     transaction_id: &TransactionId,
@@ -89,8 +90,8 @@ pub fn write_error(
     if !unknown.is_empty() {
         let mut listed = [0; UNKNOWN_ATTRIBUTES_MAX * 2];
         let mut len = 0;
-        for (place, kind) in listed.chunks_exact_mut(2).zip(unknown) {
-            place.copy_from_slice(&kind.to_be_bytes());
+        for (entry, kind) in listed.chunks_exact_mut(2).zip(unknown) {
+            entry.copy_from_slice(&kind.to_be_bytes());
             len += 2;
         }
         writer.attribute(attribute::UNKNOWN_ATTRIBUTES, &[listed.get(..len)?])?;
@@ -101,30 +102,30 @@ pub fn write_error(
     writer.fingerprint()
 }
 
-/// Writes a binding indication, which keeps a path open and is not answered (RFC 8445 §11).
+/// Writes a binding indication, which keeps a path alive and gets no response (RFC 8445 §11).
 pub fn write_indication(out: &mut [u8], transaction_id: &TransactionId) -> Option<usize> {
     Writer::start(out, Class::Indication, transaction_id)?.fingerprint()
 }
 
-/// A connectivity check (RFC 8445 §7.2.2).
+/// Connectivity check (RFC 8445 §7.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BindingRequest<'a> {
-    /// What ties the answer to it.
+    /// Id that matches the response to this request.
     pub transaction_id: TransactionId,
-    /// Receiver's and sender's user fragments with a colon between.
+    /// User fragments of receiver and sender, separated by a colon.
     pub username: &'a str,
-    /// Priority of a candidate that this check might find.
+    /// Priority of a peer-reflexive candidate that this check may discover.
     pub priority: u32,
-    /// Role of the sender.
+    /// ICE role of the sender.
     pub role: IceRole,
-    /// Whether the sender chooses this pair.
+    /// Whether the sender nominates this pair.
     pub use_candidate: bool,
     /// Number of the nomination, when the sender renominates.
     pub nomination: Option<u32>,
 }
 
 impl BindingRequest<'_> {
-    /// Writes it, protected with the receiver's password.
+    /// Writes the request, protected with the password of the receiver.
     pub fn write(&self, out: &mut [u8], key: &IntegrityKey) -> Option<usize> {
         let mut writer = Writer::start(out, Class::Request, &self.transaction_id)?;
         writer.attribute(attribute::USERNAME, &[self.username.as_bytes()])?;
@@ -145,11 +146,11 @@ impl BindingRequest<'_> {
     }
 }
 
-/// A message in the making.
+/// Writer of one message.
 struct Writer<'a> {
-    /// Where it is written.
+    /// Buffer for the message.
     out: &'a mut [u8],
-    /// How much of it is written.
+    /// Bytes written so far.
     len: usize,
 }
 
@@ -169,7 +170,7 @@ impl<'a> Writer<'a> {
         Some(writer)
     }
 
-    /// Appends an attribute whose value is these parts in a row.
+    /// Appends an attribute whose value is the concatenation of `parts`.
     fn attribute(&mut self, kind: u16, parts: &[&[u8]]) -> Option<()> {
         let value_len: usize = parts.iter().map(|part| part.len()).sum();
         self.append(&kind.to_be_bytes())?;
@@ -209,7 +210,7 @@ impl<'a> Writer<'a> {
         )
     }
 
-    /// Ends the message and returns its length.
+    /// Appends FINGERPRINT and returns the length of the message.
     fn fingerprint(mut self) -> Option<usize> {
         let message_len = self.len + ATTRIBUTE_HEADER_LEN + FINGERPRINT_LEN;
         let len = u16::try_from(message_len - HEADER_LEN).ok()?;

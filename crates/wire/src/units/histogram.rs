@@ -1,58 +1,59 @@
-//! How often something took how long. Fixed buckets, no allocation: whoever measures adds one.
+//! Histogram of durations with fixed buckets. Recording does not allocate.
 
 use std::time::Duration;
 
-/// Durations, counted by the smallest bound that they do not exceed.
+/// Histogram of durations; each is counted in the bucket with the smallest bound it does not
+/// exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram<const N: usize> {
-    /// The bounds in microseconds, ascending.
+    /// Upper bounds of the buckets in microseconds, ascending.
     bounds: [u64; N],
-    /// How many were at most each bound, and above the one before.
+    /// Durations per bucket: at most its bound, and above the previous one.
     counts: [u64; N],
-    /// How many were above the last bound.
-    beyond: u64,
-    /// All of them together, in microseconds.
+    /// Durations above the last bound.
+    above: u64,
+    /// Sum of all durations, in microseconds.
     sum_micros: u64,
 }
 
 impl<const N: usize> Histogram<N> {
-    /// Nothing measured yet. The bounds are microseconds, ascending.
+    /// Creates an empty histogram with these bounds in microseconds, which must ascend.
     pub const fn new(bounds: [u64; N]) -> Self {
         Self {
             bounds,
             counts: [0; N],
-            beyond: 0,
+            above: 0,
             sum_micros: 0,
         }
     }
 
-    /// Counts one.
+    /// Records one duration.
     pub fn observe(&mut self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let place = self.bounds.iter().position(|&bound| micros <= bound);
-        match place.and_then(|place| self.counts.get_mut(place)) {
+        let bucket = self.bounds.iter().position(|&bound| micros <= bound);
+        match bucket.and_then(|bucket| self.counts.get_mut(bucket)) {
             Some(count) => *count += 1,
-            None => self.beyond += 1,
+            None => self.above += 1,
         }
         self.sum_micros = self.sum_micros.saturating_add(micros);
     }
 
-    /// How many were measured.
+    /// Returns the number of recorded durations.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum::<u64>() + self.beyond
+        self.counts.iter().sum::<u64>() + self.above
     }
 
-    /// All of them together, in microseconds.
+    /// Returns the sum of all durations, in microseconds.
     pub const fn sum_micros(&self) -> u64 {
         self.sum_micros
     }
 
-    /// Each bound in microseconds with how many were at most that and above the bound before; the
-    /// last has no bound.
+    /// Returns each bound in microseconds with its count (not cumulative); the last bucket has no
+    /// bound.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> + '_ {
         let bounds = self.bounds.iter().map(|&bound| Some(bound));
         let bounded = bounds.zip(self.counts.iter().copied());
-        bounded.chain(std::iter::once((None, self.beyond)))
+        bounded.chain(std::iter::once((None, self.above)))
     }
 }
 
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_duration_falls_into_the_first_bucket_that_holds_it() {
+    fn duration_is_counted_in_the_first_bucket_that_holds_it() {
         let mut histogram = Histogram::new([10, 100]);
         for micros in [0, 10, 11, 100, 101, 5_000_000] {
             histogram.observe(Duration::from_micros(micros));

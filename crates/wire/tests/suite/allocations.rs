@@ -1,5 +1,4 @@
-//! Reading never allocates, nor does writing into bytes that are there already: both happen for
-//! every packet.
+//! Parsing packets and writing into existing buffers never allocate: both happen for every packet.
 
 use allocation_counter::measure;
 use watersmeet_wire::rtcp::report::ReportBlock;
@@ -9,10 +8,10 @@ use watersmeet_wire::rtp::{RtpHeaderFields, write_header};
 use watersmeet_wire::stun::{BindingRequest, IceRole, IntegrityKey, write_success};
 use watersmeet_wire::units::{Bitrate, Pt, SeqNo, Ssrc, Time};
 
-use crate::parser_checks::{walk_rtcp, walk_rtp, walk_stun};
+use crate::parser_checks::{read_rtcp, read_rtp, read_stun};
 
 #[test]
-fn reading_packets_allocates_nothing() {
+fn parsing_packets_allocates_nothing() {
     let key = IntegrityKey::from_password("a password of some length");
     let stun = include_bytes!("../../../../fuzz/seeds/stun/chrome-check");
     let rtp = include_bytes!("../../../../fuzz/seeds/rtp/av1-descriptor");
@@ -23,15 +22,15 @@ fn reading_packets_allocates_nothing() {
         include_bytes!("../../../../fuzz/seeds/rtcp/extended-mixed"),
     ];
     let counted = measure(|| {
-        walk_stun(stun, &key);
-        walk_rtp(rtp);
-        rtcp.iter().for_each(|datagram| walk_rtcp(datagram));
+        read_stun(stun, &key);
+        read_rtp(rtp);
+        rtcp.iter().for_each(|datagram| read_rtcp(datagram));
     });
     assert_eq!(counted.count_total, 0);
 }
 
 #[test]
-fn writing_into_room_that_is_there_allocates_nothing() {
+fn writing_into_existing_buffers_allocates_nothing() {
     let key = IntegrityKey::from_password("a password of some length");
     let fields = RtpHeaderFields {
         marker: true,

@@ -1,4 +1,5 @@
-//! Independent implementations read what this crate writes, and this crate reads what they write.
+//! Agreement with independent implementations of STUN (`is`) and RTCP (`rtc-rtcp`), in both
+//! directions.
 
 use aws_lc_rs::hmac;
 use is::stun::{StunMessage as TheirMessage, TransId};
@@ -15,7 +16,7 @@ use watersmeet_wire::units::{Bitrate, SeqNo, Ssrc, Time};
 
 use crate::parser_checks::content;
 
-/// HMAC as the other STUN implementation wants it.
+/// HMAC-SHA1 in the signature that the other STUN implementation takes.
 fn sha1_hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
     let mut context = hmac::Context::with_key(&key);
@@ -23,15 +24,15 @@ fn sha1_hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
     context.sign().as_ref().try_into().unwrap_or_default()
 }
 
-/// Everything control packets say to us.
+/// Returns the contents of all packets of a datagram as this crate reads them.
 fn contents(datagram: &[u8]) -> Vec<Vec<i64>> {
     packets(datagram)
         .map(|packet| packet.map_or(Vec::new(), |packet| content(&packet)))
         .collect()
 }
 
-/// The same datagram after the other RTCP implementation read and wrote it.
-fn by_them(datagram: &[u8]) -> Option<Vec<u8>> {
+/// Returns the datagram after the other RTCP implementation parsed and wrote it.
+fn rewritten_by_rtc_rtcp(datagram: &[u8]) -> Option<Vec<u8>> {
     let packets = rtc_rtcp::packet::unmarshal(&mut &*datagram).ok()?;
     Some(rtc_rtcp::packet::marshal(&packets).ok()?.to_vec())
 }
@@ -40,7 +41,7 @@ fn block(word: u32) -> ReportBlock {
     ReportBlock {
         ssrc: Ssrc(word),
         fraction_lost: word.to_be_bytes()[0],
-        // Theirs holds 24 bits without a sign.
+        // `rtc-rtcp` reads these 24 bits without a sign.
         cumulative_lost: 0x0012_3456,
         highest_seq: word.rotate_left(3),
         jitter: word.rotate_left(7),
@@ -51,12 +52,12 @@ fn block(word: u32) -> ReportBlock {
 
 proptest! {
     #[test]
-    fn they_read_our_control_packets_and_we_read_theirs(
+    fn rtcp_packets_agree_with_rtc_rtcp(
         words in vec(any::<u32>(), 1..20),
         seqs in any::<u16>(),
         rate in 0..1_u64 << 40,
     ) {
-        let us = Ssrc(words[0]);
+        let local = Ssrc(words[0]);
         let ssrcs: Vec<Ssrc> = words.iter().copied().map(Ssrc).collect();
         let blocks: Vec<ReportBlock> = words.iter().copied().map(block).collect();
         let seqs: Vec<u16> = words
@@ -69,7 +70,7 @@ proptest! {
         let entries: Vec<FirEntry> =
             ssrcs.iter().map(|ssrc| FirEntry { ssrc: *ssrc, seq: 7 }).collect();
         let info = SenderInfo {
-            ssrc: us,
+            ssrc: local,
             ntp: u64::from(words[0]) << 17,
             rtp_timestamp: 1,
             packet_count: 2,
@@ -78,20 +79,20 @@ proptest! {
         let mut out = Vec::new();
         let mut writer = CompoundWriter::with_len_max(&mut out, 4_000);
         prop_assert!(writer.write_sender_report(&info, &blocks));
-        prop_assert!(writer.write_receiver_report(us, &blocks));
-        prop_assert!(writer.write_cname(us, "a canonical name"));
-        prop_assert_eq!(writer.write_nack(us, ssrcs[0], &seqs), seqs.len());
-        prop_assert!(writer.write_pli(us, ssrcs[0]));
-        prop_assert!(writer.write_fir(us, &entries));
-        prop_assert!(writer.write_remb(us, Bitrate::from_bps(rate), &ssrcs));
-        prop_assert!(writer.write_receiver_reference_time(us, u64::from(words[0]) << 9));
+        prop_assert!(writer.write_receiver_report(local, &blocks));
+        prop_assert!(writer.write_cname(local, "a canonical name"));
+        prop_assert_eq!(writer.write_nack(local, ssrcs[0], &seqs), seqs.len());
+        prop_assert!(writer.write_pli(local, ssrcs[0]));
+        prop_assert!(writer.write_fir(local, &entries));
+        prop_assert!(writer.write_remb(local, Bitrate::from_bps(rate), &ssrcs));
+        prop_assert!(writer.write_receiver_reference_time(local, u64::from(words[0]) << 9));
         prop_assert!(writer.write_bye(&ssrcs));
-        let theirs = by_them(&out);
+        let theirs = rewritten_by_rtc_rtcp(&out);
         prop_assert_eq!(contents(&theirs.unwrap()), contents(&out));
     }
 
     #[test]
-    fn they_read_our_feedback_and_we_read_theirs(
+    fn transport_feedback_agrees_with_rtc_rtcp(
         steps in vec((1..30_u64, -2_000..90_000_i64), 1..120),
         base in any::<u16>(),
     ) {
@@ -101,7 +102,7 @@ proptest! {
         let arrivals: Vec<(SeqNo, Time)> = steps
             .iter()
             .map(|(gap, step)| {
-                // Mostly neighbours.
+                // Most packets are consecutive.
                 seq += gap.saturating_sub(20).max(1);
                 at += step;
                 (SeqNo(seq), Time::from_micros(at.unsigned_abs()))
@@ -117,7 +118,7 @@ proptest! {
         let feedback = theirs[0].as_any().downcast_ref::<TransportLayerCc>();
         let feedback = feedback.unwrap();
         let mut at = i64::from(feedback.reference_time) * 64_000;
-        let told: Vec<i64> = feedback
+        let reported: Vec<i64> = feedback
             .recv_deltas
             .iter()
             .map(|delta| {
@@ -125,9 +126,9 @@ proptest! {
                 at
             })
             .collect();
-        let meant: Vec<i64> =
+        let expected: Vec<i64> =
             arrivals.iter().map(|(_, at)| at.as_micros().cast_signed() / 250 * 250).collect();
-        prop_assert_eq!(told, meant);
+        prop_assert_eq!(reported, expected);
         prop_assert_eq!(feedback.base_sequence_number, base.raw());
         prop_assert_eq!(u64::from(feedback.packet_status_count), seq - base.0 + 1);
         let again = rtc_rtcp::packet::marshal(&theirs).map(|bytes| bytes.to_vec());
@@ -137,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn they_believe_our_checks_and_we_believe_theirs(
+    fn connectivity_checks_agree_with_is(
         priority in any::<u32>(),
         tie_breaker in any::<u64>(),
         controls in any::<bool>(),
@@ -168,9 +169,9 @@ proptest! {
         prop_assert_eq!(theirs.username(), Some(username.as_str()));
         prop_assert_eq!(theirs.prio(), Some(priority));
         prop_assert_eq!(theirs.use_candidate(), use_candidate);
-        let seen = (theirs.ice_controlling(), theirs.ice_controlled());
-        let meant = if controls { (Some(tie_breaker), None) } else { (None, Some(tie_breaker)) };
-        prop_assert_eq!(seen, meant);
+        let roles = (theirs.ice_controlling(), theirs.ice_controlled());
+        let expected = if controls { (Some(tie_breaker), None) } else { (None, Some(tie_breaker)) };
+        prop_assert_eq!(roles, expected);
 
         let theirs = TheirMessage::binding_request(
             &username, TransId::new(), controls, tie_breaker, priority, use_candidate,
@@ -187,7 +188,7 @@ proptest! {
 }
 
 #[test]
-fn they_believe_our_answers() {
+fn success_responses_are_accepted_by_is() {
     let key = IntegrityKey::from_password("password");
     for mapped in ["192.0.2.1:5000", "[2001:db8::1]:65535"]
         .map(str::parse)

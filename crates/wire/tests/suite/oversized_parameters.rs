@@ -1,16 +1,16 @@
-//! Forty documents that were made to hurt whoever reads them as RTP parameters or capabilities:
-//! each is refused, and none makes the reader hold more than a mebibyte on the way.
+//! Forty oversized JSON documents, read as RTP parameters and capabilities: each is rejected, and
+//! none makes the parser hold more than 1 MiB.
 
 use allocation_counter::measure;
 use watersmeet_wire::params::{RtpCapabilities, RtpParameters};
 
-/// Longest document: four times what a signalling connection accepts in one message.
+/// Longest document, in bytes: four times the longest message of a signalling connection.
 const DOCUMENT_LEN_MAX: usize = 512 << 10;
 
-/// Most memory that one document may take at a time.
+/// Most memory that parsing one document may hold at a time, in bytes.
 const HELD_MAX: u64 = 1 << 20;
 
-/// Elements that fill a list: nothing, nesting, and ones that are fine by themselves.
+/// Elements to fill lists with: empty, nested, and valid ones.
 const ELEMENTS: [&str; 8] = [
     "{}",
     "[]",
@@ -22,17 +22,17 @@ const ELEMENTS: [&str; 8] = [
     "{\"type\":\"nack\"}",
 ];
 
-/// As many `element`s as a document may hold, with commas between them.
-fn many(element: &str) -> String {
+/// Returns as many elements as a document may hold, separated by commas.
+fn repeat_to_limit(element: &str) -> String {
     let count = (DOCUMENT_LEN_MAX - 200) / (element.len() + 1);
     let mut list = format!("{element},").repeat(count);
     list.push_str(element);
     list
 }
 
-/// The documents.
-fn bombs() -> Vec<String> {
-    let mut bombs = Vec::new();
+/// Returns the forty documents.
+fn documents() -> Vec<String> {
+    let mut documents = Vec::new();
     for element in ELEMENTS {
         for field in ["codecs", "headerExtensions", "encodings"] {
             let codecs = if field == "codecs" {
@@ -40,12 +40,15 @@ fn bombs() -> Vec<String> {
             } else {
                 "\"codecs\":[],"
             };
-            bombs.push(format!("{{{codecs}\"{field}\":[{}]}}", many(element)));
+            documents.push(format!(
+                "{{{codecs}\"{field}\":[{}]}}",
+                repeat_to_limit(element)
+            ));
         }
         let codec = "\"mimeType\":\"audio/opus\",\"payloadType\":1,\"clockRate\":1";
-        bombs.push(format!(
+        documents.push(format!(
             "{{\"codecs\":[{{{codec},\"rtcpFeedback\":[{}]}}]}}",
-            many(element)
+            repeat_to_limit(element)
         ));
     }
     let codec = |field: &str| {
@@ -53,44 +56,44 @@ fn bombs() -> Vec<String> {
     };
     let named: String = (0..40_000).map(|it| format!("\"{it:x}\":1,")).collect();
     let long = "x".repeat(DOCUMENT_LEN_MAX - 200);
-    bombs.push(codec(&format!("\"parameters\":{{{named}\"last\":1}}")));
-    bombs.push(codec(&format!("\"parameters\":{{\"x\":\"{long}\"}}")));
-    bombs.push(codec(&format!("\"parameters\":{{\"{long}\":1}}")));
-    bombs.push(format!("{{\"codecs\":[],\"mid\":\"{long}\"}}"));
-    bombs.push(format!(
+    documents.push(codec(&format!("\"parameters\":{{{named}\"last\":1}}")));
+    documents.push(codec(&format!("\"parameters\":{{\"x\":\"{long}\"}}")));
+    documents.push(codec(&format!("\"parameters\":{{\"{long}\":1}}")));
+    documents.push(format!("{{\"codecs\":[],\"mid\":\"{long}\"}}"));
+    documents.push(format!(
         "{{\"codecs\":[{{\"mimeType\":\"audio/{long}\"}}]}}"
     ));
-    bombs.push("[".repeat(DOCUMENT_LEN_MAX));
-    bombs.push(format!(
+    documents.push("[".repeat(DOCUMENT_LEN_MAX));
+    documents.push(format!(
         "{{\"codecs\":{}",
         "[".repeat(DOCUMENT_LEN_MAX - 200)
     ));
-    bombs.push(format!(
+    documents.push(format!(
         "{{\"unknown\":{}",
         "[".repeat(DOCUMENT_LEN_MAX - 200)
     ));
-    bombs
+    documents
 }
 
 #[test]
-fn forty_bombs_are_refused_and_hold_less_than_a_mebibyte() {
-    let bombs = bombs();
-    assert_eq!(bombs.len(), 40);
-    for bomb in &bombs {
-        assert!(bomb.len() <= DOCUMENT_LEN_MAX);
-        let mut refused = 0;
+fn oversized_documents_are_rejected_in_less_than_one_mebibyte() {
+    let documents = documents();
+    assert_eq!(documents.len(), 40);
+    for document in &documents {
+        assert!(document.len() <= DOCUMENT_LEN_MAX);
+        let mut rejected = 0;
         let counted = measure(|| {
-            refused += usize::from(serde_json::from_str::<RtpParameters>(bomb).is_err());
+            rejected += usize::from(serde_json::from_str::<RtpParameters>(document).is_err());
         });
-        let beginning: String = bomb.chars().take(80).collect();
-        assert_eq!(refused, 1, "{beginning}");
+        let beginning: String = document.chars().take(80).collect();
+        assert_eq!(rejected, 1, "{beginning}");
         assert!(
             counted.bytes_max <= HELD_MAX,
             "{} for {beginning}",
             counted.bytes_max
         );
-        // Capabilities have no encodings: what is unknown there is skipped, and must not cost.
-        let counted = measure(|| drop(serde_json::from_str::<RtpCapabilities>(bomb)));
+        // Capabilities have no encodings: the unknown field is skipped, and must not be stored.
+        let counted = measure(|| drop(serde_json::from_str::<RtpCapabilities>(document)));
         assert!(
             counted.bytes_max <= HELD_MAX,
             "{} for {beginning}",

@@ -1,6 +1,6 @@
-//! What may be asked of any bytes whatever: that they are read to the end without harm, and that
-//! what was understood is understood the same after it was written again. The fuzz targets and the
-//! tests of this crate ask the same questions.
+//! Checks that hold for any input: parsing reads everything without a panic, and whatever was
+//! parsed reads back equal after it is written again. Shared by the fuzz targets and the tests of
+//! this crate.
 
 use std::hint::black_box;
 
@@ -20,11 +20,11 @@ use watersmeet_wire::stun::{
 };
 use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 
-/// Longest datagram that control packets are written into here: any list fits it.
+/// Length of a datagram that any list of RTCP packets fits, in bytes.
 const ANY_LEN: usize = 1 << 18;
 
-/// Reads a STUN message and everything in it.
-pub fn walk_stun(bytes: &[u8], key: &IntegrityKey) {
+/// Parses a STUN message and all of its attributes.
+pub fn read_stun(bytes: &[u8], key: &IntegrityKey) {
     if let Ok(message) = StunMessage::parse(bytes) {
         black_box((
             message.ufrags(),
@@ -35,8 +35,8 @@ pub fn walk_stun(bytes: &[u8], key: &IntegrityKey) {
     }
 }
 
-/// Reads an RTP packet and everything in its header.
-pub fn walk_rtp(bytes: &[u8]) {
+/// Parses an RTP packet with all of its extensions.
+pub fn read_rtp(bytes: &[u8]) {
     if let Ok(header) = RtpHeader::parse(bytes) {
         assert!(header.header_len <= bytes.len());
         assert!(header.extensions(bytes).count() <= bytes.len());
@@ -47,8 +47,8 @@ pub fn walk_rtp(bytes: &[u8]) {
     }
 }
 
-/// Reads control packets and everything in them.
-pub fn walk_rtcp(bytes: &[u8]) {
+/// Parses RTCP packets and all of their contents.
+pub fn read_rtcp(bytes: &[u8]) {
     for packet in packets(bytes).flatten() {
         black_box(match &packet {
             Packet::SenderReport(report) => report.blocks().count(),
@@ -65,32 +65,32 @@ pub fn walk_rtcp(bytes: &[u8]) {
     }
 }
 
-/// Asks of a STUN message that it reads the same when it is written again. Bytes that are none
-/// are given a right header and fingerprint, so that noise gets behind those.
+/// Checks that a STUN message reads back equal after it is written again. Repeats the check with a
+/// corrected header, so that arbitrary bytes get past it.
 pub fn stun(bytes: &[u8]) {
     let key = IntegrityKey::from_password("a password of some length");
     rewrite_stun(bytes, &key);
-    let mut mended = bytes.to_vec();
-    mended.truncate(mended.len() & !3);
-    let Some(len) = mended
+    let mut corrected = bytes.to_vec();
+    corrected.truncate(corrected.len() & !3);
+    let Some(len) = corrected
         .len()
         .checked_sub(20)
         .and_then(|len| u16::try_from(len).ok())
     else {
         return;
     };
-    for (place, byte) in mended.iter_mut().skip(2).zip(
+    for (field, byte) in corrected.iter_mut().skip(2).zip(
         len.to_be_bytes()
             .into_iter()
             .chain([0x21, 0x12, 0xa4, 0x42]),
     ) {
-        *place = byte;
+        *field = byte;
     }
-    rewrite_stun(&mended, &key);
+    rewrite_stun(&corrected, &key);
 }
 
 fn rewrite_stun(bytes: &[u8], key: &IntegrityKey) {
-    walk_stun(bytes, key);
+    read_stun(bytes, key);
     let Ok(message) = StunMessage::parse(bytes) else {
         return;
     };
@@ -122,7 +122,7 @@ fn rewrite_stun(bytes: &[u8], key: &IntegrityKey) {
         nomination: message.nomination,
     };
     let Some(len) = request.write(&mut out, key) else {
-        assert!(username.len() > 800, "only a long name does not fit");
+        assert!(username.len() > 800, "only a long user name does not fit");
         return;
     };
     let again = StunMessage::parse(out.get(..len).unwrap_or_default());
@@ -137,10 +137,10 @@ fn rewrite_stun(bytes: &[u8], key: &IntegrityKey) {
         && again.nomination == message.nomination));
 }
 
-/// Asks of an RTP packet that its header reads the same when it is written again, and that an
-/// edit of one extension element changes that element and nothing else.
+/// Checks that an RTP header reads back equal after it is written again, and that editing one
+/// extension element changes only that element.
 pub fn rtp(bytes: &[u8]) {
-    walk_rtp(bytes);
+    read_rtp(bytes);
     let Ok(header) = RtpHeader::parse(bytes) else {
         return;
     };
@@ -221,7 +221,7 @@ fn edit(bytes: &[u8], header: &RtpHeader, id: u8, value: &[u8]) {
     }
 }
 
-/// Asks of control packets that each reads the same when it is written again.
+/// Checks that each RTCP packet reads back equal after it is written again.
 pub fn rtcp(bytes: &[u8]) {
     for packet in packets(bytes).flatten() {
         let mut out = Vec::new();
@@ -243,7 +243,7 @@ pub fn rtcp(bytes: &[u8]) {
     }
 }
 
-/// Writes a packet again, if there is a writer that can say all of it.
+/// Writes a packet again; returns false when the writer cannot express all of it.
 fn rewrite(packet: &Packet<'_>, writer: &mut CompoundWriter<'_>) -> bool {
     match packet {
         Packet::SenderReport(report) => {
@@ -288,14 +288,14 @@ fn rewrite(packet: &Packet<'_>, writer: &mut CompoundWriter<'_>) -> bool {
     }
 }
 
-/// Everything a packet says, as numbers.
+/// Returns the contents of a packet as numbers.
 pub fn content(packet: &Packet<'_>) -> Vec<i64> {
-    let name = |ssrc: Ssrc| i64::from(ssrc.0);
+    let number = |ssrc: Ssrc| i64::from(ssrc.0);
     match packet {
         Packet::SenderReport(report) => {
             let info = &report.info;
             let counts = [info.rtp_timestamp, info.packet_count, info.octet_count];
-            let head = [name(info.ssrc), info.ntp.cast_signed()];
+            let head = [number(info.ssrc), info.ntp.cast_signed()];
             let blocks = report.blocks().flat_map(|block| block_content(&block));
             head.into_iter()
                 .chain(counts.map(i64::from))
@@ -304,46 +304,47 @@ pub fn content(packet: &Packet<'_>) -> Vec<i64> {
         }
         Packet::ReceiverReport(report) => {
             let blocks = report.blocks().flat_map(|block| block_content(&block));
-            std::iter::once(name(report.ssrc)).chain(blocks).collect()
+            std::iter::once(number(report.ssrc)).chain(blocks).collect()
         }
         Packet::SourceDescription(names) => names
             .items()
             .flat_map(|item| {
                 let text = item.text.iter().map(|byte| i64::from(*byte));
-                [name(item.ssrc), i64::from(item.kind)]
+                [number(item.ssrc), i64::from(item.kind)]
                     .into_iter()
                     .chain(text)
             })
             .collect(),
-        Packet::Bye(bye) => bye.ssrcs().map(name).collect(),
+        Packet::Bye(bye) => bye.ssrcs().map(number).collect(),
         Packet::Nack(nack) => {
-            // A set: numbers that do not rise come back in another order.
+            // Compared as a set: numbers that do not ascend are written in another order.
             let mut seqs: Vec<i64> = nack.seqs().map(i64::from).collect();
             seqs.sort_unstable();
             seqs.dedup();
-            [name(nack.sender), name(nack.media)]
+            [number(nack.sender), number(nack.media)]
                 .into_iter()
                 .chain(seqs)
                 .collect()
         }
-        Packet::Pli(pli) => vec![name(pli.sender), name(pli.media)],
+        Packet::Pli(pli) => vec![number(pli.sender), number(pli.media)],
         Packet::Fir(fir) => {
             let entries = fir
                 .entries()
-                .flat_map(|entry| [name(entry.ssrc), i64::from(entry.seq)]);
-            std::iter::once(name(fir.sender)).chain(entries).collect()
+                .flat_map(|entry| [number(entry.ssrc), i64::from(entry.seq)]);
+            std::iter::once(number(fir.sender)).chain(entries).collect()
         }
         Packet::Remb(remb) => {
-            let head = [name(remb.sender), remb.bitrate.as_bps().cast_signed()];
-            head.into_iter().chain(remb.ssrcs().map(name)).collect()
+            let head = [number(remb.sender), remb.bitrate.as_bps().cast_signed()];
+            head.into_iter().chain(remb.ssrcs().map(number)).collect()
         }
         Packet::ExtendedReport(report) => {
             let blocks = report.blocks().flat_map(|block| extended_content(&block));
-            std::iter::once(name(report.ssrc)).chain(blocks).collect()
+            std::iter::once(number(report.ssrc)).chain(blocks).collect()
         }
         Packet::TransportFeedback(feedback) => {
-            let told = feedback.packets();
-            told.flat_map(|(seq, at)| [i64::from(seq), at.unwrap_or(-1)])
+            let statuses = feedback.packets();
+            statuses
+                .flat_map(|(seq, at)| [i64::from(seq), at.unwrap_or(-1)])
                 .collect()
         }
     }
@@ -376,13 +377,13 @@ fn extended_content(block: &ExtendedReportBlock<'_>) -> Vec<i64> {
     }
 }
 
-/// Asks of foreign feedback that its arrivals, written by us, are the same arrivals.
+/// Checks that parsed feedback reports the same arrivals after it is written again.
 fn rewrite_feedback(feedback: &TransportFeedback<'_>) {
     let mut seq = SeqNo::first(feedback.base_seq);
     let mut arrivals = Vec::new();
     for (raw, at) in feedback.packets() {
         seq = seq.nearest(raw);
-        // A clock that goes back beyond its origin has no `Time`; such feedback stays unwritten.
+        // An arrival before the origin has no `Time`; such feedback is not written.
         match at.map(u64::try_from) {
             Some(Ok(at)) => arrivals.push((seq, Time::from_micros(at))),
             Some(Err(_)) => return,
@@ -395,11 +396,11 @@ fn rewrite_feedback(feedback: &TransportFeedback<'_>) {
         base: SeqNo::first(feedback.base_seq),
         feedback_count: feedback.feedback_count,
     };
-    tell(head, &arrivals, 1_200);
+    check_reported_arrivals(head, &arrivals, 1_200);
 }
 
-/// Asks of arrivals that feedback tells each of them once and nothing else. The bytes choose the
-/// gaps, the times and the length of a datagram.
+/// Checks that written feedback reports each arrival exactly once. The bytes determine the gaps,
+/// the times and the datagram length.
 pub fn twcc(bytes: &[u8]) {
     let Some((&[len, base], script)) = bytes.split_first_chunk::<2>() else {
         return;
@@ -415,7 +416,7 @@ pub fn twcc(bytes: &[u8]) {
     let mut arrivals = Vec::new();
     let (steps, _) = script.as_chunks::<3>();
     for &[gap, high, low] in steps {
-        // Mostly neighbours, now and then a gap of up to 180 packets or a repetition.
+        // Mostly consecutive, sometimes a gap of up to 180 packets or a repetition.
         let gap = match gap {
             0..=199 => 1,
             200..=239 => u64::from(gap) - 199,
@@ -423,7 +424,7 @@ pub fn twcc(bytes: &[u8]) {
             _ => u64::from(gap - 240) * 12,
         };
         let step = i64::from(i16::from_be_bytes([high, low]));
-        // Mostly within a delta of 64 ms, now and then up to 12 s either way.
+        // Mostly within a small delta (64 ms), sometimes up to 12 s in either direction.
         micros += if high & 7 == 0 {
             step * 375
         } else {
@@ -432,15 +433,15 @@ pub fn twcc(bytes: &[u8]) {
         seq = SeqNo(seq.0 + gap);
         arrivals.push((seq, Time::from_micros(u64::try_from(micros).unwrap_or(0))));
     }
-    tell(head, &arrivals, 28 + usize::from(len) * 5);
+    check_reported_arrivals(head, &arrivals, 28 + usize::from(len) * 5);
 }
 
-fn tell(head: FeedbackHeader, arrivals: &[(SeqNo, Time)], len_max: usize) {
+fn check_reported_arrivals(head: FeedbackHeader, arrivals: &[(SeqNo, Time)], len_max: usize) {
     let mut head = head;
     let mut rest = arrivals;
-    let mut told: Vec<(SeqNo, i64)> = Vec::new();
+    let mut reported: Vec<(SeqNo, i64)> = Vec::new();
     let mut out = Vec::new();
-    // Every round takes an arrival, or passes over lost packets of a gap of bounded length.
+    // Every iteration covers an arrival, or skips lost packets of a gap of bounded length.
     for _ in 0..=4 * arrivals.len() + 8 {
         out.clear();
         let mut writer = CompoundWriter::with_len_max(&mut out, len_max);
@@ -448,9 +449,9 @@ fn tell(head: FeedbackHeader, arrivals: &[(SeqNo, Time)], len_max: usize) {
             break;
         };
         assert!(out.len() <= len_max);
-        let mut walk = packets(&out);
-        let Some(Ok(Packet::TransportFeedback(feedback))) = walk.next() else {
-            assert!(out.is_empty(), "what was written cannot be read");
+        let mut iter = packets(&out);
+        let Some(Ok(Packet::TransportFeedback(feedback))) = iter.next() else {
+            assert!(out.is_empty(), "written feedback cannot be parsed");
             return;
         };
         let mut seq = SeqNo(written.next_base.0 - u64::from(feedback.status_count));
@@ -463,7 +464,7 @@ fn tell(head: FeedbackHeader, arrivals: &[(SeqNo, Time)], len_max: usize) {
         );
         for (raw, at) in feedback.packets() {
             assert_eq!(raw, seq.raw());
-            told.extend(at.map(|at| (seq, at)));
+            reported.extend(at.map(|at| (seq, at)));
             seq = SeqNo(seq.0 + 1);
         }
         rest = rest.get(written.arrivals..).unwrap_or_default();
@@ -472,13 +473,13 @@ fn tell(head: FeedbackHeader, arrivals: &[(SeqNo, Time)], len_max: usize) {
     }
     let mut expected = arrivals.to_vec();
     expected.dedup_by_key(|(seq, _)| *seq);
-    assert_eq!(told.len(), expected.len());
-    for ((told_seq, told_at), (seq, at)) in told.iter().zip(&expected) {
+    assert_eq!(reported.len(), expected.len());
+    for ((reported_seq, reported_at), (seq, at)) in reported.iter().zip(&expected) {
         let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
-        let error = (micros - told_at).rem_euclid(WRAP_MICROS);
+        let error = (micros - reported_at).rem_euclid(WRAP_MICROS);
         assert!(
-            told_seq == seq && error < 250,
-            "{seq:?} at {micros} told as {told_at}"
+            reported_seq == seq && error < 250,
+            "{seq:?} at {micros} reported as {reported_at}"
         );
     }
 }

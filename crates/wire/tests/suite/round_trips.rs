@@ -1,4 +1,4 @@
-//! What is written is read back as it was meant, whatever it is.
+//! Round trips: written packets, headers and extension values read back equal.
 
 use std::net::SocketAddr;
 
@@ -20,9 +20,9 @@ use watersmeet_wire::units::{Bitrate, Pt, Ssrc};
 
 use crate::parser_checks::{self, content};
 
-/// A packet to be written.
+/// RTCP packet to write.
 #[derive(Debug, Clone)]
-enum Spoken {
+enum Written {
     SenderReport(SenderInfo, Vec<ReportBlock>),
     ReceiverReport(Ssrc, Vec<ReportBlock>),
     Cname(Ssrc, String),
@@ -35,8 +35,8 @@ enum Spoken {
     Dlrr(Ssrc, Vec<DlrrEntry>),
 }
 
-impl Spoken {
-    /// Writes it; says whether all of it is written.
+impl Written {
+    /// Writes the packet; returns whether all of it was written.
     fn write(&self, writer: &mut CompoundWriter<'_>) -> bool {
         match self {
             Self::SenderReport(info, blocks) => writer.write_sender_report(info, blocks),
@@ -54,8 +54,8 @@ impl Spoken {
         }
     }
 
-    /// Whether this is what `packet` says.
-    fn is_said_by(&self, packet: &Packet<'_>) -> bool {
+    /// Returns whether the parsed `packet` has the same contents.
+    fn equals(&self, packet: &Packet<'_>) -> bool {
         match (self, packet) {
             (Self::SenderReport(info, blocks), Packet::SenderReport(found)) => {
                 found.info == *info && found.blocks().eq(blocks.iter().copied())
@@ -77,11 +77,11 @@ impl Spoken {
                 found.sender == *sender && found.entries().eq(entries.iter().copied())
             }
             (Self::Remb(sender, bitrate, ssrcs), Packet::Remb(found)) => {
-                // Eighteen significant bits: an error below one in 131,072.
-                let (meant, said) = (bitrate.as_bps(), found.bitrate.as_bps());
+                // Eighteen significant bits: the error is below 1 in 131,072.
+                let (written, read) = (bitrate.as_bps(), found.bitrate.as_bps());
                 found.sender == *sender
-                    && said <= meant
-                    && meant - said <= meant >> 17
+                    && read <= written
+                    && written - read <= written >> 17
                     && found.ssrcs().eq(ssrcs.iter().copied())
             }
             (Self::ReceiverReferenceTime(..) | Self::Dlrr(..), Packet::ExtendedReport(_)) => {
@@ -140,18 +140,18 @@ fn sender_info() -> impl Strategy<Value = SenderInfo> {
     })
 }
 
-/// Numbers that rise, wherever they start.
-fn rising() -> impl Strategy<Value = Vec<u16>> {
+/// Ascending sequence numbers with any start.
+fn ascending() -> impl Strategy<Value = Vec<u16>> {
     (any::<u16>(), vec(1..40_u16, 1..50)).prop_map(|(start, steps)| {
-        let rise = |seq: &mut u16, step| {
+        let next = |seq: &mut u16, step| {
             *seq = seq.wrapping_add(step);
             Some(*seq)
         };
-        steps.into_iter().scan(start, rise).collect()
+        steps.into_iter().scan(start, next).collect()
     })
 }
 
-fn spoken() -> impl Strategy<Value = Spoken> {
+fn written() -> impl Strategy<Value = Written> {
     let delay = (ssrc(), any::<u32>(), any::<u32>()).prop_map(|(ssrc, last_rr, delay)| DlrrEntry {
         ssrc,
         last_rr,
@@ -159,21 +159,21 @@ fn spoken() -> impl Strategy<Value = Spoken> {
     });
     let entry = (ssrc(), any::<u8>()).prop_map(|(ssrc, seq)| FirEntry { ssrc, seq });
     prop_oneof![
-        (sender_info(), vec(block(), 0..32)).prop_map(|(i, b)| Spoken::SenderReport(i, b)),
-        (ssrc(), vec(block(), 0..32)).prop_map(|(s, b)| Spoken::ReceiverReport(s, b)),
-        (ssrc(), "[ -~]{0,255}").prop_map(|(s, name)| Spoken::Cname(s, name)),
-        vec(ssrc(), 0..32).prop_map(Spoken::Bye),
-        (ssrc(), rising()).prop_map(|(s, seqs)| Spoken::Nack(s, seqs)),
-        (ssrc(), ssrc()).prop_map(|(a, b)| Spoken::Pli(a, b)),
-        (ssrc(), vec(entry, 1..10)).prop_map(|(s, e)| Spoken::Fir(s, e)),
-        (ssrc(), any::<u64>(), vec(ssrc(), 0..20)).prop_map(|(s, rate, list)| Spoken::Remb(
+        (sender_info(), vec(block(), 0..32)).prop_map(|(i, b)| Written::SenderReport(i, b)),
+        (ssrc(), vec(block(), 0..32)).prop_map(|(s, b)| Written::ReceiverReport(s, b)),
+        (ssrc(), "[ -~]{0,255}").prop_map(|(s, name)| Written::Cname(s, name)),
+        vec(ssrc(), 0..32).prop_map(Written::Bye),
+        (ssrc(), ascending()).prop_map(|(s, seqs)| Written::Nack(s, seqs)),
+        (ssrc(), ssrc()).prop_map(|(a, b)| Written::Pli(a, b)),
+        (ssrc(), vec(entry, 1..10)).prop_map(|(s, e)| Written::Fir(s, e)),
+        (ssrc(), any::<u64>(), vec(ssrc(), 0..20)).prop_map(|(s, rate, list)| Written::Remb(
             s,
             Bitrate::from_bps(rate),
             list
         )),
-        (ssrc(), any::<u64>()).prop_map(|(s, ntp)| Spoken::ReceiverReferenceTime(s, ntp)),
-        // A report without entries would be said the same, but by no block at all.
-        (ssrc(), vec(delay, 1..10)).prop_map(|(s, d)| Spoken::Dlrr(s, d)),
+        (ssrc(), any::<u64>()).prop_map(|(s, ntp)| Written::ReceiverReferenceTime(s, ntp)),
+        // A DLRR block needs at least one entry to be read as a block.
+        (ssrc(), vec(delay, 1..10)).prop_map(|(s, d)| Written::Dlrr(s, d)),
     ]
 }
 
@@ -189,7 +189,7 @@ fn role() -> impl Strategy<Value = IceRole> {
 
 proptest! {
     #[test]
-    fn an_rtp_header_says_what_was_written(
+    fn rtp_header_reads_back(
         (marker, padding, pt, seq, timestamp, ssrc) in
             (any::<bool>(), any::<bool>(), 0..128_u8, any::<u16>(), any::<u32>(), ssrc()),
         extensions in vec((1..=255_u8, vec(any::<u8>(), 0..40)), 0..12),
@@ -222,7 +222,7 @@ proptest! {
     }
 
     #[test]
-    fn extension_values_say_what_was_written(
+    fn extension_values_read_back(
         micros in any::<u64>(),
         (level, voice) in (0..128_u8, any::<bool>()),
         (back_camera, flip, quarter_turns) in (any::<bool>(), any::<bool>(), 0..4_u8),
@@ -234,10 +234,10 @@ proptest! {
         prop_assert_eq!(AbsSendTime::parse(&time.write()), Some(time));
         let error = i128::from(time.as_micros()) - i128::from(micros % AbsSendTime::WRAP_MICROS);
         prop_assert!(error.rem_euclid(64_000_000) <= 3 || error.rem_euclid(64_000_000) >= 63_999_997);
-        let loudness = AudioLevel { level, voice };
-        prop_assert_eq!(AudioLevel::parse(&loudness.write()), Some(loudness));
-        let turn = VideoOrientation { back_camera, flip, quarter_turns };
-        prop_assert_eq!(VideoOrientation::parse(&turn.write()), Some(turn));
+        let audio_level = AudioLevel { level, voice };
+        prop_assert_eq!(AudioLevel::parse(&audio_level.write()), Some(audio_level));
+        let orientation = VideoOrientation { back_camera, flip, quarter_turns };
+        prop_assert_eq!(VideoOrientation::parse(&orientation.write()), Some(orientation));
         let delay = PlayoutDelay { min_ms: low.min(high) * 10, max_ms: low.max(high) * 10 };
         prop_assert_eq!(PlayoutDelay::parse(&delay.write()), Some(delay));
         let capture = AbsCaptureTime { capture_ntp, clock_offset };
@@ -247,7 +247,7 @@ proptest! {
     }
 
     #[test]
-    fn a_check_says_what_was_written_and_is_believed_with_the_right_password_only(
+    fn connectivity_check_reads_back_and_verifies_with_its_password_only(
         transaction_id in any::<[u8; 12]>(),
         username in "[a-zA-Z0-9+/]{4,32}:[a-zA-Z0-9+/]{4,32}",
         (priority, role, use_candidate) in (any::<u32>(), role(), any::<bool>()),
@@ -273,7 +273,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_says_where_the_request_came_from(
+    fn success_response_holds_the_source_address(
         transaction_id in any::<[u8; 12]>(),
         mapped in any::<SocketAddr>(),
     ) {
@@ -286,8 +286,8 @@ proptest! {
     }
 
     #[test]
-    fn a_datagram_holds_the_control_packets_that_fitted_and_nothing_else(
-        list in vec(spoken(), 1..12),
+    fn datagram_holds_exactly_the_rtcp_packets_that_fitted(
+        list in vec(written(), 1..12),
         len_max in 0..2_000_usize,
     ) {
         let mut out = Vec::new();
@@ -298,20 +298,20 @@ proptest! {
             if packet.write(&mut writer) {
                 fitted.push(packet);
             } else if writer.len() != before {
-                prop_assert!(matches!(packet, Spoken::Nack(..)), "only a NACK is written in part");
+                prop_assert!(matches!(packet, Written::Nack(..)), "only a NACK is written partially");
                 break;
             }
         }
         prop_assert!(out.len() <= len_max);
         let found: Vec<_> = packets(&out).collect();
         prop_assert!(found.len() == fitted.len() || found.len() == fitted.len() + 1);
-        for (meant, said) in fitted.iter().zip(&found) {
-            prop_assert!(said.as_ref().is_ok_and(|said| meant.is_said_by(said)), "{meant:?}");
+        for (written, read) in fitted.iter().zip(&found) {
+            prop_assert!(read.as_ref().is_ok_and(|read| written.equals(read)), "{written:?}");
         }
     }
 
     #[test]
-    fn any_bytes_answer_every_question(bytes in vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_pass_all_parser_checks(bytes in vec(any::<u8>(), 0..300)) {
         parser_checks::stun(&bytes);
         parser_checks::rtp(&bytes);
         parser_checks::rtcp(&bytes);

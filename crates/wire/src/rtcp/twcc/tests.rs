@@ -1,18 +1,18 @@
-//! Chunks by the drawings of the draft, and feedback that is read as it was meant.
+//! Chunks against the examples of the draft, and round trips of written feedback.
 
 use super::*;
 use crate::rtcp::write::CompoundWriter;
 use crate::rtcp::{COMPOUND_LEN_MAX, Packet, packets};
 use crate::units::{SeqNo, Time};
 
-const HEAD: FeedbackHeader = FeedbackHeader {
+const HEADER: FeedbackHeader = FeedbackHeader {
     sender: Ssrc(1),
     media: Ssrc(2),
     base: SeqNo(0x1_0000),
     feedback_count: 7,
 };
 
-/// A body with these chunks and deltas.
+/// Returns a packet body with these chunks and deltas.
 fn body(base: u16, count: u16, chunks: &[u16], deltas: &[u8]) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 1, 0, 0, 0, 2];
     body.extend(base.to_be_bytes());
@@ -23,10 +23,11 @@ fn body(base: u16, count: u16, chunks: &[u16], deltas: &[u8]) -> Vec<u8> {
     body
 }
 
-/// Numbers and arrivals in microseconds after the reference, which `body` puts at 128 ms.
+/// Returns sequence numbers and arrivals in microseconds after the reference time, which `body`
+/// sets to 128 ms.
 fn read(body: &[u8]) -> Option<Vec<(u16, Option<i64>)>> {
     let feedback = TransportFeedback::parse(body)?;
-    assert_eq!((feedback.reference, feedback.feedback_count), (2, 7));
+    assert_eq!((feedback.reference_time, feedback.feedback_count), (2, 7));
     let after_reference = |at: i64| at - 128_000;
     Some(
         feedback
@@ -36,15 +37,15 @@ fn read(body: &[u8]) -> Option<Vec<(u16, Option<i64>)>> {
     )
 }
 
-/// Arrivals at these numbers and milliseconds.
+/// Returns arrivals from sequence numbers and milliseconds.
 fn arrivals(list: &[(u64, u64)]) -> Vec<(SeqNo, Time)> {
     list.iter()
         .map(|(seq, ms)| (SeqNo(0x1_0000 + seq), Time::from_millis(*ms)))
         .collect()
 }
 
-/// Writes feedback until all arrivals are told; gives each datagram's packets back.
-fn told(
+/// Writes feedback until all arrivals are reported; returns the packets of each datagram.
+fn reported(
     head: FeedbackHeader,
     arrivals: &[(SeqNo, Time)],
     len_max: usize,
@@ -81,7 +82,7 @@ fn told(
 }
 
 #[test]
-fn a_run_of_small_deltas_is_read() {
+fn run_of_small_deltas_is_parsed() {
     // 0, symbol 01, length 3.
     let body = body(65_535, 3, &[0x2003], &[4, 0, 255]);
     assert_eq!(
@@ -91,7 +92,7 @@ fn a_run_of_small_deltas_is_read() {
 }
 
 #[test]
-fn a_long_run_of_losses_needs_no_deltas() {
+fn long_run_of_losses_needs_no_deltas() {
     // 0, symbol 00, length 221: the first example of the draft.
     let list = read(&body(10, 221, &[0x00dd], &[])).unwrap();
     assert_eq!(list.len(), 221);
@@ -99,7 +100,7 @@ fn a_long_run_of_losses_needs_no_deltas() {
 }
 
 #[test]
-fn a_vector_of_one_bit_symbols_is_read() {
+fn vector_of_one_bit_symbols_is_parsed() {
     // 1, 0, then 0 1 1 1 1 1 0 0 0 1 1 1 0 0: an example of the draft.
     let list = read(&body(0, 14, &[0x9f1c], &[1; 8])).unwrap();
     let arrived: Vec<u16> = list
@@ -112,7 +113,7 @@ fn a_vector_of_one_bit_symbols_is_read() {
 }
 
 #[test]
-fn a_vector_of_two_bit_symbols_is_read_with_deltas_that_go_back() {
+fn vector_of_two_bit_symbols_is_parsed_with_negative_deltas() {
     // 1, 1, then 00 01 10 10 00 01 00.
     let body = body(
         0,
@@ -138,10 +139,10 @@ fn a_vector_of_two_bit_symbols_is_read_with_deltas_that_go_back() {
 }
 
 #[test]
-fn symbols_and_bytes_beyond_the_count_are_not_read() {
+fn symbols_and_bytes_beyond_the_count_are_ignored() {
     let list = read(&body(0, 2, &[0x8000 | 0x3fff], &[1, 1, 99, 99])).unwrap();
     assert_eq!(list, [(0, Some(250)), (1, Some(500))]);
-    // A symbol that is reserved may stand there as well.
+    // Even a reserved symbol is ignored there.
     assert_eq!(
         read(&body(0, 1, &[0b1101_0000_0000_0011], &[4])).unwrap(),
         [(0, Some(1_000))]
@@ -149,14 +150,14 @@ fn symbols_and_bytes_beyond_the_count_are_not_read() {
 }
 
 #[test]
-fn an_empty_run_is_passed_over() {
+fn empty_run_is_skipped() {
     let list = read(&body(0, 2, &[0x2000, 0x0000, 0x2001, 0x4000, 0x0001], &[4])).unwrap();
     assert_eq!(list, [(0, Some(1_000)), (1, None)]);
 }
 
 #[test]
-fn impossible_feedback_is_refused() {
-    for (why, body) in [
+fn impossible_feedback_is_rejected() {
+    for (reason, body) in [
         ("no packets", body(0, 0, &[0x2001], &[1])),
         (
             "too many packets",
@@ -171,16 +172,16 @@ fn impossible_feedback_is_refused() {
             body(0, 2, &[0b1101_1100_0000_0000], &[1; 9]),
         ),
     ] {
-        assert_eq!(read(&body), None, "{why}");
+        assert_eq!(read(&body), None, "{reason}");
     }
     assert!(read(&body(0, STATUSES_MAX, &[0x1fff, 0x0001], &[])).is_some());
 }
 
 #[test]
-fn written_feedback_is_a_known_sequence_of_bytes() {
+fn written_feedback_matches_known_bytes() {
     let list = arrivals(&[(0, 130), (1, 131), (3, 130), (4, 200)]);
     let mut out = Vec::new();
-    let written = CompoundWriter::new(&mut out).write_transport_feedback(&HEAD, &list);
+    let written = CompoundWriter::new(&mut out).write_transport_feedback(&HEADER, &list);
     assert_eq!(
         written,
         Some(FeedbackProgress {
@@ -202,7 +203,7 @@ fn feedback_that_ends_within_a_word_is_padded() {
     let mut out = Vec::new();
     assert!(
         CompoundWriter::new(&mut out)
-            .write_transport_feedback(&HEAD, &list)
+            .write_transport_feedback(&HEADER, &list)
             .is_some()
     );
     assert_eq!(out[..4], [0xaf, 205, 0, 6]);
@@ -213,7 +214,7 @@ fn feedback_that_ends_within_a_word_is_padded() {
 }
 
 #[test]
-fn what_is_written_is_read_back_to_a_quarter_of_a_millisecond() {
+fn written_feedback_reads_back_to_a_quarter_of_a_millisecond() {
     let list = [
         (0, 1_000_100),
         (2, 1_000_390),
@@ -224,13 +225,13 @@ fn what_is_written_is_read_back_to_a_quarter_of_a_millisecond() {
     let list = list.map(|(seq, at)| (SeqNo(0x1_fff0 + seq), Time::from_micros(at)));
     let head = FeedbackHeader {
         base: SeqNo(0x1_ffee),
-        ..HEAD
+        ..HEADER
     };
-    let told = told(head, &list, COMPOUND_LEN_MAX);
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].len(), 74);
-    assert_eq!(told[0][0], (0xffee, None));
-    let arrived: Vec<_> = told[0]
+    let reported = reported(head, &list, COMPOUND_LEN_MAX);
+    assert_eq!(reported.len(), 1);
+    assert_eq!(reported[0].len(), 74);
+    assert_eq!(reported[0][0], (0xffee, None));
+    let arrived: Vec<_> = reported[0]
         .iter()
         .filter_map(|(s, at)| Some((*s, (*at)?)))
         .collect();
@@ -247,15 +248,15 @@ fn what_is_written_is_read_back_to_a_quarter_of_a_millisecond() {
 }
 
 #[test]
-fn long_feedback_is_split_and_nothing_is_lost_or_told_twice() {
+fn long_feedback_is_split_without_loss_or_repetition() {
     let list: Vec<_> = (0..5_000)
         .filter(|seq| seq % 7 != 3 && !(1_000..1_400).contains(seq))
         .map(|seq| (seq, 1_000 + seq / 3 + if seq % 50 == 0 { 90 } else { 0 }))
         .collect();
     let list = arrivals(&list);
     for len_max in [36, 100, 203, COMPOUND_LEN_MAX] {
-        let told = told(HEAD, &list, len_max);
-        let all: Vec<_> = told.concat();
+        let reported = reported(HEADER, &list, len_max);
+        let all: Vec<_> = reported.concat();
         assert_eq!(all.len(), 5_000);
         assert!(
             all.iter()
@@ -271,7 +272,7 @@ fn long_feedback_is_split_and_nothing_is_lost_or_told_twice() {
 }
 
 #[test]
-fn a_pause_too_long_for_a_delta_starts_another_feedback() {
+fn pause_too_long_for_a_delta_starts_another_feedback() {
     let list = arrivals(&[
         (0, 64),
         (1, 64 + 8_191),
@@ -279,28 +280,28 @@ fn a_pause_too_long_for_a_delta_starts_another_feedback() {
         (3, 11_808),
         (4, 3_615),
     ]);
-    let told = told(HEAD, &list, COMPOUND_LEN_MAX);
-    let lens: Vec<_> = told.iter().map(Vec::len).collect();
+    let reported = reported(HEADER, &list, COMPOUND_LEN_MAX);
+    let lens: Vec<_> = reported.iter().map(Vec::len).collect();
     assert_eq!(lens, [2, 2, 1]);
-    assert_eq!(told[1][0], (2, Some(20_000_000)));
+    assert_eq!(reported[1][0], (2, Some(20_000_000)));
 }
 
 #[test]
-fn a_jump_of_the_sender_is_not_told_packet_by_packet() {
+fn beginning_of_a_long_gap_is_skipped() {
     let list = arrivals(&[(1_000_000, 64)]);
-    let told = told(HEAD, &list, COMPOUND_LEN_MAX);
-    assert_eq!(told.len(), 1);
+    let reported = reported(HEADER, &list, COMPOUND_LEN_MAX);
+    assert_eq!(reported.len(), 1);
     assert_eq!(
-        told[0].len(),
+        reported[0].len(),
         usize::try_from(LEADING_LOST_MAX).unwrap() + 1
     );
 }
 
 #[test]
-fn old_and_repeated_arrivals_are_passed_over() {
+fn old_and_repeated_arrivals_are_skipped() {
     let head = FeedbackHeader {
         base: SeqNo(0x1_0005),
-        ..HEAD
+        ..HEADER
     };
     let list = arrivals(&[(3, 60), (5, 64), (5, 65), (6, 66)]);
     let mut out = Vec::new();
@@ -315,36 +316,36 @@ fn old_and_repeated_arrivals_are_passed_over() {
         }
     );
     assert_eq!(
-        told(head, &list, 200),
+        reported(head, &list, 200),
         [vec![(5, Some(64_000)), (6, Some(66_000))]]
     );
-    assert!(told(head, &list[..1], 200).is_empty());
-    assert!(told(head, &[], 200).is_empty());
+    assert!(reported(head, &list[..1], 200).is_empty());
+    assert!(reported(head, &[], 200).is_empty());
 }
 
 #[test]
-fn without_room_for_a_chunk_and_its_delta_nothing_is_written() {
+fn nothing_is_written_without_space_for_a_chunk_and_its_delta() {
     let list = arrivals(&[(0, 64)]);
     for len_max in 0..24 {
-        assert!(told(HEAD, &list, len_max).is_empty());
+        assert!(reported(HEADER, &list, len_max).is_empty());
     }
-    assert_eq!(told(HEAD, &list, 24).len(), 1);
+    assert_eq!(reported(HEADER, &list, 24).len(), 1);
 }
 
 #[test]
-fn with_room_for_one_delta_there_is_progress() {
+fn space_for_one_delta_is_enough_for_progress() {
     let list = arrivals(&[(0, 64), (1, 264), (2, 464), (4, 465), (5, 400)]);
     for (len_max, datagrams) in [(24, 6), (28, 2), (32, 1)] {
-        let told = told(HEAD, &list, len_max);
-        assert_eq!(told.len(), datagrams, "{len_max}");
-        let at: Vec<_> = told.concat().iter().filter_map(|(_, at)| *at).collect();
+        let reported = reported(HEADER, &list, len_max);
+        assert_eq!(reported.len(), datagrams, "{len_max}");
+        let at: Vec<_> = reported.concat().iter().filter_map(|(_, at)| *at).collect();
         assert_eq!(at, [64_000, 264_000, 464_000, 465_000, 400_000]);
     }
 }
 
 #[test]
-fn arrival_times_wrap_with_the_reference() {
+fn arrival_times_wrap_with_the_reference_time() {
     let wrap = u64::try_from(WRAP_MICROS).unwrap();
     let list = [(SeqNo(0x1_0000), Time::from_micros(wrap + 64_000))];
-    assert_eq!(told(HEAD, &list, 100), [vec![(0, Some(64_000))]]);
+    assert_eq!(reported(HEADER, &list, 100), [vec![(0, Some(64_000))]]);
 }

@@ -1,54 +1,54 @@
-//! Making transport-wide feedback from arrivals.
+//! Writer of transport-wide feedback.
 //!
-//! Arrivals go in as they were noted; what does not fit one packet (its length, the 8.19 s a delta
-//! can bridge, the number of statuses) is left for the next, which the caller asks for. Times are
-//! rounded to 250 µs once each, so no error adds up.
+//! A packet is limited by its length, by the 8.19 s a delta can span and by the number of statuses.
+//! Arrivals beyond these limits are left for the next packet, which the caller writes with another
+//! call. Each time is rounded to 250 µs by itself, so rounding errors do not add up.
 
 use arrayvec::ArrayVec;
 
-use super::super::write::{CompoundWriter, FEEDBACK_HEADER_LEN};
-use super::super::{HEADER_LEN, format, kind};
-use super::{
+use super::chunk::{
     ONE_BIT_LEN, REFERENCE_MICROS, RUN_LEN_MAX, STATUSES_MAX, Symbol, TICK_MICROS, TWO_BIT_LEN,
 };
+use crate::rtcp::header::{HEADER_LEN, format, kind};
+use crate::rtcp::write::{CompoundWriter, FEEDBACK_HEADER_LEN};
 use crate::units::{SeqNo, Ssrc, Time};
 
-/// Most lost packets spoken of in front of the first arrival. A longer gap is a sender that
-/// jumped, and its beginning is passed over.
+/// Most lost packets that are reported before the first arrival. A longer gap means that the sender
+/// jumped; its beginning is skipped.
 pub const LEADING_LOST_MAX: u64 = 1_024;
 
-/// Base, count, reference and feedback count.
+/// Length of base sequence number, status count, reference time and feedback count.
 const FIELDS_LEN: usize = 8;
 
 const CHUNK_LEN: usize = 2;
 const TICKS_PER_REFERENCE: i64 = REFERENCE_MICROS / TICK_MICROS;
 
-/// What a feedback says besides the arrivals.
+/// Fields of a feedback packet other than the arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedbackHeader {
-    /// Who received.
+    /// Sender of the feedback.
     pub sender: Ssrc,
-    /// Some stream of the transport.
+    /// Any stream of the transport.
     pub media: Ssrc,
-    /// First packet to speak of: the one after the last that was spoken of before.
+    /// First packet to cover: the one after the last that was covered before.
     pub base: SeqNo,
-    /// Number of this feedback.
+    /// Number of this feedback packet.
     pub feedback_count: u8,
 }
 
-/// How far a feedback got.
+/// How far a feedback packet reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedbackProgress {
-    /// How many arrivals it took, old and repeated ones included.
+    /// Number of arrivals that are done with, old and repeated ones included.
     pub arrivals: usize,
-    /// First packet it does not speak of: the base of the next feedback.
+    /// First packet that is not covered: the base of the next feedback packet.
     pub next_base: SeqNo,
 }
 
 impl CompoundWriter<'_> {
-    /// Writes feedback on these arrivals, whose numbers rise; numbers below the base or equal to
-    /// the one before are passed over. `None`, and nothing written, when there is no arrival to
-    /// speak of or no room. Ask again with the arrivals that are left, `next_base` and the next
+    /// Writes feedback on these arrivals, given in ascending order; numbers below the base or equal
+    /// to the previous one are skipped. Returns `None` and writes nothing when there is no arrival
+    /// to report or no space. Call again with the remaining arrivals, `next_base` and the next
     /// feedback count.
     #[must_use]
     pub fn write_transport_feedback(
@@ -67,15 +67,15 @@ impl CompoundWriter<'_> {
             left: STATUSES_MAX,
             last_ticks: reference * TICKS_PER_REFERENCE,
         };
-        let room =
+        let space_left =
             (self.remaining() & !3).checked_sub(HEADER_LEN + FEEDBACK_HEADER_LEN + FIELDS_LEN)?;
         let chunks = Chunks {
             statuses: statuses.clone(),
-            room,
+            space_left,
         };
         let covered: usize = chunks.clone().map(|(_, len)| len).sum();
         let status_count = u16::try_from(covered).ok().filter(|count| *count > 0)?;
-        let written = self.feedback(
+        let written = self.write_feedback(
             kind::TRANSPORT_FEEDBACK,
             format::TRANSPORT_WIDE,
             head.sender,
@@ -103,17 +103,17 @@ impl CompoundWriter<'_> {
     }
 }
 
-/// A moment in steps of 250 µs.
+/// Converts a time to steps of 250 µs.
 fn ticks(at: Time) -> i64 {
     i64::try_from(at.as_micros()).unwrap_or(i64::MAX) / TICK_MICROS
 }
 
-/// What became of one packet.
+/// Status of one packet.
 #[derive(Debug, Clone, Copy)]
 enum Status {
-    /// It did not arrive.
+    /// Not received.
     Lost,
-    /// It arrived this many steps after the one before.
+    /// Received this many steps of 250 µs after the previous one.
     Arrived(i16),
 }
 
@@ -136,17 +136,17 @@ impl Status {
     }
 }
 
-/// Walk over the packets from the base to the last arrival, or to the first whose delta fits no
-/// symbol.
+/// Iterator over the packets from the base to the last arrival, or to the first one whose delta
+/// fits no symbol.
 #[derive(Debug, Clone)]
 struct Statuses<'a> {
     /// Arrivals not reached yet.
     arrivals: &'a [(SeqNo, Time)],
-    /// The next packet.
+    /// Next packet.
     next: SeqNo,
-    /// How many packets may still be spoken of.
+    /// Number of packets that may still be covered.
     left: u16,
-    /// When the last packet arrived, in steps.
+    /// Arrival of the last received packet, in steps of 250 µs.
     last_ticks: i64,
 }
 
@@ -176,21 +176,21 @@ impl Iterator for Statuses<'_> {
     }
 }
 
-/// Walk over the chunks for these statuses as `(bits, symbols in it)`, as far as chunks and
-/// deltas fit the room.
+/// Iterator over the chunks for these statuses as `(bits, number of symbols)`, as far as chunks and
+/// deltas fit.
 #[derive(Debug, Clone)]
 struct Chunks<'a> {
     /// Statuses not in a chunk yet.
     statuses: Statuses<'a>,
     /// Bytes left for chunks and deltas.
-    room: usize,
+    space_left: usize,
 }
 
 impl Iterator for Chunks<'_> {
     type Item = (u16, usize);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let room = self.room.checked_sub(CHUNK_LEN)?;
+        let space_left = self.space_left.checked_sub(CHUNK_LEN)?;
         let ahead: ArrayVec<Symbol, ONE_BIT_LEN> = self
             .statuses
             .clone()
@@ -199,7 +199,7 @@ impl Iterator for Chunks<'_> {
             .collect();
         let first = *ahead.first()?;
         let delta_len = first.delta_len()?;
-        let fitting = room.checked_div(delta_len).unwrap_or(RUN_LEN_MAX);
+        let fitting = space_left.checked_div(delta_len).unwrap_or(RUN_LEN_MAX);
         let run = self.run_len(first, fitting.min(RUN_LEN_MAX));
         let has_large = ahead.contains(&Symbol::Large);
         let vector_len = ahead
@@ -210,9 +210,9 @@ impl Iterator for Chunks<'_> {
             .take(vector_len)
             .filter_map(|symbol| symbol.delta_len())
             .sum();
-        // A vector is only partly full when the statuses end in it, because `ahead` is short
-        // then. A run may end anywhere, so it is what fills the last bytes of room.
-        let (bits, len, deltas_len) = if run > vector_len || vector_deltas_len > room {
+        // A vector is only partly full when the statuses end in it, because `ahead` is short then.
+        // A run may end anywhere, so a run fills the last bytes.
+        let (bits, len, deltas_len) = if run > vector_len || vector_deltas_len > space_left {
             (
                 first.bits() << 13 | u16::try_from(run).ok()?,
                 run,
@@ -220,26 +220,26 @@ impl Iterator for Chunks<'_> {
             )
         } else if has_large {
             (
-                0xc000 | packed(&ahead, TWO_BIT_LEN, 2),
+                0xc000 | pack(&ahead, TWO_BIT_LEN, 2),
                 vector_len,
                 vector_deltas_len,
             )
         } else {
             (
-                0x8000 | packed(&ahead, ONE_BIT_LEN, 1),
+                0x8000 | pack(&ahead, ONE_BIT_LEN, 1),
                 vector_len,
                 vector_deltas_len,
             )
         };
-        self.room = room.checked_sub(deltas_len)?;
+        self.space_left = space_left.checked_sub(deltas_len)?;
         self.statuses.by_ref().take(len).for_each(drop);
         (len > 0).then_some((bits, len))
     }
 }
 
 impl Chunks<'_> {
-    /// How many of the next statuses have this symbol, up to `len_max`: looking no further than
-    /// what fits keeps the cost of a datagram in proportion to its length.
+    /// Counts how many of the next statuses have this symbol, up to `len_max`. Looking no further
+    /// than what fits keeps the cost proportional to the length of the datagram.
     fn run_len(&self, symbol: Symbol, len_max: usize) -> usize {
         let statuses = self.statuses.clone().take(len_max);
         statuses
@@ -248,10 +248,13 @@ impl Chunks<'_> {
     }
 }
 
-/// Up to `len` symbols of so many bits each, the first one highest.
-fn packed(symbols: &[Symbol], len: usize, bits_each: usize) -> u16 {
-    let places = (0..len).rev();
-    symbols.iter().zip(places).fold(0, |bits, (symbol, place)| {
-        bits | symbol.bits() << (place * bits_each)
-    })
+/// Packs up to `len` symbols of `bits_each` bits, the first one in the highest bits.
+fn pack(symbols: &[Symbol], len: usize, bits_each: usize) -> u16 {
+    let positions = (0..len).rev();
+    symbols
+        .iter()
+        .zip(positions)
+        .fold(0, |bits, (symbol, position)| {
+            bits | symbol.bits() << (position * bits_each)
+        })
 }
