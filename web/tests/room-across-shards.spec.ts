@@ -20,7 +20,7 @@ test('participants of one room exchange media across shards', async ({ call }) =
   }
   const metrics = await server.metrics();
   for (const worker of ['0', '1']) {
-    const forwarded = new RegExp(`crossings_total\\{[^}]*worker="${worker}"[^}]*direction="out"[^}]*\\} ([1-9]\\d*)`);
+    const forwarded = new RegExp(`cross_worker_packets_total\\{[^}]*worker="${worker}"[^}]*direction="out"[^}]*\\} ([1-9]\\d*)`);
     expect(metrics, `worker ${worker} forwards packets to the other`).toMatch(forwarded);
   }
   await ben.closeWindow();

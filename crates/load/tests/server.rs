@@ -146,12 +146,12 @@ fn a_room_on_two_shards_is_whole_and_every_packet_crosses_once() {
     let outcome = server.load("spread", &arguments);
     assert_whole(&outcome, 6 * 5 * 2);
     let came = server.figure("rtp_packets_total", "in");
-    let crossed = server.figure("crossings_total", "out");
+    let crossed = server.figure("cross_worker_packets_total", "out");
     assert!(
         crossed <= came && crossed > came / 2.0,
         "{crossed} of {came} packets crossed"
     );
-    assert!(server.figure("crossings_dropped_total", "") < 1.0);
+    assert!(server.figure("cross_worker_messages_dropped_total", "") < 1.0);
 }
 
 #[test]

@@ -19,17 +19,17 @@ use watersmeet_engine::worker::WorkerConfig;
 
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded};
-use crate::doors::{self, Bound};
-use crate::exchange::Desk;
-use crate::http::connection::Door;
+use crate::http::server::HttpServer;
 use crate::http::tls::TlsError;
-use crate::http::{self, Site};
+use crate::http::{self, SiteContext};
 use crate::hub::Hub;
-use crate::media::{Media, MediaError};
-use crate::shard::{self, Report, Shard, ShardHandle};
-use crate::{addresses, descriptors, greeting, rooms, watchdog};
+use crate::listeners::{self, BoundListener};
+use crate::media_sockets::{MediaSocketError, MediaSockets};
+use crate::shard::{self, Shard, ShardHandle, ShardReport};
+use crate::shard_queues::ShardQueues;
+use crate::{conference_setup, file_descriptor_limit, ip_addresses, startup_banner, watchdog};
 
-/// Threads for signalling and the page. Media has its own.
+/// Threads for signalling and the page. MediaSockets has its own.
 const SIGNALLING_THREADS: usize = 2;
 
 /// How long sessions may take to say goodbye when the program ends.
@@ -57,7 +57,7 @@ pub enum AppError {
     },
     /// The media sockets.
     #[error(transparent)]
-    Media(#[from] MediaError),
+    MediaSockets(#[from] MediaSocketError),
     /// The media certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -87,7 +87,7 @@ impl AppError {
 
 /// Runs the program until it is told to stop.
 pub fn run(loaded: &Loaded) -> Result<(), AppError> {
-    descriptors::raise();
+    file_descriptor_limit::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SIGNALLING_THREADS)
         .enable_all()
@@ -102,20 +102,20 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let config = &loaded.config;
     let mut signals = Signals::new()?;
     let clock = Clock::start();
-    let bound = doors::bind_all(config)?;
+    let bound = listeners::bind_all(config)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (shards, threads) = start_shards(config, clock, &reports_sender)?;
     let pulses: Vec<_> = shards.iter().map(ShardHandle::pulse).collect();
     let meters = shards.iter().map(ShardHandle::meter).collect();
     let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
-    let rooms = rooms::conference_config(config, Arc::clone(&keys), clock)?;
+    let rooms = conference_setup::conference_config(config, Arc::clone(&keys), clock)?;
     let conference = Conference::new(rooms, shard::seeded()?);
     let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
-    let site = Site::new(hub_handle, (pulses.clone(), meters), clock, config, keys)?;
+    let site = SiteContext::new(hub_handle, (pulses.clone(), meters), clock, config, keys)?;
     tokio::spawn(watchdog::run(pulses));
-    let greeting = greeting::text(loaded, &bound);
+    let greeting = startup_banner::text(loaded, &bound);
     // A closed standard output is no reason not to serve.
     let _ = io::stdout().write_all(greeting.as_bytes());
     let doors = open(bound, &site, &stopped);
@@ -133,10 +133,14 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
 }
 
 /// Opens every door.
-fn open(bound: Vec<Bound>, site: &Site, stopped: &watch::Receiver<bool>) -> Vec<Door> {
+fn open(
+    bound: Vec<BoundListener>,
+    site: &SiteContext,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<HttpServer> {
     let mut doors = Vec::new();
     for bound in bound {
-        let door = Door::new(
+        let door = HttpServer::new(
             http::router(site.behind(&bound.listener)),
             bound.tls,
             stopped.clone(),
@@ -150,7 +154,7 @@ fn open(bound: Vec<Bound>, site: &Site, stopped: &watch::Receiver<bool>) -> Vec<
 }
 
 /// Takes everything down: sessions hear goodbye, then the hub lets go of the shards, and they end.
-async fn end(hub: JoinHandle<()>, doors: &[Door], threads: Vec<thread::JoinHandle<()>>) {
+async fn end(hub: JoinHandle<()>, doors: &[HttpServer], threads: Vec<thread::JoinHandle<()>>) {
     let goodbyes = async {
         if hub.await.is_err() {
             tracing::error!("the conference failed while ending");
@@ -204,16 +208,16 @@ type Started = (Vec<ShardHandle>, Vec<thread::JoinHandle<()>>);
 fn start_shards(
     config: &Config,
     clock: Clock,
-    reports: &mpsc::Sender<Report>,
+    reports: &mpsc::Sender<ShardReport>,
 ) -> Result<Started, AppError> {
     let certificate = DtlsCertificate::generate()?;
-    let announced = addresses::announced(config);
+    let announced = ip_addresses::announced(config);
     let mut started = (Vec::new(), Vec::new());
     let mut sockets = Vec::new();
     for index in 0..config.shard_count() {
-        sockets.push(Media::open(config, clock, index)?);
+        sockets.push(MediaSockets::open(config, clock, index)?);
     }
-    let desks = Desk::connect(sockets.iter().map(Media::waker));
+    let desks = ShardQueues::connect(sockets.iter().map(MediaSockets::waker));
     for ((index, media), desk) in (0..=u8::MAX).zip(sockets).zip(desks) {
         let worker = WorkerConfig {
             listen: media.listen_addresses(&announced),

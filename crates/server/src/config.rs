@@ -3,7 +3,7 @@
 //! pen never goes unnoticed.
 //!
 //! The last line of each key's description is a line as it may stand in the file; the sample files
-//! are made from them (`config/samples.rs`). This room reads; it opens no socket and starts
+//! are made from them (`config/sample_files.rs`). This room reads; it opens no socket and starts
 //! nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,26 +15,26 @@ use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_net::udp::UdpOptions;
 
 mod aliases;
-mod check;
 mod environment;
 mod error;
-mod file;
 mod flags;
 mod limits;
 mod listener;
 mod load;
 mod log_filter;
 #[cfg(test)]
-mod samples;
+mod sample_files;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod toml_file;
+mod validation;
 mod values;
 
 pub use error::ConfigError;
 pub use flags::{Flags, Task};
 pub use limits::LimitsTable;
-pub use listener::{Listener, Mount};
+pub use listener::{ListenerConfig, Mount};
 pub use load::Loaded;
 pub use secret::Secret;
 pub use values::{
@@ -222,7 +222,7 @@ pub struct Config {
     /// How often anybody may do what, counted for each IPv4 address or IPv6 /64.
     pub limits: LimitsTable,
     /// Several doors instead of the one that `port`, `listen_ip` and `tls_*` describe.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<ListenerConfig>,
 }
 
 impl Default for Config {
@@ -317,11 +317,11 @@ impl Config {
     }
 
     /// The doors to open: those of `listeners`, else the one of the keys without a table.
-    pub fn doors(&self) -> Vec<Listener> {
+    pub fn doors(&self) -> Vec<ListenerConfig> {
         if !self.listeners.is_empty() {
             return self.listeners.clone();
         }
-        vec![Listener {
+        vec![ListenerConfig {
             port: self.port,
             listen_ip: self.listen_ip,
             mounts: Mount::ALL.to_vec(),
@@ -333,7 +333,7 @@ impl Config {
     }
 
     /// The addresses that a door listens on; those after the first may fail.
-    pub fn door_addresses(&self, door: &Listener) -> Vec<SocketAddr> {
+    pub fn door_addresses(&self, door: &ListenerConfig) -> Vec<SocketAddr> {
         let ips = match door.listen_ip.or(self.listen_ip) {
             Some(ip) => vec![ip],
             None if self.dev => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],

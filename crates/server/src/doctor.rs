@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use crate::config::{Config, ConfigError, Flags, Loaded};
 
-mod addresses;
-mod limits;
-mod packets;
+mod media_addresses;
+mod open_files;
+mod packet_egress;
 mod ports;
 mod settings;
 mod turn;
@@ -120,10 +120,10 @@ fn findings(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> V
     let mut findings = settings::check(config, loaded);
     if let Some(config) = config {
         findings.extend(ports::check(config));
-        findings.extend(addresses::check(config));
+        findings.extend(media_addresses::check(config));
         findings.extend(turn::check(config));
-        findings.extend(limits::check(config));
-        findings.extend(packets::check(config));
+        findings.extend(open_files::check(config));
+        findings.extend(packet_egress::check(config));
     }
     findings
 }

@@ -16,39 +16,39 @@ use axum::routing::get;
 use watersmeet_conference::access::TokenKeys;
 
 use crate::clock::Clock;
-use crate::config::{Config, Listener, Mount, Network};
+use crate::config::{Config, ListenerConfig, Mount, Network};
 use crate::hub::HubHandle;
-use crate::meter::Meter;
-use crate::shard::Pulse;
+use crate::shard::Heartbeat;
+use crate::shard_metrics::SharedMetrics;
 
-use api::Terms;
-use client::{Client, Peer, Secured};
-use instruments::Instruments;
-use limits::{Deed, Limits, Rates};
-use origin::Origins;
-use stats::Pseudonyms;
+use api::ApiContext;
+use client_address::{ClientAddress, IsTls, PeerAddress};
+use cors::AllowedOrigins;
+use rate_limit::{RateLimitedAction, RateLimiter, RateLimits};
+use request_metrics::RequestMetrics;
+use stats::RoomPseudonyms;
 
-mod account;
-mod answer;
+mod abuse;
 mod api;
 mod assets;
-mod body;
-mod client;
-pub mod connection;
+mod client_address;
+mod connection_limit;
+pub mod cors;
 #[cfg(feature = "faults")]
 mod faults;
 mod health;
-mod instruments;
-pub mod limits;
+mod json_response;
 mod metrics;
-pub mod origin;
-mod pace;
-mod query;
-mod seats;
-mod socket;
+mod query_params;
+pub mod rate_limit;
+mod request_body;
+mod request_metrics;
+pub mod server;
 mod socketio;
 mod stats;
+mod throttle;
 pub mod tls;
+mod websocket;
 
 /// Where a proxy says how it was asked.
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
@@ -83,17 +83,17 @@ const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
 
 /// What the handlers know of the rest of the program.
 #[derive(Debug, Clone)]
-pub struct Site {
+pub struct SiteContext {
     /// Where sessions go.
     pub hub: HubHandle,
     /// Whether the shards live.
-    pub pulses: Vec<Pulse>,
+    pub pulses: Vec<Heartbeat>,
     /// The program's clock.
     pub clock: Clock,
     /// The pages that may speak with us.
-    pub origins: Arc<Origins>,
+    pub origins: Arc<AllowedOrigins>,
     /// What everybody has done of late, over all listeners.
-    pub rates: Arc<Rates>,
+    pub rates: Arc<RateLimiter>,
     /// Who is believed when it says for whom it asks.
     pub trusted_proxies: Arc<[Network]>,
     /// Whether nobody may come in by this door without a token.
@@ -101,23 +101,23 @@ pub struct Site {
     /// What is behind this door.
     pub mounts: Arc<[Mount]>,
     /// What the shards show of themselves.
-    pub meters: Vec<Meter>,
+    pub meters: Vec<SharedMetrics>,
     /// What the REST interface needs to know.
-    pub terms: Arc<Terms>,
+    pub terms: Arc<ApiContext>,
     /// What is counted here.
-    pub instruments: Arc<Instruments>,
+    pub instruments: Arc<RequestMetrics>,
     /// What rooms are called before strangers.
-    pub pseudonyms: Arc<Pseudonyms>,
+    pub pseudonyms: Arc<RoomPseudonyms>,
 }
 
-impl Site {
+impl SiteContext {
     /// A site behind no door yet, with the operator's bounds.
     ///
     /// # Errors
     /// The machine has no randomness.
     pub fn new(
         hub: HubHandle,
-        shards: (Vec<Pulse>, Vec<Meter>),
+        shards: (Vec<Heartbeat>, Vec<SharedMetrics>),
         clock: Clock,
         config: &Config,
         keys: Arc<TokenKeys>,
@@ -128,11 +128,11 @@ impl Site {
             pulses,
             meters,
             clock,
-            terms: Arc::new(Terms::new(config, keys)),
+            terms: Arc::new(ApiContext::new(config, keys)),
             instruments: Arc::default(),
-            pseudonyms: Arc::new(Pseudonyms::draw()?),
-            origins: Arc::new(Origins::new(&config.cors_origins)),
-            rates: Arc::new(Rates::new(&Limits::from(&config.limits))),
+            pseudonyms: Arc::new(RoomPseudonyms::draw()?),
+            origins: Arc::new(AllowedOrigins::new(&config.cors_origins)),
+            rates: Arc::new(RateLimiter::new(&RateLimits::from(&config.limits))),
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
             mounts: Arc::default(),
@@ -140,7 +140,7 @@ impl Site {
     }
 
     /// The same site as one door shows it.
-    pub fn behind(&self, door: &Listener) -> Self {
+    pub fn behind(&self, door: &ListenerConfig) -> Self {
         Self {
             token_required: door.token_required,
             mounts: door.mounts.as_slice().into(),
@@ -151,14 +151,14 @@ impl Site {
     /// Whether nobody between the one who asks and us can listen: as far as we know.
     fn is_secure(&self, request: &Request) -> bool {
         let extensions = request.extensions();
-        let is_proxy = extensions.get::<Peer>().is_some_and(|peer| {
+        let is_proxy = extensions.get::<PeerAddress>().is_some_and(|peer| {
             let ip = peer.0.to_canonical();
             self.trusted_proxies.iter().any(|it| it.contains(ip))
         });
         let said = request.headers().get(FORWARDED_PROTO).filter(|_| is_proxy);
         match said {
             Some(scheme) => scheme == "https",
-            None => extensions.get::<Secured>().is_some_and(|it| it.0),
+            None => extensions.get::<IsTls>().is_some_and(|it| it.0),
         }
     }
 
@@ -169,7 +169,7 @@ impl Site {
 }
 
 /// Every path there is behind a door.
-pub fn router(site: Site) -> Router {
+pub fn router(site: SiteContext) -> Router {
     let mut router = Router::new()
         .route("/", get(entrance))
         .merge(health::routes())
@@ -181,7 +181,7 @@ pub fn router(site: Site) -> Router {
         router = router.merge(metrics::routes());
     }
     if site.serves(Mount::Native) || site.serves(Mount::Protoo) {
-        router = router.route("/ws", get(socket::upgrade));
+        router = router.route("/ws", get(websocket::upgrade));
     }
     if site.serves(Mount::SocketIo) {
         router = router.merge(socketio::routes(&site));
@@ -195,32 +195,32 @@ pub fn router(site: Site) -> Router {
         .layer(middleware::from_fn_with_state(site.clone(), admit))
         .layer(middleware::from_fn_with_state(
             site.clone(),
-            instruments::count,
+            request_metrics::count,
         ))
         .layer(middleware::map_response(secure))
         .with_state(site)
 }
 
 /// Every request passes here first: it learns who asks, and is held to the bounds of all.
-async fn admit(State(site): State<Site>, mut request: Request, next: Next) -> Response {
-    let Some(&peer) = request.extensions().get::<Peer>() else {
+async fn admit(State(site): State<SiteContext>, mut request: Request, next: Next) -> Response {
+    let Some(&peer) = request.extensions().get::<PeerAddress>() else {
         return axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let client = Client::of(peer, request.headers(), &site.trusted_proxies);
-    if let Err(too_often) = site.rates.count(Deed::Request, client.0) {
+    let client = ClientAddress::of(peer, request.headers(), &site.trusted_proxies);
+    if let Err(too_often) = site.rates.count(RateLimitedAction::Request, client.0) {
         return too_often.into_response();
     }
     request.extensions_mut().insert(client);
-    match body::bound(request) {
+    match request_body::bound(request) {
         Ok(request) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
 }
 
 /// `/` is the page for a browser and the WebSocket for a client that asks to upgrade.
-async fn entrance(site: axum::extract::State<Site>, request: Request) -> Response {
+async fn entrance(site: axum::extract::State<SiteContext>, request: Request) -> Response {
     if request.headers().contains_key(header::UPGRADE) {
-        return socket::upgrade(site, request).await;
+        return websocket::upgrade(site, request).await;
     }
     if !site.serves(Mount::Page) {
         return axum::http::StatusCode::NOT_FOUND.into_response();

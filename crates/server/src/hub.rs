@@ -22,8 +22,8 @@ use watersmeet_engine::command::Refusal;
 use watersmeet_wire::units::Time;
 
 use crate::clock::Clock;
-use crate::outbox::{Letter, Outbox};
-use crate::shard::{Order, Report, ShardHandle};
+use crate::session_outbox::{Frame, Outbox};
+use crate::shard::{ShardHandle, ShardReport, ShardRequest};
 
 /// The most frames that wait for the conference, each up to 128 KiB. A session that finds the
 /// queue full waits, and reads no more from its client.
@@ -51,7 +51,7 @@ pub struct Hub {
     /// What sessions say.
     inputs: mpsc::Receiver<Input>,
     /// What shards say.
-    reports: mpsc::Receiver<Report>,
+    reports: mpsc::Receiver<ShardReport>,
 }
 
 /// What a session says.
@@ -113,7 +113,7 @@ impl Hub {
         conference: Conference,
         clock: Clock,
         shards: Vec<ShardHandle>,
-        reports: mpsc::Receiver<Report>,
+        reports: mpsc::Receiver<ShardReport>,
     ) -> (Self, HubHandle) {
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let next_session = Arc::new(AtomicU64::new(1));
@@ -157,7 +157,7 @@ impl Hub {
             self.settle();
         }
         for outbox in self.outboxes.into_values() {
-            outbox.push(Letter::Close {
+            outbox.push(Frame::Close {
                 code: GOING_AWAY,
                 reason: "shutting down",
             });
@@ -200,21 +200,23 @@ impl Hub {
             #[cfg(feature = "faults")]
             Input::Panic { shard } => {
                 if let Some(shard) = self.shards.get(usize::from(shard.0)) {
-                    shard.send(Order::Panic);
+                    shard.send(ShardRequest::Panic);
                 }
             }
         }
     }
 
-    fn hear(&mut self, report: Report) {
+    fn hear(&mut self, report: ShardReport) {
         let now = self.clock.now();
         match report {
-            Report::Reply { token, result } => self.conference.handle_reply(now, token, result),
-            Report::Event { shard, event } => self.conference.handle_event(now, shard, event),
-            Report::Lost { shard } => {
+            ShardReport::Reply { token, result } => {
+                self.conference.handle_reply(now, token, result)
+            }
+            ShardReport::Event { shard, event } => self.conference.handle_event(now, shard, event),
+            ShardReport::Lost { shard } => {
                 self.conference.handle_shard_lost(now, shard);
                 if let Some(shard) = self.shards.get(usize::from(shard.0)) {
-                    shard.send(Order::Resume);
+                    shard.send(ShardRequest::Resume);
                 }
             }
         }
@@ -227,17 +229,17 @@ impl Hub {
             self.conference.handle_timeout(now);
         }
         while let Some((session, deed)) = self.conference.poll_limited_action() {
-            self.send(now, session, Letter::Deed(deed));
+            self.send(now, session, Frame::LimitedAction(deed));
         }
         while let Some(output) = self.conference.poll_output() {
             match output {
-                Output::Frame { session, text } => self.send(now, session, Letter::Frame(text)),
+                Output::Frame { session, text } => self.send(now, session, Frame::Text(text)),
                 Output::Close {
                     session,
                     code,
                     reason,
                 } => {
-                    self.send(now, session, Letter::Close { code, reason });
+                    self.send(now, session, Frame::Close { code, reason });
                     self.forget(now, session);
                 }
                 Output::Command {
@@ -245,7 +247,7 @@ impl Hub {
                     token,
                     command,
                 } => {
-                    let order = Order::Command { token, command };
+                    let order = ShardRequest::Command { token, command };
                     let shard = self.shards.get(usize::from(shard.0));
                     if !shard.is_some_and(|shard| shard.send(order)) {
                         let refusal = Refusal::LimitReached("commands waiting");
@@ -257,7 +259,7 @@ impl Hub {
     }
 
     /// Sends a letter; a session whose outbox overflows is forgotten, its socket closes by itself.
-    fn send(&mut self, now: Time, session: SessionId, letter: Letter) {
+    fn send(&mut self, now: Time, session: SessionId, letter: Frame) {
         let Some(outbox) = self.outboxes.get(&session) else {
             return;
         };

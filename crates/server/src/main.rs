@@ -5,24 +5,24 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-mod addresses;
 mod app;
 mod clock;
+mod conference_setup;
 mod config;
-mod descriptors;
 mod doctor;
-mod doors;
-mod exchange;
-mod greeting;
+mod file_descriptor_limit;
 mod http;
 mod hub;
-mod log;
-mod machine;
-mod media;
-mod meter;
-mod outbox;
-mod rooms;
+mod ip_addresses;
+mod listeners;
+mod logging;
+mod media_sockets;
+mod process_metrics;
+mod session_outbox;
 mod shard;
+mod shard_metrics;
+mod shard_queues;
+mod startup_banner;
 mod watchdog;
 
 use config::{Flags, Loaded, Task};
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return refuse(&error, EXIT_CONFIG),
     };
-    if let Err(error) = log::start(&loaded.config) {
+    if let Err(error) = logging::start(&loaded.config) {
         return refuse(&error, EXIT_CONFIG);
     }
     for warning in &loaded.warnings {

@@ -28,10 +28,10 @@ use watersmeet_net::Waker;
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::clock::Clock;
-use crate::exchange::Desk;
-use crate::machine;
-use crate::media::{Media, Traffic};
-use crate::meter::{Gauge, Meter};
+use crate::media_sockets::{MediaSockets, SocketCounters};
+use crate::process_metrics;
+use crate::shard_metrics::{MetricsRecorder, SharedMetrics};
+use crate::shard_queues::ShardQueues;
 
 /// The most orders that wait for a shard.
 const ORDERS_MAX: usize = 4_096;
@@ -52,7 +52,7 @@ const WAIT_MAX: Duration = Duration::from_millis(250);
 const WAIT_FOR_HUB: Duration = Duration::from_millis(5);
 
 /// Something a shard is told.
-pub enum Order {
+pub enum ShardRequest {
     /// A command for its worker.
     Command {
         /// Comes back with the reply.
@@ -69,7 +69,7 @@ pub enum Order {
 
 /// Something a shard says.
 #[derive(Debug)]
-pub enum Report {
+pub enum ShardReport {
     /// The answer to a command.
     Reply {
         /// The command's token.
@@ -93,7 +93,7 @@ pub enum Report {
 
 /// The sign of life of a shard.
 #[derive(Debug, Clone)]
-pub struct Pulse {
+pub struct Heartbeat {
     /// Whose.
     shard: u8,
     /// Turns since the start.
@@ -102,7 +102,7 @@ pub struct Pulse {
     hung: Arc<AtomicBool>,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// A pulse that has not beaten.
     pub fn new(shard: u8) -> Self {
         Self {
@@ -141,18 +141,18 @@ impl Pulse {
 /// Where the hub finds a shard.
 pub struct ShardHandle {
     /// To the shard.
-    orders: SyncSender<Order>,
+    orders: SyncSender<ShardRequest>,
     /// Ends its wait.
     waker: Waker,
     /// Its sign of life.
-    pulse: Pulse,
+    pulse: Heartbeat,
     /// Its figures.
-    meter: Meter,
+    meter: SharedMetrics,
 }
 
 impl ShardHandle {
     /// Tells the shard something. False when too much waits already, or the shard has ended.
-    pub fn send(&self, order: Order) -> bool {
+    pub fn send(&self, order: ShardRequest) -> bool {
         let sent = self.orders.try_send(order).is_ok();
         if let Err(error) = self.waker.wake() {
             // The shard wakes by itself within WAIT_MAX.
@@ -162,12 +162,12 @@ impl ShardHandle {
     }
 
     /// Its sign of life.
-    pub fn pulse(&self) -> Pulse {
+    pub fn pulse(&self) -> Heartbeat {
         self.pulse.clone()
     }
 
     /// Its figures.
-    pub fn meter(&self) -> Meter {
+    pub fn meter(&self) -> SharedMetrics {
         self.meter.clone()
     }
 }
@@ -191,17 +191,17 @@ pub struct Shard {
     /// The media engine.
     worker: Worker,
     /// The sockets.
-    media: Media,
+    media: MediaSockets,
     /// Its place at the exchange with other shards.
-    desk: Desk,
+    desk: ShardQueues,
     /// What it is told.
-    orders: Receiver<Order>,
+    orders: Receiver<ShardRequest>,
     /// What it says.
-    reports: mpsc::Sender<Report>,
+    reports: mpsc::Sender<ShardReport>,
     /// Its sign of life.
-    pulse: Pulse,
+    pulse: Heartbeat,
     /// What it counts.
-    gauge: Gauge,
+    gauge: MetricsRecorder,
     /// Whether the hub has yet to hear that the worker was lost.
     lost: bool,
     /// What waits that no socket and no timer will announce.
@@ -228,14 +228,14 @@ impl Shard {
         id: ShardId,
         config: WorkerConfig,
         clock: Clock,
-        media: Media,
-        desk: Desk,
-        reports: mpsc::Sender<Report>,
+        media: MediaSockets,
+        desk: ShardQueues,
+        reports: mpsc::Sender<ShardReport>,
         pinned: bool,
     ) -> io::Result<(ShardHandle, JoinHandle<()>)> {
         let (sender, orders) = sync_channel(ORDERS_MAX);
-        let pulse = Pulse::new(id.0);
-        let meter = Meter::new(id.0);
+        let pulse = Heartbeat::new(id.0);
+        let meter = SharedMetrics::new(id.0);
         let handle = ShardHandle {
             orders: sender,
             waker: media.waker(),
@@ -243,7 +243,7 @@ impl Shard {
             meter: meter.clone(),
         };
         let shard = move || {
-            if pinned && let Err(error) = machine::pin(id.0.into()) {
+            if pinned && let Err(error) = process_metrics::pin(id.0.into()) {
                 tracing::warn!(shard = id.0, %error, "a shard could not be kept on its core");
             }
             let worker = Worker::new(config.clone(), seeded()?);
@@ -257,7 +257,7 @@ impl Shard {
                 orders,
                 reports,
                 pulse,
-                gauge: Gauge::new(meter),
+                gauge: MetricsRecorder::new(meter),
                 lost: false,
                 backlog: Backlog::None,
                 turned_at: Time::ZERO,
@@ -313,7 +313,7 @@ impl Shard {
     }
 
     /// Notes how long a turn took that sent something on, and once a second lays down the figures.
-    fn measure(&mut self, now: Time, before: Traffic, crossed: bool) {
+    fn measure(&mut self, now: Time, before: SocketCounters, crossed: bool) {
         let after = self.media.traffic();
         let took = self.clock.now().since(now);
         self.gauge.turned(took);
@@ -367,9 +367,9 @@ impl Shard {
     fn obey(&mut self, now: Time) -> bool {
         for _ in 0..ORDERS_PER_TURN_MAX {
             match self.obey_next(now) {
-                Obeyed::More => {}
-                Obeyed::All => return true,
-                Obeyed::Stop => return false,
+                RequestOutcome::More => {}
+                RequestOutcome::All => return true,
+                RequestOutcome::Stop => return false,
             }
         }
         self.backlog = Backlog::Work;
@@ -377,36 +377,36 @@ impl Shard {
     }
 
     /// Carries out the next order, if there is one and room for its answer.
-    fn obey_next(&mut self, now: Time) -> Obeyed {
+    fn obey_next(&mut self, now: Time) -> RequestOutcome {
         let permit = match self.reports.try_reserve() {
             Ok(permit) => permit,
             Err(TrySendError::Full(())) => {
                 self.backlog = Backlog::Reports;
-                return Obeyed::All;
+                return RequestOutcome::All;
             }
-            Err(TrySendError::Closed(())) => return Obeyed::Stop,
+            Err(TrySendError::Closed(())) => return RequestOutcome::Stop,
         };
         let order = match self.orders.try_recv() {
             Ok(order) => order,
-            Err(TryRecvError::Empty) => return Obeyed::All,
-            Err(TryRecvError::Disconnected) => return Obeyed::Stop,
+            Err(TryRecvError::Empty) => return RequestOutcome::All,
+            Err(TryRecvError::Disconnected) => return RequestOutcome::Stop,
         };
         match order {
-            Order::Command { token, .. } if self.lost => {
-                permit.send(Report::Reply {
+            ShardRequest::Command { token, .. } if self.lost => {
+                permit.send(ShardReport::Reply {
                     token,
                     result: Err(Refusal::WorkerLost),
                 });
             }
-            Order::Command { token, command } => {
+            ShardRequest::Command { token, command } => {
                 let result = self.worker.handle_command(now, command);
-                permit.send(Report::Reply { token, result });
+                permit.send(ShardReport::Reply { token, result });
             }
-            Order::Resume => self.lost = false,
+            ShardRequest::Resume => self.lost = false,
             #[cfg(feature = "faults")]
-            Order::Panic => inject_panic(),
+            ShardRequest::Panic => inject_panic(),
         }
-        Obeyed::More
+        RequestOutcome::More
     }
 
     /// Hands the worker's events to the hub, as far as it has room. The rest waits in the worker.
@@ -419,7 +419,7 @@ impl Shard {
             let Some(event) = self.worker.poll_event() else {
                 return;
             };
-            permit.send(Report::Event {
+            permit.send(ShardReport::Event {
                 shard: self.id,
                 event,
             });
@@ -442,13 +442,13 @@ impl Shard {
         self.lost = true;
         // The hub never waits for a shard, so waiting for the hub ends.
         self.reports
-            .blocking_send(Report::Lost { shard: self.id })
+            .blocking_send(ShardReport::Lost { shard: self.id })
             .is_ok()
     }
 }
 
 /// What became of the next order.
-enum Obeyed {
+enum RequestOutcome {
     /// It was carried out; there may be more.
     More,
     /// There is none, or no room for its answer.

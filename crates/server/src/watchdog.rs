@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::interval;
 
-use crate::shard::Pulse;
+use crate::shard::Heartbeat;
 
 /// How often the pulses are felt. A shard turns at least every 250 ms.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -18,8 +18,8 @@ const ABORT_AFTER: u32 = 16;
 
 /// Feels the pulses for ever. Counting its own intervals, not the clock, it does not mistake a
 /// machine that slept for a shard that hangs.
-pub async fn run(pulses: Vec<Pulse>) {
-    let mut patients: Vec<_> = pulses.into_iter().map(Patient::new).collect();
+pub async fn run(pulses: Vec<Heartbeat>) {
+    let mut patients: Vec<_> = pulses.into_iter().map(WatchedShard::new).collect();
     let mut interval = interval(INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -37,17 +37,17 @@ pub async fn run(pulses: Vec<Pulse>) {
 }
 
 #[derive(Debug)]
-struct Patient {
+struct WatchedShard {
     /// Whose pulse is felt.
-    pulse: Pulse,
+    pulse: Heartbeat,
     /// Beats at the last interval.
     beats: u64,
     /// Intervals since the last beat.
     silent: u32,
 }
 
-impl Patient {
-    fn new(pulse: Pulse) -> Self {
+impl WatchedShard {
+    fn new(pulse: Heartbeat) -> Self {
         Self {
             beats: pulse.beats(),
             pulse,
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn a_shard_without_a_beat_for_two_seconds_is_hung_and_one_beat_heals_it() {
-        let pulse = Pulse::new(0);
-        let mut patient = Patient::new(pulse.clone());
+        let pulse = Heartbeat::new(0);
+        let mut patient = WatchedShard::new(pulse.clone());
         for interval in 1..=HUNG_AFTER {
             assert!(!pulse.hung());
             assert_eq!(patient.feel(), interval);

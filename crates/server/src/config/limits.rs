@@ -5,7 +5,7 @@ use serde::Deserialize;
 use watersmeet_conference::ConferenceLimits;
 
 use super::ConfigError;
-use crate::http::limits::Limits;
+use crate::http::rate_limit::RateLimits;
 
 /// Refuses caps under which nobody could meet.
 ///
@@ -67,7 +67,7 @@ pub struct LimitsTable {
 
 impl Default for LimitsTable {
     fn default() -> Self {
-        let limits = Limits::default();
+        let limits = RateLimits::default();
         Self {
             connections_per_second: limits.connections_per_second,
             connections_burst: limits.connections_burst,

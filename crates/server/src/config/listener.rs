@@ -51,7 +51,7 @@ impl Mount {
 /// One door.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Listener {
+pub struct ListenerConfig {
     /// TCP port. 0 takes a free one.
     /// `port = 3443`
     pub port: u16,
@@ -81,7 +81,7 @@ pub struct Listener {
     pub token_required: bool,
 }
 
-impl Listener {
+impl ListenerConfig {
     /// Whether it speaks TLS.
     pub const fn tls(&self) -> bool {
         self.tls_self_signed || self.tls_cert.is_some()

@@ -8,7 +8,7 @@ use figment::providers::Serialized;
 use watersmeet_conference::access::TokenKeys;
 
 use super::environment::Environment;
-use super::{Config, ConfigError, Flags, Secret, file};
+use super::{Config, ConfigError, Flags, Secret, toml_file};
 
 /// Bytes of a secret made at start.
 const SECRET_LEN: usize = 32;
@@ -106,7 +106,7 @@ impl Config {
 /// What the sources say, whether or not it goes together.
 pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
     let mut sources = Figment::new();
-    if let Some(file) = file::read(flags.config.clone())? {
+    if let Some(file) = toml_file::read(flags.config.clone())? {
         sources = sources.merge(file);
     }
     let sources = sources

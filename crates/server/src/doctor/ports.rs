@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use super::Finding;
 use crate::config::Config;
-use crate::doors;
+use crate::listeners;
 
 /// What is found about the ports.
 pub fn check(config: &Config) -> Vec<Finding> {
@@ -51,7 +51,7 @@ fn shard(config: &Config, index: u8) -> Vec<Finding> {
 
 fn tcp(address: SocketAddr) -> io::Result<()> {
     // Only a socket that listens shows that another one does.
-    doors::socket(address)?.listen(1)
+    listeners::socket(address)?.listen(1)
 }
 
 fn udp(address: SocketAddr) -> io::Result<()> {

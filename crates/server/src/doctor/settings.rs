@@ -4,9 +4,9 @@
 use tracing_subscriber::EnvFilter;
 
 use super::Finding;
+use crate::conference_setup;
 use crate::config::{Config, ConfigError, Loaded, Mount};
 use crate::http::tls;
-use crate::rooms;
 
 /// What is found about the values.
 pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
@@ -37,7 +37,7 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
         return findings;
     };
     findings.extend(certificates(config));
-    if let Err(error) = rooms::capabilities(config) {
+    if let Err(error) = conference_setup::capabilities(config) {
         let fix = "Take the parameters of that codec away, or see watersmeet.toml.example";
         findings.push(Finding::wrong("codecs", error.to_string(), fix));
     }
@@ -83,7 +83,7 @@ fn certificates(config: &Config) -> Vec<Finding> {
 }
 
 /// Whether other machines come to a door that has no proxy in front.
-fn is_bare(config: &Config, door: &crate::config::Listener) -> bool {
+fn is_bare(config: &Config, door: &crate::config::ListenerConfig) -> bool {
     let mut addresses = config.door_addresses(door).into_iter();
     config.trusted_proxies.is_empty() && addresses.any(|address| !address.ip().is_loopback())
 }

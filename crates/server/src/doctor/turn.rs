@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use watersmeet_conference::turn::IceServer;
 
 use super::Finding;
+use crate::conference_setup;
 use crate::config::Config;
-use crate::rooms;
 
 mod link;
 mod message;
@@ -23,7 +23,7 @@ const NAME: &str = "doctor";
 pub fn check(config: &Config) -> Vec<Finding> {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix_s = unix.map_or(0, |unix| unix.as_secs());
-    let servers = rooms::ice_servers(config).for_client(NAME, unix_s);
+    let servers = conference_setup::ice_servers(config).for_client(NAME, unix_s);
     let mut findings = Vec::new();
     for server in &servers {
         findings.extend(server.urls.iter().map(|url| examine(url, server)));

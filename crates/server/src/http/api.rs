@@ -23,21 +23,21 @@ use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::dialect::json;
 use watersmeet_conference::turn::IceServers;
 
-use super::answer::Fault;
-use super::client::Client;
-use super::limits::Deed;
-use super::{Site, body, origin};
+use super::client_address::ClientAddress;
+use super::json_response::ApiError;
+use super::rate_limit::RateLimitedAction;
+use super::{SiteContext, cors, request_body};
 use crate::config::{Config, RoomCreation, Secret};
 
-mod access;
-mod describe;
-mod ice;
-mod page;
+mod caller;
+mod docs_page;
+mod ice_servers;
+mod openapi_doc;
 mod participants;
 mod rooms;
-mod shapes;
+mod schemas;
 
-pub use access::Caller;
+pub use caller::Caller;
 
 /// The largest body, in bytes: names and a few words.
 const BODY_LEN_MAX: usize = 16 << 10;
@@ -47,7 +47,7 @@ const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 
 /// What the REST interface needs to know of the configuration.
 #[derive(Debug)]
-pub struct Terms {
+pub struct ApiContext {
     /// What signs invitations and verifies tokens.
     keys: Arc<TokenKeys>,
     /// What operators' programs show.
@@ -62,7 +62,7 @@ pub struct Terms {
     description: String,
 }
 
-impl Terms {
+impl ApiContext {
     /// What the operator decided.
     pub fn new(config: &Config, keys: Arc<TokenKeys>) -> Self {
         Self {
@@ -70,20 +70,20 @@ impl Terms {
             api_key: config.api_key.clone(),
             base_url: config.base_url.clone(),
             room_creation: config.room_creation,
-            ice_servers: crate::rooms::ice_servers(config),
-            description: describe::text(),
+            ice_servers: crate::conference_setup::ice_servers(config),
+            description: openapi_doc::text(),
         }
     }
 }
 
 /// The paths of the REST interface.
-pub fn routes(site: &Site) -> Router<Site> {
+pub fn routes(site: &SiteContext) -> Router<SiteContext> {
     let router = Router::new()
-        .route("/api", get(page::redirect))
-        .route("/api/", get(page::html))
-        .route("/api/page.js", get(page::script))
-        .route("/api/page.css", get(page::style))
-        .route("/api/openapi.json", get(describe::document))
+        .route("/api", get(docs_page::redirect))
+        .route("/api/", get(docs_page::html))
+        .route("/api/page.js", get(docs_page::script))
+        .route("/api/page.css", get(docs_page::style))
+        .route("/api/openapi.json", get(openapi_doc::document))
         .route("/api/rooms", get(rooms::list).post(rooms::create))
         .route("/api/rooms/{room}", get(rooms::show).delete(rooms::remove))
         .route("/api/rooms/{room}/policy", put(rooms::set_policy))
@@ -97,29 +97,29 @@ pub fn routes(site: &Site) -> Router<Site> {
             "/api/rooms/{room}/participants/{peer}/mute",
             post(participants::mute),
         )
-        .route("/api/ice-servers", get(ice::servers))
+        .route("/api/ice-servers", get(ice_servers::servers))
         .route("/api/{*rest}", any(nothing));
     router
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(site.clone(), pages))
 }
 
-async fn nothing() -> Fault {
-    Fault::NotFound
+async fn nothing() -> ApiError {
+    ApiError::NotFound
 }
 
-async fn wrong_method() -> Fault {
-    Fault::MethodNotAllowed
+async fn wrong_method() -> ApiError {
+    ApiError::MethodNotAllowed
 }
 
 /// Lets only pages ask that may, and lets those read the answer.
-async fn pages(State(site): State<Site>, request: Request, next: Next) -> Response {
+async fn pages(State(site): State<SiteContext>, request: Request, next: Next) -> Response {
     if !site.origins.allow(request.headers()) {
-        return Fault::ForeignPage.into_response();
+        return ApiError::ForeignPage.into_response();
     }
     let asked_by = request.headers().get(header::ORIGIN).cloned();
-    let mut response = if origin::is_preflight(request.method(), request.headers()) {
-        let mut response = origin::preflight();
+    let mut response = if cors::is_preflight(request.method(), request.headers()) {
+        let mut response = cors::preflight();
         let methods = HeaderValue::from_static(METHODS);
         response
             .headers_mut()
@@ -128,39 +128,39 @@ async fn pages(State(site): State<Site>, request: Request, next: Next) -> Respon
     } else {
         next.run(request).await
     };
-    origin::share(&mut response, asked_by);
+    cors::share(&mut response, asked_by);
     response
 }
 
 /// Asks the conference.
-async fn ask(site: &Site, inquiry: AdminRequest) -> Result<AdminResponse, Fault> {
-    let answer = site.hub.ask(inquiry).await.ok_or(Fault::Unavailable)?;
-    answer.map_err(Fault::from)
+async fn ask(site: &SiteContext, inquiry: AdminRequest) -> Result<AdminResponse, ApiError> {
+    let answer = site.hub.ask(inquiry).await.ok_or(ApiError::Unavailable)?;
+    answer.map_err(ApiError::from)
 }
 
 /// Reads a body: strict JSON, one object of the right shape. An empty one is an empty object.
-async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Fault> {
+async fn read<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
     let (parts, content) = request.into_parts();
-    let bytes = body::collect(&parts.headers, content, BODY_LEN_MAX).await;
+    let bytes = request_body::collect(&parts.headers, content, BODY_LEN_MAX).await;
     let bytes = bytes.map_err(|refused| match refused.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLong,
-        StatusCode::REQUEST_TIMEOUT => Fault::TooSlow,
-        _ => Fault::bad_request("the body cannot be read"),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLong,
+        StatusCode::REQUEST_TIMEOUT => ApiError::TooSlow,
+        _ => ApiError::bad_request("the body cannot be read"),
     })?;
     if !bytes.is_empty() && !is_json(&parts.headers) {
-        return Err(Fault::NotJson);
+        return Err(ApiError::NotJson);
     }
     shape(&bytes)
 }
 
-fn shape<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Fault> {
-    let text = str::from_utf8(bytes).map_err(|_| Fault::bad_request("the body is not UTF-8"))?;
+fn shape<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ApiError> {
+    let text = str::from_utf8(bytes).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
     let text = if text.trim().is_empty() { "{}" } else { text };
-    let value = json::parse(text).map_err(Fault::bad_request)?;
+    let value = json::parse(text).map_err(ApiError::bad_request)?;
     if !matches!(value, Value::Object(_)) {
-        return Err(Fault::bad_request("the body has to be one JSON object"));
+        return Err(ApiError::bad_request("the body has to be one JSON object"));
     }
-    serde_json::from_value(value).map_err(|error| Fault::bad_request(error.to_string()))
+    serde_json::from_value(value).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
 /// Whether the body says to be JSON. A client that says nothing is believed to mean it.
@@ -175,7 +175,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Where people find this server: as configured, else as the one who asks finds it.
-fn base_url(site: &Site, request: &Request) -> Result<String, Fault> {
+fn base_url(site: &SiteContext, request: &Request) -> Result<String, ApiError> {
     if let Some(base_url) = &site.terms.base_url {
         return Ok(base_url.trim_end_matches('/').to_owned());
     }
@@ -185,7 +185,7 @@ fn base_url(site: &Site, request: &Request) -> Result<String, Fault> {
         .and_then(|host| host.to_str().ok());
     let host = host.and_then(|host| host.parse::<Authority>().ok());
     let host = host.filter(|host| !host.as_str().contains('@') && !host.host().is_empty());
-    let host = host.ok_or_else(|| Fault::bad_request("the header Host is missing or wrong"))?;
+    let host = host.ok_or_else(|| ApiError::bad_request("the header Host is missing or wrong"))?;
     let scheme = if site.is_secure(request) {
         "https"
     } else {
@@ -195,17 +195,17 @@ fn base_url(site: &Site, request: &Request) -> Result<String, Fault> {
 }
 
 /// Who asks, by address.
-fn client(request: &Request) -> Result<Client, Fault> {
+fn client_of(request: &Request) -> Result<ClientAddress, ApiError> {
     request
         .extensions()
-        .get::<Client>()
+        .get::<ClientAddress>()
         .copied()
-        .ok_or(Fault::Unavailable)
+        .ok_or(ApiError::Unavailable)
 }
 
 /// Counts a room that was asked for and is not there, or not for the one who asks.
-fn note_missing(site: &Site, client: Client, fault: Fault) -> Fault {
-    match site.rates.count(Deed::JoinFailed, client.0) {
+fn note_missing(site: &SiteContext, client: ClientAddress, fault: ApiError) -> ApiError {
+    match site.rates.count(RateLimitedAction::JoinFailed, client.0) {
         Ok(()) => fault,
         Err(too_often) => too_often.into(),
     }

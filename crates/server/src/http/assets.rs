@@ -12,7 +12,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
 #[allow_missing = true]
-struct Client;
+struct WebClient;
 
 /// The page of the client; its script reads the path.
 const PAGE: &str = "index.html";
@@ -27,7 +27,7 @@ const HASHED: &str = "assets/";
 pub async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     let path = if is_page(path) { PAGE } else { path };
-    match Client::get(path).or_else(|| folder(path)) {
+    match WebClient::get(path).or_else(|| folder(path)) {
         Some(file) => answer(path, file, &headers),
         None if path == PAGE => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -40,7 +40,7 @@ pub async fn file(uri: Uri, headers: HeaderMap) -> Response {
 
 /// The page of a folder of the client, with or without the slash.
 fn folder(path: &str) -> Option<EmbeddedFile> {
-    Client::get(&format!("{}/{PAGE}", path.trim_end_matches('/')))
+    WebClient::get(&format!("{}/{PAGE}", path.trim_end_matches('/')))
 }
 
 fn is_page(path: &str) -> bool {

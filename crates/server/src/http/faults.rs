@@ -4,10 +4,10 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-use super::Site;
+use super::SiteContext;
 
 /// Answers 202 once the shard was told.
-pub async fn panic(State(site): State<Site>, Path(shard): Path<u8>) -> StatusCode {
+pub async fn panic(State(site): State<SiteContext>, Path(shard): Path<u8>) -> StatusCode {
     let exists = site.pulses.len() > usize::from(shard);
     if exists && site.hub.inject_panic(shard).await {
         StatusCode::ACCEPTED

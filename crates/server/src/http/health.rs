@@ -9,9 +9,9 @@ use axum::routing::get;
 use serde::Serialize;
 use watersmeet_conference::ConferenceGauges;
 
-use super::Site;
-use super::answer::{self, iso};
-use crate::machine;
+use super::SiteContext;
+use super::json_response::{self, iso};
+use crate::process_metrics;
 
 /// `/health`.
 #[derive(Serialize)]
@@ -29,9 +29,9 @@ struct Health {
     uptime: u64,
     /// Memory it has.
     memory: Memory,
-    /// Media threads.
+    /// MediaSockets threads.
     shards: usize,
-    /// Media threads that do not answer.
+    /// MediaSockets threads that do not answer.
     shards_hung: usize,
     /// Open rooms.
     rooms: usize,
@@ -39,9 +39,9 @@ struct Health {
     participants: usize,
     /// Open signalling connections.
     sessions: usize,
-    /// Media that is sent in.
+    /// MediaSockets that is sent in.
     producers: usize,
-    /// Media that is sent out.
+    /// MediaSockets that is sent out.
     consumers: usize,
 }
 
@@ -56,7 +56,7 @@ struct Memory {
 }
 
 /// The paths of this room.
-pub fn routes() -> Router<Site> {
+pub fn routes() -> Router<SiteContext> {
     Router::new()
         .route("/health", get(health))
         .route("/livez", get(live))
@@ -64,12 +64,12 @@ pub fn routes() -> Router<Site> {
 }
 
 /// Answers 200 with the counts, or 503 when a shard or the hub does not answer.
-async fn health(State(site): State<Site>) -> Response {
+async fn health(State(site): State<SiteContext>) -> Response {
     let counts = site.hub.counts().await;
     let shards_hung = site.pulses.iter().filter(|pulse| pulse.hung()).count();
     let is_well = counts.is_some() && shards_hung == 0;
     let counts = counts.unwrap_or_default();
-    let memory = machine::process().unwrap_or_default();
+    let memory = process_metrics::process().unwrap_or_default();
     let body = Health {
         status: if is_well { "OK" } else { "DEGRADED" },
         service: "watersmeet",
@@ -88,7 +88,7 @@ async fn health(State(site): State<Site>) -> Response {
         producers: counts.producers,
         consumers: counts.consumers,
     };
-    answer::json(status(is_well), &body)
+    json_response::json(status(is_well), &body)
 }
 
 /// Answers as long as requests are answered at all.
@@ -98,7 +98,7 @@ async fn live() -> Response {
 
 /// Answers 200 while people can be taken; 503 while a shard or the hub does not answer, and from
 /// the moment that the program was told to end.
-async fn ready(State(site): State<Site>) -> Response {
+async fn ready(State(site): State<SiteContext>) -> Response {
     let counts: Option<ConferenceGauges> = site.hub.counts().await;
     let is_ready = counts.is_some() && !site.pulses.iter().any(|pulse| pulse.hung());
     words(is_ready, if is_ready { "ready\n" } else { "not ready\n" })

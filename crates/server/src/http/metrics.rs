@@ -12,19 +12,19 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use super::Site;
-use super::answer::Fault;
+use super::SiteContext;
 use super::api::Caller;
-use super::client::Peer;
-use conference::Conference;
-use door::Door;
-use machine::Machine;
-use workers::Workers;
+use super::client_address::PeerAddress;
+use super::json_response::ApiError;
+use conference::ConferenceCollector;
+use http::HttpCollector;
+use process::ProcessCollector;
+use workers::WorkerCollector;
 
 mod conference;
-mod door;
-mod machine;
-mod page;
+mod encoder;
+mod http;
+mod process;
 mod workers;
 
 /// What all names begin with.
@@ -37,15 +37,15 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
 /// The paths of this room.
-pub fn routes() -> Router<Site> {
+pub fn routes() -> Router<SiteContext> {
     Router::new().route("/metrics", get(metrics))
 }
 
-async fn metrics(State(site): State<Site>, request: Request) -> Result<Response, Fault> {
+async fn metrics(State(site): State<SiteContext>, request: Request) -> Result<Response, ApiError> {
     if !is_local(&request) {
         Caller::of(&site, &request)?.operator()?;
     }
-    let text = text(&site).await.ok_or(Fault::Unavailable)?;
+    let text = text(&site).await.ok_or(ApiError::Unavailable)?;
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, "no-store"),
@@ -55,7 +55,7 @@ async fn metrics(State(site): State<Site>, request: Request) -> Result<Response,
 
 /// Whether a program on this machine asks for itself. A proxy on this machine asks for others.
 fn is_local(request: &Request) -> bool {
-    let peer = request.extensions().get::<Peer>();
+    let peer = request.extensions().get::<PeerAddress>();
     let is_here = peer.is_some_and(|peer| peer.0.to_canonical().is_loopback());
     is_here && !is_forwarded(request.headers())
 }
@@ -65,15 +65,15 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
 }
 
 /// All figures at this moment. While the conference does not answer, its own are missing.
-async fn text(site: &Site) -> Option<String> {
+async fn text(site: &SiteContext) -> Option<String> {
     let counts = site.hub.counts().await;
-    let workers = Workers::read(&site.meters, &site.pulses);
+    let workers = WorkerCollector::read(&site.meters, &site.pulses);
     let mut registry = Registry::with_prefix(PREFIX);
     if let Some(counts) = counts {
-        registry.register_collector(Box::new(Conference { counts }));
+        registry.register_collector(Box::new(ConferenceCollector { counts }));
     }
     registry.register_collector(Box::new(workers));
-    registry.register_collector(Box::new(Door::read(site)));
+    registry.register_collector(Box::new(HttpCollector::read(site)));
     registry.register(
         "http_requests",
         "HTTP requests, by the path of the router and the status of the answer",
@@ -82,7 +82,7 @@ async fn text(site: &Site) -> Option<String> {
     let mut text = String::new();
     prometheus_client::encoding::text::encode_registry(&mut text, &registry).ok()?;
     let mut process = Registry::default();
-    process.register_collector(Box::new(Machine::read(site)));
+    process.register_collector(Box::new(ProcessCollector::read(site)));
     encode(&mut text, &process).ok()?;
     Some(text)
 }

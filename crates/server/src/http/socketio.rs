@@ -28,21 +28,21 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::account::Account;
-use super::limits::TooOften;
-use super::pace::BURST_MAX;
-use super::query::Query;
-use super::seats::Seat;
-use super::{Site, body, origin, socket};
+use super::abuse::AbuseTracker;
+use super::connection_limit::ConnectionPermit;
+use super::query_params::QueryParams;
+use super::rate_limit::RateLimited;
+use super::throttle::BURST_MAX;
+use super::{SiteContext, cors, request_body, websocket};
 use crate::hub::HubHandle;
-use carrier::{Carrier, Fault, OUTWARD_LEN_MAX};
-use conversation::Conversation;
-use stream::Stream;
+use bounded_stream::Stream;
+use engineio_session::{EndReason, EngineIoSession, OUTWARD_LEN_MAX};
+use session_task::SessionTask;
 
-mod carrier;
-mod conversation;
-mod stream;
-mod window;
+mod bounded_stream;
+mod byte_window;
+mod engineio_session;
+mod session_task;
 
 /// Where Engine.IO is.
 const PATH: &str = "/socket.io/";
@@ -81,29 +81,29 @@ const READ_BUFFER_LEN: usize = 4 << 10;
 
 /// What the route has.
 #[derive(Debug, Clone)]
-struct Mount {
+struct SocketIoRoute {
     /// The program around it.
-    site: Site,
+    site: SiteContext,
     /// The library.
-    engine: EngineIoService<Carriers>,
+    engine: EngineIoService<EngineIoSessions>,
     /// The open sessions.
-    carriers: Arc<Carriers>,
+    carriers: Arc<EngineIoSessions>,
 }
 
 /// All open Engine.IO sessions.
 #[derive(Debug)]
-struct Carriers {
+struct EngineIoSessions {
     /// Where their frames go.
     hub: HubHandle,
     /// Whether nobody may come in without a token.
     token_required: bool,
     /// Each of them, by the name that its client sends with every request.
-    open: Mutex<HashMap<Sid, Arc<Carrier>>>,
+    open: Mutex<HashMap<Sid, Arc<EngineIoSession>>>,
 }
 
 /// The paths of Socket.IO.
-pub fn routes(site: &Site) -> Router<Site> {
-    let carriers = Arc::new(Carriers {
+pub fn routes(site: &SiteContext) -> Router<SiteContext> {
+    let carriers = Arc::new(EngineIoSessions {
         hub: site.hub.clone(),
         token_required: site.token_required,
         open: Mutex::default(),
@@ -119,7 +119,7 @@ pub fn routes(site: &Site) -> Router<Site> {
         .ws_max_frame_size(PAYLOAD_LEN_MAX)
         .ws_max_message_size(PAYLOAD_LEN_MAX)
         .build();
-    let mount = Mount {
+    let mount = SocketIoRoute {
         site: site.clone(),
         engine: EngineIoService::with_config(Arc::clone(&carriers), config),
         carriers,
@@ -131,34 +131,34 @@ pub fn routes(site: &Site) -> Router<Site> {
 }
 
 /// Answers one request, for a page that may ask.
-async fn answer(State(mount): State<Mount>, request: Request) -> Response {
+async fn answer(State(mount): State<SocketIoRoute>, request: Request) -> Response {
     if !mount.site.origins.allow(request.headers()) {
-        return origin::refusal();
+        return cors::refusal();
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = if origin::is_preflight(request.method(), request.headers()) {
-        origin::preflight()
+    let mut response = if cors::is_preflight(request.method(), request.headers()) {
+        cors::preflight()
     } else {
         mount.serve(request).await.into_response()
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        origin::share(&mut response, origin);
+        cors::share(&mut response, origin);
     }
     response
 }
 
-impl Mount {
-    async fn serve(&self, request: Request) -> Result<Response, Refused> {
+impl SocketIoRoute {
+    async fn serve(&self, request: Request) -> Result<Response, EngineIoError> {
         let (parts, body) = request.into_parts();
-        let query = Query::read(&parts.uri, &parts.headers);
-        let query = query.ok_or(Refused::BadRequest)?;
+        let query = QueryParams::read(&parts.uri, &parts.headers);
+        let query = query.ok_or(EngineIoError::BadRequest)?;
         if query.eio.as_deref() != Some(PROTOCOL) {
-            return Err(Refused::Protocol);
+            return Err(EngineIoError::Protocol);
         }
         let carrier = match &query.sid {
             Some(sid) => {
                 let carrier = self.carriers.find(sid);
-                Some(carrier.ok_or(Refused::UnknownSession)?)
+                Some(carrier.ok_or(EngineIoError::UnknownSession)?)
             }
             None => None,
         };
@@ -169,25 +169,29 @@ impl Mount {
             (Some("polling"), &Method::POST, Some(carrier)) => {
                 self.post(&parts, body, &query, &carrier).await
             }
-            (Some("polling" | "websocket"), _, _) => Err(Refused::Method),
-            _ => Err(Refused::Transport),
+            (Some("polling" | "websocket"), _, _) => Err(EngineIoError::Method),
+            _ => Err(EngineIoError::Transport),
         }
     }
 
     /// Begins a session that is polled. Its seat is its own: polls come and go.
-    async fn open(&self, mut parts: Parts, query: Query) -> Result<Response, Refused> {
+    async fn open(&self, mut parts: Parts, query: QueryParams) -> Result<Response, EngineIoError> {
         let account = self.account(&parts)?;
-        let seat = parts.extensions.remove::<Arc<Seat>>();
+        let seat = parts.extensions.remove::<Arc<ConnectionPermit>>();
         let seat = seat.and_then(|seat| seat.another());
-        let seat = seat.ok_or(Refused::Full)?;
+        let seat = seat.ok_or(EngineIoError::Full)?;
         let mut request = asked(Method::GET, &query, Full::default())?;
-        let carrier = Carrier::new(query, account, Arc::new(seat));
+        let carrier = EngineIoSession::new(query, account, Arc::new(seat));
         request.extensions_mut().insert(Arc::new(carrier));
         Ok(self.ask(request).await)
     }
 
     /// Answers a poll with what there is, or once there is something.
-    async fn poll(&self, query: &Query, carrier: &Carrier) -> Result<Response, Refused> {
+    async fn poll(
+        &self,
+        query: &QueryParams,
+        carrier: &EngineIoSession,
+    ) -> Result<Response, EngineIoError> {
         let response = self.ask(asked(Method::GET, query, Full::default())?).await;
         let len = response.headers().get(header::CONTENT_LENGTH);
         let len = len.and_then(|len| len.to_str().ok()?.parse::<usize>().ok());
@@ -203,26 +207,26 @@ impl Mount {
         &self,
         parts: &Parts,
         body: Body,
-        query: &Query,
-        carrier: &Carrier,
-    ) -> Result<Response, Refused> {
-        let payload = body::collect(&parts.headers, body, PAYLOAD_LEN_MAX);
-        let payload = payload.await.map_err(Refused::Body)?;
+        query: &QueryParams,
+        carrier: &EngineIoSession,
+    ) -> Result<Response, EngineIoError> {
+        let payload = request_body::collect(&parts.headers, body, PAYLOAD_LEN_MAX);
+        let payload = payload.await.map_err(EngineIoError::Body)?;
         let separators = payload.iter().filter(|&&byte| byte == SEPARATOR).count();
         if separators >= PACKETS_MAX {
-            carrier.end(Fault::Malformed);
-            return Err(Refused::BadRequest);
+            carrier.end(EndReason::Malformed);
+            return Err(EngineIoError::BadRequest);
         }
         let _posting = carrier.posting.lock().await;
         if timeout(PATIENCE, carrier.inward.room()).await.is_err() {
-            carrier.end(Fault::TooFast);
-            return Err(Refused::BadRequest);
+            carrier.end(EndReason::TooFast);
+            return Err(EngineIoError::BadRequest);
         }
         let response = self
             .ask(asked(Method::POST, query, Full::new(payload))?)
             .await;
         if !response.status().is_success() {
-            carrier.end(Fault::Malformed);
+            carrier.end(EndReason::Malformed);
         }
         Ok(response)
     }
@@ -231,27 +235,27 @@ impl Mount {
     fn websocket(
         &self,
         mut parts: Parts,
-        query: Query,
-        carrier: Option<Arc<Carrier>>,
-    ) -> Result<Response, Refused> {
-        let accept = socket::accept_key(&parts.headers).ok_or(Refused::NoWebSocket)?;
-        let seat = parts.extensions.remove::<Arc<Seat>>();
+        query: QueryParams,
+        carrier: Option<Arc<EngineIoSession>>,
+    ) -> Result<Response, EngineIoError> {
+        let accept = websocket::accept_key(&parts.headers).ok_or(EngineIoError::NoWebSocket)?;
+        let seat = parts.extensions.remove::<Arc<ConnectionPermit>>();
         let upgrading = parts.extensions.remove::<OnUpgrade>();
         let (Some(seat), Some(upgrading)) = (seat, upgrading) else {
-            return Err(Refused::BadRequest);
+            return Err(EngineIoError::BadRequest);
         };
         let account = self.account(&parts)?;
         let mut request = asked(Method::GET, &query, ())?;
         let carrier = match carrier {
             Some(carrier) if !carrier.move_to_websocket() => {
-                return Err(Refused::BadRequest);
+                return Err(EngineIoError::BadRequest);
             }
             Some(carrier) => {
                 carrier.sit(seat);
                 carrier
             }
             None => {
-                let carrier = Arc::new(Carrier::new(query, account, seat));
+                let carrier = Arc::new(EngineIoSession::new(query, account, seat));
                 request.extensions_mut().insert(Arc::clone(&carrier));
                 carrier
             }
@@ -266,17 +270,17 @@ impl Mount {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a WebSocket was not opened");
-                    carrier.end(Fault::Gone);
+                    carrier.end(EndReason::Gone);
                 }
             }
         });
-        Ok(socket::switching(accept, None))
+        Ok(websocket::switching(accept, None))
     }
 
     /// The account of whoever asks, with one connection more.
-    fn account(&self, parts: &Parts) -> Result<Account, Refused> {
-        let account = Account::of_parts(&self.site, parts).ok_or(Refused::BadRequest)?;
-        account.open().map_err(Refused::TooOften)?;
+    fn account(&self, parts: &Parts) -> Result<AbuseTracker, EngineIoError> {
+        let account = AbuseTracker::of_parts(&self.site, parts).ok_or(EngineIoError::BadRequest)?;
+        account.open().map_err(EngineIoError::RateLimited)?;
         Ok(account)
     }
 
@@ -287,19 +291,19 @@ impl Mount {
     }
 }
 
-impl Carriers {
+impl EngineIoSessions {
     /// The session of this name.
-    fn find(&self, sid: &str) -> Option<Arc<Carrier>> {
+    fn find(&self, sid: &str) -> Option<Arc<EngineIoSession>> {
         let sid: Sid = sid.parse().ok()?;
         self.lock().get(&sid).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Carrier>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Sid, Arc<EngineIoSession>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl EngineIoHandler for Carriers {
+impl EngineIoHandler for EngineIoSessions {
     type Data = ();
 
     fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
@@ -312,7 +316,7 @@ impl EngineIoHandler for Carriers {
         let sid = socket.id;
         self.lock().insert(sid, Arc::clone(&carrier));
         let (hub, token_required) = (self.hub.clone(), self.token_required);
-        let conversation = Conversation::new(hub, socket, carrier, token_required);
+        let conversation = SessionTask::new(hub, socket, carrier, token_required);
         tokio::spawn(async move {
             conversation.run(packets).await;
             self.lock().remove(&sid);
@@ -322,7 +326,7 @@ impl EngineIoHandler for Carriers {
     fn on_disconnect(&self, socket: Arc<Socket<()>>, reason: DisconnectReason) {
         tracing::debug!(?reason, "Engine.IO connection lost");
         if let Some(carrier) = carrier_of(&socket) {
-            carrier.end(Fault::Gone);
+            carrier.end(EndReason::Gone);
         }
     }
 
@@ -334,17 +338,21 @@ impl EngineIoHandler for Carriers {
 
     fn on_binary(self: &Arc<Self>, _: Bytes, socket: Arc<Socket<()>>) {
         if let Some(carrier) = carrier_of(&socket) {
-            carrier.end(Fault::Malformed);
+            carrier.end(EndReason::Malformed);
         }
     }
 }
 
-fn carrier_of(socket: &Socket<()>) -> Option<&Arc<Carrier>> {
+fn carrier_of(socket: &Socket<()>) -> Option<&Arc<EngineIoSession>> {
     socket.req_parts.extensions.get()
 }
 
 /// The request as the library is to understand it.
-fn asked<B>(method: Method, query: &Query, body: B) -> Result<axum::http::Request<B>, Refused> {
+fn asked<B>(
+    method: Method,
+    query: &QueryParams,
+    body: B,
+) -> Result<axum::http::Request<B>, EngineIoError> {
     let transport = query.transport.as_deref().unwrap_or_default();
     let mut uri = format!("{PATH}?EIO={PROTOCOL}&transport={transport}");
     if let Some(sid) = &query.sid {
@@ -352,12 +360,12 @@ fn asked<B>(method: Method, query: &Query, body: B) -> Result<axum::http::Reques
         uri.push_str(sid);
     }
     let request = axum::http::Request::builder().method(method).uri(uri);
-    request.body(body).map_err(|_| Refused::BadRequest)
+    request.body(body).map_err(|_| EngineIoError::BadRequest)
 }
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, Copy)]
-enum Refused {
+enum EngineIoError {
     /// It asks for neither polling nor a WebSocket.
     Transport,
     /// No open session has its name.
@@ -371,14 +379,14 @@ enum Refused {
     /// It asks for a WebSocket and does not say so.
     NoWebSocket,
     /// Its body is too long or too slow.
-    Body(body::Refused),
+    Body(request_body::Refused),
     /// There are too many connections.
     Full,
     /// Its client asks too often.
-    TooOften(TooOften),
+    RateLimited(RateLimited),
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for EngineIoError {
     fn into_response(self) -> Response {
         let (code, message) = match self {
             Self::Transport => (0, "Transport unknown"),
@@ -386,10 +394,10 @@ impl IntoResponse for Refused {
             Self::Method => (2, "Bad handshake method"),
             Self::BadRequest => (3, "Bad request"),
             Self::Protocol => (5, "Unsupported protocol version"),
-            Self::NoWebSocket => return socket::not_asked(),
+            Self::NoWebSocket => return websocket::not_asked(),
             Self::Body(refused) => return refused.into_response(),
             Self::Full => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
-            Self::TooOften(refused) => return refused.into_response(),
+            Self::RateLimited(refused) => return refused.into_response(),
         };
         let body = serde_json::json!({ "code": code, "message": message }).to_string();
         let headers = [

@@ -14,11 +14,11 @@ use watersmeet_conference::conference::{
     AdminRequest, AdminResponse, ROOMS_LISTED_MAX, RoomSummary,
 };
 
-use super::Site;
-use super::answer::{self, Fault};
+use super::SiteContext;
 use super::api::Caller;
-use crate::machine;
-use crate::meter::Meter;
+use super::json_response::{self, ApiError};
+use crate::process_metrics;
+use crate::shard_metrics::SharedMetrics;
 
 /// Bytes of a room's pseudonym: two rooms share one in none of 2^48 cases.
 const PSEUDONYM_LEN: usize = 12;
@@ -27,15 +27,15 @@ const PSEUDONYM_LEN: usize = 12;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Stats {
-    /// Media threads.
+    /// MediaSockets threads.
     workers: usize,
     /// Rooms.
     rooms: usize,
     /// People in them.
     total_participants: usize,
-    /// Media that is sent in.
+    /// MediaSockets that is sent in.
     total_producers: usize,
-    /// Media that is sent out.
+    /// MediaSockets that is sent out.
     total_consumers: usize,
     /// Room by room, a thousand at most.
     room_stats: Vec<RoomStats>,
@@ -94,20 +94,20 @@ struct ResourceUsage {
 }
 
 /// The paths of this room.
-pub fn routes() -> Router<Site> {
+pub fn routes() -> Router<SiteContext> {
     Router::new().route("/stats", get(stats))
 }
 
-async fn stats(State(site): State<Site>, request: Request) -> Result<Response, Fault> {
+async fn stats(State(site): State<SiteContext>, request: Request) -> Result<Response, ApiError> {
     let is_operator = Caller::of(&site, &request)?.is_operator();
-    let counts = site.hub.counts().await.ok_or(Fault::Unavailable)?;
+    let counts = site.hub.counts().await.ok_or(ApiError::Unavailable)?;
     let inquiry = AdminRequest::Rooms {
         after: None,
         limit: ROOMS_LISTED_MAX,
     };
-    let answer = site.hub.ask(inquiry).await.ok_or(Fault::Unavailable)?;
+    let answer = site.hub.ask(inquiry).await.ok_or(ApiError::Unavailable)?;
     let Ok(AdminResponse::Rooms(rooms)) = answer else {
-        return Err(Fault::Unavailable);
+        return Err(ApiError::Unavailable);
     };
     let name = |room: &RoomSummary| match is_operator {
         true => room.room.to_string(),
@@ -123,7 +123,7 @@ async fn stats(State(site): State<Site>, request: Request) -> Result<Response, F
         room_stats: room_stats.collect(),
         worker_stats: site.meters.iter().map(WorkerStats::of).collect(),
     };
-    Ok(answer::json(StatusCode::OK, &stats))
+    Ok(json_response::json(StatusCode::OK, &stats))
 }
 
 impl RoomStats {
@@ -146,10 +146,13 @@ impl RoomStats {
 }
 
 impl WorkerStats {
-    fn of(meter: &Meter) -> Self {
+    fn of(meter: &SharedMetrics) -> Self {
         let reading = meter.read();
-        let cpu = reading.thread.and_then(machine::thread).unwrap_or_default();
-        let process = machine::process().unwrap_or_default();
+        let cpu = reading
+            .thread
+            .and_then(process_metrics::thread)
+            .unwrap_or_default();
+        let process = process_metrics::process().unwrap_or_default();
         Self {
             index: meter.shard(),
             pid: std::process::id(),
@@ -165,9 +168,9 @@ impl WorkerStats {
 
 /// Names for rooms that nobody turns back into theirs. They change when the program starts anew.
 #[derive(Debug)]
-pub struct Pseudonyms(hmac::Key);
+pub struct RoomPseudonyms(hmac::Key);
 
-impl Pseudonyms {
+impl RoomPseudonyms {
     /// New names.
     ///
     /// # Errors

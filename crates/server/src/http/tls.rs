@@ -14,8 +14,8 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::addresses;
-use crate::config::Listener;
+use crate::config::ListenerConfig;
+use crate::ip_addresses;
 
 /// How long a certificate made at start is valid. Safari refuses more than 825 days.
 const VALIDITY: Duration = Duration::from_hours(397 * 24);
@@ -45,7 +45,7 @@ pub enum TlsError {
 }
 
 /// What accepts TLS connections; none when the door is to speak plain HTTP.
-pub fn acceptor(door: &Listener) -> Result<Option<TlsAcceptor>, TlsError> {
+pub fn acceptor(door: &ListenerConfig) -> Result<Option<TlsAcceptor>, TlsError> {
     let (chain, key) = match (&door.tls_cert, &door.tls_key) {
         (Some(cert), Some(key)) => read(cert, key)?,
         _ if door.tls_self_signed => make()?,
@@ -79,7 +79,7 @@ fn make() -> Result<Identity, TlsError> {
         IpAddr::from([127, 0, 0, 1]),
         IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
     ];
-    let addresses = addresses::own()
+    let addresses = ip_addresses::own()
         .into_iter()
         .chain(loopback)
         .map(|ip| ip.to_string());
@@ -106,21 +106,21 @@ mod tests {
 
     #[test]
     fn a_certificate_can_be_made_for_this_machine() {
-        let door = Listener {
+        let door = ListenerConfig {
             tls_self_signed: true,
-            ..Listener::default()
+            ..ListenerConfig::default()
         };
         assert!(acceptor(&door).unwrap().is_some());
-        assert!(acceptor(&Listener::default()).unwrap().is_none());
+        assert!(acceptor(&ListenerConfig::default()).unwrap().is_none());
     }
 
     #[test]
     fn a_file_that_is_no_certificate_is_named() {
         let none = Some(PathBuf::from("/none.pem"));
-        let door = Listener {
+        let door = ListenerConfig {
             tls_cert: none.clone(),
             tls_key: none,
-            ..Listener::default()
+            ..ListenerConfig::default()
         };
         let Err(error) = acceptor(&door) else {
             panic!("a missing file was accepted")

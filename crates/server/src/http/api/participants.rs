@@ -7,11 +7,11 @@ use axum::response::Response;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::Moderation;
 
-use super::super::Site;
-use super::super::answer::{self, Fault, Problem};
-use super::access::Caller;
+use super::super::SiteContext;
+use super::super::json_response::{self, ApiError, Problem};
+use super::caller::Caller;
 use super::rooms::{Visit, find, named};
-use super::shapes::{Mute, Participant, ParticipantList};
+use super::schemas::{Mute, Participant, ParticipantList};
 use super::{ask, read};
 
 /// Who is in a room.
@@ -34,20 +34,20 @@ use super::{ask, read};
     )
 )]
 pub async fn list(
-    State(site): State<Site>,
+    State(site): State<SiteContext>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let visit = Visit::of(&site, &request)?;
     let room = find(&site, named(path)?, visit).await?;
     let room = room.room.to_string();
     let AdminResponse::Participants(participants) =
         ask(&site, AdminRequest::Participants { room }).await?
     else {
-        return Err(Fault::Unavailable);
+        return Err(ApiError::Unavailable);
     };
     let participants = participants.iter().map(Participant::from).collect();
-    Ok(answer::json(
+    Ok(json_response::json(
         StatusCode::OK,
         &ParticipantList { participants },
     ))
@@ -78,10 +78,10 @@ pub async fn list(
     )
 )]
 pub async fn mute(
-    State(site): State<Site>,
+    State(site): State<SiteContext>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let (room, peer) = named(path)?;
     Caller::of(&site, &request)?.host(&room)?;
     let mute: Mute = read(request).await?;
@@ -110,17 +110,21 @@ pub async fn mute(
     )
 )]
 pub async fn remove(
-    State(site): State<Site>,
+    State(site): State<SiteContext>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let (room, peer) = named(path)?;
     Caller::of(&site, &request)?.host(&room)?;
     decide(&site, room, Moderation::Remove { peer }).await
 }
 
 /// Has the conference carry out what a host decides.
-pub async fn decide(site: &Site, room: String, moderation: Moderation) -> Result<Response, Fault> {
+pub async fn decide(
+    site: &SiteContext,
+    room: String,
+    moderation: Moderation,
+) -> Result<Response, ApiError> {
     ask(site, AdminRequest::Moderate { room, moderation }).await?;
-    Ok(answer::done())
+    Ok(json_response::done())
 }

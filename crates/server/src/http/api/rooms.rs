@@ -14,16 +14,16 @@ use watersmeet_conference::conference::{
 };
 use watersmeet_conference::message::{Moderation, Policy, Refusal};
 
-use super::super::Site;
-use super::super::answer::{self, Fault, Problem, iso};
-use super::super::client::Client;
-use super::super::limits::Deed;
-use super::access::Caller;
+use super::super::SiteContext;
+use super::super::client_address::ClientAddress;
+use super::super::json_response::{self, ApiError, Problem, iso};
+use super::super::rate_limit::RateLimitedAction;
+use super::caller::Caller;
 use super::participants::decide;
-use super::shapes::{
+use super::schemas::{
     Invitation, MadeRoom, NewRoom, Nothing, PolicyChange, RoomDetails, RoomPage, RoomState,
 };
-use super::{ask, base_url, client, note_missing, read};
+use super::{ask, base_url, client_of, note_missing, read};
 
 /// Random bytes in a room's name: nobody guesses 128 bits.
 const RANDOM_LEN: usize = 16;
@@ -68,17 +68,21 @@ pub struct SliceParameters {
             body = Problem, headers(("Retry-After" = u64))),
     )
 )]
-pub async fn create(State(site): State<Site>, request: Request) -> Result<Response, Fault> {
+pub async fn create(
+    State(site): State<SiteContext>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let caller = Caller::of(&site, &request)?;
     caller.known(site.token_required)?;
     caller.creator(site.terms.room_creation)?;
     let base_url = base_url(&site, &request)?;
-    let client = client(&request)?;
+    let client = client_of(&request)?;
     let wish: NewRoom = read(request).await?;
     if !(1..=HOST_NAME_LEN_MAX).contains(&wish.host_name.chars().count()) {
-        return Err(Fault::bad_request("hostName is empty or too long"));
+        return Err(ApiError::bad_request("hostName is empty or too long"));
     }
-    site.rates.count(Deed::RoomCreation, client.0)?;
+    site.rates
+        .count(RateLimitedAction::RoomCreation, client.0)?;
     let unix_ms = site.clock.unix_ms();
     let room = format!("room-{unix_ms}-{}", draw()?);
     let inquiry = AdminRequest::CreateRoom {
@@ -97,7 +101,7 @@ pub async fn create(State(site): State<Site>, request: Request) -> Result<Respon
         host_name: wish.host_name,
         host_token,
     };
-    Ok(answer::json(StatusCode::OK, &made))
+    Ok(json_response::json(StatusCode::OK, &made))
 }
 
 /// All rooms, by name.
@@ -116,12 +120,12 @@ pub async fn create(State(site): State<Site>, request: Request) -> Result<Respon
             headers(("Retry-After" = u64))),
     )
 )]
-pub async fn list(State(site): State<Site>, request: Request) -> Result<Response, Fault> {
+pub async fn list(State(site): State<SiteContext>, request: Request) -> Result<Response, ApiError> {
     Caller::of(&site, &request)?.operator()?;
     let Slice { after, limit } = Slice::read(request.uri().query().unwrap_or_default())?;
     let AdminResponse::Rooms(rooms) = ask(&site, AdminRequest::Rooms { after, limit }).await?
     else {
-        return Err(Fault::Unavailable);
+        return Err(ApiError::Unavailable);
     };
     let is_full = rooms.len() >= limit;
     let next = rooms
@@ -129,7 +133,10 @@ pub async fn list(State(site): State<Site>, request: Request) -> Result<Response
         .filter(|_| is_full)
         .map(|it| it.room.to_string());
     let rooms = rooms.iter().map(RoomDetails::from).collect();
-    Ok(answer::json(StatusCode::OK, &RoomPage { rooms, next }))
+    Ok(json_response::json(
+        StatusCode::OK,
+        &RoomPage { rooms, next },
+    ))
 }
 
 /// What there is to know of a room.
@@ -152,13 +159,13 @@ pub async fn list(State(site): State<Site>, request: Request) -> Result<Response
     )
 )]
 pub async fn show(
-    State(site): State<Site>,
+    State(site): State<SiteContext>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let visit = Visit::of(&site, &request)?;
     let room = find(&site, named(path)?, visit).await?;
-    Ok(answer::json(StatusCode::OK, &RoomState::from(&room)))
+    Ok(json_response::json(StatusCode::OK, &RoomState::from(&room)))
 }
 
 /// Sends everybody out of a room and forgets it.
@@ -179,14 +186,14 @@ pub async fn show(
     )
 )]
 pub async fn remove(
-    State(site): State<Site>,
+    State(site): State<SiteContext>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let room = named(path)?;
     Caller::of(&site, &request)?.host(&room)?;
     ask(&site, AdminRequest::DeleteRoom { room }).await?;
-    Ok(answer::done())
+    Ok(json_response::done())
 }
 
 /// Decides who may enter from now on.
@@ -211,10 +218,10 @@ pub async fn remove(
     )
 )]
 pub async fn set_policy(
-    State(site): State<Site>,
+    State(site): State<SiteContext>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let room = named(path)?;
     Caller::of(&site, &request)?.host(&room)?;
     let change: PolicyChange = read(request).await?;
@@ -244,16 +251,16 @@ pub async fn set_policy(
     )
 )]
 pub async fn invite(
-    State(site): State<Site>,
+    State(site): State<SiteContext>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let room = named(path)?;
     Caller::of(&site, &request)?.host(&room)?;
     let base_url = base_url(&site, &request)?;
     let Nothing {} = read(request).await?;
     ask(&site, AdminRequest::Room { room: room.clone() }).await?;
-    Ok(answer::json(
+    Ok(json_response::json(
         StatusCode::OK,
         &invitation(&site, &base_url, &room),
     ))
@@ -263,7 +270,7 @@ pub async fn invite(
 #[derive(Debug)]
 pub struct Visit {
     /// From where.
-    client: Client,
+    client: ClientAddress,
     /// With what.
     caller: Caller,
 }
@@ -273,9 +280,9 @@ impl Visit {
     ///
     /// # Errors
     /// What was shown is nothing of ours, or there were too many tries before.
-    pub fn of(site: &Site, request: &Request) -> Result<Self, Fault> {
-        let client = client(request)?;
-        site.rates.look(Deed::JoinFailed, client.0)?;
+    pub fn of(site: &SiteContext, request: &Request) -> Result<Self, ApiError> {
+        let client = client_of(request)?;
+        site.rates.look(RateLimitedAction::JoinFailed, client.0)?;
         let caller = Caller::of(site, request)?;
         Ok(Self { client, caller })
     }
@@ -285,8 +292,8 @@ impl Visit {
 ///
 /// # Errors
 /// It is not UTF-8.
-pub fn named<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Fault> {
-    let path = path.map_err(|_| Fault::bad_request("the address cannot be read"))?;
+pub fn named<T>(path: Result<Path<T>, PathRejection>) -> Result<T, ApiError> {
+    let path = path.map_err(|_| ApiError::bad_request("the address cannot be read"))?;
     Ok(path.0)
 }
 
@@ -295,13 +302,13 @@ pub fn named<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Fault> {
 ///
 /// # Errors
 /// There is no such room, or none for the caller, or that was the case too often.
-pub async fn find(site: &Site, room: String, visit: Visit) -> Result<RoomSummary, Fault> {
+pub async fn find(site: &SiteContext, room: String, visit: Visit) -> Result<RoomSummary, ApiError> {
     let Visit { client, caller } = visit;
     let is_invited = caller.is_invited(&room);
     let found = match ask(site, AdminRequest::Room { room }).await {
         Ok(AdminResponse::Room(found)) if found.policy != Policy::InviteOnly || is_invited => found,
-        Ok(_) | Err(Fault::Refused(Refusal::RoomNotFound)) => {
-            let fault = Fault::Refused(Refusal::RoomNotFound);
+        Ok(_) | Err(ApiError::Refused(Refusal::RoomNotFound)) => {
+            let fault = ApiError::Refused(Refusal::RoomNotFound);
             return Err(note_missing(site, client, fault));
         }
         Err(fault) => return Err(fault),
@@ -313,14 +320,14 @@ pub async fn find(site: &Site, room: String, visit: Visit) -> Result<RoomSummary
 ///
 /// # Errors
 /// The machine has no randomness.
-pub fn draw() -> Result<String, Fault> {
+pub fn draw() -> Result<String, ApiError> {
     let mut bytes = [0; RANDOM_LEN];
-    getrandom::fill(&mut bytes).map_err(|_| Fault::Unavailable)?;
+    getrandom::fill(&mut bytes).map_err(|_| ApiError::Unavailable)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// An invitation into a room.
-fn invitation(site: &Site, base_url: &str, room: &str) -> Invitation {
+fn invitation(site: &SiteContext, base_url: &str, room: &str) -> Invitation {
     let unix_s = site.clock.unix_ms() / 1_000;
     let token = site.terms.keys.issue_invite(room, unix_s);
     let mut query = form_urlencoded::Serializer::new(String::new());
@@ -340,7 +347,7 @@ struct Slice {
 }
 
 impl Slice {
-    fn read(query: &str) -> Result<Self, Fault> {
+    fn read(query: &str) -> Result<Self, ApiError> {
         let (mut after, mut limit) = (None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let twice = match &*name {
@@ -348,13 +355,13 @@ impl Slice {
                 "limit" => {
                     let read = value.parse().ok();
                     let read = read.filter(|it| (1..=ROOMS_LISTED_MAX).contains(it));
-                    let read = read.ok_or_else(|| Fault::bad_request("limit is 1 to 1000"))?;
+                    let read = read.ok_or_else(|| ApiError::bad_request("limit is 1 to 1000"))?;
                     limit.replace(read).is_some()
                 }
                 _ => false,
             };
             if twice {
-                return Err(Fault::bad_request("the address says something twice"));
+                return Err(ApiError::bad_request("the address says something twice"));
             }
         }
         Ok(Self {

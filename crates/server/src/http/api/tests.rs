@@ -3,8 +3,8 @@
 use serde_json::json;
 use watersmeet_conference::access::{Grant, RoomGrant};
 
-use super::access::{Caller, is_key};
-use super::shapes::{Mute, NewRoom};
+use super::caller::{Caller, is_key};
+use super::schemas::{Mute, NewRoom};
 use super::*;
 
 fn fault<T: DeserializeOwned>(body: &str) -> Option<Value> {
@@ -118,13 +118,13 @@ fn nobody_may_more_than_was_granted() {
         assert!(caller.creator(RoomCreation::Anyone).is_ok());
         assert!(caller.known(false).is_ok());
     }
-    assert_eq!(Caller::Anybody.known(true), Err(Fault::InvalidToken));
-    assert_eq!(Caller::Anybody.host("a"), Err(Fault::InvalidToken));
+    assert_eq!(Caller::Anybody.known(true), Err(ApiError::InvalidToken));
+    assert_eq!(Caller::Anybody.host("a"), Err(ApiError::InvalidToken));
 }
 
 #[test]
 fn every_operation_describes_what_can_go_wrong() {
-    let api: Value = serde_json::from_str(&describe::text()).unwrap();
+    let api: Value = serde_json::from_str(&openapi_doc::text()).unwrap();
     assert_eq!(api["openapi"], "3.1.0");
     assert_eq!(api["info"]["version"], env!("CARGO_PKG_VERSION"));
     let mut operations = 0;

@@ -6,18 +6,18 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use watersmeet_conference::ConferenceGauges;
 
-use super::page::Page;
+use super::encoder::FamilyEncoder;
 
 /// What the conference counts.
 #[derive(Debug)]
-pub struct Conference {
+pub struct ConferenceCollector {
     /// The counts.
     pub counts: ConferenceGauges,
 }
 
-impl Collector for Conference {
+impl Collector for ConferenceCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page::new(encoder);
+        let mut page = FamilyEncoder::new(encoder);
         let counts = &self.counts;
         page.gauge("rooms", "Rooms that are there", counts.rooms as u64)?;
         page.gauge(

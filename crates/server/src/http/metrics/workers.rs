@@ -9,14 +9,14 @@ use watersmeet_engine::transport::discard::DiscardReason;
 use watersmeet_engine::worker::{MediaKindMetrics, TrafficCounters, WorkerMetrics};
 use watersmeet_net::packet_egress::FallbackReason;
 
-use super::page::{Page, seconds};
-use crate::machine::{self, Cpu};
-use crate::meter::{Meter, Reading};
-use crate::shard::Pulse;
+use super::encoder::{FamilyEncoder, seconds};
+use crate::process_metrics::{self, Cpu};
+use crate::shard::Heartbeat;
+use crate::shard_metrics::{ShardMetrics, SharedMetrics};
 
 /// What the workers count.
 #[derive(Debug)]
-pub struct Workers(Vec<Worker>);
+pub struct WorkerCollector(Vec<Worker>);
 
 /// One of them.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ struct Worker {
     /// Whether it answers.
     is_up: bool,
     /// Its last figures.
-    reading: Reading,
+    reading: ShardMetrics,
     /// What its thread costs.
     cpu: Cpu,
 }
@@ -37,7 +37,7 @@ type Direction = (
     fn(&WorkerMetrics) -> [(&'static str, TrafficCounters); 2],
 );
 
-/// Media comes in and goes out. Of what comes in we ask again, so our messages go out.
+/// MediaSockets comes in and goes out. Of what comes in we ask again, so our messages go out.
 const DIRECTIONS: [Direction; 2] = [("in", coming), ("out", going)];
 
 /// What is counted of each kind in each direction: name, words, and where it stands.
@@ -47,7 +47,7 @@ type Count = (&'static str, &'static str, fn(&TrafficCounters) -> u64);
 const MEDIA: [Count; 4] = [
     (
         "rtp_packets",
-        "Media packets, without retransmissions",
+        "MediaSockets packets, without retransmissions",
         |flow| flow.packets,
     ),
     (
@@ -57,7 +57,7 @@ const MEDIA: [Count; 4] = [
     ),
     (
         "rtp_packets_lost",
-        "Media packets missing when a report was due",
+        "MediaSockets packets missing when a report was due",
         |flow| flow.lost,
     ),
     ("rtx_packets", "Retransmissions", |flow| flow.retransmitted),
@@ -78,7 +78,7 @@ const FEEDBACK: [Count; 4] = [
 ];
 
 /// What is counted of each worker as a whole.
-type WorkerCount = (&'static str, &'static str, fn(&Reading) -> u64);
+type WorkerCount = (&'static str, &'static str, fn(&ShardMetrics) -> u64);
 
 /// What is counted of each worker as a whole.
 const WHOLES: [WorkerCount; 9] = [
@@ -116,19 +116,19 @@ const WHOLES: [WorkerCount; 9] = [
         |it| it.traffic.packets.ring_failures,
     ),
     (
-        "crossings_dropped",
+        "cross_worker_messages_dropped",
         "Values for other workers that found no room there",
         |it| it.crossings_dropped + it.figures.totals.shard_messages_dropped,
     ),
     (
         "worker_failures",
-        "Workers that failed and were replaced",
+        "WorkerCollector that failed and were replaced",
         |it| it.failures,
     ),
 ];
 
 /// What each worker counts in both directions: in, then out.
-type WorkerPair = (&'static str, &'static str, fn(&Reading) -> [u64; 2]);
+type WorkerPair = (&'static str, &'static str, fn(&ShardMetrics) -> [u64; 2]);
 
 /// What each worker counts in both directions.
 const PAIRS: [WorkerPair; 5] = [
@@ -151,8 +151,8 @@ const PAIRS: [WorkerPair; 5] = [
         |it| [it.traffic.runs_received, it.traffic.runs_sent],
     ),
     (
-        "crossings",
-        "Media packets handed from worker to worker, once for each that wants them",
+        "cross_worker_packets",
+        "MediaSockets packets handed from worker to worker, once for each that wants them",
         |it| {
             let totals = &it.figures.totals;
             [totals.shard_packets_received, totals.shard_packets_sent]
@@ -163,16 +163,19 @@ const PAIRS: [WorkerPair; 5] = [
     }),
 ];
 
-impl Workers {
+impl WorkerCollector {
     /// The figures at this moment.
-    pub fn read(meters: &[Meter], pulses: &[Pulse]) -> Self {
+    pub fn read(meters: &[SharedMetrics], pulses: &[Heartbeat]) -> Self {
         let is_hung = |shard| pulses.iter().any(|it| it.shard() == shard && it.hung());
         let read = meters.iter().map(|meter| {
             let reading = meter.read();
             Worker {
                 name: meter.shard().to_string(),
                 is_up: !is_hung(meter.shard()),
-                cpu: reading.thread.and_then(machine::thread).unwrap_or_default(),
+                cpu: reading
+                    .thread
+                    .and_then(process_metrics::thread)
+                    .unwrap_or_default(),
                 reading,
             }
         });
@@ -180,7 +183,7 @@ impl Workers {
     }
 
     /// What there is now.
-    fn write_states(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn write_states(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
         let mut family = page.gauges("worker_up", "Whether a media thread answers")?;
         for worker in &self.0 {
             family.set(&[("worker", &*worker.name)], u64::from(worker.is_up))?;
@@ -203,17 +206,17 @@ impl Workers {
                 family.set(&[("worker", &*worker.name), ("state", state)], count)?;
             }
         }
-        self.write_kinds(page, "producers", "Media that is sent in", |it| {
+        self.write_kinds(page, "producers", "MediaSockets that is sent in", |it| {
             it.producers
         })?;
-        self.write_kinds(page, "consumers", "Media that is sent out", |it| {
+        self.write_kinds(page, "consumers", "MediaSockets that is sent out", |it| {
             it.consumers
         })
     }
 
     fn write_kinds(
         &self,
-        page: &mut Page<'_>,
+        page: &mut FamilyEncoder<'_>,
         name: &str,
         help: &str,
         count: fn(&MediaKindMetrics) -> u64,
@@ -228,7 +231,12 @@ impl Workers {
     }
 
     /// What went through.
-    fn write_flows(&self, page: &mut Page<'_>, counts: &[Count], is_feedback: bool) -> fmt::Result {
+    fn write_flows(
+        &self,
+        page: &mut FamilyEncoder<'_>,
+        counts: &[Count],
+        is_feedback: bool,
+    ) -> fmt::Result {
         for (name, help, count) in counts {
             let mut family = page.counters(name, help)?;
             for worker in &self.0 {
@@ -249,7 +257,7 @@ impl Workers {
         Ok(())
     }
 
-    fn write_wholes(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn write_wholes(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
         for (name, help, count) in WHOLES {
             let mut family = page.counters(name, help)?;
             for worker in &self.0 {
@@ -271,7 +279,7 @@ impl Workers {
         Ok(())
     }
 
-    fn write_discards(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn write_discards(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
         let help = "Packets thrown away, by reason";
         let mut family = page.counters("packets_discarded", help)?;
         for worker in &self.0 {
@@ -286,7 +294,7 @@ impl Workers {
     }
 
     /// How media is gathered before it leaves.
-    fn write_egress(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn write_egress(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
         let help = "How long media is gathered now before it leaves";
         let mut family = page.gauges("media_window_seconds", help)?;
         for worker in &self.0 {
@@ -303,7 +311,7 @@ impl Workers {
         Ok(())
     }
 
-    fn write_fallbacks(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn write_fallbacks(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
         let help =
             "Datagrams that took the network stack though they were to go past it, by reason";
         let mut family = page.counters("packet_fallbacks", help)?;
@@ -321,7 +329,7 @@ impl Workers {
     }
 
     /// How long things take.
-    fn write_times(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn write_times(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
         let help = "Mean jitter of the streams that come in";
         let mut family = page.gauges("jitter_seconds", help)?;
         for worker in &self.0 {
@@ -358,9 +366,9 @@ impl Workers {
     }
 }
 
-impl Collector for Workers {
+impl Collector for WorkerCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page::new(encoder);
+        let mut page = FamilyEncoder::new(encoder);
         self.write_states(&mut page)?;
         self.write_flows(&mut page, &MEDIA, false)?;
         self.write_flows(&mut page, &FEEDBACK, true)?;

@@ -1,0 +1,266 @@
+//! Writes `watersmeet.toml.example` and `.env.example` from the descriptions of the keys, so that
+//! they cannot tell another story than the program. `UPDATE_SAMPLES=1` rewrites the files; without
+//! it a stale file is a failed test.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::aliases::ALIASES;
+use super::environment::Environment;
+use super::load::extract;
+use super::*;
+
+const TOML_HEAD: &str = "\
+# Settings of Watersmeet. Copy this file to `watersmeet.toml` beside the program, take the # away
+# from what you decide otherwise, and ask `watersmeet doctor` what it thinks of it.
+# The environment outranks this file, and flags outrank both.
+";
+
+const ENV_HEAD: &str = "\
+# Settings of Watersmeet as variables. Copy this file to `.env` where the program is started, or
+# set them in its environment, which outranks `.env`. Every key of `watersmeet.toml` can be set as
+# WATERSMEET_<KEY> too.
+";
+
+const LOG_NAMES: &str = "\
+# RUST_LOG and WATERSMEET_LOG take filters and outrank it. MEDIASOUP_LOG_LEVEL and WORKER_LOG_LEVEL
+# are the level of the media engine alone, and DEBUG=mediasoup:* shows everything.
+";
+
+/// A key as its source describes it.
+struct Key {
+    /// Its name.
+    name: &'static str,
+    /// What it means.
+    description: Vec<&'static str>,
+    /// A line as it may stand in the file; none for a table.
+    sample: Option<&'static str>,
+}
+
+/// The public fields of a struct, with their comments.
+fn keys(source: &'static str, name: &str) -> Vec<Key> {
+    let start = source.find(&format!("pub struct {name} {{")).unwrap();
+    let mut keys = Vec::new();
+    let mut description = Vec::new();
+    for line in source[start..].lines().skip(1).map(str::trim) {
+        if line == "}" {
+            break;
+        }
+        if let Some(text) = line.strip_prefix("/// ") {
+            description.push(text);
+        } else if let Some(field) = line.strip_prefix("pub ") {
+            let name = field.split(':').next().unwrap();
+            let sample = description
+                .last()
+                .and_then(|line| line.strip_prefix('`')?.strip_suffix('`'))
+                .filter(|line| line.starts_with(&format!("{name} = ")));
+            description.truncate(description.len() - usize::from(sample.is_some()));
+            keys.push(Key {
+                name,
+                description: std::mem::take(&mut description),
+                sample,
+            });
+        }
+    }
+    assert!(!keys.is_empty(), "{name} has fields");
+    keys
+}
+
+fn top() -> Vec<Key> {
+    keys(include_str!("../config.rs"), "Config")
+}
+
+/// The tables, with their keys and whether there can be several.
+fn tables() -> [(&'static str, bool, Vec<Key>); 3] {
+    let caps = include_str!("../../../conference/src/limits.rs");
+    let limits = include_str!("limits.rs");
+    [
+        ("caps", false, keys(caps, "ConferenceLimits")),
+        ("limits", false, keys(limits, "LimitsTable")),
+        (
+            "listeners",
+            true,
+            keys(include_str!("listener.rs"), "ListenerConfig"),
+        ),
+    ]
+}
+
+fn describe(text: &mut String, key: &Key) {
+    text.push('\n');
+    for line in &key.description {
+        writeln!(text, "# {line}").unwrap();
+    }
+}
+
+fn toml_sample() -> String {
+    let mut text = TOML_HEAD.to_owned();
+    for key in top().iter().filter(|key| key.sample.is_some()) {
+        describe(&mut text, key);
+        writeln!(text, "#{}", key.sample.unwrap()).unwrap();
+    }
+    for (table, several, keys) in tables() {
+        let described = top().into_iter().find(|key| key.name == table).unwrap();
+        describe(&mut text, &described);
+        match several {
+            true => writeln!(text, "#[[{table}]]").unwrap(),
+            false => writeln!(text, "[{table}]").unwrap(),
+        }
+        for key in keys {
+            describe(&mut text, &key);
+            writeln!(text, "#{}", key.sample.unwrap()).unwrap();
+        }
+    }
+    text
+}
+
+fn env_sample() -> String {
+    let mut text = ENV_HEAD.to_owned();
+    for key in top().iter().filter(|key| key.sample.is_some()) {
+        describe(&mut text, key);
+        let mut names: Vec<_> = ALIASES
+            .iter()
+            .filter(|(_, meant)| *meant == key.name)
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        if key.name == "log" {
+            text.push_str(LOG_NAMES);
+            names = vec!["LOG_LEVEL".to_owned()];
+        }
+        let own = environment::variable(&[key.name.to_owned()]);
+        let name = names.pop().unwrap_or(own);
+        if !names.is_empty() {
+            writeln!(text, "# Other names: {}", names.join(", ")).unwrap();
+        }
+        writeln!(text, "#{name}={}", env_value(key)).unwrap();
+    }
+    for (table, _, keys) in tables().into_iter().filter(|(_, several, _)| !several) {
+        let described = top().into_iter().find(|key| key.name == table).unwrap();
+        describe(&mut text, &described);
+        for key in keys {
+            describe(&mut text, &key);
+            let name = environment::variable(&[table.to_owned(), key.name.to_owned()]);
+            writeln!(text, "#{name}={}", env_value(&key)).unwrap();
+        }
+    }
+    text
+}
+
+/// A key's value as a variable has it.
+fn env_value(key: &Key) -> String {
+    let table: toml::Table = toml::from_str(key.sample.unwrap()).unwrap();
+    let text = |value: &toml::Value| value.as_str().map(str::to_owned);
+    let value = &table[key.name];
+    let plain = match value {
+        toml::Value::Array(entries) => entries.iter().map(text).collect::<Option<Vec<_>>>(),
+        value => Some(vec![text(value).unwrap_or_else(|| value.to_string())]),
+    };
+    match plain {
+        Some(entries) => entries.join(","),
+        None => format!("'{}'", serde_json::to_string(value).unwrap()),
+    }
+}
+
+/// A sample with every `#` before a setting taken away.
+fn all_of(sample: &str) -> String {
+    let lines = sample.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_sample_files_tell_what_the_program_does() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (name, text) in [
+        ("watersmeet.toml.example", toml_sample()),
+        (".env.example", env_sample()),
+    ] {
+        let path = root.join(name);
+        if std::env::var_os("UPDATE_SAMPLES").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            there == text,
+            "{name} is stale: UPDATE_SAMPLES=1 cargo test -p watersmeet-server samples"
+        );
+    }
+}
+
+#[test]
+fn the_samples_change_nothing_as_they_are() {
+    let config: Config = toml::from_str(&toml_sample()).unwrap();
+    assert_eq!(config, Config::default());
+    let environment = Environment::of_text(&env_sample()).unwrap();
+    let config = extract(&Flags::default(), &environment).unwrap();
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn both_samples_say_the_same_with_everything_switched_on() {
+    let mut of_file: Config = toml::from_str(&all_of(&toml_sample())).unwrap();
+    assert_eq!(of_file.listeners.len(), 1);
+    of_file.listeners.clear();
+    // The environment takes empty places away.
+    of_file.jwt_secret = None;
+    of_file.jwt_secret_previous = None;
+    of_file.api_key = None;
+    of_file.turn_secret = None;
+    let environment = Environment::of_text(&all_of(&env_sample())).unwrap();
+    assert!(environment.warnings().is_empty());
+    let of_environment = extract(&Flags::default(), &environment).unwrap();
+    assert_eq!(of_file, of_environment);
+}
+
+#[test]
+fn every_key_is_in_the_sample_with_its_default() {
+    for key in top() {
+        let description = key.description.join(" ");
+        let is_table = key.sample.is_none();
+        let told = ["Default", "No default", "belongs to", "With `tls_key`"];
+        assert!(
+            is_table || told.iter().any(|word| description.contains(word)),
+            "{} tells no default",
+            key.name
+        );
+    }
+    // Where the default is a value, the sample is it.
+    for (name, line) in top().iter().filter_map(|key| Some((key.name, key.sample?))) {
+        let with: Config = toml::from_str(line).unwrap();
+        let differs = with != Config::default();
+        let by_choice = [
+            "dev",
+            "listen_ip",
+            "media_listen_ip",
+            "announced_ips",
+            "rtc_port_max",
+            "shards",
+            "jwt_secret",
+            "jwt_secret_previous",
+            "jwt_secret_file",
+            "jwt_issuer",
+            "jwt_audience",
+            "api_key",
+            "cors_origins",
+            "trusted_proxies",
+            "base_url",
+            "ice_servers",
+            "turn_urls",
+            "turn_secret",
+            "codecs",
+            "video_codec",
+            "max_incoming_bitrate",
+            "tls_cert",
+            "tls_key",
+        ];
+        assert_eq!(differs, by_choice.contains(&name), "{name}");
+    }
+    for (table, several, keys) in tables().into_iter().filter(|(_, several, _)| !several) {
+        for key in keys {
+            let text = format!("[{table}]\n{}", key.sample.unwrap());
+            let with: Config = toml::from_str(&text).unwrap();
+            assert_eq!(with, Config::default(), "{table}.{} {several}", key.name);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What cannot be seen in one value alone: whether the values go together, and whether addresses
+//! and lists are what their keys mean.
+
+use axum::http::Uri;
+use watersmeet_conference::access::TokenKeys;
+
+use super::limits::check_caps;
+use super::{Config, ConfigError, Egress, ListenerConfig, Mount, SHARDS_MAX, Secret};
+
+/// The most doors: each is a socket or two and a task.
+const LISTENERS_MAX: usize = 16;
+
+/// The most entries of any other list.
+const ENTRIES_MAX: usize = 64;
+
+/// Bounds of `turn_ttl_s`: shorter breaks calls, longer is a password.
+const TURN_TTL_S: std::ops::RangeInclusive<u32> = 60..=7 * 86_400;
+
+/// The least that a bitrate can be, in bits per second: less carries no voice.
+const BITRATE_MIN: u64 = 30_000;
+
+/// The longest that a media thread may look for packets before it sleeps.
+const BUSY_POLL_US_MAX: u32 = 10_000;
+
+/// Bounds of the kernel's buffers: one run of datagrams, and more than any kernel grants.
+const BUFFER: std::ops::RangeInclusive<usize> = 65_536..=1 << 30;
+
+fn contradiction<T>(text: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError::contradiction(text))
+}
+
+impl Config {
+    /// Refuses values that do not go together.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.check_media()?;
+        self.check_doors()?;
+        self.check_access()?;
+        self.check_ice()?;
+        check_caps(&self.caps)?;
+        self.limits.check()
+    }
+
+    fn check_media(&self) -> Result<(), ConfigError> {
+        if !self.udp && !self.tcp {
+            return contradiction("`udp` and `tcp` are both off: no media could travel");
+        }
+        if self.egress == Egress::Packet {
+            if !self.udp {
+                return contradiction("`egress` says how UDP leaves, but `udp` is off");
+            }
+            if !cfg!(target_os = "linux") {
+                return contradiction("`egress` cannot be `packet` here: that takes Linux");
+            }
+        }
+        let shards = self.shards;
+        if shards.is_some_and(|shards| shards == 0 || shards > SHARDS_MAX) {
+            return contradiction("`shards` must be 1 to 64");
+        }
+        if self.spread_above_percent > 100 {
+            return contradiction("`spread_above_percent` must be 0 to 100");
+        }
+        if self.rtc_port_max.is_some_and(|last| last < self.rtc_port) {
+            return contradiction("`rtc_port_max` is below `rtc_port`");
+        }
+        let past_the_last = self.rtc_port.checked_add(u16::from(self.shard_count()));
+        if self.rtc_port != 0 && past_the_last.is_none() {
+            return contradiction("`rtc_port` is too high: the last shard's port would pass 65535");
+        }
+        if self.busy_poll_us > BUSY_POLL_US_MAX {
+            return contradiction(format!("`busy_poll_us` must be at most {BUSY_POLL_US_MAX}"));
+        }
+        let buffers = [
+            ("media_receive_buffer", self.media_receive_buffer),
+            ("media_send_buffer", self.media_send_buffer),
+        ];
+        for (key, bytes) in buffers {
+            if !BUFFER.contains(&bytes) {
+                return contradiction(format!("`{key}` must be 65536 to 1073741824 bytes"));
+            }
+        }
+        let rates = [
+            (
+                "initial_outgoing_bitrate",
+                Some(self.initial_outgoing_bitrate),
+            ),
+            ("max_incoming_bitrate", self.max_incoming_bitrate),
+        ];
+        for (key, rate) in rates {
+            if rate.is_some_and(|rate| rate < BITRATE_MIN) {
+                return contradiction(format!(
+                    "`{key}` must be at least {BITRATE_MIN} bits per second"
+                ));
+            }
+        }
+        if self.codecs.is_empty() || self.codecs.len() > ENTRIES_MAX {
+            return contradiction("`codecs` must name 1 to 64 codecs");
+        }
+        let only = self.video_codec.map(super::VideoCodec::mime_type);
+        let has = |mime: &str| self.codecs.iter().any(|it| it.codec.mime_type() == mime);
+        if only.is_some_and(|mime| !has(mime)) {
+            return contradiction("`video_codec` is not among `codecs`");
+        }
+        Ok(())
+    }
+
+    fn check_doors(&self) -> Result<(), ConfigError> {
+        if self.listeners.len() > LISTENERS_MAX {
+            return contradiction(format!("there are more than {LISTENERS_MAX} `listeners`"));
+        }
+        if self.token_required && !self.listeners.is_empty() {
+            return contradiction(
+                "`token_required` stands beside `[[listeners]]`, where it says nothing: write it \
+                 into each listener that is to demand a token",
+            );
+        }
+        for (index, door) in self.doors().iter().enumerate() {
+            let number = index + 1;
+            check_tls(door).or_else(|text| match self.listeners.is_empty() {
+                true => contradiction(text),
+                false => contradiction(format!("listener {number}: {text}")),
+            })?;
+            if door.mounts.is_empty() {
+                return contradiction(format!("listener {number}: `mounts` is empty"));
+            }
+            let same = |other: &&ListenerConfig| {
+                other.port == door.port && other.port != 0 && other.listen_ip == door.listen_ip
+            };
+            if self.listeners.iter().take(index).any(|it| same(&it)) {
+                return contradiction(format!(
+                    "listener {number}: port {} is taken by one above it",
+                    door.port
+                ));
+            }
+            if door.token_required && !door.mounts.iter().any(|it| it.is_signalling()) {
+                return contradiction(format!(
+                    "listener {number}: `token_required` is for signalling, and none is mounted"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_access(&self) -> Result<(), ConfigError> {
+        if self.jwt_secret.is_some() && self.jwt_secret_file.is_some() {
+            return contradiction("`jwt_secret` and `jwt_secret_file` exclude each other");
+        }
+        let others = [
+            ("jwt_secret_previous", &self.jwt_secret_previous),
+            ("api_key", &self.api_key),
+        ];
+        for (key, secret) in others {
+            let secret = secret.as_ref().map(|secret| secret.expose().as_bytes());
+            if let Some(Err(weak)) = secret.map(|secret| TokenKeys::new(secret, None)) {
+                return Err(ConfigError::weak(key, weak));
+            }
+        }
+        if self.cors_origins.len() > ENTRIES_MAX || self.trusted_proxies.len() > ENTRIES_MAX {
+            return contradiction("`cors_origins` and `trusted_proxies` have at most 64 entries");
+        }
+        for origin in &self.cors_origins {
+            if origin == "*" {
+                return contradiction(
+                    "`cors_origins` cannot be `*`: any page on the web could then act for its \
+                     visitors. List the origins, as `https://app.example.org`",
+                );
+            }
+            if !is_origin(origin) {
+                return contradiction(format!(
+                    "`cors_origins`: `{origin}` is no origin such as `https://app.example.org`"
+                ));
+            }
+        }
+        if self.base_url.as_deref().is_some_and(|url| !is_page(url)) {
+            return contradiction("`base_url` must be such as `https://meet.example.org`");
+        }
+        if self.default_room.is_empty() || self.default_room.len() > self.caps.name_len_max {
+            return contradiction("`default_room` is empty or too long");
+        }
+        Ok(())
+    }
+
+    fn check_ice(&self) -> Result<(), ConfigError> {
+        if self.ice_servers.len() > ENTRIES_MAX || self.turn_urls.len() > ENTRIES_MAX {
+            return contradiction("`ice_servers` and `turn_urls` have at most 64 entries");
+        }
+        let urls = self.ice_servers.iter().flat_map(|server| &server.urls);
+        for url in urls.chain(&self.turn_urls) {
+            let schemes = ["stun:", "stuns:", "turn:", "turns:"];
+            let rest = schemes.iter().find_map(|it| url.strip_prefix(it));
+            if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return contradiction(format!(
+                    "`{url}` is no address such as `turn:turn.example.org:3478`"
+                ));
+            }
+        }
+        if let Some(url) = self.turn_urls.iter().find(|url| !url.starts_with("turn")) {
+            return contradiction(format!(
+                "`turn_urls`: `{url}` is no TURN server; STUN servers belong to `ice_servers`"
+            ));
+        }
+        let secret = self.turn_secret.as_ref().map_or("", Secret::expose);
+        if self.turn_urls.is_empty() != secret.is_empty() {
+            return contradiction("`turn_urls` and `turn_secret` are needed together");
+        }
+        if !TURN_TTL_S.contains(&self.turn_ttl_s) {
+            return contradiction("`turn_ttl_s` must be 60 to 604800");
+        }
+        Ok(())
+    }
+}
+
+impl Mount {
+    /// Whether people connect to it to meet.
+    const fn is_signalling(self) -> bool {
+        matches!(self, Self::Native | Self::SocketIo | Self::Protoo)
+    }
+}
+
+fn check_tls(door: &ListenerConfig) -> Result<(), &'static str> {
+    if door.tls_cert.is_some() != door.tls_key.is_some() {
+        return Err("`tls_cert` and `tls_key` are needed together");
+    }
+    if door.tls_self_signed && door.tls_cert.is_some() {
+        return Err("`tls_self_signed` and `tls_cert` exclude each other");
+    }
+    Ok(())
+}
+
+/// Whether a text is scheme, host and perhaps port, and nothing else.
+fn is_origin(text: &str) -> bool {
+    is_page(text) && text.matches('/').count() == 2
+}
+
+/// Whether a text is the address of a page, with no query and nobody's name.
+fn is_page(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else {
+        return false;
+    };
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.query().is_none()
+        && uri.authority().is_some_and(|it| !it.as_str().contains('@'))
+}

@@ -1,0 +1,275 @@
+//! What bodies look like, both ways: the words of the documents, in their case.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use watersmeet_conference::conference::RoomSummary;
+use watersmeet_conference::message::{ParticipantSummary, Policy};
+use watersmeet_conference::turn;
+use watersmeet_wire::params::MediaKind;
+
+use super::super::json_response::iso;
+
+/// Who may enter a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomPolicy {
+    /// Everybody who knows its name.
+    Open,
+    /// Whoever brings a token for it.
+    InviteOnly,
+    /// Whoever a host lets in.
+    Approval,
+    /// Nobody but hosts.
+    Locked,
+}
+
+/// Sound or pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
+/// A room to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewRoom {
+    /// How whoever makes it wants to be called.
+    #[schema(example = "Alice", min_length = 1, max_length = 64)]
+    pub host_name: String,
+    /// Who may enter. Absent: as the server is configured.
+    #[serde(default)]
+    pub policy: Option<RoomPolicy>,
+    /// Whether to answer with a token that makes its bearer the host. Without it the first who
+    /// enters is the host.
+    #[serde(default)]
+    pub host_token: bool,
+}
+
+/// A room that was made.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MadeRoom {
+    /// Its name, which nobody guesses.
+    #[schema(example = "room-1733738400000-Jk3mYl0c4yTn9qG5v8w2bA")]
+    pub room_id: String,
+    /// A link for guests. It holds for a day.
+    pub invite_link: String,
+    /// As it was asked for.
+    #[schema(example = "Alice")]
+    pub host_name: String,
+    /// Makes its bearer the host of this room, for a day. Only if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub host_token: Option<String>,
+}
+
+/// A room, as guests are told of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomState {
+    /// Its name.
+    pub room_id: String,
+    /// Who made it; null if nobody did before the first came.
+    pub host_name: Option<String>,
+    /// How many are in it.
+    pub participant_count: usize,
+    /// Since when it is there (ISO 8601).
+    #[schema(format = DateTime)]
+    pub created_at: String,
+}
+
+/// A room, as operators are told of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomDetails {
+    /// Its name.
+    pub room_id: String,
+    /// Who made it; null if nobody did before the first came.
+    pub host_name: Option<String>,
+    /// How many are in it.
+    pub participant_count: usize,
+    /// Since when it is there (ISO 8601).
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// Who may enter.
+    pub policy: RoomPolicy,
+    /// How many wait to be let in.
+    pub waiting_count: usize,
+    /// How many sources they have.
+    pub producer_count: usize,
+    /// How many ways those go to others.
+    pub consumer_count: usize,
+}
+
+/// Some of all rooms, by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RoomPage {
+    /// The rooms.
+    pub rooms: Vec<RoomDetails>,
+    /// What to give as `after` for those that follow; null when there are none.
+    pub next: Option<String>,
+}
+
+/// Somebody in a room.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Participant {
+    /// Its public name.
+    pub id: String,
+    /// How it wants to be seen.
+    #[schema(example = "Alice")]
+    pub display_name: String,
+    /// Whether it sends sound.
+    pub has_audio: bool,
+    /// Whether it sends pictures.
+    pub has_video: bool,
+}
+
+/// Who is in a room, longest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ParticipantList {
+    /// Who.
+    pub participants: Vec<Participant>,
+}
+
+/// What to pause of somebody.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mute {
+    /// What. Absent: all of it.
+    #[serde(default)]
+    pub kind: Option<Kind>,
+}
+
+/// Who may enter from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyChange {
+    /// Who.
+    pub policy: RoomPolicy,
+}
+
+/// Nothing.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// An invitation into a room.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Invitation {
+    /// The link for a guest.
+    pub invite_link: String,
+    /// The token in it.
+    pub token: String,
+    /// When it ends (ISO 8601).
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+}
+
+/// A STUN or TURN server, as `RTCPeerConnection` takes it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IceServer {
+    /// Its addresses.
+    pub urls: Vec<String>,
+    /// Who it is asked as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub username: Option<String>,
+    /// What proves it; a password that ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub credential: Option<String>,
+}
+
+/// The servers that help to reach this one.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IceServerList {
+    /// The servers.
+    pub ice_servers: Vec<IceServer>,
+}
+
+impl From<&RoomSummary> for RoomState {
+    fn from(room: &RoomSummary) -> Self {
+        Self {
+            room_id: room.room.to_string(),
+            host_name: room.host_name.as_deref().map(str::to_owned),
+            participant_count: room.participants,
+            created_at: iso(room.created_unix_ms),
+        }
+    }
+}
+
+impl From<&RoomSummary> for RoomDetails {
+    fn from(room: &RoomSummary) -> Self {
+        Self {
+            room_id: room.room.to_string(),
+            host_name: room.host_name.as_deref().map(str::to_owned),
+            participant_count: room.participants,
+            created_at: iso(room.created_unix_ms),
+            policy: room.policy.into(),
+            waiting_count: room.waiting,
+            producer_count: room.producers,
+            consumer_count: room.consumers,
+        }
+    }
+}
+
+impl From<&ParticipantSummary> for Participant {
+    fn from(participant: &ParticipantSummary) -> Self {
+        let has = |kind| participant.producers.iter().any(|it| it.kind == kind);
+        let id = participant.peer.as_str();
+        Self {
+            id: id.to_owned(),
+            display_name: participant.display_name.as_deref().unwrap_or(id).to_owned(),
+            has_audio: has(MediaKind::Audio),
+            has_video: has(MediaKind::Video),
+        }
+    }
+}
+
+impl From<turn::IceServer> for IceServer {
+    fn from(server: turn::IceServer) -> Self {
+        Self {
+            urls: server.urls,
+            username: server.username,
+            credential: server.credential,
+        }
+    }
+}
+
+impl From<Kind> for MediaKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Audio => Self::Audio,
+            Kind::Video => Self::Video,
+        }
+    }
+}
+
+impl From<Policy> for RoomPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Open => Self::Open,
+            Policy::InviteOnly => Self::InviteOnly,
+            Policy::Approval => Self::Approval,
+            Policy::Locked => Self::Locked,
+        }
+    }
+}
+
+impl From<RoomPolicy> for Policy {
+    fn from(policy: RoomPolicy) -> Self {
+        match policy {
+            RoomPolicy::Open => Self::Open,
+            RoomPolicy::InviteOnly => Self::InviteOnly,
+            RoomPolicy::Approval => Self::Approval,
+            RoomPolicy::Locked => Self::Locked,
+        }
+    }
+}
