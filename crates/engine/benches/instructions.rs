@@ -7,17 +7,18 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "the rig is test code"
+    reason = "the support code is test code"
 )]
 
-#[path = "../tests/rig/stage.rs"]
-#[expect(dead_code, reason = "each user of the rig uses a part of it")]
-mod stage;
+#[path = "../tests/suite/support.rs"]
+#[expect(dead_code, reason = "each user of the support code uses a part of it")]
+mod support;
 
 use std::time::Duration;
 
-use stage::Stage;
 use watersmeet_engine::transport::srtp::SrtpProfile;
+
+use support::broadcast::Broadcast;
 
 /// Payload that makes a packet of 1,200 B with its header and extensions.
 const PAYLOAD_LEN: usize = 1_160;
@@ -33,11 +34,13 @@ const PACKETS: usize = 200;
 
 /// What is counted: a sealed packet comes in and leaves for all. How many datagrams left.
 #[inline(never)]
-fn forward(stage: &mut Stage, packet: &mut [u8]) -> usize {
-    let path = stage.publisher_path;
-    stage.worker.handle_datagram(stage.now, path, packet);
+fn forward(broadcast: &mut Broadcast, packet: &mut [u8]) -> usize {
+    let path = broadcast.publisher_path;
+    broadcast
+        .worker
+        .handle_datagram(broadcast.now, path, packet);
     let mut datagrams = 0;
-    while let Some(batch) = stage.worker.poll_transmit(stage.now) {
+    while let Some(batch) = broadcast.worker.poll_transmit(broadcast.now) {
         for transmit in batch.transmits {
             let len = transmit
                 .segment_size
@@ -49,19 +52,19 @@ fn forward(stage: &mut Stage, packet: &mut [u8]) -> usize {
 }
 
 fn main() {
-    let mut stage = Stage::new(SrtpProfile::AeadAes128Gcm);
-    let _viewers: Vec<_> = (0..CONSUMERS).map(|_| stage.add_viewer()).collect();
-    stage.publish(true, PAYLOAD_LEN);
+    let mut broadcast = Broadcast::new(SrtpProfile::AeadAes128Gcm);
+    let _viewers: Vec<_> = (0..CONSUMERS).map(|_| broadcast.add_viewer()).collect();
+    broadcast.publish(true, PAYLOAD_LEN);
     for _ in 0..WARMUP {
-        stage.now = stage.now + Duration::from_millis(1);
-        stage.publish(false, PAYLOAD_LEN);
+        broadcast.now = broadcast.now + Duration::from_millis(1);
+        broadcast.publish(false, PAYLOAD_LEN);
     }
     let mut packet = [0; 1_500];
     let mut forwarded = 0;
     for _ in 0..PACKETS {
-        stage.now = stage.now + Duration::from_millis(1);
-        let len = stage.seal_packet(false, PAYLOAD_LEN, &mut packet);
-        forwarded += forward(&mut stage, &mut packet[..len]);
+        broadcast.now = broadcast.now + Duration::from_millis(1);
+        let len = broadcast.protect_packet(false, PAYLOAD_LEN, &mut packet);
+        forwarded += forward(&mut broadcast, &mut packet[..len]);
     }
     println!("forwarded {forwarded}");
 }

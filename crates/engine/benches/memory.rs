@@ -9,20 +9,21 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "the rig is test code, and a measurement that cannot go on must stop"
+    reason = "the support code is test code, and a measurement that cannot go on must stop"
 )]
 
-#[path = "../tests/rig/guest.rs"]
-#[expect(dead_code, reason = "each user of the rig uses a part of it")]
-mod guest;
+#[path = "../tests/suite/support.rs"]
+#[expect(dead_code, reason = "each user of the support code uses a part of it")]
+mod support;
 
 use std::time::Duration;
 
-use guest::{Guest, House, Source};
 use rustix::time::{ClockId, clock_gettime};
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_engine::worker::Worker;
 use watersmeet_wire::params::MediaKind;
+
+use support::dtls_client::{DtlsClient, HandshakeHarness, OutgoingStream};
 
 /// Transports in the account.
 const TRANSPORTS: usize = 2_000;
@@ -34,10 +35,10 @@ const CONSUMERS: usize = 500;
 const PAGE_LEN: i64 = 4_096;
 
 fn main() {
-    let mut house = House::new(1_150);
+    let mut harness = HandshakeHarness::new(1_150);
     // Code pages, the arena, the worker's tables.
     for _ in 0..8 {
-        house.invite();
+        harness.connect_client();
     }
     println!(
         "{:<34}{:>6}{:>12}{:>12}",
@@ -47,8 +48,8 @@ fn main() {
     account("fresh transport", TRANSPORTS, || {
         for _ in 0..TRANSPORTS {
             let begun = worked();
-            let (transport, ice) = house.create_transport();
-            house.connect(transport);
+            let (transport, ice) = harness.create_transport();
+            harness.connect_transport(transport);
             times.push(worked() - begun);
             fresh.push((transport, ice));
         }
@@ -58,19 +59,19 @@ fn main() {
     let mut steps = Steps::default();
     account("  + handshake", TRANSPORTS, || {
         for (transport, ice) in &fresh {
-            let mut guest = house.guest(*transport, ice);
-            steps.welcome(&mut house, &mut guest);
+            let mut client = harness.new_client(*transport, ice);
+            steps.complete_handshake(&mut harness, &mut client);
             connected.push(*transport);
         }
     });
     account("  + 5 s of silence and reports", TRANSPORTS, || {
         for _ in 0..50 {
-            house.now = house.now + Duration::from_millis(100);
-            house.turn();
+            harness.now = harness.now + Duration::from_millis(100);
+            harness.run_iteration();
         }
     });
-    let mut stage = account_producers(&mut house);
-    account_consumers(&mut house, &mut stage, &connected);
+    let mut stage = account_producers(&mut harness);
+    account_consumers(&mut harness, &mut stage, &connected);
     steps.print();
     println!("\nsizes of one, B");
     for (name, len) in Worker::sizes() {
@@ -80,66 +81,77 @@ fn main() {
 
 /// A publisher with what it sends.
 struct Stage {
-    guest: Guest,
-    audio: (ProducerId, Vec<Source>),
-    video: (ProducerId, Vec<Source>),
+    client: DtlsClient,
+    audio: (ProducerId, Vec<OutgoingStream>),
+    video: (ProducerId, Vec<OutgoingStream>),
 }
 
 impl Stage {
     /// Two seconds of media: 50 audio packets a second, and video of 200, 600 and 1,600 kbit/s.
-    fn play(&mut self, house: &mut House) {
+    fn play(&mut self, harness: &mut HandshakeHarness) {
         for millis in 0..2_000_u32 {
-            house.now = house.now + Duration::from_millis(1);
+            harness.now = harness.now + Duration::from_millis(1);
             if millis % 20 == 0 {
-                self.send(house, true, 0, false, 100);
+                self.send(harness, true, 0, false, 100);
             }
             for (index, spacing) in [(0, 48), (1, 16), (2, 6)] {
                 if millis % spacing == 0 {
-                    self.send(house, false, index, millis < 10, 1_150);
+                    self.send(harness, false, index, millis < 10, 1_150);
                 }
             }
-            house.turn();
+            harness.run_iteration();
         }
     }
 
-    fn send(&mut self, house: &mut House, audio: bool, index: usize, keyframe: bool, len: usize) {
-        let sources = if audio {
+    fn send(
+        &mut self,
+        harness: &mut HandshakeHarness,
+        audio: bool,
+        index: usize,
+        keyframe: bool,
+        len: usize,
+    ) {
+        let streams = if audio {
             &mut self.audio.1
         } else {
             &mut self.video.1
         };
-        let packet = self.guest.rtp(&mut sources[index], keyframe, len);
-        house.receive(self.guest.path, packet);
+        let packet = self.client.rtp(&mut streams[index], keyframe, len);
+        harness.handle_datagram(self.client.path, packet);
     }
 }
 
-fn account_producers(house: &mut House) -> Stage {
+fn account_producers(harness: &mut HandshakeHarness) -> Stage {
     const COUNT: usize = 30;
-    let crowd = house.invite();
+    let crowd = harness.connect_client();
     account("audio producer, idle", COUNT, || {
         for _ in 0..COUNT {
-            house.produce(&crowd, MediaKind::Audio, 1);
+            harness.produce(&crowd, MediaKind::Audio, 1);
         }
     });
-    let crowd = house.invite();
+    let crowd = harness.connect_client();
     account("video producer of 3 layers, idle", 10, || {
         for _ in 0..10 {
-            house.produce(&crowd, MediaKind::Video, 3);
+            harness.produce(&crowd, MediaKind::Video, 3);
         }
     });
-    let guest = house.invite();
-    let audio = house.produce(&guest, MediaKind::Audio, 1);
-    let video = house.produce(&guest, MediaKind::Video, 3);
+    let client = harness.connect_client();
+    let audio = harness.produce(&client, MediaKind::Audio, 1);
+    let video = harness.produce(&client, MediaKind::Video, 3);
     let mut stage = Stage {
-        guest,
+        client,
         audio,
         video,
     };
-    account("  both + 2 s of media", 1, || stage.play(house));
+    account("  both + 2 s of media", 1, || stage.play(harness));
     stage
 }
 
-fn account_consumers(house: &mut House, stage: &mut Stage, transports: &[TransportId]) {
+fn account_consumers(
+    harness: &mut HandshakeHarness,
+    stage: &mut Stage,
+    transports: &[TransportId],
+) {
     let transports = &transports[..CONSUMERS];
     let mut times = Vec::new();
     for (name, producer) in [
@@ -149,13 +161,13 @@ fn account_consumers(house: &mut House, stage: &mut Stage, transports: &[Transpo
         account(name, CONSUMERS, || {
             for transport in transports {
                 let begun = worked();
-                house.consume(*transport, producer);
+                harness.consume(*transport, producer);
                 times.push(worked() - begun);
             }
         });
         print_time("    consume", &mut times);
     }
-    account("  both + 2 s of media", CONSUMERS, || stage.play(house));
+    account("  both + 2 s of media", CONSUMERS, || stage.play(harness));
 }
 
 /// Runs `work` and prints what it left behind, for each of `count`.
@@ -192,33 +204,33 @@ struct Steps {
 }
 
 impl Steps {
-    /// As [`House::invite`], with a stop-watch on our side of it.
-    fn welcome(&mut self, house: &mut House, guest: &mut Guest) {
-        let check = guest.check();
+    /// As [`HandshakeHarness::connect_client`], with a stop-watch on our side of it.
+    fn complete_handshake(&mut self, harness: &mut HandshakeHarness, client: &mut DtlsClient) {
+        let check = client.binding_request();
         let begun = worked();
-        house.receive(guest.path, check);
-        let mut sent = house.turn();
+        harness.handle_datagram(client.path, check);
+        let mut sent = harness.run_iteration();
         let mut whole = worked() - begun;
         self.check.push(whole);
         for flight in &mut self.flights {
             for (_, packet) in &sent {
-                guest.handle(house.now, packet);
+                client.handle_datagram(harness.now, packet);
             }
-            let packets = guest.poll(house.now);
+            let packets = client.poll_transmit(harness.now);
             let begun = worked();
             for packet in packets {
-                house.receive(guest.path, packet);
+                harness.handle_datagram(client.path, packet);
             }
-            sent = house.turn();
+            sent = harness.run_iteration();
             let took = worked() - begun;
             flight.push(took);
             whole += took;
         }
         for (_, packet) in &sent {
-            guest.handle(house.now, packet);
+            client.handle_datagram(harness.now, packet);
         }
-        guest.poll(house.now);
-        assert!(guest.sealer.is_some(), "the handshake does not end");
+        client.poll_transmit(harness.now);
+        assert!(client.srtp_sender.is_some(), "the handshake does not end");
         self.whole.push(whole);
     }
 

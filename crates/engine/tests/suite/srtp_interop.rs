@@ -1,12 +1,6 @@
 //! SRTP against an independent implementation: what one side seals the other opens, both ways,
 //! for every profile, RTP and RTCP, over a wrap of the sequence number.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    reason = "this is a test"
-)]
-
 use rtc_srtp::context::Context;
 use rtc_srtp::crypto::default_provider;
 use rtc_srtp::protection_profile::ProtectionProfile;

@@ -12,7 +12,7 @@ use watersmeet_wire::params::{IceProtocol, TcpType};
 use watersmeet_wire::stun::{Class, IceRole, StunMessage};
 use watersmeet_wire::units::Time;
 
-use crate::peer::{
+use super::peer::{
     Manner, Peer, assert_media_flows, connected, deliver, drain, events, rng, transport, udp,
 };
 
@@ -397,6 +397,6 @@ fn candidates_are_ranked_and_passwords_are_strong() {
     );
     let ice = transport.ice_parameters();
     assert!(ice.ice_lite && ice.password.len() >= 22);
-    let other = crate::peer::transport(DtlsVersion::V12, 19).ice_parameters();
+    let other = super::peer::transport(DtlsVersion::V12, 19).ice_parameters();
     assert_ne!(ice.password, other.password);
 }

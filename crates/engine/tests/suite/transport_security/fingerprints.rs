@@ -10,7 +10,7 @@ use watersmeet_engine::transport::{
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole};
 use watersmeet_wire::units::Time;
 
-use crate::peer::{
+use super::peer::{
     Manner, Peer, assert_media_flows, deliver, events, exchange, rtp, transport, udp,
 };
 

@@ -7,7 +7,7 @@ use watersmeet_engine::transport::dtls::{DtlsVersion, ENDPOINT_RESTARTS_MAX};
 use watersmeet_engine::transport::{Received, WebRtcTransport, discard::DiscardReason};
 use watersmeet_wire::units::Time;
 
-use crate::peer::{
+use super::peer::{
     Manner, Peer, assert_media_flows, deliver, drain, endpoint, exchange, noise, rng, settings,
     transport, udp,
 };

@@ -11,7 +11,7 @@ use watersmeet_engine::transport::dtls::DtlsVersion;
 use watersmeet_engine::transport::{CONSENT_TIMEOUT, TransportEvent, WebRtcTransport};
 use watersmeet_wire::units::Time;
 
-use crate::peer::{events, rng, settings, transport, udp};
+use super::peer::{events, rng, settings, transport, udp};
 
 const SERVER: &str = "192.0.2.1:40000";
 const WIRELESS: &str = "198.51.100.7:50000";

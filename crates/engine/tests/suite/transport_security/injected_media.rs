@@ -7,7 +7,7 @@ use watersmeet_wire::units::{Rng, Time};
 
 use rand_chacha::rand_core::Rng as _;
 
-use crate::peer::{
+use super::peer::{
     Peer, RTP_LEN, assert_media_flows, connected, deliver, drain, events, rng, rtp, udp,
 };
 
@@ -111,9 +111,9 @@ fn a_packet_that_was_seen_is_refused() {
 
 #[test]
 fn media_before_verification_is_refused() {
-    let mut transport = crate::peer::transport(Default::default(), 3);
+    let mut transport = super::peer::transport(Default::default(), 3);
     let path = udp("198.51.100.7:50000");
-    let mut peer = Peer::new(&transport, path, crate::peer::Manner::BROWSER, NOW);
+    let mut peer = Peer::new(&transport, path, super::peer::Manner::BROWSER, NOW);
     let packet = rtp(1, 1);
     let refused = deliver(&mut transport, NOW, path, &packet);
     assert_eq!(refused, Received::Discarded(DiscardReason::UnknownPath));

@@ -11,7 +11,7 @@ use watersmeet_engine::transport::{
 };
 use watersmeet_wire::units::{Rng, Time};
 
-use crate::peer::{
+use super::peer::{
     Manner, Peer, assert_media_flows, connected, deliver, drain, events, exchange, rng, transport,
     udp,
 };

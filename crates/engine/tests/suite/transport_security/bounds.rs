@@ -7,7 +7,7 @@ use watersmeet_engine::transport::{Received, TransportEvent, discard::DiscardRea
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, FINGERPRINTS_MAX};
 use watersmeet_wire::units::Time;
 
-use crate::peer::{Manner, Peer, connected, deliver, drain, events, exchange, transport, udp};
+use super::peer::{Manner, Peer, connected, deliver, drain, events, exchange, transport, udp};
 
 const NOW: Time = Time::from_millis(1_000);
 

@@ -4,16 +4,6 @@
 //! Attackers here know the server's address and everything that crosses the wire in clear; they
 //! lack the ICE password, the peer's certificate and the keys.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
-#![expect(
-    clippy::indexing_slicing,
-    reason = "tests cut packets to pieces on purpose"
-)]
-#![expect(
-    clippy::panic,
-    reason = "the peer of a test stops where a browser would give up"
-)]
-
 mod bounds;
 mod closing;
 mod fingerprints;

@@ -8,7 +8,7 @@ use watersmeet_engine::transport::dtls::DtlsVersion;
 use watersmeet_engine::transport::{Received, WebRtcTransport};
 use watersmeet_wire::units::{Rng, Time};
 
-use crate::peer::{Manner, Peer, deliver, drain, noise, rng, rtp, transport, udp};
+use super::peer::{Manner, Peer, deliver, drain, noise, rng, rtp, transport, udp};
 
 const NOW: Time = Time::from_millis(1_000);
 const SEQUENCES: u64 = 400;

@@ -4,7 +4,7 @@ use watersmeet_engine::command::{CloseReason, DtlsState};
 use watersmeet_engine::transport::{Received, TransportEvent, discard::DiscardReason};
 use watersmeet_wire::units::Time;
 
-use crate::peer::{connected, deliver, events, exchange};
+use super::peer::{connected, deliver, events, exchange};
 
 const NOW: Time = Time::from_millis(1_000);
 

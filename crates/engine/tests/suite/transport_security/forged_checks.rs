@@ -12,7 +12,7 @@ use watersmeet_wire::stun::{
 };
 use watersmeet_wire::units::Time;
 
-use crate::peer::{Manner, Peer, connected, deliver, drain, events, rng, transport, udp};
+use super::peer::{Manner, Peer, connected, deliver, drain, events, rng, transport, udp};
 
 const NOW: Time = Time::from_millis(1_000);
 

@@ -1,0 +1,51 @@
+//! Forwarding a packet allocates nothing after warm-up.
+
+use std::time::Duration;
+
+use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
+use watersmeet_engine::transport::srtp::SrtpProfile;
+
+use crate::support::broadcast::Broadcast;
+
+/// Publishes packets in pairs, 500 a second, and drains the outputs as a shard does.
+fn publish_pairs(broadcast: &mut Broadcast, packets: usize) {
+    let mut packet = [0; 1_500];
+    for index in 0..packets {
+        broadcast.now = broadcast.now + Duration::from_micros([500, 3_500][index % 2]);
+        let len = broadcast.protect_packet(index % 300 == 0, 1_100, &mut packet);
+        broadcast.receive_from_publisher(&mut packet[..len]);
+        broadcast.worker.handle_timeout(broadcast.now);
+        while broadcast.worker.poll_transmit(broadcast.now).is_some() {}
+        while broadcast.worker.poll_event().is_some() {}
+    }
+}
+
+/// Counts the allocations of 400 packets to ten viewers, after warm-up.
+fn count_allocations(egress: EgressOptions) -> u64 {
+    let mut broadcast = Broadcast::with_egress(SrtpProfile::AeadAes128Gcm, egress);
+    let viewers: Vec<_> = (0..10).map(|_| broadcast.add_viewer()).collect();
+    publish_pairs(&mut broadcast, 3_000);
+    // Less than the second between reports, so that only the packet path is measured.
+    let before = broadcast.worker.metrics().totals.video_out.packets;
+    let info = allocation_counter::measure(|| {
+        publish_pairs(&mut broadcast, 400);
+    });
+    let packets = broadcast.worker.metrics().totals.video_out.packets - before;
+    let expected = 400 * viewers.len() as u64 - 40;
+    assert!(packets >= expected, "{packets} packets were forwarded");
+    info.count_total
+}
+
+#[test]
+fn forwarding_allocates_nothing_after_warm_up() {
+    assert_eq!(count_allocations(EgressOptions::default()), 0);
+}
+
+#[test]
+fn forwarding_with_a_window_and_padding_allocates_nothing_after_warm_up() {
+    let egress = EgressOptions {
+        window: EgressWindow::Fixed(WINDOW_MAX),
+        padding_max: 32,
+    };
+    assert_eq!(count_allocations(egress), 0);
+}

@@ -1,0 +1,25 @@
+//! The engine from outside: workers and transports driven in memory and in virtual time. One binary,
+//! because each of them links every cryptographic library.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, cuts packets into pieces, and picks the origin of time"
+)]
+
+#[cfg(feature = "sim")]
+mod allocations;
+#[cfg(feature = "sim")]
+mod egress_window;
+#[cfg(feature = "sim")]
+mod forwarding;
+mod handshake_scheduling;
+#[cfg(feature = "sim")]
+mod piped_producers;
+mod srtp_interop;
+mod support;
+mod transport_security;

@@ -1,0 +1,278 @@
+//! A worker with one publisher and any number of viewers. SRTP keys are installed directly, without
+//! handshakes (feature `sim`). Peers are plain SRTP contexts: each test decides what they send.
+
+use std::time::Instant;
+
+use serde_json::json;
+use uuid::Uuid;
+use watersmeet_engine::command::{
+    Command, ConsumerId, Path, ProducerId, Reply, RouterId, TransportId, TransportOptions,
+};
+use watersmeet_engine::egress::window::EgressOptions;
+use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
+use watersmeet_engine::worker::Worker;
+use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
+use watersmeet_wire::rtcp::write::CompoundWriter;
+use watersmeet_wire::rtp::RtpHeader;
+use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
+
+use super::worker_setup::{
+    Datagram, create_router, drain_datagrams, is_rtcp, new_worker, write_vp8_packet,
+};
+
+/// SSRC of the publisher's video.
+pub const SSRC: Ssrc = Ssrc(0xbeef);
+
+/// Payload type of the publisher's video.
+const PT: Pt = Pt(96);
+
+/// Byte that fills the master keys of all peers.
+const PEER_KEY: u8 = 1;
+
+/// Byte that fills the master keys of the server.
+const SERVER_KEY: u8 = 2;
+
+/// A decrypted RTP packet and its header.
+pub type ReceivedRtp = (RtpHeader, Vec<u8>);
+
+/// The worker and its publisher.
+pub struct Broadcast {
+    pub worker: Worker,
+    pub now: Time,
+    pub router: RouterId,
+    pub producer: ProducerId,
+    pub publisher: TransportId,
+    pub publisher_path: Path,
+    /// Consumable parameters of the producer, as the worker replied.
+    pub consumable: RtpParameters,
+    capabilities: RtpCapabilities,
+    profile: SrtpProfile,
+    srtp_sender: SrtpSender,
+    next_seq: SeqNo,
+    last_id: u128,
+    last_port: u16,
+}
+
+/// A peer that consumes the publisher's video.
+pub struct Viewer {
+    pub transport: TransportId,
+    pub consumer: ConsumerId,
+    pub path: Path,
+    pub rtp: RtpParameters,
+    srtp_sender: SrtpSender,
+    srtp_receiver: SrtpReceiver,
+}
+
+impl Broadcast {
+    /// A worker of shard 0 with default egress options.
+    pub fn new(profile: SrtpProfile) -> Self {
+        Self::with_options(profile, EgressOptions::default(), 0)
+    }
+
+    /// A worker of shard 0 with these egress options.
+    pub fn with_egress(profile: SrtpProfile, egress: EgressOptions) -> Self {
+        Self::with_options(profile, egress, 0)
+    }
+
+    /// A worker of this shard. Ids differ from those of every other shard.
+    pub fn on_shard(profile: SrtpProfile, shard: u8) -> Self {
+        Self::with_options(profile, EgressOptions::default(), shard)
+    }
+
+    fn with_options(profile: SrtpProfile, egress: EgressOptions, shard: u8) -> Self {
+        let now = Time::from_millis(1);
+        let mut worker = new_worker(shard, egress, Instant::now());
+        let first_id = u128::from(shard) << 64 | 1;
+        let id = Uuid::from_u128(first_id);
+        let router = RouterId(id);
+        let capabilities = create_router(&mut worker, now, router);
+        let mut broadcast = Self {
+            worker,
+            now,
+            router,
+            producer: ProducerId(id),
+            publisher: TransportId(id),
+            publisher_path: loopback_path(1),
+            consumable: RtpParameters::default(),
+            capabilities,
+            profile,
+            srtp_sender: SrtpSender::new(profile, &key(profile, PEER_KEY)).expect("a good key"),
+            next_seq: SeqNo::first(1),
+            last_id: first_id,
+            last_port: 1,
+        };
+        broadcast.connect(broadcast.publisher, broadcast.publisher_path);
+        broadcast.produce();
+        broadcast
+    }
+
+    fn produce(&mut self) {
+        let rtp = serde_json::from_value(json!({
+            "codecs": [{
+                "mimeType": "video/VP8", "payloadType": PT.0, "clockRate": 90_000,
+                "rtcpFeedback": [{"type": "nack"}, {"type": "nack", "parameter": "pli"}],
+            }],
+            "encodings": [{"ssrc": SSRC.0}],
+        }));
+        let reply = self.command(Command::Produce {
+            transport: self.publisher,
+            producer: self.producer,
+            kind: MediaKind::Video,
+            rtp: rtp.expect("good parameters"),
+            paused: false,
+        });
+        let Reply::Producer { consumable } = reply else {
+            panic!("a producer answers with its consumable parameters");
+        };
+        self.consumable = *consumable;
+    }
+
+    /// Sends a command that must be carried out.
+    pub fn command(&mut self, command: Command) -> Reply {
+        self.worker
+            .handle_command(self.now, command)
+            .expect("carried out")
+    }
+
+    fn next_id(&mut self) -> Uuid {
+        self.last_id += 1;
+        Uuid::from_u128(self.last_id)
+    }
+
+    fn connect(&mut self, transport: TransportId, path: Path) {
+        self.command(Command::CreateTransport {
+            router: self.router,
+            transport,
+            options: TransportOptions::default(),
+        });
+        let (local, remote) = (key(self.profile, SERVER_KEY), key(self.profile, PEER_KEY));
+        let connected =
+            self.worker
+                .assume_connected(self.now, transport, path, self.profile, &local, &remote);
+        connected.expect("connected");
+    }
+
+    /// Adds a viewer of the publisher's video.
+    pub fn add_viewer(&mut self) -> Viewer {
+        self.add_viewer_of(self.producer)
+    }
+
+    /// Adds a viewer of this producer.
+    pub fn add_viewer_of(&mut self, producer: ProducerId) -> Viewer {
+        let transport = TransportId(self.next_id());
+        self.last_port += 1;
+        let path = loopback_path(self.last_port);
+        self.connect(transport, path);
+        let consumer = ConsumerId(self.next_id());
+        let reply = self.command(Command::Consume {
+            transport,
+            consumer,
+            producer,
+            capabilities: self.capabilities.clone(),
+            paused: false,
+            preferred_layers: None,
+        });
+        let Reply::Consumer { rtp, .. } = reply else {
+            panic!("a consumer answers with its parameters");
+        };
+        let (local, remote) = (key(self.profile, PEER_KEY), key(self.profile, SERVER_KEY));
+        Viewer {
+            transport,
+            consumer,
+            path,
+            rtp,
+            srtp_sender: SrtpSender::new(self.profile, &local).expect("a good key"),
+            srtp_receiver: SrtpReceiver::new(self.profile, &remote).expect("a good key"),
+        }
+    }
+
+    /// Writes the publisher's next packet, protected, into `out`. Returns its length.
+    pub fn protect_packet(&mut self, keyframe: bool, payload_len: usize, out: &mut [u8]) -> usize {
+        let seq = self.next_seq;
+        self.next_seq = SeqNo(seq.0 + 1);
+        let (header_len, plain_len) = write_vp8_packet(out, (SSRC, PT, seq), keyframe, payload_len);
+        self.srtp_sender
+            .protect_rtp(SSRC, seq, out, header_len, plain_len)
+            .expect("it fits")
+    }
+
+    /// Lets the publisher send its next packet, which waits in the worker afterwards.
+    pub fn receive_packet(&mut self, keyframe: bool, payload_len: usize) {
+        let mut packet = [0; 1_500];
+        let len = self.protect_packet(keyframe, payload_len, &mut packet);
+        self.receive_from_publisher(&mut packet[..len]);
+    }
+
+    /// Passes a datagram of the publisher to the worker.
+    pub fn receive_from_publisher(&mut self, datagram: &mut [u8]) {
+        self.worker
+            .handle_datagram(self.now, self.publisher_path, datagram);
+    }
+
+    /// Passes a datagram of a viewer to the worker.
+    pub fn receive_from(&mut self, viewer: &Viewer, mut datagram: Vec<u8>) {
+        self.worker
+            .handle_datagram(self.now, viewer.path, &mut datagram);
+    }
+
+    /// Lets the publisher send its next packet. Returns every datagram sent in consequence.
+    pub fn publish(&mut self, keyframe: bool, payload_len: usize) -> Vec<Datagram> {
+        self.receive_packet(keyframe, payload_len);
+        self.drain()
+    }
+
+    /// Returns every datagram that the worker has to send.
+    pub fn drain(&mut self) -> Vec<Datagram> {
+        drain_datagrams(&mut self.worker, self.now)
+    }
+}
+
+impl Viewer {
+    /// Decrypts the RTP packets among `sent` that were sent to this viewer.
+    pub fn received(&mut self, sent: &[Datagram]) -> Vec<ReceivedRtp> {
+        let mut received = Vec::new();
+        for (path, datagram) in sent {
+            if *path != self.path || is_rtcp(datagram) {
+                continue;
+            }
+            let mut packet = datagram.clone();
+            let header = RtpHeader::parse(&packet).expect("a good header");
+            let srtp_header = SrtpHeader {
+                ssrc: header.ssrc,
+                seq: header.seq,
+                header_len: header.header_len,
+            };
+            let len = self
+                .srtp_receiver
+                .unprotect_rtp(srtp_header, &mut packet)
+                .expect("authentic");
+            packet.truncate(len);
+            received.push((header, packet));
+        }
+        received
+    }
+
+    /// Returns a protected RTCP compound with what `write` puts into it.
+    pub fn rtcp(&mut self, write: impl FnOnce(&mut CompoundWriter<'_>)) -> Vec<u8> {
+        let mut compound = Vec::new();
+        write(&mut CompoundWriter::new(&mut compound));
+        let plain_len = compound.len();
+        compound.resize(plain_len + 64, 0);
+        let len = self.srtp_sender.protect_rtcp(&mut compound, plain_len);
+        compound.truncate(len.expect("it fits"));
+        compound
+    }
+
+    /// Returns a protected NACK for these sequence numbers of `ssrc`.
+    pub fn nack(&mut self, ssrc: Ssrc, seqs: &[u16]) -> Vec<u8> {
+        self.rtcp(|writer| assert_eq!(writer.write_nack(Ssrc(1), ssrc, seqs), seqs.len()))
+    }
+}
+
+fn key(profile: SrtpProfile, fill: u8) -> Vec<u8> {
+    vec![fill; profile.master_len()]
+}
+
+fn loopback_path(port: u16) -> Path {
+    Path::udp(([127, 0, 0, 1], 20_000 + port).into())
+}
