@@ -1,16 +1,17 @@
-//! Capability negotiation: from the codecs a router speaks and what each client can do, to the
-//! exact packets a producer sends and each consumer receives. Pure functions, equal in result to
-//! mediasoup 3.27's, because mediasoup's clients do the other half of this arithmetic themselves:
-//! a payload type or a header extension id that differs here is a call without sound there.
+//! Capability negotiation: derives the RTP parameters of producers and consumers from the codecs of
+//! a router and the capabilities of its clients.
 //!
-//! The flow, in the order of a call:
-//! 1. [`router_capabilities`] gives each of the router's codecs its payload type, once per router.
-//! 2. [`negotiate_producer`] checks what a publisher is about to send, maps its payload types and
-//!    streams to the router's ([`producer_mapping`]), and derives what can be consumed of it
-//!    ([`consumable_parameters`]).
-//! 3. [`can_consume`] and [`consumer_parameters`] cut that down to what one receiver understands.
+//! The results equal those of mediasoup 3.27, because mediasoup's clients compute the other half
+//! themselves: with a different payload type or header extension id they would receive no media.
 //!
-//! Nothing here knows a transport or a packet, and nothing here draws randomness of its own.
+//! In the order of a call:
+//! 1. [`router_capabilities`] assigns a payload type to each codec, once per router.
+//! 2. [`negotiate_producer`] validates a publisher's parameters, maps its payload types and streams
+//!    to the router's ([`producer_mapping`]), and derives the [`consumable_parameters`].
+//! 3. [`can_consume`] and [`consumer_parameters`] reduce those to what one receiver supports.
+//!
+//! All functions are pure. They must not depend on transports or packets, and draw random numbers
+//! only from the generator passed to them.
 
 mod codec_matching;
 mod consumer;
@@ -32,65 +33,68 @@ pub use producer::{
 };
 pub use supported::{default_codecs, supported_capabilities};
 
-/// Payload types for codecs that have no fixed one, in the order they are given out. 100 comes
-/// first because some endpoints have firm habits about 96 to 99.
+/// Payload types of codecs without a fixed one, in order of assignment. 100 comes first because
+/// some endpoints assume fixed codecs for 96 to 99.
 const DYNAMIC_PAYLOAD_TYPES: [u8; 32] = [
     100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118,
     119, 120, 121, 122, 123, 124, 125, 126, 127, 96, 97, 98, 99,
 ];
 
-/// Why two sides cannot speak.
+/// Reason a negotiation fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NegotiationError {
-    /// Parameters that are malformed by themselves.
+    /// The parameters are malformed.
     #[error(transparent)]
     Params(#[from] ParamsError),
-    /// A codec that is not in the table of supported ones.
+    /// The server does not support a codec.
     #[error("media codec not supported: {mime_type}")]
     UnsupportedCodec {
-        /// The codec.
+        /// MIME type of the codec.
         mime_type: String,
     },
     /// All dynamic payload types are taken.
     #[error("no payload type left")]
     PayloadTypesExhausted,
-    /// Two codecs with one payload type.
+    /// Two codecs have the same payload type.
     #[error("payload type {} is used twice", .0.0)]
     DuplicatePayloadType(Pt),
-    /// The publisher's codec is none of the router's.
+    /// The router lacks a codec of the publisher.
     #[error("the router does not have {mime_type} (payload type {})", payload_type.0)]
     CodecNotInRouter {
-        /// The codec.
+        /// MIME type of the codec.
         mime_type: String,
         /// The publisher's payload type for it.
         payload_type: Pt,
     },
-    /// A retransmission codec without the codec it retransmits.
+    /// The `apt` of a retransmission codec refers to no media codec.
     #[error("retransmission payload type {} belongs to no media codec", .0.0)]
     OrphanRtx(Pt),
-    /// No media codec at all, or a retransmission codec in front.
-    #[error("no media codec comes first")]
+    /// There is no media codec, or a retransmission codec comes first.
+    #[error("the first codec must be a media codec")]
     NoMediaCodec,
-    /// A codec of the other kind of media than the producer's.
-    #[error("{mime_type} is not of the producer's kind")]
+    /// A codec is of another media kind than its producer.
+    #[error("{mime_type} does not match the producer's kind")]
     WrongKind {
-        /// The codec.
+        /// MIME type of the codec.
         mime_type: String,
     },
-    /// A mapping that was made from other parameters.
+    /// The mapping was made from other parameters.
     #[error("the mapping does not cover the parameters")]
     Unmapped,
-    /// The receiver has none of the producer's codecs.
+    /// The receiver supports none of the producer's codecs.
     #[error("no compatible media codecs")]
     NoCompatibleCodecs,
 }
 
-/// What a router with these codecs can do: each codec with its payload type and the feedback that
-/// this server supports for it, an RTX codec after each video codec, and every header extension.
-/// The parameters of `codecs` are kept; their feedback is not.
+/// Returns the capabilities of a router with these codecs.
+///
+/// Each codec has a payload type and the RTCP feedback that this server supports; an RTX codec
+/// follows each video codec; every supported header extension is included. Format parameters of
+/// `codecs` are kept, their RTCP feedback is replaced.
 ///
 /// # Errors
-/// A codec is not supported, a payload type is used twice, or none is left.
+/// Fails when a codec is not supported, a payload type is used twice or none is left, or there are
+/// more than [`CODECS_MAX`] codecs.
 pub fn router_capabilities(
     codecs: &[RtpCodecCapability],
 ) -> Result<RtpCapabilities, NegotiationError> {
@@ -143,7 +147,7 @@ pub fn router_capabilities(
     Ok(router)
 }
 
-/// The next free payload type.
+/// Removes and returns the next free payload type.
 fn take_first(free: &mut Vec<u8>) -> Result<Pt, NegotiationError> {
     if free.is_empty() {
         return Err(NegotiationError::PayloadTypesExhausted);
@@ -151,7 +155,7 @@ fn take_first(free: &mut Vec<u8>) -> Result<Pt, NegotiationError> {
     Ok(Pt(free.remove(0)))
 }
 
-/// The retransmission codec of a video codec.
+/// Returns the RTX codec of a video codec (RFC 4588 §8).
 fn rtx_of(codec: &RtpCodecCapability, retransmits: Pt, payload_type: Pt) -> RtpCodecCapability {
     let apt = ParameterValue::from(u32::from(retransmits.0));
     RtpCodecCapability {
@@ -165,13 +169,13 @@ fn rtx_of(codec: &RtpCodecCapability, retransmits: Pt, payload_type: Pt) -> RtpC
     }
 }
 
-/// Whether an RTX codec's `apt` says exactly `payload_type`.
+/// Returns whether the `apt` of an RTX codec is `payload_type`.
 fn retransmits(parameters: &FormatParameters, payload_type: Pt) -> bool {
     parameters.get("apt").and_then(ParameterValue::as_integer) == Some(i64::from(payload_type.0))
 }
 
-/// A random SSRC with room above it for the streams that are numbered from it. Nine decimal
-/// digits, as mediasoup draws them: large enough that no browser's own choice is likely.
+/// Returns a random SSRC from which further streams can be numbered. It has nine decimal digits, as
+/// in mediasoup, so that a collision with an SSRC of a browser is unlikely.
 fn random_ssrc(rng: &mut Rng) -> Ssrc {
     const LOWEST: u32 = 100_000_000;
     const SPAN: u32 = 899_999_999;

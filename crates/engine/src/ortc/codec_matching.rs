@@ -1,5 +1,5 @@
-//! When two codecs are the same one. Names compare without case, clock rates and channels
-//! exactly, and three codecs have format parameters that make a bitstream foreign to a decoder.
+//! Decides whether two codecs match. MIME types are compared without case, clock rates and channels
+//! exactly, and for H.264, VP9 and multiopus also the format parameters that a decoder depends on.
 
 use watersmeet_wire::params::{
     FormatParameters, ParameterValue, RtpCodecCapability, RtpCodecParameters,
@@ -7,20 +7,18 @@ use watersmeet_wire::params::{
 
 use super::h264_profile;
 
-/// What of a codec counts when it is compared.
+/// The parts of a codec that are compared.
 #[derive(Clone, Copy)]
-pub(super) struct Codec<'a> {
-    /// Its name.
+pub(super) struct ComparedCodec<'a> {
     mime_type: &'a str,
-    /// Its RTP clock, in Hz.
+    /// RTP clock rate in Hz.
     clock_rate: u32,
-    /// Its channels; none for video.
+    /// Audio channels; absent for video.
     channels: Option<u8>,
-    /// Its format parameters.
     parameters: &'a FormatParameters,
 }
 
-impl<'a> From<&'a RtpCodecCapability> for Codec<'a> {
+impl<'a> From<&'a RtpCodecCapability> for ComparedCodec<'a> {
     fn from(codec: &'a RtpCodecCapability) -> Self {
         Self {
             mime_type: &codec.mime_type,
@@ -31,7 +29,7 @@ impl<'a> From<&'a RtpCodecCapability> for Codec<'a> {
     }
 }
 
-impl<'a> From<&'a RtpCodecParameters> for Codec<'a> {
+impl<'a> From<&'a RtpCodecParameters> for ComparedCodec<'a> {
     fn from(codec: &'a RtpCodecParameters) -> Self {
         Self {
             mime_type: &codec.mime_type,
@@ -42,49 +40,50 @@ impl<'a> From<&'a RtpCodecParameters> for Codec<'a> {
     }
 }
 
-/// How two codecs agree.
+/// Result of matching two codecs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Agreement {
-    /// As they are.
-    AsIs,
-    /// On this `profile-level-id`, or on naming none.
+pub(super) enum CodecMatch {
+    /// The parameters of both are kept.
+    Unchanged,
+    /// `profile-level-id` becomes this value; `None` removes it.
     H264Profile(Option<String>),
 }
 
-/// Whether both are the same codec, whatever a decoder needs to know besides.
-pub(super) fn same_codec(own: Codec<'_>, other: Codec<'_>) -> bool {
+/// Returns whether both are the same codec, regardless of profiles.
+pub(super) fn same_codec(own: ComparedCodec<'_>, other: ComparedCodec<'_>) -> bool {
     own.mime_type.eq_ignore_ascii_case(other.mime_type)
         && own.clock_rate == other.clock_rate
         && own.channels == other.channels
         && (!own.mime_type.eq_ignore_ascii_case("audio/multiopus") || same_layout(own, other))
 }
 
-/// Whether what one encodes as `own` is what the other decodes as `other`, and on what terms.
-pub(super) fn agree(own: Codec<'_>, other: Codec<'_>) -> Option<Agreement> {
+/// Returns how a stream encoded as `own` matches a decoder for `other`, or `None` if it does not.
+pub(super) fn match_codecs(own: ComparedCodec<'_>, other: ComparedCodec<'_>) -> Option<CodecMatch> {
     if !same_codec(own, other) {
         return None;
     }
-    let same = |name| or_zero(own, name) == or_zero(other, name);
+    let same = |name| parameter_or_zero(own, name) == parameter_or_zero(other, name);
     if own.mime_type.eq_ignore_ascii_case("video/h264") {
         if !same("packetization-mode") {
             return None;
         }
-        return h264_profile::answer(own.parameters, other.parameters).map(Agreement::H264Profile);
+        return h264_profile::answer_profile(own.parameters, other.parameters)
+            .map(CodecMatch::H264Profile);
     }
     if own.mime_type.eq_ignore_ascii_case("video/vp9") && !same("profile-id") {
         return None;
     }
-    Some(Agreement::AsIs)
+    Some(CodecMatch::Unchanged)
 }
 
-/// Whether two surround codecs carry as many streams.
-fn same_layout(own: Codec<'_>, other: Codec<'_>) -> bool {
+/// Returns whether two multiopus codecs have the same number of streams.
+fn same_layout(own: ComparedCodec<'_>, other: ComparedCodec<'_>) -> bool {
     let same = |name| own.parameters.get(name) == other.parameters.get(name);
     same("num_streams") && same("coupled_streams")
 }
 
-/// A parameter that means zero when it is not set.
-fn or_zero(codec: Codec<'_>, name: &str) -> ParameterValue {
+/// Returns a format parameter, or zero when it is not set.
+fn parameter_or_zero(codec: ComparedCodec<'_>, name: &str) -> ParameterValue {
     let value = codec.parameters.get(name).filter(|value| value.is_truthy());
     value.cloned().unwrap_or(ParameterValue::Number(0.0))
 }

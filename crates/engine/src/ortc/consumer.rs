@@ -1,6 +1,5 @@
-//! The receiver's half: what one client gets of a producer. Codecs, feedback and header extensions
-//! shrink to what it understands, simulcast shrinks to one stream, and of the two generations of
-//! bandwidth estimation one is left.
+//! RTP parameters of a consumer. Codecs, RTCP feedback and header extensions are reduced to what the
+//! client supports, simulcast encodings to one stream, and bandwidth estimation to one mechanism.
 
 use watersmeet_wire::params::{
     RtpCapabilities, RtpCodecParameters, RtpEncodingParameters, RtpParameters, RtxParameters,
@@ -8,36 +7,39 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Rng, Ssrc};
 
-use super::codec_matching::agree;
+use super::codec_matching::match_codecs;
 use super::{NegotiationError, random_ssrc, retransmits};
 
-/// Whether a client with the capabilities `remote` can receive a producer at all.
+/// Returns whether a client with the capabilities `remote` can receive a producer.
 pub fn can_consume(consumable: &RtpParameters, remote: &RtpCapabilities) -> bool {
-    let understood = |codec: &&RtpCodecParameters| {
+    let is_supported = |codec: &&RtpCodecParameters| {
         remote
             .codecs
             .iter()
-            .any(|it| agree(it.into(), (*codec).into()).is_some())
+            .any(|it| match_codecs(it.into(), (*codec).into()).is_some())
     };
     consumable
         .codecs
         .iter()
-        .find(understood)
+        .find(is_supported)
         .is_some_and(|first| !first.is_rtx())
 }
 
-/// What a client with the capabilities `remote` receives of a producer: one stream with a random
-/// SSRC, its retransmissions on the next one. The caller adds the MID.
+/// Returns the parameters with which a client with the capabilities `remote` receives a producer.
+///
+/// There is one stream with a random SSRC; its RTX stream has the next SSRC. The caller sets the
+/// MID.
 ///
 /// # Errors
-/// The client has none of the producer's codecs.
+/// Fails with [`NegotiationError::NoCompatibleCodecs`] when the client supports none of the
+/// producer's media codecs.
 pub fn consumer_parameters(
     consumable: &RtpParameters,
     remote: &RtpCapabilities,
     enable_rtx: bool,
     rng: &mut Rng,
 ) -> Result<RtpParameters, NegotiationError> {
-    let mut codecs = understood_codecs(consumable, remote, enable_rtx);
+    let mut codecs = supported_codecs(consumable, remote, enable_rtx);
     let all = codecs.clone();
     codecs.retain(|codec| {
         !codec.is_rtx()
@@ -53,7 +55,7 @@ pub fn consumer_parameters(
         mid: None,
         codecs,
         header_extensions: consumable.header_extensions.clone(),
-        encodings: vec![encoding(&consumable.encodings, has_rtx, rng)],
+        encodings: vec![consumer_encoding(&consumable.encodings, has_rtx, rng)],
         rtcp: consumable.rtcp.clone(),
         msid: consumable.msid.clone(),
     };
@@ -65,8 +67,8 @@ pub fn consumer_parameters(
     Ok(parameters)
 }
 
-/// The producer's codecs that the client understands, with the client's feedback.
-fn understood_codecs(
+/// Returns the producer's codecs that the client supports, with the client's RTCP feedback.
+fn supported_codecs(
     consumable: &RtpParameters,
     remote: &RtpCapabilities,
     enable_rtx: bool,
@@ -80,11 +82,11 @@ fn understood_codecs(
         let theirs = remote
             .codecs
             .iter()
-            .find(|it| agree((*it).into(), codec.into()).is_some());
+            .find(|it| match_codecs((*it).into(), codec.into()).is_some());
         let Some(theirs) = theirs else { continue };
         let mut codec = codec.clone();
         codec.rtcp_feedback = theirs.rtcp_feedback.clone();
-        // Without RTX nothing is resent, so that asking for it would be in vain.
+        // Without RTX nothing is retransmitted, so that generic NACK has no use.
         codec
             .rtcp_feedback
             .retain(|it| enable_rtx || it.kind != "nack" || !it.parameter.is_empty());
@@ -93,8 +95,8 @@ fn understood_codecs(
     codecs
 }
 
-/// Leaves the feedback of one bandwidth estimator: transport-wide where its header extension is
-/// in use, else REMB where send times are, else none.
+/// Keeps the RTCP feedback of one bandwidth estimator: transport-wide congestion control when its
+/// header extension is in use, else REMB when abs-send-time is, else none.
 fn keep_one_estimator(parameters: &mut RtpParameters) {
     let in_use = |extension: ExtensionKind| {
         parameters
@@ -116,8 +118,8 @@ fn keep_one_estimator(parameters: &mut RtpParameters) {
     }
 }
 
-/// The one stream of a consumer, which claims all the layers and the highest rate of its producer.
-fn encoding(
+/// Returns the encoding of a consumer, with all layers and the highest bitrate of its producer.
+fn consumer_encoding(
     encodings: &[RtpEncodingParameters],
     has_rtx: bool,
     rng: &mut Rng,
@@ -146,19 +148,20 @@ fn encoding(
     }
 }
 
-/// The temporal layers of a scalability mode such as `L3T2_KEY`; one for anything else.
+/// Returns the number of temporal layers of a scalability mode such as `L3T2_KEY`, or 1 when the
+/// mode is absent or malformed.
 fn temporal_layers(mode: Option<&str>) -> u8 {
     let layers = || {
         let rest = mode?.strip_prefix(['L', 'S'])?;
-        let (_, rest) = one_or_two_digits(rest)?;
-        let (temporal, _) = one_or_two_digits(rest.strip_prefix('T')?)?;
+        let (_, rest) = parse_layer_count(rest)?;
+        let (temporal, _) = parse_layer_count(rest.strip_prefix('T')?)?;
         Some(temporal)
     };
     layers().unwrap_or(1)
 }
 
-/// A number of one or two digits that does not begin with zero, and what follows it.
-fn one_or_two_digits(text: &str) -> Option<(u8, &str)> {
+/// Parses a number of one or two digits without a leading zero. Returns it and the rest of `text`.
+fn parse_layer_count(text: &str) -> Option<(u8, &str)> {
     let digits = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at_checked(digits)?;
     let number = number.parse().ok()?;

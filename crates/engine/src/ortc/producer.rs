@@ -1,6 +1,5 @@
-//! The publisher's half: what it is about to send, in the router's terms. A router has one payload
-//! type per codec and one SSRC per stream, whatever numbers its publishers chose; consumers are
-//! made from those.
+//! RTP parameters of a producer: maps a publisher's payload types and SSRCs to the router's. Consumers
+//! are made from the router's values, so that they do not depend on a publisher's choice.
 
 use watersmeet_wire::params::{
     FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpParameters,
@@ -10,10 +9,10 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Pt, Rid, Rng, Ssrc};
 
-use super::codec_matching::{Agreement, agree};
+use super::codec_matching::{CodecMatch, match_codecs};
 use super::{NegotiationError, random_ssrc, retransmits};
 
-/// How a publisher's numbers become the router's.
+/// Maps a publisher's payload types and SSRCs to the router's.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RtpMapping {
     /// Payload types: media codecs in the publisher's order, then RTX codecs in theirs.
@@ -23,7 +22,7 @@ pub struct RtpMapping {
 }
 
 impl RtpMapping {
-    /// The mapping of parameters that are in the router's terms already.
+    /// Returns the mapping of parameters that use the router's payload types already.
     pub fn identity(consumable: &RtpParameters) -> Self {
         let codecs = consumable.codecs.iter().map(|codec| CodecMapping {
             payload_type: codec.payload_type,
@@ -35,7 +34,7 @@ impl RtpMapping {
         }
     }
 
-    /// The router's payload type for the publisher's `payload_type`.
+    /// Returns the router's payload type for the publisher's `payload_type`.
     pub fn payload_type(&self, payload_type: Pt) -> Option<Pt> {
         self.codecs
             .iter()
@@ -44,43 +43,44 @@ impl RtpMapping {
     }
 }
 
-/// One payload type of a publisher and the router's.
+/// Maps one payload type of a publisher to the router's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodecMapping {
-    /// The publisher's.
+    /// Payload type in the publisher's packets.
     pub payload_type: Pt,
-    /// The router's.
+    /// Payload type in the router.
     pub mapped_payload_type: Pt,
 }
 
-/// One stream of a publisher and its SSRC inside the router.
+/// Maps one encoding of a publisher to its SSRC in the router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodingMapping {
-    /// The publisher's SSRC, when it said one.
+    /// SSRC in the publisher's packets, when it was signalled.
     pub ssrc: Option<Ssrc>,
-    /// The publisher's name for it, when it said one.
+    /// RID of the encoding, when it was signalled.
     pub rid: Option<Rid>,
-    /// The SSRC inside the router.
+    /// SSRC in the router.
     pub mapped_ssrc: Ssrc,
 }
 
-/// All that is known of a producer before its first packet.
+/// Result of negotiating a producer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NegotiatedProducer {
-    /// What it sends, in the publisher's terms.
+    /// Parameters of the publisher's packets.
     pub parameters: RtpParameters,
-    /// How those terms become the router's.
+    /// Mapping to the router's payload types and SSRCs.
     pub mapping: RtpMapping,
-    /// What can be consumed of it, in the router's terms.
+    /// Parameters that consumers are derived from, with the router's values.
     pub consumable: RtpParameters,
 }
 
-/// Everything that making a producer needs: the checks, the transport's CNAME written in, one
-/// encoding when the publisher names none, the mapping and the consumable parameters.
+/// Validates a publisher's parameters, and derives the mapping and the consumable parameters.
+///
+/// `cname`, the transport's, replaces the publisher's. Parameters without an encoding get one.
 ///
 /// # Errors
-/// The parameters break a cap, use a payload type twice, have no media codec in front or one of
-/// the other kind, or the router cannot carry them.
+/// Fails when the parameters exceed a limit, use a payload type twice, do not start with a media
+/// codec, contain a codec of another kind, or do not match the router's codecs.
 pub fn negotiate_producer(
     kind: MediaKind,
     parameters: RtpParameters,
@@ -92,11 +92,11 @@ pub fn negotiate_producer(
     parameters.validate()?;
     check_codecs(kind, &parameters.codecs)?;
     if parameters.encodings.is_empty() {
-        let only = RtpEncodingParameters {
+        let default_encoding = RtpEncodingParameters {
             dtx: Some(false),
             ..RtpEncodingParameters::default()
         };
-        parameters.encodings.push(only);
+        parameters.encodings.push(default_encoding);
     }
     let mapping = producer_mapping(&mut parameters, router, rng)?;
     let consumable = consumable_parameters(kind, &parameters, router, &mapping)?;
@@ -107,7 +107,7 @@ pub fn negotiate_producer(
     })
 }
 
-/// Refuses lists of codecs that could be mapped and still not be received.
+/// Refuses codec lists that could be mapped but whose packets could not be received.
 fn check_codecs(kind: MediaKind, codecs: &[RtpCodecParameters]) -> Result<(), NegotiationError> {
     if codecs.first().is_none_or(RtpCodecParameters::is_rtx) {
         return Err(NegotiationError::NoMediaCodec);
@@ -129,11 +129,11 @@ fn check_codecs(kind: MediaKind, codecs: &[RtpCodecParameters]) -> Result<(), Ne
     Ok(())
 }
 
-/// Finds the router's codec for each of the publisher's, and gives each stream its SSRC inside
-/// the router. An H.264 codec's `profile-level-id` becomes the one that both sides agree on.
+/// Maps each codec of a publisher to one of the router, and assigns each encoding an SSRC in the
+/// router. The `profile-level-id` of an H.264 codec becomes the negotiated one.
 ///
 /// # Errors
-/// A codec is not the router's, or an RTX codec belongs to no media codec.
+/// Fails when the router lacks a codec, or an RTX codec refers to no media codec.
 pub fn producer_mapping(
     parameters: &mut RtpParameters,
     router: &RtpCapabilities,
@@ -169,37 +169,38 @@ pub fn producer_mapping(
     Ok(mapping)
 }
 
-/// The router's payload type for a media codec, whose H.264 profile is settled on the way.
+/// Returns the router's payload type for a media codec, and sets the codec's negotiated H.264
+/// profile.
 fn map_media_codec(
     codec: &mut RtpCodecParameters,
     router: &RtpCapabilities,
 ) -> Result<Pt, NegotiationError> {
     let matched = router.codecs.iter().find_map(|capability| {
-        let agreement = agree((&*codec).into(), capability.into())?;
-        Some((agreement, capability.preferred_payload_type?))
+        let codec_match = match_codecs((&*codec).into(), capability.into())?;
+        Some((codec_match, capability.preferred_payload_type?))
     });
-    let Some((agreement, mapped)) = matched else {
+    let Some((codec_match, mapped)) = matched else {
         return Err(NegotiationError::CodecNotInRouter {
             mime_type: codec.mime_type.clone(),
             payload_type: codec.payload_type,
         });
     };
-    match agreement {
-        Agreement::AsIs => {}
-        Agreement::H264Profile(Some(profile)) => {
+    match codec_match {
+        CodecMatch::Unchanged => {}
+        CodecMatch::H264Profile(Some(profile)) => {
             let profile = ParameterValue::Text(profile);
             codec
                 .parameters
                 .insert("profile-level-id".to_owned(), profile);
         }
-        Agreement::H264Profile(None) => {
+        CodecMatch::H264Profile(None) => {
             codec.parameters.remove("profile-level-id");
         }
     }
     Ok(mapped)
 }
 
-/// The router's payload type for an RTX codec: that of the RTX codec of the router's media codec.
+/// Returns the router's payload type for an RTX codec.
 fn map_rtx_codec(
     codec: &RtpCodecParameters,
     codecs: &[RtpCodecParameters],
@@ -219,7 +220,7 @@ fn map_rtx_codec(
         .ok_or(orphan)
 }
 
-/// The router's RTX codec for its media codec with `payload_type`.
+/// Returns the RTX codec of the router's media codec with `payload_type`.
 fn rtx_codec(router: &RtpCapabilities, payload_type: Pt) -> Option<&RtpCodecCapability> {
     router
         .codecs
@@ -227,13 +228,15 @@ fn rtx_codec(router: &RtpCapabilities, payload_type: Pt) -> Option<&RtpCodecCapa
         .find(|it| it.is_rtx() && retransmits(&it.parameters, payload_type))
 }
 
-/// What can be consumed of a producer: its codecs with the router's payload types and feedback,
-/// each followed by its RTX codec whether or not the publisher has one (the router resends by
-/// itself), the header extensions that consumers may receive, and its streams by their SSRC
-/// inside the router.
+/// Returns the parameters that consumers of a producer are derived from.
+///
+/// Codecs have the router's payload types and RTCP feedback. Each is followed by its RTX codec even
+/// if the publisher has none, because the router retransmits by itself. Encodings have the SSRCs of
+/// the router, and the header extensions are those that consumers may receive.
 ///
 /// # Errors
-/// `mapping` was not made from `parameters` and `router`.
+/// Fails with [`NegotiationError::Unmapped`] when `mapping` was not made from `parameters` and
+/// `router`.
 pub fn consumable_parameters(
     kind: MediaKind,
     parameters: &RtpParameters,
@@ -282,7 +285,7 @@ pub fn consumable_parameters(
     Ok(consumable)
 }
 
-/// A codec of the router as a codec in use.
+/// Returns a codec of the router as codec parameters.
 fn codec_parameters(capability: &RtpCodecCapability, payload_type: Pt) -> RtpCodecParameters {
     RtpCodecParameters {
         mime_type: capability.mime_type.clone(),
@@ -294,8 +297,8 @@ fn codec_parameters(capability: &RtpCodecCapability, payload_type: Pt) -> RtpCod
     }
 }
 
-/// The header extensions that consumers of this producer may receive. The capture time is the
-/// publisher's own word: it is announced only when the publisher sends it.
+/// Returns the header extensions that consumers of a producer may receive. abs-capture-time is
+/// included only when the publisher sends it, because only the publisher knows the value.
 fn consumable_extensions(
     kind: MediaKind,
     parameters: &RtpParameters,

@@ -1,6 +1,5 @@
-//! What this server can carry: every codec it may be asked to route, and every header extension
-//! with the id it always has. The ids and their order are mediasoup 3.27's, so that a capture of
-//! either server reads the same.
+//! Codecs and header extensions that this server supports. Ids and order are those of mediasoup 3.27,
+//! so that packet captures of both servers can be compared.
 
 use watersmeet_wire::params::{
     FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpFeedback,
@@ -9,21 +8,21 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::Pt;
 
-/// mediasoup's own extension, which servers exchange among each other; announced for equality.
+/// mediasoup's extension for packets between its servers. Announced for equality, but unused.
 const PACKET_ID_URI: &str = "urn:mediasoup:params:rtp-hdrext:packet-id";
 
-/// One audio codec: name, clock rate, channels, fixed payload type, and its feedback.
-type Audio = (&'static str, u32, u8, Option<u8>, &'static [&'static str]);
+/// An audio codec: MIME type, clock rate, channels, fixed payload type and RTCP feedback.
+type AudioCodec = (&'static str, u32, u8, Option<u8>, &'static [&'static str]);
 
-/// Feedback of Opus: lost packets are worth asking for.
+/// RTCP feedback of Opus, including NACK.
 const OPUS_FEEDBACK: &[&str] = &["nack", "transport-cc"];
 
-/// Feedback of the other audio codecs.
+/// RTCP feedback of the other audio codecs.
 const AUDIO_FEEDBACK: &[&str] = &["transport-cc"];
 
-/// Audio codecs, and the signals that travel as audio. Payload types below 96 are those of
+/// Audio codecs except Opus, comfort noise and DTMF. Payload types below 96 are those of
 /// RFC 3551 §6.
-const AUDIO: &[Audio] = &[
+const AUDIO_CODECS: &[AudioCodec] = &[
     ("audio/PCMU", 8_000, 1, Some(0), AUDIO_FEEDBACK),
     ("audio/PCMA", 8_000, 1, Some(8), AUDIO_FEEDBACK),
     ("audio/ISAC", 32_000, 1, None, AUDIO_FEEDBACK),
@@ -43,17 +42,17 @@ const AUDIO: &[Audio] = &[
     ("audio/telephone-event", 8_000, 1, None, &[]),
 ];
 
-/// Surround Opus as libwebrtc has it: channels, their mapping, streams, coupled streams.
-const MULTIOPUS: &[(u8, &str, u32, u32)] = &[
+/// Surround layouts of Opus in libwebrtc: channels, their mapping, streams, coupled streams.
+const MULTIOPUS_LAYOUTS: &[(u8, &str, u32, u32)] = &[
     (4, "0,1,2,3", 2, 2),
     (6, "0,4,1,2,3,5", 4, 2),
     (8, "0,6,1,2,3,4,5,7", 5, 3),
 ];
 
-/// Video codecs, all at 90 kHz and with the same feedback.
-const VIDEO: &[&str] = &["video/VP8", "video/VP9", "video/H264", "video/AV1"];
+/// Video codecs, all with 90 kHz and the same RTCP feedback.
+const VIDEO_CODECS: &[&str] = &["video/VP8", "video/VP9", "video/H264", "video/AV1"];
 
-/// Feedback of video: retransmission, keyframes, and both generations of bandwidth estimates.
+/// RTCP feedback of video: retransmission, keyframe requests, REMB and transport-wide feedback.
 const VIDEO_FEEDBACK: &[(&str, &str)] = &[
     ("nack", ""),
     ("nack", "pli"),
@@ -62,26 +61,32 @@ const VIDEO_FEEDBACK: &[(&str, &str)] = &[
     ("transport-cc", ""),
 ];
 
-/// Everything this server can carry. Only codecs with a fixed payload type have one here.
+/// Returns all supported codecs and header extensions. Only codecs with a fixed payload type have
+/// one here.
 pub fn supported_capabilities() -> RtpCapabilities {
-    let mut codecs = vec![audio(("audio/opus", 48_000, 2, None, OPUS_FEEDBACK))];
-    codecs.extend(MULTIOPUS.iter().map(|layout| multiopus(*layout)));
-    codecs.extend(AUDIO.iter().map(|codec| audio(*codec)));
-    codecs.extend(VIDEO.iter().map(|mime_type| video(mime_type)));
+    let mut codecs = vec![audio_codec(("audio/opus", 48_000, 2, None, OPUS_FEEDBACK))];
+    codecs.extend(
+        MULTIOPUS_LAYOUTS
+            .iter()
+            .map(|layout| multiopus_codec(*layout)),
+    );
+    codecs.extend(AUDIO_CODECS.iter().map(|codec| audio_codec(*codec)));
+    codecs.extend(VIDEO_CODECS.iter().map(|mime_type| video_codec(mime_type)));
     RtpCapabilities {
         codecs,
         header_extensions: header_extensions(),
     }
 }
 
-/// The codecs of a router that serves browsers in a meeting, best first. VP8 leads because every
-/// browser encodes it, in simulcast, at little cost; H.264 follows for machines that have it in
-/// hardware, Baseline for everyone and Main at a high level for screens. AV1 is left out: it can
-/// be routed, but its keyframes cannot be told apart yet, and a viewer would wait for one.
+/// Returns the default codecs of a router, in order of preference.
+///
+/// VP8 comes first because every browser encodes it in simulcast at low cost. H.264 is for devices
+/// with hardware codecs: Baseline for all, Main at a high level for screens. AV1 is left out because
+/// its keyframes cannot be detected yet, so that consumers would wait for one.
 pub fn default_codecs() -> Vec<RtpCodecCapability> {
     let number = |number: u32| ParameterValue::from(number);
     let h264 = |profile: &str| {
-        let mut codec = video("video/H264");
+        let mut codec = video_codec("video/H264");
         codec.parameters = FormatParameters::from([
             ("level-asymmetry-allowed".to_owned(), number(1)),
             ("packetization-mode".to_owned(), number(1)),
@@ -89,19 +94,20 @@ pub fn default_codecs() -> Vec<RtpCodecCapability> {
         ]);
         codec
     };
-    let mut vp9 = video("video/VP9");
+    let mut vp9 = video_codec("video/VP9");
     vp9.parameters.insert("profile-id".to_owned(), number(0));
     vec![
-        audio(("audio/opus", 48_000, 2, None, OPUS_FEEDBACK)),
-        video("video/VP8"),
+        audio_codec(("audio/opus", 48_000, 2, None, OPUS_FEEDBACK)),
+        video_codec("video/VP8"),
         vp9,
         h264("42e01f"),
         h264("4d0032"),
     ]
 }
 
-/// One audio codec of the table.
-fn audio((mime_type, clock_rate, channels, payload_type, feedback): Audio) -> RtpCodecCapability {
+fn audio_codec(
+    (mime_type, clock_rate, channels, payload_type, feedback): AudioCodec,
+) -> RtpCodecCapability {
     RtpCodecCapability {
         kind: MediaKind::Audio,
         mime_type: mime_type.to_owned(),
@@ -116,9 +122,10 @@ fn audio((mime_type, clock_rate, channels, payload_type, feedback): Audio) -> Rt
     }
 }
 
-/// One layout of surround Opus.
-fn multiopus((channels, mapping, streams, coupled): (u8, &str, u32, u32)) -> RtpCodecCapability {
-    let mut codec = audio(("audio/multiopus", 48_000, channels, None, OPUS_FEEDBACK));
+fn multiopus_codec(
+    (channels, mapping, streams, coupled): (u8, &str, u32, u32),
+) -> RtpCodecCapability {
+    let mut codec = audio_codec(("audio/multiopus", 48_000, channels, None, OPUS_FEEDBACK));
     codec.parameters = FormatParameters::from([
         ("channel_mapping".to_owned(), ParameterValue::from(mapping)),
         ("num_streams".to_owned(), ParameterValue::from(streams)),
@@ -127,8 +134,7 @@ fn multiopus((channels, mapping, streams, coupled): (u8, &str, u32, u32)) -> Rtp
     codec
 }
 
-/// One video codec.
-fn video(mime_type: &str) -> RtpCodecCapability {
+fn video_codec(mime_type: &str) -> RtpCodecCapability {
     let mut parameters = FormatParameters::new();
     if mime_type == "video/H264" {
         parameters.insert(
@@ -150,39 +156,40 @@ fn video(mime_type: &str) -> RtpCodecCapability {
     }
 }
 
-/// Every header extension, per kind of media. The names of simulcast streams and the dependency
-/// descriptor end here, since consumers receive one stream; transport-wide numbers on audio are
-/// read but not sent, because browsers answer for video alone unless both are negotiated.
+/// Returns all header extensions, per media kind.
+///
+/// RIDs and the dependency descriptor are only received, because a consumer gets one stream. Audio's
+/// transport-wide sequence numbers are only received, because browsers send feedback for video alone
+/// unless both are negotiated.
 fn header_extensions() -> Vec<RtpHeaderExtension> {
     use ExtensionKind as Kind;
     use HeaderExtensionDirection::{RecvOnly, SendRecv};
     use MediaKind::{Audio, Video};
-    let known = |kind, extension: Kind, id, direction| {
+    let with_kind = |kind, extension: Kind, id, direction| {
         header_extension(kind, extension.uri(), id, direction)
     };
     vec![
-        known(Audio, Kind::Mid, 1, SendRecv),
-        known(Video, Kind::Mid, 1, SendRecv),
-        known(Video, Kind::Rid, 2, RecvOnly),
-        known(Video, Kind::RepairedRid, 3, RecvOnly),
-        known(Audio, Kind::AbsSendTime, 4, SendRecv),
-        known(Video, Kind::AbsSendTime, 4, SendRecv),
-        known(Audio, Kind::TransportWideCc, 5, RecvOnly),
-        known(Video, Kind::TransportWideCc, 5, SendRecv),
-        known(Audio, Kind::AudioLevel, 6, SendRecv),
-        known(Video, Kind::DependencyDescriptor, 7, RecvOnly),
-        known(Video, Kind::VideoOrientation, 8, SendRecv),
-        known(Video, Kind::TransmissionOffset, 9, SendRecv),
-        known(Audio, Kind::AbsCaptureTime, 10, SendRecv),
-        known(Video, Kind::AbsCaptureTime, 10, SendRecv),
-        known(Audio, Kind::PlayoutDelay, 11, SendRecv),
-        known(Video, Kind::PlayoutDelay, 11, SendRecv),
+        with_kind(Audio, Kind::Mid, 1, SendRecv),
+        with_kind(Video, Kind::Mid, 1, SendRecv),
+        with_kind(Video, Kind::Rid, 2, RecvOnly),
+        with_kind(Video, Kind::RepairedRid, 3, RecvOnly),
+        with_kind(Audio, Kind::AbsSendTime, 4, SendRecv),
+        with_kind(Video, Kind::AbsSendTime, 4, SendRecv),
+        with_kind(Audio, Kind::TransportWideCc, 5, RecvOnly),
+        with_kind(Video, Kind::TransportWideCc, 5, SendRecv),
+        with_kind(Audio, Kind::AudioLevel, 6, SendRecv),
+        with_kind(Video, Kind::DependencyDescriptor, 7, RecvOnly),
+        with_kind(Video, Kind::VideoOrientation, 8, SendRecv),
+        with_kind(Video, Kind::TransmissionOffset, 9, SendRecv),
+        with_kind(Audio, Kind::AbsCaptureTime, 10, SendRecv),
+        with_kind(Video, Kind::AbsCaptureTime, 10, SendRecv),
+        with_kind(Audio, Kind::PlayoutDelay, 11, SendRecv),
+        with_kind(Video, Kind::PlayoutDelay, 11, SendRecv),
         header_extension(Audio, PACKET_ID_URI, 12, SendRecv),
         header_extension(Video, PACKET_ID_URI, 12, SendRecv),
     ]
 }
 
-/// One header extension for one kind of media.
 fn header_extension(
     kind: MediaKind,
     uri: &str,

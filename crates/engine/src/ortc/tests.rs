@@ -1,5 +1,5 @@
-//! Capability negotiation at its boundaries; its results as a whole are compared with the reference
-//! by `tests/ortc_oracle.rs`.
+//! Boundary cases of capability negotiation. `tests/ortc_oracle.rs` compares whole results with
+//! mediasoup.
 
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn router() -> RtpCapabilities {
     router_capabilities(&default_codecs()).unwrap()
 }
 
-/// A publisher of VP8 with RTX, with these encodings.
+/// Returns the parameters of a VP8 publisher with RTX and these encodings.
 fn vp8(encodings: Value) -> RtpParameters {
     serde_json::from_value(json!({
         "codecs": [
@@ -66,7 +66,7 @@ fn the_default_router_offers_vp8_first_and_an_rtx_codec_after_each_video_codec()
 }
 
 #[test]
-fn every_supported_codec_makes_a_router_by_itself() {
+fn a_router_accepts_every_supported_codec_alone() {
     for codec in supported_capabilities().codecs {
         assert!(
             router_capabilities(std::slice::from_ref(&codec)).is_ok(),
@@ -77,7 +77,7 @@ fn every_supported_codec_makes_a_router_by_itself() {
 }
 
 #[test]
-fn a_router_refuses_what_it_cannot_number_or_carry() {
+fn a_router_refuses_unsupported_codecs_and_payload_type_conflicts() {
     let one = |value| router_capabilities(&codecs(json!([value])));
     let unknown = json!({ "mimeType": "video/H261", "clockRate": 90000 });
     let refusal = NegotiationError::UnsupportedCodec {
@@ -103,7 +103,7 @@ fn a_router_refuses_what_it_cannot_number_or_carry() {
 }
 
 #[test]
-fn a_producer_without_encodings_has_one_and_everyone_gets_the_transports_cname() {
+fn a_producer_without_encodings_gets_one_and_uses_the_transports_cname() {
     let producer = negotiate(vp8(json!([]))).unwrap();
     assert_eq!(producer.parameters.encodings.len(), 1);
     assert_eq!(producer.parameters.rtcp.cname.as_deref(), Some("cname"));
@@ -115,7 +115,7 @@ fn a_producer_without_encodings_has_one_and_everyone_gets_the_transports_cname()
 }
 
 #[test]
-fn a_producer_of_another_kind_or_without_media_is_refused() {
+fn invalid_producer_parameters_are_refused() {
     let router = router();
     let wrong = negotiate_producer(MediaKind::Audio, vp8(json!([])), "", &router, &mut rng());
     assert!(matches!(wrong, Err(NegotiationError::WrongKind { .. })));
@@ -138,7 +138,7 @@ fn a_producer_of_another_kind_or_without_media_is_refused() {
 }
 
 #[test]
-fn simulcast_becomes_one_stream_with_all_its_layers_and_its_highest_rate() {
+fn a_simulcast_consumer_has_one_encoding_with_all_layers_and_the_highest_bitrate() {
     let producer = negotiate(vp8(json!([
         { "rid": "r0", "scalabilityMode": "L1T3", "maxBitrate": 100_000 },
         { "rid": "r1", "scalabilityMode": "L1T3", "maxBitrate": 900_000 },
@@ -167,19 +167,19 @@ fn simulcast_becomes_one_stream_with_all_its_layers_and_its_highest_rate() {
 }
 
 #[test]
-fn a_client_without_capabilities_consumes_nothing() {
+fn a_client_without_capabilities_cannot_consume() {
     let consumable = negotiate(vp8(json!([]))).unwrap().consumable;
-    let nobody = RtpCapabilities::default();
-    assert!(can_consume(&consumable, &router()) && !can_consume(&consumable, &nobody));
-    let refused = consumer_parameters(&consumable, &nobody, true, &mut rng());
+    let no_capabilities = RtpCapabilities::default();
+    assert!(can_consume(&consumable, &router()) && !can_consume(&consumable, &no_capabilities));
+    let refused = consumer_parameters(&consumable, &no_capabilities, true, &mut rng());
     assert_eq!(refused, Err(NegotiationError::NoCompatibleCodecs));
 }
 
 #[test]
-fn the_same_seed_draws_the_same_ssrcs_and_another_seed_others() {
-    let draw = |seed| random_ssrc(&mut Rng::seed_from_u64(seed));
-    assert_eq!(draw(1), draw(1));
-    assert_ne!(draw(1), draw(2));
+fn random_ssrcs_depend_on_the_seed_and_have_nine_digits() {
+    let ssrc = |seed| random_ssrc(&mut Rng::seed_from_u64(seed));
+    assert_eq!(ssrc(1), ssrc(1));
+    assert_ne!(ssrc(1), ssrc(2));
     let mut rng = rng();
     for _ in 0..1_000 {
         assert!((100_000_000..1_000_000_000).contains(&random_ssrc(&mut rng).0));

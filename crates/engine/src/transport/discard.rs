@@ -1,42 +1,43 @@
-//! Why packets are thrown away, and how many were. Counting is all that noise can cause.
+//! Reasons for discarding incoming packets, and their counters. A discarded packet has no other
+//! effect.
 
 use super::dtls::DtlsError;
 use super::ice::IceError;
 use super::srtp::SrtpError;
 
-/// Why a packet was thrown away.
+/// Reason an incoming packet is discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiscardReason {
-    /// It came on a path without an authentic STUN check.
+    /// No authenticated STUN check arrived on the path.
     UnknownPath,
-    /// A STUN message that is malformed, or has no FINGERPRINT.
+    /// STUN message that is malformed or has no FINGERPRINT.
     StunMalformed,
-    /// A STUN request that nobody with the password made.
+    /// STUN request with an unknown USERNAME or a wrong MESSAGE-INTEGRITY.
     StunAuth,
-    /// A STUN message that asks for nothing, or for an answer longer than itself.
+    /// STUN message that is no request, or whose response would be longer than itself.
     StunUnsolicited,
-    /// A DTLS datagram for which there is no handshake.
+    /// DTLS datagram without a handshake, or beyond the bound of pending ones.
     DtlsNotReady,
-    /// Not a DTLS datagram, or one that could only do harm.
+    /// DTLS datagram that is malformed or not acceptable unauthenticated.
     DtlsMalformed,
-    /// Media before the peer was verified.
+    /// SRTP or SRTCP before the peer was verified.
     NotVerified,
-    /// SRTP or SRTCP with a wrong tag.
+    /// SRTP or SRTCP with a wrong authentication tag.
     SrtpAuth,
-    /// SRTP or SRTCP seen before, or too old to know.
+    /// SRTP or SRTCP received before, or older than the replay window.
     Replay,
-    /// SRTP of more streams than are remembered.
+    /// SRTP of more SSRCs than the replay table holds.
     TooManySsrcs,
-    /// None of the protocols, or shorter than its header.
+    /// Packet of an unknown protocol, or shorter than its header.
     Malformed,
-    /// More than can be answered before the next turn.
+    /// A queue of the transport is full until the next loop iteration.
     Overloaded,
     /// The transport is closed.
     Closed,
 }
 
 impl DiscardReason {
-    /// Every reason.
+    /// All reasons, in declaration order.
     pub const ALL: [Self; 13] = [
         Self::UnknownPath,
         Self::StunMalformed,
@@ -53,7 +54,7 @@ impl DiscardReason {
         Self::Closed,
     ];
 
-    /// Its name in metrics.
+    /// Returns the value of the metrics label `reason`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::UnknownPath => "unknown-path",
@@ -73,34 +74,34 @@ impl DiscardReason {
     }
 }
 
-/// How many packets were thrown away, by reason.
+/// Counters of discarded packets, by reason.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct DiscardCounts {
     counts: [u64; DiscardReason::ALL.len()],
 }
 
 impl DiscardCounts {
-    /// Counts one.
-    pub fn record(&mut self, discard: DiscardReason) {
-        if let Some(count) = self.counts.get_mut(discard as usize) {
+    /// Counts one packet.
+    pub fn record(&mut self, reason: DiscardReason) {
+        if let Some(count) = self.counts.get_mut(reason as usize) {
             *count = count.saturating_add(1);
         }
     }
 
-    /// How many for this reason.
-    pub fn get(&self, discard: DiscardReason) -> u64 {
-        self.counts.get(discard as usize).copied().unwrap_or(0)
+    /// Returns the number of packets discarded for this reason.
+    pub fn get(&self, reason: DiscardReason) -> u64 {
+        self.counts.get(reason as usize).copied().unwrap_or(0)
     }
 
-    /// How many in all.
+    /// Returns the number of all discarded packets.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 }
 
 impl From<IceError> for DiscardReason {
-    fn from(discard: IceError) -> Self {
-        match discard {
+    fn from(error: IceError) -> Self {
+        match error {
             IceError::Malformed => Self::StunMalformed,
             IceError::NotAuthentic => Self::StunAuth,
             IceError::Unsolicited | IceError::TooShort => Self::StunUnsolicited,
@@ -110,8 +111,8 @@ impl From<IceError> for DiscardReason {
 }
 
 impl From<DtlsError> for DiscardReason {
-    fn from(discard: DtlsError) -> Self {
-        match discard {
+    fn from(error: DtlsError) -> Self {
+        match error {
             DtlsError::NotReady => Self::DtlsNotReady,
             DtlsError::Malformed => Self::DtlsMalformed,
         }

@@ -1,21 +1,20 @@
-//! ICE as a lite agent speaks it: peers send checks, we answer the authentic ones, and media goes
-//! where the peer nominated. We make no checks of our own and learn no remote credentials; the
-//! states are mediasoup's.
+//! ICE-lite agent: answers authenticated connectivity checks, and selects the path that the peer
+//! nominates. It sends no checks and needs no remote credentials. States are mediasoup's:
 //!
-//! 1. `New`: no authentic check came.
-//! 2. `Connected`: one came; its path is used. UDP takes over from TCP.
+//! 1. `New`: no authenticated check has arrived.
+//! 2. `Connected`: one has arrived, and its path is selected. UDP is preferred to TCP.
 //! 3. `Completed`: the peer nominated a path (USE-CANDIDATE, or a NOMINATION greater than before).
-//! 4. `Disconnected`: no authentic check on any path for the consent time; nothing is sent and all
-//!    paths are forgotten. One authentic check leads back. After the consent time again without
-//!    one, consent counts as lost for good.
+//! 4. `Disconnected`: no authenticated check arrived on any path within the consent timeout. Nothing
+//!    is sent, and all paths are removed. An authenticated check reconnects. After a second consent
+//!    timeout without one, consent is lost for good.
 //!
-//! A message that is not authentic changes nothing and gets no answer, and no answer is longer
-//! than its request: there is nothing here to reflect an attack with.
+//! A message that is not authenticated changes nothing and gets no response, and no response is
+//! longer than its request, so that the agent cannot be used for reflection attacks.
 //!
-//! Not built: proof that a new path is reachable before more than three times the bytes received
-//! on it are sent there. It takes checks of our own, and for those the peer's password, which
-//! mediasoup's signalling does not carry. What bounds an authenticated peer who forges his
-//! address: eight paths, two moves a second, and consent.
+//! Not implemented: proof that a new path is reachable before more than three times the received
+//! bytes are sent to it. It needs checks of our own and the peer's password, which mediasoup's
+//! signalling does not carry. A peer that forges its address is limited by eight paths, two path
+//! switches a second, and consent.
 //!
 //! RFC 8445 §2.5, §7.3, §8.2; RFC 7675; draft-thatcher-ice-renomination.
 
@@ -33,94 +32,95 @@ use watersmeet_wire::stun::{
 use watersmeet_wire::units::{Rng, Time};
 
 use self::credentials::Credentials;
-use self::paths::{Heard, Paths};
+use self::paths::{CheckedPath, Paths};
 use crate::command::{IceState, Path};
 
 pub use self::paths::{PATH_SWITCH_WINDOW, PATH_SWITCHES_MAX, PATHS_MAX};
 
-/// Events waiting to be read. One input makes ten at most: eight paths gone, a change of state,
-/// and the end.
+/// Capacity of the event queue. One input queues at most ten events: eight removed paths, a state
+/// change and the loss of consent.
 pub const EVENTS_MAX: usize = 256;
 
-/// Events that one input may make.
+/// Free entries of the event queue that an input needs.
 const EVENTS_PER_INPUT_MAX: usize = 16;
 
-/// Room for any answer; the longest, a refusal of unknown attributes, has 100 B.
-const ANSWER_LEN_MAX: usize = 128;
+/// Longest response in bytes. An error for unknown attributes, the longest, has 100.
+const RESPONSE_LEN_MAX: usize = 128;
 
-/// How long a nominated path may be silent before another one that is not is used. Browsers check
-/// the path in use every 2.5 s at least.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// Time without a check after which a nominated path yields to one with checks. Browsers check the
+/// selected path every 2.5 s or more often.
+const NOMINATED_SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// Why a STUN message was thrown away.
+/// Reason a STUN message is discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IceError {
-    /// No STUN message of ICE, or without FINGERPRINT.
+    /// Not a STUN Binding message, or without FINGERPRINT.
     Malformed,
-    /// Not from somebody who knows the password.
+    /// Unknown USERNAME or wrong MESSAGE-INTEGRITY.
     NotAuthentic,
-    /// Nothing that could be answered: an indication, or an answer to no question.
+    /// Not a request, but an indication or a response.
     Unsolicited,
-    /// The answer would be longer than the request.
+    /// The response would be longer than the request.
     TooShort,
-    /// Events were not read for too long.
+    /// The event queue is full.
     Overloaded,
 }
 
-/// What happened to ICE.
+/// Event of the ICE agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IceEvent {
-    /// The state is another.
+    /// The state changed.
     StateChanged(IceState),
-    /// A path was authenticated.
+    /// A first authenticated check arrived on a path.
     PathAdded(Path),
-    /// A path is no longer this transport's.
+    /// A path was removed.
     PathRemoved(Path),
-    /// A user fragment names this transport no more.
+    /// A username fragment is no longer valid.
     UfragRetired(String),
-    /// The peer stayed away for twice the consent time.
+    /// No authenticated check arrived for twice the consent timeout.
     ConsentLost,
 }
 
-/// One transport's ICE.
+/// ICE-lite agent of one transport.
 pub struct Ice {
-    /// Named in signalling.
+    /// Credentials known to signalling.
     current: Credentials,
-    /// From before a restart, until the peer uses the current ones. Rarely there, and large.
+    /// Credentials from before a restart, until the peer uses the current ones. Boxed because they are
+    /// large and rarely present.
     previous: Option<Box<Credentials>>,
-    /// Where it stands.
+    /// Current state.
     state: IceState,
-    /// Where the peer was heard.
+    /// Paths with authenticated checks.
     paths: Paths,
-    /// Greatest NOMINATION since the last restart.
+    /// Greatest NOMINATION value since the last restart.
     nomination_max: u32,
-    /// The last authentic check on any path.
-    heard_at: Time,
-    /// How long consent lasts.
+    /// Time of the last authenticated check on any path.
+    last_check_at: Time,
+    /// Time without an authenticated check after which consent expires.
     consent_timeout: Duration,
-    /// Whether consent can run out: from the first authentic check until it is lost for good.
-    is_watched: bool,
-    /// Waiting to be read, oldest first.
+    /// Whether consent can expire: from the first authenticated check until consent is lost for good.
+    has_consent_timer: bool,
+    /// Queued events, oldest first.
     events: VecDeque<IceEvent>,
 }
 
 impl Ice {
-    /// ICE that waits for its peer.
+    /// Creates an agent in state `New`.
     pub fn new(ufrag: String, consent_timeout: Duration, rng: &mut Rng) -> Self {
         Self {
-            current: Credentials::draw(ufrag, rng),
+            current: Credentials::generate(ufrag, rng),
             previous: None,
             state: IceState::New,
             paths: Paths::default(),
             nomination_max: 0,
-            heard_at: Time::ZERO,
+            last_check_at: Time::ZERO,
             consent_timeout,
-            is_watched: false,
+            has_consent_timer: false,
             events: VecDeque::new(),
         }
     }
 
-    /// What the peer must know.
+    /// Returns our credentials, for the peer.
     pub fn parameters(&self) -> IceParameters {
         IceParameters {
             username_fragment: self.current.ufrag.clone(),
@@ -129,25 +129,25 @@ impl Ice {
         }
     }
 
-    /// Where it stands.
+    /// Returns the state.
     pub const fn state(&self) -> IceState {
         self.state
     }
 
-    /// Where to send; none without consent.
-    pub const fn selected(&self) -> Option<Path> {
+    /// Returns the selected path. `None` without consent.
+    pub const fn selected_path(&self) -> Option<Path> {
         self.paths.selected()
     }
 
-    /// Whether an authentic check came on `path`, and consent lasts.
+    /// Returns whether `path` had an authenticated check and consent has not expired.
     pub fn is_authenticated(&self, path: Path) -> bool {
         self.paths.contains(path)
     }
 
-    /// Draws new credentials. Those that the peer uses hold until it uses the new ones; those that
+    /// Generates new credentials. Those in use stay valid until the peer uses the new ones; those that
     /// it never used are retired at once.
     pub fn restart(&mut self, ufrag: String, rng: &mut Rng) -> IceParameters {
-        let unused = std::mem::replace(&mut self.current, Credentials::draw(ufrag, rng));
+        let unused = std::mem::replace(&mut self.current, Credentials::generate(ufrag, rng));
         if self.previous.is_some() {
             self.events.push_back(IceEvent::UfragRetired(unused.ufrag));
         } else {
@@ -156,17 +156,17 @@ impl Ice {
         self.parameters()
     }
 
-    /// Takes a STUN message; the answer, if it deserves one.
+    /// Handles a STUN message and returns the response.
     ///
     /// # Errors
-    /// Why it was thrown away, to be counted. It changed nothing then.
+    /// Returns the reason the message is discarded. It then changed nothing.
     pub fn handle_packet(
         &mut self,
         now: Time,
         path: Path,
         packet: &[u8],
     ) -> Result<Vec<u8>, IceError> {
-        if !self.has_room() {
+        if !self.has_event_capacity() {
             return Err(IceError::Overloaded);
         }
         let message = StunMessage::parse(packet).map_err(|_| IceError::Malformed)?;
@@ -191,20 +191,21 @@ impl Ice {
             .filter(|credentials| !remote.is_empty() && message.verify(&credentials.key))
             .ok_or(IceError::NotAuthentic)?;
 
-        let (answer, is_success) = answer(&message, path, credentials).ok_or(IceError::TooShort)?;
-        if answer.len() > packet.len() {
+        let (response, is_success) =
+            write_response(&message, path, credentials).ok_or(IceError::TooShort)?;
+        if response.len() > packet.len() {
             return Err(IceError::TooShort);
         }
         if is_success {
             if is_current {
                 self.retire_previous();
             }
-            self.accept(now, path, &message);
+            self.accept_check(now, path, &message);
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// A path's connection ended.
+    /// Removes a path whose TCP connection closed.
     pub fn handle_path_closed(&mut self, now: Time, path: Path) {
         let was_selected = self.paths.selected() == Some(path);
         if !self.paths.remove(path) {
@@ -212,106 +213,106 @@ impl Ice {
         }
         self.events.push_back(IceEvent::PathRemoved(path));
         if was_selected {
-            match self.paths.latest() {
-                Some(other) => self.paths.choose(now, other),
-                None => self.enter(IceState::Disconnected),
+            match self.paths.most_recent() {
+                Some(other) => self.paths.switch_to(now, other),
+                None => self.set_state(IceState::Disconnected),
             }
         }
     }
 
-    /// Lets consent run out, and makes the move that was put off.
+    /// Expires consent, and makes a postponed path switch.
     pub fn handle_timeout(&mut self, now: Time) {
-        if !self.has_room() {
+        if !self.has_event_capacity() {
             return;
         }
         self.paths.handle_timeout(now);
-        if !self.is_watched {
+        if !self.has_consent_timer {
             return;
         }
-        let silence = now.since(self.heard_at);
+        let silence = now.since(self.last_check_at);
         if silence >= self.consent_timeout && self.state != IceState::Disconnected {
-            while let Some(path) = self.paths.pop() {
+            while let Some(path) = self.paths.remove_first() {
                 self.events.push_back(IceEvent::PathRemoved(path));
             }
-            self.enter(IceState::Disconnected);
+            self.set_state(IceState::Disconnected);
         }
         if silence >= self.consent_timeout.saturating_mul(2) {
-            self.is_watched = false;
+            self.has_consent_timer = false;
             self.events.push_back(IceEvent::ConsentLost);
         }
     }
 
-    /// When [`Self::handle_timeout`] has something to do.
+    /// Returns when to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Time {
-        let consent = match (self.is_watched, self.state) {
+        let consent = match (self.has_consent_timer, self.state) {
             (false, _) => Time::FAR_FUTURE,
             (true, IceState::Disconnected) => {
-                self.heard_at + self.consent_timeout.saturating_mul(2)
+                self.last_check_at + self.consent_timeout.saturating_mul(2)
             }
-            (true, _) => self.heard_at + self.consent_timeout,
+            (true, _) => self.last_check_at + self.consent_timeout,
         };
         consent.min(self.paths.poll_timeout())
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub fn poll_event(&mut self) -> Option<IceEvent> {
         self.events.pop_front()
     }
 
-    /// All paths on which the peer was heard.
+    /// Returns all paths with authenticated checks.
     pub fn paths(&self) -> impl Iterator<Item = Path> + '_ {
         self.paths.iter()
     }
 
-    /// The user fragments that name this transport.
+    /// Returns the valid username fragments.
     pub fn ufrags(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.current)
             .chain(self.previous.as_deref())
             .map(|known| known.ufrag.as_str())
     }
 
-    /// Takes `path` for authenticated and nominated, and consent for everlasting.
+    /// Treats `path` as authenticated and nominated. Consent does not expire.
     #[cfg(feature = "sim")]
     pub fn assume_connected(&mut self, now: Time, path: Path) {
-        self.paths.hear(now, path);
-        self.paths.choose(now, path);
+        self.paths.record_check(now, path);
+        self.paths.switch_to(now, path);
         self.events.push_back(IceEvent::PathAdded(path));
-        self.enter(IceState::Completed);
+        self.set_state(IceState::Completed);
     }
 
-    /// An authentic check came.
-    fn accept(&mut self, now: Time, path: Path, message: &StunMessage<'_>) {
-        self.heard_at = now;
-        self.is_watched = true;
-        let silence = self.paths.silence(now);
-        if let Heard::New { evicted } = self.paths.hear(now, path) {
+    /// Records an authenticated check, and selects its path if it is nominated or better.
+    fn accept_check(&mut self, now: Time, path: Path, message: &StunMessage<'_>) {
+        self.last_check_at = now;
+        self.has_consent_timer = true;
+        let silence = self.paths.selected_silence(now);
+        if let CheckedPath::Added { evicted } = self.paths.record_check(now, path) {
             if let Some(evicted) = evicted {
                 self.events.push_back(IceEvent::PathRemoved(evicted));
             }
             self.events.push_back(IceEvent::PathAdded(path));
         }
-        // Renomination: the attribute decides, and only a greater one moves the path.
+        // With renomination only a greater NOMINATION value nominates.
         let is_nominated = match message.nomination {
             Some(nomination) => nomination > self.nomination_max,
             None => message.use_candidate,
         };
         self.nomination_max = self.nomination_max.max(message.nomination.unwrap_or(0));
         let was_nominated = self.state == IceState::Completed;
-        let is_rescue = was_nominated && silence >= SILENCE_MAX;
+        let replaces_silent = was_nominated && silence >= NOMINATED_SILENCE_MAX;
         let is_first = self.paths.selected().is_none();
         let is_better = !was_nominated && self.paths.prefers(path);
-        if is_first || is_nominated || is_rescue || is_better {
-            self.paths.choose(now, path);
+        if is_first || is_nominated || replaces_silent || is_better {
+            self.paths.switch_to(now, path);
         }
-        self.enter(if is_nominated || was_nominated {
+        self.set_state(if is_nominated || was_nominated {
             IceState::Completed
         } else {
             IceState::Connected
         });
     }
 
-    /// The peer uses the current credentials: those from before the restart are over, and
-    /// nominations count from the beginning.
+    /// Retires the credentials from before a restart once the peer uses the current ones, and resets
+    /// the greatest NOMINATION.
     fn retire_previous(&mut self) {
         if let Some(previous) = self.previous.take() {
             self.nomination_max = 0;
@@ -320,7 +321,7 @@ impl Ice {
         }
     }
 
-    fn enter(&mut self, state: IceState) {
+    fn set_state(&mut self, state: IceState) {
         if state == IceState::Disconnected {
             self.nomination_max = 0;
         }
@@ -330,21 +331,21 @@ impl Ice {
         }
     }
 
-    fn has_room(&self) -> bool {
+    fn has_event_capacity(&self) -> bool {
         self.events.len() + EVENTS_PER_INPUT_MAX <= EVENTS_MAX
     }
 }
 
-/// The answer to an authentic request, and whether it is a success. `None` when it does not fit,
-/// which no request of a browser causes.
-fn answer(
+/// Returns the response to an authenticated request, and whether it is a success. `None` when it
+/// exceeds [`RESPONSE_LEN_MAX`], which no request of a browser causes.
+fn write_response(
     message: &StunMessage<'_>,
     path: Path,
     credentials: &Credentials,
 ) -> Option<(Vec<u8>, bool)> {
-    let mut out = [0; ANSWER_LEN_MAX];
+    let mut out = [0; RESPONSE_LEN_MAX];
     let (id, key) = (&message.transaction_id, &credentials.key);
-    let refusal = if !message.unknown_attributes.is_empty() {
+    let error = if !message.unknown_attributes.is_empty() {
         Some(ErrorCode::UnknownAttribute)
     } else if matches!(message.role, Some(IceRole::Controlled(_))) {
         // A lite agent is always controlled (RFC 8445 §6.1.1).
@@ -352,12 +353,12 @@ fn answer(
     } else {
         None
     };
-    let len = match refusal {
+    let len = match error {
         Some(code) => write_error(&mut out, id, code, &message.unknown_attributes, Some(key))?,
         None => {
             let remote = SocketAddr::new(path.remote.ip().to_canonical(), path.remote.port());
             write_success(&mut out, id, remote, key)?
         }
     };
-    Some((out.get(..len)?.to_vec(), refusal.is_none()))
+    Some((out.get(..len)?.to_vec(), error.is_none()))
 }

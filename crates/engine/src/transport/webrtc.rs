@@ -219,7 +219,7 @@ impl WebRtcTransport {
         if let Some(response) = self.responses.pop_front() {
             return Some(response);
         }
-        let path = self.ice.selected()?;
+        let path = self.ice.selected_path()?;
         Some((path, self.dtls.poll_transmit()?))
     }
 
@@ -247,7 +247,7 @@ impl WebRtcTransport {
 
     /// Returns the path for media; `None` before the peer is verified and without consent.
     pub fn path(&self) -> Option<Path> {
-        self.srtp.as_ref().and_then(|_| self.ice.selected())
+        self.srtp.as_ref().and_then(|_| self.ice.selected_path())
     }
 
     /// Returns the context that encrypts sent packets; `None` before the peer is verified.
@@ -262,7 +262,7 @@ impl WebRtcTransport {
 
     /// Returns the selected path, whether or not media may be sent on it yet.
     pub const fn selected_path(&self) -> Option<Path> {
-        self.ice.selected()
+        self.ice.selected_path()
     }
 
     /// Returns all paths whose packets belong to this transport.

@@ -1,5 +1,5 @@
-//! SRTP against an independent implementation: what one side seals the other opens, both ways,
-//! for every profile, RTP and RTCP, over a wrap of the sequence number.
+//! SRTP against an independent implementation (`rtc-srtp`): each side decrypts what the other
+//! encrypts, for every profile, RTP and RTCP, over a wrap of the sequence number.
 
 use rtc_srtp::context::Context;
 use rtc_srtp::crypto::default_provider;
@@ -12,15 +12,17 @@ const SSRC: Ssrc = Ssrc(0xcafe_babe);
 /// Fixed header, two contributing sources and a one-byte extension block of one word.
 const HEADER_LEN: usize = 28;
 
-fn master(profile: SrtpProfile) -> Vec<u8> {
+/// Returns a master key followed by its salt.
+fn master_key(profile: SrtpProfile) -> Vec<u8> {
     (0..profile.master_len() as u8)
         .map(|byte| byte.wrapping_mul(31) ^ 0x5a)
         .collect()
 }
 
-fn foreign(profile: SrtpProfile) -> Context {
-    let master = master(profile);
-    let (key, salt) = master.split_at(profile.key_len());
+/// Returns the other implementation with the same master key.
+fn other_context(profile: SrtpProfile) -> Context {
+    let master_key = master_key(profile);
+    let (key, salt) = master_key.split_at(profile.key_len());
     let profile = match profile {
         SrtpProfile::AeadAes256Gcm => ProtectionProfile::AeadAes256Gcm,
         SrtpProfile::AeadAes128Gcm => ProtectionProfile::AeadAes128Gcm,
@@ -49,7 +51,7 @@ fn rtcp(number: u8, words: u8) -> Vec<u8> {
     packet
 }
 
-/// Sequence numbers over a wrap, with payloads from nothing to a full packet.
+/// Returns packets over a wrap of the sequence number, with payloads of 0 to 1,393 bytes.
 fn packets() -> impl Iterator<Item = (SeqNo, Vec<u8>)> {
     (0..200_u64).map(|step| {
         let seq = SeqNo(SeqNo::first(65_400).0 + step);
@@ -58,10 +60,10 @@ fn packets() -> impl Iterator<Item = (SeqNo, Vec<u8>)> {
 }
 
 #[test]
-fn another_implementation_opens_what_we_seal() {
+fn another_implementation_decrypts_what_we_protect() {
     for profile in SrtpProfile::ALL {
-        let mut sender = SrtpSender::new(profile, &master(profile)).unwrap();
-        let mut other = foreign(profile);
+        let mut sender = SrtpSender::new(profile, &master_key(profile)).unwrap();
+        let mut other = other_context(profile);
         for (seq, plain) in packets() {
             let mut slot = plain.clone();
             slot.resize(plain.len() + sender.overhead(), 0);
@@ -91,30 +93,30 @@ fn another_implementation_opens_what_we_seal() {
 }
 
 #[test]
-fn we_open_what_another_implementation_seals() {
+fn we_unprotect_what_another_implementation_encrypts() {
     for profile in SrtpProfile::ALL {
-        let mut receiver = SrtpReceiver::new(profile, &master(profile)).unwrap();
-        let mut other = foreign(profile);
+        let mut receiver = SrtpReceiver::new(profile, &master_key(profile)).unwrap();
+        let mut other = other_context(profile);
         for (seq, plain) in packets() {
-            let mut sealed = other.encrypt_rtp(&plain).unwrap().to_vec();
-            let prefix = SrtpHeader {
+            let mut protected = other.encrypt_rtp(&plain).unwrap().to_vec();
+            let header = SrtpHeader {
                 ssrc: SSRC,
                 seq: seq.raw(),
                 header_len: HEADER_LEN,
             };
-            let len = receiver.unprotect_rtp(prefix, &mut sealed).unwrap();
+            let len = receiver.unprotect_rtp(header, &mut protected).unwrap();
             assert_eq!(
-                sealed.get(..len),
+                protected.get(..len),
                 Some(plain.as_slice()),
                 "{profile:?} {seq:?}"
             );
         }
         for number in 0..100 {
             let plain = rtcp(number, number);
-            let mut sealed = other.encrypt_rtcp(&plain).unwrap().to_vec();
-            let len = receiver.unprotect_rtcp(&mut sealed).unwrap();
+            let mut protected = other.encrypt_rtcp(&plain).unwrap().to_vec();
+            let len = receiver.unprotect_rtcp(&mut protected).unwrap();
             assert_eq!(
-                sealed.get(..len),
+                protected.get(..len),
                 Some(plain.as_slice()),
                 "{profile:?} {number}"
             );

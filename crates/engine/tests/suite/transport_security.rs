@@ -1,8 +1,8 @@
-//! What a transport owes its peer and denies everybody else, shown with real STUN, DTLS and SRTP
-//! and without a socket: packets are handed over in memory, in virtual time.
+//! Security of a WebRTC transport, tested with real STUN, DTLS and SRTP in memory and in virtual
+//! time.
 //!
-//! Attackers here know the server's address and everything that crosses the wire in clear; they
-//! lack the ICE password, the peer's certificate and the keys.
+//! Attackers in these tests know the server's address and everything that is sent in clear. They
+//! lack the ICE password, the private key of the peer's certificate and the SRTP keys.
 
 mod bounds;
 mod closing;
@@ -13,5 +13,5 @@ mod handshakes;
 mod hello_race;
 mod injected_media;
 mod mobility;
-mod order;
 mod peer;
+mod state_order;

@@ -1,5 +1,5 @@
-//! What a peer must know to be heard: a user fragment that names the transport and a password
-//! that signs every check.
+//! ICE credentials of a transport: the username fragment that identifies it, and the password that
+//! authenticates checks and responses.
 //!
 //! RFC 8445 §5.3.
 
@@ -9,26 +9,27 @@ use rand_chacha::rand_core::Rng as _;
 use watersmeet_wire::stun::IntegrityKey;
 use watersmeet_wire::units::Rng;
 
-/// Characters of a password. RFC 8445 §5.3 asks for 22 at least; 24 of six bits hold 144 bits.
+/// Characters of a password. RFC 8445 §5.3 requires at least 22; 24 of six bits each have 144 bits.
 const PASSWORD_LEN: usize = 24;
 
-/// The characters of RFC 8445 §5.3, 64 of them: six bits each, none more likely than another.
+/// The 64 `ice-char` characters of RFC 8445 §5.3. Six random bits select each with equal
+/// probability.
 const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// One generation of credentials.
+/// Credentials between two ICE restarts.
 #[derive(Clone)]
 pub(super) struct Credentials {
-    /// Names the transport.
+    /// Username fragment; identifies the transport.
     pub ufrag: String,
-    /// Signs checks and answers.
+    /// Key of MESSAGE-INTEGRITY, as text.
     pub password: String,
-    /// The password made ready: making it costs as much as verifying a check.
+    /// Prepared key: preparing it costs as much as verifying a check.
     pub key: IntegrityKey,
 }
 
 impl Credentials {
-    /// Credentials with a password drawn from `rng`.
-    pub(super) fn draw(ufrag: String, rng: &mut Rng) -> Self {
+    /// Returns credentials with a random password.
+    pub(super) fn generate(ufrag: String, rng: &mut Rng) -> Self {
         let mut bytes = [0; PASSWORD_LEN];
         rng.fill_bytes(&mut bytes);
         let password: String = bytes

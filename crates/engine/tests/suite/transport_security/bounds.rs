@@ -1,4 +1,4 @@
-//! Every queue of a transport is filled here, and every fault of the code beneath it is survived.
+//! Fills every queue of a transport, and survives a panic of the DTLS library.
 
 use watersmeet_engine::command::{CloseReason, DtlsState};
 use watersmeet_engine::transport::dtls::{DtlsVersion, PENDING_BYTES_MAX};
@@ -7,12 +7,12 @@ use watersmeet_engine::transport::{Received, TransportEvent, discard::DiscardRea
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, FINGERPRINTS_MAX};
 use watersmeet_wire::units::Time;
 
-use super::peer::{Manner, Peer, connected, deliver, drain, events, exchange, transport, udp};
+use super::peer::{DtlsOptions, Peer, connected, deliver, drain, events, exchange, transport, udp};
 
 const NOW: Time = Time::from_millis(1_000);
 
 #[test]
-fn events_that_nobody_reads_stop_what_makes_more() {
+fn checks_on_new_paths_are_discarded_while_the_event_queue_is_full() {
     let (mut transport, mut peer) = connected(1, NOW);
     let mut refused = 0;
     for port in 1..1_000_u16 {
@@ -37,9 +37,14 @@ fn events_that_nobody_reads_stop_what_makes_more() {
 }
 
 #[test]
-fn held_client_hellos_are_bounded_in_bytes() {
+fn pending_client_hellos_are_bounded_in_bytes() {
     let mut transport = transport(DtlsVersion::V12, 2);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
     const BODY_LEN: u16 = 16_000;
@@ -60,7 +65,7 @@ fn held_client_hellos_are_bounded_in_bytes() {
 }
 
 #[test]
-fn a_list_of_fingerprints_is_bounded() {
+fn too_many_fingerprints_are_refused() {
     let mut transport = transport(DtlsVersion::V12, 4);
     let fingerprint = |byte: usize| DtlsFingerprint {
         algorithm: "sha-256".to_owned(),
@@ -75,8 +80,8 @@ fn a_list_of_fingerprints_is_bounded() {
 }
 
 #[test]
-fn a_panic_beneath_ends_one_handshake_and_nothing_else() {
-    // A certificate longer than any buffer of ours makes the DTLS crate panic.
+fn a_panic_in_the_dtls_library_fails_only_its_own_handshake() {
+    // A certificate longer than the output buffer makes `dimpl` panic.
     let mut transport = transport(DtlsVersion::V12, 5);
     let path = udp("198.51.100.7:50000");
     let mut peer = Peer::with_padded_certificate(&transport, path, 20_000, NOW);

@@ -1,4 +1,4 @@
-//! The end of a transport: a goodbye from either side.
+//! Closing a transport: close_notify from either side.
 
 use watersmeet_engine::command::{CloseReason, DtlsState};
 use watersmeet_engine::transport::{Received, TransportEvent, discard::DiscardReason};
@@ -9,7 +9,7 @@ use super::peer::{connected, deliver, events, exchange};
 const NOW: Time = Time::from_millis(1_000);
 
 #[test]
-fn a_peer_that_says_goodbye_closes_the_transport() {
+fn a_close_notify_of_the_peer_closes_the_transport() {
     let (mut transport, mut peer) = connected(1, NOW);
     peer.dtls.close().unwrap();
     exchange(&mut transport, &mut peer, NOW);
@@ -25,7 +25,7 @@ fn a_peer_that_says_goodbye_closes_the_transport() {
 }
 
 #[test]
-fn a_closed_transport_tells_its_peer_and_hears_nothing_more() {
+fn a_closed_transport_sends_close_notify_and_discards_every_packet() {
     let (mut transport, mut peer) = connected(2, NOW);
     let (sealed, _) = peer.rtp();
     transport.close(NOW);

@@ -1,5 +1,5 @@
-//! The handshake is worth what its fingerprint is worth: no key exists for a peer that cannot show
-//! a certificate that signalling announced.
+//! Fingerprint verification: no SRTP key exists for a peer whose certificate was not announced by
+//! signalling.
 
 use aws_lc_rs::digest;
 use watersmeet_engine::command::{CloseReason, DtlsState, Refusal};
@@ -11,12 +11,12 @@ use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole};
 use watersmeet_wire::units::Time;
 
 use super::peer::{
-    Manner, Peer, assert_media_flows, deliver, events, exchange, rtp, transport, udp,
+    DtlsOptions, Peer, assert_media_flows, deliver, events, exchange, rtp, transport, udp,
 };
 
 const NOW: Time = Time::from_millis(1_000);
 
-/// A fingerprint of `certificate`.
+/// Returns a fingerprint of `certificate`.
 fn fingerprint(
     name: &str,
     hash: &'static digest::Algorithm,
@@ -34,19 +34,19 @@ fn fingerprint(
     }
 }
 
-/// Lets `peer` shake hands while the server expects `expected`.
-fn attempt(
+/// Runs a handshake with a peer while the server expects the fingerprints of `expected`.
+fn attempt_handshake(
     version: DtlsVersion,
-    opens: bool,
+    is_client: bool,
     expected: impl Fn(&Peer) -> Vec<DtlsFingerprint>,
 ) -> (WebRtcTransport, Peer) {
     let mut transport = transport(version, 1);
-    let manner = Manner {
-        opens,
+    let options = DtlsOptions {
+        is_client,
         version,
         mtu: 1_150,
     };
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), manner, NOW);
+    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
     let parameters = DtlsParameters {
         fingerprints: expected(&peer),
         ..peer.parameters()
@@ -58,23 +58,23 @@ fn attempt(
     (transport, peer)
 }
 
-/// Asserts that there are no keys, and no way to get any.
+/// Asserts that the handshake failed without SRTP keys.
 fn assert_refused(mut transport: WebRtcTransport, mut peer: Peer, case: &str) {
     assert_eq!(transport.dtls_state(), DtlsState::Failed, "{case}");
     assert!(transport.sender().is_none(), "{case}");
     assert_eq!(transport.srtp_profile(), None, "{case}");
     assert_eq!(transport.path(), None, "{case}");
-    let told = events(&mut transport);
+    let events = events(&mut transport);
     assert!(
-        told.contains(&TransportEvent::DtlsStateChanged(DtlsState::Failed)),
+        events.contains(&TransportEvent::DtlsStateChanged(DtlsState::Failed)),
         "{case}"
     );
     assert!(
-        told.contains(&TransportEvent::Closed(CloseReason::DtlsFailed)),
+        events.contains(&TransportEvent::Closed(CloseReason::DtlsFailed)),
         "{case}"
     );
     assert!(
-        !told.contains(&TransportEvent::DtlsStateChanged(DtlsState::Connected)),
+        !events.contains(&TransportEvent::DtlsStateChanged(DtlsState::Connected)),
         "{case}"
     );
     let sealed = if peer.srtp.is_some() {
@@ -93,20 +93,24 @@ fn assert_refused(mut transport: WebRtcTransport, mut peer: Peer, case: &str) {
 #[test]
 fn a_man_in_the_middle_gets_no_keys_in_any_version_or_role() {
     for version in [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Auto] {
-        for opens in [true, false] {
+        for is_client in [true, false] {
             let victim = dimpl::certificate::generate_self_signed_certificate().unwrap();
-            let (transport, peer) = attempt(version, opens, |_| {
+            let (transport, peer) = attempt_handshake(version, is_client, |_| {
                 vec![fingerprint("sha-256", &digest::SHA256, &victim.certificate)]
             });
-            assert_refused(transport, peer, &format!("{version:?}, peer opens {opens}"));
+            assert_refused(
+                transport,
+                peer,
+                &format!("{version:?}, peer is client: {is_client}"),
+            );
         }
     }
 }
 
 #[test]
-fn one_flipped_bit_is_another_certificate() {
+fn a_fingerprint_with_one_flipped_bit_is_refused() {
     for bit in 0..256 {
-        let (transport, peer) = attempt(DtlsVersion::V12, true, |peer| {
+        let (transport, peer) = attempt_handshake(DtlsVersion::V12, true, |peer| {
             let mut digest = digest::digest(&digest::SHA256, peer.certificate())
                 .as_ref()
                 .to_vec();
@@ -122,8 +126,8 @@ fn one_flipped_bit_is_another_certificate() {
 }
 
 #[test]
-fn a_hash_is_compared_with_its_own_kind_only() {
-    let (transport, peer) = attempt(DtlsVersion::V12, true, |peer| {
+fn a_matching_sha_1_fingerprint_does_not_verify_the_peer() {
+    let (transport, peer) = attempt_handshake(DtlsVersion::V12, true, |peer| {
         let sha_1 = fingerprint(
             "sha-1",
             &digest::SHA1_FOR_LEGACY_USE_ONLY,
@@ -136,9 +140,14 @@ fn a_hash_is_compared_with_its_own_kind_only() {
 }
 
 #[test]
-fn lists_without_a_strong_fingerprint_are_refused() {
+fn parameters_without_a_strong_fingerprint_are_refused() {
     let mut transport = transport(DtlsVersion::V12, 2);
-    let peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     let certificate = peer.certificate();
     let sha_1 = fingerprint("sha-1", &digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
     let md5 = DtlsFingerprint {
@@ -150,7 +159,7 @@ fn lists_without_a_strong_fingerprint_are_refused() {
         value,
         ..strong.clone()
     };
-    let lists = [
+    let refused = [
         vec![],
         vec![sha_1.clone()],
         vec![md5.clone()],
@@ -169,7 +178,7 @@ fn lists_without_a_strong_fingerprint_are_refused() {
             ..strong.clone()
         }],
     ];
-    for fingerprints in lists {
+    for fingerprints in refused {
         let case = format!("{fingerprints:?}");
         let parameters = DtlsParameters {
             role: DtlsRole::Client,
@@ -182,12 +191,12 @@ fn lists_without_a_strong_fingerprint_are_refused() {
     assert_eq!(
         transport.connect(NOW, &peer.parameters()),
         Ok(()),
-        "a refusal leaves no trace"
+        "a refusal changes nothing"
     );
 }
 
 #[test]
-fn any_strong_fingerprint_that_matches_is_enough() {
+fn one_matching_strong_fingerprint_is_enough() {
     let hashes: [(&str, &'static digest::Algorithm); 4] = [
         ("sha-256", &digest::SHA256),
         ("SHA-256", &digest::SHA256),
@@ -195,8 +204,8 @@ fn any_strong_fingerprint_that_matches_is_enough() {
         ("sha-512", &digest::SHA512),
     ];
     for (name, hash) in hashes {
-        let (mut transport, mut peer) = attempt(DtlsVersion::V12, true, |peer| {
-            let other = fingerprint(name, hash, b"a certificate of yesterday");
+        let (mut transport, mut peer) = attempt_handshake(DtlsVersion::V12, true, |peer| {
+            let other = fingerprint(name, hash, b"an older certificate");
             let mut right = fingerprint(name, hash, peer.certificate());
             right.value = right.value.to_lowercase();
             vec![other.clone(), other, right.clone(), right]
@@ -206,8 +215,8 @@ fn any_strong_fingerprint_that_matches_is_enough() {
 }
 
 #[test]
-fn our_own_fingerprints_are_those_of_the_certificate_we_show() {
-    let (transport, peer) = attempt(DtlsVersion::V12, true, |peer| {
+fn announced_fingerprints_match_the_certificate_sent() {
+    let (transport, peer) = attempt_handshake(DtlsVersion::V12, true, |peer| {
         peer.parameters().fingerprints
     });
     let ours = transport.dtls_parameters();

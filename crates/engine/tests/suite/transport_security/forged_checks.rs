@@ -1,5 +1,5 @@
-//! STUN from somebody without the password: no answer, no path, no change; and no answer to
-//! anybody that is longer than the question.
+//! STUN requests forged without the ICE password get no response, add no path and change nothing.
+//! No response is longer than its request.
 
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{IceState, Path};
@@ -12,21 +12,21 @@ use watersmeet_wire::stun::{
 };
 use watersmeet_wire::units::Time;
 
-use super::peer::{Manner, Peer, connected, deliver, drain, events, rng, transport, udp};
+use super::peer::{DtlsOptions, Peer, connected, deliver, drain, events, rng, transport, udp};
 
 const NOW: Time = Time::from_millis(1_000);
 
-/// Requests of one test.
+/// Requests per test.
 const FORGED: u32 = 1_000_000;
 
 /// Rewrites the FINGERPRINT at the end of `message`, so that only its integrity is wrong.
-fn mend_fingerprint(message: &mut [u8]) {
+fn fix_fingerprint(message: &mut [u8]) {
     let at = message.len() - 8;
     let fingerprint = crc32(&message[..at]) ^ 0x5354_554e;
     message[at + 4..].copy_from_slice(&fingerprint.to_be_bytes());
 }
 
-/// CRC-32 as RFC 8489 §14.7 wants it, bit by bit.
+/// Computes the CRC-32 of RFC 8489 §14.7, bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
@@ -42,8 +42,8 @@ fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
-/// Drops the attribute of this type, and mends length and FINGERPRINT.
-fn without(message: &[u8], kind: u16) -> Vec<u8> {
+/// Removes the attributes of this type, and corrects length and FINGERPRINT.
+fn without_attribute(message: &[u8], kind: u16) -> Vec<u8> {
     let mut kept = message[..20].to_vec();
     let mut rest = &message[20..];
     while rest.len() >= 4 {
@@ -56,12 +56,12 @@ fn without(message: &[u8], kind: u16) -> Vec<u8> {
     let len = u16::try_from(kept.len() - 20).unwrap();
     kept[2..4].copy_from_slice(&len.to_be_bytes());
     if kind != 0x8028 {
-        mend_fingerprint(&mut kept);
+        fix_fingerprint(&mut kept);
     }
     kept
 }
 
-/// Messages that a genuine request can be turned into without the password.
+/// Returns messages that an attacker can make from a genuine request, and how each is discarded.
 fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, DiscardReason)> {
     let ufrag = transport.ice_parameters().username_fragment;
     let wrong_key = IntegrityKey::from_password("a password that is not the right one");
@@ -82,30 +82,33 @@ fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, Disca
     let mut flipped = genuine.to_vec();
     let integrity_at = flipped.len() - 8 - 20;
     flipped[integrity_at] ^= 1;
-    mend_fingerprint(&mut flipped);
+    fix_fingerprint(&mut flipped);
     let mut nominated = genuine.to_vec();
     nominated[4 + 16 + 8] ^= 0x20;
-    mend_fingerprint(&mut nominated);
-    let mut behind = genuine.to_vec();
-    let tail = behind.split_off(behind.len() - 8);
-    behind.extend([0x00, 0x25, 0, 0]);
-    behind.extend(tail);
-    let len = u16::try_from(behind.len() - 20).unwrap();
-    behind[2..4].copy_from_slice(&len.to_be_bytes());
-    behind[integrity_at + 3] ^= 0x80;
-    mend_fingerprint(&mut behind);
-    let mut answer = [0; 128];
+    fix_fingerprint(&mut nominated);
+    let mut appended = genuine.to_vec();
+    let tail = appended.split_off(appended.len() - 8);
+    appended.extend([0x00, 0x25, 0, 0]);
+    appended.extend(tail);
+    let len = u16::try_from(appended.len() - 20).unwrap();
+    appended[2..4].copy_from_slice(&len.to_be_bytes());
+    appended[integrity_at + 3] ^= 0x80;
+    fix_fingerprint(&mut appended);
+    let mut response = [0; 128];
     let remote = "198.51.100.7:50000".parse().unwrap();
-    let answer_len = write_success(&mut answer, &[1; 12], remote, &right_key).unwrap();
+    let response_len = write_success(&mut response, &[1; 12], remote, &right_key).unwrap();
     let mut indication = [0; 64];
     let indication_len = write_indication(&mut indication, &[1; 12]).unwrap();
     vec![
         (flipped, DiscardReason::StunAuth),
         (nominated, DiscardReason::StunAuth),
-        (behind, DiscardReason::StunAuth),
-        (without(genuine, 0x0008), DiscardReason::StunAuth),
-        (without(genuine, 0x0006), DiscardReason::StunAuth),
-        (without(genuine, 0x8028), DiscardReason::StunMalformed),
+        (appended, DiscardReason::StunAuth),
+        (without_attribute(genuine, 0x0008), DiscardReason::StunAuth),
+        (without_attribute(genuine, 0x0006), DiscardReason::StunAuth),
+        (
+            without_attribute(genuine, 0x8028),
+            DiscardReason::StunMalformed,
+        ),
         (
             request(&format!("{ufrag}:peer"), &wrong_key),
             DiscardReason::StunAuth,
@@ -129,7 +132,7 @@ fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, Disca
         ),
         (request("", &right_key), DiscardReason::StunAuth),
         (
-            answer[..answer_len].to_vec(),
+            response[..response_len].to_vec(),
             DiscardReason::StunUnsolicited,
         ),
         (
@@ -140,9 +143,14 @@ fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, Disca
 }
 
 #[test]
-fn a_million_forged_checks_change_nothing_and_get_no_answer() {
+fn a_million_forged_checks_change_nothing_and_get_no_response() {
     let mut transport = transport(DtlsVersion::V12, 1);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     let genuine = peer.check(true, None);
     let forgeries = forgeries(&transport, &genuine);
     let from = [peer.path, udp("203.0.113.66:50000")];
@@ -170,7 +178,7 @@ fn a_million_forged_checks_change_nothing_and_get_no_answer() {
 }
 
 #[test]
-fn forged_checks_leave_a_running_call_alone() {
+fn forged_checks_do_not_affect_a_connected_transport() {
     let (mut transport, mut peer) = connected(2, NOW);
     let genuine = peer.check(true, None);
     let elsewhere = udp("203.0.113.66:50000");
@@ -187,14 +195,14 @@ fn forged_checks_leave_a_running_call_alone() {
 }
 
 #[test]
-fn no_answer_is_longer_than_its_request() {
+fn no_response_is_longer_than_its_request() {
     for address in [
         "198.51.100.7:50000",
         "[2001:db8::7]:50000",
         "[::ffff:198.51.100.7]:50000",
     ] {
         let mut transport = transport(DtlsVersion::V12, 3);
-        let mut peer = Peer::new(&transport, udp(address), Manner::BROWSER, NOW);
+        let mut peer = Peer::new(&transport, udp(address), DtlsOptions::BROWSER, NOW);
         let requests = [
             peer.check(false, None),
             peer.check(true, Some(1)),
@@ -202,23 +210,23 @@ fn no_answer_is_longer_than_its_request() {
         ];
         for request in requests {
             deliver(&mut transport, NOW, peer.path, &request);
-            let answers = drain(&mut transport);
-            assert_eq!(answers.len(), 1);
-            assert!(answers[0].1.len() <= request.len(), "{address}");
+            let responses = drain(&mut transport);
+            assert_eq!(responses.len(), 1);
+            assert!(responses[0].1.len() <= request.len(), "{address}");
         }
     }
 }
 
 #[test]
-fn a_request_too_short_for_its_answer_gets_none() {
+fn a_request_shorter_than_its_response_gets_none() {
     let mut transport = transport(DtlsVersion::V12, 4);
     let path = udp("[2001:db8::7]:50000");
     let ice = transport.ice_parameters();
-    let genuine = Peer::new(&transport, path, Manner::BROWSER, NOW).check(false, None);
-    // Without PRIORITY and role, and with its integrity made anew, it is shorter than an answer
-    // that carries an IPv6 address.
-    let bare = without(&without(&genuine, 0x0024), 0x802a);
-    let covered = &bare[..bare.len() - 8 - 24];
+    let genuine = Peer::new(&transport, path, DtlsOptions::BROWSER, NOW).check(false, None);
+    // Without PRIORITY and role, and with a recomputed integrity, the request is shorter than a
+    // response with an IPv6 address.
+    let shortened = without_attribute(&without_attribute(&genuine, 0x0024), 0x802a);
+    let covered = &shortened[..shortened.len() - 8 - 24];
     let mut request = covered.to_vec();
     let integrity_len = u16::try_from(covered.len() - 20 + 24).unwrap();
     request[2..4].copy_from_slice(&integrity_len.to_be_bytes());
@@ -232,7 +240,7 @@ fn a_request_too_short_for_its_answer_gets_none() {
     request.extend([0x80, 0x28, 0, 4, 0, 0, 0, 0]);
     let len = u16::try_from(request.len() - 20).unwrap();
     request[2..4].copy_from_slice(&len.to_be_bytes());
-    mend_fingerprint(&mut request);
+    fix_fingerprint(&mut request);
     assert!(
         StunMessage::parse(&request)
             .unwrap()
@@ -249,7 +257,7 @@ fn a_request_too_short_for_its_answer_gets_none() {
 }
 
 #[test]
-fn only_so_many_answers_wait() {
+fn queued_responses_are_bounded() {
     let (mut transport, mut peer) = connected(5, NOW);
     for _ in 0..RESPONSES_MAX {
         let check = peer.check(true, None);

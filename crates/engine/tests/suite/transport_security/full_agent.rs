@@ -1,5 +1,5 @@
-//! Our lite half of ICE against a full agent that somebody else wrote (the `is` crate), through
-//! checks, nomination, consent, a lost network and a restart.
+//! Interoperability of our ICE-lite agent with a full agent (the `is` crate): checks, nomination,
+//! consent, a lost network and a restart.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,11 +13,14 @@ use watersmeet_wire::units::Time;
 
 use super::peer::{events, rng, settings, transport, udp};
 
+/// Address of the transport.
 const SERVER: &str = "192.0.2.1:40000";
+/// First network of the agent.
 const WIRELESS: &str = "198.51.100.7:50000";
+/// Second network of the agent.
 const MOBILE: &str = "203.0.113.9:51000";
 
-/// HMAC-SHA1 for the foreign agent.
+/// HMAC-SHA1 for the full agent.
 #[derive(Debug)]
 struct Sha1;
 
@@ -33,15 +36,15 @@ impl is::Sha1HmacProvider for Sha1 {
     }
 }
 
-/// A full agent with two networks, and a transport.
+/// A full agent and a transport.
 struct Call {
     agent: IceAgent,
     transport: WebRtcTransport,
     now: Time,
-    /// Where the agent sends media from.
+    /// Local address of the pair that the agent nominated last.
     nominated: Option<SocketAddr>,
-    /// What the transport reported.
-    told: Vec<TransportEvent>,
+    /// Events of the transport.
+    events: Vec<TransportEvent>,
 }
 
 impl Call {
@@ -64,7 +67,7 @@ impl Call {
             transport,
             now: Time::from_millis(1_000),
             nominated: None,
-            told: Vec::new(),
+            events: Vec::new(),
         };
         call.learn_credentials();
         call
@@ -106,7 +109,7 @@ impl Call {
                     self.nominated = Some(source);
                 }
             }
-            self.told.extend(events(&mut self.transport));
+            self.events.extend(events(&mut self.transport));
             self.now = self.now + Duration::from_millis(10);
         }
     }
@@ -131,7 +134,7 @@ fn a_full_agent_connects_within_a_second() {
 }
 
 #[test]
-fn a_full_agent_with_two_networks_and_we_agree_on_one() {
+fn both_agents_select_the_same_pair_when_the_full_agent_has_two_networks() {
     let mut call = Call::new(&[WIRELESS, MOBILE]);
     call.run_for(Duration::from_secs(3));
     call.assert_agreed();
@@ -139,13 +142,13 @@ fn a_full_agent_with_two_networks_and_we_agree_on_one() {
 }
 
 #[test]
-fn consent_lasts_as_long_as_the_agent_is_there() {
+fn consent_lasts_while_the_full_agent_sends_checks() {
     let mut call = Call::new(&[WIRELESS]);
     call.run_for(Duration::from_secs(120));
     call.assert_agreed();
     assert!(
         !call
-            .told
+            .events
             .contains(&TransportEvent::IceStateChanged(IceState::Disconnected))
     );
     assert_ne!(call.agent.state(), IceConnectionState::Disconnected);
@@ -155,7 +158,7 @@ fn consent_lasts_as_long_as_the_agent_is_there() {
 }
 
 #[test]
-fn we_follow_an_agent_that_loses_a_network() {
+fn the_path_moves_when_the_full_agent_loses_a_network() {
     let mut call = Call::new(&[WIRELESS, MOBILE]);
     call.run_for(Duration::from_secs(3));
     let lost = call.nominated.unwrap();
@@ -167,7 +170,7 @@ fn we_follow_an_agent_that_loses_a_network() {
 }
 
 #[test]
-fn a_restart_is_followed_and_ends_the_old_credentials() {
+fn an_ice_restart_connects_and_retires_the_old_credentials() {
     let mut call = Call::new(&[WIRELESS]);
     call.run_for(Duration::from_secs(1));
     let old = call.transport.ice_parameters().username_fragment;
@@ -184,5 +187,5 @@ fn a_restart_is_followed_and_ends_the_old_credentials() {
         .add_remote_candidate(Candidate::host(server, "udp").unwrap());
     call.run_for(Duration::from_secs(2));
     call.assert_agreed();
-    assert!(call.told.contains(&TransportEvent::UfragRetired(old)));
+    assert!(call.events.contains(&TransportEvent::UfragRetired(old)));
 }

@@ -1,4 +1,4 @@
-//! Handshakes in every version and both roles, over every kind of bad link.
+//! DTLS handshakes in every version and both roles, and over lossy links.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use watersmeet_engine::transport::{
 use watersmeet_wire::units::{Rng, Time};
 
 use super::peer::{
-    Manner, Peer, assert_media_flows, connected, deliver, drain, events, exchange, rng, transport,
-    udp,
+    DtlsOptions, Peer, assert_media_flows, connected, deliver, drain, events, exchange, rng,
+    transport, udp,
 };
 
 const NOW: Time = Time::from_millis(1_000);
 
 #[test]
-fn both_roles_and_all_versions_shake_hands() {
+fn handshakes_complete_in_every_version_and_role() {
     use DtlsVersion::{Auto, V12, V13};
     let pairs = [
         (V12, V12),
@@ -30,19 +30,19 @@ fn both_roles_and_all_versions_shake_hands() {
         (Auto, Auto),
     ];
     for (ours, theirs) in pairs {
-        for opens in [true, false] {
+        for is_client in [true, false] {
             let mut transport = transport(ours, 1);
-            let manner = Manner {
-                opens,
+            let options = DtlsOptions {
+                is_client,
                 version: theirs,
                 mtu: 1_150,
             };
-            let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), manner, NOW);
+            let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
             transport.connect(NOW, &peer.parameters()).unwrap();
             let check = peer.check(true, None);
             deliver(&mut transport, NOW, peer.path, &check);
             exchange(&mut transport, &mut peer, NOW);
-            let case = format!("ours {ours:?}, theirs {theirs:?}, peer opens {opens}");
+            let case = format!("ours {ours:?}, theirs {theirs:?}, peer is client: {is_client}");
             assert_eq!(peer.error, None, "{case}");
             assert_eq!(transport.dtls_state(), DtlsState::Connected, "{case}");
             assert_eq!(transport.path(), Some(peer.path), "{case}");
@@ -52,15 +52,20 @@ fn both_roles_and_all_versions_shake_hands() {
 }
 
 #[test]
-fn a_server_of_1_2_chooses_gcm() {
+fn a_dtls_1_2_server_selects_aes_256_gcm() {
     let (transport, _) = connected(2, NOW);
     assert_eq!(transport.srtp_profile(), Some(SrtpProfile::AeadAes256Gcm));
 }
 
 #[test]
-fn what_happens_is_told_in_order() {
+fn state_changes_are_reported_in_order() {
     let mut transport = transport(DtlsVersion::V12, 3);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     transport.connect(NOW, &peer.parameters()).unwrap();
     assert_eq!(events(&mut transport), []);
     let check = peer.check(false, None);
@@ -87,9 +92,14 @@ fn what_happens_is_told_in_order() {
 }
 
 #[test]
-fn a_client_hello_before_the_fingerprints_is_held() {
+fn a_client_hello_waits_for_the_fingerprints() {
     let mut transport = transport(DtlsVersion::V12, 4);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
     drain(&mut transport);
@@ -102,7 +112,7 @@ fn a_client_hello_before_the_fingerprints_is_held() {
     assert_eq!(
         drain(&mut transport),
         [],
-        "no answer before it is known whom to answer"
+        "nothing is sent before the fingerprints are known"
     );
     assert_eq!(transport.dtls_state(), DtlsState::New);
 
@@ -113,9 +123,14 @@ fn a_client_hello_before_the_fingerprints_is_held() {
 }
 
 #[test]
-fn only_so_many_client_hellos_are_held() {
+fn pending_client_hellos_are_bounded_in_number() {
     let mut transport = transport(DtlsVersion::V12, 5);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
     let hello = peer.poll(NOW).remove(0);
@@ -134,15 +149,15 @@ fn only_so_many_client_hellos_are_held() {
 }
 
 #[test]
-fn flights_in_small_fragments_are_put_together() {
+fn fragmented_flights_are_reassembled() {
     for version in [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Auto] {
         let mut transport = transport(version, 6);
-        let manner = Manner {
-            opens: true,
+        let options = DtlsOptions {
+            is_client: true,
             version,
             mtu: 256,
         };
-        let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), manner, NOW);
+        let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
         transport.connect(NOW, &peer.parameters()).unwrap();
         let check = peer.check(true, None);
         deliver(&mut transport, NOW, peer.path, &check);
@@ -151,16 +166,16 @@ fn flights_in_small_fragments_are_put_together() {
     }
 }
 
-/// A link that loses, doubles and delays packets.
-struct Link {
+/// A link that loses, duplicates and delays packets.
+struct LossyLink {
     rng: Rng,
-    /// When it arrives, whether at the server, and what.
-    flying: Vec<(Time, bool, Vec<u8>)>,
+    /// Arrival time, whether it travels to the server, and content of each packet.
+    in_flight: Vec<(Time, bool, Vec<u8>)>,
 }
 
-impl Link {
+impl LossyLink {
     fn send(&mut self, now: Time, to_server: bool, packet: &[u8]) {
-        // With 30 % lost about one handshake in 2,000 runs out of its tries.
+        // With 30 % loss about one handshake in 2,000 runs out of retransmissions.
         let copies = match self.rng.next_u32() % 10 {
             0..=1 => 0,
             2 => 2,
@@ -168,11 +183,12 @@ impl Link {
         };
         for _ in 0..copies {
             let delay = Duration::from_millis(u64::from(20 + self.rng.next_u32() % 60));
-            self.flying.push((now + delay, to_server, packet.to_vec()));
+            self.in_flight
+                .push((now + delay, to_server, packet.to_vec()));
         }
     }
 
-    /// Runs both ends until the server is connected; the time it took.
+    /// Runs both ends until they are connected. Returns the time it took.
     fn run(&mut self, transport: &mut WebRtcTransport, peer: &mut Peer) -> Option<Duration> {
         let mut now = NOW;
         while now < NOW + HANDSHAKE_TIMEOUT {
@@ -187,11 +203,11 @@ impl Link {
             }
             now = now + Duration::from_millis(5);
             transport.handle_timeout(now);
-            let (landed, flying): (Vec<_>, Vec<_>) = std::mem::take(&mut self.flying)
+            let (arrived, in_flight): (Vec<_>, Vec<_>) = std::mem::take(&mut self.in_flight)
                 .into_iter()
                 .partition(|(at, ..)| *at <= now);
-            self.flying = flying;
-            for (_, to_server, packet) in landed {
+            self.in_flight = in_flight;
+            for (_, to_server, packet) in arrived {
                 if to_server {
                     deliver(transport, now, peer.path, &packet);
                 } else {
@@ -204,23 +220,23 @@ impl Link {
 }
 
 #[test]
-fn loss_reordering_and_duplication_only_cost_time() {
+fn handshakes_complete_despite_loss_reordering_and_duplication() {
     for seed in 0..60 {
         let version = [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Auto]
             [usize::try_from(seed % 3).unwrap()];
-        let manner = Manner {
-            opens: seed % 2 == 0,
+        let options = DtlsOptions {
+            is_client: seed % 2 == 0,
             version,
             mtu: 1_150,
         };
         let mut transport = transport(version, seed);
-        let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), manner, NOW);
+        let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
         transport.connect(NOW, &peer.parameters()).unwrap();
         let check = peer.check(true, None);
         deliver(&mut transport, NOW, peer.path, &check);
-        let mut link = Link {
+        let mut link = LossyLink {
             rng: rng(seed),
-            flying: Vec::new(),
+            in_flight: Vec::new(),
         };
         let took = link.run(&mut transport, &mut peer);
         assert!(
@@ -234,9 +250,14 @@ fn loss_reordering_and_duplication_only_cost_time() {
 }
 
 #[test]
-fn a_handshake_that_stalls_fails_at_its_deadline() {
+fn a_stalled_handshake_fails_at_its_deadline() {
     let mut transport = transport(DtlsVersion::V12, 7);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     transport.connect(NOW, &peer.parameters()).unwrap();
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
@@ -258,9 +279,14 @@ fn a_handshake_that_stalls_fails_at_its_deadline() {
 }
 
 #[test]
-fn a_peer_that_has_not_begun_may_take_its_time() {
+fn the_handshake_deadline_starts_with_the_first_packet() {
     let mut transport = transport(DtlsVersion::V12, 8);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     transport.connect(NOW, &peer.parameters()).unwrap();
     let mut now = NOW;
     for _ in 0..20 {
@@ -275,10 +301,15 @@ fn a_peer_that_has_not_begun_may_take_its_time() {
 }
 
 #[test]
-fn the_same_parameters_again_are_fine_and_others_are_refused() {
+fn connecting_again_succeeds_with_the_same_parameters_only() {
     let (mut transport, peer) = connected(9, NOW);
     assert_eq!(transport.connect(NOW, &peer.parameters()), Ok(()));
-    let other = Peer::new(&transport, udp("198.51.100.9:50000"), Manner::BROWSER, NOW);
+    let other = Peer::new(
+        &transport,
+        udp("198.51.100.9:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     assert_eq!(
         transport.connect(NOW, &other.parameters()),
         Err(Refusal::AlreadyConnected)

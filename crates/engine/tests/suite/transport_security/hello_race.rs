@@ -1,6 +1,5 @@
-//! An attacker who races the peer to the handshake (CVE-2023-49786 and its relatives): a hello
-//! from elsewhere reaches nobody, and a broken one that carries the peer's own address costs
-//! nothing but itself.
+//! An attacker races the peer to the handshake (CVE-2023-49786 and similar). A ClientHello from
+//! another address is discarded, and an invalid one with the peer's own address has no effect.
 
 use watersmeet_engine::command::{DtlsState, Path};
 use watersmeet_engine::transport::dtls::{DtlsVersion, ENDPOINT_RESTARTS_MAX};
@@ -8,27 +7,27 @@ use watersmeet_engine::transport::{Received, WebRtcTransport, discard::DiscardRe
 use watersmeet_wire::units::Time;
 
 use super::peer::{
-    Manner, Peer, assert_media_flows, deliver, drain, endpoint, exchange, noise, rng, settings,
-    transport, udp,
+    DtlsOptions, Peer, assert_media_flows, deliver, drain, endpoint, exchange, random_bytes, rng,
+    settings, transport, udp,
 };
 
 const NOW: Time = Time::from_millis(1_000);
 
-/// Where the cipher suites of a hello of DTLS 1.2 begin: after both headers, version, random and
-/// two empty fields; their length stands in front.
-const SUITES_AT: usize = 13 + 12 + 2 + 32 + 1 + 1 + 2;
+/// Offset of the cipher suites in a DTLS 1.2 ClientHello: after both headers, version, random, two
+/// empty fields and the length of the suites.
+const SUITES_OFFSET: usize = 13 + 12 + 2 + 32 + 1 + 1 + 2;
 
-/// Datagrams that try to take the handshake over.
+/// ClientHello datagrams of an attacker.
 struct Hellos {
-    /// As a browser sends it.
+    /// Sent as by a browser.
     valid: Vec<u8>,
     /// Offers only the NULL cipher.
     null: Vec<u8>,
-    /// Speaks DTLS 1.0, which makes the endpoint give up.
+    /// Offers DTLS 1.0 only, which makes the endpoint fail.
     old: Vec<u8>,
-    /// Ends in its middle, with a record that ends there too.
+    /// Truncated, with a record length that matches.
     truncated: Vec<u8>,
-    /// The first fragment of another.
+    /// First fragment of another ClientHello.
     fragment: Vec<u8>,
 }
 
@@ -47,11 +46,11 @@ impl Hellos {
 fn hellos() -> Hellos {
     let now = settings(DtlsVersion::V12).epoch + NOW.since_origin();
     let first_datagram = |mtu| {
-        let manner = Manner {
+        let options = DtlsOptions {
             mtu,
-            ..Manner::BROWSER
+            ..DtlsOptions::BROWSER
         };
-        let (mut dtls, _) = endpoint(manner, now);
+        let (mut dtls, _) = endpoint(options, now);
         let mut buffer = vec![0; 4_096];
         let dimpl::Output::Packet(datagram) = dtls.poll_output(&mut buffer) else {
             panic!("a client begins with a hello");
@@ -61,10 +60,10 @@ fn hellos() -> Hellos {
     let valid = first_datagram(1_150);
     let mut null = valid.clone();
     let suites_len = usize::from(u16::from_be_bytes([
-        null[SUITES_AT - 2],
-        null[SUITES_AT - 1],
+        null[SUITES_OFFSET - 2],
+        null[SUITES_OFFSET - 1],
     ]));
-    null[SUITES_AT..SUITES_AT + suites_len].fill(0);
+    null[SUITES_OFFSET..SUITES_OFFSET + suites_len].fill(0);
     let mut truncated = valid[..60].to_vec();
     truncated[11..13].copy_from_slice(&47_u16.to_be_bytes());
     let mut old = valid.clone();
@@ -78,49 +77,49 @@ fn hellos() -> Hellos {
     }
 }
 
-/// Sends every hello from every one of these paths; how many the transport refused.
-fn spray(transport: &mut WebRtcTransport, from: &[Path], hellos: &Hellos) -> u64 {
-    let mut refused = 0;
+/// Sends every ClientHello from each of these paths. Returns how many were discarded.
+fn send_all(transport: &mut WebRtcTransport, from: &[Path], hellos: &Hellos) -> u64 {
+    let mut discarded = 0;
     for path in from {
         for hello in hellos.all() {
             let received = deliver(transport, NOW, *path, hello);
             assert_eq!(received, Received::Discarded(DiscardReason::UnknownPath));
-            refused += 1;
+            discarded += 1;
         }
     }
-    refused
+    discarded
 }
 
 #[test]
-fn a_hello_from_elsewhere_never_disturbs_a_handshake() {
+fn client_hellos_from_other_addresses_never_affect_a_handshake() {
     let hellos = hellos();
     let victim = udp("198.51.100.7:50000");
     let attackers = [udp("203.0.113.66:50000"), udp("198.51.100.7:50001")];
     for round in 0..1_000 {
         let mut transport = transport(DtlsVersion::V12, round);
-        let mut peer = Peer::new(&transport, victim, Manner::BROWSER, NOW);
-        let mut refused = spray(&mut transport, &attackers, &hellos);
+        let mut peer = Peer::new(&transport, victim, DtlsOptions::BROWSER, NOW);
+        let mut discarded = send_all(&mut transport, &attackers, &hellos);
         if round % 2 == 0 {
             transport.connect(NOW, &peer.parameters()).unwrap();
         }
         let check = peer.check(true, None);
         deliver(&mut transport, NOW, victim, &check);
-        refused += spray(&mut transport, &attackers, &hellos);
+        discarded += send_all(&mut transport, &attackers, &hellos);
         if round % 2 != 0 {
             transport.connect(NOW, &peer.parameters()).unwrap();
         }
-        // Four flights make a handshake; the attacker is between any two of them.
+        // A handshake has four flights; the attacker sends between any two of them.
         for _ in 0..4 {
             for packet in peer.poll(NOW) {
-                refused += spray(&mut transport, &attackers, &hellos);
+                discarded += send_all(&mut transport, &attackers, &hellos);
                 deliver(&mut transport, NOW, victim, &packet);
             }
             for (path, packet) in drain(&mut transport) {
-                assert_eq!(path, victim, "a byte for the attacker");
+                assert_eq!(path, victim, "a datagram was sent to the attacker");
                 peer.handle(NOW, &packet);
             }
         }
-        refused += spray(&mut transport, &attackers, &hellos);
+        discarded += send_all(&mut transport, &attackers, &hellos);
         assert_eq!(peer.error, None, "round {round}");
         assert_eq!(
             transport.dtls_state(),
@@ -130,14 +129,14 @@ fn a_hello_from_elsewhere_never_disturbs_a_handshake() {
         assert_eq!(drain(&mut transport), [], "round {round}");
         assert_eq!(
             transport.discards().get(DiscardReason::UnknownPath),
-            refused
+            discarded
         );
-        assert_eq!(transport.discards().total(), refused);
+        assert_eq!(transport.discards().total(), discarded);
     }
 }
 
 #[test]
-fn a_broken_hello_with_the_peers_address_costs_nothing_before_the_first_flight() {
+fn invalid_client_hellos_with_the_peers_address_have_no_effect_before_the_first_flight() {
     let hellos = hellos();
     let Hellos {
         null,
@@ -148,15 +147,15 @@ fn a_broken_hello_with_the_peers_address_costs_nothing_before_the_first_flight()
     for version in [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Auto] {
         for seed in 0..50 {
             let mut transport = transport(version, seed);
-            let manner = Manner {
+            let options = DtlsOptions {
                 version,
-                ..Manner::BROWSER
+                ..DtlsOptions::BROWSER
             };
-            let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), manner, NOW);
+            let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
             transport.connect(NOW, &peer.parameters()).unwrap();
             let check = peer.check(true, None);
             deliver(&mut transport, NOW, peer.path, &check);
-            let mut random = noise(&mut rng(seed), 200);
+            let mut random = random_bytes(&mut rng(seed), 200);
             random[0] = 22;
             for packet in [null, old, truncated, &random, old, null] {
                 deliver(&mut transport, NOW, peer.path, packet);
@@ -170,10 +169,15 @@ fn a_broken_hello_with_the_peers_address_costs_nothing_before_the_first_flight()
 }
 
 #[test]
-fn broken_hellos_are_forgiven_a_limited_number_of_times() {
+fn a_handshake_fails_after_too_many_endpoint_restarts() {
     let old = hellos().old;
     let mut transport = transport(DtlsVersion::V12, 1);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        NOW,
+    );
     transport.connect(NOW, &peer.parameters()).unwrap();
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
@@ -186,7 +190,7 @@ fn broken_hellos_are_forgiven_a_limited_number_of_times() {
 }
 
 #[test]
-fn what_nobody_authenticated_never_ends_a_handshake() {
+fn unauthenticated_alerts_and_second_hellos_never_end_a_handshake() {
     let mut fatal_alert = vec![21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2];
     fatal_alert.extend([2, 40]);
     let mut close_notify = fatal_alert.clone();
@@ -194,13 +198,13 @@ fn what_nobody_authenticated_never_ends_a_handshake() {
     let mut second_hello = hellos().valid;
     second_hello[18] = 1;
     let forged = [fatal_alert, close_notify, second_hello];
-    for opens in [true, false] {
+    for is_client in [true, false] {
         let mut transport = transport(DtlsVersion::V12, 1);
-        let manner = Manner {
-            opens,
-            ..Manner::BROWSER
+        let options = DtlsOptions {
+            is_client,
+            ..DtlsOptions::BROWSER
         };
-        let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), manner, NOW);
+        let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
         transport.connect(NOW, &peer.parameters()).unwrap();
         let check = peer.check(true, None);
         deliver(&mut transport, NOW, peer.path, &check);

@@ -1,5 +1,5 @@
-//! Media from somebody without the keys ("RTP bleed", CVE-2017-14099 and its relatives): counted,
-//! and nothing else.
+//! Media injected without the SRTP keys ("RTP bleed", CVE-2017-14099 and similar) is counted and
+//! has no other effect.
 
 use watersmeet_engine::command::{Path, Protocol};
 use watersmeet_engine::transport::{Received, WebRtcTransport, discard::DiscardReason};
@@ -13,11 +13,11 @@ use super::peer::{
 
 const NOW: Time = Time::from_millis(1_000);
 
-/// Packets of one test.
+/// Packets per test.
 const INJECTED: u32 = 1_000_000;
 
-/// Everything that an injected packet must leave alone.
-fn outside(transport: &WebRtcTransport) -> impl PartialEq + std::fmt::Debug + use<> {
+/// Returns all observable state except counters.
+fn observable_state(transport: &WebRtcTransport) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         transport.path(),
         transport.paths().collect::<Vec<Path>>(),
@@ -28,7 +28,7 @@ fn outside(transport: &WebRtcTransport) -> impl PartialEq + std::fmt::Debug + us
     )
 }
 
-/// A packet of the peer's own stream at its own place, as somebody without the keys makes it.
+/// Forges a packet of the peer's own stream near its current sequence number, without the keys.
 fn forge(rng: &mut Rng, kind: u32, template: &mut [u8], peer_seq: u16) {
     let is_rtcp = kind % 5 == 4;
     let [first, second, seq_0, seq_1, ..] = template else {
@@ -45,16 +45,16 @@ fn forge(rng: &mut Rng, kind: u32, template: &mut [u8], peer_seq: u16) {
         _ => rng.fill_bytes(&mut template[tag_at..]),
     }
     if kind % 5 == 3 {
-        // A stream that nobody announced.
+        // An SSRC that was not announced.
         rng.fill_bytes(&mut template[8..12]);
     }
 }
 
 #[test]
-fn a_million_injected_packets_only_move_counters() {
+fn a_million_injected_packets_change_only_counters() {
     let (mut transport, mut peer) = connected(1, NOW);
     assert_media_flows(&mut transport, &mut peer, NOW);
-    let before = outside(&transport);
+    let before = observable_state(&transport);
     let tcp = Path {
         protocol: Protocol::Tcp,
         connection: 7,
@@ -76,7 +76,7 @@ fn a_million_injected_packets_only_move_counters() {
         let path = from[usize::try_from(index / 5 % 4).unwrap()];
         let received = transport.receive(NOW, path, &mut scratch);
         let Received::Discarded(why) = received else {
-            panic!("packet {index} got through: {received:?}");
+            panic!("packet {index} was accepted: {received:?}");
         };
         let expected = if path == peer.path {
             matches!(why, DiscardReason::SrtpAuth | DiscardReason::Replay)
@@ -85,19 +85,19 @@ fn a_million_injected_packets_only_move_counters() {
         };
         assert!(expected, "packet {index}: {why:?}");
     }
-    assert_eq!(outside(&transport), before);
+    assert_eq!(observable_state(&transport), before);
     assert_eq!(drain(&mut transport), []);
     assert_eq!(events(&mut transport), []);
     assert_eq!(transport.discards().total(), u64::from(INJECTED));
     let (mut sealed, plain) = peer.rtp();
     let Received::Rtp { len, .. } = transport.receive(NOW, peer.path, &mut sealed) else {
-        panic!("the peer's own packet is refused now");
+        panic!("the peer's own packet is discarded afterwards");
     };
     assert_eq!(&sealed[..len], &plain);
 }
 
 #[test]
-fn a_packet_that_was_seen_is_refused() {
+fn a_replayed_packet_is_discarded() {
     let (mut transport, mut peer) = connected(2, NOW);
     let (sealed, _) = peer.rtp();
     assert!(matches!(
@@ -110,22 +110,22 @@ fn a_packet_that_was_seen_is_refused() {
 }
 
 #[test]
-fn media_before_verification_is_refused() {
+fn media_before_verification_is_discarded() {
     let mut transport = super::peer::transport(Default::default(), 3);
     let path = udp("198.51.100.7:50000");
-    let mut peer = Peer::new(&transport, path, super::peer::Manner::BROWSER, NOW);
+    let mut peer = Peer::new(&transport, path, super::peer::DtlsOptions::BROWSER, NOW);
     let packet = rtp(1, 1);
-    let refused = deliver(&mut transport, NOW, path, &packet);
-    assert_eq!(refused, Received::Discarded(DiscardReason::UnknownPath));
+    let received = deliver(&mut transport, NOW, path, &packet);
+    assert_eq!(received, Received::Discarded(DiscardReason::UnknownPath));
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, path, &check);
-    let refused = deliver(&mut transport, NOW, path, &packet);
-    assert_eq!(refused, Received::Discarded(DiscardReason::NotVerified));
+    let received = deliver(&mut transport, NOW, path, &packet);
+    assert_eq!(received, Received::Discarded(DiscardReason::NotVerified));
     assert!(transport.sender().is_none());
 }
 
 #[test]
-fn short_and_foreign_packets_are_refused() {
+fn short_and_unknown_packets_are_discarded() {
     let (mut transport, peer) = connected(4, NOW);
     for first in 0..=u8::MAX {
         for len in 1..40 {

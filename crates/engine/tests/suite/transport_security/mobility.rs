@@ -1,4 +1,4 @@
-//! A peer that moves: other addresses, other networks, other credentials, and silence.
+//! A peer that changes its address, network or credentials, or falls silent.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use watersmeet_wire::stun::{Class, IceRole, StunMessage};
 use watersmeet_wire::units::Time;
 
 use super::peer::{
-    Manner, Peer, assert_media_flows, connected, deliver, drain, events, rng, transport, udp,
+    DtlsOptions, Peer, assert_media_flows, connected, deliver, drain, events, rng, transport, udp,
 };
 
 const NOW: Time = Time::from_millis(1_000);
 
-/// The path at this port of the peer's machine.
+/// Returns the path to this port of the peer's host.
 fn port(port: u16) -> Path {
     udp(&format!("198.51.100.7:{port}"))
 }
 
-/// Hands over a check from `path` that nominates it.
+/// Delivers a check from `path` that nominates it.
 fn nominate(transport: &mut WebRtcTransport, peer: &mut Peer, now: Time, path: Path) {
     let check = peer.check(true, None);
     assert_eq!(deliver(transport, now, path, &check), Received::Nothing);
@@ -31,40 +31,40 @@ fn nominate(transport: &mut WebRtcTransport, peer: &mut Peer, now: Time, path: P
 }
 
 #[test]
-fn an_answer_tells_the_address_as_the_peer_would_write_it() {
+fn responses_carry_ipv4_mapped_addresses_as_ipv4() {
     let cases = [
         ("198.51.100.7:50000", "198.51.100.7:50000"),
         ("[2001:db8::7]:50000", "[2001:db8::7]:50000"),
         ("[::ffff:198.51.100.7]:50000", "198.51.100.7:50000"),
     ];
-    for (seen, told) in cases {
+    for (seen, mapped) in cases {
         let mut transport = transport(DtlsVersion::V12, 1);
-        let mut peer = Peer::new(&transport, udp(seen), Manner::BROWSER, NOW);
+        let mut peer = Peer::new(&transport, udp(seen), DtlsOptions::BROWSER, NOW);
         let check = peer.check(false, None);
         deliver(&mut transport, NOW, peer.path, &check);
-        let (path, answer) = transport.poll_transmit().unwrap();
+        let (path, response) = transport.poll_transmit().unwrap();
         assert_eq!(path, peer.path);
-        let answer = StunMessage::parse(&answer).unwrap();
-        assert_eq!(answer.class, Class::Success);
-        assert_eq!(answer.mapped_address, Some(told.parse().unwrap()));
-        assert_eq!(answer.transaction_id[..], check[8..20]);
+        let response = StunMessage::parse(&response).unwrap();
+        assert_eq!(response.class, Class::Success);
+        assert_eq!(response.mapped_address, Some(mapped.parse().unwrap()));
+        assert_eq!(response.transaction_id[..], check[8..20]);
     }
 }
 
 #[test]
-fn a_peer_that_claims_our_role_is_refused_without_effect() {
+fn a_check_in_the_controlled_role_gets_a_role_conflict_without_effect() {
     let mut transport = transport(DtlsVersion::V12, 2);
-    let mut peer = Peer::new(&transport, port(50_000), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(&transport, port(50_000), DtlsOptions::BROWSER, NOW);
     let check = peer.check_as(IceRole::Controlled(9), true, None);
     deliver(&mut transport, NOW, peer.path, &check);
-    let (_, answer) = transport.poll_transmit().unwrap();
-    assert_eq!(StunMessage::parse(&answer).unwrap().error_code, Some(487));
+    let (_, response) = transport.poll_transmit().unwrap();
+    assert_eq!(StunMessage::parse(&response).unwrap().error_code, Some(487));
     assert_eq!(transport.ice_state(), IceState::New);
     assert_eq!(events(&mut transport), []);
 }
 
 #[test]
-fn a_peer_with_a_new_address_is_followed_at_once() {
+fn the_path_moves_at_once_to_a_new_nominated_address() {
     let (mut transport, mut peer) = connected(3, NOW);
     let moved = port(61_234);
     nominate(&mut transport, &mut peer, NOW, moved);
@@ -75,11 +75,11 @@ fn a_peer_with_a_new_address_is_followed_at_once() {
 }
 
 #[test]
-fn no_more_than_two_moves_happen_in_any_second() {
+fn the_path_switches_at_most_twice_in_any_second() {
     let (mut transport, mut peer) = connected(4, NOW);
-    let mut moves = Vec::new();
+    let mut switches = Vec::new();
     let mut now = NOW;
-    let mut at = transport.path();
+    let mut current = transport.path();
     for step in 0..1_000_u16 {
         let path = port(50_000 + step % 5);
         for is_due in [false, true] {
@@ -89,24 +89,24 @@ fn no_more_than_two_moves_happen_in_any_second() {
             } else {
                 nominate(&mut transport, &mut peer, now, path);
             }
-            if transport.path() != at {
-                at = transport.path();
-                moves.push(now);
+            if transport.path() != current {
+                current = transport.path();
+                switches.push(now);
             }
         }
     }
     assert!(
-        moves.len() >= 15,
-        "ten seconds of flapping still move: {}",
-        moves.len()
+        switches.len() >= 15,
+        "too few switches in ten seconds: {}",
+        switches.len()
     );
-    for three in moves.windows(3) {
+    for three in switches.windows(3) {
         assert!(three[2].since(three[0]) >= PATH_SWITCH_WINDOW, "{three:?}");
     }
 }
 
 #[test]
-fn a_move_that_was_put_off_happens_within_a_second() {
+fn a_postponed_path_switch_happens_within_a_second() {
     let (mut transport, mut peer) = connected(5, NOW);
     for step in 1..=3 {
         nominate(&mut transport, &mut peer, NOW, port(50_000 + step));
@@ -119,9 +119,9 @@ fn a_move_that_was_put_off_happens_within_a_second() {
 }
 
 #[test]
-fn only_a_greater_nomination_moves_the_path() {
+fn only_a_greater_nomination_value_moves_the_path() {
     let mut transport = transport(DtlsVersion::V12, 6);
-    let mut peer = Peer::new(&transport, port(50_000), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(&transport, port(50_000), DtlsOptions::BROWSER, NOW);
     let steps = [
         (50_000, 2, 50_000),
         (50_001, 1, 50_000),
@@ -151,7 +151,7 @@ fn a_check_without_nomination_does_not_move_the_path() {
 }
 
 #[test]
-fn a_nominated_path_that_fell_silent_yields_to_one_that_speaks() {
+fn the_path_moves_from_a_silent_nominated_path_to_an_active_one() {
     let (mut transport, mut peer) = connected(8, NOW);
     let mut now = NOW;
     for _ in 0..6 {
@@ -164,7 +164,7 @@ fn a_nominated_path_that_fell_silent_yields_to_one_that_speaks() {
 }
 
 #[test]
-fn udp_takes_over_from_tcp_until_a_path_is_nominated() {
+fn udp_is_preferred_to_tcp_until_a_path_is_nominated() {
     let tcp = Path {
         protocol: Protocol::Tcp,
         connection: 3,
@@ -176,7 +176,7 @@ fn udp_takes_over_from_tcp_until_a_path_is_nominated() {
         ..port(50_002)
     };
     let mut transport = transport(DtlsVersion::V12, 9);
-    let mut peer = Peer::new(&transport, tcp, Manner::BROWSER, NOW);
+    let mut peer = Peer::new(&transport, tcp, DtlsOptions::BROWSER, NOW);
     for (from, expected) in [
         (tcp, tcp),
         (other, tcp),
@@ -196,7 +196,7 @@ fn udp_takes_over_from_tcp_until_a_path_is_nominated() {
 }
 
 #[test]
-fn the_ninth_path_evicts_the_one_silent_longest() {
+fn a_ninth_path_evicts_the_one_silent_longest() {
     let (mut transport, mut peer) = connected(10, NOW);
     let mut now = NOW;
     for step in 1..PATHS_MAX {
@@ -230,7 +230,7 @@ fn the_ninth_path_evicts_the_one_silent_longest() {
 }
 
 #[test]
-fn a_closed_connection_leaves_the_other_path_or_none() {
+fn closing_a_path_moves_to_another_or_disconnects() {
     let (mut transport, mut peer) = connected(11, NOW);
     let tcp = Path {
         protocol: Protocol::Tcp,
@@ -257,14 +257,14 @@ fn a_closed_connection_leaves_the_other_path_or_none() {
 }
 
 #[test]
-fn nothing_is_sent_without_consent_and_a_peer_that_comes_back_is_welcome() {
+fn media_stops_when_consent_expires_and_resumes_when_the_peer_returns() {
     let (mut transport, mut peer) = connected(12, NOW);
     assert_eq!(transport.poll_timeout(), NOW + CONSENT_TIMEOUT);
-    let almost = NOW + CONSENT_TIMEOUT - Duration::from_micros(1);
-    transport.handle_timeout(almost);
+    let just_before = NOW + CONSENT_TIMEOUT - Duration::from_micros(1);
+    transport.handle_timeout(just_before);
     assert!(transport.path().is_some());
-    let lost = NOW + CONSENT_TIMEOUT;
-    transport.handle_timeout(lost);
+    let expired = NOW + CONSENT_TIMEOUT;
+    transport.handle_timeout(expired);
     assert_eq!(transport.path(), None);
     assert_eq!(
         events(&mut transport),
@@ -274,19 +274,19 @@ fn nothing_is_sent_without_consent_and_a_peer_that_comes_back_is_welcome() {
         ]
     );
     let (sealed, _) = peer.rtp();
-    let received = deliver(&mut transport, lost, peer.path, &sealed);
+    let received = deliver(&mut transport, expired, peer.path, &sealed);
     assert_eq!(received, Received::Discarded(DiscardReason::UnknownPath));
 
-    let back = lost + Duration::from_secs(10);
+    let returned = expired + Duration::from_secs(10);
     let from = peer.path;
-    nominate(&mut transport, &mut peer, back, from);
+    nominate(&mut transport, &mut peer, returned, from);
     assert_eq!(transport.path(), Some(peer.path));
-    assert_media_flows(&mut transport, &mut peer, back);
-    assert_eq!(transport.poll_timeout(), back + CONSENT_TIMEOUT);
+    assert_media_flows(&mut transport, &mut peer, returned);
+    assert_eq!(transport.poll_timeout(), returned + CONSENT_TIMEOUT);
 }
 
 #[test]
-fn a_peer_that_stays_away_is_given_up_after_twice_the_consent_time() {
+fn a_transport_closes_after_twice_the_consent_timeout() {
     let (mut transport, peer) = connected(13, NOW);
     while transport.poll_timeout() != Time::FAR_FUTURE {
         let due = transport.poll_timeout();
@@ -304,7 +304,7 @@ fn a_peer_that_stays_away_is_given_up_after_twice_the_consent_time() {
 }
 
 #[test]
-fn a_transport_that_nobody_used_waits_for_ever() {
+fn an_unused_transport_never_times_out() {
     let mut transport = transport(DtlsVersion::V12, 14);
     assert_eq!(transport.poll_timeout(), Time::FAR_FUTURE);
     transport.handle_timeout(NOW + Duration::from_secs(86_400));
@@ -312,7 +312,7 @@ fn a_transport_that_nobody_used_waits_for_ever() {
 }
 
 #[test]
-fn old_credentials_hold_until_the_new_ones_are_used() {
+fn old_credentials_are_valid_until_the_new_ones_are_used() {
     let (mut transport, mut peer) = connected(15, NOW);
     let old = transport.ice_parameters();
     let old_check = peer.check(true, None);
@@ -344,7 +344,7 @@ fn old_credentials_hold_until_the_new_ones_are_used() {
 }
 
 #[test]
-fn a_restart_on_top_of_a_restart_retires_the_credentials_nobody_used() {
+fn a_second_restart_retires_the_unused_credentials_of_the_first() {
     let (mut transport, mut peer) = connected(16, NOW);
     transport.restart_ice("srv00098".to_owned(), &mut rng(98));
     transport.restart_ice("srv00099".to_owned(), &mut rng(99));
@@ -363,9 +363,9 @@ fn a_restart_on_top_of_a_restart_retires_the_credentials_nobody_used() {
 }
 
 #[test]
-fn a_restart_counts_nominations_anew() {
+fn an_ice_restart_resets_the_greatest_nomination() {
     let mut transport = transport(DtlsVersion::V12, 17);
-    let mut peer = Peer::new(&transport, port(50_000), Manner::BROWSER, NOW);
+    let mut peer = Peer::new(&transport, port(50_000), DtlsOptions::BROWSER, NOW);
     let check = peer.check(false, Some(9));
     deliver(&mut transport, NOW, port(50_000), &check);
     transport.restart_ice("srv00099".to_owned(), &mut rng(99));
@@ -376,7 +376,7 @@ fn a_restart_counts_nominations_anew() {
 }
 
 #[test]
-fn candidates_are_ranked_and_passwords_are_strong() {
+fn udp_candidates_rank_first_and_passwords_are_random() {
     let transport = transport(DtlsVersion::V12, 18);
     let candidates = transport.candidates();
     assert_eq!(candidates.len(), 2);

@@ -1,5 +1,5 @@
-//! The other end of a transport: a browser without media, made of the wire crate's STUN, a foreign
-//! DTLS endpoint and our SRTP.
+//! The peer of a transport: a browser without media. It is made of the wire crate's STUN, a foreign
+//! DTLS endpoint (`dimpl`) and our SRTP.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dimpl::Output;
 use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportOptions};
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
-use watersmeet_engine::transport::srtp::{SrtpProfile, SrtpReceiver, SrtpSender};
+use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpReceiver, SrtpSender};
 use watersmeet_engine::transport::{
     CONSENT_TIMEOUT, Received, TransportEvent, TransportSettings, WebRtcTransport,
 };
@@ -18,13 +18,15 @@ use watersmeet_wire::units::{Rng, SeqNo, Ssrc, Time};
 
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use crate::support::worker_setup::srtp_profile;
+
 /// Length of the RTP packets that peers exchange.
 pub const RTP_LEN: usize = 112;
 
-/// The fixed RTP header.
+/// Length of the fixed RTP header.
 const HEADER_LEN: usize = 12;
 
-/// What all transports of the tests share: one certificate, and one origin of time.
+/// Returns the settings of all transports: one certificate, and one origin of time.
 pub fn settings(version: DtlsVersion) -> Arc<TransportSettings> {
     static CERTIFICATE: OnceLock<(DtlsCertificate, Instant)> = OnceLock::new();
     let (certificate, epoch) = CERTIFICATE.get_or_init(|| {
@@ -46,18 +48,18 @@ pub fn settings(version: DtlsVersion) -> Arc<TransportSettings> {
     })
 }
 
-/// A generator for one test.
+/// Returns a seeded random generator.
 pub fn rng(seed: u64) -> Rng {
     Rng::seed_from_u64(seed)
 }
 
-/// A path over UDP from `address`.
+/// Returns the UDP path to `address`.
 pub fn udp(address: &str) -> Path {
     let remote: SocketAddr = address.parse().unwrap();
     Path::udp(remote)
 }
 
-/// A transport that waits for its peer.
+/// Returns a transport without a peer yet.
 pub fn transport(version: DtlsVersion, seed: u64) -> WebRtcTransport {
     let ufrag = format!("srv{seed:05}");
     WebRtcTransport::new(
@@ -68,36 +70,36 @@ pub fn transport(version: DtlsVersion, seed: u64) -> WebRtcTransport {
     )
 }
 
-/// How the peer shakes hands.
+/// DTLS options of the peer.
 #[derive(Clone, Copy)]
-pub struct Manner {
-    /// Whether it opens the handshake.
-    pub opens: bool,
-    /// Which versions it speaks.
+pub struct DtlsOptions {
+    /// Whether it is the DTLS client.
+    pub is_client: bool,
+    /// Versions it speaks.
     pub version: DtlsVersion,
-    /// Longest datagram it sends.
+    /// Longest datagram it sends, in bytes.
     pub mtu: usize,
 }
 
-impl Manner {
-    /// As browsers do today.
+impl DtlsOptions {
+    /// Options of current browsers.
     pub const BROWSER: Self = Self {
-        opens: true,
+        is_client: true,
         version: DtlsVersion::V12,
         mtu: 1_150,
     };
 }
 
-/// A foreign DTLS endpoint with a certificate of its own.
-pub fn endpoint(manner: Manner, now: Instant) -> (dimpl::Dtls, dimpl::DtlsCertificate) {
+/// Returns a foreign DTLS endpoint with a new certificate.
+pub fn endpoint(options: DtlsOptions, now: Instant) -> (dimpl::Dtls, dimpl::DtlsCertificate) {
     let certificate = dimpl::certificate::generate_self_signed_certificate().unwrap();
-    let dtls = endpoint_with(manner, &certificate, now);
+    let dtls = endpoint_with(options, &certificate, now);
     (dtls, certificate)
 }
 
-/// A foreign DTLS endpoint with this certificate.
+/// Returns a foreign DTLS endpoint with this certificate.
 fn endpoint_with(
-    manner: Manner,
+    options: DtlsOptions,
     certificate: &dimpl::DtlsCertificate,
     now: Instant,
 ) -> dimpl::Dtls {
@@ -112,98 +114,98 @@ fn endpoint_with(
             Arc::new(config.build().unwrap())
         })
     });
-    let config = if manner.mtu == 256 { small } else { large };
-    let make = match manner.version {
+    let config = if options.mtu == 256 { small } else { large };
+    let make = match options.version {
         DtlsVersion::V12 => dimpl::Dtls::new_12,
         DtlsVersion::V13 => dimpl::Dtls::new_13,
         DtlsVersion::Auto => dimpl::Dtls::new_auto,
     };
     let mut dtls = make(Arc::clone(config), certificate.clone(), now);
-    dtls.set_active(manner.opens);
+    dtls.set_active(options.is_client);
     dtls.handle_timeout(now).unwrap();
     dtls
 }
 
-/// The browser.
+/// The peer of a transport.
 pub struct Peer {
-    /// Where it sends from.
+    /// Path of its packets.
     pub path: Path,
     /// Its DTLS.
     pub dtls: dimpl::Dtls,
-    /// What it shows in the handshake.
+    /// Its certificate and private key.
     certificate: dimpl::DtlsCertificate,
-    /// How it shakes hands.
-    manner: Manner,
+    /// Its DTLS options.
+    options: DtlsOptions,
     /// USERNAME of its checks.
     username: String,
     /// The server's password.
     key: IntegrityKey,
-    /// What the server showed.
+    /// Certificate that the server sent, DER.
     server_certificate: Option<Vec<u8>>,
-    /// There after the handshake.
+    /// Present after the handshake.
     pub srtp: Option<(SrtpSender, SrtpReceiver)>,
-    /// Why its DTLS gave up.
+    /// Error that ended its DTLS.
     pub error: Option<dimpl::Error>,
-    /// Whether the server said goodbye.
+    /// Whether the server sent close_notify.
     pub is_closed: bool,
-    /// Checks made.
-    checks: u64,
-    /// RTP packets sent.
-    seq: u16,
+    /// Connectivity checks sent.
+    checks_sent: u64,
+    /// Sequence number of the last RTP packet.
+    last_seq: u16,
     /// The origin of time.
     epoch: Instant,
 }
 
 impl Peer {
-    /// A peer of `transport` at `path`.
-    pub fn new(transport: &WebRtcTransport, path: Path, manner: Manner, now: Time) -> Self {
+    /// Returns a peer of `transport` at `path`.
+    pub fn new(transport: &WebRtcTransport, path: Path, options: DtlsOptions, now: Time) -> Self {
         let epoch = settings(DtlsVersion::V12).epoch;
-        let (dtls, certificate) = endpoint(manner, epoch + now.since_origin());
+        let (dtls, certificate) = endpoint(options, epoch + now.since_origin());
         let mut peer = Self {
             path,
             dtls,
             certificate,
-            manner,
+            options,
             username: String::new(),
             key: IntegrityKey::from_password(""),
             server_certificate: None,
             srtp: None,
             error: None,
             is_closed: false,
-            checks: 0,
-            seq: 0,
+            checks_sent: 0,
+            last_seq: 0,
             epoch,
         };
         peer.learn_ice(transport);
         peer
     }
 
-    /// A peer whose certificate is followed by `padding` bytes of nothing.
+    /// Returns a peer whose certificate is followed by `padding` zero bytes.
     pub fn with_padded_certificate(
         transport: &WebRtcTransport,
         path: Path,
         padding: usize,
         now: Time,
     ) -> Self {
-        let mut peer = Self::new(transport, path, Manner::BROWSER, now);
+        let mut peer = Self::new(transport, path, DtlsOptions::BROWSER, now);
         let len = peer.certificate.certificate.len();
         peer.certificate.certificate.resize(len + padding, 0);
         let at = peer.epoch + now.since_origin();
-        peer.dtls = endpoint_with(Manner::BROWSER, &peer.certificate, at);
+        peer.dtls = endpoint_with(DtlsOptions::BROWSER, &peer.certificate, at);
         peer
     }
 
-    /// Takes over the transport's current ICE credentials.
+    /// Adopts the transport's current ICE credentials.
     pub fn learn_ice(&mut self, transport: &WebRtcTransport) {
         let ice = transport.ice_parameters();
         self.username = format!("{}:peer", ice.username_fragment);
         self.key = IntegrityKey::from_password(&ice.password);
     }
 
-    /// What it tells the server about itself.
+    /// Returns the DTLS parameters that it signals.
     pub fn parameters(&self) -> DtlsParameters {
         DtlsParameters {
-            role: if self.manner.opens {
+            role: if self.options.is_client {
                 DtlsRole::Client
             } else {
                 DtlsRole::Server
@@ -215,31 +217,31 @@ impl Peer {
         }
     }
 
-    /// Its certificate, DER.
+    /// Returns its certificate, DER.
     pub fn certificate(&self) -> &[u8] {
         &self.certificate.certificate
     }
 
-    /// The certificate that the server showed, DER.
+    /// Returns the certificate that the server sent, DER.
     pub fn server_certificate(&self) -> Option<&[u8]> {
         self.server_certificate.as_deref()
     }
 
-    /// A connectivity check.
+    /// Returns a connectivity check.
     pub fn check(&mut self, use_candidate: bool, nomination: Option<u32>) -> Vec<u8> {
         self.check_as(IceRole::Controlling(7), use_candidate, nomination)
     }
 
-    /// A connectivity check in this role.
+    /// Returns a connectivity check in this role.
     pub fn check_as(
         &mut self,
         role: IceRole,
         use_candidate: bool,
         nomination: Option<u32>,
     ) -> Vec<u8> {
-        self.checks += 1;
+        self.checks_sent += 1;
         let mut transaction_id = [0; 12];
-        transaction_id[..8].copy_from_slice(&self.checks.to_be_bytes());
+        transaction_id[..8].copy_from_slice(&self.checks_sent.to_be_bytes());
         let request = BindingRequest {
             transaction_id,
             username: &self.username,
@@ -253,7 +255,7 @@ impl Peer {
         out[..len].to_vec()
     }
 
-    /// Takes a datagram of the server.
+    /// Handles a datagram of the server; STUN is ignored.
     pub fn handle(&mut self, now: Time, packet: &[u8]) {
         if packet[0] < 4 || self.error.is_some() {
             return;
@@ -266,7 +268,7 @@ impl Peer {
         self.error = result.err();
     }
 
-    /// What its DTLS has to send now.
+    /// Returns the DTLS datagrams to send now.
     pub fn poll(&mut self, now: Time) -> Vec<Vec<u8>> {
         let at = self.epoch + now.since_origin();
         let mut datagrams = Vec::new();
@@ -278,24 +280,24 @@ impl Peer {
         while self.error.is_none() {
             match self.dtls.poll_output(&mut buffer) {
                 Output::Packet(datagram) => datagrams.push(datagram.to_vec()),
-                Output::KeyingMaterial(keys, profile) => self.install(profile, &keys),
+                Output::KeyingMaterial(keys, profile) => self.install_keys(profile, &keys),
                 Output::PeerCert(der) => self.server_certificate = Some(der.to_vec()),
                 Output::CloseNotify => self.is_closed = true,
                 Output::Timeout(_) => break,
-                Output::BufferTooSmall { .. } => panic!("4 KiB are enough"),
+                Output::BufferTooSmall { .. } => panic!("the buffer is too small"),
                 _ => {}
             }
         }
         datagrams
     }
 
-    /// A sealed RTP packet, and the plain one.
+    /// Returns the next RTP packet, protected and plain.
     pub fn rtp(&mut self) -> (Vec<u8>, Vec<u8>) {
-        self.seq += 1;
-        let plain = rtp(0x1234_5678, self.seq);
+        self.last_seq += 1;
+        let plain = rtp(0x1234_5678, self.last_seq);
         let mut slot = plain.clone();
         slot.resize(RTP_LEN + 16, 0);
-        let seq = SeqNo::first(self.seq);
+        let seq = SeqNo::first(self.last_seq);
         let (sender, _) = self.srtp.as_mut().unwrap();
         let len = sender
             .protect_rtp(Ssrc(0x1234_5678), seq, &mut slot, HEADER_LEN, RTP_LEN)
@@ -304,14 +306,10 @@ impl Peer {
         (slot, plain)
     }
 
-    fn install(&mut self, profile: dimpl::SrtpProfile, material: &[u8]) {
-        let profile = match profile {
-            dimpl::SrtpProfile::AEAD_AES_256_GCM => SrtpProfile::AeadAes256Gcm,
-            dimpl::SrtpProfile::AEAD_AES_128_GCM => SrtpProfile::AeadAes128Gcm,
-            _ => SrtpProfile::AesCm128HmacSha1_80,
-        };
+    fn install_keys(&mut self, profile: dimpl::SrtpProfile, material: &[u8]) {
+        let profile = srtp_profile(profile);
         let (client, server) = profile.split_keying_material(material).unwrap();
-        let (local, remote) = if self.manner.opens {
+        let (local, remote) = if self.options.is_client {
             (client, server)
         } else {
             (server, client)
@@ -323,7 +321,7 @@ impl Peer {
     }
 }
 
-/// A plain RTP packet.
+/// Returns a plain RTP packet.
 pub fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
     let mut packet = vec![0x80, 111];
     packet.extend(seq.to_be_bytes());
@@ -333,26 +331,26 @@ pub fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
     packet
 }
 
-/// Hands one packet to the transport, and gives it all the turns it wants.
+/// Delivers one packet, and lets the transport process all of its pending handshake datagrams.
 pub fn deliver(transport: &mut WebRtcTransport, now: Time, path: Path, packet: &[u8]) -> Received {
     let received = transport.receive(now, path, &mut packet.to_vec());
     while transport.advance(now) {}
     received
 }
 
-/// Everything the transport has to send, by path.
+/// Returns every datagram that the transport has to send.
 pub fn drain(transport: &mut WebRtcTransport) -> Vec<(Path, Vec<u8>)> {
     std::iter::from_fn(|| transport.poll_transmit()).collect()
 }
 
-/// Every event that waits, but those that [`deliver`] has answered.
+/// Returns every queued event except those that [`deliver`] handles.
 pub fn events(transport: &mut WebRtcTransport) -> Vec<TransportEvent> {
     std::iter::from_fn(|| transport.poll_event())
         .filter(|event| *event != TransportEvent::HandshakePending)
         .collect()
 }
 
-/// Carries packets both ways at once until nobody has any; whatever was sent elsewhere.
+/// Exchanges packets until neither side has any. Returns those sent to other paths.
 pub fn exchange(
     transport: &mut WebRtcTransport,
     peer: &mut Peer,
@@ -377,13 +375,18 @@ pub fn exchange(
             }
         }
     }
-    panic!("the two never come to rest");
+    panic!("the exchange does not end");
 }
 
-/// A transport and a peer that are connected at `now`.
+/// Returns a transport and a peer that are connected at `now`.
 pub fn connected(seed: u64, now: Time) -> (WebRtcTransport, Peer) {
     let mut transport = transport(DtlsVersion::V12, seed);
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), Manner::BROWSER, now);
+    let mut peer = Peer::new(
+        &transport,
+        udp("198.51.100.7:50000"),
+        DtlsOptions::BROWSER,
+        now,
+    );
     transport.connect(now, &peer.parameters()).unwrap();
     let check = peer.check(true, None);
     deliver(&mut transport, now, peer.path, &check);
@@ -393,7 +396,7 @@ pub fn connected(seed: u64, now: Time) -> (WebRtcTransport, Peer) {
     (transport, peer)
 }
 
-/// Asserts that plain RTP passes both ways.
+/// Asserts that RTP is received in both directions.
 pub fn assert_media_flows(transport: &mut WebRtcTransport, peer: &mut Peer, now: Time) {
     let (mut sealed, plain) = peer.rtp();
     let Received::Rtp { header, len } = transport.receive(now, peer.path, &mut sealed) else {
@@ -410,17 +413,17 @@ pub fn assert_media_flows(transport: &mut WebRtcTransport, peer: &mut Peer, now:
         .protect_rtp(Ssrc(99), SeqNo::first(1), &mut slot, HEADER_LEN, RTP_LEN)
         .unwrap();
     let (_, receiver) = peer.srtp.as_mut().unwrap();
-    let prefix = watersmeet_engine::transport::srtp::SrtpHeader {
+    let header = SrtpHeader {
         ssrc: Ssrc(99),
         seq: 1,
         header_len: HEADER_LEN,
     };
-    let len = receiver.unprotect_rtp(prefix, &mut slot[..len]).unwrap();
+    let len = receiver.unprotect_rtp(header, &mut slot[..len]).unwrap();
     assert_eq!(&slot[..len], &plain);
 }
 
-/// Random bytes.
-pub fn noise(rng: &mut Rng, len: usize) -> Vec<u8> {
+/// Returns random bytes.
+pub fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     rng.fill_bytes(&mut bytes);
     bytes
