@@ -6,6 +6,7 @@
 
 mod architecture;
 mod cycles;
+mod dependencies;
 mod imports;
 mod length;
 mod opening;
@@ -48,6 +49,7 @@ fn check(root: &Path) -> Vec<Breach> {
     }
     breaches.extend(cycles::check(&sources));
     breaches.extend(allowed.unused(&sources));
+    breaches.extend(dependencies::check(root));
     breaches.extend(imports::check_crates(root));
     breaches.extend(architecture::check(root, &sources));
     breaches

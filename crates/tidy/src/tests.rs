@@ -117,3 +117,67 @@ fn modules_that_import_one_another_are_found() {
         "#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n"
     ));
 }
+
+/// Rules as `deny.toml` writes them.
+fn rules(text: &str) -> dependencies::Rules {
+    toml::from_str(text).unwrap()
+}
+
+#[test]
+fn licence_expressions_are_met_by_accepted_licences_alone() {
+    let rules = rules("[licenses]\nallow = [\"MIT\", \"ISC\"]\n");
+    for accepted in ["MIT", "MIT OR Apache-2.0", "MIT/Apache-2.0", "ISC AND MIT"] {
+        assert!(
+            dependencies::is_licensed(Some(accepted), &rules),
+            "{accepted}"
+        );
+    }
+    for refused in ["Apache-2.0", "MIT AND Apache-2.0", "GPL-3.0", "nonsense"] {
+        assert!(
+            !dependencies::is_licensed(Some(refused), &rules),
+            "{refused}"
+        );
+    }
+    assert!(!dependencies::is_licensed(None, &rules));
+}
+
+#[test]
+fn accepted_advisories_have_a_review_date() {
+    let ignore = |reason: &str| {
+        let text = format!(
+            "advisories.ignore = [{{ id = \"RUSTSEC-2026-0001\", reason = \"{reason}\" }}]"
+        );
+        dependencies::check_reviews(&rules(&text)).len()
+    };
+    assert_eq!(ignore("not reachable; review by 2027-01-31"), 0);
+    assert_eq!(ignore("not reachable"), 1);
+    assert_eq!(ignore("not reachable; review by some day"), 1);
+}
+
+#[test]
+fn advisories_are_found_unless_they_are_accepted() {
+    let folder = std::env::temp_dir().join(format!("tidy-advisories-{}", std::process::id()));
+    let advisories = folder.join("crates/fragile");
+    std::fs::create_dir_all(&advisories).unwrap();
+    let advisory = "```toml\n[advisory]\nid = \"RUSTSEC-2026-0001\"\npackage = \"fragile\"\n\
+        date = \"2026-01-01\"\n[versions]\npatched = [\">= 1.1.0\"]\n```\n\n# Breaks\n\nIt breaks.\n";
+    std::fs::write(advisories.join("RUSTSEC-2026-0001.md"), advisory).unwrap();
+    let lockfile = folder.join("Cargo.lock");
+    let found = |version: &str, text: &str| {
+        let lock = format!(
+            "version = 4\n[[package]]\nname = \"fragile\"\nversion = \"{version}\"\n\
+            source = \"registry+https://github.com/rust-lang/crates.io-index\"\n"
+        );
+        std::fs::write(&lockfile, lock).unwrap();
+        dependencies::check_advisories(&lockfile, &folder, &rules(text)).len()
+    };
+    let accepted = "advisories.ignore = [{ id = \"RUSTSEC-2026-0001\", reason = \"\" }]";
+    let counts = [
+        found("1.0.0", ""),
+        found("1.1.0", ""),
+        found("1.0.0", accepted),
+        found("1.1.0", accepted),
+    ];
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(counts, [1, 0, 0, 1]);
+}
