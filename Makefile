@@ -8,7 +8,7 @@ web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist 
 	-o -path web/test-results -prune -o -path web/tests -prune -o -path web/bench -prune \
 	-o -type f -print)
 
-.PHONY: help run build check test dev e2e sim sweep bench load instructions microbench runs signalling fuzz clean tools
+.PHONY: help run build check test nightly dev e2e sim sweep bench load instructions microbench runs signalling fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -27,6 +27,10 @@ check: web/node_modules/.package-lock.json ## Format, lints, house rules, licenc
 test: web/node_modules/.package-lock.json ## Everything a change must pass, browsers included
 	@scripts/setup test
 	@scripts/test
+
+nightly: web/dist/index.html ## What takes longer: release in browsers, cargo-deny, 200 seeds, fuzzing
+	@scripts/setup nightly
+	@scripts/nightly
 
 e2e: web/dist/index.html ## Calls between real browsers, on the program that `make build` left
 	@scripts/setup test
