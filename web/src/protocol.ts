@@ -1,8 +1,8 @@
 /**
- * The words spoken between this page and the server: every frame on the WebSocket is
- * `{type, payload, id?}` as JSON text. A request carries an `id`, and its reply (or its `error`)
- * carries the same one; frames without an `id` are notices. Nothing else in the client may name a
- * wire field that is not here.
+ * Protocol between this page and the server: every frame on the WebSocket is `{type, payload, id?}`
+ * as JSON text. A request carries an `id`, and its reply (or its `error`) carries the same one;
+ * frames without an `id` are notices. Nothing else in the client may name a wire field that is not
+ * here.
  *
  * Generated from the server's payload types by `UPDATE_PROTOCOL=1 cargo test -p
  * watersmeet-conference`: change those, not this file.
@@ -11,7 +11,7 @@
 /** Audio or video. */
 export type Kind = 'audio' | 'video';
 
-/** An object that travels untouched between the server and mediasoup-client; `media.ts` alone looks inside. */
+/** An object that is passed unchanged between the server and mediasoup-client; only `media.ts` looks inside. */
 export type Opaque = Record<string, unknown>;
 export type RtpCapabilities = Opaque;
 export type RtpParameters = Opaque;
@@ -19,13 +19,13 @@ export type IceParameters = Opaque;
 export type IceCandidate = Opaque;
 export type DtlsParameters = Opaque;
 
-/** Nothing at all. */
+/** An empty payload. */
 export type Empty = Record<string, never>;
 
-/** What a producer shows or sounds like to people. */
+/** What the media of a producer was captured from. */
 export type MediaSource = 'mic' | 'camera' | 'screen' | 'screen-audio';
 
-/** Which way media goes on a transport, as the participant sees it. */
+/** Direction of the media on a transport, as the participant sees it. */
 export type Direction = 'send' | 'recv';
 
 /** What a participant may do in its room. */
@@ -34,124 +34,124 @@ export type Role = 'host' | 'speaker' | 'viewer';
 /** Who may enter a room. */
 export type Policy = 'open' | 'invite-only' | 'approval' | 'locked';
 
-/** Why somebody is in a room no more, though it did not leave. */
+/** Why a participant that did not leave is no longer in the room. */
 export type RemovalReason = 'denied' | 'removed' | 'replaced' | 'room-closed';
 
-/** A transport, named. */
+/** Names a transport. */
 export type TransportRef = {
-  /** Which. */
+  /** Id of the transport. */
   transportId: string;
 };
 
-/** A producer, named. */
+/** Names a producer. */
 export type ProducerRef = {
-  /** Which. */
+  /** Id of the producer. */
   producerId: string;
 };
 
-/** A consumer, named. */
+/** Names a consumer. */
 export type ConsumerRef = {
-  /** Which. */
+  /** Id of the consumer. */
   consumerId: string;
 };
 
-/** One object, named by its kind. */
+/** Names a transport, a producer or a consumer. */
 export type SubjectRef = {
-  /** A transport. */
+  /** Id of a transport. */
   transportId?: string;
-  /** A producer. */
+  /** Id of a producer. */
   producerId?: string;
-  /** A consumer. */
+  /** Id of a consumer. */
   consumerId?: string;
 };
 
 /** `joinRoom` */
 export type JoinRoom = {
-  /** The room's name; it is made when it is not there. */
+  /** Name of the room; it is created if necessary. */
   roomId: string;
-  /** How others shall see the participant. */
+  /** Name to show to others. */
   displayName?: string;
-  /** A token that says what the participant may do. */
+  /** Access token. */
   token?: string;
-  /** A secret of the client, the same whenever it comes back. Only its length matters yet. */
+  /** Secret of the client, the same whenever it reconnects. Only its length is checked so far. */
   resume?: string;
 };
 
 /** `createTransport` */
 export type CreateTransport = {
-  /** What it is for. */
+  /** Direction of the media, as the client sees it. */
   direction: Direction;
 };
 
 /** `connectTransport` */
 export type ConnectTransport = {
-  /** Which. */
+  /** Id of the transport. */
   transportId: string;
-  /** Role and fingerprints of the client. */
+  /** DTLS role and fingerprints of the client. */
   dtlsParameters: DtlsParameters;
 };
 
 /** `produce` */
 export type Produce = {
-  /** The transport it is sent on. */
+  /** Transport to send on. */
   transportId: string;
   /** Audio or video. */
   kind: Kind;
-  /** What is sent. */
+  /** RTP parameters of the sender. */
   rtpParameters: RtpParameters;
-  /** What people will make of it. */
+  /** What was captured. */
   source?: MediaSource;
-  /** Whether it begins paused. */
+  /** Whether the producer starts paused. */
   paused?: boolean;
-  /** Anything; other clients that know of it are told. */
+  /** Free-form data for other clients. */
   appData?: Record<string, unknown>;
 };
 
 /** `consume` */
 export type Consume = {
-  /** What to receive. */
+  /** Producer to receive. */
   producerId: string;
-  /** What the client can receive. */
+  /** RTP capabilities of the client. */
   rtpCapabilities: RtpCapabilities;
-  /** Where; absent means the newest receive transport. */
+  /** Transport to receive on; absent means the newest receive transport. */
   transportId?: string;
 };
 
 /** `setPreferredLayers` */
 export type SetPreferredLayers = {
-  /** Of which consumer. */
+  /** Id of the consumer. */
   consumerId: string;
-  /** The highest resolution wanted, the lowest being zero. */
+  /** Highest resolution wanted; the lowest is zero. */
   spatialLayer: number;
-  /** The highest frame rate wanted; absent means any. */
+  /** Highest frame rate wanted; absent means any. */
   temporalLayer?: number;
 };
 
 /** `chat` */
 export type Chat = {
-  /** What is said to everybody. */
+  /** Message to everybody. */
   text: string;
 };
 
-/** `moderate`: what a host decides. */
+/** `moderate`: a decision of a host. */
 export type Moderate = { 'action': 'admit';
-/** Who. */
+/** Id of the participant. */
 peerId: string;
-/** Whether it may speak; absent means yes. */
+/** Whether it becomes a speaker; absent means yes. */
 promote?: boolean, } | { 'action': 'deny';
-/** Who. */
+/** Id of the participant. */
 peerId: string, } | { 'action': 'promote';
-/** Who. */
+/** Id of the participant. */
 peerId: string, } | { 'action': 'demote';
-/** Who. */
+/** Id of the participant. */
 peerId: string, } | { 'action': 'mute';
-/** Who. */
+/** Id of the participant. */
 peerId: string;
-/** What; absent means all. */
+/** Kind of the producers; absent means all. */
 kind?: Kind, } | { 'action': 'remove';
-/** Who. */
+/** Id of the participant. */
 peerId: string, } | { 'action': 'setPolicy';
-/** The policy. */
+/** The new policy. */
 policy: Policy;
 };
 
@@ -165,59 +165,59 @@ export type IceServer = {
   credential?: string;
 };
 
-/** What the server wants its clients to do differently. */
+/** Options of clients that the server sets. */
 export type ClientOptions = {
-  /** The video codec to publish with, as `video/VP9`; absent leaves the choice. */
+  /** Video codec to publish with, such as `video/VP9`; absent leaves the choice. */
   forceVideoCodec?: string;
 };
 
 /** `connected` */
 export type Connected = {
-  /** The public name of this participant. */
+  /** Public id of this participant. */
   peerId: string;
-  /** What helps to reach the server. */
+  /** STUN and TURN servers. */
   iceServers?: Array<IceServer>;
-  /** What to do differently. */
+  /** Options that the server sets. */
   options?: ClientOptions;
 };
 
 /** `routerRtpCapabilities` */
 export type RouterRtpCapabilities = {
-  /** What routers can forward. */
+  /** Codecs and header extensions that routers forward. */
   rtpCapabilities: RtpCapabilities;
 };
 
-/** One producer of a participant. */
+/** A producer of a participant. */
 export type ProducerSummary = {
-  /** Its id. */
+  /** Id of the producer. */
   producerId: string;
   /** Audio or video. */
   kind: Kind;
-  /** What it shows; absent means what its kind suggests. */
+  /** What was captured; absent means what its kind suggests. */
   source?: MediaSource;
   /** Whether it is paused; absent means that it is not. */
   paused?: boolean;
 };
 
-/** What one participant sends. */
+/** The producers of one participant. */
 export type PeerProducers = {
-  /** Who. */
+  /** Id of the participant. */
   peerId: string;
-  /** How it wants to be seen. */
+  /** Name to show. */
   displayName?: string;
-  /** What, oldest first. */
+  /** Its producers, oldest first. */
   producers: Array<ProducerSummary>;
 };
 
-/** One participant at a glance. */
+/** A participant with its role and media. */
 export type ParticipantSummary = {
-  /** Who. */
+  /** Id of the participant. */
   peerId: string;
-  /** How it wants to be seen. */
+  /** Name to show. */
   displayName?: string;
-  /** Whether it can be heard. */
+  /** Whether it sends sound of a microphone. */
   audio: boolean;
-  /** Whether it can be seen. */
+  /** Whether it sends video of a camera. */
   video: boolean;
   /** What it may do. */
   role: Role;
@@ -225,55 +225,55 @@ export type ParticipantSummary = {
 
 /** `roomJoined` */
 export type RoomJoined = {
-  /** The room's name. */
+  /** Name of the room. */
   roomId: string;
-  /** Who else is there, longest first. */
+  /** Ids of the other participants, first to join first. */
   peers: Array<string>;
-  /** What they send; whoever sends nothing is left out. */
+  /** Their producers; participants without any are left out. */
   existingProducers: Array<PeerProducers>;
-  /** The others once more, with names. */
+  /** The other participants once more, with names. */
   participants?: Array<ParticipantSummary>;
   /** What this participant may do here. */
   role?: Role;
 };
 
-/** `roomLeft`, and `waiting` when a host has to let one in first */
+/** `roomLeft`, and `waiting` until a host admits the client */
 export type RoomLeft = {
-  /** The room's name. */
+  /** Name of the room. */
   roomId: string;
 };
 
 /** `participants` */
 export type Participants = {
-  /** Everybody in the room, oneself included, longest first. */
+  /** Everybody in the room, this participant included, first to join first. */
   participants: Array<ParticipantSummary>;
 };
 
 /** `transportCreated` */
 export type TransportCreated = {
-  /** Its id. */
+  /** Id of the transport. */
   transportId: string;
-  /** The server's ICE credentials. */
+  /** ICE credentials of the server. */
   iceParameters: IceParameters;
-  /** Where the server is reached. */
+  /** Addresses of the server. */
   iceCandidates: IceCandidate[];
-  /** The server's fingerprints. */
+  /** DTLS role and fingerprints of the server. */
   dtlsParameters: DtlsParameters;
-  /** What it is for. */
+  /** Direction of the media, as the client sees it. */
   direction: Direction;
 };
 
 /** `iceRestarted` */
 export type IceRestarted = {
-  /** Which. */
+  /** Id of the transport. */
   transportId: string;
-  /** The new credentials. */
+  /** The new ICE credentials. */
   iceParameters: IceParameters;
 };
 
 /** `produced` */
 export type Produced = {
-  /** Its id. */
+  /** Id of the producer. */
   producerId: string;
   /** Audio or video. */
   kind: Kind;
@@ -281,15 +281,15 @@ export type Produced = {
 
 /** `consumed` */
 export type Consumed = {
-  /** Its id. It is paused until `resumeConsumer`. */
+  /** Id of the consumer. It is paused until `resumeConsumer`. */
   consumerId: string;
-  /** What it receives. */
+  /** Producer that it receives. */
   producerId: string;
-  /** Whose that is. */
+  /** Owner of the producer. */
   producerPeerId: string;
   /** Audio or video. */
   kind: Kind;
-  /** What will arrive. */
+  /** RTP parameters of the packets that will arrive. */
   rtpParameters: RtpParameters;
 };
 
@@ -297,47 +297,47 @@ export type Consumed = {
 export type Stats = {
   /** Reports with mediasoup's field names. */
   stats: Record<string, unknown>[];
-  /** A transport. */
+  /** Id of a transport. */
   transportId?: string;
-  /** A producer. */
+  /** Id of a producer. */
   producerId?: string;
-  /** A consumer. */
+  /** Id of a consumer. */
   consumerId?: string;
 };
 
 /** `newPeer` */
 export type NewPeer = {
-  /** Who. */
+  /** Id of the participant. */
   peerId: string;
-  /** How it wants to be seen. */
+  /** Name to show. */
   displayName?: string;
 };
 
 /** `peerLeft` */
 export type PeerLeft = {
-  /** Who; all its producers are closed. */
+  /** Id of the participant; all its producers are closed. */
   peerId: string;
 };
 
-/** Somebody, named. */
+/** Names a participant. */
 export type PeerRef = {
-  /** Who. */
+  /** Id of the participant. */
   peerId: string;
 };
 
 /** `joinRequested` and `speakRequested` */
 export type PeerRequest = {
-  /** Who. */
+  /** Id of the participant. */
   peerId: string;
-  /** Who it says it is. */
+  /** Claimed user id, not verified. */
   userId?: string;
-  /** How it wants to be seen. */
+  /** Name to show. */
   displayName?: string;
 };
 
 /** `roleChanged` */
 export type RoleChanged = {
-  /** Who; oneself perhaps. */
+  /** Id of the participant, perhaps of this one. */
   peerId: string;
   /** What it may do now. */
   role: Role;
@@ -345,93 +345,93 @@ export type RoleChanged = {
 
 /** `chat` as a notice */
 export type ChatNotice = {
-  /** Who said it. */
+  /** Id of the sender. */
   peerId: string;
-  /** How it wants to be seen. */
+  /** Name of the sender. */
   displayName?: string;
-  /** What. */
+  /** The message. */
   text: string;
 };
 
 /** `policyChanged` */
 export type PolicyChanged = {
-  /** Who may enter now. */
+  /** The new policy. */
   policy: Policy;
 };
 
 /** `removed` */
 export type Removed = {
-  /** Why. */
+  /** Why this participant was removed. */
   reason: RemovalReason;
 };
 
 /** `newProducer` */
 export type NewProducer = {
-  /** Who. */
+  /** Id of the owner. */
   peerId: string;
-  /** How it wants to be seen. */
+  /** Name of the owner. */
   displayName?: string;
-  /** Its id. */
+  /** Id of the producer. */
   producerId: string;
   /** Audio or video. */
   kind: Kind;
-  /** What it shows; absent means what its kind suggests. */
+  /** What was captured; absent means what its kind suggests. */
   source?: MediaSource;
   /** Whether it is paused; absent means that it is not. */
   paused?: boolean;
 };
 
-/** A producer of somebody. */
+/** Names a producer of a participant. */
 export type PeerProducerRef = {
-  /** Whose. */
+  /** Id of the owner. */
   peerId: string;
-  /** Which. */
+  /** Id of the producer. */
   producerId: string;
 };
 
 /** `consumerPaused` and `consumerResumed` as notices */
 export type ConsumerPausedNotice = {
-  /** Which. */
+  /** Id of the consumer. */
   consumerId: string;
-  /** Always true: its producer did it. */
+  /** Always true: the consumer follows its producer. */
   byProducer: boolean;
 };
 
 /** `consumerClosed` */
 export type ConsumerClosed = {
-  /** Which. */
+  /** Id of the consumer. */
   consumerId: string;
-  /** What it received. */
+  /** Producer that it received. */
   producerId: string;
 };
 
 /** `consumerLayersChanged` */
 export type ConsumerLayersChanged = {
-  /** Which. */
+  /** Id of the consumer. */
   consumerId: string;
-  /** The resolution that comes; absent means that nothing comes. */
+  /** Resolution that is forwarded; absent means that nothing is. */
   spatialLayer?: number;
-  /** The frame rate that comes. */
+  /** Frame rate that is forwarded. */
   temporalLayer?: number;
 };
 
 /** `transportClosed` */
 export type TransportClosed = {
-  /** Which; everything on it is closed. */
+  /** Id of the transport; everything on it is closed. */
   transportId: string;
-  /** Why, in one word. */
+  /** Why it was closed, in one word. */
   reason: string;
 };
 
 /** `error` */
 export type ErrorPayload = {
-  /** For people. */
+  /** Message for people. */
   message: string;
-  /** For programs; it never changes. */
+  /** Stable code for programs. */
   code: string;
 };
 
-/** Every request: what it carries and what comes back. */
+/** Every request with its payload and the payload of its reply. */
 export interface Requests {
   /** Answered by `routerRtpCapabilities`. */
   getRouterRtpCapabilities: { payload: Empty; reply: RouterRtpCapabilities };
@@ -479,7 +479,7 @@ export interface Requests {
   moderate: { payload: Moderate; reply: Empty };
 }
 
-/** Every frame the server sends on its own. */
+/** Every frame that the server sends without a request. */
 export interface Notices {
   connected: Connected;
   newPeer: NewPeer;

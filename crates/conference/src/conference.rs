@@ -471,14 +471,14 @@ impl Conference {
             return;
         };
         let effects = match outcome {
-            Ok(reply) => asker.dialect.reply(tag, &reply),
+            Ok(reply) => asker.dialect.encode_reply(tag, &reply),
             Err(refusal) => {
                 tracing::debug!(
                     session = session.0,
                     code = refusal.code(),
                     "a request is refused"
                 );
-                asker.dialect.refusal(tag, &refusal)
+                asker.dialect.encode_refusal(tag, &refusal)
             }
         };
         self.act(session, effects);
@@ -492,7 +492,7 @@ impl Conference {
         if matches!(notice, Notice::ProducerAdded { .. }) {
             told.rate.credit(MESSAGES_PER_PRODUCER);
         }
-        let effects = told.dialect.notice(notice);
+        let effects = told.dialect.encode_notice(notice);
         self.act(session, effects);
     }
 

@@ -1,12 +1,13 @@
-//! Frames ⇄ messages. A dialect is pure: it reads what a connection sends into requests and
-//! writes replies and notices in that connection's own words. It keeps a few words of state per
-//! connection and must never decide anything about rooms or media.
+//! Translation between the frames of a connection and signalling messages. A dialect is pure: it
+//! decodes frames into requests, and encodes replies, refusals and notices as its clients expect
+//! them. It keeps little state per connection and must never decide anything about rooms or media.
 //!
-//! What a dialect makes of an input is a list of effects, carried out in order: frames to send,
-//! and requests of its own (a push-style dialect consumes for its client) whose replies come back
-//! to it by their tag.
+//! Decoding and encoding return a list of effects, carried out in order: frames to send, and
+//! requests of the dialect itself (some consume for their clients). Replies to these come back to
+//! the dialect with the tag of the request.
 
 mod call;
+mod effect;
 pub mod json;
 mod media_json;
 mod meetlite;
@@ -14,153 +15,64 @@ pub mod native;
 mod protoo;
 mod remote_producers;
 mod rmm;
+mod session_context;
 mod sfu;
 pub mod socketio;
+mod socketio_event;
+mod transport_events;
 
-use std::sync::Arc;
-
-use serde_json::Value;
-
-use crate::close_codes::{CLOSE_NORMAL, CLOSE_RESTART};
 use crate::connect_request::{DialectKind, Namespace};
-use crate::message::{Notice, PeerId, Refusal, Reply, Request};
-use crate::turn::IceServer;
-use media_json::Event;
+use crate::message::{Notice, Refusal, Reply};
+use socketio_event::SocketIoEvent;
 
-/// How a request is known when its answer comes.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct RequestTag {
-    /// The client's name for the request, echoed as it came. `None` when it gave none.
-    pub id: Option<Value>,
-    /// What the dialect asked it for: the client's event, or the dialect's own word.
-    pub event: &'static str,
-}
+pub(crate) use self::effect::{DecodeError, Effect, RequestTag};
+pub(crate) use self::session_context::SessionContext;
 
-impl RequestTag {
-    /// The tag of something that the dialect asks by itself.
-    pub(crate) const fn internal(event: &'static str) -> Self {
-        Self { id: None, event }
-    }
-}
-
-/// Something that a dialect wants done.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "effects live no longer than the frame that led to them, and most are requests"
-)]
-#[derive(Debug, PartialEq)]
-pub(crate) enum Effect {
-    /// Send a frame.
-    SendFrame(String),
-    /// Carry out a request.
-    Request(RequestTag, Request),
-    /// Close the connection.
-    Close {
-        /// The WebSocket close code.
-        code: u16,
-        /// Why, for people.
-        reason: &'static str,
-    },
-}
-
-impl Effect {
-    /// The tags of what is asked; one that says nothing when nothing is.
-    pub(crate) fn request_tags(effects: Vec<Self>) -> Vec<RequestTag> {
-        let tags = effects.into_iter().filter_map(|effect| match effect {
-            Self::Request(tag, _) => Some(tag),
-            Self::SendFrame(_) | Self::Close { .. } => None,
-        });
-        let tags: Vec<_> = tags.collect();
-        match tags.is_empty() {
-            true => vec![RequestTag::default()],
-            false => tags,
-        }
-    }
-}
-
-impl Effect {
-    /// The end of a connection whose media worker is gone: its client comes back by itself, and
-    /// begins anew.
-    pub(crate) const CLOSE_MEDIA_LOST: Self = Self::Close {
-        code: CLOSE_RESTART,
-        reason: "all media is lost",
-    };
-    /// The end of a connection that has no business here any more.
-    pub(crate) const CLOSE_REMOVED: Self = Self::Close {
-        code: CLOSE_NORMAL,
-        reason: "no longer in the room",
-    };
-}
-
-/// A frame that could not be read as a request.
-#[derive(Debug, PartialEq)]
-pub(crate) struct DecodeError {
-    /// What is known of the request.
-    pub tag: RequestTag,
-    /// What is wrong with it.
-    pub refusal: Refusal,
-}
-
-/// What a dialect is told of its connection when it opens.
-#[derive(Debug, Clone)]
-pub(crate) struct SessionContext {
-    /// The connection's public name.
-    pub peer: PeerId,
-    /// The room of clients that name none.
-    pub room: Arc<str>,
-    /// What it calls itself.
-    pub claimed_peer: Option<Arc<str>>,
-    /// Whether a token says who it is.
-    pub is_user: bool,
-    /// STUN and TURN servers for it.
-    pub ice_servers: Arc<[IceServer]>,
-}
-
-/// One connection's dialect with its state.
+/// The dialect of one connection, with its state.
 #[derive(Debug)]
 pub(crate) enum Dialect {
     /// JSON `{type, payload, id?}`.
     Native(native::State),
-    /// Socket.IO, before the first event.
+    /// Socket.IO before the first event, which tells the dialect.
     Undecided(Namespace, SessionContext),
-    /// The one-room dialect of Socket.IO.
+    /// Socket.IO, clients that name no room.
     Sfu(sfu::State),
-    /// The meetings dialect of Socket.IO.
+    /// Socket.IO, clients invited by a link.
     Rmm(rmm::State),
-    /// The push-style dialect of Socket.IO.
+    /// Socket.IO, clients for which the server consumes.
     Meetlite(meetlite::State),
-    /// The dialect of the namespace `/call`.
+    /// Socket.IO, namespace `/call`.
     Call(call::State),
-    /// mediasoup's demonstration protocol.
+    /// Protocol of the mediasoup demo.
     Protoo(protoo::State),
 }
 
 impl Dialect {
-    /// A fresh connection's.
-    pub(crate) fn new(kind: DialectKind, opened: SessionContext) -> Self {
+    /// Creates the state of a new connection.
+    pub(crate) fn new(kind: DialectKind, context: SessionContext) -> Self {
         match kind {
             DialectKind::Native => Self::Native(native::State::default()),
-            DialectKind::SocketIo(Namespace::Main) if opened.is_user => {
-                Self::Meetlite(meetlite::State::new(opened))
+            DialectKind::SocketIo(Namespace::Main) if context.is_user => {
+                Self::Meetlite(meetlite::State::new(context))
             }
             DialectKind::SocketIo(Namespace::Call) => {
-                Self::Call(call::State::new(Namespace::Call, opened))
+                Self::Call(call::State::new(Namespace::Call, context))
             }
-            DialectKind::SocketIo(namespace) => Self::Undecided(namespace, opened),
-            DialectKind::Protoo => Self::Protoo(protoo::State::new(opened)),
+            DialectKind::SocketIo(namespace) => Self::Undecided(namespace, context),
+            DialectKind::Protoo => Self::Protoo(protoo::State::new(context)),
         }
     }
 
-    /// What a connection is sent first.
+    /// Returns the frames that a new connection is sent first.
     pub(crate) fn welcome_frames(
         kind: DialectKind,
-        opened: &SessionContext,
-        options: &native::Config,
+        context: &SessionContext,
+        config: &native::Config,
     ) -> Vec<String> {
         match kind {
-            DialectKind::Native => vec![native::connected(opened, options)],
+            DialectKind::Native => vec![native::encode_connected(context, config)],
             DialectKind::SocketIo(namespace) => {
-                let sid = opened.peer.as_str();
+                let sid = context.peer.as_str();
                 let mut frames = vec![socketio::write_connect(namespace.name(), sid)];
                 if namespace != Namespace::Main {
                     let payload = serde_json::json!({ "socketId": sid });
@@ -173,7 +85,7 @@ impl Dialect {
         }
     }
 
-    /// What a connection is told that may not open; the close code comes after it.
+    /// Returns the frame that a refused connection is sent before its close code.
     pub(crate) fn rejection_frame(kind: DialectKind) -> Option<String> {
         match kind {
             DialectKind::SocketIo(namespace) => Some(socketio::write_connect_error(
@@ -184,32 +96,32 @@ impl Dialect {
         }
     }
 
-    /// Whether each producer is received on a transport of its own.
+    /// Returns whether clients receive each producer on a transport of its own.
     pub(crate) const fn has_transport_per_producer(&self) -> bool {
         matches!(self, Self::Undecided(..) | Self::Sfu(_) | Self::Call(_))
     }
 
-    /// Reads a frame.
+    /// Decodes a frame.
     pub(crate) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, DecodeError> {
         match self {
             Self::Native(state) => native::decode(state, frame),
             Self::Protoo(state) => state.decode(frame),
-            _ => self.decode_event(media_json::event(frame)?),
+            _ => self.decode_event(SocketIoEvent::parse(frame)?),
         }
     }
 
-    /// Reads a Socket.IO event. The first one decides which dialect it is.
-    fn decode_event(&mut self, event: Option<Event>) -> Result<Vec<Effect>, DecodeError> {
+    /// Decodes a Socket.IO event. The first one tells which dialect the client speaks.
+    fn decode_event(&mut self, event: Option<SocketIoEvent>) -> Result<Vec<Effect>, DecodeError> {
         let Some(event) = event else {
             return Ok(Vec::new());
         };
-        if let Self::Undecided(namespace, opened) = self
-            && let Some(decided) = decide(*namespace, &event.name, opened)
+        if let Self::Undecided(namespace, context) = self
+            && let Some(detected) = detect(*namespace, &event.name, context)
         {
-            *self = decided;
+            *self = detected;
         }
         let id = event.id();
-        let outcome = match self {
+        let decoded = match self {
             Self::Sfu(state) => state.decode(event),
             Self::Rmm(state) => state.decode(event),
             Self::Meetlite(state) => state.decode(event),
@@ -217,66 +129,74 @@ impl Dialect {
             Self::Undecided(..) | Self::Native(_) | Self::Protoo(_) => Err(Refusal::UnknownType),
         };
         let tag = RequestTag { id, event: "" };
-        outcome.map_err(|refusal| DecodeError { tag, refusal })
+        decoded.map_err(|refusal| DecodeError { tag, refusal })
     }
 
-    /// Writes the answer to a request.
-    pub(crate) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
+    /// Encodes the reply to a request.
+    pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match self {
-            Self::Native(state) => vec![Effect::SendFrame(native::reply(state, &tag.id, reply))],
+            Self::Native(state) => {
+                vec![Effect::SendFrame(native::encode_reply(
+                    state, &tag.id, reply,
+                ))]
+            }
             Self::Undecided(..) => Vec::new(),
-            Self::Sfu(state) => state.reply(tag, reply),
-            Self::Rmm(state) => state.reply(tag, reply),
-            Self::Meetlite(state) => state.reply(tag, reply),
-            Self::Call(state) => state.reply(tag, reply),
-            Self::Protoo(state) => state.reply(tag, reply),
+            Self::Sfu(state) => state.encode_reply(tag, reply),
+            Self::Rmm(state) => state.encode_reply(tag, reply),
+            Self::Meetlite(state) => state.encode_reply(tag, reply),
+            Self::Call(state) => state.encode_reply(tag, reply),
+            Self::Protoo(state) => state.encode_reply(tag, reply),
         }
     }
 
-    /// Writes the refusal of a request.
-    pub(crate) fn refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
+    /// Encodes the refusal of a request.
+    pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         match self {
-            Self::Native(_) => vec![Effect::SendFrame(native::refusal(&tag.id, refusal))],
-            Self::Undecided(namespace, _) => media_json::refused(*namespace, tag, refusal),
-            Self::Sfu(state) => state.refusal(tag, refusal),
-            Self::Rmm(state) => state.refusal(tag, refusal),
-            Self::Meetlite(state) => state.refusal(tag, refusal),
-            Self::Call(state) => state.refusal(tag, refusal),
-            Self::Protoo(state) => state.refusal(tag, refusal),
+            Self::Native(_) => vec![Effect::SendFrame(native::encode_refusal(&tag.id, refusal))],
+            Self::Undecided(namespace, _) => {
+                socketio_event::acknowledge_refusal(*namespace, tag, refusal)
+            }
+            Self::Sfu(state) => state.encode_refusal(tag, refusal),
+            Self::Rmm(state) => state.encode_refusal(tag, refusal),
+            Self::Meetlite(state) => state.encode_refusal(tag, refusal),
+            Self::Call(state) => state.encode_refusal(tag, refusal),
+            Self::Protoo(state) => state.encode_refusal(tag, refusal),
         }
     }
 
-    /// Writes a notice; nothing when this client does not want to know.
-    pub(crate) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    /// Encodes a notice. Returns no effects when the client does not know this notice.
+    pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match self {
-            Self::Native(state) => native::notice(state, notice)
+            Self::Native(state) => native::encode_notice(state, notice)
                 .map(Effect::SendFrame)
                 .into_iter()
                 .collect(),
             Self::Undecided(..) => Vec::new(),
-            Self::Sfu(state) => state.notice(notice),
-            Self::Rmm(state) => state.notice(notice),
-            Self::Meetlite(state) => state.notice(notice),
-            Self::Call(state) => state.notice(notice),
-            Self::Protoo(state) => state.notice(notice),
+            Self::Sfu(state) => state.encode_notice(notice),
+            Self::Rmm(state) => state.encode_notice(notice),
+            Self::Meetlite(state) => state.encode_notice(notice),
+            Self::Call(state) => state.encode_notice(notice),
+            Self::Protoo(state) => state.encode_notice(notice),
         }
     }
 }
 
-/// The dialect whose clients begin with this event, if there is one.
-fn decide(namespace: Namespace, event: &str, opened: &SessionContext) -> Option<Dialect> {
-    let opened = opened.clone();
+/// Returns the dialect whose clients begin with this event, or `None` for an unknown event.
+fn detect(namespace: Namespace, event: &str, context: &SessionContext) -> Option<Dialect> {
+    let context = context.clone();
     Some(match (namespace, event) {
-        (Namespace::Main, "join" | "createTransport") => Dialect::Rmm(rmm::State::new(opened)),
-        (Namespace::Main, "join-room" | "ready") => Dialect::Meetlite(meetlite::State::new(opened)),
-        (Namespace::Mediasoup, "joinRoom") => Dialect::Call(call::State::new(namespace, opened)),
+        (Namespace::Main, "join" | "createTransport") => Dialect::Rmm(rmm::State::new(context)),
+        (Namespace::Main, "join-room" | "ready") => {
+            Dialect::Meetlite(meetlite::State::new(context))
+        }
+        (Namespace::Mediasoup, "joinRoom") => Dialect::Call(call::State::new(namespace, context)),
         (
             Namespace::Main | Namespace::Mediasoup,
             "getRtpCapabilities"
             | "getRouterRtpCapabilities"
             | "getAvailableProducers"
             | "createWebRtcTransport",
-        ) => Dialect::Sfu(sfu::State::new(namespace, opened)),
+        ) => Dialect::Sfu(sfu::State::new(namespace, context)),
         _ => return None,
     })
 }

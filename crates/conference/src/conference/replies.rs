@@ -216,7 +216,7 @@ impl Conference {
             consumer,
             producer,
             producer_peer,
-            source,
+            producer_summary: source,
             transport,
             kind,
             rtp,

@@ -1,29 +1,30 @@
-//! Reads JSON (RFC 8259) that an attacker may have written. Stricter than the RFC where it leaves
-//! a choice: a key twice in one object, deep nesting and thousands of keys are refused, so that
-//! two readers can never see two different messages. Must never recurse past `DEPTH_MAX`.
+//! JSON parser (RFC 8259) for untrusted input. It is stricter than the RFC requires: duplicate keys,
+//! deep nesting and thousands of keys are refused, so that two parsers can never see two different
+//! messages. Must never recurse deeper than `DEPTH_MAX`.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Deepest nesting of arrays and objects. Signalling needs eight.
+/// Maximum nesting of arrays and objects. Signalling needs 8.
 pub const DEPTH_MAX: usize = 16;
 
-/// Most keys in one message, over all its objects. Chrome's capabilities have about a thousand.
+/// Maximum number of keys in one message, over all its objects. Chrome's RTP capabilities have about
+/// 1,000.
 pub const KEYS_MAX: usize = 2_000;
 
-/// Keys that would reach into a JavaScript object's prototype, should anybody merge them there.
-const POLLUTING_KEYS: [&str; 3] = ["__proto__", "prototype", "constructor"];
+/// Keys that could change the prototype of a JavaScript object that they are merged into.
+const PROTOTYPE_KEYS: [&str; 3] = ["__proto__", "prototype", "constructor"];
 
-/// Reads one message.
+/// Parses one message.
 ///
 /// # Errors
-/// What is wrong with it, in words for the one who sent it.
+/// Returns an explanation for the sender when the text is not JSON or exceeds a limit.
 pub fn parse(text: &str) -> Result<Value, String> {
     let mut keys = 0;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let reader = Reader {
+    let reader = BoundedReader {
         depth: DEPTH_MAX,
         keys: &mut keys,
     };
@@ -34,38 +35,38 @@ pub fn parse(text: &str) -> Result<Value, String> {
     Ok(value)
 }
 
-/// Whether no key inside a free-form value could pollute a prototype.
+/// Returns whether no key inside a free-form value could pollute a prototype.
 pub fn is_prototype_safe(value: &Value) -> bool {
     match value {
         Value::Object(entries) => entries.iter().all(|(key, value)| {
-            !POLLUTING_KEYS.contains(&key.as_str()) && is_prototype_safe(value)
+            !PROTOTYPE_KEYS.contains(&key.as_str()) && is_prototype_safe(value)
         }),
         Value::Array(elements) => elements.iter().all(is_prototype_safe),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }
 
-/// Reads one value and everything inside it.
-struct Reader<'a> {
-    /// How many levels may still open.
+/// Reads one value with everything inside, within the limits.
+struct BoundedReader<'a> {
+    /// Number of levels that may still be opened.
     depth: usize,
-    /// Keys seen so far in the whole message.
+    /// Number of keys read so far in the whole message.
     keys: &'a mut usize,
 }
 
-impl Reader<'_> {
-    /// The reader of what is one level further in.
-    fn inner<E: serde::de::Error>(&mut self) -> Result<Reader<'_>, E> {
+impl BoundedReader<'_> {
+    /// Returns the reader for values one level deeper.
+    fn inner<E: serde::de::Error>(&mut self) -> Result<BoundedReader<'_>, E> {
         let depth = self.depth.checked_sub(1);
         let depth = depth.ok_or_else(|| E::custom("nested too deeply"))?;
-        Ok(Reader {
+        Ok(BoundedReader {
             depth,
             keys: self.keys,
         })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for BoundedReader<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -73,7 +74,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for BoundedReader<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nesting_is_fine_up_to_the_limit_and_refused_past_it() {
+    fn nesting_is_refused_above_the_limit() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(parse(&nested(DEPTH_MAX)).is_ok());
         assert!(parse(&nested(DEPTH_MAX + 1)).is_err());
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_fine_up_to_the_limit_and_refused_past_it() {
+    fn a_message_is_refused_when_it_has_too_many_keys() {
         let object = |keys: usize| {
             let entries: Vec<_> = (0..keys).map(|n| format!("\"k{n}\":0")).collect();
             format!("{{{}}}", entries.join(","))
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_all_objects_count_together() {
+    fn keys_of_all_objects_are_counted_together() {
         let one = format!(
             "{{{}}}",
             (0..500)
@@ -170,8 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn polluting_keys_are_seen_at_any_depth() {
-        for key in POLLUTING_KEYS {
+    fn prototype_keys_are_found_at_any_depth() {
+        for key in PROTOTYPE_KEYS {
             let value = parse(&format!("{{\"a\":[{{\"{key}\":{{}}}}]}}")).unwrap();
             assert!(!is_prototype_safe(&value), "{key}");
         }

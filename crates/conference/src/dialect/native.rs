@@ -1,31 +1,20 @@
 //! The native dialect: every frame is JSON `{type, payload, id?}`. A request may carry an `id`,
-//! which its reply or its error carries too.
+//! which its reply or its error repeats.
 //!
-//! A client that never sends an `id` is served exactly the frames of the protocol's first
-//! description: no field and no notice that it does not know. The first `id` says that the client
-//! knows the whole protocol, and from then on it is told everything. Must never decide who may do
-//! what.
+//! A client that never sends an `id` gets exactly the frames of the protocol's first version: no
+//! fields and no notices that it does not know. The first `id` shows that the client knows the
+//! whole protocol, and from then on it is sent everything. Must never decide who may do what.
 
+mod config;
 mod decode;
 mod encode;
 mod payloads;
+mod state;
 #[cfg(test)]
 mod typescript;
 
+pub use self::config::Config;
 pub(super) use self::decode::decode;
-pub(super) use self::encode::{connected, notice, refusal, reply};
+pub(super) use self::encode::{encode_connected, encode_notice, encode_refusal, encode_reply};
 pub use self::payloads::ClientOptions;
-
-/// What native clients are told when they connect.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// What to do differently, if anything.
-    pub client: Option<ClientOptions>,
-}
-
-/// What is remembered of a connection.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    /// Whether the client has shown that it knows more than the first description.
-    extended: bool,
-}
+pub(crate) use self::state::State;

@@ -1,7 +1,8 @@
-//! The protoo dialect: mediasoup's demonstration protocol, with requests both ways. The address
-//! names the room. Clients make transports before they join, so the first one takes a seat there
-//! that nobody sees. Whatever others send is consumed for the client, which is asked to take each
-//! consumer and resumed when it says yes. Must never decide who may do what.
+//! The protoo dialect: protocol of the mediasoup demo, with requests in both directions. The
+//! address names the room. Clients create transports before they join, so the first transport
+//! reserves a place in the room that others do not see. Everything others send is consumed for the
+//! client, which is asked to accept each consumer; accepted ones are resumed. Must never decide who
+//! may do what.
 
 mod decode;
 mod encode;
@@ -10,89 +11,90 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::Map;
 
-use super::{Effect, RequestTag, SessionContext};
+use super::effect::{Effect, RequestTag};
+use super::session_context::SessionContext;
 use crate::message::Request;
 
-/// What the dialect asks by itself: a seat in the room.
+/// Tag of the dialect's own request to reserve a place in the room.
 const PREPARE: &str = "prepare";
-/// What the dialect asks by itself: to receive something.
+/// Tag of the dialect's own requests to consume a producer.
 const CONSUME: &str = "consume";
-/// What the dialect asks by itself: to let a consumer begin, or to end it.
+/// Tag of the dialect's own requests to resume or close a consumer that the client answered.
 const SETTLE: &str = "settle";
-/// A transport of a client that can only use TCP.
+/// Tag of a request for a transport by a client that can only use TCP.
 const CREATE_TCP_TRANSPORT: &str = "createWebRtcTransport over TCP";
 
-/// What is remembered of a connection.
+/// State of one connection.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// What is known since the opening.
-    opened: SessionContext,
-    /// Where it is on its way into the room.
+    /// Facts about the connection.
+    context: SessionContext,
+    /// Progress into the room.
     entry: Entry,
-    /// The `join` that is answered when a host lets the client in.
-    waiting: Option<RequestTag>,
-    /// What the client can receive. Without it nothing is consumed.
+    /// The `join` that is answered when a host admits the client.
+    pending_join: Option<RequestTag>,
+    /// RTP capabilities of the client. Without them nothing is consumed.
     capabilities: Option<RtpCapabilities>,
-    /// The newest transport that it receives on.
-    receiving: Option<TransportId>,
-    /// What others send and it does not receive yet, oldest first.
-    wanted: Vec<ProducerId>,
-    /// What it receives, by what others send.
-    consumers: Map<ProducerId, Reception>,
-    /// Consumers that it is asked to take, by the number of the request. Each is one of
-    /// `consumers`.
-    offered: Map<u32, ConsumerId>,
-    /// The number of the next request.
-    next_request: u32,
+    /// Newest transport that the client receives on.
+    recv_transport: Option<TransportId>,
+    /// Producers of others that are not consumed yet, oldest first.
+    unconsumed: Vec<ProducerId>,
+    /// Consumers of the client, by producer.
+    consumers: Map<ProducerId, ActiveConsumer>,
+    /// Consumers that the client has not answered yet, by the id of the request `newConsumer`.
+    /// Each is one of `consumers`.
+    unanswered: Map<u32, ConsumerId>,
+    /// Id of the next request to the client.
+    next_request_id: u32,
 }
 
-/// The way into the room.
+/// Progress into the room.
 #[derive(Debug)]
 enum Entry {
-    /// It has no seat.
+    /// No place is reserved.
     Outside,
-    /// It has asked for a seat, for the sake of this request.
+    /// A place was requested; afterwards this request is carried out.
     Preparing(RequestTag, Box<Request>),
-    /// It has a seat.
-    Seated,
-    /// Everybody knows of it.
+    /// A place is reserved, unseen by others.
+    Prepared,
+    /// Joined, and seen by everybody.
     Inside,
 }
 
-/// Something that arrives.
+/// A consumer of the client.
 #[derive(Debug, Clone, Copy)]
-struct Reception {
-    /// The consumer.
+struct ActiveConsumer {
+    /// Id of the consumer.
     consumer: ConsumerId,
-    /// Where it arrives.
+    /// Transport that it is received on.
     transport: TransportId,
 }
 
 impl State {
-    /// A fresh connection's.
-    pub(super) fn new(opened: SessionContext) -> Self {
+    /// Creates the state of a new connection.
+    pub(super) fn new(context: SessionContext) -> Self {
         Self {
-            opened,
+            context,
             entry: Entry::Outside,
-            waiting: None,
+            pending_join: None,
             capabilities: None,
-            receiving: None,
-            wanted: Vec::new(),
+            recv_transport: None,
+            unconsumed: Vec::new(),
             consumers: Map::new(),
-            offered: Map::new(),
-            next_request: 1,
+            unanswered: Map::new(),
+            next_request_id: 1,
         }
     }
 
-    /// Asks for whatever the client can receive and does not receive yet.
-    fn consume(&mut self) -> Vec<Effect> {
+    /// Requests a consumer of everything that the client can receive and does not receive yet.
+    fn consume_all(&mut self) -> Vec<Effect> {
         let (Entry::Inside, Some(transport), Some(capabilities)) =
-            (&self.entry, self.receiving, &self.capabilities)
+            (&self.entry, self.recv_transport, &self.capabilities)
         else {
             return Vec::new();
         };
-        let wanted = std::mem::take(&mut self.wanted).into_iter();
-        let asks = wanted.map(|producer| {
+        let unconsumed = std::mem::take(&mut self.unconsumed).into_iter();
+        let requests = unconsumed.map(|producer| {
             let request = Request::Consume {
                 producer,
                 transport: Some(transport),
@@ -101,6 +103,6 @@ impl State {
             };
             Effect::Request(RequestTag::internal(CONSUME), request)
         });
-        asks.collect()
+        requests.collect()
     }
 }

@@ -1,26 +1,26 @@
-//! What there is to receive, for the dialects whose clients make a receive transport for each
-//! producer of others: which producers are in the room, and on which transport each arrives. The
-//! client closes its own side when a producer ends; the server's side is closed from here, so that
-//! nothing is left behind. Must never be asked who may receive what.
+//! Producers of others in the room, for the dialects whose clients create a receive transport for
+//! each of them. When a producer is closed, its client only closes its own side of the transport.
+//! The server's side is closed from here, so that no unused transport remains. Must never decide
+//! who may receive what.
 
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_wire::units::Map;
 
-use super::{Effect, RequestTag};
+use super::effect::{Effect, RequestTag};
 use crate::message::{ParticipantSummary, Request};
 
-/// What a dialect asks by itself: to close a transport on which nothing will come any more.
+/// Tag of the dialect's own request to close a receive transport.
 const CLOSE: &str = "close";
 
-/// The producers of others. There are no more than the room allows.
+/// Producers of others, each with the transport it is received on. At most as many as a room has.
 #[derive(Debug, Default)]
 pub(super) struct RemoteProducers {
-    /// Each producer with the transport it arrives on, once there is one.
+    /// Receive transport of each producer; `None` until the client names one.
     producers: Map<ProducerId, Option<TransportId>>,
 }
 
 impl RemoteProducers {
-    /// What there is in a room that was just entered.
+    /// Returns the producers of a room that was just entered.
     pub(super) fn of(others: &[ParticipantSummary]) -> Self {
         let producers = others.iter().flat_map(|it| &it.producers);
         Self {
@@ -28,35 +28,35 @@ impl RemoteProducers {
         }
     }
 
-    /// Somebody sends something new.
+    /// Adds a new producer.
     pub(super) fn add(&mut self, producer: ProducerId) {
         self.producers.insert(producer, None);
     }
 
-    /// Whether somebody else in the room sends this.
-    pub(super) fn has(&self, producer: ProducerId) -> bool {
+    /// Returns whether another participant in the room has this producer.
+    pub(super) fn contains(&self, producer: ProducerId) -> bool {
         self.producers.contains_key(&producer)
     }
 
-    /// The transport that a producer arrives on.
+    /// Returns the transport that a producer is received on.
     pub(super) fn transport(&self, producer: ProducerId) -> Option<TransportId> {
         self.producers.get(&producer).copied().flatten()
     }
 
-    /// A producer arrives on a transport from now on. False when it has ended meanwhile.
-    pub(super) fn arrives(&mut self, producer: ProducerId, transport: TransportId) -> bool {
-        let arrival = self.producers.get_mut(&producer);
-        arrival.map(|it| *it = Some(transport)).is_some()
+    /// Records the transport that a producer is received on. Returns false if the producer is gone.
+    pub(super) fn set_transport(&mut self, producer: ProducerId, transport: TransportId) -> bool {
+        let recorded = self.producers.get_mut(&producer);
+        recorded.map(|it| *it = Some(transport)).is_some()
     }
 
-    /// A producer has ended: its transport goes with it. `None` when it was not there.
-    pub(super) fn end(&mut self, producer: ProducerId) -> Option<Vec<Effect>> {
+    /// Removes a producer and closes its transport. Returns `None` if it was not there.
+    pub(super) fn remove(&mut self, producer: ProducerId) -> Option<Vec<Effect>> {
         let transport = self.producers.remove(&producer)?;
-        Some(transport.map_or_else(Vec::new, |it| self.close(it)))
+        Some(transport.map_or_else(Vec::new, |it| self.close_unused(it)))
     }
 
-    /// Closes a transport, unless something else arrives on it.
-    pub(super) fn close(&self, transport: TransportId) -> Vec<Effect> {
+    /// Closes a transport, unless another producer is received on it.
+    pub(super) fn close_unused(&self, transport: TransportId) -> Vec<Effect> {
         if self.producers.values().any(|it| *it == Some(transport)) {
             return Vec::new();
         }
@@ -64,11 +64,11 @@ impl RemoteProducers {
         vec![Effect::Request(RequestTag::internal(CLOSE), request)]
     }
 
-    /// A transport has ended.
-    pub(super) fn forget(&mut self, transport: TransportId) {
-        let arrivals = self.producers.values_mut();
-        for arrival in arrivals.filter(|it| **it == Some(transport)) {
-            *arrival = None;
+    /// Forgets a transport that was closed.
+    pub(super) fn forget_transport(&mut self, transport: TransportId) {
+        let recorded = self.producers.values_mut();
+        for recorded in recorded.filter(|it| **it == Some(transport)) {
+            *recorded = None;
         }
     }
 }
@@ -89,49 +89,55 @@ mod tests {
         format!("00000000-0000-4000-8000-{n:012}")
     }
 
-    fn closing(transport: TransportId) -> Vec<Effect> {
+    fn close_effects(transport: TransportId) -> Vec<Effect> {
         let request = Request::CloseTransport { transport };
         vec![Effect::Request(RequestTag::internal(CLOSE), request)]
     }
 
     #[test]
-    fn a_producer_ends_once_and_takes_its_transport_along() {
+    fn removing_a_producer_closes_its_transport_once() {
         let mut remotes = RemoteProducers::default();
         remotes.add(producer(1));
-        assert!(remotes.has(producer(1)));
-        assert!(remotes.arrives(producer(1), transport(1)));
+        assert!(remotes.contains(producer(1)));
+        assert!(remotes.set_transport(producer(1), transport(1)));
         assert_eq!(remotes.transport(producer(1)), Some(transport(1)));
-        assert_eq!(remotes.end(producer(1)), Some(closing(transport(1))));
-        assert_eq!(remotes.end(producer(1)), None);
-        assert!(!remotes.arrives(producer(1), transport(1)));
+        assert_eq!(
+            remotes.remove(producer(1)),
+            Some(close_effects(transport(1)))
+        );
+        assert_eq!(remotes.remove(producer(1)), None);
+        assert!(!remotes.set_transport(producer(1), transport(1)));
     }
 
     #[test]
-    fn what_never_arrived_has_nothing_to_close() {
+    fn removing_a_producer_without_a_transport_closes_nothing() {
         let mut remotes = RemoteProducers::default();
         remotes.add(producer(1));
-        assert_eq!(remotes.end(producer(1)), Some(Vec::new()));
+        assert_eq!(remotes.remove(producer(1)), Some(Vec::new()));
     }
 
     #[test]
-    fn a_transport_is_closed_by_the_last_that_arrives_on_it() {
+    fn a_transport_is_closed_with_its_last_producer() {
         let mut remotes = RemoteProducers::default();
         for n in [1, 2] {
             remotes.add(producer(n));
-            remotes.arrives(producer(n), transport(9));
+            remotes.set_transport(producer(n), transport(9));
         }
-        assert_eq!(remotes.close(transport(9)), Vec::new());
-        assert_eq!(remotes.end(producer(1)), Some(Vec::new()));
-        assert_eq!(remotes.end(producer(2)), Some(closing(transport(9))));
+        assert_eq!(remotes.close_unused(transport(9)), Vec::new());
+        assert_eq!(remotes.remove(producer(1)), Some(Vec::new()));
+        assert_eq!(
+            remotes.remove(producer(2)),
+            Some(close_effects(transport(9)))
+        );
     }
 
     #[test]
-    fn a_transport_that_ended_is_not_closed_again() {
+    fn a_closed_transport_is_not_closed_again() {
         let mut remotes = RemoteProducers::default();
         remotes.add(producer(1));
-        remotes.arrives(producer(1), transport(9));
-        remotes.forget(transport(9));
+        remotes.set_transport(producer(1), transport(9));
+        remotes.forget_transport(transport(9));
         assert_eq!(remotes.transport(producer(1)), None);
-        assert_eq!(remotes.end(producer(1)), Some(Vec::new()));
+        assert_eq!(remotes.remove(producer(1)), Some(Vec::new()));
     }
 }

@@ -1,8 +1,9 @@
-//! The sfu dialect: Socket.IO events for clients that name no room. The first event of a client is
-//! its way in, and what it asks waits until it is in. Every remote producer has a receive transport
-//! of its own, found by the producer. Producers that were there before are announced after the
-//! first answer about capabilities: earlier the client could not receive them. Acknowledgements are
-//! only sent where they are wanted. Must never decide who may do what.
+//! The sfu dialect: Socket.IO events for clients that name no room. The first event of a client
+//! makes it enter the room of its address, and is carried out once it is inside. The client
+//! receives every remote producer on a transport of its own, found by the producer. Producers that
+//! existed before are announced after the first answer about capabilities: the client could not
+//! receive them earlier. Only events that want an acknowledgement get one. Must never decide who
+//! may do what.
 
 mod decode;
 mod encode;
@@ -10,72 +11,62 @@ mod encode;
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::MediaKind;
 
+use super::effect::RequestTag;
 use super::remote_producers::RemoteProducers;
-use super::{RequestTag, SessionContext};
+use super::session_context::SessionContext;
 use crate::connect_request::Namespace;
 use crate::message::Request;
 
-/// What the dialect asks by itself: to enter the room.
+/// Tag of the dialect's own request to enter the room.
 const JOIN: &str = "join";
-/// Capabilities, inside an object.
+/// Returns the RTP capabilities of the router inside an object.
 const CAPABILITIES: &str = "getRtpCapabilities";
-/// Capabilities, bare.
+/// Returns the RTP capabilities of the router without an object around them.
 const BARE_CAPABILITIES: &str = "getRouterRtpCapabilities";
-/// A transport.
-const CREATE_TRANSPORT: &str = "createWebRtcTransport";
-/// The client's DTLS parameters for the transport it sends on.
-const CONNECT: &str = "transport-connect";
-/// Something to send.
-const PRODUCE: &str = "transport-produce";
-/// Something to receive.
-const CONSUME: &str = "consume";
-/// The client's DTLS parameters for a transport it receives on.
-const CONNECT_RECEIVE: &str = "transport-recv-connect";
-/// A consumer that may begin.
-const RESUME: &str = "consumer-resume";
-/// What there is to receive.
+/// Lists the producers of others.
 const LIST: &str = "getAvailableProducers";
 
-/// What is remembered of a connection.
+/// State of one connection.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// What is known since the opening.
-    opened: SessionContext,
-    /// Where it lives.
+    /// Facts about the connection.
+    context: SessionContext,
+    /// Namespace of the connection.
     namespace: Namespace,
-    /// Whether it is in its room.
+    /// Progress into the room.
     entry: Entry,
-    /// What there is to receive.
-    remotes: RemoteProducers,
-    /// What was there before and is not announced yet, oldest first; `None` once it is.
+    /// Producers of others in the room.
+    remote_producers: RemoteProducers,
+    /// Producers that are not announced yet, oldest first. `None` after the announcement.
     unannounced: Option<Vec<(ProducerId, MediaKind)>>,
-    /// The newest transport that it sends on.
-    sending: Option<TransportId>,
-    /// Its newest consumer.
+    /// Newest transport that the client sends on.
+    send_transport: Option<TransportId>,
+    /// Newest consumer of the client.
     newest_consumer: Option<ConsumerId>,
 }
 
-/// The way into a room.
+/// Progress into the room.
 #[derive(Debug)]
 enum Entry {
-    /// It is not in a room.
+    /// Not in the room.
     Outside,
-    /// It has asked to enter, for the sake of this request. A host may have to let it in.
-    Entering(RequestTag, Box<Request>),
-    /// It is in its room.
+    /// A join was requested; afterwards this request is carried out. A host may have to admit the
+    /// client first.
+    Joining(RequestTag, Box<Request>),
+    /// In the room.
     Inside,
 }
 
 impl State {
-    /// A fresh connection's.
-    pub(super) fn new(namespace: Namespace, opened: SessionContext) -> Self {
+    /// Creates the state of a new connection.
+    pub(super) fn new(namespace: Namespace, context: SessionContext) -> Self {
         Self {
-            opened,
+            context,
             namespace,
             entry: Entry::Outside,
-            remotes: RemoteProducers::default(),
+            remote_producers: RemoteProducers::default(),
             unannounced: Some(Vec::new()),
-            sending: None,
+            send_transport: None,
             newest_consumer: None,
         }
     }

@@ -1,72 +1,73 @@
-//! The packets of Socket.IO (protocol 5, the one of its versions 3 and 4) between texts and their
-//! parts: `2/call,5["joinRoom",{…}]` is an event of the namespace `/call` that wants an
-//! acknowledgement by the number 5. The Engine.IO digit in front of them is gone already.
+//! Socket.IO packets (protocol 5, used by Socket.IO 3 and 4): parsed from text, and written.
+//! `2/call,5["joinRoom",{…}]` is an event of the namespace `/call` that wants acknowledgement 5. The
+//! digit of Engine.IO in front of a packet was removed before.
 //!
-//! Attachments do not exist here: a packet that announces any is an error, so that nothing ever
-//! waits for them. Reading allocates nothing and looks at no more than the head of a packet; what
-//! stands in its JSON is read by `arguments`, within the bounds of every other message.
+//! Attachments are not supported: a packet that announces any is an error, so that nothing ever
+//! waits for them. Parsing allocates nothing and only looks at the head of a packet; its JSON is
+//! parsed by `parse_arguments`, within the limits of every other message.
 
 use serde_json::Value;
 use thiserror::Error;
 
 use super::json;
 
-/// The namespace that is not written.
+/// The default namespace, which packets leave out.
 pub const NAMESPACE_MAIN: &str = "/";
 
-/// Longest name of a namespace, in bytes. Ours have at most ten.
+/// Maximum length of the name of a namespace, in bytes. Ours have at most 10.
 pub const NAMESPACE_LEN_MAX: usize = 64;
 
-/// Most digits of the number of an acknowledgement: what a JavaScript client can count to.
+/// Maximum number of digits of an acknowledgement number: JavaScript represents all integers of 15
+/// digits exactly.
 const ACK_DIGITS_MAX: usize = 15;
 
-/// Most arguments of an event, its name included. No client of ours sends more than four.
+/// Maximum number of arguments of an event, its name included. Known clients send at most 4.
 pub const ARGUMENTS_MAX: usize = 16;
 
-/// Longest token in a CONNECT packet, in bytes.
+/// Maximum length of the token in a CONNECT packet, in bytes.
 const TOKEN_LEN_MAX: usize = 4 << 10;
 
-/// What a packet is for.
+/// Type of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PacketKind {
-    /// Opens a namespace, or says that it is open.
+    /// Opens a namespace, or confirms that it is open.
     Connect,
     /// Closes a namespace.
     Disconnect,
-    /// Something happened: a name and its arguments.
+    /// An event: a name and its arguments.
     Event,
-    /// The answer to an event that asked for one.
+    /// Acknowledges an event.
     Ack,
-    /// A namespace was not opened.
+    /// Refuses to open a namespace.
     ConnectError,
 }
 
-/// A packet, taken apart.
+/// A parsed packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// What it is for.
+    /// Type of the packet.
     pub kind: PacketKind,
-    /// Its namespace, `/` when none was written.
+    /// Name of the namespace, `/` when the packet has none.
     pub namespace: &'a str,
-    /// The number of the acknowledgement it wants, or is.
+    /// Number of the acknowledgement that an event wants, or that this packet is.
     pub ack: Option<u64>,
-    /// Its JSON, unread: an array for events and acknowledgements, else an object or nothing.
+    /// Unparsed JSON: an array for events and acknowledgements, otherwise an object or nothing.
     pub data: &'a str,
 }
 
-/// Why a text is no packet.
+/// Reason why a text is not a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PacketError {
-    /// The first character is no packet type.
+    /// The first character is not a packet type.
     #[error("an unknown packet type")]
     Kind,
-    /// It announces attachments.
+    /// The packet announces attachments.
     #[error("binary packets are not taken")]
     Binary,
     /// The name of the namespace is too long.
     #[error("the namespace is too long")]
     Namespace,
-    /// The number of the acknowledgement is missing, out of place, too long or padded.
+    /// The acknowledgement number is missing, out of place, too long or padded.
     #[error("the number of the acknowledgement is wrong")]
     Ack,
     /// The JSON is missing, out of place or of the wrong type.
@@ -74,10 +75,10 @@ pub enum PacketError {
     Data,
 }
 
-/// Takes a text apart.
+/// Parses a packet.
 ///
 /// # Errors
-/// When it is no packet, or one with attachments.
+/// Returns why the text is not a packet, or that the packet has attachments.
 pub fn parse(text: &str) -> Result<Packet<'_>, PacketError> {
     let mut rest = text.chars();
     let kind = match rest.next() {
@@ -89,23 +90,23 @@ pub fn parse(text: &str) -> Result<Packet<'_>, PacketError> {
         Some('5' | '6') => return Err(PacketError::Binary),
         _ => return Err(PacketError::Kind),
     };
-    let (namespace, rest) = namespace(rest.as_str())?;
-    let (ack, data) = ack_number(rest)?;
-    let wanted = match kind {
+    let (namespace, rest) = split_namespace(rest.as_str())?;
+    let (ack, data) = split_ack_number(rest)?;
+    let has_valid_ack = match kind {
         PacketKind::Event => true,
         PacketKind::Ack => ack.is_some(),
         PacketKind::Connect | PacketKind::Disconnect | PacketKind::ConnectError => ack.is_none(),
     };
-    if !wanted {
+    if !has_valid_ack {
         return Err(PacketError::Ack);
     }
-    let fits = match kind {
+    let has_valid_data = match kind {
         PacketKind::Event | PacketKind::Ack => data.starts_with('['),
         PacketKind::Connect => data.is_empty() || data.starts_with('{'),
         PacketKind::Disconnect => data.is_empty(),
         PacketKind::ConnectError => data.starts_with('{'),
     };
-    if !fits {
+    if !has_valid_data {
         return Err(PacketError::Data);
     }
     Ok(Packet {
@@ -116,9 +117,8 @@ pub fn parse(text: &str) -> Result<Packet<'_>, PacketError> {
     })
 }
 
-/// The namespace at the head of a text, and what follows it. Its name ends with a comma, or with
-/// the text.
-fn namespace(text: &str) -> Result<(&str, &str), PacketError> {
+/// Splits the namespace from the head of a text. Its name ends with a comma, or with the text.
+fn split_namespace(text: &str) -> Result<(&str, &str), PacketError> {
     if !text.starts_with('/') {
         return Ok((NAMESPACE_MAIN, text));
     }
@@ -131,8 +131,8 @@ fn namespace(text: &str) -> Result<(&str, &str), PacketError> {
     name.zip(rest).ok_or(PacketError::Namespace)
 }
 
-/// The number at the head of a text, if there is one, and what follows it.
-fn ack_number(text: &str) -> Result<(Option<u64>, &str), PacketError> {
+/// Splits the acknowledgement number from the head of a text, if there is one.
+fn split_ack_number(text: &str) -> Result<(Option<u64>, &str), PacketError> {
     let digits = text
         .bytes()
         .take(ACK_DIGITS_MAX + 1)
@@ -141,17 +141,17 @@ fn ack_number(text: &str) -> Result<(Option<u64>, &str), PacketError> {
     let (number, rest) = text.split_at_checked(digits).ok_or(PacketError::Ack)?;
     match digits {
         0 => Ok((None, rest)),
-        // One number has one form, so that an answer carries what the client wrote.
+        // Padding is refused, so that an acknowledgement repeats exactly what the client wrote.
         2.. if number.starts_with('0') => Err(PacketError::Ack),
         1..=ACK_DIGITS_MAX => Ok((Some(number.parse().map_err(|_| PacketError::Ack)?), rest)),
         _ => Err(PacketError::Ack),
     }
 }
 
-/// Reads the data of an event or of an acknowledgement.
+/// Parses the data of an event or of an acknowledgement.
 ///
 /// # Errors
-/// What is wrong with it, in words for the one who sent it.
+/// Returns an explanation for the sender when it is not an array, or exceeds a limit.
 pub fn parse_arguments(data: &str) -> Result<Vec<Value>, String> {
     match json::parse(data)? {
         Value::Array(arguments) if arguments.len() <= ARGUMENTS_MAX => Ok(arguments),
@@ -160,11 +160,12 @@ pub fn parse_arguments(data: &str) -> Result<Vec<Value>, String> {
     }
 }
 
-/// Reads the token in the data of a CONNECT packet. A client that has none leaves it out or says
+/// Parses the token in the data of a CONNECT packet. Clients without a token leave it out or send
 /// `null`.
 ///
 /// # Errors
-/// What is wrong with the data, in words for the one who sent it.
+/// Returns an explanation for the sender when the data is not an object, or the token not a text of
+/// at most 4 KiB.
 pub fn parse_auth_token(data: &str) -> Result<Option<String>, String> {
     if data.is_empty() {
         return Ok(None);
@@ -183,32 +184,32 @@ pub fn parse_auth_token(data: &str) -> Result<Option<String>, String> {
 pub fn write_event(namespace: &str, name: &str, arguments: &[Value]) -> String {
     let name = Value::from(name);
     let all = std::iter::once(&name).chain(arguments);
-    with_array(head('2', namespace), all)
+    append_array(head('2', namespace), all)
 }
 
-/// Writes the answer to the event that asked for one by this number.
+/// Writes the acknowledgement of the event that asked for one by this number.
 pub fn write_ack(namespace: &str, id: u64, arguments: &[Value]) -> String {
     let mut text = head('3', namespace);
     text.push_str(&id.to_string());
-    with_array(text, arguments.iter())
+    append_array(text, arguments.iter())
 }
 
-/// Writes that a namespace is open, and what this connection is called in it.
+/// Writes the confirmation that a namespace is open, with the id of the connection in it.
 pub fn write_connect(namespace: &str, sid: &str) -> String {
-    with_text(head('0', namespace), "sid", sid)
+    append_object(head('0', namespace), "sid", sid)
 }
 
-/// Writes that a namespace was not opened, and why.
+/// Writes the refusal to open a namespace, with the reason.
 pub fn write_connect_error(namespace: &str, message: &str) -> String {
-    with_text(head('4', namespace), "message", message)
+    append_object(head('4', namespace), "message", message)
 }
 
-/// Writes that a namespace is closed.
+/// Writes the packet that closes a namespace.
 pub fn write_disconnect(namespace: &str) -> String {
     head('1', namespace)
 }
 
-/// The type and the namespace, with which every packet begins.
+/// Returns the head of a packet: type and namespace.
 fn head(kind: char, namespace: &str) -> String {
     let mut text = String::from(kind);
     if namespace != NAMESPACE_MAIN {
@@ -218,7 +219,7 @@ fn head(kind: char, namespace: &str) -> String {
     text
 }
 
-fn with_array<'a>(mut text: String, values: impl Iterator<Item = &'a Value>) -> String {
+fn append_array<'a>(mut text: String, values: impl Iterator<Item = &'a Value>) -> String {
     text.push('[');
     for (n, value) in values.enumerate() {
         if n > 0 {
@@ -230,7 +231,7 @@ fn with_array<'a>(mut text: String, values: impl Iterator<Item = &'a Value>) -> 
     text
 }
 
-fn with_text(mut text: String, key: &str, value: &str) -> String {
+fn append_object(mut text: String, key: &str, value: &str) -> String {
     text.push_str(&serde_json::json!({ key: value }).to_string());
     text
 }

@@ -1,4 +1,4 @@
-//! What participants are told unasked.
+//! Notices: what participants are sent without a request.
 
 use std::sync::Arc;
 
@@ -7,192 +7,194 @@ use serde_json::Value;
 use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::MediaKind;
 
-use super::{ParticipantSummary, PeerId, Policy, ProducerSummary, Role, User};
+use super::ids::PeerId;
+use super::participant::{ParticipantSummary, ProducerSummary, User};
+use super::role::{Policy, Role};
 
-/// What a participant is told unasked.
+/// A change that a participant is told of. `peer` is the participant that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// Somebody entered the room.
+    /// A participant entered the room.
     ParticipantJoined {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// How it wants to be seen.
+        /// Name to show.
         display_name: Option<Arc<str>>,
-        /// Whom its token names.
+        /// User whom its token names.
         user: Option<User>,
         /// What it may do.
         role: Role,
     },
-    /// Somebody left, with all it produced.
+    /// A participant left the room; its producers are closed.
     ParticipantLeft {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// How it wanted to be seen.
+        /// Name that was shown.
         display_name: Option<Arc<str>>,
-        /// What it sent; each ended with it.
+        /// Producers that were closed.
         producers: Vec<ProducerId>,
     },
-    /// Somebody wants to be seen by another name.
+    /// A participant changed its display name.
     DisplayNameChanged {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// How it wanted to be seen before.
+        /// Name that was shown before.
         before: Option<Arc<str>>,
-        /// How it wants to be seen.
+        /// Name to show now.
         display_name: Option<Arc<str>>,
     },
-    /// Somebody sends something new.
+    /// A participant has a new producer.
     ProducerAdded {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// How it wants to be seen.
+        /// Name of the participant.
         display_name: Option<Arc<str>>,
-        /// What.
+        /// The producer.
         producer: ProducerSummary,
     },
-    /// Somebody paused or resumed a producer.
+    /// A participant paused or resumed a producer.
     ProducerPaused {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// Which.
+        /// Id of the producer.
         producer: ProducerId,
         /// Whether it is paused now.
         paused: bool,
     },
-    /// A producer ended, and every consumer of it.
+    /// A producer was closed, and with it all its consumers.
     ProducerClosed {
-        /// Whose.
+        /// Id of its owner.
         peer: PeerId,
-        /// Which.
+        /// Id of the producer.
         producer: ProducerId,
     },
-    /// One's transport ended, with all that was on it.
+    /// A transport of the receiver of this notice was closed, with everything on it.
     TransportClosed {
-        /// Which.
+        /// Id of the transport.
         transport: TransportId,
-        /// Why.
+        /// Why it was closed.
         reason: CloseReason,
     },
-    /// The producer behind one's consumer was paused or resumed.
+    /// The producer of a consumer was paused or resumed.
     ConsumerPaused {
-        /// Which.
+        /// Id of the consumer.
         consumer: ConsumerId,
-        /// Whether nothing comes now.
+        /// Whether the producer is paused now.
         paused: bool,
     },
-    /// One's consumer ended though its producer did not.
+    /// A consumer was closed though its producer was not.
     ConsumerClosed {
-        /// Which.
+        /// Id of the consumer.
         consumer: ConsumerId,
-        /// What it received.
+        /// Id of its producer.
         producer: ProducerId,
     },
-    /// Another layer comes to one's consumer; absent means none.
+    /// A consumer switched to other layers.
     ConsumerLayersChanged {
-        /// Which.
+        /// Id of the consumer.
         consumer: ConsumerId,
-        /// What comes.
+        /// Layers that are forwarded now. `None` means that nothing is.
         layers: Option<Layers>,
     },
-    /// All one's transports are gone, with everything on them. Joining again brings it back.
+    /// The worker failed: all transports of the participant are gone. Joining again restores them.
     WorkerLost,
-    /// Somebody said something.
+    /// A participant sent a chat message.
     Chat {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// How it wants to be seen.
+        /// Name of the participant.
         display_name: Option<Arc<str>>,
-        /// What.
+        /// The message.
         text: Arc<str>,
     },
-    /// Somebody's devices changed.
+    /// A participant turned devices on or off.
     MediaState {
-        /// Whose.
+        /// Id of the participant.
         peer: PeerId,
         /// Whether the microphone is on.
         audio: bool,
         /// Whether the camera is on.
         video: bool,
     },
-    /// Another client sent a message of its own kind.
+    /// Another client sent a message that only clients understand.
     Relayed {
-        /// Who.
+        /// Id of the sender.
         from: PeerId,
-        /// Whom its token names.
+        /// User whom the sender's token names.
         user: Option<User>,
         /// The message.
         body: Arc<Value>,
     },
-    /// Somebody waits to be let in. Hosts are told.
+    /// A participant waits to be admitted. Sent to hosts.
     JoinRequested {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// Who it says it is.
+        /// Claimed user id, not verified.
         user: Option<Arc<str>>,
-        /// How it wants to be seen.
+        /// Name to show.
         display_name: Option<Arc<str>>,
     },
-    /// Somebody who waited does so no more: it was let in, sent away, or left. Hosts are told.
+    /// A participant no longer waits: it was admitted or denied, or it left. Sent to hosts.
     JoinRequestResolved {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
     },
-    /// One was let in.
+    /// A host admitted the receiver of this notice.
     Admitted {
-        /// The room's name.
+        /// Name of the room.
         room: Arc<str>,
-        /// What one may do there.
+        /// What the participant may do there.
         role: Role,
-        /// Who is there and what they send, as after entering.
+        /// The other participants and their producers, as in `Reply::Joined`.
         others: Vec<ParticipantSummary>,
     },
-    /// Somebody may do more or less than before, oneself perhaps.
+    /// The role of a participant changed, perhaps the receiver's own.
     RoleChanged {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// How it wants to be seen.
+        /// Name of the participant.
         display_name: Option<Arc<str>>,
         /// What it may do now.
         role: Role,
     },
-    /// A viewer asks to speak. Hosts are told.
+    /// A viewer asks for the role of a speaker. Sent to hosts.
     SpeakRequested {
-        /// Who.
+        /// Id of the participant.
         peer: PeerId,
-        /// Who it says it is.
+        /// Claimed user id, not verified.
         user: Option<Arc<str>>,
-        /// How it wants to be seen.
+        /// Name of the participant.
         display_name: Option<Arc<str>>,
     },
-    /// A host paused what one sends.
+    /// A host paused a producer of the receiver of this notice.
     Muted {
-        /// Which producer.
+        /// Id of the producer.
         producer: ProducerId,
         /// Audio or video.
         kind: MediaKind,
     },
-    /// Others decide who may enter now.
+    /// A host changed who may enter the room.
     PolicyChanged {
-        /// How.
+        /// The new policy.
         policy: Policy,
     },
-    /// One is in the room no more.
+    /// The receiver of this notice is no longer in the room and no longer waits for it.
     Removed {
-        /// Why.
+        /// Why it was removed.
         reason: RemovalReason,
     },
 }
 
-/// Why somebody is in a room no more, though it did not leave.
+/// Why a participant that did not leave is no longer in the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum RemovalReason {
-    /// A host did not let it in.
+    /// A host did not admit it.
     Denied,
-    /// A host sent it away.
+    /// A host removed it.
     Removed,
-    /// The same user came in by another connection.
+    /// The same user joined on another connection.
     Replaced,
     /// The room was closed.
     RoomClosed,

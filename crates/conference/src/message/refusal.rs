@@ -1,72 +1,72 @@
-//! Why requests are refused: stable codes for programs, words for people.
+//! Reasons for refusing a request: stable codes for programs, messages for people.
 
 use thiserror::Error;
 use watersmeet_engine::command;
 
-/// Why a request was refused. Each has a stable code.
+/// Reason why a request was refused. Each has a stable code.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The frame or a part of it makes no sense; the text says which.
+    /// The frame or a part of it is invalid; the text says which.
     #[error("{0}")]
     BadRequest(String),
-    /// The dialect has no such request.
+    /// The dialect has no request of this name.
     #[error("Unknown message type")]
     UnknownType,
-    /// Only somebody in a room can ask this.
+    /// The request is only allowed in a room.
     #[error("Not in a room")]
     NotInRoom,
-    /// There is no such room, or none for the one who asks.
+    /// No such room exists, or the requester may not know that it does.
     #[error("Room not found")]
     RoomNotFound,
-    /// There is nobody of this name in the room.
+    /// The room has no participant with this id.
     #[error("Participant not found")]
     ParticipantNotFound,
-    /// A token is missing, or it is none of ours, or none for this.
+    /// The token is missing, not valid, or not valid for this room.
     #[error("Invalid token")]
     InvalidToken,
-    /// One's role does not allow it.
+    /// The requester's role does not allow it.
     #[error("Not allowed")]
     Forbidden,
-    /// Nobody may enter now.
+    /// The room is locked: nobody but hosts may enter.
     #[error("Room is locked")]
     RoomLocked,
-    /// The room is there already.
+    /// A room of this name exists already.
     #[error("Room already exists")]
     RoomExists,
-    /// It has no such transport, or not for this direction.
+    /// The participant has no such transport, or it has the other direction.
     #[error("Transport not found")]
     TransportNotFound,
-    /// There is no such producer in the room, or it is another's.
+    /// The room has no such producer, or it belongs to another participant.
     #[error("Producer not found")]
     ProducerNotFound,
-    /// It has no such consumer.
+    /// The participant has no such consumer.
     #[error("Consumer not found")]
     ConsumerNotFound,
-    /// What it can receive does not fit the producer.
+    /// The client's RTP capabilities do not cover the producer.
     #[error("Cannot consume")]
     CannotConsume,
-    /// The transport has other DTLS parameters already.
+    /// The transport was connected before, with other DTLS parameters.
     #[error("Transport already connected")]
     AlreadyConnected,
-    /// A cap was reached; the text names it.
+    /// A limit was reached; the text names it.
     #[error("Too many {0}")]
     LimitReached(&'static str),
-    /// It asks too much in too short a time.
+    /// The connection sends more messages than the rate limit allows.
     #[error("Too many messages")]
     RateLimited,
     /// The media engine did not answer in time.
     #[error("Request timed out")]
     TimedOut,
-    /// The worker that held the object is gone. Joining again helps.
+    /// The worker that owned the object failed. The client has to join again.
     #[error("Worker lost")]
     WorkerLost,
-    /// The server contradicts itself.
+    /// The server's state is inconsistent: a bug.
     #[error("Internal error")]
     Internal,
 }
 
 impl Refusal {
-    /// The stable name of the refusal on the wire.
+    /// Returns the stable code that clients see.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad-request",
@@ -95,7 +95,8 @@ impl Refusal {
 impl From<command::Refusal> for Refusal {
     fn from(refusal: command::Refusal) -> Self {
         match refusal {
-            // The conference makes a router before it uses it: without one, its worker lost it.
+            // The conference creates a router before it uses it. If it is missing, the worker
+            // that owned it failed.
             command::Refusal::RouterNotFound | command::Refusal::WorkerLost => Self::WorkerLost,
             command::Refusal::TransportNotFound => Self::TransportNotFound,
             command::Refusal::ProducerNotFound => Self::ProducerNotFound,

@@ -1,182 +1,111 @@
-//! What requests are answered with, and how participants and producers look to others.
+//! Replies to requests that were carried out.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
-use watersmeet_wire::params::{
-    DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
-};
+use watersmeet_wire::params::{IceParameters, RtpCapabilities};
 
-use super::{Direction, MediaSource, PeerId, Role, StatsSubject, TransportKey, User};
-use crate::turn::IceServer;
+use super::media::{CreatedConsumer, CreatedTransport, StatsSubject};
+use super::participant::{ParticipantSummary, ProducerSummary};
+use super::role::Role;
 
-/// One producer, as others are told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProducerSummary {
-    /// Its id.
-    pub producer: ProducerId,
-    /// Audio or video.
-    pub kind: MediaKind,
-    /// What it shows, if its owner said so.
-    pub source: Option<MediaSource>,
-    /// Whether its owner has paused it.
-    pub paused: bool,
-    /// What its owner's client says of it to other clients.
-    pub app_data: Option<Arc<Value>>,
-}
-
-/// One participant, as others are told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParticipantSummary {
-    /// Its public name.
-    pub peer: PeerId,
-    /// How it wants to be seen.
-    pub display_name: Option<Arc<str>>,
-    /// Whom its token names.
-    pub user: Option<User>,
-    /// What it may do.
-    pub role: Role,
-    /// What it sends, oldest first.
-    pub producers: Vec<ProducerSummary>,
-}
-
-/// A transport that was made.
-#[derive(Debug, Clone)]
-pub struct CreatedTransport {
-    /// Its id.
-    pub transport: TransportId,
-    /// What it is for.
-    pub direction: Direction,
-    /// Which one it is, if the client asked for it so.
-    pub key: Option<TransportKey>,
-    /// The server's ICE credentials.
-    pub ice: IceParameters,
-    /// Where the server is reached.
-    pub candidates: Vec<IceCandidate>,
-    /// The server's fingerprints.
-    pub dtls: DtlsParameters,
-    /// STUN and TURN servers that help to reach it.
-    pub ice_servers: Arc<[IceServer]>,
-}
-
-/// A consumer that was made.
-#[derive(Debug, Clone)]
-pub struct CreatedConsumer {
-    /// Its id.
-    pub consumer: ConsumerId,
-    /// What it receives.
-    pub producer: ProducerId,
-    /// Whose that is.
-    pub producer_peer: PeerId,
-    /// What others are told of that.
-    pub source: ProducerSummary,
-    /// Where it arrives.
-    pub transport: TransportId,
-    /// Audio or video.
-    pub kind: MediaKind,
-    /// What will arrive.
-    pub rtp: RtpParameters,
-    /// Whether it waits to be resumed.
-    pub paused: bool,
-}
-
-/// How a request that was carried out is answered.
+/// Result of a request that was carried out.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// What routers can forward.
+    /// Codecs and header extensions that routers forward.
     RouterCapabilities(Arc<RtpCapabilities>),
-    /// The room was entered.
+    /// The participant entered the room.
     Joined {
-        /// Its name.
+        /// Name of the room.
         room: Arc<str>,
-        /// What one may do there.
+        /// What the participant may do there.
         role: Role,
-        /// Who else is there, longest first, and what they send. Whatever comes later is told by
-        /// notices.
+        /// The other participants and their producers, first to join first. Later changes follow
+        /// as notices.
         others: Vec<ParticipantSummary>,
     },
-    /// A host has to let one in first.
+    /// The participant waits until a host admits it.
     WaitingForApproval {
-        /// The room's name.
+        /// Name of the room.
         room: Arc<str>,
     },
-    /// The room was left.
+    /// The participant left the room.
     Left {
-        /// Its name.
+        /// Name of the room.
         room: Arc<str>,
     },
-    /// A transport was made.
+    /// The transport was created.
     TransportCreated(Box<CreatedTransport>),
-    /// A transport knows its peer.
+    /// The transport has its client's DTLS parameters.
     TransportConnected {
-        /// Which.
+        /// Id of the transport.
         transport: TransportId,
     },
-    /// A transport has new ICE credentials.
+    /// The transport has new ICE credentials.
     IceRestarted {
-        /// Which.
+        /// Id of the transport.
         transport: TransportId,
-        /// The credentials.
+        /// The new credentials.
         ice: IceParameters,
     },
-    /// One's transport was closed.
+    /// The transport was closed.
     TransportClosed {
-        /// Which.
+        /// Id of the transport.
         transport: TransportId,
     },
-    /// A producer was made.
+    /// The producer was created.
     Produced {
-        /// What others are told of it.
+        /// The producer, as other participants see it.
         producer: ProducerSummary,
-        /// How many producers of others are in the room.
+        /// Number of producers of other participants in the room.
         others: usize,
     },
-    /// One's producer was paused or resumed.
+    /// The producer was paused or resumed.
     ProducerPaused {
-        /// Which.
+        /// Id of the producer.
         producer: ProducerId,
         /// Whether it is paused now.
         paused: bool,
     },
-    /// One's producer was closed.
+    /// The producer was closed.
     ProducerClosed {
-        /// Which.
+        /// Id of the producer.
         producer: ProducerId,
     },
-    /// A consumer was made.
+    /// The consumer was created.
     Consumed(Box<CreatedConsumer>),
-    /// One's consumer was paused or resumed.
+    /// The consumer was paused or resumed.
     ConsumerPaused {
-        /// Which.
+        /// Id of the consumer.
         consumer: ConsumerId,
         /// Whether it is paused now.
         paused: bool,
     },
-    /// One's consumer was closed.
+    /// The consumer was closed.
     ConsumerClosed {
-        /// Which.
+        /// Id of the consumer.
         consumer: ConsumerId,
     },
-    /// A layer was wished for.
+    /// The preferred layers were set.
     PreferredLayersSet {
-        /// Of which consumer.
+        /// Id of the consumer.
         consumer: ConsumerId,
     },
-    /// A keyframe was asked for.
+    /// A keyframe was requested.
     KeyframeRequested {
-        /// For which consumer.
+        /// Id of the consumer.
         consumer: ConsumerId,
     },
-    /// Statistics, in mediasoup's shape: a list of reports.
+    /// Statistics in mediasoup's form.
     Stats {
-        /// Of what.
+        /// Object that they describe.
         subject: StatsSubject,
-        /// The reports.
+        /// List of reports.
         reports: Vec<Value>,
     },
-    /// Who is in the room.
+    /// Everybody in the room, the participant itself included.
     Participants(Vec<ParticipantSummary>),
-    /// It was said, relayed, asked or decided.
+    /// Acknowledges requests that have no result: chat, relay, moderation, requests to speak.
     Done,
 }

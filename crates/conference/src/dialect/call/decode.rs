@@ -1,14 +1,29 @@
-//! Reads events as requests.
+//! Decodes events as requests.
 
 use serde::Deserialize;
 use watersmeet_wire::params::{DtlsParameters, RtpCapabilities};
 
-use super::{
-    CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, JOIN, LIST, PRODUCE, RESUME, State,
+use super::{JOIN, LIST, State};
+use crate::dialect::effect::Effect;
+use crate::dialect::media_json::{parse_consumer_id, parse_producer_id, parse_transport_id};
+use crate::dialect::socketio_event::SocketIoEvent;
+use crate::dialect::transport_events::{
+    CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, PRODUCE, RESUME, read_connect,
+    read_produce,
 };
-use crate::dialect::Effect;
-use crate::dialect::media_json::{self, Connect, Event, Produce};
 use crate::message::{Direction, Refusal, Request};
+
+/// Names of all events that clients send.
+const EVENTS: [&str; 8] = [
+    JOIN,
+    CREATE_TRANSPORT,
+    CONNECT,
+    PRODUCE,
+    LIST,
+    CONSUME,
+    CONNECT_RECEIVE,
+    RESUME,
+];
 
 /// `joinRoom`
 #[derive(Deserialize)]
@@ -17,7 +32,7 @@ struct JoinRoom {
     room_name: Option<String>,
 }
 
-/// `createWebRtcTransport`: to receive one producer, or to send.
+/// `createWebRtcTransport`: true to receive one producer, false to send.
 #[derive(Deserialize)]
 struct CreateTransport {
     consumer: bool,
@@ -48,28 +63,31 @@ struct Resume {
 }
 
 impl State {
-    /// Reads an event.
-    pub(in crate::dialect) fn decode(&mut self, event: Event) -> Result<Vec<Effect>, Refusal> {
-        let tag = event.tag(name(&event.name).ok_or(Refusal::UnknownType)?);
-        Ok(match self.read(tag.event, event) {
+    /// Decodes an event.
+    pub(in crate::dialect) fn decode(
+        &mut self,
+        event: SocketIoEvent,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let tag = event.tag(event.known_name(&EVENTS)?);
+        Ok(match self.request(tag.event, event) {
             Ok(request) => vec![Effect::Request(tag, request)],
             Err(Refused { refusal, effects }) => {
-                // Some refusals have a form of their own, which only the tag knows.
-                let mut refused = self.refusal(&tag, &refusal);
+                // Some events are refused in a form of their own, which depends on the tag.
+                let mut refused = self.encode_refusal(&tag, &refusal);
                 refused.extend(effects);
                 refused
             }
         })
     }
 
-    /// Reads the argument of an event.
-    fn read(&mut self, name: &'static str, event: Event) -> Result<Request, Refused> {
+    /// Reads the argument of an event as a request.
+    fn request(&mut self, name: &'static str, event: SocketIoEvent) -> Result<Request, Refused> {
         Ok(match name {
             JOIN => {
                 let named = event.read::<JoinRoom>()?.room_name;
                 let named = named.filter(|it| !it.is_empty());
                 Request::Join {
-                    room: named.unwrap_or_else(|| self.opened.room.to_string()),
+                    room: named.unwrap_or_else(|| self.context.room.to_string()),
                     display_name: None,
                     token: None,
                     user: None,
@@ -83,45 +101,34 @@ impl State {
                 },
                 key: None,
             },
-            CONNECT => {
-                let Connect {
-                    transport_id,
-                    dtls_parameters: dtls,
-                } = event.read()?;
-                let named = transport_id
-                    .as_deref()
-                    .map(media_json::transport)
-                    .transpose()?;
-                let transport = named.or(self.sending).ok_or(Refusal::TransportNotFound)?;
-                Request::ConnectTransport { transport, dtls }
-            }
-            PRODUCE => event.read::<Produce>()?.request(self.sending)?,
+            CONNECT => read_connect(event, self.send_transport)?,
+            PRODUCE => read_produce(event, self.send_transport)?,
             CONSUME => self.consume(event.read()?)?,
             CONNECT_RECEIVE => {
                 let ConnectReceive {
                     server_consumer_transport_id: id,
                     dtls_parameters: dtls,
                 } = event.read()?;
-                let transport = media_json::transport(&id)?;
+                let transport = parse_transport_id(&id)?;
                 Request::ConnectTransport { transport, dtls }
             }
             RESUME => Request::PauseConsumer {
-                consumer: media_json::consumer(&event.read::<Resume>()?.server_consumer_id)?,
+                consumer: parse_consumer_id(&event.read::<Resume>()?.server_consumer_id)?,
                 paused: false,
             },
             _ => Request::ListParticipants,
         })
     }
 
-    /// Reads `consume`. The client resumes when it is ready. When the producer has ended, nothing
-    /// will come on the transport that was made for it.
+    /// Reads `consume`. The client resumes the consumer when it is ready. If the producer was
+    /// closed meanwhile, the transport that the client created for it is closed as well.
     fn consume(&mut self, payload: Consume) -> Result<Request, Refused> {
-        let producer = media_json::producer(&payload.remote_producer_id)?;
-        let transport = media_json::transport(&payload.server_consumer_transport_id)?;
-        if !self.remotes.arrives(producer, transport) {
+        let producer = parse_producer_id(&payload.remote_producer_id)?;
+        let transport = parse_transport_id(&payload.server_consumer_transport_id)?;
+        if !self.remote_producers.set_transport(producer, transport) {
             return Err(Refused {
                 refusal: Refusal::ProducerNotFound,
-                effects: self.remotes.close(transport),
+                effects: self.remote_producers.close_unused(transport),
             });
         }
         Ok(Request::Consume {
@@ -133,7 +140,7 @@ impl State {
     }
 }
 
-/// An event that is refused, and what is done besides.
+/// A refused event, with effects besides the refusal.
 struct Refused {
     refusal: Refusal,
     effects: Vec<Effect>,
@@ -144,19 +151,4 @@ impl From<Refusal> for Refused {
         let effects = Vec::new();
         Self { refusal, effects }
     }
-}
-
-/// The event of this name, if there is one.
-fn name(name: &str) -> Option<&'static str> {
-    let all = [
-        JOIN,
-        CREATE_TRANSPORT,
-        CONNECT,
-        PRODUCE,
-        LIST,
-        CONSUME,
-        CONNECT_RECEIVE,
-        RESUME,
-    ];
-    all.into_iter().find(|it| *it == name)
 }

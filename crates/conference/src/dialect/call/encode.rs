@@ -1,111 +1,111 @@
-//! Writes acknowledgements and events.
+//! Encodes acknowledgements and events.
 
 use serde_json::{Value, json};
 use watersmeet_engine::command::ProducerId;
 
-use super::{CONSUME, CREATE_TRANSPORT, State};
+use super::State;
+use crate::dialect::effect::{Effect, RequestTag};
+use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::dialect::remote_producers::RemoteProducers;
-use crate::dialect::{Effect, RequestTag, media_json};
+use crate::dialect::socketio_event::{acknowledge, emit};
+use crate::dialect::transport_events::{encode_refusal, producers_of_others};
 use crate::message::{
     CreatedTransport, Direction, Notice, ParticipantSummary, Refusal, Reply, Request,
 };
 
 impl State {
-    /// Writes the answer to a request.
-    pub(in crate::dialect) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
+    /// Encodes the reply to a request.
+    pub(in crate::dialect) fn encode_reply(
+        &mut self,
+        tag: &RequestTag,
+        reply: &Reply,
+    ) -> Vec<Effect> {
         let answer = match reply {
-            Reply::Joined { others, .. } => return self.entered(tag.clone(), others),
+            Reply::Joined { others, .. } => return self.enter(tag.clone(), others),
             Reply::WaitingForApproval { .. } => {
-                let before = self.waiting.replace(tag.clone());
-                return self.given_up(before);
+                let previous = self.pending_join.replace(tag.clone());
+                return self.refuse_join(previous);
             }
             Reply::RouterCapabilities(capabilities) => {
                 json!({ "rtpCapabilities": **capabilities })
             }
-            Reply::TransportCreated(offer) => self.transport_created(offer),
+            Reply::TransportCreated(created) => self.transport_created(created),
             Reply::TransportConnected { .. } => json!({ "connected": true }),
             Reply::Produced { producer, others } => {
                 json!({ "id": producer.producer.to_string(), "producersExist": *others > 0 })
             }
-            Reply::Participants(participants) => self.listed(participants),
-            Reply::Consumed(offer) => {
-                let id = offer.consumer.to_string();
-                let mut parameters = media_json::consumer_parameters(offer);
+            Reply::Participants(participants) => {
+                producers_of_others(participants, &self.context.peer)
+                    .map(|it| Value::from(it.producer.to_string()))
+                    .collect()
+            }
+            Reply::Consumed(created) => {
+                let id = created.consumer.to_string();
+                let mut parameters = consumer_parameters(created);
                 parameters.insert("serverConsumerId".to_owned(), Value::from(id));
                 json!({ "params": parameters })
             }
             Reply::ConsumerPaused { .. } => json!({ "resumed": true }),
             _ => return Vec::new(),
         };
-        self.acknowledged(tag, answer)
+        acknowledge(self.namespace, tag, answer)
     }
 
-    /// It is in a room now. Its `joinRoom` is answered with the capabilities.
-    fn entered(&mut self, tag: RequestTag, others: &[ParticipantSummary]) -> Vec<Effect> {
-        self.remotes = RemoteProducers::of(others);
-        self.sending = None;
-        let waiting = self.waiting.take();
-        let mut effects = self.given_up(waiting);
+    /// Records that the client is in a room, and requests the capabilities that acknowledge its
+    /// `joinRoom`.
+    fn enter(&mut self, tag: RequestTag, others: &[ParticipantSummary]) -> Vec<Effect> {
+        self.remote_producers = RemoteProducers::of(others);
+        self.send_transport = None;
+        let pending = self.pending_join.take();
+        let mut effects = self.refuse_join(pending);
         effects.push(Effect::Request(tag, Request::RouterCapabilities));
         effects
     }
 
-    /// Writes the refusal of a `joinRoom` that waited until another one came.
-    fn given_up(&mut self, waiting: Option<RequestTag>) -> Vec<Effect> {
-        waiting.map_or_else(Vec::new, |tag| self.refusal(&tag, &Refusal::NotInRoom))
+    /// Refuses a `joinRoom` that was waiting when a later one replaced it.
+    fn refuse_join(&mut self, pending: Option<RequestTag>) -> Vec<Effect> {
+        pending.map_or_else(Vec::new, |tag| {
+            self.encode_refusal(&tag, &Refusal::NotInRoom)
+        })
     }
 
-    /// Writes a transport.
-    fn transport_created(&mut self, offer: &CreatedTransport) -> Value {
-        if offer.direction == Direction::Send {
-            self.sending = Some(offer.transport);
+    /// Returns the acknowledgement of a created transport.
+    fn transport_created(&mut self, created: &CreatedTransport) -> Value {
+        if created.direction == Direction::Send {
+            self.send_transport = Some(created.transport);
         }
-        json!({ "params": media_json::transport_parameters(offer) })
+        json!({ "params": transport_parameters(created) })
     }
 
-    /// Writes what the others send.
-    fn listed(&self, participants: &[ParticipantSummary]) -> Value {
-        let others = participants.iter().filter(|it| it.peer != self.opened.peer);
-        let producers = others.flat_map(|it| &it.producers);
-        producers
-            .map(|it| Value::from(it.producer.to_string()))
-            .collect()
-    }
-
-    /// Writes the refusal of a request.
-    pub(in crate::dialect) fn refusal(
+    /// Encodes the refusal of a request.
+    pub(in crate::dialect) fn encode_refusal(
         &mut self,
         tag: &RequestTag,
         refusal: &Refusal,
     ) -> Vec<Effect> {
-        match tag.event {
-            CREATE_TRANSPORT | CONSUME => {
-                let error = json!({ "error": refusal.to_string() });
-                self.acknowledged(tag, json!({ "params": error }))
-            }
-            _ => media_json::refused(self.namespace, tag, refusal),
-        }
+        encode_refusal(self.namespace, tag, refusal)
     }
 
-    /// Writes a notice.
-    pub(in crate::dialect) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    /// Encodes a notice.
+    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ProducerAdded { producer, .. } => {
-                self.remotes.add(producer.producer);
+                self.remote_producers.add(producer.producer);
                 let payload = json!({ "producerId": producer.producer.to_string() });
-                vec![media_json::told(self.namespace, "new-producer", payload)]
+                vec![emit(self.namespace, "new-producer", payload)]
             }
-            Notice::ProducerClosed { producer, .. } => self.ended(*producer),
+            Notice::ProducerClosed { producer, .. } => self.producer_closed(*producer),
             Notice::ParticipantLeft { producers, .. } => {
-                producers.iter().flat_map(|it| self.ended(*it)).collect()
+                let closed = producers.iter().flat_map(|it| self.producer_closed(*it));
+                closed.collect()
             }
             Notice::TransportClosed { transport, .. } => {
-                self.remotes.forget(*transport);
-                self.sending = self.sending.filter(|it| it != transport);
+                self.remote_producers.forget_transport(*transport);
+                self.send_transport = self.send_transport.filter(|it| it != transport);
                 Vec::new()
             }
-            Notice::Admitted { others, .. } => match self.waiting.take() {
-                Some(tag) => self.entered(tag, others),
+            Notice::Admitted { others, .. } => match self.pending_join.take() {
+                Some(tag) => self.enter(tag, others),
                 None => Vec::new(),
             },
             Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
@@ -114,18 +114,14 @@ impl State {
         }
     }
 
-    /// Writes that a producer of somebody else has ended, and closes its transport.
-    fn ended(&mut self, producer: ProducerId) -> Vec<Effect> {
-        let Some(mut effects) = self.remotes.end(producer) else {
+    /// Tells the client that a producer of another participant was closed, and closes its
+    /// transport.
+    fn producer_closed(&mut self, producer: ProducerId) -> Vec<Effect> {
+        let Some(mut effects) = self.remote_producers.remove(producer) else {
             return Vec::new();
         };
         let payload = json!({ "remoteProducerId": producer.to_string() });
-        effects.push(media_json::told(self.namespace, "producer-closed", payload));
+        effects.push(emit(self.namespace, "producer-closed", payload));
         effects
-    }
-
-    /// Writes an acknowledgement, if one is wanted.
-    fn acknowledged(&self, tag: &RequestTag, answer: Value) -> Vec<Effect> {
-        media_json::acknowledged(self.namespace, tag, answer)
     }
 }

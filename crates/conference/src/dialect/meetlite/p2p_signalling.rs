@@ -1,27 +1,31 @@
-//! Calls without the media server: meetlite clients that cannot reach it hand one another their
-//! offers and candidates. Every message is read into its type and written anew, so that nothing
-//! passes that is not known here, and who sent it is what the conference says, never what the
-//! message says. Whoever is `ready` tells all others; those that are ready too answer, and of each
-//! two the one with the smaller id begins.
+//! Signalling of peer-to-peer calls: meetlite clients without access to the media server forward
+//! offers and candidates to one another. Every message is parsed into its type and written anew, so
+//! that nothing unknown passes, and the sender is always the one that the conference names. A
+//! client that sends `ready` is announced to all others; those that are ready too reply, and in
+//! each pair the client with the smaller id starts the call.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::payloads::{self, Devices, told};
-use super::{ANNOUNCE, State};
-use crate::dialect::media_json::{self, Event};
-use crate::dialect::{Effect, RequestTag};
+use super::payloads::{self, DeviceState, emit};
+use super::request_names::ANNOUNCE;
+use super::state::State;
+use crate::dialect::effect::{Effect, RequestTag};
+use crate::dialect::media_json::bad_request;
+use crate::dialect::socketio_event::SocketIoEvent;
 use crate::message::{ParticipantSummary, PeerId, Refusal, Request, User};
 
-/// Longest session description, in bytes. Chrome's with ten participants' media has about 20,000.
+/// Maximum length of a session description, in bytes. Chrome's with the media of ten participants
+/// has about 20,000.
 const SDP_LEN_MAX: usize = 40_000;
 
-/// Longest candidate, and longest text beside it, in bytes.
+/// Maximum length of a candidate and of each text beside it, in bytes.
 const CANDIDATE_LEN_MAX: usize = 1_000;
 
+/// Sends a chat message.
 const CHAT: &str = "chat:message";
 
-/// What its clients hand one another.
+/// Names of all messages that clients forward to one another.
 const SIGNALS: [&str; 12] = [
     "call-user",
     "make-answer",
@@ -37,18 +41,18 @@ const SIGNALS: [&str; 12] = [
     CHAT,
 ];
 
-/// A message between two clients, as it travels through the conference. The tag tells it from the
-/// messages of other dialects.
+/// A message between two clients, in the form in which the conference relays it. The tag
+/// distinguishes it from messages of other dialects.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "meetlite", rename_all = "kebab-case")]
 enum Signal {
-    /// Somebody can be called.
+    /// The sender accepts calls.
     Ready {
-        media: Devices,
+        media: DeviceState,
     },
-    /// Somebody can be called too.
+    /// Reply to `Ready`: the sender accepts calls as well.
     Present {
-        media: Devices,
+        media: DeviceState,
     },
     CallUser {
         offer: Description,
@@ -106,7 +110,7 @@ struct Candidate {
     username_fragment: Option<String>,
 }
 
-/// Whom a message is for; absent means all others.
+/// Receiver of a message; absent means all others.
 #[derive(Deserialize)]
 struct Addressed {
     to: Option<String>,
@@ -133,15 +137,15 @@ struct Chat {
     message: String,
 }
 
-/// The name of a message between clients, if this is one.
-pub(super) fn name(event: &str) -> Option<&'static str> {
+/// Returns the name of a message between clients, or `None` for another event.
+pub(super) fn find_name(event: &str) -> Option<&'static str> {
     SIGNALS.into_iter().find(|it| *it == event)
 }
 
-/// The text for a message that could not be handed on, or for an event that is none. Whom it was
-/// for may just have left, and a flood of candidates is nobody's promise: of these nothing is told.
-pub(super) fn error(event: &str, refusal: &Refusal) -> Option<&'static str> {
-    match (name(event), refusal) {
+/// Returns the error message for a message that was not forwarded, or for an unknown event. Returns
+/// `None` if the receiver has left or the rate limit was reached: no client waits for these.
+pub(super) fn error_message(event: &str, refusal: &Refusal) -> Option<&'static str> {
+    match (find_name(event), refusal) {
         (None, Refusal::RateLimited) => Some("Too many messages"),
         (None, _) => Some("Unknown event"),
         (Some(CHAT), _) => Some("Failed to send message"),
@@ -151,29 +155,29 @@ pub(super) fn error(event: &str, refusal: &Refusal) -> Option<&'static str> {
 }
 
 impl Description {
-    /// Checks its length.
+    /// Checks the length.
     fn checked(self) -> Result<Self, Refusal> {
         match self.sdp.len() <= SDP_LEN_MAX {
             true => Ok(self),
-            false => Err(media_json::explained("sdp is too long")),
+            false => Err(bad_request("sdp is too long")),
         }
     }
 }
 
 /// Checks the length of a candidate.
-fn checked(candidate: Option<Candidate>) -> Result<Option<Candidate>, Refusal> {
+fn check_candidate(candidate: Option<Candidate>) -> Result<Option<Candidate>, Refusal> {
     if let Some(it) = &candidate {
         let beside = [&it.sdp_mid, &it.username_fragment].into_iter().flatten();
         let mut texts = beside.chain([&it.candidate]);
         if texts.any(|it| it.len() > CANDIDATE_LEN_MAX) {
-            return Err(media_json::explained("candidate is too long"));
+            return Err(bad_request("candidate is too long"));
         }
     }
     Ok(candidate)
 }
 
-/// Reads a message of this name.
-fn signal(name: &str, event: Event) -> Result<Signal, Refusal> {
+/// Reads the message of this name.
+fn read_signal(name: &str, event: SocketIoEvent) -> Result<Signal, Refusal> {
     Ok(match name {
         "call-user" => Signal::CallUser {
             offer: event.read::<Offer>()?.offer.checked()?,
@@ -182,7 +186,7 @@ fn signal(name: &str, event: Event) -> Result<Signal, Refusal> {
             answer: event.read::<Answer>()?.answer.checked()?,
         },
         "ice-candidate" => Signal::IceCandidate {
-            candidate: checked(event.read::<Trickle>()?.candidate)?,
+            candidate: check_candidate(event.read::<Trickle>()?.candidate)?,
         },
         "screen-share-call" => Signal::ScreenShareCall {
             offer: event.read::<Offer>()?.offer.checked()?,
@@ -191,7 +195,7 @@ fn signal(name: &str, event: Event) -> Result<Signal, Refusal> {
             answer: event.read::<Answer>()?.answer.checked()?,
         },
         "screen-share-candidate" => Signal::ScreenShareCandidate {
-            candidate: checked(event.read::<Trickle>()?.candidate)?,
+            candidate: check_candidate(event.read::<Trickle>()?.candidate)?,
         },
         "screen-share-started" => Signal::ScreenShareStarted,
         "screen-share-ready" => Signal::ScreenShareReady,
@@ -202,18 +206,18 @@ fn signal(name: &str, event: Event) -> Result<Signal, Refusal> {
     })
 }
 
-/// Asks for a message to be handed on. Each has a JSON form, so the fallback is for the compiler.
+/// Requests to forward a message. Every message has a JSON form, so the fallback is never used.
 fn relay(event: &'static str, to: Option<String>, signal: &Signal) -> Effect {
     let body = serde_json::to_value(signal).unwrap_or_default();
     Effect::Request(RequestTag::internal(event), Request::Relay { to, body })
 }
 
 impl State {
-    /// Reads a message for another client.
-    pub(super) fn signal(
+    /// Decodes a message for other clients.
+    pub(super) fn decode_signal(
         &mut self,
         name: &'static str,
-        event: Event,
+        event: SocketIoEvent,
     ) -> Result<Vec<Effect>, Refusal> {
         if name == CHAT {
             let text = event.read::<Chat>()?.message;
@@ -225,12 +229,12 @@ impl State {
         let to = match &event.argument {
             Value::Object(_) => {
                 Addressed::deserialize(&event.argument)
-                    .map_err(|error| media_json::explained(&error.to_string()))?
+                    .map_err(|error| bad_request(&error.to_string()))?
                     .to
             }
             _ => None,
         };
-        let signal = signal(name, event)?;
+        let signal = read_signal(name, event)?;
         let is_for_one = matches!(
             signal,
             Signal::CallUser { .. }
@@ -241,14 +245,14 @@ impl State {
                 | Signal::ScreenShareCandidate { .. }
         );
         if is_for_one && to.is_none() {
-            return Err(media_json::explained("to is missing"));
+            return Err(bad_request("to is missing"));
         }
         Ok(vec![relay(name, to, &signal)])
     }
 
-    /// Tells who is in the room, and the room that this client can be called.
-    pub(super) fn start_calling(&mut self) -> Vec<Effect> {
-        self.is_calling = true;
+    /// Tells the client who is in the room, and the room that the client accepts calls.
+    pub(super) fn start_p2p(&mut self) -> Vec<Effect> {
+        self.is_p2p = true;
         let media = self.devices;
         vec![
             room_data(&self.others),
@@ -256,99 +260,101 @@ impl State {
         ]
     }
 
-    /// Tells what another client handed on.
-    pub(super) fn relayed(
+    /// Encodes a message that another client sent.
+    pub(super) fn encode_signal(
         &mut self,
         from: &PeerId,
         user: Option<&User>,
         body: &Value,
     ) -> Vec<Effect> {
         let Ok(signal) = Signal::deserialize(body) else {
-            // It is a message between clients of another dialect.
+            // A message between clients of another dialect.
             return Vec::new();
         };
-        let is_heard = match signal {
-            Signal::TypingStart | Signal::TypingStop => self.is_calling || self.is_visible,
-            _ => self.is_calling,
+        let is_wanted = match signal {
+            Signal::TypingStart | Signal::TypingStop => self.is_p2p || self.knows_others,
+            _ => self.is_p2p,
         };
-        if !is_heard {
+        if !is_wanted {
             return Vec::new();
         }
         let (name, payload) = match signal {
-            Signal::Ready { media } => return self.found(from, user, media),
+            Signal::Ready { media } => return self.peer_ready(from, user, media),
             Signal::Present { media } => {
                 return vec![payloads::media_state(from, media), self.initiate(from)];
             }
-            Signal::CallUser { offer } => ("call-user", sent(from, "offer", &offer)),
-            Signal::MakeAnswer { answer } => ("answer-made", sent(from, "answer", &answer)),
+            Signal::CallUser { offer } => ("call-user", payload_from(from, "offer", &offer)),
+            Signal::MakeAnswer { answer } => ("answer-made", payload_from(from, "answer", &answer)),
             Signal::IceCandidate { candidate } => {
-                ("ice-candidate", sent(from, "candidate", &candidate))
+                ("ice-candidate", payload_from(from, "candidate", &candidate))
             }
-            Signal::ScreenShareCall { offer } => ("screen-share-call", sent(from, "offer", &offer)),
+            Signal::ScreenShareCall { offer } => {
+                ("screen-share-call", payload_from(from, "offer", &offer))
+            }
             Signal::ScreenShareAnswer { answer } => {
-                ("screen-share-answer", sent(from, "answer", &answer))
+                ("screen-share-answer", payload_from(from, "answer", &answer))
             }
             Signal::ScreenShareCandidate { candidate } => (
                 "screen-share-candidate",
-                sent(from, "candidate", &candidate),
+                payload_from(from, "candidate", &candidate),
             ),
-            Signal::ScreenShareStarted => ("screen-share-started", by(from, user)),
-            Signal::ScreenShareReady => ("screen-share-ready", by(from, user)),
-            Signal::ScreenShareStopped => ("screen-share-stopped", by(from, user)),
+            Signal::ScreenShareStarted => ("screen-share-started", sender_payload(from, user)),
+            Signal::ScreenShareReady => ("screen-share-ready", sender_payload(from, user)),
+            Signal::ScreenShareStopped => ("screen-share-stopped", sender_payload(from, user)),
             Signal::TypingStart => ("chat:typing-start", payloads::sender(from, user)),
             Signal::TypingStop => ("chat:typing-stop", payloads::sender(from, user)),
         };
-        vec![told(name, payload.into())]
+        vec![emit(name, payload.into())]
     }
 
-    /// Tells that somebody can be called now, and that one that this client can be called too.
-    fn found(&self, from: &PeerId, user: Option<&User>, media: Devices) -> Vec<Effect> {
+    /// Tells the client that a participant accepts calls, and replies that this client does too.
+    fn peer_ready(&self, from: &PeerId, user: Option<&User>, media: DeviceState) -> Vec<Effect> {
         let present = Signal::Present {
             media: self.devices,
         };
         vec![
-            told("user-joined", payloads::sender(from, user).into()),
+            emit("user-joined", payloads::sender(from, user).into()),
             payloads::media_state(from, media),
             self.initiate(from),
             relay(ANNOUNCE, Some(from.to_string()), &present),
         ]
     }
 
-    /// Tells with whom to begin a call. Exactly one of the two does.
+    /// Writes `initiate-connection`. Exactly one client of each pair is the initiator.
     fn initiate(&self, other: &PeerId) -> Effect {
         let payload = json!({
             "targetUserId": other.as_str(),
-            "isInitiator": self.opened.peer < *other,
+            "isInitiator": self.context.peer < *other,
         });
-        told("initiate-connection", payload)
+        emit("initiate-connection", payload)
     }
 }
 
-/// `room-data`: who is there. What devices do, each tells by itself when it hears of the newcomer.
+/// Writes `room-data`: the other participants. Each reports its devices in its reply to `Ready`.
 fn room_data(others: &[ParticipantSummary]) -> Effect {
     let participants: Vec<_> = others.iter().map(|it| it.peer.as_str()).collect();
-    let named = |value: fn(&ParticipantSummary) -> Value| {
+    let by_peer = |value: fn(&ParticipantSummary) -> Value| {
         let entries = others.iter().map(|it| (it.peer.to_string(), value(it)));
         Value::Object(entries.collect())
     };
     let payload = json!({
         "participants": participants,
-        "mediaState": named(|_| json!(Devices::default())),
-        "participantInfo": named(payloads::info),
+        "mediaState": by_peer(|_| json!(DeviceState::default())),
+        "participantInfo": by_peer(payloads::participant_info),
     });
-    told("room-data", payload)
+    emit("room-data", payload)
 }
 
-/// What somebody sent to one other.
-fn sent(from: &PeerId, name: &str, value: &impl Serialize) -> Map<String, Value> {
+/// Returns a payload with its sender and one more member.
+fn payload_from(from: &PeerId, name: &str, value: &impl Serialize) -> Map<String, Value> {
     let mut payload = Map::new();
     payload.insert("from".to_owned(), json!(from.as_str()));
     payload.insert(name.to_owned(), json!(value));
     payload
 }
 
-/// What somebody did.
-fn by(from: &PeerId, user: Option<&User>) -> Map<String, Value> {
+/// Returns a payload that only names its sender.
+fn sender_payload(from: &PeerId, user: Option<&User>) -> Map<String, Value> {
     let mut payload = payloads::sender(from, user);
     payload.insert("from".to_owned(), json!(from.as_str()));
     payload

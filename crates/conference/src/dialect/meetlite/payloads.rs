@@ -1,27 +1,31 @@
-//! What meetlite clients send and are sent: the shapes, without what they lead to.
+//! Payloads that meetlite clients send and receive.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
-use super::NAMESPACE;
-use crate::dialect::{Effect, RequestTag, media_json};
+use crate::connect_request::Namespace;
+use crate::dialect::effect::{Effect, RequestTag};
+use crate::dialect::socketio_event;
 use crate::message::{
     Direction, MediaSource, ParticipantSummary, PeerId, ProducerSummary, Refusal, User,
 };
 
-/// What a participant sends, of which there is one each.
+/// Namespace of all clients.
+const NAMESPACE: Namespace = Namespace::Main;
+
+/// Kind of a producer in this dialect. A client has at most one producer of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Label {
+pub(super) enum ProducerLabel {
     Audio,
     Video,
     ScreenAudio,
     ScreenVideo,
 }
 
-impl Label {
-    /// What a producer is to these clients.
+impl ProducerLabel {
+    /// Returns the label of a producer.
     pub(super) fn of(producer: &ProducerSummary) -> Self {
         let is_screen = matches!(
             producer.source,
@@ -34,7 +38,7 @@ impl Label {
         label.of_screen(is_screen)
     }
 
-    /// The same of a screen, if it is of one.
+    /// Returns the label for a screen of the same kind if `is_screen`, otherwise the label itself.
     pub(super) const fn of_screen(self, is_screen: bool) -> Self {
         match self {
             Self::Audio if is_screen => Self::ScreenAudio,
@@ -43,12 +47,12 @@ impl Label {
         }
     }
 
-    /// Reads what a tag was given.
-    pub(super) fn parse(value: &Value) -> Option<Self> {
+    /// Reads the label that a request was tagged with.
+    pub(super) fn from_tag(value: &Value) -> Option<Self> {
         Self::deserialize(value).ok()
     }
 
-    /// Audio or video.
+    /// Returns audio or video.
     pub(super) const fn kind(self) -> MediaKind {
         match self {
             Self::Audio | Self::ScreenAudio => MediaKind::Audio,
@@ -56,7 +60,7 @@ impl Label {
         }
     }
 
-    /// What it shows to people.
+    /// Returns what was captured.
     pub(super) const fn source(self) -> MediaSource {
         match self {
             Self::Audio => MediaSource::Mic,
@@ -66,7 +70,7 @@ impl Label {
         }
     }
 
-    /// Whether it is of a screen.
+    /// Returns whether a screen was captured.
     const fn is_screen(self) -> bool {
         matches!(self, Self::ScreenAudio | Self::ScreenVideo)
     }
@@ -84,13 +88,13 @@ pub(super) struct RoomRef {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ready {
     pub room_id: String,
-    pub media_state: Option<Devices>,
+    pub media_state: Option<DeviceState>,
 }
 
-/// What somebody's devices do. They are on until it says otherwise.
+/// Devices of a participant. They count as on unless it says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Devices {
+pub(super) struct DeviceState {
     /// Whether the microphone is on.
     #[serde(alias = "audio")]
     pub audio_enabled: bool,
@@ -99,7 +103,7 @@ pub(super) struct Devices {
     pub video_enabled: bool,
 }
 
-impl Default for Devices {
+impl Default for DeviceState {
     fn default() -> Self {
         Self {
             audio_enabled: true,
@@ -114,7 +118,7 @@ impl Default for Devices {
 pub(super) struct MediaState {
     pub room_id: Option<String>,
     #[serde(flatten)]
-    pub devices: Devices,
+    pub devices: DeviceState,
 }
 
 /// `create-webrtc-transport`
@@ -144,7 +148,7 @@ pub(super) struct SetCapabilities {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CreateProducer {
-    pub kind: Label,
+    pub kind: ProducerLabel,
     pub rtp_parameters: RtpParameters,
     pub app_data: Option<Value>,
 }
@@ -152,7 +156,7 @@ pub(super) struct CreateProducer {
 /// `pause-producer`, `resume-producer` and `close-producer`
 #[derive(Deserialize)]
 pub(super) struct KindRef {
-    pub kind: Label,
+    pub kind: ProducerLabel,
 }
 
 /// `resume-consumer` and `pause-consumer`
@@ -162,28 +166,21 @@ pub(super) struct ConsumerRef {
     pub consumer_id: String,
 }
 
-/// An event for the client.
-pub(super) fn told(name: &str, payload: Value) -> Effect {
-    media_json::told(NAMESPACE, name, payload)
+/// Writes an event for the client.
+pub(super) fn emit(name: &str, payload: Value) -> Effect {
+    socketio_event::emit(NAMESPACE, name, payload)
 }
 
-/// Whom somebody is to these clients. Those that come with other dialects have no address; they
-/// have a name perhaps.
-pub(super) fn user_info(peer: &PeerId, user: Option<&User>, name: Option<&str>) -> Value {
-    let email = user.and_then(|it| it.email.as_deref());
-    json!({ "email": email.or(name).unwrap_or_default(), "userId": peer.as_str() })
-}
-
-/// What others are told of a producer beside its kind. Of what its owner's client says, only what
-/// these clients know.
+/// Returns the `appData` of a producer for others. It only says whether a screen was captured: the
+/// owner's own `appData` may come from a client of another dialect.
 fn app_data(producer: &ProducerSummary) -> Value {
-    match Label::of(producer).is_screen() {
+    match ProducerLabel::of(producer).is_screen() {
         true => json!({ "screen": true }),
         false => json!({}),
     }
 }
 
-/// `existing-participants`
+/// Writes `existing-participants`.
 pub(super) fn existing_participants(others: &[ParticipantSummary]) -> Effect {
     let participants = others.iter().map(|other| {
         let producers = other.producers.iter().map(|it| {
@@ -196,70 +193,69 @@ pub(super) fn existing_participants(others: &[ParticipantSummary]) -> Effect {
         let producers: Vec<_> = producers.collect();
         json!({
             "participantId": other.peer.as_str(),
-            "userInfo": info(other),
+            "userInfo": participant_info(other),
             "producers": producers,
         })
     });
     let participants: Vec<_> = participants.collect();
     let payload = json!({ "participants": participants });
-    told("existing-participants", payload)
+    emit("existing-participants", payload)
 }
 
-/// Whom a participant is to these clients.
-pub(super) fn info(other: &ParticipantSummary) -> Value {
-    user_info(
-        &other.peer,
-        other.user.as_ref(),
-        other.display_name.as_deref(),
-    )
+/// Returns `userInfo` of a participant. Participants of other dialects may have no email address;
+/// their display name takes its place.
+pub(super) fn participant_info(other: &ParticipantSummary) -> Value {
+    let email = other.user.as_ref().and_then(|it| it.email.as_deref());
+    let name = other.display_name.as_deref();
+    json!({ "email": email.or(name).unwrap_or_default(), "userId": other.peer.as_str() })
 }
 
-/// `producer-created`: its own client gets back what it said of it.
+/// Writes `producer-created`, with the `appData` that the client itself sent.
 pub(super) fn producer_created(producer: &ProducerSummary) -> Effect {
-    let said = producer.app_data.as_deref();
+    let own = producer.app_data.as_deref();
     let payload = json!({
         "producerId": producer.producer.to_string(),
         "kind": producer.kind,
-        "appData": said.cloned().unwrap_or_else(|| app_data(producer)),
+        "appData": own.cloned().unwrap_or_else(|| app_data(producer)),
     });
-    told("producer-created", payload)
+    emit("producer-created", payload)
 }
 
-/// What is added to a consumer of a screen: its kind stays what media it is.
-pub(super) fn screen_marks(producer: &ProducerSummary) -> Map<String, Value> {
-    let label = Label::of(producer);
-    let mut marks = Map::new();
+/// Returns members that are added to the consumer of a screen. Its `kind` stays audio or video.
+pub(super) fn screen_members(producer: &ProducerSummary) -> Map<String, Value> {
+    let label = ProducerLabel::of(producer);
+    let mut members = Map::new();
     if label.is_screen() {
-        marks.insert("mediaType".to_owned(), json!(label));
-        marks.insert("appData".to_owned(), app_data(producer));
+        members.insert("mediaType".to_owned(), json!(label));
+        members.insert("appData".to_owned(), app_data(producer));
     }
-    marks
+    members
 }
 
-/// `consumer-error`
+/// Writes `consumer-error`.
 pub(super) fn consumer_error(tag: &RequestTag, refusal: &Refusal) -> Effect {
     let payload = json!({ "consumerId": tag.id, "error": refusal.to_string() });
-    told("consumer-error", payload)
+    emit("consumer-error", payload)
 }
 
-/// `media-state-update`
-pub(super) fn media_state(peer: &PeerId, devices: Devices) -> Effect {
+/// Writes `media-state-update`.
+pub(super) fn media_state(peer: &PeerId, devices: DeviceState) -> Effect {
     let payload = json!({
         "userId": peer.as_str(),
         "audioEnabled": devices.audio_enabled,
         "videoEnabled": devices.video_enabled,
     });
-    told("media-state-update", payload)
+    emit("media-state-update", payload)
 }
 
-/// `chat:message`
+/// Writes `chat:message`.
 pub(super) fn chat(peer: &PeerId, user: Option<&User>, text: &str) -> Effect {
     let mut payload = sender(peer, user);
     payload.insert("message".to_owned(), json!(text));
-    told("chat:message", payload.into())
+    emit("chat:message", payload.into())
 }
 
-/// Who sent something, by name and address.
+/// Returns the members that name the sender of a message.
 pub(super) fn sender(peer: &PeerId, user: Option<&User>) -> Map<String, Value> {
     let email = user.and_then(|it| it.email.as_deref());
     let mut sender = Map::new();

@@ -1,12 +1,17 @@
-//! What a whole conference cannot be brought to show: answers that come late, and messages that
-//! none of its clients sent.
+//! Late replies and forged messages, which a whole conference cannot be made to produce.
 
-use serde_json::Value;
-use watersmeet_engine::command::ConsumerId;
+use serde_json::{Value, json};
+use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::MediaKind;
 
-use super::*;
-use crate::message::{CreatedConsumer, PeerId, Role};
+use super::p2p_signalling;
+use super::request_names::{CONSUME, JOIN_ROOM, REQUESTS};
+use super::state::State;
+use crate::dialect::effect::{Effect, RequestTag};
+use crate::dialect::session_context::SessionContext;
+use crate::message::{
+    CreatedConsumer, ParticipantSummary, PeerId, ProducerSummary, Refusal, Reply, Role,
+};
 
 fn transport(n: u8) -> TransportId {
     TransportId::parse(&format!("00000000-0000-4000-8000-0000000000{n:02}")).unwrap()
@@ -26,20 +31,20 @@ fn summary(n: u8) -> ProducerSummary {
     }
 }
 
-fn offer(n: u8, on: TransportId) -> Reply {
+fn consumed(n: u8, transport: TransportId) -> Reply {
     Reply::Consumed(Box::new(CreatedConsumer {
         consumer: ConsumerId::parse("00000000-0000-4000-8000-000000000099").unwrap(),
         producer: producer(n),
         producer_peer: PeerId::from_user_id("ana"),
-        source: summary(n),
-        transport: on,
+        producer_summary: summary(n),
+        transport,
         kind: MediaKind::Audio,
         rtp: serde_json::from_value(json!({"codecs": []})).unwrap(),
         paused: true,
     }))
 }
 
-/// Somebody in a room with Ana, who sends one thing.
+/// Returns the state of a client in a room with Ana, who has one producer.
 fn state() -> State {
     let mut state = State::new(SessionContext {
         peer: PeerId::from_user_id("me"),
@@ -57,12 +62,12 @@ fn state() -> State {
     };
     state.enter(JOIN_ROOM, &"r".into(), &[ana]);
     let capabilities = serde_json::from_value(json!({})).unwrap();
-    state.receptions.set_capabilities(capabilities);
+    state.consumers.set_capabilities(capabilities);
     state
 }
 
-/// The tags of what is asked.
-fn asked(effects: &[Effect]) -> Vec<RequestTag> {
+/// Returns the tags of all requests.
+fn request_tags(effects: &[Effect]) -> Vec<RequestTag> {
     let tags = effects.iter().filter_map(|it| match it {
         Effect::Request(tag, _) => Some(tag.clone()),
         Effect::SendFrame(_) | Effect::Close { .. } => None,
@@ -71,49 +76,49 @@ fn asked(effects: &[Effect]) -> Vec<RequestTag> {
 }
 
 #[test]
-fn a_consumer_on_a_transport_that_was_replaced_is_not_told_of() {
+fn a_consumer_on_a_replaced_transport_is_not_announced() {
     let mut state = state();
-    state.receptions.begin(transport(1));
-    let first = state.receptions.consume(&state.others);
-    assert_eq!(asked(&first).len(), 1);
-    state.receptions.begin(transport(2));
-    let second = state.receptions.consume(&state.others);
-    assert_eq!(asked(&second).len(), 1);
+    state.consumers.replace_transport(transport(1));
+    let first = state.consumers.consume_all(&state.others);
+    assert_eq!(request_tags(&first).len(), 1);
+    state.consumers.replace_transport(transport(2));
+    let second = state.consumers.consume_all(&state.others);
+    assert_eq!(request_tags(&second).len(), 1);
 
     assert_eq!(
-        state.reply(&RequestTag::internal(CONSUME), &offer(1, transport(1))),
+        state.encode_reply(&RequestTag::internal(CONSUME), &consumed(1, transport(1))),
         []
     );
-    // That the old one failed says nothing of the new one.
+    // The refusal of the old consumer does not affect the new one.
     assert_eq!(
-        state.refusal(&asked(&first)[0], &Refusal::ProducerNotFound),
+        state.encode_refusal(&request_tags(&first)[0], &Refusal::ProducerNotFound),
         []
     );
     assert_eq!(
         state
-            .reply(&RequestTag::internal(CONSUME), &offer(1, transport(2)))
+            .encode_reply(&RequestTag::internal(CONSUME), &consumed(1, transport(2)))
             .len(),
         1
     );
-    assert_eq!(state.receptions.list().len(), 1);
+    assert_eq!(state.consumers.list().len(), 1);
 }
 
 #[test]
-fn what_was_refused_is_not_asked_for_again_by_itself() {
+fn a_refused_consumer_is_not_requested_again() {
     let mut state = state();
-    state.receptions.begin(transport(1));
-    let first = state.receptions.consume(&state.others);
+    state.consumers.replace_transport(transport(1));
+    let first = state.consumers.consume_all(&state.others);
     assert_eq!(
-        state.refusal(&asked(&first)[0], &Refusal::CannotConsume),
+        state.encode_refusal(&request_tags(&first)[0], &Refusal::CannotConsume),
         []
     );
-    assert_eq!(state.receptions.consume(&state.others), []);
+    assert_eq!(state.consumers.consume_all(&state.others), []);
 }
 
 #[test]
-fn messages_of_other_dialects_and_forged_ones_reach_no_client() {
+fn messages_that_are_forged_or_of_other_dialects_are_not_delivered() {
     let mut state = state();
-    state.is_calling = true;
+    state.is_p2p = true;
     let ana = PeerId::from_user_id("ana");
     for body in [
         json!("hello"),
@@ -123,21 +128,25 @@ fn messages_of_other_dialects_and_forged_ones_reach_no_client() {
         json!({"meetlite": "become-host"}),
         Value::Null,
     ] {
-        assert_eq!(state.relayed(&ana, None, &body), [], "{body}");
+        assert_eq!(state.encode_signal(&ana, None, &body), [], "{body}");
     }
     let body = json!({"meetlite": "call-user", "offer": {"type": "offer", "sdp": "", "x": 1}});
     let text = r#"2["call-user",{"from":"ana","offer":{"sdp":"","type":"offer"}}]"#;
     assert_eq!(
-        state.relayed(&ana, None, &body),
+        state.encode_signal(&ana, None, &body),
         [Effect::SendFrame(text.to_owned())]
     );
 }
 
 #[test]
-fn every_request_has_its_words_once() {
+fn every_request_has_exactly_one_error_message() {
     let mut names: Vec<_> = REQUESTS.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), REQUESTS.len());
-    assert!(names.iter().all(|it| p2p_signalling::name(it).is_none()));
+    assert!(
+        names
+            .iter()
+            .all(|it| p2p_signalling::find_name(it).is_none())
+    );
 }

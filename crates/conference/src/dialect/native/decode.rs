@@ -1,56 +1,56 @@
-//! Reads frames as requests. What makes no sense is refused with the words for it, and with the
-//! frame's id when that much could be read; whether a request may be made is decided elsewhere.
+//! Decodes frames as requests. An invalid frame is refused with an explanation, and with its id if
+//! that could be read. Whether a request is allowed is decided elsewhere.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 
-use super::State;
 use super::payloads::*;
-use crate::dialect::media_json::{consumer, producer, transport};
-use crate::dialect::{DecodeError, Effect, RequestTag, json};
+use super::state::State;
+use crate::dialect::effect::{DecodeError, Effect, RequestTag};
+use crate::dialect::json;
+use crate::dialect::media_json::{
+    bad_request, check_app_data, parse_consumer_id, parse_producer_id, parse_transport_id,
+    read_value,
+};
 use crate::message::{Moderation, Refusal, Request, StatsSubject};
 
-/// Longest text that is an `id`, in bytes.
+/// Maximum length of an `id` that is text, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
 
-/// Longest secret of a client that may come back, in bytes.
+/// Maximum length of the secret of a client that reconnects, in bytes.
 const RESUME_LEN_MAX: usize = 256;
 
-/// Longest explanation in an error, in characters: it may quote what the client sent.
-const EXPLANATION_LEN_MAX: usize = 200;
-
-/// Reads a frame.
+/// Decodes a frame.
+///
+/// # Errors
+/// Returns the refusal of a frame that is not a valid request, with its id if that could be read.
 pub(in crate::dialect) fn decode(
     state: &mut State,
     text: &str,
 ) -> Result<Vec<Effect>, DecodeError> {
     let tag = |id| RequestTag { id, event: "" };
-    let reject = |id: Option<Value>, what: &str| {
-        let what: String = what.chars().take(EXPLANATION_LEN_MAX).collect();
-        DecodeError {
-            tag: tag(id),
-            refusal: Refusal::BadRequest(what),
-        }
+    let error = |id: Option<Value>, what: &str| DecodeError {
+        tag: tag(id),
+        refusal: bad_request(what),
     };
-    let value = json::parse(text).map_err(|error| reject(None, &error))?;
+    let value = json::parse(text).map_err(|it| error(None, &it))?;
     let Value::Object(mut fields) = value else {
-        return Err(reject(None, "not an object"));
+        return Err(error(None, "not an object"));
     };
-    let id = request_id(&mut fields)
-        .ok_or_else(|| reject(None, "id is not a short text or a number"))?;
+    let id =
+        request_id(&mut fields).ok_or_else(|| error(None, "id is not a short text or a number"))?;
     state.extended |= id.is_some();
     let Some(Value::String(kind)) = fields.remove("type") else {
-        return Err(reject(id, "missing type"));
+        return Err(error(id, "missing type"));
     };
     let payload = match fields.remove("payload") {
         Some(Value::Object(payload)) => payload,
         None | Some(Value::Null) => Map::new(),
-        Some(_) => return Err(reject(id, "payload is not an object")),
+        Some(_) => return Err(error(id, "payload is not an object")),
     };
     match request(&kind, payload) {
         Ok(request) => Ok(vec![Effect::Request(tag(id), request)]),
-        Err(Refusal::BadRequest(what)) => Err(reject(id, &what)),
         Err(refusal) => Err(DecodeError {
             tag: tag(id),
             refusal,
@@ -58,7 +58,7 @@ pub(in crate::dialect) fn decode(
     }
 }
 
-/// Takes the `id` out of a frame. `None` when it is none that can be echoed.
+/// Removes the `id` from a frame. Returns `None` when it is of a type that is not allowed.
 fn request_id(fields: &mut Map<String, Value>) -> Option<Option<Value>> {
     match fields.remove("id") {
         None | Some(Value::Null) => Some(None),
@@ -68,7 +68,7 @@ fn request_id(fields: &mut Map<String, Value>) -> Option<Option<Value>> {
     }
 }
 
-/// Reads a payload as what its type says.
+/// Reads the payload of a frame of type `kind`.
 fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> {
     Ok(match kind {
         "getRouterRtpCapabilities" => Request::RouterCapabilities,
@@ -118,25 +118,24 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
     })
 }
 
-/// Reads a payload.
+/// Reads a payload as `T`.
 fn read<T: DeserializeOwned>(payload: Map<String, Value>) -> Result<T, Refusal> {
-    serde_json::from_value(Value::Object(payload))
-        .map_err(|error| Refusal::BadRequest(error.to_string()))
+    read_value(Value::Object(payload))
 }
 
 /// Reads a payload that names a transport.
 fn named_transport(payload: Map<String, Value>) -> Result<TransportId, Refusal> {
-    transport(&read::<TransportRef>(payload)?.transport_id)
+    parse_transport_id(&read::<TransportRef>(payload)?.transport_id)
 }
 
 /// Reads a payload that names a producer.
 fn named_producer(payload: Map<String, Value>) -> Result<ProducerId, Refusal> {
-    producer(&read::<ProducerRef>(payload)?.producer_id)
+    parse_producer_id(&read::<ProducerRef>(payload)?.producer_id)
 }
 
 /// Reads a payload that names a consumer.
 fn named_consumer(payload: Map<String, Value>) -> Result<ConsumerId, Refusal> {
-    consumer(&read::<ConsumerRef>(payload)?.consumer_id)
+    parse_consumer_id(&read::<ConsumerRef>(payload)?.consumer_id)
 }
 
 /// Reads `joinRoom`.
@@ -148,7 +147,7 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
         resume,
     } = payload;
     if resume.is_some_and(|it| it.len() > RESUME_LEN_MAX) {
-        return Err(Refusal::BadRequest("resume is too long".to_owned()));
+        return Err(bad_request("resume is too long"));
     }
     Ok(Request::Join {
         room: room_id,
@@ -162,30 +161,21 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
 /// Reads `connectTransport`.
 fn connect_transport(payload: ConnectTransport) -> Result<Request, Refusal> {
     Ok(Request::ConnectTransport {
-        transport: transport(&payload.transport_id)?,
+        transport: parse_transport_id(&payload.transport_id)?,
         dtls: payload.dtls_parameters,
     })
 }
 
 /// Reads `produce`.
 fn produce(payload: Produce) -> Result<Request, Refusal> {
-    if let Some(app_data) = &payload.app_data {
-        if !(app_data.is_object() || app_data.is_null()) {
-            return Err(Refusal::BadRequest("appData is not an object".to_owned()));
-        }
-        if !json::is_prototype_safe(app_data) {
-            return Err(Refusal::BadRequest(
-                "appData has a forbidden key".to_owned(),
-            ));
-        }
-    }
+    let app_data = check_app_data(payload.app_data)?;
     Ok(Request::Produce {
-        transport: transport(&payload.transport_id)?,
+        transport: parse_transport_id(&payload.transport_id)?,
         kind: payload.kind,
         rtp: payload.rtp_parameters,
         source: payload.source,
         paused: payload.paused.unwrap_or(false),
-        app_data: payload.app_data.filter(Value::is_object),
+        app_data,
     })
 }
 
@@ -208,11 +198,15 @@ fn moderation(payload: Moderate) -> Moderation {
     }
 }
 
-/// Reads `consume`. The client resumes when it is ready.
+/// Reads `consume`. The client resumes the consumer when it is ready.
 fn consume(payload: Consume) -> Result<Request, Refusal> {
     Ok(Request::Consume {
-        producer: producer(&payload.producer_id)?,
-        transport: payload.transport_id.as_deref().map(transport).transpose()?,
+        producer: parse_producer_id(&payload.producer_id)?,
+        transport: payload
+            .transport_id
+            .as_deref()
+            .map(parse_transport_id)
+            .transpose()?,
         capabilities: payload.rtp_capabilities,
         start_paused: true,
     })
@@ -224,7 +218,7 @@ fn set_preferred_layers(payload: SetPreferredLayers) -> Result<Request, Refusal>
         spatial_layer: payload.spatial_layer,
         temporal_layer: payload.temporal_layer,
     };
-    let consumer = consumer(&payload.consumer_id)?;
+    let consumer = parse_consumer_id(&payload.consumer_id)?;
     Ok(Request::SetPreferredLayers { consumer, layers })
 }
 
@@ -236,11 +230,11 @@ fn subject(payload: &SubjectRef) -> Result<StatsSubject, Refusal> {
         consumer_id,
     } = payload;
     match (transport_id, producer_id, consumer_id) {
-        (Some(id), None, None) => Ok(StatsSubject::Transport(transport(id)?)),
-        (None, Some(id), None) => Ok(StatsSubject::Producer(producer(id)?)),
-        (None, None, Some(id)) => Ok(StatsSubject::Consumer(consumer(id)?)),
-        _ => Err(Refusal::BadRequest(
-            "one of transportId, producerId and consumerId is needed".to_owned(),
+        (Some(id), None, None) => Ok(StatsSubject::Transport(parse_transport_id(id)?)),
+        (None, Some(id), None) => Ok(StatsSubject::Producer(parse_producer_id(id)?)),
+        (None, None, Some(id)) => Ok(StatsSubject::Consumer(parse_consumer_id(id)?)),
+        _ => Err(bad_request(
+            "one of transportId, producerId and consumerId is needed",
         )),
     }
 }

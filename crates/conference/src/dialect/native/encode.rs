@@ -1,5 +1,5 @@
-//! Writes replies, refusals and notices as frames. A plain client is never told what it does not
-//! know.
+//! Encodes replies, refusals and notices as frames. A client of the protocol's first version gets
+//! no field and no frame that it does not know.
 
 use std::sync::Arc;
 
@@ -8,29 +8,29 @@ use serde_json::Value;
 use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
 
+use super::config::Config;
 use super::payloads::*;
-use super::{Config, State};
-use crate::dialect::SessionContext;
+use super::state::State;
+use crate::dialect::session_context::SessionContext;
 use crate::message::{
     self, CreatedConsumer, CreatedTransport, MediaSource, Notice, PeerId, Refusal, Reply, Role,
     StatsSubject,
 };
 
-/// A frame on its way out.
+/// A frame.
 #[derive(Serialize)]
 struct Frame<'a, T> {
-    /// What the payload is.
+    /// Type of the payload.
     #[serde(rename = "type")]
     kind: &'static str,
     /// The payload.
     payload: T,
-    /// The request that this answers.
+    /// Id of the request that this answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a Value>,
 }
 
-/// Writes a frame. A payload of this module always has a JSON form, so the fallback is for the
-/// compiler.
+/// Writes a frame. Every payload has a JSON form, so the fallback is never used.
 fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> String {
     let frame = Frame {
         kind,
@@ -41,18 +41,18 @@ fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> Str
 }
 
 /// Writes `connected`.
-pub(in crate::dialect) fn connected(opened: &SessionContext, options: &Config) -> String {
-    let ice_servers = Some(opened.ice_servers.to_vec()).filter(|it| !it.is_empty());
+pub(in crate::dialect) fn encode_connected(context: &SessionContext, config: &Config) -> String {
+    let ice_servers = Some(context.ice_servers.to_vec()).filter(|it| !it.is_empty());
     let connected = Connected {
-        peer_id: opened.peer.to_string(),
+        peer_id: context.peer.to_string(),
         ice_servers,
-        options: options.client.clone(),
+        options: config.client.clone(),
     };
     frame("connected", &None, connected)
 }
 
 /// Writes `error`.
-pub(in crate::dialect) fn refusal(id: &Option<Value>, refusal: &Refusal) -> String {
+pub(in crate::dialect) fn encode_refusal(id: &Option<Value>, refusal: &Refusal) -> String {
     frame(
         "error",
         id,
@@ -63,8 +63,8 @@ pub(in crate::dialect) fn refusal(id: &Option<Value>, refusal: &Refusal) -> Stri
     )
 }
 
-/// Writes the answer to a request.
-pub(in crate::dialect) fn reply(state: &State, id: &Option<Value>, reply: &Reply) -> String {
+/// Encodes the reply to a request.
+pub(in crate::dialect) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> String {
     match reply {
         Reply::RouterCapabilities(capabilities) => frame(
             "routerRtpCapabilities",
@@ -80,7 +80,9 @@ pub(in crate::dialect) fn reply(state: &State, id: &Option<Value>, reply: &Reply
             let participants = participants.iter().map(participant_summary).collect();
             frame("participants", id, Participants { participants })
         }
-        Reply::TransportCreated(offer) => frame("transportCreated", id, transport_created(offer)),
+        Reply::TransportCreated(created) => {
+            frame("transportCreated", id, transport_created(created))
+        }
         Reply::TransportConnected { transport } => {
             frame("transportConnected", id, transport_ref(*transport))
         }
@@ -94,12 +96,12 @@ pub(in crate::dialect) fn reply(state: &State, id: &Option<Value>, reply: &Reply
             frame("produced", id, produced(producer.producer, producer.kind))
         }
         Reply::ProducerPaused { producer, paused } => {
-            frame(producer_pause(*paused), id, producer_ref(*producer))
+            frame(producer_paused_type(*paused), id, producer_ref(*producer))
         }
         Reply::ProducerClosed { producer } => frame("closedProducer", id, producer_ref(*producer)),
-        Reply::Consumed(offer) => frame("consumed", id, consumed(offer)),
+        Reply::Consumed(created) => frame("consumed", id, consumed(created)),
         Reply::ConsumerPaused { consumer, paused } => {
-            frame(consumer_pause(*paused), id, consumer_ref(*consumer))
+            frame(consumer_paused_type(*paused), id, consumer_ref(*consumer))
         }
         Reply::ConsumerClosed { consumer } => frame("closedConsumer", id, consumer_ref(*consumer)),
         Reply::PreferredLayersSet { consumer } => {
@@ -113,8 +115,8 @@ pub(in crate::dialect) fn reply(state: &State, id: &Option<Value>, reply: &Reply
     }
 }
 
-/// Writes a notice, unless it is one that the client does not know.
-pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<String> {
+/// Encodes a notice. Returns `None` when the client does not know it.
+pub(in crate::dialect) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
         Notice::ParticipantJoined {
@@ -136,12 +138,12 @@ pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<Strin
         Notice::ProducerClosed { peer, producer } => {
             frame("producerClosed", id, peer_producer_ref(peer, *producer))
         }
-        Notice::WorkerLost if !state.extended => refusal(id, &Refusal::WorkerLost),
-        // A client that knows of no waiting has waited for its answer.
+        Notice::WorkerLost if !state.extended => encode_refusal(id, &Refusal::WorkerLost),
+        // A client that does not know of waiting rooms still waits for the reply to its join.
         Notice::Admitted { room, role, others } if !state.extended => {
             frame("roomJoined", id, room_joined(state, room, *role, others))
         }
-        Notice::Removed { .. } if !state.extended => refusal(id, &Refusal::NotInRoom),
+        Notice::Removed { .. } if !state.extended => encode_refusal(id, &Refusal::NotInRoom),
         _ if !state.extended => return None,
         Notice::ProducerPaused {
             peer,
@@ -149,14 +151,16 @@ pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<Strin
             paused,
         } => {
             let payload = peer_producer_ref(peer, *producer);
-            frame(producer_pause(*paused), id, payload)
+            frame(producer_paused_type(*paused), id, payload)
         }
         Notice::TransportClosed { transport, reason } => {
             frame("transportClosed", id, transport_closed(*transport, *reason))
         }
-        Notice::ConsumerPaused { consumer, paused } => {
-            frame(consumer_pause(*paused), id, paused_by_producer(*consumer))
-        }
+        Notice::ConsumerPaused { consumer, paused } => frame(
+            consumer_paused_type(*paused),
+            id,
+            paused_by_producer(*consumer),
+        ),
         Notice::ConsumerClosed { consumer, producer } => {
             frame("consumerClosed", id, consumer_closed(*consumer, *producer))
         }
@@ -177,12 +181,12 @@ pub(in crate::dialect) fn notice(state: &State, notice: &Notice) -> Option<Strin
         | Notice::SpeakRequested { .. }
         | Notice::Muted { .. }
         | Notice::PolicyChanged { .. }
-        | Notice::Removed { .. } => return moderation(state, notice),
+        | Notice::Removed { .. } => return encode_moderation_notice(state, notice),
     })
 }
 
-/// Writes a notice of who may do what, and of what is said.
-fn moderation(state: &State, notice: &Notice) -> Option<String> {
+/// Encodes a notice about admissions, roles or chat.
+fn encode_moderation_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
         Notice::Admitted { room, role, others } => {
@@ -192,12 +196,12 @@ fn moderation(state: &State, notice: &Notice) -> Option<String> {
             peer,
             user,
             display_name,
-        } => frame("joinRequested", id, wish(peer, user, display_name)),
+        } => frame("joinRequested", id, peer_request(peer, user, display_name)),
         Notice::SpeakRequested {
             peer,
             user,
             display_name,
-        } => frame("speakRequested", id, wish(peer, user, display_name)),
+        } => frame("speakRequested", id, peer_request(peer, user, display_name)),
         Notice::JoinRequestResolved { peer } => {
             let peer_id = peer.to_string();
             frame("joinSettled", id, PeerRef { peer_id })
@@ -228,8 +232,12 @@ fn moderation(state: &State, notice: &Notice) -> Option<String> {
     })
 }
 
-/// The payload of `joinRequested` and `speakRequested`.
-fn wish(peer: &PeerId, user: &Option<Arc<str>>, display_name: &Option<Arc<str>>) -> PeerRequest {
+/// Returns the payload of `joinRequested` and `speakRequested`.
+fn peer_request(
+    peer: &PeerId,
+    user: &Option<Arc<str>>,
+    display_name: &Option<Arc<str>>,
+) -> PeerRequest {
     PeerRequest {
         peer_id: peer.to_string(),
         user_id: user.as_deref().map(str::to_owned),
@@ -237,8 +245,8 @@ fn wish(peer: &PeerId, user: &Option<Arc<str>>, display_name: &Option<Arc<str>>)
     }
 }
 
-/// The word for a producer that was paused or resumed.
-const fn producer_pause(paused: bool) -> &'static str {
+/// Returns the type of the frame about a paused or resumed producer.
+const fn producer_paused_type(paused: bool) -> &'static str {
     if paused {
         "producerPaused"
     } else {
@@ -246,8 +254,8 @@ const fn producer_pause(paused: bool) -> &'static str {
     }
 }
 
-/// The word for a consumer that was paused or resumed.
-const fn consumer_pause(paused: bool) -> &'static str {
+/// Returns the type of the frame about a paused or resumed consumer.
+const fn consumer_paused_type(paused: bool) -> &'static str {
     if paused {
         "consumerPaused"
     } else {
@@ -255,32 +263,32 @@ const fn consumer_pause(paused: bool) -> &'static str {
     }
 }
 
-/// The payload of `routerRtpCapabilities`.
+/// Returns the payload of `routerRtpCapabilities`.
 fn capabilities_payload(capabilities: &RtpCapabilities) -> RouterRtpCapabilities<'_> {
     RouterRtpCapabilities {
         rtp_capabilities: capabilities,
     }
 }
 
-/// The payload of `roomLeft`.
+/// Returns the payload of `roomLeft`.
 fn room_left(room: &str) -> RoomLeft {
     RoomLeft {
         room_id: room.to_owned(),
     }
 }
 
-/// The payload of `transportCreated`.
-fn transport_created(offer: &CreatedTransport) -> TransportCreated<'_> {
+/// Returns the payload of `transportCreated`.
+fn transport_created(created: &CreatedTransport) -> TransportCreated<'_> {
     TransportCreated {
-        transport_id: offer.transport.to_string(),
-        ice_parameters: &offer.ice,
-        ice_candidates: &offer.candidates,
-        dtls_parameters: &offer.dtls,
-        direction: offer.direction,
+        transport_id: created.transport.to_string(),
+        ice_parameters: &created.ice,
+        ice_candidates: &created.candidates,
+        dtls_parameters: &created.dtls,
+        direction: created.direction,
     }
 }
 
-/// The payload of `iceRestarted`.
+/// Returns the payload of `iceRestarted`.
 fn ice_restarted(transport: TransportId, ice: &IceParameters) -> IceRestarted<'_> {
     IceRestarted {
         transport_id: transport.to_string(),
@@ -288,7 +296,7 @@ fn ice_restarted(transport: TransportId, ice: &IceParameters) -> IceRestarted<'_
     }
 }
 
-/// The payload of `produced`.
+/// Returns the payload of `produced`.
 fn produced(producer: ProducerId, kind: MediaKind) -> Produced {
     Produced {
         producer_id: producer.to_string(),
@@ -296,18 +304,18 @@ fn produced(producer: ProducerId, kind: MediaKind) -> Produced {
     }
 }
 
-/// The payload of `consumed`.
-fn consumed(offer: &CreatedConsumer) -> Consumed<'_> {
+/// Returns the payload of `consumed`.
+fn consumed(created: &CreatedConsumer) -> Consumed<'_> {
     Consumed {
-        consumer_id: offer.consumer.to_string(),
-        producer_id: offer.producer.to_string(),
-        producer_peer_id: offer.producer_peer.to_string(),
-        kind: offer.kind,
-        rtp_parameters: &offer.rtp,
+        consumer_id: created.consumer.to_string(),
+        producer_id: created.producer.to_string(),
+        producer_peer_id: created.producer_peer.to_string(),
+        kind: created.kind,
+        rtp_parameters: &created.rtp,
     }
 }
 
-/// The payload of `stats`.
+/// Returns the payload of `stats`.
 fn stats(subject: StatsSubject, reports: &[Value]) -> Stats<'_> {
     Stats {
         subject: subject_ref(subject),
@@ -315,28 +323,28 @@ fn stats(subject: StatsSubject, reports: &[Value]) -> Stats<'_> {
     }
 }
 
-/// The payload that names a transport.
+/// Returns the payload that names a transport.
 fn transport_ref(transport: TransportId) -> TransportRef {
     TransportRef {
         transport_id: transport.to_string(),
     }
 }
 
-/// The payload that names one's producer.
+/// Returns the payload that names a producer.
 fn producer_ref(producer: ProducerId) -> ProducerRef {
     ProducerRef {
         producer_id: producer.to_string(),
     }
 }
 
-/// The payload that names a consumer.
+/// Returns the payload that names a consumer.
 fn consumer_ref(consumer: ConsumerId) -> ConsumerRef {
     ConsumerRef {
         consumer_id: consumer.to_string(),
     }
 }
 
-/// The payload that names whose statistics these are.
+/// Returns the payload that names the object of statistics.
 fn subject_ref(subject: StatsSubject) -> SubjectRef {
     let mut named = SubjectRef::default();
     match subject {
@@ -347,7 +355,7 @@ fn subject_ref(subject: StatsSubject) -> SubjectRef {
     named
 }
 
-/// The payload of `roomJoined`.
+/// Returns the payload of `roomJoined`.
 fn room_joined(
     state: &State,
     room: &str,
@@ -359,7 +367,7 @@ fn room_joined(
         .filter(|other| !other.producers.is_empty())
         .map(|other| PeerProducers {
             peer_id: other.peer.to_string(),
-            display_name: shown_name(state, other.display_name.as_deref()),
+            display_name: known_name(state, other.display_name.as_deref()),
             producers: other
                 .producers
                 .iter()
@@ -378,12 +386,12 @@ fn room_joined(
     }
 }
 
-/// A name, for clients that know of names.
-fn shown_name(state: &State, name: Option<&str>) -> Option<String> {
+/// Returns a display name, for clients that know of names.
+fn known_name(state: &State, name: Option<&str>) -> Option<String> {
     name.filter(|_| state.extended).map(str::to_owned)
 }
 
-/// One producer, in as many words as the client knows.
+/// Returns a producer with the fields that the client knows.
 fn producer_summary(state: &State, producer: &message::ProducerSummary) -> ProducerSummary {
     ProducerSummary {
         producer_id: producer.producer.to_string(),
@@ -393,17 +401,17 @@ fn producer_summary(state: &State, producer: &message::ProducerSummary) -> Produ
     }
 }
 
-/// One participant at a glance.
+/// Returns a participant with its role and media.
 fn participant_summary(participant: &message::ParticipantSummary) -> ParticipantSummary {
     let sends = |kind| {
-        let is_person = |it: &message::ProducerSummary| {
+        let is_device = |it: &message::ProducerSummary| {
             !matches!(
                 it.source,
                 Some(MediaSource::Screen | MediaSource::ScreenAudio)
             )
         };
         let mut producers = participant.producers.iter();
-        producers.any(|it| it.kind == kind && is_person(it) && !it.paused)
+        producers.any(|it| it.kind == kind && is_device(it) && !it.paused)
     };
     ParticipantSummary {
         peer_id: participant.peer.to_string(),
@@ -414,22 +422,22 @@ fn participant_summary(participant: &message::ParticipantSummary) -> Participant
     }
 }
 
-/// The payload of `newPeer`.
+/// Returns the payload of `newPeer`.
 fn new_peer(state: &State, peer: &PeerId, name: Option<&str>) -> NewPeer {
     NewPeer {
         peer_id: peer.to_string(),
-        display_name: shown_name(state, name),
+        display_name: known_name(state, name),
     }
 }
 
-/// The payload of `peerLeft`.
+/// Returns the payload of `peerLeft`.
 fn peer_left(peer: &PeerId) -> PeerLeft {
     PeerLeft {
         peer_id: peer.to_string(),
     }
 }
 
-/// The payload of `newProducer`.
+/// Returns the payload of `newProducer`.
 fn new_producer(
     state: &State,
     peer: &PeerId,
@@ -438,12 +446,12 @@ fn new_producer(
 ) -> NewProducer {
     NewProducer {
         peer_id: peer.to_string(),
-        display_name: shown_name(state, name),
+        display_name: known_name(state, name),
         producer: producer_summary(state, producer),
     }
 }
 
-/// The payload of `transportClosed`.
+/// Returns the payload of `transportClosed`.
 fn transport_closed(transport: TransportId, reason: CloseReason) -> TransportClosed {
     TransportClosed {
         transport_id: transport.to_string(),
@@ -451,7 +459,7 @@ fn transport_closed(transport: TransportId, reason: CloseReason) -> TransportClo
     }
 }
 
-/// The payload that says that a consumer stopped or went on because its producer did.
+/// Returns the payload about a consumer that follows its paused or resumed producer.
 fn paused_by_producer(consumer: ConsumerId) -> ConsumerPausedNotice {
     ConsumerPausedNotice {
         consumer_id: consumer.to_string(),
@@ -459,7 +467,7 @@ fn paused_by_producer(consumer: ConsumerId) -> ConsumerPausedNotice {
     }
 }
 
-/// The payload of `consumerClosed`.
+/// Returns the payload of `consumerClosed`.
 fn consumer_closed(consumer: ConsumerId, producer: ProducerId) -> ConsumerClosed {
     ConsumerClosed {
         consumer_id: consumer.to_string(),
@@ -467,7 +475,7 @@ fn consumer_closed(consumer: ConsumerId, producer: ProducerId) -> ConsumerClosed
     }
 }
 
-/// The payload of `consumerLayersChanged`.
+/// Returns the payload of `consumerLayersChanged`.
 fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> ConsumerLayersChanged {
     ConsumerLayersChanged {
         consumer_id: consumer.to_string(),
@@ -476,7 +484,7 @@ fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> ConsumerLayer
     }
 }
 
-/// The payload that names somebody's producer.
+/// Returns the payload that names a producer of a participant.
 fn peer_producer_ref(peer: &PeerId, producer: ProducerId) -> PeerProducerRef {
     PeerProducerRef {
         peer_id: peer.to_string(),

@@ -1,8 +1,7 @@
-//! The shapes of the native dialect's payloads, one type each, named and spelled as they are on
-//! the wire. The web client's types are generated from these.
+//! Payloads of the native dialect. Each type has the name and the fields that it has on the wire;
+//! the web client's types are generated from these.
 //!
-//! Ids that a client sends are plain text here: a text that is no id names nothing, which is
-//! "not found" and not "malformed".
+//! Ids from clients are plain text here: text that is not an id is "not found", not "malformed".
 
 use serde::{Deserialize, Serialize};
 use watersmeet_wire::params::{
@@ -12,7 +11,7 @@ use watersmeet_wire::params::{
 use crate::message::{Direction, MediaSource, Policy, RemovalReason, Role};
 use crate::turn::IceServer;
 
-/// Nothing at all.
+/// An empty payload.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "Record<string, never>"))]
 pub(super) struct Empty {}
@@ -22,13 +21,13 @@ pub(super) struct Empty {}
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JoinRoom {
-    /// The room's name; it is made when it is not there.
+    /// Name of the room; it is created if necessary.
     pub room_id: String,
-    /// How others shall see the participant.
+    /// Name to show to others.
     pub display_name: Option<String>,
-    /// A token that says what the participant may do.
+    /// Access token.
     pub token: Option<String>,
-    /// A secret of the client, the same whenever it comes back. Only its length matters yet.
+    /// Secret of the client, the same whenever it reconnects. Only its length is checked so far.
     pub resume: Option<String>,
 }
 
@@ -37,7 +36,7 @@ pub(super) struct JoinRoom {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CreateTransport {
-    /// What it is for.
+    /// Direction of the media, as the client sees it.
     pub direction: Direction,
 }
 
@@ -46,37 +45,37 @@ pub(super) struct CreateTransport {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConnectTransport {
-    /// Which.
+    /// Id of the transport.
     pub transport_id: String,
-    /// Role and fingerprints of the client.
+    /// DTLS role and fingerprints of the client.
     #[cfg_attr(test, ts(type = "DtlsParameters"))]
     pub dtls_parameters: DtlsParameters,
 }
 
-/// A transport, named.
+/// Names a transport.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransportRef {
-    /// Which.
+    /// Id of the transport.
     pub transport_id: String,
 }
 
-/// A producer, named.
+/// Names a producer.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProducerRef {
-    /// Which.
+    /// Id of the producer.
     pub producer_id: String,
 }
 
-/// A consumer, named.
+/// Names a consumer.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConsumerRef {
-    /// Which.
+    /// Id of the consumer.
     pub consumer_id: String,
 }
 
@@ -85,19 +84,19 @@ pub(super) struct ConsumerRef {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Produce {
-    /// The transport it is sent on.
+    /// Transport to send on.
     pub transport_id: String,
     /// Audio or video.
     #[cfg_attr(test, ts(type = "Kind"))]
     pub kind: MediaKind,
-    /// What is sent.
+    /// RTP parameters of the sender.
     #[cfg_attr(test, ts(type = "RtpParameters"))]
     pub rtp_parameters: RtpParameters,
-    /// What people will make of it.
+    /// What was captured.
     pub source: Option<MediaSource>,
-    /// Whether it begins paused.
+    /// Whether the producer starts paused.
     pub paused: Option<bool>,
-    /// Anything; other clients that know of it are told.
+    /// Free-form data for other clients.
     #[cfg_attr(test, ts(optional, type = "Record<string, unknown>"))]
     pub app_data: Option<serde_json::Value>,
 }
@@ -107,12 +106,12 @@ pub(super) struct Produce {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Consume {
-    /// What to receive.
+    /// Producer to receive.
     pub producer_id: String,
-    /// What the client can receive.
+    /// RTP capabilities of the client.
     #[cfg_attr(test, ts(type = "RtpCapabilities"))]
     pub rtp_capabilities: RtpCapabilities,
-    /// Where; absent means the newest receive transport.
+    /// Transport to receive on; absent means the newest receive transport.
     pub transport_id: Option<String>,
 }
 
@@ -121,11 +120,11 @@ pub(super) struct Consume {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SetPreferredLayers {
-    /// Of which consumer.
+    /// Id of the consumer.
     pub consumer_id: String,
-    /// The highest resolution wanted, the lowest being zero.
+    /// Highest resolution wanted; the lowest is zero.
     pub spatial_layer: u8,
-    /// The highest frame rate wanted; absent means any.
+    /// Highest frame rate wanted; absent means any.
     pub temporal_layer: Option<u8>,
 }
 
@@ -134,11 +133,11 @@ pub(super) struct SetPreferredLayers {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Chat {
-    /// What is said to everybody.
+    /// Message to everybody.
     pub text: String,
 }
 
-/// `moderate`: what a host decides.
+/// `moderate`: a decision of a host.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(
@@ -147,71 +146,71 @@ pub(super) struct Chat {
     rename_all_fields = "camelCase"
 )]
 pub(super) enum Moderate {
-    /// Lets in somebody who waits.
+    /// Admits a waiting participant.
     Admit {
-        /// Who.
+        /// Id of the participant.
         peer_id: String,
-        /// Whether it may speak; absent means yes.
+        /// Whether it becomes a speaker; absent means yes.
         #[cfg_attr(test, ts(optional))]
         promote: Option<bool>,
     },
-    /// Sends away somebody who waits.
+    /// Rejects a waiting participant.
     Deny {
-        /// Who.
+        /// Id of the participant.
         peer_id: String,
     },
     /// Makes a viewer a speaker.
     Promote {
-        /// Who.
+        /// Id of the participant.
         peer_id: String,
     },
     /// Makes a speaker a viewer.
     Demote {
-        /// Who.
+        /// Id of the participant.
         peer_id: String,
     },
-    /// Pauses what somebody sends.
+    /// Pauses producers of a participant.
     Mute {
-        /// Who.
+        /// Id of the participant.
         peer_id: String,
-        /// What; absent means all.
+        /// Kind of the producers; absent means all.
         #[cfg_attr(test, ts(optional, type = "Kind"))]
         kind: Option<MediaKind>,
     },
-    /// Sends somebody away.
+    /// Removes a participant from the room.
     Remove {
-        /// Who.
+        /// Id of the participant.
         peer_id: String,
     },
-    /// Decides who may enter.
+    /// Changes who may enter the room.
     SetPolicy {
-        /// The policy.
+        /// The new policy.
         policy: Policy,
     },
 }
 
-/// One object, named by its kind.
+/// Names a transport, a producer or a consumer.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SubjectRef {
-    /// A transport.
+    /// Id of a transport.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport_id: Option<String>,
-    /// A producer.
+    /// Id of a producer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub producer_id: Option<String>,
-    /// A consumer.
+    /// Id of a consumer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumer_id: Option<String>,
 }
 
-/// What the server wants its clients to do differently.
+/// Options of clients that the server sets.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ClientOptions {
-    /// The video codec to publish with, as `video/VP9`; absent leaves the choice.
+    /// Video codec to publish with, such as `video/VP9`; absent leaves the choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_video_codec: Option<String>,
 }
@@ -221,12 +220,12 @@ pub struct ClientOptions {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Connected {
-    /// The public name of this participant.
+    /// Public id of this participant.
     pub peer_id: String,
-    /// What helps to reach the server.
+    /// STUN and TURN servers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ice_servers: Option<Vec<IceServer>>,
-    /// What to do differently.
+    /// Options that the server sets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<ClientOptions>,
 }
@@ -236,22 +235,22 @@ pub(super) struct Connected {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RouterRtpCapabilities<'a> {
-    /// What routers can forward.
+    /// Codecs and header extensions that routers forward.
     #[cfg_attr(test, ts(type = "RtpCapabilities"))]
     pub rtp_capabilities: &'a RtpCapabilities,
 }
 
-/// One producer of a participant.
+/// A producer of a participant.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProducerSummary {
-    /// Its id.
+    /// Id of the producer.
     pub producer_id: String,
     /// Audio or video.
     #[cfg_attr(test, ts(type = "Kind"))]
     pub kind: MediaKind,
-    /// What it shows; absent means what its kind suggests.
+    /// What was captured; absent means what its kind suggests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<MediaSource>,
     /// Whether it is paused; absent means that it is not.
@@ -259,33 +258,33 @@ pub(super) struct ProducerSummary {
     pub paused: Option<bool>,
 }
 
-/// What one participant sends.
+/// The producers of one participant.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeerProducers {
-    /// Who.
+    /// Id of the participant.
     pub peer_id: String,
-    /// How it wants to be seen.
+    /// Name to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// What, oldest first.
+    /// Its producers, oldest first.
     pub producers: Vec<ProducerSummary>,
 }
 
-/// One participant at a glance.
+/// A participant with its role and media.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ParticipantSummary {
-    /// Who.
+    /// Id of the participant.
     pub peer_id: String,
-    /// How it wants to be seen.
+    /// Name to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// Whether it can be heard.
+    /// Whether it sends sound of a microphone.
     pub audio: bool,
-    /// Whether it can be seen.
+    /// Whether it sends video of a camera.
     pub video: bool,
     /// What it may do.
     pub role: Role,
@@ -296,13 +295,13 @@ pub(super) struct ParticipantSummary {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RoomJoined {
-    /// The room's name.
+    /// Name of the room.
     pub room_id: String,
-    /// Who else is there, longest first.
+    /// Ids of the other participants, first to join first.
     pub peers: Vec<String>,
-    /// What they send; whoever sends nothing is left out.
+    /// Their producers; participants without any are left out.
     pub existing_producers: Vec<PeerProducers>,
-    /// The others once more, with names.
+    /// The other participants once more, with names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participants: Option<Vec<ParticipantSummary>>,
     /// What this participant may do here.
@@ -310,12 +309,12 @@ pub(super) struct RoomJoined {
     pub role: Option<Role>,
 }
 
-/// `roomLeft`, and `waiting` when a host has to let one in first
+/// `roomLeft`, and `waiting` until a host admits the client
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RoomLeft {
-    /// The room's name.
+    /// Name of the room.
     pub room_id: String,
 }
 
@@ -323,7 +322,7 @@ pub(super) struct RoomLeft {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(super) struct Participants {
-    /// Everybody in the room, oneself included, longest first.
+    /// Everybody in the room, this participant included, first to join first.
     pub participants: Vec<ParticipantSummary>,
 }
 
@@ -332,18 +331,18 @@ pub(super) struct Participants {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransportCreated<'a> {
-    /// Its id.
+    /// Id of the transport.
     pub transport_id: String,
-    /// The server's ICE credentials.
+    /// ICE credentials of the server.
     #[cfg_attr(test, ts(type = "IceParameters"))]
     pub ice_parameters: &'a IceParameters,
-    /// Where the server is reached.
+    /// Addresses of the server.
     #[cfg_attr(test, ts(type = "IceCandidate[]"))]
     pub ice_candidates: &'a [IceCandidate],
-    /// The server's fingerprints.
+    /// DTLS role and fingerprints of the server.
     #[cfg_attr(test, ts(type = "DtlsParameters"))]
     pub dtls_parameters: &'a DtlsParameters,
-    /// What it is for.
+    /// Direction of the media, as the client sees it.
     pub direction: Direction,
 }
 
@@ -352,9 +351,9 @@ pub(super) struct TransportCreated<'a> {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct IceRestarted<'a> {
-    /// Which.
+    /// Id of the transport.
     pub transport_id: String,
-    /// The new credentials.
+    /// The new ICE credentials.
     #[cfg_attr(test, ts(type = "IceParameters"))]
     pub ice_parameters: &'a IceParameters,
 }
@@ -364,7 +363,7 @@ pub(super) struct IceRestarted<'a> {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Produced {
-    /// Its id.
+    /// Id of the producer.
     pub producer_id: String,
     /// Audio or video.
     #[cfg_attr(test, ts(type = "Kind"))]
@@ -376,16 +375,16 @@ pub(super) struct Produced {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Consumed<'a> {
-    /// Its id. It is paused until `resumeConsumer`.
+    /// Id of the consumer. It is paused until `resumeConsumer`.
     pub consumer_id: String,
-    /// What it receives.
+    /// Producer that it receives.
     pub producer_id: String,
-    /// Whose that is.
+    /// Owner of the producer.
     pub producer_peer_id: String,
     /// Audio or video.
     #[cfg_attr(test, ts(type = "Kind"))]
     pub kind: MediaKind,
-    /// What will arrive.
+    /// RTP parameters of the packets that will arrive.
     #[cfg_attr(test, ts(type = "RtpParameters"))]
     pub rtp_parameters: &'a RtpParameters,
 }
@@ -395,7 +394,7 @@ pub(super) struct Consumed<'a> {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stats<'a> {
-    /// Of what.
+    /// Object that they describe.
     #[serde(flatten)]
     pub subject: SubjectRef,
     /// Reports with mediasoup's field names.
@@ -408,9 +407,9 @@ pub(super) struct Stats<'a> {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewPeer {
-    /// Who.
+    /// Id of the participant.
     pub peer_id: String,
-    /// How it wants to be seen.
+    /// Name to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
 }
@@ -420,16 +419,16 @@ pub(super) struct NewPeer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeerLeft {
-    /// Who; all its producers are closed.
+    /// Id of the participant; all its producers are closed.
     pub peer_id: String,
 }
 
-/// Somebody, named.
+/// Names a participant.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeerRef {
-    /// Who.
+    /// Id of the participant.
     pub peer_id: String,
 }
 
@@ -438,12 +437,12 @@ pub(super) struct PeerRef {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeerRequest {
-    /// Who.
+    /// Id of the participant.
     pub peer_id: String,
-    /// Who it says it is.
+    /// Claimed user id, not verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// How it wants to be seen.
+    /// Name to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
 }
@@ -453,7 +452,7 @@ pub(super) struct PeerRequest {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RoleChanged {
-    /// Who; oneself perhaps.
+    /// Id of the participant, perhaps of this one.
     pub peer_id: String,
     /// What it may do now.
     pub role: Role,
@@ -464,12 +463,12 @@ pub(super) struct RoleChanged {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChatNotice {
-    /// Who said it.
+    /// Id of the sender.
     pub peer_id: String,
-    /// How it wants to be seen.
+    /// Name of the sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// What.
+    /// The message.
     pub text: String,
 }
 
@@ -477,7 +476,7 @@ pub(super) struct ChatNotice {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(super) struct PolicyChanged {
-    /// Who may enter now.
+    /// The new policy.
     pub policy: Policy,
 }
 
@@ -485,7 +484,7 @@ pub(super) struct PolicyChanged {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(super) struct Removed {
-    /// Why.
+    /// Why this participant was removed.
     pub reason: RemovalReason,
 }
 
@@ -494,24 +493,24 @@ pub(super) struct Removed {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewProducer {
-    /// Who.
+    /// Id of the owner.
     pub peer_id: String,
-    /// How it wants to be seen.
+    /// Name of the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// What.
+    /// The producer.
     #[serde(flatten)]
     pub producer: ProducerSummary,
 }
 
-/// A producer of somebody.
+/// Names a producer of a participant.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeerProducerRef {
-    /// Whose.
+    /// Id of the owner.
     pub peer_id: String,
-    /// Which.
+    /// Id of the producer.
     pub producer_id: String,
 }
 
@@ -520,9 +519,9 @@ pub(super) struct PeerProducerRef {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConsumerPausedNotice {
-    /// Which.
+    /// Id of the consumer.
     pub consumer_id: String,
-    /// Always true: its producer did it.
+    /// Always true: the consumer follows its producer.
     pub by_producer: bool,
 }
 
@@ -531,9 +530,9 @@ pub(super) struct ConsumerPausedNotice {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConsumerClosed {
-    /// Which.
+    /// Id of the consumer.
     pub consumer_id: String,
-    /// What it received.
+    /// Producer that it received.
     pub producer_id: String,
 }
 
@@ -542,12 +541,12 @@ pub(super) struct ConsumerClosed {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConsumerLayersChanged {
-    /// Which.
+    /// Id of the consumer.
     pub consumer_id: String,
-    /// The resolution that comes; absent means that nothing comes.
+    /// Resolution that is forwarded; absent means that nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spatial_layer: Option<u8>,
-    /// The frame rate that comes.
+    /// Frame rate that is forwarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temporal_layer: Option<u8>,
 }
@@ -557,9 +556,9 @@ pub(super) struct ConsumerLayersChanged {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransportClosed {
-    /// Which; everything on it is closed.
+    /// Id of the transport; everything on it is closed.
     pub transport_id: String,
-    /// Why, in one word.
+    /// Why it was closed, in one word.
     #[cfg_attr(test, ts(type = "string"))]
     pub reason: watersmeet_engine::command::CloseReason,
 }
@@ -568,8 +567,8 @@ pub(super) struct TransportClosed {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(super) struct ErrorPayload {
-    /// For people.
+    /// Message for people.
     pub message: String,
-    /// For programs; it never changes.
+    /// Stable code for programs.
     pub code: &'static str,
 }

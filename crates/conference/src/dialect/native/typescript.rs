@@ -1,22 +1,23 @@
-//! Writes the web client's `protocol.ts` from the payload types, so that the two cannot differ.
-//! `UPDATE_PROTOCOL=1` rewrites the file; without it a stale file is a failed test.
+//! Generates the web client's `protocol.ts` from the payload types. With `UPDATE_PROTOCOL=1` the test
+//! rewrites the file; otherwise it fails if the file is stale.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use ts_rs::{Config, TS};
 
+use super::decode::decode;
 use super::payloads::*;
-use super::{State, decode};
+use super::state::State;
 use crate::message::{Direction, MediaSource, Policy, Refusal, RemovalReason, Role};
 use crate::turn::IceServer;
 
 const HEAD: &str = "\
 /**
- * The words spoken between this page and the server: every frame on the WebSocket is
- * `{type, payload, id?}` as JSON text. A request carries an `id`, and its reply (or its `error`)
- * carries the same one; frames without an `id` are notices. Nothing else in the client may name a
- * wire field that is not here.
+ * Protocol between this page and the server: every frame on the WebSocket is `{type, payload, id?}`
+ * as JSON text. A request carries an `id`, and its reply (or its `error`) carries the same one;
+ * frames without an `id` are notices. Nothing else in the client may name a wire field that is not
+ * here.
  *
  * Generated from the server's payload types by `UPDATE_PROTOCOL=1 cargo test -p
  * watersmeet-conference`: change those, not this file.
@@ -25,7 +26,7 @@ const HEAD: &str = "\
 /** Audio or video. */
 export type Kind = 'audio' | 'video';
 
-/** An object that travels untouched between the server and mediasoup-client; `media.ts` alone looks inside. */
+/** An object that is passed unchanged between the server and mediasoup-client; only `media.ts` looks inside. */
 export type Opaque = Record<string, unknown>;
 export type RtpCapabilities = Opaque;
 export type RtpParameters = Opaque;
@@ -48,7 +49,7 @@ export interface Frame {
 }
 ";
 
-/// Every request with its payload, and the type of its reply with that one's payload.
+/// Returns every request with its payload type, its reply and the payload type of that.
 fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)> {
     fn row<P: TS, R: TS>(
         request: &'static str,
@@ -87,7 +88,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
     ]
 }
 
-/// Every notice with its payload.
+/// Returns every notice with its payload type.
 fn notices(config: &Config) -> Vec<(&'static str, String)> {
     vec![
         ("connected", Connected::name(config)),
@@ -117,8 +118,8 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// One exported type with its comment, laid out as a person would: a line for each field, and one
-/// for each comment of one line.
+/// Returns the exported declaration of a type, with one line for each field and for each one-line
+/// comment.
 fn declaration<T: TS>(config: &Config) -> String {
     let docs = T::docs().unwrap_or_default();
     let raw = format!("{docs}export {}", T::decl(config)).replace(", };", ",\n};");
@@ -137,7 +138,7 @@ fn declaration<T: TS>(config: &Config) -> String {
     text
 }
 
-/// Every type that a payload is made of.
+/// Returns the declarations of all payload types and of the types inside.
 fn declarations(config: &Config) -> Vec<String> {
     vec![
         declaration::<Empty>(config),
@@ -191,14 +192,14 @@ fn declarations(config: &Config) -> Vec<String> {
     ]
 }
 
-/// All of the file.
+/// Returns the text of the file.
 fn protocol() -> String {
     let config = &Config::new();
     let mut text = String::from(HEAD);
     for declaration in declarations(config) {
         text.push_str(&declaration);
     }
-    text.push_str("\n/** Every request: what it carries and what comes back. */\n");
+    text.push_str("\n/** Every request with its payload and the payload of its reply. */\n");
     text.push_str("export interface Requests {\n");
     for (request, payload, reply, answer) in requests(config) {
         writeln!(text, "  /** Answered by `{reply}`. */").unwrap();
@@ -208,7 +209,7 @@ fn protocol() -> String {
         )
         .unwrap();
     }
-    text.push_str("}\n\n/** Every frame the server sends on its own. */\n");
+    text.push_str("}\n\n/** Every frame that the server sends without a request. */\n");
     text.push_str("export interface Notices {\n");
     for (notice, payload) in notices(config) {
         writeln!(text, "  {notice}: {payload};").unwrap();
@@ -219,26 +220,26 @@ fn protocol() -> String {
 }
 
 #[test]
-fn the_web_client_s_protocol_is_the_server_s() {
+fn the_web_clients_protocol_file_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/src/protocol.ts");
-    let fresh = protocol();
+    let generated = protocol();
     if std::env::var_os("UPDATE_PROTOCOL").is_some() {
-        std::fs::write(&path, fresh).unwrap();
+        std::fs::write(&path, generated).unwrap();
         return;
     }
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(
-        written == fresh,
+        written == generated,
         "protocol.ts is stale: run this test with UPDATE_PROTOCOL=1"
     );
 }
 
 #[test]
-fn every_request_of_the_table_is_one_that_the_dialect_reads() {
+fn every_request_of_the_protocol_file_is_known_to_the_dialect() {
     for (request, ..) in requests(&Config::new()) {
         let frame = format!("{{\"type\":\"{request}\"}}");
-        if let Err(reject) = decode(&mut State::default(), &frame) {
-            assert_ne!(reject.refusal, Refusal::UnknownType, "{request}");
+        if let Err(error) = decode(&mut State::default(), &frame) {
+            assert_ne!(error.refusal, Refusal::UnknownType, "{request}");
         }
     }
 }

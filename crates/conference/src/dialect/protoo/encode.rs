@@ -1,96 +1,102 @@
-//! Writes responses, notifications and our own requests.
+//! Encodes responses, notifications and requests of the server.
 
 use serde_json::{Value, json};
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::IceProtocol;
 
-use super::{CREATE_TCP_TRANSPORT, Entry, PREPARE, Reception, State};
+use super::{ActiveConsumer, CREATE_TCP_TRANSPORT, Entry, PREPARE, State};
 use crate::close_codes::CLOSE_PROTOO_FOR_GOOD;
-use crate::dialect::{Effect, RequestTag, media_json};
+use crate::dialect::effect::{Effect, RequestTag};
+use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::message::{
     CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary, PeerId, Refusal,
     Reply,
 };
 
-/// How somebody without a name is shown. The demonstration's page cannot do without.
-const NAMELESS: &str = "Guest";
+/// Display name of participants without one. The page of the mediasoup demo requires a name.
+const DEFAULT_DISPLAY_NAME: &str = "Guest";
 
 impl State {
-    /// Writes the answer to a request.
-    pub(in crate::dialect) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
+    /// Encodes the reply to a request.
+    pub(in crate::dialect) fn encode_reply(
+        &mut self,
+        tag: &RequestTag,
+        reply: &Reply,
+    ) -> Vec<Effect> {
         match reply {
-            Reply::Done if tag.event == PREPARE => self.seated(),
+            Reply::Done if tag.event == PREPARE => self.prepared(),
             Reply::Joined { others, .. } => self.joined(tag, others),
             Reply::WaitingForApproval { .. } => {
-                self.waiting = Some(tag.clone());
+                self.pending_join = Some(tag.clone());
                 Vec::new()
             }
-            Reply::RouterCapabilities(capabilities) => accepted(tag, json!(**capabilities)),
-            Reply::TransportCreated(offer) => self.transport_created(tag, offer),
-            Reply::IceRestarted { ice, .. } => accepted(tag, json!(ice)),
+            Reply::RouterCapabilities(capabilities) => respond(tag, json!(**capabilities)),
+            Reply::TransportCreated(created) => self.transport_created(tag, created),
+            Reply::IceRestarted { ice, .. } => respond(tag, json!(ice)),
             Reply::Produced { producer, .. } => {
-                accepted(tag, json!({ "id": producer.producer.to_string() }))
+                respond(tag, json!({ "id": producer.producer.to_string() }))
             }
-            Reply::Consumed(offer) => self.offered(offer),
-            Reply::Stats { reports, .. } => accepted(tag, json!(reports)),
-            _ => accepted(tag, json!({})),
+            Reply::Consumed(created) => self.offer_consumer(created),
+            Reply::Stats { reports, .. } => respond(tag, json!(reports)),
+            _ => respond(tag, json!({})),
         }
     }
 
-    /// It has a seat: what it asked first is asked now.
-    fn seated(&mut self) -> Vec<Effect> {
-        match std::mem::replace(&mut self.entry, Entry::Seated) {
+    /// Records that a place is reserved, and makes the request that waited for it.
+    fn prepared(&mut self) -> Vec<Effect> {
+        match std::mem::replace(&mut self.entry, Entry::Prepared) {
             Entry::Preparing(tag, request) => vec![Effect::Request(tag, *request)],
-            Entry::Outside | Entry::Seated | Entry::Inside => Vec::new(),
+            Entry::Outside | Entry::Prepared | Entry::Inside => Vec::new(),
         }
     }
 
-    /// Everybody knows of it now. Writes who is there, and consumes what they send.
+    /// Responds to `join` with the other participants, and consumes their producers.
     fn joined(&mut self, tag: &RequestTag, others: &[ParticipantSummary]) -> Vec<Effect> {
         self.entry = Entry::Inside;
         let producers = others.iter().flat_map(|it| &it.producers);
-        self.wanted = producers.map(|it| it.producer).collect();
+        self.unconsumed = producers.map(|it| it.producer).collect();
         let peers = others
             .iter()
-            .map(|it| peer(&it.peer, it.display_name.as_deref()))
+            .map(|it| peer_json(&it.peer, it.display_name.as_deref()))
             .collect::<Vec<_>>();
-        let mut effects = accepted(tag, json!({ "peers": peers }));
-        effects.extend(self.consume());
+        let mut effects = respond(tag, json!({ "peers": peers }));
+        effects.extend(self.consume_all());
         effects
     }
 
-    /// Writes a transport. On the first one to receive, everything is consumed.
-    fn transport_created(&mut self, tag: &RequestTag, offer: &CreatedTransport) -> Vec<Effect> {
-        let mut parameters = media_json::transport_parameters(offer);
+    /// Responds with a created transport. Everything is consumed on a receive transport.
+    fn transport_created(&mut self, tag: &RequestTag, created: &CreatedTransport) -> Vec<Effect> {
+        let mut parameters = transport_parameters(created);
         if tag.event == CREATE_TCP_TRANSPORT {
-            let candidates = offer.candidates.iter();
+            let candidates = created.candidates.iter();
             let over_tcp = candidates.filter(|it| it.protocol == IceProtocol::Tcp);
             let over_tcp = json!(over_tcp.collect::<Vec<_>>());
             parameters.insert("iceCandidates".to_owned(), over_tcp);
         }
-        let mut effects = accepted(tag, Value::Object(parameters));
-        if offer.direction == Direction::Recv {
-            self.receiving = Some(offer.transport);
-            effects.extend(self.consume());
+        let mut effects = respond(tag, Value::Object(parameters));
+        if created.direction == Direction::Recv {
+            self.recv_transport = Some(created.transport);
+            effects.extend(self.consume_all());
         }
         effects
     }
 
-    /// Asks the client to take a consumer.
-    fn offered(&mut self, offer: &CreatedConsumer) -> Vec<Effect> {
-        let reception = Reception {
-            consumer: offer.consumer,
-            transport: offer.transport,
+    /// Writes `newConsumer`, which asks the client to accept a consumer.
+    fn offer_consumer(&mut self, created: &CreatedConsumer) -> Vec<Effect> {
+        let consumer = ActiveConsumer {
+            consumer: created.consumer,
+            transport: created.transport,
         };
-        self.consumers.insert(offer.producer, reception);
-        let id = self.next_request;
-        self.next_request = id.wrapping_add(1);
-        self.offered.insert(id, offer.consumer);
-        let mut data = media_json::consumer_parameters(offer);
-        let app_data = offer.source.app_data.as_deref();
-        data.insert("peerId".to_owned(), json!(offer.producer_peer.as_str()));
-        data.insert("type".to_owned(), json!(consumer_type(offer)));
-        data.insert("producerPaused".to_owned(), json!(offer.source.paused));
+        self.consumers.insert(created.producer, consumer);
+        let id = self.next_request_id;
+        self.next_request_id = id.wrapping_add(1);
+        self.unanswered.insert(id, created.consumer);
+        let mut data = consumer_parameters(created);
+        let producer = &created.producer_summary;
+        let app_data = producer.app_data.as_deref();
+        data.insert("peerId".to_owned(), json!(created.producer_peer.as_str()));
+        data.insert("type".to_owned(), json!(consumer_type(created)));
+        data.insert("producerPaused".to_owned(), json!(producer.paused));
         data.insert(
             "appData".to_owned(),
             app_data.cloned().unwrap_or_else(|| json!({})),
@@ -99,36 +105,39 @@ impl State {
         vec![Effect::SendFrame(frame.to_string())]
     }
 
-    /// Writes the refusal of a request.
-    pub(in crate::dialect) fn refusal(
+    /// Encodes the refusal of a request.
+    pub(in crate::dialect) fn encode_refusal(
         &mut self,
         tag: &RequestTag,
         refusal: &Refusal,
     ) -> Vec<Effect> {
         if tag.event == PREPARE {
-            // What it asked first is refused for the reason that it has no seat.
+            // The request that waited for the place is refused for the same reason.
             return match std::mem::replace(&mut self.entry, Entry::Outside) {
-                Entry::Preparing(tag, _) => rejected(&tag, refusal),
-                Entry::Outside | Entry::Seated | Entry::Inside => Vec::new(),
+                Entry::Preparing(tag, _) => respond_error(&tag, refusal),
+                Entry::Outside | Entry::Prepared | Entry::Inside => Vec::new(),
             };
         }
-        rejected(tag, refusal)
+        respond_error(tag, refusal)
     }
 
-    /// Writes a notice.
-    pub(in crate::dialect) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    /// Encodes a notice.
+    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ParticipantJoined {
                 peer: id,
                 display_name,
                 ..
-            } => vec![notified("newPeer", &peer(id, display_name.as_deref()))],
+            } => vec![notify("newPeer", &peer_json(id, display_name.as_deref()))],
             Notice::ParticipantLeft {
                 peer, producers, ..
             } => {
-                let mut effects: Vec<_> = producers.iter().flat_map(|it| self.ended(*it)).collect();
+                let mut effects: Vec<_> = producers
+                    .iter()
+                    .flat_map(|it| self.producer_closed(*it))
+                    .collect();
                 let data = json!({ "peerId": peer.as_str() });
-                effects.push(notified("peerClosed", &data));
+                effects.push(notify("peerClosed", &data));
                 effects
             }
             Notice::DisplayNameChanged {
@@ -138,30 +147,30 @@ impl State {
             } => {
                 let data = json!({
                     "peerId": peer.as_str(),
-                    "displayName": display_name.as_deref().unwrap_or(NAMELESS),
-                    "oldDisplayName": before.as_deref().unwrap_or(NAMELESS),
+                    "displayName": display_name.as_deref().unwrap_or(DEFAULT_DISPLAY_NAME),
+                    "oldDisplayName": before.as_deref().unwrap_or(DEFAULT_DISPLAY_NAME),
                 });
-                vec![notified("peerDisplayNameChanged", &data)]
+                vec![notify("peerDisplayNameChanged", &data)]
             }
             Notice::ProducerAdded { producer, .. } => {
-                self.wanted.push(producer.producer);
-                self.consume()
+                self.unconsumed.push(producer.producer);
+                self.consume_all()
             }
-            Notice::ProducerClosed { producer, .. } => self.ended(*producer),
+            Notice::ProducerClosed { producer, .. } => self.producer_closed(*producer),
             Notice::TransportClosed { transport, .. } => self.transport_closed(*transport),
             Notice::ConsumerPaused { consumer, paused } => {
                 let method = match paused {
                     true => "consumerPaused",
                     false => "consumerResumed",
                 };
-                vec![notified(method, &consumer_ref(*consumer))]
+                vec![notify(method, &consumer_ref(*consumer))]
             }
-            Notice::ConsumerClosed { producer, .. } => self.ended(*producer),
+            Notice::ConsumerClosed { producer, .. } => self.producer_closed(*producer),
             Notice::ConsumerLayersChanged { consumer, layers } => {
                 let data = layers_changed(*consumer, *layers);
-                vec![notified("consumerLayersChanged", &data)]
+                vec![notify("consumerLayersChanged", &data)]
             }
-            Notice::Admitted { others, .. } => match self.waiting.take() {
+            Notice::Admitted { others, .. } => match self.pending_join.take() {
                 Some(tag) => self.joined(&tag, others),
                 None => Vec::new(),
             },
@@ -174,40 +183,44 @@ impl State {
         }
     }
 
-    /// Writes that nothing more comes of a producer, if the client received it.
-    fn ended(&mut self, producer: ProducerId) -> Vec<Effect> {
-        self.wanted.retain(|it| *it != producer);
-        let Some(Reception { consumer, .. }) = self.consumers.remove(&producer) else {
+    /// Writes `consumerClosed` for a producer that was closed, if the client received it.
+    fn producer_closed(&mut self, producer: ProducerId) -> Vec<Effect> {
+        self.unconsumed.retain(|it| *it != producer);
+        let Some(ActiveConsumer { consumer, .. }) = self.consumers.remove(&producer) else {
             return Vec::new();
         };
-        self.offered.retain(|_, it| *it != consumer);
-        vec![notified("consumerClosed", &consumer_ref(consumer))]
+        self.unanswered.retain(|_, it| *it != consumer);
+        vec![notify("consumerClosed", &consumer_ref(consumer))]
     }
 
-    /// Writes what ended with a transport. It is consumed again when there is another.
+    /// Writes `consumerClosed` for each consumer of a closed transport. Their producers are consumed
+    /// again on the next receive transport.
     fn transport_closed(&mut self, transport: TransportId) -> Vec<Effect> {
-        self.receiving = self.receiving.filter(|it| *it != transport);
-        let receptions = self.consumers.iter();
-        let lost: Vec<_> = receptions
+        self.recv_transport = self.recv_transport.filter(|it| *it != transport);
+        let consumers = self.consumers.iter();
+        let lost: Vec<_> = consumers
             .filter(|(_, it)| it.transport == transport)
             .map(|(producer, _)| *producer)
             .collect();
-        let effects = lost.iter().flat_map(|it| self.ended(*it)).collect();
-        self.wanted.extend(lost);
+        let effects = lost
+            .iter()
+            .flat_map(|it| self.producer_closed(*it))
+            .collect();
+        self.unconsumed.extend(lost);
         effects
     }
 }
 
-/// Writes the response to a request, unless nobody waits for it.
-fn accepted(tag: &RequestTag, data: Value) -> Vec<Effect> {
+/// Writes the response to a request; none to a notification.
+fn respond(tag: &RequestTag, data: Value) -> Vec<Effect> {
     let id = tag.id.as_ref();
     let frame = id.map(|id| json!({"response": true, "id": id, "ok": true, "data": data}));
     let frame = frame.map(|it| Effect::SendFrame(it.to_string()));
     frame.into_iter().collect()
 }
 
-/// Writes that a request is refused, unless nobody waits for it.
-fn rejected(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
+/// Writes the error response to a request; none to a notification.
+fn respond_error(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     let frame = tag.id.as_ref().map(|id| {
         json!({
             "response": true,
@@ -221,7 +234,7 @@ fn rejected(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     frame.into_iter().collect()
 }
 
-/// The number of a refusal, in the manner of HTTP.
+/// Returns the error code of a refusal. The codes are HTTP status codes.
 const fn error_code(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::BadRequest(_) | Refusal::CannotConsume => 400,
@@ -242,26 +255,26 @@ const fn error_code(refusal: &Refusal) -> u16 {
 }
 
 /// Writes a notification.
-fn notified(method: &str, data: &Value) -> Effect {
+fn notify(method: &str, data: &Value) -> Effect {
     let frame = json!({"notification": true, "method": method, "data": data});
     Effect::SendFrame(frame.to_string())
 }
 
-/// Somebody, as the demonstration's page shows people.
-fn peer(id: &PeerId, display_name: Option<&str>) -> Value {
+/// Returns a participant as the mediasoup demo describes peers.
+fn peer_json(id: &PeerId, display_name: Option<&str>) -> Value {
     json!({
         "id": id.as_str(),
-        "displayName": display_name.unwrap_or(NAMELESS),
+        "displayName": display_name.unwrap_or(DEFAULT_DISPLAY_NAME),
         "device": {"flag": "unknown", "name": "unknown", "version": ""},
     })
 }
 
-/// The data that names a consumer.
+/// Returns the data that names a consumer.
 fn consumer_ref(consumer: ConsumerId) -> Value {
     json!({ "consumerId": consumer.to_string() })
 }
 
-/// The data of `consumerLayersChanged`; no layers at all are null.
+/// Returns the data of `consumerLayersChanged`. The layers are null when nothing is forwarded.
 fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> Value {
     json!({
         "consumerId": consumer.to_string(),
@@ -270,9 +283,9 @@ fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> Value {
     })
 }
 
-/// Whether a consumer has layers to choose from, which is what the page wants to know.
-fn consumer_type(offer: &CreatedConsumer) -> &'static str {
-    let mut encodings = offer.rtp.encodings.iter();
+/// Returns mediasoup's consumer type. The page offers a choice of layers for all but "simple".
+fn consumer_type(created: &CreatedConsumer) -> &'static str {
+    let mut encodings = created.rtp.encodings.iter();
     let mode = encodings.find_map(|it| it.scalability_mode.as_deref());
     match mode {
         None => "simple",

@@ -1,67 +1,73 @@
-//! Writes what an rmm client is answered and told.
+//! Encodes acknowledgements and events.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::{APPROVE, APPROVE_AND_PROMOTE, JOIN, JOIN_WITH_ROLES, NAMESPACE, RECEIVE, State};
-use crate::dialect::{Effect, RequestTag, media_json};
+use crate::dialect::effect::{Effect, RequestTag};
+use crate::dialect::media_json::{consumer_parameters, transport_parameters};
+use crate::dialect::socketio_event::{self, acknowledge, acknowledge_refusal};
 use crate::message::{
     CreatedConsumer, Direction, Notice, ParticipantSummary, PeerId, ProducerSummary, Refusal,
     Reply, Role,
 };
 
 impl State {
-    /// Writes the answer to a request.
-    pub(in crate::dialect) fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
+    /// Encodes the reply to a request.
+    pub(in crate::dialect) fn encode_reply(
+        &mut self,
+        tag: &RequestTag,
+        reply: &Reply,
+    ) -> Vec<Effect> {
         let answer = match reply {
             Reply::RouterCapabilities(capabilities) => {
-                self.capabilities = Some(Arc::clone(capabilities));
-                let request = self.joining.take();
-                let ask = request.map(|request| Effect::Request(tag.clone(), request));
-                return ask.into_iter().collect();
+                self.router_capabilities = Some(Arc::clone(capabilities));
+                let join = self.pending_join.take();
+                let join = join.map(|request| Effect::Request(tag.clone(), request));
+                return join.into_iter().collect();
             }
             Reply::Joined { room, role, others } => {
                 let mut effects = self.enter(room);
                 effects.extend(self.joined(tag, *role, others));
                 return effects;
             }
-            Reply::WaitingForApproval { room } => return self.wait(tag, room),
-            Reply::TransportCreated(offer) => {
-                if offer.direction == Direction::Recv {
-                    self.receiving = Some(offer.clone());
+            Reply::WaitingForApproval { room } => return self.wait_for_approval(tag, room),
+            Reply::TransportCreated(created) => {
+                if created.direction == Direction::Recv {
+                    self.recv_transport = Some(created.clone());
                 }
-                Value::Object(media_json::transport_parameters(offer))
+                Value::Object(transport_parameters(created))
             }
             Reply::TransportConnected { .. } => json!({ "connected": true }),
             Reply::Produced { producer, .. } => json!({ "id": producer.producer.to_string() }),
-            Reply::Consumed(offer) => self.consumed(offer),
+            Reply::Consumed(created) => self.consumed(created),
             Reply::ConsumerPaused { .. } => json!({ "resumed": true }),
             Reply::Done => done(tag.event),
             _ => return Vec::new(),
         };
-        media_json::acknowledged(NAMESPACE, tag, answer)
+        acknowledge(NAMESPACE, tag, answer)
     }
 
-    /// Writes the refusal of a request.
-    pub(in crate::dialect) fn refusal(
+    /// Encodes the refusal of a request.
+    pub(in crate::dialect) fn encode_refusal(
         &mut self,
         tag: &RequestTag,
         refusal: &Refusal,
     ) -> Vec<Effect> {
         match (tag.event, refusal) {
-            // The wishes that wait for the transport are refused one by one.
+            // The requests that wait for the transport are refused one by one.
             (RECEIVE, _) => Vec::new(),
             (JOIN | JOIN_WITH_ROLES, refusal) => {
-                self.joining = None;
-                not_joined(tag, refusal)
+                self.pending_join = None;
+                refuse_join(tag, refusal)
             }
-            _ => media_json::refused(NAMESPACE, tag, refusal),
+            _ => acknowledge_refusal(NAMESPACE, tag, refusal),
         }
     }
 
-    /// Writes a notice.
-    pub(in crate::dialect) fn notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    /// Encodes a notice.
+    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ParticipantJoined {
                 peer,
@@ -71,7 +77,7 @@ impl State {
             } => self.peer_joined(peer, display_name, *role),
             Notice::ParticipantLeft {
                 peer, display_name, ..
-            } => vec![told("peerLeft", named(peer, display_name))],
+            } => vec![emit("peerLeft", peer_json(peer, display_name))],
             Notice::ProducerAdded {
                 peer,
                 display_name,
@@ -81,32 +87,32 @@ impl State {
                     "producerId": producer.producer.to_string(),
                     "producerSocketId": peer.as_str(),
                     "kind": producer.kind,
-                    "producerDisplayName": shown(display_name),
+                    "producerDisplayName": name_or_empty(display_name),
                 });
-                vec![told("newProducer", payload)]
+                vec![emit("newProducer", payload)]
             }
             Notice::ProducerClosed { peer, producer } => {
                 let producer = producer.to_string();
                 let payload = json!({ "producerId": producer, "producerSocketId": peer.as_str() });
-                vec![told("producerClosed", payload)]
+                vec![emit("producerClosed", payload)]
             }
             Notice::TransportClosed { transport, .. } => {
-                let receiving = self.receiving.take();
-                self.receiving = receiving.filter(|it| it.transport != *transport);
+                let recv_transport = self.recv_transport.take();
+                self.recv_transport = recv_transport.filter(|it| it.transport != *transport);
                 Vec::new()
             }
             Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
             Notice::Removed { .. } => {
-                let mut effects = self.refuse_held();
+                let mut effects = self.refuse_unanswered_join();
                 effects.push(Effect::CLOSE_REMOVED);
                 effects
             }
-            _ => self.role_notice(notice),
+            _ => self.encode_role_notice(notice),
         }
     }
 
-    /// Writes a notice of who may do what.
-    fn role_notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    /// Encodes a notice about admissions and roles.
+    fn encode_role_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::JoinRequested {
                 peer,
@@ -114,9 +120,9 @@ impl State {
                 display_name,
             } => {
                 self.waiting.insert(peer.clone());
-                let mut payload = wish(peer, user, display_name);
+                let mut payload = peer_request(peer, user, display_name);
                 payload.insert("message".to_owned(), json!("Somebody wants to join"));
-                vec![told("joinRequest", payload.into())]
+                vec![emit("joinRequest", payload.into())]
             }
             Notice::JoinRequestResolved { peer } => {
                 self.waiting.remove(peer);
@@ -128,14 +134,16 @@ impl State {
                 user,
                 display_name,
             } => {
-                let payload = wish(peer, user, display_name);
-                vec![told("speakingPermissionRequest", payload.into())]
+                let payload = peer_request(peer, user, display_name);
+                vec![emit("speakingPermissionRequest", payload.into())]
             }
-            Notice::RoleChanged { peer, role, .. } if *peer == self.opened.peer => {
+            Notice::RoleChanged { peer, role, .. } if *peer == self.context.peer => {
                 match *role {
-                    Role::Speaker => vec![message("promotedToProducer", "You may speak now")],
-                    Role::Viewer => vec![message("demotedToConsumer", "You may only watch now")],
-                    // It has no word for this, and "promoted" would make it publish twice.
+                    Role::Speaker => vec![emit_message("promotedToProducer", "You may speak now")],
+                    Role::Viewer => {
+                        vec![emit_message("demotedToConsumer", "You may only watch now")]
+                    }
+                    // Clients have no event for this, and "promoted" would make them publish twice.
                     Role::Host => Vec::new(),
                 }
             }
@@ -148,64 +156,64 @@ impl State {
                     Role::Host | Role::Speaker => "peerPromoted",
                     Role::Viewer => "peerDemoted",
                 };
-                vec![told(name, with_role(peer, display_name, *role))]
+                vec![emit(name, peer_with_role(peer, display_name, *role))]
             }
-            // Its clients have no words for these.
+            // Clients have no events for the others.
             _ => Vec::new(),
         }
     }
 
-    /// Notes that it is in a room, or waits for one, where nothing of an earlier room holds.
+    /// Records that the client is in a room or waits for one, and resets the state of an earlier one.
     fn enter(&mut self, room: &Arc<str>) -> Vec<Effect> {
         self.room = Some(Arc::clone(room));
-        self.receiving = None;
+        self.recv_transport = None;
         self.waiting.clear();
-        self.refuse_held()
+        self.refuse_unanswered_join()
     }
 
-    /// Refuses a `join` that is waiting for its answer.
-    fn refuse_held(&mut self) -> Vec<Effect> {
-        let held = self.held.take();
-        held.map_or_else(Vec::new, |tag| not_joined(&tag, &Refusal::Forbidden))
+    /// Refuses a `join` that is not answered yet.
+    fn refuse_unanswered_join(&mut self) -> Vec<Effect> {
+        let unanswered = self.unanswered_join.take();
+        unanswered.map_or_else(Vec::new, |tag| refuse_join(&tag, &Refusal::Forbidden))
     }
 
-    /// Tells that a host has to let it in first, to a client that knows of this.
-    fn wait(&mut self, tag: &RequestTag, room: &Arc<str>) -> Vec<Effect> {
+    /// Tells a client that knows of waiting rooms that a host has to admit it.
+    fn wait_for_approval(&mut self, tag: &RequestTag, room: &Arc<str>) -> Vec<Effect> {
         let mut effects = self.enter(room);
         if tag.event == JOIN_WITH_ROLES {
             let answer = json!({
-                "rtpCapabilitiesRouter": self.capabilities.as_deref(),
+                "rtpCapabilitiesRouter": self.router_capabilities.as_deref(),
                 "existingProducers": [],
                 "participants": [],
                 "yourRole": "waiting",
-                "yourSocketId": self.opened.peer.as_str(),
+                "yourSocketId": self.context.peer.as_str(),
             });
-            effects.extend(media_json::acknowledged(NAMESPACE, tag, answer));
+            effects.extend(acknowledge(NAMESPACE, tag, answer));
         } else {
-            self.held = Some(tag.clone());
+            self.unanswered_join = Some(tag.clone());
         }
         effects
     }
 
-    /// Writes the answer to a `join`.
+    /// Acknowledges a `join`.
     fn joined(&self, tag: &RequestTag, role: Role, others: &[ParticipantSummary]) -> Vec<Effect> {
         let mut answer = self.snapshot(others);
         if tag.event == JOIN_WITH_ROLES {
             answer.insert("yourRole".to_owned(), json!(role_name(role)));
-            let peer = self.opened.peer.as_str();
+            let peer = self.context.peer.as_str();
             answer.insert("yourSocketId".to_owned(), json!(peer));
         }
-        media_json::acknowledged(NAMESPACE, tag, answer.into())
+        acknowledge(NAMESPACE, tag, answer.into())
     }
 
-    /// Tells that a host has let it in.
+    /// Tells the client that a host has admitted it.
     fn admitted(
         &mut self,
         room: &Arc<str>,
         role: Role,
         others: &[ParticipantSummary],
     ) -> Vec<Effect> {
-        if let Some(tag) = self.held.take() {
+        if let Some(tag) = self.unanswered_join.take() {
             self.enter(room);
             return self.joined(&tag, role, others);
         }
@@ -213,26 +221,29 @@ impl State {
         let mut payload = self.snapshot(others);
         payload.insert("message".to_owned(), json!("You were let in"));
         payload.insert("promote".to_owned(), json!(role != Role::Viewer));
-        vec![told("joinApproved", payload.into())]
+        vec![emit("joinApproved", payload.into())]
     }
 
-    /// Tells that somebody came in, and that it was let in if it waited for this host.
+    /// Tells of a new participant, and that it was approved if it waited for this host.
     fn peer_joined(
         &mut self,
         peer: &PeerId,
         display_name: &Option<Arc<str>>,
         role: Role,
     ) -> Vec<Effect> {
-        let mut effects = vec![told("peerJoined", named(peer, display_name))];
+        let mut effects = vec![emit("peerJoined", peer_json(peer, display_name))];
         if self.waiting.remove(peer) {
-            effects.push(told("peerApproved", with_role(peer, display_name, role)));
+            effects.push(emit(
+                "peerApproved",
+                peer_with_role(peer, display_name, role),
+            ));
         }
         effects
     }
 
-    /// What somebody finds who enters. Everybody is among the participants, oneself last, as in the
-    /// list that the server gives by HTTP: a client that shows nobody else's list needs that, and
-    /// one that knows itself finds itself by its socket's id.
+    /// Returns the state of the room for a client that enters. The client itself is listed last
+    /// among the participants, as in the list of the HTTP API: some clients show no other list,
+    /// and the others recognise themselves by the id of their socket.
     fn snapshot(&self, others: &[ParticipantSummary]) -> Map<String, Value> {
         let producers = others.iter().flat_map(|other| {
             let producers = other.producers.iter();
@@ -240,36 +251,36 @@ impl State {
         });
         let producers: Vec<_> = producers.collect();
         let myself = json!({
-            "id": self.opened.peer.as_str(),
+            "id": self.context.peer.as_str(),
             "displayName": self.display_name.as_deref().unwrap_or_default(),
         });
         let participants = others.iter().map(
-            |other| json!({ "id": other.peer.as_str(), "displayName": shown(&other.display_name) }),
+            |other| json!({ "id": other.peer.as_str(), "displayName": name_or_empty(&other.display_name) }),
         );
         let participants: Vec<_> = participants.chain([myself]).collect();
         let mut snapshot = Map::new();
-        let capabilities = json!(self.capabilities.as_deref());
+        let capabilities = json!(self.router_capabilities.as_deref());
         snapshot.insert("rtpCapabilitiesRouter".to_owned(), capabilities);
         snapshot.insert("existingProducers".to_owned(), producers.into());
         snapshot.insert("participants".to_owned(), participants.into());
         snapshot
     }
 
-    /// The answer to `consume`: the consumer, and the transport that it comes on.
-    fn consumed(&self, offer: &CreatedConsumer) -> Value {
-        let receiving = self.receiving.as_deref();
-        let mut answer = receiving
-            .filter(|it| it.transport == offer.transport)
-            .map(media_json::transport_parameters)
+    /// Returns the acknowledgement of `consume`: the consumer and its receive transport.
+    fn consumed(&self, created: &CreatedConsumer) -> Value {
+        let recv_transport = self.recv_transport.as_deref();
+        let mut answer = recv_transport
+            .filter(|it| it.transport == created.transport)
+            .map(transport_parameters)
             .unwrap_or_default();
-        answer.extend(media_json::consumer_parameters(offer));
-        let transport = offer.transport.to_string();
+        answer.extend(consumer_parameters(created));
+        let transport = created.transport.to_string();
         answer.insert("transportId".to_owned(), transport.into());
         answer.into()
     }
 }
 
-/// The acknowledgement of what leaves nothing to tell.
+/// Returns the acknowledgement of a request without a result.
 fn done(event: &'static str) -> Value {
     match event {
         APPROVE | APPROVE_AND_PROMOTE => {
@@ -281,58 +292,58 @@ fn done(event: &'static str) -> Value {
     }
 }
 
-/// Tells that a room was not entered.
-fn not_joined(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
+/// Refuses a `join`.
+fn refuse_join(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     let error = match refusal {
         Refusal::InvalidToken => "Invalid invite token",
         _ => "Failed to join room",
     };
-    media_json::acknowledged(NAMESPACE, tag, json!({ "error": error }))
+    acknowledge(NAMESPACE, tag, json!({ "error": error }))
 }
 
-/// An event for the client.
-fn told(name: &str, payload: Value) -> Effect {
-    media_json::told(NAMESPACE, name, payload)
+/// Writes an event for the client.
+fn emit(name: &str, payload: Value) -> Effect {
+    socketio_event::emit(NAMESPACE, name, payload)
 }
 
-/// An event that only says something.
-fn message(name: &str, text: &str) -> Effect {
-    told(name, json!({ "message": text }))
+/// Writes an event with a message for people.
+fn emit_message(name: &str, text: &str) -> Effect {
+    emit(name, json!({ "message": text }))
 }
 
-/// A name as clients show it: they expect a text.
-fn shown(display_name: &Option<Arc<str>>) -> &str {
+/// Returns a display name as clients expect it: an empty text for none.
+fn name_or_empty(display_name: &Option<Arc<str>>) -> &str {
     display_name.as_deref().unwrap_or_default()
 }
 
-/// Somebody, with its name.
-fn named(peer: &PeerId, display_name: &Option<Arc<str>>) -> Value {
-    json!({ "peerId": peer.as_str(), "displayName": shown(display_name) })
+/// Returns a participant with its display name.
+fn peer_json(peer: &PeerId, display_name: &Option<Arc<str>>) -> Value {
+    json!({ "peerId": peer.as_str(), "displayName": name_or_empty(display_name) })
 }
 
-/// Somebody, with its name and what it may do.
-fn with_role(peer: &PeerId, display_name: &Option<Arc<str>>, role: Role) -> Value {
+/// Returns a participant with its display name and role.
+fn peer_with_role(peer: &PeerId, display_name: &Option<Arc<str>>, role: Role) -> Value {
     json!({
         "peerId": peer.as_str(),
-        "displayName": shown(display_name),
+        "displayName": name_or_empty(display_name),
         "role": role_name(role),
     })
 }
 
-/// Somebody who wants something of a host.
-fn wish(
+/// Returns a participant that asks a host for something.
+fn peer_request(
     peer: &PeerId,
     user: &Option<Arc<str>>,
     display_name: &Option<Arc<str>>,
 ) -> Map<String, Value> {
-    let mut wish = Map::new();
-    wish.insert("peerId".to_owned(), json!(peer.as_str()));
-    wish.insert("userId".to_owned(), json!(user.as_deref()));
-    wish.insert("displayName".to_owned(), json!(shown(display_name)));
-    wish
+    let mut request = Map::new();
+    request.insert("peerId".to_owned(), json!(peer.as_str()));
+    request.insert("userId".to_owned(), json!(user.as_deref()));
+    request.insert("displayName".to_owned(), json!(name_or_empty(display_name)));
+    request
 }
 
-/// A role, in the words of `promoteToProducer` and `demoteToConsumer`.
+/// Returns the name of a role in this dialect.
 const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Host => "host",
@@ -341,12 +352,12 @@ const fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// A producer that was there before.
+/// Returns a producer of a room that is entered.
 fn existing_producer(owner: &ParticipantSummary, producer: &ProducerSummary) -> Value {
     json!({
         "peerId": owner.peer.as_str(),
         "producerId": producer.producer.to_string(),
         "kind": producer.kind,
-        "producerDisplayName": shown(&owner.display_name),
+        "producerDisplayName": name_or_empty(&owner.display_name),
     })
 }

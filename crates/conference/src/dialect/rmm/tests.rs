@@ -1,9 +1,11 @@
-//! What a whole conference cannot be brought to show: answers that come late.
+//! Late replies, which a whole conference cannot be made to produce.
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::message::{Reply, Role};
+use crate::dialect::effect::Effect;
+use crate::dialect::socketio_event::SocketIoEvent;
+use crate::message::{Refusal, Reply, Role};
 
 fn state() -> State {
     State::new(SessionContext {
@@ -15,8 +17,8 @@ fn state() -> State {
     })
 }
 
-fn event(name: &str, argument: Value, ack: u64) -> Event {
-    Event {
+fn event(name: &str, argument: Value, ack: u64) -> SocketIoEvent {
+    SocketIoEvent {
         name: name.to_owned(),
         argument,
         ack: Some(ack),
@@ -35,55 +37,55 @@ fn joined() -> Reply {
     }
 }
 
-/// The tag of the only thing that was asked, and that.
-fn asked(effects: Vec<Effect>) -> (RequestTag, Request) {
+/// Returns the only effect, which must be a request, and its tag.
+fn only_request(effects: Vec<Effect>) -> (RequestTag, Request) {
     let [Effect::Request(tag, request)] = <[Effect; 1]>::try_from(effects).unwrap() else {
-        panic!("nothing was asked");
+        panic!("the effect is not a request");
     };
     (tag, request)
 }
 
 #[test]
-fn the_first_join_waits_for_capabilities_and_a_second_one_meanwhile_is_refused() {
+fn a_second_join_is_refused_while_the_first_waits_for_capabilities() {
     let mut state = state();
     let join = || json!({"roomId": "r", "displayName": "Ana"});
-    let (tag, request) = asked(state.decode(event("join", join(), 1)).unwrap());
+    let (tag, request) = only_request(state.decode(event("join", join(), 1)).unwrap());
     assert_eq!(request, Request::RouterCapabilities);
     assert!(state.decode(event("join", join(), 2)).is_err());
 
-    let (tag, request) = asked(state.reply(&tag, &capabilities()));
+    let (tag, request) = only_request(state.encode_reply(&tag, &capabilities()));
     assert!(matches!(&request, Request::Join { room, .. } if room == "r"));
-    let frames = state.reply(&tag, &joined());
+    let frames = state.encode_reply(&tag, &joined());
     let [Effect::SendFrame(text)] = frames.as_slice() else {
         panic!("{frames:?}");
     };
     assert!(text.starts_with("31[{"), "{text}");
 
-    // Capabilities are asked for once.
-    let (_, request) = asked(state.decode(event("join", join(), 3)).unwrap());
+    // Capabilities are only requested once.
+    let (_, request) = only_request(state.decode(event("join", join(), 3)).unwrap());
     assert!(matches!(request, Request::Join { .. }));
 }
 
 #[test]
-fn a_join_whose_capabilities_are_refused_can_be_tried_again() {
+fn a_join_can_be_repeated_when_the_capabilities_were_refused() {
     let mut state = state();
     let join = || json!({"roomId": "r"});
-    let (tag, _) = asked(state.decode(event("join", join(), 1)).unwrap());
-    let refused = state.refusal(&tag, &Refusal::LimitReached("requests"));
+    let (tag, _) = only_request(state.decode(event("join", join(), 1)).unwrap());
+    let refused = state.encode_refusal(&tag, &Refusal::LimitReached("requests"));
     let text = r#"31[{"error":"Failed to join room"}]"#.to_owned();
     assert_eq!(refused, [Effect::SendFrame(text)]);
-    // An answer that comes after all leads nowhere.
-    assert_eq!(state.reply(&tag, &capabilities()), []);
-    asked(state.decode(event("join", join(), 2)).unwrap());
+    // A reply that comes after the refusal is ignored.
+    assert_eq!(state.encode_reply(&tag, &capabilities()), []);
+    only_request(state.decode(event("join", join(), 2)).unwrap());
 }
 
 #[test]
-fn who_wants_no_acknowledgement_gets_none() {
+fn a_request_without_acknowledgement_number_gets_no_acknowledgement() {
     let mut state = state();
     let mut join = event("join", json!({"roomId": "r"}), 1);
     join.ack = None;
-    let (tag, _) = asked(state.decode(join).unwrap());
-    let (tag, _) = asked(state.reply(&tag, &capabilities()));
-    assert_eq!(state.reply(&tag, &joined()), []);
-    assert_eq!(state.refusal(&tag, &Refusal::Internal), []);
+    let (tag, _) = only_request(state.decode(join).unwrap());
+    let (tag, _) = only_request(state.encode_reply(&tag, &capabilities()));
+    assert_eq!(state.encode_reply(&tag, &joined()), []);
+    assert_eq!(state.encode_refusal(&tag, &Refusal::Internal), []);
 }

@@ -1,17 +1,35 @@
-//! Reads events as requests.
+//! Decodes events as requests.
 
 use serde::Deserialize;
 use watersmeet_wire::params::{DtlsParameters, RtpCapabilities};
 
-use super::{
-    BARE_CAPABILITIES, CAPABILITIES, CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, Entry,
-    JOIN, LIST, PRODUCE, RESUME, State,
+use super::{BARE_CAPABILITIES, CAPABILITIES, Entry, JOIN, LIST, State};
+use crate::dialect::effect::{Effect, RequestTag};
+use crate::dialect::media_json::{
+    bad_request, parse_consumer_id, parse_producer_id, parse_transport_id,
 };
-use crate::dialect::media_json::{self, Connect, Event, Produce};
-use crate::dialect::{Effect, RequestTag};
+use crate::dialect::socketio_event::SocketIoEvent;
+use crate::dialect::transport_events::{
+    CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, PRODUCE, RESUME, read_connect,
+    read_produce,
+};
 use crate::message::{Direction, Refusal, Request, TransportKey};
 
-/// `createWebRtcTransport`: to send, or to receive one producer. There are two words for it.
+/// Names of all events that clients send.
+const EVENTS: [&str; 9] = [
+    CAPABILITIES,
+    BARE_CAPABILITIES,
+    CREATE_TRANSPORT,
+    CONNECT,
+    PRODUCE,
+    CONSUME,
+    CONNECT_RECEIVE,
+    RESUME,
+    LIST,
+];
+
+/// `createWebRtcTransport`: to send, or to receive one producer. Clients send either of `sender`
+/// and `producing`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CreateTransport {
@@ -45,21 +63,24 @@ struct Resume {
 }
 
 impl State {
-    /// Reads an event. The first one enters the room.
-    pub(in crate::dialect) fn decode(&mut self, event: Event) -> Result<Vec<Effect>, Refusal> {
-        let tag = event.tag(name(&event.name).ok_or(Refusal::UnknownType)?);
-        let request = match self.read(tag.event, event) {
+    /// Decodes an event. The first one makes the client enter the room.
+    pub(in crate::dialect) fn decode(
+        &mut self,
+        event: SocketIoEvent,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let tag = event.tag(event.known_name(&EVENTS)?);
+        let request = match self.request(tag.event, event) {
             Ok(request) => request,
-            // Some refusals have a form of their own, which only the tag knows.
-            Err(refusal) => return Ok(self.refusal(&tag, &refusal)),
+            // Some events are refused in a form of their own, which depends on the tag.
+            Err(refusal) => return Ok(self.encode_refusal(&tag, &refusal)),
         };
         match self.entry {
             Entry::Inside => Ok(vec![Effect::Request(tag, request)]),
-            Entry::Entering(..) => Ok(self.refusal(&tag, &Refusal::NotInRoom)),
+            Entry::Joining(..) => Ok(self.encode_refusal(&tag, &Refusal::NotInRoom)),
             Entry::Outside => {
-                self.entry = Entry::Entering(tag, Box::new(request));
+                self.entry = Entry::Joining(tag, Box::new(request));
                 let join = Request::Join {
-                    room: self.opened.room.to_string(),
+                    room: self.context.room.to_string(),
                     display_name: None,
                     token: None,
                     user: None,
@@ -70,36 +91,26 @@ impl State {
         }
     }
 
-    /// Reads the argument of an event.
-    fn read(&mut self, name: &'static str, event: Event) -> Result<Request, Refusal> {
+    /// Reads the argument of an event as a request.
+    fn request(&mut self, name: &'static str, event: SocketIoEvent) -> Result<Request, Refusal> {
         Ok(match name {
             CREATE_TRANSPORT => self.create_transport(event.read()?)?,
-            CONNECT => {
-                let Connect {
-                    transport_id,
-                    dtls_parameters: dtls,
-                } = event.read()?;
-                let named = transport_id
-                    .as_deref()
-                    .map(media_json::transport)
-                    .transpose()?;
-                let transport = named.or(self.sending).ok_or(Refusal::TransportNotFound)?;
-                Request::ConnectTransport { transport, dtls }
-            }
-            PRODUCE => event.read::<Produce>()?.request(self.sending)?,
+            CONNECT => read_connect(event, self.send_transport)?,
+            PRODUCE => read_produce(event, self.send_transport)?,
             CONSUME => self.consume(event.read()?)?,
             CONNECT_RECEIVE => {
                 let ConnectReceive {
                     producer_id,
                     dtls_parameters: dtls,
                 } = event.read()?;
-                let transport = self.remotes.transport(media_json::producer(&producer_id)?);
+                let producer = parse_producer_id(&producer_id)?;
+                let transport = self.remote_producers.transport(producer);
                 let transport = transport.ok_or(Refusal::TransportNotFound)?;
                 Request::ConnectTransport { transport, dtls }
             }
             RESUME => {
                 let named = event.read::<Resume>()?.consumer_id;
-                let named = named.as_deref().map(media_json::consumer).transpose()?;
+                let named = named.as_deref().map(parse_consumer_id).transpose()?;
                 let consumer = named.or(self.newest_consumer);
                 Request::PauseConsumer {
                     consumer: consumer.ok_or(Refusal::ConsumerNotFound)?,
@@ -111,7 +122,7 @@ impl State {
         })
     }
 
-    /// Reads `createWebRtcTransport`. Whoever asks again for the same producer is given the same
+    /// Reads `createWebRtcTransport`. A second request for the same producer returns the same
     /// transport.
     fn create_transport(&self, payload: CreateTransport) -> Result<Request, Refusal> {
         if payload.sender.or(payload.producing) == Some(true) {
@@ -121,9 +132,9 @@ impl State {
             });
         }
         let producer = payload.producer_id;
-        let producer = producer.ok_or_else(|| media_json::explained("producerId is missing"))?;
-        let producer = media_json::producer(&producer)?;
-        if !self.remotes.has(producer) {
+        let producer = producer.ok_or_else(|| bad_request("producerId is missing"))?;
+        let producer = parse_producer_id(&producer)?;
+        if !self.remote_producers.contains(producer) {
             return Err(Refusal::ProducerNotFound);
         }
         Ok(Request::CreateTransport {
@@ -132,17 +143,17 @@ impl State {
         })
     }
 
-    /// Reads `consume`. The client resumes when it is ready.
+    /// Reads `consume`. The client resumes the consumer when it is ready.
     fn consume(&mut self, payload: Consume) -> Result<Request, Refusal> {
-        let producer = media_json::producer(&payload.producer_id)?;
-        if !self.remotes.has(producer) {
+        let producer = parse_producer_id(&payload.producer_id)?;
+        if !self.remote_producers.contains(producer) {
             return Err(Refusal::ProducerNotFound);
         }
         let named = payload.transport_id.as_deref();
-        let named = named.map(media_json::transport).transpose()?;
-        let transport = named.or_else(|| self.remotes.transport(producer));
+        let named = named.map(parse_transport_id).transpose()?;
+        let transport = named.or_else(|| self.remote_producers.transport(producer));
         let transport = transport.ok_or(Refusal::TransportNotFound)?;
-        self.remotes.arrives(producer, transport);
+        self.remote_producers.set_transport(producer, transport);
         Ok(Request::Consume {
             producer,
             transport: Some(transport),
@@ -150,20 +161,4 @@ impl State {
             start_paused: true,
         })
     }
-}
-
-/// The event of this name, if there is one.
-fn name(name: &str) -> Option<&'static str> {
-    let all = [
-        CAPABILITIES,
-        BARE_CAPABILITIES,
-        CREATE_TRANSPORT,
-        CONNECT,
-        PRODUCE,
-        CONSUME,
-        CONNECT_RECEIVE,
-        RESUME,
-        LIST,
-    ];
-    all.into_iter().find(|it| *it == name)
 }

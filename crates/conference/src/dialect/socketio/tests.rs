@@ -1,5 +1,5 @@
-//! Packets as the JavaScript client writes them, packets nobody should write, and every packet of
-//! ours read back.
+//! Packets as the JavaScript client writes them, invalid packets, and every packet of ours parsed
+//! again.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -21,7 +21,7 @@ const fn packet<'a>(
 }
 
 #[test]
-fn the_packets_of_the_client_are_read() {
+fn packets_of_the_javascript_client_are_parsed() {
     use PacketKind::{Ack, Connect, ConnectError, Disconnect, Event};
     for (text, read) in [
         ("0", packet(Connect, "/", None, "")),
@@ -56,7 +56,7 @@ fn the_packets_of_the_client_are_read() {
 }
 
 #[test]
-fn what_is_no_packet_is_named() {
+fn invalid_packets_are_refused_with_the_reason() {
     use PacketError::{Ack, Binary, Data, Kind, Namespace};
     let long = format!("2/{}", "n".repeat(NAMESPACE_LEN_MAX));
     let nameless = format!("2/{}", "n".repeat(100_000));
@@ -91,7 +91,7 @@ fn what_is_no_packet_is_named() {
 }
 
 #[test]
-fn the_longest_namespace_and_number_are_read() {
+fn the_longest_namespace_and_ack_number_are_parsed() {
     let namespace = format!("/{}", "n".repeat(NAMESPACE_LEN_MAX - 1));
     let text = format!("2{namespace},{}[]", "9".repeat(ACK_DIGITS_MAX));
     let read = parse(&text).unwrap();
@@ -104,7 +104,7 @@ fn the_longest_namespace_and_number_are_read() {
 }
 
 #[test]
-fn arguments_are_a_strict_and_short_array() {
+fn arguments_are_refused_unless_they_are_a_short_array() {
     assert_eq!(
         parse_arguments("[\"join\",{\"room\":\"a\"}]"),
         Ok(vec![json!("join"), json!({ "room": "a" })])
@@ -131,7 +131,7 @@ fn arguments_are_a_strict_and_short_array() {
 }
 
 #[test]
-fn a_token_is_a_text_or_absent() {
+fn a_token_is_refused_unless_it_is_text_or_absent() {
     assert_eq!(parse_auth_token(""), Ok(None));
     assert_eq!(parse_auth_token("{}"), Ok(None));
     assert_eq!(parse_auth_token("{\"token\":null}"), Ok(None));
@@ -152,7 +152,7 @@ fn a_token_is_a_text_or_absent() {
 }
 
 #[test]
-fn packets_are_written_as_the_client_reads_them() {
+fn packets_are_written_as_the_javascript_client_parses_them() {
     assert_eq!(
         write_event("/", "new-producer", &[json!({ "id": 1 })]),
         "2[\"new-producer\",{\"id\":1}]"
@@ -195,7 +195,7 @@ fn values() -> impl Strategy<Value = Vec<Value>> {
 
 proptest! {
     #[test]
-    fn events_and_answers_are_read_back(
+    fn written_events_and_acknowledgements_are_parsed_unchanged(
         namespace in namespaces(),
         name in any::<String>(),
         id in 0..10_u64.pow(15),
@@ -215,7 +215,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in any::<String>(), head in "[0-6](/[a-z]{0,5},?)?[0-9]{0,3}") {
+    fn any_text_is_parsed_or_refused(text in any::<String>(), head in "[0-6](/[a-z]{0,5},?)?[0-9]{0,3}") {
         for text in [text.clone(), head + &text] {
             if let Ok(read) = parse(&text) {
                 prop_assert!(text.ends_with(read.data));

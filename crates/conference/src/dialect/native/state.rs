@@ -1,0 +1,8 @@
+//! State of one native connection.
+
+/// State of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Whether the client knows more than the first version of the protocol.
+    pub(super) extended: bool,
+}

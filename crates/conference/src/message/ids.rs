@@ -1,0 +1,48 @@
+//! Identifiers of connections, shards, commands and participants.
+
+use std::fmt;
+use std::sync::Arc;
+
+use watersmeet_wire::units::Rng;
+
+/// Identifies one connection. Assigned by the server, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// Identifies one shard: a media thread with its own worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u8);
+
+/// Matches the reply of a shard to the command that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandToken(pub u64);
+
+/// Public id of a participant. Generated ids have 128 random bits, so that nobody can guess
+/// another participant's id; a participant whose token names a user has the user's id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(Arc<str>);
+
+impl PeerId {
+    /// Generates a random id that starts with `prefix`.
+    pub fn generate(rng: &mut Rng, prefix: &str) -> Self {
+        let mut bytes = [0; 16];
+        rand_chacha::rand_core::Rng::fill_bytes(rng, &mut bytes);
+        Self(format!("{prefix}{:032x}", u128::from_le_bytes(bytes)).into())
+    }
+
+    /// Returns the id of the user whom a token names.
+    pub fn from_user_id(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// Returns the id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

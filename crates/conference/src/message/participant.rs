@@ -1,0 +1,59 @@
+//! What participants and their producers look like to others.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use watersmeet_engine::command::ProducerId;
+use watersmeet_wire::params::MediaKind;
+
+use super::ids::PeerId;
+use super::media::MediaSource;
+use super::role::Role;
+
+/// A user whom a token names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Id of the user, unique at the issuer of the token.
+    pub id: Arc<str>,
+    /// Email address of the user.
+    pub email: Option<Arc<str>>,
+}
+
+impl User {
+    /// Returns the part of the email address before the `@`. It is shown as the display name of a
+    /// user who gives none.
+    pub fn email_local_part(&self) -> Option<Arc<str>> {
+        let (local_part, _) = self.email.as_deref()?.split_once('@')?;
+        Some(local_part.into()).filter(|_| !local_part.is_empty())
+    }
+}
+
+/// One producer, as other participants see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerSummary {
+    /// Id of the producer.
+    pub producer: ProducerId,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// What was captured. `None` when the client did not say.
+    pub source: Option<MediaSource>,
+    /// Whether its owner has paused it.
+    pub paused: bool,
+    /// Free-form data from its owner's client for other clients: a JSON object.
+    pub app_data: Option<Arc<Value>>,
+}
+
+/// One participant, as other participants see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantSummary {
+    /// Public id of the participant.
+    pub peer: PeerId,
+    /// Name to show.
+    pub display_name: Option<Arc<str>>,
+    /// User whom its token names.
+    pub user: Option<User>,
+    /// What it may do.
+    pub role: Role,
+    /// What it sends, oldest first.
+    pub producers: Vec<ProducerSummary>,
+}

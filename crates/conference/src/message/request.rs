@@ -1,0 +1,203 @@
+//! Requests of participants.
+
+use serde_json::Value;
+use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
+use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
+
+use super::media::{Direction, MediaSource, StatsSubject, TransportKey};
+use super::role::Policy;
+
+/// A request of a participant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// Returns the codecs and header extensions that routers forward. Allowed outside of rooms.
+    RouterCapabilities,
+    /// Enters a room, which is created if necessary, and leaves the previous one. Entering the
+    /// current room again starts afresh there.
+    Join {
+        /// Name of the room.
+        room: String,
+        /// Name to show to others.
+        display_name: Option<String>,
+        /// Access token, unless the connection came with one.
+        token: Option<String>,
+        /// Claimed user id, not verified. Shown to hosts only; no decision depends on it.
+        user: Option<String>,
+        /// Policy of the room if this request creates it. `None` means the configured one.
+        policy: Option<Policy>,
+    },
+    /// Reserves a place in a room without announcing the participant, so that transports can be
+    /// created before the join. Joining that room keeps them.
+    PrepareJoin {
+        /// Name of the room.
+        room: String,
+    },
+    /// Leaves the room.
+    Leave,
+    /// Changes the participant's display name.
+    ChangeDisplayName {
+        /// The new name.
+        display_name: String,
+    },
+    /// Creates a transport.
+    CreateTransport {
+        /// Direction of its media.
+        direction: Direction,
+        /// Purpose of the transport, in dialects in which the request may be sent twice.
+        key: Option<TransportKey>,
+    },
+    /// Closes a transport of the participant with everything on it.
+    CloseTransport {
+        /// Id of the transport.
+        transport: TransportId,
+    },
+    /// Gives a transport the client's DTLS parameters.
+    ConnectTransport {
+        /// Id of the transport.
+        transport: TransportId,
+        /// DTLS role and fingerprints of the client.
+        dtls: DtlsParameters,
+    },
+    /// Generates new ICE credentials for a transport.
+    RestartIce {
+        /// Id of the transport.
+        transport: TransportId,
+    },
+    /// Creates a producer for media that is sent on a transport.
+    Produce {
+        /// Transport that carries the media.
+        transport: TransportId,
+        /// Audio or video.
+        kind: MediaKind,
+        /// RTP parameters of the sender.
+        rtp: RtpParameters,
+        /// What was captured.
+        source: Option<MediaSource>,
+        /// Whether the producer starts paused.
+        paused: bool,
+        /// Free-form data for other clients: a JSON object.
+        app_data: Option<Value>,
+    },
+    /// Pauses or resumes a producer of the participant.
+    PauseProducer {
+        /// Id of the producer.
+        producer: ProducerId,
+        /// True to pause, false to resume.
+        paused: bool,
+    },
+    /// Closes a producer of the participant.
+    CloseProducer {
+        /// Id of the producer.
+        producer: ProducerId,
+    },
+    /// Creates a consumer of a producer in the room. Waits for a receive transport if the
+    /// participant has none yet.
+    Consume {
+        /// Id of the producer.
+        producer: ProducerId,
+        /// Transport to receive on. `None` means the newest receive transport.
+        transport: Option<TransportId>,
+        /// RTP capabilities of the client.
+        capabilities: RtpCapabilities,
+        /// Whether nothing is sent before `PauseConsumer { paused: false }`.
+        start_paused: bool,
+    },
+    /// Pauses or resumes a consumer of the participant.
+    PauseConsumer {
+        /// Id of the consumer.
+        consumer: ConsumerId,
+        /// True to pause, false to resume.
+        paused: bool,
+    },
+    /// Closes a consumer of the participant.
+    CloseConsumer {
+        /// Id of the consumer.
+        consumer: ConsumerId,
+    },
+    /// Sets the preferred simulcast or SVC layers of a consumer.
+    SetPreferredLayers {
+        /// Id of the consumer.
+        consumer: ConsumerId,
+        /// Highest layers wanted.
+        layers: Layers,
+    },
+    /// Requests a keyframe.
+    RequestKeyframe {
+        /// Id of the consumer that needs it.
+        consumer: ConsumerId,
+    },
+    /// Returns statistics.
+    Stats {
+        /// Object that they describe.
+        subject: StatsSubject,
+    },
+    /// Returns everybody in the room, the participant itself included.
+    ListParticipants,
+    /// Sends a chat message to everybody.
+    Chat {
+        /// The message.
+        text: String,
+    },
+    /// Tells others whether the participant's devices are on, for clients that show it.
+    MediaState {
+        /// Whether the microphone is on.
+        audio: bool,
+        /// Whether the camera is on.
+        video: bool,
+    },
+    /// Forwards a message that only clients understand to one participant or to all others.
+    Relay {
+        /// Id of the receiver. `None` means all others.
+        to: Option<String>,
+        /// The message.
+        body: Value,
+    },
+    /// Asks the hosts for the role of a speaker.
+    RequestToSpeak,
+    /// Moderates the room. Only hosts may do this.
+    Moderate(Moderation),
+}
+
+/// A moderation request of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moderation {
+    /// Admits a waiting participant.
+    Admit {
+        /// Id of the participant.
+        peer: String,
+        /// Whether it becomes a speaker instead of a viewer.
+        promote: bool,
+    },
+    /// Rejects a waiting participant.
+    Deny {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Makes a viewer a speaker.
+    Promote {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Makes a speaker a viewer and closes its producers.
+    Demote {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Pauses producers of a participant.
+    Mute {
+        /// Id of the participant.
+        peer: String,
+        /// Kind of the producers. `None` means all.
+        kind: Option<MediaKind>,
+    },
+    /// Removes a participant from the room.
+    Remove {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Changes who may enter the room.
+    SetPolicy {
+        /// The new policy.
+        policy: Policy,
+    },
+}
