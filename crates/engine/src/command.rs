@@ -1,236 +1,182 @@
-//! The whole control vocabulary of a worker: what it can be told (`Command`), how it answers
-//! (`Reply` or `Refusal`) and what it reports unasked (`Event`).
+//! Control vocabulary of a worker: commands ([`Command`]), their results ([`Reply`] or
+//! [`Refusal`]) and unsolicited reports ([`Event`]).
 //!
-//! Ids are chosen by whoever sends the command, so a caller may name an object before it has seen
-//! the answer that made it. Nothing here holds state or does work.
+//! Ids are chosen by the caller, which may therefore refer to an object before the command that
+//! creates it is answered. Nothing here holds state or does work.
 
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use uuid::Uuid;
 use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpCodecCapability,
     RtpParameters,
 };
-use watersmeet_wire::units::{Bitrate, Rng};
+use watersmeet_wire::units::Bitrate;
 
-use crate::stats::{ConsumerStats, ProducerStats, TransportStats};
+pub use crate::ids::{ConsumerId, ProducerId, RouterId, TransportId};
+pub use crate::layers::Layers;
+pub use crate::path::{ListenAddress, LocalAddress, Path, Protocol};
+pub use crate::stats::{ConsumerStats, ProducerStats, TransportStats};
+pub use crate::transport_state::{CloseReason, DtlsState, IceState};
 
-macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub Uuid);
-
-        impl $name {
-            /// Draws a new id: a version 4 UUID.
-            pub fn generate(rng: &mut Rng) -> Self {
-                let mut bytes = [0; 16];
-                rand_chacha::rand_core::Rng::fill_bytes(rng, &mut bytes);
-                Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
-            }
-
-            /// Reads an id from a client's text.
-            pub fn parse(text: &str) -> Option<Self> {
-                Uuid::try_parse(text).ok().map(Self)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-
-id! {
-    /// Names one router: one room's share of a worker.
-    RouterId
-}
-id! {
-    /// Names one transport: one secure pipe to one peer.
-    TransportId
-}
-id! {
-    /// Names one producer: one media source that a peer sends.
-    ProducerId
-}
-id! {
-    /// Names one consumer: one producer on its way to one peer.
-    ConsumerId
-}
-
-/// A rung of a simulcast or SVC ladder, counted from the lowest quality at zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Layers {
-    /// Which resolution: the index of the simulcast encoding.
-    pub spatial_layer: u8,
-    /// Which frame rate; absent means the highest there is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub temporal_layer: Option<u8>,
-}
-
-/// Something a worker is told to do.
+/// Request to a worker. Each is carried out at once and completely, or refused without effect.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Makes a router with these codecs.
+    /// Creates a router. Replies [`Reply::Router`].
     CreateRouter {
-        /// Its id.
+        /// Id of the new router.
         router: RouterId,
         /// Codecs it forwards, in order of preference.
         media_codecs: Vec<RtpCodecCapability>,
     },
     /// Closes a router and everything in it.
     CloseRouter {
-        /// Which.
+        /// Router to close.
         router: RouterId,
     },
-    /// Makes a WebRTC transport.
+    /// Creates a WebRTC transport. Replies [`Reply::Transport`].
     CreateTransport {
-        /// The router it belongs to.
+        /// Router it belongs to.
         router: RouterId,
-        /// Its id.
+        /// Id of the new transport.
         transport: TransportId,
-        /// What it may use.
+        /// Options of the transport.
         options: TransportOptions,
     },
-    /// Gives a transport the peer's DTLS parameters. The same again is fine, others are refused.
+    /// Sets the peer's DTLS parameters. Equal parameters may be set again; different ones are
+    /// refused with [`Refusal::AlreadyConnected`].
     ConnectTransport {
-        /// Which.
+        /// Transport to connect.
         transport: TransportId,
         /// Role and fingerprints of the peer.
         dtls: DtlsParameters,
     },
-    /// Draws new ICE credentials; the old ones hold until the new ones are seen.
+    /// Generates new ICE credentials; the old ones stay valid until a check uses the new ones.
+    /// Replies [`Reply::IceRestarted`].
     RestartIce {
-        /// Which.
+        /// Transport whose ICE restarts.
         transport: TransportId,
     },
     /// Closes a transport with its producers and consumers.
     CloseTransport {
-        /// Which.
+        /// Transport to close.
         transport: TransportId,
     },
-    /// Announces media that the peer sends on a transport.
+    /// Creates a producer for media that the peer sends on a transport. Replies
+    /// [`Reply::Producer`].
     Produce {
-        /// The transport it arrives on.
+        /// Transport on which the media arrives.
         transport: TransportId,
-        /// Its id.
+        /// Id of the new producer.
         producer: ProducerId,
         /// Audio or video.
         kind: MediaKind,
-        /// What the peer sends.
+        /// RTP parameters of what the peer sends.
         rtp: RtpParameters,
-        /// Whether it begins paused.
+        /// Whether it starts paused.
         paused: bool,
     },
-    /// Makes a producer of another shard's router known in a router of the same room here. Its media
-    /// is handed over as long as somebody consumes it. It is closed like any other producer.
+    /// Creates a producer that is piped from another shard's router of the same room. The other
+    /// shard forwards its media while it has consumers here. It is closed like any producer.
     CreatePipedProducer {
-        /// The router it is consumed in.
+        /// Router in which it is consumed.
         router: RouterId,
-        /// Its id there and here.
+        /// Its id, the same on both shards.
         producer: ProducerId,
         /// Audio or video.
         kind: MediaKind,
-        /// What can be consumed of it, as its own worker answered.
+        /// Consumable RTP parameters, as its own worker replied.
         consumable: Box<RtpParameters>,
         /// Whether it is paused.
         paused: bool,
-        /// The shard that the peer sends it to.
+        /// Shard on which the peer's transport is.
         origin: u8,
     },
     /// Stops forwarding a producer.
     PauseProducer {
-        /// Which.
+        /// Producer to pause.
         producer: ProducerId,
     },
-    /// Goes on forwarding a producer.
+    /// Resumes forwarding a producer.
     ResumeProducer {
-        /// Which.
+        /// Producer to resume.
         producer: ProducerId,
     },
     /// Closes a producer and its consumers.
     CloseProducer {
-        /// Which.
+        /// Producer to close.
         producer: ProducerId,
     },
-    /// Sends a producer's media out on a transport of the same router.
+    /// Creates a consumer: forwards a producer on a transport of the same router. Replies
+    /// [`Reply::Consumer`].
     Consume {
-        /// The transport it leaves on.
+        /// Transport on which the media is sent.
         transport: TransportId,
-        /// Its id.
+        /// Id of the new consumer.
         consumer: ConsumerId,
-        /// What is sent.
+        /// Producer to forward.
         producer: ProducerId,
-        /// What the peer can receive.
+        /// RTP capabilities of the peer.
         capabilities: RtpCapabilities,
-        /// Whether it begins paused.
+        /// Whether it starts paused.
         paused: bool,
-        /// The layer wished for; absent means the highest.
+        /// Preferred layers; absent means the highest.
         preferred_layers: Option<Layers>,
     },
     /// Stops sending a consumer.
     PauseConsumer {
-        /// Which.
+        /// Consumer to pause.
         consumer: ConsumerId,
     },
-    /// Goes on sending a consumer, from a keyframe if it is video.
+    /// Resumes a consumer, starting with a keyframe if it is video.
     ResumeConsumer {
-        /// Which.
+        /// Consumer to resume.
         consumer: ConsumerId,
     },
     /// Closes a consumer.
     CloseConsumer {
-        /// Which.
+        /// Consumer to close.
         consumer: ConsumerId,
     },
-    /// Wishes for a layer of a simulcast producer.
+    /// Sets the preferred layers of a consumer whose producer has several.
     SetPreferredLayers {
-        /// Which.
+        /// Consumer to change.
         consumer: ConsumerId,
-        /// The wish.
+        /// Highest layers it should receive.
         layers: Layers,
     },
-    /// Asks the producer behind a video consumer for a keyframe.
+    /// Requests a keyframe from the producer of a video consumer.
     RequestKeyframe {
-        /// Which.
+        /// Consumer that needs the keyframe.
         consumer: ConsumerId,
     },
-    /// Reads a transport's statistics.
+    /// Reads a transport's statistics. Replies [`Reply::TransportStats`].
     TransportStats {
-        /// Which.
+        /// Transport to read.
         transport: TransportId,
     },
-    /// Reads a producer's statistics.
+    /// Reads a producer's statistics. Replies [`Reply::ProducerStats`].
     ProducerStats {
-        /// Which.
+        /// Producer to read.
         producer: ProducerId,
     },
-    /// Reads a consumer's statistics.
+    /// Reads a consumer's statistics. Replies [`Reply::ConsumerStats`].
     ConsumerStats {
-        /// Which.
+        /// Consumer to read.
         consumer: ConsumerId,
     },
 }
 
-/// What a WebRTC transport may use.
+/// Options of a WebRTC transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportOptions {
-    /// Offers UDP candidates.
+    /// Whether UDP candidates are offered.
     pub enable_udp: bool,
-    /// Offers passive TCP candidates (RFC 6544).
+    /// Whether passive TCP candidates (RFC 6544) are offered.
     pub enable_tcp: bool,
-    /// Ranks UDP candidates above TCP ones.
+    /// Whether UDP candidates have a higher priority than TCP candidates.
     pub prefer_udp: bool,
-    /// What the outgoing path is believed to carry before anything was measured.
+    /// Outgoing bitrate reported as available until the peer reports its own estimate.
     pub initial_outgoing_bitrate: Bitrate,
-    /// The most that the peer is asked to send; absent means no limit is signalled.
+    /// Highest bitrate that the peer is told to send; absent means that no limit is signalled.
     pub max_incoming_bitrate: Option<Bitrate>,
 }
 
@@ -246,91 +192,92 @@ impl Default for TransportOptions {
     }
 }
 
-/// How a worker answers a command it carried out.
+/// Result of a command that was carried out.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// Done; there is nothing more to tell.
+    /// Carried out; there is no further result.
     Done,
-    /// A router was made.
+    /// A router was created.
     Router {
-        /// What it can forward.
+        /// RTP capabilities of the router.
         capabilities: RtpCapabilities,
     },
-    /// A transport was made.
+    /// A transport was created.
     Transport {
-        /// Our ICE credentials.
+        /// ICE credentials of the transport.
         ice: IceParameters,
-        /// Where we can be reached.
+        /// ICE candidates of the worker.
         candidates: Vec<IceCandidate>,
-        /// Our fingerprints; the role is `auto`.
+        /// DTLS fingerprints of the worker; the role is `auto`.
         dtls: DtlsParameters,
     },
     /// ICE was restarted.
     IceRestarted {
-        /// The new credentials.
+        /// New ICE credentials.
         ice: IceParameters,
     },
-    /// A producer was made.
+    /// A producer was created.
     Producer {
-        /// What can be consumed of it.
+        /// Consumable RTP parameters, from which consumers' parameters are derived.
         consumable: Box<RtpParameters>,
     },
-    /// A consumer was made.
+    /// A consumer was created.
     Consumer {
         /// Audio or video.
         kind: MediaKind,
-        /// What the peer will receive.
+        /// RTP parameters of what the peer receives.
         rtp: RtpParameters,
         /// Whether its producer is paused.
         producer_paused: bool,
-        /// Whether the producer has several layers to choose from.
+        /// Whether the producer has several simulcast encodings.
         simulcast: bool,
     },
-    /// A transport's statistics.
+    /// Statistics of a transport.
     TransportStats(Box<TransportStats>),
-    /// A producer's statistics, one per stream.
+    /// Statistics of a producer, one entry per stream.
     ProducerStats(Vec<ProducerStats>),
-    /// A consumer's statistics.
+    /// Statistics of a consumer.
     ConsumerStats(Box<ConsumerStats>),
 }
 
-/// Why a command was refused. Each has a stable code.
+/// Reason for which a command was refused. Each has a stable [`Refusal::code`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Refusal {
-    /// No such router here.
+    /// No router has this id.
     #[error("Router not found")]
     RouterNotFound,
-    /// No such transport here.
+    /// No transport has this id.
     #[error("Transport not found")]
     TransportNotFound,
-    /// No such producer here.
+    /// No producer has this id, or it belongs to another router.
     #[error("Producer not found")]
     ProducerNotFound,
-    /// No such consumer here.
+    /// No consumer has this id.
     #[error("Consumer not found")]
     ConsumerNotFound,
-    /// The id is taken.
+    /// Another object of this kind has the id.
     #[error("Id already in use")]
     IdInUse,
     /// The peer's capabilities do not fit the producer.
     #[error("Cannot consume")]
     CannotConsume,
-    /// The transport has other DTLS parameters already.
+    /// The transport already has different DTLS parameters.
     #[error("Transport already connected")]
     AlreadyConnected,
-    /// Parameters that do not make sense.
+    /// The parameters are invalid; the text says how.
     #[error("{0}")]
     BadParameters(String),
-    /// A cap was reached; the text names it.
+    /// A limit was reached; the text names the limited objects.
     #[error("Too many {0}")]
     LimitReached(&'static str),
-    /// The worker that held the object is gone.
+    /// The worker that held the object has failed.
     #[error("Worker lost")]
     WorkerLost,
 }
 
 impl Refusal {
-    /// The stable name of the refusal on the wire.
+    /// Returns the code by which clients recognise the refusal.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::RouterNotFound => "router-not-found",
@@ -347,176 +294,65 @@ impl Refusal {
     }
 }
 
-/// The state of ICE on a transport, in mediasoup's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IceState {
-    /// No valid check has arrived.
-    New,
-    /// A valid check arrived, none nominated.
-    Connected,
-    /// A pair was nominated.
-    Completed,
-    /// Consent was lost (RFC 7675).
-    Disconnected,
-    /// The transport was closed.
-    Closed,
-}
-
-/// The state of DTLS on a transport, in mediasoup's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DtlsState {
-    /// Waiting for the peer's parameters or for ICE.
-    New,
-    /// Shaking hands.
-    Connecting,
-    /// Keys agreed and the peer's fingerprint verified.
-    Connected,
-    /// The handshake failed or the fingerprint did not match.
-    Failed,
-    /// The peer closed it.
-    Closed,
-}
-
-/// Why the engine closed something by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CloseReason {
-    /// The peer said goodbye over DTLS.
-    DtlsClosed,
-    /// The handshake failed.
-    DtlsFailed,
-    /// The peer gave no consent for too long.
-    ConsentLost,
-    /// What it depended on was closed.
-    ParentClosed,
-    /// Its code failed; only this object was given up.
-    Fault,
-}
-
-/// Something a worker reports unasked.
+/// Change that a worker reports without having been asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
-    /// A transport's ICE state changed.
+    /// The ICE state of a transport changed.
     IceStateChanged {
-        /// Which.
+        /// Transport concerned.
         transport: TransportId,
-        /// To what.
+        /// New state.
         state: IceState,
     },
-    /// A transport's DTLS state changed.
+    /// The DTLS state of a transport changed.
     DtlsStateChanged {
-        /// Which.
+        /// Transport concerned.
         transport: TransportId,
-        /// To what.
+        /// New state.
         state: DtlsState,
     },
-    /// A transport was closed by the engine, with all that was on it.
+    /// The engine closed a transport with its producers and consumers.
     TransportClosed {
-        /// Which.
+        /// Transport that is closed.
         transport: TransportId,
-        /// Why.
+        /// Why it was closed.
         reason: CloseReason,
     },
     /// A producer was closed because its transport was.
     ProducerClosed {
-        /// Which.
+        /// Producer that is closed.
         producer: ProducerId,
     },
-    /// A producer of another shard is no longer known here.
+    /// A piped producer was closed because its shard closed or lost the original.
     PipedProducerClosed {
-        /// Which.
+        /// Producer that is closed here.
         producer: ProducerId,
     },
     /// A consumer was closed because its producer or its transport was.
     ConsumerClosed {
-        /// Which.
+        /// Consumer that is closed.
         consumer: ConsumerId,
     },
     /// A consumer's producer was paused or resumed.
     ConsumerProducerPaused {
-        /// Which.
+        /// Consumer concerned.
         consumer: ConsumerId,
-        /// Whether it is paused now.
+        /// Whether the producer is paused now.
         paused: bool,
     },
-    /// How well a producer's streams arrive, 0 (nothing) to 10 (all), one per encoding.
+    /// The reception scores of a producer changed.
     ProducerScore {
-        /// Which.
+        /// Producer concerned.
         producer: ProducerId,
-        /// In the order of the encodings.
+        /// Scores in the order of the encodings, 0 (nothing arrives) to 10 (nothing is lost).
         scores: Vec<u8>,
     },
-    /// Another layer goes to a consumer now; absent means none.
+    /// A consumer switched to another layer.
     ConsumerLayersChanged {
-        /// Which.
+        /// Consumer concerned.
         consumer: ConsumerId,
-        /// What goes to it.
+        /// Layers sent now; absent means none.
         layers: Option<Layers>,
     },
-}
-
-/// Protocol that carries a path's datagrams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// One datagram per packet.
-    Udp,
-    /// Packets framed by RFC 4571 in a connection that the peer opened.
-    Tcp,
-}
-
-/// Index of a local address among the addresses a worker listens on. An index and not the address
-/// itself, so that a path stays at 40 bytes: it is compared and copied for every packet.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalAddress(pub u8);
-
-/// A pair of local and remote address (mediasoup: tuple). Two paths are equal only when both ends
-/// are, so that a response leaves from the address that the request was sent to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path {
-    /// UDP or TCP.
-    pub protocol: Protocol,
-    /// Address of the peer, as the socket reported it.
-    pub remote: SocketAddr,
-    /// Number of the TCP connection; zero for UDP.
-    pub connection: u32,
-    /// Local end; the first address while the server has one socket per protocol.
-    pub local: LocalAddress,
-}
-
-impl Path {
-    /// Returns the UDP path to `remote` from the first local address.
-    pub const fn udp(remote: SocketAddr) -> Self {
-        Self {
-            protocol: Protocol::Udp,
-            remote,
-            connection: 0,
-            local: LocalAddress(0),
-        }
-    }
-
-    /// Returns the path of the TCP connection from `remote` to the first local address.
-    pub const fn tcp(remote: SocketAddr, connection: u32) -> Self {
-        Self {
-            protocol: Protocol::Tcp,
-            remote,
-            connection,
-            local: LocalAddress(0),
-        }
-    }
-}
-
-const _: () = assert!(size_of::<Path>() == 40, "paths are copied per packet");
-
-/// An address at which a worker can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListenAddress {
-    /// How.
-    pub protocol: Protocol,
-    /// The address that peers are told.
-    pub ip: IpAddr,
-    /// The port that peers are told.
-    pub port: u16,
 }

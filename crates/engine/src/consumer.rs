@@ -19,13 +19,15 @@ use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
-use crate::command::{ConsumerId, Layers};
 use crate::consumer::layers::{Choice, LayerChoice};
 use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
+use crate::ids::ConsumerId;
+use crate::layers::Layers;
 use crate::packet::{Arrival, ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
+use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::stats::ConsumerStats;
 
 /// The shortest time between two keyframe requests of one peer that are listened to.
@@ -97,11 +99,11 @@ pub struct SenderFigures {
 #[repr(C, align(64))]
 pub struct Consumer {
     /// Its producer's place in the worker.
-    pub producer: u32,
+    pub producer: ProducerKey,
     /// Its transport's place in the worker.
-    pub transport: u32,
+    pub transport: TransportKey,
     /// Its own place in the worker.
-    pub key: u32,
+    pub key: ConsumerKey,
     /// Whether it was paused by command.
     pub paused: bool,
     /// Whether its transport can send.
@@ -158,11 +160,11 @@ pub struct ConsumerSetup {
     /// Its id.
     pub id: ConsumerId,
     /// Its own place in the worker.
-    pub key: u32,
+    pub key: ConsumerKey,
     /// Its producer's place in the worker.
-    pub producer: u32,
+    pub producer: ProducerKey,
     /// Its transport's place in the worker.
-    pub transport: u32,
+    pub transport: TransportKey,
     /// Audio or video.
     pub kind: MediaKind,
     /// What the peer receives.

@@ -10,7 +10,7 @@ pub mod gso_order;
 pub mod send_queue;
 pub mod window;
 
-use crate::command::{Path, Protocol};
+use crate::path::{Path, Protocol};
 
 /// The most bytes of one run (the largest UDP payload over IPv4).
 const RUN_LEN_MAX: usize = 65_507;

@@ -13,7 +13,7 @@ use watersmeet_wire::codec::{Codec, parse_payload};
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
-use crate::command::ProducerId;
+use crate::ids::ProducerId;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, ClockReference, Incoming};
 use crate::packet_cache::{CachedPacket, SLOTS_MAX};
@@ -22,6 +22,7 @@ use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::Gap;
 use crate::producer::stream::{Accepted, Stream};
 use crate::shard_message::{ShardMessage, SharedPacket};
+use crate::slots::{RouterKey, TransportKey};
 use crate::stats::ProducerStats;
 use crate::timers::Deadline;
 
@@ -64,9 +65,9 @@ pub struct KeyframeRequest {
 
 /// Where the media of a producer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum Origin {
     /// A peer sends it over the transport at this place in the worker.
-    Transport(u32),
+    Transport(TransportKey),
     /// The worker of this shard, where the peer sends it, hands it over.
     Shard(u8),
 }
@@ -85,9 +86,9 @@ pub struct Producer {
     /// Whether it was paused by command.
     pub paused: bool,
     /// Its router's place in the worker.
-    pub router: u32,
+    pub router: RouterKey,
     /// Where its media comes from.
-    pub source: Source,
+    pub origin: Origin,
     /// The shards that it is handed to.
     pub pipes: Vec<u8>,
     /// When the shard it comes from is to be told again that it is wanted.
@@ -125,8 +126,8 @@ impl Producer {
         id: ProducerId,
         kind: MediaKind,
         negotiated: NegotiatedProducer,
-        router: u32,
-        source: Source,
+        router: RouterKey,
+        origin: Origin,
     ) -> Self {
         let NegotiatedProducer {
             parameters,
@@ -163,7 +164,7 @@ impl Producer {
             streams,
             paused: false,
             router,
-            source,
+            origin,
             pipes: Vec::new(),
             pipe_deadline: Deadline::default(),
             nack_deadline: Deadline::default(),
@@ -186,7 +187,7 @@ impl Producer {
         id: ProducerId,
         kind: MediaKind,
         consumable: RtpParameters,
-        router: u32,
+        router: RouterKey,
         origin: u8,
     ) -> Self {
         let negotiated = NegotiatedProducer {
@@ -194,7 +195,7 @@ impl Producer {
             parameters: consumable.clone(),
             consumable,
         };
-        let mut producer = Self::new(id, kind, negotiated, router, Source::Shard(origin));
+        let mut producer = Self::new(id, kind, negotiated, router, Origin::Shard(origin));
         for stream in &mut producer.streams {
             // What is missing is asked for where it should have come from.
             stream.nacks = None;
@@ -205,7 +206,7 @@ impl Producer {
 
     /// Whether its publisher is on this shard.
     pub const fn is_own(&self) -> bool {
-        matches!(self.source, Source::Transport(_))
+        matches!(self.origin, Origin::Transport(_))
     }
 
     /// How it stands, for another shard.

@@ -4,7 +4,8 @@
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::Map;
 
-use crate::command::RouterId;
+use crate::ids::RouterId;
+use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 
 /// One room's share of a worker. Members are known by their places in the worker.
 #[derive(Debug)]
@@ -14,11 +15,11 @@ pub struct Router {
     /// What it can forward.
     pub capabilities: RtpCapabilities,
     /// The transports in it.
-    pub transports: Vec<u32>,
+    pub transports: Vec<TransportKey>,
     /// The producers that other shards hand over.
-    pub pipes: Vec<u32>,
+    pub pipes: Vec<ProducerKey>,
     /// The consumers of each producer.
-    consumers: Map<u32, Vec<u32>>,
+    consumers: Map<ProducerKey, Vec<ConsumerKey>>,
 }
 
 impl Router {
@@ -34,30 +35,30 @@ impl Router {
     }
 
     /// Enters a producer.
-    pub fn add_producer(&mut self, producer: u32) {
+    pub fn add_producer(&mut self, producer: ProducerKey) {
         self.consumers.insert(producer, Vec::new());
     }
 
     /// Takes a producer out, with the list of those who consumed it.
-    pub fn remove_producer(&mut self, producer: u32) -> Vec<u32> {
+    pub fn remove_producer(&mut self, producer: ProducerKey) -> Vec<ConsumerKey> {
         self.pipes.retain(|pipe| *pipe != producer);
         self.consumers.remove(&producer).unwrap_or_default()
     }
 
     /// Enters a consumer of a producer.
-    pub fn add_consumer(&mut self, producer: u32, consumer: u32) {
+    pub fn add_consumer(&mut self, producer: ProducerKey, consumer: ConsumerKey) {
         self.consumers.entry(producer).or_default().push(consumer);
     }
 
     /// Takes a consumer out.
-    pub fn remove_consumer(&mut self, producer: u32, consumer: u32) {
+    pub fn remove_consumer(&mut self, producer: ProducerKey, consumer: ConsumerKey) {
         if let Some(consumers) = self.consumers.get_mut(&producer) {
             consumers.retain(|&known| known != consumer);
         }
     }
 
     /// Everybody who listens to a producer.
-    pub fn consumers_of(&self, producer: u32) -> &[u32] {
+    pub fn consumers_of(&self, producer: ProducerKey) -> &[ConsumerKey] {
         self.consumers.get(&producer).map_or(&[], Vec::as_slice)
     }
 }

@@ -9,6 +9,7 @@ use watersmeet_wire::rtp::extension::{ExtensionKind, parse_sdes_item};
 use watersmeet_wire::units::{Map, Mid, Pt, Rid, Ssrc};
 
 use crate::packet::{ExtensionIds, ExtensionPlaces};
+use crate::slots::ProducerKey;
 
 /// The most SSRCs that one transport may bring.
 pub const SSRCS_MAX: usize = 64;
@@ -17,7 +18,7 @@ pub const SSRCS_MAX: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
     /// The producer's place in its worker.
-    pub producer: u32,
+    pub producer: ProducerKey,
     /// The index of the encoding.
     pub stream: u8,
     /// Whether the SSRC carries retransmissions of the encoding.
@@ -41,7 +42,7 @@ pub enum Conflict {
 #[derive(Debug)]
 struct Listed {
     /// The producer's place in its worker.
-    producer: u32,
+    producer: ProducerKey,
     /// Its MID.
     mid: Option<Mid>,
     /// The RID of each encoding.
@@ -71,7 +72,7 @@ impl RtpListener {
     }
 
     /// Listens for a producer's packets. On a conflict nothing changes.
-    pub fn add(&mut self, producer: u32, rtp: &RtpParameters) -> Result<(), Conflict> {
+    pub fn add(&mut self, producer: ProducerKey, rtp: &RtpParameters) -> Result<(), Conflict> {
         let announced = announced_ssrcs(producer, rtp);
         if let Some((ssrc, _)) = announced
             .iter()
@@ -109,7 +110,7 @@ impl RtpListener {
     }
 
     /// Forgets a producer.
-    pub fn remove(&mut self, producer: u32) {
+    pub fn remove(&mut self, producer: ProducerKey) {
         self.ssrcs.retain(|_, owner| owner.producer != producer);
         self.producers.retain(|listed| listed.producer != producer);
     }
@@ -192,7 +193,7 @@ impl Listed {
 }
 
 /// The SSRCs that parameters name beforehand.
-fn announced_ssrcs(producer: u32, rtp: &RtpParameters) -> Map<Ssrc, Owner> {
+fn announced_ssrcs(producer: ProducerKey, rtp: &RtpParameters) -> Map<Ssrc, Owner> {
     let mut ssrcs = Map::new();
     for (encoding, stream) in rtp.encodings.iter().zip(0_u8..) {
         if let Some(ssrc) = encoding.ssrc {

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::command::ProducerId;
+use crate::ids::ProducerId;
 use crate::packet::{Arrival, Incoming};
 use crate::packet_cache::CachedPacket;
 

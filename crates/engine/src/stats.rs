@@ -4,7 +4,9 @@
 use serde::Serialize;
 use watersmeet_wire::params::MediaKind;
 
-use crate::command::{DtlsState, IceState, Layers, Protocol};
+use crate::layers::Layers;
+use crate::path::Protocol;
+use crate::transport_state::{DtlsState, IceState};
 
 /// Statistics of a WebRTC transport.
 #[derive(Debug, Clone, Serialize)]

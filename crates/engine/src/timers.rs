@@ -9,21 +9,23 @@ use std::collections::BinaryHeap;
 
 use watersmeet_wire::units::Time;
 
+use crate::slots::{ProducerKey, TransportKey};
+
 /// Why a timer runs, and for whom (the key is the object's place in its worker).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerKind {
     /// ICE consent or a DTLS retransmission of a transport.
-    Transport(u32),
+    Transport(TransportKey),
     /// Sender and receiver reports of a transport.
-    Report(u32),
+    Report(TransportKey),
     /// Transport-wide feedback of a transport.
-    Feedback(u32),
+    Feedback(TransportKey),
     /// A producer's missing packets.
-    Nack(u32),
+    Nack(ProducerKey),
     /// A producer's keyframe requests.
-    Keyframe(u32),
+    Keyframe(ProducerKey),
     /// The shard a producer comes from is to be told again that it is wanted.
-    Pipe(u32),
+    Pipe(ProducerKey),
 }
 
 /// When one reason of one object is due. Its owner keeps it, and the heap is only a hint.
@@ -82,13 +84,26 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slots::Key as _;
 
     #[test]
     fn an_alarm_rings_once_and_at_its_earliest_time() {
         let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
-        timers.set(&mut deadline, Time::from_millis(20), TimerKind::Nack(1));
-        timers.set(&mut deadline, Time::from_millis(10), TimerKind::Nack(1));
-        timers.set(&mut deadline, Time::from_millis(30), TimerKind::Nack(1));
+        timers.set(
+            &mut deadline,
+            Time::from_millis(20),
+            TimerKind::Nack(ProducerKey::from_index(1)),
+        );
+        timers.set(
+            &mut deadline,
+            Time::from_millis(10),
+            TimerKind::Nack(ProducerKey::from_index(1)),
+        );
+        timers.set(
+            &mut deadline,
+            Time::from_millis(30),
+            TimerKind::Nack(ProducerKey::from_index(1)),
+        );
         assert_eq!(timers.poll_timeout(), Time::from_millis(10));
         let mut rung = 0;
         while let Some((at, _)) = timers.pop_due(Time::from_millis(100)) {
@@ -100,7 +115,11 @@ mod tests {
     #[test]
     fn nothing_rings_before_its_time() {
         let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
-        timers.set(&mut deadline, Time::from_millis(10), TimerKind::Report(1));
+        timers.set(
+            &mut deadline,
+            Time::from_millis(10),
+            TimerKind::Report(TransportKey::from_index(1)),
+        );
         assert!(timers.pop_due(Time::from_millis(9)).is_none());
         assert!(timers.pop_due(Time::from_millis(10)).is_some());
     }
@@ -108,7 +127,11 @@ mod tests {
     #[test]
     fn far_future_is_never_set() {
         let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
-        timers.set(&mut deadline, Time::FAR_FUTURE, TimerKind::Keyframe(1));
+        timers.set(
+            &mut deadline,
+            Time::FAR_FUTURE,
+            TimerKind::Keyframe(ProducerKey::from_index(1)),
+        );
         assert_eq!(timers.poll_timeout(), Time::FAR_FUTURE);
         assert!(timers.heap.is_empty());
     }

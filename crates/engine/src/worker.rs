@@ -26,7 +26,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slab::Slab;
 use watersmeet_wire::stun::StunMessage;
 use watersmeet_wire::units::{Map, Rng, Time};
 
@@ -39,12 +38,16 @@ use crate::egress::Egress;
 use crate::egress::gso_order::GsoOrder;
 use crate::egress::send_queue::SendQueue;
 use crate::egress::window::EgressOptions;
-use crate::producer::{Producer, Source};
+use crate::producer::{Origin, Producer};
 use crate::router::Router;
+
 use crate::shard_message::{PacketPool, ShardMessage};
 use crate::timers::{TimerKind, Timers};
 use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
+
+use crate::slots::{ConsumerKey, ProducerKey, RouterKey, Slots, TransportKey};
+use transport_entry::TransportEntry;
 
 pub use crate::egress::{Batch, Transmit};
 pub use metrics::{
@@ -134,21 +137,21 @@ pub struct Worker {
     /// What is due when.
     timers: Timers,
     /// Routers, by place.
-    routers: Slab<Router>,
+    routers: Slots<RouterKey, Router>,
     /// Transports with what hangs on them, by place.
-    transports: Slab<transport_entry::TransportEntry>,
+    transports: Slots<TransportKey, TransportEntry>,
     /// Producers, by place.
-    producers: Slab<Producer>,
+    producers: Slots<ProducerKey, Producer>,
     /// Consumers, by place.
-    consumers: Slab<Consumer>,
+    consumers: Slots<ConsumerKey, Consumer>,
     /// The place of each router.
-    router_keys: Map<RouterId, u32>,
+    router_keys: Map<RouterId, RouterKey>,
     /// The place of each transport.
-    transport_keys: Map<TransportId, u32>,
+    transport_keys: Map<TransportId, TransportKey>,
     /// The place of each producer.
-    producer_keys: Map<ProducerId, u32>,
+    producer_keys: Map<ProducerId, ProducerKey>,
     /// The place of each consumer.
-    consumer_keys: Map<ConsumerId, u32>,
+    consumer_keys: Map<ConsumerId, ConsumerKey>,
     /// What everything that was closed had counted.
     retired: WorkerTotals,
     /// What is reported unasked.
@@ -158,7 +161,7 @@ pub struct Worker {
     /// Packets that were shared with other shards, for use again.
     pool: PacketPool,
     /// Transports whose handshakes have datagrams waiting, each once, in the order of their turns.
-    handshakes: VecDeque<u32>,
+    handshakes: VecDeque<TransportKey>,
     /// Which transport sends when.
     schedule: SendQueue,
     /// The packets of one transport, put in order.
@@ -190,10 +193,10 @@ impl Worker {
             rng,
             demux: Demux::default(),
             timers: Timers::default(),
-            routers: Slab::new(),
-            transports: Slab::new(),
-            producers: Slab::new(),
-            consumers: Slab::new(),
+            routers: Slots::default(),
+            transports: Slots::default(),
+            producers: Slots::default(),
+            consumers: Slots::default(),
             router_keys: Map::new(),
             transport_keys: Map::new(),
             producer_keys: Map::new(),
@@ -222,7 +225,7 @@ impl Worker {
     }
 
     /// The transport that an ICE check asks for by its ufrag, whatever path it comes on.
-    fn locate_ufrag(&self, packet: &[u8]) -> Option<u32> {
+    fn locate_ufrag(&self, packet: &[u8]) -> Option<TransportKey> {
         if packet.first().is_none_or(|&first| first >= 4) {
             return None;
         }
@@ -236,7 +239,7 @@ impl Worker {
         let Some(key) = self.demux.locate(path) else {
             return;
         };
-        if let Some(entry) = self.transports.get_mut(key as usize) {
+        if let Some(entry) = self.transports.get_mut(key) {
             entry.transport.handle_path_closed(now, path);
             self.settle(now, key);
         }
@@ -254,11 +257,11 @@ impl Worker {
                     self.contain(now, key, |worker| worker.ring(now, at, reason));
                 }
                 TimerKind::Nack(key) | TimerKind::Keyframe(key) | TimerKind::Pipe(key) => {
-                    match self.producers.get(key as usize).map(|it| it.source) {
-                        Some(Source::Transport(entry)) => {
+                    match self.producers.get(key).map(|it| it.origin) {
+                        Some(Origin::Transport(entry)) => {
                             self.contain(now, entry, |worker| worker.ring(now, at, reason));
                         }
-                        Some(Source::Shard(_)) => {
+                        Some(Origin::Shard(_)) => {
                             self.contain_pipe(key, |worker| worker.ring(now, at, reason));
                         }
                         None => {}
@@ -310,7 +313,7 @@ impl Worker {
             .ok_or(Refusal::TransportNotFound)?;
         let entry = self
             .transports
-            .get_mut(key as usize)
+            .get_mut(key)
             .ok_or(Refusal::TransportNotFound)?;
         if !entry
             .transport
@@ -334,9 +337,9 @@ impl Worker {
 
     /// Runs something on behalf of one transport. If its code fails, that transport is closed and
     /// nothing else is touched.
-    fn contain(&mut self, now: Time, key: u32, run: impl FnOnce(&mut Self)) {
+    fn contain(&mut self, now: Time, key: TransportKey, run: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
-            tracing::error!(transport = key, "a fault in a transport; it is closed");
+            tracing::error!(transport = %key, "a fault in a transport; it is closed");
             self.close_transport(now, key, Some(CloseReason::Fault));
         }
     }
@@ -348,7 +351,7 @@ impl Worker {
                 return;
             };
             self.contain(now, key, |worker| {
-                let entry = worker.transports.get_mut(key as usize);
+                let entry = worker.transports.get_mut(key);
                 if entry.is_some_and(|entry| entry.transport.advance(now)) {
                     worker.handshakes.push_back(key);
                 }
@@ -361,7 +364,7 @@ impl Worker {
     fn ring(&mut self, now: Time, at: Time, reason: TimerKind) {
         match reason {
             TimerKind::Transport(key) => {
-                let Some(entry) = self.transports.get_mut(key as usize) else {
+                let Some(entry) = self.transports.get_mut(key) else {
                     return;
                 };
                 if entry.transport_deadline.expires(at) {
@@ -370,31 +373,31 @@ impl Worker {
                 }
             }
             TimerKind::Report(key) => {
-                let entry = self.transports.get_mut(key as usize);
+                let entry = self.transports.get_mut(key);
                 if entry.is_some_and(|entry| entry.report_deadline.expires(at)) {
                     self.report(now, key);
                 }
             }
             TimerKind::Feedback(key) => {
-                let entry = self.transports.get_mut(key as usize);
+                let entry = self.transports.get_mut(key);
                 if entry.is_some_and(|entry| entry.feedback_deadline.expires(at)) {
                     self.send_transport_feedback(now, key);
                 }
             }
             TimerKind::Nack(key) => {
-                let producer = self.producers.get_mut(key as usize);
+                let producer = self.producers.get_mut(key);
                 if producer.is_some_and(|producer| producer.nack_deadline.expires(at)) {
                     self.request_retransmissions(now, key);
                 }
             }
             TimerKind::Keyframe(key) => {
-                let producer = self.producers.get_mut(key as usize);
+                let producer = self.producers.get_mut(key);
                 if producer.is_some_and(|producer| producer.keyframe_deadline.expires(at)) {
                     self.send_keyframe_requests(now, key);
                 }
             }
             TimerKind::Pipe(key) => {
-                let producer = self.producers.get_mut(key as usize);
+                let producer = self.producers.get_mut(key);
                 if producer.is_some_and(|producer| producer.pipe_deadline.expires(at)) {
                     self.subscribe(now, key);
                 }
@@ -403,8 +406,8 @@ impl Worker {
     }
 
     /// One packet of one transport.
-    fn receive(&mut self, now: Time, key: u32, path: Path, packet: &mut [u8]) {
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+    fn receive(&mut self, now: Time, key: TransportKey, path: Path, packet: &mut [u8]) {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         match entry.transport.receive(now, path, packet) {
@@ -422,7 +425,7 @@ impl Worker {
     }
 
     /// Brings everything into line with what a transport has become.
-    fn settle(&mut self, now: Time, key: u32) {
+    fn settle(&mut self, now: Time, key: TransportKey) {
         while let Some(event) = self.next_transport_event(key) {
             match event {
                 TransportEvent::IceStateChanged(state) => {
@@ -447,7 +450,7 @@ impl Worker {
         }
         self.update_path(now, key);
         self.enqueue_control(key);
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         let due = entry.transport.poll_timeout();
@@ -458,23 +461,20 @@ impl Worker {
         );
     }
 
-    fn next_transport_event(&mut self, key: u32) -> Option<TransportEvent> {
-        self.transports
-            .get_mut(key as usize)?
-            .transport
-            .poll_event()
+    fn next_transport_event(&mut self, key: TransportKey) -> Option<TransportEvent> {
+        self.transports.get_mut(key)?.transport.poll_event()
     }
 
-    fn transport_id(&self, key: u32) -> Option<TransportId> {
-        self.transports.get(key as usize).map(|entry| entry.id)
+    fn transport_id(&self, key: TransportKey) -> Option<TransportId> {
+        self.transports.get(key).map(|entry| entry.id)
     }
 
     /// A path belongs to a transport now; whoever had it before has it no more.
-    fn add_path(&mut self, now: Time, path: Path, key: u32) {
+    fn add_path(&mut self, now: Time, path: Path, key: TransportKey) {
         let former = self.demux.locate(path).filter(|former| *former != key);
         self.demux.add_path(path, key);
         if let Some(former) = former
-            && let Some(entry) = self.transports.get_mut(former as usize)
+            && let Some(entry) = self.transports.get_mut(former)
         {
             entry.transport.handle_path_closed(now, path);
             self.update_path(now, former);
@@ -482,8 +482,8 @@ impl Worker {
     }
 
     /// Notes which way a transport sends, and tells its consumers when it begins or ceases to.
-    fn update_path(&mut self, now: Time, key: u32) {
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+    fn update_path(&mut self, now: Time, key: TransportKey) {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         let was_open = entry.is_open();
@@ -499,7 +499,7 @@ impl Worker {
         }
         let consumers = entry.consumers.clone();
         for consumer in consumers {
-            if let Some(consumer) = self.consumers.get_mut(consumer as usize) {
+            if let Some(consumer) = self.consumers.get_mut(consumer) {
                 consumer.set_connected(is_open);
             }
             self.request_awaited_keyframe(now, consumer);
@@ -507,8 +507,8 @@ impl Worker {
     }
 
     /// Enters a transport in the list of those that may have something else than media to send.
-    fn enqueue_control(&mut self, key: u32) {
-        if let Some(entry) = self.transports.get_mut(key as usize) {
+    fn enqueue_control(&mut self, key: TransportKey) {
+        if let Some(entry) = self.transports.get_mut(key) {
             self.schedule.enqueue_control(key, &mut entry.turn);
         }
     }

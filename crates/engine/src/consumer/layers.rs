@@ -4,7 +4,7 @@
 //! One choice serves every kind of producer: audio and single streams have one stream and, for
 //! audio, no keyframes to wait for.
 
-use crate::command::Layers;
+use crate::layers::Layers;
 
 /// What to do with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

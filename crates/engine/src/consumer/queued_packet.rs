@@ -5,6 +5,8 @@ use watersmeet_wire::codec::Vp8Descriptor;
 use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::SeqNo;
 
+use crate::slots::ConsumerKey;
+
 /// What to write over a payload header. Only VP8 needs it: its picture counters are per stream,
 /// and a receiver takes a jump for a loss.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl DescriptorPatch {
 #[derive(Debug, Clone, Copy)]
 pub struct QueuedPacket {
     /// The consumer's place in the worker.
-    pub consumer: u32,
+    pub consumer: ConsumerKey,
     /// The stream of the producer it comes from.
     pub stream: u8,
     /// Its number in that stream.

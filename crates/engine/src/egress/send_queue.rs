@@ -6,6 +6,7 @@ use std::time::Duration;
 use watersmeet_wire::units::Time;
 
 use super::window::{EgressOptions, Window};
+use crate::slots::TransportKey;
 
 /// One destination's place in the schedule.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ pub struct SendQueue {
     /// How long media may be gathered.
     window: Window,
     /// Destinations with something to send.
-    ready: VecDeque<u32>,
+    ready: VecDeque<TransportKey>,
 }
 
 impl SendQueue {
@@ -35,20 +36,20 @@ impl SendQueue {
     }
 
     /// A destination may have something else than media to send.
-    pub fn enqueue_control(&mut self, key: u32, turn: &mut SendQueueEntry) {
+    pub fn enqueue_control(&mut self, key: TransportKey, turn: &mut SendQueueEntry) {
         turn.has_control = true;
         self.note(key, turn);
     }
 
     /// A destination has one more media packet to send.
     #[inline]
-    pub fn enqueue_media(&mut self, now: Time, key: u32, turn: &mut SendQueueEntry) {
+    pub fn enqueue_media(&mut self, now: Time, key: TransportKey, turn: &mut SendQueueEntry) {
         self.window.record_packet(now);
         self.note(key, turn);
     }
 
     #[inline]
-    fn note(&mut self, key: u32, turn: &mut SendQueueEntry) {
+    fn note(&mut self, key: TransportKey, turn: &mut SendQueueEntry) {
         if !turn.is_ready {
             turn.is_ready = true;
             self.ready.push_back(key);
@@ -56,7 +57,7 @@ impl SendQueue {
     }
 
     /// The next destination with something to send.
-    pub fn first_ready(&self) -> Option<u32> {
+    pub fn first_ready(&self) -> Option<TransportKey> {
         self.ready.front().copied()
     }
 
@@ -66,7 +67,7 @@ impl SendQueue {
     }
 
     /// A destination is no more. Its place may be given to another before the list is next walked.
-    pub fn remove(&mut self, key: u32) {
+    pub fn remove(&mut self, key: TransportKey) {
         self.ready.retain(|ready| *ready != key);
     }
 
@@ -98,22 +99,27 @@ impl SendQueueEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slots::Key as _;
+
+    fn key(index: usize) -> TransportKey {
+        TransportKey::from_index(index)
+    }
 
     #[test]
     fn whoever_has_something_to_send_stands_in_the_list_once() {
         let mut schedule = SendQueue::new(EgressOptions::default());
         let mut turns = [SendQueueEntry::default(), SendQueueEntry::default()];
         let now = Time::from_millis(1);
-        schedule.enqueue_media(now, 1, &mut turns[1]);
-        schedule.enqueue_control(0, &mut turns[0]);
+        schedule.enqueue_media(now, key(1), &mut turns[1]);
+        schedule.enqueue_control(key(0), &mut turns[0]);
         assert!(turns[0].has_control() && !turns[1].has_control());
-        schedule.enqueue_media(now, 1, &mut turns[1]);
-        assert_eq!(schedule.first_ready(), Some(1));
+        schedule.enqueue_media(now, key(1), &mut turns[1]);
+        assert_eq!(schedule.first_ready(), Some(key(1)));
         schedule.pop_ready();
         turns[1].end();
-        schedule.enqueue_media(now, 1, &mut turns[1]);
-        assert_eq!(schedule.first_ready(), Some(0));
-        schedule.remove(0);
-        assert_eq!(schedule.first_ready(), Some(1));
+        schedule.enqueue_media(now, key(1), &mut turns[1]);
+        assert_eq!(schedule.first_ready(), Some(key(0)));
+        schedule.remove(key(0));
+        assert_eq!(schedule.first_ready(), Some(key(1)));
     }
 }

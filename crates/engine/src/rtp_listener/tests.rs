@@ -1,7 +1,12 @@
 //! Who owns a packet, and who cannot take it over.
 
 use super::*;
+use crate::slots::Key as _;
 use serde_json::json;
+
+fn key(index: usize) -> ProducerKey {
+    ProducerKey::from_index(index)
+}
 
 fn rtp(value: serde_json::Value) -> RtpParameters {
     serde_json::from_value(value).unwrap()
@@ -53,10 +58,10 @@ fn learn(listener: &mut RtpListener, bytes: &[u8]) -> Option<Owner> {
 #[test]
 fn simulcast_streams_are_learned_by_rid() {
     let mut listener = RtpListener::default();
-    listener.add(4, &simulcast("0")).unwrap();
+    listener.add(key(4), &simulcast("0")).unwrap();
     let media = packet(11, 96, &[(1, b"0"), (2, b"r1")]);
     let owner = Owner {
-        producer: 4,
+        producer: key(4),
         stream: 1,
         retransmission: false,
     };
@@ -75,7 +80,7 @@ fn simulcast_streams_are_learned_by_rid() {
 #[test]
 fn a_learned_stream_cannot_be_taken_over() {
     let mut listener = RtpListener::default();
-    listener.add(4, &simulcast("0")).unwrap();
+    listener.add(key(4), &simulcast("0")).unwrap();
     learn(&mut listener, &packet(11, 96, &[(1, b"0"), (2, b"r1")]));
     assert_eq!(
         learn(&mut listener, &packet(13, 96, &[(1, b"0"), (2, b"r1")])),
@@ -86,7 +91,7 @@ fn a_learned_stream_cannot_be_taken_over() {
 #[test]
 fn a_payload_type_that_was_not_negotiated_finds_nobody() {
     let mut listener = RtpListener::default();
-    listener.add(4, &simulcast("0")).unwrap();
+    listener.add(key(4), &simulcast("0")).unwrap();
     assert_eq!(
         learn(&mut listener, &packet(11, 100, &[(1, b"0"), (2, b"r1")])),
         None
@@ -107,13 +112,13 @@ fn an_announced_ssrc_belongs_to_one_producer() {
         }))
     };
     let mut listener = RtpListener::default();
-    listener.add(1, &announced("0")).unwrap();
+    listener.add(key(1), &announced("0")).unwrap();
     assert_eq!(
-        listener.add(2, &announced("1")),
+        listener.add(key(2), &announced("1")),
         Err(Conflict::Ssrc(Ssrc(5)))
     );
     assert!(listener.owner(Ssrc(6)).unwrap().retransmission);
-    listener.remove(1);
+    listener.remove(key(1));
     assert!(listener.owner(Ssrc(5)).is_none());
     assert!(listener.is_empty());
 }
@@ -122,7 +127,7 @@ fn an_announced_ssrc_belongs_to_one_producer() {
 fn a_producer_needs_a_name() {
     let nameless = rtp(json!({"codecs": codecs(), "encodings": [{}]}));
     assert_eq!(
-        RtpListener::default().add(1, &nameless),
+        RtpListener::default().add(key(1), &nameless),
         Err(Conflict::Nameless)
     );
 }
@@ -133,13 +138,13 @@ fn the_table_is_bounded() {
     for producer in 0..u32::try_from(SSRCS_MAX).unwrap() {
         let ssrc = producer + 1_000;
         let one = rtp(json!({"codecs": codecs(), "encodings": [{"ssrc": ssrc}]}));
-        listener.add(producer, &one).unwrap();
+        listener.add(key(producer as usize), &one).unwrap();
     }
     let more = rtp(json!({"codecs": codecs(), "encodings": [{"ssrc": 9}]}));
-    assert_eq!(listener.add(99, &more), Err(Conflict::TooMany));
+    assert_eq!(listener.add(key(99), &more), Err(Conflict::TooMany));
     let named = rtp(json!({
         "mid": "x", "codecs": codecs(), "headerExtensions": extensions(), "encodings": [{}],
     }));
-    listener.add(100, &named).unwrap();
+    listener.add(key(100), &named).unwrap();
     assert_eq!(learn(&mut listener, &packet(7, 96, &[(1, b"x")])), None);
 }

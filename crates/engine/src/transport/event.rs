@@ -3,7 +3,8 @@
 use watersmeet_wire::rtp::RtpHeader;
 
 use super::discard::DiscardReason;
-use crate::command::{CloseReason, DtlsState, IceState, Path};
+use crate::path::Path;
+use crate::transport_state::{CloseReason, DtlsState, IceState};
 
 /// Outcome of a received datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

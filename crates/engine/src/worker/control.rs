@@ -15,10 +15,11 @@ use crate::command::{
 };
 use crate::consumer::{Consumer, ConsumerSetup};
 use crate::ortc;
-use crate::producer::{Producer, Source};
+use crate::producer::{Origin, Producer};
 use crate::remb::ReceiveEstimate;
 use crate::router::Router;
 use crate::rtp_listener::Conflict;
+use crate::slots::{ConsumerKey, Key as _, ProducerKey, RouterKey, TransportKey};
 use crate::transport::{Transport, WebRtcTransport};
 
 /// Letters of a ufrag's random part: ice-chars that need no escaping anywhere (RFC 8839 §5.4).
@@ -141,7 +142,7 @@ impl Worker {
             }
             Command::ProducerStats { producer } => {
                 let key = self.producer_key(producer)?;
-                let producer = self.producers.get_mut(key as usize);
+                let producer = self.producers.get_mut(key);
                 let producer = producer.ok_or(Refusal::ProducerNotFound)?;
                 Ok(Reply::ProducerStats(producer.stats(now)))
             }
@@ -163,7 +164,7 @@ impl Worker {
         if self.routers.len() >= ROUTERS_MAX {
             return Err(Refusal::LimitReached("routers"));
         }
-        let key = place(self.routers.insert(Router::new(id, capabilities.clone())));
+        let key = self.routers.insert(Router::new(id, capabilities.clone()));
         self.router_keys.insert(id, key);
         Ok(Reply::Router { capabilities })
     }
@@ -181,7 +182,7 @@ impl Worker {
         if self.transports.len() >= TRANSPORTS_MAX {
             return Err(Refusal::LimitReached("transports"));
         }
-        let key = place(self.transports.vacant_key());
+        let key = self.transports.next_key();
         let ufrag = self.generate_ufrag(key);
         let transport = WebRtcTransport::new(&self.settings, options, ufrag.clone(), &mut self.rng);
         let reply = Reply::Transport {
@@ -196,7 +197,7 @@ impl Worker {
             .insert(TransportEntry::new(id, router_key, transport, ssrc, cname));
         self.transport_keys.insert(id, key);
         self.demux.add_ufrag(ufrag, key);
-        if let Some(router) = self.routers.get_mut(router_key as usize) {
+        if let Some(router) = self.routers.get_mut(router_key) {
             router.transports.push(key);
         }
         Ok(reply)
@@ -211,7 +212,7 @@ impl Worker {
         let key = self.transport_key(id)?;
         let entry = self
             .transports
-            .get_mut(key as usize)
+            .get_mut(key)
             .ok_or(Refusal::TransportNotFound)?;
         entry.transport.connect(now, dtls)?;
         self.settle(now, key);
@@ -223,7 +224,7 @@ impl Worker {
         let ufrag = self.generate_ufrag(key);
         let entry = self
             .transports
-            .get_mut(key as usize)
+            .get_mut(key)
             .ok_or(Refusal::TransportNotFound)?;
         let ice = entry.transport.restart_ice(ufrag.clone(), &mut self.rng);
         self.demux.add_ufrag(ufrag, key);
@@ -244,7 +245,7 @@ impl Worker {
         }
         let entry = self
             .transports
-            .get_mut(transport_key as usize)
+            .get_mut(transport_key)
             .ok_or(Refusal::TransportNotFound)?;
         if entry.producers.len() >= PRODUCERS_PER_TRANSPORT_MAX {
             return Err(Refusal::LimitReached("producers on this transport"));
@@ -252,7 +253,7 @@ impl Worker {
         let router_key = entry.router;
         let router = self
             .routers
-            .get_mut(router_key as usize)
+            .get_mut(router_key)
             .ok_or(Refusal::RouterNotFound)?;
         // The first producer that brings a CNAME names the transport; all others are given it.
         if let Some(cname) = rtp
@@ -267,13 +268,13 @@ impl Worker {
         let capabilities = &router.capabilities;
         let negotiated = ortc::negotiate_producer(kind, rtp, cname, capabilities, &mut self.rng);
         let negotiated = negotiated.map_err(bad)?;
-        let key = place(self.producers.vacant_key());
+        let key = self.producers.next_key();
         entry
             .rtp_listener
             .add(key, &negotiated.parameters)
             .map_err(conflict)?;
         let consumable = Box::new(negotiated.consumable.clone());
-        let source = Source::Transport(transport_key);
+        let source = Origin::Transport(transport_key);
         let mut producer = Producer::new(id, kind, negotiated, router_key, source);
         producer.paused = paused;
         let feedback = producer.feedback;
@@ -300,8 +301,8 @@ impl Worker {
     }
 
     /// A producer is paused or goes on: everybody who consumes it is told, here and elsewhere.
-    pub(super) fn update_paused(&mut self, now: Time, key: u32, paused: bool) {
-        let Some(producer) = self.producers.get_mut(key as usize) else {
+    pub(super) fn update_paused(&mut self, now: Time, key: ProducerKey, paused: bool) {
+        let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
         if std::mem::replace(&mut producer.paused, paused) == paused {
@@ -309,7 +310,7 @@ impl Worker {
         }
         self.send_producer_state(key);
         for listener in self.listeners(key).to_vec() {
-            let Some(consumer) = self.consumers.get_mut(listener as usize) else {
+            let Some(consumer) = self.consumers.get_mut(listener) else {
                 continue;
             };
             let event = Event::ConsumerProducerPaused {
@@ -334,9 +335,9 @@ impl Worker {
         }
         let entry = self
             .transports
-            .get_mut(transport_key as usize)
+            .get_mut(transport_key)
             .ok_or(Refusal::TransportNotFound)?;
-        let producer = self.producers.get(producer_key as usize);
+        let producer = self.producers.get(producer_key);
         // A producer of another router is as good as none.
         let producer = producer.filter(|producer| producer.router == entry.router);
         let producer = producer.ok_or(Refusal::ProducerNotFound)?;
@@ -362,7 +363,7 @@ impl Worker {
             producer_paused: producer.paused,
             simulcast: streams > 1,
         };
-        let key = place(self.consumers.vacant_key());
+        let key = self.consumers.next_key();
         let mut consumer = Consumer::new(ConsumerSetup {
             id: request.consumer,
             key,
@@ -384,7 +385,7 @@ impl Worker {
         entry
             .outgoing
             .extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));
-        if let Some(router) = self.routers.get_mut(producer.router as usize) {
+        if let Some(router) = self.routers.get_mut(producer.router) {
             router.add_consumer(producer_key, key);
         }
         self.consumers.insert(consumer);
@@ -418,28 +419,28 @@ impl Worker {
         Ok(Reply::Done)
     }
 
-    pub(super) fn router_key(&self, id: RouterId) -> Result<u32, Refusal> {
+    pub(super) fn router_key(&self, id: RouterId) -> Result<RouterKey, Refusal> {
         self.router_keys
             .get(&id)
             .copied()
             .ok_or(Refusal::RouterNotFound)
     }
 
-    fn transport_key(&self, id: TransportId) -> Result<u32, Refusal> {
+    fn transport_key(&self, id: TransportId) -> Result<TransportKey, Refusal> {
         self.transport_keys
             .get(&id)
             .copied()
             .ok_or(Refusal::TransportNotFound)
     }
 
-    fn producer_key(&self, id: ProducerId) -> Result<u32, Refusal> {
+    fn producer_key(&self, id: ProducerId) -> Result<ProducerKey, Refusal> {
         self.producer_keys
             .get(&id)
             .copied()
             .ok_or(Refusal::ProducerNotFound)
     }
 
-    fn consumer_key(&self, id: ConsumerId) -> Result<u32, Refusal> {
+    fn consumer_key(&self, id: ConsumerId) -> Result<ConsumerKey, Refusal> {
         self.consumer_keys
             .get(&id)
             .copied()
@@ -448,22 +449,18 @@ impl Worker {
 
     fn entry(&self, id: TransportId) -> Result<&TransportEntry, Refusal> {
         let key = self.transport_key(id)?;
-        self.transports
-            .get(key as usize)
-            .ok_or(Refusal::TransportNotFound)
+        self.transports.get(key).ok_or(Refusal::TransportNotFound)
     }
 
     fn consumer_mut(&mut self, id: ConsumerId) -> Result<&mut Consumer, Refusal> {
         let key = self.consumer_key(id)?;
-        self.consumers
-            .get_mut(key as usize)
-            .ok_or(Refusal::ConsumerNotFound)
+        self.consumers.get_mut(key).ok_or(Refusal::ConsumerNotFound)
     }
 
     /// A ufrag that says where its transport is: the shard, the place, and chance.
-    fn generate_ufrag(&mut self, key: u32) -> String {
+    fn generate_ufrag(&mut self, key: TransportKey) -> String {
         let (shard, chance) = (self.shard, self.generate_letters());
-        format!("{shard:02x}{key:04x}{chance}")
+        format!("{shard:02x}{key:04x}{chance}", key = key.index())
     }
 
     fn generate_letters(&mut self) -> String {
@@ -475,11 +472,6 @@ impl Worker {
         };
         bytes.into_iter().map(letter).collect()
     }
-}
-
-/// A place in the worker; its tables are bounded far below what 32 bits hold.
-pub(super) fn place(key: usize) -> u32 {
-    u32::try_from(key).unwrap_or(u32::MAX)
 }
 
 pub(super) fn bad(error: impl std::fmt::Display) -> Refusal {

@@ -10,8 +10,9 @@ use super::Worker;
 use super::report::{compact_ntp, wall_micros_of};
 use crate::arrival_log;
 use crate::packet::ClockReference;
-use crate::producer::Source;
+use crate::producer::Origin;
 use crate::shard_message::ShardMessage;
+use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::timers::TimerKind;
 
 /// The most packets that one compound may hold before the rest is ignored.
@@ -22,7 +23,7 @@ const RESENDS_MAX: usize = 512;
 
 impl Worker {
     /// Takes a decrypted compound of a transport.
-    pub(super) fn accept_rtcp(&mut self, now: Time, key: u32, datagram: &[u8]) {
+    pub(super) fn accept_rtcp(&mut self, now: Time, key: TransportKey, datagram: &[u8]) {
         for packet in packets(datagram).take(PACKETS_MAX).map_while(Result::ok) {
             match packet {
                 Packet::SenderReport(report) => {
@@ -43,7 +44,7 @@ impl Worker {
                     entries.for_each(|it| self.handle_keyframe_request(now, key, it.ssrc, true));
                 }
                 Packet::Remb(remb) => {
-                    if let Some(entry) = self.transports.get_mut(key as usize) {
+                    if let Some(entry) = self.transports.get_mut(key) {
                         entry.traffic.remote_estimate = Some(remb.bitrate);
                     }
                 }
@@ -59,9 +60,9 @@ impl Worker {
 
     /// A publisher says what its wall clock was at a media time. The first report on a transport
     /// ties its clock to ours; all its streams then share the tie, and lips stay with voices.
-    fn record_sender_report(&mut self, now: Time, key: u32, info: &SenderInfo) {
+    fn record_sender_report(&mut self, now: Time, key: TransportKey, info: &SenderInfo) {
         let wall = self.wall_micros(now);
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         let Some(owner) = entry
@@ -78,16 +79,16 @@ impl Worker {
             wall_micros: theirs.wrapping_add_signed(offset),
             timestamp: info.rtp_timestamp,
         };
-        if let Some(producer) = self.producers.get_mut(owner.producer as usize) {
+        if let Some(producer) = self.producers.get_mut(owner.producer) {
             producer.record_sender_report(now, info.ssrc, compact_ntp(info.ntp), reference);
         }
     }
 
-    fn record_report_block(&mut self, now: Time, key: u32, block: &ReportBlock) {
+    fn record_report_block(&mut self, now: Time, key: TransportKey, block: &ReportBlock) {
         let Some(consumer) = self.consumer_of(key, block.ssrc) else {
             return;
         };
-        let Some(consumer) = self.consumers.get_mut(consumer as usize) else {
+        let Some(consumer) = self.consumers.get_mut(consumer) else {
             return;
         };
         if consumer.ssrc == block.ssrc {
@@ -96,23 +97,25 @@ impl Worker {
     }
 
     /// The consumer that sends this SSRC on this transport.
-    fn consumer_of(&self, key: u32, ssrc: Ssrc) -> Option<u32> {
-        self.transports
-            .get(key as usize)?
-            .outgoing
-            .get(&ssrc)
-            .copied()
+    fn consumer_of(&self, key: TransportKey, ssrc: Ssrc) -> Option<ConsumerKey> {
+        self.transports.get(key)?.outgoing.get(&ssrc).copied()
     }
 
     /// Sends packets again that a peer has missed.
-    fn resend(&mut self, now: Time, key: u32, media: Ssrc, seqs: impl Iterator<Item = u16>) {
+    fn resend(
+        &mut self,
+        now: Time,
+        key: TransportKey,
+        media: Ssrc,
+        seqs: impl Iterator<Item = u16>,
+    ) {
         let Some(consumer) = self.consumer_of(key, media) else {
             return;
         };
-        let Some(consumer) = self.consumers.get_mut(consumer as usize) else {
+        let Some(consumer) = self.consumers.get_mut(consumer) else {
             return;
         };
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         consumer.counters.nacks += 1;
@@ -125,11 +128,17 @@ impl Worker {
         }
     }
 
-    fn handle_keyframe_request(&mut self, now: Time, key: u32, media: Ssrc, full_intra: bool) {
+    fn handle_keyframe_request(
+        &mut self,
+        now: Time,
+        key: TransportKey,
+        media: Ssrc,
+        full_intra: bool,
+    ) {
         let Some(place) = self.consumer_of(key, media) else {
             return;
         };
-        let Some(consumer) = self.consumers.get_mut(place as usize) else {
+        let Some(consumer) = self.consumers.get_mut(place) else {
             return;
         };
         if consumer.hears_keyframe_request(now, full_intra) {
@@ -138,8 +147,8 @@ impl Worker {
     }
 
     /// Asks the publisher for a keyframe of what a consumer is sent, or waits for.
-    pub(super) fn request_keyframe(&mut self, now: Time, place: u32) {
-        let Some(consumer) = self.consumers.get(place as usize) else {
+    pub(super) fn request_keyframe(&mut self, now: Time, place: ConsumerKey) {
+        let Some(consumer) = self.consumers.get(place) else {
             return;
         };
         let stream = consumer
@@ -147,15 +156,15 @@ impl Worker {
             .target()
             .or_else(|| consumer.layers.current());
         let key = consumer.producer;
-        if let (Some(stream), Some(producer)) = (stream, self.producers.get_mut(key as usize)) {
+        if let (Some(stream), Some(producer)) = (stream, self.producers.get_mut(key)) {
             producer.request_keyframe(stream);
             self.send_keyframe_requests(now, key);
         }
     }
 
     /// Asks for a keyframe if a consumer waits for one.
-    pub(super) fn request_awaited_keyframe(&mut self, now: Time, place: u32) {
-        let consumer = self.consumers.get(place as usize);
+    pub(super) fn request_awaited_keyframe(&mut self, now: Time, place: ConsumerKey) {
+        let consumer = self.consumers.get(place);
         if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some()) {
             self.request_keyframe(now, place);
         }
@@ -163,18 +172,18 @@ impl Worker {
 
     /// Sends the keyframe requests of a producer that are due: to its publisher, or to the shard
     /// that it comes from.
-    pub(super) fn send_keyframe_requests(&mut self, now: Time, key: u32) {
-        match self.producers.get(key as usize).map(|it| it.source) {
-            Some(Source::Transport(entry)) => {
+    pub(super) fn send_keyframe_requests(&mut self, now: Time, key: ProducerKey) {
+        match self.producers.get(key).map(|it| it.origin) {
+            Some(Origin::Transport(entry)) => {
                 self.send_keyframe_requests_to_publisher(now, key, entry)
             }
-            Some(Source::Shard(origin)) => self.send_keyframe_requests_to_origin(now, key, origin),
+            Some(Origin::Shard(origin)) => self.send_keyframe_requests_to_origin(now, key, origin),
             None => {}
         }
     }
 
-    fn send_keyframe_requests_to_origin(&mut self, now: Time, key: u32, origin: u8) {
-        while let Some(pipe) = self.producers.get_mut(key as usize) {
+    fn send_keyframe_requests_to_origin(&mut self, now: Time, key: ProducerKey, origin: u8) {
+        while let Some(pipe) = self.producers.get_mut(key) {
             let producer = pipe.id;
             let Some(stream) = pipe.take_keyframe_wish(now) else {
                 let due = pipe.keyframe_timeout();
@@ -186,11 +195,16 @@ impl Worker {
         }
     }
 
-    fn send_keyframe_requests_to_publisher(&mut self, now: Time, key: u32, place: u32) {
-        let Some(producer) = self.producers.get_mut(key as usize) else {
+    fn send_keyframe_requests_to_publisher(
+        &mut self,
+        now: Time,
+        key: ProducerKey,
+        transport: TransportKey,
+    ) {
+        let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
-        let Some(entry) = self.transports.get_mut(place as usize) else {
+        let Some(entry) = self.transports.get_mut(transport) else {
             return;
         };
         let sender = entry.ssrc;
@@ -224,19 +238,19 @@ impl Worker {
             );
         }
         if asked {
-            self.enqueue_control(place);
+            self.enqueue_control(transport);
         }
     }
 
     /// Asks a publisher for the packets of a producer that are missing.
-    pub(super) fn request_retransmissions(&mut self, now: Time, key: u32) {
-        let Some(producer) = self.producers.get_mut(key as usize) else {
+    pub(super) fn request_retransmissions(&mut self, now: Time, key: ProducerKey) {
+        let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
-        let Source::Transport(place) = producer.source else {
+        let Origin::Transport(place) = producer.origin else {
             return;
         };
-        let Some(entry) = self.transports.get_mut(place as usize) else {
+        let Some(entry) = self.transports.get_mut(place) else {
             return;
         };
         let sender = entry.ssrc;
@@ -263,8 +277,8 @@ impl Worker {
     }
 
     /// Tells a publisher which of its packets arrived, and when.
-    pub(super) fn send_transport_feedback(&mut self, now: Time, key: u32) {
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+    pub(super) fn send_transport_feedback(&mut self, now: Time, key: TransportKey) {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         if entry.arrival_log.is_empty() {

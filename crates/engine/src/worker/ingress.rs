@@ -9,19 +9,26 @@ use crate::arrival_log;
 use crate::command::{Event, Layers};
 use crate::packet::{Arrival, ExtensionPlaces, Incoming};
 use crate::rtp_listener::Owner;
+use crate::slots::{ProducerKey, TransportKey};
 use crate::timers::TimerKind;
 
 impl Worker {
     /// Takes a decrypted RTP packet of a transport.
-    pub(super) fn accept_rtp(&mut self, now: Time, key: u32, header: &RtpHeader, packet: &[u8]) {
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+    pub(super) fn accept_rtp(
+        &mut self,
+        now: Time,
+        key: TransportKey,
+        header: &RtpHeader,
+        packet: &[u8],
+    ) {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         entry.traffic.rtp_bytes_received += packet.len() as u64;
         let places = entry.rtp_listener.extension_ids.locate(header, packet);
         self.record_arrival(now, key, header, &places, packet);
         let Some(owner) = self.owner(key, header, &places, packet) else {
-            if let Some(entry) = self.transports.get_mut(key as usize) {
+            if let Some(entry) = self.transports.get_mut(key) {
                 entry.traffic.packets_discarded += 1;
             }
             return;
@@ -37,7 +44,7 @@ impl Worker {
     fn record_arrival(
         &mut self,
         now: Time,
-        key: u32,
+        key: TransportKey,
         header: &RtpHeader,
         places: &ExtensionPlaces,
         packet: &[u8],
@@ -46,7 +53,7 @@ impl Worker {
         let Some(seq) = value.and_then(parse_transport_seq) else {
             return;
         };
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         let is_full = entry.arrival_log.note(now, seq, header.ssrc);
@@ -60,12 +67,12 @@ impl Worker {
 
     fn owner(
         &mut self,
-        key: u32,
+        key: TransportKey,
         header: &RtpHeader,
         places: &ExtensionPlaces,
         packet: &[u8],
     ) -> Option<Owner> {
-        let listener = &mut self.transports.get_mut(key as usize)?.rtp_listener;
+        let listener = &mut self.transports.get_mut(key)?.rtp_listener;
         match listener.owner(header.ssrc) {
             Some(owner) => Some(owner),
             None => listener.learn(header, places, packet),
@@ -82,7 +89,7 @@ impl Worker {
         packet: &[u8],
     ) -> Option<Arrival> {
         let incoming = Incoming::new(header, packet, places)?;
-        let producer = self.producers.get_mut(owner.producer as usize)?;
+        let producer = self.producers.get_mut(owner.producer)?;
         let acceptance = producer.accept(
             now,
             owner.stream,
@@ -104,14 +111,14 @@ impl Worker {
     }
 
     /// Tells the consumers of a producer which of its streams bring packets.
-    pub(super) fn notify_active_streams(&mut self, now: Time, key: u32) {
-        let Some(producer) = self.producers.get(key as usize) else {
+    pub(super) fn notify_active_streams(&mut self, now: Time, key: ProducerKey) {
+        let Some(producer) = self.producers.get(key) else {
             return;
         };
         let active = producer.activity.active();
         self.send_producer_state(key);
         for listener in self.listeners(key).to_vec() {
-            if let Some(consumer) = self.consumers.get_mut(listener as usize) {
+            if let Some(consumer) = self.consumers.get_mut(listener) {
                 consumer.layers.set_active(active);
             }
             self.request_awaited_keyframe(now, listener);
@@ -119,22 +126,22 @@ impl Worker {
     }
 
     /// Offers a packet to everybody who consumes its producer.
-    pub(super) fn fan_out(&mut self, now: Time, key: u32, arrival: &Arrival) {
-        let Some(producer) = self.producers.get(key as usize) else {
+    pub(super) fn fan_out(&mut self, now: Time, key: ProducerKey, arrival: &Arrival) {
+        let Some(producer) = self.producers.get(key) else {
             return;
         };
         let is_layered = producer.streams.len() > 1;
-        let Some(router) = self.routers.get(producer.router as usize) else {
+        let Some(router) = self.routers.get(producer.router) else {
             return;
         };
         for &listener in router.consumers_of(key) {
-            let Some(consumer) = self.consumers.get_mut(listener as usize) else {
+            let Some(consumer) = self.consumers.get_mut(listener) else {
                 continue;
             };
             let Some((departure, switched)) = consumer.forward(now, arrival) else {
                 continue;
             };
-            let Some(entry) = self.transports.get_mut(consumer.transport as usize) else {
+            let Some(entry) = self.transports.get_mut(consumer.transport) else {
                 continue;
             };
             entry.enqueue(departure);

@@ -9,13 +9,13 @@ use watersmeet_wire::params::MediaKind;
 
 use super::Worker;
 use super::transport_entry::TransportEntry;
-use crate::command::{DtlsState, IceState};
 use crate::consumer::Consumer;
 use crate::egress::RunLengths;
 use crate::producer::Producer;
 use crate::producer::stream::Stream;
 use crate::transport::Transport;
 use crate::transport::discard::DiscardReason;
+use crate::transport_state::{DtlsState, IceState};
 
 /// How many reasons there are to throw a packet away before its stream is known.
 const REASONS: usize = DiscardReason::ALL.len();
@@ -147,11 +147,11 @@ impl Worker {
             },
             ..WorkerMetrics::default()
         };
-        for (_, entry) in &self.transports {
+        for entry in self.transports.values() {
             metrics.totals.add_transport(entry);
             *metrics.transports.state_of(&entry.transport) += 1;
         }
-        for (_, producer) in &self.producers {
+        for producer in self.producers.values() {
             if !producer.is_own() {
                 continue;
             }
@@ -163,7 +163,7 @@ impl Worker {
                 counts.jitter_micros += stream.jitter_micros();
             }
         }
-        for (_, consumer) in &self.consumers {
+        for consumer in self.consumers.values() {
             metrics.totals.add_consumer(consumer);
             metrics.kind(consumer.kind).consumers += 1;
             if let Some(rtt) = consumer.measured_rtt() {

@@ -15,12 +15,13 @@ use std::time::Duration;
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::units::Time;
 
-use super::control::{bad, place};
+use super::control::bad;
 use super::{PIPES_PER_ROUTER_MAX, SHARD_MESSAGES_MAX, Worker, WorkerTotals};
 use crate::command::{Event, ProducerId, Refusal, Reply, RouterId};
 use crate::packet::Arrival;
-use crate::producer::{Producer, Source};
+use crate::producer::{Origin, Producer};
 use crate::shard_message::{ShardMessage, SharedPacket};
+use crate::slots::{ConsumerKey, ProducerKey};
 use crate::timers::TimerKind;
 
 /// How often a shard says again what it wants.
@@ -68,7 +69,7 @@ impl Worker {
             }
             ShardMessage::Unsubscribe { producer } => {
                 let key = self.producer_keys.get(&producer);
-                let producer = key.and_then(|key| self.producers.get_mut(*key as usize));
+                let producer = key.and_then(|key| self.producers.get_mut(*key));
                 if let Some(producer) = producer {
                     producer.pipes.retain(|shard| *shard != from);
                 }
@@ -77,7 +78,7 @@ impl Worker {
                 let Some(&key) = self.producer_keys.get(&producer) else {
                     return;
                 };
-                if let Some(producer) = self.producers.get_mut(key as usize) {
+                if let Some(producer) = self.producers.get_mut(key) {
                     producer.request_keyframe(stream);
                 }
                 self.send_keyframe_requests(now, key);
@@ -101,7 +102,7 @@ impl Worker {
         }
         let router = self
             .routers
-            .get_mut(router_key as usize)
+            .get_mut(router_key)
             .ok_or(Refusal::RouterNotFound)?;
         if router.pipes.len() >= PIPES_PER_ROUTER_MAX {
             return Err(Refusal::LimitReached("producers of other shards"));
@@ -114,7 +115,7 @@ impl Worker {
             request.origin,
         );
         producer.paused = request.paused;
-        let key = place(self.producers.insert(producer));
+        let key = self.producers.insert(producer);
         router.pipes.push(key);
         router.add_producer(key);
         self.producer_keys.insert(request.producer, key);
@@ -122,7 +123,7 @@ impl Worker {
     }
 
     /// Somebody has begun to consume a producer: if it comes from another shard, that is told.
-    pub(super) fn subscribe_if_first_consumer(&mut self, now: Time, key: u32) {
+    pub(super) fn subscribe_if_first_consumer(&mut self, now: Time, key: ProducerKey) {
         let is_first = self.listeners(key).len() == 1;
         if is_first {
             self.subscribe(now, key);
@@ -130,14 +131,14 @@ impl Worker {
     }
 
     /// Nobody consumes a producer any more, perhaps: if it comes from another shard, that is told.
-    pub(super) fn unsubscribe_if_unused(&mut self, key: u32) {
+    pub(super) fn unsubscribe_if_unused(&mut self, key: ProducerKey) {
         if !self.listeners(key).is_empty() {
             return;
         }
-        let Some(pipe) = self.producers.get_mut(key as usize) else {
+        let Some(pipe) = self.producers.get_mut(key) else {
             return;
         };
-        if let Source::Shard(origin) = pipe.source {
+        if let Origin::Shard(origin) = pipe.origin {
             pipe.rest();
             let producer = pipe.id;
             self.cross(origin, ShardMessage::Unsubscribe { producer });
@@ -145,12 +146,12 @@ impl Worker {
     }
 
     /// Tells the shard a producer comes from that it is wanted, now and every second.
-    pub(super) fn subscribe(&mut self, now: Time, key: u32) {
+    pub(super) fn subscribe(&mut self, now: Time, key: ProducerKey) {
         let is_wanted = !self.listeners(key).is_empty();
-        let Some(pipe) = self.producers.get_mut(key as usize) else {
+        let Some(pipe) = self.producers.get_mut(key) else {
             return;
         };
-        let Source::Shard(origin) = pipe.source else {
+        let Origin::Shard(origin) = pipe.origin else {
             return;
         };
         if !is_wanted {
@@ -166,7 +167,7 @@ impl Worker {
     /// Another shard wants a producer, or still wants it.
     fn handle_subscription(&mut self, now: Time, from: u8, producer: ProducerId, awaited: u8) {
         let key = self.producer_keys.get(&producer).copied();
-        let found = key.and_then(|key| Some((key, self.producers.get_mut(key as usize)?)));
+        let found = key.and_then(|key| Some((key, self.producers.get_mut(key)?)));
         let Some((key, found)) = found.filter(|(_, it)| it.is_own()) else {
             return self.cross(from, ShardMessage::Closed { producer });
         };
@@ -183,8 +184,8 @@ impl Worker {
 
     /// Hands a packet to every shard that wants it.
     #[inline]
-    pub(super) fn forward_to_shards(&mut self, key: u32, arrival: &Arrival) {
-        let Some(producer) = self.producers.get(key as usize) else {
+    pub(super) fn forward_to_shards(&mut self, key: ProducerKey, arrival: &Arrival) {
+        let Some(producer) = self.producers.get(key) else {
             return;
         };
         if producer.pipes.is_empty() {
@@ -201,8 +202,8 @@ impl Worker {
     }
 
     /// Tells every shard that wants a producer how it stands.
-    pub(super) fn send_producer_state(&mut self, key: u32) {
-        let Some(producer) = self.producers.get(key as usize) else {
+    pub(super) fn send_producer_state(&mut self, key: ProducerKey) {
+        let Some(producer) = self.producers.get(key) else {
             return;
         };
         let state = producer.state();
@@ -227,7 +228,7 @@ impl Worker {
         };
         self.retired.shard_packets_received += 1;
         self.contain_pipe(key, |worker| {
-            if let Some(producer) = worker.producers.get_mut(key as usize) {
+            if let Some(producer) = worker.producers.get_mut(key) {
                 producer.keep(now, packet);
             }
             worker.fan_out(now, key, &packet.arrival);
@@ -235,8 +236,8 @@ impl Worker {
     }
 
     /// Takes over how a producer of another shard stands.
-    fn apply_producer_state(&mut self, now: Time, key: u32, paused: bool, active: u8) {
-        let Some(producer) = self.producers.get_mut(key as usize) else {
+    fn apply_producer_state(&mut self, now: Time, key: ProducerKey, paused: bool, active: u8) {
+        let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
         let is_news = producer.activity.set_active(active);
@@ -247,22 +248,22 @@ impl Worker {
     }
 
     /// The place of a producer that this shard hands over.
-    fn piped(&self, from: u8, producer: ProducerId) -> Option<u32> {
+    fn piped(&self, from: u8, producer: ProducerId) -> Option<ProducerKey> {
         let key = *self.producer_keys.get(&producer)?;
-        let found = self.producers.get(key as usize)?;
-        (found.source == Source::Shard(from)).then_some(key)
+        let found = self.producers.get(key)?;
+        (found.origin == Origin::Shard(from)).then_some(key)
     }
 
     /// Everybody here who consumes a producer.
-    pub(super) fn listeners(&self, key: u32) -> &[u32] {
-        let producer = self.producers.get(key as usize);
-        let router = producer.and_then(|it| self.routers.get(it.router as usize));
+    pub(super) fn listeners(&self, key: ProducerKey) -> &[ConsumerKey] {
+        let producer = self.producers.get(key);
+        let router = producer.and_then(|it| self.routers.get(it.router));
         router.map_or(&[], |router| router.consumers_of(key))
     }
 
     /// Closes a producer of another shard that was not commanded to close.
-    fn close_pipe(&mut self, key: u32) {
-        let Some(producer) = self.producers.get(key as usize).map(|it| it.id) else {
+    fn close_pipe(&mut self, key: ProducerKey) {
+        let Some(producer) = self.producers.get(key).map(|it| it.id) else {
             return;
         };
         self.close_producer(key, false);
@@ -271,9 +272,9 @@ impl Worker {
 
     /// Runs something on behalf of a producer of another shard. If its code fails, that producer is
     /// closed here and nothing else is touched.
-    pub(super) fn contain_pipe(&mut self, key: u32, run: impl FnOnce(&mut Self)) {
+    pub(super) fn contain_pipe(&mut self, key: ProducerKey, run: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
-            tracing::error!(producer = key, "a fault in a producer of another shard");
+            tracing::error!(producer = %key, "a fault in a producer of another shard");
             self.close_pipe(key);
         }
     }

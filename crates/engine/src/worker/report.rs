@@ -10,6 +10,7 @@ use watersmeet_wire::units::{Ssrc, Time};
 
 use super::Worker;
 use crate::command::Event;
+use crate::slots::TransportKey;
 use crate::timers::TimerKind;
 
 /// How often reports are sent.
@@ -53,16 +54,12 @@ struct Reception {
 
 impl Worker {
     /// Sends the reports of a transport and sets the next.
-    pub(super) fn report(&mut self, now: Time, key: u32) {
+    pub(super) fn report(&mut self, now: Time, key: TransportKey) {
         let reception = self.collect_reception(now, key);
         self.write_reception(now, key, &reception);
         self.write_sending(now, key);
         self.enqueue_control(key);
-        if let Some(entry) = self
-            .transports
-            .get_mut(key as usize)
-            .filter(|entry| entry.is_open())
-        {
+        if let Some(entry) = self.transports.get_mut(key).filter(|entry| entry.is_open()) {
             let due = now + INTERVAL;
             self.timers
                 .set(&mut entry.report_deadline, due, TimerKind::Report(key));
@@ -70,14 +67,14 @@ impl Worker {
     }
 
     /// Closes the second of every stream that comes over a transport.
-    fn collect_reception(&mut self, now: Time, key: u32) -> Reception {
+    fn collect_reception(&mut self, now: Time, key: TransportKey) -> Reception {
         let mut reception = Reception::default();
         let producers = self
             .transports
-            .get(key as usize)
+            .get(key)
             .map(|entry| entry.producers.clone());
         for place in producers.unwrap_or_default() {
-            let Some(producer) = self.producers.get_mut(place as usize) else {
+            let Some(producer) = self.producers.get_mut(place) else {
                 continue;
             };
             for stream in &mut producer.streams {
@@ -107,8 +104,8 @@ impl Worker {
         reception
     }
 
-    fn write_reception(&mut self, now: Time, key: u32, reception: &Reception) {
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+    fn write_reception(&mut self, now: Time, key: TransportKey, reception: &Reception) {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         let sender = entry.ssrc;
@@ -131,10 +128,10 @@ impl Worker {
     }
 
     /// Reports on every stream that leaves over a transport, several to a datagram.
-    fn write_sending(&mut self, now: Time, key: u32) {
+    fn write_sending(&mut self, now: Time, key: TransportKey) {
         let wall = self.wall_micros(now);
         let ntp = ntp_of(wall);
-        let Some(entry) = self.transports.get_mut(key as usize) else {
+        let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         let consumers = std::mem::take(&mut entry.consumers);
@@ -143,7 +140,7 @@ impl Worker {
             let mut taken = 0;
             entry.write_control(|compound| {
                 for &place in rest {
-                    let Some(consumer) = self.consumers.get_mut(place as usize) else {
+                    let Some(consumer) = self.consumers.get_mut(place) else {
                         taken += 1;
                         continue;
                     };

@@ -1,19 +1,19 @@
 //! Media and control on their way out: transport by transport, put in order, written from the shared
 //! packet and sealed straight into the arena that the socket sends.
 
-use slab::Slab;
 use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use super::Worker;
 use super::transport_entry::{Traffic, TransportEntry};
-use crate::command::Path;
 use crate::consumer::Consumer;
 use crate::consumer::queued_packet::{QueuedPacket, WireFields};
 use crate::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use crate::egress::{Batch, DATAGRAM_LEN_MAX, Egress};
 use crate::packet_cache::CachedPacket;
+use crate::path::Path;
 use crate::producer::Producer;
+use crate::slots::{ConsumerKey, Key as _, ProducerKey, Slots};
 use crate::transport::srtp::SrtpSender;
 
 impl Worker {
@@ -36,7 +36,7 @@ impl Worker {
             },
         };
         while let Some(key) = self.schedule.first_ready() {
-            if let Some(entry) = self.transports.get_mut(key as usize) {
+            if let Some(entry) = self.transports.get_mut(key) {
                 if !outlet.drain(entry) {
                     break;
                 }
@@ -63,9 +63,9 @@ struct Desk<'a> {
     /// When they leave.
     now: Time,
     /// Who writes them.
-    consumers: &'a mut Slab<Consumer>,
+    consumers: &'a mut Slots<ConsumerKey, Consumer>,
     /// Who keeps them.
-    producers: &'a Slab<Producer>,
+    producers: &'a Slots<ProducerKey, Producer>,
     /// Where they go.
     egress: &'a mut Egress,
 }
@@ -155,13 +155,14 @@ impl Desk<'_> {
     /// What a packet will be like.
     #[inline]
     fn parcel(&self, departure: &QueuedPacket) -> PacketSize {
-        let consumer = self.consumers.get(departure.consumer as usize);
+        let consumer = self.consumers.get(departure.consumer);
         let len = consumer.and_then(|consumer| {
             let stored = stored_packet(self.producers, consumer, departure)?;
             consumer.packet_len(departure, stored)
         });
         PacketSize {
-            stream: u64::from(departure.consumer) << 1 | u64::from(departure.repeats.is_some()),
+            stream: (departure.consumer.index() as u64) << 1
+                | u64::from(departure.repeats.is_some()),
             len: len.and_then(|len| u16::try_from(len).ok()).unwrap_or(0),
         }
     }
@@ -181,7 +182,7 @@ impl Desk<'_> {
         departure: &QueuedPacket,
         padding: u8,
     ) -> Option<()> {
-        let consumer = self.consumers.get_mut(departure.consumer as usize)?;
+        let consumer = self.consumers.get_mut(departure.consumer)?;
         let stored = stored_packet(self.producers, consumer, departure)?;
         let stamp = WireFields {
             abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
@@ -221,11 +222,11 @@ impl Desk<'_> {
 /// The packet that a departure names, while it is kept.
 #[inline]
 fn stored_packet<'a>(
-    producers: &'a Slab<Producer>,
+    producers: &'a Slots<ProducerKey, Producer>,
     consumer: &Consumer,
     departure: &QueuedPacket,
 ) -> Option<&'a CachedPacket> {
-    let producer = producers.get(consumer.producer as usize)?;
+    let producer = producers.get(consumer.producer)?;
     producer
         .streams
         .get(usize::from(departure.stream))?

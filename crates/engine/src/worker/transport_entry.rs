@@ -5,12 +5,14 @@ use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
 
 use crate::arrival_log::ArrivalLog;
-use crate::command::{Path, TransportId};
 use crate::consumer::queued_packet::QueuedPacket;
 use crate::egress::send_queue::SendQueueEntry;
+use crate::ids::TransportId;
+use crate::path::Path;
 use crate::rate::RateWindow;
 use crate::remb::ReceiveEstimate;
 use crate::rtp_listener::RtpListener;
+use crate::slots::{ConsumerKey, ProducerKey, RouterKey};
 use crate::timers::Deadline;
 use crate::transport::Transport;
 
@@ -42,7 +44,7 @@ pub struct TransportEntry {
     /// The transport's id.
     pub id: TransportId,
     /// Its router.
-    pub router: u32,
+    pub router: RouterKey,
     /// The pipe.
     pub transport: Transport,
     /// Which producer a packet is for.
@@ -52,11 +54,11 @@ pub struct TransportEntry {
     /// What the peer may send, when it wants to be told by REMB.
     pub estimate: Option<ReceiveEstimate>,
     /// Producers whose media comes over it.
-    pub producers: Vec<u32>,
+    pub producers: Vec<ProducerKey>,
     /// Consumers whose media leaves over it.
-    pub consumers: Vec<u32>,
+    pub consumers: Vec<ConsumerKey>,
     /// The consumer behind each SSRC that leaves over it.
-    pub outgoing: Map<Ssrc, u32>,
+    pub outgoing: Map<Ssrc, ConsumerKey>,
     /// The name that ties the peer's streams together.
     pub cname: String,
     /// The SSRC of our own control packets.
@@ -103,7 +105,7 @@ impl TransportEntry {
     /// A line with nothing on it.
     pub fn new(
         id: TransportId,
-        router: u32,
+        router: RouterKey,
         transport: Transport,
         ssrc: Ssrc,
         cname: String,
@@ -207,7 +209,7 @@ impl TransportEntry {
     }
 
     /// Forgets the packets that a consumer still wanted to send.
-    pub fn remove_packets_of(&mut self, consumer: u32) {
+    pub fn remove_packets_of(&mut self, consumer: ConsumerKey) {
         let done = self.pending_done;
         let is_kept = |departure: &QueuedPacket| departure.consumer != consumer;
         let sent_and_kept = self

@@ -1,0 +1,14 @@
+//! Layers of simulcast and SVC, in mediasoup's words.
+
+use serde::{Deserialize, Serialize};
+
+/// A spatial and a temporal layer, each counted from the lowest quality at zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layers {
+    /// Resolution: index of the simulcast encoding.
+    pub spatial_layer: u8,
+    /// Frame rate; absent means the highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporal_layer: Option<u8>,
+}
