@@ -10,7 +10,7 @@ use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 
 /// How often feedback is sent while packets arrive.
-pub const INTERVAL: Duration = Duration::from_millis(100);
+pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// ArrivalLog that are fed back at once, without waiting for the interval: one report then still
 /// fits one datagram.
@@ -34,7 +34,7 @@ pub struct ArrivalLog {
 impl ArrivalLog {
     /// Notes a packet. Says whether feedback should be sent at once.
     #[inline]
-    pub fn note(&mut self, now: Time, raw: u16, media: Ssrc) -> bool {
+    pub fn record(&mut self, now: Time, raw: u16, media: Ssrc) -> bool {
         let seq = match self.highest {
             None => {
                 let first = SeqNo::first(raw);
@@ -111,19 +111,19 @@ mod tests {
     #[test]
     fn a_lost_packet_is_told_once() {
         let mut arrivals = ArrivalLog::default();
-        arrivals.note(Time::from_millis(1), 65_535, Ssrc(2));
-        arrivals.note(Time::from_millis(2), 1, Ssrc(2));
+        arrivals.record(Time::from_millis(1), 65_535, Ssrc(2));
+        arrivals.record(Time::from_millis(2), 1, Ssrc(2));
         assert_eq!(told(&mut arrivals), [(65_535, true), (0, false), (1, true)]);
-        arrivals.note(Time::from_millis(3), 2, Ssrc(2));
+        arrivals.record(Time::from_millis(3), 2, Ssrc(2));
         assert_eq!(told(&mut arrivals), [(2, true)]);
     }
 
     #[test]
     fn order_of_arrival_does_not_matter() {
         let mut arrivals = ArrivalLog::default();
-        arrivals.note(Time::from_millis(1), 10, Ssrc(2));
-        arrivals.note(Time::from_millis(2), 12, Ssrc(2));
-        arrivals.note(Time::from_millis(3), 11, Ssrc(2));
+        arrivals.record(Time::from_millis(1), 10, Ssrc(2));
+        arrivals.record(Time::from_millis(2), 12, Ssrc(2));
+        arrivals.record(Time::from_millis(3), 11, Ssrc(2));
         assert_eq!(told(&mut arrivals), [(10, true), (11, true), (12, true)]);
     }
 
@@ -132,7 +132,7 @@ mod tests {
         let mut arrivals = ArrivalLog::default();
         let mut asked = false;
         for raw in 0..2_000 {
-            asked |= arrivals.note(Time::from_millis(1), raw, Ssrc(2));
+            asked |= arrivals.record(Time::from_millis(1), raw, Ssrc(2));
         }
         assert!(asked);
         assert_eq!(arrivals.pending.len(), PENDING_MAX);

@@ -277,6 +277,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Returns a `BadParameters` refusal with the text of `error`.
+    pub fn bad_parameters(error: impl std::fmt::Display) -> Self {
+        Self::BadParameters(error.to_string())
+    }
+
     /// Returns the code by which clients recognise the refusal.
     pub const fn code(&self) -> &'static str {
         match self {

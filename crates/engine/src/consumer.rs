@@ -82,7 +82,7 @@ struct PeerReport {
 
 /// What a sender report says besides the wall clock (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SenderFigures {
+pub struct SenderReportFields {
     /// The stream.
     pub ssrc: Ssrc,
     /// The media time at the moment of the report.
@@ -172,7 +172,7 @@ pub struct ConsumerSetup {
     /// How many streams the producer has.
     pub streams: u8,
     /// The layer wished for.
-    pub preferred: Option<Layers>,
+    pub preferred_layers: Option<Layers>,
     /// Whether it begins paused.
     pub paused: bool,
     /// Where its numbering begins.
@@ -217,7 +217,7 @@ impl Consumer {
                 .unwrap_or_default(),
             paused,
             connected: false,
-            layers: LayerChoice::new(setup.streams, setup.preferred, needs_keyframe),
+            layers: LayerChoice::new(setup.streams, setup.preferred_layers, needs_keyframe),
             counters: Counters::default(),
             codec,
             pt: media.map_or(Pt::default(), |codec| codec.payload_type),
@@ -411,7 +411,7 @@ impl Consumer {
     }
 
     /// Whether a keyframe request of the peer is to be listened to.
-    pub fn hears_keyframe_request(&mut self, now: Time, full_intra: bool) -> bool {
+    pub fn accepts_keyframe_request(&mut self, now: Time, full_intra: bool) -> bool {
         if full_intra {
             self.counters.firs += 1;
         } else {
@@ -458,7 +458,7 @@ impl Consumer {
         clippy::cast_possible_truncation,
         reason = "the report counts modulo 2^32"
     )]
-    pub fn sender_figures(&self, now: Time, wall_micros: u64) -> Option<SenderFigures> {
+    pub fn sender_report(&self, now: Time, wall_micros: u64) -> Option<SenderReportFields> {
         let (latest, sent) = self.timestamps.latest()?;
         let timestamp = match self.clock {
             Some(clock) => clock
@@ -466,7 +466,7 @@ impl Consumer {
                 .wrapping_add(self.timestamps.offset()),
             None => latest.wrapping_add(media_time(now.since(sent), self.clock_rate)),
         };
-        Some(SenderFigures {
+        Some(SenderReportFields {
             ssrc: self.ssrc,
             timestamp,
             packets: self.counters.packets as u32,

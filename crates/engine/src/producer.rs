@@ -102,7 +102,7 @@ pub struct Producer {
     /// Which streams bring packets.
     pub activity: Activity,
     /// The scores told last.
-    told_scores: Vec<u8>,
+    reported_scores: Vec<u8>,
     /// Its codecs.
     formats: Vec<PayloadFormat>,
     /// The name of the first codec.
@@ -160,7 +160,7 @@ impl Producer {
             kind,
             consumable,
             activity: Activity::new(streams.len()),
-            told_scores: vec![0; streams.len()],
+            reported_scores: vec![0; streams.len()],
             streams,
             paused: false,
             router,
@@ -205,7 +205,7 @@ impl Producer {
     }
 
     /// Whether its publisher is on this shard.
-    pub const fn is_own(&self) -> bool {
+    pub const fn is_local(&self) -> bool {
         matches!(self.origin, Origin::Transport(_))
     }
 
@@ -220,12 +220,12 @@ impl Producer {
 
     /// Takes in a packet that another shard hands over: it was accepted there.
     #[inline]
-    pub fn keep(&mut self, now: Time, packet: &SharedPacket) {
+    pub fn cache(&mut self, now: Time, packet: &SharedPacket) {
         let arrival = &packet.arrival;
         let Some(stream) = self.streams.get_mut(usize::from(arrival.stream)) else {
             return;
         };
-        stream.keep(now, packet);
+        stream.cache_shared(now, packet);
         if arrival.descriptor.keyframe {
             stream.keyframes.fulfil();
         }
@@ -233,9 +233,9 @@ impl Producer {
 
     /// A packet that has arrived, as it is kept; nothing if it was only padding.
     #[inline]
-    pub fn stored(&self, arrival: &Arrival) -> Option<&CachedPacket> {
+    pub fn cached(&self, arrival: &Arrival) -> Option<&CachedPacket> {
         let stream = self.streams.get(usize::from(arrival.stream))?;
-        stream.history.get(arrival.seq)
+        stream.cache.get(arrival.seq)
     }
 
     /// Takes in a packet of one of its streams. `ssrc` is the one it came with.
@@ -331,7 +331,7 @@ impl Producer {
 
     /// The next stream of which the shard it comes from is to ask for a keyframe, until there is
     /// none.
-    pub fn take_keyframe_wish(&mut self, now: Time) -> Option<u8> {
+    pub fn take_piped_keyframe_request(&mut self, now: Time) -> Option<u8> {
         let mut streams = self.streams.iter_mut().zip(0..);
         streams.find_map(|(stream, index)| stream.keyframes.take_due(now).then_some(index))
     }
@@ -344,16 +344,16 @@ impl Producer {
     }
 
     /// Another shard still waits for keyframes of these streams.
-    pub fn remind_of_keyframes(&mut self, awaited: u8) {
+    pub fn renew_keyframe_requests(&mut self, awaited: u8) {
         for (stream, index) in self.streams.iter_mut().zip(0..) {
             if awaited & activity::bit(index) != 0 && self.kind == MediaKind::Video {
-                stream.keyframes.remind();
+                stream.keyframes.renew();
             }
         }
     }
 
     /// Nobody listens any more: what is known of its present state is forgotten.
-    pub fn rest(&mut self) {
+    pub fn reset_state(&mut self) {
         self.activity.set_active(0);
         for stream in &mut self.streams {
             stream.keyframes.fulfil();
@@ -395,20 +395,20 @@ impl Producer {
 
     /// What came of a packet's stream after it and is still kept, in order: what nobody could be
     /// sent as long as the packet was missing.
-    pub fn kept_after(&self, arrival: &Arrival) -> impl Iterator<Item = Arrival> + '_ {
+    pub fn cached_after(&self, arrival: &Arrival) -> impl Iterator<Item = Arrival> + '_ {
         let index = arrival.stream;
         let highest = self
             .streams
             .get(usize::from(index))
             .map_or(0, |stream| stream.highest().0);
         let later = (arrival.seq.0 + 1..=highest).take(SLOTS_MAX);
-        later.filter_map(move |seq| self.kept(index, SeqNo(seq)))
+        later.filter_map(move |seq| self.cached_arrival(index, SeqNo(seq)))
     }
 
     /// A packet that is still kept, as it was when it came.
-    fn kept(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
+    fn cached_arrival(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
         let stream = self.streams.get(usize::from(index))?;
-        let stored = stream.history.get(seq)?;
+        let stored = stream.cache.get(seq)?;
         let incoming = stored.incoming()?;
         let format = self
             .formats
@@ -445,10 +445,10 @@ impl Producer {
     /// The scores, if they changed since they were told.
     pub fn take_changed_scores(&mut self) -> Option<Vec<u8>> {
         let scores: Vec<u8> = self.streams.iter().map(Stream::score).collect();
-        if scores == self.told_scores {
+        if scores == self.reported_scores {
             return None;
         }
-        self.told_scores.clone_from(&scores);
+        self.reported_scores.clone_from(&scores);
         Some(scores)
     }
 

@@ -16,7 +16,7 @@ pub const SSRCS_MAX: usize = 64;
 
 /// The owner of a stream on a transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
+pub struct StreamOwner {
     /// The producer's place in its worker.
     pub producer: ProducerKey,
     /// The index of the encoding.
@@ -59,7 +59,7 @@ pub struct RtpListener {
     /// Which id stands for which extension on this transport.
     pub extension_ids: ExtensionIds,
     /// By SSRC.
-    ssrcs: Map<Ssrc, Owner>,
+    ssrcs: Map<Ssrc, StreamOwner>,
     /// The producers, in the order they came.
     producers: Vec<Listed>,
 }
@@ -117,7 +117,7 @@ impl RtpListener {
 
     /// The owner of an SSRC that was announced or learned.
     #[inline]
-    pub fn owner(&self, ssrc: Ssrc) -> Option<Owner> {
+    pub fn owner(&self, ssrc: Ssrc) -> Option<StreamOwner> {
         self.ssrcs.get(&ssrc).copied()
     }
 
@@ -127,7 +127,7 @@ impl RtpListener {
         header: &RtpHeader,
         places: &ExtensionPlaces,
         packet: &[u8],
-    ) -> Option<Owner> {
+    ) -> Option<StreamOwner> {
         if self.ssrcs.len() >= SSRCS_MAX {
             return None;
         }
@@ -147,7 +147,7 @@ impl RtpListener {
         header: &RtpHeader,
         places: &ExtensionPlaces,
         packet: &[u8],
-    ) -> Option<Owner> {
+    ) -> Option<StreamOwner> {
         let name = |kind| places.value(kind, packet);
         let mid: Option<Mid> = name(ExtensionKind::Mid).and_then(parse_sdes_item);
         let rid: Option<Rid> = name(ExtensionKind::Rid).and_then(parse_sdes_item);
@@ -168,7 +168,7 @@ impl Listed {
         mid: Option<Mid>,
         rid: Option<Rid>,
         repaired: Option<Rid>,
-    ) -> Option<Owner> {
+    ) -> Option<StreamOwner> {
         let retransmission = self.rtx_pts.contains(&pt);
         if !retransmission && !self.media_pts.contains(&pt) {
             return None;
@@ -184,7 +184,7 @@ impl Listed {
             None => return None,
         };
         let stream = u8::try_from(stream).ok()?;
-        Some(Owner {
+        Some(StreamOwner {
             producer: self.producer,
             stream,
             retransmission,
@@ -193,13 +193,13 @@ impl Listed {
 }
 
 /// The SSRCs that parameters name beforehand.
-fn announced_ssrcs(producer: ProducerKey, rtp: &RtpParameters) -> Map<Ssrc, Owner> {
+fn announced_ssrcs(producer: ProducerKey, rtp: &RtpParameters) -> Map<Ssrc, StreamOwner> {
     let mut ssrcs = Map::new();
     for (encoding, stream) in rtp.encodings.iter().zip(0_u8..) {
         if let Some(ssrc) = encoding.ssrc {
             ssrcs.insert(
                 ssrc,
-                Owner {
+                StreamOwner {
                     producer,
                     stream,
                     retransmission: false,
@@ -209,7 +209,7 @@ fn announced_ssrcs(producer: ProducerKey, rtp: &RtpParameters) -> Map<Ssrc, Owne
         if let Some(rtx) = encoding.rtx {
             ssrcs.insert(
                 rtx.ssrc,
-                Owner {
+                StreamOwner {
                     producer,
                     stream,
                     retransmission: true,

@@ -1,18 +1,20 @@
-//! The hallway: the only place that sees every room of the engine. It finds the transport of a
-//! datagram, the producer of a packet and the consumers of a producer, and hands results from one
-//! to the next; it decides nothing that a room could decide.
+//! Dispatches packets and commands between transports, producers and consumers. The only module
+//! that knows all of them; policy lives in the modules it calls.
 //!
-//! A packet walks: `handle_datagram` → `Demux::locate` → `Transport::receive` → `Producer::accept`
-//! → `Router::consumers_of` → `Consumer::forward` → `TransportEntry::enqueue` → `SendQueue::enqueue_media`, and
-//! at the end of the turn in `poll_transmit`: `GsoOrder::group` → `Consumer::write` →
-//! `SrtpSender::protect_rtp` → `Egress::push_media`. A packet that is wanted on other shards is shared
-//! by `forward_to_shards`, and goes on there from `handle_shard_message`.
+//! Path of a packet: `handle_datagram` → `Demux::locate` → `Transport::receive` →
+//! `Producer::accept` → `Router::consumers_of` → `Consumer::forward` → `Outbound::enqueue` →
+//! `SendQueue::enqueue_media`, and at the end of the loop iteration in `poll_transmit`:
+//! `GsoOrder::group` → `Consumer::write` → `SrtpSender::protect_rtp` → `Egress::push_media`. A
+//! packet that other shards consume is shared by `forward_to_shards` and continues there in
+//! `handle_shard_message`.
 
 mod close;
 mod control;
 mod feedback;
+mod inbound;
 mod ingress;
 mod metrics;
+mod outbound;
 mod pipes;
 mod report;
 #[cfg(feature = "sim")]
@@ -29,24 +31,23 @@ use std::time::{Duration, Instant};
 use watersmeet_wire::stun::StunMessage;
 use watersmeet_wire::units::{Map, Rng, Time};
 
-use crate::command::{
-    CloseReason, ConsumerId, Event, ListenAddress, Path, ProducerId, RouterId, TransportId,
-};
+use crate::command::Event;
 use crate::consumer::Consumer;
 use crate::demux::Demux;
 use crate::egress::Egress;
 use crate::egress::gso_order::GsoOrder;
 use crate::egress::send_queue::SendQueue;
 use crate::egress::window::EgressOptions;
+use crate::ids::{ConsumerId, ProducerId, RouterId, TransportId};
+use crate::path::{ListenAddress, Path};
 use crate::producer::{Origin, Producer};
 use crate::router::Router;
-
 use crate::shard_message::{PacketPool, ShardMessage};
+use crate::slots::{ConsumerKey, ProducerKey, RouterKey, Slots, TransportKey};
 use crate::timers::{TimerKind, Timers};
 use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
-
-use crate::slots::{ConsumerKey, ProducerKey, RouterKey, Slots, TransportKey};
+use crate::transport_state::CloseReason;
 use transport_entry::TransportEntry;
 
 pub use crate::egress::{Batch, Transmit};
@@ -54,130 +55,122 @@ pub use metrics::{
     EgressMetrics, MediaKindMetrics, TrafficCounters, TransportStateCounts, WorkerMetrics,
     WorkerTotals,
 };
-pub use transport_entry::{CONTROL_MAX, PENDING_MAX};
+pub use outbound::{CONTROL_MAX, PENDING_MAX};
 
-/// The most events that wait. They are drained every turn of the loop, in which a datagram or a
-/// command makes a few; a worker that is not drained forgets the newest.
+/// Capacity of the event queue. It is drained in every loop iteration, in which a datagram or a
+/// command causes a few events; when it is full, new events are dropped.
 pub const EVENTS_MAX: usize = 65_536;
 
-/// The most alarms that ring in one turn of the loop; the rest ring in the next. A worker has a few
-/// for each of its transports, and an alarm that set itself again for the same moment must not keep
-/// packets waiting.
+/// Upper bound of the timers handled in one loop iteration; the rest follow in the next. A worker
+/// has a few per transport, and a timer that set itself again for the same moment must not delay
+/// packets.
 pub const TIMERS_PER_ITERATION_MAX: usize = 100_000;
 
-/// The most datagrams of handshakes that are taken in one turn of the loop: each costs up to
-/// 0.15 ms, and media waits behind them.
+/// Upper bound of the handshake datagrams processed in one loop iteration: each takes up to 0.15 ms,
+/// during which media waits.
 pub const HANDSHAKES_PER_ITERATION_MAX: usize = 4;
 
-/// The most transports on one worker.
+/// Upper bound of the transports of a worker.
 pub const TRANSPORTS_MAX: usize = 20_000;
 
-/// The most routers on one worker.
+/// Upper bound of the routers of a worker.
 pub const ROUTERS_MAX: usize = 10_000;
 
-/// The most producers of other shards in one router.
+/// Upper bound of the piped producers of a router.
 pub const PIPES_PER_ROUTER_MAX: usize = 4_096;
 
-/// The most values for other shards that wait. They are drained every turn of the loop, in which a
-/// few hundred packets arrive; of more than this the newest are dropped.
+/// Capacity of the queue of messages to other shards. It is drained in every loop iteration, in
+/// which a few hundred packets arrive; when it is full, new messages are dropped.
 pub const SHARD_MESSAGES_MAX: usize = 16_384;
 
-/// The most producers on one transport.
+/// Upper bound of the producers of a transport.
 pub const PRODUCERS_PER_TRANSPORT_MAX: usize = 32;
 
-/// The most consumers on one transport.
+/// Upper bound of the consumers of a transport.
 pub const CONSUMERS_PER_TRANSPORT_MAX: usize = 1_024;
 
-/// What a worker is made with.
+/// Configuration of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// Where peers can reach it, in order of preference.
+    /// Addresses at which peers can reach the worker, in order of preference.
     pub listen: Vec<ListenAddress>,
-    /// What peers see in the handshake; made once per process.
+    /// Certificate presented in DTLS handshakes, one per process.
     pub certificate: DtlsCertificate,
-    /// Which DTLS is spoken.
+    /// DTLS versions that are accepted.
     pub dtls_version: DtlsVersion,
-    /// The `Instant` of `Time::ZERO`.
+    /// `Instant` that corresponds to `Time::ZERO`.
     pub epoch: Instant,
-    /// The wall clock at `Time::ZERO`, since 1970.
+    /// Wall clock at `Time::ZERO`, since 1970.
     pub unix_epoch: Duration,
-    /// Silence of a peer after which nothing is sent to it any more (RFC 7675).
+    /// Time without a packet from a peer after which nothing is sent to it any more (RFC 7675).
     pub consent_timeout: Duration,
-    /// Which shard it runs on; stands in the ufrags it draws.
+    /// Shard the worker runs on; part of the ufrags it generates.
     pub shard: u8,
-    /// How media is gathered before it leaves.
+    /// How media is collected before it is sent.
     pub egress: EgressOptions,
 }
 
-/// How many objects a worker holds.
+/// Number of objects in a worker.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectCounts {
     /// Routers.
     pub routers: usize,
     /// Transports.
     pub transports: usize,
-    /// Producers.
+    /// Producers, piped ones included.
     pub producers: usize,
     /// Consumers.
     pub consumers: usize,
 }
 
-/// Every router, transport, producer and consumer of one shard.
+/// Routers, transports, producers and consumers of one shard.
 pub struct Worker {
-    /// What transports share.
+    /// Settings shared by all transports.
     settings: Arc<TransportSettings>,
-    /// The wall clock at `Time::ZERO`, in microseconds since 1970.
+    /// Wall clock at `Time::ZERO`, in microseconds since 1970.
     unix_epoch_micros: u64,
-    /// Which shard it runs on.
+    /// Shard the worker runs on.
     shard: u8,
-    /// The source of secrets and random numbers.
+    /// Generator of secrets and random numbers.
     rng: Rng,
-    /// Which transport a datagram is for.
+    /// Finds the transport of a datagram.
     demux: Demux,
-    /// What is due when.
+    /// Pending timers.
     timers: Timers,
-    /// Routers, by place.
     routers: Slots<RouterKey, Router>,
-    /// Transports with what hangs on them, by place.
     transports: Slots<TransportKey, TransportEntry>,
-    /// Producers, by place.
     producers: Slots<ProducerKey, Producer>,
-    /// Consumers, by place.
     consumers: Slots<ConsumerKey, Consumer>,
-    /// The place of each router.
     router_keys: Map<RouterId, RouterKey>,
-    /// The place of each transport.
     transport_keys: Map<TransportId, TransportKey>,
-    /// The place of each producer.
     producer_keys: Map<ProducerId, ProducerKey>,
-    /// The place of each consumer.
     consumer_keys: Map<ConsumerId, ConsumerKey>,
-    /// What everything that was closed had counted.
-    retired: WorkerTotals,
-    /// What is reported unasked.
+    /// Totals of closed objects.
+    closed_totals: WorkerTotals,
+    /// Events to report, oldest first.
     events: VecDeque<Event>,
-    /// What there is for other shards.
+    /// Messages to other shards, each with its destination, oldest first.
     shard_messages: VecDeque<(u8, ShardMessage)>,
-    /// Packets that were shared with other shards, for use again.
+    /// Packets shared with other shards, for reuse.
     pool: PacketPool,
-    /// Transports whose handshakes have datagrams waiting, each once, in the order of their turns.
+    /// Transports with waiting handshake datagrams, each once, served round-robin.
     handshakes: VecDeque<TransportKey>,
-    /// Which transport sends when.
-    schedule: SendQueue,
-    /// The packets of one transport, put in order.
+    /// Transports with something to send.
+    send_queue: SendQueue,
+    /// Orders the packets of one transport.
     order: GsoOrder,
-    /// The batch in the making.
+    /// Batch under construction.
     egress: Egress,
-    /// Goodbyes of closed transports.
+    /// Last datagrams of closed transports: DTLS close alerts.
     close_datagrams: VecDeque<(Path, Vec<u8>)>,
-    /// Scratch for packets asked for again.
+    /// Scratch buffer for sequence numbers to request again.
     nack_buffer: Vec<u16>,
-    /// Scratch for feedback.
+    /// Scratch buffer for transport-wide feedback.
     feedback_buffer: Vec<u8>,
 }
 
 impl Worker {
-    /// A worker that holds nothing.
+    /// Creates an empty worker.
     pub fn new(config: WorkerConfig, rng: Rng) -> Self {
         let settings = TransportSettings {
             certificate: config.certificate,
@@ -201,12 +194,12 @@ impl Worker {
             transport_keys: Map::new(),
             producer_keys: Map::new(),
             consumer_keys: Map::new(),
-            retired: WorkerTotals::default(),
+            closed_totals: WorkerTotals::default(),
             events: VecDeque::new(),
             shard_messages: VecDeque::new(),
             pool: PacketPool::default(),
             handshakes: VecDeque::new(),
-            schedule: SendQueue::new(config.egress),
+            send_queue: SendQueue::new(config.egress),
             order: GsoOrder::default(),
             egress: Egress::default(),
             close_datagrams: VecDeque::new(),
@@ -215,17 +208,17 @@ impl Worker {
         }
     }
 
-    /// Takes one UDP datagram or one frame of a TCP connection.
+    /// Handles one UDP datagram or one frame of a TCP connection. The packet is decrypted in place.
     pub fn handle_datagram(&mut self, now: Time, path: Path, packet: &mut [u8]) {
-        let known = self.demux.locate(path);
-        let Some(key) = self.locate_ufrag(packet).or(known) else {
+        let by_path = self.demux.locate(path);
+        let Some(key) = self.locate_by_ufrag(packet).or(by_path) else {
             return;
         };
-        self.contain(now, key, |worker| worker.receive(now, key, path, packet));
+        self.contain_fault(now, key, |worker| worker.receive(now, key, path, packet));
     }
 
-    /// The transport that an ICE check asks for by its ufrag, whatever path it comes on.
-    fn locate_ufrag(&self, packet: &[u8]) -> Option<TransportKey> {
+    /// Returns the transport whose ufrag an ICE check contains, on whatever path it arrives.
+    fn locate_by_ufrag(&self, packet: &[u8]) -> Option<TransportKey> {
         if packet.first().is_none_or(|&first| first >= 4) {
             return None;
         }
@@ -234,35 +227,39 @@ impl Worker {
         self.demux.locate_ufrag(local)
     }
 
-    /// The connection behind a TCP path ended.
+    /// Handles the end of a TCP path's connection.
     pub fn handle_path_closed(&mut self, now: Time, path: Path) {
         let Some(key) = self.demux.locate(path) else {
             return;
         };
         if let Some(entry) = self.transports.get_mut(key) {
             entry.transport.handle_path_closed(now, path);
-            self.settle(now, key);
+            self.apply_transport_events(now, key);
         }
     }
 
-    /// Does what is due, and a turn's worth of the handshakes that wait.
+    /// Runs the timers that are due, and processes some of the waiting handshake datagrams.
     pub fn handle_timeout(&mut self, now: Time) {
         self.advance_handshakes(now);
         for _ in 0..TIMERS_PER_ITERATION_MAX {
-            let Some((at, reason)) = self.timers.pop_due(now) else {
+            let Some((at, kind)) = self.timers.pop_due(now) else {
                 return;
             };
-            match reason {
+            match kind {
                 TimerKind::Transport(key) | TimerKind::Report(key) | TimerKind::Feedback(key) => {
-                    self.contain(now, key, |worker| worker.ring(now, at, reason));
+                    self.contain_fault(now, key, |worker| worker.handle_timer(now, at, kind));
                 }
                 TimerKind::Nack(key) | TimerKind::Keyframe(key) | TimerKind::Pipe(key) => {
-                    match self.producers.get(key).map(|it| it.origin) {
-                        Some(Origin::Transport(entry)) => {
-                            self.contain(now, entry, |worker| worker.ring(now, at, reason));
+                    match self.producers.get(key).map(|producer| producer.origin) {
+                        Some(Origin::Transport(transport)) => {
+                            self.contain_fault(now, transport, |worker| {
+                                worker.handle_timer(now, at, kind);
+                            });
                         }
                         Some(Origin::Shard(_)) => {
-                            self.contain_pipe(key, |worker| worker.ring(now, at, reason));
+                            self.contain_pipe_fault(key, |worker| {
+                                worker.handle_timer(now, at, kind);
+                            });
                         }
                         None => {}
                     }
@@ -271,7 +268,8 @@ impl Worker {
         }
     }
 
-    /// When `handle_timeout` or `poll_transmit` has something to do.
+    /// Returns when `handle_timeout` or `poll_transmit` is next due. What can be sent at once does not
+    /// count: `poll_transmit` is called after every input.
     pub fn poll_timeout(&self) -> Time {
         if self.handshakes.is_empty() {
             self.timers.poll_timeout()
@@ -280,21 +278,22 @@ impl Worker {
         }
     }
 
-    /// How far apart the loop may look at its sockets now, so that packets meet.
+    /// Returns how long the loop may wait before it reads its sockets again, so that packets to one
+    /// destination can be sent together.
     pub const fn window(&self) -> Duration {
-        self.schedule.window()
+        self.send_queue.window()
     }
 
-    /// The next event, until there is none.
+    /// Returns the next event; `None` when all were reported.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Begins a transport where its handshakes end: `path` is nominated, `local` and `remote` are
-    /// the SRTP master keys with their salts.
+    /// Puts a transport into the connected state without handshakes: `path` is nominated, `local`
+    /// and `remote` are the SRTP master keys with their salts.
     ///
     /// # Errors
-    /// There is no such transport, or the keys do not fit the profile.
+    /// `TransportNotFound`, or `BadParameters` when the keys do not fit the profile.
     #[cfg(feature = "sim")]
     pub fn assume_connected(
         &mut self,
@@ -321,11 +320,11 @@ impl Worker {
         {
             return Err(Refusal::BadParameters("keys of another length".to_owned()));
         }
-        self.settle(now, key);
+        self.apply_transport_events(now, key);
         Ok(())
     }
 
-    /// How many objects it holds.
+    /// Returns how many objects the worker holds.
     pub fn object_counts(&self) -> ObjectCounts {
         ObjectCounts {
             routers: self.routers.len(),
@@ -335,52 +334,51 @@ impl Worker {
         }
     }
 
-    /// Runs something on behalf of one transport. If its code fails, that transport is closed and
-    /// nothing else is touched.
-    fn contain(&mut self, now: Time, key: TransportKey, run: impl FnOnce(&mut Self)) {
-        if catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
-            tracing::error!(transport = %key, "a fault in a transport; it is closed");
+    /// Runs `work` for one transport. A panic in it closes that transport and nothing else.
+    fn contain_fault(&mut self, now: Time, key: TransportKey, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(&mut *self))).is_err() {
+            tracing::error!(transport = %key, "transport closed: its code panicked");
             self.close_transport(now, key, Some(CloseReason::Fault));
         }
     }
 
-    /// Takes one datagram of each handshake whose turn it is.
+    /// Processes one waiting datagram of each of the next handshakes.
     fn advance_handshakes(&mut self, now: Time) {
         for _ in 0..HANDSHAKES_PER_ITERATION_MAX {
             let Some(key) = self.handshakes.pop_front() else {
                 return;
             };
-            self.contain(now, key, |worker| {
+            self.contain_fault(now, key, |worker| {
                 let entry = worker.transports.get_mut(key);
                 if entry.is_some_and(|entry| entry.transport.advance(now)) {
                     worker.handshakes.push_back(key);
                 }
-                worker.settle(now, key);
+                worker.apply_transport_events(now, key);
             });
         }
     }
 
-    /// One alarm of one object.
-    fn ring(&mut self, now: Time, at: Time, reason: TimerKind) {
-        match reason {
+    /// Handles one timer that was set for `at`, unless its owner has set it anew since.
+    fn handle_timer(&mut self, now: Time, at: Time, kind: TimerKind) {
+        match kind {
             TimerKind::Transport(key) => {
                 let Some(entry) = self.transports.get_mut(key) else {
                     return;
                 };
                 if entry.transport_deadline.expires(at) {
                     entry.transport.handle_timeout(now);
-                    self.settle(now, key);
+                    self.apply_transport_events(now, key);
                 }
             }
             TimerKind::Report(key) => {
                 let entry = self.transports.get_mut(key);
                 if entry.is_some_and(|entry| entry.report_deadline.expires(at)) {
-                    self.report(now, key);
+                    self.send_reports(now, key);
                 }
             }
             TimerKind::Feedback(key) => {
                 let entry = self.transports.get_mut(key);
-                if entry.is_some_and(|entry| entry.feedback_deadline.expires(at)) {
+                if entry.is_some_and(|entry| entry.inbound.feedback_deadline.expires(at)) {
                     self.send_transport_feedback(now, key);
                 }
             }
@@ -405,7 +403,7 @@ impl Worker {
         }
     }
 
-    /// One packet of one transport.
+    /// Decrypts one packet of a transport and routes it.
     fn receive(&mut self, now: Time, key: TransportKey, path: Path, packet: &mut [u8]) {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
@@ -419,13 +417,13 @@ impl Worker {
                 let packet = packet.get(..len).unwrap_or_default();
                 self.accept_rtcp(now, key, packet);
             }
-            Received::Nothing => self.settle(now, key),
+            Received::Nothing => self.apply_transport_events(now, key),
             Received::Discarded(_) => {}
         }
     }
 
-    /// Brings everything into line with what a transport has become.
-    fn settle(&mut self, now: Time, key: TransportKey) {
+    /// Handles a transport's events, then updates its path, its timer and the send queue.
+    fn apply_transport_events(&mut self, now: Time, key: TransportKey) {
         while let Some(event) = self.next_transport_event(key) {
             match event {
                 TransportEvent::IceStateChanged(state) => {
@@ -469,7 +467,7 @@ impl Worker {
         self.transports.get(key).map(|entry| entry.id)
     }
 
-    /// A path belongs to a transport now; whoever had it before has it no more.
+    /// Assigns a path to a transport and takes it from the transport that had it before.
     fn add_path(&mut self, now: Time, path: Path, key: TransportKey) {
         let former = self.demux.locate(path).filter(|former| *former != key);
         self.demux.add_path(path, key);
@@ -481,14 +479,14 @@ impl Worker {
         }
     }
 
-    /// Notes which way a transport sends, and tells its consumers when it begins or ceases to.
+    /// Updates the path for media, and notifies the consumers when sending starts or stops.
     fn update_path(&mut self, now: Time, key: TransportKey) {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        let was_open = entry.is_open();
-        entry.path = entry.transport.path();
-        let is_open = entry.is_open();
+        let was_open = entry.outbound.is_open();
+        entry.outbound.path = entry.transport.path();
+        let is_open = entry.outbound.is_open();
         if was_open == is_open {
             return;
         }
@@ -497,7 +495,7 @@ impl Worker {
             self.timers
                 .set(&mut entry.report_deadline, due, TimerKind::Report(key));
         }
-        let consumers = entry.consumers.clone();
+        let consumers = entry.outbound.consumers.clone();
         for consumer in consumers {
             if let Some(consumer) = self.consumers.get_mut(consumer) {
                 consumer.set_connected(is_open);
@@ -506,10 +504,11 @@ impl Worker {
         }
     }
 
-    /// Enters a transport in the list of those that may have something else than media to send.
+    /// Queues a transport because it may have STUN, DTLS or RTCP datagrams to send.
     fn enqueue_control(&mut self, key: TransportKey) {
         if let Some(entry) = self.transports.get_mut(key) {
-            self.schedule.enqueue_control(key, &mut entry.turn);
+            self.send_queue
+                .enqueue_control(key, &mut entry.outbound.queue_entry);
         }
     }
 
@@ -519,7 +518,7 @@ impl Worker {
         }
     }
 
-    /// Our wall clock, in microseconds since 1970.
+    /// Returns our wall clock, in microseconds since 1970.
     fn wall_micros(&self, now: Time) -> u64 {
         self.unix_epoch_micros + now.as_micros()
     }

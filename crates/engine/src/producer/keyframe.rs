@@ -56,7 +56,7 @@ impl KeyframeRequests {
     }
 
     /// Somebody still needs a keyframe: news only if that was forgotten.
-    pub fn remind(&mut self) {
+    pub fn renew(&mut self) {
         if !self.wanted {
             self.request();
         }

@@ -76,7 +76,7 @@ pub struct Stream {
     /// Its name in simulcast.
     pub rid: Option<Rid>,
     /// The packets of its last second.
-    pub history: PacketCache,
+    pub cache: PacketCache,
     /// What is missing; absent when the publisher takes no NACK.
     pub nacks: Option<NackGenerator>,
     /// Who waits for a keyframe; unused for audio.
@@ -132,7 +132,7 @@ impl Stream {
             ssrc: None,
             rtx_ssrc: None,
             rid: None,
-            history: PacketCache::default(),
+            cache: PacketCache::default(),
             nacks: takes_nacks.then(NackGenerator::default),
             keyframes: KeyframeRequests::default(),
             clock_reference: None,
@@ -163,20 +163,19 @@ impl Stream {
         if let Accepted::New { seq, .. } = accepted {
             self.count(now, incoming, packet.len());
             if incoming.payload_len > 0 {
-                self.history.insert(now, seq, incoming, packet);
+                self.cache.insert(now, seq, incoming, packet);
             }
         }
         accepted
     }
 
     /// Keeps a packet that was accepted on another shard.
-    pub fn keep(&mut self, now: Time, packet: &SharedPacket) {
+    pub fn cache_shared(&mut self, now: Time, packet: &SharedPacket) {
         let arrival = &packet.arrival;
         self.highest = self.highest.max(arrival.seq);
         self.clock_reference = arrival.clock;
         if let Some(incoming) = &packet.incoming {
-            self.history
-                .insert(now, arrival.seq, incoming, &packet.bytes);
+            self.cache.insert(now, arrival.seq, incoming, &packet.bytes);
         }
     }
 
@@ -205,7 +204,7 @@ impl Stream {
         if self.highest.0 - seq.0 > DROPOUT_MAX {
             return (!incoming.retransmitted).then(|| self.begin(incoming.seq));
         }
-        if self.history.get(seq).is_some() || seq == self.highest {
+        if self.cache.get(seq).is_some() || seq == self.highest {
             return None;
         }
         let awaited = self.nacks.as_ref().is_some_and(|nacks| nacks.awaits(seq));

@@ -49,7 +49,7 @@ fn packet(ssrc: u32, pt: u8, names: &[(u8, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-fn learn(listener: &mut RtpListener, bytes: &[u8]) -> Option<Owner> {
+fn learn(listener: &mut RtpListener, bytes: &[u8]) -> Option<StreamOwner> {
     let header = RtpHeader::parse(bytes).unwrap();
     let places = listener.extension_ids.locate(&header, bytes);
     listener.learn(&header, &places, bytes)
@@ -60,7 +60,7 @@ fn simulcast_streams_are_learned_by_rid() {
     let mut listener = RtpListener::default();
     listener.add(key(4), &simulcast("0")).unwrap();
     let media = packet(11, 96, &[(1, b"0"), (2, b"r1")]);
-    let owner = Owner {
+    let owner = StreamOwner {
         producer: key(4),
         stream: 1,
         retransmission: false,
@@ -70,7 +70,7 @@ fn simulcast_streams_are_learned_by_rid() {
     let repair = packet(12, 97, &[(1, b"0"), (3, b"r1")]);
     assert_eq!(
         learn(&mut listener, &repair),
-        Some(Owner {
+        Some(StreamOwner {
             retransmission: true,
             ..owner
         })

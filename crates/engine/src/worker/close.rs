@@ -1,20 +1,21 @@
-//! Who closes when something closes: a router takes its transports with it, a transport its
-//! producers and consumers, a producer its consumers. One function each, and every object goes
-//! through its own, whatever the reason.
+//! Closes routers, transports, producers and consumers. Closing a router closes its transports,
+//! closing a transport its producers and consumers, closing a producer its consumers. Each kind has
+//! one function, through which every object of it is closed.
 
 use watersmeet_wire::units::Time;
 
 use super::Worker;
-use crate::command::{CloseReason, Event};
+use crate::command::Event;
 use crate::producer::{Origin, Producer};
 use crate::shard_message::ShardMessage;
 use crate::slots::{ConsumerKey, ProducerKey, RouterKey, TransportKey};
+use crate::transport_state::CloseReason;
 
-/// The most goodbyes that wait to be sent.
+/// Capacity of the queue of close alerts; when it is full, peers notice by losing consent.
 const CLOSE_DATAGRAMS_MAX: usize = 1_024;
 
 impl Worker {
-    /// Closes a router with all that is in it.
+    /// Closes a router and everything in it.
     pub(super) fn close_router(&mut self, now: Time, key: RouterKey) {
         let transports = self
             .routers
@@ -32,7 +33,8 @@ impl Worker {
         }
     }
 
-    /// Closes a transport with all that is on it. It is reported when it was not commanded.
+    /// Closes a transport with its producers and consumers. It is reported when a `reason` is given,
+    /// which is so unless a command closes it.
     pub(super) fn close_transport(
         &mut self,
         now: Time,
@@ -48,9 +50,10 @@ impl Worker {
                 self.close_datagrams.push_back(datagram);
             }
         }
+        entry.outbound.clear_packets();
         let (id, router) = (entry.id, entry.router);
-        let producers = std::mem::take(&mut entry.producers);
-        let consumers = std::mem::take(&mut entry.consumers);
+        let producers = std::mem::take(&mut entry.inbound.producers);
+        let consumers = std::mem::take(&mut entry.outbound.consumers);
         for consumer in consumers {
             self.close_consumer(consumer);
         }
@@ -59,11 +62,11 @@ impl Worker {
         }
         self.demux.remove(key);
         if let Some(entry) = self.transports.remove(key) {
-            self.retired.add_transport(&entry);
+            self.closed_totals.add_transport(&entry);
         }
         self.transport_keys.remove(&id);
-        // Its place may be given to another before the lists are next walked.
-        self.schedule.remove(key);
+        // Its key may be given to another transport before the queues are next walked.
+        self.send_queue.remove(key);
         self.handshakes.retain(|waiting| *waiting != key);
         if let Some(router) = self.routers.get_mut(router) {
             router.transports.retain(|transport| *transport != key);
@@ -81,16 +84,16 @@ impl Worker {
         let Some(producer) = self.producers.remove(key) else {
             return;
         };
-        self.retired.add_producer(&producer);
+        self.closed_totals.add_producer(&producer);
         self.producer_keys.remove(&producer.id);
         let router = self.routers.get_mut(producer.router);
-        let listeners = router
+        let consumers = router
             .map(|router| router.remove_producer(key))
             .unwrap_or_default();
-        self.detach(key, &producer, !listeners.is_empty());
-        for listener in listeners {
-            let id = self.consumers.get(listener).map(|consumer| consumer.id);
-            self.close_consumer(listener);
+        self.detach(key, &producer, !consumers.is_empty());
+        for consumer in consumers {
+            let id = self.consumers.get(consumer).map(|consumer| consumer.id);
+            self.close_consumer(consumer);
             if let Some(consumer) = id {
                 self.report_event(Event::ConsumerClosed { consumer });
             }
@@ -102,23 +105,23 @@ impl Worker {
         }
     }
 
-    /// Tells where a producer that is closed came from, and where it went.
-    fn detach(&mut self, key: ProducerKey, closed: &Producer, was_wanted: bool) {
+    /// Removes a closed producer from its transport, and notifies the shards it is piped from and to.
+    fn detach(&mut self, key: ProducerKey, closed: &Producer, had_consumers: bool) {
         let producer = closed.id;
         match closed.origin {
-            Origin::Transport(entry) => {
-                if let Some(entry) = self.transports.get_mut(entry) {
-                    entry.rtp_listener.remove(key);
-                    entry.producers.retain(|place| *place != key);
+            Origin::Transport(transport) => {
+                if let Some(entry) = self.transports.get_mut(transport) {
+                    entry.inbound.rtp_listener.remove(key);
+                    entry.inbound.producers.retain(|known| *known != key);
                 }
             }
-            Origin::Shard(origin) if was_wanted => {
-                self.cross(origin, ShardMessage::Unsubscribe { producer });
+            Origin::Shard(origin) if had_consumers => {
+                self.send_to_shard(origin, ShardMessage::Unsubscribe { producer });
             }
             Origin::Shard(_) => {}
         }
         for &shard in &closed.pipes {
-            self.cross(shard, ShardMessage::Closed { producer });
+            self.send_to_shard(shard, ShardMessage::Closed { producer });
         }
     }
 
@@ -127,12 +130,13 @@ impl Worker {
         let Some(consumer) = self.consumers.remove(key) else {
             return;
         };
-        self.retired.add_consumer(&consumer);
+        self.closed_totals.add_consumer(&consumer);
         self.consumer_keys.remove(&consumer.id);
         if let Some(entry) = self.transports.get_mut(consumer.transport) {
-            entry.consumers.retain(|place| *place != key);
-            entry.outgoing.retain(|_, place| *place != key);
-            entry.remove_packets_of(key);
+            let outbound = &mut entry.outbound;
+            outbound.consumers.retain(|known| *known != key);
+            outbound.streams.retain(|_, owner| *owner != key);
+            outbound.remove_packets_of(key);
         }
         let producer = self.producers.get(consumer.producer);
         let router = producer.and_then(|it| self.routers.get_mut(it.router));

@@ -1,9 +1,11 @@
-//! Commands: each is carried out at once and whole, or refused and changes nothing.
+//! Carries out commands: each at once and completely, or not at all when it is refused.
 
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::{Ssrc, Time};
 
+use super::inbound::Inbound;
+use super::outbound::Outbound;
 use super::pipes::PipeRequest;
 use super::transport_entry::TransportEntry;
 use super::{
@@ -22,14 +24,14 @@ use crate::rtp_listener::Conflict;
 use crate::slots::{ConsumerKey, Key as _, ProducerKey, RouterKey, TransportKey};
 use crate::transport::{Transport, WebRtcTransport};
 
-/// Letters of a ufrag's random part: ice-chars that need no escaping anywhere (RFC 8839 §5.4).
+/// Alphabet of a ufrag's random part: ice-chars that need no escaping anywhere (RFC 8839 §5.4).
 const UFRAG_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// Letters in the random part of a ufrag: 40 bits, enough that no two transports of a place in
-/// the worker are ever mistaken for each other.
+/// Length of a ufrag's random part: 40 bits, so that two transports that have the same key one after
+/// the other are not confused.
 const UFRAG_RANDOM_LEN: usize = 8;
 
-/// What a consumer is asked to be.
+/// Fields of [`Command::Consume`].
 struct ConsumeRequest {
     transport: TransportId,
     consumer: ConsumerId,
@@ -40,17 +42,18 @@ struct ConsumeRequest {
 }
 
 impl Worker {
-    /// Does what it is told, or says why not.
+    /// Carries out a command.
     ///
     /// # Errors
-    /// The refusal; nothing has changed then.
+    /// The reason of the refusal; nothing has changed then.
     pub fn handle_command(&mut self, now: Time, command: Command) -> Result<Reply, Refusal> {
         match command {
             Command::CreateRouter {
                 router,
                 media_codecs,
             } => {
-                let capabilities = ortc::router_capabilities(&media_codecs).map_err(bad)?;
+                let capabilities =
+                    ortc::router_capabilities(&media_codecs).map_err(Refusal::bad_parameters)?;
                 self.create_router(router, capabilities)
             }
             Command::CloseRouter { router } => {
@@ -86,7 +89,7 @@ impl Worker {
                 consumable,
                 paused,
                 origin,
-            } => self.accept_pipe(PipeRequest {
+            } => self.create_piped_producer(PipeRequest {
                 router,
                 producer,
                 kind,
@@ -127,7 +130,7 @@ impl Worker {
                 Ok(Reply::Done)
             }
             Command::SetPreferredLayers { consumer, layers } => {
-                self.prefer_layers(now, consumer, layers)
+                self.set_preferred_layers(now, consumer, layers)
             }
             Command::RequestKeyframe { consumer } => {
                 let key = self.consumer_key(consumer)?;
@@ -135,10 +138,8 @@ impl Worker {
                 Ok(Reply::Done)
             }
             Command::TransportStats { transport } => {
-                let entry = self.entry(transport)?;
-                Ok(Reply::TransportStats(Box::new(Self::transport_stats(
-                    now, entry,
-                ))))
+                let stats = Self::transport_stats(now, self.transport_entry(transport)?);
+                Ok(Reply::TransportStats(Box::new(stats)))
             }
             Command::ProducerStats { producer } => {
                 let key = self.producer_key(producer)?;
@@ -191,10 +192,11 @@ impl Worker {
             dtls: transport.dtls_parameters(),
         };
         let transport = Transport::WebRtc(transport);
-        let ssrc = Ssrc(self.rng.next_u32());
-        let cname = self.generate_letters();
-        self.transports
-            .insert(TransportEntry::new(id, router_key, transport, ssrc, cname));
+        let outbound = Outbound::new(Ssrc(self.rng.next_u32()));
+        let inbound = Inbound::new(self.generate_letters());
+        self.transports.insert(TransportEntry::new(
+            id, router_key, transport, inbound, outbound,
+        ));
         self.transport_keys.insert(id, key);
         self.demux.add_ufrag(ufrag, key);
         if let Some(router) = self.routers.get_mut(router_key) {
@@ -215,7 +217,7 @@ impl Worker {
             .get_mut(key)
             .ok_or(Refusal::TransportNotFound)?;
         entry.transport.connect(now, dtls)?;
-        self.settle(now, key);
+        self.apply_transport_events(now, key);
         Ok(Reply::Done)
     }
 
@@ -247,7 +249,7 @@ impl Worker {
             .transports
             .get_mut(transport_key)
             .ok_or(Refusal::TransportNotFound)?;
-        if entry.producers.len() >= PRODUCERS_PER_TRANSPORT_MAX {
+        if entry.inbound.producers.len() >= PRODUCERS_PER_TRANSPORT_MAX {
             return Err(Refusal::LimitReached("producers on this transport"));
         }
         let router_key = entry.router;
@@ -255,34 +257,35 @@ impl Worker {
             .routers
             .get_mut(router_key)
             .ok_or(Refusal::RouterNotFound)?;
-        // The first producer that brings a CNAME names the transport; all others are given it.
+        // The CNAME of the transport's first producer is given to all others.
         if let Some(cname) = rtp
             .rtcp
             .cname
             .as_ref()
-            .filter(|_| entry.producers.is_empty())
+            .filter(|_| entry.inbound.producers.is_empty())
         {
-            entry.cname.clone_from(cname);
+            entry.inbound.cname.clone_from(cname);
         }
-        let cname = entry.cname.as_str();
+        let cname = entry.inbound.cname.as_str();
         let capabilities = &router.capabilities;
         let negotiated = ortc::negotiate_producer(kind, rtp, cname, capabilities, &mut self.rng);
-        let negotiated = negotiated.map_err(bad)?;
+        let negotiated = negotiated.map_err(Refusal::bad_parameters)?;
         let key = self.producers.next_key();
         entry
+            .inbound
             .rtp_listener
             .add(key, &negotiated.parameters)
             .map_err(conflict)?;
         let consumable = Box::new(negotiated.consumable.clone());
-        let source = Origin::Transport(transport_key);
-        let mut producer = Producer::new(id, kind, negotiated, router_key, source);
+        let origin = Origin::Transport(transport_key);
+        let mut producer = Producer::new(id, kind, negotiated, router_key, origin);
         producer.paused = paused;
         let feedback = producer.feedback;
-        if feedback.remb && !feedback.transport_cc && entry.estimate.is_none() {
+        if feedback.remb && !feedback.transport_cc && entry.inbound.estimate.is_none() {
             let limit = entry.transport.options().max_incoming_bitrate;
-            entry.estimate = Some(ReceiveEstimate::new(limit));
+            entry.inbound.estimate = Some(ReceiveEstimate::new(limit));
         }
-        entry.producers.push(key);
+        entry.inbound.producers.push(key);
         router.add_producer(key);
         self.producers.insert(producer);
         self.producer_keys.insert(id, key);
@@ -300,7 +303,7 @@ impl Worker {
         Ok(Reply::Done)
     }
 
-    /// A producer is paused or goes on: everybody who consumes it is told, here and elsewhere.
+    /// Pauses or resumes a producer, and notifies its consumers and the shards it is piped to.
     pub(super) fn update_paused(&mut self, now: Time, key: ProducerKey, paused: bool) {
         let Some(producer) = self.producers.get_mut(key) else {
             return;
@@ -309,8 +312,8 @@ impl Worker {
             return;
         }
         self.send_producer_state(key);
-        for listener in self.listeners(key).to_vec() {
-            let Some(consumer) = self.consumers.get_mut(listener) else {
+        for consumer_key in self.consumers_of(key).to_vec() {
+            let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                 continue;
             };
             let event = Event::ConsumerProducerPaused {
@@ -322,7 +325,7 @@ impl Worker {
             }
             self.report_event(event);
             if !paused {
-                self.request_awaited_keyframe(now, listener);
+                self.request_awaited_keyframe(now, consumer_key);
             }
         }
     }
@@ -338,13 +341,16 @@ impl Worker {
             .get_mut(transport_key)
             .ok_or(Refusal::TransportNotFound)?;
         let producer = self.producers.get(producer_key);
-        // A producer of another router is as good as none.
+        // A producer of another router is refused as if it did not exist.
         let producer = producer.filter(|producer| producer.router == entry.router);
         let producer = producer.ok_or(Refusal::ProducerNotFound)?;
-        if entry.consumers.len() >= CONSUMERS_PER_TRANSPORT_MAX {
+        if entry.outbound.consumers.len() >= CONSUMERS_PER_TRANSPORT_MAX {
             return Err(Refusal::LimitReached("consumers on this transport"));
         }
-        request.capabilities.validate().map_err(bad)?;
+        request
+            .capabilities
+            .validate()
+            .map_err(Refusal::bad_parameters)?;
         if !ortc::can_consume(&producer.consumable, &request.capabilities) {
             return Err(Refusal::CannotConsume);
         }
@@ -355,7 +361,7 @@ impl Worker {
             &mut self.rng,
         );
         let mut rtp = rtp.map_err(|_| Refusal::CannotConsume)?;
-        rtp.mid = Some(entry.allocate_mid());
+        rtp.mid = Some(entry.outbound.allocate_mid());
         let streams = u8::try_from(producer.streams.len()).unwrap_or(u8::MAX);
         let reply = Reply::Consumer {
             kind: producer.kind,
@@ -372,18 +378,18 @@ impl Worker {
             kind: producer.kind,
             rtp,
             streams,
-            preferred: request.preferred_layers,
+            preferred_layers: request.preferred_layers,
             paused: request.paused,
-            // The lower half, so that the receiver sees the first wrap where it expects one
-            // (RFC 3711 §3.3.1).
+            // In the lower half, so that receivers detect the first wrap (RFC 3711 §3.3.1).
             first_seq: u16::try_from(self.rng.next_u32() & 0x7fff).unwrap_or(0),
         });
         let active = producer.activity.active();
         consumer.layers.set_active(active);
-        consumer.set_connected(entry.is_open());
-        entry.consumers.push(key);
+        consumer.set_connected(entry.outbound.is_open());
+        entry.outbound.consumers.push(key);
         entry
-            .outgoing
+            .outbound
+            .streams
             .extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));
         if let Some(router) = self.routers.get_mut(producer.router) {
             router.add_consumer(producer_key, key);
@@ -407,7 +413,7 @@ impl Worker {
         Ok(Reply::Done)
     }
 
-    fn prefer_layers(
+    fn set_preferred_layers(
         &mut self,
         now: Time,
         id: ConsumerId,
@@ -447,7 +453,7 @@ impl Worker {
             .ok_or(Refusal::ConsumerNotFound)
     }
 
-    fn entry(&self, id: TransportId) -> Result<&TransportEntry, Refusal> {
+    fn transport_entry(&self, id: TransportId) -> Result<&TransportEntry, Refusal> {
         let key = self.transport_key(id)?;
         self.transports.get(key).ok_or(Refusal::TransportNotFound)
     }
@@ -457,10 +463,10 @@ impl Worker {
         self.consumers.get_mut(key).ok_or(Refusal::ConsumerNotFound)
     }
 
-    /// A ufrag that says where its transport is: the shard, the place, and chance.
+    /// Generates a ufrag from the shard, the transport's key and random letters.
     fn generate_ufrag(&mut self, key: TransportKey) -> String {
-        let (shard, chance) = (self.shard, self.generate_letters());
-        format!("{shard:02x}{key:04x}{chance}", key = key.index())
+        let (shard, letters) = (self.shard, self.generate_letters());
+        format!("{shard:02x}{key:04x}{letters}", key = key.index())
     }
 
     fn generate_letters(&mut self) -> String {
@@ -474,15 +480,13 @@ impl Worker {
     }
 }
 
-pub(super) fn bad(error: impl std::fmt::Display) -> Refusal {
-    Refusal::BadParameters(error.to_string())
-}
-
 fn conflict(conflict: Conflict) -> Refusal {
     match conflict {
-        Conflict::Ssrc(ssrc) => bad(format_args!("SSRC {ssrc} is in use on this transport")),
-        Conflict::Mid => bad("the MID is in use on this transport"),
+        Conflict::Ssrc(ssrc) => {
+            Refusal::bad_parameters(format_args!("SSRC {ssrc} is in use on this transport"))
+        }
+        Conflict::Mid => Refusal::bad_parameters("the MID is in use on this transport"),
         Conflict::TooMany => Refusal::LimitReached("SSRCs on this transport"),
-        Conflict::Nameless => bad("an SSRC, a MID or a RID is needed"),
+        Conflict::Nameless => Refusal::bad_parameters("an SSRC, a MID or a RID is needed"),
     }
 }

@@ -1,5 +1,5 @@
-//! RTCP in both directions: what peers report and ask for, and what publishers are asked for.
-//! Feedback counts only for what the transport it came on sends or receives itself.
+//! RTCP in both directions: reports and requests of peers, and requests to publishers. A packet
+//! counts only for streams that are received or sent on the transport it arrives on.
 
 use watersmeet_wire::rtcp::feedback::FirEntry;
 use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
@@ -15,14 +15,14 @@ use crate::shard_message::ShardMessage;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::timers::TimerKind;
 
-/// The most packets that one compound may hold before the rest is ignored.
+/// Upper bound of the packets read from one compound; the rest is ignored.
 const PACKETS_MAX: usize = 64;
 
-/// The most retransmissions that one compound may ask for.
+/// Upper bound of the retransmissions for one NACK packet; the rest is ignored.
 const RESENDS_MAX: usize = 512;
 
 impl Worker {
-    /// Takes a decrypted compound of a transport.
+    /// Handles a decrypted RTCP compound of a transport.
     pub(super) fn accept_rtcp(&mut self, now: Time, key: TransportKey, datagram: &[u8]) {
         for packet in packets(datagram).take(PACKETS_MAX).map_while(Result::ok) {
             match packet {
@@ -45,11 +45,11 @@ impl Worker {
                 }
                 Packet::Remb(remb) => {
                     if let Some(entry) = self.transports.get_mut(key) {
-                        entry.traffic.remote_estimate = Some(remb.bitrate);
+                        entry.outbound.remote_estimate = Some(remb.bitrate);
                     }
                 }
-                // A goodbye is a hint that silence follows, and silence is noticed by itself: it
-                // must not let a peer end what signalling holds. Names are known from signalling.
+                // BYE is ignored: it announces silence, which is noticed anyway, and must not end
+                // what signalling holds. CNAMEs are known from signalling.
                 Packet::Bye(_)
                 | Packet::SourceDescription(_)
                 | Packet::TransportFeedback(_)
@@ -58,23 +58,21 @@ impl Worker {
         }
     }
 
-    /// A publisher says what its wall clock was at a media time. The first report on a transport
-    /// ties its clock to ours; all its streams then share the tie, and lips stay with voices.
+    /// Records a publisher's sender report, which maps media time to its wall clock. The first report
+    /// on a transport fixes the offset to our clock for all its streams, so that they stay in sync.
     fn record_sender_report(&mut self, now: Time, key: TransportKey, info: &SenderInfo) {
         let wall = self.wall_micros(now);
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        let Some(owner) = entry
-            .rtp_listener
-            .owner(info.ssrc)
-            .filter(|it| !it.retransmission)
-        else {
+        let inbound = &mut entry.inbound;
+        let owner = inbound.rtp_listener.owner(info.ssrc);
+        let Some(owner) = owner.filter(|owner| !owner.retransmission) else {
             return;
         };
         let theirs = wall_micros_of(info.ntp);
         let difference = wall.cast_signed().wrapping_sub(theirs.cast_signed());
-        let offset = *entry.clock_offset.get_or_insert(difference);
+        let offset = *inbound.clock_offset.get_or_insert(difference);
         let reference = ClockReference {
             wall_micros: theirs.wrapping_add_signed(offset),
             timestamp: info.rtp_timestamp,
@@ -96,12 +94,13 @@ impl Worker {
         }
     }
 
-    /// The consumer that sends this SSRC on this transport.
+    /// Returns the consumer that sends this SSRC on this transport.
     fn consumer_of(&self, key: TransportKey, ssrc: Ssrc) -> Option<ConsumerKey> {
-        self.transports.get(key)?.outgoing.get(&ssrc).copied()
+        let entry = self.transports.get(key)?;
+        entry.outbound.streams.get(&ssrc).copied()
     }
 
-    /// Sends packets again that a peer has missed.
+    /// Queues retransmissions of packets that a peer reports missing.
     fn resend(
         &mut self,
         now: Time,
@@ -118,12 +117,14 @@ impl Worker {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
+        let outbound = &mut entry.outbound;
         consumer.counters.nacks += 1;
         for seq in seqs.take(RESENDS_MAX) {
             consumer.counters.nacked_packets += 1;
-            if let Some(departure) = consumer.resend(now, seq) {
-                entry.enqueue(departure);
-                self.schedule.enqueue_media(now, key, &mut entry.turn);
+            if let Some(packet) = consumer.resend(now, seq) {
+                outbound.enqueue(packet);
+                self.send_queue
+                    .enqueue_media(now, key, &mut outbound.queue_entry);
             }
         }
     }
@@ -135,20 +136,20 @@ impl Worker {
         media: Ssrc,
         full_intra: bool,
     ) {
-        let Some(place) = self.consumer_of(key, media) else {
+        let Some(consumer_key) = self.consumer_of(key, media) else {
             return;
         };
-        let Some(consumer) = self.consumers.get_mut(place) else {
+        let Some(consumer) = self.consumers.get_mut(consumer_key) else {
             return;
         };
-        if consumer.hears_keyframe_request(now, full_intra) {
-            self.request_keyframe(now, place);
+        if consumer.accepts_keyframe_request(now, full_intra) {
+            self.request_keyframe(now, consumer_key);
         }
     }
 
-    /// Asks the publisher for a keyframe of what a consumer is sent, or waits for.
-    pub(super) fn request_keyframe(&mut self, now: Time, place: ConsumerKey) {
-        let Some(consumer) = self.consumers.get(place) else {
+    /// Requests a keyframe of the stream that a consumer sends or is about to send.
+    pub(super) fn request_keyframe(&mut self, now: Time, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get(key) else {
             return;
         };
         let stream = consumer
@@ -162,36 +163,38 @@ impl Worker {
         }
     }
 
-    /// Asks for a keyframe if a consumer waits for one.
-    pub(super) fn request_awaited_keyframe(&mut self, now: Time, place: ConsumerKey) {
-        let consumer = self.consumers.get(place);
+    /// Requests a keyframe if a consumer waits for one.
+    pub(super) fn request_awaited_keyframe(&mut self, now: Time, key: ConsumerKey) {
+        let consumer = self.consumers.get(key);
         if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some()) {
-            self.request_keyframe(now, place);
+            self.request_keyframe(now, key);
         }
     }
 
-    /// Sends the keyframe requests of a producer that are due: to its publisher, or to the shard
-    /// that it comes from.
+    /// Sends the keyframe requests of a producer that are due, to its publisher or to the shard it is
+    /// piped from.
     pub(super) fn send_keyframe_requests(&mut self, now: Time, key: ProducerKey) {
         match self.producers.get(key).map(|it| it.origin) {
-            Some(Origin::Transport(entry)) => {
-                self.send_keyframe_requests_to_publisher(now, key, entry)
+            Some(Origin::Transport(transport)) => {
+                self.send_keyframe_requests_to_publisher(now, key, transport);
             }
-            Some(Origin::Shard(origin)) => self.send_keyframe_requests_to_origin(now, key, origin),
+            Some(Origin::Shard(origin)) => {
+                self.send_keyframe_requests_to_shard(now, key, origin);
+            }
             None => {}
         }
     }
 
-    fn send_keyframe_requests_to_origin(&mut self, now: Time, key: ProducerKey, origin: u8) {
+    fn send_keyframe_requests_to_shard(&mut self, now: Time, key: ProducerKey, origin: u8) {
         while let Some(pipe) = self.producers.get_mut(key) {
             let producer = pipe.id;
-            let Some(stream) = pipe.take_keyframe_wish(now) else {
+            let Some(stream) = pipe.take_piped_keyframe_request(now) else {
                 let due = pipe.keyframe_timeout();
                 self.timers
                     .set(&mut pipe.keyframe_deadline, due, TimerKind::Keyframe(key));
                 return;
             };
-            self.cross(origin, ShardMessage::Keyframe { producer, stream });
+            self.send_to_shard(origin, ShardMessage::Keyframe { producer, stream });
         }
     }
 
@@ -207,13 +210,14 @@ impl Worker {
         let Some(entry) = self.transports.get_mut(transport) else {
             return;
         };
-        let sender = entry.ssrc;
-        let mut asked = false;
-        while entry.is_open()
+        let outbound = &mut entry.outbound;
+        let sender = outbound.control_ssrc;
+        let mut is_any_written = false;
+        while outbound.is_open()
             && let Some(request) = producer.take_keyframe_request(now)
         {
-            asked = true;
-            entry.write_control(|compound| {
+            is_any_written = true;
+            outbound.write_control(|compound| {
                 let written = match request.fir {
                     None => compound.write_pli(sender, request.ssrc),
                     Some(seq) => compound.write_fir(
@@ -227,9 +231,9 @@ impl Worker {
                 debug_assert!(written, "a request fits an empty datagram");
             });
         }
-        // Without an open transport there is nobody to ask; whoever waits asks again when the
-        // publisher's first packet has come.
-        if entry.is_open() {
+        // Requests to a closed transport are not repeated: consumers request again when the
+        // publisher's first packet has arrived.
+        if outbound.is_open() {
             let due = producer.keyframe_timeout();
             self.timers.set(
                 &mut producer.keyframe_deadline,
@@ -237,23 +241,24 @@ impl Worker {
                 TimerKind::Keyframe(key),
             );
         }
-        if asked {
+        if is_any_written {
             self.enqueue_control(transport);
         }
     }
 
-    /// Asks a publisher for the packets of a producer that are missing.
+    /// Requests retransmissions of a producer's missing packets from its publisher.
     pub(super) fn request_retransmissions(&mut self, now: Time, key: ProducerKey) {
         let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
-        let Origin::Transport(place) = producer.origin else {
+        let Origin::Transport(transport) = producer.origin else {
             return;
         };
-        let Some(entry) = self.transports.get_mut(place) else {
+        let Some(entry) = self.transports.get_mut(transport) else {
             return;
         };
-        let sender = entry.ssrc;
+        let outbound = &mut entry.outbound;
+        let sender = outbound.control_ssrc;
         for index in 0..producer.streams.len() {
             self.nack_buffer.clear();
             let Some(media) = producer.collect_nacks(now, index, &mut self.nack_buffer) else {
@@ -262,7 +267,7 @@ impl Worker {
             let mut seqs = self.nack_buffer.as_slice();
             while !seqs.is_empty() {
                 let mut taken = 0;
-                entry.write_control(|compound| taken = compound.write_nack(sender, media, seqs));
+                outbound.write_control(|compound| taken = compound.write_nack(sender, media, seqs));
                 if taken == 0 {
                     break;
                 }
@@ -272,26 +277,31 @@ impl Worker {
         let due = producer.nack_timeout();
         self.timers
             .set(&mut producer.nack_deadline, due, TimerKind::Nack(key));
-        self.enqueue_control(place);
+        self.enqueue_control(transport);
         self.send_keyframe_requests(now, key);
     }
 
-    /// Tells a publisher which of its packets arrived, and when.
+    /// Sends a publisher the arrival times of its packets (transport-wide feedback).
     pub(super) fn send_transport_feedback(&mut self, now: Time, key: TransportKey) {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        if entry.arrival_log.is_empty() {
+        let (inbound, outbound) = (&mut entry.inbound, &mut entry.outbound);
+        if inbound.arrival_log.is_empty() {
             return;
         }
-        let mut arrivals = std::mem::take(&mut entry.arrival_log);
-        arrivals.write_feedback(entry.ssrc, &mut self.feedback_buffer, |datagram| {
-            entry.push_control(datagram);
-        });
-        entry.arrival_log = arrivals;
-        let due = now + arrival_log::INTERVAL;
-        self.timers
-            .set(&mut entry.feedback_deadline, due, TimerKind::Feedback(key));
+        let sender = outbound.control_ssrc;
+        inbound
+            .arrival_log
+            .write_feedback(sender, &mut self.feedback_buffer, |datagram| {
+                outbound.push_control(datagram);
+            });
+        let due = now + arrival_log::FEEDBACK_INTERVAL;
+        self.timers.set(
+            &mut inbound.feedback_deadline,
+            due,
+            TimerKind::Feedback(key),
+        );
         self.enqueue_control(key);
     }
 }

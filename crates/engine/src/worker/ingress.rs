@@ -1,4 +1,4 @@
-//! Media on its way in: from a decrypted packet to the lists of those who will be sent it.
+//! Routes received media: from a decrypted packet to the send queues of those who consume it.
 
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::{ExtensionKind, parse_transport_seq};
@@ -6,14 +6,15 @@ use watersmeet_wire::units::Time;
 
 use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
-use crate::command::{Event, Layers};
+use crate::command::Event;
+use crate::layers::Layers;
 use crate::packet::{Arrival, ExtensionPlaces, Incoming};
-use crate::rtp_listener::Owner;
+use crate::rtp_listener::StreamOwner;
 use crate::slots::{ProducerKey, TransportKey};
 use crate::timers::TimerKind;
 
 impl Worker {
-    /// Takes a decrypted RTP packet of a transport.
+    /// Handles a decrypted RTP packet of a transport.
     pub(super) fn accept_rtp(
         &mut self,
         now: Time,
@@ -24,12 +25,13 @@ impl Worker {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        entry.traffic.rtp_bytes_received += packet.len() as u64;
-        let places = entry.rtp_listener.extension_ids.locate(header, packet);
+        let inbound = &mut entry.inbound;
+        inbound.rtp_bytes += packet.len() as u64;
+        let places = inbound.rtp_listener.extension_ids.locate(header, packet);
         self.record_arrival(now, key, header, &places, packet);
         let Some(owner) = self.owner(key, header, &places, packet) else {
             if let Some(entry) = self.transports.get_mut(key) {
-                entry.traffic.packets_discarded += 1;
+                entry.inbound.packets_unrouted += 1;
             }
             return;
         };
@@ -40,7 +42,7 @@ impl Worker {
         }
     }
 
-    /// Notes the packet's number on the transport, to feed it back to the sender.
+    /// Records the packet's transport-wide sequence number for feedback to the sender.
     fn record_arrival(
         &mut self,
         now: Time,
@@ -56,10 +58,14 @@ impl Worker {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        let is_full = entry.arrival_log.note(now, seq, header.ssrc);
-        let due = now + arrival_log::INTERVAL;
-        self.timers
-            .set(&mut entry.feedback_deadline, due, TimerKind::Feedback(key));
+        let inbound = &mut entry.inbound;
+        let is_full = inbound.arrival_log.record(now, seq, header.ssrc);
+        let due = now + arrival_log::FEEDBACK_INTERVAL;
+        self.timers.set(
+            &mut inbound.feedback_deadline,
+            due,
+            TimerKind::Feedback(key),
+        );
         if is_full {
             self.send_transport_feedback(now, key);
         }
@@ -71,19 +77,19 @@ impl Worker {
         header: &RtpHeader,
         places: &ExtensionPlaces,
         packet: &[u8],
-    ) -> Option<Owner> {
-        let listener = &mut self.transports.get_mut(key)?.rtp_listener;
+    ) -> Option<StreamOwner> {
+        let listener = &mut self.transports.get_mut(key)?.inbound.rtp_listener;
         match listener.owner(header.ssrc) {
             Some(owner) => Some(owner),
             None => listener.learn(header, places, packet),
         }
     }
 
-    /// Gives the packet to its producer, and asks the publisher for what that shows to be missing.
+    /// Passes the packet to its producer and requests retransmissions of packets it shows missing.
     fn accept_media(
         &mut self,
         now: Time,
-        owner: Owner,
+        owner: StreamOwner,
         header: &RtpHeader,
         places: ExtensionPlaces,
         packet: &[u8],
@@ -98,65 +104,66 @@ impl Worker {
             packet,
             owner.retransmission,
         )?;
-        let is_news = producer.activity.record_packet(now, owner.stream);
+        let is_activity_changed = producer.activity.record_packet(now, owner.stream);
         let is_paused = producer.paused;
         if acceptance.found_gap {
             self.request_retransmissions(now, owner.producer);
             self.send_keyframe_requests(now, owner.producer);
         }
-        if is_news {
+        if is_activity_changed {
             self.notify_active_streams(now, owner.producer);
         }
         acceptance.arrival.filter(|_| !is_paused)
     }
 
-    /// Tells the consumers of a producer which of its streams bring packets.
+    /// Notifies the consumers of a producer, here and on other shards, which of its streams are active.
     pub(super) fn notify_active_streams(&mut self, now: Time, key: ProducerKey) {
         let Some(producer) = self.producers.get(key) else {
             return;
         };
         let active = producer.activity.active();
         self.send_producer_state(key);
-        for listener in self.listeners(key).to_vec() {
-            if let Some(consumer) = self.consumers.get_mut(listener) {
+        for consumer_key in self.consumers_of(key).to_vec() {
+            if let Some(consumer) = self.consumers.get_mut(consumer_key) {
                 consumer.layers.set_active(active);
             }
-            self.request_awaited_keyframe(now, listener);
+            self.request_awaited_keyframe(now, consumer_key);
         }
     }
 
-    /// Offers a packet to everybody who consumes its producer.
+    /// Offers a packet to all consumers of its producer.
     pub(super) fn fan_out(&mut self, now: Time, key: ProducerKey, arrival: &Arrival) {
         let Some(producer) = self.producers.get(key) else {
             return;
         };
-        let is_layered = producer.streams.len() > 1;
+        let is_simulcast = producer.streams.len() > 1;
         let Some(router) = self.routers.get(producer.router) else {
             return;
         };
-        for &listener in router.consumers_of(key) {
-            let Some(consumer) = self.consumers.get_mut(listener) else {
+        for &consumer_key in router.consumers_of(key) {
+            let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                 continue;
             };
-            let Some((departure, switched)) = consumer.forward(now, arrival) else {
+            let Some((queued, has_switched)) = consumer.forward(now, arrival) else {
                 continue;
             };
             let Some(entry) = self.transports.get_mut(consumer.transport) else {
                 continue;
             };
-            entry.enqueue(departure);
-            if switched {
-                // The beginning of a keyframe was lost and came back: the rest of it is here, and
-                // would never be sent.
-                for later in producer.kept_after(arrival) {
-                    if let Some((departure, _)) = consumer.forward(now, &later) {
-                        entry.enqueue(departure);
+            let outbound = &mut entry.outbound;
+            outbound.enqueue(queued);
+            if has_switched {
+                // When the first packet of a keyframe was lost and is repaired, the rest of the
+                // keyframe has already arrived and would not be offered again.
+                for later in producer.cached_after(arrival) {
+                    if let Some((queued, _)) = consumer.forward(now, &later) {
+                        outbound.enqueue(queued);
                     }
                 }
             }
-            self.schedule
-                .enqueue_media(now, consumer.transport, &mut entry.turn);
-            if switched && is_layered && self.events.len() < EVENTS_MAX {
+            self.send_queue
+                .enqueue_media(now, consumer.transport, &mut outbound.queue_entry);
+            if has_switched && is_simulcast && self.events.len() < EVENTS_MAX {
                 let layers = Layers {
                     spatial_layer: arrival.stream,
                     temporal_layer: None,

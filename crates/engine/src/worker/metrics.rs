@@ -1,6 +1,6 @@
-//! What a worker has done since it was made, in sums. Nothing is counted here per packet: every
-//! object counts for itself, whoever closes leaves its sums behind, and a sum over all is made when
-//! somebody asks, which is once a second.
+//! Metrics of a worker: totals since its creation and current states. Nothing is counted here per
+//! packet: every object counts for itself, closed objects are added to `Worker::closed_totals`, and
+//! the sum is made on request, which is once a second.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -17,89 +17,91 @@ use crate::transport::Transport;
 use crate::transport::discard::DiscardReason;
 use crate::transport_state::{DtlsState, IceState};
 
-/// How many reasons there are to throw a packet away before its stream is known.
+/// Number of reasons to discard a packet before its stream is known.
 const REASONS: usize = DiscardReason::ALL.len();
 
-/// What a worker has done, and how it stands.
+/// Totals and current state of a worker.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WorkerMetrics {
-    /// What only grows.
+    /// Counters that only grow.
     pub totals: WorkerTotals,
-    /// Transports, by what they can do now.
+    /// Transports, by state.
     pub transports: TransportStateCounts,
-    /// Rooms' shares of it.
+    /// Routers.
     pub routers: u64,
-    /// Sources of sound.
+    /// Audio producers and consumers.
     pub audio: MediaKindMetrics,
-    /// Sources of pictures.
+    /// Video producers and consumers.
     pub video: MediaKindMetrics,
-    /// The round trips to all peers that have told theirs, in microseconds, one for each consumer.
+    /// Sum of the round-trip times that peers reported, in microseconds, one per consumer.
     pub round_trips_micros: u64,
-    /// How many those are.
+    /// Number of consumers in that sum.
     pub round_trips: u64,
-    /// How media was gathered before it left.
+    /// How media was collected before it was sent.
     pub egress: EgressMetrics,
 }
 
-/// How media was gathered before it left.
+/// How media was collected before it was sent.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct EgressMetrics {
-    /// How far apart the loop looks at its sockets now.
+    /// How long the loop waits at present before it reads its sockets again.
     pub window: Duration,
-    /// How many datagrams went through the kernel at once.
+    /// Lengths of the runs given to the kernel.
     pub runs: RunLengths,
 }
 
-/// What only grows while a worker lives.
+/// Counters of a worker since its creation.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WorkerTotals {
-    /// Bytes that arrived on transports, whatever became of them.
+    /// Bytes received on transports, discarded packets included.
     pub bytes_received: u64,
-    /// Bytes that left on transports.
+    /// Bytes sent on transports.
     pub bytes_sent: u64,
-    /// Media of sound that came in.
+    /// Received audio.
     pub audio_in: TrafficCounters,
-    /// Media of pictures that came in.
+    /// Received video.
     pub video_in: TrafficCounters,
-    /// Media of sound that went out.
+    /// Sent audio.
     pub audio_out: TrafficCounters,
-    /// Media of pictures that went out.
+    /// Sent video.
     pub video_out: TrafficCounters,
-    /// Packets that a retransmission brought back.
+    /// Lost packets that a retransmission repaired.
     pub repaired: u64,
     /// Bytes of retransmissions sent.
     pub rtx_bytes_sent: u64,
-    /// Bytes of padding sent, to make packets equally long.
+    /// Bytes of padding sent, added so that packets have equal lengths.
     pub padding_bytes_sent: u64,
-    /// Packets thrown away before their stream was known, in the order of [`DiscardReason::ALL`].
+    /// Packets discarded before their stream was known, in the order of [`DiscardReason::ALL`].
     pub discards: [u64; REASONS],
-    /// Packets of no known stream, and packets that could not be sent.
+    /// Packets of unknown streams, and packets that could not be sent.
     pub unrouted: u64,
-    /// Packets that other shards handed over.
+    /// Packets received from other shards.
     pub shard_packets_received: u64,
-    /// Packets handed to other shards, once for each.
+    /// Packets sent to other shards, counted once per shard.
     pub shard_packets_sent: u64,
-    /// Packets that another shard handed over though nobody here wanted them any more.
+    /// Packets received from other shards that have no consumer here.
     pub shard_packets_unwanted: u64,
-    /// Values for other shards for which there was no room.
+    /// Messages to other shards that were dropped because the queue was full.
     pub shard_messages_dropped: u64,
 }
 
-/// Media of one kind in one direction, and what was said of it. What comes in is asked for by us,
-/// what goes out is asked for by peers.
+/// Media of one kind in one direction, with its feedback: sent by us for received media, by peers
+/// for sent media.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct TrafficCounters {
-    /// Packets, without retransmissions.
+    /// Packets, retransmissions excluded.
     pub packets: u64,
-    /// Their bytes.
+    /// Bytes of those packets.
     pub bytes: u64,
     /// Retransmissions.
     pub retransmitted: u64,
     /// Packets that were missing at the end of a reporting interval.
     pub lost: u64,
-    /// Messages that asked for packets again.
+    /// NACK messages.
     pub nacks: u64,
-    /// Packets asked for in them.
+    /// Packets requested in them.
     pub nacked_packets: u64,
     /// Picture loss indications.
     pub plis: u64,
@@ -107,42 +109,42 @@ pub struct TrafficCounters {
     pub firs: u64,
 }
 
-/// Transports, by what they can do now.
+/// Number of transports in each state.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct TransportStateCounts {
-    /// Nothing has come from the peer.
+    /// No authentic packet has arrived from the peer.
     pub new: u64,
-    /// There is a path, and keys are being agreed on.
+    /// ICE has a path; DTLS is in progress.
     pub connecting: u64,
-    /// Media can go both ways.
+    /// Media can flow in both directions.
     pub connected: u64,
-    /// The peer has not renewed its consent.
+    /// Consent has expired.
     pub disconnected: u64,
-    /// No keys could be agreed on, or the peer has closed.
+    /// The handshake failed, or the peer has closed.
     pub failed: u64,
 }
 
-/// What there is of one kind of media.
+/// Objects of one kind of media.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct MediaKindMetrics {
-    /// Producers.
+    /// Producers; piped ones count on their own shard only.
     pub producers: u64,
     /// Consumers.
     pub consumers: u64,
-    /// The jitter of all streams that come in, in microseconds.
+    /// Sum of the jitter of all received streams, in microseconds.
     pub jitter_micros: u64,
-    /// How many those are.
+    /// Number of streams in that sum.
     pub streams: u64,
 }
 
 impl Worker {
-    /// What it has done since it was made, and how it stands. Costs a look at every object.
+    /// Returns totals and current states. Visits every object of the worker.
     pub fn metrics(&self) -> WorkerMetrics {
         let mut metrics = WorkerMetrics {
-            totals: self.retired,
+            totals: self.closed_totals,
             routers: self.routers.len() as u64,
             egress: EgressMetrics {
-                window: self.schedule.window(),
+                window: self.send_queue.window(),
                 runs: self.egress.run_lengths(),
             },
             ..WorkerMetrics::default()
@@ -152,7 +154,7 @@ impl Worker {
             *metrics.transports.state_of(&entry.transport) += 1;
         }
         for producer in self.producers.values() {
-            if !producer.is_own() {
+            if !producer.is_local() {
                 continue;
             }
             metrics.totals.add_producer(producer);
@@ -185,47 +187,47 @@ impl WorkerMetrics {
 }
 
 impl WorkerTotals {
-    /// Adds what a transport has counted.
+    /// Adds the counters of a transport.
     pub(super) fn add_transport(&mut self, entry: &TransportEntry) {
         self.bytes_received += entry.transport.bytes_received();
-        self.bytes_sent += entry.traffic.bytes_sent;
-        self.rtx_bytes_sent += entry.traffic.rtx_bytes_sent;
-        self.padding_bytes_sent += entry.traffic.padding_bytes_sent;
-        self.unrouted += entry.traffic.packets_discarded;
+        self.bytes_sent += entry.outbound.traffic.bytes;
+        self.rtx_bytes_sent += entry.outbound.traffic.rtx_bytes;
+        self.padding_bytes_sent += entry.outbound.traffic.padding_bytes;
+        self.unrouted += entry.inbound.packets_unrouted + entry.outbound.traffic.packets_discarded;
         let discards = entry.transport.discards();
         for (sum, reason) in self.discards.iter_mut().zip(DiscardReason::ALL) {
             *sum += discards.get(reason);
         }
     }
 
-    /// Adds what a producer has counted.
+    /// Adds the counters of a producer.
     pub(super) fn add_producer(&mut self, producer: &Producer) {
-        let flow = match producer.kind {
+        let counters = match producer.kind {
             MediaKind::Audio => &mut self.audio_in,
             MediaKind::Video => &mut self.video_in,
         };
         for stream in &producer.streams {
-            *flow += TrafficCounters::of_stream(stream);
+            *counters += TrafficCounters::of_stream(stream);
             self.repaired += stream.counters.repaired;
         }
     }
 
-    /// Adds what a consumer has counted.
+    /// Adds the counters of a consumer.
     pub(super) fn add_consumer(&mut self, consumer: &Consumer) {
-        let flow = match consumer.kind {
+        let counters = match consumer.kind {
             MediaKind::Audio => &mut self.audio_out,
             MediaKind::Video => &mut self.video_out,
         };
-        let counters = &consumer.counters;
-        *flow += TrafficCounters {
-            packets: counters.packets,
-            bytes: counters.bytes,
-            retransmitted: counters.retransmitted,
-            lost: counters.lost,
-            nacks: counters.nacks,
-            nacked_packets: counters.nacked_packets,
-            plis: counters.plis,
-            firs: counters.firs,
+        let own = &consumer.counters;
+        *counters += TrafficCounters {
+            packets: own.packets,
+            bytes: own.bytes,
+            retransmitted: own.retransmitted,
+            lost: own.lost,
+            nacks: own.nacks,
+            nacked_packets: own.nacked_packets,
+            plis: own.plis,
+            firs: own.firs,
         };
     }
 }
@@ -260,7 +262,7 @@ impl AddAssign for TrafficCounters {
 }
 
 impl TransportStateCounts {
-    /// Where a transport is counted.
+    /// Returns the counter of a transport's state.
     fn state_of(&mut self, transport: &Transport) -> &mut u64 {
         match (transport.ice_state(), transport.dtls_state()) {
             (_, DtlsState::Failed | DtlsState::Closed) | (IceState::Closed, _) => &mut self.failed,

@@ -1,11 +1,10 @@
-//! Producers that cross between shards. The worker that a peer sends to hands each packet once to
-//! every shard where it is wanted; a worker there takes it in as if it had just been accepted, and
-//! its own consumers are sent it from its own history. Wishes for keyframes cross back, losses
-//! never do: what a peer misses is sent again from where it was sent, and what the publisher's path
-//! lost is asked for again where it arrives.
+//! Producers that are piped between shards. The worker that a peer sends to forwards each packet
+//! once to every shard that consumes it; the worker there treats it as if it had just accepted it
+//! and serves its own consumers from its own packet cache. Keyframe requests travel back, losses do
+//! not: a consumer's loss is repaired by its own shard, a publisher's by the shard it sends to.
 //!
-//! What is wanted where is told by the shard that wants it, as long as somebody there consumes it,
-//! and again every second: what a full queue loses is made good by the next word.
+//! A shard subscribes to a producer while it has consumers of it, and repeats the subscription every
+//! second: that repairs what a full queue has dropped.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,36 +14,31 @@ use std::time::Duration;
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::units::Time;
 
-use super::control::bad;
-use super::{PIPES_PER_ROUTER_MAX, SHARD_MESSAGES_MAX, Worker, WorkerTotals};
-use crate::command::{Event, ProducerId, Refusal, Reply, RouterId};
+use super::metrics::WorkerTotals;
+use super::{PIPES_PER_ROUTER_MAX, SHARD_MESSAGES_MAX, Worker};
+use crate::command::{Event, Refusal, Reply};
+use crate::ids::{ProducerId, RouterId};
 use crate::packet::Arrival;
 use crate::producer::{Origin, Producer};
 use crate::shard_message::{ShardMessage, SharedPacket};
 use crate::slots::{ConsumerKey, ProducerKey};
 use crate::timers::TimerKind;
 
-/// How often a shard says again what it wants.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Interval at which subscriptions are repeated.
+const SUBSCRIPTION_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A producer as its own shard tells it to another.
+/// Fields of [`crate::command::Command::CreatePipedProducer`].
 pub(super) struct PipeRequest {
-    /// The router it is consumed in.
     pub router: RouterId,
-    /// Its id.
     pub producer: ProducerId,
-    /// Audio or video.
     pub kind: MediaKind,
-    /// What can be consumed of it.
     pub consumable: RtpParameters,
-    /// Whether it is paused.
     pub paused: bool,
-    /// Where it comes from.
     pub origin: u8,
 }
 
 impl Worker {
-    /// Takes what the worker of another shard had for this one.
+    /// Handles a message from the worker of shard `from`.
     pub fn handle_shard_message(&mut self, now: Time, from: u8, message: ShardMessage) {
         match message {
             ShardMessage::Media(packet) => self.accept_shard_packet(now, from, &packet),
@@ -53,14 +47,14 @@ impl Worker {
                 paused,
                 active,
             } => {
-                if let Some(key) = self.piped(from, producer) {
-                    self.contain_pipe(key, |worker| {
-                        worker.apply_producer_state(now, key, paused, active)
+                if let Some(key) = self.piped_producer(from, producer) {
+                    self.contain_pipe_fault(key, |worker| {
+                        worker.apply_producer_state(now, key, paused, active);
                     });
                 }
             }
             ShardMessage::Closed { producer } => {
-                if let Some(key) = self.piped(from, producer) {
+                if let Some(key) = self.piped_producer(from, producer) {
                     self.close_pipe(key);
                 }
             }
@@ -86,19 +80,21 @@ impl Worker {
         }
     }
 
-    /// What there is for other shards, until there is nothing, with the shard it is for.
+    /// Returns the next message for another shard, with its destination; `None` when all were sent.
     pub fn poll_shard_message(&mut self) -> Option<(u8, ShardMessage)> {
         self.shard_messages.pop_front()
     }
 
-    /// Makes a producer of another shard known in a router.
-    pub(super) fn accept_pipe(&mut self, request: PipeRequest) -> Result<Reply, Refusal> {
+    /// Creates a producer that is piped from another shard.
+    pub(super) fn create_piped_producer(&mut self, request: PipeRequest) -> Result<Reply, Refusal> {
         let router_key = self.router_key(request.router)?;
         if self.producer_keys.contains_key(&request.producer) {
             return Err(Refusal::IdInUse);
         }
         if request.consumable.encodings.is_empty() || request.origin == self.shard {
-            return Err(bad("a producer of another shard has encodings"));
+            return Err(Refusal::bad_parameters(
+                "a producer of another shard has encodings",
+            ));
         }
         let router = self
             .routers
@@ -122,67 +118,66 @@ impl Worker {
         Ok(Reply::Done)
     }
 
-    /// Somebody has begun to consume a producer: if it comes from another shard, that is told.
+    /// Subscribes to a piped producer that has just got its first consumer.
     pub(super) fn subscribe_if_first_consumer(&mut self, now: Time, key: ProducerKey) {
-        let is_first = self.listeners(key).len() == 1;
-        if is_first {
+        if self.consumers_of(key).len() == 1 {
             self.subscribe(now, key);
         }
     }
 
-    /// Nobody consumes a producer any more, perhaps: if it comes from another shard, that is told.
+    /// Unsubscribes from a piped producer that has no consumers left.
     pub(super) fn unsubscribe_if_unused(&mut self, key: ProducerKey) {
-        if !self.listeners(key).is_empty() {
+        if !self.consumers_of(key).is_empty() {
             return;
         }
         let Some(pipe) = self.producers.get_mut(key) else {
             return;
         };
         if let Origin::Shard(origin) = pipe.origin {
-            pipe.rest();
+            pipe.reset_state();
             let producer = pipe.id;
-            self.cross(origin, ShardMessage::Unsubscribe { producer });
+            self.send_to_shard(origin, ShardMessage::Unsubscribe { producer });
         }
     }
 
-    /// Tells the shard a producer comes from that it is wanted, now and every second.
+    /// Subscribes to a piped producer, now and every second while it has consumers.
     pub(super) fn subscribe(&mut self, now: Time, key: ProducerKey) {
-        let is_wanted = !self.listeners(key).is_empty();
+        let is_consumed = !self.consumers_of(key).is_empty();
         let Some(pipe) = self.producers.get_mut(key) else {
             return;
         };
         let Origin::Shard(origin) = pipe.origin else {
             return;
         };
-        if !is_wanted {
+        if !is_consumed {
             return;
         }
-        let due = now + INTERVAL;
+        let due = now + SUBSCRIPTION_INTERVAL;
         self.timers
             .set(&mut pipe.pipe_deadline, due, TimerKind::Pipe(key));
         let (producer, awaited) = (pipe.id, pipe.awaited_keyframes());
-        self.cross(origin, ShardMessage::Subscribe { producer, awaited });
+        self.send_to_shard(origin, ShardMessage::Subscribe { producer, awaited });
     }
 
-    /// Another shard wants a producer, or still wants it.
+    /// Handles a new or repeated subscription of another shard.
     fn handle_subscription(&mut self, now: Time, from: u8, producer: ProducerId, awaited: u8) {
         let key = self.producer_keys.get(&producer).copied();
         let found = key.and_then(|key| Some((key, self.producers.get_mut(key)?)));
-        let Some((key, found)) = found.filter(|(_, it)| it.is_own()) else {
-            return self.cross(from, ShardMessage::Closed { producer });
+        let Some((key, found)) = found.filter(|(_, it)| it.is_local()) else {
+            return self.send_to_shard(from, ShardMessage::Closed { producer });
         };
         if !found.pipes.contains(&from) {
             found.pipes.push(from);
         }
         if !found.paused {
-            found.remind_of_keyframes(awaited);
+            found.renew_keyframe_requests(awaited);
         }
         let state = found.state();
-        self.cross(from, state);
+        self.send_to_shard(from, state);
         self.send_keyframe_requests(now, key);
     }
 
-    /// Hands a packet to every shard that wants it.
+    /// Sends a packet to every shard that has subscribed to its producer.
     #[inline]
     pub(super) fn forward_to_shards(&mut self, key: ProducerKey, arrival: &Arrival) {
         let Some(producer) = self.producers.get(key) else {
@@ -193,75 +188,81 @@ impl Worker {
         }
         let packet = self
             .pool
-            .share(producer.id, *arrival, producer.stored(arrival));
+            .share(producer.id, *arrival, producer.cached(arrival));
         for &shard in &producer.pipes {
             let message = ShardMessage::Media(Arc::clone(&packet));
-            let is_taken = put(&mut self.shard_messages, &mut self.retired, shard, message);
-            self.retired.shard_packets_sent += u64::from(is_taken);
+            let messages = &mut self.shard_messages;
+            let is_queued = enqueue(messages, &mut self.closed_totals, shard, message);
+            self.closed_totals.shard_packets_sent += u64::from(is_queued);
         }
     }
 
-    /// Tells every shard that wants a producer how it stands.
+    /// Sends a producer's state to every shard that has subscribed to it.
     pub(super) fn send_producer_state(&mut self, key: ProducerKey) {
         let Some(producer) = self.producers.get(key) else {
             return;
         };
         let state = producer.state();
         for shard in producer.pipes.clone() {
-            self.cross(shard, state.clone());
+            self.send_to_shard(shard, state.clone());
         }
     }
 
-    /// Tells another shard something.
-    pub(super) fn cross(&mut self, shard: u8, message: ShardMessage) {
-        put(&mut self.shard_messages, &mut self.retired, shard, message);
+    /// Queues a message to another shard.
+    pub(super) fn send_to_shard(&mut self, shard: u8, message: ShardMessage) {
+        enqueue(
+            &mut self.shard_messages,
+            &mut self.closed_totals,
+            shard,
+            message,
+        );
     }
 
-    /// Takes in a packet that another shard hands over.
+    /// Accepts a packet that another shard forwards.
     fn accept_shard_packet(&mut self, now: Time, from: u8, packet: &SharedPacket) {
-        let key = self.piped(from, packet.producer);
-        let Some(key) = key.filter(|key| !self.listeners(*key).is_empty()) else {
-            self.retired.shard_packets_unwanted += 1;
-            // It was told so already, unless that was lost.
+        let key = self.piped_producer(from, packet.producer);
+        let Some(key) = key.filter(|key| !self.consumers_of(*key).is_empty()) else {
+            self.closed_totals.shard_packets_unwanted += 1;
+            // This repeats the unsubscription, which may have been dropped.
             let producer = packet.producer;
-            return self.cross(from, ShardMessage::Unsubscribe { producer });
+            return self.send_to_shard(from, ShardMessage::Unsubscribe { producer });
         };
-        self.retired.shard_packets_received += 1;
-        self.contain_pipe(key, |worker| {
+        self.closed_totals.shard_packets_received += 1;
+        self.contain_pipe_fault(key, |worker| {
             if let Some(producer) = worker.producers.get_mut(key) {
-                producer.keep(now, packet);
+                producer.cache(now, packet);
             }
             worker.fan_out(now, key, &packet.arrival);
         });
     }
 
-    /// Takes over how a producer of another shard stands.
+    /// Applies the state that a piped producer's own shard reports.
     fn apply_producer_state(&mut self, now: Time, key: ProducerKey, paused: bool, active: u8) {
         let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
-        let is_news = producer.activity.set_active(active);
+        let is_changed = producer.activity.set_active(active);
         self.update_paused(now, key, paused);
-        if is_news {
+        if is_changed {
             self.notify_active_streams(now, key);
         }
     }
 
-    /// The place of a producer that this shard hands over.
-    fn piped(&self, from: u8, producer: ProducerId) -> Option<ProducerKey> {
+    /// Returns the key of a producer that is piped from this shard.
+    fn piped_producer(&self, from: u8, producer: ProducerId) -> Option<ProducerKey> {
         let key = *self.producer_keys.get(&producer)?;
         let found = self.producers.get(key)?;
         (found.origin == Origin::Shard(from)).then_some(key)
     }
 
-    /// Everybody here who consumes a producer.
-    pub(super) fn listeners(&self, key: ProducerKey) -> &[ConsumerKey] {
+    /// Returns the consumers of a producer on this worker.
+    pub(super) fn consumers_of(&self, key: ProducerKey) -> &[ConsumerKey] {
         let producer = self.producers.get(key);
         let router = producer.and_then(|it| self.routers.get(it.router));
         router.map_or(&[], |router| router.consumers_of(key))
     }
 
-    /// Closes a producer of another shard that was not commanded to close.
+    /// Closes a piped producer and reports it, because no command asked for it.
     fn close_pipe(&mut self, key: ProducerKey) {
         let Some(producer) = self.producers.get(key).map(|it| it.id) else {
             return;
@@ -270,28 +271,27 @@ impl Worker {
         self.report_event(Event::PipedProducerClosed { producer });
     }
 
-    /// Runs something on behalf of a producer of another shard. If its code fails, that producer is
-    /// closed here and nothing else is touched.
-    pub(super) fn contain_pipe(&mut self, key: ProducerKey, run: impl FnOnce(&mut Self)) {
-        if catch_unwind(AssertUnwindSafe(|| run(&mut *self))).is_err() {
-            tracing::error!(producer = %key, "a fault in a producer of another shard");
+    /// Runs `work` for a piped producer. A panic in it closes that producer here and nothing else.
+    pub(super) fn contain_pipe_fault(&mut self, key: ProducerKey, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(&mut *self))).is_err() {
+            tracing::error!(producer = %key, "piped producer closed: its code panicked");
             self.close_pipe(key);
         }
     }
 }
 
-/// Puts something with what waits for other shards, or counts it as dropped. Says whether there was
-/// room.
-fn put(
-    shard_messages: &mut VecDeque<(u8, ShardMessage)>,
+/// Appends a message to the queue, or counts it as dropped when the queue is full. Returns whether it
+/// was appended.
+fn enqueue(
+    messages: &mut VecDeque<(u8, ShardMessage)>,
     totals: &mut WorkerTotals,
     shard: u8,
     message: ShardMessage,
 ) -> bool {
-    if shard_messages.len() >= SHARD_MESSAGES_MAX {
+    if messages.len() >= SHARD_MESSAGES_MAX {
         totals.shard_messages_dropped += 1;
         return false;
     }
-    shard_messages.push_back((shard, message));
+    messages.push_back((shard, message));
     true
 }

@@ -1,5 +1,5 @@
-//! Sender and receiver reports, once a second on every transport that is open (RFC 3550 §6.4), and
-//! what is looked at in the same rhythm: scores, silence, REMB.
+//! Sender and receiver reports, once a second on every open transport (RFC 3550 §6.4), and what is
+//! updated at the same interval: scores, inactive streams and REMB.
 
 use std::time::Duration;
 
@@ -13,38 +13,38 @@ use crate::command::Event;
 use crate::slots::TransportKey;
 use crate::timers::TimerKind;
 
-/// How often reports are sent.
+/// Interval between reports.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Blocks of one receiver report: the count has five bits.
+/// Upper bound of the blocks in one receiver report: the count has five bits.
 const BLOCKS_MAX: usize = 31;
 
-/// Seconds from 1900, where NTP begins, to 1970.
+/// Seconds from 1900, the NTP epoch, to 1970.
 const NTP_TO_UNIX_SECS: u64 = 2_208_988_800;
 
-/// A wall clock as NTP writes it.
+/// Converts microseconds since 1970 to an NTP timestamp.
 pub(super) fn ntp_of(wall_micros: u64) -> u64 {
     let secs = wall_micros / 1_000_000 + NTP_TO_UNIX_SECS;
     let fraction = ((wall_micros % 1_000_000) << 32) / 1_000_000;
     secs << 32 | fraction
 }
 
-/// A wall clock in microseconds since 1970, as far as it is after that.
+/// Converts an NTP timestamp to microseconds since 1970; earlier times become zero.
 pub(super) fn wall_micros_of(ntp: u64) -> u64 {
     let secs = (ntp >> 32).saturating_sub(NTP_TO_UNIX_SECS);
     secs * 1_000_000 + (((ntp & 0xffff_ffff) * 1_000_000) >> 32)
 }
 
-/// The middle 32 bits of an NTP time, as reports echo them.
+/// Returns the middle 32 bits of an NTP timestamp, which reports echo.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the middle 32 bits are what is asked for"
+    reason = "only the middle 32 bits are needed"
 )]
 pub(super) const fn compact_ntp(ntp: u64) -> u32 {
     (ntp >> 16) as u32
 }
 
-/// What one publishing transport showed in a second.
+/// Reception of all streams of a transport during the last second.
 #[derive(Debug, Default)]
 struct Reception {
     blocks: Vec<ReportBlock>,
@@ -53,28 +53,32 @@ struct Reception {
 }
 
 impl Worker {
-    /// Sends the reports of a transport and sets the next.
-    pub(super) fn report(&mut self, now: Time, key: TransportKey) {
+    /// Sends the reports of a transport and sets the timer for the next.
+    pub(super) fn send_reports(&mut self, now: Time, key: TransportKey) {
         let reception = self.collect_reception(now, key);
-        self.write_reception(now, key, &reception);
-        self.write_sending(now, key);
+        self.write_receiver_reports(now, key, &reception);
+        self.write_sender_reports(now, key);
         self.enqueue_control(key);
-        if let Some(entry) = self.transports.get_mut(key).filter(|entry| entry.is_open()) {
+        if let Some(entry) = self
+            .transports
+            .get_mut(key)
+            .filter(|entry| entry.outbound.is_open())
+        {
             let due = now + INTERVAL;
             self.timers
                 .set(&mut entry.report_deadline, due, TimerKind::Report(key));
         }
     }
 
-    /// Closes the second of every stream that comes over a transport.
+    /// Ends the reporting interval of every stream received on a transport.
     fn collect_reception(&mut self, now: Time, key: TransportKey) -> Reception {
         let mut reception = Reception::default();
         let producers = self
             .transports
             .get(key)
-            .map(|entry| entry.producers.clone());
-        for place in producers.unwrap_or_default() {
-            let Some(producer) = self.producers.get_mut(place) else {
+            .map(|entry| entry.inbound.producers.clone());
+        for producer_key in producers.unwrap_or_default() {
+            let Some(producer) = self.producers.get_mut(producer_key) else {
                 continue;
             };
             for stream in &mut producer.streams {
@@ -87,7 +91,7 @@ impl Worker {
                 }
                 reception.blocks.push(block);
             }
-            let is_news = producer.activity.check_silence(now);
+            let is_activity_changed = producer.activity.check_silence(now);
             let event = producer
                 .take_changed_scores()
                 .map(|scores| Event::ProducerScore {
@@ -97,66 +101,66 @@ impl Worker {
             if let Some(event) = event {
                 self.report_event(event);
             }
-            if is_news {
-                self.notify_active_streams(now, place);
+            if is_activity_changed {
+                self.notify_active_streams(now, producer_key);
             }
         }
         reception
     }
 
-    fn write_reception(&mut self, now: Time, key: TransportKey, reception: &Reception) {
+    fn write_receiver_reports(&mut self, now: Time, key: TransportKey, reception: &Reception) {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        let sender = entry.ssrc;
+        let sender = entry.outbound.control_ssrc;
         let received = entry.transport.receive_bitrate(now);
-        let estimate = entry.estimate.as_mut();
-        let told = estimate.map(|it| it.update(reception.worst_loss, received));
-        let limit = told.or(entry.transport.options().max_incoming_bitrate);
+        let estimate = entry.inbound.estimate.as_mut();
+        let target = estimate.map(|it| it.update(reception.worst_loss, received));
+        let limit = target.or(entry.transport.options().max_incoming_bitrate);
         for blocks in reception.blocks.chunks(BLOCKS_MAX) {
-            entry.write_control(|compound| {
+            entry.outbound.write_control(|compound| {
                 let written = compound.write_receiver_report(sender, blocks);
                 debug_assert!(written, "31 blocks fit an empty datagram");
             });
         }
         if let Some(limit) = limit.filter(|_| !reception.video_ssrcs.is_empty()) {
-            entry.write_control(|compound| {
+            entry.outbound.write_control(|compound| {
                 let written = compound.write_remb(sender, limit, &reception.video_ssrcs);
                 debug_assert!(written, "the streams of a transport fit an empty datagram");
             });
         }
     }
 
-    /// Reports on every stream that leaves over a transport, several to a datagram.
-    fn write_sending(&mut self, now: Time, key: TransportKey) {
+    /// Writes a sender report for every stream sent on a transport, several to a datagram.
+    fn write_sender_reports(&mut self, now: Time, key: TransportKey) {
         let wall = self.wall_micros(now);
         let ntp = ntp_of(wall);
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        let consumers = std::mem::take(&mut entry.consumers);
+        let consumers = std::mem::take(&mut entry.outbound.consumers);
         let mut rest = consumers.as_slice();
         while !rest.is_empty() {
             let mut taken = 0;
-            entry.write_control(|compound| {
-                for &place in rest {
-                    let Some(consumer) = self.consumers.get_mut(place) else {
+            entry.outbound.write_control(|compound| {
+                for &consumer_key in rest {
+                    let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                         taken += 1;
                         continue;
                     };
-                    let Some(figures) = consumer.sender_figures(now, wall) else {
+                    let Some(sent) = consumer.sender_report(now, wall) else {
                         taken += 1;
                         continue;
                     };
                     let info = SenderInfo {
-                        ssrc: figures.ssrc,
+                        ssrc: sent.ssrc,
                         ntp,
-                        rtp_timestamp: figures.timestamp,
-                        packet_count: figures.packets,
-                        octet_count: figures.payload_bytes,
+                        rtp_timestamp: sent.timestamp,
+                        packet_count: sent.packets,
+                        octet_count: sent.payload_bytes,
                     };
                     let cname = consumer.rtp.rtcp.cname.as_deref().unwrap_or_default();
-                    if !write_sender(compound, &info, cname) {
+                    if !write_sender_report(compound, &info, cname) {
                         break;
                     }
                     consumer.record_report_sent(now, compact_ntp(ntp));
@@ -168,13 +172,13 @@ impl Worker {
             }
             rest = rest.get(taken..).unwrap_or_default();
         }
-        entry.consumers = consumers;
+        entry.outbound.consumers = consumers;
     }
 }
 
-/// One stream's report and name, both or neither.
-fn write_sender(compound: &mut CompoundWriter<'_>, info: &SenderInfo, cname: &str) -> bool {
-    // A sender report without blocks, and a description: header, SSRC, item head, end, padding.
+/// Writes one stream's report and CNAME, both or neither. Returns false when they do not fit.
+fn write_sender_report(compound: &mut CompoundWriter<'_>, info: &SenderInfo, cname: &str) -> bool {
+    // A sender report without blocks, and a source description: header, SSRC, item head, end, padding.
     let needed = 28 + 4 + 4 + 2 + cname.len() + 4;
     compound.remaining() >= needed
         && compound.write_sender_report(info, &[])
@@ -186,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wall_clocks_survive_the_way_through_ntp() {
+    fn ntp_round_trip_preserves_wall_clock() {
         let wall = 1_800_000_000_123_456;
         let back = wall_micros_of(ntp_of(wall));
         assert!(wall.abs_diff(back) <= 1);

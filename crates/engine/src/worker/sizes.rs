@@ -1,4 +1,4 @@
-//! How large the things are of which a worker has many; for the account of its memory.
+//! Sizes of the types of which a worker has many values, for the memory benchmark.
 
 use std::mem::size_of;
 
@@ -11,25 +11,22 @@ use crate::rtp_listener::RtpListener;
 use crate::transport::{Transport, dtls::Dtls, ice::Ice};
 
 impl Worker {
-    /// Bytes of one of each, without what it points to.
+    /// Returns names and sizes in bytes, without memory that the values point to.
     pub fn sizes() -> [(&'static str, usize); 13] {
         [
-            (
-                "transport with what hangs on it",
-                size_of::<TransportEntry>(),
-            ),
+            ("transport entry", size_of::<TransportEntry>()),
             ("  transport", size_of::<Transport>()),
             ("    ICE", size_of::<Ice>()),
             ("    DTLS", size_of::<Dtls>()),
             ("  endpoint of dimpl", size_of::<dimpl::Dtls>()),
-            ("  listener", size_of::<RtpListener>()),
+            ("  RTP listener", size_of::<RtpListener>()),
             ("  rate", size_of::<RateWindow>()),
             ("producer", size_of::<Producer>()),
             ("  stream", size_of::<Stream>()),
-            ("    kept packet", size_of::<CachedPacket>()),
+            ("    cached packet", size_of::<CachedPacket>()),
             ("consumer", size_of::<Consumer>()),
             ("  sent packet", size_of::<Sent>()),
-            ("departure", size_of::<QueuedPacket>()),
+            ("queued packet", size_of::<QueuedPacket>()),
         ]
     }
 }

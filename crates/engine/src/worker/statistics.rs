@@ -1,4 +1,4 @@
-//! Answers to `getStats`, gathered from where the figures are counted.
+//! Answers of `getStats` for transports.
 
 use watersmeet_wire::units::Time;
 
@@ -8,15 +8,21 @@ use crate::stats::{TransportStats, TupleStats};
 use crate::transport::discard::DiscardReason;
 
 impl Worker {
-    /// What `getStats` tells of a transport.
+    /// Returns a transport's statistics.
     pub(super) fn transport_stats(now: Time, entry: &TransportEntry) -> TransportStats {
-        let transport = &entry.transport;
-        let traffic = &entry.traffic;
+        let TransportEntry {
+            transport,
+            inbound,
+            outbound,
+            ..
+        } = entry;
+        let traffic = &outbound.traffic;
         let tuple = transport.selected_path().map(|path| TupleStats {
             remote_ip: path.remote.ip().to_string(),
             remote_port: path.remote.port(),
             protocol: path.protocol,
         });
+        let discards = transport.discards();
         let initial = transport.options().initial_outgoing_bitrate;
         TransportStats {
             stats_type: "webrtc-transport",
@@ -27,15 +33,17 @@ impl Worker {
             ice_selected_tuple: tuple,
             srtp_profile: transport.srtp_profile().map(|profile| profile.name()),
             bytes_received: transport.bytes_received(),
-            bytes_sent: traffic.bytes_sent,
+            bytes_sent: traffic.bytes,
             recv_bitrate: transport.receive_bitrate(now).as_bps(),
-            send_bitrate: traffic.send_rate.bitrate(now).as_bps(),
-            rtp_bytes_received: traffic.rtp_bytes_received,
-            rtp_bytes_sent: traffic.rtp_bytes_sent,
-            rtx_bytes_sent: traffic.rtx_bytes_sent,
-            packets_discarded: traffic.packets_discarded + transport.discards().total(),
-            srtp_auth_failures: transport.discards().get(DiscardReason::SrtpAuth),
-            available_outgoing_bitrate: traffic.remote_estimate.unwrap_or(initial).as_bps(),
+            send_bitrate: traffic.rate.bitrate(now).as_bps(),
+            rtp_bytes_received: inbound.rtp_bytes,
+            rtp_bytes_sent: traffic.rtp_bytes,
+            rtx_bytes_sent: traffic.rtx_bytes,
+            packets_discarded: traffic.packets_discarded
+                + inbound.packets_unrouted
+                + discards.total(),
+            srtp_auth_failures: discards.get(DiscardReason::SrtpAuth),
+            available_outgoing_bitrate: outbound.remote_estimate.unwrap_or(initial).as_bps(),
         }
     }
 }

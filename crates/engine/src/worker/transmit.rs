@@ -1,11 +1,12 @@
-//! Media and control on their way out: transport by transport, put in order, written from the shared
-//! packet and sealed straight into the arena that the socket sends.
+//! Sends queued packets: transport by transport, ordered for segmentation offload, written from the
+//! producers' packet caches and encrypted in the arena that the socket sends.
 
 use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use super::Worker;
-use super::transport_entry::{Traffic, TransportEntry};
+use super::outbound::{Outbound, SentTraffic};
+use super::transport_entry::TransportEntry;
 use crate::consumer::Consumer;
 use crate::consumer::queued_packet::{QueuedPacket, WireFields};
 use crate::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
@@ -14,255 +15,261 @@ use crate::packet_cache::CachedPacket;
 use crate::path::Path;
 use crate::producer::Producer;
 use crate::slots::{ConsumerKey, Key as _, ProducerKey, Slots};
+use crate::transport::Transport;
 use crate::transport::srtp::SrtpSender;
 
 impl Worker {
-    /// The next batch to send, until there is none.
+    /// Returns the next batch of datagrams to send; `None` when nothing is queued.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Batch<'_>> {
         self.egress.clear();
         while self.egress.has_room(1)
             && let Some((path, datagram)) = self.close_datagrams.pop_front()
         {
-            copy_datagram(&mut self.egress, path, &datagram);
+            push_datagram(&mut self.egress, path, &datagram);
         }
-        let mut outlet = Outlet {
-            padding_max: self.schedule.padding_max(),
+        let mut pass = TransmitPass {
+            padding_max: self.send_queue.padding_max(),
             order: &mut self.order,
-            desk: Desk {
+            writer: PacketWriter {
                 now,
                 consumers: &mut self.consumers,
                 producers: &self.producers,
                 egress: &mut self.egress,
             },
         };
-        while let Some(key) = self.schedule.first_ready() {
+        while let Some(key) = self.send_queue.first_ready() {
             if let Some(entry) = self.transports.get_mut(key) {
-                if !outlet.drain(entry) {
+                if !pass.send_all(entry) {
                     break;
                 }
-                entry.turn.end();
+                entry.outbound.queue_entry.end();
             }
-            self.schedule.pop_ready();
+            self.send_queue.pop_ready();
         }
         self.egress.batch()
     }
 }
 
-/// The way out of a worker.
-struct Outlet<'a> {
-    /// The most padding for one packet.
+/// One call of [`Worker::poll_transmit`].
+struct TransmitPass<'a> {
+    /// Upper bound of the padding of one packet, in bytes.
     padding_max: u8,
-    /// Where packets are put in order.
+    /// Orders the packets of one transport.
     order: &'a mut GsoOrder,
-    /// Where they are written.
-    desk: Desk<'a>,
+    /// Writes packets into the batch.
+    writer: PacketWriter<'a>,
 }
 
-/// Where packets are written.
-struct Desk<'a> {
-    /// When they leave.
+/// Writes packets into a batch.
+struct PacketWriter<'a> {
+    /// Time of sending.
     now: Time,
-    /// Who writes them.
+    /// Consumers, which know the headers.
     consumers: &'a mut Slots<ConsumerKey, Consumer>,
-    /// Who keeps them.
+    /// Producers, which cache the payloads.
     producers: &'a Slots<ProducerKey, Producer>,
-    /// Where they go.
+    /// Batch under construction.
     egress: &'a mut Egress,
 }
 
-/// What a transport adds to its packets, and counts of them.
-struct Pipe<'a> {
+/// Transport that a packet is sent on, as far as sending needs it.
+struct TransportSink<'a> {
     path: Path,
     sender: &'a mut SrtpSender,
-    /// The number of the next packet.
+    /// Transport-wide sequence number of the next packet.
     transport_seq: &'a mut u16,
-    traffic: &'a mut Traffic,
+    traffic: &'a mut SentTraffic,
 }
 
-impl Outlet<'_> {
-    /// Sends what may leave over one transport. Says whether all of it went.
-    fn drain(&mut self, entry: &mut TransportEntry) -> bool {
-        if entry.turn.has_control() && !self.drain_others(entry) {
+impl TransmitPass<'_> {
+    /// Sends everything that is queued for a transport. Returns false when the batch is full.
+    fn send_all(&mut self, entry: &mut TransportEntry) -> bool {
+        if entry.outbound.queue_entry.has_control() && !self.send_control(entry) {
             return false;
         }
-        self.drain_media(entry)
+        self.send_media(entry)
     }
 
-    /// Sends what is no media.
-    fn drain_others(&mut self, entry: &mut TransportEntry) -> bool {
-        let Desk { now, egress, .. } = &mut self.desk;
+    /// Sends queued STUN, DTLS and RTCP datagrams. Returns false when the batch is full.
+    fn send_control(&mut self, entry: &mut TransportEntry) -> bool {
+        let PacketWriter { now, egress, .. } = &mut self.writer;
         while egress.has_room(1) {
             let Some((path, datagram)) = entry.transport.poll_transmit() else {
-                return drain_control(*now, entry, egress);
+                return send_rtcp(*now, &mut entry.transport, &mut entry.outbound, egress);
             };
-            copy_datagram(egress, path, &datagram);
-            entry.record_sent(*now, datagram.len());
+            push_datagram(egress, path, &datagram);
+            entry.outbound.traffic.record(*now, datagram.len());
         }
         false
     }
 
-    /// Sends the media, as many packets at a time as are put in order together.
-    fn drain_media(&mut self, entry: &mut TransportEntry) -> bool {
-        while entry.pending_done < entry.pending.len() {
-            let count = (entry.pending.len() - entry.pending_done).min(PACKETS_MAX);
-            if !self.desk.egress.has_room(count) {
+    /// Sends queued media packets, in groups of those that are ordered together. Returns false when
+    /// the batch is full.
+    fn send_media(&mut self, entry: &mut TransportEntry) -> bool {
+        loop {
+            let count = entry.outbound.unsent().len().min(PACKETS_MAX);
+            if count == 0 {
+                return true;
+            }
+            if !self.writer.egress.has_room(count) {
                 return false;
             }
-            self.send_some(entry, count);
-            entry.pending_done += count;
+            self.send_group(entry, count);
+            entry.outbound.mark_sent(count);
         }
-        entry.pending.clear();
-        entry.pending_done = 0;
-        true
     }
 
-    /// Sends the next packets of a transport, ordered so that equal lengths meet.
-    fn send_some(&mut self, entry: &mut TransportEntry, count: usize) {
-        let (Some(path), Some(sender)) = (entry.path, entry.transport.sender()) else {
+    /// Sends the next `count` media packets, ordered so that packets of equal length follow each
+    /// other.
+    fn send_group(&mut self, entry: &mut TransportEntry, count: usize) {
+        let (Some(path), Some(sender)) = (entry.outbound.path, entry.transport.sender()) else {
             return;
         };
-        let mut pipe = Pipe {
+        let (packets, transport_seq, traffic) = entry.outbound.next_packets(count);
+        let mut sink = TransportSink {
             path,
             sender,
-            transport_seq: &mut entry.transport_seq,
-            traffic: &mut entry.traffic,
+            transport_seq,
+            traffic,
         };
-        let departures = entry
-            .pending
-            .get(entry.pending_done..entry.pending_done + count);
-        let departures = departures.unwrap_or_default();
-        let sent_before = pipe.traffic.bytes_sent;
-        if let [departure] = departures {
-            self.desk.send(&mut pipe, departure, 0);
+        let sent_before = sink.traffic.bytes;
+        if let [packet] = packets {
+            self.writer.send(&mut sink, packet, 0);
         } else {
             self.order.clear();
-            for departure in departures {
-                self.order.push(self.desk.parcel(departure));
+            for packet in packets {
+                self.order.push(self.writer.packet_size(packet));
             }
-            for step in self.order.group(self.padding_max) {
-                if let Some(departure) = departures.get(usize::from(step.index)) {
-                    self.desk.send(&mut pipe, departure, step.padding);
+            for ordered in self.order.group(self.padding_max) {
+                if let Some(packet) = packets.get(usize::from(ordered.index)) {
+                    self.writer.send(&mut sink, packet, ordered.padding);
                 }
             }
         }
-        let traffic = pipe.traffic;
-        let sent = traffic.bytes_sent - sent_before;
-        traffic.send_rate.add(self.desk.now, sent);
+        let traffic = sink.traffic;
+        let sent = traffic.bytes - sent_before;
+        traffic.rate.add(self.writer.now, sent);
     }
 }
 
-impl Desk<'_> {
-    /// What a packet will be like.
+impl PacketWriter<'_> {
+    /// Returns the stream and length of a queued packet, for ordering.
     #[inline]
-    fn parcel(&self, departure: &QueuedPacket) -> PacketSize {
-        let consumer = self.consumers.get(departure.consumer);
+    fn packet_size(&self, packet: &QueuedPacket) -> PacketSize {
+        let consumer = self.consumers.get(packet.consumer);
         let len = consumer.and_then(|consumer| {
-            let stored = stored_packet(self.producers, consumer, departure)?;
-            consumer.packet_len(departure, stored)
+            let cached = cached_packet(self.producers, consumer, packet)?;
+            consumer.packet_len(packet, cached)
         });
+        let consumer = packet.consumer.index() as u64;
         PacketSize {
-            stream: (departure.consumer.index() as u64) << 1
-                | u64::from(departure.repeats.is_some()),
+            stream: consumer << 1 | u64::from(packet.repeats.is_some()),
             len: len.and_then(|len| u16::try_from(len).ok()).unwrap_or(0),
         }
     }
 
-    /// Writes, seals and counts a packet, or counts it as thrown away.
+    /// Writes, encrypts and counts a packet; counts it as discarded when that fails.
     #[inline]
-    fn send(&mut self, pipe: &mut Pipe<'_>, departure: &QueuedPacket, padding: u8) {
-        if self.try_send(pipe, departure, padding).is_none() {
-            pipe.traffic.packets_discarded += 1;
+    fn send(&mut self, sink: &mut TransportSink<'_>, packet: &QueuedPacket, padding: u8) {
+        if self.try_send(sink, packet, padding).is_none() {
+            sink.traffic.packets_discarded += 1;
         }
     }
 
     #[inline]
     fn try_send(
         &mut self,
-        pipe: &mut Pipe<'_>,
-        departure: &QueuedPacket,
+        sink: &mut TransportSink<'_>,
+        packet: &QueuedPacket,
         padding: u8,
     ) -> Option<()> {
-        let consumer = self.consumers.get_mut(departure.consumer)?;
-        let stored = stored_packet(self.producers, consumer, departure)?;
-        let stamp = WireFields {
+        let consumer = self.consumers.get_mut(packet.consumer)?;
+        let cached = cached_packet(self.producers, consumer, packet)?;
+        let fields = WireFields {
             abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
-            transport_seq: *pipe.transport_seq,
+            transport_seq: *sink.transport_seq,
             padding,
         };
         let slot = self.egress.slot();
         debug_assert_eq!(slot.len(), DATAGRAM_LEN_MAX);
-        let (header_len, plain_len) = consumer.write(departure, stored, &stamp, slot)?;
-        let (_, ssrc) = consumer.outgoing_stream(departure);
-        let seq = SeqNo(departure.seq);
-        let len = pipe
+        let (header_len, plain_len) = consumer.write(packet, cached, &fields, slot)?;
+        let (_, ssrc) = consumer.outgoing_stream(packet);
+        let seq = SeqNo(packet.seq);
+        let len = sink
             .sender
             .protect_rtp(ssrc, seq, slot, header_len, plain_len)?;
-        self.egress.push_media(pipe.path, len);
-        // Padding is no media: reports leave it out (RFC 3550 §6.4.1).
+        self.egress.push_media(sink.path, len);
+        // Sender reports do not count padding (RFC 3550 §6.4.1).
         consumer.record_sent(
             self.now,
-            departure,
+            packet,
             header_len,
             plain_len - usize::from(padding),
         );
         if consumer.uses_transport_seq() {
-            *pipe.transport_seq = pipe.transport_seq.wrapping_add(1);
+            *sink.transport_seq = sink.transport_seq.wrapping_add(1);
         }
-        let traffic = &mut *pipe.traffic;
-        traffic.bytes_sent += len as u64;
-        traffic.rtp_bytes_sent += plain_len as u64;
-        traffic.padding_bytes_sent += u64::from(padding);
-        if departure.repeats.is_some() {
-            traffic.rtx_bytes_sent += plain_len as u64;
+        let traffic = &mut *sink.traffic;
+        traffic.bytes += len as u64;
+        traffic.rtp_bytes += plain_len as u64;
+        traffic.padding_bytes += u64::from(padding);
+        if packet.repeats.is_some() {
+            traffic.rtx_bytes += plain_len as u64;
         }
         Some(())
     }
 }
 
-/// The packet that a departure names, while it is kept.
+/// Returns the producer's packet that a queued packet refers to, while it is cached.
 #[inline]
-fn stored_packet<'a>(
+fn cached_packet<'a>(
     producers: &'a Slots<ProducerKey, Producer>,
     consumer: &Consumer,
-    departure: &QueuedPacket,
+    packet: &QueuedPacket,
 ) -> Option<&'a CachedPacket> {
     let producer = producers.get(consumer.producer)?;
     producer
         .streams
-        .get(usize::from(departure.stream))?
-        .history
-        .get(departure.origin)
+        .get(usize::from(packet.stream))?
+        .cache
+        .get(packet.origin)
 }
 
-/// Copies a datagram that is as it should be sent.
-fn copy_datagram(egress: &mut Egress, path: Path, datagram: &[u8]) {
-    if let Some(room) = egress.slot().get_mut(..datagram.len()) {
-        room.copy_from_slice(datagram);
+/// Copies a complete datagram into the batch.
+fn push_datagram(egress: &mut Egress, path: Path, datagram: &[u8]) {
+    if let Some(slot) = egress.slot().get_mut(..datagram.len()) {
+        slot.copy_from_slice(datagram);
         egress.push(path, datagram.len());
     }
 }
 
-fn drain_control(now: Time, entry: &mut TransportEntry, egress: &mut Egress) -> bool {
+/// Encrypts and sends queued RTCP datagrams. Returns false when the batch is full.
+fn send_rtcp(
+    now: Time,
+    transport: &mut Transport,
+    outbound: &mut Outbound,
+    egress: &mut Egress,
+) -> bool {
     let mut sent = 0;
-    let all = entry.drain_control(|transport, datagram| {
+    let all = outbound.control.drain(|datagram| {
         if !egress.has_room(1) {
             return false;
         }
-        // A transport that closed meanwhile takes its control packets with it.
+        // The RTCP packets of a transport that has closed meanwhile are dropped.
         let path = transport.path();
         if let (Some(path), Some(sender)) = (path, transport.sender())
-            && let Some(len) = seal_control(sender, egress.slot(), datagram)
+            && let Some(len) = protect_rtcp(sender, egress.slot(), datagram)
         {
             egress.push(path, len);
             sent += len;
         }
         true
     });
-    entry.record_sent(now, sent);
+    outbound.traffic.record(now, sent);
     all
 }
 
-fn seal_control(sender: &mut SrtpSender, slot: &mut [u8], datagram: &[u8]) -> Option<usize> {
+fn protect_rtcp(sender: &mut SrtpSender, slot: &mut [u8], datagram: &[u8]) -> Option<usize> {
     slot.get_mut(..datagram.len())?.copy_from_slice(datagram);
     sender.protect_rtcp(slot, datagram.len())
 }

@@ -1,0 +1,47 @@
+//! Receiving half of a transport: what the worker knows of media that comes from the peer.
+
+use crate::arrival_log::ArrivalLog;
+use crate::remb::ReceiveEstimate;
+use crate::rtp_listener::RtpListener;
+use crate::slots::ProducerKey;
+use crate::timers::Deadline;
+
+/// Receiving half of a transport.
+pub struct Inbound {
+    /// Maps SSRC, MID and RID to producers.
+    pub rtp_listener: RtpListener,
+    /// Arrival times for transport-wide feedback.
+    pub arrival_log: ArrivalLog,
+    /// When transport-wide feedback is due.
+    pub feedback_deadline: Deadline,
+    /// Receive-side estimate, for publishers that take REMB only.
+    pub estimate: Option<ReceiveEstimate>,
+    /// Producers whose media arrives on the transport.
+    pub producers: Vec<ProducerKey>,
+    /// CNAME of the peer's streams.
+    pub cname: String,
+    /// Offset from the peer's wall clock to ours in microseconds, from its first sender report.
+    pub clock_offset: Option<i64>,
+    /// RTP bytes received, after decryption.
+    pub rtp_bytes: u64,
+    /// RTP packets that belong to no producer.
+    pub packets_unrouted: u64,
+}
+
+impl Inbound {
+    /// Creates the receiving half of a transport on which nothing has arrived. `cname` is used until
+    /// a producer brings its own.
+    pub fn new(cname: String) -> Self {
+        Self {
+            rtp_listener: RtpListener::default(),
+            arrival_log: ArrivalLog::default(),
+            feedback_deadline: Deadline::default(),
+            estimate: None,
+            producers: Vec::new(),
+            cname,
+            clock_offset: None,
+            rtp_bytes: 0,
+            packets_unrouted: 0,
+        }
+    }
+}

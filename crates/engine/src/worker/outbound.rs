@@ -1,0 +1,226 @@
+//! Sending half of a transport: queued media and control packets, the numbers they are sent under,
+//! and what was sent.
+
+use watersmeet_wire::rtcp::write::CompoundWriter;
+use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
+
+use crate::consumer::queued_packet::QueuedPacket;
+use crate::egress::send_queue::SendQueueEntry;
+use crate::path::Path;
+use crate::rate::RateWindow;
+use crate::slots::ConsumerKey;
+
+/// Capacity of a transport's queue of media packets. It is emptied within 2 ms, so that more than
+/// this is a flood, of which the newest packets are dropped.
+pub const PENDING_MAX: usize = 4_096;
+
+/// Capacity of a transport's queue of control datagrams; newer ones are dropped.
+pub const CONTROL_MAX: usize = 64;
+
+/// Sending half of a transport.
+///
+/// In memory order: what every sent packet touches comes first. Hundreds of packets to other
+/// destinations are sent between two packets to one, so that each cache line is fetched anew.
+#[repr(C)]
+pub struct Outbound {
+    /// Media packets to send, oldest first.
+    packets: Vec<QueuedPacket>,
+    /// How many of those were sent in earlier batches.
+    sent: usize,
+    /// Path for media; absent while media cannot be sent.
+    pub path: Option<Path>,
+    /// Transport-wide sequence number of the next packet.
+    pub transport_seq: u16,
+    /// State in the worker's send queue.
+    pub queue_entry: SendQueueEntry,
+    /// Bytes and packets sent.
+    pub traffic: SentTraffic,
+    /// Bitrate that the peer reports it can receive (REMB).
+    pub remote_estimate: Option<Bitrate>,
+    /// Consumers whose media is sent on the transport.
+    pub consumers: Vec<ConsumerKey>,
+    /// Consumers by the SSRCs they send, retransmissions included.
+    pub streams: Map<Ssrc, ConsumerKey>,
+    /// SSRC of our RTCP packets.
+    pub control_ssrc: Ssrc,
+    /// RTCP datagrams to send.
+    pub control: ControlQueue,
+    /// Number of MIDs given to consumers.
+    mids: u32,
+}
+
+/// Totals of what was sent on a transport.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct SentTraffic {
+    /// Bytes of all datagrams.
+    pub bytes: u64,
+    /// Bytes of RTP packets, before encryption.
+    pub rtp_bytes: u64,
+    /// Bytes of padding, added so that packets have equal lengths.
+    pub padding_bytes: u64,
+    /// Bytes of all datagrams in the last second.
+    pub rate: RateWindow,
+    /// Bytes of retransmissions, before encryption.
+    pub rtx_bytes: u64,
+    /// Media packets that could not be sent or did not fit the queue.
+    pub packets_discarded: u64,
+}
+
+/// RTCP datagrams of a transport, not yet encrypted, in one buffer.
+#[derive(Debug, Default)]
+pub struct ControlQueue {
+    /// The datagrams, one after the other.
+    bytes: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Outbound {
+    /// Creates the sending half of a transport on which nothing was sent.
+    pub fn new(control_ssrc: Ssrc) -> Self {
+        Self {
+            packets: Vec::new(),
+            sent: 0,
+            path: None,
+            transport_seq: 0,
+            queue_entry: SendQueueEntry::default(),
+            traffic: SentTraffic::default(),
+            remote_estimate: None,
+            consumers: Vec::new(),
+            streams: Map::new(),
+            control_ssrc,
+            control: ControlQueue::default(),
+            mids: 0,
+        }
+    }
+
+    /// Returns whether media can be sent now.
+    pub const fn is_open(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// Queues a media packet, or counts it as discarded when the queue is full.
+    #[inline]
+    pub fn enqueue(&mut self, packet: QueuedPacket) {
+        if self.packets.len() >= PENDING_MAX {
+            self.traffic.packets_discarded += 1;
+            return;
+        }
+        self.packets.push(packet);
+    }
+
+    /// Returns the media packets that were not sent yet, oldest first.
+    #[inline]
+    pub fn unsent(&self) -> &[QueuedPacket] {
+        self.packets.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Splits into the first `count` unsent packets and what sending them changes.
+    #[inline]
+    pub fn next_packets(&mut self, count: usize) -> (&[QueuedPacket], &mut u16, &mut SentTraffic) {
+        let packets = self.packets.get(self.sent..self.sent + count);
+        (
+            packets.unwrap_or_default(),
+            &mut self.transport_seq,
+            &mut self.traffic,
+        )
+    }
+
+    /// Marks the first `count` unsent packets as sent; the queue's memory is reused when it is empty.
+    #[inline]
+    pub fn mark_sent(&mut self, count: usize) {
+        self.sent += count;
+        if self.sent >= self.packets.len() {
+            self.packets.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Removes the queued packets of a consumer.
+    pub fn remove_packets_of(&mut self, consumer: ConsumerKey) {
+        let is_kept = |packet: &QueuedPacket| packet.consumer != consumer;
+        let sent = self.packets.iter().take(self.sent);
+        let sent_and_kept = sent.filter(|it| is_kept(it)).count();
+        self.packets.retain(is_kept);
+        self.sent = sent_and_kept;
+    }
+
+    /// Removes all queued packets.
+    pub fn clear_packets(&mut self) {
+        self.packets.clear();
+        self.sent = 0;
+    }
+
+    /// Queues the RTCP datagram that `write` produces, if it produces one and the transport is open.
+    pub fn write_control(&mut self, write: impl FnOnce(&mut CompoundWriter<'_>)) {
+        if self.is_open() {
+            self.control.push_with(write);
+        }
+    }
+
+    /// Queues a complete RTCP datagram, if the transport is open.
+    pub fn push_control(&mut self, datagram: &[u8]) {
+        if self.is_open() {
+            self.control.push(datagram);
+        }
+    }
+
+    /// Allocates the MID of a new consumer. None on this transport has had it before.
+    pub fn allocate_mid(&mut self) -> Mid {
+        let mid = self.mids.to_string();
+        self.mids += 1;
+        Mid::from(&mid).unwrap_or_default()
+    }
+}
+
+impl SentTraffic {
+    /// Counts a datagram.
+    #[inline]
+    pub fn record(&mut self, now: Time, len: usize) {
+        self.bytes += len as u64;
+        self.rate.add(now, len as u64);
+    }
+}
+
+impl ControlQueue {
+    /// Appends the datagram that `write` produces, if it produces one and there is room.
+    fn push_with(&mut self, write: impl FnOnce(&mut CompoundWriter<'_>)) {
+        if self.ends.len() >= CONTROL_MAX {
+            return;
+        }
+        let start = self.bytes.len();
+        write(&mut CompoundWriter::new(&mut self.bytes));
+        if self.bytes.len() > start {
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// Appends a datagram, if there is room.
+    fn push(&mut self, datagram: &[u8]) {
+        if self.ends.len() < CONTROL_MAX {
+            self.bytes.extend_from_slice(datagram);
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// Passes each datagram to `send` until one is refused. Returns whether all were accepted.
+    pub fn drain(&mut self, mut send: impl FnMut(&[u8]) -> bool) -> bool {
+        let mut start = 0;
+        let mut sent = 0;
+        for &end in &self.ends {
+            if !send(self.bytes.get(start..end).unwrap_or_default()) {
+                break;
+            }
+            start = end;
+            sent += 1;
+        }
+        let all = sent == self.ends.len();
+        self.bytes.drain(..start);
+        self.ends.drain(..sent);
+        for end in &mut self.ends {
+            *end -= start;
+        }
+        all
+    }
+}
