@@ -242,7 +242,6 @@ pub enum Reply {
 
 /// Reason for which a command was refused. Each has a stable [`Refusal::code`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum Refusal {
     /// No router has this id.
     #[error("Router not found")]
@@ -301,7 +300,6 @@ impl Refusal {
 
 /// Change that a worker reports without having been asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event {
     /// The ICE state of a transport changed.
     IceStateChanged {
