@@ -1,54 +1,53 @@
-//! ARCHITECTURE.md keeps its word: the functions and files it names exist.
+//! Checks that the files and functions that ARCHITECTURE.md names exist.
 
 use std::fs;
 use std::path::Path;
 
-use crate::source::{Breach, Source};
+use crate::source::{Source, Violation};
 
-/// The map.
-const MAP: &str = "ARCHITECTURE.md";
+/// The checked document.
+const DOCUMENT: &str = "ARCHITECTURE.md";
 
-/// The most lines of the map; a longer one is not read.
+/// Maximum number of lines of the document; people do not read a longer one.
 const LINES_MAX: usize = 300;
 
-/// Checks the map.
-pub fn check(root: &Path, sources: &[Source]) -> Vec<Breach> {
-    let Ok(map) = fs::read_to_string(root.join(MAP)) else {
-        return vec![Breach {
-            path: MAP.to_owned(),
+/// Returns the violations in the document.
+pub fn check(root: &Path, sources: &[Source]) -> Vec<Violation> {
+    let Ok(document) = fs::read_to_string(root.join(DOCUMENT)) else {
+        return vec![Violation {
+            path: DOCUMENT.to_owned(),
             line: 1,
-            rule: "the map is missing".to_owned(),
+            rule: "the document is missing".to_owned(),
         }];
     };
-    let mut breaches = Vec::new();
-    if map.lines().count() > LINES_MAX {
+    let mut violations = Vec::new();
+    if document.lines().count() > LINES_MAX {
         let rule = format!("more than {LINES_MAX} lines");
-        breaches.push(Breach {
-            path: MAP.to_owned(),
+        violations.push(Violation {
+            path: DOCUMENT.to_owned(),
             line: 1,
             rule,
         });
     }
-    for (line, at) in map.lines().zip(1..) {
+    for (line, at) in document.lines().zip(1..) {
         for name in quoted(line).filter(|name| !exists(root, sources, name)) {
             let rule = format!("`{name}` does not exist");
-            breaches.push(Breach {
-                path: MAP.to_owned(),
+            violations.push(Violation {
+                path: DOCUMENT.to_owned(),
                 line: at,
                 rule,
             });
         }
     }
-    breaches
+    violations
 }
 
-/// What stands between back quotes.
+/// Returns the texts between back quotes.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// Whether a quoted name is a file or function that exists. Anything else that is quoted is not
-/// this rule's business.
+/// Whether a quoted name is a file or function that exists. True for quotes of any other form.
 fn exists(root: &Path, sources: &[Source], name: &str) -> bool {
     let is_path = name.contains('/') && !name.contains([' ', '{', '*', ':', '→']);
     if is_path && (name.ends_with(".rs") || name.ends_with('/') || name.ends_with(".md")) {
@@ -60,14 +59,14 @@ fn exists(root: &Path, sources: &[Source], name: &str) -> bool {
     if !owner
         .chars()
         .chain(function.chars())
-        .all(|letter| letter.is_alphanumeric() || letter == '_')
+        .all(|character| character.is_alphanumeric() || character == '_')
     {
         return true;
     }
     defines(sources, function, owner)
 }
 
-/// Whether a file that knows `owner` defines this function or item.
+/// Whether the module `owner`, or a file with an `impl` of it, defines this item.
 fn defines(sources: &[Source], item: &str, owner: &str) -> bool {
     let is_defined = |text: &str| {
         ["fn ", "struct ", "enum ", "type ", "const "]
@@ -80,7 +79,7 @@ fn defines(sources: &[Source], item: &str, owner: &str) -> bool {
                     })
             })
     };
-    let knows = |source: &&Source| {
+    let belongs_to_owner = |source: &&Source| {
         let stem = source
             .path
             .rsplit('/')
@@ -94,6 +93,6 @@ fn defines(sources: &[Source], item: &str, owner: &str) -> bool {
     };
     sources
         .iter()
-        .filter(knows)
+        .filter(belongs_to_owner)
         .any(|source| is_defined(&source.text))
 }

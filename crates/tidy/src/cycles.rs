@@ -11,13 +11,13 @@ use petgraph::visit::EdgeRef;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Meta, Path, UseTree};
 
-use crate::source::{Breach, Source};
+use crate::source::{Source, Violation};
 
 /// Path of a module below its crate, without `crate` itself: `worker::control`.
 type ModulePath = Vec<String>;
 
 /// Finds the import cycles of all crates.
-pub fn check(sources: &[Source]) -> Vec<Breach> {
+pub fn check(sources: &[Source]) -> Vec<Violation> {
     let mut crates: BTreeMap<&str, BTreeMap<ModulePath, &Source>> = BTreeMap::new();
     for source in sources.iter().filter(|source| !source.is_test()) {
         if let Some(module) = module_path(&source.path) {
@@ -31,7 +31,7 @@ pub fn check(sources: &[Source]) -> Vec<Breach> {
 }
 
 /// Finds the cycles among the modules of one crate.
-fn check_crate(modules: &BTreeMap<ModulePath, &Source>) -> Vec<Breach> {
+fn check_crate(modules: &BTreeMap<ModulePath, &Source>) -> Vec<Violation> {
     let mut graph = DiGraph::<&ModulePath, ()>::new();
     let nodes: BTreeMap<_, _> = modules.keys().map(|it| (it, graph.add_node(it))).collect();
     for (module, source) in modules {
@@ -59,7 +59,7 @@ fn check_crate(modules: &BTreeMap<ModulePath, &Source>) -> Vec<Breach> {
         let listed = imports
             .iter()
             .map(|(from, to)| format!("\n    {from} -> {to}"));
-        Some(Breach {
+        Some(Violation {
             path: (*path).to_owned(),
             line: 1,
             rule: format!("import cycle:{}", listed.collect::<String>()),

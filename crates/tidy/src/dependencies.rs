@@ -11,7 +11,7 @@ use rustsec::{Database, Lockfile, report::Report, report::Settings};
 use serde::Deserialize;
 use spdx::{Expression, ParseMode};
 
-use crate::source::Breach;
+use crate::source::Violation;
 
 /// File with the rules.
 const RULES_FILE: &str = "deny.toml";
@@ -76,34 +76,34 @@ pub struct Ignored {
 
 /// Checks the dependencies of the workspace at `root`. Says on standard output whether advisories
 /// were checked.
-pub fn check(root: &Path) -> Vec<Breach> {
+pub fn check(root: &Path) -> Vec<Violation> {
     let rules = std::fs::read_to_string(root.join(RULES_FILE)).unwrap_or_default();
     let rules: Rules = match toml::from_str(&rules) {
         Ok(rules) => rules,
-        Err(error) => return vec![breach(RULES_FILE, &error.to_string())],
+        Err(error) => return vec![violation(RULES_FILE, &error.to_string())],
     };
-    let mut breaches = check_reviews(&rules);
+    let mut violations = check_reviews(&rules);
     let metadata = MetadataCommand::new()
         .manifest_path(root.join("Cargo.toml"))
         .features(CargoOpt::AllFeatures)
         .other_options(["--locked".to_owned()])
         .exec();
     match metadata {
-        Ok(metadata) => breaches.extend(check_packages(&metadata.packages, &rules)),
-        Err(error) => breaches.push(breach("Cargo.toml", &error.to_string())),
+        Ok(metadata) => violations.extend(check_packages(&metadata.packages, &rules)),
+        Err(error) => violations.push(violation("Cargo.toml", &error.to_string())),
     }
     match advisory_folder(root) {
         Some(folder) => {
             let lockfile = root.join("Cargo.lock");
-            breaches.extend(check_advisories(&lockfile, &folder, &rules));
+            violations.extend(check_advisories(&lockfile, &folder, &rules));
         }
         None => println!("tidy: no advisory database at {ADVISORY_FOLDER}: advisories not checked"),
     }
-    breaches
+    violations
 }
 
 /// Every accepted advisory gives the date of its next review.
-pub fn check_reviews(rules: &Rules) -> Vec<Breach> {
+pub fn check_reviews(rules: &Rules) -> Vec<Violation> {
     let is_dated = |ignored: &&Ignored| {
         let date = ignored
             .reason
@@ -113,18 +113,18 @@ pub fn check_reviews(rules: &Rules) -> Vec<Breach> {
     };
     let undated = rules.advisories.ignore.iter().filter(|it| !is_dated(it));
     let rule = |it: &Ignored| format!("`{}`: the reason ends with `review by YYYY-MM-DD`", it.id);
-    undated.map(|it| breach(RULES_FILE, &rule(it))).collect()
+    undated.map(|it| violation(RULES_FILE, &rule(it))).collect()
 }
 
 /// Checks licence, origin and name of each package, and our own version requirements.
-pub fn check_packages(packages: &[Package], rules: &Rules) -> Vec<Breach> {
+pub fn check_packages(packages: &[Package], rules: &Rules) -> Vec<Violation> {
     let banned = |name: &str| rules.bans.deny.iter().any(|it| it.name == name);
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for package in packages {
         let name = package.name.as_str();
         let mut report = |rule: &str| {
             let rule = format!("`{name} {}`: {rule}", package.version);
-            breaches.push(breach("Cargo.lock", &rule));
+            violations.push(violation("Cargo.lock", &rule));
         };
         let Some(source) = &package.source else {
             let wildcards = package.dependencies.iter().filter(|it| {
@@ -148,7 +148,7 @@ pub fn check_packages(packages: &[Package], rules: &Rules) -> Vec<Breach> {
             report(&format!("the licence is not in {RULES_FILE}: {license}"));
         }
     }
-    breaches
+    violations
 }
 
 /// Returns whether the licence expression can be met with accepted licences alone.
@@ -172,12 +172,12 @@ fn advisory_folder(root: &Path) -> Option<PathBuf> {
 
 /// Checks the lock file against the database: vulnerabilities, and crates that are unmaintained,
 /// unsound or yanked.
-pub fn check_advisories(lockfile: &Path, folder: &Path, rules: &Rules) -> Vec<Breach> {
+pub fn check_advisories(lockfile: &Path, folder: &Path, rules: &Rules) -> Vec<Violation> {
     let loaded =
         Database::open(folder).and_then(|database| Ok((database, Lockfile::load(lockfile)?)));
     let (database, lockfile) = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => return vec![breach("Cargo.lock", &error.to_string())],
+        Err(error) => return vec![violation("Cargo.lock", &error.to_string())],
     };
     let report = Report::generate(&database, &lockfile, &Settings::default());
     let mut found = Vec::new();
@@ -193,7 +193,7 @@ pub fn check_advisories(lockfile: &Path, folder: &Path, rules: &Rules) -> Vec<Br
         found.len()
     );
     let is_ignored = |id: &str| rules.advisories.ignore.iter().any(|it| it.id == id);
-    let mut breaches: Vec<_> = found
+    let mut violations: Vec<_> = found
         .iter()
         .filter(|(_, advisory)| !is_ignored(advisory.id.as_str()))
         .map(|(package, advisory)| {
@@ -201,7 +201,7 @@ pub fn check_advisories(lockfile: &Path, folder: &Path, rules: &Rules) -> Vec<Br
                 "`{} {}`: {} {}",
                 package.name, package.version, advisory.id, advisory.title
             );
-            breach("Cargo.lock", &rule)
+            violation("Cargo.lock", &rule)
         })
         .collect();
     let is_found = |it: &&Ignored| {
@@ -210,12 +210,13 @@ pub fn check_advisories(lockfile: &Path, folder: &Path, rules: &Rules) -> Vec<Br
             .any(|(_, advisory)| advisory.id.as_str() == it.id)
     };
     let stale = rules.advisories.ignore.iter().filter(|it| !is_found(it));
-    breaches.extend(stale.map(|it| breach(RULES_FILE, &format!("`{}` no longer applies", it.id))));
-    breaches
+    violations
+        .extend(stale.map(|it| violation(RULES_FILE, &format!("`{}` no longer applies", it.id))));
+    violations
 }
 
-fn breach(path: &str, rule: &str) -> Breach {
-    Breach {
+fn violation(path: &str, rule: &str) -> Violation {
+    Violation {
         path: path.to_owned(),
         line: 1,
         rule: rule.to_owned(),

@@ -1,13 +1,13 @@
-//! Who may import whom: crates by their manifests, rooms of the engine by their `use` lines.
+//! Checks dependencies: of crates in their manifests, of engine modules in their `use` lines.
 
 use std::fs;
 use std::path::Path;
 
-use crate::source::{Breach, Source};
+use crate::source::{Source, Violation};
 
-/// Which crates of ours a crate may depend on. `conference` may use `engine`'s commands only,
-/// which is checked in its sources.
-const CRATES: [(&str, &[&str]); 9] = [
+/// Crates of the workspace, each with those it may depend on. `conference` may use only the
+/// commands of `engine`, which is checked in its sources.
+const ALLOWED_DEPENDENCIES: [(&str, &[&str]); 9] = [
     ("wire", &[]),
     ("engine", &["wire"]),
     ("conference", &["wire", "engine"]),
@@ -19,22 +19,22 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("tidy", &[]),
 ];
 
-/// Rooms of the engine that never import one another.
-const ROOMS: [&str; 4] = ["producer", "consumer", "transport", "router"];
+/// Modules of the engine that must not import one another.
+const INDEPENDENT_MODULES: [&str; 4] = ["producer", "consumer", "transport", "router"];
 
-/// Modules of the engine that `conference` may name.
-const OPEN_TO_CONFERENCE: &str = "watersmeet_engine::command";
+/// The module of the engine that `conference` may use.
+const CONFERENCE_INTERFACE: &str = "watersmeet_engine::command";
 
-/// Checks the manifests.
-pub fn check_crates(root: &Path) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    for (name, allowed) in CRATES {
+/// Returns the forbidden dependencies in the manifests.
+pub fn check_manifests(root: &Path) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (name, allowed) in ALLOWED_DEPENDENCIES {
         let path = format!("crates/{name}/Cargo.toml");
         let manifest = fs::read_to_string(root.join(&path)).unwrap_or_default();
         for (at, dependency) in dependencies(&manifest) {
             if !allowed.contains(&dependency.as_str()) {
                 let rule = format!("`{name}` may not depend on `{dependency}`");
-                breaches.push(Breach {
+                violations.push(Violation {
                     path: path.clone(),
                     line: at,
                     rule,
@@ -42,10 +42,10 @@ pub fn check_crates(root: &Path) -> Vec<Breach> {
             }
         }
     }
-    breaches
+    violations
 }
 
-/// Our crates that a manifest needs to build, without those of its tests.
+/// Returns the line and name of each dependency on a workspace crate, without dev-dependencies.
 fn dependencies(manifest: &str) -> Vec<(usize, String)> {
     let mut section = "";
     let mut found = Vec::new();
@@ -66,45 +66,46 @@ fn dependencies(manifest: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Checks what one file imports.
-pub fn check_rooms(source: &Source) -> Vec<Breach> {
-    let mut breaches = Vec::new();
+/// Returns the forbidden imports of one file.
+pub fn check_imports(source: &Source) -> Vec<Violation> {
+    let mut violations = Vec::new();
     for (line, at) in source.text.lines().zip(1..) {
-        if let Some(rule) = breach(source, line) {
-            breaches.push(Breach {
+        if let Some(rule) = broken_rule(source, line) {
+            violations.push(Violation {
                 path: source.path.clone(),
                 line: at,
                 rule,
             });
         }
     }
-    breaches
+    violations
 }
 
-fn breach(source: &Source, line: &str) -> Option<String> {
+/// Returns the rule that this line breaks.
+fn broken_rule(source: &Source, line: &str) -> Option<String> {
     let trimmed = line.trim_start();
     if trimmed.starts_with("//") {
         return None;
     }
     if source.crate_name() == "conference"
         && trimmed.contains("watersmeet_engine::")
-        && !trimmed.contains(OPEN_TO_CONFERENCE)
+        && !trimmed.contains(CONFERENCE_INTERFACE)
         && !source.is_test()
     {
         return Some(format!(
-            "`conference` knows of the engine only `{OPEN_TO_CONFERENCE}`"
+            "`conference` may import only `{CONFERENCE_INTERFACE}` of the engine"
         ));
     }
-    let inside = source.path.strip_prefix("crates/engine/src/")?;
-    let room = inside.split(['/', '.']).next()?;
-    if room != "worker" && trimmed.contains("crate::worker") {
-        return Some("no room imports `worker`".to_owned());
+    let engine_path = source.path.strip_prefix("crates/engine/src/")?;
+    let module = engine_path.split(['/', '.']).next()?;
+    if module != "worker" && trimmed.contains("crate::worker") {
+        return Some("engine modules may not import `worker`".to_owned());
     }
-    if !ROOMS.contains(&room) {
+    if !INDEPENDENT_MODULES.contains(&module) {
         return None;
     }
-    let other = ROOMS
+    let other = INDEPENDENT_MODULES
         .iter()
-        .find(|other| **other != room && trimmed.contains(&format!("crate::{other}")))?;
-    Some(format!("`{room}` may not import `{other}`"))
+        .find(|other| **other != module && trimmed.contains(&format!("crate::{other}")))?;
+    Some(format!("`{module}` may not import `{other}`"))
 }

@@ -1,31 +1,31 @@
-//! Small files, small functions. Tests may be long; a table of cases is read from top to bottom.
+//! Checks the length of files and functions. Tests are exempt: a table of cases may be long.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::source::{Breach, Source};
+use crate::source::{Source, Violation};
 
-/// The most lines of a file.
+/// Maximum number of lines of a file.
 const FILE_LINES_MAX: usize = 600;
 
-/// The most lines of a function, from its name to its closing brace.
+/// Maximum number of lines of a function, from its signature to its closing brace.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// The file that says what may be longer.
+/// File that lists exceptions.
 const ALLOW_FILE: &str = "tidy.allow";
 
-/// What may be longer, with the reason.
+/// Exceptions with their reasons, by `path` or `path:function`.
 #[derive(Default)]
 pub struct Allowed(BTreeMap<String, String>);
 
 impl Allowed {
-    /// Reads `tidy.allow`: `path` or `path:function`, a blank, a reason.
+    /// Reads `tidy.allow`; without the file there are no exceptions.
     pub fn read(root: &Path) -> Self {
         Self::parse(&fs::read_to_string(root.join(ALLOW_FILE)).unwrap_or_default())
     }
 
-    /// Reads the text of such a file.
+    /// Parses lines of `path` or `path:function`, a blank and a reason.
     pub fn parse(text: &str) -> Self {
         let lines = text
             .lines()
@@ -41,40 +41,42 @@ impl Allowed {
         self.0.get(what).is_some_and(|reason| !reason.is_empty())
     }
 
-    /// Entries that allow nothing any more, or give no reason.
-    pub fn unused(&self, sources: &[Source]) -> Vec<Breach> {
+    /// Returns entries that are not needed any more or give no reason.
+    pub fn unused(&self, sources: &[Source]) -> Vec<Violation> {
         let is_needed = |what: &str| {
             sources
                 .iter()
                 .any(|source| too_long(source).iter().any(|(name, _, _)| name == what))
         };
-        let idle = self
+        let invalid = self
             .0
             .iter()
             .filter(|(what, reason)| reason.is_empty() || !is_needed(what));
-        idle.map(|(what, _)| Breach {
-            path: ALLOW_FILE.to_owned(),
-            line: 1,
-            rule: format!("`{what}` needs no allowance, or gives no reason"),
-        })
-        .collect()
+        invalid
+            .map(|(what, _)| Violation {
+                path: ALLOW_FILE.to_owned(),
+                line: 1,
+                rule: format!("`{what}` is not needed or gives no reason"),
+            })
+            .collect()
     }
 }
 
-/// Checks one file.
-pub fn check(source: &Source, allowed: &Allowed) -> Vec<Breach> {
-    let over = too_long(source)
+/// Returns what is too long in one file and is not allowed.
+pub fn check(source: &Source, allowed: &Allowed) -> Vec<Violation> {
+    let violations = too_long(source)
         .into_iter()
         .filter(|(name, _, _)| !allowed.contains(name));
-    over.map(|(_, line, rule)| Breach {
-        path: source.path.clone(),
-        line,
-        rule,
-    })
-    .collect()
+    violations
+        .map(|(_, line, rule)| Violation {
+            path: source.path.clone(),
+            line,
+            rule,
+        })
+        .collect()
 }
 
-/// What is too long: its name in `tidy.allow`, its line, the rule.
+/// Returns what is too long: name as in `tidy.allow`, line and rule.
 fn too_long(source: &Source) -> Vec<(String, usize, String)> {
     if source.is_test() {
         return Vec::new();
@@ -87,20 +89,20 @@ fn too_long(source: &Source) -> Vec<(String, usize, String)> {
     let mut found = Vec::new();
     let lines = code.lines().count();
     if lines > FILE_LINES_MAX {
-        let rule = format!("{lines} lines; a file has {FILE_LINES_MAX} at most");
+        let rule = format!("{lines} lines; the maximum is {FILE_LINES_MAX}");
         found.push((source.path.clone(), 1, rule));
     }
     for (name, start, length) in functions(code) {
         if length > FUNCTION_LINES_MAX {
-            let rule = format!("`{name}` has {length} lines; {FUNCTION_LINES_MAX} at most");
+            let rule = format!("`{name}` has {length} lines; the maximum is {FUNCTION_LINES_MAX}");
             found.push((format!("{}:{name}", source.path), start, rule));
         }
     }
     found
 }
 
-/// Name, first line and length of each function. Formatted code closes a function with a brace in
-/// the column where it began.
+/// Returns name, first line and length of each function. In formatted code the closing brace is
+/// in the column of the signature.
 fn functions(code: &str) -> Vec<(String, usize, usize)> {
     let lines: Vec<_> = code.lines().collect();
     let mut found = Vec::new();
@@ -118,6 +120,7 @@ fn functions(code: &str) -> Vec<(String, usize, usize)> {
     found
 }
 
+/// Returns the name when this line starts a function with a body.
 fn function_name(line: &str) -> Option<String> {
     let words: Vec<_> = line.split_whitespace().collect();
     let at = words.iter().position(|word| *word == "fn")?;

@@ -1,58 +1,58 @@
-//! House rules that a compiler cannot see, checked over the sources: who imports whom, how long
-//! files and functions are, how files begin, and that ARCHITECTURE.md names what exists.
+//! Checks repository rules that the compiler does not know: dependencies between crates and
+//! modules, length of files and functions, file headers, and names in ARCHITECTURE.md.
 //!
-//! `cargo run -p watersmeet-tidy` prints each breach as `file:line: rule` and fails if there is
-//! one. What may be longer stands in `tidy.allow`, one `path reason…` a line.
+//! `cargo run -p watersmeet-tidy` prints each violation as `file:line: rule` and fails if there is
+//! any. `tidy.allow` lists exceptions to the length rules, one `path reason…` per line.
 
 mod architecture;
 mod cycles;
 mod dependencies;
+mod file_header;
 mod imports;
 mod length;
-mod opening;
 mod source;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use source::Breach;
+use source::Violation;
 
 fn main() -> ExitCode {
     let root = root();
-    let breaches = check(&root);
-    for breach in &breaches {
-        println!("{breach}");
+    let violations = check(&root);
+    for violation in &violations {
+        println!("{violation}");
     }
-    println!("tidy: {} breaches", breaches.len());
-    if breaches.is_empty() {
+    println!("tidy: {} violations", violations.len());
+    if violations.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// The workspace this program was built in.
+/// Returns the workspace in which this program was built.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// Every breach of every rule.
-fn check(root: &Path) -> Vec<Breach> {
+/// Returns the violations of all rules.
+fn check(root: &Path) -> Vec<Violation> {
     let sources = source::all(root);
     let allowed = length::Allowed::read(root);
-    let mut breaches = Vec::new();
+    let mut violations = Vec::new();
     for source in &sources {
-        breaches.extend(opening::check(source));
-        breaches.extend(length::check(source, &allowed));
-        breaches.extend(imports::check_rooms(source));
+        violations.extend(file_header::check(source));
+        violations.extend(length::check(source, &allowed));
+        violations.extend(imports::check_imports(source));
     }
-    breaches.extend(cycles::check(&sources));
-    breaches.extend(allowed.unused(&sources));
-    breaches.extend(dependencies::check(root));
-    breaches.extend(imports::check_crates(root));
-    breaches.extend(architecture::check(root, &sources));
-    breaches
+    violations.extend(cycles::check(&sources));
+    violations.extend(allowed.unused(&sources));
+    violations.extend(dependencies::check(root));
+    violations.extend(imports::check_manifests(root));
+    violations.extend(architecture::check(root, &sources));
+    violations
 }
 
 #[cfg(test)]

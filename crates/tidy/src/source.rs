@@ -1,4 +1,4 @@
-//! The files that are checked, and what is said about them.
+//! The checked source files, and violations in them.
 
 use std::fmt;
 use std::fs;
@@ -9,14 +9,14 @@ const FOLDERS: [&str; 3] = ["src", "tests", "benches"];
 
 /// One Rust file.
 pub struct Source {
-    /// Its path below the workspace, with slashes.
+    /// Path relative to the workspace, with slashes.
     pub path: String,
-    /// Its text.
+    /// Full text of the file.
     pub text: String,
 }
 
 impl Source {
-    /// The crate's folder name: `engine` for `crates/engine/src/worker.rs`.
+    /// Returns the folder name of the crate: `engine` for `crates/engine/src/worker.rs`.
     pub fn crate_name(&self) -> &str {
         self.path.split('/').nth(1).unwrap_or_default()
     }
@@ -28,27 +28,27 @@ impl Source {
     }
 }
 
-/// Something that breaks a rule.
+/// A broken rule.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Breach {
-    /// Where.
+pub struct Violation {
+    /// Path of the file, relative to the workspace.
     pub path: String,
-    /// In which line, from one.
+    /// Line number, from 1.
     pub line: usize,
-    /// What.
+    /// The rule and what breaks it.
     pub rule: String,
 }
 
-impl fmt::Display for Breach {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.path, self.line, self.rule)
     }
 }
 
-/// Every Rust file of every crate, in order of path.
+/// Returns the Rust files of all crates, ordered by path.
 pub fn all(root: &Path) -> Vec<Source> {
     let mut sources = Vec::new();
-    for member in sorted(&root.join("crates")) {
+    for member in sorted_entries(&root.join("crates")) {
         for folder in FOLDERS {
             collect(root, &member.join(folder), &mut sources);
         }
@@ -57,7 +57,7 @@ pub fn all(root: &Path) -> Vec<Source> {
 }
 
 fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
-    for path in sorted(folder) {
+    for path in sorted_entries(folder) {
         if path.is_dir() {
             if path.file_name().is_some_and(|name| name != "node_modules") {
                 collect(root, &path, sources);
@@ -74,7 +74,7 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
     }
 }
 
-fn sorted(folder: &Path) -> Vec<std::path::PathBuf> {
+fn sorted_entries(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
     paths.sort();

@@ -1,4 +1,4 @@
-//! Each rule finds what it is for, and the house itself keeps them all.
+//! Tests of each rule, and the check of this repository.
 
 use super::*;
 use crate::length::Allowed;
@@ -12,26 +12,26 @@ fn source(path: &str, text: &str) -> Source {
 }
 
 #[test]
-fn the_house_is_tidy() {
-    let breaches: Vec<_> = check(&root()).iter().map(ToString::to_string).collect();
-    assert!(breaches.is_empty(), "{breaches:#?}");
+fn repository_has_no_violations() {
+    let violations: Vec<_> = check(&root()).iter().map(ToString::to_string).collect();
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[test]
-fn a_file_without_a_purpose_is_found() {
+fn files_without_a_module_comment_are_reported() {
     assert_eq!(
-        opening::check(&source("crates/wire/src/a.rs", "use b;")).len(),
+        file_header::check(&source("crates/wire/src/a.rs", "use b;")).len(),
         1
     );
     assert_eq!(
-        opening::check(&source("crates/wire/src/a/mod.rs", "//! A.\n")).len(),
+        file_header::check(&source("crates/wire/src/a/mod.rs", "//! A.\n")).len(),
         1
     );
-    assert!(opening::check(&source("crates/wire/src/a.rs", "//! A.\n")).is_empty());
+    assert!(file_header::check(&source("crates/wire/src/a.rs", "//! A.\n")).is_empty());
 }
 
 #[test]
-fn a_long_function_is_found_unless_it_is_allowed() {
+fn long_functions_are_reported_unless_allowed() {
     let body = "    let a = 1;\n".repeat(70);
     let text = format!("//! A.\npub fn long() {{\n{body}}}\nfn short() {{\n}}\n");
     let long = source("crates/wire/src/a.rs", &text);
@@ -45,7 +45,7 @@ fn a_long_function_is_found_unless_it_is_allowed() {
 }
 
 #[test]
-fn a_long_file_is_found() {
+fn long_files_are_reported() {
     let text = format!("//! A.\n{}", "const A: u8 = 1;\n".repeat(600));
     assert_eq!(
         length::check(&source("crates/wire/src/a.rs", &text), &Allowed::default()).len(),
@@ -61,8 +61,8 @@ fn a_long_file_is_found() {
 }
 
 #[test]
-fn rooms_that_import_one_another_are_found() {
-    let found = |path: &str, line: &str| !imports::check_rooms(&source(path, line)).is_empty();
+fn forbidden_imports_are_reported() {
+    let found = |path: &str, line: &str| !imports::check_imports(&source(path, line)).is_empty();
     assert!(found(
         "crates/engine/src/producer.rs",
         "use crate::consumer::Consumer;"
@@ -72,7 +72,7 @@ fn rooms_that_import_one_another_are_found() {
         "use crate::router::Router;"
     ));
     assert!(found(
-        "crates/engine/src/history.rs",
+        "crates/engine/src/packet_cache.rs",
         "use crate::worker::Worker;"
     ));
     assert!(found(
