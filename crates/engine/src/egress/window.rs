@@ -2,7 +2,7 @@
 //! in one turn, so that packets to one destination meet and leave in long runs, and the price of a
 //! turn is shared. That costs latency, so a worker that forwards little looks at once.
 //!
-//! WorkerMetrics behind the numbers: `docs/decisions/0008-egress-window.md`.
+//! WorkerMetrics behind the numbers: `docs/decisions/0008-coalescing-window.md`.
 
 use std::time::Duration;
 
