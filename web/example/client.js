@@ -1,8 +1,7 @@
 /**
- * The smallest complete client: joins a room, sends camera and microphone, shows
- * and plays everyone else. It speaks only the protocol's first description: no
- * ids on requests, so that a reply is known by its type. Read it from the top;
- * `src` next door is the same with everything a product needs.
+ * A minimal complete client: joins a room, sends camera and microphone, and plays
+ * all others. It uses the protocol's first version: requests have no ids, so that
+ * replies are matched by type. Read it from top to bottom; `../src` is the full client.
  */
 import { Device } from 'mediasoup-client';
 
@@ -21,53 +20,53 @@ async function join(roomId) {
   const server = await connect();
   const device = await Device.factory();
 
-  const { rtpCapabilities } = await server.ask('getRouterRtpCapabilities', {}, 'routerRtpCapabilities');
+  const { rtpCapabilities } = await server.request('getRouterRtpCapabilities', {}, 'routerRtpCapabilities');
   await device.load({ routerRtpCapabilities: rtpCapabilities });
 
-  // Others may publish from the moment we are in; they are received once there is a transport for it.
-  let receiveOn;
-  const receiving = new Promise((resolve) => (receiveOn = resolve));
+  // Others may produce as soon as we have joined; consuming waits for the receive transport.
+  let setReceiveTransport;
+  const receiveTransport = new Promise((resolve) => (setReceiveTransport = resolve));
   const consume = async ({ producerId }) => {
-    const receive = await receiving;
-    const wanted = { producerId, rtpCapabilities: device.recvRtpCapabilities };
-    const { consumerId, producerPeerId, kind, rtpParameters } = await server.ask('consume', wanted, 'consumed');
+    const receive = await receiveTransport;
+    const request = { producerId, rtpCapabilities: device.recvRtpCapabilities };
+    const { consumerId, producerPeerId, kind, rtpParameters } = await server.request('consume', request, 'consumed');
     const consumer = await receive.consume({ id: consumerId, producerId, kind, rtpParameters });
-    show(producerPeerId, consumer.track);
-    await server.ask('resumeConsumer', { consumerId }, 'consumerResumed');
+    playTrack(producerPeerId, consumer.track);
+    await server.request('resumeConsumer', { consumerId }, 'consumerResumed');
   };
-  server.hear('newProducer', consume);
-  server.hear('peerLeft', ({ peerId }) => document.getElementById(peerId)?.remove());
-  const { existingProducers } = await server.ask('joinRoom', { roomId }, 'roomJoined');
+  server.onNotice('newProducer', consume);
+  server.onNotice('peerLeft', ({ peerId }) => document.getElementById(peerId)?.remove());
+  const { existingProducers } = await server.request('joinRoom', { roomId }, 'roomJoined');
 
-  // Send: one transport, the camera's producer, the microphone's producer.
-  const send = device.createSendTransport(await transport(server, 'send'));
+  // Send: one transport with a producer for the camera and one for the microphone.
+  const send = device.createSendTransport(await createTransport(server, 'send'));
   send.on('connect', ({ dtlsParameters }, done, failed) => {
-    server.ask('connectTransport', { transportId: send.id, dtlsParameters }, 'transportConnected').then(done, failed);
+    server.request('connectTransport', { transportId: send.id, dtlsParameters }, 'transportConnected').then(done, failed);
   });
   send.on('produce', ({ kind, rtpParameters }, done, failed) => {
     server
-      .ask('produce', { transportId: send.id, kind, rtpParameters }, 'produced')
+      .request('produce', { transportId: send.id, kind, rtpParameters }, 'produced')
       .then(({ producerId }) => done({ id: producerId }), failed);
   });
   for (const track of [...stream.getVideoTracks(), ...stream.getAudioTracks()]) await send.produce({ track });
 
-  // Receive: one transport, a consumer for everything the others send.
-  const receive = device.createRecvTransport(await transport(server, 'recv'));
+  // Receive: one transport with a consumer for each producer of the others.
+  const receive = device.createRecvTransport(await createTransport(server, 'recv'));
   receive.on('connect', ({ dtlsParameters }, done, failed) => {
-    server.ask('connectTransport', { transportId: receive.id, dtlsParameters }, 'transportConnected').then(done, failed);
+    server.request('connectTransport', { transportId: receive.id, dtlsParameters }, 'transportConnected').then(done, failed);
   });
-  receiveOn(receive);
+  setReceiveTransport(receive);
   for (const { producers } of existingProducers) for (const producer of producers) await consume(producer);
   status.textContent = `In ${roomId}`;
 }
 
-async function transport(server, direction) {
-  const { transportId, ...parameters } = await server.ask('createTransport', { direction }, 'transportCreated');
+async function createTransport(server, direction) {
+  const { transportId, ...parameters } = await server.request('createTransport', { direction }, 'transportCreated');
   return { id: transportId, ...parameters };
 }
 
-/** Plays a track in its person's element, which is made when they are first seen or heard. */
-function show(peerId, track) {
+/** Plays a track in its participant's video element; creates that on first use. */
+function playTrack(peerId, track) {
   let video = document.getElementById(peerId);
   if (!video) {
     video = Object.assign(document.createElement('video'), { id: peerId, autoplay: true, playsInline: true, width: 320 });
@@ -78,26 +77,26 @@ function show(peerId, track) {
   video.srcObject.addTrack(track);
 }
 
-/** Opens the socket. `ask` sends a request and waits for the reply of its type, one request at a time. */
+/** Opens the socket. `request` sends a request and waits for a reply of the given type, one at a time. */
 function connect() {
   const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/ws`);
   const listeners = new Map();
-  let answered = null;
+  let pending = null;
   let queue = Promise.resolve();
 
   const server = {
-    ask(type, payload, reply) {
-      const asked = queue.then(
+    request(type, payload, reply) {
+      const result = queue.then(
         () =>
           new Promise((resolve, reject) => {
-            answered = { reply, resolve, reject };
+            pending = { reply, resolve, reject };
             socket.send(JSON.stringify({ type, payload }));
           }),
       );
-      queue = asked.catch(() => undefined);
-      return asked;
+      queue = result.catch(() => undefined);
+      return result;
     },
-    hear: (type, listener) => listeners.set(type, listener),
+    onNotice: (type, listener) => listeners.set(type, listener),
   };
 
   return new Promise((resolve, reject) => {
@@ -105,8 +104,8 @@ function connect() {
     socket.onmessage = ({ data }) => {
       const { type, payload } = JSON.parse(data);
       if (type === 'connected') resolve(server);
-      else if (type === answered?.reply) answered.resolve(payload);
-      else if (type === 'error') answered?.reject(new Error(payload.message));
+      else if (type === pending?.reply) pending.resolve(payload);
+      else if (type === 'error') pending?.reject(new Error(payload.message));
       else listeners.get(type)?.(payload);
     };
   });

@@ -1,23 +1,23 @@
 /** Selects for the camera and the microphone. */
-import { useId } from 'preact/hooks';
-import type { Capture, DeviceOption, Device } from '../capture';
+import type { Capture, Device, DeviceOption } from '../capture';
+import { SelectField } from './SelectField';
 
 export function DevicePickers({ capture }: { capture: Capture }) {
   return (
     <div class="devices">
       <DevicePicker
         label="Camera"
+        device="camera"
         options={capture.cameras.value}
         selected={capture.cameraId.value}
-        select={(id) => capture.selectDevice('camera', id)}
-        device="camera"
+        capture={capture}
       />
       <DevicePicker
         label="Microphone"
+        device="microphone"
         options={capture.microphones.value}
         selected={capture.microphoneId.value}
-        select={(id) => capture.selectDevice('microphone', id)}
-        device="microphone"
+        capture={capture}
       />
     </div>
   );
@@ -27,30 +27,19 @@ interface DevicePickerProps {
   label: string;
   device: Device;
   options: DeviceOption[];
+  /** Id of the selected device. */
   selected: string;
-  select(id: string): Promise<void>;
+  capture: Capture;
 }
 
-function DevicePicker({ label, device, options, selected, select }: DevicePickerProps) {
-  const id = useId();
+function DevicePicker({ label, device, options, selected, capture }: DevicePickerProps) {
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <div class="select">
-        <select
-          id={id}
-          disabled={options.length === 0}
-          value={selected}
-          onChange={(event) => void select(event.currentTarget.value)}
-        >
-          {options.length === 0 && <option value={selected}>No {device} available</option>}
-          {options.map((option, index) => (
-            <option key={option.id} value={option.id}>
-              {option.label || `${label} ${index + 1}`}
-            </option>
-          ))}
-        </select>
-      </div>
-    </div>
+    <SelectField
+      label={label}
+      choices={options.map((option, index) => ({ value: option.id, text: option.label || `${label} ${index + 1}` }))}
+      chosen={selected}
+      emptyText={`No ${device} available`}
+      choose={(id) => void capture.selectDevice(device, id)}
+    />
   );
 }

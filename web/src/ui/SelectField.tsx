@@ -5,10 +5,12 @@ interface SelectFieldProps<T extends string> {
   label: string;
   choices: { value: T; text: string }[];
   chosen: T;
+  /** Shown while there are no choices. */
+  emptyText?: string;
   choose(value: T): void;
 }
 
-export function SelectField<T extends string>({ label, choices, chosen, choose }: SelectFieldProps<T>) {
+export function SelectField<T extends string>({ label, choices, chosen, emptyText, choose }: SelectFieldProps<T>) {
   const id = useId();
   return (
     <div class="field">
@@ -16,6 +18,7 @@ export function SelectField<T extends string>({ label, choices, chosen, choose }
       <div class="select">
         <select
           id={id}
+          disabled={choices.length === 0}
           value={chosen}
           onChange={(event) => {
             const value = event.currentTarget.value;
@@ -23,6 +26,7 @@ export function SelectField<T extends string>({ label, choices, chosen, choose }
             if (wanted) choose(wanted.value);
           }}
         >
+          {choices.length === 0 && <option value={chosen}>{emptyText}</option>}
           {choices.map(({ value, text }) => (
             <option key={value} value={value}>
               {text}
