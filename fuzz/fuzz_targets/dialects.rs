@@ -1,6 +1,6 @@
-//! Any lines as the frames of a client of any dialect, beside a neighbour who sends something: what
-//! goes out is well formed, requests reach no one else's objects, and nothing is left when all have
-//! gone. Shards answer every command at once.
+//! Fuzzes the frames of a client of any dialect, in a room with another participant. All frames sent
+//! are well formed, and nothing is left over when both have left. Shards execute every command at
+//! once.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
@@ -20,7 +20,7 @@ use watersmeet_wire::units::{Rng, Time};
 const SECRET: &[u8] = b"7d1f0a93c64be825d0375fae91b2684c";
 const UNIX_S: u64 = 1_800_000_000;
 
-/// Frames of one client; more would only make each run slower.
+/// Maximum number of frames of one client. More would only make each run slower.
 const FRAMES_MAX: usize = 32;
 
 static KEYS: LazyLock<Arc<TokenKeys>> =
@@ -44,8 +44,8 @@ fn config() -> ConferenceConfig {
     }
 }
 
-/// What a worker would answer.
-fn answer(command: &Command) -> Result<Reply, Refusal> {
+/// Returns the reply of a worker.
+fn worker_reply(command: &Command) -> Result<Reply, Refusal> {
     Ok(match command {
         Command::CreateTransport { .. } => Reply::Transport {
             ice: serde_json::from_value(
@@ -71,8 +71,8 @@ fn answer(command: &Command) -> Result<Reply, Refusal> {
     })
 }
 
-/// Lets everything be answered and checks what goes out.
-fn settle(conference: &mut Conference, now: Time, kinds: &[DialectKind]) {
+/// Executes all commands, and checks all frames.
+fn drain(conference: &mut Conference, now: Time, kinds: &[DialectKind]) {
     while let Some(output) = conference.poll_output() {
         match output {
             Output::Frame { session, text } => match kinds[session.0 as usize] {
@@ -84,7 +84,7 @@ fn settle(conference: &mut Conference, now: Time, kinds: &[DialectKind]) {
                 }
             },
             Output::Command { token, command, .. } => {
-                conference.handle_reply(now, token, answer(&command));
+                conference.handle_reply(now, token, worker_reply(&command));
             }
             _ => {}
         }
@@ -110,38 +110,38 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         r#"{"id":2,"type":"createTransport","payload":{"direction":"send"}}"#,
     ] {
         conference.handle_frame(now, SessionId(0), frame);
-        settle(&mut conference, now, &kinds);
+        drain(&mut conference, now, &kinds);
     }
     let token = has_token.then(|| KEYS.issue_user_token("user", "user@example.org", UNIX_S));
-    let opening = ConnectRequest {
+    let request = ConnectRequest {
         room: Some("lobby".to_owned()),
         peer: Some("peer".to_owned()),
         token,
         ..ConnectRequest::new(kind)
     };
-    conference.handle_open(now, SessionId(1), opening);
-    settle(&mut conference, now, &kinds);
+    conference.handle_open(now, SessionId(1), request);
+    drain(&mut conference, now, &kinds);
     for (index, frame) in (1_u64..).zip(frames.lines().take(FRAMES_MAX)) {
         let now = now + Duration::from_millis(100 * index);
         conference.handle_frame(now, SessionId(1), frame);
-        settle(&mut conference, now, &kinds);
-        let counts = conference.gauges();
-        assert!(counts.sessions <= 2 && counts.rooms <= 2 && counts.participants <= 2);
+        drain(&mut conference, now, &kinds);
+        let gauges = conference.gauges();
+        assert!(gauges.sessions <= 2 && gauges.rooms <= 2 && gauges.participants <= 2);
     }
     let now = now + Duration::from_secs(60);
     conference.handle_timeout(now);
-    settle(&mut conference, now, &kinds);
+    drain(&mut conference, now, &kinds);
     for session in [1, 0] {
         conference.handle_close(now, SessionId(session));
-        settle(&mut conference, now, &kinds);
+        drain(&mut conference, now, &kinds);
     }
-    let counts = conference.gauges();
+    let gauges = conference.gauges();
     assert_eq!(
         (
-            counts.sessions,
-            counts.rooms,
-            counts.transports,
-            counts.pending
+            gauges.sessions,
+            gauges.rooms,
+            gauges.transports,
+            gauges.pending
         ),
         (0, 0, 0, 0)
     );

@@ -1,5 +1,5 @@
-//! Any text as a token, and any two lines as the header and the claims of a token that is signed
-//! rightly: what is accepted keeps every bound, and nothing near it is accepted.
+//! Fuzzes tokens: any text, and any two lines as header and claims of a correctly signed token.
+//! Accepted tokens keep all limits, and are refused after any change.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -7,17 +7,18 @@ use std::sync::LazyLock;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use watersmeet_conference::access::{Grant, TokenKeys, LEEWAY_S, LIFETIME_S_MAX, TEXT_LEN_MAX};
+use watersmeet_conference::access::{Grant, LEEWAY_S, LIFETIME_S_MAX, TEXT_LEN_MAX, TokenKeys};
 
-/// When the tokens are offered.
+/// Time of verification, in seconds since 1970.
 const NOW_S: u64 = 1_800_000_000;
 
 const SECRET: &[u8] = b"7d1f0a93c64be825d0375fae91b2684c";
 
-static KEYS: LazyLock<TokenKeys> = LazyLock::new(|| TokenKeys::new(SECRET, None).expect("a good secret"));
+static KEYS: LazyLock<TokenKeys> =
+    LazyLock::new(|| TokenKeys::new(SECRET, None).expect("a good secret"));
 
-/// A token with these parts, signed.
-fn forge(header: &str, payload: &str) -> String {
+/// Returns a signed token with this header and these claims.
+fn sign(header: &str, payload: &str) -> String {
     let parts = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
     let message = parts.join(".");
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
@@ -25,8 +26,8 @@ fn forge(header: &str, payload: &str) -> String {
     format!("{message}.{signature}")
 }
 
-/// Checks the bounds of what was granted.
-fn check(grant: &Grant) {
+/// Checks the limits of a grant.
+fn check_grant(grant: &Grant) {
     let texts: Vec<&str> = match grant {
         Grant::Invite { room } => vec![room],
         Grant::User { id, email } => vec![id, email],
@@ -44,17 +45,17 @@ fn check(grant: &Grant) {
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let (header, payload) = text.split_once('\n').unwrap_or_default();
-    let token = forge(header, payload);
+    let token = sign(header, payload);
     if text != token {
         assert!(KEYS.verify(text, NOW_S).is_err());
     }
     let Ok(grant) = KEYS.verify(&token, NOW_S) else {
         return;
     };
-    check(&grant);
+    check_grant(&grant);
     assert!(KEYS.verify(&token, 0).is_err());
-    let over_s = NOW_S + LIFETIME_S_MAX + 2 * LEEWAY_S;
-    assert!(KEYS.verify(&token, over_s).is_err());
+    let expired_s = NOW_S + LIFETIME_S_MAX + 2 * LEEWAY_S;
+    assert!(KEYS.verify(&token, expired_s).is_err());
     let other = TokenKeys::new(b"q8Zr4Xw0Ld9TnKc2VsYb6HfJ1mGp5EaU", None).expect("a good secret");
     assert!(other.verify(&token, NOW_S).is_err());
     let dots = token.match_indices('.').map(|(at, _)| at);

@@ -1,5 +1,5 @@
-//! Any text as a Socket.IO packet: what is read is written again, and read again to the same; no
-//! packet with attachments is ever read; arguments stay within their bounds.
+//! Fuzzes the Socket.IO parser: parsed packets are written and parsed again to the same packet, packets
+//! with attachments are refused, and arguments keep their limits.
 #![no_main]
 
 use serde_json::Value;
@@ -8,8 +8,8 @@ use watersmeet_conference::socketio::{
     write_ack, write_disconnect, write_event,
 };
 
-/// The same packet, written by us.
-fn again(packet: &Packet) -> Option<String> {
+/// Writes a parsed packet.
+fn write(packet: &Packet) -> Option<String> {
     let arguments = || {
         let read = parse_arguments(packet.data).ok()?;
         assert!(read.len() <= ARGUMENTS_MAX);
@@ -27,8 +27,8 @@ fn again(packet: &Packet) -> Option<String> {
     }
 }
 
-/// Whether a value has whole numbers only. The last bit of any other may change each time it is
-/// read, which nobody minds.
+/// Returns whether all numbers of a value are integers. Others may lose their last bit when they are
+/// written and parsed.
 fn is_exact(value: &Value) -> bool {
     match value {
         Value::Number(number) => !number.is_f64(),
@@ -47,8 +47,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         let token = parse_auth_token(packet.data).ok().flatten();
         assert!(token.is_none_or(|token| token.len() <= packet.data.len()));
     }
-    let Some(text) = again(&packet) else { return };
-    let second = parse(&text).expect("what we write can be read");
+    let Some(text) = write(&packet) else { return };
+    let second = parse(&text).expect("a written packet can be parsed");
     assert_eq!(
         (second.kind, second.namespace, second.ack),
         (packet.kind, packet.namespace, packet.ack)
@@ -59,7 +59,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         let exact = first.iter().flatten().all(is_exact);
         assert!(
             !exact || first == second,
-            "{first:?} is read again as {second:?}"
+            "{first:?} is parsed again as {second:?}"
         );
     }
 });

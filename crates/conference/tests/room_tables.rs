@@ -1,20 +1,18 @@
-//! Who may do what: requests and their outcomes, over conferences whose shards only keep books.
+//! Requests of all dialects and their outcomes, against whole conferences with fake shards.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "these are tests: what is missing must stop them where it is missing"
+    reason = "a test must stop where something is missing"
 )]
 
 #[path = "room_tables/call.rs"]
 mod call;
-#[path = "room_tables/documents.rs"]
-mod documents;
-#[path = "room_tables/golden.rs"]
-mod golden;
-#[path = "room_tables/hostile.rs"]
-mod hostile;
+#[path = "room_tables/harness.rs"]
+mod harness;
+#[path = "room_tables/hostile_frames.rs"]
+mod hostile_frames;
 #[path = "room_tables/interleavings.rs"]
 mod interleavings;
 #[path = "room_tables/lifecycle.rs"]
@@ -23,19 +21,21 @@ mod lifecycle;
 mod limits;
 #[path = "room_tables/meetlite.rs"]
 mod meetlite;
-#[path = "room_tables/mixed.rs"]
-mod mixed;
-#[path = "room_tables/outcomes.rs"]
-mod outcomes;
+#[path = "room_tables/mixed_dialects.rs"]
+mod mixed_dialects;
+#[path = "room_tables/native.rs"]
+mod native;
+#[path = "room_tables/protocol_document.rs"]
+mod protocol_document;
 #[path = "room_tables/protoo.rs"]
 mod protoo;
+#[path = "room_tables/request_outcomes.rs"]
+mod request_outcomes;
 #[path = "room_tables/rmm.rs"]
 mod rmm;
 #[path = "room_tables/roles.rs"]
 mod roles;
 #[path = "room_tables/sfu.rs"]
 mod sfu;
-#[path = "room_tables/spread.rs"]
-mod spread;
-#[path = "room_tables/world.rs"]
-mod world;
+#[path = "room_tables/spread_rooms.rs"]
+mod spread_rooms;

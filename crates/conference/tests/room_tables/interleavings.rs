@@ -1,5 +1,5 @@
-//! Any order of joins, productions, departures and late answers: everybody knows of exactly the
-//! producers that are there, and when all have gone, nothing is left anywhere.
+//! Any order of requests, closes and late replies: every client knows exactly the producers that
+//! exist, and nothing is left over after everybody has left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,104 +8,111 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use watersmeet_conference::{ConferenceConfig, ConferenceLimits, SessionId, ShardId};
 
-use super::world::*;
+use super::harness::*;
 
 const ROOMS: [&str; 2] = ["one", "two"];
 
-/// Something that happens. Numbers choose among what is there.
+/// One step. Numbers choose among the existing clients and objects.
 #[derive(Debug, Clone)]
 enum Step {
     Open,
     Close(usize),
     Join(usize, usize),
     Leave(usize),
-    Transport(usize, bool),
+    CreateTransport(usize, bool),
     Produce(usize, usize),
     PauseProducer(usize, usize, bool),
     CloseProducer(usize, usize),
     Consume(usize, usize),
-    Answer(usize),
+    ExecuteCommands(usize),
     Wait(u64),
-    EngineCloses(usize),
-    Lose(u8),
+    CloseTransportInEngine(usize),
+    LoseShard(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let who = 0..6_usize;
+    let index = 0..6_usize;
     let which = 0..8_usize;
     prop_oneof![
         2 => Just(Step::Open),
-        1 => who.clone().prop_map(Step::Close),
-        4 => (who.clone(), 0..ROOMS.len()).prop_map(|(who, room)| Step::Join(who, room)),
-        1 => who.clone().prop_map(Step::Leave),
-        6 => (who.clone(), any::<bool>()).prop_map(|(who, send)| Step::Transport(who, send)),
-        6 => (who.clone(), which.clone()).prop_map(|(who, it)| Step::Produce(who, it)),
-        2 => (who.clone(), which.clone(), any::<bool>())
-            .prop_map(|(who, it, paused)| Step::PauseProducer(who, it, paused)),
-        2 => (who.clone(), which.clone()).prop_map(|(who, it)| Step::CloseProducer(who, it)),
-        6 => (who, which.clone()).prop_map(|(who, it)| Step::Consume(who, it)),
-        10 => (1..6_usize).prop_map(Step::Answer),
+        1 => index.clone().prop_map(Step::Close),
+        4 => (index.clone(), 0..ROOMS.len()).prop_map(|(index, room)| Step::Join(index, room)),
+        1 => index.clone().prop_map(Step::Leave),
+        6 => (index.clone(), any::<bool>()).prop_map(|(index, send)| Step::CreateTransport(index, send)),
+        6 => (index.clone(), which.clone()).prop_map(|(index, it)| Step::Produce(index, it)),
+        2 => (index.clone(), which.clone(), any::<bool>())
+            .prop_map(|(index, it, paused)| Step::PauseProducer(index, it, paused)),
+        2 => (index.clone(), which.clone()).prop_map(|(index, it)| Step::CloseProducer(index, it)),
+        6 => (index, which.clone()).prop_map(|(index, it)| Step::Consume(index, it)),
+        10 => (1..6_usize).prop_map(Step::ExecuteCommands),
         1 => (0..6_000_u64).prop_map(Step::Wait),
-        1 => which.prop_map(Step::EngineCloses),
-        1 => (0..2_u8).prop_map(Step::Lose),
+        1 => which.prop_map(Step::CloseTransportInEngine),
+        1 => (0..2_u8).prop_map(Step::LoseShard),
     ]
 }
 
-/// What one person knows from frames alone.
+/// A client's view of the room, learned from frames alone.
 #[derive(Debug, Default)]
-struct Person {
+struct ClientView {
     peer: String,
-    /// The room, once it was told that it is in it.
+    /// Room that the client is in.
     room: Option<String>,
-    /// The producers of the others, and whether they are paused.
-    heard: BTreeMap<String, (String, bool)>,
-    /// The others.
+    /// Producers of others: owner, and whether it is paused.
+    remote_producers: BTreeMap<String, (String, bool)>,
+    /// Ids of the others.
     peers: BTreeSet<String>,
-    /// Its own producers and transports, as it was answered.
+    /// Own producers, and whether they are paused.
     producers: BTreeMap<String, bool>,
-    send: Vec<String>,
-    /// Its consumers and what they receive.
+    /// Own send transports.
+    send_transports: Vec<String>,
+    /// Own consumers, each with its producer.
     consumers: BTreeMap<String, String>,
-    /// Requests without an answer.
-    asked: BTreeSet<u64>,
+    /// Requests without a reply.
+    pending: BTreeSet<u64>,
 }
 
-impl Person {
-    /// Forgets what ends with one's own media.
-    fn drop_media(&mut self) {
+impl ClientView {
+    /// Forgets all own media.
+    fn clear_media(&mut self) {
         self.producers.clear();
-        self.send.clear();
+        self.send_transports.clear();
         self.consumers.clear();
     }
 
-    fn drop_producer(&mut self, producer: &str) {
+    fn remove_remote_producer(&mut self, producer: &str) {
         assert!(
-            self.heard.remove(producer).is_some(),
-            "an end that nobody began"
+            self.remote_producers.remove(producer).is_some(),
+            "an unknown producer was closed"
         );
         self.consumers.retain(|_, it| it != producer);
     }
 
-    fn hear_of(&mut self, peer: &str, producer: &Value) {
+    fn add_remote_producer(&mut self, peer: &str, producer: &Value) {
         let id = producer["producerId"].as_str().unwrap().to_owned();
         let paused = producer["paused"] == json!(true);
-        let known = self.heard.insert(id, (peer.to_owned(), paused));
-        assert_eq!(known, None, "told twice of one producer");
-        assert!(self.peers.contains(peer), "a producer of nobody");
+        let existing = self.remote_producers.insert(id, (peer.to_owned(), paused));
+        assert_eq!(existing, None, "a producer was announced twice");
+        assert!(
+            self.peers.contains(peer),
+            "the owner of a producer is unknown"
+        );
     }
 
-    /// Learns from one frame.
+    /// Updates the view with one frame.
     fn read(&mut self, frame: &Value) {
         let payload = &frame["payload"];
         let text = |field: &str| payload[field].as_str().unwrap_or_default().to_owned();
         if let Some(id) = frame["id"].as_u64() {
-            assert!(self.asked.remove(&id), "answered twice: {frame}");
+            assert!(
+                self.pending.remove(&id),
+                "two replies to one request: {frame}"
+            );
         }
         match (frame["type"].as_str().unwrap(), frame["id"].is_null()) {
             ("connected", _) => self.peer = text("peerId"),
             ("roomJoined", _) => {
-                self.drop_media();
-                self.heard.clear();
+                self.clear_media();
+                self.remote_producers.clear();
                 self.room = Some(text("roomId"));
                 let peers = payload["peers"].as_array().unwrap();
                 self.peers = peers
@@ -114,42 +121,48 @@ impl Person {
                     .collect();
                 for of_peer in payload["existingProducers"].as_array().unwrap() {
                     for producer in of_peer["producers"].as_array().unwrap() {
-                        self.hear_of(of_peer["peerId"].as_str().unwrap(), producer);
+                        self.add_remote_producer(of_peer["peerId"].as_str().unwrap(), producer);
                     }
                 }
             }
             ("roomLeft", _) => {
                 *self = Self {
                     peer: std::mem::take(&mut self.peer),
-                    asked: std::mem::take(&mut self.asked),
+                    pending: std::mem::take(&mut self.pending),
                     ..Self::default()
                 }
             }
-            ("newPeer", _) => assert!(self.peers.insert(text("peerId")), "the same peer twice"),
+            ("newPeer", _) => assert!(
+                self.peers.insert(text("peerId")),
+                "a participant was announced twice"
+            ),
             ("peerLeft", _) => {
                 let peer = text("peerId");
-                assert!(self.peers.remove(&peer), "nobody left");
-                let ended = self.heard.iter().filter(|(_, (it, _))| *it == peer);
-                let ended: Vec<_> = ended.map(|(id, _)| id.clone()).collect();
-                ended.iter().for_each(|it| self.drop_producer(it));
+                assert!(self.peers.remove(&peer), "an unknown participant left");
+                let closed = self
+                    .remote_producers
+                    .iter()
+                    .filter(|(_, (it, _))| *it == peer);
+                let closed: Vec<_> = closed.map(|(id, _)| id.clone()).collect();
+                closed.iter().for_each(|it| self.remove_remote_producer(it));
             }
-            ("newProducer", _) => self.hear_of(&text("peerId"), payload),
+            ("newProducer", _) => self.add_remote_producer(&text("peerId"), payload),
             ("producerClosed", _) if text("peerId") == self.peer => {
                 self.producers.remove(&text("producerId"));
             }
-            ("producerClosed", _) => self.drop_producer(&text("producerId")),
-            (word @ ("producerPaused" | "producerResumed"), true) => {
-                let heard = self.heard.get_mut(&text("producerId")).unwrap();
-                heard.1 = word == "producerPaused";
+            ("producerClosed", _) => self.remove_remote_producer(&text("producerId")),
+            (kind @ ("producerPaused" | "producerResumed"), true) => {
+                let remote_producers = self.remote_producers.get_mut(&text("producerId")).unwrap();
+                remote_producers.1 = kind == "producerPaused";
             }
-            (word @ ("producerPaused" | "producerResumed"), false) => {
+            (kind @ ("producerPaused" | "producerResumed"), false) => {
                 let own = self.producers.get_mut(&text("producerId")).unwrap();
-                *own = word == "producerPaused";
+                *own = kind == "producerPaused";
             }
             ("transportCreated", _) if payload["direction"] == "send" => {
-                self.send.push(text("transportId"));
+                self.send_transports.push(text("transportId"));
             }
-            ("transportClosed", _) => self.send.retain(|it| *it != text("transportId")),
+            ("transportClosed", _) => self.send_transports.retain(|it| *it != text("transportId")),
             ("produced", _) => {
                 assert_eq!(self.producers.insert(text("producerId"), false), None);
             }
@@ -157,170 +170,174 @@ impl Person {
                 assert!(self.producers.remove(&text("producerId")).is_some());
             }
             ("consumed", _) => {
-                let known = self.heard.get(&text("producerId"));
-                assert_eq!(known.unwrap().0, text("producerPeerId"));
+                let existing = self.remote_producers.get(&text("producerId"));
+                assert_eq!(existing.unwrap().0, text("producerPeerId"));
                 self.consumers
                     .insert(text("consumerId"), text("producerId"));
             }
             ("consumerClosed", _) => {
                 self.consumers.remove(&text("consumerId"));
             }
-            ("workerLost", _) => self.drop_media(),
+            ("workerLost", _) => self.clear_media(),
             _ => {}
         }
     }
 }
 
-/// The world and what each person in it knows.
-struct Play {
-    world: World,
-    people: Vec<(SessionId, Person)>,
+/// A conference and the view of each client.
+struct Scenario {
+    test: TestConference,
+    clients: Vec<(SessionId, ClientView)>,
 }
 
-impl Play {
+impl Scenario {
     fn new(spread_above_permille: u16) -> Self {
         let limits = ConferenceLimits {
             messages_burst: 100_000,
             ..ConferenceLimits::default()
         };
-        let mut world = World::with(ConferenceConfig {
+        let mut test = TestConference::with(ConferenceConfig {
             limits,
             spread_above_permille,
             ..config()
         });
-        world.prompt = false;
+        test.executes_immediately = false;
         Self {
-            world,
-            people: Vec::new(),
+            test,
+            clients: Vec::new(),
         }
     }
 
     fn act(&mut self, step: &Step) {
         match *step {
-            Step::Open if self.people.len() < 6 => {
-                let session = self.world.open_silently();
-                self.people.push((session, Person::default()));
+            Step::Open if self.clients.len() < 6 => {
+                let session = self.test.open_native();
+                self.clients.push((session, ClientView::default()));
             }
             Step::Open => {}
-            Step::Close(who) if who < self.people.len() => {
-                let (session, _) = self.people.remove(who);
-                self.world.close(session);
+            Step::Close(index) if index < self.clients.len() => {
+                let (session, _) = self.clients.remove(index);
+                self.test.close(session);
             }
-            Step::Answer(count) => (0..count).for_each(|_| {
-                self.world.answer_command();
+            Step::ExecuteCommands(count) => (0..count).for_each(|_| {
+                self.test.execute_command();
             }),
-            Step::Wait(millis) => self.world.pass(Duration::from_millis(millis)),
-            Step::EngineCloses(which) => {
-                let transports = self.world.shards.iter().flat_map(|it| it.transports.keys());
+            Step::Wait(millis) => self.test.advance(Duration::from_millis(millis)),
+            Step::CloseTransportInEngine(which) => {
+                let transports = self.test.shards.iter().flat_map(|it| it.transports.keys());
                 let transport = transports.map(ToString::to_string).nth(which);
                 if let Some(transport) = transport {
-                    self.world.engine_closes(&transport);
+                    self.test.close_transport_in_engine(&transport);
                 }
             }
-            Step::Lose(shard) => self.world.lose(ShardId(shard)),
-            Step::Join(who, room) => {
-                self.request(who, "joinRoom", |_| Some(json!({"roomId": ROOMS[room]})));
+            Step::LoseShard(shard) => self.test.lose_shard(ShardId(shard)),
+            Step::Join(index, room) => {
+                self.request(index, "joinRoom", |_| Some(json!({"roomId": ROOMS[room]})));
             }
-            Step::Leave(who) => self.request(who, "leaveRoom", |_| Some(json!({}))),
-            Step::Transport(who, send) => {
+            Step::Leave(index) => self.request(index, "leaveRoom", |_| Some(json!({}))),
+            Step::CreateTransport(index, send) => {
                 let direction = if send { "send" } else { "recv" };
                 let payload = json!({"direction": direction});
-                self.request(who, "createTransport", |_| Some(payload));
+                self.request(index, "createTransport", |_| Some(payload));
             }
-            Step::Produce(who, which) => self.request(who, "produce", |person| {
-                Some(produce(pick(person.send.iter(), which)?, "video"))
+            Step::Produce(index, which) => self.request(index, "produce", |view| {
+                Some(produce(pick(view.send_transports.iter(), which)?, "video"))
             }),
-            Step::PauseProducer(who, which, paused) => {
+            Step::PauseProducer(index, which, paused) => {
                 let kind = if paused {
                     "pauseProducer"
                 } else {
                     "resumeProducer"
                 };
-                self.request(who, kind, |person| {
-                    Some(json!({"producerId": pick(person.producers.keys(), which)?}))
+                self.request(index, kind, |view| {
+                    Some(json!({"producerId": pick(view.producers.keys(), which)?}))
                 });
             }
-            Step::CloseProducer(who, which) => self.request(who, "closeProducer", |person| {
-                Some(json!({"producerId": pick(person.producers.keys(), which)?}))
+            Step::CloseProducer(index, which) => self.request(index, "closeProducer", |view| {
+                Some(json!({"producerId": pick(view.producers.keys(), which)?}))
             }),
-            Step::Consume(who, which) => self.request(who, "consume", |person| {
-                Some(consume(pick(person.heard.keys(), which)?))
+            Step::Consume(index, which) => self.request(index, "consume", |view| {
+                Some(consume(pick(view.remote_producers.keys(), which)?))
             }),
             Step::Close(_) => {}
         }
         self.read();
     }
 
-    fn request(&mut self, who: usize, kind: &str, payload: impl FnOnce(&Person) -> Option<Value>) {
-        let Some((session, person)) = self.people.get_mut(who) else {
+    fn request(
+        &mut self,
+        index: usize,
+        kind: &str,
+        payload: impl FnOnce(&ClientView) -> Option<Value>,
+    ) {
+        let Some((session, view)) = self.clients.get_mut(index) else {
             return;
         };
-        if let Some(payload) = payload(person) {
-            person
-                .asked
-                .insert(self.world.request(*session, kind, payload));
+        if let Some(payload) = payload(view) {
+            view.pending
+                .insert(self.test.send_request(*session, kind, payload));
         }
     }
 
-    /// Lets everybody read what has arrived.
+    /// Lets all clients read their frames.
     fn read(&mut self) {
-        for (session, person) in &mut self.people {
-            for frame in self.world.all(*session) {
-                person.read(&frame);
+        for (session, view) in &mut self.clients {
+            for frame in self.test.take_frames(*session) {
+                view.read(&frame);
             }
         }
     }
 
-    /// With nothing on its way any more, what everybody knows must be what there is.
+    /// Checks that all views agree with the conference, once no command or frame is pending.
     fn check(&self) {
         let mut producers = 0;
         let mut consumers = 0;
-        for (_, person) in &self.people {
-            assert_eq!(person.asked, BTreeSet::new(), "never answered");
-            let Some(room) = &person.room else { continue };
+        for (_, view) in &self.clients {
+            assert_eq!(view.pending, BTreeSet::new(), "a request without a reply");
+            let Some(room) = &view.room else { continue };
             let others = self
-                .people
+                .clients
                 .iter()
                 .map(|(_, it)| it)
-                .filter(|it| it.room.as_ref() == Some(room) && it.peer != person.peer);
+                .filter(|it| it.room.as_ref() == Some(room) && it.peer != view.peer);
             let others: Vec<_> = others.collect();
             let peers: BTreeSet<_> = others.iter().map(|it| it.peer.clone()).collect();
-            assert_eq!(person.peers, peers);
+            assert_eq!(view.peers, peers);
             let mut expected = BTreeMap::new();
             for other in others {
                 for (producer, paused) in &other.producers {
                     expected.insert(producer.clone(), (other.peer.clone(), *paused));
                 }
             }
-            assert_eq!(person.heard, expected, "what {} heard", person.peer);
-            producers += person.producers.len();
-            consumers += person.consumers.len();
+            assert_eq!(view.remote_producers, expected, "the view of {}", view.peer);
+            producers += view.producers.len();
+            consumers += view.consumers.len();
         }
-        let counts = self.world.conference.gauges();
+        let counts = self.test.conference.gauges();
         assert_eq!(counts.producers, producers);
         assert!(
             counts.consumers <= consumers,
             "{} of {consumers}",
             counts.consumers
         );
-        let shards = || self.world.shards.iter();
-        let on_shards = |count: fn(&Shard) -> usize| shards().map(count).sum::<usize>();
+        let shards = || self.test.shards.iter();
+        let on_shards = |count: fn(&FakeShard) -> usize| shards().map(count).sum::<usize>();
         assert_eq!(counts.transports, on_shards(|it| it.transports.len()));
         assert_eq!(counts.producers, on_shards(|it| it.producers.len()));
         assert_eq!(counts.consumers, on_shards(|it| it.consumers.len()));
     }
 
-    /// Lets everything that is on its way arrive.
+    /// Executes all commands and timers, and lets all clients read.
     fn settle(&mut self) {
-        self.world.answer_all();
+        self.test.execute_all_commands();
         self.read();
-        self.world.pass(Duration::from_secs(30));
-        self.world.answer_all();
+        self.test.advance(Duration::from_secs(30));
+        self.test.execute_all_commands();
         self.read();
     }
 }
 
-/// One of what there is.
+/// Returns the element at `which`, modulo the number of elements.
 fn pick<'a>(mut from: impl Iterator<Item = &'a String>, which: usize) -> Option<&'a str> {
     let all: Vec<_> = from.by_ref().collect();
     let index = which.checked_rem(all.len())?;
@@ -331,20 +348,20 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_producer_is_lost_or_told_twice_and_nothing_stays(
+    fn every_producer_is_announced_once_and_nothing_is_left_over(
         steps in prop::collection::vec(step(), 1..120),
         is_spread: bool,
     ) {
-        let mut play = Play::new(if is_spread { 0 } else { 600 });
+        let mut scenario = Scenario::new(if is_spread { 0 } else { 600 });
         for step in &steps {
-            play.act(step);
+            scenario.act(step);
         }
-        play.settle();
-        play.check();
-        for (session, _) in std::mem::take(&mut play.people) {
-            play.world.close(session);
+        scenario.settle();
+        scenario.check();
+        for (session, _) in std::mem::take(&mut scenario.clients) {
+            scenario.test.close(session);
         }
-        play.settle();
-        play.world.assert_empty();
+        scenario.settle();
+        scenario.test.assert_empty();
     }
 }

@@ -1,5 +1,4 @@
-//! What else happens to people in rooms: coming, going, coming back, and everything that ends by
-//! itself.
+//! Joining, leaving and joining again, and objects that close without a request.
 
 use std::time::Duration;
 
@@ -7,26 +6,21 @@ use serde_json::{Value, json};
 use watersmeet_conference::{ConferenceConfig, ConnectRequest, DialectKind, ShardId};
 use watersmeet_engine::command::{CloseReason, ConsumerId, Event, Layers, TransportId};
 
-use super::outcomes::{CONSUMER, PRODUCER, TRANSPORT, equipped};
-use super::world::*;
+use super::harness::*;
+use super::request_outcomes::{CONSUMER, PRODUCER, TRANSPORT, join_with_media};
 
 #[test]
 fn joining_another_room_leaves_the_first() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "one");
-    let ben = equipped(&mut world, "one");
-    world.all(ana.session);
-    world.get(
-        ben.session,
-        "joinRoom",
-        json!({"roomId": "two"}),
-        "roomJoined",
-    );
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "one");
+    let ben = join_with_media(&mut test, "one");
+    test.take_frames(ana.session);
+    test.join_room(ben.session, "two");
     let left = json!({"type": "peerLeft", "payload": {"peerId": ben.peer}});
-    assert_eq!(world.all(ana.session), [left]);
-    let listed = world.get(ana.session, "getParticipants", json!({}), "participants");
+    assert_eq!(test.take_frames(ana.session), [left]);
+    let listed = test.expect_reply(ana.session, "getParticipants", json!({}), "participants");
     assert_eq!(listed["participants"].as_array().unwrap().len(), 1);
-    let counts = world.conference.gauges();
+    let counts = test.conference.gauges();
     assert_eq!(
         (counts.rooms, counts.participants, counts.transports),
         (2, 2, 2)
@@ -34,17 +28,12 @@ fn joining_another_room_leaves_the_first() {
 }
 
 #[test]
-fn joining_the_same_room_again_starts_afresh_without_a_new_peer() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let ben = equipped(&mut world, "room");
-    world.all(ana.session);
-    let joined = world.get(
-        ben.session,
-        "joinRoom",
-        json!({"roomId": "room"}),
-        "roomJoined",
-    );
+fn joining_the_same_room_again_starts_afresh_without_a_new_participant() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let ben = join_with_media(&mut test, "room");
+    test.take_frames(ana.session);
+    let joined = test.join_room(ben.session, "room");
     assert_eq!(joined["peers"], json!([ana.peer]));
     assert_eq!(
         joined["existingProducers"][0]["producers"][0]["producerId"],
@@ -52,187 +41,200 @@ fn joining_the_same_room_again_starts_afresh_without_a_new_peer() {
     );
     let closed = json!({"peerId": ben.peer, "producerId": ben.producer});
     assert_eq!(
-        world.all(ana.session),
+        test.take_frames(ana.session),
         [json!({"type": "producerClosed", "payload": closed})]
     );
-    assert_eq!(world.conference.gauges().transports, 2);
-    world.transport(ben.session, "send");
+    assert_eq!(test.conference.gauges().transports, 2);
+    test.create_transport(ben.session, "send");
 }
 
 #[test]
-fn a_producer_in_the_making_is_told_to_everybody_exactly_once() {
-    let mut world = World::new();
-    let (ana, _) = world.joined("room");
-    let (ben, _) = world.joined("room");
-    let send = world.transport(ana, "send");
-    world.prompt = false;
-    let id = world.request(ana, "produce", produce(&send, "video"));
-    let (cara, _) = world.open();
-    let joined = world.get(cara, "joinRoom", json!({"roomId": "room"}), "roomJoined");
+fn a_pending_producer_is_announced_to_everybody_exactly_once() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join("room");
+    let (ben, _) = test.join("room");
+    let send = test.create_transport(ana, "send");
+    test.executes_immediately = false;
+    let id = test.send_request(ana, "produce", produce(&send, "video"));
+    let (cara, _) = test.open();
+    let joined = test.join_room(cara, "room");
     assert_eq!(joined["existingProducers"], json!([]));
-    world.all(ben);
-    world.answer_all();
-    assert_eq!(world.answer(ana, id).unwrap()["type"], "produced");
-    assert_eq!(world.types(ben), ["newProducer"]);
-    assert_eq!(world.types(cara), ["newProducer"]);
-    let (dora, _) = world.open();
-    let joined = world.get(dora, "joinRoom", json!({"roomId": "room"}), "roomJoined");
+    test.take_frames(ben);
+    test.execute_all_commands();
+    assert_eq!(test.take_reply(ana, id).unwrap()["type"], "produced");
+    assert_eq!(test.take_types(ben), ["newProducer"]);
+    assert_eq!(test.take_types(cara), ["newProducer"]);
+    let (dora, _) = test.open();
+    let joined = test.join_room(dora, "room");
     assert_eq!(joined["existingProducers"].as_array().unwrap().len(), 1);
-    assert_eq!(world.types(dora), [""; 0]);
+    assert_eq!(test.take_types(dora), [""; 0]);
 }
 
 #[test]
-fn whoever_leaves_while_a_producer_is_made_leaves_nothing_behind() {
-    let mut world = World::new();
-    let (ana, _) = world.joined("room");
-    let (ben, _) = world.joined("room");
-    let send = world.transport(ana, "send");
-    world.prompt = false;
-    let id = world.request(ana, "produce", produce(&send, "video"));
-    world.get(ana, "leaveRoom", json!({}), "roomLeft");
+fn a_pending_producer_is_closed_when_its_owner_leaves() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join("room");
+    let (ben, _) = test.join("room");
+    let send = test.create_transport(ana, "send");
+    test.executes_immediately = false;
+    let id = test.send_request(ana, "produce", produce(&send, "video"));
+    test.expect_reply(ana, "leaveRoom", json!({}), "roomLeft");
     assert_eq!(
-        world.answer(ana, id).unwrap()["payload"]["code"],
+        test.take_reply(ana, id).unwrap()["payload"]["code"],
         "not-in-room"
     );
-    world.answer_all();
-    assert_eq!(world.types(ben), ["peerLeft", "roleChanged"]);
-    world.close(ana);
-    world.close(ben);
-    world.answer_all();
-    world.assert_empty();
+    test.execute_all_commands();
+    assert_eq!(test.take_types(ben), ["peerLeft", "roleChanged"]);
+    test.close(ana);
+    test.close(ben);
+    test.execute_all_commands();
+    test.assert_empty();
 }
 
 #[test]
-fn consuming_waits_for_the_receive_transport_and_no_longer_than_its_patience() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
-    let first = world.request(ben, "consume", consume(&ana.producer));
-    world.pass(Duration::from_millis(4_999));
-    assert_eq!(world.all(ben), Vec::<Value>::new());
-    let second = world.request(ben, "consume", consume(&ana.producer));
-    world.pass(Duration::from_millis(1));
-    let error = world.answer(ben, first).unwrap();
+fn consume_waits_for_the_receive_transport_until_the_timeout() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
+    let first = test.send_request(ben, "consume", consume(&ana.producer));
+    test.advance(Duration::from_millis(4_999));
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
+    let second = test.send_request(ben, "consume", consume(&ana.producer));
+    test.advance(Duration::from_millis(1));
+    let error = test.take_reply(ben, first).unwrap();
     assert_eq!(error["payload"]["message"], "Transport not found");
-    assert_eq!(world.answer(ben, second), None);
-    world.transport(ben, "recv");
-    assert_eq!(world.answer(ben, second).unwrap()["type"], "consumed");
-    let error = world.get(ben, "getStats", json!({"transportId": ana.recv}), "error");
+    assert_eq!(test.take_reply(ben, second), None);
+    test.create_transport(ben, "recv");
+    assert_eq!(test.take_reply(ben, second).unwrap()["type"], "consumed");
+    let error = test.expect_reply(ben, "getStats", json!({"transportId": ana.recv}), "error");
     assert_eq!(error["message"], "Transport not found");
 }
 
 #[test]
-fn a_held_wish_for_a_producer_that_ended_is_refused() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
-    let id = world.request(ben, "consume", consume(&ana.producer));
-    world.get(
+fn a_waiting_consume_is_refused_when_its_producer_is_closed() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
+    let id = test.send_request(ben, "consume", consume(&ana.producer));
+    test.expect_reply(
         ana.session,
         "closeProducer",
         json!({"producerId": ana.producer}),
         "closedProducer",
     );
-    world.transport(ben, "recv");
-    assert_eq!(world.answer(ben, id).unwrap()["payload"]["code"], PRODUCER);
+    test.create_transport(ben, "recv");
+    assert_eq!(
+        test.take_reply(ben, id).unwrap()["payload"]["code"],
+        PRODUCER
+    );
 }
 
 #[test]
-fn a_consumer_in_the_making_ends_with_its_producer() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
-    world.transport(ben, "recv");
-    world.prompt = false;
-    let id = world.request(ben, "consume", consume(&ana.producer));
-    world.close(ana.session);
-    world.answer_all();
-    assert_eq!(world.answer(ben, id).unwrap()["payload"]["code"], PRODUCER);
-    assert_eq!(world.types(ben), ["peerLeft", "roleChanged"]);
-    world.close(ben);
-    world.answer_all();
-    world.assert_empty();
+fn a_pending_consumer_is_refused_when_its_producer_is_closed() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
+    test.create_transport(ben, "recv");
+    test.executes_immediately = false;
+    let id = test.send_request(ben, "consume", consume(&ana.producer));
+    test.close(ana.session);
+    test.execute_all_commands();
+    assert_eq!(
+        test.take_reply(ben, id).unwrap()["payload"]["code"],
+        PRODUCER
+    );
+    assert_eq!(test.take_types(ben), ["peerLeft", "roleChanged"]);
+    test.close(ben);
+    test.execute_all_commands();
+    test.assert_empty();
 }
 
 #[test]
-fn the_newest_receive_transport_is_consumed_on() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let newest = world.transport(ana.session, "recv");
-    world.consume(ana.session, &ana.producer);
-    let on = |world: &World, transport: &str| {
-        let shards = world.shards.iter().flat_map(|it| it.consumers.values());
+fn consumers_are_created_on_the_newest_receive_transport() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let newest = test.create_transport(ana.session, "recv");
+    test.consume(ana.session, &ana.producer);
+    let on = |test: &TestConference, transport: &str| {
+        let shards = test.shards.iter().flat_map(|it| it.consumers.values());
         shards.filter(|(it, _)| it.to_string() == transport).count()
     };
-    assert_eq!((on(&world, &ana.recv), on(&world, &newest)), (1, 1));
+    assert_eq!((on(&test, &ana.recv), on(&test, &newest)), (1, 1));
 }
 
 #[test]
-fn pausing_twice_is_news_once() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
+fn pausing_twice_is_announced_once() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
     for _ in 0..2 {
         let payload = json!({"producerId": ana.producer});
-        world.get(ana.session, "pauseProducer", payload, "producerPaused");
+        test.expect_reply(ana.session, "pauseProducer", payload, "producerPaused");
     }
-    assert_eq!(world.types(ben), ["producerPaused"]);
+    assert_eq!(test.take_types(ben), ["producerPaused"]);
 }
 
 #[test]
-fn a_transport_that_the_engine_closes_takes_its_producers_and_consumers_along() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
-    world.transport(ben, "recv");
-    let consumer = world.consume(ben, &ana.producer);
-    world.all(ana.session);
-    world.engine_closes(&ana.send);
-    let told = world.types(ana.session);
-    assert!(told.contains(&"transportClosed".to_owned()), "{told:?}");
-    let told = world.all(ben);
+fn producers_and_consumers_are_closed_with_a_transport_that_the_engine_closes() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
+    test.create_transport(ben, "recv");
+    let consumer = test.consume(ben, &ana.producer);
+    test.take_frames(ana.session);
+    test.close_transport_in_engine(&ana.send);
+    let received = test.take_types(ana.session);
+    assert!(
+        received.contains(&"transportClosed".to_owned()),
+        "{received:?}"
+    );
+    let received = test.take_frames(ben);
     assert_eq!(
-        told.iter()
+        received
+            .iter()
             .filter(|it| it["type"] == "producerClosed")
             .count(),
         1
     );
     assert_eq!(
-        world.refused(ben, "resumeConsumer", json!({"consumerId": consumer})),
+        test.expect_refusal(ben, "resumeConsumer", json!({"consumerId": consumer})),
         CONSUMER
     );
     let payload = produce(&ana.send, "audio");
-    assert_eq!(world.refused(ana.session, "produce", payload), TRANSPORT);
-    assert_eq!(world.conference.gauges().producers, 0);
-    world.close(ana.session);
-    world.close(ben);
-    world.assert_empty();
+    assert_eq!(
+        test.expect_refusal(ana.session, "produce", payload),
+        TRANSPORT
+    );
+    assert_eq!(test.conference.gauges().producers, 0);
+    test.close(ana.session);
+    test.close(ben);
+    test.assert_empty();
 }
 
 #[test]
-fn an_answer_overtaken_by_the_end_of_its_transport_announces_nothing() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
-    world.prompt = false;
-    let made = world.request(ana.session, "produce", produce(&ana.send, "audio"));
-    let consumed = world.request(ana.session, "consume", consume(&ana.producer));
+fn a_reply_after_the_close_of_its_transport_announces_nothing() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
+    test.executes_immediately = false;
+    let created = test.send_request(ana.session, "produce", produce(&ana.send, "audio"));
+    let consumed = test.send_request(ana.session, "consume", consume(&ana.producer));
     for transport in [&ana.send, &ana.recv] {
         let transport = TransportId::parse(transport).unwrap();
         let reason = CloseReason::DtlsClosed;
-        world.event(ShardId(0), Event::TransportClosed { transport, reason });
+        test.report_event(ShardId(0), Event::TransportClosed { transport, reason });
     }
-    world.answer_all();
+    test.execute_all_commands();
     assert_eq!(
-        world.answer(ana.session, made).unwrap()["payload"]["code"],
+        test.take_reply(ana.session, created).unwrap()["payload"]["code"],
         TRANSPORT
     );
     assert_eq!(
-        world.answer(ana.session, consumed).unwrap()["payload"]["code"],
+        test.take_reply(ana.session, consumed).unwrap()["payload"]["code"],
         PRODUCER
     );
-    assert_eq!(world.types(ben), ["producerClosed"]);
-    let counts = world.conference.gauges();
+    assert_eq!(test.take_types(ben), ["producerClosed"]);
+    let counts = test.conference.gauges();
     assert_eq!(
         (counts.transports, counts.producers, counts.consumers),
         (0, 0, 0)
@@ -240,30 +242,30 @@ fn an_answer_overtaken_by_the_end_of_its_transport_announces_nothing() {
 }
 
 #[test]
-fn the_engine_s_word_on_a_consumer_reaches_its_owner_alone() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let ben = equipped(&mut world, "room");
-    world.all(ana.session);
+fn events_of_a_consumer_are_only_sent_to_its_owner() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let ben = join_with_media(&mut test, "room");
+    test.take_frames(ana.session);
     let consumer = ConsumerId::parse(&ben.consumer).unwrap();
     let layers = Some(Layers {
         spatial_layer: 2,
         temporal_layer: Some(1),
     });
     for layers in [layers, None] {
-        world.event(
+        test.report_event(
             ShardId(0),
             Event::ConsumerLayersChanged { consumer, layers },
         );
     }
     for paused in [true, false] {
-        world.event(
+        test.report_event(
             ShardId(0),
             Event::ConsumerProducerPaused { consumer, paused },
         );
     }
     for _ in 0..2 {
-        world.event(ShardId(0), Event::ConsumerClosed { consumer });
+        test.report_event(ShardId(0), Event::ConsumerClosed { consumer });
     }
     let id = &ben.consumer;
     let frame = |kind: &str, payload: Value| json!({"type": kind, "payload": payload});
@@ -286,188 +288,183 @@ fn the_engine_s_word_on_a_consumer_reaches_its_owner_alone() {
             json!({"consumerId": id, "producerId": ben.producer}),
         ),
     ];
-    assert_eq!(world.all(ben.session), expected);
-    assert_eq!(world.all(ana.session), Vec::<Value>::new());
+    assert_eq!(test.take_frames(ben.session), expected);
+    assert_eq!(test.take_frames(ana.session), Vec::<Value>::new());
 }
 
 #[test]
-fn a_shard_that_does_not_answer_is_given_up_after_the_timeout() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    world.prompt = false;
+fn requests_are_refused_when_their_shard_does_not_reply_in_time() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    test.executes_immediately = false;
     let requests = [
         ("createTransport", json!({"direction": "send"})),
         ("produce", produce(&ana.send, "audio")),
         ("consume", consume(&ana.producer)),
         ("pauseProducer", json!({"producerId": ana.producer})),
     ];
-    let ids = requests.map(|(kind, payload)| world.request(ana.session, kind, payload));
-    world.pass(Duration::from_millis(9_999));
-    assert_eq!(world.all(ana.session), Vec::<Value>::new());
-    world.pass(Duration::from_millis(1));
+    let ids = requests.map(|(kind, payload)| test.send_request(ana.session, kind, payload));
+    test.advance(Duration::from_millis(9_999));
+    assert_eq!(test.take_frames(ana.session), Vec::<Value>::new());
+    test.advance(Duration::from_millis(1));
     for id in ids {
         assert_eq!(
-            world.answer(ana.session, id).unwrap()["payload"]["code"],
+            test.take_reply(ana.session, id).unwrap()["payload"]["code"],
             "timed-out"
         );
     }
-    // The shard wakes up, makes everything, and is told to close it again.
-    world.answer_all();
-    let made = |world: &World| {
-        let shards = || world.shards.iter();
+    // The shard creates everything later, and is told to close it again.
+    test.execute_all_commands();
+    let created = |test: &TestConference| {
+        let shards = || test.shards.iter();
         let transports: usize = shards().map(|it| it.transports.len()).sum();
         let producers: usize = shards().map(|it| it.producers.len()).sum();
         let consumers: usize = shards().map(|it| it.consumers.len()).sum();
         (transports, producers, consumers)
     };
-    assert_eq!(made(&world), (2, 1, 1));
+    assert_eq!(created(&test), (2, 1, 1));
     assert_eq!(
-        world.types(ana.session),
+        test.take_types(ana.session),
         ["consumerPaused", "consumerResumed"]
     );
-    let counts = world.conference.gauges();
+    let counts = test.conference.gauges();
     assert_eq!(
         (counts.transports, counts.producers, counts.consumers),
-        made(&world)
+        created(&test)
     );
 }
 
 #[test]
-fn a_room_whose_router_was_not_made_in_time_gets_another() {
-    let mut world = World::new();
-    let (ana, _) = world.joined("room");
-    world.prompt = false;
-    let id = world.request(ana, "createTransport", json!({"direction": "send"}));
-    world.pass(Duration::from_secs(10));
+fn a_room_gets_another_router_when_the_first_was_not_created_in_time() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join("room");
+    test.executes_immediately = false;
+    let id = test.send_request(ana, "createTransport", json!({"direction": "send"}));
+    test.advance(Duration::from_secs(10));
     assert_eq!(
-        world.answer(ana, id).unwrap()["payload"]["code"],
+        test.take_reply(ana, id).unwrap()["payload"]["code"],
         "timed-out"
     );
-    world.prompt = true;
-    world.settle();
-    world.transport(ana, "send");
-    world.close(ana);
-    world.assert_empty();
+    test.executes_immediately = true;
+    test.drain();
+    test.create_transport(ana, "send");
+    test.close(ana);
+    test.assert_empty();
 }
 
 #[test]
-fn a_lost_shard_is_told_to_those_it_served_and_they_come_back_on_the_same_socket() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
-    let far = equipped(&mut world, "elsewhere");
-    world.all(far.session);
-    let of_room = |it: &Shard| it.producers.keys().any(|it| it.to_string() == ana.producer);
-    let index = world.shards.iter().position(of_room).unwrap();
-    world.lose(ShardId(u8::try_from(index).unwrap()));
+fn clients_of_a_lost_shard_are_told_and_can_join_again_on_the_same_connection() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
+    let elsewhere = join_with_media(&mut test, "elsewhere");
+    test.take_frames(elsewhere.session);
+    let of_room = |it: &FakeShard| it.producers.keys().any(|it| it.to_string() == ana.producer);
+    let index = test.shards.iter().position(of_room).unwrap();
+    test.lose_shard(ShardId(u8::try_from(index).unwrap()));
 
-    assert_eq!(world.types(ana.session).last().unwrap(), "workerLost");
+    assert_eq!(test.take_types(ana.session).last().unwrap(), "workerLost");
     let closed = json!({"peerId": ana.peer, "producerId": ana.producer});
     assert_eq!(
-        world.all(ben),
+        test.take_frames(ben),
         [json!({"type": "producerClosed", "payload": closed})]
     );
-    assert_eq!(world.all(far.session), Vec::<Value>::new());
-    world.get(
-        far.session,
+    assert_eq!(test.take_frames(elsewhere.session), Vec::<Value>::new());
+    test.expect_reply(
+        elsewhere.session,
         "pauseProducer",
-        json!({"producerId": far.producer}),
+        json!({"producerId": elsewhere.producer}),
         "producerPaused",
     );
 
-    let joined = world.get(
-        ana.session,
-        "joinRoom",
-        json!({"roomId": "room"}),
-        "roomJoined",
-    );
+    let joined = test.join_room(ana.session, "room");
     assert_eq!(joined["peers"].as_array().unwrap().len(), 1);
-    let send = world.transport(ana.session, "send");
-    world.produce(ana.session, &send, "video");
-    assert_eq!(world.types(ben), ["newProducer"]);
-    for session in [ana.session, ben, far.session] {
-        world.close(session);
+    let send = test.create_transport(ana.session, "send");
+    test.produce(ana.session, &send, "video");
+    assert_eq!(test.take_types(ben), ["newProducer"]);
+    for session in [ana.session, ben, elsewhere.session] {
+        test.close(session);
     }
-    world.assert_empty();
+    test.assert_empty();
 }
 
 #[test]
-fn a_command_that_reaches_a_rebuilt_worker_leaves_nothing_there() {
-    let mut world = World::with_limits(Default::default());
-    let (ana, _) = world.joined("room");
-    world.prompt = false;
-    let id = world.request(ana, "createTransport", json!({"direction": "send"}));
-    let (shard, ..) = world.commands[0];
-    world.lose(shard);
+fn a_command_to_a_restarted_worker_leaves_nothing_over() {
+    let mut test = TestConference::with_limits(Default::default());
+    let (ana, _) = test.join("room");
+    test.executes_immediately = false;
+    let id = test.send_request(ana, "createTransport", json!({"direction": "send"}));
+    let (shard, ..) = test.commands[0];
+    test.lose_shard(shard);
     assert_eq!(
-        world.answer(ana, id).unwrap()["payload"]["code"],
+        test.take_reply(ana, id).unwrap()["payload"]["code"],
         "worker-lost"
     );
-    assert_eq!(world.types(ana), ["workerLost"]);
-    world.answer_all();
-    world.close(ana);
-    world.answer_all();
-    world.assert_empty();
+    assert_eq!(test.take_types(ana), ["workerLost"]);
+    test.execute_all_commands();
+    test.close(ana);
+    test.execute_all_commands();
+    test.assert_empty();
 }
 
 #[test]
-fn rooms_go_to_the_shard_with_the_fewest_transports() {
-    let mut world = World::with(ConferenceConfig {
+fn rooms_are_placed_on_the_shard_with_the_fewest_transports() {
+    let mut test = TestConference::with(ConferenceConfig {
         shards: 3,
         ..config()
     });
     for room in 0..9 {
-        let (session, _) = world.joined(&format!("room {room}"));
-        world.transport(session, "send");
-        world.transport(session, "recv");
+        let (session, _) = test.join(&format!("room {room}"));
+        test.create_transport(session, "send");
+        test.create_transport(session, "recv");
     }
-    let loads: Vec<_> = world.shards.iter().map(|it| it.transports.len()).collect();
+    let loads: Vec<_> = test.shards.iter().map(|it| it.transports.len()).collect();
     assert_eq!(loads, [6, 6, 6]);
 }
 
 #[test]
-fn a_room_that_only_talks_costs_no_router() {
-    let mut world = World::new();
-    let (ana, _) = world.joined("room");
-    assert!(world.shards.iter().all(Shard::is_empty));
-    world.close(ana);
-    world.assert_empty();
+fn a_room_without_transports_has_no_router() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join("room");
+    assert!(test.shards.iter().all(FakeShard::is_empty));
+    test.close(ana);
+    test.assert_empty();
 }
 
 #[test]
-fn a_connection_opened_under_a_known_name_ends_the_one_before() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
-    let (ben, _) = world.joined("room");
-    world.conference.handle_open(
-        world.now,
+fn opening_a_session_with_a_used_id_closes_the_previous_one() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let (ben, _) = test.join("room");
+    test.conference.handle_open(
+        test.now,
         ana.session,
         ConnectRequest::new(DialectKind::Native),
     );
-    world.settle();
-    assert_eq!(world.types(ben), ["peerLeft", "roleChanged"]);
+    test.drain();
+    assert_eq!(test.take_types(ben), ["peerLeft", "roleChanged"]);
     assert_eq!(
-        world.refused(ana.session, "getParticipants", json!({})),
+        test.expect_refusal(ana.session, "getParticipants", json!({})),
         "not-in-room"
     );
-    assert_eq!(world.conference.gauges().transports, 0);
+    assert_eq!(test.conference.gauges().transports, 0);
 }
 
 #[test]
-fn a_plain_client_hears_of_a_lost_worker_as_an_error() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
-    world.send(ana, "joinRoom", json!({"roomId": "room"}));
-    world.send(ana, "createTransport", json!({"direction": "send"}));
-    world.all(ana);
-    world.lose(ShardId(0));
-    let error = world.next(ana);
+fn a_client_without_ids_is_told_of_a_lost_worker_with_an_error() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
+    test.send_without_id(ana, "joinRoom", json!({"roomId": "room"}));
+    test.send_without_id(ana, "createTransport", json!({"direction": "send"}));
+    test.take_frames(ana);
+    test.lose_shard(ShardId(0));
+    let error = test.next_frame(ana);
     assert_eq!(error["type"], "error");
     assert_eq!(error["payload"]["message"], "Worker lost");
 }
 
 #[test]
-fn a_conference_can_live_on_any_thread() {
+fn a_conference_can_be_sent_to_another_thread() {
     const fn is_send<T: Send>() {}
     is_send::<watersmeet_conference::Conference>();
 }

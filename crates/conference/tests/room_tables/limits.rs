@@ -1,4 +1,4 @@
-//! Every cap is filled once, and the next one more is refused, or sent away, and harms nobody.
+//! Limits: each is reached once, and one more is refused or closed without harm to others.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use watersmeet_conference::close_codes::{CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use watersmeet_conference::{ConferenceLimits, SessionId};
 
-use super::world::*;
+use super::harness::*;
 
-/// ConferenceLimits that let a test ask as fast as it likes.
-fn unhurried() -> ConferenceLimits {
+/// Returns limits without a rate limit on messages.
+fn without_rate_limit() -> ConferenceLimits {
     ConferenceLimits {
         messages_burst: 1_000_000,
         ..ConferenceLimits::default()
@@ -17,251 +17,244 @@ fn unhurried() -> ConferenceLimits {
 }
 
 #[test]
-fn connections_are_capped_and_a_closed_one_makes_room() {
-    let mut world = World::with_limits(ConferenceLimits {
+fn a_connection_over_the_limit_is_refused_until_another_is_closed() {
+    let mut test = TestConference::with_limits(ConferenceLimits {
         sessions_max: 3,
         ..ConferenceLimits::default()
     });
-    let (first, _) = world.open();
-    world.open();
-    world.open();
-    let refused = world.open_silently();
-    assert_eq!(world.closed.get(&refused), Some(&CLOSE_TRY_LATER));
-    assert_eq!(world.all(refused), Vec::<Value>::new());
-    world.close(first);
-    world.open();
-    assert_eq!(world.closed.len(), 1);
+    let (first, _) = test.open();
+    test.open();
+    test.open();
+    let refused = test.open_native();
+    assert_eq!(test.closed.get(&refused), Some(&CLOSE_TRY_LATER));
+    assert_eq!(test.take_frames(refused), Vec::<Value>::new());
+    test.close(first);
+    test.open();
+    assert_eq!(test.closed.len(), 1);
 }
 
 #[test]
-fn participants_of_a_room_are_capped() {
+fn a_join_is_refused_when_the_room_is_full() {
     let limits = ConferenceLimits::default();
-    let mut world = World::new();
+    let mut test = TestConference::new();
     for _ in 0..limits.participants_max {
-        world.joined("room");
+        test.join("room");
     }
-    let (session, _) = world.open();
+    let (session, _) = test.open();
     assert_eq!(
-        world.refused(session, "joinRoom", json!({"roomId": "room"})),
+        test.expect_refusal(session, "joinRoom", json!({"roomId": "room"})),
         "limit-reached"
     );
-    world.get(
-        session,
-        "joinRoom",
-        json!({"roomId": "other"}),
-        "roomJoined",
-    );
-    // Being refused elsewhere does not cost one's place.
+    test.join_room(session, "other");
+    // A refused join does not leave the current room.
     assert_eq!(
-        world.refused(session, "joinRoom", json!({"roomId": "room"})),
+        test.expect_refusal(session, "joinRoom", json!({"roomId": "room"})),
         "limit-reached"
     );
-    world.get(session, "getParticipants", json!({}), "participants");
+    test.expect_reply(session, "getParticipants", json!({}), "participants");
 }
 
 #[test]
-fn rooms_are_capped() {
-    let mut world = World::with_limits(ConferenceLimits {
+fn a_join_is_refused_when_there_are_too_many_rooms() {
+    let mut test = TestConference::with_limits(ConferenceLimits {
         rooms_max: 5,
         ..ConferenceLimits::default()
     });
-    let (first, _) = world.joined("room 0");
+    let (first, _) = test.join("room 0");
     for room in 1..5 {
-        world.joined(&format!("room {room}"));
+        test.join(&format!("room {room}"));
     }
-    let (session, _) = world.open();
+    let (session, _) = test.open();
     assert_eq!(
-        world.refused(session, "joinRoom", json!({"roomId": "new"})),
+        test.expect_refusal(session, "joinRoom", json!({"roomId": "new"})),
         "limit-reached"
     );
-    world.get(
-        session,
-        "joinRoom",
-        json!({"roomId": "room 1"}),
-        "roomJoined",
-    );
-    world.close(first);
-    world.get(session, "joinRoom", json!({"roomId": "new"}), "roomJoined");
+    test.join_room(session, "room 1");
+    test.close(first);
+    test.join_room(session, "new");
 }
 
 #[test]
-fn transports_producers_and_consumers_are_capped() {
+fn transports_producers_and_consumers_are_refused_above_their_limits() {
     let limits = ConferenceLimits::default();
-    let mut world = World::with_limits(unhurried());
-    let (ana, _) = world.joined("room");
-    let send = world.transport(ana, "send");
-    world.transport(ana, "recv");
+    let mut test = TestConference::with_limits(without_rate_limit());
+    let (ana, _) = test.join("room");
+    let send = test.create_transport(ana, "send");
+    test.create_transport(ana, "recv");
     for _ in 2..limits.transports_max {
-        world.transport(ana, "send");
+        test.create_transport(ana, "send");
     }
-    let refused = world.refused(ana, "createTransport", json!({"direction": "send"}));
+    let refused = test.expect_refusal(ana, "createTransport", json!({"direction": "send"}));
     assert_eq!(refused, "limit-reached");
 
     let mut producer = String::new();
     for _ in 0..limits.producers_max {
-        producer = world.produce(ana, &send, "video");
+        producer = test.produce(ana, &send, "video");
     }
     assert_eq!(
-        world.refused(ana, "produce", produce(&send, "video")),
+        test.expect_refusal(ana, "produce", produce(&send, "video")),
         "limit-reached"
     );
 
     for _ in 0..limits.consumers_max {
-        world.consume(ana, &producer);
+        test.consume(ana, &producer);
     }
     assert_eq!(
-        world.refused(ana, "consume", consume(&producer)),
+        test.expect_refusal(ana, "consume", consume(&producer)),
         "limit-reached"
     );
-    world.get(
+    test.expect_reply(
         ana,
         "closeProducer",
         json!({"producerId": producer}),
         "closedProducer",
     );
-    let producer = world.produce(ana, &send, "video");
-    world.consume(ana, &producer);
-    world.close(ana);
-    world.assert_empty();
+    let producer = test.produce(ana, &send, "video");
+    test.consume(ana, &producer);
+    test.close(ana);
+    test.assert_empty();
 }
 
 #[test]
-fn wishes_that_are_held_count_as_consumers() {
-    let mut world = World::with_limits(ConferenceLimits {
+fn waiting_consume_requests_count_as_consumers() {
+    let mut test = TestConference::with_limits(ConferenceLimits {
         consumers_max: 3,
         ..ConferenceLimits::default()
     });
-    let (ana, _) = world.joined("room");
-    let send = world.transport(ana, "send");
-    let producer = world.produce(ana, &send, "video");
+    let (ana, _) = test.join("room");
+    let send = test.create_transport(ana, "send");
+    let producer = test.produce(ana, &send, "video");
     for _ in 0..3 {
-        world.request(ana, "consume", consume(&producer));
+        test.send_request(ana, "consume", consume(&producer));
     }
     assert_eq!(
-        world.refused(ana, "consume", consume(&producer)),
+        test.expect_refusal(ana, "consume", consume(&producer)),
         "limit-reached"
     );
-    world.transport(ana, "recv");
-    assert_eq!(world.conference.gauges().consumers, 3);
+    test.create_transport(ana, "recv");
+    assert_eq!(test.conference.gauges().consumers, 3);
 }
 
 #[test]
-fn objects_in_the_making_count_too() {
-    let mut world = World::new();
-    let (ana, _) = world.joined("room");
-    world.prompt = false;
-    let asked: Vec<_> = (0..5)
-        .map(|_| world.request(ana, "createTransport", json!({"direction": "send"})))
+fn pending_objects_count_towards_the_limits() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join("room");
+    test.executes_immediately = false;
+    let requests: Vec<_> = (0..5)
+        .map(|_| test.send_request(ana, "createTransport", json!({"direction": "send"})))
         .collect();
     assert_eq!(
-        world.answer(ana, asked[4]).unwrap()["payload"]["code"],
+        test.take_reply(ana, requests[4]).unwrap()["payload"]["code"],
         "limit-reached"
     );
-    assert_eq!(world.conference.gauges().transports, 4);
+    assert_eq!(test.conference.gauges().transports, 4);
 }
 
 #[test]
-fn requests_over_the_pending_cap_wait_their_turn_and_then_are_refused() {
+fn requests_are_queued_above_the_pending_limit_and_then_refused() {
     let limits = ConferenceLimits {
         pending_requests_max: 4,
         waiting_requests_max: 3,
-        ..unhurried()
+        ..without_rate_limit()
     };
-    let mut world = World::with_limits(limits);
-    let (ana, _) = world.joined("room");
-    let transport = world.transport(ana, "send");
-    world.prompt = false;
+    let mut test = TestConference::with_limits(limits);
+    let (ana, _) = test.join("room");
+    let transport = test.create_transport(ana, "send");
+    test.executes_immediately = false;
     let restart = json!({"transportId": transport});
-    let asked: Vec<_> = (0..8)
-        .map(|_| world.request(ana, "restartIce", restart.clone()))
+    let requests: Vec<_> = (0..8)
+        .map(|_| test.send_request(ana, "restartIce", restart.clone()))
         .collect();
-    assert_eq!(world.commands.len(), 4);
+    assert_eq!(test.commands.len(), 4);
     assert_eq!(
-        world.answer(ana, asked[7]).unwrap()["payload"]["code"],
+        test.take_reply(ana, requests[7]).unwrap()["payload"]["code"],
         "limit-reached"
     );
-    assert_eq!(world.all(ana), Vec::<Value>::new());
-    world.answer_command();
-    assert_eq!(world.commands.len(), 4);
-    world.answer_all();
-    let order: Vec<_> = world
-        .all(ana)
+    assert_eq!(test.take_frames(ana), Vec::<Value>::new());
+    test.execute_command();
+    assert_eq!(test.commands.len(), 4);
+    test.execute_all_commands();
+    let order: Vec<_> = test
+        .take_frames(ana)
         .iter()
         .map(|it| it["id"].as_u64().unwrap())
         .collect();
-    assert_eq!(order, asked[..7]);
+    assert_eq!(order, requests[..7]);
 }
 
 #[test]
-fn what_waits_longer_than_the_timeout_is_refused() {
-    let mut world = World::with_limits(ConferenceLimits {
+fn queued_requests_are_refused_after_the_timeout() {
+    let mut test = TestConference::with_limits(ConferenceLimits {
         pending_requests_max: 1,
-        ..unhurried()
+        ..without_rate_limit()
     });
-    let (ana, _) = world.joined("room");
-    let transport = world.transport(ana, "send");
-    world.prompt = false;
+    let (ana, _) = test.join("room");
+    let transport = test.create_transport(ana, "send");
+    test.executes_immediately = false;
     let restart = json!({"transportId": transport});
-    let asked: Vec<_> = (0..3)
-        .map(|_| world.request(ana, "restartIce", restart.clone()))
+    let requests: Vec<_> = (0..3)
+        .map(|_| test.send_request(ana, "restartIce", restart.clone()))
         .collect();
-    world.pass(Duration::from_secs(30));
-    for id in asked {
+    test.advance(Duration::from_secs(30));
+    for id in requests {
         assert_eq!(
-            world.answer(ana, id).unwrap()["payload"]["code"],
+            test.take_reply(ana, id).unwrap()["payload"]["code"],
             "timed-out"
         );
     }
-    world.close(ana);
-    world.answer_all();
-    world.assert_empty();
+    test.close(ana);
+    test.execute_all_commands();
+    test.assert_empty();
 }
 
 #[test]
-fn names_are_capped_in_bytes() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
+fn names_are_limited_in_bytes() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
     let fits = "é".repeat(128);
     let longer = "é".repeat(128) + "x";
     let join = |room: &str, name: &str| json!({"roomId": room, "displayName": name});
-    world.get(ana, "joinRoom", join(&fits, &fits), "roomJoined");
+    test.expect_reply(ana, "joinRoom", join(&fits, &fits), "roomJoined");
     assert_eq!(
-        world.refused(ana, "joinRoom", join(&longer, "Ana")),
+        test.expect_refusal(ana, "joinRoom", join(&longer, "Ana")),
         "bad-request"
     );
     assert_eq!(
-        world.refused(ana, "joinRoom", join("room", &longer)),
+        test.expect_refusal(ana, "joinRoom", join("room", &longer)),
         "bad-request"
     );
 }
 
 #[test]
-fn a_frame_over_the_cap_closes_its_connection() {
-    let mut world = World::new();
-    let (ana, ana_id) = world.joined("room");
-    let (ben, _) = world.joined("room");
+fn a_frame_above_the_limit_closes_its_connection() {
+    let mut test = TestConference::new();
+    let (ana, ana_id) = test.join("room");
+    let (ben, _) = test.join("room");
     let padded = |len: usize| {
         let frame = r#"{"type":"getRouterRtpCapabilities","payload":{"p":""}}"#;
         frame.replace("\"\"", &format!("\"{}\"", "x".repeat(len - frame.len())))
     };
-    world.send_text(ana, &padded(64 * 1024));
-    assert_eq!(world.types(ana).last().unwrap(), "routerRtpCapabilities");
-    world.send_text(ana, &padded(64 * 1024 + 1));
-    assert_eq!(world.closed.get(&ana), Some(&CLOSE_TOO_LONG));
-    let told = world.all(ben);
+    test.send_text(ana, &padded(64 * 1024));
     assert_eq!(
-        told[..1],
+        test.take_types(ana).last().unwrap(),
+        "routerRtpCapabilities"
+    );
+    test.send_text(ana, &padded(64 * 1024 + 1));
+    assert_eq!(test.closed.get(&ana), Some(&CLOSE_TOO_LONG));
+    let received = test.take_frames(ben);
+    assert_eq!(
+        received[..1],
         [json!({"type": "peerLeft", "payload": {"peerId": ana_id}})]
     );
-    // The connection is forgotten: what still comes from it is noise.
-    world.send_text(ana, r#"{"type":"joinRoom","payload":{"roomId":"room"}}"#);
-    world.close(ana);
-    assert_eq!(world.all(ben), Vec::<Value>::new());
+    // The connection is closed: further frames are ignored.
+    test.send_text(ana, r#"{"type":"joinRoom","payload":{"roomId":"room"}}"#);
+    test.close(ana);
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
 }
 
-/// Sends one cheap request and tells how it was answered.
-fn knock(world: &mut World, session: SessionId) -> String {
-    outcome(&world.ask(session, "getRouterRtpCapabilities", json!({})))
+/// Sends one cheap request and returns its outcome.
+fn request_outcome(test: &mut TestConference, session: SessionId) -> String {
+    outcome(&test.request(session, "getRouterRtpCapabilities", json!({})))
 }
 
 fn outcome(frame: &Value) -> String {
@@ -270,84 +263,84 @@ fn outcome(frame: &Value) -> String {
 }
 
 #[test]
-fn a_flood_gets_three_errors_and_then_the_door() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
+fn a_flooding_connection_is_closed_after_three_errors() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
     for _ in 0..200 {
-        assert_eq!(knock(&mut world, ana), "routerRtpCapabilities");
+        assert_eq!(request_outcome(&mut test, ana), "routerRtpCapabilities");
     }
     for _ in 0..3 {
-        assert_eq!(knock(&mut world, ana), "rate-limited");
+        assert_eq!(request_outcome(&mut test, ana), "rate-limited");
     }
-    assert_eq!(world.closed.get(&ana), Some(&CLOSE_POLICY));
+    assert_eq!(test.closed.get(&ana), Some(&CLOSE_POLICY));
     for _ in 0..10_000 {
-        world.send(ana, "getRouterRtpCapabilities", json!({}));
+        test.send_without_id(ana, "getRouterRtpCapabilities", json!({}));
     }
-    assert_eq!(world.all(ana), Vec::<Value>::new());
-    world.assert_empty();
+    assert_eq!(test.take_frames(ana), Vec::<Value>::new());
+    test.assert_empty();
 }
 
 #[test]
-fn fifty_messages_a_second_are_fine_for_ever() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
+fn fifty_messages_per_second_are_never_refused() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
     for _ in 0..2_000 {
-        assert_eq!(knock(&mut world, ana), "routerRtpCapabilities");
-        world.pass(Duration::from_millis(20));
+        assert_eq!(request_outcome(&mut test, ana), "routerRtpCapabilities");
+        test.advance(Duration::from_millis(20));
     }
 }
 
 #[test]
-fn garbage_counts_as_messages() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
+fn invalid_frames_count_towards_the_rate_limit() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
     for _ in 0..300 {
-        world.send_text(ana, "{");
+        test.send_text(ana, "{");
     }
-    assert_eq!(world.closed.get(&ana), Some(&CLOSE_POLICY));
+    assert_eq!(test.closed.get(&ana), Some(&CLOSE_POLICY));
 }
 
 #[test]
-fn whoever_enters_a_full_room_may_ask_for_all_of_it_at_once() {
-    let mut world = World::new();
+fn a_client_can_consume_everything_in_a_full_room_at_once() {
+    let mut test = TestConference::new();
     let mut producers = Vec::new();
     for _ in 0..100 {
-        let (session, _) = world.joined("room");
-        let send = world.transport(session, "send");
-        producers.push(world.produce(session, &send, "video"));
-        producers.push(world.produce(session, &send, "audio"));
+        let (session, _) = test.join("room");
+        let send = test.create_transport(session, "send");
+        producers.push(test.produce(session, &send, "video"));
+        producers.push(test.produce(session, &send, "audio"));
     }
-    let (late, _) = world.joined("room");
-    world.transport(late, "recv");
-    world.prompt = false;
-    let asked: Vec<_> = producers
+    let (late, _) = test.join("room");
+    test.create_transport(late, "recv");
+    test.executes_immediately = false;
+    let requests: Vec<_> = producers
         .iter()
-        .map(|it| world.request(late, "consume", consume(it)))
+        .map(|it| test.send_request(late, "consume", consume(it)))
         .collect();
-    world.prompt = true;
-    world.settle();
-    for id in asked {
-        let consumed = world.answer(late, id).unwrap();
+    test.executes_immediately = true;
+    test.drain();
+    for id in requests {
+        let consumed = test.take_reply(late, id).unwrap();
         assert_eq!(outcome(&consumed), "consumed");
         let consumer = json!({"consumerId": consumed["payload"]["consumerId"]});
-        world.get(late, "resumeConsumer", consumer, "consumerResumed");
+        test.expect_reply(late, "resumeConsumer", consumer, "consumerResumed");
     }
 }
 
 #[test]
-fn a_leaving_participant_of_a_full_room_is_told_to_each_other_once() {
-    let mut world = World::new();
-    let (ana, _) = world.joined("room");
-    let send = world.transport(ana, "send");
+fn everybody_in_a_full_room_is_told_once_when_a_participant_leaves() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join("room");
+    let send = test.create_transport(ana, "send");
     for _ in 0..16 {
-        world.produce(ana, &send, "video");
+        test.produce(ana, &send, "video");
     }
-    let others: Vec<_> = (1..200).map(|_| world.joined("room").0).collect();
+    let others: Vec<_> = (1..200).map(|_| test.join("room").0).collect();
     for session in &others {
-        world.all(*session);
+        test.take_frames(*session);
     }
-    world.close(ana);
+    test.close(ana);
     for session in others {
-        assert_eq!(world.types(session), ["peerLeft", "roleChanged"]);
+        assert_eq!(test.take_types(session), ["peerLeft", "roleChanged"]);
     }
 }

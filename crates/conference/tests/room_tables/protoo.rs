@@ -1,8 +1,7 @@
-//! The protoo dialect over a whole conference: clients of mediasoup's demonstration, which are
-//! asked to take what is consumed for them.
+//! Clients of the protoo dialect: the mediasoup demo, which is asked to accept each consumer.
 
-#[path = "protoo/entry.rs"]
-mod entry;
+#[path = "protoo/joining.rs"]
+mod joining;
 
 use std::time::Duration;
 
@@ -10,29 +9,27 @@ use serde_json::{Value, json};
 use watersmeet_conference::{ConferenceLimits, ConnectRequest, DialectKind, SessionId, ShardId};
 use watersmeet_engine::command::{ConsumerId, Event, Layers};
 
-use super::world::*;
+use super::harness::*;
 
-const NOTHING: &str = "00000000-0000-4000-8000-000000000000";
-
-impl World {
-    /// A client in the room of its address.
-    fn protoo(&mut self, room: &str) -> SessionId {
-        let mut opening = ConnectRequest::new(DialectKind::Protoo);
-        opening.room = Some(room.to_owned());
-        opening.peer = Some("abc".to_owned());
-        self.open_as(opening)
+impl TestConference {
+    /// Opens a connection with this room in its address.
+    fn protoo_open(&mut self, room: &str) -> SessionId {
+        let mut connection = ConnectRequest::new(DialectKind::Protoo);
+        connection.room = Some(room.to_owned());
+        connection.peer = Some("abc".to_owned());
+        self.open_with(connection)
     }
 
-    fn protoo_send(&mut self, who: SessionId, frame: &Value) {
-        self.send_text(who, &frame.to_string());
+    fn protoo_send(&mut self, client: SessionId, frame: &Value) {
+        self.send_text(client, &frame.to_string());
     }
 
-    /// Asks and gives the response, which comes before anything else of this number.
-    fn protoo_response(&mut self, who: SessionId, method: &str, data: Value) -> Value {
+    /// Sends a request and returns its response.
+    fn protoo_response(&mut self, client: SessionId, method: &str, data: Value) -> Value {
         let id = 4_711;
         let request = json!({"request": true, "id": id, "method": method, "data": data});
-        self.protoo_send(who, &request);
-        let frames = self.frames.entry(who).or_default();
+        self.protoo_send(client, &request);
+        let frames = self.frames.entry(client).or_default();
         let index = frames
             .iter()
             .position(|it| it["response"] == true && it["id"] == id)
@@ -40,16 +37,16 @@ impl World {
         frames.remove(index).unwrap()
     }
 
-    /// Asks and gives what comes back.
-    fn protoo_ask(&mut self, who: SessionId, method: &str, data: Value) -> Value {
-        let response = self.protoo_response(who, method, data);
+    /// Sends a request that must succeed, and returns the data of the response.
+    fn protoo_request(&mut self, client: SessionId, method: &str, data: Value) -> Value {
+        let response = self.protoo_response(client, method, data);
         assert_eq!(response["ok"], true, "{method}: {response}");
         response["data"].clone()
     }
 
-    /// Asks and gives the number and the text of the error.
-    fn protoo_error(&mut self, who: SessionId, method: &str, data: Value) -> (u64, String) {
-        let response = self.protoo_response(who, method, data);
+    /// Sends a request that must fail, and returns the code and the reason of the error.
+    fn protoo_error(&mut self, client: SessionId, method: &str, data: Value) -> (u64, String) {
+        let response = self.protoo_response(client, method, data);
         assert_eq!(response["ok"], false, "{method}: {response}");
         (
             response["errorCode"].as_u64().unwrap(),
@@ -57,42 +54,46 @@ impl World {
         )
     }
 
-    fn protoo_transport(&mut self, who: SessionId, producing: bool) -> String {
-        let created = self.protoo_ask(who, "createWebRtcTransport", wish(producing));
+    fn protoo_transport(&mut self, client: SessionId, producing: bool) -> String {
+        let created = self.protoo_request(
+            client,
+            "createWebRtcTransport",
+            transport_payload(producing),
+        );
         text(&created["id"])
     }
 
-    fn protoo_produce(&mut self, who: SessionId, transport: &str, kind: &str) -> String {
-        let produced = self.protoo_ask(who, "produce", produce(transport, kind));
+    fn protoo_produce(&mut self, client: SessionId, transport: &str, kind: &str) -> String {
+        let produced = self.protoo_request(client, "produce", produce(transport, kind));
         text(&produced["id"])
     }
 
-    /// A client with both transports that has joined and read everything; and the first of them.
-    fn protoo_joined(&mut self, room: &str, name: &str) -> (SessionId, String) {
-        let session = self.protoo(room);
+    /// Opens a connection, creates both transports and joins. Returns the send transport too.
+    fn protoo_join(&mut self, room: &str, name: &str) -> (SessionId, String) {
+        let session = self.protoo_open(room);
         let send = self.protoo_transport(session, true);
         self.protoo_transport(session, false);
-        self.protoo_ask(session, "join", join(name));
+        self.protoo_request(session, "join", join(name));
         (session, send)
     }
 
-    /// What a client is asked to take, which it takes or does not.
-    fn protoo_take(&mut self, who: SessionId, taken: bool) -> Value {
-        let offered = self.next(who);
-        assert_eq!(offered["method"], "newConsumer", "{offered}");
-        let id = &offered["id"];
-        let response = match taken {
+    /// Reads `newConsumer`, and accepts or rejects the consumer. Returns its data.
+    fn protoo_answer_consumer(&mut self, client: SessionId, is_accepted: bool) -> Value {
+        let new_consumer = self.next_frame(client);
+        assert_eq!(new_consumer["method"], "newConsumer", "{new_consumer}");
+        let id = &new_consumer["id"];
+        let response = match is_accepted {
             true => json!({"response": true, "id": id, "ok": true, "data": {}}),
             false => json!({
                 "response": true, "id": id, "ok": false, "errorCode": 500, "errorReason": "no",
             }),
         };
-        self.protoo_send(who, &response);
-        offered["data"].clone()
+        self.protoo_send(client, &response);
+        new_consumer["data"].clone()
     }
 }
 
-fn wish(producing: bool) -> Value {
+fn transport_payload(producing: bool) -> Value {
     json!({"forceTcp": false, "producing": producing, "consuming": !producing})
 }
 
@@ -105,17 +106,11 @@ fn join(name: &str) -> Value {
     })
 }
 
-fn text(value: &Value) -> String {
-    let text = value.as_str();
-    text.unwrap_or_else(|| panic!("no text: {value}"))
-        .to_owned()
-}
-
 fn notification(method: &str, data: Value) -> Value {
     json!({"notification": true, "method": method, "data": data})
 }
 
-fn person(id: &Value, name: &str) -> Value {
+fn peer_json(id: &Value, name: &str) -> Value {
     json!({
         "id": id, "displayName": name,
         "device": {"flag": "unknown", "name": "unknown", "version": ""},
@@ -123,13 +118,13 @@ fn person(id: &Value, name: &str) -> Value {
 }
 
 #[test]
-fn two_people_meet_in_exactly_the_frames_of_the_demonstration() {
-    let mut world = World::new();
-    let ana = world.protoo("r");
-    assert_eq!(world.all(ana), Vec::<Value>::new());
-    let told = world.protoo_ask(ana, "getRouterRtpCapabilities", json!({}));
-    assert_eq!(told, capabilities());
-    let created = world.protoo_ask(ana, "createWebRtcTransport", wish(true));
+fn two_clients_meet_in_exactly_the_frames_of_the_mediasoup_demo() {
+    let mut test = TestConference::new();
+    let ana = test.protoo_open("r");
+    assert_eq!(test.take_frames(ana), Vec::<Value>::new());
+    let received = test.protoo_request(ana, "getRouterRtpCapabilities", json!({}));
+    assert_eq!(received, capabilities());
+    let created = test.protoo_request(ana, "createWebRtcTransport", transport_payload(true));
     let send = text(&created["id"]);
     let expected = json!({
         "id": send,
@@ -138,26 +133,26 @@ fn two_people_meet_in_exactly_the_frames_of_the_demonstration() {
         "dtlsParameters": dtls_parameters("auto"),
     });
     assert_eq!(created, expected);
-    world.protoo_transport(ana, false);
+    test.protoo_transport(ana, false);
     assert_eq!(
-        world.protoo_ask(ana, "join", join("Ana")),
+        test.protoo_request(ana, "join", join("Ana")),
         json!({"peers": []})
     );
     let connect = json!({"transportId": send, "dtlsParameters": dtls_parameters("client")});
     assert_eq!(
-        world.protoo_ask(ana, "connectWebRtcTransport", connect),
+        test.protoo_request(ana, "connectWebRtcTransport", connect),
         json!({})
     );
     let mut screen = produce(&send, "video");
     screen["appData"] = json!({"share": true, "source": "mine"});
-    let produced = world.protoo_ask(ana, "produce", screen);
+    let produced = test.protoo_request(ana, "produce", screen);
     let screen = produced["id"].clone();
     assert_eq!(produced, json!({"id": screen}));
 
-    let (ben, _) = world.protoo_joined("r", "Ben");
-    let offered = world.next(ben);
-    let consumer = offered["data"]["id"].clone();
-    let ana_id = offered["data"]["peerId"].clone();
+    let (ben, _) = test.protoo_join("r", "Ben");
+    let new_consumer = test.next_frame(ben);
+    let consumer = new_consumer["data"]["id"].clone();
+    let ana_id = new_consumer["data"]["peerId"].clone();
     let data = json!({
         "peerId": ana_id,
         "producerId": screen,
@@ -169,142 +164,148 @@ fn two_people_meet_in_exactly_the_frames_of_the_demonstration() {
         "appData": {"share": true, "source": "mine"},
     });
     let expected = json!({"request": true, "id": 1, "method": "newConsumer", "data": data});
-    assert_eq!(offered, expected);
-    let ben_frames = world.all(ana);
+    assert_eq!(new_consumer, expected);
+    let ben_frames = test.take_frames(ana);
     let ben_id = ben_frames[0]["data"]["id"].clone();
     assert_eq!(
         ben_frames,
-        [notification("newPeer", person(&ben_id, "Ben"))]
+        [notification("newPeer", peer_json(&ben_id, "Ben"))]
     );
 
-    // A third one finds both.
-    let cara = world.protoo("r");
-    let joined = world.protoo_ask(cara, "join", join(""));
-    let peers = [person(&ana_id, "Ana"), person(&ben_id, "Ben")];
+    // A third client is told of both.
+    let cara = test.protoo_open("r");
+    let joined = test.protoo_request(cara, "join", join(""));
+    let peers = [peer_json(&ana_id, "Ana"), peer_json(&ben_id, "Ben")];
     assert_eq!(joined, json!({"peers": peers}));
-    let cara_id = world.all(ana)[0]["data"]["id"].clone();
-    let newcomer = world.all(ben);
+    let cara_id = test.take_frames(ana)[0]["data"]["id"].clone();
+    let newcomer = test.take_frames(ben);
     assert_eq!(
         newcomer,
-        [notification("newPeer", person(&cara_id, "Guest"))]
+        [notification("newPeer", peer_json(&cara_id, "Guest"))]
     );
     let named = json!({"displayName": "Cara"});
     assert_eq!(
-        world.protoo_ask(cara, "changeDisplayName", named.clone()),
+        test.protoo_request(cara, "changeDisplayName", named.clone()),
         json!({})
     );
     let renamed = json!({"peerId": cara_id, "displayName": "Cara", "oldDisplayName": "Guest"});
     assert_eq!(
-        world.all(ben),
+        test.take_frames(ben),
         [notification("peerDisplayNameChanged", renamed)]
     );
-    world.protoo_ask(cara, "changeDisplayName", named);
-    assert_eq!(world.all(ben), Vec::<Value>::new());
+    test.protoo_request(cara, "changeDisplayName", named);
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
 
-    world.close(ana);
+    test.close(ana);
     let closed = notification("consumerClosed", json!({"consumerId": consumer}));
     let left = notification("peerClosed", json!({"peerId": ana_id}));
-    assert_eq!(world.all(ben), [closed, left.clone()]);
-    assert_eq!(world.all(cara).last(), Some(&left));
-    world.close(ben);
-    world.close(cara);
-    world.assert_empty();
+    assert_eq!(test.take_frames(ben), [closed, left.clone()]);
+    assert_eq!(test.take_frames(cara).last(), Some(&left));
+    test.close(ben);
+    test.close(cara);
+    test.assert_empty();
 }
 
 #[test]
-fn whoever_is_taken_begins_and_whoever_is_not_ends() {
-    let mut world = World::new();
-    let (ana, send) = world.protoo_joined("r", "Ana");
-    let (ben, _) = world.protoo_joined("r", "Ben");
-    let camera = world.protoo_produce(ana, &send, "video");
-    world.prompt = false;
-    let taken = world.protoo_take(ben, true);
-    assert_eq!(taken["producerId"], json!(camera));
-    let commands = format!("{:?}", world.commands);
+fn accepted_consumers_are_resumed_and_rejected_ones_closed() {
+    let mut test = TestConference::new();
+    let (ana, send) = test.protoo_join("r", "Ana");
+    let (ben, _) = test.protoo_join("r", "Ben");
+    let camera = test.protoo_produce(ana, &send, "video");
+    test.executes_immediately = false;
+    let accepted = test.protoo_answer_consumer(ben, true);
+    assert_eq!(accepted["producerId"], json!(camera));
+    let commands = format!("{:?}", test.commands);
     assert!(commands.contains("ResumeConsumer"), "{commands}");
-    world.prompt = true;
-    world.settle();
-    assert_eq!(world.conference.gauges().consumers, 1);
+    test.executes_immediately = true;
+    test.drain();
+    assert_eq!(test.conference.gauges().consumers, 1);
 
-    let mic = world.protoo_produce(ana, &send, "audio");
-    let refused = world.protoo_take(ben, false);
+    let mic = test.protoo_produce(ana, &send, "audio");
+    let refused = test.protoo_answer_consumer(ben, false);
     assert_eq!(refused["producerId"], json!(mic));
-    assert_eq!(world.conference.gauges().consumers, 1);
-    // An answer counts once, and one that was not asked for does not.
+    assert_eq!(test.conference.gauges().consumers, 1);
+    // Repeated and unexpected responses are ignored.
     for id in [1, 2, 77, u64::MAX] {
-        world.protoo_send(ben, &json!({"response": true, "id": id, "ok": false}));
+        test.protoo_send(ben, &json!({"response": true, "id": id, "ok": false}));
     }
-    assert_eq!(world.conference.gauges().consumers, 1);
-    assert_eq!(world.all(ben), Vec::<Value>::new());
+    assert_eq!(test.conference.gauges().consumers, 1);
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
 
-    // What was not taken ends without a word.
-    world.protoo_ask(ana, "closeProducer", json!({"producerId": mic}));
-    assert_eq!(world.all(ben), Vec::<Value>::new());
-    world.protoo_ask(ana, "closeProducer", json!({"producerId": camera}));
-    let closed = notification("consumerClosed", json!({"consumerId": taken["id"]}));
-    assert_eq!(world.all(ben), [closed]);
+    // The client is not told of the close of a rejected consumer.
+    test.protoo_request(ana, "closeProducer", json!({"producerId": mic}));
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
+    test.protoo_request(ana, "closeProducer", json!({"producerId": camera}));
+    let closed = notification("consumerClosed", json!({"consumerId": accepted["id"]}));
+    assert_eq!(test.take_frames(ben), [closed]);
 }
 
 #[test]
-fn everything_is_consumed_once_when_there_is_a_receive_transport() {
-    let mut world = World::new();
-    let (ana, send) = world.protoo_joined("r", "Ana");
-    let camera = world.protoo_produce(ana, &send, "video");
-    let gone = world.protoo_produce(ana, &send, "audio");
-    let ben = world.protoo("r");
-    world.protoo_ask(ben, "join", join("Ben"));
-    let mic = world.protoo_produce(ana, &send, "audio");
-    world.protoo_ask(ana, "closeProducer", json!({"producerId": gone}));
-    assert_eq!(world.all(ben), Vec::<Value>::new());
+fn everything_is_consumed_once_when_a_receive_transport_exists() {
+    let mut test = TestConference::new();
+    let (ana, send) = test.protoo_join("r", "Ana");
+    let camera = test.protoo_produce(ana, &send, "video");
+    let gone = test.protoo_produce(ana, &send, "audio");
+    let ben = test.protoo_open("r");
+    test.protoo_request(ben, "join", join("Ben"));
+    let mic = test.protoo_produce(ana, &send, "audio");
+    test.protoo_request(ana, "closeProducer", json!({"producerId": gone}));
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
 
-    let receive = world.protoo_transport(ben, false);
+    let receive = test.protoo_transport(ben, false);
     for producer in [&camera, &mic] {
-        assert_eq!(world.protoo_take(ben, true)["producerId"], json!(producer));
+        assert_eq!(
+            test.protoo_answer_consumer(ben, true)["producerId"],
+            json!(producer)
+        );
     }
-    world.protoo_transport(ben, false);
-    assert_eq!(world.all(ben), Vec::<Value>::new());
+    test.protoo_transport(ben, false);
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
 
-    // What came over a transport that broke comes again over the next one.
-    world.engine_closes(&receive);
-    assert_eq!(world.all(ben).len(), 2);
-    world.protoo_transport(ben, false);
-    let mut again = [0; 2].map(|_| text(&world.protoo_take(ben, true)["producerId"]));
+    // Producers of a lost transport are consumed again on the next one.
+    test.close_transport_in_engine(&receive);
+    assert_eq!(test.take_frames(ben).len(), 2);
+    test.protoo_transport(ben, false);
+    let mut again = [0; 2].map(|_| text(&test.protoo_answer_consumer(ben, true)["producerId"]));
     again.sort();
     let mut expected = [camera, mic];
     expected.sort();
     assert_eq!(again, expected);
-    assert_eq!(world.conference.gauges().consumers, 2);
+    assert_eq!(test.conference.gauges().consumers, 2);
 }
 
 #[test]
-fn without_capabilities_nothing_is_consumed() {
-    let mut world = World::new();
-    let (ana, send) = world.protoo_joined("r", "Ana");
-    world.protoo_produce(ana, &send, "video");
-    let ben = world.protoo("r");
-    world.protoo_transport(ben, false);
-    world.protoo_ask(ben, "join", json!({"displayName": "Ben"}));
-    world.protoo_produce(ana, &send, "audio");
-    assert_eq!(world.all(ben), Vec::<Value>::new());
+fn nothing_is_consumed_without_capabilities() {
+    let mut test = TestConference::new();
+    let (ana, send) = test.protoo_join("r", "Ana");
+    test.protoo_produce(ana, &send, "video");
+    let ben = test.protoo_open("r");
+    test.protoo_transport(ben, false);
+    test.protoo_request(ben, "join", json!({"displayName": "Ben"}));
+    test.protoo_produce(ana, &send, "audio");
+    assert_eq!(test.take_frames(ben), Vec::<Value>::new());
 }
 
 #[test]
-fn a_client_hears_what_happens_to_its_consumers() {
-    let mut world = World::new();
-    let (ana, send) = world.protoo_joined("r", "Ana");
-    let (ben, _) = world.protoo_joined("r", "Ben");
-    let camera = world.protoo_produce(ana, &send, "video");
-    let consumer = text(&world.protoo_take(ben, true)["id"]);
+fn a_client_is_told_of_changes_of_its_consumers() {
+    let mut test = TestConference::new();
+    let (ana, send) = test.protoo_join("r", "Ana");
+    let (ben, _) = test.protoo_join("r", "Ben");
+    let camera = test.protoo_produce(ana, &send, "video");
+    let consumer = text(&test.protoo_answer_consumer(ben, true)["id"]);
     let named = json!({"consumerId": consumer});
-    for (method, told) in [
+    for (method, received) in [
         ("pauseProducer", "consumerPaused"),
         ("resumeProducer", "consumerResumed"),
     ] {
-        world.protoo_ask(ana, method, json!({"producerId": camera}));
-        assert_eq!(world.all(ben), [notification(told, named.clone())]);
+        test.protoo_request(ana, method, json!({"producerId": camera}));
+        assert_eq!(
+            test.take_frames(ben),
+            [notification(received, named.clone())]
+        );
     }
     let id = ConsumerId::parse(&consumer).unwrap();
-    let shard = world
+    let shard = test
         .shards
         .iter()
         .position(|it| it.consumers.contains_key(&id));
@@ -321,27 +322,30 @@ fn a_client_hears_what_happens_to_its_consumers() {
         (Some(layers), json!(2), json!(1)),
         (None, Value::Null, Value::Null),
     ] {
-        world.event(shard, changed(layers));
+        test.report_event(shard, changed(layers));
         let data = json!({
             "consumerId": consumer, "spatialLayer": spatial, "temporalLayer": temporal,
         });
         assert_eq!(
-            world.all(ben),
+            test.take_frames(ben),
             [notification("consumerLayersChanged", data)]
         );
     }
-    world.event(shard, Event::ConsumerClosed { consumer: id });
-    assert_eq!(world.all(ben), [notification("consumerClosed", named)]);
+    test.report_event(shard, Event::ConsumerClosed { consumer: id });
+    assert_eq!(
+        test.take_frames(ben),
+        [notification("consumerClosed", named)]
+    );
 }
 
 #[test]
-fn everything_a_client_may_ask_of_its_own_is_answered() {
-    let mut world = World::new();
-    let (ana, send) = world.protoo_joined("r", "Ana");
-    let (ben, _) = world.protoo_joined("r", "Ben");
-    let camera = world.protoo_produce(ana, &send, "video");
-    let consumer = text(&world.protoo_take(ben, true)["id"]);
-    let ice = world.protoo_ask(ana, "restartIce", json!({"transportId": send}));
+fn every_request_on_own_objects_succeeds() {
+    let mut test = TestConference::new();
+    let (ana, send) = test.protoo_join("r", "Ana");
+    let (ben, _) = test.protoo_join("r", "Ben");
+    let camera = test.protoo_produce(ana, &send, "video");
+    let consumer = text(&test.protoo_answer_consumer(ben, true)["id"]);
+    let ice = test.protoo_request(ana, "restartIce", json!({"transportId": send}));
     assert_eq!(ice, ice_parameters());
     let consumer = json!({"consumerId": consumer});
     let mut layers = consumer.clone();
@@ -353,7 +357,7 @@ fn everything_a_client_may_ask_of_its_own_is_answered() {
         ("setConsumerPreferredLayers", &layers),
     ] {
         assert_eq!(
-            world.protoo_ask(ben, method, data.clone()),
+            test.protoo_request(ben, method, data.clone()),
             json!({}),
             "{method}"
         );
@@ -363,40 +367,40 @@ fn everything_a_client_may_ask_of_its_own_is_answered() {
         (ana, "Producer", json!({"producerId": camera})),
         (ben, "Consumer", consumer),
     ];
-    for (who, what, data) in table {
+    for (client, what, data) in table {
         for kind in ["", "Remote", "Local"] {
             let method = format!("get{what}{kind}Stats");
             assert_eq!(
-                world.protoo_ask(who, &method, data.clone()),
+                test.protoo_request(client, &method, data.clone()),
                 json!([]),
                 "{method}"
             );
         }
     }
-    // A notification is carried out and not answered.
+    // A notification is carried out without a response.
     let pause = notification("pauseProducer", json!({"producerId": camera}));
-    world.protoo_send(ana, &pause);
-    assert_eq!(world.all(ana).len(), 1, "it heard of Ben alone");
-    assert_eq!(world.all(ben).len(), 1);
+    test.protoo_send(ana, &pause);
+    assert_eq!(test.take_frames(ana).len(), 1, "only newPeer");
+    assert_eq!(test.take_frames(ben).len(), 1);
 }
 
 #[test]
-fn who_can_only_use_tcp_is_told_of_nothing_else() {
-    let mut world = World::new();
-    let ana = world.protoo("r");
-    let mut only_tcp = wish(true);
+fn a_client_that_forces_tcp_gets_no_udp_candidates() {
+    let mut test = TestConference::new();
+    let ana = test.protoo_open("r");
+    let mut only_tcp = transport_payload(true);
     only_tcp["forceTcp"] = json!(true);
-    let created = world.protoo_ask(ana, "createWebRtcTransport", only_tcp);
+    let created = test.protoo_request(ana, "createWebRtcTransport", only_tcp);
     assert_eq!(created["iceCandidates"], json!([]));
 }
 
 #[test]
-fn refusals_have_numbers_and_reasons() {
-    let mut world = World::new();
-    let ana = world.protoo("r");
-    let transport = json!({"transportId": NOTHING});
-    let producer = json!({"producerId": NOTHING});
-    let consumer = json!({"consumerId": NOTHING});
+fn refusals_have_codes_and_reasons() {
+    let mut test = TestConference::new();
+    let ana = test.protoo_open("r");
+    let transport = json!({"transportId": UNKNOWN_ID});
+    let producer = json!({"producerId": UNKNOWN_ID});
+    let consumer = json!({"consumerId": UNKNOWN_ID});
     for (method, data) in [
         ("restartIce", &transport),
         ("closeProducer", &producer),
@@ -404,17 +408,17 @@ fn refusals_have_numbers_and_reasons() {
     ] {
         let expected = (403, "Not in a room".to_owned());
         assert_eq!(
-            world.protoo_error(ana, method, data.clone()),
+            test.protoo_error(ana, method, data.clone()),
             expected,
             "{method}"
         );
     }
-    world.protoo_ask(ana, "join", join("Ana"));
+    test.protoo_request(ana, "join", join("Ana"));
     let connect = json!({"transportId": "none", "dtlsParameters": dtls_parameters("client")});
     let neither = json!({"forceTcp": false});
     let long = json!({"displayName": "x".repeat(ConferenceLimits::default().name_len_max + 1)});
     let polluted = json!({
-        "transportId": NOTHING, "kind": "video", "rtpParameters": rtp_parameters(),
+        "transportId": UNKNOWN_ID, "kind": "video", "rtpParameters": rtp_parameters(),
         "appData": {"__proto__": 1},
     });
     let table = [
@@ -429,7 +433,7 @@ fn refusals_have_numbers_and_reasons() {
         ("getTransportStats", &transport, 404, "Transport not found"),
         (
             "produce",
-            &produce(NOTHING, "video"),
+            &produce(UNKNOWN_ID, "video"),
             404,
             "Transport not found",
         ),
@@ -475,14 +479,14 @@ fn refusals_have_numbers_and_reasons() {
     for (method, data, code, reason) in table {
         let expected = (code, reason.to_owned());
         assert_eq!(
-            world.protoo_error(ana, method, data.clone()),
+            test.protoo_error(ana, method, data.clone()),
             expected,
             "{method}"
         );
     }
-    let (code, _) = world.protoo_error(ana, "join", json!([]));
+    let (code, _) = test.protoo_error(ana, "join", json!([]));
     assert_eq!(code, 400);
-    // Frames that nobody can be answered for.
+    // Frames without an id that a response could carry.
     for frame in [
         "",
         "[]",
@@ -491,21 +495,21 @@ fn refusals_have_numbers_and_reasons() {
         r#"{"request":true}"#,
         r#"{"request":true,"id":"x","method":"join"}"#,
     ] {
-        world.send_text(ana, frame);
+        test.send_text(ana, frame);
     }
-    assert_eq!(world.all(ana), Vec::<Value>::new());
-    assert_eq!(world.closed.len(), 0);
+    assert_eq!(test.take_frames(ana), Vec::<Value>::new());
+    assert_eq!(test.closed.len(), 0);
 }
 
 #[test]
-fn nobody_reaches_what_is_another_persons_or_in_another_room() {
-    let mut world = World::new();
-    let (ana, send) = world.protoo_joined("r", "Ana");
-    let (ben, _) = world.protoo_joined("r", "Ben");
-    let camera = world.protoo_produce(ana, &send, "video");
-    let consumer = world.protoo_take(ben, true)["id"].clone();
-    let (elsewhere, _) = world.protoo_joined("elsewhere", "Dan");
-    for stranger in [ben, elsewhere] {
+fn objects_of_other_participants_and_rooms_are_not_found() {
+    let mut test = TestConference::new();
+    let (ana, send) = test.protoo_join("r", "Ana");
+    let (ben, _) = test.protoo_join("r", "Ben");
+    let camera = test.protoo_produce(ana, &send, "video");
+    let consumer = test.protoo_answer_consumer(ben, true)["id"].clone();
+    let (elsewhere, _) = test.protoo_join("elsewhere", "Dan");
+    for other in [ben, elsewhere] {
         for (method, data, what) in [
             ("restartIce", json!({"transportId": send}), "Transport"),
             ("produce", produce(&send, "video"), "Transport"),
@@ -516,7 +520,7 @@ fn nobody_reaches_what_is_another_persons_or_in_another_room() {
                 "Producer",
             ),
         ] {
-            let (code, reason) = world.protoo_error(stranger, method, data);
+            let (code, reason) = test.protoo_error(other, method, data);
             assert_eq!(
                 (code, reason),
                 (404, format!("{what} not found")),
@@ -524,27 +528,27 @@ fn nobody_reaches_what_is_another_persons_or_in_another_room() {
             );
         }
     }
-    for stranger in [ana, elsewhere] {
+    for other in [ana, elsewhere] {
         for method in ["pauseConsumer", "resumeConsumer", "getConsumerStats"] {
             let data = json!({"consumerId": consumer});
-            let (code, _) = world.protoo_error(stranger, method, data);
+            let (code, _) = test.protoo_error(other, method, data);
             assert_eq!(code, 404, "{method}");
         }
     }
-    assert_eq!(world.all(elsewhere), Vec::<Value>::new());
+    assert_eq!(test.take_frames(elsewhere), Vec::<Value>::new());
 }
 
 #[test]
-fn a_request_that_came_too_fast_can_be_made_again() {
-    let mut world = World::with_limits(ConferenceLimits {
+fn a_request_can_be_repeated_after_the_rate_limit() {
+    let mut test = TestConference::with_limits(ConferenceLimits {
         messages_burst: 1,
         messages_per_second: 1,
         ..ConferenceLimits::default()
     });
-    let ana = world.protoo("r");
-    world.protoo_ask(ana, "getRouterRtpCapabilities", json!({}));
-    let (code, reason) = world.protoo_error(ana, "createWebRtcTransport", wish(true));
+    let ana = test.protoo_open("r");
+    test.protoo_request(ana, "getRouterRtpCapabilities", json!({}));
+    let (code, reason) = test.protoo_error(ana, "createWebRtcTransport", transport_payload(true));
     assert_eq!((code, reason.as_str()), (429, "Too many messages"));
-    world.pass(Duration::from_secs(2));
-    world.protoo_transport(ana, true);
+    test.advance(Duration::from_secs(2));
+    test.protoo_transport(ana, true);
 }

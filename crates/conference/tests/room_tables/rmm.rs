@@ -1,73 +1,71 @@
-//! The rmm dialect over a whole conference: clients that are invited by a link, and hosts that let
-//! them in.
+//! Clients of the rmm dialect: they are invited by a link, and hosts admit them.
 
-#[path = "rmm/people.rs"]
-mod people;
+#[path = "rmm/participants.rs"]
+mod participants;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::{Namespace, SessionId, ShardId};
 
-use super::world::*;
+use super::harness::*;
 
-/// Somebody with an rmm client.
-struct Person {
+/// An rmm client.
+struct RmmClient {
     session: SessionId,
     sid: String,
 }
 
-impl World {
-    fn rmm(&mut self) -> Person {
+impl TestConference {
+    fn rmm_open(&mut self) -> RmmClient {
         let (session, sid) = self.open_socket(Namespace::Main);
-        Person { session, sid }
+        RmmClient { session, sid }
     }
 
-    /// Asks about room `r` and gives what is acknowledged.
-    fn rmm_ask(&mut self, who: &Person, event: &str, payload: Value) -> Value {
+    /// Sends a request about room `r` and returns its acknowledgement.
+    fn rmm_request(&mut self, client: &RmmClient, event: &str, payload: Value) -> Value {
         let mut request = json!({"roomId": "r"});
         let fields = request.as_object_mut().unwrap();
         fields.extend(payload.as_object().unwrap().clone());
-        let answer = self.call(who.session, Namespace::Main, event, request);
+        let answer = self.emit_with_ack(client.session, Namespace::Main, event, request);
         answer.unwrap_or_else(|| panic!("{event} was not acknowledged"))
     }
 
-    /// Asks and gives the error that must be acknowledged.
-    fn rmm_error(&mut self, who: &Person, event: &str, payload: Value) -> String {
-        let answer = self.rmm_ask(who, event, payload);
+    /// Sends a request that must fail, and returns the error.
+    fn rmm_error(&mut self, client: &RmmClient, event: &str, payload: Value) -> String {
+        let answer = self.rmm_request(client, event, payload);
         let error = answer["error"].as_str();
         let error = error.unwrap_or_else(|| panic!("{event}: {answer}"));
         assert_eq!(answer, json!({"error": error}));
         error.to_owned()
     }
 
-    /// Somebody who is in room `r` and has read everything.
-    fn rmm_joined(&mut self, name: &str) -> Person {
-        let person = self.rmm();
-        let answer = self.rmm_ask(&person, "join", json!({"displayName": name}));
+    /// Opens a connection and joins room `r` without roles.
+    fn rmm_join(&mut self, name: &str) -> RmmClient {
+        let client = self.rmm_open();
+        let answer = self.rmm_request(&client, "join", json!({"displayName": name}));
         assert_eq!(answer["error"], Value::Null, "{answer}");
-        person
+        client
     }
 
-    /// Somebody with roles in room `r`.
-    fn rmm_user(&mut self, name: &str) -> (Person, Value) {
-        let person = self.rmm();
+    /// Opens a connection and joins room `r` with roles. Returns the acknowledgement too.
+    fn rmm_join_with_roles(&mut self, name: &str) -> (RmmClient, Value) {
+        let client = self.rmm_open();
         let join = json!({"displayName": name, "userId": format!("user-{name}")});
-        let answer = self.rmm_ask(&person, "join", join);
-        (person, answer)
+        let answer = self.rmm_request(&client, "join", join);
+        (client, answer)
     }
 
-    /// A native client in a room, with a token that makes it a host.
-    fn open_host(&mut self, room: &str) -> SessionId {
-        let keys = TokenKeys::new(SECRET, None).unwrap();
+    /// Opens a native connection and joins a room with a host's token.
+    fn join_as_host(&mut self, room: &str) -> SessionId {
+        let keys = token_keys();
         let (session, _) = self.open();
         let join = json!({"roomId": room, "token": keys.issue_host_token(room, UNIX_S)});
-        self.get(session, "joinRoom", join, "roomJoined");
+        self.expect_reply(session, "joinRoom", join, "roomJoined");
         session
     }
 
-    fn rmm_produce(&mut self, who: &Person, kind: &str) -> String {
-        let transport = self.rmm_ask(who, "createTransport", json!({"kind": "send"}));
-        let answer = self.rmm_ask(who, "produce", produce(text(&transport["id"]), kind));
+    fn rmm_produce(&mut self, client: &RmmClient, kind: &str) -> String {
+        let transport = self.rmm_request(client, "createTransport", json!({"kind": "send"}));
+        let answer = self.rmm_request(client, "produce", produce(text(&transport["id"]), kind));
         text(&answer["id"]).to_owned()
     }
 }
@@ -76,41 +74,37 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-fn event(name: &str, payload: Value) -> Value {
-    json!({"event": name, "payload": payload})
-}
-
 fn connect(transport: &Value) -> Value {
     json!({"transportId": transport["id"], "dtlsParameters": dtls_parameters("client")})
 }
 
 #[test]
-fn two_people_meet_in_exactly_the_documented_frames() {
-    let mut world = World::new();
-    let ana = world.rmm();
+fn two_clients_meet_in_exactly_the_documented_frames() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_open();
     let join = json!({"displayName": "Ana", "rtpCapabilities": {}, "inviteToken": ""});
     let expected = json!({
         "rtpCapabilitiesRouter": capabilities(),
         "existingProducers": [],
         "participants": [{"id": ana.sid, "displayName": "Ana"}],
     });
-    assert_eq!(world.rmm_ask(&ana, "join", join), expected);
+    assert_eq!(test.rmm_request(&ana, "join", join), expected);
 
-    let send = world.rmm_ask(&ana, "createTransport", json!({"kind": "send"}));
+    let send = test.rmm_request(&ana, "createTransport", json!({"kind": "send"}));
     let expected = json!({
         "id": send["id"], "iceParameters": ice_parameters(), "iceCandidates": [candidate()],
         "dtlsParameters": dtls_parameters("auto"),
     });
     assert_eq!(send, expected);
     for _ in 0..2 {
-        let connected = world.rmm_ask(&ana, "connectTransport", connect(&send));
+        let connected = test.rmm_request(&ana, "connectTransport", connect(&send));
         assert_eq!(connected, json!({"connected": true}));
     }
-    let produced = world.rmm_ask(&ana, "produce", produce(text(&send["id"]), "video"));
+    let produced = test.rmm_request(&ana, "produce", produce(text(&send["id"]), "video"));
     let video = text(&produced["id"]).to_owned();
     assert_eq!(produced, json!({"id": video}));
 
-    let ben = world.rmm();
+    let ben = test.rmm_open();
     let join = json!({"displayName": "Ben", "rtpCapabilities": {}});
     let expected = json!({
         "rtpCapabilitiesRouter": capabilities(),
@@ -121,14 +115,14 @@ fn two_people_meet_in_exactly_the_documented_frames() {
             {"id": ana.sid, "displayName": "Ana"}, {"id": ben.sid, "displayName": "Ben"},
         ],
     });
-    assert_eq!(world.rmm_ask(&ben, "join", join), expected);
+    assert_eq!(test.rmm_request(&ben, "join", join), expected);
     let joined = event(
         "peerJoined",
         json!({"peerId": ben.sid, "displayName": "Ben"}),
     );
-    assert_eq!(world.all(ana.session), [joined]);
+    assert_eq!(test.take_frames(ana.session), [joined]);
 
-    let consumed = world.rmm_ask(&ben, "consume", consume(&video));
+    let consumed = test.rmm_request(&ben, "consume", consume(&video));
     let expected = json!({
         "id": consumed["id"], "producerId": video, "kind": "video",
         "rtpParameters": rtp_parameters(), "transportId": consumed["transportId"],
@@ -139,64 +133,67 @@ fn two_people_meet_in_exactly_the_documented_frames() {
     let connected = json!({
         "transportId": consumed["transportId"], "dtlsParameters": dtls_parameters("client"),
     });
-    let connected = world.rmm_ask(&ben, "connectTransport", connected);
+    let connected = test.rmm_request(&ben, "connectTransport", connected);
     assert_eq!(connected, json!({"connected": true}));
     let resume = json!({"consumerId": consumed["id"]});
-    let resumed = world.rmm_ask(&ben, "resumeConsumer", resume);
+    let resumed = test.rmm_request(&ben, "resumeConsumer", resume);
     assert_eq!(resumed, json!({"resumed": true}));
 
-    let audio = world.rmm_produce(&ana, "audio");
+    let audio = test.rmm_produce(&ana, "audio");
     let expected = json!({
         "producerId": audio, "producerSocketId": ana.sid, "kind": "audio",
         "producerDisplayName": "Ana",
     });
-    assert_eq!(world.all(ben.session), [event("newProducer", expected)]);
-    world.close(ana.session);
+    assert_eq!(
+        test.take_frames(ben.session),
+        [event("newProducer", expected)]
+    );
+    test.close(ana.session);
     let left = event("peerLeft", json!({"peerId": ana.sid, "displayName": "Ana"}));
-    assert_eq!(world.all(ben.session), [left]);
-    world.close(ben.session);
-    world.assert_empty();
+    assert_eq!(test.take_frames(ben.session), [left]);
+    test.close(ben.session);
+    test.assert_empty();
 }
 
 #[test]
-fn transports_are_one_of_each_kind_however_often_they_are_asked_for() {
-    let mut world = World::new();
-    let ana = world.rmm_joined("Ana");
-    let first = world.rmm_ask(&ana, "createTransport", json!({}));
-    let send = world.rmm_ask(&ana, "createTransport", json!({"kind": "send"}));
+fn a_repeated_request_for_a_transport_returns_the_first_one() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_join("Ana");
+    let first = test.rmm_request(&ana, "createTransport", json!({}));
+    let send = test.rmm_request(&ana, "createTransport", json!({"kind": "send"}));
     assert_eq!(first, send);
-    let recv = world.rmm_ask(&ana, "createTransport", json!({"kind": "recv"}));
+    let recv = test.rmm_request(&ana, "createTransport", json!({"kind": "recv"}));
     assert_ne!(recv["id"], send["id"]);
     assert_eq!(
-        world.rmm_ask(&ana, "createTransport", json!({"kind": "recv"})),
+        test.rmm_request(&ana, "createTransport", json!({"kind": "recv"})),
         recv
     );
-    assert_eq!(world.conference.gauges().transports, 2);
+    assert_eq!(test.conference.gauges().transports, 2);
 
-    let ben = world.rmm_joined("Ben");
-    let video = world.rmm_produce(&ben, "video");
-    let consumed = world.rmm_ask(&ana, "consume", consume(&video));
+    let ben = test.rmm_join("Ben");
+    let video = test.rmm_produce(&ben, "video");
+    let consumed = test.rmm_request(&ana, "consume", consume(&video));
     assert_eq!(consumed["transportId"], recv["id"]);
     assert_eq!(consumed["iceParameters"], recv["iceParameters"]);
 }
 
 #[test]
-fn whoever_consumes_many_at_once_gets_them_all_on_one_transport() {
-    let mut world = World::new();
-    let ana = world.rmm_joined("Ana");
-    let producers: Vec<_> = (0..16).map(|_| world.rmm_produce(&ana, "audio")).collect();
-    let ben = world.rmm_joined("Ben");
-    world.prompt = false;
+fn many_simultaneous_consumers_share_one_transport() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_join("Ana");
+    let producers: Vec<_> = (0..16).map(|_| test.rmm_produce(&ana, "audio")).collect();
+    let ben = test.rmm_join("Ben");
+    test.executes_immediately = false;
     for producer in producers.iter().cycle().take(96) {
         let mut payload = consume(producer);
         payload["roomId"] = json!("r");
         assert_eq!(
-            world.call(ben.session, Namespace::Main, "consume", payload),
+            test.emit_with_ack(ben.session, Namespace::Main, "consume", payload),
             None
         );
     }
-    world.answer_all();
-    let frames = world.all(ben.session);
+    test.execute_all_commands();
+    let frames = test.take_frames(ben.session);
     assert_eq!(frames.len(), 96);
     let transport = &frames[0]["payload"]["transportId"];
     assert!(transport.is_string());
@@ -204,81 +201,80 @@ fn whoever_consumes_many_at_once_gets_them_all_on_one_transport() {
         assert_eq!(frame["payload"]["transportId"], *transport, "{frame}");
         assert!(frame["payload"]["iceParameters"].is_object());
     }
-    assert_eq!(world.conference.gauges().transports, 2);
+    assert_eq!(test.conference.gauges().transports, 2);
 }
 
 #[test]
-fn a_receive_transport_that_cannot_be_made_fails_what_waits_for_it() {
-    let mut world = World::new();
-    let ana = world.rmm_joined("Ana");
-    let video = world.rmm_produce(&ana, "video");
-    let ben = world.rmm_joined("Ben");
-    world.prompt = false;
+fn consume_is_refused_when_the_receive_transport_cannot_be_created() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_join("Ana");
+    let video = test.rmm_produce(&ana, "video");
+    let ben = test.rmm_join("Ben");
+    test.executes_immediately = false;
     let mut payload = consume(&video);
     payload["roomId"] = json!("r");
     assert_eq!(
-        world.call(ben.session, Namespace::Main, "consume", payload),
+        test.emit_with_ack(ben.session, Namespace::Main, "consume", payload),
         None
     );
-    world.commands.clear();
-    world.pass(std::time::Duration::from_secs(11));
-    let frames = world.all(ben.session);
+    test.commands.clear();
+    test.advance(std::time::Duration::from_secs(11));
+    let frames = test.take_frames(ben.session);
     assert_eq!(frames.len(), 1);
     assert_eq!(
         frames[0]["payload"],
         json!({"error": "Transport not found"})
     );
-    world.answer_all();
-    world.prompt = true;
-    let consumed = world.rmm_ask(&ben, "consume", consume(&video));
+    test.execute_all_commands();
+    test.executes_immediately = true;
+    let consumed = test.rmm_request(&ben, "consume", consume(&video));
     assert!(consumed["transportId"].is_string(), "{consumed}");
 }
 
 #[test]
-fn a_receive_transport_that_was_lost_is_replaced_by_the_next_consumer() {
-    let mut world = World::new();
-    let ana = world.rmm_joined("Ana");
-    let video = world.rmm_produce(&ana, "video");
-    let ben = world.rmm_joined("Ben");
-    let first = world.rmm_ask(&ben, "consume", consume(&video));
-    world.engine_closes(text(&first["transportId"]));
-    let second = world.rmm_ask(&ben, "consume", consume(&video));
+fn a_lost_receive_transport_is_replaced_with_the_next_consumer() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_join("Ana");
+    let video = test.rmm_produce(&ana, "video");
+    let ben = test.rmm_join("Ben");
+    let first = test.rmm_request(&ben, "consume", consume(&video));
+    test.close_transport_in_engine(text(&first["transportId"]));
+    let second = test.rmm_request(&ben, "consume", consume(&video));
     assert_ne!(second["transportId"], first["transportId"]);
     assert!(second["iceParameters"].is_object());
 }
 
 #[test]
-fn requests_are_refused_with_a_text() {
-    let mut world = World::new();
-    let ana = world.rmm();
+fn requests_are_refused_with_an_error_text() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_open();
     let send = json!({"kind": "send"});
     assert_eq!(
-        world.rmm_error(&ana, "createTransport", send.clone()),
+        test.rmm_error(&ana, "createTransport", send.clone()),
         "Not in a room"
     );
     let join = json!({"roomId": "", "displayName": "Ana"});
-    assert_eq!(world.rmm_error(&ana, "join", join), "Failed to join room");
+    assert_eq!(test.rmm_error(&ana, "join", join), "Failed to join room");
     let join = json!({"inviteToken": "x.y.z"});
-    assert_eq!(world.rmm_error(&ana, "join", join), "Invalid invite token");
-    world.rmm_ask(&ana, "join", json!({"displayName": "Ana"}));
+    assert_eq!(test.rmm_error(&ana, "join", join), "Invalid invite token");
+    test.rmm_request(&ana, "join", json!({"displayName": "Ana"}));
 
     let elsewhere = json!({"roomId": "other", "kind": "send"});
     assert_eq!(
-        world.rmm_error(&ana, "createTransport", elsewhere),
+        test.rmm_error(&ana, "createTransport", elsewhere),
         "Room not found"
     );
     let nowhere = json!({"roomId": null, "kind": "send"});
     assert_eq!(
-        world.rmm_error(&ana, "createTransport", nowhere),
+        test.rmm_error(&ana, "createTransport", nowhere),
         "roomId is missing"
     );
     assert!(
-        world
-            .rmm_error(&ana, "createTransport", json!({"kind": "up"}))
+        test.rmm_error(&ana, "createTransport", json!({"kind": "up"}))
             .contains("up")
     );
-    let transport = world.rmm_ask(&ana, "createTransport", send);
-    let recv = world.rmm_ask(&ana, "createTransport", json!({"kind": "recv"}));
+    let transport = test.rmm_request(&ana, "createTransport", send);
+    let recv = test.rmm_request(&ana, "createTransport", json!({"kind": "recv"}));
     for (event, payload, error) in [
         ("produce", produce("none", "audio"), "Transport not found"),
         (
@@ -320,33 +316,36 @@ fn requests_are_refused_with_a_text() {
         ("leaveTheBuilding", json!({}), "Unknown message type"),
         ("join-room", json!({}), "Unknown message type"),
     ] {
-        assert_eq!(world.rmm_error(&ana, event, payload), error, "{event}");
+        assert_eq!(test.rmm_error(&ana, event, payload), error, "{event}");
     }
     let mut video = produce(text(&transport["id"]), "video");
     video["appData"] = json!({"a": {"__proto__": 1}});
     assert_eq!(
-        world.rmm_error(&ana, "produce", video),
+        test.rmm_error(&ana, "produce", video),
         "appData has a forbidden key"
     );
 
-    let video = world.rmm_produce(&ana, "video");
-    let ben = world.rmm_joined("Ben");
-    let blind = json!({"producerId": video, "rtpCapabilities": {}});
-    assert_eq!(world.rmm_error(&ben, "consume", blind), "Cannot consume");
-    let malformed = world.rmm_error(&ben, "join", json!({"displayName": 7}));
+    let video = test.rmm_produce(&ana, "video");
+    let ben = test.rmm_join("Ben");
+    let without_capabilities = json!({"producerId": video, "rtpCapabilities": {}});
+    assert_eq!(
+        test.rmm_error(&ben, "consume", without_capabilities),
+        "Cannot consume"
+    );
+    let malformed = test.rmm_error(&ben, "join", json!({"displayName": 7}));
     assert!(malformed.contains("invalid type"), "{malformed}");
 }
 
 #[test]
-fn what_is_anothers_is_not_found() {
-    let mut world = World::new();
-    let ana = world.rmm_joined("Ana");
-    let send = world.rmm_ask(&ana, "createTransport", json!({"kind": "send"}));
-    let video = world.rmm_produce(&ana, "video");
-    let ben = world.rmm_joined("Ben");
-    let consumed = world.rmm_ask(&ben, "consume", consume(&video));
-    let stranger = world.rmm();
-    world.rmm_ask(&stranger, "join", json!({"roomId": "other"}));
+fn objects_of_other_participants_are_not_found() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_join("Ana");
+    let send = test.rmm_request(&ana, "createTransport", json!({"kind": "send"}));
+    let video = test.rmm_produce(&ana, "video");
+    let ben = test.rmm_join("Ben");
+    let consumed = test.rmm_request(&ben, "consume", consume(&video));
+    let outsider = test.rmm_open();
+    test.rmm_request(&outsider, "join", json!({"roomId": "other"}));
 
     let other = |mut payload: Value| {
         payload["roomId"] = json!("other");
@@ -354,61 +353,61 @@ fn what_is_anothers_is_not_found() {
     };
     let resume = json!({"consumerId": consumed["id"]});
     let produce = produce(text(&send["id"]), "audio");
-    for (who, payload) in [(&ben, produce.clone()), (&stranger, other(produce))] {
+    for (client, payload) in [(&ben, produce.clone()), (&outsider, other(produce))] {
         assert_eq!(
-            world.rmm_error(who, "produce", payload),
+            test.rmm_error(client, "produce", payload),
             "Transport not found"
         );
     }
-    for (who, payload) in [(&ben, connect(&send)), (&stranger, other(connect(&send)))] {
-        let error = world.rmm_error(who, "connectTransport", payload);
+    for (client, payload) in [(&ben, connect(&send)), (&outsider, other(connect(&send)))] {
+        let error = test.rmm_error(client, "connectTransport", payload);
         assert_eq!(error, "Transport not found");
     }
-    for (who, payload) in [(&ana, resume.clone()), (&stranger, other(resume.clone()))] {
-        let error = world.rmm_error(who, "resumeConsumer", payload);
+    for (client, payload) in [(&ana, resume.clone()), (&outsider, other(resume.clone()))] {
+        let error = test.rmm_error(client, "resumeConsumer", payload);
         assert_eq!(error, "Consumer not found");
     }
-    let error = world.rmm_error(&stranger, "consume", other(consume(&video)));
+    let error = test.rmm_error(&outsider, "consume", other(consume(&video)));
     assert_eq!(error, "Producer not found");
-    // The room's name alone opens nothing.
-    let error = world.rmm_error(&stranger, "consume", consume(&video));
+    // Naming the room does not give access to it.
+    let error = test.rmm_error(&outsider, "consume", consume(&video));
     assert_eq!(error, "Room not found");
     assert_eq!(
-        world.rmm_ask(&ben, "resumeConsumer", resume),
+        test.rmm_request(&ben, "resumeConsumer", resume),
         json!({"resumed": true})
     );
 }
 
 #[test]
-fn a_lost_worker_makes_clients_come_back() {
-    let mut world = World::new();
-    let ana = world.rmm_joined("Ana");
-    world.rmm_produce(&ana, "video");
+fn connections_are_closed_with_1012_after_a_lost_worker() {
+    let mut test = TestConference::new();
+    let ana = test.rmm_join("Ana");
+    test.rmm_produce(&ana, "video");
     for shard in 0..2 {
-        world.lose(ShardId(shard));
+        test.lose_shard(ShardId(shard));
     }
-    assert_eq!(world.closed.get(&ana.session), Some(&1012));
+    assert_eq!(test.closed.get(&ana.session), Some(&1012));
 }
 
 #[test]
-fn a_client_that_asks_too_much_is_answered_all_the_same() {
-    let mut world = World::with_limits(watersmeet_conference::ConferenceLimits {
+fn requests_above_the_rate_limit_are_answered() {
+    let mut test = TestConference::with_limits(watersmeet_conference::ConferenceLimits {
         messages_burst: 2,
         messages_per_second: 1,
         ..watersmeet_conference::ConferenceLimits::default()
     });
-    let ana = world.rmm();
+    let ana = test.rmm_open();
     for _ in 0..2 {
-        world.rmm_error(&ana, "join", json!({"roomId": ""}));
+        test.rmm_error(&ana, "join", json!({"roomId": ""}));
     }
     assert_eq!(
-        world.rmm_error(&ana, "join", json!({})),
+        test.rmm_error(&ana, "join", json!({})),
         "Failed to join room"
     );
-    world.pass(std::time::Duration::from_secs(2));
-    world.rmm_ask(&ana, "join", json!({}));
-    let error = world.rmm_error(&ana, "consume", json!({}));
+    test.advance(std::time::Duration::from_secs(2));
+    test.rmm_request(&ana, "join", json!({}));
+    let error = test.rmm_error(&ana, "consume", json!({}));
     assert!(error.contains("missing field"), "{error}");
-    let error = world.rmm_error(&ana, "createTransport", json!({}));
+    let error = test.rmm_error(&ana, "createTransport", json!({}));
     assert_eq!(error, "Too many messages");
 }

@@ -1,41 +1,36 @@
-//! Who may come in, and who decides about others: tokens, policies, roles.
+//! Tokens, room policies and roles: who may join and who may moderate.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::{Moderation, Policy, Refusal};
 use watersmeet_conference::{ConferenceConfig, ConnectRequest, DialectKind, SessionId};
 
-use super::outcomes::{equipped, outcome};
-use super::world::*;
+use super::harness::*;
+use super::request_outcomes::{join_with_media, outcome};
 
-fn keys() -> TokenKeys {
-    TokenKeys::new(SECRET, None).unwrap()
+fn conference_with_policy(policy: Policy) -> TestConference {
+    TestConference::with(ConferenceConfig { policy, ..config() })
 }
 
-fn world_of(policy: Policy) -> World {
-    World::with(ConferenceConfig { policy, ..config() })
-}
-
-/// A room grant, signed by hand: the claims differ from test to test.
-fn grant(claims: &Value) -> String {
+/// Signs a room grant with these claims.
+fn sign_grant(claims: &Value) -> String {
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET);
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
 }
 
-fn join(room: &str, token: Option<&str>) -> Value {
+fn join_payload(room: &str, token: Option<&str>) -> Value {
     json!({"roomId": room, "displayName": "Somebody", "token": token})
 }
 
 #[test]
-fn an_invite_only_room_lets_in_its_own_tokens_and_no_others() {
-    let invite = keys().issue_invite("room", UNIX_S);
-    let elsewhere = keys().issue_invite("elsewhere", UNIX_S);
-    let expired = keys().issue_invite("room", UNIX_S - 25 * 3_600);
-    let user = keys().issue_user_token("u1", "u1@example.org", UNIX_S);
-    let host = keys().issue_host_token("room", UNIX_S);
+fn an_invite_only_room_only_admits_clients_with_its_own_tokens() {
+    let invite = token_keys().issue_invite("room", UNIX_S);
+    let elsewhere = token_keys().issue_invite("elsewhere", UNIX_S);
+    let expired = token_keys().issue_invite("room", UNIX_S - 25 * 3_600);
+    let user = token_keys().issue_user_token("u1", "u1@example.org", UNIX_S);
+    let host = token_keys().issue_host_token("room", UNIX_S);
     let table = [
         (None, "invalid-token"),
         (Some("nonsense"), "invalid-token"),
@@ -46,168 +41,199 @@ fn an_invite_only_room_lets_in_its_own_tokens_and_no_others() {
         (Some(&*host), "roomJoined"),
     ];
     for (token, expected) in table {
-        // A room that is there refuses in the same words as one that is not.
-        for is_there in [false, true] {
-            let mut world = world_of(Policy::InviteOnly);
-            if is_there {
-                let (first, _) = world.open();
-                world.get(first, "joinRoom", join("room", Some(&invite)), "roomJoined");
+        // The refusal does not reveal whether the room exists.
+        for exists in [false, true] {
+            let mut test = conference_with_policy(Policy::InviteOnly);
+            if exists {
+                let (first, _) = test.open();
+                test.expect_reply(
+                    first,
+                    "joinRoom",
+                    join_payload("room", Some(&invite)),
+                    "roomJoined",
+                );
             }
-            let (session, _) = world.open();
-            let got = outcome(&mut world, session, "joinRoom", join("room", token));
-            assert_eq!(got, expected, "{token:?}, there: {is_there}");
+            let (session, _) = test.open();
+            let got = outcome(&mut test, session, "joinRoom", join_payload("room", token));
+            assert_eq!(got, expected, "{token:?}, exists: {exists}");
         }
     }
 }
 
 #[test]
-fn where_rooms_need_a_token_only_its_bearers_make_one_and_others_come_after_them() {
-    let mut world = World::with(ConferenceConfig {
+fn only_clients_with_a_token_create_rooms_when_rooms_need_one() {
+    let mut test = TestConference::with(ConferenceConfig {
         rooms_need_token: true,
         ..config()
     });
-    let (stranger, _) = world.open();
-    let payload = join("room", None);
+    let (outsider, _) = test.open();
+    let payload = join_payload("room", None);
     assert_eq!(
-        world.refused(stranger, "joinRoom", payload),
+        test.expect_refusal(outsider, "joinRoom", payload),
         "invalid-token"
     );
-    assert_eq!(world.conference.gauges().rooms, 0);
+    assert_eq!(test.conference.gauges().rooms, 0);
     for token in [
-        keys().issue_invite("room", UNIX_S),
-        keys().issue_user_token("u1", "u1@example.org", UNIX_S),
+        token_keys().issue_invite("room", UNIX_S),
+        token_keys().issue_user_token("u1", "u1@example.org", UNIX_S),
     ] {
-        let (maker, _) = world.open();
-        world.get(maker, "joinRoom", join("room", Some(&token)), "roomJoined");
-        world.get(stranger, "joinRoom", join("room", None), "roomJoined");
-        world.get(stranger, "leaveRoom", json!({}), "roomLeft");
-        world.close(maker);
+        let (maker, _) = test.open();
+        test.expect_reply(
+            maker,
+            "joinRoom",
+            join_payload("room", Some(&token)),
+            "roomJoined",
+        );
+        test.expect_reply(
+            outsider,
+            "joinRoom",
+            join_payload("room", None),
+            "roomJoined",
+        );
+        test.expect_reply(outsider, "leaveRoom", json!({}), "roomLeft");
+        test.close(maker);
     }
 }
 
 #[test]
-fn a_bad_token_is_refused_even_where_none_is_needed() {
-    let mut world = World::new();
-    let (session, _) = world.open();
-    let payload = join("room", Some("nonsense"));
-    assert_eq!(world.refused(session, "joinRoom", payload), "invalid-token");
-    assert_eq!(world.conference.gauges().rooms, 0);
+fn a_bad_token_is_refused_even_when_none_is_needed() {
+    let mut test = TestConference::new();
+    let (session, _) = test.open();
+    let payload = join_payload("room", Some("nonsense"));
+    assert_eq!(
+        test.expect_refusal(session, "joinRoom", payload),
+        "invalid-token"
+    );
+    assert_eq!(test.conference.gauges().rooms, 0);
 }
 
 #[test]
-fn a_strict_connection_enters_nothing_without_a_token() {
-    let mut world = World::new();
+fn a_connection_that_requires_a_token_cannot_join_without_one() {
+    let mut test = TestConference::new();
     let strict = ConnectRequest {
         token_required: true,
         ..ConnectRequest::new(DialectKind::Native)
     };
-    let session = world.open_as(strict.clone());
-    world.all(session);
-    let payload = join("room", None);
-    assert_eq!(world.refused(session, "joinRoom", payload), "invalid-token");
+    let session = test.open_with(strict.clone());
+    test.take_frames(session);
+    let payload = join_payload("room", None);
+    assert_eq!(
+        test.expect_refusal(session, "joinRoom", payload),
+        "invalid-token"
+    );
 
-    let token = Some(keys().issue_user_token("u1", "u1@example.org", UNIX_S));
-    let session = world.open_as(ConnectRequest { token, ..strict });
-    world.all(session);
-    world.get(session, "joinRoom", join("room", None), "roomJoined");
+    let token = Some(token_keys().issue_user_token("u1", "u1@example.org", UNIX_S));
+    let session = test.open_with(ConnectRequest { token, ..strict });
+    test.take_frames(session);
+    test.expect_reply(
+        session,
+        "joinRoom",
+        join_payload("room", None),
+        "roomJoined",
+    );
 }
 
 #[test]
-fn a_connection_that_opens_with_a_bad_token_is_turned_away() {
-    let mut world = World::new();
+fn a_connection_with_a_bad_token_is_refused() {
+    let mut test = TestConference::new();
     let token = Some("nonsense".to_owned());
-    let session = world.open_as(ConnectRequest {
+    let session = test.open_with(ConnectRequest {
         token,
         ..ConnectRequest::new(DialectKind::Native)
     });
-    assert_eq!(world.closed.get(&session), Some(&1008));
-    assert_eq!(world.conference.gauges().sessions, 0);
+    assert_eq!(test.closed.get(&session), Some(&1008));
+    assert_eq!(test.conference.gauges().sessions, 0);
 }
 
 #[test]
-fn a_locked_room_lets_in_hosts_alone() {
-    let mut world = World::new();
-    let (host, _) = world.joined("room");
+fn a_locked_room_only_admits_hosts() {
+    let mut test = TestConference::new();
+    let (host, _) = test.join("room");
     let lock = json!({"action": "setPolicy", "policy": "locked"});
-    world.get(host, "moderate", lock, "done");
-    let (late, _) = world.open();
+    test.expect_reply(host, "moderate", lock, "done");
+    let (late, _) = test.open();
     assert_eq!(
-        world.refused(late, "joinRoom", join("room", None)),
+        test.expect_refusal(late, "joinRoom", join_payload("room", None)),
         "room-locked"
     );
-    let token = keys().issue_host_token("room", UNIX_S);
-    let joined = world.get(late, "joinRoom", join("room", Some(&token)), "roomJoined");
+    let token = token_keys().issue_host_token("room", UNIX_S);
+    let joined = test.expect_reply(
+        late,
+        "joinRoom",
+        join_payload("room", Some(&token)),
+        "roomJoined",
+    );
     assert_eq!(joined["role"], "host");
 }
 
 #[test]
-fn a_grant_says_what_its_bearer_may_do() {
+fn a_grant_limits_what_its_bearer_may_do() {
     let claims = |video: Value| {
         let mut video = video;
         video["room"] = json!("room");
         video["roomJoin"] = json!(true);
         json!({"sub": "u1", "name": "Una", "exp": UNIX_S + 60, "video": video})
     };
-    let mut world = World::new();
-    let ana = equipped(&mut world, "room");
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
 
-    let viewer = grant(&claims(json!({"canPublish": false})));
-    let (session, _) = world.open();
-    let joined = world.get(
+    let viewer = sign_grant(&claims(json!({"canPublish": false})));
+    let (session, _) = test.open();
+    let joined = test.expect_reply(
         session,
         "joinRoom",
         json!({"roomId": "room", "token": viewer}),
         "roomJoined",
     );
     assert_eq!(joined["role"], "viewer");
-    let send = world.transport(session, "send");
-    let refused = world.refused(session, "produce", produce(&send, "audio"));
+    let send = test.create_transport(session, "send");
+    let refused = test.expect_refusal(session, "produce", produce(&send, "audio"));
     assert_eq!(refused, "forbidden");
-    world.transport(session, "recv");
-    world.consume(session, &ana.producer);
-    let told = world.all(ana.session);
-    assert_eq!(told[0]["payload"]["displayName"], "Una");
+    test.create_transport(session, "recv");
+    test.consume(session, &ana.producer);
+    let received = test.take_frames(ana.session);
+    assert_eq!(received[0]["payload"]["displayName"], "Una");
 
-    let deaf = grant(&claims(json!({"canSubscribe": false})));
-    let (session, _) = world.open();
-    world.get(
+    let without_subscribe = sign_grant(&claims(json!({"canSubscribe": false})));
+    let (session, _) = test.open();
+    test.expect_reply(
         session,
         "joinRoom",
-        json!({"roomId": "room", "token": deaf}),
+        json!({"roomId": "room", "token": without_subscribe}),
         "roomJoined",
     );
-    world.transport(session, "recv");
-    let refused = world.refused(session, "consume", consume(&ana.producer));
+    test.create_transport(session, "recv");
+    let refused = test.expect_refusal(session, "consume", consume(&ana.producer));
     assert_eq!(refused, "forbidden");
-    let send = world.transport(session, "send");
-    world.produce(session, &send, "audio");
+    let send = test.create_transport(session, "send");
+    test.produce(session, &send, "audio");
 }
 
-/// A room with a host, and somebody who waits for it.
-fn waiting() -> (World, SessionId, SessionId, String) {
-    let mut world = world_of(Policy::Approval);
-    let (host, _) = world.joined("room");
-    let told = world.all(host);
-    assert_eq!(told[0]["payload"], json!({"policy": "approval"}));
-    let (guest, peer) = world.open();
-    world.get(guest, "joinRoom", join("room", None), "waiting");
-    let told = world.all(host);
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0]["type"], "joinRequested");
+/// Returns a room with a host and a guest who waits for approval, and the guest's id.
+fn room_with_waiting_guest() -> (TestConference, SessionId, SessionId, String) {
+    let mut test = conference_with_policy(Policy::Approval);
+    let (host, _) = test.join("room");
+    let received = test.take_frames(host);
+    assert_eq!(received[0]["payload"], json!({"policy": "approval"}));
+    let (guest, peer) = test.open();
+    test.expect_reply(guest, "joinRoom", join_payload("room", None), "waiting");
+    let received = test.take_frames(host);
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0]["type"], "joinRequested");
     assert_eq!(
-        told[0]["payload"],
+        received[0]["payload"],
         json!({"peerId": peer, "displayName": "Somebody"})
     );
-    (world, host, guest, peer)
+    (test, host, guest, peer)
 }
 
 #[test]
-fn somebody_who_waits_learns_nothing_and_can_do_nothing() {
-    let (mut world, host, guest, _) = waiting();
-    let send = world.transport(host, "send");
-    world.produce(host, &send, "audio");
-    world.get(host, "chat", json!({"text": "only for us"}), "done");
-    assert_eq!(world.all(guest), Vec::<Value>::new());
+fn a_waiting_guest_receives_nothing_and_can_do_nothing() {
+    let (mut test, host, guest, _) = room_with_waiting_guest();
+    let send = test.create_transport(host, "send");
+    test.produce(host, &send, "audio");
+    test.expect_reply(host, "chat", json!({"text": "only for us"}), "done");
+    assert_eq!(test.take_frames(guest), Vec::<Value>::new());
     for (kind, payload) in [
         ("createTransport", json!({"direction": "send"})),
         ("getParticipants", json!({})),
@@ -215,100 +241,104 @@ fn somebody_who_waits_learns_nothing_and_can_do_nothing() {
         ("requestToSpeak", json!({})),
         ("moderate", json!({"action": "setPolicy", "policy": "open"})),
     ] {
-        assert_eq!(world.refused(guest, kind, payload), "not-in-room", "{kind}");
+        assert_eq!(
+            test.expect_refusal(guest, kind, payload),
+            "not-in-room",
+            "{kind}"
+        );
     }
-    world.get(guest, "leaveRoom", json!({}), "roomLeft");
-    assert_eq!(world.types(host), ["joinSettled"]);
+    test.expect_reply(guest, "leaveRoom", json!({}), "roomLeft");
+    assert_eq!(test.take_types(host), ["joinSettled"]);
 }
 
 #[test]
-fn whoever_is_let_in_finds_what_is_there_and_is_announced() {
-    let (mut world, host, guest, peer) = waiting();
-    let send = world.transport(host, "send");
-    let producer = world.produce(host, &send, "audio");
+fn an_admitted_guest_is_told_of_the_room_and_announced() {
+    let (mut test, host, guest, peer) = room_with_waiting_guest();
+    let send = test.create_transport(host, "send");
+    let producer = test.produce(host, &send, "audio");
     let admit = json!({"action": "admit", "peerId": peer, "promote": false});
-    world.get(host, "moderate", admit.clone(), "done");
-    assert_eq!(world.types(host), ["newPeer", "joinSettled"]);
-    let admitted = world.next(guest);
+    test.expect_reply(host, "moderate", admit.clone(), "done");
+    assert_eq!(test.take_types(host), ["newPeer", "joinSettled"]);
+    let admitted = test.next_frame(guest);
     assert_eq!(admitted["type"], "admitted");
     assert_eq!(admitted["payload"]["role"], "viewer");
     assert_eq!(
         admitted["payload"]["existingProducers"][0]["producers"][0]["producerId"],
         producer
     );
-    world.transport(guest, "recv");
-    world.consume(guest, &producer);
-    let send = world.transport(guest, "send");
-    let refused = world.refused(guest, "produce", produce(&send, "audio"));
+    test.create_transport(guest, "recv");
+    test.consume(guest, &producer);
+    let send = test.create_transport(guest, "send");
+    let refused = test.expect_refusal(guest, "produce", produce(&send, "audio"));
     assert_eq!(refused, "forbidden");
 
-    world.get(guest, "requestToSpeak", json!({}), "done");
-    assert_eq!(world.types(host), ["speakRequested"]);
+    test.expect_reply(guest, "requestToSpeak", json!({}), "done");
+    assert_eq!(test.take_types(host), ["speakRequested"]);
     let promote = json!({"action": "promote", "peerId": peer});
-    world.get(host, "moderate", promote, "done");
-    assert_eq!(world.types(guest), ["roleChanged"]);
-    let own = world.produce(guest, &send, "audio");
+    test.expect_reply(host, "moderate", promote, "done");
+    assert_eq!(test.take_types(guest), ["roleChanged"]);
+    let own = test.produce(guest, &send, "audio");
 
     let demote = json!({"action": "demote", "peerId": peer});
-    world.get(host, "moderate", demote, "done");
-    let told = world.all(guest);
-    assert_eq!(told[0]["payload"]["producerId"], own);
-    assert_eq!(told[1]["payload"]["role"], "viewer");
+    test.expect_reply(host, "moderate", demote, "done");
+    let received = test.take_frames(guest);
+    assert_eq!(received[0]["payload"]["producerId"], own);
+    assert_eq!(received[1]["payload"]["role"], "viewer");
     assert_eq!(
-        world.refused(host, "moderate", admit),
+        test.expect_refusal(host, "moderate", admit),
         "participant-not-found"
     );
 }
 
 #[test]
-fn whoever_is_not_let_in_is_told_and_forgotten() {
-    let (mut world, host, guest, peer) = waiting();
+fn a_denied_guest_is_told_and_removed() {
+    let (mut test, host, guest, peer) = room_with_waiting_guest();
     let deny = json!({"action": "deny", "peerId": peer});
-    world.get(host, "moderate", deny, "done");
-    assert_eq!(world.types(host), ["joinSettled"]);
-    let told = world.all(guest);
-    assert_eq!(told[0]["payload"]["reason"], "denied");
-    world.close(guest);
-    world.close(host);
-    world.assert_empty();
+    test.expect_reply(host, "moderate", deny, "done");
+    assert_eq!(test.take_types(host), ["joinSettled"]);
+    let received = test.take_frames(guest);
+    assert_eq!(received[0]["payload"]["reason"], "denied");
+    test.close(guest);
+    test.close(host);
+    test.assert_empty();
 }
 
 #[test]
-fn the_longest_speaker_takes_over_and_hears_of_those_who_wait() {
-    let (mut world, host, guest, peer) = waiting();
+fn the_longest_present_speaker_becomes_host_and_is_told_of_waiting_guests() {
+    let (mut test, host, guest, peer) = room_with_waiting_guest();
     let admit = json!({"action": "admit", "peerId": peer});
-    world.get(host, "moderate", admit, "done");
-    let (late, late_peer) = world.open();
-    world.get(late, "joinRoom", join("room", None), "waiting");
-    world.all(guest);
-    world.close(host);
-    let told = world.types(guest);
+    test.expect_reply(host, "moderate", admit, "done");
+    let (late, late_peer) = test.open();
+    test.expect_reply(late, "joinRoom", join_payload("room", None), "waiting");
+    test.take_frames(guest);
+    test.close(host);
+    let received = test.take_types(guest);
     assert_eq!(
-        told,
+        received,
         ["peerLeft", "roleChanged", "policyChanged", "joinRequested"]
     );
     let admit = json!({"action": "admit", "peerId": late_peer});
-    world.get(guest, "moderate", admit, "done");
-    assert_eq!(world.types(late), ["admitted"]);
+    test.expect_reply(guest, "moderate", admit, "done");
+    assert_eq!(test.take_types(late), ["admitted"]);
 }
 
 #[test]
-fn a_room_with_nobody_but_somebody_who_waits_takes_the_next_as_its_host() {
-    let (mut world, host, guest, peer) = waiting();
-    world.close(host);
-    let (next, _) = world.open();
-    let joined = world.get(next, "joinRoom", join("room", None), "roomJoined");
+fn the_next_to_join_becomes_host_when_only_a_waiting_guest_is_left() {
+    let (mut test, host, guest, peer) = room_with_waiting_guest();
+    test.close(host);
+    let (next, _) = test.open();
+    let joined = test.expect_reply(next, "joinRoom", join_payload("room", None), "roomJoined");
     assert_eq!(joined["role"], "host");
-    let told = world.all(next);
-    assert_eq!(told[0]["payload"]["policy"], "approval");
-    assert_eq!(told[1]["payload"]["peerId"], peer);
-    world.close(next);
-    world.close(guest);
-    world.assert_empty();
+    let received = test.take_frames(next);
+    assert_eq!(received[0]["payload"]["policy"], "approval");
+    assert_eq!(received[1]["payload"]["peerId"], peer);
+    test.close(next);
+    test.close(guest);
+    test.assert_empty();
 }
 
 #[test]
-fn every_decision_is_a_host_s_and_reaches_only_its_own_room() {
+fn only_hosts_can_moderate_and_only_their_own_room() {
     let decisions: [(&str, Value); 7] = [
         ("promote", json!({"action": "promote"})),
         ("demote", json!({"action": "demote"})),
@@ -320,43 +350,43 @@ fn every_decision_is_a_host_s_and_reaches_only_its_own_room() {
     ];
     for (action, decision) in decisions {
         for role in ["host", "speaker", "viewer", "outside"] {
-            for whose in ["own", "neighbours", "strangers", "nobodys"] {
-                let mut world = World::new();
-                let host = equipped(&mut world, "room");
-                let other = equipped(&mut world, "room");
-                let stranger = equipped(&mut world, "elsewhere");
-                let (asker, neighbour) = match role {
+            for whose in ["own", "neighbours", "outsiders", "unknown"] {
+                let mut test = TestConference::new();
+                let host = join_with_media(&mut test, "room");
+                let other = join_with_media(&mut test, "room");
+                let outsider = join_with_media(&mut test, "elsewhere");
+                let (requester, neighbour) = match role {
                     "host" => (&host, &other),
                     _ => (&other, &host),
                 };
                 if role == "viewer" {
                     let demote = json!({"action": "demote", "peerId": other.peer});
-                    world.get(host.session, "moderate", demote, "done");
+                    test.expect_reply(host.session, "moderate", demote, "done");
                 }
                 if role == "outside" {
-                    world.get(other.session, "leaveRoom", json!({}), "roomLeft");
+                    test.expect_reply(other.session, "leaveRoom", json!({}), "roomLeft");
                 }
                 let mut payload = decision.clone();
                 payload["peerId"] = match whose {
-                    "own" => json!(asker.peer),
+                    "own" => json!(requester.peer),
                     "neighbours" => json!(neighbour.peer),
-                    "strangers" => json!(stranger.peer),
+                    "outsiders" => json!(outsider.peer),
                     _ => json!("nobody"),
                 };
-                let before = world.shards.clone();
-                let got = outcome(&mut world, asker.session, "moderate", payload);
-                // Nobody waits here, so nobody can be let in or sent away.
+                let before = test.shards.clone();
+                let got = outcome(&mut test, requester.session, "moderate", payload);
+                // Nobody waits here, so nobody can be admitted or denied.
                 let waits = action == "admit" || action == "deny";
                 let expected = match (role, whose) {
                     ("outside", _) => "not-in-room",
                     ("speaker" | "viewer", _) => "forbidden",
-                    (_, "strangers" | "nobodys") => "participant-not-found",
+                    (_, "outsiders" | "unknown") => "participant-not-found",
                     _ if waits => "participant-not-found",
                     _ => "done",
                 };
                 assert_eq!(got, expected, "{action} by {role} on {whose}");
                 if expected != "done" {
-                    assert_eq!(world.shards, before, "{action} by {role} on {whose}");
+                    assert_eq!(test.shards, before, "{action} by {role} on {whose}");
                 }
             }
         }
@@ -364,41 +394,41 @@ fn every_decision_is_a_host_s_and_reaches_only_its_own_room() {
 }
 
 #[test]
-fn a_muted_producer_is_paused_for_all_and_its_owner_may_go_on() {
-    let mut world = World::new();
-    let (host, _) = world.joined("room");
-    let guest = equipped(&mut world, "room");
-    world.all(host);
+fn a_muted_producer_is_paused_for_all_and_its_owner_can_resume_it() {
+    let mut test = TestConference::new();
+    let (host, _) = test.join("room");
+    let guest = join_with_media(&mut test, "room");
+    test.take_frames(host);
     let mute = json!({"action": "mute", "peerId": guest.peer, "kind": "video"});
-    world.get(host, "moderate", mute.clone(), "done");
-    assert_eq!(world.types(host), ["producerPaused"]);
-    let told = world.types(guest.session);
-    assert!(told.contains(&"muted".to_owned()), "{told:?}");
-    // What is muted already is not muted again.
-    world.get(host, "moderate", mute, "done");
-    assert_eq!(world.types(guest.session), Vec::<String>::new());
+    test.expect_reply(host, "moderate", mute.clone(), "done");
+    assert_eq!(test.take_types(host), ["producerPaused"]);
+    let received = test.take_types(guest.session);
+    assert!(received.contains(&"muted".to_owned()), "{received:?}");
+    // A muted producer is not muted again.
+    test.expect_reply(host, "moderate", mute, "done");
+    assert_eq!(test.take_types(guest.session), Vec::<String>::new());
     let resume = json!({"producerId": guest.producer});
-    world.get(guest.session, "resumeProducer", resume, "producerResumed");
-    assert_eq!(world.types(host), ["producerResumed"]);
+    test.expect_reply(guest.session, "resumeProducer", resume, "producerResumed");
+    assert_eq!(test.take_types(host), ["producerResumed"]);
 }
 
 #[test]
-fn whoever_is_removed_is_out_with_everything_it_had() {
-    let mut world = World::new();
-    let (host, _) = world.joined("room");
-    let guest = equipped(&mut world, "room");
-    world.all(guest.session);
+fn a_removed_participant_leaves_with_all_its_objects() {
+    let mut test = TestConference::new();
+    let (host, _) = test.join("room");
+    let guest = join_with_media(&mut test, "room");
+    test.take_frames(guest.session);
     let remove = json!({"action": "remove", "peerId": guest.peer});
-    world.get(host, "moderate", remove, "done");
-    let told = world.all(guest.session);
-    assert_eq!(told.last().unwrap()["payload"]["reason"], "removed");
+    test.expect_reply(host, "moderate", remove, "done");
+    let received = test.take_frames(guest.session);
+    assert_eq!(received.last().unwrap()["payload"]["reason"], "removed");
     assert_eq!(
-        world.refused(guest.session, "getParticipants", json!({})),
+        test.expect_refusal(guest.session, "getParticipants", json!({})),
         "not-in-room"
     );
-    world.close(host);
-    world.close(guest.session);
-    world.assert_empty();
+    test.close(host);
+    test.close(guest.session);
+    test.assert_empty();
 }
 
 fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> AdminRequest {
@@ -410,64 +440,70 @@ fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> AdminRequ
     }
 }
 
-impl World {
-    fn inquire(&mut self, inquiry: AdminRequest) -> Result<AdminResponse, Refusal> {
-        let answer = self.conference.handle_admin_request(self.now, inquiry);
-        self.settle();
+impl TestConference {
+    fn admin_request(&mut self, request: AdminRequest) -> Result<AdminResponse, Refusal> {
+        let answer = self.conference.handle_admin_request(self.now, request);
+        self.drain();
         answer
     }
 }
 
 #[test]
-fn a_room_made_in_advance_waits_a_day_and_is_forgotten() {
-    let mut world = World::new();
-    world.inquire(create("room", None, false)).unwrap();
+fn a_reserved_room_is_closed_after_a_day() {
+    let mut test = TestConference::new();
+    test.admin_request(create("room", None, false)).unwrap();
     assert_eq!(
-        world.inquire(create("room", None, false)),
+        test.admin_request(create("room", None, false)),
         Err(Refusal::RoomExists)
     );
-    world.pass(Duration::from_hours(23));
-    assert_eq!(world.conference.gauges().rooms, 1);
-    world.pass(Duration::from_hours(2));
-    assert_eq!(world.conference.gauges().rooms, 0);
-    world.assert_empty();
+    test.advance(Duration::from_hours(23));
+    assert_eq!(test.conference.gauges().rooms, 1);
+    test.advance(Duration::from_hours(2));
+    assert_eq!(test.conference.gauges().rooms, 0);
+    test.assert_empty();
 }
 
 #[test]
-fn the_first_who_enters_a_room_made_in_advance_is_its_host_unless_tokens_say_who() {
+fn the_first_to_join_a_reserved_room_is_host_unless_it_has_a_host_token() {
     for (has_host_token, role) in [(false, "host"), (true, "speaker")] {
-        let mut world = World::new();
-        world.inquire(create("room", None, has_host_token)).unwrap();
-        let (first, _) = world.open();
-        let joined = world.get(first, "joinRoom", join("room", None), "roomJoined");
+        let mut test = TestConference::new();
+        test.admin_request(create("room", None, has_host_token))
+            .unwrap();
+        let (first, _) = test.open();
+        let joined = test.expect_reply(first, "joinRoom", join_payload("room", None), "roomJoined");
         assert_eq!(joined["role"], role);
-        world.close(first);
-        world.assert_empty();
+        test.close(first);
+        test.assert_empty();
     }
 }
 
 #[test]
-fn with_host_tokens_everybody_waits_until_a_host_comes() {
-    let mut world = World::new();
+fn everybody_waits_for_a_host_when_the_room_has_a_host_token() {
+    let mut test = TestConference::new();
     let approval = Some(Policy::Approval);
-    world.inquire(create("room", approval, true)).unwrap();
-    let (guest, peer) = world.open();
-    world.get(guest, "joinRoom", join("room", None), "waiting");
-    let (host, _) = world.open();
-    let token = keys().issue_host_token("room", UNIX_S);
-    world.get(host, "joinRoom", join("room", Some(&token)), "roomJoined");
-    let told = world.all(host);
-    assert_eq!(told[0]["payload"]["policy"], "approval");
-    assert_eq!(told[1]["payload"]["peerId"], peer);
+    test.admin_request(create("room", approval, true)).unwrap();
+    let (guest, peer) = test.open();
+    test.expect_reply(guest, "joinRoom", join_payload("room", None), "waiting");
+    let (host, _) = test.open();
+    let token = token_keys().issue_host_token("room", UNIX_S);
+    test.expect_reply(
+        host,
+        "joinRoom",
+        join_payload("room", Some(&token)),
+        "roomJoined",
+    );
+    let received = test.take_frames(host);
+    assert_eq!(received[0]["payload"]["policy"], "approval");
+    assert_eq!(received[1]["payload"]["peerId"], peer);
 }
 
 #[test]
-fn outsiders_see_rooms_and_close_them() {
-    let mut world = World::new();
-    let ana = equipped(&mut world, "b");
-    world.joined("b");
-    world.joined("a");
-    let Ok(AdminResponse::Room(room)) = world.inquire(AdminRequest::Room { room: "b".into() })
+fn administrators_can_list_and_close_rooms() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "b");
+    test.join("b");
+    test.join("a");
+    let Ok(AdminResponse::Room(room)) = test.admin_request(AdminRequest::Room { room: "b".into() })
     else {
         panic!("a room");
     };
@@ -486,23 +522,23 @@ fn outsiders_see_rooms_and_close_them() {
         (Some("a"), 10, vec!["b"]),
         (Some("b"), 10, vec![]),
     ] {
-        let Ok(AdminResponse::Rooms(rooms)) = world.inquire(listed(after, limit)) else {
+        let Ok(AdminResponse::Rooms(rooms)) = test.admin_request(listed(after, limit)) else {
             panic!("rooms");
         };
         let listed: Vec<_> = rooms.iter().map(|it| &*it.room).collect();
         assert_eq!(listed, names);
     }
-    world.all(ana.session);
+    test.take_frames(ana.session);
     let delete = AdminRequest::DeleteRoom { room: "b".into() };
-    assert_eq!(world.inquire(delete.clone()), Ok(AdminResponse::Done));
-    let told = world.all(ana.session);
-    assert_eq!(told.last().unwrap()["payload"]["reason"], "room-closed");
-    assert_eq!(world.inquire(delete), Err(Refusal::RoomNotFound));
+    assert_eq!(test.admin_request(delete.clone()), Ok(AdminResponse::Done));
+    let received = test.take_frames(ana.session);
+    assert_eq!(received.last().unwrap()["payload"]["reason"], "room-closed");
+    assert_eq!(test.admin_request(delete), Err(Refusal::RoomNotFound));
     let mute = AdminRequest::Moderate {
         room: "a".into(),
         moderation: Moderation::Remove {
             peer: ana.peer.clone(),
         },
     };
-    assert_eq!(world.inquire(mute), Err(Refusal::ParticipantNotFound));
+    assert_eq!(test.admin_request(mute), Err(Refusal::ParticipantNotFound));
 }

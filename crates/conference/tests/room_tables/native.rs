@@ -1,42 +1,42 @@
-//! A client that sends no ids gets exactly the frames of the protocol's first description: two
-//! people meet, frame by frame. And a client that does gets everything else.
+//! Clients of the native dialect. One that sends no ids gets exactly the frames of the protocol's
+//! first version; one that sends ids gets everything else too.
 
 use serde_json::{Value, json};
 use watersmeet_conference::ConferenceConfig;
 use watersmeet_conference::dialect::native::{ClientOptions, Config};
 use watersmeet_conference::turn::{IceServer, IceServers};
 
-use super::world::*;
+use super::harness::*;
 
-/// A frame without an id.
+/// Returns a frame without an id.
 fn frame(kind: &str, payload: Value) -> Value {
     json!({"type": kind, "payload": payload})
 }
 
 #[test]
-fn two_people_meet_in_exactly_the_documented_frames() {
-    let mut world = World::new();
-    let ana = world.open_silently();
-    let greeting = world.next(ana);
-    let ana_id = greeting["payload"]["peerId"].clone();
-    assert_eq!(greeting, frame("connected", json!({"peerId": ana_id})));
+fn a_client_without_ids_gets_exactly_the_frames_of_the_first_version() {
+    let mut test = TestConference::new();
+    let ana = test.open_native();
+    let connected = test.next_frame(ana);
+    let ana_id = connected["payload"]["peerId"].clone();
+    assert_eq!(connected, frame("connected", json!({"peerId": ana_id})));
     let digits = ana_id.as_str().unwrap().strip_prefix("peer_").unwrap();
     assert!(digits.len() == 32 && digits.chars().all(|it| it.is_ascii_hexdigit()));
 
-    // This client's capabilities request has no payload at all.
-    world.send_text(ana, r#"{"type":"getRouterRtpCapabilities"}"#);
+    // The capabilities request of this client has no payload at all.
+    test.send_text(ana, r#"{"type":"getRouterRtpCapabilities"}"#);
     let expected = frame(
         "routerRtpCapabilities",
         json!({"rtpCapabilities": capabilities()}),
     );
-    assert_eq!(world.all(ana), [expected]);
+    assert_eq!(test.take_frames(ana), [expected]);
 
-    world.send(ana, "joinRoom", json!({"roomId": "room1"}));
+    test.send_without_id(ana, "joinRoom", json!({"roomId": "room1"}));
     let empty = json!({"roomId": "room1", "peers": [], "existingProducers": []});
-    assert_eq!(world.all(ana), [frame("roomJoined", empty)]);
+    assert_eq!(test.take_frames(ana), [frame("roomJoined", empty)]);
 
-    world.send(ana, "createTransport", json!({"direction": "send"}));
-    let created = world.next(ana);
+    test.send_without_id(ana, "createTransport", json!({"direction": "send"}));
+    let created = test.next_frame(ana);
     let send = created["payload"]["transportId"]
         .as_str()
         .unwrap()
@@ -51,99 +51,99 @@ fn two_people_meet_in_exactly_the_documented_frames() {
     assert_eq!(created, frame("transportCreated", expected));
 
     let connect = json!({"transportId": send, "dtlsParameters": dtls_parameters("client")});
-    world.send(ana, "connectTransport", connect);
+    test.send_without_id(ana, "connectTransport", connect);
     assert_eq!(
-        world.all(ana),
+        test.take_frames(ana),
         [frame("transportConnected", json!({"transportId": send}))]
     );
 
-    world.send(ana, "produce", produce(&send, "video"));
-    let produced = world.next(ana);
+    test.send_without_id(ana, "produce", produce(&send, "video"));
+    let produced = test.next_frame(ana);
     let video = produced["payload"]["producerId"].clone();
     assert_eq!(
         produced,
         frame("produced", json!({"producerId": video, "kind": "video"}))
     );
 
-    // Ben comes, whose page knows everything, names included.
-    let (ben, ben_id) = world.open();
+    // Ben's client sends ids and a display name.
+    let (ben, ben_id) = test.open();
     let join = json!({"roomId": "room1", "displayName": "Ben"});
-    let joined = world.get(ben, "joinRoom", join, "roomJoined");
+    let joined = test.expect_reply(ben, "joinRoom", join, "roomJoined");
     assert_eq!(joined["peers"], json!([ana_id]));
     assert_eq!(
-        world.all(ana),
+        test.take_frames(ana),
         [frame("newPeer", json!({"peerId": ben_id}))]
     );
 
-    let ben_send = world.transport(ben, "send");
+    let ben_send = test.create_transport(ben, "send");
     let mut screen = produce(&ben_send, "video");
     screen["source"] = json!("screen");
     screen["paused"] = json!(true);
-    let produced = world.get(ben, "produce", screen, "produced");
-    let shown = produced["producerId"].clone();
-    let expected = json!({"peerId": ben_id, "producerId": shown, "kind": "video"});
-    assert_eq!(world.all(ana), [frame("newProducer", expected)]);
+    let produced = test.expect_reply(ben, "produce", screen, "produced");
+    let screen_id = produced["producerId"].clone();
+    let expected = json!({"peerId": ben_id, "producerId": screen_id, "kind": "video"});
+    assert_eq!(test.take_frames(ana), [frame("newProducer", expected)]);
 
-    // Pausing is news to this client's kind: it hears nothing of it.
-    world.get(
+    // A client without ids does not know of paused producers.
+    test.expect_reply(
         ben,
         "resumeProducer",
-        json!({"producerId": shown}),
+        json!({"producerId": screen_id}),
         "producerResumed",
     );
-    assert_eq!(world.all(ana), Vec::<Value>::new());
+    assert_eq!(test.take_frames(ana), Vec::<Value>::new());
 
-    // Its `consume` may come before it has a receive transport.
-    world.send(ana, "consume", consume(shown.as_str().unwrap()));
-    assert_eq!(world.all(ana), Vec::<Value>::new());
-    world.send(ana, "createTransport", json!({"direction": "recv"}));
-    assert_eq!(world.next(ana)["payload"]["direction"], "recv");
-    let consumed = world.next(ana);
+    // `consume` may come before the receive transport.
+    test.send_without_id(ana, "consume", consume(screen_id.as_str().unwrap()));
+    assert_eq!(test.take_frames(ana), Vec::<Value>::new());
+    test.send_without_id(ana, "createTransport", json!({"direction": "recv"}));
+    assert_eq!(test.next_frame(ana)["payload"]["direction"], "recv");
+    let consumed = test.next_frame(ana);
     let consumer = consumed["payload"]["consumerId"].clone();
     let expected = json!({
         "consumerId": consumer,
-        "producerId": shown,
+        "producerId": screen_id,
         "producerPeerId": ben_id,
         "kind": "video",
         "rtpParameters": rtp_parameters(),
     });
     assert_eq!(consumed, frame("consumed", expected));
 
-    world.send(ana, "resumeConsumer", json!({"consumerId": consumer}));
+    test.send_without_id(ana, "resumeConsumer", json!({"consumerId": consumer}));
     assert_eq!(
-        world.all(ana),
+        test.take_frames(ana),
         [frame("consumerResumed", json!({"consumerId": consumer}))]
     );
 
-    world.get(
+    test.expect_reply(
         ben,
         "closeProducer",
-        json!({"producerId": shown}),
+        json!({"producerId": screen_id}),
         "closedProducer",
     );
-    let expected = json!({"peerId": ben_id, "producerId": shown});
-    assert_eq!(world.all(ana), [frame("producerClosed", expected)]);
+    let expected = json!({"peerId": ben_id, "producerId": screen_id});
+    assert_eq!(test.take_frames(ana), [frame("producerClosed", expected)]);
 
-    world.close(ben);
+    test.close(ben);
     assert_eq!(
-        world.all(ana),
+        test.take_frames(ana),
         [frame("peerLeft", json!({"peerId": ben_id}))]
     );
-    world.close(ana);
-    world.assert_empty();
+    test.close(ana);
+    test.assert_empty();
 }
 
 #[test]
-fn a_late_plain_client_finds_only_who_sends_something() {
-    let mut world = World::new();
-    let (ana, ana_id) = world.joined("room");
-    let (_ben, ben_id) = world.joined("room");
-    let send = world.transport(ana, "send");
-    let video = world.produce(ana, &send, "video");
-    let audio = world.produce(ana, &send, "audio");
+fn a_client_without_ids_is_only_told_of_participants_with_producers() {
+    let mut test = TestConference::new();
+    let (ana, ana_id) = test.join("room");
+    let (_ben, ben_id) = test.join("room");
+    let send = test.create_transport(ana, "send");
+    let video = test.produce(ana, &send, "video");
+    let audio = test.produce(ana, &send, "audio");
 
-    let (cara, _) = world.open();
-    world.send(cara, "joinRoom", json!({"roomId": "room"}));
+    let (cara, _) = test.open();
+    test.send_without_id(cara, "joinRoom", json!({"roomId": "room"}));
     let expected = json!({
         "roomId": "room",
         "peers": [ana_id, ben_id],
@@ -152,24 +152,24 @@ fn a_late_plain_client_finds_only_who_sends_something() {
             {"producerId": audio, "kind": "audio"},
         ]}],
     });
-    assert_eq!(world.all(cara), [frame("roomJoined", expected)]);
+    assert_eq!(test.take_frames(cara), [frame("roomJoined", expected)]);
 }
 
 #[test]
-fn errors_without_an_id_carry_a_message() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
-    world.send(ana, "joinRoom", json!({"roomId": "room"}));
-    world.all(ana);
-    let nothing = "00000000-0000-4000-8000-000000000000";
-    let connect = json!({"transportId": nothing, "dtlsParameters": dtls_parameters("client")});
+fn errors_without_an_id_have_a_message() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
+    test.send_without_id(ana, "joinRoom", json!({"roomId": "room"}));
+    test.take_frames(ana);
+    let unknown = "00000000-0000-4000-8000-000000000000";
+    let connect = json!({"transportId": unknown, "dtlsParameters": dtls_parameters("client")});
     let texts = [
         ("connectTransport", connect, "Transport not found"),
-        ("produce", produce(nothing, "video"), "Transport not found"),
-        ("consume", consume(nothing), "Producer not found"),
+        ("produce", produce(unknown, "video"), "Transport not found"),
+        ("consume", consume(unknown), "Producer not found"),
         (
             "resumeConsumer",
-            json!({"consumerId": nothing}),
+            json!({"consumerId": unknown}),
             "Consumer not found",
         ),
         (
@@ -179,8 +179,8 @@ fn errors_without_an_id_carry_a_message() {
         ),
     ];
     for (kind, payload, text) in texts {
-        world.send(ana, kind, payload);
-        let error = world.next(ana);
+        test.send_without_id(ana, kind, payload);
+        let error = test.next_frame(ana);
         assert_eq!(error["type"], "error");
         assert_eq!(error["payload"]["message"], text, "{kind}");
         assert_eq!(error.get("id"), None);
@@ -188,7 +188,7 @@ fn errors_without_an_id_carry_a_message() {
 }
 
 #[test]
-fn the_greeting_tells_what_is_configured() {
+fn connected_contains_the_configured_options() {
     let native = Config {
         client: Some(ClientOptions {
             force_video_codec: Some("video/VP9".to_owned()),
@@ -200,49 +200,49 @@ fn the_greeting_tells_what_is_configured() {
         username: Some("u".to_owned()),
         credential: Some("c".to_owned()),
     });
-    let mut world = World::with(ConferenceConfig {
+    let mut test = TestConference::with(ConferenceConfig {
         native,
         ice_servers,
         ..config()
     });
-    let ana = world.open_silently();
-    let greeting = world.next(ana);
+    let ana = test.open_native();
+    let connected = test.next_frame(ana);
     let servers = json!([{"urls": ["turn:localhost"], "username": "u", "credential": "c"}]);
-    assert_eq!(greeting["payload"]["iceServers"], servers);
+    assert_eq!(connected["payload"]["iceServers"], servers);
     assert_eq!(
-        greeting["payload"]["options"],
+        connected["payload"]["options"],
         json!({"forceVideoCodec": "video/VP9"})
     );
 }
 
 #[test]
-fn an_id_is_echoed_as_it_came_on_replies_and_errors() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
+fn an_id_is_echoed_unchanged_in_replies_and_errors() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
     for id in [json!(7), json!("seven"), json!(7.5), json!(-1)] {
         for kind in ["getRouterRtpCapabilities", "leaveRoom", "nonsense"] {
-            world.send_text(ana, &json!({"type": kind, "id": id}).to_string());
-            assert_eq!(world.next(ana)["id"], id);
+            test.send_text(ana, &json!({"type": kind, "id": id}).to_string());
+            assert_eq!(test.next_frame(ana)["id"], id);
         }
     }
 }
 
 #[test]
 fn a_client_with_ids_is_told_names_sources_and_pauses() {
-    let mut world = World::new();
-    let (ana, ana_id) = world.open();
+    let mut test = TestConference::new();
+    let (ana, ana_id) = test.open();
     let join = json!({"roomId": "room", "displayName": "Ana"});
-    world.get(ana, "joinRoom", join, "roomJoined");
-    let send = world.transport(ana, "send");
+    test.expect_reply(ana, "joinRoom", join, "roomJoined");
+    let send = test.create_transport(ana, "send");
     let mut mic = produce(&send, "audio");
     mic["source"] = json!("mic");
     mic["paused"] = json!(true);
     mic["appData"] = json!({"anything": [1, {"deep": null}]});
-    let mic = world.get(ana, "produce", mic, "produced")["producerId"].take();
+    let mic = test.expect_reply(ana, "produce", mic, "produced")["producerId"].take();
 
-    let (ben, ben_id) = world.open();
+    let (ben, ben_id) = test.open();
     let join = json!({"roomId": "room", "displayName": "Ben"});
-    let joined = world.get(ben, "joinRoom", join, "roomJoined");
+    let joined = test.expect_reply(ben, "joinRoom", join, "roomJoined");
     let expected = json!({
         "roomId": "room",
         "peers": [ana_id],
@@ -256,11 +256,11 @@ fn a_client_with_ids_is_told_names_sources_and_pauses() {
     });
     assert_eq!(joined, expected);
     let expected = json!({"peerId": ben_id, "displayName": "Ben"});
-    assert_eq!(world.all(ana), [frame("newPeer", expected)]);
+    assert_eq!(test.take_frames(ana), [frame("newPeer", expected)]);
 
-    world.transport(ben, "recv");
-    let consumer = world.consume(ben, mic.as_str().unwrap());
-    world.get(
+    test.create_transport(ben, "recv");
+    let consumer = test.consume(ben, mic.as_str().unwrap());
+    test.expect_reply(
         ana,
         "resumeProducer",
         json!({"producerId": mic}),
@@ -272,30 +272,30 @@ fn a_client_with_ids_is_told_names_sources_and_pauses() {
     );
     let by_producer = json!({"consumerId": consumer, "byProducer": true});
     assert_eq!(
-        world.all(ben),
+        test.take_frames(ben),
         [resumed, frame("consumerResumed", by_producer)]
     );
 
     let mut screen = produce(&send, "video");
     screen["source"] = json!("screen-audio");
-    let screen = world.get(ana, "produce", screen, "produced")["producerId"].take();
+    let screen = test.expect_reply(ana, "produce", screen, "produced")["producerId"].take();
     let expected = json!({
         "peerId": ana_id, "displayName": "Ana", "producerId": screen, "kind": "video",
         "source": "screen-audio",
     });
-    assert_eq!(world.all(ben), [frame("newProducer", expected)]);
+    assert_eq!(test.take_frames(ben), [frame("newProducer", expected)]);
 
-    let listed = world.get(ben, "getParticipants", json!({}), "participants");
+    let listed = test.expect_reply(ben, "getParticipants", json!({}), "participants");
     let expected = json!({"participants": [
         {"peerId": ana_id, "displayName": "Ana", "audio": true, "video": false, "role": "host"},
         {"peerId": ben_id, "displayName": "Ben", "audio": false, "video": false, "role": "speaker"},
     ]});
     assert_eq!(listed, expected);
 
-    let left = world.get(ben, "leaveRoom", json!({}), "roomLeft");
+    let left = test.expect_reply(ben, "leaveRoom", json!({}), "roomLeft");
     assert_eq!(left, json!({"roomId": "room"}));
     assert_eq!(
-        world.all(ana),
+        test.take_frames(ana),
         [frame("peerLeft", json!({"peerId": ben_id}))]
     );
 }

@@ -1,78 +1,78 @@
-//! Every example of `docs/protocol.md` is played as it stands there, so that the document cannot
-//! say anything that does not happen.
+//! Plays every example of `docs/protocol.md`, so that the document only describes what happens.
 //!
-//! In a block fenced as `frames`, `ana = native` opens a connection, `ana>` is what it sends and
-//! `ana<` is what it is sent next. A text that begins with `$` stands for something: the constants
-//! below when it is sent, and otherwise for whatever was there when it was first received. `"…"`
-//! is anything, and a key `"…"` says that there are more keys.
+//! In a block fenced as `frames`, `ana = native` opens a connection, `ana>` sends a frame and `ana<`
+//! reads the next one. A text that begins with `$` is a placeholder: in a frame that is sent one of
+//! the constants below or an earlier value, in a frame that is read the value found there first.
+//! `"…"` matches anything, and a key `"…"` allows more keys.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::{ConnectRequest, DialectKind, Namespace, SessionId};
 
-use super::world::*;
+use super::harness::*;
 
-/// Stands for anything.
+/// Matches anything.
 const ANYTHING: &str = "…";
 
-/// One example that is being played.
-struct Play {
-    world: World,
-    people: BTreeMap<String, SessionId>,
-    names: BTreeMap<String, Value>,
+/// One example.
+struct Example {
+    test: TestConference,
+    /// Connections by name.
+    clients: BTreeMap<String, SessionId>,
+    /// Values of placeholders.
+    placeholders: BTreeMap<String, Value>,
 }
 
-impl Play {
+impl Example {
     fn new() -> Self {
-        let names = [
+        let placeholders = [
             ("$rtpCapabilities", capabilities()),
             ("$rtpParameters", rtp_parameters()),
             ("$dtlsParameters", dtls_parameters("client")),
             (
                 "$inviteToken",
-                json!(keys().issue_invite("standup", UNIX_S)),
+                json!(token_keys().issue_invite("standup", UNIX_S)),
             ),
         ];
-        let names = names.map(|(name, value)| (name.to_owned(), value));
+        let placeholders = placeholders.map(|(name, value)| (name.to_owned(), value));
         Self {
-            world: World::new(),
-            people: BTreeMap::new(),
-            names: names.into(),
+            test: TestConference::new(),
+            clients: BTreeMap::new(),
+            placeholders: placeholders.into(),
         }
     }
 
     /// Plays one line.
-    fn line(&mut self, line: &str) {
-        if let Some((who, how)) = line.split_once(" = ") {
-            let session = self.world.open_as(opening(how));
-            self.people.insert(who.to_owned(), session);
+    fn play_line(&mut self, line: &str) {
+        if let Some((who, description)) = line.split_once(" = ") {
+            let session = self.test.open_with(connect_request(description));
+            self.clients.insert(who.to_owned(), session);
         } else if let Some((who, frame)) = line.split_once("> ") {
-            let session = self.people[who];
-            let text = self.filled(frame);
-            self.world.send_text(session, &text);
+            let session = self.clients[who];
+            let text = self.fill_frame(frame);
+            self.test.send_text(session, &text);
         } else if let Some((who, frame)) = line.split_once("< ") {
-            let session = self.people[who];
-            let got = self.world.texts.get_mut(&session);
+            let session = self.clients[who];
+            let got = self.test.texts.get_mut(&session);
             let got = got.and_then(|it| it.pop_front());
-            let got = got.unwrap_or_else(|| panic!("{who} was sent nothing, not {frame}"));
-            let (head, expected) = parts(frame);
-            let (got_head, got_body) = parts(&got);
-            assert_eq!(got_head, head, "{who} was sent {got}, not {frame}");
+            let got = got.unwrap_or_else(|| panic!("{who} received nothing instead of {frame}"));
+            let (head, expected) = split_frame(frame);
+            let (got_head, got_body) = split_frame(&got);
+            assert_eq!(got_head, head, "{who} received {got} instead of {frame}");
             self.compare(
                 &got_body,
                 &expected,
-                &format!("{who} was sent {got}, not {frame}"),
+                &format!("{who} received {got} instead of {frame}"),
             );
         } else {
-            panic!("a line that says nothing: {line}");
+            panic!("an unknown line: {line}");
         }
     }
 
-    /// A frame with its names filled in.
-    fn filled(&self, frame: &str) -> String {
-        let (head, mut body) = parts(frame);
+    /// Returns a frame with its placeholders replaced.
+    fn fill_frame(&self, frame: &str) -> String {
+        let (head, mut body) = split_frame(frame);
         self.fill(&mut body);
         format!("{head}{body}")
     }
@@ -80,7 +80,7 @@ impl Play {
     fn fill(&self, value: &mut Value) {
         match value {
             Value::String(text) if text.starts_with('$') => {
-                let known = self.names.get(text);
+                let known = self.placeholders.get(text);
                 *value = known.unwrap_or_else(|| panic!("{text} is unknown")).clone();
             }
             Value::Array(entries) => entries.iter_mut().for_each(|it| self.fill(it)),
@@ -89,13 +89,13 @@ impl Play {
         }
     }
 
-    /// Checks what arrived, and learns the names in what was expected.
+    /// Compares a received value with the expected one, and learns the values of placeholders.
     fn compare(&mut self, got: &Value, expected: &Value, context: &str) {
         match expected {
             Value::String(text) if text == ANYTHING => {}
             Value::String(text) if text.starts_with('$') => {
                 let known = self
-                    .names
+                    .placeholders
                     .entry(text.clone())
                     .or_insert_with(|| got.clone());
                 assert_eq!(got, known, "{text}: {context}");
@@ -129,13 +129,9 @@ impl Play {
     }
 }
 
-fn keys() -> TokenKeys {
-    TokenKeys::new(SECRET, None).unwrap()
-}
-
-/// How a connection opens, from words such as `socket.io /call` or `protoo room=standup`.
-fn opening(how: &str) -> ConnectRequest {
-    let mut words = how.split(' ');
+/// Parses a connection such as `socket.io /call` or `protoo room=standup`.
+fn connect_request(description: &str) -> ConnectRequest {
+    let mut words = description.split(' ');
     let dialect = match words.next() {
         Some("native") => DialectKind::Native,
         Some("protoo") => DialectKind::Protoo,
@@ -143,25 +139,25 @@ fn opening(how: &str) -> ConnectRequest {
             let namespace = words.next().and_then(Namespace::parse);
             DialectKind::SocketIo(namespace.expect("a namespace"))
         }
-        _ => panic!("no dialect: {how}"),
+        _ => panic!("no dialect: {description}"),
     };
-    let mut opening = ConnectRequest::new(dialect);
+    let mut request = ConnectRequest::new(dialect);
     for word in words {
         match word.split_once('=') {
-            Some(("room", room)) => opening.room = Some(room.to_owned()),
-            Some(("peer", peer)) => opening.peer = Some(peer.to_owned()),
+            Some(("room", room)) => request.room = Some(room.to_owned()),
+            Some(("peer", peer)) => request.peer = Some(peer.to_owned()),
             Some(("user", user)) => {
                 let email = format!("{user}@example.org");
-                opening.token = Some(keys().issue_user_token(user, &email, UNIX_S));
+                request.token = Some(token_keys().issue_user_token(user, &email, UNIX_S));
             }
-            _ => panic!("what is {word}?"),
+            _ => panic!("an unknown option: {word}"),
         }
     }
-    opening
+    request
 }
 
-/// The head of a Socket.IO packet, if it is one, and its JSON.
-fn parts(frame: &str) -> (&str, Value) {
+/// Splits a frame into the head of a Socket.IO packet, if it is one, and its JSON.
+fn split_frame(frame: &str) -> (&str, Value) {
     let body = frame.find(['{', '[']).expect("JSON");
     let (head, body) = frame.split_at(body);
     (
@@ -171,16 +167,16 @@ fn parts(frame: &str) -> (&str, Value) {
 }
 
 #[test]
-fn every_example_of_the_protocol_happens_as_it_is_written() {
+fn every_example_of_the_protocol_document_is_correct() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
     let document = std::fs::read_to_string(path).unwrap();
     let mut blocks = document.split("```frames\n").skip(1);
     let mut played = 0;
     for block in &mut blocks {
         let (block, _) = block.split_once("\n```").expect("the end of a block");
-        let mut play = Play::new();
+        let mut example = Example::new();
         for line in block.lines().filter(|it| !it.trim().is_empty()) {
-            play.line(line);
+            example.play_line(line);
         }
         played += 1;
     }

@@ -1,15 +1,14 @@
-//! What an attacker may write: every frame here is answered with a typed error in no time, and the
-//! connection goes on.
+//! Frames of an attacker: each is answered quickly with a typed error, and the connection stays open.
 
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::world::*;
+use super::harness::*;
 
-/// An object of `keys` keys.
-fn wide(keys: usize) -> String {
+/// Returns an object with this number of keys.
+fn wide_object(keys: usize) -> String {
     let mut text = String::from("{");
     for key in 0..keys {
         let comma = if key == 0 { "" } else { "," };
@@ -18,8 +17,8 @@ fn wide(keys: usize) -> String {
     text + "}"
 }
 
-/// `produce` with this application data, as text.
-fn with_app_data(app_data: &str) -> String {
+/// Returns a `produce` frame with this `appData`.
+fn produce_with_app_data(app_data: &str) -> String {
     let rtp = rtp_parameters();
     let id = "00000000-0000-4000-8000-000000000000";
     format!(
@@ -27,8 +26,8 @@ fn with_app_data(app_data: &str) -> String {
     )
 }
 
-/// A request whose payload is this text.
-fn with_payload(kind: &str, payload: &str) -> String {
+/// Returns a request with this payload.
+fn frame_with_payload(kind: &str, payload: &str) -> String {
     format!(r#"{{"type":"{kind}","payload":{payload}}}"#)
 }
 
@@ -81,33 +80,33 @@ fn vectors() -> Vec<String> {
     vectors.push("[".repeat(60_000));
     vectors.push("{\"a\":".repeat(12_000));
     vectors.push("[".repeat(30_000) + &"]".repeat(30_000));
-    vectors.push(with_payload(
+    vectors.push(frame_with_payload(
         "leaveRoom",
         &format!("{{\"a\":{}1{}}}", "[".repeat(15), "]".repeat(15)),
     ));
-    vectors.push(with_payload("leaveRoom", &wide(2_000)));
+    vectors.push(frame_with_payload("leaveRoom", &wide_object(2_000)));
     vectors.push(format!(
         "{{\"type\":\"joinRoom\",\"id\":\"{}\"}}",
         "x".repeat(257)
     ));
     vectors.push(format!("{{\"type\":\"{}\"}}", "x".repeat(60_000)));
-    vectors.push(with_payload(
+    vectors.push(frame_with_payload(
         "createTransport",
         &format!("{{\"direction\":\"{}\"}}", "x".repeat(60_000)),
     ));
-    vectors.push(with_payload(
+    vectors.push(frame_with_payload(
         "setPreferredLayers",
         "{\"consumerId\":\"x\",\"spatialLayer\":-1}",
     ));
-    vectors.push(with_payload(
+    vectors.push(frame_with_payload(
         "setPreferredLayers",
         "{\"consumerId\":\"x\",\"spatialLayer\":256}",
     ));
-    vectors.push(with_payload(
+    vectors.push(frame_with_payload(
         "consume",
         "{\"producerId\":\"x\",\"rtpCapabilities\":1}",
     ));
-    vectors.push(with_payload(
+    vectors.push(frame_with_payload(
         "connectTransport",
         "{\"transportId\":\"x\",\"dtlsParameters\":{}}",
     ));
@@ -121,7 +120,7 @@ fn vectors() -> Vec<String> {
         "\"text\"",
         "1",
     ] {
-        vectors.push(with_app_data(app_data));
+        vectors.push(produce_with_app_data(app_data));
     }
     vectors
 }
@@ -129,36 +128,36 @@ fn vectors() -> Vec<String> {
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "how long an answer takes is what is tested"
+    reason = "the test measures how long a reply takes"
 )]
-fn hostile_frames_are_answered_with_a_typed_error_and_nothing_else() {
+fn hostile_frames_are_answered_with_one_typed_error() {
     let vectors = vectors();
     assert!(vectors.len() >= 60, "{}", vectors.len());
     for vector in vectors {
-        let mut world = World::new();
-        let (ana, _) = world.open();
-        let begun = std::time::Instant::now();
-        world.send_text(ana, &vector);
-        let shown: String = vector.chars().take(80).collect();
-        // The bar is 5 ms; a debug build on a busy machine is given more.
-        assert!(begun.elapsed().as_millis() < 100, "slow: {shown}");
-        let frames = world.all(ana);
-        assert_eq!(frames.len(), 1, "{shown}");
-        assert_eq!(frames[0]["type"], "error", "{shown}");
+        let mut test = TestConference::new();
+        let (ana, _) = test.open();
+        let started = std::time::Instant::now();
+        test.send_text(ana, &vector);
+        let excerpt: String = vector.chars().take(80).collect();
+        // The requirement is 5 ms; a debug build on a busy machine may take longer.
+        assert!(started.elapsed().as_millis() < 100, "slow: {excerpt}");
+        let frames = test.take_frames(ana);
+        assert_eq!(frames.len(), 1, "{excerpt}");
+        assert_eq!(frames[0]["type"], "error", "{excerpt}");
         let code = frames[0]["payload"]["code"].as_str().unwrap();
         assert!(
             ["bad-request", "unknown-type"].contains(&code),
-            "{code}: {shown}"
+            "{code}: {excerpt}"
         );
         let message = frames[0]["payload"]["message"].as_str().unwrap();
-        assert!(message.chars().count() <= 200, "{shown}");
-        world.joined("room");
-        world.get(ana, "joinRoom", json!({"roomId": "room"}), "roomJoined");
+        assert!(message.chars().count() <= 200, "{excerpt}");
+        test.join("room");
+        test.join_room(ana, "room");
     }
 }
 
 #[test]
-fn what_is_odd_but_harmless_is_served() {
+fn unusual_but_valid_frames_are_served() {
     let harmless = [
         "{\"type\":\"getRouterRtpCapabilities\"}",
         "{\"type\":\"getRouterRtpCapabilities\",\"payload\":null,\"id\":null}",
@@ -167,17 +166,17 @@ fn what_is_odd_but_harmless_is_served() {
         "{\"type\":\"getRouterRtp\\u0043apabilities\",\"payload\":{\"\\ud83d\\ude00\":1e300}}",
     ];
     for text in harmless {
-        let mut world = World::new();
-        let (ana, _) = world.open();
-        world.send_text(ana, text);
-        assert_eq!(world.types(ana), ["routerRtpCapabilities"], "{text}");
+        let mut test = TestConference::new();
+        let (ana, _) = test.open();
+        test.send_text(ana, text);
+        assert_eq!(test.take_types(ana), ["routerRtpCapabilities"], "{text}");
     }
 }
 
 #[test]
-fn the_id_of_a_frame_that_makes_no_sense_otherwise_is_echoed() {
-    let mut world = World::new();
-    let (ana, _) = world.open();
+fn the_id_of_an_invalid_frame_is_echoed() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.open();
     for text in [
         "{\"id\":5}",
         "{\"id\":5,\"type\":7}",
@@ -186,8 +185,8 @@ fn the_id_of_a_frame_that_makes_no_sense_otherwise_is_echoed() {
         "{\"id\":5,\"type\":\"whatever\"}",
         "{\"id\":5,\"type\":\"restartIce\",\"payload\":{\"transportId\":\"x\"}}",
     ] {
-        world.send_text(ana, text);
-        let error = world.next(ana);
+        test.send_text(ana, text);
+        let error = test.next_frame(ana);
         assert_eq!(
             (&error["type"], &error["id"]),
             (&json!("error"), &json!(5)),
@@ -197,15 +196,15 @@ fn the_id_of_a_frame_that_makes_no_sense_otherwise_is_echoed() {
 }
 
 #[test]
-fn nobody_can_speak_for_somebody_else() {
-    let mut world = World::new();
-    let (ana, ana_id) = world.joined("room");
-    let (ben, ben_id) = world.joined("room");
-    world.all(ana);
+fn a_forged_sender_is_ignored() {
+    let mut test = TestConference::new();
+    let (ana, ana_id) = test.join("room");
+    let (ben, ben_id) = test.join("room");
+    test.take_frames(ana);
     let forged = json!({"roomId": "other", "peerId": ana_id, "session": 0, "displayName": "Ana"});
-    world.get(ben, "joinRoom", forged, "roomJoined");
+    test.expect_reply(ben, "joinRoom", forged, "roomJoined");
     assert_eq!(
-        world.all(ana),
+        test.take_frames(ana),
         [json!({"type": "peerLeft", "payload": {"peerId": ben_id}})]
     );
 }
@@ -248,7 +247,7 @@ const FIELDS: [&str; 14] = [
     "spatialLayer",
 ];
 
-/// Values that a field may have by right, and others.
+/// Generates valid and other values of fields.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -273,10 +272,10 @@ fn value() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn any_text_is_answered_once(text in ".{0,200}") {
-        let mut world = World::new();
-        let (ana, _) = world.joined("room");
-        world.send_text(ana, &text);
-        prop_assert_eq!(world.all(ana).len(), 1);
+        let mut test = TestConference::new();
+        let (ana, _) = test.join("room");
+        test.send_text(ana, &text);
+        prop_assert_eq!(test.take_frames(ana).len(), 1);
     }
 
     #[test]
@@ -285,13 +284,13 @@ proptest! {
         fields in prop::collection::btree_map(prop::sample::select(&FIELDS[..]), value(), 0..6),
         extra in value(),
     ) {
-        let mut world = World::new();
-        let (ana, _) = world.joined("room");
+        let mut test = TestConference::new();
+        let (ana, _) = test.join("room");
         let mut payload: Value = fields.into_iter().collect();
         payload["extra"] = extra;
-        world.ask(ana, kind, payload);
-        prop_assert_eq!(world.all(ana).len(), 0);
-        world.close(ana);
-        world.assert_empty();
+        test.request(ana, kind, payload);
+        prop_assert_eq!(test.take_frames(ana).len(), 0);
+        test.close(ana);
+        test.assert_empty();
     }
 }

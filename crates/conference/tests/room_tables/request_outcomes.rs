@@ -1,15 +1,15 @@
-//! Every request, on one's own objects, on a neighbour's and on a stranger's, inside a room and
-//! outside.
+//! Outcomes of every request: on own objects, on those of a participant in the same room and in
+//! another room, and outside of rooms.
 
 use serde_json::{Value, json};
 use watersmeet_conference::SessionId;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::Moderation;
 
-use super::world::*;
+use super::harness::*;
 
-/// Everything that one participant can have.
-pub struct Belongings {
+/// A participant with one object of each kind.
+pub struct Member {
     pub session: SessionId,
     pub peer: String,
     pub send: String,
@@ -18,14 +18,14 @@ pub struct Belongings {
     pub consumer: String,
 }
 
-/// Somebody in a room who has one of everything; the consumer is of its own producer.
-pub fn equipped(world: &mut World, room: &str) -> Belongings {
-    let (session, peer) = world.joined(room);
-    let send = world.transport(session, "send");
-    let recv = world.transport(session, "recv");
-    let producer = world.produce(session, &send, "video");
-    let consumer = world.consume(session, &producer);
-    Belongings {
+/// Joins a room and creates one object of each kind. The consumer receives the own producer.
+pub fn join_with_media(test: &mut TestConference, room: &str) -> Member {
+    let (session, peer) = test.join(room);
+    let send = test.create_transport(session, "send");
+    let recv = test.create_transport(session, "recv");
+    let producer = test.produce(session, &send, "video");
+    let consumer = test.consume(session, &producer);
+    Member {
         session,
         peer,
         send,
@@ -35,20 +35,20 @@ pub fn equipped(world: &mut World, room: &str) -> Belongings {
     }
 }
 
-/// A request on somebody's belongings, and how it is answered when they are one's own, those of
-/// a neighbour in the room, and those of a stranger in another room.
+/// A request on a participant's objects, with its outcome when these are the requester's own, those
+/// of a neighbour in the same room, and those of a stranger in another room.
 struct Row {
     kind: &'static str,
-    payload: fn(&Belongings) -> Value,
+    payload: fn(&Member) -> Value,
     own: &'static str,
     neighbours: &'static str,
     strangers: &'static str,
 }
 
 impl Row {
-    /// Whether it asks for a producer alone.
+    /// Returns whether the request names a producer and nothing else.
     fn names_producer(&self) -> bool {
-        let nobody = Belongings {
+        let nobody = Member {
             session: SessionId(0),
             peer: String::new(),
             send: String::new(),
@@ -63,7 +63,7 @@ impl Row {
 
 const fn row(
     kind: &'static str,
-    payload: fn(&Belongings) -> Value,
+    payload: fn(&Member) -> Value,
     [own, neighbours, strangers]: [&'static str; 3],
 ) -> Row {
     Row {
@@ -196,55 +196,60 @@ const ROWS: [Row; 22] = [
     ),
 ];
 
-/// How a request was answered: the type of the reply or the code of the error.
-pub fn outcome(world: &mut World, session: SessionId, kind: &str, payload: Value) -> String {
-    let frame = world.ask(session, kind, payload);
+/// Sends a request and returns the type of the reply or the code of the error.
+pub fn outcome(
+    test: &mut TestConference,
+    session: SessionId,
+    kind: &str,
+    payload: Value,
+) -> String {
+    let frame = test.request(session, kind, payload);
     let is_error = frame["type"] == "error";
-    let word = if is_error {
+    let outcome = if is_error {
         &frame["payload"]["code"]
     } else {
         &frame["type"]
     };
-    word.as_str().unwrap().to_owned()
+    outcome.as_str().unwrap().to_owned()
 }
 
 #[test]
-fn every_request_works_on_what_one_may_touch_and_on_nothing_else() {
+fn every_request_has_its_outcome_on_own_and_foreign_objects() {
     for row in &ROWS {
         for (whose, expected) in [(0, row.own), (1, row.neighbours), (2, row.strangers)] {
-            let mut world = World::new();
-            let people = ["room", "room", "elsewhere"].map(|it| equipped(&mut world, it));
-            let before = world.shards.clone();
-            let payload = (row.payload)(&people[whose]);
-            let got = outcome(&mut world, people[0].session, row.kind, payload);
-            assert_eq!(got, expected, "{} of person {whose}", row.kind);
+            let mut test = TestConference::new();
+            let members = ["room", "room", "elsewhere"].map(|it| join_with_media(&mut test, it));
+            let before = test.shards.clone();
+            let payload = (row.payload)(&members[whose]);
+            let got = outcome(&mut test, members[0].session, row.kind, payload);
+            assert_eq!(got, expected, "{} of member {whose}", row.kind);
             if whose == 2 {
-                assert_eq!(world.shards, before, "{} reached a stranger", row.kind);
+                assert_eq!(test.shards, before, "{} changed another room", row.kind);
             }
-            for person in people {
-                world.close(person.session);
+            for member in members {
+                test.close(member.session);
             }
-            world.assert_empty();
+            test.assert_empty();
         }
     }
 }
 
-/// Somebody in a room who may only receive, and has all that such a one can have.
-fn watcher(world: &mut World, room: &str, producer: &str) -> Belongings {
-    let (session, peer) = world.joined(room);
-    let host = world.conference.handle_admin_request(
-        world.now,
+/// Joins a room as a viewer and creates everything that a viewer can have.
+fn join_as_viewer(test: &mut TestConference, room: &str, producer: &str) -> Member {
+    let (session, peer) = test.join(room);
+    let host = test.conference.handle_admin_request(
+        test.now,
         AdminRequest::Moderate {
             room: room.to_owned(),
             moderation: Moderation::Demote { peer: peer.clone() },
         },
     );
     assert_eq!(host, Ok(AdminResponse::Done));
-    world.settle();
-    let send = world.transport(session, "send");
-    let recv = world.transport(session, "recv");
-    let consumer = world.consume(session, producer);
-    Belongings {
+    test.drain();
+    let send = test.create_transport(session, "send");
+    let recv = test.create_transport(session, "recv");
+    let consumer = test.consume(session, producer);
+    Member {
         session,
         peer,
         send,
@@ -266,62 +271,62 @@ fn every_request_has_its_outcome_in_every_role() {
             ("viewer", 1, row.neighbours),
             ("viewer", 2, row.strangers),
         ] {
-            let mut world = World::new();
-            let first = equipped(&mut world, "room");
-            let asker = match role {
-                "host" => equipped(&mut world, "own"),
-                "speaker" => equipped(&mut world, "room"),
-                _ => watcher(&mut world, "room", &first.producer),
+            let mut test = TestConference::new();
+            let first = join_with_media(&mut test, "room");
+            let requester = match role {
+                "host" => join_with_media(&mut test, "own"),
+                "speaker" => join_with_media(&mut test, "room"),
+                _ => join_as_viewer(&mut test, "room", &first.producer),
             };
-            let stranger = equipped(&mut world, "elsewhere");
-            let target = [&asker, &first, &stranger][whose];
-            // What a viewer sends is nobody's business yet; the producer it receives is another's.
+            let stranger = join_with_media(&mut test, "elsewhere");
+            let target = [&requester, &first, &stranger][whose];
+            // A viewer has no producer: the one that it receives belongs to another participant.
             let expected = match (role, row.kind, whose, expected) {
                 ("viewer", "produce", _, _) => "forbidden",
                 ("viewer", "pauseProducer" | "resumeProducer" | "closeProducer", ..) => PRODUCER,
                 ("viewer", "getStats", 0, "stats") if row.names_producer() => PRODUCER,
                 _ => expected,
             };
-            let got = outcome(&mut world, asker.session, row.kind, (row.payload)(target));
+            let got = outcome(
+                &mut test,
+                requester.session,
+                row.kind,
+                (row.payload)(target),
+            );
             assert_eq!(got, expected, "{} by {role} on {whose}", row.kind);
         }
     }
 }
 
 #[test]
-fn outside_a_room_nothing_is_done_to_anything() {
+fn requests_outside_of_rooms_change_nothing() {
     for row in &ROWS {
-        let mut world = World::new();
-        let person = equipped(&mut world, "room");
-        let before = world.shards.clone();
-        let (newcomer, _) = world.open();
-        let got = outcome(&mut world, newcomer, row.kind, (row.payload)(&person));
+        let mut test = TestConference::new();
+        let member = join_with_media(&mut test, "room");
+        let before = test.shards.clone();
+        let (newcomer, _) = test.open();
+        let got = outcome(&mut test, newcomer, row.kind, (row.payload)(&member));
         let expected = if row.own == "bad-request" {
             row.own
         } else {
             "not-in-room"
         };
         assert_eq!(got, expected, "{} before joining", row.kind);
-        assert_eq!(world.shards, before);
+        assert_eq!(test.shards, before);
 
-        world.get(person.session, "leaveRoom", json!({}), "roomLeft");
-        let got = outcome(&mut world, person.session, row.kind, (row.payload)(&person));
+        test.expect_reply(member.session, "leaveRoom", json!({}), "roomLeft");
+        let got = outcome(&mut test, member.session, row.kind, (row.payload)(&member));
         assert_eq!(got, expected, "{} after leaving", row.kind);
     }
 }
 
 #[test]
-fn what_was_left_in_one_room_is_not_found_in_the_next() {
+fn objects_of_the_previous_room_are_not_found_in_the_next() {
     for row in &ROWS {
-        let mut world = World::new();
-        let person = equipped(&mut world, "room");
-        world.get(
-            person.session,
-            "joinRoom",
-            json!({"roomId": "next"}),
-            "roomJoined",
-        );
-        let got = outcome(&mut world, person.session, row.kind, (row.payload)(&person));
+        let mut test = TestConference::new();
+        let member = join_with_media(&mut test, "room");
+        test.join_room(member.session, "next");
+        let got = outcome(&mut test, member.session, row.kind, (row.payload)(&member));
         assert_eq!(got, row.strangers, "{}", row.kind);
     }
 }
@@ -372,19 +377,15 @@ fn requests_about_rooms_have_their_outcomes_inside_and_outside() {
         ("roomJoined", json!({}), "unknown-type", "unknown-type"),
     ];
     for (kind, payload, outside, inside) in table {
-        let mut world = World::new();
-        let (session, _) = world.open();
+        let mut test = TestConference::new();
+        let (session, _) = test.open();
         assert_eq!(
-            outcome(&mut world, session, kind, payload.clone()),
+            outcome(&mut test, session, kind, payload.clone()),
             outside,
             "{kind}"
         );
-        let mut world = World::new();
-        let (session, _) = world.joined("room");
-        assert_eq!(
-            outcome(&mut world, session, kind, payload),
-            inside,
-            "{kind}"
-        );
+        let mut test = TestConference::new();
+        let (session, _) = test.join("room");
+        assert_eq!(outcome(&mut test, session, kind, payload), inside, "{kind}");
     }
 }
