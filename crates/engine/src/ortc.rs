@@ -15,18 +15,20 @@
 
 mod codec_matching;
 mod consumer;
+mod error;
 mod h264_profile;
 mod producer;
+mod ssrc;
 mod supported;
 
-use rand_chacha::rand_core::Rng as _;
 use watersmeet_wire::params::{
     CODECS_MAX, FormatParameters, MediaKind, ParameterValue, ParamsError, RtpCapabilities,
     RtpCodecCapability,
 };
-use watersmeet_wire::units::{Pt, Rng, Ssrc};
+use watersmeet_wire::units::Pt;
 
 pub use consumer::{can_consume, consumer_parameters};
+pub use error::NegotiationError;
 pub use producer::{
     CodecMapping, EncodingMapping, NegotiatedProducer, RtpMapping, consumable_parameters,
     negotiate_producer, producer_mapping,
@@ -39,52 +41,6 @@ const DYNAMIC_PAYLOAD_TYPES: [u8; 32] = [
     100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118,
     119, 120, 121, 122, 123, 124, 125, 126, 127, 96, 97, 98, 99,
 ];
-
-/// Reason a negotiation fails.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NegotiationError {
-    /// The parameters are malformed.
-    #[error(transparent)]
-    Params(#[from] ParamsError),
-    /// The server does not support a codec.
-    #[error("media codec not supported: {mime_type}")]
-    UnsupportedCodec {
-        /// MIME type of the codec.
-        mime_type: String,
-    },
-    /// All dynamic payload types are taken.
-    #[error("no payload type left")]
-    PayloadTypesExhausted,
-    /// Two codecs have the same payload type.
-    #[error("payload type {} is used twice", .0.0)]
-    DuplicatePayloadType(Pt),
-    /// The router lacks a codec of the publisher.
-    #[error("the router does not have {mime_type} (payload type {})", payload_type.0)]
-    CodecNotInRouter {
-        /// MIME type of the codec.
-        mime_type: String,
-        /// The publisher's payload type for it.
-        payload_type: Pt,
-    },
-    /// The `apt` of a retransmission codec refers to no media codec.
-    #[error("retransmission payload type {} belongs to no media codec", .0.0)]
-    OrphanRtx(Pt),
-    /// There is no media codec, or a retransmission codec comes first.
-    #[error("the first codec must be a media codec")]
-    NoMediaCodec,
-    /// A codec is of another media kind than its producer.
-    #[error("{mime_type} does not match the producer's kind")]
-    WrongKind {
-        /// MIME type of the codec.
-        mime_type: String,
-    },
-    /// The mapping was made from other parameters.
-    #[error("the mapping does not cover the parameters")]
-    Unmapped,
-    /// The receiver supports none of the producer's codecs.
-    #[error("no compatible media codecs")]
-    NoCompatibleCodecs,
-}
 
 /// Returns the capabilities of a router with these codecs.
 ///
@@ -167,19 +123,6 @@ fn rtx_of(codec: &RtpCodecCapability, retransmits: Pt, payload_type: Pt) -> RtpC
         parameters: FormatParameters::from([("apt".to_owned(), apt)]),
         rtcp_feedback: Vec::new(),
     }
-}
-
-/// Returns whether the `apt` of an RTX codec is `payload_type`.
-fn retransmits(parameters: &FormatParameters, payload_type: Pt) -> bool {
-    parameters.get("apt").and_then(ParameterValue::as_integer) == Some(i64::from(payload_type.0))
-}
-
-/// Returns a random SSRC from which further streams can be numbered. It has nine decimal digits, as
-/// in mediasoup, so that a collision with an SSRC of a browser is unlikely.
-fn random_ssrc(rng: &mut Rng) -> Ssrc {
-    const LOWEST: u32 = 100_000_000;
-    const SPAN: u32 = 899_999_999;
-    Ssrc(LOWEST + rng.next_u32() % SPAN)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use watersmeet_wire::params::{
     FormatParameters, ParameterValue, RtpCodecCapability, RtpCodecParameters,
 };
+use watersmeet_wire::units::Pt;
 
 use super::h264_profile;
 
@@ -86,4 +87,9 @@ fn same_layout(own: ComparedCodec<'_>, other: ComparedCodec<'_>) -> bool {
 fn parameter_or_zero(codec: ComparedCodec<'_>, name: &str) -> ParameterValue {
     let value = codec.parameters.get(name).filter(|value| value.is_truthy());
     value.cloned().unwrap_or(ParameterValue::Number(0.0))
+}
+
+/// Returns whether the `apt` of an RTX codec is `payload_type`.
+pub(super) fn retransmits(parameters: &FormatParameters, payload_type: Pt) -> bool {
+    parameters.get("apt").and_then(ParameterValue::as_integer) == Some(i64::from(payload_type.0))
 }

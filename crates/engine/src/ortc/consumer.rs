@@ -7,8 +7,9 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Rng, Ssrc};
 
-use super::codec_matching::match_codecs;
-use super::{NegotiationError, random_ssrc, retransmits};
+use super::codec_matching::{match_codecs, retransmits};
+use super::error::NegotiationError;
+use super::ssrc::random_ssrc;
 
 /// Returns whether a client with the capabilities `remote` can receive a producer.
 pub fn can_consume(consumable: &RtpParameters, remote: &RtpCapabilities) -> bool {

@@ -9,8 +9,9 @@ use watersmeet_wire::params::{
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Pt, Rid, Rng, Ssrc};
 
-use super::codec_matching::{CodecMatch, match_codecs};
-use super::{NegotiationError, random_ssrc, retransmits};
+use super::codec_matching::{CodecMatch, match_codecs, retransmits};
+use super::error::NegotiationError;
+use super::ssrc::random_ssrc;
 
 /// Maps a publisher's payload types and SSRCs to the router's.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

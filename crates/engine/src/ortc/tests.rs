@@ -4,7 +4,9 @@
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 use watersmeet_wire::params::{RtpEncodingParameters, RtpParameters};
+use watersmeet_wire::units::Rng;
 
+use super::ssrc::random_ssrc;
 use super::*;
 
 fn rng() -> Rng {

@@ -1,20 +1,19 @@
-//! The DTLS handshake of one transport: from the first ClientHello to SRTP keys that belong to the
-//! peer whom signalling announced, and no key before that.
+//! DTLS handshake of one transport. Exports SRTP keys only after the peer's certificate matched a
+//! fingerprint from signalling.
 //!
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
-//!    comes before the fingerprints is held.
-//! 2. `Connecting`: the handshake runs, for 15 s at most. Its datagrams wait in their order until
-//!    [`Dtls::handle_pending`] takes them one by one: one may cost 0.1 ms, and the worker shares out how
-//!    many of those a turn of its loop has.
-//! 3. `Verified`: the certificate has an announced fingerprint and keys were exported.
-//! 4. `Failed`, `Closed`: the end.
+//!    arrives before the fingerprints is kept.
+//! 2. `Connecting`: the handshake runs, for at most 15 s. Its datagrams are queued until
+//!    [`Dtls::handle_pending`] processes them one by one: each may take 0.1 ms, and the worker limits
+//!    how many are processed per loop iteration.
+//! 3. `Verified`: the certificate has an announced fingerprint, and keys were exported.
+//! 4. `Failed`, `Closed`: final.
 //!
-//! Anyone who can forge the peer's address can send us records, so a record that is not
-//! authenticated never ends anything by itself: plain alerts are dropped (RFC 6347 §4.1.2.7 allows
-//! it), and an endpoint that refused a packet before it answered any is replaced by a fresh one,
-//! [`ENDPOINT_RESTARTS_MAX`] times. Once we answered, the endpoint's secrets are bound to that handshake; an
-//! error then is final, because a fresh endpoint could not go on with it. After verification an
-//! error of the endpoint costs only the endpoint: media has its own keys.
+//! An attacker who forges the peer's address can send us records. An unauthenticated record therefore
+//! never ends a handshake: plaintext alerts are discarded (RFC 6347 §4.1.2.7 allows it), and an
+//! endpoint that fails before it sent a flight is replaced, up to [`ENDPOINT_RESTARTS_MAX`] times.
+//! Afterwards an error is final, because a new endpoint could not continue the handshake. After
+//! verification an error only removes the endpoint: media has its own keys.
 //!
 //! RFC 6347, RFC 9147, RFC 5764, RFC 8842.
 
@@ -35,59 +34,57 @@ use self::peer_verification::VerifiedPeer;
 use self::record::DatagramSummary;
 use crate::command::DtlsState;
 
-pub use self::certificate::{CertificateError, DtlsCertificate, DtlsVersion};
+pub use self::certificate::{CertificateError, DtlsCertificate, DtlsVersion, HANDSHAKE_TIMEOUT};
 pub use self::peer_verification::{ExpectedPeer, SrtpKeys};
 
-/// How long a handshake may take, from its first packet.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Datagrams that wait: ClientHellos for the fingerprints, and all of a handshake for their turn.
+/// Upper bound of datagrams queued for [`Dtls::handle_pending`], including ClientHellos that arrived
+/// before the fingerprints.
 pub const PENDING_DATAGRAMS_MAX: usize = 16;
 
-/// Bytes of them.
+/// Upper bound of the bytes in these datagrams.
 pub const PENDING_BYTES_MAX: usize = 64 * 1024;
 
-/// Datagrams waiting to be sent. A flight of ours has one or two, and seven times at most it is
-/// sent again.
+/// Upper bound of datagrams queued for sending. Our flights have one or two datagrams and are sent
+/// again at most seven times.
 pub const OUTGOING_DATAGRAMS_MAX: usize = 16;
 
-/// Fresh endpoints after packets that no handshake can begin with. One costs about 30 µs, so a
-/// peer can burn 8 ms with them, once.
+/// Upper bound of endpoints replaced in one handshake. Replacing one takes about 30 µs, so that a
+/// peer can waste 8 ms in total.
 pub const ENDPOINT_RESTARTS_MAX: u16 = 256;
 
-/// A timeout of `dimpl` farther away than this means never.
+/// A timeout of `dimpl` later than this means never.
 const TIMEOUT_HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Why a DTLS datagram was thrown away.
+/// Reason a DTLS datagram is discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DtlsError {
-    /// There is no handshake to which it could belong, or too much waits for it already.
+    /// There is no handshake for it, or the queue of pending datagrams is full.
     NotReady,
-    /// It is not DTLS, or of a kind that could only do harm.
+    /// It is malformed, or not acceptable unauthenticated.
     Malformed,
 }
 
-/// One transport's DTLS.
+/// DTLS of one transport.
 pub struct Dtls {
-    /// What we show.
+    /// Our certificate.
     certificate: DtlsCertificate,
-    /// What we speak.
+    /// Versions that we negotiate.
     version: DtlsVersion,
     /// The `Instant` of `Time::ZERO`.
     epoch: Instant,
-    /// Whom we expect, once known; shared with the handshake.
+    /// Expected peer, once known; shared with the handshake.
     peer: Option<Arc<ExpectedPeer>>,
-    /// Where the handshake stands.
+    /// Current state.
     state: State,
-    /// What came and was not taken yet.
-    waiting: Waiting,
-    /// Waiting to be sent, oldest first.
-    datagrams: VecDeque<Vec<u8>>,
-    /// When the endpoint wants to be called.
-    retry_at: Time,
+    /// Received datagrams that were not processed yet.
+    pending: PendingDatagrams,
+    /// Datagrams to send, oldest first.
+    outgoing: VecDeque<Vec<u8>>,
+    /// When the endpoint has to be called next.
+    endpoint_timeout: Time,
 }
 
-/// In the order in which they are passed.
+/// States in the order in which they are reached.
 enum State {
     New {
         /// Whether ICE has an authenticated path.
@@ -99,42 +96,42 @@ enum State {
     Closed,
 }
 
-/// Datagrams of the peer, oldest first.
+/// Datagrams received from the peer and not processed yet, oldest first.
 #[derive(Default)]
-struct Waiting {
+struct PendingDatagrams {
     packets: VecDeque<Vec<u8>>,
-    /// Bytes of them.
+    /// Total length in bytes.
     bytes: usize,
 }
 
-/// A handshake on its way.
+/// A running handshake.
 struct Handshake {
-    /// The machine that runs it.
+    /// DTLS library endpoint.
     endpoint: Endpoint,
-    /// Whom it must turn out to be.
+    /// Expected peer.
     peer: Arc<ExpectedPeer>,
-    /// That it is the one.
-    proof: Option<VerifiedPeer>,
-    /// Exported, since the proof was there.
+    /// Present once the peer's certificate matched a fingerprint.
+    verified_peer: Option<VerifiedPeer>,
+    /// SRTP keys, exported after verification.
     keys: Option<SrtpKeys>,
-    /// Whether a flight of ours was made; the endpoint cannot be replaced after that.
-    has_answered: bool,
-    /// Fresh endpoints so far.
+    /// Whether we sent a flight; the endpoint cannot be replaced afterwards.
+    has_sent_flight: bool,
+    /// Endpoints replaced so far.
     restarts: u16,
-    /// When it fails; set by the first packet either way.
+    /// When it fails; set by the first packet in either direction.
     deadline: Time,
 }
 
-/// A handshake that succeeded.
+/// State after a successful handshake.
 struct Session {
-    /// Answers retransmissions and hears the goodbye; gone after an error.
+    /// Answers retransmissions and receives close_notify; removed after an error.
     endpoint: Option<Endpoint>,
-    /// Until the transport takes them.
+    /// SRTP keys, until the transport takes them.
     keys: Option<SrtpKeys>,
 }
 
 impl Dtls {
-    /// DTLS that waits for its peer. `epoch` is the `Instant` of `Time::ZERO`.
+    /// Creates DTLS in state `New`. `epoch` is the `Instant` of `Time::ZERO`.
     pub fn new(certificate: DtlsCertificate, version: DtlsVersion, epoch: Instant) -> Self {
         Self {
             certificate,
@@ -142,13 +139,13 @@ impl Dtls {
             epoch,
             peer: None,
             state: State::New { has_path: false },
-            waiting: Waiting::default(),
-            datagrams: VecDeque::new(),
-            retry_at: Time::FAR_FUTURE,
+            pending: PendingDatagrams::default(),
+            outgoing: VecDeque::new(),
+            endpoint_timeout: Time::FAR_FUTURE,
         }
     }
 
-    /// The state in mediasoup's words.
+    /// Returns the state in mediasoup's terms.
     pub const fn state(&self) -> DtlsState {
         match self.state {
             State::New { .. } => DtlsState::New,
@@ -159,77 +156,77 @@ impl Dtls {
         }
     }
 
-    /// Whom we expect, once known.
+    /// Returns the expected peer, once known.
     pub fn peer(&self) -> Option<&ExpectedPeer> {
         self.peer.as_deref()
     }
 
-    /// Learns whom to expect, and begins if there is a path. Later calls change nothing.
+    /// Sets the expected peer, and starts the handshake if there is a path. Later calls change nothing.
     pub fn set_expected_peer(&mut self, now: Time, peer: ExpectedPeer) {
         if self.peer.is_none() {
             self.peer = Some(Arc::new(peer));
-            self.begin(now);
+            self.start_handshake(now);
         }
     }
 
-    /// Learns that ICE has an authenticated path, and begins if the peer is known.
+    /// Records that ICE has an authenticated path, and starts the handshake if the peer is known.
     pub fn handle_authenticated_path(&mut self, now: Time) {
         if let State::New { has_path } = &mut self.state {
             *has_path = true;
-            self.begin(now);
+            self.start_handshake(now);
         }
     }
 
-    /// Takes a datagram from an authenticated path. What belongs to a handshake waits for
+    /// Handles a datagram from an authenticated path. Datagrams of a handshake are queued for
     /// [`Self::handle_pending`].
     ///
     /// # Errors
-    /// Why it was thrown away, to be counted.
+    /// Returns the reason the datagram is discarded.
     pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> Result<(), DtlsError> {
         let contents = DatagramSummary::parse(packet).ok_or(DtlsError::Malformed)?;
-        // A second hello answers a cookie, which 1.2 was never sent; it would wait for ever in the
-        // place of the message that should follow the first.
-        let is_foreign =
+        // A second ClientHello answers a cookie, which we never send with 1.2. The endpoint would keep
+        // it in place of the message that must follow the first.
+        let is_other_version =
             self.version == DtlsVersion::V12 && (contents.later_hello || contents.needs_1_3);
-        if contents.plain_alert || is_foreign {
+        if contents.plain_alert || is_other_version {
             return Err(DtlsError::Malformed);
         }
         let at = self.instant(now);
         match &mut self.state {
-            State::New { .. } if contents.begins_with_hello => self.waiting.push(packet),
-            State::Connecting(_) => self.waiting.push(packet),
+            State::New { .. } if contents.begins_with_hello => self.pending.push(packet),
+            State::Connecting(_) => self.pending.push(packet),
             State::Verified(session) => {
                 let endpoint = session.endpoint.as_mut().ok_or(DtlsError::NotReady)?;
-                if !self.waiting.packets.is_empty() {
-                    return self.waiting.push(packet);
+                if !self.pending.packets.is_empty() {
+                    return self.pending.push(packet);
                 }
                 let result = endpoint.handle_packet(at, packet);
-                self.settle(now, result);
+                self.apply_outputs(now, result);
                 Ok(())
             }
             State::New { .. } | State::Failed | State::Closed => Err(DtlsError::NotReady),
         }
     }
 
-    /// Whether [`Self::handle_pending`] has something to do.
+    /// Returns whether [`Self::handle_pending`] has something to do.
     pub fn has_pending(&self) -> bool {
         let can_work = matches!(self.state, State::Connecting(_) | State::Verified(_));
-        can_work && !self.waiting.packets.is_empty()
+        can_work && !self.pending.packets.is_empty()
     }
 
-    /// Takes the oldest datagram that waits, if it can be taken yet. This is where a handshake
-    /// costs what it costs.
+    /// Processes the oldest pending datagram, if the state allows. Most time of a handshake is spent
+    /// here.
     pub fn handle_pending(&mut self, now: Time) {
         if !self.has_pending() {
             return;
         }
-        let Some(packet) = self.waiting.pop() else {
+        let Some(packet) = self.pending.pop() else {
             return;
         };
         let at = self.instant(now);
         let result = match &mut self.state {
             State::Connecting(handshake) => {
-                handshake.start_clock(now);
+                handshake.start_deadline(now);
                 handshake.endpoint.handle_packet(at, &packet)
             }
             State::Verified(session) => match &mut session.endpoint {
@@ -238,10 +235,10 @@ impl Dtls {
             },
             State::New { .. } | State::Failed | State::Closed => return,
         };
-        self.settle(now, result);
+        self.apply_outputs(now, result);
     }
 
-    /// Sends again what is due, or gives up.
+    /// Retransmits a flight that is due, or fails at the deadline.
     pub fn handle_timeout(&mut self, now: Time) {
         if now < self.poll_timeout() {
             return;
@@ -249,7 +246,7 @@ impl Dtls {
         let at = self.instant(now);
         let result = match &mut self.state {
             State::Connecting(handshake) if now >= handshake.deadline => {
-                tracing::debug!("DTLS handshake took too long");
+                tracing::debug!("DTLS handshake timed out");
                 self.fail();
                 return;
             }
@@ -260,24 +257,24 @@ impl Dtls {
             },
             State::New { .. } | State::Failed | State::Closed => return,
         };
-        self.settle(now, result);
+        self.apply_outputs(now, result);
     }
 
-    /// When [`Self::handle_timeout`] has something to do.
+    /// Returns when to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Time {
         match &self.state {
-            State::Connecting(handshake) => self.retry_at.min(handshake.deadline),
-            State::Verified(_) => self.retry_at,
+            State::Connecting(handshake) => self.endpoint_timeout.min(handshake.deadline),
+            State::Verified(_) => self.endpoint_timeout,
             State::New { .. } | State::Failed | State::Closed => Time::FAR_FUTURE,
         }
     }
 
-    /// The next datagram for the peer.
+    /// Returns the next datagram for the peer.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.datagrams.pop_front()
+        self.outgoing.pop_front()
     }
 
-    /// The keys, once, after verification.
+    /// Returns the SRTP keys once, after verification.
     pub fn take_keys(&mut self) -> Option<SrtpKeys> {
         match &mut self.state {
             State::Verified(session) => session.keys.take(),
@@ -285,20 +282,20 @@ impl Dtls {
         }
     }
 
-    /// Says goodbye where there is a secure way to, and ends.
+    /// Queues close_notify if the handshake is complete, and closes.
     pub fn close(&mut self, now: Time) {
         let at = self.instant(now);
         if let State::Verified(session) = &mut self.state
             && let Some(endpoint) = &mut session.endpoint
             && let Ok(outputs) = endpoint.close(at)
         {
-            self.queue(outputs.datagrams);
+            self.queue_outgoing(outputs.datagrams);
         }
         self.state = State::Closed;
-        self.waiting = Waiting::default();
+        self.pending = PendingDatagrams::default();
     }
 
-    /// Takes the peer for verified; its keys are somebody else's business.
+    /// Treats the peer as verified. The caller provides the keys.
     #[cfg(feature = "sim")]
     pub fn assume_connected(&mut self) {
         self.state = State::Verified(Box::new(Session {
@@ -307,74 +304,74 @@ impl Dtls {
         }));
     }
 
-    /// Begins when the peer is known and there is a path to it.
-    fn begin(&mut self, now: Time) {
+    /// Starts the handshake when the peer is known and has a path.
+    fn start_handshake(&mut self, now: Time) {
         let State::New { has_path: true } = self.state else {
             return;
         };
         let Some(peer) = self.peer.clone() else {
             return;
         };
-        let opens = peer.we_open();
+        let is_client = peer.we_are_client();
         let at = self.instant(now);
-        let Ok(endpoint) = Endpoint::new(&self.certificate, self.version, opens, at) else {
+        let Ok(endpoint) = Endpoint::new(&self.certificate, self.version, is_client, at) else {
             self.fail();
             return;
         };
         self.state = State::Connecting(Box::new(Handshake {
             endpoint,
             peer,
-            proof: None,
+            verified_peer: None,
             keys: None,
-            has_answered: false,
+            has_sent_flight: false,
             restarts: 0,
-            deadline: if opens {
+            deadline: if is_client {
                 now + HANDSHAKE_TIMEOUT
             } else {
                 Time::FAR_FUTURE
             },
         }));
-        self.retry_at = now;
+        self.endpoint_timeout = now;
         self.handle_timeout(now);
     }
 
-    /// Carries out what an input brought about.
-    fn settle(&mut self, now: Time, result: Result<Outputs, EndpointError>) {
+    /// Applies the outputs or the error of an endpoint.
+    fn apply_outputs(&mut self, now: Time, result: Result<Outputs, EndpointError>) {
         match (result, &mut self.state) {
-            (Ok(outputs), State::Connecting(handshake)) => match handshake.apply(outputs) {
-                Progress::Going { datagrams, timeout } => {
-                    self.queue(datagrams);
-                    self.arm(now, timeout);
+            (Ok(outputs), State::Connecting(handshake)) => match handshake.apply_outputs(outputs) {
+                Progress::Ongoing { datagrams, timeout } => {
+                    self.queue_outgoing(datagrams);
+                    self.set_endpoint_timeout(now, timeout);
                 }
                 Progress::Done { datagrams, timeout } => {
-                    self.queue(datagrams);
-                    self.arm(now, timeout);
+                    self.queue_outgoing(datagrams);
+                    self.set_endpoint_timeout(now, timeout);
                     self.finish();
                 }
-                Progress::Broken(why) => {
+                Progress::Failed(why) => {
                     tracing::debug!(why, "DTLS handshake failed");
                     self.fail();
                 }
             },
             (Ok(outputs), State::Verified(_)) => {
                 let is_closed = outputs.is_closed;
-                self.queue(outputs.datagrams);
-                self.arm(now, outputs.timeout);
+                self.queue_outgoing(outputs.datagrams);
+                self.set_endpoint_timeout(now, outputs.timeout);
                 if is_closed {
                     self.state = State::Closed;
                 }
             }
-            (Err(fault), State::Connecting(_)) => self.recover(now, &fault),
-            (Err(fault), State::Verified(session)) => {
+            (Err(error), State::Connecting(_)) => self.replace_endpoint(now, &error),
+            (Err(error), State::Verified(session)) => {
                 session.endpoint = None;
-                self.retry_at = Time::FAR_FUTURE;
+                self.endpoint_timeout = Time::FAR_FUTURE;
                 if matches!(
-                    fault,
-                    EndpointError::Refused(dimpl::Error::SecurityError(
+                    error,
+                    EndpointError::Library(dimpl::Error::SecurityError(
                         dimpl::SecurityError::FatalAlert { .. }
                     ))
                 ) {
-                    // Plain alerts never get this far: the peer itself gave up.
+                    // Plaintext alerts were discarded before, so that this one is from the peer.
                     self.state = State::Closed;
                 }
             }
@@ -382,37 +379,37 @@ impl Dtls {
         }
     }
 
-    /// Replaces an endpoint that broke before it answered anything; otherwise fails.
-    fn recover(&mut self, now: Time, fault: &EndpointError) {
+    /// Replaces an endpoint that failed before it sent a flight; otherwise fails the handshake.
+    fn replace_endpoint(&mut self, now: Time, error: &EndpointError) {
         let at = self.instant(now);
         let State::Connecting(handshake) = &mut self.state else {
             return;
         };
-        if let EndpointError::Refused(dimpl::Error::UnexpectedMessage(
+        if let EndpointError::Library(dimpl::Error::UnexpectedMessage(
             dimpl::UnexpectedMessageError::UnrecognizedAutoServerResponse,
-        )) = fault
+        )) = error
         {
-            // The only error after which an endpoint goes on: it has not chosen a version yet.
+            // The endpoint has not chosen a version yet, and continues after this error.
             return;
         }
-        let is_late = matches!(fault, EndpointError::Refused(dimpl::Error::Timeout(_)));
+        let is_timeout = matches!(error, EndpointError::Library(dimpl::Error::Timeout(_)));
         let may_restart =
-            !handshake.has_answered && !is_late && handshake.restarts < ENDPOINT_RESTARTS_MAX;
-        tracing::debug!(?fault, may_restart, "DTLS endpoint refused a packet");
+            !handshake.has_sent_flight && !is_timeout && handshake.restarts < ENDPOINT_RESTARTS_MAX;
+        tracing::debug!(?error, may_restart, "DTLS endpoint failed");
         if !may_restart {
             self.fail();
             return;
         }
         handshake.restarts += 1;
-        let opens = handshake.peer.we_open();
-        let fresh = Endpoint::new(&self.certificate, self.version, opens, at);
+        let is_client = handshake.peer.we_are_client();
+        let fresh = Endpoint::new(&self.certificate, self.version, is_client, at);
         match fresh.and_then(|mut endpoint| {
             let outputs = endpoint.handle_timeout(at)?;
             Ok((endpoint, outputs))
         }) {
             Ok((endpoint, outputs)) => {
                 handshake.endpoint = endpoint;
-                self.arm(now, outputs.timeout);
+                self.set_endpoint_timeout(now, outputs.timeout);
             }
             Err(_) => self.fail(),
         }
@@ -432,37 +429,37 @@ impl Dtls {
         }
     }
 
-    /// Gives up, and everything with it.
+    /// Fails the handshake, and discards all queued datagrams.
     fn fail(&mut self) {
         self.state = State::Failed;
-        self.waiting = Waiting::default();
-        self.datagrams.clear();
-        self.retry_at = Time::FAR_FUTURE;
+        self.pending = PendingDatagrams::default();
+        self.outgoing.clear();
+        self.endpoint_timeout = Time::FAR_FUTURE;
     }
 
-    /// Queues datagrams; one over the cap is lost, as on the way, and its flight is sent again.
-    fn queue(&mut self, datagrams: Vec<Vec<u8>>) {
+    /// Queues datagrams for sending. One beyond the bound is dropped, as if lost on the network.
+    fn queue_outgoing(&mut self, datagrams: Vec<Vec<u8>>) {
         for datagram in datagrams {
-            if self.datagrams.len() < OUTGOING_DATAGRAMS_MAX {
-                self.datagrams.push_back(datagram);
+            if self.outgoing.len() < OUTGOING_DATAGRAMS_MAX {
+                self.outgoing.push_back(datagram);
             }
         }
     }
 
-    /// Notes when the endpoint wants to be called. It counts nanoseconds and we microseconds: one
-    /// more, or it would be called too early for ever.
-    fn arm(&mut self, now: Time, timeout: Option<Instant>) {
+    /// Sets when the endpoint has to be called. It counts nanoseconds and we microseconds: one
+    /// microsecond is added, or it would be called too early again and again.
+    fn set_endpoint_timeout(&mut self, now: Time, timeout: Option<Instant>) {
         let wait = timeout.map_or(Duration::MAX, |at| {
             at.saturating_duration_since(self.instant(now))
         });
-        self.retry_at = if wait > TIMEOUT_HORIZON {
+        self.endpoint_timeout = if wait > TIMEOUT_HORIZON {
             Time::FAR_FUTURE
         } else {
             now + wait + Duration::from_micros(1)
         };
     }
 
-    /// `dimpl` counts in `Instant`s.
+    /// Returns `now` as an `Instant`, as `dimpl` needs it.
     fn instant(&self, now: Time) -> Instant {
         self.epoch
             .checked_add(now.since_origin())
@@ -470,8 +467,9 @@ impl Dtls {
     }
 }
 
-impl Waiting {
-    /// Keeps a datagram; the first ones count, because later ones repeat them.
+impl PendingDatagrams {
+    /// Queues a datagram. When the queue is full the newest is refused, because later datagrams repeat
+    /// earlier ones.
     fn push(&mut self, packet: &[u8]) -> Result<(), DtlsError> {
         let has_room = self.packets.len() < PENDING_DATAGRAMS_MAX
             && self.bytes.saturating_add(packet.len()) <= PENDING_BYTES_MAX;
@@ -490,31 +488,30 @@ impl Waiting {
     }
 }
 
-/// What became of a handshake after an input.
+/// State of a handshake after an input.
 enum Progress {
-    /// It goes on.
-    Going {
+    /// The handshake continues.
+    Ongoing {
         datagrams: Vec<Vec<u8>>,
         timeout: Option<Instant>,
     },
-    /// It is complete, and has keys.
+    /// The handshake is complete and has keys.
     Done {
         datagrams: Vec<Vec<u8>>,
         timeout: Option<Instant>,
     },
-    /// It cannot succeed any more.
-    Broken(&'static str),
+    /// The handshake cannot succeed any more.
+    Failed(&'static str),
 }
 
 impl Handshake {
-    /// The deadline runs from the first packet: a peer may take its time before that.
-    fn start_clock(&mut self, now: Time) {
+    /// Starts the deadline with the first packet. A peer may wait before it sends that.
+    fn start_deadline(&mut self, now: Time) {
         self.deadline = self.deadline.min(now + HANDSHAKE_TIMEOUT);
     }
 
-    /// Judges what the endpoint brought: first the certificate, then the keys, and only then are
-    /// its datagrams fit to be sent.
-    fn apply(&mut self, outputs: Outputs) -> Progress {
+    /// Verifies the certificate, exports the keys, and only then releases the datagrams.
+    fn apply_outputs(&mut self, outputs: Outputs) -> Progress {
         let Outputs {
             datagrams,
             certificate,
@@ -524,25 +521,26 @@ impl Handshake {
             timeout,
         } = outputs;
         if let Some(certificate) = certificate {
-            self.proof = self.peer.verify(&certificate);
-            if self.proof.is_none() {
-                return Progress::Broken("the certificate has none of the fingerprints");
+            self.verified_peer = self.peer.verify(&certificate);
+            if self.verified_peer.is_none() {
+                return Progress::Failed("the certificate matches no fingerprint");
             }
         }
         if let Some((material, profile)) = keys {
-            let Some(proof) = &self.proof else {
-                return Progress::Broken("keys before a certificate");
+            let Some(verified_peer) = &self.verified_peer else {
+                return Progress::Failed("keys were exported before a certificate was verified");
             };
-            self.keys = SrtpKeys::export(proof, profile, &material, self.peer.we_open());
+            self.keys =
+                SrtpKeys::export(verified_peer, profile, &material, self.peer.we_are_client());
         }
         if is_closed {
-            return Progress::Broken("the peer closed it");
+            return Progress::Failed("the peer sent close_notify");
         }
-        self.has_answered |= !datagrams.is_empty();
+        self.has_sent_flight |= !datagrams.is_empty();
         match (is_connected, &self.keys) {
-            (false, _) => Progress::Going { datagrams, timeout },
+            (false, _) => Progress::Ongoing { datagrams, timeout },
             (true, Some(_)) => Progress::Done { datagrams, timeout },
-            (true, None) => Progress::Broken("no common SRTP profile"),
+            (true, None) => Progress::Failed("no common SRTP profile"),
         }
     }
 }
@@ -552,13 +550,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn datagrams_that_nobody_fetches_are_bounded() {
+    fn outgoing_datagrams_are_bounded() {
         #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
         let epoch = Instant::now();
         let certificate = DtlsCertificate::generate().unwrap();
         let mut dtls = Dtls::new(certificate, DtlsVersion::V12, epoch);
         for _ in 0..=OUTGOING_DATAGRAMS_MAX {
-            dtls.queue(vec![vec![22]; 2]);
+            dtls.queue_outgoing(vec![vec![22]; 2]);
         }
         assert_eq!(
             std::iter::from_fn(|| dtls.poll_transmit()).count(),

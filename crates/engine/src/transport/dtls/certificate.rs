@@ -1,5 +1,5 @@
-//! Our side of the trust: a self-signed certificate, made once per process and shared by all
-//! transports, and the settings of the handshakes in which it is shown.
+//! Our DTLS certificate: self-signed, generated once per process and shared by all transports, with
+//! the handshake settings of `dimpl`.
 //!
 //! RFC 8122 §5 (fingerprints), RFC 8827 §6.5 (ECDSA P-256).
 
@@ -12,29 +12,31 @@ use dimpl::crypto::CryptoProvider;
 use thiserror::Error;
 use watersmeet_wire::params::DtlsFingerprint;
 
-use super::HANDSHAKE_TIMEOUT;
-use super::peer_verification::Hash;
+use super::peer_verification::FingerprintHash;
 use super::signing_key::SharedKeyProvider;
 
-/// Longest datagram of a handshake. The least path MTU of IPv6 is 1,280 B; this leaves room for
-/// IPv6 and UDP headers and for a tunnel.
+/// Time limit of a handshake, from its first packet.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Longest datagram of a handshake in bytes. The minimum MTU of IPv6 is 1,280; this leaves room for
+/// IPv6 and UDP headers and a tunnel.
 const DATAGRAM_LEN_MAX: usize = 1_200;
 
-/// First wait before a flight is sent again; doubled each time, so that it is sent eight times before
-/// the deadline. Browsers begin with 50 ms; a flight too many is two datagrams.
+/// First retransmission timeout of a flight; it doubles each time, which allows eight transmissions
+/// before the deadline. Browsers start with 50 ms; a needless flight costs two datagrams.
 const FLIGHT_RETRY_START: Duration = Duration::from_millis(100);
 
-/// Retries of one flight: more than fit before the deadline, so that the deadline alone decides.
+/// Retransmissions of one flight: more than fit before the deadline, so that the deadline decides.
 const FLIGHT_RETRIES_MAX: usize = 9;
 
-/// Datagrams that wait for one before them: at 1,500 B each, 45 KB of reassembly.
-const DATAGRAMS_QUEUED_MAX: usize = 30;
+/// Upper bound of datagrams received out of order: 45 KB at 1,500 B each.
+const REORDER_QUEUE_MAX: usize = 30;
 
-/// Which DTLS versions a transport speaks.
+/// DTLS versions that a transport negotiates.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum DtlsVersion {
-    /// Only 1.2 (RFC 6347). Its servers choose the SRTP profile, and choose GCM, which is five
-    /// times cheaper than what Chrome lists first.
+    /// Only 1.2 (RFC 6347). Its server selects the SRTP profile; we select GCM, which costs a fifth of
+    /// the profile that Chrome lists first.
     #[default]
     V12,
     /// Only 1.3 (RFC 9147).
@@ -43,12 +45,12 @@ pub enum DtlsVersion {
     Auto,
 }
 
-/// The machine could not make a certificate.
+/// The certificate could not be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("cannot make a DTLS certificate")]
+#[error("cannot generate a DTLS certificate")]
 pub struct CertificateError;
 
-/// A certificate with its private key. Cloning shares it.
+/// A certificate with its private key. Clones share it.
 #[derive(Clone)]
 pub struct DtlsCertificate {
     inner: Arc<Inner>,
@@ -57,44 +59,44 @@ pub struct DtlsCertificate {
 struct Inner {
     /// Certificate and key, both DER.
     pair: dimpl::DtlsCertificate,
-    /// Settings of every handshake.
+    /// Settings of all handshakes.
     config: Arc<dimpl::Config>,
-    /// Hashes of the certificate, weakest last.
+    /// Fingerprints of the certificate, SHA-256 last.
     fingerprints: Vec<DtlsFingerprint>,
 }
 
 impl DtlsCertificate {
-    /// Makes a certificate with a fresh key. Draws from the machine's randomness and asks it for
-    /// the date: call it where the process starts, never from the engine.
+    /// Generates a certificate with a new key. Uses the operating system's random generator and clock:
+    /// call it at process start, never from the engine.
     ///
     /// # Errors
-    /// When the machine's cryptography fails its self-test.
+    /// Fails when the cryptographic library fails.
     pub fn generate() -> Result<Self, CertificateError> {
         let pair =
             dimpl::certificate::generate_self_signed_certificate().map_err(|_| CertificateError)?;
         let key = SharedKeyProvider::parse(&pair.private_key).ok_or(CertificateError)?;
         let config = dimpl::Config::builder()
             .with_crypto_provider(CryptoProvider {
-                // Lives as long as the process: there is one certificate in it.
+                // Leaked once: a process has one certificate.
                 key_provider: Box::leak(Box::new(key)),
                 ..dimpl::crypto::aws_lc_rs::default_provider()
             })
             .mtu(DATAGRAM_LEN_MAX)
-            .max_queue_rx(DATAGRAMS_QUEUED_MAX)
+            .max_queue_rx(REORDER_QUEUE_MAX)
             .require_client_certificate(true)
-            // A cookie proves that the peer receives what is sent to its address. An authenticated
-            // STUN request came from there before: the round trip is saved.
+            // A cookie would prove that the peer receives at its address. The authenticated STUN request
+            // proved it already, which saves a round trip.
             .use_server_cookie(false)
             .flight_start_rto(FLIGHT_RETRY_START)
             .flight_retries(FLIGHT_RETRIES_MAX)
             .handshake_timeout(HANDSHAKE_TIMEOUT)
             .build()
             .map_err(|_| CertificateError)?;
-        let fingerprints = Hash::ALL
+        let fingerprints = FingerprintHash::ALL
             .into_iter()
             .map(|hash| DtlsFingerprint {
                 algorithm: hash.name().to_owned(),
-                value: colon_hex(digest::digest(hash.digest(), &pair.certificate).as_ref()),
+                value: colon_hex(digest::digest(hash.algorithm(), &pair.certificate).as_ref()),
             })
             .collect();
         Ok(Self {
@@ -106,20 +108,24 @@ impl DtlsCertificate {
         })
     }
 
-    /// What peers are told. SHA-256 stands last: clients take the last one, and every client
-    /// knows that one.
+    /// Returns the fingerprints to signal. SHA-256 is last, because clients use the last one and all
+    /// support SHA-256.
     pub fn fingerprints(&self) -> &[DtlsFingerprint] {
         &self.inner.fingerprints
     }
 
-    /// A DTLS endpoint in the server's role that shows this certificate.
-    pub(super) fn endpoint(&self, version: DtlsVersion, now: std::time::Instant) -> dimpl::Dtls {
-        let make = match version {
+    /// Creates a DTLS endpoint with this certificate, in the server's role.
+    pub(super) fn new_endpoint(
+        &self,
+        version: DtlsVersion,
+        now: std::time::Instant,
+    ) -> dimpl::Dtls {
+        let constructor = match version {
             DtlsVersion::V12 => dimpl::Dtls::new_12,
             DtlsVersion::V13 => dimpl::Dtls::new_13,
             DtlsVersion::Auto => dimpl::Dtls::new_auto,
         };
-        make(Arc::clone(&self.inner.config), self.inner.pair.clone(), now)
+        constructor(Arc::clone(&self.inner.config), self.inner.pair.clone(), now)
     }
 }
 
@@ -129,7 +135,7 @@ impl fmt::Debug for DtlsCertificate {
     }
 }
 
-/// Upper-case hex bytes with colons between them (RFC 8122 §5).
+/// Formats upper-case hex bytes separated by colons (RFC 8122 §5).
 fn colon_hex(bytes: &[u8]) -> String {
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
     hex.join(":")

@@ -1,6 +1,6 @@
-//! The fence around `dimpl`: every call into it is driven in the order it demands, and a panic in
-//! it ends one handshake instead of a worker. The crate is young: it asserts on a certificate that
-//! does not fit the buffer it is given, and unwraps a random that its first `handle_timeout` sets.
+//! Wraps the DTLS library `dimpl`: calls it in the order that it requires, and turns its panics into
+//! errors, so that a panic ends one handshake instead of the worker. `dimpl` is young: it asserts
+//! that a certificate fits the given buffer, and unwraps a value that `handle_timeout` sets first.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -9,61 +9,67 @@ use dimpl::Output;
 
 use super::certificate::{DtlsCertificate, DtlsVersion};
 
-/// Room for one output. Must hold the peer's certificate, or `dimpl` panics; browsers' have
-/// 300 B, and a chain of RSA certificates stays under 8 KiB.
+/// Size of the output buffer. It must hold the peer's certificate, or `dimpl` panics. Browsers'
+/// certificates have 300 B, and a chain of RSA certificates less than 8 KiB.
 const OUTPUT_LEN_MAX: usize = 16 * 1024;
 
-/// Outputs drained after one input: the longest flight has ten datagrams and three events.
+/// Upper bound of outputs after one input. The longest flight has ten datagrams and three events.
 const OUTPUTS_MAX: usize = 64;
 
-/// Why an endpoint is of no use any more.
+/// Reason an endpoint cannot be used any more.
 #[derive(Debug)]
 pub(super) enum EndpointError {
-    /// It said so; every error of `dimpl` is final.
-    Refused(dimpl::Error),
-    /// Its code failed.
+    /// `dimpl` returned an error. All of its errors are final.
+    Library(dimpl::Error),
+    /// `dimpl` panicked.
     Panicked,
 }
 
-/// Everything that one input brought about.
+/// Outputs of an endpoint after one input.
 #[derive(Default)]
 pub(super) struct Outputs {
     /// Datagrams for the peer, in order.
     pub datagrams: Vec<Vec<u8>>,
     /// The peer's certificate, DER.
     pub certificate: Option<Vec<u8>>,
-    /// Exported for SRTP.
+    /// Keying material for SRTP, and the negotiated profile.
     pub keys: Option<(dimpl::KeyingMaterial, dimpl::SrtpProfile)>,
-    /// The handshake is complete.
+    /// Whether the handshake is complete.
     pub is_connected: bool,
-    /// The peer said goodbye.
+    /// Whether the peer sent close_notify.
     pub is_closed: bool,
     /// When to call [`Endpoint::handle_timeout`].
     pub timeout: Option<Instant>,
 }
 
-/// A DTLS endpoint that cannot panic.
+/// A DTLS endpoint whose panics are caught.
 pub(super) struct Endpoint {
     dtls: dimpl::Dtls,
 }
 
 impl Endpoint {
-    /// An endpoint that opens the handshake, or waits for it.
+    /// Creates an endpoint in the role of client or server.
+    ///
+    /// # Errors
+    /// Fails when `dimpl` panics.
     pub(super) fn new(
         certificate: &DtlsCertificate,
         version: DtlsVersion,
-        opens: bool,
+        is_client: bool,
         now: Instant,
     ) -> Result<Self, EndpointError> {
         let dtls = catch_panics(|| {
-            let mut dtls = certificate.endpoint(version, now);
-            dtls.set_active(opens);
+            let mut dtls = certificate.new_endpoint(version, now);
+            dtls.set_active(is_client);
             Ok(dtls)
         })?;
         Ok(Self { dtls })
     }
 
-    /// Takes a datagram of the peer.
+    /// Handles a datagram of the peer.
+    ///
+    /// # Errors
+    /// Returns why the endpoint cannot be used any more.
     pub(super) fn handle_packet(
         &mut self,
         now: Instant,
@@ -75,12 +81,18 @@ impl Endpoint {
         })
     }
 
-    /// Sends again what is due; must come before the first packet.
+    /// Retransmits a flight that is due. Must be called before the first packet.
+    ///
+    /// # Errors
+    /// Returns why the endpoint cannot be used any more.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Outputs, EndpointError> {
         self.drive(|dtls| dtls.handle_timeout(now))
     }
 
-    /// Says goodbye, if there is a secure way to.
+    /// Sends close_notify if the handshake is complete.
+    ///
+    /// # Errors
+    /// Returns why the endpoint cannot be used any more.
     pub(super) fn close(&mut self, now: Instant) -> Result<Outputs, EndpointError> {
         self.drive(|dtls| {
             dtls.handle_timeout(now)?;
@@ -96,8 +108,8 @@ impl Endpoint {
         catch_panics(|| {
             input(dtls)?;
             let mut outputs = Outputs::default();
-            // Kept with every endpoint it would be the largest part of an idle transport; a
-            // handshake has four inputs, and making it anew for each costs half a microsecond.
+            // Stored in the endpoint, it would be the largest part of an idle transport. A handshake
+            // has four inputs, and allocating it takes half a microsecond.
             let mut buffer = vec![0; OUTPUT_LEN_MAX];
             for _ in 0..OUTPUTS_MAX {
                 match dtls.poll_output(&mut buffer) {
@@ -111,7 +123,7 @@ impl Endpoint {
                         break;
                     }
                     Output::BufferTooSmall { .. } => break,
-                    // Data over DTLS has no reader yet.
+                    // Application data (SCTP) is not supported yet.
                     _ => {}
                 }
             }
@@ -120,10 +132,11 @@ impl Endpoint {
     }
 }
 
-/// Runs `work`; a panic becomes a fault. What it touched is thrown away with the endpoint.
+/// Runs `work`, and turns a panic into an error. The caller drops the endpoint after an error, so that
+/// no inconsistent state remains.
 fn catch_panics<T>(work: impl FnOnce() -> Result<T, dimpl::Error>) -> Result<T, EndpointError> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(EndpointError::Refused),
+        Ok(result) => result.map_err(EndpointError::Library),
         Err(_) => Err(EndpointError::Panicked),
     }
 }

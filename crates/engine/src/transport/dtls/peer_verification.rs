@@ -1,6 +1,5 @@
-//! The peer's side of the trust: the fingerprints that signalling brought, and the proof that the
-//! certificate seen in the handshake has one of them. SRTP keys can only be cut with that proof in
-//! hand: there is no other way to make them.
+//! Verification of the peer: fingerprints from signalling, and the proof that the certificate of the
+//! handshake matches one of them. SRTP keys can be exported only with that proof.
 //!
 //! RFC 8122 §5, RFC 8842 §5.1, RFC 5764 §4.2.
 
@@ -10,25 +9,22 @@ use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, FINGERP
 
 use crate::transport::srtp::{MasterKey, SrtpProfile};
 
-/// Longest digest: SHA-512.
+/// Longest digest in bytes: SHA-512.
 const DIGEST_LEN_MAX: usize = 64;
 
-/// A hash that still binds a certificate. MD5 and SHA-1 do not: collisions can be bought.
+/// Accepted hash functions. MD5 and SHA-1 are not accepted, because collisions are feasible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hash {
-    /// 512 bits.
+pub(super) enum FingerprintHash {
     Sha512,
-    /// 384 bits.
     Sha384,
-    /// 256 bits.
     Sha256,
 }
 
-impl Hash {
-    /// All of them, the one that every client knows last.
+impl FingerprintHash {
+    /// All hash functions. SHA-256, which every client supports, is last.
     pub(super) const ALL: [Self; 3] = [Self::Sha512, Self::Sha384, Self::Sha256];
 
-    /// The name of RFC 8122 §5.
+    /// Returns the name of RFC 8122 §5.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Sha512 => "sha-512",
@@ -37,8 +33,8 @@ impl Hash {
         }
     }
 
-    /// The function itself.
-    pub(super) fn digest(self) -> &'static digest::Algorithm {
+    /// Returns the digest algorithm.
+    pub(super) fn algorithm(self) -> &'static digest::Algorithm {
         match self {
             Self::Sha512 => &digest::SHA512,
             Self::Sha384 => &digest::SHA384,
@@ -53,32 +49,33 @@ impl Hash {
     }
 }
 
-/// One fingerprint, taken apart.
+/// A parsed fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fingerprint {
-    hash: Hash,
+    hash: FingerprintHash,
     digest: ArrayVec<u8, DIGEST_LEN_MAX>,
 }
 
-/// Whom we expect at the other end. Holds at least one fingerprint.
+/// The peer that signalling announced. Has at least one fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedPeer {
-    /// Whether we open the handshake.
-    we_open: bool,
-    /// Any of these will do.
+    /// Whether we are the DTLS client.
+    we_are_client: bool,
+    /// The certificate must match one of these.
     fingerprints: ArrayVec<Fingerprint, FINGERPRINTS_MAX>,
 }
 
 impl ExpectedPeer {
-    /// Reads what signalling brought. A peer that is `server` waits, so we open; otherwise the
-    /// peer opens. Fingerprints of weak or unknown hashes are passed over.
+    /// Creates it from signalled parameters. We are the DTLS client only if the peer's role is
+    /// `server`. Fingerprints of weak or unknown hashes are ignored.
     ///
     /// # Errors
-    /// A text for the peer when no fingerprint of SHA-256 or better is left, or one is malformed.
+    /// Returns a text for the peer when no fingerprint of SHA-256 or better is left, one is malformed,
+    /// or there are too many.
     pub fn from_parameters(parameters: &DtlsParameters) -> Result<Self, &'static str> {
         let mut fingerprints = ArrayVec::new();
         for DtlsFingerprint { algorithm, value } in &parameters.fingerprints {
-            let Some(hash) = Hash::from_name(algorithm) else {
+            let Some(hash) = FingerprintHash::from_name(algorithm) else {
                 continue;
             };
             let digest = parse_digest(hash, value).ok_or("malformed DTLS fingerprint")?;
@@ -91,20 +88,20 @@ impl ExpectedPeer {
             return Err("no DTLS fingerprint of sha-256 or better");
         }
         Ok(Self {
-            we_open: parameters.role == DtlsRole::Server,
+            we_are_client: parameters.role == DtlsRole::Server,
             fingerprints,
         })
     }
 
-    /// Whether we open the handshake.
-    pub const fn we_open(&self) -> bool {
-        self.we_open
+    /// Returns whether we are the DTLS client.
+    pub const fn we_are_client(&self) -> bool {
+        self.we_are_client
     }
 
-    /// Proves that `certificate`, in DER, is the peer's: it has one of the fingerprints.
+    /// Returns a proof if `certificate`, in DER, matches one of the fingerprints.
     pub(super) fn verify(&self, certificate: &[u8]) -> Option<VerifiedPeer> {
         let matches = |known: &Fingerprint| {
-            digest::digest(known.hash.digest(), certificate).as_ref() == known.digest.as_slice()
+            digest::digest(known.hash.algorithm(), certificate).as_ref() == known.digest.as_slice()
         };
         self.fingerprints
             .iter()
@@ -113,26 +110,25 @@ impl ExpectedPeer {
     }
 }
 
-/// Evidence that the certificate in the handshake is the one that signalling announced. Only
-/// [`ExpectedPeer::verify`] makes one.
+/// Proof that the certificate of the handshake is the one that signalling announced. Only
+/// [`ExpectedPeer::verify`] creates it.
 #[derive(Debug)]
 pub(super) struct VerifiedPeer(());
 
-/// The master keys of both directions, fresh from a handshake with a proven peer.
+/// SRTP master keys of both directions, exported from a handshake with a verified peer.
 pub struct SrtpKeys {
-    /// The profile agreed on.
+    /// Negotiated protection profile.
     pub profile: SrtpProfile,
-    /// What we seal with.
+    /// Key of the packets that we send.
     pub local: MasterKey,
-    /// What the peer seals with.
+    /// Key of the packets that the peer sends.
     pub remote: MasterKey,
 }
 
 impl SrtpKeys {
-    /// Cuts the keys out of what the handshake exported. `None` for an unknown profile or material
-    /// of another length.
+    /// Splits exported keying material. Returns `None` for an unsupported profile or a wrong length.
     pub(super) fn export(
-        _proof: &VerifiedPeer,
+        _verified_peer: &VerifiedPeer,
         profile: dimpl::SrtpProfile,
         material: &[u8],
         we_are_client: bool,
@@ -157,8 +153,8 @@ impl SrtpKeys {
     }
 }
 
-/// Reads hex bytes with colons between them, of the length that `hash` makes.
-fn parse_digest(hash: Hash, text: &str) -> Option<ArrayVec<u8, DIGEST_LEN_MAX>> {
+/// Parses hex bytes separated by colons, of the length of `hash`.
+fn parse_digest(hash: FingerprintHash, text: &str) -> Option<ArrayVec<u8, DIGEST_LEN_MAX>> {
     let mut digest = ArrayVec::new();
     for byte in text.split(':') {
         if byte.len() != 2 || !byte.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -166,5 +162,5 @@ fn parse_digest(hash: Hash, text: &str) -> Option<ArrayVec<u8, DIGEST_LEN_MAX>> 
         }
         digest.try_push(u8::from_str_radix(byte, 16).ok()?).ok()?;
     }
-    (digest.len() == hash.digest().output_len()).then_some(digest)
+    (digest.len() == hash.algorithm().output_len()).then_some(digest)
 }

@@ -1,66 +1,71 @@
-//! What a DTLS datagram claims to be, read from its record headers before anything is believed.
-//! This is the gate before the handshake: what passes may still be wrong, what does not pass could
-//! only do harm.
+//! Reads the record headers of a DTLS datagram before it is passed to the DTLS library. Filters
+//! datagrams that are malformed or must not be accepted unauthenticated.
 //!
 //! RFC 6347 §4.1, §4.2.2; RFC 9147 §4.
 
-/// Record header of DTLS 1.2 and of plaintext in 1.3 (RFC 6347 §4.1).
-const HEADER_LEN: usize = 13;
+/// Length of a record header of DTLS 1.2, and of plaintext in 1.3 (RFC 6347 §4.1).
+const RECORD_HEADER_LEN: usize = 13;
 
-/// Handshake header without the fragment (RFC 6347 §4.2.2).
+/// Length of a handshake header (RFC 6347 §4.2.2).
 const HANDSHAKE_HEADER_LEN: usize = 12;
 
-/// Most records in one datagram; a server's whole first flight has five.
+/// Upper bound of records in one datagram, and of messages in one record. A server's first flight has
+/// five records.
 const RECORDS_MAX: usize = 16;
 
+/// Content type of alerts.
 const ALERT: u8 = 21;
+
+/// Content type of handshake messages.
 const HANDSHAKE: u8 = 22;
+
+/// Handshake type of a ClientHello.
 const CLIENT_HELLO: u8 = 1;
 
-/// What stands in a datagram whose lengths add up.
+/// Properties of a datagram with consistent lengths.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DatagramSummary {
-    /// It begins with a ClientHello or a fragment of one.
+    /// Whether it starts with a ClientHello or a fragment of one.
     pub begins_with_hello: bool,
-    /// It holds a ClientHello that is not the first message of its sender.
+    /// Whether it has a ClientHello that is not the first message of its sender.
     pub later_hello: bool,
-    /// It holds an alert that nobody authenticated.
+    /// Whether it has an unauthenticated alert.
     pub plain_alert: bool,
-    /// It holds a record that only DTLS 1.3 has.
+    /// Whether it has a record that exists only in DTLS 1.3.
     pub needs_1_3: bool,
 }
 
 impl DatagramSummary {
-    /// Reads the headers of `packet`; `None` when they do not add up. That is stricter than the
-    /// endpoint behind: it keeps a record with a broken handshake message until the end, and fails
-    /// the handshake then.
+    /// Parses the headers of `packet`, or returns `None` when their lengths are inconsistent. This is
+    /// stricter than `dimpl`, which keeps a record with a malformed handshake message and fails the
+    /// handshake later.
     pub(super) fn parse(packet: &[u8]) -> Option<Self> {
-        let mut contents = Self::default();
+        let mut summary = Self::default();
         let mut rest = packet;
         for index in 0..RECORDS_MAX {
             let Some(first) = rest.first() else {
-                return (index > 0).then_some(contents);
+                return (index > 0).then_some(summary);
             };
             match first {
                 0x20..=0x3f => {
-                    // RFC 9147 §4: the rest is encrypted, and nothing can be read.
-                    contents.needs_1_3 = true;
-                    return Some(contents);
+                    // RFC 9147 §4: the rest is encrypted.
+                    summary.needs_1_3 = true;
+                    return Some(summary);
                 }
                 20..=23 => {}
-                25..=26 => contents.needs_1_3 = true,
+                25..=26 => summary.needs_1_3 = true,
                 _ => return None,
             }
-            let (header, after) = rest.split_first_chunk::<HEADER_LEN>()?;
+            let (header, after) = rest.split_first_chunk::<RECORD_HEADER_LEN>()?;
             let &[kind, 0xfe, _, epoch_0, epoch_1, .., len_0, len_1] = header else {
                 return None;
             };
             let len = usize::from(u16::from_be_bytes([len_0, len_1]));
             let (body, after) = after.split_at_checked(len)?;
             if epoch_0 == 0 && epoch_1 == 0 {
-                contents.plain_alert |= kind == ALERT;
+                summary.plain_alert |= kind == ALERT;
                 if kind == HANDSHAKE {
-                    contents.read_messages(index == 0, body)?;
+                    summary.read_messages(index == 0, body)?;
                 }
             }
             rest = after;
@@ -68,7 +73,7 @@ impl DatagramSummary {
         None
     }
 
-    /// Reads the headers of the handshake messages, or fragments of them, in one plain record.
+    /// Parses the headers of the handshake messages, or fragments of them, in one plaintext record.
     fn read_messages(&mut self, is_first_record: bool, body: &[u8]) -> Option<()> {
         let mut rest = body;
         for index in 0..RECORDS_MAX {

@@ -1,5 +1,5 @@
-//! The certificate's private key, made ready once. `dimpl` reads the key anew for every endpoint,
-//! and checking that its two halves belong together takes 15 µs: a tenth of a handshake.
+//! Private key of the certificate, parsed once. `dimpl` parses the key for every endpoint, and the
+//! consistency check of its two halves takes 15 µs, a tenth of a handshake.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use dimpl::crypto::{Buf, HashAlgorithm, KeyProvider, SignatureAlgorithm, SigningKey};
 use dimpl::{CryptoError, CryptoOperation};
 
-/// Hands every endpoint the same key.
+/// Key provider that gives every endpoint the same parsed key.
 #[derive(Debug)]
 pub(super) struct SharedKeyProvider {
     key: Arc<EcdsaKeyPair>,
 }
 
 impl SharedKeyProvider {
-    /// Reads an ECDSA key over P-256; `None` for any other.
+    /// Parses an ECDSA key over P-256. Returns `None` for any other.
     pub(super) fn parse(pkcs8: &[u8]) -> Option<Self> {
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8).ok()?;
         Some(Self { key: Arc::new(key) })
@@ -24,15 +24,15 @@ impl SharedKeyProvider {
 
 impl KeyProvider for SharedKeyProvider {
     fn load_private_key(&self, _pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
-        Ok(Box::new(SharedKey(Arc::clone(&self.key))))
+        Ok(Box::new(SharedSigningKey(Arc::clone(&self.key))))
     }
 }
 
-/// One endpoint's share of the key.
+/// Reference of one endpoint to the key.
 #[derive(Debug)]
-struct SharedKey(Arc<EcdsaKeyPair>);
+struct SharedSigningKey(Arc<EcdsaKeyPair>);
 
-impl SigningKey for SharedKey {
+impl SigningKey for SharedSigningKey {
     fn sign(&mut self, data: &[u8], hash: HashAlgorithm, out: &mut Buf) -> Result<(), CryptoError> {
         if hash != HashAlgorithm::SHA256 {
             return Err(CryptoError::SigningKeyHashMismatch {

@@ -1,27 +1,27 @@
-//! Which packets were already received: a window per stream, and a table of streams. Nothing here
-//! is written before a packet is authenticated, and nothing that was received is ever forgotten:
-//! a stream that has gone quiet keeps the number under which all is stale.
+//! Replay protection: a window of received packets per SSRC, and a table of SSRCs. State changes only
+//! after a packet was authenticated. When a quiet SSRC loses its window, its greatest index is kept,
+//! and everything up to it stays refused.
 //!
 //! RFC 3711 §3.3.1 (index estimate), §3.3.2 (replay list).
 
 use watersmeet_wire::units::{Map, Ssrc};
 
-use super::SrtpError;
+use super::error::SrtpError;
 
-/// How far behind the newest packet an unseen one is still accepted.
+/// Distance in packets behind the newest within which a packet that was not received is accepted.
 pub const REPLAY_WINDOW: u64 = 1_024;
 
-/// Streams with a window of their own. A simulcast camera with retransmission uses six.
+/// Upper bound of SSRCs with a replay window. A simulcast camera with retransmission uses six.
 pub const STREAMS_MAX: usize = 64;
 
-/// Quiet streams of which only the newest index is kept. One more is refused: a peer that has
-/// used this many is not a browser.
+/// Upper bound of quiet SSRCs of which only the greatest index is kept. Further ones are refused: no
+/// browser uses that many.
 pub const RETIRED_STREAMS_MAX: usize = 1_024;
 
-/// One word more than the window needs, so that a word is cleared before it is used again.
+/// Words of the ring: one more than the window needs, so that a word is cleared before its reuse.
 const WORDS: usize = 17;
 
-/// The same, where it divides an index.
+/// [`WORDS`] as a divisor of packet indexes.
 const WORDS_U64: u64 = REPLAY_WINDOW / 64 + 1;
 
 const _: () = assert!(
@@ -29,35 +29,35 @@ const _: () = assert!(
     "the ring must hold the window and one word"
 );
 
-/// The packets seen of one stream, as a ring of bits addressed by packet index.
+/// Received packets of one SSRC, as a ring of bits addressed by packet index.
 #[derive(Debug, Clone)]
 pub(super) struct ReplayWindow {
-    /// The greatest index seen.
+    /// Greatest index received.
     highest: u64,
     /// One bit per index; a word is reused every 1,088 packets.
-    seen: [u64; WORDS],
+    received: [u64; WORDS],
 }
 
 impl ReplayWindow {
-    /// A window in which only `index` was seen.
+    /// Returns a window in which only `index` was received.
     fn starting_at(index: u64) -> Self {
         let mut window = Self {
             highest: index,
-            seen: [0; WORDS],
+            received: [0; WORDS],
         };
         window.set(index);
         window
     }
 
-    /// A window in which everything up to `highest` is stale.
+    /// Returns a window in which every index up to `highest` is refused.
     fn stale_up_to(highest: u64) -> Self {
         Self {
             highest,
-            seen: [u64::MAX; WORDS],
+            received: [u64::MAX; WORDS],
         }
     }
 
-    /// Whether `index` is neither seen nor older than the window.
+    /// Returns whether `index` was neither received nor is older than the window.
     fn is_fresh(&self, index: u64) -> bool {
         if index > self.highest {
             return true;
@@ -66,7 +66,7 @@ impl ReplayWindow {
             && self.word(index).is_some_and(|word| word & bit(index) == 0)
     }
 
-    /// Remembers `index`, which is fresh.
+    /// Records `index`, which must be fresh.
     fn mark(&mut self, index: u64) {
         if index > self.highest {
             let advance = (index / 64 - self.highest / 64).min(WORDS_U64);
@@ -80,95 +80,100 @@ impl ReplayWindow {
         self.set(index);
     }
 
-    /// Sets the bit of `index`.
     fn set(&mut self, index: u64) {
         if let Some(word) = self.word_mut(index) {
             *word |= bit(index);
         }
     }
 
-    /// The word that holds `index`. It is always there: the position is a remainder.
+    /// Returns the word with the bit of `index`. Always `Some`, because the position is a remainder.
     fn word(&self, index: u64) -> Option<u64> {
-        self.seen.get(position(index)).copied()
+        self.received.get(word_position(index)).copied()
     }
 
     fn word_mut(&mut self, index: u64) -> Option<&mut u64> {
-        self.seen.get_mut(position(index))
+        self.received.get_mut(word_position(index))
     }
 }
 
-/// The bit of `index` in its word.
+/// Returns the bit of `index` in its word.
 const fn bit(index: u64) -> u64 {
     1 << (index % 64)
 }
 
-/// The place of the word of `index` in the ring.
-const fn position(index: u64) -> usize {
+/// Returns the position of the word of `index` in the ring.
+const fn word_position(index: u64) -> usize {
     ((index / 64) % WORDS_U64) as usize
 }
 
-/// A packet that may be fresh, and where its stream stands. Spent by [`ReplayTable::mark`] once
-/// the packet is authenticated.
+/// A packet that passed the replay check. [`ReplayTable::mark`] consumes it once the packet is
+/// authenticated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
-    /// The stream.
+    /// SSRC of the packet.
     ssrc: Ssrc,
-    /// Place of the stream in the table; none when it has no window yet.
-    place: Option<usize>,
-    /// The index under which the packet has to authenticate.
+    /// Position of the SSRC in the table; absent when it has no window yet.
+    position: Option<usize>,
+    /// Packet index with which the packet must authenticate.
     pub(super) index: u64,
 }
 
-/// One stream of the table.
+/// An SSRC with a replay window.
 #[derive(Debug)]
-struct Stream {
-    /// The packets seen.
+struct StreamWindow {
+    /// Received packets.
     window: ReplayWindow,
-    /// The table's count when the stream was last heard.
-    heard_at: u64,
+    /// Value of the table's packet count when the last packet was received.
+    last_packet: u64,
 }
 
-/// All streams of one direction of one transport.
+/// All SSRCs of one direction of one transport.
 #[derive(Debug, Default)]
 pub(super) struct ReplayTable {
-    /// The names of the streams, beside `streams`. 64 names are four cache lines, and a scan of
-    /// them is cheaper than a search tree.
+    /// SSRC of each entry of `streams`. 64 of them are four cache lines, and scanning these is cheaper
+    /// than a search tree.
     ssrcs: Vec<Ssrc>,
-    /// The streams, in the order of `ssrcs`.
-    streams: Vec<Stream>,
-    /// The newest index of each stream that lost its window to a younger one.
+    /// Windows in the order of `ssrcs`.
+    streams: Vec<StreamWindow>,
+    /// Greatest index of each SSRC that lost its window.
     retired: Map<Ssrc, u64>,
-    /// Counts authenticated packets: the table's notion of age.
-    heard: u64,
+    /// Number of authenticated packets; serves as the clock of this table.
+    packet_count: u64,
 }
 
 impl ReplayTable {
-    /// Judges an RTP packet: estimates its 48-bit index from the 16 bits it carries.
-    pub(super) fn locate(&self, ssrc: Ssrc, seq: u16) -> Result<Candidate, SrtpError> {
-        let place = self.place(ssrc);
-        let highest = self.highest(place, ssrc);
+    /// Checks an RTP packet, whose 48-bit index is estimated from its 16-bit sequence number.
+    ///
+    /// # Errors
+    /// Refuses a replayed packet, and an SSRC for which the table has no room.
+    pub(super) fn check_rtp(&self, ssrc: Ssrc, seq: u16) -> Result<Candidate, SrtpError> {
+        let position = self.position_of(ssrc);
+        let highest = self.highest(position, ssrc);
         let index = match highest {
             None => u64::from(seq),
-            Some(highest) => nearest(highest, seq).ok_or(SrtpError::Replayed)?,
+            Some(highest) => nearest_index(highest, seq).ok_or(SrtpError::Replayed)?,
         };
-        self.judge(ssrc, place, index)
+        self.check_index(ssrc, position, index)
     }
 
-    /// Judges an RTCP packet, which carries its whole index.
-    pub(super) fn locate_exact(&self, ssrc: Ssrc, index: u32) -> Result<Candidate, SrtpError> {
-        self.judge(ssrc, self.place(ssrc), u64::from(index))
+    /// Checks an RTCP packet, which carries its index.
+    ///
+    /// # Errors
+    /// Refuses a replayed packet, and an SSRC for which the table has no room.
+    pub(super) fn check_rtcp(&self, ssrc: Ssrc, index: u32) -> Result<Candidate, SrtpError> {
+        self.check_index(ssrc, self.position_of(ssrc), u64::from(index))
     }
 
-    /// Remembers a packet that has been authenticated.
+    /// Records a packet that was authenticated.
     pub(super) fn mark(&mut self, candidate: Candidate) {
-        self.heard += 1;
-        let heard_at = self.heard;
+        self.packet_count += 1;
+        let last_packet = self.packet_count;
         if let Some(stream) = candidate
-            .place
-            .and_then(|place| self.streams.get_mut(place))
+            .position
+            .and_then(|position| self.streams.get_mut(position))
         {
             stream.window.mark(candidate.index);
-            stream.heard_at = heard_at;
+            stream.last_packet = last_packet;
             return;
         }
         let window = match self.retired.remove(&candidate.ssrc) {
@@ -183,28 +188,39 @@ impl ReplayTable {
             self.retire_quietest();
         }
         self.ssrcs.push(candidate.ssrc);
-        self.streams.push(Stream { window, heard_at });
+        self.streams.push(StreamWindow {
+            window,
+            last_packet,
+        });
     }
 
-    /// How many streams have a window.
+    /// Returns the number of SSRCs with a window.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.streams.len()
     }
 
-    fn place(&self, ssrc: Ssrc) -> Option<usize> {
+    fn position_of(&self, ssrc: Ssrc) -> Option<usize> {
         self.ssrcs.iter().position(|known| *known == ssrc)
     }
 
-    fn highest(&self, place: Option<usize>, ssrc: Ssrc) -> Option<u64> {
-        match place {
-            Some(place) => self.streams.get(place).map(|stream| stream.window.highest),
+    fn highest(&self, position: Option<usize>, ssrc: Ssrc) -> Option<u64> {
+        match position {
+            Some(position) => self
+                .streams
+                .get(position)
+                .map(|stream| stream.window.highest),
             None => self.retired.get(&ssrc).copied(),
         }
     }
 
-    fn judge(&self, ssrc: Ssrc, place: Option<usize>, index: u64) -> Result<Candidate, SrtpError> {
-        let fresh = match place.and_then(|place| self.streams.get(place)) {
+    fn check_index(
+        &self,
+        ssrc: Ssrc,
+        position: Option<usize>,
+        index: u64,
+    ) -> Result<Candidate, SrtpError> {
+        let fresh = match position.and_then(|position| self.streams.get(position)) {
             Some(stream) => stream.window.is_fresh(index),
             None => match self.retired.get(&ssrc) {
                 Some(highest) => index > *highest,
@@ -213,34 +229,40 @@ impl ReplayTable {
             },
         };
         if fresh {
-            Ok(Candidate { ssrc, place, index })
+            Ok(Candidate {
+                ssrc,
+                position,
+                index,
+            })
         } else {
             Err(SrtpError::Replayed)
         }
     }
 
-    /// Whether a stream never heard before finds no room.
+    /// Returns whether there is no room for a new SSRC.
     fn is_full(&self) -> bool {
         self.streams.len() >= STREAMS_MAX && self.retired.len() >= RETIRED_STREAMS_MAX
     }
 
-    /// Takes the window from the stream that was silent longest.
+    /// Removes the window of the SSRC that was silent longest, and keeps its greatest index.
     fn retire_quietest(&mut self) {
         let quietest = self
             .streams
             .iter()
             .enumerate()
-            .min_by_key(|(_, stream)| stream.heard_at);
-        let Some((place, _)) = quietest else { return };
-        let stream = self.streams.swap_remove(place);
-        let ssrc = self.ssrcs.swap_remove(place);
+            .min_by_key(|(_, stream)| stream.last_packet);
+        let Some((position, _)) = quietest else {
+            return;
+        };
+        let stream = self.streams.swap_remove(position);
+        let ssrc = self.ssrcs.swap_remove(position);
         self.retired.insert(ssrc, stream.window.highest);
     }
 }
 
-/// The index nearest to `highest` whose low 16 bits are `seq`; none when it would lie before the
-/// first packet that can exist.
-fn nearest(highest: u64, seq: u16) -> Option<u64> {
+/// Returns the index nearest to `highest` whose low 16 bits are `seq` (RFC 3711 §3.3.1), or `None` if
+/// it would be negative.
+fn nearest_index(highest: u64, seq: u16) -> Option<u64> {
     let low = highest & 0xffff;
     let forward = u64::from(seq).wrapping_sub(low) & 0xffff;
     if forward < 0x8000 {

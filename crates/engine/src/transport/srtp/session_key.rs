@@ -1,6 +1,5 @@
-//! Session keys and what is done with them: derivation, sealing and opening, in place and without
-//! allocation. Key schedules are made once per direction, never per packet. Nothing here knows
-//! which packets were seen.
+//! SRTP session keys: derivation, encryption and decryption in place, without allocation. Key
+//! schedules are computed once per direction. Replay protection is in `replay`.
 //!
 //! RFC 3711 §3.4, §4.1.1, §4.2, §4.3 (counter mode, HMAC-SHA1, key derivation) and RFC 7714 §8,
 //! §9, §11 (GCM, and its key derivation).
@@ -12,25 +11,26 @@ use aws_lc_rs::iv::FixedLength;
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 use watersmeet_wire::units::Ssrc;
 
-use super::{SrtpKeyError, SrtpProfile};
+use super::error::SrtpKeyError;
+use super::profile::SrtpProfile;
 
-/// The part of an RTCP packet that stays readable: its first header and the sender's SSRC.
+/// Length of the unencrypted part of an SRTCP packet: the first header and the sender's SSRC.
 pub(super) const RTCP_CLEAR_LEN: usize = 8;
 
-/// Bytes of the word that carries the E flag and the index of an RTCP packet.
+/// Length of the word with the E flag and the index of an SRTCP packet.
 pub(super) const RTCP_TRAILER_LEN: usize = 4;
 
-/// The bit of the trailer that says that the packet is encrypted.
+/// E flag of the trailer: the packet is encrypted.
 pub(super) const RTCP_E_FLAG: u32 = 0x8000_0000;
 
-/// Bytes of an HMAC-SHA1 tag that are sent; 80 of 160 bits.
+/// Length of an HMAC-SHA1 tag, truncated to 80 bits.
 const SHA1_TAG_LEN: usize = 10;
 
-/// Bytes of a GCM tag.
+/// Length of a GCM tag.
 const GCM_TAG_LEN: usize = 16;
 
-/// First of three consecutive derivation labels (RFC 3711 §4.3.1): encryption, authentication,
-/// salt.
+/// Purpose of session keys. The value is the first of three derivation labels (RFC 3711 §4.3.1):
+/// encryption, authentication, salt.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     /// Labels 0 to 2.
@@ -39,34 +39,37 @@ pub(super) enum Purpose {
     Rtcp = 3,
 }
 
-/// The keys of one direction and one purpose.
+/// Session keys of one direction and purpose.
 pub(super) enum SessionKey {
-    /// AES in Galois/Counter mode, either length.
+    /// AES-128-GCM or AES-256-GCM.
     Gcm(Box<GcmKey>),
     /// AES in counter mode and HMAC-SHA1.
     Cm(Box<CmKey>),
 }
 
-/// The keys of the GCM profiles.
+/// Session keys of the GCM profiles.
 pub(super) struct GcmKey {
-    /// The cipher with its key schedule.
+    /// Cipher with its key schedule.
     cipher: LessSafeKey,
-    /// Mixed into every nonce.
+    /// Session salt, combined with every nonce.
     salt: [u8; 12],
 }
 
-/// The keys of the counter mode profile.
+/// Session keys of the counter mode profile.
 pub(super) struct CmKey {
-    /// The cipher with its key schedule.
+    /// Cipher with its key schedule.
     cipher: EncryptingKey,
-    /// HMAC-SHA1 with the padded key already hashed.
+    /// HMAC-SHA1 with the padded key hashed in advance.
     auth: hmac::Key,
-    /// Mixed into every counter block.
+    /// Session salt, combined with every counter block.
     salt: [u8; 14],
 }
 
 impl SessionKey {
-    /// Derives the session keys of one purpose from `master`, a key followed by its salt.
+    /// Derives the session keys of one purpose from `master`, a master key followed by its salt.
+    ///
+    /// # Errors
+    /// Fails when `master` does not have the length of the profile.
     pub(super) fn derive(
         profile: SrtpProfile,
         purpose: Purpose,
@@ -78,27 +81,30 @@ impl SessionKey {
         let (key, salt) = master
             .split_at_checked(profile.key_len())
             .ok_or(SrtpKeyError)?;
-        let prf = Prf::new(key, salt)?;
+        let derivation = KeyDerivation::new(key, salt)?;
         let label = purpose as u8;
         let mut session_key = [0; 32];
         let session_key = session_key
             .get_mut(..profile.key_len())
             .ok_or(SrtpKeyError)?;
-        prf.fill(label, session_key)?;
+        derivation.fill(label, session_key)?;
         if matches!(profile, SrtpProfile::AesCm128HmacSha1_80) {
             let mut auth = [0; 20];
-            prf.fill(label + 1, &mut auth)?;
+            derivation.fill(label + 1, &mut auth)?;
             let mut salt = [0; 14];
-            prf.fill(label + 2, &mut salt)?;
+            derivation.fill(label + 2, &mut salt)?;
             Self::cm(session_key, &auth, salt)
         } else {
             let mut salt = [0; 12];
-            prf.fill(label + 2, &mut salt)?;
+            derivation.fill(label + 2, &mut salt)?;
             Self::gcm(session_key, salt)
         }
     }
 
-    /// Session keys of a GCM profile; the key's length says which.
+    /// Creates session keys of a GCM profile, which follows from the length of `key`.
+    ///
+    /// # Errors
+    /// Fails when the cipher refuses the key.
     pub(super) fn gcm(key: &[u8], salt: [u8; 12]) -> Result<Self, SrtpKeyError> {
         let algorithm = if key.len() == 32 {
             &AES_256_GCM
@@ -112,15 +118,18 @@ impl SessionKey {
         })))
     }
 
-    /// Session keys of the counter mode profile.
+    /// Creates session keys of the counter mode profile.
+    ///
+    /// # Errors
+    /// Fails when the cipher refuses the key.
     pub(super) fn cm(key: &[u8], auth: &[u8], salt: [u8; 14]) -> Result<Self, SrtpKeyError> {
         let cipher = counter_mode(key)?;
         let auth = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth);
         Ok(Self::Cm(Box::new(CmKey { cipher, auth, salt })))
     }
 
-    /// Seals the `plain_len` bytes of RTP at the start of `slot`; the length after. `None`, and a
-    /// slot that must not be sent, when the lengths do not fit.
+    /// Encrypts the `plain_len` bytes of RTP at the start of `slot`. Returns the length with tag, or
+    /// `None` when the lengths do not fit; `slot` must not be sent then.
     pub(super) fn seal_rtp(
         &self,
         ssrc: Ssrc,
@@ -140,7 +149,7 @@ impl SessionKey {
             }
             Self::Cm(key) => {
                 let tag_slot = rest.get_mut(..SHA1_TAG_LEN)?;
-                key.apply(ssrc, index, payload)?;
+                key.apply_key_stream(ssrc, index, payload)?;
                 let tag = key.tag(&[header, payload, &rollover(index)]);
                 tag_slot.copy_from_slice(&tag);
                 plain_len.checked_add(SHA1_TAG_LEN)
@@ -148,8 +157,8 @@ impl SessionKey {
         }
     }
 
-    /// Opens a whole SRTP packet; the length of its plaintext. `None`, and a packet of unspecified
-    /// content, when it is not authentic.
+    /// Decrypts an SRTP packet. Returns the length of the plain packet, or `None` and unspecified content
+    /// when it is not authentic.
     pub(super) fn open_rtp(
         &self,
         ssrc: Ssrc,
@@ -167,14 +176,14 @@ impl SessionKey {
             Self::Cm(key) => {
                 let expected = key.tag(&[header, payload, &rollover(index)]);
                 verify_slices_are_equal(&expected, tag).ok()?;
-                key.apply(ssrc, index, payload)?;
+                key.apply_key_stream(ssrc, index, payload)?;
             }
         }
         Some(plain_len)
     }
 
-    /// Seals the `plain_len` bytes of RTCP at the start of `slot`; the length after. `None`, and a
-    /// slot that must not be sent, when the lengths do not fit.
+    /// Encrypts the `plain_len` bytes of RTCP at the start of `slot`. Returns the length with trailer and
+    /// tag, or `None` when the lengths do not fit; `slot` must not be sent then.
     pub(super) fn seal_rtcp(
         &self,
         ssrc: Ssrc,
@@ -196,7 +205,7 @@ impl SessionKey {
             Self::Cm(key) => {
                 let (trailer_slot, rest) = rest.split_at_mut_checked(RTCP_TRAILER_LEN)?;
                 let tag_slot = rest.get_mut(..SHA1_TAG_LEN)?;
-                key.apply(ssrc, u64::from(index), payload)?;
+                key.apply_key_stream(ssrc, u64::from(index), payload)?;
                 trailer_slot.copy_from_slice(&trailer);
                 tag_slot.copy_from_slice(&key.tag(&[header, payload, &trailer]));
             }
@@ -204,8 +213,8 @@ impl SessionKey {
         plain_len.checked_add(RTCP_TRAILER_LEN + self.tag_len())
     }
 
-    /// The trailer of a whole SRTCP packet: the E flag and the index. It stands before the tag in
-    /// counter mode and after it in GCM.
+    /// Returns the trailer of an SRTCP packet: the E flag and the index. It is before the tag in counter
+    /// mode and after it in GCM.
     pub(super) fn rtcp_trailer(&self, packet: &[u8]) -> Option<u32> {
         let end = match self {
             Self::Gcm(_) => packet.len(),
@@ -215,8 +224,8 @@ impl SessionKey {
         Some(u32::from_be_bytes(*trailer))
     }
 
-    /// Opens a whole SRTCP packet whose trailer is `trailer`; the length of its plaintext. `None`,
-    /// and a packet of unspecified content, when it is not authentic.
+    /// Decrypts an SRTCP packet with this trailer. Returns the length of the plain packet, or `None` and
+    /// unspecified content when it is not authentic.
     pub(super) fn open_rtcp(&self, ssrc: Ssrc, trailer: u32, packet: &mut [u8]) -> Option<usize> {
         let plain_len = packet
             .len()
@@ -234,13 +243,13 @@ impl SessionKey {
                 let tag = rest.get(RTCP_TRAILER_LEN..)?;
                 let expected = key.tag(&[header, payload, &trailer]);
                 verify_slices_are_equal(&expected, tag).ok()?;
-                key.apply(ssrc, index, payload)?;
+                key.apply_key_stream(ssrc, index, payload)?;
             }
         }
         Some(plain_len)
     }
 
-    /// Bytes of a tag.
+    /// Returns the length of a tag.
     pub(super) const fn tag_len(&self) -> usize {
         match self {
             Self::Gcm(_) => GCM_TAG_LEN,
@@ -250,14 +259,14 @@ impl SessionKey {
 }
 
 impl GcmKey {
-    /// Encrypts `payload`; the tag over it and `aad`.
+    /// Encrypts `payload`. Returns the tag over it and `aad`.
     fn seal(&self, ssrc: Ssrc, index: u64, aad: &[u8], payload: &mut [u8]) -> Option<Tag> {
         let (nonce, aad) = (self.nonce(ssrc, index), Aad::from(aad));
         let sealed = self.cipher.seal_in_place_separate_tag(nonce, aad, payload);
         sealed.ok()
     }
 
-    /// Decrypts `payload` when `tag` is that of it and `aad`.
+    /// Decrypts `payload` if `tag` authenticates it and `aad`.
     fn open(
         &self,
         ssrc: Ssrc,
@@ -274,8 +283,8 @@ impl GcmKey {
         opened.ok().map(|_| ())
     }
 
-    /// The nonce of a packet (RFC 7714 §8.1, §9.1): two zero bytes, the SSRC and the index in 48
-    /// bits, mixed with the salt. An RTCP index has 31 bits, and the 16 above it are zero there.
+    /// Returns the nonce of a packet (RFC 7714 §8.1, §9.1): two zero bytes, the SSRC and the 48-bit
+    /// index, XORed with the salt. An RTCP index has 31 bits; those above are zero.
     fn nonce(&self, ssrc: Ssrc, index: u64) -> Nonce {
         let value = (u128::from(ssrc.0) << 48) | u128::from(index);
         let mut nonce = [0; 12];
@@ -288,8 +297,8 @@ impl GcmKey {
 }
 
 impl CmKey {
-    /// Applies the key stream of a packet (RFC 3711 §4.1.1): encrypts, or decrypts.
-    fn apply(&self, ssrc: Ssrc, index: u64, payload: &mut [u8]) -> Option<()> {
+    /// Encrypts or decrypts `payload` with the key stream of a packet (RFC 3711 §4.1.1).
+    fn apply_key_stream(&self, ssrc: Ssrc, index: u64, payload: &mut [u8]) -> Option<()> {
         let value = (u128::from(ssrc.0) << 64) | (u128::from(index) << 16);
         let mut block = value.to_be_bytes();
         for (byte, salt) in block.iter_mut().zip(&self.salt) {
@@ -298,7 +307,7 @@ impl CmKey {
         run_counter_mode(&self.cipher, block, payload)
     }
 
-    /// The truncated tag over `parts`.
+    /// Returns the truncated tag over `parts`.
     fn tag(&self, parts: &[&[u8]]) -> [u8; SHA1_TAG_LEN] {
         let mut context = hmac::Context::with_key(&self.auth);
         for part in parts {
@@ -309,16 +318,19 @@ impl CmKey {
     }
 }
 
-/// The key derivation function: AES in counter mode, run over zeros (RFC 3711 §4.3.3).
-pub(super) struct Prf {
+/// Key derivation function: AES in counter mode over zeros (RFC 3711 §4.3.3).
+pub(super) struct KeyDerivation {
     /// AES with the master key.
     cipher: EncryptingKey,
-    /// The master salt in the high 112 bits; a 96-bit one stands at the top of them.
+    /// Master salt in the high 112 bits; a 96-bit salt is at the top of them.
     block: [u8; 16],
 }
 
-impl Prf {
-    /// A function of one master key and salt.
+impl KeyDerivation {
+    /// Creates the function of one master key and salt.
+    ///
+    /// # Errors
+    /// Fails when the cipher refuses the key.
     pub(super) fn new(key: &[u8], salt: &[u8]) -> Result<Self, SrtpKeyError> {
         let mut block = [0; 16];
         for (byte, salt) in block.iter_mut().take(14).zip(salt) {
@@ -330,33 +342,36 @@ impl Prf {
         })
     }
 
-    /// Fills `out`, which holds zeros, with the key that `label` names.
+    /// Fills `out`, which must hold zeros, with the key of `label`.
+    ///
+    /// # Errors
+    /// Fails when the cipher fails.
     pub(super) fn fill(&self, label: u8, out: &mut [u8]) -> Result<(), SrtpKeyError> {
         let value = u128::from_be_bytes(self.block) ^ (u128::from(label) << 64);
         run_counter_mode(&self.cipher, value.to_be_bytes(), out).ok_or(SrtpKeyError)
     }
 }
 
-/// AES in counter mode with a key of 16 or 32 bytes.
+/// Creates AES in counter mode with a key of 16 or 32 bytes.
 fn counter_mode(key: &[u8]) -> Result<EncryptingKey, SrtpKeyError> {
     let algorithm = if key.len() == 32 { &AES_256 } else { &AES_128 };
     let key = UnboundCipherKey::new(algorithm, key).map_err(|_| SrtpKeyError)?;
     EncryptingKey::ctr(key).map_err(|_| SrtpKeyError)
 }
 
-/// Applies the key stream that starts at `block`.
+/// Encrypts or decrypts `data` with the key stream that starts at `block`.
 fn run_counter_mode(cipher: &EncryptingKey, block: [u8; 16], data: &mut [u8]) -> Option<()> {
     let context = EncryptionContext::Iv128(FixedLength::from(block));
     cipher.less_safe_encrypt(data, context).ok().map(|_| ())
 }
 
-/// The rollover counter of an index, which is authenticated though not sent.
+/// Returns the rollover counter of an index, which is authenticated but not sent.
 #[expect(clippy::cast_possible_truncation, reason = "an index has 48 bits")]
 const fn rollover(index: u64) -> [u8; 4] {
     ((index >> 16) as u32).to_be_bytes()
 }
 
-/// What GCM authenticates beside the payload of an encrypted RTCP packet (RFC 7714 §9.2).
+/// Returns the additional authenticated data of an encrypted SRTCP packet (RFC 7714 §9.2).
 fn rtcp_aad(header: &[u8], trailer: [u8; RTCP_TRAILER_LEN]) -> Option<[u8; 12]> {
     let mut aad = [0; RTCP_CLEAR_LEN + RTCP_TRAILER_LEN];
     let (head, tail) = aad.split_at_mut_checked(RTCP_CLEAR_LEN)?;

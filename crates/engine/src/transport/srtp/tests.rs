@@ -1,4 +1,4 @@
-//! Published vectors, the replay window at its edges, and what an attacker may send.
+//! Published test vectors, boundaries of the replay window, and forged packets.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -7,7 +7,7 @@
 
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
-use super::session_key::{Prf, Purpose, SessionKey};
+use super::session_key::{KeyDerivation, Purpose, SessionKey};
 use super::*;
 
 const SSRC: Ssrc = Ssrc(0x5501_a0b2);
@@ -24,14 +24,14 @@ fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-fn master(profile: SrtpProfile) -> Vec<u8> {
+fn master_key(profile: SrtpProfile) -> Vec<u8> {
     (0..profile.master_len() as u8)
         .map(|byte| byte.wrapping_mul(7) + 1)
         .collect()
 }
 
 fn pair(profile: SrtpProfile) -> (SrtpSender, SrtpReceiver) {
-    let master = master(profile);
+    let master = master_key(profile);
     (
         SrtpSender::new(profile, &master).unwrap(),
         SrtpReceiver::new(profile, &master).unwrap(),
@@ -73,7 +73,7 @@ fn seal_rtcp(sender: &mut SrtpSender, ssrc: Ssrc, payload: &[u8]) -> Vec<u8> {
     slot
 }
 
-fn prefix(packet: &[u8]) -> SrtpHeader {
+fn header_of(packet: &[u8]) -> SrtpHeader {
     SrtpHeader {
         seq: u16::from_be_bytes([packet[2], packet[3]]),
         ssrc: Ssrc(u32::from_be_bytes([
@@ -85,7 +85,7 @@ fn prefix(packet: &[u8]) -> SrtpHeader {
 
 fn open(receiver: &mut SrtpReceiver, packet: &[u8]) -> Result<Vec<u8>, SrtpError> {
     let mut packet = packet.to_vec();
-    let plain_len = receiver.unprotect_rtp(prefix(&packet), &mut packet)?;
+    let plain_len = receiver.unprotect_rtp(header_of(&packet), &mut packet)?;
     packet.truncate(plain_len);
     Ok(packet)
 }
@@ -98,11 +98,14 @@ fn open_rtcp(receiver: &mut SrtpReceiver, packet: &[u8]) -> Result<Vec<u8>, Srtp
 }
 
 #[test]
-fn the_key_stream_is_that_of_rfc_3711_b_2() {
+fn the_key_stream_matches_rfc_3711_b_2() {
     let key = unhex("2b7e151628aed2a6abf7158809cf4f3c");
     let salt = unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfd");
     let mut stream = vec![0; 0xff02 * 16];
-    Prf::new(&key, &salt).unwrap().fill(0, &mut stream).unwrap();
+    KeyDerivation::new(&key, &salt)
+        .unwrap()
+        .fill(0, &mut stream)
+        .unwrap();
     let block = |number: usize| stream[number * 16..][..16].to_vec();
     assert_eq!(block(0), unhex("e03ead0935c95e80e166b16dd92b4eb4"));
     assert_eq!(block(1), unhex("d23513162b02d0f72a43a2fe4a5f97ab"));
@@ -113,13 +116,13 @@ fn the_key_stream_is_that_of_rfc_3711_b_2() {
 }
 
 #[test]
-fn keys_are_derived_as_in_rfc_3711_b_3() {
+fn derived_keys_match_rfc_3711_b_3() {
     let key = unhex("e1f97a0d3e018be0d64fa32c06de4139");
     let salt = unhex("0ec675ad498afeebb6960b3aabe6");
-    let prf = Prf::new(&key, &salt).unwrap();
+    let derivation = KeyDerivation::new(&key, &salt).unwrap();
     let derive = |label, len| {
         let mut out = vec![0; len];
-        prf.fill(label, &mut out).unwrap();
+        derivation.fill(label, &mut out).unwrap();
         out
     };
     assert_eq!(derive(0, 16), unhex("c61e7a93744f39ee10734afe3ff7a087"));
@@ -130,9 +133,9 @@ fn keys_are_derived_as_in_rfc_3711_b_3() {
     );
 }
 
-/// The key of RFC 3711 B.3 applied to whole packets, as libsrtp's test driver publishes them.
+/// Packets protected with the key of RFC 3711 B.3, from libsrtp's test driver.
 #[test]
-fn counter_mode_seals_the_published_packets() {
+fn counter_mode_packets_match_libsrtp() {
     let profile = SrtpProfile::AesCm128HmacSha1_80;
     let master = unhex("e1f97a0d3e018be0d64fa32c06de41390ec675ad498afeebb6960b3aabe6");
     let plain = unhex("800f1234decafbadcafebabeabababababababababababababababab");
@@ -160,7 +163,7 @@ fn counter_mode_seals_the_published_packets() {
 }
 
 #[test]
-fn gcm_seals_the_packets_of_rfc_7714() {
+fn gcm_packets_match_rfc_7714() {
     let salt = *unhex("517569642070726f2071756f").first_chunk().unwrap();
     let rtp = unhex(
         "8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e6973206469
@@ -221,7 +224,7 @@ fn gcm_seals_the_packets_of_rfc_7714() {
 #[test]
 fn rtp_and_rtcp_have_different_keys() {
     for profile in SrtpProfile::ALL {
-        let master = master(profile);
+        let master = master_key(profile);
         let mut slots = [Purpose::Rtp, Purpose::Rtcp].map(|purpose| {
             let key = SessionKey::derive(profile, purpose, &master).unwrap();
             let mut slot = vec![0x80; 64];
@@ -234,7 +237,7 @@ fn rtp_and_rtcp_have_different_keys() {
 }
 
 #[test]
-fn a_key_of_another_length_is_refused() {
+fn a_key_of_wrong_length_is_refused() {
     for profile in SrtpProfile::ALL {
         for len in (0..64).filter(|len| *len != profile.master_len()) {
             assert!(SrtpSender::new(profile, &vec![1; len]).is_err());
@@ -244,7 +247,7 @@ fn a_key_of_another_length_is_refused() {
 }
 
 #[test]
-fn keying_material_holds_both_keys_before_both_salts() {
+fn keying_material_is_split_as_both_keys_then_both_salts() {
     for profile in SrtpProfile::ALL {
         let (key, salt) = (profile.key_len(), profile.salt_len());
         let material = [vec![1; key], vec![2; key], vec![3; salt], vec![4; salt]].concat();
@@ -257,7 +260,7 @@ fn keying_material_holds_both_keys_before_both_salts() {
 }
 
 #[test]
-fn what_was_sealed_is_opened_over_two_wraps() {
+fn protected_packets_are_unprotected_over_two_wraps() {
     for profile in SrtpProfile::ALL {
         let (mut sender, mut receiver) = pair(profile);
         let first = SeqNo::first(65_000);
@@ -271,7 +274,7 @@ fn what_was_sealed_is_opened_over_two_wraps() {
 }
 
 #[test]
-fn a_packet_from_before_a_wrap_is_opened_after_it() {
+fn a_packet_from_before_a_wrap_is_unprotected_after_it() {
     let (mut sender, mut receiver) = pair(SrtpProfile::AeadAes128Gcm);
     let late = seal(&mut sender, SSRC, SeqNo::first(65_535), b"late");
     for seq in [65_534, 65_536, 65_537] {
@@ -288,7 +291,7 @@ fn a_packet_from_before_a_wrap_is_opened_after_it() {
 }
 
 #[test]
-fn a_packet_from_before_the_first_of_all_is_stale() {
+fn a_packet_before_index_zero_is_refused() {
     let (mut sender, mut receiver) = pair(SrtpProfile::AeadAes128Gcm);
     let first = seal(&mut sender, SSRC, SeqNo::first(3), b"first");
     open(&mut receiver, &first).unwrap();
@@ -300,7 +303,7 @@ fn a_packet_from_before_the_first_of_all_is_stale() {
 }
 
 #[test]
-fn a_replay_is_refused_at_every_distance_also_over_a_wrap() {
+fn a_replay_is_refused_at_every_distance_and_over_a_wrap() {
     for start in [1_u16, 65_000] {
         let (mut sender, mut receiver) = pair(SrtpProfile::AeadAes128Gcm);
         let newest = 1_500;
@@ -317,7 +320,7 @@ fn a_replay_is_refused_at_every_distance_also_over_a_wrap() {
 }
 
 #[test]
-fn an_unseen_packet_is_accepted_once_within_the_window_and_never_behind_it() {
+fn a_late_packet_is_accepted_once_within_the_window_and_never_behind_it() {
     for distance in 0..=REPLAY_WINDOW + 80 {
         let (mut sender, mut receiver) = pair(SrtpProfile::AeadAes128Gcm);
         let newest = SeqNo(SeqNo::first(0).0 + 70_000);
@@ -348,7 +351,7 @@ fn an_unseen_packet_is_accepted_once_within_the_window_and_never_behind_it() {
 }
 
 #[test]
-fn rtcp_is_opened_once_in_any_order() {
+fn rtcp_is_unprotected_once_in_any_order() {
     for profile in SrtpProfile::ALL {
         let (mut sender, mut receiver) = pair(profile);
         let packets: Vec<_> = (0..40_u32)
@@ -384,7 +387,7 @@ fn rtcp_that_is_not_encrypted_is_refused() {
 }
 
 #[test]
-fn a_change_of_any_byte_is_noticed_and_changes_nothing() {
+fn a_change_of_any_byte_is_refused_and_changes_no_state() {
     for profile in SrtpProfile::ALL {
         let (mut sender, mut receiver) = pair(profile);
         let sealed = seal(
@@ -404,7 +407,10 @@ fn a_change_of_any_byte_is_noticed_and_changes_nothing() {
             forged[at] ^= 0x40;
             assert!(open_rtcp(&mut receiver, &forged).is_err(), "byte {at}");
         }
-        assert_eq!((receiver.rtp_seen.len(), receiver.rtcp_seen.len()), (0, 0));
+        assert_eq!(
+            (receiver.rtp_replay.len(), receiver.rtcp_replay.len()),
+            (0, 0)
+        );
         assert!(open(&mut receiver, &sealed).is_ok());
         assert!(open_rtcp(&mut receiver, &control).is_ok());
     }
@@ -425,7 +431,7 @@ fn forged_sequence_numbers_do_not_move_the_rollover_counter() {
 }
 
 #[test]
-fn quiet_streams_lose_their_window_but_not_their_past() {
+fn quiet_ssrcs_lose_their_window_but_keep_refusing_replays() {
     let (mut sender, mut receiver) = pair(SrtpProfile::AeadAes128Gcm);
     let most = (STREAMS_MAX + RETIRED_STREAMS_MAX) as u32;
     let packets: Vec<_> = (0..most)
@@ -434,23 +440,23 @@ fn quiet_streams_lose_their_window_but_not_their_past() {
     for packet in &packets {
         open(&mut receiver, packet).unwrap();
     }
-    assert_eq!(receiver.rtp_seen.len(), STREAMS_MAX);
+    assert_eq!(receiver.rtp_replay.len(), STREAMS_MAX);
     for packet in &packets {
         assert_eq!(open(&mut receiver, packet), Err(SrtpError::Replayed));
     }
     let one_more = seal(&mut sender, Ssrc(most), SeqNo::first(9), b"x");
     assert_eq!(open(&mut receiver, &one_more), Err(SrtpError::TooManySsrcs));
-    // The quietest stream speaks again: what came before its retirement stays refused.
+    // The quietest SSRC sends again: earlier packets stay refused.
     let older = seal(&mut sender, Ssrc(0), SeqNo::first(8), b"x");
     let newer = seal(&mut sender, Ssrc(0), SeqNo::first(10), b"x");
     open(&mut receiver, &newer).unwrap();
     assert_eq!(open(&mut receiver, &older), Err(SrtpError::Replayed));
     assert_eq!(open(&mut receiver, &packets[0]), Err(SrtpError::Replayed));
-    assert_eq!(receiver.rtp_seen.len(), STREAMS_MAX);
+    assert_eq!(receiver.rtp_replay.len(), STREAMS_MAX);
 }
 
 #[test]
-fn a_slot_without_room_is_not_sealed() {
+fn a_packet_is_not_protected_without_room_for_the_tag() {
     for profile in SrtpProfile::ALL {
         let (mut sender, _) = pair(profile);
         for room in 0..profile.rtp_overhead() {
@@ -478,7 +484,7 @@ fn a_slot_without_room_is_not_sealed() {
 }
 
 #[test]
-fn every_length_and_second_byte_is_survived() {
+fn packets_of_every_length_and_second_byte_are_refused() {
     for profile in SrtpProfile::ALL {
         let (_, mut receiver) = pair(profile);
         let mut packet = vec![0x80; 1_500];
@@ -493,25 +499,28 @@ fn every_length_and_second_byte_is_survived() {
                 } else {
                     usize::from(second) * 8
                 };
-                let prefix = SrtpHeader {
+                let header = SrtpHeader {
                     ssrc: SSRC,
                     seq: 0,
                     header_len,
                 };
-                assert!(receiver.unprotect_rtp(prefix, packet).is_err());
+                assert!(receiver.unprotect_rtp(header, packet).is_err());
                 if let Some(byte) = packet.last_mut() {
                     *byte |= 0x80;
                 }
                 assert!(receiver.unprotect_rtcp(packet).is_err());
             }
         }
-        assert_eq!((receiver.rtp_seen.len(), receiver.rtcp_seen.len()), (0, 0));
+        assert_eq!(
+            (receiver.rtp_replay.len(), receiver.rtcp_replay.len()),
+            (0, 0)
+        );
     }
 }
 
 #[test]
-#[should_panic(expected = "two packets under index")]
-fn sealing_two_packets_under_one_number_fails_a_test() {
+#[should_panic(expected = "two packets with index")]
+fn protecting_two_packets_with_one_index_fails_a_test() {
     let (mut sender, _) = pair(SrtpProfile::AeadAes128Gcm);
     seal(&mut sender, SSRC, SeqNo::first(1), b"one");
     seal(&mut sender, SSRC, SeqNo::first(1), b"two");
