@@ -1,9 +1,8 @@
-//! Who may come in: signed tokens (JSON Web Tokens, RFC 7519, signed as RFC 7515 says) and what
-//! they grant. It is told the time and never asks for it.
+//! Signed tokens (JSON Web Tokens, RFC 7519 and RFC 7515) and what they grant. It is told the time.
 //!
-//! One algorithm, HS256, whatever a token says of itself. Nothing of a token's claims is read
-//! before its signature was right, and every claim is required, typed and bounded or the token is
-//! refused. Secrets and tokens must never show in `Debug`, in errors or in logs.
+//! The algorithm is always HS256, whatever a token's header says. No claim is read before the
+//! signature is verified, and every claim is typed and bounded or the token is refused. Secrets and
+//! tokens never show in `Debug`, errors or logs.
 
 mod claims;
 mod secret;
@@ -19,88 +18,88 @@ use thiserror::Error;
 pub use self::secret::{SECRET_LEN_MIN, SecretRole, SecretWeakness, WeakSecret};
 use crate::dialect::json;
 
-/// Longest token that is looked at, in bytes. Ours have about 200, a room grant's 400.
+/// Maximum length of a token in bytes. Tokens issued here have about 200, room grants 400.
 pub const TOKEN_LEN_MAX: usize = 4096;
 
-/// By how much two machines' clocks may differ, in seconds.
+/// Tolerated difference of two machines' clocks, in seconds.
 pub const LEEWAY_S: u64 = 30;
 
-/// Longest life of a token, in seconds: a link that leaks must not open a room for ever.
+/// Maximum lifetime of a token, in seconds: a link that leaks must not open a room for ever.
 pub const LIFETIME_S_MAX: u64 = 7 * 24 * 60 * 60;
 
-/// Life of the tokens made here, in seconds.
+/// Lifetime of tokens issued here, in seconds.
 pub const LIFETIME_S: u64 = 24 * 60 * 60;
 
-/// Longest name or identifier in a token, in bytes.
+/// Maximum length of a text claim, in bytes.
 pub const TEXT_LEN_MAX: usize = 256;
 
-/// What signs and verifies tokens: a secret, and the one before it while that is being replaced.
+/// Keys that sign and verify tokens: a secret, and the previous one while it is being replaced.
 pub struct TokenKeys {
-    /// Signs.
+    /// Key that signs.
     signing: EncodingKey,
-    /// Verifies: the current secret, then the previous one.
+    /// Keys that verify: the current secret, then the previous one.
     verifying: Vec<DecodingKey>,
-    /// Who must have issued a token (`iss`); `None` is anybody who has the secret.
+    /// Required issuer (`iss`). `None` accepts every issuer that has the secret.
     issuer: Option<String>,
-    /// For whom a token must be (`aud`); `None` refuses tokens meant for somebody.
+    /// Required audience (`aud`). `None` refuses tokens that have one.
     audience: Option<String>,
 }
 
-/// What a token permits.
+/// What a token grants to its bearer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    /// Its bearer may enter a room.
+    /// Entry to a room.
     Invite {
-        /// Which.
+        /// Name of the room.
         room: String,
     },
-    /// Its bearer is somebody.
+    /// An identity.
     User {
-        /// The same for the same person, always.
+        /// Permanent identifier of the person.
         id: String,
-        /// Shown to others.
+        /// Address for mail, shown to others.
         email: String,
     },
-    /// Its bearer may do this much in a room.
+    /// Permissions in a room.
     Room(RoomGrant),
 }
 
-/// What somebody may do in a room.
+/// Permissions in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomGrant {
-    /// Which.
+    /// Name of the room.
     pub room: String,
-    /// The same for the same person, always.
+    /// Permanent identifier of the person.
     pub identity: Option<String>,
-    /// How others shall see them.
+    /// Display name.
     pub name: Option<String>,
-    /// Whether they may send media.
+    /// Whether the bearer may send media.
     pub can_publish: bool,
-    /// Whether they may receive media.
+    /// Whether the bearer may receive media.
     pub can_subscribe: bool,
-    /// Whether they are a host.
+    /// Whether the bearer is a host.
     pub room_admin: bool,
 }
 
-/// Why a token is refused. For the log and for tests: whoever offers one learns only that.
+/// Reason why a token is refused, for logs and tests. Its bearer is only told that it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenRefusal {
-    /// More than `TOKEN_LEN_MAX`.
+    /// Longer than `TOKEN_LEN_MAX`.
     #[error("longer than {TOKEN_LEN_MAX} bytes")]
     TooLong,
-    /// Not three parts of base64url.
+    /// Not three base64url parts.
     #[error("not a token")]
     Malformed,
-    /// Its header asks for something else than HS256 with our keys.
+    /// The header asks for something else than HS256.
     #[error("its header is not one of ours")]
     Header,
-    /// Signed with another key, or changed.
+    /// Signed with another key, or modified.
     #[error("its signature is wrong")]
     Signature,
-    /// Its claims are not one strict JSON object.
+    /// The claims are not one strict JSON object.
     #[error("its claims are not one JSON object")]
     Claims,
-    /// This claim is missing, of another type, empty or too long.
+    /// A claim is missing, of the wrong type, empty or too long.
     #[error("its claim `{0}` is missing or wrong")]
     Claim(&'static str),
     /// Past its `exp`.
@@ -112,19 +111,19 @@ pub enum TokenRefusal {
     /// Valid for longer than `LIFETIME_S_MAX`.
     #[error("it is valid for too long")]
     Lifetime,
-    /// It grants nothing we know.
+    /// No known grant.
     #[error("it grants nothing")]
     NoGrant,
-    /// It can be read as two grants, or restricts in a way we cannot honour.
+    /// Several grants, or a restriction that cannot be honoured.
     #[error("what it grants is not clear")]
     Ambiguous,
 }
 
 impl TokenKeys {
-    /// TokenKeys from the secret that signs and, while it is being replaced, the one before it.
+    /// Returns the keys of the secret that signs and, while it is being replaced, the previous one.
     ///
     /// # Errors
-    /// One of them is missing, short, or nobody's secret.
+    /// A secret is missing, short or guessable.
     pub fn new(current: &[u8], previous: Option<&[u8]>) -> Result<Self, WeakSecret> {
         secret::check(SecretRole::Current, current)?;
         let mut verifying = vec![DecodingKey::from_secret(current)];
@@ -140,8 +139,8 @@ impl TokenKeys {
         })
     }
 
-    /// The same keys, for tokens of this issuer and for this audience only. Tokens made here say
-    /// the same.
+    /// Returns the same keys for tokens of this issuer and audience only. Tokens issued here carry
+    /// both.
     #[must_use]
     pub fn with_issuer_and_audience(
         mut self,
@@ -153,10 +152,10 @@ impl TokenKeys {
         self
     }
 
-    /// What `token` grants at `unix_s`, in seconds since 1970.
+    /// Verifies a token at `unix_s`, in seconds since 1970, and returns what it grants.
     ///
     /// # Errors
-    /// Why it grants nothing.
+    /// The reason why it is refused.
     pub fn verify(&self, token: &str, unix_s: u64) -> Result<Grant, TokenRefusal> {
         if token.len() > TOKEN_LEN_MAX {
             return Err(TokenRefusal::TooLong);
@@ -175,20 +174,20 @@ impl TokenKeys {
         claims::grant(&payload)
     }
 
-    /// A token that lets its bearer into a room for a day.
+    /// Issues a token that admits its bearer to a room for `LIFETIME_S`.
     #[must_use]
     pub fn issue_invite(&self, room: &str, unix_s: u64) -> String {
         self.sign([("roomId", room.into())], unix_s)
     }
 
-    /// A token that makes its bearer the host of a room for a day.
+    /// Issues a token that makes its bearer the host of a room for `LIFETIME_S`.
     #[must_use]
     pub fn issue_host_token(&self, room: &str, unix_s: u64) -> String {
         let video = json!({"room": room, "roomJoin": true, "roomAdmin": true});
         self.sign([("video", video)], unix_s)
     }
 
-    /// A token that says for a day who its bearer is.
+    /// Issues a token that identifies its bearer for `LIFETIME_S`.
     #[must_use]
     pub fn issue_user_token(&self, user_id: &str, email: &str, unix_s: u64) -> String {
         self.sign(
@@ -197,8 +196,8 @@ impl TokenKeys {
         )
     }
 
-    /// Whether one of the keys made `signature`, compared in constant time. The algorithm is ours
-    /// and not the token's.
+    /// Returns whether one of the keys made `signature`, compared in constant time. The algorithm is
+    /// fixed, whatever the token says.
     fn is_signed(&self, message: &str, signature: &str) -> Result<bool, TokenRefusal> {
         for key in &self.verifying {
             let message = message.as_bytes();
@@ -210,7 +209,7 @@ impl TokenKeys {
         Ok(false)
     }
 
-    /// The token that grants this, valid from `unix_s` on.
+    /// Signs a token with these claims that is valid from `unix_s` on.
     #[expect(clippy::expect_used, reason = "an HMAC over JSON values cannot fail")]
     fn sign<const N: usize>(&self, grant: [(&str, Value); N], unix_s: u64) -> String {
         let expires_s = unix_s.saturating_add(LIFETIME_S);
@@ -235,13 +234,13 @@ impl fmt::Debug for TokenKeys {
     }
 }
 
-/// The bytes of one part of a token.
+/// Decodes one part of a token.
 fn decode(part: &str) -> Result<Vec<u8>, TokenRefusal> {
     let bytes = URL_SAFE_NO_PAD.decode(part);
     bytes.map_err(|_| TokenRefusal::Malformed)
 }
 
-/// The strict JSON object that these bytes are.
+/// Parses a strict JSON object.
 fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match json::parse(str::from_utf8(bytes).ok()?) {
         Ok(Value::Object(object)) => Some(object),

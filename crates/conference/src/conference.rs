@@ -1,308 +1,311 @@
-//! The owner of all rooms and sessions. Frames and a shard's answers go in, frames and commands
-//! come out; between two inputs everything is consistent.
+//! The owner of all rooms and sessions. Frames and shards' replies go in, frames and commands come
+//! out; between two inputs everything is consistent.
 //!
-//! How a request goes: 1. `handle_frame` checks length and rate and lets the dialect read it;
-//! 2. `admit` lets it through, or makes it wait while too many of the same connection are being
-//! worked on; 3. `perform` (in `requests`) answers it, refuses it, or sends a command and remembers
-//! why; 4. `handle_reply` takes the shard's answer and `conclude` (in `replies`) makes the reply
-//! and the notices of it. `endings` takes things apart.
+//! How a request is handled: 1. `handle_frame` checks length and rate, and the dialect decodes the
+//! frame; 2. `admit` lets the request through, or makes it wait while shards work on too many of
+//! the same session; 3. `perform` (in `requests`) replies, refuses, or sends a command and records
+//! its purpose; 4. `handle_reply` takes the shard's reply, and `complete` (in `replies`) makes the
+//! client's reply and the notices for others of it. `cleanup` takes everything apart.
 //!
-//! Ids of transports, producers and consumers are drawn here, so that whatever is being made can
-//! already be closed. An object counts against its owner's cap from the moment of the request.
+//! The state is in parts that do not know one another: `Sessions`, `Rooms`, `MediaOwnership`,
+//! `Placement`, `PendingCommands` and the queues. `Conference` itself only coordinates them
+//! (docs/decisions/0014-conference-in-parts.md).
 //!
-//! Outputs are bounded by what one input can cause (a participant of a full room leaving is told
-//! to all others once), since whoever gives an input drains the outputs after it.
+//! Ids of transports, producers and consumers are drawn here, so that whatever is being created can
+//! already be closed.
 
 mod admin;
-mod endings;
+mod admin_requests;
+mod cleanup;
+mod config;
+mod consuming;
+mod containment;
+mod internal_requests;
 mod joining;
 mod limited_actions;
+mod media;
+mod messaging;
 mod metrics;
 mod moderation;
-mod ownership;
+mod outputs;
+mod pending_commands;
+mod permissions;
 mod placement;
+mod recovery;
 mod replies;
+mod request_context;
 mod requests;
+mod rooms;
+mod routing;
+mod sessions;
+mod timers;
+mod tokens;
+mod transports;
 
-pub use self::admin::{
+pub use self::admin_requests::{
     AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomSummary,
 };
+pub use self::config::ConferenceConfig;
 pub use self::limited_actions::LimitedAction;
 pub use self::metrics::{ConferenceGauges, ConferenceTotals, JoinDurations};
-use self::placement::Load;
+pub use self::outputs::Output;
 
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use watersmeet_engine::command::{
-    self, Command, ConsumerId, ProducerId, RouterId, TransportId, TransportOptions,
-};
-use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
-use watersmeet_wire::units::{Map, Rng, Time};
+use watersmeet_engine::command::{self, Command, Event};
+use watersmeet_wire::params::RtpCapabilities;
+use watersmeet_wire::units::{Rng, Time};
 
-use crate::access::{Grant, TokenKeys};
+use self::containment::Culprit;
+use self::internal_requests::{InternalRequest, InternalRequests};
+use self::limited_actions::LimitedActions;
+use self::media::MediaOwnership;
+use self::metrics::ConferenceMetrics;
+use self::outputs::Outputs;
+use self::pending_commands::{CommandPurpose, PendingCommand, PendingCommands};
+use self::placement::Placement;
+use self::request_context::RequestContext;
+use self::rooms::Rooms;
+use self::sessions::Sessions;
+use self::timers::{Timer, Timers};
+use crate::access::Grant;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use crate::connect_request::{ConnectRequest, DialectKind, Namespace};
-use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext, native};
-use crate::limits::ConferenceLimits;
+use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
 use crate::message::{
-    CommandToken, Direction, Notice, PeerId, Policy, ProducerSummary, Refusal, Reply, Request,
-    SessionId, ShardId, StatsSubject,
+    CommandToken, Direction, Notice, PeerId, Refusal, Reply, Request, SessionId, ShardId,
 };
-use crate::room::{Room, Router};
-use crate::session::{Place, Session, Token, Waiting};
-use crate::turn::IceServers;
+use crate::session::{Session, WaitingRequest};
 
-/// What a conference is made of.
-#[derive(Debug, Clone)]
-pub struct ConferenceConfig {
-    /// The codecs of every room, in order of preference.
-    pub media_codecs: Vec<RtpCodecCapability>,
-    /// What a router of these codecs can forward, as its worker would say.
-    pub capabilities: RtpCapabilities,
-    /// What every transport may use.
-    pub transport_options: TransportOptions,
-    /// How many shards there are, numbered from zero. At least one.
-    pub shards: u8,
-    /// How busy a shard may be, in thousandths of a core, before whoever comes to a room there is
-    /// served by another shard.
-    pub spread_above_permille: u16,
-    /// How much anybody may have.
-    pub limits: ConferenceLimits,
-    /// What native clients are told when they connect.
-    pub native: native::Config,
-    /// What verifies tokens. Without it none is accepted.
-    pub keys: Option<Arc<TokenKeys>>,
-    /// Who may enter rooms for which nobody has decided otherwise.
-    pub policy: Policy,
-    /// Whether a room is only made by those whom a token names or invites.
-    pub rooms_need_token: bool,
-    /// The room of clients that name none.
-    pub default_room: Arc<str>,
-    /// STUN and TURN servers for clients.
-    pub ice_servers: IceServers,
-    /// The wall clock at `Time::ZERO`, since 1970: tokens and TURN credentials go by it.
-    pub unix_epoch: Duration,
-}
-
-/// Something that the outside must do.
-#[derive(Debug, Clone)]
-pub enum Output {
-    /// Send a text frame.
-    Frame {
-        /// To whom.
-        session: SessionId,
-        /// The frame.
-        text: String,
-    },
-    /// Close a connection. It is forgotten already: nothing else will be said of it.
-    Close {
-        /// Which.
-        session: SessionId,
-        /// The WebSocket close code.
-        code: u16,
-        /// Why, for people.
-        reason: &'static str,
-    },
-    /// Tell a shard something, and bring its answer to `handle_reply`.
-    Command {
-        /// Which shard.
-        shard: ShardId,
-        /// What the answer is known by.
-        token: CommandToken,
-        /// What to tell it.
-        command: Command,
-    },
-}
+/// Messages that an announced producer makes a client send: to create a transport for it, connect
+/// that, consume, and resume the consumer. A page that joins a room of a hundred sends all of them
+/// at once, and must not be taken for a flood.
+const MESSAGES_PER_PRODUCER: usize = 4;
 
 /// The owner of all rooms and sessions.
 #[derive(Debug)]
 pub struct Conference {
-    /// What it is made of.
+    /// Configuration.
     config: ConferenceConfig,
-    /// The time of the input that is being worked on.
-    now: Time,
-    /// What dialects ask by themselves, oldest first. Empty between two inputs.
-    asks: VecDeque<(SessionId, RequestTag, Request)>,
-    /// Which connections their dialects want closed. Empty between two inputs.
-    expulsions: VecDeque<(SessionId, u16, &'static str)>,
-    /// `config.capabilities`, shared by every answer that tells them.
+    /// `config.capabilities`, shared by every reply that contains them.
     capabilities: Arc<RtpCapabilities>,
+    /// Time of the input that is being handled.
+    now: Time,
     /// Draws ids.
     rng: Rng,
-    /// Every connection.
-    sessions: Map<SessionId, Session>,
-    /// Every room with somebody in it, by name.
-    rooms: Map<Arc<str>, Room>,
-    /// Whose each transport is.
-    transports: Map<TransportId, SessionId>,
-    /// Where the owner of each announced producer takes part.
-    producers: Map<ProducerId, Place>,
-    /// Whose each consumer is.
-    consumers: Map<ConsumerId, SessionId>,
-    /// Why each command was sent whose answer matters.
-    pending: Map<CommandToken, Pending>,
-    /// What is given up when.
-    timers: BTreeSet<(Time, Timer)>,
-    /// What is to be done outside, oldest first.
-    outputs: VecDeque<Output>,
-    /// What connections did that is to be counted.
-    limited_actions: VecDeque<(SessionId, LimitedAction)>,
-    /// What each shard has to do.
-    loads: Vec<Load>,
-    /// The token of the next command.
-    next_token: u64,
-    /// What has happened so far.
-    totals: ConferenceTotals,
+    /// Connections.
+    sessions: Sessions,
+    /// Rooms and their participants.
+    rooms: Rooms,
+    /// Transports, producers and consumers with their owners.
+    media: MediaOwnership,
+    /// Routers of rooms, and loads of shards.
+    placement: Placement,
+    /// Commands that shards have not replied to.
+    commands: PendingCommands,
+    /// Deadlines.
+    timers: Timers,
+    /// What dialects want done.
+    internal_requests: InternalRequests,
+    /// What the caller must do.
+    outputs: Outputs,
+    /// What the caller must count against clients.
+    limited_actions: LimitedActions,
+    /// Totals.
+    metrics: ConferenceMetrics,
+    /// Panics that a test has ordered.
+    #[cfg(feature = "faults")]
+    faults: crate::faults::Faults,
 }
 
-/// What is given up at some time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// A shard's answer.
-    Answer(CommandToken),
-    /// A session's oldest wish that waits for a receive transport.
-    Held(SessionId),
-    /// Nobody has come to a room that was made in advance.
-    Reservation(Arc<str>),
-}
-
-/// A command whose answer matters.
-#[derive(Debug)]
-struct Pending {
-    /// Whose request it is for, and which. Routers and pipes are nobody's.
-    asker: Option<(SessionId, RequestTag)>,
-    /// When it is given up.
-    deadline: Time,
-    /// What the answer will be used for.
-    work: Work,
-}
-
-/// What a shard's answer is used for.
-#[derive(Debug)]
-enum Work {
-    /// A room has a router.
-    Router { room: Arc<str>, router: RouterId },
-    /// A producer is known on another shard than its own.
-    Pipe {
-        producer: ProducerId,
-        router: Router,
-    },
-    /// A participant has a transport.
-    CreateTransport {
-        transport: TransportId,
-        direction: Direction,
-    },
-    /// A transport knows its peer.
-    ConnectTransport { transport: TransportId },
-    /// A transport has new credentials.
-    RestartIce { transport: TransportId },
-    /// A participant sends something new.
-    Produce { producer: ProducerSummary },
-    /// A producer is paused or goes on.
-    PauseProducer { producer: ProducerId, paused: bool },
-    /// A participant receives something new.
-    Consume {
-        consumer: ConsumerId,
-        producer: ProducerId,
-        transport: TransportId,
-        paused: bool,
-    },
-    /// A consumer is paused or goes on.
-    PauseConsumer { consumer: ConsumerId, paused: bool },
-    /// A layer is wished for.
-    SetPreferredLayers { consumer: ConsumerId },
-    /// A keyframe is asked for.
-    RequestKeyframe { consumer: ConsumerId },
-    /// Statistics are read.
-    Stats { subject: StatsSubject },
-}
-
+/// Inputs and outputs.
 impl Conference {
-    /// A conference without anybody in it. The generator must be seeded from real randomness where
-    /// strangers meet: ids are drawn from it.
+    /// Returns a conference without sessions. The generator must be seeded from real randomness
+    /// where strangers meet: ids are drawn from it.
     pub fn new(config: ConferenceConfig, rng: Rng) -> Self {
-        let capabilities = Arc::new(config.capabilities.clone());
-        let loads = vec![Load::default(); usize::from(config.shards.max(1))];
         Self {
+            capabilities: Arc::new(config.capabilities.clone()),
+            placement: Placement::new(config.shards, config.spread_above_permille),
             config,
             now: Time::ZERO,
-            asks: VecDeque::new(),
-            expulsions: VecDeque::new(),
-            capabilities,
             rng,
-            sessions: Map::new(),
-            rooms: Map::new(),
-            transports: Map::new(),
-            producers: Map::new(),
-            consumers: Map::new(),
-            pending: Map::new(),
-            timers: BTreeSet::new(),
-            outputs: VecDeque::new(),
-            limited_actions: VecDeque::new(),
-            loads,
-            next_token: 0,
-            totals: ConferenceTotals::default(),
+            sessions: Sessions::default(),
+            rooms: Rooms::default(),
+            media: MediaOwnership::default(),
+            commands: PendingCommands::default(),
+            timers: Timers::default(),
+            internal_requests: InternalRequests::default(),
+            outputs: Outputs::default(),
+            limited_actions: LimitedActions::default(),
+            metrics: ConferenceMetrics::default(),
+            #[cfg(feature = "faults")]
+            faults: crate::faults::Faults::default(),
         }
     }
 
-    /// A connection opened. It is greeted at once, or sent away: when there are too many, or when it
-    /// shows a token that is none.
-    pub fn handle_open(&mut self, now: Time, session: SessionId, opening: ConnectRequest) {
+    /// Handles a new connection. It is welcomed at once, or closed: when there are too many, or
+    /// when it shows an invalid token.
+    pub fn handle_open(&mut self, now: Time, session: SessionId, request: ConnectRequest) {
         self.handle_close(now, session);
+        self.contain(now, Culprit::Session(session), |it| {
+            it.open(session, request)
+        });
+    }
+
+    /// Handles a text frame of a connection. Frames of a connection that was closed are ignored.
+    pub fn handle_frame(&mut self, now: Time, session: SessionId, frame: &str) {
+        self.contain(now, Culprit::Session(session), |it| {
+            it.receive(session, frame)
+        });
+    }
+
+    /// Handles the end of a connection. Everything of its participant is freed, and the others are
+    /// notified once.
+    pub fn handle_close(&mut self, now: Time, session: SessionId) {
+        self.contain(now, Culprit::Session(session), |it| {
+            it.remove_session(session)
+        });
+    }
+
+    /// Handles a shard's reply to a command.
+    pub fn handle_reply(
+        &mut self,
+        now: Time,
+        token: CommandToken,
+        result: Result<command::Reply, command::Refusal>,
+    ) {
+        let culprit = self.culprit_of_command(token);
+        self.contain(now, culprit, |it| it.receive_reply(token, result));
+    }
+
+    /// Handles an event that a shard's worker reports.
+    pub fn handle_event(&mut self, now: Time, shard: ShardId, event: Event) {
+        let culprit = self.culprit_of_event(&event);
+        self.contain(now, culprit, |it| it.receive_event(shard, event));
+    }
+
+    /// Handles the loss of a shard's worker, which starts again empty. Rooms that were there get a
+    /// new router when somebody creates a transport again; everybody stays in them.
+    pub fn handle_shard_lost(&mut self, now: Time, shard: ShardId) {
+        self.now = now;
+        let rooms = self.placement.rooms_on(shard);
+        tracing::warn!(shard = shard.0, rooms = rooms.len(), "shard lost");
+        for room in rooms {
+            let culprit = Culprit::Room(Arc::clone(&room));
+            self.catch(&culprit, |it| it.drop_shard_media(&room, shard));
+        }
+        self.settle();
+    }
+
+    /// Handles the deadlines that have passed.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.now = now;
+        while let Some(timer) = self.timers.pop_due(now) {
+            let culprit = self.culprit_of_timer(&timer);
+            self.catch(&culprit, |it| match timer {
+                Timer::Command(token) => it.expire_command(token),
+                Timer::HeldConsume(session) => it.expire_held(session),
+                Timer::Reservation(room) => it.expire_reservation(&room),
+            });
+        }
+        self.settle();
+    }
+
+    /// Records the measured load of a shard, in thousandths of a core.
+    pub fn handle_shard_load(&mut self, shard: ShardId, busy_permille: u16) {
+        self.placement.record_load(shard, busy_permille);
+    }
+
+    /// Returns when `handle_timeout` is due next.
+    pub fn poll_timeout(&self) -> Time {
+        self.timers.next_due().unwrap_or(Time::FAR_FUTURE)
+    }
+
+    /// Takes the next output, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop()
+    }
+
+    /// Takes the next limited action, until there is none. To be drained before the outputs: an
+    /// action above the limit must not be answered.
+    pub fn poll_limited_action(&mut self) -> Option<(SessionId, LimitedAction)> {
+        self.limited_actions.pop()
+    }
+
+    /// Returns current numbers and totals.
+    pub fn gauges(&self) -> ConferenceGauges {
+        let rooms = || self.rooms.iter().map(|(_, room)| room);
+        ConferenceGauges {
+            sessions: self.sessions.len(),
+            rooms: self.rooms.len(),
+            participants: rooms().map(|it| it.participants_len()).sum(),
+            waiting: rooms().map(|it| it.waiting_len()).sum(),
+            transports: self.media.transports_len(),
+            producers: self.media.producers_len(),
+            consumers: self.media.consumers_len(),
+            pending: self.commands.len(),
+            totals: self.metrics.totals().clone(),
+        }
+    }
+}
+
+/// Connections and their frames.
+impl Conference {
+    /// Welcomes a new connection, or closes it.
+    fn open(&mut self, session: SessionId, request: ConnectRequest) {
         if self.sessions.len() >= self.config.limits.sessions_max {
-            self.outputs.push_back(Output::Close {
+            self.outputs.push(Output::Close {
                 session,
                 code: CLOSE_TRY_LATER,
                 reason: "too many connections",
             });
             return;
         }
-        let Ok(grant) = self.opening_grant(&opening) else {
-            return self.turn_away(session, opening.dialect);
+        let Ok(grant) = self.grant_on_connect(&request) else {
+            return self.refuse_connection(session, request.dialect);
         };
-        let peer = self.name(opening.dialect, grant.as_ref());
-        let room = opening.room.filter(|it| !it.is_empty()).map(Arc::from);
-        let opened = SessionContext {
+        let peer = self.choose_peer_id(request.dialect, grant.as_ref());
+        let room = request.room.filter(|it| !it.is_empty()).map(Arc::from);
+        let context = SessionContext {
             ice_servers: self.ice_servers(&peer),
             peer: peer.clone(),
             room: room.unwrap_or_else(|| Arc::clone(&self.config.default_room)),
-            claimed_peer: opening.peer.map(Arc::from),
+            claimed_peer: request.peer.map(Arc::from),
             is_user: matches!(grant, Some(Grant::User { .. })),
         };
-        for text in Dialect::welcome_frames(opening.dialect, &opened, &self.config.native) {
-            self.outputs.push_back(Output::Frame { session, text });
+        for text in Dialect::welcome_frames(request.dialect, &context, &self.config.native) {
+            self.outputs.push(Output::Frame { session, text });
         }
-        let dialect = Dialect::new(opening.dialect, opened);
-        let mut opened = Session::new(peer, dialect, &self.config.limits);
-        opened.token = opening.token.map(Token);
-        opened.token_required = opening.token_required;
+        let dialect = Dialect::new(request.dialect, context);
+        let limits = &self.config.limits;
+        let (token, token_required) = (request.token, request.token_required);
+        let opened = Session::new(peer, dialect, limits, token, token_required);
         self.sessions.insert(session, opened);
     }
 
-    /// Tells a connection that it may not open.
-    fn turn_away(&mut self, session: SessionId, dialect: DialectKind) {
-        self.tally_refusal(&Refusal::InvalidToken);
-        self.note(session, LimitedAction::TokenRefused);
-        let refused = Dialect::rejection_frame(dialect);
-        let code = match refused {
+    /// Closes a new connection because of its token.
+    fn refuse_connection(&mut self, session: SessionId, dialect: DialectKind) {
+        self.metrics.record_refusal(&Refusal::InvalidToken);
+        self.limited_actions
+            .record(session, LimitedAction::TokenRefused);
+        let frame = Dialect::rejection_frame(dialect);
+        let code = match frame {
             // Its namespace is refused, not the connection below it.
             Some(_) => CLOSE_NORMAL,
             None => CLOSE_POLICY,
         };
-        if let Some(text) = refused {
-            self.outputs.push_back(Output::Frame { session, text });
+        if let Some(text) = frame {
+            self.outputs.push(Output::Frame { session, text });
         }
-        self.outputs.push_back(Output::Close {
+        self.outputs.push(Output::Close {
             session,
             code,
             reason: "invalid token",
         });
     }
 
-    /// The public name of a connection.
-    fn name(&mut self, dialect: DialectKind, grant: Option<&Grant>) -> PeerId {
+    /// Returns the public name of a new connection.
+    fn choose_peer_id(&mut self, dialect: DialectKind, grant: Option<&Grant>) -> PeerId {
         match (dialect, grant) {
             (DialectKind::SocketIo(Namespace::Main), Some(Grant::User { id, .. })) => {
                 PeerId::from_user_id(id)
@@ -312,206 +315,162 @@ impl Conference {
         }
     }
 
-    /// A connection sent a text frame. Frames of a connection that was closed are noise.
-    pub fn handle_frame(&mut self, now: Time, session: SessionId, frame: &str) {
-        self.now = now;
-        let Some(sender) = self.sessions.get_mut(&session) else {
+    /// Decodes a frame and carries out what comes of it.
+    fn receive(&mut self, session: SessionId, frame: &str) {
+        let now = self.now;
+        if self.sessions.get(session).is_none() {
+            return;
+        }
+        if frame.len() > self.config.limits.frame_len_max {
+            return self.close_session(session, CLOSE_TOO_LONG, "message too long");
+        }
+        #[cfg(feature = "faults")]
+        self.fail_dialect_if_ordered(session);
+        let Some(decoded) = self.sessions.decode(session, frame) else {
             return;
         };
-        if frame.len() > self.config.limits.frame_len_max {
-            self.expel(now, session, CLOSE_TOO_LONG, "message too long");
-            return;
-        }
-        let decoded = sender.dialect.decode(frame);
-        if let Err(strikes) = sender.rate.count(now) {
-            // Each of its requests is answered, so that no dialect waits for one of them.
-            for tag in decoded.map_or_else(|reject| vec![reject.tag], Effect::request_tags) {
-                self.answer(session, &tag, Err(Refusal::RateLimited));
+        let sender = self.sessions.get_mut(session);
+        if let Some(Err(strikes)) = sender.map(|it| it.count_message(now)) {
+            // Each of its requests is refused, so that no dialect waits for one of them.
+            for tag in decoded.map_or_else(|error| vec![error.tag], Effect::request_tags) {
+                self.respond(session, &tag, Err(Refusal::RateLimited));
             }
             if strikes >= self.config.limits.strikes_max {
-                self.expel(now, session, CLOSE_POLICY, "too many messages");
+                self.close_session(session, CLOSE_POLICY, "too many messages");
             }
-            return self.settle();
+            return;
         }
         match decoded {
-            Ok(effects) => self.act(session, effects),
-            Err(DecodeError { tag, refusal }) => self.answer(session, &tag, Err(refusal)),
+            Ok(effects) => self.apply(session, effects),
+            Err(DecodeError { tag, refusal }) => self.respond(session, &tag, Err(refusal)),
         }
-        self.settle();
     }
 
-    /// A connection ended. Everything of its participant is freed and the others are told once.
-    pub fn handle_close(&mut self, now: Time, session: SessionId) {
-        self.now = now;
-        self.leave(session, None);
-        self.sessions.remove(&session);
-        self.settle();
-    }
-
-    /// What happened to whatever waited too long.
-    pub fn handle_timeout(&mut self, now: Time) {
-        self.now = now;
-        while self.timers.first().is_some_and(|(due, _)| *due <= now) {
-            let Some((_, timer)) = self.timers.pop_first() else {
-                break;
-            };
-            match timer {
-                Timer::Answer(token) => self.give_up_answer(now, token),
-                Timer::Held(session) => self.give_up_held(now, session),
-                Timer::Reservation(room) => self.give_up_reservation(&room),
-            }
-        }
-        self.settle();
-    }
-
-    /// Carries out what a dialect wants done. What it asks waits until the input that led to it is
-    /// worked off, so that no request meets a room that is being changed.
-    fn act(&mut self, session: SessionId, effects: Vec<Effect>) {
+    /// Carries out what a dialect wants done. Requests wait until the input that led to them is
+    /// handled, so that none meets a room that is being changed.
+    fn apply(&mut self, session: SessionId, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::SendFrame(text) => self.outputs.push_back(Output::Frame { session, text }),
-                Effect::Request(tag, request) => self.asks.push_back((session, tag, request)),
+                Effect::SendFrame(text) => self.outputs.push(Output::Frame { session, text }),
+                Effect::Request(tag, request) => {
+                    self.internal_requests.push_request(session, tag, request);
+                }
                 Effect::Close { code, reason } => {
-                    self.expulsions.push_back((session, code, reason))
+                    self.internal_requests.push_close(session, code, reason);
                 }
             }
         }
     }
 
-    /// Works off what dialects have asked. Each request leads to at most a few more, and only what
-    /// clients send begins such a chain.
+    /// Carries out what dialects want done, until nothing is left. Each request leads to at most a
+    /// few more, and only what clients send begins such a chain.
     fn settle(&mut self) {
         loop {
-            if let Some((session, tag, request)) = self.asks.pop_front() {
-                self.admit(self.now, session, tag, request);
-            } else if let Some((session, code, reason)) = self.expulsions.pop_front() {
-                self.expel(self.now, session, code, reason);
-            } else {
-                return;
+            if let Some(session) = self.sessions.pop_failed() {
+                self.close_failed_session(session);
+                continue;
+            }
+            match self.internal_requests.pop() {
+                Some(InternalRequest::Request(session, tag, request)) => {
+                    let culprit = Culprit::Session(session);
+                    self.catch(&culprit, |it| it.admit(session, tag, request));
+                }
+                Some(InternalRequest::Close(session, code, reason)) => {
+                    let culprit = Culprit::Session(session);
+                    self.catch(&culprit, |it| it.close_session(session, code, reason));
+                }
+                None => return,
             }
         }
     }
 
-    /// When `handle_timeout` is due next.
-    pub fn poll_timeout(&self) -> Time {
-        self.timers
-            .first()
-            .map_or(Time::FAR_FUTURE, |(due, _)| *due)
-    }
-
-    /// What is to be done outside next, until nothing is.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// Sends a connection away and forgets it.
-    fn expel(&mut self, now: Time, session: SessionId, code: u16, reason: &'static str) {
-        tracing::info!(session = session.0, code, reason, "a connection is closed");
-        self.now = now;
-        self.leave(session, None);
-        self.sessions.remove(&session);
-        self.outputs.push_back(Output::Close {
-            session,
-            code,
-            reason,
-        });
-    }
-
-    /// Lets a request through, or makes it wait while shards work on too many of this connection.
-    fn admit(&mut self, now: Time, session: SessionId, tag: RequestTag, request: Request) {
+    /// Lets a request through, or makes it wait while shards work on too many of this session.
+    fn admit(&mut self, id: SessionId, tag: RequestTag, request: Request) {
         let limits = &self.config.limits;
-        let Some(sender) = self.sessions.get_mut(&session) else {
+        let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        if sender.waiting.is_empty() && sender.pending.len() < limits.pending_requests_max {
-            self.perform(now, session, tag, request);
-        } else if sender.waiting.len() < limits.waiting_requests_max {
-            let deadline = now + limits.request_timeout();
-            sender.waiting.push_back(Waiting {
-                deadline,
+        let is_free = self.commands.len_of(id) < limits.pending_requests_max;
+        if session.waiting_len() == 0 && is_free {
+            self.perform(id, tag, request);
+        } else if session.waiting_len() < limits.waiting_requests_max {
+            session.push_waiting(WaitingRequest {
+                deadline: self.now + limits.request_timeout(),
                 tag,
                 request,
             });
         } else {
-            self.answer(session, &tag, Err(Refusal::LimitReached("requests")));
+            self.respond(id, &tag, Err(Refusal::LimitReached("requests")));
         }
     }
 
-    /// Lets through what waited, as far as shards have answered.
-    fn admit_waiting(&mut self, now: Time, session: SessionId) {
-        loop {
-            let Some(sender) = self.sessions.get_mut(&session) else {
+    /// Lets through what waited, as far as shards have replied.
+    fn admit_waiting(&mut self, id: SessionId) {
+        while self.commands.len_of(id) < self.config.limits.pending_requests_max {
+            let session = self.sessions.get_mut(id);
+            let Some(waiting) = session.and_then(Session::pop_waiting) else {
                 return;
             };
-            if sender.pending.len() >= self.config.limits.pending_requests_max {
-                return;
-            }
-            let Some(Waiting {
+            let WaitingRequest {
                 deadline,
                 tag,
                 request,
-            }) = sender.waiting.pop_front()
-            else {
-                return;
-            };
-            if deadline < now {
-                self.answer(session, &tag, Err(Refusal::TimedOut));
+            } = waiting;
+            if deadline < self.now {
+                self.respond(id, &tag, Err(Refusal::TimedOut));
             } else {
-                self.perform(now, session, tag, request);
+                self.perform(id, tag, request);
             }
         }
     }
 
-    /// Answers or refuses a request.
-    fn answer(&mut self, session: SessionId, tag: &RequestTag, outcome: Result<Reply, Refusal>) {
+    /// Replies to a request, or refuses it.
+    fn respond(&mut self, session: SessionId, tag: &RequestTag, outcome: Result<Reply, Refusal>) {
         if let Err(refusal) = &outcome {
-            self.tally_refusal(refusal);
+            self.metrics.record_refusal(refusal);
+            let code = refusal.code();
+            tracing::debug!(session = session.0, code, "request refused");
         }
-        let Some(asker) = self.sessions.get_mut(&session) else {
-            return;
-        };
-        let effects = match outcome {
-            Ok(reply) => asker.dialect.encode_reply(tag, &reply),
-            Err(refusal) => {
-                tracing::debug!(
-                    session = session.0,
-                    code = refusal.code(),
-                    "a request is refused"
-                );
-                asker.dialect.encode_refusal(tag, &refusal)
+        let effects = self.sessions.encode_response(session, tag, &outcome);
+        self.apply(session, effects);
+    }
+
+    /// Notifies a session.
+    fn notify(&mut self, session: SessionId, notice: &Notice) {
+        if matches!(notice, Notice::ProducerAdded { .. })
+            && let Some(notified) = self.sessions.get_mut(session)
+        {
+            notified.credit_messages(MESSAGES_PER_PRODUCER);
+        }
+        let effects = self.sessions.encode_notice(session, notice);
+        self.apply(session, effects);
+    }
+
+    /// Notifies every participant of a room but one.
+    fn notify_others(&mut self, room: &str, except: SessionId, notice: &Notice) {
+        let sessions = self.rooms.get(room).map(|it| it.sessions());
+        for session in sessions.unwrap_or_default() {
+            if session != except {
+                self.notify(session, notice);
             }
-        };
-        self.act(session, effects);
-    }
-
-    /// Tells one connection something.
-    fn tell(&mut self, session: SessionId, notice: &Notice) {
-        let Some(told) = self.sessions.get_mut(&session) else {
-            return;
-        };
-        if matches!(notice, Notice::ProducerAdded { .. }) {
-            told.rate.credit(MESSAGES_PER_PRODUCER);
-        }
-        let effects = told.dialect.encode_notice(notice);
-        self.act(session, effects);
-    }
-
-    /// Tells everybody in a room but one.
-    fn tell_others(&mut self, room: &str, except: SessionId, notice: &Notice) {
-        let Some(room) = self.rooms.get(room) else {
-            return;
-        };
-        let others: Vec<_> = room.participants.values().map(|it| it.session).collect();
-        for session in others.into_iter().filter(|it| *it != except) {
-            self.tell(session, notice);
         }
     }
 
-    /// Sends a command whose answer does not matter.
-    fn command(&mut self, shard: ShardId, command: Command) -> CommandToken {
-        let token = CommandToken(self.next_token);
-        self.next_token += 1;
-        self.outputs.push_back(Output::Command {
+    /// Notifies the hosts of a room.
+    fn notify_hosts(&mut self, room: &str, notice: &Notice) {
+        let hosts = self.rooms.get(room).map(|it| it.hosts());
+        for session in hosts.unwrap_or_default() {
+            self.notify(session, notice);
+        }
+    }
+}
+
+/// Commands and their replies.
+impl Conference {
+    /// Sends a command whose reply does not matter.
+    fn send_command(&mut self, shard: ShardId, command: Command) -> CommandToken {
+        let token = self.commands.next_token();
+        self.outputs.push(Output::Command {
             shard,
             token,
             command,
@@ -519,76 +478,55 @@ impl Conference {
         token
     }
 
-    /// Sends a command and remembers what its answer is for.
-    fn ask(
+    /// Sends a command and records what its reply is used for.
+    fn request_command(
         &mut self,
-        now: Time,
-        asker: Option<(SessionId, RequestTag)>,
-        (shard, command): (ShardId, Command),
-        work: Work,
+        requester: Option<RequestContext>,
+        shard: ShardId,
+        command: Command,
+        purpose: CommandPurpose,
     ) {
-        let token = self.command(shard, command);
-        let deadline = now + self.config.limits.request_timeout();
-        if let Some(session) = asker.as_ref().and_then(|(it, _)| self.sessions.get_mut(it)) {
-            session.pending.insert(token);
-        }
-        self.timers.insert((deadline, Timer::Answer(token)));
-        self.pending.insert(
-            token,
-            Pending {
-                asker,
-                deadline,
-                work,
-            },
-        );
+        let token = self.send_command(shard, command);
+        let deadline = self.now + self.config.limits.request_timeout();
+        self.timers.schedule(deadline, Timer::Command(token));
+        let pending = PendingCommand {
+            requester,
+            deadline,
+            purpose,
+        };
+        self.commands.insert(token, pending);
     }
 
-    /// Takes what an answer is for, if anybody still waits for it.
-    fn take_pending(&mut self, token: CommandToken) -> Option<Pending> {
-        let pending = self.pending.remove(&token)?;
-        self.timers
-            .remove(&(pending.deadline, Timer::Answer(token)));
-        if let Some(session) = pending
-            .asker
-            .as_ref()
-            .and_then(|(it, _)| self.sessions.get_mut(it))
-        {
-            session.pending.remove(&token);
-        }
-        Some(pending)
+    /// Takes a pending command with its timer, if its reply still matters.
+    fn take_command(&mut self, token: CommandToken) -> Option<PendingCommand> {
+        let command = self.commands.take(token)?;
+        self.timers.cancel(command.deadline, Timer::Command(token));
+        Some(command)
     }
 
-    /// A shard answered.
-    pub fn handle_reply(
+    /// Uses a shard's reply. One that comes too late, or for somebody who has left, finds nothing:
+    /// what it is about was rolled back already.
+    fn receive_reply(
         &mut self,
-        now: Time,
         token: CommandToken,
         result: Result<command::Reply, command::Refusal>,
     ) {
-        self.now = now;
-        // An answer that came too late, or to somebody who has left: all was undone already.
-        let Some(Pending { asker, work, .. }) = self.take_pending(token) else {
+        let Some(command) = self.take_command(token) else {
             return;
         };
-        let Some((session, tag)) = asker else {
-            self.conclude_unasked(work, result);
+        let Some(RequestContext { session, tag }) = command.requester else {
+            self.complete_unrequested(command.purpose, result);
             return;
         };
-        let outcome = self.conclude(session, work, result);
+        let outcome = self.complete(session, command.purpose, result);
         let receives = matches!(
             &outcome,
-            Ok(Reply::TransportCreated(offer)) if offer.direction == Direction::Recv
+            Ok(Reply::TransportCreated(created)) if created.direction == Direction::Recv
         );
-        self.answer(session, &tag, outcome);
+        self.respond(session, &tag, outcome);
         if receives {
-            self.release_held(now, session);
+            self.release_held(session);
         }
-        self.admit_waiting(now, session);
-        self.settle();
+        self.admit_waiting(session);
     }
 }
-
-/// What an announced producer makes a client ask: a transport for it, to connect that, to consume
-/// it, and to resume the consumer. A page that enters a room of a hundred asks all that at once,
-/// and must not be taken for a flood.
-const MESSAGES_PER_PRODUCER: usize = 4;

@@ -1,19 +1,19 @@
-//! What is known of a connection when it opens: how it speaks, and what its first request said.
-//! Nothing of it is trusted: a token is checked, and a room is only a wish.
+//! What a connection says of itself when it opens. Nothing of it is trusted: a token is verified,
+//! and a room is only a default.
 
-/// Which dialect a connection speaks.
+/// Dialect of a connection, as far as its transport tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DialectKind {
     /// JSON `{type, payload, id?}` on a raw WebSocket.
     Native,
-    /// Socket.IO packets of one namespace; which dialect of those that live there, the first event
-    /// says.
+    /// Socket.IO packets of one namespace. The first event selects among the dialects of that
+    /// namespace.
     SocketIo(Namespace),
     /// mediasoup's demonstration protocol on a raw WebSocket.
     Protoo,
 }
 
-/// A Socket.IO namespace that is served.
+/// Socket.IO namespace that is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Namespace {
     /// `/`
@@ -25,14 +25,14 @@ pub enum Namespace {
 }
 
 impl Namespace {
-    /// Reads its name.
+    /// Returns the namespace of a name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Main, Self::Call, Self::Mediasoup]
             .into_iter()
             .find(|it| it.name() == name)
     }
 
-    /// Its name.
+    /// Returns the name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Main => "/",
@@ -42,23 +42,23 @@ impl Namespace {
     }
 }
 
-/// A connection that opens.
+/// Request of a new connection.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectRequest {
-    /// How it speaks.
+    /// Dialect.
     pub dialect: DialectKind,
-    /// The room it asks for in its address; dialects that name none use it.
+    /// Room in the URL, for dialects whose clients name none.
     pub room: Option<String>,
-    /// The name it gives itself in its address.
+    /// Peer name in the URL.
     pub peer: Option<String>,
-    /// A token that says what it may do.
+    /// Token.
     pub token: Option<String>,
-    /// Whether nobody may come this way without a token.
+    /// Whether joining a room on this connection needs a token.
     pub token_required: bool,
 }
 
 impl ConnectRequest {
-    /// A connection that says nothing of itself.
+    /// Returns a request without room, peer name and token.
     pub const fn new(dialect: DialectKind) -> Self {
         Self {
             dialect,
@@ -70,7 +70,7 @@ impl ConnectRequest {
     }
 }
 
-/// Tokens are never printed.
+/// Prints everything but the token and names.
 impl std::fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConnectRequest")

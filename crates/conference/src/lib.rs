@@ -1,12 +1,14 @@
-//! People and rooms, without I/O: who is where, who sends what, and who must hear of it. It is told
-//! the time and what each connection says, and its outputs (frames for connections, commands for
-//! shards) wait in order until they are drained.
+//! Rooms, participants and signalling, without I/O. The caller passes in the time, frames of
+//! connections and replies of shards, and drains the outputs: frames for connections, commands for
+//! shards.
 
 pub mod access;
 pub mod close_codes;
 pub mod conference;
 mod connect_request;
 pub mod dialect;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod limits;
 pub mod message;
 mod room;

@@ -1,136 +1,144 @@
-//! One room: who is in it, in the order they came, and what they send. A room knows no frames and
-//! sends nothing; it answers who is there and who must hear of what.
+//! One room: its participants in the order they came, who waits for it, and who may enter. It knows
+//! no media and sends nothing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use watersmeet_engine::command::{ConsumerId, ProducerId, RouterId};
-use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::units::{Map, Time};
 
-use crate::message::{
-    ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, ShardId, User,
-};
+use crate::message::{PeerId, Policy, Role, SessionId, User};
 
 /// One room.
 #[derive(Debug)]
 pub(crate) struct Room {
-    /// Where its media is, once somebody has made a transport: one router for each shard, its home
-    /// first.
-    pub routers: Vec<Router>,
-    /// Who is in it, by the order of entering.
-    pub participants: Map<u64, Participant>,
-    /// Who has a seat but has not entered yet: nobody knows of them.
-    pub unseen: Map<u64, SessionId>,
-    /// Who waits to be let in, by the order of coming.
-    pub waiting: Map<u64, Participant>,
+    /// Participants, by number.
+    participants: Map<u64, Participant>,
+    /// Sessions that prepare to join and that nobody sees yet, by number.
+    unseen: Map<u64, SessionId>,
+    /// Participants that wait until a host admits them, by number.
+    waiting: Map<u64, Participant>,
     /// Who may enter.
-    pub policy: Policy,
-    /// Whether somebody has decided that; otherwise the first who enters may.
-    pub is_decided: bool,
-    /// Since when it is there.
-    pub created_at: Time,
-    /// Who made it, as that one wants to be called.
+    policy: Policy,
+    /// Whether somebody has set the policy. Otherwise the first who joins may.
+    is_policy_set: bool,
+    /// Time of creation.
+    created_at: Time,
+    /// Name of who created it in advance.
+    host_name: Option<Arc<str>>,
+    /// Whether hosts are known by their tokens. Otherwise the first who joins is the host.
+    has_host_token: bool,
+    /// Time until which it stays though nobody has joined yet.
+    reserved_until: Option<Time>,
+    /// Number of the next who comes.
+    next_number: u64,
+}
+
+/// How a room that is created in advance differs from one that its first participant creates.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    /// Name of who creates it.
     pub host_name: Option<Arc<str>>,
-    /// Whether hosts are known by their tokens. Otherwise the first who enters is the host.
+    /// Policy, when it is set.
+    pub policy: Option<Policy>,
+    /// Whether hosts are known by their tokens.
     pub has_host_token: bool,
-    /// Until when it stays though nobody has come yet.
-    pub reserved_until: Option<Time>,
-    /// The number of the next who enters.
-    next_order: u64,
+    /// Time until which it stays though nobody has joined.
+    pub until: Time,
 }
 
-/// A room's share of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Router {
-    /// Its id.
-    pub id: RouterId,
-    /// Where it is.
-    pub shard: ShardId,
-}
-
-/// Somebody in a room.
+/// Somebody in a room. Only the room itself changes it.
 #[derive(Debug)]
 pub(crate) struct Participant {
-    /// The connection.
+    /// Connection.
     pub session: SessionId,
-    /// The public name.
+    /// Public name.
     pub peer: PeerId,
-    /// How it wants to be seen.
+    /// Name shown to others.
     pub display_name: Option<Arc<str>>,
-    /// Whom its token names.
+    /// User named by its token.
     pub user: Option<User>,
-    /// Who it says it is, if no token says so.
+    /// User that it claims to be, shown to hosts.
     pub claimed_user: Option<Arc<str>>,
-    /// What it may do.
+    /// Role in the room.
     pub role: Role,
-    /// Whether it may receive.
+    /// Whether it may receive media.
     pub can_subscribe: bool,
-    /// What it sends, oldest first. A producer is here from the moment that others are told of it
-    /// until the moment that they are told of its end.
-    pub producers: Vec<Producer>,
-}
-
-/// Something that a participant sends.
-#[derive(Debug)]
-pub(crate) struct Producer {
-    /// What others are told of it.
-    pub summary: ProducerSummary,
-    /// Where it is sent to.
-    pub shard: ShardId,
-    /// What can be consumed of it, as its shard said.
-    pub consumable: Box<RtpParameters>,
-    /// The other shards where it is known.
-    pub pipes: BTreeSet<ShardId>,
-    /// Who receives it, those that are being made included.
-    pub consumers: Map<ConsumerId, SessionId>,
 }
 
 impl Room {
-    /// A room without anybody in it.
-    pub(crate) fn new(now: Time, policy: Policy) -> Self {
+    /// Returns an empty room.
+    pub(crate) const fn new(now: Time, policy: Policy) -> Self {
         Self {
-            routers: Vec::new(),
             participants: Map::new(),
             unseen: Map::new(),
             waiting: Map::new(),
             policy,
-            is_decided: false,
+            is_policy_set: false,
             created_at: now,
             host_name: None,
             has_host_token: false,
             reserved_until: None,
-            next_order: 0,
+            next_number: 0,
         }
     }
 
-    /// Lets somebody in and tells the number it has here.
+    /// Returns an empty room that stays for its first participant.
+    pub(crate) fn reserved(now: Time, default_policy: Policy, reservation: Reservation) -> Self {
+        let policy = reservation.policy.unwrap_or(default_policy);
+        Self {
+            is_policy_set: reservation.policy.is_some(),
+            host_name: reservation.host_name,
+            has_host_token: reservation.has_host_token,
+            reserved_until: Some(reservation.until),
+            ..Self::new(now, policy)
+        }
+    }
+
+    /// Adds a participant and returns its number.
     pub(crate) fn enter(&mut self, participant: Participant) -> u64 {
-        let order = self.draw_order();
-        self.participants.insert(order, participant);
+        let number = self.next_number();
+        self.participants.insert(number, participant);
         self.reserved_until = None;
-        order
+        number
     }
 
-    /// Gives somebody a seat and tells the number it has here.
-    pub(crate) fn seat(&mut self, session: SessionId) -> u64 {
-        let order = self.draw_order();
-        self.unseen.insert(order, session);
-        order
+    /// Adds a session that nobody sees and returns its number.
+    pub(crate) fn enter_unseen(&mut self, session: SessionId) -> u64 {
+        let number = self.next_number();
+        self.unseen.insert(number, session);
+        number
     }
 
-    /// Lets somebody wait and tells the number it has here.
-    pub(crate) fn wait(&mut self, participant: Participant) -> u64 {
-        let order = self.draw_order();
-        self.waiting.insert(order, participant);
-        order
+    /// Adds somebody that waits and returns its number.
+    pub(crate) fn enter_lobby(&mut self, participant: Participant) -> u64 {
+        let number = self.next_number();
+        self.waiting.insert(number, participant);
+        number
     }
 
-    /// The next number.
-    fn draw_order(&mut self) -> u64 {
-        let order = self.next_order;
-        self.next_order += 1;
-        order
+    /// Removes the participant or unseen session of a number. Returns the participant.
+    pub(crate) fn leave(&mut self, number: u64) -> Option<Participant> {
+        self.unseen.remove(&number);
+        self.participants.remove(&number)
+    }
+
+    /// Removes the unseen session of a number.
+    pub(crate) fn remove_unseen(&mut self, number: u64) {
+        self.unseen.remove(&number);
+    }
+
+    /// Removes somebody that waits.
+    pub(crate) fn leave_lobby(&mut self, number: u64) -> Option<Participant> {
+        self.waiting.remove(&number)
+    }
+
+    /// Ends the reservation and returns the time at which it would have ended.
+    pub(crate) const fn end_reservation(&mut self) -> Option<Time> {
+        self.reserved_until.take()
+    }
+
+    /// Time until which it stays though nobody has joined.
+    pub(crate) const fn reserved_until(&self) -> Option<Time> {
+        self.reserved_until
     }
 
     /// Whether nobody is in it, seen or unseen.
@@ -143,93 +151,194 @@ impl Room {
         self.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
     }
 
-    /// Its router on a shard.
-    pub(crate) fn router_on(&self, shard: ShardId) -> Option<RouterId> {
-        let router = self.routers.iter().find(|it| it.shard == shard);
-        router.map(|it| it.id)
+    /// Whether it has participants.
+    pub(crate) fn has_participants(&self) -> bool {
+        !self.participants.is_empty()
     }
 
-    /// Notes that none of its producers is known on a shard any more but those sent there.
-    pub(crate) fn forget_pipes_to(&mut self, shard: ShardId) {
-        let participants = self.participants.values_mut();
-        for producer in participants.flat_map(|it| &mut it.producers) {
-            producer.pipes.remove(&shard);
-        }
+    /// Whether the session of a number is unseen.
+    pub(crate) fn is_unseen(&self, number: u64) -> bool {
+        self.unseen.contains_key(&number)
     }
 
-    /// Everybody who may have media here.
-    pub(crate) fn sessions(&self) -> Vec<SessionId> {
+    /// Number of participants and unseen sessions.
+    pub(crate) fn occupants_len(&self) -> usize {
+        self.participants.len() + self.unseen.len()
+    }
+
+    /// Number of participants.
+    pub(crate) fn participants_len(&self) -> usize {
+        self.participants.len()
+    }
+
+    /// Number of participants that wait.
+    pub(crate) fn waiting_len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Participants with their numbers, longest here first.
+    pub(crate) fn participants(&self) -> impl Iterator<Item = (u64, &Participant)> {
+        self.participants.iter().map(|(number, it)| (*number, it))
+    }
+
+    /// Participants that wait with their numbers, longest first.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Participant)> {
+        self.waiting.iter().map(|(number, it)| (*number, it))
+    }
+
+    /// Unseen sessions with their numbers.
+    pub(crate) fn unseen(&self) -> impl Iterator<Item = (u64, SessionId)> {
+        self.unseen.iter().map(|(number, it)| (*number, *it))
+    }
+
+    /// Sessions that may have media here: participants, then unseen ones.
+    pub(crate) fn occupants(&self) -> Vec<SessionId> {
         let seen = self.participants.values().map(|it| it.session);
         seen.chain(self.unseen.values().copied()).collect()
     }
 
-    /// The participant of this name, with its number.
-    pub(crate) fn participant(&self, peer: &str) -> Option<(u64, &Participant)> {
-        let mut participants = self.participants.iter();
-        let found = participants.find(|(_, it)| it.peer.as_str() == peer);
-        found.map(|(order, it)| (*order, it))
+    /// Sessions that are here or wait.
+    pub(crate) fn everyone(&self) -> Vec<SessionId> {
+        let mut everyone = self.occupants();
+        everyone.extend(self.waiting.values().map(|it| it.session));
+        everyone
     }
 
-    /// The sessions of its hosts.
+    /// Sessions of the participants, longest here first.
+    pub(crate) fn sessions(&self) -> Vec<SessionId> {
+        self.participants.values().map(|it| it.session).collect()
+    }
+
+    /// Participant of a number.
+    pub(crate) fn participant(&self, number: u64) -> Option<&Participant> {
+        self.participants.get(&number)
+    }
+
+    /// Participant of a public name.
+    pub(crate) fn participant_named(&self, peer: &str) -> Option<&Participant> {
+        let mut participants = self.participants.values();
+        participants.find(|it| it.peer.as_str() == peer)
+    }
+
+    /// Session that waits under a public name.
+    pub(crate) fn waiting_named(&self, peer: &str) -> Option<SessionId> {
+        let mut waiting = self.waiting.values();
+        let found = waiting.find(|it| it.peer.as_str() == peer);
+        found.map(|it| it.session)
+    }
+
+    /// Session that is here or waits under a public name.
+    pub(crate) fn session_named(&self, peer: &PeerId) -> Option<SessionId> {
+        let mut everyone = self.participants.values().chain(self.waiting.values());
+        everyone.find(|it| it.peer == *peer).map(|it| it.session)
+    }
+
+    /// Sessions of the hosts.
     pub(crate) fn hosts(&self) -> Vec<SessionId> {
-        let hosts = self
-            .participants
-            .values()
-            .filter(|it| it.role == Role::Host);
+        let participants = self.participants.values();
+        let hosts = participants.filter(|it| it.role == Role::Host);
         hosts.map(|it| it.session).collect()
     }
 
-    /// Everybody but the participant of this number, and what they send.
-    pub(crate) fn others(&self, order: u64) -> Vec<ParticipantSummary> {
-        self.participants
-            .iter()
-            .filter(|(it, _)| **it != order)
-            .map(|(_, participant)| participant.summary())
-            .collect()
+    /// Speaker who becomes the host now: the one longest here, when the last host has left. Where
+    /// hosts are known by their tokens, the room waits for one.
+    pub(crate) fn next_host(&self) -> Option<SessionId> {
+        if self.has_host_token || !self.hosts().is_empty() {
+            return None;
+        }
+        let mut participants = self.participants.values();
+        let speaker = participants.find(|it| it.role == Role::Speaker);
+        speaker.map(|it| it.session)
     }
 
-    /// Everybody and what they send.
-    pub(crate) fn everybody(&self) -> Vec<ParticipantSummary> {
-        self.participants
-            .values()
-            .map(Participant::summary)
-            .collect()
+    /// Role of somebody who joins now. The first is the host, unless hosts are known by tokens.
+    pub(crate) fn role_on_join(&self, is_host: bool, can_publish: bool) -> Role {
+        let is_first = self.participants.is_empty() && !self.has_host_token;
+        if !can_publish {
+            Role::Viewer
+        } else if is_host || is_first {
+            Role::Host
+        } else {
+            Role::Speaker
+        }
     }
 
-    /// A producer of the participant of this number.
-    pub(crate) fn producer_mut(&mut self, order: u64, id: ProducerId) -> Option<&mut Producer> {
-        let participant = self.participants.get_mut(&order)?;
-        participant
-            .producers
-            .iter_mut()
-            .find(|it| it.summary.producer == id)
+    /// Whether a host can come who admits those that wait: one is here, or is known by its token.
+    pub(crate) fn can_admit(&self) -> bool {
+        self.has_host_token || self.has_participants()
+    }
+
+    /// Who may enter.
+    pub(crate) const fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Whether the next who joins may not choose the policy.
+    pub(crate) fn is_policy_fixed(&self) -> bool {
+        self.is_policy_set || self.has_participants()
+    }
+
+    /// Chooses the policy for somebody who joins.
+    pub(crate) const fn choose_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// Sets the policy by a host's decision. Returns whether that changed it.
+    pub(crate) fn set_policy(&mut self, policy: Policy) -> bool {
+        if self.policy == policy {
+            return false;
+        }
+        self.policy = policy;
+        self.is_policy_set = true;
+        true
+    }
+
+    /// Sets the role of a participant. Returns the participant when that changed it, `None` when it
+    /// had the role or is not here.
+    pub(crate) fn set_role(&mut self, number: u64, role: Role) -> Option<&Participant> {
+        let participant = self.participants.get_mut(&number)?;
+        if participant.role == role {
+            return None;
+        }
+        participant.role = role;
+        Some(participant)
+    }
+
+    /// Sets the display name of a participant and returns the one before.
+    pub(crate) fn set_display_name(
+        &mut self,
+        number: u64,
+        display_name: Option<Arc<str>>,
+    ) -> Option<Option<Arc<str>>> {
+        let participant = self.participants.get_mut(&number)?;
+        Some(std::mem::replace(
+            &mut participant.display_name,
+            display_name,
+        ))
+    }
+
+    /// Time of creation.
+    pub(crate) const fn created_at(&self) -> Time {
+        self.created_at
+    }
+
+    /// Name of who created it in advance.
+    pub(crate) const fn host_name(&self) -> Option<&Arc<str>> {
+        self.host_name.as_ref()
+    }
+
+    /// Draws the number of the next who comes.
+    const fn next_number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
     }
 }
 
 impl Participant {
-    /// Who it is, or says it is.
+    /// User that it is by its token, or else claims to be.
     pub(crate) fn known_as(&self) -> Option<Arc<str>> {
         let user = self.user.as_ref().map(|it| Arc::clone(&it.id));
         user.or_else(|| self.claimed_user.clone())
-    }
-
-    /// What others are told of it.
-    pub(crate) fn summary(&self) -> ParticipantSummary {
-        ParticipantSummary {
-            peer: self.peer.clone(),
-            display_name: self.display_name.clone(),
-            user: self.user.clone(),
-            role: self.role,
-            producers: self.producers.iter().map(|it| it.summary.clone()).collect(),
-        }
-    }
-
-    /// Takes a producer away.
-    pub(crate) fn remove_producer(&mut self, id: ProducerId) -> Option<Producer> {
-        let index = self
-            .producers
-            .iter()
-            .position(|it| it.summary.producer == id)?;
-        Some(self.producers.remove(index))
     }
 }

@@ -1,56 +1,70 @@
-//! One connection: who it is, how it speaks, how fast it may ask, and what it holds on shards.
-//! A session knows nothing of other sessions; the conference introduces them.
+//! One connection: its public name, its dialect, its message rate and the room it is in. What it
+//! has on shards belongs to `conference/media.rs`, its commands to `conference/pending_commands.rs`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
-use watersmeet_wire::params::RtpCapabilities;
-use watersmeet_wire::units::{Map, Time, TokenBucket};
+use watersmeet_wire::units::{Time, TokenBucket};
 
-use crate::dialect::{Dialect, RequestTag};
+use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
 use crate::limits::ConferenceLimits;
-use crate::message::{
-    CommandToken, CreatedTransport, Direction, PeerId, Request, ShardId, TransportKey,
-};
+use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Its public name.
-    pub peer: PeerId,
-    /// How it speaks.
-    pub dialect: Dialect,
-    /// How fast it may ask.
-    pub rate: MessageRate,
-    /// The token of its opening, which was good then.
-    pub token: Option<Token>,
-    /// Whether it may enter no room without a token.
-    pub token_required: bool,
-    /// When it entered a room, until one of its transports can carry media.
-    pub entered_at: Option<Time>,
-    /// Where it takes part, if it does.
-    pub place: Option<Place>,
-    /// Where it waits to be let in, if it does.
-    pub lobby: Option<Place>,
-    /// Its transports, those that are being made included.
-    pub transports: Map<TransportId, Transport>,
-    /// The newest transport that it receives on, once that one is made.
-    pub receive_transport: Option<TransportId>,
-    /// Its producers, those that are being made included, and the transports they are on.
-    pub producers: Map<ProducerId, TransportId>,
-    /// Its consumers, those that are being made included.
-    pub consumers: Map<ConsumerId, Consumer>,
-    /// What it will consume when it has a receive transport, oldest first.
-    pub held: VecDeque<Held>,
-    /// Its requests that shards work on.
-    pub pending: BTreeSet<CommandToken>,
-    /// Its requests that wait their turn, oldest first.
-    pub waiting: VecDeque<Waiting>,
+    /// Public name.
+    peer: PeerId,
+    /// Decoder and encoder of its frames, with their state.
+    dialect: Dialect,
+    /// Whether the dialect panicked. Its state may be broken, so it is never called again.
+    is_failed: bool,
+    /// How fast it may send messages.
+    rate: MessageRate,
+    /// Token of the connect request, which was valid then.
+    token: Option<Token>,
+    /// Whether it may join no room without a token.
+    token_required: bool,
+    /// Time at which it joined a room, until one of its transports is connected.
+    joined_at: Option<Time>,
+    /// Room that it is in.
+    membership: Option<Membership>,
+    /// Room for which it waits until a host admits it.
+    lobby: Option<Membership>,
+    /// Requests that wait until shards have replied to earlier ones, oldest first.
+    waiting: VecDeque<WaitingRequest>,
+    /// Makes the next call of the dialect panic.
+    #[cfg(feature = "faults")]
+    panics_next: bool,
 }
 
-/// A token as it came. It is never printed.
-pub(crate) struct Token(pub String);
+/// Room that a session is in, or waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Membership {
+    /// Name of the room.
+    pub room: Arc<str>,
+    /// Number of the session among all that ever came to that room.
+    pub number: u64,
+}
+
+/// Request that waits until shards have replied to earlier ones.
+#[derive(Debug)]
+pub(crate) struct WaitingRequest {
+    /// Time at which it is refused.
+    pub deadline: Time,
+    /// Identifies the request to the dialect.
+    pub tag: RequestTag,
+    /// The request.
+    pub request: Request,
+}
+
+/// Panic in the dialect of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DialectPanic;
+
+/// Token as it came. It is never printed.
+struct Token(String);
 
 impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,134 +72,183 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// Where a session takes part.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The room's name.
-    pub room: Arc<str>,
-    /// Its number among all who ever entered that room.
-    pub order: u64,
-}
-
-/// A transport of a session.
-#[derive(Debug)]
-pub(crate) struct Transport {
-    /// What it is for.
-    pub direction: Direction,
-    /// Where it lives.
-    pub shard: ShardId,
-    /// Which one it is, if its client asks for it so.
-    pub key: Option<TransportKey>,
-    /// What its client was offered, once its shard has made it.
-    pub offer: Option<Box<CreatedTransport>>,
-    /// Further requests for the same transport, which wait until it is made.
-    pub also_asked: Vec<RequestTag>,
-}
-
-impl Transport {
-    /// Whether its shard has made it.
-    pub(crate) const fn is_made(&self) -> bool {
-        self.offer.is_some()
-    }
-}
-
-/// A consumer of a session.
-#[derive(Debug)]
-pub(crate) struct Consumer {
-    /// The transport it leaves on.
-    pub transport: TransportId,
-    /// What it receives.
-    pub producer: ProducerId,
-}
-
-/// A wish to consume that waits for a receive transport.
-#[derive(Debug)]
-pub(crate) struct Held {
-    /// When it is given up.
-    pub deadline: Time,
-    /// Which request it is.
-    pub tag: RequestTag,
-    /// What is wished for.
-    pub producer: ProducerId,
-    /// What the participant can receive.
-    pub capabilities: RtpCapabilities,
-    /// Whether the consumer begins paused.
-    pub start_paused: bool,
-}
-
-/// A request that waits its turn.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    /// When it is given up.
-    pub deadline: Time,
-    /// Which request it is.
-    pub tag: RequestTag,
-    /// What is asked.
-    pub request: Request,
-}
-
 impl Session {
-    /// A connection that has just opened.
-    pub(crate) fn new(peer: PeerId, dialect: Dialect, limits: &ConferenceLimits) -> Self {
+    /// Returns a connection that has just opened and is in no room.
+    pub(crate) fn new(
+        peer: PeerId,
+        dialect: Dialect,
+        limits: &ConferenceLimits,
+        token: Option<String>,
+        token_required: bool,
+    ) -> Self {
         Self {
             peer,
             dialect,
+            is_failed: false,
             rate: MessageRate::new(limits),
-            token: None,
-            token_required: false,
-            entered_at: None,
-            place: None,
+            token: token.map(Token),
+            token_required,
+            joined_at: None,
+            membership: None,
             lobby: None,
-            transports: Map::new(),
-            receive_transport: None,
-            producers: Map::new(),
-            consumers: Map::new(),
-            held: VecDeque::new(),
-            pending: BTreeSet::new(),
             waiting: VecDeque::new(),
+            #[cfg(feature = "faults")]
+            panics_next: false,
         }
     }
 
-    /// Its transport of this id, if it is made and for this direction.
-    pub(crate) fn transport_for(
-        &self,
-        id: TransportId,
-        direction: Direction,
-    ) -> Option<&Transport> {
-        self.transports
-            .get(&id)
-            .filter(|it| it.is_made() && it.direction == direction)
+    /// Public name.
+    pub(crate) const fn peer(&self) -> &PeerId {
+        &self.peer
     }
 
-    /// Its transport of this key, made or being made.
-    pub(crate) fn transport_of_key(&mut self, key: TransportKey) -> Option<&mut Transport> {
-        self.transports.values_mut().find(|it| it.key == Some(key))
+    /// Token of the connect request.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_ref().map(|Token(token)| token.as_str())
     }
 
-    /// The shard that one of its producers is on.
-    pub(crate) fn producer_shard(&self, id: ProducerId) -> Option<ShardId> {
-        let transport = self.producers.get(&id)?;
-        self.transports.get(transport).map(|it| it.shard)
+    /// Whether it may join no room without a token.
+    pub(crate) const fn token_required(&self) -> bool {
+        self.token_required
     }
 
-    /// The shard that one of its consumers is on.
-    pub(crate) fn consumer_shard(&self, id: ConsumerId) -> Option<ShardId> {
-        let consumer = self.consumers.get(&id)?;
-        self.transports.get(&consumer.transport).map(|it| it.shard)
+    /// Whether it receives each producer on a transport of its own.
+    pub(crate) const fn has_transport_per_producer(&self) -> bool {
+        self.dialect.has_transport_per_producer()
     }
 
-    /// The shard that its transports are on, if it has any.
-    pub(crate) fn shard(&self) -> Option<ShardId> {
-        self.transports.values().next().map(|it| it.shard)
+    /// Room that it is in.
+    pub(crate) const fn membership(&self) -> Option<&Membership> {
+        self.membership.as_ref()
     }
 
-    /// Whether it loses something when this shard is lost: its media is there, or it has none yet
-    /// and waits for some.
-    pub(crate) fn depends_on(&self, shard: ShardId) -> bool {
-        match self.shard() {
-            Some(own) => own == shard,
-            None => !(self.pending.is_empty() && self.held.is_empty()),
+    /// Room for which it waits.
+    pub(crate) const fn lobby(&self) -> Option<&Membership> {
+        self.lobby.as_ref()
+    }
+
+    /// Records the room that it is in and returns the one before.
+    pub(crate) const fn enter(&mut self, membership: Membership) -> Option<Membership> {
+        self.membership.replace(membership)
+    }
+
+    /// Records that it is in no room.
+    pub(crate) fn leave(&mut self) {
+        self.membership = None;
+    }
+
+    /// Records the room for which it waits.
+    pub(crate) fn enter_lobby(&mut self, lobby: Membership) {
+        self.lobby = Some(lobby);
+    }
+
+    /// Records that it waits for no room and returns the one that it waited for.
+    pub(crate) const fn leave_lobby(&mut self) -> Option<Membership> {
+        self.lobby.take()
+    }
+
+    /// Records the time at which it joined a room.
+    pub(crate) const fn record_join(&mut self, now: Time) {
+        self.joined_at = Some(now);
+    }
+
+    /// Returns the time at which it joined a room, once: for its first connected transport.
+    pub(crate) const fn take_joined_at(&mut self) -> Option<Time> {
+        self.joined_at.take()
+    }
+
+    /// Counts a message.
+    ///
+    /// # Errors
+    /// The number of messages refused since the rate was last fully recovered.
+    pub(crate) fn count_message(&mut self, now: Time) -> Result<(), u32> {
+        self.rate.count(now)
+    }
+
+    /// Allows more messages, because the server itself has given reason for them.
+    pub(crate) fn credit_messages(&mut self, messages: usize) {
+        self.rate.credit(messages);
+    }
+
+    /// Number of requests that wait.
+    pub(crate) fn waiting_len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Adds a request behind those that wait.
+    pub(crate) fn push_waiting(&mut self, request: WaitingRequest) {
+        self.waiting.push_back(request);
+    }
+
+    /// Takes the oldest request that waits.
+    pub(crate) fn pop_waiting(&mut self) -> Option<WaitingRequest> {
+        self.waiting.pop_front()
+    }
+
+    /// Decodes a frame.
+    ///
+    /// # Errors
+    /// A panic in the dialect.
+    pub(crate) fn decode(
+        &mut self,
+        frame: &str,
+    ) -> Result<Result<Vec<Effect>, DecodeError>, DialectPanic> {
+        self.call_dialect(|dialect| dialect.decode(frame), Ok(Vec::new()))
+    }
+
+    /// Encodes the reply to a request, or its refusal.
+    ///
+    /// # Errors
+    /// A panic in the dialect.
+    pub(crate) fn encode_response(
+        &mut self,
+        tag: &RequestTag,
+        outcome: &Result<Reply, Refusal>,
+    ) -> Result<Vec<Effect>, DialectPanic> {
+        let encode = |dialect: &mut Dialect| match outcome {
+            Ok(reply) => dialect.encode_reply(tag, reply),
+            Err(refusal) => dialect.encode_refusal(tag, refusal),
+        };
+        self.call_dialect(encode, Vec::new())
+    }
+
+    /// Encodes a notice.
+    ///
+    /// # Errors
+    /// A panic in the dialect.
+    pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Result<Vec<Effect>, DialectPanic> {
+        self.call_dialect(|dialect| dialect.encode_notice(notice), Vec::new())
+    }
+
+    /// Makes the next call of the dialect panic.
+    #[cfg(feature = "faults")]
+    pub(crate) const fn panic_next(&mut self) {
+        self.panics_next = true;
+    }
+
+    /// Calls the dialect and catches its panic: it has changed nothing but its own state. A dialect
+    /// that panicked before is not called, and `otherwise` is the result.
+    fn call_dialect<T>(
+        &mut self,
+        call: impl FnOnce(&mut Dialect) -> T,
+        otherwise: T,
+    ) -> Result<T, DialectPanic> {
+        if self.is_failed {
+            return Ok(otherwise);
         }
+        let dialect = AssertUnwindSafe(&mut self.dialect);
+        #[cfg(feature = "faults")]
+        let panics = std::mem::take(&mut self.panics_next);
+        let called = catch_unwind(AssertUnwindSafe(move || {
+            let AssertUnwindSafe(dialect) = dialect;
+            #[cfg(feature = "faults")]
+            crate::faults::panic_if(panics);
+            call(dialect)
+        }));
+        called.map_err(|_| {
+            self.is_failed = true;
+            DialectPanic
+        })
     }
 }
 
@@ -241,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_and_the_next_message_is_a_strike() {
+    fn message_above_the_burst_is_a_strike() {
         let mut rate = rate();
         for _ in 0..10 {
             assert_eq!(rate.count(Time::ZERO), Ok(()));
@@ -253,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_fills_the_bucket_and_forgives_the_strikes() {
+    fn full_bucket_resets_the_strikes() {
         let mut rate = rate();
         while rate.count(Time::ZERO).is_ok() {}
         let later = Time::from_millis(2_000);
@@ -264,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn credit_goes_over_the_burst_and_time_does_not() {
+    fn credit_exceeds_the_burst_and_time_does_not() {
         let mut rate = rate();
         rate.credit(3);
         let later = Time::from_millis(60_000);
@@ -275,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_backwards_gives_nothing() {
+    fn clock_that_goes_backwards_allows_nothing() {
         let mut rate = rate();
         while rate.count(Time::from_millis(1_000)).is_ok() {}
         assert!(rate.count(Time::ZERO).is_err());

@@ -1,7 +1,6 @@
-//! STUN and TURN servers that clients are told of. A TURN server relays for whoever knows its
-//! secret, so a client gets a password that ends by itself: the REST scheme that coturn calls
-//! `use-auth-secret` (draft-uberti-behave-turn-rest-00 §2.2). The secret itself must never leave,
-//! nor show in `Debug`.
+//! STUN and TURN servers for clients. A TURN server relays for everybody who knows its secret, so a
+//! client gets a password that expires: the REST scheme that coturn calls `use-auth-secret`
+//! (draft-uberti-behave-turn-rest-00 §2.2). The secret itself is never sent, nor shown in `Debug`.
 
 use std::fmt;
 
@@ -15,39 +14,39 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct IceServer {
-    /// Its addresses.
+    /// Addresses, as `stun:` or `turn:` URLs.
     pub urls: Vec<String>,
-    /// Who it is asked as.
+    /// User name for the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// What proves it.
+    /// Password for the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
 }
 
-/// The servers that clients are told of.
+/// STUN and TURN servers for all clients.
 #[derive(Debug, Clone, Default)]
 pub struct IceServers {
-    /// The same for everybody, always.
+    /// Servers whose credentials are the same for everybody.
     pub fixed: Vec<IceServer>,
-    /// One with passwords that end.
+    /// Server whose passwords expire.
     pub turn: Option<TurnServer>,
 }
 
-/// A TURN server that shares a secret with us.
+/// A TURN server that shares a secret with this program.
 #[derive(Clone)]
 pub struct TurnServer {
-    /// Its addresses.
+    /// Addresses, as `turn:` URLs.
     urls: Vec<String>,
-    /// The shared secret, as HMAC-SHA-1 takes it: the scheme knows no other hash.
+    /// Shared secret as an HMAC-SHA-1 key; the scheme has no other hash.
     key: hmac::Key,
-    /// How long a password lives, in seconds.
+    /// Lifetime of a password, in seconds.
     ttl_s: u64,
 }
 
 impl IceServers {
-    /// What a client is told at `unix_s`, in seconds since 1970. `name` says to the TURN server's
-    /// log whose password it is, and should mean nothing elsewhere.
+    /// Returns the servers for a client at `unix_s`, in seconds since 1970. `name` identifies the
+    /// password in the TURN server's log, and should mean nothing elsewhere.
     #[must_use]
     pub fn for_client(&self, name: &str, unix_s: u64) -> Vec<IceServer> {
         let turn = self
@@ -59,7 +58,8 @@ impl IceServers {
 }
 
 impl TurnServer {
-    /// The server at `urls`, which has the same `secret`; a password lives for `ttl_s` seconds.
+    /// Returns the server at `urls`, which has the same `secret`, with passwords that are valid for
+    /// `ttl_s` seconds.
     #[must_use]
     pub fn new(urls: Vec<String>, secret: &[u8], ttl_s: u64) -> Self {
         Self {
@@ -69,8 +69,8 @@ impl TurnServer {
         }
     }
 
-    /// The server with a password made at `unix_s`, in seconds since 1970. It cannot be taken
-    /// back, and allocations made with it go on until they are not refreshed.
+    /// Returns the server with a password issued at `unix_s`, in seconds since 1970. It cannot be
+    /// revoked, and allocations made with it last as long as they are refreshed.
     #[must_use]
     pub fn issue_credentials(&self, name: &str, unix_s: u64) -> IceServer {
         let username = format!("{}:{name}", unix_s.saturating_add(self.ttl_s));
@@ -110,10 +110,10 @@ mod tests {
         TurnServer::new(urls, b"north-wind-and-the-sun", 86_400)
     }
 
-    /// The credential is what OpenSSL makes of it:
+    /// The expected credential comes from OpenSSL:
     /// `printf 1800086400:alice | openssl dgst -sha1 -hmac north-wind-and-the-sun -binary | base64`
     #[test]
-    fn a_password_is_the_one_that_coturn_expects() {
+    fn password_is_the_one_that_coturn_expects() {
         let server = turn().issue_credentials("alice", 1_800_000_000);
         assert_eq!(server.urls, ["turn:turn.example.org:3478?transport=udp"]);
         assert_eq!(server.username.as_deref(), Some("1800086400:alice"));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_gets_a_password_of_their_own_and_later_another() {
+    fn password_differs_by_client_and_by_time() {
         let credential = |name, unix_s| turn().issue_credentials(name, unix_s).credential.unwrap();
         let first = credential("alice", 1_800_000_000);
         assert_ne!(first, credential("bob", 1_800_000_000));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_servers_come_first_and_a_relay_is_optional() {
+    fn fixed_servers_come_first_and_turn_is_optional() {
         let fixed = IceServer {
             urls: vec!["stun:stun.example.org".to_owned()],
             username: None,
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_not_passed() {
+    fn expiry_saturates_at_the_end_of_time() {
         let username = turn()
             .issue_credentials("alice", u64::MAX)
             .username
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_looks_to_a_browser_as_it_must() {
+    fn server_serializes_as_a_browser_expects() {
         let server = serde_json::to_value(turn().issue_credentials("alice", 0)).unwrap();
         let server = server.as_object().unwrap();
         assert_eq!(
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_the_secret_nor_a_password_shows() {
+    fn debug_shows_neither_secret_nor_password() {
         let servers = IceServers {
             fixed: vec![turn().issue_credentials("alice", 0)],
             turn: Some(turn()),

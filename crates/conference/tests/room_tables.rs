@@ -25,6 +25,9 @@ mod meetlite;
 mod mixed_dialects;
 #[path = "room_tables/native.rs"]
 mod native;
+#[cfg(feature = "faults")]
+#[path = "room_tables/panics.rs"]
+mod panics;
 #[path = "room_tables/protocol_document.rs"]
 mod protocol_document;
 #[path = "room_tables/protoo.rs"]

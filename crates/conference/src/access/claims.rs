@@ -1,32 +1,35 @@
-//! Reads what a token says, after its signature was right. Every claim that is there has its type,
-//! and what a token restricts is honoured or the token is refused; a claim of the wrong type must
-//! never count as absent.
+//! Reads the claims of a token whose signature is valid. Every claim that is present must have its
+//! type: one of the wrong type never counts as absent. A restriction that cannot be honoured refuses
+//! the token.
 
 use serde_json::{Map, Value};
 
 use super::{Grant, LEEWAY_S, LIFETIME_S_MAX, RoomGrant, TEXT_LEN_MAX, TokenRefusal};
 
-/// The only fields of a header (RFC 7515 §4.1). The others name keys, certificates or extensions
+/// Accepted fields of a header (RFC 7515 §4.1). The others name keys, certificates or extensions
 /// (`jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`, `zip`), and none of those is ever followed.
 const HEADER_FIELDS: [&str; 3] = ["alg", "typ", "kid"];
 
-/// What the flat form of a room grant says beside its room.
+/// Claims of the flat form of a room grant, beside its room.
 const FLAT_FIELDS: [&str; 3] = ["canPublish", "canSubscribe", "roomAdmin"];
 
-/// What a nested room grant may say elsewhere to permit less than it seems to. We cannot honour
-/// them, and to overlook them would permit more.
+/// Restrictions of a nested room grant that cannot be honoured here. Ignoring them would permit
+/// more than the token does.
 const RESTRICTIONS: [&str; 2] = ["canPublishSources", "hidden"];
 
 type Claims = Map<String, Value>;
 
-/// Checks that a header wants what we do. `kid` may be there and chooses nothing: both keys are
+/// Checks that a header asks for HS256. `kid` may be present and selects nothing: both keys are
 /// tried.
+///
+/// # Errors
+/// Another algorithm, type or field.
 pub(super) fn check_header(header: &Claims) -> Result<(), TokenRefusal> {
     let known = header
         .keys()
         .all(|field| HEADER_FIELDS.contains(&field.as_str()));
     let algorithm = header.get("alg").and_then(Value::as_str) == Some("HS256");
-    // RFC 7519 §5.1 spells it in capitals, and lets it be missing.
+    // RFC 7519 §5.1 spells it in capitals, and makes it optional.
     let kind = match optional_text(header, "typ")? {
         Some(kind) => kind.eq_ignore_ascii_case("JWT"),
         None => true,
@@ -39,7 +42,7 @@ pub(super) fn check_header(header: &Claims) -> Result<(), TokenRefusal> {
     }
 }
 
-/// Checks `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–6) against the time.
+/// Checks `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–6) against the time, in seconds since 1970.
 pub(super) fn check_time(claims: &Claims, unix_s: u64) -> Result<(), TokenRefusal> {
     let expires_s = optional_seconds(claims, "exp")?.ok_or(TokenRefusal::Claim("exp"))?;
     let begins_s = optional_seconds(claims, "nbf")?;
@@ -58,8 +61,8 @@ pub(super) fn check_time(claims: &Claims, unix_s: u64) -> Result<(), TokenRefusa
     Ok(())
 }
 
-/// Checks who a token is from and for. One that is meant for somebody is refused by everybody who
-/// does not go by that name (RFC 7519 §4.1.3).
+/// Checks issuer and audience. A token with an audience is refused by everybody whose name is not in
+/// it (RFC 7519 §4.1.3).
 pub(super) fn check_parties(
     claims: &Claims,
     issuer: Option<&str>,
@@ -69,20 +72,25 @@ pub(super) fn check_parties(
     if issuer.is_some() && from != issuer {
         return Err(TokenRefusal::Claim("iss"));
     }
-    let is_for = |name: &Value| name.is_string() && name.as_str() == audience;
-    let is_meant = match claims.get("aud") {
+    let is_audience = |name: &Value| name.is_string() && name.as_str() == audience;
+    let is_for_us = match claims.get("aud") {
         None => audience.is_none(),
-        Some(Value::Array(names)) => names.iter().all(Value::is_string) && names.iter().any(is_for),
-        Some(name) => is_for(name),
+        Some(Value::Array(names)) => {
+            names.iter().all(Value::is_string) && names.iter().any(is_audience)
+        }
+        Some(name) => is_audience(name),
     };
-    if is_meant {
+    if is_for_us {
         Ok(())
     } else {
         Err(TokenRefusal::Claim("aud"))
     }
 }
 
-/// The one grant that the claims make.
+/// Returns the grant that the claims make.
+///
+/// # Errors
+/// None, several, or one that is not clear.
 pub(super) fn grant(claims: &Claims) -> Result<Grant, TokenRefusal> {
     let kinds = ["roomId", "userId", "video", "room"];
     let mut kinds = kinds.into_iter().filter(|kind| claims.contains_key(*kind));
@@ -106,8 +114,8 @@ pub(super) fn grant(claims: &Claims) -> Result<Grant, TokenRefusal> {
             if RESTRICTIONS.iter().any(|it| video.contains_key(*it)) {
                 return Err(TokenRefusal::Ambiguous);
             }
-            // Without it the token is for asking about the room, not for being there.
-            if optional_truth(video, "roomJoin")? != Some(true) {
+            // Without it the token permits requests about the room, not joining it.
+            if optional_bool(video, "roomJoin")? != Some(true) {
                 return Err(TokenRefusal::Claim("roomJoin"));
             }
             room_grant(video, claims).map(Grant::Room)
@@ -116,8 +124,8 @@ pub(super) fn grant(claims: &Claims) -> Result<Grant, TokenRefusal> {
     }
 }
 
-/// A room grant whose permissions stand in `permissions`, and whose bearer in `bearer`. LiveKit
-/// lets everybody publish and subscribe who is not told otherwise, and so do we.
+/// Returns the room grant with the claims in `permissions`, and the identity in `bearer`. As with
+/// LiveKit, publishing and subscribing are permitted unless a claim says otherwise.
 fn room_grant(permissions: &Claims, bearer: &Claims) -> Result<RoomGrant, TokenRefusal> {
     let subject = optional_text(bearer, "sub")?;
     let identity = optional_text(bearer, "identity")?;
@@ -128,18 +136,19 @@ fn room_grant(permissions: &Claims, bearer: &Claims) -> Result<RoomGrant, TokenR
         room: text(permissions, "room")?.to_owned(),
         identity: identity.or(subject).map(str::to_owned),
         name: optional_text(bearer, "name")?.map(str::to_owned),
-        can_publish: optional_truth(permissions, "canPublish")?.unwrap_or(true),
-        can_subscribe: optional_truth(permissions, "canSubscribe")?.unwrap_or(true),
-        room_admin: optional_truth(permissions, "roomAdmin")?.unwrap_or(false),
+        can_publish: optional_bool(permissions, "canPublish")?.unwrap_or(true),
+        can_subscribe: optional_bool(permissions, "canSubscribe")?.unwrap_or(true),
+        room_admin: optional_bool(permissions, "roomAdmin")?.unwrap_or(false),
     })
 }
 
-/// A text of 1 to `TEXT_LEN_MAX` bytes that holds more than white space and no control characters.
+/// Returns a text of 1 to `TEXT_LEN_MAX` bytes with more than white space and without control
+/// characters.
 fn text<'a>(claims: &'a Claims, name: &'static str) -> Result<&'a str, TokenRefusal> {
     optional_text(claims, name)?.ok_or(TokenRefusal::Claim(name))
 }
 
-/// Such a text; `None` when the claim is not there.
+/// Returns such a text, `None` when the claim is absent.
 fn optional_text<'a>(
     claims: &'a Claims,
     name: &'static str,
@@ -147,14 +156,14 @@ fn optional_text<'a>(
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
-    let is_fine = |text: &&str| {
+    let is_valid = |text: &&str| {
         !text.trim().is_empty() && text.len() <= TEXT_LEN_MAX && !text.contains(char::is_control)
     };
-    let text = value.as_str().filter(is_fine);
+    let text = value.as_str().filter(is_valid);
     text.map(Some).ok_or(TokenRefusal::Claim(name))
 }
 
-/// A point in time in whole seconds since 1970; `None` when the claim is not there.
+/// Returns a time in whole seconds since 1970, `None` when the claim is absent.
 fn optional_seconds(claims: &Claims, name: &'static str) -> Result<Option<u64>, TokenRefusal> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
@@ -162,8 +171,8 @@ fn optional_seconds(claims: &Claims, name: &'static str) -> Result<Option<u64>, 
     value.as_u64().map(Some).ok_or(TokenRefusal::Claim(name))
 }
 
-/// A yes or no; `None` when the claim is not there.
-fn optional_truth(claims: &Claims, name: &'static str) -> Result<Option<bool>, TokenRefusal> {
+/// Returns a Boolean, `None` when the claim is absent.
+fn optional_bool(claims: &Claims, name: &'static str) -> Result<Option<bool>, TokenRefusal> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };

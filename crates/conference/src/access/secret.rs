@@ -1,17 +1,17 @@
-//! Tells a secret from a text that everybody knows. Whoever guesses the secret can make any token,
-//! offline and unseen, so a server that has none must not start. It must never repeat a secret.
+//! Checks that a secret is not guessable. Who guesses it can sign any token, offline and unseen, so
+//! a server without a good secret must not start. Errors never repeat the secret.
 
 use thiserror::Error;
 
-/// Fewest bytes of a secret: as many as HMAC-SHA-256 puts out (RFC 7518 §3.2).
+/// Minimum length of a secret in bytes: that of an HMAC-SHA-256 (RFC 7518 §3.2).
 pub const SECRET_LEN_MIN: usize = 32;
 
-/// Fewest different bytes of a secret, once known words are taken out of it. 32 random bytes have
-/// about 30, 32 random hexadecimal digits about 14; a padded word has one or two.
+/// Minimum number of distinct bytes of a secret without known words. 32 random bytes have about 30,
+/// 32 random hexadecimal digits about 14, a padded word one or two.
 const DISTINCT_MIN: usize = 8;
 
-/// What secrets in examples are made of, the longer before what they contain. A random secret
-/// holds one of them now and then, and enough is left.
+/// Words that secrets in examples consist of, longer ones before those that they contain. A random
+/// secret contains one now and then, and enough of it is left.
 const KNOWN_WORDS: [&str; 58] = [
     "abcdefghijklmnopqrstuvwxyz",
     "thequickbrownfox",
@@ -73,46 +73,49 @@ const KNOWN_WORDS: [&str; 58] = [
     "key",
 ];
 
-/// Which secret is meant.
+/// Use of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretRole {
-    /// The one that signs.
+    /// Signs and verifies tokens.
     Current,
-    /// The one before it.
+    /// Verifies tokens until it is fully replaced.
     Previous,
 }
 
-/// What is wrong with a secret.
+/// Reason why a secret is too weak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SecretWeakness {
-    /// There is none.
+    /// It is empty.
     #[error("is missing")]
     Missing,
     /// Fewer than `SECRET_LEN_MIN` bytes.
     #[error("has {len} bytes and needs {SECRET_LEN_MIN}")]
     Short {
-        /// How many it has.
+        /// Its length in bytes.
         len: usize,
     },
-    /// Made of words that stand in every example.
+    /// It consists of words that are common in examples.
     #[error("is one that stands in examples, or made like them")]
     Sample,
-    /// The same few characters over and over.
+    /// It repeats few characters.
     #[error("repeats the same few characters")]
     Repetitive,
 }
 
-/// A secret that cannot be used.
+/// A secret that is too weak to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the {} secret {weakness}", match which { SecretRole::Current => "current", SecretRole::Previous => "previous" })]
 pub struct WeakSecret {
-    /// Which.
+    /// Use of the secret.
     pub which: SecretRole,
-    /// What is wrong with it.
+    /// Reason why it is too weak.
     pub weakness: SecretWeakness,
 }
 
 /// Checks a secret.
+///
+/// # Errors
+/// The secret is too weak.
 pub(super) fn check(which: SecretRole, secret: &[u8]) -> Result<(), WeakSecret> {
     match weakness(secret) {
         Some(weakness) => Err(WeakSecret { which, weakness }),
@@ -120,7 +123,7 @@ pub(super) fn check(which: SecretRole, secret: &[u8]) -> Result<(), WeakSecret> 
     }
 }
 
-/// What is wrong with a secret, if anything.
+/// Returns why a secret is too weak, if it is.
 fn weakness(secret: &[u8]) -> Option<SecretWeakness> {
     if secret.is_empty() {
         return Some(SecretWeakness::Missing);
@@ -128,7 +131,7 @@ fn weakness(secret: &[u8]) -> Option<SecretWeakness> {
     if secret.len() < SECRET_LEN_MIN {
         return Some(SecretWeakness::Short { len: secret.len() });
     }
-    let plain = plain(secret);
+    let plain = normalize(secret);
     let rest = without_known_words(&plain);
     if distinct(&rest) >= DISTINCT_MIN {
         None
@@ -139,7 +142,7 @@ fn weakness(secret: &[u8]) -> Option<SecretWeakness> {
     }
 }
 
-/// How many different bytes there are.
+/// Counts the distinct bytes.
 fn distinct(bytes: &[u8]) -> usize {
     let mut bytes = bytes.to_vec();
     bytes.sort_unstable();
@@ -147,14 +150,14 @@ fn distinct(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// A secret without capitals and what people put between words.
-fn plain(secret: &[u8]) -> Vec<u8> {
+/// Returns a secret in lower case without white space and punctuation.
+fn normalize(secret: &[u8]) -> Vec<u8> {
     let is_between = |byte: &u8| byte.is_ascii_whitespace() || b"-_.:,;!?/+=".contains(byte);
     let bytes = secret.iter().filter(|byte| !is_between(byte));
     bytes.map(u8::to_ascii_lowercase).collect()
 }
 
-/// What is left when known words are taken out.
+/// Returns a secret without known words.
 fn without_known_words(plain: &[u8]) -> Vec<u8> {
     let mut rest = plain.to_vec();
     for word in KNOWN_WORDS {
@@ -168,7 +171,7 @@ fn without_known_words(plain: &[u8]) -> Vec<u8> {
     rest
 }
 
-/// Where `word` stands in `bytes`, not before `start`.
+/// Returns the position of `word` in `bytes` from `start` on.
 fn find(bytes: &[u8], word: &[u8], start: usize) -> Option<usize> {
     let mut windows = bytes.windows(word.len()).skip(start);
     windows

@@ -1,4 +1,4 @@
-//! Good tokens, secrets, time and rotation; the bad tokens stand in `corpus`.
+//! Valid tokens, secrets, expiry and rotation. Invalid tokens are in `corpus`.
 
 mod corpus;
 
@@ -8,20 +8,20 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// When these tests take place: 15 January 2027.
+/// Time of these tests, in seconds since 1970: 15 January 2027.
 const NOW_S: u64 = 1_800_000_000;
 
-/// A secret as a server should have: 64 random hexadecimal digits.
+/// A good secret: 64 random hexadecimal digits.
 const SECRET: &[u8] = b"7d1f0a93c64be825d0375fae91b2684cfa9e03d75c18b642e09d7ab351f8c26e";
 
-/// The one before it.
+/// The previous secret.
 const PREVIOUS: &[u8] = b"q8Zr4Xw0Ld9TnKc2VsYb6HfJ1mGp5EaU";
 
 fn keys() -> TokenKeys {
     TokenKeys::new(SECRET, None).unwrap()
 }
 
-/// A token with exactly these bytes, signed by a hand that is not the one under test.
+/// Returns a token with exactly these bytes, signed independently of the code under test.
 fn forge(header: &str, payload: &[u8], secret: &[u8]) -> String {
     let message = format!(
         "{}.{}",
@@ -33,13 +33,13 @@ fn forge(header: &str, payload: &[u8], secret: &[u8]) -> String {
     format!("{message}.{signature}")
 }
 
-/// A rightly signed token with these claims.
+/// Returns a correctly signed token with these claims.
 fn signed(claims: &Value) -> String {
     let header = r#"{"alg":"HS256","typ":"JWT"}"#;
     forge(header, claims.to_string().as_bytes(), SECRET)
 }
 
-/// `claims`, valid for an hour.
+/// Returns `claims`, valid for an hour.
 fn for_an_hour(mut claims: Value) -> Value {
     claims["iat"] = NOW_S.into();
     claims["exp"] = (NOW_S + 3600).into();
@@ -58,7 +58,7 @@ fn room_grant() -> RoomGrant {
 }
 
 #[test]
-fn six_good_tokens_are_accepted() {
+fn six_valid_tokens_are_accepted() {
     let invite = Grant::Invite {
         room: "standup".to_owned(),
     };
@@ -97,7 +97,7 @@ fn six_good_tokens_are_accepted() {
 }
 
 #[test]
-fn a_token_made_here_grants_what_it_was_made_for() {
+fn issued_token_grants_what_it_was_issued_for() {
     for keys in [
         keys(),
         keys().with_issuer_and_audience(Some("us"), Some("here")),
@@ -128,7 +128,7 @@ fn a_token_made_here_grants_what_it_was_made_for() {
 }
 
 #[test]
-fn an_invite_has_the_claims_of_the_documented_link() {
+fn invite_has_the_documented_claims() {
     let token = keys().issue_invite("standup", NOW_S);
     let payload = token.split('.').nth(1).unwrap();
     let claims = object(&decode(payload).unwrap()).unwrap();
@@ -137,7 +137,7 @@ fn an_invite_has_the_claims_of_the_documented_link() {
 }
 
 #[test]
-fn a_token_is_good_from_its_first_second_to_its_last_and_a_leeway_around() {
+fn token_is_valid_from_first_to_last_second_with_leeway() {
     let token = keys().issue_invite("standup", NOW_S);
     let refusal = |unix_s| keys().verify(&token, unix_s).err();
     assert_eq!(
@@ -155,7 +155,7 @@ fn a_token_is_good_from_its_first_second_to_its_last_and_a_leeway_around() {
 }
 
 #[test]
-fn a_week_is_the_longest_life_of_a_token() {
+fn token_with_lifetime_above_a_week_is_refused() {
     let lives = |lifetime_s: u64, issued: bool| {
         let mut claims = json!({"roomId": "standup", "exp": NOW_S + lifetime_s});
         if issued {
@@ -168,14 +168,14 @@ fn a_week_is_the_longest_life_of_a_token() {
         let longer = lives(LIFETIME_S_MAX + LEEWAY_S + 1, issued);
         assert_eq!(longer, Err(TokenRefusal::Lifetime));
     }
-    // Said to have begun long ago, it is too old even for its last hour.
+    // Issued long ago, its lifetime is too long even in its last hour.
     let claims = json!({"roomId": "standup", "iat": NOW_S - LIFETIME_S_MAX, "exp": NOW_S + 3600});
     let verified = keys().verify(&signed(&claims), NOW_S);
     assert_eq!(verified, Err(TokenRefusal::Lifetime));
 }
 
 #[test]
-fn a_rotated_secret_is_good_until_it_is_forgotten() {
+fn previous_secret_verifies_until_it_is_removed() {
     let before = TokenKeys::new(PREVIOUS, None).unwrap();
     let during = TokenKeys::new(SECRET, Some(PREVIOUS)).unwrap();
     let after = keys();
@@ -190,7 +190,7 @@ fn a_rotated_secret_is_good_until_it_is_forgotten() {
 }
 
 #[test]
-fn issuer_and_audience_are_demanded_when_they_are_set() {
+fn issuer_and_audience_are_required_when_set() {
     let verify = |keys: TokenKeys, parties: Value| {
         let mut claims = for_an_hour(json!({"roomId": "standup"}));
         for (name, value) in parties.as_object().unwrap() {
@@ -221,7 +221,7 @@ fn issuer_and_audience_are_demanded_when_they_are_set() {
         verify(strict(), json!({"iss": "us", "aud": ["here", 1]})),
         audience
     );
-    // Meant for somebody, and we do not know that we are meant.
+    // It has an audience, and none is configured here.
     assert_eq!(verify(keys(), json!({"aud": "here"})), audience);
     assert_eq!(verify(keys(), json!({"aud": []})), audience);
     assert_eq!(verify(keys(), json!({"aud": 7})), audience);
@@ -230,7 +230,7 @@ fn issuer_and_audience_are_demanded_when_they_are_set() {
 }
 
 #[test]
-fn who_is_not_told_otherwise_may_speak_and_listen_but_not_rule() {
+fn grant_without_permissions_allows_publish_and_subscribe_but_not_admin() {
     for claims in [
         json!({"room": "standup"}),
         json!({"video": {"room": "standup", "roomJoin": true}}),
@@ -244,7 +244,7 @@ fn who_is_not_told_otherwise_may_speak_and_listen_but_not_rule() {
 }
 
 #[test]
-fn a_secret_is_good_or_told_what_is_wrong_with_it() {
+fn weak_secrets_are_refused_with_their_weakness() {
     let raw: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(89) ^ 0xa7).collect();
     let matrix: [(&[u8], Option<SecretWeakness>); 19] = [
         (b"", Some(SecretWeakness::Missing)),
@@ -315,7 +315,7 @@ fn a_secret_is_good_or_told_what_is_wrong_with_it() {
 }
 
 #[test]
-fn what_is_wrong_with_a_secret_is_said_without_the_secret() {
+fn weakness_is_reported_without_the_secret() {
     let said = TokenKeys::new(b"hunter2", None).unwrap_err().to_string();
     assert_eq!(said, "the current secret has 7 bytes and needs 32");
     let sample = b"your-secret-key-change-your-secret-key-change";
@@ -329,7 +329,7 @@ fn what_is_wrong_with_a_secret_is_said_without_the_secret() {
 }
 
 #[test]
-fn neither_secrets_nor_tokens_show() {
+fn debug_shows_neither_secrets_nor_tokens() {
     let keys = TokenKeys::new(SECRET, Some(PREVIOUS)).unwrap();
     let shown = format!("{keys:?}");
     assert_eq!(shown, "TokenKeys { secrets: 2, .. }");
@@ -339,7 +339,7 @@ fn neither_secrets_nor_tokens_show() {
     assert!(token.split('.').all(|part| !said.contains(part)), "{said}");
 }
 
-/// A good token of any kind.
+/// Valid tokens of every kind.
 fn any_good_token() -> impl Strategy<Value = (String, Grant)> {
     let name = "[a-zA-Z0-9 äß_-]{0,40}[a-z]";
     (0..4_u8, name, name, any::<bool>()).prop_map(|(kind, first, second, truth)| {

@@ -1,142 +1,58 @@
-//! What is asked from outside of any room: by the program's own pages and by programs of others.
-//! Whether somebody may ask was decided before.
+//! Carries out requests from outside of any room.
 
 use std::sync::Arc;
 
 use watersmeet_wire::units::Time;
 
-use super::{Conference, Timer};
+use super::Conference;
+use super::admin_requests::{
+    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomSummary,
+};
+use super::containment::Culprit;
+use super::timers::Timer;
 use crate::limits::RESERVATION_TIMEOUT;
-use crate::message::{Moderation, ParticipantSummary, Policy, Refusal, RemovalReason};
-use crate::room::Room;
-
-/// The most rooms in one list.
-pub const ROOMS_LISTED_MAX: usize = 1_000;
-
-/// A question or a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AdminRequest {
-    /// Makes a room before anybody comes. It waits for a while, then it is forgotten.
-    CreateRoom {
-        /// Its name.
-        room: String,
-        /// How whoever makes it wants to be called.
-        host_name: Option<String>,
-        /// Who may enter; absent means as configured.
-        policy: Option<Policy>,
-        /// Whether hosts are known by their tokens. Otherwise the first who enters is the host.
-        has_host_token: bool,
-    },
-    /// What there is to know of one room.
-    Room {
-        /// Its name.
-        room: String,
-    },
-    /// All rooms, by name, from a name on.
-    Rooms {
-        /// The last name of the list before.
-        after: Option<String>,
-        /// How many.
-        limit: usize,
-    },
-    /// Who is in a room.
-    Participants {
-        /// Its name.
-        room: String,
-    },
-    /// Sends everybody out of a room and forgets it.
-    DeleteRoom {
-        /// Its name.
-        room: String,
-    },
-    /// What a host could decide.
-    Moderate {
-        /// The room's name.
-        room: String,
-        /// What.
-        moderation: Moderation,
-    },
-}
-
-/// What is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AdminResponse {
-    /// One room.
-    Room(RoomSummary),
-    /// Rooms, by name.
-    Rooms(Vec<RoomSummary>),
-    /// Who is in a room.
-    Participants(Vec<ParticipantSummary>),
-    /// It was decided.
-    Done,
-}
-
-/// One room, as outsiders are told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomSummary {
-    /// Its name.
-    pub room: Arc<str>,
-    /// Who made it, if that was done before anybody came.
-    pub host_name: Option<Arc<str>>,
-    /// Who may enter.
-    pub policy: Policy,
-    /// Since when it is there, in milliseconds since 1970.
-    pub created_unix_ms: u64,
-    /// How many are in it.
-    pub participants: usize,
-    /// How many wait to be let in.
-    pub waiting: usize,
-    /// How many producers they have.
-    pub producers: usize,
-    /// How many consumers those have.
-    pub consumers: usize,
-    /// What each participant has, longest first. Only in lists.
-    pub media_by_participant: Vec<ParticipantMedia>,
-}
-
-/// What a participant has, whoever it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ParticipantMedia {
-    /// How many producers.
-    pub producers: usize,
-    /// How many consumers.
-    pub consumers: usize,
-}
+use crate::message::{Policy, Refusal, RemovalReason};
+use crate::room::{Reservation, Room};
 
 impl Conference {
-    /// Answers a question or carries out a decision.
+    /// Handles a request from outside of any room.
     ///
     /// # Errors
-    /// There is no such room or participant, or no room for more.
+    /// There is no such room or participant, or no capacity for more.
     pub fn handle_admin_request(
         &mut self,
         now: Time,
-        inquiry: AdminRequest,
+        request: AdminRequest,
     ) -> Result<AdminResponse, Refusal> {
-        self.now = now;
-        let answer = match inquiry {
+        let response = self.contain(now, Culprit::Nobody, |it| it.admin_response(request));
+        response.unwrap_or(Err(Refusal::Internal))
+    }
+
+    /// Carries out a request.
+    fn admin_response(&mut self, request: AdminRequest) -> Result<AdminResponse, Refusal> {
+        match request {
             AdminRequest::CreateRoom {
                 room,
                 host_name,
                 policy,
                 has_host_token,
             } => self.create_room(room, host_name, policy, has_host_token),
-            AdminRequest::Room { room } => self.summary(&room).map(AdminResponse::Room),
+            AdminRequest::Room { room } => self.room_summary(&room).map(AdminResponse::Room),
             AdminRequest::Rooms { after, limit } => Ok(self.list_rooms(after.as_deref(), limit)),
             AdminRequest::Participants { room } => {
-                let room = self.rooms.get(&*room).ok_or(Refusal::RoomNotFound)?;
-                Ok(AdminResponse::Participants(room.everybody()))
+                self.rooms.get(&room).ok_or(Refusal::RoomNotFound)?;
+                let participants = self.summaries(&room, None)?;
+                Ok(AdminResponse::Participants(participants))
             }
             AdminRequest::DeleteRoom { room } => self.delete_room(&room),
             AdminRequest::Moderate { room, moderation } => {
-                self.decide(&room, moderation).map(|()| AdminResponse::Done)
+                let decided = self.decide(&room, moderation);
+                decided.map(|()| AdminResponse::Done)
             }
-        };
-        self.settle();
-        answer
+        }
     }
 
-    /// Makes a room before anybody comes.
+    /// Creates a room in advance.
     fn create_room(
         &mut self,
         name: String,
@@ -151,98 +67,89 @@ impl Conference {
                 "a name is empty or too long".to_owned(),
             ));
         }
-        if self.rooms.contains_key(&*name) {
+        if self.rooms.get(&name).is_some() {
             return Err(Refusal::RoomExists);
         }
         if self.rooms.len() >= limits.rooms_max {
             return Err(Refusal::LimitReached("rooms"));
         }
-        let due = self.now + RESERVATION_TIMEOUT;
+        let reservation = Reservation {
+            host_name: host_name.map(Arc::from),
+            policy,
+            has_host_token,
+            until: self.now + RESERVATION_TIMEOUT,
+        };
         let name: Arc<str> = name.into();
-        let mut room = Room::new(self.now, policy.unwrap_or(self.config.policy));
-        room.host_name = host_name.map(Arc::from);
-        room.is_decided = policy.is_some();
-        room.has_host_token = has_host_token;
-        room.reserved_until = Some(due);
-        self.timers
-            .insert((due, Timer::Reservation(Arc::clone(&name))));
+        let timer = Timer::Reservation(Arc::clone(&name));
+        self.timers.schedule(reservation.until, timer);
+        let room = Room::reserved(self.now, self.config.policy, reservation);
         self.rooms.insert(Arc::clone(&name), room);
-        self.summary(&name).map(AdminResponse::Room)
+        self.room_summary(&name).map(AdminResponse::Room)
     }
 
-    /// Nobody came to a room that was made in advance.
-    pub(super) fn give_up_reservation(&mut self, name: &str) {
+    /// Ends the reservation of a room that nobody has joined.
+    pub(super) fn expire_reservation(&mut self, name: &str) {
         if let Some(room) = self.rooms.get_mut(name) {
-            room.reserved_until = None;
+            room.end_reservation();
         }
-        self.remove_if_unused(name);
+        self.remove_room_if_unused(name);
     }
 
-    /// What outsiders are told of a room.
-    fn summary(&self, name: &str) -> Result<RoomSummary, Refusal> {
+    /// Returns a room as it is shown outside of it.
+    fn room_summary(&self, name: &str) -> Result<RoomSummary, Refusal> {
         let found = self.rooms.get_key_value(name);
         let (name, room) = found.ok_or(Refusal::RoomNotFound)?;
         Ok(self.summarize(name, room))
     }
 
     fn summarize(&self, name: &Arc<str>, room: &Room) -> RoomSummary {
-        let created_at = self.config.unix_epoch + room.created_at.since_origin();
-        let producers = || room.participants.values().flat_map(|it| &it.producers);
+        let created_at = self.config.unix_epoch + room.created_at().since_origin();
+        let sessions = || room.participants().map(|(_, it)| it.session);
+        let producers = sessions().map(|it| self.media.announced_len_of(it));
+        let consumers = sessions().map(|it| self.media.receivers_len_of(it));
         RoomSummary {
             room: Arc::clone(name),
-            host_name: room.host_name.clone(),
-            policy: room.policy,
+            host_name: room.host_name().cloned(),
+            policy: room.policy(),
             created_unix_ms: u64::try_from(created_at.as_millis()).unwrap_or(u64::MAX),
-            participants: room.participants.len(),
-            waiting: room.waiting.len(),
-            producers: producers().count(),
-            consumers: producers().map(|it| it.consumers.len()).sum(),
+            participants: room.participants_len(),
+            waiting: room.waiting_len(),
+            producers: producers.sum(),
+            consumers: consumers.sum(),
             media_by_participant: Vec::new(),
         }
     }
 
-    /// What each participant of a room has.
+    /// Returns the media of each participant of a room.
     fn media_by_participant(&self, room: &Room) -> Vec<ParticipantMedia> {
-        let participants = room.participants.values();
-        let media_by_participant = participants.map(|it| ParticipantMedia {
-            producers: it.producers.len(),
-            consumers: self
-                .sessions
-                .get(&it.session)
-                .map_or(0, |session| session.consumers.len()),
+        let media = room.participants().map(|(_, it)| ParticipantMedia {
+            producers: self.media.announced_len_of(it.session),
+            consumers: self.media.consumers_len_of(it.session),
         });
-        media_by_participant.collect()
+        media.collect()
     }
 
-    /// Rooms, by name.
+    /// Lists rooms by name.
     fn list_rooms(&self, after: Option<&str>, limit: usize) -> AdminResponse {
-        use std::ops::Bound;
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rooms = self.rooms.range::<str, _>((from, Bound::Unbounded));
+        let rooms = self.rooms.iter_after(after);
         let rooms = rooms.take(limit.min(ROOMS_LISTED_MAX));
-        AdminResponse::Rooms(
-            rooms
-                .map(|(name, room)| RoomSummary {
-                    media_by_participant: self.media_by_participant(room),
-                    ..self.summarize(name, room)
-                })
-                .collect(),
-        )
+        let rooms = rooms.map(|(name, room)| RoomSummary {
+            media_by_participant: self.media_by_participant(room),
+            ..self.summarize(name, room)
+        });
+        AdminResponse::Rooms(rooms.collect())
     }
 
-    /// Sends everybody out of a room and forgets it.
+    /// Removes everybody from a room, and the room.
     fn delete_room(&mut self, name: &str) -> Result<AdminResponse, Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
-        let due = room.reserved_until.take();
-        let mut everybody = room.sessions();
-        everybody.extend(room.waiting.values().map(|it| it.session));
-        if let Some(due) = due {
-            self.timers.remove(&(due, Timer::Reservation(name.into())));
+        if let Some(due) = room.end_reservation() {
+            self.timers.cancel(due, Timer::Reservation(name.into()));
         }
-        for session in everybody {
-            self.remove(session, RemovalReason::RoomClosed);
+        for session in room.everyone() {
+            self.remove_from_room(session, RemovalReason::RoomClosed);
         }
-        self.remove_if_unused(name);
+        self.remove_room_if_unused(name);
         Ok(AdminResponse::Done)
     }
 }

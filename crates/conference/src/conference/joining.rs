@@ -1,176 +1,61 @@
-//! How somebody comes into a room: what its token permits, whether a host has to let it in, what it
-//! finds there. The snapshot of the room and the subscription to what changes are one step.
+//! How somebody enters a room: what its token permits, whether a host has to admit it, what it
+//! finds there. The snapshot of the room and the subscription to its changes are one step.
 
 use std::sync::Arc;
 
-use super::requests::{Asked, Outcome};
-use super::{Conference, MESSAGES_PER_PRODUCER, Timer};
-use crate::access::Grant;
-use crate::connect_request::ConnectRequest;
+use super::permissions::{JoinRequest, Permissions};
+use super::request_context::Outcome;
+use super::timers::Timer;
+use super::{Conference, MESSAGES_PER_PRODUCER};
 use crate::message::{
-    Notice, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId, User,
+    Notice, ParticipantSummary, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId,
+    User,
 };
-use crate::room::{Participant, Room};
-use crate::session::{Place, Token};
-use crate::turn::IceServer;
-
-/// Who wants to enter which room.
-pub(super) struct Entry {
-    /// The room's name.
-    pub room: String,
-    /// How others shall see it.
-    pub display_name: Option<String>,
-    /// A token, when none was brought at the opening.
-    pub token: Option<String>,
-    /// Who it says it is.
-    pub user: Option<String>,
-    /// Who may enter, should this make the room.
-    pub policy: Option<Policy>,
-}
-
-/// What somebody may do in a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pass {
-    /// Whom its token names.
-    pub user: Option<User>,
-    /// How its token wants it to be seen.
-    pub name: Option<String>,
-    /// Whether it may come into rooms that are only for those with tokens.
-    pub is_invited: bool,
-    /// Whether it is let in by a host's own decision, made beforehand.
-    pub is_admitted: bool,
-    /// Whether it decides about others.
-    pub is_host: bool,
-    /// Whether it may send.
-    pub can_publish: bool,
-    /// Whether it may receive.
-    pub can_subscribe: bool,
-}
-
-impl Pass {
-    /// What somebody without a token may do.
-    const ANYBODY: Self = Self {
-        user: None,
-        name: None,
-        is_invited: false,
-        is_admitted: false,
-        is_host: false,
-        can_publish: true,
-        can_subscribe: true,
-    };
-
-    /// What a token permits in a room. A token for another room permits nothing.
-    pub(super) fn of(grant: Option<&Grant>, room: &str) -> Result<Self, Refusal> {
-        match grant {
-            None => Ok(Self::ANYBODY),
-            Some(Grant::User { id, email }) => Ok(Self {
-                user: Some(User {
-                    id: id.as_str().into(),
-                    email: Some(email.as_str().into()),
-                }),
-                ..Self::ANYBODY
-            }),
-            Some(Grant::Invite { room: own }) if own == room => Ok(Self {
-                is_invited: true,
-                ..Self::ANYBODY
-            }),
-            Some(Grant::Room(grant)) if grant.room == room => Ok(Self {
-                user: grant.identity.as_deref().map(|id| User {
-                    id: id.into(),
-                    email: None,
-                }),
-                name: grant.name.clone(),
-                is_invited: true,
-                is_admitted: true,
-                is_host: grant.room_admin,
-                can_publish: grant.can_publish,
-                can_subscribe: grant.can_subscribe,
-            }),
-            Some(Grant::Invite { .. } | Grant::Room(_)) => Err(Refusal::InvalidToken),
-        }
-    }
-}
+use crate::room::Participant;
+use crate::session::Membership;
 
 impl Conference {
-    /// What the token of a connection that opens permits. One that is none, or none where one is
-    /// needed, is an error.
-    pub(super) fn opening_grant(&self, opening: &ConnectRequest) -> Result<Option<Grant>, Refusal> {
-        match &opening.token {
-            Some(token) => self.grant(token).map(Some),
-            // A native client, and rmm's, brings its token when it joins.
-            None => Ok(None),
-        }
-    }
-
-    /// What a token permits.
-    pub(super) fn grant(&self, token: &str) -> Result<Grant, Refusal> {
-        let keys = self.config.keys.as_ref().ok_or(Refusal::InvalidToken)?;
-        keys.verify(token, self.unix_s())
-            .map_err(|_| Refusal::InvalidToken)
-    }
-
-    /// The wall clock, in seconds since 1970.
-    pub(super) fn unix_s(&self) -> u64 {
-        (self.config.unix_epoch + self.now.since_origin()).as_secs()
-    }
-
-    /// The STUN and TURN servers that a participant is told of.
-    pub(super) fn ice_servers(&self, peer: &PeerId) -> Arc<[IceServer]> {
-        self.config
-            .ice_servers
-            .for_client(peer.as_str(), self.unix_s())
-            .into()
-    }
-
-    /// The STUN and TURN servers for a session.
-    pub(super) fn ice_servers_for(&self, id: SessionId) -> Arc<[IceServer]> {
-        let peer = self.sessions.get(&id).map(|it| &it.peer);
-        peer.map_or_else(|| Arc::from([]), |peer| self.ice_servers(peer))
-    }
-
-    /// Enters a room.
-    pub(super) fn join(&mut self, asked: &Asked, entry: Entry) -> Outcome {
-        self.check_names(&entry)?;
-        let pass = self.pass(asked.session, &entry)?;
-        let policy = self.policy(&entry);
-        let session = self.sessions.get(&asked.session).ok_or(Refusal::Internal)?;
+    /// Enters a room, or its lobby.
+    pub(super) fn join(&mut self, id: SessionId, request: JoinRequest) -> Outcome {
+        self.check_names(&request)?;
+        let permissions = self.permissions(id, &request)?;
+        let policy = self.policy_for(&request);
+        let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
         // A signed name outranks one that anybody can type.
-        let typed = entry.display_name.filter(|it| !it.is_empty());
-        let named = pass.name.clone().or(typed).map(Arc::from);
-        let display_name = named.or_else(|| pass.user.as_ref().and_then(User::email_local_part));
-        let here = session.place.as_ref();
-        let here = here.filter(|place| *place.room == *entry.room);
-        let is_unseen = here.is_some_and(|place| self.is_unseen(place));
+        let typed = request.display_name.filter(|it| !it.is_empty());
+        let named = permissions.name.clone().or(typed).map(Arc::from);
+        let display_name =
+            named.or_else(|| permissions.user.as_ref().and_then(User::email_local_part));
+        let here = session.membership();
+        let here = here.filter(|it| *it.room == *request.room);
+        let is_unseen = here.is_some_and(|it| self.is_unseen(it));
         if here.is_some() && !is_unseen {
-            return self.join_again(asked.session, display_name);
+            return self.rejoin(id, display_name);
         }
-        let waits = self.check_entry(&entry.room, policy, &pass, is_unseen)?;
+        let waits = self.check_entry(&request.room, policy, &permissions, is_unseen)?;
         let participant = Participant {
-            session: asked.session,
-            peer: session.peer.clone(),
+            session: id,
+            peer: session.peer().clone(),
             display_name,
-            user: pass.user.clone(),
-            claimed_user: entry.user.map(Arc::from),
+            user: permissions.user.clone(),
+            claimed_user: request.user.map(Arc::from),
             role: Role::Viewer,
-            can_subscribe: pass.can_subscribe,
-            producers: Vec::new(),
+            can_subscribe: permissions.can_subscribe,
         };
         match is_unseen {
-            true => self.leave_lobby(asked.session),
-            false => self.leave(asked.session, Some(Refusal::NotInRoom)),
+            true => self.leave_lobby(id),
+            false => self.leave(id, Some(Refusal::NotInRoom)),
         }
-        self.replace(&entry.room, &participant.peer);
-        let now = asked.now;
-        let name: Arc<str> = entry.room.into();
-        let room = self.rooms.entry(Arc::clone(&name));
-        let room = room.or_insert_with(|| Room::new(now, policy));
-        room.policy = policy;
+        self.replace(&request.room, &participant.peer);
+        let name: Arc<str> = request.room.into();
+        let room = self.rooms.get_or_create(&name, self.now, policy);
+        room.choose_policy(policy);
         if waits {
-            return Ok(Some(self.wait(name, participant)));
+            return Ok(Some(self.enter_lobby(name, participant)));
         }
-        let role = first_role(room, &pass);
+        let role = room.role_on_join(permissions.is_host, permissions.can_publish);
         self.enter(
-            name,
+            &name,
             Participant {
                 role,
                 ..participant
@@ -178,47 +63,43 @@ impl Conference {
         )
     }
 
-    /// Takes a seat in a room unseen. Whoever may come only when a host lets it in may sit there
-    /// too: what counts is how it enters.
-    pub(super) fn prepare(&mut self, asked: &Asked, room: String) -> Outcome {
-        let entry = Entry {
+    /// Enters a room unseen. Whoever would have to wait until a host admits it may do so too: it
+    /// waits when it joins.
+    pub(super) fn prepare_join(&mut self, id: SessionId, room: String) -> Outcome {
+        let request = JoinRequest {
             room,
-            display_name: None,
-            token: None,
-            user: None,
-            policy: None,
+            ..JoinRequest::default()
         };
-        self.check_names(&entry)?;
-        let pass = self.pass(asked.session, &entry)?;
-        let policy = self.policy(&entry);
-        self.check_entry(&entry.room, policy, &pass, false)?;
-        self.leave(asked.session, Some(Refusal::NotInRoom));
-        let (now, name) = (asked.now, Arc::<str>::from(entry.room));
-        let room = self.rooms.entry(Arc::clone(&name));
-        let room = room.or_insert_with(|| Room::new(now, policy));
-        let order = room.seat(asked.session);
-        let session = self.sessions.get_mut(&asked.session);
-        session.ok_or(Refusal::Internal)?.place = Some(Place { room: name, order });
+        self.check_names(&request)?;
+        let permissions = self.permissions(id, &request)?;
+        let policy = self.policy_for(&request);
+        self.check_entry(&request.room, policy, &permissions, false)?;
+        self.leave(id, Some(Refusal::NotInRoom));
+        let name: Arc<str> = request.room.into();
+        let room = self.rooms.get_or_create(&name, self.now, policy);
+        let number = room.enter_unseen(id);
+        let session = self.sessions.get_mut(id).ok_or(Refusal::Internal)?;
+        session.enter(Membership { room: name, number });
         Ok(Some(Reply::Done))
     }
 
-    /// Whether somebody is in a room unseen.
-    fn is_unseen(&self, place: &Place) -> bool {
-        let room = self.rooms.get(&place.room);
-        room.is_some_and(|it| it.unseen.contains_key(&place.order))
+    /// Whether a session is in a room unseen.
+    fn is_unseen(&self, membership: &Membership) -> bool {
+        let room = self.rooms.get(&membership.room);
+        room.is_some_and(|it| it.is_unseen(membership.number))
     }
 
-    /// Checks the words of somebody who wants to enter.
-    fn check_names(&self, entry: &Entry) -> Result<(), Refusal> {
+    /// Checks the lengths of what somebody sends who wants to enter.
+    fn check_names(&self, request: &JoinRequest) -> Result<(), Refusal> {
         let len_max = self.config.limits.name_len_max;
-        if entry.room.is_empty() {
+        if request.room.is_empty() {
             return Err(Refusal::BadRequest("roomId is empty".to_owned()));
         }
         let too_long = |text: &String| text.len() > len_max;
         for (name, text) in [
-            ("roomId", Some(&entry.room)),
-            ("displayName", entry.display_name.as_ref()),
-            ("userId", entry.user.as_ref()),
+            ("roomId", Some(&request.room)),
+            ("displayName", request.display_name.as_ref()),
+            ("userId", request.user.as_ref()),
         ] {
             if text.is_some_and(too_long) {
                 return Err(Refusal::BadRequest(format!("{name} is too long")));
@@ -227,74 +108,49 @@ impl Conference {
         Ok(())
     }
 
-    /// What somebody may do in the room it wants to enter: what the token says that it brings now,
-    /// or the one that it brought at the opening.
-    fn pass(&self, id: SessionId, entry: &Entry) -> Result<Pass, Refusal> {
-        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
-        let brought = entry.token.as_ref();
-        let brought = brought.map(|token| self.grant(token)).transpose()?;
-        // Read once more: it may have ended since the opening.
-        let at_opening = session.token.as_ref();
-        let at_opening = at_opening.map(|Token(token)| self.grant(token)).transpose();
-        let grant = match &brought {
-            Some(grant) => Some(grant),
-            None => at_opening.as_ref().map_err(Clone::clone)?.as_ref(),
-        };
-        if grant.is_none() && session.token_required {
-            return Err(Refusal::InvalidToken);
-        }
-        let mut pass = Pass::of(grant, &entry.room)?;
-        if pass.user.is_none()
-            && let Ok(Some(user @ Grant::User { .. })) = &at_opening
-        {
-            pass.user = Pass::of(Some(user), &entry.room)?.user;
-        }
-        Ok(pass)
-    }
-
-    /// Who may enter a room. Whoever is the first there may decide, if nobody did before.
-    fn policy(&self, entry: &Entry) -> Policy {
-        match self.rooms.get(&*entry.room) {
-            Some(room) if room.is_decided || !room.participants.is_empty() => room.policy,
-            Some(room) => entry.policy.unwrap_or(room.policy),
-            None => entry.policy.unwrap_or(self.config.policy),
+    /// Returns the policy of a room for somebody who enters: the first may choose it, if nobody has
+    /// set it before.
+    fn policy_for(&self, request: &JoinRequest) -> Policy {
+        match self.rooms.get(&request.room) {
+            Some(room) if room.is_policy_fixed() => room.policy(),
+            Some(room) => request.policy.unwrap_or(room.policy()),
+            None => request.policy.unwrap_or(self.config.policy),
         }
     }
 
-    /// Whether somebody has to wait before it enters a room; or why it may not come at all. Where a
-    /// token is needed, a room that is not there refuses in the same words as one that is.
+    /// Returns whether somebody has to wait before it enters a room.
+    ///
+    /// # Errors
+    /// It may not enter. Where a token is needed, a room that does not exist is refused in the same
+    /// words as one that does.
     fn check_entry(
         &self,
         name: &str,
         policy: Policy,
-        pass: &Pass,
-        is_seated: bool,
+        permissions: &Permissions,
+        is_unseen: bool,
     ) -> Result<bool, Refusal> {
         let limits = &self.config.limits;
-        let room = self.rooms.get(name);
-        if policy == Policy::InviteOnly && !pass.is_invited {
+        if policy == Policy::InviteOnly && !permissions.is_invited {
             return Err(Refusal::InvalidToken);
         }
-        let Some(room) = room else {
-            if self.config.rooms_need_token && !pass.is_invited && pass.user.is_none() {
+        let Some(room) = self.rooms.get(name) else {
+            let has_token = permissions.is_invited || permissions.user.is_some();
+            if self.config.rooms_need_token && !has_token {
                 return Err(Refusal::InvalidToken);
             }
-            let is_full = self.rooms.len() >= limits.rooms_max;
-            return match is_full {
+            return match self.rooms.len() >= limits.rooms_max {
                 true => Err(Refusal::LimitReached("rooms")),
                 false => Ok(false),
             };
         };
-        if policy == Policy::Locked && !pass.is_host {
+        if policy == Policy::Locked && !permissions.is_host {
             return Err(Refusal::RoomLocked);
         }
-        let waits = policy == Policy::Approval
-            && !pass.is_admitted
-            && (room.has_host_token || !room.participants.is_empty());
-        let inside = if waits {
-            room.waiting.len()
-        } else {
-            room.participants.len() + room.unseen.len() - usize::from(is_seated)
+        let waits = policy == Policy::Approval && !permissions.is_admitted && room.can_admit();
+        let inside = match waits {
+            true => room.waiting_len(),
+            false => room.occupants_len() - usize::from(is_unseen),
         };
         if inside >= limits.participants_max {
             return Err(Refusal::LimitReached("participants"));
@@ -302,77 +158,76 @@ impl Conference {
         Ok(waits)
     }
 
-    /// Sends away whoever is in a room, or waits for it, under the name of somebody who comes: the
-    /// same user, by another connection.
-    fn replace(&mut self, name: &str, peer: &PeerId) {
-        let Some(room) = self.rooms.get(name) else {
-            return;
-        };
-        let mut everybody = room.participants.values().chain(room.waiting.values());
-        if let Some(session) = everybody.find(|it| it.peer == *peer).map(|it| it.session) {
-            self.remove(session, RemovalReason::Replaced);
+    /// Removes whoever is in a room, or waits for it, under the name of somebody who enters: the
+    /// same user on another connection.
+    fn replace(&mut self, room: &str, peer: &PeerId) {
+        let room = self.rooms.get(room);
+        if let Some(session) = room.and_then(|it| it.session_named(peer)) {
+            self.remove_from_room(session, RemovalReason::Replaced);
         }
     }
 
-    /// Enters the room one is in: media starts afresh, and the others are not told of somebody new.
-    fn join_again(&mut self, id: SessionId, display_name: Option<Arc<str>>) -> Outcome {
-        let place = self.place(id)?;
-        self.end_media(id, Some(Refusal::NotInRoom));
-        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
-        let participant = room.participants.get_mut(&place.order);
-        let participant = participant.ok_or(Refusal::Internal)?;
-        participant.display_name = display_name;
-        let role = participant.role;
-        let others = self.snapshot(id, &place)?;
+    /// Enters the room that the session is in: its media starts afresh, and the others are not told
+    /// of anybody new.
+    fn rejoin(&mut self, id: SessionId, display_name: Option<Arc<str>>) -> Outcome {
+        let membership = self.sessions.member(id)?;
+        self.close_media(id, Some(Refusal::NotInRoom));
+        let name = &membership.room;
+        let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
+        let before = room.set_display_name(membership.number, display_name);
+        before.ok_or(Refusal::Internal)?;
+        let participant = room.participant(membership.number);
+        let role = participant.ok_or(Refusal::Internal)?.role;
+        let others = self.snapshot(id, &membership)?;
         Ok(Some(Reply::Joined {
-            room: place.room,
+            room: membership.room,
             role,
             others,
         }))
     }
 
-    /// Lets somebody wait for a host.
-    fn wait(&mut self, name: Arc<str>, participant: Participant) -> Reply {
-        let session = participant.session;
+    /// Enters the lobby of a room.
+    fn enter_lobby(&mut self, name: Arc<str>, participant: Participant) -> Reply {
+        let id = participant.session;
         let notice = Notice::JoinRequested {
             peer: participant.peer.clone(),
             user: participant.known_as(),
             display_name: participant.display_name.clone(),
         };
-        tracing::info!(session = session.0, room = %name, "a participant waits");
+        tracing::info!(session = id.0, room = %name, "participant waits for approval");
         if let Some(room) = self.rooms.get_mut(&name) {
-            let order = room.wait(participant);
-            if let Some(session) = self.sessions.get_mut(&session) {
-                session.lobby = Some(Place {
+            let number = room.enter_lobby(participant);
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.enter_lobby(Membership {
                     room: Arc::clone(&name),
-                    order,
+                    number,
                 });
             }
         }
-        self.tell_hosts(&name, &notice);
+        self.notify_hosts(&name, &notice);
         Reply::WaitingForApproval { room: name }
     }
 
-    /// Enters a room that one is not in.
-    fn enter(&mut self, name: Arc<str>, participant: Participant) -> Outcome {
+    /// Enters a room that the session is not in.
+    fn enter(&mut self, name: &Arc<str>, participant: Participant) -> Outcome {
         let (session, role) = (participant.session, participant.role);
-        let (place, others) = self.admit_participant(name, participant)?;
+        let others = self.add_participant(name, participant)?;
         if role == Role::Host {
-            self.tell_who_waits(session, &place.room);
+            self.notify_of_waiting(session, name);
         }
         Ok(Some(Reply::Joined {
-            room: place.room,
+            room: Arc::clone(name),
             role,
             others,
         }))
     }
 
-    /// Puts somebody into a room and tells the others.
-    pub(super) fn admit_participant(
+    /// Adds a participant to a room and notifies the others, whom it returns.
+    pub(super) fn add_participant(
         &mut self,
-        name: Arc<str>,
+        name: &Arc<str>,
         participant: Participant,
-    ) -> Result<(Place, Vec<crate::message::ParticipantSummary>), Refusal> {
+    ) -> Result<Vec<ParticipantSummary>, Refusal> {
         let id = participant.session;
         let notice = Notice::ParticipantJoined {
             peer: participant.peer.clone(),
@@ -380,48 +235,57 @@ impl Conference {
             user: participant.user.clone(),
             role: participant.role,
         };
-        tracing::info!(session = id.0, room = %name, peer = %participant.peer, "a participant joined");
-        let room = self.rooms.get_mut(&name).ok_or(Refusal::Internal)?;
-        if let Some(due) = room.reserved_until {
-            self.timers
-                .remove(&(due, Timer::Reservation(Arc::clone(&name))));
+        tracing::info!(session = id.0, room = %name, peer = %participant.peer, "participant joined");
+        let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
+        if let Some(due) = room.reserved_until() {
+            let timer = Timer::Reservation(Arc::clone(name));
+            self.timers.cancel(due, timer);
         }
-        let order = room.enter(participant);
-        let place = Place { room: name, order };
-        if let Some(session) = self.sessions.get_mut(&id) {
-            let seat = session.place.replace(place.clone());
-            room.unseen.remove(&seat.map_or(order, |it| it.order));
+        let membership = Membership {
+            room: Arc::clone(name),
+            number: room.enter(participant),
+        };
+        self.metrics.record_join();
+        if let Some(session) = self.sessions.get_mut(id) {
+            if let Some(unseen) = session.enter(membership.clone()) {
+                room.remove_unseen(unseen.number);
+            }
+            session.record_join(self.now);
         }
-        self.tally_entry(id);
-        self.tell_others(&place.room, id, &notice);
-        let others = self.snapshot(id, &place)?;
-        Ok((place, others))
+        self.notify_others(name, id, &notice);
+        self.snapshot(id, &membership)
     }
 
-    /// What somebody finds who enters, and the allowance to ask for it.
+    /// Returns whom somebody finds who enters, and allows the requests that this leads to.
     fn snapshot(
         &mut self,
         id: SessionId,
-        place: &Place,
-    ) -> Result<Vec<crate::message::ParticipantSummary>, Refusal> {
-        let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
-        let others = room.others(place.order);
+        membership: &Membership,
+    ) -> Result<Vec<ParticipantSummary>, Refusal> {
+        let others = self.summaries(&membership.room, Some(id))?;
         let producers: usize = others.iter().map(|it| it.producers.len()).sum();
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.rate.credit(producers * MESSAGES_PER_PRODUCER);
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.credit_messages(producers * MESSAGES_PER_PRODUCER);
         }
         Ok(others)
     }
-}
 
-/// What somebody is who enters now. The first is the host, unless hosts are known by their tokens.
-fn first_role(room: &Room, pass: &Pass) -> Role {
-    let is_first = room.participants.is_empty() && !room.has_host_token;
-    if !pass.can_publish {
-        Role::Viewer
-    } else if pass.is_host || is_first {
-        Role::Host
-    } else {
-        Role::Speaker
+    /// Returns the participants of a room, all or all but one, and what they send.
+    pub(super) fn summaries(
+        &self,
+        room: &str,
+        except: Option<SessionId>,
+    ) -> Result<Vec<ParticipantSummary>, Refusal> {
+        let room = self.rooms.get(room).ok_or(Refusal::Internal)?;
+        let participants = room.participants().map(|(_, it)| it);
+        let participants = participants.filter(|it| Some(it.session) != except);
+        let summaries = participants.map(|it| ParticipantSummary {
+            peer: it.peer.clone(),
+            display_name: it.display_name.clone(),
+            user: it.user.clone(),
+            role: it.role,
+            producers: self.media.summaries_of(it.session),
+        });
+        Ok(summaries.collect())
     }
 }

@@ -1,46 +1,57 @@
-//! What connections do that costs much, or that somebody does often who guesses. The conference
-//! only says so, before it answers; whoever knows where a connection comes from counts.
+//! Actions of sessions that the caller limits by client address: the conference does not know
+//! addresses, so it only reports them.
 
-use super::Conference;
-use super::requests::Outcome;
-use crate::message::{Refusal, SessionId};
+use std::collections::VecDeque;
 
-/// The most limited actions that wait to be told. One input causes one; a caller that does not want to know
-/// them loses the later ones.
+use crate::message::{Refusal, Reply, SessionId};
+
+/// Capacity of the queue. Each input adds at most one; when the caller does not drain the queue,
+/// new entries are dropped.
 const LIMITED_ACTIONS_MAX: usize = 64;
 
-/// What a connection did.
+/// Action of a session that the caller limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitedAction {
-    /// It opened with a token that is none.
+    /// It connected with an invalid token.
     TokenRefused,
-    /// It asked for a room into which it may not come.
+    /// It was refused entry to a room.
     JoinRefused,
-    /// It entered a room that was not there before.
+    /// It created a room.
     RoomCreated,
 }
 
-impl Conference {
-    /// What a connection did that is to be counted, until there is nothing more. To be drained
-    /// before the outputs: what is one too many must not be answered.
-    pub fn poll_limited_action(&mut self) -> Option<(SessionId, LimitedAction)> {
-        self.limited_actions.pop_front()
+/// Limited actions that the caller has not seen yet.
+#[derive(Debug, Default)]
+pub(super) struct LimitedActions {
+    /// Oldest first.
+    queue: VecDeque<(SessionId, LimitedAction)>,
+}
+
+impl LimitedActions {
+    /// Takes the oldest action.
+    pub(super) fn pop(&mut self) -> Option<(SessionId, LimitedAction)> {
+        self.queue.pop_front()
     }
 
-    /// Notes a deed.
-    pub(super) fn note(&mut self, session: SessionId, deed: LimitedAction) {
-        if self.limited_actions.len() < LIMITED_ACTIONS_MAX {
-            self.limited_actions.push_back((session, deed));
+    /// Records an action.
+    pub(super) fn record(&mut self, session: SessionId, action: LimitedAction) {
+        if self.queue.len() < LIMITED_ACTIONS_MAX {
+            self.queue.push_back((session, action));
         }
     }
 
-    /// Notes what an attempt to enter a room was. `is_new`: the room was not there before.
-    pub(super) fn note_entry(&mut self, session: SessionId, is_new: bool, outcome: &Outcome) {
+    /// Records what came of an attempt to join a room, which did not exist before if `is_new`.
+    pub(super) fn record_join(
+        &mut self,
+        session: SessionId,
+        is_new: bool,
+        outcome: &Result<Option<Reply>, Refusal>,
+    ) {
         match outcome {
             Err(Refusal::InvalidToken | Refusal::RoomLocked) => {
-                self.note(session, LimitedAction::JoinRefused);
+                self.record(session, LimitedAction::JoinRefused);
             }
-            Ok(_) if is_new => self.note(session, LimitedAction::RoomCreated),
+            Ok(_) if is_new => self.record(session, LimitedAction::RoomCreated),
             _ => {}
         }
     }

@@ -1,104 +1,98 @@
-//! How much there is of everything, and what has happened so far: figures for operators, which
-//! name nobody.
+//! Metrics of a conference: current numbers and totals. They name nobody.
+
+use std::time::Duration;
 
 use watersmeet_wire::units::{Histogram, Map};
 
-use super::Conference;
-use crate::message::{Refusal, SessionId};
+use crate::message::Refusal;
 
-/// How long it may take from entering a room to the first transport that can carry media, in
-/// microseconds. A handshake over a distance of 100 ms takes half a second.
-const ENTRY_BOUNDS: [u64; 10] = [
+/// Bounds of the time from joining to the first connected transport, in microseconds. A handshake
+/// over a distance of 100 ms takes half a second.
+const JOIN_DURATION_BOUNDS: [u64; 10] = [
     50_000, 100_000, 200_000, 400_000, 800_000, 1_500_000, 3_000_000, 6_000_000, 15_000_000,
     60_000_000,
 ];
 
-/// How long entering took, to the first transport that can carry media.
+/// Times from joining a room to the first connected transport.
 pub type JoinDurations = Histogram<10>;
 
-/// How much there is of everything.
+/// Current numbers of everything, and the totals.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ConferenceGauges {
     /// Connections.
     pub sessions: usize,
-    /// Rooms, those that were made in advance included.
+    /// Rooms, including those created in advance.
     pub rooms: usize,
-    /// Connections that are in a room.
+    /// Participants of all rooms.
     pub participants: usize,
-    /// Connections that wait to be let into a room.
+    /// Participants that wait until a host admits them.
     pub waiting: usize,
-    /// Transports, those that are being made included.
+    /// Transports, including those being created.
     pub transports: usize,
-    /// Producers that others know of.
+    /// Producers that other participants know of.
     pub producers: usize,
-    /// Consumers, those that are being made included.
+    /// Consumers, including those being created.
     pub consumers: usize,
-    /// Commands whose answer is awaited.
+    /// Commands to which no shard has replied yet.
     pub pending: usize,
-    /// What has happened so far.
+    /// What has happened since the start.
     pub totals: ConferenceTotals,
 }
 
-/// What has happened so far. It only grows.
+/// What has happened since the start. Numbers never decrease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConferenceTotals {
-    /// Participants who entered a room.
+    /// Participants who joined a room.
     pub joins: u64,
-    /// How long it took them to have media.
+    /// Times that they took to their first connected transport.
     pub join_durations: JoinDurations,
-    /// Requests that were refused, by the code of the refusal. There are as many as codes.
+    /// Refused requests, by the code of the refusal. Bounded by the number of codes.
     pub refusals: Map<&'static str, u64>,
+    /// Panics while an input was handled. Each closed a session or a room.
+    pub panics: u64,
 }
 
 impl Default for ConferenceTotals {
     fn default() -> Self {
         Self {
             joins: 0,
-            join_durations: Histogram::new(ENTRY_BOUNDS),
+            join_durations: Histogram::new(JOIN_DURATION_BOUNDS),
             refusals: Map::new(),
+            panics: 0,
         }
     }
 }
 
-impl Conference {
-    /// How much there is of everything.
-    pub fn gauges(&self) -> ConferenceGauges {
-        ConferenceGauges {
-            sessions: self.sessions.len(),
-            rooms: self.rooms.len(),
-            participants: self.rooms.values().map(|it| it.participants.len()).sum(),
-            waiting: self.rooms.values().map(|it| it.waiting.len()).sum(),
-            transports: self.transports.len(),
-            producers: self.producers.len(),
-            consumers: self.consumers.len(),
-            pending: self.pending.len(),
-            totals: self.totals.clone(),
-        }
+/// Totals of a conference.
+#[derive(Debug, Default)]
+pub(super) struct ConferenceMetrics {
+    /// The totals.
+    totals: ConferenceTotals,
+}
+
+impl ConferenceMetrics {
+    /// The totals so far.
+    pub(super) const fn totals(&self) -> &ConferenceTotals {
+        &self.totals
     }
 
-    /// A request is refused.
-    pub(super) fn tally_refusal(&mut self, refusal: &Refusal) {
+    /// Records a refused request.
+    pub(super) fn record_refusal(&mut self, refusal: &Refusal) {
         *self.totals.refusals.entry(refusal.code()).or_default() += 1;
     }
 
-    /// Somebody entered a room.
-    pub(super) fn tally_entry(&mut self, id: SessionId) {
+    /// Records a participant who joined a room.
+    pub(super) const fn record_join(&mut self) {
         self.totals.joins += 1;
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.entered_at = Some(self.now);
-        }
     }
 
-    /// A transport of somebody can carry media. The first one after entering is what people wait
-    /// for.
-    pub(super) fn tally_connection(&mut self, id: SessionId) {
-        let entered_at = self
-            .sessions
-            .get_mut(&id)
-            .and_then(|it| it.entered_at.take());
-        if let Some(entered_at) = entered_at {
-            let took = self.now.since(entered_at);
-            self.totals.join_durations.observe(took);
-        }
+    /// Records the time from joining to the first connected transport.
+    pub(super) fn record_join_duration(&mut self, took: Duration) {
+        self.totals.join_durations.observe(took);
+    }
+
+    /// Records a panic while an input was handled.
+    pub(super) const fn record_panic(&mut self) {
+        self.totals.panics += 1;
     }
 }

@@ -1,339 +1,207 @@
-//! What people do to one another: hosts let in, mute and send away, everybody chats and relays.
-//! Whoever asks is known by its session; what its role does not allow is refused.
+//! What hosts decide: whom to admit, mute and remove, roles, and who may enter. What a role does
+//! not allow is refused.
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use watersmeet_engine::command::{Command, ProducerId};
 use watersmeet_wire::params::MediaKind;
 
 use super::Conference;
-use super::requests::{Asked, Outcome};
-use crate::limits::CHAT_LEN_MAX;
+use super::request_context::Outcome;
 use crate::message::{Moderation, Notice, Policy, Refusal, RemovalReason, Reply, Role, SessionId};
 use crate::room::Participant;
 
 impl Conference {
-    /// Says something to everybody else in the room.
-    pub(super) fn chat(&mut self, asked: &Asked, text: &str) -> Outcome {
-        let place = self.place(asked.session)?;
-        if text.is_empty() || text.len() > CHAT_LEN_MAX {
-            return Err(Refusal::BadRequest("text is empty or too long".to_owned()));
-        }
-        let myself = self.myself(asked.session)?;
-        let notice = Notice::Chat {
-            peer: myself.peer.clone(),
-            display_name: myself.display_name.clone(),
-            text: text.into(),
-        };
-        self.tell_others(&place.room, asked.session, &notice);
-        Ok(Some(Reply::Done))
-    }
-
-    /// Tells everybody else what one's devices do.
-    pub(super) fn media_state(&mut self, asked: &Asked, audio: bool, video: bool) -> Outcome {
-        let place = self.place(asked.session)?;
-        let peer = self.myself(asked.session)?.peer.clone();
-        let notice = Notice::MediaState { peer, audio, video };
-        self.tell_others(&place.room, asked.session, &notice);
-        Ok(Some(Reply::Done))
-    }
-
-    /// Wants to be seen by another name.
-    pub(super) fn rename(&mut self, asked: &Asked, display_name: String) -> Outcome {
-        let place = self.place(asked.session)?;
-        if display_name.len() > self.config.limits.name_len_max {
-            return Err(Refusal::BadRequest("displayName is too long".to_owned()));
-        }
-        let display_name = Some(display_name).filter(|it| !it.is_empty());
-        let display_name: Option<Arc<str>> = display_name.map(Arc::from);
-        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
-        let myself = room.participants.get_mut(&place.order);
-        let myself = myself.ok_or(Refusal::NotInRoom)?;
-        let before = std::mem::replace(&mut myself.display_name, display_name.clone());
-        if before != display_name {
-            let notice = Notice::DisplayNameChanged {
-                peer: myself.peer.clone(),
-                before,
-                display_name,
-            };
-            self.tell_others(&place.room, asked.session, &notice);
-        }
-        Ok(Some(Reply::Done))
-    }
-
-    /// Hands a message to another participant, or to all others.
-    pub(super) fn relay(&mut self, asked: &Asked, to: Option<&str>, body: Value) -> Outcome {
-        let place = self.place(asked.session)?;
-        let myself = self.myself(asked.session)?;
-        let notice = Notice::Relayed {
-            from: myself.peer.clone(),
-            user: myself.user.clone(),
-            body: Arc::new(body),
-        };
-        match to {
-            None => self.tell_others(&place.room, asked.session, &notice),
-            Some(peer) => {
-                let session = self.somebody(&place.room, peer)?.session;
-                self.tell(session, &notice);
-            }
-        }
-        Ok(Some(Reply::Done))
-    }
-
-    /// Asks the hosts to be made a speaker.
-    pub(super) fn request_to_speak(&mut self, asked: &Asked) -> Outcome {
-        let place = self.place(asked.session)?;
-        let myself = self.myself(asked.session)?;
-        let notice = Notice::SpeakRequested {
-            peer: myself.peer.clone(),
-            user: myself.known_as(),
-            display_name: myself.display_name.clone(),
-        };
-        self.tell_hosts(&place.room, &notice);
-        Ok(Some(Reply::Done))
-    }
-
-    /// Carries out what a host decides.
-    pub(super) fn moderate(&mut self, asked: &Asked, moderation: Moderation) -> Outcome {
-        let place = self.place(asked.session)?;
-        if self.myself(asked.session)?.role != Role::Host {
+    /// Carries out what a host decides in its room.
+    pub(super) fn moderate(&mut self, id: SessionId, moderation: Moderation) -> Outcome {
+        let membership = self.sessions.member(id)?;
+        if self.rooms.participant(&membership)?.role != Role::Host {
             return Err(Refusal::Forbidden);
         }
-        self.decide(&place.room, moderation)?;
+        self.decide(&membership.room, moderation)?;
         Ok(Some(Reply::Done))
     }
 
-    /// Carries out a decision about a room, whoever had the right to make it.
+    /// Carries out a decision about a room. Whether it may be made was checked before.
     pub(super) fn decide(&mut self, room: &str, moderation: Moderation) -> Result<(), Refusal> {
+        let session_of = |peer: &str| {
+            let participant = self.rooms.participant_named(room, peer);
+            participant.map(|it| it.session)
+        };
         match moderation {
-            Moderation::Admit { peer, promote } => self.let_in(room, &peer, promote),
+            Moderation::Admit { peer, promote } => self.admit_from_lobby(room, &peer, promote),
             Moderation::Deny { peer } => {
-                let waiter = self.waiter(room, &peer)?;
-                self.remove(waiter, RemovalReason::Denied);
+                let session = self.rooms.waiting_named(room, &peer)?;
+                self.remove_from_room(session, RemovalReason::Denied);
                 Ok(())
             }
             Moderation::Promote { peer } => {
-                let session = self.somebody(room, &peer)?.session;
+                let session = session_of(&peer)?;
                 self.set_role(room, session, Role::Speaker)
             }
             Moderation::Demote { peer } => {
-                let session = self.somebody(room, &peer)?.session;
+                let session = session_of(&peer)?;
                 self.set_role(room, session, Role::Viewer)
             }
             Moderation::Mute { peer, kind } => self.mute(room, &peer, kind),
             Moderation::Remove { peer } => {
-                let session = self.somebody(room, &peer)?.session;
-                self.remove(session, RemovalReason::Removed);
+                let session = session_of(&peer)?;
+                self.remove_from_room(session, RemovalReason::Removed);
                 Ok(())
             }
             Moderation::SetPolicy { policy } => self.set_policy(room, policy),
         }
     }
 
-    /// Somebody in a room.
-    fn somebody(&self, room: &str, peer: &str) -> Result<&Participant, Refusal> {
-        let room = self.rooms.get(room).ok_or(Refusal::RoomNotFound)?;
-        let (_, found) = room.participant(peer).ok_or(Refusal::ParticipantNotFound)?;
-        Ok(found)
-    }
-
-    /// Somebody who waits for a room.
-    fn waiter(&self, room: &str, peer: &str) -> Result<SessionId, Refusal> {
-        let room = self.rooms.get(room).ok_or(Refusal::RoomNotFound)?;
-        let mut waiting = room.waiting.values();
-        let found = waiting.find(|it| it.peer.as_str() == peer);
-        Ok(found.ok_or(Refusal::ParticipantNotFound)?.session)
-    }
-
-    /// Lets in somebody who waits, as a speaker or to watch.
-    fn let_in(&mut self, name: &str, peer: &str, promote: bool) -> Result<(), Refusal> {
-        let id = self.waiter(name, peer)?;
+    /// Admits somebody who waits, as a speaker or a viewer.
+    fn admit_from_lobby(&mut self, name: &str, peer: &str, promote: bool) -> Result<(), Refusal> {
+        let id = self.rooms.waiting_named(name, peer)?;
         let participants_max = self.config.limits.participants_max;
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
-        if room.participants.len() >= participants_max {
+        if room.participants_len() >= participants_max {
             return Err(Refusal::LimitReached("participants"));
         }
-        let lobby = self.sessions.get_mut(&id).and_then(|it| it.lobby.take());
-        let lobby = lobby.ok_or(Refusal::Internal)?;
-        let waited = room.waiting.remove(&lobby.order).ok_or(Refusal::Internal)?;
+        let session = self.sessions.get_mut(id).ok_or(Refusal::Internal)?;
+        let lobby = session.leave_lobby().ok_or(Refusal::Internal)?;
+        let waited = room.leave_lobby(lobby.number).ok_or(Refusal::Internal)?;
         let role = if promote { Role::Speaker } else { Role::Viewer };
         let notice = Notice::JoinRequestResolved {
             peer: waited.peer.clone(),
         };
-        let entering = Participant { role, ..waited };
-        let (place, others) = self.admit_participant(lobby.room, entering)?;
-        let room = Arc::clone(&place.room);
-        self.tell(id, &Notice::Admitted { room, role, others });
-        self.tell_hosts(name, &notice);
+        let others = self.add_participant(&lobby.room, Participant { role, ..waited })?;
+        let room = lobby.room;
+        self.notify(id, &Notice::Admitted { room, role, others });
+        self.notify_hosts(name, &notice);
         Ok(())
     }
 
-    /// Makes somebody a speaker or a viewer. A viewer sends nothing.
+    /// Sets the role of a participant. A viewer sends nothing.
     fn set_role(&mut self, name: &str, id: SessionId, role: Role) -> Result<(), Refusal> {
-        let order = self.place(id)?.order;
+        let number = self.sessions.member(id)?.number;
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
-        let participant = room.participants.get_mut(&order);
-        let participant = participant.ok_or(Refusal::ParticipantNotFound)?;
-        if participant.role == role {
-            return Ok(());
+        if room.participant(number).is_none() {
+            return Err(Refusal::ParticipantNotFound);
         }
-        participant.role = role;
+        let Some(changed) = room.set_role(number, role) else {
+            return Ok(());
+        };
         let notice = Notice::RoleChanged {
-            peer: participant.peer.clone(),
-            display_name: participant.display_name.clone(),
+            peer: changed.peer.clone(),
+            display_name: changed.display_name.clone(),
             role,
         };
         if role == Role::Viewer {
-            self.end_producers(id);
+            self.close_producers(id);
         }
-        self.tell(id, &notice);
-        self.tell_others(name, id, &notice);
+        self.notify(id, &notice);
+        self.notify_others(name, id, &notice);
         Ok(())
     }
 
-    /// Ends everything that somebody sends, and tells everybody, that one too.
-    fn end_producers(&mut self, id: SessionId) {
-        let producers: Vec<_> = match self.sessions.get(&id) {
-            Some(session) => session.producers.keys().copied().collect(),
-            None => return,
-        };
-        for producer in producers {
-            let shard = self
-                .sessions
-                .get(&id)
-                .and_then(|it| it.producer_shard(producer));
-            if let Some(shard) = shard {
-                self.command(shard, Command::CloseProducer { producer });
+    /// Closes all producers of a participant and notifies everybody, it included.
+    fn close_producers(&mut self, id: SessionId) {
+        for producer in self.media.producers_of(id) {
+            if let Ok(shard) = self.media.own_producer(id, producer) {
+                self.send_command(shard, Command::CloseProducer { producer });
             }
-            if let Some(notice) = self.end_producer(id, producer) {
-                self.tell(id, &notice);
+            if let Some(notice) = self.close_producer(id, producer) {
+                self.notify(id, &notice);
             }
         }
     }
 
-    /// Pauses what somebody sends. It may go on when it wants to.
+    /// Pauses the producers of a participant. It may resume them when it wants to.
     fn mute(&mut self, name: &str, peer: &str, kind: Option<MediaKind>) -> Result<(), Refusal> {
-        let participant = self.somebody(name, peer)?;
+        let participant = self.rooms.participant_named(name, peer)?;
         let (id, peer) = (participant.session, participant.peer.clone());
-        let summaries = participant.producers.iter().map(|it| &it.summary);
+        let summaries = self.media.summaries_of(id).into_iter();
         let heard = summaries.filter(|it| !it.paused && kind.is_none_or(|kind| it.kind == kind));
-        let heard: Vec<_> = heard.map(|it| (it.producer, it.kind)).collect();
-        for (producer, kind) in heard {
-            let paused = true;
-            if !self.pause_quietly(id, producer) {
+        for summary in heard {
+            let (producer, kind) = (summary.producer, summary.kind);
+            if !self.pause_unnoticed(id, producer) {
                 continue;
             }
-            self.tell(id, &Notice::Muted { producer, kind });
-            let peer = peer.clone();
+            self.notify(id, &Notice::Muted { producer, kind });
             let notice = Notice::ProducerPaused {
-                peer,
+                peer: peer.clone(),
                 producer,
-                paused,
+                paused: true,
             };
-            self.tell_others(name, id, &notice);
+            self.notify_others(name, id, &notice);
         }
         Ok(())
     }
 
-    /// Pauses a producer without telling anybody. False when it is not there.
-    fn pause_quietly(&mut self, id: SessionId, producer: ProducerId) -> bool {
-        let session = self.sessions.get(&id);
-        let Some(shard) = session.and_then(|it| it.producer_shard(producer)) else {
+    /// Pauses a producer without notifying anybody. Returns false when it does not exist.
+    fn pause_unnoticed(&mut self, id: SessionId, producer: ProducerId) -> bool {
+        let Ok(shard) = self.media.own_producer(id, producer) else {
             return false;
         };
-        let Some(place) = self.producers.get(&producer) else {
+        if self.media.set_producer_paused(producer, true).is_none() {
             return false;
-        };
-        let room = self.rooms.get_mut(&place.room);
-        let Some(found) = room.and_then(|it| it.producer_mut(place.order, producer)) else {
-            return false;
-        };
-        found.summary.paused = true;
-        self.command(shard, Command::PauseProducer { producer });
+        }
+        self.send_command(shard, Command::PauseProducer { producer });
         true
     }
 
-    /// Takes somebody out of its room, or of those who wait for it, and tells it why.
-    pub(super) fn remove(&mut self, id: SessionId, reason: RemovalReason) {
+    /// Removes somebody from its room or lobby and tells it the reason.
+    pub(super) fn remove_from_room(&mut self, id: SessionId, reason: RemovalReason) {
         self.leave(id, Some(Refusal::NotInRoom));
-        self.tell(id, &Notice::Removed { reason });
+        self.notify(id, &Notice::Removed { reason });
     }
 
-    /// Decides who may enter a room.
+    /// Sets who may enter a room.
     fn set_policy(&mut self, name: &str, policy: Policy) -> Result<(), Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
-        if room.policy == policy {
-            return Ok(());
-        }
-        room.policy = policy;
-        room.is_decided = true;
-        let everybody: Vec<_> = room.participants.values().map(|it| it.session).collect();
-        for session in everybody {
-            self.tell(session, &Notice::PolicyChanged { policy });
+        if room.set_policy(policy) {
+            for session in room.sessions() {
+                self.notify(session, &Notice::PolicyChanged { policy });
+            }
         }
         Ok(())
     }
 
-    /// Takes somebody out of those who wait, if it does.
+    /// Removes somebody from the lobby in which it waits, if it does.
     pub(super) fn leave_lobby(&mut self, id: SessionId) {
-        let lobby = self.sessions.get_mut(&id).and_then(|it| it.lobby.take());
-        let Some(lobby) = lobby else {
+        let session = self.sessions.get_mut(id);
+        let Some(lobby) = session.and_then(|it| it.leave_lobby()) else {
             return;
         };
         let room = self.rooms.get_mut(&lobby.room);
-        if let Some(waited) = room.and_then(|it| it.waiting.remove(&lobby.order)) {
-            self.tell_hosts(
-                &lobby.room,
-                &Notice::JoinRequestResolved { peer: waited.peer },
-            );
+        if let Some(waited) = room.and_then(|it| it.leave_lobby(lobby.number)) {
+            let notice = Notice::JoinRequestResolved { peer: waited.peer };
+            self.notify_hosts(&lobby.room, &notice);
         }
-        self.remove_if_unused(&lobby.room);
+        self.remove_room_if_unused(&lobby.room);
     }
 
-    /// Tells the hosts of a room.
-    pub(super) fn tell_hosts(&mut self, name: &str, notice: &Notice) {
-        let hosts = self.rooms.get(name).map_or_else(Vec::new, |it| it.hosts());
-        for session in hosts {
-            self.tell(session, notice);
-        }
-    }
-
-    /// Tells a new host of everybody who waits already, and who may enter if not everybody may.
-    pub(super) fn tell_who_waits(&mut self, id: SessionId, name: &str) {
+    /// Notifies a new host of everybody who waits, and of the policy if that is not open.
+    pub(super) fn notify_of_waiting(&mut self, id: SessionId, name: &str) {
         let Some(room) = self.rooms.get(name) else {
             return;
         };
-        let policy = room.policy;
-        let waiting = room.waiting.values().map(|it| Notice::JoinRequested {
+        let policy = room.policy();
+        let waiting = room.waiting().map(|(_, it)| Notice::JoinRequested {
             peer: it.peer.clone(),
             user: it.known_as(),
             display_name: it.display_name.clone(),
         });
         let waiting: Vec<_> = waiting.collect();
         if policy != Policy::Open {
-            self.tell(id, &Notice::PolicyChanged { policy });
+            self.notify(id, &Notice::PolicyChanged { policy });
         }
         for notice in &waiting {
-            self.tell(id, notice);
+            self.notify(id, notice);
         }
     }
 
-    /// Makes whoever has been in a room longest its host, when the last host has left. Where hosts
-    /// are known by their tokens, the room waits for one.
-    pub(super) fn find_a_host(&mut self, name: &str) {
-        let Some(room) = self.rooms.get(name) else {
-            return;
-        };
-        if room.has_host_token || !room.hosts().is_empty() {
-            return;
-        }
-        let mut speakers = room.participants.values();
-        let next = speakers.find(|it| it.role == Role::Speaker);
-        if let Some(id) = next.map(|it| it.session)
+    /// Makes the speaker who is longest in a room its host when the last host has left.
+    pub(super) fn appoint_host(&mut self, name: &Arc<str>) {
+        let next = self.rooms.get(name).and_then(|it| it.next_host());
+        if let Some(id) = next
             && self.set_role(name, id, Role::Host).is_ok()
         {
-            self.tell_who_waits(id, name);
+            self.notify_of_waiting(id, name);
         }
     }
 }

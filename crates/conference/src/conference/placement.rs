@@ -1,38 +1,53 @@
-//! Where media lives. A room begins on the shard with the least to do and stays there as long as
-//! that shard has room; who comes later is served by another, and the producers of one shard are
-//! made known on the others where somebody consumes them. All transports of a participant are on one
-//! shard, and nobody moves during a call.
+//! Placement of rooms and participants on shards. A room starts on the least loaded shard; new
+//! participants are served by another one when it is full. All transports of a participant are on
+//! one shard, and nobody moves during a call.
 //!
-//! What shards have to do is measured outside and told here; between two measurements, transports
-//! are counted.
+//! The load of a shard is measured outside; between two measurements its transports are counted.
 
 use std::sync::Arc;
 
-use watersmeet_engine::command::{self, Command, ProducerId, RouterId};
-use watersmeet_wire::units::Time;
+use watersmeet_engine::command::RouterId;
+use watersmeet_wire::units::Map;
 
-use super::{Conference, Work};
-use crate::message::{Refusal, SessionId, ShardId};
-use crate::room::Router;
-use crate::session::Place;
+use crate::message::ShardId;
 
-/// What a transport is thought to cost before its shard was measured with it, in thousandths of a
-/// core: what one that receives half a dozen cameras takes.
+/// Load expected of a transport before its shard was measured with it, in thousandths of a core:
+/// that of one that receives half a dozen cameras.
 const TRANSPORT_PERMILLE: usize = 2;
 
-/// What a shard has to do.
+/// Router of a room on one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RoomRouter {
+    /// Id of the router.
+    pub id: RouterId,
+    /// Shard that it is on.
+    pub shard: ShardId,
+}
+
+/// Placement of rooms and participants on shards.
+#[derive(Debug)]
+pub(super) struct Placement {
+    /// Load of each shard, by its number.
+    loads: Vec<ShardLoad>,
+    /// Load from which on new participants go to another shard, in thousandths of a core.
+    spread_above_permille: usize,
+    /// Routers of each room that has media: one for each of its shards, the first one first.
+    routers: Map<Arc<str>, Vec<RoomRouter>>,
+}
+
+/// Load of a shard.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Load {
+struct ShardLoad {
     /// Transports on it.
-    pub transports: usize,
-    /// How busy it was when it was measured, in thousandths of a core.
+    transports: usize,
+    /// Measured load, in thousandths of a core.
     busy_permille: usize,
-    /// Transports on it at that time.
+    /// Transports on it when it was measured.
     measured_transports: usize,
 }
 
-impl Load {
-    /// How busy it is thought to be now, in thousandths of a core.
+impl ShardLoad {
+    /// Load expected now, in thousandths of a core.
     fn expected_permille(self) -> usize {
         let measured = self.measured_transports.max(1);
         match self.transports.checked_sub(self.measured_transports) {
@@ -45,163 +60,105 @@ impl Load {
     }
 }
 
-impl Conference {
-    /// A shard was measured: how busy it is, in thousandths of a core.
-    pub fn handle_shard_load(&mut self, shard: ShardId, busy_permille: u16) {
-        if let Some(load) = self.loads.get_mut(usize::from(shard.0)) {
-            load.busy_permille = usize::from(busy_permille);
+impl Placement {
+    /// Returns the placement over `shards` idle shards, at least one.
+    pub(super) fn new(shards: u8, spread_above_permille: u16) -> Self {
+        Self {
+            loads: vec![ShardLoad::default(); usize::from(shards.max(1))],
+            spread_above_permille: spread_above_permille.into(),
+            routers: Map::new(),
+        }
+    }
+
+    /// Records the measured load of a shard, in thousandths of a core.
+    pub(super) fn record_load(&mut self, shard: ShardId, busy_permille: u16) {
+        if let Some(load) = self.load_mut(shard) {
+            load.busy_permille = busy_permille.into();
             load.measured_transports = load.transports;
         }
     }
 
-    /// The shard for the next transport of a participant: where its others are, or else the first
-    /// of the room's shards that has room, or else the one with the least to do.
-    pub(super) fn place_for(&self, session: SessionId, room: &str) -> Result<ShardId, Refusal> {
-        let session = self.sessions.get(&session).ok_or(Refusal::Internal)?;
-        if let Some(shard) = session.shard() {
-            return Ok(shard);
+    /// Counts a new transport.
+    pub(super) fn add_transport(&mut self, shard: ShardId) {
+        if let Some(load) = self.load_mut(shard) {
+            load.transports += 1;
         }
-        let room = self.rooms.get(room).ok_or(Refusal::Internal)?;
-        let spread_above = usize::from(self.config.spread_above_permille);
-        let has_room = |shard: ShardId| {
+    }
+
+    /// Counts a closed transport.
+    pub(super) fn remove_transport(&mut self, shard: ShardId) {
+        if let Some(load) = self.load_mut(shard) {
+            load.transports = load.transports.saturating_sub(1);
+        }
+    }
+
+    /// Chooses the shard of a participant that has no transports yet: the first of the room's
+    /// shards that is not full, or else the least loaded.
+    pub(super) fn choose_shard(&self, room: &str) -> Option<ShardId> {
+        let is_free = |shard: ShardId| {
             let load = self.loads.get(usize::from(shard.0));
-            load.is_some_and(|load| load.expected_permille() < spread_above)
+            load.is_some_and(|load| load.expected_permille() < self.spread_above_permille)
         };
-        let mut shards = room.routers.iter().map(|router| router.shard);
-        if let Some(shard) = shards.find(|shard| has_room(*shard)) {
-            return Ok(shard);
+        let mut shards = self.routers_of(room).iter().map(|router| router.shard);
+        if let Some(shard) = shards.find(|shard| is_free(*shard)) {
+            return Some(shard);
         }
         let loads = (0..=u8::MAX).zip(&self.loads);
         let least = loads.min_by_key(|(_, load)| (load.expected_permille(), load.transports));
-        least
-            .map(|(shard, _)| ShardId(shard))
-            .ok_or(Refusal::Internal)
+        least.map(|(shard, _)| ShardId(shard))
     }
 
-    /// The router of a room on a shard, which is made when there is none.
-    pub(super) fn router(
-        &mut self,
-        now: Time,
-        name: &Arc<str>,
-        shard: ShardId,
-    ) -> Result<RouterId, Refusal> {
-        let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
-        if let Some(router) = room.router_on(shard) {
-            return Ok(router);
-        }
-        let id = RouterId::generate(&mut self.rng);
-        room.routers.push(Router { id, shard });
-        let media_codecs = self.config.media_codecs.clone();
-        let command = Command::CreateRouter {
-            router: id,
-            media_codecs,
-        };
-        let work = Work::Router {
-            room: Arc::clone(name),
-            router: id,
-        };
-        self.ask(now, None, (shard, command), work);
-        Ok(id)
+    /// Routers of a room.
+    pub(super) fn routers_of(&self, room: &str) -> &[RoomRouter] {
+        self.routers.get(room).map_or(&[], Vec::as_slice)
     }
 
-    /// Makes a producer known on a shard where it is to be consumed, unless it is known there.
-    /// Commands to a shard are carried out in order, so whoever consumes it there need not wait.
-    pub(super) fn reach(
-        &mut self,
-        now: Time,
-        owner: &Place,
-        producer: ProducerId,
-        shard: ShardId,
-    ) -> Result<(), Refusal> {
-        let room = self.rooms.get_mut(&owner.room).ok_or(Refusal::Internal)?;
-        let router = room.router_on(shard).ok_or(Refusal::TransportNotFound)?;
-        let source = room.producer_mut(owner.order, producer);
-        let source = source.ok_or(Refusal::ProducerNotFound)?;
-        if source.shard == shard || !source.pipes.insert(shard) {
-            return Ok(());
-        }
-        let command = Command::CreatePipedProducer {
-            router,
-            producer,
-            kind: source.summary.kind,
-            consumable: source.consumable.clone(),
-            paused: source.summary.paused,
-            origin: source.shard.0,
-        };
-        let router = Router { id: router, shard };
-        let work = Work::Pipe { producer, router };
-        self.ask(now, None, (shard, command), work);
-        Ok(())
+    /// Router of a room on a shard.
+    pub(super) fn router_on(&self, room: &str, shard: ShardId) -> Option<RouterId> {
+        let mut routers = self.routers_of(room).iter();
+        routers.find(|it| it.shard == shard).map(|it| it.id)
     }
 
-    /// Notes that a producer is no longer known on a shard that is not its own. Says whether it was.
-    pub(super) fn forget_pipe(&mut self, producer: ProducerId, shard: ShardId) -> bool {
-        let Some(owner) = self.producers.get(&producer) else {
-            return false;
-        };
-        let room = self.rooms.get_mut(&owner.room);
-        let source = room.and_then(|it| it.producer_mut(owner.order, producer));
-        source.is_some_and(|source| source.pipes.remove(&shard))
+    /// Shard of a room's router.
+    pub(super) fn shard_of_router(&self, room: &str, router: RouterId) -> Option<ShardId> {
+        let mut routers = self.routers_of(room).iter();
+        routers.find(|it| it.id == router).map(|it| it.shard)
     }
 
-    /// The same of one router: once its shard was lost, it says nothing of the room's next there.
-    fn forget_pipe_to(&mut self, producer: ProducerId, router: Router) -> bool {
-        let owner = self.producers.get(&producer);
-        let room = owner.and_then(|it| self.rooms.get(&it.room));
-        let is_present = room.is_some_and(|it| it.router_on(router.shard) == Some(router.id));
-        is_present && self.forget_pipe(producer, router.shard)
+    /// Adds a router of a room.
+    pub(super) fn add_router(&mut self, room: &Arc<str>, router: RoomRouter) {
+        let routers = self.routers.entry(Arc::clone(room)).or_default();
+        routers.push(router);
     }
 
-    /// What the answer for something means that nobody asked for: without a router, the next
-    /// transport tries again; without a pipe, the next consumer.
-    pub(super) fn conclude_unasked(
-        &mut self,
-        work: Work,
-        result: Result<command::Reply, command::Refusal>,
-    ) {
-        let Err(refusal) = result else {
-            return;
-        };
-        match work {
-            Work::Router { room, router } => {
-                tracing::error!(%refusal, "a router could not be made");
-                self.forget_router(&room, router);
+    /// Removes a router of a room, which can have another one on its shard then.
+    pub(super) fn remove_router(&mut self, room: &str, router: RouterId) {
+        if let Some(routers) = self.routers.get_mut(room) {
+            routers.retain(|it| it.id != router);
+            if routers.is_empty() {
+                self.routers.remove(room);
             }
-            Work::Pipe { producer, router } if refusal != command::Refusal::IdInUse => {
-                tracing::warn!(%refusal, "a producer cannot cross to another shard");
-                self.forget_pipe_to(producer, router);
-            }
-            _ => {}
         }
     }
 
-    /// A shard did not answer in time for something that nobody asked for. What it may yet do is
-    /// reversed.
-    pub(super) fn give_up_unasked(&mut self, work: Work) {
-        match work {
-            Work::Router { room, router } => {
-                tracing::error!("a router was not made in time");
-                let routers = self.rooms.get(&room).map(|it| it.routers.iter());
-                let made = routers.and_then(|mut it| it.find(|it| it.id == router));
-                if let Some(&Router { shard, .. }) = made {
-                    self.command(shard, Command::CloseRouter { router });
-                }
-                self.forget_router(&room, router);
-            }
-            Work::Pipe { producer, router } => {
-                tracing::warn!("a producer did not cross in time");
-                if self.forget_pipe_to(producer, router) {
-                    self.command(router.shard, Command::CloseProducer { producer });
-                }
-            }
-            _ => {}
-        }
+    /// Takes all routers of a room.
+    pub(super) fn take_routers(&mut self, room: &str) -> Vec<RoomRouter> {
+        self.routers.remove(room).unwrap_or_default()
     }
 
-    /// Lets a room have another router.
-    fn forget_router(&mut self, name: &str, router: RouterId) {
-        if let Some(room) = self.rooms.get_mut(name) {
-            room.routers.retain(|it| it.id != router);
-        }
+    /// Rooms that have a router on a shard, by name.
+    pub(super) fn rooms_on(&self, shard: ShardId) -> Vec<Arc<str>> {
+        let rooms = self.routers.iter();
+        let rooms = rooms.filter(|(_, routers)| routers.iter().any(|it| it.shard == shard));
+        rooms.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    /// Rooms that have routers.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.routers.keys()
+    }
+
+    fn load_mut(&mut self, shard: ShardId) -> Option<&mut ShardLoad> {
+        self.loads.get_mut(usize::from(shard.0))
     }
 }

@@ -1,45 +1,44 @@
-//! What a shard's answer leads to: the reply to whoever asked, the notices to everybody else, and
-//! the undoing of what was begun when the answer is no or never comes.
+//! What a shard's reply leads to: the reply to the requester, notices for everybody else, and a
+//! rollback when the command failed or was not replied to in time.
 
-use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId, TransportId};
+use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
-use watersmeet_wire::units::Time;
 
-use super::{Conference, Pending, Timer, Work};
-use crate::dialect::RequestTag;
+use super::Conference;
+use super::pending_commands::{CommandPurpose, PendingCommand};
+use super::request_context::RequestContext;
 use crate::message::{
-    CommandToken, CreatedConsumer, CreatedTransport, Direction, Notice, PeerId, ProducerSummary,
-    Refusal, Reply, SessionId,
+    CommandToken, CreatedConsumer, CreatedTransport, Notice, PeerId, ProducerSummary, Refusal,
+    Reply, SessionId,
 };
-use crate::room::Producer;
 
 impl Conference {
-    /// What the answer for somebody's request means.
-    pub(super) fn conclude(
+    /// Returns what a shard's reply means for the request of a session.
+    pub(super) fn complete(
         &mut self,
         session: SessionId,
-        work: Work,
+        purpose: CommandPurpose,
         result: Result<command::Reply, command::Refusal>,
     ) -> Result<Reply, Refusal> {
         match result {
-            Ok(reply) => self.conclude_done(session, work, reply),
+            Ok(reply) => self.complete_success(session, purpose, reply),
             Err(refusal) => {
-                self.undo(session, &work);
+                self.roll_back(session, &purpose);
                 Err(refusal.into())
             }
         }
     }
 
-    /// What it means that something was done.
-    fn conclude_done(
+    /// Returns what a command's success means for the request of a session.
+    fn complete_success(
         &mut self,
         session: SessionId,
-        work: Work,
+        purpose: CommandPurpose,
         reply: command::Reply,
     ) -> Result<Reply, Refusal> {
-        Ok(match (work, reply) {
+        Ok(match (purpose, reply) {
             (
-                Work::CreateTransport {
+                CommandPurpose::CreateTransport {
                     transport,
                     direction,
                 },
@@ -48,9 +47,8 @@ impl Conference {
                     candidates,
                     dtls,
                 },
-            ) => self.finish_transport(
-                session,
-                CreatedTransport {
+            ) => {
+                let created = CreatedTransport {
                     transport,
                     direction,
                     key: None,
@@ -58,156 +56,126 @@ impl Conference {
                     candidates,
                     dtls,
                     ice_servers: self.ice_servers_for(session),
-                },
-            )?,
-            (Work::ConnectTransport { transport }, command::Reply::Done) => {
+                };
+                self.finish_transport(session, created)?
+            }
+            (CommandPurpose::ConnectTransport { transport }, command::Reply::Done) => {
                 Reply::TransportConnected { transport }
             }
-            (Work::RestartIce { transport }, command::Reply::IceRestarted { ice }) => {
+            (CommandPurpose::RestartIce { transport }, command::Reply::IceRestarted { ice }) => {
                 Reply::IceRestarted { transport, ice }
             }
-            (Work::Produce { producer }, command::Reply::Producer { consumable }) => {
-                self.announce(session, producer, consumable)?
+            (CommandPurpose::Produce { producer }, command::Reply::Producer { consumable }) => {
+                self.announce_producer(session, producer, consumable)?
             }
-            (Work::PauseProducer { producer, paused }, command::Reply::Done) => {
+            (CommandPurpose::PauseProducer { producer, paused }, command::Reply::Done) => {
                 self.announce_pause(session, producer, paused)?
             }
-            (work @ Work::Consume { .. }, command::Reply::Consumer { kind, rtp, .. }) => {
-                self.finish_consumer(session, &work, kind, rtp)?
-            }
-            (Work::PauseConsumer { consumer, paused }, command::Reply::Done) => {
+            (
+                purpose @ CommandPurpose::Consume { .. },
+                command::Reply::Consumer { kind, rtp, .. },
+            ) => self.finish_consumer(session, &purpose, kind, rtp)?,
+            (CommandPurpose::PauseConsumer { consumer, paused }, command::Reply::Done) => {
                 Reply::ConsumerPaused { consumer, paused }
             }
-            (Work::SetPreferredLayers { consumer }, command::Reply::Done) => {
+            (CommandPurpose::SetPreferredLayers { consumer }, command::Reply::Done) => {
                 Reply::PreferredLayersSet { consumer }
             }
-            (Work::RequestKeyframe { consumer }, command::Reply::Done) => {
+            (CommandPurpose::RequestKeyframe { consumer }, command::Reply::Done) => {
                 Reply::KeyframeRequested { consumer }
             }
-            (Work::Stats { subject }, reply) => Reply::Stats {
+            (CommandPurpose::Stats { subject }, reply) => Reply::Stats {
                 subject,
-                reports: reports(&reply)?,
+                reports: stats_reports(&reply)?,
             },
-            (work, _) => {
-                debug_assert!(false, "an answer to another question: {work:?}");
-                self.undo(session, &work);
+            (purpose, _) => {
+                debug_assert!(false, "reply does not fit its command: {purpose:?}");
+                self.roll_back(session, &purpose);
                 return Err(Refusal::Internal);
             }
         })
     }
 
-    /// Notes that a transport can be used, if it is still wanted, and tells those who asked for the
-    /// same one meanwhile.
+    /// Records that a transport was created, and replies to the further requests for it.
     fn finish_transport(
         &mut self,
-        id: SessionId,
-        mut offer: CreatedTransport,
+        session: SessionId,
+        created: CreatedTransport,
     ) -> Result<Reply, Refusal> {
-        let (transport, direction) = (offer.transport, offer.direction);
-        let session = self.sessions.get_mut(&id).ok_or(Refusal::Internal)?;
-        let made = session.transports.get_mut(&transport);
-        let made = made.ok_or(Refusal::TransportNotFound)?;
-        offer.key = made.key;
-        let offer = Box::new(offer);
-        // Only clients that ask by key ever ask again.
-        made.offer = Some(offer.clone());
-        let also_asked = std::mem::take(&mut made.also_asked);
-        if direction == Direction::Recv {
-            session.receive_transport = Some(transport);
+        let finished = self.media.finish_transport(session, created);
+        let (created, tags) = finished.ok_or(Refusal::TransportNotFound)?;
+        for tag in tags {
+            let reply = Reply::TransportCreated(created.clone());
+            self.respond(session, &tag, Ok(reply));
         }
-        for tag in also_asked {
-            self.answer(id, &tag, Ok(Reply::TransportCreated(offer.clone())));
-        }
-        Ok(Reply::TransportCreated(offer))
+        Ok(Reply::TransportCreated(created))
     }
 
-    /// Puts a new producer into its room and tells the others.
-    fn announce(
+    /// Announces a new producer in its room.
+    fn announce_producer(
         &mut self,
         id: SessionId,
         producer: ProducerSummary,
         consumable: Box<RtpParameters>,
     ) -> Result<Reply, Refusal> {
-        let producer_id = producer.producer;
-        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
-        let shard = session.producer_shard(producer_id);
-        let shard = shard.ok_or(Refusal::TransportNotFound)?;
-        let place = session.place.clone().ok_or(Refusal::NotInRoom)?;
-        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
-        let owner = room
-            .participants
-            .get_mut(&place.order)
-            .ok_or(Refusal::Internal)?;
-        owner.producers.push(Producer {
-            summary: producer.clone(),
-            shard,
-            consumable,
-            pipes: Default::default(),
-            consumers: Default::default(),
-        });
+        let membership = self.sessions.member(id)?;
+        let room = self.rooms.get(&membership.room).ok_or(Refusal::Internal)?;
+        let owner = room.participant(membership.number);
+        let owner = owner.ok_or(Refusal::Internal)?;
         let notice = Notice::ProducerAdded {
             peer: owner.peer.clone(),
             display_name: owner.display_name.clone(),
             producer: producer.clone(),
         };
-        let others = room.participants.iter();
-        let others = others.filter(|(order, _)| **order != place.order);
-        let others = others.map(|(_, it)| it.producers.len()).sum();
-        self.producers.insert(producer_id, place.clone());
-        self.tell_others(&place.room, id, &notice);
+        let summary = producer.clone();
+        let room = &membership.room;
+        if !self.media.announce_producer(id, room, summary, consumable) {
+            return Err(Refusal::TransportNotFound);
+        }
+        let sessions = self.rooms.get(room).map(|it| it.sessions());
+        let others = sessions.into_iter().flatten().filter(|it| *it != id);
+        let others = others.map(|it| self.media.announced_len_of(it)).sum();
+        self.notify_others(room, id, &notice);
         Ok(Reply::Produced { producer, others })
     }
 
-    /// Notes that a producer was paused or resumed and tells the others, if it is news.
+    /// Records that a producer was paused or resumed, and notifies the others if that is new.
     fn announce_pause(
         &mut self,
         id: SessionId,
         producer: ProducerId,
         paused: bool,
     ) -> Result<Reply, Refusal> {
-        let place = self
-            .producers
-            .get(&producer)
-            .cloned()
-            .ok_or(Refusal::ProducerNotFound)?;
-        let room = self.rooms.get_mut(&place.room).ok_or(Refusal::Internal)?;
-        let summary = room
-            .producer_mut(place.order, producer)
-            .map(|it| &mut it.summary);
-        let summary = summary.ok_or(Refusal::ProducerNotFound)?;
-        let is_news = summary.paused != paused;
-        summary.paused = paused;
-        if is_news {
-            let peer = self
-                .sessions
-                .get(&id)
-                .ok_or(Refusal::Internal)?
-                .peer
-                .clone();
+        let room = self.media.producer_room(producer);
+        let is_new = self.media.set_producer_paused(producer, paused);
+        let (Some(room), Some(is_new)) = (room, is_new) else {
+            return Err(Refusal::ProducerNotFound);
+        };
+        if is_new {
             let notice = Notice::ProducerPaused {
-                peer,
+                peer: self.sessions.peer(id).ok_or(Refusal::Internal)?,
                 producer,
                 paused,
             };
-            self.tell_others(&place.room, id, &notice);
+            self.notify_others(&room, id, &notice);
         }
         Ok(Reply::ProducerPaused { producer, paused })
     }
 
-    /// Tells a consumer to the one it is for.
+    /// Returns the reply about a new consumer, if everything is still there.
     fn finish_consumer(
         &self,
         session: SessionId,
-        work: &Work,
+        purpose: &CommandPurpose,
         kind: MediaKind,
         rtp: RtpParameters,
     ) -> Result<Reply, Refusal> {
-        let &Work::Consume {
+        let &CommandPurpose::Consume {
             consumer,
             producer,
             transport,
             paused,
-        } = work
+        } = purpose
         else {
             return Err(Refusal::Internal);
         };
@@ -224,153 +192,108 @@ impl Conference {
         })))
     }
 
-    /// Which producer of whom a new consumer receives, if both are still there.
+    /// Returns whose producer a new consumer receives, and what others are told of it.
     fn consumed(
         &self,
-        id: SessionId,
+        session: SessionId,
         consumer: ConsumerId,
         producer: ProducerId,
     ) -> Result<(PeerId, ProducerSummary), Refusal> {
-        let session = self.sessions.get(&id).ok_or(Refusal::Internal)?;
-        if !session.consumers.contains_key(&consumer) {
+        if !self.media.has_consumer(session, consumer) {
             return Err(Refusal::ProducerNotFound);
         }
-        let place = self
-            .producers
-            .get(&producer)
-            .ok_or(Refusal::ProducerNotFound)?;
-        let room = self.rooms.get(&place.room).ok_or(Refusal::Internal)?;
-        let owner = room.participants.get(&place.order);
-        let owner = owner.ok_or(Refusal::Internal)?;
-        let mut summaries = owner.producers.iter().map(|it| &it.summary);
-        let source = summaries.find(|it| it.producer == producer);
-        let source = source.ok_or(Refusal::ProducerNotFound)?;
-        Ok((owner.peer.clone(), source.clone()))
+        let owner = self.media.producer_owner(producer);
+        let summary = self.media.producer_summary(producer);
+        let (Some(owner), Some(summary)) = (owner, summary) else {
+            return Err(Refusal::ProducerNotFound);
+        };
+        let peer = self.sessions.peer(owner).ok_or(Refusal::Internal)?;
+        Ok((peer, summary.clone()))
     }
 
-    /// Takes back what was noted when a command was sent that failed.
-    fn undo(&mut self, session: SessionId, work: &Work) {
-        match work {
-            Work::CreateTransport { transport, .. } => {
-                let also_asked = self.also_asked(session, *transport);
-                self.forget_transport(session, *transport);
-                for tag in also_asked {
-                    self.answer(session, &tag, Err(Refusal::TransportNotFound));
+    /// Takes back what was recorded when a command was sent that failed.
+    fn roll_back(&mut self, session: SessionId, purpose: &CommandPurpose) {
+        match purpose {
+            CommandPurpose::CreateTransport { transport, .. } => {
+                let tags = self.media.take_waiting_tags(session, *transport);
+                self.remove_transport(session, *transport);
+                for tag in tags {
+                    self.respond(session, &tag, Err(Refusal::TransportNotFound));
                 }
             }
-            Work::Produce { producer } => {
-                if let Some(session) = self.sessions.get_mut(&session) {
-                    session.producers.remove(&producer.producer);
-                }
+            CommandPurpose::Produce { producer } => {
+                self.media.remove_producer(session, producer.producer);
             }
-            Work::Consume { consumer, .. } => {
-                self.forget_consumer(*consumer);
+            CommandPurpose::Consume { consumer, .. } => {
+                self.media.remove_consumer(*consumer);
             }
-            Work::Router { .. }
-            | Work::Pipe { .. }
-            | Work::ConnectTransport { .. }
-            | Work::RestartIce { .. }
-            | Work::PauseProducer { .. }
-            | Work::PauseConsumer { .. }
-            | Work::SetPreferredLayers { .. }
-            | Work::RequestKeyframe { .. }
-            | Work::Stats { .. } => {}
+            CommandPurpose::CreateRouter { .. }
+            | CommandPurpose::PipeProducer { .. }
+            | CommandPurpose::ConnectTransport { .. }
+            | CommandPurpose::RestartIce { .. }
+            | CommandPurpose::PauseProducer { .. }
+            | CommandPurpose::PauseConsumer { .. }
+            | CommandPurpose::SetPreferredLayers { .. }
+            | CommandPurpose::RequestKeyframe { .. }
+            | CommandPurpose::Stats { .. } => {}
         }
     }
 
-    /// Takes the further requests for a transport that is not made yet.
-    fn also_asked(&mut self, id: SessionId, transport: TransportId) -> Vec<RequestTag> {
-        let session = self.sessions.get_mut(&id);
-        let transport = session.and_then(|it| it.transports.get_mut(&transport));
-        transport.map_or_else(Vec::new, |it| std::mem::take(&mut it.also_asked))
+    /// Gives up a command that a shard has not replied to in time. What it may yet do is reverted.
+    pub(super) fn expire_command(&mut self, token: CommandToken) {
+        let Some(PendingCommand {
+            requester, purpose, ..
+        }) = self.take_command(token)
+        else {
+            return;
+        };
+        let Some(RequestContext { session, tag }) = requester else {
+            return self.expire_unrequested(purpose);
+        };
+        self.revert_on_shard(session, &purpose);
+        self.roll_back(session, &purpose);
+        self.respond(session, &tag, Err(Refusal::TimedOut));
+        self.admit_waiting(session);
     }
 
-    /// A shard did not answer in time. What it may yet do is reversed.
-    pub(super) fn give_up_answer(&mut self, now: Time, token: CommandToken) {
-        let Some(Pending { asker, work, .. }) = self.take_pending(token) else {
-            return;
-        };
-        let Some((session, tag)) = asker else {
-            self.give_up_unasked(work);
-            return;
-        };
-        self.reverse(session, &work);
-        self.undo(session, &work);
-        self.answer(session, &tag, Err(Refusal::TimedOut));
-        self.admit_waiting(now, session);
-    }
-
-    /// Reverses what a command that was not answered may yet do.
-    fn reverse(&mut self, id: SessionId, work: &Work) {
-        let Some(session) = self.sessions.get(&id) else {
-            return;
-        };
-        let reversal = match *work {
-            Work::CreateTransport { transport, .. } => session
-                .transports
-                .get(&transport)
-                .map(|it| (it.shard, Command::CloseTransport { transport })),
-            Work::Produce { ref producer } => {
+    /// Sends the command that reverts what one without a reply may yet do.
+    fn revert_on_shard(&mut self, id: SessionId, purpose: &CommandPurpose) {
+        let media = &self.media;
+        let reversal = match *purpose {
+            CommandPurpose::CreateTransport { transport, .. } => {
+                let shard = media.shard_of_transport(id, transport);
+                shard.map(|it| (it, Command::CloseTransport { transport }))
+            }
+            CommandPurpose::Produce { ref producer } => {
                 let producer = producer.producer;
-                let shard = session.producer_shard(producer);
+                let shard = media.own_producer(id, producer).ok();
                 shard.map(|it| (it, Command::CloseProducer { producer }))
             }
             // The room goes by what it last knew, so the shard must too.
-            Work::PauseProducer { producer, paused } => {
+            CommandPurpose::PauseProducer { producer, paused } => {
                 let command = match paused {
                     true => Command::ResumeProducer { producer },
                     false => Command::PauseProducer { producer },
                 };
-                let shard = session.producer_shard(producer);
-                let is_news = self.is_paused(producer).is_some_and(|it| it != paused);
-                shard.filter(|_| is_news).map(|it| (it, command))
+                let shard = media.own_producer(id, producer).ok();
+                let summary = media.producer_summary(producer);
+                let is_new = summary.is_some_and(|it| it.paused != paused);
+                shard.filter(|_| is_new).map(|it| (it, command))
             }
-            Work::Consume { consumer, .. } => {
-                let shard = session.consumer_shard(consumer);
+            CommandPurpose::Consume { consumer, .. } => {
+                let shard = media.own_consumer(id, consumer).ok();
                 shard.map(|it| (it, Command::CloseConsumer { consumer }))
             }
             _ => None,
         };
         if let Some((shard, command)) = reversal {
-            self.command(shard, command);
-        }
-    }
-
-    /// Whether an announced producer is paused, as its room knows it.
-    fn is_paused(&self, producer: ProducerId) -> Option<bool> {
-        let place = self.producers.get(&producer)?;
-        let owner = self
-            .rooms
-            .get(&place.room)?
-            .participants
-            .get(&place.order)?;
-        let summaries = owner.producers.iter().map(|it| &it.summary);
-        summaries
-            .filter(|it| it.producer == producer)
-            .map(|it| it.paused)
-            .next()
-    }
-
-    /// Somebody's receive transport did not come in time for its oldest wish.
-    pub(super) fn give_up_held(&mut self, now: Time, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        let mut late = Vec::new();
-        while let Some(held) = session.held.pop_front_if(|it| it.deadline <= now) {
-            late.push(held);
-        }
-        if let Some(next) = session.held.front() {
-            self.timers.insert((next.deadline, Timer::Held(id)));
-        }
-        for held in late {
-            self.answer(id, &held.tag, Err(Refusal::TransportNotFound));
+            self.send_command(shard, command);
         }
     }
 }
 
-/// The statistics in an answer, as the list of reports that clients get.
-fn reports(reply: &command::Reply) -> Result<Vec<serde_json::Value>, Refusal> {
+/// Returns the statistics in a reply, as the list of reports that clients receive.
+fn stats_reports(reply: &command::Reply) -> Result<Vec<serde_json::Value>, Refusal> {
     let reports = match reply {
         command::Reply::TransportStats(stats) => serde_json::to_value(stats).map(|it| vec![it]),
         command::Reply::ConsumerStats(stats) => serde_json::to_value(stats).map(|it| vec![it]),

@@ -1,12 +1,12 @@
-//! Bad tokens, each with the reason it must be refused for. Those that are about claims are signed
-//! rightly: nothing but that claim stands against them.
+//! Invalid tokens, each with the expected refusal. Those with invalid claims are signed correctly, so
+//! that nothing but the claim is wrong.
 
 use super::*;
 
-/// A header of ours.
+/// A valid header.
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// What is wrong with a token, the token, and why it is refused.
+/// A description, a token, and the expected refusal.
 type Bad = (String, String, TokenRefusal);
 
 fn bad(what: impl Into<String>, token: String, refusal: TokenRefusal) -> Bad {
@@ -17,18 +17,18 @@ fn good_payload() -> String {
     for_an_hour(json!({"roomId": "standup"})).to_string()
 }
 
-/// A rightly signed token with this header.
+/// Returns a correctly signed token with this header.
 fn with_header(header: &str) -> String {
     forge(header, good_payload().as_bytes(), SECRET)
 }
 
-/// A rightly signed token with this payload.
+/// Returns a correctly signed token with this payload.
 fn with_payload(payload: &str) -> String {
     forge(HEADER, payload.as_bytes(), SECRET)
 }
 
-/// Tokens whose header asks for another algorithm. All are signed with HMAC-SHA-256 and our
-/// secret, or not at all, which is how `none` and the confusion of key types are exploited.
+/// Tokens whose header asks for another algorithm. All are signed with HMAC-SHA-256 and the right
+/// secret, or not at all: that is how `none` and the confusion of key types are exploited.
 fn algorithms() -> Vec<Bad> {
     let mut list = Vec::new();
     for alg in [
@@ -63,7 +63,7 @@ fn algorithms() -> Vec<Bad> {
     list
 }
 
-/// Tokens whose header names keys, extensions or nonsense.
+/// Tokens whose header names keys, extensions or unknown fields.
 fn headers() -> Vec<Bad> {
     let header = |fields: &str| with_header(&format!(r#"{{"alg":"HS256",{fields}}}"#));
     let mut list = Vec::new();
@@ -123,7 +123,7 @@ fn headers() -> Vec<Bad> {
     list
 }
 
-/// Tokens signed wrongly.
+/// Tokens with an invalid signature.
 fn signatures() -> Vec<Bad> {
     let token = with_payload(&good_payload());
     let (message, signature) = token.rsplit_once('.').unwrap();
@@ -190,7 +190,7 @@ fn signatures() -> Vec<Bad> {
     list
 }
 
-/// Texts that are no token, mostly made of one that is.
+/// Texts that are not tokens, most of them derived from one.
 fn shapes() -> Vec<Bad> {
     let token = with_payload(&good_payload());
     let (message, signature) = token.rsplit_once('.').unwrap();
@@ -218,7 +218,7 @@ fn shapes() -> Vec<Bad> {
         format!("\"{token}\""),
         r#"{"payload":"e30","signatures":[]}"#.to_owned(),
     ];
-    // The last letter of 32 bytes holds two bits that mean nothing, and must be zero.
+    // The last base64 digit of 32 bytes has two unused bits, which must be zero.
     let last = signature.chars().last().unwrap();
     let next = char::from(u8::try_from(last).unwrap() + 1);
     let twin = &signature[..signature.len() - 1];
@@ -243,7 +243,7 @@ fn shapes() -> Vec<Bad> {
     list
 }
 
-/// Payloads that are no strict JSON object.
+/// Payloads that are not strict JSON objects.
 fn payloads() -> Vec<Bad> {
     let deep = format!(
         r#"{{"roomId":"standup","exp":1800003600,"a":{}1{}}}"#,
@@ -296,7 +296,7 @@ fn payloads() -> Vec<Bad> {
     list
 }
 
-/// Tokens with wrong times.
+/// Tokens with invalid times.
 fn times() -> Vec<Bad> {
     let token = |name: &str, value: Value| {
         let mut claims = for_an_hour(json!({"roomId": "standup"}));
@@ -377,7 +377,7 @@ fn times() -> Vec<Bad> {
     list
 }
 
-/// Values that are no identifier and no name.
+/// Values that are neither identifiers nor names.
 fn bad_texts() -> [Value; 9] {
     [
         json!(""),
@@ -392,7 +392,7 @@ fn bad_texts() -> [Value; 9] {
     ]
 }
 
-/// Tokens with a claim of the wrong type, and those that grant nothing or two things.
+/// Tokens with a claim of the wrong type, without a grant, or with two.
 fn grants() -> Vec<Bad> {
     let mut list = Vec::new();
     let user = json!({"userId": "u-7", "email": "ada@example.org"});
@@ -429,7 +429,7 @@ fn grants() -> Vec<Bad> {
     list
 }
 
-/// Room grants in the nested form that do not let anybody in.
+/// Nested room grants that are invalid.
 fn videos() -> Vec<Bad> {
     let claim = TokenRefusal::Claim;
     let join = |more: Value| {
@@ -473,7 +473,7 @@ fn videos() -> Vec<Bad> {
     list
 }
 
-/// Tokens that grant nothing, or two things at once.
+/// Tokens without a grant, or with two.
 fn mixtures() -> Vec<Bad> {
     let video = json!({"room": "standup", "roomJoin": true});
     [

@@ -1,0 +1,303 @@
+//! How things end: by request, by a closed connection, by the engine's own decision, or because a
+//! shard was lost. What depends on something that ends, ends with it in one step; what the engine
+//! reports of the same later is not news any more.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use watersmeet_engine::command::{CloseReason, Command, DtlsState, Event, ProducerId, TransportId};
+
+use super::Conference;
+use super::media::RemovedProducer;
+use super::outputs::Output;
+use super::timers::Timer;
+use crate::message::{Notice, Refusal, SessionId, ShardId};
+
+/// Sessions and rooms.
+impl Conference {
+    /// Removes a connection that has ended.
+    pub(super) fn remove_session(&mut self, id: SessionId) {
+        self.leave(id, None);
+        self.sessions.remove(id);
+    }
+
+    /// Closes a connection and removes it.
+    pub(super) fn close_session(&mut self, id: SessionId, code: u16, reason: &'static str) {
+        tracing::info!(session = id.0, code, reason, "connection closed");
+        self.leave(id, None);
+        if self.sessions.remove(id).is_some() {
+            self.outputs.push(Output::Close {
+                session: id,
+                code,
+                reason,
+            });
+        }
+    }
+
+    /// Takes a session out of its room and lobby. Its unanswered requests are refused with
+    /// `refusal`, or dropped when nobody would read that.
+    pub(super) fn leave(&mut self, id: SessionId, refusal: Option<Refusal>) {
+        self.leave_lobby(id);
+        let Some(membership) = self.sessions.membership(id) else {
+            return;
+        };
+        let transports = self.media.transports_of(id);
+        let closed = self.remove_media(id, refusal);
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        session.leave();
+        let (peer, name) = (session.peer().clone(), &membership.room);
+        tracing::info!(session = id.0, room = %name, %peer, "participant left");
+        let Some(room) = self.rooms.get_mut(name) else {
+            return;
+        };
+        let left = room.leave(membership.number);
+        if room.is_empty() {
+            // Routers take their transports with them.
+            for router in self.placement.take_routers(name) {
+                let command = Command::CloseRouter { router: router.id };
+                self.send_command(router.shard, command);
+            }
+            return self.remove_room_if_unused(name);
+        }
+        self.close_transports(transports);
+        let Some(left) = left else {
+            return;
+        };
+        let producers = closed.iter().filter_map(|notice| match notice {
+            Notice::ProducerClosed { producer, .. } => Some(*producer),
+            _ => None,
+        });
+        let notice = Notice::ParticipantLeft {
+            peer,
+            display_name: left.display_name,
+            producers: producers.collect(),
+        };
+        self.notify_others(name, id, &notice);
+        self.appoint_host(name);
+    }
+
+    /// Removes a room that nobody is in, waits for, or is expected in.
+    pub(super) fn remove_room_if_unused(&mut self, name: &str) {
+        if self.rooms.remove_if_unused(name) {
+            tracing::info!(room = name, "room closed");
+        }
+    }
+}
+
+/// Media.
+impl Conference {
+    /// Closes all media of a session that stays in its room.
+    pub(super) fn close_media(&mut self, id: SessionId, refusal: Option<Refusal>) {
+        let Some(membership) = self.sessions.membership(id) else {
+            return;
+        };
+        let transports = self.media.transports_of(id);
+        let closed = self.remove_media(id, refusal);
+        self.close_transports(transports);
+        for notice in &closed {
+            self.notify_others(&membership.room, id, notice);
+        }
+    }
+
+    /// Sends shards the commands to close transports.
+    fn close_transports(&mut self, transports: Vec<(ShardId, TransportId)>) {
+        for (shard, transport) in transports {
+            self.send_command(shard, Command::CloseTransport { transport });
+        }
+    }
+
+    /// Removes all media of a session and all that is being created. Returns the notices for
+    /// others. The shards of its transports are not told.
+    fn remove_media(&mut self, id: SessionId, refusal: Option<Refusal>) -> Vec<Notice> {
+        if self.sessions.get(id).is_none() {
+            return Vec::new();
+        }
+        let transports = self.media.transports_of(id);
+        let held = self.media.take_held(id);
+        if let Some(first) = held.front() {
+            self.timers.cancel(first.deadline, Timer::HeldConsume(id));
+        }
+        let mut unanswered = Vec::new();
+        for (token, command) in self.commands.take_all_of(id) {
+            self.timers.cancel(command.deadline, Timer::Command(token));
+            unanswered.extend(command.requester.map(|it| it.tag));
+        }
+        unanswered.extend(held.into_iter().map(|it| it.tag));
+        for tag in unanswered {
+            if let Some(refusal) = &refusal {
+                self.respond(id, &tag, Err(refusal.clone()));
+            }
+        }
+        let mut closed = Vec::new();
+        for (_, transport) in transports {
+            closed.extend(self.remove_transport(id, transport));
+        }
+        closed
+    }
+
+    /// Removes a transport with all that is on it. Returns the notices for others.
+    pub(super) fn remove_transport(
+        &mut self,
+        id: SessionId,
+        transport: TransportId,
+    ) -> Vec<Notice> {
+        let removed = self.media.remove_transport(id, transport);
+        if let Some(shard) = removed.shard {
+            self.placement.remove_transport(shard);
+        }
+        let mut notices = Vec::new();
+        for removed in removed.producers {
+            self.close_pipes(&removed);
+            notices.extend(self.producer_closed(id, removed.producer));
+        }
+        notices
+    }
+
+    /// Closes a producer and notifies the others. Returns their notice; `None` when they do not
+    /// know of it.
+    pub(super) fn close_producer(
+        &mut self,
+        owner: SessionId,
+        producer: ProducerId,
+    ) -> Option<Notice> {
+        let removed = self.media.remove_producer(owner, producer)?;
+        self.close_pipes(&removed);
+        let notice = self.producer_closed(owner, producer)?;
+        self.notify_others(&removed.room, owner, &notice);
+        Some(notice)
+    }
+
+    /// Closes a removed producer on the other shards on which it was known.
+    pub(super) fn close_pipes(&mut self, removed: &RemovedProducer) {
+        let producer = removed.producer;
+        for &shard in &removed.pipes {
+            self.send_command(shard, Command::CloseProducer { producer });
+        }
+    }
+
+    /// Returns the notice of a closed producer.
+    fn producer_closed(&self, owner: SessionId, producer: ProducerId) -> Option<Notice> {
+        let peer = self.sessions.peer(owner)?;
+        Some(Notice::ProducerClosed { peer, producer })
+    }
+}
+
+/// What shards report.
+impl Conference {
+    /// Uses an event that a worker reports.
+    pub(super) fn receive_event(&mut self, shard: ShardId, event: Event) {
+        match event {
+            Event::TransportClosed { transport, reason } => {
+                self.transport_closed(transport, reason);
+            }
+            Event::ProducerClosed { producer } => {
+                let Some(owner) = self.media.producer_owner(producer) else {
+                    return;
+                };
+                if let Some(notice) = self.close_producer(owner, producer) {
+                    self.notify(owner, &notice);
+                }
+            }
+            Event::ConsumerClosed { consumer } => {
+                if let Some((session, removed)) = self.media.remove_consumer(consumer) {
+                    let producer = removed.producer;
+                    self.notify(session, &Notice::ConsumerClosed { consumer, producer });
+                }
+            }
+            Event::ConsumerProducerPaused { consumer, paused } => {
+                if let Some(session) = self.media.consumer_owner(consumer) {
+                    self.notify(session, &Notice::ConsumerPaused { consumer, paused });
+                }
+            }
+            Event::ConsumerLayersChanged { consumer, layers } => {
+                if let Some(session) = self.media.consumer_owner(consumer) {
+                    self.notify(session, &Notice::ConsumerLayersChanged { consumer, layers });
+                }
+            }
+            Event::IceStateChanged { transport, state } => {
+                tracing::debug!(shard = shard.0, %transport, ?state, "ICE state changed");
+            }
+            Event::DtlsStateChanged { transport, state } => {
+                tracing::debug!(shard = shard.0, %transport, ?state, "DTLS state changed");
+                if state == DtlsState::Connected {
+                    self.transport_connected(transport);
+                }
+            }
+            Event::PipedProducerClosed { producer } => {
+                self.media.remove_pipe(producer, shard);
+            }
+            Event::ProducerScore { .. } => {}
+        }
+    }
+
+    /// Records how long a participant took from joining to its first connected transport.
+    fn transport_connected(&mut self, transport: TransportId) {
+        let owner = self.media.transport_owner(transport);
+        let owner = owner.and_then(|it| self.sessions.get_mut(it));
+        if let Some(joined_at) = owner.and_then(|it| it.take_joined_at()) {
+            self.metrics.record_join_duration(self.now.since(joined_at));
+        }
+    }
+
+    /// Removes a transport that the engine has closed. Its owner is notified of it, the others of
+    /// its producers.
+    fn transport_closed(&mut self, transport: TransportId, reason: CloseReason) {
+        let Some(owner) = self.media.transport_owner(transport) else {
+            return;
+        };
+        tracing::info!(session = owner.0, %transport, ?reason, "transport closed");
+        let closed = self.remove_transport(owner, transport);
+        self.notify(owner, &Notice::TransportClosed { transport, reason });
+        let Some(membership) = self.sessions.membership(owner) else {
+            return;
+        };
+        for notice in &closed {
+            self.notify_others(&membership.room, owner, notice);
+        }
+    }
+
+    /// Removes the media that a room had on a shard whose worker is lost. Participants on other
+    /// shards keep theirs and only see the producers close that were there.
+    pub(super) fn drop_shard_media(&mut self, name: &Arc<str>, shard: ShardId) {
+        let Some(room) = self.rooms.get(name) else {
+            return;
+        };
+        let occupants = room.occupants();
+        let router = self.placement.router_on(name, shard);
+        self.media.remove_pipes_to(&occupants, shard);
+        if let Some(router) = router {
+            self.placement.remove_router(name, router);
+            // A command may still be on its way to the new worker: what it creates is closed.
+            self.send_command(shard, Command::CloseRouter { router });
+        }
+        let mut closed: Vec<(SessionId, Notice)> = Vec::new();
+        let mut affected = BTreeSet::new();
+        for &session in &occupants {
+            if self.depends_on(session, shard) {
+                affected.insert(session);
+                let notices = self.remove_media(session, Some(Refusal::WorkerLost));
+                closed.extend(notices.into_iter().map(|notice| (session, notice)));
+            }
+        }
+        for session in occupants {
+            let of_others = closed.iter().filter(|(owner, _)| *owner != session);
+            for (_, notice) in of_others {
+                self.notify(session, notice);
+            }
+            if affected.contains(&session) {
+                self.notify(session, &Notice::WorkerLost);
+            }
+        }
+    }
+
+    /// Whether a session loses something when a shard is lost: its media is there, or it has none
+    /// yet and waits for some.
+    fn depends_on(&self, session: SessionId, shard: ShardId) -> bool {
+        match self.media.shard_of(session) {
+            Some(own) => own == shard,
+            None => self.commands.len_of(session) > 0 || self.media.held_len_of(session) > 0,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Configuration of a conference.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use watersmeet_engine::command::TransportOptions;
+use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
+
+use crate::access::TokenKeys;
+use crate::dialect::native;
+use crate::limits::ConferenceLimits;
+use crate::message::Policy;
+use crate::turn::IceServers;
+
+/// Configuration of a conference.
+#[derive(Debug, Clone)]
+pub struct ConferenceConfig {
+    /// Codecs of every room, in order of preference.
+    pub media_codecs: Vec<RtpCodecCapability>,
+    /// RTP capabilities of a router with these codecs, as its worker would report them.
+    pub capabilities: RtpCapabilities,
+    /// Options of every transport.
+    pub transport_options: TransportOptions,
+    /// Number of shards, which are numbered from zero. At least one.
+    pub shards: u8,
+    /// Load of a shard, in thousandths of a core, from which on new participants of its rooms are
+    /// served by another shard.
+    pub spread_above_permille: u16,
+    /// Upper bounds of what connections and participants may use.
+    pub limits: ConferenceLimits,
+    /// Configuration of the native dialect, sent to its clients when they connect.
+    pub native: native::Config,
+    /// Keys that verify tokens. Without them every token is refused.
+    pub keys: Option<Arc<TokenKeys>>,
+    /// Policy of rooms for which nobody has set one.
+    pub policy: Policy,
+    /// Whether only users and invited participants may create rooms.
+    pub rooms_need_token: bool,
+    /// Room of clients that name none.
+    pub default_room: Arc<str>,
+    /// STUN and TURN servers for clients.
+    pub ice_servers: IceServers,
+    /// Wall clock at `Time::ZERO`, since 1970. Tokens and TURN credentials expire by it.
+    pub unix_epoch: Duration,
+}

@@ -1,0 +1,93 @@
+//! What participants send to one another: chat, relayed messages, states of devices, names.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Conference;
+use super::request_context::Outcome;
+use crate::limits::CHAT_LEN_MAX;
+use crate::message::{Notice, Refusal, Reply, SessionId};
+
+impl Conference {
+    /// Sends a chat message to everybody else in the room.
+    pub(super) fn chat(&mut self, id: SessionId, text: &str) -> Outcome {
+        let membership = self.sessions.member(id)?;
+        if text.is_empty() || text.len() > CHAT_LEN_MAX {
+            return Err(Refusal::BadRequest("text is empty or too long".to_owned()));
+        }
+        let sender = self.rooms.participant(&membership)?;
+        let notice = Notice::Chat {
+            peer: sender.peer.clone(),
+            display_name: sender.display_name.clone(),
+            text: text.into(),
+        };
+        self.notify_others(&membership.room, id, &notice);
+        Ok(Some(Reply::Done))
+    }
+
+    /// Tells everybody else whether microphone and camera are on.
+    pub(super) fn share_media_state(&mut self, id: SessionId, audio: bool, video: bool) -> Outcome {
+        let membership = self.sessions.member(id)?;
+        let peer = self.rooms.participant(&membership)?.peer.clone();
+        let notice = Notice::MediaState { peer, audio, video };
+        self.notify_others(&membership.room, id, &notice);
+        Ok(Some(Reply::Done))
+    }
+
+    /// Changes the name that others see.
+    pub(super) fn change_display_name(&mut self, id: SessionId, display_name: String) -> Outcome {
+        let membership = self.sessions.member(id)?;
+        if display_name.len() > self.config.limits.name_len_max {
+            return Err(Refusal::BadRequest("displayName is too long".to_owned()));
+        }
+        let display_name = Some(display_name).filter(|it| !it.is_empty());
+        let display_name: Option<Arc<str>> = display_name.map(Arc::from);
+        let peer = self.rooms.participant(&membership)?.peer.clone();
+        let room = self.rooms.get_mut(&membership.room);
+        let room = room.ok_or(Refusal::Internal)?;
+        let before = room.set_display_name(membership.number, display_name.clone());
+        let before = before.ok_or(Refusal::NotInRoom)?;
+        if before != display_name {
+            let notice = Notice::DisplayNameChanged {
+                peer,
+                before,
+                display_name,
+            };
+            self.notify_others(&membership.room, id, &notice);
+        }
+        Ok(Some(Reply::Done))
+    }
+
+    /// Relays a message of the client's own kind to another participant, or to all others.
+    pub(super) fn relay(&mut self, id: SessionId, to: Option<&str>, body: Value) -> Outcome {
+        let membership = self.sessions.member(id)?;
+        let sender = self.rooms.participant(&membership)?;
+        let notice = Notice::Relayed {
+            from: sender.peer.clone(),
+            user: sender.user.clone(),
+            body: Arc::new(body),
+        };
+        match to {
+            None => self.notify_others(&membership.room, id, &notice),
+            Some(peer) => {
+                let receiver = self.rooms.participant_named(&membership.room, peer)?;
+                self.notify(receiver.session, &notice);
+            }
+        }
+        Ok(Some(Reply::Done))
+    }
+
+    /// Asks the hosts for the role of a speaker.
+    pub(super) fn request_to_speak(&mut self, id: SessionId) -> Outcome {
+        let membership = self.sessions.member(id)?;
+        let requester = self.rooms.participant(&membership)?;
+        let notice = Notice::SpeakRequested {
+            peer: requester.peer.clone(),
+            user: requester.known_as(),
+            display_name: requester.display_name.clone(),
+        };
+        self.notify_hosts(&membership.room, &notice);
+        Ok(Some(Reply::Done))
+    }
+}

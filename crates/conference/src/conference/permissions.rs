@@ -1,0 +1,85 @@
+//! What somebody may do in a room, by its token.
+
+use crate::access::Grant;
+use crate::message::{Policy, Refusal, User};
+
+/// Request to enter a room.
+#[derive(Debug, Default)]
+pub(super) struct JoinRequest {
+    /// Name of the room.
+    pub room: String,
+    /// Name to show to others.
+    pub display_name: Option<String>,
+    /// Token, when none came with the connect request.
+    pub token: Option<String>,
+    /// User that it claims to be.
+    pub user: Option<String>,
+    /// Policy of the room, should this create it.
+    pub policy: Option<Policy>,
+}
+
+/// What somebody may do in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Permissions {
+    /// User named by the token.
+    pub user: Option<User>,
+    /// Display name in the token.
+    pub name: Option<String>,
+    /// Whether it may enter invite-only rooms.
+    pub is_invited: bool,
+    /// Whether it need not wait until a host admits it.
+    pub is_admitted: bool,
+    /// Whether it is a host.
+    pub is_host: bool,
+    /// Whether it may send media.
+    pub can_publish: bool,
+    /// Whether it may receive media.
+    pub can_subscribe: bool,
+}
+
+impl Permissions {
+    /// Permissions without a token.
+    const DEFAULT: Self = Self {
+        user: None,
+        name: None,
+        is_invited: false,
+        is_admitted: false,
+        is_host: false,
+        can_publish: true,
+        can_subscribe: true,
+    };
+
+    /// Returns what a token permits in a room.
+    ///
+    /// # Errors
+    /// The token is for another room.
+    pub(super) fn for_grant(grant: Option<&Grant>, room: &str) -> Result<Self, Refusal> {
+        match grant {
+            None => Ok(Self::DEFAULT),
+            Some(Grant::User { id, email }) => Ok(Self {
+                user: Some(User {
+                    id: id.as_str().into(),
+                    email: Some(email.as_str().into()),
+                }),
+                ..Self::DEFAULT
+            }),
+            Some(Grant::Invite { room: own }) if own == room => Ok(Self {
+                is_invited: true,
+                ..Self::DEFAULT
+            }),
+            Some(Grant::Room(grant)) if grant.room == room => Ok(Self {
+                user: grant.identity.as_deref().map(|id| User {
+                    id: id.into(),
+                    email: None,
+                }),
+                name: grant.name.clone(),
+                is_invited: true,
+                is_admitted: true,
+                is_host: grant.room_admin,
+                can_publish: grant.can_publish,
+                can_subscribe: grant.can_subscribe,
+            }),
+            Some(Grant::Invite { .. } | Grant::Room(_)) => Err(Refusal::InvalidToken),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Recovery from a panic. In order, each step only if the one before was not enough:
+//!
+//! 1. The session whose input it was is closed in the ordinary way, and the others are notified. A
+//!    panic inside a dialect has changed nothing but the dialect, so there it ends.
+//! 2. All records are compared. A room whose records contradict each other is dropped: its routers
+//!    and all of its connections are closed, without a call of a dialect and without following an
+//!    index. Pages rejoin by themselves.
+//!
+//! Every other room goes on.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use watersmeet_engine::command::Command;
+
+use super::Conference;
+use super::containment::Culprit;
+use super::outputs::Output;
+use super::timers::Timer;
+use crate::close_codes::{CLOSE_INTERNAL, CLOSE_RESTART};
+#[cfg(feature = "faults")]
+use crate::faults::PanicStage;
+use crate::message::SessionId;
+use crate::session::Membership;
+
+/// Reason of the close of a session whose input led to a panic.
+const SESSION_FAILED: &str = "internal error";
+
+/// Reason of the close of the sessions of a dropped room.
+const ROOM_FAILED: &str = "room restarts";
+
+/// Records that contradict each other.
+#[derive(Debug, Default)]
+struct Inconsistencies {
+    /// Rooms.
+    rooms: BTreeSet<Arc<str>>,
+    /// Sessions.
+    sessions: BTreeSet<SessionId>,
+}
+
+impl Conference {
+    /// Closes a session whose dialect has panicked.
+    pub(super) fn close_failed_session(&mut self, session: SessionId) {
+        tracing::error!(session = session.0, "panic in a dialect: session closed");
+        self.metrics.record_panic();
+        self.close_culprit(&Culprit::Session(session));
+    }
+
+    /// Makes everything consistent after a panic.
+    pub(super) fn recover(&mut self, culprit: &Culprit) {
+        tracing::error!(?culprit, "panic while an input was handled");
+        self.metrics.record_panic();
+        self.close_culprit(culprit);
+    }
+
+    /// Closes the session or room that a panic was about, and drops what is inconsistent.
+    fn close_culprit(&mut self, culprit: &Culprit) {
+        let recovered = catch_unwind(AssertUnwindSafe(|| match culprit {
+            Culprit::Session(session) => {
+                #[cfg(feature = "faults")]
+                self.faults.panic_in_cleanup(*session);
+                self.close_session(*session, CLOSE_INTERNAL, SESSION_FAILED);
+            }
+            Culprit::Room(room) => self.drop_room(room),
+            Culprit::Nobody => {}
+        }));
+        let recovered = recovered.is_ok();
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            if let (false, Culprit::Session(session)) = (recovered, culprit) {
+                self.drop_rooms_of(*session);
+                self.purge_session(*session, CLOSE_INTERNAL, SESSION_FAILED);
+            }
+            self.drop_inconsistent();
+        }));
+        if dropped.is_err() {
+            tracing::error!("panic while an inconsistent room was dropped");
+        }
+    }
+
+    /// Drops the rooms that a session is in or waits for, by its own record or by theirs.
+    fn drop_rooms_of(&mut self, session: SessionId) {
+        let mut rooms = BTreeSet::new();
+        if let Some(session) = self.sessions.get(session) {
+            let memberships = session.membership().into_iter().chain(session.lobby());
+            rooms.extend(memberships.map(|it| Arc::clone(&it.room)));
+        }
+        let named = self.rooms.iter();
+        let named = named.filter(|(_, room)| room.everyone().contains(&session));
+        rooms.extend(named.map(|(name, _)| Arc::clone(name)));
+        for room in rooms {
+            self.drop_room(&room);
+        }
+    }
+
+    /// Drops rooms and sessions until the records contradict each other no more. Each round removes
+    /// at least one of them.
+    fn drop_inconsistent(&mut self) {
+        loop {
+            let found = self.inconsistencies();
+            if found.rooms.is_empty() && found.sessions.is_empty() {
+                return;
+            }
+            for room in &found.rooms {
+                self.drop_room(room);
+            }
+            for session in found.sessions {
+                self.drop_rooms_of(session);
+                self.purge_session(session, CLOSE_RESTART, ROOM_FAILED);
+            }
+        }
+    }
+
+    /// Compares all records.
+    fn inconsistencies(&self) -> Inconsistencies {
+        let mut found = Inconsistencies::default();
+        let membership = |session| self.sessions.get(session).and_then(|it| it.membership());
+        let lobby = |session| self.sessions.get(session).and_then(|it| it.lobby());
+        for (name, room) in self.rooms.iter() {
+            let names = |membership: Option<&Membership>, number| {
+                membership.is_some_and(|it| it.room == *name && it.number == number)
+            };
+            let is_consistent = !room.is_unused()
+                && room
+                    .participants()
+                    .all(|(number, it)| names(membership(it.session), number))
+                && room
+                    .unseen()
+                    .all(|(number, it)| names(membership(it), number))
+                && room
+                    .waiting()
+                    .all(|(number, it)| names(lobby(it.session), number));
+            if !is_consistent {
+                found.rooms.insert(Arc::clone(name));
+            }
+        }
+        let is_empty = |name: &str| self.rooms.get(name).is_none_or(|it| it.is_empty());
+        let orphans = self.placement.rooms().filter(|it| is_empty(it));
+        found.rooms.extend(orphans.cloned());
+        for (id, session) in self.sessions.iter() {
+            let is_member = session.membership().is_none_or(|it| {
+                let room = self.rooms.get(&it.room);
+                room.is_some_and(|room| {
+                    room.participant(it.number).is_some() || room.is_unseen(it.number)
+                })
+            });
+            let is_waiting = session.lobby().is_none_or(|it| {
+                let room = self.rooms.get(&it.room);
+                room.is_some_and(|room| room.waiting().any(|(number, _)| number == it.number))
+            });
+            if !is_member || !is_waiting {
+                found.sessions.insert(id);
+            }
+        }
+        let owners = self.media.sessions().chain(self.commands.sessions());
+        found
+            .sessions
+            .extend(owners.filter(|it| self.sessions.membership(*it).is_none()));
+        found.sessions.extend(self.media.inconsistent_sessions());
+        found
+    }
+
+    /// Drops a room: closes its routers and all of its connections.
+    fn drop_room(&mut self, name: &Arc<str>) {
+        let mut sessions: BTreeSet<_> = BTreeSet::new();
+        if let Some(room) = self.rooms.get(name) {
+            sessions.extend(room.everyone());
+        }
+        let is_named =
+            |membership: Option<&Membership>| membership.is_some_and(|it| it.room == *name);
+        let members = self.sessions.iter();
+        let members = members.filter(|(_, it)| is_named(it.membership()) || is_named(it.lobby()));
+        sessions.extend(members.map(|(id, _)| id));
+        tracing::error!(room = %name, sessions = sessions.len(), "room dropped after a panic");
+        for session in sessions {
+            self.purge_session(session, CLOSE_RESTART, ROOM_FAILED);
+        }
+        for router in self.placement.take_routers(name) {
+            let command = Command::CloseRouter { router: router.id };
+            self.send_command(router.shard, command);
+        }
+        self.rooms.remove(name);
+        let is_reservation = |timer: &Timer| matches!(timer, Timer::Reservation(it) if it == name);
+        self.timers.cancel_all(is_reservation);
+    }
+
+    /// Removes a session from every record and closes its connection. Rooms are not told: its own
+    /// is dropped with it.
+    fn purge_session(&mut self, session: SessionId, code: u16, reason: &'static str) {
+        let removed = self.media.purge(session);
+        for (shard, transport) in removed.transports {
+            self.placement.remove_transport(shard);
+            self.send_command(shard, Command::CloseTransport { transport });
+        }
+        for removed in removed.producers {
+            self.close_pipes(&removed);
+        }
+        for (token, command) in self.commands.take_all_of(session) {
+            self.timers.cancel(command.deadline, Timer::Command(token));
+        }
+        let is_held = |timer: &Timer| *timer == Timer::HeldConsume(session);
+        self.timers.cancel_all(is_held);
+        if self.sessions.remove(session).is_some() {
+            self.outputs.push(Output::Close {
+                session,
+                code,
+                reason,
+            });
+        }
+    }
+}
+
+/// Panics that a test orders.
+#[cfg(feature = "faults")]
+impl Conference {
+    /// Orders a panic for the next request of a participant of a room.
+    pub fn inject_panic(&mut self, room: &str, stage: PanicStage) {
+        self.faults.order(room, stage);
+    }
+
+    /// Makes the dialect of a session panic at its next frame, if that is ordered for its room.
+    pub(super) fn fail_dialect_if_ordered(&mut self, session: SessionId) {
+        let Some(membership) = self.sessions.membership(session) else {
+            return;
+        };
+        if self.faults.take(&membership.room, true).is_some()
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            session.panic_next();
+        }
+    }
+
+    /// Panics if that is ordered for the requests of a session's room.
+    pub(super) fn panic_if_ordered(&mut self, session: SessionId) {
+        let Some(membership) = self.sessions.membership(session) else {
+            return;
+        };
+        let stage = self.faults.take(&membership.room, false);
+        if stage == Some(PanicStage::Cleanup) {
+            self.faults.order_in_cleanup(session);
+        }
+        if stage == Some(PanicStage::Halfway)
+            && let Some(room) = self.rooms.get_mut(&membership.room)
+        {
+            let participants = room.participants().map(|(number, _)| number);
+            let others: Vec<_> = participants.filter(|it| *it != membership.number).collect();
+            for number in others {
+                room.leave(number);
+            }
+        }
+        crate::faults::panic_if(stage.is_some());
+    }
+}

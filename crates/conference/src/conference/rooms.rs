@@ -1,0 +1,113 @@
+//! Registry of rooms.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use watersmeet_wire::units::{Map, Time};
+
+use crate::message::{Policy, Refusal, SessionId};
+use crate::room::{Participant, Room};
+use crate::session::Membership;
+
+/// All rooms.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    /// Rooms that are used or reserved, by name.
+    by_name: Map<Arc<str>, Room>,
+}
+
+impl Rooms {
+    /// Room of a name.
+    pub(super) fn get(&self, name: &str) -> Option<&Room> {
+        self.by_name.get(name)
+    }
+
+    /// Room of a name, to change it.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Room> {
+        self.by_name.get_mut(name)
+    }
+
+    /// Room of a name with that name.
+    pub(super) fn get_key_value(&self, name: &str) -> Option<(&Arc<str>, &Room)> {
+        self.by_name.get_key_value(name)
+    }
+
+    /// Room of a name, which is created when it does not exist.
+    pub(super) fn get_or_create(
+        &mut self,
+        name: &Arc<str>,
+        now: Time,
+        policy: Policy,
+    ) -> &mut Room {
+        let room = self.by_name.entry(Arc::clone(name));
+        room.or_insert_with(|| Room::new(now, policy))
+    }
+
+    /// Adds a room.
+    pub(super) fn insert(&mut self, name: Arc<str>, room: Room) {
+        self.by_name.insert(name, room);
+    }
+
+    /// Removes a room.
+    pub(super) fn remove(&mut self, name: &str) -> Option<Room> {
+        self.by_name.remove(name)
+    }
+
+    /// Removes a room that nobody is in, waits for, or is expected in. Returns whether it did.
+    pub(super) fn remove_if_unused(&mut self, name: &str) -> bool {
+        let is_unused = self.get(name).is_some_and(Room::is_unused);
+        is_unused && self.remove(name).is_some()
+    }
+
+    /// Number of rooms.
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// All rooms, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Room)> {
+        self.by_name.iter()
+    }
+
+    /// Rooms by name, from behind `after` on.
+    pub(super) fn iter_after(
+        &self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&Arc<str>, &Room)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_name.range::<str, _>((from, Bound::Unbounded))
+    }
+
+    /// Participant of a membership.
+    ///
+    /// # Errors
+    /// The session prepares to join, and takes no part yet.
+    pub(super) fn participant(&self, membership: &Membership) -> Result<&Participant, Refusal> {
+        let room = self.get(&membership.room).ok_or(Refusal::Internal)?;
+        room.participant(membership.number)
+            .ok_or(Refusal::NotInRoom)
+    }
+
+    /// Participant of a public name.
+    ///
+    /// # Errors
+    /// There is no such room, or nobody of that name in it.
+    pub(super) fn participant_named(
+        &self,
+        room: &str,
+        peer: &str,
+    ) -> Result<&Participant, Refusal> {
+        let room = self.get(room).ok_or(Refusal::RoomNotFound)?;
+        room.participant_named(peer)
+            .ok_or(Refusal::ParticipantNotFound)
+    }
+
+    /// Session that waits for a room under a public name.
+    ///
+    /// # Errors
+    /// There is no such room, or nobody of that name waits for it.
+    pub(super) fn waiting_named(&self, room: &str, peer: &str) -> Result<SessionId, Refusal> {
+        let room = self.get(room).ok_or(Refusal::RoomNotFound)?;
+        room.waiting_named(peer).ok_or(Refusal::ParticipantNotFound)
+    }
+}

@@ -1,0 +1,120 @@
+//! Routers of rooms on shards, and producers piped between them. Both are created on their own when
+//! somebody needs them: nobody waits for the reply, since a shard carries out commands in order.
+
+use std::sync::Arc;
+
+use watersmeet_engine::command::{self, Command, ProducerId, RouterId};
+
+use super::Conference;
+use super::pending_commands::CommandPurpose;
+use super::placement::RoomRouter;
+use crate::message::{Refusal, ShardId};
+
+impl Conference {
+    /// Returns the router of a room on a shard, which is created when there is none.
+    pub(super) fn router_for(
+        &mut self,
+        room: &Arc<str>,
+        shard: ShardId,
+    ) -> Result<RouterId, Refusal> {
+        if self.rooms.get(room).is_none() {
+            return Err(Refusal::Internal);
+        }
+        if let Some(router) = self.placement.router_on(room, shard) {
+            return Ok(router);
+        }
+        let router = RouterId::generate(&mut self.rng);
+        let added = RoomRouter { id: router, shard };
+        self.placement.add_router(room, added);
+        let command = Command::CreateRouter {
+            router,
+            media_codecs: self.config.media_codecs.clone(),
+        };
+        let purpose = CommandPurpose::CreateRouter {
+            room: Arc::clone(room),
+            router,
+        };
+        self.request_command(None, shard, command, purpose);
+        Ok(router)
+    }
+
+    /// Makes a producer known on a shard where it is to be consumed, unless it is known there.
+    pub(super) fn pipe_producer(
+        &mut self,
+        producer: ProducerId,
+        shard: ShardId,
+    ) -> Result<(), Refusal> {
+        let room = self.media.producer_room(producer);
+        let room = room.ok_or(Refusal::ProducerNotFound)?;
+        let router = self.placement.router_on(&room, shard);
+        let router = router.ok_or(Refusal::TransportNotFound)?;
+        let Some(piped) = self.media.pipe_producer(producer, shard)? else {
+            return Ok(());
+        };
+        let command = Command::CreatePipedProducer {
+            router,
+            producer,
+            kind: piped.kind,
+            consumable: piped.consumable,
+            paused: piped.paused,
+            origin: piped.origin.0,
+        };
+        let router = RoomRouter { id: router, shard };
+        let purpose = CommandPurpose::PipeProducer { producer, router };
+        self.request_command(None, shard, command, purpose);
+        Ok(())
+    }
+
+    /// Uses the reply to a command that nobody requested: without a router, the next transport
+    /// tries again; without a pipe, the next consumer.
+    pub(super) fn complete_unrequested(
+        &mut self,
+        purpose: CommandPurpose,
+        result: Result<command::Reply, command::Refusal>,
+    ) {
+        let Err(refusal) = result else {
+            return;
+        };
+        match purpose {
+            CommandPurpose::CreateRouter { room, router } => {
+                tracing::error!(%room, %refusal, "router not created");
+                self.placement.remove_router(&room, router);
+            }
+            CommandPurpose::PipeProducer { producer, router }
+                if refusal != command::Refusal::IdInUse =>
+            {
+                tracing::warn!(%producer, %refusal, "producer not piped to another shard");
+                self.remove_pipe(producer, router);
+            }
+            _ => {}
+        }
+    }
+
+    /// Reverts a command that nobody requested and that a shard has not replied to in time.
+    pub(super) fn expire_unrequested(&mut self, purpose: CommandPurpose) {
+        match purpose {
+            CommandPurpose::CreateRouter { room, router } => {
+                tracing::error!(%room, "router not created in time");
+                if let Some(shard) = self.placement.shard_of_router(&room, router) {
+                    self.send_command(shard, Command::CloseRouter { router });
+                }
+                self.placement.remove_router(&room, router);
+            }
+            CommandPurpose::PipeProducer { producer, router } => {
+                tracing::warn!(%producer, "producer not piped to another shard in time");
+                if self.remove_pipe(producer, router) {
+                    self.send_command(router.shard, Command::CloseProducer { producer });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Records that a producer is not known in a router. Once that router's shard was lost, this
+    /// says nothing of the room's next router there. Returns whether it was known.
+    fn remove_pipe(&mut self, producer: ProducerId, router: RoomRouter) -> bool {
+        let room = self.media.producer_room(producer);
+        let current = room.and_then(|it| self.placement.router_on(&it, router.shard));
+        current == Some(router.id) && self.media.remove_pipe(producer, router.shard)
+    }
+}

@@ -1,0 +1,81 @@
+//! Tokens that connections bring, and the STUN and TURN servers that they are told of. Both go by
+//! the wall clock.
+
+use std::sync::Arc;
+
+use super::Conference;
+use super::permissions::{JoinRequest, Permissions};
+use crate::access::Grant;
+use crate::connect_request::ConnectRequest;
+use crate::message::{PeerId, Refusal, SessionId};
+use crate::turn::IceServer;
+
+impl Conference {
+    /// Verifies the token of a connect request. Native and rmm clients may bring theirs when they
+    /// join instead.
+    ///
+    /// # Errors
+    /// The token is invalid.
+    pub(super) fn grant_on_connect(
+        &self,
+        request: &ConnectRequest,
+    ) -> Result<Option<Grant>, Refusal> {
+        let token = request.token.as_deref();
+        token.map(|token| self.verify(token)).transpose()
+    }
+
+    /// Returns what somebody may do in the room that it wants to enter, by the token that it brings
+    /// now or else by that of its connect request.
+    ///
+    /// # Errors
+    /// A token is invalid, for another room, or missing although one is required.
+    pub(super) fn permissions(
+        &self,
+        id: SessionId,
+        request: &JoinRequest,
+    ) -> Result<Permissions, Refusal> {
+        let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
+        let brought = request.token.as_deref();
+        let brought = brought.map(|token| self.verify(token)).transpose()?;
+        // Verified once more: it may have expired since the connect request.
+        let on_connect = session.token().map(|token| self.verify(token)).transpose();
+        let grant = match &brought {
+            Some(grant) => Some(grant),
+            None => on_connect.as_ref().map_err(Clone::clone)?.as_ref(),
+        };
+        if grant.is_none() && session.token_required() {
+            return Err(Refusal::InvalidToken);
+        }
+        let mut permissions = Permissions::for_grant(grant, &request.room)?;
+        if permissions.user.is_none()
+            && let Ok(Some(user @ Grant::User { .. })) = &on_connect
+        {
+            permissions.user = Permissions::for_grant(Some(user), &request.room)?.user;
+        }
+        Ok(permissions)
+    }
+
+    /// Returns the STUN and TURN servers for a participant.
+    pub(super) fn ice_servers(&self, peer: &PeerId) -> Arc<[IceServer]> {
+        let servers = &self.config.ice_servers;
+        servers.for_client(peer.as_str(), self.unix_s()).into()
+    }
+
+    /// Returns the STUN and TURN servers for a session.
+    pub(super) fn ice_servers_for(&self, id: SessionId) -> Arc<[IceServer]> {
+        let peer = self.sessions.peer(id);
+        peer.map_or_else(|| Arc::from([]), |peer| self.ice_servers(&peer))
+    }
+
+    /// Verifies a token.
+    fn verify(&self, token: &str) -> Result<Grant, Refusal> {
+        let keys = self.config.keys.as_ref().ok_or(Refusal::InvalidToken)?;
+        keys.verify(token, self.unix_s())
+            .map_err(|_| Refusal::InvalidToken)
+    }
+
+    /// Returns the wall clock, in seconds since 1970.
+    fn unix_s(&self) -> u64 {
+        (self.config.unix_epoch + self.now.since_origin()).as_secs()
+    }
+}
