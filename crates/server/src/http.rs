@@ -190,7 +190,12 @@ pub fn router(site: SiteContext) -> Router {
         router = router.fallback(get(assets::file));
     }
     #[cfg(feature = "faults")]
-    let router = router.route("/faults/panic/{shard}", axum::routing::post(faults::panic));
+    let router = router
+        .route("/faults/panic/{shard}", axum::routing::post(faults::panic))
+        .route(
+            "/faults/panic/rooms/{room}/{stage}",
+            axum::routing::post(faults::panic_in_room),
+        );
     router
         .layer(middleware::from_fn_with_state(site.clone(), admit))
         .layer(middleware::from_fn_with_state(

@@ -14,6 +14,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
+#[cfg(feature = "faults")]
+use watersmeet_conference::faults::PanicStage;
 use watersmeet_conference::message;
 use watersmeet_conference::{
     Conference, ConferenceGauges, ConnectRequest, Output, SessionId, ShardId,
@@ -95,6 +97,14 @@ enum Input {
     Panic {
         /// Which.
         shard: ShardId,
+    },
+    /// A test wants the next request of a room's participants to panic.
+    #[cfg(feature = "faults")]
+    PanicInRoom {
+        /// Name of the room.
+        room: String,
+        /// Where it panics.
+        stage: PanicStage,
     },
 }
 
@@ -203,6 +213,8 @@ impl Hub {
                     shard.send(ShardRequest::Panic);
                 }
             }
+            #[cfg(feature = "faults")]
+            Input::PanicInRoom { room, stage } => self.conference.inject_panic(&room, stage),
         }
     }
 
@@ -336,6 +348,13 @@ impl HubHandle {
             answered.await.ok()
         };
         timeout(COUNT_TIMEOUT, asked).await.ok()?
+    }
+
+    /// Makes the next request of a room's participants panic. Returns false when the hub has ended.
+    #[cfg(feature = "faults")]
+    pub async fn inject_room_panic(&self, room: String, stage: PanicStage) -> bool {
+        let input = Input::PanicInRoom { room, stage };
+        self.inputs.send(input).await.is_ok()
     }
 
     /// Has a shard panic. False when the hub has ended.

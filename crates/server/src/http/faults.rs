@@ -1,15 +1,37 @@
-//! `POST /faults/panic/{shard}`: has a shard panic, so that a test can watch what becomes of its
-//! rooms. Only in a build with the feature `faults`.
+//! Panics that a test orders, to see what becomes of the rooms. Only with the feature `faults`.
+//!
+//! `POST /faults/panic/{shard}` makes a shard panic. `POST /faults/panic/rooms/{room}/{stage}` makes
+//! the next request of a room's participants panic, at one of the `PanicStage`s.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use watersmeet_conference::faults::PanicStage;
 
 use super::SiteContext;
 
-/// Answers 202 once the shard was told.
+/// Makes a shard panic. Answers 202 once the shard was told.
 pub async fn panic(State(site): State<SiteContext>, Path(shard): Path<u8>) -> StatusCode {
     let exists = site.pulses.len() > usize::from(shard);
     if exists && site.hub.inject_panic(shard).await {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::NOT_FOUND
+    }
+}
+
+/// Orders a panic of the next request in a room. Answers 202 once it is ordered.
+pub async fn panic_in_room(
+    State(site): State<SiteContext>,
+    Path((room, stage)): Path<(String, String)>,
+) -> StatusCode {
+    let stage = match stage.as_str() {
+        "dialect" => PanicStage::Dialect,
+        "request" => PanicStage::Request,
+        "halfway" => PanicStage::Halfway,
+        "cleanup" => PanicStage::Cleanup,
+        _ => return StatusCode::NOT_FOUND,
+    };
+    if site.hub.inject_room_panic(room, stage).await {
         StatusCode::ACCEPTED
     } else {
         StatusCode::NOT_FOUND

@@ -11,7 +11,11 @@ use serde_json::json;
 
 use crate::checks::Target;
 use crate::client::Client;
+use crate::metrics::{scrape, sum};
 use crate::program::{Program, split};
+
+/// Time within which a connection closes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest silence of the other shard that its people may notice.
 const GAP_MAX: Duration = Duration::from_millis(50);
@@ -56,6 +60,57 @@ async fn a_failed_worker_costs_its_own_rooms_their_transports_and_nobody_else_an
     spared.produce_audio().await;
     hit.produce_audio().await;
     assert_eq!(program.health()["status"], "OK");
+}
+
+#[tokio::test]
+async fn panic_in_a_request_closes_its_session_and_the_other_room_goes_on() {
+    let program = Program::start(&["--shards", "1"]);
+    let mut hit = Client::join(&program, "hit").await;
+    let mut other = Client::join(&program, "hit").await;
+    let mut spared = Client::join(&program, "spared").await;
+    assert_eq!(post(&program, "/faults/panic/rooms/hit/nowhere"), 404);
+    for stage in ["dialect", "request"] {
+        let path = format!("/faults/panic/rooms/hit/{stage}");
+        assert_eq!(post(&program, &path), 202);
+        hit.send("chat", json!({ "text": "hello" })).await;
+        assert_eq!(hit.close_code(PATIENCE).await, Some(1011), "{stage}");
+        other.expect("peerLeft").await;
+        hit = Client::join(&program, "hit").await;
+        other.expect("newPeer").await;
+    }
+    assert_eq!(panics(&program), 2.0);
+    spared.produce_audio().await;
+    let payload = json!({ "text": "hello" });
+    other.send("chat", payload).await;
+    hit.expect("chat").await;
+    assert_eq!(program.health()["status"], "OK");
+}
+
+#[tokio::test]
+async fn panic_that_leaves_a_room_inconsistent_closes_all_of_its_sessions_and_no_other() {
+    let program = Program::start(&["--shards", "1"]);
+    let mut spared = Client::join(&program, "spared").await;
+    let transport = Pinger::start(Target::of(&spared.transport("send").await, "udp"));
+    for stage in ["halfway", "cleanup"] {
+        let mut hit = Client::join(&program, "hit").await;
+        let mut other = Client::join(&program, "hit").await;
+        hit.produce_audio().await;
+        let path = format!("/faults/panic/rooms/hit/{stage}");
+        assert_eq!(post(&program, &path), 202);
+        hit.send("chat", json!({ "text": "hello" })).await;
+        assert!(hit.close_code(PATIENCE).await.is_some(), "{stage}");
+        assert_eq!(other.close_code(PATIENCE).await, Some(1012), "{stage}");
+    }
+    assert_eq!(panics(&program), 2.0);
+    let gap = transport.longest_gap();
+    assert!(gap < Duration::from_secs(1), "{gap:?}");
+    spared.produce_audio().await;
+    Client::join(&program, "hit").await.produce_audio().await;
+}
+
+/// Panics that the program has counted while inputs were handled.
+fn panics(program: &Program) -> f64 {
+    sum(&scrape(program), "watersmeet_session_panics_total", &[])
 }
 
 /// Checks a transport every 5 ms and notes the longest silence.

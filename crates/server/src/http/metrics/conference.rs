@@ -42,6 +42,11 @@ impl Collector for ConferenceCollector {
             "Time from entering a room to the first transport that can carry media",
             &counts.totals.join_durations,
         )?;
+        page.counter(
+            "session_panics",
+            "Panics while an input was handled; each closed a session or its room",
+            counts.totals.panics,
+        )?;
         let mut refused = page.counters(
             "requests_refused",
             "Signalling requests that were refused, by the code of the refusal",
