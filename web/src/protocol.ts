@@ -157,11 +157,11 @@ policy: Policy;
 
 /** A STUN or TURN server, as `RTCPeerConnection` takes it. */
 export type IceServer = {
-  /** Its addresses. */
+  /** Addresses, as `stun:` or `turn:` URLs. */
   urls: Array<string>;
-  /** Who it is asked as. */
+  /** User name for the server. */
   username?: string;
-  /** What proves it. */
+  /** Password for the server. */
   credential?: string;
 };
 
