@@ -14,11 +14,9 @@ mod request;
 mod role;
 
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
-pub use self::media::{
-    CreatedConsumer, CreatedTransport, Direction, MediaSource, StatsSubject, TransportKey,
-};
+pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Notice, RemovalReason};
-pub use self::participant::{ParticipantSummary, ProducerSummary, User};
+pub use self::participant::{MediaSource, ParticipantSummary, ProducerSummary, User};
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;
 pub use self::request::{Moderation, Request};

@@ -12,7 +12,7 @@ use crate::message::Refusal;
 
 /// A Socket.IO event of a client.
 #[derive(Debug)]
-pub(super) struct SocketIoEvent {
+pub(crate) struct SocketIoEvent {
     /// Name of the event.
     pub name: String,
     /// First argument; `Null` when there is none.

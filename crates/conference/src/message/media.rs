@@ -35,21 +35,6 @@ pub enum TransportKey {
     RecvProducer(ProducerId),
 }
 
-/// What the media of a producer was captured from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "kebab-case")]
-pub enum MediaSource {
-    /// A microphone.
-    Mic,
-    /// A camera.
-    Camera,
-    /// A shared screen.
-    Screen,
-    /// Sound of a shared screen.
-    ScreenAudio,
-}
-
 /// Object whose statistics are requested. A participant can only ask for its own objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatsSubject {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use watersmeet_engine::command::ProducerId;
 use watersmeet_wire::params::MediaKind;
 
 use super::ids::PeerId;
-use super::media::MediaSource;
 use super::role::Role;
 
 /// A user whom a token names.
@@ -26,6 +26,21 @@ impl User {
         let (local_part, _) = self.email.as_deref()?.split_once('@')?;
         Some(local_part.into()).filter(|_| !local_part.is_empty())
     }
+}
+
+/// What the media of a producer was captured from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaSource {
+    /// A microphone.
+    Mic,
+    /// A camera.
+    Camera,
+    /// A shared screen.
+    Screen,
+    /// Sound of a shared screen.
+    ScreenAudio,
 }
 
 /// One producer, as other participants see it.

@@ -4,7 +4,8 @@ use serde_json::Value;
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
-use super::media::{Direction, MediaSource, StatsSubject, TransportKey};
+use super::media::{Direction, StatsSubject, TransportKey};
+use super::participant::MediaSource;
 use super::role::Policy;
 
 /// A request of a participant.

@@ -64,10 +64,7 @@ struct Resume {
 
 impl State {
     /// Decodes an event.
-    pub(in crate::dialect) fn decode(
-        &mut self,
-        event: SocketIoEvent,
-    ) -> Result<Vec<Effect>, Refusal> {
+    pub(crate) fn decode(&mut self, event: SocketIoEvent) -> Result<Vec<Effect>, Refusal> {
         let tag = event.tag(event.known_name(&EVENTS)?);
         Ok(match self.request(tag.event, event) {
             Ok(request) => vec![Effect::Request(tag, request)],

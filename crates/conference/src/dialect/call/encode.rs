@@ -15,11 +15,7 @@ use crate::message::{
 
 impl State {
     /// Encodes the reply to a request.
-    pub(in crate::dialect) fn encode_reply(
-        &mut self,
-        tag: &RequestTag,
-        reply: &Reply,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
             Reply::Joined { others, .. } => return self.enter(tag.clone(), others),
             Reply::WaitingForApproval { .. } => {
@@ -78,16 +74,12 @@ impl State {
     }
 
     /// Encodes the refusal of a request.
-    pub(in crate::dialect) fn encode_refusal(
-        &mut self,
-        tag: &RequestTag,
-        refusal: &Refusal,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         encode_refusal(self.namespace, tag, refusal)
     }
 
     /// Encodes a notice.
-    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ProducerAdded { producer, .. } => {
                 self.remote_producers.add(producer.producer);

@@ -20,10 +20,7 @@ use crate::message::{Direction, Refusal, Request};
 
 impl State {
     /// Decodes an event. A request that is not valid is refused with its error message.
-    pub(in crate::dialect) fn decode(
-        &mut self,
-        event: SocketIoEvent,
-    ) -> Result<Vec<Effect>, Refusal> {
+    pub(crate) fn decode(&mut self, event: SocketIoEvent) -> Result<Vec<Effect>, Refusal> {
         let (name, effects) = match find_request(&event.name) {
             Some((name, _)) => (name, self.decode_request(name, event)),
             None => {

@@ -21,11 +21,7 @@ use crate::message::{
 
 impl State {
     /// Encodes the reply to a request.
-    pub(in crate::dialect) fn encode_reply(
-        &mut self,
-        tag: &RequestTag,
-        reply: &Reply,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match reply {
             Reply::RouterCapabilities(capabilities) => {
                 let payload = json!({ "rtpCapabilities": **capabilities });
@@ -134,11 +130,7 @@ impl State {
     }
 
     /// Encodes the refusal of a request.
-    pub(in crate::dialect) fn encode_refusal(
-        &mut self,
-        tag: &RequestTag,
-        refusal: &Refusal,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         match (tag.event, refusal) {
             // The client did not make these requests.
             (REPLACE | ANNOUNCE, _) => return Vec::new(),
@@ -171,7 +163,7 @@ impl State {
     }
 
     /// Encodes a notice.
-    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::Admitted { room, others, .. } => {
                 let event = self.pending_join.take().unwrap_or(JOIN_ROOM);

@@ -47,7 +47,7 @@ pub(super) enum OwnProducer {
 
 impl State {
     /// Creates the state of a new connection.
-    pub(in crate::dialect) fn new(context: SessionContext) -> Self {
+    pub(crate) fn new(context: SessionContext) -> Self {
         Self {
             context,
             room: None,

@@ -25,10 +25,7 @@ const RESUME_LEN_MAX: usize = 256;
 ///
 /// # Errors
 /// Returns the refusal of a frame that is not a valid request, with its id if that could be read.
-pub(in crate::dialect) fn decode(
-    state: &mut State,
-    text: &str,
-) -> Result<Vec<Effect>, DecodeError> {
+pub(crate) fn decode(state: &mut State, text: &str) -> Result<Vec<Effect>, DecodeError> {
     let tag = |id| RequestTag { id, event: "" };
     let error = |id: Option<Value>, what: &str| DecodeError {
         tag: tag(id),

@@ -41,7 +41,7 @@ fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> Str
 }
 
 /// Writes `connected`.
-pub(in crate::dialect) fn encode_connected(context: &SessionContext, config: &Config) -> String {
+pub(crate) fn encode_connected(context: &SessionContext, config: &Config) -> String {
     let ice_servers = Some(context.ice_servers.to_vec()).filter(|it| !it.is_empty());
     let connected = Connected {
         peer_id: context.peer.to_string(),
@@ -52,7 +52,7 @@ pub(in crate::dialect) fn encode_connected(context: &SessionContext, config: &Co
 }
 
 /// Writes `error`.
-pub(in crate::dialect) fn encode_refusal(id: &Option<Value>, refusal: &Refusal) -> String {
+pub(crate) fn encode_refusal(id: &Option<Value>, refusal: &Refusal) -> String {
     frame(
         "error",
         id,
@@ -64,7 +64,7 @@ pub(in crate::dialect) fn encode_refusal(id: &Option<Value>, refusal: &Refusal) 
 }
 
 /// Encodes the reply to a request.
-pub(in crate::dialect) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> String {
+pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> String {
     match reply {
         Reply::RouterCapabilities(capabilities) => frame(
             "routerRtpCapabilities",
@@ -116,7 +116,7 @@ pub(in crate::dialect) fn encode_reply(state: &State, id: &Option<Value>, reply:
 }
 
 /// Encodes a notice. Returns `None` when the client does not know it.
-pub(in crate::dialect) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
+pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
         Notice::ParticipantJoined {

@@ -75,7 +75,7 @@ impl State {
     ///
     /// # Errors
     /// Returns the refusal of a request that is not valid, with its id if that could be read.
-    pub(in crate::dialect) fn decode(&mut self, text: &str) -> Result<Vec<Effect>, DecodeError> {
+    pub(crate) fn decode(&mut self, text: &str) -> Result<Vec<Effect>, DecodeError> {
         let error = |id: Option<Value>, refusal| DecodeError {
             tag: RequestTag { id, event: "" },
             refusal,

@@ -18,11 +18,7 @@ const DEFAULT_DISPLAY_NAME: &str = "Guest";
 
 impl State {
     /// Encodes the reply to a request.
-    pub(in crate::dialect) fn encode_reply(
-        &mut self,
-        tag: &RequestTag,
-        reply: &Reply,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match reply {
             Reply::Done if tag.event == PREPARE => self.prepared(),
             Reply::Joined { others, .. } => self.joined(tag, others),
@@ -106,11 +102,7 @@ impl State {
     }
 
     /// Encodes the refusal of a request.
-    pub(in crate::dialect) fn encode_refusal(
-        &mut self,
-        tag: &RequestTag,
-        refusal: &Refusal,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         if tag.event == PREPARE {
             // The request that waited for the place is refused for the same reason.
             return match std::mem::replace(&mut self.entry, Entry::Outside) {
@@ -122,7 +114,7 @@ impl State {
     }
 
     /// Encodes a notice.
-    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ParticipantJoined {
                 peer: id,

@@ -55,10 +55,7 @@ struct PeerRef {
 
 impl State {
     /// Decodes an event.
-    pub(in crate::dialect) fn decode(
-        &mut self,
-        event: SocketIoEvent,
-    ) -> Result<Vec<Effect>, Refusal> {
+    pub(crate) fn decode(&mut self, event: SocketIoEvent) -> Result<Vec<Effect>, Refusal> {
         if event.name == JOIN {
             return self.join(event);
         }

@@ -15,11 +15,7 @@ use crate::message::{
 
 impl State {
     /// Encodes the reply to a request.
-    pub(in crate::dialect) fn encode_reply(
-        &mut self,
-        tag: &RequestTag,
-        reply: &Reply,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
             Reply::RouterCapabilities(capabilities) => {
                 self.router_capabilities = Some(Arc::clone(capabilities));
@@ -50,11 +46,7 @@ impl State {
     }
 
     /// Encodes the refusal of a request.
-    pub(in crate::dialect) fn encode_refusal(
-        &mut self,
-        tag: &RequestTag,
-        refusal: &Refusal,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         match (tag.event, refusal) {
             // The requests that wait for the transport are refused one by one.
             (RECEIVE, _) => Vec::new(),
@@ -67,7 +59,7 @@ impl State {
     }
 
     /// Encodes a notice.
-    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ParticipantJoined {
                 peer,

@@ -64,10 +64,7 @@ struct Resume {
 
 impl State {
     /// Decodes an event. The first one makes the client enter the room.
-    pub(in crate::dialect) fn decode(
-        &mut self,
-        event: SocketIoEvent,
-    ) -> Result<Vec<Effect>, Refusal> {
+    pub(crate) fn decode(&mut self, event: SocketIoEvent) -> Result<Vec<Effect>, Refusal> {
         let tag = event.tag(event.known_name(&EVENTS)?);
         let request = match self.request(tag.event, event) {
             Ok(request) => request,

@@ -16,11 +16,7 @@ use crate::message::{
 
 impl State {
     /// Encodes the reply to a request.
-    pub(in crate::dialect) fn encode_reply(
-        &mut self,
-        tag: &RequestTag,
-        reply: &Reply,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
             Reply::Joined { others, .. } => return self.enter(others),
             Reply::RouterCapabilities(capabilities) => {
@@ -84,11 +80,7 @@ impl State {
     }
 
     /// Encodes the refusal of a request.
-    pub(in crate::dialect) fn encode_refusal(
-        &mut self,
-        tag: &RequestTag,
-        refusal: &Refusal,
-    ) -> Vec<Effect> {
+    pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         if tag.event != JOIN {
             return encode_refusal(self.namespace, tag, refusal);
         }
@@ -100,7 +92,7 @@ impl State {
     }
 
     /// Encodes a notice.
-    pub(in crate::dialect) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
+    pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ProducerAdded { producer, .. } => {
                 self.remote_producers.add(producer.producer);
