@@ -37,6 +37,6 @@ test('pages hit by a panic say so and rejoin, the call in another room sees no f
   }
   await carla.expectConnected();
   expect(await longestGap()).toBeLessThan(FREEZE_MS_MAX);
-  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  const metrics = await server.metrics();
   expect(metrics).toContain('watersmeet_session_panics_total 2');
 });
