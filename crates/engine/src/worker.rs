@@ -272,7 +272,8 @@ impl Worker {
     /// count: `poll_transmit` is called after every input.
     pub fn poll_timeout(&self) -> Time {
         if self.handshakes.is_empty() {
-            self.timers.poll_timeout()
+            let timers = self.timers.poll_timeout();
+            timers.min(self.send_queue.poll_timeout())
         } else {
             Time::ZERO
         }
@@ -447,7 +448,7 @@ impl Worker {
             }
         }
         self.update_path(now, key);
-        self.enqueue_control(key);
+        self.enqueue_control(now, key);
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
@@ -505,10 +506,10 @@ impl Worker {
     }
 
     /// Queues a transport because it may have STUN, DTLS or RTCP datagrams to send.
-    fn enqueue_control(&mut self, key: TransportKey) {
+    fn enqueue_control(&mut self, now: Time, key: TransportKey) {
         if let Some(entry) = self.transports.get_mut(key) {
             self.send_queue
-                .enqueue_control(key, &mut entry.outbound.queue_entry);
+                .enqueue_control(now, key, &mut entry.outbound.queue_entry);
         }
     }
 
@@ -523,3 +524,6 @@ impl Worker {
         self.unix_epoch_micros + now.as_micros()
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests;

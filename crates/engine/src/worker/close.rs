@@ -62,11 +62,11 @@ impl Worker {
         }
         self.demux.remove(key);
         if let Some(entry) = self.transports.remove(key) {
+            self.send_queue.remove(key, &entry.outbound.queue_entry);
             self.closed_totals.add_transport(&entry);
         }
         self.transport_keys.remove(&id);
-        // Its key may be given to another transport before the queues are next walked.
-        self.send_queue.remove(key);
+        // Its key may be given to another transport before the queue is next walked.
         self.handshakes.retain(|waiting| *waiting != key);
         if let Some(router) = self.routers.get_mut(router) {
             router.transports.retain(|transport| *transport != key);

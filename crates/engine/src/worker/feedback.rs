@@ -124,7 +124,7 @@ impl Worker {
             if let Some(packet) = consumer.resend(now, seq) {
                 outbound.enqueue(packet);
                 self.send_queue
-                    .enqueue_media(now, key, &mut outbound.queue_entry);
+                    .enqueue_media(now, now, key, &mut outbound.queue_entry);
             }
         }
     }
@@ -242,7 +242,7 @@ impl Worker {
             );
         }
         if is_any_written {
-            self.enqueue_control(transport);
+            self.enqueue_control(now, transport);
         }
     }
 
@@ -277,7 +277,7 @@ impl Worker {
         let due = producer.nack_timeout();
         self.timers
             .set(&mut producer.nack_deadline, due, TimerKind::Nack(key));
-        self.enqueue_control(transport);
+        self.enqueue_control(now, transport);
         self.send_keyframe_requests(now, key);
     }
 
@@ -302,6 +302,6 @@ impl Worker {
             due,
             TimerKind::Feedback(key),
         );
-        self.enqueue_control(key);
+        self.enqueue_control(now, key);
     }
 }

@@ -162,7 +162,7 @@ impl Worker {
                 }
             }
             self.send_queue
-                .enqueue_media(now, consumer.transport, &mut outbound.queue_entry);
+                .enqueue_media(now, now, consumer.transport, &mut outbound.queue_entry);
             if has_switched && is_simulcast && self.events.len() < EVENTS_MAX {
                 let layers = Layers {
                     spatial_layer: arrival.stream,

@@ -58,7 +58,7 @@ impl Worker {
         let reception = self.collect_reception(now, key);
         self.write_receiver_reports(now, key, &reception);
         self.write_sender_reports(now, key);
-        self.enqueue_control(key);
+        self.enqueue_control(now, key);
         if let Some(entry) = self
             .transports
             .get_mut(key)

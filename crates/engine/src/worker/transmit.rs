@@ -27,6 +27,7 @@ impl Worker {
         {
             push_datagram(&mut self.egress, path, &datagram);
         }
+        self.send_queue.release_due(now);
         let mut pass = TransmitPass {
             padding_max: self.send_queue.padding_max(),
             order: &mut self.order,

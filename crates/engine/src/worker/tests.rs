@@ -1,0 +1,106 @@
+//! The worker and its send queue: what is due later waits, and the loop is told how long.
+
+use std::time::{Duration, Instant};
+
+use rand_chacha::rand_core::SeedableRng as _;
+use uuid::Uuid;
+use watersmeet_wire::units::{Rng, Time};
+
+use super::{Worker, WorkerConfig};
+use crate::command::{Command, TransportOptions};
+use crate::egress::window::EgressOptions;
+use crate::ids::{RouterId, TransportId};
+use crate::ortc;
+use crate::path::Path;
+use crate::slots::TransportKey;
+use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
+use crate::transport::srtp::SrtpProfile;
+
+const NOW: Time = Time::from_millis(1);
+
+/// A worker with two connected transports that have nothing to send, and their keys.
+fn worker() -> (Worker, [TransportKey; 2]) {
+    let config = WorkerConfig {
+        listen: Vec::new(),
+        certificate: DtlsCertificate::generate().unwrap(),
+        dtls_version: DtlsVersion::V12,
+        epoch: Instant::now(),
+        unix_epoch: Duration::from_secs(1_800_000_000),
+        consent_timeout: Duration::from_secs(15),
+        shard: 0,
+        egress: EgressOptions::default(),
+    };
+    let mut worker = Worker::new(config, Rng::seed_from_u64(1));
+    let router = RouterId(Uuid::from_u128(1));
+    let media_codecs = ortc::default_codecs();
+    let create = Command::CreateRouter {
+        router,
+        media_codecs,
+    };
+    worker.handle_command(NOW, create).unwrap();
+    let keys = [1_u16, 2].map(|port| {
+        let transport = TransportId(Uuid::from_u128(port.into()));
+        let options = TransportOptions::default();
+        let create = Command::CreateTransport {
+            router,
+            transport,
+            options,
+        };
+        worker.handle_command(NOW, create).unwrap();
+        let profile = SrtpProfile::AeadAes128Gcm;
+        let master = vec![7; profile.master_len()];
+        worker
+            .assume_connected(NOW, transport, path(port), profile, &master, &master)
+            .unwrap();
+        worker.transport_keys[&transport]
+    });
+    assert!(worker.poll_transmit(NOW).is_none());
+    (worker, keys)
+}
+
+fn path(port: u16) -> Path {
+    Path::udp(([127, 0, 0, 1], port).into())
+}
+
+/// Queues an RTCP packet on a transport as if it were due at `due`.
+fn enqueue(worker: &mut Worker, key: TransportKey, due: Time) {
+    let entry = worker.transports.get_mut(key).unwrap();
+    entry.outbound.push_control(&[0x80, 201, 0, 1, 0, 0, 0, 1]);
+    let queue_entry = &mut entry.outbound.queue_entry;
+    queue_entry.mark_control();
+    worker.send_queue.enqueue_media(NOW, due, key, queue_entry);
+}
+
+fn ports(worker: &mut Worker, now: Time) -> Vec<u16> {
+    let batch = worker.poll_transmit(now);
+    batch.map_or_else(Vec::new, |batch| {
+        let transmits = batch.transmits.iter();
+        transmits.map(|it| it.path.remote.port()).collect()
+    })
+}
+
+#[test]
+fn packets_due_later_are_sent_when_due_in_order_of_due_time() {
+    let (mut worker, [first, second]) = worker();
+    enqueue(&mut worker, first, Time::from_millis(30));
+    enqueue(&mut worker, second, Time::from_millis(20));
+    assert_eq!(worker.poll_timeout(), Time::from_millis(20));
+    assert_eq!(ports(&mut worker, Time::from_millis(19)), []);
+    assert_eq!(ports(&mut worker, Time::from_millis(20)), [2]);
+    assert_eq!(worker.poll_timeout(), Time::from_millis(30));
+    assert_eq!(ports(&mut worker, Time::from_millis(40)), [1]);
+    enqueue(&mut worker, first, Time::from_millis(60));
+    enqueue(&mut worker, second, Time::from_millis(50));
+    assert_eq!(ports(&mut worker, Time::from_millis(70)), [2, 1]);
+}
+
+#[test]
+fn closed_transport_sends_nothing_that_was_due_later() {
+    let (mut worker, [first, second]) = worker();
+    enqueue(&mut worker, first, Time::from_millis(20));
+    worker.close_transport(NOW, first, None);
+    ports(&mut worker, NOW);
+    enqueue(&mut worker, second, Time::from_millis(30));
+    assert_eq!(worker.poll_timeout(), Time::from_millis(30));
+    assert_eq!(ports(&mut worker, Time::from_millis(40)), [2]);
+}
