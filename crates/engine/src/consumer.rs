@@ -1,14 +1,19 @@
-//! One producer on its way to one peer: which of its streams, under which numbers, and what may
-//! be sent again.
+//! Consumers: one producer's media forwarded to one peer. Selects the stream, renumbers its packets
+//! and remembers which may be retransmitted.
 //!
-//! It holds numbers, never bytes: a packet that is to leave is named by a `QueuedPacket`, and
-//! written from the producer's history when its turn comes.
+//! A consumer holds numbers, never bytes: a packet to send is described by a [`QueuedPacket`], and
+//! written from the producer's packet cache when it is sent.
 
+mod layer_limit;
+mod layer_preference;
+mod layer_selector;
 pub mod layers;
 mod packet;
 pub mod queued_packet;
 pub mod resend;
 pub mod rewrite;
+mod simple_selector;
+mod simulcast_selector;
 
 use std::time::Duration;
 
@@ -19,7 +24,8 @@ use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
-use crate::consumer::layers::{Choice, LayerChoice};
+use crate::consumer::layer_selector::Selection;
+use crate::consumer::layers::ConsumerLayers;
 use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
@@ -30,21 +36,21 @@ use crate::rate::RateWindow;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::stats::ConsumerStats;
 
-/// The shortest time between two keyframe requests of one peer that are listened to.
+/// Minimum interval between two keyframe requests of a peer that are passed on.
 const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
 
-/// The round trip assumed before the peer's first report.
+/// Round-trip time assumed before the peer's first report.
 const RTT_DEFAULT: Duration = Duration::from_millis(100);
 
-/// Sender reports whose time of sending is remembered, to measure the round trip by.
+/// Number of sender reports remembered to measure the round-trip time.
 const REPORTS_KEPT: usize = 4;
 
-/// The retransmission stream of a consumer.
+/// Retransmission (RTX) stream of a consumer.
 #[derive(Debug)]
 struct Retransmission {
     ssrc: Ssrc,
     pt: Pt,
-    /// The next number of the stream.
+    /// Sequence number of the next retransmission.
     next_seq: u64,
 }
 
@@ -54,17 +60,17 @@ struct Retransmission {
 pub struct Counters {
     /// Media packets sent.
     pub packets: u64,
-    /// Their bytes.
+    /// Bytes of those packets.
     pub bytes: u64,
-    /// Bytes of their payloads.
+    /// Payload bytes of those packets.
     pub payload_bytes: u64,
     /// Retransmissions sent.
     pub retransmitted: u64,
-    /// Packets that were missing when the peer reported.
+    /// Packets that the peer reported lost.
     pub lost: u64,
     /// NACK packets received.
     pub nacks: u64,
-    /// Packets asked for in them.
+    /// Packets requested in them.
     pub nacked_packets: u64,
     /// Picture loss indications received.
     pub plis: u64,
@@ -72,7 +78,7 @@ pub struct Counters {
     pub firs: u64,
 }
 
-/// What the peer's latest report says.
+/// Latest reception report of the peer.
 #[derive(Debug, Clone, Copy)]
 struct PeerReport {
     fraction_lost: u8,
@@ -80,12 +86,12 @@ struct PeerReport {
     rtt: Duration,
 }
 
-/// What a sender report says besides the wall clock (RFC 3550 §6.4.1).
+/// Fields of a sender report besides the wall clock (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderReportFields {
-    /// The stream.
+    /// SSRC of the stream.
     pub ssrc: Ssrc,
-    /// The media time at the moment of the report.
+    /// RTP timestamp at the time of the report.
     pub timestamp: u32,
     /// Packets sent, modulo 2^32.
     pub packets: u32,
@@ -93,94 +99,96 @@ pub struct SenderReportFields {
     pub payload_bytes: u32,
 }
 
-/// A producer on its way to a peer. In the order of memory: what each forwarded packet touches
-/// comes first, in five cache lines, of which each is fetched anew where consumers are many.
+/// One producer's media forwarded to one peer.
+///
+/// In memory order: the fields that every forwarded packet touches come first, in five cache lines,
+/// each of which is fetched anew where there are many consumers.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Consumer {
-    /// Its producer's place in the worker.
+    /// Producer it forwards.
     pub producer: ProducerKey,
-    /// Its transport's place in the worker.
+    /// Transport on which it sends.
     pub transport: TransportKey,
-    /// Its own place in the worker.
+    /// Its own key.
     pub key: ConsumerKey,
-    /// Whether it was paused by command.
+    /// Whether it is paused by command.
     pub paused: bool,
-    /// Whether its transport can send.
+    /// Whether its transport can send media.
     connected: bool,
-    /// Which stream is sent.
-    pub layers: LayerChoice,
-    /// What is sent as media; absent when it cannot be looked into.
+    /// Stream that is sent.
+    pub layers: ConsumerLayers,
+    /// Codec of the media; absent when its payload is not parsed.
     codec: Option<Codec>,
-    /// VP8's picture ids.
+    /// Maps VP8 picture ids.
     picture_ids: CounterMap,
-    /// VP8's TL0PICIDX.
+    /// Maps VP8 TL0PICIDX values.
     tl0_pic_idxs: CounterMap,
-    /// Media time.
+    /// Maps RTP timestamps.
     timestamps: TimestampMap,
-    /// The clock of the stream being sent.
+    /// Clock of the stream being sent.
     clock: Option<ClockReference>,
-    /// What may be sent again.
+    /// Sent packets that may be retransmitted.
     sent: SentPackets,
-    /// Its retransmissions; absent when the peer takes none.
+    /// Retransmission stream; absent when the peer does not support it.
     rtx: Option<Retransmission>,
-    /// The SSRC of its media.
+    /// SSRC of its media.
     pub ssrc: Ssrc,
-    /// Its payload type.
+    /// Payload type of its media.
     pt: Pt,
-    /// The ids of its extensions.
+    /// Ids of its header extensions.
     extension_ids: ExtensionIds,
-    /// Its MID.
+    /// MID, unique on its transport.
     mid: Mid,
-    /// Bits sent over the last second.
+    /// Bytes sent in the last second.
     rate: RateWindow,
     /// WorkerMetrics.
     pub counters: Counters,
-    /// Numbering.
+    /// Maps sequence numbers.
     sequence: SequenceMap,
-    /// Its id.
+    /// Id that commands and events use.
     pub id: ConsumerId,
     /// Audio or video.
     pub kind: MediaKind,
-    /// What the peer was told.
+    /// RTP parameters sent to the peer.
     pub rtp: RtpParameters,
-    /// RTP clock in Hz.
+    /// RTP clock rate in Hz.
     clock_rate: u32,
-    /// What the peer reports.
+    /// Latest reception report of the peer.
     report: Option<PeerReport>,
-    /// The latest sender reports: middle of the NTP time, and when it was sent.
+    /// Latest sender reports: middle 32 bits of the NTP timestamp, and when it was sent.
     reports_sent: ArrayVec<(u32, Time), REPORTS_KEPT>,
-    /// When the peer's request for a keyframe was last listened to.
-    keyframe_heard: Option<Time>,
+    /// When a keyframe request of the peer was last passed on.
+    keyframe_requested: Option<Time>,
 }
 
-/// What a new consumer is made from.
+/// Properties of a new consumer.
 #[derive(Debug)]
 pub struct ConsumerSetup {
-    /// Its id.
+    /// Id that commands and events use.
     pub id: ConsumerId,
-    /// Its own place in the worker.
+    /// Its own key.
     pub key: ConsumerKey,
-    /// Its producer's place in the worker.
+    /// Producer it forwards.
     pub producer: ProducerKey,
-    /// Its transport's place in the worker.
+    /// Transport on which it sends.
     pub transport: TransportKey,
     /// Audio or video.
     pub kind: MediaKind,
-    /// What the peer receives.
+    /// RTP parameters of what the peer receives.
     pub rtp: RtpParameters,
-    /// How many streams the producer has.
+    /// Number of the producer's streams.
     pub streams: u8,
-    /// The layer wished for.
+    /// Preferred layers; absent means the highest.
     pub preferred_layers: Option<Layers>,
-    /// Whether it begins paused.
+    /// Whether it starts paused.
     pub paused: bool,
-    /// Where its numbering begins.
+    /// Sequence number before that of its first packet.
     pub first_seq: u16,
 }
 
 impl Consumer {
-    /// A consumer that nothing has gone to.
+    /// Creates a consumer that has sent nothing.
     pub fn new(setup: ConsumerSetup) -> Self {
         let ConsumerSetup {
             id,
@@ -217,7 +225,7 @@ impl Consumer {
                 .unwrap_or_default(),
             paused,
             connected: false,
-            layers: LayerChoice::new(setup.streams, setup.preferred_layers, needs_keyframe),
+            layers: ConsumerLayers::new(setup.streams, setup.preferred_layers, needs_keyframe),
             counters: Counters::default(),
             codec,
             pt: media.map_or(Pt::default(), |codec| codec.payload_type),
@@ -238,28 +246,28 @@ impl Consumer {
             rate: RateWindow::default(),
             report: None,
             reports_sent: ArrayVec::new(),
-            keyframe_heard: None,
+            keyframe_requested: None,
             rtp,
         }
     }
 
-    /// Decides about a packet of the producer: what leaves, if anything does. Says also whether
-    /// the stream that is sent changed with it.
+    /// Returns what to send for a packet of the producer, if anything, and whether the consumer
+    /// switches to another stream with it.
     #[inline]
     pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Option<(QueuedPacket, bool)> {
         if self.paused || !self.connected {
             return None;
         }
-        let choice = self
+        let selection = self
             .layers
-            .choose(arrival.stream, arrival.descriptor.keyframe);
-        match choice {
-            Choice::Skip => return None,
-            Choice::Switch => self.switch_to(now, arrival),
-            Choice::Forward => {}
+            .select(arrival.stream, arrival.descriptor.keyframe);
+        match selection {
+            Selection::Skip => return None,
+            Selection::Switch => self.switch_to(now, arrival),
+            Selection::Forward => {}
         }
         if !arrival.has_payload {
-            self.sequence.hold_back(arrival.seq);
+            self.sequence.omit(arrival.seq);
             return None;
         }
         let seq = self.sequence.map(arrival.seq)?;
@@ -270,7 +278,7 @@ impl Consumer {
             self.sent
                 .insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
         }
-        let departure = QueuedPacket {
+        let queued = QueuedPacket {
             consumer: self.key,
             stream: arrival.stream,
             origin: arrival.seq,
@@ -279,12 +287,12 @@ impl Consumer {
             timestamp,
             patch,
         };
-        Some((departure, choice == Choice::Switch))
+        Some((queued, selection == Selection::Switch))
     }
 
-    /// Goes on with another stream from this packet on.
+    /// Continues with another stream, of which this packet is the first.
     fn switch_to(&mut self, now: Time, arrival: &Arrival) {
-        let reference = self.same_moment(arrival);
+        let reference = self.timestamp_by_clock(arrival);
         self.sequence.join(arrival.seq);
         self.timestamps
             .join(now, arrival.timestamp, self.clock_rate, reference);
@@ -297,15 +305,15 @@ impl Consumer {
         self.layers.switched_to(arrival.stream);
     }
 
-    /// The outgoing media time of the moment at which `arrival` was captured, by the clock of the
-    /// stream sent so far; nothing if one of the clocks is unknown.
-    fn same_moment(&self, arrival: &Arrival) -> Option<u32> {
+    /// Returns the outgoing timestamp of the moment at which `arrival` was captured, by the clock of
+    /// the stream sent so far; `None` when one of the clocks is unknown.
+    fn timestamp_by_clock(&self, arrival: &Arrival) -> Option<u32> {
         let wall = arrival.clock?.wall_at(arrival.timestamp, self.clock_rate);
         let timestamp = self.clock?.timestamp_at(wall, self.clock_rate);
         Some(timestamp.wrapping_add(self.timestamps.offset()))
     }
 
-    /// What to write over the payload header so that the picture counters go on.
+    /// Returns the changes to the payload header that keep the picture counters continuous.
     fn patch(&mut self, descriptor: &PayloadDescriptor) -> DescriptorPatch {
         if self.codec != Some(Codec::Vp8) {
             return DescriptorPatch::default();
@@ -326,7 +334,7 @@ impl Consumer {
         }
     }
 
-    /// The packet with this number once more, if the peer may have it now.
+    /// Returns the retransmission of the packet with this sequence number, if it may be sent now.
     pub fn resend(&mut self, now: Time, wanted: u16) -> Option<QueuedPacket> {
         let rtt = self.rtt();
         let rtx = self.rtx.as_mut()?;
@@ -344,33 +352,33 @@ impl Consumer {
         })
     }
 
-    /// Payload type and SSRC under which a departure leaves.
+    /// Returns the payload type and SSRC under which a packet is sent.
     #[inline]
-    pub fn outgoing_stream(&self, departure: &QueuedPacket) -> (Pt, Ssrc) {
-        match (&self.rtx, departure.repeats) {
+    pub fn outgoing_stream(&self, packet: &QueuedPacket) -> (Pt, Ssrc) {
+        match (&self.rtx, packet.repeats) {
             (Some(rtx), Some(_)) => (rtx.pt, rtx.ssrc),
             _ => (self.pt, self.ssrc),
         }
     }
 
-    /// Whether its packets carry the transport's numbers.
+    /// Returns whether its packets carry transport-wide sequence numbers.
     pub fn uses_transport_seq(&self) -> bool {
         self.extension_ids
             .id(ExtensionKind::TransportWideCc)
             .is_some()
     }
 
-    /// Counts a packet that left.
+    /// Counts a packet that was sent; `len` includes the header.
     #[inline]
     pub fn record_sent(
         &mut self,
         now: Time,
-        departure: &QueuedPacket,
+        packet: &QueuedPacket,
         header_len: usize,
         len: usize,
     ) {
         self.rate.add(now, len as u64);
-        if departure.repeats.is_some() {
+        if packet.repeats.is_some() {
             self.counters.retransmitted += 1;
             return;
         }
@@ -379,7 +387,7 @@ impl Consumer {
         self.counters.payload_bytes += (len - header_len) as u64;
     }
 
-    /// Stops or goes on. Nothing is sent after a pause before the next keyframe.
+    /// Pauses or resumes. After a pause, sending starts with a keyframe.
     pub fn set_paused(&mut self, paused: bool) {
         if self.paused && !paused {
             self.layers.restart();
@@ -387,7 +395,7 @@ impl Consumer {
         self.paused = paused;
     }
 
-    /// Tells whether its transport can send. What begins anew begins with a keyframe.
+    /// Sets whether its transport can send. When it can again, sending starts with a keyframe.
     pub fn set_connected(&mut self, connected: bool) {
         if connected && !self.connected {
             self.layers.restart();
@@ -395,7 +403,7 @@ impl Consumer {
         self.connected = connected;
     }
 
-    /// The stream whose keyframe it waits for, if it could send it.
+    /// Returns the stream whose keyframe it waits for; `None` while it cannot send.
     pub fn awaited_keyframe(&self) -> Option<u8> {
         if self.paused || !self.connected {
             return None;
@@ -403,29 +411,29 @@ impl Consumer {
         self.layers.awaited_keyframe()
     }
 
-    /// The SSRCs under which it sends: media, and retransmissions if there are any.
+    /// Returns the SSRCs it sends: media, and retransmissions if supported.
     pub fn ssrcs(&self) -> impl Iterator<Item = Ssrc> + use<> {
         [Some(self.ssrc), self.rtx.as_ref().map(|rtx| rtx.ssrc)]
             .into_iter()
             .flatten()
     }
 
-    /// Whether a keyframe request of the peer is to be listened to.
+    /// Counts a keyframe request of the peer. Returns whether to pass it on.
     pub fn accepts_keyframe_request(&mut self, now: Time, full_intra: bool) -> bool {
         if full_intra {
             self.counters.firs += 1;
         } else {
             self.counters.plis += 1;
         }
-        let early = |heard| now.since(heard) < KEYFRAME_REQUEST_SPACING;
-        if self.paused || self.keyframe_heard.is_some_and(early) {
+        let is_early = |last| now.since(last) < KEYFRAME_REQUEST_SPACING;
+        if self.paused || self.keyframe_requested.is_some_and(is_early) {
             return false;
         }
-        self.keyframe_heard = Some(now);
+        self.keyframe_requested = Some(now);
         true
     }
 
-    /// Takes in the peer's report on the stream.
+    /// Records the peer's reception report on the stream.
     pub fn record_report(&mut self, now: Time, block: &ReportBlock) {
         let echoed = |sent: &&(u32, Time)| block.last_sr != 0 && sent.0 == block.last_sr;
         let rtt = self.reports_sent.iter().find(echoed).map(|(_, at)| {
@@ -443,17 +451,17 @@ impl Consumer {
         });
     }
 
-    /// The round trip to the peer.
+    /// Returns the round-trip time to the peer, or the default before its first report.
     pub fn rtt(&self) -> Duration {
         self.report.map_or(RTT_DEFAULT, |report| report.rtt)
     }
 
-    /// The round trip to the peer, once the peer has reported.
+    /// Returns the round-trip time to the peer; `None` before its first report.
     pub fn measured_rtt(&self) -> Option<Duration> {
         self.report.map(|report| report.rtt)
     }
 
-    /// What a sender report should say at this moment; nothing before the first packet.
+    /// Returns the fields of a sender report; `None` before the first packet.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the report counts modulo 2^32"
@@ -474,7 +482,7 @@ impl Consumer {
         })
     }
 
-    /// Remembers a sender report that left.
+    /// Remembers a sender report that was sent.
     pub fn record_report_sent(&mut self, now: Time, compact_ntp: u32) {
         if self.reports_sent.is_full() {
             self.reports_sent.remove(0);
@@ -482,7 +490,7 @@ impl Consumer {
         self.reports_sent.push((compact_ntp, now));
     }
 
-    /// What `getStats` tells.
+    /// Returns the statistics of its stream.
     pub fn stats(&mut self, now: Time) -> ConsumerStats {
         let report = self.report;
         let current = self.layers.current();
@@ -517,10 +525,10 @@ impl Consumer {
     }
 }
 
-/// The 16 bits of a number that stand in a packet.
+/// Returns the 16 bits of a sequence number that a packet carries.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the low 16 bits are what is asked for"
+    reason = "only the low 16 bits are needed"
 )]
 pub const fn raw(seq: u64) -> u16 {
     seq as u16

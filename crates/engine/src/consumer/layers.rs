@@ -1,108 +1,76 @@
-//! Which stream of a producer goes to one peer: the wish, what there is, and the rule that a
-//! picture only changes on a keyframe.
-//!
-//! One choice serves every kind of producer: audio and single streams have one stream and, for
-//! audio, no keyframes to wait for.
+//! Choice of the layer that a consumer is sent, in three parts: the *preference* of its client, the
+//! *limit* of what it may be sent, and the *selector* that picks the packets which realise the lower
+//! of both.
 
+use super::layer_limit::LayerLimit;
+use super::layer_preference::LayerPreference;
+use super::layer_selector::{LayerSelector, Selection};
 use crate::layers::Layers;
 
-/// What to do with a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// It belongs to what is being sent.
-    Forward,
-    /// It is the keyframe to change at; send it as the first of its stream.
-    Switch,
-    /// It is not for this peer.
-    Skip,
-}
-
-/// The choice of one consumer.
+/// Layers of one consumer.
 #[derive(Debug)]
-pub struct LayerChoice {
-    /// How many streams the producer has.
-    count: u8,
-    /// The wish; absent for the best there is.
-    preferred: Option<Layers>,
-    /// The streams that bring packets, as a set of bits.
-    active: u8,
-    /// What is being sent; absent while nothing is.
-    current: Option<u8>,
-    /// Whether what is sent next must be a keyframe, even of the current stream.
-    resync: bool,
-    /// Whether pictures are made of keyframes at all; audio is not.
-    needs_keyframe: bool,
+pub struct ConsumerLayers {
+    preference: LayerPreference,
+    limit: LayerLimit,
+    selector: LayerSelector,
 }
 
-impl LayerChoice {
-    /// The choice among `count` streams.
-    pub fn new(count: u8, preferred: Option<Layers>, needs_keyframe: bool) -> Self {
+impl ConsumerLayers {
+    /// Creates the choice among `streams` streams; nothing is sent before the first decodable packet.
+    pub fn new(streams: u8, preferred: Option<Layers>, needs_keyframe: bool) -> Self {
         Self {
-            count,
-            preferred,
-            active: 0,
-            current: None,
-            resync: true,
-            needs_keyframe,
+            preference: LayerPreference::new(preferred),
+            limit: LayerLimit::UNLIMITED,
+            selector: LayerSelector::new(streams, needs_keyframe),
         }
     }
 
     /// Decides about a packet of a stream.
     #[inline]
-    pub fn choose(&self, stream: u8, keyframe: bool) -> Choice {
-        if self.current == Some(stream) && !self.resync {
-            return Choice::Forward;
-        }
-        let sendable = keyframe || !self.needs_keyframe;
-        if sendable && self.target() == Some(stream) {
-            return Choice::Switch;
-        }
-        Choice::Skip
+    pub fn select(&self, stream: u8, is_keyframe: bool) -> Selection {
+        self.selector
+            .select(self.spatial_max(), stream, is_keyframe)
     }
 
-    /// The stream is being sent from now on.
+    /// Records that a stream is sent from now on.
     pub fn switched_to(&mut self, stream: u8) {
-        self.current = Some(stream);
-        self.resync = false;
+        self.selector.switched_to(stream);
     }
 
-    /// The stream that should be sent: the highest active one up to the wish, or else the lowest
-    /// active one above it.
+    /// Returns the stream that should be sent; `None` while none is active.
     pub fn target(&self) -> Option<u8> {
-        let wish = self
-            .preferred
-            .map_or(u8::MAX, |layers| layers.spatial_layer);
-        let top = wish.min(self.count.saturating_sub(1));
-        let is_active = |stream: &u8| self.active & 1 << stream != 0;
-        let below = (0..=top).rev().find(is_active);
-        below.or_else(|| (top + 1..self.count).find(is_active))
+        self.selector.target(self.spatial_max())
     }
 
-    /// The stream whose keyframe is waited for, if one is.
-    pub fn awaited_keyframe(&self) -> Option<u8> {
-        let target = self.target().filter(|_| self.needs_keyframe)?;
-        (self.resync || self.current != Some(target)).then_some(target)
-    }
-
-    /// Changes the wish.
-    pub fn prefer(&mut self, layers: Layers) {
-        self.preferred = Some(layers);
-    }
-
-    /// Tells which streams bring packets.
-    pub fn set_active(&mut self, active: u8) {
-        self.active = active;
-    }
-
-    /// Begins anew: nothing is sent before the next keyframe.
-    pub fn restart(&mut self) {
-        self.current = None;
-        self.resync = true;
-    }
-
-    /// What is being sent.
+    /// Returns the stream being sent.
     pub fn current(&self) -> Option<u8> {
-        self.current
+        self.selector.current()
+    }
+
+    /// Returns the stream whose keyframe is awaited.
+    pub fn awaited_keyframe(&self) -> Option<u8> {
+        self.selector.awaited_keyframe(self.spatial_max())
+    }
+
+    /// Sets the preferred layers.
+    pub fn prefer(&mut self, layers: Layers) {
+        self.preference = LayerPreference::new(Some(layers));
+    }
+
+    /// Sets which streams bring packets, as a bit set.
+    pub fn set_active(&mut self, active: u8) {
+        self.selector.set_active(active);
+    }
+
+    /// Stops sending until the next keyframe.
+    pub fn restart(&mut self) {
+        self.selector.restart();
+    }
+
+    /// Returns the highest spatial layer to send.
+    #[inline]
+    fn spatial_max(&self) -> u8 {
+        self.preference.spatial_max().min(self.limit.spatial_max())
     }
 }
 
@@ -117,46 +85,46 @@ mod tests {
         }
     }
 
-    fn camera(preferred: Option<Layers>, active: u8) -> LayerChoice {
-        let mut choice = LayerChoice::new(3, preferred, true);
-        choice.set_active(active);
-        choice
+    fn camera(preferred: Option<Layers>, active: u8) -> ConsumerLayers {
+        let mut layers = ConsumerLayers::new(3, preferred, true);
+        layers.set_active(active);
+        layers
     }
 
     #[test]
-    fn nothing_is_sent_before_a_keyframe() {
-        let choice = camera(None, 0b111);
-        assert_eq!(choice.choose(2, false), Choice::Skip);
-        assert_eq!(choice.choose(1, true), Choice::Skip);
-        assert_eq!(choice.choose(2, true), Choice::Switch);
+    fn nothing_is_sent_before_a_keyframe_of_the_target() {
+        let layers = camera(None, 0b111);
+        assert_eq!(layers.select(2, false), Selection::Skip);
+        assert_eq!(layers.select(1, true), Selection::Skip);
+        assert_eq!(layers.select(2, true), Selection::Switch);
     }
 
     #[test]
-    fn audio_waits_for_nothing() {
-        let mut choice = LayerChoice::new(1, None, false);
-        choice.set_active(1);
-        assert_eq!(choice.choose(0, false), Choice::Switch);
-        choice.switched_to(0);
-        assert_eq!(choice.choose(0, false), Choice::Forward);
-        assert_eq!(choice.awaited_keyframe(), None);
+    fn audio_is_sent_without_waiting_for_a_keyframe() {
+        let mut layers = ConsumerLayers::new(1, None, false);
+        layers.set_active(1);
+        assert_eq!(layers.select(0, false), Selection::Switch);
+        layers.switched_to(0);
+        assert_eq!(layers.select(0, false), Selection::Forward);
+        assert_eq!(layers.awaited_keyframe(), None);
     }
 
     #[test]
-    fn a_wish_changes_the_picture_at_the_next_keyframe() {
-        let mut choice = camera(None, 0b111);
-        choice.switched_to(2);
-        choice.prefer(layer(0));
-        assert_eq!(choice.awaited_keyframe(), Some(0));
-        assert_eq!(choice.choose(2, false), Choice::Forward);
-        assert_eq!(choice.choose(0, false), Choice::Skip);
-        assert_eq!(choice.choose(0, true), Choice::Switch);
-        choice.switched_to(0);
-        assert_eq!(choice.choose(2, true), Choice::Skip);
-        assert_eq!(choice.awaited_keyframe(), None);
+    fn preference_takes_effect_at_the_next_keyframe() {
+        let mut layers = camera(None, 0b111);
+        layers.switched_to(2);
+        layers.prefer(layer(0));
+        assert_eq!(layers.awaited_keyframe(), Some(0));
+        assert_eq!(layers.select(2, false), Selection::Forward);
+        assert_eq!(layers.select(0, false), Selection::Skip);
+        assert_eq!(layers.select(0, true), Selection::Switch);
+        layers.switched_to(0);
+        assert_eq!(layers.select(2, true), Selection::Skip);
+        assert_eq!(layers.awaited_keyframe(), None);
     }
 
     #[test]
-    fn a_silent_layer_is_replaced_by_the_next_best() {
+    fn inactive_layer_is_replaced_by_the_next_best() {
         assert_eq!(camera(Some(layer(2)), 0b011).target(), Some(1));
         assert_eq!(camera(Some(layer(0)), 0b110).target(), Some(1));
         assert_eq!(camera(Some(layer(9)), 0b111).target(), Some(2));
@@ -164,11 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_waits_for_a_keyframe_again() {
-        let mut choice = camera(None, 0b111);
-        choice.switched_to(2);
-        choice.restart();
-        assert_eq!(choice.choose(2, false), Choice::Skip);
-        assert_eq!(choice.awaited_keyframe(), Some(2));
+    fn restart_waits_for_a_keyframe_again() {
+        let mut layers = camera(None, 0b111);
+        layers.switched_to(2);
+        layers.restart();
+        assert_eq!(layers.select(2, false), Selection::Skip);
+        assert_eq!(layers.awaited_keyframe(), Some(2));
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of a departing packet: a header of the consumer's own, and the publisher's payload
+//! Writes the bytes of a consumer's packet: its own header, then the publisher's payload
 //! (RFC 3550 §5.1, RFC 4588 §4).
 
 use arrayvec::ArrayVec;
@@ -9,8 +9,8 @@ use super::{Consumer, raw};
 use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket, WireFields};
 use crate::packet_cache::CachedPacket;
 
-/// Extensions that pass from the publisher's packet to the consumer's unchanged.
-const PASSED_ON: [ExtensionKind; 5] = [
+/// Extensions copied unchanged from the publisher's packet.
+const FORWARDED: [ExtensionKind; 5] = [
     ExtensionKind::AudioLevel,
     ExtensionKind::VideoOrientation,
     ExtensionKind::DependencyDescriptor,
@@ -18,10 +18,10 @@ const PASSED_ON: [ExtensionKind; 5] = [
     ExtensionKind::PlayoutDelay,
 ];
 
-/// Ids and values of a packet's extensions.
-type Extensions<'a> = ArrayVec<(u8, &'a [u8]), { PASSED_ON.len() + 3 }>;
+/// Ids and values of the header extensions of a packet.
+type Extensions<'a> = ArrayVec<(u8, &'a [u8]), { FORWARDED.len() + 3 }>;
 
-/// The values of extensions that differ from packet to packet.
+/// Values of the extensions that are set per packet.
 #[derive(Debug, Default)]
 struct Values {
     abs_send_time: [u8; 3],
@@ -29,77 +29,77 @@ struct Values {
 }
 
 impl Consumer {
-    /// Writes a departing packet, still in the clear, into `out`. Returns the length of the header
-    /// and of the whole packet; `None` when it does not fit.
+    /// Writes a packet, not yet encrypted, into `out`. Returns the lengths of the header and of the
+    /// whole packet; `None` when it does not fit.
     #[inline]
     pub fn write(
         &self,
-        departure: &QueuedPacket,
-        stored: &CachedPacket,
-        stamp: &WireFields,
+        packet: &QueuedPacket,
+        cached: &CachedPacket,
+        wire: &WireFields,
         out: &mut [u8],
     ) -> Option<(usize, usize)> {
-        let incoming = stored.incoming()?;
-        let header_len = self.write_header(departure, stored, stamp, incoming.marker, out)?;
+        let incoming = cached.incoming()?;
+        let header_len = self.write_header(packet, cached, wire, incoming.marker, out)?;
         let mut at = header_len;
-        if let Some(repeats) = departure.repeats {
+        if let Some(repeats) = packet.repeats {
             at += write_osn(out.get_mut(at..)?, repeats)?;
         }
-        let payload = stored.payload();
+        let payload = cached.payload();
         let body = out.get_mut(at..at + payload.len())?;
         body.copy_from_slice(payload);
-        if departure.patch != DescriptorPatch::default() {
-            departure.patch.apply(body);
+        if packet.patch != DescriptorPatch::default() {
+            packet.patch.apply(body);
         }
         at += payload.len();
-        if stamp.padding > 0 {
-            let padding = out.get_mut(at..at + usize::from(stamp.padding))?;
+        if wire.padding > 0 {
+            let padding = out.get_mut(at..at + usize::from(wire.padding))?;
             let (count, zeros) = padding.split_last_mut()?;
             zeros.fill(0);
-            *count = stamp.padding;
+            *count = wire.padding;
         }
-        Some((header_len, at + usize::from(stamp.padding)))
+        Some((header_len, at + usize::from(wire.padding)))
     }
 
-    /// How long [`Self::write`] will find a departing packet, without padding.
+    /// Returns the length of the packet that [`Self::write`] writes, without padding.
     #[inline]
-    pub fn packet_len(&self, departure: &QueuedPacket, stored: &CachedPacket) -> Option<usize> {
+    pub fn packet_len(&self, packet: &QueuedPacket, cached: &CachedPacket) -> Option<usize> {
         let values = Values::default();
-        let header_len = rtp::header_len(&self.extensions(stored, &values)?);
-        let osn_len = departure.repeats.map_or(0, |_| OSN_LEN);
-        Some(header_len + osn_len + stored.payload().len())
+        let header_len = rtp::header_len(&self.extensions(cached, &values)?);
+        let osn_len = packet.repeats.map_or(0, |_| OSN_LEN);
+        Some(header_len + osn_len + cached.payload().len())
     }
 
     fn write_header(
         &self,
-        departure: &QueuedPacket,
-        stored: &CachedPacket,
-        stamp: &WireFields,
+        packet: &QueuedPacket,
+        cached: &CachedPacket,
+        wire: &WireFields,
         marker: bool,
         out: &mut [u8],
     ) -> Option<usize> {
         let values = Values {
-            abs_send_time: stamp.abs_send_time.write(),
-            transport_seq: write_transport_seq(stamp.transport_seq),
+            abs_send_time: wire.abs_send_time.write(),
+            transport_seq: write_transport_seq(wire.transport_seq),
         };
-        let extensions = self.extensions(stored, &values)?;
-        let (pt, ssrc) = self.outgoing_stream(departure);
+        let extensions = self.extensions(cached, &values)?;
+        let (pt, ssrc) = self.outgoing_stream(packet);
         let fields = RtpHeaderFields {
             marker,
-            padding: stamp.padding > 0,
+            padding: wire.padding > 0,
             pt,
-            seq: raw(departure.seq),
-            timestamp: departure.timestamp,
+            seq: raw(packet.seq),
+            timestamp: packet.timestamp,
             ssrc,
         };
         rtp::write_header(out, &fields, &extensions)
     }
 
-    /// The extensions of a packet: the consumer's own, and what passes on.
+    /// Returns the extensions of a packet: the consumer's own, and those copied from the publisher.
     #[inline]
     fn extensions<'a>(
         &'a self,
-        stored: &'a CachedPacket,
+        cached: &'a CachedPacket,
         values: &'a Values,
     ) -> Option<Extensions<'a>> {
         let mut extensions = Extensions::new();
@@ -113,8 +113,8 @@ impl Consumer {
         }
         add(ExtensionKind::AbsSendTime, &values.abs_send_time);
         add(ExtensionKind::TransportWideCc, &values.transport_seq);
-        let (places, bytes) = stored.extensions()?;
-        for kind in PASSED_ON {
+        let (places, bytes) = cached.extensions()?;
+        for kind in FORWARDED {
             if let Some(value) = places.value(kind, bytes) {
                 add(kind, value);
             }

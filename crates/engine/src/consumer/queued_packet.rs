@@ -1,5 +1,5 @@
-//! A packet on its way out, by name: which packet of the producer it is, and what is rewritten of
-//! it. The bytes are written when its turn comes.
+//! Packets queued for sending, described by numbers: which packet of the producer, and what is
+//! rewritten of it. The bytes are written when the packet is sent.
 
 use watersmeet_wire::codec::Vp8Descriptor;
 use watersmeet_wire::rtp::extension::AbsSendTime;
@@ -7,18 +7,18 @@ use watersmeet_wire::units::SeqNo;
 
 use crate::slots::ConsumerKey;
 
-/// What to write over a payload header. Only VP8 needs it: its picture counters are per stream,
-/// and a receiver takes a jump for a loss.
+/// Changes to a payload header. Only VP8 needs them: its picture counters are per stream, and a
+/// receiver takes a jump for a loss.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct DescriptorPatch {
-    /// VP8's picture id.
+    /// New picture id.
     pub picture_id: Option<u16>,
-    /// VP8's TL0PICIDX.
+    /// New TL0PICIDX.
     pub tl0_pic_idx: Option<u8>,
 }
 
 impl DescriptorPatch {
-    /// Writes itself over the payload header of a VP8 packet.
+    /// Applies the changes to the payload header of a VP8 packet.
     pub fn apply(self, payload: &mut [u8]) {
         let Some(mut descriptor) = Vp8Descriptor::parse(payload) else {
             return;
@@ -33,32 +33,32 @@ impl DescriptorPatch {
     }
 }
 
-/// A packet that is to leave.
+/// A packet to send.
 #[derive(Debug, Clone, Copy)]
 pub struct QueuedPacket {
-    /// The consumer's place in the worker.
+    /// Consumer that sends it.
     pub consumer: ConsumerKey,
-    /// The stream of the producer it comes from.
+    /// Index of the producer's stream.
     pub stream: u8,
-    /// Its number in that stream.
+    /// Sequence number in that stream.
     pub origin: SeqNo,
-    /// Its outgoing number, of the retransmission stream if it is one.
+    /// Outgoing sequence number; of the RTX stream for a retransmission.
     pub seq: u64,
-    /// The outgoing number of the packet it repeats.
+    /// Outgoing sequence number of the packet it retransmits; absent for new media.
     pub repeats: Option<u16>,
-    /// Its outgoing media time.
+    /// Outgoing RTP timestamp.
     pub timestamp: u32,
-    /// What to write over its payload header.
+    /// Changes to its payload header.
     pub patch: DescriptorPatch,
 }
 
-/// What is added to every packet when it is sent.
+/// Fields that are known only when a packet is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct WireFields {
-    /// When the packet leaves.
+    /// Time of sending.
     pub abs_send_time: AbsSendTime,
-    /// Its number on the transport.
+    /// Transport-wide sequence number.
     pub transport_seq: u16,
-    /// Bytes that make it as long as others (RFC 3550 §5.1); zero for none.
+    /// Bytes of padding that make it as long as others (RFC 3550 §5.1).
     pub padding: u8,
 }

@@ -1,7 +1,7 @@
-//! What was sent lately, and may be sent again: numbers and rewritten fields, never bytes. The
-//! bytes stand in the producer's history.
+//! Packets sent in the last second, which may be retransmitted: numbers and rewritten fields, never
+//! bytes. The bytes are in the producer's packet cache.
 //!
-//! Bounded against a peer that asks too much: once per round trip, ten times per packet, and
+//! Bounded against peers that request too much: once per round trip, ten times per packet, and
 //! nothing older than a second.
 
 use std::time::Duration;
@@ -11,50 +11,50 @@ use watersmeet_wire::units::{SeqNo, Time};
 use crate::consumer::queued_packet::DescriptorPatch;
 use crate::consumer::raw;
 
-/// The most packets remembered: as many as the history keeps.
+/// Upper bound of the packets remembered: as many as the packet cache holds.
 pub const SENT_MAX: usize = 1_024;
 
-/// Slots at the start.
+/// Initial number of slots.
 const SENT_MIN: usize = 64;
 
-/// How long a packet may be asked for.
+/// How long a packet can be requested.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
-/// How often one packet is sent again.
+/// Upper bound of the retransmissions of one packet.
 pub const RESENDS_MAX: u8 = 10;
 
-/// The shortest time between two resends of one packet, whatever the round trip.
+/// Minimum interval between two retransmissions of one packet, however short the round trip.
 const SPACING_MIN: Duration = Duration::from_millis(10);
 
-/// What a tick is: a peer that asks again after just a round trip must not be found too early.
+/// Microseconds per tick: fine enough that a request just one round trip later is not too early.
 const TICK_MICROS: u64 = 16;
 
-/// A packet that went out. One is written for each packet forwarded, into memory that is seldom in
-/// a cache: 32 bytes are two in a cache line, and 32 KiB for a fast stream.
+/// A sent packet. One is written per forwarded packet, into memory that is seldom in a CPU cache: at
+/// 32 bytes two share a cache line, and a fast stream needs 32 KiB.
 #[derive(Debug, Clone, Copy)]
 pub struct Sent {
-    /// Its incoming number.
+    /// Incoming sequence number.
     pub origin: SeqNo,
-    /// Its outgoing media time.
+    /// Outgoing RTP timestamp.
     pub timestamp: u32,
-    /// When it was sent last, in ticks.
+    /// When it was last sent, in ticks.
     at: u32,
-    /// The low bits of its outgoing number.
+    /// Low 16 bits of its outgoing sequence number.
     seq: u16,
-    /// What was written into its payload header.
+    /// Changes to its payload header.
     pub patch: DescriptorPatch,
-    /// Which stream of the producer it came from.
+    /// Index of the producer's stream.
     pub stream: u8,
-    /// How often it was sent again.
+    /// Number of retransmissions so far.
     resends: u8,
 }
 
 const _: () = assert!(size_of::<Option<Sent>>() == 32, "two in a cache entry");
 
-/// What was sent in the last second.
+/// Packets sent in the last second.
 #[derive(Debug, Default)]
 pub struct SentPackets {
-    /// A power of two of slots, by outgoing number; empty when the peer cannot ask.
+    /// Ring by outgoing sequence number. Its length is a power of two, or zero before the first packet.
     slots: Vec<Option<Sent>>,
 }
 
@@ -84,14 +84,14 @@ impl SentPackets {
         }
     }
 
-    /// The packet whose low 16 bits are `raw`, if it may be sent again now.
+    /// Returns the packet whose sequence number ends in `raw`, if it may be retransmitted now.
     pub fn take_due(&mut self, now: Time, raw: u16, rtt: Duration) -> Option<Sent> {
         let index = self.index(u64::from(raw));
         let sent = self.slots.get_mut(index)?.as_mut()?;
         let age = sent.age(now);
-        let old = age > KEPT_FOR && sent.resends == 0;
-        let early = sent.resends > 0 && age < rtt.max(SPACING_MIN);
-        if sent.seq != raw || old || early || sent.resends >= RESENDS_MAX {
+        let is_old = age > KEPT_FOR && sent.resends == 0;
+        let is_early = sent.resends > 0 && age < rtt.max(SPACING_MIN);
+        if sent.seq != raw || is_old || is_early || sent.resends >= RESENDS_MAX {
             return None;
         }
         sent.resends += 1;
@@ -107,15 +107,15 @@ impl SentPackets {
         (seq & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }
 
-    /// Doubles the ring when it would forget a packet that may still be asked for.
+    /// Doubles the ring when it would overwrite a packet that can still be requested.
     fn make_room(&mut self, now: Time, seq: u64) {
         if self.slots.is_empty() {
             self.slots.resize(SENT_MIN, None);
             return;
         }
         let occupant = self.slots.get(self.index(seq)).copied().flatten();
-        let young = occupant.is_some_and(|sent| sent.age(now) < KEPT_FOR);
-        if !young || self.slots.len() >= SENT_MAX {
+        let is_recent = occupant.is_some_and(|sent| sent.age(now) < KEPT_FOR);
+        if !is_recent || self.slots.len() >= SENT_MAX {
             return;
         }
         let old = std::mem::take(&mut self.slots);
@@ -130,15 +130,15 @@ impl SentPackets {
 }
 
 impl Sent {
-    /// How long ago it was sent, modulo 19 hours: of a stream that rested so long, packets that are
-    /// long past look young, and nobody asks for them.
+    /// Returns how long ago it was sent, modulo 19 hours. After so long a pause old packets look recent,
+    /// but no peer requests them.
     fn age(&self, now: Time) -> Duration {
         let ticks = u64::from(ticks(now).wrapping_sub(self.at));
         Duration::from_micros(ticks * TICK_MICROS)
     }
 }
 
-/// The low 32 bits of a moment in ticks.
+/// Returns the low 32 bits of a time in ticks.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "ages are differences of these bits"
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_is_resent_once_per_round_trip() {
+    fn packet_is_retransmitted_once_per_round_trip() {
         let mut packets = sent(0x1_0005);
         assert!(packets.take_due(Time::from_millis(1), 5, RTT).is_some());
         assert!(packets.take_due(Time::from_millis(40), 5, RTT).is_none());
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_is_resent_ten_times_at_most() {
+    fn packet_is_retransmitted_ten_times_at_most() {
         let mut packets = sent(5);
         let due = |round: u64| {
             packets
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_or_unknown_packet_is_not_resent() {
+    fn old_or_unknown_packet_is_not_retransmitted() {
         let mut packets = sent(5);
         assert!(packets.take_due(Time::from_millis(1), 6, RTT).is_none());
         assert!(
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_bounded() {
+    fn ring_is_bounded() {
         let mut packets = SentPackets::default();
         for seq in 0..10_000 {
             packets.insert(

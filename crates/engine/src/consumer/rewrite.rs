@@ -1,44 +1,44 @@
-//! One outgoing numbering made of one incoming stream after another: sequence numbers without
-//! holes of our making, media time that only goes forward, picture ids that go on counting.
+//! Continuous outgoing numbers across switches between incoming streams: sequence numbers without
+//! gaps of our making, timestamps that only go forward, picture ids that keep counting.
 //!
-//! A packet lost on its way to us stays a hole, so that the peer may ask for it and get it once
-//! it was repaired; a packet we hold back leaves none.
+//! A packet lost on its way to us leaves a gap, so that the peer can request it and gets it once
+//! it is repaired; a packet that we omit leaves none.
 
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use watersmeet_wire::units::{SeqNo, Time};
 
-/// How many changes of the numbering are remembered for late packets; a repair comes within about
-/// a second, in which a stream is switched once or twice and holds back a few packets.
+/// Number of earlier spans remembered for late packets. A repair arrives within about a second, in
+/// which a consumer switches once or twice and omits a few packets.
 const EARLIER_MAX: usize = 15;
 
-/// A run of incoming numbers that are shifted alike.
+/// A span of incoming sequence numbers that have the same offset.
 #[derive(Debug, Clone, Copy)]
 struct Span {
-    /// The first incoming number of the run.
+    /// First incoming number of the span.
     start: SeqNo,
     /// Outgoing number of `start`.
     out: u64,
 }
 
-/// The map from incoming to outgoing numbers. In the order of memory: what each packet touches
-/// comes first.
+/// Maps incoming to outgoing sequence numbers. In memory order: what each packet touches comes
+/// first.
 #[derive(Debug)]
 #[repr(C)]
 pub struct SequenceMap {
-    /// The latest run; absent until a stream was joined.
+    /// Latest span; absent until a stream is joined.
     latest: Option<Span>,
-    /// The highest outgoing number given so far, or the one before the first.
+    /// Highest outgoing number assigned so far, or the one before the first.
     highest: u64,
-    /// The highest incoming number seen of the joined stream.
+    /// Highest incoming number seen of the joined stream.
     newest: SeqNo,
-    /// The runs before the latest, oldest first.
+    /// Spans before the latest, oldest first.
     earlier: ArrayVec<Span, EARLIER_MAX>,
 }
 
 impl SequenceMap {
-    /// A numbering that begins after `start`.
+    /// Creates a map whose outgoing numbers begin after `start`.
     pub fn new(start: SeqNo) -> Self {
         Self {
             latest: None,
@@ -48,8 +48,8 @@ impl SequenceMap {
         }
     }
 
-    /// Goes on with another stream, whose packet `seq` gets the next number. Older packets of it,
-    /// and all of the former stream, have no number any more.
+    /// Continues with another stream, whose packet `seq` gets the next number. Its older packets, and
+    /// all packets of the former stream, can no longer be mapped.
     pub fn join(&mut self, seq: SeqNo) {
         self.earlier.clear();
         self.latest = Some(Span {
@@ -59,7 +59,7 @@ impl SequenceMap {
         self.newest = SeqNo(seq.0.saturating_sub(1));
     }
 
-    /// The outgoing number of a packet; `None` if it has none.
+    /// Returns the outgoing number of a packet; `None` if it cannot be mapped any more.
     #[inline]
     pub fn map(&mut self, seq: SeqNo) -> Option<u64> {
         let covers = |span: &&Span| span.start <= seq;
@@ -71,8 +71,8 @@ impl SequenceMap {
         Some(out)
     }
 
-    /// Holds a packet back, closing the hole when nothing after it was sent yet.
-    pub fn hold_back(&mut self, seq: SeqNo) {
+    /// Omits a packet. The gap is closed when no later packet was mapped yet.
+    pub fn omit(&mut self, seq: SeqNo) {
         if seq <= self.newest {
             return;
         }
@@ -92,18 +92,18 @@ impl SequenceMap {
     }
 }
 
-/// The map from incoming to outgoing media time.
+/// Maps incoming to outgoing RTP timestamps.
 #[derive(Debug, Default)]
 pub struct TimestampMap {
-    /// Added to incoming times.
+    /// Added to incoming timestamps.
     offset: u32,
-    /// The latest outgoing time and when it was sent.
+    /// Latest outgoing timestamp and when it was mapped.
     latest: Option<(u32, Time)>,
 }
 
 impl TimestampMap {
-    /// Goes on with another stream. `reference` is the outgoing time that `timestamp` should get
-    /// when the clocks of both streams are known; without it the time that passed decides.
+    /// Continues with another stream. `reference` is the outgoing timestamp for `timestamp` when the
+    /// clocks of both streams are known; otherwise the elapsed time decides.
     pub fn join(&mut self, now: Time, timestamp: u32, clock_rate: u32, reference: Option<u32>) {
         let Some((latest, sent)) = self.latest else {
             return;
@@ -112,14 +112,14 @@ impl TimestampMap {
         let by_arrival = latest.wrapping_add(elapsed);
         let plausible = |wanted: &u32| {
             let ahead = wanted.wrapping_sub(latest);
-            // Clocks that disagree by more than three seconds are not believed.
+            // A clock that is more than three seconds ahead is ignored.
             ahead > 0 && ahead < elapsed.saturating_add(clock_rate.saturating_mul(3))
         };
         let wanted = reference.filter(plausible).unwrap_or(by_arrival);
         self.offset = wanted.wrapping_sub(timestamp);
     }
 
-    /// The outgoing time of an incoming one.
+    /// Returns the outgoing timestamp of an incoming one.
     pub fn map(&mut self, now: Time, timestamp: u32) -> u32 {
         let out = timestamp.wrapping_add(self.offset);
         let newer = |latest: u32| out.wrapping_sub(latest).cast_signed() >= 0;
@@ -129,41 +129,41 @@ impl TimestampMap {
         out
     }
 
-    /// What is added to incoming times.
+    /// Returns what is added to incoming timestamps.
     pub fn offset(&self) -> u32 {
         self.offset
     }
 
-    /// The latest outgoing time and when it was sent.
+    /// Returns the latest outgoing timestamp and when it was mapped.
     pub fn latest(&self) -> Option<(u32, Time)> {
         self.latest
     }
 }
 
-/// A duration in media time.
+/// Converts a duration to RTP timestamp units.
 #[expect(clippy::cast_possible_truncation, reason = "media time is modulo 2^32")]
 pub fn media_time(duration: Duration, clock_rate: u32) -> u32 {
     (duration.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
 }
 
-/// The map of one counter of a codec's payload header (VP8's picture id or TL0PICIDX).
+/// Maps a counter of VP8's payload header: picture id or TL0PICIDX.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct CounterMap {
     /// Added to incoming values.
     offset: u16,
-    /// The latest outgoing value.
+    /// Latest outgoing value.
     latest: Option<u16>,
 }
 
 impl CounterMap {
-    /// Goes on with another stream, whose value `value` follows the latest one.
+    /// Continues with another stream, whose `value` follows the latest one.
     pub fn join(&mut self, value: u16) {
         if let Some(latest) = self.latest {
             self.offset = latest.wrapping_add(1).wrapping_sub(value);
         }
     }
 
-    /// The outgoing value, of `bits` bits.
+    /// Returns the outgoing value, `bits` wide.
     pub fn map(&mut self, value: u16, bits: u32) -> u16 {
         let mask = u16::MAX >> (16 - bits.min(16));
         let out = value.wrapping_add(self.offset) & mask;
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_go_on_over_a_switch() {
+    fn sequence_numbers_continue_over_a_switch() {
         let mut map = SequenceMap::new(SeqNo(99));
         map.join(SeqNo(1_000));
         assert_eq!(map.map(SeqNo(1_000)), Some(100));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_packet_keeps_its_number() {
+    fn lost_packet_leaves_a_gap() {
         let mut map = SequenceMap::new(SeqNo(0));
         map.join(SeqNo(10));
         assert_eq!(map.map(SeqNo(10)), Some(1));
@@ -200,28 +200,28 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_held_back_leaves_no_hole() {
+    fn omitted_packet_leaves_no_gap() {
         let mut map = SequenceMap::new(SeqNo(0));
         map.join(SeqNo(10));
         assert_eq!(map.map(SeqNo(10)), Some(1));
-        map.hold_back(SeqNo(12));
+        map.omit(SeqNo(12));
         assert_eq!(map.map(SeqNo(13)), Some(3));
         assert_eq!(map.map(SeqNo(11)), Some(2));
     }
 
     #[test]
-    fn the_oldest_changes_are_forgotten() {
+    fn earlier_spans_are_bounded() {
         let mut map = SequenceMap::new(SeqNo(0));
         map.join(SeqNo(10));
         for seq in (12..200).step_by(2) {
-            map.hold_back(SeqNo(seq));
+            map.omit(SeqNo(seq));
         }
         assert_eq!(map.map(SeqNo(10)), None);
         assert_eq!(map.map(SeqNo(199)), Some(96));
     }
 
     #[test]
-    fn media_time_follows_the_clock_over_a_switch() {
+    fn timestamps_follow_the_clock_over_a_switch() {
         let mut map = TimestampMap::default();
         assert_eq!(map.map(Time::ZERO, 5_000), 5_000);
         map.join(Time::from_millis(100), 777, 90_000, None);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn media_time_never_goes_back_over_a_switch() {
+    fn timestamps_never_go_back_over_a_switch() {
         let mut map = TimestampMap::default();
         map.map(Time::ZERO, 5_000);
         map.join(Time::ZERO, 9, 90_000, Some(4_000));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn picture_ids_go_on_over_a_switch_and_a_wrap() {
+    fn picture_ids_continue_over_a_switch_and_a_wrap() {
         let mut map = CounterMap::default();
         assert_eq!(map.map(32_767, 15), 32_767);
         map.join(500);

@@ -1,0 +1,20 @@
+//! Layers that a consumer may be sent at most, whatever it prefers.
+
+/// Upper bound of a consumer's layers. Bandwidth allocation sets it; without one, there is no bound.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerLimit {
+    /// Highest spatial layer that may be sent.
+    spatial_max: u8,
+}
+
+impl LayerLimit {
+    /// No bound.
+    pub const UNLIMITED: Self = Self {
+        spatial_max: u8::MAX,
+    };
+
+    /// Returns the highest spatial layer that may be sent.
+    pub const fn spatial_max(self) -> u8 {
+        self.spatial_max
+    }
+}
