@@ -370,13 +370,7 @@ impl Consumer {
 
     /// Counts a packet that was sent; `len` includes the header.
     #[inline]
-    pub fn record_sent(
-        &mut self,
-        now: Time,
-        packet: &QueuedPacket,
-        header_len: usize,
-        len: usize,
-    ) {
+    pub fn record_sent(&mut self, now: Time, packet: &QueuedPacket, header_len: usize, len: usize) {
         self.rate.add(now, len as u64);
         if packet.repeats.is_some() {
             self.counters.retransmitted += 1;

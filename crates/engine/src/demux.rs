@@ -1,25 +1,36 @@
-//! Which transport a datagram belongs to: by the path it came on, and before a path is known by
-//! the ufrag that an ICE check names (RFC 8445 §7.3). Never trusts a datagram: a path is entered
-//! only when its transport has authenticated a check on it.
+//! Finds the transport of a datagram: by its path, or before the path is known by the ufrag in an ICE
+//! check (RFC 8445 §7.3). Datagrams are not trusted: a path is added only when its transport has
+//! authenticated a check on it.
 
 use watersmeet_wire::units::Map;
 
 use crate::path::Path;
 use crate::slots::TransportKey;
 
-/// Where transports are found. A `key` is the place of a transport in its worker.
+/// Paths and ufrags of all transports of a worker.
 #[derive(Debug, Default)]
 pub struct Demux {
-    /// By path; at most eight paths for each transport.
+    /// Transports by path.
     paths: Map<Path, TransportKey>,
-    /// By local ufrag; at most two for each transport, while ICE restarts.
+    /// Transports by local ufrag.
     ufrags: Map<String, TransportKey>,
-    /// The path asked for last: datagrams come in runs.
+    /// Paths and ufrags by transport, so that a closing one is removed without a search.
+    owned: Map<TransportKey, Owned>,
+    /// Path located last: datagrams of one path often follow each other.
     last: Option<(Path, TransportKey)>,
 }
 
+/// What belongs to one transport.
+#[derive(Debug, Default)]
+struct Owned {
+    /// At most eight paths, see `PATHS_MAX`.
+    paths: Vec<Path>,
+    /// At most two ufrags, while ICE restarts.
+    ufrags: Vec<String>,
+}
+
 impl Demux {
-    /// The transport that has authenticated this path.
+    /// Returns the transport that has authenticated this path.
     #[inline]
     pub fn locate(&mut self, path: Path) -> Option<TransportKey> {
         if let Some((last, key)) = self.last
@@ -32,46 +43,70 @@ impl Demux {
         Some(key)
     }
 
-    /// The transport with this local ufrag.
+    /// Returns the transport with this local ufrag.
     pub fn locate_ufrag(&self, ufrag: &str) -> Option<TransportKey> {
         self.ufrags.get(ufrag).copied()
     }
 
-    /// Enters an authenticated path.
+    /// Adds an authenticated path, and takes it from the transport that had it before.
     pub fn add_path(&mut self, path: Path, key: TransportKey) {
         self.last = None;
-        self.paths.insert(path, key);
+        let former = self.paths.insert(path, key);
+        if former == Some(key) {
+            return;
+        }
+        if let Some(owned) = former.and_then(|former| self.owned.get_mut(&former)) {
+            owned.paths.retain(|known| *known != path);
+        }
+        self.owned.entry(key).or_default().paths.push(path);
     }
 
-    /// Takes a path out, if it still belongs to this transport.
+    /// Removes a path, if it still belongs to this transport.
     pub fn remove_path(&mut self, path: Path, key: TransportKey) {
         self.last = None;
-        if self.paths.get(&path) == Some(&key) {
-            self.paths.remove(&path);
+        if self.paths.get(&path) != Some(&key) {
+            return;
+        }
+        self.paths.remove(&path);
+        if let Some(owned) = self.owned.get_mut(&key) {
+            owned.paths.retain(|known| *known != path);
         }
     }
 
-    /// Enters a local ufrag.
+    /// Adds a local ufrag.
     pub fn add_ufrag(&mut self, ufrag: String, key: TransportKey) {
+        self.owned
+            .entry(key)
+            .or_default()
+            .ufrags
+            .push(ufrag.clone());
         self.ufrags.insert(ufrag, key);
     }
 
-    /// Takes a local ufrag out.
+    /// Removes a local ufrag.
     pub fn remove_ufrag(&mut self, ufrag: &str) {
-        self.ufrags.remove(ufrag);
+        let key = self.ufrags.remove(ufrag);
+        if let Some(owned) = key.and_then(|key| self.owned.get_mut(&key)) {
+            owned.ufrags.retain(|known| known != ufrag);
+        }
     }
 
-    /// Takes out everything of a transport that is closing.
+    /// Removes all paths and ufrags of a transport.
     pub fn remove(&mut self, key: TransportKey) {
         self.last = None;
-        self.paths.retain(|_, owner| *owner != key);
-        self.ufrags.retain(|_, owner| *owner != key);
+        let owned = self.owned.remove(&key).unwrap_or_default();
+        for path in owned.paths {
+            self.paths.remove(&path);
+        }
+        for ufrag in owned.ufrags {
+            self.ufrags.remove(&ufrag);
+        }
     }
 
     #[cfg(test)]
-    /// Whether nothing is entered.
+    /// Returns whether no transport has a path or a ufrag.
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.ufrags.is_empty()
+        self.paths.is_empty() && self.ufrags.is_empty() && self.owned.is_empty()
     }
 }
 
@@ -89,20 +124,28 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_moved_is_not_taken_from_its_new_owner() {
+    fn former_owner_cannot_remove_a_path_that_moved() {
         let mut demux = Demux::default();
         demux.add_path(path(1), key(7));
         demux.add_path(path(1), key(8));
         demux.remove_path(path(1), key(7));
         assert_eq!(demux.locate(path(1)), Some(key(8)));
+        demux.remove(key(7));
+        assert_eq!(demux.locate(path(1)), Some(key(8)));
     }
 
     #[test]
-    fn nothing_of_a_closed_transport_remains() {
+    fn closed_transport_leaves_nothing() {
         let mut demux = Demux::default();
         demux.add_path(path(1), key(7));
+        demux.add_path(path(1), key(7));
+        demux.add_path(path(2), key(7));
+        demux.remove_path(path(2), key(7));
         demux.add_ufrag("abcd".to_owned(), key(7));
+        demux.add_ufrag("efgh".to_owned(), key(7));
+        demux.remove_ufrag("efgh");
         assert_eq!(demux.locate(path(1)), Some(key(7)));
+        assert_eq!(demux.locate_ufrag("abcd"), Some(key(7)));
         demux.remove(key(7));
         assert_eq!(demux.locate(path(1)), None);
         assert!(demux.is_empty());

@@ -21,6 +21,7 @@ mod rtp_listener;
 pub mod shard_message;
 mod slots;
 pub mod stats;
+mod ticket_queue;
 mod timers;
 pub mod transport;
 mod transport_state;

@@ -6,6 +6,7 @@ use watersmeet_wire::units::Map;
 
 use crate::ids::RouterId;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
+use crate::ticket_queue::TicketQueue;
 
 /// One room's share of a worker. Members are known by their places in the worker.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct Router {
     /// What it can forward.
     pub capabilities: RtpCapabilities,
     /// The transports in it.
-    pub transports: Vec<TransportKey>,
+    pub transports: TicketQueue<TransportKey>,
     /// The producers that other shards hand over.
     pub pipes: Vec<ProducerKey>,
     /// The consumers of each producer.
@@ -28,7 +29,7 @@ impl Router {
         Self {
             id,
             capabilities,
-            transports: Vec::new(),
+            transports: TicketQueue::default(),
             pipes: Vec::new(),
             consumers: Map::new(),
         }
@@ -52,8 +53,10 @@ impl Router {
 
     /// Takes a consumer out.
     pub fn remove_consumer(&mut self, producer: ProducerKey, consumer: ConsumerKey) {
-        if let Some(consumers) = self.consumers.get_mut(&producer) {
-            consumers.retain(|&known| known != consumer);
+        if let Some(consumers) = self.consumers.get_mut(&producer)
+            && let Some(index) = consumers.iter().position(|&known| known == consumer)
+        {
+            consumers.remove(index);
         }
     }
 

@@ -44,6 +44,7 @@ use crate::producer::{Origin, Producer};
 use crate::router::Router;
 use crate::shard_message::{PacketPool, ShardMessage};
 use crate::slots::{ConsumerKey, ProducerKey, RouterKey, Slots, TransportKey};
+use crate::ticket_queue::TicketQueue;
 use crate::timers::{TimerKind, Timers};
 use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
@@ -154,7 +155,7 @@ pub struct Worker {
     /// Packets shared with other shards, for reuse.
     pool: PacketPool,
     /// Transports with waiting handshake datagrams, each once, served round-robin.
-    handshakes: VecDeque<TransportKey>,
+    handshakes: TicketQueue<TransportKey>,
     /// Transports with something to send.
     send_queue: SendQueue,
     /// Orders the packets of one transport.
@@ -198,7 +199,7 @@ impl Worker {
             events: VecDeque::new(),
             shard_messages: VecDeque::new(),
             pool: PacketPool::default(),
-            handshakes: VecDeque::new(),
+            handshakes: TicketQueue::default(),
             send_queue: SendQueue::new(config.egress),
             order: GsoOrder::default(),
             egress: Egress::default(),
@@ -350,9 +351,9 @@ impl Worker {
                 return;
             };
             self.contain_fault(now, key, |worker| {
-                let entry = worker.transports.get_mut(key);
-                if entry.is_some_and(|entry| entry.transport.advance(now)) {
-                    worker.handshakes.push_back(key);
+                if let Some(entry) = worker.transports.get_mut(key) {
+                    let has_more = entry.transport.advance(now);
+                    entry.handshake_ticket = has_more.then(|| worker.handshakes.push_back(key));
                 }
                 worker.apply_transport_events(now, key);
             });
@@ -440,7 +441,7 @@ impl Worker {
                 TransportEvent::PathAdded(path) => self.add_path(now, path, key),
                 TransportEvent::PathRemoved(path) => self.demux.remove_path(path, key),
                 TransportEvent::UfragRetired(ufrag) => self.demux.remove_ufrag(&ufrag),
-                TransportEvent::HandshakePending => self.handshakes.push_back(key),
+                TransportEvent::HandshakePending => self.enqueue_handshake(key),
                 TransportEvent::Closed(reason) => {
                     self.close_transport(now, key, Some(reason));
                     return;
@@ -458,6 +459,12 @@ impl Worker {
             due,
             TimerKind::Transport(key),
         );
+    }
+
+    fn enqueue_handshake(&mut self, key: TransportKey) {
+        if let Some(entry) = self.transports.get_mut(key) {
+            entry.handshake_ticket = Some(self.handshakes.push_back(key));
+        }
     }
 
     fn next_transport_event(&mut self, key: TransportKey) -> Option<TransportEvent> {

@@ -184,6 +184,11 @@ impl Worker {
             return Err(Refusal::LimitReached("transports"));
         }
         let key = self.transports.next_key();
+        let router = self
+            .routers
+            .get_mut(router_key)
+            .ok_or(Refusal::RouterNotFound)?;
+        let router_ticket = router.transports.push_back(key);
         let ufrag = self.generate_ufrag(key);
         let transport = WebRtcTransport::new(&self.settings, options, ufrag.clone(), &mut self.rng);
         let reply = Reply::Transport {
@@ -195,13 +200,15 @@ impl Worker {
         let outbound = Outbound::new(Ssrc(self.rng.next_u32()));
         let inbound = Inbound::new(self.generate_letters());
         self.transports.insert(TransportEntry::new(
-            id, router_key, transport, inbound, outbound,
+            id,
+            router_key,
+            router_ticket,
+            transport,
+            inbound,
+            outbound,
         ));
         self.transport_keys.insert(id, key);
         self.demux.add_ufrag(ufrag, key);
-        if let Some(router) = self.routers.get_mut(router_key) {
-            router.transports.push(key);
-        }
         Ok(reply)
     }
 

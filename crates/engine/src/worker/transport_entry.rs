@@ -4,6 +4,7 @@ use super::inbound::Inbound;
 use super::outbound::Outbound;
 use crate::ids::TransportId;
 use crate::slots::RouterKey;
+use crate::ticket_queue::Ticket;
 use crate::timers::Deadline;
 use crate::transport::Transport;
 
@@ -18,6 +19,10 @@ pub struct TransportEntry {
     pub id: TransportId,
     /// Router it belongs to.
     pub router: RouterKey,
+    /// Its place in the router's list of transports.
+    pub router_ticket: Ticket,
+    /// Its place in the queue of pending handshakes, while one waits.
+    pub handshake_ticket: Option<Ticket>,
     /// ICE, DTLS and SRTP.
     pub transport: Transport,
     /// Media that comes from the peer.
@@ -33,6 +38,7 @@ impl TransportEntry {
     pub fn new(
         id: TransportId,
         router: RouterKey,
+        router_ticket: Ticket,
         transport: Transport,
         inbound: Inbound,
         outbound: Outbound,
@@ -41,6 +47,8 @@ impl TransportEntry {
             outbound,
             id,
             router,
+            router_ticket,
+            handshake_ticket: None,
             transport,
             inbound,
             transport_deadline: Deadline::default(),
