@@ -2,7 +2,7 @@
 //! producer on a transport of its own.
 
 use serde_json::{Value, json};
-use watersmeet_conference::{ConferenceLimits, Namespace, SessionId, ShardId};
+use watersmeet_conference::{ConferenceLimits, Namespace, SessionId};
 
 use super::harness::*;
 
@@ -201,8 +201,7 @@ fn producers_and_their_receive_transports_are_closed_when_their_owner_leaves() {
     let mut received = test.take_frames(ben);
     received.sort_by_key(|it| it["payload"]["remoteProducerId"] != json!(producers[0]));
     assert_eq!(received, [closed(&producers[0]), closed(&producers[1])]);
-    assert_eq!(test.conference.gauges().transports, 0);
-    assert!(test.shards.iter().all(|it| it.transports.is_empty()));
+    test.assert_no_transports();
 }
 
 #[test]
@@ -261,8 +260,7 @@ fn a_receive_transport_is_closed_when_its_producer_was_closed_meanwhile() {
     assert!(frames.contains(&closed(&camera)), "{frames:?}");
     let refused = json!({"ack": 8, "payload": params_error("Producer not found")});
     assert!(frames.contains(&refused), "{frames:?}");
-    assert_eq!(test.conference.gauges().transports, 0);
-    assert!(test.shards.iter().all(|it| it.transports.is_empty()));
+    test.assert_no_transports();
 }
 
 #[test]
@@ -382,8 +380,7 @@ fn objects_of_other_participants_and_rooms_are_not_found() {
 fn a_waiting_client_is_answered_when_it_is_admitted() {
     let mut test = TestConference::new();
     let (host, _) = test.join("r");
-    let policy = json!({"action": "setPolicy", "policy": "approval"});
-    test.expect_reply(host, "moderate", policy, "done");
+    test.require_approval(host);
     test.take_frames(host);
     let (ana, _) = test.open_socket(CALL);
     for ack in [1, 2] {
@@ -398,7 +395,7 @@ fn a_waiting_client_is_answered_when_it_is_admitted() {
     let requested = test.take_frames(host).pop().unwrap();
     assert_eq!(requested["type"], "joinRequested");
     let admit = json!({"action": "admit", "peerId": requested["payload"]["peerId"]});
-    test.expect_reply(host, "moderate", admit, "done");
+    test.moderate(host, admit);
     let received = json!({"ack": 2, "payload": {"rtpCapabilities": capabilities()}});
     assert_eq!(test.take_frames(ana), [received]);
 }
@@ -410,7 +407,7 @@ fn connections_are_closed_with_1012_after_lost_media_and_1000_after_removal() {
     let ana = test.call_join("r");
     let peer = test.take_frames(host).pop().unwrap()["payload"]["peerId"].clone();
     let remove = json!({"action": "remove", "peerId": peer});
-    test.expect_reply(host, "moderate", remove, "done");
+    test.moderate(host, remove);
     assert_eq!(test.closed.get(&ana), Some(&1000));
 
     let ben = test.call_join("r");
@@ -419,8 +416,7 @@ fn connections_are_closed_with_1012_after_lost_media_and_1000_after_removal() {
     let answer = test.call_request(ben, "transport-produce", produce_payload("video"));
     assert_eq!(answer, json!({"error": "Transport not found"}));
     test.call_transport(ben, false);
-    let shard = test.shards.iter().position(|it| !it.transports.is_empty());
-    test.lose_shard(ShardId(u8::try_from(shard.unwrap()).unwrap()));
+    test.lose_shard_with_transports();
     assert_eq!(test.closed.get(&ben), Some(&1012));
     test.close(host);
     test.assert_empty();

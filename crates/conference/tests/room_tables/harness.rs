@@ -245,6 +245,11 @@ impl TestConference {
         frames.remove(index)
     }
 
+    /// Removes the reply to a request, which must have arrived, and returns its error code.
+    pub fn take_error_code(&mut self, session: SessionId, id: u64) -> Value {
+        self.take_reply(session, id).unwrap()["payload"]["code"].take()
+    }
+
     /// Sends a native request and returns the payload of its reply, which must be of this type.
     pub fn expect_reply(
         &mut self,
@@ -262,6 +267,17 @@ impl TestConference {
     pub fn expect_refusal(&mut self, session: SessionId, kind: &str, payload: Value) -> String {
         let payload = self.expect_reply(session, kind, payload, "error");
         payload["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a moderation request of a native host, which must succeed.
+    pub fn moderate(&mut self, host: SessionId, decision: Value) {
+        self.expect_reply(host, "moderate", decision, "done");
+    }
+
+    /// Sets the policy of a native host's room to approval.
+    pub fn require_approval(&mut self, host: SessionId) {
+        let policy = json!({"action": "setPolicy", "policy": "approval"});
+        self.moderate(host, policy);
     }
 
     /// Reads the next frame of a client.
@@ -372,6 +388,13 @@ impl TestConference {
         self.drain();
     }
 
+    /// Replaces the first worker that has transports by an empty one.
+    pub fn lose_shard_with_transports(&mut self) {
+        let mut shards = self.shards.iter();
+        let shard = shards.position(|it| !it.transports.is_empty());
+        self.lose_shard(ShardId(u8::try_from(shard.unwrap()).unwrap()));
+    }
+
     /// Advances the time, and handles every timer on the way.
     pub fn advance(&mut self, duration: Duration) {
         let end = self.now + duration;
@@ -384,6 +407,12 @@ impl TestConference {
                 return;
             }
         }
+    }
+
+    /// Checks that the conference counts no transports and that no shard has any.
+    pub fn assert_no_transports(&self) {
+        assert_eq!(self.conference.gauges().transports, 0);
+        assert!(self.shards.iter().all(|it| it.transports.is_empty()));
     }
 
     /// Checks that no session and no object is left in the conference or on a shard.

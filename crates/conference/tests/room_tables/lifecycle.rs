@@ -79,10 +79,7 @@ fn a_pending_producer_is_closed_when_its_owner_leaves() {
     test.executes_immediately = false;
     let id = test.send_request(ana, "produce", produce(&send, "video"));
     test.expect_reply(ana, "leaveRoom", json!({}), "roomLeft");
-    assert_eq!(
-        test.take_reply(ana, id).unwrap()["payload"]["code"],
-        "not-in-room"
-    );
+    assert_eq!(test.take_error_code(ana, id), "not-in-room");
     test.execute_all_commands();
     assert_eq!(test.take_types(ben), ["peerLeft", "roleChanged"]);
     test.close(ana);
@@ -123,10 +120,7 @@ fn a_waiting_consume_is_refused_when_its_producer_is_closed() {
         "closedProducer",
     );
     test.create_transport(ben, "recv");
-    assert_eq!(
-        test.take_reply(ben, id).unwrap()["payload"]["code"],
-        PRODUCER
-    );
+    assert_eq!(test.take_error_code(ben, id), PRODUCER);
 }
 
 #[test]
@@ -139,10 +133,7 @@ fn a_pending_consumer_is_refused_when_its_producer_is_closed() {
     let id = test.send_request(ben, "consume", consume(&ana.producer));
     test.close(ana.session);
     test.execute_all_commands();
-    assert_eq!(
-        test.take_reply(ben, id).unwrap()["payload"]["code"],
-        PRODUCER
-    );
+    assert_eq!(test.take_error_code(ben, id), PRODUCER);
     assert_eq!(test.take_types(ben), ["peerLeft", "roleChanged"]);
     test.close(ben);
     test.execute_all_commands();
@@ -225,14 +216,8 @@ fn a_reply_after_the_close_of_its_transport_announces_nothing() {
         test.report_event(ShardId(0), Event::TransportClosed { transport, reason });
     }
     test.execute_all_commands();
-    assert_eq!(
-        test.take_reply(ana.session, created).unwrap()["payload"]["code"],
-        TRANSPORT
-    );
-    assert_eq!(
-        test.take_reply(ana.session, consumed).unwrap()["payload"]["code"],
-        PRODUCER
-    );
+    assert_eq!(test.take_error_code(ana.session, created), TRANSPORT);
+    assert_eq!(test.take_error_code(ana.session, consumed), PRODUCER);
     assert_eq!(test.take_types(ben), ["producerClosed"]);
     let counts = test.conference.gauges();
     assert_eq!(
@@ -308,10 +293,7 @@ fn requests_are_refused_when_their_shard_does_not_reply_in_time() {
     assert_eq!(test.take_frames(ana.session), Vec::<Value>::new());
     test.advance(Duration::from_millis(1));
     for id in ids {
-        assert_eq!(
-            test.take_reply(ana.session, id).unwrap()["payload"]["code"],
-            "timed-out"
-        );
+        assert_eq!(test.take_error_code(ana.session, id), "timed-out");
     }
     // The shard creates everything later, and is told to close it again.
     test.execute_all_commands();
@@ -341,10 +323,7 @@ fn a_room_gets_another_router_when_the_first_was_not_created_in_time() {
     test.executes_immediately = false;
     let id = test.send_request(ana, "createTransport", json!({"direction": "send"}));
     test.advance(Duration::from_secs(10));
-    assert_eq!(
-        test.take_reply(ana, id).unwrap()["payload"]["code"],
-        "timed-out"
-    );
+    assert_eq!(test.take_error_code(ana, id), "timed-out");
     test.executes_immediately = true;
     test.drain();
     test.create_transport(ana, "send");
@@ -396,10 +375,7 @@ fn a_command_to_a_restarted_worker_leaves_nothing_over() {
     let id = test.send_request(ana, "createTransport", json!({"direction": "send"}));
     let (shard, ..) = test.commands[0];
     test.lose_shard(shard);
-    assert_eq!(
-        test.take_reply(ana, id).unwrap()["payload"]["code"],
-        "worker-lost"
-    );
+    assert_eq!(test.take_error_code(ana, id), "worker-lost");
     assert_eq!(test.take_types(ana), ["workerLost"]);
     test.execute_all_commands();
     test.close(ana);

@@ -143,10 +143,7 @@ fn pending_objects_count_towards_the_limits() {
     let requests: Vec<_> = (0..5)
         .map(|_| test.send_request(ana, "createTransport", json!({"direction": "send"})))
         .collect();
-    assert_eq!(
-        test.take_reply(ana, requests[4]).unwrap()["payload"]["code"],
-        "limit-reached"
-    );
+    assert_eq!(test.take_error_code(ana, requests[4]), "limit-reached");
     assert_eq!(test.conference.gauges().transports, 4);
 }
 
@@ -166,10 +163,7 @@ fn requests_are_queued_above_the_pending_limit_and_then_refused() {
         .map(|_| test.send_request(ana, "restartIce", restart.clone()))
         .collect();
     assert_eq!(test.commands.len(), 4);
-    assert_eq!(
-        test.take_reply(ana, requests[7]).unwrap()["payload"]["code"],
-        "limit-reached"
-    );
+    assert_eq!(test.take_error_code(ana, requests[7]), "limit-reached");
     assert_eq!(test.take_frames(ana), Vec::<Value>::new());
     test.execute_command();
     assert_eq!(test.commands.len(), 4);
@@ -197,10 +191,7 @@ fn queued_requests_are_refused_after_the_timeout() {
         .collect();
     test.advance(Duration::from_secs(30));
     for id in requests {
-        assert_eq!(
-            test.take_reply(ana, id).unwrap()["payload"]["code"],
-            "timed-out"
-        );
+        assert_eq!(test.take_error_code(ana, id), "timed-out");
     }
     test.close(ana);
     test.execute_all_commands();

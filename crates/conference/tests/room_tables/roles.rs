@@ -150,7 +150,7 @@ fn a_locked_room_only_admits_hosts() {
     let mut test = TestConference::new();
     let (host, _) = test.join("room");
     let lock = json!({"action": "setPolicy", "policy": "locked"});
-    test.expect_reply(host, "moderate", lock, "done");
+    test.moderate(host, lock);
     let (late, _) = test.open();
     assert_eq!(
         test.expect_refusal(late, "joinRoom", join_payload("room", None)),
@@ -257,7 +257,7 @@ fn an_admitted_guest_is_told_of_the_room_and_announced() {
     let send = test.create_transport(host, "send");
     let producer = test.produce(host, &send, "audio");
     let admit = json!({"action": "admit", "peerId": peer, "promote": false});
-    test.expect_reply(host, "moderate", admit.clone(), "done");
+    test.moderate(host, admit.clone());
     assert_eq!(test.take_types(host), ["newPeer", "joinSettled"]);
     let admitted = test.next_frame(guest);
     assert_eq!(admitted["type"], "admitted");
@@ -275,12 +275,12 @@ fn an_admitted_guest_is_told_of_the_room_and_announced() {
     test.expect_reply(guest, "requestToSpeak", json!({}), "done");
     assert_eq!(test.take_types(host), ["speakRequested"]);
     let promote = json!({"action": "promote", "peerId": peer});
-    test.expect_reply(host, "moderate", promote, "done");
+    test.moderate(host, promote);
     assert_eq!(test.take_types(guest), ["roleChanged"]);
     let own = test.produce(guest, &send, "audio");
 
     let demote = json!({"action": "demote", "peerId": peer});
-    test.expect_reply(host, "moderate", demote, "done");
+    test.moderate(host, demote);
     let received = test.take_frames(guest);
     assert_eq!(received[0]["payload"]["producerId"], own);
     assert_eq!(received[1]["payload"]["role"], "viewer");
@@ -294,7 +294,7 @@ fn an_admitted_guest_is_told_of_the_room_and_announced() {
 fn a_denied_guest_is_told_and_removed() {
     let (mut test, host, guest, peer) = room_with_waiting_guest();
     let deny = json!({"action": "deny", "peerId": peer});
-    test.expect_reply(host, "moderate", deny, "done");
+    test.moderate(host, deny);
     assert_eq!(test.take_types(host), ["joinSettled"]);
     let received = test.take_frames(guest);
     assert_eq!(received[0]["payload"]["reason"], "denied");
@@ -307,7 +307,7 @@ fn a_denied_guest_is_told_and_removed() {
 fn the_longest_present_speaker_becomes_host_and_is_told_of_waiting_guests() {
     let (mut test, host, guest, peer) = room_with_waiting_guest();
     let admit = json!({"action": "admit", "peerId": peer});
-    test.expect_reply(host, "moderate", admit, "done");
+    test.moderate(host, admit);
     let (late, late_peer) = test.open();
     test.expect_reply(late, "joinRoom", join_payload("room", None), "waiting");
     test.take_frames(guest);
@@ -318,7 +318,7 @@ fn the_longest_present_speaker_becomes_host_and_is_told_of_waiting_guests() {
         ["peerLeft", "roleChanged", "policyChanged", "joinRequested"]
     );
     let admit = json!({"action": "admit", "peerId": late_peer});
-    test.expect_reply(guest, "moderate", admit, "done");
+    test.moderate(guest, admit);
     assert_eq!(test.take_types(late), ["admitted"]);
 }
 
@@ -361,7 +361,7 @@ fn only_hosts_can_moderate_and_only_their_own_room() {
                 };
                 if role == "viewer" {
                     let demote = json!({"action": "demote", "peerId": other.peer});
-                    test.expect_reply(host.session, "moderate", demote, "done");
+                    test.moderate(host.session, demote);
                 }
                 if role == "outside" {
                     test.expect_reply(other.session, "leaveRoom", json!({}), "roomLeft");
@@ -400,12 +400,12 @@ fn a_muted_producer_is_paused_for_all_and_its_owner_can_resume_it() {
     let guest = join_with_media(&mut test, "room");
     test.take_frames(host);
     let mute = json!({"action": "mute", "peerId": guest.peer, "kind": "video"});
-    test.expect_reply(host, "moderate", mute.clone(), "done");
+    test.moderate(host, mute.clone());
     assert_eq!(test.take_types(host), ["producerPaused"]);
     let received = test.take_types(guest.session);
     assert!(received.contains(&"muted".to_owned()), "{received:?}");
     // A muted producer is not muted again.
-    test.expect_reply(host, "moderate", mute, "done");
+    test.moderate(host, mute);
     assert_eq!(test.take_types(guest.session), Vec::<String>::new());
     let resume = json!({"producerId": guest.producer});
     test.expect_reply(guest.session, "resumeProducer", resume, "producerResumed");
@@ -419,7 +419,7 @@ fn a_removed_participant_leaves_with_all_its_objects() {
     let guest = join_with_media(&mut test, "room");
     test.take_frames(guest.session);
     let remove = json!({"action": "remove", "peerId": guest.peer});
-    test.expect_reply(host, "moderate", remove, "done");
+    test.moderate(host, remove);
     let received = test.take_frames(guest.session);
     assert_eq!(received.last().unwrap()["payload"]["reason"], "removed");
     assert_eq!(

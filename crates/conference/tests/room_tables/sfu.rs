@@ -257,8 +257,7 @@ fn producers_and_their_receive_transports_are_closed_when_their_owner_leaves() {
     let mut received = test.take_frames(ben);
     received.sort_by_key(|it| it["payload"]["producerId"] != json!(producers[0]));
     assert_eq!(received, [deleted(&producers[0]), deleted(&producers[1])]);
-    assert_eq!(test.conference.gauges().transports, 0);
-    assert!(test.shards.iter().all(|it| it.transports.is_empty()));
+    test.assert_no_transports();
 }
 
 #[test]
@@ -301,8 +300,7 @@ fn a_receive_transport_is_closed_when_its_producer_was_closed_meanwhile() {
     test.execute_all_commands();
     let refused = json!({"ack": 9, "payload": params_error("Producer not found")});
     assert_eq!(test.take_frames(ben), [refused]);
-    assert_eq!(test.conference.gauges().transports, 0);
-    assert!(test.shards.iter().all(|it| it.transports.is_empty()));
+    test.assert_no_transports();
 }
 
 /// Returns an event that wants an acknowledgement, as text.
@@ -451,7 +449,7 @@ fn a_waiting_client_is_answered_when_it_is_admitted() {
     assert_eq!(answer, params_error("Not in a room"));
     let requested = test.take_frames(host).pop().unwrap();
     let admit = json!({"action": "admit", "peerId": requested["payload"]["peerId"]});
-    test.expect_reply(host, "moderate", admit, "done");
+    test.moderate(host, admit);
     let frames = test.take_frames(ben);
     assert_eq!(frames[0]["ack"], 1);
     assert_eq!(frames[0]["payload"]["rtpCapabilities"], capabilities());
@@ -461,7 +459,7 @@ fn a_waiting_client_is_answered_when_it_is_admitted() {
     test.send_text(cara, r#"21["getRtpCapabilities"]"#);
     let requested = test.take_frames(host).pop().unwrap();
     let deny = json!({"action": "deny", "peerId": requested["payload"]["peerId"]});
-    test.expect_reply(host, "moderate", deny, "done");
+    test.moderate(host, deny);
     assert_eq!(test.closed.get(&cara), Some(&1000));
 }
 
@@ -473,13 +471,12 @@ fn connections_are_closed_with_1012_after_lost_media_and_1000_after_removal() {
     let announced = test.take_frames(host);
     let peer = announced.last().unwrap()["payload"]["peerId"].clone();
     let remove = json!({"action": "remove", "peerId": peer});
-    test.expect_reply(host, "moderate", remove, "done");
+    test.moderate(host, remove);
     assert_eq!(test.closed.get(&ana), Some(&1000));
 
     let ben = test.sfu_join();
     test.sfu_send_transport(ben);
-    let shard = test.shards.iter().position(|it| !it.transports.is_empty());
-    test.lose_shard(ShardId(u8::try_from(shard.unwrap()).unwrap()));
+    test.lose_shard_with_transports();
     assert_eq!(test.closed.get(&ben), Some(&1012));
     test.close(host);
     test.assert_empty();

@@ -254,8 +254,7 @@ fn open_approval_host(test: &mut TestConference) -> SessionId {
     let (host, _) = test.open();
     let join = json!({"roomId": "r", "token": keys.issue_host_token("r", UNIX_S)});
     test.expect_reply(host, "joinRoom", join, "roomJoined");
-    let policy = json!({"action": "setPolicy", "policy": "approval"});
-    test.expect_reply(host, "moderate", policy, "done");
+    test.require_approval(host);
     host
 }
 
@@ -275,13 +274,13 @@ fn a_waiting_client_is_answered_when_a_host_decides() {
         assert_eq!(message, "Failed to create transport");
     }
     let admit = json!({"action": "admit", "peerId": "ana", "promote": false});
-    test.expect_reply(host, "moderate", admit, "done");
+    test.moderate(host, admit);
     assert_eq!(
         event_names(&test.take_frames(ana)),
         ["router-rtp-capabilities"]
     );
     let deny = json!({"action": "deny", "peerId": "ben"});
-    test.expect_reply(host, "moderate", deny, "done");
+    test.moderate(host, deny);
     let failed = event("error", json!({"message": "Failed to join room"}));
     assert_eq!(test.take_frames(ben), [failed]);
     assert_eq!(test.closed.get(&ben), Some(&1000));
@@ -292,12 +291,7 @@ fn a_waiting_client_is_answered_when_a_host_decides() {
         test.emit_error_message(ana, "create-producer", producer_payload("audio", json!({})));
     assert_eq!(message, "Failed to create producer");
     for (action, may_speak) in [("promote", true), ("demote", false), ("promote", true)] {
-        test.expect_reply(
-            host,
-            "moderate",
-            json!({"action": action, "peerId": "ana"}),
-            "done",
-        );
+        test.moderate(host, json!({"action": action, "peerId": "ana"}));
         let received =
             test.emit_and_read(ana, "create-producer", producer_payload("audio", json!({})));
         let expected = if may_speak {
@@ -307,12 +301,7 @@ fn a_waiting_client_is_answered_when_a_host_decides() {
         };
         assert_eq!(event_names(&received), [expected], "{action}");
     }
-    test.expect_reply(
-        host,
-        "moderate",
-        json!({"action": "remove", "peerId": "ana"}),
-        "done",
-    );
+    test.moderate(host, json!({"action": "remove", "peerId": "ana"}));
     assert_eq!(test.closed.get(&ana), Some(&1000));
 }
 

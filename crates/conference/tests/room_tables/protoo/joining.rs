@@ -1,8 +1,8 @@
 //! Joining and removal of protoo clients.
 
 use serde_json::{Value, json};
+use watersmeet_conference::ConferenceLimits;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
-use watersmeet_conference::{ConferenceLimits, ShardId};
 
 use super::super::harness::*;
 use super::{join, transport_payload};
@@ -43,8 +43,7 @@ fn a_client_that_has_not_joined_keeps_the_room_open_and_loses_media_like_others(
     test.close(native);
     let connect = json!({"transportId": transport, "dtlsParameters": dtls_parameters("client")});
     test.protoo_request(ana, "connectWebRtcTransport", connect);
-    let shard = test.shards.iter().position(|it| !it.transports.is_empty());
-    test.lose_shard(ShardId(u8::try_from(shard.unwrap()).unwrap()));
+    test.lose_shard_with_transports();
     assert_eq!(test.closed.get(&ana), Some(&1012));
     test.assert_empty();
 }
@@ -73,8 +72,7 @@ fn a_reserved_place_counts_once_towards_the_participant_limit() {
 fn a_waiting_client_is_answered_when_it_is_admitted() {
     let mut test = TestConference::new();
     let (host, _) = test.join("r");
-    let policy = json!({"action": "setPolicy", "policy": "approval"});
-    test.expect_reply(host, "moderate", policy, "done");
+    test.require_approval(host);
     let send = test.create_transport(host, "send");
     let camera = test.produce(host, &send, "video");
     test.take_frames(host);
@@ -90,7 +88,7 @@ fn a_waiting_client_is_answered_when_it_is_admitted() {
         assert_eq!(requested["type"], "joinRequested");
         assert_eq!(requested["payload"]["displayName"], "Ana");
         let decided = json!({"action": action, "peerId": requested["payload"]["peerId"]});
-        test.expect_reply(host, "moderate", decided, "done");
+        test.moderate(host, decided);
         if is_in {
             let joined = test.next_frame(ana);
             assert_eq!(joined["id"], 9);
@@ -116,7 +114,7 @@ fn a_removed_client_is_closed_with_a_code_that_forbids_reconnecting() {
     let (ana, _) = test.protoo_join("r", "Ana");
     let peer = test.take_frames(host).pop().unwrap()["payload"]["peerId"].clone();
     let remove = json!({"action": "remove", "peerId": peer});
-    test.expect_reply(host, "moderate", remove, "done");
+    test.moderate(host, remove);
     assert_eq!(test.closed.get(&ana), Some(&4000));
 }
 

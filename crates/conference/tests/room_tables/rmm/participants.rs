@@ -167,7 +167,7 @@ fn a_client_without_roles_is_answered_when_it_is_admitted() {
     // This dialect has no request to deny, so a native host with a token does.
     let nora = test.join_as_host("r");
     let deny = json!({"action": "deny", "peerId": eve.sid});
-    test.expect_reply(nora, "moderate", deny, "done");
+    test.moderate(nora, deny);
     let frames = test.take_frames(eve.session);
     assert_eq!(
         frames[0]["payload"],
@@ -273,7 +273,7 @@ fn a_removed_client_is_disconnected_with_code_1000() {
     let (nora, _) = test.join("r");
     let ana = test.rmm_join("Ana");
     let moderate = json!({"action": "remove", "peerId": ana.sid});
-    test.expect_reply(nora, "moderate", moderate, "done");
+    test.moderate(nora, moderate);
     assert_eq!(test.closed.get(&ana.session), Some(&1000));
     assert_eq!(test.take_frames(ana.session), [] as [Value; 0]);
 }
