@@ -15,7 +15,7 @@ mod role;
 
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
-pub use self::notice::{Notice, RemovalReason};
+pub use self::notice::{Applicant, Notice, RemovalReason};
 pub use self::participant::{MediaSource, ParticipantSummary, ProducerSummary, User};
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;

@@ -8,8 +8,8 @@ use super::request_context::Outcome;
 use super::timers::Timer;
 use super::{Conference, MESSAGES_PER_PRODUCER};
 use crate::message::{
-    Notice, ParticipantSummary, PeerId, Policy, Refusal, RemovalReason, Reply, Role, SessionId,
-    User,
+    Applicant, Notice, ParticipantSummary, PeerId, Policy, Refusal, RemovalReason, Reply, Role,
+    SessionId, User,
 };
 use crate::room::Participant;
 use crate::session::Membership;
@@ -189,11 +189,11 @@ impl Conference {
     /// Enters the lobby of a room.
     fn enter_lobby(&mut self, name: Arc<str>, participant: Participant) -> Reply {
         let id = participant.session;
-        let notice = Notice::JoinRequested {
+        let notice = Notice::JoinRequested(Applicant {
             peer: participant.peer.clone(),
             user: participant.known_as(),
             display_name: participant.display_name.clone(),
-        };
+        });
         tracing::info!(session = id.0, room = %name, "participant waits for approval");
         if let Some(room) = self.rooms.get_mut(&name) {
             let number = room.enter_lobby(participant);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Conference;
 use super::request_context::Outcome;
 use crate::limits::CHAT_LEN_MAX;
-use crate::message::{Notice, Refusal, Reply, SessionId};
+use crate::message::{Applicant, Notice, Refusal, Reply, SessionId};
 
 impl Conference {
     /// Sends a chat message to everybody else in the room.
@@ -82,11 +82,11 @@ impl Conference {
     pub(super) fn request_to_speak(&mut self, id: SessionId) -> Outcome {
         let membership = self.sessions.member(id)?;
         let requester = self.rooms.participant(&membership)?;
-        let notice = Notice::SpeakRequested {
+        let notice = Notice::SpeakRequested(Applicant {
             peer: requester.peer.clone(),
             user: requester.known_as(),
             display_name: requester.display_name.clone(),
-        };
+        });
         self.notify_hosts(&membership.room, &notice);
         Ok(Some(Reply::Done))
     }

@@ -8,7 +8,9 @@ use watersmeet_wire::params::MediaKind;
 
 use super::Conference;
 use super::request_context::Outcome;
-use crate::message::{Moderation, Notice, Policy, Refusal, RemovalReason, Reply, Role, SessionId};
+use crate::message::{
+    Applicant, Moderation, Notice, Policy, Refusal, RemovalReason, Reply, Role, SessionId,
+};
 use crate::room::Participant;
 
 impl Conference {
@@ -181,10 +183,12 @@ impl Conference {
             return;
         };
         let policy = room.policy();
-        let waiting = room.waiting().map(|(_, it)| Notice::JoinRequested {
-            peer: it.peer.clone(),
-            user: it.known_as(),
-            display_name: it.display_name.clone(),
+        let waiting = room.waiting().map(|(_, it)| {
+            Notice::JoinRequested(Applicant {
+                peer: it.peer.clone(),
+                user: it.known_as(),
+                display_name: it.display_name.clone(),
+            })
         });
         let waiting: Vec<_> = waiting.collect();
         if policy != Policy::Open {

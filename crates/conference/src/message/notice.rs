@@ -126,14 +126,7 @@ pub enum Notice {
         body: Arc<Value>,
     },
     /// A participant waits to be admitted. Sent to hosts.
-    JoinRequested {
-        /// Id of the participant.
-        peer: PeerId,
-        /// Claimed user id, not verified.
-        user: Option<Arc<str>>,
-        /// Name to show.
-        display_name: Option<Arc<str>>,
-    },
+    JoinRequested(Applicant),
     /// A participant no longer waits: it was admitted or denied, or it left. Sent to hosts.
     JoinRequestResolved {
         /// Id of the participant.
@@ -158,14 +151,7 @@ pub enum Notice {
         role: Role,
     },
     /// A viewer asks for the role of a speaker. Sent to hosts.
-    SpeakRequested {
-        /// Id of the participant.
-        peer: PeerId,
-        /// Claimed user id, not verified.
-        user: Option<Arc<str>>,
-        /// Name of the participant.
-        display_name: Option<Arc<str>>,
-    },
+    SpeakRequested(Applicant),
     /// A host paused a producer of the receiver of this notice.
     Muted {
         /// Id of the producer.
@@ -183,6 +169,17 @@ pub enum Notice {
         /// Why it was removed.
         reason: RemovalReason,
     },
+}
+
+/// A participant that asks hosts for admission or for a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applicant {
+    /// Id of the participant.
+    pub peer: PeerId,
+    /// Claimed user id, not verified.
+    pub user: Option<Arc<str>>,
+    /// Name to show.
+    pub display_name: Option<Arc<str>>,
 }
 
 /// Why a participant that did not leave is no longer in the room.

@@ -1,8 +1,6 @@
 //! Encodes replies, refusals and notices as frames. A client of the protocol's first version gets
 //! no field and no frame that it does not know.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde_json::Value;
 use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, TransportId};
@@ -13,8 +11,8 @@ use super::payloads::*;
 use super::state::State;
 use crate::dialect::session_context::SessionContext;
 use crate::message::{
-    self, CreatedConsumer, CreatedTransport, MediaSource, Notice, PeerId, Refusal, Reply, Role,
-    StatsSubject,
+    self, Applicant, CreatedConsumer, CreatedTransport, MediaSource, Notice, PeerId, Refusal,
+    Reply, Role, StatsSubject,
 };
 
 /// A frame.
@@ -174,11 +172,11 @@ pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
             return None;
         }
         Notice::Chat { .. }
-        | Notice::JoinRequested { .. }
+        | Notice::JoinRequested(_)
         | Notice::JoinRequestResolved { .. }
         | Notice::Admitted { .. }
         | Notice::RoleChanged { .. }
-        | Notice::SpeakRequested { .. }
+        | Notice::SpeakRequested(_)
         | Notice::Muted { .. }
         | Notice::PolicyChanged { .. }
         | Notice::Removed { .. } => return encode_moderation_notice(state, notice),
@@ -192,16 +190,8 @@ fn encode_moderation_notice(state: &State, notice: &Notice) -> Option<String> {
         Notice::Admitted { room, role, others } => {
             frame("admitted", id, room_joined(state, room, *role, others))
         }
-        Notice::JoinRequested {
-            peer,
-            user,
-            display_name,
-        } => frame("joinRequested", id, peer_request(peer, user, display_name)),
-        Notice::SpeakRequested {
-            peer,
-            user,
-            display_name,
-        } => frame("speakRequested", id, peer_request(peer, user, display_name)),
+        Notice::JoinRequested(applicant) => frame("joinRequested", id, peer_request(applicant)),
+        Notice::SpeakRequested(applicant) => frame("speakRequested", id, peer_request(applicant)),
         Notice::JoinRequestResolved { peer } => {
             let peer_id = peer.to_string();
             frame("joinSettled", id, PeerRef { peer_id })
@@ -233,15 +223,11 @@ fn encode_moderation_notice(state: &State, notice: &Notice) -> Option<String> {
 }
 
 /// Returns the payload of `joinRequested` and `speakRequested`.
-fn peer_request(
-    peer: &PeerId,
-    user: &Option<Arc<str>>,
-    display_name: &Option<Arc<str>>,
-) -> PeerRequest {
+fn peer_request(applicant: &Applicant) -> PeerRequest {
     PeerRequest {
-        peer_id: peer.to_string(),
-        user_id: user.as_deref().map(str::to_owned),
-        display_name: display_name.as_deref().map(str::to_owned),
+        peer_id: applicant.peer.to_string(),
+        user_id: applicant.user.as_deref().map(str::to_owned),
+        display_name: applicant.display_name.as_deref().map(str::to_owned),
     }
 }
 

@@ -9,8 +9,8 @@ use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::dialect::socketio_event::{self, acknowledge, acknowledge_refusal};
 use crate::message::{
-    CreatedConsumer, Direction, Notice, ParticipantSummary, PeerId, ProducerSummary, Refusal,
-    Reply, Role,
+    Applicant, CreatedConsumer, Direction, Notice, ParticipantSummary, PeerId, ProducerSummary,
+    Refusal, Reply, Role,
 };
 
 impl State {
@@ -106,13 +106,9 @@ impl State {
     /// Encodes a notice about admissions and roles.
     fn encode_role_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
-            Notice::JoinRequested {
-                peer,
-                user,
-                display_name,
-            } => {
-                self.waiting.insert(peer.clone());
-                let mut payload = peer_request(peer, user, display_name);
+            Notice::JoinRequested(applicant) => {
+                self.waiting.insert(applicant.peer.clone());
+                let mut payload = peer_request(applicant);
                 payload.insert("message".to_owned(), json!("Somebody wants to join"));
                 vec![emit("joinRequest", payload.into())]
             }
@@ -121,12 +117,8 @@ impl State {
                 Vec::new()
             }
             Notice::Admitted { room, role, others } => self.admitted(room, *role, others),
-            Notice::SpeakRequested {
-                peer,
-                user,
-                display_name,
-            } => {
-                let payload = peer_request(peer, user, display_name);
+            Notice::SpeakRequested(applicant) => {
+                let payload = peer_request(applicant);
                 vec![emit("speakingPermissionRequest", payload.into())]
             }
             Notice::RoleChanged { peer, role, .. } if *peer == self.context.peer => {
@@ -323,15 +315,12 @@ fn peer_with_role(peer: &PeerId, display_name: &Option<Arc<str>>, role: Role) ->
 }
 
 /// Returns a participant that asks a host for something.
-fn peer_request(
-    peer: &PeerId,
-    user: &Option<Arc<str>>,
-    display_name: &Option<Arc<str>>,
-) -> Map<String, Value> {
+fn peer_request(applicant: &Applicant) -> Map<String, Value> {
+    let name = name_or_empty(&applicant.display_name);
     let mut request = Map::new();
-    request.insert("peerId".to_owned(), json!(peer.as_str()));
-    request.insert("userId".to_owned(), json!(user.as_deref()));
-    request.insert("displayName".to_owned(), json!(name_or_empty(display_name)));
+    request.insert("peerId".to_owned(), json!(applicant.peer.as_str()));
+    request.insert("userId".to_owned(), json!(applicant.user.as_deref()));
+    request.insert("displayName".to_owned(), json!(name));
     request
 }
 

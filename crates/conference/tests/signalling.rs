@@ -1,0 +1,44 @@
+//! Requests of all dialects and their outcomes, against whole conferences with fake shards.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test must stop where something is missing"
+)]
+
+#[path = "signalling/call.rs"]
+mod call;
+#[path = "signalling/harness.rs"]
+mod harness;
+#[path = "signalling/hostile_frames.rs"]
+mod hostile_frames;
+#[path = "signalling/interleavings.rs"]
+mod interleavings;
+#[path = "signalling/lifecycle.rs"]
+mod lifecycle;
+#[path = "signalling/limits.rs"]
+mod limits;
+#[path = "signalling/meetlite.rs"]
+mod meetlite;
+#[path = "signalling/mixed_dialects.rs"]
+mod mixed_dialects;
+#[path = "signalling/native.rs"]
+mod native;
+#[cfg(feature = "faults")]
+#[path = "signalling/panics.rs"]
+mod panics;
+#[path = "signalling/protocol_document.rs"]
+mod protocol_document;
+#[path = "signalling/protoo.rs"]
+mod protoo;
+#[path = "signalling/request_outcomes.rs"]
+mod request_outcomes;
+#[path = "signalling/rmm.rs"]
+mod rmm;
+#[path = "signalling/roles.rs"]
+mod roles;
+#[path = "signalling/sfu.rs"]
+mod sfu;
+#[path = "signalling/spread_rooms.rs"]
+mod spread_rooms;
