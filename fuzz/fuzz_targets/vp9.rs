@@ -10,7 +10,10 @@ libfuzzer_sys::fuzz_target!(|input: (u16, u8, Vec<u8>)| {
         return;
     };
     assert!(before.len < payload.len());
-    assert_eq!(parse_payload(Codec::Vp9, &payload), Some(before.payload_descriptor()));
+    assert_eq!(
+        parse_payload(Codec::Vp9, &payload),
+        Some(before.payload_descriptor())
+    );
     assert!(!before.is_keyframe() || before.starts_frame);
     assert!(
         before
