@@ -1,10 +1,10 @@
-//! A whole scripted browser: it speaks the native signalling protocol, publishes what its script
-//! says, receives everybody else, and keeps what was answered and refused. It never sees the
-//! network: frames and packets go in and come out.
+//! Scripted browser: speaks the native signalling protocol, publishes the sources of its script,
+//! subscribes to all other participants, and records refused requests. It has no network of its
+//! own: the caller passes frames and packets in and out.
 //!
-//! Its flow, in order: 1. `connected`; 2. capabilities; 3. the room; 4. two transports; 5. each is
-//! connected, and the owner of the network is told; 6. it publishes when it can send, and asks for
-//! every producer it hears of; 7. it resumes each consumer it is given.
+//! Sequence: 1. `connected`; 2. capabilities; 3. join the room; 4. create two transports; 5.
+//! connect each, and notify the caller; 6. publish when the send transport is connected, and
+//! consume every announced producer; 7. resume each consumer.
 
 mod replies;
 
@@ -16,55 +16,55 @@ use watersmeet_wire::units::{Map, Rng, Ssrc, Time};
 
 use crate::packet::Packet;
 use crate::receiver::report::{AudioReport, VideoReport};
-use crate::receiver::{Receiver, Seen};
-use crate::sender::camera::CameraOptions;
+use crate::receiver::{ReceivedPacket, Receiver};
+use crate::sender::media_source::CameraOptions;
 use crate::sender::{Sender, SourceId};
-use crate::tag::Tag;
+use crate::signature::PacketSignature;
 
-/// Most refusals that are kept.
+/// Most refused requests, and most unexpected frames, that are kept.
 pub const REFUSALS_MAX: usize = 64;
 
-/// What one browser is to do.
+/// Script of a browser.
 #[derive(Debug, Clone)]
 pub struct BrowserOptions {
-    /// The room to enter.
+    /// Room to join.
     pub room: String,
-    /// The name to enter it with.
+    /// Display name.
     pub name: String,
-    /// How the room is numbered in signatures.
+    /// Number of the room in signatures.
     pub room_number: u32,
-    /// What it publishes, in this order.
+    /// Sources to publish, in this order.
     pub sources: Vec<Published>,
-    /// Whether it receives the others.
-    pub watches: bool,
-    /// Role and fingerprint of its DTLS, as JSON.
+    /// Whether it subscribes to the other participants.
+    pub subscribes: bool,
+    /// DTLS parameters, as JSON.
     pub dtls: Value,
-    /// The wall clock at `Time::ZERO`.
+    /// Wall clock at `Time::ZERO`.
     pub unix_epoch: Duration,
 }
 
-/// Something to publish.
+/// Source to publish.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// How it is numbered in signatures.
+    /// Number of the source in signatures.
     pub number: u32,
-    /// What it is.
-    pub medium: Medium,
+    /// Camera or microphone.
+    pub source: MediaSource,
 }
 
-/// A source of media.
+/// Media source of a script.
 #[derive(Debug, Clone)]
-pub enum Medium {
-    /// Pictures.
+pub enum MediaSource {
+    /// A camera.
     Camera(CameraOptions),
-    /// A voice, with pauses or without.
+    /// A microphone.
     Microphone {
-        /// Whether it pauses.
+        /// Whether the speech has pauses.
         pauses: bool,
     },
 }
 
-impl Medium {
+impl MediaSource {
     const fn kind(&self) -> &'static str {
         match self {
             Self::Camera(_) => "video",
@@ -73,138 +73,138 @@ impl Medium {
     }
 }
 
-/// Which way media goes on a transport, as the browser sees it.
+/// Direction of the media on a transport, seen from the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
-    /// It sends.
+    /// The browser sends.
     Send,
-    /// It receives.
+    /// The browser receives.
     Recv,
 }
 
-/// What the owner of the network must know.
+/// Event for the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrowserEvent {
-    /// The server made a transport, and is being told the browser's fingerprint: ICE and DTLS begin.
-    /// [`Browser::handle_connected`] says that they are done.
+    /// The server created a transport, and the browser sent its fingerprint: ICE and DTLS can
+    /// start. The caller reports their completion to [`Browser::handle_connected`].
     TransportReady {
-        /// Its id.
+        /// Id of the transport.
         transport: String,
-        /// What it is for.
+        /// Direction of its media.
         direction: Direction,
     },
-    /// The server closed a transport.
+    /// A transport was closed.
     TransportClosed {
-        /// Its id.
+        /// Id of the transport.
         transport: String,
     },
 }
 
-/// What a request was about, until it is answered.
+/// Request that waits for its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Asked {
-    /// Capabilities.
+enum PendingRequest {
+    /// Router capabilities.
     Capabilities,
-    /// The room.
+    /// Join of the room.
     Join,
-    /// A transport.
+    /// Creation of a transport.
     Create(Direction),
-    /// To publish what has this place in the script.
+    /// Publication of the source with this index in the script.
     Produce(usize),
-    /// To receive a producer, and since when.
+    /// Subscription to a producer, with the time of the request.
     Consume(Time),
-    /// Anything whose answer changes nothing here.
+    /// A request whose response needs no handling.
     Other,
 }
 
-/// A consumer of ours.
+/// Received stream: a consumer of the browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Consumption {
-    /// Its id.
+pub struct ConsumedStream {
+    /// Id of the consumer.
     pub consumer: String,
-    /// What it receives.
+    /// Id of the producer.
     pub producer: String,
-    /// Whose that is.
+    /// Peer that publishes it.
     pub peer: String,
-    /// The stream.
+    /// SSRC of the stream.
     pub ssrc: Ssrc,
-    /// Whether it is video.
+    /// Whether it is video; audio otherwise.
     pub video: bool,
-    /// Whether we paused it.
+    /// Whether the browser paused it.
     pub paused: bool,
     /// Whether its producer is paused.
     pub producer_paused: bool,
-    /// Since when nothing is meant to come.
-    pub quiet_since: Option<Time>,
+    /// Since when it is paused on either side.
+    pub paused_since: Option<Time>,
 }
 
-impl Consumption {
-    /// Keeps `quiet_since` true after a change of the two pauses.
-    fn settle(&mut self, now: Time) {
-        let is_quiet = self.paused || self.producer_paused;
-        self.quiet_since = if is_quiet {
-            self.quiet_since.or(Some(now))
+impl ConsumedStream {
+    /// Updates `paused_since` after a change of one of the pauses.
+    fn update_paused_since(&mut self, now: Time) {
+        let is_paused = self.paused || self.producer_paused;
+        self.paused_since = if is_paused {
+            self.paused_since.or(Some(now))
         } else {
             None
         };
     }
 }
 
-/// A producer of ours.
+/// Published source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Publication {
-    /// What feeds it.
+struct PublishedSource {
+    /// Source in the sender.
     source: SourceId,
-    /// Its id; none until the server gave one.
+    /// Id of the producer, once the server has created it.
     producer: Option<String>,
 }
 
-/// A request that was refused.
+/// Request that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Its type.
+pub struct RefusedRequest {
+    /// Type of the request.
     pub request: String,
-    /// The stable code.
+    /// Error code.
     pub code: String,
-    /// The text.
+    /// Error message.
     pub message: String,
 }
 
-/// A scripted browser.
+/// Scripted browser.
 #[derive(Debug)]
 pub struct Browser {
-    /// What it is to do.
+    /// Script.
     options: BrowserOptions,
-    /// Its public name, once it was told.
+    /// Peer id, once the server has assigned it.
     peer: Option<String>,
-    /// What the router can forward.
+    /// Capabilities of the router.
     capabilities: Value,
-    /// Requests that were not answered yet, by id: type and meaning.
-    asked: Map<u64, (String, Asked)>,
-    /// The next id.
+    /// Pending requests by id, with their types.
+    pending: Map<u64, (String, PendingRequest)>,
+    /// Id of the next request.
     next_id: u64,
-    /// Its transports.
+    /// Ids of the transports.
     transports: Map<Direction, String>,
-    /// What it publishes, by its place in the script.
-    publications: Map<usize, Publication>,
-    /// What it receives, by producer.
-    consumptions: Map<String, Consumption>,
-    /// Frames to send.
+    /// Published sources, by index in the script.
+    published_sources: Map<usize, PublishedSource>,
+    /// Received streams, by producer.
+    consumed_streams: Map<String, ConsumedStream>,
+    /// Outgoing frames.
     frames: VecDeque<String>,
-    /// What the owner of the network must know.
+    /// Events for the caller.
     events: VecDeque<BrowserEvent>,
-    /// What was refused.
-    refusals: Vec<Refused>,
-    /// Frames that answer nothing that was asked, or nothing known.
-    strays: Vec<String>,
-    /// What it sends.
+    /// Refused requests.
+    refused_requests: Vec<RefusedRequest>,
+    /// Frames that match no pending request and are no known notification.
+    unexpected_frames: Vec<String>,
+    /// Sending half.
     pub sender: Sender,
-    /// What it receives.
+    /// Receiving half.
     pub receiver: Receiver,
 }
 
 impl Browser {
-    /// A browser that has not yet heard of the server.
+    /// Creates a browser that waits for the server.
     pub fn new(options: BrowserOptions, rng: Rng) -> Self {
         let sender = Sender::new(format!("cname-{}", options.name), options.unix_epoch, rng);
         let receiver = Receiver::new(options.unix_epoch);
@@ -212,67 +212,68 @@ impl Browser {
             options,
             peer: None,
             capabilities: Value::Null,
-            asked: Map::new(),
+            pending: Map::new(),
             next_id: 1,
             transports: Map::new(),
-            publications: Map::new(),
-            consumptions: Map::new(),
+            published_sources: Map::new(),
+            consumed_streams: Map::new(),
             frames: VecDeque::new(),
             events: VecDeque::new(),
-            refusals: Vec::new(),
-            strays: Vec::new(),
+            refused_requests: Vec::new(),
+            unexpected_frames: Vec::new(),
             sender,
             receiver,
         }
     }
 
-    /// What it is to do.
+    /// Returns the script.
     pub const fn options(&self) -> &BrowserOptions {
         &self.options
     }
 
-    /// Its public name.
+    /// Returns the peer id, once the server has assigned it.
     pub fn peer(&self) -> Option<&str> {
         self.peer.as_deref()
     }
 
-    /// What it receives.
-    pub fn consumptions(&self) -> impl Iterator<Item = &Consumption> {
-        self.consumptions.values()
+    /// Returns the received streams.
+    pub fn consumed_streams(&self) -> impl Iterator<Item = &ConsumedStream> {
+        self.consumed_streams.values()
     }
 
-    /// What was refused.
-    pub fn refusals(&self) -> &[Refused] {
-        &self.refusals
+    /// Returns the refused requests.
+    pub fn refused_requests(&self) -> &[RefusedRequest] {
+        &self.refused_requests
     }
 
-    /// Frames that answer nothing.
-    pub fn strays(&self) -> &[String] {
-        &self.strays
+    /// Returns frames that match no pending request and are no known notification.
+    pub fn unexpected_frames(&self) -> &[String] {
+        &self.unexpected_frames
     }
 
-    /// Requests that were not answered yet.
-    pub fn unanswered(&self) -> impl Iterator<Item = &str> {
-        self.asked.values().map(|(kind, _)| kind.as_str())
+    /// Returns the types of the pending requests.
+    pub fn pending_requests(&self) -> impl Iterator<Item = &str> {
+        self.pending.values().map(|(kind, _)| kind.as_str())
     }
 
-    /// ICE and DTLS of a transport are done.
+    /// Handles the completion of ICE and DTLS on a transport.
     pub fn handle_connected(&mut self, now: Time, direction: Direction) {
         if direction == Direction::Send {
             self.sender.connect(now);
-            for place in 0..self.options.sources.len() {
-                self.publish(now, place);
+            for index in 0..self.options.sources.len() {
+                self.publish(now, index);
             }
         }
     }
 
-    /// Takes a plain packet that came on the transport of this direction; whose media it was.
+    /// Handles a decrypted packet of the transport with this direction; returns the origin of
+    /// media.
     pub fn handle_packet(
         &mut self,
         now: Time,
         direction: Direction,
         packet: &[u8],
-    ) -> Option<Seen> {
+    ) -> Option<ReceivedPacket> {
         let rtcp = packet
             .get(1)
             .is_some_and(|second| watersmeet_wire::rtcp::is_rtcp(*second));
@@ -292,18 +293,18 @@ impl Browser {
         }
     }
 
-    /// Does what is due.
+    /// Does everything that is due.
     pub fn handle_timeout(&mut self, now: Time) {
         self.sender.handle_timeout(now);
         self.receiver.handle_timeout(now);
     }
 
-    /// When something is due.
+    /// Returns when something is due.
     pub fn poll_timeout(&self) -> Time {
         self.sender.poll_timeout().min(self.receiver.poll_timeout())
     }
 
-    /// The next packet to send now, and on which transport.
+    /// Returns the next packet to send now, and the direction of its transport.
     pub fn poll_packet(&mut self, now: Time) -> Option<(Direction, Packet)> {
         if let Some(report) = self.receiver.poll_rtcp() {
             return Some((Direction::Recv, Packet::Rtcp(report)));
@@ -313,99 +314,100 @@ impl Browser {
             .map(|packet| (Direction::Send, packet))
     }
 
-    /// The next frame to send.
+    /// Returns the next frame to send.
     pub fn poll_frame(&mut self) -> Option<String> {
         self.frames.pop_front()
     }
 
-    /// What the owner of the network must know next.
+    /// Returns the next event.
     pub fn poll_event(&mut self) -> Option<BrowserEvent> {
         self.events.pop_front()
     }
 
-    /// Mutes what has this place in the script, or lets it go on: the source falls silent and the
-    /// server is told.
-    pub fn pause(&mut self, now: Time, place: usize, paused: bool) {
-        let Some(publication) = self.publications.get(&place) else {
+    /// Pauses or resumes the source with this index in the script, and notifies the server.
+    pub fn set_source_paused(&mut self, now: Time, index: usize, paused: bool) {
+        let Some(published) = self.published_sources.get(&index) else {
             return;
         };
-        self.sender.set_enabled(now, publication.source, !paused);
-        if let Some(producer) = publication.producer.clone() {
+        self.sender.set_enabled(now, published.source, !paused);
+        if let Some(producer) = published.producer.clone() {
             let kind = if paused {
                 "pauseProducer"
             } else {
                 "resumeProducer"
             };
-            self.ask(kind, json!({"producerId": producer}), Asked::Other);
+            self.request(kind, json!({"producerId": producer}), PendingRequest::Other);
         }
     }
 
-    /// Ends what has this place in the script.
-    pub fn unpublish(&mut self, place: usize) {
-        let Some(publication) = self.publications.remove(&place) else {
+    /// Closes the producer of the source with this index in the script.
+    pub fn unpublish(&mut self, index: usize) {
+        let Some(published) = self.published_sources.remove(&index) else {
             return;
         };
-        self.sender.remove(publication.source);
-        if let Some(producer) = publication.producer {
-            self.ask(
+        self.sender.remove(published.source);
+        if let Some(producer) = published.producer {
+            self.request(
                 "closeProducer",
                 json!({"producerId": producer}),
-                Asked::Other,
+                PendingRequest::Other,
             );
         }
     }
 
-    /// Publishes what has this place in the script, once more perhaps.
-    pub fn publish(&mut self, now: Time, place: usize) {
-        let Some(published) = self.options.sources.get(place).cloned() else {
+    /// Publishes the source with this index in the script.
+    pub fn publish(&mut self, now: Time, index: usize) {
+        let Some(published) = self.options.sources.get(index).cloned() else {
             return;
         };
         let Some(transport) = self.transports.get(&Direction::Send).cloned() else {
             return;
         };
-        let signature = Tag {
+        let signature = PacketSignature {
             room: self.options.room_number,
             source: published.number,
             layer: 0,
             temporal: 0,
             keyframe: false,
-            needs: [0, 0],
+            reference_distances: [0, 0],
             frame: 0,
             index: 0,
             count: 0,
             captured: now,
         };
-        let (source, parameters) = match &published.medium {
-            Medium::Camera(options) => self.sender.add_camera(now, signature, options),
-            Medium::Microphone { pauses } => self.sender.add_microphone(now, signature, *pauses),
+        let (source, parameters) = match &published.source {
+            MediaSource::Camera(options) => self.sender.add_camera(now, signature, options),
+            MediaSource::Microphone { pauses } => {
+                self.sender.add_microphone(now, signature, *pauses)
+            }
         };
-        self.publications.insert(
-            place,
-            Publication {
+        self.published_sources.insert(
+            index,
+            PublishedSource {
                 source,
                 producer: None,
             },
         );
         let payload = json!({
             "transportId": transport,
-            "kind": published.medium.kind(),
+            "kind": published.source.kind(),
             "rtpParameters": parameters,
         });
-        self.ask("produce", payload, Asked::Produce(place));
+        self.request("produce", payload, PendingRequest::Produce(index));
     }
 
-    /// Stops receiving what this person publishes of this kind, or goes on.
-    pub fn pause_consumers(&mut self, now: Time, peer: &str, video: bool, paused: bool) {
+    /// Pauses or resumes the consumers of the video or audio of `peer`.
+    pub fn set_consumers_paused(&mut self, now: Time, peer: &str, video: bool, paused: bool) {
         let mut requests = Vec::new();
-        for consumption in self.consumptions.values_mut() {
-            if consumption.peer == peer && consumption.video == video {
-                consumption.paused = paused;
-                consumption.settle(now);
-                requests.push(consumption.consumer.clone());
+        for stream in self.consumed_streams.values_mut() {
+            if stream.peer == peer && stream.video == video {
+                stream.paused = paused;
+                stream.update_paused_since(now);
+                requests.push(stream.consumer.clone());
                 if paused {
-                    self.receiver.hold(now, consumption.ssrc);
+                    self.receiver.pause_stream(now, stream.ssrc);
                 } else {
-                    self.receiver.expect(now, consumption.ssrc);
+                    self.receiver.resume_stream(now, stream.ssrc);
                 }
             }
         }
@@ -415,15 +417,15 @@ impl Browser {
             "resumeConsumer"
         };
         for consumer in requests {
-            self.ask(kind, json!({"consumerId": consumer}), Asked::Other);
+            self.request(kind, json!({"consumerId": consumer}), PendingRequest::Other);
         }
     }
 
-    /// Wishes for a layer of this person's video.
-    pub fn prefer(&mut self, peer: &str, spatial: u8, temporal: Option<u8>) {
+    /// Sets the preferred layers of the video of `peer`.
+    pub fn set_preferred_layers(&mut self, peer: &str, spatial: u8, temporal: Option<u8>) {
         let mut payloads = Vec::new();
         for it in self
-            .consumptions
+            .consumed_streams
             .values()
             .filter(|it| it.peer == peer && it.video)
         {
@@ -434,67 +436,69 @@ impl Browser {
             payloads.push(payload);
         }
         for payload in payloads {
-            self.ask("setPreferredLayers", payload, Asked::Other);
+            self.request("setPreferredLayers", payload, PendingRequest::Other);
         }
     }
 
     /// Leaves the room and keeps the connection.
     pub fn leave(&mut self, now: Time) {
-        self.ask("leaveRoom", json!({}), Asked::Other);
-        let places: Vec<usize> = self.publications.keys().copied().collect();
-        for place in places {
-            if let Some(publication) = self.publications.remove(&place) {
-                self.sender.remove(publication.source);
+        self.request("leaveRoom", json!({}), PendingRequest::Other);
+        let indices: Vec<usize> = self.published_sources.keys().copied().collect();
+        for index in indices {
+            if let Some(published) = self.published_sources.remove(&index) {
+                self.sender.remove(published.source);
             }
         }
-        self.drop_consumptions(now, |_| true);
+        self.drop_streams(now, |_| true);
         for transport in std::mem::take(&mut self.transports).into_values() {
             self.events
                 .push_back(BrowserEvent::TransportClosed { transport });
         }
     }
 
-    /// How the video of this person looks.
-    pub fn video_of(&self, now: Time, peer: &str) -> Option<VideoReport> {
+    /// Returns the measurements of the video of `peer`.
+    pub fn video_report(&self, now: Time, peer: &str) -> Option<VideoReport> {
         let ssrc = self.stream_of(peer, true)?;
         self.receiver.video_report(now, ssrc)
     }
 
-    /// How this person sounds.
-    pub fn audio_of(&self, now: Time, peer: &str) -> Option<AudioReport> {
+    /// Returns the measurements of the audio of `peer`.
+    pub fn audio_report(&self, now: Time, peer: &str) -> Option<AudioReport> {
         let ssrc = self.stream_of(peer, false)?;
         self.receiver.audio_report(now, ssrc)
     }
 
-    /// What it published: number in signatures and producer, where the server made one.
-    pub fn published(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.publications.iter().filter_map(|(place, publication)| {
-            let number = self.options.sources.get(*place)?.number;
-            Some((number, publication.producer.as_deref()?))
-        })
+    /// Returns number in signatures and producer id of each published source.
+    pub fn producers(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.published_sources
+            .iter()
+            .filter_map(|(index, published)| {
+                let number = self.options.sources.get(*index)?.number;
+                Some((number, published.producer.as_deref()?))
+            })
     }
 
     fn stream_of(&self, peer: &str, video: bool) -> Option<Ssrc> {
-        let mut of_peer = self.consumptions.values().filter(|it| it.peer == peer);
+        let mut of_peer = self.consumed_streams.values().filter(|it| it.peer == peer);
         of_peer.find(|it| it.video == video).map(|it| it.ssrc)
     }
 
-    /// Stops expecting what fits.
-    fn drop_consumptions(&mut self, now: Time, fits: impl Fn(&Consumption) -> bool) {
+    /// Removes the received streams that match.
+    fn drop_streams(&mut self, now: Time, matches: impl Fn(&ConsumedStream) -> bool) {
         let receiver = &mut self.receiver;
-        self.consumptions.retain(|_, consumption| {
-            let dropped = fits(consumption);
+        self.consumed_streams.retain(|_, stream| {
+            let dropped = matches(stream);
             if dropped {
-                receiver.remove(now, consumption.ssrc);
+                receiver.remove_stream(now, stream.ssrc);
             }
             !dropped
         });
     }
 
-    fn ask(&mut self, kind: &str, payload: Value, meaning: Asked) {
+    fn request(&mut self, kind: &str, payload: Value, request_kind: PendingRequest) {
         let id = self.next_id;
         self.next_id += 1;
-        self.asked.insert(id, (kind.to_owned(), meaning));
+        self.pending.insert(id, (kind.to_owned(), request_kind));
         let frame = json!({"type": kind, "payload": payload, "id": id});
         self.frames.push_back(frame.to_string());
     }

@@ -1,14 +1,13 @@
-//! A scripted browser, sans-IO: it publishes media that is signed packet by packet, receives media
-//! as a browser's jitter buffer would, and judges it. It is how the server is doubted, in the
-//! simulator and under load; it shares no code with the engine beyond the bytes on the wire, and
-//! never looks inside it.
+//! Scripted browser without I/O. It publishes media with a signature in every packet, receives
+//! media like the jitter buffer of a browser, and verifies it. The simulator and the load generator
+//! test the server with it. It shares no code with the engine except the `wire` crate.
 
 pub mod browser;
-pub mod chance;
-pub mod clock;
 pub mod negotiation;
+pub mod ntp;
 pub mod packet;
+pub mod random;
 pub mod receiver;
 pub mod sender;
-pub mod tag;
+pub mod signature;
 pub mod vp8;

@@ -1,46 +1,46 @@
-//! What a scripted browser can do and what it tells the server: payload types and extension ids of
-//! its own, different from the server's on purpose, so that every mapping is put to use. The forms
-//! are those of mediasoup-client (`RtpParameters`, `RtpCapabilities`).
+//! RTP parameters and capabilities of a scripted browser, in the format of mediasoup-client.
+//! Payload types and extension ids differ from those of the server on purpose, so that all mappings
+//! are tested.
 
 use serde_json::{Value, json};
 use watersmeet_wire::params::{RtpHeaderExtensionParameters, RtpParameters};
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Pt, Ssrc};
 
-/// VP8, as Chrome numbers it.
+/// Payload type of VP8, as in Chrome.
 pub const VP8: Pt = Pt(96);
 
-/// Retransmissions of VP8, as Chrome numbers them.
+/// Payload type of VP8 retransmissions, as in Chrome.
 pub const VP8_RTX: Pt = Pt(97);
 
-/// Opus, as Chrome numbers it.
+/// Payload type of Opus, as in Chrome.
 pub const OPUS: Pt = Pt(111);
 
-/// RTP clock of video.
+/// RTP clock rate of video, in Hz.
 pub const VIDEO_CLOCK: u32 = 90_000;
 
-/// RTP clock of Opus.
+/// RTP clock rate of Opus, in Hz.
 pub const AUDIO_CLOCK: u32 = 48_000;
 
-/// Which ids the header extensions have on a transport; absent ones are not in use.
+/// Ids of the header extensions on a transport; absent ones are not in use.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ExtensionIds {
-    /// Media identification.
+    /// MID.
     pub mid: Option<u8>,
-    /// Name of the encoding.
+    /// RID.
     pub rid: Option<u8>,
-    /// Name of the encoding that a retransmission repairs.
+    /// RID of the encoding that a retransmission repairs.
     pub repaired_rid: Option<u8>,
-    /// When the packet left.
+    /// Absolute send time.
     pub abs_send_time: Option<u8>,
-    /// Number of the packet on its transport.
+    /// Transport-wide sequence number.
     pub transport_wide_cc: Option<u8>,
-    /// Loudness.
+    /// Audio level.
     pub audio_level: Option<u8>,
 }
 
 impl ExtensionIds {
-    /// What a browser offers: the ids that Chrome gives them.
+    /// Ids that Chrome offers.
     pub const CHROME: Self = Self {
         mid: Some(4),
         rid: Some(10),
@@ -50,8 +50,8 @@ impl ExtensionIds {
         audio_level: Some(1),
     };
 
-    /// The ids among negotiated parameters.
-    pub fn of(extensions: &[RtpHeaderExtensionParameters]) -> Self {
+    /// Returns the ids in negotiated parameters.
+    pub fn from_parameters(extensions: &[RtpHeaderExtensionParameters]) -> Self {
         let mut ids = Self::default();
         for extension in extensions {
             let id = Some(extension.id);
@@ -68,7 +68,7 @@ impl ExtensionIds {
         ids
     }
 
-    /// The extensions in use, as parameters; audio leaves out what only video has.
+    /// Returns the extensions in use as parameters, for video or audio.
     fn parameters(self, video: bool) -> Value {
         let both = [
             (ExtensionKind::Mid, self.mid),
@@ -90,7 +90,7 @@ impl ExtensionIds {
     }
 }
 
-/// RTP parameters of a camera: one encoding for each RID, or a single one by its SSRCs.
+/// Returns the RTP parameters of a camera: encodings with RIDs, or a single one with SSRCs.
 pub fn camera_parameters(mid: &str, cname: &str, encodings: &[Value]) -> Value {
     json!({
         "mid": mid,
@@ -117,7 +117,7 @@ pub fn camera_parameters(mid: &str, cname: &str, encodings: &[Value]) -> Value {
     })
 }
 
-/// RTP parameters of a microphone.
+/// Returns the RTP parameters of a microphone.
 pub fn microphone_parameters(mid: &str, cname: &str, ssrc: Ssrc) -> Value {
     json!({
         "mid": mid,
@@ -133,8 +133,8 @@ pub fn microphone_parameters(mid: &str, cname: &str, ssrc: Ssrc) -> Value {
     })
 }
 
-/// What a browser can receive, made from what the router can send: VP8 with its retransmissions,
-/// Opus, and every header extension.
+/// Returns the capabilities of a receiving browser, selected from those of the router: VP8 with its
+/// retransmissions, Opus, and every header extension.
 pub fn receive_capabilities(router: &Value) -> Value {
     let of_router = |list: &str| {
         router
@@ -164,28 +164,28 @@ pub fn receive_capabilities(router: &Value) -> Value {
     })
 }
 
-/// One stream that is received, read from the parameters of a consumer.
+/// Description of a received stream, from the parameters of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
-    /// The stream.
+pub struct IncomingStream {
+    /// SSRC of the media.
     pub ssrc: Ssrc,
-    /// Its retransmissions.
+    /// SSRC of the retransmissions.
     pub rtx_ssrc: Option<Ssrc>,
-    /// Payload type of its media.
+    /// Payload type of the media.
     pub pt: Pt,
-    /// Payload type of its retransmissions.
+    /// Payload type of the retransmissions.
     pub rtx_pt: Option<Pt>,
-    /// RTP clock in Hz.
+    /// RTP clock rate, in Hz.
     pub clock_rate: u32,
-    /// Whether it is video; audio otherwise.
+    /// Whether the stream is video; audio otherwise.
     pub video: bool,
-    /// Header extension ids.
+    /// Ids of the header extensions.
     pub extensions: ExtensionIds,
 }
 
-impl Incoming {
-    /// Reads a consumer's parameters. `None` when they name no stream.
-    pub fn of(parameters: &RtpParameters) -> Option<Self> {
+impl IncomingStream {
+    /// Reads the parameters of a consumer. Returns `None` when they have no SSRC.
+    pub fn from_parameters(parameters: &RtpParameters) -> Option<Self> {
         let codec = parameters.codecs.iter().find(|codec| !codec.is_rtx())?;
         let rtx_codec = parameters
             .codecs
@@ -199,7 +199,7 @@ impl Incoming {
             rtx_pt: rtx_codec.map(|rtx| rtx.payload_type),
             clock_rate: codec.clock_rate,
             video: codec.kind() == Some(watersmeet_wire::params::MediaKind::Video),
-            extensions: ExtensionIds::of(&parameters.header_extensions),
+            extensions: ExtensionIds::from_parameters(&parameters.header_extensions),
         })
     }
 }

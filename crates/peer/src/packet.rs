@@ -1,6 +1,6 @@
-//! A plain packet on its way out of a peer.
+//! Outgoing packet of a peer, before encryption.
 
-/// Media or control, before it is sealed.
+/// RTP or RTCP packet before encryption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet {
     /// An RTP packet.

@@ -1,18 +1,18 @@
-//! The receiving half of a scripted browser: what a viewer would have seen and heard of the streams
-//! on one transport, what was asked of the server on the way, and every fault of the server that
-//! the packets prove. It takes plain packets and gives out plain RTCP.
+//! Receiving half of a scripted browser. It measures how a viewer would see and hear the streams of
+//! one transport, requests retransmissions and keyframes, and detects protocol violations of the
+//! server. It takes decrypted packets and returns RTCP before encryption.
 //!
 //! RFC 3550 §6.4, RFC 4585 §6, RFC 4588, RFC 7741; W3C webrtc-stats for freezes.
 
-pub mod arrivals;
-pub mod assembly;
+pub mod arrival_log;
 pub mod audio;
 pub mod decoder;
-pub mod ledger;
+pub mod frame_assembler;
 pub mod nack;
+pub mod packet_stats;
+pub mod playback_quality;
 pub mod playout;
 pub mod report;
-pub mod smoothness;
 pub mod video;
 pub mod violation;
 
@@ -24,111 +24,111 @@ use watersmeet_wire::rtcp::{self, Packet};
 use watersmeet_wire::rtp::{self, RtpHeader, extension};
 use watersmeet_wire::units::{Map, Ssrc, Time};
 
-use self::arrivals::{Arrivals, FEEDBACK_INTERVAL};
-use self::audio::Audio;
+use self::arrival_log::{ArrivalLog, FEEDBACK_INTERVAL};
+use self::audio::AudioTrack;
 use self::report::{AudioReport, VideoReport};
-use self::video::{Media, Video};
+use self::video::{VideoPacket, VideoTrack};
 use self::violation::Violation;
-use crate::clock;
-use crate::negotiation::Incoming;
-use crate::tag::Tag;
+use crate::negotiation::IncomingStream;
+use crate::ntp;
+use crate::signature::PacketSignature;
 
-/// Who a receiver without own media is in its reports, as in libwebrtc.
+/// SSRC of a receiver without media of its own, as in libwebrtc.
 const REPORTER: Ssrc = Ssrc(1);
 
-/// Time between two reports.
+/// Interval between two receiver reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Round trip time that is assumed while none is known, as in libwebrtc.
+/// Round-trip time assumed until one is measured, as in libwebrtc.
 const RTT_UNKNOWN: Duration = Duration::from_millis(100);
 
-/// Most violations that are kept; the first ones tell the most.
+/// Most violations that are kept; later ones are dropped.
 pub const VIOLATIONS_MAX: usize = 64;
 
-/// Most RTCP packets that wait.
+/// Most RTCP packets in the outgoing queue.
 pub const OUTGOING_MAX: usize = 1_024;
 
-/// A packet's origin, for whoever knows who may be seen.
+/// Origin of a received packet, for the check whether the receiver may see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// The stream it came on.
+pub struct ReceivedPacket {
+    /// Stream that it arrived on.
     pub ssrc: Ssrc,
-    /// Its signature.
-    pub tag: Tag,
+    /// Signature of the packet.
+    pub signature: PacketSignature,
 }
 
-/// What a track is.
+/// Track of a stream.
 #[derive(Debug)]
 enum Track {
-    /// Pictures.
-    Video(Box<Video>),
-    /// Sound.
-    Audio(Audio),
+    /// Video track.
+    Video(Box<VideoTrack>),
+    /// Audio track.
+    Audio(AudioTrack),
 }
 
-/// The last sender report of a stream.
+/// Last sender report of a stream.
 #[derive(Debug, Clone, Copy)]
-struct LastReport {
-    /// The middle of its NTP time.
+struct LastSenderReport {
+    /// Middle 32 bits of its NTP time.
     middle: u32,
-    /// When it came.
+    /// Arrival of the report.
     at: Time,
-    /// Its NTP time.
+    /// NTP time of the report.
     ntp: u64,
-    /// Its media time.
+    /// RTP timestamp of the report.
     timestamp: u32,
 }
 
-/// One announced stream.
+/// Announced stream.
 #[derive(Debug)]
 struct Stream {
-    /// How it was announced.
-    incoming: Incoming,
-    /// What came of it.
+    /// Description of the stream.
+    incoming: IncomingStream,
+    /// Measurements of the received media.
     track: Track,
-    /// The last sender report.
-    report: Option<LastReport>,
-    /// Media clock of the reports against the camera's, in microseconds: how far lips and voice may
-    /// be apart is the difference of two streams' figures.
+    /// Last sender report.
+    report: Option<LastSenderReport>,
+    /// Capture time according to sender reports minus actual capture time, in microseconds. The
+    /// difference between two streams is their synchronisation error.
     skew: Option<i64>,
 }
 
-/// Everything one peer receives on one transport.
+/// Receiver of all streams of one transport.
 #[derive(Debug)]
 pub struct Receiver {
-    /// Wall clock at the origin of time.
+    /// Wall clock at `Time::ZERO`.
     unix_epoch: Duration,
     /// Announced streams.
     streams: Map<Ssrc, Stream>,
-    /// Retransmission streams and the streams they repair.
+    /// Media SSRC of each retransmission SSRC.
     repairs: Map<Ssrc, Ssrc>,
-    /// Streams that were taken away and since when: stragglers are no fault.
-    gone: Map<Ssrc, Time>,
-    /// Arrivals to tell.
-    arrivals: Arrivals,
-    /// When they are told.
+    /// Removal time of removed streams; late packets of these are not violations.
+    removed: Map<Ssrc, Time>,
+    /// Arrivals to report.
+    arrival_log: ArrivalLog,
+    /// Time of the next transport feedback.
     feedback_at: Time,
-    /// When reports are due.
+    /// Time of the next receiver reports.
     report_at: Time,
-    /// RTCP that waits.
+    /// Outgoing RTCP packets.
     outgoing: Vec<Vec<u8>>,
-    /// Round trip time, when somebody knows it.
+    /// Round-trip time, when known.
     rtt: Option<Duration>,
-    /// What the server did wrong.
+    /// Detected violations.
     violations: Vec<Violation>,
-    /// Packets received, of all kinds.
+    /// Number of received packets, RTP and RTCP.
     pub packets: u64,
 }
 
 impl Receiver {
-    /// A receiver of nothing yet. `unix_epoch` is the wall clock at `Time::ZERO`.
+    /// Creates a receiver without streams. `unix_epoch` is the wall clock at `Time::ZERO`.
     pub fn new(unix_epoch: Duration) -> Self {
         Self {
             unix_epoch,
             streams: Map::new(),
             repairs: Map::new(),
-            gone: Map::new(),
-            arrivals: Arrivals::default(),
+            removed: Map::new(),
+            arrival_log: ArrivalLog::default(),
             feedback_at: Time::FAR_FUTURE,
             report_at: Time::FAR_FUTURE,
             outgoing: Vec::new(),
@@ -138,12 +138,12 @@ impl Receiver {
         }
     }
 
-    /// Expects a stream.
-    pub fn add(&mut self, now: Time, incoming: Incoming) {
+    /// Adds an announced stream.
+    pub fn add_stream(&mut self, now: Time, incoming: IncomingStream) {
         let track = if incoming.video {
-            Track::Video(Box::new(Video::new(now)))
+            Track::Video(Box::new(VideoTrack::new(now)))
         } else {
-            Track::Audio(Audio::new(now))
+            Track::Audio(AudioTrack::new(now))
         };
         if let Some(rtx) = incoming.rtx_ssrc {
             self.repairs.insert(rtx, incoming.ssrc);
@@ -160,50 +160,50 @@ impl Receiver {
         );
     }
 
-    /// Expects a stream no longer. What is on its way still comes.
-    pub fn remove(&mut self, now: Time, ssrc: Ssrc) {
+    /// Removes a stream. Packets in flight are still accepted.
+    pub fn remove_stream(&mut self, now: Time, ssrc: Ssrc) {
         let Some(stream) = self.streams.remove(&ssrc) else {
             return;
         };
-        self.gone.insert(ssrc, now);
+        self.removed.insert(ssrc, now);
         if let Some(rtx) = stream.incoming.rtx_ssrc {
             self.repairs.remove(&rtx);
-            self.gone.insert(rtx, now);
+            self.removed.insert(rtx, now);
         }
     }
 
-    /// Expects nothing of a stream until its next frame: it was paused.
-    pub fn hold(&mut self, now: Time, ssrc: Ssrc) {
+    /// Stops measuring a paused stream until it resumes.
+    pub fn pause_stream(&mut self, now: Time, ssrc: Ssrc) {
         if let Some(Track::Video(video)) = self.streams.get_mut(&ssrc).map(|it| &mut it.track) {
-            video.hold(now);
+            video.pause(now);
         }
     }
 
-    /// Expects frames of a stream again, from now on.
-    pub fn expect(&mut self, now: Time, ssrc: Ssrc) {
+    /// Measures a stream again after a pause.
+    pub fn resume_stream(&mut self, now: Time, ssrc: Ssrc) {
         if let Some(Track::Video(video)) = self.streams.get_mut(&ssrc).map(|it| &mut it.track) {
-            video.smoothness.expect(now);
+            video.quality.resume(now);
         }
     }
 
-    /// Uses a round trip time that was measured elsewhere.
+    /// Sets the round-trip time, measured by the sending half.
     pub const fn set_rtt(&mut self, rtt: Duration) {
         self.rtt = Some(rtt);
     }
 
-    /// Takes a plain RTP packet; whose it was.
-    pub fn handle_rtp(&mut self, now: Time, packet: &[u8]) -> Option<Seen> {
+    /// Handles a decrypted RTP packet; returns its origin.
+    pub fn handle_rtp(&mut self, now: Time, packet: &[u8]) -> Option<ReceivedPacket> {
         self.packets += 1;
         let Ok(header) = RtpHeader::parse(packet) else {
-            self.accuse(Violation::Unreadable { ssrc: Ssrc(0) });
+            self.record_violation(Violation::Unreadable { ssrc: Ssrc(0) });
             return None;
         };
         let ssrc = header.ssrc;
         let repaired = self.repairs.get(&ssrc).copied();
         let media_ssrc = repaired.unwrap_or(ssrc);
         let Some(stream) = self.streams.get_mut(&media_ssrc) else {
-            if !self.gone.contains_key(&ssrc) {
-                self.accuse(Violation::UnknownStream { ssrc });
+            if !self.removed.contains_key(&ssrc) {
+                self.record_violation(Violation::UnknownStream { ssrc });
             }
             return None;
         };
@@ -212,29 +212,29 @@ impl Receiver {
             .extension(packet, id)
             .and_then(extension::parse_transport_seq);
         if let Some(seq) = transport_seq {
-            self.arrivals.note(now, seq, ssrc);
+            self.arrival_log.record(now, seq, ssrc);
             self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
         }
         match stream.receive(now, &header, packet, repaired.is_some(), self.unix_epoch) {
-            Ok(tag) => tag.map(|tag| Seen {
+            Ok(signature) => signature.map(|signature| ReceivedPacket {
                 ssrc: media_ssrc,
-                tag,
+                signature,
             }),
             Err(violation) => {
-                self.accuse(violation.of(media_ssrc));
+                self.record_violation(violation.with_stream(media_ssrc));
                 None
             }
         }
     }
 
-    /// Takes a plain compound RTCP packet.
+    /// Handles a decrypted compound RTCP packet.
     pub fn handle_rtcp(&mut self, now: Time, compound: &[u8]) {
         self.packets += 1;
         for packet in rtcp::packets(compound) {
             match packet {
                 Ok(Packet::SenderReport(report)) => {
                     let info = report.info;
-                    let last = LastReport {
+                    let last = LastSenderReport {
                         middle: ntp_middle(info.ntp),
                         at: now,
                         ntp: info.ntp,
@@ -245,12 +245,12 @@ impl Receiver {
                     }
                 }
                 Ok(_) => {}
-                Err(_) => self.accuse(Violation::Unreadable { ssrc: Ssrc(0) }),
+                Err(_) => self.record_violation(Violation::Unreadable { ssrc: Ssrc(0) }),
             }
         }
     }
 
-    /// When `handle_timeout` or `poll_rtcp` has something to do.
+    /// Returns when `handle_timeout` or `poll_rtcp` must be called next.
     pub fn poll_timeout(&self) -> Time {
         if !self.outgoing.is_empty() {
             return Time::ZERO;
@@ -270,7 +270,7 @@ impl Receiver {
             .min(self.report_at)
     }
 
-    /// Shows what is due and asks for what is missing.
+    /// Renders due frames, and requests missing packets and keyframes.
     pub fn handle_timeout(&mut self, now: Time) {
         let rtt = self.rtt.unwrap_or(RTT_UNKNOWN);
         let mut violations = Vec::new();
@@ -278,7 +278,7 @@ impl Receiver {
             let Track::Video(video) = &mut stream.track else {
                 continue;
             };
-            violations.extend(video.show(now));
+            violations.extend(video.render_due_frames(now));
             let nacks = video.take_nacks(now, rtt);
             let mut rest = nacks.as_slice();
             while !rest.is_empty() {
@@ -296,19 +296,20 @@ impl Receiver {
         }
         violations
             .into_iter()
-            .for_each(|violation| self.accuse(violation));
+            .for_each(|violation| self.record_violation(violation));
         if now >= self.feedback_at {
             self.feedback_at = Time::FAR_FUTURE;
-            self.outgoing.extend(self.arrivals.write(REPORTER));
+            self.outgoing
+                .extend(self.arrival_log.take_feedback(REPORTER));
         }
         if now >= self.report_at {
             self.report_at = now + REPORT_INTERVAL;
-            self.report(now);
+            self.write_reports(now);
         }
         self.outgoing.truncate(OUTGOING_MAX);
     }
 
-    /// The next RTCP packet to send.
+    /// Returns the next RTCP packet to send.
     pub fn poll_rtcp(&mut self) -> Option<Vec<u8>> {
         if self.outgoing.is_empty() {
             None
@@ -317,65 +318,65 @@ impl Receiver {
         }
     }
 
-    /// What the server did wrong.
+    /// Returns the detected violations.
     pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    /// Notes a fault that was proved elsewhere.
-    pub fn accuse(&mut self, violation: Violation) {
+    /// Records a violation.
+    pub fn record_violation(&mut self, violation: Violation) {
         if self.violations.len() < VIOLATIONS_MAX {
             self.violations.push(violation);
         }
     }
 
-    /// Judges afresh from now on.
-    pub fn restart_judging(&mut self, now: Time) {
+    /// Restarts all measurements.
+    pub fn reset_measurements(&mut self, now: Time) {
         for stream in self.streams.values_mut() {
             match &mut stream.track {
                 Track::Video(video) => {
-                    video.ledger.restart();
-                    video.smoothness.restart(now);
-                    (video.plis, video.nacked, video.late, video.keyframes) = (0, 0, 0, 0);
+                    video.packet_stats.reset();
+                    video.quality.reset(now);
+                    (video.plis, video.nacked, video.late_frames, video.keyframes) = (0, 0, 0, 0);
                 }
                 Track::Audio(audio) => {
-                    audio.ledger.restart();
-                    (audio.spoken, audio.silent) = (0, 0);
+                    audio.packet_stats.reset();
+                    (audio.speech_packets, audio.silence_packets) = (0, 0);
                 }
             }
         }
     }
 
-    /// How a video looked.
+    /// Returns the measurements of a video stream.
     pub fn video_report(&self, now: Time, ssrc: Ssrc) -> Option<VideoReport> {
         let stream = self.streams.get(&ssrc)?;
         match &stream.track {
-            Track::Video(video) => Some(VideoReport::of(now, video, stream.skew)),
+            Track::Video(video) => Some(VideoReport::new(now, video, stream.skew)),
             Track::Audio(_) => None,
         }
     }
 
-    /// How an audio stream sounded.
+    /// Returns the measurements of an audio stream.
     pub fn audio_report(&self, now: Time, ssrc: Ssrc) -> Option<AudioReport> {
         let stream = self.streams.get(&ssrc)?;
         match &stream.track {
-            Track::Audio(audio) => Some(AudioReport::of(now, audio, stream.skew)),
+            Track::Audio(audio) => Some(AudioReport::new(now, audio, stream.skew)),
             Track::Video(_) => None,
         }
     }
 
-    /// Reports how every stream arrives.
-    fn report(&mut self, now: Time) {
+    /// Queues receiver reports on all streams.
+    fn write_reports(&mut self, now: Time) {
         let blocks: Vec<ReportBlock> = self
             .streams
             .values_mut()
-            .filter_map(|stream| stream.block(now))
+            .filter_map(|stream| stream.report_block(now))
             .collect();
         // More than 31 blocks do not fit one packet (RFC 3550 §6.4.2).
         for blocks in blocks.chunks(24) {
             let mut packet = Vec::new();
             let written = CompoundWriter::new(&mut packet).write_receiver_report(REPORTER, blocks);
-            debug_assert!(written, "two dozen blocks fit a packet");
+            debug_assert!(written, "24 blocks fit a packet");
             self.outgoing.push(packet);
         }
     }
@@ -389,7 +390,7 @@ impl Stream {
         packet: &[u8],
         repaired: bool,
         unix_epoch: Duration,
-    ) -> Result<Option<Tag>, Violation> {
+    ) -> Result<Option<PacketSignature>, Violation> {
         let ssrc = header.ssrc;
         let expected = if repaired {
             self.incoming.rtx_pt
@@ -405,7 +406,7 @@ impl Stream {
         let (seq, payload) = if repaired {
             match rtp::split_osn(payload) {
                 Some(split) => split,
-                // A probe: padding on the retransmission stream.
+                // Probe: a retransmission packet that is only padding.
                 None => return Ok(None),
             }
         } else {
@@ -413,15 +414,17 @@ impl Stream {
         };
         let clock_rate = self.incoming.clock_rate;
         let timestamp = header.timestamp;
-        let tag = match &mut self.track {
+        let signature = match &mut self.track {
             Track::Video(video) => {
                 if !repaired {
-                    video.ledger.clock(now, timestamp, clock_rate);
+                    video
+                        .packet_stats
+                        .record_timestamp(now, timestamp, clock_rate);
                 }
                 let marker = header.marker;
                 video.receive(
                     now,
-                    &Media {
+                    &VideoPacket {
                         seq,
                         timestamp,
                         marker,
@@ -431,22 +434,24 @@ impl Stream {
                 )?
             }
             Track::Audio(audio) => {
-                audio.ledger.clock(now, timestamp, clock_rate);
+                audio
+                    .packet_stats
+                    .record_timestamp(now, timestamp, clock_rate);
                 audio.receive(now, seq, payload)?
             }
         };
-        if let (Some(report), Some(tag)) = (self.report, tag) {
-            self.skew = Some(report.skew(unix_epoch, clock_rate, timestamp, &tag));
+        if let (Some(report), Some(signature)) = (self.report, signature) {
+            self.skew = Some(report.skew(unix_epoch, clock_rate, timestamp, &signature));
         }
-        Ok(tag)
+        Ok(signature)
     }
 
-    fn block(&mut self, now: Time) -> Option<ReportBlock> {
-        let ledger = match &mut self.track {
-            Track::Video(video) => &mut video.ledger,
-            Track::Audio(audio) => &mut audio.ledger,
+    fn report_block(&mut self, now: Time) -> Option<ReportBlock> {
+        let packet_stats = match &mut self.track {
+            Track::Video(video) => &mut video.packet_stats,
+            Track::Audio(audio) => &mut audio.packet_stats,
         };
-        let reported = ledger.report()?;
+        let reported = packet_stats.report()?;
         Some(ReportBlock {
             ssrc: self.incoming.ssrc,
             fraction_lost: reported.fraction_lost,
@@ -456,25 +461,31 @@ impl Stream {
             last_sr: self.report.map_or(0, |report| report.middle),
             delay_since_last_sr: self
                 .report
-                .map_or(0, |report| clock::short(now.since(report.at))),
+                .map_or(0, |report| ntp::to_short(now.since(report.at))),
         })
     }
 }
 
-impl LastReport {
-    /// How much later the reports put the capture of a packet than its signature does, in
+impl LastSenderReport {
+    /// Returns the capture time according to sender reports minus the one in the signature, in
     /// microseconds.
-    fn skew(&self, unix_epoch: Duration, clock_rate: u32, timestamp: u32, tag: &Tag) -> i64 {
+    fn skew(
+        &self,
+        unix_epoch: Duration,
+        clock_rate: u32,
+        timestamp: u32,
+        signature: &PacketSignature,
+    ) -> i64 {
         let ticks = i64::from(timestamp.wrapping_sub(self.timestamp).cast_signed());
-        let captured = clock::ntp(unix_epoch, tag.captured);
+        let captured = ntp::timestamp(unix_epoch, signature.captured);
         let since_report = ticks * 1_000_000 / i64::from(clock_rate.max(1));
-        clock::micros_between(captured, self.ntp) + since_report
+        ntp::micros_between(captured, self.ntp) + since_report
     }
 }
 
 impl Violation {
-    /// Names the stream, where only the receiver knows it.
-    const fn of(self, stream: Ssrc) -> Self {
+    /// Sets the stream of violations that are detected without knowing it.
+    const fn with_stream(self, stream: Ssrc) -> Self {
         match self {
             Self::SequenceJump { .. } => Self::SequenceJump { ssrc: stream },
             other => other,

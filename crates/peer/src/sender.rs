@@ -1,12 +1,12 @@
-//! The sending half of a scripted browser: cameras and microphones on one transport, with pacing,
-//! retransmission and reports, as libwebrtc does it. It gives out plain RTP and RTCP; whoever owns
-//! the network seals and carries it. It obeys what the server asks (NACK, PLI, FIR) and never
-//! adapts its rate, so that what it sends is known.
+//! Sending half of a scripted browser: cameras and microphones on one transport, with pacing,
+//! retransmissions and reports like libwebrtc. It returns RTP and RTCP before encryption; the
+//! caller encrypts and sends them. It answers NACK, PLI and FIR, and never adapts its bitrate, so
+//! that the sent media is known in advance.
 //!
 //! RFC 3550 §6.4, RFC 4585 §6, RFC 5104 §4.3.1, RFC 4588, RFC 8852.
 
-pub mod camera;
 pub mod encoder;
+pub mod media_source;
 pub mod pacer;
 mod reports;
 pub mod stream;
@@ -18,41 +18,41 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use watersmeet_wire::units::{Bitrate, Mid, Rng, Ssrc, Time};
 
-use self::camera::{Camera, CameraOptions, Microphone};
 use self::encoder::Encoder;
-use self::pacer::{Pacer, Waiting};
+use self::media_source::{Camera, CameraOptions, Microphone};
+use self::pacer::{PacedPacket, Pacer};
 use self::stream::{Stream, StreamOptions};
-use crate::chance;
 use crate::negotiation::{self, AUDIO_CLOCK, ExtensionIds, OPUS, VIDEO_CLOCK, VP8, VP8_RTX};
 use crate::packet::Packet;
-use crate::tag::Tag;
+use crate::random;
+use crate::signature::PacketSignature;
 
-/// Time between two sender reports of a stream.
+/// Interval between two sender reports of a stream.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Most sources on one transport.
+/// Most media sources on one transport.
 pub const SOURCES_MAX: usize = 16;
 
-/// What was published: a camera or a microphone, by its place.
+/// Identifies a camera or microphone of a sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceId(usize);
 
-/// What a sender counted.
+/// Counters of a sender.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct SenderCounts {
     /// RTP packets sent, without retransmissions.
     pub packets: u64,
     /// Retransmissions sent.
-    pub resent: u64,
-    /// Retransmissions asked for that were no longer kept.
-    pub forgotten: u64,
+    pub retransmitted: u64,
+    /// Requested retransmissions of packets that are no longer kept.
+    pub expired: u64,
     /// Picture loss indications received.
     pub plis: u64,
     /// Full intra requests received.
     pub firs: u64,
-    /// Packets asked for again.
+    /// Requested retransmissions.
     pub nacked: u64,
-    /// Keyframes made in answer to requests or at the start.
+    /// Keyframes sent on request or at the start.
     pub keyframes: u64,
     /// Transport-wide feedback messages received.
     pub feedback: u64,
@@ -60,64 +60,64 @@ pub struct SenderCounts {
     pub feedback_received: u64,
     /// Packets that feedback reported as lost.
     pub feedback_lost: u64,
-    /// Receiver estimates of the bandwidth received (REMB).
-    pub estimates: u64,
-    /// RTCP packets that could not be read.
-    pub unreadable: u64,
+    /// Bandwidth estimates received (REMB).
+    pub rembs: u64,
+    /// RTCP packets that could not be parsed.
+    pub malformed: u64,
 }
 
-/// A camera or a microphone, or the place of one that was taken away.
+/// Media source, or the slot of a removed one.
 #[derive(Debug)]
 enum Source {
-    /// It films.
+    /// A camera.
     Camera(Camera),
-    /// It listens.
+    /// A microphone.
     Microphone(Microphone),
-    /// It is gone.
-    Gone,
+    /// The source was removed.
+    Removed,
 }
 
-/// Everything one peer sends on one transport.
+/// Sender of all media of one transport.
 #[derive(Debug)]
 pub struct Sender {
-    /// Name of this end point in reports.
+    /// Canonical name in reports.
     cname: String,
-    /// Wall clock at the origin of time.
+    /// Wall clock at `Time::ZERO`.
     unix_epoch: Duration,
-    /// Header extension ids.
+    /// Ids of the header extensions.
     extensions: ExtensionIds,
-    /// Where streams begin; absent means anywhere.
-    beginning: Option<(u16, u32)>,
-    /// Draws what is random.
+    /// First sequence number and RTP timestamp of new streams; random when absent.
+    start_values: Option<(u16, u32)>,
+    /// Random generator.
     rng: Rng,
     /// Cameras and microphones.
     sources: Vec<Source>,
-    /// Their streams.
+    /// Streams of all sources.
     streams: Vec<Stream>,
-    /// What waits for its moment.
+    /// Queue of outgoing packets.
     pacer: Pacer,
-    /// Number of the next packet on the transport.
+    /// Transport-wide sequence number of the next packet.
     transport_seq: u16,
-    /// Whether media may leave: the transport is connected.
+    /// Whether the transport is connected and media may be sent.
     connected: bool,
-    /// Reports that wait.
+    /// Outgoing sender reports.
     reports: Vec<Vec<u8>>,
-    /// When the next reports are due.
+    /// Time of the next sender reports.
     report_at: Time,
-    /// Round trip time, as reports show it.
+    /// Round-trip time, measured with reports.
     rtt: Option<Duration>,
-    /// What was counted.
+    /// Counters.
     counts: SenderCounts,
 }
 
 impl Sender {
-    /// A sender without sources. `unix_epoch` is the wall clock at `Time::ZERO`.
+    /// Creates a sender without sources. `unix_epoch` is the wall clock at `Time::ZERO`.
     pub const fn new(cname: String, unix_epoch: Duration, rng: Rng) -> Self {
         Self {
             cname,
             unix_epoch,
             extensions: ExtensionIds::CHROME,
-            beginning: None,
+            start_values: None,
             rng,
             sources: Vec::new(),
             streams: Vec::new(),
@@ -129,8 +129,8 @@ impl Sender {
             rtt: None,
             counts: SenderCounts {
                 packets: 0,
-                resent: 0,
-                forgotten: 0,
+                retransmitted: 0,
+                expired: 0,
                 plis: 0,
                 firs: 0,
                 nacked: 0,
@@ -138,23 +138,23 @@ impl Sender {
                 feedback: 0,
                 feedback_received: 0,
                 feedback_lost: 0,
-                estimates: 0,
-                unreadable: 0,
+                rembs: 0,
+                malformed: 0,
             },
         }
     }
 
-    /// Lets media leave.
+    /// Starts sending: the transport is connected.
     pub fn connect(&mut self, now: Time) {
         self.connected = true;
         self.report_at = now + REPORT_INTERVAL;
     }
 
-    /// Adds a camera whose packets are signed with `signature`; also its RTP parameters.
+    /// Adds a camera whose packets carry `signature`; also returns its RTP parameters.
     pub fn add_camera(
         &mut self,
         now: Time,
-        signature: Tag,
+        signature: PacketSignature,
         options: &CameraOptions,
     ) -> (SourceId, Value) {
         let mid = self.next_mid();
@@ -162,8 +162,8 @@ impl Sender {
         let mut encodings = Vec::new();
         for (layer, encoding) in options.encodings.iter().enumerate() {
             let stream = StreamOptions {
-                ssrc: Ssrc(chance::identifier(&mut self.rng)),
-                rtx_ssrc: Some(Ssrc(chance::identifier(&mut self.rng))),
+                ssrc: Ssrc(random::nonzero_u32(&mut self.rng)),
+                rtx_ssrc: Some(Ssrc(random::nonzero_u32(&mut self.rng))),
                 pt: VP8,
                 rtx_pt: VP8_RTX,
                 clock_rate: VIDEO_CLOCK,
@@ -190,10 +190,15 @@ impl Sender {
         )
     }
 
-    /// Adds a microphone; also its RTP parameters. With `pauses` it hears somebody who pauses.
-    pub fn add_microphone(&mut self, now: Time, signature: Tag, pauses: bool) -> (SourceId, Value) {
+    /// Adds a microphone; also returns its RTP parameters. With `pauses` the speech has pauses.
+    pub fn add_microphone(
+        &mut self,
+        now: Time,
+        signature: PacketSignature,
+        pauses: bool,
+    ) -> (SourceId, Value) {
         let mid = self.next_mid();
-        let ssrc = Ssrc(chance::identifier(&mut self.rng));
+        let ssrc = Ssrc(random::nonzero_u32(&mut self.rng));
         let stream = StreamOptions {
             ssrc,
             rtx_ssrc: None,
@@ -212,35 +217,35 @@ impl Sender {
         )
     }
 
-    /// Mutes a source or lets it go on.
+    /// Mutes or unmutes a source.
     pub fn set_enabled(&mut self, now: Time, id: SourceId, enabled: bool) {
         match self.sources.get_mut(id.0) {
-            Some(Source::Camera(camera)) => camera.film(now, enabled),
-            Some(Source::Microphone(microphone)) => microphone.listen(now, enabled),
-            Some(Source::Gone) | None => {}
+            Some(Source::Camera(camera)) => camera.set_enabled(now, enabled),
+            Some(Source::Microphone(microphone)) => microphone.set_enabled(now, enabled),
+            Some(Source::Removed) | None => {}
         }
     }
 
-    /// Takes a source away for good.
+    /// Removes a source.
     pub fn remove(&mut self, id: SourceId) {
         if let Some(source) = self.sources.get_mut(id.0) {
-            *source = Source::Gone;
+            *source = Source::Removed;
         }
-        self.retarget();
+        self.update_pacing();
     }
 
-    /// Makes the streams of later sources begin at this sequence number and media time: for tests
-    /// of wrapping.
-    pub const fn begin_at(&mut self, seq: u16, ticks: u32) {
-        self.beginning = Some((seq, ticks));
+    /// Sets the first sequence number and RTP timestamp of streams added later, for tests of
+    /// wrapping.
+    pub const fn start_at(&mut self, seq: u16, ticks: u32) {
+        self.start_values = Some((seq, ticks));
     }
 
-    /// What was counted.
+    /// Returns the counters.
     pub fn counts(&self) -> SenderCounts {
         let mut counts = self.counts;
         for stream in &self.streams {
-            counts.resent += stream.resent;
-            counts.forgotten += stream.forgotten;
+            counts.retransmitted += stream.retransmitted;
+            counts.expired += stream.expired;
         }
         for source in &self.sources {
             if let Source::Camera(camera) = source {
@@ -254,12 +259,12 @@ impl Sender {
         counts
     }
 
-    /// The round trip time that reports show.
+    /// Returns the round-trip time, measured with reports.
     pub const fn rtt(&self) -> Option<Duration> {
         self.rtt
     }
 
-    /// When `handle_timeout` or `poll_packet` has something to do.
+    /// Returns when `handle_timeout` or `poll_packet` must be called next.
     pub fn poll_timeout(&self) -> Time {
         if !self.connected {
             return Time::FAR_FUTURE;
@@ -277,7 +282,7 @@ impl Sender {
             .min(waiting)
     }
 
-    /// Captures what is due and makes the reports that are.
+    /// Captures due frames, and writes due reports.
     pub fn handle_timeout(&mut self, now: Time) {
         if !self.connected {
             return;
@@ -285,34 +290,34 @@ impl Sender {
         for source in &mut self.sources {
             match source {
                 Source::Camera(camera) => {
-                    for (stream, piece) in camera.capture(now, &mut self.rng) {
-                        self.pacer.push_video(Waiting::New {
+                    for (stream, content) in camera.capture(now, &mut self.rng) {
+                        self.pacer.push_video(PacedPacket::Media {
                             stream,
-                            piece,
+                            content,
                             captured: now,
                         });
                     }
                 }
                 Source::Microphone(microphone) => {
-                    if let Some(piece) = microphone.capture(now, &mut self.rng) {
+                    if let Some(content) = microphone.capture(now, &mut self.rng) {
                         let stream = microphone.stream;
-                        self.pacer.push_audio(Waiting::New {
+                        self.pacer.push_audio(PacedPacket::Media {
                             stream,
-                            piece,
+                            content,
                             captured: now,
                         });
                     }
                 }
-                Source::Gone => {}
+                Source::Removed => {}
             }
         }
         if now >= self.report_at {
             self.report_at = now + REPORT_INTERVAL;
-            self.report(now);
+            self.write_reports(now);
         }
     }
 
-    /// The next packet to send now.
+    /// Returns the next packet to send now.
     pub fn poll_packet(&mut self, now: Time) -> Option<Packet> {
         if let Some(report) = self.reports.pop() {
             return Some(Packet::Rtcp(report));
@@ -321,26 +326,27 @@ impl Sender {
             let transport_seq = self.transport_seq;
             let extensions = self.extensions;
             let packet = match self.pacer.pop(now)? {
-                Waiting::New {
+                PacedPacket::Media {
                     stream,
-                    piece,
+                    content,
                     captured,
                 } => {
                     self.counts.packets += 1;
                     let stream = self.streams.get_mut(stream)?;
-                    let held = stream.options.rtx_ssrc.is_some();
-                    let packet = stream.send(now, captured, piece, &extensions, transport_seq);
-                    if held {
-                        self.pacer.spend(packet.len());
+                    let is_paced = stream.options.rtx_ssrc.is_some();
+                    let packet = stream.send(now, captured, content, &extensions, transport_seq);
+                    if is_paced {
+                        self.pacer.consume_allowance(packet.len());
                     }
                     packet
                 }
-                Waiting::Again { stream, seq } => {
+                PacedPacket::Retransmission { stream, seq } => {
                     let stream = self.streams.get_mut(stream)?;
-                    let Some(packet) = stream.resend(now, seq, &extensions, transport_seq) else {
+                    let Some(packet) = stream.retransmit(now, seq, &extensions, transport_seq)
+                    else {
                         continue;
                     };
-                    self.pacer.spend(packet.len());
+                    self.pacer.consume_allowance(packet.len());
                     packet
                 }
             };
@@ -352,25 +358,25 @@ impl Sender {
     fn add(&mut self, source: Source) -> SourceId {
         debug_assert!(
             self.sources.len() < SOURCES_MAX,
-            "a script publishes a few sources"
+            "a script publishes at most SOURCES_MAX sources"
         );
         self.sources.push(source);
-        self.retarget();
+        self.update_pacing();
         SourceId(self.sources.len() - 1)
     }
 
     fn add_stream(&mut self, options: StreamOptions) {
         let mut stream = Stream::new(options, &mut self.rng);
-        if let Some((seq, ticks)) = self.beginning {
-            stream.begin_at(seq, ticks);
+        if let Some((seq, ticks)) = self.start_values {
+            stream.start_at(seq, ticks);
         }
         self.streams.push(stream);
     }
 
-    fn retarget(&mut self) {
+    fn update_pacing(&mut self) {
         let rates = self.sources.iter().map(|source| match source {
             Source::Camera(camera) => camera.bitrate().as_bps(),
-            Source::Microphone(_) | Source::Gone => 0,
+            Source::Microphone(_) | Source::Removed => 0,
         });
         self.pacer.set_target(Bitrate::from_bps(rates.sum()));
     }
@@ -385,12 +391,13 @@ impl Source {
         match self {
             Self::Camera(camera) => camera.poll_timeout(),
             Self::Microphone(microphone) => microphone.poll_timeout(),
-            Self::Gone => Time::FAR_FUTURE,
+            Self::Removed => Time::FAR_FUTURE,
         }
     }
 }
 
-/// An encoding as mediasoup-client describes it: by its RID, or by its SSRCs when it is alone.
+/// Returns an encoding in the format of mediasoup-client: with a RID, or with SSRCs when it is the
+/// only one.
 fn encoding_parameters(stream: &StreamOptions, bitrate: Bitrate) -> Value {
     match (stream.rid, stream.rtx_ssrc) {
         (Some(rid), _) => json!({

@@ -1,45 +1,45 @@
-//! VP8 in RTP as a browser writes and reads it: the payload descriptor and the first bytes of a
-//! frame (RFC 7741 §4, RFC 6386 §9.1). Written apart from the server's own parser, so that a
-//! misreading there is not repeated here.
+//! VP8 in RTP as a browser writes and reads it: payload descriptor and frame header (RFC 7741 §4,
+//! RFC 6386 §9.1). Independent of the parser of the server, so that an error there is not repeated
+//! here.
 
-/// Bytes of the descriptor that a browser writes with temporal layers.
+/// Length of the descriptor that a browser writes with temporal layers, in bytes.
 pub const DESCRIPTOR_LEN: usize = 6;
 
-/// Bytes a keyframe starts with.
+/// Length of the header of a keyframe, in bytes.
 pub const KEYFRAME_HEADER_LEN: usize = 10;
 
-/// Bytes any other frame starts with.
+/// Length of the header of any other frame, in bytes.
 pub const DELTA_HEADER_LEN: usize = 3;
 
-/// The picture id has 15 bits.
+/// Mask of a picture id with 15 bits.
 pub const PICTURE_ID_MASK: u16 = 0x7fff;
 
-/// What the descriptor in front of each packet says.
+/// Payload descriptor of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
     /// Whether a partition starts with this packet.
     pub start: bool,
-    /// Which partition.
+    /// Number of the partition.
     pub partition: u8,
-    /// Whether no frame will be built on this one.
+    /// Whether no other frame references this one.
     pub unreferenced: bool,
-    /// Number of the frame, and its width: 15 bits or 7.
+    /// Picture id, of 15 or 7 bits.
     pub picture_id: Option<u16>,
-    /// Number of the newest base layer frame at or before this one.
+    /// TL0PICIDX: number of the newest base layer frame at or before this one.
     pub tl0_index: Option<u8>,
-    /// The temporal layer.
+    /// Temporal layer.
     pub temporal: Option<u8>,
-    /// Whether the frame needs the base layer alone.
+    /// Whether the frame references only the base layer.
     pub sync: bool,
 }
 
 impl Descriptor {
-    /// Whether a frame begins with this packet.
-    pub const fn begins_frame(&self) -> bool {
+    /// Returns whether a frame starts with this packet.
+    pub const fn starts_frame(&self) -> bool {
         self.start && self.partition == 0
     }
 
-    /// Appends the descriptor in the six-byte form; absent numbers are written as zero.
+    /// Appends the descriptor in its six-byte form; absent numbers are written as zero.
     pub fn write(&self, out: &mut Vec<u8>) {
         let picture = self.picture_id.unwrap_or(0) & PICTURE_ID_MASK | 0x8000;
         let [high, low] = picture.to_be_bytes();
@@ -48,7 +48,7 @@ impl Descriptor {
             0x80 | u8::from(self.unreferenced) << 5
                 | u8::from(self.start) << 4
                 | self.partition & 7,
-            // Extensions: picture id, base layer index, temporal layer; no key index.
+            // Extensions: picture id, TL0PICIDX, temporal layer; no key index.
             0xe0,
             high,
             low,
@@ -57,7 +57,7 @@ impl Descriptor {
         ]);
     }
 
-    /// Reads a descriptor; also what follows it.
+    /// Parses a descriptor; also returns the bytes after it.
     pub fn parse(payload: &[u8]) -> Option<(Self, &[u8])> {
         let (&first, mut rest) = payload.split_first()?;
         let mut descriptor = Self {
@@ -95,17 +95,17 @@ impl Descriptor {
     }
 }
 
-/// Takes a byte off the front.
+/// Takes the first byte.
 fn take(bytes: &mut &[u8]) -> Option<u8> {
     let (first, rest) = bytes.split_first()?;
     *bytes = rest;
     Some(*first)
 }
 
-/// Appends the first bytes of a frame: a tag that says which kind it is, and for a keyframe the
-/// start code and the size of the picture.
+/// Appends the header of a frame: the frame tag, and for a keyframe the start code and the size of
+/// the picture.
 pub fn write_frame_header(out: &mut Vec<u8>, keyframe: bool, width: u16, height: u16) {
-    // Inverse keyframe bit, version 0, shown, and any length for the first partition.
+    // Inverse keyframe bit, version 0, show_frame, and an arbitrary length of the first partition.
     out.extend_from_slice(&[0x10 | u8::from(!keyframe), 0x02, 0x00]);
     if keyframe {
         out.extend_from_slice(&[0x9d, 0x01, 0x2a]);
@@ -114,7 +114,7 @@ pub fn write_frame_header(out: &mut Vec<u8>, keyframe: bool, width: u16, height:
     }
 }
 
-/// Reads the first bytes of a frame: whether it is a keyframe, and what follows.
+/// Parses the header of a frame; returns whether it is a keyframe, and the bytes after it.
 pub fn parse_frame_header(bytes: &[u8]) -> Option<(bool, &[u8])> {
     let keyframe = bytes.first()? & 0x01 == 0;
     let len = if keyframe {
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_descriptor_survives_the_way_there_and_back() {
+    fn descriptor_reads_back() {
         let descriptor = Descriptor {
             start: true,
             partition: 0,
@@ -152,20 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_without_extensions_is_one_byte() {
+    fn descriptor_without_extensions_has_one_byte() {
         let (descriptor, rest) = Descriptor::parse(&[0x10, 1, 2]).unwrap();
-        assert!(descriptor.begins_frame());
+        assert!(descriptor.starts_frame());
         assert_eq!((descriptor.picture_id, rest), (None, &[1, 2][..]));
     }
 
     #[test]
-    fn a_short_picture_id_has_one_byte() {
+    fn short_picture_id_has_one_byte() {
         let (descriptor, rest) = Descriptor::parse(&[0x90, 0x80, 0x11, 5]).unwrap();
         assert_eq!((descriptor.picture_id, rest), (Some(0x11), &[5][..]));
     }
 
     #[test]
-    fn keyframes_are_told_from_others() {
+    fn keyframes_are_recognised() {
         for keyframe in [true, false] {
             let mut bytes = Vec::new();
             write_frame_header(&mut bytes, keyframe, 1_280, 720);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use watersmeet_peer::chance;
+use watersmeet_peer::random;
 use watersmeet_wire::units::{Bitrate, Rng, Time};
 
 /// Bytes of IP and UDP around a datagram.
@@ -164,7 +164,7 @@ impl Link {
             return [None; 2];
         };
         let arrival = self.arrive(now, left);
-        let doubled = chance::happens(&mut self.rng, self.profile.duplicate);
+        let doubled = random::chance(&mut self.rng, self.profile.duplicate);
         self.counts.doubled += u64::from(doubled);
         [
             Some(arrival),
@@ -182,10 +182,10 @@ impl Link {
     fn loses(&mut self) -> bool {
         match self.profile.loss {
             Loss::None => false,
-            Loss::Random(share) => chance::happens(&mut self.rng, share),
+            Loss::Random(share) => random::chance(&mut self.rng, share),
             Loss::Bursts { good, bad } => {
                 let mean = if self.is_bad { bad } else { good };
-                if chance::happens(&mut self.rng, 1.0 / mean.max(1.0)) {
+                if random::chance(&mut self.rng, 1.0 / mean.max(1.0)) {
                     self.is_bad = !self.is_bad;
                 }
                 self.is_bad
@@ -210,7 +210,7 @@ impl Link {
         if now >= self.jitter_until {
             self.jitter_until = now + JITTER_HOLD;
             let span = u64::try_from(self.profile.jitter.as_micros()).unwrap_or(0);
-            let drawn = chance::below(&mut self.rng, 2 * span + 1);
+            let drawn = random::below(&mut self.rng, 2 * span + 1);
             self.jitter_micros =
                 i64::try_from(drawn).unwrap_or(0) - i64::try_from(span).unwrap_or(0);
         }
@@ -221,9 +221,9 @@ impl Link {
             left + self.profile.delay + deviation
         };
         let arrival = arrival.max(self.in_order_at);
-        if chance::happens(&mut self.rng, self.profile.reorder) {
+        if random::chance(&mut self.rng, self.profile.reorder) {
             self.counts.overtaken += 1;
-            let extra = chance::below(&mut self.rng, OVERTAKEN_SPAN_MICROS);
+            let extra = random::below(&mut self.rng, OVERTAKEN_SPAN_MICROS);
             return arrival + OVERTAKEN_MIN + Duration::from_micros(extra);
         }
         self.in_order_at = arrival;

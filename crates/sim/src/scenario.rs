@@ -17,10 +17,10 @@
 
 use std::time::Duration;
 
-use watersmeet_peer::browser::Medium;
+use watersmeet_peer::browser::MediaSource;
 use watersmeet_peer::receiver::report::{AudioReport, VideoReport};
 use watersmeet_peer::sender::SenderCounts;
-use watersmeet_peer::sender::camera::CameraOptions;
+use watersmeet_peer::sender::media_source::CameraOptions;
 use watersmeet_wire::units::Bitrate;
 
 use crate::profiles::{self, Access};
@@ -50,7 +50,7 @@ pub const fn fps(fps: f64) -> f64 {
 #[derive(Debug, Clone)]
 pub struct Publishing {
     /// Video before audio, as clients do it.
-    media: Vec<Medium>,
+    media: Vec<MediaSource>,
     /// The link.
     access: Access,
     /// Whether its numbers wrap soon.
@@ -61,8 +61,8 @@ pub struct Publishing {
 pub fn camera() -> Publishing {
     Publishing {
         media: vec![
-            Medium::Camera(CameraOptions::single()),
-            Medium::Microphone { pauses: true },
+            MediaSource::Camera(CameraOptions::single()),
+            MediaSource::Microphone { pauses: true },
         ],
         access: profiles::ideal(),
         wraps: false,
@@ -72,7 +72,7 @@ pub fn camera() -> Publishing {
 /// A microphone alone.
 pub fn microphone() -> Publishing {
     Publishing {
-        media: vec![Medium::Microphone { pauses: true }],
+        media: vec![MediaSource::Microphone { pauses: true }],
         access: profiles::ideal(),
         wraps: false,
     }
@@ -82,8 +82,8 @@ impl Publishing {
     /// With a ladder of so many rungs.
     #[must_use]
     pub fn simulcast(mut self, rungs: usize) -> Self {
-        for medium in &mut self.media {
-            if let Medium::Camera(options) = medium {
+        for source in &mut self.media {
+            if let MediaSource::Camera(options) = source {
                 *options = CameraOptions::simulcast(rungs);
             }
         }
@@ -93,8 +93,8 @@ impl Publishing {
     /// Somebody who never stops talking.
     #[must_use]
     pub fn without_pauses(mut self) -> Self {
-        for medium in &mut self.media {
-            if let Medium::Microphone { pauses } = medium {
+        for source in &mut self.media {
+            if let MediaSource::Microphone { pauses } = source {
                 *pauses = false;
             }
         }
@@ -168,7 +168,7 @@ impl World {
             .collect();
         for name in names {
             if let Some(person) = self.person_mut(&name) {
-                person.browser.receiver.restart_judging(now);
+                person.browser.receiver.reset_measurements(now);
             }
         }
         self
@@ -267,13 +267,13 @@ impl World {
             .unwrap_or_default()
     }
 
-    fn come(mut self, name: &str, publishing: Publishing, watches: bool) -> Self {
-        self.enter(name, publishing.access, publishing.media, watches);
+    fn come(mut self, name: &str, publishing: Publishing, subscribes: bool) -> Self {
+        self.enter(name, publishing.access, publishing.media, subscribes);
         if let Some(person) = self.person_mut(name).filter(|_| publishing.wraps) {
             person
                 .browser
                 .sender
-                .begin_at(u16::MAX - 30, u32::MAX - 180_000);
+                .start_at(u16::MAX - 30, u32::MAX - 180_000);
         }
         self
     }
@@ -310,7 +310,7 @@ impl Expectation<'_> {
         let who = format!("seed {}: {} hears {other}", self.world.seed(), self.name);
         assert!(report.is_some(), "{who}: not at all");
         let report = report.unwrap_or_else(|| unreachable!("just checked"));
-        assert!(report.spoken > 0, "{who}: no voice");
+        assert!(report.speech_packets > 0, "{who}: no voice");
         Hearing { who, report }
     }
 
@@ -397,7 +397,7 @@ impl Sight {
 
     /// In this encoding.
     pub fn on_layer(&self, layer: u8) -> &Self {
-        let shown = self.report.shown.map(|tag| tag.layer);
+        let shown = self.report.last_frame.map(|signature| signature.layer);
         self.check(
             shown == Some(layer),
             &format!("layer {layer}, not {shown:?}"),

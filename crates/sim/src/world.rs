@@ -28,7 +28,7 @@ use watersmeet_engine::shard_message::ShardMessage;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::worker::{Worker, WorkerConfig};
-use watersmeet_peer::browser::{Browser, BrowserOptions, Direction, Medium, Published};
+use watersmeet_peer::browser::{Browser, BrowserOptions, Direction, MediaSource, Published};
 use watersmeet_wire::units::{Map, Rng, Time};
 
 use crate::network::{Link, LinkProfile};
@@ -267,15 +267,15 @@ impl World {
     }
 
     /// Somebody comes, opens a connection and enters the room.
-    pub fn enter(&mut self, name: &str, access: Access, media: Vec<Medium>, watches: bool) {
+    pub fn enter(&mut self, name: &str, access: Access, media: Vec<MediaSource>, subscribes: bool) {
         let index = self.people.len();
         let room = self.room.clone();
         let room_number = self.room_number(&room);
         let mut sources = Vec::new();
-        for medium in media {
+        for source in media {
             let number = u32::try_from(self.sources.len()).unwrap_or(u32::MAX) + 1;
             self.sources.insert(number, index);
-            sources.push(Published { number, medium });
+            sources.push(Published { number, source });
         }
         let fingerprint = ["AB"; 32].join(":");
         let options = BrowserOptions {
@@ -283,7 +283,7 @@ impl World {
             name: name.to_owned(),
             room_number,
             sources,
-            watches,
+            subscribes,
             dtls: json!({
                 "role": "client",
                 "fingerprints": [{"algorithm": "sha-256", "value": fingerprint}],
@@ -388,25 +388,25 @@ impl World {
         let mut faults = self.oracle.faults().to_vec();
         for person in &self.people {
             let name = &person.name;
-            let mut accuse = |what: String| faults.push(format!("{name}: {what}"));
+            let mut record_violation = |what: String| faults.push(format!("{name}: {what}"));
             person
                 .browser
                 .receiver
                 .violations()
                 .iter()
-                .for_each(|it| accuse(format!("{it:?}")));
+                .for_each(|it| record_violation(format!("{it:?}")));
             person
                 .browser
-                .refusals()
+                .refused_requests()
                 .iter()
-                .for_each(|it| accuse(format!("{it:?}")));
+                .for_each(|it| record_violation(format!("{it:?}")));
             person
                 .browser
-                .strays()
+                .unexpected_frames()
                 .iter()
-                .for_each(|it| accuse(format!("unasked: {it}")));
+                .for_each(|it| record_violation(format!("unasked: {it}")));
             if person.unopened > 0 {
-                accuse(format!("{} packets that it cannot open", person.unopened));
+                record_violation(format!("{} packets that it cannot open", person.unopened));
             }
         }
         let pending = self.conference.gauges().pending;

@@ -207,9 +207,9 @@ fn the_wished_layer_comes_and_every_switch_is_a_keyframe() {
             .clone();
         // That each began with a keyframe is for the decoder's oracle to say.
         assert!(
-            (6..=7).contains(&report.switches),
+            (6..=7).contains(&report.layer_switches),
             "seed {seed}: {} switches",
-            report.switches
+            report.layer_switches
         );
         world.end();
     }

@@ -40,7 +40,7 @@ struct Got {
 
 /// What was asked of all publishers together.
 #[derive(Debug, Default, Clone, Copy)]
-struct Asked {
+struct PendingRequest {
     /// Keyframes.
     keyframes: u64,
     /// Packets sent again.
@@ -52,7 +52,7 @@ struct Outcome {
     /// Who got what of whom: all pairs, in the order of coming.
     got: Vec<(String, Got)>,
     /// What publishers were asked for.
-    asked: Asked,
+    asked: PendingRequest,
     /// Packets that crossed between shards.
     crossed: u64,
 }
@@ -67,20 +67,22 @@ fn judge(mut world: World) -> Outcome {
             let seen = video.as_ref();
             let lost = seen.map_or(0, |it| it.lost) + audio.as_ref().map_or(0, |it| it.lost);
             let entry = Got {
-                layer: seen.and_then(|it| it.shown).map(|tag| tag.layer),
+                layer: seen
+                    .and_then(|it| it.last_frame)
+                    .map(|signature| signature.layer),
                 is_offered: (seen.is_some(), audio.is_some()),
                 is_seen: seen.is_some_and(|it| it.frames > 0),
-                is_heard: audio.as_ref().is_some_and(|it| it.spoken > 0),
+                is_heard: audio.as_ref().is_some_and(|it| it.speech_packets > 0),
                 frames: seen.map_or(0, |it| it.frames),
                 freeze: seen.map_or(Duration::ZERO, |it| it.longest_freeze),
                 first_frame: seen.and_then(|it| it.first_frame),
                 lost,
-                sounds: audio.map_or(0, |it| it.spoken + it.silent),
+                sounds: audio.map_or(0, |it| it.speech_packets + it.silence_packets),
             };
             got.push((format!("{viewer} of {publisher}"), entry));
         }
     }
-    let mut asked = Asked::default();
+    let mut asked = PendingRequest::default();
     for name in &names {
         let counts = world.sent_by(name);
         asked.keyframes += counts.plis + counts.firs;

@@ -1,33 +1,35 @@
-//! What a scripted browser does about the frames it is sent.
+//! Handling of frames from the server.
 
 use serde_json::{Value, json};
 use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::units::Time;
 
-use super::{Asked, Browser, BrowserEvent, Consumption, Direction, REFUSALS_MAX, Refused};
-use crate::negotiation::{self, Incoming};
+use super::{
+    Browser, BrowserEvent, ConsumedStream, Direction, PendingRequest, REFUSALS_MAX, RefusedRequest,
+};
+use crate::negotiation::{self, IncomingStream};
 
 impl Browser {
-    /// Takes a frame from the server.
+    /// Handles a frame from the server.
     pub fn handle_frame(&mut self, now: Time, text: &str) {
         let frame: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-        let kind = word(&frame, "type");
+        let kind = text_of(&frame, "type");
         let payload = frame.get("payload").unwrap_or(&Value::Null);
         let Some(id) = frame.get("id") else {
-            if !self.handle_notice(now, &kind, payload) {
-                self.stray(text);
+            if !self.handle_notification(now, &kind, payload) {
+                self.record_unexpected_frame(text);
             }
             return;
         };
-        let asked = id.as_u64().and_then(|id| self.asked.remove(&id));
-        let Some((request, meaning)) = asked else {
-            self.stray(text);
+        let pending = id.as_u64().and_then(|id| self.pending.remove(&id));
+        let Some((request, request_kind)) = pending else {
+            self.record_unexpected_frame(text);
             return;
         };
         if kind == "error" {
-            let (code, message) = (word(payload, "code"), word(payload, "message"));
-            if self.refusals.len() < REFUSALS_MAX {
-                self.refusals.push(Refused {
+            let (code, message) = (text_of(payload, "code"), text_of(payload, "message"));
+            if self.refused_requests.len() < REFUSALS_MAX {
+                self.refused_requests.push(RefusedRequest {
                     request,
                     code,
                     message,
@@ -35,59 +37,67 @@ impl Browser {
             }
             return;
         }
-        self.handle_reply(now, meaning, payload);
+        self.handle_reply(now, request_kind, payload);
     }
 
-    fn handle_reply(&mut self, now: Time, meaning: Asked, payload: &Value) {
-        match meaning {
-            Asked::Capabilities => {
+    fn handle_reply(&mut self, now: Time, request_kind: PendingRequest, payload: &Value) {
+        match request_kind {
+            PendingRequest::Capabilities => {
                 self.capabilities = payload.get("rtpCapabilities").cloned().unwrap_or_default();
                 let join = json!({"roomId": self.options.room, "displayName": self.options.name});
-                self.ask("joinRoom", join, Asked::Join);
+                self.request("joinRoom", join, PendingRequest::Join);
             }
-            Asked::Join => self.handle_joined(now, payload),
-            Asked::Create(direction) => {
-                let transport = word(payload, "transportId");
+            PendingRequest::Join => self.handle_joined(now, payload),
+            PendingRequest::Create(direction) => {
+                let transport = text_of(payload, "transportId");
                 self.transports.insert(direction, transport.clone());
                 let connect =
                     json!({"transportId": transport, "dtlsParameters": self.options.dtls});
-                self.ask("connectTransport", connect, Asked::Other);
+                self.request("connectTransport", connect, PendingRequest::Other);
                 self.events.push_back(BrowserEvent::TransportReady {
                     transport,
                     direction,
                 });
             }
-            Asked::Produce(place) => {
-                let producer = word(payload, "producerId");
-                match self.publications.get_mut(&place) {
-                    Some(publication) => publication.producer = Some(producer),
-                    // It was taken back before the server knew of it.
+            PendingRequest::Produce(index) => {
+                let producer = text_of(payload, "producerId");
+                match self.published_sources.get_mut(&index) {
+                    Some(published) => published.producer = Some(producer),
+                    // The source was unpublished before the server created its producer.
                     None => {
-                        self.ask(
+                        self.request(
                             "closeProducer",
                             json!({"producerId": producer}),
-                            Asked::Other,
+                            PendingRequest::Other,
                         );
                     }
                 }
             }
-            Asked::Consume(since) => self.handle_consumed(since, payload),
-            Asked::Other => {}
+            PendingRequest::Consume(since) => self.handle_consumed(since, payload),
+            PendingRequest::Other => {}
         }
     }
 
     fn handle_joined(&mut self, now: Time, payload: &Value) {
         if !self.options.sources.is_empty() {
             let create = json!({"direction": "send"});
-            self.ask("createTransport", create, Asked::Create(Direction::Send));
+            self.request(
+                "createTransport",
+                create,
+                PendingRequest::Create(Direction::Send),
+            );
         }
-        if self.options.watches {
+        if self.options.subscribes {
             let create = json!({"direction": "recv"});
-            self.ask("createTransport", create, Asked::Create(Direction::Recv));
+            self.request(
+                "createTransport",
+                create,
+                PendingRequest::Create(Direction::Recv),
+            );
         }
-        for peer in list(payload, "existingProducers") {
-            for producer in list(peer, "producers") {
-                self.consume(now, &word(producer, "producerId"));
+        for peer in list_of(payload, "existingProducers") {
+            for producer in list_of(peer, "producers") {
+                self.consume(now, &text_of(producer, "producerId"));
             }
         }
     }
@@ -95,48 +105,55 @@ impl Browser {
     fn handle_consumed(&mut self, since: Time, payload: &Value) {
         let parameters = payload.get("rtpParameters").cloned().unwrap_or_default();
         let parameters = serde_json::from_value::<RtpParameters>(parameters).ok();
-        let Some(incoming) = parameters.as_ref().and_then(Incoming::of) else {
-            self.stray(&payload.to_string());
+        let Some(incoming) = parameters
+            .as_ref()
+            .and_then(IncomingStream::from_parameters)
+        else {
+            self.record_unexpected_frame(&payload.to_string());
             return;
         };
-        let consumption = Consumption {
-            consumer: word(payload, "consumerId"),
-            producer: word(payload, "producerId"),
-            peer: word(payload, "producerPeerId"),
+        let stream = ConsumedStream {
+            consumer: text_of(payload, "consumerId"),
+            producer: text_of(payload, "producerId"),
+            peer: text_of(payload, "producerPeerId"),
             ssrc: incoming.ssrc,
             video: incoming.video,
             paused: false,
             producer_paused: false,
-            quiet_since: None,
+            paused_since: None,
         };
-        self.receiver.add(since, incoming);
-        let resume = json!({"consumerId": consumption.consumer});
-        self.consumptions
-            .insert(consumption.producer.clone(), consumption);
-        self.ask("resumeConsumer", resume, Asked::Other);
+        self.receiver.add_stream(since, incoming);
+        let resume = json!({"consumerId": stream.consumer});
+        self.consumed_streams
+            .insert(stream.producer.clone(), stream);
+        self.request("resumeConsumer", resume, PendingRequest::Other);
     }
 
-    /// Whether the notice is one that is known.
-    fn handle_notice(&mut self, now: Time, kind: &str, payload: &Value) -> bool {
-        let (peer, producer) = (word(payload, "peerId"), word(payload, "producerId"));
+    /// Handles a notification; returns whether its type is known.
+    fn handle_notification(&mut self, now: Time, kind: &str, payload: &Value) -> bool {
+        let (peer, producer) = (text_of(payload, "peerId"), text_of(payload, "producerId"));
         match kind {
             "connected" => {
                 self.peer = Some(peer);
-                self.ask("getRouterRtpCapabilities", json!({}), Asked::Capabilities);
+                self.request(
+                    "getRouterRtpCapabilities",
+                    json!({}),
+                    PendingRequest::Capabilities,
+                );
             }
             "newProducer" => self.consume(now, &producer),
-            "peerLeft" => self.drop_consumptions(now, |it| it.peer == peer),
-            "producerClosed" => self.drop_consumptions(now, |it| it.producer == producer),
+            "peerLeft" => self.drop_streams(now, |it| it.peer == peer),
+            "producerClosed" => self.drop_streams(now, |it| it.producer == producer),
             "consumerClosed" => {
-                let consumer = word(payload, "consumerId");
-                self.drop_consumptions(now, |it| it.consumer == consumer);
+                let consumer = text_of(payload, "consumerId");
+                self.drop_streams(now, |it| it.consumer == consumer);
             }
             "consumerPaused" | "consumerResumed" => {
-                let consumer = word(payload, "consumerId");
-                self.hold_or_expect(now, &consumer, kind == "consumerPaused");
+                let consumer = text_of(payload, "consumerId");
+                self.set_producer_paused(now, &consumer, kind == "consumerPaused");
             }
             "transportClosed" => {
-                let transport = word(payload, "transportId");
+                let transport = text_of(payload, "transportId");
                 self.transports.retain(|_, ours| *ours != transport);
                 self.events
                     .push_back(BrowserEvent::TransportClosed { transport });
@@ -151,37 +168,37 @@ impl Browser {
         true
     }
 
-    fn hold_or_expect(&mut self, now: Time, consumer: &str, paused: bool) {
-        let mut consumptions = self.consumptions.values_mut();
-        let Some(consumption) = consumptions.find(|it| it.consumer == consumer) else {
+    fn set_producer_paused(&mut self, now: Time, consumer: &str, paused: bool) {
+        let mut consumed_streams = self.consumed_streams.values_mut();
+        let Some(stream) = consumed_streams.find(|it| it.consumer == consumer) else {
             return;
         };
-        consumption.producer_paused = paused;
-        consumption.settle(now);
+        stream.producer_paused = paused;
+        stream.update_paused_since(now);
         if paused {
-            self.receiver.hold(now, consumption.ssrc);
-        } else if !consumption.paused {
-            self.receiver.expect(now, consumption.ssrc);
+            self.receiver.pause_stream(now, stream.ssrc);
+        } else if !stream.paused {
+            self.receiver.resume_stream(now, stream.ssrc);
         }
     }
 
     fn consume(&mut self, now: Time, producer: &str) {
-        if self.options.watches {
+        if self.options.subscribes {
             let capabilities = negotiation::receive_capabilities(&self.capabilities);
             let payload = json!({"producerId": producer, "rtpCapabilities": capabilities});
-            self.ask("consume", payload, Asked::Consume(now));
+            self.request("consume", payload, PendingRequest::Consume(now));
         }
     }
 
-    fn stray(&mut self, text: &str) {
-        if self.strays.len() < REFUSALS_MAX {
-            self.strays.push(text.to_owned());
+    fn record_unexpected_frame(&mut self, text: &str) {
+        if self.unexpected_frames.len() < REFUSALS_MAX {
+            self.unexpected_frames.push(text.to_owned());
         }
     }
 }
 
-/// The text in this field, or none.
-fn word(object: &Value, field: &str) -> String {
+/// Returns the text of a field; empty when absent.
+fn text_of(object: &Value, field: &str) -> String {
     object
         .get(field)
         .and_then(Value::as_str)
@@ -189,8 +206,8 @@ fn word(object: &Value, field: &str) -> String {
         .to_owned()
 }
 
-/// The list in this field, or an empty one.
-fn list<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+/// Returns the elements of a list field; none when absent.
+fn list_of<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
     object
         .get(field)
         .and_then(Value::as_array)

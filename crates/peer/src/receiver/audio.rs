@@ -1,69 +1,72 @@
-//! One received audio stream: what of it came, and when it first did. There is no retransmission;
-//! what is lost is lost.
+//! Received audio stream: counts of packets and the time of the first one. Lost packets are not
+//! retransmitted.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
-use super::ledger::{Arrival, Ledger};
+use super::packet_stats::{PacketArrival, PacketStats};
 use super::violation::Violation;
-use crate::tag::{TAG_LEN, Tag};
+use crate::signature::{PacketSignature, SIGNATURE_LEN};
 
-/// One received audio stream.
+/// Received audio stream.
 #[derive(Debug)]
-pub struct Audio {
-    /// What became of each packet.
-    pub ledger: Ledger,
-    /// When the track was made.
-    made: Time,
-    /// When the first packet came.
+pub struct AudioTrack {
+    /// Packet statistics.
+    pub packet_stats: PacketStats,
+    /// Time at which the track was created.
+    created_at: Time,
+    /// Arrival of the first packet.
     first: Option<Time>,
-    /// Packets of speech.
-    pub spoken: u64,
-    /// Packets of silence.
-    pub silent: u64,
+    /// Number of packets with speech.
+    pub speech_packets: u64,
+    /// Number of packets with silence.
+    pub silence_packets: u64,
 }
 
-impl Audio {
-    /// A stream of which nothing came yet.
+impl AudioTrack {
+    /// Creates a track that has received nothing.
     pub fn new(now: Time) -> Self {
         Self {
-            ledger: Ledger::default(),
-            made: now,
+            packet_stats: PacketStats::default(),
+            created_at: now,
             first: None,
-            spoken: 0,
-            silent: 0,
+            speech_packets: 0,
+            silence_packets: 0,
         }
     }
 
-    /// Time from the making of the track to its first packet.
+    /// Returns the time from the creation of the track to its first packet.
     pub fn first_packet(&self) -> Option<Duration> {
-        self.first.map(|first| first.since(self.made))
+        self.first.map(|first| first.since(self.created_at))
     }
 
-    /// Takes a packet; its signature, if it is not silence.
+    /// Handles a packet; returns its signature, unless it is silence.
+    ///
+    /// # Errors
+    /// The violation that the packet shows.
     pub fn receive(
         &mut self,
         now: Time,
         seq: u16,
         payload: &[u8],
-    ) -> Result<Option<Tag>, Violation> {
-        let seq = match self.ledger.place(now, seq, false) {
-            Arrival::Newest(seq) | Arrival::Filling(seq) => seq,
-            Arrival::Known => return Ok(None),
-            Arrival::Jump => {
+    ) -> Result<Option<PacketSignature>, Violation> {
+        let seq = match self.packet_stats.record(now, seq, false) {
+            PacketArrival::Newest(seq) | PacketArrival::FilledGap(seq) => seq,
+            PacketArrival::Duplicate => return Ok(None),
+            PacketArrival::SequenceJump => {
                 return Err(Violation::SequenceJump {
                     ssrc: Default::default(),
                 });
             }
         };
         self.first.get_or_insert(now);
-        if payload.len() <= TAG_LEN {
-            self.silent += 1;
+        if payload.len() <= SIGNATURE_LEN {
+            self.silence_packets += 1;
             return Ok(None);
         }
-        self.spoken += 1;
-        let tag = payload.get(1..).and_then(Tag::parse);
-        tag.map(Some).ok_or(Violation::Damaged { seq })
+        self.speech_packets += 1;
+        let signature = payload.get(1..).and_then(PacketSignature::parse);
+        signature.map(Some).ok_or(Violation::CorruptPayload { seq })
     }
 }

@@ -1,48 +1,48 @@
-//! Which frames a decoder would show, by what their descriptors say, after libwebrtc's reference
-//! finder; and proof, by their signatures, that it was right to. The first half is what a browser
-//! knows. The second half is what only a test knows.
+//! Model of a decoder. `can_decode` decides like the reference finder of libwebrtc, from the
+//! payload descriptors alone, as a browser does. `decode` then verifies with the signatures, which
+//! only a test has, that the decision was right.
 
 use std::collections::VecDeque;
 
 use watersmeet_wire::units::SeqNo;
 
-use super::assembly::Frame;
+use super::frame_assembler::AssembledFrame;
 use super::violation::Violation;
 use crate::negotiation::VIDEO_CLOCK;
 use crate::vp8::PICTURE_ID_MASK;
 
-/// Shown frames that are remembered: more than any frame reaches back.
-const SHOWN_MAX: usize = 64;
+/// Most decoded frames that are remembered: more than any reference distance.
+const DECODED_MAX: usize = 64;
 
-/// How far the media clock may be from the camera's. A server joins the clocks of two encodings by
-/// reports whose times are exact to far less; without one it may go by arrival.
+/// Maximum deviation of RTP timestamps from the capture clock, in microseconds. A server aligns the
+/// clocks of two encodings by sender reports, which are far more exact; without them by arrival.
 const DRIFT_MICROS_MAX: i64 = 100_000;
 
-/// A decoder without pictures.
+/// Decoder without pictures.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The last frame that was shown.
-    last: Option<Frame>,
-    /// The last base layer number that was shown.
+    /// Last decoded frame.
+    last: Option<AssembledFrame>,
+    /// TL0PICIDX of the last decoded base layer frame.
     tl0_index: Option<u8>,
-    /// Encoding and number of the frames shown.
-    shown: VecDeque<(u8, u32)>,
-    /// Camera time and media time of the first frame, in microseconds and unwrapped ticks.
+    /// Encoding and number of the decoded frames since the last keyframe.
+    decoded: VecDeque<(u8, u32)>,
+    /// Capture time in microseconds and unwrapped RTP timestamp of the first frame.
     origin: Option<(i64, i64)>,
-    /// Unwrapped media time of the last frame.
+    /// Unwrapped RTP timestamp of the last frame.
     ticks: i64,
-    /// How often another encoding was shown.
-    pub switches: u64,
+    /// Number of changes to another encoding.
+    pub layer_switches: u64,
 }
 
 impl Decoder {
-    /// The last frame that was shown.
-    pub const fn last(&self) -> Option<&Frame> {
+    /// Returns the last decoded frame.
+    pub const fn last(&self) -> Option<&AssembledFrame> {
         self.last.as_ref()
     }
 
-    /// Whether `frame` can be shown now, as far as a browser can tell.
-    pub fn can_show(&self, frame: &Frame) -> bool {
+    /// Returns whether a browser would decode `frame` now.
+    pub fn can_decode(&self, frame: &AssembledFrame) -> bool {
         if frame.keyframe {
             return true;
         }
@@ -58,7 +58,7 @@ impl Decoder {
         ) else {
             return follows;
         };
-        let Some(shown_tl0) = self.tl0_index else {
+        let Some(decoded_tl0) = self.tl0_index else {
             return follows;
         };
         let next_id = last
@@ -66,25 +66,26 @@ impl Decoder {
             .picture_id
             .map(|id| id.wrapping_add(1) & PICTURE_ID_MASK);
         match temporal {
-            0 => tl0 == shown_tl0.wrapping_add(1),
-            _ if descriptor.sync => tl0 == shown_tl0,
-            _ => tl0 == shown_tl0 && next_id == Some(id),
+            0 => tl0 == decoded_tl0.wrapping_add(1),
+            _ if descriptor.sync => tl0 == decoded_tl0,
+            _ => tl0 == decoded_tl0 && next_id == Some(id),
         }
     }
 
-    /// Shows a frame; what was wrong with that.
-    pub fn show(&mut self, frame: Frame) -> Vec<Violation> {
-        let mut violations = self.judge(&frame);
-        violations.extend(self.judge_clock(&frame));
+    /// Decodes a frame; returns the violations that it shows.
+    pub fn decode(&mut self, frame: AssembledFrame) -> Vec<Violation> {
+        let mut violations = self.check_frame(&frame);
+        violations.extend(self.check_clock(&frame));
         if let Some(last) = &self.last {
-            self.switches += u64::from(last.tag.layer != frame.tag.layer);
+            self.layer_switches += u64::from(last.signature.layer != frame.signature.layer);
         }
         if frame.keyframe {
-            self.shown.clear();
+            self.decoded.clear();
         }
-        self.shown.push_back((frame.tag.layer, frame.tag.frame));
-        if self.shown.len() > SHOWN_MAX {
-            self.shown.pop_front();
+        self.decoded
+            .push_back((frame.signature.layer, frame.signature.frame));
+        if self.decoded.len() > DECODED_MAX {
+            self.decoded.pop_front();
         }
         if frame.keyframe || frame.descriptor.temporal == Some(0) {
             self.tl0_index = frame.descriptor.tl0_index;
@@ -93,41 +94,41 @@ impl Decoder {
         violations
     }
 
-    fn judge(&self, frame: &Frame) -> Vec<Violation> {
+    fn check_frame(&self, frame: &AssembledFrame) -> Vec<Violation> {
         let mut violations = Vec::new();
         let seq = frame.first;
-        if !frame.sound {
-            violations.push(Violation::Torn { seq });
+        if !frame.is_consistent {
+            violations.push(Violation::InconsistentFrame { seq });
         }
-        if frame.keyframe != frame.tag.keyframe {
-            violations.push(Violation::WrongKind { seq });
+        if frame.keyframe != frame.signature.keyframe {
+            violations.push(Violation::KeyframeFlagMismatch { seq });
         }
-        if !frame.tag.keyframe {
+        if !frame.signature.keyframe {
             let switched = self
                 .last
-                .is_some_and(|last| last.tag.layer != frame.tag.layer);
-            let shown = |back: u8| {
-                let needed = frame.tag.frame.wrapping_sub(u32::from(back));
-                back == 0 || self.shown.contains(&(frame.tag.layer, needed))
+                .is_some_and(|last| last.signature.layer != frame.signature.layer);
+            let decoded = |back: u8| {
+                let needed = frame.signature.frame.wrapping_sub(u32::from(back));
+                back == 0 || self.decoded.contains(&(frame.signature.layer, needed))
             };
             if switched {
                 violations.push(Violation::SwitchWithoutKeyframe { seq });
-            } else if !frame.tag.needs.into_iter().all(shown) {
-                violations.push(Violation::Unfounded {
+            } else if !frame.signature.reference_distances.into_iter().all(decoded) {
+                violations.push(Violation::MissingReference {
                     seq,
-                    tag: frame.tag,
+                    signature: frame.signature,
                 });
             }
         }
         if let Some(last) = &self.last {
-            violations.extend(follows(last, frame, seq));
+            violations.extend(check_numbers(last, frame, seq));
         }
         violations
     }
 
-    /// Compares the media clock with the camera's.
-    fn judge_clock(&mut self, frame: &Frame) -> Option<Violation> {
-        let captured = i64::try_from(frame.tag.captured.as_micros()).ok()?;
+    /// Compares RTP timestamps with capture times.
+    fn check_clock(&mut self, frame: &AssembledFrame) -> Option<Violation> {
+        let captured = i64::try_from(frame.signature.captured.as_micros()).ok()?;
         let seq = frame.first;
         if let Some(last) = &self.last {
             let step = frame.timestamp.wrapping_sub(last.timestamp).cast_signed();
@@ -140,15 +141,15 @@ impl Decoder {
         let media = (self.ticks - ticks_first) * 1_000_000 / i64::from(VIDEO_CLOCK);
         let micros = media - (captured - captured_first);
         (micros.abs() > DRIFT_MICROS_MAX).then(|| {
-            // Told once: what follows is judged by the new relation.
+            // Reported once: later frames are compared with the new offset.
             self.origin = Some((captured, self.ticks));
             Violation::TimestampDrift { seq, micros }
         })
     }
 }
 
-/// Whether the numbers of a frame go on from those of the one shown before.
-fn follows(last: &Frame, frame: &Frame, seq: SeqNo) -> Option<Violation> {
+/// Checks that the picture numbers of a frame continue those of the previous one.
+fn check_numbers(last: &AssembledFrame, frame: &AssembledFrame, seq: SeqNo) -> Option<Violation> {
     let (before, after) = (last.descriptor.picture_id?, frame.descriptor.picture_id?);
     let step = after.wrapping_sub(before) & PICTURE_ID_MASK;
     let adjacent = frame.first.0 == last.last.0 + 1;
@@ -173,32 +174,36 @@ mod tests {
     use watersmeet_wire::units::Time;
 
     use super::*;
-    use crate::tag::Tag;
+    use crate::signature::PacketSignature;
     use crate::vp8::Descriptor;
 
-    /// The `number`th frame of one packet each, with three temporal layers.
-    fn frame(number: u32) -> Frame {
-        let place = number % 4;
-        let temporal = [0, 2, 1, 2][place as usize];
+    /// Returns frame `number` of a stream with three temporal layers and one packet per frame.
+    fn frame(number: u32) -> AssembledFrame {
+        let index = number % 4;
+        let temporal = [0, 2, 1, 2][index as usize];
         let millis = u64::from(number) * 100;
-        let tag = Tag {
+        let signature = PacketSignature {
             room: 0,
             source: 0,
             layer: 0,
             temporal,
             keyframe: number == 0,
-            needs: [[4, 0], [1, 0], [2, 0], [1, 3]][place as usize],
+            reference_distances: [[4, 0], [1, 0], [2, 0], [1, 3]][index as usize],
             frame: number,
             index: 0,
             count: 1,
             captured: Time::from_millis(millis),
         };
-        let tag = Tag {
-            needs: if number == 0 { [0, 0] } else { tag.needs },
-            ..tag
+        let signature = PacketSignature {
+            reference_distances: if number == 0 {
+                [0, 0]
+            } else {
+                signature.reference_distances
+            },
+            ..signature
         };
         let seq = SeqNo(70_000 + u64::from(number));
-        Frame {
+        AssembledFrame {
             first: seq,
             last: seq,
             timestamp: number * 9_000,
@@ -209,73 +214,73 @@ mod tests {
                 picture_id: Some(u16::try_from(number).unwrap()),
                 tl0_index: Some(u8::try_from(number / 4).unwrap()),
                 temporal: Some(temporal),
-                sync: place == 1 || place == 2,
+                sync: index == 1 || index == 2,
             },
             keyframe: number == 0,
-            tag,
-            sound: true,
+            signature,
+            is_consistent: true,
         }
     }
 
     #[test]
-    fn frames_in_order_are_shown_without_complaint() {
+    fn frames_in_order_are_decoded_without_violations() {
         let mut decoder = Decoder::default();
         for number in 0..40 {
-            assert!(decoder.can_show(&frame(number)), "frame {number}");
-            assert_eq!(decoder.show(frame(number)), []);
+            assert!(decoder.can_decode(&frame(number)), "frame {number}");
+            assert_eq!(decoder.decode(frame(number)), []);
         }
     }
 
     #[test]
-    fn what_needs_a_lost_frame_is_not_shown() {
+    fn frame_that_references_a_lost_frame_is_not_decodable() {
         let mut decoder = Decoder::default();
-        decoder.show(frame(0));
-        // Frame 2 is lost: 3 builds on it, 4 does not, 8 builds on 4.
-        decoder.show(frame(1));
-        assert!(!decoder.can_show(&frame(3)));
-        assert!(!decoder.can_show(&frame(8)));
-        assert!(decoder.can_show(&frame(4)));
-        assert_eq!(decoder.show(frame(4)), []);
+        decoder.decode(frame(0));
+        // Frame 2 is lost: 3 references it, 4 does not, 8 references 4.
+        decoder.decode(frame(1));
+        assert!(!decoder.can_decode(&frame(3)));
+        assert!(!decoder.can_decode(&frame(8)));
+        assert!(decoder.can_decode(&frame(4)));
+        assert_eq!(decoder.decode(frame(4)), []);
     }
 
     #[test]
-    fn showing_what_cannot_be_shown_is_noticed() {
+    fn decoding_without_the_references_is_a_violation() {
         let mut decoder = Decoder::default();
-        decoder.show(frame(0));
-        let violations = decoder.show(frame(8));
+        decoder.decode(frame(0));
+        let violations = decoder.decode(frame(8));
         assert!(
-            matches!(violations[..], [Violation::Unfounded { .. }]),
+            matches!(violations[..], [Violation::MissingReference { .. }]),
             "{violations:?}"
         );
-        let other = Frame {
-            tag: Tag {
+        let other = AssembledFrame {
+            signature: PacketSignature {
                 layer: 1,
-                ..frame(9).tag
+                ..frame(9).signature
             },
             ..frame(9)
         };
         assert!(
             decoder
-                .show(other)
+                .decode(other)
                 .contains(&Violation::SwitchWithoutKeyframe { seq: other.first })
         );
     }
 
     #[test]
-    fn numbers_that_do_not_follow_are_noticed() {
+    fn discontinuous_picture_numbers_are_violations() {
         let mut decoder = Decoder::default();
-        decoder.show(frame(0));
+        decoder.decode(frame(0));
         let mut next = frame(1);
         next.descriptor.picture_id = Some(2);
         assert!(matches!(
-            decoder.show(next)[..],
+            decoder.decode(next)[..],
             [Violation::PictureIdJump {
                 before: 0,
                 after: 2,
                 ..
             }]
         ));
-        let mut next = Frame {
+        let mut next = AssembledFrame {
             descriptor: Descriptor {
                 tl0_index: Some(1),
                 ..frame(2).descriptor
@@ -284,7 +289,7 @@ mod tests {
         };
         next.descriptor.picture_id = Some(3);
         assert!(matches!(
-            decoder.show(next)[..],
+            decoder.decode(next)[..],
             [Violation::Tl0Jump {
                 before: 0,
                 after: 1,
@@ -294,31 +299,31 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_runs_away_is_noticed_once() {
+    fn timestamp_drift_is_reported_once() {
         let mut decoder = Decoder::default();
-        decoder.show(frame(0));
-        let late = Frame {
+        decoder.decode(frame(0));
+        let late = AssembledFrame {
             timestamp: 9_000 + 18_000,
             ..frame(1)
         };
         assert!(matches!(
-            decoder.show(late)[..],
+            decoder.decode(late)[..],
             [Violation::TimestampDrift {
                 micros: 200_000,
                 ..
             }]
         ));
-        let next = Frame {
+        let next = AssembledFrame {
             timestamp: 18_000 + 18_000,
             ..frame(2)
         };
-        assert_eq!(decoder.show(next), []);
-        let back = Frame {
+        assert_eq!(decoder.decode(next), []);
+        let back = AssembledFrame {
             timestamp: 17_000,
             ..frame(3)
         };
         assert_eq!(
-            decoder.show(back),
+            decoder.decode(back),
             [Violation::TimestampBackwards { seq: back.first }]
         );
     }

@@ -1,47 +1,46 @@
-//! Which packets of a stream are missing and when to ask for them again, after libwebrtc: the first
-//! time a little after the gap is seen, since packets overtake one another, then once per round
-//! trip, ten times at most.
+//! Missing packets of a stream and the times to request them, after libwebrtc: first shortly after
+//! the gap is noticed, since packets may be reordered, then once per round trip, at most ten times.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::{Map, SeqNo, Time};
 
-/// Most times a packet is asked for.
+/// Maximum number of requests for a packet.
 pub const RETRIES_MAX: u8 = 10;
 
-/// Most packets asked for at once; more of them are given up for a keyframe.
+/// Most missing packets; above it a keyframe is requested instead.
 pub const MISSING_MAX: usize = 1_000;
 
-/// A gap of fewer packets than this is overtaking at first.
+/// Gaps smaller than this are treated as reordering at first.
 const REORDER_PACKETS: u64 = 3;
 
-/// How long a gap is overtaking at first.
+/// Time for which a small gap is treated as reordering.
 const REORDER_TIME: Duration = Duration::from_millis(10);
 
-/// A missing packet.
+/// Missing packet.
 #[derive(Debug, Clone, Copy)]
 struct Missing {
-    /// When the gap was seen.
+    /// Time at which the gap was noticed.
     noticed: Time,
-    /// When it was last asked for.
-    asked: Option<Time>,
-    /// How often.
+    /// Time of the last request.
+    requested: Option<Time>,
+    /// Number of requests.
     retries: u8,
 }
 
-/// The missing packets of one stream.
+/// Missing packets of one stream.
 #[derive(Debug, Default)]
 pub struct NackList {
-    /// The newest packet received.
+    /// Newest received packet.
     newest: Option<SeqNo>,
-    /// What is missing below it.
+    /// Missing packets before it.
     missing: Map<SeqNo, Missing>,
 }
 
 impl NackList {
-    /// Notes that a packet came, in whatever way. True when so many are missing that only a
-    /// keyframe helps; the list is empty then.
-    pub fn received(&mut self, now: Time, seq: SeqNo) -> bool {
+    /// Records a packet, received directly or as a retransmission. Returns true when too many are
+    /// missing and a keyframe is needed; the list is empty then.
+    pub fn record_packet(&mut self, now: Time, seq: SeqNo) -> bool {
         self.missing.remove(&seq);
         let Some(newest) = self.newest else {
             self.newest = Some(seq);
@@ -57,22 +56,22 @@ impl NackList {
             return true;
         }
         for missing in newest.0 + 1..seq.0 {
-            let fresh = Missing {
+            let entry = Missing {
                 noticed: now,
-                asked: None,
+                requested: None,
                 retries: 0,
             };
-            self.missing.insert(SeqNo(missing), fresh);
+            self.missing.insert(SeqNo(missing), entry);
         }
         false
     }
 
-    /// Gives up what lies before `seq`: a later frame was shown.
-    pub fn forget_before(&mut self, seq: SeqNo) {
+    /// Drops packets before `seq`, because a later frame was rendered.
+    pub fn drop_before(&mut self, seq: SeqNo) {
         self.missing = self.missing.split_off(&seq);
     }
 
-    /// When something is to be asked for.
+    /// Returns when the next request is due.
     pub fn poll_timeout(&self, rtt: Duration) -> Time {
         let newest = self.newest.unwrap_or_default();
         let due = self
@@ -82,8 +81,8 @@ impl NackList {
         due.min().unwrap_or(Time::FAR_FUTURE)
     }
 
-    /// What is to be asked for now, in order.
-    pub fn due(&mut self, now: Time, rtt: Duration) -> Vec<SeqNo> {
+    /// Returns the packets to request now, in order.
+    pub fn take_due(&mut self, now: Time, rtt: Duration) -> Vec<SeqNo> {
         let newest = self.newest.unwrap_or_default();
         let mut due = Vec::new();
         self.missing.retain(|seq, missing| {
@@ -94,7 +93,7 @@ impl NackList {
                 return false;
             }
             missing.retries += 1;
-            missing.asked = Some(now);
+            missing.requested = Some(now);
             due.push(*seq);
             true
         });
@@ -104,8 +103,8 @@ impl NackList {
 
 impl Missing {
     fn due(&self, seq: SeqNo, newest: SeqNo, rtt: Duration) -> Time {
-        match self.asked {
-            Some(asked) => asked + rtt,
+        match self.requested {
+            Some(requested) => requested + rtt,
             None if newest.0 - seq.0 >= REORDER_PACKETS => self.noticed,
             None => self.noticed + REORDER_TIME,
         }
@@ -123,38 +122,38 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_was_overtaken_is_not_asked_for() {
+    fn reordered_packet_is_not_requested() {
         let mut list = NackList::default();
-        list.received(at(0), SeqNo(10));
-        list.received(at(1), SeqNo(12));
-        assert_eq!(list.due(at(5), RTT), []);
-        list.received(at(6), SeqNo(11));
+        list.record_packet(at(0), SeqNo(10));
+        list.record_packet(at(1), SeqNo(12));
+        assert_eq!(list.take_due(at(5), RTT), []);
+        list.record_packet(at(6), SeqNo(11));
         assert_eq!(list.poll_timeout(RTT), Time::FAR_FUTURE);
     }
 
     #[test]
-    fn a_missing_packet_is_asked_for_once_per_round_trip_and_ten_times_at_most() {
+    fn missing_packet_is_requested_once_per_round_trip_and_at_most_ten_times() {
         let mut list = NackList::default();
-        list.received(at(0), SeqNo(10));
-        list.received(at(0), SeqNo(14));
-        let mut asked = 0;
+        list.record_packet(at(0), SeqNo(10));
+        list.record_packet(at(0), SeqNo(14));
+        let mut requests = 0;
         for millis in 0..2_000 {
-            asked += list
-                .due(at(millis), RTT)
+            requests += list
+                .take_due(at(millis), RTT)
                 .iter()
                 .filter(|seq| **seq == SeqNo(11))
                 .count();
         }
-        assert_eq!(asked, usize::from(RETRIES_MAX));
+        assert_eq!(requests, usize::from(RETRIES_MAX));
         assert_eq!(list.poll_timeout(RTT), Time::FAR_FUTURE);
     }
 
     #[test]
-    fn too_large_a_gap_is_a_reason_for_a_keyframe() {
+    fn too_large_gap_requires_a_keyframe() {
         let mut list = NackList::default();
-        list.received(at(0), SeqNo(10));
-        assert!(!list.received(at(0), SeqNo(10 + MISSING_MAX as u64)));
-        assert!(list.received(at(0), SeqNo(13 + MISSING_MAX as u64)));
-        assert_eq!(list.due(at(100), RTT), []);
+        list.record_packet(at(0), SeqNo(10));
+        assert!(!list.record_packet(at(0), SeqNo(10 + MISSING_MAX as u64)));
+        assert!(list.record_packet(at(0), SeqNo(13 + MISSING_MAX as u64)));
+        assert_eq!(list.take_due(at(100), RTT), []);
     }
 }

@@ -1,87 +1,87 @@
-//! The verdict on a received stream, in the words of the quality bars.
+//! Measurements of a received stream.
 
 use std::fmt;
 use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
-use super::audio::Audio;
-use super::video::Video;
-use crate::tag::Tag;
+use super::audio::AudioTrack;
+use super::video::VideoTrack;
+use crate::signature::PacketSignature;
 
-/// How a video looked since judging began.
+/// Measurements of a video since they were last reset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoReport {
-    /// Frames shown per second.
+    /// Rendered frames per second.
     pub fps: f64,
-    /// Frames shown.
+    /// Number of rendered frames.
     pub frames: u64,
-    /// Time from the making of the track to the first frame.
+    /// Time from the creation of the track to the first frame.
     pub first_frame: Option<Duration>,
-    /// Freezes, as the W3C defines them.
+    /// Number of freezes, as the W3C defines them.
     pub freezes: u64,
-    /// Share of the time that was frozen.
+    /// Share of the time that was frozen, from 0 to 1.
     pub freeze_ratio: f64,
-    /// The longest freeze.
+    /// Longest freeze.
     pub longest_freeze: Duration,
-    /// Packets that should have come.
+    /// Number of packets that should have arrived.
     pub expected: u64,
-    /// Packets that did not, not even by retransmission.
+    /// Number of packets that were neither received nor recovered.
     pub lost: u64,
-    /// Packets that a retransmission brought.
+    /// Number of packets recovered by retransmissions.
     pub repaired: u64,
-    /// Packets that came more than once.
+    /// Number of duplicate packets.
     pub repeated: u64,
-    /// Packets asked for again.
+    /// Number of requested retransmissions.
     pub nacked: u64,
-    /// Keyframes asked for.
+    /// Number of requested keyframes.
     pub plis: u64,
-    /// Keyframes shown.
+    /// Number of rendered keyframes.
     pub keyframes: u64,
-    /// How often another encoding was shown, since the track was made.
-    pub switches: u64,
-    /// Whole frames that came too late to be shown.
-    pub late: u64,
-    /// Milliseconds from capture to being shown, of half of the frames at most.
+    /// Number of changes to another encoding since the track was created.
+    pub layer_switches: u64,
+    /// Number of complete frames that arrived too late to be rendered.
+    pub late_frames: u64,
+    /// Median of the delay from capture to rendering, in milliseconds.
     pub delay_ms_p50: usize,
-    /// The same for 95 in 100.
+    /// 95th percentile of that delay, in milliseconds.
     pub delay_ms_p95: usize,
-    /// The last frame shown.
-    pub shown: Option<Tag>,
-    /// How far sender reports put the capture from where it was, in microseconds.
+    /// Signature of the last rendered frame.
+    pub last_frame: Option<PacketSignature>,
+    /// Capture time according to sender reports minus actual capture time, in microseconds.
     pub skew_micros: Option<i64>,
 }
 
 impl VideoReport {
-    /// The verdict on `video` so far.
-    pub fn of(now: Time, video: &Video, skew_micros: Option<i64>) -> Self {
-        let (freezes, _, longest_freeze) = video.smoothness.freezes(now);
+    /// Collects the measurements of `video`.
+    pub fn new(now: Time, video: &VideoTrack, skew_micros: Option<i64>) -> Self {
+        let (freezes, _, longest_freeze) = video.quality.freezes(now);
         Self {
-            fps: video.smoothness.fps(now),
-            frames: video.smoothness.frames(),
-            first_frame: video.smoothness.first_frame(),
+            fps: video.quality.fps(now),
+            frames: video.quality.frames(),
+            first_frame: video.quality.first_frame(),
             freezes,
-            freeze_ratio: video.smoothness.freeze_ratio(now),
+            freeze_ratio: video.quality.freeze_ratio(now),
             longest_freeze,
-            expected: video.ledger.expected(),
-            lost: video.ledger.lost(now),
-            repaired: video.ledger.repaired,
-            repeated: video.ledger.repeated,
+            expected: video.packet_stats.expected(),
+            lost: video.packet_stats.lost(now),
+            repaired: video.packet_stats.repaired,
+            repeated: video.packet_stats.repeated,
             nacked: video.nacked,
             plis: video.plis,
             keyframes: video.keyframes,
-            switches: video.switches(),
-            late: video.late,
-            delay_ms_p50: video.smoothness.delay_ms(0.5),
-            delay_ms_p95: video.smoothness.delay_ms(0.95),
-            shown: video.shown,
+            layer_switches: video.layer_switches(),
+            late_frames: video.late_frames,
+            delay_ms_p50: video.quality.delay_ms(0.5),
+            delay_ms_p95: video.quality.delay_ms(0.95),
+            last_frame: video.last_frame,
             skew_micros,
         }
     }
 
-    /// Share of packets that never came.
+    /// Returns the share of lost packets, from 0 to 1.
     pub fn residual_loss(&self) -> f64 {
-        share(self.lost, self.expected)
+        ratio(self.lost, self.expected)
     }
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for VideoReport {
         write!(
             f,
             "{:.1} fps, first frame {first} ms, {} freezes ({:.2} %, longest {} ms), \
-             lost {}/{} ({:.3} %), repaired {}, nacked {}, {} PLI, {} keyframes, {} late, \
+             lost {}/{} ({:.3} %), repaired {}, nacked {}, {} PLI, {} keyframes, {} late_frames, \
              delay {}/{} ms",
             self.fps,
             self.freezes,
@@ -104,46 +104,46 @@ impl fmt::Display for VideoReport {
             self.nacked,
             self.plis,
             self.keyframes,
-            self.late,
+            self.late_frames,
             self.delay_ms_p50,
             self.delay_ms_p95,
         )
     }
 }
 
-/// How an audio stream sounded since judging began.
+/// Measurements of an audio stream since they were last reset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AudioReport {
-    /// Time from the making of the track to the first packet.
+    /// Time from the creation of the track to the first packet.
     pub first_packet: Option<Duration>,
-    /// Packets that should have come.
+    /// Number of packets that should have arrived.
     pub expected: u64,
-    /// Packets that did not.
+    /// Number of packets that were not received.
     pub lost: u64,
-    /// Packets of speech.
-    pub spoken: u64,
-    /// Packets of silence.
-    pub silent: u64,
-    /// How far sender reports put the capture from where it was, in microseconds.
+    /// Number of packets with speech.
+    pub speech_packets: u64,
+    /// Number of packets with silence.
+    pub silence_packets: u64,
+    /// Capture time according to sender reports minus actual capture time, in microseconds.
     pub skew_micros: Option<i64>,
 }
 
 impl AudioReport {
-    /// The verdict on `audio` so far.
-    pub fn of(now: Time, audio: &Audio, skew_micros: Option<i64>) -> Self {
+    /// Collects the measurements of `audio`.
+    pub fn new(now: Time, audio: &AudioTrack, skew_micros: Option<i64>) -> Self {
         Self {
             first_packet: audio.first_packet(),
-            expected: audio.ledger.expected(),
-            lost: audio.ledger.lost(now),
-            spoken: audio.spoken,
-            silent: audio.silent,
+            expected: audio.packet_stats.expected(),
+            lost: audio.packet_stats.lost(now),
+            speech_packets: audio.speech_packets,
+            silence_packets: audio.silence_packets,
             skew_micros,
         }
     }
 
-    /// Share of packets that never came.
+    /// Returns the share of lost packets, from 0 to 1.
     pub fn residual_loss(&self) -> f64 {
-        share(self.lost, self.expected)
+        ratio(self.lost, self.expected)
     }
 }
 
@@ -156,13 +156,13 @@ impl fmt::Display for AudioReport {
             self.lost,
             self.expected,
             self.residual_loss() * 100.0,
-            self.spoken,
-            self.silent,
+            self.speech_packets,
+            self.silence_packets,
         )
     }
 }
 
-fn share(part: u64, whole: u64) -> f64 {
+fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0
     } else {

@@ -1,210 +1,217 @@
-//! One received video: packets become frames, frames are shown in time, what is missing is asked for
-//! again, and a keyframe is asked for when nothing else helps. The order of things is libwebrtc's:
-//! 200 ms without a frame while a keyframe is needed, three seconds otherwise.
+//! Received video: assembles packets to frames, renders frames in time, and requests missing
+//! packets and keyframes. Time-outs are those of libwebrtc: a keyframe is requested after 200 ms
+//! without a frame while one is needed, and after three seconds otherwise.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::{Map, SeqNo, Time};
 
-use super::assembly::{Assembly, Frame, Piece};
 use super::decoder::Decoder;
-use super::ledger::{Arrival, Ledger};
+use super::frame_assembler::{AssembledFrame, FrameAssembler, FramePacket};
 use super::nack::NackList;
-use super::playout::Playout;
-use super::smoothness::Smoothness;
+use super::packet_stats::{PacketArrival, PacketStats};
+use super::playback_quality::PlaybackQuality;
+use super::playout::PlayoutTiming;
 use super::violation::Violation;
-use crate::tag::Tag;
+use crate::signature::PacketSignature;
 
-/// How long to wait for a keyframe before it is asked for, and asked for again.
-const KEYFRAME_WAIT: Duration = Duration::from_millis(200);
+/// Time to wait for a keyframe before it is requested, and requested again.
+const KEYFRAME_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long to wait for any frame before a keyframe is asked for.
-const FRAME_WAIT: Duration = Duration::from_secs(3);
+/// Time to wait for any frame before a keyframe is requested.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A video from which nothing came for so long is not being sent.
-const ACTIVE: Duration = Duration::from_secs(5);
+/// Time without packets after which the video counts as not being sent.
+const INACTIVE_AFTER: Duration = Duration::from_secs(5);
 
-/// Nothing for so long is an outage, not jitter.
+/// Time without packets that counts as an outage rather than jitter.
 const OUTAGE: Duration = Duration::from_millis(200);
 
-/// Most whole frames that wait to be shown.
+/// Most complete frames that wait to be rendered.
 const FRAMES_MAX: usize = 800;
 
-/// Payload of a packet that must be whole to be judged.
+/// Packet of a video stream.
 #[derive(Debug, Clone, Copy)]
-pub struct Media<'a> {
-    /// Number of the packet.
+pub struct VideoPacket<'a> {
+    /// Sequence number.
     pub seq: u16,
-    /// Media time.
+    /// RTP timestamp.
     pub timestamp: u32,
-    /// Whether it ends a frame.
+    /// Marker bit: the packet ends a frame.
     pub marker: bool,
-    /// VP8.
+    /// VP8 payload.
     pub payload: &'a [u8],
-    /// Whether a retransmission brought it.
+    /// Whether it was recovered by a retransmission.
     pub repaired: bool,
 }
 
-/// One received video.
+/// Received video stream.
 #[derive(Debug)]
-pub struct Video {
-    /// What became of each packet.
-    pub ledger: Ledger,
-    /// How it looked.
-    pub smoothness: Smoothness,
-    /// What is asked for again.
+pub struct VideoTrack {
+    /// Packet statistics.
+    pub packet_stats: PacketStats,
+    /// Playback quality.
+    pub quality: PlaybackQuality,
+    /// Missing packets to request.
     nacks: NackList,
-    /// Packets that wait for their frame.
-    assembly: Assembly,
-    /// Whole frames that wait to be shown.
-    whole: Map<SeqNo, Frame>,
-    /// What was shown.
+    /// Packets of incomplete frames.
+    assembler: FrameAssembler,
+    /// Complete frames that wait to be rendered.
+    complete_frames: Map<SeqNo, AssembledFrame>,
+    /// Decoder model.
     decoder: Decoder,
-    /// When to show it.
-    playout: Playout,
-    /// Whether only a keyframe helps.
+    /// Rendering times.
+    playout: PlayoutTiming,
+    /// Whether a keyframe is needed.
     needs_keyframe: bool,
-    /// Since when no frame was shown or keyframe asked for; none before the first packet.
+    /// Time of the last rendered frame or keyframe request; `None` before the first packet.
     waiting_since: Option<Time>,
-    /// When the last packet came.
+    /// Arrival of the last packet.
     received_at: Time,
-    /// Whether a keyframe is to be asked for now.
-    pli_wanted: bool,
-    /// Keyframes asked for.
+    /// Whether a keyframe must be requested now.
+    pli_pending: bool,
+    /// Number of requested keyframes.
     pub plis: u64,
-    /// Packets asked for again.
+    /// Number of requested retransmissions.
     pub nacked: u64,
-    /// Whole frames that came too late to be shown.
-    pub late: u64,
-    /// Keyframes shown.
+    /// Number of complete frames that arrived too late to be rendered.
+    pub late_frames: u64,
+    /// Number of rendered keyframes.
     pub keyframes: u64,
-    /// The last frame shown.
-    pub shown: Option<Tag>,
+    /// Signature of the last rendered frame.
+    pub last_frame: Option<PacketSignature>,
 }
 
-impl Video {
-    /// A video of which nothing came yet.
+impl VideoTrack {
+    /// Creates a track that has received nothing.
     pub fn new(now: Time) -> Self {
         Self {
-            ledger: Ledger::default(),
-            smoothness: Smoothness::new(now),
+            packet_stats: PacketStats::default(),
+            quality: PlaybackQuality::new(now),
             nacks: NackList::default(),
-            assembly: Assembly::default(),
-            whole: Map::new(),
+            assembler: FrameAssembler::default(),
+            complete_frames: Map::new(),
             decoder: Decoder::default(),
-            playout: Playout::default(),
+            playout: PlayoutTiming::default(),
             needs_keyframe: true,
             waiting_since: None,
             received_at: now,
-            pli_wanted: false,
+            pli_pending: false,
             plis: 0,
             nacked: 0,
-            late: 0,
+            late_frames: 0,
             keyframes: 0,
-            shown: None,
+            last_frame: None,
         }
     }
 
-    /// How often another encoding was shown.
-    pub const fn switches(&self) -> u64 {
-        self.decoder.switches
+    /// Returns the number of changes to another encoding.
+    pub const fn layer_switches(&self) -> u64 {
+        self.decoder.layer_switches
     }
 
-    /// Takes a packet; what was wrong with it. The signature, if it has one, was checked.
-    pub fn receive(&mut self, now: Time, media: &Media<'_>) -> Result<Option<Tag>, Violation> {
-        let seq = match self.ledger.place(now, media.seq, media.repaired) {
-            Arrival::Newest(seq) | Arrival::Filling(seq) => seq,
-            Arrival::Known => return Ok(None),
-            Arrival::Jump => {
+    /// Handles a packet; returns its signature, if it has one.
+    ///
+    /// # Errors
+    /// The violation that the packet shows.
+    pub fn receive(
+        &mut self,
+        now: Time,
+        packet: &VideoPacket<'_>,
+    ) -> Result<Option<PacketSignature>, Violation> {
+        let seq = match self.packet_stats.record(now, packet.seq, packet.repaired) {
+            PacketArrival::Newest(seq) | PacketArrival::FilledGap(seq) => seq,
+            PacketArrival::Duplicate => return Ok(None),
+            PacketArrival::SequenceJump => {
                 return Err(Violation::SequenceJump {
                     ssrc: Default::default(),
                 });
             }
         };
         if now.since(self.received_at) > OUTAGE {
-            self.playout.note_outage(media.timestamp);
+            self.playout.record_outage(packet.timestamp);
         }
         self.received_at = now;
         self.waiting_since.get_or_insert(now);
-        if self.nacks.received(now, seq) {
-            self.need_keyframe(now);
+        if self.nacks.record_packet(now, seq) {
+            self.require_keyframe(now);
         }
-        if media.payload.is_empty() {
-            // Padding: a number and nothing else.
+        if packet.payload.is_empty() {
+            // Padding only.
             return Ok(None);
         }
-        let piece = Piece::parse(media.timestamp, media.marker, media.payload)
-            .ok_or(Violation::Damaged { seq })?;
-        let tag = piece.tag;
+        let packet = FramePacket::parse(packet.timestamp, packet.marker, packet.payload)
+            .ok_or(Violation::CorruptPayload { seq })?;
+        let signature = packet.signature;
         if self.decoder.last().is_some_and(|last| seq <= last.last) {
-            self.late += u64::from(media.marker);
-            return Ok(Some(tag));
+            self.late_frames += u64::from(packet.marker);
+            return Ok(Some(signature));
         }
-        if let Some(frame) = self.assembly.add(seq, piece) {
-            self.playout.observe(now, frame.timestamp);
-            if self.whole.is_empty() && self.decoder.last().is_none() && !frame.keyframe {
-                self.ask_for_keyframe(now);
+        if let Some(frame) = self.assembler.insert(seq, packet) {
+            self.playout.record_frame(now, frame.timestamp);
+            if self.complete_frames.is_empty() && self.decoder.last().is_none() && !frame.keyframe {
+                self.request_keyframe(now);
             }
-            self.whole.insert(frame.first, frame);
-            while self.whole.len() > FRAMES_MAX {
-                self.whole.pop_first();
+            self.complete_frames.insert(frame.first, frame);
+            while self.complete_frames.len() > FRAMES_MAX {
+                self.complete_frames.pop_first();
             }
         }
-        Ok(Some(tag))
+        Ok(Some(signature))
     }
 
-    /// Shows what is due; what was wrong with it.
-    pub fn show(&mut self, now: Time) -> Vec<Violation> {
+    /// Renders the due frames; returns the violations that they show.
+    pub fn render_due_frames(&mut self, now: Time) -> Vec<Violation> {
         let mut violations = Vec::new();
         while let Some(frame) = self.next_frame() {
-            if self.playout.due(frame.timestamp) > now {
+            if self.playout.render_time(frame.timestamp) > now {
                 break;
             }
-            let after = self.whole.split_off(&SeqNo(frame.last.0 + 1));
-            self.late += self.whole.len() as u64 - 1;
-            self.whole = after;
-            self.assembly.forget_before(frame.last);
-            self.nacks.forget_before(frame.last);
+            let after = self.complete_frames.split_off(&SeqNo(frame.last.0 + 1));
+            self.late_frames += self.complete_frames.len() as u64 - 1;
+            self.complete_frames = after;
+            self.assembler.drop_before(frame.last);
+            self.nacks.drop_before(frame.last);
             self.keyframes += u64::from(frame.keyframe);
             self.needs_keyframe = false;
             self.waiting_since = Some(now);
-            self.shown = Some(frame.tag);
-            self.smoothness.show(now, frame.tag.captured);
-            violations.extend(self.decoder.show(frame));
+            self.last_frame = Some(frame.signature);
+            self.quality.record_frame(now, frame.signature.captured);
+            violations.extend(self.decoder.decode(frame));
         }
         violations
     }
 
-    /// Packets to ask for now.
+    /// Returns the packets to request now.
     pub fn take_nacks(&mut self, now: Time, rtt: Duration) -> Vec<u16> {
-        let due = self.nacks.due(now, rtt);
+        let due = self.nacks.take_due(now, rtt);
         self.nacked += due.len() as u64;
         due.into_iter().map(SeqNo::raw).collect()
     }
 
-    /// Whether to ask for a keyframe now.
+    /// Returns whether to request a keyframe now.
     pub fn take_pli(&mut self, now: Time) -> bool {
         if self.keyframe_due() <= now {
-            self.ask_for_keyframe(now);
+            self.request_keyframe(now);
         }
-        let wanted = std::mem::take(&mut self.pli_wanted);
+        let wanted = std::mem::take(&mut self.pli_pending);
         self.plis += u64::from(wanted);
         wanted
     }
 
-    /// Expects nothing: it was paused.
-    pub fn hold(&mut self, now: Time) {
-        self.smoothness.hold(now);
+    /// Handles a pause of the stream.
+    pub fn pause(&mut self, now: Time) {
+        self.quality.pause(now);
         self.waiting_since = None;
-        self.playout.restart();
+        self.playout.reset();
     }
 
-    /// When something is to be done.
+    /// Returns when something is due.
     pub fn poll_timeout(&self, rtt: Duration) -> Time {
         let next = self
             .next_frame()
-            .map(|frame| self.playout.due(frame.timestamp));
-        let pli = if self.pli_wanted {
+            .map(|frame| self.playout.render_time(frame.timestamp));
+        let pli = if self.pli_pending {
             Time::ZERO
         } else {
             self.keyframe_due()
@@ -214,41 +221,41 @@ impl Video {
             .min(pli)
     }
 
-    /// The first frame that can be shown.
-    fn next_frame(&self) -> Option<Frame> {
-        self.whole
+    /// Returns the first frame that can be decoded.
+    fn next_frame(&self) -> Option<AssembledFrame> {
+        self.complete_frames
             .values()
-            .find(|frame| self.decoder.can_show(frame))
+            .find(|frame| self.decoder.can_decode(frame))
             .copied()
     }
 
-    /// When a keyframe is to be asked for. A keyframe that is arriving is waited for, and so is one
-    /// that waits to be shown.
+    /// Returns when to request a keyframe. Waits longer while a keyframe is arriving or waits to be
+    /// rendered.
     fn keyframe_due(&self) -> Time {
         let Some(since) = self.waiting_since else {
             return Time::FAR_FUTURE;
         };
-        let arriving = self.assembly.holds_keyframe() || self.next_frame().is_some();
+        let arriving = self.assembler.has_keyframe_start() || self.next_frame().is_some();
         let wait = if self.needs_keyframe && !arriving {
-            KEYFRAME_WAIT
+            KEYFRAME_TIMEOUT
         } else {
-            FRAME_WAIT
+            FRAME_TIMEOUT
         };
         let due = since + wait;
-        if due.since(self.received_at) > ACTIVE {
+        if due.since(self.received_at) > INACTIVE_AFTER {
             Time::FAR_FUTURE
         } else {
             due
         }
     }
 
-    fn need_keyframe(&mut self, now: Time) {
+    fn require_keyframe(&mut self, now: Time) {
         self.needs_keyframe = true;
-        self.ask_for_keyframe(now);
+        self.request_keyframe(now);
     }
 
-    fn ask_for_keyframe(&mut self, now: Time) {
-        self.pli_wanted = true;
+    fn request_keyframe(&mut self, now: Time) {
+        self.pli_pending = true;
         self.waiting_since = Some(now);
     }
 }

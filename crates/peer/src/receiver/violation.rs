@@ -1,15 +1,15 @@
-//! What no receiver may ever see, whatever the network does: each one is a fault of the server.
+//! Violations that no network condition can cause: each one is a defect of the server.
 
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
-use crate::tag::Tag;
+use crate::signature::PacketSignature;
 
-/// A fault that a receiver proved.
+/// Violation that a receiver detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Violation {
-    /// A packet of a stream that nobody announced.
+    /// A packet of a stream that was not announced.
     UnknownStream {
-        /// Which.
+        /// The stream.
         ssrc: Ssrc,
     },
     /// A payload type other than the announced one.
@@ -17,13 +17,13 @@ pub enum Violation {
         /// The stream.
         ssrc: Ssrc,
     },
-    /// Bytes that are no RTP, or a payload that is not its codec's.
+    /// A packet that is not valid RTP or RTCP, or has invalid padding.
     Unreadable {
         /// The stream.
         ssrc: Ssrc,
     },
-    /// A payload whose signature is missing or was written over.
-    Damaged {
+    /// A payload whose signature is missing or damaged.
+    CorruptPayload {
         /// The packet.
         seq: SeqNo,
     },
@@ -32,61 +32,61 @@ pub enum Violation {
         /// The stream.
         ssrc: Ssrc,
     },
-    /// Pieces of different frames were put together, or one is missing in the middle.
-    Torn {
+    /// A frame consists of packets of several frames, or lacks one.
+    InconsistentFrame {
         /// First packet of the frame.
         seq: SeqNo,
     },
-    /// A frame was shown whose foundations were not.
-    Unfounded {
+    /// A frame was decodable although a referenced frame was not decoded.
+    MissingReference {
         /// First packet of the frame.
         seq: SeqNo,
-        /// Whose frame it is.
-        tag: Tag,
+        /// Signature of the frame.
+        signature: PacketSignature,
     },
-    /// A frame of another encoding came without a keyframe.
+    /// The encoding changed without a keyframe.
     SwitchWithoutKeyframe {
         /// First packet of the frame.
         seq: SeqNo,
     },
-    /// The descriptor says keyframe and the frame is none, or the other way round.
-    WrongKind {
+    /// The keyframe flag differs from the kind of the frame.
+    KeyframeFlagMismatch {
         /// First packet of the frame.
         seq: SeqNo,
     },
-    /// A later frame has an earlier timestamp.
+    /// A later frame has an earlier or equal timestamp.
     TimestampBackwards {
         /// First packet of the frame.
         seq: SeqNo,
     },
-    /// The timestamp moved otherwise than the clock of the camera did.
+    /// The timestamp drifted from the capture clock.
     TimestampDrift {
         /// First packet of the frame.
         seq: SeqNo,
-        /// By how many microseconds.
+        /// Deviation, in microseconds.
         micros: i64,
     },
-    /// Picture ids of neighbouring frames do not follow one another.
+    /// Picture ids of consecutive frames are not consecutive.
     PictureIdJump {
         /// First packet of the frame.
         seq: SeqNo,
-        /// The id before.
+        /// Id of the previous frame.
         before: u16,
-        /// The id of this frame.
+        /// Id of this frame.
         after: u16,
     },
-    /// Base layer numbers of neighbouring frames do not follow one another.
+    /// TL0PICIDX of consecutive frames is not continuous.
     Tl0Jump {
         /// First packet of the frame.
         seq: SeqNo,
-        /// The number before.
+        /// Number of the previous frame.
         before: u8,
-        /// The number of this frame.
+        /// Number of this frame.
         after: u8,
     },
-    /// Media of somebody who is not meant to be here.
-    Foreign {
-        /// Whose it is.
-        tag: Tag,
+    /// Media of a source that the receiver must not get.
+    ForeignMedia {
+        /// Signature of the packet.
+        signature: PacketSignature,
     },
 }

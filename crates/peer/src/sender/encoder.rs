@@ -1,103 +1,103 @@
-//! A camera's encoder without pictures: how large each frame is, which temporal layer it is on, what
-//! it is built upon, and when it is a keyframe. Sizes follow what VP8 in a browser does: a keyframe
-//! is several times the mean, base layer frames are larger than the ones above.
+//! Model of a video encoder without pictures: size, temporal layer and references of each frame,
+//! and when it is a keyframe. Sizes follow VP8 in browsers: a keyframe is several times the mean,
+//! and base layer frames are larger than those of higher layers.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::{Bitrate, Rid, Rng, Time};
 
-use crate::chance;
-use crate::tag::Tag;
+use crate::random;
+use crate::signature::PacketSignature;
 use crate::vp8::{Descriptor, PICTURE_ID_MASK};
 
-/// Least time between two keyframes of one encoding; libwebrtc ignores requests within it.
+/// Minimum interval between two keyframes of one encoding; libwebrtc ignores requests within it.
 pub const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
 
-/// How many mean frames a keyframe is as large as.
+/// Size of a keyframe relative to the mean frame.
 const KEYFRAME_WEIGHT: f64 = 6.0;
 
-/// Least bytes of a frame.
+/// Minimum length of a frame, in bytes.
 const FRAME_LEN_MIN: f64 = 80.0;
 
-/// Temporal layers of successive frames, and which of them need the base layer alone, when there
-/// are three (libvpx's pattern) or one.
+/// Pattern of temporal layers, each with whether the frame references only the base layer, for
+/// three layers (as in libvpx) and for one.
 const THREE_LAYERS: [(u8, bool); 4] = [(0, false), (2, true), (1, true), (2, false)];
 const ONE_LAYER: [(u8, bool); 1] = [(0, false)];
 
-/// One rung of a camera's ladder.
+/// Encoding of a camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Encoding {
-    /// Its name, when there are several.
+    /// RID, when there are several encodings.
     pub rid: Option<Rid>,
-    /// What it aims at.
+    /// Target bitrate.
     pub bitrate: Bitrate,
-    /// Picture width.
+    /// Width of the picture, in pixels.
     pub width: u16,
-    /// Picture height.
+    /// Height of the picture, in pixels.
     pub height: u16,
 }
 
-/// One frame, before it is cut into packets.
+/// Frame before it is split into packets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// Its signature; index and count are set when it is cut.
-    pub tag: Tag,
-    /// Its descriptor; the start bit is set when it is cut.
+    /// Signature; index and count are set per packet.
+    pub signature: PacketSignature,
+    /// Payload descriptor; the start bit is set per packet.
     pub descriptor: Descriptor,
-    /// Bytes of the frame.
+    /// Length of the frame, in bytes.
     pub len: usize,
-    /// Picture width and height.
+    /// Width and height of the picture, in pixels.
     pub size: (u16, u16),
 }
 
-/// Makes the frames of one encoding.
+/// Encoder of one encoding.
 #[derive(Debug)]
 pub struct Encoder {
-    /// What it makes.
+    /// Options of the encoding.
     encoding: Encoding,
-    /// What all its tags say.
-    signature: Tag,
-    /// Temporal layers of successive frames.
+    /// Template of the signatures.
+    signature: PacketSignature,
+    /// Pattern of temporal layers.
     pattern: &'static [(u8, bool)],
-    /// Place in the pattern of the next frame.
-    place: usize,
+    /// Index of the next frame in the pattern.
+    pattern_index: usize,
     /// Number of the next frame.
     frame: u32,
     /// Picture id of the next frame.
     picture_id: u16,
-    /// Number of the last base layer frame.
+    /// TL0PICIDX of the last base layer frame.
     tl0_index: u8,
-    /// The newest frame of each temporal layer.
+    /// Newest frame of each temporal layer.
     newest: [Option<u32>; 3],
-    /// Whether the next frame must be a keyframe.
+    /// Whether a keyframe is requested.
     keyframe_wanted: bool,
-    /// When the last keyframe was made.
+    /// Time of the last keyframe.
     keyframe_at: Option<Time>,
-    /// Keyframes made.
+    /// Number of encoded keyframes.
     pub keyframes: u64,
 }
 
 impl Encoder {
-    /// An encoder of `layer`, whose packets carry the names in `signature`.
+    /// Creates the encoder of encoding `layer`, whose packets carry `signature`.
     pub fn new(
         encoding: Encoding,
         layer: u8,
-        signature: Tag,
+        signature: PacketSignature,
         temporal_layers: u8,
         rng: &mut Rng,
     ) -> Self {
         Self {
             encoding,
-            signature: Tag { layer, ..signature },
+            signature: PacketSignature { layer, ..signature },
             pattern: if temporal_layers > 1 {
                 &THREE_LAYERS
             } else {
                 &ONE_LAYER
             },
-            place: 0,
+            pattern_index: 0,
             frame: 0,
-            picture_id: chance::start(rng) & PICTURE_ID_MASK,
-            tl0_index: chance::start(rng).to_be_bytes()[0],
+            picture_id: random::any_u16(rng) & PICTURE_ID_MASK,
+            tl0_index: random::any_u16(rng).to_be_bytes()[0],
             newest: [None; 3],
             keyframe_wanted: true,
             keyframe_at: None,
@@ -105,17 +105,17 @@ impl Encoder {
         }
     }
 
-    /// What it makes.
+    /// Returns the options of the encoding.
     pub const fn encoding(&self) -> &Encoding {
         &self.encoding
     }
 
-    /// Makes the next frame a keyframe; a request soon after one waits for its time.
+    /// Requests a keyframe; soon after the last one it is delayed by [`KEYFRAME_SPACING`].
     pub const fn request_keyframe(&mut self) {
         self.keyframe_wanted = true;
     }
 
-    /// The next frame of a camera with `fps` frames per second.
+    /// Encodes the next frame of a camera with `fps` frames per second.
     pub fn encode(&mut self, now: Time, fps: u32, rng: &mut Rng) -> Frame {
         let keyframe = self.keyframe_wanted
             && self
@@ -125,18 +125,22 @@ impl Encoder {
             self.keyframe_wanted = false;
             self.keyframe_at = Some(now);
             self.keyframes += 1;
-            self.place = 0;
+            self.pattern_index = 0;
             self.newest = [None; 3];
         }
-        let (temporal, sync) = self.pattern.get(self.place).copied().unwrap_or_default();
-        self.place = (self.place + 1) % self.pattern.len();
+        let (temporal, sync) = self
+            .pattern
+            .get(self.pattern_index)
+            .copied()
+            .unwrap_or_default();
+        self.pattern_index = (self.pattern_index + 1) % self.pattern.len();
         if temporal == 0 {
             self.tl0_index = self.tl0_index.wrapping_add(1);
         }
-        let tag = Tag {
+        let signature = PacketSignature {
             temporal,
             keyframe,
-            needs: self.needs(keyframe, temporal, sync),
+            reference_distances: self.reference_distances(keyframe, temporal, sync),
             frame: self.frame,
             captured: now,
             ..self.signature
@@ -156,15 +160,15 @@ impl Encoder {
         self.frame = self.frame.wrapping_add(1);
         self.picture_id = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
         Frame {
-            tag,
+            signature,
             descriptor,
             len: self.frame_len(keyframe, temporal, fps, rng),
             size: (self.encoding.width, self.encoding.height),
         }
     }
 
-    /// How far back the frames lie that the next one needs.
-    fn needs(&self, keyframe: bool, temporal: u8, sync: bool) -> [u8; 2] {
+    /// Returns the distances from the next frame to those that it references.
+    fn reference_distances(&self, keyframe: bool, temporal: u8, sync: bool) -> [u8; 2] {
         let back = |layer: usize| {
             let newest = self.newest.get(layer).copied().flatten();
             let distance = newest.map_or(0, |newest| self.frame.wrapping_sub(newest));
@@ -180,7 +184,7 @@ impl Encoder {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a positive size, far below what a usize holds"
+        reason = "positive and far below the range of usize"
     )]
     fn frame_len(&self, keyframe: bool, temporal: u8, fps: u32, rng: &mut Rng) -> usize {
         let mean = self.encoding.bitrate.as_bps() as f64 / 8.0 / f64::from(fps.max(1));
@@ -190,7 +194,7 @@ impl Encoder {
             (false, 0, _) => 1.5,
             (false, ..) => 0.75,
         };
-        let noise = 0.7 + 0.6 * chance::share(rng);
+        let noise = 0.7 + 0.6 * random::unit_interval(rng);
         (mean * weight * noise).max(FRAME_LEN_MIN) as usize
     }
 }

@@ -1,4 +1,4 @@
-//! What a sender reports, and what it does when the server reports or asks.
+//! Sender reports, and handling of RTCP from the server.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtcp::{self, Packet};
 use watersmeet_wire::units::{Ssrc, Time};
 
-use super::pacer::Waiting;
+use super::pacer::PacedPacket;
 use super::{Sender, Source};
-use crate::clock;
+use crate::ntp;
 
 impl Sender {
-    /// Obeys a compound packet from the server.
+    /// Handles a compound RTCP packet from the server.
     pub fn handle_rtcp(&mut self, now: Time, compound: &[u8]) {
         for packet in rtcp::packets(compound) {
             match packet {
@@ -28,7 +28,7 @@ impl Sender {
                 }
                 Ok(Packet::Nack(nack)) => {
                     nack.seqs()
-                        .for_each(|seq| self.ask_again(now, nack.media, seq));
+                        .for_each(|seq| self.handle_nack(now, nack.media, seq));
                 }
                 Ok(Packet::Pli(pli)) => {
                     self.counts.plis += 1;
@@ -48,16 +48,16 @@ impl Sender {
                         }
                     }
                 }
-                Ok(Packet::Remb(_)) => self.counts.estimates += 1,
+                Ok(Packet::Remb(_)) => self.counts.rembs += 1,
                 Ok(_) => {}
-                Err(_) => self.counts.unreadable += 1,
+                Err(_) => self.counts.malformed += 1,
             }
         }
     }
 
-    /// Makes a report on each stream that has sent something.
-    pub(super) fn report(&mut self, now: Time) {
-        let ntp = clock::ntp(self.unix_epoch, now);
+    /// Queues a sender report for each stream that has sent packets.
+    pub(super) fn write_reports(&mut self, now: Time) {
+        let ntp = ntp::timestamp(self.unix_epoch, now);
         for stream in &self.streams {
             let Some(rtp_timestamp) = stream.ticks_at(now) else {
                 continue;
@@ -73,12 +73,13 @@ impl Sender {
             let mut writer = CompoundWriter::new(&mut compound);
             let written = writer.write_sender_report(&info, &[])
                 && writer.write_cname(stream.options.ssrc, &self.cname);
-            debug_assert!(written, "a report and a name fit one packet");
+            debug_assert!(written, "a report and a CNAME fit one packet");
             self.reports.push(compound);
         }
     }
 
-    /// The server reports on a stream: it knows the names, and perhaps how far away it is.
+    /// Handles a report on a stream: the server knows its MID and RID, and the report may yield the
+    /// round-trip time.
     fn acknowledge(&mut self, now: Time, block: &ReportBlock) {
         for stream in &mut self.streams {
             stream.acknowledged |= stream.options.ssrc == block.ssrc;
@@ -87,18 +88,18 @@ impl Sender {
         if block.last_sr == 0 || !self.streams.iter().any(|stream| stream.owns(block.ssrc)) {
             return;
         }
-        let middle = ntp_middle(clock::ntp(self.unix_epoch, now));
+        let middle = ntp_middle(ntp::timestamp(self.unix_epoch, now));
         let passed = middle
             .wrapping_sub(block.last_sr)
             .wrapping_sub(block.delay_since_last_sr);
-        let sample = clock::long(passed);
-        // A clock that went backwards shows as half a day.
+        let sample = ntp::from_short(passed);
+        // A negative duration wraps to several hours.
         if sample < Duration::from_secs(10) {
             self.rtt = Some(sample);
         }
     }
 
-    fn ask_again(&mut self, now: Time, media: Ssrc, seq: u16) {
+    fn handle_nack(&mut self, now: Time, media: Ssrc, seq: u16) {
         self.counts.nacked += 1;
         let rtt = self.rtt.unwrap_or_default();
         let found = self.streams.iter_mut().enumerate();
@@ -106,20 +107,21 @@ impl Sender {
         else {
             return;
         };
-        if stream.options.rtx_ssrc.is_some() && stream.may_resend(now, seq, rtt) {
-            self.pacer.push_again(Waiting::Again { stream: index, seq });
+        if stream.options.rtx_ssrc.is_some() && stream.may_retransmit(now, seq, rtt) {
+            self.pacer
+                .push_retransmission(PacedPacket::Retransmission { stream: index, seq });
         }
     }
 
     fn request_keyframe(&mut self, media: Ssrc) {
-        let asked = self
+        let requested = self
             .streams
             .iter()
             .position(|stream| stream.options.ssrc == media);
         for source in &mut self.sources {
             if let Source::Camera(camera) = source {
                 let encoders = camera.encoders.iter_mut();
-                for (encoder, _) in encoders.filter(|(_, stream)| Some(*stream) == asked) {
+                for (encoder, _) in encoders.filter(|(_, stream)| Some(*stream) == requested) {
                     encoder.request_keyframe();
                 }
             }

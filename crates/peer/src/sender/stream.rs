@@ -1,5 +1,5 @@
-//! One outgoing RTP stream with its retransmission stream: numbering, the packets kept for resending
-//! and the figures of its reports (RFC 3550 §6.4.1, RFC 4588 §4).
+//! Outgoing RTP stream with its retransmission stream: numbering, packets kept for retransmission,
+//! and the counts of its reports (RFC 3550 §6.4.1, RFC 4588 §4).
 
 use std::time::Duration;
 
@@ -7,222 +7,227 @@ use watersmeet_wire::rtp::extension::{AbsSendTime, AudioLevel, write_transport_s
 use watersmeet_wire::rtp::{self, RtpHeaderFields};
 use watersmeet_wire::units::{Map, Mid, Pt, Rid, Rng, SeqNo, Ssrc, Time};
 
-use crate::chance;
 use crate::negotiation::ExtensionIds;
+use crate::random;
 
-/// How long a packet is kept for resending.
-pub const HISTORY: Duration = Duration::from_secs(1);
+/// Time for which packets are kept for retransmission.
+pub const RETRANSMISSION_WINDOW: Duration = Duration::from_secs(1);
 
-/// Most packets kept for resending: one second of the fastest encoding and its keyframes.
-pub const HISTORY_MAX: usize = 1_024;
+/// Most packets kept for retransmission: one second of the highest encoding with its keyframes.
+pub const SENT_PACKETS_MAX: usize = 1_024;
 
-/// Least time between two resendings of a packet when the round trip is unknown or shorter.
-const RESEND_SPACING_MIN: Duration = Duration::from_millis(5);
+/// Minimum interval between two retransmissions of a packet.
+const RETRANSMIT_SPACING_MIN: Duration = Duration::from_millis(5);
 
-/// Room for a header with every extension in use.
+/// Longest header with all extensions in use, in bytes.
 const HEADER_LEN_MAX: usize = 96;
 
-/// A packet's content, before it has a number.
+/// Contents of a packet before it is numbered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// Whether it ends a frame or begins a talk spurt.
+pub struct PacketContent {
+    /// Marker bit: the packet ends a frame or starts a talk spurt.
     pub marker: bool,
-    /// Media time since the stream began, in ticks.
+    /// RTP timestamp relative to the start of the stream, in ticks.
     pub ticks: u32,
-    /// What it carries.
+    /// Payload.
     pub payload: Vec<u8>,
-    /// Loudness, for audio.
+    /// Audio level, for audio.
     pub level: Option<AudioLevel>,
 }
 
-/// How a stream is named and numbered.
+/// Identifiers of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamOptions {
-    /// The stream.
+    /// SSRC of the media.
     pub ssrc: Ssrc,
-    /// Its retransmissions.
+    /// SSRC of the retransmissions.
     pub rtx_ssrc: Option<Ssrc>,
-    /// Payload type of its media.
+    /// Payload type of the media.
     pub pt: Pt,
-    /// Payload type of its retransmissions.
+    /// Payload type of the retransmissions.
     pub rtx_pt: Pt,
-    /// Ticks per second.
+    /// RTP clock rate, in Hz.
     pub clock_rate: u32,
-    /// The m= section.
+    /// MID of the m= section.
     pub mid: Mid,
-    /// Name of the encoding.
+    /// RID of the encoding.
     pub rid: Option<Rid>,
 }
 
-/// A packet that was sent and may be asked for again.
+/// Sent packet that may be retransmitted.
 #[derive(Debug)]
-struct Kept {
-    /// What it was.
-    piece: Piece,
-    /// When it was sent first.
+struct SentPacket {
+    /// Contents of the packet.
+    content: PacketContent,
+    /// Time at which it was first sent.
     sent: Time,
-    /// When it was resent last.
-    resent: Option<Time>,
+    /// Time of the last retransmission.
+    retransmitted: Option<Time>,
 }
 
-/// One stream.
+/// Outgoing stream.
 #[derive(Debug)]
 pub struct Stream {
-    /// Its names.
+    /// Identifiers of the stream.
     pub options: StreamOptions,
-    /// Number of the next packet.
+    /// Sequence number of the next packet.
     seq: SeqNo,
-    /// Number of the next retransmission.
+    /// Sequence number of the next retransmission.
     rtx_seq: u16,
-    /// Media time at the start.
+    /// RTP timestamp at the start of the stream.
     ticks_start: u32,
-    /// Packets that may be asked for again.
-    kept: Map<SeqNo, Kept>,
-    /// Whether the receiver has reported on the stream: its names need no repeating then.
+    /// Packets kept for retransmission.
+    sent_packets: Map<SeqNo, SentPacket>,
+    /// Whether the receiver has reported on the stream; MID and RID are no longer sent then.
     pub acknowledged: bool,
-    /// The same for its retransmissions.
+    /// Whether the receiver has reported on the retransmission stream.
     pub rtx_acknowledged: bool,
-    /// Packets sent, without retransmissions.
+    /// Number of packets sent, without retransmissions.
     pub packets: u32,
     /// Payload bytes sent, without retransmissions.
     pub octets: u32,
-    /// Retransmissions sent.
-    pub resent: u64,
-    /// Retransmissions asked for that were no longer kept.
-    pub forgotten: u64,
-    /// Media time and clock time of the newest packet, for reports.
+    /// Number of retransmissions sent.
+    pub retransmitted: u64,
+    /// Number of requested retransmissions of packets that are no longer kept.
+    pub expired: u64,
+    /// RTP timestamp and capture time of the newest packet, for reports.
     newest: Option<(u32, Time)>,
 }
 
 impl Stream {
-    /// A stream that has sent nothing.
+    /// Creates a stream with random initial numbers.
     pub fn new(options: StreamOptions, rng: &mut Rng) -> Self {
         Self {
             options,
-            seq: SeqNo::first(chance::start(rng)),
-            rtx_seq: chance::start(rng),
-            ticks_start: chance::identifier(rng),
-            kept: Map::new(),
+            seq: SeqNo::first(random::any_u16(rng)),
+            rtx_seq: random::any_u16(rng),
+            ticks_start: random::nonzero_u32(rng),
+            sent_packets: Map::new(),
             acknowledged: false,
             rtx_acknowledged: false,
             packets: 0,
             octets: 0,
-            resent: 0,
-            forgotten: 0,
+            retransmitted: 0,
+            expired: 0,
             newest: None,
         }
     }
 
-    /// Begins at this sequence number and media time: for tests of wrapping.
-    pub const fn begin_at(&mut self, seq: u16, ticks: u32) {
+    /// Sets the first sequence number and RTP timestamp, for tests of wrapping.
+    pub const fn start_at(&mut self, seq: u16, ticks: u32) {
         self.seq = SeqNo::first(seq);
         self.ticks_start = ticks;
     }
 
-    /// Whether `ssrc` is this stream or its retransmissions.
+    /// Returns whether `ssrc` is the SSRC of the media or of the retransmissions.
     pub fn owns(&self, ssrc: Ssrc) -> bool {
         self.options.ssrc == ssrc || self.options.rtx_ssrc == Some(ssrc)
     }
 
-    /// Media time at `now`, if a packet was sent. A report pairs it with the clock (§6.4.1).
+    /// Returns the RTP timestamp at `now`, if a packet was sent; reports pair it with the NTP time
+    /// (§6.4.1).
     pub fn ticks_at(&self, now: Time) -> Option<u32> {
         let (ticks, at) = self.newest?;
         let passed = now.since(at).as_micros() * u128::from(self.options.clock_rate) / 1_000_000;
         Some(ticks.wrapping_add(u32::try_from(passed).unwrap_or(u32::MAX)))
     }
 
-    /// Numbers `piece` and writes it; it is kept when the stream has retransmissions. `captured` is
-    /// the moment that its media time stands for.
+    /// Numbers and writes a packet, and keeps it when the stream has retransmissions. `captured` is
+    /// the time that its RTP timestamp denotes.
     pub fn send(
         &mut self,
         now: Time,
         captured: Time,
-        piece: Piece,
+        content: PacketContent,
         extensions: &ExtensionIds,
         transport_seq: u16,
     ) -> Vec<u8> {
-        let timestamp = self.ticks_start.wrapping_add(piece.ticks);
+        let timestamp = self.ticks_start.wrapping_add(content.ticks);
         let fields = RtpHeaderFields {
-            marker: piece.marker,
+            marker: content.marker,
             padding: false,
             pt: self.options.pt,
             seq: self.seq.raw(),
             timestamp,
             ssrc: self.options.ssrc,
         };
-        let names = Names {
+        let stream_ids = StreamIds {
             mid: (!self.acknowledged).then_some(self.options.mid.as_str()),
             rid: self.rid_unless(self.acknowledged),
             repaired_rid: None,
         };
         let packet = write(
             &fields,
-            names,
-            piece.level,
+            stream_ids,
+            content.level,
             now,
             transport_seq,
             extensions,
-            &[&piece.payload],
+            &[&content.payload],
         );
         self.packets = self.packets.wrapping_add(1);
-        let len = u32::try_from(piece.payload.len()).unwrap_or(0);
+        let len = u32::try_from(content.payload.len()).unwrap_or(0);
         self.octets = self.octets.wrapping_add(len);
         self.newest = Some((timestamp, captured));
         if self.options.rtx_ssrc.is_some() {
-            self.kept.insert(
+            self.sent_packets.insert(
                 self.seq,
-                Kept {
-                    piece,
+                SentPacket {
+                    content,
                     sent: now,
-                    resent: None,
+                    retransmitted: None,
                 },
             );
-            self.forget(now);
+            self.drop_expired(now);
         }
         self.seq = SeqNo(self.seq.0 + 1);
         packet
     }
 
-    /// Whether the packet numbered `raw` is to be sent again: it is kept, and was not just resent.
-    pub fn may_resend(&mut self, now: Time, raw: u16, rtt: Duration) -> bool {
-        let Some(kept) = self.kept.get_mut(&self.seq.nearest(raw)) else {
-            self.forgotten += 1;
+    /// Returns whether to retransmit the packet numbered `raw`: it is kept, and was not
+    /// retransmitted within the last round trip.
+    pub fn may_retransmit(&mut self, now: Time, raw: u16, rtt: Duration) -> bool {
+        let Some(sent_packets) = self.sent_packets.get_mut(&self.seq.nearest(raw)) else {
+            self.expired += 1;
             return false;
         };
-        let spacing = rtt.max(RESEND_SPACING_MIN);
-        if kept.resent.is_some_and(|at| now.since(at) < spacing) {
+        let spacing = rtt.max(RETRANSMIT_SPACING_MIN);
+        if sent_packets
+            .retransmitted
+            .is_some_and(|at| now.since(at) < spacing)
+        {
             return false;
         }
-        kept.resent = Some(now);
+        sent_packets.retransmitted = Some(now);
         true
     }
 
     /// Writes the retransmission of the packet numbered `raw`, if it is still kept.
-    pub fn resend(
+    pub fn retransmit(
         &mut self,
         now: Time,
         raw: u16,
         extensions: &ExtensionIds,
         transport_seq: u16,
     ) -> Option<Vec<u8>> {
-        let kept = self.kept.get(&self.seq.nearest(raw))?;
+        let sent_packets = self.sent_packets.get(&self.seq.nearest(raw))?;
         let fields = RtpHeaderFields {
-            marker: kept.piece.marker,
+            marker: sent_packets.content.marker,
             padding: false,
             pt: self.options.rtx_pt,
             seq: self.rtx_seq,
-            timestamp: self.ticks_start.wrapping_add(kept.piece.ticks),
+            timestamp: self.ticks_start.wrapping_add(sent_packets.content.ticks),
             ssrc: self.options.rtx_ssrc?,
         };
-        let names = Names {
+        let stream_ids = StreamIds {
             mid: (!self.rtx_acknowledged).then_some(self.options.mid.as_str()),
             rid: None,
             repaired_rid: self.rid_unless(self.rtx_acknowledged),
         };
-        let payload = [&raw.to_be_bytes()[..], &kept.piece.payload];
+        let payload = [&raw.to_be_bytes()[..], &sent_packets.content.payload];
         let packet = write(
             &fields,
-            names,
+            stream_ids,
             None,
             now,
             transport_seq,
@@ -230,7 +235,7 @@ impl Stream {
             &payload,
         );
         self.rtx_seq = self.rtx_seq.wrapping_add(1);
-        self.resent += 1;
+        self.retransmitted += 1;
         Some(packet)
     }
 
@@ -242,32 +247,32 @@ impl Stream {
             .map(Rid::as_str)
     }
 
-    fn forget(&mut self, now: Time) {
-        while let Some(oldest) = self.kept.first_entry() {
-            let aged = now.since(oldest.get().sent) > HISTORY;
-            if !aged && self.kept.len() <= HISTORY_MAX {
+    fn drop_expired(&mut self, now: Time) {
+        while let Some(oldest) = self.sent_packets.first_entry() {
+            let expired = now.since(oldest.get().sent) > RETRANSMISSION_WINDOW;
+            if !expired && self.sent_packets.len() <= SENT_PACKETS_MAX {
                 return;
             }
-            self.kept.pop_first();
+            self.sent_packets.pop_first();
         }
     }
 }
 
-/// The names a packet carries.
+/// Identifiers that a packet carries in header extensions.
 #[derive(Debug, Clone, Copy)]
-struct Names<'a> {
-    /// The m= section.
+struct StreamIds<'a> {
+    /// MID of the m= section.
     mid: Option<&'a str>,
-    /// The encoding.
+    /// RID of the encoding.
     rid: Option<&'a str>,
-    /// The encoding that is repaired.
+    /// RID of the encoding that is repaired.
     repaired_rid: Option<&'a str>,
 }
 
-/// Writes a packet whose payload is made of `parts`.
+/// Writes a packet whose payload is the concatenation of `parts`.
 fn write(
     fields: &RtpHeaderFields,
-    names: Names<'_>,
+    stream_ids: StreamIds<'_>,
     level: Option<AudioLevel>,
     now: Time,
     transport_seq: u16,
@@ -281,9 +286,9 @@ fn write(
         (ids.audio_level, level.as_ref().map(<[u8; 1]>::as_slice)),
         (ids.abs_send_time, Some(&send_time[..])),
         (ids.transport_wide_cc, Some(&transport_seq[..])),
-        (ids.mid, names.mid.map(str::as_bytes)),
-        (ids.rid, names.rid.map(str::as_bytes)),
-        (ids.repaired_rid, names.repaired_rid.map(str::as_bytes)),
+        (ids.mid, stream_ids.mid.map(str::as_bytes)),
+        (ids.rid, stream_ids.rid.map(str::as_bytes)),
+        (ids.repaired_rid, stream_ids.repaired_rid.map(str::as_bytes)),
     ];
     let elements: Vec<(u8, &[u8])> = elements
         .into_iter()

@@ -1,5 +1,4 @@
-//! A sender by itself, and back to back with a receiver: what the server is doubted with must be
-//! beyond doubt.
+//! Sender alone, and connected directly to a receiver, without a server in between.
 
 use rand_chacha::rand_core::SeedableRng as _;
 use watersmeet_wire::rtcp::report::ReportBlock;
@@ -8,20 +7,20 @@ use watersmeet_wire::rtp::{self, RtpHeader};
 use watersmeet_wire::units::Map;
 
 use super::*;
-use crate::negotiation::Incoming;
+use crate::negotiation::IncomingStream;
 use crate::receiver::Receiver;
 use crate::receiver::violation::Violation;
 
 const EPOCH: Duration = Duration::from_secs(1_790_000_000);
 
-fn signature() -> Tag {
-    Tag {
+fn signature() -> PacketSignature {
+    PacketSignature {
         room: 1,
         source: 1,
         layer: 0,
         temporal: 0,
         keyframe: false,
-        needs: [0, 0],
+        reference_distances: [0, 0],
         frame: 0,
         index: 0,
         count: 0,
@@ -29,14 +28,14 @@ fn signature() -> Tag {
     }
 }
 
-fn filming(options: &CameraOptions) -> Sender {
+fn sender_with_camera(options: &CameraOptions) -> Sender {
     let mut sender = Sender::new("me".to_owned(), EPOCH, Rng::from_seed([7; 32]));
     sender.add_camera(Time::ZERO, signature(), options);
     sender.connect(Time::ZERO);
     sender
 }
 
-/// Runs a sender up to `end`; its RTP packets with the moment each left.
+/// Runs a sender until `end`; returns its RTP packets with their send times.
 fn run(sender: &mut Sender, end: Time) -> Vec<(Time, Vec<u8>)> {
     let mut now = Time::ZERO;
     let mut packets = Vec::new();
@@ -74,26 +73,26 @@ fn written(write: impl FnOnce(&mut CompoundWriter<'_>)) -> Vec<u8> {
 }
 
 #[test]
-fn a_ladder_sends_at_its_rates() {
-    let mut sender = filming(&CameraOptions::simulcast(3));
+fn simulcast_is_sent_at_its_target_bitrates() {
+    let mut sender = sender_with_camera(&CameraOptions::simulcast(3));
     let packets = run(&mut sender, Time::from_millis(10_000));
     assert_eq!(ssrcs(&packets).len(), 3);
     let bytes: usize = packets.iter().map(|(_, packet)| packet.len()).sum();
     let kbps = bytes * 8 / 10_000;
-    // 1,800 kbit/s, and headers.
+    // 1,800 kbit/s plus headers.
     assert!((1_700..2_100).contains(&kbps), "{kbps} kbit/s");
     assert!(packets.iter().all(|(_, packet)| packet.len() <= 1_200));
     let numbers = packets
         .iter()
         .map(|(_, it)| extension(it, ExtensionIds::CHROME.transport_wide_cc));
-    for (place, number) in numbers.enumerate() {
-        assert_eq!(number.unwrap(), u16::try_from(place).unwrap().to_be_bytes());
+    for (index, number) in numbers.enumerate() {
+        assert_eq!(number.unwrap(), u16::try_from(index).unwrap().to_be_bytes());
     }
 }
 
 #[test]
-fn a_keyframe_is_spread_and_not_a_burst() {
-    let mut sender = filming(&CameraOptions::single());
+fn keyframe_is_paced() {
+    let mut sender = sender_with_camera(&CameraOptions::single());
     let packets = run(&mut sender, Time::from_millis(30));
     let at_once = packets.iter().filter(|(at, _)| *at == Time::ZERO).count();
     assert!((1..6).contains(&at_once), "{at_once} packets at once");
@@ -101,21 +100,17 @@ fn a_keyframe_is_spread_and_not_a_burst() {
 }
 
 #[test]
-fn names_are_repeated_until_the_server_reports() {
-    let mut sender = filming(&CameraOptions::simulcast(3));
+fn mid_and_rid_are_sent_until_the_server_reports() {
+    let mut sender = sender_with_camera(&CameraOptions::simulcast(3));
     let before = run(&mut sender, Time::from_millis(500));
-    let names = |packet: &[u8]| {
+    let ids = |packet: &[u8]| {
         let ids = ExtensionIds::CHROME;
         (
             extension(packet, ids.mid).is_some(),
             extension(packet, ids.rid).is_some(),
         )
     };
-    assert!(
-        before
-            .iter()
-            .all(|(_, packet)| names(packet) == (true, true))
-    );
+    assert!(before.iter().all(|(_, packet)| ids(packet) == (true, true)));
     let blocks: Vec<ReportBlock> = ssrcs(&before)
         .into_keys()
         .map(|ssrc| ReportBlock {
@@ -129,17 +124,17 @@ fn names_are_repeated_until_the_server_reports() {
     let Some(Packet::Rtp(after)) = sender.poll_packet(Time::from_millis(600)) else {
         panic!("a frame is due");
     };
-    assert_eq!(names(&after), (false, false));
+    assert_eq!(ids(&after), (false, false));
 }
 
 #[test]
-fn a_keyframe_is_made_for_the_encoding_that_was_asked_and_no_other() {
-    let mut sender = filming(&CameraOptions::simulcast(3));
+fn keyframe_is_sent_only_on_the_requested_encoding() {
+    let mut sender = sender_with_camera(&CameraOptions::simulcast(3));
     let packets = run(&mut sender, Time::from_millis(500));
     assert_eq!(sender.counts().keyframes, 3);
-    let asked = *ssrcs(&packets).keys().next().unwrap();
+    let requested = *ssrcs(&packets).keys().next().unwrap();
     for _ in 0..5 {
-        let pli = written(|writer| assert!(writer.write_pli(Ssrc(9), asked)));
+        let pli = written(|writer| assert!(writer.write_pli(Ssrc(9), requested)));
         sender.handle_rtcp(Time::from_millis(500), &pli);
     }
     sender.handle_timeout(Time::from_millis(600));
@@ -149,39 +144,39 @@ fn a_keyframe_is_made_for_the_encoding_that_was_asked_and_no_other() {
 }
 
 #[test]
-fn a_packet_that_is_asked_for_is_sent_again_once_in_a_while() {
-    let mut sender = filming(&CameraOptions::single());
+fn requested_packet_is_retransmitted_once_per_interval() {
+    let mut sender = sender_with_camera(&CameraOptions::single());
     let packets = run(&mut sender, Time::from_millis(300));
     let lost = RtpHeader::parse(&packets[3].1).unwrap();
     let nack = written(|writer| assert_eq!(writer.write_nack(Ssrc(9), lost.ssrc, &[lost.seq]), 1));
     sender.handle_rtcp(Time::from_millis(301), &nack);
     sender.handle_rtcp(Time::from_millis(302), &nack);
-    let mut again = Vec::new();
+    let mut sent_again = Vec::new();
     for millis in 302..330 {
         while let Some(packet) = sender.poll_packet(Time::from_millis(millis)) {
             if let Packet::Rtp(packet) = packet {
-                again.push(packet);
+                sent_again.push(packet);
             }
         }
     }
-    let resent: Vec<&Vec<u8>> = again
+    let retransmitted: Vec<&Vec<u8>> = sent_again
         .iter()
         .filter(|it| RtpHeader::parse(it).unwrap().pt == VP8_RTX)
         .collect();
-    assert_eq!(resent.len(), 1);
-    let header = RtpHeader::parse(resent[0]).unwrap();
-    let (number, payload) = rtp::split_osn(header.payload(resent[0]).unwrap()).unwrap();
+    assert_eq!(retransmitted.len(), 1);
+    let header = RtpHeader::parse(retransmitted[0]).unwrap();
+    let (number, payload) = rtp::split_osn(header.payload(retransmitted[0]).unwrap()).unwrap();
     assert_eq!((number, header.timestamp), (lost.seq, lost.timestamp));
     assert_eq!(payload, lost.payload(&packets[3].1).unwrap());
 }
 
-/// A sender and a receiver with nothing between them but `change`, which may drop or alter packets,
-/// for three seconds.
+/// Connects a sender to a receiver for three seconds; `change` may alter packets, or drop them by
+/// returning false.
 fn back_to_back(mut change: impl FnMut(usize, &mut Vec<u8>) -> bool) -> (Receiver, Ssrc) {
-    let mut sender = filming(&CameraOptions::single());
+    let mut sender = sender_with_camera(&CameraOptions::single());
     let options = sender.streams[0].options.clone();
     let mut receiver = Receiver::new(EPOCH);
-    let incoming = Incoming {
+    let incoming = IncomingStream {
         ssrc: options.ssrc,
         rtx_ssrc: options.rtx_ssrc,
         pt: VP8,
@@ -190,7 +185,7 @@ fn back_to_back(mut change: impl FnMut(usize, &mut Vec<u8>) -> bool) -> (Receive
         video: true,
         extensions: ExtensionIds::CHROME,
     };
-    receiver.add(Time::ZERO, incoming);
+    receiver.add_stream(Time::ZERO, incoming);
     let mut now = Time::ZERO;
     let mut sent = 0;
     while now < Time::from_millis(3_000) {
@@ -213,13 +208,13 @@ fn back_to_back(mut change: impl FnMut(usize, &mut Vec<u8>) -> bool) -> (Receive
         let next = sender.poll_timeout().min(receiver.poll_timeout());
         now = next.max(now + Duration::from_micros(1));
     }
-    assert_eq!(sender.counts().unreadable, 0);
+    assert_eq!(sender.counts().malformed, 0);
     assert!(sender.counts().feedback > 20);
     (receiver, options.ssrc)
 }
 
 #[test]
-fn nothing_between_them_leaves_nothing_to_complain() {
+fn perfect_link_causes_no_violations() {
     let (receiver, ssrc) = back_to_back(|_, _| true);
     assert_eq!(receiver.violations(), []);
     let report = receiver
@@ -236,7 +231,7 @@ fn nothing_between_them_leaves_nothing_to_complain() {
 }
 
 #[test]
-fn every_twentieth_packet_lost_is_repaired() {
+fn loss_of_every_twentieth_packet_is_repaired() {
     let (receiver, ssrc) = back_to_back(|sent, _| sent % 20 != 0);
     assert_eq!(receiver.violations(), []);
     let report = receiver
@@ -250,7 +245,7 @@ fn every_twentieth_packet_lost_is_repaired() {
 }
 
 #[test]
-fn a_byte_that_is_changed_on_the_way_is_noticed() {
+fn changed_byte_is_detected() {
     let (receiver, _) = back_to_back(|sent, packet| {
         if sent == 100 {
             let last = packet.len() - 1;
@@ -258,23 +253,26 @@ fn a_byte_that_is_changed_on_the_way_is_noticed() {
         }
         true
     });
-    assert!(matches!(receiver.violations(), [Violation::Damaged { .. }]));
+    assert!(matches!(
+        receiver.violations(),
+        [Violation::CorruptPayload { .. }]
+    ));
 }
 
 #[test]
-fn pieces_of_two_frames_under_one_timestamp_are_noticed() {
+fn frame_mixed_from_two_frames_is_detected() {
     let mut before: Option<Vec<u8>> = None;
-    let mut torn = false;
+    let mut is_mixed = false;
     let (receiver, _) = back_to_back(|_, packet| {
         let header = RtpHeader::parse(packet).unwrap();
-        // Puts the payload of a frame's last packet in the place of the next one's.
-        if header.marker && !torn {
+        // Replaces the payload of the last packet of a frame by that of the previous frame.
+        if header.marker && !is_mixed {
             let payload = packet[header.header_len..].to_vec();
             match before.take().filter(|it| it.len() != payload.len()) {
                 Some(other) => {
                     packet.truncate(header.header_len);
                     packet.extend_from_slice(&other);
-                    torn = true;
+                    is_mixed = true;
                 }
                 None => before = Some(payload),
             }
@@ -285,7 +283,7 @@ fn pieces_of_two_frames_under_one_timestamp_are_noticed() {
     assert!(
         violations
             .iter()
-            .any(|it| matches!(it, Violation::Torn { .. })),
+            .any(|it| matches!(it, Violation::InconsistentFrame { .. })),
         "{violations:?}"
     );
 }

@@ -6,7 +6,7 @@ use watersmeet_engine::command::{CloseReason, Event, TransportId};
 use watersmeet_engine::transport::srtp::SrtpError;
 use watersmeet_engine::worker::Worker;
 use watersmeet_peer::browser::{BrowserEvent, Direction};
-use watersmeet_peer::receiver::Seen;
+use watersmeet_peer::receiver::ReceivedPacket;
 use watersmeet_wire::units::Time;
 
 use super::{Flight, World, path_of, shard_id};
@@ -354,25 +354,25 @@ impl World {
     }
 
     /// Whether this person may see that.
-    fn judge(&mut self, index: usize, seen: Seen) {
+    fn judge(&mut self, index: usize, seen: ReceivedPacket) {
         let Some(person) = self.people.get(index) else {
             return;
         };
         let browser = &person.browser;
         let owner = self
             .sources
-            .get(&seen.tag.source)
+            .get(&seen.signature.source)
             .and_then(|owner| self.people.get(*owner));
-        let consumption = browser.consumptions().find(|it| it.ssrc == seen.ssrc);
-        let wrong = match (owner, consumption) {
+        let stream = browser.consumed_streams().find(|it| it.ssrc == seen.ssrc);
+        let wrong = match (owner, stream) {
             (None, _) => Some("comes from nobody"),
             // It ended a moment ago; the receiver knows stragglers from strangers.
             (_, None) => None,
-            (Some(owner), Some(consumption)) => {
-                let quiet = consumption.quiet_since;
-                if owner.browser.peer() != Some(consumption.peer.as_str()) {
+            (Some(owner), Some(stream)) => {
+                let quiet = stream.paused_since;
+                if owner.browser.peer() != Some(stream.peer.as_str()) {
                     Some("is another person's than announced")
-                } else if seen.tag.room != browser.options().room_number {
+                } else if seen.signature.room != browser.options().room_number {
                     Some("comes from another room")
                 } else if owner.name == person.name {
                     Some("is one's own")

@@ -56,8 +56,8 @@ fn call(foreign: ForeignDtls, ours: DtlsVersion, active: bool, access: Access) -
         viewer.view(&mut meeting);
         if meeting.now >= settled && !judged {
             judged = true;
-            viewer.video.ledger.restart();
-            viewer.video.smoothness.restart(meeting.now);
+            viewer.video.packet_stats.reset();
+            viewer.video.quality.reset(meeting.now);
         }
     }
     assert_eq!(viewer.violations, []);
@@ -68,7 +68,7 @@ fn call(foreign: ForeignDtls, ours: DtlsVersion, active: bool, access: Access) -
     assert_eq!(connected.count(), 2, "{:?}", meeting.dtls_states);
     let versions = [publisher.index, viewer.index]
         .map(|index| meeting.peers[index].connected.expect("it is connected"));
-    let report = VideoReport::of(meeting.now, &viewer.video, None);
+    let report = VideoReport::new(meeting.now, &viewer.video, None);
     println!("{report}; {} voices", viewer.voices);
     Outcome {
         versions,
@@ -87,7 +87,10 @@ fn two_foreign_peers_meet_over_dtls_1_2() {
         outcome.report
     );
     assert_eq!(outcome.report.lost, 0);
-    assert_eq!(outcome.report.shown.map(|tag| tag.layer), Some(2));
+    assert_eq!(
+        outcome.report.last_frame.map(|signature| signature.layer),
+        Some(2)
+    );
     // Fifty a second, from half a second after the start.
     assert!(outcome.voices > 11 * 50, "{}", outcome.voices);
 }

@@ -5,12 +5,12 @@ use str0m::format::{Codec, FormatParams};
 use str0m::media::{Frequency, KeyframeRequestKind, MediaKind as ForeignKind};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, SeqNo as ForeignSeq};
 use watersmeet_engine::command::{Command, ConsumerId, ProducerId, Reply};
-use watersmeet_peer::negotiation::{self, Incoming};
-use watersmeet_peer::receiver::video::{Media, Video};
+use watersmeet_peer::negotiation::{self, IncomingStream};
+use watersmeet_peer::receiver::video::{VideoPacket, VideoTrack};
 use watersmeet_peer::receiver::violation::Violation;
-use watersmeet_peer::sender::camera::{Camera, CameraOptions, Microphone};
 use watersmeet_peer::sender::encoder::Encoder;
-use watersmeet_peer::tag::Tag;
+use watersmeet_peer::sender::media_source::{Camera, CameraOptions, Microphone};
+use watersmeet_peer::signature::PacketSignature;
 use watersmeet_sim::profiles::Access;
 use watersmeet_sim::seeds;
 use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
@@ -19,14 +19,14 @@ use watersmeet_wire::units::{Rng, Time};
 use crate::meeting::Meeting;
 
 /// What signs the frames.
-pub fn signature(source: u32) -> Tag {
-    Tag {
+pub fn signature(source: u32) -> PacketSignature {
+    PacketSignature {
         room: 1,
         source,
         layer: 0,
         temporal: 0,
         keyframe: false,
-        needs: [0, 0],
+        reference_distances: [0, 0],
         frame: 0,
         index: 0,
         count: 0,
@@ -157,7 +157,7 @@ impl Publisher {
 pub struct Viewer {
     pub index: usize,
     pub video_ssrc: u32,
-    pub video: Video,
+    pub video: VideoTrack,
     pub violations: Vec<Violation>,
     pub voices: u64,
 }
@@ -189,7 +189,7 @@ impl Viewer {
             let Reply::Consumer { rtp, .. } = meeting.command(consume) else {
                 panic!("no consumer");
             };
-            let incoming = Incoming::of(&rtp).expect("it names its stream");
+            let incoming = IncomingStream::from_parameters(&rtp).expect("it names its stream");
             let mid = str0m::media::Mid::from(rtp.mid.unwrap().as_str());
             let mut api = meeting.peers[index].rtc.direct_api();
             api.declare_media(mid, kind);
@@ -199,7 +199,7 @@ impl Viewer {
                 video_ssrc = incoming.ssrc.0;
             }
         }
-        let video = Video::new(meeting.now);
+        let video = VideoTrack::new(meeting.now);
         Self {
             index,
             video_ssrc,
@@ -214,11 +214,11 @@ impl Viewer {
         let (now, index) = (meeting.now, self.index);
         for packet in std::mem::take(&mut meeting.peers[index].received) {
             if *packet.header.ssrc != self.video_ssrc {
-                let tag = packet.payload.get(1..).and_then(Tag::parse);
-                self.voices += u64::from(tag.is_some_and(|tag| tag.source == 2));
+                let signature = packet.payload.get(1..).and_then(PacketSignature::parse);
+                self.voices += u64::from(signature.is_some_and(|signature| signature.source == 2));
                 continue;
             }
-            let media = Media {
+            let media = VideoPacket {
                 seq: packet.header.sequence_number,
                 timestamp: packet.header.timestamp,
                 marker: packet.header.marker,
@@ -226,11 +226,11 @@ impl Viewer {
                 repaired: false,
             };
             match self.video.receive(now, &media) {
-                Ok(tag) => assert!(tag.is_none_or(|tag| tag.source == 1)),
+                Ok(signature) => assert!(signature.is_none_or(|signature| signature.source == 1)),
                 Err(violation) => self.violations.push(violation),
             }
         }
-        self.violations.extend(self.video.show(now));
+        self.violations.extend(self.video.render_due_frames(now));
         // It asks for packets by itself; for pictures it must be told to.
         if self.video.take_pli(now) {
             let mut api = meeting.peers[index].rtc.direct_api();
