@@ -1,11 +1,12 @@
-//! The virtual world: workers, the conference, scripted browsers and the links between them, in one
-//! thread and in invented time. One seed is the whole run; the same seed gives the same bytes.
+//! Deterministic simulator: workers, the conference, scripted browsers and the links between them,
+//! in one thread and in virtual time. A seed determines the whole run: equal seeds send equal
+//! bytes.
 //!
-//! A scenario reads aloud (see [`scenario`]); the oracles are always on (see [`oracle`]).
+//! Tests describe calls with [`scenario`]; the oracles of [`oracle`] check every run.
 
 pub mod network;
 pub mod oracle;
-pub mod person;
+pub mod participant;
 pub mod profiles;
 pub mod scenario;
 pub mod seeds;

@@ -1,59 +1,59 @@
-//! Links: what happens to a packet between two places. Delay and jitter, loss in bursts
-//! (Gilbert–Elliott), overtaking, duplication, a rate with a drop-tail queue, and outages. Each link
-//! draws from a generator of its own, so that what happens on one does not depend on another.
+//! Model of a network link: delay and jitter, loss in bursts (Gilbert–Elliott), reordering,
+//! duplication, a bitrate limit with a drop-tail queue, and outages. Each link has its own random
+//! generator, so that links do not influence each other.
 
 use std::time::Duration;
 
 use watersmeet_peer::random;
 use watersmeet_wire::units::{Bitrate, Rng, Time};
 
-/// Bytes of IP and UDP around a datagram.
+/// Length of the IP and UDP headers of a datagram, in bytes.
 const OVERHEAD_LEN: usize = 28;
 
-/// How long a link keeps its present jitter: queues elsewhere fill and empty, they do not dice.
+/// Interval between changes of the jitter: queues in the network fill and drain gradually.
 const JITTER_HOLD: Duration = Duration::from_millis(50);
 
-/// How much later than it should a packet comes that is overtaken.
-const OVERTAKEN_MIN: Duration = Duration::from_millis(5);
-const OVERTAKEN_SPAN_MICROS: u64 = 15_000;
+/// Extra delay of a reordered packet: minimum and span.
+const REORDER_DELAY_MIN: Duration = Duration::from_millis(5);
+const REORDER_DELAY_SPAN_MICROS: u64 = 15_000;
 
-/// How packets are lost.
+/// Loss model of a link.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loss {
-    /// Not at all.
+    /// No loss.
     None,
-    /// Each by itself, with this probability.
+    /// Independent loss of each packet, with this probability.
     Random(f64),
-    /// In bursts: so many packets pass on average, then so many are lost.
+    /// Alternating runs of received and lost packets.
     Bursts {
-        /// Mean length of a good run.
-        good: f64,
-        /// Mean length of a bad run.
-        bad: f64,
+        /// Mean length of a run of received packets.
+        mean_received: f64,
+        /// Mean length of a run of lost packets.
+        mean_lost: f64,
     },
 }
 
-/// What one direction of a link is like.
+/// Properties of one direction of a link.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinkProfile {
     /// One-way delay without jitter.
     pub delay: Duration,
-    /// The delay varies by so much, both ways.
+    /// Maximum deviation from the delay, in both directions.
     pub jitter: Duration,
-    /// How packets are lost.
+    /// Loss model.
     pub loss: Loss,
-    /// Share of packets that later ones overtake.
+    /// Share of packets that are delayed and reordered.
     pub reorder: f64,
-    /// Share of packets that come twice.
+    /// Share of packets that are duplicated.
     pub duplicate: f64,
-    /// What it carries; absent means anything.
+    /// Maximum bitrate; unlimited when absent.
     pub rate: Option<Bitrate>,
-    /// How long its queue may become; what comes then is lost.
+    /// Maximum queueing delay; packets above it are dropped.
     pub queue: Duration,
 }
 
 impl LinkProfile {
-    /// A link that only takes its time.
+    /// Returns a link with only this delay.
     pub const fn clean(delay: Duration) -> Self {
         Self {
             delay,
@@ -66,8 +66,8 @@ impl LinkProfile {
         }
     }
 
-    /// Whether packets come in the order they went, all of them, once.
-    pub fn is_orderly(&self) -> bool {
+    /// Returns whether all packets arrive exactly once and in order.
+    pub fn preserves_order(&self) -> bool {
         self.loss == Loss::None
             && self.reorder == 0.0
             && self.duplicate == 0.0
@@ -75,48 +75,48 @@ impl LinkProfile {
     }
 }
 
-/// What a link did.
+/// Counters of a link.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct LinkCounts {
-    /// Packets that were given to it.
+    /// Packets sent.
     pub offered: u64,
-    /// Packets it lost.
+    /// Packets lost.
     pub lost: u64,
-    /// Packets that found its queue full.
-    pub overflowed: u64,
-    /// Packets it let others overtake.
-    pub overtaken: u64,
-    /// Packets it doubled.
-    pub doubled: u64,
+    /// Packets dropped because the queue was full.
+    pub queue_drops: u64,
+    /// Packets reordered.
+    pub reordered: u64,
+    /// Packets duplicated.
+    pub duplicated: u64,
 }
 
 /// One direction of a link.
 #[derive(Debug)]
 pub struct Link {
-    /// What it is like.
+    /// Properties of the link.
     profile: LinkProfile,
-    /// Its own generator.
+    /// Random generator.
     rng: Rng,
-    /// Whether a burst of loss is going on.
+    /// Whether a run of lost packets is going on.
     is_bad: bool,
-    /// The present deviation from the delay, in microseconds around zero.
+    /// Current deviation from the delay, in microseconds.
     jitter_micros: i64,
-    /// Until when that holds.
+    /// Time of the next change of the deviation.
     jitter_until: Time,
-    /// When the last packet has left the queue.
+    /// Time at which the last packet leaves the queue.
     free_at: Time,
-    /// When the newest packet in order arrives.
+    /// Arrival of the last packet that was not reordered.
     in_order_at: Time,
-    /// When the newest reliable bytes arrive.
+    /// Arrival of the last reliable message.
     reliable_at: Time,
-    /// Until when nothing passes.
-    dark_until: Time,
-    /// What it did.
+    /// End of the current outage.
+    outage_until: Time,
+    /// Counters.
     counts: LinkCounts,
 }
 
 impl Link {
-    /// A link in its best state.
+    /// Creates a link without queue, jitter or loss in progress.
     pub fn new(profile: LinkProfile, rng: Rng) -> Self {
         Self {
             profile,
@@ -127,64 +127,71 @@ impl Link {
             free_at: Time::ZERO,
             in_order_at: Time::ZERO,
             reliable_at: Time::ZERO,
-            dark_until: Time::ZERO,
+            outage_until: Time::ZERO,
             counts: LinkCounts::default(),
         }
     }
 
-    /// What it is like.
+    /// Returns the properties of the link.
     pub const fn profile(&self) -> &LinkProfile {
         &self.profile
     }
 
-    /// Makes it another link. What is on its way arrives.
-    pub const fn change(&mut self, profile: LinkProfile) {
+    /// Changes the properties of the link. Packets in flight still arrive.
+    pub const fn set_profile(&mut self, profile: LinkProfile) {
         self.profile = profile;
     }
 
-    /// Lets nothing pass until then.
-    pub const fn darken(&mut self, until: Time) {
-        self.dark_until = until;
+    /// Drops all packets until a time.
+    pub const fn start_outage(&mut self, until: Time) {
+        self.outage_until = until;
     }
 
-    /// What it did.
+    /// Returns the counters.
     pub const fn counts(&self) -> LinkCounts {
         self.counts
     }
 
-    /// When a packet of `len` bytes that is sent now arrives: never, once, or twice.
-    pub fn carry(&mut self, now: Time, len: usize) -> [Option<Time>; 2] {
+    /// Returns the arrival times of a packet of `len` bytes that is sent now: none, one, or two.
+    pub fn transmit(&mut self, now: Time, len: usize) -> [Option<Time>; 2] {
         self.counts.offered += 1;
-        if self.loses() || now < self.dark_until {
+        if self.is_lost() || now < self.outage_until {
             self.counts.lost += 1;
             return [None; 2];
         }
         let Some(left) = self.leave_queue(now, len) else {
-            self.counts.overflowed += 1;
+            self.counts.queue_drops += 1;
             return [None; 2];
         };
-        let arrival = self.arrive(now, left);
-        let doubled = random::chance(&mut self.rng, self.profile.duplicate);
-        self.counts.doubled += u64::from(doubled);
+        let arrival = self.arrival_time(now, left);
+        let duplicated = random::chance(&mut self.rng, self.profile.duplicate);
+        self.counts.duplicated += u64::from(duplicated);
         [
             Some(arrival),
-            doubled.then_some(arrival + Duration::from_millis(1)),
+            duplicated.then_some(arrival + Duration::from_millis(1)),
         ]
     }
 
-    /// When something that is never lost and keeps its order arrives: a connection's next bytes.
-    pub fn carry_reliably(&mut self, now: Time) -> Time {
-        let arrival = now.max(self.dark_until) + self.profile.delay;
+    /// Returns the arrival time of a message on a reliable, ordered connection.
+    pub fn transmit_reliably(&mut self, now: Time) -> Time {
+        let arrival = now.max(self.outage_until) + self.profile.delay;
         self.reliable_at = self.reliable_at.max(arrival);
         self.reliable_at
     }
 
-    fn loses(&mut self) -> bool {
+    fn is_lost(&mut self) -> bool {
         match self.profile.loss {
             Loss::None => false,
             Loss::Random(share) => random::chance(&mut self.rng, share),
-            Loss::Bursts { good, bad } => {
-                let mean = if self.is_bad { bad } else { good };
+            Loss::Bursts {
+                mean_received,
+                mean_lost,
+            } => {
+                let mean = if self.is_bad {
+                    mean_lost
+                } else {
+                    mean_received
+                };
                 if random::chance(&mut self.rng, 1.0 / mean.max(1.0)) {
                     self.is_bad = !self.is_bad;
                 }
@@ -193,7 +200,7 @@ impl Link {
         }
     }
 
-    /// When the packet has been put on the line; never when the queue is full.
+    /// Returns when the packet leaves the queue; `None` when the queue is full.
     fn leave_queue(&mut self, now: Time, len: usize) -> Option<Time> {
         let Some(rate) = self.profile.rate else {
             return Some(now);
@@ -206,7 +213,7 @@ impl Link {
         Some(self.free_at)
     }
 
-    fn arrive(&mut self, now: Time, left: Time) -> Time {
+    fn arrival_time(&mut self, now: Time, left: Time) -> Time {
         if now >= self.jitter_until {
             self.jitter_until = now + JITTER_HOLD;
             let span = u64::try_from(self.profile.jitter.as_micros()).unwrap_or(0);
@@ -222,9 +229,9 @@ impl Link {
         };
         let arrival = arrival.max(self.in_order_at);
         if random::chance(&mut self.rng, self.profile.reorder) {
-            self.counts.overtaken += 1;
-            let extra = random::below(&mut self.rng, OVERTAKEN_SPAN_MICROS);
-            return arrival + OVERTAKEN_MIN + Duration::from_micros(extra);
+            self.counts.reordered += 1;
+            let extra = random::below(&mut self.rng, REORDER_DELAY_SPAN_MICROS);
+            return arrival + REORDER_DELAY_MIN + Duration::from_micros(extra);
         }
         self.in_order_at = arrival;
         arrival

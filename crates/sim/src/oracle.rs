@@ -1,60 +1,66 @@
-//! What must hold in every run, whatever the scenario and the seed. A fault is kept with its moment
-//! and fails the run; there is no such thing as an expected one.
+//! Invariants of every run, for all scenarios and seeds. A fault is recorded with its time and
+//! fails the run; no fault is ever expected.
 
 use watersmeet_engine::command::TransportId;
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::units::{Map, SeqNo, Ssrc, Time};
 
-/// Most faults that are kept; the first ones tell the most.
+/// Most faults that are kept; later ones are dropped.
 pub const FAULTS_MAX: usize = 32;
 
-/// Packets of a stream that are remembered: more than a server may resend.
-const REMEMBERED: u64 = 4_096;
+/// Packets per stream that are remembered: more than a server may retransmit.
+const REMEMBERED_PACKETS: u64 = 4_096;
 
-/// What one stream of a transport looked like when the worker sent it.
+/// Packets that a worker sent on one stream of a transport.
 #[derive(Debug)]
-struct Sent {
-    /// The newest packet.
+struct SentStream {
+    /// Newest packet.
     newest: SeqNo,
-    /// The hash of each packet lately sent, sealed as it was.
+    /// Hashes of the recently sent, encrypted packets.
     hashes: Map<SeqNo, u64>,
 }
 
-/// Watches everything.
+/// Checks of the invariants, and hash of everything that was sent.
 #[derive(Debug, Default)]
 pub struct Oracle {
-    /// What was wrong.
+    /// Recorded faults.
     faults: Vec<String>,
-    /// What each transport was sent.
-    sent: Map<(TransportId, Ssrc), Sent>,
-    /// Hash of everything sent so far.
+    /// Sent packets by transport and stream.
+    sent: Map<(TransportId, Ssrc), SentStream>,
+    /// Hash of all datagrams and frames sent so far.
     trace: Trace,
-    /// RTP packets sent by workers.
+    /// Number of RTP packets that workers sent.
     pub packets: u64,
 }
 
 impl Oracle {
-    /// Notes a fault.
-    pub fn fault(&mut self, now: Time, what: String) {
+    /// Records a fault.
+    pub fn record_fault(&mut self, now: Time, what: String) {
         if self.faults.len() < FAULTS_MAX {
             self.faults
                 .push(format!("{:.6} s: {what}", now.since_origin().as_secs_f64()));
         }
     }
 
-    /// What was wrong.
+    /// Returns the recorded faults.
     pub fn faults(&self) -> &[String] {
         &self.faults
     }
 
-    /// The hash of everything sent so far.
+    /// Returns the hash of all datagrams and frames sent so far.
     pub const fn trace(&self) -> u64 {
         self.trace.0
     }
 
-    /// A worker sent a datagram. `is_orderly` when every packet that reached it had come in order:
-    /// then what it sends must be in order too.
-    pub fn sent(&mut self, now: Time, transport: TransportId, datagram: &[u8], is_orderly: bool) {
+    /// Records a datagram of a worker. `preserves_order` is set when all incoming packets arrived
+    /// in order; the worker must then send in order as well.
+    pub fn record_datagram(
+        &mut self,
+        now: Time,
+        transport: TransportId,
+        datagram: &[u8],
+        preserves_order: bool,
+    ) {
         self.trace.add(&now.as_micros().to_be_bytes());
         self.trace.add(datagram);
         let is_rtp =
@@ -64,28 +70,29 @@ impl Oracle {
         }
         self.packets += 1;
         let Ok(header) = RtpHeader::parse(datagram) else {
-            self.fault(now, "a worker sent RTP that cannot be read".to_owned());
+            self.record_fault(now, "a worker sent RTP that cannot be read".to_owned());
             return;
         };
-        if let Some(fault) = self.judge(transport, &header, datagram, is_orderly) {
-            self.fault(now, fault);
+        if let Some(fault) = self.check_packet(transport, &header, datagram, preserves_order) {
+            self.record_fault(now, fault);
         }
     }
 
-    /// Text was sent.
-    pub fn told(&mut self, now: Time, text: &str) {
+    /// Records a signalling frame of the server.
+    pub fn record_frame(&mut self, now: Time, text: &str) {
         self.trace.add(&now.as_micros().to_be_bytes());
         self.trace.add(text.as_bytes());
     }
 
-    /// A number is one packet for ever: another one under it would break the cipher, and the same
-    /// one twice is a duplicate unless it was asked for.
-    fn judge(
+    /// Checks that no sequence number is used twice: another packet with the same number would
+    /// break the encryption, and the same packet again is a duplicate (retransmissions have their
+    /// own stream).
+    fn check_packet(
         &mut self,
         transport: TransportId,
         header: &RtpHeader,
         datagram: &[u8],
-        is_orderly: bool,
+        preserves_order: bool,
     ) -> Option<String> {
         let mut trace = Trace::default();
         trace.add(datagram);
@@ -93,7 +100,7 @@ impl Oracle {
         let ssrc = header.ssrc;
         let Some(sent) = self.sent.get_mut(&(transport, ssrc)) else {
             let newest = SeqNo::first(header.seq);
-            let sent = Sent {
+            let sent = SentStream {
                 newest,
                 hashes: Map::from([(newest, hash)]),
             };
@@ -102,29 +109,29 @@ impl Oracle {
         };
         let seq = sent.newest.nearest(header.seq);
         if let Some(before) = sent.hashes.insert(seq, hash) {
-            let same = if before == hash {
-                "again"
+            let how = if before == hash {
+                "twice"
             } else {
-                "with another packet"
+                "for two packets"
             };
-            return Some(format!("{ssrc} was sent number {} {same}", header.seq));
+            return Some(format!("{ssrc} used number {} {how}", header.seq));
         }
         let backwards = seq < sent.newest;
         let from = sent.newest.raw();
         sent.newest = sent.newest.max(seq);
-        let oldest = SeqNo(sent.newest.0.saturating_sub(REMEMBERED));
+        let oldest = SeqNo(sent.newest.0.saturating_sub(REMEMBERED_PACKETS));
         sent.hashes = match sent.hashes.first_key_value() {
-            Some((first, _)) if first.0 + 2 * REMEMBERED < sent.newest.0 => {
+            Some((first, _)) if first.0 + 2 * REMEMBERED_PACKETS < sent.newest.0 => {
                 sent.hashes.split_off(&oldest)
             }
             _ => std::mem::take(&mut sent.hashes),
         };
-        (backwards && is_orderly)
+        (backwards && preserves_order)
             .then(|| format!("{ssrc} went backwards from {from} to {}", header.seq))
     }
 }
 
-/// A running hash: fast, the same on every machine, and no defence against anybody.
+/// Running hash: fast and equal on every machine, but not cryptographic.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Trace(u64);
 
@@ -170,29 +177,29 @@ mod tests {
         packet
     }
 
-    fn faults(packets: &[Vec<u8>], is_orderly: bool) -> usize {
+    fn faults(packets: &[Vec<u8>], preserves_order: bool) -> usize {
         let mut oracle = Oracle::default();
         let transport = TransportId::generate(&mut seeds::generator(1, "oracle"));
         for packet in packets {
-            oracle.sent(Time::ZERO, transport, packet, is_orderly);
+            oracle.record_datagram(Time::ZERO, transport, packet, preserves_order);
         }
         oracle.faults().len()
     }
 
     #[test]
-    fn going_backwards_is_a_fault_only_where_nothing_came_out_of_order() {
+    fn reordering_is_a_fault_only_on_links_that_preserve_order() {
         let packets = [packet(65_535, 1), packet(1, 2), packet(0, 3)];
         assert_eq!((faults(&packets, true), faults(&packets, false)), (1, 0));
     }
 
     #[test]
-    fn one_number_for_two_packets_is_always_a_fault() {
+    fn reused_sequence_number_is_always_a_fault() {
         assert_eq!(faults(&[packet(5, 1), packet(5, 2)], false), 1);
         assert_eq!(faults(&[packet(5, 1), packet(5, 1)], false), 1);
     }
 
     #[test]
-    fn every_byte_changes_the_trace() {
+    fn any_byte_changes_the_trace() {
         let (mut one, mut other) = (Trace::default(), Trace::default());
         one.add(b"twelve bytes");
         other.add(b"twelve bytez");

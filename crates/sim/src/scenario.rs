@@ -1,4 +1,4 @@
-//! Scenarios that read aloud, and what is expected of them.
+//! Language of scenarios: who joins, what happens, and what is expected.
 //!
 //! ```
 //! use watersmeet_sim::scenario::{camera, fps, kbps, secs};
@@ -23,43 +23,43 @@ use watersmeet_peer::sender::SenderCounts;
 use watersmeet_peer::sender::media_source::CameraOptions;
 use watersmeet_wire::units::Bitrate;
 
-use crate::profiles::{self, Access};
+use crate::profiles::{self, AccessLink};
 use crate::world::World;
 
-/// So many seconds.
+/// Returns a duration in seconds.
 pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// So many milliseconds.
+/// Returns a duration in milliseconds.
 pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// So many thousand bits per second.
+/// Returns a bitrate in kbit/s.
 pub const fn kbps(kbps: u64) -> Bitrate {
     Bitrate::from_kbps(kbps)
 }
 
-/// So many frames per second.
+/// Returns a frame rate; names the unit in scenarios.
 pub const fn fps(fps: f64) -> f64 {
     fps
 }
 
-/// What somebody publishes, and over which link.
+/// Media that a participant publishes, and its link.
 #[derive(Debug, Clone)]
-pub struct Publishing {
-    /// Video before audio, as clients do it.
+pub struct PublishOptions {
+    /// Sources; video comes before audio, as in the web client.
     media: Vec<MediaSource>,
-    /// The link.
-    access: Access,
-    /// Whether its numbers wrap soon.
+    /// Access link.
+    access: AccessLink,
+    /// Whether sequence numbers and RTP timestamps wrap soon after the start.
     wraps: bool,
 }
 
-/// A camera with one encoding and a microphone, on an ideal link.
-pub fn camera() -> Publishing {
-    Publishing {
+/// Returns a camera with one encoding and a microphone, on an ideal link.
+pub fn camera() -> PublishOptions {
+    PublishOptions {
         media: vec![
             MediaSource::Camera(CameraOptions::single()),
             MediaSource::Microphone { pauses: true },
@@ -69,28 +69,28 @@ pub fn camera() -> Publishing {
     }
 }
 
-/// A microphone alone.
-pub fn microphone() -> Publishing {
-    Publishing {
+/// Returns a microphone on an ideal link.
+pub fn microphone() -> PublishOptions {
+    PublishOptions {
         media: vec![MediaSource::Microphone { pauses: true }],
         access: profiles::ideal(),
         wraps: false,
     }
 }
 
-impl Publishing {
-    /// With a ladder of so many rungs.
+impl PublishOptions {
+    /// Uses simulcast with this number of encodings.
     #[must_use]
-    pub fn simulcast(mut self, rungs: usize) -> Self {
+    pub fn simulcast(mut self, encodings: usize) -> Self {
         for source in &mut self.media {
             if let MediaSource::Camera(options) = source {
-                *options = CameraOptions::simulcast(rungs);
+                *options = CameraOptions::simulcast(encodings);
             }
         }
         self
     }
 
-    /// Somebody who never stops talking.
+    /// Uses speech without pauses.
     #[must_use]
     pub fn without_pauses(mut self) -> Self {
         for source in &mut self.media {
@@ -101,176 +101,193 @@ impl Publishing {
         self
     }
 
-    /// Whose sequence numbers wrap after 30 packets and whose media time wraps after two seconds.
+    /// Lets sequence numbers wrap after 30 packets, and RTP timestamps of video after two seconds.
     #[must_use]
-    pub const fn about_to_wrap(mut self) -> Self {
+    pub const fn with_early_wraps(mut self) -> Self {
         self.wraps = true;
         self
     }
 
-    /// Over this link.
+    /// Uses this link.
     #[must_use]
-    pub const fn over(mut self, access: Access) -> Self {
+    pub const fn over(mut self, access: AccessLink) -> Self {
         self.access = access;
         self
     }
 }
 
 impl World {
-    /// Speaks of this room from now on.
+    /// Sets the room that later participants join.
     #[must_use]
     pub fn room(mut self, name: &str) -> Self {
         name.clone_into(&mut self.room);
         self
     }
 
-    /// Somebody comes who publishes and does not look.
+    /// Adds a participant that publishes and does not subscribe.
     #[must_use]
-    pub fn publishes(self, name: &str, publishing: Publishing) -> Self {
-        self.come(name, publishing, false)
+    pub fn publishes(self, name: &str, publish_options: PublishOptions) -> Self {
+        self.add_publisher(name, publish_options, false)
     }
 
-    /// Somebody comes who publishes and looks.
+    /// Adds a participant that publishes and subscribes.
     #[must_use]
-    pub fn meets(self, name: &str, publishing: Publishing) -> Self {
-        self.come(name, publishing, true)
+    pub fn joins(self, name: &str, publish_options: PublishOptions) -> Self {
+        self.add_publisher(name, publish_options, true)
     }
 
-    /// Somebody comes who only looks.
+    /// Adds a participant that only subscribes.
     #[must_use]
-    pub fn views(mut self, name: &str, access: Access) -> Self {
-        self.enter(name, access, Vec::new(), true);
+    pub fn views(mut self, name: &str, access: AccessLink) -> Self {
+        self.add_participant(name, access, Vec::new(), true);
         self
     }
 
-    /// Lets time pass before what follows.
+    /// Runs the simulation before the next step.
     #[must_use]
     pub fn after(mut self, span: Duration) -> Self {
         self.run(span);
         self
     }
 
-    /// Lets time pass.
+    /// Runs the simulation.
     #[must_use]
     pub fn run_for(self, span: Duration) -> Self {
         self.after(span)
     }
 
-    /// Lets time pass, and judges what comes after it alone.
+    /// Runs the simulation, then resets all measurements.
     #[must_use]
-    pub fn settled_for(mut self, span: Duration) -> Self {
+    pub fn warm_up_for(mut self, span: Duration) -> Self {
         self.run(span);
         let now = self.now();
         let names: Vec<String> = self
-            .people()
+            .participants()
             .iter()
-            .map(|person| person.name.clone())
+            .map(|participant| participant.name.clone())
             .collect();
         for name in names {
-            if let Some(person) = self.person_mut(&name) {
-                person.browser.receiver.reset_measurements(now);
+            if let Some(participant) = self.participant_mut(&name) {
+                participant.browser.receiver.reset_measurements(now);
             }
         }
         self
     }
 
-    /// Somebody's way from the server carries so much.
+    /// Limits the bitrate from the server to a participant.
     #[must_use]
-    pub fn link(mut self, name: &str, rate: Bitrate) -> Self {
-        self.relink(name, |_, down| down.rate = Some(rate));
+    pub fn limits_downlink(mut self, name: &str, rate: Bitrate) -> Self {
+        self.change_link(name, |_, down| down.rate = Some(rate));
         self
     }
 
-    /// Somebody's link becomes another.
+    /// Changes the link of a participant.
     #[must_use]
-    pub fn moves(mut self, name: &str, access: Access) -> Self {
-        self.relink(name, |up, down| (*up, *down) = (access.up, access.down));
+    pub fn changes_link(mut self, name: &str, access: AccessLink) -> Self {
+        self.change_link(name, |up, down| (*up, *down) = (access.up, access.down));
         self
     }
 
-    /// Nothing passes on somebody's link for so long.
+    /// Starts an outage of the link of a participant.
     #[must_use]
-    pub fn outage(mut self, name: &str, span: Duration) -> Self {
-        self.darken(name, span);
+    pub fn has_outage(mut self, name: &str, span: Duration) -> Self {
+        self.start_outage(name, span);
         self
     }
 
-    /// Somebody wishes for a layer of another's video.
+    /// Sets the preferred spatial layer of the video of `publisher`.
     #[must_use]
-    pub fn prefers(mut self, name: &str, of: &str, spatial: u8) -> Self {
-        let peer = self.peer_of(of);
-        if let Some(person) = self.person_mut(name) {
-            person.browser.prefer(&peer, spatial, None);
+    pub fn sets_preferred_layer(mut self, name: &str, publisher: &str, spatial: u8) -> Self {
+        let peer = self.peer_of(publisher);
+        if let Some(participant) = self.participant_mut(name) {
+            participant
+                .browser
+                .set_preferred_layers(&peer, spatial, None);
         }
         self
     }
 
-    /// Somebody mutes what they published at this place, or lets it go on.
+    /// Pauses or resumes the source with this index of a participant.
     #[must_use]
-    pub fn mutes(mut self, name: &str, place: usize, muted: bool) -> Self {
+    pub fn sets_source_paused(mut self, name: &str, index: usize, paused: bool) -> Self {
         let now = self.now();
-        if let Some(person) = self.person_mut(name) {
-            person.browser.pause(now, place, muted);
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.set_source_paused(now, index, paused);
         }
         self
     }
 
-    /// Somebody stops receiving another's video, or goes on.
+    /// Pauses or resumes the consumer of the video of another participant.
     #[must_use]
-    pub fn looks_away(mut self, name: &str, from: &str, away: bool) -> Self {
+    pub fn sets_video_paused(mut self, name: &str, from: &str, paused: bool) -> Self {
         let (now, peer) = (self.now(), self.peer_of(from));
-        if let Some(person) = self.person_mut(name) {
-            person.browser.pause_consumers(now, &peer, true, away);
+        if let Some(participant) = self.participant_mut(name) {
+            participant
+                .browser
+                .set_consumers_paused(now, &peer, true, paused);
         }
         self
     }
 
-    /// Somebody ends what they published at this place.
+    /// Closes the source with this index of a participant.
     #[must_use]
-    pub fn unpublishes(mut self, name: &str, place: usize) -> Self {
-        if let Some(person) = self.person_mut(name) {
-            person.browser.unpublish(place);
+    pub fn unpublishes(mut self, name: &str, index: usize) -> Self {
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.unpublish(index);
         }
         self
     }
 
-    /// Somebody leaves the room and keeps the connection.
+    /// Lets a participant leave the room; its connection stays open.
     #[must_use]
     pub fn leaves(mut self, name: &str) -> Self {
         let now = self.now();
-        if let Some(person) = self.person_mut(name) {
-            person.browser.leave(now);
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.leave(now);
         }
         self
     }
 
-    /// Somebody closes the page.
+    /// Lets a participant close its connection.
     #[must_use]
-    pub fn hangs_up(mut self, name: &str) -> Self {
-        self.hang_up(name);
+    pub fn disconnects(mut self, name: &str) -> Self {
+        self.disconnect(name);
         self
     }
 
-    /// What is expected of somebody.
+    /// Returns the expectations of a participant.
     pub fn expect(&self, name: &str) -> Expectation<'_> {
-        assert!(self.person(name).is_some(), "nobody is called {name}");
+        assert!(
+            self.participant(name).is_some(),
+            "there is no participant {name}"
+        );
         Expectation {
             world: self,
             name: name.to_owned(),
         }
     }
 
-    /// What somebody sent and was asked for.
-    pub fn sent_by(&self, name: &str) -> SenderCounts {
-        self.person(name)
-            .map(|person| person.browser.sender.counts())
+    /// Returns the counters of the sender of a participant.
+    pub fn sender_counts(&self, name: &str) -> SenderCounts {
+        self.participant(name)
+            .map(|participant| participant.browser.sender.counts())
             .unwrap_or_default()
     }
 
-    fn come(mut self, name: &str, publishing: Publishing, subscribes: bool) -> Self {
-        self.enter(name, publishing.access, publishing.media, subscribes);
-        if let Some(person) = self.person_mut(name).filter(|_| publishing.wraps) {
-            person
+    fn add_publisher(
+        mut self,
+        name: &str,
+        publish_options: PublishOptions,
+        subscribes: bool,
+    ) -> Self {
+        self.add_participant(
+            name,
+            publish_options.access,
+            publish_options.media,
+            subscribes,
+        );
+        if let Some(participant) = self.participant_mut(name).filter(|_| publish_options.wraps) {
+            participant
                 .browser
                 .sender
                 .start_at(u16::MAX - 30, u32::MAX - 180_000);
@@ -279,88 +296,95 @@ impl World {
     }
 
     fn peer_of(&self, name: &str) -> String {
-        let peer = self.person(name).and_then(|person| person.browser.peer());
+        let peer = self
+            .participant(name)
+            .and_then(|participant| participant.browser.peer());
         peer.unwrap_or_default().to_owned()
     }
 }
 
-/// What is expected of somebody.
+/// Expectations of one participant.
 #[derive(Clone)]
 pub struct Expectation<'a> {
-    /// Where.
+    /// World of the participant.
     world: &'a World,
-    /// Of whom.
+    /// Name of the participant.
     name: String,
 }
 
 impl Expectation<'_> {
-    /// They see another person; how well is said next.
-    pub fn sees(&self, other: &str) -> Sight {
-        let report = self.video(other);
-        let who = format!("seed {}: {} sees {other}", self.world.seed(), self.name);
-        assert!(report.is_some(), "{who}: not at all");
+    /// Expects that the participant sees the video of `publisher`; returns expectations of its
+    /// quality.
+    pub fn sees(&self, publisher: &str) -> VideoExpectation {
+        let report = self.video(publisher);
+        let subject = format!("seed {}: {} sees {publisher}", self.world.seed(), self.name);
+        assert!(report.is_some(), "{subject}: not at all");
         let report = report.unwrap_or_else(|| unreachable!("just checked"));
-        assert!(report.frames > 0, "{who}: no frame");
-        Sight { who, report }
+        assert!(report.frames > 0, "{subject}: no frame");
+        VideoExpectation { subject, report }
     }
 
-    /// They hear another person; how well is said next.
-    pub fn hears(&self, other: &str) -> Hearing {
-        let report = self.audio(other);
-        let who = format!("seed {}: {} hears {other}", self.world.seed(), self.name);
-        assert!(report.is_some(), "{who}: not at all");
+    /// Expects that the participant hears `publisher`; returns expectations of its quality.
+    pub fn hears(&self, publisher: &str) -> AudioExpectation {
+        let report = self.audio(publisher);
+        let subject = format!(
+            "seed {}: {} hears {publisher}",
+            self.world.seed(),
+            self.name
+        );
+        assert!(report.is_some(), "{subject}: not at all");
         let report = report.unwrap_or_else(|| unreachable!("just checked"));
-        assert!(report.speech_packets > 0, "{who}: no voice");
-        Hearing { who, report }
+        assert!(report.speech_packets > 0, "{subject}: no voice");
+        AudioExpectation { subject, report }
     }
 
-    /// They are not offered another person's video.
-    pub fn is_not_shown(&self, other: &str) -> &Self {
-        let shown = self.video(other).is_some();
+    /// Expects that the participant has no consumer of the video of `publisher`.
+    pub fn does_not_see(&self, publisher: &str) -> &Self {
+        let shown = self.video(publisher).is_some();
         assert!(
             !shown,
-            "seed {}: {} is shown {other}",
+            "seed {}: {} sees {publisher}",
             self.world.seed(),
             self.name
         );
         self
     }
 
-    /// How another person's video looks to them.
-    pub fn video(&self, other: &str) -> Option<VideoReport> {
-        let peer = self.world.peer_of(other);
+    /// Returns the measurements of the video of `publisher`.
+    pub fn video(&self, publisher: &str) -> Option<VideoReport> {
+        let peer = self.world.peer_of(publisher);
         self.world
-            .person(&self.name)?
+            .participant(&self.name)?
             .browser
-            .video_of(self.world.now(), &peer)
+            .video_report(self.world.now(), &peer)
     }
 
-    /// How another person sounds to them.
-    pub fn audio(&self, other: &str) -> Option<AudioReport> {
-        let peer = self.world.peer_of(other);
+    /// Returns the measurements of the audio of `publisher`.
+    pub fn audio(&self, publisher: &str) -> Option<AudioReport> {
+        let peer = self.world.peer_of(publisher);
         self.world
-            .person(&self.name)?
+            .participant(&self.name)?
             .browser
-            .audio_of(self.world.now(), &peer)
+            .audio_report(self.world.now(), &peer)
     }
 }
 
-/// How well somebody is seen.
+/// Expectations of a received video.
 #[derive(Debug, Clone)]
-pub struct Sight {
-    /// Who sees whom.
-    who: String,
-    /// How.
+pub struct VideoExpectation {
+    /// Description of seed, viewer and publisher, for messages.
+    subject: String,
+    /// Measurements.
     pub report: VideoReport,
 }
 
-impl Sight {
-    /// At no fewer frames per second.
+impl VideoExpectation {
+    /// Expects at least this frame rate.
     pub fn at_least(&self, fps: f64) -> &Self {
         self.check(self.report.fps >= fps, &format!("at least {fps} fps"))
     }
 
-    /// Every freeze is shorter.
+    /// Expects that every freeze is shorter.
     pub fn with_freezes_under(&self, longest: Duration) -> &Self {
         self.check(
             self.report.longest_freeze < longest,
@@ -368,12 +392,12 @@ impl Sight {
         )
     }
 
-    /// Without any freeze.
+    /// Expects no freeze.
     pub fn without_freezes(&self) -> &Self {
         self.check(self.report.freezes == 0, "no freezes")
     }
 
-    /// No larger share of the time is frozen.
+    /// Expects that at most this share of the time is frozen.
     pub fn frozen_at_most(&self, share: f64) -> &Self {
         self.check(
             self.report.freeze_ratio <= share,
@@ -381,7 +405,7 @@ impl Sight {
         )
     }
 
-    /// No larger share of the packets is lost for good.
+    /// Expects that at most this share of the packets is neither received nor recovered.
     pub fn losing_at_most(&self, share: f64) -> &Self {
         self.check(
             self.report.residual_loss() <= share,
@@ -389,13 +413,13 @@ impl Sight {
         )
     }
 
-    /// The first frame came in time.
-    pub fn from_within(&self, span: Duration) -> &Self {
+    /// Expects the first frame within this time after the consumer was created.
+    pub fn starting_within(&self, span: Duration) -> &Self {
         let in_time = self.report.first_frame.is_some_and(|first| first <= span);
         self.check(in_time, &format!("a first frame within {span:?}"))
     }
 
-    /// In this encoding.
+    /// Expects this simulcast encoding.
     pub fn on_layer(&self, layer: u8) -> &Self {
         let shown = self.report.last_frame.map(|signature| signature.layer);
         self.check(
@@ -405,22 +429,26 @@ impl Sight {
     }
 
     fn check(&self, holds: bool, expected: &str) -> &Self {
-        assert!(holds, "{}: expected {expected}: {}", self.who, self.report);
+        assert!(
+            holds,
+            "{}: expected {expected}: {}",
+            self.subject, self.report
+        );
         self
     }
 }
 
-/// How well somebody is heard.
+/// Expectations of received audio.
 #[derive(Debug, Clone)]
-pub struct Hearing {
-    /// Who hears whom.
-    who: String,
-    /// How.
+pub struct AudioExpectation {
+    /// Description of seed, listener and publisher, for messages.
+    subject: String,
+    /// Measurements.
     pub report: AudioReport,
 }
 
-impl Hearing {
-    /// No larger share of the packets is lost.
+impl AudioExpectation {
+    /// Expects that at most this share of the packets is lost.
     pub fn losing_at_most(&self, share: f64) -> &Self {
         self.check(
             self.report.residual_loss() <= share,
@@ -428,14 +456,18 @@ impl Hearing {
         )
     }
 
-    /// The first packet came in time.
-    pub fn from_within(&self, span: Duration) -> &Self {
+    /// Expects the first packet within this time after the consumer was created.
+    pub fn starting_within(&self, span: Duration) -> &Self {
         let in_time = self.report.first_packet.is_some_and(|first| first <= span);
         self.check(in_time, &format!("a first packet within {span:?}"))
     }
 
     fn check(&self, holds: bool, expected: &str) -> &Self {
-        assert!(holds, "{}: expected {expected}: {}", self.who, self.report);
+        assert!(
+            holds,
+            "{}: expected {expected}: {}",
+            self.subject, self.report
+        );
         self
     }
 }

@@ -1,53 +1,57 @@
-//! Seeds: which ones are run always, how one is replayed, and how every part of a world gets a
-//! generator of its own from one number.
+//! Seeds of the test suite, and random generators derived from a seed.
 //!
-//! `SIM_SEED=n` runs that seed alone; `SIM_SWEEP=n` runs seeds 1,000 to 1,000 + n instead of the
-//! committed ones.
+//! `SIM_SEED=n` runs only seed n; `SIM_SWEEP=n` runs n seeds from 1,000 on instead of the committed
+//! ones.
 
 use rand_chacha::rand_core::SeedableRng as _;
 use watersmeet_wire::units::Rng;
 
-/// The seeds that every run of the suite takes.
+/// Seeds that every run of the suite uses.
 pub const COMMITTED: [u64; 16] = [
     1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1_597,
 ];
 
-/// Seeds that found a defect once, and are run ever since: a layer switch and a first picture whose
-/// keyframe lost its beginning.
-pub const FOUND: [u64; 2] = [2_003, 2_023];
+/// Seeds that once found a defect: a layer switch, and a first picture whose keyframe lost its
+/// first packet.
+pub const REGRESSIONS: [u64; 2] = [2_003, 2_023];
 
-/// The seeds to run now.
+/// Returns the seeds to run.
 pub fn all() -> Vec<u64> {
-    some(COMMITTED.len())
+    first(COMMITTED.len())
 }
 
-/// The seeds to run now where `count` of the committed ones are enough, and those that found
-/// something.
-pub fn some(count: usize) -> Vec<u64> {
-    if let Some(seed) = variable("SIM_SEED") {
+/// Returns the seeds to run when the first `count` of the committed ones and the regressions
+/// suffice.
+pub fn first(count: usize) -> Vec<u64> {
+    if let Some(seed) = env_number("SIM_SEED") {
         return vec![seed];
     }
-    match variable("SIM_SWEEP") {
+    match env_number("SIM_SWEEP") {
         Some(count) => (1_000..1_000 + count).collect(),
-        None => COMMITTED.into_iter().take(count).chain(FOUND).collect(),
+        None => COMMITTED
+            .into_iter()
+            .take(count)
+            .chain(REGRESSIONS)
+            .collect(),
     }
 }
 
-/// The generator of the part `name` of the world with this seed.
+/// Returns the random generator of the component `name`. The name is part of the seed: renaming a
+/// component changes its random numbers and all recorded traces.
 pub fn generator(seed: u64, name: &str) -> Rng {
     let mut key = [0; 32];
     let (number, rest) = key.split_at_mut(8);
     number.copy_from_slice(&seed.to_be_bytes());
-    for (place, byte) in rest.iter_mut().zip(name.bytes()) {
-        *place = byte;
+    for (slot, byte) in rest.iter_mut().zip(name.bytes()) {
+        *slot = byte;
     }
-    // A name longer than the key ends in its length, so that it has a generator of its own.
+    // The length distinguishes names that are longer than the key.
     if let Some(last) = key.last_mut() {
         *last ^= u8::try_from(name.len() % 256).unwrap_or(0);
     }
     Rng::from_seed(key)
 }
 
-fn variable(name: &str) -> Option<u64> {
+fn env_number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }

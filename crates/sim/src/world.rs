@@ -1,11 +1,11 @@
-//! The world: it owns the conference, the workers, the people and their links, and it alone lets
-//! time pass. Always the earliest of all that is due happens next; what happens at the same moment
-//! happens in the order it was caused.
+//! The simulated world: owns the conference, the workers, the participants and their links, and
+//! advances virtual time. Events are processed in the order of their times, and events at the same
+//! time in the order in which they were scheduled.
 //!
-//! Handshakes draw randomness of their own, so people start at "keys agreed": after as many round
-//! trips as ICE and DTLS take, both sides are given the same keys.
+//! ICE and DTLS handshakes use randomness of their own, so they are not simulated: both sides get
+//! the same keys after as many round trips as the handshakes take.
 
-mod passing;
+mod event_loop;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -33,144 +33,144 @@ use watersmeet_wire::units::{Map, Rng, Time};
 
 use crate::network::{Link, LinkProfile};
 use crate::oracle::Oracle;
-use crate::person::Person;
-use crate::profiles::Access;
+use crate::participant::Participant;
+use crate::profiles::AccessLink;
 use crate::seeds;
 
-/// The wall clock at the origin of time: an afternoon in 2026.
+/// Wall clock at `Time::ZERO`: an afternoon in 2026.
 const UNIX_EPOCH: Duration = Duration::from_secs(1_790_000_000);
 
-/// Most that may happen without time passing.
-const STILL_MAX: u32 = 10_000;
+/// Most steps without an advance of time; more are a fault.
+const IDLE_STEPS_MAX: u32 = 10_000;
 
-/// What is on its way.
+/// Something in flight.
 #[derive(Debug)]
-enum Flight {
+enum InFlight {
     /// A datagram to a worker.
     ToWorker {
-        /// Which worker.
+        /// Shard of the worker.
         shard: usize,
-        /// The path it comes on.
+        /// Path it arrives on.
         path: Path,
-        /// Its bytes.
+        /// Encrypted bytes.
         datagram: Vec<u8>,
     },
-    /// A datagram to a person.
-    ToPerson {
-        /// Which person.
-        person: usize,
-        /// On which of their transports.
+    /// A datagram to a participant.
+    ToParticipant {
+        /// Index of the participant.
+        participant: usize,
+        /// Direction of the transport.
         direction: Direction,
-        /// Its bytes.
+        /// Encrypted bytes.
         datagram: Vec<u8>,
     },
-    /// A frame to the server.
-    Said {
-        /// Who said it.
+    /// A signalling frame to the server.
+    FrameToServer {
+        /// Session that sent it.
         session: SessionId,
-        /// The frame.
+        /// Text of the frame.
         text: String,
     },
-    /// A frame to a person.
-    Told {
-        /// Which person.
-        person: usize,
-        /// The frame.
+    /// A signalling frame to a participant.
+    FrameToParticipant {
+        /// Index of the participant.
+        participant: usize,
+        /// Text of the frame.
         text: String,
     },
-    /// A connection to the server opens.
-    Opened {
-        /// Whose.
+    /// A signalling connection opens.
+    ConnectionOpened {
+        /// Session of the connection.
         session: SessionId,
     },
-    /// A connection to the server ends.
-    Hung {
-        /// Whose.
+    /// A signalling connection closes.
+    ConnectionClosed {
+        /// Session of the connection.
         session: SessionId,
     },
-    /// What one worker has for another.
+    /// A message from one worker to another.
     ShardMessage {
-        /// Whose.
+        /// Sending shard.
         from: usize,
-        /// For whom.
+        /// Receiving shard.
         to: usize,
-        /// What.
-        crossing: ShardMessage,
+        /// The message.
+        message: ShardMessage,
     },
-    /// ICE and DTLS of a transport are done.
-    Agreed {
-        /// Whose.
-        person: usize,
-        /// Which transport.
+    /// ICE and DTLS of a transport complete.
+    HandshakeDone {
+        /// Index of the participant.
+        participant: usize,
+        /// Id of the transport.
         transport: TransportId,
-        /// Which of theirs it is.
+        /// Direction of the transport.
         direction: Direction,
     },
 }
 
-/// The world.
+/// Simulated world.
 pub struct World {
-    /// What everything random was made from.
+    /// Seed of all randomness.
     seed: u64,
-    /// The present.
+    /// Current time.
     now: Time,
-    /// Draws keys.
+    /// Random generator of the master keys.
     rng: Rng,
-    /// The rooms.
+    /// Conference with all rooms.
     conference: Conference,
-    /// The workers, by shard.
+    /// Workers, by shard.
     workers: Vec<Worker>,
-    /// Which shard each transport was made on.
+    /// Shard of each transport.
     shards: Map<TransportId, usize>,
-    /// Everybody who ever was here.
-    people: Vec<Person>,
-    /// Whose each path is.
-    owners: Map<Path, (usize, Direction)>,
-    /// Who publishes under each number.
+    /// All participants, including disconnected ones.
+    participants: Vec<Participant>,
+    /// Participant and direction of each path.
+    path_owners: Map<Path, (usize, Direction)>,
+    /// Participant that publishes each source number.
     sources: Map<u32, usize>,
-    /// Rooms, by number.
+    /// Names of the rooms, by number.
     rooms: Vec<String>,
-    /// What is on its way, by arrival and cause.
-    flights: BTreeMap<(Time, u64), Flight>,
-    /// How many flights there were.
-    flown: u64,
-    /// Which ciphers are used.
+    /// Everything in flight, by arrival time and order of scheduling.
+    in_flight: BTreeMap<(Time, u64), InFlight>,
+    /// Number of items scheduled so far.
+    next_sequence: u64,
+    /// SRTP profile of all transports.
     profile: SrtpProfile,
-    /// What must hold.
+    /// Checks of the invariants.
     pub oracle: Oracle,
-    /// The room that scenarios speak of.
+    /// Room that new participants join.
     pub(crate) room: String,
 }
 
-/// The certificate of this process. Its value reaches nothing but fingerprints.
+/// Returns the DTLS certificate, which differs between processes and affects only fingerprints.
 fn certificate() -> DtlsCertificate {
     static CERTIFICATE: OnceLock<DtlsCertificate> = OnceLock::new();
     #[expect(
         clippy::expect_used,
-        reason = "without a certificate there is nothing to simulate"
+        reason = "the simulation cannot start without a certificate"
     )]
     let make = || DtlsCertificate::generate().expect("a certificate");
     CERTIFICATE.get_or_init(make).clone()
 }
 
 impl World {
-    /// A world with one shard and nobody in it.
+    /// Creates a world with one shard and no participants.
     pub fn new(seed: u64) -> Self {
         Self::with_shards(seed, 1)
     }
 
-    /// A world with so many shards and nobody in it. A room stays on one of them.
+    /// Creates a world with several shards and no participants. Each room stays on one shard.
     pub fn with_shards(seed: u64, shards: u8) -> Self {
-        Self::made_of(seed, shards, 600)
+        Self::with_config(seed, shards, 600)
     }
 
-    /// A world with so many shards and nobody in it. Whoever comes to a room is served by the shard
-    /// with the least to do, so that every room is spread over all of them.
-    pub fn spread(seed: u64, shards: u8) -> Self {
-        Self::made_of(seed, shards, 0)
+    /// Creates a world with several shards and no participants. Each participant is served by the
+    /// least loaded shard, so that every room spreads over all shards.
+    pub fn with_spread_rooms(seed: u64, shards: u8) -> Self {
+        Self::with_config(seed, shards, 0)
     }
 
-    fn made_of(seed: u64, shards: u8, spread_above_permille: u16) -> Self {
+    fn with_config(seed: u64, shards: u8, spread_above_permille: u16) -> Self {
         let media_codecs = ortc::default_codecs();
         #[expect(clippy::expect_used, reason = "the default codecs are supported")]
         let capabilities = ortc::router_capabilities(&media_codecs).expect("capabilities");
@@ -196,22 +196,22 @@ impl World {
             conference: Conference::new(config, seeds::generator(seed, "conference")),
             workers: workers(seed, shards, EgressOptions::default()),
             shards: Map::new(),
-            people: Vec::new(),
-            owners: Map::new(),
+            participants: Vec::new(),
+            path_owners: Map::new(),
             sources: Map::new(),
             rooms: Vec::new(),
-            flights: BTreeMap::new(),
-            flown: 0,
+            in_flight: BTreeMap::new(),
+            next_sequence: 0,
             profile: SrtpProfile::AeadAes128Gcm,
             oracle: Oracle::default(),
             room: "room".to_owned(),
         }
     }
 
-    /// Gathers media before it leaves, as long as a worker ever does, and pads it. As little is
-    /// forwarded here, none is gathered otherwise.
+    /// Uses the longest egress window, with padding. Without it there is no window here, because
+    /// too little media is forwarded.
     #[must_use]
-    pub fn gathering(mut self) -> Self {
+    pub fn with_egress_window(mut self) -> Self {
         let shards = u8::try_from(self.workers.len()).unwrap_or(u8::MAX);
         let egress = EgressOptions {
             window: EgressWindow::Fixed(WINDOW_MAX),
@@ -221,54 +221,63 @@ impl World {
         self
     }
 
-    /// Uses other ciphers.
+    /// Uses this SRTP profile.
     #[must_use]
     pub const fn with_profile(mut self, profile: SrtpProfile) -> Self {
         self.profile = profile;
         self
     }
 
-    /// What everything random was made from.
+    /// Returns the seed.
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The present.
+    /// Returns the current time.
     pub const fn now(&self) -> Time {
         self.now
     }
 
-    /// The rooms.
+    /// Returns the conference.
     pub const fn conference(&self) -> &Conference {
         &self.conference
     }
 
-    /// The workers, by shard.
+    /// Returns the workers, by shard.
     pub fn workers(&self) -> &[Worker] {
         &self.workers
     }
 
-    /// Everybody who ever was here.
-    pub fn people(&self) -> &[Person] {
-        &self.people
+    /// Returns all participants, including disconnected ones.
+    pub fn participants(&self) -> &[Participant] {
+        &self.participants
     }
 
-    /// The last person of this name.
-    pub fn person(&self, name: &str) -> Option<&Person> {
-        self.people.iter().rev().find(|person| person.name == name)
+    /// Returns the last participant with this name.
+    pub fn participant(&self, name: &str) -> Option<&Participant> {
+        self.participants
+            .iter()
+            .rev()
+            .find(|participant| participant.name == name)
     }
 
-    /// The last person of this name, to tell them what to do; it happens at once.
-    pub fn person_mut(&mut self, name: &str) -> Option<&mut Person> {
-        self.people
+    /// Returns the last participant with this name for changes, which take effect at once.
+    pub fn participant_mut(&mut self, name: &str) -> Option<&mut Participant> {
+        self.participants
             .iter_mut()
             .rev()
-            .find(|person| person.name == name)
+            .find(|participant| participant.name == name)
     }
 
-    /// Somebody comes, opens a connection and enters the room.
-    pub fn enter(&mut self, name: &str, access: Access, media: Vec<MediaSource>, subscribes: bool) {
-        let index = self.people.len();
+    /// Adds a participant, which opens a connection and joins the current room.
+    pub fn add_participant(
+        &mut self,
+        name: &str,
+        access: AccessLink,
+        media: Vec<MediaSource>,
+        subscribes: bool,
+    ) {
+        let index = self.participants.len();
         let room = self.room.clone();
         let room_number = self.room_number(&room);
         let mut sources = Vec::new();
@@ -293,88 +302,94 @@ impl World {
         let part = |part: &str| seeds::generator(self.seed, &format!("{part}{index}"));
         let session = SessionId(index as u64 + 1);
         let mut up = Link::new(access.up, part("up"));
-        let opened = up.carry_reliably(self.now);
-        self.people.push(Person {
+        let opened = up.transmit_reliably(self.now);
+        self.participants.push(Participant {
             name: name.to_owned(),
             session,
             browser: Browser::new(options, part("browser")),
             up,
             down: Link::new(access.down, part("down")),
-            pipes: Map::new(),
-            is_here: true,
-            unopened: 0,
+            transports: Map::new(),
+            is_connected: true,
+            undecryptable: 0,
         });
-        self.fly(opened, Flight::Opened { session });
+        self.schedule(opened, InFlight::ConnectionOpened { session });
     }
 
-    /// Somebody closes the page.
-    pub fn hang_up(&mut self, name: &str) {
-        let last = self.people.iter().rposition(|person| person.name == name);
+    /// Closes the connection of a participant.
+    pub fn disconnect(&mut self, name: &str) {
+        let last = self
+            .participants
+            .iter()
+            .rposition(|participant| participant.name == name);
         if let Some(index) = last {
-            self.hang_up_person(index);
+            self.disconnect_index(index);
         }
     }
 
-    fn hang_up_person(&mut self, index: usize) {
+    fn disconnect_index(&mut self, index: usize) {
         let now = self.now;
-        let person = self.people.get_mut(index).filter(|person| person.is_here);
-        if let Some(person) = person {
-            person.is_here = false;
-            let (session, at) = (person.session, person.up.carry_reliably(now));
-            self.fly(at, Flight::Hung { session });
+        let participant = self
+            .participants
+            .get_mut(index)
+            .filter(|participant| participant.is_connected);
+        if let Some(participant) = participant {
+            participant.is_connected = false;
+            let (session, at) = (participant.session, participant.up.transmit_reliably(now));
+            self.schedule(at, InFlight::ConnectionClosed { session });
         }
     }
 
-    /// Changes somebody's link.
-    pub fn relink(&mut self, name: &str, change: impl Fn(&mut LinkProfile, &mut LinkProfile)) {
-        if let Some(person) = self.person_mut(name) {
-            let (mut up, mut down) = (*person.up.profile(), *person.down.profile());
+    /// Changes the link of a participant.
+    pub fn change_link(&mut self, name: &str, change: impl Fn(&mut LinkProfile, &mut LinkProfile)) {
+        if let Some(participant) = self.participant_mut(name) {
+            let (mut up, mut down) = (*participant.up.profile(), *participant.down.profile());
             change(&mut up, &mut down);
-            person.up.change(up);
-            person.down.change(down);
+            participant.up.set_profile(up);
+            participant.down.set_profile(down);
         }
     }
 
-    /// Lets nothing pass on somebody's link for so long.
-    pub fn darken(&mut self, name: &str, outage: Duration) {
+    /// Starts an outage of the link of a participant.
+    pub fn start_outage(&mut self, name: &str, outage: Duration) {
         let until = self.now + outage;
-        if let Some(person) = self.person_mut(name) {
-            person.up.darken(until);
-            person.down.darken(until);
+        if let Some(participant) = self.participant_mut(name) {
+            participant.up.start_outage(until);
+            participant.down.start_outage(until);
         }
     }
 
-    /// Lets time pass; then everything that must hold is checked.
+    /// Advances time, then checks the invariants.
     pub fn run(&mut self, span: Duration) {
         let end = self.now + span;
-        let mut still = 0;
-        self.settle();
-        while let Some(next) = self.next_moment().filter(|next| *next <= end) {
-            still = if next > self.now { 0 } else { still + 1 };
-            if still > STILL_MAX {
-                let who = self.who_is_due();
+        let mut idle_steps = 0;
+        self.drain_outputs();
+        while let Some(next) = self.next_event_time().filter(|next| *next <= end) {
+            idle_steps = if next > self.now { 0 } else { idle_steps + 1 };
+            if idle_steps > IDLE_STEPS_MAX {
+                let who = self.overdue_parts();
                 self.oracle
-                    .fault(self.now, format!("time stands still: {who}"));
+                    .record_fault(self.now, format!("time does not advance: {who}"));
                 break;
             }
             self.now = next.max(self.now);
-            self.happen();
-            self.settle();
+            self.process_due();
+            self.drain_outputs();
         }
         self.now = end;
-        self.assert_sound();
+        self.assert_no_faults();
     }
 
-    /// Who wants to be called now, in words.
-    fn who_is_due(&self) -> String {
-        let people = self
-            .people
+    /// Describes the components whose time-out has passed, for messages.
+    fn overdue_parts(&self) -> String {
+        let participants = self
+            .participants
             .iter()
             .map(|it| (it.name.clone(), it.browser.poll_timeout()));
         let shards = self.workers.iter().enumerate();
         let shards = shards.map(|(shard, it)| (format!("worker {shard}"), it.poll_timeout()));
         let rooms = ("the conference".to_owned(), self.conference.poll_timeout());
-        let due = people
+        let due = participants
             .chain(shards)
             .chain([rooms])
             .filter(|(_, due)| *due <= self.now);
@@ -383,35 +398,38 @@ impl World {
             .join(", ")
     }
 
-    /// Fails when something does not hold.
-    pub fn assert_sound(&mut self) {
+    /// Panics when a fault, violation, refused request or unanswered command was recorded.
+    pub fn assert_no_faults(&mut self) {
         let mut faults = self.oracle.faults().to_vec();
-        for person in &self.people {
-            let name = &person.name;
+        for participant in &self.participants {
+            let name = &participant.name;
             let mut record_violation = |what: String| faults.push(format!("{name}: {what}"));
-            person
+            participant
                 .browser
                 .receiver
                 .violations()
                 .iter()
                 .for_each(|it| record_violation(format!("{it:?}")));
-            person
+            participant
                 .browser
                 .refused_requests()
                 .iter()
                 .for_each(|it| record_violation(format!("{it:?}")));
-            person
+            participant
                 .browser
                 .unexpected_frames()
                 .iter()
-                .for_each(|it| record_violation(format!("unasked: {it}")));
-            if person.unopened > 0 {
-                record_violation(format!("{} packets that it cannot open", person.unopened));
+                .for_each(|it| record_violation(format!("unexpected frame: {it}")));
+            if participant.undecryptable > 0 {
+                record_violation(format!(
+                    "{} packets that cannot be decrypted",
+                    participant.undecryptable
+                ));
             }
         }
         let pending = self.conference.gauges().pending;
         if pending > 0 {
-            faults.push(format!("{pending} commands without an answer"));
+            faults.push(format!("{pending} commands without a reply"));
         }
         assert!(
             faults.is_empty(),
@@ -422,18 +440,18 @@ impl World {
         );
     }
 
-    /// Everybody closes the page; then nothing may be left of anybody.
-    pub fn end(&mut self) {
-        for person in &self.people {
-            let unanswered: Vec<&str> = person.browser.unanswered().collect();
-            let name = &person.name;
+    /// Disconnects all participants, then checks that conference and workers hold no objects.
+    pub fn finish(&mut self) {
+        for participant in &self.participants {
+            let unanswered: Vec<&str> = participant.browser.pending_requests().collect();
+            let name = &participant.name;
             assert!(
-                !person.is_here || unanswered.is_empty(),
-                "seed {}: {name} was never answered: {unanswered:?}",
+                !participant.is_connected || unanswered.is_empty(),
+                "seed {}: {name} has pending requests: {unanswered:?}",
                 self.seed,
             );
         }
-        (0..self.people.len()).for_each(|index| self.hang_up_person(index));
+        (0..self.participants.len()).for_each(|index| self.disconnect_index(index));
         self.run(Duration::from_secs(5));
         let counts = self.conference.gauges();
         let left = (
@@ -445,7 +463,7 @@ impl World {
         assert_eq!(
             left,
             (0, 0, 0, 0),
-            "seed {}: something is left in the rooms",
+            "seed {}: the conference still holds objects",
             self.seed
         );
         for worker in &self.workers {
@@ -453,7 +471,7 @@ impl World {
             assert_eq!(
                 census,
                 Default::default(),
-                "seed {}: the worker kept something",
+                "seed {}: a worker still holds objects",
                 self.seed
             );
         }
@@ -468,38 +486,40 @@ impl World {
         u32::try_from(place).unwrap_or(u32::MAX) + 1
     }
 
-    fn fly(&mut self, at: Time, flight: Flight) {
-        self.flown += 1;
-        self.flights.insert((at, self.flown), flight);
+    fn schedule(&mut self, at: Time, item: InFlight) {
+        self.next_sequence += 1;
+        self.in_flight.insert((at, self.next_sequence), item);
     }
 
-    /// Whether packets reach the workers in the order they were sent, all of them.
-    fn is_orderly(&self) -> bool {
-        self.people
+    /// Returns whether all packets reach the workers, in order.
+    fn preserves_order(&self) -> bool {
+        self.participants
             .iter()
-            .all(|person| person.up.profile().is_orderly())
+            .all(|participant| participant.up.profile().preserves_order())
     }
 
-    /// Draws a master key with its salt.
-    fn draw_key(&mut self) -> Vec<u8> {
+    /// Generates a master key with its salt.
+    fn generate_key(&mut self) -> Vec<u8> {
         let mut key = vec![0; self.profile.master_len()];
         self.rng.fill_bytes(&mut key);
         key
     }
 
-    /// The conference speaks.
-    fn obey(&mut self, output: Output) {
+    /// Handles an output of the conference.
+    fn handle_output(&mut self, output: Output) {
         match output {
             Output::Frame { session, text } => {
-                self.oracle.told(self.now, &unsigned(&text));
+                self.oracle
+                    .record_frame(self.now, &without_fingerprint(&text));
                 let now = self.now;
-                let found = self.people.iter_mut().enumerate();
-                let Some((person, found)) = found.into_iter().find(|(_, it)| it.session == session)
+                let found = self.participants.iter_mut().enumerate();
+                let Some((participant, found)) =
+                    found.into_iter().find(|(_, it)| it.session == session)
                 else {
                     return;
                 };
-                let at = found.down.carry_reliably(now);
-                self.fly(at, Flight::Told { person, text });
+                let at = found.down.transmit_reliably(now);
+                self.schedule(at, InFlight::FrameToParticipant { participant, text });
             }
             Output::Close {
                 session,
@@ -507,7 +527,7 @@ impl World {
                 reason,
             } => {
                 self.oracle
-                    .fault(self.now, format!("{session:?} was closed: {code} {reason}"));
+                    .record_fault(self.now, format!("{session:?} was closed: {code} {reason}"));
             }
             Output::Command {
                 shard,
@@ -517,7 +537,7 @@ impl World {
                 let index = usize::from(shard.0);
                 let Some(worker) = self.workers.get_mut(index) else {
                     self.oracle
-                        .fault(self.now, format!("there is no {shard:?}"));
+                        .record_fault(self.now, format!("there is no {shard:?}"));
                     return;
                 };
                 if let watersmeet_engine::command::Command::CreateTransport { transport, .. } =
@@ -531,15 +551,15 @@ impl World {
         }
     }
 
-    /// Somebody's connection opens.
-    fn open(&mut self, session: SessionId) {
+    /// Opens the session of a connection.
+    fn open_session(&mut self, session: SessionId) {
         self.conference
             .handle_open(self.now, session, ConnectRequest::new(DialectKind::Native));
     }
 }
 
-/// A text without the value of our certificate's fingerprint, which differs between processes.
-fn unsigned(text: &str) -> String {
+/// Returns a text without the fingerprint of the certificate, which differs between processes.
+fn without_fingerprint(text: &str) -> String {
     let certificate = certificate();
     let values = certificate
         .fingerprints()
@@ -550,7 +570,7 @@ fn unsigned(text: &str) -> String {
     })
 }
 
-/// Makes the worker of a shard.
+/// Creates the workers of all shards.
 fn workers(seed: u64, shards: u8, egress: EgressOptions) -> Vec<Worker> {
     (0..shards)
         .map(|shard| worker(seed, shard, egress))
@@ -577,9 +597,9 @@ fn worker(seed: u64, shard: u8, egress: EgressOptions) -> Worker {
     Worker::new(config, seeds::generator(seed, &format!("worker{shard}")))
 }
 
-/// Where the `person`th person is on one of their transports.
-fn path_of(person: usize, direction: Direction) -> Path {
-    let [high, low] = u16::try_from(person).unwrap_or(u16::MAX).to_be_bytes();
+/// Returns the path of a transport of a participant.
+fn path_of(participant: usize, direction: Direction) -> Path {
+    let [high, low] = u16::try_from(participant).unwrap_or(u16::MAX).to_be_bytes();
     let port = match direction {
         Direction::Send => 50_000,
         Direction::Recv => 50_001,
@@ -588,7 +608,7 @@ fn path_of(person: usize, direction: Direction) -> Path {
     Path::udp(remote)
 }
 
-/// The shard with this index.
+/// Converts an index to a shard id.
 fn shard_id(index: usize) -> ShardId {
     ShardId(u8::try_from(index).unwrap_or(u8::MAX))
 }

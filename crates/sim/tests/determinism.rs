@@ -16,13 +16,13 @@ const RECORDED: &str = include_str!("traces.txt");
 /// layer preference, a mute and a participant who leaves.
 fn trace(seed: u64) -> u64 {
     let world = World::with_shards(seed, 2)
-        .meets("ana", camera().simulcast(3).over(wifi()))
-        .meets("ben", camera().over(cellular()))
+        .joins("ana", camera().simulcast(3).over(wifi()))
+        .joins("ben", camera().over(cellular()))
         .after(secs(2))
-        .prefers("ben", "ana", 0)
-        .mutes("ben", 0, true)
+        .sets_preferred_layer("ben", "ana", 0)
+        .sets_source_paused("ben", 0, true)
         .after(secs(1))
-        .hangs_up("ben")
+        .disconnects("ben")
         .run_for(secs(1));
     world.oracle.trace()
 }

@@ -1,4 +1,4 @@
-//! What links do, measured over many packets.
+//! Statistics of links over many packets.
 
 use super::*;
 use crate::seeds;
@@ -13,15 +13,15 @@ fn base() -> LinkProfile {
     LinkProfile::clean(Duration::from_millis(20))
 }
 
-/// Sends a packet each millisecond; the arrivals.
+/// Sends a packet each millisecond; returns the arrivals.
 fn arrivals(link: &mut Link, packets: u64) -> Vec<Option<Time>> {
     (0..packets)
-        .map(|millis| link.carry(Time::from_millis(millis), LEN)[0])
+        .map(|millis| link.transmit(Time::from_millis(millis), LEN)[0])
         .collect()
 }
 
 #[test]
-fn a_clean_link_only_takes_its_time() {
+fn clean_link_only_delays() {
     let arrived = arrivals(&mut link(base()), 100);
     let expected: Vec<_> = (0..100)
         .map(|millis| Some(Time::from_millis(millis + 20)))
@@ -30,10 +30,10 @@ fn a_clean_link_only_takes_its_time() {
 }
 
 #[test]
-fn loss_comes_in_bursts_of_the_given_length() {
+fn loss_occurs_in_bursts_of_the_given_length() {
     let loss = Loss::Bursts {
-        good: 100.0,
-        bad: 2.0,
+        mean_received: 100.0,
+        mean_lost: 2.0,
     };
     let arrived = arrivals(&mut link(LinkProfile { loss, ..base() }), 200_000);
     let lost = arrived.iter().filter(|arrival| arrival.is_none()).count();
@@ -48,7 +48,7 @@ fn loss_comes_in_bursts_of_the_given_length() {
 }
 
 #[test]
-fn jitter_stays_in_its_bounds_and_keeps_the_order() {
+fn jitter_is_bounded_and_preserves_order() {
     let jitter = Duration::from_millis(10);
     let arrived = arrivals(&mut link(LinkProfile { jitter, ..base() }), 10_000);
     let delays: Vec<Duration> = (0..)
@@ -66,23 +66,23 @@ fn jitter_stays_in_its_bounds_and_keeps_the_order() {
 }
 
 #[test]
-fn some_packets_are_overtaken_and_some_come_twice() {
+fn packets_are_reordered_and_duplicated_at_the_given_rates() {
     let mut link = link(LinkProfile {
         reorder: 0.05,
         duplicate: 0.01,
         ..base()
     });
     let arrived = arrivals(&mut link, 10_000);
-    let overtaken = arrived.windows(2).filter(|pair| pair[0] > pair[1]).count();
-    assert!((400..600).contains(&overtaken), "{overtaken}");
-    assert!((60..140).contains(&link.counts().doubled));
+    let reordered = arrived.windows(2).filter(|pair| pair[0] > pair[1]).count();
+    assert!((400..600).contains(&reordered), "{reordered}");
+    assert!((60..140).contains(&link.counts().duplicated));
 }
 
 #[test]
-fn a_full_queue_drops_and_a_rate_is_kept() {
+fn full_queue_drops_packets_and_the_bitrate_is_kept() {
     let rate = Some(Bitrate::from_kbps(1_000));
     let mut link = link(LinkProfile { rate, ..base() });
-    // Eight times what it carries, for ten seconds.
+    // Eight times the bitrate of the link, for ten seconds.
     let arrived = arrivals(&mut link, 10_000);
     let passed = arrived.iter().flatten().count();
     // 1 Mbit/s for 10.3 s is 1,252 packets of 1,028 bytes.
@@ -92,8 +92,8 @@ fn a_full_queue_drops_and_a_rate_is_kept() {
 }
 
 #[test]
-fn nothing_passes_in_an_outage() {
+fn outage_drops_all_packets() {
     let mut link = link(base());
-    link.darken(Time::from_millis(50));
+    link.start_outage(Time::from_millis(50));
     assert_eq!(arrivals(&mut link, 100).iter().flatten().count(), 50);
 }

@@ -1,85 +1,88 @@
-//! A foreign peer: str0m does ICE as a full agent, DTLS, SRTP, numbering, retransmission and
-//! feedback; our worker sits between two of them, in virtual time. Only the content of the frames
-//! is ours, so that what arrives can be judged. Handshakes draw randomness of their own, so these
-//! runs are not repeatable byte for byte; the oracles hold in all of them.
+//! Interoperability with str0m, an independent implementation: it does full ICE, DTLS, SRTP,
+//! numbering, retransmission and feedback. A worker forwards between two such peers in virtual
+//! time. Only the frame contents come from `watersmeet-peer`, so that received media can be
+//! verified. Handshakes use their own randomness, so runs are not repeatable byte for byte.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::cast_possible_truncation,
     clippy::indexing_slicing,
-    reason = "a helper that fails fails its test"
+    reason = "a failing helper fails its test"
 )]
 
 mod media;
-mod meeting;
+mod session;
 
 use std::time::Duration;
 
 use str0m::RtcConfig;
-use str0m::config::DtlsVersion as ForeignDtls;
+use str0m::config::DtlsVersion as Str0mDtls;
 use str0m::crypto::dtls::ProtocolVersion;
 use watersmeet_engine::command::DtlsState;
 use watersmeet_engine::transport::dtls::DtlsVersion;
 use watersmeet_peer::receiver::report::VideoReport;
-use watersmeet_sim::profiles::{Access, cable, cellular, wifi};
+use watersmeet_sim::profiles::{AccessLink, cable, cellular, wifi};
 use watersmeet_wire::units::Time;
 
 use crate::media::{Publisher, Viewer};
-use crate::meeting::Meeting;
+use crate::session::Session;
 
-/// What came of a call between two foreign peers.
+/// Result of a call between two str0m peers.
 struct Outcome {
-    /// Which DTLS the two peers agreed on.
+    /// DTLS version of each peer.
     versions: [ProtocolVersion; 2],
-    /// How the video looked in its last part.
+    /// Measurements of the video after the first four seconds.
     report: VideoReport,
-    /// Packets of voice that were heard.
-    voices: u64,
+    /// Number of received speech packets.
+    speech_packets: u64,
 }
 
-/// A call of twelve seconds.
-fn call(foreign: ForeignDtls, ours: DtlsVersion, active: bool, access: Access) -> Outcome {
-    let mut meeting = Meeting::new(1, ours);
-    let config = || RtcConfig::new().set_dtls_version(foreign);
-    let (mut publisher, video, audio) = Publisher::new(&mut meeting, config(), access, active);
-    let mut viewer = Viewer::new(&mut meeting, config(), access, active, [video, audio]);
+/// Runs a call of twelve seconds.
+fn call(str0m_version: Str0mDtls, ours: DtlsVersion, active: bool, access: AccessLink) -> Outcome {
+    let mut session = Session::new(1, ours);
+    let config = || RtcConfig::new().set_dtls_version(str0m_version);
+    let (mut publisher, video, audio) = Publisher::new(&mut session, config(), access, active);
+    let mut viewer = Viewer::new(&mut session, config(), access, active, [video, audio]);
     let (settled, end) = (Time::from_millis(4_000), Time::from_millis(12_000));
     let mut judged = false;
-    while meeting.now < end {
+    while session.now < end {
         let next = publisher
             .poll_timeout()
             .min(end)
-            .min(meeting.now + Duration::from_millis(5));
-        meeting.run_until(next);
-        publisher.publish(&mut meeting);
-        viewer.view(&mut meeting);
-        if meeting.now >= settled && !judged {
+            .min(session.now + Duration::from_millis(5));
+        session.run_until(next);
+        publisher.publish(&mut session);
+        viewer.process_received(&mut session);
+        if session.now >= settled && !judged {
             judged = true;
             viewer.video.packet_stats.reset();
-            viewer.video.quality.reset(meeting.now);
+            viewer.video.quality.reset(session.now);
         }
     }
     assert_eq!(viewer.violations, []);
-    let connected = meeting
+    let connected = session
         .dtls_states
         .iter()
         .filter(|(_, it)| *it == DtlsState::Connected);
-    assert_eq!(connected.count(), 2, "{:?}", meeting.dtls_states);
-    let versions = [publisher.index, viewer.index]
-        .map(|index| meeting.peers[index].connected.expect("it is connected"));
-    let report = VideoReport::new(meeting.now, &viewer.video, None);
-    println!("{report}; {} voices", viewer.voices);
+    assert_eq!(connected.count(), 2, "{:?}", session.dtls_states);
+    let versions = [publisher.index, viewer.index].map(|index| {
+        session.peers[index]
+            .connected
+            .expect("the peer is connected")
+    });
+    let report = VideoReport::new(session.now, &viewer.video, None);
+    println!("{report}; {} speech packets", viewer.speech_packets);
     Outcome {
         versions,
         report,
-        voices: viewer.voices,
+        speech_packets: viewer.speech_packets,
     }
 }
 
 #[test]
-fn two_foreign_peers_meet_over_dtls_1_2() {
-    let outcome = call(ForeignDtls::Dtls12, DtlsVersion::V12, true, cable());
+fn two_str0m_peers_connect_over_dtls_1_2() {
+    let outcome = call(Str0mDtls::Dtls12, DtlsVersion::V12, true, cable());
     assert_eq!(outcome.versions, [ProtocolVersion::DTLS1_2; 2]);
     assert!(
         outcome.report.fps >= 29.0 && outcome.report.freezes == 0,
@@ -91,13 +94,17 @@ fn two_foreign_peers_meet_over_dtls_1_2() {
         outcome.report.last_frame.map(|signature| signature.layer),
         Some(2)
     );
-    // Fifty a second, from half a second after the start.
-    assert!(outcome.voices > 11 * 50, "{}", outcome.voices);
+    // Fifty packets per second, from 0.5 s after the start.
+    assert!(
+        outcome.speech_packets > 11 * 50,
+        "{}",
+        outcome.speech_packets
+    );
 }
 
 #[test]
-fn we_may_be_the_client_of_dtls() {
-    let outcome = call(ForeignDtls::Dtls12, DtlsVersion::V12, false, cable());
+fn worker_can_be_the_dtls_client() {
+    let outcome = call(Str0mDtls::Dtls12, DtlsVersion::V12, false, cable());
     assert_eq!(outcome.versions, [ProtocolVersion::DTLS1_2; 2]);
     assert!(
         outcome.report.fps >= 29.0 && outcome.report.freezes == 0,
@@ -107,8 +114,8 @@ fn we_may_be_the_client_of_dtls() {
 }
 
 #[test]
-fn two_foreign_peers_meet_over_dtls_1_3() {
-    let outcome = call(ForeignDtls::Dtls13, DtlsVersion::V13, true, cable());
+fn two_str0m_peers_connect_over_dtls_1_3() {
+    let outcome = call(Str0mDtls::Dtls13, DtlsVersion::V13, true, cable());
     assert_eq!(outcome.versions, [ProtocolVersion::DTLS1_3; 2]);
     assert!(
         outcome.report.fps >= 29.0 && outcome.report.freezes == 0,
@@ -118,21 +125,21 @@ fn two_foreign_peers_meet_over_dtls_1_3() {
 }
 
 #[test]
-fn a_server_of_both_versions_takes_what_the_client_speaks() {
-    for (foreign, expected) in [
-        (ForeignDtls::Dtls12, ProtocolVersion::DTLS1_2),
-        (ForeignDtls::Dtls13, ProtocolVersion::DTLS1_3),
+fn server_with_both_dtls_versions_uses_the_version_of_the_client() {
+    for (str0m_version, expected) in [
+        (Str0mDtls::Dtls12, ProtocolVersion::DTLS1_2),
+        (Str0mDtls::Dtls13, ProtocolVersion::DTLS1_3),
     ] {
-        let outcome = call(foreign, DtlsVersion::Auto, true, cable());
+        let outcome = call(str0m_version, DtlsVersion::Auto, true, cable());
         assert_eq!(outcome.versions, [expected; 2]);
         assert!(outcome.report.fps >= 29.0, "{}", outcome.report);
     }
 }
 
 #[test]
-fn foreign_retransmission_and_ours_repair_what_is_lost() {
+fn losses_are_repaired_on_both_legs() {
     for access in [wifi(), cellular()] {
-        let outcome = call(ForeignDtls::Dtls12, DtlsVersion::V12, true, access);
+        let outcome = call(Str0mDtls::Dtls12, DtlsVersion::V12, true, access);
         let report = &outcome.report;
         assert!(report.fps >= 24.0, "{report}");
         assert!(report.residual_loss() <= 0.005, "{report}");

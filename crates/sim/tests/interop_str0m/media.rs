@@ -1,9 +1,9 @@
-//! What the foreign peers publish and see: frames of ours, so that what arrives can be judged.
+//! Media of the str0m peers: frames of `watersmeet-peer`, so that received media can be verified.
 
 use str0m::RtcConfig;
 use str0m::format::{Codec, FormatParams};
-use str0m::media::{Frequency, KeyframeRequestKind, MediaKind as ForeignKind};
-use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, SeqNo as ForeignSeq};
+use str0m::media::{Frequency, KeyframeRequestKind, MediaKind as Str0mKind};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, SeqNo as Str0mSeqNo};
 use watersmeet_engine::command::{Command, ConsumerId, ProducerId, Reply};
 use watersmeet_peer::negotiation::{self, IncomingStream};
 use watersmeet_peer::receiver::video::{VideoPacket, VideoTrack};
@@ -11,14 +11,14 @@ use watersmeet_peer::receiver::violation::Violation;
 use watersmeet_peer::sender::encoder::Encoder;
 use watersmeet_peer::sender::media_source::{Camera, CameraOptions, Microphone};
 use watersmeet_peer::signature::PacketSignature;
-use watersmeet_sim::profiles::Access;
+use watersmeet_sim::profiles::AccessLink;
 use watersmeet_sim::seeds;
 use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::{Rng, Time};
 
-use crate::meeting::Meeting;
+use crate::session::Session;
 
-/// What signs the frames.
+/// Returns the signature template of a source.
 pub fn signature(source: u32) -> PacketSignature {
     PacketSignature {
         room: 1,
@@ -34,34 +34,34 @@ pub fn signature(source: u32) -> PacketSignature {
     }
 }
 
-/// A foreign publisher of a simulcast camera and a microphone.
+/// str0m peer that publishes a simulcast camera and a microphone.
 pub struct Publisher {
     pub index: usize,
     pub camera: Camera,
     pub microphone: Microphone,
-    /// SSRC and next number of each stream; the last is the microphone's.
+    /// SSRC and next sequence number of each stream; the last one is the microphone.
     pub streams: Vec<(str0m::rtp::Ssrc, u64)>,
     pub rng: Rng,
 }
 
 impl Publisher {
-    /// Connects and announces its media; also the producers of video and audio.
+    /// Connects and creates the producers; also returns the ids of video and audio.
     pub fn new(
-        meeting: &mut Meeting,
+        session: &mut Session,
         config: RtcConfig,
-        access: Access,
+        access: AccessLink,
         active: bool,
     ) -> (Self, ProducerId, ProducerId) {
-        let index = meeting.connect(config.set_rtp_mode(true), access, active);
+        let index = session.connect(config.set_rtp_mode(true), access, active);
         let mut rng = seeds::generator(9, "publisher");
         let options = CameraOptions::simulcast(3);
-        let transport = meeting.peers[index].transport;
+        let transport = session.peers[index].transport;
         let mut encodings = Vec::new();
         let mut encoders = Vec::new();
         let mut streams = Vec::new();
-        let mut api = meeting.peers[index].rtc.direct_api();
-        api.declare_media("0".into(), ForeignKind::Video);
-        api.declare_media("1".into(), ForeignKind::Audio);
+        let mut api = session.peers[index].rtc.direct_api();
+        api.declare_media("0".into(), Str0mKind::Video);
+        api.declare_media("1".into(), Str0mKind::Audio);
         for (place, encoding) in options.encodings.iter().enumerate() {
             let rid = encoding.rid.unwrap();
             let (ssrc, rtx) = (api.new_ssrc(), api.new_ssrc());
@@ -78,9 +78,9 @@ impl Publisher {
         let voice = watersmeet_wire::units::Ssrc(*voice);
         let audio = negotiation::microphone_parameters("1", "foreign", voice);
         let mut produce = |kind, rtp| {
-            let producer = ProducerId::generate(&mut meeting.rng);
+            let producer = ProducerId::generate(&mut session.rng);
             let rtp: RtpParameters = serde_json::from_value(rtp).unwrap();
-            meeting.command(Command::Produce {
+            session.command(Command::Produce {
                 transport,
                 producer,
                 kind,
@@ -114,12 +114,12 @@ impl Publisher {
             .min(self.microphone.poll_timeout())
     }
 
-    /// Sends what is due, once connected, and obeys requests for keyframes.
-    pub fn publish(&mut self, meeting: &mut Meeting) {
-        let (now, instant) = (meeting.now, meeting.instant());
+    /// Sends due packets once connected, and answers keyframe requests.
+    pub fn publish(&mut self, session: &mut Session) {
+        let (now, instant) = (session.now, session.instant());
         let pieces = self.camera.capture(now, &mut self.rng);
         let voice = self.microphone.capture(now, &mut self.rng);
-        let peer = &mut meeting.peers[self.index];
+        let peer = &mut session.peers[self.index];
         for rid in peer.keyframe_requests.drain(..) {
             for (encoder, _) in &mut self.camera.encoders {
                 if encoder.encoding().rid.map(|it| it.to_string()) == rid {
@@ -142,7 +142,7 @@ impl Publisher {
                 voice_activity: piece.level.map(|level| level.voice),
                 ..ExtensionValues::default()
             };
-            let number: ForeignSeq = (*seq).into();
+            let number: Str0mSeqNo = (*seq).into();
             *seq += 1;
             let write = RtpWrite::new(pt.0.into(), number, piece.ticks, instant, piece.payload)
                 .marker(piece.marker)
@@ -153,69 +153,71 @@ impl Publisher {
     }
 }
 
-/// A foreign viewer of one video and one audio.
+/// str0m peer that receives one video and one audio stream.
 pub struct Viewer {
     pub index: usize,
     pub video_ssrc: u32,
     pub video: VideoTrack,
     pub violations: Vec<Violation>,
-    pub voices: u64,
+    pub speech_packets: u64,
 }
 
 impl Viewer {
     pub fn new(
-        meeting: &mut Meeting,
+        session: &mut Session,
         config: RtcConfig,
-        access: Access,
+        access: AccessLink,
         active: bool,
         producers: [ProducerId; 2],
     ) -> Self {
-        let (config, capabilities) = receiving(config, &meeting.capabilities);
-        let index = meeting.connect(config, access, active);
-        let transport = meeting.peers[index].transport;
+        let (config, capabilities) = receiving(config, &session.capabilities);
+        let index = session.connect(config, access, active);
+        let transport = session.peers[index].transport;
         let mut video_ssrc = 0;
         for (producer, kind) in producers
             .into_iter()
-            .zip([ForeignKind::Video, ForeignKind::Audio])
+            .zip([Str0mKind::Video, Str0mKind::Audio])
         {
             let consume = Command::Consume {
                 transport,
-                consumer: ConsumerId::generate(&mut meeting.rng),
+                consumer: ConsumerId::generate(&mut session.rng),
                 producer,
                 capabilities: capabilities.clone(),
                 paused: false,
                 preferred_layers: None,
             };
-            let Reply::Consumer { rtp, .. } = meeting.command(consume) else {
+            let Reply::Consumer { rtp, .. } = session.command(consume) else {
                 panic!("no consumer");
             };
-            let incoming = IncomingStream::from_parameters(&rtp).expect("it names its stream");
+            let incoming =
+                IncomingStream::from_parameters(&rtp).expect("the parameters have an SSRC");
             let mid = str0m::media::Mid::from(rtp.mid.unwrap().as_str());
-            let mut api = meeting.peers[index].rtc.direct_api();
+            let mut api = session.peers[index].rtc.direct_api();
             api.declare_media(mid, kind);
             let rtx = incoming.rtx_ssrc.map(|ssrc| ssrc.0.into());
             api.expect_stream_rx(incoming.ssrc.0.into(), rtx, mid, None);
-            if kind == ForeignKind::Video {
+            if kind == Str0mKind::Video {
                 video_ssrc = incoming.ssrc.0;
             }
         }
-        let video = VideoTrack::new(meeting.now);
+        let video = VideoTrack::new(session.now);
         Self {
             index,
             video_ssrc,
             video,
             violations: Vec::new(),
-            voices: 0,
+            speech_packets: 0,
         }
     }
 
-    /// Looks at what has come.
-    pub fn view(&mut self, meeting: &mut Meeting) {
-        let (now, index) = (meeting.now, self.index);
-        for packet in std::mem::take(&mut meeting.peers[index].received) {
+    /// Processes received packets.
+    pub fn process_received(&mut self, session: &mut Session) {
+        let (now, index) = (session.now, self.index);
+        for packet in std::mem::take(&mut session.peers[index].received) {
             if *packet.header.ssrc != self.video_ssrc {
                 let signature = packet.payload.get(1..).and_then(PacketSignature::parse);
-                self.voices += u64::from(signature.is_some_and(|signature| signature.source == 2));
+                self.speech_packets +=
+                    u64::from(signature.is_some_and(|signature| signature.source == 2));
                 continue;
             }
             let media = VideoPacket {
@@ -231,17 +233,17 @@ impl Viewer {
             }
         }
         self.violations.extend(self.video.render_due_frames(now));
-        // It asks for packets by itself; for pictures it must be told to.
+        // str0m requests retransmissions by itself, but keyframes only when told to.
         if self.video.take_pli(now) {
-            let mut api = meeting.peers[index].rtc.direct_api();
+            let mut api = session.peers[index].rtc.direct_api();
             let stream = api.stream_rx(&self.video_ssrc.into()).unwrap();
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
     }
 }
 
-/// A foreign configuration with the payload types and extension ids of our router, and what it then
-/// can receive.
+/// Returns a str0m configuration with the payload types and extension ids of the router, and its
+/// capabilities.
 pub fn receiving(config: RtcConfig, router: &RtpCapabilities) -> (RtcConfig, RtpCapabilities) {
     let router = serde_json::to_value(router).unwrap();
     let capabilities = negotiation::receive_capabilities(&router);

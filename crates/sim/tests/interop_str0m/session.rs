@@ -1,4 +1,4 @@
-//! Two foreign peers, our worker between them, and the links: time passes as in the world.
+//! Session of two str0m peers with a worker between them, over simulated links in virtual time.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use str0m::crypto::dtls::ProtocolVersion;
 use str0m::ice::IceCreds;
-use str0m::net::{Protocol as ForeignProtocol, Receive};
+use str0m::net::{Protocol as Str0mProtocol, Receive};
 use str0m::rtp::RtpPacket;
-use str0m::{Candidate, Event as ForeignEvent, Input, Output, Rtc, RtcConfig};
+use str0m::{Candidate, Event as Str0mEvent, Input, Output, Rtc, RtcConfig};
 use watersmeet_engine::command::{
     Command, DtlsState, Event, ListenAddress, Path, Protocol, Reply, RouterId, TransportId,
     TransportOptions,
@@ -18,53 +18,53 @@ use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
 use watersmeet_sim::network::Link;
-use watersmeet_sim::profiles::Access;
+use watersmeet_sim::profiles::AccessLink;
 use watersmeet_sim::seeds;
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, RtpCapabilities};
 use watersmeet_wire::units::{Rng, Time};
 
-/// Where the worker is.
+/// Address of the worker.
 const SERVER: &str = "192.0.2.1:44444";
 
-/// A foreign end of a transport.
-pub struct Foreign {
+/// str0m side of a transport.
+pub struct Str0mPeer {
     pub rtc: Rtc,
     pub address: SocketAddr,
     pub transport: TransportId,
     pub up: Link,
     pub down: Link,
-    /// When it wants to be called.
+    /// Next time-out.
     pub due: Instant,
-    /// How it was set up, when it is connected.
+    /// DTLS version, once connected.
     pub connected: Option<ProtocolVersion>,
-    /// Keyframes it was asked for, by encoding.
+    /// RIDs of requested keyframes.
     pub keyframe_requests: Vec<Option<String>>,
-    /// Media it received.
+    /// Received RTP packets.
     pub received: Vec<RtpPacket>,
 }
 
-/// What is on its way: the index of the peer it goes to, or the worker.
-pub enum Flight {
+/// Datagram in flight to the worker, or to the peer with this index.
+pub enum InFlight {
     Up(SocketAddr, Vec<u8>),
     Down(usize, Vec<u8>),
 }
 
-/// Two foreign peers and our worker between them.
-pub struct Meeting {
+/// Two str0m peers with a worker between them.
+pub struct Session {
     pub now: Time,
     pub epoch: Instant,
     pub rng: Rng,
     pub worker: Worker,
     pub router: RouterId,
     pub capabilities: RtpCapabilities,
-    pub peers: Vec<Foreign>,
-    pub flights: BTreeMap<(Time, u64), Flight>,
-    pub flown: u64,
-    /// States of DTLS that the worker reported.
+    pub peers: Vec<Str0mPeer>,
+    pub in_flight: BTreeMap<(Time, u64), InFlight>,
+    pub next_sequence: u64,
+    /// DTLS states that the worker reported.
     pub dtls_states: Vec<(TransportId, DtlsState)>,
 }
 
-impl Meeting {
+impl Session {
     pub fn new(seed: u64, dtls_version: DtlsVersion) -> Self {
         let epoch = Instant::now();
         let mut rng = seeds::generator(seed, "meeting");
@@ -104,13 +104,13 @@ impl Meeting {
             router,
             capabilities,
             peers: Vec::new(),
-            flights: BTreeMap::new(),
-            flown: 0,
+            in_flight: BTreeMap::new(),
+            next_sequence: 0,
             dtls_states: Vec::new(),
         }
     }
 
-    /// The present, as the foreign peers count it.
+    /// Returns the current time as an `Instant`.
     pub fn instant(&self) -> Instant {
         self.epoch + self.now.since_origin()
     }
@@ -118,11 +118,11 @@ impl Meeting {
     pub fn command(&mut self, command: Command) -> Reply {
         self.worker
             .handle_command(self.now, command)
-            .expect("the command is carried out")
+            .expect("the command succeeds")
     }
 
-    /// Makes a transport and a foreign peer that opens it.
-    pub fn connect(&mut self, config: RtcConfig, access: Access, active: bool) -> usize {
+    /// Creates a transport and a str0m peer that connects to it; returns the index of the peer.
+    pub fn connect(&mut self, config: RtcConfig, access: AccessLink, active: bool) -> usize {
         let transport = TransportId::generate(&mut self.rng);
         let options = TransportOptions::default();
         let create = Command::CreateTransport {
@@ -170,7 +170,7 @@ impl Meeting {
         let dtls = DtlsParameters { role, fingerprints };
         self.command(Command::ConnectTransport { transport, dtls });
         let due = self.instant();
-        self.peers.push(Foreign {
+        self.peers.push(Str0mPeer {
             rtc,
             address,
             transport,
@@ -181,68 +181,67 @@ impl Meeting {
             keyframe_requests: Vec::new(),
             received: Vec::new(),
         });
-        // It begins to check its candidates when it is told the time.
+        // The first time-out starts the connectivity checks.
         let instant = self.instant();
         let peer = &mut self.peers[index];
         peer.rtc
             .handle_input(Input::Timeout(instant))
-            .expect("it begins");
-        self.listen_to(index);
+            .expect("the first time-out is handled");
+        self.collect_from_participant(index);
         index
     }
 
-    /// Lets time pass until `end`, or until something else is to be done at `until`.
+    /// Runs the session until `end`.
     pub fn run_until(&mut self, end: Time) {
         loop {
-            self.settle();
-            let flight = self
-                .flights
+            self.drain_outputs();
+            let item = self
+                .in_flight
                 .first_key_value()
                 .map_or(Time::FAR_FUTURE, |(key, _)| key.0);
             let peers = self.peers.iter().map(|peer| peer.due).min();
             let peers = peers.map_or(Time::FAR_FUTURE, |due| {
                 Time::ZERO + due.saturating_duration_since(self.epoch)
             });
-            let next = flight.min(self.worker.poll_timeout()).min(peers);
+            let next = item.min(self.worker.poll_timeout()).min(peers);
             if next > end {
                 break;
             }
-            // A foreign clock counts nanoseconds: round up, or it would be called too early.
+            // str0m counts in nanoseconds: round up, so that it is not called too early.
             let step = if next <= self.now {
                 Duration::from_micros(1)
             } else {
                 Duration::ZERO
             };
             self.now = next.max(self.now) + step;
-            self.happen();
+            self.process_due();
         }
         self.now = end;
     }
 
-    pub fn happen(&mut self) {
+    pub fn process_due(&mut self) {
         let now = self.now;
         let instant = self.instant();
         while let Some(entry) = self
-            .flights
+            .in_flight
             .first_entry()
             .filter(|entry| entry.key().0 <= now)
         {
             match entry.remove() {
-                Flight::Up(remote, mut datagram) => {
+                InFlight::Up(remote, mut datagram) => {
                     let path = Path::udp(remote);
                     self.worker.handle_datagram(now, path, &mut datagram);
                 }
-                Flight::Down(index, datagram) => {
+                InFlight::Down(index, datagram) => {
                     let server = SERVER.parse().unwrap();
                     let peer = &mut self.peers[index];
-                    let receive =
-                        Receive::new(ForeignProtocol::Udp, server, peer.address, &datagram)
-                            .expect("what we send is STUN, DTLS or SRTP");
+                    let receive = Receive::new(Str0mProtocol::Udp, server, peer.address, &datagram)
+                        .expect("the worker sends STUN, DTLS or SRTP");
                     peer.rtc
                         .handle_input(Input::Receive(instant, receive))
-                        .expect("it likes it");
-                    // It keeps one packet at a time: the next one would push it out.
-                    self.listen_to(index);
+                        .expect("the datagram is accepted");
+                    // str0m keeps one received packet: the next one would replace it.
+                    self.collect_from_participant(index);
                 }
             }
         }
@@ -252,16 +251,16 @@ impl Meeting {
             if peer.due <= instant {
                 peer.rtc
                     .handle_input(Input::Timeout(instant))
-                    .expect("it can wait");
-                self.listen_to(index);
+                    .expect("the time-out is handled");
+                self.collect_from_participant(index);
             }
         }
     }
 
-    /// Carries away what everybody has to say.
-    pub fn settle(&mut self) {
+    /// Drains the outputs of worker and peers.
+    pub fn drain_outputs(&mut self) {
         let now = self.now;
-        let mut flights = Vec::new();
+        let mut in_flight = Vec::new();
         while let Some(batch) = self.worker.poll_transmit(now) {
             for transmit in batch.transmits {
                 let run = batch.arena.get(transmit.range.clone()).unwrap_or_default();
@@ -270,66 +269,71 @@ impl Meeting {
                     .peers
                     .iter()
                     .position(|it| it.address == transmit.path.remote);
-                let index = index.expect("the worker sends to nobody else");
+                let index = index.expect("the worker sends only to the peers");
                 let peer = &mut self.peers[index];
                 for datagram in run.chunks(len) {
-                    for at in peer.down.carry(now, datagram.len()).into_iter().flatten() {
-                        flights.push((at, Flight::Down(index, datagram.to_vec())));
+                    for at in peer
+                        .down
+                        .transmit(now, datagram.len())
+                        .into_iter()
+                        .flatten()
+                    {
+                        in_flight.push((at, InFlight::Down(index, datagram.to_vec())));
                     }
                 }
             }
         }
-        flights
+        in_flight
             .into_iter()
-            .for_each(|(at, flight)| self.fly(at, flight));
+            .for_each(|(at, item)| self.schedule(at, item));
         while let Some(event) = self.worker.poll_event() {
             if let Event::DtlsStateChanged { transport, state } = event {
                 self.dtls_states.push((transport, state));
             }
         }
         for index in 0..self.peers.len() {
-            self.listen_to(index);
+            self.collect_from_participant(index);
         }
     }
 
-    /// Carries away what a peer has to say, until it wants to wait.
-    pub fn listen_to(&mut self, index: usize) {
+    /// Drains the outputs of a peer until its next time-out.
+    pub fn collect_from_participant(&mut self, index: usize) {
         loop {
             let peer = &mut self.peers[index];
-            match peer.rtc.poll_output().expect("it goes on") {
+            match peer.rtc.poll_output().expect("str0m reports no error") {
                 Output::Timeout(due) => {
                     peer.due = due;
                     return;
                 }
                 Output::Transmit(transmit) => {
                     let datagram = transmit.contents.to_vec();
-                    let arrivals = peer.up.carry(self.now, datagram.len());
+                    let arrivals = peer.up.transmit(self.now, datagram.len());
                     for at in arrivals.into_iter().flatten() {
-                        self.fly(at, Flight::Up(transmit.source, datagram.clone()));
+                        self.schedule(at, InFlight::Up(transmit.source, datagram.clone()));
                     }
                 }
-                Output::Event(event) => peer.note(event),
+                Output::Event(event) => peer.record_event(event),
             }
         }
     }
 
-    pub fn fly(&mut self, at: Time, flight: Flight) {
-        self.flown += 1;
-        self.flights.insert((at, self.flown), flight);
+    pub fn schedule(&mut self, at: Time, item: InFlight) {
+        self.next_sequence += 1;
+        self.in_flight.insert((at, self.next_sequence), item);
     }
 }
 
-impl Foreign {
-    pub fn note(&mut self, event: ForeignEvent) {
+impl Str0mPeer {
+    pub fn record_event(&mut self, event: Str0mEvent) {
         match event {
-            ForeignEvent::Connected => {
+            Str0mEvent::Connected => {
                 self.connected = self.rtc.direct_api().dtls_protocol_version();
             }
-            ForeignEvent::KeyframeRequest(request) => {
+            Str0mEvent::KeyframeRequest(request) => {
                 self.keyframe_requests
                     .push(request.rid.map(|rid| rid.to_string()));
             }
-            ForeignEvent::RtpPacket(packet) => self.received.push(packet),
+            Str0mEvent::RtpPacket(packet) => self.received.push(packet),
             _ => {}
         }
     }
