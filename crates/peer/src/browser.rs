@@ -34,7 +34,7 @@ pub struct BrowserOptions {
     /// Number of the room in signatures.
     pub room_number: u32,
     /// Sources to publish, in this order.
-    pub sources: Vec<Published>,
+    pub sources: Vec<ScriptedSource>,
     /// Whether it subscribes to the other participants.
     pub subscribes: bool,
     /// DTLS parameters, as JSON.
@@ -45,7 +45,7 @@ pub struct BrowserOptions {
 
 /// Source to publish.
 #[derive(Debug, Clone)]
-pub struct Published {
+pub struct ScriptedSource {
     /// Number of the source in signatures.
     pub number: u32,
     /// Camera or microphone.
@@ -150,7 +150,7 @@ impl ConsumedStream {
     }
 }
 
-/// Published source.
+/// ScriptedSource source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PublishedSource {
     /// Source in the sender.
@@ -185,7 +185,7 @@ pub struct Browser {
     next_id: u64,
     /// Ids of the transports.
     transports: Map<Direction, String>,
-    /// Published sources, by index in the script.
+    /// ScriptedSource sources, by index in the script.
     published_sources: Map<usize, PublishedSource>,
     /// Received streams, by producer.
     consumed_streams: Map<String, ConsumedStream>,

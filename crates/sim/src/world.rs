@@ -6,11 +6,10 @@
 //! the same keys after as many round trips as the handshakes take.
 
 mod event_loop;
+mod setup;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand_chacha::rand_core::Rng as _;
 use serde_json::json;
@@ -19,26 +18,22 @@ use watersmeet_conference::message::Policy;
 use watersmeet_conference::turn::IceServers;
 use watersmeet_conference::{
     Conference, ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind, Output, SessionId,
-    ShardId,
 };
-use watersmeet_engine::command::{ListenAddress, Path, Protocol, TransportId, TransportOptions};
+use watersmeet_engine::command::{Path, TransportId, TransportOptions};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::ortc;
 use watersmeet_engine::shard_message::ShardMessage;
-use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_engine::worker::{Worker, WorkerConfig};
-use watersmeet_peer::browser::{Browser, BrowserOptions, Direction, MediaSource, Published};
+use watersmeet_engine::worker::Worker;
+use watersmeet_peer::browser::{Browser, BrowserOptions, Direction, MediaSource, ScriptedSource};
 use watersmeet_wire::units::{Map, Rng, Time};
 
+use self::setup::{UNIX_EPOCH, create_workers, without_fingerprint};
 use crate::network::{Link, LinkProfile};
 use crate::oracle::Oracle;
 use crate::participant::Participant;
 use crate::profiles::AccessLink;
 use crate::seeds;
-
-/// Wall clock at `Time::ZERO`: an afternoon in 2026.
-const UNIX_EPOCH: Duration = Duration::from_secs(1_790_000_000);
 
 /// Most steps without an advance of time; more are a fault.
 const IDLE_STEPS_MAX: u32 = 10_000;
@@ -142,17 +137,6 @@ pub struct World {
     pub(crate) room: String,
 }
 
-/// Returns the DTLS certificate, which differs between processes and affects only fingerprints.
-fn certificate() -> DtlsCertificate {
-    static CERTIFICATE: OnceLock<DtlsCertificate> = OnceLock::new();
-    #[expect(
-        clippy::expect_used,
-        reason = "the simulation cannot start without a certificate"
-    )]
-    let make = || DtlsCertificate::generate().expect("a certificate");
-    CERTIFICATE.get_or_init(make).clone()
-}
-
 impl World {
     /// Creates a world with one shard and no participants.
     pub fn new(seed: u64) -> Self {
@@ -194,7 +178,7 @@ impl World {
             now: Time::ZERO,
             rng: seeds::generator(seed, "world"),
             conference: Conference::new(config, seeds::generator(seed, "conference")),
-            workers: workers(seed, shards, EgressOptions::default()),
+            workers: create_workers(seed, shards, EgressOptions::default()),
             shards: Map::new(),
             participants: Vec::new(),
             path_owners: Map::new(),
@@ -217,7 +201,7 @@ impl World {
             window: EgressWindow::Fixed(WINDOW_MAX),
             ..EgressOptions::default()
         };
-        self.workers = workers(self.seed, shards, egress);
+        self.workers = create_workers(self.seed, shards, egress);
         self
     }
 
@@ -284,7 +268,7 @@ impl World {
         for source in media {
             let number = u32::try_from(self.sources.len()).unwrap_or(u32::MAX) + 1;
             self.sources.insert(number, index);
-            sources.push(Published { number, source });
+            sources.push(ScriptedSource { number, source });
         }
         let fingerprint = ["AB"; 32].join(":");
         let options = BrowserOptions {
@@ -556,59 +540,4 @@ impl World {
         self.conference
             .handle_open(self.now, session, ConnectRequest::new(DialectKind::Native));
     }
-}
-
-/// Returns a text without the fingerprint of the certificate, which differs between processes.
-fn without_fingerprint(text: &str) -> String {
-    let certificate = certificate();
-    let values = certificate
-        .fingerprints()
-        .iter()
-        .map(|fingerprint| &fingerprint.value);
-    values.fold(text.to_owned(), |text, value| {
-        text.replace(value.as_str(), "")
-    })
-}
-
-/// Creates the workers of all shards.
-fn workers(seed: u64, shards: u8, egress: EgressOptions) -> Vec<Worker> {
-    (0..shards)
-        .map(|shard| worker(seed, shard, egress))
-        .collect()
-}
-
-fn worker(seed: u64, shard: u8, egress: EgressOptions) -> Worker {
-    static EPOCH: OnceLock<Instant> = OnceLock::new();
-    let listen = [Protocol::Udp, Protocol::Tcp].map(|protocol| ListenAddress {
-        protocol,
-        ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-        port: 44_444 + u16::from(shard),
-    });
-    let config = WorkerConfig {
-        listen: listen.to_vec(),
-        certificate: certificate(),
-        dtls_version: DtlsVersion::V12,
-        epoch: *EPOCH.get_or_init(Instant::now),
-        unix_epoch: UNIX_EPOCH,
-        consent_timeout: Duration::from_secs(15),
-        shard,
-        egress,
-    };
-    Worker::new(config, seeds::generator(seed, &format!("worker{shard}")))
-}
-
-/// Returns the path of a transport of a participant.
-fn path_of(participant: usize, direction: Direction) -> Path {
-    let [high, low] = u16::try_from(participant).unwrap_or(u16::MAX).to_be_bytes();
-    let port = match direction {
-        Direction::Send => 50_000,
-        Direction::Recv => 50_001,
-    };
-    let remote = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, high, low)), port);
-    Path::udp(remote)
-}
-
-/// Converts an index to a shard id.
-fn shard_id(index: usize) -> ShardId {
-    ShardId(u8::try_from(index).unwrap_or(u8::MAX))
 }

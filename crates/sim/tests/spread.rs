@@ -40,7 +40,7 @@ struct Received {
 
 /// Requests to all publishers together.
 #[derive(Debug, Default, Clone, Copy)]
-struct PendingRequest {
+struct PublisherRequests {
     /// Keyframe requests.
     keyframes: u64,
     /// Requested retransmissions.
@@ -52,7 +52,7 @@ struct Outcome {
     /// What each participant received of each other one, in the order in which they joined.
     received: Vec<(String, Received)>,
     /// Requests to publishers.
-    requests: PendingRequest,
+    requests: PublisherRequests,
     /// Number of packets sent between shards.
     cross_shard_packets: u64,
 }
@@ -86,7 +86,7 @@ fn measure(mut world: World) -> Outcome {
             received.push((format!("{viewer} of {publisher}"), entry));
         }
     }
-    let mut requests = PendingRequest::default();
+    let mut requests = PublisherRequests::default();
     for name in &names {
         let counts = world.sender_counts(name);
         requests.keyframes += counts.plis + counts.firs;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use watersmeet_engine::command::{CloseReason, Event, TransportId};
+use watersmeet_engine::command::{CloseReason, Event, Path, TransportId};
 use watersmeet_engine::transport::srtp::SrtpError;
 use watersmeet_engine::worker::Worker;
 use watersmeet_peer::browser::{BrowserEvent, Direction};
 use watersmeet_peer::receiver::ReceivedPacket;
 use watersmeet_wire::units::Time;
 
-use super::{InFlight, World, path_of, shard_id};
+use super::setup::{path_of, shard_id};
+use super::{InFlight, World};
 use crate::participant::ClientTransport;
 
 /// Round trips of ICE and DTLS 1.2 until keys are available: a check and two flights.
@@ -125,34 +126,7 @@ impl World {
             self.schedule(now + SHARD_MESSAGE_DELAY, item);
         }
         for (path, datagram) in datagrams {
-            let Some((index, direction)) = self.path_owners.get(&path).copied() else {
-                self.oracle
-                    .record_fault(now, format!("a worker sent to unknown {path:?}"));
-                continue;
-            };
-            let Some(participant) = self.participants.get_mut(index) else {
-                continue;
-            };
-            if let Some(client) = participant.transports.get(&direction) {
-                self.oracle
-                    .record_datagram(now, client.transport, &datagram, preserves_order);
-            }
-            for at in participant
-                .down
-                .transmit(now, datagram.len())
-                .into_iter()
-                .flatten()
-            {
-                let datagram = datagram.clone();
-                self.schedule(
-                    at,
-                    InFlight::ToParticipant {
-                        participant: index,
-                        direction,
-                        datagram,
-                    },
-                );
-            }
+            self.transmit_to_participant(path, &datagram, preserves_order);
         }
         for event in events {
             if let Event::TransportClosed {
@@ -166,6 +140,39 @@ impl World {
             self.conference.handle_event(now, shard_id(shard), event);
         }
         progressed
+    }
+
+    /// Sends a datagram of a worker over the link of the participant on `path`.
+    fn transmit_to_participant(&mut self, path: Path, datagram: &[u8], preserves_order: bool) {
+        let now = self.now;
+        let Some((index, direction)) = self.path_owners.get(&path).copied() else {
+            self.oracle
+                .record_fault(now, format!("a worker sent to unknown {path:?}"));
+            return;
+        };
+        let Some(participant) = self.participants.get_mut(index) else {
+            return;
+        };
+        if let Some(client) = participant.transports.get(&direction) {
+            self.oracle
+                .record_datagram(now, client.transport, datagram, preserves_order);
+        }
+        for at in participant
+            .down
+            .transmit(now, datagram.len())
+            .into_iter()
+            .flatten()
+        {
+            let datagram = datagram.to_vec();
+            self.schedule(
+                at,
+                InFlight::ToParticipant {
+                    participant: index,
+                    direction,
+                    datagram,
+                },
+            );
+        }
     }
 
     /// Drains frames, packets and events of a participant; returns whether there were any.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Time;
+use super::time::Time;
 
 /// Longest refill period: longer ones would overflow the level of a large burst.
 const PERIOD_MAX: Duration = Duration::from_hours(1);
