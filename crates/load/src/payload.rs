@@ -89,7 +89,7 @@ pub fn read_video(payload: &[u8]) -> Option<Seen> {
     let [first, ..] = header;
     Some(Seen {
         stamp: Stamp::parse(rest)?,
-        begins_keyframe: descriptor.begins_frame() && first & 1 == 0,
+        begins_keyframe: descriptor.starts_frame() && first & 1 == 0,
     })
 }
 

@@ -26,7 +26,7 @@ pub struct Expectation {
     /// The camera or microphone, once known.
     pub source: Option<u32>,
     /// The names on the wire.
-    pub stream: negotiation::Incoming,
+    pub stream: negotiation::IncomingStream,
 }
 
 /// A packet that came.
@@ -329,7 +329,7 @@ mod tests {
     }
 
     fn rig(verify_every: u32) -> Rig {
-        let stream = negotiation::Incoming {
+        let stream = negotiation::IncomingStream {
             ssrc: Ssrc(5),
             rtx_ssrc: Some(Ssrc(6)),
             pt: VP8,

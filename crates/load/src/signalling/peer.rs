@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_peer::negotiation::{
-    Incoming, camera_parameters, microphone_parameters, receive_capabilities,
+    IncomingStream, camera_parameters, microphone_parameters, receive_capabilities,
 };
 use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::units::Ssrc;
@@ -426,8 +426,8 @@ impl Peer {
         let parameters = payload.get("rtpParameters").cloned().unwrap_or_default();
         let parameters: RtpParameters = serde_json::from_value(parameters)
             .map_err(|_| SignallingError::Malformed("rtpParameters"))?;
-        let stream =
-            Incoming::of(&parameters).ok_or(SignallingError::Malformed("rtpParameters"))?;
+        let stream = IncomingStream::from_parameters(&parameters)
+            .ok_or(SignallingError::Malformed("rtpParameters"))?;
         let consumed = Consumed {
             id: id.clone(),
             publisher: publisher.to_owned(),
