@@ -34,6 +34,7 @@ nightly: web/dist/index.html ## What takes longer: release in browsers, cargo-de
 
 e2e: web/dist/index.html ## Calls between real browsers, on the program that `make build` left
 	@scripts/setup test
+	@$(paths) cargo build --quiet --workspace --features watersmeet-engine/sim --example forward
 	@$(paths) npm --prefix web run e2e
 
 dev: web/node_modules/.package-lock.json ## Server, and the web client with reload on http://localhost:5173

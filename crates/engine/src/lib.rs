@@ -1,6 +1,6 @@
-//! The media engine: mediasoup's object model without sockets, threads or a clock. It is told the
-//! time, it is consistent after every input, and its outputs wait in bounded queues until the
-//! caller drains them, once per loop iteration.
+//! Sans-IO media engine with mediasoup's object model. The guide below is the crate's `README.md`.
+//!
+#![doc = include_str!("../README.md")]
 
 mod arrival_log;
 pub mod command;

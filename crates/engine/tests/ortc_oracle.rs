@@ -1,10 +1,10 @@
-//! The engine's capability negotiation against its reference, the `ortc.js` of mediasoup 3.27.1,
-//! run by Node on the same generated inputs: real shapes of Chrome, Firefox and Safari, and
-//! changes to them that real and hostile clients could make. Every step must give the same JSON,
-//! and must refuse exactly when the reference throws.
+//! Compares capability negotiation with its reference, the `ortc.js` of mediasoup 3.27.1, which Node
+//! runs on the same generated inputs: capabilities of Chrome, Firefox and Safari, and changes to them
+//! that real and hostile clients could make. Every step must have the same JSON as a result, and must
+//! fail exactly when the reference throws.
 //!
-//! Where both differ on purpose, `ortc/oracle.js` does not go: numbers that do not fit their place
-//! in a packet are refused here, and fields that nobody reads are dropped here.
+//! `ortc/oracle.js` avoids the intended differences: the engine refuses numbers that do not fit their
+//! field in a packet, and drops unknown fields.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,14 +23,13 @@ use watersmeet_engine::ortc;
 use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability, RtpParameters};
 use watersmeet_wire::units::Rng;
 
-/// Cases per run. About half of them reach the last step.
+/// Generated cases per run. About half of them reach the last step.
 const CASES: usize = 1_000;
 
-/// Fewest cases that must reach the last step and succeed there, so that the comparison is not of
-/// refusals alone.
+/// Lower bound of cases in which the last step succeeds, so that not only refusals are compared.
 const CONSUMED_MIN: usize = 300;
 
-/// What is compared, in the order in which it is derived.
+/// Results that are compared, in the order in which they are derived.
 const STEPS: [&str; 8] = [
     "router",
     "parameters",
@@ -62,10 +61,10 @@ fn negotiation_equals_the_reference_on_a_thousand_generated_cases() {
     let mut consumed = 0;
     for line in lines.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
-        let judged = without_random_numbers(judge(&case["given"]));
-        let expected = without_random_numbers(case["expected"].clone());
+        let actual = with_relative_ssrcs(negotiate(&case["given"]));
+        let expected = with_relative_ssrcs(case["expected"].clone());
         for step in STEPS {
-            let (ours, theirs) = (judged.get(step), expected.get(step));
+            let (ours, theirs) = (actual.get(step), expected.get(step));
             assert_eq!(
                 ours, theirs,
                 "{step} of {} with seed {seed}",
@@ -82,7 +81,7 @@ fn negotiation_equals_the_reference_on_a_thousand_generated_cases() {
     );
 }
 
-/// Installs the reference from its lock file, unless it is there.
+/// Installs the reference from its lock file, unless it is installed.
 fn install(folder: &Path) {
     if folder.join("node_modules/mediasoup/package.json").exists() {
         return;
@@ -99,56 +98,56 @@ fn install(folder: &Path) {
     );
 }
 
-/// What this engine makes of a case, step by step; a refused step is null and ends the case where
-/// the reference ends it.
-fn judge(given: &Value) -> Value {
+/// Negotiates a case step by step. The result of a refused step is null and ends the case where the
+/// reference ends it.
+fn negotiate(given: &Value) -> Value {
     let mut rng = Rng::seed_from_u64(1);
-    let codecs = read::<Vec<RtpCodecCapability>>(&given["mediaCodecs"]);
+    let codecs = from_json::<Vec<RtpCodecCapability>>(&given["mediaCodecs"]);
     let router = codecs.and_then(|codecs| ortc::router_capabilities(&codecs).ok());
-    let parameters = read::<RtpParameters>(&given["rtpParameters"]);
-    let capabilities = read::<RtpCapabilities>(&given["rtpCapabilities"]);
-    let mut judged = json!({
-        "router": written(router.as_ref()),
-        "parameters": written(parameters.as_ref()),
-        "capabilities": written(capabilities.as_ref()),
+    let parameters = from_json::<RtpParameters>(&given["rtpParameters"]);
+    let capabilities = from_json::<RtpCapabilities>(&given["rtpCapabilities"]);
+    let mut results = json!({
+        "router": to_json(router.as_ref()),
+        "parameters": to_json(parameters.as_ref()),
+        "capabilities": to_json(capabilities.as_ref()),
     });
     let (Some(router), Some(mut parameters)) = (router, parameters) else {
-        return judged;
+        return results;
     };
 
     let mapping = ortc::producer_mapping(&mut parameters, &router, &mut rng).ok();
-    judged["mapping"] = mapping.as_ref().map_or(Value::Null, written_mapping);
+    results["mapping"] = mapping.as_ref().map_or(Value::Null, mapping_to_json);
     let Some(mapping) = mapping else {
-        return judged;
+        return results;
     };
-    judged["settled"] = written(Some(&parameters));
+    results["settled"] = to_json(Some(&parameters));
 
     let kind = serde_json::from_value(given["kind"].clone()).unwrap();
     let consumable = ortc::consumable_parameters(kind, &parameters, &router, &mapping).ok();
-    judged["consumable"] = written(consumable.as_ref());
+    results["consumable"] = to_json(consumable.as_ref());
     let (Some(consumable), Some(capabilities)) = (consumable, capabilities) else {
-        return judged;
+        return results;
     };
 
-    judged["canConsume"] = ortc::can_consume(&consumable, &capabilities).into();
+    results["canConsume"] = ortc::can_consume(&consumable, &capabilities).into();
     let enable_rtx = given["enableRtx"].as_bool().unwrap();
     let consumer = ortc::consumer_parameters(&consumable, &capabilities, enable_rtx, &mut rng).ok();
-    judged["consumer"] = written(consumer.as_ref());
-    judged
+    results["consumer"] = to_json(consumer.as_ref());
+    results
 }
 
-/// Reads a value as a client's text would be read.
-fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
+/// Parses a value as the text of a client would be parsed.
+fn from_json<T: DeserializeOwned>(value: &Value) -> Option<T> {
     serde_json::from_str(&value.to_string()).ok()
 }
 
-/// The JSON that a client would get; null for what was refused.
-fn written<T: Serialize>(value: Option<&T>) -> Value {
+/// Returns the JSON that a client would receive, or null for `None`.
+fn to_json<T: Serialize>(value: Option<&T>) -> Value {
     serde_json::to_value(value).unwrap()
 }
 
-/// A mapping in the reference's shape.
-fn written_mapping(mapping: &ortc::RtpMapping) -> Value {
+/// Returns a mapping in the reference's format.
+fn mapping_to_json(mapping: &ortc::RtpMapping) -> Value {
     let codecs = mapping.codecs.iter().map(|it| {
         json!({
             "payloadType": it.payload_type,
@@ -163,34 +162,34 @@ fn written_mapping(mapping: &ortc::RtpMapping) -> Value {
     json!({ "codecs": codecs.collect::<Vec<_>>(), "encodings": encodings })
 }
 
-/// The same steps with each drawn SSRC as its distance from the first of its group, and without
-/// the fields of a mapping that say "not set".
-fn without_random_numbers(mut judged: Value) -> Value {
-    let number = |judged: &Value, at| judged.pointer(at).and_then(Value::as_u64);
-    let first = number(&judged, "/mapping/encodings/0/mappedSsrc");
-    for encoding in list(&mut judged, "/mapping/encodings") {
-        count_from(&mut encoding["mappedSsrc"], first);
+/// Replaces each random SSRC by its distance from the first of its group, and removes unset fields of
+/// a mapping.
+fn with_relative_ssrcs(mut results: Value) -> Value {
+    let number = |results: &Value, at| results.pointer(at).and_then(Value::as_u64);
+    let first = number(&results, "/mapping/encodings/0/mappedSsrc");
+    for encoding in array_at(&mut results, "/mapping/encodings") {
+        subtract(&mut encoding["mappedSsrc"], first);
         let fields = encoding.as_object_mut().unwrap();
         fields.retain(|name, value| match name.as_str() {
             "rid" => value.as_str().is_some_and(|rid| !rid.is_empty()),
             _ => value.is_number(),
         });
     }
-    for encoding in list(&mut judged, "/consumable/encodings") {
-        count_from(&mut encoding["ssrc"], first);
+    for encoding in array_at(&mut results, "/consumable/encodings") {
+        subtract(&mut encoding["ssrc"], first);
     }
-    let first = number(&judged, "/consumer/encodings/0/ssrc");
-    for encoding in list(&mut judged, "/consumer/encodings") {
-        count_from(&mut encoding["ssrc"], first);
+    let first = number(&results, "/consumer/encodings/0/ssrc");
+    for encoding in array_at(&mut results, "/consumer/encodings") {
+        subtract(&mut encoding["ssrc"], first);
         if let Some(rtx) = encoding.get_mut("rtx") {
-            count_from(&mut rtx["ssrc"], first);
+            subtract(&mut rtx["ssrc"], first);
         }
     }
-    judged
+    results
 }
 
-/// The elements of the array at `pointer`; none when there is no array.
-fn list<'a>(value: &'a mut Value, pointer: &str) -> impl Iterator<Item = &'a mut Value> {
+/// Returns the elements of the array at `pointer`, or none when there is no array.
+fn array_at<'a>(value: &'a mut Value, pointer: &str) -> impl Iterator<Item = &'a mut Value> {
     value
         .pointer_mut(pointer)
         .and_then(Value::as_array_mut)
@@ -199,6 +198,6 @@ fn list<'a>(value: &'a mut Value, pointer: &str) -> impl Iterator<Item = &'a mut
 }
 
 /// Replaces a number by its distance from `first`.
-fn count_from(number: &mut Value, first: Option<u64>) {
+fn subtract(number: &mut Value, first: Option<u64>) {
     *number = json!(number.as_u64().unwrap() - first.unwrap());
 }

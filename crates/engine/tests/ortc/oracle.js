@@ -1,17 +1,18 @@
-// Prints one JSON object per line: a case (router codecs, what a publisher sends, what a receiver
-// can do) and what the reference makes of it, step by step. A step that throws is null.
+// Prints one JSON object per line: a generated case (router codecs, parameters of a publisher,
+// capabilities of a receiver) and the results of the reference. The result of a step that throws is
+// null.
 //   node oracle.js SEED COUNT
 'use strict';
 
 const path = require('node:path');
 const lib = path.join(__dirname, 'node_modules', 'mediasoup', 'node', 'lib');
 const ortc = require(path.join(lib, 'ortc.js'));
-const { browsers, routers, receiving, sending, PACKET_ID } = require('./shapes.js');
+const { browsers, routers, recvCapabilities, sendParameters, PACKET_ID } = require('./shapes.js');
 
 const seed = Number(process.argv[2]);
 const count = Number(process.argv[3]);
 
-// mulberry32: small, and the same everywhere.
+// The random generator mulberry32.
 let state = seed >>> 0;
 function random() {
   state = (state + 0x6d2b79f5) >>> 0;
@@ -50,15 +51,15 @@ const MODES = [
 const DIRECTIONS = ['recvonly', 'inactive', 'odd'];
 const ODD = [null, '', 0, 1, '1', 'odd', true, false, {}, [], 1.5];
 
-// Fields whose numbers end in packets. The engine refuses what cannot stand there, and the
-// reference leaves that to its worker; so that their numbers stay whole and in range here.
+// Fields whose numbers are written into packets. The engine refuses values out of range, and the
+// reference leaves that to its worker. These numbers are therefore kept whole and in range.
 const NUMBERS = [
   'payloadType', 'preferredPayloadType', 'id', 'preferredId', 'channels', 'clockRate', 'ssrc',
   'codecPayloadType',
 ];
-// Objects, of which the engine accepts only null for "not set", and no array for an object.
+// Objects. The engine accepts only null for an unset one, and no array in place of an object.
 const OBJECTS = ['rtcp', 'rtx', 'parameters'];
-// Hints that the reference passes on unread: an honest number, or nothing.
+// Hints that the reference copies unread: a valid number, or absent.
 const HINTS = ['maxBitrate', 'scaleResolutionDownBy'];
 
 function everyObject(value, found = []) {
@@ -76,8 +77,8 @@ function shuffle(list) {
   }
 }
 
-// Changes that a real client could make: another order, fewer features, another profile.
-function soften(value) {
+// Applies a change that a real client could make: another order, fewer features, another profile.
+function mutatePlausibly(value) {
   const set = (name, values) => parameters.length && (pick(parameters)[name] = pick(values));
   const lists = everyObject(value).filter(it => Array.isArray(it) && it.length > 0);
   const plain = everyObject(value).filter(it => !Array.isArray(it));
@@ -106,8 +107,8 @@ function soften(value) {
   ])();
 }
 
-// Changes that only a broken or hostile client would make: a field of another type, or none.
-function harden(value) {
+// Applies a change that only a broken or hostile client would make: a field of another type, or none.
+function mutateTypes(value) {
   const object = pick(everyObject(value).filter(it => Object.keys(it).length > 0));
   if (object === undefined) {
     return;
@@ -126,7 +127,7 @@ function harden(value) {
   }
 }
 
-// What is left of a value when the fields go that nobody reads, and those that say "not set".
+// Returns an object without the fields that the engine does not read and without unset fields.
 function known(object, optional, always) {
   const kept = {};
   for (const [key, type] of Object.entries(optional)) {
@@ -194,24 +195,24 @@ function attempt(step) {
   }
 }
 
-function make(at) {
+function generateCase(at) {
   const routerName = pick(Object.keys(routers));
   const [publisher, receiver] = [pick(Object.keys(browsers)), pick(Object.keys(browsers))];
   const kind = pick(['audio', 'video', 'video']);
   const mediaCodecs = clone(routers[routerName]);
   const plain = ortc.generateRouterRtpCapabilities(clone(mediaCodecs));
-  let rtpParameters = sending(kind, browsers[publisher], plain, pick, pick(ENCODINGS)());
+  let rtpParameters = sendParameters(kind, browsers[publisher], plain, pick, pick(ENCODINGS)());
   rtpParameters = clone(rtpParameters) || { codecs: [], encodings: [] };
-  // Some clients send everything they can do, under their own numbers.
+  // Some clients send all of their capabilities with their own payload types.
   const rtpCapabilities = clone(
-    chance(0.8) ? receiving(browsers[receiver], plain) : browsers[receiver]);
+    chance(0.8) ? recvCapabilities(browsers[receiver], plain) : browsers[receiver]);
   const mutations = at % 4 === 0 ? 0 : 1 + below(4);
   for (let mutation = 0; mutation < mutations; ++mutation) {
     const targets = [mediaCodecs, rtpParameters, rtpParameters, rtpCapabilities, rtpCapabilities];
     const target = pick(targets);
-    chance(0.7) ? soften(target) : harden(target);
+    chance(0.7) ? mutatePlausibly(target) : mutateTypes(target);
   }
-  // A list has no use for fields.
+  // Mutations may have added these fields to the list.
   delete mediaCodecs.encodings;
   delete mediaCodecs.rtcp;
   return {
@@ -220,7 +221,7 @@ function make(at) {
   };
 }
 
-function judge({ kind, mediaCodecs, rtpParameters, rtpCapabilities, enableRtx }) {
+function negotiate({ kind, mediaCodecs, rtpParameters, rtpCapabilities, enableRtx }) {
   const router = attempt(() => ortc.generateRouterRtpCapabilities(clone(mediaCodecs)));
   const parameters = attempt(() => {
     const given = clone(rtpParameters);
@@ -232,38 +233,38 @@ function judge({ kind, mediaCodecs, rtpParameters, rtpCapabilities, enableRtx })
     ortc.validateAndNormalizeRtpCapabilities(given);
     return given;
   });
-  const judged = {
+  const results = {
     router,
     parameters: clone(knownParameters(parameters)),
     capabilities: clone(knownCapabilities(capabilities)),
   };
   if (router === null || parameters === null) {
-    return judged;
+    return results;
   }
-  // This settles the profile of H.264 in the parameters.
-  judged.mapping = attempt(() => ortc.getProducerRtpParametersMapping(parameters, router));
-  if (judged.mapping === null) {
-    return judged;
+  // Sets the negotiated H.264 profile in the parameters.
+  results.mapping = attempt(() => ortc.getProducerRtpParametersMapping(parameters, router));
+  if (results.mapping === null) {
+    return results;
   }
-  judged.settled = clone(knownParameters(parameters));
+  results.settled = clone(knownParameters(parameters));
   const consumable = attempt(() =>
-    ortc.getConsumableRtpParameters(kind, parameters, router, judged.mapping));
-  judged.consumable = clone(knownParameters(consumable));
+    ortc.getConsumableRtpParameters(kind, parameters, router, results.mapping));
+  results.consumable = clone(knownParameters(consumable));
   if (consumable === null || capabilities === null) {
-    return judged;
+    return results;
   }
-  judged.canConsume = ortc.canConsume(consumable, clone(capabilities));
-  judged.consumer = clone(knownParameters(attempt(() =>
+  results.canConsume = ortc.canConsume(consumable, clone(capabilities));
+  results.consumer = clone(knownParameters(attempt(() =>
     ortc.getConsumerRtpParameters({
       consumableRtpParameters: clone(consumable),
       remoteRtpCapabilities: clone(capabilities),
       pipe: false,
       enableRtx,
     }))));
-  return judged;
+  return results;
 }
 
 for (let at = 0; at < count; ++at) {
-  const given = make(at);
-  process.stdout.write(`${JSON.stringify({ given, expected: judge(given) })}\n`);
+  const given = generateCase(at);
+  process.stdout.write(`${JSON.stringify({ given, expected: negotiate(given) })}\n`);
 }

@@ -1,5 +1,5 @@
-// What browsers can do, as mediasoup-client reads it out of their SDP, and what it makes of that
-// for a given router: the parameters to produce with and the capabilities to consume with.
+// Capabilities of browsers, as mediasoup-client reads them from SDP, and what it derives from them for
+// a given router: the parameters to produce with, and the capabilities to consume with.
 'use strict';
 
 const VIDEO_FEEDBACK = [
@@ -145,7 +145,7 @@ const safari = {
 
 const browsers = { chrome, firefox, safari };
 
-// Lists of codecs that routers are made from.
+// Codecs of routers.
 const routers = {
   meeting: [
     { kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2 },
@@ -211,24 +211,24 @@ function sameCodec(one, other) {
   );
 }
 
-// The browser's codecs that the router has, paired with the router's.
-function common(browser, router) {
+// Returns the browser's codecs that the router has, paired with the router's.
+function commonCodecs(browser, router) {
   return router.codecs
     .filter(theirs => !isRtx(theirs))
     .map(theirs => ({ theirs, own: browser.codecs.find(it => sameCodec(it, theirs)) }))
     .filter(pair => pair.own !== undefined);
 }
 
-// The RTX codec of a codec.
+// Returns the RTX codec of a codec.
 function rtxOf(codec, capabilities) {
   return capabilities.codecs.find(it =>
     isRtx(it) && it.parameters.apt === codec.preferredPayloadType);
 }
 
-// What a client tells the router to consume with: its own codecs under the router's numbers.
-function receiving(browser, router) {
+// Returns the capabilities that a client consumes with: its codecs with the router's payload types.
+function recvCapabilities(browser, router) {
   const codecs = [];
-  for (const { theirs, own } of common(browser, router)) {
+  for (const { theirs, own } of commonCodecs(browser, router)) {
     codecs.push({ ...own, preferredPayloadType: theirs.preferredPayloadType });
     const rtx = rtxOf(theirs, router);
     if (rtx && rtxOf(own, browser)) {
@@ -241,9 +241,10 @@ function receiving(browser, router) {
   return { codecs, headerExtensions };
 }
 
-// What a client produces with: its own codec numbers, for one of the common codecs.
-function sending(kind, browser, router, pick, encodings) {
-  const candidates = common(browser, router).filter(pair => pair.own.kind === kind);
+// Returns the parameters that a client produces with: one of the common codecs, with its own payload
+// types.
+function sendParameters(kind, browser, router, pick, encodings) {
+  const candidates = commonCodecs(browser, router).filter(pair => pair.own.kind === kind);
   if (candidates.length === 0) {
     return undefined;
   }
@@ -271,4 +272,4 @@ function sending(kind, browser, router, pick, encodings) {
   };
 }
 
-module.exports = { browsers, routers, receiving, sending, PACKET_ID };
+module.exports = { browsers, routers, recvCapabilities, sendParameters, PACKET_ID };
