@@ -31,7 +31,7 @@ export interface PageOptions extends Destination {
 }
 
 const ROOM_NAME_MAX = 64;
-/** The server's own limit. */
+/** The server refuses longer tokens. */
 const TOKEN_LEN_MAX = 4096;
 /** Claims of an invitation. A token with any other claim identifies a person and is not shared. */
 const INVITATION_CLAIMS = new Set(['roomId', 'iat', 'nbf', 'exp', 'iss', 'aud']);

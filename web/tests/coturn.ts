@@ -89,7 +89,7 @@ export class Coturn {
   }
 }
 
-/** Whether a process acceptsConnections connections on this port. */
+/** Whether a process accepts connections on this port. */
 function acceptsConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

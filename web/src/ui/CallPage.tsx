@@ -144,7 +144,7 @@ function useDeviceErrors(app: App, room: Room): void {
   }, [camera, microphone, room]);
 }
 
-/** Runs actions on single letters, except while the participant types. */
+/** Runs actions on single letters, except while the person types. */
 function useShortcuts(actions: Record<string, () => void>): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {

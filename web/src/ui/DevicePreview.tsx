@@ -1,4 +1,4 @@
-/** DevicePreview of the own camera and microphone: picture, switches, level and device errors. */
+/** Preview of the own camera and microphone: picture, switches, level and device errors. */
 import type { App } from '../app';
 import { AlertIcon, CameraIcon, MicIcon } from './icons';
 import { MicrophoneLevel } from './MicrophoneLevel';

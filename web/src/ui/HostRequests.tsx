@@ -7,7 +7,9 @@ export function HostRequests({ room, showPanel }: { room: Room; showPanel(): voi
   const { moderation } = room;
   const [joining, ...moreJoining] = moderation.joinRequests.value;
   const [speaking, ...moreSpeaking] = moderation.speakRequests.value;
-  if (joining && moreJoining.length > 0) return <SeveralRequests text={`${moreJoining.length + 1} people wait to come in`} showPanel={showPanel} />;
+  if (joining && moreJoining.length > 0) {
+    return <SeveralRequests text={`${moreJoining.length + 1} people wait to come in`} showPanel={showPanel} />;
+  }
   if (joining) {
     return (
       <SingleRequest requester={joining} text="waits to come in">
@@ -20,7 +22,9 @@ export function HostRequests({ room, showPanel }: { room: Room; showPanel(): voi
       </SingleRequest>
     );
   }
-  if (speaking && moreSpeaking.length > 0) return <SeveralRequests text={`${moreSpeaking.length + 1} people ask to speak`} showPanel={showPanel} />;
+  if (speaking && moreSpeaking.length > 0) {
+    return <SeveralRequests text={`${moreSpeaking.length + 1} people ask to speak`} showPanel={showPanel} />;
+  }
   if (speaking) {
     return (
       <SingleRequest requester={speaking} text="asks to speak">

@@ -1,4 +1,4 @@
-/** First page: createRoom a room, or createMeeting one by its name or link. */
+/** First page: create a room, or open one by its name or link. */
 import { useSignal } from '@preact/signals';
 import type { App } from '../app';
 import { parseDestination } from '../pageUrl';
@@ -40,7 +40,7 @@ function NewMeeting({ app }: { app: App }) {
   const problem = useSignal('');
 
   const createMeeting = async () => {
-    // An createMeeting room needs no invitation: joining creates it.
+    // An open room needs no invitation: joining creates it.
     if (policy.value === 'open') return app.openRoom({ roomId: generateRoomName(), token: '' });
     if (busy.value) return;
     busy.value = true;

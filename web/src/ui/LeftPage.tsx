@@ -8,7 +8,7 @@ interface EndOfCall {
   title: string;
   /** Sentence below the title, around the room's name. */
   lead: (room: ComponentChildren) => ComponentChildren;
-  /** Label of the button that joins rejoinLabel; absent where that makes no sense. */
+  /** Label of the button that joins again; absent where that makes no sense. */
   rejoinLabel?: string;
 }
 

@@ -205,7 +205,7 @@ function ParticipantSummary({ name, label, role, microphoneOn, cameraOn }: Parti
 
 const POLICIES: Policy[] = ['open', 'invite-only', 'approval', 'locked'];
 
-/** SelectField for the room policy. */
+/** Select for the room policy. */
 function PolicyPicker({ app, room }: { app: App; room: Room }) {
   const policy = room.moderation.policy.value;
   const linkLacksInvitation = policy === 'invite-only' && !isInvitation(app.token.value, room.id);

@@ -1,4 +1,4 @@
-/** Plays one video track. `RemoteAudio` plays audio, so that it does not stop when a tile is removed. */
+/** Plays one video track. Audio is played by `RemoteAudio`, so that removing a tile does not interrupt it. */
 import { useEffect, useRef } from 'preact/hooks';
 
 interface VideoPlayerProps {

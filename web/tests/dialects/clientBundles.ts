@@ -1,5 +1,5 @@
 /**
- * ClientBundles the test clients, each with a version of mediasoup-client, and serves them from an
+ * Bundles the test clients, each with a version of mediasoup-client, and serves them from an
  * origin other than the media server's, as an application's own web server would.
  */
 import { createServer, type Server } from 'node:http';
@@ -7,16 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import type { Dialect, Kind } from './client';
 
-/** The produceOrder in the dialects' documentation. */
+/** The order in the dialects' documentation. */
 const VIDEO_FIRST: readonly Kind[] = ['video', 'audio'];
 /**
- * Chromium numbers header extensions anew in each connection since its version 140, and refuses
- * the answer that mediasoup-client before 3.16 makes for a camera published first, whichever
- * server it talks to.
+ * Chromium numbers header extensions separately in each connection since version 140, and refuses
+ * the answer that mediasoup-client before 3.16 makes for a camera that is produced first, whichever
+ * server it connects to.
  */
 const AUDIO_FIRST: readonly Kind[] = ['audio', 'video'];
 
-/** Tested versions of mediasoup-client: npm package and produceOrder in which the kinds are produced. */
+/** Tested versions of mediasoup-client: npm package and order in which the kinds are produced. */
 export const VERSIONS = {
   '3.6.37': { package: 'mediasoup-client-3.6', produceOrder: AUDIO_FIRST },
   '3.12.5': { package: 'mediasoup-client-3.12', produceOrder: AUDIO_FIRST },
