@@ -146,6 +146,18 @@ export class CallParticipant {
     await this.page.reload();
   }
 
+  /** Starts recording alerts, however briefly they are shown; the returned function gives their texts. */
+  async recordAlerts(): Promise<() => Promise<string[]>> {
+    await this.page.evaluate(() => {
+      window.alerts = [];
+      const record = () => {
+        for (const alert of document.querySelectorAll('[role=alert]')) window.alerts.push(alert.textContent ?? '');
+      };
+      new MutationObserver(record).observe(document.body, { childList: true, subtree: true });
+    });
+    return () => this.page.evaluate(() => window.alerts);
+  }
+
   /** Makes the page show its link as text by forbidding access to the clipboard. */
   async forbidClipboard(): Promise<void> {
     await this.page.evaluate(() => {
@@ -346,6 +358,8 @@ declare global {
   interface Window {
     /** Every RTCPeerConnection of the page, recorded for the tests. */
     connections: RTCPeerConnection[];
+    /** Texts of alerts, recorded by `recordAlerts`. */
+    alerts: string[];
   }
 }
 
