@@ -20,6 +20,7 @@ mod cleanup;
 mod config;
 mod consuming;
 mod containment;
+mod culprit;
 mod internal_requests;
 mod joining;
 mod limited_actions;
@@ -56,7 +57,7 @@ use watersmeet_engine::command::{self, Command, Event};
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::{Rng, Time};
 
-use self::containment::Culprit;
+use self::culprit::Culprit;
 use self::internal_requests::{InternalRequest, InternalRequests};
 use self::limited_actions::LimitedActions;
 use self::media::MediaOwnership;

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Grant, LEEWAY_S, LIFETIME_S_MAX, RoomGrant, TEXT_LEN_MAX, TokenRefusal};
+use super::grant::{Grant, LEEWAY_S, LIFETIME_S_MAX, RoomGrant, TEXT_LEN_MAX, TokenRefusal};
 
 /// Accepted fields of a header (RFC 7515 §4.1). The others name keys, certificates or extensions
 /// (`jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`, `zip`), and none of those is ever followed.

@@ -8,7 +8,7 @@ use super::Conference;
 use super::admin_requests::{
     AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomSummary,
 };
-use super::containment::Culprit;
+use super::culprit::Culprit;
 use super::timers::Timer;
 use crate::limits::RESERVATION_TIMEOUT;
 use crate::message::{Policy, Refusal, RemovalReason};

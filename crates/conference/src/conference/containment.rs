@@ -8,20 +8,10 @@ use watersmeet_engine::command::Event;
 use watersmeet_wire::units::Time;
 
 use super::Conference;
+use super::culprit::Culprit;
 use super::pending_commands::{CommandPurpose, PendingCommand};
 use super::timers::Timer;
-use crate::message::{CommandToken, SessionId};
-
-/// Whom an input is about, and whom a panic while it is handled costs the connection.
-#[derive(Debug, Clone)]
-pub(super) enum Culprit {
-    /// A session.
-    Session(SessionId),
-    /// All sessions of a room.
-    Room(Arc<str>),
-    /// Nobody: only what became inconsistent is removed.
-    Nobody,
-}
+use crate::message::CommandToken;
 
 impl Conference {
     /// Handles an input and everything that dialects want done because of it. Returns `None` when

@@ -7,6 +7,7 @@
 
 mod objects;
 mod removal;
+mod removed;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use watersmeet_wire::units::{Map, Time};
 
 use self::objects::{AnnouncedProducer, SessionMedia, Transport};
 pub(super) use self::objects::{Consumer, HeldConsume};
-pub(super) use self::removal::RemovedProducer;
+pub(super) use self::removed::RemovedProducer;
 use crate::dialect::RequestTag;
 use crate::message::{
     CreatedTransport, Direction, ProducerSummary, Refusal, SessionId, ShardId, TransportKey,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use watersmeet_engine::command::Command;
 
 use super::Conference;
-use super::containment::Culprit;
+use super::culprit::Culprit;
 use super::outputs::Output;
 use super::timers::Timer;
 use crate::close_codes::{CLOSE_INTERNAL, CLOSE_RESTART};

@@ -75,7 +75,7 @@ pub(super) struct AnnouncedProducer {
 
 /// Consumer of a session.
 #[derive(Debug)]
-pub(in crate::conference) struct Consumer {
+pub struct Consumer {
     /// Transport that it is sent on.
     pub transport: TransportId,
     /// Producer that it receives.
@@ -84,7 +84,7 @@ pub(in crate::conference) struct Consumer {
 
 /// Request to consume that waits for a receive transport.
 #[derive(Debug)]
-pub(in crate::conference) struct HeldConsume {
+pub struct HeldConsume {
     /// Time at which it is refused.
     pub deadline: Time,
     /// Identifies the request to the dialect.

@@ -6,41 +6,14 @@ use std::sync::Arc;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 
-use super::{Consumer, MediaOwnership};
-use crate::message::{SessionId, ShardId};
-
-/// Announced producer that was removed.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::conference) struct RemovedProducer {
-    /// The producer.
-    pub producer: ProducerId,
-    /// Room that it was in.
-    pub room: Arc<str>,
-    /// Other shards on which it was known.
-    pub pipes: BTreeSet<ShardId>,
-}
-
-/// Transport that was removed.
-#[derive(Debug, Default)]
-pub(in crate::conference) struct RemovedTransport {
-    /// Shard that it was on. None when the session had no such transport.
-    pub shard: Option<ShardId>,
-    /// Announced producers that were on it.
-    pub producers: Vec<RemovedProducer>,
-}
-
-/// All media of a session, removed without regard to what depends on what.
-#[derive(Debug, Default)]
-pub(in crate::conference) struct RemovedMedia {
-    /// Transports and their shards.
-    pub transports: Vec<(ShardId, TransportId)>,
-    /// Announced producers.
-    pub producers: Vec<RemovedProducer>,
-}
+use super::MediaOwnership;
+use super::objects::Consumer;
+use super::removed::{RemovedMedia, RemovedProducer, RemovedTransport};
+use crate::message::SessionId;
 
 impl MediaOwnership {
     /// Removes a transport with all that is on it.
-    pub(in crate::conference) fn remove_transport(
+    pub fn remove_transport(
         &mut self,
         session: SessionId,
         transport: TransportId,
@@ -69,7 +42,7 @@ impl MediaOwnership {
     }
 
     /// Removes a producer with its consumers. Returns `None` when others do not know of it.
-    pub(in crate::conference) fn remove_producer(
+    pub fn remove_producer(
         &mut self,
         session: SessionId,
         producer: ProducerId,
@@ -95,10 +68,7 @@ impl MediaOwnership {
     }
 
     /// Removes a consumer. Returns its owner.
-    pub(in crate::conference) fn remove_consumer(
-        &mut self,
-        id: ConsumerId,
-    ) -> Option<(SessionId, Consumer)> {
+    pub fn remove_consumer(&mut self, id: ConsumerId) -> Option<(SessionId, Consumer)> {
         let owner = self.consumers.remove(&id)?;
         let consumer = self.by_session.get_mut(&owner)?.consumers.remove(&id)?;
         self.drop_empty(owner);
@@ -110,7 +80,7 @@ impl MediaOwnership {
 
     /// Removes everything that names a session, even where the records contradict each other: it
     /// follows no index, so that it works after a panic left them incomplete.
-    pub(in crate::conference) fn purge(&mut self, session: SessionId) -> RemovedMedia {
+    pub fn purge(&mut self, session: SessionId) -> RemovedMedia {
         let media = self.by_session.remove(&session).unwrap_or_default();
         self.transports.retain(|_, owner| *owner != session);
         self.consumers.retain(|_, owner| *owner != session);
@@ -140,7 +110,7 @@ impl MediaOwnership {
     }
 
     /// Sessions whose media records contradict each other.
-    pub(in crate::conference) fn inconsistent_sessions(&self) -> BTreeSet<SessionId> {
+    pub fn inconsistent_sessions(&self) -> BTreeSet<SessionId> {
         let mut found = BTreeSet::new();
         for (&session, media) in &self.by_session {
             let owns = |owner: Option<&SessionId>| owner == Some(&session);
@@ -188,7 +158,7 @@ impl MediaOwnership {
     }
 
     /// Sessions that own media.
-    pub(in crate::conference) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
         self.by_session.keys().copied()
     }
 }
