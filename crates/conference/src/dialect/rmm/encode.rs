@@ -39,7 +39,7 @@ impl State {
             Reply::Produced { producer, .. } => json!({ "id": producer.producer.to_string() }),
             Reply::Consumed(created) => self.consumed(created),
             Reply::ConsumerPaused { .. } => json!({ "resumed": true }),
-            Reply::Done => done(tag.event),
+            Reply::Done => done_payload(tag.event),
             _ => return Vec::new(),
         };
         acknowledge(NAMESPACE, tag, answer)
@@ -265,7 +265,7 @@ impl State {
 }
 
 /// Returns the acknowledgement of a request without a result.
-fn done(event: &'static str) -> Value {
+fn done_payload(event: &'static str) -> Value {
     match event {
         APPROVE | APPROVE_AND_PROMOTE => {
             json!({ "approved": true, "promoted": event == APPROVE_AND_PROMOTE })
