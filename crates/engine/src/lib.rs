@@ -20,6 +20,7 @@ mod router;
 mod rtp_listener;
 pub mod shard_message;
 mod slots;
+mod ssrc_allocator;
 pub mod stats;
 mod ticket_queue;
 mod timers;

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use watersmeet_engine::ortc;
 use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability, RtpParameters};
-use watersmeet_wire::units::Rng;
+use watersmeet_wire::units::{Rng, Ssrc};
 
 /// Generated cases per run. About half of them reach the last step.
 const CASES: usize = 1_000;
@@ -131,7 +131,7 @@ fn negotiate(given: &Value) -> Value {
 
     results["canConsume"] = ortc::can_consume(&consumable, &capabilities).into();
     let enable_rtx = given["enableRtx"].as_bool().unwrap();
-    let consumer = ortc::consumer_parameters(&consumable, &capabilities, enable_rtx, &mut rng).ok();
+    let consumer = ortc::consumer_parameters(&consumable, &capabilities, enable_rtx, Ssrc(7)).ok();
     results["consumer"] = to_json(consumer.as_ref());
     results
 }

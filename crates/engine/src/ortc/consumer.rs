@@ -5,11 +5,10 @@ use watersmeet_wire::params::{
     RtpCapabilities, RtpCodecParameters, RtpEncodingParameters, RtpParameters, RtxParameters,
 };
 use watersmeet_wire::rtp::extension::ExtensionKind;
-use watersmeet_wire::units::{Rng, Ssrc};
+use watersmeet_wire::units::Ssrc;
 
 use super::codec_matching::{match_codecs, retransmits};
 use super::error::NegotiationError;
-use super::ssrc::random_ssrc;
 
 /// Returns whether a client with the capabilities `remote` can receive a producer.
 pub fn can_consume(consumable: &RtpParameters, remote: &RtpCapabilities) -> bool {
@@ -38,7 +37,7 @@ pub fn consumer_parameters(
     consumable: &RtpParameters,
     remote: &RtpCapabilities,
     enable_rtx: bool,
-    rng: &mut Rng,
+    ssrc: Ssrc,
 ) -> Result<RtpParameters, NegotiationError> {
     let mut codecs = supported_codecs(consumable, remote, enable_rtx);
     let all = codecs.clone();
@@ -56,7 +55,7 @@ pub fn consumer_parameters(
         mid: None,
         codecs,
         header_extensions: consumable.header_extensions.clone(),
-        encodings: vec![consumer_encoding(&consumable.encodings, has_rtx, rng)],
+        encodings: vec![consumer_encoding(&consumable.encodings, has_rtx, ssrc)],
         rtcp: consumable.rtcp.clone(),
         msid: consumable.msid.clone(),
     };
@@ -123,9 +122,8 @@ fn keep_one_estimator(parameters: &mut RtpParameters) {
 fn consumer_encoding(
     encodings: &[RtpEncodingParameters],
     has_rtx: bool,
-    rng: &mut Rng,
+    ssrc: Ssrc,
 ) -> RtpEncodingParameters {
-    let ssrc = random_ssrc(rng);
     let mode = encodings
         .iter()
         .find_map(|it| it.scalability_mode.as_deref());

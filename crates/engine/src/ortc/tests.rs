@@ -4,7 +4,7 @@
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 use watersmeet_wire::params::{RtpEncodingParameters, RtpParameters};
-use watersmeet_wire::units::Rng;
+use watersmeet_wire::units::{Rng, Ssrc};
 
 use super::ssrc::random_ssrc;
 use super::*;
@@ -154,7 +154,7 @@ fn a_simulcast_consumer_has_one_encoding_with_all_layers_and_the_highest_bitrate
         .map(|it| it.mapped_ssrc.0)
         .collect();
     assert_eq!(mapped, [mapped[0], mapped[0] + 1, mapped[0] + 2]);
-    let consumer = consumer_parameters(&producer.consumable, &router(), true, &mut rng()).unwrap();
+    let consumer = consumer_parameters(&producer.consumable, &router(), true, Ssrc(7)).unwrap();
     let [encoding] = consumer.encodings.as_slice() else {
         panic!("one encoding")
     };
@@ -162,7 +162,7 @@ fn a_simulcast_consumer_has_one_encoding_with_all_layers_and_the_highest_bitrate
     assert_eq!(encoding.max_bitrate, Some(900_000));
     let (ssrc, rtx) = (encoding.ssrc.unwrap(), encoding.rtx.unwrap());
     assert_eq!(rtx.ssrc.0, ssrc.0 + 1);
-    let plain = consumer_parameters(&producer.consumable, &router(), false, &mut rng()).unwrap();
+    let plain = consumer_parameters(&producer.consumable, &router(), false, Ssrc(7)).unwrap();
     assert_eq!(plain.codecs.len(), 1);
     assert!(plain.encodings[0].rtx.is_none() && !plain.codecs[0].has_feedback("nack", ""));
     assert!(plain.codecs[0].has_feedback("nack", "pli"));
@@ -173,7 +173,7 @@ fn a_client_without_capabilities_cannot_consume() {
     let consumable = negotiate(vp8(json!([]))).unwrap().consumable;
     let no_capabilities = RtpCapabilities::default();
     assert!(can_consume(&consumable, &router()) && !can_consume(&consumable, &no_capabilities));
-    let refused = consumer_parameters(&consumable, &no_capabilities, true, &mut rng());
+    let refused = consumer_parameters(&consumable, &no_capabilities, true, Ssrc(7));
     assert_eq!(refused, Err(NegotiationError::NoCompatibleCodecs));
 }
 

@@ -2,7 +2,7 @@
 
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
-use watersmeet_wire::units::{Ssrc, Time};
+use watersmeet_wire::units::Time;
 
 use super::inbound::Inbound;
 use super::outbound::Outbound;
@@ -22,6 +22,7 @@ use crate::remb::ReceiveEstimate;
 use crate::router::Router;
 use crate::rtp_listener::Conflict;
 use crate::slots::{ConsumerKey, Key as _, ProducerKey, RouterKey, TransportKey};
+use crate::ssrc_allocator::SsrcAllocator;
 use crate::transport::{Transport, WebRtcTransport};
 
 /// Alphabet of a ufrag's random part: ice-chars that need no escaping anywhere (RFC 8839 §5.4).
@@ -197,7 +198,7 @@ impl Worker {
             dtls: transport.dtls_parameters(),
         };
         let transport = Transport::WebRtc(transport);
-        let outbound = Outbound::new(Ssrc(self.rng.next_u32()));
+        let outbound = Outbound::new(SsrcAllocator::new(&mut self.rng));
         let inbound = Inbound::new(self.generate_letters());
         self.transports.insert(TransportEntry::new(
             id,
@@ -361,12 +362,10 @@ impl Worker {
         if !ortc::can_consume(&producer.consumable, &request.capabilities) {
             return Err(Refusal::CannotConsume);
         }
-        let rtp = ortc::consumer_parameters(
-            &producer.consumable,
-            &request.capabilities,
-            true,
-            &mut self.rng,
-        );
+        let ssrc = entry.outbound.ssrcs.allocate_pair();
+        let ssrc = ssrc.ok_or(Refusal::LimitReached("SSRCs on this transport"))?;
+        let rtp =
+            ortc::consumer_parameters(&producer.consumable, &request.capabilities, true, ssrc);
         let mut rtp = rtp.map_err(|_| Refusal::CannotConsume)?;
         rtp.mid = Some(entry.outbound.allocate_mid());
         let streams = u8::try_from(producer.streams.len()).unwrap_or(u8::MAX);

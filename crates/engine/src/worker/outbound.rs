@@ -9,6 +9,7 @@ use crate::egress::send_queue::SendQueueEntry;
 use crate::path::Path;
 use crate::rate::RateWindow;
 use crate::slots::ConsumerKey;
+use crate::ssrc_allocator::SsrcAllocator;
 
 /// Capacity of a transport's queue of media packets. It is emptied within 2 ms, so that more than
 /// this is a flood, of which the newest packets are dropped.
@@ -43,6 +44,8 @@ pub struct Outbound {
     pub streams: Map<Ssrc, ConsumerKey>,
     /// SSRC of our RTCP packets.
     pub control_ssrc: Ssrc,
+    /// Allocates the SSRCs of consumers.
+    pub ssrcs: SsrcAllocator,
     /// RTCP datagrams to send.
     pub control: ControlQueue,
     /// Number of MIDs given to consumers.
@@ -78,7 +81,9 @@ pub struct ControlQueue {
 
 impl Outbound {
     /// Creates the sending half of a transport on which nothing was sent.
-    pub fn new(control_ssrc: Ssrc) -> Self {
+    pub fn new(mut ssrcs: SsrcAllocator) -> Self {
+        // A new allocator never lacks SSRCs.
+        let control_ssrc = ssrcs.allocate_pair().unwrap_or_default();
         Self {
             packets: Vec::new(),
             sent: 0,
@@ -90,6 +95,7 @@ impl Outbound {
             consumers: Vec::new(),
             streams: Map::new(),
             control_ssrc,
+            ssrcs,
             control: ControlQueue::default(),
             mids: 0,
         }

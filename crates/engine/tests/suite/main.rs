@@ -21,5 +21,7 @@ mod handshake_scheduling;
 #[cfg(feature = "sim")]
 mod piped_producers;
 mod srtp_interop;
+#[cfg(feature = "sim")]
+mod ssrcs;
 mod support;
 mod transport_security;
