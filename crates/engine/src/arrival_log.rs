@@ -1,7 +1,7 @@
-//! When the packets of one transport arrived, by the transport's own numbering, and the feedback
-//! that tells its sender (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2).
+//! Arrival times of the packets of one transport, by transport-wide sequence number, and the feedback
+//! about them (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2).
 //!
-//! Bounded: a burst beyond the limit is fed back early rather than remembered.
+//! Bounded: after a burst feedback is sent early.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use watersmeet_wire::rtcp::twcc::{FeedbackHeader, FeedbackProgress};
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 
-/// How often feedback is sent while packets arrive.
+/// Interval between feedback while packets arrive.
 pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// ArrivalLog that are fed back at once, without waiting for the interval: one report then still
-/// fits one datagram.
+/// Number of arrivals at which feedback is sent without waiting for the interval: it still fits one
+/// datagram.
 pub const PENDING_MAX: usize = 256;
 
-/// What arrived since the last feedback.
+/// Packets that arrived since the last feedback.
 #[derive(Debug, Default)]
 pub struct ArrivalLog {
-    /// Numbers and times, in the order they arrived.
+    /// Sequence numbers and arrival times, in order of arrival.
     pending: Vec<(SeqNo, Time)>,
-    /// The highest number so far.
+    /// Highest sequence number so far.
     highest: Option<SeqNo>,
-    /// The first number the next feedback speaks of.
+    /// First sequence number of the next feedback.
     next_base: SeqNo,
-    /// The number of the next feedback.
+    /// Count of the next feedback packet.
     feedback_count: u8,
-    /// Some stream of the transport; feedback has to name one.
+    /// SSRC of a stream of the transport; feedback has to contain one.
     media: Ssrc,
 }
 
 impl ArrivalLog {
-    /// Notes a packet. Says whether feedback should be sent at once.
+    /// Records a packet. Returns whether feedback should be sent at once.
     #[inline]
     pub fn record(&mut self, now: Time, raw: u16, media: Ssrc) -> bool {
         let seq = match self.highest {
@@ -51,12 +51,12 @@ impl ArrivalLog {
         self.pending.len() >= PENDING_MAX
     }
 
-    /// Whether there is anything to tell.
+    /// Returns whether no packet arrived since the last feedback.
     pub fn is_empty(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// Writes the feedback into datagrams, each handed to `send`.
+    /// Writes the feedback into datagrams, passes each to `send`, and clears the log.
     pub fn write_feedback(
         &mut self,
         sender: Ssrc,
@@ -95,46 +95,52 @@ mod tests {
     use super::*;
     use watersmeet_wire::rtcp::{Packet, packets};
 
-    fn told(arrivals: &mut ArrivalLog) -> Vec<(u16, bool)> {
-        let mut told = Vec::new();
+    fn feedback(arrivals: &mut ArrivalLog) -> Vec<(u16, bool)> {
+        let mut reported = Vec::new();
         arrivals.write_feedback(Ssrc(1), &mut Vec::new(), |datagram| {
             for packet in packets(datagram) {
                 let Ok(Packet::TransportFeedback(feedback)) = packet else {
                     panic!("only feedback is written");
                 };
-                told.extend(feedback.packets().map(|(seq, at)| (seq, at.is_some())));
+                reported.extend(feedback.packets().map(|(seq, at)| (seq, at.is_some())));
             }
         });
-        told
+        reported
     }
 
     #[test]
-    fn a_lost_packet_is_told_once() {
+    fn lost_packet_is_reported_once() {
         let mut arrivals = ArrivalLog::default();
         arrivals.record(Time::from_millis(1), 65_535, Ssrc(2));
         arrivals.record(Time::from_millis(2), 1, Ssrc(2));
-        assert_eq!(told(&mut arrivals), [(65_535, true), (0, false), (1, true)]);
+        assert_eq!(
+            feedback(&mut arrivals),
+            [(65_535, true), (0, false), (1, true)]
+        );
         arrivals.record(Time::from_millis(3), 2, Ssrc(2));
-        assert_eq!(told(&mut arrivals), [(2, true)]);
+        assert_eq!(feedback(&mut arrivals), [(2, true)]);
     }
 
     #[test]
-    fn order_of_arrival_does_not_matter() {
+    fn feedback_does_not_depend_on_the_order_of_arrival() {
         let mut arrivals = ArrivalLog::default();
         arrivals.record(Time::from_millis(1), 10, Ssrc(2));
         arrivals.record(Time::from_millis(2), 12, Ssrc(2));
         arrivals.record(Time::from_millis(3), 11, Ssrc(2));
-        assert_eq!(told(&mut arrivals), [(10, true), (11, true), (12, true)]);
+        assert_eq!(
+            feedback(&mut arrivals),
+            [(10, true), (11, true), (12, true)]
+        );
     }
 
     #[test]
-    fn a_burst_asks_to_be_fed_back() {
+    fn burst_requests_early_feedback() {
         let mut arrivals = ArrivalLog::default();
-        let mut asked = false;
+        let mut is_requested = false;
         for raw in 0..2_000 {
-            asked |= arrivals.record(Time::from_millis(1), raw, Ssrc(2));
+            is_requested |= arrivals.record(Time::from_millis(1), raw, Ssrc(2));
         }
-        assert!(asked);
+        assert!(is_requested);
         assert_eq!(arrivals.pending.len(), PENDING_MAX);
     }
 }

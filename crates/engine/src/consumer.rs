@@ -12,6 +12,7 @@ mod packet;
 pub mod queued_packet;
 pub mod resend;
 pub mod rewrite;
+mod selection;
 mod simple_selector;
 mod simulcast_selector;
 
@@ -24,11 +25,11 @@ use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
-use crate::consumer::layer_selector::Selection;
 use crate::consumer::layers::ConsumerLayers;
 use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
+use crate::consumer::selection::Selection;
 use crate::ids::ConsumerId;
 use crate::layers::Layers;
 use crate::packet::{Arrival, ClockReference, ExtensionIds};
@@ -54,7 +55,7 @@ struct Retransmission {
     next_seq: u64,
 }
 
-/// WorkerMetrics that `getStats` shows, and the sender reports need.
+/// Counters for `getStats` and sender reports.
 #[derive(Debug, Default, Clone, Copy)]
 #[repr(C)]
 pub struct Counters {
@@ -517,13 +518,4 @@ impl Consumer {
             }),
         }
     }
-}
-
-/// Returns the 16 bits of a sequence number that a packet carries.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "only the low 16 bits are needed"
-)]
-pub const fn raw(seq: u64) -> u16 {
-    seq as u16
 }

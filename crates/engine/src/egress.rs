@@ -1,10 +1,9 @@
-//! What leaves in one turn of the loop: packets gathered per destination, sealed one after the
-//! other into one arena, and cut into runs that the kernel may split by itself (UDP segmentation
-//! offload). A destination's packets keep their order; different destinations do not wait for
-//! each other. Which destinations send is `schedule`'s business, how far apart turns are `window`'s,
-//! and in which order a destination's packets leave `order`'s.
+//! Batch of datagrams to send in one loop iteration: encrypted one after the other into one arena and
+//! grouped into runs that the kernel can split (UDP segmentation offload). [`send_queue`] decides
+//! which destinations send, [`window`] how long packets are collected, [`gso_order`] in which order
+//! the packets of one destination are sent.
 //!
-//! The arena and the lists keep their memory, so a turn allocates nothing once they have grown.
+//! Arena and lists keep their memory, so that sending allocates nothing once they have grown.
 
 pub mod gso_order;
 pub mod send_queue;
@@ -12,69 +11,69 @@ pub mod window;
 
 use crate::path::{Path, Protocol};
 
-/// The most bytes of one run (the largest UDP payload over IPv4).
+/// Upper bound of the bytes of one run: the largest UDP payload over IPv4.
 const RUN_LEN_MAX: usize = 65_507;
 
-/// The most datagrams of one run (`UDP_MAX_SEGMENTS` of older kernels).
+/// Upper bound of the datagrams of one run: `UDP_MAX_SEGMENTS` of older kernels.
 pub const RUN_SEGMENTS_MAX: u16 = 64;
 
-/// The longest datagram sent: Ethernet's payload without IP and UDP headers.
+/// Upper bound of the length of a datagram: Ethernet's payload without IP and UDP headers.
 pub const DATAGRAM_LEN_MAX: usize = 1_472;
 
-/// The size of the arena; what does not fit waits for the next batch of the same turn.
+/// Size of the arena in bytes; what does not fit is sent in another batch of the same iteration.
 const ARENA_LEN: usize = 512 * 1_024;
 
-/// The most runs of one batch.
+/// Upper bound of the runs of one batch.
 const TRANSMITS_MAX: usize = 512;
 
-/// The longest runs of each class of [`RunLengths`].
+/// Upper bounds of the classes of [`RunLengths`], in datagrams.
 pub const RUN_BOUNDS: [u16; 8] = [1, 2, 3, 4, 8, 16, 32, RUN_SEGMENTS_MAX];
 
-/// One run: datagrams of equal length to one destination, of which the last may be shorter.
+/// A run: datagrams of equal length to one destination, of which the last may be shorter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
-    /// Where to.
+    /// Path on which it is sent.
     pub path: Path,
-    /// Where its bytes lie in the arena.
+    /// Position of its bytes in the arena.
     pub range: std::ops::Range<usize>,
-    /// The length of each datagram but the last; absent for a single one.
+    /// Length of each datagram but the last; absent for a single datagram.
     pub segment_size: Option<u16>,
 }
 
-/// How long the runs of media over UDP were.
+/// Histogram of the lengths of media runs over UDP.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct RunLengths {
-    /// Runs of at most so many datagrams as [`RUN_BOUNDS`] says, and more than the bound before.
+    /// Number of runs per class: at most the bound in [`RUN_BOUNDS`], more than the bound before.
     pub runs: [u64; RUN_BOUNDS.len()],
-    /// Datagrams in them.
+    /// Number of datagrams in all runs.
     pub datagrams: u64,
 }
 
-/// What is to be sent.
+/// Datagrams to send.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    /// The bytes.
+    /// Bytes of all runs.
     pub arena: &'a [u8],
-    /// The runs in them, in the order to send them.
+    /// Runs, in the order in which to send them.
     pub transmits: &'a [Transmit],
 }
 
-/// The batch in the making.
+/// Batch under construction.
 #[derive(Debug)]
 pub struct Egress {
-    /// The bytes, up to `used`.
+    /// Bytes of the datagrams, up to `used`.
     arena: Vec<u8>,
-    /// How many of them are meant.
+    /// Number of bytes in use.
     used: usize,
-    /// The runs.
+    /// Runs, in order.
     transmits: Vec<Transmit>,
-    /// How many datagrams the last run has.
+    /// Number of datagrams in the last run.
     segments: u16,
-    /// Whether the last run takes another datagram.
+    /// Whether the last run can be extended.
     is_open: bool,
-    /// Whether there is media in the last run.
+    /// Whether the last run contains media over UDP.
     has_media: bool,
-    /// How long the runs before the last one were.
+    /// Lengths of the runs before the last one.
     lengths: RunLengths,
 }
 
@@ -93,7 +92,7 @@ impl Default for Egress {
 }
 
 impl Egress {
-    /// Starts a new batch.
+    /// Starts an empty batch.
     pub fn clear(&mut self) {
         self.count_run();
         self.used = 0;
@@ -101,28 +100,28 @@ impl Egress {
         self.is_open = false;
     }
 
-    /// Whether so many more datagrams fit.
+    /// Returns whether this many more datagrams fit.
     #[inline]
     pub fn has_room(&self, datagrams: usize) -> bool {
         self.transmits.len() + datagrams <= TRANSMITS_MAX
             && self.arena.len() - self.used >= datagrams * DATAGRAM_LEN_MAX
     }
 
-    /// Room for the next datagram: write it there, then `push` its length.
+    /// Returns the space for the next datagram: write it there, then `push` its length.
     #[inline]
     pub fn slot(&mut self) -> &mut [u8] {
         let end = self.arena.len().min(self.used + DATAGRAM_LEN_MAX);
         self.arena.get_mut(self.used..end).unwrap_or_default()
     }
 
-    /// Takes the media datagram that was written into the slot.
+    /// Appends the media datagram that was written into the slot.
     #[inline]
     pub fn push_media(&mut self, path: Path, len: usize) {
         self.push(path, len);
         self.has_media |= path.protocol == Protocol::Udp;
     }
 
-    /// Takes the datagram that was written into the slot.
+    /// Appends the datagram that was written into the slot.
     #[inline]
     pub fn push(&mut self, path: Path, len: usize) {
         let start = self.used;
@@ -140,7 +139,7 @@ impl Egress {
         self.is_open = path.protocol == Protocol::Udp;
     }
 
-    /// Adds a datagram to the last run, if it may.
+    /// Extends the last run by a datagram, if possible. Returns whether it did.
     #[inline]
     fn extend_run(&mut self, path: Path, len: usize) -> bool {
         let Some(run) = self
@@ -164,7 +163,7 @@ impl Egress {
         true
     }
 
-    /// Counts the last run, which takes nothing more.
+    /// Counts the last run, which is complete.
     #[inline]
     fn count_run(&mut self) {
         if self.has_media {
@@ -173,12 +172,12 @@ impl Egress {
         }
     }
 
-    /// How long the runs were until the latest batch was begun.
+    /// Returns the lengths of the runs of all earlier batches.
     pub const fn run_lengths(&self) -> RunLengths {
         self.lengths
     }
 
-    /// The batch, if there is anything in it.
+    /// Returns the batch; `None` when it is empty.
     pub fn batch(&self) -> Option<Batch<'_>> {
         let arena = self.arena.get(..self.used)?;
         (!self.transmits.is_empty()).then_some(Batch {
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_datagrams_to_one_destination_are_one_run() {
+    fn equal_datagrams_to_one_destination_form_one_run() {
         let mut egress = Egress::default();
         let udp = path(Protocol::Udp, 1);
         for len in [100, 100, 60, 100, 101] {
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_has_its_limits() {
+    fn runs_are_bounded() {
         let mut egress = Egress::default();
         for _ in 0..RUN_SEGMENTS_MAX + 1 {
             egress.push(path(Protocol::Udp, 1), 100);
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn tcp_frames_stay_single() {
+    fn tcp_frames_are_not_grouped() {
         let mut egress = Egress::default();
         egress.push(path(Protocol::Tcp, 1), 100);
         egress.push(path(Protocol::Tcp, 1), 100);
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_arena_fills_and_says_so() {
+    fn full_arena_has_no_room() {
         let mut egress = Egress::default();
         let mut pushed = 0;
         while egress.has_room(1) {
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lengths_of_media_runs_are_counted() {
+    fn lengths_of_media_runs_are_counted() {
         let mut egress = Egress::default();
         for _ in 0..3 {
             egress.push_media(path(Protocol::Udp, 1), 100);

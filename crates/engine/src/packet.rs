@@ -1,7 +1,7 @@
-//! A received packet as the media rooms see it: decrypted, parsed once, its extensions found.
+//! A received packet after decryption and parsing, as producers and consumers use it.
 //!
-//! Everything is a place in the packet's bytes, so that a packet may be kept, shared by every
-//! consumer and written again with another header without being parsed again.
+//! It consists of positions in the packet's bytes, so that a packet can be cached, shared by all
+//! consumers and written with another header without being parsed again.
 
 use std::ops::Range;
 
@@ -11,21 +11,21 @@ use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Pt, SeqNo};
 
-/// How many kinds of header extension are known.
+/// Number of supported header extensions.
 const KINDS: usize = ExtensionKind::ALL.len();
 
-/// Ids above this need the two-byte form (RFC 8285 §4.3), which no browser chooses for them.
+/// Highest id of the one-byte form; browsers do not use the two-byte form (RFC 8285 §4.3) for more.
 const ID_MAX: usize = 15;
 
-/// Which id stands for which kind of extension on one transport or in one consumer.
+/// Header extension ids of one transport or consumer.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct ExtensionIds {
-    /// The id of each kind; zero where it is not in use.
+    /// Id of each kind; zero where it is not in use.
     ids: [u8; KINDS],
 }
 
 impl ExtensionIds {
-    /// Adds the extensions that some parameters announce.
+    /// Adds the extensions of RTP parameters.
     pub fn learn(&mut self, extensions: &[RtpHeaderExtensionParameters]) {
         for extension in extensions {
             let Some(kind) = ExtensionKind::from_uri(&extension.uri) else {
@@ -37,16 +37,16 @@ impl ExtensionIds {
         }
     }
 
-    /// The id of a kind, when it is in use.
+    /// Returns the id of a kind, when it is in use.
     #[inline]
     pub fn id(&self, kind: ExtensionKind) -> Option<u8> {
         self.ids.get(kind as usize).copied().filter(|&id| id != 0)
     }
 
-    /// Finds every known extension of a packet.
+    /// Finds all known extensions of a packet.
     #[inline]
-    pub fn locate(&self, header: &RtpHeader, packet: &[u8]) -> ExtensionPlaces {
-        let mut places = ExtensionPlaces::default();
+    pub fn locate(&self, header: &RtpHeader, packet: &[u8]) -> ExtensionSpans {
+        let mut spans = ExtensionSpans::default();
         for (id, range) in header.extension_ranges(packet) {
             if usize::from(id) > ID_MAX {
                 continue;
@@ -54,22 +54,22 @@ impl ExtensionIds {
             let Some(kind) = self.ids.iter().position(|&known| known == id) else {
                 continue;
             };
-            if let Some(place) = places.0.get_mut(kind) {
-                *place = Place::of(range);
+            if let Some(span) = spans.0.get_mut(kind) {
+                *span = Span::of(range);
             }
         }
-        places
+        spans
     }
 }
 
-/// A short run of bytes in a packet; empty where there is none.
+/// Position of bytes in a packet; empty when absent.
 #[derive(Debug, Default, Clone, Copy)]
-struct Place {
+struct Span {
     start: u16,
     len: u16,
 }
 
-impl Place {
+impl Span {
     fn of(range: Range<usize>) -> Self {
         match (u16::try_from(range.start), u16::try_from(range.len())) {
             (Ok(start), Ok(len)) => Self { start, len },
@@ -83,44 +83,44 @@ impl Place {
     }
 }
 
-/// Where the value of each kind of extension lies in one packet.
+/// Positions of the extension values in one packet.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct ExtensionPlaces([Place; KINDS]);
+pub struct ExtensionSpans([Span; KINDS]);
 
-impl ExtensionPlaces {
-    /// The value of an extension in the packet it was located in.
+impl ExtensionSpans {
+    /// Returns the value of an extension in the packet it was located in.
     #[inline]
     pub fn value<'a>(&self, kind: ExtensionKind, packet: &'a [u8]) -> Option<&'a [u8]> {
-        let place = self.0.get(kind as usize).filter(|place| place.len > 0)?;
-        packet.get(place.range())
+        let span = self.0.get(kind as usize).filter(|span| span.len > 0)?;
+        packet.get(span.range())
     }
 }
 
-/// One media packet of a producer, retransmitted or not, ready to be accepted.
+/// Parsed header of a media packet, received directly or in a retransmission.
 #[derive(Debug, Clone, Copy)]
 pub struct Incoming {
-    /// Sequence number in the media stream, also when a retransmission brought it.
+    /// Sequence number in the media stream, also for a retransmission.
     pub seq: u16,
-    /// Media time.
+    /// RTP timestamp.
     pub timestamp: u32,
-    /// Whether it ends a frame.
+    /// Marker bit; for video, the end of a frame.
     pub marker: bool,
-    /// The media payload type, also when a retransmission brought it.
+    /// Payload type of the media, also for a retransmission.
     pub pt: Pt,
-    /// Where the payload starts in the bytes.
+    /// Offset of the payload in the packet.
     pub payload_start: u16,
-    /// Length of the payload, without padding; zero for a packet that is only padding.
+    /// Length of the payload without padding; zero for a packet that is only padding.
     pub payload_len: u16,
-    /// Where its extensions lie.
-    pub extensions: ExtensionPlaces,
-    /// Whether it came as a retransmission.
+    /// Positions of its header extensions.
+    pub extensions: ExtensionSpans,
+    /// Whether it arrived as a retransmission.
     pub retransmitted: bool,
 }
 
 impl Incoming {
-    /// Describes a decrypted packet; `None` when its padding is nonsense.
+    /// Creates the description of a decrypted packet; `None` when its padding is invalid.
     #[inline]
-    pub fn new(header: &RtpHeader, packet: &[u8], extensions: ExtensionPlaces) -> Option<Self> {
+    pub fn new(header: &RtpHeader, packet: &[u8], extensions: ExtensionSpans) -> Option<Self> {
         let payload = header.payload(packet).ok()?;
         Some(Self {
             seq: header.seq,
@@ -134,8 +134,8 @@ impl Incoming {
         })
     }
 
-    /// The media packet inside a retransmission (RFC 4588 §4): its number stands in the first two
-    /// bytes of the payload. `None` for a retransmission that is only padding.
+    /// Returns the media packet inside a retransmission (RFC 4588 §4), whose sequence number is in the
+    /// first two bytes of the payload. `None` for a retransmission that is only padding.
     #[inline]
     pub fn unwrap_retransmission(self, packet: &[u8], media_pt: Pt) -> Option<Self> {
         let (seq, rest) = watersmeet_wire::rtp::split_osn(self.payload(packet))?;
@@ -150,7 +150,7 @@ impl Incoming {
         })
     }
 
-    /// The media bytes.
+    /// Returns the payload.
     #[inline]
     pub fn payload<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
         let start = usize::from(self.payload_start);
@@ -160,18 +160,18 @@ impl Incoming {
     }
 }
 
-/// The map from one stream's media time to the clock that all streams of its publisher share
-/// (RFC 3550 §6.4.1), moved to our own clock.
+/// Maps the RTP timestamps of a stream to our wall clock, by the sender reports of its publisher
+/// (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockReference {
-    /// The moment, in microseconds of our wall clock.
+    /// A time, in microseconds of our wall clock.
     pub wall_micros: u64,
-    /// The media time at that moment.
+    /// RTP timestamp at that time.
     pub timestamp: u32,
 }
 
 impl ClockReference {
-    /// The media time at another moment.
+    /// Returns the RTP timestamp at another time.
     #[expect(clippy::cast_possible_truncation, reason = "media time is modulo 2^32")]
     pub fn timestamp_at(&self, wall_micros: u64, clock_rate: u32) -> u32 {
         let ahead = i128::from(wall_micros) - i128::from(self.wall_micros);
@@ -179,7 +179,7 @@ impl ClockReference {
         self.timestamp.wrapping_add(ticks as u32)
     }
 
-    /// The moment of a media time within half a wrap of the reference.
+    /// Returns the time of an RTP timestamp within half a wrap of the reference.
     pub fn wall_at(&self, timestamp: u32, clock_rate: u32) -> u64 {
         let ticks = i64::from(timestamp.wrapping_sub(self.timestamp).cast_signed());
         let micros = ticks
@@ -189,19 +189,19 @@ impl ClockReference {
     }
 }
 
-/// A packet that its producer has accepted: what consumers decide by.
+/// A packet that its producer has accepted, as far as consumers need it to decide.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
-    /// The index of the encoding it belongs to.
+    /// Index of the encoding it belongs to.
     pub stream: u8,
-    /// Its number in that stream.
+    /// Sequence number in that stream.
     pub seq: SeqNo,
-    /// Its media time.
+    /// RTP timestamp.
     pub timestamp: u32,
-    /// Whether it carries media; a packet that is only padding goes to nobody.
+    /// Whether it has a payload; a packet that is only padding is not forwarded.
     pub has_payload: bool,
-    /// What its payload header says.
+    /// Its parsed payload header.
     pub descriptor: PayloadDescriptor,
-    /// The clock of its stream.
+    /// Clock of its stream.
     pub clock: Option<ClockReference>,
 }

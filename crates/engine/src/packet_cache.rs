@@ -1,72 +1,72 @@
-//! The last second of one stream, decrypted: consumers send from it, now and again.
+//! Cache of the last second of one stream, decrypted. Consumers send and retransmit from it.
 //!
-//! Consumers keep numbers, not bytes; a packet that has left the history can no longer be sent.
-//! Slots are reused with their memory, so a stream that has run for a second allocates nothing.
+//! Consumers hold numbers, not bytes: a packet that has left the cache can no longer be sent. Slots
+//! are reused with their memory, so that a stream allocates nothing after its first second.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::{SeqNo, Time};
 
-use crate::packet::{ExtensionPlaces, Incoming};
+use crate::packet::{ExtensionSpans, Incoming};
 
-/// How long a packet is worth keeping: a receiver's jitter buffer gives up after about a second.
+/// How long a packet is kept: a receiver's jitter buffer waits for about a second.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
-/// Slots at the start; enough for a second of audio.
+/// Initial number of slots: enough for a second of audio.
 const SLOTS_MIN: usize = 64;
 
-/// The most packets kept of one stream: a second of 9 Mbit/s video.
+/// Upper bound of the packets of one stream: a second of video at 9 Mbit/s.
 pub const SLOTS_MAX: usize = 1_024;
 
-/// One kept packet.
+/// A cached packet.
 #[derive(Debug, Default)]
 pub struct CachedPacket {
-    /// Its number; `None` while the slot is unused.
+    /// Sequence number; `None` while the slot is unused.
     seq: Option<SeqNo>,
     /// When it arrived.
     arrived: Time,
-    /// What is known of it.
+    /// Its parsed header; `None` while the slot is unused.
     incoming: Option<Incoming>,
-    /// Its decrypted bytes.
+    /// Decrypted bytes.
     bytes: Vec<u8>,
 }
 
 impl CachedPacket {
-    /// What is known of the packet.
+    /// Returns its parsed header.
     #[inline]
     pub fn incoming(&self) -> Option<&Incoming> {
         self.incoming.as_ref()
     }
 
-    /// All its bytes, header included.
+    /// Returns all its bytes, header included.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The media bytes.
+    /// Returns its payload.
     #[inline]
     pub fn payload(&self) -> &[u8] {
         self.incoming
             .map_or(&[], |incoming| incoming.payload(&self.bytes))
     }
 
-    /// Where the extensions lie and the bytes they lie in.
+    /// Returns the positions of its header extensions, and the bytes they refer to.
     #[inline]
-    pub fn extensions(&self) -> Option<(&ExtensionPlaces, &[u8])> {
+    pub fn extensions(&self) -> Option<(&ExtensionSpans, &[u8])> {
         Some((&self.incoming.as_ref()?.extensions, &self.bytes))
     }
 }
 
-/// A ring of packets, found by number.
+/// Ring of packets, found by sequence number.
 #[derive(Debug, Default)]
 pub struct PacketCache {
-    /// A power of two of slots; the slot of a packet is its number modulo their count.
+    /// A packet is in the slot with its sequence number modulo the length, a power of two.
     slots: Vec<CachedPacket>,
 }
 
 impl PacketCache {
-    /// Keeps a packet, in place of the one that many numbers older.
+    /// Inserts a packet, replacing the one whose slot it gets.
     pub fn insert(&mut self, now: Time, seq: SeqNo, incoming: &Incoming, packet: &[u8]) {
         self.make_room(now, seq);
         let index = self.index(seq);
@@ -80,7 +80,7 @@ impl PacketCache {
         slot.bytes.extend_from_slice(packet);
     }
 
-    /// The packet with this number, while it is kept.
+    /// Returns the packet with this sequence number, while it is cached.
     #[inline]
     pub fn get(&self, seq: SeqNo) -> Option<&CachedPacket> {
         self.slots
@@ -97,7 +97,7 @@ impl PacketCache {
         (seq.0 & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }
 
-    /// Doubles the ring when it would overwrite a packet that is still worth keeping.
+    /// Doubles the ring when it would overwrite a packet of the last second.
     fn make_room(&mut self, now: Time, seq: SeqNo) {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS_MIN, CachedPacket::default);
@@ -106,18 +106,18 @@ impl PacketCache {
         let Some(slot) = self.slots.get(self.index(seq)) else {
             return;
         };
-        let young = slot.seq.is_some() && now.since(slot.arrived) < KEPT_FOR;
-        if !young || self.slots.len() >= SLOTS_MAX {
+        let is_recent = slot.seq.is_some() && now.since(slot.arrived) < KEPT_FOR;
+        if !is_recent || self.slots.len() >= SLOTS_MAX {
             return;
         }
         let mut old = std::mem::take(&mut self.slots);
         self.slots.resize_with(old.len() * 2, CachedPacket::default);
-        for stored in old.drain(..) {
-            let Some(index) = stored.seq.map(|seq| self.index(seq)) else {
+        for cached in old.drain(..) {
+            let Some(index) = cached.seq.map(|seq| self.index(seq)) else {
                 continue;
             };
             if let Some(slot) = self.slots.get_mut(index) {
-                *slot = stored;
+                *slot = cached;
             }
         }
     }
@@ -134,41 +134,41 @@ mod tests {
         bytes.push(seq.to_be_bytes()[1]);
         let header = RtpHeader::parse(&bytes).unwrap();
         (
-            Incoming::new(&header, &bytes, ExtensionPlaces::default()).unwrap(),
+            Incoming::new(&header, &bytes, ExtensionSpans::default()).unwrap(),
             bytes,
         )
     }
 
     fn filled(count: u16, spacing: Duration) -> PacketCache {
-        let mut history = PacketCache::default();
+        let mut cache = PacketCache::default();
         let mut now = Time::ZERO;
         for raw in 0..count {
             let (incoming, bytes) = packet(raw);
-            history.insert(now, SeqNo::first(raw), &incoming, &bytes);
+            cache.insert(now, SeqNo::first(raw), &incoming, &bytes);
             now = now + spacing;
         }
-        history
+        cache
     }
 
     #[test]
-    fn a_second_of_a_fast_stream_is_kept() {
-        let history = filled(600, Duration::from_millis(2));
+    fn cache_holds_a_second_of_a_fast_stream() {
+        let cache = filled(600, Duration::from_millis(2));
         for raw in 100..600 {
-            let stored = history.get(SeqNo::first(raw)).unwrap();
-            assert_eq!(stored.payload(), &[raw.to_be_bytes()[1]]);
+            let cached = cache.get(SeqNo::first(raw)).unwrap();
+            assert_eq!(cached.payload(), &[raw.to_be_bytes()[1]]);
         }
     }
 
     #[test]
-    fn a_slow_stream_stays_small() {
-        let history = filled(600, Duration::from_millis(20));
-        assert_eq!(history.slots.len(), SLOTS_MIN);
-        assert!(history.get(SeqNo::first(1)).is_none());
+    fn cache_of_a_slow_stream_stays_small() {
+        let cache = filled(600, Duration::from_millis(20));
+        assert_eq!(cache.slots.len(), SLOTS_MIN);
+        assert!(cache.get(SeqNo::first(1)).is_none());
     }
 
     #[test]
-    fn the_ring_never_grows_past_its_limit() {
-        let history = filled(5_000, Duration::from_micros(1));
-        assert_eq!(history.slots.len(), SLOTS_MAX);
+    fn ring_is_bounded() {
+        let cache = filled(5_000, Duration::from_micros(1));
+        assert_eq!(cache.slots.len(), SLOTS_MAX);
     }
 }

@@ -1,8 +1,8 @@
-//! One source that a peer sends: its encodings as streams, its numbers mapped to the router's,
-//! its losses asked for again, its keyframes asked for in moderation.
+//! Producers: one media source that a peer sends. Accepts and caches its packets, requests missing
+//! packets and keyframes.
 //!
-//! Never knows who consumes it, and never sends anything: it says what its publisher should be
-//! sent, and the worker sends it.
+//! A producer does not know its consumers and never sends: it returns the feedback that its
+//! publisher should get, and the worker sends it.
 
 pub mod activity;
 pub mod keyframe;
@@ -26,7 +26,7 @@ use crate::slots::{RouterKey, TransportKey};
 use crate::stats::ProducerStats;
 use crate::timers::Deadline;
 
-/// Feedback that the publisher of a producer takes.
+/// Feedback that the publisher of a producer supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Feedback {
     /// Generic NACK.
@@ -41,87 +41,87 @@ pub struct Feedback {
     pub remb: bool,
 }
 
-/// One codec that packets of the producer may have.
+/// One codec of a producer.
 #[derive(Debug, Clone, Copy)]
 struct PayloadFormat {
-    /// The publisher's payload type.
+    /// Payload type that the publisher uses.
     pt: Pt,
-    /// The router's.
+    /// Payload type in the router.
     mapped: Option<Pt>,
-    /// What to look for in the payload; absent when it cannot be looked into.
+    /// How to parse the payload; absent when it is not parsed.
     codec: Option<Codec>,
-    /// The payload type a retransmission stands for.
+    /// For RTX, the payload type of the media it retransmits.
     apt: Option<Pt>,
 }
 
-/// A request for a keyframe, to be sent to the publisher.
+/// Keyframe request to send to the publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyframeRequest {
-    /// The stream's SSRC.
+    /// SSRC of the stream.
     pub ssrc: Ssrc,
-    /// Whether to ask by FIR, because the publisher takes no PLI; carries its number.
+    /// Sequence number of a FIR, for publishers that do not support PLI; absent for a PLI.
     pub fir: Option<u8>,
 }
 
-/// Where the media of a producer comes from.
+/// Where the packets of a producer come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// A peer sends it over the transport at this place in the worker.
+    /// A peer sends them on this transport.
     Transport(TransportKey),
-    /// The worker of this shard, where the peer sends it, hands it over.
+    /// They are piped from this shard, to which the peer sends them.
     Shard(u8),
 }
 
-/// A source of media.
+/// One media source.
 #[derive(Debug)]
 pub struct Producer {
-    /// Its id.
+    /// Id that commands and events use.
     pub id: ProducerId,
     /// Audio or video.
     pub kind: MediaKind,
-    /// What can be consumed of it, in the router's numbers.
+    /// Consumable RTP parameters, with the router's payload types and SSRCs.
     pub consumable: RtpParameters,
-    /// Its encodings, lowest quality first.
+    /// Streams of its encodings, lowest quality first.
     pub streams: Vec<Stream>,
-    /// Whether it was paused by command.
+    /// Whether it is paused by command.
     pub paused: bool,
-    /// Its router's place in the worker.
+    /// Router it belongs to.
     pub router: RouterKey,
-    /// Where its media comes from.
+    /// Where its packets come from.
     pub origin: Origin,
-    /// The shards that it is handed to.
+    /// Shards that have subscribed to it.
     pub pipes: Vec<u8>,
-    /// When the shard it comes from is to be told again that it is wanted.
+    /// When the subscription to its origin is repeated, for piped producers.
     pub pipe_deadline: Deadline,
-    /// When missing packets are due.
+    /// When requests for missing packets are due.
     pub nack_deadline: Deadline,
     /// When keyframe requests are due.
     pub keyframe_deadline: Deadline,
-    /// Feedback that its publisher takes.
+    /// Feedback that its publisher supports.
     pub feedback: Feedback,
-    /// Which streams bring packets.
+    /// Which streams are active.
     pub activity: Activity,
-    /// The scores told last.
+    /// Scores reported last.
     reported_scores: Vec<u8>,
-    /// Its codecs.
+    /// Codecs of its packets.
     formats: Vec<PayloadFormat>,
-    /// The name of the first codec.
+    /// MIME type of the first codec.
     mime_type: String,
-    /// The number of the next full intra request.
+    /// Sequence number of the latest FIR.
     fir_seq: u8,
 }
 
-/// What a packet brought.
+/// Result of accepting a packet.
 #[derive(Debug)]
 pub struct Acceptance {
-    /// The packet, if it is new and consumers may want it.
+    /// The packet, if it is new.
     pub arrival: Option<Arrival>,
-    /// Whether missing packets should be asked for.
+    /// Whether requests for missing packets are due.
     pub found_gap: bool,
 }
 
 impl Producer {
-    /// A producer that nothing has come from.
+    /// Creates a producer that has received nothing.
     pub fn new(
         id: ProducerId,
         kind: MediaKind,
@@ -182,7 +182,7 @@ impl Producer {
         }
     }
 
-    /// A producer whose media another shard hands over, known by what can be consumed of it.
+    /// Creates a producer that is piped from shard `origin`.
     pub fn piped(
         id: ProducerId,
         kind: MediaKind,
@@ -197,19 +197,19 @@ impl Producer {
         };
         let mut producer = Self::new(id, kind, negotiated, router, Origin::Shard(origin));
         for stream in &mut producer.streams {
-            // What is missing is asked for where it should have come from.
+            // Its origin requests missing packets from the publisher.
             stream.nacks = None;
             stream.keyframes = KeyframeRequests::message();
         }
         producer
     }
 
-    /// Whether its publisher is on this shard.
+    /// Returns whether its publisher sends to this shard.
     pub const fn is_local(&self) -> bool {
         matches!(self.origin, Origin::Transport(_))
     }
 
-    /// How it stands, for another shard.
+    /// Returns its state as a message for subscribed shards.
     pub fn state(&self) -> ShardMessage {
         ShardMessage::State {
             producer: self.id,
@@ -218,7 +218,7 @@ impl Producer {
         }
     }
 
-    /// Takes in a packet that another shard hands over: it was accepted there.
+    /// Caches a packet that was accepted on another shard.
     #[inline]
     pub fn cache(&mut self, now: Time, packet: &SharedPacket) {
         let arrival = &packet.arrival;
@@ -231,14 +231,15 @@ impl Producer {
         }
     }
 
-    /// A packet that has arrived, as it is kept; nothing if it was only padding.
+    /// Returns the cached packet of an arrival; `None` if it was only padding.
     #[inline]
     pub fn cached(&self, arrival: &Arrival) -> Option<&CachedPacket> {
         let stream = self.streams.get(usize::from(arrival.stream))?;
         stream.cache.get(arrival.seq)
     }
 
-    /// Takes in a packet of one of its streams. `ssrc` is the one it came with.
+    /// Accepts a packet of one of its streams, which arrived with `ssrc`. Returns `None` for packets of
+    /// no negotiated codec.
     pub fn accept(
         &mut self,
         now: Time,
@@ -296,7 +297,7 @@ impl Producer {
         })
     }
 
-    /// Somebody needs a keyframe of one stream.
+    /// Requests a keyframe of one stream.
     pub fn request_keyframe(&mut self, index: u8) {
         if self.kind == MediaKind::Video
             && let Some(stream) = self.streams.get_mut(usize::from(index))
@@ -305,7 +306,7 @@ impl Producer {
         }
     }
 
-    /// The next keyframe request that is due, until there is none.
+    /// Returns the next keyframe request that is due; `None` when there is none.
     pub fn take_keyframe_request(&mut self, now: Time) -> Option<KeyframeRequest> {
         let feedback = self.feedback;
         let mut known = self
@@ -329,21 +330,21 @@ impl Producer {
         })
     }
 
-    /// The next stream of which the shard it comes from is to ask for a keyframe, until there is
-    /// none.
+    /// Returns the next stream for which a keyframe request to the origin shard is due; `None` when
+    /// there is none.
     pub fn take_piped_keyframe_request(&mut self, now: Time) -> Option<u8> {
         let mut streams = self.streams.iter_mut().zip(0..);
         streams.find_map(|(stream, index)| stream.keyframes.take_due(now).then_some(index))
     }
 
-    /// The streams of which somebody waits for a keyframe, as a set of bits.
+    /// Returns the streams whose keyframe is awaited, as a bit set.
     pub fn awaited_keyframes(&self) -> u8 {
         let streams = self.streams.iter().zip(0..);
-        let wanted = streams.filter(|(stream, _)| stream.keyframes.is_wanted());
-        wanted.fold(0, |bits, (_, index)| bits | activity::bit(index))
+        let awaited = streams.filter(|(stream, _)| stream.keyframes.is_awaited());
+        awaited.fold(0, |bits, (_, index)| bits | activity::bit(index))
     }
 
-    /// Another shard still waits for keyframes of these streams.
+    /// Renews the requests for keyframes that another shard still awaits, given as a bit set.
     pub fn renew_keyframe_requests(&mut self, awaited: u8) {
         for (stream, index) in self.streams.iter_mut().zip(0..) {
             if awaited & activity::bit(index) != 0 && self.kind == MediaKind::Video {
@@ -352,7 +353,7 @@ impl Producer {
         }
     }
 
-    /// Nobody listens any more: what is known of its present state is forgotten.
+    /// Resets what is known of a piped producer's state when its last consumer has closed.
     pub fn reset_state(&mut self) {
         self.activity.set_active(0);
         for stream in &mut self.streams {
@@ -360,18 +361,18 @@ impl Producer {
         }
     }
 
-    /// When a keyframe request is due.
+    /// Returns when the next keyframe request is due.
     pub fn keyframe_timeout(&self) -> Time {
         let known = self.streams.iter().filter(|stream| stream.ssrc.is_some());
         let due = known.filter_map(|stream| stream.keyframes.poll_timeout());
         due.min().unwrap_or(Time::FAR_FUTURE)
     }
 
-    /// Collects the packets to ask for of one stream into `out`, with its SSRC.
+    /// Collects the sequence numbers to request of one stream into `out`. Returns its SSRC.
     pub fn collect_nacks(&mut self, now: Time, index: usize, out: &mut Vec<u16>) -> Option<Ssrc> {
         let stream = self.streams.get_mut(index)?;
-        let given_up = stream.nacks.as_mut()?.collect(now, out);
-        if given_up > 0 && self.kind == MediaKind::Video {
+        let abandoned = stream.nacks.as_mut()?.collect(now, out);
+        if abandoned > 0 && self.kind == MediaKind::Video {
             stream.keyframes.request();
         }
         if !out.is_empty() {
@@ -381,7 +382,7 @@ impl Producer {
         stream.ssrc
     }
 
-    /// When missing packets are due.
+    /// Returns when the next requests for missing packets are due.
     pub fn nack_timeout(&self) -> Time {
         let nacks = self
             .streams
@@ -393,8 +394,8 @@ impl Producer {
             .unwrap_or(Time::FAR_FUTURE)
     }
 
-    /// What came of a packet's stream after it and is still kept, in order: what nobody could be
-    /// sent as long as the packet was missing.
+    /// Returns the cached packets that follow `arrival` in its stream, in order. Consumers could not be
+    /// sent these while `arrival` was missing.
     pub fn cached_after(&self, arrival: &Arrival) -> impl Iterator<Item = Arrival> + '_ {
         let index = arrival.stream;
         let highest = self
@@ -405,18 +406,18 @@ impl Producer {
         later.filter_map(move |seq| self.cached_arrival(index, SeqNo(seq)))
     }
 
-    /// A packet that is still kept, as it was when it came.
+    /// Returns a cached packet as the arrival it was.
     fn cached_arrival(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
         let stream = self.streams.get(usize::from(index))?;
-        let stored = stream.cache.get(seq)?;
-        let incoming = stored.incoming()?;
+        let cached = stream.cache.get(seq)?;
+        let incoming = cached.incoming()?;
         let format = self
             .formats
             .iter()
             .find(|format| format.mapped == Some(incoming.pt))?;
         let descriptor = format
             .codec
-            .and_then(|codec| parse_payload(codec, stored.payload()))
+            .and_then(|codec| parse_payload(codec, cached.payload()))
             .unwrap_or_default();
         Some(Arrival {
             stream: index,
@@ -428,7 +429,7 @@ impl Producer {
         })
     }
 
-    /// Notes a sender report of one of its streams.
+    /// Records a sender report of one of its streams.
     pub fn record_sender_report(
         &mut self,
         now: Time,
@@ -442,7 +443,7 @@ impl Producer {
         }
     }
 
-    /// The scores, if they changed since they were told.
+    /// Returns the scores of its streams, if they changed since they were last returned.
     pub fn take_changed_scores(&mut self) -> Option<Vec<u8>> {
         let scores: Vec<u8> = self.streams.iter().map(Stream::score).collect();
         if scores == self.reported_scores {
@@ -452,7 +453,7 @@ impl Producer {
         Some(scores)
     }
 
-    /// What `getStats` tells, one per stream that brought a packet.
+    /// Returns the statistics of each stream that has received a packet.
     pub fn stats(&mut self, now: Time) -> Vec<ProducerStats> {
         let (kind, mime_type) = (self.kind, &self.mime_type);
         let known = self

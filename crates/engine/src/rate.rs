@@ -1,35 +1,35 @@
-//! How much went by in the last second. Ten buckets of 100 ms; nothing is allocated, and a packet
-//! costs one addition, and touches one cache line.
+//! Counts bytes over the last second, in ten buckets of 100 ms. Nothing is allocated; a packet costs one
+//! addition and touches one cache line.
 
 use watersmeet_wire::units::{Bitrate, Time};
 
-/// Buckets of one window besides the latest.
+/// Number of buckets besides the latest.
 const EARLIER: usize = 9;
 
-/// What one bucket spans.
+/// Duration of one bucket in microseconds.
 const BUCKET_MICROS: u64 = 100_000;
 
-/// The bytes of the last second.
+/// Bytes of the last second.
 #[derive(Debug, Default, Clone)]
 #[repr(C)]
 pub struct RateWindow {
     /// Bytes of the latest bucket.
     bytes: u64,
-    /// Which bucket that is, counted from the origin of time.
+    /// Index of the latest bucket, counted from `Time::ZERO`.
     latest: u64,
-    /// Bytes of the buckets before it, the latest first.
+    /// Bytes of the buckets before it, latest first.
     earlier: [u64; EARLIER],
 }
 
 impl RateWindow {
-    /// Counts `bytes` that go by now.
+    /// Adds bytes at the time `now`.
     #[inline]
     pub fn add(&mut self, now: Time, bytes: u64) {
         self.advance(now);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// The rate over the last second; the current bucket is as long as it has lasted.
+    /// Returns the bitrate over the last second; the current bucket is not complete.
     pub fn bitrate(&self, now: Time) -> Bitrate {
         let mut window = self.clone();
         window.advance(now);
@@ -37,20 +37,20 @@ impl RateWindow {
         Bitrate::from_bps(bytes.saturating_mul(8))
     }
 
-    /// Moves on to the bucket of `now`.
+    /// Advances to the bucket of `now`.
     #[inline]
     fn advance(&mut self, now: Time) {
         let latest = now.as_micros() / BUCKET_MICROS;
         let passed = latest.saturating_sub(self.latest);
         if passed > 0 {
             self.latest = latest;
-            self.pass(passed);
+            self.start_bucket(passed);
         }
     }
 
-    /// Begins a bucket, `passed` after the latest one.
+    /// Starts a bucket, `passed` after the latest one.
     #[cold]
-    fn pass(&mut self, passed: u64) {
+    fn start_bucket(&mut self, passed: u64) {
         let passed = usize::try_from(passed).unwrap_or(usize::MAX);
         let ended = std::mem::take(&mut self.bytes);
         self.earlier.rotate_right(passed.min(EARLIER));
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_steady_stream_shows_its_rate() {
+    fn bitrate_of_a_steady_stream_is_exact() {
         let mut window = RateWindow::default();
         for millis in 0..5_000 {
             window.add(Time::from_millis(millis), 125);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_by_is_forgotten_after_a_second() {
+    fn bytes_expire_after_a_second() {
         let mut window = RateWindow::default();
         window.add(Time::from_millis(50), 1_000);
         assert_eq!(
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_runs_backwards_loses_nothing() {
+    fn time_that_goes_back_loses_no_bytes() {
         let mut window = RateWindow::default();
         window.add(Time::from_millis(500), 1_000);
         window.add(Time::from_millis(100), 1_000);

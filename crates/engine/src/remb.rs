@@ -1,25 +1,25 @@
-//! What a publisher without transport-wide feedback is told to send (draft-alvestrand-rmcat-remb):
-//! the loss-based half of the receiver's control in draft-ietf-rmcat-gcc-02 §6. Browsers of today
-//! send transport-wide feedback's numbers and estimate by themselves; this serves the others.
+//! Receive-side bitrate estimate for publishers without transport-wide feedback
+//! (draft-alvestrand-rmcat-remb): the loss-based controller of draft-ietf-rmcat-gcc-02 §6. Current
+//! browsers use transport-wide feedback and estimate by themselves; this serves the others.
 
 use watersmeet_wire::units::Bitrate;
 
-/// Where an estimate begins.
+/// Initial estimate.
 const START: Bitrate = Bitrate::from_kbps(1_000);
 
-/// The least that is told: below it no video is worth sending.
+/// Lower bound: with less, video is not worth sending.
 const FLOOR: Bitrate = Bitrate::from_kbps(100);
 
-/// The most that is told without a configured limit.
+/// Upper bound without a configured limit.
 const CEILING: Bitrate = Bitrate::from_kbps(20_000);
 
 /// Loss below which the estimate grows, in 256ths (2 %).
 const LOW_LOSS: u8 = 5;
 
-/// Loss above which it shrinks, in 256ths (10 %).
+/// Loss above which the estimate shrinks, in 256ths (10 %).
 const HIGH_LOSS: u8 = 26;
 
-/// What one publisher may send.
+/// Bitrate that one publisher may send.
 #[derive(Debug)]
 pub struct ReceiveEstimate {
     current: Bitrate,
@@ -27,7 +27,7 @@ pub struct ReceiveEstimate {
 }
 
 impl ReceiveEstimate {
-    /// The start, under a configured limit if there is one.
+    /// Creates the initial estimate, at most the configured limit.
     pub fn new(limit: Option<Bitrate>) -> Self {
         let limit = limit.unwrap_or(CEILING);
         Self {
@@ -36,13 +36,13 @@ impl ReceiveEstimate {
         }
     }
 
-    /// Takes in a second's loss and what arrived in it; says what to tell the publisher.
+    /// Updates the estimate by the loss and the bitrate of the last second, and returns it.
     pub fn update(&mut self, fraction_lost: u8, received: Bitrate) -> Bitrate {
         let bps = self.current.as_bps();
         let wanted = if fraction_lost > HIGH_LOSS {
             bps * (512 - u64::from(fraction_lost)) / 512
         } else if fraction_lost < LOW_LOSS {
-            // Growth beyond twice what arrives would be a guess about an unused path.
+            // Beyond twice what arrives, growth would be a guess about an unused path.
             (bps * 108 / 100).min((received.as_bps() * 2).max(START.as_bps()))
         } else {
             bps
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_estimate_grows_without_loss_and_shrinks_with_it() {
+    fn estimate_grows_without_loss_and_shrinks_with_it() {
         let mut estimate = ReceiveEstimate::new(None);
         let received = Bitrate::from_kbps(5_000);
         let grown = (0..20)
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_stays_within_its_limits() {
+    fn estimate_stays_within_its_bounds() {
         let mut estimate = ReceiveEstimate::new(Some(Bitrate::from_kbps(300)));
         assert_eq!(
             estimate.update(0, Bitrate::from_kbps(9_000)),

@@ -1,5 +1,5 @@
-//! Who listens to whom: the producers of one room on this worker, and the consumers of each.
-//! Nothing else; it neither sees packets nor closes anything.
+//! Routers: the transports and producers of one room on this worker, and the consumers of each
+//! producer. A router neither handles packets nor closes anything.
 
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::Map;
@@ -8,23 +8,23 @@ use crate::ids::RouterId;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::ticket_queue::TicketQueue;
 
-/// One room's share of a worker. Members are known by their places in the worker.
+/// The part of a room that one worker serves.
 #[derive(Debug)]
 pub struct Router {
-    /// Its id.
+    /// Id that commands and events use.
     pub id: RouterId,
-    /// What it can forward.
+    /// RTP capabilities.
     pub capabilities: RtpCapabilities,
-    /// The transports in it.
+    /// Its transports, in the order of their creation.
     pub transports: TicketQueue<TransportKey>,
-    /// The producers that other shards hand over.
+    /// Its producers that are piped from other shards.
     pub pipes: Vec<ProducerKey>,
-    /// The consumers of each producer.
+    /// Consumers of each producer, in the order of their creation.
     consumers: Map<ProducerKey, Vec<ConsumerKey>>,
 }
 
 impl Router {
-    /// An empty router.
+    /// Creates an empty router.
     pub fn new(id: RouterId, capabilities: RtpCapabilities) -> Self {
         Self {
             id,
@@ -35,23 +35,23 @@ impl Router {
         }
     }
 
-    /// Enters a producer.
+    /// Adds a producer.
     pub fn add_producer(&mut self, producer: ProducerKey) {
         self.consumers.insert(producer, Vec::new());
     }
 
-    /// Takes a producer out, with the list of those who consumed it.
+    /// Removes a producer and returns its consumers.
     pub fn remove_producer(&mut self, producer: ProducerKey) -> Vec<ConsumerKey> {
         self.pipes.retain(|pipe| *pipe != producer);
         self.consumers.remove(&producer).unwrap_or_default()
     }
 
-    /// Enters a consumer of a producer.
+    /// Adds a consumer of a producer.
     pub fn add_consumer(&mut self, producer: ProducerKey, consumer: ConsumerKey) {
         self.consumers.entry(producer).or_default().push(consumer);
     }
 
-    /// Takes a consumer out.
+    /// Removes a consumer of a producer.
     pub fn remove_consumer(&mut self, producer: ProducerKey, consumer: ConsumerKey) {
         if let Some(consumers) = self.consumers.get_mut(&producer)
             && let Some(index) = consumers.iter().position(|&known| known == consumer)
@@ -60,7 +60,7 @@ impl Router {
         }
     }
 
-    /// Everybody who listens to a producer.
+    /// Returns the consumers of a producer.
     pub fn consumers_of(&self, producer: ProducerKey) -> &[ConsumerKey] {
         self.consumers.get(&producer).map_or(&[], Vec::as_slice)
     }

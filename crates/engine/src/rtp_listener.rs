@@ -1,51 +1,51 @@
-//! Which producer an RTP packet on one transport belongs to: by SSRC once it is known, and before
-//! that by RID and MID (RFC 8852, RFC 9143 §9.2). A learned SSRC never changes its owner.
+//! Finds the producer of an RTP packet: by SSRC once it is known, before that by RID and MID (RFC
+//! 8852, RFC 9143 §9.2). A learned SSRC never changes its owner.
 //!
-//! The table belongs to one transport: equal SSRCs on two transports never meet.
+//! Each transport has its own listener, so that equal SSRCs on two transports do not conflict.
 
 use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::{ExtensionKind, parse_sdes_item};
 use watersmeet_wire::units::{Map, Mid, Pt, Rid, Ssrc};
 
-use crate::packet::{ExtensionIds, ExtensionPlaces};
+use crate::packet::{ExtensionIds, ExtensionSpans};
 use crate::slots::ProducerKey;
 
-/// The most SSRCs that one transport may bring.
+/// Upper bound of the SSRCs of one transport.
 pub const SSRCS_MAX: usize = 64;
 
-/// The owner of a stream on a transport.
+/// Producer and encoding that an SSRC belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamOwner {
-    /// The producer's place in its worker.
+    /// Producer it belongs to.
     pub producer: ProducerKey,
-    /// The index of the encoding.
+    /// Index of the encoding.
     pub stream: u8,
-    /// Whether the SSRC carries retransmissions of the encoding.
+    /// Whether it carries retransmissions of the encoding.
     pub retransmission: bool,
 }
 
-/// Why parameters cannot be listened for.
+/// Reason for which a producer cannot be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
     /// Another producer of the transport has this SSRC.
     Ssrc(Ssrc),
-    /// Another producer of the transport has this MID, and RIDs do not tell them apart.
+    /// Another producer of the transport has the same MID.
     Mid,
     /// The transport has too many SSRCs.
     TooMany,
-    /// Neither SSRC, MID nor RID: no packet could ever be told to be this producer's.
+    /// It has neither SSRC, MID nor RID, so that no packet could be assigned to it.
     Nameless,
 }
 
-/// What is known of one producer.
+/// Identification of one producer.
 #[derive(Debug)]
 struct Listed {
-    /// The producer's place in its worker.
+    /// Its key.
     producer: ProducerKey,
     /// Its MID.
     mid: Option<Mid>,
-    /// The RID of each encoding.
+    /// RID of each encoding.
     rids: Vec<Option<Rid>>,
     /// Payload types of its media.
     media_pts: Vec<Pt>,
@@ -53,25 +53,28 @@ struct Listed {
     rtx_pts: Vec<Pt>,
 }
 
-/// The table of one transport.
+/// Maps the packets of one transport to producers.
 #[derive(Debug, Default)]
 pub struct RtpListener {
-    /// Which id stands for which extension on this transport.
+    /// Header extension ids on this transport.
     pub extension_ids: ExtensionIds,
-    /// By SSRC.
+    /// Owners of announced and learned SSRCs.
     ssrcs: Map<Ssrc, StreamOwner>,
-    /// The producers, in the order they came.
+    /// Producers, in the order in which they were added.
     producers: Vec<Listed>,
 }
 
 impl RtpListener {
     #[cfg(test)]
-    /// Whether nobody is listened for.
+    /// Returns whether it has no producers.
     pub fn is_empty(&self) -> bool {
         self.producers.is_empty()
     }
 
-    /// Listens for a producer's packets. On a conflict nothing changes.
+    /// Adds a producer.
+    ///
+    /// # Errors
+    /// The conflict; nothing has changed then.
     pub fn add(&mut self, producer: ProducerKey, rtp: &RtpParameters) -> Result<(), Conflict> {
         let announced = announced_ssrcs(producer, rtp);
         if let Some((ssrc, _)) = announced
@@ -109,33 +112,33 @@ impl RtpListener {
         Ok(())
     }
 
-    /// Forgets a producer.
+    /// Removes a producer and its SSRCs.
     pub fn remove(&mut self, producer: ProducerKey) {
         self.ssrcs.retain(|_, owner| owner.producer != producer);
         self.producers.retain(|listed| listed.producer != producer);
     }
 
-    /// The owner of an SSRC that was announced or learned.
+    /// Returns the owner of an SSRC that was announced or learned.
     #[inline]
     pub fn owner(&self, ssrc: Ssrc) -> Option<StreamOwner> {
         self.ssrcs.get(&ssrc).copied()
     }
 
-    /// Finds the owner of an unknown SSRC by the names that its packet carries, and remembers it.
+    /// Finds the owner of an unknown SSRC by the MID and RID of its packet, and remembers it.
     pub fn learn(
         &mut self,
         header: &RtpHeader,
-        places: &ExtensionPlaces,
+        spans: &ExtensionSpans,
         packet: &[u8],
     ) -> Option<StreamOwner> {
         if self.ssrcs.len() >= SSRCS_MAX {
             return None;
         }
-        let owner = self.owner_by_name(header, places, packet)?;
-        let taken = self.ssrcs.values().any(|known| *known == owner);
-        // An encoding has one SSRC. A publisher that changes it (as on a camera switch after a
-        // restart) announces a new producer; anything else would be a hijack.
-        if taken {
+        let owner = self.owner_by_name(header, spans, packet)?;
+        let is_taken = self.ssrcs.values().any(|known| *known == owner);
+        // An encoding has one SSRC. A publisher that changes it announces a new producer; anything
+        // else would be a hijack.
+        if is_taken {
             return None;
         }
         self.ssrcs.insert(header.ssrc, owner);
@@ -145,10 +148,10 @@ impl RtpListener {
     fn owner_by_name(
         &self,
         header: &RtpHeader,
-        places: &ExtensionPlaces,
+        spans: &ExtensionSpans,
         packet: &[u8],
     ) -> Option<StreamOwner> {
-        let name = |kind| places.value(kind, packet);
+        let name = |kind| spans.value(kind, packet);
         let mid: Option<Mid> = name(ExtensionKind::Mid).and_then(parse_sdes_item);
         let rid: Option<Rid> = name(ExtensionKind::Rid).and_then(parse_sdes_item);
         let repaired: Option<Rid> = name(ExtensionKind::RepairedRid).and_then(parse_sdes_item);
@@ -161,7 +164,7 @@ impl RtpListener {
 }
 
 impl Listed {
-    /// Whose packet this is, if it is this producer's.
+    /// Returns the owner of a packet, if it belongs to this producer.
     fn owner(
         &self,
         pt: Pt,
@@ -192,7 +195,7 @@ impl Listed {
     }
 }
 
-/// The SSRCs that parameters name beforehand.
+/// Returns the SSRCs that RTP parameters announce.
 fn announced_ssrcs(producer: ProducerKey, rtp: &RtpParameters) -> Map<Ssrc, StreamOwner> {
     let mut ssrcs = Map::new();
     for (encoding, stream) in rtp.encodings.iter().zip(0_u8..) {

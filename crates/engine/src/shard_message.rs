@@ -1,9 +1,8 @@
-//! What crosses from the worker of one shard to that of another: a room may be spread over shards,
-//! and a producer's packets then reach each of them once.
+//! Messages between the workers of two shards. A room may be spread over shards; each packet of a
+//! producer then reaches every shard that consumes it once.
 //!
-//! Values only; who sends what to whom is the worker's business. Crossings between two shards keep
-//! their order, and any of them may be lost when a queue is full: what is wanted is therefore said
-//! again every second, and the answer says how things stand.
+//! Messages between two shards keep their order, and any may be dropped when a queue is full.
+//! Subscriptions are therefore repeated every second, and answered with the producer's state.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,72 +11,72 @@ use crate::ids::ProducerId;
 use crate::packet::{Arrival, Incoming};
 use crate::packet_cache::CachedPacket;
 
-/// The most shared packets kept for use again. Another shard gives one back within one of its
-/// turns; this many are some 10 ms of a worker that hands over all it can receive.
+/// Upper bound of the shared packets kept for reuse. Another shard releases one within an iteration of
+/// its loop; this many are some 10 ms of a worker that shares all it can receive.
 pub const POOL_MAX: usize = 4_096;
 
-/// Something that crosses between two shards.
+/// Message from one shard to another.
 #[derive(Debug, Clone)]
 pub enum ShardMessage {
-    /// A packet of a producer, to a shard where it is consumed.
+    /// A packet of a producer, to a subscribed shard.
     Media(Arc<SharedPacket>),
-    /// How a producer stands, to a shard where it is consumed.
+    /// State of a producer, to a subscribed shard.
     State {
-        /// Which.
+        /// Producer concerned.
         producer: ProducerId,
         /// Whether it is paused.
         paused: bool,
-        /// Which of its streams bring packets, as a set of bits.
+        /// Its active streams, as a bit set.
         active: u8,
     },
-    /// There is no such producer any more, to a shard where it is consumed.
+    /// A producer was closed, to a subscribed shard.
     Closed {
-        /// Which.
+        /// Producer that is closed.
         producer: ProducerId,
     },
-    /// A producer is wanted, to the shard that it comes from. Repeated while it is.
+    /// Subscription to a producer, to its origin; repeated while it has consumers.
     Subscribe {
-        /// Which.
+        /// Producer to forward.
         producer: ProducerId,
-        /// The streams of which a keyframe is waited for, as a set of bits.
+        /// Streams whose keyframe is awaited, as a bit set.
         awaited: u8,
     },
-    /// A producer is no longer wanted, to the shard that it comes from.
+    /// End of a subscription, to the producer's origin.
     Unsubscribe {
-        /// Which.
+        /// Producer that is no longer consumed.
         producer: ProducerId,
     },
-    /// A keyframe is needed, to the shard that the producer comes from.
+    /// Keyframe request, to the producer's origin.
     Keyframe {
-        /// Of which.
+        /// Producer concerned.
         producer: ProducerId,
-        /// Of which of its streams.
+        /// Index of the stream.
         stream: u8,
     },
 }
 
 impl ShardMessage {
-    /// Whether it carries a packet.
+    /// Returns whether it carries a packet.
     pub const fn is_media(&self) -> bool {
         matches!(self, Self::Media(_))
     }
 }
 
-/// A packet that a producer has accepted, decrypted, for all shards that want it.
+/// A packet that a producer has accepted, decrypted, shared by all subscribed shards.
 #[derive(Debug)]
 pub struct SharedPacket {
-    /// Its producer.
+    /// Producer it belongs to.
     pub(crate) producer: ProducerId,
-    /// What consumers decide by.
+    /// What consumers need to decide about it.
     pub(crate) arrival: Arrival,
-    /// What is known of it; absent for a packet that is only padding.
+    /// Its parsed header; absent for a packet that is only padding.
     pub(crate) incoming: Option<Incoming>,
-    /// Its bytes.
+    /// Its bytes, header included.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Shared packets that are used again once every shard has let go of them, so that handing over
-/// allocates nothing after warm-up.
+/// Shared packets that are reused once every shard has released them, so that sharing allocates
+/// nothing after warm-up.
 #[derive(Debug, Default)]
 pub struct PacketPool {
     /// Oldest first.
@@ -85,12 +84,12 @@ pub struct PacketPool {
 }
 
 impl PacketPool {
-    /// A packet to hand over. The bytes are copied once, however many shards it goes to.
+    /// Returns a shared copy of a packet, for any number of shards.
     pub fn share(
         &mut self,
         producer: ProducerId,
         arrival: Arrival,
-        stored: Option<&CachedPacket>,
+        cached: Option<&CachedPacket>,
     ) -> Arc<SharedPacket> {
         let mut shared = self.take_free().unwrap_or_else(|| {
             Arc::new(SharedPacket {
@@ -103,11 +102,11 @@ impl PacketPool {
         if let Some(packet) = Arc::get_mut(&mut shared) {
             packet.producer = producer;
             packet.arrival = arrival;
-            packet.incoming = stored.and_then(CachedPacket::incoming).copied();
+            packet.incoming = cached.and_then(CachedPacket::incoming).copied();
             packet.bytes.clear();
             packet
                 .bytes
-                .extend_from_slice(stored.map_or(&[], CachedPacket::bytes));
+                .extend_from_slice(cached.map_or(&[], CachedPacket::bytes));
         }
         if self.packets.len() < POOL_MAX {
             self.packets.push_back(Arc::clone(&shared));
@@ -115,7 +114,7 @@ impl PacketPool {
         shared
     }
 
-    /// The oldest packet, if nobody else has it any more.
+    /// Takes the oldest packet, if every shard has released it.
     fn take_free(&mut self) -> Option<Arc<SharedPacket>> {
         let oldest = self.packets.front_mut()?;
         Arc::get_mut(oldest)?;
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_everybody_has_let_go_of_is_used_again() {
+    fn released_packet_is_reused() {
         let mut pool = PacketPool::default();
         let first = Arc::as_ptr(&share(&mut pool));
         assert_eq!(Arc::as_ptr(&share(&mut pool)), first);
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_somebody_has_is_left_alone() {
+    fn packet_in_use_is_not_reused() {
         let mut pool = PacketPool::default();
         let first = share(&mut pool);
         let second = share(&mut pool);
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_never_grows_past_its_limit() {
+    fn pool_is_bounded() {
         let mut pool = PacketPool::default();
         let held: Vec<_> = (0..POOL_MAX + 10).map(|_| share(&mut pool)).collect();
         assert_eq!((held.len(), pool.packets.len()), (POOL_MAX + 10, POOL_MAX));

@@ -1,5 +1,5 @@
-//! What `getStats` of mediasoup tells of transports, producers and consumers, with its field
-//! names. These are answers only: the figures are counted where they arise.
+//! Statistics of transports, producers and consumers as mediasoup's `getStats` returns them, with its
+//! field names.
 
 use serde::Serialize;
 use watersmeet_wire::params::MediaKind;
@@ -11,22 +11,23 @@ use crate::transport_state::{DtlsState, IceState};
 /// Statistics of a WebRTC transport.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct TransportStats {
     /// Always `webrtc-transport`.
     #[serde(rename = "type")]
     pub stats_type: &'static str,
-    /// The transport's id.
+    /// Id of the transport.
     pub transport_id: String,
-    /// Milliseconds since the worker's origin.
+    /// Milliseconds since the worker's `Time::ZERO`.
     pub timestamp: u64,
-    /// State of ICE.
+    /// ICE state.
     pub ice_state: IceState,
-    /// State of DTLS.
+    /// DTLS state.
     pub dtls_state: DtlsState,
-    /// The path in use.
+    /// Selected path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ice_selected_tuple: Option<TupleStats>,
-    /// The SRTP profile agreed upon, by its IANA name.
+    /// Negotiated SRTP profile, by its IANA name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub srtp_profile: Option<&'static str>,
     /// Bytes of all kinds received.
@@ -43,21 +44,22 @@ pub struct TransportStats {
     pub rtp_bytes_sent: u64,
     /// RTX bytes sent.
     pub rtx_bytes_sent: u64,
-    /// Packets thrown away, whatever the reason.
+    /// Packets discarded for any reason.
     pub packets_discarded: u64,
-    /// Packets whose SRTP or SRTCP tag was wrong.
+    /// Packets that failed SRTP or SRTCP authentication.
     pub srtp_auth_failures: u64,
-    /// What the outgoing path is believed to carry, bits per second.
+    /// Estimated bitrate of the outgoing path, bits per second.
     pub available_outgoing_bitrate: u64,
 }
 
-/// The path a transport uses.
+/// Selected path of a transport.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct TupleStats {
-    /// The peer's address.
+    /// IP address of the peer.
     pub remote_ip: String,
-    /// The peer's port.
+    /// Port of the peer.
     pub remote_port: u16,
     /// UDP or TCP.
     pub protocol: Protocol,
@@ -66,71 +68,73 @@ pub struct TupleStats {
 /// Statistics of one received RTP stream of a producer.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ProducerStats {
     /// Always `inbound-rtp`.
     #[serde(rename = "type")]
     pub stats_type: &'static str,
-    /// Milliseconds since the worker's origin.
+    /// Milliseconds since the worker's `Time::ZERO`.
     pub timestamp: u64,
-    /// The stream's SSRC.
+    /// SSRC of the stream.
     pub ssrc: u32,
-    /// The SSRC of its retransmissions.
+    /// SSRC of its retransmissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtx_ssrc: Option<u32>,
-    /// The encoding's RID.
+    /// RID of the encoding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rid: Option<String>,
     /// Audio or video.
     pub kind: MediaKind,
-    /// The codec, as `video/VP8`.
+    /// MIME type of the codec, such as `video/VP8`.
     pub mime_type: String,
-    /// Packets received, without retransmissions.
+    /// Packets received, retransmissions excluded.
     pub packet_count: u64,
     /// Bytes of those packets.
     pub byte_count: u64,
     /// Bits per second over the last second.
     pub bitrate: u64,
-    /// Packets that never arrived.
+    /// Packets lost.
     pub packets_lost: u64,
-    /// Share of packets lost lately, in 256ths.
+    /// Fraction of packets lost in the last reporting interval, in 256ths.
     pub fraction_lost: u8,
     /// Interarrival jitter in RTP timestamp units (RFC 3550 §6.4.1).
     pub jitter: u32,
-    /// Packets that a retransmission brought back.
+    /// Lost packets that a retransmission repaired.
     pub packets_repaired: u64,
     /// Retransmissions received.
     pub packets_retransmitted: u64,
     /// Negative acknowledgements sent.
     pub nack_count: u64,
-    /// Packets asked for again.
+    /// Packets requested by them.
     pub nack_packet_count: u64,
     /// Picture loss indications sent.
     pub pli_count: u64,
     /// Full intra requests sent.
     pub fir_count: u64,
-    /// How well it arrives, 0 to 10.
+    /// Reception score, 0 to 10.
     pub score: u8,
 }
 
 /// Statistics of the RTP stream that a consumer sends.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ConsumerStats {
     /// Always `outbound-rtp`.
     #[serde(rename = "type")]
     pub stats_type: &'static str,
-    /// Milliseconds since the worker's origin.
+    /// Milliseconds since the worker's `Time::ZERO`.
     pub timestamp: u64,
-    /// The stream's SSRC.
+    /// SSRC of the stream.
     pub ssrc: u32,
-    /// The SSRC of its retransmissions.
+    /// SSRC of its retransmissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtx_ssrc: Option<u32>,
     /// Audio or video.
     pub kind: MediaKind,
-    /// The codec, as `video/VP8`.
+    /// MIME type of the codec, such as `video/VP8`.
     pub mime_type: String,
-    /// Packets sent, without retransmissions.
+    /// Packets sent, retransmissions excluded.
     pub packet_count: u64,
     /// Bytes of those packets.
     pub byte_count: u64,
@@ -138,21 +142,21 @@ pub struct ConsumerStats {
     pub bitrate: u64,
     /// Packets that the peer reports lost.
     pub packets_lost: u64,
-    /// Share the peer reports lost lately, in 256ths.
+    /// Fraction that the peer last reported lost, in 256ths.
     pub fraction_lost: u8,
-    /// Round-trip time that the peer's reports show, milliseconds.
+    /// Round-trip time measured by the peer's reports, in milliseconds.
     pub round_trip_time: f64,
     /// Retransmissions sent.
     pub packets_retransmitted: u64,
     /// Negative acknowledgements received.
     pub nack_count: u64,
-    /// Packets asked for again.
+    /// Packets requested by them.
     pub nack_packet_count: u64,
     /// Picture loss indications received.
     pub pli_count: u64,
     /// Full intra requests received.
     pub fir_count: u64,
-    /// The layer that goes out now.
+    /// Layers being sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_layers: Option<Layers>,
 }

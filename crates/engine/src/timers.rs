@@ -1,8 +1,9 @@
-//! What is due, and when. Every timer carries its reason, so that a loop which spins can name
-//! its culprit.
+//! Timers of a worker, in order of expiry. Each has a kind, so that a busy loop can be traced to its
+//! cause.
 //!
-//! A heap with lazy deletion: setting a timer again leaves the old entry, which is skipped when
-//! it comes up. The heap's memory is reused, so timers cost no allocation once it has grown.
+//! A heap with lazy deletion: setting a timer again, or closing its owner, leaves the old entry, which
+//! is skipped when it comes up. The heap's memory is reused, so that timers do not allocate once it
+//! has grown.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,7 +12,7 @@ use watersmeet_wire::units::Time;
 
 use crate::slots::{ProducerKey, TransportKey};
 
-/// Why a timer runs, and for whom (the key is the object's place in its worker).
+/// Purpose and owner of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerKind {
     /// ICE consent or a DTLS retransmission of a transport.
@@ -20,40 +21,40 @@ pub enum TimerKind {
     Report(TransportKey),
     /// Transport-wide feedback of a transport.
     Feedback(TransportKey),
-    /// A producer's missing packets.
+    /// Requests for a producer's missing packets.
     Nack(ProducerKey),
-    /// A producer's keyframe requests.
+    /// Keyframe requests of a producer.
     Keyframe(ProducerKey),
-    /// The shard a producer comes from is to be told again that it is wanted.
+    /// Repeated subscription to a piped producer.
     Pipe(ProducerKey),
 }
 
-/// When one reason of one object is due. Its owner keeps it, and the heap is only a hint.
+/// Expiry of one timer. Its owner holds it; entries of the heap that do not match it are stale.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Deadline {
-    /// The earliest entry in the heap.
-    armed: Option<Time>,
+    /// Earliest entry in the heap; absent while the timer is not set.
+    at: Option<Time>,
 }
 
 /// All timers of a worker.
 #[derive(Debug, Default)]
 pub struct Timers {
-    /// The earliest first.
+    /// Earliest first.
     heap: BinaryHeap<Reverse<(Time, TimerKind)>>,
 }
 
 impl Timers {
-    /// Makes sure that `reason` comes up at `at` or before.
-    pub fn set(&mut self, deadline: &mut Deadline, at: Time, reason: TimerKind) {
-        if at == Time::FAR_FUTURE || deadline.armed.is_some_and(|armed| armed <= at) {
+    /// Sets a timer to expire at `at`, unless it expires earlier already.
+    pub fn set(&mut self, deadline: &mut Deadline, at: Time, kind: TimerKind) {
+        if at == Time::FAR_FUTURE || deadline.at.is_some_and(|set| set <= at) {
             return;
         }
-        deadline.armed = Some(at);
-        self.heap.push(Reverse((at, reason)));
+        deadline.at = Some(at);
+        self.heap.push(Reverse((at, kind)));
     }
 
-    /// The next reason that is due, with the time it was set for. The owner must ask
-    /// `Deadline::expires` whether it is still meant.
+    /// Returns the next timer that is due, with the time it was set for. The owner must check with
+    /// [`Deadline::expires`] whether the entry is current.
     pub fn pop_due(&mut self, now: Time) -> Option<(Time, TimerKind)> {
         let Reverse((at, _)) = self.heap.peek()?;
         if *at > now {
@@ -62,7 +63,7 @@ impl Timers {
         self.heap.pop().map(|Reverse(entry)| entry)
     }
 
-    /// When the next reason is due.
+    /// Returns when the next timer is due.
     pub fn poll_timeout(&self) -> Time {
         self.heap
             .peek()
@@ -71,13 +72,13 @@ impl Timers {
 }
 
 impl Deadline {
-    /// Whether the entry set for `at` is the one that counts; it is used up by this.
+    /// Returns whether the entry set for `at` is current; if so, the timer is no longer set.
     pub fn expires(&mut self, at: Time) -> bool {
-        let rings = self.armed == Some(at);
-        if rings {
-            self.armed = None;
+        let expires = self.at == Some(at);
+        if expires {
+            self.at = None;
         }
-        rings
+        expires
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
     use crate::slots::Key as _;
 
     #[test]
-    fn an_alarm_rings_once_and_at_its_earliest_time() {
+    fn timer_expires_once_at_its_earliest_time() {
         let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
         timers.set(
             &mut deadline,
@@ -105,15 +106,15 @@ mod tests {
             TimerKind::Nack(ProducerKey::from_index(1)),
         );
         assert_eq!(timers.poll_timeout(), Time::from_millis(10));
-        let mut rung = 0;
+        let mut expired = 0;
         while let Some((at, _)) = timers.pop_due(Time::from_millis(100)) {
-            rung += u32::from(deadline.expires(at));
+            expired += u32::from(deadline.expires(at));
         }
-        assert_eq!(rung, 1);
+        assert_eq!(expired, 1);
     }
 
     #[test]
-    fn nothing_rings_before_its_time() {
+    fn timer_does_not_expire_early() {
         let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
         timers.set(
             &mut deadline,
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn far_future_is_never_set() {
+    fn far_future_is_not_set() {
         let (mut timers, mut deadline) = (Timers::default(), Deadline::default());
         timers.set(
             &mut deadline,

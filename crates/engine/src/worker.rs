@@ -14,6 +14,7 @@ mod feedback;
 mod inbound;
 mod ingress;
 mod metrics;
+mod metrics_collection;
 mod outbound;
 mod pipes;
 mod report;
@@ -49,7 +50,7 @@ use crate::timers::{TimerKind, Timers};
 use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
 use crate::transport_state::CloseReason;
-use transport_entry::TransportEntry;
+use transport_entry::{REPORT_INTERVAL, TransportEntry};
 
 pub use crate::egress::{Batch, Transmit};
 pub use metrics::{
@@ -499,7 +500,7 @@ impl Worker {
             return;
         }
         if is_open {
-            let due = now + report::INTERVAL;
+            let due = now + REPORT_INTERVAL;
             self.timers
                 .set(&mut entry.report_deadline, due, TimerKind::Report(key));
         }

@@ -1,18 +1,8 @@
 //! Selectors: which packets of a producer are sent so that a consumer gets a given layer.
 
+use super::selection::Selection;
 use super::simple_selector::SimpleSelector;
 use super::simulcast_selector::SimulcastSelector;
-
-/// Decision about a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Selection {
-    /// The packet belongs to the stream being sent.
-    Forward,
-    /// The packet starts a stream that can be decoded from here; send it as the first of its stream.
-    Switch,
-    /// The packet is not sent.
-    Skip,
-}
 
 /// Selector of a consumer, by the kind of its producer.
 #[derive(Debug)]

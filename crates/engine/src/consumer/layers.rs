@@ -4,7 +4,8 @@
 
 use super::layer_limit::LayerLimit;
 use super::layer_preference::LayerPreference;
-use super::layer_selector::{LayerSelector, Selection};
+use super::layer_selector::LayerSelector;
+use super::selection::Selection;
 use crate::layers::Layers;
 
 /// Layers of one consumer.

@@ -5,7 +5,8 @@ use arrayvec::ArrayVec;
 use watersmeet_wire::rtp::extension::{ExtensionKind, write_transport_seq};
 use watersmeet_wire::rtp::{self, OSN_LEN, RtpHeaderFields, write_osn};
 
-use super::{Consumer, raw};
+use super::Consumer;
+use super::rewrite::low_16_bits;
 use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket, WireFields};
 use crate::packet_cache::CachedPacket;
 
@@ -88,7 +89,7 @@ impl Consumer {
             marker,
             padding: wire.padding > 0,
             pt,
-            seq: raw(packet.seq),
+            seq: low_16_bits(packet.seq),
             timestamp: packet.timestamp,
             ssrc,
         };
@@ -113,9 +114,9 @@ impl Consumer {
         }
         add(ExtensionKind::AbsSendTime, &values.abs_send_time);
         add(ExtensionKind::TransportWideCc, &values.transport_seq);
-        let (places, bytes) = cached.extensions()?;
+        let (spans, bytes) = cached.extensions()?;
         for kind in FORWARDED {
-            if let Some(value) = places.value(kind, bytes) {
+            if let Some(value) = spans.value(kind, bytes) {
                 add(kind, value);
             }
         }

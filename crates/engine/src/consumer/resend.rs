@@ -9,7 +9,7 @@ use std::time::Duration;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use crate::consumer::queued_packet::DescriptorPatch;
-use crate::consumer::raw;
+use crate::consumer::rewrite::low_16_bits;
 
 /// Upper bound of the packets remembered: as many as the packet cache holds.
 pub const SENT_MAX: usize = 1_024;
@@ -76,7 +76,7 @@ impl SentPackets {
                 origin,
                 timestamp,
                 at: ticks(now),
-                seq: raw(seq),
+                seq: low_16_bits(seq),
                 patch,
                 stream,
                 resends: 0,

@@ -146,6 +146,15 @@ pub fn media_time(duration: Duration, clock_rate: u32) -> u32 {
     (duration.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
 }
 
+/// Returns the 16 bits of a sequence number that a packet carries.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only the low 16 bits are needed"
+)]
+pub const fn low_16_bits(seq: u64) -> u16 {
+    seq as u16
+}
+
 /// Maps a counter of VP8's payload header: picture id or TL0PICIDX.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct CounterMap {

@@ -1,6 +1,6 @@
 //! Selector for producers with one stream.
 
-use super::layer_selector::Selection;
+use super::selection::Selection;
 
 /// Selects the packets of an only stream, from a keyframe on where it needs one.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Selector for simulcast producers: sends one of several streams, and changes to another only at
 //! a keyframe of it, so that the receiver can decode what follows.
 
-use super::layer_selector::Selection;
+use super::selection::Selection;
 
 /// Selects one stream of a simulcast producer.
 #[derive(Debug)]

@@ -1,97 +1,95 @@
-//! In which order the packets of one destination leave, and which of them are lengthened, so that
-//! the kernel gets long runs of equal lengths: its cost is per run, not per packet.
+//! Orders and pads the packets of one destination so that the kernel gets long runs of equal lengths
+//! (generic segmentation offload): its cost is per run, not per packet.
 //!
-//! A stream's packets never overtake one another: a receiver takes a gap for a loss and asks again
-//! (RFC 4585 §6.2.1). Whole streams may. A packet may be lengthened by padding (RFC 3550 §5.1),
-//! and the last packet of a run may be shorter than the others.
+//! Packets of one stream keep their order, because a receiver takes a gap for a loss and requests it
+//! (RFC 4585 §6.2.1); whole streams may be reordered. A packet may be lengthened by padding (RFC 3550
+//! §5.1), and the last packet of a run may be shorter than the others.
 //!
-//! What is best is a puzzle; this is a greedy answer: the length for which the most packets can
-//! leave at once goes first, and a shorter packet that fits no other run goes last with it.
+//! The optimum is expensive to find; this is a greedy approximation. The length for which the most
+//! packets can be sent in one run goes first, and a shorter packet that fits no other run ends it.
 
 use arrayvec::ArrayVec;
 
-/// The most packets that are ordered together. Runs hold no more (`UDP_MAX_SEGMENTS`).
+/// Upper bound of the packets ordered together. Runs hold no more (`UDP_MAX_SEGMENTS`).
 pub const PACKETS_MAX: usize = 64;
 
-/// The most lengths weighed for one run, so that 64 packets of 64 streams cost no more than about
-/// as much as writing them.
+/// Upper bound of the lengths compared for one run, so that ordering 64 packets of 64 streams costs
+/// about as much as writing them.
 const LENGTHS_MAX: usize = 8;
 
-/// A packet grows by at most this part of its length: of sound, 16 bytes bring as many runs as 32 and
-/// cost a third of the padding.
+/// Padding is at most this fraction of a packet's length: for audio, 16 bytes give as long runs as 32
+/// for a third of the padding.
 const GROWTH_PART: u16 = 8;
 
-/// No packet.
+/// Index that stands for no packet.
 const NONE: u8 = u8::MAX;
 
-/// A packet before it is written.
+/// Stream and length of a packet before it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketSize {
-    /// Whose packets it must not overtake.
+    /// Stream whose packets must keep their order.
     pub stream: u64,
-    /// How long it will be.
+    /// Length in bytes, without padding.
     pub len: u16,
 }
 
-/// A packet in its turn.
+/// A packet in sending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderedPacket {
-    /// Which packet, by its place among those that were pushed.
+    /// Index of the packet in the order in which they were pushed.
     pub index: u8,
-    /// Bytes of padding to add.
+    /// Padding to add, in bytes.
     pub padding: u8,
 }
 
-/// Packets of one destination, and the order they leave in. Reused, so that it allocates nothing.
+/// Orders the packets of one destination. Reused, so that it allocates nothing.
 #[derive(Debug, Default)]
 pub struct GsoOrder {
-    /// The packets, as they came.
-    parcels: ArrayVec<PacketSize, PACKETS_MAX>,
-    /// The next packet of the same stream.
+    /// Packets in the order in which they were pushed.
+    sizes: ArrayVec<PacketSize, PACKETS_MAX>,
+    /// Next packet of the same stream, by packet.
     followers: ArrayVec<u8, PACKETS_MAX>,
-    /// The first packet of each stream that has not had its turn.
+    /// First packet of each stream that is not ordered yet.
     fronts: ArrayVec<u8, PACKETS_MAX>,
-    /// Packets in their turn.
-    steps: ArrayVec<OrderedPacket, PACKETS_MAX>,
+    /// Packets in sending order.
+    ordered: ArrayVec<OrderedPacket, PACKETS_MAX>,
 }
 
 impl GsoOrder {
-    /// Forgets all packets.
+    /// Removes all packets.
     pub fn clear(&mut self) {
-        self.parcels.clear();
+        self.sizes.clear();
         self.followers.clear();
         self.fronts.clear();
-        self.steps.clear();
+        self.ordered.clear();
     }
 
-    /// Takes one more packet; false when there are too many.
-    pub fn push(&mut self, parcel: PacketSize) -> bool {
-        self.parcels.try_push(parcel).is_ok()
+    /// Adds a packet. Returns false when there are too many.
+    pub fn push(&mut self, size: PacketSize) -> bool {
+        self.sizes.try_push(size).is_ok()
     }
 
-    /// The order in which they leave. No packet gets more than `padding_max` bytes of padding.
+    /// Returns the packets in sending order. None gets more than `padding_max` bytes of padding.
     pub fn group(&mut self, padding_max: u8) -> &[OrderedPacket] {
-        self.chain();
+        self.link_streams();
         while !self.fronts.is_empty() {
             let len = self.best_len(padding_max);
-            let start = self.steps.len();
+            let start = self.ordered.len();
             self.take_run(len, padding_max);
             if !self.take_last(len, padding_max) {
                 self.spare_padding(start);
             }
         }
-        &self.steps
+        &self.ordered
     }
 
-    /// Finds the streams, and what follows what in them.
-    fn chain(&mut self) {
+    /// Links each packet to the next of its stream, and collects the first packet of each stream.
+    fn link_streams(&mut self) {
         let mut ends: ArrayVec<u8, PACKETS_MAX> = ArrayVec::new();
-        for (index, parcel) in (0_u8..).zip(&self.parcels) {
+        for (index, size) in (0_u8..).zip(&self.sizes) {
             self.followers.push(NONE);
-            let stream = |end: &u8| self.parcels.get(usize::from(*end)).map(|it| it.stream);
-            let end = ends
-                .iter_mut()
-                .find(|end| stream(end) == Some(parcel.stream));
+            let stream = |end: &u8| self.sizes.get(usize::from(*end)).map(|it| it.stream);
+            let end = ends.iter_mut().find(|end| stream(end) == Some(size.stream));
             let Some(end) = end else {
                 self.fronts.push(index);
                 ends.push(index);
@@ -105,7 +103,7 @@ impl GsoOrder {
     }
 
     fn len(&self, index: u8) -> u16 {
-        self.parcels.get(usize::from(index)).map_or(0, |it| it.len)
+        self.sizes.get(usize::from(index)).map_or(0, |it| it.len)
     }
 
     fn follower(&self, index: u8) -> u8 {
@@ -113,13 +111,13 @@ impl GsoOrder {
         follower.copied().unwrap_or(NONE)
     }
 
-    /// Whether a packet can be made `len` long.
+    /// Returns whether a packet can be padded to `len` bytes.
     fn fits(&self, index: u8, len: u16, padding_max: u8) -> bool {
         let own = self.len(index);
         own <= len && len - own <= u16::from(padding_max).min(own / GROWTH_PART)
     }
 
-    /// How many packets could leave at once, all of them `len` long.
+    /// Returns how many packets could be sent in one run of `len` bytes each.
     fn count(&self, len: u16, padding_max: u8) -> usize {
         let streams = self.fronts.iter();
         streams
@@ -127,7 +125,7 @@ impl GsoOrder {
             .sum()
     }
 
-    /// How many packets of one stream could leave at once, all of them `len` long.
+    /// Returns how many packets of one stream could be sent in one run of `len` bytes each.
     fn count_stream(&self, front: u8, len: u16, padding_max: u8) -> usize {
         let (mut index, mut count) = (front, 0);
         while index != NONE && self.fits(index, len, padding_max) {
@@ -137,13 +135,13 @@ impl GsoOrder {
         count
     }
 
-    /// The length for which the most packets can leave at once; of several the longest.
+    /// Returns the length for which the most packets can be sent in one run; the longest of several.
     fn best_len(&self, padding_max: u8) -> u16 {
-        let mut weighed: ArrayVec<u16, LENGTHS_MAX> = ArrayVec::new();
+        let mut compared: ArrayVec<u16, LENGTHS_MAX> = ArrayVec::new();
         let mut best = (0, 0);
         for &front in &self.fronts {
-            for len in [self.len(front), self.highest(front, padding_max)] {
-                if weighed.contains(&len) || weighed.try_push(len).is_err() {
+            for len in [self.len(front), self.greatest_len(front, padding_max)] {
+                if compared.contains(&len) || compared.try_push(len).is_err() {
                     continue;
                 }
                 best = best.max((self.count(len, padding_max), len));
@@ -152,9 +150,9 @@ impl GsoOrder {
         best.1
     }
 
-    /// The greatest length of the packets that can leave with the first of their stream. A frame
-    /// is cut into pieces that differ by a byte, the shorter first.
-    fn highest(&self, front: u8, padding_max: u8) -> u16 {
+    /// Returns the greatest length among the packets of a stream that can be sent with its first. A
+    /// frame is split into packets that differ by a byte, the shorter ones first.
+    fn greatest_len(&self, front: u8, padding_max: u8) -> u16 {
         let lowest = self.len(front);
         let highest = lowest.saturating_add(u16::from(padding_max));
         let (mut index, mut len) = (self.follower(front), lowest);
@@ -165,21 +163,22 @@ impl GsoOrder {
         len
     }
 
-    /// Everything that can be `len` long has its turn.
+    /// Orders all packets that can be `len` bytes long.
     fn take_run(&mut self, len: u16, padding_max: u8) {
-        let mut place = 0;
-        while let Some(&front) = self.fronts.get(place) {
+        let mut position = 0;
+        while let Some(&front) = self.fronts.get(position) {
             let mut index = front;
             while index != NONE && self.fits(index, len, padding_max) {
                 let padding = u8::try_from(len - self.len(index)).unwrap_or(0);
-                self.steps.push(OrderedPacket { index, padding });
+                self.ordered.push(OrderedPacket { index, padding });
                 index = self.follower(index);
             }
-            place += self.go_on(place, index);
+            position += self.advance(position, index);
         }
     }
 
-    /// A shorter packet ends the run, if there is one: one that would find few others of its length.
+    /// Ends the run with a shorter packet, if there is one: with that which has the fewest packets of its
+    /// length. Returns whether there was one.
     fn take_last(&mut self, len: u16, padding_max: u8) -> bool {
         let streams = (0..).zip(&self.fronts);
         let shorter = streams.filter(|&(_, &front)| self.len(front) < len);
@@ -188,41 +187,45 @@ impl GsoOrder {
             (self.count(own, padding_max), own)
         };
         let found = shorter.min_by_key(rank);
-        let Some((place, index)) = found.map(|(place, &front)| (place, front)) else {
+        let Some((position, index)) = found.map(|(position, &front)| (position, front)) else {
             return false;
         };
-        self.steps.push(OrderedPacket { index, padding: 0 });
-        self.go_on(place, self.follower(index));
+        self.ordered.push(OrderedPacket { index, padding: 0 });
+        self.advance(position, self.follower(index));
         true
     }
 
-    /// The run that begins at `start` ends with the packet that has the most padding, without it.
-    /// Only the last of its stream can be last of all; a stream's packets stand together.
+    /// Moves the packet with the most padding to the end of the run that begins at `start`, where it
+    /// needs none. Only the last packet of a stream can be moved.
     fn spare_padding(&mut self, start: usize) {
-        let stream = |step: &OrderedPacket| {
-            self.parcels
-                .get(usize::from(step.index))
+        let stream = |ordered: &OrderedPacket| {
+            self.sizes
+                .get(usize::from(ordered.index))
                 .map(|it| it.stream)
         };
-        let run = self.steps.get(start..).unwrap_or_default();
+        let run = self.ordered.get(start..).unwrap_or_default();
         let next = run.iter().skip(1).map(stream).chain([None]);
         let ends = (start..).zip(run).zip(next);
-        let ends = ends.filter(|&((_, step), next)| stream(step) != next);
-        let most = ends.max_by_key(|((_, step), _)| step.padding);
-        let Some(place) = most.map(|((place, _), _)| place) else {
+        let ends = ends.filter(|&((_, ordered), next)| stream(ordered) != next);
+        let most = ends.max_by_key(|((_, ordered), _)| ordered.padding);
+        let Some(position) = most.map(|((position, _), _)| position) else {
             return;
         };
-        let step = self.steps.remove(place);
-        self.steps.push(OrderedPacket { padding: 0, ..step });
+        let packet = self.ordered.remove(position);
+        self.ordered.push(OrderedPacket {
+            padding: 0,
+            ..packet
+        });
     }
 
-    /// The stream at `place` goes on with `index`. Says whether it is still there.
-    fn go_on(&mut self, place: usize, index: u8) -> usize {
+    /// Sets the next packet of the stream at `position`, and removes the stream when it has none. Returns
+    /// by how many streams the position advances.
+    fn advance(&mut self, position: usize, index: u8) -> usize {
         if index == NONE {
-            self.fronts.remove(place);
+            self.fronts.remove(position);
             return 0;
         }
-        if let Some(front) = self.fronts.get_mut(place) {
+        if let Some(front) = self.fronts.get_mut(position) {
             *front = index;
         }
         1

@@ -1,45 +1,46 @@
-//! The window: how far apart the loop looks at its sockets under load. What arrives meanwhile is taken
-//! in one turn, so that packets to one destination meet and leave in long runs, and the price of a
-//! turn is shared. That costs latency, so a worker that forwards little looks at once.
+//! The window: how long the loop waits under load before it reads its sockets again. Packets that
+//! arrive meanwhile are handled in one iteration, so that those to one destination are sent in longer
+//! runs and share the cost of an iteration. That adds latency, so a worker with little load does not
+//! wait.
 //!
-//! WorkerMetrics behind the numbers: `docs/decisions/0008-coalescing-window.md`.
+//! Measurements: `docs/decisions/0008-coalescing-window.md`.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
-/// The longest window, whatever is asked for: nobody hears or sees 2 ms.
+/// Upper bound of the window: a delay of 2 ms is not perceptible.
 pub const WINDOW_MAX: Duration = Duration::from_millis(2);
 
-/// Shorter windows are none: the timer that ends them is 50 µs late itself.
+/// Minimum window; shorter ones become zero, because the timer that ends them is 50 µs late itself.
 const WINDOW_MIN: Duration = Duration::from_micros(250);
 
-/// Packets a second that are forwarded without a window.
+/// Packets per second up to which there is no window.
 const IDLE_RATE: u64 = 5_000;
 
-/// Packets a second above the idle rate for each microsecond of the window: 72,000, a meeting of 20,
-/// make a window of 1.2 ms, and 115,000 the longest.
+/// Packets per second above the idle rate per microsecond of the window: 72,000, a meeting of 20, make
+/// a window of 1.2 ms, and 115,000 the longest.
 const RATE_PER_MICRO: u64 = 55;
 
-/// How long packets are counted to know their rate.
-const MEASURED_FOR: Duration = Duration::from_millis(100);
+/// Interval over which the packet rate is measured.
+const MEASURING_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long the window is.
+/// Length of the window.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum EgressWindow {
-    /// As the load asks for.
+    /// Depends on the load.
     #[default]
     Auto,
-    /// Always so long, at most [`WINDOW_MAX`]; zero is none.
+    /// Always this long, at most [`WINDOW_MAX`]; zero disables the window.
     Fixed(Duration),
 }
 
-/// How packets are gathered before they leave.
+/// How packets are collected before they are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EgressOptions {
-    /// How far apart the loop looks for them.
+    /// How long packets are collected.
     pub window: EgressWindow,
-    /// The most bytes of padding for one packet, under load; zero for none.
+    /// Upper bound of the padding of one packet under load, in bytes; zero disables padding.
     pub padding_max: u8,
 }
 
@@ -52,23 +53,23 @@ impl Default for EgressOptions {
     }
 }
 
-/// The window of a worker.
+/// Window of a worker.
 #[derive(Debug)]
 pub struct Window {
-    /// What was asked for.
+    /// Configuration.
     options: EgressOptions,
-    /// Since when packets are counted.
+    /// Start of the current measurement.
     since: Time,
     /// Packets since then.
     packets: u64,
-    /// How long it is.
+    /// Current length.
     length: Duration,
-    /// Whether so much is sent that a packet's cost matters.
+    /// Whether the packet rate is above the idle rate.
     is_loaded: bool,
 }
 
 impl Window {
-    /// The window of a worker that has sent nothing.
+    /// Creates the window of a worker that has sent nothing.
     pub fn new(options: EgressOptions) -> Self {
         let length = match options.window {
             EgressWindow::Auto => Duration::ZERO,
@@ -83,17 +84,17 @@ impl Window {
         }
     }
 
-    /// Counts a packet that is to leave.
+    /// Counts a packet that is queued.
     #[inline]
     pub fn record_packet(&mut self, now: Time) {
         let elapsed = now.since(self.since);
-        if elapsed >= MEASURED_FOR {
+        if elapsed >= MEASURING_INTERVAL {
             self.measure(now, elapsed);
         }
         self.packets += 1;
     }
 
-    /// Ends one measurement and begins the next.
+    /// Ends the current measurement and starts the next.
     fn measure(&mut self, now: Time, elapsed: Duration) {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let rate = self.packets.saturating_mul(1_000_000) / micros.max(1);
@@ -105,13 +106,13 @@ impl Window {
         self.packets = 0;
     }
 
-    /// How long it is now.
+    /// Returns its current length.
     pub const fn length(&self) -> Duration {
         self.length
     }
 
-    /// The most bytes of padding for one packet now. Padding costs no time, so it is worth its bytes
-    /// also without a window, if only there is load.
+    /// Returns the upper bound of the padding of one packet now, in bytes. Padding takes no time, so it
+    /// is used under load even without a window.
     pub const fn padding_max(&self) -> u8 {
         if self.is_loaded || !self.length.is_zero() {
             return self.options.padding_max;
@@ -120,7 +121,7 @@ impl Window {
     }
 }
 
-/// The window at a rate of packets per second.
+/// Returns the window at a rate of packets per second.
 fn length_at(rate: u64) -> Duration {
     let micros = rate.saturating_sub(IDLE_RATE) / RATE_PER_MICRO;
     let length = Duration::from_micros(micros).min(WINDOW_MAX);

@@ -1,68 +1,67 @@
-//! Which encodings of a source bring packets. Viewers are moved away from an encoding that fell
-//! silent within about a second, and back to it only once it has proved to last: a publisher short
-//! of bandwidth stops and starts its best encoding every few seconds, and each move costs a
-//! keyframe and a visible change.
+//! Detects which encodings of a producer are active. An encoding that stops becomes inactive within
+//! about a second, and active again only when it has lasted: a publisher short of bandwidth stops and
+//! starts its best encoding every few seconds, and each switch costs a keyframe and a visible change.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
-/// Silence after which an encoding beside others counts as stopped: at the five frames a second
-/// that an encoder falls to before it stops one, five frames are missing.
+/// Silence after which one of several encodings counts as stopped. An encoder falls to five frames a
+/// second before it stops an encoding, so that five frames are missing then.
 const LAYER_SILENT_AFTER: Duration = Duration::from_secs(1);
 
-/// Silence after which an only encoding counts as stopped: screens and audio may pause for long.
+/// Silence after which an only encoding counts as stopped: screens and audio may pause longer.
 const SILENT_AFTER: Duration = Duration::from_millis(2_500);
 
-/// How long an encoding that had stopped must have come again, while others went on.
+/// How long an encoding that stopped while others continued must send before it counts as active.
 const LASTING_AFTER: Duration = Duration::from_secs(2);
 
-/// How often packets of one encoding are a reason to look at the others.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// Interval at which packets of one encoding cause a check of the others.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// One encoding.
+/// Activity of one encoding.
 #[derive(Debug, Default, Clone, Copy)]
 struct Encoding {
-    /// When its last packet came.
+    /// When its last packet arrived.
     last: Option<Time>,
-    /// Whether it stopped while others went on.
-    is_doubtful: bool,
-    /// Since when it has come again without a pause.
+    /// Whether it stopped while others continued.
+    is_unstable: bool,
+    /// Since when it has been sending without a pause.
     since: Time,
 }
 
-/// The encodings of a source.
+/// Activity of the encodings of a producer.
 #[derive(Debug)]
 pub struct Activity {
     /// Lowest quality first.
     encodings: Vec<Encoding>,
-    /// Those that count as active, as a set of bits.
+    /// Active encodings, as a bit set.
     active: u8,
-    /// When to look for silence next.
-    look_at: Time,
+    /// When the next check for silence is due.
+    check_at: Time,
 }
 
 impl Activity {
-    /// `count` encodings that have brought nothing.
+    /// Creates the activity of `count` encodings that have sent nothing.
     pub fn new(count: usize) -> Self {
         Self {
             encodings: vec![Encoding::default(); count],
             active: 0,
-            look_at: Time::ZERO,
+            check_at: Time::ZERO,
         }
     }
 
-    /// The active encodings, as a set of bits.
+    /// Returns the active encodings, as a bit set.
     pub fn active(&self) -> u8 {
         self.active
     }
 
-    /// Takes over what another shard says; says whether the set changed.
+    /// Sets the active encodings that another shard reports. Returns whether they changed.
     pub fn set_active(&mut self, active: u8) -> bool {
         std::mem::replace(&mut self.active, active) != active
     }
 
-    /// Notes a packet of an encoding; says whether the set changed.
+    /// Records a packet of an encoding. Returns whether the active encodings changed.
     #[inline]
     pub fn record_packet(&mut self, now: Time, index: u8) -> bool {
         let before = self.active;
@@ -74,19 +73,19 @@ impl Activity {
             encoding.since = now;
         }
         encoding.last = Some(now);
-        let is_lasting = !encoding.is_doubtful || now.since(encoding.since) >= LASTING_AFTER;
-        if is_lasting {
-            encoding.is_doubtful = false;
+        let is_stable = !encoding.is_unstable || now.since(encoding.since) >= LASTING_AFTER;
+        if is_stable {
+            encoding.is_unstable = false;
             self.active |= bit(index);
         }
-        if now >= self.look_at {
-            self.look_at = now + LOOK_INTERVAL;
+        if now >= self.check_at {
+            self.check_at = now + CHECK_INTERVAL;
             self.drop_silent(now);
         }
         self.active != before
     }
 
-    /// Looks which encodings have stopped; says whether the set changed.
+    /// Checks which encodings have stopped. Returns whether the active encodings changed.
     pub fn check_silence(&mut self, now: Time) -> bool {
         let before = self.active;
         self.drop_silent(now);
@@ -99,14 +98,14 @@ impl Activity {
             let is_silent = encoding.last.is_none_or(|last| now.since(last) > limit);
             if is_silent && self.active & bit(index) != 0 {
                 self.active &= !bit(index);
-                encoding.is_doubtful = true;
+                encoding.is_unstable = true;
             }
         }
-        // A source that stopped as a whole, a camera switched off, may begin again as a whole.
+        // A producer that stopped as a whole, such as a muted camera, may resume as a whole.
         if self.active == 0 {
             self.encodings
                 .iter_mut()
-                .for_each(|encoding| encoding.is_doubtful = false);
+                .for_each(|encoding| encoding.is_unstable = false);
         }
     }
 
@@ -119,7 +118,7 @@ impl Activity {
     }
 }
 
-/// The bit of an encoding; none past the eighth, which the parameters do not allow.
+/// Returns the bit of an encoding; zero past the eighth, which RTP parameters do not allow.
 pub fn bit(index: u8) -> u8 {
     1_u8.checked_shl(u32::from(index)).unwrap_or(0)
 }
@@ -140,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn every_encoding_counts_from_its_first_packet() {
+    fn encoding_is_active_from_its_first_packet() {
         let mut activity = Activity::new(3);
         assert_eq!(send(&mut activity, 0, 100, &[0, 1, 2]), 3);
         assert_eq!(activity.active(), 0b111);
     }
 
     #[test]
-    fn an_encoding_that_stops_is_missed_within_a_little_more_than_a_second() {
+    fn encoding_that_stops_becomes_inactive_within_little_more_than_a_second() {
         let mut activity = Activity::new(3);
         send(&mut activity, 0, 1_000, &[0, 1, 2]);
         send(&mut activity, 1_000, 2_200, &[0, 1]);
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_that_comes_and_goes_stays_away() {
+    fn encoding_that_comes_and_goes_stays_inactive() {
         let mut activity = Activity::new(2);
         send(&mut activity, 0, 1_000, &[0, 1]);
         send(&mut activity, 1_000, 2_500, &[0]);
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_that_was_off_comes_back_whole() {
+    fn camera_that_was_off_resumes_with_all_encodings() {
         let mut activity = Activity::new(3);
         send(&mut activity, 0, 1_000, &[0, 1, 2]);
         assert!(activity.check_silence(Time::from_millis(3_000)));
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_only_encoding_may_pause() {
+    fn only_encoding_may_pause() {
         let mut activity = Activity::new(1);
         activity.record_packet(Time::ZERO, 0);
         assert!(!activity.check_silence(Time::from_millis(2_400)));

@@ -1,42 +1,42 @@
-//! The one place that decides whether a publisher is asked for a keyframe. However many consumers
-//! want one, a stream is asked at most once a second, and not at all once the keyframe came.
+//! Decides when a keyframe is requested from a publisher: however many consumers need one, at most
+//! once a second per stream, and no more once the keyframe has arrived.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
-/// The shortest time between two requests for one stream: a keyframe costs the publisher as much
-/// as several frames, and a hundred joiners need only one.
+/// Minimum interval between two requests for one stream: a keyframe costs the publisher as much as
+/// several frames, and a hundred new consumers need only one.
 pub const SPACING: Duration = Duration::from_secs(1);
 
-/// How often a request is repeated while no keyframe comes: a publisher that answers none of
-/// these has stopped sending.
+/// Upper bound of the repetitions while no keyframe arrives: a publisher that answers none of them has
+/// stopped sending.
 pub const REPEATS_MAX: u8 = 5;
 
-/// The shortest time between two wishes of another shard for one stream. The publisher is asked by
-/// the rule above; this only keeps a crowd's wishes from crossing one by one.
-const CROSSING_SPACING: Duration = Duration::from_millis(100);
+/// Minimum interval between two requests to another shard for one stream. That shard applies the rule
+/// above; this only merges the requests of many consumers.
+const PIPED_SPACING: Duration = Duration::from_millis(100);
 
 /// The keyframe requests of one stream.
 #[derive(Debug)]
 pub struct KeyframeRequests {
-    /// Whether somebody waits for a keyframe.
-    wanted: bool,
-    /// When the publisher was asked last.
-    asked: Option<Time>,
-    /// How often the present wish was sent.
+    /// Whether a keyframe is awaited.
+    is_awaited: bool,
+    /// When the last request was sent.
+    requested: Option<Time>,
+    /// Number of requests sent since the keyframe was first awaited.
     repeats: u8,
-    /// The shortest time between two requests.
+    /// Minimum interval between two requests.
     spacing: Duration,
-    /// How often a wish is repeated.
+    /// Upper bound of the repetitions.
     repeats_max: u8,
 }
 
 impl Default for KeyframeRequests {
     fn default() -> Self {
         Self {
-            wanted: false,
-            asked: None,
+            is_awaited: false,
+            requested: None,
             repeats: 0,
             spacing: SPACING,
             repeats_max: REPEATS_MAX,
@@ -45,55 +45,54 @@ impl Default for KeyframeRequests {
 }
 
 impl KeyframeRequests {
-    /// Requests that go to another shard, where they are merged with those of all others and
-    /// repeated.
+    /// Creates requests that go to another shard, which merges them with all others and repeats them.
     pub fn message() -> Self {
         Self {
-            spacing: CROSSING_SPACING,
+            spacing: PIPED_SPACING,
             repeats_max: 0,
             ..Self::default()
         }
     }
 
-    /// Somebody still needs a keyframe: news only if that was forgotten.
+    /// Requests a keyframe, unless one is awaited already.
     pub fn renew(&mut self) {
-        if !self.wanted {
+        if !self.is_awaited {
             self.request();
         }
     }
 
-    /// Whether somebody waits for a keyframe.
-    pub fn is_wanted(&self) -> bool {
-        self.wanted
+    /// Returns whether a keyframe is awaited.
+    pub fn is_awaited(&self) -> bool {
+        self.is_awaited
     }
 
-    /// Somebody needs a keyframe.
+    /// Requests a keyframe.
     pub fn request(&mut self) {
-        self.wanted = true;
+        self.is_awaited = true;
         self.repeats = 0;
     }
 
-    /// A keyframe came.
+    /// Records that a keyframe has arrived.
     pub fn fulfil(&mut self) {
-        self.wanted = false;
+        self.is_awaited = false;
     }
 
-    /// Whether to ask the publisher now.
+    /// Returns whether to send a request now, and counts it.
     pub fn take_due(&mut self, now: Time) -> bool {
         let due = self.poll_timeout().is_some_and(|at| at <= now);
         if due {
-            self.asked = Some(now);
+            self.requested = Some(now);
             self.repeats += 1;
         }
         due
     }
 
-    /// When to ask next; nothing while nobody waits.
+    /// Returns when the next request is due; `None` while no keyframe is awaited.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if !self.wanted || self.repeats > self.repeats_max {
+        if !self.is_awaited || self.repeats > self.repeats_max {
             return None;
         }
-        Some(self.asked.map_or(Time::ZERO, |asked| asked + self.spacing))
+        Some(self.requested.map_or(Time::ZERO, |at| at + self.spacing))
     }
 }
 
@@ -102,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_wishes_are_one_request_a_second() {
+    fn many_requests_are_sent_once_a_second() {
         let mut requests = KeyframeRequests::default();
         let mut sent = 0;
         for millis in 0..3_000 {
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyframe_ends_the_wish() {
+    fn keyframe_ends_the_requests() {
         let mut requests = KeyframeRequests::default();
         requests.request();
         assert!(requests.take_due(Time::from_millis(1)));
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_publisher_is_asked_six_times_and_no_more() {
+    fn silent_publisher_is_requested_six_times_at_most() {
         let mut requests = KeyframeRequests::default();
         requests.request();
         let sent = (0..60).filter(|second| requests.take_due(Time::from_millis(second * 1_000)));

@@ -1,53 +1,53 @@
-//! Which packets of one stream are missing, and when to ask for them again (RFC 4585 §6.2.1).
+//! Tracks the missing packets of one stream and decides when to request them (RFC 4585 §6.2.1).
 //!
-//! Bounded three ways: so many packets at once, so many requests for each, so long to wait.
+//! Bounded in packets at once, requests per packet and time between requests.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::{Map, SeqNo, Time};
 
-/// The most packets asked for at once; more missing than that is an outage, and a keyframe heals
-/// it sooner than retransmissions would.
+/// Upper bound of the missing packets. More than that is an outage, from which a keyframe recovers
+/// sooner than retransmissions.
 pub const MISSING_MAX: usize = 512;
 
-/// The most requests for one packet.
+/// Upper bound of the requests for one packet.
 pub const REQUESTS_MAX: u8 = 10;
 
-/// How long to wait for an answer before anything was measured.
+/// Round-trip time assumed before the first measurement.
 const RTT_DEFAULT: Duration = Duration::from_millis(100);
 
-/// The shortest wait: below it a request would overtake its own answer on any real path.
+/// Minimum wait between requests: no real path answers sooner.
 const RTT_MIN: Duration = Duration::from_millis(20);
 
-/// The longest wait: a slower peer is asked again anyway.
+/// Maximum wait between requests, even to slower peers.
 const RTT_MAX: Duration = Duration::from_millis(700);
 
-/// What is known of one missing packet.
+/// State of one missing packet.
 #[derive(Debug, Clone, Copy)]
 struct Missing {
-    /// How often it was asked for.
+    /// Number of requests sent.
     requests: u8,
-    /// When it was asked for last.
-    asked: Time,
+    /// When it was last requested.
+    requested: Time,
 }
 
-/// What an arrival tells of the gap before it.
+/// Gap that an arriving packet reveals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gap {
-    /// Nothing new is missing.
+    /// No packets are newly missing.
     None,
-    /// Packets are missing; ask for them.
+    /// Packets are missing; request them.
     Found,
-    /// Too many are missing; ask for a keyframe instead.
+    /// Too many packets are missing; request a keyframe instead.
     TooLarge,
 }
 
-/// The missing packets of one stream.
+/// Tracks the missing packets of one stream.
 #[derive(Debug)]
 pub struct NackGenerator {
-    /// The missing packets, oldest first.
+    /// Missing packets, oldest first.
     missing: Map<SeqNo, Missing>,
-    /// Smoothed time from a request to its answer.
+    /// Smoothed time from a request to its retransmission.
     rtt: Duration,
 }
 
@@ -61,7 +61,7 @@ impl Default for NackGenerator {
 }
 
 impl NackGenerator {
-    /// Notes that everything between `highest` and `seq` is missing, `seq` being newer.
+    /// Records that all packets between `highest` and the newer `seq` are missing.
     pub fn record_gap(&mut self, highest: SeqNo, seq: SeqNo) -> Gap {
         let gap = seq.0.saturating_sub(highest.0).saturating_sub(1);
         if gap == 0 {
@@ -77,14 +77,14 @@ impl NackGenerator {
                 SeqNo(number),
                 Missing {
                     requests: 0,
-                    asked: Time::ZERO,
+                    requested: Time::ZERO,
                 },
             );
         }
         Gap::Found
     }
 
-    /// Notes that a missing packet came after all. Says whether a retransmission repaired it.
+    /// Records the arrival of a packet. Returns whether a retransmission repaired it.
     pub fn record_arrival(&mut self, now: Time, seq: SeqNo, retransmitted: bool) -> bool {
         let Some(missing) = self.missing.remove(&seq) else {
             return false;
@@ -92,57 +92,58 @@ impl NackGenerator {
         if !retransmitted || missing.requests == 0 {
             return false;
         }
-        // Only the first request's answer is unambiguous (Karn's rule).
+        // Only the answer to a single request is unambiguous (Karn's algorithm).
         if missing.requests == 1 {
-            let sample = now.since(missing.asked).clamp(RTT_MIN, RTT_MAX);
+            let sample = now.since(missing.requested).clamp(RTT_MIN, RTT_MAX);
             self.rtt = (self.rtt * 7 + sample) / 8;
         }
         true
     }
 
-    /// Whether this packet is being waited for.
+    /// Returns whether this packet is missing.
     pub fn awaits(&self, seq: SeqNo) -> bool {
         self.missing.contains_key(&seq)
     }
 
-    /// Collects what to ask for now into `out` and gives up what was asked for too often.
-    /// Says how many were given up.
+    /// Collects the packets to request now into `out`, and abandons those requested too often. Returns
+    /// how many were abandoned.
     pub fn collect(&mut self, now: Time, out: &mut Vec<u16>) -> usize {
         let before = self.missing.len();
         let wait = self.wait();
         self.missing.retain(|seq, missing| {
-            // The same sum as in `poll_timeout`: a wait is finer than a `Time`, and by a difference
-            // it would be due there and not here, for ever.
-            if missing.requests > 0 && missing.asked + wait > now {
+            // The same sum as in `poll_timeout`. A wait is finer than a `Time`: with a difference the
+            // packet would be due there, but never here.
+            if missing.requests > 0 && missing.requested + wait > now {
                 return true;
             }
             if missing.requests >= REQUESTS_MAX {
                 return false;
             }
             missing.requests += 1;
-            missing.asked = now;
+            missing.requested = now;
             out.push(seq.raw());
             true
         });
         before - self.missing.len()
     }
 
-    /// When to collect next; nothing while nothing is missing.
+    /// Returns when to collect next; `None` while nothing is missing.
     pub fn poll_timeout(&self) -> Option<Time> {
         let wait = self.wait();
         let due = |missing: &Missing| match missing.requests {
             0 => Time::ZERO,
-            _ => missing.asked + wait,
+            _ => missing.requested + wait,
         };
         self.missing.values().map(due).min()
     }
 
-    /// Forgets everything: the stream began anew.
+    /// Removes all missing packets, because the stream has restarted.
     pub fn clear(&mut self) {
         self.missing.clear();
     }
 
-    /// A quarter more than the round trip, so that jitter does not double the requests.
+    /// Returns the wait between requests: a quarter more than the round trip, so that jitter does not
+    /// double the requests.
     fn wait(&self) -> Duration {
         (self.rtt * 5 / 4).clamp(RTT_MIN, RTT_MAX)
     }
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_asked_for_once_per_round_trip() {
+    fn missing_packets_are_requested_once_per_round_trip() {
         let mut nacks = NackGenerator::default();
         assert_eq!(nacks.record_gap(SeqNo(10), SeqNo(13)), Gap::Found);
         assert_eq!(collected(&mut nacks, at(0)), [11, 12]);
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_is_asked_for_even_when_the_wait_is_no_whole_number_of_microseconds() {
+    fn due_packets_are_requested_when_the_wait_has_fractions_of_microseconds() {
         let mut nacks = NackGenerator::default();
         for (round, answer) in (0_u64..20).zip([31, 57, 43].into_iter().cycle()) {
             let (begin, seq) = (at(round * 10_000), SeqNo(10 + 2 * round));
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_came_is_asked_for_no_more() {
+    fn packet_that_arrived_is_not_requested_again() {
         let mut nacks = NackGenerator::default();
         nacks.record_gap(SeqNo(10), SeqNo(12));
         collected(&mut nacks, at(0));
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_packet_is_not_called_repaired() {
+    fn late_packet_does_not_count_as_repaired() {
         let mut nacks = NackGenerator::default();
         nacks.record_gap(SeqNo(10), SeqNo(12));
         collected(&mut nacks, at(0));
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_is_given_up_after_ten_requests() {
+    fn packet_is_abandoned_after_ten_requests() {
         let mut nacks = NackGenerator::default();
         nacks.record_gap(SeqNo(10), SeqNo(12));
         for round in 0..u64::from(REQUESTS_MAX) {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_asks_for_nothing() {
+    fn outage_requests_nothing() {
         let mut nacks = NackGenerator::default();
         let far = SeqNo(10 + MISSING_MAX as u64 + 2);
         assert_eq!(nacks.record_gap(SeqNo(10), far), Gap::TooLarge);

@@ -1,7 +1,7 @@
-//! One received SSRC: its numbering, its losses, how well it arrives, and the packets of its last
+//! One received RTP stream: sequence numbers, losses, reception quality, and the packets of its last
 //! second. RFC 3550 §6.4.1 and appendix A (reports), RFC 4585 (feedback), RFC 4588 (RTX).
 //!
-//! Never decides who gets a packet: it accepts or refuses, and counts.
+//! Does not decide who gets a packet: it accepts or refuses, and counts.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::producer::nack::{Gap, NackGenerator};
 use crate::rate::RateWindow;
 use crate::shard_message::SharedPacket;
 
-/// A jump in numbering beyond this is a publisher that began anew, not a gap (RFC 3550 A.1 uses
-/// the same figure).
+/// A larger jump of the sequence number is a restart of the publisher, not a gap (RFC 3550 A.1 uses the
+/// same value).
 const DROPOUT_MAX: u64 = 3_000;
 
-/// Score of a stream that arrives whole.
+/// Score of a stream without losses.
 pub const SCORE_MAX: u8 = 10;
 
-/// A stream that brought nothing for this long scores zero.
+/// Silence after which a stream scores zero.
 const SILENT_AFTER: Duration = Duration::from_millis(2_500);
 
-/// What was reported about the stream last.
+/// Counts at the time of the last report.
 #[derive(Debug, Default, Clone, Copy)]
 struct ReportBase {
     /// Packets expected until then.
@@ -34,23 +34,23 @@ struct ReportBase {
     received: u64,
 }
 
-/// A stream's sender report, as far as a reception report answers it.
+/// Sender report of the publisher, as far as reception reports echo it.
 #[derive(Debug, Clone, Copy)]
 struct LastSenderReport {
-    /// The middle 32 bits of its NTP time.
+    /// Middle 32 bits of its NTP timestamp.
     compact_ntp: u32,
-    /// When it came.
+    /// When it arrived.
     arrived: Time,
 }
 
-/// WorkerMetrics that `getStats` shows.
+/// Counters for `getStats`.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Counters {
     /// Media packets received.
     pub packets: u64,
-    /// Their bytes.
+    /// Bytes of those packets.
     pub bytes: u64,
-    /// Packets that a retransmission brought back.
+    /// Lost packets that a retransmission repaired.
     pub repaired: u64,
     /// Retransmissions received.
     pub retransmitted: u64,
@@ -58,7 +58,7 @@ pub struct Counters {
     pub lost: u64,
     /// NACK packets sent.
     pub nacks: u64,
-    /// Packets asked for in them.
+    /// Packets requested in them.
     pub nacked_packets: u64,
     /// Picture loss indications sent.
     pub plis: u64,
@@ -66,74 +66,74 @@ pub struct Counters {
     pub firs: u64,
 }
 
-/// One encoding of a producer as it arrives.
+/// Received stream of one encoding.
 #[derive(Debug)]
 pub struct Stream {
-    /// Its SSRC; unknown until a packet with its RID came.
+    /// SSRC; absent until a packet with its RID has arrived.
     pub ssrc: Option<Ssrc>,
-    /// The SSRC of its retransmissions.
+    /// SSRC of its retransmissions.
     pub rtx_ssrc: Option<Ssrc>,
-    /// Its name in simulcast.
+    /// RID of a simulcast encoding.
     pub rid: Option<Rid>,
-    /// The packets of its last second.
+    /// Packets of its last second.
     pub cache: PacketCache,
-    /// What is missing; absent when the publisher takes no NACK.
+    /// Missing packets; absent when the publisher does not support NACK.
     pub nacks: Option<NackGenerator>,
-    /// Who waits for a keyframe; unused for audio.
+    /// Keyframe requests; unused for audio.
     pub keyframes: KeyframeRequests,
-    /// How its media time maps to the shared clock.
+    /// Maps its RTP timestamps to our clock.
     pub clock_reference: Option<ClockReference>,
-    /// WorkerMetrics for `getStats`.
+    /// Counters for `getStats`.
     pub counters: Counters,
-    /// Bits received over the last second.
+    /// Bytes received in the last second.
     pub rate: RateWindow,
-    /// RTP clock in Hz.
+    /// RTP clock rate in Hz.
     clock_rate: u32,
-    /// The first number received since the stream began.
+    /// First sequence number since the stream started.
     first: Option<SeqNo>,
-    /// The highest number received.
+    /// Highest sequence number received.
     highest: SeqNo,
-    /// Packets received since the stream began, without retransmissions.
+    /// Packets received since the stream started, repaired ones included.
     received: u64,
     /// Interarrival jitter, times sixteen (RFC 3550 A.8).
     jitter_q4: u32,
-    /// Transit time of the last packet, in media time.
+    /// Transit time of the last packet, in RTP timestamp units.
     transit: Option<u32>,
-    /// What the last report was counted from.
+    /// Counts at the time of the last report.
     base: ReportBase,
-    /// Share lost by the last report.
+    /// Fraction lost in the last report, in 256ths.
     fraction_lost: u8,
-    /// The publisher's last report.
+    /// Last sender report of the publisher.
     last_sr: Option<LastSenderReport>,
-    /// When the last packet came.
+    /// When the last packet arrived.
     last_arrival: Option<Time>,
-    /// How well it arrives.
+    /// Reception score, 0 to 10.
     score: u8,
 }
 
-/// What became of a packet.
+/// Whether a packet was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
     /// It is new.
     New {
-        /// Its number.
+        /// Its sequence number.
         seq: SeqNo,
-        /// What it says of the packets before it.
+        /// Gap before it.
         gap: Gap,
     },
-    /// It was here already, or nobody asked for it.
+    /// It was received before, or is a retransmission that was not requested.
     Duplicate,
 }
 
 impl Stream {
-    /// A stream that nothing has come from.
-    pub fn new(clock_rate: u32, takes_nacks: bool) -> Self {
+    /// Creates a stream that has received nothing.
+    pub fn new(clock_rate: u32, supports_nack: bool) -> Self {
         Self {
             ssrc: None,
             rtx_ssrc: None,
             rid: None,
             cache: PacketCache::default(),
-            nacks: takes_nacks.then(NackGenerator::default),
+            nacks: supports_nack.then(NackGenerator::default),
             keyframes: KeyframeRequests::default(),
             clock_reference: None,
             counters: Counters::default(),
@@ -152,7 +152,7 @@ impl Stream {
         }
     }
 
-    /// Takes a packet in: numbers it, counts it, keeps it.
+    /// Accepts a packet: assigns its sequence number, counts and caches it.
     pub fn accept(&mut self, now: Time, incoming: &Incoming, packet: &[u8]) -> Accepted {
         if incoming.retransmitted {
             self.counters.retransmitted += 1;
@@ -169,7 +169,7 @@ impl Stream {
         accepted
     }
 
-    /// Keeps a packet that was accepted on another shard.
+    /// Caches a packet that was accepted on another shard.
     pub fn cache_shared(&mut self, now: Time, packet: &SharedPacket) {
         let arrival = &packet.arrival;
         self.highest = self.highest.max(arrival.seq);
@@ -179,20 +179,20 @@ impl Stream {
         }
     }
 
-    /// Gives the packet its number; `None` for one that was here before.
+    /// Assigns the packet's sequence number; `None` for one that was received before.
     fn number(&mut self, now: Time, incoming: &Incoming) -> Option<Accepted> {
         if self.first.is_none() {
-            return (!incoming.retransmitted).then(|| self.begin(incoming.seq));
+            return (!incoming.retransmitted).then(|| self.start(incoming.seq));
         }
         let seq = self.highest.nearest(incoming.seq);
         if seq > self.highest {
             let jump = seq.0 - self.highest.0;
             if incoming.retransmitted && jump > 1 {
-                // A retransmission of what never came the first way says nothing of a gap.
+                // A retransmission ahead of the media stream does not reveal a gap.
                 return None;
             }
             if jump > DROPOUT_MAX {
-                return Some(self.begin(incoming.seq));
+                return Some(self.start(incoming.seq));
             }
             let gap = self
                 .nacks
@@ -202,7 +202,7 @@ impl Stream {
             return Some(Accepted::New { seq, gap });
         }
         if self.highest.0 - seq.0 > DROPOUT_MAX {
-            return (!incoming.retransmitted).then(|| self.begin(incoming.seq));
+            return (!incoming.retransmitted).then(|| self.start(incoming.seq));
         }
         if self.cache.get(seq).is_some() || seq == self.highest {
             return None;
@@ -221,9 +221,9 @@ impl Stream {
         })
     }
 
-    /// Starts numbering afresh at a publisher's first packet.
-    fn begin(&mut self, raw: u16) -> Accepted {
-        // One wrap above all that went before, so that numbers never go back.
+    /// Starts or restarts the sequence numbers at a publisher's packet.
+    fn start(&mut self, raw: u16) -> Accepted {
+        // One wrap above all earlier numbers, so that they never go back.
         let seq = match self.first {
             None => SeqNo::first(raw),
             Some(_) => SeqNo((self.highest.0 | 0xffff) + 0x1_0001 + u64::from(raw)),
@@ -264,7 +264,7 @@ impl Stream {
         let transit = (arrival as u32).wrapping_sub(timestamp);
         if let Some(last) = self.transit.replace(transit) {
             let difference = transit.wrapping_sub(last).cast_signed().unsigned_abs();
-            // A jump of media time is not jitter.
+            // A jump of the timestamp is not jitter.
             if difference < self.clock_rate.saturating_mul(5) {
                 let decay = (self.jitter_q4 + 8) >> 4;
                 self.jitter_q4 = self.jitter_q4.wrapping_add(difference).wrapping_sub(decay);
@@ -272,7 +272,7 @@ impl Stream {
         }
     }
 
-    /// Notes the publisher's report: media time `rtp_timestamp` was at `ntp_micros` of our clock.
+    /// Records a sender report of the publisher.
     pub fn record_sender_report(&mut self, now: Time, compact_ntp: u32, reference: ClockReference) {
         self.last_sr = Some(LastSenderReport {
             compact_ntp,
@@ -281,7 +281,7 @@ impl Stream {
         self.clock_reference = Some(reference);
     }
 
-    /// The reception report about this stream; nothing before its first packet.
+    /// Returns the reception report of this stream; `None` before its first packet.
     pub fn report(&mut self, now: Time) -> Option<ReportBlock> {
         let (ssrc, first) = (self.ssrc?, self.first?);
         let expected = self.highest.0 - first.0 + 1;
@@ -302,7 +302,7 @@ impl Stream {
         })
     }
 
-    /// Ends a reporting interval: loss over it, and the score that follows.
+    /// Ends a reporting interval and updates loss and score.
     fn close_interval(&mut self, now: Time, expected: u64) {
         let expected_now = expected.saturating_sub(self.base.expected);
         let received_now = self.received.saturating_sub(self.base.received);
@@ -317,68 +317,68 @@ impl Stream {
             .unwrap_or(0)
             .min(255);
         self.fraction_lost = u8::try_from(fraction).unwrap_or(u8::MAX);
-        let silent = self
+        let is_silent = self
             .last_arrival
             .is_none_or(|at| now.since(at) > SILENT_AFTER);
-        self.score = if silent {
+        self.score = if is_silent {
             0
         } else {
             score_of(expected_now, received_now)
         };
     }
 
-    /// The highest number received.
+    /// Returns the highest sequence number received.
     pub fn highest(&self) -> SeqNo {
         self.highest
     }
 
-    /// The highest number as a report writes it: wraps since the stream began, then 16 bits.
+    /// Returns the extended highest sequence number of a report: wraps since the start, then 16 bits.
     #[expect(clippy::cast_possible_truncation, reason = "the report holds 32 bits")]
     fn wire_highest(&self, first: SeqNo) -> u32 {
         let start_of_first_wrap = first.0 & !0xffff;
         (self.highest.0 - start_of_first_wrap) as u32
     }
 
-    /// How well it arrives, 0 to 10.
+    /// Returns the reception score, 0 to 10.
     pub fn score(&self) -> u8 {
         if self.first.is_none() { 0 } else { self.score }
     }
 
-    /// Share lost by the last report, in 256ths.
+    /// Returns the fraction lost in the last report, in 256ths.
     pub fn fraction_lost(&self) -> u8 {
         self.fraction_lost
     }
 
-    /// Jitter in media time.
+    /// Returns the jitter in RTP timestamp units.
     pub fn jitter(&self) -> u32 {
         self.jitter_q4 >> 4
     }
 
-    /// Jitter in microseconds.
+    /// Returns the jitter in microseconds.
     pub fn jitter_micros(&self) -> u64 {
         let micros = u64::from(self.jitter()) * 1_000_000;
         micros.checked_div(u64::from(self.clock_rate)).unwrap_or(0)
     }
 
-    /// Packets that never came, so far.
+    /// Returns how many packets were lost so far.
     pub fn packets_lost(&self) -> u64 {
         let expected = self.first.map_or(0, |first| self.highest.0 - first.0 + 1);
         expected.saturating_sub(self.received)
     }
 }
 
-/// The share that arrived, as a mark from 0 to 10; the fourth power makes 10 % loss a 6, which is
-/// about what a viewer would say.
+/// Returns the reception score, 0 to 10: the fourth power of the received fraction, which makes 10 %
+/// loss a 7 and 20 % a 4.
 fn score_of(expected: u64, received: u64) -> u8 {
     if expected == 0 {
         return SCORE_MAX;
     }
     let share = (received.min(expected) * 1_000 / expected).pow(4);
-    let mark = (share * u64::from(SCORE_MAX) + 500_000_000_000) / 1_000_000_000_000;
-    u8::try_from(mark).unwrap_or(SCORE_MAX)
+    let score = (share * u64::from(SCORE_MAX) + 500_000_000_000) / 1_000_000_000_000;
+    u8::try_from(score).unwrap_or(SCORE_MAX)
 }
 
-/// A duration in 65,536ths of a second, as RTCP writes it.
+/// Converts a duration to 65,536ths of a second, as RTCP writes it.
 pub fn compact_duration(duration: Duration) -> u32 {
     let units = duration.as_micros().saturating_mul(65_536) / 1_000_000;
     u32::try_from(units).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! Who owns a packet, and who cannot take it over.
+//! Assignment of packets to producers, and protection against hijacking.
 
 use super::*;
 use crate::slots::Key as _;
@@ -51,8 +51,8 @@ fn packet(ssrc: u32, pt: u8, names: &[(u8, &[u8])]) -> Vec<u8> {
 
 fn learn(listener: &mut RtpListener, bytes: &[u8]) -> Option<StreamOwner> {
     let header = RtpHeader::parse(bytes).unwrap();
-    let places = listener.extension_ids.locate(&header, bytes);
-    listener.learn(&header, &places, bytes)
+    let spans = listener.extension_ids.locate(&header, bytes);
+    listener.learn(&header, &spans, bytes)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn simulcast_streams_are_learned_by_rid() {
 }
 
 #[test]
-fn a_learned_stream_cannot_be_taken_over() {
+fn learned_stream_cannot_be_taken_over() {
     let mut listener = RtpListener::default();
     listener.add(key(4), &simulcast("0")).unwrap();
     learn(&mut listener, &packet(11, 96, &[(1, b"0"), (2, b"r1")]));
@@ -89,7 +89,7 @@ fn a_learned_stream_cannot_be_taken_over() {
 }
 
 #[test]
-fn a_payload_type_that_was_not_negotiated_finds_nobody() {
+fn packet_with_unnegotiated_payload_type_has_no_owner() {
     let mut listener = RtpListener::default();
     listener.add(key(4), &simulcast("0")).unwrap();
     assert_eq!(
@@ -104,7 +104,7 @@ fn a_payload_type_that_was_not_negotiated_finds_nobody() {
 }
 
 #[test]
-fn an_announced_ssrc_belongs_to_one_producer() {
+fn announced_ssrc_belongs_to_one_producer() {
     let announced = |mid: &str| {
         rtp(json!({
             "mid": mid, "codecs": codecs(), "headerExtensions": extensions(),
@@ -124,7 +124,7 @@ fn an_announced_ssrc_belongs_to_one_producer() {
 }
 
 #[test]
-fn a_producer_needs_a_name() {
+fn producer_without_ssrc_mid_and_rid_is_refused() {
     let nameless = rtp(json!({"codecs": codecs(), "encodings": [{}]}));
     assert_eq!(
         RtpListener::default().add(key(1), &nameless),
@@ -133,7 +133,7 @@ fn a_producer_needs_a_name() {
 }
 
 #[test]
-fn the_table_is_bounded() {
+fn ssrcs_are_bounded() {
     let mut listener = RtpListener::default();
     for producer in 0..u32::try_from(SSRCS_MAX).unwrap() {
         let ssrc = producer + 1_000;

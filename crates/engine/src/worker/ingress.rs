@@ -8,7 +8,7 @@ use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
 use crate::command::Event;
 use crate::layers::Layers;
-use crate::packet::{Arrival, ExtensionPlaces, Incoming};
+use crate::packet::{Arrival, ExtensionSpans, Incoming};
 use crate::rtp_listener::StreamOwner;
 use crate::slots::{ProducerKey, TransportKey};
 use crate::timers::TimerKind;
@@ -27,15 +27,15 @@ impl Worker {
         };
         let inbound = &mut entry.inbound;
         inbound.rtp_bytes += packet.len() as u64;
-        let places = inbound.rtp_listener.extension_ids.locate(header, packet);
-        self.record_arrival(now, key, header, &places, packet);
-        let Some(owner) = self.owner(key, header, &places, packet) else {
+        let spans = inbound.rtp_listener.extension_ids.locate(header, packet);
+        self.record_arrival(now, key, header, &spans, packet);
+        let Some(owner) = self.owner(key, header, &spans, packet) else {
             if let Some(entry) = self.transports.get_mut(key) {
                 entry.inbound.packets_unrouted += 1;
             }
             return;
         };
-        let arrival = self.accept_media(now, owner, header, places, packet);
+        let arrival = self.accept_media(now, owner, header, spans, packet);
         if let Some(arrival) = arrival {
             self.fan_out(now, owner.producer, &arrival);
             self.forward_to_shards(owner.producer, &arrival);
@@ -48,10 +48,10 @@ impl Worker {
         now: Time,
         key: TransportKey,
         header: &RtpHeader,
-        places: &ExtensionPlaces,
+        spans: &ExtensionSpans,
         packet: &[u8],
     ) {
-        let value = places.value(ExtensionKind::TransportWideCc, packet);
+        let value = spans.value(ExtensionKind::TransportWideCc, packet);
         let Some(seq) = value.and_then(parse_transport_seq) else {
             return;
         };
@@ -75,13 +75,13 @@ impl Worker {
         &mut self,
         key: TransportKey,
         header: &RtpHeader,
-        places: &ExtensionPlaces,
+        spans: &ExtensionSpans,
         packet: &[u8],
     ) -> Option<StreamOwner> {
         let listener = &mut self.transports.get_mut(key)?.inbound.rtp_listener;
         match listener.owner(header.ssrc) {
             Some(owner) => Some(owner),
-            None => listener.learn(header, places, packet),
+            None => listener.learn(header, spans, packet),
         }
     }
 
@@ -91,10 +91,10 @@ impl Worker {
         now: Time,
         owner: StreamOwner,
         header: &RtpHeader,
-        places: ExtensionPlaces,
+        spans: ExtensionSpans,
         packet: &[u8],
     ) -> Option<Arrival> {
-        let incoming = Incoming::new(header, packet, places)?;
+        let incoming = Incoming::new(header, packet, spans)?;
         let producer = self.producers.get_mut(owner.producer)?;
         let acceptance = producer.accept(
             now,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use watersmeet_wire::params::MediaKind;
 
-use super::Worker;
 use super::transport_entry::TransportEntry;
 use crate::consumer::Consumer;
 use crate::egress::RunLengths;
@@ -137,48 +136,9 @@ pub struct MediaKindMetrics {
     pub streams: u64,
 }
 
-impl Worker {
-    /// Returns totals and current states. Visits every object of the worker.
-    pub fn metrics(&self) -> WorkerMetrics {
-        let mut metrics = WorkerMetrics {
-            totals: self.closed_totals,
-            routers: self.routers.len() as u64,
-            egress: EgressMetrics {
-                window: self.send_queue.window(),
-                runs: self.egress.run_lengths(),
-            },
-            ..WorkerMetrics::default()
-        };
-        for entry in self.transports.values() {
-            metrics.totals.add_transport(entry);
-            *metrics.transports.state_of(&entry.transport) += 1;
-        }
-        for producer in self.producers.values() {
-            if !producer.is_local() {
-                continue;
-            }
-            metrics.totals.add_producer(producer);
-            let counts = metrics.kind(producer.kind);
-            counts.producers += 1;
-            for stream in producer.streams.iter().filter(|it| it.ssrc.is_some()) {
-                counts.streams += 1;
-                counts.jitter_micros += stream.jitter_micros();
-            }
-        }
-        for consumer in self.consumers.values() {
-            metrics.totals.add_consumer(consumer);
-            metrics.kind(consumer.kind).consumers += 1;
-            if let Some(rtt) = consumer.measured_rtt() {
-                metrics.round_trips += 1;
-                metrics.round_trips_micros += u64::try_from(rtt.as_micros()).unwrap_or(0);
-            }
-        }
-        metrics
-    }
-}
-
 impl WorkerMetrics {
-    fn kind(&mut self, kind: MediaKind) -> &mut MediaKindMetrics {
+    /// Returns the metrics of one kind of media.
+    pub(super) fn kind(&mut self, kind: MediaKind) -> &mut MediaKindMetrics {
         match kind {
             MediaKind::Audio => &mut self.audio,
             MediaKind::Video => &mut self.video,
@@ -263,7 +223,7 @@ impl AddAssign for TrafficCounters {
 
 impl TransportStateCounts {
     /// Returns the counter of a transport's state.
-    fn state_of(&mut self, transport: &Transport) -> &mut u64 {
+    pub(super) fn state_of(&mut self, transport: &Transport) -> &mut u64 {
         match (transport.ice_state(), transport.dtls_state()) {
             (_, DtlsState::Failed | DtlsState::Closed) | (IceState::Closed, _) => &mut self.failed,
             (IceState::Disconnected, _) => &mut self.disconnected,

@@ -1,20 +1,16 @@
 //! Sender and receiver reports, once a second on every open transport (RFC 3550 §6.4), and what is
 //! updated at the same interval: scores, inactive streams and REMB.
 
-use std::time::Duration;
-
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{Ssrc, Time};
 
 use super::Worker;
+use super::transport_entry::REPORT_INTERVAL;
 use crate::command::Event;
 use crate::slots::TransportKey;
 use crate::timers::TimerKind;
-
-/// Interval between reports.
-pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Upper bound of the blocks in one receiver report: the count has five bits.
 const BLOCKS_MAX: usize = 31;
@@ -64,7 +60,7 @@ impl Worker {
             .get_mut(key)
             .filter(|entry| entry.outbound.is_open())
         {
-            let due = now + INTERVAL;
+            let due = now + REPORT_INTERVAL;
             self.timers
                 .set(&mut entry.report_deadline, due, TimerKind::Report(key));
         }

@@ -1,5 +1,7 @@
 //! A transport with the state that belongs to it: identity, timers, and its two directions.
 
+use std::time::Duration;
+
 use super::inbound::Inbound;
 use super::outbound::Outbound;
 use crate::ids::TransportId;
@@ -7,6 +9,9 @@ use crate::slots::RouterKey;
 use crate::ticket_queue::Ticket;
 use crate::timers::Deadline;
 use crate::transport::Transport;
+
+/// Interval between the reports of a transport.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A transport and its state in the worker.
 ///

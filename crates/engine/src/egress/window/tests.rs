@@ -1,4 +1,4 @@
-//! There is no window where nothing is gained, and never a longer one than promised.
+//! Length of the window by load, and its bounds.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn fixed(length: Duration) -> Window {
     })
 }
 
-/// A window after a second of this many packets a second.
+/// Returns a window after one second at this packet rate.
 fn loaded(rate: u64) -> (Window, Time) {
     let mut window = Window::new(EgressOptions::default());
     let mut now = Time::ZERO;
@@ -21,7 +21,7 @@ fn loaded(rate: u64) -> (Window, Time) {
 }
 
 #[test]
-fn a_worker_that_forwards_little_looks_at_once() {
+fn little_load_has_no_window() {
     // A call of two is some hundred packets a second.
     for rate in [1, 400, 4_900] {
         let (window, _) = loaded(rate);
@@ -30,22 +30,22 @@ fn a_worker_that_forwards_little_looks_at_once() {
 }
 
 #[test]
-fn the_window_rises_with_the_load_and_has_an_end() {
+fn window_grows_with_the_load_up_to_its_bound() {
     let lengths = [22_000, 40_000, 72_000, 140_000, 1_000_000].map(|rate| loaded(rate).0.length());
     assert!(lengths.is_sorted() && !lengths[0].is_zero());
     assert_eq!(lengths[3..], [WINDOW_MAX, WINDOW_MAX]);
 }
 
 #[test]
-fn the_window_ends_with_the_load() {
+fn window_ends_with_the_load() {
     let (mut window, now) = loaded(100_000);
     assert!(!window.length().is_zero());
-    window.record_packet(now + MEASURED_FOR);
+    window.record_packet(now + MEASURING_INTERVAL);
     assert!(window.length().is_zero());
 }
 
 #[test]
-fn a_fixed_window_is_kept_whatever_the_load_and_bounded() {
+fn fixed_window_does_not_depend_on_the_load_and_is_bounded() {
     let mut window = fixed(Duration::from_secs(1));
     window.record_packet(Time::from_millis(1_000));
     assert_eq!((window.length(), window.padding_max()), (WINDOW_MAX, 16));
@@ -53,7 +53,7 @@ fn a_fixed_window_is_kept_whatever_the_load_and_bounded() {
 }
 
 #[test]
-fn under_load_there_is_padding_also_without_a_window() {
+fn load_enables_padding_without_a_window() {
     let (mut window, _) = loaded(40_000);
     window.options.window = EgressWindow::Fixed(Duration::ZERO);
     window.length = Duration::ZERO;

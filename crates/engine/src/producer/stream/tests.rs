@@ -1,7 +1,7 @@
-//! The rules of numbering, loss and reports at their boundaries.
+//! Boundaries of sequence numbers, losses and reports.
 
 use super::*;
-use crate::packet::ExtensionPlaces;
+use crate::packet::ExtensionSpans;
 use watersmeet_wire::rtp::RtpHeader;
 
 fn accept(stream: &mut Stream, millis: u64, seq: u16) -> Accepted {
@@ -24,7 +24,7 @@ fn deliver_captured(
     let media_time = u32::try_from(captured_millis * 90).unwrap();
     bytes[4..8].copy_from_slice(&media_time.to_be_bytes());
     let header = RtpHeader::parse(&bytes).unwrap();
-    let mut incoming = Incoming::new(&header, &bytes, ExtensionPlaces::default()).unwrap();
+    let mut incoming = Incoming::new(&header, &bytes, ExtensionSpans::default()).unwrap();
     incoming.retransmitted = retransmitted;
     stream.accept(Time::from_millis(millis), &incoming, &bytes)
 }
@@ -36,7 +36,7 @@ fn stream() -> Stream {
 }
 
 #[test]
-fn a_packet_is_accepted_once() {
+fn packet_is_accepted_once() {
     let mut stream = stream();
     assert!(matches!(
         accept(&mut stream, 0, 65_535),
@@ -51,14 +51,14 @@ fn a_packet_is_accepted_once() {
 }
 
 #[test]
-fn a_retransmission_nobody_asked_for_is_a_duplicate() {
+fn unrequested_retransmission_is_a_duplicate() {
     let mut stream = stream();
     accept(&mut stream, 0, 10);
     assert_eq!(deliver(&mut stream, 1, 9, true), Accepted::Duplicate);
 }
 
 #[test]
-fn a_retransmission_fills_its_gap() {
+fn retransmission_repairs_a_gap() {
     let mut stream = stream();
     accept(&mut stream, 0, 10);
     assert!(matches!(
@@ -90,7 +90,7 @@ fn a_retransmission_fills_its_gap() {
 }
 
 #[test]
-fn a_lost_packet_stands_in_the_report() {
+fn lost_packets_are_reported() {
     let mut stream = stream();
     for seq in (0..100).filter(|seq| seq % 4 != 3) {
         accept(&mut stream, u64::from(seq) * 10, seq);
@@ -102,11 +102,11 @@ fn a_lost_packet_stands_in_the_report() {
 }
 
 #[test]
-fn a_publisher_that_begins_anew_is_no_outage() {
+fn restart_of_the_publisher_is_not_a_gap() {
     let mut stream = stream();
     accept(&mut stream, 0, 100);
     let Accepted::New { seq, gap } = accept(&mut stream, 10, 40_000) else {
-        panic!("a new beginning is accepted");
+        panic!("a restart is accepted");
     };
     assert_eq!((seq.raw(), gap), (40_000, Gap::None));
     assert_eq!(
@@ -119,7 +119,7 @@ fn a_publisher_that_begins_anew_is_no_outage() {
 }
 
 #[test]
-fn even_spacing_has_no_jitter() {
+fn evenly_spaced_packets_have_no_jitter() {
     let mut stream = stream();
     for seq in 0..200 {
         accept(&mut stream, u64::from(seq) * 20, seq);
@@ -130,7 +130,7 @@ fn even_spacing_has_no_jitter() {
 }
 
 #[test]
-fn a_silent_stream_scores_nothing() {
+fn silent_stream_scores_zero() {
     let mut stream = stream();
     accept(&mut stream, 0, 1);
     stream.report(Time::from_millis(500));
