@@ -1,6 +1,5 @@
-//! What closing a transport costs when many close at once: rooms of ten, in which one sends video to
-//! the others. Prints the processor time per close, which must not grow with the number of
-//! transports.
+//! Cost of closing a transport when many close at once, in rooms of ten of which one sends video to
+//! the others. Prints the processor time per close, which must not grow with the number of transports.
 
 #![expect(
     clippy::expect_used,

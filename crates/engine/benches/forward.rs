@@ -1,5 +1,5 @@
-//! What it costs to forward a packet of 1,200 B, without the socket: one packet comes in and
-//! leaves for 1, 10 and 100 consumers. Read the time per iteration divided by the consumers.
+//! Cost of forwarding a packet of 1,200 B without the socket: one packet arrives and is sent to 1, 10
+//! and 100 consumers. Divide the time per iteration by the number of consumers.
 
 #![expect(
     clippy::expect_used,

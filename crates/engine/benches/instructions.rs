@@ -1,6 +1,6 @@
-//! How many instructions it takes to forward a packet of 1,200 B to a hundred consumers, counted by
-//! callgrind: unlike time, the count is nearly the same on every machine and however busy it is.
-//! `make instructions` runs it and divides; only what [`forward`] does is counted.
+//! Number of instructions to forward a packet of 1,200 B to a hundred consumers, counted by callgrind:
+//! unlike time, it hardly depends on the machine and its load. `make instructions` runs this and
+//! divides; only [`forward`] is counted.
 
 #![expect(
     clippy::expect_used,
@@ -26,13 +26,13 @@ const PAYLOAD_LEN: usize = 1_160;
 /// Consumers, each on a transport of its own.
 const CONSUMERS: usize = 100;
 
-/// Packets before the counting: lists have grown then, and every second a report is due.
+/// Packets before the count: buffers have grown then, and reports are sent every second.
 const WARMUP: usize = 1_500;
 
-/// Packets that are counted.
+/// Number of counted packets.
 const PACKETS: usize = 200;
 
-/// What is counted: a sealed packet comes in and leaves for all. How many datagrams left.
+/// Counted part: an encrypted packet arrives and is sent to all. Returns the number of datagrams sent.
 #[inline(never)]
 fn forward(broadcast: &mut Broadcast, packet: &mut [u8]) -> usize {
     let path = broadcast.publisher_path;

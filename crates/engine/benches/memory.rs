@@ -1,8 +1,7 @@
-//! Where memory goes and what a join costs: two thousand transports through the real handshake,
-//! then producers and consumers on them. Prints bytes by our own allocator's count (`counted`) and
-//! by resident pages (`resident`, which includes what the cryptographic library takes by itself
-//! and what the allocator cannot use), and the processor time a worker spends on each step of a
-//! join.
+//! Memory per object and processor time per step of a join: two thousand transports with real
+//! handshakes, then producers and consumers on them. Prints bytes by our allocator's count (`counted`)
+//! and by resident pages (`resident`, which includes allocations of the cryptographic library and
+//! fragmentation), and the processor time a worker spends on each step of a join.
 
 #![expect(
     clippy::expect_used,

@@ -1,12 +1,12 @@
-//! How long the runs of datagrams get, of which the kernel's send path costs as much as of one
-//! datagram: by the window, the padding, and how publishers send. Nothing is timed: one destination
-//! is played through in virtual time, the same in every run.
+//! Lengths of the runs of datagrams, by window, padding and pacing of the publishers. The kernel's send
+//! path costs as much per run as per datagram. Nothing is timed: one destination is simulated in
+//! virtual time, equally in every run.
 //!
-//! Publishers are as libwebrtc makes them: a frame is cut into packets of b or b + 1 bytes, the
-//! shorter first, at once, within 5 ms, or evenly over the time of a frame; sound is 50 packets a
+//! Publishers behave like libwebrtc: a frame is split into packets of b or b + 1 bytes, the shorter
+//! ones first, sent at once, within 5 ms, or evenly over the frame interval; audio is 50 packets a
 //! second of 60 to 110 bytes.
 
-#![expect(clippy::print_stdout, reason = "a table is what this is for")]
+#![expect(clippy::print_stdout, reason = "the bench prints a table")]
 
 use std::time::Duration;
 
@@ -17,30 +17,30 @@ use watersmeet_engine::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, Window};
 use watersmeet_wire::units::{Rng, Time};
 
-/// How long is played.
-const PLAYED: Duration = Duration::from_secs(20);
+/// Simulated time.
+const SIMULATED: Duration = Duration::from_secs(20);
 
-/// A turn of the loop: what comes within it is forwarded together anyway.
-const TURN_MICROS: u64 = 100;
+/// Duration of a loop iteration: packets that arrive within it are forwarded together anyway.
+const ITERATION_MICROS: u64 = 100;
 
-/// The longest payload that libwebrtc puts into a packet of 1,200 B.
+/// Longest payload that libwebrtc puts into a packet of 1,200 B.
 const PAYLOAD_MAX: u32 = 1_150;
 
-/// Header, extensions and tag.
+/// Bytes of header, extensions and authentication tag.
 const OVERHEAD: u32 = 12 + 16 + 16;
 
-/// What happens in a room.
+/// Traffic of a room.
 struct Profile {
     name: &'static str,
-    /// Sources that the destination is sent.
-    sources: u32,
-    /// Destinations of the worker.
+    /// Participants whose media the destination receives.
+    senders: u32,
+    /// Number of destinations of the worker.
     destinations: u32,
-    /// Bits of video per second of each source; zero for sound alone.
+    /// Video bitrate of each sender in bits per second; zero for audio only.
     video_bps: u32,
 }
 
-/// Profiles that are played.
+/// Simulated profiles.
 const PROFILES: [Profile; 6] = [
     Profile::new("call of 2", 1, 2, 1_200_000),
     Profile::new("meeting 9", 8, 9, 1_200_000),
@@ -50,46 +50,46 @@ const PROFILES: [Profile; 6] = [
     Profile::new("audio 10x200", 10, 200, 0),
 ];
 
-/// How the packets of a frame are spread: microseconds from first to last.
+/// Pacing of the packets of a frame: microseconds from first to last.
 const PACINGS: [(&str, u64); 3] = [("at once", 0), ("in 5 ms", 5_000), ("evenly", 30_000)];
 
-/// A packet that comes.
+/// An arriving packet.
 struct Packet {
     micros: u64,
     stream: u64,
     len: u16,
 }
 
-/// What came of it.
+/// Result of a simulation.
 struct Outcome {
-    /// Datagrams in one run.
+    /// Mean number of datagrams per run.
     run: f64,
-    /// How long a packet waited, in milliseconds.
+    /// Mean delay of a packet in milliseconds.
     wait_ms: f64,
-    /// Padding, in percent of all bytes.
+    /// Padding in percent of all bytes.
     padding: f64,
 }
 
 impl Profile {
-    const fn new(name: &'static str, sources: u32, destinations: u32, video_bps: u32) -> Self {
+    const fn new(name: &'static str, senders: u32, destinations: u32, video_bps: u32) -> Self {
         Self {
             name,
-            sources,
+            senders,
             destinations,
             video_bps,
         }
     }
 
-    /// What one destination is sent.
+    /// Returns the packets that one destination receives, by arrival time.
     fn packets(&self, spread_micros: u64) -> Vec<Packet> {
         let mut rng = Rng::from_seed([9; 32]);
         let mut packets = Vec::new();
-        let end = u64::try_from(PLAYED.as_micros()).unwrap_or(0);
-        for source in 0..u64::from(self.sources) {
+        let end = u64::try_from(SIMULATED.as_micros()).unwrap_or(0);
+        for sender in 0..u64::from(self.senders) {
             let mut at = u64::from(rng.next_u32() % 20_000);
             while at < end {
                 let len = 60 + rng.next_u32() % 50 + OVERHEAD;
-                packets.push(Packet::new(at, source * 2, len));
+                packets.push(Packet::new(at, sender * 2, len));
                 at += 20_000;
             }
             let mut at = u64::from(rng.next_u32() % 33_333);
@@ -98,11 +98,11 @@ impl Profile {
                 let frame = mean / 2 + rng.next_u32() % mean;
                 let pieces = frame.div_ceil(PAYLOAD_MAX);
                 for piece in 0..pieces {
-                    // The shorter ones come first.
+                    // The shorter packets are sent first.
                     let longer = u32::from(piece >= pieces - frame % pieces);
                     let offset = u64::from(piece) * spread_micros / u64::from(pieces);
                     let len = frame / pieces + longer + OVERHEAD;
-                    packets.push(Packet::new(at + offset, source * 2 + 1, len));
+                    packets.push(Packet::new(at + offset, sender * 2 + 1, len));
                 }
                 at += 33_333;
             }
@@ -115,14 +115,14 @@ impl Profile {
 impl Packet {
     fn new(micros: u64, stream: u64, len: u32) -> Self {
         Self {
-            micros: micros.next_multiple_of(TURN_MICROS),
+            micros: micros.next_multiple_of(ITERATION_MICROS),
             stream,
             len: u16::try_from(len).unwrap_or(u16::MAX),
         }
     }
 }
 
-/// One destination.
+/// One destination and its queue.
 struct Destination {
     waiting: Vec<PacketSize>,
     since: Vec<Time>,
@@ -134,25 +134,25 @@ struct Destination {
 }
 
 impl Destination {
-    /// Everything that waits leaves.
-    fn leave(&mut self, now: Time, padding_max: u8, is_ordered: bool) {
+    /// Sends all queued packets.
+    fn send_all(&mut self, now: Time, padding_max: u8, is_ordered: bool) {
         let path = Path::udp(([127, 0, 0, 1], 1).into());
-        for parcels in self.waiting.chunks(PACKETS_MAX) {
+        for group in self.waiting.chunks(PACKETS_MAX) {
             if !is_ordered {
-                for parcel in parcels {
-                    self.egress.push_media(path, usize::from(parcel.len));
+                for size in group {
+                    self.egress.push_media(path, usize::from(size.len));
                 }
                 continue;
             }
             self.order.clear();
-            for &parcel in parcels {
-                self.order.push(parcel);
+            for &size in group {
+                self.order.push(size);
             }
-            for step in self.order.group(padding_max) {
-                let len = parcels.get(usize::from(step.index)).map_or(0, |it| it.len);
-                let len = usize::from(len) + usize::from(step.padding);
+            for ordered in self.order.group(padding_max) {
+                let len = group.get(usize::from(ordered.index)).map_or(0, |it| it.len);
+                let len = usize::from(len) + usize::from(ordered.padding);
                 self.egress.push_media(path, len);
-                self.padded += u64::from(step.padding);
+                self.padded += u64::from(ordered.padding);
                 self.bytes += len as u64;
             }
         }
@@ -165,17 +165,17 @@ impl Destination {
     }
 }
 
-/// Plays what a destination is sent.
+/// Simulates one destination.
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-fn play(
+fn simulate(
     profile: &Profile,
     packets: &[Packet],
     options: EgressOptions,
     is_ordered: bool,
 ) -> Outcome {
     let mut window = Window::new(options);
-    // When the loop looks, and takes what came.
-    let mut look = Time::ZERO;
+    // When the loop reads its sockets next.
+    let mut read_at = Time::ZERO;
     let mut destination = Destination {
         waiting: Vec::new(),
         since: Vec::new(),
@@ -187,11 +187,11 @@ fn play(
     };
     for packet in packets {
         let now = Time::from_micros(packet.micros);
-        if now > look {
-            destination.leave(look, window.padding_max(), is_ordered);
-            look = now.max(look + window.length());
+        if now > read_at {
+            destination.send_all(read_at, window.padding_max(), is_ordered);
+            read_at = now.max(read_at + window.length());
         }
-        // The other destinations are sent as much.
+        // The other destinations receive as much.
         for _ in 0..profile.destinations {
             window.record_packet(now);
         }
@@ -201,7 +201,7 @@ fn play(
         });
         destination.since.push(now);
     }
-    destination.leave(look, window.padding_max(), is_ordered);
+    destination.send_all(read_at, window.padding_max(), is_ordered);
     let lengths = destination.egress.run_lengths();
     let runs: u64 = lengths.runs.iter().sum();
     Outcome {
@@ -238,9 +238,9 @@ fn main() {
                     window,
                     padding_max,
                 };
-                let before = play(profile, &packets, options(0), false);
+                let before = simulate(profile, &packets, options(0), false);
                 let [none, some, more, most] =
-                    [0, 16, 32, 64].map(|bytes| play(profile, &packets, options(bytes), true));
+                    [0, 16, 32, 64].map(|bytes| simulate(profile, &packets, options(bytes), true));
                 let cell = |it: &Outcome| format!("{:.2} ({:.2})", it.run, it.padding);
                 println!(
                     "{:<18}{:>8}{:>9.2}{:>16}{:>16}{:>16}{:>16}{:>9.2}",

@@ -1,4 +1,4 @@
-//! What sealing and opening one packet costs, for each profile, at the size of an audio packet and
+//! Cost of encrypting and decrypting one packet, for each profile, at the size of an audio packet and
 //! of a full video packet.
 
 #![expect(clippy::unwrap_used, reason = "this is a benchmark")]

@@ -2,7 +2,7 @@
 //! cause.
 //!
 //! A heap with lazy deletion: setting a timer again, or closing its owner, leaves the old entry, which
-//! is skipped when it comes up. The heap's memory is reused, so that timers do not allocate once it
+//! is skipped at its time. The heap's memory is reused, so that timers do not allocate once it
 //! has grown.
 
 use std::cmp::Reverse;

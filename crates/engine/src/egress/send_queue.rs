@@ -1,5 +1,6 @@
-//! Transports that have something to send, ordered by when it is due. What is due now is sent in the
-//! order in which it was queued; what is due later waits, and [`SendQueue::poll_timeout`] tells when.
+//! Queue of transports that have something to send, ordered by due time. Transports that are due are
+//! served in the order in which they were queued; [`SendQueue::poll_timeout`] returns when the next of
+//! the others becomes due.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

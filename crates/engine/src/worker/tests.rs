@@ -1,4 +1,4 @@
-//! The worker and its send queue: what is due later waits, and the loop is told how long.
+//! Packets that are due later wait in the send queue, and `poll_timeout` returns when they are due.
 
 use std::time::{Duration, Instant};
 
