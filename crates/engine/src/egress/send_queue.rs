@@ -72,12 +72,18 @@ impl SendQueue {
     /// Queues a transport for `due`, unless it is queued for that time or an earlier one.
     #[inline]
     fn enqueue(&mut self, now: Time, due: Time, key: TransportKey, entry: &mut SendQueueEntry) {
-        if entry.due > due {
+        if entry.due <= due {
+            return;
+        }
+        if entry.due == Time::FAR_FUTURE && due <= now {
+            entry.due = due;
+            self.ready.push_back(key);
+        } else {
             self.advance(now, due, key, entry);
         }
     }
 
-    /// Queues a transport for `due`, which is earlier than what it is queued for.
+    /// Queues a transport for `due`, which is earlier than what it is queued for, or is later than now.
     fn advance(&mut self, now: Time, due: Time, key: TransportKey, entry: &mut SendQueueEntry) {
         let former = std::mem::replace(&mut entry.due, due);
         if former != Time::FAR_FUTURE && !self.later.remove(&(former, key)) {

@@ -260,6 +260,7 @@ impl SessionKey {
 
 impl GcmKey {
     /// Encrypts `payload`. Returns the tag over it and `aad`.
+    #[inline]
     fn seal(&self, ssrc: Ssrc, index: u64, aad: &[u8], payload: &mut [u8]) -> Option<Tag> {
         let (nonce, aad) = (self.nonce(ssrc, index), Aad::from(aad));
         let sealed = self.cipher.seal_in_place_separate_tag(nonce, aad, payload);
@@ -267,6 +268,7 @@ impl GcmKey {
     }
 
     /// Decrypts `payload` if `tag` authenticates it and `aad`.
+    #[inline]
     fn open(
         &self,
         ssrc: Ssrc,
