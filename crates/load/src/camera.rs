@@ -1,6 +1,6 @@
-//! A camera's frames: how long each is, how it is split into packets, and when they leave. Frames
-//! vary around their mean as an encoder's do; packets of one frame differ by one byte at most, as
-//! libwebrtc splits them.
+//! Simulated camera: lengths of video frames, their split into packets, and the send time of each.
+//! Frame lengths vary around their mean as an encoder's do. Packets of one frame differ by at most one
+//! byte, as in libwebrtc.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use watersmeet_wire::units::{Rng, Time};
 
-use crate::chance::Chance;
-use crate::payload::{PAYLOAD_LEN_MAX, Piece, VIDEO_LEN_MIN};
+use crate::payload::{FramePart, PAYLOAD_LEN_MAX, VIDEO_LEN_MIN};
+use crate::seeded_rng::SeededRng;
 
 /// Frames per second.
 const FRAME_RATE: u64 = 30;
@@ -18,32 +18,32 @@ const FRAME_RATE: u64 = 30;
 /// Time between two frames.
 pub const FRAME_INTERVAL: Duration = Duration::from_micros(1_000_000 / FRAME_RATE);
 
-/// How many times longer than others a keyframe is.
+/// Length of a keyframe relative to other frames.
 const KEYFRAME_FACTOR: u64 = 4;
 
-/// A frame is this much shorter or longer than the mean at most, in percent.
+/// Greatest deviation of a frame length from the mean, in percent.
 const VARIATION_PERCENT: u64 = 25;
 
-/// Keyframes are this far apart at least, however many ask.
+/// Minimum time between two keyframes.
 const KEYFRAME_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the packets of a frame are spread at most, when they are spread.
-const SPREAD: Duration = Duration::from_millis(5);
+/// Duration over which `Pacing::Spread` spreads a frame.
+const SPREAD_DURATION: Duration = Duration::from_millis(5);
 
-/// When the packets of a frame leave.
+/// How the packets of a frame are spread over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pacing {
-    /// One behind the other, as today's Chromium sends a frame.
+    /// All at once, as Chromium sends a frame.
     Burst,
-    /// Spread over 5 ms.
+    /// Over 5 ms.
     Spread,
-    /// Spread over the time until the next frame.
+    /// Over the time until the next frame.
     Even,
 }
 
 impl Pacing {
-    /// Its name.
+    /// Returns its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Burst => "burst",
@@ -52,72 +52,72 @@ impl Pacing {
         }
     }
 
-    /// Time between two of `count` packets.
-    fn gap(self, count: usize) -> Duration {
+    /// Returns the time between two of `count` packets.
+    fn packet_interval(self, count: usize) -> Duration {
         let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         match self {
             Self::Burst => Duration::ZERO,
-            Self::Spread => SPREAD / count,
+            Self::Spread => SPREAD_DURATION / count,
             Self::Even => FRAME_INTERVAL / count,
         }
     }
 }
 
-/// One packet of a frame, before it is sealed.
+/// A packet of a video frame, before it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slice {
-    /// When it leaves.
+pub struct VideoPacket {
+    /// When it is sent.
     pub due: Time,
-    /// The encoding, from the lowest at zero.
+    /// Simulcast layer, 0 is the lowest.
     pub layer: usize,
-    /// RTP time of the frame.
+    /// RTP timestamp of the frame.
     pub timestamp: u32,
-    /// Its place in the frame.
-    pub piece: Piece,
+    /// Position in the frame.
+    pub part: FramePart,
 }
 
-/// One encoding.
+/// A simulcast layer.
 #[derive(Debug, Clone, Copy)]
 struct Layer {
-    /// Mean bytes of a frame.
+    /// Mean length of a frame in bytes.
     frame_len: u64,
-    /// Width and height.
+    /// Width and height in pixels.
     size: (u16, u16),
-    /// Whether the next frame must need no other.
+    /// Whether a keyframe was requested.
     wants_keyframe: bool,
-    /// When the last such was.
+    /// Time of the last keyframe.
     last_keyframe: Option<Time>,
 }
 
-/// A camera, with one encoding or three.
+/// A camera with one or three simulcast layers.
 #[derive(Debug)]
 pub struct Camera {
     layers: Vec<Layer>,
     pacing: Pacing,
-    chance: Chance,
-    /// When the next frame is captured.
+    rng: SeededRng,
+    /// Time of the next frame.
     next: Time,
     /// Number of the next frame.
     frame: u32,
-    /// RTP time of the first.
-    origin: u32,
-    /// Packets that have not left yet, the next one first.
-    waiting: VecDeque<Slice>,
+    /// RTP timestamp of the first frame.
+    first_timestamp: u32,
+    /// Packets not sent yet, the next one first.
+    waiting: VecDeque<VideoPacket>,
 }
 
 impl Camera {
-    /// A camera whose best encoding has `kbps`; with `simulcast` there are two smaller ones. It
-    /// begins at a random moment within a frame from `now`.
+    /// Creates a camera whose best layer has `kbps`; with `simulcast` it has two smaller layers. The
+    /// first frame is at a random time within a frame interval from `now`.
     pub fn new(now: Time, kbps: u32, simulcast: bool, pacing: Pacing, rng: &mut Rng) -> Self {
-        let mut chance = Chance::new(rng);
-        let phase = chance.below(FRAME_INTERVAL.as_micros().try_into().unwrap_or(1));
+        let mut rng = SeededRng::new(rng);
+        let phase = rng.below(FRAME_INTERVAL.as_micros().try_into().unwrap_or(1));
         let layer = |divisor: u64, size| Layer {
             frame_len: u64::from(kbps) * 1_000 / 8 / FRAME_RATE / divisor,
             size,
             wants_keyframe: true,
             last_keyframe: None,
         };
-        // Each encoding has a quarter of the pixels of the next, and about a third of its bits.
+        // Each layer has a quarter of the pixels of the next, and about a third of its bitrate.
         let layers = if simulcast {
             vec![
                 layer(9, (320, 180)),
@@ -132,61 +132,61 @@ impl Camera {
             pacing,
             next: now + Duration::from_micros(phase),
             frame: 0,
-            origin: chance.word(),
-            chance,
+            first_timestamp: rng.next_u32(),
+            rng,
             waiting: VecDeque::new(),
         }
     }
 
-    /// Makes the next frame of an encoding one that needs no other, if the last such is not too
-    /// near.
+    /// Makes the next frame of a layer a keyframe, once [`KEYFRAME_INTERVAL`] has passed since the
+    /// last one.
     pub fn request_keyframe(&mut self, layer: usize) {
         if let Some(layer) = self.layers.get_mut(layer) {
             layer.wants_keyframe = true;
         }
     }
 
-    /// When there is something to send.
+    /// Returns when the next packet is due.
     pub fn poll_timeout(&self) -> Time {
         self.waiting
             .front()
             .map_or(self.next, |it| it.due.min(self.next))
     }
 
-    /// The next packet that is due.
-    pub fn poll_slice(&mut self, now: Time) -> Option<Slice> {
+    /// Returns the next packet that is due.
+    pub fn poll_packet(&mut self, now: Time) -> Option<VideoPacket> {
         while self.next <= now {
             self.capture();
             self.next = self.next + FRAME_INTERVAL;
         }
-        self.waiting.pop_front_if(|slice| slice.due <= now)
+        self.waiting.pop_front_if(|packet| packet.due <= now)
     }
 
-    /// Makes a frame of each encoding.
+    /// Queues the packets of one frame of each layer.
     fn capture(&mut self) {
         let at = self.next;
         let ticks = self.frame.wrapping_mul(90_000 / 30);
         for (number, layer) in self.layers.iter_mut().enumerate() {
-            let may = layer
+            let is_permitted = layer
                 .last_keyframe
                 .is_none_or(|it| at.since(it) >= KEYFRAME_INTERVAL);
-            let keyframe = layer.wants_keyframe && may;
+            let keyframe = layer.wants_keyframe && is_permitted;
             if keyframe {
                 layer.wants_keyframe = false;
                 layer.last_keyframe = Some(at);
             }
-            let percent = 100 - VARIATION_PERCENT + self.chance.below(2 * VARIATION_PERCENT + 1);
+            let percent = 100 - VARIATION_PERCENT + self.rng.below(2 * VARIATION_PERCENT + 1);
             let factor = if keyframe { KEYFRAME_FACTOR } else { 1 };
             let len = layer.frame_len * factor * percent / 100;
             let lens = split(usize::try_from(len).unwrap_or(0));
             let count = lens.clone().count();
             let mut due = at;
             for (index, len) in lens.enumerate() {
-                self.waiting.push_back(Slice {
+                self.waiting.push_back(VideoPacket {
                     due,
                     layer: number,
-                    timestamp: self.origin.wrapping_add(ticks),
-                    piece: Piece {
+                    timestamp: self.first_timestamp.wrapping_add(ticks),
+                    part: FramePart {
                         frame: self.frame,
                         keyframe,
                         first: index == 0,
@@ -195,19 +195,19 @@ impl Camera {
                         len,
                     },
                 });
-                due = due + self.pacing.gap(count);
+                due = due + self.pacing.packet_interval(count);
             }
         }
-        // The sort is stable: packets of one encoding stay in order.
+        // The sort is stable, so packets of one layer stay in order.
         self.waiting
             .make_contiguous()
-            .sort_by_key(|slice| slice.due);
+            .sort_by_key(|packet| packet.due);
         self.frame = self.frame.wrapping_add(1);
     }
 }
 
-/// Lengths of the payloads of a frame of `len` bytes: as few as possible, and as equal; the longer
-/// ones come last.
+/// Returns the payload lengths of a frame of `len` bytes: as few as possible, equal except for one
+/// byte, the longer ones last.
 fn split(len: usize) -> impl Iterator<Item = usize> + Clone {
     let len = len.max(VIDEO_LEN_MIN);
     let count = len.div_ceil(PAYLOAD_LEN_MAX);
@@ -221,25 +221,31 @@ fn split(len: usize) -> impl Iterator<Item = usize> + Clone {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chance;
+    use crate::seeded_rng;
 
     fn camera(pacing: Pacing, simulcast: bool) -> Camera {
-        Camera::new(Time::ZERO, 1_200, simulcast, pacing, &mut chance::seeded(7))
+        Camera::new(
+            Time::ZERO,
+            1_200,
+            simulcast,
+            pacing,
+            &mut seeded_rng::seeded(7),
+        )
     }
 
-    fn slices(camera: &mut Camera, until: Time) -> Vec<(Time, Slice)> {
+    fn packets(camera: &mut Camera, until: Time) -> Vec<(Time, VideoPacket)> {
         let mut seen = Vec::new();
         while camera.poll_timeout() <= until {
             let now = camera.poll_timeout();
-            while let Some(slice) = camera.poll_slice(now) {
-                seen.push((now, slice));
+            while let Some(packet) = camera.poll_packet(now) {
+                seen.push((now, packet));
             }
         }
         seen
     }
 
     #[test]
-    fn pieces_of_a_frame_are_few_and_differ_by_one_byte() {
+    fn frame_is_split_into_few_payloads_that_differ_by_one_byte() {
         for len in [60, 1_199, 1_200, 1_201, 5_000, 20_003, 60_000] {
             let lens: Vec<_> = split(len).collect();
             assert_eq!(lens.iter().sum::<usize>(), len);
@@ -251,25 +257,25 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_kept() {
+    fn mean_bitrate_is_kept() {
         let mut camera = camera(Pacing::Burst, false);
-        let seen = slices(&mut camera, Time::from_millis(60_000));
-        let bytes: usize = seen.iter().map(|(_, it)| it.piece.len).sum();
+        let seen = packets(&mut camera, Time::from_millis(60_000));
+        let bytes: usize = seen.iter().map(|(_, it)| it.part.len).sum();
         let kbps = bytes * 8 / 60_000;
         assert!((1_150..1_260).contains(&kbps), "{kbps}");
     }
 
     #[test]
-    fn packets_leave_in_the_order_of_their_frames_whatever_the_pacing() {
+    fn packets_are_sent_in_frame_order_with_every_pacing() {
         for pacing in [Pacing::Burst, Pacing::Spread, Pacing::Even] {
             let mut camera = camera(pacing, true);
-            let seen = slices(&mut camera, Time::from_millis(2_000));
+            let seen = packets(&mut camera, Time::from_millis(2_000));
             for layer in 0..3 {
                 let of_layer = || seen.iter().filter(|(_, it)| it.layer == layer);
                 let pairs = of_layer().zip(of_layer().skip(1));
                 for ((_, one), (_, next)) in pairs {
-                    assert_eq!(next.piece.first, one.piece.last, "{pacing:?}");
-                    assert_eq!(next.piece.frame != one.piece.frame, one.piece.last);
+                    assert_eq!(next.part.first, one.part.last, "{pacing:?}");
+                    assert_eq!(next.part.frame != one.part.frame, one.part.last);
                 }
             }
             assert!(seen.iter().all(|(now, it)| *now >= it.due));
@@ -277,21 +283,23 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_spread_as_far_as_its_pacing_says() {
+    fn frame_is_spread_as_its_pacing_specifies() {
         let spread = |pacing| {
             let mut camera = camera(pacing, false);
-            let seen = slices(&mut camera, Time::from_millis(1_000));
-            let frame = seen.iter().filter(|(_, it)| it.piece.frame == 20);
+            let seen = packets(&mut camera, Time::from_millis(1_000));
+            let frame = seen.iter().filter(|(_, it)| it.part.frame == 20);
             let times: Vec<_> = frame.map(|(now, _)| *now).collect();
             times.last().unwrap().since(*times.first().unwrap())
         };
         assert_eq!(spread(Pacing::Burst), Duration::ZERO);
-        assert!(spread(Pacing::Spread) > Duration::ZERO && spread(Pacing::Spread) < SPREAD);
-        assert!(spread(Pacing::Even) > SPREAD && spread(Pacing::Even) < FRAME_INTERVAL);
+        assert!(
+            spread(Pacing::Spread) > Duration::ZERO && spread(Pacing::Spread) < SPREAD_DURATION
+        );
+        assert!(spread(Pacing::Even) > SPREAD_DURATION && spread(Pacing::Even) < FRAME_INTERVAL);
     }
 
     #[test]
-    fn a_keyframe_comes_at_once_and_then_once_a_second_at_most() {
+    fn keyframes_are_sent_at_once_and_then_at_most_once_per_second() {
         let mut camera = camera(Pacing::Burst, false);
         let mut keyframes = Vec::new();
         for millis in 0..5_000 {
@@ -299,8 +307,8 @@ mod tests {
             if millis < 3_000 {
                 camera.request_keyframe(0);
             }
-            while let Some(slice) = camera.poll_slice(now) {
-                if slice.piece.first && slice.piece.keyframe {
+            while let Some(packet) = camera.poll_packet(now) {
+                if packet.part.first && packet.part.keyframe {
                     keyframes.push(millis);
                 }
             }

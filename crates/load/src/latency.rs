@@ -1,37 +1,36 @@
-//! How long packets were on their way, and how long people waited to get in: histograms of
-//! microseconds with three significant digits. Each thread has one of its own and counts without
-//! asking anybody; they are added up at the end.
+//! Latency histograms of packets and joins, in microseconds with three significant digits. Each
+//! thread records into its own histogram; they are merged at the end.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// The longest that is told apart, in microseconds: what takes a minute is lost.
+/// Longest recorded duration in microseconds: one minute.
 const MICROS_MAX: u64 = 60_000_000;
 
-/// Significant digits that are kept: one part in a thousand, for 180 KiB of memory.
+/// Significant digits: a precision of 0.1 %, for 180 KiB of memory.
 const DIGITS: u8 = 3;
 
-/// Durations of one thread.
+/// A histogram of durations.
 #[derive(Debug, Clone)]
 pub struct Latencies {
-    /// How often each was seen.
+    /// Counts by duration in microseconds.
     histogram: Histogram<u64>,
 }
 
-/// What a histogram says in a few words; all zero when nothing was recorded.
+/// Percentiles of a histogram; all zero when nothing was recorded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
-    /// How many were recorded.
+    /// Number of recorded durations.
     pub count: u64,
-    /// Half took at most this long, in microseconds.
+    /// Median in microseconds.
     pub p50_us: u64,
-    /// 95 of 100 did.
+    /// 95th percentile in microseconds.
     pub p95_us: u64,
-    /// 99 of 100 did.
+    /// 99th percentile in microseconds.
     pub p99_us: u64,
-    /// 999 of 1,000 did.
+    /// 99.9th percentile in microseconds.
     pub p999_us: u64,
-    /// The longest.
+    /// Longest duration in microseconds.
     pub max_us: u64,
 }
 
@@ -39,7 +38,7 @@ impl Default for Latencies {
     fn default() -> Self {
         #[expect(
             clippy::expect_used,
-            reason = "the bounds are constants that a test tries"
+            reason = "the bounds are constants, covered by a test"
         )]
         let histogram = Histogram::new_with_bounds(1, MICROS_MAX, DIGITS).expect("valid bounds");
         Self { histogram }
@@ -47,24 +46,24 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// Nothing yet.
+    /// Creates an empty histogram.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Counts one. What takes more than a minute counts as a minute.
+    /// Records a duration. More than a minute counts as a minute.
     #[inline]
     pub fn record_micros(&mut self, micros: u64) {
         self.histogram.saturating_record(micros);
     }
 
-    /// Adds what another thread has counted.
+    /// Adds the histogram of another thread.
     pub fn merge(&mut self, other: &Self) {
-        // Both have the same bounds, so nothing can be too long.
+        // Both have the same bounds, so this cannot fail.
         let _ = self.histogram.add(&other.histogram);
     }
 
-    /// What they say in a few words.
+    /// Returns the percentiles.
     pub fn summary(&self) -> Latency {
         let at = |quantile| self.histogram.value_at_quantile(quantile);
         Latency {
@@ -83,18 +82,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_two_threads_counted_is_one_distribution() {
+    fn merged_histograms_are_one_distribution() {
         let (mut one, mut other) = (Latencies::new(), Latencies::new());
         (1..=500).for_each(|micros| one.record_micros(micros));
         (501..=1_000).for_each(|micros| other.record_micros(micros));
         one.merge(&other);
-        let said = one.summary();
-        assert_eq!((said.count, said.p50_us, said.p95_us), (1_000, 500, 950));
-        assert_eq!((said.p99_us, said.p999_us, said.max_us), (990, 999, 1_000));
+        let summary = one.summary();
+        assert_eq!(
+            (summary.count, summary.p50_us, summary.p95_us),
+            (1_000, 500, 950)
+        );
+        assert_eq!(
+            (summary.p99_us, summary.p999_us, summary.max_us),
+            (990, 999, 1_000)
+        );
     }
 
     #[test]
-    fn what_is_lost_for_hours_counts_as_a_minute() {
+    fn durations_beyond_a_minute_count_as_a_minute() {
         let mut latencies = Latencies::new();
         latencies.record_micros(u64::MAX);
         let max = latencies.summary().max_us;
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_recorded_is_all_zero() {
+    fn empty_histogram_is_all_zero() {
         assert_eq!(Latencies::new().summary(), Latency::default());
     }
 }

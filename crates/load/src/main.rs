@@ -1,87 +1,93 @@
-//! `watersmeet-load`: thousands of scripted peers over real sockets against any server that speaks
-//! the native protocol, and one table of what they saw and what serving them cost.
+//! `watersmeet-load`, the load generator: thousands of scripted peers over real sockets against any
+//! server that speaks the native protocol. Prints one table of loss, latency and the server's
+//! resource usage.
 //!
-//! It measures the server, never itself: a run in which its own threads had more than 85 % of
-//! their cores is said to be invalid. Linux only: it asks the kernel when datagrams came, and reads
-//! `/proc`.
+//! A run is invalid when the generator's own threads used more than 85 % of their cores: it would
+//! then measure itself. Linux only: it uses the kernel's receive timestamps and `/proc`.
 //!
-//! It ends with 0 when the figures can be believed and everybody got what is theirs; 1 when there
-//! are no figures; 3 when a packet came to somebody it was not for, or not as it was sent; 4 when
-//! the generator itself was too busy; 5 when somebody got nothing or did not get in.
+//! Exit codes: 0 valid, and every peer received its media; 1 no results; 3 a packet was delivered to
+//! the wrong peer or altered; 4 the generator itself was too busy; 5 a peer received nothing or
+//! failed to join.
 
 #![cfg(target_os = "linux")]
 
 mod camera;
-mod chance;
 mod clock;
-mod cost;
-mod floor;
-mod gaps;
+mod cost_floor;
+mod cost_plot;
 mod latency;
+mod load_run;
+mod loss_tracker;
 mod media;
+mod metric;
 mod microphone;
 mod options;
+mod outcome;
 mod payload;
-mod plot;
-mod run;
-mod runs;
+mod report;
+mod resource_monitor;
+mod run_lengths;
+mod run_state;
+mod seeded_rng;
 mod signalling;
-mod stamp;
-mod table;
-mod tally;
-mod world;
+mod test_header;
+mod thresholds;
+mod traffic_stats;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::floor::FloorArgs;
+use self::cost_floor::FloorArgs;
+use self::cost_plot::PlotArgs;
+use self::load_run::RunReport;
 use self::options::Options;
-use self::plot::PlotArgs;
-use self::run::Told;
 
-/// A packet came to somebody it was not for.
-const VIOLATED: u8 = 3;
+/// Exit code: a packet was misdelivered or altered.
+const VIOLATIONS: u8 = 3;
 
-/// The generator was too busy.
-const BUSY: u8 = 4;
+/// Exit code: the generator was too busy.
+const GENERATOR_BUSY: u8 = 4;
 
-/// Somebody got nothing, or did not get in.
-const MISSING: u8 = 5;
+/// Exit code: a peer received nothing or failed to join.
+const MEDIA_MISSING: u8 = 5;
 
-/// What is to be done: a run, unless something else is named.
+/// Command line: a load run, unless there is a subcommand.
 #[derive(Debug, Parser)]
 #[command(
     name = "watersmeet-load",
     version,
     args_conflicts_with_subcommands = true
 )]
-struct Program {
-    /// Something else than a run.
+struct CommandLine {
+    /// Subcommand that evaluates earlier runs.
     #[command(subcommand)]
-    other: Option<Other>,
-    /// How to run.
+    subcommand: Option<Subcommands>,
+    /// Options of a load run.
     #[command(flatten)]
     options: Options,
 }
 
-/// What is done with the outcomes of runs.
+/// Evaluations of the outcomes of earlier runs.
 #[derive(Debug, Subcommand)]
-enum Other {
-    /// Measure what sending as in these runs costs at least, and print both beside each other
+enum Subcommands {
+    /// Measure the minimum cost of sending the same traffic, and print it beside the runs
     Floor(FloorArgs),
-    /// Draw what serving costs as it grows
+    /// Draw a chart of cost against load
     Plot(PlotArgs),
 }
 
 fn main() -> ExitCode {
-    let Program { other, options } = Program::parse();
-    let done = match other {
-        None => return measure(options),
-        Some(Other::Floor(args)) => args.run(),
-        Some(Other::Plot(args)) => args.run(),
+    let CommandLine {
+        subcommand,
+        options,
+    } = CommandLine::parse();
+    let result = match subcommand {
+        None => return run_load(options),
+        Some(Subcommands::Floor(args)) => args.run(),
+        Some(Subcommands::Plot(args)) => args.run(),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("watersmeet-load: {error}");
@@ -90,35 +96,34 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs, and tells what was seen.
-fn measure(options: Options) -> ExitCode {
-    let report = options.report.clone();
-    let told = match run::run(options) {
-        Ok(told) => told,
+/// Runs the load, and prints the results.
+fn run_load(options: Options) -> ExitCode {
+    let report_args = options.report.clone();
+    let report = match load_run::run(options) {
+        Ok(report) => report,
         Err(error) => {
             eprintln!("watersmeet-load: {error}");
             return ExitCode::FAILURE;
         }
     };
-    if let Err(error) = told.outcome.report(&report) {
+    if let Err(error) = report::print(&report.outcome, &report_args) {
         eprintln!("watersmeet-load: {error}");
         return ExitCode::FAILURE;
     }
-    for remark in &told.remarks {
+    for remark in &report.remarks {
         println!("{remark}");
     }
-    ExitCode::from(code(&told))
+    ExitCode::from(exit_code(&report))
 }
 
-/// What the shell is told.
-fn code(told: &Told) -> u8 {
-    let outcome = &told.outcome;
+fn exit_code(report: &RunReport) -> u8 {
+    let outcome = &report.outcome;
     if outcome.media.violations > 0 {
-        VIOLATED
+        VIOLATIONS
     } else if !outcome.costs.is_valid() {
-        BUSY
-    } else if told.silent > 0 || outcome.joins.failures > 0 {
-        MISSING
+        GENERATOR_BUSY
+    } else if report.silent_consumers > 0 || outcome.joins.failures > 0 {
+        MEDIA_MISSING
     } else {
         0
     }

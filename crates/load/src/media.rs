@@ -1,17 +1,16 @@
-//! The threads that move media. Each owns the transports of some peers and shares nothing with the
-//! others: it is told what to do, and counts by itself.
+//! Media threads. Each owns the transports of some peers and its own counters, and receives commands.
 //!
-//! A thread sleeps for a tick and then looks at everything that is ready. It never waits for a
-//! socket: on one machine with the server, the server's every packet would wake it, and the server
-//! would pay for that. What is measured does not grow by the tick, since the kernel says when each
-//! datagram came.
+//! A thread sleeps for a tick and then polls its sockets. It never blocks on them: on one machine
+//! each of the server's packets would then wake it, at the server's expense. The tick does not
+//! lengthen measured latencies, since datagrams carry the kernel's receive timestamp.
 
+mod arrival_log;
 pub mod dtls;
-pub mod feedback;
 pub mod ice;
-pub mod incoming;
-pub mod offer;
-pub mod outgoing;
+pub mod published_track;
+pub mod received_stream;
+mod srtp_offer;
+mod thread_state;
 pub mod transport;
 
 use std::collections::BTreeSet;
@@ -29,68 +28,53 @@ use watersmeet_net::udp::connected::{ConnectedOptions, SharedReceiveBatch};
 use watersmeet_wire::units::{Map, Ssrc, Time};
 
 use self::dtls::Identity;
-use self::incoming::Expectation;
-use self::outgoing::Outgoing;
+use self::published_track::PublishedTrack;
+use self::received_stream::ExpectedStream;
+use self::thread_state::ThreadState;
 use self::transport::{Transport, TransportPlan};
 use crate::clock::Clock;
-use crate::tally::{Tally, Window};
+use crate::traffic_stats::{MeasurementWindow, TrafficStats};
 
-/// Sockets that one look finds ready.
+/// Sockets that one poll reports.
 const READY_MAX: usize = 1_024;
 
-/// What all transports of a thread share.
-pub struct Shared {
-    /// The run's clock.
-    pub clock: Clock,
-    /// What peers show.
-    pub identity: Identity,
-    /// How sockets are opened.
-    pub socket_options: ConnectedOptions,
-    /// Of how many packets one is opened and checked.
-    pub verify_every: u32,
-    /// What was counted.
-    pub tally: Tally,
-    /// A datagram in the making.
-    pub scratch: Vec<u8>,
-}
-
-/// What threads are started with.
+/// Settings of a media thread.
 #[derive(Clone)]
 pub struct Settings {
     /// The run's clock.
     pub clock: Clock,
-    /// What peers show.
+    /// Certificate of all peers.
     pub identity: Identity,
-    /// How sockets are opened.
+    /// Options of the sockets.
     pub socket_options: ConnectedOptions,
-    /// Of how many packets one is opened and checked.
+    /// One of this many packets is decrypted and checked.
     pub verify_every: u32,
-    /// Time between two looks.
+    /// Time between two polls.
     pub tick: Duration,
 }
 
-/// The name of a transport, chosen by who opens it.
+/// Identifies a transport; chosen by its peer.
 pub type TransportNumber = u64;
 
-/// What a thread is told.
+/// A command to a media thread.
 pub enum Command {
-    /// Open a transport.
+    /// Opens a transport.
     Open(TransportNumber, Box<TransportPlan>),
-    /// Send a camera or microphone on it.
-    Publish(TransportNumber, Box<Outgoing>),
-    /// Expect a stream on it.
-    Expect(TransportNumber, Box<Expectation>),
-    /// Expect a stream no longer.
-    Forget(TransportNumber, Ssrc),
-    /// Close it.
+    /// Sends a camera or microphone on the transport.
+    Publish(TransportNumber, Box<PublishedTrack>),
+    /// Receives a stream on the transport.
+    Receive(TransportNumber, Box<ExpectedStream>),
+    /// Stops receiving a stream.
+    StopReceiving(TransportNumber, Ssrc),
+    /// Closes the transport.
     Close(TransportNumber),
-    /// Count the packets that leave within this time.
-    Begin(Window),
-    /// Say what was counted.
-    Collect(oneshot::Sender<Tally>),
+    /// Starts counting packets sent within this window.
+    StartCounting(MeasurementWindow),
+    /// Returns the counters.
+    Collect(oneshot::Sender<TrafficStats>),
 }
 
-/// A running thread.
+/// Handle of a running media thread.
 pub struct MediaThread {
     commands: Sender<Command>,
     thread: Option<JoinHandle<io::Result<()>>>,
@@ -100,60 +84,60 @@ impl MediaThread {
     /// Starts a thread.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the operating system.
     pub fn start(number: usize, settings: Settings) -> io::Result<Self> {
         let (sender, commands) = channel();
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
-            .spawn(move || Loop::new(epoll, settings, commands).run())?;
+            .spawn(move || MediaLoop::new(epoll, settings, commands).run())?;
         Ok(Self {
             commands: sender,
             thread: Some(thread),
         })
     }
 
-    /// Tells it something. After its end nothing happens.
-    pub fn tell(&self, command: Command) {
+    /// Sends a command. Has no effect after the thread has ended.
+    pub fn send(&self, command: Command) {
         let _ = self.commands.send(command);
     }
 
-    /// Ends it.
+    /// Stops the thread and waits for its end.
     ///
     /// # Errors
-    /// Why it had ended before.
+    /// Returns the error with which the thread ended early.
     pub fn stop(mut self) -> io::Result<()> {
         drop(std::mem::replace(&mut self.commands, channel().0));
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
-            Some(Err(_)) => Err(io::Error::other("a media thread panicked")),
+            Some(Err(_)) => Err(io::Error::other("media thread panicked")),
             None => Ok(()),
         }
     }
 }
 
-/// Whether a thread goes on.
+/// Whether the loop continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    GoOn,
-    End,
+enum LoopControl {
+    Continue,
+    Stop,
 }
 
-/// What a thread does.
-struct Loop {
+/// The loop of a media thread.
+struct MediaLoop {
     epoll: OwnedFd,
     ready: Vec<epoll::Event>,
     tick: Duration,
     commands: Receiver<Command>,
-    shared: Shared,
-    inbox: SharedReceiveBatch,
-    /// What is needed to tell the wall's clock from the run's: the wall's at the run's origin.
+    state: ThreadState,
+    batch: SharedReceiveBatch,
+    /// Wall clock at the origin of the run's clock, for converting receive timestamps.
     wall_origin_ns: u64,
     transports: Map<TransportNumber, Transport>,
     timers: BTreeSet<(Time, TransportNumber)>,
 }
 
-impl Loop {
+impl MediaLoop {
     fn new(epoll: OwnedFd, settings: Settings, commands: Receiver<Command>) -> Self {
         let since = settings.clock.now().as_micros() * 1_000;
         Self {
@@ -161,14 +145,14 @@ impl Loop {
             ready: Vec::with_capacity(READY_MAX),
             tick: settings.tick,
             commands,
-            inbox: SharedReceiveBatch::new(settings.socket_options),
+            batch: SharedReceiveBatch::new(settings.socket_options),
             wall_origin_ns: Clock::wall_ns().saturating_sub(since),
-            shared: Shared {
+            state: ThreadState {
                 clock: settings.clock,
                 identity: settings.identity,
                 socket_options: settings.socket_options,
                 verify_every: settings.verify_every,
-                tally: Tally::default(),
+                stats: TrafficStats::default(),
                 scratch: Vec::new(),
             },
             transports: Map::new(),
@@ -178,96 +162,98 @@ impl Loop {
 
     fn run(mut self) -> io::Result<()> {
         loop {
-            let begun = self.shared.clock.now();
-            if self.obey() == Flow::End {
+            let started = self.state.clock.now();
+            if self.handle_commands() == LoopControl::Stop {
                 return Ok(());
             }
-            let more = self.receive()?;
-            self.fire();
-            if !more {
-                let spent = self.shared.clock.now().since(begun);
+            let has_more = self.receive()?;
+            self.handle_timers();
+            if !has_more {
+                let spent = self.state.clock.now().since(started);
                 std::thread::sleep(self.tick.saturating_sub(spent));
             }
         }
     }
 
-    /// Obeys what was told.
-    fn obey(&mut self) -> Flow {
+    /// Executes all waiting commands.
+    fn handle_commands(&mut self) -> LoopControl {
         loop {
             match self.commands.try_recv() {
-                Ok(command) => self.obey_one(command),
-                Err(TryRecvError::Empty) => return Flow::GoOn,
-                Err(TryRecvError::Disconnected) => return Flow::End,
+                Ok(command) => self.handle_command(command),
+                Err(TryRecvError::Empty) => return LoopControl::Continue,
+                Err(TryRecvError::Disconnected) => return LoopControl::Stop,
             }
         }
     }
 
-    fn obey_one(&mut self, command: Command) {
-        let now = self.shared.clock.now();
+    fn handle_command(&mut self, command: Command) {
+        let now = self.state.clock.now();
         match command {
             Command::Open(number, plan) => self.open(now, number, *plan),
-            Command::Publish(number, outgoing) => {
+            Command::Publish(number, track) => {
                 if let Some(transport) = self.transports.get_mut(&number) {
-                    transport.publish(*outgoing);
-                    arm(&mut self.timers, number, transport);
+                    transport.publish(*track);
+                    update_timer(&mut self.timers, number, transport);
                 }
             }
-            Command::Expect(number, expected) => {
+            Command::Receive(number, expected) => {
                 if let Some(transport) = self.transports.get_mut(&number) {
-                    transport.expect(now, *expected, &self.shared);
-                    arm(&mut self.timers, number, transport);
+                    transport.receive_stream(now, *expected, &self.state);
+                    update_timer(&mut self.timers, number, transport);
                 }
             }
-            Command::Forget(number, ssrc) => {
+            Command::StopReceiving(number, ssrc) => {
                 if let Some(transport) = self.transports.get_mut(&number) {
-                    transport.forget(ssrc, &mut self.shared);
+                    transport.stop_receiving(ssrc, &mut self.state);
                 }
             }
             Command::Close(number) => self.close(number),
-            Command::Begin(window) => {
-                self.shared.tally.begin(window);
-                self.transports.values_mut().for_each(Transport::begin);
+            Command::StartCounting(window) => {
+                self.state.stats.start_counting(window);
+                self.transports
+                    .values_mut()
+                    .for_each(Transport::start_counting);
             }
-            Command::Collect(answer) => {
-                let mut tally = std::mem::take(&mut self.shared.tally);
+            Command::Collect(response) => {
+                let mut stats = std::mem::take(&mut self.state.stats);
                 for transport in self.transports.values() {
-                    tally.receptions.extend(transport.receptions());
+                    stats.consumers.extend(transport.consumer_stats());
                 }
-                // Nobody asks any more.
-                let _ = answer.send(tally);
+                // The receiver may be gone.
+                let _ = response.send(stats);
             }
         }
     }
 
     fn open(&mut self, now: Time, number: TransportNumber, plan: TransportPlan) {
-        // Who waits for it learns by its end that there is no socket left.
-        let Ok(mut transport) = Transport::open(now, plan, &self.shared) else {
+        // Dropping the plan reports to its peer that there is no socket left.
+        let Ok(mut transport) = Transport::open(now, plan, &self.state) else {
             return;
         };
         let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
         let data = epoll::EventData::new_u64(number);
         if epoll::add(&self.epoll, transport.socket(), data, flags).is_ok() {
-            arm(&mut self.timers, number, &mut transport);
+            update_timer(&mut self.timers, number, &mut transport);
             self.transports.insert(number, transport);
         }
     }
 
     fn close(&mut self, number: TransportNumber) {
         if let Some(transport) = self.transports.remove(&number) {
-            self.timers.remove(&(transport.armed, number));
-            for reception in transport.receptions() {
-                self.shared.tally.receptions.push(reception.partial());
+            self.timers.remove(&(transport.timer, number));
+            for stats in transport.consumer_stats() {
+                self.state.stats.consumers.push(stats.partial());
             }
-            // Closing the socket would do as well.
+            // Closing the socket also removes it.
             let _ = epoll::delete(&self.epoll, transport.socket());
         }
     }
 
-    /// Takes what has come. Whether there may be more.
+    /// Receives from all ready sockets. Returns whether more may be ready.
     fn receive(&mut self) -> io::Result<bool> {
-        let at_once = Timespec::default();
+        let no_wait = Timespec::default();
         self.ready.clear();
-        let found = epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&at_once));
+        let found = epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&no_wait));
         match found {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => return Ok(true),
@@ -275,61 +261,61 @@ impl Loop {
         }
         let ready = std::mem::take(&mut self.ready);
         for event in &ready {
-            self.empty(event.data.u64())?;
+            self.drain_socket(event.data.u64())?;
         }
-        let more = ready.len() == READY_MAX;
+        let has_more = ready.len() == READY_MAX;
         self.ready = ready;
-        Ok(more)
+        Ok(has_more)
     }
 
-    /// Reads a socket until nothing is left: it is reported once for what came.
-    fn empty(&mut self, number: TransportNumber) -> io::Result<()> {
+    /// Reads a socket until it is empty, since readiness is edge-triggered.
+    fn drain_socket(&mut self, number: TransportNumber) -> io::Result<()> {
         let Some(transport) = self.transports.get_mut(&number) else {
             return Ok(());
         };
-        let mut more = true;
-        while more {
-            more = transport.socket().receive(&mut self.inbox)?;
-            for arrival in self.inbox.datagrams() {
-                let at_ns = arrival.at_ns.unwrap_or_else(Clock::wall_ns);
+        let mut has_more = true;
+        while has_more {
+            has_more = transport.socket().receive(&mut self.batch)?;
+            for datagram in self.batch.datagrams() {
+                let at_ns = datagram.at_ns.unwrap_or_else(Clock::wall_ns);
                 let since_ns = at_ns.saturating_sub(self.wall_origin_ns);
                 let now = Time::from_micros(since_ns / 1_000);
-                transport.handle_datagram(now, at_ns, arrival.contents, &mut self.shared);
+                transport.handle_datagram(now, at_ns, datagram.contents, &mut self.state);
             }
         }
-        arm(&mut self.timers, number, transport);
+        update_timer(&mut self.timers, number, transport);
         Ok(())
     }
 
-    /// Does what is due.
-    fn fire(&mut self) {
-        let now = self.shared.clock.now();
+    /// Runs the timers that are due.
+    fn handle_timers(&mut self) {
+        let now = self.state.clock.now();
         while let Some((due, number)) = self.timers.first().copied() {
             if due > now {
                 return;
             }
             self.timers.remove(&(due, number));
             if let Some(transport) = self.transports.get_mut(&number) {
-                transport.armed = Time::FAR_FUTURE;
-                transport.handle_timeout(now, &mut self.shared);
-                arm(&mut self.timers, number, transport);
+                transport.timer = Time::FAR_FUTURE;
+                transport.handle_timeout(now, &mut self.state);
+                update_timer(&mut self.timers, number, transport);
             }
         }
     }
 }
 
-/// Puts a transport where it belongs among the timers.
-fn arm(
+/// Sets the timer of a transport to its next deadline.
+fn update_timer(
     timers: &mut BTreeSet<(Time, TransportNumber)>,
     number: TransportNumber,
     transport: &mut Transport,
 ) {
     let due = transport.poll_timeout();
-    if due != transport.armed {
-        timers.remove(&(transport.armed, number));
+    if due != transport.timer {
+        timers.remove(&(transport.timer, number));
         if due != Time::FAR_FUTURE {
             timers.insert((due, number));
         }
-        transport.armed = due;
+        transport.timer = due;
     }
 }

@@ -1,27 +1,27 @@
-//! A microphone: a packet of speech every 20 ms, of varying length as Opus makes them.
+//! Simulated microphone: an audio packet every 20 ms, of varying length as with Opus.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::{Rng, Time};
 
-use crate::chance::Chance;
+use crate::seeded_rng::SeededRng;
 
 /// Time between two packets.
 pub const PACKET_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Ticks of the RTP clock between two packets.
+/// RTP clock ticks between two packets.
 const PACKET_TICKS: u32 = 960;
 
-/// The shortest packet of speech.
+/// Bytes of the shortest payload.
 const LEN_MIN: u64 = 80;
 
-/// The longest.
+/// Bytes of the longest payload.
 const LEN_MAX: u64 = 120;
 
-/// One packet, before it is sealed.
+/// An audio packet, before it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spoken {
-    /// RTP time.
+pub struct AudioPacket {
+    /// RTP timestamp.
     pub timestamp: u32,
     /// Bytes of the payload.
     pub len: usize,
@@ -30,60 +30,60 @@ pub struct Spoken {
 /// A microphone.
 #[derive(Debug)]
 pub struct Microphone {
-    /// When the next packet is there.
+    /// When the next packet is due.
     next: Time,
-    /// RTP time of the next.
+    /// RTP timestamp of the next packet.
     timestamp: u32,
-    /// Length of every packet; none when they vary.
+    /// Payload length of every packet in bytes; `None` if it varies.
     len: Option<usize>,
-    chance: Chance,
+    rng: SeededRng,
 }
 
 impl Microphone {
-    /// A microphone that begins at a random moment within a packet from `now`.
+    /// Creates a microphone. The first packet is at a random time within a packet interval from `now`.
     pub fn new(now: Time, len: Option<usize>, rng: &mut Rng) -> Self {
-        let mut chance = Chance::new(rng);
-        let phase = chance.below(PACKET_INTERVAL.as_micros().try_into().unwrap_or(1));
+        let mut rng = SeededRng::new(rng);
+        let phase = rng.below(PACKET_INTERVAL.as_micros().try_into().unwrap_or(1));
         Self {
             next: now + Duration::from_micros(phase),
-            timestamp: chance.word(),
+            timestamp: rng.next_u32(),
             len,
-            chance,
+            rng,
         }
     }
 
-    /// When there is something to send.
+    /// Returns when the next packet is due.
     pub const fn poll_timeout(&self) -> Time {
         self.next
     }
 
-    /// The next packet that is due.
-    pub fn poll_packet(&mut self, now: Time) -> Option<Spoken> {
+    /// Returns the next packet that is due.
+    pub fn poll_packet(&mut self, now: Time) -> Option<AudioPacket> {
         if self.next > now {
             return None;
         }
-        let varied = LEN_MIN + self.chance.below(LEN_MAX - LEN_MIN + 1);
-        let spoken = Spoken {
+        let varied = LEN_MIN + self.rng.below(LEN_MAX - LEN_MIN + 1);
+        let packet = AudioPacket {
             timestamp: self.timestamp,
             len: self.len.unwrap_or(usize::try_from(varied).unwrap_or(0)),
         };
         self.next = self.next + PACKET_INTERVAL;
         self.timestamp = self.timestamp.wrapping_add(PACKET_TICKS);
-        Some(spoken)
+        Some(packet)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chance;
+    use crate::seeded_rng;
 
     #[test]
-    fn fifty_packets_a_second_of_speech() {
-        let mut microphone = Microphone::new(Time::ZERO, None, &mut chance::seeded(1));
+    fn fifty_packets_per_second_of_varying_length() {
+        let mut microphone = Microphone::new(Time::ZERO, None, &mut seeded_rng::seeded(1));
         let mut lens = Vec::new();
-        while let Some(spoken) = microphone.poll_packet(Time::from_millis(10_019)) {
-            lens.push(spoken.len);
+        while let Some(packet) = microphone.poll_packet(Time::from_millis(10_019)) {
+            lens.push(packet.len);
         }
         assert!((500..=501).contains(&lens.len()), "{}", lens.len());
         assert!(lens.iter().all(|len| (80..=120).contains(len)));
@@ -91,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn a_length_may_be_chosen() {
-        let mut microphone = Microphone::new(Time::ZERO, Some(64), &mut chance::seeded(1));
-        let spoken = microphone.poll_packet(Time::from_millis(20)).unwrap();
-        assert_eq!(spoken.len, 64);
+    fn fixed_length_is_used_for_every_packet() {
+        let mut microphone = Microphone::new(Time::ZERO, Some(64), &mut seeded_rng::seeded(1));
+        let packet = microphone.poll_packet(Time::from_millis(20)).unwrap();
+        assert_eq!(packet.len, 64);
     }
 }

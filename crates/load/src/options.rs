@@ -1,35 +1,35 @@
-//! What is asked for on the command line.
+//! Command line of a load run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, ValueEnum};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 
 use crate::camera::Pacing;
-use crate::table::ReportArgs;
 
-/// What peers do.
+/// Behaviour of the peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// All send and receive.
+    /// Every peer sends and receives.
     Meeting,
-    /// One sends, many receive.
+    /// One peer sends, many receive.
     Webinar,
-    /// Ten speak, many listen.
+    /// Ten peers send audio, many receive it.
     Audio,
     /// Many small rooms.
     Rooms,
-    /// Transports are connected, and nothing is sent.
+    /// Transports are connected; no media is sent.
     Idle,
-    /// People keep joining, while some are in a meeting.
+    /// Peers keep joining a running meeting.
     Joins,
-    /// People keep leaving and joining.
+    /// Peers keep leaving and joining.
     Churn,
-    /// People keep pausing, resuming and choosing layers; our own server only.
+    /// Peers keep pausing and resuming consumers and choosing layers; Watersmeet only.
     Storm,
 }
 
-/// An SRTP profile by its short name.
+/// An SRTP protection profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Srtp {
     /// `AEAD_AES_128_GCM`
@@ -44,7 +44,7 @@ pub enum Srtp {
 }
 
 impl Srtp {
-    /// The profile.
+    /// Returns the profile.
     pub const fn profile(self) -> SrtpProfile {
         match self {
             Self::Aes128Gcm => SrtpProfile::AeadAes128Gcm,
@@ -54,7 +54,7 @@ impl Srtp {
     }
 }
 
-/// On or off.
+/// A switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
     /// On.
@@ -64,87 +64,111 @@ pub enum Switch {
 }
 
 impl Switch {
-    /// Whether it is on.
+    /// Returns whether it is on.
     pub fn is_on(self) -> bool {
         self == Self::On
     }
 }
 
-/// Thousands of scripted peers over real sockets against any server that speaks the native
-/// protocol, and one table of what they saw and what serving them cost.
+/// Load generator: thousands of scripted peers over real sockets against any server that speaks the
+/// native protocol. Prints one table of loss, latency and the server's resource usage.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "watersmeet-load", version)]
 pub struct Options {
-    /// The server's WebSocket
+    /// WebSocket URL of the server
     #[arg(long, default_value = "ws://127.0.0.1:3000/")]
     pub url: String,
-    /// A token to show when connecting
+    /// Access token for the connection
     #[arg(long)]
     pub token: Option<String>,
-    /// What peers do
+    /// Behaviour of the peers
     #[arg(long, value_enum, default_value = "meeting")]
     pub profile: Profile,
-    /// Rooms
+    /// Number of rooms
     #[arg(long)]
     pub rooms: Option<u32>,
-    /// Peers in each room that send and receive; in a webinar and an audio room they only send
+    /// Peers per room that send and receive; in the profiles webinar and audio they only send
     #[arg(long)]
     pub publishers: Option<u32>,
-    /// Peers in each room that only receive
+    /// Peers per room that only receive
     #[arg(long)]
     pub subscribers: Option<u32>,
-    /// Rate of a camera, 0 for none
+    /// Bitrate of a camera in kbit/s, 0 for no video
     #[arg(long)]
     pub video_kbps: Option<u32>,
     /// Whether publishers have microphones
     #[arg(long, action = ArgAction::Set, default_value_t = true)]
     pub audio: bool,
-    /// Length of every packet of audio; by default they vary from 80 to 120 bytes
+    /// Payload length of every audio packet; by default it varies from 80 to 120 bytes
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(40..=1_200))]
     pub audio_bytes: Option<u16>,
-    /// Cameras send three encodings
+    /// Cameras send three simulcast layers
     #[arg(long)]
     pub simulcast: bool,
-    /// Offer this SRTP profile only
+    /// SrtpProfileOffer this SRTP profile only
     #[arg(long, value_enum)]
     pub srtp: Option<Srtp>,
     /// Seconds to measure
     #[arg(long, default_value_t = 10.0)]
     pub seconds: f64,
-    /// Seconds between the last join and the start of what is measured
+    /// Seconds between the last join and the start of the measurement
     #[arg(long, default_value_t = 3.0)]
     pub warmup: f64,
-    /// Joins per second until all are there
+    /// Joins per second until all peers have joined
     #[arg(long, default_value_t = 50.0)]
     pub join_rate: f64,
-    /// Joins, leaves or other operations per second while it is measured (joins, churn, storm)
+    /// Operations per second during the measurement (profiles joins, churn, storm)
     #[arg(long, default_value_t = 10.0)]
     pub rate: f64,
-    /// Seed of all chance
+    /// Seed of all random numbers
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Let the kernel join received datagrams to runs, which real clients do not do
+    /// Receive with UDP_GRO, which real clients do not do
     #[arg(long, value_enum, default_value = "off")]
     pub gro: Switch,
-    /// When the packets of a frame leave
+    /// How the packets of a video frame are spread over time
     #[arg(long, value_enum, default_value = "burst")]
     pub pacing: Pacing,
-    /// Decrypt and check one of so many packets; sequence numbers of all are checked
+    /// Decrypt and check one of this many packets; sequence numbers of all are checked
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub verify: u32,
-    /// Threads that move media
+    /// Number of media threads
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,
-    /// Microseconds between two looks at the sockets
+    /// Microseconds between two polls of the sockets
     #[arg(long, default_value_t = 250, value_name = "MICROSECONDS")]
     pub tick: u64,
-    /// What is watched and how it is told
+    /// Monitored processes and output
     #[command(flatten)]
     pub report: ReportArgs,
 }
 
+/// Monitored processes and output of a run.
+#[derive(Debug, Default, Clone, Args)]
+pub struct ReportArgs {
+    /// Process of the server, whose CPU time, memory and context switches are measured; may be given
+    /// several times
+    #[arg(long = "pid", value_name = "PID")]
+    pub pids: Vec<i32>,
+    /// URL of the server's metrics, from which the lengths of GSO runs are read
+    #[arg(long, value_name = "URL")]
+    pub metrics: Option<String>,
+    /// API key for the server's metrics, if they are not public
+    #[arg(long, value_name = "KEY", requires = "metrics")]
+    pub api_key: Option<String>,
+    /// Network between server and generator, for the heading
+    #[arg(long, value_name = "NAME", default_value = "loopback")]
+    pub network: String,
+    /// Thresholds to show beside the metrics: L1, webinar and so on; an unknown name lists them
+    #[arg(long, value_name = "NAME")]
+    pub bar: Option<String>,
+    /// File to write the outcome to, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
 impl Options {
-    /// How many of what, after the profile's own choices.
+    /// Returns the numbers of rooms and peers, with the defaults of the profile.
     pub fn shape(&self) -> Shape {
         let (rooms, publishers, subscribers, video_kbps) = match self.profile {
             Profile::Meeting | Profile::Storm => (1, 20, 0, 1_200),
@@ -165,51 +189,51 @@ impl Options {
         }
     }
 
-    /// Time to measure.
-    pub fn measured(&self) -> Duration {
+    /// Returns the length of the measurement.
+    pub fn measurement(&self) -> Duration {
         Duration::from_secs_f64(self.seconds.clamp(0.1, 86_400.0))
     }
 
-    /// Time between two joins before that.
+    /// Returns the time between two joins before the measurement.
     pub fn join_interval(&self) -> Duration {
         interval(self.join_rate)
     }
 
-    /// Time between two operations.
+    /// Returns the time between two operations.
     pub fn operation_interval(&self) -> Duration {
         interval(self.rate)
     }
 }
 
-/// Time between two of `rate` events a second.
+/// Returns the time between two of `rate` events per second.
 fn interval(rate: f64) -> Duration {
     Duration::from_secs_f64(1.0 / rate.clamp(0.01, 100_000.0))
 }
 
-/// How many of what.
+/// Numbers of rooms and peers, and the media of a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Rooms.
+    /// Number of rooms.
     pub rooms: u32,
-    /// Peers in each that send.
+    /// Peers per room that send.
     pub publishers: u32,
-    /// Peers in each that only receive.
+    /// Peers per room that only receive.
     pub subscribers: u32,
-    /// Rate of a camera, 0 for none.
+    /// Bitrate of a camera in kbit/s, 0 for no video.
     pub video_kbps: u32,
     /// Whether publishers have microphones.
     pub audio: bool,
-    /// Whether publishers receive too.
+    /// Whether publishers receive as well.
     pub publishers_receive: bool,
 }
 
 impl Shape {
-    /// Cameras and microphones of a publisher.
-    pub fn sources_each(&self) -> u32 {
+    /// Returns the number of producers of a publisher.
+    pub fn producers_each(&self) -> u32 {
         u32::from(self.video_kbps > 0) + u32::from(self.audio)
     }
 
-    /// Consumers, once all have everything.
+    /// Returns the number of consumers once every peer consumes everything.
     pub fn consumers(&self) -> u64 {
         let publishers = u64::from(self.publishers);
         let others = if self.publishers_receive {
@@ -217,8 +241,8 @@ impl Shape {
         } else {
             0
         };
-        let receptions = publishers * others + publishers * u64::from(self.subscribers);
-        u64::from(self.rooms) * receptions * u64::from(self.sources_each())
+        let streams_each = publishers * others + publishers * u64::from(self.subscribers);
+        u64::from(self.rooms) * streams_each * u64::from(self.producers_each())
     }
 }
 
@@ -232,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_have_their_numbers() {
+    fn profiles_have_their_default_numbers() {
         assert_eq!(shape(&[]).consumers(), 20 * 19 * 2);
         assert_eq!(shape(&["--profile", "webinar"]).consumers(), 400);
         assert_eq!(shape(&["--profile", "audio"]).consumers(), 2_000);
@@ -244,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_published_without_sources() {
+    fn nothing_is_published_without_camera_and_microphone() {
         let shape = shape(&["--video-kbps", "0", "--audio", "false"]);
-        assert_eq!((shape.sources_each(), shape.consumers()), (0, 0));
+        assert_eq!((shape.producers_each(), shape.consumers()), (0, 0));
     }
 }

@@ -1,103 +1,103 @@
-//! What a packet carries: codec headers that look real to a server that reads them, a stamp, and
-//! filling that all packets share (RFC 7741 §4, RFC 6386 §9.1, RFC 6716 §3.1).
+//! Payloads of packets: valid codec headers, a test header, and constant padding (RFC 7741 §4,
+//! RFC 6386 §9.1, RFC 6716 §3.1).
 
 use watersmeet_peer::vp8::{DESCRIPTOR_LEN, Descriptor, PICTURE_ID_MASK, write_frame_header};
 
-use crate::stamp::{STAMP_LEN, Stamp};
+use crate::test_header::{TEST_HEADER_LEN, TestHeader};
 
-/// Most bytes of a payload, as in libwebrtc.
+/// Bytes of the longest payload, as in libwebrtc.
 pub const PAYLOAD_LEN_MAX: usize = 1_200;
 
-/// Bytes kept for the first bytes of a frame in every packet, so that a stamp's place is the same
-/// in all: a keyframe has ten.
-const FRAME_HEADER_ROOM: usize = 10;
+/// Bytes reserved for the VP8 frame header in every packet, so that the test header has the same
+/// offset in all. A keyframe's header has ten bytes.
+const FRAME_HEADER_LEN: usize = 10;
 
-/// Least bytes of a packet of video.
-pub const VIDEO_LEN_MIN: usize = DESCRIPTOR_LEN + FRAME_HEADER_ROOM + STAMP_LEN;
+/// Bytes of the shortest video payload.
+pub const VIDEO_LEN_MIN: usize = DESCRIPTOR_LEN + FRAME_HEADER_LEN + TEST_HEADER_LEN;
 
-/// The first byte of an Opus packet: hybrid, fullband, 20 ms, mono, one frame.
+/// First byte of an Opus packet: hybrid, fullband, 20 ms, mono, one frame.
 const OPUS_TOC: u8 = 15 << 3;
 
-/// What everything is filled with.
-static FILLING: [u8; PAYLOAD_LEN_MAX] = [0xa5; PAYLOAD_LEN_MAX];
+/// Padding behind the test header.
+static PADDING: [u8; PAYLOAD_LEN_MAX] = [0xa5; PAYLOAD_LEN_MAX];
 
-/// The place of a packet in its frame.
+/// Position of a packet in its video frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
+pub struct FramePart {
     /// Number of the frame.
     pub frame: u32,
-    /// Whether the frame needs no other.
+    /// Whether the frame is a keyframe.
     pub keyframe: bool,
-    /// Whether the packet begins the frame.
+    /// Whether the packet is the first of the frame.
     pub first: bool,
-    /// Whether it ends it.
+    /// Whether the packet is the last of the frame.
     pub last: bool,
-    /// Width and height of the picture.
+    /// Width and height in pixels.
     pub size: (u16, u16),
     /// Bytes of the payload.
     pub len: usize,
 }
 
-/// Appends a packet's worth of VP8.
-pub fn write_video(out: &mut Vec<u8>, piece: &Piece, stamp: &Stamp) {
+/// Appends a VP8 payload.
+pub fn write_video(out: &mut Vec<u8>, part: &FramePart, test_header: &TestHeader) {
     let start = out.len();
-    let [.., high, low] = piece.frame.to_be_bytes();
+    let [.., high, low] = part.frame.to_be_bytes();
     let descriptor = Descriptor {
-        start: piece.first,
+        start: part.first,
         partition: 0,
         unreferenced: false,
         picture_id: Some(u16::from_be_bytes([high, low]) & PICTURE_ID_MASK),
         tl0_index: Some(low),
         temporal: Some(0),
-        sync: piece.keyframe,
+        sync: part.keyframe,
     };
     descriptor.write(out);
-    if piece.first {
-        write_frame_header(out, piece.keyframe, piece.size.0, piece.size.1);
+    if part.first {
+        write_frame_header(out, part.keyframe, part.size.0, part.size.1);
     }
-    out.resize(start + DESCRIPTOR_LEN + FRAME_HEADER_ROOM, 0);
-    finish(out, start, piece.len, stamp);
+    out.resize(start + DESCRIPTOR_LEN + FRAME_HEADER_LEN, 0);
+    finish(out, start, part.len, test_header);
 }
 
-/// Appends a packet's worth of Opus, of `len` bytes.
-pub fn write_audio(out: &mut Vec<u8>, len: usize, stamp: &Stamp) {
+/// Appends an Opus payload of `len` bytes.
+pub fn write_audio(out: &mut Vec<u8>, len: usize, test_header: &TestHeader) {
     let start = out.len();
     out.push(OPUS_TOC);
-    finish(out, start, len, stamp);
+    finish(out, start, len, test_header);
 }
 
-/// Stamps what was begun at `start`, and fills it up to `len` bytes.
-fn finish(out: &mut Vec<u8>, start: usize, len: usize, stamp: &Stamp) {
-    out.extend_from_slice(&stamp.write());
+/// Appends the test header to the payload that begins at `start`, and pads it to `len` bytes.
+fn finish(out: &mut Vec<u8>, start: usize, len: usize, test_header: &TestHeader) {
+    out.extend_from_slice(&test_header.write());
     let missing = len.saturating_sub(out.len() - start);
-    out.extend_from_slice(FILLING.get(..missing).unwrap_or(&FILLING));
+    out.extend_from_slice(PADDING.get(..missing).unwrap_or(&PADDING));
 }
 
-/// What a received payload is.
+/// A received payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// Who sent it.
-    pub stamp: Stamp,
-    /// Whether a keyframe begins with it.
+pub struct ParsedPayload {
+    /// Its test header.
+    pub test_header: TestHeader,
+    /// Whether it is the start of a keyframe.
     pub begins_keyframe: bool,
 }
 
-/// Reads a payload of VP8. `None` when it is not what [`write_video`] writes.
-pub fn read_video(payload: &[u8]) -> Option<Seen> {
+/// Parses a VP8 payload; `None` unless [`write_video`] wrote it.
+pub fn parse_video(payload: &[u8]) -> Option<ParsedPayload> {
     let (descriptor, rest) = Descriptor::parse(payload)?;
-    let (header, rest) = rest.split_first_chunk::<FRAME_HEADER_ROOM>()?;
+    let (header, rest) = rest.split_first_chunk::<FRAME_HEADER_LEN>()?;
     let [first, ..] = header;
-    Some(Seen {
-        stamp: Stamp::parse(rest)?,
+    Some(ParsedPayload {
+        test_header: TestHeader::parse(rest)?,
         begins_keyframe: descriptor.starts_frame() && first & 1 == 0,
     })
 }
 
-/// Reads a payload of Opus. `None` when it is not what [`write_audio`] writes.
-pub fn read_audio(payload: &[u8]) -> Option<Seen> {
+/// Parses an Opus payload; `None` unless [`write_audio`] wrote it.
+pub fn parse_audio(payload: &[u8]) -> Option<ParsedPayload> {
     let (toc, rest) = payload.split_first()?;
-    Some(Seen {
-        stamp: Stamp::parse(rest).filter(|_| *toc == OPUS_TOC)?,
+    Some(ParsedPayload {
+        test_header: TestHeader::parse(rest).filter(|_| *toc == OPUS_TOC)?,
         begins_keyframe: false,
     })
 }
@@ -108,17 +108,17 @@ mod tests {
 
     use super::*;
 
-    const STAMP: Stamp = Stamp {
+    const HEADER: TestHeader = TestHeader {
         run: 9,
         room: 8,
-        source: 7,
+        producer: 7,
         layer: 1,
         number: 5,
         sent_ns: 4,
     };
 
-    fn piece(keyframe: bool, first: bool) -> Piece {
-        Piece {
+    fn part(keyframe: bool, first: bool) -> FramePart {
+        FramePart {
             frame: 70_000,
             keyframe,
             first,
@@ -129,51 +129,51 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_of_video_has_its_length_and_its_stamp() {
+    fn video_payload_has_its_length_and_test_header() {
         for (keyframe, first) in [(true, true), (true, false), (false, true), (false, false)] {
             let mut out = vec![1, 2, 3];
-            write_video(&mut out, &piece(keyframe, first), &STAMP);
+            write_video(&mut out, &part(keyframe, first), &HEADER);
             assert_eq!(out.len(), 903);
-            let seen = Seen {
-                stamp: STAMP,
+            let expected = ParsedPayload {
+                test_header: HEADER,
                 begins_keyframe: keyframe && first,
             };
-            assert_eq!(read_video(&out[3..]), Some(seen));
+            assert_eq!(parse_video(&out[3..]), Some(expected));
         }
     }
 
     #[test]
-    fn a_server_sees_a_keyframe_where_one_begins() {
+    fn vp8_parser_detects_the_start_of_a_keyframe() {
         for (keyframe, first) in [(true, true), (true, false), (false, true)] {
             let mut out = Vec::new();
-            write_video(&mut out, &piece(keyframe, first), &STAMP);
+            write_video(&mut out, &part(keyframe, first), &HEADER);
             let parsed = codec::vp8::Vp8Descriptor::parse(&out).unwrap();
             assert_eq!(parsed.payload_descriptor().keyframe, keyframe && first);
         }
     }
 
     #[test]
-    fn a_packet_of_audio_has_its_length_and_its_stamp() {
+    fn audio_payload_has_its_length_and_test_header() {
         let mut out = Vec::new();
-        write_audio(&mut out, 100, &STAMP);
+        write_audio(&mut out, 100, &HEADER);
         assert_eq!(out.len(), 100);
-        assert_eq!(read_audio(&out).unwrap().stamp, STAMP);
-        assert_eq!(read_video(&out), None);
+        assert_eq!(parse_audio(&out).unwrap().test_header, HEADER);
+        assert_eq!(parse_video(&out), None);
     }
 
     #[test]
-    fn the_shortest_packets_hold_their_stamp() {
+    fn shortest_payloads_contain_the_test_header() {
         let mut out = Vec::new();
-        write_audio(&mut out, 0, &STAMP);
-        assert_eq!(out.len(), 1 + STAMP_LEN);
+        write_audio(&mut out, 0, &HEADER);
+        assert_eq!(out.len(), 1 + TEST_HEADER_LEN);
         out.clear();
         write_video(
             &mut out,
-            &Piece {
+            &FramePart {
                 len: 0,
-                ..piece(true, true)
+                ..part(true, true)
             },
-            &STAMP,
+            &HEADER,
         );
         assert_eq!(out.len(), VIDEO_LEN_MIN);
     }

@@ -1,9 +1,8 @@
-//! The native protocol's WebSocket, as a client that knows its oldest words only: requests carry no
-//! ids, and each answer is known by its type and by what it names. What it does not know it passes
-//! over.
+//! WebSocket of the native protocol, restricted to its oldest version: requests carry no identifiers,
+//! and a response is recognised by its type and contents. Unknown frames and fields are ignored.
 
-mod answers;
 pub mod peer;
+mod responses;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,36 +15,36 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Frames kept while another is waited for.
-const ASIDE_MAX: usize = 100_000;
+/// Frames kept while a response is awaited.
+const PENDING_MAX: usize = 100_000;
 
-/// Why a peer cannot go on.
+/// Why signalling failed.
 #[derive(Debug, Error)]
 pub enum SignallingError {
-    /// The connection broke, or there was none.
+    /// Connecting failed, or the connection broke.
     #[error("{0}")]
     Socket(Box<tungstenite::Error>),
-    /// The server closed it.
+    /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,
-    /// An answer did not come.
-    #[error("no answer to {0}")]
-    Silence(&'static str),
-    /// The server refused.
+    /// There was no response within [`RESPONSE_TIMEOUT`].
+    #[error("no response to {0}")]
+    NoResponse(&'static str),
+    /// The server refused a request.
     #[error("{request}: {message}")]
     Refused {
-        /// What was asked.
+        /// Type of the request.
         request: &'static str,
-        /// What it said.
+        /// Message of the server.
         message: String,
     },
-    /// An answer lacks something.
-    #[error("an answer without a valid {0}")]
+    /// A response lacks a valid field.
+    #[error("a response without a valid {0}")]
     Malformed(&'static str),
-    /// The transport could not be connected.
+    /// Connecting a transport failed.
     #[error("transport: {0}")]
     Transport(String),
 }
@@ -56,53 +55,53 @@ impl From<tungstenite::Error> for SignallingError {
     }
 }
 
-/// One frame.
+/// A frame of the protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// What it is.
+    /// Type of the frame.
     pub kind: String,
-    /// What it says.
+    /// Payload of the frame.
     pub payload: Value,
 }
 
-/// One connection.
+/// A WebSocket connection.
 pub struct Connection {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Frames that came while another was waited for.
-    aside: VecDeque<Frame>,
+    /// Frames received while a response was awaited.
+    pending: VecDeque<Frame>,
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to the server.
     ///
     /// # Errors
-    /// When nobody is there, or nobody is let in.
+    /// Fails when the server is unreachable or refuses the connection.
     pub async fn open(url: &str, token: Option<&str>) -> Result<Self, SignallingError> {
         let url = match token {
             Some(token) => format!("{url}?token={token}"),
             None => url.to_owned(),
         };
-        let connected = timeout(PATIENCE, connect_async(url)).await;
-        let (socket, _) = connected.map_err(|_| SignallingError::Silence("connecting"))??;
+        let connected = timeout(RESPONSE_TIMEOUT, connect_async(url)).await;
+        let (socket, _) = connected.map_err(|_| SignallingError::NoResponse("connecting"))??;
         Ok(Self {
             socket,
-            aside: VecDeque::new(),
+            pending: VecDeque::new(),
         })
     }
 
     /// Sends a frame.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// Fails when the connection is closed.
     pub async fn send(&mut self, kind: &str, payload: Value) -> Result<(), SignallingError> {
         let frame = json!({ "type": kind, "payload": payload });
         Ok(self.socket.send(Message::text(frame.to_string())).await?)
     }
 
-    /// Sends a request with an id, which our own server's younger words need.
+    /// Sends a request with an identifier, which newer request types require.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// Fails when the connection is closed.
     pub async fn send_with_id(
         &mut self,
         id: u64,
@@ -113,34 +112,34 @@ impl Connection {
         Ok(self.socket.send(Message::text(frame.to_string())).await?)
     }
 
-    /// The next frame, of those set aside first. May be dropped while it waits.
+    /// Returns the next frame, pending ones first. The future can be dropped without losing a frame.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// Fails when the connection is closed.
     pub async fn next(&mut self) -> Result<Frame, SignallingError> {
-        match self.aside.pop_front() {
+        match self.pending.pop_front() {
             Some(frame) => Ok(frame),
             None => self.read().await,
         }
     }
 
-    /// Sends a request and waits for its answer: the payload of the first frame of that type for
-    /// which `is_mine` holds. Other frames are kept for [`next`](Self::next).
+    /// Sends a request and returns the payload of its response: the first frame of type
+    /// `response_kind` for which `is_response` holds. Other frames are kept for [`next`](Self::next).
     ///
     /// # Errors
-    /// When it is refused, or nothing comes.
-    pub async fn ask(
+    /// Fails when the request is refused, or there is no response in time.
+    pub async fn request(
         &mut self,
         request: &'static str,
         payload: Value,
-        answer: &str,
-        is_mine: impl Fn(&Value) -> bool,
+        response_kind: &str,
+        is_response: impl Fn(&Value) -> bool,
     ) -> Result<Value, SignallingError> {
         self.send(request, payload).await?;
-        let answered = async {
+        let response = async {
             loop {
                 let frame = self.read().await?;
-                if frame.kind == answer && is_mine(&frame.payload) {
+                if frame.kind == response_kind && is_response(&frame.payload) {
                     return Ok(frame.payload);
                 }
                 if frame.kind == "error" {
@@ -150,22 +149,22 @@ impl Connection {
                         message: message.to_owned(),
                     });
                 }
-                if self.aside.len() < ASIDE_MAX {
-                    self.aside.push_back(frame);
+                if self.pending.len() < PENDING_MAX {
+                    self.pending.push_back(frame);
                 }
             }
         };
-        let answered = timeout(PATIENCE, answered).await;
-        answered.unwrap_or(Err(SignallingError::Silence(request)))
+        let response = timeout(RESPONSE_TIMEOUT, response).await;
+        response.unwrap_or(Err(SignallingError::NoResponse(request)))
     }
 
-    /// Says goodbye.
+    /// Closes the connection.
     pub async fn close(mut self) {
-        // Whoever is gone already needs no goodbye.
+        // The connection may be closed already.
         let _ = self.socket.close(None).await;
     }
 
-    /// The next frame off the wire; what is no frame is passed over.
+    /// Reads the next frame, and ignores messages that are not frames.
     async fn read(&mut self) -> Result<Frame, SignallingError> {
         loop {
             let message = self.socket.next().await.ok_or(SignallingError::Closed)??;
@@ -182,7 +181,7 @@ impl Connection {
     }
 }
 
-/// Reads a frame.
+/// Parses a frame.
 fn parse(text: &str) -> Option<Frame> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     Some(Frame {
@@ -194,7 +193,7 @@ fn parse(text: &str) -> Option<Frame> {
     })
 }
 
-/// A text in a payload.
+/// Returns a string field of a payload.
 pub fn text<'a>(payload: &'a Value, name: &str) -> Option<&'a str> {
     payload.get(name).and_then(Value::as_str)
 }
@@ -204,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_read_with_what_nobody_knows_in_them() {
+    fn frames_with_unknown_fields_are_parsed() {
         let frame = parse(r#"{"type":"newPeer","payload":{"peerId":"a"},"more":1}"#).unwrap();
         assert_eq!(frame.kind, "newPeer");
         assert_eq!(text(&frame.payload, "peerId"), Some("a"));

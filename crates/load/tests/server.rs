@@ -1,5 +1,5 @@
-//! The generator against our own server, both as programs: what is sent comes to all it is for, to
-//! nobody else, and whole.
+//! Runs the generator against the server, both as processes: every packet is delivered to all its
+//! receivers, to no other peer, and unaltered.
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -16,16 +16,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The generator.
+/// Path of the generator.
 const LOAD: &str = env!("CARGO_BIN_EXE_watersmeet-load");
 
-/// The generator's exit code when the machine had too much else to do.
-const BUSY: i32 = 4;
+/// The generator's exit code when the machine was too busy.
+const GENERATOR_BUSY: i32 = 4;
 
-/// A server that ends with its test.
+/// A server process that ends with its test.
 struct Server {
     child: Child,
-    /// Where its WebSocket is.
+    /// URL of its WebSocket.
     url: String,
 }
 
@@ -35,9 +35,9 @@ impl Server {
         Self::start_with(&[])
     }
 
-    /// The same with these variables set.
+    /// Starts the server with these environment variables.
     fn start_with(variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(build())
+        let mut child = Command::new(server_binary())
             .args(["--port", "0", "--rtc-port", "0", "--listen-ip", "127.0.0.1"])
             .args(["--dev", "--log", "warn"])
             .env_clear()
@@ -55,13 +55,13 @@ impl Server {
         });
         Self {
             child,
-            url: url.expect("the server prints where its page is"),
+            url: url.expect("the server prints its URL"),
         }
     }
 
-    /// The sum of a figure of all its media threads, in one direction if there are several.
-    fn figure(&self, name: &str, direction: &str) -> f64 {
-        // Figures are laid down once a second.
+    /// Returns the sum of a metric over all media threads, for one direction if it has several.
+    fn metric(&self, name: &str, direction: &str) -> f64 {
+        // Media threads publish their metrics once per second.
         std::thread::sleep(Duration::from_millis(1_500));
         let url = self.url.replace("ws://", "http://") + "metrics";
         let page = minreq::get(url).send().unwrap();
@@ -73,9 +73,8 @@ impl Server {
         values.map(Result::unwrap).sum()
     }
 
-    /// Runs the generator, which must find nothing wrong but, perhaps, that the machine is busy;
-    /// its outcome. Consumers wait for a keyframe, and a camera makes one a second: what is
-    /// measured begins later.
+    /// Runs the generator and returns its outcome. The run must be valid, unless the machine is busy.
+    /// The measurement starts after the first keyframes, which cameras send at most once per second.
     fn load(&self, name: &str, arguments: &[&str]) -> Value {
         let json = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
         let output = Command::new(LOAD)
@@ -87,22 +86,25 @@ impl Server {
         let text = String::from_utf8_lossy(&output.stdout);
         let error = String::from_utf8_lossy(&output.stderr);
         println!("{text}{error}");
-        let outcome = std::fs::read_to_string(json).expect("an outcome is written");
-        assert!(matches!(output.status.code(), Some(0 | BUSY)), "{name}");
+        let outcome = std::fs::read_to_string(json).expect("the generator writes an outcome");
+        assert!(
+            matches!(output.status.code(), Some(0 | GENERATOR_BUSY)),
+            "{name}"
+        );
         serde_json::from_str(&outcome).unwrap()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The server's program: the one that is named, or else one that is built beside the generator.
-fn build() -> PathBuf {
+/// Returns the path of the server: `WATERSMEET_BIN`, or a binary built beside the generator.
+fn server_binary() -> PathBuf {
     if let Some(program) = std::env::var_os("WATERSMEET_BIN") {
         return program.into();
     }
@@ -110,12 +112,12 @@ fn build() -> PathBuf {
         .args(["build", "--quiet", "-p", "watersmeet-server"])
         .status()
         .unwrap();
-    assert!(status.success(), "the server can be built");
+    assert!(status.success(), "building the server failed");
     Path::new(LOAD).with_file_name("watersmeet")
 }
 
-/// Everything that was sent came, once, to all it was for.
-fn assert_whole(outcome: &Value, consumers: u64) {
+/// Asserts that every packet was delivered to all its receivers, once.
+fn assert_complete(outcome: &Value, consumers: u64) {
     let media = |name: &str| outcome["media"][name].as_u64().unwrap();
     assert_eq!(outcome["consumers"], consumers);
     assert!(media("published") > 0);
@@ -126,36 +128,36 @@ fn assert_whole(outcome: &Value, consumers: u64) {
 }
 
 #[test]
-fn in_a_meeting_everybody_gets_everybody() {
+fn meeting_delivers_every_peer_to_every_other() {
     let server = Server::start();
     let arguments = ["--publishers", "4", "--video-kbps", "300", "--seconds", "3"];
     let outcome = server.load("meeting", &arguments);
-    assert_whole(&outcome, 4 * 3 * 2);
+    assert_complete(&outcome, 4 * 3 * 2);
     let published = outcome["media"]["published"].as_u64().unwrap();
     let expected = outcome["media"]["expected"].as_u64().unwrap();
     assert_eq!(expected, 3 * published);
 }
 
 #[test]
-fn a_room_on_two_shards_is_whole_and_every_packet_crosses_once() {
+fn room_on_two_shards_is_complete_and_every_packet_crosses_once() {
     let server = Server::start_with(&[
         ("WATERSMEET_SHARDS", "2"),
         ("WATERSMEET_SPREAD_ABOVE_PERCENT", "0"),
     ]);
     let arguments = ["--publishers", "6", "--video-kbps", "300", "--seconds", "3"];
     let outcome = server.load("spread", &arguments);
-    assert_whole(&outcome, 6 * 5 * 2);
-    let came = server.figure("rtp_packets_total", "in");
-    let crossed = server.figure("cross_worker_packets_total", "out");
+    assert_complete(&outcome, 6 * 5 * 2);
+    let received = server.metric("rtp_packets_total", "in");
+    let crossed = server.metric("cross_worker_packets_total", "out");
     assert!(
-        crossed <= came && crossed > came / 2.0,
-        "{crossed} of {came} packets crossed"
+        crossed <= received && crossed > received / 2.0,
+        "{crossed} of {received} packets crossed"
     );
-    assert!(server.figure("cross_worker_messages_dropped_total", "") < 1.0);
+    assert!(server.metric("cross_worker_messages_dropped_total", "") < 1.0);
 }
 
 #[test]
-fn in_a_webinar_all_get_the_one_who_speaks() {
+fn webinar_delivers_the_publisher_to_all_subscribers() {
     let server = Server::start();
     let arguments = [
         "--profile",
@@ -170,14 +172,14 @@ fn in_a_webinar_all_get_the_one_who_speaks() {
         "on",
     ];
     let outcome = server.load("webinar", &arguments);
-    assert_whole(&outcome, 20);
+    assert_complete(&outcome, 20);
     assert_eq!(outcome["setup"]["srtp"], "AEAD_AES_128_GCM");
     let published = outcome["media"]["published"].as_u64().unwrap();
     assert_eq!(outcome["media"]["expected"], 10 * published);
 }
 
 #[test]
-fn rooms_with_layered_video_stay_apart() {
+fn rooms_with_simulcast_are_isolated() {
     let server = Server::start();
     let arguments = [
         "--profile",
@@ -205,7 +207,7 @@ fn rooms_with_layered_video_stay_apart() {
 }
 
 #[test]
-fn people_come_and_go_while_others_talk() {
+fn media_is_correct_while_peers_join_leave_and_pause() {
     let server = Server::start();
     for profile in ["joins", "churn", "storm"] {
         let arguments = [
@@ -228,12 +230,12 @@ fn people_come_and_go_while_others_talk() {
 }
 
 #[test]
-fn where_nobody_is_there_is_no_outcome() {
+fn unreachable_server_is_an_error() {
     let output = Command::new(LOAD)
         .args(["--url", "ws://127.0.0.1:1/", "--publishers", "1"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(error.contains("nobody got in"), "{error}");
+    assert!(error.contains("no peer joined"), "{error}");
 }

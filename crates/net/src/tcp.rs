@@ -15,7 +15,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -23,19 +23,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 use self::connection::{Connection, QueueResult, WriteResult};
 use crate::poller::{Interest, Poller, Ready, Registrar, SocketId};
 
-pub use self::connection::WRITE_QUEUE_BYTES_MAX;
+pub use self::connection::{SILENCE_MAX, UNTRUSTED_LIFETIME, WRITE_QUEUE_BYTES_MAX};
 
 /// Upper bound of connections of one listener.
 pub const CONNECTION_MAX: usize = 4_096;
 
 /// Untrusted connections from one client: an IPv4 address, or an IPv6 /64 network.
 pub const UNTRUSTED_PER_CLIENT_MAX: usize = 64;
-
-/// Longest time that a connection may stay untrusted.
-pub const UNTRUSTED_LIFETIME: Duration = Duration::from_secs(10);
-
-/// Longest silence of a trusted connection. A browser renews its consent every 5 s (RFC 7675).
-pub const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Connections accepted per call, so that a flood of them does not delay media.
 const ACCEPTS_PER_CALL_MAX: usize = 64;

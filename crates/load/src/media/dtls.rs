@@ -1,5 +1,5 @@
-//! The client's side of a DTLS handshake: one certificate for all scripted peers, and SRTP keys at
-//! its end (RFC 6347, RFC 5764 §4.2, RFC 8122 §5).
+//! Client side of the DTLS-SRTP handshake, with one certificate for all scripted peers (RFC 6347,
+//! RFC 5764 §4.2, RFC 8122 §5).
 
 use std::io;
 use std::sync::Arc;
@@ -10,37 +10,37 @@ use dimpl::Output;
 use watersmeet_engine::transport::srtp::{MasterKey, SrtpProfile};
 use watersmeet_wire::params::DtlsFingerprint;
 
-use super::offer::Offer;
+use super::srtp_offer::SrtpProfileOffer;
 
-/// Longest datagram of a handshake.
+/// Bytes of the longest handshake datagram.
 const DATAGRAM_LEN_MAX: usize = 1_200;
 
-/// Room for one output: the server's certificate.
+/// Bytes of the longest output, the server's certificate.
 const OUTPUT_LEN_MAX: usize = 16 * 1024;
 
-/// Outputs after one input.
+/// Outputs polled after one input.
 const OUTPUTS_MAX: usize = 64;
 
-/// What all scripted peers show.
+/// Certificate and DTLS configuration of all scripted peers.
 #[derive(Clone)]
 pub struct Identity {
     pair: dimpl::DtlsCertificate,
     config: Arc<dimpl::Config>,
-    /// The only profile to offer; none offers all.
-    offer: Option<&'static Offer>,
-    /// The hash of the certificate.
+    /// The only SRTP profile offered; `None` offers all.
+    offer: Option<&'static SrtpProfileOffer>,
+    /// SHA-256 fingerprint of the certificate.
     fingerprint: String,
 }
 
 impl Identity {
-    /// Makes a certificate. `srtp` is the only profile to offer, if there is to be one only.
+    /// Generates a certificate. `srtp` restricts the offer to one SRTP profile.
     ///
     /// # Errors
-    /// When the machine's cryptography is broken.
+    /// Fails when the cryptography library fails.
     pub fn generate(srtp: Option<SrtpProfile>) -> io::Result<Self> {
         let pair =
             dimpl::certificate::generate_self_signed_certificate().map_err(io::Error::other)?;
-        let offer = srtp.map(Offer::of);
+        let offer = srtp.map(SrtpProfileOffer::of);
         let mut builder = dimpl::Config::builder().mtu(DATAGRAM_LEN_MAX);
         if let Some(offer) = offer {
             builder = builder.with_crypto_provider(offer.provider());
@@ -54,47 +54,47 @@ impl Identity {
         })
     }
 
-    /// The SHA-256 of the certificate, as signalling carries it.
+    /// Returns the SHA-256 fingerprint of the certificate in the format of signalling.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 }
 
-/// What media is sealed and opened with.
-pub struct Keys {
-    /// The profile agreed on.
+/// SRTP keys of a transport.
+pub struct SrtpKeys {
+    /// Negotiated profile.
     pub profile: SrtpProfile,
-    /// What we seal with.
+    /// Key for packets sent.
     pub local: MasterKey,
-    /// What the server seals with.
+    /// Key for packets received.
     pub remote: MasterKey,
 }
 
-/// Where a handshake stands.
-pub enum Progress {
-    /// It goes on, and wants to be called again at that moment.
-    Going(Option<Instant>),
-    /// It is over.
-    Done(Keys),
-    /// It failed.
+/// State of a handshake.
+pub enum HandshakeState {
+    /// In progress; the time of the next retransmission.
+    InProgress(Option<Instant>),
+    /// Completed, with the SRTP keys.
+    Done(SrtpKeys),
+    /// Failed, with the reason.
     Failed(String),
 }
 
-/// One transport's handshake.
+/// DTLS handshake of a transport.
 pub struct Handshake {
     dtls: dimpl::Dtls,
-    offer: Option<&'static Offer>,
-    /// Any of these will do.
+    offer: Option<&'static SrtpProfileOffer>,
+    /// Accepted fingerprints of the server's certificate.
     expected: Vec<DtlsFingerprint>,
-    /// Whether the server's certificate has one of them.
+    /// Whether the server's certificate has one of these fingerprints.
     is_verified: bool,
-    /// Exported before the end.
-    keys: Option<Keys>,
+    /// Keys exported before the handshake completes.
+    keys: Option<SrtpKeys>,
     buffer: Vec<u8>,
 }
 
 impl Handshake {
-    /// A handshake with the server whose certificate has one of these fingerprints.
+    /// Creates a handshake with a server whose certificate must have one of these fingerprints.
     pub fn new(identity: &Identity, expected: Vec<DtlsFingerprint>, now: Instant) -> Self {
         let config = Arc::clone(&identity.config);
         let mut dtls = dimpl::Dtls::new_12(config, identity.pair.clone(), now);
@@ -109,20 +109,19 @@ impl Handshake {
         }
     }
 
-    /// Takes a datagram, or begins or sends again what is due when there is none. What is to be
-    /// sent goes to `send`.
+    /// Handles a datagram, or a timeout if there is none. Datagrams to send are passed to `send`.
     pub fn handle(
         &mut self,
         now: Instant,
         packet: Option<&[u8]>,
         mut send: impl FnMut(&[u8]),
-    ) -> Progress {
+    ) -> HandshakeState {
         let mut result = self.dtls.handle_timeout(now);
         if let Some(packet) = packet {
             result = result.and_then(|()| self.dtls.handle_packet(packet));
         }
         if let Err(error) = result {
-            return Progress::Failed(format!("DTLS: {error}"));
+            return HandshakeState::Failed(format!("DTLS: {error}"));
         }
         let (mut is_connected, mut timeout) = (false, None);
         for _ in 0..OUTPUTS_MAX {
@@ -130,16 +129,16 @@ impl Handshake {
                 Output::Packet(datagram) => {
                     let mut datagram = datagram.to_vec();
                     if let Some(offer) = self.offer {
-                        offer.narrow_datagram(&mut datagram);
+                        offer.restrict_datagram(&mut datagram);
                     }
                     send(&datagram);
                 }
-                Output::PeerCert(der) => self.is_verified = matches(&self.expected, der),
+                Output::PeerCert(der) => self.is_verified = has_fingerprint(&self.expected, der),
                 Output::KeyingMaterial(material, profile) => {
-                    self.keys = cut(profile, &material);
+                    self.keys = split_keys(profile, &material);
                 }
                 Output::Connected => is_connected = true,
-                Output::CloseNotify => return Progress::Failed("DTLS: closed".to_owned()),
+                Output::CloseNotify => return HandshakeState::Failed("DTLS: closed".to_owned()),
                 Output::Timeout(at) => {
                     timeout = Some(at);
                     break;
@@ -150,25 +149,27 @@ impl Handshake {
         match (is_connected, self.is_verified, self.keys.take()) {
             (false, _, keys) => {
                 self.keys = keys;
-                Progress::Going(timeout)
+                HandshakeState::InProgress(timeout)
             }
-            (true, false, _) => Progress::Failed("the certificate is another's".to_owned()),
-            (true, true, None) => Progress::Failed("no common SRTP profile".to_owned()),
-            (true, true, Some(keys)) => Progress::Done(keys),
+            (true, false, _) => {
+                HandshakeState::Failed("the certificate does not match the fingerprint".to_owned())
+            }
+            (true, true, None) => HandshakeState::Failed("no common SRTP profile".to_owned()),
+            (true, true, Some(keys)) => HandshakeState::Done(keys),
         }
     }
 }
 
-/// Whether a certificate has one of these fingerprints, as far as they are of SHA-256.
-fn matches(expected: &[DtlsFingerprint], der: &[u8]) -> bool {
+/// Returns whether a certificate has one of these fingerprints; only SHA-256 is supported.
+fn has_fingerprint(expected: &[DtlsFingerprint], der: &[u8]) -> bool {
     let hash = colon_hex(digest::digest(&digest::SHA256, der).as_ref());
     expected.iter().any(|it| {
         it.algorithm.eq_ignore_ascii_case("sha-256") && it.value.eq_ignore_ascii_case(&hash)
     })
 }
 
-/// The client's view of exported keys.
-fn cut(profile: dimpl::SrtpProfile, material: &[u8]) -> Option<Keys> {
+/// Splits exported keying material into the client's keys.
+fn split_keys(profile: dimpl::SrtpProfile, material: &[u8]) -> Option<SrtpKeys> {
     let profile = match profile {
         dimpl::SrtpProfile::AEAD_AES_256_GCM => SrtpProfile::AeadAes256Gcm,
         dimpl::SrtpProfile::AEAD_AES_128_GCM => SrtpProfile::AeadAes128Gcm,
@@ -176,14 +177,14 @@ fn cut(profile: dimpl::SrtpProfile, material: &[u8]) -> Option<Keys> {
         _ => return None,
     };
     let (local, remote) = profile.split_keying_material(material)?;
-    Some(Keys {
+    Some(SrtpKeys {
         profile,
         local,
         remote,
     })
 }
 
-/// Upper-case hex bytes with colons between them.
+/// Formats bytes as upper-case hexadecimal numbers separated by colons.
 fn colon_hex(bytes: &[u8]) -> String {
     let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
     hex.join(":")
@@ -195,8 +196,8 @@ mod tests {
 
     use super::*;
 
-    /// A handshake with a server of the same library, which proves the hashes and signatures.
-    fn shake(srtp: Option<SrtpProfile>) -> SrtpProfile {
+    /// Completes a handshake with a server of the same library, which verifies hashes and signatures.
+    fn complete_handshake(srtp: Option<SrtpProfile>) -> SrtpProfile {
         let server = Identity::generate(None).unwrap();
         let client = Identity::generate(srtp).unwrap();
         let mut now = Instant::now();
@@ -215,9 +216,9 @@ mod tests {
             for packet in to_client.drain(..) {
                 let send = |it: &[u8]| to_server.push(it.to_vec());
                 match handshake.handle(now, packet.as_deref(), send) {
-                    Progress::Done(keys) => return keys.profile,
-                    Progress::Going(_) => {}
-                    Progress::Failed(why) => panic!("{why}"),
+                    HandshakeState::Done(keys) => return keys.profile,
+                    HandshakeState::InProgress(_) => {}
+                    HandshakeState::Failed(why) => panic!("{why}"),
                 }
             }
             for packet in to_server {
@@ -232,18 +233,18 @@ mod tests {
                 }
             }
         }
-        panic!("no end");
+        panic!("the handshake did not complete");
     }
 
     #[test]
-    fn a_profile_can_be_forced() {
+    fn offered_profile_can_be_restricted() {
         for profile in SrtpProfile::ALL {
-            assert_eq!(shake(Some(profile)), profile);
+            assert_eq!(complete_handshake(Some(profile)), profile);
         }
     }
 
     #[test]
-    fn all_profiles_are_offered_otherwise() {
-        assert_ne!(shake(None), SrtpProfile::AesCm128HmacSha1_80);
+    fn all_profiles_are_offered_by_default() {
+        assert_ne!(complete_handshake(None), SrtpProfile::AesCm128HmacSha1_80);
     }
 }

@@ -1,5 +1,5 @@
-//! The controlling side of ICE towards a server that is ICE-lite: checks that nominate at once, and
-//! consent that is renewed (RFC 8445 §7, RFC 7675 §5.1).
+//! Controlling ICE agent for an ICE-lite server: checks that nominate at once, and consent renewal
+//! (RFC 8445 §7, RFC 7675 §5.1).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use watersmeet_wire::stun::{
 };
 use watersmeet_wire::units::Time;
 
-use crate::chance::Chance;
+use crate::seeded_rng::SeededRng;
 
-/// Wait before a check is sent again; doubled each time.
+/// Time until the first retransmission of a check; doubles with each.
 const RETRY_START: Duration = Duration::from_millis(100);
 
-/// Checks of one candidate before the next is tried.
+/// Checks sent to a candidate before the next is tried.
 const CHECKS_MAX: u32 = 6;
 
-/// Time between two renewals of consent.
+/// Time between two consent checks.
 const CONSENT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Without an answer for this long the server is gone.
-const CONSENT_TIME_MAX: Duration = Duration::from_secs(30);
+/// Time without a response after which consent is lost.
+const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Priority of a host candidate over UDP.
 const PRIORITY: u32 = 1_853_824_767;
@@ -29,71 +29,71 @@ const PRIORITY: u32 = 1_853_824_767;
 /// Bytes of the longest request.
 const REQUEST_LEN_MAX: usize = 600;
 
-/// What the server said of itself.
+/// ICE parameters and candidates of the server.
 #[derive(Debug, Clone)]
-pub struct Remote {
-    /// Its name in checks.
+pub struct RemoteIce {
+    /// Username fragment.
     pub ufrag: String,
-    /// What checks are signed with.
+    /// Password.
     pub password: String,
-    /// Where it may be reached over UDP, the best first.
+    /// Addresses of UDP candidates, the highest priority first.
     pub candidates: Vec<SocketAddr>,
 }
 
-/// Where ICE stands.
+/// State of an ICE agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IceState {
-    /// No candidate has answered yet.
+    /// No candidate has responded yet.
     Checking,
-    /// One has.
+    /// A candidate has responded.
     Connected,
-    /// None has, or it no longer does.
+    /// No candidate responded, or consent was lost.
     Failed,
 }
 
-/// One transport's ICE.
+/// ICE agent of a transport.
 pub struct Ice {
-    /// Both names, as checks carry them.
+    /// USERNAME attribute of the checks.
     username: String,
     key: IntegrityKey,
     candidates: Vec<SocketAddr>,
-    /// Which candidate is tried or used.
+    /// Index of the candidate in use.
     current: usize,
-    chance: Chance,
+    rng: SeededRng,
     tie_breaker: u64,
     state: IceState,
-    /// The request that waits for its answer.
+    /// Transaction of the last check.
     transaction: TransactionId,
-    /// Checks since the last answer or the last change of candidate.
+    /// Checks since the last response or change of candidate.
     checks: u32,
-    /// When the next is sent.
+    /// When the next check is sent.
     next: Time,
-    /// When the last answer came.
+    /// When the last response arrived.
     answered_at: Time,
 }
 
-/// What is to be done.
+/// What the transport must do.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing now.
+pub enum IceAction {
+    /// Nothing.
     Nothing,
-    /// Speak to this candidate from now on, and ask again.
+    /// Connect the socket to this candidate, and handle the timeout again.
     Connect(SocketAddr),
-    /// Send this.
+    /// Send this datagram.
     Send(Vec<u8>),
 }
 
 impl Ice {
-    /// ICE towards `remote`, whose first step is to connect.
-    pub fn new(now: Time, remote: Remote, mut chance: Chance) -> Self {
-        let local = format!("{:08x}", chance.word());
+    /// Creates an agent for `remote`.
+    pub fn new(now: Time, remote: RemoteIce, mut rng: SeededRng) -> Self {
+        let local = format!("{:08x}", rng.next_u32());
         Self {
             username: format!("{}:{local}", remote.ufrag),
             key: IntegrityKey::from_password(&remote.password),
             candidates: remote.candidates,
             current: 0,
-            tie_breaker: u64::from(chance.word()) << 32 | u64::from(chance.word()),
-            chance,
+            tie_breaker: u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32()),
+            rng,
             state: IceState::Checking,
             transaction: TransactionId::default(),
             checks: 0,
@@ -102,12 +102,12 @@ impl Ice {
         }
     }
 
-    /// Where it stands.
+    /// Returns the state.
     pub const fn state(&self) -> IceState {
         self.state
     }
 
-    /// When [`Self::handle_timeout`] has something to do.
+    /// Returns when [`Self::handle_timeout`] is to be called.
     pub const fn poll_timeout(&self) -> Time {
         match self.state {
             IceState::Failed => Time::FAR_FUTURE,
@@ -115,54 +115,54 @@ impl Ice {
         }
     }
 
-    /// The candidate that is tried or used.
+    /// Returns the candidate in use.
     pub fn candidate(&self) -> Option<SocketAddr> {
         self.candidates.get(self.current).copied()
     }
 
-    /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Time) -> Step {
+    /// Handles a timeout.
+    pub fn handle_timeout(&mut self, now: Time) -> IceAction {
         if now < self.poll_timeout() {
-            return Step::Nothing;
+            return IceAction::Nothing;
         }
-        if now.since(self.answered_at) > CONSENT_TIME_MAX {
+        if now.since(self.answered_at) > CONSENT_TIMEOUT {
             self.state = IceState::Failed;
-            return Step::Nothing;
+            return IceAction::Nothing;
         }
         if self.state == IceState::Checking && self.checks >= CHECKS_MAX {
-            return self.give_up_candidate();
+            return self.next_candidate();
         }
         let wait = match self.state {
             IceState::Checking => RETRY_START * (1 << self.checks.min(3)),
-            _ => CONSENT_INTERVAL - Duration::from_millis(self.chance.below(1_000)),
+            _ => CONSENT_INTERVAL - Duration::from_millis(self.rng.below(1_000)),
         };
         self.next = now + wait;
         self.checks += 1;
-        Step::Send(self.request())
+        IceAction::Send(self.request())
     }
 
-    /// Tries the next candidate, after the current one turned out to be unreachable.
-    pub fn give_up_candidate(&mut self) -> Step {
+    /// Moves on to the next candidate.
+    pub fn next_candidate(&mut self) -> IceAction {
         self.current += 1;
         self.checks = 0;
         match self.candidate() {
-            Some(candidate) => Step::Connect(candidate),
+            Some(candidate) => IceAction::Connect(candidate),
             None => {
                 self.state = IceState::Failed;
-                Step::Nothing
+                IceAction::Nothing
             }
         }
     }
 
-    /// Takes a STUN message. Whether the transport is connected by it, for the first time.
+    /// Handles a STUN message. Returns whether it is the first authenticated response.
     pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> bool {
         let Ok(message) = StunMessage::parse(packet) else {
             return false;
         };
-        let is_answer = message.class == Class::Success
+        let is_response = message.class == Class::Success
             && message.transaction_id == self.transaction
             && message.verify(&self.key);
-        if !is_answer {
+        if !is_response {
             return false;
         }
         self.answered_at = now;
@@ -176,13 +176,13 @@ impl Ice {
     }
 
     fn request(&mut self) -> Vec<u8> {
-        let mut id = self.chance.word().to_be_bytes().into_iter().cycle();
-        let stamp = u64::from(self.chance.word()).to_be_bytes();
-        let fresh = stamp.into_iter().chain(id.by_ref());
+        let mut id = self.rng.next_u32().to_be_bytes().into_iter().cycle();
+        let prefix = u64::from(self.rng.next_u32()).to_be_bytes();
+        let fresh = prefix.into_iter().chain(id.by_ref());
         self.transaction
             .iter_mut()
             .zip(fresh)
-            .for_each(|(place, byte)| *place = byte);
+            .for_each(|(out, byte)| *out = byte);
         let request = BindingRequest {
             transaction_id: self.transaction,
             username: &self.username,
@@ -203,18 +203,22 @@ mod tests {
     use watersmeet_wire::stun::write_success;
 
     use super::*;
-    use crate::chance;
+    use crate::seeded_rng;
 
     fn ice(candidates: &[&str]) -> Ice {
-        let remote = Remote {
+        let remote = RemoteIce {
             ufrag: "server".to_owned(),
             password: "secret".to_owned(),
             candidates: candidates.iter().map(|it| it.parse().unwrap()).collect(),
         };
-        Ice::new(Time::ZERO, remote, Chance::new(&mut chance::seeded(3)))
+        Ice::new(
+            Time::ZERO,
+            remote,
+            SeededRng::new(&mut seeded_rng::seeded(3)),
+        )
     }
 
-    fn answer(request: &[u8], password: &str) -> Vec<u8> {
+    fn response(request: &[u8], password: &str) -> Vec<u8> {
         let message = StunMessage::parse(request).unwrap();
         assert!(message.use_candidate && message.has_fingerprint);
         assert!(message.verify(&IntegrityKey::from_password("secret")));
@@ -227,39 +231,42 @@ mod tests {
     }
 
     #[test]
-    fn an_authentic_answer_connects_once_and_consent_goes_on() {
+    fn authenticated_response_connects_once_and_consent_is_renewed() {
         let mut ice = ice(&["127.0.0.1:1"]);
-        let Step::Send(request) = ice.handle_timeout(Time::ZERO) else {
+        let IceAction::Send(request) = ice.handle_timeout(Time::ZERO) else {
             panic!("no check");
         };
         let now = Time::from_millis(2);
-        assert!(!ice.handle_packet(now, &answer(&request, "other")));
-        assert!(ice.handle_packet(now, &answer(&request, "secret")));
+        assert!(!ice.handle_packet(now, &response(&request, "other")));
+        assert!(ice.handle_packet(now, &response(&request, "secret")));
         assert_eq!(ice.state(), IceState::Connected);
-        assert_eq!(ice.handle_timeout(Time::from_millis(4_900)), Step::Nothing);
-        let Step::Send(renewal) = ice.handle_timeout(Time::from_millis(5_010)) else {
+        assert_eq!(
+            ice.handle_timeout(Time::from_millis(4_900)),
+            IceAction::Nothing
+        );
+        let IceAction::Send(renewal) = ice.handle_timeout(Time::from_millis(5_010)) else {
             panic!("no renewal");
         };
         assert!(
-            !ice.handle_packet(now, &answer(&request, "secret")),
-            "it is an old answer"
+            !ice.handle_packet(now, &response(&request, "secret")),
+            "the response is outdated"
         );
         assert!(
-            !ice.handle_packet(now, &answer(&renewal, "secret")),
-            "it is connected already"
+            !ice.handle_packet(now, &response(&renewal, "secret")),
+            "the agent is connected already"
         );
     }
 
     #[test]
-    fn a_silent_candidate_is_followed_by_the_next() {
+    fn next_candidate_is_tried_when_one_does_not_respond() {
         let mut ice = ice(&["127.0.0.1:1", "127.0.0.1:2"]);
         let mut now = Time::ZERO;
         let mut seen = Vec::new();
         while ice.state() == IceState::Checking {
             now = now.max(ice.poll_timeout());
             match ice.handle_timeout(now) {
-                Step::Connect(candidate) => seen.push(candidate.port()),
-                Step::Send(_) | Step::Nothing => {}
+                IceAction::Connect(candidate) => seen.push(candidate.port()),
+                IceAction::Send(_) | IceAction::Nothing => {}
             }
         }
         assert_eq!(seen, [2]);
@@ -267,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn without_consent_it_ends() {
+    fn agent_fails_when_consent_is_lost() {
         let mut ice = ice(&["127.0.0.1:1"]);
-        let Step::Send(request) = ice.handle_timeout(Time::ZERO) else {
+        let IceAction::Send(request) = ice.handle_timeout(Time::ZERO) else {
             panic!("no check");
         };
-        ice.handle_packet(Time::ZERO, &answer(&request, "secret"));
+        ice.handle_packet(Time::ZERO, &response(&request, "secret"));
         while ice.state() == IceState::Connected {
             let now = ice.poll_timeout();
             assert!(now < Time::from_millis(60_000));

@@ -1,7 +1,7 @@
-//! One transport of a scripted peer: a socket, ICE, DTLS, SRTP, and the media that goes through it
-//! in either direction (RFC 7983 §7, RFC 5761 §4).
+//! A transport of a scripted peer: socket, ICE, DTLS, SRTP, and its published tracks and received
+//! streams (RFC 7983 §7, RFC 5761 §4).
 
-mod control;
+mod rtcp_packets;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -17,53 +17,53 @@ use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::parse_transport_seq;
 use watersmeet_wire::units::{Map, Ssrc, Time};
 
-use super::Shared;
-use super::dtls::{Handshake, Keys, Progress};
-use super::feedback::{FEEDBACK_INTERVAL, Feedback};
-use super::ice::{Ice, IceState, Remote, Step};
-use super::incoming::{Arrived, Expectation, Incoming};
-use super::outgoing::{Outgoing, Outlet};
-use crate::chance::Chance;
-use crate::payload::{read_audio, read_video};
-use crate::tally::Reception;
+use super::arrival_log::{ArrivalLog, FEEDBACK_INTERVAL};
+use super::dtls::{Handshake, HandshakeState, SrtpKeys};
+use super::ice::{Ice, IceAction, IceState, RemoteIce};
+use super::published_track::{PublishedTrack, SendContext};
+use super::received_stream::{ExpectedStream, ReceivedPacket, ReceivedStream};
+use super::thread_state::ThreadState;
+use crate::payload::{parse_audio, parse_video};
+use crate::seeded_rng::SeededRng;
+use crate::traffic_stats::ConsumerStats;
 
-/// Time between two reports.
+/// Time between two RTCP reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time between two looks at what is missing.
-const GAPS_INTERVAL: Duration = Duration::from_millis(10);
+/// Time between two checks for packets to request.
+const NACK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Everything that a transport is made from.
+/// Parameters of a transport.
 pub struct TransportPlan {
-    /// The run.
+    /// Number of the run.
     pub run: u32,
-    /// The room of its peer.
+    /// Number of the room.
     pub room: u32,
-    /// Its peer's name in reports.
+    /// RTCP CNAME of the peer.
     pub cname: String,
-    /// Who reports, when nothing is sent.
+    /// SSRC of receiver reports and feedback.
     pub reporter: Ssrc,
-    /// How the server may be reached.
-    pub remote: Remote,
-    /// What the server's certificate has to be.
+    /// ICE parameters of the server.
+    pub remote: RemoteIce,
+    /// Accepted fingerprints of the server's certificate.
     pub fingerprints: Vec<DtlsFingerprint>,
-    /// Chance of its own.
-    pub chance: Chance,
-    /// Told once it is connected, or why it is not.
+    /// Random number generator of the transport.
+    pub rng: SeededRng,
+    /// Receives the negotiated SRTP profile, or why connecting failed.
     pub ready: oneshot::Sender<Result<SrtpProfile, String>>,
 }
 
-/// What opens and seals, once the handshake is over.
-struct Sealed {
+/// SRTP contexts after the handshake.
+struct SrtpContexts {
     profile: SrtpProfile,
-    /// Each stream that is received has a receiver of its own, made from this.
+    /// Key of the receiver contexts; each received stream has its own.
     remote: MasterKey,
     sender: SrtpSender,
-    /// Opens reports, and what belongs to no stream.
+    /// Decrypts RTCP, and packets that belong to no stream.
     receiver: SrtpReceiver,
 }
 
-/// One transport.
+/// A transport.
 pub struct Transport {
     run: u32,
     room: u32,
@@ -74,30 +74,30 @@ pub struct Transport {
     handshake: Option<Handshake>,
     handshake_due: Time,
     fingerprints: Vec<DtlsFingerprint>,
-    sealed: Option<Sealed>,
+    srtp: Option<SrtpContexts>,
     ready: Option<oneshot::Sender<Result<SrtpProfile, String>>>,
-    outgoing: Vec<Outgoing>,
+    published: Vec<PublishedTrack>,
     transport_seq: u16,
-    incoming: Vec<Incoming>,
-    /// Streams that are asked for before the keys are there.
-    waiting: Vec<Expectation>,
-    /// Which of the incoming a stream or its retransmissions belong to.
-    places: Map<Ssrc, usize>,
-    feedback: Feedback,
-    /// When each regular thing is done next.
+    received: Vec<ReceivedStream>,
+    /// Streams to receive once the handshake is complete.
+    waiting: Vec<ExpectedStream>,
+    /// Index in `received` by SSRC, including retransmissions.
+    indexes: Map<Ssrc, usize>,
+    arrival_log: ArrivalLog,
+    /// Deadlines of reports, feedback and NACKs.
     report_due: Time,
     feedback_due: Time,
-    gaps_due: Time,
-    /// Where it stands among the timers of its thread.
-    pub armed: Time,
+    nack_due: Time,
+    /// Deadline registered in the timers of its thread.
+    pub timer: Time,
 }
 
 impl Transport {
-    /// Opens a transport, which begins to check at once.
+    /// Opens a transport, which starts ICE checks at once.
     ///
     /// # Errors
-    /// When there is no socket left.
-    pub fn open(now: Time, plan: TransportPlan, shared: &Shared) -> std::io::Result<Self> {
+    /// Fails when no socket can be opened.
+    pub fn open(now: Time, plan: TransportPlan, state: &ThreadState) -> std::io::Result<Self> {
         let is_v6 = plan
             .remote
             .candidates
@@ -108,31 +108,31 @@ impl Transport {
         } else {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED)
         };
-        let socket = ConnectedSocket::open(SocketAddr::new(any, 0), shared.socket_options)?;
-        let mut chance = plan.chance.clone();
-        let phase = Duration::from_millis(chance.below(100));
+        let socket = ConnectedSocket::open(SocketAddr::new(any, 0), state.socket_options)?;
+        let mut rng = plan.rng.clone();
+        let phase = Duration::from_millis(rng.below(100));
         let mut transport = Self {
             run: plan.run,
             room: plan.room,
             cname: plan.cname,
             reporter: plan.reporter,
             socket,
-            ice: Ice::new(now, plan.remote, plan.chance),
+            ice: Ice::new(now, plan.remote, plan.rng),
             handshake: None,
             handshake_due: Time::FAR_FUTURE,
             fingerprints: plan.fingerprints,
-            sealed: None,
+            srtp: None,
             ready: Some(plan.ready),
-            outgoing: Vec::new(),
+            published: Vec::new(),
             transport_seq: 0,
-            incoming: Vec::new(),
+            received: Vec::new(),
             waiting: Vec::new(),
-            places: Map::new(),
-            feedback: Feedback::default(),
+            indexes: Map::new(),
+            arrival_log: ArrivalLog::default(),
             report_due: now + phase * 10,
             feedback_due: now + phase,
-            gaps_due: Time::FAR_FUTURE,
-            armed: Time::FAR_FUTURE,
+            nack_due: Time::FAR_FUTURE,
+            timer: Time::FAR_FUTURE,
         };
         match transport.ice.candidate() {
             Some(candidate) => transport.connect(candidate),
@@ -141,184 +141,190 @@ impl Transport {
         Ok(transport)
     }
 
-    /// Its socket.
+    /// Returns the socket.
     pub const fn socket(&self) -> &ConnectedSocket {
         &self.socket
     }
 
-    /// Sends a camera or a microphone through it.
-    pub fn publish(&mut self, outgoing: Outgoing) {
-        self.outgoing.push(outgoing);
+    /// Starts sending a track.
+    pub fn publish(&mut self, published: PublishedTrack) {
+        self.published.push(published);
     }
 
-    /// Expects a stream on it.
-    pub fn expect(&mut self, now: Time, expected: Expectation, shared: &Shared) {
-        let Some(sealed) = &self.sealed else {
+    /// Starts receiving a stream.
+    pub fn receive_stream(&mut self, now: Time, expected: ExpectedStream, state: &ThreadState) {
+        let Some(srtp) = &self.srtp else {
             self.waiting.push(expected);
             return;
         };
-        let Ok(receiver) = SrtpReceiver::new(sealed.profile, &sealed.remote) else {
+        let Ok(receiver) = SrtpReceiver::new(srtp.profile, &srtp.remote) else {
             return;
         };
-        let incoming = Incoming::new(now, expected, receiver, shared.verify_every);
-        let place = self.incoming.len();
-        self.places.insert(incoming.ssrc(), place);
-        if let Some(rtx) = incoming.rtx_ssrc() {
-            self.places.insert(rtx, place);
+        let received = ReceivedStream::new(now, expected, receiver, state.verify_every);
+        let index = self.received.len();
+        self.indexes.insert(received.ssrc(), index);
+        if let Some(rtx) = received.rtx_ssrc() {
+            self.indexes.insert(rtx, index);
         }
-        self.incoming.push(incoming);
+        self.received.push(received);
     }
 
-    /// Expects a stream no longer; what it got still counts.
-    pub fn forget(&mut self, ssrc: Ssrc, shared: &mut Shared) {
-        let Some(place) = self.places.get(&ssrc).copied() else {
+    /// Stops receiving a stream; its counts are kept.
+    pub fn stop_receiving(&mut self, ssrc: Ssrc, state: &mut ThreadState) {
+        let Some(index) = self.indexes.get(&ssrc).copied() else {
             return;
         };
-        if place >= self.incoming.len() {
+        if index >= self.received.len() {
             return;
         }
-        let gone = self.incoming.swap_remove(place);
-        shared.tally.receptions.push(gone.reception().partial());
-        self.places.clear();
-        for (place, incoming) in self.incoming.iter().enumerate() {
-            self.places.insert(incoming.ssrc(), place);
-            if let Some(rtx) = incoming.rtx_ssrc() {
-                self.places.insert(rtx, place);
+        let removed = self.received.swap_remove(index);
+        state.stats.consumers.push(removed.stats().partial());
+        self.indexes.clear();
+        for (index, received) in self.received.iter().enumerate() {
+            self.indexes.insert(received.ssrc(), index);
+            if let Some(rtx) = received.rtx_ssrc() {
+                self.indexes.insert(rtx, index);
             }
         }
     }
 
-    /// Begins to count.
-    pub fn begin(&mut self) {
-        self.incoming.iter_mut().for_each(Incoming::begin);
+    /// Starts counting.
+    pub fn start_counting(&mut self) {
+        self.received
+            .iter_mut()
+            .for_each(ReceivedStream::start_counting);
     }
 
-    /// What its consumers got.
-    pub fn receptions(&self) -> impl Iterator<Item = Reception> + '_ {
-        self.incoming.iter().map(Incoming::reception)
+    /// Returns the counts of its consumers.
+    pub fn consumer_stats(&self) -> impl Iterator<Item = ConsumerStats> + '_ {
+        self.received.iter().map(ReceivedStream::stats)
     }
 
-    /// When [`Self::handle_timeout`] has something to do.
+    /// Returns when [`Self::handle_timeout`] is to be called.
     pub fn poll_timeout(&self) -> Time {
         let mut due = self.ice.poll_timeout().min(self.handshake_due);
-        if self.sealed.is_some() {
-            for outgoing in &self.outgoing {
-                due = due.min(outgoing.poll_timeout());
+        if self.srtp.is_some() {
+            for published in &self.published {
+                due = due.min(published.poll_timeout());
             }
-            if !self.outgoing.is_empty() || !self.incoming.is_empty() {
+            if !self.published.is_empty() || !self.received.is_empty() {
                 due = due.min(self.report_due);
             }
-            if !self.feedback.is_empty() {
+            if !self.arrival_log.is_empty() {
                 due = due.min(self.feedback_due);
             }
-            due = due.min(self.gaps_due);
+            due = due.min(self.nack_due);
         }
         due
     }
 
-    /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Time, shared: &mut Shared) {
+    /// Handles all deadlines that have passed.
+    pub fn handle_timeout(&mut self, now: Time, state: &mut ThreadState) {
         match self.ice.handle_timeout(now) {
-            Step::Nothing => {}
-            Step::Connect(candidate) => self.connect(candidate),
-            Step::Send(check) => self.send(&check),
+            IceAction::Nothing => {}
+            IceAction::Connect(candidate) => self.connect(candidate),
+            IceAction::Send(check) => self.send(&check),
         }
         if self.ice.state() == IceState::Failed {
             self.fail("no answer to ICE checks".to_owned());
         }
         if self.handshake_due <= now {
-            self.advance(now, None, shared);
+            self.advance_handshake(now, None, state);
         }
-        if self.sealed.is_none() {
+        if self.srtp.is_none() {
             return;
         }
-        self.send_media(now, shared);
+        self.with_send_context(now, state, |tracks, context| {
+            for track in tracks {
+                track.handle_timeout(context);
+            }
+        });
         if self.report_due <= now {
             self.report_due = now + REPORT_INTERVAL;
-            self.send_reports(now, shared);
+            self.send_reports(now, state);
         }
-        if self.feedback_due <= now && !self.feedback.is_empty() {
+        if self.feedback_due <= now && !self.arrival_log.is_empty() {
             self.feedback_due = now + FEEDBACK_INTERVAL;
             self.send_feedback();
         }
-        if self.gaps_due <= now {
-            self.ask(now, shared);
+        if self.nack_due <= now {
+            self.send_nacks(now, state);
         }
     }
 
-    /// Takes a datagram that came `at_ns` on the wall's clock, and `now` on the run's.
+    /// Handles a datagram that arrived at `at_ns` on the wall clock, which is `now` on the run's clock.
     pub fn handle_datagram(
         &mut self,
         now: Time,
         at_ns: u64,
         datagram: &mut [u8],
-        shared: &mut Shared,
+        state: &mut ThreadState,
     ) {
         match datagram {
             [0..4, ..] => {
                 if self.ice.handle_packet(now, datagram) {
-                    let instant = shared.clock.epoch() + now.since_origin();
+                    let instant = state.clock.epoch() + now.since_origin();
                     let expected = std::mem::take(&mut self.fingerprints);
-                    self.handshake = Some(Handshake::new(&shared.identity, expected, instant));
-                    self.advance(now, None, shared);
+                    self.handshake = Some(Handshake::new(&state.identity, expected, instant));
+                    self.advance_handshake(now, None, state);
                 }
             }
             [20..64, ..] => {
                 let packet = datagram.to_vec();
-                self.advance(now, Some(&packet), shared);
+                self.advance_handshake(now, Some(&packet), state);
             }
             [128..192, second, ..] if rtcp::is_rtcp(*second) => {
-                self.handle_rtcp(now, datagram, shared);
+                self.handle_rtcp(now, datagram, state);
             }
-            [128..192, ..] => self.handle_rtp(now, at_ns, datagram, shared),
-            _ => shared.tally.discarded += 1,
+            [128..192, ..] => self.handle_rtp(now, at_ns, datagram, state),
+            _ => state.stats.discarded += 1,
         }
     }
 
     fn connect(&mut self, candidate: SocketAddr) {
         if self.socket.connect(candidate).is_err() {
-            match self.ice.give_up_candidate() {
-                Step::Connect(next) => self.connect(next),
+            match self.ice.next_candidate() {
+                IceAction::Connect(next) => self.connect(next),
                 _ => self.fail("no candidate can be reached".to_owned()),
             }
         }
     }
 
-    /// A datagram that cannot be sent is lost, as on the way.
+    /// Sends a datagram. One that the kernel refuses is lost, as in a network.
     fn send(&self, datagram: &[u8]) {
         let _ = self.socket.send(datagram);
     }
 
     fn fail(&mut self, why: String) {
         if let Some(ready) = self.ready.take() {
-            // Nobody waits any more: the peer is gone.
+            // The peer may be gone.
             let _ = ready.send(Err(why));
         }
     }
 
-    /// Drives the handshake.
-    fn advance(&mut self, now: Time, packet: Option<&[u8]>, shared: &Shared) {
+    /// Advances the handshake with a datagram or a timeout.
+    fn advance_handshake(&mut self, now: Time, packet: Option<&[u8]>, state: &ThreadState) {
         let Some(handshake) = &mut self.handshake else {
             return;
         };
-        let epoch = shared.clock.epoch();
+        let epoch = state.clock.epoch();
         let socket = &self.socket;
         let progress = handshake.handle(epoch + now.since_origin(), packet, |datagram| {
             let _ = socket.send(datagram);
         });
         match progress {
-            Progress::Going(at) => {
+            HandshakeState::InProgress(at) => {
                 self.handshake_due = at.map_or(Time::FAR_FUTURE, |at| {
-                    // The library counts nanoseconds: one microsecond more, or it would be early.
+                    // The library uses nanoseconds; without one more microsecond the timeout would be early.
                     Time::ZERO + at.saturating_duration_since(epoch) + Duration::from_micros(1)
                 });
             }
-            Progress::Done(keys) => {
+            HandshakeState::Done(keys) => {
                 self.handshake = None;
                 self.handshake_due = Time::FAR_FUTURE;
-                self.unlock(now, keys, shared);
+                self.install_keys(now, keys, state);
             }
-            Progress::Failed(why) => {
+            HandshakeState::Failed(why) => {
                 self.handshake = None;
                 self.handshake_due = Time::FAR_FUTURE;
                 self.fail(why);
@@ -326,9 +332,9 @@ impl Transport {
         }
     }
 
-    /// Begins with media.
-    fn unlock(&mut self, now: Time, keys: Keys, shared: &Shared) {
-        let Keys {
+    /// Installs the SRTP keys, and starts media.
+    fn install_keys(&mut self, now: Time, keys: SrtpKeys, state: &ThreadState) {
+        let SrtpKeys {
             profile,
             local,
             remote,
@@ -338,79 +344,83 @@ impl Transport {
             SrtpReceiver::new(profile, &remote),
         );
         let (Ok(sender), Ok(receiver)) = pair else {
-            self.fail("keys of an impossible length".to_owned());
+            self.fail("SRTP keys of an invalid length".to_owned());
             return;
         };
-        self.sealed = Some(Sealed {
+        self.srtp = Some(SrtpContexts {
             profile,
             remote,
             sender,
             receiver,
         });
         for expected in std::mem::take(&mut self.waiting) {
-            self.expect(now, expected, shared);
+            self.receive_stream(now, expected, state);
         }
         if let Some(ready) = self.ready.take() {
             let _ = ready.send(Ok(profile));
         }
     }
 
-    fn send_media(&mut self, now: Time, shared: &mut Shared) {
-        let Self {
-            sealed,
-            outgoing,
-            transport_seq,
-            socket,
-            ..
-        } = self;
-        let Some(sealed) = sealed else { return };
-        let mut outlet = Outlet {
+    /// Calls `send` with the published tracks and what they need to send packets. Does nothing before
+    /// the handshake is complete.
+    fn with_send_context(
+        &mut self,
+        now: Time,
+        state: &mut ThreadState,
+        send: impl FnOnce(&mut [PublishedTrack], &mut SendContext<'_>),
+    ) {
+        let socket = &self.socket;
+        let Some(srtp) = &mut self.srtp else { return };
+        let mut context = SendContext {
             now,
-            sender: &mut sealed.sender,
-            transport_seq,
-            tally: &mut shared.tally,
-            scratch: &mut shared.scratch,
+            sender: &mut srtp.sender,
+            transport_seq: &mut self.transport_seq,
+            stats: &mut state.stats,
+            scratch: &mut state.scratch,
             send: &mut |datagram| {
                 let _ = socket.send(datagram);
             },
         };
-        for outgoing in outgoing {
-            outgoing.handle_timeout(&mut outlet);
-        }
+        send(&mut self.published, &mut context);
     }
 
-    fn handle_rtp(&mut self, now: Time, at_ns: u64, datagram: &mut [u8], shared: &mut Shared) {
+    fn handle_rtp(&mut self, now: Time, at_ns: u64, datagram: &mut [u8], state: &mut ThreadState) {
         let Ok(header) = RtpHeader::parse(datagram) else {
-            shared.tally.discarded += 1;
+            state.stats.discarded += 1;
             return;
         };
-        let place = self.places.get(&header.ssrc).copied();
-        let Some(incoming) = place.and_then(|place| self.incoming.get_mut(place)) else {
-            self.handle_stranger(&header, datagram, shared);
+        let index = self.indexes.get(&header.ssrc).copied();
+        let Some(received) = index.and_then(|index| self.received.get_mut(index)) else {
+            self.handle_unexpected_stream(&header, datagram, state);
             return;
         };
-        let seq = incoming
+        let seq = received
             .transport_seq_id()
             .and_then(|id| header.extension(datagram, id));
         if let Some(seq) = seq.and_then(parse_transport_seq) {
-            self.feedback.note(seq, now);
+            self.arrival_log.record(seq, now);
         }
-        let arrived = Arrived {
+        let packet = ReceivedPacket {
             at_ns,
             now,
             header,
             datagram,
         };
-        if incoming.accept(arrived, &mut shared.tally) && self.gaps_due == Time::FAR_FUTURE {
-            self.gaps_due = now + GAPS_INTERVAL;
+        if received.handle_packet(packet, &mut state.stats) && self.nack_due == Time::FAR_FUTURE {
+            self.nack_due = now + NACK_INTERVAL;
         }
     }
 
-    /// Takes a packet of a stream that was not asked for: a probe, or one that is asked for no
-    /// longer. It must not be of another room.
-    fn handle_stranger(&mut self, header: &RtpHeader, datagram: &mut [u8], shared: &mut Shared) {
-        shared.tally.discarded += 1;
-        let Some(sealed) = &mut self.sealed else {
+    /// Handles a packet of a stream that is not being received: a probe, or a stream that was stopped.
+    /// It is a violation if it is of another room.
+    fn handle_unexpected_stream(
+        &mut self,
+        header: &RtpHeader,
+        datagram: &mut [u8],
+        state: &mut ThreadState,
+    ) {
+        state.stats.discarded += 1;
+        let Some(srtp) = &mut self.srtp else {
             return;
         };
         let prefix = SrtpHeader {
@@ -418,19 +428,19 @@ impl Transport {
             seq: header.seq,
             header_len: header.header_len,
         };
-        let Ok(len) = sealed.receiver.unprotect_rtp(prefix, datagram) else {
+        let Ok(len) = srtp.receiver.unprotect_rtp(prefix, datagram) else {
             return;
         };
         let plain = datagram.get(..len).unwrap_or_default();
         let payload = header.payload(plain).unwrap_or_default();
-        let seen = read_video(payload).or_else(|| read_audio(payload));
-        if let Some(seen) = seen
-            && (seen.stamp.run, seen.stamp.room) != (self.run, self.room)
+        let parsed = parse_video(payload).or_else(|| parse_audio(payload));
+        if let Some(parsed) = parsed
+            && (parsed.test_header.run, parsed.test_header.room) != (self.run, self.room)
         {
             let room = self.room;
-            shared
-                .tally
-                .violate(|| format!("{seen:?} came to room {room}"));
+            state
+                .stats
+                .record_violation(|| format!("{parsed:?} was delivered to room {room}"));
         }
     }
 }

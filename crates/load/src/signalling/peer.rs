@@ -1,5 +1,5 @@
-//! What one scripted peer says: it joins, makes its transports, publishes what it has, consumes
-//! whatever the others publish, and leaves when it is told to.
+//! Signalling of a scripted peer: it joins a room, creates its transports, publishes its tracks,
+//! consumes all other producers, and leaves on command.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -15,132 +15,132 @@ use watersmeet_peer::negotiation::{
 use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::units::Ssrc;
 
-use super::answers::{list, read_transport};
+use super::responses::{list, parse_transport};
 use super::{Connection, Frame, SignallingError, text};
 use crate::camera::Camera;
-use crate::chance::Chance;
 use crate::media::Command;
-use crate::media::incoming::Expectation;
-use crate::media::outgoing::{Origin, Outgoing, Sender, StreamIds};
+use crate::media::published_track::{MediaGenerator, PublishedTrack, StreamIds, TrackSender};
+use crate::media::received_stream::ExpectedStream;
 use crate::media::transport::TransportPlan;
 use crate::microphone::Microphone;
-use crate::world::World;
+use crate::run_state::RunState;
+use crate::seeded_rng::SeededRng;
 
-/// How long a transport may take to be connected.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for a transport to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// `consume` requests that wait for their answers at a time.
+/// `consume` requests without a response at a time.
 const CONSUMES_MAX: usize = 32;
 
-/// Names of simulcast encodings, the smallest first.
+/// RIDs of simulcast layers, the lowest first.
 const RIDS: [&str; 3] = ["r0", "r1", "r2"];
 
-/// What a peer is to do.
+/// Behaviour of a peer.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerPlan {
-    /// The room.
+    /// Number of the room.
     pub room: u32,
-    /// Whether it has a transport to send on.
+    /// Whether it creates a transport for sending.
     pub sends: bool,
-    /// Whether it publishes.
+    /// Whether it publishes tracks.
     pub publishes: bool,
-    /// Whether it receives.
+    /// Whether it consumes other producers.
     pub receives: bool,
 }
 
-/// What a peer is told while it is in the room.
+/// A command to a peer in its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Do something with one of your consumers; which, chance says.
+pub enum PeerCommand {
+    /// Runs a random operation on a random consumer.
     Operate,
-    /// Leave.
+    /// Leaves the room.
     Leave,
 }
 
-/// A consumer that runs.
-struct Consumed {
-    /// Its id.
+/// A consumer of a peer.
+struct ActiveConsumer {
+    /// Identifier of the consumer.
     id: String,
-    /// Who publishes.
+    /// Identifier of the publishing peer.
     publisher: String,
-    /// Its stream.
+    /// SSRC of its stream.
     ssrc: Ssrc,
     /// Whether it was paused by an operation.
     is_paused: bool,
 }
 
-/// One peer.
+/// A scripted peer.
 pub struct Peer {
-    world: Rc<World>,
+    run_state: Rc<RunState>,
     plan: PeerPlan,
-    /// Its number in the run, which chooses its thread.
+    /// Number of the peer in the run, which selects its media thread.
     number: u64,
     connection: Connection,
-    chance: Chance,
-    /// What the router can do.
+    rng: SeededRng,
+    /// RTP capabilities of the router.
     router: Value,
-    /// What it can receive.
+    /// RTP capabilities for receiving.
     capabilities: Value,
     send: Option<String>,
     recv: Option<String>,
-    /// Producers to consume, and who publishes them.
-    wanted: VecDeque<String>,
-    /// Requests that wait for their answers, oldest first.
-    asked: VecDeque<String>,
-    /// Consumers that wait to be resumed.
+    /// Producers that are to be consumed.
+    unconsumed: VecDeque<String>,
+    /// Producers whose `consume` request has no response yet, oldest first.
+    requested: VecDeque<String>,
+    /// Number of `resumeConsumer` requests without a response.
     resuming: usize,
-    /// By producer.
-    consumers: BTreeMap<String, Consumed>,
-    /// Id of the next request that has one.
+    /// Consumers by producer.
+    consumers: BTreeMap<String, ActiveConsumer>,
+    /// Identifier of the next request that carries one.
     next_id: u64,
 }
 
 impl Peer {
-    /// Joins: returns once both transports are connected, everything is published, and all that
-    /// was there is consumed.
+    /// Joins a room. Returns when both transports are connected, all tracks are published, and all
+    /// existing producers are consumed.
     ///
     /// # Errors
-    /// Why it did not come to that; its transports are closed then.
+    /// Fails when one of these steps fails; the transports are then closed.
     pub async fn join(
-        world: Rc<World>,
+        run_state: Rc<RunState>,
         plan: PeerPlan,
         number: u64,
     ) -> Result<Self, SignallingError> {
-        let options = &world.options;
+        let options = &run_state.options;
         let connection = Connection::open(&options.url, options.token.as_deref()).await?;
-        let chance = world.chance();
+        let rng = run_state.new_rng();
         let mut peer = Self {
-            world,
+            run_state,
             plan,
             number,
             connection,
-            chance,
+            rng,
             router: Value::Null,
             capabilities: Value::Null,
             send: None,
             recv: None,
-            wanted: VecDeque::new(),
-            asked: VecDeque::new(),
+            unconsumed: VecDeque::new(),
+            requested: VecDeque::new(),
             resuming: 0,
             consumers: BTreeMap::new(),
             next_id: 1,
         };
-        match peer.enter().await {
+        match peer.set_up().await {
             Ok(()) => Ok(peer),
             Err(error) => {
-                peer.hang_up().await;
+                peer.leave().await;
                 Err(error)
             }
         }
     }
 
-    /// Stays in the room until it is told to leave, or the connection ends.
+    /// Handles frames and commands until the peer is told to leave or the connection ends.
     ///
     /// # Errors
-    /// Why the connection ended.
-    pub async fn stay(
+    /// Returns why the connection ended.
+    pub async fn run_until_left(
         mut self,
-        mut orders: mpsc::UnboundedReceiver<Order>,
+        mut commands: mpsc::UnboundedReceiver<PeerCommand>,
     ) -> Result<(), SignallingError> {
         let result = loop {
             let step = tokio::select! {
@@ -148,25 +148,25 @@ impl Peer {
                     Ok(frame) => self.handle_frame(frame).await,
                     Err(error) => Err(error),
                 },
-                order = orders.recv() => match order {
-                    Some(Order::Operate) => self.operate().await,
-                    Some(Order::Leave) | None => break Ok(()),
+                command = commands.recv() => match command {
+                    Some(PeerCommand::Operate) => self.run_random_operation().await,
+                    Some(PeerCommand::Leave) | None => break Ok(()),
                 },
             };
             if let Err(error) = step {
                 break Err(error);
             }
         };
-        self.hang_up().await;
+        self.leave().await;
         result
     }
 
-    async fn hang_up(mut self) {
+    async fn leave(mut self) {
         for transport in [2 * self.number, 2 * self.number + 1] {
-            self.tell(Command::Close(transport));
+            self.send_to_thread(Command::Close(transport));
         }
-        self.world.note_consumers(-self.consumers_len());
-        self.world.note_transports(-self.transports_len());
+        self.run_state.add_consumers(-self.consumers_len());
+        self.run_state.add_transports(-self.transports_len());
         self.consumers.clear();
         self.connection.close().await;
     }
@@ -179,23 +179,25 @@ impl Peer {
         i64::from(self.send.is_some()) + i64::from(self.recv.is_some())
     }
 
-    fn tell(&self, command: Command) {
-        self.world.tell(self.number, command);
+    fn send_to_thread(&self, command: Command) {
+        self.run_state.send_to_thread(self.number, command);
     }
 
-    async fn enter(&mut self) -> Result<(), SignallingError> {
+    async fn set_up(&mut self) -> Result<(), SignallingError> {
         let any = |_: &Value| true;
-        let room = self.world.room_name(self.plan.room);
+        let room = self.run_state.room_name(self.plan.room);
         let request = json!({ "roomId": room });
-        let joined = self.connection.ask("joinRoom", request, "roomJoined", any);
+        let joined = self
+            .connection
+            .request("joinRoom", request, "roomJoined", any);
         let joined = joined.await?;
-        let asked = self.connection.ask(
+        let response = self.connection.request(
             "getRouterRtpCapabilities",
             json!({}),
             "routerRtpCapabilities",
             any,
         );
-        self.router = asked
+        self.router = response
             .await?
             .get_mut("rtpCapabilities")
             .map(Value::take)
@@ -212,16 +214,16 @@ impl Peer {
             self.recv = Some(id);
             ready.push(connected);
         }
-        self.world.note_transports(self.transports_len());
+        self.run_state.add_transports(self.transports_len());
         for connected in ready {
-            let connected = timeout(CONNECT_PATIENCE, connected).await;
+            let connected = timeout(CONNECT_TIMEOUT, connected).await;
             let profile = match connected {
                 Ok(Ok(Ok(profile))) => profile,
                 Ok(Ok(Err(why))) => return Err(SignallingError::Transport(why)),
                 Ok(Err(_)) => return Err(SignallingError::Transport("no socket left".to_owned())),
                 Err(_) => return Err(SignallingError::Transport("no handshake".to_owned())),
             };
-            self.world.note_profile(profile);
+            self.run_state.set_srtp_profile(profile);
         }
         if self.plan.publishes {
             self.publish().await?;
@@ -229,22 +231,23 @@ impl Peer {
         self.consume_existing(&joined).await
     }
 
-    /// Makes a transport and begins to connect it; its id, and what tells when it is connected.
+    /// Creates a transport and starts connecting it. Returns its identifier, and a channel that reports
+    /// the result.
     async fn open_transport(
         &mut self,
         direction: &str,
         number: u64,
     ) -> Result<(String, oneshot::Receiver<Result<SrtpProfile, String>>), SignallingError> {
         let request = json!({ "direction": direction });
-        let is_mine = |it: &Value| text(it, "direction").is_none_or(|it| it == direction);
-        let asked = self
-            .connection
-            .ask("createTransport", request, "transportCreated", is_mine);
-        let created = asked.await?;
+        let is_response = |it: &Value| text(it, "direction").is_none_or(|it| it == direction);
+        let response =
+            self.connection
+                .request("createTransport", request, "transportCreated", is_response);
+        let created = response.await?;
         let id = text(&created, "transportId").ok_or(SignallingError::Malformed("transportId"))?;
         let id = id.to_owned();
-        let (remote, dtls) = read_transport(&created)?;
-        let fingerprint = self.world.fingerprint();
+        let (remote, dtls) = parse_transport(&created)?;
+        let fingerprint = self.run_state.fingerprint();
         let request = json!({
             "transportId": id,
             "dtlsParameters": {
@@ -252,41 +255,50 @@ impl Peer {
                 "fingerprints": [{ "algorithm": "sha-256", "value": fingerprint }],
             },
         });
-        let is_mine = |it: &Value| text(it, "transportId").is_none_or(|it| it == id);
-        let asked = self
-            .connection
-            .ask("connectTransport", request, "transportConnected", is_mine);
-        asked.await?;
+        let is_response = |it: &Value| text(it, "transportId").is_none_or(|it| it == id);
+        let response = self.connection.request(
+            "connectTransport",
+            request,
+            "transportConnected",
+            is_response,
+        );
+        response.await?;
         let (ready, connected) = oneshot::channel();
         let plan = TransportPlan {
-            run: self.world.run,
+            run: self.run_state.run,
             room: self.plan.room,
             cname: format!("load-{}", self.number),
-            reporter: Ssrc(self.chance.word().max(1)),
+            reporter: Ssrc(self.rng.next_u32().max(1)),
             remote,
             fingerprints: dtls.fingerprints,
-            chance: self.chance.split(),
+            rng: self.rng.split(),
             ready,
         };
-        self.tell(Command::Open(number, Box::new(plan)));
+        self.send_to_thread(Command::Open(number, Box::new(plan)));
         Ok((id, connected))
     }
 
-    /// Publishes video first, then audio.
+    /// Publishes the video track, then the audio track.
     async fn publish(&mut self) -> Result<(), SignallingError> {
-        let shape = self.world.shape;
+        let shape = self.run_state.shape;
         if shape.video_kbps > 0 {
             let ids = self.camera_ids();
             let encodings: Vec<Value> = ids.iter().map(encoding).collect();
             let cname = format!("load-{}", self.number);
             let parameters = camera_parameters("0", &cname, &encodings);
-            let simulcast = self.world.options.simulcast;
-            let pacing = self.world.options.pacing;
-            let now = self.world.clock.now();
-            let rng = self.chance.generator();
+            let simulcast = self.run_state.options.simulcast;
+            let pacing = self.run_state.options.pacing;
+            let now = self.run_state.clock.now();
+            let rng = self.rng.inner_mut();
             let camera = Camera::new(now, shape.video_kbps, simulcast, pacing, rng);
-            self.produce("video", "0", parameters, Origin::Camera(camera), ids)
-                .await?;
+            self.produce(
+                "video",
+                "0",
+                parameters,
+                MediaGenerator::Camera(camera),
+                ids,
+            )
+            .await?;
         }
         if shape.audio {
             let ids = vec![StreamIds {
@@ -296,18 +308,19 @@ impl Peer {
             }];
             let ssrc = ids.first().map_or(Ssrc(1), |it| it.ssrc);
             let parameters = microphone_parameters("1", &format!("load-{}", self.number), ssrc);
-            let len = self.world.options.audio_bytes.map(usize::from);
-            let now = self.world.clock.now();
-            let microphone = Microphone::new(now, len, self.chance.generator());
-            let origin = Origin::Microphone(microphone);
-            self.produce("audio", "1", parameters, origin, ids).await?;
+            let len = self.run_state.options.audio_bytes.map(usize::from);
+            let now = self.run_state.clock.now();
+            let microphone = Microphone::new(now, len, self.rng.inner_mut());
+            let generator = MediaGenerator::Microphone(microphone);
+            self.produce("audio", "1", parameters, generator, ids)
+                .await?;
         }
         Ok(())
     }
 
-    /// Names of a camera's streams.
+    /// Chooses the SSRCs and RIDs of a camera's streams.
     fn camera_ids(&mut self) -> Vec<StreamIds> {
-        let rids: Vec<Option<&str>> = if self.world.options.simulcast {
+        let rids: Vec<Option<&str>> = if self.run_state.options.simulcast {
             RIDS.into_iter().map(Some).collect()
         } else {
             vec![None]
@@ -321,7 +334,7 @@ impl Peer {
     }
 
     fn ssrc(&mut self) -> Ssrc {
-        Ssrc(self.chance.word().max(1))
+        Ssrc(self.rng.next_u32().max(1))
     }
 
     async fn produce(
@@ -329,63 +342,65 @@ impl Peer {
         kind: &str,
         mid: &str,
         parameters: Value,
-        origin: Origin,
+        generator: MediaGenerator,
         ids: Vec<StreamIds>,
     ) -> Result<(), SignallingError> {
         let request = json!({
             "transportId": self.send, "kind": kind, "rtpParameters": parameters,
         });
-        let is_mine = |it: &Value| text(it, "kind").is_none_or(|it| it == kind);
-        let asked = self.connection.ask("produce", request, "produced", is_mine);
-        let produced = asked.await?;
+        let is_response = |it: &Value| text(it, "kind").is_none_or(|it| it == kind);
+        let response = self
+            .connection
+            .request("produce", request, "produced", is_response);
+        let produced = response.await?;
         let producer =
             text(&produced, "producerId").ok_or(SignallingError::Malformed("producerId"))?;
-        let from = Sender {
-            run: self.world.run,
+        let sender = TrackSender {
+            run: self.run_state.run,
             room: self.plan.room,
-            source: self.world.register(producer),
+            producer: self.run_state.register_producer(producer),
         };
-        let [_, _, high, low] = self.chance.word().to_be_bytes();
+        let [_, _, high, low] = self.rng.next_u32().to_be_bytes();
         let first = u16::from_be_bytes([high, low]);
-        let outgoing = Outgoing::new(from, mid.to_owned(), origin, ids, first);
-        self.tell(Command::Publish(2 * self.number, Box::new(outgoing)));
+        let outgoing = PublishedTrack::new(sender, mid.to_owned(), generator, ids, first);
+        self.send_to_thread(Command::Publish(2 * self.number, Box::new(outgoing)));
         Ok(())
     }
 
-    /// Consumes all that the server told of, up to the end.
+    /// Consumes all producers that exist when the peer joins.
     async fn consume_existing(&mut self, joined: &Value) -> Result<(), SignallingError> {
         for publisher in list(joined, "existingProducers") {
             for producer in list(publisher, "producers") {
-                self.want(text(producer, "producerId"));
+                self.add_producer(text(producer, "producerId"));
             }
         }
-        self.ask_consumes().await?;
+        self.send_consume_requests().await?;
         let caught_up = async {
-            while !(self.wanted.is_empty() && self.asked.is_empty() && self.resuming == 0) {
+            while !(self.unconsumed.is_empty() && self.requested.is_empty() && self.resuming == 0) {
                 let frame = self.connection.next().await?;
                 self.handle_frame(frame).await?;
             }
             Ok(())
         };
-        let caught_up = timeout(CONNECT_PATIENCE, caught_up).await;
-        caught_up.unwrap_or(Err(SignallingError::Silence("consume")))
+        let caught_up = timeout(CONNECT_TIMEOUT, caught_up).await;
+        caught_up.unwrap_or(Err(SignallingError::NoResponse("consume")))
     }
 
-    fn want(&mut self, producer: Option<&str>) {
+    fn add_producer(&mut self, producer: Option<&str>) {
         if let Some(producer) = producer.filter(|_| self.plan.receives) {
-            self.wanted.push_back(producer.to_owned());
+            self.unconsumed.push_back(producer.to_owned());
         }
     }
 
-    async fn ask_consumes(&mut self) -> Result<(), SignallingError> {
-        while self.asked.len() < CONSUMES_MAX
-            && let Some(producer) = self.wanted.pop_front()
+    async fn send_consume_requests(&mut self) -> Result<(), SignallingError> {
+        while self.requested.len() < CONSUMES_MAX
+            && let Some(producer) = self.unconsumed.pop_front()
         {
             let request = json!({
                 "producerId": producer, "rtpCapabilities": self.capabilities,
             });
             self.connection.send("consume", request).await?;
-            self.asked.push_back(producer);
+            self.requested.push_back(producer);
         }
         Ok(())
     }
@@ -393,26 +408,26 @@ impl Peer {
     async fn handle_frame(&mut self, frame: Frame) -> Result<(), SignallingError> {
         let payload = &frame.payload;
         match frame.kind.as_str() {
-            "newProducer" => self.want(text(payload, "producerId")),
+            "newProducer" => self.add_producer(text(payload, "producerId")),
             "consumed" => self.handle_consumed(payload).await?,
             "consumerResumed" => self.resuming = self.resuming.saturating_sub(1),
             "producerClosed" => {
                 let producer = text(payload, "producerId").unwrap_or_default();
-                self.forget(|it, _| it == producer);
+                self.remove_consumers(|it, _| it == producer);
             }
             "peerLeft" => {
                 let publisher = text(payload, "peerId").unwrap_or_default();
-                self.forget(|_, it| it.publisher == publisher);
+                self.remove_consumers(|_, it| it.publisher == publisher);
             }
-            // Without ids nobody knows whose failure it is: requests are worked on in order.
+            // Errors carry no identifier; requests are handled in order.
             "error" => {
                 let message = text(payload, "message").unwrap_or("no message");
-                self.world.note_refusal(message);
-                self.asked.pop_front();
+                self.run_state.record_refusal(message);
+                self.requested.pop_front();
             }
             _ => {}
         }
-        self.ask_consumes().await
+        self.send_consume_requests().await
     }
 
     async fn handle_consumed(&mut self, payload: &Value) -> Result<(), SignallingError> {
@@ -422,60 +437,60 @@ impl Peer {
         };
         let (id, producer) = (part("consumerId")?, part("producerId")?);
         let publisher = text(payload, "producerPeerId").unwrap_or_default();
-        self.asked.retain(|it| *it != producer);
+        self.requested.retain(|it| *it != producer);
         let parameters = payload.get("rtpParameters").cloned().unwrap_or_default();
         let parameters: RtpParameters = serde_json::from_value(parameters)
             .map_err(|_| SignallingError::Malformed("rtpParameters"))?;
         let stream = IncomingStream::from_parameters(&parameters)
             .ok_or(SignallingError::Malformed("rtpParameters"))?;
-        let consumed = Consumed {
+        let consumer = ActiveConsumer {
             id: id.clone(),
             publisher: publisher.to_owned(),
             ssrc: stream.ssrc,
             is_paused: false,
         };
-        let expected = Expectation {
-            run: self.world.run,
+        let expected = ExpectedStream {
+            run: self.run_state.run,
             room: self.plan.room,
-            source: self.world.source_of(&producer),
+            producer: self.run_state.producer_number(&producer),
             stream,
         };
-        self.tell(Command::Expect(2 * self.number + 1, Box::new(expected)));
-        if self.consumers.insert(producer, consumed).is_none() {
-            self.world.note_consumers(1);
+        self.send_to_thread(Command::Receive(2 * self.number + 1, Box::new(expected)));
+        if self.consumers.insert(producer, consumer).is_none() {
+            self.run_state.add_consumers(1);
         }
         self.resuming += 1;
         let request = json!({ "consumerId": id });
         self.connection.send("resumeConsumer", request).await
     }
 
-    /// Takes consumers out that ended with their producers.
-    fn forget(&mut self, is_gone: impl Fn(&str, &Consumed) -> bool) {
+    /// Removes consumers whose producer or peer is gone.
+    fn remove_consumers(&mut self, is_gone: impl Fn(&str, &ActiveConsumer) -> bool) {
         let gone: Vec<String> = self
             .consumers
             .iter()
-            .filter(|(producer, consumed)| is_gone(producer, consumed))
+            .filter(|(producer, consumer)| is_gone(producer, consumer))
             .map(|(producer, _)| producer.clone())
             .collect();
         for producer in gone {
-            if let Some(consumed) = self.consumers.remove(&producer) {
-                self.tell(Command::Forget(2 * self.number + 1, consumed.ssrc));
-                self.world.note_consumers(-1);
+            if let Some(consumer) = self.consumers.remove(&producer) {
+                self.send_to_thread(Command::StopReceiving(2 * self.number + 1, consumer.ssrc));
+                self.run_state.add_consumers(-1);
             }
         }
     }
 
-    /// Pauses or resumes a consumer, or chooses its layers.
-    async fn operate(&mut self) -> Result<(), SignallingError> {
-        let place = self.chance.below(self.consumers.len() as u64);
-        let place = usize::try_from(place).unwrap_or(0);
-        let layer = self.chance.below(3);
-        let chooses = self.chance.below(3) == 0;
-        let Some(consumed) = self.consumers.values_mut().nth(place) else {
+    /// Pauses or resumes a random consumer, or selects its preferred layer.
+    async fn run_random_operation(&mut self) -> Result<(), SignallingError> {
+        let index = self.rng.below(self.consumers.len() as u64);
+        let index = usize::try_from(index).unwrap_or(0);
+        let layer = self.rng.below(3);
+        let is_layer_choice = self.rng.below(3) == 0;
+        let Some(consumer) = self.consumers.values_mut().nth(index) else {
             return Ok(());
         };
-        let mut request = json!({ "consumerId": consumed.id });
-        let kind = match (chooses, consumed.is_paused) {
+        let mut request = json!({ "consumerId": consumer.id });
+        let kind = match (is_layer_choice, consumer.is_paused) {
             (true, _) => {
                 if let Some(fields) = request.as_object_mut() {
                     fields.insert("spatialLayer".to_owned(), json!(layer));
@@ -485,8 +500,8 @@ impl Peer {
             (false, true) => "resumeConsumer",
             (false, false) => "pauseConsumer",
         };
-        if !chooses {
-            consumed.is_paused = !consumed.is_paused;
+        if !is_layer_choice {
+            consumer.is_paused = !consumer.is_paused;
         }
         self.next_id += 1;
         self.connection
@@ -495,8 +510,8 @@ impl Peer {
     }
 }
 
-/// An encoding as `mediasoup-client` announces it: by its name when there are several, otherwise
-/// by its streams.
+/// Returns an encoding as `mediasoup-client` announces it: by RID if there are several, otherwise by
+/// SSRC.
 fn encoding(ids: &StreamIds) -> Value {
     match (&ids.rid, ids.rtx_ssrc) {
         (Some(rid), _) => json!({ "rid": rid, "active": true }),
@@ -510,7 +525,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn encodings_are_named_as_the_clients_do() {
+    fn encodings_are_announced_as_by_mediasoup_client() {
         let mut ids = StreamIds {
             ssrc: Ssrc(1),
             rtx_ssrc: Some(Ssrc(2)),

@@ -3,10 +3,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::frame::{FRAME_LEN_MAX, FrameDecoder, LENGTH_LEN, write};
-use super::{SILENCE_MAX, UNTRUSTED_LIFETIME};
+
+/// Longest time that a connection may stay untrusted.
+pub const UNTRUSTED_LIFETIME: Duration = Duration::from_secs(10);
+
+/// Longest silence of a trusted connection. A browser renews its consent every 5 s (RFC 7675).
+pub const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Capacity of the write queue in bytes: a quarter of a second at 8 Mbit/s. Older media is useless to
 /// a call.

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 use super::frame::{FRAME_LEN_MAX, FrameDecoder, LENGTH_LEN};
 use super::*;
