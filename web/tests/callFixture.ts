@@ -428,13 +428,12 @@ export class Call {
 
 /** Every participant receives the audio and video of every other one. */
 export async function expectAllReceiveAll(participants: CallParticipant[]): Promise<void> {
-  for (const receiver of participants) {
-    for (const sender of participants) {
-      if (receiver === sender) continue;
-      await receiver.expectVideoFrom(sender);
-      await receiver.expectAudioFrom(sender);
-    }
-  }
+  const checks = participants.flatMap((receiver) =>
+    participants
+      .filter((sender) => sender !== receiver)
+      .flatMap((sender) => [receiver.expectVideoFrom(sender), receiver.expectAudioFrom(sender)]),
+  );
+  await Promise.all(checks);
 }
 
 export const test = base.extend<{ call: Call }, { browsers: Map<BrowserName, Promise<Browser>> }>({
