@@ -351,9 +351,9 @@ impl World {
         while let Some(next) = self.next_event_time().filter(|next| *next <= end) {
             idle_steps = if next > self.now { 0 } else { idle_steps + 1 };
             if idle_steps > IDLE_STEPS_MAX {
-                let who = self.overdue_parts();
+                let overdue = self.overdue_components();
                 self.oracle
-                    .record_fault(self.now, format!("time does not advance: {who}"));
+                    .record_fault(self.now, format!("time does not advance: {overdue}"));
                 break;
             }
             self.now = next.max(self.now);
@@ -365,7 +365,7 @@ impl World {
     }
 
     /// Describes the components whose time-out has passed, for messages.
-    fn overdue_parts(&self) -> String {
+    fn overdue_components(&self) -> String {
         let participants = self
             .participants
             .iter()
@@ -377,7 +377,7 @@ impl World {
             .chain(shards)
             .chain([rooms])
             .filter(|(_, due)| *due <= self.now);
-        due.map(|(who, due)| format!("{who} is due at {due:?}"))
+        due.map(|(overdue, due)| format!("{overdue} is due at {due:?}"))
             .collect::<Vec<_>>()
             .join(", ")
     }
@@ -387,25 +387,25 @@ impl World {
         let mut faults = self.oracle.faults().to_vec();
         for participant in &self.participants {
             let name = &participant.name;
-            let mut record_violation = |what: String| faults.push(format!("{name}: {what}"));
+            let mut add_fault = |what: String| faults.push(format!("{name}: {what}"));
             participant
                 .browser
                 .receiver
                 .violations()
                 .iter()
-                .for_each(|it| record_violation(format!("{it:?}")));
+                .for_each(|it| add_fault(format!("{it:?}")));
             participant
                 .browser
                 .refused_requests()
                 .iter()
-                .for_each(|it| record_violation(format!("{it:?}")));
+                .for_each(|it| add_fault(format!("{it:?}")));
             participant
                 .browser
                 .unexpected_frames()
                 .iter()
-                .for_each(|it| record_violation(format!("unexpected frame: {it}")));
+                .for_each(|it| add_fault(format!("unexpected frame: {it}")));
             if participant.undecryptable > 0 {
-                record_violation(format!(
+                add_fault(format!(
                     "{} packets that cannot be decrypted",
                     participant.undecryptable
                 ));
@@ -427,11 +427,11 @@ impl World {
     /// Disconnects all participants, then checks that conference and workers hold no objects.
     pub fn finish(&mut self) {
         for participant in &self.participants {
-            let unanswered: Vec<&str> = participant.browser.pending_requests().collect();
+            let pending: Vec<&str> = participant.browser.pending_requests().collect();
             let name = &participant.name;
             assert!(
-                !participant.is_connected || unanswered.is_empty(),
-                "seed {}: {name} has pending requests: {unanswered:?}",
+                !participant.is_connected || pending.is_empty(),
+                "seed {}: {name} has pending requests: {pending:?}",
                 self.seed,
             );
         }
@@ -451,9 +451,9 @@ impl World {
             self.seed
         );
         for worker in &self.workers {
-            let census = worker.object_counts();
+            let held_objects = worker.object_counts();
             assert_eq!(
-                census,
+                held_objects,
                 Default::default(),
                 "seed {}: a worker still holds objects",
                 self.seed
@@ -463,11 +463,11 @@ impl World {
 
     fn room_number(&mut self, room: &str) -> u32 {
         let known = self.rooms.iter().position(|it| it == room);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             self.rooms.push(room.to_owned());
             self.rooms.len() - 1
         });
-        u32::try_from(place).unwrap_or(u32::MAX) + 1
+        u32::try_from(index).unwrap_or(u32::MAX) + 1
     }
 
     fn schedule(&mut self, at: Time, item: InFlight) {

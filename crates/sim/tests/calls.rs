@@ -359,9 +359,9 @@ fn leaving_participant_is_removed_and_can_rejoin() {
         world.expect("ben").does_not_see("ana");
         world.expect("ben").hears("cleo");
         world = world.disconnects("cleo").after(secs(2));
-        let census = world.workers()[0].object_counts();
+        let counts = world.workers()[0].object_counts();
         assert_eq!(
-            (census.producers, census.consumers),
+            (counts.producers, counts.consumers),
             (2, 0),
             "seed {seed}: ben is alone"
         );

@@ -22,7 +22,7 @@ pub enum PacketArrival {
     Newest(SeqNo),
     /// A missing packet.
     FilledGap(SeqNo),
-    /// A duplicate, or too old to tell.
+    /// A duplicate, or a packet too old to classify.
     Duplicate,
     /// A number far from the previous ones.
     SequenceJump,

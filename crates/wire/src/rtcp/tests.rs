@@ -469,7 +469,7 @@ fn padding_is_stripped_and_impossible_padding_is_rejected() {
 
 #[test]
 fn datagram_never_exceeds_its_limit() {
-    let mut out = b"in front".to_vec();
+    let mut out = b"existing".to_vec();
     let mut writer = CompoundWriter::new(&mut out);
     let mut fitted = 0;
     while writer.write_receiver_report(LOCAL, &[BLOCK; 31]) {
@@ -483,7 +483,7 @@ fn datagram_never_exceeds_its_limit() {
     assert!(!writer.write_cname(LOCAL, "us") && !writer.write_bye(&[LOCAL, REMOTE]));
     assert_eq!(writer.len(), len);
     assert!(len <= COMPOUND_LEN_MAX);
-    assert_eq!(&out[..8], b"in front");
+    assert_eq!(&out[..8], b"existing");
     let (errors, valid) = errors_and_valid(&out[8..]);
     assert!(errors.is_empty() && valid > 1);
 }

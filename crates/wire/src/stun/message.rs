@@ -27,7 +27,7 @@ pub enum StunError {
     #[error("not STUN")]
     Cookie,
     /// An attribute extends beyond the message.
-    #[error("attribute {0:#06x} reaches beyond the message")]
+    #[error("attribute {0:#06x} extends beyond the message")]
     Overrun(u16),
     /// An attribute has an impossible value.
     #[error("attribute {0:#06x} has an impossible value")]

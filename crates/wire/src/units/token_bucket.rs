@@ -1,28 +1,28 @@
-//! A token bucket: limits how often something may happen, with a burst at once and a rate for long.
-//! It is told the time and counts in whole microseconds, so that its outcome repeats exactly.
+//! Token bucket: limits a rate and allows bursts. The caller passes the time, and the bucket counts
+//! in whole microseconds, so that its results are reproducible.
 
 use std::time::Duration;
 
 use super::time::Time;
 
-/// Longest refill period: longer ones would overflow the level of a large burst.
+/// Longest refill period; the level of a large burst would overflow with a longer one.
 const PERIOD_MAX: Duration = Duration::from_hours(1);
 
 /// Tokens that refill at a steady rate up to a burst.
 ///
-/// The level is counted in fractions of a token such that one microsecond brings a whole number of
-/// them: nothing is lost to rounding, however often the bucket is asked.
+/// The level is counted in fractions of a token, chosen such that a microsecond adds a whole number
+/// of them. So frequent calls cause no rounding errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenBucket {
-    /// What is left, in `token` fractions. Negative after `take` took more than there was.
+    /// Available tokens, in fractions. Negative after `take` exceeded them.
     level: i64,
-    /// Level up to which time refills.
+    /// Level up to which the bucket refills.
     capacity: i64,
-    /// Fractions that one token has: the microseconds of the refill period.
+    /// Fractions per token: the microseconds of the refill period.
     token: i64,
-    /// Fractions that a microsecond brings: the tokens of a refill period.
+    /// Fractions per microsecond: the tokens of a refill period.
     refill_per_us: i64,
-    /// Time at which `level` was true.
+    /// Time of `level`.
     updated_at: Time,
 }
 
@@ -59,7 +59,7 @@ impl TokenBucket {
     }
 
     /// Takes `amount` tokens even when there are fewer. Returns how long to wait until the bucket
-    /// has made up for them: zero when there were enough, `None` when it never does.
+    /// has refilled to zero: zero when there were enough, `None` when it never does.
     pub fn take(&mut self, now: Time, amount: u32) -> Option<Duration> {
         self.refill(now);
         self.level = self.level.saturating_sub(self.cost(amount));
@@ -77,7 +77,7 @@ impl TokenBucket {
         self.time_to_gain(missing)
     }
 
-    /// Adds `amount` tokens. They may exceed the burst, unlike those that time brings.
+    /// Adds `amount` tokens, which may exceed the burst.
     pub fn add(&mut self, amount: u32) {
         self.level = self.level.saturating_add(self.cost(amount));
     }
@@ -87,7 +87,7 @@ impl TokenBucket {
         self.level_at(now) >= self.capacity
     }
 
-    /// Adds what came since the last update. A clock that goes backwards brings nothing.
+    /// Adds the tokens since the last update; none when the clock went backwards.
     fn refill(&mut self, now: Time) {
         self.level = self.level_at(now);
         self.updated_at = self.updated_at.max(now);
@@ -114,7 +114,7 @@ impl TokenBucket {
         Some(Duration::from_micros(missing.div_ceil(per_us)))
     }
 
-    /// Returns what `amount` tokens cost.
+    /// Converts tokens to fractions.
     fn cost(&self, amount: u32) -> i64 {
         self.token.saturating_mul(i64::from(amount))
     }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn time_refills_up_to_the_burst_and_no_further() {
+    fn bucket_refills_up_to_its_burst() {
         let mut bucket = TokenBucket::new(5, 10);
         let later = Time::from_millis(60_000);
         assert!(bucket.try_take(Time::ZERO, 10));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_that_goes_backwards_brings_nothing() {
+    fn clock_that_goes_backwards_adds_no_tokens() {
         let mut bucket = TokenBucket::new(5, 1);
         let now = Time::from_millis(1_000);
         assert!(bucket.try_take(now, 1));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_as_long_as_told_is_enough_and_not_longer_than_needed() {
+    fn wait_for_returns_the_exact_waiting_time() {
         let minute = Duration::from_mins(1);
         for (tokens, period) in [(7, minute), (10, minute), (3, Duration::from_secs(1))] {
             let mut bucket = TokenBucket::per_period(tokens, period, 2);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn take_goes_into_debt_and_tells_how_long_it_lasts() {
+    fn take_goes_below_zero_and_returns_the_waiting_time() {
         let mut bucket = TokenBucket::new(40, 2);
         let now = Time::from_millis(1_000);
         for wait_ms in [0, 0, 25, 50] {
