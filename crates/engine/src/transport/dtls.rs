@@ -4,8 +4,8 @@
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
 //!    arrives before the fingerprints is kept.
 //! 2. `Connecting`: the handshake runs, for at most 15 s. Its datagrams are queued until
-//!    [`Dtls::handle_pending`] processes them one by one: each may take 0.1 ms, and the worker limits
-//!    how many are processed per loop iteration.
+//!    [`DtlsSession::handle_pending`] processes them one by one: each may take 0.1 ms, and the worker
+//!    limits how many are processed per loop iteration.
 //! 3. `Verified`: the certificate has an announced fingerprint, and keys were exported.
 //! 4. `Failed`, `Closed`: final.
 //!
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use watersmeet_wire::units::Time;
 
-use self::endpoint::{Endpoint, EndpointError, Outputs};
+use self::endpoint::{Endpoint, EndpointError, EndpointOutputs};
 use self::peer_verification::VerifiedPeer;
 use self::record::DatagramSummary;
 use crate::command::DtlsState;
@@ -37,8 +37,8 @@ use crate::command::DtlsState;
 pub use self::certificate::{CertificateError, DtlsCertificate, DtlsVersion, HANDSHAKE_TIMEOUT};
 pub use self::peer_verification::{ExpectedPeer, SrtpKeys};
 
-/// Upper bound of datagrams queued for [`Dtls::handle_pending`], including ClientHellos that arrived
-/// before the fingerprints.
+/// Upper bound of datagrams queued for [`DtlsSession::handle_pending`], including ClientHellos that
+/// arrived before the fingerprints.
 pub const PENDING_DATAGRAMS_MAX: usize = 16;
 
 /// Upper bound of the bytes in these datagrams.
@@ -65,7 +65,7 @@ pub enum DtlsError {
 }
 
 /// DTLS of one transport.
-pub struct Dtls {
+pub struct DtlsSession {
     /// Our certificate.
     certificate: DtlsCertificate,
     /// Versions that we negotiate.
@@ -91,7 +91,7 @@ enum State {
         has_path: bool,
     },
     Connecting(Box<Handshake>),
-    Verified(Box<Session>),
+    Verified(Box<VerifiedSession>),
     Failed,
     Closed,
 }
@@ -123,14 +123,14 @@ struct Handshake {
 }
 
 /// State after a successful handshake.
-struct Session {
+struct VerifiedSession {
     /// Answers retransmissions and receives close_notify; removed after an error.
     endpoint: Option<Endpoint>,
     /// SRTP keys, until the transport takes them.
     keys: Option<SrtpKeys>,
 }
 
-impl Dtls {
+impl DtlsSession {
     /// Creates DTLS in state `New`. `epoch` is the `Instant` of `Time::ZERO`.
     pub fn new(certificate: DtlsCertificate, version: DtlsVersion, epoch: Instant) -> Self {
         Self {
@@ -298,7 +298,7 @@ impl Dtls {
     /// Treats the peer as verified. The caller provides the keys.
     #[cfg(feature = "sim")]
     pub fn assume_connected(&mut self) {
-        self.state = State::Verified(Box::new(Session {
+        self.state = State::Verified(Box::new(VerifiedSession {
             endpoint: None,
             keys: None,
         }));
@@ -336,19 +336,19 @@ impl Dtls {
     }
 
     /// Applies the outputs or the error of an endpoint.
-    fn apply_outputs(&mut self, now: Time, result: Result<Outputs, EndpointError>) {
+    fn apply_outputs(&mut self, now: Time, result: Result<EndpointOutputs, EndpointError>) {
         match (result, &mut self.state) {
             (Ok(outputs), State::Connecting(handshake)) => match handshake.apply_outputs(outputs) {
-                Progress::Ongoing { datagrams, timeout } => {
+                HandshakeProgress::Ongoing { datagrams, timeout } => {
                     self.queue_outgoing(datagrams);
                     self.set_endpoint_timeout(now, timeout);
                 }
-                Progress::Done { datagrams, timeout } => {
+                HandshakeProgress::Done { datagrams, timeout } => {
                     self.queue_outgoing(datagrams);
                     self.set_endpoint_timeout(now, timeout);
                     self.finish();
                 }
-                Progress::Failed(why) => {
+                HandshakeProgress::Failed(why) => {
                     tracing::debug!(why, "DTLS handshake failed");
                     self.fail();
                 }
@@ -422,7 +422,7 @@ impl Dtls {
         };
         let Handshake { endpoint, keys, .. } = *handshake;
         if keys.is_some() {
-            self.state = State::Verified(Box::new(Session {
+            self.state = State::Verified(Box::new(VerifiedSession {
                 endpoint: Some(endpoint),
                 keys,
             }));
@@ -489,7 +489,7 @@ impl PendingDatagrams {
 }
 
 /// State of a handshake after an input.
-enum Progress {
+enum HandshakeProgress {
     /// The handshake continues.
     Ongoing {
         datagrams: Vec<Vec<u8>>,
@@ -511,8 +511,8 @@ impl Handshake {
     }
 
     /// Verifies the certificate, exports the keys, and only then releases the datagrams.
-    fn apply_outputs(&mut self, outputs: Outputs) -> Progress {
-        let Outputs {
+    fn apply_outputs(&mut self, outputs: EndpointOutputs) -> HandshakeProgress {
+        let EndpointOutputs {
             datagrams,
             certificate,
             keys,
@@ -523,24 +523,26 @@ impl Handshake {
         if let Some(certificate) = certificate {
             self.verified_peer = self.peer.verify(&certificate);
             if self.verified_peer.is_none() {
-                return Progress::Failed("the certificate matches no fingerprint");
+                return HandshakeProgress::Failed("the certificate matches no fingerprint");
             }
         }
         if let Some((material, profile)) = keys {
             let Some(verified_peer) = &self.verified_peer else {
-                return Progress::Failed("keys were exported before a certificate was verified");
+                return HandshakeProgress::Failed(
+                    "keys were exported before a certificate was verified",
+                );
             };
             self.keys =
                 SrtpKeys::export(verified_peer, profile, &material, self.peer.we_are_client());
         }
         if is_closed {
-            return Progress::Failed("the peer sent close_notify");
+            return HandshakeProgress::Failed("the peer sent close_notify");
         }
         self.has_sent_flight |= !datagrams.is_empty();
         match (is_connected, &self.keys) {
-            (false, _) => Progress::Ongoing { datagrams, timeout },
-            (true, Some(_)) => Progress::Done { datagrams, timeout },
-            (true, None) => Progress::Failed("no common SRTP profile"),
+            (false, _) => HandshakeProgress::Ongoing { datagrams, timeout },
+            (true, Some(_)) => HandshakeProgress::Done { datagrams, timeout },
+            (true, None) => HandshakeProgress::Failed("no common SRTP profile"),
         }
     }
 }
@@ -554,7 +556,7 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
         let epoch = Instant::now();
         let certificate = DtlsCertificate::generate().unwrap();
-        let mut dtls = Dtls::new(certificate, DtlsVersion::V12, epoch);
+        let mut dtls = DtlsSession::new(certificate, DtlsVersion::V12, epoch);
         for _ in 0..=OUTGOING_DATAGRAMS_MAX {
             dtls.queue_outgoing(vec![vec![22]; 2]);
         }

@@ -82,7 +82,7 @@ pub enum IceEvent {
 }
 
 /// ICE-lite agent of one transport.
-pub struct Ice {
+pub struct IceAgent {
     /// Credentials known to signalling.
     current: Credentials,
     /// Credentials from before a restart, until the peer uses the current ones. Boxed because they are
@@ -104,7 +104,7 @@ pub struct Ice {
     events: VecDeque<IceEvent>,
 }
 
-impl Ice {
+impl IceAgent {
     /// Creates an agent in state `New`.
     pub fn new(ufrag: String, consent_timeout: Duration, rng: &mut Rng) -> Self {
         Self {

@@ -20,7 +20,7 @@ mod tests;
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
 use self::replay::ReplayTable;
-use self::session_key::{Purpose, RTCP_CLEAR_LEN, RTCP_E_FLAG, SessionKey};
+use self::session_key::{KeyPurpose, RTCP_CLEAR_LEN, RTCP_E_FLAG, SessionKey};
 
 pub use self::error::{SrtpError, SrtpKeyError};
 pub use self::profile::{MASTER_KEY_LEN_MAX, MasterKey, SrtpProfile};
@@ -65,8 +65,8 @@ impl SrtpReceiver {
     pub fn new(profile: SrtpProfile, master: &[u8]) -> Result<Self, SrtpKeyError> {
         Ok(Self {
             profile,
-            rtp_key: SessionKey::derive(profile, Purpose::Rtp, master)?,
-            rtcp_key: SessionKey::derive(profile, Purpose::Rtcp, master)?,
+            rtp_key: SessionKey::derive(profile, KeyPurpose::Rtp, master)?,
+            rtcp_key: SessionKey::derive(profile, KeyPurpose::Rtcp, master)?,
             rtp_replay: ReplayTable::default(),
             rtcp_replay: ReplayTable::default(),
         })
@@ -97,15 +97,15 @@ impl SrtpReceiver {
         if shortest.is_none_or(|shortest| packet.len() < shortest) {
             return Err(SrtpError::TooShort);
         }
-        let candidate = self.rtp_replay.check_rtp(ssrc, seq)?;
-        if candidate.index > RTP_INDEX_MAX {
+        let checked = self.rtp_replay.check_rtp(ssrc, seq)?;
+        if checked.index > RTP_INDEX_MAX {
             return Err(SrtpError::Replayed);
         }
         let plain_len = self
             .rtp_key
-            .open_rtp(ssrc, candidate.index, packet, header_len)
+            .open_rtp(ssrc, checked.index, packet, header_len)
             .ok_or(SrtpError::AuthFailed)?;
-        self.rtp_replay.mark(candidate);
+        self.rtp_replay.mark(checked);
         Ok(plain_len)
     }
 
@@ -125,12 +125,12 @@ impl SrtpReceiver {
         if trailer & RTCP_E_FLAG == 0 {
             return Err(SrtpError::AuthFailed);
         }
-        let candidate = self.rtcp_replay.check_rtcp(ssrc, trailer & !RTCP_E_FLAG)?;
+        let checked = self.rtcp_replay.check_rtcp(ssrc, trailer & !RTCP_E_FLAG)?;
         let plain_len = self
             .rtcp_key
             .open_rtcp(ssrc, trailer, packet)
             .ok_or(SrtpError::AuthFailed)?;
-        self.rtcp_replay.mark(candidate);
+        self.rtcp_replay.mark(checked);
         Ok(plain_len)
     }
 }
@@ -163,8 +163,8 @@ impl SrtpSender {
     pub fn new(profile: SrtpProfile, master: &[u8]) -> Result<Self, SrtpKeyError> {
         Ok(Self {
             profile,
-            rtp_key: SessionKey::derive(profile, Purpose::Rtp, master)?,
-            rtcp_key: SessionKey::derive(profile, Purpose::Rtcp, master)?,
+            rtp_key: SessionKey::derive(profile, KeyPurpose::Rtp, master)?,
+            rtcp_key: SessionKey::derive(profile, KeyPurpose::Rtcp, master)?,
             rtcp_index: 0,
             #[cfg(test)]
             protected: watersmeet_wire::units::Map::new(),

@@ -19,9 +19,9 @@ use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::units::{Bitrate, Rng, Time};
 
 use super::discard::{DiscardCounts, DiscardReason};
-use super::dtls::{Dtls, DtlsCertificate, DtlsVersion, ExpectedPeer};
+use super::dtls::{DtlsCertificate, DtlsSession, DtlsVersion, ExpectedPeer};
 use super::event::{Received, TransportEvent};
-use super::ice::{Ice, IceEvent};
+use super::ice::{IceAgent, IceEvent};
 use super::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use crate::command::{
     CloseReason, DtlsState, IceState, ListenAddress, Path, Protocol, Refusal, TransportOptions,
@@ -66,9 +66,9 @@ pub struct WebRtcTransport {
     /// Options it was created with.
     options: TransportOptions,
     /// Paths to the peer and consent.
-    ice: Ice,
+    ice: IceAgent,
     /// Handshake and the peer's identity.
-    dtls: Dtls,
+    dtls: DtlsSession,
     /// Absent until DTLS has verified the peer, and after closing.
     srtp: Option<Srtp>,
     /// STUN responses to send, oldest first.
@@ -105,8 +105,8 @@ impl WebRtcTransport {
         Self {
             settings: Arc::clone(settings),
             options: options.clone(),
-            ice: Ice::new(ufrag, settings.consent_timeout, rng),
-            dtls: Dtls::new(certificate.clone(), *dtls_version, *epoch),
+            ice: IceAgent::new(ufrag, settings.consent_timeout, rng),
+            dtls: DtlsSession::new(certificate.clone(), *dtls_version, *epoch),
             srtp: None,
             responses: VecDeque::new(),
             events: VecDeque::new(),
@@ -324,7 +324,7 @@ impl WebRtcTransport {
         };
         self.srtp = Some(Srtp { receiver, sender });
         self.ice.assume_connected(now, path);
-        self.drive_dtls(Dtls::assume_connected);
+        self.drive_dtls(DtlsSession::assume_connected);
         true
     }
 
@@ -400,7 +400,7 @@ impl WebRtcTransport {
     }
 
     /// Runs `work` on DTLS, then reports state changes and installs or removes keys accordingly.
-    fn drive_dtls<T>(&mut self, work: impl FnOnce(&mut Dtls) -> T) -> T {
+    fn drive_dtls<T>(&mut self, work: impl FnOnce(&mut DtlsSession) -> T) -> T {
         let before = self.dtls.state();
         let result = work(&mut self.dtls);
         let state = self.dtls.state();

@@ -8,7 +8,7 @@ use crate::packet_cache::CachedPacket;
 use crate::producer::{Producer, stream::Stream};
 use crate::rate::RateWindow;
 use crate::rtp_listener::RtpListener;
-use crate::transport::{Transport, dtls::Dtls, ice::Ice};
+use crate::transport::{Transport, dtls::DtlsSession, ice::IceAgent};
 
 impl Worker {
     /// Returns names and sizes in bytes, without memory that the values point to.
@@ -16,8 +16,8 @@ impl Worker {
         [
             ("transport entry", size_of::<TransportEntry>()),
             ("  transport", size_of::<Transport>()),
-            ("    ICE", size_of::<Ice>()),
-            ("    DTLS", size_of::<Dtls>()),
+            ("    ICE", size_of::<IceAgent>()),
+            ("    DTLS", size_of::<DtlsSession>()),
             ("  endpoint of dimpl", size_of::<dimpl::Dtls>()),
             ("  RTP listener", size_of::<RtpListener>()),
             ("  rate", size_of::<RateWindow>()),

@@ -53,10 +53,10 @@ pub struct CertificateError;
 /// A certificate with its private key. Clones share it.
 #[derive(Clone)]
 pub struct DtlsCertificate {
-    inner: Arc<Inner>,
+    inner: Arc<CertificateData>,
 }
 
-struct Inner {
+struct CertificateData {
     /// Certificate and key, both DER.
     pair: dimpl::DtlsCertificate,
     /// Settings of all handshakes.
@@ -100,7 +100,7 @@ impl DtlsCertificate {
             })
             .collect();
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(CertificateData {
                 pair,
                 config: Arc::new(config),
                 fingerprints,

@@ -25,9 +25,9 @@ pub(super) enum EndpointError {
     Panicked,
 }
 
-/// Outputs of an endpoint after one input.
+/// EndpointOutputs of an endpoint after one input.
 #[derive(Default)]
-pub(super) struct Outputs {
+pub(super) struct EndpointOutputs {
     /// Datagrams for the peer, in order.
     pub datagrams: Vec<Vec<u8>>,
     /// The peer's certificate, DER.
@@ -74,7 +74,7 @@ impl Endpoint {
         &mut self,
         now: Instant,
         packet: &[u8],
-    ) -> Result<Outputs, EndpointError> {
+    ) -> Result<EndpointOutputs, EndpointError> {
         self.drive(|dtls| {
             dtls.handle_timeout(now)?;
             dtls.handle_packet(packet)
@@ -85,7 +85,10 @@ impl Endpoint {
     ///
     /// # Errors
     /// Returns why the endpoint cannot be used any more.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Outputs, EndpointError> {
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Instant,
+    ) -> Result<EndpointOutputs, EndpointError> {
         self.drive(|dtls| dtls.handle_timeout(now))
     }
 
@@ -93,7 +96,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// Returns why the endpoint cannot be used any more.
-    pub(super) fn close(&mut self, now: Instant) -> Result<Outputs, EndpointError> {
+    pub(super) fn close(&mut self, now: Instant) -> Result<EndpointOutputs, EndpointError> {
         self.drive(|dtls| {
             dtls.handle_timeout(now)?;
             dtls.close()
@@ -103,11 +106,11 @@ impl Endpoint {
     fn drive(
         &mut self,
         input: impl FnOnce(&mut dimpl::Dtls) -> Result<(), dimpl::Error>,
-    ) -> Result<Outputs, EndpointError> {
+    ) -> Result<EndpointOutputs, EndpointError> {
         let dtls = &mut self.dtls;
         catch_panics(|| {
             input(dtls)?;
-            let mut outputs = Outputs::default();
+            let mut outputs = EndpointOutputs::default();
             // Stored in the endpoint, it would be the largest part of an idle transport. A handshake
             // has four inputs, and allocating it takes half a microsecond.
             let mut buffer = vec![0; OUTPUT_LEN_MAX];

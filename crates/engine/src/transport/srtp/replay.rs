@@ -109,7 +109,7 @@ const fn word_position(index: u64) -> usize {
 /// A packet that passed the replay check. [`ReplayTable::mark`] consumes it once the packet is
 /// authenticated.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Candidate {
+pub(super) struct CheckedPacket {
     /// SSRC of the packet.
     ssrc: Ssrc,
     /// Position of the SSRC in the table; absent when it has no window yet.
@@ -146,7 +146,7 @@ impl ReplayTable {
     ///
     /// # Errors
     /// Refuses a replayed packet, and an SSRC for which the table has no room.
-    pub(super) fn check_rtp(&self, ssrc: Ssrc, seq: u16) -> Result<Candidate, SrtpError> {
+    pub(super) fn check_rtp(&self, ssrc: Ssrc, seq: u16) -> Result<CheckedPacket, SrtpError> {
         let position = self.position_of(ssrc);
         let highest = self.highest(position, ssrc);
         let index = match highest {
@@ -160,34 +160,34 @@ impl ReplayTable {
     ///
     /// # Errors
     /// Refuses a replayed packet, and an SSRC for which the table has no room.
-    pub(super) fn check_rtcp(&self, ssrc: Ssrc, index: u32) -> Result<Candidate, SrtpError> {
+    pub(super) fn check_rtcp(&self, ssrc: Ssrc, index: u32) -> Result<CheckedPacket, SrtpError> {
         self.check_index(ssrc, self.position_of(ssrc), u64::from(index))
     }
 
     /// Records a packet that was authenticated.
-    pub(super) fn mark(&mut self, candidate: Candidate) {
+    pub(super) fn mark(&mut self, packet: CheckedPacket) {
         self.packet_count += 1;
         let last_packet = self.packet_count;
-        if let Some(stream) = candidate
+        if let Some(stream) = packet
             .position
             .and_then(|position| self.streams.get_mut(position))
         {
-            stream.window.mark(candidate.index);
+            stream.window.mark(packet.index);
             stream.last_packet = last_packet;
             return;
         }
-        let window = match self.retired.remove(&candidate.ssrc) {
-            None => ReplayWindow::starting_at(candidate.index),
+        let window = match self.retired.remove(&packet.ssrc) {
+            None => ReplayWindow::starting_at(packet.index),
             Some(highest) => {
                 let mut window = ReplayWindow::stale_up_to(highest);
-                window.mark(candidate.index);
+                window.mark(packet.index);
                 window
             }
         };
         if self.streams.len() >= STREAMS_MAX {
             self.retire_quietest();
         }
-        self.ssrcs.push(candidate.ssrc);
+        self.ssrcs.push(packet.ssrc);
         self.streams.push(StreamWindow {
             window,
             last_packet,
@@ -219,7 +219,7 @@ impl ReplayTable {
         ssrc: Ssrc,
         position: Option<usize>,
         index: u64,
-    ) -> Result<Candidate, SrtpError> {
+    ) -> Result<CheckedPacket, SrtpError> {
         let fresh = match position.and_then(|position| self.streams.get(position)) {
             Some(stream) => stream.window.is_fresh(index),
             None => match self.retired.get(&ssrc) {
@@ -229,7 +229,7 @@ impl ReplayTable {
             },
         };
         if fresh {
-            Ok(Candidate {
+            Ok(CheckedPacket {
                 ssrc,
                 position,
                 index,

@@ -32,7 +32,7 @@ const GCM_TAG_LEN: usize = 16;
 /// Purpose of session keys. The value is the first of three derivation labels (RFC 3711 §4.3.1):
 /// encryption, authentication, salt.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Purpose {
+pub(super) enum KeyPurpose {
     /// Labels 0 to 2.
     Rtp = 0,
     /// Labels 3 to 5.
@@ -72,7 +72,7 @@ impl SessionKey {
     /// Fails when `master` does not have the length of the profile.
     pub(super) fn derive(
         profile: SrtpProfile,
-        purpose: Purpose,
+        purpose: KeyPurpose,
         master: &[u8],
     ) -> Result<Self, SrtpKeyError> {
         if master.len() != profile.master_len() {

@@ -7,7 +7,7 @@
 
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
-use super::session_key::{KeyDerivation, Purpose, SessionKey};
+use super::session_key::{KeyDerivation, KeyPurpose, SessionKey};
 use super::*;
 
 const SSRC: Ssrc = Ssrc(0x5501_a0b2);
@@ -225,7 +225,7 @@ fn gcm_packets_match_rfc_7714() {
 fn rtp_and_rtcp_have_different_keys() {
     for profile in SrtpProfile::ALL {
         let master = master_key(profile);
-        let mut slots = [Purpose::Rtp, Purpose::Rtcp].map(|purpose| {
+        let mut slots = [KeyPurpose::Rtp, KeyPurpose::Rtcp].map(|purpose| {
             let key = SessionKey::derive(profile, purpose, &master).unwrap();
             let mut slot = vec![0x80; 64];
             key.seal_rtp(SSRC, 1, &mut slot, 12, 40).unwrap();
