@@ -282,7 +282,8 @@ impl Sfu {
         Ok(json!({ "id": producer }))
     }
 
-    /// Creates a paused consumer: the page resumes it when it can receive, and gets a keyframe first.
+    /// Creates a paused consumer: the page resumes it when it can receive, and gets a keyframe
+    /// first.
     fn consume(
         &mut self,
         transport: TransportId,

@@ -1,10 +1,10 @@
-//! Compares capability negotiation with its reference, the `ortc.js` of mediasoup 3.27.1, which Node
-//! runs on the same generated inputs: capabilities of Chrome, Firefox and Safari, and changes to them
-//! that real and hostile clients could make. Every step must have the same JSON as a result, and must
-//! fail exactly when the reference throws.
+//! Compares capability negotiation with its reference, the `ortc.js` of mediasoup 3.27.1, which
+//! Node runs on the same generated inputs: capabilities of Chrome, Firefox and Safari, and changes
+//! to them that real and hostile clients could make. Every step must have the same JSON as a
+//! result, and must fail exactly when the reference throws.
 //!
-//! `ortc/oracle.js` avoids the intended differences: the engine refuses numbers that do not fit their
-//! field in a packet, and drops unknown fields.
+//! `ortc/oracle.js` avoids the intended differences: the engine refuses numbers that do not fit
+//! their field in a packet, and drops unknown fields.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -162,8 +162,8 @@ fn mapping_to_json(mapping: &ortc::RtpMapping) -> Value {
     json!({ "codecs": codecs.collect::<Vec<_>>(), "encodings": encodings })
 }
 
-/// Replaces each random SSRC by its distance from the first of its group, and removes unset fields of
-/// a mapping.
+/// Replaces each random SSRC by its distance from the first of its group, and removes unset fields
+/// of a mapping.
 fn with_relative_ssrcs(mut results: Value) -> Value {
     let number = |results: &Value, at| results.pointer(at).and_then(Value::as_u64);
     let first = number(&results, "/mapping/encodings/0/mappedSsrc");

@@ -1,5 +1,6 @@
-//! RTP parameters of a consumer. Codecs, RTCP feedback and header extensions are reduced to what the
-//! client supports, simulcast encodings to one stream, and bandwidth estimation to one mechanism.
+//! RTP parameters of a consumer. Codecs, RTCP feedback and header extensions are reduced to what
+//! the client supports, simulcast encodings to one stream, and bandwidth estimation to one
+//! mechanism.
 
 use watersmeet_wire::params::{
     RtpCapabilities, RtpCodecParameters, RtpEncodingParameters, RtpParameters, RtxParameters,

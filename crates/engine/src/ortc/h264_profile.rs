@@ -1,7 +1,7 @@
 //! Compares H.264 `profile-level-id` values and computes the one of an answer (RFC 6184 §8.1).
 //!
-//! Several values name the same profile, so that comparing texts would refuse codecs that decode the
-//! same bitstream, such as Firefox's `42e01f` and Chrome's `42001f` with constraints.
+//! Several values name the same profile, so that comparing texts would refuse codecs that decode
+//! the same bitstream, such as Firefox's `42e01f` and Chrome's `42001f` with constraints.
 
 use watersmeet_wire::params::{FormatParameters, ParameterValue};
 

@@ -1,5 +1,5 @@
-//! RTP parameters of a producer: maps a publisher's payload types and SSRCs to the router's. Consumers
-//! are made from the router's values, so that they do not depend on a publisher's choice.
+//! RTP parameters of a producer: maps a publisher's payload types and SSRCs to the router's.
+//! Consumers are made from the router's values, so that they do not depend on a publisher's choice.
 
 use watersmeet_wire::params::{
     FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpParameters,

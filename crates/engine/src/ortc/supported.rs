@@ -1,5 +1,5 @@
-//! Codecs and header extensions that this server supports. Ids and order are those of mediasoup 3.27,
-//! so that packet captures of both servers can be compared.
+//! Codecs and header extensions that this server supports. Ids and order are those of mediasoup
+//! 3.27, so that packet captures of both servers can be compared.
 
 use watersmeet_wire::params::{
     FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpFeedback,
@@ -81,8 +81,8 @@ pub fn supported_capabilities() -> RtpCapabilities {
 /// Returns the default codecs of a router, in order of preference.
 ///
 /// VP8 comes first because every browser encodes it in simulcast at low cost. H.264 is for devices
-/// with hardware codecs: Baseline for all, Main at a high level for screens. AV1 is left out because
-/// its keyframes cannot be detected yet, so that consumers would wait for one.
+/// with hardware codecs: Baseline for all, Main at a high level for screens. AV1 is left out
+/// because its keyframes cannot be detected yet, so that consumers would wait for one.
 pub fn default_codecs() -> Vec<RtpCodecCapability> {
     let number = |number: u32| ParameterValue::from(number);
     let h264 = |profile: &str| {
@@ -158,9 +158,9 @@ fn video_codec(mime_type: &str) -> RtpCodecCapability {
 
 /// Returns all header extensions, per media kind.
 ///
-/// RIDs and the dependency descriptor are only received, because a consumer gets one stream. Audio's
-/// transport-wide sequence numbers are only received, because browsers send feedback for video alone
-/// unless both are negotiated.
+/// RIDs and the dependency descriptor are only received, because a consumer gets one stream.
+/// Audio's transport-wide sequence numbers are only received, because browsers send feedback for
+/// video alone unless both are negotiated.
 fn header_extensions() -> Vec<RtpHeaderExtension> {
     use ExtensionKind as Kind;
     use HeaderExtensionDirection::{RecvOnly, SendRecv};

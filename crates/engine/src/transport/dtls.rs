@@ -4,16 +4,16 @@
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
 //!    arrives before the fingerprints is kept.
 //! 2. `Connecting`: the handshake runs, for at most 15 s. Its datagrams are queued until
-//!    [`DtlsSession::handle_pending`] processes them one by one: each may take 0.1 ms, and the worker
-//!    limits how many are processed per loop iteration.
+//!    [`DtlsSession::handle_pending`] processes them one by one: each may take 0.1 ms, and the
+//!    worker limits how many are processed per loop iteration.
 //! 3. `Verified`: the certificate has an announced fingerprint, and keys were exported.
 //! 4. `Failed`, `Closed`: final.
 //!
-//! An attacker who forges the peer's address can send us records. An unauthenticated record therefore
-//! never ends a handshake: plaintext alerts are discarded (RFC 6347 §4.1.2.7 allows it), and an
-//! endpoint that fails before it sent a flight is replaced, up to [`ENDPOINT_RESTARTS_MAX`] times.
-//! Afterwards an error is final, because a new endpoint could not continue the handshake. After
-//! verification an error only removes the endpoint: media has its own keys.
+//! An attacker who forges the peer's address can send us records. An unauthenticated record
+//! therefore never ends a handshake: plaintext alerts are discarded (RFC 6347 §4.1.2.7 allows it),
+//! and an endpoint that fails before it sent a flight is replaced, up to [`ENDPOINT_RESTARTS_MAX`]
+//! times. Afterwards an error is final, because a new endpoint could not continue the handshake.
+//! After verification an error only removes the endpoint: media has its own keys.
 //!
 //! RFC 6347, RFC 9147, RFC 5764, RFC 8842.
 
@@ -161,7 +161,8 @@ impl DtlsSession {
         self.peer.as_deref()
     }
 
-    /// Sets the expected peer, and starts the handshake if there is a path. Later calls change nothing.
+    /// Sets the expected peer, and starts the handshake if there is a path. Later calls change
+    /// nothing.
     pub fn set_expected_peer(&mut self, now: Time, peer: ExpectedPeer) {
         if self.peer.is_none() {
             self.peer = Some(Arc::new(peer));
@@ -184,8 +185,8 @@ impl DtlsSession {
     /// Returns the reason the datagram is discarded.
     pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> Result<(), DtlsError> {
         let contents = DatagramSummary::parse(packet).ok_or(DtlsError::Malformed)?;
-        // A second ClientHello answers a cookie, which we never send with 1.2. The endpoint would keep
-        // it in place of the message that must follow the first.
+        // A second ClientHello answers a cookie, which we never send with 1.2. The endpoint would
+        // keep it in place of the message that must follow the first.
         let is_other_version =
             self.version == DtlsVersion::V12 && (contents.later_hello || contents.needs_1_3);
         if contents.plain_alert || is_other_version {
@@ -214,8 +215,8 @@ impl DtlsSession {
         can_work && !self.pending.packets.is_empty()
     }
 
-    /// Processes the oldest pending datagram, if the state allows. Most time of a handshake is spent
-    /// here.
+    /// Processes the oldest pending datagram, if the state allows. Most time of a handshake is
+    /// spent here.
     pub fn handle_pending(&mut self, now: Time) {
         if !self.has_pending() {
             return;
@@ -468,8 +469,8 @@ impl DtlsSession {
 }
 
 impl PendingDatagrams {
-    /// Queues a datagram. When the queue is full the newest is refused, because later datagrams repeat
-    /// earlier ones.
+    /// Queues a datagram. When the queue is full the newest is refused, because later datagrams
+    /// repeat earlier ones.
     fn push(&mut self, packet: &[u8]) -> Result<(), DtlsError> {
         let has_room = self.packets.len() < PENDING_DATAGRAMS_MAX
             && self.bytes.saturating_add(packet.len()) <= PENDING_BYTES_MAX;

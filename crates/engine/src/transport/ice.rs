@@ -3,7 +3,7 @@
 //!
 //! 1. `New`: no authenticated check has arrived.
 //! 2. `Connected`: one has arrived, and its path is selected. UDP is preferred to TCP.
-//! 3. `Completed`: the peer nominated a path (USE-CANDIDATE, or a NOMINATION greater than before).
+//! 3. `Completed`: the peer nominated a path, by USE-CANDIDATE or a NOMINATION greater than before.
 //! 4. `Disconnected`: no authenticated check arrived on any path within the consent timeout. Nothing
 //!    is sent, and all paths are removed. An authenticated check reconnects. After a second consent
 //!    timeout without one, consent is lost for good.
@@ -85,8 +85,8 @@ pub enum IceEvent {
 pub struct IceAgent {
     /// Credentials known to signalling.
     current: Credentials,
-    /// Credentials from before a restart, until the peer uses the current ones. Boxed because they are
-    /// large and rarely present.
+    /// Credentials from before a restart, until the peer uses the current ones. Boxed because they
+    /// are large and rarely present.
     previous: Option<Box<Credentials>>,
     /// Current state.
     state: IceState,
@@ -98,7 +98,8 @@ pub struct IceAgent {
     last_check_at: Time,
     /// Time without an authenticated check after which consent expires.
     consent_timeout: Duration,
-    /// Whether consent can expire: from the first authenticated check until consent is lost for good.
+    /// Whether consent can expire: from the first authenticated check until consent is lost for
+    /// good.
     has_consent_timer: bool,
     /// Queued events, oldest first.
     events: VecDeque<IceEvent>,
@@ -144,8 +145,8 @@ impl IceAgent {
         self.paths.contains(path)
     }
 
-    /// Generates new credentials. Those in use stay valid until the peer uses the new ones; those that
-    /// it never used are retired at once.
+    /// Generates new credentials. Those in use stay valid until the peer uses the new ones; those
+    /// that it never used are retired at once.
     pub fn restart(&mut self, ufrag: String, rng: &mut Rng) -> IceParameters {
         let unused = std::mem::replace(&mut self.current, Credentials::generate(ufrag, rng));
         if self.previous.is_some() {
@@ -311,8 +312,8 @@ impl IceAgent {
         });
     }
 
-    /// Retires the credentials from before a restart once the peer uses the current ones, and resets
-    /// the greatest NOMINATION.
+    /// Retires the credentials from before a restart once the peer uses the current ones, and
+    /// resets the greatest NOMINATION.
     fn retire_previous(&mut self) {
         if let Some(previous) = self.previous.take() {
             self.nomination_max = 0;

@@ -1,5 +1,5 @@
-//! The engine from outside: workers and transports driven in memory and in virtual time. One binary,
-//! because each of them links every cryptographic library.
+//! The engine from outside: workers and transports driven in memory and in virtual time. One
+//! binary, because each of them links every cryptographic library.
 
 #![expect(
     clippy::unwrap_used,

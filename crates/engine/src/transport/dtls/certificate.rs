@@ -35,8 +35,8 @@ const REORDER_QUEUE_MAX: usize = 30;
 /// DTLS versions that a transport negotiates.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum DtlsVersion {
-    /// Only 1.2 (RFC 6347). Its server selects the SRTP profile; we select GCM, which costs a fifth of
-    /// the profile that Chrome lists first.
+    /// Only 1.2 (RFC 6347). Its server selects the SRTP profile; we select GCM, which costs a fifth
+    /// of the profile that Chrome lists first.
     #[default]
     V12,
     /// Only 1.3 (RFC 9147).
@@ -66,8 +66,8 @@ struct CertificateData {
 }
 
 impl DtlsCertificate {
-    /// Generates a certificate with a new key. Uses the operating system's random generator and clock:
-    /// call it at process start, never from the engine.
+    /// Generates a certificate with a new key. Uses the operating system's random generator and
+    /// clock: call it at process start, never from the engine.
     ///
     /// # Errors
     /// Fails when the cryptographic library fails.
@@ -84,8 +84,8 @@ impl DtlsCertificate {
             .mtu(DATAGRAM_LEN_MAX)
             .max_queue_rx(REORDER_QUEUE_MAX)
             .require_client_certificate(true)
-            // A cookie would prove that the peer receives at its address. The authenticated STUN request
-            // proved it already, which saves a round trip.
+            // A cookie would prove that the peer receives at its address. The authenticated STUN
+            // request proved it already, which saves a round trip.
             .use_server_cookie(false)
             .flight_start_rto(FLIGHT_RETRY_START)
             .flight_retries(FLIGHT_RETRIES_MAX)
@@ -108,8 +108,8 @@ impl DtlsCertificate {
         })
     }
 
-    /// Returns the fingerprints to signal. SHA-256 is last, because clients use the last one and all
-    /// support SHA-256.
+    /// Returns the fingerprints to signal. SHA-256 is last, because clients use the last one and
+    /// all support SHA-256.
     pub fn fingerprints(&self) -> &[DtlsFingerprint] {
         &self.inner.fingerprints
     }

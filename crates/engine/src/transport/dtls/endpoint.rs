@@ -1,6 +1,7 @@
-//! Wraps the DTLS library `dimpl`: calls it in the order that it requires, and turns its panics into
-//! errors, so that a panic ends one handshake instead of the worker. `dimpl` is young: it asserts
-//! that a certificate fits the given buffer, and unwraps a value that `handle_timeout` sets first.
+//! Wraps the DTLS library `dimpl`: calls it in the order that it requires, and turns its panics
+//! into errors, so that a panic ends one handshake instead of the worker. `dimpl` is young: it
+//! asserts that a certificate fits the given buffer, and unwraps a value that `handle_timeout` sets
+//! first.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -111,8 +112,8 @@ impl Endpoint {
         catch_panics(|| {
             input(dtls)?;
             let mut outputs = EndpointOutputs::default();
-            // Stored in the endpoint, it would be the largest part of an idle transport. A handshake
-            // has four inputs, and allocating it takes half a microsecond.
+            // Stored in the endpoint, it would be the largest part of an idle transport. A
+            // handshake has four inputs, and allocating it takes half a microsecond.
             let mut buffer = vec![0; OUTPUT_LEN_MAX];
             for _ in 0..OUTPUTS_MAX {
                 match dtls.poll_output(&mut buffer) {
@@ -135,8 +136,8 @@ impl Endpoint {
     }
 }
 
-/// Runs `work`, and turns a panic into an error. The caller drops the endpoint after an error, so that
-/// no inconsistent state remains.
+/// Runs `work`, and turns a panic into an error. The caller drops the endpoint after an error, so
+/// that no inconsistent state remains.
 fn catch_panics<T>(work: impl FnOnce() -> Result<T, dimpl::Error>) -> Result<T, EndpointError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(EndpointError::Library),

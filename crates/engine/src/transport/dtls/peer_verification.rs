@@ -1,5 +1,5 @@
-//! Verification of the peer: fingerprints from signalling, and the proof that the certificate of the
-//! handshake matches one of them. SRTP keys can be exported only with that proof.
+//! Verification of the peer: fingerprints from signalling, and the proof that the certificate of
+//! the handshake matches one of them. SRTP keys can be exported only with that proof.
 //!
 //! RFC 8122 §5, RFC 8842 §5.1, RFC 5764 §4.2.
 
@@ -70,8 +70,8 @@ impl ExpectedPeer {
     /// `server`. Fingerprints of weak or unknown hashes are ignored.
     ///
     /// # Errors
-    /// Returns a text for the peer when no fingerprint of SHA-256 or better is left, one is malformed,
-    /// or there are too many.
+    /// Returns a text for the peer when no fingerprint of SHA-256 or better is left, one is
+    /// malformed, or there are too many.
     pub fn from_parameters(parameters: &DtlsParameters) -> Result<Self, &'static str> {
         let mut fingerprints = ArrayVec::new();
         for DtlsFingerprint { algorithm, value } in &parameters.fingerprints {
@@ -126,7 +126,8 @@ pub struct SrtpKeys {
 }
 
 impl SrtpKeys {
-    /// Splits exported keying material. Returns `None` for an unsupported profile or a wrong length.
+    /// Splits exported keying material. Returns `None` for an unsupported profile or a wrong
+    /// length.
     pub(super) fn export(
         _verified_peer: &VerifiedPeer,
         profile: dimpl::SrtpProfile,

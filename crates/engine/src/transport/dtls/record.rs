@@ -9,8 +9,8 @@ const RECORD_HEADER_LEN: usize = 13;
 /// Length of a handshake header (RFC 6347 §4.2.2).
 const HANDSHAKE_HEADER_LEN: usize = 12;
 
-/// Upper bound of records in one datagram, and of messages in one record. A server's first flight has
-/// five records.
+/// Upper bound of records in one datagram, and of messages in one record. A server's first flight
+/// has five records.
 const RECORDS_MAX: usize = 16;
 
 /// Content type of alerts.
@@ -36,9 +36,9 @@ pub(super) struct DatagramSummary {
 }
 
 impl DatagramSummary {
-    /// Parses the headers of `packet`, or returns `None` when their lengths are inconsistent. This is
-    /// stricter than `dimpl`, which keeps a record with a malformed handshake message and fails the
-    /// handshake later.
+    /// Parses the headers of `packet`, or returns `None` when their lengths are inconsistent. This
+    /// is stricter than `dimpl`, which keeps a record with a malformed handshake message and fails
+    /// the handshake later.
     pub(super) fn parse(packet: &[u8]) -> Option<Self> {
         let mut summary = Self::default();
         let mut rest = packet;

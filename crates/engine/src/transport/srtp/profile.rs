@@ -16,7 +16,8 @@ pub enum SrtpProfile {
     AeadAes256Gcm,
     /// AES-128-GCM with a 16-byte tag.
     AeadAes128Gcm,
-    /// AES-128 in counter mode with a 10-byte HMAC-SHA1 tag. Takes up to five times as long at 1,200 B.
+    /// AES-128 in counter mode with a 10-byte HMAC-SHA1 tag. Takes up to five times as long at
+    /// 1,200 B.
     AesCm128HmacSha1_80,
 }
 

@@ -1,6 +1,6 @@
-//! Replay protection: a window of received packets per SSRC, and a table of SSRCs. State changes only
-//! after a packet was authenticated. When a quiet SSRC loses its window, its greatest index is kept,
-//! and everything up to it stays refused.
+//! Replay protection: a window of received packets per SSRC, and a table of SSRCs. State changes
+//! only after a packet was authenticated. When a quiet SSRC loses its window, its greatest index is
+//! kept, and everything up to it stays refused.
 //!
 //! RFC 3711 §3.3.1 (index estimate), §3.3.2 (replay list).
 
@@ -14,8 +14,8 @@ pub const REPLAY_WINDOW: u64 = 1_024;
 /// Upper bound of SSRCs with a replay window. A simulcast camera with retransmission uses six.
 pub const STREAMS_MAX: usize = 64;
 
-/// Upper bound of quiet SSRCs of which only the greatest index is kept. Further ones are refused: no
-/// browser uses that many.
+/// Upper bound of quiet SSRCs of which only the greatest index is kept. Further ones are refused:
+/// no browser uses that many.
 pub const RETIRED_STREAMS_MAX: usize = 1_024;
 
 /// Words of the ring: one more than the window needs, so that a word is cleared before its reuse.
@@ -86,7 +86,8 @@ impl ReplayWindow {
         }
     }
 
-    /// Returns the word with the bit of `index`. Always `Some`, because the position is a remainder.
+    /// Returns the word with the bit of `index`. Always `Some`, because the position is a
+    /// remainder.
     fn word(&self, index: u64) -> Option<u64> {
         self.received.get(word_position(index)).copied()
     }
@@ -130,8 +131,8 @@ struct StreamWindow {
 /// All SSRCs of one direction of one transport.
 #[derive(Debug, Default)]
 pub(super) struct ReplayTable {
-    /// SSRC of each entry of `streams`. 64 of them are four cache lines, and scanning these is cheaper
-    /// than a search tree.
+    /// SSRC of each entry of `streams`. 64 of them are four cache lines, and scanning these is
+    /// cheaper than a search tree.
     ssrcs: Vec<Ssrc>,
     /// Windows in the order of `ssrcs`.
     streams: Vec<StreamWindow>,
@@ -260,8 +261,8 @@ impl ReplayTable {
     }
 }
 
-/// Returns the index nearest to `highest` whose low 16 bits are `seq` (RFC 3711 §3.3.1), or `None` if
-/// it would be negative.
+/// Returns the index nearest to `highest` whose low 16 bits are `seq` (RFC 3711 §3.3.1), or `None`
+/// if it would be negative.
 fn nearest_index(highest: u64, seq: u16) -> Option<u64> {
     let low = highest & 0xffff;
     let forward = u64::from(seq).wrapping_sub(low) & 0xffff;

@@ -128,8 +128,8 @@ impl SessionKey {
         Ok(Self::Cm(Box::new(CmKey { cipher, auth, salt })))
     }
 
-    /// Encrypts the `plain_len` bytes of RTP at the start of `slot`. Returns the length with tag, or
-    /// `None` when the lengths do not fit; `slot` must not be sent then.
+    /// Encrypts the `plain_len` bytes of RTP at the start of `slot`. Returns the length with tag,
+    /// or `None` when the lengths do not fit; `slot` must not be sent then.
     pub(super) fn seal_rtp(
         &self,
         ssrc: Ssrc,
@@ -157,8 +157,8 @@ impl SessionKey {
         }
     }
 
-    /// Decrypts an SRTP packet. Returns the length of the plain packet, or `None` and unspecified content
-    /// when it is not authentic.
+    /// Decrypts an SRTP packet. Returns the length of the plain packet, or `None` and unspecified
+    /// content when it is not authentic.
     pub(super) fn open_rtp(
         &self,
         ssrc: Ssrc,
@@ -182,8 +182,8 @@ impl SessionKey {
         Some(plain_len)
     }
 
-    /// Encrypts the `plain_len` bytes of RTCP at the start of `slot`. Returns the length with trailer and
-    /// tag, or `None` when the lengths do not fit; `slot` must not be sent then.
+    /// Encrypts the `plain_len` bytes of RTCP at the start of `slot`. Returns the length with
+    /// trailer and tag, or `None` when the lengths do not fit; `slot` must not be sent then.
     pub(super) fn seal_rtcp(
         &self,
         ssrc: Ssrc,
@@ -213,8 +213,8 @@ impl SessionKey {
         plain_len.checked_add(RTCP_TRAILER_LEN + self.tag_len())
     }
 
-    /// Returns the trailer of an SRTCP packet: the E flag and the index. It is before the tag in counter
-    /// mode and after it in GCM.
+    /// Returns the trailer of an SRTCP packet: the E flag and the index. It is before the tag in
+    /// counter mode and after it in GCM.
     pub(super) fn rtcp_trailer(&self, packet: &[u8]) -> Option<u32> {
         let end = match self {
             Self::Gcm(_) => packet.len(),
@@ -224,8 +224,8 @@ impl SessionKey {
         Some(u32::from_be_bytes(*trailer))
     }
 
-    /// Decrypts an SRTCP packet with this trailer. Returns the length of the plain packet, or `None` and
-    /// unspecified content when it is not authentic.
+    /// Decrypts an SRTCP packet with this trailer. Returns the length of the plain packet, or
+    /// `None` and unspecified content when it is not authentic.
     pub(super) fn open_rtcp(&self, ssrc: Ssrc, trailer: u32, packet: &mut [u8]) -> Option<usize> {
         let plain_len = packet
             .len()
