@@ -1,4 +1,4 @@
-//! Signed tokens (JSON Web Tokens, RFC 7519 and RFC 7515) and what they grant. It is told the time.
+//! Signed tokens (JSON Web Tokens, RFC 7519 and RFC 7515) and what they grant. The caller passes in the time.
 //!
 //! The algorithm is always HS256, whatever a token's header says. No claim is read before the
 //! signature is verified, and every claim is typed and bounded or the token is refused. Secrets and

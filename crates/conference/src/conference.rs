@@ -20,7 +20,6 @@ mod cleanup;
 mod config;
 mod consuming;
 mod containment;
-mod culprit;
 mod internal_requests;
 mod joining;
 mod limited_actions;
@@ -29,6 +28,7 @@ mod messaging;
 mod metrics;
 mod moderation;
 mod outputs;
+mod panic_scope;
 mod pending_commands;
 mod permissions;
 mod placement;
@@ -57,12 +57,12 @@ use watersmeet_engine::command::{self, Command, Event};
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::{Rng, Time};
 
-use self::culprit::Culprit;
 use self::internal_requests::{InternalRequest, InternalRequests};
 use self::limited_actions::LimitedActions;
 use self::media::MediaOwnership;
 use self::metrics::ConferenceMetrics;
 use self::outputs::Outputs;
+use self::panic_scope::PanicScope;
 use self::pending_commands::{CommandPurpose, PendingCommand, PendingCommands};
 use self::placement::Placement;
 use self::request_context::RequestContext;
@@ -148,14 +148,14 @@ impl Conference {
     /// when it shows an invalid token.
     pub fn handle_open(&mut self, now: Time, session: SessionId, request: ConnectRequest) {
         self.handle_close(now, session);
-        self.contain(now, Culprit::Session(session), |it| {
+        self.contain(now, PanicScope::Session(session), |it| {
             it.open(session, request)
         });
     }
 
     /// Handles a text frame of a connection. Frames of a connection that was closed are ignored.
     pub fn handle_frame(&mut self, now: Time, session: SessionId, frame: &str) {
-        self.contain(now, Culprit::Session(session), |it| {
+        self.contain(now, PanicScope::Session(session), |it| {
             it.receive(session, frame)
         });
     }
@@ -163,7 +163,7 @@ impl Conference {
     /// Handles the end of a connection. Everything of its participant is freed, and the others are
     /// notified once.
     pub fn handle_close(&mut self, now: Time, session: SessionId) {
-        self.contain(now, Culprit::Session(session), |it| {
+        self.contain(now, PanicScope::Session(session), |it| {
             it.remove_session(session)
         });
     }
@@ -175,14 +175,14 @@ impl Conference {
         token: CommandToken,
         result: Result<command::Reply, command::Refusal>,
     ) {
-        let culprit = self.culprit_of_command(token);
-        self.contain(now, culprit, |it| it.receive_reply(token, result));
+        let scope = self.scope_of_command(token);
+        self.contain(now, scope, |it| it.receive_reply(token, result));
     }
 
     /// Handles an event that a shard's worker reports.
     pub fn handle_event(&mut self, now: Time, shard: ShardId, event: Event) {
-        let culprit = self.culprit_of_event(&event);
-        self.contain(now, culprit, |it| it.receive_event(shard, event));
+        let scope = self.scope_of_event(&event);
+        self.contain(now, scope, |it| it.receive_event(shard, event));
     }
 
     /// Handles the loss of a shard's worker, which starts again empty. Rooms that were there get a
@@ -192,8 +192,8 @@ impl Conference {
         let rooms = self.placement.rooms_on(shard);
         tracing::warn!(shard = shard.0, rooms = rooms.len(), "shard lost");
         for room in rooms {
-            let culprit = Culprit::Room(Arc::clone(&room));
-            self.catch(&culprit, |it| it.drop_shard_media(&room, shard));
+            let scope = PanicScope::Room(Arc::clone(&room));
+            self.catch(&scope, |it| it.drop_shard_media(&room, shard));
         }
         self.settle();
     }
@@ -202,8 +202,8 @@ impl Conference {
     pub fn handle_timeout(&mut self, now: Time) {
         self.now = now;
         while let Some(timer) = self.timers.pop_due(now) {
-            let culprit = self.culprit_of_timer(&timer);
-            self.catch(&culprit, |it| match timer {
+            let scope = self.scope_of_timer(&timer);
+            self.catch(&scope, |it| match timer {
                 Timer::Command(token) => it.expire_command(token),
                 Timer::HeldConsume(session) => it.expire_held(session),
                 Timer::Reservation(room) => it.expire_reservation(&room),
@@ -373,12 +373,12 @@ impl Conference {
             }
             match self.internal_requests.pop() {
                 Some(InternalRequest::Request(session, tag, request)) => {
-                    let culprit = Culprit::Session(session);
-                    self.catch(&culprit, |it| it.admit(session, tag, request));
+                    let scope = PanicScope::Session(session);
+                    self.catch(&scope, |it| it.admit(session, tag, request));
                 }
                 Some(InternalRequest::Close(session, code, reason)) => {
-                    let culprit = Culprit::Session(session);
-                    self.catch(&culprit, |it| it.close_session(session, code, reason));
+                    let scope = PanicScope::Session(session);
+                    self.catch(&scope, |it| it.close_session(session, code, reason));
                 }
                 None => return,
             }
@@ -505,8 +505,8 @@ impl Conference {
         Some(command)
     }
 
-    /// Uses a shard's reply. One that comes too late, or for somebody who has left, finds nothing:
-    /// what it is about was rolled back already.
+    /// Handles a shard's reply. One that comes too late, or for a session that has left, is ignored:
+    /// its command was rolled back already.
     fn receive_reply(
         &mut self,
         token: CommandToken,

@@ -12,13 +12,13 @@ use crate::message::{PeerId, Policy, Role, SessionId, User};
 pub(crate) struct Room {
     /// Participants, by number.
     participants: Map<u64, Participant>,
-    /// Sessions that prepare to join and that nobody sees yet, by number.
+    /// Sessions that prepare to join and that others do not see yet, by number.
     unseen: Map<u64, SessionId>,
     /// Participants that wait until a host admits them, by number.
     waiting: Map<u64, Participant>,
     /// Who may enter.
     policy: Policy,
-    /// Whether somebody has set the policy. Otherwise the first who joins may.
+    /// Whether the policy is set. Otherwise the first participant may choose it.
     is_policy_set: bool,
     /// Time of creation.
     created_at: Time,
@@ -45,7 +45,7 @@ pub(crate) struct Reservation {
     pub until: Time,
 }
 
-/// Somebody in a room. Only the room itself changes it.
+/// Participant of a room. Only the room itself changes it.
 #[derive(Debug)]
 pub(crate) struct Participant {
     /// Connection.
@@ -101,14 +101,14 @@ impl Room {
         number
     }
 
-    /// Adds a session that nobody sees and returns its number.
+    /// Adds an unseen session and returns its number.
     pub(crate) fn enter_unseen(&mut self, session: SessionId) -> u64 {
         let number = self.next_number();
         self.unseen.insert(number, session);
         number
     }
 
-    /// Adds somebody that waits and returns its number.
+    /// Adds a participant that waits and returns its number.
     pub(crate) fn enter_lobby(&mut self, participant: Participant) -> u64 {
         let number = self.next_number();
         self.waiting.insert(number, participant);
@@ -126,7 +126,7 @@ impl Room {
         self.unseen.remove(&number);
     }
 
-    /// Removes somebody that waits.
+    /// Removes a participant that waits.
     pub(crate) fn leave_lobby(&mut self, number: u64) -> Option<Participant> {
         self.waiting.remove(&number)
     }
@@ -141,12 +141,12 @@ impl Room {
         self.reserved_until
     }
 
-    /// Whether nobody is in it, seen or unseen.
+    /// Whether it has neither participants nor unseen sessions.
     pub(crate) fn is_empty(&self) -> bool {
         self.participants.is_empty() && self.unseen.is_empty()
     }
 
-    /// Whether nobody is in it, waits for it, or is expected.
+    /// Whether it has no participants, no lobby and no reservation.
     pub(crate) fn is_unused(&self) -> bool {
         self.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
     }
@@ -251,7 +251,7 @@ impl Room {
         speaker.map(|it| it.session)
     }
 
-    /// Role of somebody who joins now. The first is the host, unless hosts are known by tokens.
+    /// Role of a participant who joins now. The first is the host, unless hosts are known by tokens.
     pub(crate) fn role_on_join(&self, is_host: bool, can_publish: bool) -> Role {
         let is_first = self.participants.is_empty() && !self.has_host_token;
         if !can_publish {
@@ -278,7 +278,7 @@ impl Room {
         self.is_policy_set || self.has_participants()
     }
 
-    /// Chooses the policy for somebody who joins.
+    /// Takes the policy that a joining participant may choose.
     pub(crate) const fn choose_policy(&mut self, policy: Policy) {
         self.policy = policy;
     }

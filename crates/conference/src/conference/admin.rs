@@ -8,7 +8,7 @@ use super::Conference;
 use super::admin_requests::{
     AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomSummary,
 };
-use super::culprit::Culprit;
+use super::panic_scope::PanicScope;
 use super::timers::Timer;
 use crate::limits::RESERVATION_TIMEOUT;
 use crate::message::{Policy, Refusal, RemovalReason};
@@ -24,7 +24,7 @@ impl Conference {
         now: Time,
         request: AdminRequest,
     ) -> Result<AdminResponse, Refusal> {
-        let response = self.contain(now, Culprit::Nobody, |it| it.admin_response(request));
+        let response = self.contain(now, PanicScope::Unknown, |it| it.admin_response(request));
         response.unwrap_or(Err(Refusal::Internal))
     }
 

@@ -35,7 +35,7 @@ impl Conference {
     }
 
     /// Takes a session out of its room and lobby. Its unanswered requests are refused with
-    /// `refusal`, or dropped when nobody would read that.
+    /// `refusal`, or dropped when the connection is gone.
     pub(super) fn leave(&mut self, id: SessionId, refusal: Option<Refusal>) {
         self.leave_lobby(id);
         let Some(membership) = self.sessions.membership(id) else {
@@ -78,7 +78,7 @@ impl Conference {
         self.appoint_host(name);
     }
 
-    /// Removes a room that nobody is in, waits for, or is expected in.
+    /// Removes a room without participants, lobby and reservation.
     pub(super) fn remove_room_if_unused(&mut self, name: &str) {
         if self.rooms.remove_if_unused(name) {
             tracing::info!(room = name, "room closed");
@@ -109,7 +109,7 @@ impl Conference {
     }
 
     /// Removes all media of a session and all that is being created. Returns the notices for
-    /// others. The shards of its transports are not told.
+    /// others. Sends no command to the shards of its transports.
     fn remove_media(&mut self, id: SessionId, refusal: Option<Refusal>) -> Vec<Notice> {
         if self.sessions.get(id).is_none() {
             return Vec::new();
@@ -186,7 +186,7 @@ impl Conference {
 
 /// What shards report.
 impl Conference {
-    /// Uses an event that a worker reports.
+    /// Handles an event that a worker reports.
     pub(super) fn receive_event(&mut self, shard: ShardId, event: Event) {
         match event {
             Event::TransportClosed { transport, reason } => {

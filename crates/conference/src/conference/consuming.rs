@@ -157,7 +157,7 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Closes a consumer of the session. That cannot fail, so nobody waits for the shard.
+    /// Closes a consumer of the session. That cannot fail, so the reply does not wait for the shard.
     pub(super) fn close_own_consumer(&mut self, id: SessionId, consumer: ConsumerId) -> Outcome {
         let shard = self.own_consumer(id, consumer)?;
         self.send_command(shard, Command::CloseConsumer { consumer });

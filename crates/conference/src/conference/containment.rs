@@ -8,7 +8,7 @@ use watersmeet_engine::command::Event;
 use watersmeet_wire::units::Time;
 
 use super::Conference;
-use super::culprit::Culprit;
+use super::panic_scope::PanicScope;
 use super::pending_commands::{CommandPurpose, PendingCommand};
 use super::timers::Timer;
 use crate::message::CommandToken;
@@ -19,11 +19,11 @@ impl Conference {
     pub(super) fn contain<T>(
         &mut self,
         now: Time,
-        culprit: Culprit,
+        scope: PanicScope,
         handle: impl FnOnce(&mut Self) -> T,
     ) -> Option<T> {
         self.now = now;
-        let handled = self.catch(&culprit, handle);
+        let handled = self.catch(&scope, handle);
         self.settle();
         handled
     }
@@ -32,41 +32,41 @@ impl Conference {
     /// again.
     pub(super) fn catch<T>(
         &mut self,
-        culprit: &Culprit,
+        scope: &PanicScope,
         handle: impl FnOnce(&mut Self) -> T,
     ) -> Option<T> {
         // What a panic leaves half done is what `recover` looks for.
         let handled = catch_unwind(AssertUnwindSafe(|| handle(self)));
         if handled.is_err() {
-            self.recover(culprit);
+            self.recover(scope);
         }
         handled.ok()
     }
 
-    /// Returns whom the reply to a command is about.
-    pub(super) fn culprit_of_command(&self, token: CommandToken) -> Culprit {
+    /// Returns what the reply to a command is about.
+    pub(super) fn scope_of_command(&self, token: CommandToken) -> PanicScope {
         match self.commands.get(token) {
             Some(PendingCommand {
                 requester: Some(requester),
                 ..
-            }) => Culprit::Session(requester.session),
+            }) => PanicScope::Session(requester.session),
             Some(PendingCommand {
                 purpose: CommandPurpose::CreateRouter { room, .. },
                 ..
-            }) => Culprit::Room(Arc::clone(room)),
+            }) => PanicScope::Room(Arc::clone(room)),
             Some(PendingCommand {
                 purpose: CommandPurpose::PipeProducer { producer, .. },
                 ..
             }) => {
                 let room = self.media.producer_room(*producer);
-                room.map_or(Culprit::Nobody, Culprit::Room)
+                room.map_or(PanicScope::Unknown, PanicScope::Room)
             }
-            _ => Culprit::Nobody,
+            _ => PanicScope::Unknown,
         }
     }
 
-    /// Returns whom an event is about.
-    pub(super) fn culprit_of_event(&self, event: &Event) -> Culprit {
+    /// Returns what an event is about.
+    pub(super) fn scope_of_event(&self, event: &Event) -> PanicScope {
         let session = match event {
             Event::TransportClosed { transport, .. }
             | Event::IceStateChanged { transport, .. }
@@ -78,15 +78,15 @@ impl Conference {
             | Event::ConsumerProducerPaused { consumer, .. }
             | Event::ConsumerLayersChanged { consumer, .. } => self.media.consumer_owner(*consumer),
         };
-        session.map_or(Culprit::Nobody, Culprit::Session)
+        session.map_or(PanicScope::Unknown, PanicScope::Session)
     }
 
-    /// Returns whom a deadline is about.
-    pub(super) fn culprit_of_timer(&self, timer: &Timer) -> Culprit {
+    /// Returns what a deadline is about.
+    pub(super) fn scope_of_timer(&self, timer: &Timer) -> PanicScope {
         match timer {
-            Timer::Command(token) => self.culprit_of_command(*token),
-            Timer::HeldConsume(session) => Culprit::Session(*session),
-            Timer::Reservation(room) => Culprit::Room(Arc::clone(room)),
+            Timer::Command(token) => self.scope_of_command(*token),
+            Timer::HeldConsume(session) => PanicScope::Session(*session),
+            Timer::Reservation(room) => PanicScope::Room(Arc::clone(room)),
         }
     }
 }

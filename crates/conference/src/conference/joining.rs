@@ -1,5 +1,5 @@
-//! How somebody enters a room: what its token permits, whether a host has to admit it, what it
-//! finds there. The snapshot of the room and the subscription to its changes are one step.
+//! Joining a room: permissions by token, admission by a host, and the snapshot of the room. The
+//! snapshot and the subscription to its changes are one step.
 
 use std::sync::Arc;
 
@@ -63,8 +63,8 @@ impl Conference {
         )
     }
 
-    /// Enters a room unseen. Whoever would have to wait until a host admits it may do so too: it
-    /// waits when it joins.
+    /// Enters a room unseen. This is possible where joining needs the approval of a host too: the
+    /// session waits when it joins.
     pub(super) fn prepare_join(&mut self, id: SessionId, room: String) -> Outcome {
         let request = JoinRequest {
             room,
@@ -89,7 +89,7 @@ impl Conference {
         room.is_some_and(|it| it.is_unseen(membership.number))
     }
 
-    /// Checks the lengths of what somebody sends who wants to enter.
+    /// Checks the lengths of the texts in a join request.
     fn check_names(&self, request: &JoinRequest) -> Result<(), Refusal> {
         let len_max = self.config.limits.name_len_max;
         if request.room.is_empty() {
@@ -108,8 +108,8 @@ impl Conference {
         Ok(())
     }
 
-    /// Returns the policy of a room for somebody who enters: the first may choose it, if nobody has
-    /// set it before.
+    /// Returns the policy that a room has once this request is granted. The first participant may
+    /// choose it, unless it is set already.
     fn policy_for(&self, request: &JoinRequest) -> Policy {
         match self.rooms.get(&request.room) {
             Some(room) if room.is_policy_fixed() => room.policy(),
@@ -118,10 +118,10 @@ impl Conference {
         }
     }
 
-    /// Returns whether somebody has to wait before it enters a room.
+    /// Returns whether a participant has to wait in the lobby.
     ///
     /// # Errors
-    /// It may not enter. Where a token is needed, a room that does not exist is refused in the same
+    /// The participant may not enter. Where a token is needed, a room that does not exist is refused in the same
     /// words as one that does.
     fn check_entry(
         &self,
@@ -158,8 +158,8 @@ impl Conference {
         Ok(waits)
     }
 
-    /// Removes whoever is in a room, or waits for it, under the name of somebody who enters: the
-    /// same user on another connection.
+    /// Removes the participant of this name from a room or its lobby: the same user, who enters on
+    /// another connection.
     fn replace(&mut self, room: &str, peer: &PeerId) {
         let room = self.rooms.get(room);
         if let Some(session) = room.and_then(|it| it.session_named(peer)) {
@@ -167,8 +167,8 @@ impl Conference {
         }
     }
 
-    /// Enters the room that the session is in: its media starts afresh, and the others are not told
-    /// of anybody new.
+    /// Enters the room that the session is already in. Its media starts afresh, and the others are
+    /// not notified of a new participant.
     fn rejoin(&mut self, id: SessionId, display_name: Option<Arc<str>>) -> Outcome {
         let membership = self.sessions.member(id)?;
         self.close_media(id, Some(Refusal::NotInRoom));
@@ -256,7 +256,7 @@ impl Conference {
         self.snapshot(id, &membership)
     }
 
-    /// Returns whom somebody finds who enters, and allows the requests that this leads to.
+    /// Returns the other participants for one that enters, and credits the messages that they cause.
     fn snapshot(
         &mut self,
         id: SessionId,

@@ -244,7 +244,7 @@ impl MediaOwnership {
         media.producers.insert(producer, transport);
     }
 
-    /// Makes a producer known to its room: what others are told of it, and what they can consume.
+    /// Announces a producer in its room, with its summary for others and what they can consume.
     /// Returns false when it was closed meanwhile.
     pub(super) fn announce_producer(
         &mut self,
@@ -299,12 +299,12 @@ impl MediaOwnership {
         Some(Arc::clone(&announced.room))
     }
 
-    /// What others are told of an announced producer.
+    /// Summary of an announced producer.
     pub(super) fn producer_summary(&self, producer: ProducerId) -> Option<&ProducerSummary> {
         self.producers.get(&producer).map(|it| &it.summary)
     }
 
-    /// What others are told of the producers of a session, oldest first.
+    /// Summaries of the announced producers of a session, oldest first.
     pub(super) fn summaries_of(&self, session: SessionId) -> Vec<ProducerSummary> {
         self.announced_by(session)
             .map(|it| it.summary.clone())

@@ -55,7 +55,7 @@ impl Conference {
         }
     }
 
-    /// Admits somebody who waits, as a speaker or a viewer.
+    /// Admits a participant from the lobby, as a speaker or a viewer.
     fn admit_from_lobby(&mut self, name: &str, peer: &str, promote: bool) -> Result<(), Refusal> {
         let id = self.rooms.waiting_named(name, peer)?;
         let participants_max = self.config.limits.participants_max;
@@ -146,7 +146,7 @@ impl Conference {
         true
     }
 
-    /// Removes somebody from its room or lobby and tells it the reason.
+    /// Removes a session from its room or lobby and notifies it of the reason.
     pub(super) fn remove_from_room(&mut self, id: SessionId, reason: RemovalReason) {
         self.leave(id, Some(Refusal::NotInRoom));
         self.notify(id, &Notice::Removed { reason });
@@ -163,7 +163,7 @@ impl Conference {
         Ok(())
     }
 
-    /// Removes somebody from the lobby in which it waits, if it does.
+    /// Removes a session from the lobby in which it waits, if it does.
     pub(super) fn leave_lobby(&mut self, id: SessionId) {
         let session = self.sessions.get_mut(id);
         let Some(lobby) = session.and_then(|it| it.leave_lobby()) else {

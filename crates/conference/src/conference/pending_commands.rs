@@ -14,7 +14,7 @@ use crate::message::{CommandToken, Direction, ProducerSummary, SessionId, StatsS
 /// Command that a shard has not replied to.
 #[derive(Debug)]
 pub(super) struct PendingCommand {
-    /// Request that the reply answers. None for routers and pipes, which nobody requests.
+    /// Request that the reply answers. `None` for routers and pipes, which no request asks for.
     pub requester: Option<RequestContext>,
     /// Time at which it is given up.
     pub deadline: Time,
@@ -58,7 +58,7 @@ pub(super) enum CommandPurpose {
     },
     /// Creates a producer.
     Produce {
-        /// What others will be told of it.
+        /// Summary for other participants.
         producer: ProducerSummary,
     },
     /// Pauses or resumes a producer.

@@ -1,4 +1,4 @@
-//! What somebody may do in a room, by its token.
+//! Join requests, and the permissions that a token grants in a room.
 
 use crate::access::Grant;
 use crate::message::{Policy, Refusal, User};
@@ -18,7 +18,7 @@ pub(super) struct JoinRequest {
     pub policy: Option<Policy>,
 }
 
-/// What somebody may do in a room.
+/// Permissions of a participant in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Permissions {
     /// User named by the token.

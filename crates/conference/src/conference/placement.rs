@@ -1,6 +1,6 @@
 //! Placement of rooms and participants on shards. A room starts on the least loaded shard; new
 //! participants are served by another one when it is full. All transports of a participant are on
-//! one shard, and nobody moves during a call.
+//! one shard, and stay there during a call.
 //!
 //! The load of a shard is measured outside; between two measurements its transports are counted.
 

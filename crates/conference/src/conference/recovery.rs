@@ -15,8 +15,8 @@ use std::sync::Arc;
 use watersmeet_engine::command::Command;
 
 use super::Conference;
-use super::culprit::Culprit;
 use super::outputs::Output;
+use super::panic_scope::PanicScope;
 use super::timers::Timer;
 use crate::close_codes::{CLOSE_INTERNAL, CLOSE_RESTART};
 #[cfg(feature = "faults")]
@@ -44,30 +44,30 @@ impl Conference {
     pub(super) fn close_failed_session(&mut self, session: SessionId) {
         tracing::error!(session = session.0, "panic in a dialect: session closed");
         self.metrics.record_panic();
-        self.close_culprit(&Culprit::Session(session));
+        self.close_scope(&PanicScope::Session(session));
     }
 
     /// Makes everything consistent after a panic.
-    pub(super) fn recover(&mut self, culprit: &Culprit) {
-        tracing::error!(?culprit, "panic while an input was handled");
+    pub(super) fn recover(&mut self, scope: &PanicScope) {
+        tracing::error!(?scope, "panic while an input was handled");
         self.metrics.record_panic();
-        self.close_culprit(culprit);
+        self.close_scope(scope);
     }
 
     /// Closes the session or room that a panic was about, and drops what is inconsistent.
-    fn close_culprit(&mut self, culprit: &Culprit) {
-        let recovered = catch_unwind(AssertUnwindSafe(|| match culprit {
-            Culprit::Session(session) => {
+    fn close_scope(&mut self, scope: &PanicScope) {
+        let recovered = catch_unwind(AssertUnwindSafe(|| match scope {
+            PanicScope::Session(session) => {
                 #[cfg(feature = "faults")]
                 self.faults.panic_in_cleanup(*session);
                 self.close_session(*session, CLOSE_INTERNAL, SESSION_FAILED);
             }
-            Culprit::Room(room) => self.drop_room(room),
-            Culprit::Nobody => {}
+            PanicScope::Room(room) => self.drop_room(room),
+            PanicScope::Unknown => {}
         }));
         let recovered = recovered.is_ok();
         let dropped = catch_unwind(AssertUnwindSafe(|| {
-            if let (false, Culprit::Session(session)) = (recovered, culprit) {
+            if let (false, PanicScope::Session(session)) = (recovered, scope) {
                 self.drop_rooms_of(*session);
                 self.purge_session(*session, CLOSE_INTERNAL, SESSION_FAILED);
             }
@@ -184,8 +184,8 @@ impl Conference {
         self.timers.cancel_all(is_reservation);
     }
 
-    /// Removes a session from every record and closes its connection. Rooms are not told: its own
-    /// is dropped with it.
+    /// Removes a session from every record but its room, which is dropped too, and closes its
+    /// connection.
     fn purge_session(&mut self, session: SessionId, code: u16, reason: &'static str) {
         let removed = self.media.purge(session);
         for (shard, transport) in removed.transports {

@@ -192,7 +192,7 @@ impl Conference {
         })))
     }
 
-    /// Returns whose producer a new consumer receives, and what others are told of it.
+    /// Returns owner and summary of the producer that a new consumer receives.
     fn consumed(
         &self,
         session: SessionId,

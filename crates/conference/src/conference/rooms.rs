@@ -53,7 +53,7 @@ impl Rooms {
         self.by_name.remove(name)
     }
 
-    /// Removes a room that nobody is in, waits for, or is expected in. Returns whether it did.
+    /// Removes a room without participants, lobby and reservation. Returns whether it did.
     pub(super) fn remove_if_unused(&mut self, name: &str) -> bool {
         let is_unused = self.get(name).is_some_and(Room::is_unused);
         is_unused && self.remove(name).is_some()

@@ -1,5 +1,5 @@
-//! Routers of rooms on shards, and producers piped between them. Both are created on their own when
-//! somebody needs them: nobody waits for the reply, since a shard carries out commands in order.
+//! Routers of rooms on shards, and producers piped between them. Both are created when a transport
+//! or consumer needs them, which does not wait for the reply: a shard carries out commands in order.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl Conference {
         Ok(())
     }
 
-    /// Uses the reply to a command that nobody requested: without a router, the next transport
+    /// Handles the reply to a command that no request asked for. Without a router, the next transport
     /// tries again; without a pipe, the next consumer.
     pub(super) fn complete_unrequested(
         &mut self,
@@ -90,7 +90,7 @@ impl Conference {
         }
     }
 
-    /// Reverts a command that nobody requested and that a shard has not replied to in time.
+    /// Reverts a command that no request asked for and that a shard has not replied to in time.
     pub(super) fn expire_unrequested(&mut self, purpose: CommandPurpose) {
         match purpose {
             CommandPurpose::CreateRouter { room, router } => {

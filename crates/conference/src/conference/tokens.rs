@@ -1,5 +1,4 @@
-//! Tokens that connections bring, and the STUN and TURN servers that they are told of. Both go by
-//! the wall clock.
+//! Verification of tokens, and STUN and TURN servers for clients. Both depend on the wall clock.
 
 use std::sync::Arc;
 
@@ -24,8 +23,8 @@ impl Conference {
         token.map(|token| self.verify(token)).transpose()
     }
 
-    /// Returns what somebody may do in the room that it wants to enter, by the token that it brings
-    /// now or else by that of its connect request.
+    /// Returns the permissions of a session in a room, by the token of the join request or else by
+    /// that of its connect request.
     ///
     /// # Errors
     /// A token is invalid, for another room, or missing although one is required.

@@ -69,7 +69,7 @@ impl Conference {
         })
     }
 
-    /// Closes a transport of the session. That cannot fail, so nobody waits for the shard.
+    /// Closes a transport of the session. That cannot fail, so the reply does not wait for the shard.
     pub(super) fn close_own_transport(&mut self, id: SessionId, transport: TransportId) -> Outcome {
         let shard = self.own_transport(id, transport)?;
         let room = self.sessions.member(id)?.room;
@@ -105,8 +105,8 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Creates a producer. Others are told of it when its shard has created it, and whoever joins
-    /// until then does not find it in the room: everybody learns of it exactly once.
+    /// Creates a producer. It is announced when its shard has created it; until then it is not in the
+    /// snapshot of a participant that joins. So every participant learns of it exactly once.
     pub(super) fn produce(
         &mut self,
         context: RequestContext,
@@ -157,7 +157,7 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Closes a producer of the session. That cannot fail, so nobody waits for the shard.
+    /// Closes a producer of the session. That cannot fail, so the reply does not wait for the shard.
     pub(super) fn close_own_producer(&mut self, id: SessionId, producer: ProducerId) -> Outcome {
         let shard = self.own_producer(id, producer)?;
         self.send_command(shard, Command::CloseProducer { producer });

@@ -48,7 +48,7 @@ pub(super) struct Transport {
     pub shard: ShardId,
     /// Key by which its client requested it.
     pub key: Option<TransportKey>,
-    /// What its client is told of it, once its shard has created it.
+    /// Description for its client, once its shard has created it.
     pub offer: Option<Box<CreatedTransport>>,
     /// Further requests for it, which wait until its shard has created it.
     pub waiting_tags: Vec<RequestTag>,
@@ -61,7 +61,7 @@ pub(super) struct AnnouncedProducer {
     pub owner: SessionId,
     /// Room that it is in.
     pub room: Arc<str>,
-    /// What others are told of it.
+    /// Summary for other participants.
     pub summary: ProducerSummary,
     /// Shard that receives it.
     pub shard: ShardId,
