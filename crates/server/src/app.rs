@@ -1,99 +1,57 @@
-//! The life of the program, on one screen: bind, start the shards, start the hub, open the door,
-//! wait for the end, and take it all down in order.
+//! Lifecycle of the program: binds the listeners, starts shards and hub, serves until a signal
+//! arrives, and shuts everything down in order.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use watersmeet_conference::{Conference, ShardId};
-use watersmeet_engine::ortc::NegotiationError;
-use watersmeet_engine::transport::dtls::{CertificateError, DtlsCertificate, DtlsVersion};
+use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::worker::WorkerConfig;
 
+use crate::app_error::AppError;
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded};
 use crate::http::server::HttpServer;
-use crate::http::tls::TlsError;
-use crate::http::{self, SiteContext};
+use crate::http::site::SiteContext;
 use crate::hub::Hub;
 use crate::listeners::{self, BoundListener};
-use crate::media_sockets::{MediaSocketError, MediaSockets};
+use crate::media_sockets::MediaSockets;
 use crate::shard::{self, Shard, ShardHandle, ShardReport};
 use crate::shard_queues::ShardQueues;
-use crate::{conference_setup, file_descriptor_limit, ip_addresses, startup_banner, watchdog};
+use crate::{
+    conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, watchdog,
+};
 
-/// Threads for signalling and the page. MediaSockets has its own.
+/// Threads of the tokio runtime, which serves signalling and HTTP. Shards have their own threads.
 const SIGNALLING_THREADS: usize = 2;
 
-/// How long sessions may take to say goodbye when the program ends.
-const GOODBYES_MAX: Duration = Duration::from_secs(3);
+/// How long sessions may take to close when the program ends.
+const SESSIONS_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the shards may take to end: each looks up at least every 250 ms.
-const SHARDS_END_MAX: Duration = Duration::from_secs(1);
+/// How long shards may take to end: each checks at least every 250 ms.
+const SHARDS_END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a peer may go without renewing its consent (RFC 7675 allows 30 s).
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why the program cannot start, or could not go on.
-#[derive(Debug, Error)]
-pub enum AppError {
-    /// The page's certificate.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The page's port.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        error: io::Error,
-    },
-    /// The media sockets.
-    #[error(transparent)]
-    MediaSockets(#[from] MediaSocketError),
-    /// The media certificate.
-    #[error(transparent)]
-    Certificate(#[from] CertificateError),
-    /// The codecs of the rooms.
-    #[error(transparent)]
-    Codecs(#[from] NegotiationError),
-    /// What signs tokens.
-    #[error("`jwt_secret` {0}")]
-    Keys(String),
-    /// The operating system.
-    #[error("the operating system refuses: {0}")]
-    System(#[from] io::Error),
-    /// The conference failed.
-    #[error("the conference ended by itself")]
-    HubEnded,
-}
-
-impl AppError {
-    /// What the process ends with: 78 when the configuration is to blame.
-    pub const fn exit_status(&self) -> u8 {
-        match self {
-            Self::Tls(_) | Self::Keys(_) => crate::EXIT_CONFIG,
-            _ => 1,
-        }
-    }
-}
-
-/// Runs the program until it is told to stop.
+/// Runs the program until a signal ends it.
+///
+/// # Errors
+/// A socket, certificate, codec or secret cannot be used, or the hub task ended unexpectedly.
 pub fn run(loaded: &Loaded) -> Result<(), AppError> {
-    file_descriptor_limit::raise();
+    file_descriptor_limit::raise_to_maximum();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SIGNALLING_THREADS)
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(serve(loaded));
-    // A shard that hangs must not keep the program from ending.
+    // Does not wait for blocking tasks: a shard that hangs must not keep the program from ending.
     runtime.shutdown_background();
     outcome
 }
@@ -105,20 +63,26 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let bound = listeners::bind_all(config)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (shards, threads) = start_shards(config, clock, &reports_sender)?;
-    let pulses: Vec<_> = shards.iter().map(ShardHandle::pulse).collect();
-    let meters = shards.iter().map(ShardHandle::meter).collect();
+    let heartbeats: Vec<_> = shards.iter().map(ShardHandle::heartbeat).collect();
+    let shard_metrics = shards.iter().map(ShardHandle::metrics).collect();
     let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
-    let rooms = conference_setup::conference_config(config, Arc::clone(&keys), clock)?;
-    let conference = Conference::new(rooms, shard::seeded()?);
+    let conference_config = conference_setup::conference_config(config, Arc::clone(&keys), clock)?;
+    let conference = Conference::new(conference_config, shard::seeded_rng()?);
     let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
-    let site = SiteContext::new(hub_handle, (pulses.clone(), meters), clock, config, keys)?;
-    tokio::spawn(watchdog::run(pulses));
-    let greeting = startup_banner::text(loaded, &bound);
-    // A closed standard output is no reason not to serve.
-    let _ = io::stdout().write_all(greeting.as_bytes());
-    let doors = open(bound, &site, &stopped);
+    let site = SiteContext::new(
+        hub_handle,
+        (heartbeats.clone(), shard_metrics),
+        clock,
+        config,
+        keys,
+    )?;
+    tokio::spawn(watchdog::run(heartbeats));
+    let banner = startup_banner::render(loaded, &bound);
+    // A closed standard output does not keep the server from running.
+    let _ = io::stdout().write_all(banner.as_bytes());
+    let servers = start_http_servers(bound, &site, &stopped);
 
     tokio::select! {
         () = signals.next() => tracing::info!("shutting down"),
@@ -126,45 +90,53 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     }
     stop.send_replace(true);
     tokio::select! {
-        () = signals.next() => tracing::warn!("told twice: leaving at once"),
-        () = end(hub, &doors, threads) => {}
+        () = signals.next() => tracing::warn!("second signal: exiting without waiting for sessions"),
+        () = shut_down(hub, &servers, threads) => {}
     }
     Ok(())
 }
 
-/// Opens every door.
-fn open(
+/// Starts accepting connections on every listener.
+fn start_http_servers(
     bound: Vec<BoundListener>,
     site: &SiteContext,
     stopped: &watch::Receiver<bool>,
 ) -> Vec<HttpServer> {
-    let mut doors = Vec::new();
+    let mut servers = Vec::new();
     for bound in bound {
-        let door = HttpServer::new(
-            http::router(site.behind(&bound.listener)),
+        let server = HttpServer::new(
+            http::router(site.for_listener(&bound.config)),
             bound.tls,
             stopped.clone(),
         );
         for socket in bound.sockets {
-            tokio::spawn(door.clone().open(socket));
+            tokio::spawn(server.clone().accept_from(socket));
         }
-        doors.push(door);
+        servers.push(server);
     }
-    doors
+    servers
 }
 
-/// Takes everything down: sessions hear goodbye, then the hub lets go of the shards, and they end.
-async fn end(hub: JoinHandle<()>, doors: &[HttpServer], threads: Vec<thread::JoinHandle<()>>) {
-    let goodbyes = async {
+/// Waits until sessions, connections and shards have ended. The hub closes the sessions and drops
+/// the shard handles, which ends the shards.
+async fn shut_down(
+    hub: JoinHandle<()>,
+    servers: &[HttpServer],
+    threads: Vec<thread::JoinHandle<()>>,
+) {
+    let sessions_closed = async {
         if hub.await.is_err() {
-            tracing::error!("the conference failed while ending");
+            tracing::error!("the conference task panicked during shutdown");
         }
-        for door in doors {
-            door.emptied().await;
+        for server in servers {
+            server.wait_until_idle().await;
         }
     };
-    if timeout(GOODBYES_MAX, goodbyes).await.is_err() {
-        tracing::warn!("some clients did not answer the goodbye");
+    if timeout(SESSIONS_CLOSE_TIMEOUT, sessions_closed)
+        .await
+        .is_err()
+    {
+        tracing::warn!("some clients did not close their connection in time");
     }
     let joined = tokio::task::spawn_blocking(move || {
         threads
@@ -172,17 +144,17 @@ async fn end(hub: JoinHandle<()>, doors: &[HttpServer], threads: Vec<thread::Joi
             .filter_map(|thread| thread.join().err())
             .count()
     });
-    match timeout(SHARDS_END_MAX, joined).await {
+    match timeout(SHARDS_END_TIMEOUT, joined).await {
         Ok(Ok(0)) => {}
-        _ => tracing::error!("some shards did not end"),
+        _ => tracing::error!("some shards did not end in time"),
     }
 }
 
 /// The signals that end the program.
 struct Signals {
-    /// Ctrl-C.
+    /// SIGINT, sent by Ctrl-C.
     interrupt: Signal,
-    /// What service managers send.
+    /// SIGTERM, sent by service managers.
     terminate: Signal,
 }
 
@@ -203,24 +175,24 @@ impl Signals {
     }
 }
 
-type Started = (Vec<ShardHandle>, Vec<thread::JoinHandle<()>>);
+type StartedShards = (Vec<ShardHandle>, Vec<thread::JoinHandle<()>>);
 
 fn start_shards(
     config: &Config,
     clock: Clock,
     reports: &mpsc::Sender<ShardReport>,
-) -> Result<Started, AppError> {
+) -> Result<StartedShards, AppError> {
     let certificate = DtlsCertificate::generate()?;
-    let announced = ip_addresses::announced(config);
+    let announced = ip_addresses::announced_ips(config);
     let mut started = (Vec::new(), Vec::new());
     let mut sockets = Vec::new();
     for index in 0..config.shard_count() {
         sockets.push(MediaSockets::open(config, clock, index)?);
     }
-    let desks = ShardQueues::connect(sockets.iter().map(MediaSockets::waker));
-    for ((index, media), desk) in (0..=u8::MAX).zip(sockets).zip(desks) {
+    let queues = ShardQueues::connect(sockets.iter().map(MediaSockets::waker));
+    for ((index, sockets), queues) in (0..=u8::MAX).zip(sockets).zip(queues) {
         let worker = WorkerConfig {
-            listen: media.listen_addresses(&announced),
+            listen: sockets.listen_addresses(&announced),
             certificate: certificate.clone(),
             dtls_version: dtls_version(config.dtls),
             epoch: clock.epoch(),
@@ -230,8 +202,15 @@ fn start_shards(
             egress: config.egress_options(),
         };
         let (id, reports) = (ShardId(index), reports.clone());
-        let (handle, thread) =
-            Shard::start(id, worker, clock, media, desk, reports, config.pin_cores)?;
+        let (handle, thread) = Shard::start(
+            id,
+            worker,
+            clock,
+            sockets,
+            queues,
+            reports,
+            config.pin_cores,
+        )?;
         started.0.push(handle);
         started.1.push(thread);
     }

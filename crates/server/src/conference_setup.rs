@@ -1,5 +1,5 @@
-//! From what the operator decided to what the conference is made of: codecs, caps, who may come in,
-//! which relays clients are told of. It decides nothing itself.
+//! Translates the configuration into that of the conference: codecs, limits, room policy, STUN and
+//! TURN servers.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use watersmeet_wire::units::Bitrate;
 use crate::clock::Clock;
 use crate::config::{CodecChoice, CodecParameter, Config, RoomCreation, RoomPolicy, Secret};
 
-/// What the conference is made of.
+/// Returns the configuration of the conference.
 ///
 /// # Errors
-/// Codecs that no router can forward.
+/// A configured codec cannot be forwarded by routers.
 pub fn conference_config(
     config: &Config,
     keys: Arc<TokenKeys>,
@@ -27,7 +27,7 @@ pub fn conference_config(
 ) -> Result<ConferenceConfig, NegotiationError> {
     let force_video_codec = config.video_codec.map(|codec| codec.mime_type().to_owned());
     Ok(ConferenceConfig {
-        capabilities: capabilities(config)?,
+        capabilities: router_capabilities(config)?,
         media_codecs: media_codecs(config),
         transport_options: TransportOptions {
             enable_udp: config.udp,
@@ -53,11 +53,11 @@ pub fn conference_config(
     })
 }
 
-/// What rooms can forward.
+/// Returns the RTP capabilities that rooms offer.
 ///
 /// # Errors
-/// Codecs that no router can forward.
-pub fn capabilities(config: &Config) -> Result<RtpCapabilities, NegotiationError> {
+/// A configured codec cannot be forwarded by routers.
+pub fn router_capabilities(config: &Config) -> Result<RtpCapabilities, NegotiationError> {
     ortc::router_capabilities(&media_codecs(config))
 }
 
@@ -70,7 +70,7 @@ const fn policy(policy: RoomPolicy) -> Policy {
     }
 }
 
-/// The relays that clients are told of.
+/// Returns the STUN and TURN servers announced to clients.
 pub fn ice_servers(config: &Config) -> IceServers {
     let fixed = config.ice_servers.iter().map(|server| IceServer {
         urls: server.urls.clone(),
@@ -88,12 +88,12 @@ pub fn ice_servers(config: &Config) -> IceServers {
     }
 }
 
-/// The codecs of the rooms, best first: those that are configured, and of the video codecs only the
-/// one that rooms are held to.
+/// Returns the codecs of rooms, best first: the configured ones, and if `video_codec` is set, no
+/// other video codec.
 fn media_codecs(config: &Config) -> Vec<RtpCodecCapability> {
     let mut codecs = Vec::new();
     for choice in &config.codecs {
-        codecs.extend(offered(choice));
+        codecs.extend(offered_codecs(choice));
     }
     if let Some(only) = config.video_codec {
         codecs.retain(|codec| {
@@ -103,17 +103,20 @@ fn media_codecs(config: &Config) -> Vec<RtpCodecCapability> {
     codecs
 }
 
-/// A codec as routers offer it: as usual, or with parameters of the operator's.
-fn offered(choice: &CodecChoice) -> Vec<RtpCodecCapability> {
+/// Returns a codec as routers offer it: with the usual parameters, or with configured ones.
+fn offered_codecs(choice: &CodecChoice) -> Vec<RtpCodecCapability> {
     let mime_type = choice.codec.mime_type();
-    let is_it = |codec: &RtpCodecCapability| codec.mime_type.eq_ignore_ascii_case(mime_type);
-    let usual: Vec<_> = ortc::default_codecs().into_iter().filter(is_it).collect();
+    let matches_type = |codec: &RtpCodecCapability| codec.mime_type.eq_ignore_ascii_case(mime_type);
+    let usual: Vec<_> = ortc::default_codecs()
+        .into_iter()
+        .filter(matches_type)
+        .collect();
     let Some(parameters) = &choice.parameters else {
         return match usual.is_empty() {
             true => ortc::supported_capabilities()
                 .codecs
                 .into_iter()
-                .filter(is_it)
+                .filter(matches_type)
                 .take(1)
                 .collect(),
             false => usual,
@@ -122,7 +125,7 @@ fn offered(choice: &CodecChoice) -> Vec<RtpCodecCapability> {
     let mut codecs = ortc::supported_capabilities()
         .codecs
         .into_iter()
-        .filter(is_it);
+        .filter(matches_type);
     let Some(mut codec) = codecs.next() else {
         return Vec::new();
     };

@@ -1,7 +1,6 @@
-//! `watersmeet doctor`: looks at the configuration and at this machine as an operator would who
-//! has an hour, and says for each thing that is wrong how to mend it. It opens sockets and closes
-//! them again; it changes nothing, and it sends packets to nobody but this machine and the STUN
-//! and TURN servers of the configuration.
+//! `watersmeet doctor`: checks the configuration and this machine and prints how to fix each
+//! problem. Opens sockets and closes them again; changes nothing. Sends packets only to this machine
+//! and to the configured STUN and TURN servers.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -9,7 +8,9 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::config::{Config, ConfigError, Flags, Loaded};
+use finding::{Finding, Outcome};
 
+mod finding;
 mod media_addresses;
 mod open_files;
 mod packet_egress;
@@ -17,89 +18,18 @@ mod ports;
 mod settings;
 mod turn;
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// As it should be.
-    Fine,
-    /// It works, though perhaps not as was meant.
-    Doubtful,
-    /// It does not work.
-    Wrong,
-}
-
-impl Outcome {
-    const fn mark(self) -> char {
-        match self {
-            Self::Fine => '✓',
-            Self::Doubtful => '!',
-            Self::Wrong => '✗',
-        }
-    }
-}
-
-/// What one check found.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finding {
-    /// What was looked at, in a word.
-    pub about: &'static str,
-    /// How it is.
-    pub outcome: Outcome,
-    /// What was found.
-    pub text: String,
-    /// What to do about it, unless it is fine.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fix: Option<String>,
-}
-
-impl Finding {
-    /// Nothing to do.
-    pub fn fine(about: &'static str, text: impl Into<String>) -> Self {
-        Self {
-            about,
-            outcome: Outcome::Fine,
-            text: text.into(),
-            fix: None,
-        }
-    }
-
-    /// It works, though perhaps not as was meant.
-    pub fn doubtful(about: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            outcome: Outcome::Doubtful,
-            fix: Some(fix.into()),
-            ..Self::fine(about, text)
-        }
-    }
-
-    /// It does not work.
-    pub fn wrong(about: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            outcome: Outcome::Wrong,
-            fix: Some(fix.into()),
-            ..Self::fine(about, text)
-        }
-    }
-
-    /// Whether there is nothing to do.
-    pub fn is_fine(&self) -> bool {
-        self.outcome == Outcome::Fine
-    }
-}
-
-/// Everything that was found.
+/// All findings.
 #[derive(Debug, Serialize)]
 struct Report {
-    /// Whether nothing is wrong.
+    /// Whether no finding is `Wrong`.
     healthy: bool,
-    /// Check by check.
+    /// Finding of each check.
     findings: Vec<Finding>,
 }
 
-/// Checks everything and prints what was found: status 0 when nothing is wrong, 1 otherwise.
+/// Runs all checks and prints the report. Exits with status 0 when nothing is wrong, else 1.
 pub fn run(flags: &Flags, json: bool) -> ExitCode {
-    let (config, loaded) = Loaded::examine(flags);
+    let (config, loaded) = Loaded::parse_and_load(flags);
     let findings = findings(config.as_ref(), loaded.as_ref());
     let healthy = findings.iter().all(|it| it.outcome != Outcome::Wrong);
     let report = Report { healthy, findings };
@@ -107,7 +37,7 @@ pub fn run(flags: &Flags, json: bool) -> ExitCode {
         true => serde_json::to_string(&report).unwrap_or_default() + "\n",
         false => text(&report),
     };
-    // Who closes the pipe has seen enough.
+    // The reader of a pipe may have closed it.
     let _ = io::stdout().write_all(text.as_bytes());
     match healthy {
         true => ExitCode::SUCCESS,
@@ -115,7 +45,7 @@ pub fn run(flags: &Flags, json: bool) -> ExitCode {
     }
 }
 
-/// All checks. What could be read is looked at even where it may not be used as it is.
+/// Runs all checks. A configuration that can be parsed is checked even when it cannot be used.
 fn findings(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
     let mut findings = settings::check(config, loaded);
     if let Some(config) = config {
@@ -140,13 +70,13 @@ fn text(report: &Report) -> String {
         }));
     }
     let count = |outcome| {
-        let of_it = report.findings.iter().filter(|it| it.outcome == outcome);
-        of_it.count()
+        let matching = report.findings.iter().filter(|it| it.outcome == outcome);
+        matching.count()
     };
     lines.push(match (count(Outcome::Wrong), count(Outcome::Doubtful)) {
-        (0, 0) => "\n  All is well.\n".to_owned(),
-        (0, doubts) => format!("\n  Nothing is wrong; look at {doubts} marked with !.\n"),
-        (wrongs, _) => format!("\n  {wrongs} to mend, marked with ✗.\n"),
+        (0, 0) => "\n  No problems found.\n".to_owned(),
+        (0, doubts) => format!("\n  Nothing is wrong; check the {doubts} marked with !.\n"),
+        (wrongs, _) => format!("\n  {wrongs} to fix, marked with ✗.\n"),
     });
     lines.join("\n") + "\n"
 }

@@ -1,10 +1,11 @@
-//! File descriptors: every person costs one or two, and many systems start a program with 1,024.
+//! Raises the limit of open file descriptors: each participant needs one or two, and many systems
+//! start a program with 1,024.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the number of descriptors that the process may open to the most it is allowed to ask
-/// for. A refusal costs capacity, not service.
-pub fn raise() {
+/// Raises the soft limit of file descriptors to the hard limit. When the system refuses, the
+/// program runs with less capacity.
+pub fn raise_to_maximum() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return;
@@ -17,7 +18,7 @@ pub fn raise() {
         },
     ) {
         Ok(()) => tracing::debug!(?current, ?maximum, "file descriptor limit raised"),
-        Err(error) => tracing::warn!(?current, %error, "the file descriptor limit stays low"),
+        Err(error) => tracing::warn!(?current, %error, "file descriptor limit cannot be raised"),
     }
 }
 
@@ -26,8 +27,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn afterwards_nothing_more_could_be_asked_for() {
-        raise();
+    fn soft_limit_equals_hard_limit_after_raising() {
+        raise_to_maximum();
         let limit = getrlimit(Resource::Nofile);
         assert_eq!(limit.current, limit.maximum);
     }

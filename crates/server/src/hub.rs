@@ -1,9 +1,8 @@
-//! The task that owns the conference. Frames of all sessions and answers of all shards come in
-//! here, one at a time, and what the conference makes of them goes out: letters to sessions,
-//! commands to shards. It never waits for either; whoever does not keep up is given up.
+//! The task that owns the conference. It receives frames of all sessions and reports of all shards,
+//! one at a time, and sends the conference's output: frames to sessions, commands to shards. It
+//! never waits for either; a session that does not keep up is closed.
 //!
-//! It is the one place that asks the time on the conference's behalf. It knows no media and no
-//! socket.
+//! It is the only place that reads the clock for the conference. It knows no media and no sockets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,98 +26,98 @@ use crate::clock::Clock;
 use crate::session_outbox::{Frame, Outbox};
 use crate::shard::{ShardHandle, ShardReport, ShardRequest};
 
-/// The most frames that wait for the conference, each up to 128 KiB. A session that finds the
-/// queue full waits, and reads no more from its client.
+/// Capacity of the hub's input queue, each entry up to 128 KiB. A session that finds the queue full
+/// waits and reads no more from its client.
 const INPUTS_MAX: usize = 256;
 
-/// How long a count may take: each takes the hub's turn once.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request to the hub may take: it waits for its turn in the queue.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often the conference is told how busy shards are: as often as they say so.
+/// How often the load of the shards is passed to the conference: as often as they publish it.
 const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// WebSocket close code for a server that ends (RFC 6455 §7.4.1).
+/// WebSocket close code for a server that shuts down (RFC 6455 §7.4.1).
 const GOING_AWAY: u16 = 1001;
 
-/// The conference with its connections to everything else.
+/// The conference with its connections to sessions and shards.
 pub struct Hub {
-    /// The rooms.
+    /// All rooms and sessions.
     conference: Conference,
-    /// The program's clock.
+    /// Clock of the program.
     clock: Clock,
-    /// The media threads, by their number.
+    /// Handles of the shards, by number.
     shards: Vec<ShardHandle>,
-    /// Where the letters of each open session go.
+    /// Outgoing queue of each open session.
     outboxes: BTreeMap<SessionId, Outbox>,
-    /// What sessions say.
+    /// Input from sessions and HTTP handlers.
     inputs: mpsc::Receiver<Input>,
-    /// What shards say.
+    /// Replies and events of the shards.
     reports: mpsc::Receiver<ShardReport>,
 }
 
-/// What a session says.
+/// Input from a session or an HTTP handler.
 #[derive(Debug)]
 enum Input {
-    /// It began.
+    /// A session was opened.
     Open {
-        /// Its id.
+        /// Id of the session.
         session: SessionId,
-        /// Where its letters go.
+        /// Outgoing queue of the session.
         outbox: Outbox,
-        /// What is known of it.
-        opening: ConnectRequest,
+        /// Dialect, room, token and so on of the connection.
+        connect: ConnectRequest,
     },
-    /// Its client sent a frame.
+    /// A client sent a frame.
     Frame {
-        /// Whose.
+        /// Session that sent it.
         session: SessionId,
-        /// The text.
+        /// Text of the frame.
         text: Utf8Bytes,
     },
-    /// It ended.
+    /// A session's connection ended.
     Close {
-        /// Which.
+        /// Session whose connection ended.
         session: SessionId,
     },
-    /// Something is asked that no session asks.
-    Ask {
-        /// What.
-        inquiry: AdminRequest,
-        /// Where to say it.
-        answer: oneshot::Sender<Result<AdminResponse, message::Refusal>>,
+    /// A request from outside any session (REST).
+    Admin {
+        /// The request.
+        request: AdminRequest,
+        /// Where the response is sent.
+        response_sender: oneshot::Sender<Result<AdminResponse, message::Refusal>>,
     },
-    /// Somebody wants to know how much there is.
-    Count {
-        /// Where to say it.
-        answer: oneshot::Sender<ConferenceGauges>,
+    /// A request for the conference's metrics.
+    Gauges {
+        /// Where the metrics are sent.
+        response_sender: oneshot::Sender<ConferenceGauges>,
     },
-    /// A test wants a shard to panic.
+    /// A test makes a shard panic.
     #[cfg(feature = "faults")]
     Panic {
-        /// Which.
+        /// Shard that is to panic.
         shard: ShardId,
     },
-    /// A test wants the next request of a room's participants to panic.
+    /// A test makes the next request of a room's participants panic.
     #[cfg(feature = "faults")]
     PanicInRoom {
         /// Name of the room.
         room: String,
-        /// Where it panics.
+        /// Stage of the request at which it panics.
         stage: PanicStage,
     },
 }
 
-/// Where sessions find the hub.
+/// Sends input to the hub.
 #[derive(Debug, Clone)]
 pub struct HubHandle {
-    /// To the hub.
+    /// Sending end of the input queue.
     inputs: mpsc::Sender<Input>,
-    /// The number of the next session.
+    /// Id of the next session.
     next_session: Arc<AtomicU64>,
 }
 
 impl Hub {
-    /// A hub and the handle to it. `reports` is where the shards answer.
+    /// Creates a hub and its handle. `reports` receives what the shards report.
     pub fn new(
         conference: Conference,
         clock: Clock,
@@ -145,26 +144,26 @@ impl Hub {
         )
     }
 
-    /// Serves until `stop` becomes true; then every session is told and forgotten.
+    /// Runs until `stop` becomes true, then closes every session.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut loads = interval(LOAD_INTERVAL);
-        loads.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut load_interval = interval(LOAD_INTERVAL);
+        load_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let wake = self.clock.instant(self.conference.poll_timeout());
+            let deadline = self.clock.instant(self.conference.poll_timeout());
             let timeout = async {
-                match wake {
+                match deadline {
                     Some(at) => sleep_until(at.into()).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 _ = stop.wait_for(|&stop| stop) => break,
-                Some(report) = self.reports.recv() => self.hear(report),
-                Some(input) = self.inputs.recv() => self.take(input),
-                _ = loads.tick() => self.weigh(),
+                Some(report) = self.reports.recv() => self.handle_report(report),
+                Some(input) = self.inputs.recv() => self.handle_input(input),
+                _ = load_interval.tick() => self.update_loads(),
                 () = timeout => {}
             }
-            self.settle();
+            self.drain_conference();
         }
         for outbox in self.outboxes.into_values() {
             outbox.push(Frame::Close {
@@ -174,38 +173,41 @@ impl Hub {
         }
     }
 
-    /// Tells the conference how busy shards are.
-    fn weigh(&mut self) {
+    /// Passes the load of every shard to the conference.
+    fn update_loads(&mut self) {
         for (shard, handle) in (0..=u8::MAX).zip(&self.shards) {
-            let busy_permille = handle.meter().read().busy_permille;
+            let busy_permille = handle.metrics().read().busy_permille;
             self.conference
                 .handle_shard_load(ShardId(shard), busy_permille);
         }
     }
 
-    fn take(&mut self, input: Input) {
+    fn handle_input(&mut self, input: Input) {
         let now = self.clock.now();
         match input {
             Input::Open {
                 session,
                 outbox,
-                opening,
+                connect,
             } => {
                 self.outboxes.insert(session, outbox);
-                self.conference.handle_open(now, session, opening);
+                self.conference.handle_open(now, session, connect);
             }
             Input::Frame { session, text } if self.outboxes.contains_key(&session) => {
                 let _span = tracing::info_span!("session", id = session.0).entered();
                 self.conference.handle_frame(now, session, &text);
             }
             Input::Frame { .. } => {}
-            Input::Close { session } => self.forget(now, session),
-            Input::Ask { inquiry, answer } => {
-                let _ = answer.send(self.conference.handle_admin_request(now, inquiry));
+            Input::Close { session } => self.remove_session(now, session),
+            Input::Admin {
+                request,
+                response_sender,
+            } => {
+                let _ = response_sender.send(self.conference.handle_admin_request(now, request));
             }
-            Input::Count { answer } => {
-                // Whoever asked may have gone meanwhile.
-                let _ = answer.send(self.conference.gauges());
+            Input::Gauges { response_sender } => {
+                // The HTTP client may have disconnected meanwhile.
+                let _ = response_sender.send(self.conference.gauges());
             }
             #[cfg(feature = "faults")]
             Input::Panic { shard } => {
@@ -218,11 +220,11 @@ impl Hub {
         }
     }
 
-    fn hear(&mut self, report: ShardReport) {
+    fn handle_report(&mut self, report: ShardReport) {
         let now = self.clock.now();
         match report {
             ShardReport::Reply { token, result } => {
-                self.conference.handle_reply(now, token, result)
+                self.conference.handle_reply(now, token, result);
             }
             ShardReport::Event { shard, event } => self.conference.handle_event(now, shard, event),
             ShardReport::Lost { shard } => {
@@ -234,14 +236,14 @@ impl Hub {
         }
     }
 
-    /// Lets what is due happen and sends out what the conference has to say.
-    fn settle(&mut self) {
+    /// Runs due timers of the conference and sends its output.
+    fn drain_conference(&mut self) {
         let now = self.clock.now();
         if self.conference.poll_timeout() <= now {
             self.conference.handle_timeout(now);
         }
-        while let Some((session, deed)) = self.conference.poll_limited_action() {
-            self.send(now, session, Frame::LimitedAction(deed));
+        while let Some((session, action)) = self.conference.poll_limited_action() {
+            self.send(now, session, Frame::LimitedAction(action));
         }
         while let Some(output) = self.conference.poll_output() {
             match output {
@@ -252,16 +254,16 @@ impl Hub {
                     reason,
                 } => {
                     self.send(now, session, Frame::Close { code, reason });
-                    self.forget(now, session);
+                    self.remove_session(now, session);
                 }
                 Output::Command {
                     shard,
                     token,
                     command,
                 } => {
-                    let order = ShardRequest::Command { token, command };
+                    let request = ShardRequest::Command { token, command };
                     let shard = self.shards.get(usize::from(shard.0));
-                    if !shard.is_some_and(|shard| shard.send(order)) {
+                    if !shard.is_some_and(|shard| shard.send(request)) {
                         let refusal = Refusal::LimitReached("commands waiting");
                         self.conference.handle_reply(now, token, Err(refusal));
                     }
@@ -270,21 +272,21 @@ impl Hub {
         }
     }
 
-    /// Sends a letter; a session whose outbox overflows is forgotten, its socket closes by itself.
-    fn send(&mut self, now: Time, session: SessionId, letter: Frame) {
+    /// Queues a frame. A session whose outbox overflows is removed; its socket closes by itself.
+    fn send(&mut self, now: Time, session: SessionId, frame: Frame) {
         let Some(outbox) = self.outboxes.get(&session) else {
             return;
         };
-        if !outbox.push(letter) {
+        if !outbox.push(frame) {
             tracing::info!(
                 session = session.0,
-                "the client does not read: session given up"
+                "session closed: outgoing queue full (client not reading)"
             );
-            self.forget(now, session);
+            self.remove_session(now, session);
         }
     }
 
-    fn forget(&mut self, now: Time, session: SessionId) {
+    fn remove_session(&mut self, now: Time, session: SessionId) {
         if self.outboxes.remove(&session).is_some() {
             self.conference.handle_close(now, session);
         }
@@ -292,30 +294,30 @@ impl Hub {
 }
 
 impl HubHandle {
-    /// Begins a session; none when the hub has ended.
-    pub async fn open(&self, outbox: Outbox, opening: ConnectRequest) -> Option<SessionId> {
+    /// Opens a session; `None` when the hub has ended.
+    pub async fn open_session(&self, outbox: Outbox, connect: ConnectRequest) -> Option<SessionId> {
         let session = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         self.inputs
             .send(Input::Open {
                 session,
                 outbox,
-                opening,
+                connect,
             })
             .await
             .ok()?;
         Some(session)
     }
 
-    /// Hands on a frame. False when the hub has ended.
-    pub async fn frame(&self, session: SessionId, text: Utf8Bytes) -> bool {
+    /// Passes a frame of a session to the conference. Returns false when the hub has ended.
+    pub async fn send_frame(&self, session: SessionId, text: Utf8Bytes) -> bool {
         self.inputs
             .send(Input::Frame { session, text })
             .await
             .is_ok()
     }
 
-    /// Ends a session. An ended hub has forgotten it already.
-    pub async fn close(&self, session: SessionId) {
+    /// Closes a session. A hub that has ended has closed it already.
+    pub async fn close_session(&self, session: SessionId) {
         let _ = self.inputs.send(Input::Close { session }).await;
     }
 
@@ -324,30 +326,38 @@ impl HubHandle {
         self.inputs.closed().await;
     }
 
-    /// Asks what no session asks; none when the hub has ended or does not answer.
-    pub async fn ask(
+    /// Sends a request from outside any session; `None` when the hub has ended or does not respond
+    /// within 2 s.
+    pub async fn admin_request(
         &self,
-        inquiry: AdminRequest,
+        request: AdminRequest,
     ) -> Option<Result<AdminResponse, message::Refusal>> {
-        let (answer, answered) = oneshot::channel();
-        let asked = async {
+        let (response_sender, received) = oneshot::channel();
+        let response = async {
             self.inputs
-                .send(Input::Ask { inquiry, answer })
+                .send(Input::Admin {
+                    request,
+                    response_sender,
+                })
                 .await
                 .ok()?;
-            answered.await.ok()
+            received.await.ok()
         };
-        timeout(COUNT_TIMEOUT, asked).await.ok()?
+        timeout(REQUEST_TIMEOUT, response).await.ok()?
     }
 
-    /// How much there is; none when the hub has ended or does not answer.
-    pub async fn counts(&self) -> Option<ConferenceGauges> {
-        let (answer, answered) = oneshot::channel();
-        let asked = async {
-            self.inputs.send(Input::Count { answer }).await.ok()?;
-            answered.await.ok()
+    /// Returns the conference's metrics; `None` when the hub has ended or does not respond within
+    /// 2 s.
+    pub async fn gauges(&self) -> Option<ConferenceGauges> {
+        let (response_sender, received) = oneshot::channel();
+        let response = async {
+            self.inputs
+                .send(Input::Gauges { response_sender })
+                .await
+                .ok()?;
+            received.await.ok()
         };
-        timeout(COUNT_TIMEOUT, asked).await.ok()?
+        timeout(REQUEST_TIMEOUT, response).await.ok()?
     }
 
     /// Makes the next request of a room's participants panic. Returns false when the hub has ended.
@@ -357,7 +367,7 @@ impl HubHandle {
         self.inputs.send(input).await.is_ok()
     }
 
-    /// Has a shard panic. False when the hub has ended.
+    /// Makes a shard panic. Returns false when the hub has ended.
     #[cfg(feature = "faults")]
     pub async fn inject_panic(&self, shard: u8) -> bool {
         let shard = ShardId(shard);

@@ -1,6 +1,5 @@
-//! The doors of the configuration: sockets are bound and certificates read before anything else
-//! starts, so that a port that is taken ends the program while it holds nothing. What is behind a
-//! door is the router's business.
+//! Binds the HTTP listeners of the configuration and loads their certificates before anything else
+//! starts, so that a port in use ends the program early. Routing is done in `http`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,57 +8,57 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::app::AppError;
+use crate::app_error::AppError;
 use crate::config::{Config, ListenerConfig};
 use crate::http::tls;
 
-/// Connections that wait to be accepted.
+/// Length of the kernel's queue of connections that wait to be accepted.
 const ACCEPT_BACKLOG: i32 = 1_024;
 
-/// A door whose sockets are bound.
+/// A configured listener with its bound sockets.
 pub struct BoundListener {
-    /// What it was configured to be.
-    pub listener: ListenerConfig,
-    /// Speaks TLS, if it does.
+    /// Settings of the listener.
+    pub config: ListenerConfig,
+    /// TLS acceptor; `None` for plain HTTP.
     pub tls: Option<TlsAcceptor>,
-    /// Its sockets, all with one port.
+    /// One socket for each address, all on the same port.
     pub sockets: Vec<TcpListener>,
 }
 
 impl BoundListener {
-    /// Where it can be knocked at.
+    /// Returns the addresses and port that the sockets are bound to.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let addresses = self.sockets.iter().map(TcpListener::local_addr);
         addresses.filter_map(Result::ok).collect()
     }
 }
 
-/// Binds every door of the configuration.
+/// Binds every listener of the configuration.
 ///
 /// # Errors
-/// A certificate that cannot be used, or a port that cannot be had.
+/// A certificate cannot be used, or a port cannot be bound.
 pub fn bind_all(config: &Config) -> Result<Vec<BoundListener>, AppError> {
-    let doors = config.doors().into_iter();
-    let bound = doors.map(|listener| {
+    let listeners = config.effective_listeners().into_iter();
+    let bound = listeners.map(|listener| {
         Ok(BoundListener {
             tls: tls::acceptor(&listener)?,
-            sockets: listen(&config.door_addresses(&listener))?,
-            listener,
+            sockets: listen_on(&config.listener_addresses(&listener))?,
+            config: listener,
         })
     });
     bound.collect()
 }
 
-/// Opens a port on every address. Of several one is enough, unless the port is taken, and all get
-/// the same port.
-fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, AppError> {
+/// Listens on all addresses with one port. An address that fails is skipped as long as another
+/// works, except when its port is in use.
+fn listen_on(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, AppError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut failure = None;
     for &(mut address) in addresses {
         if let Some(first) = listeners.first() {
             address.set_port(first.local_addr()?.port());
         }
-        match bind(address) {
+        match listen(address) {
             Ok(listener) => listeners.push(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(AppError::Listen { address, error });
@@ -73,21 +72,21 @@ fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, AppError> {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket(address)?;
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bind(address)?;
     socket.set_nonblocking(true)?;
     socket.listen(ACCEPT_BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
-/// A socket bound to a door's address, as the program binds it.
+/// Binds a TCP socket with the options that the server uses for its listeners.
 ///
 /// # Errors
-/// When the address cannot be had.
-pub fn socket(address: SocketAddr) -> io::Result<Socket> {
+/// The socket cannot be created or the address cannot be bound.
+pub fn bind(address: SocketAddr) -> io::Result<Socket> {
     let protocol = Some(socket2::Protocol::TCP);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, protocol)?;
-    // A restarted program takes its port over from connections that are still fading away.
+    // A restarted program can bind while connections of the previous one are in TIME_WAIT.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;

@@ -1,5 +1,5 @@
-//! Log lines on standard error: text for people or JSON for machines. Nobody's address, name or
-//! token is printed at `info` and above; ids stand in spans.
+//! Logging to standard error, as text or JSON. Lines at `info` and above contain no address, name
+//! or token; ids are fields or spans.
 
 use std::io::{self, IsTerminal};
 
@@ -8,27 +8,30 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 
-/// Why there can be no log.
+/// Why logging cannot start.
 #[derive(Debug, Error)]
 pub enum LogError {
-    /// The filter of the configuration cannot be read.
+    /// The configured filter cannot be parsed.
     #[error("`log`: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// Something else in the process logs already.
+    /// A logger is already installed in this process.
     #[error("logging was started twice")]
     Twice,
 }
 
-/// Starts logging for the whole process.
-pub fn start(config: &Config) -> Result<(), LogError> {
+/// Installs the logger of the process.
+///
+/// # Errors
+/// The filter cannot be parsed, or a logger is already installed.
+pub fn init(config: &Config) -> Result<(), LogError> {
     let filter = EnvFilter::builder().parse(&config.log)?;
-    let lines = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     let outcome = match config.log_format {
-        LogFormat::Text => lines.compact().with_target(false).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => subscriber.compact().with_target(false).try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
     outcome.map_err(|_| LogError::Twice)
 }

@@ -1,16 +1,19 @@
-//! The Watersmeet program: reads its configuration, starts logging and runs the app until it is
-//! told to stop.
+//! The Watersmeet program: reads the configuration, starts logging and runs the server until a
+//! signal ends it.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 mod app;
+mod app_error;
 mod clock;
 mod conference_setup;
 mod config;
+mod cpu_affinity;
 mod doctor;
 mod file_descriptor_limit;
+mod heartbeat;
 mod http;
 mod hub;
 mod ip_addresses;
@@ -25,33 +28,31 @@ mod shard_queues;
 mod startup_banner;
 mod watchdog;
 
+use app_error::EXIT_CONFIG;
 use config::{Flags, Loaded, Task};
-
-/// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
-const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
     if let Some(Task::Doctor { json }) = flags.task {
         return doctor::run(&flags, json);
     }
-    let loaded = match Loaded::of_process(&flags) {
+    let loaded = match Loaded::from_process(&flags) {
         Ok(loaded) => loaded,
-        Err(error) => return refuse(&error, EXIT_CONFIG),
+        Err(error) => return exit_with_error(&error, EXIT_CONFIG),
     };
-    if let Err(error) = logging::start(&loaded.config) {
-        return refuse(&error, EXIT_CONFIG);
+    if let Err(error) = logging::init(&loaded.config) {
+        return exit_with_error(&error, EXIT_CONFIG);
     }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     match app::run(&loaded) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(&error, error.exit_status()),
+        Err(error) => exit_with_error(&error, error.exit_status()),
     }
 }
 
-fn refuse(error: &dyn std::error::Error, status: u8) -> ExitCode {
+fn exit_with_error(error: &dyn std::error::Error, status: u8) -> ExitCode {
     eprintln!("watersmeet: {error}");
     ExitCode::from(status)
 }

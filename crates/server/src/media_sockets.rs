@@ -1,6 +1,6 @@
-//! The sockets of one shard: a UDP and a TCP port of the same number, over IPv4 and, where the
-//! machine has it, IPv6. Datagrams and frames go into the worker, its packets go out. What the
-//! bytes mean is the worker's business.
+//! Media sockets of one shard: a UDP and a TCP port of the same number, over IPv4 and, where the
+//! machine has it, IPv6. Passes received datagrams and frames to the worker and sends its packets;
+//! does not look into them.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,167 +18,169 @@ use watersmeet_wire::units::Time;
 use crate::clock::Clock;
 use crate::config::{Config, Egress};
 
-/// Receive batches taken from one socket before the worker may send: 4 of 32 runs keep the wait of
-/// the first packet in a flood below a millisecond.
-const RECEIVES_PER_TURN_MAX: usize = 4;
+/// Batches received from one socket in a loop iteration: 4 of 32 runs keep the wait of the first
+/// packet in a flood below a millisecond.
+const RECEIVES_PER_ITERATION_MAX: usize = 4;
 
-/// Times the kernel is offered the rest of a batch for which it has no room, before the rest is
-/// dropped as a network would.
+/// Attempts to give a batch to a kernel whose buffer is full, before the rest is dropped.
 const SEND_TRIES_MAX: usize = 3;
 
-/// The wait when waiting itself fails, so that the thread does not spin.
+/// Pause after a wait that failed, so that the thread does not spin.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
-/// How often silent TCP connections are looked for.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How often silent TCP connections are closed.
+const STALE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Times a free port is sought whose UDP and TCP halves are both free.
+/// Attempts to find a port that is free for both UDP and TCP.
 const PORT_TRIES_MAX: usize = 16;
 
-/// Why there are no media sockets.
+/// Why the media sockets cannot be opened.
 #[derive(Debug, Error)]
 pub enum MediaSocketError {
-    /// A port is taken, or an address is not ours.
+    /// A port is in use or an address is not available.
     #[error("cannot listen for media on {address}: {error}")]
     Bind {
-        /// Where.
+        /// Address and port that were requested.
         address: SocketAddr,
-        /// Why not.
+        /// Error of the system.
         error: io::Error,
     },
-    /// The operating system has nothing to wait with.
-    #[error("cannot wait for media: {0}")]
+    /// The poller cannot be created.
+    #[error("cannot create the poller for media: {0}")]
     Poller(io::Error),
 }
 
-/// What went through the sockets of a shard since its start. Bytes are the worker's to count.
+/// Traffic of a shard's sockets since its start. Bytes are counted by the worker.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct SocketCounters {
-    /// Datagrams received.
+    /// UDP datagrams received.
     pub datagrams_received: u64,
-    /// Datagrams given to the kernel.
+    /// UDP datagrams sent.
     pub datagrams_sent: u64,
-    /// Trips through the kernel's stack that brought datagrams.
+    /// Runs of datagrams received: passes through the kernel's network stack.
     pub runs_received: u64,
-    /// Trips through the kernel's stack that took datagrams.
+    /// Runs of datagrams sent: passes through the kernel's network stack.
     pub runs_sent: u64,
-    /// Datagrams, and runs of them, that the kernel refused or had no room for.
+    /// Runs that the kernel refused or had no room for.
     pub runs_dropped: u64,
-    /// Frames of TCP connections received.
+    /// TCP frames received.
     pub frames_received: u64,
-    /// Frames given to TCP connections.
+    /// TCP frames sent.
     pub frames_sent: u64,
-    /// What went past the network stack, and what did not though it was to.
+    /// Datagrams sent by packet egress, and fallbacks from it.
     pub packets: PacketEgressStats,
 }
 
 impl SocketCounters {
-    /// Whether between `before` and now something came in, from peers or else `crossed` from other
-    /// shards, and something went out.
-    pub const fn has_passed_since(&self, before: &Self, crossed: bool) -> bool {
-        let came = crossed
+    /// Whether packets were received (from peers, or `has_messages` from other shards) and packets
+    /// were sent since `before`.
+    pub const fn has_forwarded_since(&self, before: &Self, has_messages: bool) -> bool {
+        let has_received = has_messages
             || self.datagrams_received > before.datagrams_received
             || self.frames_received > before.frames_received;
-        came && (self.runs_sent > before.runs_sent || self.frames_sent > before.frames_sent)
+        has_received && (self.runs_sent > before.runs_sent || self.frames_sent > before.frames_sent)
     }
 }
 
-/// The sockets of one shard.
+/// Media sockets of one shard.
 pub struct MediaSockets {
-    /// Tells when; the moments of TCP are the operating system's.
+    /// Clock of the program; the TCP server uses `Instant`.
     clock: Clock,
-    /// Waits for all of them.
+    /// Waits on all sockets.
     poller: Poller,
-    /// One for each address family, numbered as the poller knows them.
-    links: Vec<Link>,
-    /// Room for one receive.
+    /// Sockets of each listen address, indexed as registered with the poller.
+    addresses: Vec<AddressSockets>,
+    /// Receive buffers; `None` without UDP.
     batch: Option<ReceiveBatch>,
-    /// What the last wait found.
+    /// Sockets that the last wait found ready.
     ready: Vec<Ready>,
-    /// Room to gather datagrams in.
+    /// Scratch buffer for datagrams of one batch.
     outgoing: Vec<Transmit>,
-    /// How long to look for packets before sleeping.
+    /// How long to poll for packets before sleeping.
     spin: Duration,
-    /// When silent connections were last looked for.
-    swept_at: Time,
-    /// Runs for which the kernel had no room.
+    /// When silent TCP connections were last closed.
+    stale_checked_at: Time,
+    /// Runs dropped because the kernel's send buffer was full.
     runs_dropped: u64,
 }
 
-/// The sockets on one address.
-struct Link {
-    /// The address, with the port that both have.
+/// Sockets on one listen address.
+struct AddressSockets {
+    /// Address, and the port that both sockets have.
     address: SocketAddr,
-    /// Datagrams, unless UDP is off.
+    /// UDP socket, unless UDP is disabled.
     udp: Option<UdpSocket>,
-    /// Connections, unless TCP is off.
+    /// TCP listener and connections, unless TCP is disabled.
     tcp: Option<TcpServer>,
 }
 
 impl MediaSockets {
-    /// Opens the sockets of shard `index`. Without a configured address, IPv6 is used if the
-    /// machine has it.
+    /// Opens the sockets of shard `index`. Without a configured address, IPv6 is optional.
+    ///
+    /// # Errors
+    /// A port is in use, the first address is not available, or there is no poller.
     pub fn open(config: &Config, clock: Clock, index: u8) -> Result<Self, MediaSocketError> {
         let poller = Poller::new().map_err(MediaSocketError::Poller)?;
         let mut port = config.media_port(index);
-        let mut links: Vec<Link> = Vec::new();
+        let mut addresses: Vec<AddressSockets> = Vec::new();
         for (number, ip) in config.media_listen_ips().into_iter().enumerate() {
-            match Link::open(config, &poller, number, SocketAddr::new(ip, port)) {
-                Ok(link) => {
-                    port = link.address.port();
-                    links.push(link);
+            match AddressSockets::open(config, &poller, number, SocketAddr::new(ip, port)) {
+                Ok(sockets) => {
+                    port = sockets.address.port();
+                    addresses.push(sockets);
                 }
-                Err(error) if links.is_empty() => return Err(error),
-                Err(error) => tracing::debug!(%error, "media is not served there"),
+                Err(error) if addresses.is_empty() => return Err(error),
+                Err(error) => tracing::debug!(%error, "media listens on fewer addresses"),
             }
         }
-        let batch = links
+        let batch = addresses
             .iter()
-            .find_map(|link| link.udp.as_ref())
+            .find_map(|sockets| sockets.udp.as_ref())
             .map(ReceiveBatch::new);
         Ok(Self {
             clock,
             poller,
-            links,
+            addresses,
             batch,
             ready: Vec::new(),
             outgoing: Vec::new(),
             spin: Duration::from_micros(config.busy_poll_us.into()),
-            swept_at: Time::ZERO,
+            stale_checked_at: Time::ZERO,
             runs_dropped: 0,
         })
     }
 
-    /// Ends the wait, from any thread.
+    /// Returns a waker that ends the wait from any thread.
     pub fn waker(&self) -> Waker {
         self.poller.waker()
     }
 
-    /// Where peers reach these sockets by the addresses that are `announced`, in that order.
+    /// Returns the addresses, ports and protocols under which peers reach these sockets, in the
+    /// order of `announced`.
     pub fn listen_addresses(&self, announced: &[IpAddr]) -> Vec<ListenAddress> {
-        let mut addresses = Vec::new();
+        let mut listen = Vec::new();
         for &ip in announced {
-            let Some(link) = self
-                .links
+            let Some(sockets) = self
+                .addresses
                 .iter()
-                .find(|link| link.address.is_ipv4() == ip.is_ipv4())
+                .find(|sockets| sockets.address.is_ipv4() == ip.is_ipv4())
             else {
-                tracing::warn!("an announced address is of a family that media is not served on");
+                tracing::warn!("media does not listen on the family of an announced address");
                 continue;
             };
-            let port = link.address.port();
+            let port = sockets.address.port();
             let protocols = [
-                (Protocol::Udp, link.udp.is_some()),
-                (Protocol::Tcp, link.tcp.is_some()),
+                (Protocol::Udp, sockets.udp.is_some()),
+                (Protocol::Tcp, sockets.tcp.is_some()),
             ];
             let open = protocols.into_iter().filter(|&(_, open)| open);
-            addresses.extend(open.map(|(protocol, _)| ListenAddress { protocol, ip, port }));
+            listen.extend(open.map(|(protocol, _)| ListenAddress { protocol, ip, port }));
         }
-        addresses
+        listen
     }
 
-    /// Sleeps so long, whatever arrives.
-    pub fn rest(&self, length: Duration) {
+    /// Sleeps for `length`, even when packets arrive.
+    pub fn sleep(&self, length: Duration) {
         if !length.is_zero() {
             std::thread::sleep(length);
         }
@@ -191,37 +193,42 @@ impl MediaSockets {
             spin => self.poller.wait_with_spin(timeout, spin),
         };
         if let Err(error) = waited {
-            tracing::error!(%error, "the wait for media failed");
+            tracing::error!(%error, "poller failed");
             std::thread::sleep(WAIT_AFTER_FAILURE);
         }
     }
 
-    /// What went through since the start: the sockets count it.
-    pub fn traffic(&self) -> SocketCounters {
-        let mut traffic = SocketCounters {
+    /// Returns the traffic of all sockets since the start.
+    pub fn counters(&self) -> SocketCounters {
+        let mut counters = SocketCounters {
             runs_dropped: self.runs_dropped,
             ..SocketCounters::default()
         };
-        for link in &self.links {
-            if let Some(udp) = link.udp.as_ref().map(UdpSocket::stats) {
-                traffic.datagrams_received += udp.received;
-                traffic.datagrams_sent += udp.sent;
-                traffic.runs_received += udp.received_runs;
-                traffic.runs_sent += udp.sent_runs;
-                traffic.runs_dropped += udp.send_errors;
+        for sockets in &self.addresses {
+            if let Some(udp) = sockets.udp.as_ref().map(UdpSocket::stats) {
+                counters.datagrams_received += udp.received;
+                counters.datagrams_sent += udp.sent;
+                counters.runs_received += udp.received_runs;
+                counters.runs_sent += udp.sent_runs;
+                counters.runs_dropped += udp.send_errors;
             }
-            if let Some(packets) = link.udp.as_ref().and_then(UdpSocket::packet_egress_stats) {
-                traffic.packets.add(&packets);
+            if let Some(packets) = sockets
+                .udp
+                .as_ref()
+                .and_then(UdpSocket::packet_egress_stats)
+            {
+                counters.packets.add(&packets);
             }
-            if let Some(tcp) = link.tcp.as_ref().map(TcpServer::stats) {
-                traffic.frames_received += tcp.received;
-                traffic.frames_sent += tcp.sent;
+            if let Some(tcp) = sockets.tcp.as_ref().map(TcpServer::stats) {
+                counters.frames_received += tcp.received;
+                counters.frames_sent += tcp.sent;
             }
         }
-        traffic
+        counters
     }
 
-    /// Hands what has arrived to the worker, up to a turn's worth. Says whether that was all.
+    /// Passes received packets to the worker, up to the bound of one loop iteration. Returns
+    /// whether these were all.
     pub fn receive(&mut self, now: Time, worker: &mut Worker) -> bool {
         let Some(instant) = self.clock.instant(now) else {
             return true;
@@ -233,9 +240,9 @@ impl MediaSockets {
             match ready.socket {
                 SocketId::Udp(number) => {
                     let udp = self
-                        .links
+                        .addresses
                         .get_mut(number)
-                        .and_then(|link| link.udp.as_mut());
+                        .and_then(|sockets| sockets.udp.as_mut());
                     if let (Some(udp), Some(batch)) = (udp, &mut self.batch) {
                         is_all &= receive_datagrams(now, udp, batch, worker);
                     }
@@ -245,9 +252,9 @@ impl MediaSockets {
                     listener: number, ..
                 } => {
                     let tcp = self
-                        .links
+                        .addresses
                         .get_mut(number)
-                        .and_then(|link| link.tcp.as_mut());
+                        .and_then(|sockets| sockets.tcp.as_mut());
                     let Some(tcp) = tcp else { continue };
                     tcp.handle_ready(instant, ready, |remote, frame| {
                         worker.handle_datagram(now, tcp_path(remote), frame);
@@ -255,15 +262,16 @@ impl MediaSockets {
                 }
             }
         }
-        self.sweep(now, worker);
+        self.close_stale_connections(now, worker);
         is_all
     }
 
-    /// Tells the worker which connections have ended, and once in a while ends silent ones.
-    fn sweep(&mut self, now: Time, worker: &mut Worker) {
-        let due = now.since(self.swept_at) >= SWEEP_INTERVAL;
-        let instant = self.clock.instant(now).filter(|_| due);
-        for tcp in self.links.iter_mut().filter_map(|link| link.tcp.as_mut()) {
+    /// Closes silent TCP connections once a second, and reports closed ones to the worker.
+    fn close_stale_connections(&mut self, now: Time, worker: &mut Worker) {
+        let is_due = now.since(self.stale_checked_at) >= STALE_CHECK_INTERVAL;
+        let instant = self.clock.instant(now).filter(|_| is_due);
+        let servers = self.addresses.iter_mut();
+        for tcp in servers.filter_map(|sockets| sockets.tcp.as_mut()) {
             if let Some(instant) = instant {
                 tcp.close_stale(instant);
             }
@@ -271,23 +279,23 @@ impl MediaSockets {
                 worker.handle_path_closed(now, tcp_path(remote));
             }
         }
-        if due {
-            self.swept_at = now;
+        if is_due {
+            self.stale_checked_at = now;
         }
     }
 
-    /// Sends what the worker has to send.
+    /// Sends everything that the worker has to send.
     pub fn send(&mut self, now: Time, worker: &mut Worker) {
         while let Some(batch) = worker.poll_transmit(now) {
-            for link in &mut self.links {
-                self.runs_dropped += link.send(&batch, &mut self.outgoing);
+            for sockets in &mut self.addresses {
+                self.runs_dropped += sockets.send(&batch, &mut self.outgoing);
             }
         }
     }
 }
 
-impl Link {
-    /// Opens both sockets on one port.
+impl AddressSockets {
+    /// Opens both sockets on one port. With port 0 several free ports are tried.
     fn open(
         config: &Config,
         poller: &Poller,
@@ -304,7 +312,7 @@ impl Link {
             match Self::try_open(config, poller, number, address) {
                 Err(_) if tries > 0 => {}
                 Err(error) => return Err(MediaSocketError::Bind { address, error }),
-                Ok(link) => return Ok(link),
+                Ok(sockets) => return Ok(sockets),
             }
         }
     }
@@ -328,7 +336,10 @@ impl Link {
             if config.egress == Egress::Packet
                 && let Err(error) = socket.enable_packet_egress(PacketEgressOptions::default())
             {
-                tracing::warn!(%error, "media takes the network stack: `watersmeet doctor` says more");
+                tracing::warn!(
+                    %error,
+                    "packet egress is not available, sending by UDP: see `watersmeet doctor`"
+                );
             }
             udp = Some(socket);
         }
@@ -341,13 +352,13 @@ impl Link {
         Ok(Self { address, udp, tcp })
     }
 
-    /// Whether peers at `remote` are reached from here.
+    /// Whether peers at `remote` are reached by these sockets.
     fn serves(&self, remote: SocketAddr) -> bool {
         self.address.is_ipv4() == remote.is_ipv4()
     }
 
-    /// Sends its part of a batch. `datagrams` is room to work in. Says for how many runs the kernel
-    /// had no room.
+    /// Sends the part of a batch that goes to this address family. `datagrams` is a scratch buffer.
+    /// Returns the number of runs dropped because the kernel's buffer was full.
     fn send(&mut self, batch: &Batch<'_>, datagrams: &mut Vec<Transmit>) -> u64 {
         datagrams.clear();
         for transmit in batch.transmits {
@@ -365,7 +376,7 @@ impl Link {
                     let Some(frame) = batch.arena.get(transmit.range.clone()) else {
                         continue;
                     };
-                    // The worker answers only peers who proved who they are.
+                    // The worker sends only to peers that passed an ICE check.
                     tcp.trust(remote);
                     tcp.send(remote, frame);
                 }
@@ -383,19 +394,20 @@ impl Link {
     }
 }
 
-/// Hands datagrams to the worker, up to a turn's worth. Says whether those were all.
+/// Passes received datagrams to the worker, up to the bound of one loop iteration. Returns whether
+/// these were all.
 fn receive_datagrams(
     now: Time,
     udp: &mut UdpSocket,
     batch: &mut ReceiveBatch,
     worker: &mut Worker,
 ) -> bool {
-    for _ in 0..RECEIVES_PER_TURN_MAX {
+    for _ in 0..RECEIVES_PER_ITERATION_MAX {
         match udp.receive_batch(batch) {
             Ok(0) => return true,
             Ok(_) => {}
             Err(error) => {
-                tracing::error!(%error, "the UDP socket failed");
+                tracing::error!(%error, "receiving on the UDP socket failed");
                 return true;
             }
         }
@@ -407,8 +419,8 @@ fn receive_datagrams(
     false
 }
 
-/// Offers datagrams to the kernel a few times; what it has no room for is dropped, as a network
-/// would drop it. Says how many runs those are.
+/// Gives datagrams to the kernel in a few attempts and drops the rest, as a network would. Returns
+/// the number of runs dropped.
 fn send_datagrams(udp: &mut UdpSocket, arena: &[u8], datagrams: &[Transmit]) -> u64 {
     let mut rest = datagrams;
     for _ in 0..SEND_TRIES_MAX {
@@ -418,17 +430,20 @@ fn send_datagrams(udp: &mut UdpSocket, arena: &[u8], datagrams: &[Transmit]) -> 
         match udp.send_batch(arena, rest) {
             Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
             Err(error) => {
-                tracing::error!(%error, "the UDP socket failed");
+                tracing::error!(%error, "sending on the UDP socket failed");
                 return rest.len() as u64;
             }
         }
     }
-    tracing::debug!(runs = rest.len(), "the kernel had no room: dropped");
+    tracing::debug!(
+        runs = rest.len(),
+        "datagrams dropped: kernel send buffer full"
+    );
     rest.len() as u64
 }
 
-/// The path of a TCP connection. A remote address has one connection at a time, and the worker
-/// hears of its end before another can begin.
+/// Returns the path of a TCP connection. A remote address has one connection at a time, and the
+/// worker is told that it closed before another can begin.
 const fn tcp_path(remote: SocketAddr) -> Path {
     Path::tcp(remote, 0)
 }
@@ -445,10 +460,10 @@ mod tests {
         }
     }
 
-    fn listening(config: &Config) -> Vec<(Protocol, IpAddr)> {
-        let media = MediaSockets::open(config, Clock::start(), 0).unwrap();
+    fn announced(config: &Config) -> Vec<(Protocol, IpAddr)> {
+        let sockets = MediaSockets::open(config, Clock::start(), 0).unwrap();
         let announced = [IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()];
-        let addresses = media.listen_addresses(&announced);
+        let addresses = sockets.listen_addresses(&announced);
         assert!(
             addresses
                 .iter()
@@ -461,22 +476,22 @@ mod tests {
     }
 
     #[test]
-    fn udp_and_tcp_share_a_port_and_only_families_that_are_served_are_announced() {
+    fn udp_and_tcp_share_a_port_and_only_served_families_are_announced() {
         let ip = IpAddr::from([192, 0, 2, 1]);
         assert_eq!(
-            listening(&config()),
+            announced(&config()),
             [(Protocol::Udp, ip), (Protocol::Tcp, ip)]
         );
     }
 
     #[test]
-    fn what_is_switched_off_is_not_announced() {
+    fn disabled_protocols_are_not_announced() {
         let without_udp = Config {
             udp: false,
             ..config()
         };
         assert!(
-            listening(&without_udp)
+            announced(&without_udp)
                 .iter()
                 .all(|it| it.0 == Protocol::Tcp)
         );
@@ -485,16 +500,16 @@ mod tests {
             ..config()
         };
         assert!(
-            listening(&without_tcp)
+            announced(&without_tcp)
                 .iter()
                 .all(|it| it.0 == Protocol::Udp)
         );
     }
 
     #[test]
-    fn a_taken_port_is_named() {
+    fn error_names_the_port_that_is_in_use() {
         let first = MediaSockets::open(&config(), Clock::start(), 0).unwrap();
-        let rtc_port = first.links[0].address.port();
+        let rtc_port = first.addresses[0].address.port();
         let Err(error) = MediaSockets::open(
             &Config {
                 rtc_port,

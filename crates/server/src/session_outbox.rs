@@ -1,6 +1,5 @@
-//! What waits to be sent to one session. The hub puts letters in and never waits; the session's
-//! socket takes them out as fast as its browser reads. A browser that does not read costs no more
-//! than the bounds below: then its outbox is given up.
+//! Outgoing queue of one session. The hub pushes frames and never waits; the session's socket
+//! takes them as fast as the client reads. When the bounds are exceeded, the session ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,82 +7,82 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
 use watersmeet_conference::conference::LimitedAction;
 
-/// The most letters that wait.
+/// Upper bound of queued frames.
 const FRAMES_MAX: usize = 1_000;
 
-/// The most bytes that wait.
+/// Upper bound of queued bytes.
 const BYTES_MAX: usize = 1 << 20;
 
-/// One thing to send.
+/// An entry of the queue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A text frame.
+    /// A text frame to send.
     Text(String),
-    /// Nothing to send: what the client did, to be counted before the frames that follow.
+    /// A rate-limited action of the client, counted before the frames behind it are sent. Nothing
+    /// is sent for it.
     LimitedAction(LimitedAction),
-    /// The end of the connection; nothing after it is sent.
+    /// Closes the connection; nothing behind it is sent.
     Close {
         /// WebSocket close code (RFC 6455 §7.4).
         code: u16,
-        /// A few words for whoever debugs the client.
+        /// Reason, for developers of the client.
         reason: &'static str,
     },
 }
 
-/// The hub's end.
+/// The hub's end of the queue.
 #[derive(Debug)]
 pub struct Outbox {
-    /// To the socket.
-    letters: mpsc::Sender<Frame>,
-    /// What both ends know.
+    /// Sending end.
+    frames: mpsc::Sender<Frame>,
+    /// State that both ends share.
     shared: Arc<Shared>,
 }
 
-/// The socket's end.
+/// The socket's end of the queue.
 #[derive(Debug)]
 pub struct OutboxReceiver {
-    /// From the hub.
-    letters: mpsc::Receiver<Frame>,
-    /// What both ends know.
+    /// Receiving end.
+    frames: mpsc::Receiver<Frame>,
+    /// State that both ends share.
     shared: Arc<Shared>,
 }
 
-/// Rings once the bounds of an outbox were passed.
+/// Signals that the bounds of an outbox were exceeded.
 #[derive(Debug)]
 pub struct OverflowSignal(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Bytes of the frames that wait.
+    /// Bytes of the queued frames.
     bytes: AtomicUsize,
-    /// Rings when the bounds were passed.
+    /// Notified when the bounds were exceeded.
     overflow: Notify,
 }
 
-/// Both ends of a new outbox.
-pub fn pair() -> (Outbox, OutboxReceiver) {
+/// Creates an outbox and returns both ends.
+pub fn channel() -> (Outbox, OutboxReceiver) {
     let (sender, receiver) = mpsc::channel(FRAMES_MAX);
     let shared = Arc::new(Shared::default());
     (
         Outbox {
-            letters: sender,
+            frames: sender,
             shared: Arc::clone(&shared),
         },
         OutboxReceiver {
-            letters: receiver,
+            frames: receiver,
             shared,
         },
     )
 }
 
 impl Outbox {
-    /// Adds a letter. False: the bounds were passed, the letter is lost and the socket was told to
-    /// give up.
-    pub fn push(&self, letter: Frame) -> bool {
-        let len = letter.len();
-        let waiting = self.shared.bytes.fetch_add(len, Ordering::Relaxed);
-        let fits =
-            waiting.saturating_add(len) <= BYTES_MAX && self.letters.try_send(letter).is_ok();
+    /// Queues a frame. Returns false when the bounds are exceeded: the frame is dropped and the
+    /// socket is signalled to close.
+    pub fn push(&self, frame: Frame) -> bool {
+        let len = frame.len();
+        let queued = self.shared.bytes.fetch_add(len, Ordering::Relaxed);
+        let fits = queued.saturating_add(len) <= BYTES_MAX && self.frames.try_send(frame).is_ok();
         if !fits {
             self.shared.overflow.notify_one();
         }
@@ -92,31 +91,31 @@ impl Outbox {
 }
 
 impl OutboxReceiver {
-    /// The next letter; none once the hub has dropped its end.
+    /// Waits for the next frame; `None` once the hub has dropped its end.
     pub async fn next(&mut self) -> Option<Frame> {
-        self.letters.recv().await
+        self.frames.recv().await
     }
 
-    /// Notes that a letter has left, or never will.
-    pub fn sent(&self, len: usize) {
+    /// Frees the bytes of a frame that was sent or discarded.
+    pub fn release(&self, len: usize) {
         self.shared.bytes.fetch_sub(len, Ordering::Relaxed);
     }
 
-    /// The bell that rings when the bounds were passed.
+    /// Returns the signal that the bounds were exceeded.
     pub fn overflow(&self) -> OverflowSignal {
         OverflowSignal(Arc::clone(&self.shared))
     }
 }
 
 impl OverflowSignal {
-    /// Waits until the bounds were passed.
-    pub async fn rung(&self) {
+    /// Waits until the bounds were exceeded.
+    pub async fn wait(&self) {
         self.0.overflow.notified().await;
     }
 }
 
 impl Frame {
-    /// How many bytes it counts for.
+    /// Bytes that count against the bound.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -134,33 +133,33 @@ mod tests {
     }
 
     #[test]
-    fn the_thousand_and_first_letter_is_refused() {
-        let (outbox, _mailbox) = pair();
+    fn frame_is_refused_when_a_thousand_are_queued() {
+        let (outbox, _receiver) = channel();
         assert!((0..FRAMES_MAX).all(|_| outbox.push(frame(1))));
         assert!(!outbox.push(frame(1)));
     }
 
     #[test]
-    fn the_byte_after_a_mebibyte_is_refused() {
-        let (outbox, _mailbox) = pair();
+    fn frame_is_refused_when_a_mebibyte_is_queued() {
+        let (outbox, _receiver) = channel();
         assert!(outbox.push(frame(BYTES_MAX)));
         assert!(!outbox.push(frame(1)));
     }
 
     #[tokio::test]
-    async fn what_was_sent_makes_room_again() {
-        let (outbox, mut mailbox) = pair();
+    async fn released_bytes_can_be_queued_again() {
+        let (outbox, mut receiver) = channel();
         assert!(outbox.push(frame(BYTES_MAX)));
-        let letter = mailbox.next().await.unwrap();
-        mailbox.sent(letter.len());
-        assert!(outbox.push(frame(BYTES_MAX)));
+        let frame = receiver.next().await.unwrap();
+        receiver.release(frame.len());
+        assert!(outbox.push(self::frame(BYTES_MAX)));
     }
 
     #[tokio::test]
-    async fn an_overflow_is_heard_even_by_a_socket_that_listens_later() {
-        let (outbox, mailbox) = pair();
+    async fn overflow_is_signalled_to_a_socket_that_waits_later() {
+        let (outbox, receiver) = channel();
         assert!(outbox.push(frame(BYTES_MAX)));
         assert!(!outbox.push(frame(1)));
-        mailbox.overflow().rung().await;
+        receiver.overflow().wait().await;
     }
 }

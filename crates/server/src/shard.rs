@@ -1,18 +1,17 @@
-//! One media thread: a worker, its sockets, and the loop that turns them. It shares nothing with
-//! other shards; commands come in and replies and events go out over bounded queues.
+//! A shard: a thread with its own worker, sockets and loop. It shares no state with other shards;
+//! commands come in, replies and events go out over bounded queues.
 //!
-//! 1. Wait for packets, orders or the worker's next timer, and under load for more of them: the one
-//!    place that sleeps.
-//! 2. Ask the time, once.
-//! 3. Orders, packets and timers go into the worker.
-//! 4. Packets and events come out of it.
+//! Each loop iteration:
+//! 1. Wait for packets, requests or the worker's next timer; under load also for the rest of the
+//!    coalescing window. This is the only place that sleeps.
+//! 2. Read the clock, once.
+//! 3. Give requests, packets and timers to the worker.
+//! 4. Send the worker's packets and events.
 //!
-//! A panic in the worker ends here: a new one takes its place on the same sockets, and the hub is
-//! told. Until the hub has understood, orders meant for the old worker are refused.
+//! A panic in the worker is caught here: a new worker takes its place on the same sockets and the
+//! hub is told. Until the hub confirms, commands meant for the old worker are refused.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -28,347 +27,306 @@ use watersmeet_net::Waker;
 use watersmeet_wire::units::{Rng, Time};
 
 use crate::clock::Clock;
+use crate::cpu_affinity;
+use crate::heartbeat::Heartbeat;
 use crate::media_sockets::{MediaSockets, SocketCounters};
-use crate::process_metrics;
 use crate::shard_metrics::{MetricsRecorder, SharedMetrics};
 use crate::shard_queues::ShardQueues;
 
-/// The most orders that wait for a shard.
-const ORDERS_MAX: usize = 4_096;
+/// Capacity of a shard's queue of requests.
+const REQUESTS_MAX: usize = 4_096;
 
-/// The most reports of all shards that wait for the hub.
+/// Capacity of the hub's queue of reports from all shards.
 pub const REPORTS_MAX: usize = 4_096;
 
-/// The most orders carried out in one turn, so that a rush of them does not hold up media.
-const ORDERS_PER_TURN_MAX: usize = 64;
+/// Requests handled in one loop iteration, so that a burst of them does not delay media.
+const REQUESTS_PER_ITERATION_MAX: usize = 64;
 
-/// The most values of other shards taken in one turn, for the same reason.
-const CROSSINGS_PER_TURN_MAX: usize = 1_024;
+/// Messages of other shards handled in one loop iteration, for the same reason.
+const MESSAGES_PER_ITERATION_MAX: usize = 1_024;
 
-/// The longest wait: the pulse beats at least this often.
+/// Longest wait of the loop. The heartbeat is recorded at least this often.
 const WAIT_MAX: Duration = Duration::from_millis(250);
 
-/// The wait while the hub has no room for what the shard has to say.
-const WAIT_FOR_HUB: Duration = Duration::from_millis(5);
+/// Wait while the hub's queue of reports is full.
+const HUB_FULL_WAIT: Duration = Duration::from_millis(5);
 
-/// Something a shard is told.
+/// A request to a shard.
 pub enum ShardRequest {
-    /// A command for its worker.
+    /// A command for the worker.
     Command {
-        /// Comes back with the reply.
+        /// Returned with the reply.
         token: CommandToken,
-        /// What to do.
+        /// The command.
         command: Command,
     },
-    /// The hub knows that the worker was lost; commands are for the new one from now on.
+    /// Confirms that the hub knows the worker was lost. Later commands are for the new worker.
     Resume,
-    /// A test wants a panic.
+    /// Makes the shard panic, for a test.
     #[cfg(feature = "faults")]
     Panic,
 }
 
-/// Something a shard says.
+/// A report of a shard to the hub.
 #[derive(Debug)]
 pub enum ShardReport {
-    /// The answer to a command.
+    /// Result of a command.
     Reply {
-        /// The command's token.
+        /// Token of the command.
         token: CommandToken,
-        /// What came of it.
+        /// Result of the command.
         result: Result<Reply, Refusal>,
     },
-    /// Something happened by itself.
+    /// An event of the worker.
     Event {
-        /// Where.
+        /// Shard of the worker.
         shard: ShardId,
-        /// What.
+        /// The event.
         event: Event,
     },
-    /// The worker failed, and an empty one took its place.
+    /// The worker panicked and an empty one took its place.
     Lost {
-        /// Where.
+        /// Shard of the worker.
         shard: ShardId,
     },
 }
 
-/// The sign of life of a shard.
-#[derive(Debug, Clone)]
-pub struct Heartbeat {
-    /// Whose.
-    shard: u8,
-    /// Turns since the start.
-    beats: Arc<AtomicU64>,
-    /// Whether the watchdog misses it.
-    hung: Arc<AtomicBool>,
-}
-
-impl Heartbeat {
-    /// A pulse that has not beaten.
-    pub fn new(shard: u8) -> Self {
-        Self {
-            shard,
-            beats: Arc::default(),
-            hung: Arc::default(),
-        }
-    }
-
-    /// Whose it is.
-    pub const fn shard(&self) -> u8 {
-        self.shard
-    }
-
-    /// The shard turned once more.
-    pub fn beat(&self) {
-        self.beats.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Turns since the start.
-    pub fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
-    }
-
-    /// Notes whether the shard hangs.
-    pub fn set_hung(&self, hung: bool) {
-        self.hung.store(hung, Ordering::Relaxed);
-    }
-
-    /// Whether the shard hangs.
-    pub fn hung(&self) -> bool {
-        self.hung.load(Ordering::Relaxed)
-    }
-}
-
-/// Where the hub finds a shard.
+/// Sends requests to a shard and reads its heartbeat and metrics.
 pub struct ShardHandle {
-    /// To the shard.
-    orders: SyncSender<ShardRequest>,
-    /// Ends its wait.
+    /// Sending end of the request queue.
+    requests: SyncSender<ShardRequest>,
+    /// Ends the shard's wait.
     waker: Waker,
-    /// Its sign of life.
-    pulse: Heartbeat,
-    /// Its figures.
-    meter: SharedMetrics,
+    /// Heartbeat of the shard.
+    heartbeat: Heartbeat,
+    /// Metrics of the shard.
+    metrics: SharedMetrics,
 }
 
 impl ShardHandle {
-    /// Tells the shard something. False when too much waits already, or the shard has ended.
-    pub fn send(&self, order: ShardRequest) -> bool {
-        let sent = self.orders.try_send(order).is_ok();
+    /// Queues a request. Returns false when the queue is full or the shard has ended.
+    pub fn send(&self, request: ShardRequest) -> bool {
+        let sent = self.requests.try_send(request).is_ok();
         if let Err(error) = self.waker.wake() {
             // The shard wakes by itself within WAIT_MAX.
-            tracing::warn!(shard = self.pulse.shard, %error, "a shard could not be woken");
+            tracing::warn!(shard = self.heartbeat.shard(), %error, "cannot wake shard");
         }
         sent
     }
 
-    /// Its sign of life.
-    pub fn pulse(&self) -> Heartbeat {
-        self.pulse.clone()
+    /// Heartbeat of the shard.
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.heartbeat.clone()
     }
 
-    /// Its figures.
-    pub fn meter(&self) -> SharedMetrics {
-        self.meter.clone()
+    /// Metrics of the shard.
+    pub fn metrics(&self) -> SharedMetrics {
+        self.metrics.clone()
     }
 }
 
 impl fmt::Debug for ShardHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShardHandle")
-            .field("pulse", &self.pulse)
+            .field("heartbeat", &self.heartbeat)
             .finish_non_exhaustive()
     }
 }
 
-/// One media thread's belongings.
+/// State of a shard's thread.
 pub struct Shard {
-    /// Its number.
+    /// Number of the shard.
     id: ShardId,
-    /// What workers are made from.
+    /// Configuration of workers.
     config: WorkerConfig,
-    /// The program's clock.
+    /// Clock of the program.
     clock: Clock,
     /// The media engine.
     worker: Worker,
-    /// The sockets.
-    media: MediaSockets,
-    /// Its place at the exchange with other shards.
-    desk: ShardQueues,
-    /// What it is told.
-    orders: Receiver<ShardRequest>,
-    /// What it says.
+    /// The media sockets.
+    sockets: MediaSockets,
+    /// Queues to and from other shards.
+    queues: ShardQueues,
+    /// Receiving end of the request queue.
+    requests: Receiver<ShardRequest>,
+    /// Sending end of the hub's report queue.
     reports: mpsc::Sender<ShardReport>,
-    /// Its sign of life.
-    pulse: Heartbeat,
-    /// What it counts.
-    gauge: MetricsRecorder,
-    /// Whether the hub has yet to hear that the worker was lost.
-    lost: bool,
-    /// What waits that no socket and no timer will announce.
+    /// Heartbeat, recorded once for each loop iteration.
+    heartbeat: Heartbeat,
+    /// Metrics recorder.
+    recorder: MetricsRecorder,
+    /// Whether the hub has yet to confirm that the worker was lost.
+    is_lost: bool,
+    /// Pending work that no socket and no timer announces.
     backlog: Backlog,
-    /// When the latest turn began.
-    turned_at: Time,
+    /// When the latest loop iteration began.
+    iteration_at: Time,
 }
 
-/// What a turn left undone.
+/// Work that a loop iteration left undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Backlog {
-    /// Nothing.
+    /// No work is left.
     None,
-    /// Orders, values of other shards, or packets: turn again at once.
+    /// Requests, messages of other shards or packets: iterate again without waiting.
     Work,
-    /// Words for the hub, which has no room for them.
+    /// Reports, for which the hub's queue has no room.
     Reports,
 }
 
 impl Shard {
-    /// Starts the thread, on a core of its own if it is to be `pinned`. It ends when its handle is
-    /// gone.
+    /// Starts the thread of a shard, pinned to a core if `is_pinned`. The thread ends when its
+    /// handle is dropped.
+    ///
+    /// # Errors
+    /// The thread cannot be created.
     pub fn start(
         id: ShardId,
         config: WorkerConfig,
         clock: Clock,
-        media: MediaSockets,
-        desk: ShardQueues,
+        sockets: MediaSockets,
+        queues: ShardQueues,
         reports: mpsc::Sender<ShardReport>,
-        pinned: bool,
+        is_pinned: bool,
     ) -> io::Result<(ShardHandle, JoinHandle<()>)> {
-        let (sender, orders) = sync_channel(ORDERS_MAX);
-        let pulse = Heartbeat::new(id.0);
-        let meter = SharedMetrics::new(id.0);
+        let (sender, requests) = sync_channel(REQUESTS_MAX);
+        let heartbeat = Heartbeat::new(id.0);
+        let metrics = SharedMetrics::new(id.0);
         let handle = ShardHandle {
-            orders: sender,
-            waker: media.waker(),
-            pulse: pulse.clone(),
-            meter: meter.clone(),
+            requests: sender,
+            waker: sockets.waker(),
+            heartbeat: heartbeat.clone(),
+            metrics: metrics.clone(),
         };
         let shard = move || {
-            if pinned && let Err(error) = process_metrics::pin(id.0.into()) {
-                tracing::warn!(shard = id.0, %error, "a shard could not be kept on its core");
+            if is_pinned && let Err(error) = cpu_affinity::pin_to_core(id.0.into()) {
+                tracing::warn!(shard = id.0, %error, "cannot pin shard to a core");
             }
-            let worker = Worker::new(config.clone(), seeded()?);
+            let worker = Worker::new(config.clone(), seeded_rng()?);
             Ok::<_, io::Error>(Self {
                 id,
                 config,
                 clock,
                 worker,
-                media,
-                desk,
-                orders,
+                sockets,
+                queues,
+                requests,
                 reports,
-                pulse,
-                gauge: MetricsRecorder::new(meter),
-                lost: false,
+                heartbeat,
+                recorder: MetricsRecorder::new(metrics),
+                is_lost: false,
                 backlog: Backlog::None,
-                turned_at: Time::ZERO,
+                iteration_at: Time::ZERO,
             })
         };
-        // The worker is made in its thread: it need not be able to move between threads.
+        // The worker is created in its thread, so it need not be `Send`.
         let thread = thread::Builder::new()
             .name(format!("shard-{}", id.0))
             .spawn(move || match shard() {
                 Ok(shard) => shard.run(),
-                Err(error) => tracing::error!(shard = id.0, %error, "a shard cannot start"),
+                Err(error) => tracing::error!(shard = id.0, %error, "shard cannot start"),
             })?;
         Ok((handle, thread))
     }
 
-    /// Turns until the hub is gone, through every panic of the worker.
+    /// Runs the loop until the hub is gone. Replaces the worker when it panics.
     fn run(mut self) {
         let span = tracing::error_span!("shard", id = self.id.0);
         let _entered = span.enter();
         loop {
-            let turned = catch_unwind(AssertUnwindSafe(|| while self.turn() {}));
-            if turned.is_ok() {
+            let outcome = catch_unwind(AssertUnwindSafe(|| while self.run_iteration() {}));
+            if outcome.is_ok() {
                 return;
             }
-            tracing::error!("the worker failed: an empty one takes its place");
-            if !self.rebuild() {
+            tracing::error!("worker panicked: replacing it with an empty one");
+            if !self.replace_worker() {
                 return;
             }
         }
     }
 
-    /// One turn of the loop. False when the thread is to end.
-    fn turn(&mut self) -> bool {
+    /// Runs one iteration of the loop. Returns false when the thread is to end.
+    fn run_iteration(&mut self) -> bool {
         self.wait();
-        self.pulse.beat();
+        self.heartbeat.record_beat();
         let now = self.clock.now();
-        self.turned_at = now;
+        self.iteration_at = now;
         self.backlog = Backlog::None;
-        if !self.obey(now) {
+        if !self.handle_requests(now) {
             return false;
         }
-        let before = self.media.traffic();
-        let crossed = self.take_crossings(now);
-        if !self.media.receive(now, &mut self.worker) {
+        let before = self.sockets.counters();
+        let has_messages = self.receive_shard_messages(now);
+        if !self.sockets.receive(now, &mut self.worker) {
             self.backlog = Backlog::Work;
         }
         self.worker.handle_timeout(now);
-        self.hand_over();
-        self.media.send(now, &mut self.worker);
-        self.measure(now, before, crossed);
+        self.forward_to_shards();
+        self.sockets.send(now, &mut self.worker);
+        self.record_metrics(now, before, has_messages);
         self.report_events();
         true
     }
 
-    /// Notes how long a turn took that sent something on, and once a second lays down the figures.
-    fn measure(&mut self, now: Time, before: SocketCounters, crossed: bool) {
-        let after = self.media.traffic();
+    /// Records the duration of an iteration that forwarded packets, and publishes the metrics once
+    /// a second.
+    fn record_metrics(&mut self, now: Time, before: SocketCounters, has_messages: bool) {
+        let after = self.sockets.counters();
         let took = self.clock.now().since(now);
-        self.gauge.turned(took);
-        if after.has_passed_since(&before, crossed) {
-            self.gauge.forwarded(took);
+        self.recorder.record_iteration(took);
+        if after.has_forwarded_since(&before, has_messages) {
+            self.recorder.record_forwarding(took);
         }
-        if self.gauge.is_due(now) {
-            self.gauge.dropped(self.desk.dropped());
-            self.gauge.publish(now, self.worker.metrics(), after);
+        if self.recorder.is_due(now) {
+            self.recorder.set_messages_dropped(self.queues.dropped());
+            self.recorder.publish(now, self.worker.metrics(), after);
         }
     }
 
-    /// Gives the worker what other shards have for it, up to a turn's worth. Says whether there was
-    /// anything.
-    fn take_crossings(&mut self, now: Time) -> bool {
-        for taken in 0..CROSSINGS_PER_TURN_MAX {
-            let Some((from, crossing)) = self.desk.take() else {
-                return taken > 0;
+    /// Gives queued messages of other shards to the worker, up to the bound of one iteration.
+    /// Returns whether there were any.
+    fn receive_shard_messages(&mut self, now: Time) -> bool {
+        for received in 0..MESSAGES_PER_ITERATION_MAX {
+            let Some((from, message)) = self.queues.pop() else {
+                return received > 0;
             };
-            self.worker.handle_shard_message(now, from, crossing);
+            self.worker.handle_shard_message(now, from, message);
         }
         self.backlog = Backlog::Work;
         true
     }
 
-    /// Hands what the worker has for other shards to them.
-    fn hand_over(&mut self) {
-        while let Some((shard, crossing)) = self.worker.poll_shard_message() {
-            self.desk.put(shard, crossing);
+    /// Queues the worker's messages for other shards and wakes these.
+    fn forward_to_shards(&mut self) {
+        while let Some((shard, message)) = self.worker.poll_shard_message() {
+            self.queues.push(shard, message);
         }
-        self.desk.wake();
+        self.queues.wake_recipients();
     }
 
-    /// Sleeps until there is something to do, and under load until the window has passed: what
-    /// arrives meanwhile is taken in one turn.
+    /// Sleeps until there is work. Under load it first sleeps until the coalescing window has
+    /// passed, so that packets arriving meanwhile are handled in one iteration.
     fn wait(&mut self) {
         if self.backlog != Backlog::Work {
-            let next_look = self.turned_at + self.worker.window();
-            self.media.rest(next_look.since(self.clock.now()));
+            let window_end = self.iteration_at + self.worker.window();
+            self.sockets.sleep(window_end.since(self.clock.now()));
         }
         let until_timer = self.worker.poll_timeout().since(self.clock.now());
         let wait = match self.backlog {
             Backlog::None => until_timer.min(WAIT_MAX),
             Backlog::Work => Duration::ZERO,
-            Backlog::Reports => until_timer.min(WAIT_FOR_HUB),
+            Backlog::Reports => until_timer.min(HUB_FULL_WAIT),
         };
-        self.media.wait(wait);
+        self.sockets.wait(wait);
     }
 
-    /// Carries out what it is told, up to a turn's worth. False when the thread is to end.
-    fn obey(&mut self, now: Time) -> bool {
-        for _ in 0..ORDERS_PER_TURN_MAX {
-            match self.obey_next(now) {
-                RequestOutcome::More => {}
-                RequestOutcome::All => return true,
+    /// Handles queued requests, up to the bound of one iteration. Returns false when the thread is
+    /// to end.
+    fn handle_requests(&mut self, now: Time) -> bool {
+        for _ in 0..REQUESTS_PER_ITERATION_MAX {
+            match self.handle_next_request(now) {
+                RequestOutcome::Handled => {}
+                RequestOutcome::None => return true,
                 RequestOutcome::Stop => return false,
             }
         }
@@ -376,23 +334,23 @@ impl Shard {
         true
     }
 
-    /// Carries out the next order, if there is one and room for its answer.
-    fn obey_next(&mut self, now: Time) -> RequestOutcome {
+    /// Handles the next request, if there is one and the hub has room for the reply.
+    fn handle_next_request(&mut self, now: Time) -> RequestOutcome {
         let permit = match self.reports.try_reserve() {
             Ok(permit) => permit,
             Err(TrySendError::Full(())) => {
                 self.backlog = Backlog::Reports;
-                return RequestOutcome::All;
+                return RequestOutcome::None;
             }
             Err(TrySendError::Closed(())) => return RequestOutcome::Stop,
         };
-        let order = match self.orders.try_recv() {
-            Ok(order) => order,
-            Err(TryRecvError::Empty) => return RequestOutcome::All,
+        let request = match self.requests.try_recv() {
+            Ok(request) => request,
+            Err(TryRecvError::Empty) => return RequestOutcome::None,
             Err(TryRecvError::Disconnected) => return RequestOutcome::Stop,
         };
-        match order {
-            ShardRequest::Command { token, .. } if self.lost => {
+        match request {
+            ShardRequest::Command { token, .. } if self.is_lost => {
                 permit.send(ShardReport::Reply {
                     token,
                     result: Err(Refusal::WorkerLost),
@@ -402,14 +360,14 @@ impl Shard {
                 let result = self.worker.handle_command(now, command);
                 permit.send(ShardReport::Reply { token, result });
             }
-            ShardRequest::Resume => self.lost = false,
+            ShardRequest::Resume => self.is_lost = false,
             #[cfg(feature = "faults")]
             ShardRequest::Panic => inject_panic(),
         }
-        RequestOutcome::More
+        RequestOutcome::Handled
     }
 
-    /// Hands the worker's events to the hub, as far as it has room. The rest waits in the worker.
+    /// Sends the worker's events to the hub as far as it has room. The rest stays in the worker.
     fn report_events(&mut self) {
         loop {
             let Ok(permit) = self.reports.try_reserve() else {
@@ -426,46 +384,49 @@ impl Shard {
         }
     }
 
-    /// Makes a new worker on the same sockets and tells the hub. False when there is no hub, or no
-    /// randomness.
-    fn rebuild(&mut self) -> bool {
-        let rng = match seeded() {
+    /// Creates a new worker on the same sockets and tells the hub. Returns false when the hub is
+    /// gone or the system has no randomness.
+    fn replace_worker(&mut self) -> bool {
+        let rng = match seeded_rng() {
             Ok(rng) => rng,
             Err(error) => {
-                tracing::error!(%error, "no new worker can be made");
+                tracing::error!(%error, "cannot create a new worker");
                 return false;
             }
         };
         self.worker = Worker::new(self.config.clone(), rng);
-        self.gauge.failed();
+        self.recorder.record_worker_failure();
         self.backlog = Backlog::Work;
-        self.lost = true;
-        // The hub never waits for a shard, so waiting for the hub ends.
+        self.is_lost = true;
+        // The hub never waits for a shard, so this wait ends.
         self.reports
             .blocking_send(ShardReport::Lost { shard: self.id })
             .is_ok()
     }
 }
 
-/// What became of the next order.
+/// Outcome of handling the next request.
 enum RequestOutcome {
-    /// It was carried out; there may be more.
-    More,
-    /// There is none, or no room for its answer.
-    All,
-    /// There will be no more.
+    /// A request was handled; there may be more.
+    Handled,
+    /// No request is queued, or the hub has no room for the reply.
+    None,
+    /// The hub is gone.
     Stop,
 }
 
-/// A generator fit for secrets, seeded by the operating system.
-pub fn seeded() -> io::Result<Rng> {
+/// Returns a cryptographic random generator seeded by the operating system.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn seeded_rng() -> io::Result<Rng> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(io::Error::from)?;
     Ok(Rng::from_seed(seed))
 }
 
 #[cfg(feature = "faults")]
-#[expect(clippy::panic, reason = "a test asked for it")]
+#[expect(clippy::panic, reason = "injected by a test")]
 fn inject_panic() {
-    panic!("a test asked for it");
+    panic!("injected by a test");
 }

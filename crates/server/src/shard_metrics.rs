@@ -1,5 +1,5 @@
-//! What a shard shows of itself. Once a second it lays its figures down here, outside the path of
-//! packets; whoever wants to know reads the last ones and never keeps the shard waiting.
+//! Metrics of a shard. The shard publishes a copy once a second, outside the packet path; readers
+//! take the latest copy and never make the shard wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,33 +9,33 @@ use watersmeet_wire::units::{Histogram, Time};
 
 use crate::media_sockets::SocketCounters;
 
-/// How often figures are laid down.
+/// How often metrics are published.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long it may take from the arrival of a batch until what it caused has left, in microseconds.
+/// Bounds of the forwarding time histogram, in microseconds.
 const FORWARDING_BOUNDS: [u64; 12] = [
     25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000,
 ];
 
-/// How long batches took from their arrival until what they caused had left.
+/// Time from the arrival of a batch until the packets it caused were sent.
 pub type ForwardingTimes = Histogram<12>;
 
-/// The figures of a shard at one moment.
+/// Metrics of a shard at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct ShardMetrics {
-    /// The thread, as the operating system calls it; none before the first reading.
+    /// Thread id of the operating system; `None` before the first copy is published.
     pub thread: Option<i32>,
-    /// What its worker has done. It begins anew when the worker is made anew.
-    pub figures: WorkerMetrics,
-    /// What went through its sockets.
+    /// Metrics of the worker. They restart at zero when the worker is replaced.
+    pub worker: WorkerMetrics,
+    /// Traffic of the media sockets since the start.
     pub traffic: SocketCounters,
-    /// How long forwarding took.
+    /// Time that forwarding took.
     pub forwarding: ForwardingTimes,
-    /// Workers that failed and were replaced.
+    /// Workers that panicked and were replaced.
     pub failures: u64,
-    /// Values for other shards that found no room there.
-    pub crossings_dropped: u64,
-    /// How much of the time before this reading it did not wait, in thousandths.
+    /// Messages for other shards dropped because their queue was full.
+    pub messages_dropped: u64,
+    /// Share of the last interval in which the shard did not wait, in thousandths.
     pub busy_permille: u16,
 }
 
@@ -43,114 +43,114 @@ impl Default for ShardMetrics {
     fn default() -> Self {
         Self {
             thread: None,
-            figures: WorkerMetrics::default(),
+            worker: WorkerMetrics::default(),
             traffic: SocketCounters::default(),
             forwarding: Histogram::new(FORWARDING_BOUNDS),
             failures: 0,
-            crossings_dropped: 0,
+            messages_dropped: 0,
             busy_permille: 0,
         }
     }
 }
 
-/// Where a shard lays down its figures.
+/// The latest published metrics of a shard, shared between the shard and readers.
 #[derive(Debug, Clone)]
 pub struct SharedMetrics {
-    /// Whose.
+    /// Number of the shard.
     shard: u8,
-    /// The last ones.
-    last: Arc<Mutex<ShardMetrics>>,
+    /// Latest published copy.
+    latest: Arc<Mutex<ShardMetrics>>,
 }
 
-/// The shard's side of its meter: what it counts between two readings.
+/// Collects metrics in the shard's thread and publishes them.
 #[derive(Debug)]
 pub struct MetricsRecorder {
-    /// Where it lays them down.
-    meter: SharedMetrics,
-    /// The figures in the making.
-    reading: ShardMetrics,
-    /// When the next ones are due.
-    due: Time,
-    /// How long the shard did not wait since the last ones.
+    /// Where copies are published.
+    shared: SharedMetrics,
+    /// Metrics that are being collected.
+    metrics: ShardMetrics,
+    /// When the next copy is due.
+    due_at: Time,
+    /// Time not spent waiting since the last copy.
     busy: Duration,
-    /// When the last ones were laid down.
-    laid: Time,
+    /// When the last copy was published.
+    published_at: Time,
 }
 
 impl SharedMetrics {
-    /// A meter that shows nothing yet.
+    /// Creates metrics of a shard that has not published any.
     pub fn new(shard: u8) -> Self {
         Self {
             shard,
-            last: Arc::default(),
+            latest: Arc::default(),
         }
     }
 
-    /// Whose it is.
+    /// Number of the shard.
     pub const fn shard(&self) -> u8 {
         self.shard
     }
 
-    /// The last figures.
+    /// Returns the latest published metrics.
     pub fn read(&self) -> ShardMetrics {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl MetricsRecorder {
-    /// A gauge of the thread that makes it.
-    pub fn new(meter: SharedMetrics) -> Self {
+    /// Creates a recorder for the calling thread.
+    pub fn new(shared: SharedMetrics) -> Self {
         let thread = rustix::thread::gettid();
-        let reading = ShardMetrics {
+        let metrics = ShardMetrics {
             thread: Some(thread.as_raw_nonzero().get()),
             ..ShardMetrics::default()
         };
         Self {
-            meter,
-            reading,
-            due: Time::ZERO,
+            shared,
+            metrics,
+            due_at: Time::ZERO,
             busy: Duration::ZERO,
-            laid: Time::ZERO,
+            published_at: Time::ZERO,
         }
     }
 
-    /// Counts the time that one turn took, without its wait.
-    pub fn turned(&mut self, took: Duration) {
+    /// Records the duration of one loop iteration, without its wait.
+    pub fn record_iteration(&mut self, took: Duration) {
         self.busy += took;
     }
 
-    /// Notes how many values other shards had no room for so far.
-    pub fn dropped(&mut self, crossings: u64) {
-        self.reading.crossings_dropped = crossings;
+    /// Sets the number of messages dropped so far because the queue of another shard was full.
+    pub fn set_messages_dropped(&mut self, messages: u64) {
+        self.metrics.messages_dropped = messages;
     }
 
-    /// Counts the time that one batch took.
-    pub fn forwarded(&mut self, took: Duration) {
-        self.reading.forwarding.observe(took);
+    /// Records the time from the arrival of a batch until its packets were sent.
+    pub fn record_forwarding(&mut self, took: Duration) {
+        self.metrics.forwarding.observe(took);
     }
 
-    /// Counts a worker that failed.
-    pub fn failed(&mut self) {
-        self.reading.failures += 1;
+    /// Records a worker that panicked.
+    pub fn record_worker_failure(&mut self) {
+        self.metrics.failures += 1;
     }
 
-    /// Whether figures are to be laid down again.
+    /// Whether a copy is due.
     pub fn is_due(&self, now: Time) -> bool {
-        now >= self.due
+        now >= self.due_at
     }
 
-    /// Lays down the figures, unless somebody reads them at this very moment: then in the next
-    /// turn.
-    pub fn publish(&mut self, now: Time, figures: WorkerMetrics, traffic: SocketCounters) {
-        self.reading.figures = figures;
-        self.reading.traffic = traffic;
-        let span = now.since(self.laid).as_micros().max(1);
+    /// Publishes a copy. While a reader holds the lock, the copy stays due and the next loop
+    /// iteration tries again.
+    pub fn publish(&mut self, now: Time, worker: WorkerMetrics, traffic: SocketCounters) {
+        self.metrics.worker = worker;
+        self.metrics.traffic = traffic;
+        let span = now.since(self.published_at).as_micros().max(1);
         let permille = self.busy.as_micros() * 1_000 / span;
-        self.reading.busy_permille = u16::try_from(permille.min(1_000)).unwrap_or(1_000);
-        if let Ok(mut last) = self.meter.last.try_lock() {
-            *last = self.reading;
-            self.due = now + INTERVAL;
-            self.laid = now;
+        self.metrics.busy_permille = u16::try_from(permille.min(1_000)).unwrap_or(1_000);
+        if let Ok(mut latest) = self.shared.latest.try_lock() {
+            *latest = self.metrics;
+            self.due_at = now + INTERVAL;
+            self.published_at = now;
             self.busy = Duration::ZERO;
         }
     }
@@ -161,22 +161,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_laid_down_once_a_second() {
-        let meter = SharedMetrics::new(3);
-        let mut gauge = MetricsRecorder::new(meter.clone());
-        assert_eq!((meter.shard(), meter.read().thread), (3, None));
+    fn metrics_are_published_once_a_second() {
+        let shared = SharedMetrics::new(3);
+        let mut recorder = MetricsRecorder::new(shared.clone());
+        assert_eq!((shared.shard(), shared.read().thread), (3, None));
         let now = Time::from_millis(1);
-        assert!(gauge.is_due(now));
-        gauge.turned(Duration::from_micros(250));
-        gauge.dropped(7);
-        gauge.forwarded(Duration::from_micros(30));
-        gauge.failed();
-        gauge.publish(now, WorkerMetrics::default(), SocketCounters::default());
-        assert!(!gauge.is_due(now + Duration::from_millis(999)));
-        assert!(gauge.is_due(now + INTERVAL));
-        let reading = meter.read();
-        assert_eq!((reading.forwarding.count(), reading.failures), (1, 1));
-        assert!(reading.thread.is_some());
-        assert_eq!((reading.busy_permille, reading.crossings_dropped), (250, 7));
+        assert!(recorder.is_due(now));
+        recorder.record_iteration(Duration::from_micros(250));
+        recorder.set_messages_dropped(7);
+        recorder.record_forwarding(Duration::from_micros(30));
+        recorder.record_worker_failure();
+        recorder.publish(now, WorkerMetrics::default(), SocketCounters::default());
+        assert!(!recorder.is_due(now + Duration::from_millis(999)));
+        assert!(recorder.is_due(now + INTERVAL));
+        let metrics = shared.read();
+        assert_eq!((metrics.forwarding.count(), metrics.failures), (1, 1));
+        assert!(metrics.thread.is_some());
+        assert_eq!((metrics.busy_permille, metrics.messages_dropped), (250, 7));
     }
 }

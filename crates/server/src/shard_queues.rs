@@ -1,58 +1,58 @@
-//! What shards have for one another: one bounded queue for each, into which all others put. A shard
-//! that does not keep up is sent less; nobody waits for it.
+//! Queues between shards: one bounded queue for each shard, into which all others push. A shard
+//! that does not keep up loses messages; senders never wait.
 //!
-//! Words and packets share the queue, so that they keep their order. What is dropped is counted:
-//! packets are like those that a network loses, and words are said again (see the engine's
-//! crossings).
+//! Control messages and packets share a queue, so that their order is kept. Dropped messages are
+//! counted: packets are like those that a network loses, and control messages are repeated (see
+//! `watersmeet_engine::shard_message`).
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use watersmeet_engine::shard_message::ShardMessage;
 use watersmeet_net::Waker;
 
-/// The most values that wait for one shard: some 20 ms of all that a busy core can receive. Each
-/// place takes some 40 bytes.
-const INBOX_MAX: usize = 8_192;
+/// Capacity of a shard's queue: about 20 ms of what a busy core can receive. An entry takes about
+/// 40 bytes.
+const QUEUE_LEN_MAX: usize = 8_192;
 
-/// A shard's place at the exchange.
+/// The queues as one shard sees them: its own to read from, those of all shards to write to.
 pub struct ShardQueues {
-    /// What others have for it, and who.
+    /// Messages for this shard, with the number of the sender.
     inbox: Receiver<(u8, ShardMessage)>,
-    /// To each shard, itself included, by number.
-    outboxes: Vec<Outbox>,
-    /// Which shard it is.
+    /// Queues of all shards, itself included, by number.
+    outboxes: Vec<ShardOutbox>,
+    /// Number of this shard.
     shard: u8,
-    /// Values for which another shard had no room.
+    /// Messages dropped because the queue of the recipient was full.
     dropped: u64,
 }
 
-/// The way to one shard.
+/// Sending end of one shard's queue.
 #[derive(Clone)]
-struct Outbox {
-    /// Its queue.
+struct ShardOutbox {
+    /// Sending end of the queue.
     sender: SyncSender<(u8, ShardMessage)>,
-    /// Ends its wait.
+    /// Ends the shard's wait.
     waker: Waker,
-    /// Whether something was put there since it was last woken.
-    is_fresh: bool,
+    /// Whether a message was queued since the shard was last woken.
+    needs_wake: bool,
 }
 
 impl ShardQueues {
-    /// A desk for each shard, given what wakes them, by number.
+    /// Creates the queues of all shards, given the waker of each by number.
     pub fn connect(wakers: impl IntoIterator<Item = Waker>) -> Vec<Self> {
         let mut outboxes = Vec::new();
         let mut inboxes = Vec::new();
         for waker in wakers {
-            let (sender, inbox) = sync_channel(INBOX_MAX);
-            outboxes.push(Outbox {
+            let (sender, inbox) = sync_channel(QUEUE_LEN_MAX);
+            outboxes.push(ShardOutbox {
                 sender,
                 waker,
-                is_fresh: false,
+                needs_wake: false,
             });
             inboxes.push(inbox);
         }
-        let desks = (0..=u8::MAX).zip(inboxes);
-        desks
+        let queues = (0..=u8::MAX).zip(inboxes);
+        queues
             .map(|(shard, inbox)| Self {
                 inbox,
                 outboxes: outboxes.clone(),
@@ -62,36 +62,37 @@ impl ShardQueues {
             .collect()
     }
 
-    /// The next value from another shard, and from which.
-    pub fn take(&self) -> Option<(u8, ShardMessage)> {
-        // The shard itself holds a sender: its inbox is empty at most, and never closes.
+    /// Takes the next message from another shard, with the number of the sender.
+    pub fn pop(&self) -> Option<(u8, ShardMessage)> {
+        // The shard itself holds a sender, so the channel can be empty but never disconnected.
         self.inbox.try_recv().ok()
     }
 
-    /// Puts a value where another shard finds it; it is woken by `wake`.
-    pub fn put(&mut self, shard: u8, crossing: ShardMessage) {
+    /// Queues a message for another shard, or drops it when the queue is full. The recipient is
+    /// woken by `wake_recipients`.
+    pub fn push(&mut self, shard: u8, message: ShardMessage) {
         let sent = self
             .outboxes
             .get_mut(usize::from(shard))
-            .filter(|outbox| outbox.sender.try_send((self.shard, crossing)).is_ok());
+            .filter(|outbox| outbox.sender.try_send((self.shard, message)).is_ok());
         match sent {
-            Some(outbox) => outbox.is_fresh = true,
+            Some(outbox) => outbox.needs_wake = true,
             None => self.dropped += 1,
         }
     }
 
-    /// Wakes every shard that was given something since this was last asked.
-    pub fn wake(&mut self) {
-        for outbox in self.outboxes.iter_mut().filter(|it| it.is_fresh) {
-            outbox.is_fresh = false;
+    /// Wakes every shard for which messages were queued since the last call.
+    pub fn wake_recipients(&mut self) {
+        for outbox in self.outboxes.iter_mut().filter(|it| it.needs_wake) {
+            outbox.needs_wake = false;
             if let Err(error) = outbox.waker.wake() {
-                // It wakes by itself soon.
-                tracing::warn!(%error, "a shard could not be woken");
+                // It wakes by itself within 250 ms.
+                tracing::warn!(%error, "cannot wake a shard");
             }
         }
     }
 
-    /// Values for which other shards had no room.
+    /// Messages dropped so far because the queue of the recipient was full.
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -104,45 +105,48 @@ mod tests {
 
     use super::*;
 
-    fn word(stream: u8) -> ShardMessage {
+    fn message(stream: u8) -> ShardMessage {
         let producer = ProducerId::parse("00000000-0000-0000-0000-000000000001").unwrap();
         ShardMessage::Keyframe { producer, stream }
     }
 
-    fn desks() -> (Vec<Poller>, Vec<ShardQueues>) {
+    fn three_shards() -> (Vec<Poller>, Vec<ShardQueues>) {
         let pollers: Vec<_> = (0..3).map(|_| Poller::new().unwrap()).collect();
-        let desks = ShardQueues::connect(pollers.iter().map(Poller::waker));
-        (pollers, desks)
+        let queues = ShardQueues::connect(pollers.iter().map(Poller::waker));
+        (pollers, queues)
     }
 
     #[test]
-    fn values_arrive_in_order_and_say_whose_they_are() {
-        let (_pollers, mut desks) = desks();
-        desks[0].put(2, word(1));
-        desks[1].put(2, word(2));
-        desks[0].put(2, word(3));
-        let mut taken = Vec::new();
-        while let Some((from, ShardMessage::Keyframe { stream, .. })) = desks[2].take() {
-            taken.push((from, stream));
+    fn messages_arrive_in_order_with_the_number_of_their_sender() {
+        let (_pollers, mut queues) = three_shards();
+        queues[0].push(2, message(1));
+        queues[1].push(2, message(2));
+        queues[0].push(2, message(3));
+        let mut received = Vec::new();
+        while let Some((from, ShardMessage::Keyframe { stream, .. })) = queues[2].pop() {
+            received.push((from, stream));
         }
-        assert_eq!(taken, [(0, 1), (1, 2), (0, 3)]);
-        assert!(desks[0].take().is_none());
+        assert_eq!(received, [(0, 1), (1, 2), (0, 3)]);
+        assert!(queues[0].pop().is_none());
     }
 
     #[test]
-    fn a_full_inbox_takes_no_more_and_that_is_counted() {
-        let (_pollers, mut desks) = desks();
-        for _ in 0..INBOX_MAX + 3 {
-            desks[0].put(1, word(0));
+    fn messages_to_a_full_queue_are_dropped_and_counted() {
+        let (_pollers, mut queues) = three_shards();
+        for _ in 0..QUEUE_LEN_MAX + 3 {
+            queues[0].push(1, message(0));
         }
-        assert_eq!(desks[0].dropped(), 3);
-        assert_eq!(std::iter::from_fn(|| desks[1].take()).count(), INBOX_MAX);
+        assert_eq!(queues[0].dropped(), 3);
+        assert_eq!(
+            std::iter::from_fn(|| queues[1].pop()).count(),
+            QUEUE_LEN_MAX
+        );
     }
 
     #[test]
-    fn a_shard_that_is_not_there_is_sent_nothing() {
-        let (_pollers, mut desks) = desks();
-        desks[0].put(9, word(0));
-        assert_eq!(desks[0].dropped(), 1);
+    fn message_to_an_unknown_shard_is_dropped() {
+        let (_pollers, mut queues) = three_shards();
+        queues[0].push(9, message(0));
+        assert_eq!(queues[0].dropped(), 1);
     }
 }

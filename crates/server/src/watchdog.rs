@@ -1,34 +1,34 @@
-//! Notices a media thread that no longer turns. A thread cannot be killed, so one that hangs for
-//! good takes the process with it: whoever runs the program starts it again, and browsers rejoin.
+//! Detects shards that hang. A thread cannot be killed, so a shard that hangs for long ends the
+//! process: the service manager restarts it and browsers rejoin.
 
 use std::time::Duration;
 
 use tokio::time::interval;
 
-use crate::shard::Heartbeat;
+use crate::heartbeat::Heartbeat;
 
-/// How often the pulses are felt. A shard turns at least every 250 ms.
+/// How often heartbeats are checked. A shard beats at least every 250 ms.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Intervals without a beat after which a shard counts as hung: 2 s.
 const HUNG_AFTER: u32 = 4;
 
-/// Intervals without a beat after which the process gives up: 8 s.
+/// Intervals without a beat after which the process aborts: 8 s.
 const ABORT_AFTER: u32 = 16;
 
-/// Feels the pulses for ever. Counting its own intervals, not the clock, it does not mistake a
-/// machine that slept for a shard that hangs.
-pub async fn run(pulses: Vec<Heartbeat>) {
-    let mut patients: Vec<_> = pulses.into_iter().map(WatchedShard::new).collect();
+/// Checks heartbeats for ever. Counts its own intervals instead of reading the clock, so that a
+/// machine that was suspended does not look like a shard that hangs.
+pub async fn run(heartbeats: Vec<Heartbeat>) {
+    let mut shards: Vec<_> = heartbeats.into_iter().map(WatchedShard::new).collect();
     let mut interval = interval(INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        for patient in &mut patients {
-            if patient.feel() == ABORT_AFTER {
+        for shard in &mut shards {
+            if shard.check() == ABORT_AFTER {
                 tracing::error!(
-                    shard = patient.pulse.shard(),
-                    "shard hangs for good: aborting"
+                    shard = shard.heartbeat.shard(),
+                    "shard hung for 8 s: aborting the process"
                 );
                 std::process::abort();
             }
@@ -38,26 +38,26 @@ pub async fn run(pulses: Vec<Heartbeat>) {
 
 #[derive(Debug)]
 struct WatchedShard {
-    /// Whose pulse is felt.
-    pulse: Heartbeat,
-    /// Beats at the last interval.
+    /// Heartbeat of the shard.
+    heartbeat: Heartbeat,
+    /// Beats at the last check.
     beats: u64,
     /// Intervals since the last beat.
     silent: u32,
 }
 
 impl WatchedShard {
-    fn new(pulse: Heartbeat) -> Self {
+    fn new(heartbeat: Heartbeat) -> Self {
         Self {
-            beats: pulse.beats(),
-            pulse,
+            beats: heartbeat.beats(),
+            heartbeat,
             silent: 0,
         }
     }
 
-    /// Counts the intervals without a beat, and says so once when there are too many.
-    fn feel(&mut self) -> u32 {
-        let beats = self.pulse.beats();
+    /// Returns the intervals without a beat, and logs once when they reach `HUNG_AFTER`.
+    fn check(&mut self) -> u32 {
+        let beats = self.heartbeat.beats();
         self.silent = if beats == self.beats {
             self.silent + 1
         } else {
@@ -65,9 +65,9 @@ impl WatchedShard {
         };
         self.beats = beats;
         if self.silent == HUNG_AFTER {
-            tracing::error!(shard = self.pulse.shard(), "shard hangs");
+            tracing::error!(shard = self.heartbeat.shard(), "shard hangs");
         }
-        self.pulse.set_hung(self.silent >= HUNG_AFTER);
+        self.heartbeat.set_hung(self.silent >= HUNG_AFTER);
         self.silent
     }
 }
@@ -77,16 +77,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_without_a_beat_for_two_seconds_is_hung_and_one_beat_heals_it() {
-        let pulse = Heartbeat::new(0);
-        let mut patient = WatchedShard::new(pulse.clone());
+    fn shard_is_hung_after_two_seconds_without_a_beat_until_the_next_beat() {
+        let heartbeat = Heartbeat::new(0);
+        let mut shard = WatchedShard::new(heartbeat.clone());
         for interval in 1..=HUNG_AFTER {
-            assert!(!pulse.hung());
-            assert_eq!(patient.feel(), interval);
+            assert!(!heartbeat.is_hung());
+            assert_eq!(shard.check(), interval);
         }
-        assert!(pulse.hung());
-        pulse.beat();
-        assert_eq!(patient.feel(), 0);
-        assert!(!pulse.hung());
+        assert!(heartbeat.is_hung());
+        heartbeat.record_beat();
+        assert_eq!(shard.check(), 0);
+        assert!(!heartbeat.is_hung());
     }
 }

@@ -1,9 +1,7 @@
-//! Names that other servers and habit have given to what we call otherwise. It only translates;
-//! what a value means is none of its business.
+//! Environment variables of mediasoup servers and other common names for our keys.
 
-/// Names from mediasoup servers and from habit, and the keys they mean. A later one outranks an
-/// earlier one, and a name of our own outranks them all. Logging has names enough for a room of
-/// its own (`log_filter`).
+/// Variables and the keys that they set. Later entries take precedence over earlier ones, and
+/// `WATERSMEET_` variables over all. Variables of logging are handled by `log_filter`.
 pub const ALIASES: [(&str, &str); 50] = [
     ("PORT", "port"),
     ("LISTEN_IP", "listen_ip"),

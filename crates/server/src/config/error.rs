@@ -1,5 +1,5 @@
-//! Why a configuration cannot be used, in words that name the key, the place and the fix. They
-//! must never repeat a secret.
+//! Errors of the configuration. Messages name the key, where it is set, and the fix; they never
+//! contain a secret.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use figment::error::Kind;
 use thiserror::Error;
 use watersmeet_conference::access::WeakSecret;
 
-use super::environment;
+use super::variable_names::{SOURCE_NAME, variable_name};
 
-/// How alike two names must be for one to be a slip of the other (Jaro-Winkler, 0 to 1).
-const LIKENESS_MIN: f64 = 0.75;
+/// Similarity above which a name counts as misspelt (Jaro-Winkler, 0 to 1).
+const SIMILARITY_MIN: f64 = 0.75;
 
-/// Keys whose values are not repeated, wherever they stand.
-const SECRETS: [&str; 5] = [
+/// Keys whose values are not printed, in any table.
+const SECRET_KEYS: [&str; 5] = [
     "jwt_secret",
     "jwt_secret_previous",
     "api_key",
@@ -21,63 +21,63 @@ const SECRETS: [&str; 5] = [
     "credential",
 ];
 
-/// Why a configuration cannot be used.
+/// Why the configuration cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// A value in a file, the environment or a flag cannot be read, or a key is unknown.
+    /// A value has the wrong type, or a key is unknown.
     #[error("{0}")]
-    Unreadable(String),
-    /// The file is not TOML.
+    Invalid(String),
+    /// The file is not valid TOML.
     #[error("{}: line {line}: {reason}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where it stops making sense.
+        /// Line of the error.
         line: usize,
-        /// Why.
+        /// Message of the parser.
         reason: String,
     },
-    /// The file named by `--config` is not there.
+    /// The file named by `--config` does not exist.
     #[error("there is no configuration file {}", .0.display())]
     NoFile(PathBuf),
     /// A file cannot be read.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why not.
+        /// Error of the system.
         error: std::io::Error,
     },
-    /// `.env` cannot be read.
+    /// `.env` is malformed.
     #[error(".env: line {line} is not NAME=value")]
     DotEnv {
-        /// The first line that cannot be read.
+        /// First malformed line.
         line: usize,
     },
-    /// Nobody could trust a token of this server.
+    /// A secret is missing or weak.
     #[error("`{key}` {problem}. {}", Self::SECRET_FIX)]
     Secret {
-        /// The key.
+        /// Key of the secret.
         key: &'static str,
         /// What is wrong with it.
         problem: String,
     },
-    /// Values that do not go together.
+    /// Values contradict each other or are out of range.
     #[error("{0}")]
     Contradiction(String),
 }
 
 impl ConfigError {
-    /// What to do about a secret.
+    /// How to fix a missing or weak secret.
     pub const SECRET_FIX: &str = "Make one with `openssl rand -hex 32` and set JWT_SECRET, `jwt_secret` or \
-         `jwt_secret_file`; or start with --dev to try things out on this machine";
+         `jwt_secret_file`; or start with --dev for development on this machine";
 
-    /// Values that do not go together.
+    /// Returns an error for values that contradict each other or are out of range.
     pub fn contradiction(text: impl Into<String>) -> Self {
         Self::Contradiction(text.into())
     }
 
-    /// A secret that will not do.
+    /// Returns an error for a weak secret.
     pub fn weak(key: &'static str, weak: WeakSecret) -> Self {
         Self::Secret {
             key,
@@ -85,52 +85,52 @@ impl ConfigError {
         }
     }
 
-    /// What figment found, without the value of a secret.
-    pub(super) fn of_figment(error: &figment::Error) -> Self {
-        let place = place(error);
+    /// Converts an error of figment, without printing the value of a secret.
+    pub(super) fn from_figment(error: &figment::Error) -> Self {
+        let origin = origin(error);
         let path = error.path.join(".");
         let text = match &error.kind {
             Kind::UnknownField(name, known) => {
                 let suggestion = suggestion(name, known.iter().copied());
-                format!("{place}: there is no key `{path}`{suggestion}")
+                format!("{origin}: there is no key `{path}`{suggestion}")
             }
             Kind::UnknownVariant(value, known) => {
                 let suggestion = suggestion(value, known.iter().copied());
                 let known = known.join("`, `");
-                format!("{place}: `{path}` cannot be `{value}`{suggestion}; it can be `{known}`")
+                format!("{origin}: `{path}` cannot be `{value}`{suggestion}; it can be `{known}`")
             }
             _ if error.path.last().is_some_and(|key| is_secret(key)) => {
-                format!("{place}: `{path}` must be text, in quotes in a file")
+                format!("{origin}: `{path}` must be text, in quotes in a file")
             }
-            kind => format!("{place}: `{path}`: {kind}"),
+            kind => format!("{origin}: `{path}`: {kind}"),
         };
-        Self::Unreadable(text)
+        Self::Invalid(text)
     }
 }
 
-/// Whether a key's value is to be kept to oneself.
+/// Whether the value of a key is secret.
 pub(super) fn is_secret(key: &str) -> bool {
-    SECRETS.contains(&key)
+    SECRET_KEYS.contains(&key)
 }
 
-/// Where a value stands, as its writer would say.
-fn place(error: &figment::Error) -> String {
+/// Returns where a value was set: file, variable or flag.
+fn origin(error: &figment::Error) -> String {
     let Some(metadata) = &error.metadata else {
         return "configuration".to_owned();
     };
     match &metadata.source {
         Some(source) => source.to_string(),
-        None if metadata.name == environment::NAME => environment::variable(&error.path),
+        None if metadata.name == SOURCE_NAME => variable_name(&error.path),
         None => metadata.name.to_string(),
     }
 }
 
-/// `; did you mean …?` when one of the known names is like the one that was written.
+/// Returns `; did you mean …?` when a known name is similar to the one written.
 pub(super) fn suggestion<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> String {
     let written = written.to_ascii_lowercase();
     known
         .map(|known| (strsim::jaro_winkler(&written, known), known))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map_or_else(String::new, |(_, known)| {
             format!("; did you mean `{known}`?")

@@ -1,5 +1,5 @@
-//! The command line. Each flag overrides the key of the same name; a flag that is not given says
-//! nothing. Secrets have none: every user of a machine sees the flags of every program.
+//! Command line. Each flag overrides the key of the same name. Secrets have no flags, since every
+//! user of a machine can see the arguments of a process.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,25 +7,25 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
-use super::{DtlsChoice, LogFormat, VideoCodec};
+use super::values::{DtlsChoice, LogFormat, VideoCodec};
 
-/// Video meetings in one program: rooms, signalling, the web page and the media engine.
+/// Video conference server: rooms, signalling, web page and media engine in one program
 #[derive(Debug, Default, Parser, Serialize)]
 #[command(name = "watersmeet", version, about)]
 pub struct Flags {
-    /// What to do instead of serving.
+    /// Task to run instead of the server.
     #[command(subcommand)]
     #[serde(skip)]
     pub task: Option<Task>,
-    /// Configuration file [default: watersmeet.toml, if there is one]
+    /// Configuration file [default: watersmeet.toml, if it exists]
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Development: a random secret, and pages for this machine alone unless --listen-ip is given
+    /// Development mode: random secret; pages on loopback only unless --listen-ip is given
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "is_off")]
     pub dev: bool,
-    /// TCP port of the page; 0 takes a free one [default: 3000]
+    /// TCP port of the page and of signalling; 0 takes a free port [default: 3000]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
@@ -33,47 +33,47 @@ pub struct Flags {
     #[arg(long, value_name = "IP", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen_ip: Option<IpAddr>,
-    /// Address to listen on for media alone
+    /// Address to listen on for media [default: --listen-ip]
     #[arg(long, value_name = "IP", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_listen_ip: Option<IpAddr>,
-    /// Address at which browsers reach media; may be repeated [default: the machine's own]
+    /// Address under which browsers reach media; may be repeated [default: the machine's own]
     #[arg(long = "announced-ip", value_name = "IP", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub announced_ips: Vec<IpAddr>,
-    /// First media port, UDP and TCP; one more per core [default: 10000]
+    /// First media port, UDP and TCP; each shard uses one port [default: 10000]
     #[arg(long, value_name = "PORT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtc_port: Option<u16>,
-    /// Last media port that may be used
+    /// Last media port
     #[arg(long, value_name = "PORT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtc_port_max: Option<u16>,
-    /// Send no media over UDP
+    /// Disable media over UDP
     #[arg(long, global = true)]
     #[serde(rename = "udp", serialize_with = "off", skip_serializing_if = "is_off")]
     pub no_udp: bool,
-    /// Send no media over TCP
+    /// Disable media over TCP
     #[arg(long, global = true)]
     #[serde(rename = "tcp", serialize_with = "off", skip_serializing_if = "is_off")]
     pub no_tcp: bool,
-    /// Number of media threads [default: one per core]
+    /// Number of shards (media threads) [default: one per core]
     #[arg(long, value_name = "N", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<u8>,
-    /// File with the secret of tokens, readable by its owner alone
+    /// File with the secret that signs tokens; only its owner may read it
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt_secret_file: Option<PathBuf>,
-    /// Hold every room to one video codec
+    /// Only video codec that rooms offer
     #[arg(long, value_name = "CODEC", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video_codec: Option<VideoCodec>,
-    /// Bits per second that a path is believed to carry at first [default: 1000000]
+    /// Assumed bitrate of a path before it is measured, in bits per second [default: 1000000]
     #[arg(long, value_name = "BPS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_outgoing_bitrate: Option<u64>,
-    /// Bits per second of video that each browser is asked to send at most
+    /// Upper bound of the video bitrate requested from each browser, in bits per second
     #[arg(long, value_name = "BPS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_incoming_bitrate: Option<u64>,
@@ -81,7 +81,7 @@ pub struct Flags {
     #[arg(long, value_name = "VERSION", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtls: Option<DtlsChoice>,
-    /// Certificate chain (PEM): serve the page by TLS
+    /// Certificate chain (PEM) to serve the page by HTTPS
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_cert: Option<PathBuf>,
@@ -89,7 +89,7 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
-    /// Serve the page by TLS with a certificate made now, so that cameras work on other machines
+    /// Serve the page by HTTPS with a generated certificate, so that cameras work on other machines
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "is_off")]
     pub tls_self_signed: bool,
@@ -97,16 +97,16 @@ pub struct Flags {
     #[arg(long, value_name = "FILTER", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// How log lines look [default: text]
+    /// Format of log lines [default: text]
     #[arg(long, value_name = "FORMAT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
 }
 
-/// What the program can do instead of serving.
+/// Task to run instead of the server.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Task {
-    /// Check the configuration and this machine, and say how to mend what is wrong
+    /// Check the configuration and this machine, and print how to fix problems
     Doctor {
         /// Print one JSON object instead of lines
         #[arg(long)]

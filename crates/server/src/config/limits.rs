@@ -1,16 +1,15 @@
-//! The tables `[caps]` and `[limits]`: how much anybody may have, and how often. No cap can be
-//! switched off: a zero is refused where it would shut everybody out.
+//! The tables `[caps]` and `[limits]`. No limit can be switched off: a zero is refused where it would
+//! lock everybody out.
 
 use serde::Deserialize;
 use watersmeet_conference::ConferenceLimits;
 
-use super::ConfigError;
-use crate::http::rate_limit::RateLimits;
+use super::error::ConfigError;
 
-/// Refuses caps under which nobody could meet.
+/// Checks that every cap is high enough for a call.
 ///
 /// # Errors
-/// A cap below its minimum.
+/// A cap is below its minimum.
 pub(super) fn check_caps(caps: &ConferenceLimits) -> Result<(), ConfigError> {
     let least = [
         ("sessions_max", caps.sessions_max, 1),
@@ -35,54 +34,56 @@ pub(super) fn check_caps(caps: &ConferenceLimits) -> Result<(), ConfigError> {
     }
 }
 
-/// How often one network may do what.
+/// Rate limits of one client network.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsTable {
-    /// Signalling connections per second, on average. Default 20.
+    /// Signalling connections per second on average. Default 20.
     /// `connections_per_second = 20`
     pub connections_per_second: u32,
     /// Signalling connections at once. Default 50.
     /// `connections_burst = 50`
     pub connections_burst: u32,
-    /// HTTP requests per second, on average. Default 50.
+    /// HTTP requests per second on average. Default 50.
     /// `requests_per_second = 50`
     pub requests_per_second: u32,
     /// HTTP requests at once. Default 200.
     /// `requests_burst = 200`
     pub requests_burst: u32,
-    /// Invalid tokens and keys per minute. Default 10.
+    /// Invalid tokens and API keys per minute. Default 10.
     /// `auth_failures_per_minute = 10`
     pub auth_failures_per_minute: u32,
-    /// Rooms made per minute; 0 lets nobody make any by request. Default 5.
+    /// Rooms created per minute; 0 means that clients cannot create rooms. Default 5.
     /// `room_creations_per_minute = 5`
     pub room_creations_per_minute: u32,
-    /// Rooms per minute that could not be entered. Default 10.
+    /// Failed joins per minute. Default 10.
     /// `joins_failed_per_minute = 10`
     pub joins_failed_per_minute: u32,
-    /// Whether programs on this machine are counted too. Default false.
+    /// Whether clients on loopback are limited too. Default false.
     /// `loopback = false`
     pub loopback: bool,
 }
 
 impl Default for LimitsTable {
     fn default() -> Self {
-        let limits = RateLimits::default();
         Self {
-            connections_per_second: limits.connections_per_second,
-            connections_burst: limits.connections_burst,
-            requests_per_second: limits.requests_per_second,
-            requests_burst: limits.requests_burst,
-            auth_failures_per_minute: limits.auth_failures_per_minute,
-            room_creations_per_minute: limits.room_creations_per_minute,
-            joins_failed_per_minute: limits.joins_failed_per_minute,
-            loopback: limits.loopback,
+            connections_per_second: 20,
+            connections_burst: 50,
+            requests_per_second: 50,
+            requests_burst: 200,
+            auth_failures_per_minute: 10,
+            room_creations_per_minute: 5,
+            joins_failed_per_minute: 10,
+            loopback: false,
         }
     }
 }
 
 impl LimitsTable {
-    /// Refuses limits under which nobody could connect.
+    /// Checks that clients can connect at all.
+    ///
+    /// # Errors
+    /// A limit is 0.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let at_least_one = [
             ("connections_per_second", self.connections_per_second),

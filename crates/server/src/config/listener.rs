@@ -1,12 +1,11 @@
-//! One door of several: a port with its own address, its own certificate and its own choice of
-//! what is behind it.
+//! A table `[[listeners]]`: a port with its own address, certificate and mounts.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// What can be behind a door. `/health` is behind every one.
+/// What a listener can serve. Every listener serves `/health`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mount {
@@ -20,12 +19,12 @@ pub enum Mount {
     Protoo,
     /// The REST interface, `/api/`.
     Api,
-    /// Figures for operators: `/metrics`. From other machines only with the API key.
+    /// Metrics for operators, `/metrics`. From other machines only with the API key.
     Metrics,
 }
 
 impl Mount {
-    /// All of them.
+    /// All mounts.
     pub const ALL: [Self; 6] = [
         Self::Page,
         Self::Native,
@@ -35,7 +34,7 @@ impl Mount {
         Self::Metrics,
     ];
 
-    /// As the file has it.
+    /// Name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Page => "page",
@@ -48,22 +47,22 @@ impl Mount {
     }
 }
 
-/// One door.
+/// Settings of one HTTP listener.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerConfig {
-    /// TCP port. 0 takes a free one.
+    /// TCP port. 0 takes a free port.
     /// `port = 3443`
     pub port: u16,
-    /// Address to listen on. Default: that of the key `listen_ip` above.
+    /// Address to listen on. Default: the top-level key `listen_ip`.
     /// `listen_ip = "0.0.0.0"`
     #[serde(default)]
     pub listen_ip: Option<IpAddr>,
-    /// What is behind it. Default: everything.
+    /// What the listener serves. Default: everything.
     /// `mounts = ["page", "native", "socketio", "protoo", "api", "metrics"]`
     #[serde(default = "all_mounts")]
     pub mounts: Vec<Mount>,
-    /// PEM file with its certificate chain.
+    /// PEM file with the certificate chain.
     /// `tls_cert = "/etc/watersmeet/cert.pem"`
     #[serde(default)]
     pub tls_cert: Option<PathBuf>,
@@ -71,23 +70,23 @@ pub struct ListenerConfig {
     /// `tls_key = "/etc/watersmeet/key.pem"`
     #[serde(default)]
     pub tls_key: Option<PathBuf>,
-    /// Serve by TLS with a certificate made at start. Default false.
+    /// Whether to use HTTPS with a certificate generated at start. Default false.
     /// `tls_self_signed = false`
     #[serde(default)]
     pub tls_self_signed: bool,
-    /// Whether whoever connects here needs a token. Default false.
+    /// Whether clients of this listener need a token. Default false.
     /// `token_required = true`
     #[serde(default)]
     pub token_required: bool,
 }
 
 impl ListenerConfig {
-    /// Whether it speaks TLS.
-    pub const fn tls(&self) -> bool {
+    /// Whether the listener uses HTTPS.
+    pub const fn uses_tls(&self) -> bool {
         self.tls_self_signed || self.tls_cert.is_some()
     }
 
-    /// Whether something is behind it.
+    /// Whether the listener serves `mount`.
     pub fn serves(&self, mount: Mount) -> bool {
         self.mounts.contains(&mount)
     }

@@ -1,4 +1,4 @@
-//! From all sources to one configuration, with its secrets at hand.
+//! Merges all sources into one configuration and loads its secrets.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -7,60 +7,69 @@ use figment::Figment;
 use figment::providers::Serialized;
 use watersmeet_conference::access::TokenKeys;
 
-use super::environment::Environment;
-use super::{Config, ConfigError, Flags, Secret, toml_file};
+use super::error::ConfigError;
+use super::flags::Flags;
+use super::secret::Secret;
+use super::settings::Config;
+use super::toml_file;
+use super::variables::Environment;
 
-/// Bytes of a secret made at start.
+/// Bytes of a generated secret.
 const SECRET_LEN: usize = 32;
 
-/// Permissions that nobody but its owner may have on a file with a secret.
-const OTHERS: u32 = 0o077;
+/// Permission bits that a file with a secret must not have: those of group and others.
+const GROUP_AND_OTHERS: u32 = 0o077;
 
-/// A configuration and what its reader should know about it.
+/// A configuration that was loaded, with warnings.
 #[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// Whether `jwt_secret` was made at start, so that no token outlives the program.
-    pub secret_is_made: bool,
-    /// What the operator should know, one sentence each.
+    /// Whether `jwt_secret` was generated at start, so that tokens expire with the program.
+    pub secret_is_generated: bool,
+    /// Warnings for the operator, one sentence each.
     pub warnings: Vec<String>,
 }
 
 impl Loaded {
-    /// Reads every source of the process.
+    /// Loads the configuration from all sources of the process.
     ///
     /// # Errors
-    /// When a source cannot be read, or what they say cannot be used.
-    pub fn of_process(flags: &Flags) -> Result<Self, ConfigError> {
-        Self::gather(flags, &Environment::of_process()?)
+    /// A source cannot be read, or the configuration cannot be used.
+    pub fn from_process(flags: &Flags) -> Result<Self, ConfigError> {
+        Self::load(flags, &Environment::from_process()?)
     }
 
-    /// What can be read, and whether it can be used.
-    pub fn examine(flags: &Flags) -> (Option<Config>, Result<Self, ConfigError>) {
-        match Environment::of_process() {
+    /// Returns the configuration if it can be parsed, and the outcome of loading it. For `doctor`,
+    /// which also checks configurations that cannot be used.
+    pub fn parse_and_load(flags: &Flags) -> (Option<Config>, Result<Self, ConfigError>) {
+        match Environment::from_process() {
             Ok(environment) => {
                 let config = extract(flags, &environment).ok();
-                (config, Self::gather(flags, &environment))
+                (config, Self::load(flags, &environment))
             }
             Err(error) => (None, Err(error)),
         }
     }
 
-    pub(super) fn gather(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
+    /// Loads the configuration from a file, an environment and flags.
+    ///
+    /// # Errors
+    /// A source cannot be read, or the configuration cannot be used.
+    pub(super) fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
         let config = extract(flags, environment)?;
         config.check()?;
         let mut loaded = Self {
             config,
-            secret_is_made: false,
+            secret_is_generated: false,
             warnings: environment.warnings(),
         };
-        loaded.settle_secret()?;
+        loaded.load_secret()?;
         Ok(loaded)
     }
 
-    /// Fetches the secret from its file, and in development makes one where there is none.
-    fn settle_secret(&mut self) -> Result<(), ConfigError> {
+    /// Reads the secret from its file. In development mode a missing or weak one is generated.
+    fn load_secret(&mut self) -> Result<(), ConfigError> {
         let config = &mut self.config;
         let mut key = "jwt_secret";
         if let Some(path) = &config.jwt_secret_file {
@@ -72,23 +81,23 @@ impl Loaded {
             (Err(problem), true) => {
                 if config.jwt_secret.is_some() {
                     self.warnings.push(format!(
-                        "`{key}` {problem}: in development another one is made"
+                        "`{key}` {problem}: development mode uses a generated secret instead"
                     ));
                 }
             }
             (Err(problem), false) => return Err(ConfigError::Secret { key, problem }),
         }
-        config.jwt_secret = Some(made_secret()?);
-        self.secret_is_made = true;
+        config.jwt_secret = Some(generate_secret()?);
+        self.secret_is_generated = true;
         Ok(())
     }
 }
 
 impl Config {
-    /// The keys that tokens are signed and checked with.
+    /// Returns the keys that sign and verify tokens.
     ///
     /// # Errors
-    /// What is wrong with `jwt_secret`; `check` has looked at the previous one.
+    /// What is wrong with `jwt_secret`. The previous secret was checked by `check`.
     pub fn keys(&self) -> Result<TokenKeys, String> {
         let current = self.jwt_secret.as_ref().map_or("", Secret::expose);
         let previous = self.jwt_secret_previous.as_ref().map(Secret::expose);
@@ -103,7 +112,10 @@ impl Config {
     }
 }
 
-/// What the sources say, whether or not it goes together.
+/// Parses all sources, without checking whether values fit together.
+///
+/// # Errors
+/// A source cannot be read or parsed.
 pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
     let mut sources = Figment::new();
     if let Some(file) = toml_file::read(flags.config.clone())? {
@@ -114,8 +126,8 @@ pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config
         .merge(Serialized::defaults(flags));
     let mut config: Config = sources
         .extract()
-        .map_err(|error| ConfigError::of_figment(&error))?;
-    // The sample file has places for them, and an empty place is none.
+        .map_err(|error| ConfigError::from_figment(&error))?;
+    // The sample file has empty strings for them, which count as missing.
     for secret in [
         &mut config.jwt_secret,
         &mut config.jwt_secret_previous,
@@ -133,9 +145,9 @@ fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
         error,
     };
     let metadata = std::fs::metadata(path).map_err(failed)?;
-    if metadata.permissions().mode() & OTHERS != 0 {
+    if metadata.permissions().mode() & GROUP_AND_OTHERS != 0 {
         return Err(ConfigError::contradiction(format!(
-            "`jwt_secret_file`: others may read {0}; take that away with `chmod 600 {0}`",
+            "`jwt_secret_file`: group or others may read {0}; fix it with `chmod 600 {0}`",
             path.display()
         )));
     }
@@ -143,7 +155,7 @@ fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
     Ok(Secret::new(text.trim().to_owned()))
 }
 
-fn made_secret() -> Result<Secret, ConfigError> {
+fn generate_secret() -> Result<Secret, ConfigError> {
     let mut bytes = [0; SECRET_LEN];
     getrandom::fill(&mut bytes)
         .map_err(|error| ConfigError::contradiction(format!("no randomness: {error}")))?;

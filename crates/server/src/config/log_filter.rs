@@ -1,29 +1,29 @@
-//! One log filter from the many names there are for it. `LOG_LEVEL` is the whole program's level;
-//! `MEDIASOUP_LOG_LEVEL` and `WORKER_LOG_LEVEL` are the media engine's; `DEBUG=mediasoup:*` asks
-//! for everything, in the manner of Node's `debug` package. `RUST_LOG` and our own
-//! `WATERSMEET_LOG` are filters already and outrank these. It must never refuse: other programs
-//! read these variables too.
+//! Builds the log filter from environment variables of other servers. `LOG_LEVEL` is the level of the
+//! whole program; `MEDIASOUP_LOG_LEVEL` and `WORKER_LOG_LEVEL` that of the media engine;
+//! `DEBUG=mediasoup:*` enables everything, like Node's `debug` package. `RUST_LOG` and
+//! `WATERSMEET_LOG` are filters already and take precedence. Never fails, since other programs read
+//! these variables too.
 
-use super::environment::Environment;
+use super::variables::Environment;
 
-/// What is logged when nobody asks for anything.
-const USUAL: &str = "info";
+/// Default level.
+const DEFAULT_LEVEL: &str = "info";
 
-/// Our crates below the program: what a mediasoup server calls its worker.
-const ENGINE: [&str; 2] = ["watersmeet_engine", "watersmeet_net"];
+/// Crates of the media engine, which correspond to mediasoup's worker.
+const ENGINE_CRATES: [&str; 2] = ["watersmeet_engine", "watersmeet_net"];
 
-/// All our crates.
-const ALL: [&str; 4] = [
+/// All crates of the program.
+const ALL_CRATES: [&str; 4] = [
     "watersmeet",
     "watersmeet_conference",
     "watersmeet_engine",
     "watersmeet_net",
 ];
 
-/// Names of the media engine's level, the later over the earlier.
+/// Variables of the media engine's level; the later takes precedence.
 const ENGINE_LEVELS: [&str; 2] = ["MEDIASOUP_LOG_LEVEL", "WORKER_LOG_LEVEL"];
 
-/// Classes of mediasoup whose namespaces have a room of the same name here.
+/// Classes of mediasoup, whose debug namespaces correspond to a module here.
 const CLASSES: [(&str, &str); 6] = [
     ("Worker", "watersmeet_engine::worker"),
     ("Router", "watersmeet_engine::router"),
@@ -33,27 +33,30 @@ const CLASSES: [(&str, &str); 6] = [
     ("Consumer", "watersmeet_engine::consumer"),
 ];
 
-/// The filter that the environment asks for, if it asks for one.
-pub fn of(environment: &Environment) -> Option<String> {
+/// Returns the filter that the environment sets, if any.
+pub fn from_environment(environment: &Environment) -> Option<String> {
     if let Some(filter) = environment.get("RUST_LOG") {
         return Some(filter.to_owned());
     }
     let base = environment.get("LOG_LEVEL").map(level);
-    let mut parts = vec![base.clone().unwrap_or_else(|| USUAL.to_owned())];
+    let mut directives = vec![base.clone().unwrap_or_else(|| DEFAULT_LEVEL.to_owned())];
     let engine = ENGINE_LEVELS
         .iter()
         .rev()
         .find_map(|name| environment.get(name));
     if let Some(engine) = engine.map(level) {
-        parts.extend(ENGINE.map(|target| format!("{target}={engine}")));
+        directives.extend(ENGINE_CRATES.map(|target| format!("{target}={engine}")));
     }
     if let Some(debug) = environment.get("DEBUG") {
-        parts.extend(debug_parts(debug, base.as_deref().unwrap_or(USUAL)));
+        directives.extend(debug_directives(
+            debug,
+            base.as_deref().unwrap_or(DEFAULT_LEVEL),
+        ));
     }
-    (base.is_some() || parts.len() > 1).then(|| parts.join(","))
+    (base.is_some() || directives.len() > 1).then(|| directives.join(","))
 }
 
-/// Names that say different things.
+/// Returns warnings about variables that contradict each other.
 pub fn warnings(environment: &Environment) -> Vec<String> {
     let mut warnings = Vec::new();
     let [mediasoup, worker] = ENGINE_LEVELS;
@@ -66,7 +69,7 @@ pub fn warnings(environment: &Environment) -> Vec<String> {
     }
     let ours = environment.get("WATERSMEET_LOG");
     let others = environment.get("RUST_LOG");
-    let holding = match (ours, others) {
+    let effective = match (ours, others) {
         (Some(ours), Some(others)) if ours != others => {
             warnings.push(
                 "RUST_LOG and WATERSMEET_LOG disagree about `log`: WATERSMEET_LOG holds".to_owned(),
@@ -82,7 +85,7 @@ pub fn warnings(environment: &Environment) -> Vec<String> {
         "RUST_LOG"
     };
     let level_name = environment.get("LOG_LEVEL");
-    if level_name.is_some_and(|it| level(it) != level(holding)) {
+    if level_name.is_some_and(|it| level(it) != level(effective)) {
         warnings.push(format!(
             "LOG_LEVEL and {name} disagree about `log`: {name} holds"
         ));
@@ -90,7 +93,7 @@ pub fn warnings(environment: &Environment) -> Vec<String> {
     warnings
 }
 
-/// A level in our words. Node's loggers have some that we lack.
+/// Translates a level of Node's loggers.
 fn level(word: &str) -> String {
     match word.to_ascii_lowercase().as_str() {
         "none" | "silent" | "off" => "off".to_owned(),
@@ -103,22 +106,26 @@ fn level(word: &str) -> String {
     }
 }
 
-/// What `DEBUG` asks of us: patterns parted by commas or blanks, those after a `-` left out.
-fn debug_parts(patterns: &str, base: &str) -> Vec<String> {
-    let words = || patterns.split([',', ' ', '\t']).filter(|it| !it.is_empty());
-    let wanted = words().filter(|it| !it.starts_with('-'));
-    let mut parts: Vec<String> = wanted
-        .flat_map(|pattern| targets(pattern).map(move |it| format!("{it}={}", wish(pattern))))
+/// Returns the directives for `DEBUG`: patterns separated by commas or blanks; those with a leading
+/// `-` are excluded.
+fn debug_directives(patterns: &str, base: &str) -> Vec<String> {
+    let patterns_in = || patterns.split([',', ' ', '\t']).filter(|it| !it.is_empty());
+    let included = patterns_in().filter(|it| !it.starts_with('-'));
+    let mut directives: Vec<String> = included
+        .flat_map(|pattern| {
+            targets(pattern).map(move |it| format!("{it}={}", pattern_level(pattern)))
+        })
         .collect();
-    // A target asked for twice gets the more talkative level; `debug` stands last, and holds.
-    parts.sort_by_key(|part| part.ends_with("=debug"));
-    let left_out = words().filter_map(|it| it.strip_prefix('-'));
-    parts.extend(left_out.flat_map(|pattern| targets(pattern).map(|it| format!("{it}={base}"))));
-    parts
+    // The last directive of a target applies, so `debug` directives come last.
+    directives.sort_by_key(|part| part.ends_with("=debug"));
+    let excluded = patterns_in().filter_map(|it| it.strip_prefix('-'));
+    directives
+        .extend(excluded.flat_map(|pattern| targets(pattern).map(|it| format!("{it}={base}"))));
+    directives
 }
 
-/// The level of a pattern: mediasoup logs warnings and errors under names of their own.
-fn wish(pattern: &str) -> &'static str {
+/// Returns the level of a pattern. mediasoup logs warnings and errors in namespaces of their own.
+fn pattern_level(pattern: &str) -> &'static str {
     if pattern.contains("WARN") {
         "warn"
     } else if pattern.contains("ERROR") {
@@ -128,7 +135,7 @@ fn wish(pattern: &str) -> &'static str {
     }
 }
 
-/// What a pattern speaks of here; nothing, when it is another library's.
+/// Returns the log targets of a pattern; none when it is that of another library.
 fn targets(pattern: &str) -> impl Iterator<Item = &'static str> {
     let pattern = pattern.trim_start_matches('*');
     let name = pattern.strip_prefix("mediasoup:").map(|name| {
@@ -146,7 +153,7 @@ fn targets(pattern: &str) -> impl Iterator<Item = &'static str> {
             "" | "mediasoup" | "mediasoup*" | "WARN*" | "ERROR*"
         ),
     };
-    let all = if everything { &ALL[..] } else { &[] };
+    let all = if everything { &ALL_CRATES[..] } else { &[] };
     all.iter().copied().chain(class.map(|(_, target)| *target))
 }
 
@@ -155,11 +162,11 @@ mod tests {
     use super::*;
 
     fn filter(variables: &[(&str, &str)]) -> Option<String> {
-        of(&Environment::of(variables))
+        from_environment(&Environment::from_pairs(variables))
     }
 
     #[test]
-    fn levels_of_other_loggers_have_their_counterpart() {
+    fn levels_of_other_loggers_are_translated() {
         assert_eq!(filter(&[]), None);
         for (word, ours) in [
             ("warn", "warn"),
@@ -173,17 +180,21 @@ mod tests {
     }
 
     #[test]
-    fn the_media_engine_has_a_level_of_its_own() {
-        let asked = filter(&[("LOG_LEVEL", "debug"), ("MEDIASOUP_LOG_LEVEL", "none")]);
+    fn media_engine_level_can_be_set_separately() {
+        let filter_text = filter(&[("LOG_LEVEL", "debug"), ("MEDIASOUP_LOG_LEVEL", "none")]);
         assert_eq!(
-            asked.unwrap(),
+            filter_text.unwrap(),
             "debug,watersmeet_engine=off,watersmeet_net=off"
         );
-        let asked = filter(&[
+        let filter_text = filter(&[
             ("MEDIASOUP_LOG_LEVEL", "none"),
             ("WORKER_LOG_LEVEL", "warn"),
         ]);
-        assert!(asked.unwrap().starts_with("info,watersmeet_engine=warn"));
+        assert!(
+            filter_text
+                .unwrap()
+                .starts_with("info,watersmeet_engine=warn")
+        );
         assert_eq!(
             filter(&[("RUST_LOG", "a=b"), ("DEBUG", "*")]).unwrap(),
             "a=b"
@@ -191,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_of_mediasoup_is_ours_and_of_others_is_not() {
+    fn debug_patterns_of_mediasoup_apply_and_others_are_ignored() {
         let all = "info,watersmeet=debug,watersmeet_conference=debug,watersmeet_engine=debug,\
             watersmeet_net=debug";
         for pattern in [
@@ -209,20 +220,24 @@ mod tests {
     }
 
     #[test]
-    fn warnings_classes_and_exclusions_of_debug_are_understood() {
-        let asked = filter(&[("LOG_LEVEL", "error"), ("DEBUG", "mediasoup:WARN*")]).unwrap();
-        assert!(asked.starts_with("error,watersmeet=warn,"), "{asked}");
-        let asked = filter(&[("DEBUG", "mediasoup:Producer, mediasoup:ERROR:Worker*")]).unwrap();
+    fn debug_supports_warnings_classes_and_exclusions() {
+        let filter_text = filter(&[("LOG_LEVEL", "error"), ("DEBUG", "mediasoup:WARN*")]).unwrap();
+        assert!(
+            filter_text.starts_with("error,watersmeet=warn,"),
+            "{filter_text}"
+        );
+        let filter_text =
+            filter(&[("DEBUG", "mediasoup:Producer, mediasoup:ERROR:Worker*")]).unwrap();
         assert_eq!(
-            asked,
+            filter_text,
             "info,watersmeet_engine::worker=error,watersmeet_engine::producer=debug"
         );
-        let asked = filter(&[("DEBUG", "mediasoup:* -mediasoup:Transport")]).unwrap();
+        let filter_text = filter(&[("DEBUG", "mediasoup:* -mediasoup:Transport")]).unwrap();
         assert!(
-            asked.ends_with(",watersmeet_engine::transport=info"),
-            "{asked}"
+            filter_text.ends_with(",watersmeet_engine::transport=info"),
+            "{filter_text}"
         );
-        for filter in [&asked, "off", "trace"] {
+        for filter in [&filter_text, "off", "trace"] {
             tracing_subscriber::EnvFilter::builder()
                 .parse(filter)
                 .unwrap();
@@ -230,14 +245,20 @@ mod tests {
     }
 
     #[test]
-    fn names_that_disagree_are_told() {
-        let told = |variables: &[(&str, &str)]| warnings(&Environment::of(variables)).join("\n");
-        assert_eq!(told(&[("LOG_LEVEL", "warn"), ("RUST_LOG", "warn")]), "");
-        assert!(told(&[("LOG_LEVEL", "warn"), ("RUST_LOG", "a=b")]).contains("RUST_LOG holds"));
+    fn contradicting_variables_cause_warnings() {
+        let warnings_of =
+            |variables: &[(&str, &str)]| warnings(&Environment::from_pairs(variables)).join("\n");
+        assert_eq!(
+            warnings_of(&[("LOG_LEVEL", "warn"), ("RUST_LOG", "warn")]),
+            ""
+        );
+        assert!(
+            warnings_of(&[("LOG_LEVEL", "warn"), ("RUST_LOG", "a=b")]).contains("RUST_LOG holds")
+        );
         let engine = [
             ("MEDIASOUP_LOG_LEVEL", "warn"),
             ("WORKER_LOG_LEVEL", "debug"),
         ];
-        assert!(told(&engine).contains("WORKER_LOG_LEVEL holds"));
+        assert!(warnings_of(&engine).contains("WORKER_LOG_LEVEL holds"));
     }
 }

@@ -1,43 +1,45 @@
-//! Writes `watersmeet.toml.example` and `.env.example` from the descriptions of the keys, so that
-//! they cannot tell another story than the program. `UPDATE_SAMPLES=1` rewrites the files; without
-//! it a stale file is a failed test.
+//! Generates `watersmeet.toml.example` and `.env.example` from the descriptions of the keys, so that
+//! they match the program. `UPDATE_SAMPLES=1` rewrites the files; without it a stale file fails the
+//! test.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::aliases::ALIASES;
-use super::environment::Environment;
+use super::flags::Flags;
 use super::load::extract;
-use super::*;
+use super::settings::Config;
+use super::variable_names::variable_name;
+use super::variables::Environment;
 
 const TOML_HEAD: &str = "\
-# Settings of Watersmeet. Copy this file to `watersmeet.toml` beside the program, take the # away
-# from what you decide otherwise, and ask `watersmeet doctor` what it thinks of it.
-# The environment outranks this file, and flags outrank both.
+# Settings of Watersmeet. Copy this file to `watersmeet.toml` next to the program, remove the # in
+# front of the settings you change, and check them with `watersmeet doctor`.
+# Environment variables override this file, and flags override both.
 ";
 
 const ENV_HEAD: &str = "\
-# Settings of Watersmeet as variables. Copy this file to `.env` where the program is started, or
-# set them in its environment, which outranks `.env`. Every key of `watersmeet.toml` can be set as
-# WATERSMEET_<KEY> too.
+# Settings of Watersmeet as environment variables. Copy this file to `.env` in the directory where
+# the program is started, or set them in its environment, which overrides `.env`. Every key of
+# `watersmeet.toml` can also be set as WATERSMEET_<KEY>.
 ";
 
 const LOG_NAMES: &str = "\
-# RUST_LOG and WATERSMEET_LOG take filters and outrank it. MEDIASOUP_LOG_LEVEL and WORKER_LOG_LEVEL
-# are the level of the media engine alone, and DEBUG=mediasoup:* shows everything.
+# RUST_LOG and WATERSMEET_LOG accept filters and override it. MEDIASOUP_LOG_LEVEL and
+# WORKER_LOG_LEVEL set the level of the media engine only, and DEBUG=mediasoup:* enables everything.
 ";
 
-/// A key as its source describes it.
+/// A key as described in the source.
 struct Key {
-    /// Its name.
+    /// Name of the key.
     name: &'static str,
-    /// What it means.
+    /// Lines of its description.
     description: Vec<&'static str>,
-    /// A line as it may stand in the file; none for a table.
+    /// Sample line for the file; `None` for a table.
     sample: Option<&'static str>,
 }
 
-/// The public fields of a struct, with their comments.
+/// Returns the public fields of a struct with their comments.
 fn keys(source: &'static str, name: &str) -> Vec<Key> {
     let start = source.find(&format!("pub struct {name} {{")).unwrap();
     let mut keys = Vec::new();
@@ -67,10 +69,10 @@ fn keys(source: &'static str, name: &str) -> Vec<Key> {
 }
 
 fn top() -> Vec<Key> {
-    keys(include_str!("../config.rs"), "Config")
+    keys(include_str!("settings.rs"), "Config")
 }
 
-/// The tables, with their keys and whether there can be several.
+/// Returns the tables with their keys, and whether there can be several.
 fn tables() -> [(&'static str, bool, Vec<Key>); 3] {
     let caps = include_str!("../../../conference/src/limits.rs");
     let limits = include_str!("limits.rs");
@@ -126,7 +128,7 @@ fn env_sample() -> String {
             text.push_str(LOG_NAMES);
             names = vec!["LOG_LEVEL".to_owned()];
         }
-        let own = environment::variable(&[key.name.to_owned()]);
+        let own = variable_name(&[key.name.to_owned()]);
         let name = names.pop().unwrap_or(own);
         if !names.is_empty() {
             writeln!(text, "# Other names: {}", names.join(", ")).unwrap();
@@ -138,14 +140,14 @@ fn env_sample() -> String {
         describe(&mut text, &described);
         for key in keys {
             describe(&mut text, &key);
-            let name = environment::variable(&[table.to_owned(), key.name.to_owned()]);
+            let name = variable_name(&[table.to_owned(), key.name.to_owned()]);
             writeln!(text, "#{name}={}", env_value(&key)).unwrap();
         }
     }
     text
 }
 
-/// A key's value as a variable has it.
+/// Returns the sample value of a key in the form of a variable.
 fn env_value(key: &Key) -> String {
     let table: toml::Table = toml::from_str(key.sample.unwrap()).unwrap();
     let text = |value: &toml::Value| value.as_str().map(str::to_owned);
@@ -160,8 +162,8 @@ fn env_value(key: &Key) -> String {
     }
 }
 
-/// A sample with every `#` before a setting taken away.
-fn all_of(sample: &str) -> String {
+/// Returns a sample with all settings enabled.
+fn uncomment(sample: &str) -> String {
     let lines = sample.lines().map(|line| match line.strip_prefix('#') {
         Some(setting) if !setting.starts_with(' ') => setting,
         _ => line,
@@ -170,7 +172,7 @@ fn all_of(sample: &str) -> String {
 }
 
 #[test]
-fn the_sample_files_tell_what_the_program_does() {
+fn sample_files_match_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for (name, text) in [
         ("watersmeet.toml.example", toml_sample()),
@@ -189,47 +191,47 @@ fn the_sample_files_tell_what_the_program_does() {
 }
 
 #[test]
-fn the_samples_change_nothing_as_they_are() {
+fn unchanged_sample_files_mean_the_defaults() {
     let config: Config = toml::from_str(&toml_sample()).unwrap();
     assert_eq!(config, Config::default());
-    let environment = Environment::of_text(&env_sample()).unwrap();
+    let environment = Environment::from_text(&env_sample()).unwrap();
     let config = extract(&Flags::default(), &environment).unwrap();
     assert_eq!(config, Config::default());
 }
 
 #[test]
-fn both_samples_say_the_same_with_everything_switched_on() {
-    let mut of_file: Config = toml::from_str(&all_of(&toml_sample())).unwrap();
+fn both_sample_files_agree_with_all_settings_enabled() {
+    let mut of_file: Config = toml::from_str(&uncomment(&toml_sample())).unwrap();
     assert_eq!(of_file.listeners.len(), 1);
     of_file.listeners.clear();
-    // The environment takes empty places away.
+    // Empty variables count as missing.
     of_file.jwt_secret = None;
     of_file.jwt_secret_previous = None;
     of_file.api_key = None;
     of_file.turn_secret = None;
-    let environment = Environment::of_text(&all_of(&env_sample())).unwrap();
+    let environment = Environment::from_text(&uncomment(&env_sample())).unwrap();
     assert!(environment.warnings().is_empty());
     let of_environment = extract(&Flags::default(), &environment).unwrap();
     assert_eq!(of_file, of_environment);
 }
 
 #[test]
-fn every_key_is_in_the_sample_with_its_default() {
+fn every_key_describes_its_default() {
     for key in top() {
         let description = key.description.join(" ");
         let is_table = key.sample.is_none();
-        let told = ["Default", "No default", "belongs to", "With `tls_key`"];
+        let phrases = ["Default", "No default", "belongs to", "With `tls_key`"];
         assert!(
-            is_table || told.iter().any(|word| description.contains(word)),
-            "{} tells no default",
+            is_table || phrases.iter().any(|word| description.contains(word)),
+            "{} describes no default",
             key.name
         );
     }
-    // Where the default is a value, the sample is it.
+    // Where the default is a value, the sample line has it.
     for (name, line) in top().iter().filter_map(|key| Some((key.name, key.sample?))) {
         let with: Config = toml::from_str(line).unwrap();
         let differs = with != Config::default();
-        let by_choice = [
+        let differs_by_design = [
             "dev",
             "listen_ip",
             "media_listen_ip",
@@ -254,7 +256,7 @@ fn every_key_is_in_the_sample_with_its_default() {
             "tls_cert",
             "tls_key",
         ];
-        assert_eq!(differs, by_choice.contains(&name), "{name}");
+        assert_eq!(differs, differs_by_design.contains(&name), "{name}");
     }
     for (table, several, keys) in tables().into_iter().filter(|(_, several, _)| !several) {
         for key in keys {

@@ -1,22 +1,22 @@
-//! Text that nobody but its user may see. It has no `Display` and no `Serialize`, and its `Debug`
-//! says nothing, so that it cannot slip into a log.
+//! Secret text. Implements neither `Display` nor `Serialize`, and its `Debug` output is constant, so
+//! that it cannot reach a log.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Text that nobody but its user may see.
+/// A secret, such as a key or password.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides a text.
+    /// Wraps a text.
     pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, for the one who signs or compares with it.
+    /// Returns the text, to sign or compare with it.
     pub const fn expose(&self) -> &str {
         self.0.as_str()
     }

@@ -1,15 +1,17 @@
-//! Where values come from, which source wins, and what is refused.
+//! Tests of sources, their precedence, and refused values.
 
 use std::time::Duration;
 
 use clap::Parser as _;
 use watersmeet_engine::egress::window::EgressWindow;
 
-use super::environment::Environment;
-use super::values::Codec;
+use std::net::{IpAddr, SocketAddr};
+
+use super::values::{Codec, VideoCodec};
+use super::variables::Environment;
 use super::*;
 
-/// 32 random bytes, as a person is told to make them.
+/// 32 random bytes, as `openssl rand -hex 32` prints them.
 const SECRET: &str = "9f3c1e7a5b8d2046c7e91fa35d6b80427ce31f9a0b5d846273fe1c9a0d5b8e64";
 
 fn flags(arguments: &[&str]) -> Flags {
@@ -17,18 +19,18 @@ fn flags(arguments: &[&str]) -> Flags {
 }
 
 fn load(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-    Loaded::gather(&flags(arguments), &Environment::of(variables))
+    Loaded::load(&flags(arguments), &Environment::from_pairs(variables))
 }
 
-/// What is read when there is a good secret besides.
+/// Loads a configuration with a valid secret.
 fn config(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let secret = [("JWT_SECRET", SECRET)];
     let variables: Vec<_> = secret.iter().chain(variables).copied().collect();
     load(arguments, &variables).map(|loaded| loaded.config)
 }
 
-/// What is read from a file with a good secret besides.
-fn config_of(name: &str, text: &str) -> Result<Config, ConfigError> {
+/// Loads a configuration file with a valid secret in the environment.
+fn config_from_file(name: &str, text: &str) -> Result<Config, ConfigError> {
     let path = std::env::temp_dir().join(format!("watersmeet-{}-{name}.toml", std::process::id()));
     std::fs::write(&path, text).unwrap();
     let outcome = config(&["--config", path.to_str().unwrap()], &[]);
@@ -41,7 +43,7 @@ fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn nothing_but_a_secret_is_the_default() {
+fn only_the_secret_is_required() {
     let expected = Config {
         jwt_secret: Some(Secret::new(SECRET.to_owned())),
         ..Config::default()
@@ -50,7 +52,7 @@ fn nothing_but_a_secret_is_the_default() {
 }
 
 #[test]
-fn a_flag_outranks_the_environment_and_that_the_file() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let path = std::env::temp_dir().join(format!("watersmeet-rank-{}.toml", std::process::id()));
     std::fs::write(&path, "port = 1\nrtc_port = 2\nshards = 3\n").unwrap();
     let file = path.to_str().unwrap();
@@ -64,7 +66,7 @@ fn a_flag_outranks_the_environment_and_that_the_file() {
 }
 
 #[test]
-fn names_of_mediasoup_servers_are_understood() {
+fn variables_of_mediasoup_servers_are_accepted() {
     let variables = [
         ("MEDIASOUP_LISTEN_IP", "127.0.0.2"),
         ("MEDIASOUP_ANNOUNCED_IP", "192.0.2.1, 2001:db8::1"),
@@ -96,7 +98,7 @@ fn every_alias_names_a_key() {
 }
 
 #[test]
-fn two_names_that_disagree_are_told_with_the_one_that_holds() {
+fn contradicting_variables_cause_a_warning_that_names_the_effective_one() {
     let variables = [
         ("JWT_SECRET", SECRET),
         ("PUBLIC_IP", "192.0.2.1"),
@@ -121,7 +123,7 @@ fn two_names_that_disagree_are_told_with_the_one_that_holds() {
 }
 
 #[test]
-fn every_kind_of_value_can_come_from_the_environment() {
+fn values_of_every_type_can_be_set_by_variables() {
     let variables = [
         ("WATERSMEET_UDP", "off"),
         ("WATERSMEET_DTLS", "1.3"),
@@ -146,7 +148,7 @@ fn every_kind_of_value_can_come_from_the_environment() {
 }
 
 #[test]
-fn how_media_is_gathered_can_be_decided() {
+fn egress_options_can_be_configured() {
     let egress = |window| {
         let variables = [
             ("WATERSMEET_EGRESS_WINDOW", window),
@@ -177,7 +179,7 @@ fn how_media_is_gathered_can_be_decided() {
 }
 
 #[test]
-fn an_unknown_name_is_refused_with_what_may_have_been_meant() {
+fn unknown_key_is_refused_with_a_suggestion() {
     let error = refusal(&[], &[("WATERSMEET_PROT", "1")]);
     assert!(error.contains("WATERSMEET_PROT") && error.contains("did you mean `port`?"));
     let error = refusal(&[], &[("WATERSMEET_CAPS_ROOM_MAX", "1")]);
@@ -189,14 +191,20 @@ fn an_unknown_name_is_refused_with_what_may_have_been_meant() {
             "[limits]\nconection_burst = 1",
             "`connections_burst`",
         ),
-        ("door", "[[listeners]]\nport = 1\nmount = []", "`mounts`"),
+        (
+            "listener",
+            "[[listeners]]\nport = 1\nmount = []",
+            "`mounts`",
+        ),
         ("variant", "room_policy = \"invite\"", "`invite-only`"),
     ] {
-        let error = config_of(name, text).unwrap_err().to_string();
+        let error = config_from_file(name, text).unwrap_err().to_string();
         assert!(error.contains(&format!("did you mean {meant}?")), "{error}");
         assert!(error.contains(".toml"), "{error}");
     }
-    let error = config_of("far", "xyzzy = 1").unwrap_err().to_string();
+    let error = config_from_file("far", "xyzzy = 1")
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("no key `xyzzy`") && !error.contains("mean"),
         "{error}"
@@ -206,7 +214,7 @@ fn an_unknown_name_is_refused_with_what_may_have_been_meant() {
 }
 
 #[test]
-fn a_value_of_the_wrong_kind_is_refused_with_its_key_and_place() {
+fn value_of_the_wrong_type_is_refused_with_its_key_and_origin() {
     for value in ["many", "65536", "-1"] {
         let error = refusal(&[], &[("PORT", value)]);
         assert!(
@@ -214,18 +222,18 @@ fn a_value_of_the_wrong_kind_is_refused_with_its_key_and_place() {
             "{error}"
         );
     }
-    let error = config_of("slip", "port = 1\nshards = \n")
+    let error = config_from_file("slip", "port = 1\nshards = \n")
         .unwrap_err()
         .to_string();
     assert!(error.contains("line 2"), "{error}");
-    let error = Environment::of_text("PORT=1\n\nno value here\n")
+    let error = Environment::from_text("PORT=1\n\nno value here\n")
         .unwrap_err()
         .to_string();
     assert!(error.contains("line 3"), "{error}");
 }
 
 #[test]
-fn contradictions_are_refused() {
+fn contradicting_values_are_refused() {
     for arguments in [
         &["--no-udp", "--no-tcp"][..],
         &["--tls-cert", "a.pem"],
@@ -256,7 +264,7 @@ fn contradictions_are_refused() {
 }
 
 #[test]
-fn what_would_do_nothing_or_too_much_is_refused() {
+fn invalid_or_ineffective_values_are_refused() {
     for (name, value, word) in [
         ("WATERSMEET_EGRESS", "xdp", "egress"),
         ("CORS_ORIGIN", "*", "cannot be `*`"),
@@ -295,7 +303,7 @@ fn what_would_do_nothing_or_too_much_is_refused() {
 }
 
 #[test]
-fn a_port_range_bounds_the_shards() {
+fn port_range_bounds_the_number_of_shards() {
     let arguments = [
         "--rtc-port",
         "10000",
@@ -308,7 +316,7 @@ fn a_port_range_bounds_the_shards() {
 }
 
 #[test]
-fn without_a_secret_of_its_own_only_development_starts() {
+fn missing_or_weak_secret_is_accepted_only_in_development() {
     for secret in ["", "short", "your-secret-key-change", &"secret".repeat(8)] {
         let error = load(&[], &[("JWT_SECRET", secret)]).unwrap_err();
         let text = error.to_string();
@@ -317,18 +325,18 @@ fn without_a_secret_of_its_own_only_development_starts() {
         assert!(secret.is_empty() || !text.contains(secret), "{text}");
 
         let loaded = load(&["--dev"], &[("JWT_SECRET", secret)]).unwrap();
-        assert!(loaded.secret_is_made);
+        assert!(loaded.secret_is_generated);
         assert_eq!(loaded.warnings.is_empty(), secret.is_empty());
         assert!(loaded.config.keys().is_ok());
     }
     let one = load(&["--dev"], &[]).unwrap().config.jwt_secret;
     assert_ne!(one, load(&["--dev"], &[]).unwrap().config.jwt_secret);
     let given = load(&["--dev"], &[("JWT_SECRET", SECRET)]).unwrap();
-    assert!(!given.secret_is_made);
+    assert!(!given.secret_is_generated);
 }
 
 #[test]
-fn a_secret_can_stand_in_a_file_of_its_owner() {
+fn secret_file_must_be_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let path = std::env::temp_dir().join(format!("watersmeet-key-{}", std::process::id()));
     std::fs::write(&path, format!("{SECRET}\n")).unwrap();
@@ -345,7 +353,7 @@ fn a_secret_can_stand_in_a_file_of_its_owner() {
 }
 
 #[test]
-fn no_secret_shows_in_debug_or_in_words() {
+fn secrets_are_not_printed_in_debug_output_or_errors() {
     let other = SECRET.replace('9', "8");
     let variables = [
         ("JWT_SECRET_PREVIOUS", other.as_str()),
@@ -363,20 +371,20 @@ fn no_secret_shows_in_debug_or_in_words() {
         "api_key = [\"12345678\"]",
         "turn_secret = 12345678x",
     ] {
-        let words = config_of("secret", text).unwrap_err().to_string();
+        let words = config_from_file("secret", text).unwrap_err().to_string();
         assert!(!words.contains("12345678"), "{words}");
     }
 }
 
 #[test]
-fn without_listeners_there_is_one_door_with_everything() {
+fn default_listener_serves_everything() {
     let config = config(&["--dev", "--tls-self-signed"], &[]).unwrap();
-    let [door] = &config.doors()[..] else {
-        panic!("one door")
+    let [listener] = &config.effective_listeners()[..] else {
+        panic!("one listener")
     };
-    assert!(door.tls() && Mount::ALL.iter().all(|&mount| door.serves(mount)));
+    assert!(listener.uses_tls() && Mount::ALL.iter().all(|&mount| listener.serves(mount)));
     let ips: Vec<_> = config
-        .door_addresses(door)
+        .listener_addresses(listener)
         .iter()
         .map(SocketAddr::ip)
         .collect();
@@ -386,14 +394,14 @@ fn without_listeners_there_is_one_door_with_everything() {
         ..config
     };
     assert!(
-        wide.door_addresses(&wide.doors()[0])[0]
+        wide.listener_addresses(&wide.effective_listeners()[0])[0]
             .ip()
             .is_unspecified()
     );
 }
 
 #[test]
-fn several_doors_have_their_own_address_mounts_and_rules() {
+fn listeners_have_their_own_address_mounts_and_token_requirement() {
     let text = "
         [[listeners]]
         port = 443
@@ -405,14 +413,14 @@ fn several_doors_have_their_own_address_mounts_and_rules() {
         listen_ip = \"127.0.0.1\"
         mounts = [\"metrics\"]
     ";
-    let config = config_of("doors", text).unwrap();
-    let [page, metrics] = &config.doors()[..] else {
-        panic!("two doors")
+    let config = config_from_file("listeners", text).unwrap();
+    let [page, metrics] = &config.effective_listeners()[..] else {
+        panic!("two listeners")
     };
-    assert!(page.tls() && page.token_required && !page.serves(Mount::Metrics));
+    assert!(page.uses_tls() && page.token_required && !page.serves(Mount::Metrics));
     assert!(metrics.serves(Mount::Metrics) && !metrics.serves(Mount::Native));
     assert_eq!(
-        config.door_addresses(metrics),
+        config.listener_addresses(metrics),
         ["127.0.0.1:9090".parse().unwrap()]
     );
 
@@ -425,13 +433,14 @@ fn several_doors_have_their_own_address_mounts_and_rules() {
             "token_required",
         ),
     ] {
-        let error = config_of("bad-door", &format!("[[listeners]]\n{entry}")).unwrap_err();
+        let error =
+            config_from_file("bad-listener", &format!("[[listeners]]\n{entry}")).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
 }
 
 #[test]
-fn a_network_holds_its_addresses_and_no_others() {
+fn network_contains_only_its_addresses() {
     let holds = |network: &str, ip: &str| {
         let network: Network = network.parse().unwrap();
         network.contains(ip.parse().unwrap())

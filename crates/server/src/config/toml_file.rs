@@ -1,21 +1,24 @@
-//! The configuration file. It is parsed here before anything else sees it, so that a slip in it is
-//! named by its line and the line itself, which may hold a secret, is not repeated.
+//! Reads the configuration file. It is parsed before figment sees it, so that syntax errors name the
+//! line without printing it, since it may contain a secret.
 
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Data, Format, Toml};
 
-use super::ConfigError;
+use super::error::ConfigError;
 
-/// The file that is read when no other is named and it exists.
-const FILE: &str = "watersmeet.toml";
+/// File that is read, if it exists, when no other is named.
+const DEFAULT_FILE: &str = "watersmeet.toml";
 
-/// The values of the named file, or of the usual one if it is there.
+/// Reads the named file, or the default one if it exists.
+///
+/// # Errors
+/// The named file does not exist, or the file cannot be read or parsed.
 pub fn read(named: Option<PathBuf>) -> Result<Option<Data<Toml>>, ConfigError> {
     let path = match named {
         Some(path) if !path.is_file() => return Err(ConfigError::NoFile(path)),
         Some(path) => path,
-        None if Path::new(FILE).is_file() => PathBuf::from(FILE),
+        None if Path::new(DEFAULT_FILE).is_file() => PathBuf::from(DEFAULT_FILE),
         None => return Ok(None),
     };
     let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::File {

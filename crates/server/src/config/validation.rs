@@ -1,39 +1,46 @@
-//! What cannot be seen in one value alone: whether the values go together, and whether addresses
-//! and lists are what their keys mean.
+//! Checks that cannot be expressed by types: whether values fit together, and whether addresses and
+//! lists are valid for their keys.
 
 use axum::http::Uri;
 use watersmeet_conference::access::TokenKeys;
 
+use super::error::ConfigError;
 use super::limits::check_caps;
-use super::{Config, ConfigError, Egress, ListenerConfig, Mount, SHARDS_MAX, Secret};
+use super::listener::{ListenerConfig, Mount};
+use super::secret::Secret;
+use super::settings::{Config, SHARDS_MAX};
+use super::values::{Egress, VideoCodec};
 
-/// The most doors: each is a socket or two and a task.
+/// Upper bound of listeners: each uses one or two sockets and a task.
 const LISTENERS_MAX: usize = 16;
 
-/// The most entries of any other list.
+/// Upper bound of entries in any other list.
 const ENTRIES_MAX: usize = 64;
 
-/// Bounds of `turn_ttl_s`: shorter breaks calls, longer is a password.
+/// Range of `turn_ttl_s`: a shorter one breaks calls, a longer one makes a permanent password.
 const TURN_TTL_S: std::ops::RangeInclusive<u32> = 60..=7 * 86_400;
 
-/// The least that a bitrate can be, in bits per second: less carries no voice.
+/// Lower bound of bitrates, in bits per second: less carries no voice.
 const BITRATE_MIN: u64 = 30_000;
 
-/// The longest that a media thread may look for packets before it sleeps.
+/// Upper bound of `busy_poll_us`.
 const BUSY_POLL_US_MAX: u32 = 10_000;
 
-/// Bounds of the kernel's buffers: one run of datagrams, and more than any kernel grants.
-const BUFFER: std::ops::RangeInclusive<usize> = 65_536..=1 << 30;
+/// Range of socket buffers, in bytes: from one run of datagrams to more than any kernel grants.
+const BUFFER_RANGE: std::ops::RangeInclusive<usize> = 65_536..=1 << 30;
 
 fn contradiction<T>(text: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::contradiction(text))
 }
 
 impl Config {
-    /// Refuses values that do not go together.
+    /// Checks that values are in range and fit together.
+    ///
+    /// # Errors
+    /// Names the first value that is not.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_media()?;
-        self.check_doors()?;
+        self.check_listeners()?;
         self.check_access()?;
         self.check_ice()?;
         check_caps(&self.caps)?;
@@ -42,14 +49,20 @@ impl Config {
 
     fn check_media(&self) -> Result<(), ConfigError> {
         if !self.udp && !self.tcp {
-            return contradiction("`udp` and `tcp` are both off: no media could travel");
+            return contradiction("`udp` and `tcp` are both off: media needs one of them");
         }
         if self.egress == Egress::Packet {
             if !self.udp {
-                return contradiction("`egress` says how UDP leaves, but `udp` is off");
+                return contradiction("`egress` is about media over UDP, but `udp` is off");
             }
             if !cfg!(target_os = "linux") {
-                return contradiction("`egress` cannot be `packet` here: that takes Linux");
+                return contradiction("`egress` cannot be `packet` on this system: it needs Linux");
+            }
+            if !cfg!(feature = "packet-egress") {
+                return contradiction(
+                    "`egress` cannot be `packet`: this program was built without the feature \
+                     `packet-egress`",
+                );
             }
         }
         let shards = self.shards;
@@ -74,7 +87,7 @@ impl Config {
             ("media_send_buffer", self.media_send_buffer),
         ];
         for (key, bytes) in buffers {
-            if !BUFFER.contains(&bytes) {
+            if !BUFFER_RANGE.contains(&bytes) {
                 return contradiction(format!("`{key}` must be 65536 to 1073741824 bytes"));
             }
         }
@@ -95,7 +108,7 @@ impl Config {
         if self.codecs.is_empty() || self.codecs.len() > ENTRIES_MAX {
             return contradiction("`codecs` must name 1 to 64 codecs");
         }
-        let only = self.video_codec.map(super::VideoCodec::mime_type);
+        let only = self.video_codec.map(VideoCodec::mime_type);
         let has = |mime: &str| self.codecs.iter().any(|it| it.codec.mime_type() == mime);
         if only.is_some_and(|mime| !has(mime)) {
             return contradiction("`video_codec` is not among `codecs`");
@@ -103,37 +116,39 @@ impl Config {
         Ok(())
     }
 
-    fn check_doors(&self) -> Result<(), ConfigError> {
+    fn check_listeners(&self) -> Result<(), ConfigError> {
         if self.listeners.len() > LISTENERS_MAX {
             return contradiction(format!("there are more than {LISTENERS_MAX} `listeners`"));
         }
         if self.token_required && !self.listeners.is_empty() {
             return contradiction(
-                "`token_required` stands beside `[[listeners]]`, where it says nothing: write it \
-                 into each listener that is to demand a token",
+                "`token_required` has no effect with `[[listeners]]`: set it in each listener that \
+                 requires a token",
             );
         }
-        for (index, door) in self.doors().iter().enumerate() {
+        for (index, listener) in self.effective_listeners().iter().enumerate() {
             let number = index + 1;
-            check_tls(door).or_else(|text| match self.listeners.is_empty() {
+            check_tls(listener).or_else(|text| match self.listeners.is_empty() {
                 true => contradiction(text),
                 false => contradiction(format!("listener {number}: {text}")),
             })?;
-            if door.mounts.is_empty() {
+            if listener.mounts.is_empty() {
                 return contradiction(format!("listener {number}: `mounts` is empty"));
             }
             let same = |other: &&ListenerConfig| {
-                other.port == door.port && other.port != 0 && other.listen_ip == door.listen_ip
+                other.port == listener.port
+                    && other.port != 0
+                    && other.listen_ip == listener.listen_ip
             };
             if self.listeners.iter().take(index).any(|it| same(&it)) {
                 return contradiction(format!(
-                    "listener {number}: port {} is taken by one above it",
-                    door.port
+                    "listener {number}: port {} is taken by a listener above it",
+                    listener.port
                 ));
             }
-            if door.token_required && !door.mounts.iter().any(|it| it.is_signalling()) {
+            if listener.token_required && !listener.mounts.iter().any(|it| it.is_signalling()) {
                 return contradiction(format!(
-                    "listener {number}: `token_required` is for signalling, and none is mounted"
+                    "listener {number}: `token_required` needs a mount for signalling"
                 ));
             }
         }
@@ -170,7 +185,11 @@ impl Config {
                 ));
             }
         }
-        if self.base_url.as_deref().is_some_and(|url| !is_page(url)) {
+        if self
+            .base_url
+            .as_deref()
+            .is_some_and(|url| !is_base_url(url))
+        {
             return contradiction("`base_url` must be such as `https://meet.example.org`");
         }
         if self.default_room.is_empty() || self.default_room.len() > self.caps.name_len_max {
@@ -210,29 +229,29 @@ impl Config {
 }
 
 impl Mount {
-    /// Whether people connect to it to meet.
+    /// Whether clients join rooms through it.
     const fn is_signalling(self) -> bool {
         matches!(self, Self::Native | Self::SocketIo | Self::Protoo)
     }
 }
 
-fn check_tls(door: &ListenerConfig) -> Result<(), &'static str> {
-    if door.tls_cert.is_some() != door.tls_key.is_some() {
+fn check_tls(listener: &ListenerConfig) -> Result<(), &'static str> {
+    if listener.tls_cert.is_some() != listener.tls_key.is_some() {
         return Err("`tls_cert` and `tls_key` are needed together");
     }
-    if door.tls_self_signed && door.tls_cert.is_some() {
+    if listener.tls_self_signed && listener.tls_cert.is_some() {
         return Err("`tls_self_signed` and `tls_cert` exclude each other");
     }
     Ok(())
 }
 
-/// Whether a text is scheme, host and perhaps port, and nothing else.
+/// Whether a text is an origin: scheme, host and optional port only.
 fn is_origin(text: &str) -> bool {
-    is_page(text) && text.matches('/').count() == 2
+    is_base_url(text) && text.matches('/').count() == 2
 }
 
-/// Whether a text is the address of a page, with no query and nobody's name.
-fn is_page(text: &str) -> bool {
+/// Whether a text is a base URL: HTTP or HTTPS, without query and user name.
+fn is_base_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else {
         return false;
     };

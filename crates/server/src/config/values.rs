@@ -1,4 +1,4 @@
-//! The values that keys can have, where these are more than a number, a text or an address.
+//! Types of values other than numbers, texts and addresses.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use watersmeet_engine::egress::window::{EgressWindow, WINDOW_MAX};
 
-use super::Secret;
+use super::secret::Secret;
 
 /// A codec that rooms can offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -29,7 +29,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// The media type that names it in RTP parameters.
+    /// Media type of the codec in RTP parameters.
     pub const fn mime_type(self) -> &'static str {
         match self {
             Self::Opus => "audio/opus",
@@ -42,23 +42,23 @@ impl Codec {
     }
 }
 
-/// A codec by its name alone, or with parameters of its own.
+/// A codec with optional format parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "CodecEntry")]
 pub struct CodecChoice {
-    /// Which.
+    /// The codec.
     pub codec: Codec,
-    /// Its format parameters, instead of those it is usually offered with.
+    /// Format parameters that replace the usual ones.
     pub parameters: Option<BTreeMap<String, CodecParameter>>,
 }
 
-/// How a codec may be written down.
+/// A codec in the configuration.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum CodecEntry {
-    /// By its name.
+    /// Name only.
     Name(Codec),
-    /// With parameters.
+    /// Name and parameters.
     Table(CodecTable),
 }
 
@@ -73,14 +73,14 @@ struct CodecTable {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum CodecParameter {
-    /// A number, as `packetization-mode`.
+    /// A number, such as `packetization-mode`.
     Number(u32),
-    /// A text, as `profile-level-id`.
+    /// A text, such as `profile-level-id`.
     Text(String),
 }
 
 impl CodecChoice {
-    /// Those of a meeting, best first.
+    /// Returns the default codecs, best first.
     pub fn defaults() -> Vec<Self> {
         [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264]
             .map(Self::from)
@@ -109,7 +109,7 @@ impl From<CodecEntry> for CodecChoice {
     }
 }
 
-/// A video codec that rooms can be held to.
+/// A video codec that can be the only one of rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum VideoCodec {
@@ -122,7 +122,7 @@ pub enum VideoCodec {
 }
 
 impl VideoCodec {
-    /// The media type that names it in RTP parameters.
+    /// Media type of the codec in RTP parameters.
     pub const fn mime_type(self) -> &'static str {
         match self {
             Self::Vp8 => Codec::Vp8.mime_type(),
@@ -132,32 +132,32 @@ impl VideoCodec {
     }
 }
 
-/// Which DTLS a browser is offered.
+/// DTLS version offered to browsers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub enum DtlsChoice {
-    /// DTLS 1.2 (RFC 6347): the server picks the SRTP profile, the cheapest first.
+    /// DTLS 1.2 (RFC 6347); the server prefers the cheapest SRTP profile.
     #[serde(rename = "1.2")]
     #[value(name = "1.2")]
     V12,
-    /// DTLS 1.3 (RFC 9147): the browser's first SRTP profile is taken.
+    /// DTLS 1.3 (RFC 9147); the browser's first SRTP profile is used.
     #[serde(rename = "1.3")]
     #[value(name = "1.3")]
     V13,
-    /// Whatever the browser's first message asks for.
+    /// The version of the browser's first message.
     #[serde(rename = "auto")]
     #[value(name = "auto")]
     Auto,
 }
 
-/// How long media may wait for more to the same browser.
+/// Coalescing window: how long media is collected before it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum WindowChoice {
-    /// As the load asks for.
+    /// Depends on load.
     Auto,
-    /// Not at all.
+    /// Media is sent at once.
     Off,
-    /// So many microseconds.
+    /// Fixed, in microseconds.
     Micros(u16),
 }
 
@@ -190,66 +190,66 @@ impl From<WindowChoice> for EgressWindow {
     }
 }
 
-/// How media leaves over UDP.
+/// How media is sent over UDP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Egress {
-    /// By the system's network stack.
+    /// By the network stack.
     Udp,
-    /// Past it, as Ethernet frames, where that can be done and is cheaper.
+    /// Past the network stack, as Ethernet frames, where that is possible and cheaper.
     Packet,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object for each line.
     Json,
 }
 
-/// Who enters a room.
+/// Who may enter a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoomPolicy {
     /// Everybody.
     Open,
-    /// Whoever has a token for it.
+    /// Holders of a token for the room.
     InviteOnly,
-    /// Whom a host lets in.
+    /// Those whom a host admits.
     Approval,
-    /// Hosts alone.
+    /// Only hosts.
     Locked,
 }
 
-/// Who makes a room.
+/// Who may create a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoomCreation {
     /// Everybody, by entering it.
     Anyone,
-    /// Whoever has a token.
+    /// Holders of a token.
     Token,
 }
 
-/// A STUN or TURN server that browsers are told.
+/// A STUN or TURN server announced to browsers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IceServer {
-    /// Its addresses, as `stun:host:port` or `turn:host:port?transport=udp`.
+    /// URLs, such as `stun:host:port` or `turn:host:port?transport=udp`.
     #[serde(deserialize_with = "one_or_more")]
     pub urls: Vec<String>,
-    /// Who it is asked as.
+    /// TURN username.
     #[serde(default)]
     pub username: Option<String>,
-    /// What proves it.
+    /// TURN password.
     #[serde(default)]
     pub credential: Option<Secret>,
 }
 
-/// Browsers take one address or several, and so does the file.
+/// Deserialises one URL or several, like `RTCIceServer` in browsers.
 fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -263,21 +263,21 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>,
     })
 }
 
-/// A range of addresses: one address, or as many as share the first bits with it.
+/// A range of IP addresses: a single address or a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Network {
-    /// Its first address.
+    /// An address of the network.
     address: IpAddr,
-    /// How many bits are shared.
-    bits: u8,
+    /// Length of the prefix, in bits.
+    prefix_len: u8,
 }
 
 impl Network {
-    /// Whether an address belongs to it.
+    /// Whether the network contains an address.
     pub fn contains(self, ip: IpAddr) -> bool {
         let shared = |ours: u128, theirs: u128, width: u8| {
-            let rest = u32::from(width.saturating_sub(self.bits));
+            let rest = u32::from(width.saturating_sub(self.prefix_len));
             ours.checked_shr(rest) == theirs.checked_shr(rest)
         };
         match (self.address, ip.to_canonical()) {
@@ -294,18 +294,21 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no address and no network such as 10.0.0.0/8");
+        let error = || format!("`{text}` is neither an address nor a network such as 10.0.0.0/8");
         let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse().map_err(|_| wrong())?)),
+            Some((address, bits)) => (address, Some(bits.parse().map_err(|_| error())?)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let address: IpAddr = address.parse().map_err(|_| error())?;
         let width = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(width);
         if bits > width {
-            return Err(wrong());
+            return Err(error());
         }
-        Ok(Self { address, bits })
+        Ok(Self {
+            address,
+            prefix_len: bits,
+        })
     }
 }
 

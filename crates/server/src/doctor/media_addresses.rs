@@ -1,38 +1,37 @@
-//! Whether media finds its way: whether what is announced is an address of this machine, whether
-//! the world can reach such an address, and whether a packet sent to it arrives where media
-//! listens.
+//! Checks the announced media addresses: whether they belong to this machine, whether others can
+//! reach them, and whether packets sent to them arrive at the media sockets.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::config::Config;
 use crate::ip_addresses;
 
-/// How long a packet may take from this machine to itself.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Timeout of a packet from this machine to itself.
+const LOOP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What is sent to see whether it arrives.
+/// Payload of test packets.
 const PROBE: &[u8] = b"watersmeet doctor";
 
-/// What is found about the addresses.
+/// Checks the announced addresses.
 pub fn check(config: &Config) -> Vec<Finding> {
-    let announced = ip_addresses::announced(config);
-    let own = ip_addresses::own();
-    let mut findings = vec![audience(config, &announced)];
+    let announced = ip_addresses::announced_ips(config);
+    let own = ip_addresses::local_ips();
+    let mut findings = vec![check_reach(config, &announced)];
     for &ip in &announced {
         if ip.is_loopback() || own.contains(&ip) {
-            findings.extend(arrivals(config, ip));
+            findings.extend(check_local(config, ip));
         } else {
-            findings.push(elsewhere(config, ip));
+            findings.push(check_foreign(config, ip));
         }
     }
     findings
 }
 
-/// For whom the announced addresses are good.
-fn audience(config: &Config, announced: &[IpAddr]) -> Finding {
+/// Checks who can reach the announced addresses.
+fn check_reach(config: &Config, announced: &[IpAddr]) -> Finding {
     let list: Vec<_> = announced.iter().map(IpAddr::to_string).collect();
     let list = list.join(", ");
     if announced.iter().all(IpAddr::is_loopback) {
@@ -47,10 +46,10 @@ fn audience(config: &Config, announced: &[IpAddr]) -> Finding {
     if announced.iter().any(is_public) {
         return Finding::fine("announced", list);
     }
-    let fix = "Fine inside one network. For people elsewhere set `announced_ips` (PUBLIC_IP) to \
-        the public address,\nand let the media ports through to this machine";
-    let text = format!("{list}: private addresses alone");
-    match expects_the_world(config) {
+    let fix = "Fine inside one network. For participants elsewhere set `announced_ips` (PUBLIC_IP) \
+        to the public address,\nand forward the media ports to this machine";
+    let text = format!("{list}: only private addresses");
+    match is_public_service(config) {
         true => Finding::wrong(
             "announced",
             format!("{text}, but `base_url` is a public name"),
@@ -60,15 +59,15 @@ fn audience(config: &Config, announced: &[IpAddr]) -> Finding {
     }
 }
 
-/// Whether the links that are handed out point to a public address.
-fn expects_the_world(config: &Config) -> bool {
+/// Whether `base_url` has a public host.
+fn is_public_service(config: &Config) -> bool {
     let url = config.base_url.as_deref();
     let uri = url.and_then(|url| url.parse::<axum::http::Uri>().ok());
     let Some(host) = uri.as_ref().and_then(axum::http::Uri::host) else {
         return false;
     };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<IpAddr>() {
         Ok(ip) => !is_private(ip) && !ip.is_loopback(),
         Err(_) => {
             let inner = [
@@ -84,26 +83,26 @@ fn expects_the_world(config: &Config) -> bool {
     }
 }
 
-/// Addresses that the world cannot reach (RFC 1918, 6598, 4193, 3927, 4291).
+/// Whether an address cannot be reached from the internet (RFC 1918, 6598, 4193, 3927, 4291).
 fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
-            let carrier = u32::from(Ipv4Addr::new(100, 64, 0, 0)) >> 22;
-            ip.is_private() || ip.is_link_local() || u32::from(ip) >> 22 == carrier
+            let shared_space = u32::from(Ipv4Addr::new(100, 64, 0, 0)) >> 22;
+            ip.is_private() || ip.is_link_local() || u32::from(ip) >> 22 == shared_space
         }
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 
-/// An address that is not this machine's.
-fn elsewhere(config: &Config, ip: IpAddr) -> Finding {
+/// Checks an announced address that this machine does not have.
+fn check_foreign(config: &Config, ip: IpAddr) -> Finding {
     let last = config.media_port(config.shard_count().saturating_sub(1));
     let ports = match (config.media_port(0), last) {
         (0, _) => {
             return Finding::wrong(
                 "announced",
-                format!("{ip} is not this machine's, and the media ports are left to chance"),
-                "Set `rtc_port` (MEDIASOUP_MIN_PORT), so that they can be let through to this \
+                format!("{ip} is not this machine's, and the media ports are random"),
+                "Set `rtc_port` (MEDIASOUP_MIN_PORT), so that they can be forwarded to this \
                  machine",
             );
         }
@@ -117,30 +116,30 @@ fn elsewhere(config: &Config, ip: IpAddr) -> Finding {
     };
     Finding::doubtful(
         "announced",
-        format!("{ip} is not this machine's own: whether it leads here cannot be seen from here"),
-        format!("Right behind NAT, when {ports} ({protocols}) of {ip} are let through to it"),
+        format!("{ip} is not an address of this machine: whether it leads here cannot be checked"),
+        format!("Fine behind NAT if {ports} ({protocols}) of {ip} are forwarded to this machine"),
     )
 }
 
-/// Sends something to the second address and waits for it at the first.
-type Way = fn(IpAddr, IpAddr) -> io::Result<()>;
+/// Sends a packet to the second address and waits for it at the first.
+type LoopTest = fn(IpAddr, IpAddr) -> io::Result<()>;
 
-/// Whether what is sent to an address of this machine arrives where media listens.
-fn arrivals(config: &Config, ip: IpAddr) -> Vec<Finding> {
+/// Checks that packets to an address of this machine arrive where media listens.
+fn check_local(config: &Config, ip: IpAddr) -> Vec<Finding> {
     let listen = config.media_listen_ips();
     let Some(&at) = listen.iter().find(|at| at.is_ipv4() == ip.is_ipv4()) else {
-        let text = format!("{ip} is announced, but media does not listen on its kind");
+        let text = format!("{ip} is announced, but media does not listen on its address family");
         let fix = "Make `media_listen_ip` and `announced_ips` both IPv4 or both IPv6";
         return vec![Finding::wrong("reachability", text, fix)];
     };
-    let ways: [(&str, bool, Way); 2] = [("UDP", config.udp, udp), ("TCP", config.tcp, tcp)];
-    let ways = ways.iter().filter(|(_, wanted, _)| *wanted);
-    let found = ways.map(|(name, _, way)| match way(at, ip) {
+    let tests: [(&str, bool, LoopTest); 2] = [("UDP", config.udp, udp), ("TCP", config.tcp, tcp)];
+    let tests = tests.iter().filter(|(_, wanted, _)| *wanted);
+    let found = tests.map(|(name, _, test)| match test(at, ip) {
         Ok(()) => Finding::fine("reachability", format!("{name} to {ip} arrives")),
         Err(error) => Finding::wrong(
             "reachability",
             format!("{name} to {ip} does not arrive at {at}: {error}"),
-            "MediaSockets must listen on what is announced: leave `media_listen_ip` away, or look at \
+            "Media must listen on the announced address: remove `media_listen_ip`, or check \
              this machine's firewall (nft list ruleset)",
         ),
     });
@@ -149,23 +148,23 @@ fn arrivals(config: &Config, ip: IpAddr) -> Vec<Finding> {
 
 fn udp(at: IpAddr, to: IpAddr) -> io::Result<()> {
     let socket = UdpSocket::bind(SocketAddr::new(at, 0))?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(LOOP_TIMEOUT))?;
     let port = socket.local_addr()?.port();
     UdpSocket::bind(SocketAddr::new(to, 0))?.send_to(PROBE, SocketAddr::new(to, port))?;
     let mut packet = [0; PROBE.len()];
     let (len, _) = socket.recv_from(&mut packet)?;
     match packet.get(..len) == Some(PROBE) {
         true => Ok(()),
-        false => Err(io::Error::other("something else arrived")),
+        false => Err(io::Error::other("another packet arrived")),
     }
 }
 
 fn tcp(at: IpAddr, to: IpAddr) -> io::Result<()> {
     let listener = TcpListener::bind(SocketAddr::new(at, 0))?;
     let port = listener.local_addr()?.port();
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(to, port), PATIENCE)?;
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(to, port), LOOP_TIMEOUT)?;
     stream.write_all(PROBE)?;
     let (mut accepted, _) = listener.accept()?;
-    accepted.set_read_timeout(Some(PATIENCE))?;
+    accepted.set_read_timeout(Some(LOOP_TIMEOUT))?;
     accepted.read_exact(&mut [0; PROBE.len()])
 }

@@ -1,35 +1,35 @@
-//! Whether media can go past the network stack, where that is wanted: what the system demands for
-//! it. Without it media takes the stack, so nothing here is worse than doubtful.
+//! Checks that packet egress is available if it is configured. Without it media is sent by UDP, so
+//! the outcome is at most doubtful.
 
 use std::io;
 
 use watersmeet_net::packet_egress;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::config::{Config, Egress};
 
-/// What is found about the way past the stack.
+/// Checks packet egress if it is configured.
 pub fn check(config: &Config) -> Vec<Finding> {
     match config.egress {
         Egress::Udp => Vec::new(),
-        Egress::Packet => vec![found(packet_egress::probe())],
+        Egress::Packet => vec![evaluate(packet_egress::probe())],
     }
 }
 
-fn found(probed: io::Result<()>) -> Finding {
+fn evaluate(probed: io::Result<()>) -> Finding {
     let Err(error) = probed else {
-        return Finding::fine("egress", "packets may go past the network stack");
+        return Finding::fine("egress", "packet egress is available");
     };
-    let text = format!("packets take the network stack: {error}");
+    let text = format!("packet egress is not available, media is sent by UDP: {error}");
     let fix = match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            "Give the program the privilege: sudo setcap cap_net_raw=+ep on it, anew after each \
+            "Grant the privilege: sudo setcap cap_net_raw=+ep on the program, again after each \
              update;\nAmbientCapabilities=CAP_NET_RAW and the same in CapabilityBoundingSet in its \
-             unit;\n--cap-add NET_RAW for a container; or leave `egress` away"
+             unit;\n--cap-add NET_RAW for a container; or remove `egress`"
         }
         _ => {
             "A unit needs AF_PACKET in RestrictAddressFamilies, and the kernel CONFIG_PACKET;\nor \
-             leave `egress` away"
+             remove `egress`"
         }
     };
     Finding::doubtful("egress", text, fix)
@@ -38,11 +38,11 @@ fn found(probed: io::Result<()>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Outcome;
+    use crate::doctor::finding::Outcome;
 
     #[test]
-    fn a_missing_privilege_is_told_with_the_ways_to_give_it() {
-        let finding = found(Err(io::ErrorKind::PermissionDenied.into()));
+    fn missing_privilege_is_reported_with_ways_to_grant_it() {
+        let finding = evaluate(Err(io::ErrorKind::PermissionDenied.into()));
         assert_eq!(finding.outcome, Outcome::Doubtful);
         let fix = finding.fix.unwrap();
         for way in [
@@ -52,13 +52,13 @@ mod tests {
         ] {
             assert!(fix.contains(way), "{fix}");
         }
-        let finding = found(Err(io::Error::from_raw_os_error(97)));
+        let finding = evaluate(Err(io::Error::from_raw_os_error(97)));
         assert!(finding.fix.unwrap().contains("AF_PACKET"));
-        assert!(found(Ok(())).is_fine());
+        assert!(evaluate(Ok(())).is_fine());
     }
 
     #[test]
-    fn nothing_is_said_where_the_stack_is_wanted() {
+    fn packet_egress_is_checked_only_if_configured() {
         assert!(check(&Config::default()).is_empty());
         let config = Config {
             egress: Egress::Packet,

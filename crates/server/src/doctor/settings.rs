@@ -1,26 +1,30 @@
-//! Whether the program could start with this configuration: its values, its secret, its
-//! certificates, its codecs, its log filter.
+//! Checks that the server can start with the configuration: values, secret, certificates, codecs and
+//! log filter.
 
 use tracing_subscriber::EnvFilter;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::conference_setup;
 use crate::config::{Config, ConfigError, Loaded, Mount};
 use crate::http::tls;
 
-/// What is found about the values.
+/// Checks the values of the configuration.
 pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
     let mut findings = Vec::new();
     match loaded {
         Ok(loaded) => {
-            findings.push(Finding::fine("settings", "can be read and go together"));
+            findings.push(Finding::fine("settings", "valid"));
             findings.extend(loaded.warnings.iter().map(|warning| {
-                Finding::doubtful("settings", warning, "Keep one of them, or make them agree")
+                Finding::doubtful(
+                    "settings",
+                    warning,
+                    "Remove one of them, or set both to the same value",
+                )
             }));
             findings.push(secret(loaded));
         }
         Err(ConfigError::Secret { key, problem }) => {
-            findings.push(Finding::fine("settings", "can be read"));
+            findings.push(Finding::fine("settings", "can be parsed"));
             findings.push(Finding::wrong(
                 "secret",
                 format!("`{key}` {problem}"),
@@ -30,15 +34,15 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
         Err(error) => findings.push(Finding::wrong(
             "settings",
             error.to_string(),
-            "watersmeet.toml.example describes every key; the program does not start like this",
+            "The server does not start with this; watersmeet.toml.example describes every key",
         )),
     }
     let Some(config) = config else {
         return findings;
     };
     findings.extend(certificates(config));
-    if let Err(error) = conference_setup::capabilities(config) {
-        let fix = "Take the parameters of that codec away, or see watersmeet.toml.example";
+    if let Err(error) = conference_setup::router_capabilities(config) {
+        let fix = "Remove the parameters of that codec, or see watersmeet.toml.example";
         findings.push(Finding::wrong("codecs", error.to_string(), fix));
     }
     if let Err(error) = EnvFilter::builder().parse(&config.log) {
@@ -49,31 +53,31 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
 }
 
 fn secret(loaded: &Loaded) -> Finding {
-    if loaded.secret_is_made {
+    if loaded.secret_is_generated {
         return Finding::doubtful(
             "secret",
-            "development: a random one for each start",
-            "Before others rely on it: set `jwt_secret` and leave `dev` away",
+            "development mode: a random one for each start",
+            "For production: set `jwt_secret` and remove `dev`",
         );
     }
-    Finding::fine("secret", "is long enough and nobody's example")
+    Finding::fine("secret", "long enough and not from an example")
 }
 
-/// Whether doors that speak TLS can, and those that do not need not.
+/// Checks that certificates can be used, and that listeners without TLS do not need it.
 fn certificates(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for door in config.doors() {
-        if let Err(error) = tls::acceptor(&door) {
+    for listener in config.effective_listeners() {
+        if let Err(error) = tls::acceptor(&listener) {
             let fix = "Name PEM files that this user may read: the chain, and its private key";
             findings.push(Finding::wrong("certificate", error.to_string(), fix));
-        } else if door.tls() {
-            let text = format!("port {} can speak TLS", door.port);
+        } else if listener.uses_tls() {
+            let text = format!("port {} can use TLS", listener.port);
             findings.push(Finding::fine("certificate", text));
-        } else if door.serves(Mount::Page) && is_bare(config, &door) {
+        } else if listener.serves(Mount::Page) && is_exposed(config, &listener) {
             findings.push(Finding::doubtful(
                 "certificate",
-                format!("port {} speaks plain HTTP", door.port),
-                "Browsers give cameras to other machines' pages over TLS only: set `tls_cert` and \
+                format!("port {} uses plain HTTP", listener.port),
+                "Browsers on other machines allow cameras only over TLS: set `tls_cert` and \
                  `tls_key`,\ntry `--tls-self-signed`, or put a proxy with TLS in front and name \
                  it in `trusted_proxies`",
             ));
@@ -82,8 +86,8 @@ fn certificates(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether other machines come to a door that has no proxy in front.
-fn is_bare(config: &Config, door: &crate::config::ListenerConfig) -> bool {
-    let mut addresses = config.door_addresses(door).into_iter();
+/// Whether other machines can reach a listener without a trusted proxy in front.
+fn is_exposed(config: &Config, listener: &crate::config::ListenerConfig) -> bool {
+    let mut addresses = config.listener_addresses(listener).into_iter();
     config.trusted_proxies.is_empty() && addresses.any(|address| !address.ip().is_loopback())
 }

@@ -1,114 +1,116 @@
-//! Whether the STUN and TURN servers that browsers are told answer: a Binding request (RFC 8489)
-//! to a STUN server, an allocation with the credentials browsers get (RFC 8656) at a TURN server,
-//! given back at once.
+//! Checks that the STUN and TURN servers announced to browsers respond: a Binding request (RFC 8489)
+//! to a STUN server; an allocation with the browsers' credentials (RFC 8656) at a TURN server, which
+//! is released at once.
 
 use std::time::SystemTime;
 
 use watersmeet_conference::turn::IceServer;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::conference_setup;
 use crate::config::Config;
 
-mod link;
+mod connection;
 mod message;
+mod url;
 
-use link::{Link, Url};
-use message::{Allocation, Answer};
+use connection::Connection;
+use message::{Credentials, Request, Response};
+use url::Url;
 
-/// Who the allocation is asked as, where names are ours to choose.
-const NAME: &str = "doctor";
+/// User name of the allocation, where credentials are generated.
+const USER_ID: &str = "doctor";
 
-/// What is found about the servers.
+/// Checks all configured STUN and TURN servers.
 pub fn check(config: &Config) -> Vec<Finding> {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix_s = unix.map_or(0, |unix| unix.as_secs());
-    let servers = conference_setup::ice_servers(config).for_client(NAME, unix_s);
+    let servers = conference_setup::ice_servers(config).for_client(USER_ID, unix_s);
     let mut findings = Vec::new();
     for server in &servers {
-        findings.extend(server.urls.iter().map(|url| examine(url, server)));
+        findings.extend(server.urls.iter().map(|url| check_url(url, server)));
     }
     findings
 }
 
-fn examine(text: &str, server: &IceServer) -> Finding {
+fn check_url(text: &str, server: &IceServer) -> Finding {
     let Some(url) = Url::parse(text) else {
         let fix = "Write it as turn:HOST:PORT?transport=udp or stun:HOST:PORT";
-        return Finding::wrong("turn", format!("{text} cannot be understood"), fix);
+        return Finding::wrong("turn", format!("{text} is not a valid URL"), fix);
     };
-    let about = if url.relays { "turn" } else { "stun" };
-    let mut link = match Link::open(&url) {
-        Ok(link) => link,
+    let about = if url.is_turn { "turn" } else { "stun" };
+    let mut connection = match Connection::open(&url) {
+        Ok(connection) => connection,
         Err(error) => {
-            let fix = "Is the name right, does the server run, does a firewall stand between?";
+            let fix = "Check the host name, that the server runs, and firewalls in between";
             return Finding::wrong(about, format!("{text} cannot be reached: {error}"), fix);
         }
     };
-    if url.tls {
+    if url.is_tls {
         return Finding::fine(
             about,
-            format!("{text} takes connections (TLS is not tried)"),
+            format!("{text} accepts connections (TLS is not tried)"),
         );
     }
-    if !url.relays {
-        return match link.ask(&message::binding()) {
-            Some(_) => Finding::fine(about, format!("{text} answers")),
-            None => silent(about, text),
+    if !url.is_turn {
+        return match connection.exchange(&Request::binding()) {
+            Some(_) => Finding::fine(about, format!("{text} responds")),
+            None => no_response(about, text),
         };
     }
-    let (Some(username), Some(credential)) = (&server.username, &server.credential) else {
+    let (Some(username), Some(password)) = (&server.username, &server.credential) else {
         return Finding::wrong(
             about,
             format!("{text} has no credentials"),
             "Set `turn_secret` to coturn's static-auth-secret, or `username` and `credential`",
         );
     };
-    allocate(about, text, &mut link, username, credential)
+    check_allocation(about, text, &mut connection, username, password)
 }
 
-fn allocate(
+fn check_allocation(
     about: &'static str,
     text: &str,
-    link: &mut Link,
+    connection: &mut Connection,
     username: &str,
-    credential: &str,
+    password: &str,
 ) -> Finding {
-    let challenge = match link.ask(&message::allocate(None)) {
-        None => return silent(about, text),
-        Some(Answer::Success) => {
+    let credentials = match connection.exchange(&Request::allocate(None)) {
+        None => return no_response(about, text),
+        Some(Response::Success) => {
             return Finding::doubtful(
                 about,
-                format!("{text} relays for anybody"),
-                "Make it ask for credentials: use-auth-secret and static-auth-secret of coturn",
+                format!("{text} relays without credentials"),
+                "Require credentials: use-auth-secret and static-auth-secret of coturn",
             );
         }
-        Some(Answer::Challenge { realm, nonce }) => Allocation {
-            username,
-            credential,
+        Some(Response::Challenge { realm, nonce }) => Credentials {
+            username: username.to_owned(),
+            password: password.to_owned(),
             realm,
             nonce,
         },
-        Some(Answer::Refused(code)) => return refused(about, text, code),
+        Some(Response::Refused(code)) => return refused(about, text, code),
     };
-    match link.ask(&message::allocate(Some(&challenge))) {
-        None => silent(about, text),
-        Some(Answer::Success) => {
-            link.tell(&message::release(&challenge));
+    match connection.exchange(&Request::allocate(Some(&credentials))) {
+        None => no_response(about, text),
+        Some(Response::Success) => {
+            connection.send(&Request::release(&credentials));
             Finding::fine(about, format!("{text} relays with our credentials"))
         }
-        Some(Answer::Challenge { .. }) => Finding::wrong(
+        Some(Response::Challenge { .. }) => Finding::wrong(
             about,
-            format!("{text} does not take our credentials"),
+            format!("{text} does not accept our credentials"),
             "`turn_secret` must be coturn's static-auth-secret, and both clocks must agree \
              (timedatectl)",
         ),
-        Some(Answer::Refused(code)) => refused(about, text, code),
+        Some(Response::Refused(code)) => refused(about, text, code),
     }
 }
 
-fn silent(about: &'static str, text: &str) -> Finding {
-    let fix = "Does the server run (systemctl status coturn), and is its port let through?";
-    Finding::wrong(about, format!("{text} does not answer"), fix)
+fn no_response(about: &'static str, text: &str) -> Finding {
+    let fix = "Check that the server runs (systemctl status coturn) and that its port is open";
+    Finding::wrong(about, format!("{text} does not respond"), fix)
 }
 
 fn refused(about: &'static str, text: &str, code: u16) -> Finding {

@@ -1,33 +1,32 @@
-//! What is held against a client, seen from one of its connections: how often it opened one, and
-//! what the conference saw it do in it. It counts and never decides what a deed is.
+//! Abuse accounting for one client: connection rate, failed joins, invalid tokens, created rooms.
 
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
-use watersmeet_conference::conference;
+use watersmeet_conference::conference::LimitedAction;
 
-use super::SiteContext;
 use super::client_address::ClientAddress;
 use super::rate_limit::{RateLimited, RateLimitedAction, RateLimiter};
+use super::site::SiteContext;
 
-/// One client's account.
+/// Counts the rate-limited actions of one client.
 #[derive(Debug, Clone)]
 pub struct AbuseTracker {
-    /// Everybody's.
+    /// Rate limits of all clients.
     rates: Arc<RateLimiter>,
-    /// Whose this is.
+    /// Address of the client.
     client: ClientAddress,
 }
 
 impl AbuseTracker {
-    /// That of whoever sent a request. None before it is known who that is.
-    pub fn of(site: &SiteContext, request: &Request) -> Option<Self> {
+    /// Returns the tracker of the client that sent a request; `None` when its address is not known.
+    pub fn for_request(site: &SiteContext, request: &Request) -> Option<Self> {
         Self::new(site, request.extensions().get())
     }
 
-    /// The same, of a request without its body.
-    pub fn of_parts(site: &SiteContext, parts: &Parts) -> Option<Self> {
+    /// Returns the tracker of the client that sent a request without its body.
+    pub fn for_parts(site: &SiteContext, parts: &Parts) -> Option<Self> {
         Self::new(site, parts.extensions.get())
     }
 
@@ -39,30 +38,30 @@ impl AbuseTracker {
     /// Counts a signalling connection.
     ///
     /// # Errors
-    /// When it opens too many, or has guessed too often: then nothing it says is looked at.
-    pub fn open(&self) -> Result<(), RateLimited> {
+    /// The client opens too many connections, or sent too many invalid tokens or failed joins.
+    pub fn record_connection(&self) -> Result<(), RateLimited> {
         self.rates
-            .count(RateLimitedAction::Connection, self.client.0)?;
+            .take(RateLimitedAction::Connection, self.client.0)?;
         self.rates
-            .look(RateLimitedAction::AuthFailure, self.client.0)?;
+            .check(RateLimitedAction::AuthFailure, self.client.0)?;
         self.rates
-            .look(RateLimitedAction::JoinFailed, self.client.0)
+            .check(RateLimitedAction::JoinFailed, self.client.0)
     }
 
-    /// Counts what the conference saw.
+    /// Counts an action that the conference reports.
     ///
     /// # Errors
-    /// When it was one too many: it must not learn how that ended.
-    pub fn note(&self, deed: conference::LimitedAction) -> Result<(), RateLimited> {
-        let deed = match deed {
-            conference::LimitedAction::TokenRefused => RateLimitedAction::AuthFailure,
-            conference::LimitedAction::JoinRefused => RateLimitedAction::JoinFailed,
-            conference::LimitedAction::RoomCreated => RateLimitedAction::RoomCreation,
+    /// The limit is exceeded. The client must not learn the outcome of the action.
+    pub fn record_action(&self, action: LimitedAction) -> Result<(), RateLimited> {
+        let action = match action {
+            LimitedAction::TokenRefused => RateLimitedAction::AuthFailure,
+            LimitedAction::JoinRefused => RateLimitedAction::JoinFailed,
+            LimitedAction::RoomCreated => RateLimitedAction::RoomCreation,
         };
-        self.rates.count(deed, self.client.0)
+        self.rates.take(action, self.client.0)
     }
 
-    /// An account nothing is held against.
+    /// Returns a tracker with full buckets.
     #[cfg(test)]
     pub fn for_test() -> Self {
         Self {
@@ -77,35 +76,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_guessed_ten_times_opens_no_further_connection() {
-        let account = AbuseTracker::for_test();
+    async fn connections_are_refused_after_ten_failed_joins() {
+        let tracker = AbuseTracker::for_test();
         for _ in 0..10 {
-            account.open().unwrap();
-            account
-                .note(conference::LimitedAction::JoinRefused)
-                .unwrap();
+            tracker.record_connection().unwrap();
+            tracker.record_action(LimitedAction::JoinRefused).unwrap();
         }
-        assert!(
-            account
-                .note(conference::LimitedAction::JoinRefused)
-                .is_err()
-        );
-        assert!(account.open().is_err());
+        assert!(tracker.record_action(LimitedAction::JoinRefused).is_err());
+        assert!(tracker.record_connection().is_err());
     }
 
     #[tokio::test]
-    async fn who_made_its_rooms_may_still_come_in() {
-        let account = AbuseTracker::for_test();
+    async fn room_creators_can_connect_after_the_creation_limit() {
+        let tracker = AbuseTracker::for_test();
         for _ in 0..5 {
-            account
-                .note(conference::LimitedAction::RoomCreated)
-                .unwrap();
+            tracker.record_action(LimitedAction::RoomCreated).unwrap();
         }
-        assert!(
-            account
-                .note(conference::LimitedAction::RoomCreated)
-                .is_err()
-        );
-        account.open().unwrap();
+        assert!(tracker.record_action(LimitedAction::RoomCreated).is_err());
+        tracker.record_connection().unwrap();
     }
 }

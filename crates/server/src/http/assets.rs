@@ -1,5 +1,5 @@
-//! The web client, out of the program itself. In a debug build the files are read from
-//! `web/dist` each time; a release carries them.
+//! Files of the web client. Release builds embed them; debug builds read them from `web/dist` on
+//! every request.
 
 use std::fmt::Write as _;
 
@@ -8,38 +8,38 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// What `web` built. May be missing: then only the pages are, and the program says so.
+/// Files built from `web`. The program builds without them; the page then responds with 503.
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
 #[allow_missing = true]
 struct WebClient;
 
-/// The page of the client; its script reads the path.
+/// The page; its script evaluates the path.
 const PAGE: &str = "index.html";
 
-/// Paths that the client's script answers, besides everything below `/room/`.
+/// Paths that serve the page, besides everything below `/room/`.
 const PAGE_PATHS: [&str; 4] = ["", "join", "call", "index.html"];
 
-/// Files below this have their hash in their name, and never change.
+/// Folder of files with their hash in the name, which never change.
 const HASHED: &str = "assets/";
 
-/// Answers a path with a file of the client, with its page, or with 404.
+/// Serves a file of the web client, its page, or 404.
 pub async fn file(uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     let path = if is_page(path) { PAGE } else { path };
-    match WebClient::get(path).or_else(|| folder(path)) {
-        Some(file) => answer(path, file, &headers),
+    match WebClient::get(path).or_else(|| folder_page(path)) {
+        Some(file) => file_response(path, file, &headers),
         None if path == PAGE => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "This build carries no web client. `make build` builds one.\n",
+            "This build has no web client. `make build` includes it.\n",
         )
             .into_response(),
         None => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
     }
 }
 
-/// The page of a folder of the client, with or without the slash.
-fn folder(path: &str) -> Option<EmbeddedFile> {
+/// Returns the page of a folder, with or without trailing slash.
+fn folder_page(path: &str) -> Option<EmbeddedFile> {
     WebClient::get(&format!("{}/{PAGE}", path.trim_end_matches('/')))
 }
 
@@ -47,7 +47,7 @@ fn is_page(path: &str) -> bool {
     PAGE_PATHS.contains(&path) || path.starts_with("room/")
 }
 
-fn answer(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
+fn file_response(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     let etag = etag(&file.metadata.sha256_hash());
     let unchanged = request
         .get(header::IF_NONE_MATCH)
@@ -74,7 +74,7 @@ fn answer(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     response
 }
 
-/// A quarter of the hash is enough to tell two builds apart.
+/// Returns the entity tag: a quarter of the hash, enough to distinguish builds.
 fn etag(hash: &[u8; 32]) -> String {
     let mut tag = String::from("\"");
     for byte in hash.iter().take(8) {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_script_answers_its_own_paths_only() {
+    fn page_is_served_for_its_own_paths_only() {
         assert!(["", "join", "call", "room/a b"].into_iter().all(is_page));
         assert!(
             !["rooms", "joining", "assets/index.js"]
@@ -108,12 +108,12 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_quoted_and_short() {
+    fn entity_tag_is_quoted_and_short() {
         assert_eq!(etag(&[0xab; 32]), "\"abababababababab\"");
     }
 
     #[tokio::test]
-    async fn an_unknown_path_is_not_found() {
+    async fn unknown_path_responds_with_404() {
         let response = file(Uri::from_static("/../Cargo.toml"), HeaderMap::new()).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }

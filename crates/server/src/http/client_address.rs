@@ -1,6 +1,6 @@
-//! Who is on the other side: the address a request comes from, or the one a trusted proxy says it
-//! comes from. It must never believe anybody else's `X-Forwarded-For`: whoever writes his own
-//! address escapes every limit.
+//! Address of the client: that of the connection's peer, or the one that a trusted proxy reports.
+//! `X-Forwarded-For` of anybody else is ignored: a client that could choose its address would
+//! escape every limit.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,36 +8,36 @@ use axum::http::HeaderMap;
 
 use crate::config::Network;
 
-/// Where proxies say for whom they ask, the nearest last.
+/// Header in which proxies report the client and each other, the nearest last.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The most proxies in a row that are looked at.
+/// Upper bound of proxies in a row that are considered.
 const PROXIES_MAX: usize = 8;
 
-/// The address of the other end of the connection, as the kernel says.
+/// Address of the connection's other end.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddress(pub IpAddr);
 
-/// Whether the connection speaks TLS.
+/// Whether the connection uses TLS.
 #[derive(Debug, Clone, Copy)]
 pub struct IsTls(pub bool);
 
-/// The address of the one who asks.
+/// Address of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// Who asks: the peer, unless it is one of `proxies`; then the last address in its header that
-    /// is none of them.
-    pub fn of(peer: PeerAddress, headers: &HeaderMap, proxies: &[Network]) -> Self {
+    /// Returns the peer's address, or, if the peer is one of `proxies`, the last forwarded address
+    /// that is not one of them.
+    pub fn resolve(peer: PeerAddress, headers: &HeaderMap, proxies: &[Network]) -> Self {
         let mut client = peer.0.to_canonical();
-        let said = headers
+        let forwarded = headers
             .get_all(FORWARDED_FOR)
             .iter()
             .rev()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.rsplit(','));
-        for address in said.take(PROXIES_MAX) {
+        for address in forwarded.take(PROXIES_MAX) {
             if !proxies.iter().any(|proxy| proxy.contains(client)) {
                 break;
             }
@@ -50,7 +50,8 @@ impl ClientAddress {
     }
 }
 
-/// Whom limits count together: an IPv4 address, or the /64 that one IPv6 household has.
+/// Returns the network that limits apply to: the IPv4 address, or the /64 of an IPv6 address, which
+/// usually is one household.
 pub fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         ip @ IpAddr::V4(_) => ip,
@@ -72,12 +73,12 @@ mod tests {
         }
         let proxies: Vec<Network> = proxies.iter().map(|ip| ip.parse().unwrap()).collect();
         let ClientAddress(ip) =
-            ClientAddress::of(PeerAddress(peer.parse().unwrap()), &headers, &proxies);
+            ClientAddress::resolve(PeerAddress(peer.parse().unwrap()), &headers, &proxies);
         ip.to_string()
     }
 
     #[test]
-    fn nobody_writes_his_own_address() {
+    fn forwarded_address_is_ignored_when_the_peer_is_not_a_trusted_proxy() {
         assert_eq!(client("192.0.2.1", &["198.51.100.7"], &[]), "192.0.2.1");
         assert_eq!(
             client("192.0.2.1", &["198.51.100.7"], &["192.0.2.9"]),
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_proxy_names_its_client_and_what_the_client_claims_is_not_believed() {
+    fn trusted_proxy_reports_its_client_and_earlier_entries_are_ignored() {
         let proxy = &["127.0.0.1"];
         assert_eq!(
             client("127.0.0.1", &["198.51.100.7"], proxy),
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_not_followed() {
+    fn invalid_forwarded_addresses_are_ignored() {
         let proxy = &["127.0.0.1"];
         for nonsense in ["", "unknown", "a, ", "198.51.100.7:80"] {
             assert_eq!(client("127.0.0.1", &[nonsense], proxy), "127.0.0.1");
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_one_ipv6_network_count_together() {
+    fn addresses_of_one_ipv6_network_count_together() {
         let ip = |host: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
         assert_eq!(network(ip(1)), network(ip(2)));
         let mapped = IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0201]);

@@ -1,6 +1,6 @@
-//! How many connections there are, in all and for each address. A seat is taken when a connection
-//! is accepted and given back when it, and the session it became, is dropped. A session that spans
-//! many connections has a seat of its own.
+//! Limits the number of connections, in total and for each client network. A permit is acquired
+//! when a connection is accepted and released when it, or the session it became, is dropped. An
+//! Engine.IO session that uses many connections has a permit of its own.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,79 +10,79 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::client_address::network;
 
-/// The most connections at once.
-const SEATS_MAX: u32 = 20_000;
+/// Upper bound of connections.
+const CONNECTIONS_MAX: u32 = 20_000;
 
-/// The most connections at once from one IPv4 address or one IPv6 /64. An office behind one
-/// address fits; loopback is not counted, for a reverse proxy brings everybody from there.
-const SEATS_PER_NETWORK_MAX: u32 = 512;
+/// Upper bound of connections from one IPv4 address or IPv6 /64: enough for an office behind NAT.
+/// Loopback has no bound, since a reverse proxy brings all clients from there.
+const CONNECTIONS_PER_NETWORK_MAX: u32 = 512;
 
-/// All the seats.
+/// Limit of connections.
 #[derive(Debug)]
 pub struct ConnectionLimit {
-    /// One permit for each free seat.
+    /// One permit for each connection that may still be opened.
     free: Arc<Semaphore>,
-    /// Taken seats for each network that has any.
+    /// Connections of each network that has any.
     by_network: Mutex<HashMap<IpAddr, u32>>,
 }
 
-/// One taken seat.
+/// Permit of one connection; released when dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    /// Where it goes back to.
-    seats: Arc<ConnectionLimit>,
-    /// Whose it is; none on loopback.
+    /// Limit that the permit belongs to.
+    limit: Arc<ConnectionLimit>,
+    /// Network of the client; `None` on loopback.
     network: Option<IpAddr>,
-    /// Frees the seat when dropped.
+    /// Releases the permit of the total limit when dropped.
     _permit: OwnedSemaphorePermit,
 }
 
 impl ConnectionLimit {
-    /// All free.
+    /// Creates a limit without connections.
     pub fn new() -> Arc<Self> {
-        let free = Arc::new(Semaphore::new(SEATS_MAX as usize));
+        let free = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
         Arc::new(Self {
             free,
             by_network: Mutex::default(),
         })
     }
 
-    /// A seat for `ip`, unless all, or all for its network, are taken.
-    pub fn take(self: &Arc<Self>, ip: IpAddr) -> Option<ConnectionPermit> {
-        self.take_for((!ip.to_canonical().is_loopback()).then(|| network(ip)))
+    /// Acquires a permit for `ip`; `None` when the total or the network's limit is reached.
+    pub fn acquire(self: &Arc<Self>, ip: IpAddr) -> Option<ConnectionPermit> {
+        self.acquire_for((!ip.to_canonical().is_loopback()).then(|| network(ip)))
     }
 
-    fn take_for(self: &Arc<Self>, network: Option<IpAddr>) -> Option<ConnectionPermit> {
+    fn acquire_for(self: &Arc<Self>, network: Option<IpAddr>) -> Option<ConnectionPermit> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         if let Some(network) = network {
             let mut by_network = self
                 .by_network
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let taken = by_network.entry(network).or_default();
-            if *taken >= SEATS_PER_NETWORK_MAX {
+            let count = by_network.entry(network).or_default();
+            if *count >= CONNECTIONS_PER_NETWORK_MAX {
                 return None;
             }
-            *taken += 1;
+            *count += 1;
         }
         Some(ConnectionPermit {
-            seats: Arc::clone(self),
+            limit: Arc::clone(self),
             network,
             _permit: permit,
         })
     }
 
-    /// Waits until every seat is free.
-    pub async fn all_free(&self) {
+    /// Waits until every permit has been released.
+    pub async fn wait_until_idle(&self) {
         // The semaphore is never closed, so this ends only when all permits are back.
-        let _ = self.free.acquire_many(SEATS_MAX).await;
+        let _ = self.free.acquire_many(CONNECTIONS_MAX).await;
     }
 }
 
 impl ConnectionPermit {
-    /// A further seat for whoever has this one: for a session that is more than one connection.
-    pub fn another(&self) -> Option<Self> {
-        self.seats.take_for(self.network)
+    /// Acquires another permit for the same network, for a session that outlives the connection.
+    pub fn acquire_another(&self) -> Option<Self> {
+        self.limit.acquire_for(self.network)
     }
 }
 
@@ -90,13 +90,13 @@ impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let Some(network) = self.network else { return };
         let mut by_network = self
-            .seats
+            .limit
             .by_network
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = by_network.get_mut(&network) {
-            *taken -= 1;
-            if *taken == 0 {
+        if let Some(count) = by_network.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
                 by_network.remove(&network);
             }
         }
@@ -108,45 +108,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_network_cannot_take_every_seat() {
-        let seats = ConnectionLimit::new();
+    fn one_network_cannot_acquire_every_permit() {
+        let limit = ConnectionLimit::new();
         let ip = IpAddr::from([192, 0, 2, 1]);
-        let mut taken: Vec<_> = (0..SEATS_PER_NETWORK_MAX)
-            .map(|_| seats.take(ip).unwrap())
+        let mut permits: Vec<_> = (0..CONNECTIONS_PER_NETWORK_MAX)
+            .map(|_| limit.acquire(ip).unwrap())
             .collect();
-        assert!(seats.take(ip).is_none());
-        assert!(seats.take(IpAddr::from([192, 0, 2, 2])).is_some());
-        taken.pop();
-        assert!(seats.take(ip).is_some());
+        assert!(limit.acquire(ip).is_none());
+        assert!(limit.acquire(IpAddr::from([192, 0, 2, 2])).is_some());
+        permits.pop();
+        assert!(limit.acquire(ip).is_some());
     }
 
     #[test]
-    fn a_further_seat_counts_like_the_first() {
-        let seats = ConnectionLimit::new();
-        let first = seats.take(IpAddr::from([192, 0, 2, 1])).unwrap();
-        let further: Vec<_> = (1..SEATS_PER_NETWORK_MAX)
-            .map(|_| first.another().unwrap())
+    fn additional_permits_count_like_the_first() {
+        let limit = ConnectionLimit::new();
+        let first = limit.acquire(IpAddr::from([192, 0, 2, 1])).unwrap();
+        let additional: Vec<_> = (1..CONNECTIONS_PER_NETWORK_MAX)
+            .map(|_| first.acquire_another().unwrap())
             .collect();
-        assert!(first.another().is_none());
-        drop(further);
-        assert!(first.another().is_some());
+        assert!(first.acquire_another().is_none());
+        drop(additional);
+        assert!(first.acquire_another().is_some());
     }
 
     #[test]
-    fn loopback_is_not_counted() {
-        let seats = ConnectionLimit::new();
+    fn loopback_has_no_network_limit() {
+        let limit = ConnectionLimit::new();
         let mapped = IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x7f00, 1]);
-        let taken: Vec<_> = (0..=SEATS_PER_NETWORK_MAX)
-            .map(|_| seats.take(mapped).unwrap())
+        let permits: Vec<_> = (0..=CONNECTIONS_PER_NETWORK_MAX)
+            .map(|_| limit.acquire(mapped).unwrap())
             .collect();
-        assert!(taken.iter().all(|seat| seat.network.is_none()));
+        assert!(permits.iter().all(|permit| permit.network.is_none()));
     }
 
     #[tokio::test]
-    async fn nothing_is_kept_of_those_who_left() {
-        let seats = ConnectionLimit::new();
-        drop(seats.take(IpAddr::from([192, 0, 2, 1])));
-        assert!(seats.by_network.lock().unwrap().is_empty());
-        seats.all_free().await;
+    async fn networks_without_connections_are_forgotten() {
+        let limit = ConnectionLimit::new();
+        drop(limit.acquire(IpAddr::from([192, 0, 2, 1])));
+        assert!(limit.by_network.lock().unwrap().is_empty());
+        limit.wait_until_idle().await;
     }
 }

@@ -1,38 +1,38 @@
-//! Which pages may speak with us from a browser. It says in `Origin` whose page it runs; without
-//! this check any page on the web could open a WebSocket in its visitor's name (CWE-1385), or read
-//! what long-polling answers (Fetch §3.2, "CORS protocol").
+//! Checks the `Origin` of browser requests and writes CORS headers (Fetch §3.2, "CORS protocol").
+//! Without the check any page on the web could open a WebSocket on behalf of its visitor (CWE-1385)
+//! or read long-polling responses. Why `tower-http` is not used: `docs/decisions/0011-cors.md`.
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-/// How long a browser may remember the answer to a preflight. Chrome remembers for two hours.
-const PREFLIGHT_AGE_S: &str = "7200";
+/// How long a browser may cache a preflight response, in seconds. Chrome caches for two hours.
+const PREFLIGHT_MAX_AGE_S: &str = "7200";
 
-/// What a page elsewhere may send.
+/// Methods that pages of other origins may use.
 const METHODS: &str = "GET, POST, OPTIONS";
 
-/// The headers a page elsewhere may set.
+/// Headers that pages of other origins may set.
 const HEADERS: &str = "Content-Type, Authorization";
 
-/// The pages that may speak with us besides our own.
+/// Origins that may use this server besides its own.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedOrigins {
-    /// As browsers write them: `https://meet.example`, without a default port.
+    /// Normalised origins, as browsers send them: `https://meet.example`, without a default port.
     listed: Vec<String>,
 }
 
 impl AllowedOrigins {
-    /// Our own page, pages on this very machine, and these. A `*` stands for nobody: it must never
-    /// come together with credentials.
+    /// Allows the server's own origin, loopback origins and `listed`. An entry `*` allows nobody: a
+    /// wildcard must not be combined with credentials.
     pub fn new(listed: &[String]) -> Self {
-        let listed = listed.iter().map(|origin| normal(origin)).collect();
+        let listed = listed.iter().map(|origin| normalise(origin)).collect();
         Self { listed }
     }
 
-    /// Whether the request may be answered: programs send no origin, our own page sends ours, and a
-    /// page on this very machine (a development server) is trusted as its user is.
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request may be served. Programs send no origin; a page on loopback (a development
+    /// server) is trusted like the user who runs it.
+    pub fn allows(&self, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return true;
@@ -62,28 +62,28 @@ impl AllowedOrigins {
     }
 }
 
-/// What is answered to a page that may not speak with us.
+/// Returns the response to a page whose origin is not allowed.
 pub fn refusal() -> Response {
     (StatusCode::FORBIDDEN, "This page may not connect here\n").into_response()
 }
 
-/// Answers the question a browser asks before it sends a request for a page elsewhere.
+/// Returns the response to a preflight request.
 pub fn preflight() -> Response {
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS),
-        (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE_S),
+        (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_S),
     ];
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// Whether the request is that question.
+/// Whether a request is a CORS preflight.
 pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Lets the page that asked read the answer, once it was allowed to ask.
-pub fn share(response: &mut Response, origin: Option<HeaderValue>) {
+/// Adds the headers that let an allowed page read the response.
+pub fn add_headers(response: &mut Response, origin: Option<HeaderValue>) {
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
@@ -95,8 +95,8 @@ pub fn share(response: &mut Response, origin: Option<HeaderValue>) {
     }
 }
 
-/// An origin as somebody writes it into a file, as a browser writes it.
-fn normal(origin: &str) -> String {
+/// Returns a configured origin in the form that browsers send.
+fn normalise(origin: &str) -> String {
     let origin = origin.trim().trim_end_matches('/').to_ascii_lowercase();
     let port = match origin.split_once("://") {
         Some(("https", _)) => ":443",
@@ -121,17 +121,17 @@ fn is_loopback(authority: &Authority) -> bool {
 mod tests {
     use super::*;
 
-    fn asked(origin: &str) -> bool {
+    fn is_allowed(origin: &str) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "meet.example:3000".parse().unwrap());
         headers.insert(header::ORIGIN, origin.parse().unwrap());
         AllowedOrigins::new(&["https://Partner.example:443/".to_owned(), "*".to_owned()])
-            .allow(&headers)
+            .allows(&headers)
     }
 
     #[test]
-    fn our_own_page_a_local_page_and_a_program_may_connect() {
-        assert!(AllowedOrigins::default().allow(&HeaderMap::new()));
+    fn own_origin_loopback_listed_origins_and_programs_are_allowed() {
+        assert!(AllowedOrigins::default().allows(&HeaderMap::new()));
         for origin in [
             "http://meet.example:3000",
             "https://MEET.example:3000",
@@ -140,12 +140,12 @@ mod tests {
             "http://[::1]:5173",
             "https://partner.example",
         ] {
-            assert!(asked(origin), "{origin}");
+            assert!(is_allowed(origin), "{origin}");
         }
     }
 
     #[test]
-    fn nobody_elses_page_may() {
+    fn other_origins_are_refused() {
         for origin in [
             "null",
             "http://meet.example",
@@ -169,15 +169,15 @@ mod tests {
             "*",
             "",
         ] {
-            assert!(!asked(origin), "{origin}");
+            assert!(!is_allowed(origin), "{origin}");
         }
     }
 
     #[test]
-    fn two_origins_are_one_too_many() {
+    fn request_with_two_origins_is_refused() {
         let mut headers = HeaderMap::new();
         headers.append(header::ORIGIN, "http://localhost".parse().unwrap());
         headers.append(header::ORIGIN, "http://localhost".parse().unwrap());
-        assert!(!AllowedOrigins::default().allow(&headers));
+        assert!(!AllowedOrigins::default().allows(&headers));
     }
 }

@@ -1,4 +1,4 @@
-//! Panics that a test orders, to see what becomes of the rooms. Only with the feature `faults`.
+//! Panics that a test injects, to check what happens to rooms. Only with the feature `faults`.
 //!
 //! `POST /faults/panic/{shard}` makes a shard panic. `POST /faults/panic/rooms/{room}/{stage}` makes
 //! the next request of a room's participants panic, at one of the `PanicStage`s.
@@ -7,11 +7,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use watersmeet_conference::faults::PanicStage;
 
-use super::SiteContext;
+use super::site::SiteContext;
 
-/// Makes a shard panic. Answers 202 once the shard was told.
+/// Makes a shard panic. Returns 202 once the shard was told, 404 when there is no such shard.
 pub async fn panic(State(site): State<SiteContext>, Path(shard): Path<u8>) -> StatusCode {
-    let exists = site.pulses.len() > usize::from(shard);
+    let exists = site.heartbeats.len() > usize::from(shard);
     if exists && site.hub.inject_panic(shard).await {
         StatusCode::ACCEPTED
     } else {
@@ -19,7 +19,8 @@ pub async fn panic(State(site): State<SiteContext>, Path(shard): Path<u8>) -> St
     }
 }
 
-/// Orders a panic of the next request in a room. Answers 202 once it is ordered.
+/// Makes the next request in a room panic. Returns 202 once the hub was told, 404 for an unknown
+/// stage.
 pub async fn panic_in_room(
     State(site): State<SiteContext>,
     Path((room, stage)): Path<(String, String)>,

@@ -1,5 +1,5 @@
-//! Whether the program lives (`/livez`), whether it can take people (`/readyz`), and both with
-//! numbers for a glance (`/health`). Numbers only; nobody's name.
+//! Health checks: liveness (`/livez`), readiness (`/readyz`), and a summary with object gauges
+//! (`/health`) that names nobody.
 
 use axum::Router;
 use axum::extract::State;
@@ -9,39 +9,39 @@ use axum::routing::get;
 use serde::Serialize;
 use watersmeet_conference::ConferenceGauges;
 
-use super::SiteContext;
-use super::json_response::{self, iso};
+use super::json_response::{self, format_time};
+use super::site::SiteContext;
 use crate::process_metrics;
 
-/// `/health`.
+/// Body of `/health`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Health {
-    /// `OK`, or `DEGRADED` while a shard or the hub does not answer.
+    /// `OK`, or `DEGRADED` while a shard or the hub does not respond.
     status: &'static str,
-    /// The program's name.
+    /// Name of the program.
     service: &'static str,
-    /// Its version.
+    /// Version of the program.
     version: &'static str,
-    /// The wall clock.
+    /// Current time (RFC 3339).
     timestamp: String,
-    /// Seconds since it started.
+    /// Seconds since the start.
     uptime: u64,
-    /// Memory it has.
+    /// Memory of the process.
     memory: Memory,
-    /// MediaSockets threads.
+    /// Number of shards.
     shards: usize,
-    /// MediaSockets threads that do not answer.
+    /// Number of shards that hang.
     shards_hung: usize,
-    /// Open rooms.
+    /// Number of rooms.
     rooms: usize,
-    /// People in them.
+    /// Participants in all rooms.
     participants: usize,
-    /// Open signalling connections.
+    /// Signalling sessions.
     sessions: usize,
-    /// MediaSockets that is sent in.
+    /// Producers in all rooms.
     producers: usize,
-    /// MediaSockets that is sent out.
+    /// Consumers in all rooms.
     consumers: usize,
 }
 
@@ -49,13 +49,13 @@ struct Health {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Memory {
-    /// What is really there.
+    /// Resident memory.
     rss: u64,
-    /// What was asked for.
+    /// Virtual memory.
     virtual_size: u64,
 }
 
-/// The paths of this room.
+/// Returns the routes of this module.
 pub fn routes() -> Router<SiteContext> {
     Router::new()
         .route("/health", get(health))
@@ -63,60 +63,60 @@ pub fn routes() -> Router<SiteContext> {
         .route("/readyz", get(ready))
 }
 
-/// Answers 200 with the counts, or 503 when a shard or the hub does not answer.
+/// Returns 200 with the gauges, or 503 when a shard or the hub does not respond.
 async fn health(State(site): State<SiteContext>) -> Response {
-    let counts = site.hub.counts().await;
-    let shards_hung = site.pulses.iter().filter(|pulse| pulse.hung()).count();
-    let is_well = counts.is_some() && shards_hung == 0;
-    let counts = counts.unwrap_or_default();
-    let memory = process_metrics::process().unwrap_or_default();
+    let gauges = site.hub.gauges().await;
+    let shards_hung = site.heartbeats.iter().filter(|it| it.is_hung()).count();
+    let is_healthy = gauges.is_some() && shards_hung == 0;
+    let gauges = gauges.unwrap_or_default();
+    let memory = process_metrics::read().unwrap_or_default();
     let body = Health {
-        status: if is_well { "OK" } else { "DEGRADED" },
+        status: if is_healthy { "OK" } else { "DEGRADED" },
         service: "watersmeet",
         version: env!("CARGO_PKG_VERSION"),
-        timestamp: iso(site.clock.unix_ms()),
+        timestamp: format_time(site.clock.unix_ms()),
         uptime: site.clock.now().since_origin().as_secs(),
         memory: Memory {
             rss: memory.resident_bytes,
             virtual_size: memory.virtual_bytes,
         },
-        shards: site.pulses.len(),
+        shards: site.heartbeats.len(),
         shards_hung,
-        rooms: counts.rooms,
-        participants: counts.participants,
-        sessions: counts.sessions,
-        producers: counts.producers,
-        consumers: counts.consumers,
+        rooms: gauges.rooms,
+        participants: gauges.participants,
+        sessions: gauges.sessions,
+        producers: gauges.producers,
+        consumers: gauges.consumers,
     };
-    json_response::json(status(is_well), &body)
+    json_response::json(status(is_healthy), &body)
 }
 
-/// Answers as long as requests are answered at all.
+/// Returns 200 as long as HTTP requests are served.
 async fn live() -> Response {
-    words(true, "alive\n")
+    text_response(true, "alive\n")
 }
 
-/// Answers 200 while people can be taken; 503 while a shard or the hub does not answer, and from
-/// the moment that the program was told to end.
+/// Returns 200 while participants can join; 503 while a shard or the hub does not respond, and
+/// during shutdown.
 async fn ready(State(site): State<SiteContext>) -> Response {
-    let counts: Option<ConferenceGauges> = site.hub.counts().await;
-    let is_ready = counts.is_some() && !site.pulses.iter().any(|pulse| pulse.hung());
-    words(is_ready, if is_ready { "ready\n" } else { "not ready\n" })
+    let gauges: Option<ConferenceGauges> = site.hub.gauges().await;
+    let is_ready = gauges.is_some() && !site.heartbeats.iter().any(|it| it.is_hung());
+    text_response(is_ready, if is_ready { "ready\n" } else { "not ready\n" })
 }
 
-const fn status(is_well: bool) -> StatusCode {
-    if is_well {
+const fn status(is_healthy: bool) -> StatusCode {
+    if is_healthy {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     }
 }
 
-fn words(is_well: bool, words: &'static str) -> Response {
+fn text_response(is_healthy: bool, text: &'static str) -> Response {
     (
-        status(is_well),
+        status(is_healthy),
         [(header::CACHE_CONTROL, "no-store")],
-        words,
+        text,
     )
         .into_response()
 }

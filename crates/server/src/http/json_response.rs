@@ -1,5 +1,5 @@
-//! Answers in JSON, and the one shape of all that go wrong: `{error, code}`. Nothing that is
-//! answered here may be kept by a cache: it is about people, or about this very moment.
+//! JSON responses, and the error type of REST handlers with its body `{error, code}`. Responses
+//! must not be cached: they concern people or the current state.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,29 +10,29 @@ use watersmeet_conference::message::Refusal;
 
 use super::rate_limit::RateLimited;
 
-/// How long to wait before the conference, or a place in it, is asked for again, in seconds.
+/// Value of `Retry-After` when the conference is full or does not respond, in seconds.
 const RETRY_AFTER_S: &str = "5";
 
-/// Why a request is not carried out. Each has a status, words and a stable code.
+/// Error of a REST request. Each has a status, a message and a stable code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
-    /// Nothing is here.
+    /// No such path.
     NotFound,
-    /// Something is here, but not by this method.
+    /// The path does not support the method.
     MethodNotAllowed,
-    /// The body is longer than is read.
+    /// The body exceeds its bound.
     TooLong,
-    /// The body did not come in time.
+    /// The body was not received in time.
     TooSlow,
-    /// The body is something else than JSON.
+    /// The body is not JSON.
     NotJson,
-    /// A page of another site asks, and was not allowed to.
+    /// The request comes from a page whose origin is not allowed.
     ForeignPage,
-    /// Nobody is known by what was shown, or nothing was shown where something is needed.
+    /// The token or key is invalid, or one is required and missing.
     InvalidToken,
-    /// It was too often.
+    /// A rate limit was exceeded.
     RateLimited(RateLimited),
-    /// The conference does not answer.
+    /// The conference does not respond.
     Unavailable,
     /// The conference refuses.
     Refused(Refusal),
@@ -50,7 +50,7 @@ pub struct Problem {
 }
 
 impl ApiError {
-    /// Something in the request makes no sense.
+    /// Returns the error of a malformed request.
     pub fn bad_request(what: impl Into<String>) -> Self {
         Self::Refused(Refusal::BadRequest(what.into()))
     }
@@ -112,8 +112,8 @@ impl From<Refusal> for ApiError {
 }
 
 impl From<RateLimited> for ApiError {
-    fn from(too_often: RateLimited) -> Self {
-        Self::RateLimited(too_often)
+    fn from(rate_limited: RateLimited) -> Self {
+        Self::RateLimited(rate_limited)
     }
 }
 
@@ -123,8 +123,8 @@ impl IntoResponse for ApiError {
         let mut response = json(status, &self.problem());
         let headers = response.headers_mut();
         match self {
-            Self::RateLimited(too_often) => {
-                headers.insert(header::RETRY_AFTER, too_often.seconds().into());
+            Self::RateLimited(rate_limited) => {
+                headers.insert(header::RETRY_AFTER, rate_limited.retry_after_s().into());
             }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
@@ -132,7 +132,7 @@ impl IntoResponse for ApiError {
             _ if status == StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            // What still comes on this connection is the rest of a body nobody wants.
+            // The connection cannot be reused: the rest of the body would be read as a request.
             Self::TooLong | Self::TooSlow => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -142,7 +142,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// An answer in JSON that nobody keeps.
+/// Returns an uncacheable JSON response.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let Ok(text) = serde_json::to_string(body) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -154,16 +154,16 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     (status, headers, text).into_response()
 }
 
-/// An answer without a body.
-pub fn done() -> Response {
+/// Returns an uncacheable response without a body.
+pub fn no_content() -> Response {
     let headers = [(header::CACHE_CONTROL, "no-store")];
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// A wall clock in milliseconds since 1970, as ISO 8601 writes it.
-pub fn iso(unix_ms: u64) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000);
-    let text = moment.ok().and_then(|it| it.format(&Rfc3339).ok());
+/// Formats a time in milliseconds since 1970 by RFC 3339 (ISO 8601).
+pub fn format_time(unix_ms: u64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000);
+    let text = time.ok().and_then(|it| it.format(&Rfc3339).ok());
     text.unwrap_or_default()
 }
 
@@ -172,13 +172,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_written_as_in_the_documents() {
-        assert_eq!(iso(1_733_738_400_000), "2024-12-09T10:00:00Z");
-        assert_eq!(iso(1_733_738_400_120), "2024-12-09T10:00:00.12Z");
+    fn times_are_formatted_as_in_the_documentation() {
+        assert_eq!(format_time(1_733_738_400_000), "2024-12-09T10:00:00Z");
+        assert_eq!(format_time(1_733_738_400_120), "2024-12-09T10:00:00.12Z");
     }
 
     #[test]
-    fn a_refusal_that_is_for_later_says_when() {
+    fn error_response_names_retry_time_or_authentication_scheme() {
         let busy = ApiError::Refused(Refusal::LimitReached("rooms")).into_response();
         assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(busy.headers()[header::RETRY_AFTER], RETRY_AFTER_S);

@@ -1,8 +1,7 @@
-//! `GET /metrics`: figures for operators, in the text that Prometheus reads. From this machine
-//! they are open; from elsewhere, and through a proxy, they need the operators' key. They name no
-//! person, no room and no address.
+//! `GET /metrics`: metrics for operators in the text format of Prometheus. Open on loopback; from
+//! elsewhere, and through a proxy, the API key is required. No label names a person, room or address.
 //!
-//! Nothing is counted here: what others have counted is gathered when somebody asks.
+//! Nothing is counted here: each request collects what other modules count.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -12,10 +11,10 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use super::SiteContext;
-use super::api::Caller;
+use super::caller::Caller;
 use super::client_address::PeerAddress;
 use super::json_response::ApiError;
+use super::site::SiteContext;
 use conference::ConferenceCollector;
 use http::HttpCollector;
 use process::ProcessCollector;
@@ -27,25 +26,25 @@ mod http;
 mod process;
 mod workers;
 
-/// What all names begin with.
+/// Prefix of metric names.
 const PREFIX: &str = "watersmeet";
 
-/// The text that Prometheus reads (OpenMetrics 1.0).
+/// Content type of the text format (OpenMetrics 1.0).
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Headers by which a proxy says for whom it asks.
+/// Headers in which a proxy reports its client.
 const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
-/// The paths of this room.
+/// Returns the routes of this module.
 pub fn routes() -> Router<SiteContext> {
     Router::new().route("/metrics", get(metrics))
 }
 
 async fn metrics(State(site): State<SiteContext>, request: Request) -> Result<Response, ApiError> {
     if !is_local(&request) {
-        Caller::of(&site, &request)?.operator()?;
+        Caller::authenticate(&site, &request)?.require_operator()?;
     }
-    let text = text(&site).await.ok_or(ApiError::Unavailable)?;
+    let text = collect(&site).await.ok_or(ApiError::Unavailable)?;
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, "no-store"),
@@ -53,36 +52,36 @@ async fn metrics(State(site): State<SiteContext>, request: Request) -> Result<Re
     Ok((headers, text).into_response())
 }
 
-/// Whether a program on this machine asks for itself. A proxy on this machine asks for others.
+/// Whether the request comes from a program on this machine, and not from a proxy on it.
 fn is_local(request: &Request) -> bool {
     let peer = request.extensions().get::<PeerAddress>();
-    let is_here = peer.is_some_and(|peer| peer.0.to_canonical().is_loopback());
-    is_here && !is_forwarded(request.headers())
+    let is_loopback = peer.is_some_and(|peer| peer.0.to_canonical().is_loopback());
+    is_loopback && !is_forwarded(request.headers())
 }
 
 fn is_forwarded(headers: &HeaderMap) -> bool {
     FORWARDED.iter().any(|name| headers.contains_key(*name))
 }
 
-/// All figures at this moment. While the conference does not answer, its own are missing.
-async fn text(site: &SiteContext) -> Option<String> {
-    let counts = site.hub.counts().await;
-    let workers = WorkerCollector::read(&site.meters, &site.pulses);
+/// Collects all metrics. Those of the conference are missing while it does not respond.
+async fn collect(site: &SiteContext) -> Option<String> {
+    let gauges = site.hub.gauges().await;
+    let workers = WorkerCollector::collect(&site.shard_metrics, &site.heartbeats);
     let mut registry = Registry::with_prefix(PREFIX);
-    if let Some(counts) = counts {
-        registry.register_collector(Box::new(ConferenceCollector { counts }));
+    if let Some(gauges) = gauges {
+        registry.register_collector(Box::new(ConferenceCollector { gauges }));
     }
     registry.register_collector(Box::new(workers));
-    registry.register_collector(Box::new(HttpCollector::read(site)));
+    registry.register_collector(Box::new(HttpCollector::collect(site)));
     registry.register(
         "http_requests",
-        "HTTP requests, by the path of the router and the status of the answer",
-        site.instruments.requests(),
+        "HTTP requests by method, route and response status",
+        site.request_metrics.requests(),
     );
     let mut text = String::new();
     prometheus_client::encoding::text::encode_registry(&mut text, &registry).ok()?;
     let mut process = Registry::default();
-    process.register_collector(Box::new(ProcessCollector::read(site)));
+    process.register_collector(Box::new(ProcessCollector::collect(site)));
     encode(&mut text, &process).ok()?;
     Some(text)
 }

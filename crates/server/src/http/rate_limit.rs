@@ -1,10 +1,9 @@
-//! How often one address may do what costs us, or what somebody who guesses does often: open a
-//! connection, ask for a page, fail to name a room. One token bucket for each deed and network
-//! (an IPv4 address or an IPv6 /64), kept as the one instant at which it is full again.
+//! Rate limits for each client network: one token bucket for each action and network (an IPv4
+//! address or an IPv6 /64). Limits what costs the server work and what clients do when they guess
+//! room names or tokens.
 //!
-//! Whoever is refused is told when to come back (429, RFC 6585 §4). What is remembered is bounded:
-//! buckets that are full again are forgotten, and when there are too many others, all who are new
-//! share one.
+//! A refused client is told when to retry (429, RFC 6585 §4). Memory is bounded: full buckets are
+//! forgotten, and when there are too many others, all new networks share one bucket.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,88 +14,40 @@ use std::time::Duration;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
+use watersmeet_wire::units::{Time, TokenBucket};
 
 use super::client_address::network;
 use crate::config::LimitsTable;
 
-/// The most networks that are remembered for each deed.
+/// Upper bound of networks remembered for each action.
 const NETWORKS_MAX: usize = 65_536;
 
 /// How often a full table is searched for buckets that can be forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Who shares the bucket of those there was no room for.
-const THE_REST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// Key of the bucket shared by networks for which the table has no room.
+const OVERFLOW_KEY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// How often one network may do what. A zero means never.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateLimits {
-    /// Signalling connections a second for long: WebSockets and Engine.IO sessions.
-    pub connections_per_second: u32,
-    /// Signalling connections at once.
-    pub connections_burst: u32,
-    /// HTTP requests a second for long, of any kind.
-    pub requests_per_second: u32,
-    /// HTTP requests at once.
-    pub requests_burst: u32,
-    /// Tokens and keys a minute that were not valid.
-    pub auth_failures_per_minute: u32,
-    /// Rooms that are made a minute.
-    pub room_creations_per_minute: u32,
-    /// Rooms a minute that could not be entered.
-    pub joins_failed_per_minute: u32,
-    /// Whether programs on this machine are counted. A reverse proxy that is not trusted to name
-    /// its clients brings everybody from there.
-    pub loopback: bool,
-}
+/// Retry time of an action whose limit is zero.
+const NEVER_RETRY_AFTER: Duration = Duration::from_hours(1);
 
-impl Default for RateLimits {
-    fn default() -> Self {
-        Self {
-            connections_per_second: 20,
-            connections_burst: 50,
-            requests_per_second: 50,
-            requests_burst: 200,
-            auth_failures_per_minute: 10,
-            room_creations_per_minute: 5,
-            joins_failed_per_minute: 10,
-            loopback: false,
-        }
-    }
-}
-
-impl From<&LimitsTable> for RateLimits {
-    fn from(table: &LimitsTable) -> Self {
-        Self {
-            connections_per_second: table.connections_per_second,
-            connections_burst: table.connections_burst,
-            requests_per_second: table.requests_per_second,
-            requests_burst: table.requests_burst,
-            auth_failures_per_minute: table.auth_failures_per_minute,
-            room_creations_per_minute: table.room_creations_per_minute,
-            joins_failed_per_minute: table.joins_failed_per_minute,
-            loopback: table.loopback,
-        }
-    }
-}
-
-/// What is counted.
+/// An action with a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateLimitedAction {
-    /// A signalling connection is opened.
+    /// Opening a signalling connection.
     Connection,
-    /// A request is made.
+    /// Sending an HTTP request.
     Request,
-    /// A token or a key was not valid.
+    /// Presenting an invalid token or API key.
     AuthFailure,
-    /// A room is made.
+    /// Creating a room.
     RoomCreation,
-    /// A room could not be entered.
+    /// Failing to join a room.
     JoinFailed,
 }
 
 impl RateLimitedAction {
-    /// Every deed.
+    /// All actions.
     pub const ALL: [Self; 5] = [
         Self::Connection,
         Self::Request,
@@ -105,7 +56,7 @@ impl RateLimitedAction {
         Self::JoinFailed,
     ];
 
-    /// Its name in metrics.
+    /// Name of the action in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connection => "connection",
@@ -117,100 +68,107 @@ impl RateLimitedAction {
     }
 }
 
-/// It was too often.
+/// Error of an action that exceeds its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimited {
-    /// When to try again.
+    /// Time after which the action is allowed again.
     pub retry_after: Duration,
 }
 
 impl RateLimited {
-    /// When to try again, in seconds, rounded up: whoever waits so long is let in.
-    pub const fn seconds(self) -> u64 {
+    /// Time after which the action is allowed again, in seconds, rounded up.
+    pub const fn retry_after_s(self) -> u64 {
         self.retry_after.as_secs().saturating_add(1)
     }
 }
 
 impl IntoResponse for RateLimited {
     fn into_response(self) -> Response {
-        let headers = [(header::RETRY_AFTER, self.seconds().to_string())];
+        let headers = [(header::RETRY_AFTER, self.retry_after_s().to_string())];
         (StatusCode::TOO_MANY_REQUESTS, headers, "Too often\n").into_response()
     }
 }
 
-/// What everybody has done of late.
+/// Rate limits of all actions and networks.
 #[derive(Debug)]
 pub struct RateLimiter {
-    /// Whether this machine is counted.
+    /// Whether clients on loopback are limited.
     loopback: bool,
+    /// Instant of `Time::ZERO`.
+    epoch: Instant,
     /// Signalling connections.
-    connections: Buckets,
-    /// Requests.
-    requests: Buckets,
-    /// Invalid tokens and keys.
-    auth_failures: Buckets,
-    /// New rooms.
-    room_creations: Buckets,
-    /// Rooms that could not be entered.
-    joins_failed: Buckets,
+    connections: BucketTable,
+    /// HTTP requests.
+    requests: BucketTable,
+    /// Invalid tokens and API keys.
+    auth_failures: BucketTable,
+    /// Created rooms.
+    room_creations: BucketTable,
+    /// Failed joins.
+    joins_failed: BucketTable,
 }
 
 impl RateLimiter {
-    /// Nobody has done anything yet.
-    pub fn new(limits: &RateLimits) -> Self {
+    /// Creates full buckets with the configured limits.
+    pub fn new(limits: &LimitsTable) -> Self {
         let second = Duration::from_secs(1);
         let minute = Duration::from_mins(1);
-        let failures = |a_minute| Buckets::new(minute, a_minute, a_minute);
+        let per_minute = |count| BucketTable::new(minute, count, count);
         Self {
             loopback: limits.loopback,
-            connections: Buckets::new(
+            epoch: Instant::now(),
+            connections: BucketTable::new(
                 second,
                 limits.connections_per_second,
                 limits.connections_burst,
             ),
-            requests: Buckets::new(second, limits.requests_per_second, limits.requests_burst),
-            auth_failures: failures(limits.auth_failures_per_minute),
-            room_creations: failures(limits.room_creations_per_minute),
-            joins_failed: failures(limits.joins_failed_per_minute),
+            requests: BucketTable::new(second, limits.requests_per_second, limits.requests_burst),
+            auth_failures: per_minute(limits.auth_failures_per_minute),
+            room_creations: per_minute(limits.room_creations_per_minute),
+            joins_failed: per_minute(limits.joins_failed_per_minute),
         }
     }
 
-    /// Counts one deed of a client.
+    /// Counts an action of a client.
     ///
     /// # Errors
-    /// When it was one too many; that one is not counted.
-    pub fn count(&self, deed: RateLimitedAction, ip: IpAddr) -> Result<(), RateLimited> {
-        let buckets = self.buckets(deed);
+    /// The limit is exceeded; the action is not counted then.
+    pub fn take(&self, action: RateLimitedAction, ip: IpAddr) -> Result<(), RateLimited> {
+        let table = self.table(action);
         match self.key(ip) {
-            Some(key) => buckets.note(buckets.count(key, Instant::now())),
+            Some(key) => table.count_refusal(table.take(key, self.now())),
             None => Ok(()),
         }
     }
 
-    /// How many of these deeds were refused so far.
-    pub fn refused(&self, deed: RateLimitedAction) -> u64 {
-        self.buckets(deed).refused.load(Ordering::Relaxed)
-    }
-
-    /// Whether one more deed would be too many. For what is counted only when it fails: a guess is
-    /// not even looked at once the guesses before it were too many.
+    /// Checks whether an action would be allowed, without counting it. Used for actions that are
+    /// counted only when they fail: after too many failures, further attempts are not even tried.
     ///
     /// # Errors
-    /// When it would.
-    pub fn look(&self, deed: RateLimitedAction, ip: IpAddr) -> Result<(), RateLimited> {
-        let buckets = self.buckets(deed);
+    /// The limit is exceeded.
+    pub fn check(&self, action: RateLimitedAction, ip: IpAddr) -> Result<(), RateLimited> {
+        let table = self.table(action);
         match self.key(ip) {
-            Some(key) => buckets.note(buckets.look(key, Instant::now())),
+            Some(key) => table.count_refusal(table.check(key, self.now())),
             None => Ok(()),
         }
+    }
+
+    /// Number of refusals of an action so far.
+    pub fn refused(&self, action: RateLimitedAction) -> u64 {
+        self.table(action).refused.load(Ordering::Relaxed)
     }
 
     fn key(&self, ip: IpAddr) -> Option<IpAddr> {
         (self.loopback || !ip.to_canonical().is_loopback()).then(|| network(ip))
     }
 
-    fn buckets(&self, deed: RateLimitedAction) -> &Buckets {
-        match deed {
+    fn now(&self) -> Time {
+        Time::ZERO + self.epoch.elapsed()
+    }
+
+    fn table(&self, action: RateLimitedAction) -> &BucketTable {
+        match action {
             RateLimitedAction::Connection => &self.connections,
             RateLimitedAction::Request => &self.requests,
             RateLimitedAction::AuthFailure => &self.auth_failures,
@@ -222,94 +180,87 @@ impl RateLimiter {
 
 impl Default for RateLimiter {
     fn default() -> Self {
-        Self::new(&RateLimits::default())
+        Self::new(&LimitsTable::default())
     }
 }
 
-/// The buckets of one deed.
+/// Token buckets of one action, for all networks.
 #[derive(Debug)]
-struct Buckets {
-    /// How long one token takes to come back; none when there are none.
-    interval: Option<Duration>,
-    /// How long an empty bucket takes to fill.
-    depth: Duration,
-    /// What is remembered.
-    memory: Mutex<Memory>,
-    /// How many were refused.
+struct BucketTable {
+    /// Bucket of a network that has none yet.
+    full: TokenBucket,
+    /// Buckets that are not full.
+    buckets: Mutex<Buckets>,
+    /// Number of refusals.
     refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Memory {
-    /// When each bucket is full again. One that is not here is full.
-    full_at: HashMap<IpAddr, Instant>,
-    /// When the full ones were last thrown out.
-    swept_at: Option<Instant>,
+struct Buckets {
+    /// Bucket of each network. A network without an entry has a full bucket.
+    by_network: HashMap<IpAddr, TokenBucket>,
+    /// When full buckets were last removed.
+    swept_at: Option<Time>,
 }
 
-impl Buckets {
-    /// Full ones: `burst` at once, then `count` in each `period`.
+impl BucketTable {
+    /// Creates full buckets that allow `burst` actions at once and `count` in each `period`.
     fn new(period: Duration, count: u32, burst: u32) -> Self {
-        let interval = period.checked_div(count);
         Self {
-            interval,
-            depth: interval.unwrap_or_default() * burst,
-            memory: Mutex::default(),
+            full: TokenBucket::per_period(count, period, burst),
+            buckets: Mutex::default(),
             refused: AtomicU64::new(0),
         }
     }
 
-    /// Counts a refusal.
-    fn note(&self, outcome: Result<(), RateLimited>) -> Result<(), RateLimited> {
+    fn count_refusal(&self, outcome: Result<(), RateLimited>) -> Result<(), RateLimited> {
         outcome.inspect_err(|_| {
             self.refused.fetch_add(1, Ordering::Relaxed);
         })
     }
 
-    fn look(&self, key: IpAddr, now: Instant) -> Result<(), RateLimited> {
-        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = memory.key(key);
-        self.after(memory.full_at.get(&key), now).map(drop)
+    fn check(&self, key: IpAddr, now: Time) -> Result<(), RateLimited> {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.by_network.get(&buckets.key(key));
+        refusal(bucket.unwrap_or(&self.full), now)
     }
 
-    fn count(&self, key: IpAddr, now: Instant) -> Result<(), RateLimited> {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.make_room(now);
-        let key = memory.key(key);
-        let full_at = self.after(memory.full_at.get(&key), now)?;
-        memory.full_at.insert(key, full_at);
+    fn take(&self, key: IpAddr, now: Time) -> Result<(), RateLimited> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.sweep(now);
+        let key = buckets.key(key);
+        refusal(buckets.by_network.get(&key).unwrap_or(&self.full), now)?;
+        let bucket = buckets.by_network.entry(key);
+        bucket.or_insert_with(|| self.full.clone()).try_take(now, 1);
         Ok(())
-    }
-
-    /// When the bucket is full again once one more was taken.
-    fn after(&self, full_at: Option<&Instant>, now: Instant) -> Result<Instant, RateLimited> {
-        let Some(interval) = self.interval else {
-            let retry_after = Duration::from_hours(1);
-            return Err(RateLimited { retry_after });
-        };
-        let after = full_at.map_or(now, |&at| at.max(now)) + interval;
-        match after.duration_since(now).checked_sub(self.depth) {
-            Some(retry_after) if !retry_after.is_zero() => Err(RateLimited { retry_after }),
-            _ => Ok(after),
-        }
     }
 }
 
-impl Memory {
-    /// Whose bucket it is: its own if it has one or can have one.
+/// Returns an error when the bucket is empty.
+fn refusal(bucket: &TokenBucket, now: Time) -> Result<(), RateLimited> {
+    match bucket.wait_for(now, 1) {
+        Some(Duration::ZERO) => Ok(()),
+        wait => Err(RateLimited {
+            retry_after: wait.unwrap_or(NEVER_RETRY_AFTER),
+        }),
+    }
+}
+
+impl Buckets {
+    /// Returns the key of a network's bucket: its own if it has one or there is room for one.
     fn key(&self, key: IpAddr) -> IpAddr {
-        if self.full_at.contains_key(&key) || self.full_at.len() < NETWORKS_MAX {
+        if self.by_network.contains_key(&key) || self.by_network.len() < NETWORKS_MAX {
             key
         } else {
-            THE_REST
+            OVERFLOW_KEY
         }
     }
 
-    /// Forgets the buckets that are full again, when there are too many.
-    fn make_room(&mut self, now: Instant) {
-        let swept = self.swept_at.is_some_and(|at| now < at + SWEEP_INTERVAL);
-        if self.full_at.len() >= NETWORKS_MAX && !swept {
-            self.full_at.retain(|_, full_at| *full_at > now);
+    /// Removes full buckets when the table is full, at most once a second.
+    fn sweep(&mut self, now: Time) {
+        let is_swept = self.swept_at.is_some_and(|at| now < at + SWEEP_INTERVAL);
+        if self.by_network.len() >= NETWORKS_MAX && !is_swept {
+            self.by_network.retain(|_, bucket| !bucket.is_full(now));
             self.swept_at = Some(now);
         }
     }
@@ -320,86 +271,83 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_mins(1);
+    const NOW: Time = Time::ZERO;
 
     fn ip(number: u32) -> IpAddr {
         IpAddr::V4(number.into())
     }
 
-    #[tokio::test]
-    async fn a_burst_passes_the_next_is_told_when_to_come_back_and_then_passes() {
-        let now = Instant::now();
-        let buckets = Buckets::new(Duration::from_secs(1), 20, 50);
-        assert!((0..50).all(|_| buckets.count(ip(1), now).is_ok()));
-        let refused = buckets.count(ip(1), now).unwrap_err();
+    #[test]
+    fn action_after_the_burst_is_refused_until_the_retry_time() {
+        let table = BucketTable::new(Duration::from_secs(1), 20, 50);
+        assert!((0..50).all(|_| table.take(ip(1), NOW).is_ok()));
+        let refused = table.take(ip(1), NOW).unwrap_err();
         assert_eq!(refused.retry_after, Duration::from_millis(50));
-        assert!(buckets.count(ip(2), now).is_ok(), "another network");
-        let later = now + refused.retry_after;
-        assert!(buckets.count(ip(1), later).is_ok());
-        assert!(buckets.count(ip(1), later).is_err());
+        assert!(table.take(ip(2), NOW).is_ok(), "another network");
+        let later = NOW + refused.retry_after;
+        assert!(table.take(ip(1), later).is_ok());
+        assert!(table.take(ip(1), later).is_err());
     }
 
-    #[tokio::test]
-    async fn the_eleventh_failure_of_a_minute_is_refused_before_it_is_looked_at() {
-        let now = Instant::now();
-        let buckets = Buckets::new(MINUTE, 10, 10);
+    #[test]
+    fn check_refuses_after_ten_failures_in_a_minute() {
+        let table = BucketTable::new(MINUTE, 10, 10);
         for _ in 0..10 {
-            assert!(buckets.look(ip(1), now).is_ok());
-            buckets.count(ip(1), now).unwrap();
+            assert!(table.check(ip(1), NOW).is_ok());
+            table.take(ip(1), NOW).unwrap();
         }
-        assert!(buckets.look(ip(1), now).is_err());
-        assert!(buckets.look(ip(1), now + MINUTE / 10).is_ok());
+        assert!(table.check(ip(1), NOW).is_err());
+        assert!(table.check(ip(1), NOW + MINUTE / 10).is_ok());
     }
 
-    #[tokio::test]
-    async fn looking_takes_nothing() {
-        let now = Instant::now();
-        let buckets = Buckets::new(MINUTE, 1, 1);
-        assert!((0..100).all(|_| buckets.look(ip(1), now).is_ok()));
-        assert!(buckets.count(ip(1), now).is_ok());
+    #[test]
+    fn check_takes_no_token() {
+        let table = BucketTable::new(MINUTE, 1, 1);
+        assert!((0..100).all(|_| table.check(ip(1), NOW).is_ok()));
+        assert!(table.take(ip(1), NOW).is_ok());
     }
 
-    #[tokio::test]
-    async fn a_zero_is_never() {
-        let buckets = Buckets::new(MINUTE, 0, 0);
-        assert!(buckets.count(ip(1), Instant::now()).is_err());
+    #[test]
+    fn limit_of_zero_refuses_always() {
+        let table = BucketTable::new(MINUTE, 0, 0);
+        assert!(table.take(ip(1), NOW).is_err());
     }
 
-    #[tokio::test]
-    async fn a_million_networks_are_not_remembered_and_full_buckets_are_forgotten() {
-        let now = Instant::now();
-        let buckets = Buckets::new(MINUTE, 10, 10);
-        let strangers = u32::try_from(NETWORKS_MAX).unwrap() + 1_000;
-        let passed = (1..=strangers)
-            .filter(|&number| buckets.count(ip(number), now).is_ok())
+    #[test]
+    fn table_is_bounded_and_forgets_full_buckets() {
+        let table = BucketTable::new(MINUTE, 10, 10);
+        let networks = u32::try_from(NETWORKS_MAX).unwrap() + 1_000;
+        let passed = (1..=networks)
+            .filter(|&number| table.take(ip(number), NOW).is_ok())
             .count();
         assert_eq!(
             passed,
             NETWORKS_MAX + 10,
-            "those without room share one bucket"
+            "networks without room share one bucket"
         );
-        let known = |buckets: &Buckets| buckets.memory.lock().unwrap().full_at.len();
-        assert_eq!(known(&buckets), NETWORKS_MAX + 1);
-        assert!(buckets.count(ip(strangers), now + MINUTE).is_ok());
-        assert_eq!(known(&buckets), 1);
+        let known = |table: &BucketTable| table.buckets.lock().unwrap().by_network.len();
+        assert_eq!(known(&table), NETWORKS_MAX + 1);
+        assert!(table.take(ip(networks), NOW + MINUTE).is_ok());
+        assert_eq!(known(&table), 1);
     }
 
     #[tokio::test]
-    async fn this_machine_counts_only_when_it_is_told_to() {
+    async fn loopback_is_limited_only_when_configured() {
         let loopback = IpAddr::from([127, 0, 0, 1]);
-        let spent = |limits: &RateLimits| {
+        let is_limited = |limits: &LimitsTable| {
             let rates = RateLimiter::new(limits);
-            (0..1_000).any(|_| rates.count(RateLimitedAction::Request, loopback).is_err())
+            (0..1_000).any(|_| rates.take(RateLimitedAction::Request, loopback).is_err())
         };
-        assert!(!spent(&RateLimits::default()));
-        let limits = RateLimits {
+        assert!(!is_limited(&LimitsTable::default()));
+        let limits = LimitsTable {
             loopback: true,
-            ..RateLimits::default()
+            ..LimitsTable::default()
         };
-        assert!(spent(&limits));
+        assert!(is_limited(&limits));
     }
 
     #[test]
-    fn the_answer_says_when_to_come_back() {
+    fn response_names_the_retry_time_in_seconds() {
         let refused = RateLimited {
             retry_after: Duration::from_millis(2_300),
         };

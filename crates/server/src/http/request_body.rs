@@ -1,6 +1,5 @@
-//! What a request may bring: so many bytes, in so much time. A length that is announced and too
-//! long is refused before a byte of it is read; one that is not announced is cut where it passes
-//! the bound. Nobody is waited for who sends a byte a second.
+//! Bounds of request bodies in length and time. A declared length above the bound is refused before
+//! a byte is read; a body without one fails where it exceeds the bound.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,17 +13,17 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep, timeout};
 
-/// The largest body of any request, in bytes.
+/// Longest body of any request, in bytes.
 const LEN_MAX: u64 = 256 << 10;
 
-/// How long a body may take to arrive.
+/// Longest time in which a body must be received.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A body that is not taken. The connection ends too: what still comes on it is the rest of it.
+/// Error of a body that is refused. It closes the connection, on which the rest would follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused(StatusCode);
+pub struct BodyError(StatusCode);
 
-impl IntoResponse for Refused {
+impl IntoResponse for BodyError {
     fn into_response(self) -> Response {
         let close = [(header::CONNECTION, HeaderValue::from_static("close"))];
         (self.0, close).into_response()
@@ -34,18 +33,18 @@ impl IntoResponse for Refused {
 /// Bounds the body of a request.
 ///
 /// # Errors
-/// When it says itself that it is too long.
-pub fn bound(request: Request<Body>) -> Result<Request<Body>, Refused> {
-    if announced(request.headers()).is_some_and(|len| len > LEN_MAX) {
-        return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE));
+/// The declared length exceeds the bound.
+pub fn limit(request: Request<Body>) -> Result<Request<Body>, BodyError> {
+    if declared_len(request.headers()).is_some_and(|len| len > LEN_MAX) {
+        return Err(BodyError(StatusCode::PAYLOAD_TOO_LARGE));
     }
     Ok(request.map(|body| {
         if body.is_end_stream() {
             return body;
         }
-        let late = Box::pin(sleep(TIMEOUT));
-        let timed = Timed { body, late };
-        // The bound fits wherever it is compared with what memory can hold.
+        let deadline = Box::pin(sleep(TIMEOUT));
+        let timed = Timed { body, deadline };
+        // Where `usize` is smaller, the bound is whatever memory can hold.
         Body::new(Limited::new(
             timed,
             usize::try_from(LEN_MAX).unwrap_or(usize::MAX),
@@ -53,36 +52,36 @@ pub fn bound(request: Request<Body>) -> Result<Request<Body>, Refused> {
     }))
 }
 
-/// All of a body of at most `len_max` bytes.
+/// Reads a whole body of at most `len_max` bytes.
 ///
 /// # Errors
-/// When it is longer, or too slow.
-pub async fn collect(headers: &HeaderMap, body: Body, len_max: usize) -> Result<Bytes, Refused> {
-    if announced(headers).is_some_and(|len| len > len_max as u64) {
-        return Err(Refused(StatusCode::PAYLOAD_TOO_LARGE));
+/// The body is longer, or is not received in time.
+pub async fn collect(headers: &HeaderMap, body: Body, len_max: usize) -> Result<Bytes, BodyError> {
+    if declared_len(headers).is_some_and(|len| len > len_max as u64) {
+        return Err(BodyError(StatusCode::PAYLOAD_TOO_LARGE));
     }
     let collected = timeout(TIMEOUT, Limited::new(body, len_max).collect());
     match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Refused(StatusCode::PAYLOAD_TOO_LARGE))
+            Err(BodyError(StatusCode::PAYLOAD_TOO_LARGE))
         }
-        Ok(Err(_)) | Err(_) => Err(Refused(StatusCode::REQUEST_TIMEOUT)),
+        Ok(Err(_)) | Err(_) => Err(BodyError(StatusCode::REQUEST_TIMEOUT)),
     }
 }
 
-/// The length a client announces; one that cannot be read is as long as can be.
-fn announced(headers: &HeaderMap) -> Option<u64> {
+/// Returns the declared length. One that cannot be parsed counts as infinite.
+fn declared_len(headers: &HeaderMap) -> Option<u64> {
     let len = headers.get(header::CONTENT_LENGTH)?.to_str().ok();
     Some(len.and_then(|len| len.parse().ok()).unwrap_or(u64::MAX))
 }
 
-/// A body that fails when it comes too late.
+/// A body that fails when it is not received in time.
 struct Timed {
-    /// What the client sends.
+    /// Body that is received.
     body: Body,
-    /// When it is too late.
-    late: Pin<Box<Sleep>>,
+    /// Deadline.
+    deadline: Pin<Box<Sleep>>,
 }
 
 impl HttpBody for Timed {
@@ -96,8 +95,8 @@ impl HttpBody for Timed {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        ready!(self.late.as_mut().poll(cx));
-        Poll::Ready(Some(Err(Error::new("the body came too slowly"))))
+        ready!(self.deadline.as_mut().poll(cx));
+        Poll::Ready(Some(Err(Error::new("request body not received in time"))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -118,7 +117,7 @@ mod tests {
         request.body(body).unwrap()
     }
 
-    /// A body of which nothing ever comes.
+    /// A body that never yields a frame.
     struct Never;
 
     impl HttpBody for Never {
@@ -134,15 +133,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_announced_length_is_refused_before_it_is_read() {
+    async fn declared_length_above_the_bound_is_refused_before_reading() {
         for len in ["262145", "99999999999999999999", "-1", "x"] {
-            let refused = bound(post(len, Body::new(Never))).unwrap_err();
-            assert_eq!(refused, Refused(StatusCode::PAYLOAD_TOO_LARGE), "{len}");
+            let refused = limit(post(len, Body::new(Never))).unwrap_err();
+            assert_eq!(refused, BodyError(StatusCode::PAYLOAD_TOO_LARGE), "{len}");
         }
         let request = post("65537", Body::new(Never));
         let (parts, body) = request.into_parts();
         let refused = collect(&parts.headers, body, 64 << 10).await.unwrap_err();
-        assert_eq!(refused, Refused(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(refused, BodyError(StatusCode::PAYLOAD_TOO_LARGE));
         assert_eq!(
             refused.into_response().headers()[header::CONNECTION],
             "close"
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_longer_body_than_announced_is_cut() {
+    async fn body_fails_where_it_exceeds_the_bound() {
         let body = Body::from(vec![0; 100]);
         assert!(collect(&HeaderMap::new(), body, 99).await.is_err());
         let body = Body::from(vec![0; 100]);
@@ -159,21 +158,21 @@ mod tests {
         let long = Request::post("/")
             .body(Body::from(vec![0; 300 << 10]))
             .unwrap();
-        assert!(bound(long).unwrap().into_body().collect().await.is_err());
+        assert!(limit(long).unwrap().into_body().collect().await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_never_comes_is_given_up_after_ten_seconds() {
+    async fn body_that_is_never_received_fails_after_ten_seconds() {
         let start = tokio::time::Instant::now();
         let headers = HeaderMap::new();
         let (slow, slower) = tokio::join!(
             collect(&headers, Body::new(Never), 100),
-            bound(post("100", Body::new(Never)))
+            limit(post("100", Body::new(Never)))
                 .unwrap()
                 .into_body()
                 .collect(),
         );
-        assert_eq!(slow.unwrap_err(), Refused(StatusCode::REQUEST_TIMEOUT));
+        assert_eq!(slow.unwrap_err(), BodyError(StatusCode::REQUEST_TIMEOUT));
         assert!(slower.is_err());
         assert!(start.elapsed() < TIMEOUT + Duration::from_secs(1));
     }

@@ -1,5 +1,5 @@
-//! What the front door counts: requests by path, method and answer, and credentials that were not
-//! valid. Paths are those of the router, so that nobody makes us count for ever.
+//! Metrics of HTTP requests: requests by route, method and status, and failed authentications.
+//! Routes are those of the router, so that clients cannot create new label values.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,65 +11,66 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-use super::SiteContext;
+use super::site::SiteContext;
 
-/// Where requests are counted that meet no path of ours: the web client's files, and nothing.
+/// Route label of requests for files of the web client or unknown paths; also the label of unusual
+/// methods.
 const OTHER: &str = "other";
 
-/// One kind of request.
+/// Labels of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Kind {
-    /// The method.
+pub struct RequestLabels {
+    /// HTTP method.
     method: &'static str,
-    /// The path, with places for names.
+    /// Route with placeholders, as `/api/rooms/{room}`.
     route: String,
-    /// The status of the answer.
+    /// Status of the response.
     status: u16,
 }
 
-/// What is counted.
+/// Metrics of HTTP requests.
 #[derive(Debug, Default)]
 pub struct RequestMetrics {
-    /// Requests.
-    requests: Family<Kind, Counter>,
-    /// Tokens and keys that were not valid.
+    /// Requests by labels.
+    requests: Family<RequestLabels, Counter>,
+    /// Invalid tokens and API keys.
     auth_failures: AtomicU64,
 }
 
 impl RequestMetrics {
-    /// Requests so far.
-    pub fn requests(&self) -> Family<Kind, Counter> {
+    /// Requests so far, by labels.
+    pub fn requests(&self) -> Family<RequestLabels, Counter> {
         self.requests.clone()
     }
 
-    /// Tokens and keys so far that were not valid.
+    /// Invalid tokens and API keys so far.
     pub fn auth_failures(&self) -> u64 {
         self.auth_failures.load(Ordering::Relaxed)
     }
 
-    /// A token or a key was not valid.
-    pub fn count_auth_failure(&self) {
+    /// Counts an invalid token or API key.
+    pub fn record_auth_failure(&self) {
         self.auth_failures.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Counts every request with its answer.
-pub async fn count(State(site): State<SiteContext>, request: Request, next: Next) -> Response {
-    let method = known(request.method());
+/// Middleware that counts every request with its response.
+pub async fn record(State(site): State<SiteContext>, request: Request, next: Next) -> Response {
+    let method = method_label(request.method());
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or(OTHER, MatchedPath::as_str).to_owned();
     let response = next.run(request).await;
-    let kind = Kind {
+    let labels = RequestLabels {
         method,
         route,
         status: response.status().as_u16(),
     };
-    site.instruments.requests.get_or_create(&kind).inc();
+    site.request_metrics.requests.get_or_create(&labels).inc();
     response
 }
 
-/// A method by name; all that nobody uses have one name.
-fn known(method: &Method) -> &'static str {
+/// Returns the name of a method; unusual methods share one.
+fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -1,6 +1,6 @@
-//! From a listening socket to requests: accepts, counts, speaks TLS where configured, and serves
-//! HTTP/1.1 (RFC 9112) with bounds on headers and time. With TLS the port takes plain HTTP too:
-//! this machine is served, others are sent to `https`.
+//! HTTP/1.1 server (RFC 9112): accepts and limits connections, does TLS where configured, and bounds
+//! headers and time. With TLS the port also accepts plain HTTP: loopback is served, others are
+//! redirected to `https`.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -27,60 +27,61 @@ use tower_service::Service;
 use super::client_address::{IsTls, PeerAddress};
 use super::connection_limit::{ConnectionLimit, ConnectionPermit};
 
-/// How long a client may take to send the header of a request.
+/// Longest time in which the header of a request must be received.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a TLS handshake may take.
+/// Longest duration of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection is reused that became no session; a browser just opens another.
+/// How long a connection that became no session is reused. Browsers simply open another.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How long the request may still take that is answered when its connection had its time: a poll
-/// waits for up to one ping (25 s), and what it brings has to be read.
-const LAST_ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long the request in progress may take after `CONNECTION_TIMEOUT`: a poll waits for up to one
+/// ping (25 s), and its response has to be read.
+const LAST_RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The largest header of a request, in bytes.
+/// Longest header of a request, in bytes.
 const HEADER_LEN_MAX: usize = 16 << 10;
 
-/// The most fields in the header of a request.
+/// Upper bound of fields in the header of a request.
 const HEADER_FIELDS_MAX: usize = 64;
 
-/// What the kernel may hold for a client that does not read. Left to itself it holds 4 MiB.
+/// Send buffer of the kernel for each connection, in bytes. By default it grows to 4 MiB for a
+/// client that does not read.
 const SEND_BUFFER_LEN: usize = 256 << 10;
 
-/// How long to wait after an `accept` that failed: out of file descriptors, mostly.
+/// Pause after `accept` failed, usually for lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-/// The front door.
+/// Accepts and serves the connections of one listener.
 #[derive(Clone)]
 pub struct HttpServer {
-    /// Answers requests.
+    /// Router of the listener.
     router: Router,
-    /// Speaks TLS, if the page is to be served so.
+    /// TLS acceptor; `None` for plain HTTP.
     tls: Option<TlsAcceptor>,
-    /// Counts connections.
-    seats: Arc<ConnectionLimit>,
-    /// Becomes true when the program ends.
+    /// Limit of connections.
+    connection_limit: Arc<ConnectionLimit>,
+    /// Becomes true at shutdown.
     stop: watch::Receiver<bool>,
 }
 
 impl HttpServer {
-    /// A door that is still closed.
+    /// Creates a server that accepts no connections yet.
     pub fn new(router: Router, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>) -> Self {
         Self {
             router,
             tls,
-            seats: ConnectionLimit::new(),
+            connection_limit: ConnectionLimit::new(),
             stop,
         }
     }
 
-    /// Accepts connections until the program ends.
-    pub async fn open(self, listener: TcpListener) {
+    /// Accepts connections until shutdown.
+    pub async fn accept_from(self, listener: TcpListener) {
         let mut stop = self.stop.clone();
         loop {
             let accepted = tokio::select! {
@@ -88,72 +89,72 @@ impl HttpServer {
                 _ = stop.wait_for(|&stop| stop) => return,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => self.serve_or_drop(stream, peer),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(%error, "accepting a connection failed");
                     sleep(ACCEPT_BACKOFF).await;
                 }
             }
         }
     }
 
-    /// Waits until every connection and every session has ended.
-    pub async fn emptied(&self) {
-        self.seats.all_free().await;
+    /// Waits until every connection and session has ended.
+    pub async fn wait_until_idle(&self) {
+        self.connection_limit.wait_until_idle().await;
     }
 
-    /// Serves a connection, or drops it when there are too many.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let Some(seat) = self.seats.take(peer.ip()) else {
-            tracing::debug!("too many connections: one was turned away");
+    /// Serves a connection, or drops it when the limit is reached.
+    fn serve_or_drop(&self, stream: TcpStream, peer: SocketAddr) {
+        let Some(permit) = self.connection_limit.acquire(peer.ip()) else {
+            tracing::debug!("connection refused: connection limit reached");
             return;
         };
-        let door = self.clone();
+        let server = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = door
-                .serve(stream, peer.ip().to_canonical(), Arc::new(seat))
+            if let Err(error) = server
+                .serve_connection(stream, peer.ip().to_canonical(), Arc::new(permit))
                 .await
             {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "connection failed");
             }
         });
     }
 
-    async fn serve(
+    async fn serve_connection(
         self,
         stream: TcpStream,
         ip: IpAddr,
-        seat: Arc<ConnectionPermit>,
+        permit: Arc<ConnectionPermit>,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_LEN)?;
         let Some(tls) = &self.tls else {
-            return self.requests(stream, ip, seat, IsTls(false)).await;
+            return self.serve_requests(stream, ip, permit, IsTls(false)).await;
         };
         let mut first = [0];
         timeout(HEADER_TIMEOUT, stream.peek(&mut first)).await??;
         if first == [TLS_HANDSHAKE] {
             let stream = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??;
-            return self.requests(stream, ip, seat, IsTls(true)).await;
+            return self.serve_requests(stream, ip, permit, IsTls(true)).await;
         }
         if ip.is_loopback() {
-            return self.requests(stream, ip, seat, IsTls(false)).await;
+            return self.serve_requests(stream, ip, permit, IsTls(false)).await;
         }
-        let router = Router::new().fallback(to_https);
+        let router = Router::new().fallback(redirect_to_https);
         Self {
             router,
             ..self.clone()
         }
-        .requests(stream, ip, seat, IsTls(false))
+        .serve_requests(stream, ip, permit, IsTls(false))
         .await
     }
 
-    /// Answers requests until the connection ends, becomes a session, or had its time.
-    async fn requests<S>(
+    /// Serves requests until the connection ends, becomes a session, or exceeds its time.
+    async fn serve_requests<S>(
         &self,
         stream: S,
         ip: IpAddr,
-        seat: Arc<ConnectionPermit>,
+        permit: Arc<ConnectionPermit>,
         secured: IsTls,
     ) -> io::Result<()>
     where
@@ -162,7 +163,7 @@ impl HttpServer {
         let router = self.router.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Arc::clone(&seat));
+            request.extensions_mut().insert(Arc::clone(&permit));
             request.extensions_mut().insert(PeerAddress(ip));
             request.extensions_mut().insert(secured);
             router.clone().call(request)
@@ -182,13 +183,13 @@ impl HttpServer {
             _ = stop.wait_for(|&stop| stop) => {}
         }
         connection.as_mut().graceful_shutdown();
-        let outcome = timeout(LAST_ANSWER_TIMEOUT, connection).await;
+        let outcome = timeout(LAST_RESPONSE_TIMEOUT, connection).await;
         outcome.unwrap_or(Ok(())).map_err(io::Error::other)
     }
 }
 
-/// Where a page on this port is to be asked for.
-async fn to_https(request: Request) -> Response {
+/// Redirects a plain HTTP request to the same page by HTTPS.
+async fn redirect_to_https(request: Request) -> Response {
     let host = request
         .headers()
         .get(header::HOST)
@@ -208,17 +209,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn plain_http_from_elsewhere_is_sent_to_the_same_page_by_tls() {
+    async fn plain_http_is_redirected_to_the_same_page_by_https() {
         let request = Request::builder()
             .uri("/room/standup?a=b")
             .header(header::HOST, "meet.example:3000")
             .body(Body::empty())
             .unwrap();
-        let response = to_https(request).await;
+        let response = redirect_to_https(request).await;
         assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
         let location = response.headers().get(header::LOCATION).unwrap();
         assert_eq!(location, "https://meet.example:3000/room/standup?a=b");
-        let nameless = to_https(Request::new(Body::empty())).await;
+        let nameless = redirect_to_https(Request::new(Body::empty())).await;
         assert_eq!(nameless.status(), StatusCode::BAD_REQUEST);
     }
 }

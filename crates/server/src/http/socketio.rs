@@ -1,10 +1,9 @@
-//! Socket.IO's way in: Engine.IO (protocol 4) at `/socket.io/`, by long-polling, by WebSocket, and
-//! from the one to the other. The library `engineioxide` speaks it; this stands in front of it and
-//! lets through only what is bounded and asked for by an allowed page. It reads addresses and
-//! counts packets, and never looks into them.
+//! Socket.IO: Engine.IO (protocol 4) at `/socket.io/`, by long-polling, by WebSocket, and upgraded
+//! from one to the other. Implemented by the library `engineioxide`; this module checks the origin
+//! and all bounds before a request reaches the library. It parses queries and counts packets, but
+//! does not look into packets.
 //!
-//! Every request is written anew before the library sees it, so that both can only understand it
-//! in one way.
+//! Every request is rebuilt from its parsed parts, so that the library cannot parse it differently.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,11 +31,12 @@ use super::abuse::AbuseTracker;
 use super::connection_limit::ConnectionPermit;
 use super::query_params::QueryParams;
 use super::rate_limit::RateLimited;
+use super::site::SiteContext;
 use super::throttle::BURST_MAX;
-use super::{SiteContext, cors, request_body, websocket};
+use super::{cors, request_body, websocket};
 use crate::hub::HubHandle;
-use bounded_stream::Stream;
-use engineio_session::{EndReason, EngineIoSession, OUTWARD_LEN_MAX};
+use bounded_stream::BoundedStream;
+use engineio_session::{EndReason, EngineIoSession, SEND_WINDOW_LEN};
 use session_task::SessionTask;
 
 mod bounded_stream;
@@ -44,66 +44,67 @@ mod byte_window;
 mod engineio_session;
 mod session_task;
 
-/// Where Engine.IO is.
+/// Path of Engine.IO.
 const PATH: &str = "/socket.io/";
 
-/// The protocol that is spoken: Engine.IO 4, that of Socket.IO 3 and 4.
+/// Supported version of the Engine.IO protocol, that of Socket.IO 3 and 4.
 const PROTOCOL: &str = "4";
 
-/// The largest packet, and the largest payload of packets, in bytes.
+/// Longest packet and longest payload of packets, in bytes.
 const PAYLOAD_LEN_MAX: usize = 64 << 10;
 
-/// The most packets in a payload. The JavaScript client puts into one what has gathered since the
-/// one before, however much: a page that enters a room of thirty asks for all of them at once. So
-/// it is what any client may send at once, and no more.
+/// Upper bound of packets in a payload. The JavaScript client puts all packets since the previous
+/// payload into one: a page that joins a room of thirty requests all consumers at once. So the bound
+/// is the burst that any client may send.
 const PACKETS_MAX: usize = BURST_MAX as usize;
 
-/// What parts the packets of a payload.
+/// Separator of the packets in a payload.
 const SEPARATOR: u8 = 0x1e;
 
-/// How often a client is asked for a sign of life, and how long it may take to give it.
+/// How often a client is sent a ping.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
-/// See `PING_INTERVAL`.
+
+/// How long a client may take to send the pong.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long the move from polling to a WebSocket may take.
+/// How long the upgrade from polling to a WebSocket may take.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a payload waits until the packets before it were taken.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a payload may wait until the packets before it were handled.
+const POST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// More packets than fit into the window of what is under way, the shortest of which counts three
-/// bytes: it is the window that is full first, never this.
-const BUFFER_MAX: usize = OUTWARD_LEN_MAX / 3 + 16;
+/// Capacity of the library's send buffer, in packets: more than fit into the send window, in which
+/// the shortest packet counts three bytes, so that the window is always full first.
+const BUFFER_MAX: usize = SEND_WINDOW_LEN / 3 + 16;
 
-/// Buffer of an idle connection.
+/// Read buffer of an idle connection, in bytes.
 const READ_BUFFER_LEN: usize = 4 << 10;
 
-/// What the route has.
+/// State of the Socket.IO routes of a listener.
 #[derive(Debug, Clone)]
 struct SocketIoRoute {
-    /// The program around it.
+    /// State of the HTTP handlers.
     site: SiteContext,
-    /// The library.
+    /// Engine.IO service of the library.
     engine: EngineIoService<EngineIoSessions>,
-    /// The open sessions.
-    carriers: Arc<EngineIoSessions>,
+    /// Open sessions.
+    sessions: Arc<EngineIoSessions>,
 }
 
-/// All open Engine.IO sessions.
+/// All open Engine.IO sessions of a listener.
 #[derive(Debug)]
 struct EngineIoSessions {
-    /// Where their frames go.
+    /// Handle of the hub.
     hub: HubHandle,
-    /// Whether nobody may come in without a token.
+    /// Whether clients of this listener need a token.
     token_required: bool,
-    /// Each of them, by the name that its client sends with every request.
+    /// Sessions by the id that clients send with every request.
     open: Mutex<HashMap<Sid, Arc<EngineIoSession>>>,
 }
 
-/// The paths of Socket.IO.
+/// Returns the routes of Socket.IO.
 pub fn routes(site: &SiteContext) -> Router<SiteContext> {
-    let carriers = Arc::new(EngineIoSessions {
+    let sessions = Arc::new(EngineIoSessions {
         hub: site.hub.clone(),
         token_required: site.token_required,
         open: Mutex::default(),
@@ -119,30 +120,30 @@ pub fn routes(site: &SiteContext) -> Router<SiteContext> {
         .ws_max_frame_size(PAYLOAD_LEN_MAX)
         .ws_max_message_size(PAYLOAD_LEN_MAX)
         .build();
-    let mount = SocketIoRoute {
+    let route = SocketIoRoute {
         site: site.clone(),
-        engine: EngineIoService::with_config(Arc::clone(&carriers), config),
-        carriers,
+        engine: EngineIoService::with_config(Arc::clone(&sessions), config),
+        sessions,
     };
     Router::new()
-        .route(PATH, any(answer))
-        .route(PATH.trim_end_matches('/'), any(answer))
-        .with_state(mount)
+        .route(PATH, any(handle))
+        .route(PATH.trim_end_matches('/'), any(handle))
+        .with_state(route)
 }
 
-/// Answers one request, for a page that may ask.
-async fn answer(State(mount): State<SocketIoRoute>, request: Request) -> Response {
-    if !mount.site.origins.allow(request.headers()) {
+/// Handles a request: checks the origin and adds CORS headers.
+async fn handle(State(route): State<SocketIoRoute>, request: Request) -> Response {
+    if !route.site.origins.allows(request.headers()) {
         return cors::refusal();
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = if cors::is_preflight(request.method(), request.headers()) {
         cors::preflight()
     } else {
-        mount.serve(request).await.into_response()
+        route.serve(request).await.into_response()
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        cors::share(&mut response, origin);
+        cors::add_headers(&mut response, origin);
     }
     response
 }
@@ -150,149 +151,159 @@ async fn answer(State(mount): State<SocketIoRoute>, request: Request) -> Respons
 impl SocketIoRoute {
     async fn serve(&self, request: Request) -> Result<Response, EngineIoError> {
         let (parts, body) = request.into_parts();
-        let query = QueryParams::read(&parts.uri, &parts.headers);
+        let query = QueryParams::parse(&parts.uri, &parts.headers);
         let query = query.ok_or(EngineIoError::BadRequest)?;
         if query.eio.as_deref() != Some(PROTOCOL) {
             return Err(EngineIoError::Protocol);
         }
-        let carrier = match &query.sid {
+        let session = match &query.sid {
             Some(sid) => {
-                let carrier = self.carriers.find(sid);
-                Some(carrier.ok_or(EngineIoError::UnknownSession)?)
+                let session = self.sessions.find(sid);
+                Some(session.ok_or(EngineIoError::UnknownSession)?)
             }
             None => None,
         };
-        match (query.transport.as_deref(), &parts.method, carrier) {
-            (Some("websocket"), &Method::GET, carrier) => self.websocket(parts, query, carrier),
+        match (query.transport.as_deref(), &parts.method, session) {
+            (Some("websocket"), &Method::GET, session) => {
+                self.open_websocket(parts, query, session)
+            }
             (Some("polling"), &Method::GET, None) => self.open(parts, query).await,
-            (Some("polling"), &Method::GET, Some(carrier)) => self.poll(&query, &carrier).await,
-            (Some("polling"), &Method::POST, Some(carrier)) => {
-                self.post(&parts, body, &query, &carrier).await
+            (Some("polling"), &Method::GET, Some(session)) => self.poll(&query, &session).await,
+            (Some("polling"), &Method::POST, Some(session)) => {
+                self.post(&parts, body, &query, &session).await
             }
             (Some("polling" | "websocket"), _, _) => Err(EngineIoError::Method),
             _ => Err(EngineIoError::Transport),
         }
     }
 
-    /// Begins a session that is polled. Its seat is its own: polls come and go.
+    /// Opens a session by polling. It gets a permit of its own, since each poll may be another
+    /// connection.
     async fn open(&self, mut parts: Parts, query: QueryParams) -> Result<Response, EngineIoError> {
-        let account = self.account(&parts)?;
-        let seat = parts.extensions.remove::<Arc<ConnectionPermit>>();
-        let seat = seat.and_then(|seat| seat.another());
-        let seat = seat.ok_or(EngineIoError::Full)?;
-        let mut request = asked(Method::GET, &query, Full::default())?;
-        let carrier = EngineIoSession::new(query, account, Arc::new(seat));
-        request.extensions_mut().insert(Arc::new(carrier));
-        Ok(self.ask(request).await)
+        let abuse = self.record_connection(&parts)?;
+        let permit = parts.extensions.remove::<Arc<ConnectionPermit>>();
+        let permit = permit.and_then(|permit| permit.acquire_another());
+        let permit = permit.ok_or(EngineIoError::ConnectionLimit)?;
+        let mut request = engine_request(Method::GET, &query, Full::default())?;
+        let session = EngineIoSession::new(query, abuse, Arc::new(permit));
+        request.extensions_mut().insert(Arc::new(session));
+        Ok(self.call_engine(request).await)
     }
 
-    /// Answers a poll with what there is, or once there is something.
+    /// Handles a poll: responds when there are packets.
     async fn poll(
         &self,
         query: &QueryParams,
-        carrier: &EngineIoSession,
+        session: &EngineIoSession,
     ) -> Result<Response, EngineIoError> {
-        let response = self.ask(asked(Method::GET, query, Full::default())?).await;
+        let response = self
+            .call_engine(engine_request(Method::GET, query, Full::default())?)
+            .await;
         let len = response.headers().get(header::CONTENT_LENGTH);
         let len = len.and_then(|len| len.to_str().ok()?.parse::<usize>().ok());
         if let Some(len) = len {
-            // One more than was sent: the last packet ends without a separator.
-            carrier.outward.give_back(len + 1);
+            // One more than was sent: the last packet has no separator.
+            session.send_window.release(len + 1);
         }
         Ok(response)
     }
 
-    /// Takes a payload of packets.
+    /// Handles a POST request with a payload of packets.
     async fn post(
         &self,
         parts: &Parts,
         body: Body,
         query: &QueryParams,
-        carrier: &EngineIoSession,
+        session: &EngineIoSession,
     ) -> Result<Response, EngineIoError> {
         let payload = request_body::collect(&parts.headers, body, PAYLOAD_LEN_MAX);
         let payload = payload.await.map_err(EngineIoError::Body)?;
         let separators = payload.iter().filter(|&&byte| byte == SEPARATOR).count();
         if separators >= PACKETS_MAX {
-            carrier.end(EndReason::Malformed);
+            session.end(EndReason::Malformed);
             return Err(EngineIoError::BadRequest);
         }
-        let _posting = carrier.posting.lock().await;
-        if timeout(PATIENCE, carrier.inward.room()).await.is_err() {
-            carrier.end(EndReason::TooFast);
+        let _guard = session.post_lock.lock().await;
+        if timeout(POST_TIMEOUT, session.receive_window.wait_for_room())
+            .await
+            .is_err()
+        {
+            session.end(EndReason::TooFast);
             return Err(EngineIoError::BadRequest);
         }
         let response = self
-            .ask(asked(Method::POST, query, Full::new(payload))?)
+            .call_engine(engine_request(Method::POST, query, Full::new(payload))?)
             .await;
         if !response.status().is_success() {
-            carrier.end(EndReason::Malformed);
+            session.end(EndReason::Malformed);
         }
         Ok(response)
     }
 
-    /// Opens a WebSocket: a new session, or one that was polled until now.
-    fn websocket(
+    /// Opens a WebSocket, for a new session or for one that used polling until now.
+    fn open_websocket(
         &self,
         mut parts: Parts,
         query: QueryParams,
-        carrier: Option<Arc<EngineIoSession>>,
+        session: Option<Arc<EngineIoSession>>,
     ) -> Result<Response, EngineIoError> {
-        let accept = websocket::accept_key(&parts.headers).ok_or(EngineIoError::NoWebSocket)?;
-        let seat = parts.extensions.remove::<Arc<ConnectionPermit>>();
+        let accept = websocket::accept_key(&parts.headers).ok_or(EngineIoError::UpgradeRequired)?;
+        let permit = parts.extensions.remove::<Arc<ConnectionPermit>>();
         let upgrading = parts.extensions.remove::<OnUpgrade>();
-        let (Some(seat), Some(upgrading)) = (seat, upgrading) else {
+        let (Some(permit), Some(upgrading)) = (permit, upgrading) else {
             return Err(EngineIoError::BadRequest);
         };
-        let account = self.account(&parts)?;
-        let mut request = asked(Method::GET, &query, ())?;
-        let carrier = match carrier {
-            Some(carrier) if !carrier.move_to_websocket() => {
+        let abuse = self.record_connection(&parts)?;
+        let mut request = engine_request(Method::GET, &query, ())?;
+        let session = match session {
+            Some(session) if !session.claim_websocket() => {
                 return Err(EngineIoError::BadRequest);
             }
-            Some(carrier) => {
-                carrier.sit(seat);
-                carrier
+            Some(session) => {
+                session.set_permit(permit);
+                session
             }
             None => {
-                let carrier = Arc::new(EngineIoSession::new(query, account, seat));
-                request.extensions_mut().insert(Arc::clone(&carrier));
-                carrier
+                let session = Arc::new(EngineIoSession::new(query, abuse, permit));
+                request.extensions_mut().insert(Arc::clone(&session));
+                session
             }
         };
         let mut engine = self.engine.clone();
         tokio::spawn(async move {
             match upgrading.await {
                 Ok(upgraded) => {
-                    let stream = Stream::new(TokioIo::new(upgraded), carrier);
-                    // It was read before; the library finds nothing new in it.
+                    let stream = BoundedStream::new(TokioIo::new(upgraded), session);
+                    // The request was checked above, so the library has no reason to refuse it.
                     let _ = engine.call((stream, request)).await;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a WebSocket was not opened");
-                    carrier.end(EndReason::Gone);
+                    tracing::debug!(%error, "WebSocket upgrade failed");
+                    session.end(EndReason::Disconnected);
                 }
             }
         });
-        Ok(websocket::switching(accept, None))
+        Ok(websocket::switching_protocols(accept, None))
     }
 
-    /// The account of whoever asks, with one connection more.
-    fn account(&self, parts: &Parts) -> Result<AbuseTracker, EngineIoError> {
-        let account = AbuseTracker::of_parts(&self.site, parts).ok_or(EngineIoError::BadRequest)?;
-        account.open().map_err(EngineIoError::RateLimited)?;
-        Ok(account)
+    /// Counts a signalling connection and returns the tracker of its client.
+    fn record_connection(&self, parts: &Parts) -> Result<AbuseTracker, EngineIoError> {
+        let abuse = AbuseTracker::for_parts(&self.site, parts).ok_or(EngineIoError::BadRequest)?;
+        abuse
+            .record_connection()
+            .map_err(EngineIoError::RateLimited)?;
+        Ok(abuse)
     }
 
-    /// Lets the library answer.
-    async fn ask(&self, request: axum::http::Request<Full<Bytes>>) -> Response {
+    /// Passes a request to the library.
+    async fn call_engine(&self, request: axum::http::Request<Full<Bytes>>) -> Response {
         let Ok(response) = self.engine.clone().call(request).await;
         response.map(Body::new)
     }
 }
 
 impl EngineIoSessions {
-    /// The session of this name.
+    /// Returns the session with an id.
     fn find(&self, sid: &str) -> Option<Arc<EngineIoSession>> {
         let sid: Sid = sid.parse().ok()?;
         self.lock().get(&sid).cloned()
@@ -307,48 +318,48 @@ impl EngineIoHandler for EngineIoSessions {
     type Data = ();
 
     fn on_connect(self: Arc<Self>, socket: Arc<Socket<()>>) {
-        let carrier = carrier_of(&socket).cloned();
-        let packets = carrier.as_ref().and_then(|carrier| carrier.packets());
-        let (Some(carrier), Some(packets)) = (carrier, packets) else {
+        let session = session_of(&socket).cloned();
+        let packets = session.as_ref().and_then(|session| session.take_receiver());
+        let (Some(session), Some(packets)) = (session, packets) else {
             socket.close(DisconnectReason::TransportError);
             return;
         };
         let sid = socket.id;
-        self.lock().insert(sid, Arc::clone(&carrier));
+        self.lock().insert(sid, Arc::clone(&session));
         let (hub, token_required) = (self.hub.clone(), self.token_required);
-        let conversation = SessionTask::new(hub, socket, carrier, token_required);
+        let task = SessionTask::new(hub, socket, session, token_required);
         tokio::spawn(async move {
-            conversation.run(packets).await;
+            task.run(packets).await;
             self.lock().remove(&sid);
         });
     }
 
     fn on_disconnect(&self, socket: Arc<Socket<()>>, reason: DisconnectReason) {
         tracing::debug!(?reason, "Engine.IO connection lost");
-        if let Some(carrier) = carrier_of(&socket) {
-            carrier.end(EndReason::Gone);
+        if let Some(session) = session_of(&socket) {
+            session.end(EndReason::Disconnected);
         }
     }
 
     fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<()>>) {
-        if let Some(carrier) = carrier_of(&socket) {
-            carrier.receive(text);
+        if let Some(session) = session_of(&socket) {
+            session.queue_packet(text);
         }
     }
 
     fn on_binary(self: &Arc<Self>, _: Bytes, socket: Arc<Socket<()>>) {
-        if let Some(carrier) = carrier_of(&socket) {
-            carrier.end(EndReason::Malformed);
+        if let Some(session) = session_of(&socket) {
+            session.end(EndReason::Malformed);
         }
     }
 }
 
-fn carrier_of(socket: &Socket<()>) -> Option<&Arc<EngineIoSession>> {
+fn session_of(socket: &Socket<()>) -> Option<&Arc<EngineIoSession>> {
     socket.req_parts.extensions.get()
 }
 
-/// The request as the library is to understand it.
-fn asked<B>(
+/// Builds the request that the library handles.
+fn engine_request<B>(
     method: Method,
     query: &QueryParams,
     body: B,
@@ -363,26 +374,26 @@ fn asked<B>(
     request.body(body).map_err(|_| EngineIoError::BadRequest)
 }
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy)]
 enum EngineIoError {
-    /// It asks for neither polling nor a WebSocket.
+    /// Its transport is neither polling nor WebSocket.
     Transport,
-    /// No open session has its name.
+    /// No open session has its id.
     UnknownSession,
-    /// It is not of the method this needs.
+    /// Its method does not fit its transport.
     Method,
-    /// It cannot be understood, or does not fit its session.
+    /// It is malformed, or does not fit its session.
     BadRequest,
-    /// It speaks another version of the protocol.
+    /// It uses another version of the protocol.
     Protocol,
-    /// It asks for a WebSocket and does not say so.
-    NoWebSocket,
+    /// It selects the WebSocket transport but is no WebSocket upgrade.
+    UpgradeRequired,
     /// Its body is too long or too slow.
-    Body(request_body::Refused),
-    /// There are too many connections.
-    Full,
-    /// Its client asks too often.
+    Body(request_body::BodyError),
+    /// The connection limit is reached.
+    ConnectionLimit,
+    /// The client exceeded its connection rate.
     RateLimited(RateLimited),
 }
 
@@ -394,9 +405,9 @@ impl IntoResponse for EngineIoError {
             Self::Method => (2, "Bad handshake method"),
             Self::BadRequest => (3, "Bad request"),
             Self::Protocol => (5, "Unsupported protocol version"),
-            Self::NoWebSocket => return websocket::not_asked(),
+            Self::UpgradeRequired => return websocket::upgrade_required(),
             Self::Body(refused) => return refused.into_response(),
-            Self::Full => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Self::ConnectionLimit => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Self::RateLimited(refused) => return refused.into_response(),
         };
         let body = serde_json::json!({ "code": code, "message": message }).to_string();

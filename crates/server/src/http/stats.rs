@@ -1,133 +1,136 @@
-//! `GET /stats`: how much there is, room by room and thread by thread. It is open, so it names no
-//! person, and rooms by names of its own that lead nowhere. Operators see the real ones.
+//! `GET /stats`: object counts by room and by worker. It is public, so it names no people and shows
+//! rooms under pseudonyms; operators see the real names.
 
-use aws_lc_rs::hmac;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use watersmeet_conference::conference::{
     AdminRequest, AdminResponse, ROOMS_LISTED_MAX, RoomSummary,
 };
 
-use super::SiteContext;
-use super::api::Caller;
+use super::caller::Caller;
 use super::json_response::{self, ApiError};
+use super::site::SiteContext;
 use crate::process_metrics;
 use crate::shard_metrics::SharedMetrics;
 
-/// Bytes of a room's pseudonym: two rooms share one in none of 2^48 cases.
-const PSEUDONYM_LEN: usize = 12;
-
-/// `/stats`.
+/// Body of `/stats`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Stats {
-    /// MediaSockets threads.
+    /// Number of workers.
     workers: usize,
-    /// Rooms.
+    /// Number of rooms.
     rooms: usize,
-    /// People in them.
+    /// Participants in all rooms.
     total_participants: usize,
-    /// MediaSockets that is sent in.
+    /// Producers in all rooms.
     total_producers: usize,
-    /// MediaSockets that is sent out.
+    /// Consumers in all rooms.
     total_consumers: usize,
-    /// Room by room, a thousand at most.
+    /// Counts of each room, at most a thousand.
     room_stats: Vec<RoomStats>,
-    /// Thread by thread.
+    /// Counts of each worker.
     worker_stats: Vec<WorkerStats>,
 }
 
-/// One room.
+/// Counts of a room.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RoomStats {
-    /// Its name, for operators; for others a name that stays the same and leads nowhere.
+    /// Name of the room for operators, else its pseudonym.
     room_id: String,
-    /// How many are in it.
+    /// Number of participants.
     participant_count: usize,
-    /// How many sources they have.
+    /// Number of producers.
     total_producers: usize,
-    /// How many ways those go to others.
+    /// Number of consumers.
     total_consumers: usize,
-    /// Each of them, longest first.
+    /// Counts of each participant, in order of joining.
     participants: Vec<ParticipantStats>,
 }
 
-/// Somebody in a room.
+/// Counts of a participant.
 #[derive(Serialize)]
 struct ParticipantStats {
-    /// How many sources it has.
+    /// Number of its producers.
     producers: usize,
-    /// How many it receives.
+    /// Number of its consumers.
     consumers: usize,
 }
 
-/// One media thread.
+/// Counts of a worker.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WorkerStats {
-    /// Its number.
+    /// Number of the worker.
     index: u8,
-    /// The process; all threads are in one.
+    /// Process id; the same for all workers.
     pid: u32,
-    /// What it costs.
+    /// Resource usage of its thread.
     resource_usage: ResourceUsage,
-    /// Rooms that have their media there.
+    /// Rooms that have media on this worker.
     routers: u64,
 }
 
-/// What a thread costs, in the words of getrusage(2) as mediasoup has them.
+/// Resource usage of a thread, with the names of getrusage(2) that mediasoup uses.
 #[derive(Serialize)]
 struct ResourceUsage {
-    /// Milliseconds in the program.
+    /// CPU time in user mode, in milliseconds.
     ru_utime: u128,
-    /// Milliseconds in the kernel.
+    /// CPU time in the kernel, in milliseconds.
     ru_stime: u128,
-    /// Memory of the whole process, in KiB.
+    /// Resident memory of the whole process, in KiB.
     ru_maxrss: u64,
 }
 
-/// The paths of this room.
+/// Returns the routes of this module.
 pub fn routes() -> Router<SiteContext> {
     Router::new().route("/stats", get(stats))
 }
 
-async fn stats(State(site): State<SiteContext>, request: Request) -> Result<Response, ApiError> {
-    let is_operator = Caller::of(&site, &request)?.is_operator();
-    let counts = site.hub.counts().await.ok_or(ApiError::Unavailable)?;
-    let inquiry = AdminRequest::Rooms {
+async fn stats(
+    State(site): State<SiteContext>,
+    http_request: Request,
+) -> Result<Response, ApiError> {
+    let is_operator = Caller::authenticate(&site, &http_request)?.is_operator();
+    let gauges = site.hub.gauges().await.ok_or(ApiError::Unavailable)?;
+    let request = AdminRequest::Rooms {
         after: None,
         limit: ROOMS_LISTED_MAX,
     };
-    let answer = site.hub.ask(inquiry).await.ok_or(ApiError::Unavailable)?;
-    let Ok(AdminResponse::Rooms(rooms)) = answer else {
+    let response = site
+        .hub
+        .admin_request(request)
+        .await
+        .ok_or(ApiError::Unavailable)?;
+    let Ok(AdminResponse::Rooms(rooms)) = response else {
         return Err(ApiError::Unavailable);
     };
-    let name = |room: &RoomSummary| match is_operator {
+    let display_name = |room: &RoomSummary| match is_operator {
         true => room.room.to_string(),
-        false => site.pseudonyms.of(&room.room),
+        false => site.pseudonyms.pseudonym(&room.room),
     };
-    let room_stats = rooms.iter().map(|room| RoomStats::of(room, name(room)));
+    let room_stats = rooms
+        .iter()
+        .map(|room| RoomStats::new(room, display_name(room)));
     let stats = Stats {
-        workers: site.meters.len(),
-        rooms: counts.rooms,
-        total_participants: counts.participants,
-        total_producers: counts.producers,
-        total_consumers: counts.consumers,
+        workers: site.shard_metrics.len(),
+        rooms: gauges.rooms,
+        total_participants: gauges.participants,
+        total_producers: gauges.producers,
+        total_consumers: gauges.consumers,
         room_stats: room_stats.collect(),
-        worker_stats: site.meters.iter().map(WorkerStats::of).collect(),
+        worker_stats: site.shard_metrics.iter().map(WorkerStats::new).collect(),
     };
     Ok(json_response::json(StatusCode::OK, &stats))
 }
 
 impl RoomStats {
-    fn of(room: &RoomSummary, room_id: String) -> Self {
+    fn new(room: &RoomSummary, room_id: String) -> Self {
         let participants = room
             .media_by_participant
             .iter()
@@ -146,45 +149,22 @@ impl RoomStats {
 }
 
 impl WorkerStats {
-    fn of(meter: &SharedMetrics) -> Self {
-        let reading = meter.read();
-        let cpu = reading
+    fn new(shared: &SharedMetrics) -> Self {
+        let metrics = shared.read();
+        let cpu = metrics
             .thread
-            .and_then(process_metrics::thread)
+            .and_then(process_metrics::thread_cpu_time)
             .unwrap_or_default();
-        let process = process_metrics::process().unwrap_or_default();
+        let process = process_metrics::read().unwrap_or_default();
         Self {
-            index: meter.shard(),
+            index: shared.shard(),
             pid: std::process::id(),
             resource_usage: ResourceUsage {
                 ru_utime: cpu.user.as_millis(),
                 ru_stime: cpu.system.as_millis(),
                 ru_maxrss: process.resident_bytes >> 10,
             },
-            routers: reading.figures.routers,
+            routers: metrics.worker.routers,
         }
-    }
-}
-
-/// Names for rooms that nobody turns back into theirs. They change when the program starts anew.
-#[derive(Debug)]
-pub struct RoomPseudonyms(hmac::Key);
-
-impl RoomPseudonyms {
-    /// New names.
-    ///
-    /// # Errors
-    /// The machine has no randomness.
-    pub fn draw() -> std::io::Result<Self> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(std::io::Error::from)?;
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
-    }
-
-    /// The name for a room.
-    fn of(&self, room: &str) -> String {
-        let tag = hmac::sign(&self.0, room.as_bytes());
-        let tag = tag.as_ref().get(..PSEUDONYM_LEN).unwrap_or_default();
-        format!("room#{}", URL_SAFE_NO_PAD.encode(tag))
     }
 }

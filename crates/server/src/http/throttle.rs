@@ -1,63 +1,67 @@
-//! How fast one client may speak, whatever it speaks over: a burst at once, a pace for long. It
-//! slows down and never refuses, until a client has pressed for too long.
+//! Throttles the frames of one client, in every dialect: a burst at once, then a steady rate.
+//! Delays frames; closes the connection only of a client that exceeds the rate for long.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+use watersmeet_wire::units::{Time, TokenBucket};
 
-/// Frames a client may send at once, and a second for long; beyond, it is read no faster than
-/// this. Both lie below what the conference refuses, so that an honest page in a hurry (joining a
-/// room of 200 takes 800 frames) is slowed down here and never refused there.
+/// Frames that a client may send at once. With `RATE_PER_SECOND` it lies below what the conference
+/// refuses, so that an honest page in a hurry (joining a room of 200 takes 800 frames) is delayed
+/// here and never refused there.
 pub const BURST_MAX: u32 = 150;
-/// See `BURST_MAX`.
+
+/// Frames that a client may send a second on average.
 const RATE_PER_SECOND: u32 = 40;
 
-/// How long a client may press against its pace before it is shown out.
-const PRESSING_MAX: Duration = Duration::from_secs(20);
+/// How long a client may exceed the rate before its connection is closed.
+const EXCESS_MAX: Duration = Duration::from_secs(20);
 
-/// Whether a frame may be handed on.
+/// Decision about a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// At once.
+    /// The frame may be handled at once.
     Now,
-    /// After this long.
+    /// The frame may be handled after a delay.
     After(Duration),
-    /// Not at all: the client has pressed for too long.
+    /// The connection is to be closed: the client exceeded the rate for too long.
     Never,
 }
 
-/// A token bucket: `BURST_MAX` at once, `RATE_PER_SECOND` a second for long.
+/// Throttle of one client.
 #[derive(Debug)]
 pub struct Throttle {
-    /// When the bucket will be full again, if nothing more comes.
-    full_at: Instant,
-    /// Since when every frame has had to wait.
-    pressing_since: Option<Instant>,
+    /// Frames that may be handled now.
+    bucket: TokenBucket,
+    /// Instant of `Time::ZERO`.
+    epoch: Instant,
+    /// Since when every frame was delayed.
+    exceeded_since: Option<Instant>,
 }
 
 impl Throttle {
-    /// A full bucket.
+    /// Creates a throttle that allows a full burst.
     pub fn new(now: Instant) -> Self {
         Self {
-            full_at: now,
-            pressing_since: None,
+            bucket: TokenBucket::new(RATE_PER_SECOND, BURST_MAX),
+            epoch: now,
+            exceeded_since: None,
         }
     }
 
-    /// Counts one frame.
+    /// Counts one frame and decides about it.
     pub fn admit(&mut self, now: Instant) -> Admission {
-        let per_frame = Duration::from_secs(1) / RATE_PER_SECOND;
-        self.full_at = self.full_at.max(now) + per_frame;
-        let ready_at = self.full_at - per_frame * BURST_MAX;
-        if ready_at <= now {
-            self.pressing_since = None;
+        let time = Time::ZERO + now.duration_since(self.epoch);
+        let delay = self.bucket.take(time, 1).unwrap_or(EXCESS_MAX);
+        if delay.is_zero() {
+            self.exceeded_since = None;
             return Admission::Now;
         }
-        let since = *self.pressing_since.get_or_insert(now);
-        if now.duration_since(since) > PRESSING_MAX {
+        let since = *self.exceeded_since.get_or_insert(now);
+        if now.duration_since(since) > EXCESS_MAX {
             return Admission::Never;
         }
-        Admission::After(ready_at - now)
+        Admission::After(delay)
     }
 }
 
@@ -66,29 +70,29 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_burst_passes_and_a_flood_is_slowed_and_then_shown_out() {
+    async fn flood_is_delayed_after_the_burst_and_then_rejected() {
         let start = Instant::now() + Duration::from_secs(60);
-        let mut pace = Throttle::new(start);
-        assert!((0..BURST_MAX).all(|_| pace.admit(start) == Admission::Now));
+        let mut throttle = Throttle::new(start);
+        assert!((0..BURST_MAX).all(|_| throttle.admit(start) == Admission::Now));
         let mut now = start;
-        let mut slowed = 0;
-        while let Admission::After(delay) = pace.admit(now) {
-            slowed += 1;
+        let mut delayed = 0;
+        while let Admission::After(delay) = throttle.admit(now) {
+            delayed += 1;
             now += delay;
         }
-        let expected = RATE_PER_SECOND * u32::try_from(PRESSING_MAX.as_secs()).unwrap();
+        let expected = RATE_PER_SECOND * u32::try_from(EXCESS_MAX.as_secs()).unwrap();
         assert!(
-            (expected..expected + 3).contains(&slowed),
-            "{slowed} frames in {PRESSING_MAX:?}"
+            (expected..expected + 3).contains(&delayed),
+            "{delayed} frames in {EXCESS_MAX:?}"
         );
     }
 
     #[tokio::test]
-    async fn a_client_within_its_pace_is_never_slowed() {
+    async fn client_within_its_rate_is_never_delayed() {
         let mut now = Instant::now() + Duration::from_secs(60);
-        let mut pace = Throttle::new(now);
+        let mut throttle = Throttle::new(now);
         for _ in 0..10_000 {
-            assert_eq!(pace.admit(now), Admission::Now);
+            assert_eq!(throttle.admit(now), Admission::Now);
             now += Duration::from_secs(1) / RATE_PER_SECOND;
         }
     }

@@ -1,5 +1,5 @@
-//! The certificate of the page: from files, or made at start. Browsers give cameras to a page on
-//! another machine only over TLS.
+//! TLS certificates of listeners: from files, or generated at start. Browsers allow cameras on pages
+//! of other machines only over TLS.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,38 +17,41 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
 
-/// How long a certificate made at start is valid. Safari refuses more than 825 days.
+/// Validity of a generated certificate. Safari refuses more than 825 days.
 const VALIDITY: Duration = Duration::from_hours(397 * 24);
 
-/// How far back its validity begins, for clocks that run late.
+/// How far in the past the validity begins, for clients whose clock is late.
 const BACKDATED: Duration = Duration::from_hours(24);
 
-/// Why the page cannot be served by TLS.
+/// Why TLS cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read as PEM.
     #[error("`{key}` {}: {error}", path.display())]
     File {
-        /// The key of the configuration.
+        /// Configuration key that names the file.
         key: &'static str,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error of reading or parsing it.
         error: pem::Error,
     },
-    /// Certificate and key do not go together, or their kind is not supported.
+    /// Certificate and key do not match, or their type is not supported.
     #[error("`tls_cert` and `tls_key`: {0}")]
     Unusable(#[from] rustls::Error),
-    /// No certificate could be made.
+    /// A certificate cannot be generated.
     #[error("`tls_self_signed`: {0}")]
-    Making(#[from] rcgen::Error),
+    Generate(#[from] rcgen::Error),
 }
 
-/// What accepts TLS connections; none when the door is to speak plain HTTP.
-pub fn acceptor(door: &ListenerConfig) -> Result<Option<TlsAcceptor>, TlsError> {
-    let (chain, key) = match (&door.tls_cert, &door.tls_key) {
-        (Some(cert), Some(key)) => read(cert, key)?,
-        _ if door.tls_self_signed => make()?,
+/// Returns the TLS acceptor of a listener; `None` for plain HTTP.
+///
+/// # Errors
+/// The certificate or key cannot be read, does not match, or cannot be generated.
+pub fn acceptor(listener: &ListenerConfig) -> Result<Option<TlsAcceptor>, TlsError> {
+    let (chain, key) = match (&listener.tls_cert, &listener.tls_key) {
+        (Some(cert), Some(key)) => read_certificate(cert, key)?,
+        _ if listener.tls_self_signed => generate_certificate()?,
         _ => return Ok(None),
     };
     let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -61,7 +64,7 @@ pub fn acceptor(door: &ListenerConfig) -> Result<Option<TlsAcceptor>, TlsError> 
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn read(cert: &Path, key: &Path) -> Result<Identity, TlsError> {
+fn read_certificate(cert: &Path, key: &Path) -> Result<Identity, TlsError> {
     let failed = |key: &'static str, path: &Path| {
         let path = path.to_owned();
         move |error| TlsError::File { key, path, error }
@@ -73,13 +76,13 @@ fn read(cert: &Path, key: &Path) -> Result<Identity, TlsError> {
     Ok((chain, key))
 }
 
-/// A certificate for every name and address of this machine (ECDSA P-256).
-fn make() -> Result<Identity, TlsError> {
+/// Generates a self-signed certificate for every address of this machine (ECDSA P-256).
+fn generate_certificate() -> Result<Identity, TlsError> {
     let loopback = [
         IpAddr::from([127, 0, 0, 1]),
         IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
     ];
-    let addresses = ip_addresses::own()
+    let addresses = ip_addresses::local_ips()
         .into_iter()
         .chain(loopback)
         .map(|ip| ip.to_string());
@@ -90,7 +93,7 @@ fn make() -> Result<Identity, TlsError> {
     params.distinguished_name = DistinguishedName::new();
     params
         .distinguished_name
-        .push(DnType::CommonName, "Watersmeet (made at start)");
+        .push(DnType::CommonName, "Watersmeet (self-signed)");
     let now = SystemTime::now();
     params.not_before = (now - BACKDATED).into();
     params.not_after = (now + VALIDITY).into();
@@ -105,24 +108,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_can_be_made_for_this_machine() {
-        let door = ListenerConfig {
+    fn self_signed_certificate_can_be_generated() {
+        let listener = ListenerConfig {
             tls_self_signed: true,
             ..ListenerConfig::default()
         };
-        assert!(acceptor(&door).unwrap().is_some());
+        assert!(acceptor(&listener).unwrap().is_some());
         assert!(acceptor(&ListenerConfig::default()).unwrap().is_none());
     }
 
     #[test]
-    fn a_file_that_is_no_certificate_is_named() {
+    fn error_names_the_file_that_cannot_be_read() {
         let none = Some(PathBuf::from("/none.pem"));
-        let door = ListenerConfig {
+        let listener = ListenerConfig {
             tls_cert: none.clone(),
             tls_key: none,
             ..ListenerConfig::default()
         };
-        let Err(error) = acceptor(&door) else {
+        let Err(error) = acceptor(&listener) else {
             panic!("a missing file was accepted")
         };
         let error = error.to_string();

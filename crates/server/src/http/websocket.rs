@@ -1,10 +1,10 @@
-//! One WebSocket (RFC 6455), one session: frames go to the hub as they come, letters go out as
-//! they are written. It reads no JSON; what a frame means is the conference's business. It speaks
-//! the native dialect, or mediasoup's when the client asks for the sub-protocol `protoo`.
+//! WebSocket sessions (RFC 6455): passes received frames to the hub and sends frames of the outbox.
+//! Does not parse frames; that is done by the conference. The dialect is the native one, or protoo
+//! when the client requests the sub-protocol `protoo`.
 //!
-//! A client is held to bounds and told which it broke: text only (else 1003), 64 KiB a frame and
-//! 128 KiB a message (1009), a pace (1008), reading what it is sent (1013). One that is silent
-//! for 45 s is gone. Compression is not offered: a deflate bomb needs it.
+//! Close codes tell a client which bound it exceeded: text only (else 1003), 64 KiB a frame and
+//! 128 KiB a message (1009), the frame rate (1008), reading what it is sent (1013). A client that is
+//! silent for 45 s is disconnected. Compression is not offered, which rules out deflate bombs.
 
 use std::io;
 use std::sync::Arc;
@@ -29,65 +29,69 @@ use watersmeet_conference::{ConnectRequest, DialectKind, SessionId};
 
 use super::abuse::AbuseTracker;
 use super::connection_limit::ConnectionPermit;
+use super::cors;
 use super::query_params::QueryParams;
+use super::site::SiteContext;
 use super::throttle::{Admission, Throttle};
-use super::{SiteContext, cors};
 use crate::config::Mount;
 use crate::hub::HubHandle;
 use crate::session_outbox::{self, Frame, OutboxReceiver};
 
-/// The largest frame a client may send.
+/// Longest frame of a client, in bytes.
 const FRAME_LEN_MAX: usize = 64 << 10;
 
-/// The largest message, however many frames it comes in.
+/// Longest message of a client, in bytes, over all its frames.
 const MESSAGE_LEN_MAX: usize = 128 << 10;
 
-/// Buffers of an idle connection; tungstenite's own default of 128 KiB each way is for few.
+/// Buffers of an idle connection, in bytes. The default of tungstenite, 128 KiB each way, is too
+/// much for thousands of connections.
 const BUFFER_LEN: usize = 4 << 10;
 
-/// How often a client is asked for a sign of life.
+/// How often a client is sent a ping.
 pub const PING_INTERVAL: Duration = Duration::from_secs(25);
 
-/// How long a client may be silent: one ping and 20 s for its answer.
+/// How long a client may be silent: one ping interval and 20 s for the pong.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
-/// How long a letter may take to leave: a client that reads nothing for so long is given up.
+/// How long sending a frame may take before a client that does not read is disconnected.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the goodbye may take, and how much of what the client still sends is thrown away
-/// meanwhile: closing with unread input would reset the connection and lose the goodbye.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
-/// See `GOODBYE_TIMEOUT`.
-const GOODBYE_LEN_MAX: u64 = 4 << 20;
+/// How long closing a connection may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The sub-protocol of mediasoup's demonstration.
+/// Bytes of the client that are discarded while closing. Closing with unread input would reset the
+/// connection and lose the close frame.
+const CLOSE_DISCARD_LEN_MAX: u64 = 4 << 20;
+
+/// Sub-protocol of mediasoup's demonstration application.
 const PROTOO: &str = "protoo";
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// How a session ends, seen from here.
+/// Why a session ends.
 #[derive(Debug)]
-enum Ending {
-    /// The client said goodbye or is gone.
-    Gone,
-    /// We say goodbye.
+enum SessionEnd {
+    /// The client closed the connection or is unreachable.
+    Disconnected,
+    /// The server closes the connection with a code and a reason.
     Close(CloseCode, &'static str),
 }
 
-/// Answers the request that opens a WebSocket, and begins the session.
+/// Handles the request that opens a WebSocket, and starts the session.
 pub async fn upgrade(State(site): State<SiteContext>, mut request: Request) -> Response {
-    if !site.origins.allow(request.headers()) {
+    if !site.origins.allows(request.headers()) {
         return cors::refusal();
     }
     let Some(accept) = accept_key(request.headers()) else {
-        return not_asked();
+        return upgrade_required();
     };
-    let (Some(opening), Some(account)) =
-        (opening(&site, &request), AbuseTracker::of(&site, &request))
-    else {
+    let (Some(connect), Some(abuse)) = (
+        connect_request(&site, &request),
+        AbuseTracker::for_request(&site, &request),
+    ) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let mount = match opening.dialect {
+    let mount = match connect.dialect {
         DialectKind::Protoo => Mount::Protoo,
         _ => Mount::Native,
     };
@@ -95,28 +99,28 @@ pub async fn upgrade(State(site): State<SiteContext>, mut request: Request) -> R
         return StatusCode::NOT_FOUND.into_response();
     }
     let extensions = request.extensions_mut();
-    let (Some(upgrading), Some(seat)) = (
+    let (Some(upgrading), Some(permit)) = (
         extensions.remove::<OnUpgrade>(),
         extensions.remove::<Arc<ConnectionPermit>>(),
     ) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    if let Err(too_often) = account.open() {
-        return too_often.into_response();
+    if let Err(rate_limited) = abuse.record_connection() {
+        return rate_limited.into_response();
     }
-    let protocol = (opening.dialect == DialectKind::Protoo).then_some(PROTOO);
+    let protocol = (connect.dialect == DialectKind::Protoo).then_some(PROTOO);
     tokio::spawn(async move {
         match upgrading.await {
-            Ok(upgraded) => session(site.hub, account, opening, upgraded, seat).await,
-            Err(error) => tracing::debug!(%error, "a WebSocket was not opened"),
+            Ok(upgraded) => open_session(site.hub, abuse, connect, upgraded, permit).await,
+            Err(error) => tracing::debug!(%error, "WebSocket upgrade failed"),
         }
     });
-    switching(accept, protocol)
+    switching_protocols(accept, protocol)
 }
 
-/// What the request says of the session it opens. None when it cannot be understood.
-fn opening(site: &SiteContext, request: &Request) -> Option<ConnectRequest> {
-    let query = QueryParams::read(request.uri(), request.headers())?;
+/// Returns what the request says about its session; `None` when its query is malformed.
+fn connect_request(site: &SiteContext, request: &Request) -> Option<ConnectRequest> {
+    let query = QueryParams::parse(request.uri(), request.headers())?;
     let protoo = lists(request.headers(), header::SEC_WEBSOCKET_PROTOCOL, PROTOO);
     Some(ConnectRequest {
         dialect: if protoo {
@@ -131,8 +135,8 @@ fn opening(site: &SiteContext, request: &Request) -> Option<ConnectRequest> {
     })
 }
 
-/// The answer to a request for a WebSocket that is none.
-pub fn not_asked() -> Response {
+/// Returns the response to a request that is no WebSocket upgrade.
+pub fn upgrade_required() -> Response {
     let headers = [
         (header::UPGRADE, "websocket"),
         (header::SEC_WEBSOCKET_VERSION, "13"),
@@ -145,8 +149,8 @@ pub fn not_asked() -> Response {
         .into_response()
 }
 
-/// The answer that opens a WebSocket, in a sub-protocol if one was chosen.
-pub fn switching(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
+/// Returns the response that opens a WebSocket, with the sub-protocol if one was chosen.
+pub fn switching_protocols(accept: HeaderValue, protocol: Option<&'static str>) -> Response {
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
@@ -161,31 +165,33 @@ pub fn switching(accept: HeaderValue, protocol: Option<&'static str>) -> Respons
     response
 }
 
-/// The answer to the client's key, if the request asks for a WebSocket at all (RFC 6455 §4.2.1).
+/// Returns `Sec-WebSocket-Accept`; `None` when the request is no upgrade (RFC 6455 §4.2.1).
 pub fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
-    let asked = lists(headers, header::CONNECTION, "upgrade")
+    let is_upgrade = lists(headers, header::CONNECTION, "upgrade")
         && lists(headers, header::UPGRADE, "websocket")
         && lists(headers, header::SEC_WEBSOCKET_VERSION, "13");
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked)?;
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .filter(|_| is_upgrade)?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-/// Whether a header, however often it stands there, lists a word.
-fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+/// Whether a header, in any of its occurrences, lists a token.
+fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     headers
         .get_all(name)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|entry| entry.trim().eq_ignore_ascii_case(word))
+        .any(|entry| entry.trim().eq_ignore_ascii_case(token))
 }
 
-async fn session(
+async fn open_session(
     hub: HubHandle,
-    account: AbuseTracker,
-    opening: ConnectRequest,
+    abuse: AbuseTracker,
+    connect: ConnectRequest,
     upgraded: Upgraded,
-    seat: Arc<ConnectionPermit>,
+    permit: Arc<ConnectionPermit>,
 ) {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_LEN)
@@ -194,135 +200,147 @@ async fn session(
         .max_message_size(Some(MESSAGE_LEN_MAX));
     let io = TokioIo::new(upgraded);
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let (outbox, mailbox) = session_outbox::pair();
-    let Some(session) = hub.open(outbox, opening).await else {
-        return goodbye(&mut socket, Ending::Close(CloseCode::Away, "shutting down")).await;
+    let (outbox, receiver) = session_outbox::channel();
+    let Some(session) = hub.open_session(outbox, connect).await else {
+        return close(
+            &mut socket,
+            SessionEnd::Close(CloseCode::Away, "shutting down"),
+        )
+        .await;
     };
     let span = tracing::info_span!("session", id = session.0);
-    converse(hub, &account, session, socket, mailbox)
+    run_session(hub, &abuse, session, socket, receiver)
         .instrument(span)
         .await;
-    drop(seat);
+    drop(permit);
 }
 
-async fn converse(
+async fn run_session(
     hub: HubHandle,
-    account: &AbuseTracker,
+    abuse: &AbuseTracker,
     session: SessionId,
     socket: Socket,
-    mut mailbox: OutboxReceiver,
+    mut frames: OutboxReceiver,
 ) {
     tracing::info!("session opened");
     let (mut sink, mut stream) = socket.split();
-    let ending = tokio::select! {
-        ending = listen(&hub, session, &mut stream) => ending,
-        ending = speak(account, &mut mailbox, &mut sink) => ending,
+    let end = tokio::select! {
+        end = receive_frames(&hub, session, &mut stream) => end,
+        end = send_frames(abuse, &mut frames, &mut sink) => end,
     };
-    hub.close(session).await;
-    drop(mailbox);
-    tracing::info!(?ending, "session closed");
+    hub.close_session(session).await;
+    drop(frames);
+    tracing::info!(?end, "session closed");
     if let Ok(mut socket) = stream.reunite(sink) {
-        goodbye(&mut socket, ending).await;
+        close(&mut socket, end).await;
     }
 }
 
-/// Hands the client's frames to the hub until there are no more.
-async fn listen(hub: &HubHandle, session: SessionId, stream: &mut SplitStream<Socket>) -> Ending {
-    let mut pace = Throttle::new(Instant::now());
+/// Passes the client's frames to the hub until the connection ends.
+async fn receive_frames(
+    hub: &HubHandle,
+    session: SessionId,
+    stream: &mut SplitStream<Socket>,
+) -> SessionEnd {
+    let mut throttle = Throttle::new(Instant::now());
     loop {
         let Ok(next) = timeout(SILENCE_MAX, stream.next()).await else {
-            return Ending::Gone;
+            return SessionEnd::Disconnected;
         };
         let text = match next {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
             Some(Ok(Message::Binary(_))) => {
-                return Ending::Close(CloseCode::Unsupported, "text only");
+                return SessionEnd::Close(CloseCode::Unsupported, "text only");
             }
-            Some(Ok(Message::Close(_))) | None => return Ending::Gone,
-            Some(Err(error)) => return fault(&error),
+            Some(Ok(Message::Close(_))) | None => return SessionEnd::Disconnected,
+            Some(Err(error)) => return end_for_error(&error),
         };
-        match pace.admit(Instant::now()) {
+        match throttle.admit(Instant::now()) {
             Admission::Now => {}
             Admission::After(delay) => sleep(delay).await,
-            Admission::Never => return Ending::Close(CloseCode::Policy, "too many messages"),
+            Admission::Never => return SessionEnd::Close(CloseCode::Policy, "too many messages"),
         }
-        if !hub.frame(session, text).await {
-            return Ending::Close(CloseCode::Away, "shutting down");
+        if !hub.send_frame(session, text).await {
+            return SessionEnd::Close(CloseCode::Away, "shutting down");
         }
     }
 }
 
-/// What a client is told that broke the protocol.
-fn fault(error: &tungstenite::Error) -> Ending {
+/// Returns how a protocol error ends the session.
+fn end_for_error(error: &tungstenite::Error) -> SessionEnd {
     match error {
-        tungstenite::Error::Capacity(_) => Ending::Close(CloseCode::Size, "message too long"),
-        tungstenite::Error::Utf8(_) => Ending::Close(CloseCode::Invalid, "text must be UTF-8"),
-        tungstenite::Error::Protocol(_) => Ending::Close(CloseCode::Protocol, "protocol error"),
-        _ => Ending::Gone,
+        tungstenite::Error::Capacity(_) => SessionEnd::Close(CloseCode::Size, "message too long"),
+        tungstenite::Error::Utf8(_) => SessionEnd::Close(CloseCode::Invalid, "text must be UTF-8"),
+        tungstenite::Error::Protocol(_) => SessionEnd::Close(CloseCode::Protocol, "protocol error"),
+        _ => SessionEnd::Disconnected,
     }
 }
 
-/// Sends letters and pings until the hub, or the client's patience with reading, ends it.
-async fn speak(
-    account: &AbuseTracker,
-    mailbox: &mut OutboxReceiver,
+/// Sends frames of the outbox and pings until the session ends or the client does not read.
+async fn send_frames(
+    abuse: &AbuseTracker,
+    frames: &mut OutboxReceiver,
     sink: &mut SplitSink<Socket, Message>,
-) -> Ending {
-    let overflow = mailbox.overflow();
+) -> SessionEnd {
+    let overflow = frames.overflow();
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     loop {
         let message = tokio::select! {
             biased;
-            () = overflow.rung() => return TOO_SLOW,
-            letter = mailbox.next() => match letter {
+            () = overflow.wait() => return NOT_READING,
+            frame = frames.next() => match frame {
                 Some(Frame::Text(text)) => Message::text(text),
-                Some(Frame::LimitedAction(deed)) if account.note(deed).is_err() => {
-                    return Ending::Close(CloseCode::Again, "too often");
+                Some(Frame::LimitedAction(action)) if abuse.record_action(action).is_err() => {
+                    return SessionEnd::Close(CloseCode::Again, "too often");
                 }
                 Some(Frame::LimitedAction(_)) => continue,
                 Some(Frame::Close { code, reason }) => {
-                    return Ending::Close(CloseCode::from(code), reason);
+                    return SessionEnd::Close(CloseCode::from(code), reason);
                 }
-                None => return Ending::Close(CloseCode::Away, "session ended"),
+                None => return SessionEnd::Close(CloseCode::Away, "session ended"),
             },
             _ = pings.tick() => Message::Ping(Default::default()),
         };
         let len = if message.is_text() { message.len() } else { 0 };
         let outcome = tokio::select! {
             outcome = timeout(WRITE_TIMEOUT, sink.send(message)) => outcome,
-            () = overflow.rung() => return TOO_SLOW,
+            () = overflow.wait() => return NOT_READING,
         };
-        mailbox.sent(len);
+        frames.release(len);
         match outcome {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return Ending::Gone,
-            Err(_) => return TOO_SLOW,
+            Ok(Err(_)) => return SessionEnd::Disconnected,
+            Err(_) => return NOT_READING,
         }
     }
 }
 
-/// What a client is told that does not read what it is sent.
-const TOO_SLOW: Ending = Ending::Close(CloseCode::Again, "not reading");
+/// End of a session whose client does not read what it is sent.
+const NOT_READING: SessionEnd = SessionEnd::Close(CloseCode::Again, "not reading");
 
-/// Says goodbye, as far as the client lets us, and lets the connection go.
-async fn goodbye(socket: &mut Socket, ending: Ending) {
-    let frame = match ending {
-        Ending::Gone => None,
-        Ending::Close(code, reason) => Some(CloseFrame {
+/// Sends the close frame, as far as the client reads it, and closes the connection.
+async fn close(socket: &mut Socket, end: SessionEnd) {
+    let frame = match end {
+        SessionEnd::Disconnected => None,
+        SessionEnd::Close(code, reason) => Some(CloseFrame {
             code,
             reason: reason.into(),
         }),
     };
-    let said = timeout(GOODBYE_TIMEOUT, async {
+    let closed = timeout(CLOSE_TIMEOUT, async {
         let _ = socket.close(frame).await;
         let stream = socket.get_mut();
         stream.shutdown().await?;
-        tokio::io::copy(&mut stream.take(GOODBYE_LEN_MAX), &mut tokio::io::sink()).await?;
+        tokio::io::copy(
+            &mut stream.take(CLOSE_DISCARD_LEN_MAX),
+            &mut tokio::io::sink(),
+        )
+        .await?;
         Ok::<(), io::Error>(())
     });
-    if let Ok(Err(error)) = said.await {
-        tracing::debug!(%error, "the client left before the goodbye");
+    if let Ok(Err(error)) = closed.await {
+        tracing::debug!(%error, "client disconnected before the close frame was sent");
     }
 }
 
@@ -331,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_complete_request_opens_a_websocket() {
+    fn accept_key_is_returned_only_for_a_complete_upgrade_request() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             (header::CONNECTION, "keep-alive, Upgrade"),
@@ -351,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sub_protocol_is_found_among_others() {
+    fn sub_protocol_is_found_among_others() {
         let mut headers = HeaderMap::new();
         let name = header::SEC_WEBSOCKET_PROTOCOL;
         headers.insert(&name, HeaderValue::from_static("chat, Protoo"));

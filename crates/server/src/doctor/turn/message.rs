@@ -1,242 +1,192 @@
-//! The few messages of STUN (RFC 8489 §5) and TURN (RFC 8656 §17) that a client needs to ask for a
-//! relay and to give it back. It writes and reads bytes and knows no socket.
+//! STUN (RFC 8489) and TURN (RFC 8656) messages of a client that requests and releases an
+//! allocation. Encoded and parsed by `stun-types`; see `docs/decisions/0012-turn-check.md`.
 
-use aws_lc_rs::hmac;
-use md5::{Digest as _, Md5};
+use stun_types::attribute::{AttributeType, ErrorCode, Nonce, RawAttribute, Realm, Username};
+use stun_types::message::{
+    BINDING, IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageClass, MessageHeader,
+    MessageWrite as _, MessageWriteExt as _, MessageWriteVec, Method, StunWriteError,
+};
 
-const BINDING: u16 = 0x0001;
-const ALLOCATE: u16 = 0x0003;
-const REFRESH: u16 = 0x0004;
+/// TURN methods and attributes, which `stun-types` does not define (RFC 8656 §17 and §18).
+const ALLOCATE: Method = Method::new(0x0003);
+const REFRESH: Method = Method::new(0x0004);
+const LIFETIME: AttributeType = AttributeType::new(0x000D);
+const REQUESTED_TRANSPORT: AttributeType = AttributeType::new(0x0019);
 
-/// The class bits of an answer (RFC 8489 §5).
-const SUCCESS: u16 = 0x0100;
-/// See `SUCCESS`.
-const ERROR: u16 = 0x0110;
+/// REQUESTED-TRANSPORT for UDP: the protocol number and three reserved bytes.
+const TRANSPORT_UDP: [u8; 4] = [17, 0, 0, 0];
 
-const MAGIC_COOKIE: u32 = 0x2112_A442;
+/// LIFETIME that releases an allocation: zero seconds.
+const LIFETIME_ZERO: [u8; 4] = [0; 4];
 
-const USERNAME: u16 = 0x0006;
-const MESSAGE_INTEGRITY: u16 = 0x0008;
-const ERROR_CODE: u16 = 0x0009;
-const LIFETIME: u16 = 0x000D;
-const REALM: u16 = 0x0014;
-const NONCE: u16 = 0x0015;
-const REQUESTED_TRANSPORT: u16 = 0x0019;
+/// Length of the STUN header, in bytes.
+pub const HEADER_LEN: usize = MessageHeader::LENGTH;
 
-/// UDP, as REQUESTED-TRANSPORT has it.
-const UDP: [u8; 4] = [17, 0, 0, 0];
-
-/// Bytes of the header.
-pub const HEADER_LEN: usize = 20;
-
-/// Bytes of MESSAGE-INTEGRITY with its header.
-const INTEGRITY_LEN: usize = 24;
-
-/// What an allocation is asked with.
-pub struct Allocation<'a> {
-    /// Who asks.
-    pub username: &'a str,
-    /// What proves it.
-    pub credential: &'a str,
-    /// As the server said.
-    pub realm: Vec<u8>,
-    /// As the server said.
-    pub nonce: Vec<u8>,
+/// Long-term credentials with the challenge of a server (RFC 8489 §9.2).
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: String,
+    /// Realm of the server.
+    pub realm: String,
+    /// Nonce of the server.
+    pub nonce: String,
 }
 
-/// How a server answers.
+/// Response of a server.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It does as it was asked.
+pub enum Response {
+    /// The request succeeded.
     Success,
-    /// It wants credentials, or others than these (401, 438).
+    /// The server requires credentials, or other ones than those sent (401, 438).
     Challenge {
-        /// For which realm.
-        realm: Vec<u8>,
-        /// To be repeated.
-        nonce: Vec<u8>,
+        /// Realm of the credentials.
+        realm: String,
+        /// Nonce to send with the credentials.
+        nonce: String,
     },
-    /// It does not, with this code.
+    /// The server refused with this error code.
     Refused(u16),
 }
 
-/// A request, and what its answer must repeat.
-pub struct Request {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// Asks who we are.
-pub fn binding() -> Request {
-    Builder::new(BINDING).end()
-}
-
-/// Asks for a relay; without credentials, to be told the realm.
-pub fn allocate(with: Option<&Allocation<'_>>) -> Request {
-    let builder = Builder::new(ALLOCATE).attribute(REQUESTED_TRANSPORT, &UDP);
-    match with {
-        Some(with) => builder.sign(with),
-        None => builder.end(),
-    }
-}
-
-/// Gives a relay back.
-pub fn release(with: &Allocation<'_>) -> Request {
-    Builder::new(REFRESH)
-        .attribute(LIFETIME, &[0; 4])
-        .sign(with)
-}
+/// An encoded request.
+pub struct Request(Vec<u8>);
 
 impl Request {
-    /// Reads an answer; none when it answers something else.
-    pub fn answer(&self, bytes: &[u8]) -> Option<Answer> {
-        let (header, body) = bytes.split_at_checked(HEADER_LEN)?;
-        if header.get(4..) != self.bytes.get(4..HEADER_LEN) {
+    /// Creates a Binding request.
+    pub fn binding() -> Self {
+        Self(Message::builder_request(BINDING, MessageWriteVec::new()).finish())
+    }
+
+    /// Creates an Allocate request. Without credentials the server responds with a challenge.
+    pub fn allocate(credentials: Option<&Credentials>) -> Self {
+        let transport = RawAttribute::new(REQUESTED_TRANSPORT, &TRANSPORT_UDP);
+        Self::build(ALLOCATE, &transport, credentials)
+    }
+
+    /// Creates a Refresh request that releases the allocation.
+    pub fn release(credentials: &Credentials) -> Self {
+        let lifetime = RawAttribute::new(LIFETIME, &LIFETIME_ZERO);
+        Self::build(REFRESH, &lifetime, Some(credentials))
+    }
+
+    fn build(
+        method: Method,
+        attribute: &RawAttribute<'_>,
+        credentials: Option<&Credentials>,
+    ) -> Self {
+        let mut message = Message::builder_request(method, MessageWriteVec::new());
+        // Attributes that are too long are left out, and the server refuses the request.
+        let _ = message.add_attribute(attribute);
+        if let Some(credentials) = credentials {
+            let _ = add_credentials(&mut message, credentials);
+        }
+        Self(message.finish())
+    }
+
+    /// Returns the encoded request.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Parses a response to this request; `None` when it is malformed or belongs to another request.
+    pub fn parse_response(&self, bytes: &[u8]) -> Option<Response> {
+        let request = Message::from_bytes(&self.0).ok()?;
+        let response = Message::from_bytes(bytes).ok()?;
+        if response.transaction_id() != request.transaction_id()
+            || response.method() != request.method()
+        {
             return None;
         }
-        let kind = number(header, 0)?;
-        let asked = number(&self.bytes, 0)?;
-        if kind == asked | SUCCESS {
-            return Some(Answer::Success);
+        match response.class() {
+            MessageClass::Success => return Some(Response::Success),
+            MessageClass::Error => {}
+            MessageClass::Request | MessageClass::Indication => return None,
         }
-        if kind != asked | ERROR {
-            return None;
-        }
-        let code = attribute(body, ERROR_CODE)?;
-        let class = u16::from(code.get(2)? & 7);
-        let code = class * 100 + u16::from(*code.get(3)?);
-        match (code, attribute(body, REALM), attribute(body, NONCE)) {
-            (401 | 438, Some(realm), Some(nonce)) => Some(Answer::Challenge {
-                realm: realm.to_vec(),
-                nonce: nonce.to_vec(),
+        let code = response.attribute::<ErrorCode>().ok()?.code();
+        let realm = response.attribute::<Realm>();
+        let nonce = response.attribute::<Nonce>();
+        match (code, realm, nonce) {
+            (401 | 438, Ok(realm), Ok(nonce)) => Some(Response::Challenge {
+                realm: realm.realm().to_owned(),
+                nonce: nonce.nonce().to_owned(),
             }),
-            _ => Some(Answer::Refused(code)),
+            _ => Some(Response::Refused(code)),
         }
     }
 }
 
-/// A message in the making.
-struct Builder(Vec<u8>);
-
-impl Builder {
-    fn new(kind: u16) -> Self {
-        let mut bytes = kind.to_be_bytes().to_vec();
-        bytes.extend([0, 0]);
-        bytes.extend(MAGIC_COOKIE.to_be_bytes());
-        let mut transaction = [0; 12];
-        // Without randomness the number is a constant, which one request at a time can bear.
-        let _ = getrandom::fill(&mut transaction);
-        bytes.extend(transaction);
-        Self(bytes)
-    }
-
-    fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
-        self.0.extend(kind.to_be_bytes());
-        self.0.extend(len.to_be_bytes());
-        self.0.extend(value);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
-        self
-    }
-
-    /// Long-term credentials (RFC 8489 §9.2.2): the key is the MD5 of the three, and the length in
-    /// the header counts MESSAGE-INTEGRITY.
-    fn sign(self, with: &Allocation<'_>) -> Request {
-        let mut builder = self
-            .attribute(USERNAME, with.username.as_bytes())
-            .attribute(REALM, &with.realm)
-            .attribute(NONCE, &with.nonce);
-        let mut key = Md5::new();
-        key.update(with.username);
-        key.update(":");
-        key.update(&with.realm);
-        key.update(":");
-        key.update(with.credential);
-        builder.write_len(INTEGRITY_LEN);
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key.finalize());
-        let tag = hmac::sign(&key, &builder.0);
-        builder.attribute(MESSAGE_INTEGRITY, tag.as_ref()).end()
-    }
-
-    fn end(mut self) -> Request {
-        self.write_len(0);
-        Request { bytes: self.0 }
-    }
-
-    /// Writes the length of the body, with as many bytes as are still to come.
-    fn write_len(&mut self, more: usize) {
-        let len = self.0.len().saturating_sub(HEADER_LEN) + more;
-        let len = u16::try_from(len).unwrap_or(u16::MAX);
-        if let Some(field) = self.0.get_mut(2..4) {
-            field.copy_from_slice(&len.to_be_bytes());
-        }
-    }
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u16> {
-    let (number, _) = bytes.get(at..)?.split_first_chunk::<2>()?;
-    Some(u16::from_be_bytes(*number))
-}
-
-/// The value of the first attribute of a kind.
-fn attribute(mut body: &[u8], wanted: u16) -> Option<&[u8]> {
-    loop {
-        let kind = number(body, 0)?;
-        let len = usize::from(number(body, 2)?);
-        let value = body.get(4..4 + len)?;
-        if kind == wanted {
-            return Some(value);
-        }
-        body = body.get(4 + len.next_multiple_of(4)..)?;
-    }
+fn add_credentials(
+    message: &mut MessageWriteVec,
+    credentials: &Credentials,
+) -> Result<(), StunWriteError> {
+    message.add_attribute(&Username::new(&credentials.username)?)?;
+    message.add_attribute(&Realm::new(&credentials.realm)?)?;
+    message.add_attribute(&Nonce::new(&credentials.nonce)?)?;
+    let key = LongTermKeyCredentials::new(
+        credentials.username.clone(),
+        credentials.password.clone(),
+        credentials.realm.clone(),
+    );
+    message.add_message_integrity(&key.into(), IntegrityAlgorithm::Sha1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn challenge(request: &Request) -> Vec<u8> {
+        let request = Message::from_bytes(request.as_bytes()).unwrap();
+        let mut response = Message::builder_error(&request, MessageWriteVec::new());
+        let error = ErrorCode::builder(401).build().unwrap();
+        response.add_attribute(&error).unwrap();
+        response
+            .add_attribute(&Realm::new("here").unwrap())
+            .unwrap();
+        response
+            .add_attribute(&Nonce::new("once").unwrap())
+            .unwrap();
+        response.finish()
+    }
+
     #[test]
-    fn an_answer_is_read_and_a_strangers_is_not() {
-        let request = allocate(None);
-        let mut answer = Builder(request.bytes[..HEADER_LEN].to_vec())
-            .attribute(ERROR_CODE, &[0, 0, 4, 1])
-            .attribute(REALM, b"here")
-            .attribute(NONCE, b"once")
-            .end()
-            .bytes;
-        answer[..2].copy_from_slice(&(ALLOCATE | ERROR).to_be_bytes());
-        let (realm, nonce) = (b"here".to_vec(), b"once".to_vec());
-        let challenge = Answer::Challenge { realm, nonce };
-        assert_eq!(request.answer(&answer), Some(challenge));
-        assert_eq!(allocate(None).answer(&answer), None);
-        for len in 0..answer.len() {
-            let part = request.answer(&answer[..len]);
+    fn response_is_parsed_only_for_its_own_request() {
+        let request = Request::allocate(None);
+        let response = challenge(&request);
+        let (realm, nonce) = ("here".to_owned(), "once".to_owned());
+        let expected = Response::Challenge { realm, nonce };
+        assert_eq!(request.parse_response(&response), Some(expected));
+        assert_eq!(Request::allocate(None).parse_response(&response), None);
+        for len in 0..response.len() {
+            let parsed = request.parse_response(&response[..len]);
             assert!(!matches!(
-                part,
-                Some(Answer::Success | Answer::Challenge { .. })
+                parsed,
+                Some(Response::Success | Response::Challenge { .. })
             ));
         }
     }
 
     #[test]
-    fn a_signed_request_counts_its_own_length() {
-        let with = Allocation {
-            username: "ana",
-            credential: "secret",
-            realm: b"here".to_vec(),
-            nonce: b"once".to_vec(),
+    fn signed_request_has_username_and_valid_integrity() {
+        let credentials = Credentials {
+            username: "ana".to_owned(),
+            password: "secret".to_owned(),
+            realm: "here".to_owned(),
+            nonce: "once".to_owned(),
         };
-        let bytes = allocate(Some(&with)).bytes;
-        assert_eq!(
-            usize::from(number(&bytes, 2).unwrap()),
-            bytes.len() - HEADER_LEN
+        let request = Request::allocate(Some(&credentials));
+        let bytes = request.as_bytes();
+        let len = u16::from_be_bytes([bytes[2], bytes[3]]);
+        assert_eq!(usize::from(len), bytes.len() - HEADER_LEN);
+        let message = Message::from_bytes(bytes).unwrap();
+        let username = message.attribute::<Username>().unwrap();
+        assert_eq!(username.username(), "ana");
+        let key = LongTermKeyCredentials::new(
+            credentials.username,
+            credentials.password,
+            credentials.realm,
         );
-        assert_eq!(attribute(&bytes[HEADER_LEN..], USERNAME), Some(&b"ana"[..]));
-        assert_eq!(
-            attribute(&bytes[HEADER_LEN..], MESSAGE_INTEGRITY)
-                .unwrap()
-                .len(),
-            20
-        );
+        assert!(message.validate_integrity(&key.into()).is_ok());
     }
 }

@@ -1,14 +1,14 @@
-//! The page at `/api/` on which people read what programs can do: three small files that show
-//! `/api/openapi.json`. Nothing is loaded from elsewhere.
+//! Documentation page at `/api/`: three small files that render `/api/openapi.json`. Loads nothing
+//! from other hosts.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 
-/// The frame of the page.
+/// Markup of the page.
 const HTML: &str = include_str!("docs_page/index.html");
-/// What fills it.
+/// Script of the page.
 const SCRIPT: &str = include_str!("docs_page/page.js");
-/// How it looks.
+/// Style sheet of the page.
 const STYLE: &str = include_str!("docs_page/page.css");
 
 /// `GET /api`.

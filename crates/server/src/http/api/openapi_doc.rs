@@ -1,17 +1,15 @@
-//! The description of the REST interface (OpenAPI 3.1), made from the handlers themselves. It says
-//! of every answer that can occur what it looks like.
+//! OpenAPI 3.1 description of the REST interface, generated from the handlers. Describes every
+//! response that can occur.
 
-use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::super::SiteContext;
 use super::super::json_response::Problem;
 use super::{ice_servers, participants, rooms, schemas};
 
-/// The whole of it.
+/// The OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -28,12 +26,12 @@ use super::{ice_servers, participants, rooms, schemas};
         rooms::list, ice_servers::servers,
     ),
     components(schemas(
-        Problem, schemas::NewRoom, schemas::MadeRoom, schemas::RoomState, schemas::RoomDetails,
+        Problem, schemas::NewRoom, schemas::CreatedRoom, schemas::RoomState, schemas::RoomDetails,
         schemas::RoomPage, schemas::Participant, schemas::ParticipantList, schemas::Mute,
-        schemas::PolicyChange, schemas::Nothing, schemas::Invitation, schemas::IceServer,
-        schemas::IceServerList, schemas::RoomPolicy, schemas::Kind,
+        schemas::PolicyChange, schemas::EmptyBody, schemas::Invitation, schemas::IceServer,
+        schemas::IceServerList, schemas::RoomPolicy, schemas::TrackKind,
     )),
-    modifiers(&Credentials),
+    modifiers(&SecuritySchemes),
     tags(
         (name = "Rooms", description = "For everybody."),
         (name = "Hosts", description = "For the host of a room, and for operators."),
@@ -41,12 +39,12 @@ use super::{ice_servers, participants, rooms, schemas};
         (name = "Connecting", description = "Before a call."),
     ),
 )]
-pub struct Description;
+struct Document;
 
-/// How callers say who they are.
-struct Credentials;
+/// Adds the security schemes.
+struct SecuritySchemes;
 
-impl Modify for Credentials {
+impl Modify for SecuritySchemes {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let Some(components) = openapi.components.as_mut() else {
             return;
@@ -59,18 +57,18 @@ impl Modify for Credentials {
     }
 }
 
-/// The description as text.
-pub fn text() -> String {
-    let mut description = Description::openapi();
-    description.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    description.to_pretty_json().unwrap_or_default()
+/// Returns the document as JSON.
+pub fn generate() -> String {
+    let mut document = Document::openapi();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document.to_pretty_json().unwrap_or_default()
 }
 
-/// `GET /api/openapi.json`.
-pub async fn document(State(site): State<SiteContext>) -> Response {
+/// Returns the response of `GET /api/openapi.json`.
+pub fn response(document: &str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    (headers, site.terms.description.clone()).into_response()
+    (headers, document.to_owned()).into_response()
 }

@@ -1,4 +1,4 @@
-//! Who is in a room, and what its hosts decide about them.
+//! REST handlers for participants: list, mute, remove.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -7,12 +7,13 @@ use axum::response::Response;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::Moderation;
 
-use super::super::SiteContext;
-use super::super::json_response::{self, ApiError, Problem};
-use super::caller::Caller;
-use super::rooms::{Visit, find, named};
+use super::super::caller::Caller;
+use super::super::json_response::{self, ApiError};
+use super::super::site::SiteContext;
+use super::error_responses::{GuestErrors, ModerationBodyErrors, ModerationErrors};
+use super::json_body;
+use super::request_context::{Visitor, admin_request, find_room, moderate, path_params};
 use super::schemas::{Mute, Participant, ParticipantList};
-use super::{ask, read};
 
 /// Who is in a room.
 ///
@@ -24,13 +25,7 @@ use super::{ask, read};
     security((), ("bearer" = []), ("token" = [])),
     responses(
         (status = 200, description = "Who is there.", body = ParticipantList),
-        (status = 400, description = "The address makes no sense.", body = Problem),
-        (status = 401, description = "The token is none of ours.", body = Problem,
-            headers(("WWW-Authenticate" = String))),
-        (status = 404, description = "There is no such room, or none for you.", body = Problem),
-        (status = 429, description = "Too often.", body = Problem, headers(("Retry-After" = u64))),
-        (status = 503, description = "The conference does not answer.", body = Problem,
-            headers(("Retry-After" = u64))),
+        GuestErrors,
     )
 )]
 pub async fn list(
@@ -38,11 +33,11 @@ pub async fn list(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let visit = Visit::of(&site, &request)?;
-    let room = find(&site, named(path)?, visit).await?;
+    let visitor = Visitor::authenticate(&site, &request)?;
+    let room = find_room(&site, path_params(path)?, visitor).await?;
     let room = room.room.to_string();
     let AdminResponse::Participants(participants) =
-        ask(&site, AdminRequest::Participants { room }).await?
+        admin_request(&site, AdminRequest::Participants { room }).await?
     else {
         return Err(ApiError::Unavailable);
     };
@@ -64,17 +59,7 @@ pub async fn list(
     security(("bearer" = []), ("token" = [])),
     responses(
         (status = 204, description = "It is paused. They can go on when they want to."),
-        (status = 400, description = "The request makes no sense.", body = Problem),
-        (status = 401, description = "No token, or none of ours.", body = Problem,
-            headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "You are no host of this room.", body = Problem),
-        (status = 404, description = "There is no such room, or nobody of this id.", body = Problem),
-        (status = 408, description = "The body did not come.", body = Problem),
-        (status = 413, description = "The body is too long.", body = Problem),
-        (status = 415, description = "The body is not JSON.", body = Problem),
-        (status = 429, description = "Too often.", body = Problem, headers(("Retry-After" = u64))),
-        (status = 503, description = "The conference does not answer.", body = Problem,
-            headers(("Retry-After" = u64))),
+        ModerationBodyErrors,
     )
 )]
 pub async fn mute(
@@ -82,11 +67,11 @@ pub async fn mute(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (room, peer) = named(path)?;
-    Caller::of(&site, &request)?.host(&room)?;
-    let mute: Mute = read(request).await?;
+    let (room, peer) = path_params(path)?;
+    Caller::authenticate(&site, &request)?.require_host(&room)?;
+    let mute: Mute = json_body::read(request).await?;
     let kind = mute.kind.map(Into::into);
-    decide(&site, room, Moderation::Mute { peer, kind }).await
+    moderate(&site, room, Moderation::Mute { peer, kind }).await
 }
 
 /// Sends somebody away.
@@ -99,14 +84,7 @@ pub async fn mute(
     security(("bearer" = []), ("token" = [])),
     responses(
         (status = 204, description = "They are gone."),
-        (status = 400, description = "The address makes no sense.", body = Problem),
-        (status = 401, description = "No token, or none of ours.", body = Problem,
-            headers(("WWW-Authenticate" = String))),
-        (status = 403, description = "You are no host of this room.", body = Problem),
-        (status = 404, description = "There is no such room, or nobody of this id.", body = Problem),
-        (status = 429, description = "Too often.", body = Problem, headers(("Retry-After" = u64))),
-        (status = 503, description = "The conference does not answer.", body = Problem,
-            headers(("Retry-After" = u64))),
+        ModerationErrors,
     )
 )]
 pub async fn remove(
@@ -114,17 +92,7 @@ pub async fn remove(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (room, peer) = named(path)?;
-    Caller::of(&site, &request)?.host(&room)?;
-    decide(&site, room, Moderation::Remove { peer }).await
-}
-
-/// Has the conference carry out what a host decides.
-pub async fn decide(
-    site: &SiteContext,
-    room: String,
-    moderation: Moderation,
-) -> Result<Response, ApiError> {
-    ask(site, AdminRequest::Moderate { room, moderation }).await?;
-    Ok(json_response::done())
+    let (room, peer) = path_params(path)?;
+    Caller::authenticate(&site, &request)?.require_host(&room)?;
+    moderate(&site, room, Moderation::Remove { peer }).await
 }

@@ -1,4 +1,5 @@
-//! What bodies look like, both ways: the words of the documents, in their case.
+//! Request and response bodies of the REST interface. Their doc comments are the texts of the OpenAPI
+//! description, which clients read.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,7 +8,7 @@ use watersmeet_conference::message::{ParticipantSummary, Policy};
 use watersmeet_conference::turn;
 use watersmeet_wire::params::MediaKind;
 
-use super::super::json_response::iso;
+use super::super::json_response::format_time;
 
 /// Who may enter a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,8 +26,9 @@ pub enum RoomPolicy {
 
 /// Sound or pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[schema(as = Kind)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum TrackKind {
     /// Sound.
     Audio,
     /// Pictures.
@@ -51,8 +53,9 @@ pub struct NewRoom {
 
 /// A room that was made.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MadeRoom)]
 #[serde(rename_all = "camelCase")]
-pub struct MadeRoom {
+pub struct CreatedRoom {
     /// Its name, which nobody guesses.
     #[schema(example = "room-1733738400000-Jk3mYl0c4yTn9qG5v8w2bA")]
     pub room_id: String,
@@ -142,7 +145,7 @@ pub struct ParticipantList {
 pub struct Mute {
     /// What. Absent: all of it.
     #[serde(default)]
-    pub kind: Option<Kind>,
+    pub kind: Option<TrackKind>,
 }
 
 /// Who may enter from now on.
@@ -155,8 +158,9 @@ pub struct PolicyChange {
 
 /// Nothing.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Nothing)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct EmptyBody {}
 
 /// An invitation into a room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -200,7 +204,7 @@ impl From<&RoomSummary> for RoomState {
             room_id: room.room.to_string(),
             host_name: room.host_name.as_deref().map(str::to_owned),
             participant_count: room.participants,
-            created_at: iso(room.created_unix_ms),
+            created_at: format_time(room.created_unix_ms),
         }
     }
 }
@@ -211,7 +215,7 @@ impl From<&RoomSummary> for RoomDetails {
             room_id: room.room.to_string(),
             host_name: room.host_name.as_deref().map(str::to_owned),
             participant_count: room.participants,
-            created_at: iso(room.created_unix_ms),
+            created_at: format_time(room.created_unix_ms),
             policy: room.policy.into(),
             waiting_count: room.waiting,
             producer_count: room.producers,
@@ -243,11 +247,11 @@ impl From<turn::IceServer> for IceServer {
     }
 }
 
-impl From<Kind> for MediaKind {
-    fn from(kind: Kind) -> Self {
+impl From<TrackKind> for MediaKind {
+    fn from(kind: TrackKind) -> Self {
         match kind {
-            Kind::Audio => Self::Audio,
-            Kind::Video => Self::Video,
+            TrackKind::Audio => Self::Audio,
+            TrackKind::Video => Self::Video,
         }
     }
 }

@@ -1,29 +1,38 @@
-//! What can be judged without a server: bodies, who may do what, and the description itself.
+//! Tests without a server: bodies, permissions and the OpenAPI document.
 
 use serde_json::json;
 use watersmeet_conference::access::{Grant, RoomGrant};
 
-use super::caller::{Caller, is_key};
-use super::schemas::{Mute, NewRoom};
-use super::*;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-fn fault<T: DeserializeOwned>(body: &str) -> Option<Value> {
-    let fault = shape::<T>(&Bytes::from(body.to_owned())).err()?;
+use super::super::caller::{Caller, is_api_key};
+use super::super::json_response::ApiError;
+use super::json_body;
+use super::openapi_doc;
+use super::schemas::{Mute, NewRoom};
+use crate::config::{RoomCreation, Secret};
+
+fn parse_error<T: DeserializeOwned>(body: &str) -> Option<Value> {
+    let error = json_body::parse::<T>(&Bytes::from(body.to_owned())).err()?;
     assert_eq!(
-        fault.clone().into_response().status(),
+        error.clone().into_response().status(),
         StatusCode::BAD_REQUEST
     );
-    Some(json!(format!("{fault:?}")))
+    Some(json!(format!("{error:?}")))
 }
 
 #[test]
-fn bodies_are_strict() {
-    assert_eq!(fault::<NewRoom>(r#"{"hostName":"Alice"}"#), None);
+fn malformed_bodies_are_refused() {
+    assert_eq!(parse_error::<NewRoom>(r#"{"hostName":"Alice"}"#), None);
     assert_eq!(
-        fault::<NewRoom>(r#"{"hostName":"Alice","policy":"invite-only"}"#),
+        parse_error::<NewRoom>(r#"{"hostName":"Alice","policy":"invite-only"}"#),
         None
     );
-    assert_eq!(fault::<Mute>(""), None);
+    assert_eq!(parse_error::<Mute>(""), None);
     for body in [
         "",
         "{}",
@@ -37,44 +46,46 @@ fn bodies_are_strict() {
         r#"{"hostName":"Alice"} {}"#,
         "{hostName:1}",
     ] {
-        assert!(fault::<NewRoom>(body).is_some(), "{body}");
+        assert!(parse_error::<NewRoom>(body).is_some(), "{body}");
     }
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-    assert!(fault::<NewRoom>(&deep).is_some());
+    assert!(parse_error::<NewRoom>(&deep).is_some());
 }
 
 #[test]
-fn a_body_has_to_say_that_it_is_json_or_nothing() {
-    let says = |kinds: &[&str]| {
+fn content_type_must_be_json_or_missing() {
+    let is_accepted = |kinds: &[&str]| {
         let mut headers = HeaderMap::new();
         for kind in kinds {
             headers.append(header::CONTENT_TYPE, kind.parse().unwrap());
         }
-        is_json(&headers)
+        json_body::is_json(&headers)
     };
-    assert!(says(&[]));
-    assert!(says(&["application/json"]) && says(&["Application/JSON; charset=utf-8"]));
-    assert!(!says(&["text/plain"]) && !says(&["application/jsonp"]));
-    assert!(!says(&["application/json", "text/plain"]));
+    assert!(is_accepted(&[]));
+    assert!(
+        is_accepted(&["application/json"]) && is_accepted(&["Application/JSON; charset=utf-8"])
+    );
+    assert!(!is_accepted(&["text/plain"]) && !is_accepted(&["application/jsonp"]));
+    assert!(!is_accepted(&["application/json", "text/plain"]));
 }
 
 #[test]
-fn a_key_is_the_key_and_nothing_like_it() {
+fn api_key_must_match_exactly() {
     let key = Secret::new("0123456789abcdef0123456789abcdef".to_owned());
-    assert!(is_key(Some(&key), "0123456789abcdef0123456789abcdef"));
+    assert!(is_api_key(Some(&key), "0123456789abcdef0123456789abcdef"));
     for other in [
         "",
         "0",
         "0123456789abcdef0123456789abcdeg",
         "0123456789abcdef0123456789abcdef0",
     ] {
-        assert!(!is_key(Some(&key), other), "{other}");
+        assert!(!is_api_key(Some(&key), other), "{other}");
     }
-    assert!(!is_key(None, ""));
+    assert!(!is_api_key(None, ""));
 }
 
 fn host_of(room: &str, room_admin: bool) -> Caller {
-    Caller::Bearer(Grant::Room(RoomGrant {
+    Caller::TokenBearer(Grant::Room(RoomGrant {
         room: room.to_owned(),
         identity: None,
         name: None,
@@ -85,17 +96,17 @@ fn host_of(room: &str, room_admin: bool) -> Caller {
 }
 
 #[test]
-fn nobody_may_more_than_was_granted() {
-    let invited = Caller::Bearer(Grant::Invite {
+fn callers_have_only_the_permissions_granted() {
+    let invited = Caller::TokenBearer(Grant::Invite {
         room: "a".to_owned(),
     });
-    let user = Caller::Bearer(Grant::User {
+    let user = Caller::TokenBearer(Grant::User {
         id: "1".to_owned(),
         email: "a@example.org".to_owned(),
     });
-    // Who; then: knows of invite-only rooms a and b, is host of a and b, makes rooms, operates.
+    // Caller; then: sees invite-only rooms a and b, is host of a and b, creates rooms, is operator.
     let table = [
-        (Caller::Anybody, [false; 6]),
+        (Caller::Anonymous, [false; 6]),
         (user, [false, false, false, false, true, false]),
         (invited, [true, false, false, false, false, false]),
         (
@@ -109,44 +120,50 @@ fn nobody_may_more_than_was_granted() {
         let has = [
             caller.is_invited("a"),
             caller.is_invited("b"),
-            caller.host("a").is_ok(),
-            caller.host("b").is_ok(),
-            caller.creator(RoomCreation::Token).is_ok(),
-            caller.operator().is_ok(),
+            caller.require_host("a").is_ok(),
+            caller.require_host("b").is_ok(),
+            caller.require_room_creator(RoomCreation::Token).is_ok(),
+            caller.require_operator().is_ok(),
         ];
         assert_eq!(has, rights, "{caller:?}");
-        assert!(caller.creator(RoomCreation::Anyone).is_ok());
-        assert!(caller.known(false).is_ok());
+        assert!(caller.require_room_creator(RoomCreation::Anyone).is_ok());
+        assert!(caller.require_credentials(false).is_ok());
     }
-    assert_eq!(Caller::Anybody.known(true), Err(ApiError::InvalidToken));
-    assert_eq!(Caller::Anybody.host("a"), Err(ApiError::InvalidToken));
+    assert_eq!(
+        Caller::Anonymous.require_credentials(true),
+        Err(ApiError::InvalidToken)
+    );
+    assert_eq!(
+        Caller::Anonymous.require_host("a"),
+        Err(ApiError::InvalidToken)
+    );
 }
 
 #[test]
-fn every_operation_describes_what_can_go_wrong() {
-    let api: Value = serde_json::from_str(&openapi_doc::text()).unwrap();
+fn every_operation_describes_its_error_responses() {
+    let api: Value = serde_json::from_str(&openapi_doc::generate()).unwrap();
     assert_eq!(api["openapi"], "3.1.0");
     assert_eq!(api["info"]["version"], env!("CARGO_PKG_VERSION"));
     let mut operations = 0;
     for (path, item) in api["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             operations += 1;
-            let answers = operation["responses"].as_object().unwrap();
+            let responses = operation["responses"].as_object().unwrap();
             for status in ["400", "401", "429"] {
-                assert!(answers.contains_key(status), "{method} {path}: {status}");
+                assert!(responses.contains_key(status), "{method} {path}: {status}");
             }
             let has_body = operation["requestBody"].is_object();
             for status in ["408", "413", "415"] {
                 assert_eq!(
-                    answers.contains_key(status),
+                    responses.contains_key(status),
                     has_body,
                     "{method} {path}: {status}"
                 );
             }
             let names_room = path.contains("{room}");
-            assert_eq!(answers.contains_key("404"), names_room, "{method} {path}");
-            for (status, answer) in answers {
-                let has_content = answer["content"]["application/json"].is_object();
+            assert_eq!(responses.contains_key("404"), names_room, "{method} {path}");
+            for (status, response) in responses {
+                let has_content = response["content"]["application/json"].is_object();
                 assert_eq!(has_content, status != "204", "{method} {path}: {status}");
             }
             assert!(
@@ -160,7 +177,7 @@ fn every_operation_describes_what_can_go_wrong() {
     assert_references(&api, &api);
 }
 
-/// Every reference leads somewhere.
+/// Asserts that every reference resolves.
 fn assert_references(api: &Value, at: &Value) {
     match at {
         Value::Object(entries) => {

@@ -1,4 +1,4 @@
-//! Figures of the conference: rooms, people, and how long they wait for media.
+//! Metrics of the conference: rooms, participants, requests, and the time until media can flow.
 
 use std::fmt;
 
@@ -8,51 +8,59 @@ use watersmeet_conference::ConferenceGauges;
 
 use super::encoder::FamilyEncoder;
 
-/// What the conference counts.
+/// Collects the metrics of the conference.
 #[derive(Debug)]
 pub struct ConferenceCollector {
-    /// The counts.
-    pub counts: ConferenceGauges,
+    /// Metrics of the conference.
+    pub gauges: ConferenceGauges,
 }
 
 impl Collector for ConferenceCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = FamilyEncoder::new(encoder);
-        let counts = &self.counts;
-        page.gauge("rooms", "Rooms that are there", counts.rooms as u64)?;
-        page.gauge(
+        let mut families = FamilyEncoder::new(encoder);
+        let gauges = &self.gauges;
+        families.gauge("rooms", "Open rooms", gauges.rooms as u64)?;
+        families.gauge(
             "participants",
-            "People in rooms",
-            counts.participants as u64,
+            "Participants in rooms",
+            gauges.participants as u64,
         )?;
-        page.gauge(
+        families.gauge(
             "participants_waiting",
-            "People who wait to be let into a room",
-            counts.waiting as u64,
+            "Participants waiting for a host to admit them",
+            gauges.waiting as u64,
         )?;
-        page.gauge("sessions", "Signalling sessions", counts.sessions as u64)?;
-        page.gauge(
+        families.gauge(
+            "sessions",
+            "Open signalling sessions",
+            gauges.sessions as u64,
+        )?;
+        families.gauge(
             "commands_pending",
-            "Commands to workers whose answer is awaited",
-            counts.pending as u64,
+            "Commands sent to workers and not yet replied to",
+            gauges.pending as u64,
         )?;
-        page.counter("joins", "People who entered a room", counts.totals.joins)?;
-        page.histogram(
+        families.counter(
+            "joins",
+            "Participants that joined a room",
+            gauges.totals.joins,
+        )?;
+        families.histogram(
             "join_duration_seconds",
-            "Time from entering a room to the first transport that can carry media",
-            &counts.totals.join_durations,
+            "Time from joining a room to the first transport that can carry media",
+            &gauges.totals.join_durations,
         )?;
-        page.counter(
+        families.counter(
             "session_panics",
             "Panics while an input was handled; each closed a session or its room",
-            counts.totals.panics,
+            gauges.totals.panics,
         )?;
-        let mut refused = page.counters(
+        let mut refused = families.counters(
             "requests_refused",
-            "Signalling requests that were refused, by the code of the refusal",
+            "Signalling requests refused, by refusal code",
         )?;
-        for (code, count) in &counts.totals.refusals {
-            refused.count(&[("code", *code)], *count)?;
+        for (code, count) in &gauges.totals.refusals {
+            refused.counter(&[("code", *code)], *count)?;
         }
         Ok(())
     }

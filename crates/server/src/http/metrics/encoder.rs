@@ -1,4 +1,4 @@
-//! Writes figures down, one family after the other.
+//! Encodes metrics, one family after the other.
 
 use std::fmt;
 
@@ -6,29 +6,38 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncod
 use prometheus_client::metrics::MetricType;
 use watersmeet_wire::units::Histogram;
 
-/// What is written to.
+/// Encodes metric families.
 pub struct FamilyEncoder<'a>(DescriptorEncoder<'a>);
 
-/// One family: figures of one name that differ in their labels.
+/// Encodes one family: metrics of one name that differ in their labels.
 pub struct Family<'a>(MetricEncoder<'a>);
 
 impl<'a> FamilyEncoder<'a> {
-    /// Begins with nothing.
+    /// Wraps the encoder of `prometheus-client`.
     pub const fn new(encoder: DescriptorEncoder<'a>) -> Self {
         Self(encoder)
     }
 
-    /// A family of what only grows. The name ends in `_total` when it is read.
+    /// Begins a family of counters. `_total` is appended to the name.
+    ///
+    /// # Errors
+    /// The text cannot be written.
     pub fn counters<'s>(&'s mut self, name: &'s str, help: &str) -> Result<Family<'s>, fmt::Error> {
         self.family(name, help, MetricType::Counter)
     }
 
-    /// A family of what rises and falls.
+    /// Begins a family of gauges.
+    ///
+    /// # Errors
+    /// The text cannot be written.
     pub fn gauges<'s>(&'s mut self, name: &'s str, help: &str) -> Result<Family<'s>, fmt::Error> {
         self.family(name, help, MetricType::Gauge)
     }
 
-    /// A family of durations.
+    /// Begins a family of histograms.
+    ///
+    /// # Errors
+    /// The text cannot be written.
     pub fn histograms<'s>(
         &'s mut self,
         name: &'s str,
@@ -37,25 +46,34 @@ impl<'a> FamilyEncoder<'a> {
         self.family(name, help, MetricType::Histogram)
     }
 
-    /// One figure that only grows.
+    /// Writes a counter without labels.
+    ///
+    /// # Errors
+    /// The text cannot be written.
     pub fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let mut family = self.counters(name, help)?;
         family.0.encode_counter::<NoLabelSet, _, u64>(&value, None)
     }
 
-    /// One figure that rises and falls.
+    /// Writes a gauge without labels.
+    ///
+    /// # Errors
+    /// The text cannot be written.
     pub fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.gauges(name, help)?.0.encode_gauge(&value)
     }
 
-    /// The durations of one thing.
+    /// Writes a histogram without labels.
+    ///
+    /// # Errors
+    /// The text cannot be written.
     pub fn histogram<const N: usize>(
         &mut self,
         name: &str,
         help: &str,
         histogram: &Histogram<N>,
     ) -> fmt::Result {
-        encode(&mut self.histograms(name, help)?.0, histogram)
+        encode_durations(&mut self.histograms(name, help)?.0, histogram)
     }
 
     fn family<'s>(
@@ -69,41 +87,58 @@ impl<'a> FamilyEncoder<'a> {
 }
 
 impl Family<'_> {
-    /// A figure that only grows.
-    pub fn count(&mut self, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
+    /// Writes a counter.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn counter(&mut self, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
         let mut encoder = self.0.encode_family(labels)?;
         encoder.encode_counter::<NoLabelSet, _, u64>(&value, None)
     }
 
-    /// A figure that only grows, in fractions.
-    pub fn count_seconds(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
+    /// Writes a counter of seconds.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn counter_seconds(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
         let mut encoder = self.0.encode_family(labels)?;
         encoder.encode_counter::<NoLabelSet, _, u64>(&value, None)
     }
 
-    /// A figure that rises and falls.
-    pub fn set(&mut self, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
+    /// Writes a gauge.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn gauge(&mut self, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
         self.0.encode_family(labels)?.encode_gauge(&value)
     }
 
-    /// A figure that rises and falls, in fractions.
-    pub fn set_seconds(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
+    /// Writes a gauge of seconds.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn gauge_seconds(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
         self.0.encode_family(labels)?.encode_gauge(&value)
     }
 
-    /// Durations.
-    pub fn spread<const N: usize>(
+    /// Writes a histogram of durations.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn duration_histogram<const N: usize>(
         &mut self,
         labels: &impl EncodeLabelSet,
         histogram: &Histogram<N>,
     ) -> fmt::Result {
-        encode(&mut self.0.encode_family(labels)?, histogram)
+        encode_durations(&mut self.0.encode_family(labels)?, histogram)
     }
-}
 
-impl Family<'_> {
-    /// Sizes: how many were at most each bound and above the one before, and all of them together.
-    pub fn sizes(
+    /// Writes a histogram of sizes. `counts` has each bound with the number of values up to it and
+    /// above the bound before; `sum` is the sum of all values.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn size_histogram(
         &mut self,
         labels: &impl EncodeLabelSet,
         counts: impl Iterator<Item = (u16, u64)>,
@@ -114,14 +149,17 @@ impl Family<'_> {
             .collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         buckets.push((f64::INFINITY, 0));
-        #[expect(clippy::cast_precision_loss, reason = "packets of ages are exact")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "counts of packets stay below 2^53"
+        )]
         let sum = sum as f64;
         let mut encoder = self.0.encode_family(labels)?;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 }
 
-fn encode<const N: usize>(
+fn encode_durations<const N: usize>(
     encoder: &mut MetricEncoder<'_>,
     histogram: &Histogram<N>,
 ) -> fmt::Result {
@@ -133,7 +171,7 @@ fn encode<const N: usize>(
     encoder.encode_histogram::<NoLabelSet>(sum, histogram.count(), &buckets, None)
 }
 
-/// Microseconds as seconds.
+/// Converts microseconds to seconds.
 #[expect(
     clippy::cast_precision_loss,
     reason = "microseconds of 285 years are exact"

@@ -1,49 +1,50 @@
-//! Figures of the front door: who was held up, and whose credentials were not valid. The requests
-//! themselves are counted in `instruments`.
+//! Metrics of HTTP: rate-limited actions and failed authentications. Requests are counted by
+//! `request_metrics`.
 
 use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::super::SiteContext;
 use super::super::rate_limit::RateLimitedAction;
+use super::super::site::SiteContext;
 use super::encoder::FamilyEncoder;
 
-/// What the door counts.
+/// Collects the metrics of HTTP.
 #[derive(Debug)]
 pub struct HttpCollector {
-    /// How many of each deed were refused.
+    /// Refusals by action.
     refused: Vec<(&'static str, u64)>,
-    /// Tokens and keys that were not valid.
+    /// Invalid tokens and API keys.
     auth_failures: u64,
 }
 
 impl HttpCollector {
-    /// The figures at this moment.
-    pub fn read(site: &SiteContext) -> Self {
-        let refused = RateLimitedAction::ALL.map(|deed| (deed.name(), site.rates.refused(deed)));
+    /// Collects the current values.
+    pub fn collect(site: &SiteContext) -> Self {
+        let refused =
+            RateLimitedAction::ALL.map(|action| (action.name(), site.rates.refused(action)));
         Self {
             refused: refused.to_vec(),
-            auth_failures: site.instruments.auth_failures(),
+            auth_failures: site.request_metrics.auth_failures(),
         }
     }
 }
 
 impl Collector for HttpCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = FamilyEncoder::new(encoder);
-        page.counter(
+        let mut families = FamilyEncoder::new(encoder);
+        families.counter(
             "auth_failures",
-            "Tokens and keys shown over HTTP that were not valid",
+            "Invalid tokens and API keys sent over HTTP",
             self.auth_failures,
         )?;
-        let mut limited = page.counters(
+        let mut limited = families.counters(
             "rate_limited",
-            "What was refused because one network did it too often",
+            "Actions refused because a client network exceeded its rate limit",
         )?;
-        for (deed, count) in &self.refused {
-            limited.count(&[("deed", *deed)], *count)?;
+        for (action, count) in &self.refused {
+            limited.counter(&[("deed", *action)], *count)?;
         }
         Ok(())
     }

@@ -1,28 +1,28 @@
-//! Figures of the process, under the names that all of Prometheus' clients use.
+//! Metrics of the process, with the names that all Prometheus clients use.
 
 use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::super::SiteContext;
+use super::super::site::SiteContext;
 use super::encoder::FamilyEncoder;
-use crate::process_metrics::{self, Process};
+use crate::process_metrics::{self, ProcessMetrics};
 
-/// What the process costs.
+/// Collects the metrics of the process.
 #[derive(Debug)]
 pub struct ProcessCollector {
-    /// As the machine says; nothing where it does not say.
-    process: Option<Process>,
-    /// When it started, in seconds since 1970.
+    /// Resource usage; `None` where the system does not report it.
+    process: Option<ProcessMetrics>,
+    /// Start of the process, in seconds since 1970.
     started: f64,
 }
 
 impl ProcessCollector {
-    /// The figures at this moment.
-    pub fn read(site: &SiteContext) -> Self {
+    /// Collects the current values.
+    pub fn collect(site: &SiteContext) -> Self {
         Self {
-            process: process_metrics::process(),
+            process: process_metrics::read(),
             started: site.clock.unix_epoch().as_secs_f64(),
         }
     }
@@ -30,40 +30,46 @@ impl ProcessCollector {
 
 impl Collector for ProcessCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = FamilyEncoder::new(encoder);
-        page.gauges("process_start_time_seconds", "When it started, since 1970")?
-            .set_seconds(&NONE, self.started)?;
+        let mut families = FamilyEncoder::new(encoder);
+        families
+            .gauges(
+                "process_start_time_seconds",
+                "Start time of the process, in seconds since 1970",
+            )?
+            .gauge_seconds(&NO_LABELS, self.started)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
-        page.gauges("watersmeet_build_info", "Always 1; the version is a label")?
-            .set(&version, 1)?;
+        families
+            .gauges("watersmeet_build_info", "Always 1; the version is a label")?
+            .gauge(&version, 1)?;
         let Some(process) = &self.process else {
             return Ok(());
         };
         let cpu = process.cpu.user + process.cpu.system;
-        page.counters("process_cpu_seconds", "Time on processors")?
-            .count_seconds(&NONE, cpu.as_secs_f64())?;
-        page.gauge(
+        families
+            .counters("process_cpu_seconds", "CPU time in user and kernel mode")?
+            .counter_seconds(&NO_LABELS, cpu.as_secs_f64())?;
+        families.gauge(
             "process_resident_memory_bytes",
-            "Memory that is really there",
+            "Resident memory",
             process.resident_bytes,
         )?;
-        page.gauge(
+        families.gauge(
             "process_virtual_memory_bytes",
-            "Memory that was asked for",
+            "Virtual memory",
             process.virtual_bytes,
         )?;
-        page.gauge(
+        families.gauge(
             "process_open_fds",
-            "Open files and sockets",
+            "Open file descriptors, sockets included",
             process.descriptors,
         )?;
-        page.gauge(
+        families.gauge(
             "process_max_fds",
-            "How many files and sockets may be open",
+            "Upper bound of open file descriptors",
             process.descriptors_max,
         )
     }
 }
 
 /// No labels.
-const NONE: [(&str, &str); 0] = [];
+const NO_LABELS: [(&str, &str); 0] = [];

@@ -1,4 +1,4 @@
-//! Figures of the media threads, as they laid them down within the last second.
+//! Metrics of the workers, as their shards published them within the last second.
 
 use std::fmt;
 
@@ -10,191 +10,196 @@ use watersmeet_engine::worker::{MediaKindMetrics, TrafficCounters, WorkerMetrics
 use watersmeet_net::packet_egress::FallbackReason;
 
 use super::encoder::{FamilyEncoder, seconds};
-use crate::process_metrics::{self, Cpu};
-use crate::shard::Heartbeat;
+use crate::heartbeat::Heartbeat;
+use crate::process_metrics::{self, CpuTime};
 use crate::shard_metrics::{ShardMetrics, SharedMetrics};
 
-/// What the workers count.
+/// Collects the metrics of the workers.
 #[derive(Debug)]
 pub struct WorkerCollector(Vec<Worker>);
 
-/// One of them.
+/// Metrics of one worker.
 #[derive(Debug)]
 struct Worker {
-    /// Its number.
+    /// Number of the worker, as label.
     name: String,
-    /// Whether it answers.
+    /// Whether its shard responds.
     is_up: bool,
-    /// Its last figures.
-    reading: ShardMetrics,
-    /// What its thread costs.
-    cpu: Cpu,
+    /// Metrics published last.
+    metrics: ShardMetrics,
+    /// CPU time of its thread.
+    cpu: CpuTime,
 }
 
-/// Which way media goes, with what was counted of it.
+/// Direction of media, with the traffic counters of audio and video.
 type Direction = (
     &'static str,
     fn(&WorkerMetrics) -> [(&'static str, TrafficCounters); 2],
 );
 
-/// MediaSockets comes in and goes out. Of what comes in we ask again, so our messages go out.
-const DIRECTIONS: [Direction; 2] = [("in", coming), ("out", going)];
+/// Both directions of media.
+const DIRECTIONS: [Direction; 2] = [("in", received), ("out", sent)];
 
-/// What is counted of each kind in each direction: name, words, and where it stands.
-type Count = (&'static str, &'static str, fn(&TrafficCounters) -> u64);
+/// A counter by direction and kind of media: name, help and value.
+type TrafficMetric = (&'static str, &'static str, fn(&TrafficCounters) -> u64);
 
-/// What is counted of media.
-const MEDIA: [Count; 4] = [
+/// Counters of media packets.
+const MEDIA: [TrafficMetric; 4] = [
     (
         "rtp_packets",
-        "MediaSockets packets, without retransmissions",
-        |flow| flow.packets,
+        "Media packets, without retransmissions",
+        |counters| counters.packets,
     ),
     (
         "rtp_bytes",
         "Bytes of media packets, before encryption",
-        |flow| flow.bytes,
+        |counters| counters.bytes,
     ),
     (
         "rtp_packets_lost",
-        "MediaSockets packets missing when a report was due",
-        |flow| flow.lost,
+        "Media packets missing when an RTCP report was due",
+        |counters| counters.lost,
     ),
-    ("rtx_packets", "Retransmissions", |flow| flow.retransmitted),
-];
-
-/// What is counted of feedback; it goes the other way than the media.
-const FEEDBACK: [Count; 4] = [
-    (
-        "nack_messages",
-        "Messages that ask for packets again",
-        |flow| flow.nacks,
-    ),
-    ("nack_packets", "Packets asked for again", |flow| {
-        flow.nacked_packets
+    ("rtx_packets", "Retransmitted media packets", |counters| {
+        counters.retransmitted
     }),
-    ("pli_messages", "Picture loss indications", |flow| flow.plis),
-    ("fir_messages", "Full intra requests", |flow| flow.firs),
 ];
 
-/// What is counted of each worker as a whole.
-type WorkerCount = (&'static str, &'static str, fn(&ShardMetrics) -> u64);
+/// Counters of feedback messages, which travel opposite to their media.
+const FEEDBACK: [TrafficMetric; 4] = [
+    ("nack_messages", "NACK messages", |counters| counters.nacks),
+    (
+        "nack_packets",
+        "Packets requested by NACK messages",
+        |counters| counters.nacked_packets,
+    ),
+    (
+        "pli_messages",
+        "Picture loss indications (PLI)",
+        |counters| counters.plis,
+    ),
+    ("fir_messages", "Full intra requests (FIR)", |counters| {
+        counters.firs
+    }),
+];
 
-/// What is counted of each worker as a whole.
-const WHOLES: [WorkerCount; 9] = [
+/// A counter of a worker: name, help and value.
+type WorkerCounter = (&'static str, &'static str, fn(&ShardMetrics) -> u64);
+
+/// Counters of each worker.
+const WORKER_COUNTERS: [WorkerCounter; 9] = [
     (
         "rtp_packets_repaired",
-        "Packets that a retransmission brought back",
-        |it| it.figures.totals.repaired,
+        "Lost media packets recovered by retransmission",
+        |it| it.worker.totals.repaired,
     ),
     ("rtx_bytes_sent", "Bytes of retransmissions sent", |it| {
-        it.figures.totals.rtx_bytes_sent
+        it.worker.totals.rtx_bytes_sent
     }),
     (
         "rtp_padding_bytes",
-        "Bytes of padding sent, to make packets equally long",
-        |it| it.figures.totals.padding_bytes_sent,
+        "Bytes of padding sent to make packets equally long",
+        |it| it.worker.totals.padding_bytes_sent,
     ),
     (
         "runs_dropped",
-        "Datagrams, and runs of them, that the kernel did not take",
+        "Runs of datagrams that the kernel refused or had no room for",
         |it| it.traffic.runs_dropped,
     ),
-    (
-        "packet_frames",
-        "Datagrams sent past the network stack",
-        |it| it.traffic.packets.frames,
-    ),
+    ("packet_frames", "Datagrams sent by packet egress", |it| {
+        it.traffic.packets.frames
+    }),
     (
         "packet_frames_dropped",
-        "Datagrams for which a device's ring had no room",
+        "Datagrams of packet egress dropped because the ring of the device was full",
         |it| it.traffic.packets.dropped,
     ),
     (
         "packet_ring_failures",
-        "Rings of devices that could not be opened, or broke",
+        "Rings of packet egress that could not be opened or failed",
         |it| it.traffic.packets.ring_failures,
     ),
     (
         "cross_worker_messages_dropped",
-        "Values for other workers that found no room there",
-        |it| it.crossings_dropped + it.figures.totals.shard_messages_dropped,
+        "Messages for other workers dropped because their queue was full",
+        |it| it.messages_dropped + it.worker.totals.shard_messages_dropped,
     ),
     (
         "worker_failures",
-        "WorkerCollector that failed and were replaced",
+        "Workers that panicked and were replaced",
         |it| it.failures,
     ),
 ];
 
-/// What each worker counts in both directions: in, then out.
-type WorkerPair = (&'static str, &'static str, fn(&ShardMetrics) -> [u64; 2]);
+/// A counter of a worker by direction: name, help, and values received and sent.
+type DirectionCounter = (&'static str, &'static str, fn(&ShardMetrics) -> [u64; 2]);
 
-/// What each worker counts in both directions.
-const PAIRS: [WorkerPair; 5] = [
+/// Counters of each worker by direction.
+const DIRECTION_COUNTERS: [DirectionCounter; 5] = [
     (
         "transport_bytes",
-        "Bytes of all kinds on transports",
-        |it| {
-            [
-                it.figures.totals.bytes_received,
-                it.figures.totals.bytes_sent,
-            ]
-        },
+        "Bytes of STUN, DTLS, RTP and RTCP on transports",
+        |it| [it.worker.totals.bytes_received, it.worker.totals.bytes_sent],
     ),
     ("datagrams", "UDP datagrams", |it| {
         [it.traffic.datagrams_received, it.traffic.datagrams_sent]
     }),
     (
         "datagram_runs",
-        "Trips of UDP datagrams through the kernel",
+        "Runs of UDP datagrams, each one pass through the kernel",
         |it| [it.traffic.runs_received, it.traffic.runs_sent],
     ),
     (
         "cross_worker_packets",
-        "MediaSockets packets handed from worker to worker, once for each that wants them",
+        "Media packets forwarded between workers, counted for each receiving worker",
         |it| {
-            let totals = &it.figures.totals;
+            let totals = &it.worker.totals;
             [totals.shard_packets_received, totals.shard_packets_sent]
         },
     ),
-    ("tcp_frames", "Frames of TCP connections", |it| {
+    ("tcp_frames", "Frames on TCP connections", |it| {
         [it.traffic.frames_received, it.traffic.frames_sent]
     }),
 ];
 
 impl WorkerCollector {
-    /// The figures at this moment.
-    pub fn read(meters: &[SharedMetrics], pulses: &[Heartbeat]) -> Self {
-        let is_hung = |shard| pulses.iter().any(|it| it.shard() == shard && it.hung());
-        let read = meters.iter().map(|meter| {
-            let reading = meter.read();
+    /// Collects the current values.
+    pub fn collect(shards: &[SharedMetrics], heartbeats: &[Heartbeat]) -> Self {
+        let is_hung = |shard| {
+            heartbeats
+                .iter()
+                .any(|it| it.shard() == shard && it.is_hung())
+        };
+        let workers = shards.iter().map(|shard| {
+            let metrics = shard.read();
             Worker {
-                name: meter.shard().to_string(),
-                is_up: !is_hung(meter.shard()),
-                cpu: reading
+                name: shard.shard().to_string(),
+                is_up: !is_hung(shard.shard()),
+                cpu: metrics
                     .thread
-                    .and_then(process_metrics::thread)
+                    .and_then(process_metrics::thread_cpu_time)
                     .unwrap_or_default(),
-                reading,
+                metrics,
             }
         });
-        Self(read.collect())
+        Self(workers.collect())
     }
 
-    /// What there is now.
-    fn write_states(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
-        let mut family = page.gauges("worker_up", "Whether a media thread answers")?;
+    /// Writes the states of workers and transports and the counts of objects.
+    fn write_states(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let mut family =
+            families.gauges("worker_up", "Whether the shard of the worker responds")?;
         for worker in &self.0 {
-            family.set(&[("worker", &*worker.name)], u64::from(worker.is_up))?;
+            family.gauge(&[("worker", &*worker.name)], u64::from(worker.is_up))?;
         }
-        let mut family = page.gauges("routers", "Rooms that have media, by worker")?;
+        let mut family =
+            families.gauges("routers", "Routers: rooms that have media on the worker")?;
         for worker in &self.0 {
-            family.set(&[("worker", &*worker.name)], worker.reading.figures.routers)?;
+            family.gauge(&[("worker", &*worker.name)], worker.metrics.worker.routers)?;
         }
-        let mut family = page.gauges("transports", "Transports, by what they can do now")?;
+        let mut family = families.gauges("transports", "Transports by state")?;
         for worker in &self.0 {
-            let counts = worker.reading.figures.transports;
+            let counts = worker.metrics.worker.transports;
             let states = [
                 ("new", counts.new),
                 ("connecting", counts.connecting),
@@ -203,53 +208,49 @@ impl WorkerCollector {
                 ("failed", counts.failed),
             ];
             for (state, count) in states {
-                family.set(&[("worker", &*worker.name), ("state", state)], count)?;
+                family.gauge(&[("worker", &*worker.name), ("state", state)], count)?;
             }
         }
-        self.write_kinds(page, "producers", "MediaSockets that is sent in", |it| {
-            it.producers
-        })?;
-        self.write_kinds(page, "consumers", "MediaSockets that is sent out", |it| {
-            it.consumers
-        })
+        self.write_kinds(families, "producers", "Producers", |it| it.producers)?;
+        self.write_kinds(families, "consumers", "Consumers", |it| it.consumers)
     }
 
     fn write_kinds(
         &self,
-        page: &mut FamilyEncoder<'_>,
+        families: &mut FamilyEncoder<'_>,
         name: &str,
         help: &str,
         count: fn(&MediaKindMetrics) -> u64,
     ) -> fmt::Result {
-        let mut family = page.gauges(name, help)?;
+        let mut family = families.gauges(name, help)?;
         for worker in &self.0 {
-            for (kind, counts) in kinds(&worker.reading.figures) {
-                family.set(&[("worker", &*worker.name), ("kind", kind)], count(&counts))?;
+            for (kind, counts) in kinds(&worker.metrics.worker) {
+                family.gauge(&[("worker", &*worker.name), ("kind", kind)], count(&counts))?;
             }
         }
         Ok(())
     }
 
-    /// What went through.
-    fn write_flows(
+    /// Writes counters by worker, kind and direction.
+    fn write_traffic(
         &self,
-        page: &mut FamilyEncoder<'_>,
-        counts: &[Count],
+        families: &mut FamilyEncoder<'_>,
+        metrics: &[TrafficMetric],
         is_feedback: bool,
     ) -> fmt::Result {
-        for (name, help, count) in counts {
-            let mut family = page.counters(name, help)?;
+        for (name, help, count) in metrics {
+            let mut family = families.counters(name, help)?;
             for worker in &self.0 {
-                for (direction, flows) in DIRECTIONS {
+                for (direction, counters_of) in DIRECTIONS {
                     let direction = match (direction, is_feedback) {
                         ("in", true) => "out",
                         ("out", true) => "in",
                         (direction, _) => direction,
                     };
-                    for (kind, flow) in flows(&worker.reading.figures) {
+                    for (kind, counters) in counters_of(&worker.metrics.worker) {
                         let name = &*worker.name;
                         let labels = [("worker", name), ("kind", kind), ("direction", direction)];
-                        family.count(&labels, count(&flow))?;
+                        family.counter(&labels, count(&counters))?;
                     }
                 }
             }
@@ -257,19 +258,19 @@ impl WorkerCollector {
         Ok(())
     }
 
-    fn write_wholes(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
-        for (name, help, count) in WHOLES {
-            let mut family = page.counters(name, help)?;
+    fn write_counters(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        for (name, help, count) in WORKER_COUNTERS {
+            let mut family = families.counters(name, help)?;
             for worker in &self.0 {
-                family.count(&[("worker", &*worker.name)], count(&worker.reading))?;
+                family.counter(&[("worker", &*worker.name)], count(&worker.metrics))?;
             }
         }
-        for (name, help, counts) in PAIRS {
-            let mut family = page.counters(name, help)?;
+        for (name, help, counts) in DIRECTION_COUNTERS {
+            let mut family = families.counters(name, help)?;
             for worker in &self.0 {
-                let [received, sent] = counts(&worker.reading);
+                let [received, sent] = counts(&worker.metrics);
                 for (direction, count) in [("in", received), ("out", sent)] {
-                    family.count(
+                    family.counter(
                         &[("worker", &*worker.name), ("direction", direction)],
                         count,
                     )?;
@@ -279,87 +280,85 @@ impl WorkerCollector {
         Ok(())
     }
 
-    fn write_discards(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
-        let help = "Packets thrown away, by reason";
-        let mut family = page.counters("packets_discarded", help)?;
+    fn write_discards(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let help = "Packets discarded, by reason";
+        let mut family = families.counters("packets_discarded", help)?;
         for worker in &self.0 {
-            let totals = &worker.reading.figures.totals;
+            let totals = &worker.metrics.worker.totals;
             let reasons = DiscardReason::ALL.map(DiscardReason::name);
             let counts = reasons.into_iter().zip(totals.discards);
             for (reason, count) in counts.chain([("unrouted", totals.unrouted)]) {
-                family.count(&[("worker", &*worker.name), ("reason", reason)], count)?;
+                family.counter(&[("worker", &*worker.name), ("reason", reason)], count)?;
             }
         }
         Ok(())
     }
 
-    /// How media is gathered before it leaves.
-    fn write_egress(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
-        let help = "How long media is gathered now before it leaves";
-        let mut family = page.gauges("media_window_seconds", help)?;
+    /// Writes metrics of the coalescing window and of runs.
+    fn write_egress(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let help = "Coalescing window: how long media is collected before it is sent";
+        let mut family = families.gauges("media_window_seconds", help)?;
         for worker in &self.0 {
-            let window = worker.reading.figures.egress.window;
-            family.set_seconds(&[("worker", &*worker.name)], window.as_secs_f64())?;
+            let window = worker.metrics.worker.egress.window;
+            family.gauge_seconds(&[("worker", &*worker.name)], window.as_secs_f64())?;
         }
-        let help = "Datagrams of media that went through the kernel together";
-        let mut family = page.histograms("media_run_segments", help)?;
+        let help = "Media datagrams in a run that passed through the kernel together";
+        let mut family = families.histograms("media_run_segments", help)?;
         for worker in &self.0 {
-            let runs = worker.reading.figures.egress.runs;
+            let runs = worker.metrics.worker.egress.runs;
             let counts = RUN_BOUNDS.into_iter().zip(runs.runs);
-            family.sizes(&[("worker", &*worker.name)], counts, runs.datagrams)?;
+            family.size_histogram(&[("worker", &*worker.name)], counts, runs.datagrams)?;
         }
         Ok(())
     }
 
-    fn write_fallbacks(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
-        let help =
-            "Datagrams that took the network stack though they were to go past it, by reason";
-        let mut family = page.counters("packet_fallbacks", help)?;
+    fn write_fallbacks(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let help = "Datagrams sent by UDP although packet egress is enabled, by reason";
+        let mut family = families.counters("packet_fallbacks", help)?;
         for worker in &self.0 {
-            let counts = worker.reading.traffic.packets.fallbacks;
+            let counts = worker.metrics.traffic.packets.fallbacks;
             for (reason, count) in FallbackReason::ALL
                 .map(FallbackReason::name)
                 .into_iter()
                 .zip(counts)
             {
-                family.count(&[("worker", &*worker.name), ("reason", reason)], count)?;
+                family.counter(&[("worker", &*worker.name), ("reason", reason)], count)?;
             }
         }
         Ok(())
     }
 
-    /// How long things take.
-    fn write_times(&self, page: &mut FamilyEncoder<'_>) -> fmt::Result {
-        let help = "Mean jitter of the streams that come in";
-        let mut family = page.gauges("jitter_seconds", help)?;
+    /// Writes jitter, round-trip times, forwarding times and CPU times.
+    fn write_times(&self, families: &mut FamilyEncoder<'_>) -> fmt::Result {
+        let help = "Mean jitter of received streams";
+        let mut family = families.gauges("jitter_seconds", help)?;
         for worker in &self.0 {
-            for (kind, counts) in kinds(&worker.reading.figures) {
+            for (kind, counts) in kinds(&worker.metrics.worker) {
                 let mean = counts
                     .jitter_micros
                     .checked_div(counts.streams)
                     .unwrap_or(0);
                 let labels = [("worker", &*worker.name), ("kind", kind)];
-                family.set_seconds(&labels, seconds(mean))?;
+                family.gauge_seconds(&labels, seconds(mean))?;
             }
         }
-        let help = "Mean round trip to peers that receive";
-        let mut family = page.gauges("round_trip_seconds", help)?;
+        let help = "Mean round-trip time to receiving peers";
+        let mut family = families.gauges("round_trip_seconds", help)?;
         for worker in &self.0 {
-            let figures = &worker.reading.figures;
-            let mean = figures.round_trips_micros.checked_div(figures.round_trips);
-            family.set_seconds(&[("worker", &*worker.name)], seconds(mean.unwrap_or(0)))?;
+            let metrics = &worker.metrics.worker;
+            let mean = metrics.round_trips_micros.checked_div(metrics.round_trips);
+            family.gauge_seconds(&[("worker", &*worker.name)], seconds(mean.unwrap_or(0)))?;
         }
-        let help = "Time from the arrival of a batch until what it caused has left";
-        let mut family = page.histograms("forward_duration_seconds", help)?;
+        let help = "Time from the arrival of a batch until the packets it caused were sent";
+        let mut family = families.histograms("forward_duration_seconds", help)?;
         for worker in &self.0 {
-            family.spread(&[("worker", &*worker.name)], &worker.reading.forwarding)?;
+            family.duration_histogram(&[("worker", &*worker.name)], &worker.metrics.forwarding)?;
         }
-        let mut family =
-            page.counters("worker_cpu_seconds", "Time of media threads on processors")?;
+        let mut family = families.counters("worker_cpu_seconds", "CPU time of shard threads")?;
         for worker in &self.0 {
             for (mode, time) in [("user", worker.cpu.user), ("system", worker.cpu.system)] {
                 let labels = [("worker", &*worker.name), ("mode", mode)];
-                family.count_seconds(&labels, time.as_secs_f64())?;
+                family.counter_seconds(&labels, time.as_secs_f64())?;
             }
         }
         Ok(())
@@ -368,32 +367,32 @@ impl WorkerCollector {
 
 impl Collector for WorkerCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = FamilyEncoder::new(encoder);
-        self.write_states(&mut page)?;
-        self.write_flows(&mut page, &MEDIA, false)?;
-        self.write_flows(&mut page, &FEEDBACK, true)?;
-        self.write_wholes(&mut page)?;
-        self.write_discards(&mut page)?;
-        self.write_egress(&mut page)?;
-        self.write_fallbacks(&mut page)?;
-        self.write_times(&mut page)
+        let mut families = FamilyEncoder::new(encoder);
+        self.write_states(&mut families)?;
+        self.write_traffic(&mut families, &MEDIA, false)?;
+        self.write_traffic(&mut families, &FEEDBACK, true)?;
+        self.write_counters(&mut families)?;
+        self.write_discards(&mut families)?;
+        self.write_egress(&mut families)?;
+        self.write_fallbacks(&mut families)?;
+        self.write_times(&mut families)
     }
 }
 
-fn coming(figures: &WorkerMetrics) -> [(&'static str, TrafficCounters); 2] {
+fn received(metrics: &WorkerMetrics) -> [(&'static str, TrafficCounters); 2] {
     [
-        ("audio", figures.totals.audio_in),
-        ("video", figures.totals.video_in),
+        ("audio", metrics.totals.audio_in),
+        ("video", metrics.totals.video_in),
     ]
 }
 
-fn going(figures: &WorkerMetrics) -> [(&'static str, TrafficCounters); 2] {
+fn sent(metrics: &WorkerMetrics) -> [(&'static str, TrafficCounters); 2] {
     [
-        ("audio", figures.totals.audio_out),
-        ("video", figures.totals.video_out),
+        ("audio", metrics.totals.audio_out),
+        ("video", metrics.totals.video_out),
     ]
 }
 
-const fn kinds(figures: &WorkerMetrics) -> [(&'static str, MediaKindMetrics); 2] {
-    [("audio", figures.audio), ("video", figures.video)]
+const fn kinds(metrics: &WorkerMetrics) -> [(&'static str, MediaKindMetrics); 2] {
+    [("audio", metrics.audio), ("video", metrics.video)]
 }

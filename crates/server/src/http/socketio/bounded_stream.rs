@@ -1,7 +1,6 @@
-//! The connection below one WebSocket of Engine.IO. The library above it reads as fast as it can
-//! and waits for ever to write; this stands in between and holds both to our bounds: it reads no
-//! further while what was read waits for the hub, fails when the client takes nothing for too
-//! long, counts what has left, and says so when the connection is gone.
+//! Connection below a WebSocket of Engine.IO. The library reads as fast as it can and waits for ever
+//! to write; this wrapper bounds both: it pauses reading while received packets are queued, fails
+//! when the client reads nothing for 10 s, counts sent bytes, and reports a lost connection.
 
 use std::future::Future;
 use std::io;
@@ -15,64 +14,66 @@ use tokio::time::{Sleep, sleep};
 use super::engineio_session::{EndReason, EngineIoSession};
 use crate::http::websocket::WRITE_TIMEOUT;
 
-/// A connection that carries an Engine.IO session.
-pub struct Stream<S> {
-    /// The connection.
+/// Connection of an Engine.IO session, bounded by the session's windows.
+pub struct BoundedStream<S> {
+    /// Underlying connection.
     inner: S,
-    /// The session.
-    carrier: Arc<EngineIoSession>,
-    /// Ends when there is room for more input, while there is none.
+    /// Session of the connection.
+    session: Arc<EngineIoSession>,
+    /// Completes when there is room for more input; set while there is none.
     room: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Ends when the client has taken nothing for too long, while it takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// Deadline for the client to read; set while writing is blocked.
+    write_deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Stream<S> {
-    /// Puts the bounds of `carrier` around a connection.
-    pub fn new(inner: S, carrier: Arc<EngineIoSession>) -> Self {
+impl<S> BoundedStream<S> {
+    /// Bounds a connection by the windows of `session`.
+    pub fn new(inner: S, session: Arc<EngineIoSession>) -> Self {
         Self {
             inner,
-            carrier,
+            session,
             room: None,
-            stalled: None,
+            write_deadline: None,
         }
     }
 
-    /// Hands on the outcome of writing, or fails once there was none for too long.
-    fn unless_stalled<T>(
+    /// Returns the outcome of a write, or an error when writing was blocked for too long.
+    fn check_deadline<T>(
         &mut self,
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.stalled = None;
+            self.write_deadline = None;
             return outcome;
         }
-        let stalled = self
-            .stalled
+        let write_deadline = self
+            .write_deadline
             .get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
-        ready!(stalled.as_mut().poll(cx));
-        self.carrier.end(EndReason::NotReading);
+        ready!(write_deadline.as_mut().poll(cx));
+        self.session.end(EndReason::NotReading);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S> Drop for Stream<S> {
+impl<S> Drop for BoundedStream<S> {
     fn drop(&mut self) {
-        self.carrier.end(EndReason::Gone);
+        self.session.end(EndReason::Disconnected);
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for BoundedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.room.is_none() && !this.carrier.inward.has_room() {
-            let carrier = Arc::clone(&this.carrier);
-            this.room = Some(Box::pin(async move { carrier.inward.room().await }));
+        if this.room.is_none() && !this.session.receive_window.has_room() {
+            let session = Arc::clone(&this.session);
+            this.room = Some(Box::pin(async move {
+                session.receive_window.wait_for_room().await
+            }));
         }
         if let Some(room) = &mut this.room {
             ready!(room.as_mut().poll(cx));
@@ -82,7 +83,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,19 +91,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
         if let Poll::Ready(Ok(len)) = outcome {
-            self.carrier.outward.give_back(len);
+            self.session.send_window.release(len);
         }
-        self.unless_stalled(cx, outcome)
+        self.check_deadline(cx, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_flush(cx);
-        self.unless_stalled(cx, outcome)
+        self.check_deadline(cx, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.unless_stalled(cx, outcome)
+        self.check_deadline(cx, outcome)
     }
 }
 
@@ -116,25 +117,25 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_read_while_what_was_read_waits() {
+    async fn reading_pauses_while_received_packets_are_queued() {
         let (near, mut far) = duplex(100);
-        let carrier = Arc::new(EngineIoSession::for_test());
-        let mut stream = Stream::new(near, Arc::clone(&carrier));
+        let session = Arc::new(EngineIoSession::for_test());
+        let mut stream = BoundedStream::new(near, Arc::clone(&session));
         far.write_all(b"hello").await.unwrap();
-        carrier.inward.force(1 << 20);
+        session.receive_window.add(1 << 20);
         let mut bytes = [0; 5];
         let soon = Duration::from_secs(1);
         assert!(timeout(soon, stream.read_exact(&mut bytes)).await.is_err());
-        carrier.inward.give_back(1 << 20);
+        session.receive_window.release(1 << 20);
         stream.read_exact(&mut bytes).await.unwrap();
         assert_eq!(&bytes, b"hello");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_nothing_is_given_up_and_one_that_takes_little_is_not() {
+    async fn client_that_reads_nothing_is_disconnected_and_a_slow_one_is_not() {
         let (near, mut far) = duplex(100);
-        let carrier = Arc::new(EngineIoSession::for_test());
-        let mut stream = Stream::new(near, Arc::clone(&carrier));
+        let session = Arc::new(EngineIoSession::for_test());
+        let mut stream = BoundedStream::new(near, Arc::clone(&session));
         let taking = tokio::spawn(async move {
             for _ in 0..20 {
                 tokio::time::sleep(WRITE_TIMEOUT / 2).await;
@@ -144,27 +145,27 @@ mod tests {
         });
         stream.write_all(&[0; 2_100]).await.unwrap();
         let far = taking.await.unwrap();
-        assert!(!carrier.ended());
+        assert!(!session.has_ended());
         let stuck = stream.write_all(&[0; 100]).await.unwrap_err();
         assert_eq!(stuck.kind(), io::ErrorKind::TimedOut);
-        assert!(carrier.ended());
+        assert!(session.has_ended());
         drop(far);
     }
 
     #[tokio::test]
-    async fn a_connection_that_is_dropped_ends_its_session() {
-        let carrier = Arc::new(EngineIoSession::for_test());
-        drop(Stream::new(duplex(1).0, Arc::clone(&carrier)));
-        assert!(carrier.ended());
+    async fn dropped_connection_ends_its_session() {
+        let session = Arc::new(EngineIoSession::for_test());
+        drop(BoundedStream::new(duplex(1).0, Arc::clone(&session)));
+        assert!(session.has_ended());
     }
 
     #[tokio::test]
-    async fn what_has_left_makes_room() {
+    async fn sent_bytes_free_the_send_window() {
         let (near, _far) = duplex(1_000);
-        let carrier = Arc::new(EngineIoSession::for_test());
-        let mut stream = Stream::new(near, Arc::clone(&carrier));
-        carrier.outward.take(500).await;
+        let session = Arc::new(EngineIoSession::for_test());
+        let mut stream = BoundedStream::new(near, Arc::clone(&session));
+        session.send_window.reserve(500).await;
         stream.write_all(&[0; 502]).await.unwrap();
-        carrier.outward.emptied().await;
+        session.send_window.wait_until_empty().await;
     }
 }

@@ -1,75 +1,74 @@
-//! How much is under way in one direction: what was taken and not yet given back, in bytes. Whoever
-//! has something to add waits until there is room, so that one side that is slow slows the other
-//! down and nothing piles up in between.
+//! Flow control for one direction of an Engine.IO session: bounds the bytes in flight. Senders wait
+//! until there is room, so that a slow side slows the other down and nothing accumulates.
 
 use tokio::sync::watch;
 
-/// A bound on what is under way.
+/// Bound of bytes in flight.
 #[derive(Debug)]
 pub struct ByteWindow {
-    /// Bytes under way.
-    under_way: watch::Sender<usize>,
-    /// The most of them, but for one piece that is larger by itself.
+    /// Bytes in flight.
+    in_flight: watch::Sender<usize>,
+    /// Upper bound of bytes in flight. A single larger piece is allowed alone.
     len_max: usize,
 }
 
 impl ByteWindow {
-    /// Nothing is under way yet.
+    /// Creates a window without bytes in flight.
     pub fn new(len_max: usize) -> Self {
-        let under_way = watch::Sender::new(0);
-        Self { under_way, len_max }
+        let in_flight = watch::Sender::new(0);
+        Self { in_flight, len_max }
     }
 
-    /// Adds `len` bytes as soon as there is room for them.
-    pub async fn take(&self, len: usize) {
-        // Subscribed before the first look: what is given back after it is not missed.
-        let mut changes = self.under_way.subscribe();
-        while !self.try_take(len) {
+    /// Adds `len` bytes as soon as there is room.
+    pub async fn reserve(&self, len: usize) {
+        // Subscribed before the first attempt, so that no release is missed.
+        let mut changes = self.in_flight.subscribe();
+        while !self.try_reserve(len) {
             // The sender is ours, so it is never dropped before we are.
             let _ = changes.changed().await;
         }
     }
 
-    fn try_take(&self, len: usize) -> bool {
-        self.under_way.send_if_modified(|under_way| {
-            let fits = *under_way == 0 || under_way.saturating_add(len) <= self.len_max;
+    fn try_reserve(&self, len: usize) -> bool {
+        self.in_flight.send_if_modified(|in_flight| {
+            let fits = *in_flight == 0 || in_flight.saturating_add(len) <= self.len_max;
             if fits {
-                *under_way = under_way.saturating_add(len);
+                *in_flight = in_flight.saturating_add(len);
             }
             fits
         })
     }
 
-    /// Adds `len` bytes whether there is room or not: they are here already.
-    pub fn force(&self, len: usize) {
-        self.under_way
-            .send_modify(|under_way| *under_way = under_way.saturating_add(len));
+    /// Adds `len` bytes that were received already, even when there is no room.
+    pub fn add(&self, len: usize) {
+        self.in_flight
+            .send_modify(|in_flight| *in_flight = in_flight.saturating_add(len));
     }
 
-    /// Takes away what has arrived. It may be a few bytes more than were added: what wraps them
-    /// up is not counted.
-    pub fn give_back(&self, len: usize) {
-        self.under_way
-            .send_modify(|under_way| *under_way = under_way.saturating_sub(len));
+    /// Removes bytes that were delivered. They may exceed the bytes added by a few, since framing
+    /// is not counted.
+    pub fn release(&self, len: usize) {
+        self.in_flight
+            .send_modify(|in_flight| *in_flight = in_flight.saturating_sub(len));
     }
 
-    /// Whether anything more may be added.
+    /// Whether there is room.
     pub fn has_room(&self) -> bool {
-        *self.under_way.borrow() < self.len_max
+        *self.in_flight.borrow() < self.len_max
     }
 
-    /// Waits until something more may be added.
-    pub async fn room(&self) {
-        let mut changes = self.under_way.subscribe();
+    /// Waits until there is room.
+    pub async fn wait_for_room(&self) {
+        let mut changes = self.in_flight.subscribe();
         let _ = changes
-            .wait_for(|&under_way| under_way < self.len_max)
+            .wait_for(|&in_flight| in_flight < self.len_max)
             .await;
     }
 
-    /// Waits until nothing is under way.
-    pub async fn emptied(&self) {
-        let mut changes = self.under_way.subscribe();
-        let _ = changes.wait_for(|&under_way| under_way == 0).await;
+    /// Waits until no bytes are in flight.
+    pub async fn wait_until_empty(&self) {
+        let mut changes = self.in_flight.subscribe();
+        let _ = changes.wait_for(|&in_flight| in_flight == 0).await;
     }
 }
 
@@ -85,40 +84,40 @@ mod tests {
     const SOON: Duration = Duration::from_millis(10);
 
     #[tokio::test(start_paused = true)]
-    async fn what_does_not_fit_waits_until_enough_has_arrived() {
+    async fn reservation_waits_until_enough_is_released() {
         let window = Arc::new(ByteWindow::new(10));
-        window.take(6).await;
+        window.reserve(6).await;
         assert!(window.has_room());
-        assert!(timeout(SOON, window.take(5)).await.is_err());
+        assert!(timeout(SOON, window.reserve(5)).await.is_err());
         let waiting = tokio::spawn({
             let window = Arc::clone(&window);
-            async move { window.take(5).await }
+            async move { window.reserve(5).await }
         });
         tokio::time::sleep(SOON).await;
-        window.give_back(1);
+        window.release(1);
         timeout(SOON, waiting).await.unwrap().unwrap();
         assert!(!window.has_room());
-        assert!(timeout(SOON, window.room()).await.is_err());
-        window.give_back(100);
-        timeout(SOON, window.room()).await.unwrap();
-        timeout(SOON, window.emptied()).await.unwrap();
+        assert!(timeout(SOON, window.wait_for_room()).await.is_err());
+        window.release(100);
+        timeout(SOON, window.wait_for_room()).await.unwrap();
+        timeout(SOON, window.wait_until_empty()).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_piece_larger_than_the_window_passes_alone() {
+    async fn piece_larger_than_the_window_is_allowed_alone() {
         let window = ByteWindow::new(10);
-        timeout(SOON, window.take(1_000)).await.unwrap();
-        assert!(timeout(SOON, window.take(1)).await.is_err());
-        window.give_back(1_000);
-        timeout(SOON, window.take(1)).await.unwrap();
+        timeout(SOON, window.reserve(1_000)).await.unwrap();
+        assert!(timeout(SOON, window.reserve(1)).await.is_err());
+        window.release(1_000);
+        timeout(SOON, window.reserve(1)).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_forced_closes_the_window() {
+    async fn received_bytes_can_exceed_the_window() {
         let window = ByteWindow::new(10);
-        window.force(30);
+        window.add(30);
         assert!(!window.has_room());
-        window.give_back(25);
+        window.release(25);
         assert!(window.has_room());
     }
 }

@@ -1,6 +1,6 @@
-//! One Engine.IO session: what its transports, its requests and its task share. It may live on one
-//! WebSocket, on many polls, or begin with polls and move to a WebSocket; whatever carries it, what
-//! comes in waits in one bounded queue, in order.
+//! State of an Engine.IO session, shared by its transports, requests and task. A session uses one
+//! WebSocket, polling requests, or polling and then a WebSocket; received packets are queued in
+//! order in one bounded queue.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,107 +12,108 @@ use crate::http::abuse::AbuseTracker;
 use crate::http::connection_limit::ConnectionPermit;
 use crate::http::query_params::QueryParams;
 
-/// The most packets that wait for the hub: more than a read of 4 KiB can hold while the queue has
-/// its bytes already.
-const INBOX_MAX: usize = 2_048;
+/// Capacity of the queue of received packets: more than a read of 4 KiB can add when the queue has
+/// reached its bound in bytes.
+const QUEUE_LEN_MAX: usize = 2_048;
 
-/// The most bytes that wait for the hub before nothing more is read.
-const INWARD_LEN_MAX: usize = 128 << 10;
+/// Bytes of queued packets at which reading pauses.
+const RECEIVE_WINDOW_LEN: usize = 128 << 10;
 
-/// What a waiting packet costs besides its bytes.
+/// Memory of a queued packet besides its text, in bytes.
 const PACKET_COST: usize = 256;
 
-/// The most bytes on their way to the client. A poll brings 64 KiB (`PAYLOAD_LEN_MAX`): all of them
-/// fit into one, with a ping, so that none stays behind when the session moves to a WebSocket.
-pub const OUTWARD_LEN_MAX: usize = 60 << 10;
+/// Bytes in flight to the client at which sending pauses. A poll returns up to 64 KiB
+/// (`PAYLOAD_LEN_MAX`): all of them and a ping fit into one, so that none is left over when the
+/// session moves to a WebSocket.
+pub const SEND_WINDOW_LEN: usize = 60 << 10;
 
-/// What a packet on its way costs besides its text: its type, and what parts it from the next.
+/// Bytes of a packet in flight besides its text: its type and the separator.
 const PACKET_FRAME_LEN: usize = 2;
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
-    /// The client said goodbye or is gone.
-    Gone,
-    /// It sent what is no packet, or one with attachments.
+    /// The client closed the connection or is unreachable.
+    Disconnected,
+    /// The client sent an invalid packet, or one with attachments.
     Malformed,
-    /// It pressed against its pace for too long.
+    /// The client exceeded the frame rate for too long.
     TooFast,
-    /// It did not take what it was sent.
+    /// The client does not read what it is sent.
     NotReading,
-    /// It did something too often.
+    /// The client exceeded a rate limit.
     RateLimited,
-    /// It asked for no namespace for too long.
-    Silent,
+    /// The client connected to no namespace for too long.
+    NoNamespace,
     /// The conference closed it.
     Closed,
-    /// The program ends.
+    /// The server shuts down.
     GoingAway,
 }
 
-/// What all sides of an Engine.IO session share.
+/// State of an Engine.IO session.
 #[derive(Debug)]
 pub struct EngineIoSession {
-    /// What the first request said.
+    /// Query of the first request.
     pub query: QueryParams,
-    /// What is held against the client.
-    pub account: AbuseTracker,
-    /// Bytes that were received and wait for the hub.
-    pub inward: ByteWindow,
-    /// Bytes that are on their way to the client.
-    pub outward: ByteWindow,
-    /// Held while a request's packets are read, so that those of two do not mix.
-    pub posting: tokio::sync::Mutex<()>,
-    /// Where packets wait for the hub.
-    inbox: mpsc::Sender<Str>,
-    /// The other end of it, until the session's task has it.
-    packets: Mutex<Option<mpsc::Receiver<Str>>>,
-    /// Its seat; none only in tests.
-    seat: Mutex<Option<Arc<ConnectionPermit>>>,
-    /// Whether a WebSocket carries it, or tries to.
+    /// Counts rate-limited actions of the client.
+    pub abuse: AbuseTracker,
+    /// Bytes of queued packets of the client.
+    pub receive_window: ByteWindow,
+    /// Bytes in flight to the client.
+    pub send_window: ByteWindow,
+    /// Held while the packets of a POST request are queued, so that those of two do not mix.
+    pub post_lock: tokio::sync::Mutex<()>,
+    /// Sending end of the queue of received packets.
+    sender: mpsc::Sender<Str>,
+    /// Receiving end of the queue, until the session's task takes it.
+    receiver: Mutex<Option<mpsc::Receiver<Str>>>,
+    /// Connection permit; `None` only in tests.
+    permit: Mutex<Option<Arc<ConnectionPermit>>>,
+    /// Whether a WebSocket was opened for the session.
     on_websocket: Mutex<bool>,
-    /// Why it ended, once it has.
-    fault: watch::Sender<Option<EndReason>>,
+    /// Why the session ended, once it has.
+    end: watch::Sender<Option<EndReason>>,
 }
 
 impl EngineIoSession {
-    /// A session that has not begun, in its own seat.
-    pub fn new(query: QueryParams, account: AbuseTracker, seat: Arc<ConnectionPermit>) -> Self {
-        let carrier = Self::unseated(query, account);
-        carrier.sit(seat);
-        carrier
+    /// Creates a session with a connection permit.
+    pub fn new(query: QueryParams, abuse: AbuseTracker, permit: Arc<ConnectionPermit>) -> Self {
+        let session = Self::without_permit(query, abuse);
+        session.set_permit(permit);
+        session
     }
 
-    fn unseated(query: QueryParams, account: AbuseTracker) -> Self {
-        let (inbox, packets) = mpsc::channel(INBOX_MAX);
+    fn without_permit(query: QueryParams, abuse: AbuseTracker) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);
         Self {
             query,
-            account,
-            inward: ByteWindow::new(INWARD_LEN_MAX),
-            outward: ByteWindow::new(OUTWARD_LEN_MAX),
-            posting: tokio::sync::Mutex::default(),
-            inbox,
-            packets: Mutex::new(Some(packets)),
-            seat: Mutex::default(),
+            abuse,
+            receive_window: ByteWindow::new(RECEIVE_WINDOW_LEN),
+            send_window: ByteWindow::new(SEND_WINDOW_LEN),
+            post_lock: tokio::sync::Mutex::default(),
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            permit: Mutex::default(),
             on_websocket: Mutex::default(),
-            fault: watch::Sender::new(None),
+            end: watch::Sender::new(None),
         }
     }
 
-    /// A session that nobody opened.
+    /// Creates a session without a permit.
     #[cfg(test)]
     pub fn for_test() -> Self {
-        Self::unseated(QueryParams::default(), AbuseTracker::for_test())
+        Self::without_permit(QueryParams::default(), AbuseTracker::for_test())
     }
 
-    /// Takes another seat and gives its own back: that of the WebSocket that carries it from now.
-    pub fn sit(&self, seat: Arc<ConnectionPermit>) {
-        let before = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
-        drop({ before }.replace(seat));
+    /// Replaces the permit by that of the WebSocket that carries the session from now on.
+    pub fn set_permit(&self, permit: Arc<ConnectionPermit>) {
+        let before = self.permit.lock().unwrap_or_else(PoisonError::into_inner);
+        drop({ before }.replace(permit));
     }
 
-    /// Whether a WebSocket may try to carry it: one, once.
-    pub fn move_to_websocket(&self) -> bool {
+    /// Claims the session for a WebSocket. Returns false when one has claimed it before.
+    pub fn claim_websocket(&self) -> bool {
         let mut on_websocket = self
             .on_websocket
             .lock()
@@ -120,52 +121,53 @@ impl EngineIoSession {
         !std::mem::replace(&mut *on_websocket, true)
     }
 
-    /// The packets, for the task of the session; none the second time.
-    pub fn packets(&self) -> Option<mpsc::Receiver<Str>> {
-        let mut packets = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
-        packets.take()
+    /// Returns the receiving end of the packet queue; `None` the second time.
+    pub fn take_receiver(&self) -> Option<mpsc::Receiver<Str>> {
+        let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        receiver.take()
     }
 
-    /// Lets a packet wait for the hub.
-    pub fn receive(&self, text: Str) {
-        self.inward.force(text.len() + PACKET_COST);
-        if self.inbox.try_send(text).is_err() {
+    /// Queues a received packet. A full queue ends the session.
+    pub fn queue_packet(&self, text: Str) {
+        self.receive_window.add(text.len() + PACKET_COST);
+        if self.sender.try_send(text).is_err() {
             self.end(EndReason::TooFast);
         }
     }
 
-    /// Notes that a packet waits no more.
-    pub fn received(&self, len: usize) {
-        self.inward.give_back(len + PACKET_COST);
+    /// Frees the bytes of a packet that was handled.
+    pub fn packet_handled(&self, len: usize) {
+        self.receive_window.release(len + PACKET_COST);
     }
 
-    /// Waits until a packet of this length may be sent.
-    pub async fn room_for(&self, len: usize) {
-        self.outward.take(len + PACKET_FRAME_LEN).await;
+    /// Waits until a packet of `len` bytes may be sent.
+    pub async fn reserve_send(&self, len: usize) {
+        self.send_window.reserve(len + PACKET_FRAME_LEN).await;
     }
 
-    /// Ends the session, unless it has ended before.
-    pub fn end(&self, fault: EndReason) {
-        self.fault.send_if_modified(|first| {
+    /// Ends the session. Only the first reason is kept.
+    pub fn end(&self, reason: EndReason) {
+        self.end.send_if_modified(|first| {
             let is_first = first.is_none();
-            first.get_or_insert(fault);
+            first.get_or_insert(reason);
             is_first
         });
     }
 
-    /// Whether it has ended.
+    /// Whether the session has ended.
     #[cfg(test)]
-    pub fn ended(&self) -> bool {
-        self.fault.borrow().is_some()
+    pub fn has_ended(&self) -> bool {
+        self.end.borrow().is_some()
     }
 
-    /// Waits until it has ended, and says why.
-    pub async fn over(&self) -> EndReason {
-        let mut fault = self.fault.subscribe();
-        let over = fault.wait_for(Option::is_some).await;
-        over.ok()
-            .and_then(|fault| *fault)
-            .unwrap_or(EndReason::Gone)
+    /// Waits until the session has ended and returns the reason.
+    pub async fn wait_until_ended(&self) -> EndReason {
+        let mut reason = self.end.subscribe();
+        let ended = reason.wait_for(Option::is_some).await;
+        ended
+            .ok()
+            .and_then(|reason| *reason)
+            .unwrap_or(EndReason::Disconnected)
     }
 }
 
@@ -174,24 +176,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_inbox_ends_the_session_and_the_first_reason_counts() {
-        let carrier = EngineIoSession::for_test();
-        for _ in 0..INBOX_MAX {
-            carrier.receive(Str::from("2[]"));
+    async fn full_queue_ends_the_session_with_the_first_reason() {
+        let session = EngineIoSession::for_test();
+        for _ in 0..QUEUE_LEN_MAX {
+            session.queue_packet(Str::from("2[]"));
         }
-        assert!(!carrier.ended());
-        assert!(!carrier.inward.has_room());
-        carrier.receive(Str::from("2[]"));
-        carrier.end(EndReason::Gone);
-        assert_eq!(carrier.over().await, EndReason::TooFast);
+        assert!(!session.has_ended());
+        assert!(!session.receive_window.has_room());
+        session.queue_packet(Str::from("2[]"));
+        session.end(EndReason::Disconnected);
+        assert_eq!(session.wait_until_ended().await, EndReason::TooFast);
     }
 
     #[test]
-    fn one_websocket_may_carry_it_and_one_task_reads_it() {
-        let carrier = EngineIoSession::for_test();
-        assert!(carrier.move_to_websocket());
-        assert!(!carrier.move_to_websocket());
-        assert!(carrier.packets().is_some());
-        assert!(carrier.packets().is_none());
+    fn session_has_one_websocket_and_one_task() {
+        let session = EngineIoSession::for_test();
+        assert!(session.claim_websocket());
+        assert!(!session.claim_websocket());
+        assert!(session.take_receiver().is_some());
+        assert!(session.take_receiver().is_none());
     }
 }

@@ -1,7 +1,6 @@
-//! The task of one Engine.IO session: it takes the client's packets one at a time, at the pace of
-//! every client, and opens, feeds and closes the sessions of the conference that its namespaces
-//! are. Each of them has a task of its own that sends its letters. It reads the heads of packets
-//! and never what they say.
+//! Task of an Engine.IO session: handles the client's packets one at a time, throttled, and opens,
+//! feeds and closes the conference sessions of its namespaces. A task for each namespace sends its
+//! frames. Reads packet headers, not payloads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,160 +20,160 @@ use crate::http::websocket::WRITE_TIMEOUT;
 use crate::hub::HubHandle;
 use crate::session_outbox::{self, Frame, OutboxReceiver};
 
-/// How long a client may be without a namespace.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// How long a client may be connected to no namespace.
+const NO_NAMESPACE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the last packets may take to leave.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long sending the last packets may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The close code of a session that ended as it should (RFC 6455 §7.4.1): its connection stays.
+/// Close code of a session that ended normally (RFC 6455 §7.4.1): its connection stays open.
 const NORMAL: u16 = 1_000;
 
-/// The close codes after which a client shall come again by itself: the program ends, restarts, or
-/// has too much to do (RFC 6455 §7.4.1 and IANA's registry). A Socket.IO client does so when its
-/// connection just ends, and does not when its namespace was closed before.
-const COME_AGAIN: [u16; 3] = [1_001, 1_012, 1_013];
+/// Close codes after which a client should reconnect: the server shuts down, restarts or is
+/// overloaded (RFC 6455 §7.4.1 and IANA's registry). A Socket.IO client reconnects when its
+/// connection ends, but not when its namespace was disconnected before.
+const RECONNECT_CODES: [u16; 3] = [1_001, 1_012, 1_013];
 
-/// An Engine.IO session as its task sees it.
+/// Task of an Engine.IO session.
 pub struct SessionTask {
-    /// Where frames go.
+    /// Handle of the hub.
     hub: HubHandle,
-    /// The library's end of the session.
+    /// Engine.IO socket of the library.
     socket: Arc<Socket<()>>,
-    /// What all sides share.
-    carrier: Arc<EngineIoSession>,
-    /// Whether nobody may come in without a token.
+    /// State of the session.
+    engineio: Arc<EngineIoSession>,
+    /// Whether clients of this listener need a token.
     token_required: bool,
-    /// The open namespaces: at most one session for each there is.
-    sessions: Vec<Open>,
-    /// What sends their letters.
-    letters: JoinSet<(SessionId, Ended)>,
+    /// Open namespaces, each with at most one conference session.
+    namespaces: Vec<OpenNamespace>,
+    /// Tasks that send the frames of the namespaces.
+    senders: JoinSet<(SessionId, SenderEnd)>,
 }
 
 /// An open namespace.
 #[derive(Debug)]
-struct Open {
-    /// Which.
+struct OpenNamespace {
+    /// The namespace.
     namespace: Namespace,
-    /// The session it is.
+    /// Its conference session.
     session: SessionId,
-    /// Ends what sends its letters.
-    letters: AbortHandle,
+    /// Aborts the task that sends its frames.
+    sender: AbortHandle,
 }
 
-/// How the letters of a namespace ended.
+/// Why the sending task of a namespace ended.
 #[derive(Debug)]
-enum Ended {
+enum SenderEnd {
     /// The conference closed the session with this code.
     Closed(u16),
-    /// The connection cannot take them.
-    Stuck(EndReason),
+    /// The Engine.IO session has to end.
+    EndSession(EndReason),
 }
 
 impl SessionTask {
-    /// A conversation in which nothing was said yet.
+    /// Creates the task of a session without namespaces.
     pub fn new(
         hub: HubHandle,
         socket: Arc<Socket<()>>,
-        carrier: Arc<EngineIoSession>,
+        engineio: Arc<EngineIoSession>,
         token_required: bool,
     ) -> Self {
         Self {
             hub,
             socket,
-            carrier,
+            engineio,
             token_required,
-            sessions: Vec::new(),
-            letters: JoinSet::new(),
+            namespaces: Vec::new(),
+            senders: JoinSet::new(),
         }
     }
 
-    /// Talks until either side has enough, and leaves nothing behind.
+    /// Runs until the session ends, then closes its namespaces.
     pub async fn run(mut self, mut packets: mpsc::Receiver<Str>) {
-        let carrier = Arc::clone(&self.carrier);
-        let fault = tokio::select! {
+        let engineio = Arc::clone(&self.engineio);
+        let reason = tokio::select! {
             biased;
-            fault = carrier.over() => fault,
-            fault = self.talk(&mut packets) => fault,
+            reason = engineio.wait_until_ended() => reason,
+            reason = self.handle_packets(&mut packets) => reason,
         };
-        if matches!(fault, EndReason::Closed | EndReason::GoingAway) {
-            // The last words are worth a moment; a client that does not take them loses them.
-            let _ = timeout(GOODBYE_TIMEOUT, carrier.outward.emptied()).await;
+        if matches!(reason, EndReason::Closed | EndReason::GoingAway) {
+            // Gives the client a moment to read the last packets.
+            let _ = timeout(CLOSE_TIMEOUT, engineio.send_window.wait_until_empty()).await;
         }
-        carrier.end(fault);
-        self.letters.shutdown().await;
+        engineio.end(reason);
+        self.senders.shutdown().await;
         self.socket.close(DisconnectReason::TransportClose);
-        for open in self.sessions {
-            self.hub.close(open.session).await;
+        for open in self.namespaces {
+            self.hub.close_session(open.session).await;
         }
-        tracing::info!(?fault, "Engine.IO session closed");
+        tracing::info!(?reason, "Engine.IO session closed");
     }
 
-    async fn talk(&mut self, packets: &mut mpsc::Receiver<Str>) -> EndReason {
+    async fn handle_packets(&mut self, packets: &mut mpsc::Receiver<Str>) -> EndReason {
         let hub = self.hub.clone();
-        let mut pace = Throttle::new(Instant::now());
-        let mut silent_since = Instant::now();
+        let mut throttle = Throttle::new(Instant::now());
+        let mut no_namespace_since = Instant::now();
         loop {
-            let silent = self.sessions.is_empty();
+            let has_none = self.namespaces.is_empty();
             let outcome = tokio::select! {
                 biased;
-                Some(ended) = self.letters.join_next() => {
+                Some(ended) = self.senders.join_next() => {
                     match ended {
-                        Ok((session, ended)) => self.close(session, &ended).await,
-                        // The client closed its namespace.
+                        Ok((session, ended)) => self.close_namespace(session, &ended).await,
+                        // Aborted because the client closed its namespace.
                         Err(error) if error.is_cancelled() => Ok(()),
-                        Err(_) => Err(EndReason::Gone),
+                        Err(_) => Err(EndReason::Disconnected),
                     }
                 }
                 () = hub.ended() => Err(EndReason::GoingAway),
-                () = sleep_until(silent_since + SILENCE_MAX), if silent => Err(EndReason::Silent),
+                () = sleep_until(no_namespace_since + NO_NAMESPACE_TIMEOUT), if has_none => Err(EndReason::NoNamespace),
                 packet = packets.recv() => match packet {
                     Some(text) => {
                         let len = text.len();
-                        let outcome = self.hear(&mut pace, text).await;
-                        self.carrier.received(len);
+                        let outcome = self.handle_packet(&mut throttle, text).await;
+                        self.engineio.packet_handled(len);
                         outcome
                     }
-                    None => Err(EndReason::Gone),
+                    None => Err(EndReason::Disconnected),
                 },
             };
-            if let Err(fault) = outcome {
-                return fault;
+            if let Err(reason) = outcome {
+                return reason;
             }
-            if !silent && self.sessions.is_empty() {
-                silent_since = Instant::now();
+            if !has_none && self.namespaces.is_empty() {
+                no_namespace_since = Instant::now();
             }
         }
     }
 
-    /// Takes one packet.
-    async fn hear(&mut self, pace: &mut Throttle, text: Str) -> Result<(), EndReason> {
+    /// Handles one packet.
+    async fn handle_packet(&mut self, throttle: &mut Throttle, text: Str) -> Result<(), EndReason> {
         let packet = socketio::parse(&text).map_err(|_| EndReason::Malformed)?;
-        match pace.admit(Instant::now()) {
+        match throttle.admit(Instant::now()) {
             Admission::Now => {}
             Admission::After(delay) => sleep(delay).await,
             Admission::Never => return Err(EndReason::TooFast),
         }
-        let mut sessions = self.sessions.iter();
-        let open = sessions.find(|open| open.namespace.name() == packet.namespace);
+        let mut namespaces = self.namespaces.iter();
+        let open = namespaces.find(|open| open.namespace.name() == packet.namespace);
         let session = open.map(|open| open.session);
         match (packet.kind, session) {
-            (PacketKind::Connect, None) => self.connect(&packet).await,
+            (PacketKind::Connect, None) => self.connect_namespace(&packet).await,
             (PacketKind::Disconnect, Some(session)) => {
-                if let Some(open) = self.forget(session) {
-                    // What was still to be said must not be heard in the next session's name.
-                    open.letters.abort();
-                    self.hub.close(session).await;
+                if let Some(open) = self.remove_namespace(session) {
+                    // Frames of this session must not be sent to the next one of the namespace.
+                    open.sender.abort();
+                    self.hub.close_session(session).await;
                 }
                 Ok(())
             }
             (PacketKind::Event | PacketKind::Ack, Some(session)) => {
                 let bytes = Bytes::from(text);
                 let text = Utf8Bytes::try_from(bytes).map_err(|_| EndReason::Malformed)?;
-                let taken = self.hub.frame(session, text).await;
+                let taken = self.hub.send_frame(session, text).await;
                 taken.then_some(()).ok_or(EndReason::GoingAway)
             }
-            // It may have been closed while the packet was on its way.
+            // The namespace may have been closed while the packet was in flight.
             (PacketKind::Disconnect | PacketKind::Event | PacketKind::Ack, None) => Ok(()),
             (PacketKind::Connect, Some(_)) | (PacketKind::ConnectError, _) => {
                 Err(EndReason::Malformed)
@@ -183,13 +182,13 @@ impl SessionTask {
     }
 
     /// Opens a namespace.
-    async fn connect(&mut self, packet: &Packet<'_>) -> Result<(), EndReason> {
+    async fn connect_namespace(&mut self, packet: &Packet<'_>) -> Result<(), EndReason> {
         let token = socketio::parse_auth_token(packet.data).map_err(|_| EndReason::Malformed)?;
         let Some(namespace) = Namespace::parse(packet.namespace) else {
             let refusal = socketio::write_connect_error(packet.namespace, "Invalid namespace");
-            return say(&self.socket, &self.carrier, refusal).await;
+            return send_packet(&self.socket, &self.engineio, refusal).await;
         };
-        let query = &self.carrier.query;
+        let query = &self.engineio.query;
         let opening = ConnectRequest {
             dialect: DialectKind::SocketIo(namespace),
             room: query.room.clone(),
@@ -197,43 +196,47 @@ impl SessionTask {
             token: token.or_else(|| query.token.clone()),
             token_required: self.token_required,
         };
-        let (outbox, mailbox) = session_outbox::pair();
-        let session = self.hub.open(outbox, opening).await;
+        let (outbox, frames) = session_outbox::channel();
+        let session = self.hub.open_session(outbox, opening).await;
         let session = session.ok_or(EndReason::GoingAway)?;
-        let (socket, carrier) = (Arc::clone(&self.socket), Arc::clone(&self.carrier));
-        let letters = self
-            .letters
-            .spawn(async move { (session, deliver(&socket, &carrier, mailbox).await) });
-        self.sessions.push(Open {
+        let (socket, engineio) = (Arc::clone(&self.socket), Arc::clone(&self.engineio));
+        let sender = self
+            .senders
+            .spawn(async move { (session, send_frames(&socket, &engineio, frames).await) });
+        self.namespaces.push(OpenNamespace {
             namespace,
             session,
-            letters,
+            sender,
         });
         Ok(())
     }
 
-    fn forget(&mut self, session: SessionId) -> Option<Open> {
-        let mut sessions = self.sessions.iter();
-        let index = sessions.position(|open| open.session == session)?;
-        Some(self.sessions.swap_remove(index))
+    fn remove_namespace(&mut self, session: SessionId) -> Option<OpenNamespace> {
+        let mut namespaces = self.namespaces.iter();
+        let index = namespaces.position(|open| open.session == session)?;
+        Some(self.namespaces.swap_remove(index))
     }
 
-    /// Lets go of a namespace whose letters have ended.
-    async fn close(&mut self, session: SessionId, ended: &Ended) -> Result<(), EndReason> {
-        let Some(open) = self.forget(session) else {
+    /// Closes a namespace whose sending task has ended.
+    async fn close_namespace(
+        &mut self,
+        session: SessionId,
+        ended: &SenderEnd,
+    ) -> Result<(), EndReason> {
+        let Some(open) = self.remove_namespace(session) else {
             // The client closed it before.
             return Ok(());
         };
-        self.hub.close(session).await;
+        self.hub.close_session(session).await;
         let code = match ended {
-            Ended::Closed(code) => *code,
-            Ended::Stuck(fault) => return Err(*fault),
+            SenderEnd::Closed(code) => *code,
+            SenderEnd::EndSession(reason) => return Err(*reason),
         };
-        if COME_AGAIN.contains(&code) {
+        if RECONNECT_CODES.contains(&code) {
             return Err(EndReason::GoingAway);
         }
-        let goodbye = socketio::write_disconnect(open.namespace.name());
-        say(&self.socket, &self.carrier, goodbye).await?;
+        let packet = socketio::write_disconnect(open.namespace.name());
+        send_packet(&self.socket, &self.engineio, packet).await?;
         if code == NORMAL {
             Ok(())
         } else {
@@ -242,50 +245,53 @@ impl SessionTask {
     }
 }
 
-/// Sends the letters of one namespace until there are no more.
-async fn deliver(
+/// Sends the frames of one namespace until its session ends.
+async fn send_frames(
     socket: &Socket<()>,
-    carrier: &EngineIoSession,
-    mut mailbox: OutboxReceiver,
-) -> Ended {
-    let overflow = mailbox.overflow();
+    engineio: &EngineIoSession,
+    mut frames: OutboxReceiver,
+) -> SenderEnd {
+    let overflow = frames.overflow();
     loop {
-        let letter = tokio::select! {
+        let frame = tokio::select! {
             biased;
-            () = overflow.rung() => return Ended::Stuck(EndReason::NotReading),
-            letter = mailbox.next() => letter,
+            () = overflow.wait() => return SenderEnd::EndSession(EndReason::NotReading),
+            frame = frames.next() => frame,
         };
-        let text = match letter {
+        let text = match frame {
             Some(Frame::Text(text)) => text,
-            Some(Frame::LimitedAction(deed)) if carrier.account.note(deed).is_err() => {
-                return Ended::Stuck(EndReason::RateLimited);
+            Some(Frame::LimitedAction(action)) if engineio.abuse.record_action(action).is_err() => {
+                return SenderEnd::EndSession(EndReason::RateLimited);
             }
             Some(Frame::LimitedAction(_)) => continue,
-            Some(Frame::Close { code, .. }) => return Ended::Closed(code),
-            // Sessions end with a letter, unless the hub itself ended.
-            None => return Ended::Stuck(EndReason::GoingAway),
+            Some(Frame::Close { code, .. }) => return SenderEnd::Closed(code),
+            // The last frame of a session is `Close`, unless the hub itself ended.
+            None => return SenderEnd::EndSession(EndReason::GoingAway),
         };
         let len = text.len();
-        let said = tokio::select! {
-            said = say(socket, carrier, text) => said,
-            () = overflow.rung() => Err(EndReason::NotReading),
+        let sent = tokio::select! {
+            sent = send_packet(socket, engineio, text) => sent,
+            () = overflow.wait() => Err(EndReason::NotReading),
         };
-        mailbox.sent(len);
-        if let Err(fault) = said {
-            return Ended::Stuck(fault);
+        frames.release(len);
+        if let Err(reason) = sent {
+            return SenderEnd::EndSession(reason);
         }
     }
 }
 
-/// Sends one packet as soon as the client has taken enough of those before.
-async fn say(
+/// Sends one packet as soon as the send window has room.
+///
+/// # Errors
+/// The client does not read, or is disconnected.
+async fn send_packet(
     socket: &Socket<()>,
-    carrier: &EngineIoSession,
+    engineio: &EngineIoSession,
     text: String,
 ) -> Result<(), EndReason> {
-    let room = carrier.room_for(text.len());
+    let room = engineio.reserve_send(text.len());
     if timeout(WRITE_TIMEOUT, room).await.is_err() {
         return Err(EndReason::NotReading);
     }
-    socket.emit(text).map_err(|_| EndReason::Gone)
+    socket.emit(text).map_err(|_| EndReason::Disconnected)
 }

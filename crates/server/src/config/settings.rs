@@ -1,0 +1,328 @@
+//! The keys of the configuration.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use watersmeet_conference::ConferenceLimits;
+use watersmeet_engine::egress::window::EgressOptions;
+use watersmeet_net::udp::UdpOptions;
+
+use super::limits::LimitsTable;
+use super::listener::{ListenerConfig, Mount};
+use super::secret::Secret;
+use super::values::{
+    CodecChoice, DtlsChoice, Egress, IceServer, LogFormat, Network, RoomCreation, RoomPolicy,
+    VideoCodec, WindowChoice,
+};
+
+/// Upper bound of shards: an ICE username fragment has one byte for the shard.
+pub const SHARDS_MAX: u8 = 64;
+
+/// The configuration, with a field for each key.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Development mode: a missing `jwt_secret` is replaced by a random one for this start, and pages
+    /// are served on loopback only unless `listen_ip` is set. Default false.
+    /// `dev = true`
+    pub dev: bool,
+    /// TCP port of the web page and of signalling. 0 takes a free port. Default 3000.
+    /// `port = 3000`
+    pub port: u16,
+    /// Address to listen on for the page, and for media unless `media_listen_ip` is set. Default: all
+    /// IPv4 and IPv6 addresses of the machine.
+    /// `listen_ip = "0.0.0.0"`
+    pub listen_ip: Option<IpAddr>,
+    /// Address to listen on for media. Default: `listen_ip`.
+    /// `media_listen_ip = "0.0.0.0"`
+    pub media_listen_ip: Option<IpAddr>,
+    /// Addresses under which browsers reach media, best first. Behind NAT: the public address.
+    /// Default: the machine's own addresses and loopback.
+    /// `announced_ips = ["203.0.113.7"]`
+    pub announced_ips: Vec<IpAddr>,
+    /// First media port, for UDP and TCP; shard n listens on `rtc_port + n`. 0 takes free ports.
+    /// Default 10000.
+    /// `rtc_port = 10000`
+    pub rtc_port: u16,
+    /// Last media port. Fewer shards are started when the range is too small. Default: no bound.
+    /// `rtc_port_max = 10063`
+    pub rtc_port_max: Option<u16>,
+    /// Whether media may use UDP. Default true.
+    /// `udp = true`
+    pub udp: bool,
+    /// Whether media may use TCP. Default true.
+    /// `tcp = true`
+    pub tcp: bool,
+    /// How media is sent over UDP: `udp` by the network stack; `packet` past it where that is possible
+    /// and cheaper. `packet` requires Linux, the capability `CAP_NET_RAW` and a program built with the
+    /// feature `packet-egress`. Default udp.
+    /// `egress = "udp"`
+    pub egress: Egress,
+    /// Number of shards (media threads), 1 to 64. Default: one for each core.
+    /// `shards = 2`
+    pub shards: Option<u8>,
+    /// CPU load of a shard, in percent of a core, above which participants who join its rooms are placed
+    /// on another shard. At 0 every room is spread over all shards. Nobody moves during a call.
+    /// Default 60.
+    /// `spread_above_percent = 60`
+    pub spread_above_percent: u8,
+    /// How long media is collected before it is sent, so that packets to the same browser pass through
+    /// the kernel together: `auto` by load (0 below about 19,000 packets a second and core, 1.2 ms at
+    /// 70,000, at most 2 ms), `off`, or microseconds as `1000us`, at most `2000us`. Default auto.
+    /// `egress_window = "auto"`
+    pub egress_window: WindowChoice,
+    /// Upper bound of padding, in bytes, that makes packets equally long under load, 0 to 255. A packet
+    /// grows by at most an eighth. Default 32.
+    /// `egress_padding = 32`
+    pub egress_padding: u8,
+    /// Time for which a shard polls for packets before it sleeps, in microseconds, at most 10,000. Costs
+    /// CPU time and saves wake-ups. Default 0.
+    /// `busy_poll_us = 0`
+    pub busy_poll_us: u32,
+    /// Whether each shard is pinned to a core (Linux only). Default false.
+    /// `pin_cores = false`
+    pub pin_cores: bool,
+    /// Receive buffer of each media socket, in bytes; the kernel may grant less
+    /// (`net.core.rmem_max`). Default 8,388,608.
+    /// `media_receive_buffer = 8388608`
+    pub media_receive_buffer: usize,
+    /// Send buffer of each media socket, in bytes; the kernel may grant less
+    /// (`net.core.wmem_max`). Default 8,388,608.
+    /// `media_send_buffer = 8388608`
+    pub media_send_buffer: usize,
+
+    /// Secret that signs and verifies the tokens of invitations, users and hosts: at least 32 random
+    /// bytes, not one from an example. Make one with `openssl rand -hex 32`. Required unless `dev` is
+    /// set. No default.
+    /// `jwt_secret = ""`
+    pub jwt_secret: Option<Secret>,
+    /// Previous secret. Its tokens stay valid, so that the secret can be replaced without breaking links
+    /// that were handed out. No default.
+    /// `jwt_secret_previous = ""`
+    pub jwt_secret_previous: Option<Secret>,
+    /// File that contains the secret, instead of `jwt_secret`; only its owner may read it. No default.
+    /// `jwt_secret_file = "/etc/watersmeet/jwt.key"`
+    pub jwt_secret_file: Option<PathBuf>,
+    /// Required issuer of tokens, their claim `iss`. Default: any issuer that has the secret.
+    /// `jwt_issuer = "https://accounts.example.org"`
+    pub jwt_issuer: Option<String>,
+    /// Required audience of tokens, their claim `aud`. Default: only tokens without an audience.
+    /// `jwt_audience = "watersmeet"`
+    pub jwt_audience: Option<String>,
+    /// Key with which programs manage rooms and read metrics, sent as `Authorization: Bearer`: at least
+    /// 32 random bytes. Default: no key, so nobody can.
+    /// `api_key = ""`
+    pub api_key: Option<Secret>,
+    /// Origins of other sites whose pages may use this server, as `https://host` or
+    /// `https://host:port`. `*` is refused. Default: only our own pages and those on loopback.
+    /// `cors_origins = ["https://app.example.org"]`
+    pub cors_origins: Vec<String>,
+    /// Reverse proxies whose `X-Forwarded-For` is trusted: addresses or networks. Default: none.
+    /// `trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]`
+    pub trusted_proxies: Vec<Network>,
+    /// Whether clients need a token to connect. Entries of `listeners` have a setting of their own.
+    /// Default false.
+    /// `token_required = false`
+    pub token_required: bool,
+    /// Who may enter a room: `open` everybody, `invite-only` with a token, `approval` after a host
+    /// admits, `locked` only hosts. Default open.
+    /// `room_policy = "open"`
+    pub room_policy: RoomPolicy,
+    /// Who may create rooms: `anyone`, or holders of a `token`. Default anyone.
+    /// `room_creation = "anyone"`
+    pub room_creation: RoomCreation,
+    /// Room of clients that name none. Default lobby.
+    /// `default_room = "lobby"`
+    pub default_room: String,
+    /// URL of this server in invitation links. Default: the address to which the request for the
+    /// invitation was sent.
+    /// `base_url = "https://meet.example.org"`
+    pub base_url: Option<String>,
+
+    /// STUN and TURN servers announced to browsers, with fixed credentials. Default: none, since this
+    /// server is reachable itself.
+    /// `ice_servers = [{ urls = ["stun:stun.example.org:3478"] }]`
+    pub ice_servers: Vec<IceServer>,
+    /// TURN servers for which temporary credentials are generated from `turn_secret`. Default: none.
+    /// `turn_urls = ["turn:turn.example.org:3478?transport=udp"]`
+    pub turn_urls: Vec<String>,
+    /// Shared secret of the TURN servers, `static-auth-secret` of coturn. No default.
+    /// `turn_secret = ""`
+    pub turn_secret: Option<Secret>,
+    /// Validity of credentials generated from `turn_secret`, 60 to 604,800 seconds. Default 86,400, a
+    /// day.
+    /// `turn_ttl_s = 86400`
+    pub turn_ttl_s: u32,
+
+    /// Codecs that rooms offer, best first: `opus`, `pcmu`, `pcma`, `vp8`, `vp9`, `h264`, or a table
+    /// with `name` and `parameters`. Default: Opus, then VP8, VP9 and two profiles of H.264.
+    /// `codecs = ["opus", "vp8", "vp9", { name = "h264", parameters = { "packetization-mode" = 1, "profile-level-id" = "42e01f" } }]`
+    pub codecs: Vec<CodecChoice>,
+    /// The only video codec that rooms offer, one of `codecs`. Default: all of them.
+    /// `video_codec = "vp8"`
+    pub video_codec: Option<VideoCodec>,
+    /// Assumed bitrate of the path to a browser before it is measured, in bits per second.
+    /// Default 1,000,000.
+    /// `initial_outgoing_bitrate = 1000000`
+    pub initial_outgoing_bitrate: u64,
+    /// Upper bound of the video bitrate requested from each browser, in bits per second. Default: no
+    /// bound.
+    /// `max_incoming_bitrate = 3000000`
+    pub max_incoming_bitrate: Option<u64>,
+    /// DTLS version: `1.2`, `1.3` or `auto`. Default 1.2.
+    /// `dtls = "1.2"`
+    pub dtls: DtlsChoice,
+
+    /// PEM file with the certificate chain of the page. With `tls_key` the page is served by HTTPS.
+    /// `tls_cert = "/etc/watersmeet/cert.pem"`
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the private key that belongs to `tls_cert`.
+    /// `tls_key = "/etc/watersmeet/key.pem"`
+    pub tls_key: Option<PathBuf>,
+    /// Whether the page is served by HTTPS with a certificate generated at start. Browsers warn once,
+    /// then allow cameras on other machines. Default false.
+    /// `tls_self_signed = false`
+    pub tls_self_signed: bool,
+
+    /// Log level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or filter, such as
+    /// `info,watersmeet_engine=debug`. Default info.
+    /// `log = "info"`
+    pub log: String,
+    /// Format of log lines: `text` or `json`. Default text.
+    /// `log_format = "text"`
+    pub log_format: LogFormat,
+
+    /// Limits on how much one client, room or server may have.
+    pub caps: ConferenceLimits,
+    /// Rate limits, counted for each IPv4 address or IPv6 /64.
+    pub limits: LimitsTable,
+    /// Several HTTP listeners, instead of the one set by `port`, `listen_ip` and `tls_*`.
+    pub listeners: Vec<ListenerConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dev: false,
+            port: 3000,
+            listen_ip: None,
+            media_listen_ip: None,
+            announced_ips: Vec::new(),
+            rtc_port: 10_000,
+            rtc_port_max: None,
+            udp: true,
+            tcp: true,
+            egress: Egress::Udp,
+            shards: None,
+            spread_above_percent: 60,
+            egress_window: WindowChoice::Auto,
+            egress_padding: EgressOptions::default().padding_max,
+            busy_poll_us: 0,
+            pin_cores: false,
+            media_receive_buffer: UdpOptions::default().receive_buffer,
+            media_send_buffer: UdpOptions::default().send_buffer,
+            jwt_secret: None,
+            jwt_secret_previous: None,
+            jwt_secret_file: None,
+            jwt_issuer: None,
+            jwt_audience: None,
+            api_key: None,
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            token_required: false,
+            room_policy: RoomPolicy::Open,
+            room_creation: RoomCreation::Anyone,
+            default_room: "lobby".to_owned(),
+            base_url: None,
+            ice_servers: Vec::new(),
+            turn_urls: Vec::new(),
+            turn_secret: None,
+            turn_ttl_s: 86_400,
+            codecs: CodecChoice::defaults(),
+            video_codec: None,
+            initial_outgoing_bitrate: 1_000_000,
+            max_incoming_bitrate: None,
+            dtls: DtlsChoice::V12,
+            tls_cert: None,
+            tls_key: None,
+            tls_self_signed: false,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            caps: ConferenceLimits::default(),
+            limits: LimitsTable::default(),
+            listeners: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Returns the number of shards to start: as configured, else one for each core, and never more
+    /// than there are ports.
+    pub fn shard_count(&self) -> u8 {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = u8::try_from(cores).unwrap_or(SHARDS_MAX).min(SHARDS_MAX);
+        let wanted = self.shards.unwrap_or(cores);
+        let Some(last) = self.rtc_port_max.filter(|_| self.rtc_port != 0) else {
+            return wanted;
+        };
+        let ports = last.saturating_sub(self.rtc_port).saturating_add(1);
+        wanted.min(u8::try_from(ports).unwrap_or(SHARDS_MAX))
+    }
+
+    /// Returns the options of the engine's egress.
+    pub fn egress_options(&self) -> EgressOptions {
+        EgressOptions {
+            window: self.egress_window.into(),
+            padding_max: self.egress_padding,
+        }
+    }
+
+    /// Returns the media port of shard `index`; 0 for a free one.
+    pub fn media_port(&self, index: u8) -> u16 {
+        match self.rtc_port {
+            0 => 0,
+            first => first.saturating_add(u16::from(index)),
+        }
+    }
+
+    /// Returns the addresses that media listens on. Those after the first are optional.
+    pub fn media_listen_ips(&self) -> Vec<IpAddr> {
+        self.media_listen_ip
+            .or(self.listen_ip)
+            .map_or_else(all_addresses, |ip| vec![ip])
+    }
+
+    /// Returns the listeners to open: those of `listeners`, else the one set by top-level keys.
+    pub fn effective_listeners(&self) -> Vec<ListenerConfig> {
+        if !self.listeners.is_empty() {
+            return self.listeners.clone();
+        }
+        vec![ListenerConfig {
+            port: self.port,
+            listen_ip: self.listen_ip,
+            mounts: Mount::ALL.to_vec(),
+            tls_cert: self.tls_cert.clone(),
+            tls_key: self.tls_key.clone(),
+            tls_self_signed: self.tls_self_signed,
+            token_required: self.token_required,
+        }]
+    }
+
+    /// Returns the addresses that a listener binds. Those after the first are optional.
+    pub fn listener_addresses(&self, listener: &ListenerConfig) -> Vec<SocketAddr> {
+        let ips = match listener.listen_ip.or(self.listen_ip) {
+            Some(ip) => vec![ip],
+            None if self.dev => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            None => all_addresses(),
+        };
+        ips.into_iter()
+            .map(|ip| SocketAddr::new(ip, listener.port))
+            .collect()
+    }
+}
+
+/// Returns the wildcard addresses. IPv6 comes second, since some machines have none.
+fn all_addresses() -> Vec<IpAddr> {
+    vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]
+}
