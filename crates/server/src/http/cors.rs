@@ -1,6 +1,6 @@
 //! Checks the `Origin` of browser requests and writes CORS headers (Fetch §3.2, "CORS protocol").
 //! Without the check any page on the web could open a WebSocket on behalf of its visitor (CWE-1385)
-//! or read long-polling responses. Why `tower-http` is not used: `docs/decisions/0011-cors.md`.
+//! or read long-polling responses. Why `tower-http` is not used: `docs/decisions/0015-cors.md`.
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};

@@ -1,5 +1,5 @@
 //! STUN (RFC 8489) and TURN (RFC 8656) messages of a client that requests and releases an
-//! allocation. Encoded and parsed by `stun-types`; see `docs/decisions/0012-turn-check.md`.
+//! allocation. Encoded and parsed by `stun-types`; see `docs/decisions/0016-turn-check.md`.
 
 use stun_types::attribute::{AttributeType, ErrorCode, Nonce, RawAttribute, Realm, Username};
 use stun_types::message::{
