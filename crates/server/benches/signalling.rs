@@ -1,16 +1,16 @@
-//! How signalling bears a crowd: 2,000 connections that say nothing, and 1,000 requests a second
-//! from a hundred others, half of them native and half Socket.IO, for a minute. Prints one table:
-//! memory for each idle connection, and how long answers took.
+//! Load test of signalling: 2,000 idle connections, and 1,000 requests a second from a hundred others,
+//! half native and half Socket.IO, for a minute. Prints the memory of an idle connection and response
+//! times.
 //!
-//! It drives the program that `make build` leaves, over real sockets of the loopback address, and
-//! ends it by its own process id. `SECONDS`, `IDLE` and `RATE` change the load.
+//! Uses the program built by `make build`, over loopback, and ends it by its own process id.
+//! `SECONDS`, `IDLE` and `RATE` change the load.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a measurement that cannot go on must stop"
+    reason = "a failed measurement must stop"
 )]
 
 use std::env;
@@ -28,30 +28,30 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// Connections that ask. Each stays far below what one may send.
-const TALKERS: u64 = 100;
+/// Connections that send requests, each far below its rate limit.
+const ACTIVE_CLIENTS: u64 = 100;
 
-/// How long an answer may take before it counts as an error.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Response time above which a request counts as an error.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bars: the longest that 99 of 100 answers may take, and the memory of an idle connection.
+/// Quality bars: 99th percentile of response times, and memory of an idle connection.
 const P99_MS_MAX: f64 = 50.0;
 /// See `P99_MS_MAX`.
 const IDLE_KIB_MAX: f64 = 40.0;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// How a connection speaks.
+/// Protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Raw frames.
+    /// Native dialect.
     Native,
     /// Socket.IO packets in Engine.IO messages.
     SocketIo,
 }
 
 impl Kind {
-    /// Half of each.
+    /// Alternates between both.
     const fn of(index: u64) -> Self {
         match index % 2 {
             0 => Self::Native,
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// A request with a large answer, and how that begins.
+    /// Returns a request with a large response, and the beginning of the response.
     fn request(self, id: u64) -> (String, String) {
         match self {
             Self::Native => (
@@ -81,7 +81,7 @@ impl Kind {
     }
 }
 
-/// The program, ended with the measurement.
+/// Process of the program, which ends with the measurement.
 struct Program {
     child: Child,
     address: String,
@@ -105,11 +105,11 @@ impl Program {
             let (_, address) = line.split_once("http://")?;
             Some(address.trim().trim_end_matches('/').to_owned())
         });
-        // What it prints later is read, so that it never waits for us.
+        // Reads later output, so that the program never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             child,
-            address: address.expect("the program says where it is"),
+            address: address.expect("the program prints its address"),
         }
     }
 
@@ -124,7 +124,7 @@ impl Program {
             .unwrap()
     }
 
-    /// Time on processors, in seconds.
+    /// CPU time, in seconds.
     fn cpu_s(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<_> = stat
@@ -148,32 +148,32 @@ impl Drop for Program {
     }
 }
 
-/// Opens a connection and reads its greeting.
+/// Opens a connection and reads its first frame.
 async fn connect(address: &str, kind: Kind) -> Socket {
     let url = format!("ws://{address}{}", kind.path());
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     socket.next().await.unwrap().unwrap();
     if kind == Kind::SocketIo {
         socket.send(Message::text("40")).await.unwrap();
-        hear(&mut socket, "40").await;
+        wait_for(&mut socket, "40").await;
     }
     socket
 }
 
-/// Reads until a text comes that begins so. Pings of Engine.IO are answered.
-async fn hear(socket: &mut Socket, beginning: &str) {
+/// Reads until a text with this prefix is received. Engine.IO pings are answered.
+async fn wait_for(socket: &mut Socket, prefix: &str) {
     loop {
         let message = socket.next().await.unwrap().unwrap();
         let text = message.to_text().unwrap_or_default();
         if text == "2" {
             socket.send(Message::text("3")).await.unwrap();
-        } else if text.starts_with(beginning) {
+        } else if text.starts_with(prefix) {
             return;
         }
     }
 }
 
-/// Keeps a silent connection alive until it is dropped: pings are answered.
+/// Keeps an idle connection open by answering pings.
 async fn idle(mut socket: Socket, kind: Kind) {
     while let Some(Ok(message)) = socket.next().await {
         if kind == Kind::SocketIo && message.to_text().is_ok_and(|it| it == "2") {
@@ -182,10 +182,15 @@ async fn idle(mut socket: Socket, kind: Kind) {
     }
 }
 
-/// Asks at a steady pace; gives how long each answer took, in microseconds.
-async fn talk(mut socket: Socket, kind: Kind, pause: Duration, until: Instant) -> Vec<u64> {
+/// Sends requests at a steady rate; returns the response times, in microseconds.
+async fn send_requests(
+    mut socket: Socket,
+    kind: Kind,
+    pause: Duration,
+    until: Instant,
+) -> Vec<u64> {
     let mut ticks = interval(pause);
-    // A late question is asked late, and its wait is counted from when it was due.
+    // A delayed request counts from the time at which it was due.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut took = Vec::new();
     for id in 0.. {
@@ -195,7 +200,7 @@ async fn talk(mut socket: Socket, kind: Kind, pause: Duration, until: Instant) -
         }
         let (request, answer) = kind.request(id);
         socket.send(Message::text(request)).await.unwrap();
-        let answered = timeout(PATIENCE, hear(&mut socket, &answer));
+        let answered = timeout(RESPONSE_TIMEOUT, wait_for(&mut socket, &answer));
         if answered.await.is_err() {
             ERRORS.fetch_add(1, Ordering::Relaxed);
             break;
@@ -205,14 +210,14 @@ async fn talk(mut socket: Socket, kind: Kind, pause: Duration, until: Instant) -
     took
 }
 
-/// Requests without an answer.
+/// Requests without a response.
 static ERRORS: AtomicU64 = AtomicU64::new(0);
 
 fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// The value that this part of all values does not pass, in milliseconds.
+/// Returns a percentile of sorted values, in milliseconds.
 fn percentile(sorted: &[u64], part: f64) -> f64 {
     let index = ((sorted.len() as f64 * part).ceil() as usize).clamp(1, sorted.len()) - 1;
     sorted[index] as f64 / 1_000.0
@@ -225,7 +230,7 @@ async fn measure() {
         setting("RATE", 1_000),
     );
     let program = Arc::new(Program::start());
-    // The first connections bring what is shared by all.
+    // The first connection allocates what all share.
     let warm = connect(&program.address, Kind::Native).await;
     let before = program.memory_kib();
     let mut silent = JoinSet::new();
@@ -236,10 +241,10 @@ async fn measure() {
     let after = program.memory_kib();
     let per_connection = (after - before) as f64 / crowd as f64;
 
-    let mut talkers = JoinSet::new();
-    let pause = Duration::from_secs_f64(TALKERS as f64 / rate as f64);
+    let mut clients = JoinSet::new();
+    let pause = Duration::from_secs_f64(ACTIVE_CLIENTS as f64 / rate as f64);
     let mut sockets = Vec::new();
-    for index in 0..TALKERS {
+    for index in 0..ACTIVE_CLIENTS {
         sockets.push((
             Kind::of(index),
             connect(&program.address, Kind::of(index)).await,
@@ -248,18 +253,18 @@ async fn measure() {
     let (cpu, started) = (program.cpu_s(), Instant::now());
     let until = started + Duration::from_secs(seconds);
     for (index, (kind, socket)) in sockets.into_iter().enumerate() {
-        // Spread over the pause, so that not all ask at once.
-        let offset = pause.mul_f64(index as f64 / TALKERS as f64);
-        talkers.spawn(async move {
+        // Spread over the interval, so that requests do not coincide.
+        let offset = pause.mul_f64(index as f64 / ACTIVE_CLIENTS as f64);
+        clients.spawn(async move {
             tokio::time::sleep(offset).await;
-            talk(socket, kind, pause, until).await
+            send_requests(socket, kind, pause, until).await
         });
     }
-    let mut took: Vec<u64> = talkers.join_all().await.into_iter().flatten().collect();
+    let mut took: Vec<u64> = clients.join_all().await.into_iter().flatten().collect();
     let elapsed = started.elapsed().as_secs_f64();
     let cpu = program.cpu_s() - cpu;
     took.sort_unstable();
-    assert!(!took.is_empty(), "nothing was answered");
+    assert!(!took.is_empty(), "no response was received");
     let errors = ERRORS.load(Ordering::Relaxed);
     let p99 = percentile(&took, 0.99);
     println!("idle connections      {crowd}");

@@ -1,5 +1,5 @@
-//! Clients that break the rules: each is told so or shown out, memory stays flat, and the people
-//! in the next room notice nothing.
+//! Clients that misbehave: they receive errors or are disconnected, memory does not grow, and other
+//! rooms are not affected.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,17 +9,17 @@ use futures_util::SinkExt;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
-use crate::program::{Program, split};
+use crate::native_client::Client;
+use crate::program::{Program, split_response};
 
-/// How much a test's mischief may cost for ever.
+/// Upper bound of memory that a test may add, in bytes.
 const MEMORY_MAX: usize = 64 << 20;
 
-/// How long the server may take to show somebody out at once.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// Longest time in which the server must close a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn nonsense_is_answered_with_an_error_and_the_connection_lives() {
+async fn malformed_frames_are_answered_with_an_error() {
     let program = Program::start(&[]);
     let mut ana = Client::connect(&program).await;
     for nonsense in [
@@ -39,20 +39,20 @@ async fn nonsense_is_answered_with_an_error_and_the_connection_lives() {
     let deep = "[".repeat(60_000);
     ana.socket.send(Message::text(deep)).await.unwrap();
     ana.expect("error").await;
-    ana.ask("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
+    ana.request("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
         .await;
 }
 
 #[tokio::test]
-async fn a_binary_frame_closes_with_1003() {
+async fn binary_frame_closes_with_1003() {
     let program = Program::start(&[]);
     let mut ana = Client::connect(&program).await;
     ana.socket.send(Message::binary(vec![0; 10])).await.unwrap();
-    assert_eq!(ana.close_code(AT_ONCE).await, Some(1003));
+    assert_eq!(ana.close_code(CLOSE_TIMEOUT).await, Some(1003));
 }
 
 #[tokio::test]
-async fn a_frame_of_a_mebibyte_closes_with_1009() {
+async fn frame_of_a_mebibyte_closes_with_1009() {
     let program = Program::start(&[]);
     let before = program.memory();
     for _ in 0..20 {
@@ -61,13 +61,13 @@ async fn a_frame_of_a_mebibyte_closes_with_1009() {
             .send(Message::text("x".repeat(1 << 20)))
             .await
             .unwrap();
-        assert_eq!(ana.close_code(AT_ONCE).await, Some(1009));
+        assert_eq!(ana.close_code(CLOSE_TIMEOUT).await, Some(1009));
     }
     assert!(program.memory() < before + MEMORY_MAX);
 }
 
 #[tokio::test]
-async fn a_flood_is_slowed_and_shown_out_and_the_next_room_notices_nothing() {
+async fn flood_is_throttled_and_disconnected_without_affecting_other_rooms() {
     let program = Program::start(&[]);
     let mut ben = Client::join(&program, "quiet").await;
     let mut ana = Client::join(&program, "loud").await;
@@ -99,7 +99,7 @@ async fn a_flood_is_slowed_and_shown_out_and_the_next_room_notices_nothing() {
     let mut slowest = Duration::ZERO;
     while !flood.is_finished() {
         let asked = Instant::now();
-        ben.ask(
+        ben.request(
             "getRouterRtpCapabilities",
             json!({}),
             "routerRtpCapabilities",
@@ -113,21 +113,21 @@ async fn a_flood_is_slowed_and_shown_out_and_the_next_room_notices_nothing() {
     assert!(sent > 1_000, "{sent} frames");
     assert!(lasted < Duration::from_secs(40), "{lasted:?}");
     assert!(slowest < Duration::from_millis(500), "{slowest:?}");
-    sessions_become(&program, 1);
+    wait_for_sessions(&program, 1);
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_given_up() {
+async fn client_that_never_reads_is_disconnected() {
     let program = Program::start(&[]);
     let before = program.memory();
-    let mut deaf = Client::join(&program, "deaf").await;
+    let mut silent = Client::join(&program, "deaf").await;
     let mut ben = Client::join(&program, "quiet").await;
     let deadline = Instant::now() + Duration::from_secs(60);
     while program.health()["sessions"] != 1 {
-        assert!(Instant::now() < deadline, "the deaf client is still there");
+        assert!(Instant::now() < deadline, "the client is still connected");
         for _ in 0..30 {
             let frame = json!({ "type": "getRouterRtpCapabilities", "payload": {} });
-            if deaf
+            if silent
                 .socket
                 .send(Message::text(frame.to_string()))
                 .await
@@ -136,7 +136,7 @@ async fn a_client_that_never_reads_is_given_up() {
                 break;
             }
         }
-        ben.ask(
+        ben.request(
             "getRouterRtpCapabilities",
             json!({}),
             "routerRtpCapabilities",
@@ -148,7 +148,7 @@ async fn a_client_that_never_reads_is_given_up() {
 }
 
 #[test]
-fn a_header_that_never_ends_is_not_waited_for() {
+fn incomplete_header_times_out() {
     let program = Program::start(&[]);
     let mut stream = TcpStream::connect(program.address).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").unwrap();
@@ -158,25 +158,25 @@ fn a_header_that_never_ends_is_not_waited_for() {
     let mut answer = Vec::new();
     stream
         .read_to_end(&mut answer)
-        .expect("the server hangs up by itself");
+        .expect("the server closes the connection");
 }
 
 #[test]
-fn a_header_of_a_mebibyte_is_refused() {
+fn header_of_a_mebibyte_is_refused() {
     let program = Program::start(&[]);
     let mut stream = TcpStream::connect(program.address).unwrap();
-    // The server may hang up while we are still writing.
+    // The server may close the connection during the write.
     let _ = stream.write_all(b"GET / HTTP/1.1\r\nX: ");
     let _ = stream.write_all(&vec![b'x'; 1 << 20]);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
-    let (status, ..) = split(&answer);
+    let (status, ..) = split_response(&answer);
     assert!(matches!(status, 0 | 431), "{status}");
     assert_eq!(program.health()["status"], "OK");
 }
 
 #[test]
-fn a_page_of_somebody_else_may_not_connect() {
+fn page_of_another_origin_cannot_connect() {
     let program = Program::start(&[]);
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -186,7 +186,7 @@ fn a_page_of_somebody_else_may_not_connect() {
     }
 }
 
-fn sessions_become(program: &Program, sessions: u64) {
+fn wait_for_sessions(program: &Program, sessions: u64) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while program.health()["sessions"] != sessions {
         assert!(Instant::now() < deadline, "{}", program.health());

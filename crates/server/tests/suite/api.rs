@@ -1,5 +1,5 @@
-//! The REST interface over real sockets: what documents describe, who may do what, and what a
-//! guesser learns.
+//! REST interface over real sockets: documented responses, permissions, and what clients learn by
+//! guessing.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -7,24 +7,24 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::program::{Program, configured, secret, split};
+use crate::native_client::Client;
+use crate::program::{Program, secret, split_response, start_configured};
 
-/// An answer.
-struct Answer {
+/// A response.
+struct Response {
     status: u16,
     header: String,
     body: String,
 }
 
-impl Answer {
+impl Response {
     fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}", self.body))
     }
 }
 
-/// Asks with this method for a path, with further header lines and a body.
-fn ask(program: &Program, method: &str, path: &str, header: &str, body: &str) -> Answer {
+/// Sends a request with additional header lines and a body.
+fn send_request(program: &Program, method: &str, path: &str, header: &str, body: &str) -> Response {
     let mut stream = TcpStream::connect(program.address).unwrap();
     let (host, len) = (program.address, body.len());
     write!(
@@ -35,8 +35,8 @@ fn ask(program: &Program, method: &str, path: &str, header: &str, body: &str) ->
     .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    let (status, header, body) = split(&answer);
-    Answer {
+    let (status, header, body) = split_response(&answer);
+    Response {
         status,
         header,
         body,
@@ -47,29 +47,29 @@ fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn make(program: &Program, room: &Value) -> Value {
-    let made = ask(program, "POST", "/api/rooms", "", &room.to_string());
-    assert_eq!(made.status, 200, "{}", made.body);
-    made.json()
+fn create_room(program: &Program, room: &Value) -> Value {
+    let created = send_request(program, "POST", "/api/rooms", "", &room.to_string());
+    assert_eq!(created.status, 200, "{}", created.body);
+    created.json()
 }
 
 #[tokio::test]
-async fn a_room_is_made_found_joined_and_told_of_as_the_document_says() {
+async fn room_can_be_created_shown_and_joined_as_documented() {
     let program = Program::start(&[]);
-    let made = make(&program, &json!({ "hostName": "Alice" }));
-    let id = made["roomId"].as_str().unwrap();
+    let created = create_room(&program, &json!({ "hostName": "Alice" }));
+    let id = created["roomId"].as_str().unwrap();
     let mut parts = id.splitn(3, '-');
     assert_eq!(parts.next(), Some("room"));
     assert!(parts.next().unwrap().parse::<u64>().unwrap() > 1_700_000_000_000);
     assert_eq!(parts.next().unwrap().len(), 22);
-    assert_eq!(made["hostName"], "Alice");
-    let link = made["inviteLink"].as_str().unwrap();
+    assert_eq!(created["hostName"], "Alice");
+    let link = created["inviteLink"].as_str().unwrap();
     let base = format!("http://{}/join?room={id}&token=ey", program.address);
     assert!(link.starts_with(&base), "{link}");
-    assert_eq!(made.as_object().unwrap().len(), 3);
+    assert_eq!(created.as_object().unwrap().len(), 3);
 
     let path = format!("/api/rooms/{id}");
-    let room = ask(&program, "GET", &path, "", "").json();
+    let room = send_request(&program, "GET", &path, "", "").json();
     assert_eq!(
         (&room["roomId"], &room["hostName"]),
         (&json!(id), &json!("Alice"))
@@ -80,10 +80,10 @@ async fn a_room_is_made_found_joined_and_told_of_as_the_document_says() {
     let mut ana = Client::join(&program, id).await;
     ana.produce_audio().await;
     assert_eq!(
-        ask(&program, "GET", &path, "", "").json()["participantCount"],
+        send_request(&program, "GET", &path, "", "").json()["participantCount"],
         1
     );
-    let people = ask(&program, "GET", &format!("{path}/participants"), "", "").json();
+    let people = send_request(&program, "GET", &format!("{path}/participants"), "", "").json();
     let person = &people["participants"][0];
     assert_eq!(person["id"], ana.peer);
     assert_eq!(
@@ -92,7 +92,7 @@ async fn a_room_is_made_found_joined_and_told_of_as_the_document_says() {
     );
     assert!(person["displayName"].is_string());
 
-    let absent = ask(&program, "GET", "/api/rooms/room-123", "", "");
+    let absent = send_request(&program, "GET", "/api/rooms/room-123", "", "");
     assert_eq!(
         (absent.status, &absent.json()["error"]),
         (404, &json!("Room not found"))
@@ -100,22 +100,22 @@ async fn a_room_is_made_found_joined_and_told_of_as_the_document_says() {
 }
 
 #[tokio::test]
-async fn a_host_mutes_removes_decides_and_closes_and_a_guest_does_not() {
+async fn only_hosts_can_mute_remove_set_the_policy_and_close() {
     let program = Program::start(&[]);
-    let made = make(&program, &json!({ "hostName": "Alice", "hostToken": true }));
-    let path = format!("/api/rooms/{}", made["roomId"].as_str().unwrap());
-    let host = bearer(made["hostToken"].as_str().unwrap());
-    let link = made["inviteLink"].as_str().unwrap();
+    let created = create_room(&program, &json!({ "hostName": "Alice", "hostToken": true }));
+    let path = format!("/api/rooms/{}", created["roomId"].as_str().unwrap());
+    let host = bearer(created["hostToken"].as_str().unwrap());
+    let link = created["inviteLink"].as_str().unwrap();
     let guest = bearer(link.split_once("token=").unwrap().1);
-    let other = make(&program, &json!({ "hostName": "Eve", "hostToken": true }));
+    let other = create_room(&program, &json!({ "hostName": "Eve", "hostToken": true }));
     let other = bearer(other["hostToken"].as_str().unwrap());
 
-    let mut ben = Client::join(&program, made["roomId"].as_str().unwrap()).await;
+    let mut ben = Client::join(&program, created["roomId"].as_str().unwrap()).await;
     ben.produce_audio().await;
-    // Somebody stays when Ben is gone: a room that everybody has left is forgotten.
-    let _cleo = Client::join(&program, made["roomId"].as_str().unwrap()).await;
+    // Cleo stays after Ben is removed: an empty room is deleted.
+    let _cleo = Client::join(&program, created["roomId"].as_str().unwrap()).await;
     let peer = format!("{path}/participants/{}", ben.peer);
-    let deeds = [
+    let actions = [
         ("POST", format!("{peer}/mute"), r#"{"kind":"audio"}"#),
         (
             "PUT",
@@ -126,8 +126,8 @@ async fn a_host_mutes_removes_decides_and_closes_and_a_guest_does_not() {
         ("DELETE", peer, ""),
         ("DELETE", path.clone(), ""),
     ];
-    for (method, path, body) in &deeds {
-        let by = |header: &str| ask(&program, method, path, header, body).status;
+    for (method, path, body) in &actions {
+        let by = |header: &str| send_request(&program, method, path, header, body).status;
         assert_eq!(
             (by(""), by(&guest), by(&other)),
             (401, 403, 403),
@@ -135,32 +135,32 @@ async fn a_host_mutes_removes_decides_and_closes_and_a_guest_does_not() {
         );
         assert_eq!(by(&bearer("ey.ey.ey")), 401);
     }
-    for (method, path, body) in &deeds {
-        let done = ask(&program, method, path, &host, body);
+    for (method, path, body) in &actions {
+        let done = send_request(&program, method, path, &host, body);
         assert!(
             matches!(done.status, 200 | 204),
             "{method} {path}: {}",
             done.body
         );
     }
-    assert_eq!(ask(&program, "GET", &path, "", "").status, 404);
-    let again = ask(&program, "DELETE", &path, &host, "");
+    assert_eq!(send_request(&program, "GET", &path, "", "").status, 404);
+    let again = send_request(&program, "DELETE", &path, &host, "");
     assert_eq!(again.json()["code"], "room-not-found");
 }
 
 #[test]
-fn operators_list_rooms_page_by_page_with_their_key() {
+fn operators_list_rooms_page_by_page_with_the_api_key() {
     let key = secret();
     let settings = format!("api_key = \"{key}\"\nbase_url = \"https://meet.example.org/\"");
-    let program = configured("api-list", &settings);
-    let link = make(&program, &json!({ "hostName": "A" }))["inviteLink"].clone();
+    let program = start_configured("api-list", &settings);
+    let link = create_room(&program, &json!({ "hostName": "A" }))["inviteLink"].clone();
     assert!(
         link.as_str()
             .unwrap()
             .starts_with("https://meet.example.org/join?room=")
     );
     for _ in 0..4 {
-        make(
+        create_room(
             &program,
             &json!({ "hostName": "A", "policy": "invite-only" }),
         );
@@ -169,7 +169,7 @@ fn operators_list_rooms_page_by_page_with_their_key() {
     let (mut names, mut after) = (BTreeSet::new(), String::new());
     loop {
         let path = format!("/api/rooms?limit=2{after}");
-        let page = ask(&program, "GET", &path, &key, "").json();
+        let page = send_request(&program, "GET", &path, &key, "").json();
         for room in page["rooms"].as_array().unwrap() {
             assert!(names.insert(room["roomId"].as_str().unwrap().to_owned()));
         }
@@ -179,7 +179,10 @@ fn operators_list_rooms_page_by_page_with_their_key() {
         }
     }
     assert_eq!(names.len(), 5);
-    assert_eq!(ask(&program, "GET", "/api/rooms", "", "").status, 401);
+    assert_eq!(
+        send_request(&program, "GET", "/api/rooms", "", "").status,
+        401
+    );
     for query in [
         "limit=0",
         "limit=x",
@@ -187,11 +190,11 @@ fn operators_list_rooms_page_by_page_with_their_key() {
         "limit=1&limit=2",
         "after=a&after=b",
     ] {
-        let refused = ask(&program, "GET", &format!("/api/rooms?{query}"), &key, "");
+        let refused = send_request(&program, "GET", &format!("/api/rooms?{query}"), &key, "");
         assert_eq!(refused.status, 400, "{query}");
     }
-    // Strangers see how much there is, and no name; operators see the names.
-    let stats = |header: &str| ask(&program, "GET", "/stats", header, "").body;
+    // Anybody sees counts and pseudonyms; only operators see room names.
+    let stats = |header: &str| send_request(&program, "GET", "/stats", header, "").body;
     let (open, operated) = (stats(""), stats(&key));
     for name in &names {
         assert!(
@@ -202,7 +205,7 @@ fn operators_list_rooms_page_by_page_with_their_key() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_in_one_shape() {
+fn malformed_requests_are_refused_with_error_and_code() {
     let program = Program::start(&[]);
     let long = format!(r#"{{"hostName":"{}"}}"#, "x".repeat(17 << 10));
     let json_kind = "Content-Type: application/json\r\n";
@@ -264,13 +267,13 @@ fn what_makes_no_sense_is_refused_in_one_shape() {
             "bad-request",
         ),
     ] {
-        let refused = ask(&program, method, path, header, body);
+        let refused = send_request(&program, method, path, header, body);
         assert_eq!(refused.status, status, "{method} {path} {}", refused.body);
         assert_eq!(refused.json()["code"], code, "{method} {path}");
         assert!(refused.json()["error"].is_string());
         assert!(refused.header.contains("cache-control: no-store"));
     }
-    let refused = ask(&program, "PATCH", "/api/rooms", "", "");
+    let refused = send_request(&program, "PATCH", "/api/rooms", "", "");
     assert!(
         refused.header.contains("allow: get,head,post"),
         "{}",
@@ -279,7 +282,7 @@ fn what_makes_no_sense_is_refused_in_one_shape() {
 }
 
 #[test]
-fn no_name_of_a_room_leads_to_a_file_or_into_a_header() {
+fn room_names_reach_neither_files_nor_headers() {
     let program = Program::start(&[]);
     for name in [
         "..",
@@ -294,7 +297,7 @@ fn no_name_of_a_room_leads_to_a_file_or_into_a_header() {
         "room-%f0%9f%98%80",
         &"x".repeat(4_000),
     ] {
-        let answer = ask(&program, "GET", &format!("/api/rooms/{name}"), "", "");
+        let answer = send_request(&program, "GET", &format!("/api/rooms/{name}"), "", "");
         assert_eq!(answer.status, 404, "{name}");
         let body = r#"{"error":"Room not found","code":"room-not-found"}"#;
         assert!(
@@ -307,22 +310,22 @@ fn no_name_of_a_room_leads_to_a_file_or_into_a_header() {
 }
 
 #[test]
-fn a_hundred_thousand_guesses_teach_nothing() {
+fn guessing_a_hundred_thousand_names_reveals_no_hidden_room() {
     const GUESSES: usize = 100_000;
     const BATCH: usize = 100;
     let program = Program::start(&[]);
-    let made = make(
+    let created = create_room(
         &program,
         &json!({ "hostName": "A", "policy": "invite-only" }),
     );
-    let hidden = made["roomId"].as_str().unwrap();
-    let token = made["inviteLink"]
+    let hidden = created["roomId"].as_str().unwrap();
+    let token = created["inviteLink"]
         .as_str()
         .unwrap()
         .split_once("token=")
         .unwrap()
         .1;
-    let shown = ask(
+    let shown = send_request(
         &program,
         "GET",
         &format!("/api/rooms/{hidden}"),
@@ -338,7 +341,7 @@ fn a_hundred_thousand_guesses_teach_nothing() {
     for batch in 0..GUESSES / BATCH {
         let mut requests = String::new();
         for guess in 0..BATCH {
-            // One in a hundred is there; the others differ from it in a few characters.
+            // One in a hundred exists; the others differ from it in a few characters.
             let number = batch * BATCH + guess;
             let name = match guess {
                 50 => hidden.to_owned(),
@@ -356,7 +359,7 @@ fn a_hundred_thousand_guesses_teach_nothing() {
         let mut buffer = [0; 16 << 10];
         while seen < (batch + 1) * BATCH {
             let len = stream.read(&mut buffer).unwrap();
-            assert!(len > 0, "the connection stays");
+            assert!(len > 0, "the connection stays open");
             rest += str::from_utf8(&buffer[..len]).unwrap();
             while let Some(end) = rest.find("not-found\"}") {
                 let answer: String = rest.drain(..end + "not-found\"}".len()).collect();
@@ -370,12 +373,12 @@ fn a_hundred_thousand_guesses_teach_nothing() {
 }
 
 #[test]
-fn limits_trip_at_their_numbers() {
+fn rate_limits_apply_at_their_values() {
     let settings = "trusted_proxies = [\"127.0.0.1\"]";
-    let program = configured("api-limits", settings);
+    let program = start_configured("api-limits", settings);
     let from = |ip: &str| format!("X-Forwarded-For: {ip}\r\n");
     let room = r#"{"hostName":"A"}"#;
-    let create = |ip: &str| ask(&program, "POST", "/api/rooms", &from(ip), room);
+    let create = |ip: &str| send_request(&program, "POST", "/api/rooms", &from(ip), room);
     for n in 0..5 {
         assert_eq!(create("198.51.100.1").status, 200, "{n}");
     }
@@ -388,7 +391,7 @@ fn limits_trip_at_their_numbers() {
     assert_eq!(create("198.51.100.2").status, 200, "another network");
 
     let guess = || {
-        ask(
+        send_request(
             &program,
             "GET",
             "/api/rooms/none",
@@ -401,18 +404,18 @@ fn limits_trip_at_their_numbers() {
     assert_eq!(guess(), 429);
 
     let header = from("198.51.100.4") + &bearer("a.b.c");
-    let fail = || ask(&program, "GET", "/api/rooms/none", &header, "").status;
+    let fail = || send_request(&program, "GET", "/api/rooms/none", &header, "").status;
     assert!((0..10).all(|_| fail() == 401));
     assert_eq!(fail(), 429);
 }
 
 #[test]
-fn rooms_can_be_reserved_for_those_with_a_token() {
+fn room_creation_can_require_a_token() {
     let key = secret();
     let settings = format!("api_key = \"{key}\"\nroom_creation = \"token\"");
-    let program = configured("api-creation", &settings);
+    let program = start_configured("api-creation", &settings);
     let create = |header: &str| {
-        ask(
+        send_request(
             &program,
             "POST",
             "/api/rooms",
@@ -426,13 +429,13 @@ fn rooms_can_be_reserved_for_those_with_a_token() {
 }
 
 #[test]
-fn relays_are_told_with_passwords_that_end() {
-    let program = configured(
+fn ice_servers_have_credentials_that_expire() {
+    let program = start_configured(
         "api-relays",
         "turn_urls = [\"turn:turn.example.org\"]\nturn_secret = \"north-wind-and-the-sun\"\n\
          turn_ttl_s = 600\nice_servers = [{ urls = [\"stun:stun.example.org\"] }]",
     );
-    let servers = ask(&program, "GET", "/api/ice-servers", "", "").json();
+    let servers = send_request(&program, "GET", "/api/ice-servers", "", "").json();
     let servers = servers["iceServers"].as_array().unwrap();
     assert_eq!(servers[0], json!({ "urls": ["stun:stun.example.org"] }));
     assert_eq!(servers[1]["urls"], json!(["turn:turn.example.org"]));
@@ -448,22 +451,22 @@ fn relays_are_told_with_passwords_that_end() {
 }
 
 #[test]
-fn every_path_of_the_description_is_there_and_the_page_loads_nothing_from_elsewhere() {
+fn documented_paths_exist_and_the_page_loads_nothing_from_other_hosts() {
     let program = Program::start(&[]);
-    let api = ask(&program, "GET", "/api/openapi.json", "", "").json();
+    let api = send_request(&program, "GET", "/api/openapi.json", "", "").json();
     for (path, item) in api["paths"].as_object().unwrap() {
         let path = path.replace("{room}", "none").replace("{peer}", "nobody");
         for method in item.as_object().unwrap().keys() {
-            let answer = ask(&program, &method.to_uppercase(), &path, "", "");
+            let answer = send_request(&program, &method.to_uppercase(), &path, "", "");
             assert_ne!(answer.json()["code"], "not-found", "{method} {path}");
             assert_ne!(answer.status, 405, "{method} {path}");
         }
     }
-    let page = ask(&program, "GET", "/api/", "", "");
+    let page = send_request(&program, "GET", "/api/", "", "");
     assert!(page.header.contains("content-type: text/html"));
     for file in ["/api/page.css", "/api/page.js"] {
         assert!(page.body.contains(file));
-        let answer = ask(&program, "GET", file, "", "");
+        let answer = send_request(&program, "GET", file, "", "");
         assert_eq!(answer.status, 200);
         assert!(!answer.body.contains("://") && !answer.body.contains("innerHTML"));
     }
@@ -471,15 +474,19 @@ fn every_path_of_the_description_is_there_and_the_page_loads_nothing_from_elsewh
 }
 
 #[test]
-fn a_program_that_is_well_says_so_in_three_ways() {
+fn healthy_program_reports_health_readiness_and_stats() {
     let program = Program::start(&["--shards", "2"]);
     for path in ["/livez", "/readyz"] {
-        assert_eq!(ask(&program, "GET", path, "", "").status, 200, "{path}");
+        assert_eq!(
+            send_request(&program, "GET", path, "", "").status,
+            200,
+            "{path}"
+        );
     }
     let health = program.health();
     assert!(health["memory"]["rss"].as_u64().unwrap() > 1 << 20);
     assert!(health["timestamp"].as_str().unwrap().starts_with("20"));
-    let stats = ask(&program, "GET", "/stats", "", "").json();
+    let stats = send_request(&program, "GET", "/stats", "", "").json();
     assert_eq!(stats["workers"], 2);
     assert_eq!(stats["workerStats"][1]["index"], 1);
     assert_eq!(stats["workerStats"][0]["routers"], 0);

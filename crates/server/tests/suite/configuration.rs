@@ -1,22 +1,22 @@
-//! The configuration from outside: which secrets the program starts with, what its doors have
-//! behind them, and what it tells of itself.
+//! Configuration of the running program: accepted secrets, listeners and their mounts, the startup
+//! banner and warnings.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::program::{command, ended, secret, split};
+use crate::program::{command, secret, split_response, wait};
 
-/// A program that ends with its test, with the addresses of its doors.
+/// A process that ends with its test, with the addresses of its listeners.
 struct Running {
     child: Child,
-    doors: Vec<SocketAddr>,
-    greeting: String,
+    listeners: Vec<SocketAddr>,
+    banner: String,
 }
 
 impl Running {
-    fn start(command: &mut Command, doors: usize, last_words: &str) -> Self {
+    fn start(command: &mut Command, listeners: usize, last_line: &str) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -25,29 +25,33 @@ impl Running {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut running = Self {
             child,
-            doors: Vec::new(),
-            greeting: String::new(),
+            listeners: Vec::new(),
+            banner: String::new(),
         };
         while let Some(Ok(line)) = lines.next() {
             if let Some((_, url)) = line.split_once("://") {
                 let address = url.split('/').next().unwrap();
                 running
-                    .doors
+                    .listeners
                     .push(address.replace("localhost", "127.0.0.1").parse().unwrap());
             }
-            let said = |words| running.greeting.contains(words);
-            if line.is_empty() && running.doors.len() == doors && said("://") && said(last_words) {
+            let said = |words| running.banner.contains(words);
+            if line.is_empty()
+                && running.listeners.len() == listeners
+                && said("://")
+                && said(last_line)
+            {
                 break;
             }
-            running.greeting += &(line + "\n");
+            running.banner += &(line + "\n");
         }
-        assert_eq!(running.doors.len(), doors, "{}", running.greeting);
+        assert_eq!(running.listeners.len(), listeners, "{}", running.banner);
         running
     }
 
-    fn status(&self, door: usize, path: &str) -> u16 {
-        let mut stream = TcpStream::connect(self.doors[door]).unwrap();
-        let host = self.doors[door];
+    fn status(&self, listener: usize, path: &str) -> u16 {
+        let mut stream = TcpStream::connect(self.listeners[listener]).unwrap();
+        let host = self.listeners[listener];
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
@@ -55,10 +59,10 @@ impl Running {
         .unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        split(&answer).0
+        split_response(&answer).0
     }
 
-    /// Ends it and returns what it logged.
+    /// Ends the process and returns its log.
     fn log(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -75,13 +79,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The program on free ports of loopback.
+/// Returns a command for the program on free loopback ports.
 fn on_loopback() -> Command {
     let mut command = command();
     command.args(["--port", "0", "--rtc-port", "0", "--listen-ip", "127.0.0.1"]);
@@ -95,7 +99,7 @@ fn file(name: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn only_a_secret_worth_the_name_starts_it() {
+fn program_starts_only_with_a_strong_secret() {
     let sixteen = "0f1e2d3c4b5a6978";
     for (key, value) in [
         ("JWT_SECRET", ""),
@@ -116,7 +120,7 @@ fn only_a_secret_worth_the_name_starts_it() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        assert_eq!(ended(&mut child).code(), Some(78), "{value}");
+        assert_eq!(wait(&mut child).code(), Some(78), "{value}");
         let mut words = String::new();
         child
             .stderr
@@ -133,34 +137,26 @@ fn only_a_secret_worth_the_name_starts_it() {
     let running = Running::start(on_loopback().env("JWT_SECRET", secret()), 1, "");
     assert_eq!(running.status(0, "/health"), 200);
     assert!(
-        !running.greeting.contains("Development"),
+        !running.banner.contains("Development"),
         "{}",
-        running.greeting
+        running.banner
     );
 }
 
 #[test]
-fn in_development_it_makes_one_and_serves_this_machine_alone() {
+fn development_mode_generates_a_secret_and_listens_on_loopback_only() {
     let mut command = command();
     command.args(["--dev", "--port", "0", "--rtc-port", "0"]);
     let running = Running::start(&mut command, 1, "Only this machine");
-    assert!(
-        running.greeting.contains("Development"),
-        "{}",
-        running.greeting
-    );
-    assert!(
-        !running.greeting.contains("Network:"),
-        "{}",
-        running.greeting
-    );
+    assert!(running.banner.contains("Development"), "{}", running.banner);
+    assert!(!running.banner.contains("Network:"), "{}", running.banner);
     assert_eq!(running.status(0, "/health"), 200);
 }
 
 #[test]
-fn every_door_has_behind_it_what_it_should_and_nothing_else() {
+fn listeners_serve_only_their_mounts() {
     let file = file(
-        "doors.toml",
+        "listeners.toml",
         "
         [[listeners]]
         port = 0
@@ -180,22 +176,25 @@ fn every_door_has_behind_it_what_it_should_and_nothing_else() {
     // 503 when the program was built without the web client.
     assert!(matches!(running.status(0, "/"), 200 | 503));
     assert_eq!(
-        [0, 1, 2].map(|door| running.status(door, "/health")),
+        [0, 1, 2].map(|listener| running.status(listener, "/health")),
         [200; 3]
     );
-    assert_eq!([1, 2].map(|door| running.status(door, "/")), [404; 2]);
     assert_eq!(
-        [0, 1, 2].map(|door| running.status(door, "/ws")),
+        [1, 2].map(|listener| running.status(listener, "/")),
+        [404; 2]
+    );
+    assert_eq!(
+        [0, 1, 2].map(|listener| running.status(listener, "/ws")),
         [426, 404, 404]
     );
     assert_eq!(
-        [0, 1, 2].map(|door| running.status(door, socketio)),
+        [0, 1, 2].map(|listener| running.status(listener, socketio)),
         [404, 200, 404]
     );
 }
 
 #[test]
-fn names_that_disagree_and_secrets_that_do_not_show() {
+fn log_warns_of_contradicting_variables_and_contains_no_secret() {
     let secret = secret();
     let mut command = on_loopback();
     command.envs([
@@ -218,7 +217,7 @@ fn names_that_disagree_and_secrets_that_do_not_show() {
 }
 
 #[test]
-fn a_flag_that_is_nearly_right_is_told() {
+fn misspelt_flag_is_refused_with_a_suggestion() {
     let output = command()
         .arg("--anounced-ip")
         .arg("192.0.2.1")

@@ -1,5 +1,5 @@
-//! `watersmeet doctor`: what it says of a machine where all is well, and of one where something is
-//! wrong, always with the way to mend it.
+//! `watersmeet doctor`: findings on a machine without problems and on one with problems, with their
+//! fixes.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Command, Output};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::program::{command, secret};
 
-/// Asks the doctor about a program on loopback.
+/// Runs the doctor for a program on loopback.
 fn doctor(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = command();
     command.args(["doctor", "--listen-ip", "127.0.0.1"]);
@@ -16,7 +16,7 @@ fn doctor(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     command.output().unwrap()
 }
 
-/// Asks, and reads its answer: whether all is well, and what it found.
+/// Runs the doctor; returns whether the result is healthy, and the findings.
 fn findings(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, Vec<Value>) {
     let arguments = [&["--json"], arguments].concat();
     let output = doctor(&arguments, variables);
@@ -26,7 +26,7 @@ fn findings(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, Vec<Value>
     (healthy, report["findings"].as_array().unwrap().clone())
 }
 
-/// The one thing that is wrong.
+/// Runs the doctor and returns the only finding that is wrong.
 fn wrong(arguments: &[&str], variables: &[(&str, &str)]) -> Value {
     let (healthy, findings) = findings(arguments, variables);
     assert!(!healthy, "{findings:?}");
@@ -42,7 +42,7 @@ fn text(finding: &Value) -> &str {
 }
 
 #[test]
-fn where_all_is_well_it_says_so() {
+fn doctor_reports_no_problem_on_a_healthy_machine() {
     let secret = secret();
     let variables = [("JWT_SECRET", secret.as_str())];
     let output = doctor(&["--port", "0", "--rtc-port", "0"], &variables);
@@ -55,7 +55,7 @@ fn where_all_is_well_it_says_so() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_the_way_to_see_by_whom() {
+fn port_in_use_is_named_with_the_command_to_find_its_process() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = holder.local_addr().unwrap().port().to_string();
     let found = wrong(&["--dev", "--port", &port, "--rtc-port", "0"], &[]);
@@ -78,7 +78,7 @@ fn a_port_that_is_taken_is_named_with_the_way_to_see_by_whom() {
 }
 
 #[test]
-fn a_bad_secret_is_named_and_the_rest_is_looked_at_all_the_same() {
+fn weak_secret_is_reported_and_other_checks_still_run() {
     let sample = [("JWT_SECRET", "your-secret-key-change")];
     let found = wrong(&["--port", "0", "--rtc-port", "0"], &sample);
     assert_eq!(found["about"], "secret");
@@ -100,7 +100,7 @@ fn a_bad_secret_is_named_and_the_rest_is_looked_at_all_the_same() {
 }
 
 #[test]
-fn media_that_listens_elsewhere_than_it_is_announced_is_noticed() {
+fn announced_address_without_media_socket_is_reported() {
     let arguments = ["--dev", "--port", "0", "--rtc-port", "0"];
     let (healthy, found) = findings(
         &[&arguments[..], &["--announced-ip", "127.0.0.2"]].concat(),
@@ -113,7 +113,7 @@ fn media_that_listens_elsewhere_than_it_is_announced_is_noticed() {
 }
 
 #[test]
-fn private_addresses_under_a_public_name_are_wrong() {
+fn private_addresses_with_a_public_base_url_are_wrong() {
     let arguments = ["--dev", "--port", "0", "--announced-ip", "192.168.1.7"];
     let found = wrong(&arguments, &[("BASE_URL", "https://meet.example.org")]);
     assert_eq!(found["about"], "announced");
@@ -122,8 +122,8 @@ fn private_addresses_under_a_public_name_are_wrong() {
 }
 
 #[test]
-fn a_relay_that_does_not_answer_is_named() {
-    // Bound and silent; and a port where nobody is.
+fn turn_server_that_does_not_respond_is_reported() {
+    // A socket that does not respond, and a port that is closed.
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -142,7 +142,7 @@ fn a_relay_that_does_not_answer_is_named() {
 }
 
 #[test]
-fn a_relay_is_asked_with_the_credentials_that_browsers_get() {
+fn turn_server_is_checked_with_the_credentials_of_browsers() {
     let (address, relay) = relay(true);
     let url = format!("turn:{address}");
     let variables = [("TURN_URLS", url.as_str()), ("TURN_SECRET", "coturn's")];
@@ -162,7 +162,8 @@ fn a_relay_is_asked_with_the_credentials_that_browsers_get() {
     relay.join().unwrap();
 }
 
-/// A relay that asks for credentials and then takes any, or none; it ends with the second request.
+/// Starts a TURN server that requires credentials and then accepts all or none of them. It ends after
+/// the second request.
 fn relay(takes: bool) -> (SocketAddr, std::thread::JoinHandle<Vec<u8>>) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
@@ -189,7 +190,7 @@ fn relay(takes: bool) -> (SocketAddr, std::thread::JoinHandle<Vec<u8>>) {
 }
 
 #[test]
-fn too_few_open_files_are_noticed() {
+fn low_limit_of_open_files_is_reported() {
     let script = "ulimit -n 300; exec \"$0\" \"$@\"";
     let program = command().get_program().to_owned();
     let output = Command::new("/bin/sh")

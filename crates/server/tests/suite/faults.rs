@@ -1,4 +1,5 @@
-//! A shard whose worker fails: its people are told and can go on, the other shard's notice nothing.
+//! A worker that panics: its participants are told and can continue, those of the other shard are not
+//! affected.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -9,24 +10,24 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::checks::Target;
-use crate::client::Client;
+use crate::ice_checks::IceTarget;
 use crate::metrics::{scrape, sum};
-use crate::program::{Program, split};
+use crate::native_client::Client;
+use crate::program::{Program, split_response};
 
-/// Time within which a connection closes.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest time in which a connection must be closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest silence of the other shard that its people may notice.
+/// Upper bound of additional silence of the other shard.
 const GAP_MAX: Duration = Duration::from_millis(50);
 
 #[tokio::test]
-async fn a_failed_worker_costs_its_own_rooms_their_transports_and_nobody_else_anything() {
+async fn panic_of_a_worker_affects_only_the_rooms_on_its_shard() {
     let program = Program::start(&["--shards", "2"]);
     let mut ana = Client::join(&program, "one").await;
     let mut ben = Client::join(&program, "two").await;
-    let one = Target::of(&ana.transport("send").await, "udp");
-    let two = Target::of(&ben.transport("send").await, "udp");
+    let one = IceTarget::new(&ana.create_transport("send").await, "udp");
+    let two = IceTarget::new(&ben.create_transport("send").await, "udp");
     assert_ne!(one.address, two.address, "rooms are spread over the shards");
 
     let (one, two) = (Pinger::start(one), Pinger::start(two));
@@ -34,7 +35,7 @@ async fn a_failed_worker_costs_its_own_rooms_their_transports_and_nobody_else_an
     let usual = one.longest_gap().max(two.longest_gap());
     assert_eq!(post(&program, "/faults/panic/9"), 404);
     assert_eq!(post(&program, "/faults/panic/0"), 202);
-    // A client that sends no ids hears of it in the words of the first protocol.
+    // A client without request ids receives the notice of the first protocol.
     let (ana_hit, notice) = tokio::select! {
         notice = ana.expect("error") => (true, notice),
         notice = ben.expect("error") => (false, notice),
@@ -51,7 +52,7 @@ async fn a_failed_worker_costs_its_own_rooms_their_transports_and_nobody_else_an
     );
 
     spared
-        .ask(
+        .request(
             "getRouterRtpCapabilities",
             json!({}),
             "routerRtpCapabilities",
@@ -63,7 +64,7 @@ async fn a_failed_worker_costs_its_own_rooms_their_transports_and_nobody_else_an
 }
 
 #[tokio::test]
-async fn panic_in_a_request_closes_its_session_and_the_other_room_goes_on() {
+async fn panic_in_a_request_closes_its_session_and_the_other_room_continues() {
     let program = Program::start(&["--shards", "1"]);
     let mut hit = Client::join(&program, "hit").await;
     let mut other = Client::join(&program, "hit").await;
@@ -73,7 +74,7 @@ async fn panic_in_a_request_closes_its_session_and_the_other_room_goes_on() {
         let path = format!("/faults/panic/rooms/hit/{stage}");
         assert_eq!(post(&program, &path), 202);
         hit.send("chat", json!({ "text": "hello" })).await;
-        assert_eq!(hit.close_code(PATIENCE).await, Some(1011), "{stage}");
+        assert_eq!(hit.close_code(CLOSE_TIMEOUT).await, Some(1011), "{stage}");
         other.expect("peerLeft").await;
         hit = Client::join(&program, "hit").await;
         other.expect("newPeer").await;
@@ -89,7 +90,10 @@ async fn panic_in_a_request_closes_its_session_and_the_other_room_goes_on() {
 async fn panic_that_leaves_a_room_inconsistent_closes_all_of_its_sessions_and_no_other() {
     let program = Program::start(&["--shards", "1"]);
     let mut spared = Client::join(&program, "spared").await;
-    let transport = Pinger::start(Target::of(&spared.transport("send").await, "udp"));
+    let transport = Pinger::start(IceTarget::new(
+        &spared.create_transport("send").await,
+        "udp",
+    ));
     for stage in ["halfway", "cleanup"] {
         let mut hit = Client::join(&program, "hit").await;
         let mut other = Client::join(&program, "hit").await;
@@ -97,8 +101,8 @@ async fn panic_that_leaves_a_room_inconsistent_closes_all_of_its_sessions_and_no
         let path = format!("/faults/panic/rooms/hit/{stage}");
         assert_eq!(post(&program, &path), 202);
         hit.send("chat", json!({ "text": "hello" })).await;
-        assert!(hit.close_code(PATIENCE).await.is_some(), "{stage}");
-        assert_eq!(other.close_code(PATIENCE).await, Some(1012), "{stage}");
+        assert!(hit.close_code(CLOSE_TIMEOUT).await.is_some(), "{stage}");
+        assert_eq!(other.close_code(CLOSE_TIMEOUT).await, Some(1012), "{stage}");
     }
     assert_eq!(panics(&program), 2.0);
     let gap = transport.longest_gap();
@@ -107,19 +111,19 @@ async fn panic_that_leaves_a_room_inconsistent_closes_all_of_its_sessions_and_no
     Client::join(&program, "hit").await.produce_audio().await;
 }
 
-/// Panics that the program has counted while inputs were handled.
+/// Returns the number of panics counted while inputs were handled.
 fn panics(program: &Program) -> f64 {
     sum(&scrape(program), "watersmeet_session_panics_total", &[])
 }
 
-/// Checks a transport every 5 ms and notes the longest silence.
+/// Sends a check every 5 ms and records the time since the last response.
 struct Pinger {
     stop: Arc<AtomicBool>,
     gaps: std::sync::mpsc::Receiver<Duration>,
 }
 
 impl Pinger {
-    fn start(target: Target) -> Self {
+    fn start(target: IceTarget) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let (sender, gaps) = std::sync::mpsc::channel();
@@ -138,7 +142,7 @@ impl Pinger {
                 let mut packet = [0; 1_500];
                 let received = socket.recv(&mut packet);
                 let _ = sender.send(heard_at.elapsed());
-                if received.is_ok_and(|len| target.answers(&packet[..len], number)) {
+                if received.is_ok_and(|len| target.is_response(&packet[..len], number)) {
                     heard_at = Instant::now();
                     thread::sleep(Duration::from_millis(5));
                 }
@@ -147,7 +151,7 @@ impl Pinger {
         Self { stop, gaps }
     }
 
-    /// The longest silence since this was last asked.
+    /// Returns the longest silence since the last call.
     fn longest_gap(&self) -> Duration {
         self.gaps.try_iter().max().unwrap_or_default()
     }
@@ -169,5 +173,5 @@ fn post(program: &Program, path: &str) -> u16 {
     .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    split(&answer).0
+    split_response(&answer).0
 }

@@ -1,30 +1,30 @@
-//! The program from outside: started as people start it, on free ports of loopback, and spoken to
-//! over real sockets.
+//! Integration tests: start the program as a process on free loopback ports and use it over real
+//! sockets.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a failure is a panic"
+    reason = "tests fail by panicking"
 )]
 
 mod abuse;
 mod api;
-mod checks;
-mod client;
 mod configuration;
 mod doctor;
-mod engineio;
+mod engineio_client;
 #[cfg(feature = "faults")]
 mod faults;
+mod ice_checks;
 mod metrics;
+mod native_client;
 mod origins;
 #[cfg(target_os = "linux")]
-mod packets;
-mod page;
+mod packet_egress;
+mod page_and_lifecycle;
 mod program;
 mod protoo;
-mod rates;
+mod rate_limits;
 mod signalling;
 mod socketio;

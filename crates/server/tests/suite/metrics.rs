@@ -1,5 +1,5 @@
-//! Figures for operators: a parser of Prometheus' text reads them, they move in a call, and the
-//! dashboard asks for nothing that is not there.
+//! Metrics: they can be parsed as Prometheus text, change during a call, and include all that the
+//! dashboard queries.
 
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use prometheus_parse::{Scrape, Value};
 
-use crate::checks::Target;
-use crate::client::Client;
-use crate::program::{Program, configured, secret};
+use crate::ice_checks::IceTarget;
+use crate::native_client::Client;
+use crate::program::{Program, secret, start_configured};
 
-/// How long a figure may take to show: it is laid down once a second.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a metric, which is published once a second.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What names of figures are made of.
-const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_";
+/// Characters of metric names.
+const NAME_CHARACTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_";
 
-/// What the program shows.
+/// Returns the metrics of the program.
 pub fn scrape(program: &Program) -> Scrape {
     let (status, header, body) = program.get("/metrics", "");
     assert_eq!(status, 200, "{body}");
@@ -27,7 +27,7 @@ pub fn scrape(program: &Program) -> Scrape {
     Scrape::parse(body.lines().map(|line| Ok(line.to_owned()))).unwrap()
 }
 
-/// The sum of all figures of this name that have these labels.
+/// Returns the sum of all samples of this name with these labels.
 pub fn sum(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
     let has = |sample: &&prometheus_parse::Sample| {
         sample.metric == name
@@ -43,20 +43,20 @@ pub fn sum(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
     values.sum()
 }
 
-/// Waits until a figure is at least this much.
-fn expect(program: &Program, name: &str, labels: &[(&str, &str)], least: f64) {
+/// Waits until a metric is at least `minimum`.
+fn wait_for(program: &Program, name: &str, labels: &[(&str, &str)], minimum: f64) {
     let start = Instant::now();
-    while sum(&scrape(program), name, labels) < least {
+    while sum(&scrape(program), name, labels) < minimum {
         assert!(
-            start.elapsed() < PATIENCE,
-            "{name} {labels:?} stays below {least}"
+            start.elapsed() < TIMEOUT,
+            "{name} {labels:?} stays below {minimum}"
         );
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
 #[tokio::test]
-async fn figures_move_in_a_call() {
+async fn metrics_change_during_a_call() {
     let program = Program::start(&["--shards", "2"]);
     let before = scrape(&program);
     assert_eq!(sum(&before, "watersmeet_worker_up", &[]), 2.0);
@@ -65,87 +65,87 @@ async fn figures_move_in_a_call() {
 
     let mut ana = Client::join(&program, "standup").await;
     ana.produce_audio().await;
-    let receive = ana.transport("recv").await;
-    let target = Target::of(&receive, "udp");
+    let receive = ana.create_transport("recv").await;
+    let target = IceTarget::new(&receive, "udp");
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     socket.send_to(&target.check(1), target.address).unwrap();
     socket.recv_from(&mut [0; 1_500]).unwrap();
-    ana.ask("connectTransport", serde_json::json!({}), "error")
+    ana.request("connectTransport", serde_json::json!({}), "error")
         .await;
 
-    expect(&program, "watersmeet_participants", &[], 1.0);
-    expect(&program, "watersmeet_sessions", &[], 1.0);
-    expect(&program, "watersmeet_joins_total", &[], 1.0);
-    expect(&program, "watersmeet_routers", &[], 1.0);
-    expect(&program, "watersmeet_producers", &[("kind", "audio")], 1.0);
-    expect(&program, "watersmeet_transports", &[("state", "new")], 1.0);
-    expect(
+    wait_for(&program, "watersmeet_participants", &[], 1.0);
+    wait_for(&program, "watersmeet_sessions", &[], 1.0);
+    wait_for(&program, "watersmeet_joins_total", &[], 1.0);
+    wait_for(&program, "watersmeet_routers", &[], 1.0);
+    wait_for(&program, "watersmeet_producers", &[("kind", "audio")], 1.0);
+    wait_for(&program, "watersmeet_transports", &[("state", "new")], 1.0);
+    wait_for(
         &program,
         "watersmeet_transports",
         &[("state", "connecting")],
         1.0,
     );
-    expect(
+    wait_for(
         &program,
         "watersmeet_transport_bytes_total",
         &[("direction", "in")],
         50.0,
     );
-    expect(
+    wait_for(
         &program,
         "watersmeet_transport_bytes_total",
         &[("direction", "out")],
         50.0,
     );
-    expect(
+    wait_for(
         &program,
         "watersmeet_datagrams_total",
         &[("direction", "out")],
         1.0,
     );
-    expect(&program, "watersmeet_forward_duration_seconds", &[], 1.0);
-    expect(
+    wait_for(&program, "watersmeet_forward_duration_seconds", &[], 1.0);
+    wait_for(
         &program,
         "watersmeet_requests_refused_total",
         &[("code", "bad-request")],
         1.0,
     );
     let route = [("route", "/metrics"), ("status", "200")];
-    expect(&program, "watersmeet_http_requests_total", &route, 2.0);
+    wait_for(&program, "watersmeet_http_requests_total", &route, 2.0);
 
     let garbage = [0x16; 50];
     socket.send_to(&garbage, target.address).unwrap();
-    expect(&program, "watersmeet_packets_discarded_total", &[], 1.0);
+    wait_for(&program, "watersmeet_packets_discarded_total", &[], 1.0);
 }
 
-/// Loopback is no Ethernet: whether or not this user may send past the stack, answers arrive.
+/// Loopback is no Ethernet: responses arrive whether or not this user may use packet egress.
 #[tokio::test]
-async fn what_cannot_go_past_the_network_stack_takes_it_and_is_counted() {
-    let program = configured("egress", "egress = \"packet\"");
+async fn datagrams_that_packet_egress_cannot_send_use_udp_and_are_counted() {
+    let program = start_configured("egress", "egress = \"packet\"");
     let mut ana = Client::join(&program, "standup").await;
-    let target = Target::of(&ana.transport("recv").await, "udp");
+    let target = IceTarget::new(&ana.create_transport("recv").await, "udp");
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     for number in 1..4 {
         let check = target.check(number);
         socket.send_to(&check, target.address).unwrap();
         socket.recv_from(&mut [0; 1_500]).unwrap();
     }
     let sent = [("direction", "out")];
-    expect(&program, "watersmeet_datagrams_total", &sent, 3.0);
+    wait_for(&program, "watersmeet_datagrams_total", &sent, 3.0);
     if watersmeet_net::packet_egress::probe().is_ok() {
         let route = [("reason", "route")];
-        expect(&program, "watersmeet_packet_fallbacks_total", &route, 3.0);
+        wait_for(&program, "watersmeet_packet_fallbacks_total", &route, 3.0);
     }
     let frames = sum(&scrape(&program), "watersmeet_packet_frames_total", &[]);
     assert_eq!(frames, 0.0);
 }
 
 #[test]
-fn elsewhere_figures_need_the_key() {
+fn metrics_require_the_api_key_through_a_proxy() {
     let key = secret();
-    let program = configured("metrics-key", &format!("api_key = \"{key}\""));
+    let program = start_configured("metrics-key", &format!("api_key = \"{key}\""));
     let get = |header: &str| program.get("/metrics", header).0;
     assert_eq!(get(""), 200);
     let proxied = "X-Forwarded-For: 198.51.100.7\r\n";
@@ -161,11 +161,11 @@ fn elsewhere_figures_need_the_key() {
 }
 
 #[test]
-fn the_dashboard_asks_only_for_what_is_there() {
+fn dashboard_queries_only_existing_metrics() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/grafana/watersmeet.json");
     let dashboard = std::fs::read_to_string(path).unwrap();
     let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
-    let mut asked = BTreeSet::new();
+    let mut queried = BTreeSet::new();
     let panels = dashboard["panels"].as_array().unwrap();
     for target in panels
         .iter()
@@ -174,27 +174,27 @@ fn the_dashboard_asks_only_for_what_is_there() {
         let words = target["expr"]
             .as_str()
             .unwrap()
-            .split(|it| !LETTERS.contains(it));
-        asked
+            .split(|it| !NAME_CHARACTERS.contains(it));
+        queried
             .extend(words.filter(|it| it.starts_with("watersmeet_") || it.starts_with("process_")));
     }
-    assert!(asked.len() > 20, "{asked:?}");
+    assert!(queried.len() > 20, "{queried:?}");
     let program = Program::start(&[]);
-    // Requests are counted when they are answered: the second scrape shows the first.
+    // A request is counted when it completes, so the second scrape includes the first.
     program.get("/metrics", "");
     let (_, _, body) = program.get("/metrics", "");
     let described: BTreeSet<&str> = body
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
         .collect();
-    for name in asked {
+    for name in queried {
         let family = ["_total", "_bucket", "_sum", "_count"]
             .iter()
             .find_map(|end| name.strip_suffix(end))
             .filter(|family| described.contains(family));
         assert!(
             family.is_some() || described.contains(name),
-            "{name} is not there"
+            "{name} is missing"
         );
     }
 }

@@ -1,23 +1,22 @@
-//! Whose pages may speak with the program from a browser, over WebSockets and by polling (quality
-//! bar B21): the same answer on each way in.
+//! Origins that may use the server from a browser, by WebSocket and by polling (quality bar B21).
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::program::{Program, configured, split};
+use crate::program::{Program, split_response, start_configured};
 
-/// What the program is called in these requests.
+/// `Host` of these requests.
 const HOST: &str = "meet.example:3000";
 
-/// A page elsewhere that the configuration lists.
+/// Configuration that allows an origin.
 const CONFIGURATION: &str = "cors_origins = [\"https://partner.example\"]";
 
 const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// Header lines of pages that may not.
-const STRANGERS: [&str; 24] = [
+/// Header lines that are refused.
+const REFUSED: [&str; 24] = [
     "Origin: null",
     "Origin: http://meet.example:3000.evil.example",
     "Origin: http://evil-meet.example:3000",
@@ -44,8 +43,8 @@ const STRANGERS: [&str; 24] = [
     "Origin:",
 ];
 
-/// Header lines of pages and programs that may, with the origin that is to be echoed.
-const FRIENDS: [(&str, Option<&str>); 6] = [
+/// Header lines that are allowed, with the origin that is echoed.
+const ALLOWED: [(&str, Option<&str>); 6] = [
     ("X-Program: yes", None),
     (
         "Origin: http://meet.example:3000",
@@ -66,75 +65,75 @@ const FRIENDS: [(&str, Option<&str>); 6] = [
     ("Origin: http://[::1]:5173", Some("http://[::1]:5173")),
 ];
 
-/// Sends a request and reads the header of the answer: status and header.
-fn ask(program: &Program, method: &str, path: &str, header: &str) -> (u16, String) {
+/// Sends a request; returns status and header of the response.
+fn request(program: &Program, method: &str, path: &str, header: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(program.address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{header}\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
+    let text = format!("{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{header}\r\n");
+    stream.write_all(text.as_bytes()).unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte).unwrap();
         answer.extend(byte);
     }
-    let (status, header, _) = split(&answer);
+    let (status, header, _) = split_response(&answer);
     (status, header)
 }
 
 #[test]
-fn no_page_of_a_stranger_gets_in_by_any_way() {
-    let program = configured("strangers", CONFIGURATION);
-    for stranger in STRANGERS {
-        let upgrade = format!("{UPGRADE}{stranger}\r\n");
+fn other_origins_are_refused_on_every_path() {
+    let program = start_configured("strangers", CONFIGURATION);
+    for line in REFUSED {
+        let upgrade = format!("{UPGRADE}{line}\r\n");
         for path in ["/", "/ws", "/socket.io/?EIO=4&transport=websocket"] {
-            let (status, header) = ask(&program, "GET", path, &upgrade);
-            assert_eq!(status, 403, "{stranger} {path}");
+            let (status, header) = request(&program, "GET", path, &upgrade);
+            assert_eq!(status, 403, "{line} {path}");
             assert!(!header.contains("access-control"), "{header}");
         }
-        let poll = format!("{stranger}\r\n");
+        let poll = format!("{line}\r\n");
         let path = "/socket.io/?EIO=4&transport=polling";
-        let (status, header) = ask(&program, "GET", path, &poll);
-        assert_eq!(status, 403, "{stranger}");
+        let (status, header) = request(&program, "GET", path, &poll);
+        assert_eq!(status, 403, "{line}");
         assert!(!header.contains("access-control"), "{header}");
         let preflight = format!("{poll}Access-Control-Request-Method: POST\r\n");
-        let (status, header) = ask(&program, "OPTIONS", path, &preflight);
-        assert_eq!(status, 403, "{stranger}");
+        let (status, header) = request(&program, "OPTIONS", path, &preflight);
+        assert_eq!(status, 403, "{line}");
         assert!(!header.contains("access-control"), "{header}");
     }
     assert_eq!(program.health()["sessions"], 0);
 }
 
 #[test]
-fn our_page_those_that_are_listed_and_programs_get_in() {
-    let program = configured("friends", CONFIGURATION);
-    for (friend, origin) in FRIENDS {
-        let upgrade = format!("{UPGRADE}{friend}\r\n");
+fn own_and_listed_origins_and_programs_are_allowed() {
+    let program = start_configured("friends", CONFIGURATION);
+    for (line, origin) in ALLOWED {
+        let upgrade = format!("{UPGRADE}{line}\r\n");
         for path in ["/", "/ws", "/socket.io/?EIO=4&transport=websocket"] {
-            assert_eq!(ask(&program, "GET", path, &upgrade).0, 101, "{friend}");
+            assert_eq!(request(&program, "GET", path, &upgrade).0, 101, "{line}");
         }
         let path = "/socket.io/?EIO=4&transport=polling";
-        let poll = format!("{friend}\r\n");
-        let (status, header) = ask(&program, "GET", path, &poll);
-        assert_eq!(status, 200, "{friend}");
+        let poll = format!("{line}\r\n");
+        let (status, header) = request(&program, "GET", path, &poll);
+        assert_eq!(status, 200, "{line}");
         assert!(header.contains("vary: origin"), "{header}");
-        shared(&header, origin);
+        assert_shared_with(&header, origin);
         let preflight = format!(
             "{poll}Access-Control-Request-Method: POST\r\n\
             Access-Control-Request-Headers: content-type\r\n"
         );
-        let (status, header) = ask(&program, "OPTIONS", path, &preflight);
-        assert_eq!(status, 204, "{friend}");
+        let (status, header) = request(&program, "OPTIONS", path, &preflight);
+        assert_eq!(status, 204, "{line}");
         assert!(header.contains("access-control-allow-methods: get, post"));
         assert!(header.contains("access-control-allow-headers: content-type"));
-        shared(&header, origin);
+        assert_shared_with(&header, origin);
     }
 }
 
-/// Whether the page may read the answer, with what it is known by; never any page.
-fn shared(header: &str, origin: Option<&str>) {
+/// Asserts that the response may be read by `origin` only.
+fn assert_shared_with(header: &str, origin: Option<&str>) {
     assert!(!header.contains("access-control-allow-origin: *"));
     match origin {
         Some(origin) => {

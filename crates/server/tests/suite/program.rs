@@ -1,4 +1,4 @@
-//! The program as a process that ends with its test.
+//! Starts the program as a process that ends with its test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long the program may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time in which the program must start or end.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running program.
 pub struct Program {
     child: Child,
-    /// Where its page is.
+    /// Address of the page.
     pub address: SocketAddr,
 }
 
@@ -35,7 +35,7 @@ impl Program {
         });
         Self {
             child,
-            address: address.expect("the program prints where its page is"),
+            address: address.expect("the program prints the address of its page"),
         }
     }
 
@@ -54,14 +54,14 @@ impl Program {
             * 1_024
     }
 
-    /// What `/health` says.
+    /// Returns the body of `/health`.
     pub fn health(&self) -> Value {
         let (status, _, body) = self.get("/health", "");
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).unwrap()
     }
 
-    /// Asks for a path with further header lines: status, header and body of the answer.
+    /// Sends a GET request with additional header lines; returns status, header and body.
     pub fn get(&self, path: &str, header: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let host = self.address;
@@ -72,10 +72,10 @@ impl Program {
         .unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        split(&answer)
+        split_response(&answer)
     }
 
-    /// Asks it to end, as a service manager does.
+    /// Sends SIGTERM, like a service manager.
     pub fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(
@@ -87,9 +87,9 @@ impl Program {
         );
     }
 
-    /// Waits until it has ended.
-    pub fn ended(&mut self) -> ExitStatus {
-        ended(&mut self.child)
+    /// Waits until the program has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
     }
 }
 
@@ -101,14 +101,14 @@ impl Drop for Program {
     }
 }
 
-/// Starts the program with these settings, in a file of this name.
-pub fn configured(name: &str, settings: &str) -> Program {
+/// Starts the program with a configuration file of this name and content.
+pub fn start_configured(name: &str, settings: &str) -> Program {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
     std::fs::write(&path, settings).unwrap();
     Program::start(&["--config", path.to_str().unwrap()])
 }
 
-/// The program with nobody's variables and nobody's files.
+/// Returns a command for the program, without environment variables and in an empty directory.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watersmeet"));
     command
@@ -117,9 +117,9 @@ pub fn command() -> Command {
     command
 }
 
-/// Waits until a child has ended.
-pub fn ended(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
+/// Waits until a process has ended.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
@@ -129,15 +129,15 @@ pub fn ended(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// Status, header and body of an answer.
-pub fn split(answer: &[u8]) -> (u16, String, String) {
-    let answer = String::from_utf8_lossy(answer);
-    let (header, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+/// Splits a response into status, header (in lower case) and body.
+pub fn split_response(response: &[u8]) -> (u16, String, String) {
+    let response = String::from_utf8_lossy(response);
+    let (header, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     let status = header.split(' ').nth(1).unwrap_or("0").parse().unwrap();
     (status, header.to_ascii_lowercase(), body.to_owned())
 }
 
-/// A secret as a person is told to make one, another for each process.
+/// Returns a random secret, as `openssl rand -hex 32` does.
 pub fn secret() -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).unwrap();

@@ -1,4 +1,4 @@
-//! The sub-protocol `protoo` on the wire: who asks for it gets it, by name.
+//! The WebSocket sub-protocol `protoo`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use crate::program::Program;
 
 #[tokio::test]
-async fn who_asks_for_protoo_speaks_it_and_is_told_so() {
+async fn protoo_is_negotiated_when_requested() {
     let program = Program::start(&[]);
     let url = format!("ws://{}/?roomId=standup&peerId=ana", program.address);
     let mut request = url.into_client_request().unwrap();
@@ -26,12 +26,12 @@ async fn who_asks_for_protoo_speaks_it_and_is_told_so() {
     });
     let request = Message::text(request.to_string());
     socket.send(request).await.unwrap();
-    let answer = timeout(Duration::from_secs(5), socket.next()).await;
-    let answer = answer.unwrap().unwrap().unwrap();
-    let answer: Value = serde_json::from_str(answer.to_text().unwrap()).unwrap();
+    let response = timeout(Duration::from_secs(5), socket.next()).await;
+    let response = response.unwrap().unwrap().unwrap();
+    let response: Value = serde_json::from_str(response.to_text().unwrap()).unwrap();
     assert_eq!(
-        (&answer["response"], &answer["id"]),
+        (&response["response"], &response["id"]),
         (&json!(true), &json!(1))
     );
-    assert_eq!(answer["ok"], true, "{answer}");
+    assert_eq!(response["ok"], true, "{response}");
 }

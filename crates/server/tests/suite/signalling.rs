@@ -1,17 +1,17 @@
-//! The frames of the native dialect, as a client written for them sees them.
+//! Frames of the native dialect, as its clients see them.
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::native_client::Client;
 use crate::program::Program;
 
 #[tokio::test]
-async fn two_people_meet_and_one_leaves() {
+async fn two_participants_exchange_media_and_one_leaves() {
     let program = Program::start(&[]);
     let mut ana = Client::connect(&program).await;
     assert!(ana.peer.starts_with("peer_"));
     let answer = ana
-        .ask(
+        .request(
             "getRouterRtpCapabilities",
             json!({}),
             "routerRtpCapabilities",
@@ -21,7 +21,7 @@ async fn two_people_meet_and_one_leaves() {
     assert!(capabilities["codecs"].as_array().unwrap().len() > 2);
 
     let joined = ana
-        .ask("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
+        .request("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
         .await;
     assert_eq!(joined["peers"], json!([]));
     assert_eq!(joined["existingProducers"], json!([]));
@@ -29,7 +29,7 @@ async fn two_people_meet_and_one_leaves() {
 
     let mut ben = Client::connect(&program).await;
     let joined = ben
-        .ask("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
+        .request("joinRoom", json!({ "roomId": "standup" }), "roomJoined")
         .await;
     assert_eq!(joined["peers"], json!([ana.peer]));
     let existing = &joined["existingProducers"][0];
@@ -37,9 +37,9 @@ async fn two_people_meet_and_one_leaves() {
     assert_eq!(existing["producers"][0]["producerId"], producer);
     assert_eq!(ana.expect("newPeer").await["peerId"], ben.peer);
 
-    ben.transport("recv").await;
+    ben.create_transport("recv").await;
     let request = json!({ "producerId": producer, "rtpCapabilities": capabilities });
-    let consumed = ben.ask("consume", request, "consumed").await;
+    let consumed = ben.request("consume", request, "consumed").await;
     assert_eq!(consumed["producerId"], producer);
     assert_eq!(consumed["producerPeerId"], ana.peer);
     assert_eq!(consumed["kind"], "audio");
@@ -52,7 +52,7 @@ async fn two_people_meet_and_one_leaves() {
     );
     let consumer = json!({ "consumerId": consumed["consumerId"] });
     assert_eq!(
-        ben.ask("resumeConsumer", consumer.clone(), "consumerResumed")
+        ben.request("resumeConsumer", consumer.clone(), "consumerResumed")
             .await,
         consumer
     );
@@ -72,10 +72,10 @@ async fn two_people_meet_and_one_leaves() {
 }
 
 #[tokio::test]
-async fn a_transport_tells_where_to_reach_it_over_udp_and_tcp() {
+async fn transport_has_udp_and_tcp_candidates() {
     let program = Program::start(&["--announced-ip", "192.0.2.1"]);
     let mut ana = Client::join(&program, "standup").await;
-    let transport = ana.transport("send").await;
+    let transport = ana.create_transport("send").await;
     assert_eq!(transport["direction"], "send");
     assert_eq!(transport["iceParameters"]["iceLite"], true);
     assert_eq!(transport["dtlsParameters"]["role"], "auto");
@@ -97,10 +97,10 @@ async fn a_transport_tells_where_to_reach_it_over_udp_and_tcp() {
 }
 
 #[tokio::test]
-async fn without_udp_only_tcp_is_offered() {
+async fn transport_has_only_tcp_candidates_when_udp_is_disabled() {
     let program = Program::start(&["--no-udp"]);
     let mut ana = Client::join(&program, "standup").await;
-    let transport = ana.transport("send").await;
+    let transport = ana.create_transport("send").await;
     assert_eq!(
         protocols(transport["iceCandidates"].as_array().unwrap()),
         ["tcp"]
@@ -108,12 +108,12 @@ async fn without_udp_only_tcp_is_offered() {
 }
 
 #[tokio::test]
-async fn a_room_can_be_held_to_one_video_codec() {
+async fn rooms_offer_only_the_configured_video_codec() {
     let program = Program::start(&["--video-codec", "vp9"]);
     let mut ana = Client::connect(&program).await;
     assert_eq!(ana.connected["options"]["forceVideoCodec"], "video/VP9");
     let answer = ana
-        .ask(
+        .request(
             "getRouterRtpCapabilities",
             json!({}),
             "routerRtpCapabilities",
@@ -132,7 +132,7 @@ async fn a_room_can_be_held_to_one_video_codec() {
 }
 
 #[tokio::test]
-async fn a_refusal_has_the_words_of_the_document() {
+async fn error_messages_match_the_documentation() {
     let program = Program::start(&[]);
     let mut ana = Client::join(&program, "standup").await;
     let id = "00000000-0000-4000-8000-000000000000";
@@ -140,10 +140,10 @@ async fn a_refusal_has_the_words_of_the_document() {
         "role": "client",
         "fingerprints": [{ "algorithm": "sha-256", "value": vec!["AB"; 32].join(":") }],
     }});
-    let error = ana.ask("connectTransport", unknown, "error").await;
+    let error = ana.request("connectTransport", unknown, "error").await;
     assert_eq!(error["message"], "Transport not found");
     let error = ana
-        .ask("resumeConsumer", json!({ "consumerId": id }), "error")
+        .request("resumeConsumer", json!({ "consumerId": id }), "error")
         .await;
     assert_eq!(error["message"], "Consumer not found");
 }

@@ -1,5 +1,5 @@
-//! Socket.IO on the wire: by polling, by WebSocket and from the one to the other, with namespaces,
-//! acknowledgements and refusals, and what becomes of those who break its rules.
+//! Socket.IO: polling, WebSocket, upgrade, namespaces, acknowledgements, refusals, and clients that
+//! violate the protocol.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,25 +9,34 @@ use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::engineio::{Line, Polling, request};
+use crate::engineio_client::{EngineIoSocket, Polling, request};
 use crate::program::Program;
 
-/// How fast a bomb is shown out (quality bar B22), with room for a busy machine.
-const AT_ONCE: Duration = Duration::from_millis(100);
+/// Longest time in which an attack is disconnected (quality bar B22), with room for a busy machine.
+const ATTACK_CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How much memory a bomb may cost (quality bar B22).
-const BOMB_MEMORY_MAX: usize = 1 << 20;
+/// Upper bound of memory that an attack may add, in bytes (quality bar B22).
+const ATTACK_MEMORY_MAX: usize = 1 << 20;
 
-/// How long the server may take to close a connection that is not dangerous.
-const SOON: Duration = Duration::from_secs(5);
+/// Longest time in which the server must close another connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The answer to an event nobody knows.
-fn refused(packet: &str, ack: u64) {
+/// Asserts that a packet is the error response to an unknown event.
+fn assert_refused(packet: &str, ack: u64) {
     let head = format!("43{ack}[{{\"error\":");
     assert!(packet.starts_with(&head), "{packet}");
 }
 
-fn sessions_become(program: &Program, sessions: u64) {
+/// Polls until the session has ended.
+fn wait_until_polling_is_refused(polling: &Polling) {
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    while polling.poll().0 != 400 {
+        assert!(Instant::now() < deadline, "the session is still open");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn wait_for_sessions(program: &Program, sessions: u64) {
     let deadline = Instant::now() + Duration::from_secs(15);
     while program.health()["sessions"] != sessions {
         assert!(Instant::now() < deadline, "{}", program.health());
@@ -36,7 +45,7 @@ fn sessions_become(program: &Program, sessions: u64) {
 }
 
 #[test]
-fn a_session_is_opened_and_spoken_by_polling() {
+fn session_works_by_polling() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     assert_eq!(ana.open["upgrades"], json!(["websocket"]));
@@ -50,38 +59,38 @@ fn a_session_is_opened_and_spoken_by_polling() {
     ana.send(&["422[\"dance\"]"]);
     let answers = ana.packets(3);
     for (ack, answer) in (0..).zip(&answers) {
-        refused(answer, ack);
+        assert_refused(answer, ack);
     }
     assert_eq!(program.health()["sessions"], 1);
     ana.send(&["1"]);
-    sessions_become(&program, 0);
+    wait_for_sessions(&program, 0);
     assert_eq!(ana.poll().0, 400);
 }
 
 #[tokio::test]
-async fn a_polled_session_moves_to_a_websocket_and_loses_nothing() {
+async fn upgrade_to_a_websocket_loses_no_packets() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     ana.send(&["40"]);
     let events: Vec<_> = (0..15).map(|n| format!("42{n}[\"dance\"]")).collect();
     let events: Vec<_> = events.iter().map(String::as_str).collect();
     ana.send(&events);
-    let mut line = Line::upgrade(&program, &ana).await;
+    let mut socket = EngineIoSocket::upgrade(&program, &ana).await;
     for n in 15..40 {
-        line.send(&format!("42{n}[\"dance\"]")).await;
+        socket.send(&format!("42{n}[\"dance\"]")).await;
     }
-    assert!(line.next().await.starts_with("40{\"sid\":"));
+    assert!(socket.next().await.starts_with("40{\"sid\":"));
     for n in 0..40 {
-        refused(&line.next().await, n);
+        assert_refused(&socket.next().await, n);
     }
-    assert_eq!(ana.poll().0, 400, "it is polled no more");
+    assert_eq!(ana.poll().0, 400, "polling is refused after the upgrade");
     assert_eq!(ana.post("4[]").0, 400);
-    drop(line);
-    sessions_become(&program, 0);
+    drop(socket);
+    wait_for_sessions(&program, 0);
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_one_poll_follows_in_order_whatever_carries_it() {
+async fn packets_beyond_one_poll_follow_in_order_across_an_upgrade() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     let event = |n: usize| format!("42{n}[\"getRtpCapabilities\"]");
@@ -90,14 +99,14 @@ async fn what_does_not_fit_into_one_poll_follows_in_order_whatever_carries_it() 
         .collect();
     ana.send(&events.iter().map(String::as_str).collect::<Vec<_>>());
     let mut answers = ana.packets(3);
-    // Time for the rest of what fits to gather.
+    // Gives the server time to queue the rest of the send window before the upgrade.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let mut line = Line::upgrade(&program, &ana).await;
+    let mut socket = EngineIoSocket::upgrade(&program, &ana).await;
     while answers.len() < 20 {
-        answers.push(line.next().await);
+        answers.push(socket.next().await);
     }
     let size: usize = answers.iter().map(String::len).sum();
-    assert!(size > 65_536, "{size} bytes would have fitted");
+    assert!(size > 65_536, "{size} bytes fit into one poll");
     assert!(answers[0].starts_with("40"));
     for (n, answer) in answers[1..].iter().enumerate() {
         assert!(answer.starts_with(&format!("43{n}[{{")), "{answer:.40}");
@@ -105,102 +114,102 @@ async fn what_does_not_fit_into_one_poll_follows_in_order_whatever_carries_it() 
 }
 
 #[tokio::test]
-async fn one_websocket_may_try_and_if_it_fails_the_session_ends() {
+async fn session_ends_when_its_only_websocket_fails() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     ana.send(&["40"]);
     ana.packets(1);
-    let line = Line::open(&program, &format!("&sid={}", ana.sid)).await;
+    let socket = EngineIoSocket::open(&program, &format!("&sid={}", ana.sid)).await;
     let address = program.address;
     let second = format!(
         "ws://{address}/socket.io/?EIO=4&transport=websocket&sid={}",
         ana.sid
     );
     assert!(tokio_tungstenite::connect_async(second).await.is_err());
-    drop(line);
-    sessions_become(&program, 0);
+    drop(socket);
+    wait_for_sessions(&program, 0);
 }
 
 #[tokio::test]
-async fn two_namespaces_share_a_connection_and_end_apart() {
+async fn two_namespaces_share_a_connection_and_end_separately() {
     let program = Program::start(&[]);
-    let mut line = Line::connect(&program).await;
-    line.send("40/call,").await;
-    let connected = line.next().await;
+    let mut socket = EngineIoSocket::connect(&program).await;
+    socket.send("40/call,").await;
+    let connected = socket.next().await;
     assert!(connected.starts_with("40/call,{\"sid\":"), "{connected}");
     assert!(
-        line.next()
+        socket
+            .next()
             .await
             .starts_with("42/call,[\"connection-success\"")
     );
-    sessions_become(&program, 2);
-    line.send("42/call,5[\"dance\"]").await;
-    assert!(line.next().await.starts_with("43/call,5["));
-    line.send("41/call,").await;
-    sessions_become(&program, 1);
-    line.send("42/call,6[\"dance\"]").await;
-    line.send("427[\"dance\"]").await;
-    refused(&line.next().await, 7);
-    line.send("40/call,").await;
-    assert!(line.next().await.starts_with("40/call,{\"sid\":"));
-    sessions_become(&program, 2);
+    wait_for_sessions(&program, 2);
+    socket.send("42/call,5[\"dance\"]").await;
+    assert!(socket.next().await.starts_with("43/call,5["));
+    socket.send("41/call,").await;
+    wait_for_sessions(&program, 1);
+    socket.send("42/call,6[\"dance\"]").await;
+    socket.send("427[\"dance\"]").await;
+    assert_refused(&socket.next().await, 7);
+    socket.send("40/call,").await;
+    assert!(socket.next().await.starts_with("40/call,{\"sid\":"));
+    wait_for_sessions(&program, 2);
 }
 
 #[tokio::test]
-async fn an_unknown_namespace_and_a_wrong_token_are_told_so() {
+async fn unknown_namespace_and_invalid_token_are_refused() {
     let program = Program::start(&[]);
-    let mut line = Line::open(&program, "").await;
-    line.next().await;
-    line.send("40/x,").await;
+    let mut socket = EngineIoSocket::open(&program, "").await;
+    socket.next().await;
+    socket.send("40/x,").await;
     assert_eq!(
-        line.next().await,
+        socket.next().await,
         "44/x,{\"message\":\"Invalid namespace\"}"
     );
-    line.send("40{\"token\":\"forged\"}").await;
+    socket.send("40{\"token\":\"forged\"}").await;
     assert_eq!(
-        line.next().await,
+        socket.next().await,
         "44{\"message\":\"Authentication failed\"}"
     );
-    assert_eq!(line.next().await, "41");
-    line.send("40").await;
+    assert_eq!(socket.next().await, "41");
+    socket.send("40").await;
     assert!(
-        line.next().await.starts_with("40{\"sid\":"),
-        "the connection lives"
+        socket.next().await.starts_with("40{\"sid\":"),
+        "the connection stays open"
     );
-    let mut line = Line::open(&program, "&token=forged").await;
-    line.next().await;
-    line.send("40").await;
+    let mut socket = EngineIoSocket::open(&program, "&token=forged").await;
+    socket.next().await;
+    socket.send("40").await;
     assert_eq!(
-        line.next().await,
+        socket.next().await,
         "44{\"message\":\"Authentication failed\"}"
     );
 }
 
 #[tokio::test]
-async fn who_asks_for_no_namespace_is_shown_out_after_ten_seconds() {
+async fn connection_without_a_namespace_is_closed_after_ten_seconds() {
     let program = Program::start(&[]);
     let polling = Polling::open(&program, "");
-    let mut line = Line::open(&program, "").await;
+    let mut socket = EngineIoSocket::open(&program, "").await;
     let start = Instant::now();
-    let packets = line.closed(Duration::from_secs(13)).await;
+    let packets = socket.wait_until_closed(Duration::from_secs(13)).await;
     assert!(start.elapsed() > Duration::from_secs(9), "{packets:?}");
-    std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(polling.poll().0, 400);
+    wait_until_polling_is_refused(&polling);
 }
 
 #[tokio::test]
-async fn bombs_are_shown_out_at_once_and_cost_nothing() {
+async fn malformed_packets_close_the_connection_at_once_without_memory_growth() {
     let program = Program::start(&[]);
-    let mut watcher = Line::connect(&program).await;
-    // What the first of a kind costs is the program's, not the bomb's.
+    let mut watcher = EngineIoSocket::connect(&program).await;
+    // Memory that the first connections allocate is not caused by an attack.
     for _ in 0..3 {
-        let mut line = Line::connect(&program).await;
-        line.send("7").await;
-        line.closed(SOON).await;
+        let mut socket = EngineIoSocket::connect(&program).await;
+        socket.send("7").await;
+        socket.wait_until_closed(CLOSE_TIMEOUT).await;
     }
-    sessions_become(&program, 1);
+    wait_for_sessions(&program, 1);
     let before = program.memory();
-    for bomb in [
+    for attack in [
         "45999999999-[\"x\",{\"_placeholder\":true,\"num\":0}]",
         "451-[\"x\",{\"_placeholder\":true,\"num\":0}]",
         "461-[]",
@@ -214,51 +223,60 @@ async fn bombs_are_shown_out_at_once_and_cost_nothing() {
         "bAAAA",
         "",
     ] {
-        let mut line = Line::connect(&program).await;
+        let mut socket = EngineIoSocket::connect(&program).await;
         let start = Instant::now();
-        line.send(bomb).await;
+        socket.send(attack).await;
         for _ in 0..100 {
-            // It may be closed already.
-            let _ = line.socket.send(Message::binary(vec![0; 1_000])).await;
+            // The server may have closed it already.
+            let _ = socket.socket.send(Message::binary(vec![0; 1_000])).await;
         }
-        line.closed(SOON).await;
-        assert!(start.elapsed() < AT_ONCE, "{bomb}: {:?}", start.elapsed());
+        socket.wait_until_closed(CLOSE_TIMEOUT).await;
+        assert!(
+            start.elapsed() < ATTACK_CLOSE_TIMEOUT,
+            "{attack}: {:?}",
+            start.elapsed()
+        );
     }
     let grown = program.memory().saturating_sub(before);
-    assert!(grown <= BOMB_MEMORY_MAX, "{grown} bytes");
+    assert!(grown <= ATTACK_MEMORY_MAX, "{grown} bytes");
     watcher.send("420[\"dance\"]").await;
-    refused(&watcher.next().await, 0);
-    sessions_become(&program, 1);
+    assert_refused(&watcher.next().await, 0);
+    wait_for_sessions(&program, 1);
 }
 
 #[tokio::test]
-async fn a_binary_frame_closes_at_once() {
+async fn binary_frame_closes_the_connection_at_once() {
     let program = Program::start(&[]);
-    let mut line = Line::connect(&program).await;
+    let mut socket = EngineIoSocket::connect(&program).await;
     let start = Instant::now();
-    line.socket
+    socket
+        .socket
         .send(Message::binary(vec![0; 10]))
         .await
         .unwrap();
-    line.closed(SOON).await;
-    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    socket.wait_until_closed(CLOSE_TIMEOUT).await;
+    assert!(
+        start.elapsed() < ATTACK_CLOSE_TIMEOUT,
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test]
-async fn a_message_over_64_kib_closes_and_one_below_is_answered() {
+async fn message_over_64_kib_closes_the_connection() {
     let program = Program::start(&[]);
-    let mut line = Line::connect(&program).await;
+    let mut socket = EngineIoSocket::connect(&program).await;
     let event = |len: usize| format!("420[\"dance\",\"{}\"]", "x".repeat(len));
-    line.send(&event(60_000)).await;
-    refused(&line.next().await, 0);
+    socket.send(&event(60_000)).await;
+    assert_refused(&socket.next().await, 0);
     let before = program.memory();
-    line.send(&event(1 << 20)).await;
-    line.closed(SOON).await;
-    assert!(program.memory() < before + 2 * BOMB_MEMORY_MAX);
+    socket.send(&event(1 << 20)).await;
+    socket.wait_until_closed(CLOSE_TIMEOUT).await;
+    assert!(program.memory() < before + 2 * ATTACK_MEMORY_MAX);
 }
 
 #[test]
-fn a_poll_of_ten_thousand_packets_is_refused_and_ends_the_session() {
+fn payload_of_ten_thousand_packets_ends_the_session() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     ana.send(&["40"]);
@@ -267,16 +285,20 @@ fn a_poll_of_ten_thousand_packets_is_refused_and_ends_the_session() {
     let start = Instant::now();
     let (status, _) = ana.post(&vec!["42[]"; 10_000].join("\u{1e}"));
     assert_eq!(status, 400);
-    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
-    sessions_become(&program, 0);
-    assert!(program.memory() <= before + BOMB_MEMORY_MAX);
+    assert!(
+        start.elapsed() < ATTACK_CLOSE_TIMEOUT,
+        "{:?}",
+        start.elapsed()
+    );
+    wait_for_sessions(&program, 0);
+    assert!(program.memory() <= before + ATTACK_MEMORY_MAX);
     let ben = Polling::open(&program, "");
     ben.send(&["40"]);
     assert_eq!(ben.post(&vec!["42[]"; 151].join("\u{1e}")).0, 400);
 }
 
 #[test]
-fn a_burst_in_one_payload_is_taken() {
+fn burst_in_one_payload_is_accepted() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     let mut packets = vec!["40".to_owned()];
@@ -285,14 +307,14 @@ fn a_burst_in_one_payload_is_taken() {
     ana.send(&packets);
     let answers = ana.packets(150);
     for (ack, answer) in (0..).zip(&answers[1..]) {
-        refused(answer, ack);
+        assert_refused(answer, ack);
     }
 }
 
 #[test]
-fn a_payload_with_anything_binary_or_broken_ends_the_session() {
+fn binary_or_malformed_payload_ends_the_session() {
     let program = Program::start(&[]);
-    for bomb in [
+    for attack in [
         "bAAAA",
         "45999999999-[\"x\"]",
         "x",
@@ -304,9 +326,9 @@ fn a_payload_with_anything_binary_or_broken_ends_the_session() {
         let ana = Polling::open(&program, "");
         ana.send(&["40"]);
         ana.packets(1);
-        let _ = ana.post(bomb);
-        sessions_become(&program, 0);
-        assert_eq!(ana.poll().0, 400, "{bomb}");
+        let _ = ana.post(attack);
+        wait_for_sessions(&program, 0);
+        assert_eq!(ana.poll().0, 400, "{attack}");
     }
 }
 
@@ -352,7 +374,7 @@ fn other_versions_and_unknown_sessions_are_refused() {
 }
 
 #[test]
-fn a_payload_over_64_kib_is_refused_before_it_is_read() {
+fn payload_over_64_kib_is_refused_before_reading() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     ana.send(&["40"]);
@@ -365,14 +387,14 @@ fn a_payload_over_64_kib_is_refused_before_it_is_read() {
         "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
     )
     .unwrap();
-    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.set_read_timeout(Some(CLOSE_TIMEOUT)).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 413"));
 }
 
 #[test]
-fn a_payload_that_drips_is_not_waited_for() {
+fn slow_payload_times_out() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", ana.sid);
@@ -386,10 +408,7 @@ fn a_payload_that_drips_is_not_waited_for() {
     stream.set_nonblocking(true).unwrap();
     let mut answer = [0; 1_000];
     loop {
-        assert!(
-            start.elapsed() < Duration::from_secs(12),
-            "it is still there"
-        );
+        assert!(start.elapsed() < Duration::from_secs(12), "still connected");
         let _ = stream.write(b"4");
         match stream.read(&mut answer) {
             Ok(0) => break,
@@ -403,9 +422,9 @@ fn a_payload_that_drips_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn depth_bombs_and_keys_that_stand_twice_are_refused_and_the_program_lives() {
+async fn deeply_nested_json_and_duplicate_keys_are_refused() {
     let program = Program::start(&[]);
-    let mut line = Line::connect(&program).await;
+    let mut socket = EngineIoSocket::connect(&program).await;
     let deep = format!(
         "420[\"dance\",{}{}]",
         "[".repeat(20_000),
@@ -424,26 +443,26 @@ async fn depth_bombs_and_keys_that_stand_twice_are_refused_and_the_program_lives
         "420[]".to_owned(),
         "420[1]".to_owned(),
     ] {
-        line.send(&event).await;
-        refused(&line.next().await, 0);
+        socket.send(&event).await;
+        assert_refused(&socket.next().await, 0);
     }
-    let mut line = Line::open(&program, "").await;
-    line.next().await;
-    line.send("40{\"token\":\"a\",\"token\":\"b\"}").await;
-    line.closed(SOON).await;
+    let mut socket = EngineIoSocket::open(&program, "").await;
+    socket.next().await;
+    socket.send("40{\"token\":\"a\",\"token\":\"b\"}").await;
+    socket.wait_until_closed(CLOSE_TIMEOUT).await;
     assert_eq!(program.health()["status"], "OK");
 }
 
 #[tokio::test]
-async fn a_flood_over_a_websocket_is_slowed_and_shown_out() {
+async fn flood_over_a_websocket_is_throttled_and_disconnected() {
     let program = Program::start(&[]);
     let before = program.memory();
-    let mut line = Line::connect(&program).await;
-    let mut ben = Line::connect(&program).await;
+    let mut socket = EngineIoSocket::connect(&program).await;
+    let mut ben = EngineIoSocket::connect(&program).await;
     let start = Instant::now();
     let flood = tokio::spawn(async move {
         let event = format!("42[\"dance\",\"{}\"]", "x".repeat(1_000));
-        while line
+        while socket
             .socket
             .send(Message::text(event.as_str()))
             .await
@@ -455,28 +474,33 @@ async fn a_flood_over_a_websocket_is_slowed_and_shown_out() {
     while !flood.is_finished() {
         let asked = Instant::now();
         ben.send("420[\"dance\"]").await;
-        refused(&ben.next().await, 0);
+        assert_refused(&ben.next().await, 0);
         slowest = slowest.max(asked.elapsed());
         assert!(start.elapsed() < Duration::from_secs(40), "still flooding");
-        assert!(program.memory() < before + 16 * BOMB_MEMORY_MAX);
+        assert!(program.memory() < before + 16 * ATTACK_MEMORY_MAX);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(flood.await.unwrap() > Duration::from_secs(5));
     assert!(slowest < Duration::from_millis(500), "{slowest:?}");
-    sessions_become(&program, 1);
+    wait_for_sessions(&program, 1);
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_given_up() {
+async fn client_that_never_reads_is_disconnected() {
     let program = Program::start(&[]);
-    let mut deaf = Line::connect(&program).await;
+    let mut silent_client = EngineIoSocket::connect(&program).await;
     let deadline = Instant::now() + Duration::from_secs(60);
-    // Long answers: they quote what was asked, and fill the kernel's buffers.
+    // Long responses fill the buffers of the kernel.
     while program.health()["sessions"] != 0 {
-        assert!(Instant::now() < deadline, "the deaf client is still there");
+        assert!(Instant::now() < deadline, "the client is still connected");
         for _ in 0..30 {
             let event = "420[\"getRtpCapabilities\"]";
-            if deaf.socket.send(Message::text(event)).await.is_err() {
+            if silent_client
+                .socket
+                .send(Message::text(event))
+                .await
+                .is_err()
+            {
                 break;
             }
         }
@@ -485,21 +509,21 @@ async fn a_client_that_never_reads_is_given_up() {
 }
 
 #[tokio::test]
-async fn when_the_program_ends_its_clients_are_let_go_to_come_again() {
+async fn shutdown_ends_connections_such_that_clients_reconnect() {
     let mut program = Program::start(&[]);
     let polling = Polling::open(&program, "");
     polling.send(&["40"]);
     polling.packets(1);
     let silent = Polling::open(&program, "");
-    let mut line = Line::connect(&program).await;
+    let mut socket = EngineIoSocket::connect(&program).await;
     let start = Instant::now();
     program.terminate();
-    let last = line.closed(SOON).await;
+    let last = socket.wait_until_closed(CLOSE_TIMEOUT).await;
     assert!(
         !last.iter().any(|packet| packet.starts_with("41")),
         "{last:?}"
     );
-    assert!(program.ended().success());
+    assert!(program.wait().success());
     assert!(
         start.elapsed() < Duration::from_millis(2_500),
         "{:?}",

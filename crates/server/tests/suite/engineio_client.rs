@@ -1,5 +1,5 @@
-//! A client of Engine.IO, by polling over plain HTTP and by WebSocket: packets are texts here, and
-//! a test writes and reads them itself.
+//! Engine.IO client, by polling over plain HTTP and by WebSocket. Packets are texts that tests write
+//! and parse themselves.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,15 +11,15 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::program::{Program, split};
+use crate::program::{Program, split_response};
 
-/// How long an answer may take that does not wait for anything.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait for a packet.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The packet that asks for a sign of life; the first comes at once.
+/// Ping packet; the first is sent at once.
 const PING: &str = "2";
 
-/// Sends a request and reads the whole answer: status, header and body.
+/// Sends a request and returns status, header and body of the response.
 pub fn request(
     address: SocketAddr,
     method: &str,
@@ -34,25 +34,25 @@ pub fn request(
         Content-Length: {len}\r\n{header}\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // The server may answer and hang up before it has read all of it.
+    // The server may respond and close the connection before it has read all of it.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
-    split(&answer)
+    split_response(&answer)
 }
 
-/// A session that is polled.
+/// A session that uses polling.
 pub struct Polling {
-    /// Where the program is.
+    /// Address of the program.
     address: SocketAddr,
-    /// What the program calls the session.
+    /// Id of the session.
     pub sid: String,
-    /// What it said of itself.
+    /// Payload of the open packet.
     pub open: Value,
 }
 
 impl Polling {
-    /// Opens a session. `query` is what the address says besides, beginning with `&`.
+    /// Opens a session. `query` is appended to the URL and begins with `&`.
     pub fn open(program: &Program, query: &str) -> Self {
         let path = format!("/socket.io/?EIO=4&transport=polling{query}");
         let (status, header, body) = request(program.address, "GET", &path, "", b"");
@@ -70,13 +70,13 @@ impl Polling {
         format!("/socket.io/?EIO=4&transport=polling&sid={}", self.sid)
     }
 
-    /// Asks for packets: status and body.
+    /// Polls once; returns status and body.
     pub fn poll(&self) -> (u16, String) {
         let (status, _, body) = request(self.address, "GET", &self.path(), "", b"");
         (status, body)
     }
 
-    /// Waits for this many packets, and answers pings.
+    /// Polls until this many packets were received. Pings are answered.
     pub fn packets(&self, count: usize) -> Vec<String> {
         let mut packets = Vec::new();
         while packets.len() < count {
@@ -93,7 +93,7 @@ impl Polling {
         packets
     }
 
-    /// Sends a payload of packets: status and body.
+    /// Posts a payload of packets; returns status and body.
     pub fn post(&self, payload: &str) -> (u16, String) {
         let (status, _, body) = request(
             self.address,
@@ -105,21 +105,21 @@ impl Polling {
         (status, body)
     }
 
-    /// Sends packets that are taken.
+    /// Posts packets and asserts that they are accepted.
     pub fn send(&self, packets: &[&str]) {
         let (status, body) = self.post(&packets.join("\u{1e}"));
         assert_eq!((status, body.as_str()), (200, "ok"));
     }
 }
 
-/// A WebSocket that carries a session.
-pub struct Line {
-    /// The socket, for tests that misbehave.
+/// A WebSocket of a session.
+pub struct EngineIoSocket {
+    /// WebSocket, for tests that send invalid frames.
     pub socket: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
 }
 
-impl Line {
-    /// Opens a WebSocket. `query` is what the address says besides, beginning with `&`.
+impl EngineIoSocket {
+    /// Opens a WebSocket. `query` is appended to the URL and begins with `&`.
     pub async fn open(program: &Program, query: &str) -> Self {
         let address = program.address;
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket{query}");
@@ -127,23 +127,23 @@ impl Line {
         Self { socket }
     }
 
-    /// Opens a session and the main namespace in it.
+    /// Opens a session and connects to its main namespace.
     pub async fn connect(program: &Program) -> Self {
-        let mut line = Self::open(program, "").await;
-        assert!(line.next().await.starts_with("0{"));
-        line.send("40").await;
-        let connected = line.next().await;
+        let mut socket = Self::open(program, "").await;
+        assert!(socket.next().await.starts_with("0{"));
+        socket.send("40").await;
+        let connected = socket.next().await;
         assert!(connected.starts_with("40{\"sid\":"), "{connected}");
-        line
+        socket
     }
 
-    /// Goes on with a session that was polled.
+    /// Upgrades a session from polling to a WebSocket.
     pub async fn upgrade(program: &Program, polling: &Polling) -> Self {
-        let mut line = Self::open(program, &format!("&sid={}", polling.sid)).await;
-        line.send("2probe").await;
-        assert_eq!(line.next().await, "3probe");
-        line.send("5").await;
-        line
+        let mut socket = Self::open(program, &format!("&sid={}", polling.sid)).await;
+        socket.send("2probe").await;
+        assert_eq!(socket.next().await, "3probe");
+        socket.send("5").await;
+        socket
     }
 
     /// Sends a packet.
@@ -151,11 +151,11 @@ impl Line {
         self.socket.send(Message::text(packet)).await.unwrap();
     }
 
-    /// The next packet that is no ping; those are answered.
+    /// Waits for the next packet that is no ping. Pings are answered.
     pub async fn next(&mut self) -> String {
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await;
-            match message.expect("a packet comes").unwrap().unwrap() {
+            let message = timeout(TIMEOUT, self.socket.next()).await;
+            match message.expect("a packet is received").unwrap().unwrap() {
                 Message::Text(text) if text == PING => self.send("3").await,
                 Message::Text(text) => return text.as_str().to_owned(),
                 other => panic!("{other:?}"),
@@ -163,8 +163,8 @@ impl Line {
         }
     }
 
-    /// Waits until the server has closed the connection: the packets that came before.
-    pub async fn closed(&mut self, patience: Duration) -> Vec<String> {
+    /// Waits until the server has closed the connection; returns the packets received before.
+    pub async fn wait_until_closed(&mut self, limit: Duration) -> Vec<String> {
         let mut packets = Vec::new();
         let closed = async {
             loop {
@@ -177,7 +177,7 @@ impl Line {
                 }
             }
         };
-        timeout(patience, closed)
+        timeout(limit, closed)
             .await
             .expect("the server closes the connection");
         packets

@@ -1,4 +1,4 @@
-//! A client of the native dialect: sends requests, waits for frames by their type.
+//! Client of the native dialect: sends requests and waits for frames by type.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::program::Program;
 
-/// How long a frame may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait for a frame.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One connection.
+/// A connection of the native dialect.
 pub struct Client {
-    /// The socket, for tests that misbehave.
+    /// WebSocket, for tests that send invalid frames.
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Its own name, as the others see it.
+    /// Peer id of the client.
     pub peer: String,
-    /// The payload of the first frame.
+    /// Payload of the first frame, `connected`.
     pub connected: Value,
-    /// Frames that came while another was waited for.
-    aside: Vec<Value>,
+    /// Frames received while waiting for another type.
+    pending: Vec<Value>,
 }
 
 impl Client {
@@ -35,18 +35,18 @@ impl Client {
             socket,
             peer: String::new(),
             connected: Value::Null,
-            aside: Vec::new(),
+            pending: Vec::new(),
         };
         client.connected = client.expect("connected").await;
         client.peer = client.connected["peerId"].as_str().unwrap().to_owned();
         client
     }
 
-    /// Connects and enters a room.
+    /// Connects and joins a room.
     pub async fn join(program: &Program, room: &str) -> Self {
         let mut client = Self::connect(program).await;
         client
-            .ask("joinRoom", json!({ "roomId": room }), "roomJoined")
+            .request("joinRoom", json!({ "roomId": room }), "roomJoined")
             .await;
         client
     }
@@ -60,43 +60,44 @@ impl Client {
             .unwrap();
     }
 
-    /// The payload of the next frame of a type, whatever comes before it.
+    /// Waits for the next frame of a type and returns its payload. Other frames are kept.
     pub async fn expect(&mut self, kind: &str) -> Value {
-        let known = self.aside.iter().position(|frame| frame["type"] == kind);
+        let known = self.pending.iter().position(|frame| frame["type"] == kind);
         if let Some(known) = known {
-            return self.aside.remove(known)["payload"].take();
+            return self.pending.remove(known)["payload"].take();
         }
         loop {
             let mut frame = self.next().await;
             if frame["type"] == kind {
                 return frame["payload"].take();
             }
-            self.aside.push(frame);
+            self.pending.push(frame);
         }
     }
 
-    /// Sends a frame and waits for its answer.
-    pub async fn ask(&mut self, kind: &str, payload: Value, answer: &str) -> Value {
+    /// Sends a request and waits for the response of the given type.
+    pub async fn request(&mut self, kind: &str, payload: Value, response: &str) -> Value {
         self.send(kind, payload).await;
-        self.expect(answer).await
+        self.expect(response).await
     }
 
-    /// The next frame.
+    /// Waits for the next frame.
     async fn next(&mut self) -> Value {
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await;
+            let message = timeout(TIMEOUT, self.socket.next()).await;
             let message =
-                message.unwrap_or_else(|_| panic!("no frame; set aside: {:?}", self.aside));
+                message.unwrap_or_else(|_| panic!("no frame; pending: {:?}", self.pending));
             match message.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) => {}
-                other => panic!("{other:?}; set aside: {:?}", self.aside),
+                other => panic!("{other:?}; pending: {:?}", self.pending),
             }
         }
     }
 
-    /// The code with which the server closes; none when it just hangs up.
-    pub async fn close_code(&mut self, patience: Duration) -> Option<u16> {
+    /// Waits for the server to close the connection and returns the close code; `None` without a close
+    /// frame.
+    pub async fn close_code(&mut self, limit: Duration) -> Option<u16> {
         let code = async {
             loop {
                 match self.socket.next().await {
@@ -107,14 +108,14 @@ impl Client {
                 }
             }
         };
-        timeout(patience, code)
+        timeout(limit, code)
             .await
             .expect("the server closes the connection")
     }
 
-    /// Makes a transport: its whole description.
-    pub async fn transport(&mut self, direction: &str) -> Value {
-        self.ask(
+    /// Creates a transport and returns its description.
+    pub async fn create_transport(&mut self, direction: &str) -> Value {
+        self.request(
             "createTransport",
             json!({ "direction": direction }),
             "transportCreated",
@@ -122,9 +123,9 @@ impl Client {
         .await
     }
 
-    /// Announces a microphone on a new transport: the producer's id.
+    /// Creates an audio producer on a new transport and returns its id.
     pub async fn produce_audio(&mut self) -> String {
-        let transport = self.transport("send").await["transportId"].clone();
+        let transport = self.create_transport("send").await["transportId"].clone();
         let rtp = json!({
             "mid": "0",
             "codecs": [{
@@ -136,7 +137,7 @@ impl Client {
             "rtcp": { "cname": "", "reducedSize": true },
         });
         let request = json!({ "transportId": transport, "kind": "audio", "rtpParameters": rtp });
-        let produced = self.ask("produce", request, "produced").await;
+        let produced = self.request("produce", request, "produced").await;
         assert_eq!(produced["kind"], "audio");
         produced["producerId"].as_str().unwrap().to_owned()
     }

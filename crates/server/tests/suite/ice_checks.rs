@@ -1,5 +1,4 @@
-//! Connectivity checks (RFC 8445 §7.2.2) against the media sockets, over UDP and over TCP with the
-//! frames of RFC 4571.
+//! ICE connectivity checks (RFC 8445 §7.2.2) of the media sockets, over UDP and over TCP (RFC 4571).
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -8,23 +7,23 @@ use std::time::Duration;
 use serde_json::Value;
 use watersmeet_wire::stun::{BindingRequest, Class, IceRole, IntegrityKey, StunMessage};
 
-use crate::client::Client;
+use crate::native_client::Client;
 use crate::program::Program;
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a response.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is needed to check a transport.
-pub struct Target {
-    /// Its port.
+/// Address and credentials of a transport, to send ICE checks to.
+pub struct IceTarget {
+    /// Address of the candidate.
     pub address: SocketAddr,
     username: String,
     key: IntegrityKey,
 }
 
-impl Target {
-    /// The target of the first candidate with this protocol.
-    pub fn of(transport: &Value, protocol: &str) -> Self {
+impl IceTarget {
+    /// Returns the target of the first candidate with this protocol.
+    pub fn new(transport: &Value, protocol: &str) -> Self {
         let candidates = transport["iceCandidates"].as_array().unwrap();
         let candidate = candidates
             .iter()
@@ -39,7 +38,7 @@ impl Target {
         }
     }
 
-    /// A check whose answer will carry `number`.
+    /// Returns a check whose transaction id contains `number`.
     pub fn check(&self, number: u32) -> Vec<u8> {
         let request = BindingRequest {
             transaction_id: transaction(number),
@@ -54,12 +53,12 @@ impl Target {
         packet[..len].to_vec()
     }
 
-    /// Whether `packet` is the answer to the check with this number.
-    pub fn answers(&self, packet: &[u8], number: u32) -> bool {
-        StunMessage::parse(packet).is_ok_and(|answer| {
-            answer.class == Class::Success
-                && answer.transaction_id == transaction(number)
-                && answer.verify(&self.key)
+    /// Whether `packet` is the response to the check with this number.
+    pub fn is_response(&self, packet: &[u8], number: u32) -> bool {
+        StunMessage::parse(packet).is_ok_and(|response| {
+            response.class == Class::Success
+                && response.transaction_id == transaction(number)
+                && response.verify(&self.key)
         })
     }
 }
@@ -71,40 +70,40 @@ fn transaction(number: u32) -> [u8; 12] {
 }
 
 #[tokio::test]
-async fn a_check_is_answered_over_udp_and_over_tcp() {
+async fn checks_are_answered_over_udp_and_tcp() {
     let program = Program::start(&[]);
     let mut ana = Client::join(&program, "standup").await;
-    let transport = ana.transport("send").await;
+    let transport = ana.create_transport("send").await;
 
-    let target = Target::of(&transport, "udp");
+    let target = IceTarget::new(&transport, "udp");
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     socket.send_to(&target.check(1), target.address).unwrap();
     let mut packet = [0; 1_500];
     let (len, from) = socket.recv_from(&mut packet).unwrap();
     assert_eq!(from, target.address);
-    assert!(target.answers(&packet[..len], 1));
+    assert!(target.is_response(&packet[..len], 1));
 
-    let target = Target::of(&transport, "tcp");
+    let target = IceTarget::new(&transport, "tcp");
     let mut stream = TcpStream::connect(target.address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let check = target.check(2);
     let mut frame = u16::try_from(check.len()).unwrap().to_be_bytes().to_vec();
     frame.extend(check);
     stream.write_all(&frame).unwrap();
     let mut len = [0; 2];
     stream.read_exact(&mut len).unwrap();
-    let mut answer = vec![0; usize::from(u16::from_be_bytes(len))];
-    stream.read_exact(&mut answer).unwrap();
-    assert!(target.answers(&answer, 2));
+    let mut response = vec![0; usize::from(u16::from_be_bytes(len))];
+    stream.read_exact(&mut response).unwrap();
+    assert!(target.is_response(&response, 2));
 }
 
 #[tokio::test]
-async fn a_check_with_another_password_is_not_answered() {
+async fn check_with_a_wrong_password_is_not_answered() {
     let program = Program::start(&[]);
     let mut ana = Client::join(&program, "standup").await;
-    let transport = ana.transport("send").await;
-    let mut target = Target::of(&transport, "udp");
+    let transport = ana.create_transport("send").await;
+    let mut target = IceTarget::new(&transport, "udp");
     target.key = IntegrityKey::from_password("somebody else's");
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket

@@ -1,4 +1,4 @@
-//! The page, its headers, TLS, and how the program starts and ends.
+//! Web page, security headers, TLS, startup errors and shutdown.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::client::Client;
-use crate::program::{Program, command, ended, split};
+use crate::native_client::Client;
+use crate::program::{Program, command, split_response, wait};
 
 #[test]
-fn health_says_ok_and_counts() {
+fn health_reports_status_and_counts() {
     let program = Program::start(&["--shards", "2"]);
     let health = program.health();
     assert_eq!(health["status"], "OK");
@@ -25,7 +25,7 @@ fn health_says_ok_and_counts() {
 }
 
 #[test]
-fn every_path_of_the_app_is_the_page_and_others_are_not_found() {
+fn app_paths_serve_the_page_and_others_respond_with_404() {
     let program = Program::start(&[]);
     let page = program.get("/", "");
     // 503 when the program was built without the web client.
@@ -51,7 +51,7 @@ fn every_path_of_the_app_is_the_page_and_others_are_not_found() {
 }
 
 #[test]
-fn every_answer_carries_the_security_headers() {
+fn every_response_has_the_security_headers() {
     let program = Program::start(&[]);
     for path in ["/", "/health", "/nothing"] {
         let (_, header, _) = program.get(path, "");
@@ -67,7 +67,7 @@ fn every_answer_carries_the_security_headers() {
 }
 
 #[test]
-fn compression_is_not_offered_to_a_websocket() {
+fn websocket_compression_is_not_negotiated() {
     let program = Program::start(&[]);
     let header = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -80,14 +80,14 @@ fn compression_is_not_offered_to_a_websocket() {
     std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
     let mut answer = [0; 4_096];
     let len = std::io::Read::read(&mut stream, &mut answer).unwrap();
-    let (status, header, _) = split(&answer[..len]);
+    let (status, header, _) = split_response(&answer[..len]);
     assert_eq!(status, 101);
     assert!(header.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="));
     assert!(!header.contains("extensions"), "{header}");
 }
 
 #[tokio::test]
-async fn with_a_certificate_the_same_port_speaks_tls_and_to_this_machine_http() {
+async fn tls_port_serves_https_and_plain_http_on_loopback() {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let folder = std::env::temp_dir().join(format!("watersmeet-tls-{}", std::process::id()));
@@ -123,26 +123,26 @@ async fn with_a_certificate_the_same_port_speaks_tls_and_to_this_machine_http() 
     let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
-    // A server that closes without saying so in TLS ends the answer all the same.
+    // The server may close the connection without a TLS close_notify.
     let _ = stream.read_to_end(&mut answer).await;
-    let (status, _, body) = split(&answer);
+    let (status, _, body) = split_response(&answer);
     assert_eq!(status, 200, "{body}");
 }
 
 #[test]
-fn a_certificate_can_be_made_at_start() {
+fn self_signed_certificate_is_generated_at_start() {
     let program = Program::start(&["--tls-self-signed"]);
     assert_eq!(program.health()["status"], "OK");
 }
 
 #[tokio::test]
-async fn told_to_end_it_says_goodbye_and_ends_well() {
+async fn sigterm_closes_sessions_and_exits_successfully() {
     let mut program = Program::start(&[]);
     let mut ana = Client::join(&program, "standup").await;
     let told = Instant::now();
     program.terminate();
     assert_eq!(ana.close_code(Duration::from_secs(5)).await, Some(1001));
-    assert!(program.ended().success());
+    assert!(program.wait().success());
     assert!(
         told.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -151,7 +151,7 @@ async fn told_to_end_it_says_goodbye_and_ends_well() {
 }
 
 #[test]
-fn a_bad_configuration_is_refused_by_name() {
+fn invalid_configuration_is_refused_by_name() {
     for (variable, value, key) in [
         ("PORT", "many", "PORT"),
         ("WATERSMEET_PORTS", "1", "did you mean `port`?"),
@@ -163,7 +163,7 @@ fn a_bad_configuration_is_refused_by_name() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        assert_eq!(ended(&mut child).code(), Some(78), "{variable}");
+        assert_eq!(wait(&mut child).code(), Some(78), "{variable}");
         let mut words = String::new();
         std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut words).unwrap();
         assert!(words.contains(key), "{variable}: {words}");
