@@ -4,6 +4,8 @@
 //! Connections are bounded in number, header size and time (`server`), sessions in what they may
 //! send and in what may be queued for them (`websocket`, `socketio`).
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -101,7 +103,7 @@ pub fn router(site: SiteContext) -> Router {
     router
         .layer(middleware::from_fn_with_state(site.clone(), limit_request))
         .layer(middleware::from_fn_with_state(
-            site.clone(),
+            Arc::clone(&site.request_metrics),
             request_metrics::record,
         ))
         .layer(middleware::map_response(add_security_headers))

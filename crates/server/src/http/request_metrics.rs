@@ -1,6 +1,7 @@
 //! Metrics of HTTP requests: requests by route, method and status, and failed authentications.
 //! Routes are those of the router, so that clients cannot create new label values.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -10,8 +11,6 @@ use axum::response::Response;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-
-use super::site::SiteContext;
 
 /// Route label of requests for files of the web client or unknown paths; also the label of unusual
 /// methods.
@@ -55,7 +54,11 @@ impl RequestMetrics {
 }
 
 /// Middleware that counts every request with its response.
-pub async fn record(State(site): State<SiteContext>, request: Request, next: Next) -> Response {
+pub async fn record(
+    State(metrics): State<Arc<RequestMetrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let method = method_label(request.method());
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or(OTHER, MatchedPath::as_str).to_owned();
@@ -65,7 +68,7 @@ pub async fn record(State(site): State<SiteContext>, request: Request, next: Nex
         route,
         status: response.status().as_u16(),
     };
-    site.request_metrics.requests.get_or_create(&labels).inc();
+    metrics.requests.get_or_create(&labels).inc();
     response
 }
 
