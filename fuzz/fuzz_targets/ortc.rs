@@ -11,7 +11,7 @@ use watersmeet_engine::ortc::{
     can_consume, consumer_parameters, default_codecs, negotiate_producer, router_capabilities,
 };
 use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability, RtpParameters};
-use watersmeet_wire::units::Rng;
+use watersmeet_wire::units::{Rng, Ssrc};
 
 /// Parses `text`, and checks that the result reads back equal after it is written.
 fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) -> Option<T> {
@@ -48,7 +48,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let remote = remote.unwrap_or(router);
     assert_eq!(remote.validate(), Ok(()));
     for enable_rtx in [true, false] {
-        let consumer = consumer_parameters(&producer.consumable, &remote, enable_rtx, &mut rng);
+        let consumer = consumer_parameters(&producer.consumable, &remote, enable_rtx, Ssrc(7));
         let Ok(consumer) = consumer else {
             assert!(!can_consume(&producer.consumable, &remote));
             continue;

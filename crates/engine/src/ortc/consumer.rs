@@ -28,7 +28,7 @@ pub fn can_consume(consumable: &RtpParameters, remote: &RtpCapabilities) -> bool
 
 /// Returns the parameters with which a client with the capabilities `remote` receives a producer.
 ///
-/// There is one stream with a random SSRC; its RTX stream has the next SSRC. The caller sets the
+/// There is one stream with the SSRC `ssrc`; its RTX stream has the next SSRC. The caller sets the
 /// MID.
 ///
 /// # Errors
