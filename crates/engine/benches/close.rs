@@ -73,21 +73,23 @@ fn per_close(transports: usize, close: Close) -> f64 {
             .map(|router| Command::CloseRouter { router })
             .collect(),
     };
-    let begun = worked();
+    let started = thread_cpu_time();
     for command in commands {
-        tell(&mut worker, command);
+        execute(&mut worker, command);
     }
-    let took = worked() - begun;
+    let took = thread_cpu_time() - started;
     assert_eq!(worker.object_counts().transports, 0, "all are closed");
     took.as_nanos() as f64 / 1_000.0 / transports as f64
 }
 
 fn worker() -> Worker {
+    #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
+    let epoch = Instant::now();
     let config = WorkerConfig {
         listen: Vec::new(),
         certificate: DtlsCertificate::generate().expect("cryptography works"),
         dtls_version: DtlsVersion::V12,
-        epoch: Instant::now(),
+        epoch,
         unix_epoch: Duration::from_secs(1_800_000_000),
         consent_timeout: Duration::from_secs(15),
         shard: 0,
@@ -100,7 +102,7 @@ fn worker() -> Worker {
 fn fill_room(worker: &mut Worker, first: usize, ids: &mut Vec<TransportId>) -> RouterId {
     let router = RouterId(id(first));
     let media_codecs = ortc::default_codecs();
-    let reply = tell(
+    let reply = execute(
         worker,
         Command::CreateRouter {
             router,
@@ -126,7 +128,7 @@ fn fill_room(worker: &mut Worker, first: usize, ids: &mut Vec<TransportId>) -> R
 
 fn connect(worker: &mut Worker, router: RouterId, transport: TransportId, number: usize) {
     let options = TransportOptions::default();
-    tell(
+    execute(
         worker,
         Command::CreateTransport {
             router,
@@ -158,7 +160,7 @@ fn produce(worker: &mut Worker, transport: TransportId, producer: ProducerId) {
         rtp: rtp.expect("good parameters"),
         paused: false,
     };
-    tell(worker, command);
+    execute(worker, command);
 }
 
 fn consume(
@@ -175,11 +177,11 @@ fn consume(
         paused: false,
         preferred_layers: None,
     };
-    tell(worker, command);
+    execute(worker, command);
 }
 
 /// Carries out a command and discards what it causes to be sent and reported.
-fn tell(worker: &mut Worker, command: Command) -> Reply {
+fn execute(worker: &mut Worker, command: Command) -> Reply {
     let reply = worker.handle_command(NOW, command).expect("carried out");
     while worker.poll_event().is_some() {}
     reply
@@ -190,7 +192,7 @@ fn id(number: usize) -> Uuid {
 }
 
 /// Returns the processor time of this thread.
-fn worked() -> Duration {
+fn thread_cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("time goes on")
 }

@@ -159,7 +159,7 @@ pub fn is_licensed(license: Option<&str>, rules: &Rules) -> bool {
     };
     expression.evaluate(|requirement| {
         let name = requirement.to_string();
-        rules.licenses.allow.iter().any(|allowed| *allowed == name)
+        rules.licenses.allow.contains(&name)
     })
 }
 

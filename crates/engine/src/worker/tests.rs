@@ -20,11 +20,13 @@ const NOW: Time = Time::from_millis(1);
 
 /// A worker with two connected transports that have nothing to send, and their keys.
 fn worker() -> (Worker, [TransportKey; 2]) {
+    #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
+    let epoch = Instant::now();
     let config = WorkerConfig {
         listen: Vec::new(),
         certificate: DtlsCertificate::generate().unwrap(),
         dtls_version: DtlsVersion::V12,
-        epoch: Instant::now(),
+        epoch,
         unix_epoch: Duration::from_secs(1_800_000_000),
         consent_timeout: Duration::from_secs(15),
         shard: 0,
