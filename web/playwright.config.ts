@@ -1,5 +1,6 @@
 /**
- * Tests in real browsers, in two projects that `npm run e2e` runs one after the other:
+ * Tests in real browsers, in two projects that `npm run e2e` runs one after the other, the second also when the
+ * first fails:
  *
  * - `page`: tests tagged `@no-media`. They check the page and signalling, and run in parallel.
  * - `media`: all others, one at a time. Each runs a server and several video encoders, and an
