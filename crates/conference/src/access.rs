@@ -1,8 +1,9 @@
-//! Signed tokens (JSON Web Tokens, RFC 7519 and RFC 7515) and what they grant. The caller passes in the time.
+//! Issues and verifies signed tokens (JSON Web Tokens, RFC 7519 and RFC 7515). The caller passes in
+//! the time.
 //!
-//! The algorithm is always HS256, whatever a token's header says. No claim is read before the
-//! signature is verified, and every claim is typed and bounded or the token is refused. Secrets and
-//! tokens never show in `Debug`, errors or logs.
+//! The algorithm is always HS256; a token's header cannot change it. No claim is read before the
+//! signature is verified, and a token with a mistyped or oversized claim is refused. Secrets and
+//! tokens never appear in `Debug`, errors or logs.
 
 mod claims;
 mod grant;
@@ -28,7 +29,7 @@ pub struct TokenKeys {
     signing: EncodingKey,
     /// Keys that verify: the current secret, then the previous one.
     verifying: Vec<DecodingKey>,
-    /// Required issuer (`iss`). `None` accepts every issuer that has the secret.
+    /// Required issuer (`iss`). `None` accepts every issuer whose signature is valid.
     issuer: Option<String>,
     /// Required audience (`aud`). `None` refuses tokens that have one.
     audience: Option<String>,
@@ -54,8 +55,8 @@ impl TokenKeys {
         })
     }
 
-    /// Returns the same keys for tokens of this issuer and audience only. Tokens issued here carry
-    /// both.
+    /// Returns the same keys, restricted to tokens of this issuer and audience. Tokens issued here
+    /// carry both.
     #[must_use]
     pub fn with_issuer_and_audience(
         mut self,
@@ -67,10 +68,10 @@ impl TokenKeys {
         self
     }
 
-    /// Verifies a token at `unix_s`, in seconds since 1970, and returns what it grants.
+    /// Verifies a token at `unix_s`, in seconds since 1970, and returns its grant.
     ///
     /// # Errors
-    /// The reason why it is refused.
+    /// The token is refused; the error is the reason.
     pub fn verify(&self, token: &str, unix_s: u64) -> Result<Grant, TokenRefusal> {
         if token.len() > TOKEN_LEN_MAX {
             return Err(TokenRefusal::TooLong);
@@ -111,8 +112,8 @@ impl TokenKeys {
         )
     }
 
-    /// Returns whether one of the keys made `signature`, compared in constant time. The algorithm is
-    /// fixed, whatever the token says.
+    /// Returns whether one of the keys made `signature`, compared in constant time. The algorithm
+    /// is fixed; the token's header does not select it.
     fn is_signed(&self, message: &str, signature: &str) -> Result<bool, TokenRefusal> {
         for key in &self.verifying {
             let message = message.as_bytes();

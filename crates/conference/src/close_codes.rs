@@ -2,7 +2,7 @@
 
 /// Normal end of a session.
 pub const CLOSE_NORMAL: u16 = 1000;
-/// The connection broke a rule.
+/// The client violated a rule of the server.
 pub const CLOSE_POLICY: u16 = 1008;
 /// A message was too long.
 pub const CLOSE_TOO_LONG: u16 = 1009;
@@ -12,5 +12,5 @@ pub const CLOSE_INTERNAL: u16 = 1011;
 pub const CLOSE_RESTART: u16 = 1012;
 /// The server is full. Clients should try again later.
 pub const CLOSE_TRY_LATER: u16 = 1013;
-/// Tells protoo's clients not to reconnect; after every other code they do.
+/// Makes protoo clients stop reconnecting; they reconnect after every other code.
 pub const CLOSE_PROTOO_FOR_GOOD: u16 = 4000;

@@ -1,18 +1,18 @@
-//! The owner of all rooms and sessions. Frames and shards' replies go in, frames and commands come
-//! out; between two inputs everything is consistent.
+//! Owns all rooms and sessions. Its inputs are frames and shards' replies, its outputs frames and
+//! commands. Between two inputs, all records are consistent.
 //!
-//! How a request is handled: 1. `handle_frame` checks length and rate, and the dialect decodes the
-//! frame; 2. `admit` lets the request through, or makes it wait while shards work on too many of
-//! the same session; 3. `perform` (in `requests`) replies, refuses, or sends a command and records
-//! its purpose; 4. `handle_reply` takes the shard's reply, and `complete` (in `replies`) makes the
-//! client's reply and the notices for others of it. `cleanup` takes everything apart.
+//! A request passes these steps: 1. `handle_frame` checks length and rate, and the dialect decodes
+//! the frame; 2. `admit` starts the request, or queues it while too many commands of its session
+//! are pending; 3. `perform` (in `requests`) replies, refuses, or sends a command and records its
+//! purpose; 4. `handle_reply` takes the shard's reply, from which `complete` (in `replies`) makes
+//! the client's reply and the notices for others. `cleanup` removes sessions, rooms and media.
 //!
-//! The state is in parts that do not know one another: `Sessions`, `Rooms`, `MediaOwnership`,
+//! The state is in independent parts: `Sessions`, `Rooms`, `MediaOwnership`,
 //! `Placement`, `PendingCommands` and the queues. `Conference` itself only coordinates them
 //! (docs/decisions/0014-conference-in-parts.md).
 //!
-//! Ids of transports, producers and consumers are drawn here, so that whatever is being created can
-//! already be closed.
+//! Ids of transports, producers and consumers are generated here, so that an object can be closed
+//! while its shard is still creating it.
 
 mod admin;
 mod admin_requests;
@@ -78,23 +78,23 @@ use crate::message::{
 };
 use crate::session::{Session, WaitingRequest};
 
-/// Messages that an announced producer makes a client send: to create a transport for it, connect
-/// that, consume, and resume the consumer. A page that joins a room of a hundred sends all of them
-/// at once, and must not be taken for a flood.
+/// Number of messages that a client sends for each announced producer: create a transport, connect
+/// it, consume, and resume the consumer. A page that joins a room of a hundred sends all of them at
+/// once, which must not exceed the rate limit.
 const MESSAGES_PER_PRODUCER: usize = 4;
 
-/// The owner of all rooms and sessions.
+/// Owns all rooms and sessions.
 #[derive(Debug)]
 pub struct Conference {
-    /// Configuration.
+    /// Codecs, limits, policies and keys.
     config: ConferenceConfig,
     /// `config.capabilities`, shared by every reply that contains them.
     capabilities: Arc<RtpCapabilities>,
-    /// Time of the input that is being handled.
+    /// Time of the input being handled.
     now: Time,
-    /// Draws ids.
+    /// Generator of ids and peer names.
     rng: Rng,
-    /// Connections.
+    /// Connections by session id.
     sessions: Sessions,
     /// Rooms and their participants.
     rooms: Rooms,
@@ -104,15 +104,15 @@ pub struct Conference {
     placement: Placement,
     /// Commands that shards have not replied to.
     commands: PendingCommands,
-    /// Deadlines.
+    /// Deadlines of commands, held requests and reservations.
     timers: Timers,
-    /// What dialects want done.
+    /// Requests and closes that dialects asked for; empty between two inputs.
     internal_requests: InternalRequests,
-    /// What the caller must do.
+    /// Frames, closes and commands for the caller to carry out.
     outputs: Outputs,
-    /// What the caller must count against clients.
+    /// Actions that the caller counts against clients' limits.
     limited_actions: LimitedActions,
-    /// Totals.
+    /// Totals since the start.
     metrics: ConferenceMetrics,
     /// Panics that a test has ordered.
     #[cfg(feature = "faults")]
@@ -121,8 +121,8 @@ pub struct Conference {
 
 /// Inputs and outputs.
 impl Conference {
-    /// Returns a conference without sessions. The generator must be seeded from real randomness
-    /// where strangers meet: ids are drawn from it.
+    /// Returns a conference without sessions. In production, seed the generator from real
+    /// randomness: ids come from it, and strangers must not guess them.
     pub fn new(config: ConferenceConfig, rng: Rng) -> Self {
         Self {
             capabilities: Arc::new(config.capabilities.clone()),
@@ -144,8 +144,8 @@ impl Conference {
         }
     }
 
-    /// Handles a new connection. It is welcomed at once, or closed: when there are too many, or
-    /// when it shows an invalid token.
+    /// Handles a new connection. It is closed when there are too many or its token is invalid;
+    /// otherwise it receives its first frames.
     pub fn handle_open(&mut self, now: Time, session: SessionId, request: ConnectRequest) {
         self.handle_close(now, session);
         self.contain(now, PanicScope::Session(session), |it| {
@@ -153,15 +153,15 @@ impl Conference {
         });
     }
 
-    /// Handles a text frame of a connection. Frames of a connection that was closed are ignored.
+    /// Handles a text frame of a connection. Frames of a closed connection are ignored.
     pub fn handle_frame(&mut self, now: Time, session: SessionId, frame: &str) {
         self.contain(now, PanicScope::Session(session), |it| {
             it.receive(session, frame)
         });
     }
 
-    /// Handles the end of a connection. Everything of its participant is freed, and the others are
-    /// notified once.
+    /// Handles the end of a connection. All objects of its participant are closed, and the others
+    /// are notified once.
     pub fn handle_close(&mut self, now: Time, session: SessionId) {
         self.contain(now, PanicScope::Session(session), |it| {
             it.remove_session(session)
@@ -185,8 +185,8 @@ impl Conference {
         self.contain(now, scope, |it| it.receive_event(shard, event));
     }
 
-    /// Handles the loss of a shard's worker, which starts again empty. Rooms that were there get a
-    /// new router when somebody creates a transport again; everybody stays in them.
+    /// Handles the loss of a shard's worker, which restarts empty. Its rooms get a new router with
+    /// the next transport; their participants stay joined.
     pub fn handle_shard_lost(&mut self, now: Time, shard: ShardId) {
         self.now = now;
         let rooms = self.placement.rooms_on(shard);
@@ -222,18 +222,18 @@ impl Conference {
         self.timers.next_due().unwrap_or(Time::FAR_FUTURE)
     }
 
-    /// Takes the next output, until there is none.
+    /// Takes the next output. Returns `None` when the queue is empty.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop()
     }
 
-    /// Takes the next limited action, until there is none. To be drained before the outputs: an
-    /// action above the limit must not be answered.
+    /// Takes the next limited action. Drain these before the outputs: an action above the limit
+    /// must not be answered.
     pub fn poll_limited_action(&mut self) -> Option<(SessionId, LimitedAction)> {
         self.limited_actions.pop()
     }
 
-    /// Returns current numbers and totals.
+    /// Returns current counts and totals.
     pub fn gauges(&self) -> ConferenceGauges {
         let rooms = || self.rooms.iter().map(|(_, room)| room);
         ConferenceGauges {
@@ -252,7 +252,7 @@ impl Conference {
 
 /// Connections and their frames.
 impl Conference {
-    /// Welcomes a new connection, or closes it.
+    /// Sends a new connection its first frames, or closes it.
     fn open(&mut self, session: SessionId, request: ConnectRequest) {
         if self.sessions.len() >= self.config.limits.sessions_max {
             self.outputs.push(Output::Close {
@@ -284,14 +284,14 @@ impl Conference {
         self.sessions.insert(session, opened);
     }
 
-    /// Closes a new connection because of its token.
+    /// Closes a new connection whose token is invalid.
     fn refuse_connection(&mut self, session: SessionId, dialect: DialectKind) {
         self.metrics.record_refusal(&Refusal::InvalidToken);
         self.limited_actions
             .record(session, LimitedAction::TokenRefused);
         let frame = Dialect::rejection_frame(dialect);
         let code = match frame {
-            // Its namespace is refused, not the connection below it.
+            // The Socket.IO namespace is refused, not the connection below it.
             Some(_) => CLOSE_NORMAL,
             None => CLOSE_POLICY,
         };
@@ -316,7 +316,7 @@ impl Conference {
         }
     }
 
-    /// Decodes a frame and carries out what comes of it.
+    /// Decodes a frame and carries out the effects.
     fn receive(&mut self, session: SessionId, frame: &str) {
         let now = self.now;
         if self.sessions.get(session).is_none() {
@@ -332,7 +332,7 @@ impl Conference {
         };
         let sender = self.sessions.get_mut(session);
         if let Some(Err(strikes)) = sender.map(|it| it.count_message(now)) {
-            // Each of its requests is refused, so that no dialect waits for one of them.
+            // Each of its requests is refused, so that no dialect waits for a reply.
             for tag in decoded.map_or_else(|error| vec![error.tag], Effect::request_tags) {
                 self.respond(session, &tag, Err(Refusal::RateLimited));
             }
@@ -347,8 +347,8 @@ impl Conference {
         }
     }
 
-    /// Carries out what a dialect wants done. Requests wait until the input that led to them is
-    /// handled, so that none meets a room that is being changed.
+    /// Carries out the effects of a dialect. Requests and closes are queued until the input is
+    /// handled, so that no request runs while a room is being changed.
     fn apply(&mut self, session: SessionId, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
@@ -363,8 +363,8 @@ impl Conference {
         }
     }
 
-    /// Carries out what dialects want done, until nothing is left. Each request leads to at most a
-    /// few more, and only what clients send begins such a chain.
+    /// Carries out queued requests and closes until the queue is empty. This ends: each request
+    /// queues at most a few more, and only frames of clients start such a chain.
     fn settle(&mut self) {
         loop {
             if let Some(session) = self.sessions.pop_failed() {
@@ -385,7 +385,7 @@ impl Conference {
         }
     }
 
-    /// Lets a request through, or makes it wait while shards work on too many of this session.
+    /// Performs a request, or queues it while too many commands of its session are pending.
     fn admit(&mut self, id: SessionId, tag: RequestTag, request: Request) {
         let limits = &self.config.limits;
         let Some(session) = self.sessions.get_mut(id) else {
@@ -405,7 +405,7 @@ impl Conference {
         }
     }
 
-    /// Lets through what waited, as far as shards have replied.
+    /// Performs queued requests of a session, as far as its pending commands allow.
     fn admit_waiting(&mut self, id: SessionId) {
         while self.commands.len_of(id) < self.config.limits.pending_requests_max {
             let session = self.sessions.get_mut(id);
@@ -498,15 +498,15 @@ impl Conference {
         self.commands.insert(token, pending);
     }
 
-    /// Takes a pending command with its timer, if its reply still matters.
+    /// Removes a pending command and its timer. Returns `None` when its reply no longer matters.
     fn take_command(&mut self, token: CommandToken) -> Option<PendingCommand> {
         let command = self.commands.take(token)?;
         self.timers.cancel(command.deadline, Timer::Command(token));
         Some(command)
     }
 
-    /// Handles a shard's reply. One that comes too late, or for a session that has left, is ignored:
-    /// its command was rolled back already.
+    /// Handles a shard's reply. A late reply, or one for a session that has left, is ignored: its
+    /// command was rolled back already.
     fn receive_reply(
         &mut self,
         token: CommandToken,

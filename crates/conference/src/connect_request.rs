@@ -1,7 +1,7 @@
-//! What a connection says of itself when it opens. Nothing of it is trusted: a token is verified,
-//! and a room is only a default.
+//! Parameters of a new connection: dialect, room, peer name and token. None of them is trusted: the
+//! token is verified, and the room is only a default.
 
-/// Dialect of a connection, as far as its transport tells it.
+/// Dialect of a connection, as far as it is known when the connection opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DialectKind {
     /// JSON `{type, payload, id?}` on a raw WebSocket.
@@ -25,14 +25,14 @@ pub enum Namespace {
 }
 
 impl Namespace {
-    /// Returns the namespace of a name.
+    /// Returns the namespace with this name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Main, Self::Call, Self::Mediasoup]
             .into_iter()
             .find(|it| it.name() == name)
     }
 
-    /// Returns the name.
+    /// Returns the name of the namespace.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Main => "/",
@@ -42,23 +42,23 @@ impl Namespace {
     }
 }
 
-/// Request of a new connection.
+/// Parameters with which a connection opens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectRequest {
-    /// Dialect.
+    /// Dialect, as far as it is known yet.
     pub dialect: DialectKind,
-    /// Room in the URL, for dialects whose clients name none.
+    /// Room in the URL, for dialects whose clients send no room name.
     pub room: Option<String>,
     /// Peer name in the URL.
     pub peer: Option<String>,
-    /// Token.
+    /// Access token, not yet verified.
     pub token: Option<String>,
     /// Whether joining a room on this connection needs a token.
     pub token_required: bool,
 }
 
 impl ConnectRequest {
-    /// Returns a request without room, peer name and token.
+    /// Returns parameters without room, peer name and token.
     pub const fn new(dialect: DialectKind) -> Self {
         Self {
             dialect,

@@ -3,8 +3,8 @@
 //! them. It keeps little state per connection and must never decide anything about rooms or media.
 //!
 //! Decoding and encoding return a list of effects, carried out in order: frames to send, and
-//! requests of the dialect itself (some consume for their clients). Replies to these come back to
-//! the dialect with the tag of the request.
+//! requests of the dialect itself (some dialects consume for their clients). The replies are passed
+//! to the dialect with the tag of the request.
 
 mod call;
 mod effect;
@@ -33,7 +33,7 @@ pub(crate) use self::session_context::SessionContext;
 pub(crate) enum Dialect {
     /// JSON `{type, payload, id?}`.
     Native(native::State),
-    /// Socket.IO before the first event, which tells the dialect.
+    /// Socket.IO before the first event, which determines the dialect.
     Undecided(Namespace, SessionContext),
     /// Socket.IO, clients that name no room.
     Sfu(sfu::State),
@@ -63,7 +63,7 @@ impl Dialect {
         }
     }
 
-    /// Returns the frames that a new connection is sent first.
+    /// Returns the first frames for a new connection.
     pub(crate) fn welcome_frames(
         kind: DialectKind,
         context: &SessionContext,
@@ -85,7 +85,7 @@ impl Dialect {
         }
     }
 
-    /// Returns the frame that a refused connection is sent before its close code.
+    /// Returns the frame to send to a refused connection before the close code.
     pub(crate) fn rejection_frame(kind: DialectKind) -> Option<String> {
         match kind {
             DialectKind::SocketIo(namespace) => Some(socketio::write_connect_error(
@@ -96,7 +96,7 @@ impl Dialect {
         }
     }
 
-    /// Returns whether clients receive each producer on a transport of its own.
+    /// Returns whether clients receive each producer on a separate transport.
     pub(crate) const fn has_transport_per_producer(&self) -> bool {
         matches!(self, Self::Undecided(..) | Self::Sfu(_) | Self::Call(_))
     }
@@ -110,7 +110,7 @@ impl Dialect {
         }
     }
 
-    /// Decodes a Socket.IO event. The first one tells which dialect the client speaks.
+    /// Decodes a Socket.IO event. The first one determines the dialect.
     fn decode_event(&mut self, event: Option<SocketIoEvent>) -> Result<Vec<Effect>, DecodeError> {
         let Some(event) = event else {
             return Ok(Vec::new());
@@ -164,7 +164,7 @@ impl Dialect {
         }
     }
 
-    /// Encodes a notice. Returns no effects when the client does not know this notice.
+    /// Encodes a notice. Returns no effects when the client does not support this notice.
     pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match self {
             Self::Native(state) => native::encode_notice(state, notice)

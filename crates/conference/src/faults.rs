@@ -1,4 +1,4 @@
-//! Panics that a test orders, to see what becomes of the session and its room.
+//! Panics that a test orders, to check how the session and its room recover.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use watersmeet_wire::units::Map;
 
 use crate::message::SessionId;
 
-/// Most rooms for which a panic is ordered at a time.
+/// Maximum number of rooms for which a panic is ordered at a time.
 const ORDERS_MAX: usize = 16;
 
-/// Where the next request of a room's participants panics.
+/// Stage at which the next request of a room's participants panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PanicStage {
-    /// In the dialect that decodes it.
+    /// Panics in the dialect that decodes the request.
     Dialect,
-    /// Before it has changed anything.
+    /// Panics before the request has changed any record.
     Request,
-    /// After it has left the records of its room inconsistent.
+    /// Panics after the records of the room have become inconsistent.
     Halfway,
-    /// As `Request`, and again while the session is closed.
+    /// Panics as in `Request`, and again while the session is closed.
     Cleanup,
 }
 
@@ -39,7 +39,7 @@ impl Faults {
         }
     }
 
-    /// Takes the panic of a room, if it is ordered for this moment: in the dialect, or later.
+    /// Takes the panic of a room, if it is ordered for this stage: in the dialect, or later.
     pub(crate) fn take(&mut self, room: &str, in_dialect: bool) -> Option<PanicStage> {
         let stage = *self.ordered.get(room)?;
         let is_now = (stage == PanicStage::Dialect) == in_dialect;

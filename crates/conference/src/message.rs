@@ -1,8 +1,8 @@
 //! Signalling messages that all dialects share: requests of participants, their replies or
 //! refusals, and notices sent without a request.
 //!
-//! Every dialect translates between these and its own frames. Nothing here knows JSON, sockets or
-//! media, and nothing here may carry what only one dialect needs.
+//! Every dialect translates between these and its own frames. This module does not handle frames,
+//! sockets or media, and must not contain fields that only one dialect needs.
 
 mod ids;
 mod media;

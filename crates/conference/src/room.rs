@@ -1,5 +1,5 @@
-//! One room: its participants in the order they came, who waits for it, and who may enter. It knows
-//! no media and sends nothing.
+//! One room: its participants in order of joining, its lobby, and its policy. Contains no media and
+//! sends no messages.
 
 use std::sync::Arc;
 
@@ -7,60 +7,60 @@ use watersmeet_wire::units::{Map, Time};
 
 use crate::message::{PeerId, Policy, Role, SessionId, User};
 
-/// One room.
+/// Participants, lobby, policy and reservation of one room.
 #[derive(Debug)]
 pub(crate) struct Room {
     /// Participants, by number.
     participants: Map<u64, Participant>,
-    /// Sessions that prepare to join and that others do not see yet, by number.
+    /// Sessions that prepare to join and are not announced yet, by number.
     unseen: Map<u64, SessionId>,
     /// Participants that wait until a host admits them, by number.
     waiting: Map<u64, Participant>,
-    /// Who may enter.
+    /// Rule that decides who may enter.
     policy: Policy,
     /// Whether the policy is set. Otherwise the first participant may choose it.
     is_policy_set: bool,
-    /// Time of creation.
+    /// Time at which the room was created.
     created_at: Time,
-    /// Name of who created it in advance.
+    /// Name of the person who created it in advance.
     host_name: Option<Arc<str>>,
-    /// Whether hosts are known by their tokens. Otherwise the first who joins is the host.
+    /// Whether tokens decide who is a host. Otherwise the first participant is the host.
     has_host_token: bool,
-    /// Time until which it stays though nobody has joined yet.
+    /// Time until which the room is kept without participants.
     reserved_until: Option<Time>,
-    /// Number of the next who comes.
+    /// Number of the next session that enters or waits.
     next_number: u64,
 }
 
-/// How a room that is created in advance differs from one that its first participant creates.
+/// Properties of a room that is created in advance.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    /// Name of who creates it.
+    /// Name of the person who creates it.
     pub host_name: Option<Arc<str>>,
-    /// Policy, when it is set.
+    /// Policy of the room. `None` lets the first participant choose it.
     pub policy: Option<Policy>,
-    /// Whether hosts are known by their tokens.
+    /// Whether tokens decide who is a host.
     pub has_host_token: bool,
-    /// Time until which it stays though nobody has joined.
+    /// Time until which the room is kept without participants.
     pub until: Time,
 }
 
 /// Participant of a room. Only the room itself changes it.
 #[derive(Debug)]
 pub(crate) struct Participant {
-    /// Connection.
+    /// Session of the participant's connection.
     pub session: SessionId,
-    /// Public name.
+    /// Id by which others know the participant.
     pub peer: PeerId,
     /// Name shown to others.
     pub display_name: Option<Arc<str>>,
     /// User named by its token.
     pub user: Option<User>,
-    /// User that it claims to be, shown to hosts.
+    /// Claimed user id, not verified, shown to hosts.
     pub claimed_user: Option<Arc<str>>,
     /// Role in the room.
     pub role: Role,
-    /// Whether it may receive media.
+    /// Whether the participant may receive media.
     pub can_subscribe: bool,
 }
 
@@ -81,7 +81,7 @@ impl Room {
         }
     }
 
-    /// Returns an empty room that stays for its first participant.
+    /// Returns an empty room that is reserved for its first participant.
     pub(crate) fn reserved(now: Time, default_policy: Policy, reservation: Reservation) -> Self {
         let policy = reservation.policy.unwrap_or(default_policy);
         Self {
@@ -108,140 +108,140 @@ impl Room {
         number
     }
 
-    /// Adds a participant that waits and returns its number.
+    /// Adds a participant to the lobby and returns its number.
     pub(crate) fn enter_lobby(&mut self, participant: Participant) -> u64 {
         let number = self.next_number();
         self.waiting.insert(number, participant);
         number
     }
 
-    /// Removes the participant or unseen session of a number. Returns the participant.
+    /// Removes the participant or unseen session with this number. Returns the participant.
     pub(crate) fn leave(&mut self, number: u64) -> Option<Participant> {
         self.unseen.remove(&number);
         self.participants.remove(&number)
     }
 
-    /// Removes the unseen session of a number.
+    /// Removes the unseen session with this number.
     pub(crate) fn remove_unseen(&mut self, number: u64) {
         self.unseen.remove(&number);
     }
 
-    /// Removes a participant that waits.
+    /// Removes a participant from the lobby and returns it.
     pub(crate) fn leave_lobby(&mut self, number: u64) -> Option<Participant> {
         self.waiting.remove(&number)
     }
 
-    /// Ends the reservation and returns the time at which it would have ended.
+    /// Ends the reservation and returns its deadline.
     pub(crate) const fn end_reservation(&mut self) -> Option<Time> {
         self.reserved_until.take()
     }
 
-    /// Time until which it stays though nobody has joined.
+    /// Returns the time until which the room is kept without participants.
     pub(crate) const fn reserved_until(&self) -> Option<Time> {
         self.reserved_until
     }
 
-    /// Whether it has neither participants nor unseen sessions.
+    /// Returns whether the room has neither participants nor unseen sessions.
     pub(crate) fn is_empty(&self) -> bool {
         self.participants.is_empty() && self.unseen.is_empty()
     }
 
-    /// Whether it has no participants, no lobby and no reservation.
+    /// Returns whether the room has no participants, no lobby and no reservation.
     pub(crate) fn is_unused(&self) -> bool {
         self.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
     }
 
-    /// Whether it has participants.
+    /// Returns whether the room has participants.
     pub(crate) fn has_participants(&self) -> bool {
         !self.participants.is_empty()
     }
 
-    /// Whether the session of a number is unseen.
+    /// Returns whether the session with this number is unseen.
     pub(crate) fn is_unseen(&self, number: u64) -> bool {
         self.unseen.contains_key(&number)
     }
 
-    /// Number of participants and unseen sessions.
+    /// Returns the number of participants and unseen sessions.
     pub(crate) fn occupants_len(&self) -> usize {
         self.participants.len() + self.unseen.len()
     }
 
-    /// Number of participants.
+    /// Returns the number of participants.
     pub(crate) fn participants_len(&self) -> usize {
         self.participants.len()
     }
 
-    /// Number of participants that wait.
+    /// Returns the number of participants in the lobby.
     pub(crate) fn waiting_len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Participants with their numbers, longest here first.
+    /// Returns the participants with their numbers, in order of joining.
     pub(crate) fn participants(&self) -> impl Iterator<Item = (u64, &Participant)> {
         self.participants.iter().map(|(number, it)| (*number, it))
     }
 
-    /// Participants that wait with their numbers, longest first.
+    /// Returns the participants in the lobby with their numbers, in order of arrival.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Participant)> {
         self.waiting.iter().map(|(number, it)| (*number, it))
     }
 
-    /// Unseen sessions with their numbers.
+    /// Returns the unseen sessions with their numbers.
     pub(crate) fn unseen(&self) -> impl Iterator<Item = (u64, SessionId)> {
         self.unseen.iter().map(|(number, it)| (*number, *it))
     }
 
-    /// Sessions that may have media here: participants, then unseen ones.
+    /// Returns the sessions that may have media in the room: participants, then unseen sessions.
     pub(crate) fn occupants(&self) -> Vec<SessionId> {
         let seen = self.participants.values().map(|it| it.session);
         seen.chain(self.unseen.values().copied()).collect()
     }
 
-    /// Sessions that are here or wait.
+    /// Returns all sessions in the room and its lobby.
     pub(crate) fn everyone(&self) -> Vec<SessionId> {
         let mut everyone = self.occupants();
         everyone.extend(self.waiting.values().map(|it| it.session));
         everyone
     }
 
-    /// Sessions of the participants, longest here first.
+    /// Returns the sessions of the participants, in order of joining.
     pub(crate) fn sessions(&self) -> Vec<SessionId> {
         self.participants.values().map(|it| it.session).collect()
     }
 
-    /// Participant of a number.
+    /// Returns the participant with this number.
     pub(crate) fn participant(&self, number: u64) -> Option<&Participant> {
         self.participants.get(&number)
     }
 
-    /// Participant of a public name.
+    /// Returns the participant with this public name.
     pub(crate) fn participant_named(&self, peer: &str) -> Option<&Participant> {
         let mut participants = self.participants.values();
         participants.find(|it| it.peer.as_str() == peer)
     }
 
-    /// Session that waits under a public name.
+    /// Returns the session in the lobby with this public name.
     pub(crate) fn waiting_named(&self, peer: &str) -> Option<SessionId> {
         let mut waiting = self.waiting.values();
         let found = waiting.find(|it| it.peer.as_str() == peer);
         found.map(|it| it.session)
     }
 
-    /// Session that is here or waits under a public name.
+    /// Returns the session in the room or its lobby with this public name.
     pub(crate) fn session_named(&self, peer: &PeerId) -> Option<SessionId> {
         let mut everyone = self.participants.values().chain(self.waiting.values());
         everyone.find(|it| it.peer == *peer).map(|it| it.session)
     }
 
-    /// Sessions of the hosts.
+    /// Returns the sessions of the hosts.
     pub(crate) fn hosts(&self) -> Vec<SessionId> {
         let participants = self.participants.values();
         let hosts = participants.filter(|it| it.role == Role::Host);
         hosts.map(|it| it.session).collect()
     }
 
-    /// Speaker who becomes the host now: the one longest here, when the last host has left. Where
-    /// hosts are known by their tokens, the room waits for one.
+    /// Returns the speaker to make the host when the last host has left: the first who joined.
+    /// Returns `None` where tokens decide who is a host.
     pub(crate) fn next_host(&self) -> Option<SessionId> {
         if self.has_host_token || !self.hosts().is_empty() {
             return None;
@@ -251,7 +251,8 @@ impl Room {
         speaker.map(|it| it.session)
     }
 
-    /// Role of a participant who joins now. The first is the host, unless hosts are known by tokens.
+    /// Returns the role of a participant who joins now. The first is the host, unless tokens decide
+    /// who is a host.
     pub(crate) fn role_on_join(&self, is_host: bool, can_publish: bool) -> Role {
         let is_first = self.participants.is_empty() && !self.has_host_token;
         if !can_publish {
@@ -263,27 +264,28 @@ impl Room {
         }
     }
 
-    /// Whether a host can come who admits those that wait: one is here, or is known by its token.
+    /// Returns whether a host can admit waiting participants: the room has participants, or a host
+    /// may join by token.
     pub(crate) fn can_admit(&self) -> bool {
         self.has_host_token || self.has_participants()
     }
 
-    /// Who may enter.
+    /// Returns the rule that decides who may enter.
     pub(crate) const fn policy(&self) -> Policy {
         self.policy
     }
 
-    /// Whether the next who joins may not choose the policy.
+    /// Returns whether a joining participant may not choose the policy any more.
     pub(crate) fn is_policy_fixed(&self) -> bool {
         self.is_policy_set || self.has_participants()
     }
 
-    /// Takes the policy that a joining participant may choose.
+    /// Sets the policy that a joining participant has chosen.
     pub(crate) const fn choose_policy(&mut self, policy: Policy) {
         self.policy = policy;
     }
 
-    /// Sets the policy by a host's decision. Returns whether that changed it.
+    /// Sets the policy at the request of a host. Returns whether that changed it.
     pub(crate) fn set_policy(&mut self, policy: Policy) -> bool {
         if self.policy == policy {
             return false;
@@ -293,8 +295,8 @@ impl Room {
         true
     }
 
-    /// Sets the role of a participant. Returns the participant when that changed it, `None` when it
-    /// had the role or is not here.
+    /// Sets the role of a participant. Returns the participant, or `None` when it had the role
+    /// already or is not in the room.
     pub(crate) fn set_role(&mut self, number: u64, role: Role) -> Option<&Participant> {
         let participant = self.participants.get_mut(&number)?;
         if participant.role == role {
@@ -304,7 +306,7 @@ impl Room {
         Some(participant)
     }
 
-    /// Sets the display name of a participant and returns the one before.
+    /// Sets the display name of a participant and returns the previous one.
     pub(crate) fn set_display_name(
         &mut self,
         number: u64,
@@ -317,17 +319,17 @@ impl Room {
         ))
     }
 
-    /// Time of creation.
+    /// Returns the time at which the room was created.
     pub(crate) const fn created_at(&self) -> Time {
         self.created_at
     }
 
-    /// Name of who created it in advance.
+    /// Returns the name of the person who created it in advance.
     pub(crate) const fn host_name(&self) -> Option<&Arc<str>> {
         self.host_name.as_ref()
     }
 
-    /// Draws the number of the next who comes.
+    /// Returns a new number for a session that enters or waits.
     const fn next_number(&mut self) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
@@ -336,7 +338,7 @@ impl Room {
 }
 
 impl Participant {
-    /// User that it is by its token, or else claims to be.
+    /// Returns the user id in the token, or else the claimed one.
     pub(crate) fn known_as(&self) -> Option<Arc<str>> {
         let user = self.user.as_ref().map(|it| Arc::clone(&it.id));
         user.or_else(|| self.claimed_user.clone())

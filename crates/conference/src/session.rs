@@ -1,5 +1,5 @@
-//! One connection: its public name, its dialect, its message rate and the room it is in. What it
-//! has on shards belongs to `conference/media.rs`, its commands to `conference/pending_commands.rs`.
+//! One connection: its public name, its dialect, its message rate and its room. Its media objects
+//! are in `conference/media.rs`, its pending commands in `conference/pending_commands.rs`.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,24 +11,24 @@ use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
 use crate::limits::ConferenceLimits;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 
-/// One connection.
+/// State of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Public name.
+    /// Id by which other participants know it.
     peer: PeerId,
     /// Decoder and encoder of its frames, with their state.
     dialect: Dialect,
     /// Whether the dialect panicked. Its state may be broken, so it is never called again.
     is_failed: bool,
-    /// How fast it may send messages.
+    /// Limit of its message rate.
     rate: MessageRate,
-    /// Token of the connect request, which was valid then.
+    /// Token of the connect request. It was valid at that time and may have expired since.
     token: Option<Token>,
-    /// Whether it may join no room without a token.
+    /// Whether joining any room requires a token.
     token_required: bool,
     /// Time at which it joined a room, until one of its transports is connected.
     joined_at: Option<Time>,
-    /// Room that it is in.
+    /// Room in which it is a member.
     membership: Option<Membership>,
     /// Room for which it waits until a host admits it.
     lobby: Option<Membership>,
@@ -44,7 +44,7 @@ pub(crate) struct Session {
 pub(crate) struct Membership {
     /// Name of the room.
     pub room: Arc<str>,
-    /// Number of the session among all that ever came to that room.
+    /// Number of the session in that room, never reused.
     pub number: u64,
 }
 
@@ -53,9 +53,9 @@ pub(crate) struct Membership {
 pub(crate) struct WaitingRequest {
     /// Time at which it is refused.
     pub deadline: Time,
-    /// Identifies the request to the dialect.
+    /// Tag that identifies the request to the dialect.
     pub tag: RequestTag,
-    /// The request.
+    /// Request to perform.
     pub request: Request,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct WaitingRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DialectPanic;
 
-/// Token as it came. It is never printed.
+/// Token as the client sent it. It is never printed.
 struct Token(String);
 
 impl std::fmt::Debug for Token {
@@ -73,7 +73,7 @@ impl std::fmt::Debug for Token {
 }
 
 impl Session {
-    /// Returns a connection that has just opened and is in no room.
+    /// Returns the state of a new connection, which is in no room.
     pub(crate) fn new(
         peer: PeerId,
         dialect: Dialect,
@@ -97,52 +97,52 @@ impl Session {
         }
     }
 
-    /// Public name.
+    /// Returns the id by which other participants know it.
     pub(crate) const fn peer(&self) -> &PeerId {
         &self.peer
     }
 
-    /// Token of the connect request.
+    /// Returns the token of the connect request.
     pub(crate) fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|Token(token)| token.as_str())
     }
 
-    /// Whether it may join no room without a token.
+    /// Returns whether joining any room requires a token.
     pub(crate) const fn token_required(&self) -> bool {
         self.token_required
     }
 
-    /// Whether it receives each producer on a transport of its own.
+    /// Returns whether its client receives each producer on a separate transport.
     pub(crate) const fn has_transport_per_producer(&self) -> bool {
         self.dialect.has_transport_per_producer()
     }
 
-    /// Room that it is in.
+    /// Returns the room in which it is a member.
     pub(crate) const fn membership(&self) -> Option<&Membership> {
         self.membership.as_ref()
     }
 
-    /// Room for which it waits.
+    /// Returns the room in whose lobby it waits.
     pub(crate) const fn lobby(&self) -> Option<&Membership> {
         self.lobby.as_ref()
     }
 
-    /// Records the room that it is in and returns the one before.
+    /// Records the room that it enters and returns the previous one.
     pub(crate) const fn enter(&mut self, membership: Membership) -> Option<Membership> {
         self.membership.replace(membership)
     }
 
-    /// Records that it is in no room.
+    /// Records that it has left its room.
     pub(crate) fn leave(&mut self) {
         self.membership = None;
     }
 
-    /// Records the room for which it waits.
+    /// Records the room in whose lobby it waits.
     pub(crate) fn enter_lobby(&mut self, lobby: Membership) {
         self.lobby = Some(lobby);
     }
 
-    /// Records that it waits for no room and returns the one that it waited for.
+    /// Records that it has left the lobby and returns the room of that lobby.
     pub(crate) const fn leave_lobby(&mut self) -> Option<Membership> {
         self.lobby.take()
     }
@@ -152,12 +152,12 @@ impl Session {
         self.joined_at = Some(now);
     }
 
-    /// Returns the time at which it joined a room, once: for its first connected transport.
+    /// Takes the time at which it joined a room, for the join duration; later calls return `None`.
     pub(crate) const fn take_joined_at(&mut self) -> Option<Time> {
         self.joined_at.take()
     }
 
-    /// Counts a message.
+    /// Counts a message against the rate limit.
     ///
     /// # Errors
     /// The number of messages refused since the rate was last fully recovered.
@@ -165,22 +165,22 @@ impl Session {
         self.rate.count(now)
     }
 
-    /// Allows more messages, because the server itself has given reason for them.
+    /// Allows more messages, because announced producers make the client send them.
     pub(crate) fn credit_messages(&mut self, messages: usize) {
         self.rate.credit(messages);
     }
 
-    /// Number of requests that wait.
+    /// Returns the number of waiting requests.
     pub(crate) fn waiting_len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Adds a request behind those that wait.
+    /// Adds a request at the end of the waiting ones.
     pub(crate) fn push_waiting(&mut self, request: WaitingRequest) {
         self.waiting.push_back(request);
     }
 
-    /// Takes the oldest request that waits.
+    /// Takes the oldest waiting request.
     pub(crate) fn pop_waiting(&mut self) -> Option<WaitingRequest> {
         self.waiting.pop_front()
     }
@@ -188,7 +188,7 @@ impl Session {
     /// Decodes a frame.
     ///
     /// # Errors
-    /// A panic in the dialect.
+    /// The dialect panicked.
     pub(crate) fn decode(
         &mut self,
         frame: &str,
@@ -199,7 +199,7 @@ impl Session {
     /// Encodes the reply to a request, or its refusal.
     ///
     /// # Errors
-    /// A panic in the dialect.
+    /// The dialect panicked.
     pub(crate) fn encode_response(
         &mut self,
         tag: &RequestTag,
@@ -215,7 +215,7 @@ impl Session {
     /// Encodes a notice.
     ///
     /// # Errors
-    /// A panic in the dialect.
+    /// The dialect panicked.
     pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Result<Vec<Effect>, DialectPanic> {
         self.call_dialect(|dialect| dialect.encode_notice(notice), Vec::new())
     }
@@ -226,8 +226,8 @@ impl Session {
         self.panics_next = true;
     }
 
-    /// Calls the dialect and catches its panic: it has changed nothing but its own state. A dialect
-    /// that panicked before is not called, and `otherwise` is the result.
+    /// Calls the dialect and catches its panic, which can only have changed the dialect's own
+    /// state. A dialect that panicked before is not called; the result is then `otherwise`.
     fn call_dialect<T>(
         &mut self,
         call: impl FnOnce(&mut Dialect) -> T,
@@ -252,17 +252,17 @@ impl Session {
     }
 }
 
-/// How fast a connection may send messages.
+/// Rate limit for the messages of a connection.
 #[derive(Debug)]
 pub(crate) struct MessageRate {
-    /// One token for each message.
+    /// Bucket from which each message takes one token.
     bucket: TokenBucket,
     /// Messages refused since the bucket was last full.
     strikes: u32,
 }
 
 impl MessageRate {
-    /// Returns the rate of a connection that has sent nothing yet.
+    /// Returns the rate limit of a new connection, with a full bucket.
     pub(crate) fn new(limits: &ConferenceLimits) -> Self {
         Self {
             bucket: TokenBucket::new(limits.messages_per_second, limits.messages_burst),
@@ -270,7 +270,7 @@ impl MessageRate {
         }
     }
 
-    /// Counts one message.
+    /// Counts one message against the limit.
     ///
     /// # Errors
     /// The number of messages refused since the bucket was last full, this one included.
@@ -285,7 +285,7 @@ impl MessageRate {
         Err(self.strikes)
     }
 
-    /// Allows more messages, because the server itself has given reason for them.
+    /// Allows more messages, because announced producers make the client send them.
     pub(crate) fn credit(&mut self, messages: usize) {
         self.bucket.add(u32::try_from(messages).unwrap_or(u32::MAX));
     }

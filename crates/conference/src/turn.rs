@@ -1,6 +1,7 @@
-//! STUN and TURN servers for clients. A TURN server relays for everybody who knows its secret, so a
-//! client gets a password that expires: the REST scheme that coturn calls `use-auth-secret`
-//! (draft-uberti-behave-turn-rest-00 §2.2). The secret itself is never sent, nor shown in `Debug`.
+//! STUN and TURN servers for clients. A TURN server relays for every client that knows its secret,
+//! so a client only gets a password that expires: the REST scheme that coturn calls
+//! `use-auth-secret` (draft-uberti-behave-turn-rest-00 §2.2). The secret is never sent and never
+//! appears in `Debug`.
 
 use std::fmt;
 
@@ -27,7 +28,7 @@ pub struct IceServer {
 /// STUN and TURN servers for all clients.
 #[derive(Debug, Clone, Default)]
 pub struct IceServers {
-    /// Servers whose credentials are the same for everybody.
+    /// Servers whose credentials are the same for all clients.
     pub fixed: Vec<IceServer>,
     /// Server whose passwords expire.
     pub turn: Option<TurnServer>,
@@ -45,8 +46,8 @@ pub struct TurnServer {
 }
 
 impl IceServers {
-    /// Returns the servers for a client at `unix_s`, in seconds since 1970. `name` identifies the
-    /// password in the TURN server's log, and should mean nothing elsewhere.
+    /// Returns the servers for a client at `unix_s`, in seconds since 1970. `name` appears in the
+    /// TURN server's log, and should be meaningless elsewhere.
     #[must_use]
     pub fn for_client(&self, name: &str, unix_s: u64) -> Vec<IceServer> {
         let turn = self
@@ -58,8 +59,8 @@ impl IceServers {
 }
 
 impl TurnServer {
-    /// Returns the server at `urls`, which has the same `secret`, with passwords that are valid for
-    /// `ttl_s` seconds.
+    /// Returns a TURN server at `urls` that shares `secret`. Its passwords are valid for `ttl_s`
+    /// seconds.
     #[must_use]
     pub fn new(urls: Vec<String>, secret: &[u8], ttl_s: u64) -> Self {
         Self {

@@ -1,13 +1,12 @@
-//! Reads the claims of a token whose signature is valid. Every claim that is present must have its
-//! type: one of the wrong type never counts as absent. A restriction that cannot be honoured refuses
-//! the token.
+//! Reads the claims of a token whose signature is valid. A token is refused when a claim has the
+//! wrong type, which never counts as absent, or when it has a restriction that cannot be honoured.
 
 use serde_json::{Map, Value};
 
 use super::grant::{Grant, LEEWAY_S, LIFETIME_S_MAX, RoomGrant, TEXT_LEN_MAX, TokenRefusal};
 
-/// Accepted fields of a header (RFC 7515 §4.1). The others name keys, certificates or extensions
-/// (`jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`, `zip`), and none of those is ever followed.
+/// Accepted fields of a header (RFC 7515 §4.1). All others are refused; several name keys,
+/// certificates or extensions (`jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`, `zip`).
 const HEADER_FIELDS: [&str; 3] = ["alg", "typ", "kid"];
 
 /// Claims of the flat form of a room grant, beside its room.
@@ -23,13 +22,13 @@ type Claims = Map<String, Value>;
 /// tried.
 ///
 /// # Errors
-/// Another algorithm, type or field.
+/// The header has another algorithm or type, or a field that is not accepted.
 pub(super) fn check_header(header: &Claims) -> Result<(), TokenRefusal> {
     let known = header
         .keys()
         .all(|field| HEADER_FIELDS.contains(&field.as_str()));
     let algorithm = header.get("alg").and_then(Value::as_str) == Some("HS256");
-    // RFC 7519 §5.1 spells it in capitals, and makes it optional.
+    // RFC 7519 §5.1 recommends capitals and makes the field optional.
     let kind = match optional_text(header, "typ")? {
         Some(kind) => kind.eq_ignore_ascii_case("JWT"),
         None => true,
@@ -61,8 +60,8 @@ pub(super) fn check_time(claims: &Claims, unix_s: u64) -> Result<(), TokenRefusa
     Ok(())
 }
 
-/// Checks issuer and audience. A token with an audience is refused by everybody whose name is not in
-/// it (RFC 7519 §4.1.3).
+/// Checks issuer and audience. A token whose audience does not name this server is refused
+/// (RFC 7519 §4.1.3).
 pub(super) fn check_parties(
     claims: &Claims,
     issuer: Option<&str>,
@@ -87,10 +86,10 @@ pub(super) fn check_parties(
     }
 }
 
-/// Returns the grant that the claims make.
+/// Returns the grant in the claims.
 ///
 /// # Errors
-/// None, several, or one that is not clear.
+/// The claims contain no grant, several grants, or an ambiguous one.
 pub(super) fn grant(claims: &Claims) -> Result<Grant, TokenRefusal> {
     let kinds = ["roomId", "userId", "video", "room"];
     let mut kinds = kinds.into_iter().filter(|kind| claims.contains_key(*kind));
@@ -114,7 +113,7 @@ pub(super) fn grant(claims: &Claims) -> Result<Grant, TokenRefusal> {
             if RESTRICTIONS.iter().any(|it| video.contains_key(*it)) {
                 return Err(TokenRefusal::Ambiguous);
             }
-            // Without it the token permits requests about the room, not joining it.
+            // Without `roomJoin`, the token permits requests about the room but not joining it.
             if optional_bool(video, "roomJoin")? != Some(true) {
                 return Err(TokenRefusal::Claim("roomJoin"));
             }
@@ -142,13 +141,13 @@ fn room_grant(permissions: &Claims, bearer: &Claims) -> Result<RoomGrant, TokenR
     })
 }
 
-/// Returns a text of 1 to `TEXT_LEN_MAX` bytes with more than white space and without control
+/// Returns a text claim of 1 to `TEXT_LEN_MAX` bytes. It must not be blank or contain control
 /// characters.
 fn text<'a>(claims: &'a Claims, name: &'static str) -> Result<&'a str, TokenRefusal> {
     optional_text(claims, name)?.ok_or(TokenRefusal::Claim(name))
 }
 
-/// Returns such a text, `None` when the claim is absent.
+/// Returns a text claim with the limits of `text`, or `None` when it is absent.
 fn optional_text<'a>(
     claims: &'a Claims,
     name: &'static str,
@@ -163,7 +162,7 @@ fn optional_text<'a>(
     text.map(Some).ok_or(TokenRefusal::Claim(name))
 }
 
-/// Returns a time in whole seconds since 1970, `None` when the claim is absent.
+/// Returns a time claim in whole seconds since 1970, or `None` when it is absent.
 fn optional_seconds(claims: &Claims, name: &'static str) -> Result<Option<u64>, TokenRefusal> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
@@ -171,7 +170,7 @@ fn optional_seconds(claims: &Claims, name: &'static str) -> Result<Option<u64>, 
     value.as_u64().map(Some).ok_or(TokenRefusal::Claim(name))
 }
 
-/// Returns a Boolean, `None` when the claim is absent.
+/// Returns a Boolean claim, or `None` when it is absent.
 fn optional_bool(claims: &Claims, name: &'static str) -> Result<Option<bool>, TokenRefusal> {
     let Some(value) = claims.get(name) else {
         return Ok(None);

@@ -1,17 +1,17 @@
-//! Checks that a secret is not guessable. Who guesses it can sign any token, offline and unseen, so
-//! a server without a good secret must not start. Errors never repeat the secret.
+//! Checks that a secret is not guessable. Anyone who guesses it can sign any token, offline and
+//! undetected, so a server without a good secret must not start. Errors never repeat the secret.
 
 use thiserror::Error;
 
-/// Minimum length of a secret in bytes: that of an HMAC-SHA-256 (RFC 7518 §3.2).
+/// Minimum length of a secret in bytes: the output size of HMAC-SHA-256 (RFC 7518 §3.2).
 pub const SECRET_LEN_MIN: usize = 32;
 
 /// Minimum number of distinct bytes of a secret without known words. 32 random bytes have about 30,
 /// 32 random hexadecimal digits about 14, a padded word one or two.
 const DISTINCT_MIN: usize = 8;
 
-/// Words that secrets in examples consist of, longer ones before those that they contain. A random
-/// secret contains one now and then, and enough of it is left.
+/// Common words in example secrets. A word comes before all shorter words that it contains. A
+/// random secret may contain one by chance; the rest is still long enough.
 const KNOWN_WORDS: [&str; 58] = [
     "abcdefghijklmnopqrstuvwxyz",
     "thequickbrownfox",
@@ -73,31 +73,31 @@ const KNOWN_WORDS: [&str; 58] = [
     "key",
 ];
 
-/// Use of a secret.
+/// Role of a secret: current or previous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretRole {
     /// Signs and verifies tokens.
     Current,
-    /// Verifies tokens until it is fully replaced.
+    /// Only verifies tokens, until its replacement is complete.
     Previous,
 }
 
 /// Reason why a secret is too weak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SecretWeakness {
-    /// It is empty.
+    /// The secret is empty.
     #[error("is missing")]
     Missing,
-    /// Fewer than `SECRET_LEN_MIN` bytes.
+    /// The secret has fewer than `SECRET_LEN_MIN` bytes.
     #[error("has {len} bytes and needs {SECRET_LEN_MIN}")]
     Short {
-        /// Its length in bytes.
+        /// Length of the secret in bytes.
         len: usize,
     },
-    /// It consists of words that are common in examples.
+    /// The secret consists of words that are common in examples.
     #[error("is one that stands in examples, or made like them")]
     Sample,
-    /// It repeats few characters.
+    /// The secret repeats a few characters.
     #[error("repeats the same few characters")]
     Repetitive,
 }
@@ -106,13 +106,13 @@ pub enum SecretWeakness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the {} secret {weakness}", match which { SecretRole::Current => "current", SecretRole::Previous => "previous" })]
 pub struct WeakSecret {
-    /// Use of the secret.
+    /// Secret that is too weak: current or previous.
     pub which: SecretRole,
     /// Reason why it is too weak.
     pub weakness: SecretWeakness,
 }
 
-/// Checks a secret.
+/// Checks that a secret is long enough and not guessable.
 ///
 /// # Errors
 /// The secret is too weak.
@@ -142,7 +142,7 @@ fn weakness(secret: &[u8]) -> Option<SecretWeakness> {
     }
 }
 
-/// Counts the distinct bytes.
+/// Returns the number of distinct bytes.
 fn distinct(bytes: &[u8]) -> usize {
     let mut bytes = bytes.to_vec();
     bytes.sort_unstable();

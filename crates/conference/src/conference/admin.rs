@@ -1,4 +1,4 @@
-//! Carries out requests from outside of any room.
+//! Carries out requests of the program and its REST API.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::message::{Policy, Refusal, RemovalReason};
 use crate::room::{Reservation, Room};
 
 impl Conference {
-    /// Handles a request from outside of any room.
+    /// Handles a request of the program or its REST API.
     ///
     /// # Errors
     /// There is no such room or participant, or no capacity for more.
@@ -87,7 +87,7 @@ impl Conference {
         self.room_summary(&name).map(AdminResponse::Room)
     }
 
-    /// Ends the reservation of a room that nobody has joined.
+    /// Ends the reservation of a room that no participant has joined.
     pub(super) fn expire_reservation(&mut self, name: &str) {
         if let Some(room) = self.rooms.get_mut(name) {
             room.end_reservation();
@@ -95,7 +95,7 @@ impl Conference {
         self.remove_room_if_unused(name);
     }
 
-    /// Returns a room as it is shown outside of it.
+    /// Returns the summary of a room for the REST API.
     fn room_summary(&self, name: &str) -> Result<RoomSummary, Refusal> {
         let found = self.rooms.get_key_value(name);
         let (name, room) = found.ok_or(Refusal::RoomNotFound)?;
@@ -140,7 +140,7 @@ impl Conference {
         AdminResponse::Rooms(rooms.collect())
     }
 
-    /// Removes everybody from a room, and the room.
+    /// Removes all participants from a room, and then the room.
     fn delete_room(&mut self, name: &str) -> Result<AdminResponse, Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         if let Some(due) = room.end_reservation() {

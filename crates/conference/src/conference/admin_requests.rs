@@ -1,36 +1,36 @@
-//! Requests of the program itself and of its REST API, which come from outside of any room.
+//! Requests of the program itself and of its REST API, and their responses.
 
 use std::sync::Arc;
 
 use crate::message::{Moderation, ParticipantSummary, Policy};
 
-/// Most rooms in one list.
+/// Maximum number of rooms in one list.
 pub const ROOMS_LISTED_MAX: usize = 1_000;
 
-/// Request from outside of any room. Whether it may be made was checked before.
+/// Request of the program or its REST API. The caller has checked that it is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminRequest {
-    /// Creates a room in advance. It is removed when nobody joins for a while.
+    /// Creates a room in advance. It is removed when no participant joins in time.
     CreateRoom {
         /// Name of the room.
         room: String,
-        /// Name of who creates it.
+        /// Name of the person who creates it.
         host_name: Option<String>,
         /// Policy; absent means the configured one.
         policy: Option<Policy>,
-        /// Whether hosts are known by their tokens. Otherwise the first who joins is the host.
+        /// Whether tokens decide who is a host. Otherwise the first participant is the host.
         has_host_token: bool,
     },
-    /// Reads one room.
+    /// Returns the summary of one room.
     Room {
         /// Name of the room.
         room: String,
     },
     /// Lists rooms by name.
     Rooms {
-        /// Last name of the list before.
+        /// Last room name of the previous list; `None` starts at the first room.
         after: Option<String>,
-        /// Most rooms to list.
+        /// Maximum number of rooms to list.
         limit: usize,
     },
     /// Lists the participants of a room.
@@ -38,16 +38,16 @@ pub enum AdminRequest {
         /// Name of the room.
         room: String,
     },
-    /// Removes everybody from a room, and the room.
+    /// Removes all participants from a room, and then the room.
     DeleteRoom {
         /// Name of the room.
         room: String,
     },
-    /// Carries out what a host could decide.
+    /// Carries out a moderation request in place of a host.
     Moderate {
         /// Name of the room.
         room: String,
-        /// The decision.
+        /// Moderation to carry out.
         moderation: Moderation,
     },
 }
@@ -55,9 +55,9 @@ pub enum AdminRequest {
 /// Response to an `AdminRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminResponse {
-    /// One room.
+    /// Summary of one room.
     Room(RoomSummary),
-    /// Rooms, by name.
+    /// Summaries of rooms, sorted by name.
     Rooms(Vec<RoomSummary>),
     /// Participants of a room.
     Participants(Vec<ParticipantSummary>),
@@ -65,14 +65,14 @@ pub enum AdminResponse {
     Done,
 }
 
-/// One room, as it is shown outside of it.
+/// Summary of one room for the REST API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomSummary {
     /// Name of the room.
     pub room: Arc<str>,
-    /// Name of who created it, if that was done in advance.
+    /// Name of the person who created it in advance.
     pub host_name: Option<Arc<str>>,
-    /// Who may enter.
+    /// Rule that decides who may enter.
     pub policy: Policy,
     /// Time of creation, in milliseconds since 1970.
     pub created_unix_ms: u64,
@@ -82,13 +82,13 @@ pub struct RoomSummary {
     pub waiting: usize,
     /// Number of producers.
     pub producers: usize,
-    /// Number of their consumers.
+    /// Number of consumers of these producers.
     pub consumers: usize,
-    /// Media of each participant, longest here first. Filled only in lists.
+    /// Media of each participant in order of joining. Empty outside of lists.
     pub media_by_participant: Vec<ParticipantMedia>,
 }
 
-/// Media of one participant, who is not named.
+/// Media of one participant, without its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParticipantMedia {
     /// Number of producers.

@@ -1,6 +1,6 @@
-//! How things end: by request, by a closed connection, by the engine's own decision, or because a
-//! shard was lost. What depends on something that ends, ends with it in one step; what the engine
-//! reports of the same later is not news any more.
+//! Closes sessions, rooms and media: by request, after a closed connection or an event of the
+//! engine, or because a shard was lost. An object and its dependants are removed in one step, so
+//! later events of the engine about them are ignored.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::message::{Notice, Refusal, SessionId, ShardId};
 
 /// Sessions and rooms.
 impl Conference {
-    /// Removes a connection that has ended.
+    /// Removes a connection that was closed.
     pub(super) fn remove_session(&mut self, id: SessionId) {
         self.leave(id, None);
         self.sessions.remove(id);
@@ -34,8 +34,8 @@ impl Conference {
         }
     }
 
-    /// Takes a session out of its room and lobby. Its unanswered requests are refused with
-    /// `refusal`, or dropped when the connection is gone.
+    /// Removes a session from its room and lobby. Its unanswered requests are refused with
+    /// `refusal`, or dropped when the connection is closed.
     pub(super) fn leave(&mut self, id: SessionId, refusal: Option<Refusal>) {
         self.leave_lobby(id);
         let Some(membership) = self.sessions.membership(id) else {
@@ -54,7 +54,7 @@ impl Conference {
         };
         let left = room.leave(membership.number);
         if room.is_empty() {
-            // Routers take their transports with them.
+            // Closing a router closes its transports too.
             for router in self.placement.take_routers(name) {
                 let command = Command::CloseRouter { router: router.id };
                 self.send_command(router.shard, command);
@@ -101,14 +101,14 @@ impl Conference {
         }
     }
 
-    /// Sends shards the commands to close transports.
+    /// Sends each shard the commands to close transports.
     fn close_transports(&mut self, transports: Vec<(ShardId, TransportId)>) {
         for (shard, transport) in transports {
             self.send_command(shard, Command::CloseTransport { transport });
         }
     }
 
-    /// Removes all media of a session and all that is being created. Returns the notices for
+    /// Removes all media of a session, including objects being created. Returns the notices for
     /// others. Sends no command to the shards of its transports.
     fn remove_media(&mut self, id: SessionId, refusal: Option<Refusal>) -> Vec<Notice> {
         if self.sessions.get(id).is_none() {
@@ -137,7 +137,7 @@ impl Conference {
         closed
     }
 
-    /// Removes a transport with all that is on it. Returns the notices for others.
+    /// Removes a transport with its producers and consumers. Returns the notices for others.
     pub(super) fn remove_transport(
         &mut self,
         id: SessionId,
@@ -155,8 +155,8 @@ impl Conference {
         notices
     }
 
-    /// Closes a producer and notifies the others. Returns their notice; `None` when they do not
-    /// know of it.
+    /// Closes a producer and notifies the others. Returns their notice, or `None` when it was not
+    /// announced.
     pub(super) fn close_producer(
         &mut self,
         owner: SessionId,
@@ -169,7 +169,7 @@ impl Conference {
         Some(notice)
     }
 
-    /// Closes a removed producer on the other shards on which it was known.
+    /// Closes a removed producer on the other shards to which it was piped.
     pub(super) fn close_pipes(&mut self, removed: &RemovedProducer) {
         let producer = removed.producer;
         for &shard in &removed.pipes {
@@ -184,7 +184,7 @@ impl Conference {
     }
 }
 
-/// What shards report.
+/// Events of shards.
 impl Conference {
     /// Handles an event that a worker reports.
     pub(super) fn receive_event(&mut self, shard: ShardId, event: Event) {
@@ -241,8 +241,8 @@ impl Conference {
         }
     }
 
-    /// Removes a transport that the engine has closed. Its owner is notified of it, the others of
-    /// its producers.
+    /// Removes a transport that the engine has closed. Notifies its owner, and the others of its
+    /// closed producers.
     fn transport_closed(&mut self, transport: TransportId, reason: CloseReason) {
         let Some(owner) = self.media.transport_owner(transport) else {
             return;
@@ -258,8 +258,8 @@ impl Conference {
         }
     }
 
-    /// Removes the media that a room had on a shard whose worker is lost. Participants on other
-    /// shards keep theirs and only see the producers close that were there.
+    /// Removes the media of a room on a shard whose worker is lost. Participants on other shards
+    /// keep their transports and are notified of the closed producers.
     pub(super) fn drop_shard_media(&mut self, name: &Arc<str>, shard: ShardId) {
         let Some(room) = self.rooms.get(name) else {
             return;
@@ -269,7 +269,8 @@ impl Conference {
         self.media.remove_pipes_to(&occupants, shard);
         if let Some(router) = router {
             self.placement.remove_router(name, router);
-            // A command may still be on its way to the new worker: what it creates is closed.
+            // A command may still be on its way to the new worker: this closes the router it
+            // creates.
             self.send_command(shard, Command::CloseRouter { router });
         }
         let mut closed: Vec<(SessionId, Notice)> = Vec::new();
@@ -292,8 +293,8 @@ impl Conference {
         }
     }
 
-    /// Whether a session loses something when a shard is lost: its media is there, or it has none
-    /// yet and waits for some.
+    /// Returns whether the loss of a shard affects a session: its media is there, or it has none
+    /// yet and waits for a command or a receive transport.
     fn depends_on(&self, session: SessionId, shard: ShardId) -> bool {
         match self.media.shard_of(session) {
             Some(own) => own == shard,

@@ -17,7 +17,7 @@ use crate::turn::IceServers;
 pub struct ConferenceConfig {
     /// Codecs of every room, in order of preference.
     pub media_codecs: Vec<RtpCodecCapability>,
-    /// RTP capabilities of a router with these codecs, as its worker would report them.
+    /// RTP capabilities that a worker reports for a router with these codecs.
     pub capabilities: RtpCapabilities,
     /// Options of every transport.
     pub transport_options: TransportOptions,
@@ -32,14 +32,15 @@ pub struct ConferenceConfig {
     pub native: native::Config,
     /// Keys that verify tokens. Without them every token is refused.
     pub keys: Option<Arc<TokenKeys>>,
-    /// Policy of rooms for which nobody has set one.
+    /// Policy of rooms without one of their own.
     pub policy: Policy,
     /// Whether only users and invited participants may create rooms.
     pub rooms_need_token: bool,
-    /// Room of clients that name none.
+    /// Room of clients that send no room name.
     pub default_room: Arc<str>,
     /// STUN and TURN servers for clients.
     pub ice_servers: IceServers,
-    /// Wall clock at `Time::ZERO`, since 1970. Tokens and TURN credentials expire by it.
+    /// Wall clock time at `Time::ZERO`, since 1970. Decides when tokens and TURN credentials
+    /// expire.
     pub unix_epoch: Duration,
 }

@@ -1,4 +1,4 @@
-//! Requests about consumers: at once, or when the session has a receive transport.
+//! Requests about consumers. A request to consume waits until the session has a receive transport.
 
 use watersmeet_engine::command::{Command, ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
@@ -14,7 +14,7 @@ use crate::message::{Direction, Refusal, Reply, SessionId};
 /// Request to receive a producer.
 #[derive(Debug)]
 pub(super) struct ConsumeRequest {
-    /// The producer.
+    /// Producer to receive.
     pub producer: ProducerId,
     /// RTP capabilities of the participant.
     pub capabilities: RtpCapabilities,
@@ -23,7 +23,7 @@ pub(super) struct ConsumeRequest {
 }
 
 impl Conference {
-    /// Consumes, or holds the request until there is a receive transport.
+    /// Consumes a producer, or holds the request until there is a receive transport.
     pub(super) fn consume_or_hold(
         &mut self,
         context: RequestContext,
@@ -32,7 +32,7 @@ impl Conference {
     ) -> Outcome {
         let id = context.session;
         let membership = self.sessions.member(id)?;
-        // A producer of another room does not exist for the session.
+        // A producer of another room is refused like one that does not exist.
         if self.media.producer_room(request.producer).as_ref() != Some(&membership.room) {
             return Err(Refusal::ProducerNotFound);
         }
@@ -105,7 +105,7 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Consumes everything that waited for a receive transport.
+    /// Carries out the requests that waited for a receive transport.
     pub(super) fn release_held(&mut self, id: SessionId) {
         let Some(transport) = self.media.receive_transport(id) else {
             return;
@@ -157,7 +157,8 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Closes a consumer of the session. That cannot fail, so the reply does not wait for the shard.
+    /// Closes a consumer of the session. That cannot fail, so the reply does not wait for the
+    /// shard.
     pub(super) fn close_own_consumer(&mut self, id: SessionId, consumer: ConsumerId) -> Outcome {
         let shard = self.own_consumer(id, consumer)?;
         self.send_command(shard, Command::CloseConsumer { consumer });

@@ -1,5 +1,5 @@
-//! Containment of panics: each input is handled so that a panic costs the session or the room it
-//! is about, and nothing else. `recovery` removes what the panic left behind.
+//! Containment of panics: a panic while an input is handled closes only the session or room of that
+//! input. `recovery` removes the inconsistent records that the panic left.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::timers::Timer;
 use crate::message::CommandToken;
 
 impl Conference {
-    /// Handles an input and everything that dialects want done because of it. Returns `None` when
-    /// the input led to a panic.
+    /// Handles an input and the requests and closes that dialects queue for it. Returns `None`
+    /// after a panic.
     pub(super) fn contain<T>(
         &mut self,
         now: Time,
@@ -28,14 +28,13 @@ impl Conference {
         handled
     }
 
-    /// Handles a part of an input. Returns `None` after a panic, when everything is consistent
-    /// again.
+    /// Handles a part of an input. After a panic, recovers consistent records and returns `None`.
     pub(super) fn catch<T>(
         &mut self,
         scope: &PanicScope,
         handle: impl FnOnce(&mut Self) -> T,
     ) -> Option<T> {
-        // What a panic leaves half done is what `recover` looks for.
+        // A panic may leave inconsistent records, which `recover` finds and removes.
         let handled = catch_unwind(AssertUnwindSafe(|| handle(self)));
         if handled.is_err() {
             self.recover(scope);
@@ -43,7 +42,7 @@ impl Conference {
         handled.ok()
     }
 
-    /// Returns what the reply to a command is about.
+    /// Returns what a panic closes while the reply to this command is handled.
     pub(super) fn scope_of_command(&self, token: CommandToken) -> PanicScope {
         match self.commands.get(token) {
             Some(PendingCommand {
@@ -65,7 +64,7 @@ impl Conference {
         }
     }
 
-    /// Returns what an event is about.
+    /// Returns what a panic closes while this event is handled.
     pub(super) fn scope_of_event(&self, event: &Event) -> PanicScope {
         let session = match event {
             Event::TransportClosed { transport, .. }
@@ -81,7 +80,7 @@ impl Conference {
         session.map_or(PanicScope::Unknown, PanicScope::Session)
     }
 
-    /// Returns what a deadline is about.
+    /// Returns what a panic closes while this deadline is handled.
     pub(super) fn scope_of_timer(&self, timer: &Timer) -> PanicScope {
         match timer {
             Timer::Command(token) => self.scope_of_command(*token),

@@ -1,12 +1,12 @@
-//! What dialects want done beyond sending frames. It waits until the input that led to it is
-//! handled, so that no request meets a room that is being changed.
+//! Queue of requests and closes that dialects ask for. They wait until the current input is
+//! handled, so that no request runs while a room is being changed.
 
 use std::collections::VecDeque;
 
 use crate::dialect::RequestTag;
 use crate::message::{Request, SessionId};
 
-/// Something that a dialect wants done.
+/// Action that a dialect asks for.
 #[expect(
     clippy::large_enum_variant,
     reason = "taken from its queue and handled at once; most are requests"
@@ -19,7 +19,7 @@ pub(super) enum InternalRequest {
     Close(SessionId, u16, &'static str),
 }
 
-/// What dialects want done, requests before closes. Empty between two inputs.
+/// Queue of requests and closes of dialects, requests first. Empty between two inputs.
 #[derive(Debug, Default)]
 pub(super) struct InternalRequests {
     /// Requests, oldest first.
@@ -29,7 +29,7 @@ pub(super) struct InternalRequests {
 }
 
 impl InternalRequests {
-    /// Adds a request.
+    /// Adds a request at the end of the queue.
     pub(super) fn push_request(&mut self, session: SessionId, tag: RequestTag, request: Request) {
         self.requests.push_back((session, tag, request));
     }
@@ -39,7 +39,7 @@ impl InternalRequests {
         self.closes.push_back((session, code, reason));
     }
 
-    /// Takes the next to carry out.
+    /// Takes the oldest request, or the oldest close when no request is left.
     pub(super) fn pop(&mut self) -> Option<InternalRequest> {
         if let Some((session, tag, request)) = self.requests.pop_front() {
             return Some(InternalRequest::Request(session, tag, request));

@@ -1,5 +1,5 @@
-//! Joining a room: permissions by token, admission by a host, and the snapshot of the room. The
-//! snapshot and the subscription to its changes are one step.
+//! Joining a room: permissions by token, admission by a host, and the snapshot of the room. A
+//! participant receives the snapshot and subscribes to changes in one step, so it misses none.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Conference {
         let permissions = self.permissions(id, &request)?;
         let policy = self.policy_for(&request);
         let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
-        // A signed name outranks one that anybody can type.
+        // A name in a signed token takes precedence over a typed one.
         let typed = request.display_name.filter(|it| !it.is_empty());
         let named = permissions.name.clone().or(typed).map(Arc::from);
         let display_name =
@@ -63,7 +63,7 @@ impl Conference {
         )
     }
 
-    /// Enters a room unseen. This is possible where joining needs the approval of a host too: the
+    /// Enters a room without announcing the session. This also works where a host must approve: the
     /// session waits when it joins.
     pub(super) fn prepare_join(&mut self, id: SessionId, room: String) -> Outcome {
         let request = JoinRequest {
@@ -83,7 +83,7 @@ impl Conference {
         Ok(Some(Reply::Done))
     }
 
-    /// Whether a session is in a room unseen.
+    /// Returns whether a session is in a room without being announced.
     fn is_unseen(&self, membership: &Membership) -> bool {
         let room = self.rooms.get(&membership.room);
         room.is_some_and(|it| it.is_unseen(membership.number))
@@ -121,8 +121,8 @@ impl Conference {
     /// Returns whether a participant has to wait in the lobby.
     ///
     /// # Errors
-    /// The participant may not enter. Where a token is needed, a room that does not exist is refused in the same
-    /// words as one that does.
+    /// The participant may not enter. Where a token is needed, the refusal does not reveal whether
+    /// the room exists.
     fn check_entry(
         &self,
         name: &str,
@@ -158,8 +158,8 @@ impl Conference {
         Ok(waits)
     }
 
-    /// Removes the participant of this name from a room or its lobby: the same user, who enters on
-    /// another connection.
+    /// Removes the participant with this name from a room or its lobby, because the same user
+    /// enters on another connection.
     fn replace(&mut self, room: &str, peer: &PeerId) {
         let room = self.rooms.get(room);
         if let Some(session) = room.and_then(|it| it.session_named(peer)) {
@@ -167,8 +167,8 @@ impl Conference {
         }
     }
 
-    /// Enters the room that the session is already in. Its media starts afresh, and the others are
-    /// not notified of a new participant.
+    /// Enters the room that the session is already in. Closes its media; the others are not
+    /// notified of a new participant.
     fn rejoin(&mut self, id: SessionId, display_name: Option<Arc<str>>) -> Outcome {
         let membership = self.sessions.member(id)?;
         self.close_media(id, Some(Refusal::NotInRoom));
@@ -222,7 +222,7 @@ impl Conference {
         }))
     }
 
-    /// Adds a participant to a room and notifies the others, whom it returns.
+    /// Adds a participant to a room and notifies the others. Returns the others.
     pub(super) fn add_participant(
         &mut self,
         name: &Arc<str>,
@@ -256,7 +256,7 @@ impl Conference {
         self.snapshot(id, &membership)
     }
 
-    /// Returns the other participants for one that enters, and credits the messages that they cause.
+    /// Returns the other participants for one that enters. Credits it the messages that they cause.
     fn snapshot(
         &mut self,
         id: SessionId,
@@ -270,7 +270,7 @@ impl Conference {
         Ok(others)
     }
 
-    /// Returns the participants of a room, all or all but one, and what they send.
+    /// Returns the participants of a room, all or all but one, and their producers.
     pub(super) fn summaries(
         &self,
         room: &str,

@@ -1,5 +1,5 @@
-//! Actions of sessions that the caller limits by client address: the conference does not know
-//! addresses, so it only reports them.
+//! Actions of sessions that the caller limits by client address. The conference only reports them,
+//! because it does not know addresses.
 
 use std::collections::VecDeque;
 
@@ -12,35 +12,35 @@ const LIMITED_ACTIONS_MAX: usize = 64;
 /// Action of a session that the caller limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitedAction {
-    /// It connected with an invalid token.
+    /// The session connected with an invalid token.
     TokenRefused,
-    /// It was refused entry to a room.
+    /// The session was refused entry to a room.
     JoinRefused,
-    /// It created a room.
+    /// The session created a room.
     RoomCreated,
 }
 
-/// Limited actions that the caller has not seen yet.
+/// Limited actions that the caller has not taken yet.
 #[derive(Debug, Default)]
 pub(super) struct LimitedActions {
-    /// Oldest first.
+    /// Sessions and their actions, oldest first.
     queue: VecDeque<(SessionId, LimitedAction)>,
 }
 
 impl LimitedActions {
-    /// Takes the oldest action.
+    /// Takes the oldest action with its session.
     pub(super) fn pop(&mut self) -> Option<(SessionId, LimitedAction)> {
         self.queue.pop_front()
     }
 
-    /// Records an action.
+    /// Adds an action, or drops it when the queue is full.
     pub(super) fn record(&mut self, session: SessionId, action: LimitedAction) {
         if self.queue.len() < LIMITED_ACTIONS_MAX {
             self.queue.push_back((session, action));
         }
     }
 
-    /// Records what came of an attempt to join a room, which did not exist before if `is_new`.
+    /// Records the outcome of a join request. `is_new` says that the room did not exist before.
     pub(super) fn record_join(
         &mut self,
         session: SessionId,

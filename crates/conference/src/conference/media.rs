@@ -1,9 +1,9 @@
-//! Ownership of media: which session has which transports, producers and consumers, on which shard,
-//! and who receives what. An object counts from the moment of the request that creates it, so that
-//! whatever is being created can already be closed.
+//! Ownership of media: the transports, producers and consumers of each session, with their shards
+//! and receivers. An object is recorded when it is requested, so that it can be closed while its
+//! shard is still creating it.
 //!
-//! A session reaches only what it owns itself, and producers of its own room. For everything else
-//! the answer is that it does not exist.
+//! A session can only use objects that it owns, and producers of its own room. Any other object is
+//! refused as if it did not exist.
 
 mod objects;
 mod removal;
@@ -27,64 +27,64 @@ use crate::message::{
 /// Ownership of all media.
 #[derive(Debug, Default)]
 pub(super) struct MediaOwnership {
-    /// What each session owns. A session without media has no entry.
+    /// Transports, producers and consumers of each session; sessions without media have no entry.
     by_session: Map<SessionId, SessionMedia>,
-    /// Owners of transports.
+    /// Owner of each transport.
     transports: Map<TransportId, SessionId>,
-    /// Producers that other participants know of.
+    /// Producers that were announced to other participants.
     producers: Map<ProducerId, AnnouncedProducer>,
-    /// Owners of consumers.
+    /// Owner of each consumer.
     consumers: Map<ConsumerId, SessionId>,
 }
 
-/// Transport that a session has requested by key before.
+/// State of a transport that a session has already requested by key.
 #[derive(Debug)]
 pub(super) enum KeyedTransport {
-    /// It exists.
+    /// The shard has created it.
     Created(Box<CreatedTransport>),
-    /// Its shard creates it; the request waits for it too.
+    /// Its shard is creating it; the new request waits for the same transport.
     Awaited,
-    /// Its shard creates it, and too many requests wait for it.
+    /// Its shard is creating it, and too many requests wait for it already.
     TooManyRequests,
 }
 
-/// What another shard must know of a producer that is piped to it.
+/// Producer to pipe to another shard, with the parameters which that shard needs.
 #[derive(Debug)]
 pub(super) struct ProducerToPipe {
-    /// Audio or video.
+    /// Media kind: audio or video.
     pub kind: MediaKind,
-    /// What can be consumed of it.
+    /// RTP parameters that consumers receive.
     pub consumable: Box<RtpParameters>,
-    /// Whether it is paused.
+    /// Whether the producer is paused.
     pub paused: bool,
-    /// Shard that receives it.
+    /// Shard that receives its media from the client.
     pub origin: ShardId,
 }
 
 /// Transports.
 impl MediaOwnership {
-    /// Number of transports, including those being created.
+    /// Returns the number of transports, including those being created.
     pub(super) fn transports_len(&self) -> usize {
         self.transports.len()
     }
 
-    /// Number of transports of a session, including those being created.
+    /// Returns the number of transports of a session, including those being created.
     pub(super) fn transports_len_of(&self, session: SessionId) -> usize {
         self.of(session).map_or(0, |it| it.transports.len())
     }
 
-    /// Transports of a session and their shards.
+    /// Returns the transports of a session and their shards.
     pub(super) fn transports_of(&self, session: SessionId) -> Vec<(ShardId, TransportId)> {
         let transports = self.of(session).into_iter().flat_map(|it| &it.transports);
         transports.map(|(id, it)| (it.shard, *id)).collect()
     }
 
-    /// Owner of a transport.
+    /// Returns the owner of a transport.
     pub(super) fn transport_owner(&self, transport: TransportId) -> Option<SessionId> {
         self.transports.get(&transport).copied()
     }
 
-    /// Adds a transport that its shard is to create.
+    /// Adds a transport before its shard creates it.
     pub(super) fn add_transport(
         &mut self,
         session: SessionId,
@@ -105,8 +105,8 @@ impl MediaOwnership {
         self.transports.insert(transport, session);
     }
 
-    /// Transport that a session has requested by this key before. While its shard creates it, up to
-    /// `tags_max` requests wait for it.
+    /// Returns the transport that a session has already requested by this key. While its shard
+    /// creates it, up to `tags_max` further requests wait for it.
     pub(super) fn transport_of_key(
         &mut self,
         session: SessionId,
@@ -127,8 +127,8 @@ impl MediaOwnership {
         Some(KeyedTransport::Awaited)
     }
 
-    /// Records that a transport was created. Returns it with its key, and the further requests that
-    /// waited for it; `None` when it was closed meanwhile.
+    /// Records that a transport was created. Returns it with its key and the requests that waited
+    /// for it, or `None` when it was closed meanwhile.
     pub(super) fn finish_transport(
         &mut self,
         session: SessionId,
@@ -158,7 +158,7 @@ impl MediaOwnership {
         transport.map_or_else(Vec::new, |it| std::mem::take(&mut it.waiting_tags))
     }
 
-    /// Shard of a session's transport, created or being created.
+    /// Returns the shard of a session's transport, created or being created.
     pub(super) fn shard_of_transport(
         &self,
         session: SessionId,
@@ -170,10 +170,10 @@ impl MediaOwnership {
             .map(|it| it.shard)
     }
 
-    /// Shard of a session's transport.
+    /// Returns the shard of a session's transport.
     ///
     /// # Errors
-    /// It has no such transport, or that is not created yet.
+    /// The session has no such transport, or the transport is not created yet.
     pub(super) fn own_transport(
         &self,
         session: SessionId,
@@ -186,10 +186,10 @@ impl MediaOwnership {
         Ok(created.ok_or(Refusal::TransportNotFound)?.shard)
     }
 
-    /// Shard of a session's transport that carries media in this direction.
+    /// Returns the shard of a session's transport that carries media in this direction.
     ///
     /// # Errors
-    /// It has no such transport, that is not created yet, or its direction is the other one.
+    /// The session has no such transport, it is not created yet, or it has the other direction.
     pub(super) fn own_transport_for(
         &self,
         session: SessionId,
@@ -203,13 +203,13 @@ impl MediaOwnership {
         Ok(fitting.ok_or(Refusal::TransportNotFound)?.shard)
     }
 
-    /// Shard of a session's transports, if it has any.
+    /// Returns the shard of a session's transports, if it has any.
     pub(super) fn shard_of(&self, session: SessionId) -> Option<ShardId> {
         let mut transports = self.of(session)?.transports.values();
         transports.next().map(|it| it.shard)
     }
 
-    /// Newest transport on which a session receives.
+    /// Returns the newest receive transport of a session.
     pub(super) fn receive_transport(&self, session: SessionId) -> Option<TransportId> {
         self.of(session)?.receive_transport
     }
@@ -217,23 +217,23 @@ impl MediaOwnership {
 
 /// Producers.
 impl MediaOwnership {
-    /// Number of producers that other participants know of.
+    /// Returns the number of announced producers.
     pub(super) fn producers_len(&self) -> usize {
         self.producers.len()
     }
 
-    /// Number of producers of a session, including those being created.
+    /// Returns the number of producers of a session, including those being created.
     pub(super) fn producers_len_of(&self, session: SessionId) -> usize {
         self.of(session).map_or(0, |it| it.producers.len())
     }
 
-    /// Producers of a session, including those being created.
+    /// Returns the producers of a session, including those being created.
     pub(super) fn producers_of(&self, session: SessionId) -> Vec<ProducerId> {
         let producers = self.of(session).map(|it| it.producers.keys());
         producers.into_iter().flatten().copied().collect()
     }
 
-    /// Adds a producer that its shard is to create.
+    /// Adds a producer before its shard creates it.
     pub(super) fn add_producer(
         &mut self,
         session: SessionId,
@@ -244,7 +244,7 @@ impl MediaOwnership {
         media.producers.insert(producer, transport);
     }
 
-    /// Announces a producer in its room, with its summary for others and what they can consume.
+    /// Announces a producer in its room, with its summary and the RTP parameters for consumers.
     /// Returns false when it was closed meanwhile.
     pub(super) fn announce_producer(
         &mut self,
@@ -274,10 +274,10 @@ impl MediaOwnership {
         true
     }
 
-    /// Shard of a session's producer.
+    /// Returns the shard of a session's producer.
     ///
     /// # Errors
-    /// It has no such producer.
+    /// The session has no such producer.
     pub(super) fn own_producer(
         &self,
         session: SessionId,
@@ -288,43 +288,43 @@ impl MediaOwnership {
         Ok(transport.ok_or(Refusal::ProducerNotFound)?.shard)
     }
 
-    /// Owner of an announced producer.
+    /// Returns the owner of an announced producer.
     pub(super) fn producer_owner(&self, producer: ProducerId) -> Option<SessionId> {
         self.producers.get(&producer).map(|it| it.owner)
     }
 
-    /// Room of an announced producer.
+    /// Returns the room of an announced producer.
     pub(super) fn producer_room(&self, producer: ProducerId) -> Option<Arc<str>> {
         let announced = self.producers.get(&producer)?;
         Some(Arc::clone(&announced.room))
     }
 
-    /// Summary of an announced producer.
+    /// Returns the summary of an announced producer.
     pub(super) fn producer_summary(&self, producer: ProducerId) -> Option<&ProducerSummary> {
         self.producers.get(&producer).map(|it| &it.summary)
     }
 
-    /// Summaries of the announced producers of a session, oldest first.
+    /// Returns the summaries of the announced producers of a session, oldest first.
     pub(super) fn summaries_of(&self, session: SessionId) -> Vec<ProducerSummary> {
         self.announced_by(session)
             .map(|it| it.summary.clone())
             .collect()
     }
 
-    /// Number of announced producers of a session.
+    /// Returns the number of announced producers of a session.
     pub(super) fn announced_len_of(&self, session: SessionId) -> usize {
         self.of(session).map_or(0, |it| it.announced.len())
     }
 
-    /// Number of consumers of a session's announced producers.
+    /// Returns the number of consumers of a session's announced producers.
     pub(super) fn receivers_len_of(&self, session: SessionId) -> usize {
         self.announced_by(session)
             .map(|it| it.consumers.len())
             .sum()
     }
 
-    /// Records that a producer is paused or not. Returns whether that changed, `None` when it is not
-    /// announced.
+    /// Records whether a producer is paused. Returns whether that changed, or `None` when the
+    /// producer is not announced.
     pub(super) fn set_producer_paused(
         &mut self,
         producer: ProducerId,
@@ -334,11 +334,11 @@ impl MediaOwnership {
         Some(std::mem::replace(&mut summary.paused, paused) != paused)
     }
 
-    /// Records that a producer is piped to a shard, unless it is known there already. Returns what
-    /// that shard must know then.
+    /// Records that a producer is piped to a shard. Returns the parameters for that shard, or
+    /// `None` when it has the producer already.
     ///
     /// # Errors
-    /// It is not announced.
+    /// The producer is not announced.
     pub(super) fn pipe_producer(
         &mut self,
         producer: ProducerId,
@@ -357,14 +357,14 @@ impl MediaOwnership {
         }))
     }
 
-    /// Records that a producer is no longer known on a shard that is not its own. Returns whether
-    /// it was.
+    /// Records that a producer is no longer piped to a shard. Returns false when it was not piped
+    /// there.
     pub(super) fn remove_pipe(&mut self, producer: ProducerId, shard: ShardId) -> bool {
         let announced = self.producers.get_mut(&producer);
         announced.is_some_and(|it| it.pipes.remove(&shard))
     }
 
-    /// Records that no producer of these sessions is known any more on a shard not its own.
+    /// Records that no producer of these sessions is piped to the shard any more.
     pub(super) fn remove_pipes_to(&mut self, sessions: &[SessionId], shard: ShardId) {
         for session in sessions {
             let announced = self.by_session.get(session).map(|it| &it.announced);
@@ -379,22 +379,22 @@ impl MediaOwnership {
 
 /// Consumers.
 impl MediaOwnership {
-    /// Number of consumers, including those being created.
+    /// Returns the number of consumers, including those being created.
     pub(super) fn consumers_len(&self) -> usize {
         self.consumers.len()
     }
 
-    /// Number of consumers of a session, including those being created.
+    /// Returns the number of consumers of a session, including those being created.
     pub(super) fn consumers_len_of(&self, session: SessionId) -> usize {
         self.of(session).map_or(0, |it| it.consumers.len())
     }
 
-    /// Number of requests of a session to consume that wait for a receive transport.
+    /// Returns the number of a session's requests to consume that wait for a receive transport.
     pub(super) fn held_len_of(&self, session: SessionId) -> usize {
         self.of(session).map_or(0, |it| it.held.len())
     }
 
-    /// Adds a consumer that its shard is to create.
+    /// Adds a consumer before its shard creates it.
     pub(super) fn add_consumer(&mut self, session: SessionId, id: ConsumerId, consumer: Consumer) {
         if let Some(producer) = self.producers.get_mut(&consumer.producer) {
             producer.consumers.insert(id, session);
@@ -404,15 +404,15 @@ impl MediaOwnership {
         self.consumers.insert(id, session);
     }
 
-    /// Owner of a consumer.
+    /// Returns the owner of a consumer.
     pub(super) fn consumer_owner(&self, consumer: ConsumerId) -> Option<SessionId> {
         self.consumers.get(&consumer).copied()
     }
 
-    /// Shard of a session's consumer.
+    /// Returns the shard of a session's consumer.
     ///
     /// # Errors
-    /// It has no such consumer.
+    /// The session has no such consumer.
     pub(super) fn own_consumer(
         &self,
         session: SessionId,
@@ -424,14 +424,14 @@ impl MediaOwnership {
         Ok(transport.ok_or(Refusal::ConsumerNotFound)?.shard)
     }
 
-    /// Whether a session has a consumer.
+    /// Returns whether a session has a consumer.
     pub(super) fn has_consumer(&self, session: SessionId, consumer: ConsumerId) -> bool {
         self.of(session)
             .is_some_and(|it| it.consumers.contains_key(&consumer))
     }
 
-    /// Adds a request to consume that waits for a receive transport. Returns whether it is the only
-    /// one.
+    /// Adds a request to consume that waits for a receive transport. Returns whether it is the
+    /// session's only one.
     pub(super) fn hold(&mut self, session: SessionId, held: HeldConsume) -> bool {
         let media = self.by_session.entry(session).or_default();
         media.held.push_back(held);
@@ -446,7 +446,8 @@ impl MediaOwnership {
         held.unwrap_or_default()
     }
 
-    /// Takes the requests to consume whose time has passed. Also returns the deadline of the next.
+    /// Takes the held requests to consume whose deadline has passed. Also returns the next
+    /// deadline.
     pub(super) fn take_expired_held(
         &mut self,
         session: SessionId,
@@ -465,20 +466,20 @@ impl MediaOwnership {
     }
 }
 
-/// What several of the above need.
+/// Helpers for several kinds of objects.
 impl MediaOwnership {
     fn of(&self, session: SessionId) -> Option<&SessionMedia> {
         self.by_session.get(&session)
     }
 
-    /// Announced producers of a session, oldest first.
+    /// Returns the announced producers of a session, oldest first.
     fn announced_by(&self, session: SessionId) -> impl Iterator<Item = &AnnouncedProducer> {
         let announced = self.of(session).map(|it| &it.announced);
         let announced = announced.into_iter().flatten();
         announced.filter_map(|it| self.producers.get(it))
     }
 
-    /// Removes the entry of a session that has no media any more.
+    /// Removes the entry of a session that has no media left.
     fn drop_empty(&mut self, session: SessionId) {
         if self.of(session).is_some_and(SessionMedia::is_empty) {
             self.by_session.remove(&session);

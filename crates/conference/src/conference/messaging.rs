@@ -1,4 +1,4 @@
-//! What participants send to one another: chat, relayed messages, states of devices, names.
+//! Messages between participants: chat, relayed messages, states of devices, and display names.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::limits::CHAT_LEN_MAX;
 use crate::message::{Applicant, Notice, Refusal, Reply, SessionId};
 
 impl Conference {
-    /// Sends a chat message to everybody else in the room.
+    /// Sends a chat message to all other participants of the room.
     pub(super) fn chat(&mut self, id: SessionId, text: &str) -> Outcome {
         let membership = self.sessions.member(id)?;
         if text.is_empty() || text.len() > CHAT_LEN_MAX {
@@ -26,7 +26,7 @@ impl Conference {
         Ok(Some(Reply::Done))
     }
 
-    /// Tells everybody else whether microphone and camera are on.
+    /// Notifies the other participants whether microphone and camera are on.
     pub(super) fn share_media_state(&mut self, id: SessionId, audio: bool, video: bool) -> Outcome {
         let membership = self.sessions.member(id)?;
         let peer = self.rooms.participant(&membership)?.peer.clone();
@@ -59,7 +59,7 @@ impl Conference {
         Ok(Some(Reply::Done))
     }
 
-    /// Relays a message of the client's own kind to another participant, or to all others.
+    /// Relays a message in the client's own format to one participant, or to all others.
     pub(super) fn relay(&mut self, id: SessionId, to: Option<&str>, body: Value) -> Outcome {
         let membership = self.sessions.member(id)?;
         let sender = self.rooms.participant(&membership)?;
@@ -78,7 +78,7 @@ impl Conference {
         Ok(Some(Reply::Done))
     }
 
-    /// Asks the hosts for the role of a speaker.
+    /// Notifies the hosts that a viewer requests the role of a speaker.
     pub(super) fn request_to_speak(&mut self, id: SessionId) -> Outcome {
         let membership = self.sessions.member(id)?;
         let requester = self.rooms.participant(&membership)?;

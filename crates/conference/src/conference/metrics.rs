@@ -1,4 +1,4 @@
-//! Metrics of a conference: current numbers and totals. They name nobody.
+//! Metrics of a conference: current counts and totals. They contain no names of rooms or people.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ const JOIN_DURATION_BOUNDS: [u64; 10] = [
 /// Times from joining a room to the first connected transport.
 pub type JoinDurations = Histogram<10>;
 
-/// Current numbers of everything, and the totals.
+/// Current counts and totals of a conference.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ConferenceGauges {
-    /// Connections.
+    /// Open connections.
     pub sessions: usize,
     /// Rooms, including those created in advance.
     pub rooms: usize,
@@ -29,22 +29,22 @@ pub struct ConferenceGauges {
     pub waiting: usize,
     /// Transports, including those being created.
     pub transports: usize,
-    /// Producers that other participants know of.
+    /// Producers that were announced to other participants.
     pub producers: usize,
     /// Consumers, including those being created.
     pub consumers: usize,
     /// Commands to which no shard has replied yet.
     pub pending: usize,
-    /// What has happened since the start.
+    /// Totals since the start.
     pub totals: ConferenceTotals,
 }
 
-/// What has happened since the start. Numbers never decrease.
+/// Totals since the start. They never decrease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConferenceTotals {
     /// Participants who joined a room.
     pub joins: u64,
-    /// Times that they took to their first connected transport.
+    /// Times from joining to the first connected transport.
     pub join_durations: JoinDurations,
     /// Refused requests, by the code of the refusal. Bounded by the number of codes.
     pub refusals: Map<&'static str, u64>,
@@ -63,15 +63,15 @@ impl Default for ConferenceTotals {
     }
 }
 
-/// Totals of a conference.
+/// Records the totals of a conference.
 #[derive(Debug, Default)]
 pub(super) struct ConferenceMetrics {
-    /// The totals.
+    /// Totals since the start.
     totals: ConferenceTotals,
 }
 
 impl ConferenceMetrics {
-    /// The totals so far.
+    /// Returns the totals since the start.
     pub(super) const fn totals(&self) -> &ConferenceTotals {
         &self.totals
     }

@@ -1,5 +1,5 @@
-//! What hosts decide: whom to admit, mute and remove, roles, and who may enter. What a role does
-//! not allow is refused.
+//! Moderation by hosts: admitting, muting and removing participants, roles, and the policy of a
+//! room. Requests that the requester's role does not allow are refused.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::message::{
 use crate::room::Participant;
 
 impl Conference {
-    /// Carries out what a host decides in its room.
+    /// Carries out a moderation request of a host in its room.
     pub(super) fn moderate(&mut self, id: SessionId, moderation: Moderation) -> Outcome {
         let membership = self.sessions.member(id)?;
         if self.rooms.participant(&membership)?.role != Role::Host {
@@ -24,7 +24,7 @@ impl Conference {
         Ok(Some(Reply::Done))
     }
 
-    /// Carries out a decision about a room. Whether it may be made was checked before.
+    /// Carries out a moderation request. The caller has checked that it is allowed.
     pub(super) fn decide(&mut self, room: &str, moderation: Moderation) -> Result<(), Refusal> {
         let session_of = |peer: &str| {
             let participant = self.rooms.participant_named(room, peer);
@@ -77,7 +77,7 @@ impl Conference {
         Ok(())
     }
 
-    /// Sets the role of a participant. A viewer sends nothing.
+    /// Sets the role of a participant. Closes its producers when it becomes a viewer.
     fn set_role(&mut self, name: &str, id: SessionId, role: Role) -> Result<(), Refusal> {
         let number = self.sessions.member(id)?.number;
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
@@ -100,7 +100,7 @@ impl Conference {
         Ok(())
     }
 
-    /// Closes all producers of a participant and notifies everybody, it included.
+    /// Closes all producers of a participant and notifies the room, including the participant.
     fn close_producers(&mut self, id: SessionId) {
         for producer in self.media.producers_of(id) {
             if let Ok(shard) = self.media.own_producer(id, producer) {
@@ -112,7 +112,7 @@ impl Conference {
         }
     }
 
-    /// Pauses the producers of a participant. It may resume them when it wants to.
+    /// Pauses the producers of a participant, which may resume them at any time.
     fn mute(&mut self, name: &str, peer: &str, kind: Option<MediaKind>) -> Result<(), Refusal> {
         let participant = self.rooms.participant_named(name, peer)?;
         let (id, peer) = (participant.session, participant.peer.clone());
@@ -134,7 +134,7 @@ impl Conference {
         Ok(())
     }
 
-    /// Pauses a producer without notifying anybody. Returns false when it does not exist.
+    /// Pauses a producer without a notice. Returns false when it does not exist.
     fn pause_unnoticed(&mut self, id: SessionId, producer: ProducerId) -> bool {
         let Ok(shard) = self.media.own_producer(id, producer) else {
             return false;
@@ -163,7 +163,7 @@ impl Conference {
         Ok(())
     }
 
-    /// Removes a session from the lobby in which it waits, if it does.
+    /// Removes a session from its lobby, if it waits in one.
     pub(super) fn leave_lobby(&mut self, id: SessionId) {
         let session = self.sessions.get_mut(id);
         let Some(lobby) = session.and_then(|it| it.leave_lobby()) else {
@@ -177,7 +177,7 @@ impl Conference {
         self.remove_room_if_unused(&lobby.room);
     }
 
-    /// Notifies a new host of everybody who waits, and of the policy if that is not open.
+    /// Notifies a new host of the waiting participants, and of the policy if that is not open.
     pub(super) fn notify_of_waiting(&mut self, id: SessionId, name: &str) {
         let Some(room) = self.rooms.get(name) else {
             return;
@@ -199,7 +199,7 @@ impl Conference {
         }
     }
 
-    /// Makes the speaker who is longest in a room its host when the last host has left.
+    /// Makes the speaker who joined first the host when the last host has left.
     pub(super) fn appoint_host(&mut self, name: &Arc<str>) {
         let next = self.rooms.get(name).and_then(|it| it.next_host());
         if let Some(id) = next

@@ -1,4 +1,4 @@
-//! Queue of what the caller must do: frames to send, connections to close, commands for shards.
+//! Queue of outputs for the caller: frames to send, connections to close, commands for shards.
 
 use std::collections::VecDeque;
 
@@ -6,14 +6,14 @@ use watersmeet_engine::command::Command;
 
 use crate::message::{CommandToken, SessionId, ShardId};
 
-/// Something that the caller must do.
+/// Action that the caller must carry out.
 #[derive(Debug, Clone)]
 pub enum Output {
     /// Send a text frame.
     Frame {
         /// Session that receives it.
         session: SessionId,
-        /// The frame.
+        /// Text of the frame.
         text: String,
     },
     /// Close a connection. The conference has removed its session: no further output concerns it.
@@ -22,31 +22,31 @@ pub enum Output {
         session: SessionId,
         /// WebSocket close code.
         code: u16,
-        /// Reason, for people.
+        /// Reason in plain text, sent with the close code.
         reason: &'static str,
     },
-    /// Send a command to a shard, and its reply to `Conference::handle_reply`.
+    /// Send a command to a shard, and pass the reply to `Conference::handle_reply`.
     Command {
         /// Shard that carries it out.
         shard: ShardId,
-        /// Identifies the reply.
+        /// Token that identifies the reply.
         token: CommandToken,
-        /// The command.
+        /// Command to carry out.
         command: Command,
     },
 }
 
-/// Outputs in the order in which they are carried out. Bounded by what one input can cause, since
-/// the caller drains them after each: the largest is a participant that leaves a full room, of
-/// which every other participant is notified once.
+/// Outputs in the order in which they are carried out. The caller drains them after each input,
+/// which bounds them. The most come from a participant that leaves a full room: one notice for
+/// every other participant.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
-    /// Oldest first.
+    /// Outputs, oldest first.
     queue: VecDeque<Output>,
 }
 
 impl Outputs {
-    /// Adds an output behind the others.
+    /// Adds an output at the end of the queue.
     pub(super) fn push(&mut self, output: Output) {
         self.queue.push_back(output);
     }

@@ -1,16 +1,16 @@
-//! What a panic while an input is handled may close.
+//! Scope of a panic: the sessions that it closes.
 
 use std::sync::Arc;
 
 use crate::message::SessionId;
 
-/// What an input is about, and what a panic while it is handled closes.
+/// Session or room of an input, which is closed when handling the input panics.
 #[derive(Debug, Clone)]
 pub(super) enum PanicScope {
     /// One session.
     Session(SessionId),
     /// All sessions of a room.
     Room(Arc<str>),
-    /// Nothing in particular: only what became inconsistent is dropped.
+    /// No session or room in particular: only inconsistent records are dropped.
     Unknown,
 }

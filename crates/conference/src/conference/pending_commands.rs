@@ -1,5 +1,5 @@
-//! Commands that shards have not replied to: who waits for the reply, what it is used for, and when
-//! it is given up.
+//! Commands that shards have not replied to, with the requester, the purpose and the deadline of
+//! each reply.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,46 +14,46 @@ use crate::message::{CommandToken, Direction, ProducerSummary, SessionId, StatsS
 /// Command that a shard has not replied to.
 #[derive(Debug)]
 pub(super) struct PendingCommand {
-    /// Request that the reply answers. `None` for routers and pipes, which no request asks for.
+    /// Request that the reply answers. `None` for routers and pipes, which are created on demand.
     pub requester: Option<RequestContext>,
-    /// Time at which it is given up.
+    /// Time at which the command is rolled back.
     pub deadline: Time,
-    /// What the reply is used for.
+    /// Purpose of the reply.
     pub purpose: CommandPurpose,
 }
 
-/// What a shard's reply is used for.
+/// Purpose of a shard's reply.
 #[derive(Debug)]
 pub(super) enum CommandPurpose {
-    /// Gives a room a router.
+    /// Creates a router for a room.
     CreateRouter {
         /// Name of the room.
         room: Arc<str>,
-        /// The router.
+        /// Id of the router.
         router: RouterId,
     },
-    /// Makes a producer known on another shard than its own.
+    /// Pipes a producer to another shard.
     PipeProducer {
-        /// The producer.
+        /// Id of the producer.
         producer: ProducerId,
         /// Router of its room on the other shard.
         router: RoomRouter,
     },
-    /// Gives a participant a transport.
+    /// Creates a transport for a participant.
     CreateTransport {
-        /// The transport.
+        /// Id of the transport.
         transport: TransportId,
         /// Direction of its media.
         direction: Direction,
     },
-    /// Gives a transport the DTLS parameters of its peer.
+    /// Sets the DTLS parameters of a transport's peer.
     ConnectTransport {
-        /// The transport.
+        /// Id of the transport.
         transport: TransportId,
     },
-    /// Gives a transport new ICE credentials.
+    /// Generates new ICE credentials for a transport.
     RestartIce {
-        /// The transport.
+        /// Id of the transport.
         transport: TransportId,
     },
     /// Creates a producer.
@@ -63,42 +63,42 @@ pub(super) enum CommandPurpose {
     },
     /// Pauses or resumes a producer.
     PauseProducer {
-        /// The producer.
+        /// Id of the producer.
         producer: ProducerId,
-        /// Whether it is paused then.
+        /// True to pause, false to resume.
         paused: bool,
     },
     /// Creates a consumer.
     Consume {
-        /// The consumer.
+        /// Id of the consumer.
         consumer: ConsumerId,
-        /// Its producer.
+        /// Producer that it receives.
         producer: ProducerId,
-        /// Its transport.
+        /// Transport that it is sent on.
         transport: TransportId,
-        /// Whether it starts paused.
+        /// Whether the consumer starts paused.
         paused: bool,
     },
     /// Pauses or resumes a consumer.
     PauseConsumer {
-        /// The consumer.
+        /// Id of the consumer.
         consumer: ConsumerId,
-        /// Whether it is paused then.
+        /// True to pause, false to resume.
         paused: bool,
     },
     /// Sets the preferred layers of a consumer.
     SetPreferredLayers {
-        /// The consumer.
+        /// Id of the consumer.
         consumer: ConsumerId,
     },
     /// Requests a keyframe for a consumer.
     RequestKeyframe {
-        /// The consumer.
+        /// Id of the consumer.
         consumer: ConsumerId,
     },
     /// Reads statistics.
     Stats {
-        /// The object that they are of.
+        /// Object that the statistics describe.
         subject: StatsSubject,
     },
 }
@@ -109,14 +109,14 @@ pub(super) enum CommandPurpose {
 pub(super) struct PendingCommands {
     /// Token of the next command.
     next_token: u64,
-    /// Commands whose reply matters.
+    /// Commands whose reply matters, by token.
     by_token: Map<CommandToken, PendingCommand>,
-    /// Their tokens, by the session that requested them.
+    /// Tokens of these commands, by the session that requested them.
     by_session: Map<SessionId, BTreeSet<CommandToken>>,
 }
 
 impl PendingCommands {
-    /// Draws the token of the next command.
+    /// Returns a new token for the next command.
     pub(super) const fn next_token(&mut self) -> CommandToken {
         let token = CommandToken(self.next_token);
         self.next_token += 1;
@@ -131,7 +131,7 @@ impl PendingCommands {
         self.by_token.insert(token, command);
     }
 
-    /// Takes a command, if its reply still matters.
+    /// Removes a command. Returns `None` when its reply no longer matters.
     pub(super) fn take(&mut self, token: CommandToken) -> Option<PendingCommand> {
         let command = self.by_token.remove(&token)?;
         if let Some(RequestContext { session, .. }) = &command.requester
@@ -145,7 +145,7 @@ impl PendingCommands {
         Some(command)
     }
 
-    /// Takes all commands that a session has requested, oldest first.
+    /// Removes and returns all commands that a session has requested, oldest first.
     pub(super) fn take_all_of(
         &mut self,
         session: SessionId,
@@ -157,22 +157,22 @@ impl PendingCommands {
         commands.collect()
     }
 
-    /// Command of a token.
+    /// Returns the command with this token.
     pub(super) fn get(&self, token: CommandToken) -> Option<&PendingCommand> {
         self.by_token.get(&token)
     }
 
-    /// Number of commands that a session has requested.
+    /// Returns the number of pending commands that a session has requested.
     pub(super) fn len_of(&self, session: SessionId) -> usize {
         self.by_session.get(&session).map_or(0, BTreeSet::len)
     }
 
-    /// Number of commands.
+    /// Returns the number of pending commands.
     pub(super) fn len(&self) -> usize {
         self.by_token.len()
     }
 
-    /// Sessions that have requested commands.
+    /// Returns the sessions that have requested pending commands.
     pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
         self.by_session.keys().copied()
     }

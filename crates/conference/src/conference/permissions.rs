@@ -10,11 +10,11 @@ pub(super) struct JoinRequest {
     pub room: String,
     /// Name to show to others.
     pub display_name: Option<String>,
-    /// Token, when none came with the connect request.
+    /// Token, if the connect request had none.
     pub token: Option<String>,
-    /// User that it claims to be.
+    /// Claimed user id, not verified.
     pub user: Option<String>,
-    /// Policy of the room, should this create it.
+    /// Policy of the room if this request creates it.
     pub policy: Option<Policy>,
 }
 
@@ -25,15 +25,15 @@ pub(super) struct Permissions {
     pub user: Option<User>,
     /// Display name in the token.
     pub name: Option<String>,
-    /// Whether it may enter invite-only rooms.
+    /// Whether the participant may enter invite-only rooms.
     pub is_invited: bool,
-    /// Whether it need not wait until a host admits it.
+    /// Whether the participant enters without waiting for a host.
     pub is_admitted: bool,
-    /// Whether it is a host.
+    /// Whether the participant is a host.
     pub is_host: bool,
-    /// Whether it may send media.
+    /// Whether the participant may send media.
     pub can_publish: bool,
-    /// Whether it may receive media.
+    /// Whether the participant may receive media.
     pub can_subscribe: bool,
 }
 
@@ -49,7 +49,7 @@ impl Permissions {
         can_subscribe: true,
     };
 
-    /// Returns what a token permits in a room.
+    /// Returns the permissions that a token grants in a room.
     ///
     /// # Errors
     /// The token is for another room.

@@ -1,8 +1,9 @@
-//! Placement of rooms and participants on shards. A room starts on the least loaded shard; new
-//! participants are served by another one when it is full. All transports of a participant are on
+//! Placement of rooms and participants on shards. A room starts on the least loaded shard. When
+//! that is full, new participants are placed on another one. All transports of a participant are on
 //! one shard, and stay there during a call.
 //!
-//! The load of a shard is measured outside; between two measurements its transports are counted.
+//! The caller measures the load of each shard. Between two measurements, the load is estimated from
+//! the number of transports.
 
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use watersmeet_wire::units::Map;
 
 use crate::message::ShardId;
 
-/// Load expected of a transport before its shard was measured with it, in thousandths of a core:
-/// that of one that receives half a dozen cameras.
+/// Load estimated for a transport before the next measurement of its shard, in thousandths of a
+/// core. A transport that receives half a dozen cameras causes this much.
 const TRANSPORT_PERMILLE: usize = 2;
 
 /// Router of a room on one shard.
@@ -29,13 +30,13 @@ pub(super) struct RoomRouter {
 pub(super) struct Placement {
     /// Load of each shard, by its number.
     loads: Vec<ShardLoad>,
-    /// Load from which on new participants go to another shard, in thousandths of a core.
+    /// Load from which on new participants are placed on another shard, in thousandths of a core.
     spread_above_permille: usize,
-    /// Routers of each room that has media: one for each of its shards, the first one first.
+    /// Routers of each room that has media, one for each of its shards, oldest first.
     routers: Map<Arc<str>, Vec<RoomRouter>>,
 }
 
-/// Load of a shard.
+/// Measured load and number of transports of a shard.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct ShardLoad {
     /// Transports on it.
@@ -47,7 +48,7 @@ struct ShardLoad {
 }
 
 impl ShardLoad {
-    /// Load expected now, in thousandths of a core.
+    /// Returns the load estimated for now, in thousandths of a core.
     fn expected_permille(self) -> usize {
         let measured = self.measured_transports.max(1);
         match self.transports.checked_sub(self.measured_transports) {
@@ -108,18 +109,18 @@ impl Placement {
         least.map(|(shard, _)| ShardId(shard))
     }
 
-    /// Routers of a room.
+    /// Returns the routers of a room.
     pub(super) fn routers_of(&self, room: &str) -> &[RoomRouter] {
         self.routers.get(room).map_or(&[], Vec::as_slice)
     }
 
-    /// Router of a room on a shard.
+    /// Returns the router of a room on a shard.
     pub(super) fn router_on(&self, room: &str, shard: ShardId) -> Option<RouterId> {
         let mut routers = self.routers_of(room).iter();
         routers.find(|it| it.shard == shard).map(|it| it.id)
     }
 
-    /// Shard of a room's router.
+    /// Returns the shard of a room's router.
     pub(super) fn shard_of_router(&self, room: &str, router: RouterId) -> Option<ShardId> {
         let mut routers = self.routers_of(room).iter();
         routers.find(|it| it.id == router).map(|it| it.shard)
@@ -131,7 +132,7 @@ impl Placement {
         routers.push(router);
     }
 
-    /// Removes a router of a room, which can have another one on its shard then.
+    /// Removes a router of a room, so that the room can get a new one on that shard.
     pub(super) fn remove_router(&mut self, room: &str, router: RouterId) {
         if let Some(routers) = self.routers.get_mut(room) {
             routers.retain(|it| it.id != router);
@@ -141,19 +142,19 @@ impl Placement {
         }
     }
 
-    /// Takes all routers of a room.
+    /// Removes and returns all routers of a room.
     pub(super) fn take_routers(&mut self, room: &str) -> Vec<RoomRouter> {
         self.routers.remove(room).unwrap_or_default()
     }
 
-    /// Rooms that have a router on a shard, by name.
+    /// Returns the rooms that have a router on a shard, sorted by name.
     pub(super) fn rooms_on(&self, shard: ShardId) -> Vec<Arc<str>> {
         let rooms = self.routers.iter();
         let rooms = rooms.filter(|(_, routers)| routers.iter().any(|it| it.shard == shard));
         rooms.map(|(name, _)| Arc::clone(name)).collect()
     }
 
-    /// Rooms that have routers.
+    /// Returns the rooms that have routers.
     pub(super) fn rooms(&self) -> impl Iterator<Item = &Arc<str>> {
         self.routers.keys()
     }

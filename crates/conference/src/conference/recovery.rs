@@ -1,12 +1,12 @@
-//! Recovery from a panic. In order, each step only if the one before was not enough:
+//! Recovery from a panic, in two steps:
 //!
-//! 1. The session whose input it was is closed in the ordinary way, and the others are notified. A
-//!    panic inside a dialect has changed nothing but the dialect, so there it ends.
-//! 2. All records are compared. A room whose records contradict each other is dropped: its routers
-//!    and all of its connections are closed, without a call of a dialect and without following an
-//!    index. Pages rejoin by themselves.
+//! 1. The session whose input led to the panic is closed normally, and the others are notified. A
+//!    panic inside a dialect changes only the state of that dialect, so this step is enough.
+//! 2. All records are compared. A room with inconsistent records is dropped: its routers and all of
+//!    its connections are closed, without calling a dialect or following an index. Pages rejoin by
+//!    themselves.
 //!
-//! Every other room goes on.
+//! All other rooms continue.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,12 +30,12 @@ const SESSION_FAILED: &str = "internal error";
 /// Reason of the close of the sessions of a dropped room.
 const ROOM_FAILED: &str = "room restarts";
 
-/// Records that contradict each other.
+/// Rooms and sessions whose records contradict each other.
 #[derive(Debug, Default)]
 struct Inconsistencies {
-    /// Rooms.
+    /// Names of rooms with inconsistent records.
     rooms: BTreeSet<Arc<str>>,
-    /// Sessions.
+    /// Sessions with inconsistent records.
     sessions: BTreeSet<SessionId>,
 }
 
@@ -47,14 +47,14 @@ impl Conference {
         self.close_scope(&PanicScope::Session(session));
     }
 
-    /// Makes everything consistent after a panic.
+    /// Makes all records consistent after a panic.
     pub(super) fn recover(&mut self, scope: &PanicScope) {
         tracing::error!(?scope, "panic while an input was handled");
         self.metrics.record_panic();
         self.close_scope(scope);
     }
 
-    /// Closes the session or room that a panic was about, and drops what is inconsistent.
+    /// Closes the session or room in the scope of a panic, and drops inconsistent records.
     fn close_scope(&mut self, scope: &PanicScope) {
         let recovered = catch_unwind(AssertUnwindSafe(|| match scope {
             PanicScope::Session(session) => {
@@ -78,7 +78,8 @@ impl Conference {
         }
     }
 
-    /// Drops the rooms that a session is in or waits for, by its own record or by theirs.
+    /// Drops the rooms that a session is in or waits for, by the records of the session or the
+    /// room.
     fn drop_rooms_of(&mut self, session: SessionId) {
         let mut rooms = BTreeSet::new();
         if let Some(session) = self.sessions.get(session) {
@@ -93,8 +94,8 @@ impl Conference {
         }
     }
 
-    /// Drops rooms and sessions until the records contradict each other no more. Each round removes
-    /// at least one of them.
+    /// Drops rooms and sessions until all records are consistent. Each round removes at least one
+    /// of them.
     fn drop_inconsistent(&mut self) {
         loop {
             let found = self.inconsistencies();
@@ -111,7 +112,7 @@ impl Conference {
         }
     }
 
-    /// Compares all records.
+    /// Compares all records and returns the inconsistent rooms and sessions.
     fn inconsistencies(&self) -> Inconsistencies {
         let mut found = Inconsistencies::default();
         let membership = |session| self.sessions.get(session).and_then(|it| it.membership());
@@ -184,8 +185,8 @@ impl Conference {
         self.timers.cancel_all(is_reservation);
     }
 
-    /// Removes a session from every record but its room, which is dropped too, and closes its
-    /// connection.
+    /// Removes a session from every record except that of its room, which the caller drops, and
+    /// closes its connection.
     fn purge_session(&mut self, session: SessionId, code: u16, reason: &'static str) {
         let removed = self.media.purge(session);
         for (shard, transport) in removed.transports {
@@ -213,12 +214,12 @@ impl Conference {
 /// Panics that a test orders.
 #[cfg(feature = "faults")]
 impl Conference {
-    /// Orders a panic for the next request of a participant of a room.
+    /// Causes a panic at the next request of a participant of a room.
     pub fn inject_panic(&mut self, room: &str, stage: PanicStage) {
         self.faults.order(room, stage);
     }
 
-    /// Makes the dialect of a session panic at its next frame, if that is ordered for its room.
+    /// Makes the dialect of a session panic at its next frame, if a test ordered that for its room.
     pub(super) fn fail_dialect_if_ordered(&mut self, session: SessionId) {
         let Some(membership) = self.sessions.membership(session) else {
             return;
@@ -230,7 +231,7 @@ impl Conference {
         }
     }
 
-    /// Panics if that is ordered for the requests of a session's room.
+    /// Panics if a test ordered that for the requests of a session's room.
     pub(super) fn panic_if_ordered(&mut self, session: SessionId) {
         let Some(membership) = self.sessions.membership(session) else {
             return;

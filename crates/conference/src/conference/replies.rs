@@ -1,5 +1,5 @@
-//! What a shard's reply leads to: the reply to the requester, notices for everybody else, and a
-//! rollback when the command failed or was not replied to in time.
+//! Handles shards' replies: replies to the requester, notifies the other participants, and rolls
+//! back a command that failed or got no reply in time.
 
 use watersmeet_engine::command::{self, Command, ConsumerId, ProducerId};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
@@ -13,7 +13,7 @@ use crate::message::{
 };
 
 impl Conference {
-    /// Returns what a shard's reply means for the request of a session.
+    /// Applies a shard's reply and returns the outcome of the session's request.
     pub(super) fn complete(
         &mut self,
         session: SessionId,
@@ -29,7 +29,7 @@ impl Conference {
         }
     }
 
-    /// Returns what a command's success means for the request of a session.
+    /// Applies a successful reply and returns the outcome of the session's request.
     fn complete_success(
         &mut self,
         session: SessionId,
@@ -139,7 +139,7 @@ impl Conference {
         Ok(Reply::Produced { producer, others })
     }
 
-    /// Records that a producer was paused or resumed, and notifies the others if that is new.
+    /// Records that a producer was paused or resumed, and notifies the others of a change.
     fn announce_pause(
         &mut self,
         id: SessionId,
@@ -162,7 +162,7 @@ impl Conference {
         Ok(Reply::ProducerPaused { producer, paused })
     }
 
-    /// Returns the reply about a new consumer, if everything is still there.
+    /// Returns the reply about a new consumer, if it and its producer still exist.
     fn finish_consumer(
         &self,
         session: SessionId,
@@ -192,7 +192,7 @@ impl Conference {
         })))
     }
 
-    /// Returns owner and summary of the producer that a new consumer receives.
+    /// Returns the owner and the summary of the producer that a new consumer receives.
     fn consumed(
         &self,
         session: SessionId,
@@ -211,7 +211,7 @@ impl Conference {
         Ok((peer, summary.clone()))
     }
 
-    /// Takes back what was recorded when a command was sent that failed.
+    /// Removes the records that were made when a failed command was sent.
     fn roll_back(&mut self, session: SessionId, purpose: &CommandPurpose) {
         match purpose {
             CommandPurpose::CreateTransport { transport, .. } => {
@@ -239,7 +239,7 @@ impl Conference {
         }
     }
 
-    /// Gives up a command that a shard has not replied to in time. What it may yet do is reverted.
+    /// Rolls back a command that a shard has not replied to in time, and reverts it on the shard.
     pub(super) fn expire_command(&mut self, token: CommandToken) {
         let Some(PendingCommand {
             requester, purpose, ..
@@ -256,7 +256,7 @@ impl Conference {
         self.admit_waiting(session);
     }
 
-    /// Sends the command that reverts what one without a reply may yet do.
+    /// Sends the command that reverts one without a reply, which the shard may still carry out.
     fn revert_on_shard(&mut self, id: SessionId, purpose: &CommandPurpose) {
         let media = &self.media;
         let reversal = match *purpose {
@@ -269,7 +269,7 @@ impl Conference {
                 let shard = media.own_producer(id, producer).ok();
                 shard.map(|it| (it, Command::CloseProducer { producer }))
             }
-            // The room goes by what it last knew, so the shard must too.
+            // The shard is set to the state that the room last recorded.
             CommandPurpose::PauseProducer { producer, paused } => {
                 let command = match paused {
                     true => Command::ResumeProducer { producer },

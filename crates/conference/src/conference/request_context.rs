@@ -1,16 +1,16 @@
-//! The request that is being handled, and its outcome.
+//! Origin and outcome of the request that is being handled.
 
 use crate::dialect::RequestTag;
 use crate::message::{Refusal, Reply, SessionId};
 
-/// Who made a request, and how its dialect identifies it.
+/// Session that made a request, and the tag by which its dialect identifies it.
 #[derive(Debug, Clone)]
 pub(super) struct RequestContext {
-    /// Session that made the request. Nothing in a request says who it is from.
+    /// Session that made the request. The request itself does not name its sender.
     pub session: SessionId,
     /// Identifies the request to the dialect.
     pub tag: RequestTag,
 }
 
-/// Outcome of a request: its reply, or none yet when a shard or a transport decides it.
+/// Outcome of a request. `None` when the reply waits for a shard or a transport.
 pub(super) type Outcome = Result<Option<Reply>, Refusal>;

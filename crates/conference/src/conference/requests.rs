@@ -1,4 +1,4 @@
-//! The table of requests: each is replied to at once, refused, or sent on to a shard as a command.
+//! Dispatches requests. Each is replied to at once, refused, or sent to a shard as a command.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::dialect::RequestTag;
 use crate::message::{ProducerSummary, Refusal, Reply, Request, SessionId, ShardId, StatsSubject};
 
 impl Conference {
-    /// Carries out a request, as far as that is possible without a shard.
+    /// Carries out a request, and responds unless the outcome waits for a shard or a transport.
     pub(super) fn perform(&mut self, session: SessionId, tag: RequestTag, request: Request) {
         #[cfg(feature = "faults")]
         self.panic_if_ordered(session);
@@ -159,7 +159,7 @@ impl Conference {
         self.forward(context, shard, command, CommandPurpose::Stats { subject })
     }
 
-    /// Sends a command for a request, whose outcome the shard's reply decides.
+    /// Sends a command for a request. The shard's reply decides the outcome.
     pub(super) fn forward(
         &mut self,
         context: RequestContext,

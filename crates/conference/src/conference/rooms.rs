@@ -9,7 +9,7 @@ use crate::message::{Policy, Refusal, SessionId};
 use crate::room::{Participant, Room};
 use crate::session::Membership;
 
-/// All rooms.
+/// Registry of rooms.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     /// Rooms that are used or reserved, by name.
@@ -17,22 +17,22 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// Room of a name.
+    /// Returns the room with this name.
     pub(super) fn get(&self, name: &str) -> Option<&Room> {
         self.by_name.get(name)
     }
 
-    /// Room of a name, to change it.
+    /// Returns the room with this name, mutably.
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Room> {
         self.by_name.get_mut(name)
     }
 
-    /// Room of a name with that name.
+    /// Returns the room with this name, together with the shared name.
     pub(super) fn get_key_value(&self, name: &str) -> Option<(&Arc<str>, &Room)> {
         self.by_name.get_key_value(name)
     }
 
-    /// Room of a name, which is created when it does not exist.
+    /// Returns the room with this name, creating it when it does not exist.
     pub(super) fn get_or_create(
         &mut self,
         name: &Arc<str>,
@@ -53,23 +53,23 @@ impl Rooms {
         self.by_name.remove(name)
     }
 
-    /// Removes a room without participants, lobby and reservation. Returns whether it did.
+    /// Removes a room without participants, lobby and reservation. Returns whether it was removed.
     pub(super) fn remove_if_unused(&mut self, name: &str) -> bool {
         let is_unused = self.get(name).is_some_and(Room::is_unused);
         is_unused && self.remove(name).is_some()
     }
 
-    /// Number of rooms.
+    /// Returns the number of rooms.
     pub(super) fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// All rooms, by name.
+    /// Returns all rooms, sorted by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Room)> {
         self.by_name.iter()
     }
 
-    /// Rooms by name, from behind `after` on.
+    /// Returns the rooms after the name `after`, sorted by name.
     pub(super) fn iter_after(
         &self,
         after: Option<&str>,
@@ -78,20 +78,20 @@ impl Rooms {
         self.by_name.range::<str, _>((from, Bound::Unbounded))
     }
 
-    /// Participant of a membership.
+    /// Returns the participant of a membership.
     ///
     /// # Errors
-    /// The session prepares to join, and takes no part yet.
+    /// The session is preparing to join and is no participant yet.
     pub(super) fn participant(&self, membership: &Membership) -> Result<&Participant, Refusal> {
         let room = self.get(&membership.room).ok_or(Refusal::Internal)?;
         room.participant(membership.number)
             .ok_or(Refusal::NotInRoom)
     }
 
-    /// Participant of a public name.
+    /// Returns the participant with this public name.
     ///
     /// # Errors
-    /// There is no such room, or nobody of that name in it.
+    /// There is no such room, or it has no participant with that name.
     pub(super) fn participant_named(
         &self,
         room: &str,
@@ -102,10 +102,10 @@ impl Rooms {
             .ok_or(Refusal::ParticipantNotFound)
     }
 
-    /// Session that waits for a room under a public name.
+    /// Returns the session that waits for a room under this public name.
     ///
     /// # Errors
-    /// There is no such room, or nobody of that name waits for it.
+    /// There is no such room, or no participant with that name waits for it.
     pub(super) fn waiting_named(&self, room: &str, peer: &str) -> Result<SessionId, Refusal> {
         let room = self.get(room).ok_or(Refusal::RoomNotFound)?;
         room.waiting_named(peer).ok_or(Refusal::ParticipantNotFound)

@@ -1,5 +1,6 @@
 //! Routers of rooms on shards, and producers piped between them. Both are created when a transport
-//! or consumer needs them, which does not wait for the reply: a shard carries out commands in order.
+//! or consumer needs them. That does not wait for the reply, because a shard carries out commands
+//! in order.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::placement::RoomRouter;
 use crate::message::{Refusal, ShardId};
 
 impl Conference {
-    /// Returns the router of a room on a shard, which is created when there is none.
+    /// Returns the router of a room on a shard, creating it when there is none.
     pub(super) fn router_for(
         &mut self,
         room: &Arc<str>,
@@ -38,7 +39,7 @@ impl Conference {
         Ok(router)
     }
 
-    /// Makes a producer known on a shard where it is to be consumed, unless it is known there.
+    /// Pipes a producer to the shard where it is to be consumed, unless that shard has it already.
     pub(super) fn pipe_producer(
         &mut self,
         producer: ProducerId,
@@ -65,8 +66,8 @@ impl Conference {
         Ok(())
     }
 
-    /// Handles the reply to a command that no request asked for. Without a router, the next transport
-    /// tries again; without a pipe, the next consumer.
+    /// Handles the reply to a command that no request asked for. After a failure, the next
+    /// transport requests the router again, and the next consumer the pipe.
     pub(super) fn complete_unrequested(
         &mut self,
         purpose: CommandPurpose,
@@ -110,8 +111,8 @@ impl Conference {
         }
     }
 
-    /// Records that a producer is not known in a router. Once that router's shard was lost, this
-    /// says nothing of the room's next router there. Returns whether it was known.
+    /// Records that a producer is no longer piped to a router. Ignored when that router was lost
+    /// and the room has a new one on its shard. Returns whether it was piped.
     fn remove_pipe(&mut self, producer: ProducerId, router: RoomRouter) -> bool {
         let room = self.media.producer_room(producer);
         let current = room.and_then(|it| self.placement.router_on(&it, router.shard));

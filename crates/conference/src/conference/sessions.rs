@@ -9,7 +9,7 @@ use crate::dialect::{DecodeError, Effect, RequestTag};
 use crate::message::{Notice, PeerId, Refusal, Reply, SessionId};
 use crate::session::{DialectPanic, Membership, Session};
 
-/// All connections.
+/// Registry of connections.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     /// Connections, by id.
@@ -29,56 +29,56 @@ impl Sessions {
         self.by_id.remove(&id)
     }
 
-    /// Connection of an id.
+    /// Returns the connection with this id.
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
         self.by_id.get(&id)
     }
 
-    /// Connection of an id, to change it.
+    /// Returns the connection with this id, mutably.
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.by_id.get_mut(&id)
     }
 
-    /// Number of connections.
+    /// Returns the number of connections.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// All connections with their ids.
+    /// Returns all connections with their ids.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         self.by_id.iter().map(|(id, session)| (*id, session))
     }
 
-    /// Public name of a session.
+    /// Returns the public name of a session.
     pub(super) fn peer(&self, id: SessionId) -> Option<PeerId> {
         self.get(id).map(|it| it.peer().clone())
     }
 
-    /// Room that a session is in.
+    /// Returns the membership of a session in its room.
     pub(super) fn membership(&self, id: SessionId) -> Option<Membership> {
         self.get(id)?.membership().cloned()
     }
 
-    /// Room that a session is in.
+    /// Returns the membership of a session in its room.
     ///
     /// # Errors
-    /// It is in none.
+    /// The session is in no room.
     pub(super) fn member(&self, id: SessionId) -> Result<Membership, Refusal> {
         let session = self.get(id).ok_or(Refusal::Internal)?;
         session.membership().cloned().ok_or(Refusal::NotInRoom)
     }
 
-    /// Name of the room that a session is in or waits for.
+    /// Returns the name of the room that a session is in or waits for.
     ///
     /// # Errors
-    /// There is none.
+    /// The session is in no room and waits for none.
     pub(super) fn room_or_lobby(&self, id: SessionId) -> Result<Arc<str>, Refusal> {
         let session = self.get(id).ok_or(Refusal::Internal)?;
         let membership = session.membership().or(session.lobby());
         Ok(Arc::clone(&membership.ok_or(Refusal::NotInRoom)?.room))
     }
 
-    /// Decodes a frame of a session. Nothing comes of it when the dialect panics.
+    /// Decodes a frame of a session. The result is empty when the dialect panics.
     pub(super) fn decode(
         &mut self,
         id: SessionId,
@@ -88,7 +88,7 @@ impl Sessions {
         self.record_failure(id, decoded)
     }
 
-    /// Encodes the response to a request. Nothing comes of it when the dialect panics.
+    /// Encodes the response to a request. The result is empty when the dialect panics.
     pub(super) fn encode_response(
         &mut self,
         id: SessionId,
@@ -102,7 +102,7 @@ impl Sessions {
         self.record_failure(id, encoded).unwrap_or_default()
     }
 
-    /// Encodes a notice. Nothing comes of it when the dialect panics.
+    /// Encodes a notice. The result is empty when the dialect panics.
     pub(super) fn encode_notice(&mut self, id: SessionId, notice: &Notice) -> Vec<Effect> {
         let Some(session) = self.get_mut(id) else {
             return Vec::new();

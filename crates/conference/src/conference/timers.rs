@@ -1,4 +1,4 @@
-//! Deadlines of everything that waits, in one order: by time, then by kind.
+//! Deadlines of commands, held requests and reservations, ordered by time and then by kind.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use watersmeet_wire::units::Time;
 
 use crate::message::{CommandToken, SessionId};
 
-/// What happens at a deadline. The order of the variants decides among equal times.
+/// Event at a deadline. The order of the variants decides among equal times.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// A shard has not replied to a command.
     Command(CommandToken),
-    /// The oldest request of a session to consume has found no receive transport.
+    /// The oldest held request of a session to consume has got no receive transport.
     HeldConsume(SessionId),
-    /// Nobody has joined a room that was created in advance.
+    /// No participant has joined a room that was created in advance.
     Reservation(Arc<str>),
 }
 
-/// Deadlines of everything that waits. Each belongs to an object whose number is bounded.
+/// Queue of deadlines. Each belongs to an object whose number is bounded.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    /// Earliest first.
+    /// Deadlines and their events, earliest first.
     due: BTreeSet<(Time, Timer)>,
 }
 
@@ -41,12 +41,12 @@ impl Timers {
         self.due.retain(|(_, timer)| !is_obsolete(timer));
     }
 
-    /// Earliest deadline.
+    /// Returns the earliest deadline.
     pub(super) fn next_due(&self) -> Option<Time> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Takes the earliest deadline that has passed.
+    /// Removes and returns the earliest deadline that has passed.
     pub(super) fn pop_due(&mut self, now: Time) -> Option<Timer> {
         if self.next_due()? > now {
             return None;

@@ -10,8 +10,8 @@ use crate::message::{PeerId, Refusal, SessionId};
 use crate::turn::IceServer;
 
 impl Conference {
-    /// Verifies the token of a connect request. Native and rmm clients may bring theirs when they
-    /// join instead.
+    /// Verifies the token of a connect request. Native and rmm clients may send theirs with the
+    /// join request instead.
     ///
     /// # Errors
     /// The token is invalid.
@@ -23,11 +23,11 @@ impl Conference {
         token.map(|token| self.verify(token)).transpose()
     }
 
-    /// Returns the permissions of a session in a room, by the token of the join request or else by
-    /// that of its connect request.
+    /// Returns the permissions of a session in a room. The token of the join request takes
+    /// precedence over that of the connect request.
     ///
     /// # Errors
-    /// A token is invalid, for another room, or missing although one is required.
+    /// A token is invalid, is for another room, or is required and missing.
     pub(super) fn permissions(
         &self,
         id: SessionId,
@@ -36,7 +36,7 @@ impl Conference {
         let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
         let brought = request.token.as_deref();
         let brought = brought.map(|token| self.verify(token)).transpose()?;
-        // Verified once more: it may have expired since the connect request.
+        // Verified again, because it may have expired since the connect request.
         let on_connect = session.token().map(|token| self.verify(token)).transpose();
         let grant = match &brought {
             Some(grant) => Some(grant),
@@ -66,14 +66,14 @@ impl Conference {
         peer.map_or_else(|| Arc::from([]), |peer| self.ice_servers(&peer))
     }
 
-    /// Verifies a token.
+    /// Verifies a token at the current time.
     fn verify(&self, token: &str) -> Result<Grant, Refusal> {
         let keys = self.config.keys.as_ref().ok_or(Refusal::InvalidToken)?;
         keys.verify(token, self.unix_s())
             .map_err(|_| Refusal::InvalidToken)
     }
 
-    /// Returns the wall clock, in seconds since 1970.
+    /// Returns the wall clock time, in seconds since 1970.
     fn unix_s(&self) -> u64 {
         (self.config.unix_epoch + self.now.since_origin()).as_secs()
     }

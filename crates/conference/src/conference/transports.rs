@@ -1,4 +1,4 @@
-//! Requests about transports and producers. A session reaches only its own.
+//! Requests about transports and producers. A session can only use its own.
 
 use watersmeet_engine::command::{Command, ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, RtpParameters};
@@ -12,7 +12,7 @@ use crate::message::{
 };
 
 impl Conference {
-    /// Creates a transport, and before it the room's router on its shard if there is none.
+    /// Creates a transport. Creates the room's router on its shard first, if there is none.
     pub(super) fn create_transport(
         &mut self,
         context: RequestContext,
@@ -58,18 +58,19 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Returns how many transports a session may have.
+    /// Returns the maximum number of transports of a session.
     fn transports_max(&self, id: SessionId) -> Result<usize, Refusal> {
         let limits = &self.config.limits;
         let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
         Ok(match session.has_transport_per_producer() {
-            // One for each consumer; the others serve those who receive all on one.
+            // One for each consumer, besides the ordinary ones.
             true => limits.transports_max + limits.consumers_max,
             false => limits.transports_max,
         })
     }
 
-    /// Closes a transport of the session. That cannot fail, so the reply does not wait for the shard.
+    /// Closes a transport of the session. That cannot fail, so the reply does not wait for the
+    /// shard.
     pub(super) fn close_own_transport(&mut self, id: SessionId, transport: TransportId) -> Outcome {
         let shard = self.own_transport(id, transport)?;
         let room = self.sessions.member(id)?.room;
@@ -80,7 +81,7 @@ impl Conference {
         Ok(Some(Reply::TransportClosed { transport }))
     }
 
-    /// Gives a transport the DTLS parameters of its peer.
+    /// Sets the DTLS parameters of a transport's peer.
     pub(super) fn connect_transport(
         &mut self,
         context: RequestContext,
@@ -93,7 +94,7 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Gives a transport new ICE credentials.
+    /// Generates new ICE credentials for a transport.
     pub(super) fn restart_ice(
         &mut self,
         context: RequestContext,
@@ -105,8 +106,8 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Creates a producer. It is announced when its shard has created it; until then it is not in the
-    /// snapshot of a participant that joins. So every participant learns of it exactly once.
+    /// Creates a producer. It is announced when its shard has created it, and only then included in
+    /// snapshots for joining participants. So every participant is notified of it exactly once.
     pub(super) fn produce(
         &mut self,
         context: RequestContext,
@@ -157,7 +158,8 @@ impl Conference {
         self.forward(context, shard, command, purpose)
     }
 
-    /// Closes a producer of the session. That cannot fail, so the reply does not wait for the shard.
+    /// Closes a producer of the session. That cannot fail, so the reply does not wait for the
+    /// shard.
     pub(super) fn close_own_producer(&mut self, id: SessionId, producer: ProducerId) -> Outcome {
         let shard = self.own_producer(id, producer)?;
         self.send_command(shard, Command::CloseProducer { producer });
@@ -165,7 +167,7 @@ impl Conference {
         Ok(Some(Reply::ProducerClosed { producer }))
     }
 
-    /// Shard of a transport of a session that is in a room.
+    /// Returns the shard of a transport of a session that is in a room.
     pub(super) fn own_transport(
         &self,
         id: SessionId,
@@ -175,7 +177,7 @@ impl Conference {
         self.media.own_transport(id, transport)
     }
 
-    /// Shard of a producer of a session that is in a room.
+    /// Returns the shard of a producer of a session that is in a room.
     pub(super) fn own_producer(
         &self,
         id: SessionId,
@@ -185,7 +187,7 @@ impl Conference {
         self.media.own_producer(id, producer)
     }
 
-    /// Shard of a consumer of a session that is in a room.
+    /// Returns the shard of a consumer of a session that is in a room.
     pub(super) fn own_consumer(
         &self,
         id: SessionId,

@@ -1,7 +1,7 @@
 //! The call dialect: Socket.IO events of the namespaces `/call` and `/mediasoup`, for clients that
 //! join a room by name and then list its producers. They receive every remote producer on a
-//! transport of its own, which they name when they consume. Later producers are announced. Must
-//! never decide who may do what.
+//! separate transport, which they name when they consume. Later producers are announced. Must
+//! never decide about permissions.
 
 mod decode;
 mod encode;
@@ -21,7 +21,7 @@ const LIST: &str = "getProducers";
 /// State of one connection.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Facts about the connection.
+    /// Constant facts about the connection.
     context: SessionContext,
     /// Namespace of the connection.
     namespace: Namespace,
@@ -29,7 +29,7 @@ pub(crate) struct State {
     remote_producers: RemoteProducers,
     /// Newest transport that the client sends on.
     send_transport: Option<TransportId>,
-    /// The `joinRoom` that is acknowledged when a host admits the client.
+    /// Tag of the `joinRoom` that is acknowledged when a host admits the client.
     pending_join: Option<RequestTag>,
 }
 

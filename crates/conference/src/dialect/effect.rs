@@ -5,18 +5,17 @@ use serde_json::Value;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_RESTART};
 use crate::message::{Refusal, Request};
 
-/// Matches the reply or refusal of a request to the frame or the reason that it came from.
+/// Identifies a request to its dialect, which uses it to encode the reply or refusal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct RequestTag {
-    /// Id that the client gave the request, echoed unchanged. `None` when it gave none.
+    /// Id that the client gave the request, echoed unchanged. `None` without one.
     pub id: Option<Value>,
-    /// Name of the client's event, or the dialect's own name for a request that it makes by
-    /// itself.
+    /// Name of the client's event, or the dialect's name for a request of its own.
     pub event: &'static str,
 }
 
 impl RequestTag {
-    /// Returns the tag of a request that the dialect makes by itself, or that has no id.
+    /// Returns a tag without id, such as that of a request of the dialect itself.
     pub(crate) const fn internal(event: &'static str) -> Self {
         Self { id: None, event }
     }
@@ -37,13 +36,13 @@ pub(crate) enum Effect {
     Close {
         /// WebSocket close code.
         code: u16,
-        /// Reason for people.
+        /// Reason in plain text.
         reason: &'static str,
     },
 }
 
 impl Effect {
-    /// Closes a connection whose media worker failed. Its client reconnects and starts afresh.
+    /// Closes a connection whose media worker failed. Its client reconnects and joins again.
     pub(crate) const CLOSE_MEDIA_LOST: Self = Self::Close {
         code: CLOSE_RESTART,
         reason: "all media is lost",
@@ -71,7 +70,7 @@ impl Effect {
 /// A frame that could not be decoded as a request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct DecodeError {
-    /// Tag with what could be read of the request.
+    /// Tag with the id of the request, if that could be read.
     pub tag: RequestTag,
     /// Reason for the client.
     pub refusal: Refusal,

@@ -1,6 +1,6 @@
-//! JSON parser (RFC 8259) for untrusted input. It is stricter than the RFC requires: duplicate keys,
-//! deep nesting and thousands of keys are refused, so that two parsers can never see two different
-//! messages. Must never recurse deeper than `DEPTH_MAX`.
+//! JSON parser (RFC 8259) for untrusted input. It is stricter than the RFC requires: duplicate
+//! keys, deep nesting and thousands of keys are refused, so that two parsers can never see two
+//! different messages. Must never recurse deeper than `DEPTH_MAX`.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use serde_json::{Map, Number, Value};
 /// Maximum nesting of arrays and objects. Signalling needs 8.
 pub const DEPTH_MAX: usize = 16;
 
-/// Maximum number of keys in one message, over all its objects. Chrome's RTP capabilities have about
-/// 1,000.
+/// Maximum number of keys in one message, over all its objects. Chrome's RTP capabilities have
+/// about 1,000.
 pub const KEYS_MAX: usize = 2_000;
 
-/// Keys that could change the prototype of a JavaScript object that they are merged into.
+/// Keys that could change the prototype of a JavaScript object when they are merged into it.
 const PROTOTYPE_KEYS: [&str; 3] = ["__proto__", "prototype", "constructor"];
 
 /// Parses one message.
@@ -46,7 +46,7 @@ pub fn is_prototype_safe(value: &Value) -> bool {
     }
 }
 
-/// Reads one value with everything inside, within the limits.
+/// Reads one value, including nested ones, within the limits.
 struct BoundedReader<'a> {
     /// Number of levels that may still be opened.
     depth: usize,

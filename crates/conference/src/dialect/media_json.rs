@@ -1,5 +1,4 @@
-//! JSON that every mediasoup-client sends and needs, in the same form in several dialects: ids,
-//! transports, producers and consumers.
+//! JSON of mediasoup-client that several dialects share: ids, transports, producers and consumers.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -61,7 +60,7 @@ impl ProducePayload {
     }
 }
 
-/// Returns the request for a producer whose `appData` tells what was captured.
+/// Returns the request for a producer, with the capture source given by its `appData`.
 pub(super) fn produce_request(
     transport: TransportId,
     kind: MediaKind,
@@ -78,7 +77,7 @@ pub(super) fn produce_request(
     }
 }
 
-/// Returns a refusal that says what is wrong, truncated to 200 characters.
+/// Returns a `BadRequest` refusal with the explanation `what`, truncated to 200 characters.
 pub(super) fn bad_request(what: &str) -> Refusal {
     Refusal::BadRequest(what.chars().take(EXPLANATION_LEN_MAX).collect())
 }

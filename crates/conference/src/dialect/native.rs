@@ -1,9 +1,9 @@
 //! The native dialect: every frame is JSON `{type, payload, id?}`. A request may carry an `id`,
 //! which its reply or its error repeats.
 //!
-//! A client that never sends an `id` gets exactly the frames of the protocol's first version: no
-//! fields and no notices that it does not know. The first `id` shows that the client knows the
-//! whole protocol, and from then on it is sent everything. Must never decide who may do what.
+//! A client that never sends an `id` gets exactly the frames of the protocol's first version,
+//! without later fields and notices. The first `id` shows that the client supports the whole
+//! protocol; from then on it is sent all notices. Must never decide about permissions.
 
 mod config;
 mod decode;

@@ -1,8 +1,8 @@
 //! The protoo dialect: protocol of the mediasoup demo, with requests in both directions. The
 //! address names the room. Clients create transports before they join, so the first transport
-//! reserves a place in the room that others do not see. Everything others send is consumed for the
-//! client, which is asked to accept each consumer; accepted ones are resumed. Must never decide who
-//! may do what.
+//! reserves an unannounced place in the room. The dialect consumes every producer of others and
+//! asks the client to accept each consumer; accepted ones are resumed. Must never decide about
+//! permissions.
 
 mod decode;
 mod encode;
@@ -27,13 +27,13 @@ const CREATE_TCP_TRANSPORT: &str = "createWebRtcTransport over TCP";
 /// State of one connection.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Facts about the connection.
+    /// Constant facts about the connection.
     context: SessionContext,
-    /// Progress into the room.
+    /// Progress of entering the room.
     entry: Entry,
-    /// The `join` that is answered when a host admits the client.
+    /// Tag of the `join` that is answered when a host admits the client.
     pending_join: Option<RequestTag>,
-    /// RTP capabilities of the client. Without them nothing is consumed.
+    /// RTP capabilities of the client. Without them, no producer is consumed.
     capabilities: Option<RtpCapabilities>,
     /// Newest transport that the client receives on.
     recv_transport: Option<TransportId>,
@@ -48,16 +48,16 @@ pub(crate) struct State {
     next_request_id: u32,
 }
 
-/// Progress into the room.
+/// Progress of entering the room.
 #[derive(Debug)]
 enum Entry {
-    /// No place is reserved.
+    /// No place in the room is reserved.
     Outside,
-    /// A place was requested; afterwards this request is carried out.
+    /// A place was requested; this request is carried out afterwards.
     Preparing(RequestTag, Box<Request>),
-    /// A place is reserved, unseen by others.
+    /// A place is reserved and not announced to others.
     Prepared,
-    /// Joined, and seen by everybody.
+    /// The client has joined and was announced to others.
     Inside,
 }
 
@@ -86,7 +86,7 @@ impl State {
         }
     }
 
-    /// Requests a consumer of everything that the client can receive and does not receive yet.
+    /// Requests a consumer for each producer that is not consumed yet, if the client can receive.
     fn consume_all(&mut self) -> Vec<Effect> {
         let (Entry::Inside, Some(transport), Some(capabilities)) =
             (&self.entry, self.recv_transport, &self.capabilities)

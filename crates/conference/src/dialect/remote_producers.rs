@@ -1,7 +1,6 @@
 //! Producers of others in the room, for the dialects whose clients create a receive transport for
-//! each of them. When a producer is closed, its client only closes its own side of the transport.
-//! The server's side is closed from here, so that no unused transport remains. Must never decide
-//! who may receive what.
+//! each of them. When a producer is closed, the receiving client closes only its side of the
+//! transport; this module closes the server's side. Must never decide about permissions.
 
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_wire::units::Map;
@@ -12,7 +11,7 @@ use crate::message::{ParticipantSummary, Request};
 /// Tag of the dialect's own request to close a receive transport.
 const CLOSE: &str = "close";
 
-/// Producers of others, each with the transport it is received on. At most as many as a room has.
+/// Producers of others with their receive transports. Bounded by the producers of the room.
 #[derive(Debug, Default)]
 pub(super) struct RemoteProducers {
     /// Receive transport of each producer; `None` until the client names one.
@@ -38,18 +37,18 @@ impl RemoteProducers {
         self.producers.contains_key(&producer)
     }
 
-    /// Returns the transport that a producer is received on.
+    /// Returns the receive transport of a producer.
     pub(super) fn transport(&self, producer: ProducerId) -> Option<TransportId> {
         self.producers.get(&producer).copied().flatten()
     }
 
-    /// Records the transport that a producer is received on. Returns false if the producer is gone.
+    /// Records the receive transport of a producer. Returns false if the producer was closed.
     pub(super) fn set_transport(&mut self, producer: ProducerId, transport: TransportId) -> bool {
         let recorded = self.producers.get_mut(&producer);
         recorded.map(|it| *it = Some(transport)).is_some()
     }
 
-    /// Removes a producer and closes its transport. Returns `None` if it was not there.
+    /// Removes a producer and closes its transport. Returns `None` if there is no such producer.
     pub(super) fn remove(&mut self, producer: ProducerId) -> Option<Vec<Effect>> {
         let transport = self.producers.remove(&producer)?;
         Some(transport.map_or_else(Vec::new, |it| self.close_unused(it)))
@@ -64,7 +63,7 @@ impl RemoteProducers {
         vec![Effect::Request(RequestTag::internal(CLOSE), request)]
     }
 
-    /// Forgets a transport that was closed.
+    /// Removes the record of a closed transport.
     pub(super) fn forget_transport(&mut self, transport: TransportId) {
         let recorded = self.producers.values_mut();
         for recorded in recorded.filter(|it| **it == Some(transport)) {

@@ -3,8 +3,8 @@
 //! never resume consumers, so these start unpaused, and they learn of their receive transport with
 //! the first consumer.
 //!
-//! A `join` with a `userId` turns on roles. A client without one knows no waiting room: its `join`
-//! is acknowledged when a host has admitted it. Must never decide who may do what.
+//! A `join` with a `userId` turns on roles. A client without one does not support waiting rooms:
+//! its `join` is acknowledged when a host has admitted it. Must never decide about permissions.
 
 mod decode;
 mod encode;
@@ -25,9 +25,9 @@ use crate::message::{CreatedTransport, PeerId, Request};
 /// Namespace of all clients.
 const NAMESPACE: Namespace = Namespace::Main;
 
-/// A `join` of a client that knows no roles.
+/// A `join` of a client without support for roles.
 const JOIN: &str = "join";
-/// A `join` of a client that knows roles.
+/// A `join` of a client with support for roles.
 const JOIN_WITH_ROLES: &str = "join with roles";
 /// Requests a consumer.
 const CONSUME: &str = "consume";
@@ -41,7 +41,7 @@ const APPROVE_AND_PROMOTE: &str = "approveJoin and promote";
 /// State of one connection.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Facts about the connection.
+    /// Constant facts about the connection.
     context: SessionContext,
     /// Room that the client is in or waits for.
     room: Option<Arc<str>>,
@@ -51,11 +51,11 @@ pub(crate) struct State {
     router_capabilities: Option<Arc<RtpCapabilities>>,
     /// A `join` that is requested after the router's capabilities are known.
     pending_join: Option<Request>,
-    /// Tag of the `join` of a client that waits for a host without knowing of waiting rooms.
+    /// Tag of the unanswered `join` of a waiting client without support for waiting rooms.
     unanswered_join: Option<RequestTag>,
     /// Receive transport of the client.
     recv_transport: Option<Box<CreatedTransport>>,
-    /// Participants that wait for this host; at most as many as may wait for a room.
+    /// Participants that wait for this host. Bounded by the limit of the lobby.
     waiting: BTreeSet<PeerId>,
 }
 

@@ -10,9 +10,9 @@ use crate::turn::IceServer;
 pub(crate) struct SessionContext {
     /// Public id of the participant.
     pub peer: PeerId,
-    /// Room for clients that name none.
+    /// Room for clients that send no room name.
     pub room: Arc<str>,
-    /// Name that the client gave itself in the address, not verified.
+    /// Peer name in the client's address, not verified.
     pub claimed_peer: Option<Arc<str>>,
     /// Whether a token names the user.
     pub is_user: bool,

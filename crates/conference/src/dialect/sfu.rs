@@ -1,9 +1,9 @@
-//! The sfu dialect: Socket.IO events for clients that name no room. The first event of a client
-//! makes it enter the room of its address, and is carried out once it is inside. The client
-//! receives every remote producer on a transport of its own, found by the producer. Producers that
-//! existed before are announced after the first answer about capabilities: the client could not
-//! receive them earlier. Only events that want an acknowledgement get one. Must never decide who
-//! may do what.
+//! The sfu dialect: Socket.IO events for clients that send no room name. The first event of a
+//! client makes it enter the room of its address, and is carried out after that. The client
+//! receives every remote producer on a separate transport, found by the producer. Producers that
+//! existed before are announced after the first reply about capabilities, because the client could
+//! not receive them earlier. Only events that ask for an acknowledgement get one. Must never decide
+//! about permissions.
 
 mod decode;
 mod encode;
@@ -29,11 +29,11 @@ const LIST: &str = "getAvailableProducers";
 /// State of one connection.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Facts about the connection.
+    /// Constant facts about the connection.
     context: SessionContext,
     /// Namespace of the connection.
     namespace: Namespace,
-    /// Progress into the room.
+    /// Progress of entering the room.
     entry: Entry,
     /// Producers of others in the room.
     remote_producers: RemoteProducers,
@@ -45,15 +45,15 @@ pub(crate) struct State {
     newest_consumer: Option<ConsumerId>,
 }
 
-/// Progress into the room.
+/// Progress of entering the room.
 #[derive(Debug)]
 enum Entry {
-    /// Not in the room.
+    /// The client is not in the room.
     Outside,
-    /// A join was requested; afterwards this request is carried out. A host may have to admit the
+    /// A join was requested; this request is carried out afterwards. A host may have to admit the
     /// client first.
     Joining(RequestTag, Box<Request>),
-    /// In the room.
+    /// The client is in the room.
     Inside,
 }
 

@@ -1,10 +1,10 @@
-//! Socket.IO packets (protocol 5, used by Socket.IO 3 and 4): parsed from text, and written.
-//! `2/call,5["joinRoom",{…}]` is an event of the namespace `/call` that wants acknowledgement 5. The
-//! digit of Engine.IO in front of a packet was removed before.
+//! Parses and writes Socket.IO packets (protocol 5, used by Socket.IO 3 and 4).
+//! `2/call,5["joinRoom",{…}]` is an event of the namespace `/call` that asks for acknowledgement 5.
+//! The caller has removed the Engine.IO digit in front of the packet.
 //!
-//! Attachments are not supported: a packet that announces any is an error, so that nothing ever
-//! waits for them. Parsing allocates nothing and only looks at the head of a packet; its JSON is
-//! parsed by `parse_arguments`, within the limits of every other message.
+//! Attachments are not supported: a packet that announces any is an error, so that no packet waits
+//! for them. Parsing allocates nothing and only reads the head of a packet. `parse_arguments`
+//! parses its JSON, within the limits for all messages.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -14,7 +14,7 @@ use super::json;
 /// The default namespace, which packets leave out.
 pub const NAMESPACE_MAIN: &str = "/";
 
-/// Maximum length of the name of a namespace, in bytes. Ours have at most 10.
+/// Maximum length of the name of a namespace, in bytes. The served ones have at most 10.
 pub const NAMESPACE_LEN_MAX: usize = 64;
 
 /// Maximum number of digits of an acknowledgement number: JavaScript represents all integers of 15
@@ -49,13 +49,13 @@ pub struct Packet<'a> {
     pub kind: PacketKind,
     /// Name of the namespace, `/` when the packet has none.
     pub namespace: &'a str,
-    /// Number of the acknowledgement that an event wants, or that this packet is.
+    /// Acknowledgement number that an event asks for, or that this acknowledgement has.
     pub ack: Option<u64>,
     /// Unparsed JSON: an array for events and acknowledgements, otherwise an object or nothing.
     pub data: &'a str,
 }
 
-/// Reason why a text is not a packet.
+/// Reason why a text is not a valid packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PacketError {
     /// The first character is not a packet type.
@@ -78,7 +78,7 @@ pub enum PacketError {
 /// Parses a packet.
 ///
 /// # Errors
-/// Returns why the text is not a packet, or that the packet has attachments.
+/// Returns the reason why the text is not a packet, or `Binary` when it has attachments.
 pub fn parse(text: &str) -> Result<Packet<'_>, PacketError> {
     let mut rest = text.chars();
     let kind = match rest.next() {
@@ -141,7 +141,7 @@ fn split_ack_number(text: &str) -> Result<(Option<u64>, &str), PacketError> {
     let (number, rest) = text.split_at_checked(digits).ok_or(PacketError::Ack)?;
     match digits {
         0 => Ok((None, rest)),
-        // Padding is refused, so that an acknowledgement repeats exactly what the client wrote.
+        // Padding is refused, so that an acknowledgement repeats the number exactly as received.
         2.. if number.starts_with('0') => Err(PacketError::Ack),
         1..=ACK_DIGITS_MAX => Ok((Some(number.parse().map_err(|_| PacketError::Ack)?), rest)),
         _ => Err(PacketError::Ack),
@@ -164,8 +164,8 @@ pub fn parse_arguments(data: &str) -> Result<Vec<Value>, String> {
 /// `null`.
 ///
 /// # Errors
-/// Returns an explanation for the sender when the data is not an object, or the token not a text of
-/// at most 4 KiB.
+/// Returns an explanation for the sender when the data is not an object, or when the token is not a
+/// text of at most 4 KiB.
 pub fn parse_auth_token(data: &str) -> Result<Option<String>, String> {
     if data.is_empty() {
         return Ok(None);
@@ -187,14 +187,14 @@ pub fn write_event(namespace: &str, name: &str, arguments: &[Value]) -> String {
     append_array(head('2', namespace), all)
 }
 
-/// Writes the acknowledgement of the event that asked for one by this number.
+/// Writes the acknowledgement with this number.
 pub fn write_ack(namespace: &str, id: u64, arguments: &[Value]) -> String {
     let mut text = head('3', namespace);
     text.push_str(&id.to_string());
     append_array(text, arguments.iter())
 }
 
-/// Writes the confirmation that a namespace is open, with the id of the connection in it.
+/// Writes the confirmation that a namespace is open, with the connection's id in that namespace.
 pub fn write_connect(namespace: &str, sid: &str) -> String {
     append_object(head('0', namespace), "sid", sid)
 }

@@ -1,5 +1,5 @@
-//! Socket.IO events of clients, and the acknowledgements and events that they are sent. Shared by
-//! all Socket.IO dialects.
+//! Parses Socket.IO events of clients, and writes acknowledgements and events. Shared by all
+//! Socket.IO dialects.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -64,10 +64,10 @@ impl SocketIoEvent {
         }
     }
 
-    /// Returns the one of `names` that is the name of this event.
+    /// Returns the name of this event from the list `names`.
     ///
     /// # Errors
-    /// Returns `UnknownType` when none is.
+    /// Returns `UnknownType` when the list does not contain it.
     pub(super) fn known_name(&self, names: &[&'static str]) -> Result<&'static str, Refusal> {
         let mut names = names.iter().copied();
         names

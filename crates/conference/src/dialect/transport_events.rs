@@ -1,5 +1,5 @@
-//! Events that the dialects `call` and `sfu` have in common, because their clients descend from
-//! one tutorial.
+//! Events that the dialects `call` and `sfu` share, because their clients are based on the same
+//! tutorial.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,7 +46,8 @@ struct TransportProduce {
 /// Reads `transport-connect`. A client that names no transport means `send_transport`.
 ///
 /// # Errors
-/// Returns `BadRequest` for another payload, `TransportNotFound` when no transport is meant.
+/// Returns `BadRequest` for another payload, `TransportNotFound` for an invalid id, or without an
+/// id and a send transport.
 pub(super) fn read_connect(
     event: SocketIoEvent,
     send_transport: Option<TransportId>,
@@ -61,7 +62,8 @@ pub(super) fn read_connect(
 /// Reads `transport-produce`. A client that names no transport means `send_transport`.
 ///
 /// # Errors
-/// Returns `BadRequest` for another payload, `TransportNotFound` when no transport is meant.
+/// Returns `BadRequest` for another payload, `TransportNotFound` for an invalid id, or without an
+/// id and a send transport.
 pub(super) fn read_produce(
     event: SocketIoEvent,
     send_transport: Option<TransportId>,
@@ -95,7 +97,7 @@ pub(super) fn producers_of_others<'a>(
     others.flat_map(|it| &it.producers)
 }
 
-/// Encodes a refusal. Requests whose acknowledgement has `params` are refused inside of these.
+/// Encodes a refusal. Where the acknowledgement has `params`, the error is inside of them.
 pub(super) fn encode_refusal(
     namespace: Namespace,
     tag: &RequestTag,

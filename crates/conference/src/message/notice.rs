@@ -1,4 +1,4 @@
-//! Notices: what participants are sent without a request.
+//! Notices: messages to participants without a request.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::ids::PeerId;
 use super::participant::{ParticipantSummary, ProducerSummary, User};
 use super::role::{Policy, Role};
 
-/// A change that a participant is told of. `peer` is the participant that it is about.
+/// A change of which a participant is notified. `peer` is the participant that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A participant entered the room.
@@ -22,7 +22,7 @@ pub enum Notice {
         display_name: Option<Arc<str>>,
         /// User whom its token names.
         user: Option<User>,
-        /// What it may do.
+        /// Role of the participant.
         role: Role,
     },
     /// A participant left the room; its producers are closed.
@@ -72,7 +72,7 @@ pub enum Notice {
     TransportClosed {
         /// Id of the transport.
         transport: TransportId,
-        /// Why it was closed.
+        /// Reason of the close.
         reason: CloseReason,
     },
     /// The producer of a consumer was paused or resumed.
@@ -93,7 +93,7 @@ pub enum Notice {
     ConsumerLayersChanged {
         /// Id of the consumer.
         consumer: ConsumerId,
-        /// Layers that are forwarded now. `None` means that nothing is.
+        /// Layers that are forwarded now. `None` means that nothing is forwarded.
         layers: Option<Layers>,
     },
     /// The worker failed: all transports of the participant are gone. Joining again restores them.
@@ -136,7 +136,7 @@ pub enum Notice {
     Admitted {
         /// Name of the room.
         room: Arc<str>,
-        /// What the participant may do there.
+        /// Role of the participant in the room.
         role: Role,
         /// The other participants and their producers, as in `Reply::Joined`.
         others: Vec<ParticipantSummary>,
@@ -147,7 +147,7 @@ pub enum Notice {
         peer: PeerId,
         /// Name of the participant.
         display_name: Option<Arc<str>>,
-        /// What it may do now.
+        /// New role of the participant.
         role: Role,
     },
     /// A viewer asks for the role of a speaker. Sent to hosts.
@@ -166,7 +166,7 @@ pub enum Notice {
     },
     /// The receiver of this notice is no longer in the room and no longer waits for it.
     Removed {
-        /// Why it was removed.
+        /// Reason of the removal.
         reason: RemovalReason,
     },
 }

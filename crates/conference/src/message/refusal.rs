@@ -15,7 +15,7 @@ pub enum Refusal {
     /// The request is only allowed in a room.
     #[error("Not in a room")]
     NotInRoom,
-    /// No such room exists, or the requester may not know that it does.
+    /// The room does not exist, or the requester may not learn that it exists.
     #[error("Room not found")]
     RoomNotFound,
     /// The room has no participant with this id.
@@ -27,7 +27,7 @@ pub enum Refusal {
     /// The requester's role does not allow it.
     #[error("Not allowed")]
     Forbidden,
-    /// The room is locked: nobody but hosts may enter.
+    /// The room is locked: only hosts may enter.
     #[error("Room is locked")]
     RoomLocked,
     /// A room of this name exists already.

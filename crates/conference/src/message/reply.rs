@@ -19,9 +19,9 @@ pub enum Reply {
     Joined {
         /// Name of the room.
         room: Arc<str>,
-        /// What the participant may do there.
+        /// Role of the participant in the room.
         role: Role,
-        /// The other participants and their producers, first to join first. Later changes follow
+        /// The other participants and their producers, in order of joining. Later changes follow
         /// as notices.
         others: Vec<ParticipantSummary>,
     },
@@ -46,7 +46,7 @@ pub enum Reply {
     IceRestarted {
         /// Id of the transport.
         transport: TransportId,
-        /// The new credentials.
+        /// New ICE credentials of the server.
         ice: IceParameters,
     },
     /// The transport was closed.
@@ -101,10 +101,10 @@ pub enum Reply {
     Stats {
         /// Object that they describe.
         subject: StatsSubject,
-        /// List of reports.
+        /// Reports as JSON objects.
         reports: Vec<Value>,
     },
-    /// Everybody in the room, the participant itself included.
+    /// All participants in the room, including the requester.
     Participants(Vec<ParticipantSummary>),
     /// Acknowledges requests that have no result: chat, relay, moderation, requests to speak.
     Done,

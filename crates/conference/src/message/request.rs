@@ -13,8 +13,8 @@ use super::role::Policy;
 pub enum Request {
     /// Returns the codecs and header extensions that routers forward. Allowed outside of rooms.
     RouterCapabilities,
-    /// Enters a room, which is created if necessary, and leaves the previous one. Entering the
-    /// current room again starts afresh there.
+    /// Enters a room, creating it if necessary, and leaves the previous one. Entering the current
+    /// room again closes the participant's media there.
     Join {
         /// Name of the room.
         room: String,
@@ -37,7 +37,7 @@ pub enum Request {
     Leave,
     /// Changes the participant's display name.
     ChangeDisplayName {
-        /// The new name.
+        /// New display name.
         display_name: String,
     },
     /// Creates a transport.
@@ -72,7 +72,7 @@ pub enum Request {
         kind: MediaKind,
         /// RTP parameters of the sender.
         rtp: RtpParameters,
-        /// What was captured.
+        /// Capture source; `None` when the client did not say.
         source: Option<MediaSource>,
         /// Whether the producer starts paused.
         paused: bool,
@@ -100,7 +100,7 @@ pub enum Request {
         transport: Option<TransportId>,
         /// RTP capabilities of the client.
         capabilities: RtpCapabilities,
-        /// Whether nothing is sent before `PauseConsumer { paused: false }`.
+        /// Whether the consumer starts paused, until `PauseConsumer { paused: false }`.
         start_paused: bool,
     },
     /// Pauses or resumes a consumer of the participant.
@@ -122,7 +122,7 @@ pub enum Request {
         /// Highest layers wanted.
         layers: Layers,
     },
-    /// Requests a keyframe.
+    /// Requests a keyframe for a consumer.
     RequestKeyframe {
         /// Id of the consumer that needs it.
         consumer: ConsumerId,
@@ -132,14 +132,14 @@ pub enum Request {
         /// Object that they describe.
         subject: StatsSubject,
     },
-    /// Returns everybody in the room, the participant itself included.
+    /// Returns all participants in the room, including the requester.
     ListParticipants,
-    /// Sends a chat message to everybody.
+    /// Sends a chat message to all other participants.
     Chat {
-        /// The message.
+        /// Text of the message.
         text: String,
     },
-    /// Tells others whether the participant's devices are on, for clients that show it.
+    /// Notifies others whether the participant's devices are on, for clients that show it.
     MediaState {
         /// Whether the microphone is on.
         audio: bool,
@@ -150,7 +150,7 @@ pub enum Request {
     Relay {
         /// Id of the receiver. `None` means all others.
         to: Option<String>,
-        /// The message.
+        /// Content of the message, in the format of the clients.
         body: Value,
     },
     /// Asks the hosts for the role of a speaker.
@@ -166,7 +166,7 @@ pub enum Moderation {
     Admit {
         /// Id of the participant.
         peer: String,
-        /// Whether it becomes a speaker instead of a viewer.
+        /// Whether the participant becomes a speaker instead of a viewer.
         promote: bool,
     },
     /// Rejects a waiting participant.
@@ -196,7 +196,7 @@ pub enum Moderation {
         /// Id of the participant.
         peer: String,
     },
-    /// Changes who may enter the room.
+    /// Sets the policy that decides who may enter the room.
     SetPolicy {
         /// The new policy.
         policy: Policy,

@@ -1,5 +1,5 @@
-//! Invalid tokens, each with the expected refusal. Those with invalid claims are signed correctly, so
-//! that nothing but the claim is wrong.
+//! Invalid tokens, each with the expected refusal. Tokens with invalid claims are signed correctly,
+//! so that only the claim is wrong.
 
 use super::*;
 

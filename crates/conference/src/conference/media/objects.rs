@@ -1,4 +1,4 @@
-//! Media objects as the conference knows them.
+//! Records of media objects: transports, producers and consumers.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use crate::message::{
     CreatedTransport, Direction, ProducerSummary, SessionId, ShardId, TransportKey,
 };
 
-/// What a session owns. All of it includes what is being created.
+/// Media objects of a session, including those being created.
 #[derive(Debug, Default)]
 pub(super) struct SessionMedia {
-    /// Transports.
+    /// Transports of the session.
     pub transports: Map<TransportId, Transport>,
-    /// Newest transport that it receives on, once that is created.
+    /// Newest receive transport, once its shard has created it.
     pub receive_transport: Option<TransportId>,
-    /// Producers and the transports they are on.
+    /// Producers and their transports.
     pub producers: Map<ProducerId, TransportId>,
-    /// Those of the producers that others know of, oldest first.
+    /// Announced producers, oldest first.
     pub announced: Vec<ProducerId>,
-    /// Consumers.
+    /// Consumers of the session.
     pub consumers: Map<ConsumerId, Consumer>,
     /// Requests to consume that wait for a receive transport, oldest first.
     pub held: VecDeque<HeldConsume>,
 }
 
 impl SessionMedia {
-    /// Whether the session owns nothing.
+    /// Returns whether the session owns no media and holds no requests.
     pub fn is_empty(&self) -> bool {
         self.transports.is_empty()
             && self.producers.is_empty()
@@ -48,26 +48,26 @@ pub(super) struct Transport {
     pub shard: ShardId,
     /// Key by which its client requested it.
     pub key: Option<TransportKey>,
-    /// Description for its client, once its shard has created it.
+    /// Parameters for its client, once its shard has created it.
     pub offer: Option<Box<CreatedTransport>>,
-    /// Further requests for it, which wait until its shard has created it.
+    /// Tags of further requests for it, which wait until its shard has created it.
     pub waiting_tags: Vec<RequestTag>,
 }
 
-/// Producer that other participants know of.
+/// Producer that was announced to other participants.
 #[derive(Debug)]
 pub(super) struct AnnouncedProducer {
     /// Session that sends it.
     pub owner: SessionId,
-    /// Room that it is in.
+    /// Room in which it was announced.
     pub room: Arc<str>,
     /// Summary for other participants.
     pub summary: ProducerSummary,
-    /// Shard that receives it.
+    /// Shard that receives its media from the client.
     pub shard: ShardId,
-    /// What can be consumed of it, as its shard reported.
+    /// RTP parameters that consumers receive, as its shard reported them.
     pub consumable: Box<RtpParameters>,
-    /// Other shards on which it is known.
+    /// Other shards to which it is piped.
     pub pipes: BTreeSet<ShardId>,
     /// Its consumers and their owners, including those being created.
     pub consumers: Map<ConsumerId, SessionId>,
@@ -87,7 +87,7 @@ pub struct Consumer {
 pub struct HeldConsume {
     /// Time at which it is refused.
     pub deadline: Time,
-    /// Identifies the request to the dialect.
+    /// Tag that identifies the request to the dialect.
     pub tag: RequestTag,
     /// Producer to receive.
     pub producer: ProducerId,

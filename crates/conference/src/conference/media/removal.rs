@@ -1,5 +1,5 @@
-//! Removal of media objects with everything that depends on them, in one step. What the engine
-//! reports of the same later finds nothing any more.
+//! Removal of media objects together with their dependants, in one step. Later events of the engine
+//! about these objects are ignored.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::removed::{RemovedMedia, RemovedProducer, RemovedTransport};
 use crate::message::SessionId;
 
 impl MediaOwnership {
-    /// Removes a transport with all that is on it.
+    /// Removes a transport with its producers and consumers.
     pub fn remove_transport(
         &mut self,
         session: SessionId,
@@ -41,7 +41,7 @@ impl MediaOwnership {
         RemovedTransport { shard, producers }
     }
 
-    /// Removes a producer with its consumers. Returns `None` when others do not know of it.
+    /// Removes a producer with its consumers. Returns `None` when it was not announced.
     pub fn remove_producer(
         &mut self,
         session: SessionId,
@@ -78,8 +78,8 @@ impl MediaOwnership {
         Some((owner, consumer))
     }
 
-    /// Removes everything that names a session, even where the records contradict each other: it
-    /// follows no index, so that it works after a panic left them incomplete.
+    /// Removes every record that names a session. Follows no index, so it also works on the
+    /// inconsistent records that a panic left.
     pub fn purge(&mut self, session: SessionId) -> RemovedMedia {
         let media = self.by_session.remove(&session).unwrap_or_default();
         self.transports.retain(|_, owner| *owner != session);
@@ -109,7 +109,7 @@ impl MediaOwnership {
         }
     }
 
-    /// Sessions whose media records contradict each other.
+    /// Returns the sessions whose media records contradict each other.
     pub fn inconsistent_sessions(&self) -> BTreeSet<SessionId> {
         let mut found = BTreeSet::new();
         for (&session, media) in &self.by_session {
@@ -157,7 +157,7 @@ impl MediaOwnership {
         found
     }
 
-    /// Sessions that own media.
+    /// Returns the sessions that own media.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
         self.by_session.keys().copied()
     }

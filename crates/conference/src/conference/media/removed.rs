@@ -1,4 +1,4 @@
-//! What a removal has removed, for the notices and commands that follow from it.
+//! Results of a removal, from which notices and commands are made.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use crate::message::ShardId;
 /// Announced producer that was removed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RemovedProducer {
-    /// The producer.
+    /// Id of the producer.
     pub producer: ProducerId,
-    /// Room that it was in.
+    /// Room in which it was announced.
     pub room: Arc<str>,
-    /// Other shards on which it was known.
+    /// Other shards to which it was piped.
     pub pipes: BTreeSet<ShardId>,
 }
 
 /// Transport that was removed.
 #[derive(Debug, Default)]
 pub struct RemovedTransport {
-    /// Shard that it was on. None when the session had no such transport.
+    /// Shard of the transport. `None` when the session had no such transport.
     pub shard: Option<ShardId>,
-    /// Announced producers that were on it.
+    /// Announced producers on this transport.
     pub producers: Vec<RemovedProducer>,
 }
 
-/// All media of a session, removed without regard to what depends on what.
+/// All media of a session, removed without following dependencies.
 #[derive(Debug, Default)]
 pub struct RemovedMedia {
     /// Transports and their shards.
     pub transports: Vec<(ShardId, TransportId)>,
-    /// Announced producers.
+    /// Announced producers of the session.
     pub producers: Vec<RemovedProducer>,
 }

@@ -69,7 +69,7 @@ impl State {
         Ok(match self.request(tag.event, event) {
             Ok(request) => vec![Effect::Request(tag, request)],
             Err(Refused { refusal, effects }) => {
-                // Some events are refused in a form of their own, which depends on the tag.
+                // The form of the refusal depends on the event, and so on the tag.
                 let mut refused = self.encode_refusal(&tag, &refusal);
                 refused.extend(effects);
                 refused

@@ -30,14 +30,14 @@ pub(super) struct ClientConsumers {
     by_producer: Map<ProducerId, ConsumerState>,
 }
 
-/// State of a consumer.
+/// State of the consumer of a producer.
 #[derive(Debug)]
 enum ConsumerState {
-    /// Requested.
+    /// The consumer was requested and is not created yet.
     Requested,
-    /// Refused for the client's present RTP capabilities.
+    /// The request was refused with the client's current RTP capabilities.
     Refused,
-    /// Announced to the client.
+    /// The consumer was announced to the client.
     Announced(AnnouncedConsumer),
 }
 
@@ -48,9 +48,9 @@ struct AnnouncedConsumer {
     consumer: ConsumerId,
     /// Owner of the producer.
     peer: PeerId,
-    /// Audio or video.
+    /// Media kind: audio or video.
     kind: MediaKind,
-    /// Whether the client has paused it, or not resumed it yet.
+    /// Whether the client has paused the consumer, or has not resumed it yet.
     paused: bool,
 }
 
@@ -68,7 +68,7 @@ impl ClientConsumers {
         self.transport.replace(transport)
     }
 
-    /// Requests consumers of producers that have none yet, at most [`REQUESTED_MAX`] at a time.
+    /// Requests consumers for producers without one, at most [`REQUESTED_MAX`] at a time.
     pub(super) fn consume_all(&mut self, others: &[ParticipantSummary]) -> Vec<Effect> {
         let (Some(capabilities), Some(transport)) = (&self.capabilities, self.transport) else {
             return Vec::new();
@@ -187,7 +187,7 @@ impl ClientConsumers {
         vec![emit(name, payload)]
     }
 
-    /// Tells the client that the producer of a consumer was paused or resumed.
+    /// Notifies the client that the producer of a consumer was paused or resumed.
     pub(super) fn producer_paused(&mut self, consumer: ConsumerId, paused: bool) -> Vec<Effect> {
         let name = match paused {
             true => "consumer-producer-paused",
@@ -200,7 +200,7 @@ impl ClientConsumers {
             .collect()
     }
 
-    /// Removes the consumer of a producer, and tells the client if it was announced.
+    /// Removes the consumer of a producer, and notifies the client if it was announced.
     pub(super) fn close(&mut self, producer: ProducerId) -> Vec<Effect> {
         match self.by_producer.remove(&producer) {
             Some(ConsumerState::Announced(announced)) => {
@@ -210,12 +210,12 @@ impl ClientConsumers {
         }
     }
 
-    /// Removes the consumer of a producer whose owner left. Clients remove these by themselves.
+    /// Removes the consumer of a producer whose owner left. Clients remove these without a notice.
     pub(super) fn forget(&mut self, producer: ProducerId) {
         self.by_producer.remove(&producer);
     }
 
-    /// Tells the client that all consumers are closed, if this was their transport.
+    /// Notifies the client that all consumers are closed, if this was their transport.
     pub(super) fn transport_closed(&mut self, transport: TransportId) -> Vec<Effect> {
         if self.transport != Some(transport) {
             return Vec::new();
@@ -237,7 +237,8 @@ impl ClientConsumers {
     }
 }
 
-/// Decodes `resume-consumer` or `pause-consumer`. An error names the consumer, so the id is the tag.
+/// Decodes `resume-consumer` or `pause-consumer`. An error names the consumer, so the id is the
+/// tag.
 pub(super) fn decode_pause(event: &'static str, consumer: &str) -> Effect {
     let echoed: String = consumer.chars().take(CONSUMER_ID_LEN_MAX).collect();
     let tag = RequestTag {

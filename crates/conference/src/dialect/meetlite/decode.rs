@@ -32,7 +32,7 @@ impl State {
             .unwrap_or_else(|refusal| self.encode_refusal(&RequestTag::internal(name), &refusal)))
     }
 
-    /// Decodes a request.
+    /// Decodes the request in an event.
     fn decode_request(
         &mut self,
         name: &'static str,
@@ -79,7 +79,7 @@ impl State {
             CLOSE_PRODUCER => {
                 let KindRef { kind } = event.read()?;
                 if !self.producers.contains_key(&kind) {
-                    // Closed already.
+                    // The producer is closed already.
                     return Ok(Vec::new());
                 }
                 let producer = self.own_producer(kind)?;
@@ -109,8 +109,8 @@ impl State {
         Ok(vec![Effect::Request(RequestTag::internal(READY), request)])
     }
 
-    /// Returns the request to enter a room. Unlike in other dialects a token is needed, even for
-    /// open rooms.
+    /// Returns the request to enter a room. Unlike other dialects, this one requires a token even
+    /// for open rooms.
     fn join(&self, room: String) -> Result<Request, Refusal> {
         if !self.context.is_user {
             return Err(Refusal::InvalidToken);
@@ -124,7 +124,7 @@ impl State {
         })
     }
 
-    /// Checks that the client is in a room, and that this is the room it names, if it names one.
+    /// Checks that the client is in a room, and that the named room, if any, is the same.
     fn check_room(&self, named: Option<&str>) -> Result<(), Refusal> {
         let room = self.room.as_deref().ok_or(Refusal::NotInRoom)?;
         match named {
@@ -133,8 +133,8 @@ impl State {
         }
     }
 
-    /// Reads `create-producer`. There is one producer for each label: a repeated request is
-    /// answered with the first one.
+    /// Reads `create-producer`. There is one producer for each label; a repeated request gets the
+    /// first one as its reply.
     fn create_producer(&mut self, payload: CreateProducer) -> Result<Vec<Effect>, Refusal> {
         let app_data = check_app_data(payload.app_data)?;
         let kind = payload.kind.kind();

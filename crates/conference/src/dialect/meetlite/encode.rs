@@ -55,7 +55,7 @@ impl State {
         }
     }
 
-    /// Records that the client is in a room, and answers the request that made it enter.
+    /// Records that the client is in a room, and replies to the request that entered it.
     pub(super) fn enter(
         &mut self,
         event: &'static str,
@@ -74,8 +74,8 @@ impl State {
         }
     }
 
-    /// Tells the client of its transport, and with the first one of the others. An older transport
-    /// of the same direction is closed: the client has started afresh with the new one.
+    /// Sends the client its transport, and with the first one the list of other participants.
+    /// Closes an older transport of the same direction, which the client has replaced.
     fn transport_created(&mut self, created: &CreatedTransport) -> Vec<Effect> {
         let mut payload = transport_parameters(created);
         payload.insert("direction".to_owned(), json!(created.direction));
@@ -99,7 +99,7 @@ impl State {
         effects
     }
 
-    /// Tells the client of its producer, once for every request for it.
+    /// Sends `producer-created`, once for every request for the producer.
     fn produced(&mut self, producer: &ProducerSummary) -> Vec<Effect> {
         let label = ProducerLabel::of(producer);
         let created = OwnProducer::Created(producer.clone());
@@ -132,9 +132,9 @@ impl State {
     /// Encodes the refusal of a request.
     pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
         match (tag.event, refusal) {
-            // The client did not make these requests.
+            // The dialect made these requests, so the client gets no error.
             (REPLACE | ANNOUNCE, _) => return Vec::new(),
-            // The client is outside already.
+            // The client has left already.
             (LEAVE, Refusal::NotInRoom) => return Vec::new(),
             (CONSUME, _) => {
                 self.consumers.mark_refused(tag);
@@ -198,7 +198,7 @@ impl State {
         }
     }
 
-    /// Closes the connection of a client that was removed. A join that waits is refused first.
+    /// Closes the connection of a client that was removed. Refuses its pending join first.
     fn removed(&mut self, reason: RemovalReason) -> Vec<Effect> {
         let pending = self.pending_join.take();
         let mut effects = pending.map_or_else(Vec::new, |event| {

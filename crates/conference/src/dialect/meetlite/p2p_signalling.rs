@@ -1,8 +1,8 @@
 //! Signalling of peer-to-peer calls: meetlite clients without access to the media server forward
-//! offers and candidates to one another. Every message is parsed into its type and written anew, so
-//! that nothing unknown passes, and the sender is always the one that the conference names. A
-//! client that sends `ready` is announced to all others; those that are ready too reply, and in
-//! each pair the client with the smaller id starts the call.
+//! offers and candidates to one another. Every message is parsed into its type and written again,
+//! so that no unknown field passes, and the conference sets the sender. A client that sends `ready`
+//! is announced to all others. Clients that are ready too reply, and in each pair the client with
+//! the smaller id starts the call.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -15,11 +15,11 @@ use crate::dialect::media_json::bad_request;
 use crate::dialect::socketio_event::SocketIoEvent;
 use crate::message::{ParticipantSummary, PeerId, Refusal, Request, User};
 
-/// Maximum length of a session description, in bytes. Chrome's with the media of ten participants
-/// has about 20,000.
+/// Maximum length of a session description, in bytes. Chrome's description with the media of ten
+/// participants has about 20,000.
 const SDP_LEN_MAX: usize = 40_000;
 
-/// Maximum length of a candidate and of each text beside it, in bytes.
+/// Maximum length of a candidate and of each of its text fields, in bytes.
 const CANDIDATE_LEN_MAX: usize = 1_000;
 
 /// Sends a chat message.
@@ -155,7 +155,7 @@ pub(super) fn error_message(event: &str, refusal: &Refusal) -> Option<&'static s
 }
 
 impl Description {
-    /// Checks the length.
+    /// Returns the description if it is not too long.
     fn checked(self) -> Result<Self, Refusal> {
         match self.sdp.len() <= SDP_LEN_MAX {
             true => Ok(self),
@@ -206,7 +206,7 @@ fn read_signal(name: &str, event: SocketIoEvent) -> Result<Signal, Refusal> {
     })
 }
 
-/// Requests to forward a message. Every message has a JSON form, so the fallback is never used.
+/// Requests to forward a message. Every message can be written as JSON; the fallback is never used.
 fn relay(event: &'static str, to: Option<String>, signal: &Signal) -> Effect {
     let body = serde_json::to_value(signal).unwrap_or_default();
     Effect::Request(RequestTag::internal(event), Request::Relay { to, body })
@@ -250,7 +250,7 @@ impl State {
         Ok(vec![relay(name, to, &signal)])
     }
 
-    /// Tells the client who is in the room, and the room that the client accepts calls.
+    /// Sends the client the list of participants, and announces to the room that it accepts calls.
     pub(super) fn start_p2p(&mut self) -> Vec<Effect> {
         self.is_p2p = true;
         let media = self.devices;
@@ -268,7 +268,7 @@ impl State {
         body: &Value,
     ) -> Vec<Effect> {
         let Ok(signal) = Signal::deserialize(body) else {
-            // A message between clients of another dialect.
+            // The message is one between clients of another dialect.
             return Vec::new();
         };
         let is_wanted = match signal {
@@ -307,7 +307,7 @@ impl State {
         vec![emit(name, payload.into())]
     }
 
-    /// Tells the client that a participant accepts calls, and replies that this client does too.
+    /// Notifies the client that a participant accepts calls, and replies that this client does too.
     fn peer_ready(&self, from: &PeerId, user: Option<&User>, media: DeviceState) -> Vec<Effect> {
         let present = Signal::Present {
             media: self.devices,
@@ -345,7 +345,7 @@ fn room_data(others: &[ParticipantSummary]) -> Effect {
     emit("room-data", payload)
 }
 
-/// Returns a payload with its sender and one more member.
+/// Returns a payload with the sender and the member `name`.
 fn payload_from(from: &PeerId, name: &str, value: &impl Serialize) -> Map<String, Value> {
     let mut payload = Map::new();
     payload.insert("from".to_owned(), json!(from.as_str()));

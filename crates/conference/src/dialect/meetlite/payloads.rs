@@ -14,7 +14,7 @@ use crate::message::{
 /// Namespace of all clients.
 const NAMESPACE: Namespace = Namespace::Main;
 
-/// Kind of a producer in this dialect. A client has at most one producer of each.
+/// Kind of a producer in this dialect. A client has at most one producer of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ProducerLabel {
@@ -52,7 +52,7 @@ impl ProducerLabel {
         Self::deserialize(value).ok()
     }
 
-    /// Returns audio or video.
+    /// Returns the media kind: audio or video.
     pub(super) const fn kind(self) -> MediaKind {
         match self {
             Self::Audio | Self::ScreenAudio => MediaKind::Audio,
@@ -60,7 +60,7 @@ impl ProducerLabel {
         }
     }
 
-    /// Returns what was captured.
+    /// Returns the capture source.
     pub(super) const fn source(self) -> MediaSource {
         match self {
             Self::Audio => MediaSource::Mic,
@@ -91,7 +91,7 @@ pub(super) struct Ready {
     pub media_state: Option<DeviceState>,
 }
 
-/// Devices of a participant. They count as on unless it says otherwise.
+/// Devices of a participant. A device is on unless the client says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct DeviceState {
@@ -171,8 +171,8 @@ pub(super) fn emit(name: &str, payload: Value) -> Effect {
     socketio_event::emit(NAMESPACE, name, payload)
 }
 
-/// Returns the `appData` of a producer for others. It only says whether a screen was captured: the
-/// owner's own `appData` may come from a client of another dialect.
+/// Returns the `appData` of a producer for others. It only says whether a screen was captured,
+/// because the owner's `appData` may come from a client of another dialect.
 fn app_data(producer: &ProducerSummary) -> Value {
     match ProducerLabel::of(producer).is_screen() {
         true => json!({ "screen": true }),

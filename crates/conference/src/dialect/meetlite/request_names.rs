@@ -21,7 +21,7 @@ pub(super) const CLOSE_PRODUCER: &str = "close-producer";
 pub(super) const CONSUME: &str = "consume";
 /// Tag of the dialect's own requests to close a transport that the client replaced.
 pub(super) const REPLACE: &str = "replace";
-/// Tag of the dialect's own messages that tell others that the client accepts peer-to-peer calls.
+/// Tag of the dialect's own messages to announce that the client accepts peer-to-peer calls.
 pub(super) const ANNOUNCE: &str = "announce";
 
 /// All requests of clients, each with the message of its `error`.

@@ -1,4 +1,4 @@
-//! Changes of participants and producers: recorded for later, and encoded as events.
+//! Records changes of participants and producers, and encodes them as events.
 
 use serde_json::json;
 use watersmeet_engine::command::ProducerId;
@@ -9,7 +9,8 @@ use crate::dialect::effect::Effect;
 use crate::message::{Notice, ParticipantSummary, PeerId};
 
 impl State {
-    /// Records a change of participants or producers. The client is told if it knows the others.
+    /// Records a change of participants or producers. Notifies the client if it has received the
+    /// list of participants.
     pub(super) fn encode_room_change(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
             Notice::ParticipantJoined {
@@ -72,12 +73,12 @@ impl State {
                 effects.extend(self.consumers.close(*producer));
                 effects
             }
-            // Clients have no events for the others.
+            // Clients have no events for other notices.
             _ => Vec::new(),
         }
     }
 
-    /// Returns the effect if the client was told of the others.
+    /// Returns the effect if the client has received the list of participants.
     fn if_known(&self, effect: Effect) -> Vec<Effect> {
         let effect = Some(effect).filter(|_| self.knows_others);
         effect.into_iter().collect()

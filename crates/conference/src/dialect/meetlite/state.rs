@@ -13,20 +13,20 @@ use crate::message::{ParticipantSummary, PeerId, ProducerSummary, Refusal};
 /// State of one connection.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Facts about the connection.
+    /// Constant facts about the connection.
     pub(super) context: SessionContext,
     /// Room that the client is in.
     pub(super) room: Option<Arc<str>>,
-    /// Request that is answered when a host admits the client.
+    /// Name of the request that is answered when a host admits the client.
     pub(super) pending_join: Option<&'static str>,
-    /// Whether the client was told of the others.
+    /// Whether the client has received the list of other participants.
     pub(super) knows_others: bool,
     /// Whether the client calls others without the media server.
     pub(super) is_p2p: bool,
     /// Devices of the client, as it last reported them.
     pub(super) devices: DeviceState,
-    /// The others in the room and their producers, first to join first. At most as many as the
-    /// room allows.
+    /// The other participants and their producers, in order of joining. Bounded by the limit of
+    /// participants in a room.
     pub(super) others: Vec<ParticipantSummary>,
     /// Newest transport that the client sends on.
     pub(super) send_transport: Option<TransportId>,
@@ -39,9 +39,9 @@ pub(crate) struct State {
 /// A producer of the client.
 #[derive(Debug)]
 pub(super) enum OwnProducer {
-    /// Requested. The number counts the further requests for it that came meanwhile.
+    /// The producer was requested. The number counts further requests for it in the meantime.
     Requested(u8),
-    /// Created.
+    /// The producer was created.
     Created(ProducerSummary),
 }
 

@@ -1,5 +1,5 @@
 //! Decodes frames as requests. An invalid frame is refused with an explanation, and with its id if
-//! that could be read. Whether a request is allowed is decided elsewhere.
+//! that could be read. The conference decides whether a request is allowed.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -15,7 +15,7 @@ use crate::dialect::media_json::{
 };
 use crate::message::{Moderation, Refusal, Request, StatsSubject};
 
-/// Maximum length of an `id` that is text, in bytes.
+/// Maximum length of a text `id`, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
 
 /// Maximum length of the secret of a client that reconnects, in bytes.
@@ -55,7 +55,7 @@ pub(crate) fn decode(state: &mut State, text: &str) -> Result<Vec<Effect>, Decod
     }
 }
 
-/// Removes the `id` from a frame. Returns `None` when it is of a type that is not allowed.
+/// Removes the `id` from a frame. Returns `None` when its type is not allowed.
 fn request_id(fields: &mut Map<String, Value>) -> Option<Option<Value>> {
     match fields.remove("id") {
         None | Some(Value::Null) => Some(None),

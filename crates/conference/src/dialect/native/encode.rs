@@ -1,5 +1,5 @@
 //! Encodes replies, refusals and notices as frames. A client of the protocol's first version gets
-//! no field and no frame that it does not know.
+//! only the fields and frames of that version.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,20 +15,20 @@ use crate::message::{
     Reply, Role, StatsSubject,
 };
 
-/// A frame.
+/// Frame `{type, payload, id?}` for a client.
 #[derive(Serialize)]
 struct Frame<'a, T> {
     /// Type of the payload.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// The payload.
+    /// Payload of this type.
     payload: T,
     /// Id of the request that this answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a Value>,
 }
 
-/// Writes a frame. Every payload has a JSON form, so the fallback is never used.
+/// Writes a frame. Every payload can be written as JSON, so the fallback is never used.
 fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> String {
     let frame = Frame {
         kind,
@@ -113,7 +113,7 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
     }
 }
 
-/// Encodes a notice. Returns `None` when the client does not know it.
+/// Encodes a notice. Returns `None` when the client does not support it.
 pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
@@ -137,7 +137,7 @@ pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
             frame("producerClosed", id, peer_producer_ref(peer, *producer))
         }
         Notice::WorkerLost if !state.extended => encode_refusal(id, &Refusal::WorkerLost),
-        // A client that does not know of waiting rooms still waits for the reply to its join.
+        // A client without support for waiting rooms still waits for the reply to its join.
         Notice::Admitted { room, role, others } if !state.extended => {
             frame("roomJoined", id, room_joined(state, room, *role, others))
         }
@@ -372,12 +372,12 @@ fn room_joined(
     }
 }
 
-/// Returns a display name, for clients that know of names.
+/// Returns a display name, if the client supports names.
 fn known_name(state: &State, name: Option<&str>) -> Option<String> {
     name.filter(|_| state.extended).map(str::to_owned)
 }
 
-/// Returns a producer with the fields that the client knows.
+/// Returns a producer with the fields that the client supports.
 fn producer_summary(state: &State, producer: &message::ProducerSummary) -> ProducerSummary {
     ProducerSummary {
         producer_id: producer.producer.to_string(),

@@ -3,6 +3,6 @@
 /// State of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Whether the client knows more than the first version of the protocol.
+    /// Whether the client supports more than the first version of the protocol.
     pub(super) extended: bool,
 }

@@ -1,5 +1,5 @@
-//! Generates the web client's `protocol.ts` from the payload types. With `UPDATE_PROTOCOL=1` the test
-//! rewrites the file; otherwise it fails if the file is stale.
+//! Generates the web client's `protocol.ts` from the payload types. With `UPDATE_PROTOCOL=1` the
+//! test rewrites the file; otherwise it fails if the file is stale.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -49,7 +49,7 @@ export interface Frame {
 }
 ";
 
-/// Returns every request with its payload type, its reply and the payload type of that.
+/// Returns every request with its payload type, its reply and the reply's payload type.
 fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)> {
     fn row<P: TS, R: TS>(
         request: &'static str,
@@ -138,7 +138,7 @@ fn declaration<T: TS>(config: &Config) -> String {
     text
 }
 
-/// Returns the declarations of all payload types and of the types inside.
+/// Returns the declarations of all payload types and of the types that they contain.
 fn declarations(config: &Config) -> Vec<String> {
     vec![
         declaration::<Empty>(config),

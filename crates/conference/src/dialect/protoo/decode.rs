@@ -1,5 +1,5 @@
-//! Decodes requests of the client and its responses to ours. A notification is decoded as a request
-//! without an id, to which no response is sent.
+//! Decodes requests of the client, and its responses to the server's requests. A notification is
+//! decoded as a request without an id, to which no response is sent.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -153,7 +153,7 @@ impl State {
         Ok(Effect::Request(tag, request))
     }
 
-    /// Reserves a place in the room, and keeps the request for afterwards.
+    /// Reserves a place in the room, and stores the request until that is done.
     fn prepare(&mut self, tag: RequestTag, request: Request) -> Effect {
         self.entry = Entry::Preparing(tag, Box::new(request));
         let room = self.context.room.to_string();
@@ -232,7 +232,7 @@ fn stateless_request(method: &str, data: Map<String, Value>) -> Result<Request, 
     })
 }
 
-/// Reads a request for statistics. Remote and local ones are the same here: the server's own.
+/// Reads a request for statistics. Requests for remote and local statistics both get the server's.
 fn subject(method: &str, data: Map<String, Value>) -> Result<StatsSubject, Refusal> {
     Ok(match method {
         "getTransportStats" | "getTransportRemoteStats" | "getTransportLocalStats" => {

@@ -38,7 +38,7 @@ impl State {
         }
     }
 
-    /// Records that a place is reserved, and makes the request that waited for it.
+    /// Records that a place is reserved, and sends the request that waited for it.
     fn prepared(&mut self) -> Vec<Effect> {
         match std::mem::replace(&mut self.entry, Entry::Prepared) {
             Entry::Preparing(tag, request) => vec![Effect::Request(tag, *request)],
@@ -60,7 +60,7 @@ impl State {
         effects
     }
 
-    /// Responds with a created transport. Everything is consumed on a receive transport.
+    /// Responds with a created transport. On a receive transport, consumes all producers of others.
     fn transport_created(&mut self, tag: &RequestTag, created: &CreatedTransport) -> Vec<Effect> {
         let mut parameters = transport_parameters(created);
         if tag.event == CREATE_TCP_TRANSPORT {
@@ -175,7 +175,7 @@ impl State {
         }
     }
 
-    /// Writes `consumerClosed` for a producer that was closed, if the client received it.
+    /// Writes `consumerClosed` for a closed producer, if the client received it.
     fn producer_closed(&mut self, producer: ProducerId) -> Vec<Effect> {
         self.unconsumed.retain(|it| *it != producer);
         let Some(ActiveConsumer { consumer, .. }) = self.consumers.remove(&producer) else {
@@ -185,8 +185,8 @@ impl State {
         vec![notify("consumerClosed", &consumer_ref(consumer))]
     }
 
-    /// Writes `consumerClosed` for each consumer of a closed transport. Their producers are consumed
-    /// again on the next receive transport.
+    /// Writes `consumerClosed` for each consumer of a closed transport. Their producers are
+    /// consumed again on the next receive transport.
     fn transport_closed(&mut self, transport: TransportId) -> Vec<Effect> {
         self.recv_transport = self.recv_transport.filter(|it| *it != transport);
         let consumers = self.consumers.iter();
@@ -203,7 +203,7 @@ impl State {
     }
 }
 
-/// Writes the response to a request; none to a notification.
+/// Writes the response to a request. A notification gets no response.
 fn respond(tag: &RequestTag, data: Value) -> Vec<Effect> {
     let id = tag.id.as_ref();
     let frame = id.map(|id| json!({"response": true, "id": id, "ok": true, "data": data}));
@@ -211,7 +211,7 @@ fn respond(tag: &RequestTag, data: Value) -> Vec<Effect> {
     frame.into_iter().collect()
 }
 
-/// Writes the error response to a request; none to a notification.
+/// Writes the error response to a request. A notification gets no response.
 fn respond_error(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     let frame = tag.id.as_ref().map(|id| {
         json!({
@@ -275,7 +275,8 @@ fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> Value {
     })
 }
 
-/// Returns mediasoup's consumer type. The page offers a choice of layers for all but "simple".
+/// Returns mediasoup's consumer type. The demo page offers a choice of layers unless it is
+/// "simple".
 fn consumer_type(created: &CreatedConsumer) -> &'static str {
     let mut encodings = created.rtp.encodings.iter();
     let mode = encodings.find_map(|it| it.scalability_mode.as_deref());

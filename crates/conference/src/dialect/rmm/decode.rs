@@ -25,8 +25,8 @@ struct Join {
 /// `createTransport`
 #[derive(Deserialize)]
 struct CreateTransport {
-    /// Absent means to send: a client that requests only one transport gets its receive transport
-    /// when it consumes.
+    /// Absent means a send transport. A client that requests only one transport gets its receive
+    /// transport when it consumes.
     kind: Option<Direction>,
 }
 

@@ -127,7 +127,8 @@ impl State {
                     Role::Viewer => {
                         vec![emit_message("demotedToConsumer", "You may only watch now")]
                     }
-                    // Clients have no event for this, and "promoted" would make them publish twice.
+                    // Clients have no event for a new host, and "promoted" would make them publish
+                    // twice.
                     Role::Host => Vec::new(),
                 }
             }
@@ -142,12 +143,13 @@ impl State {
                 };
                 vec![emit(name, peer_with_role(peer, display_name, *role))]
             }
-            // Clients have no events for the others.
+            // Clients have no events for other notices.
             _ => Vec::new(),
         }
     }
 
-    /// Records that the client is in a room or waits for one, and resets the state of an earlier one.
+    /// Records that the client is in a room or waits for one, and resets the state of an earlier
+    /// one.
     fn enter(&mut self, room: &Arc<str>) -> Vec<Effect> {
         self.room = Some(Arc::clone(room));
         self.recv_transport = None;
@@ -161,7 +163,7 @@ impl State {
         unanswered.map_or_else(Vec::new, |tag| refuse_join(&tag, &Refusal::Forbidden))
     }
 
-    /// Tells a client that knows of waiting rooms that a host has to admit it.
+    /// Notifies a client that supports waiting rooms that a host has to admit it.
     fn wait_for_approval(&mut self, tag: &RequestTag, room: &Arc<str>) -> Vec<Effect> {
         let mut effects = self.enter(room);
         if tag.event == JOIN_WITH_ROLES {
@@ -190,7 +192,7 @@ impl State {
         acknowledge(NAMESPACE, tag, answer.into())
     }
 
-    /// Tells the client that a host has admitted it.
+    /// Notifies the client that a host has admitted it.
     fn admitted(
         &mut self,
         room: &Arc<str>,
@@ -208,7 +210,7 @@ impl State {
         vec![emit("joinApproved", payload.into())]
     }
 
-    /// Tells of a new participant, and that it was approved if it waited for this host.
+    /// Notifies the client of a new participant, and of its approval if it waited for this host.
     fn peer_joined(
         &mut self,
         peer: &PeerId,
@@ -276,7 +278,7 @@ fn done_payload(event: &'static str) -> Value {
     }
 }
 
-/// Refuses a `join`.
+/// Writes the refusal of a `join`.
 fn refuse_join(tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
     let error = match refusal {
         Refusal::InvalidToken => "Invalid invite token",
@@ -295,7 +297,7 @@ fn emit_message(name: &str, text: &str) -> Effect {
     emit(name, json!({ "message": text }))
 }
 
-/// Returns a display name as clients expect it: an empty text for none.
+/// Returns a display name, or an empty text if there is none, as clients expect.
 fn name_or_empty(display_name: &Option<Arc<str>>) -> &str {
     display_name.as_deref().unwrap_or_default()
 }
@@ -314,7 +316,7 @@ fn peer_with_role(peer: &PeerId, display_name: &Option<Arc<str>>, role: Role) ->
     })
 }
 
-/// Returns a participant that asks a host for something.
+/// Returns a participant that asks a host for admission or for a role.
 fn peer_request(applicant: &Applicant) -> Map<String, Value> {
     let name = name_or_empty(&applicant.display_name);
     let mut request = Map::new();

@@ -28,8 +28,8 @@ const EVENTS: [&str; 9] = [
     LIST,
 ];
 
-/// `createWebRtcTransport`: to send, or to receive one producer. Clients send either of `sender`
-/// and `producing`.
+/// `createWebRtcTransport`: to send, or to receive one producer. Clients send either `sender` or
+/// `producing`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CreateTransport {
@@ -63,12 +63,12 @@ struct Resume {
 }
 
 impl State {
-    /// Decodes an event. The first one makes the client enter the room.
+    /// Decodes an event. The first event makes the client enter the room.
     pub(crate) fn decode(&mut self, event: SocketIoEvent) -> Result<Vec<Effect>, Refusal> {
         let tag = event.tag(event.known_name(&EVENTS)?);
         let request = match self.request(tag.event, event) {
             Ok(request) => request,
-            // Some events are refused in a form of their own, which depends on the tag.
+            // The form of the refusal depends on the event, and so on the tag.
             Err(refusal) => return Ok(self.encode_refusal(&tag, &refusal)),
         };
         match self.entry {

@@ -38,7 +38,7 @@ impl State {
             }
             Reply::ConsumerPaused { .. } => json!({ "resumed": true }),
             Reply::Participants(participants) => {
-                // The client learns of them here, so they are not announced again.
+                // This reply lists the producers, so they are not announced again.
                 self.unannounced = self.unannounced.take().map(|_| Vec::new());
                 producers_of_others(participants, &self.context.peer)
                     .map(|it| json!({ "id": it.producer.to_string(), "kind": it.kind }))
@@ -49,7 +49,7 @@ impl State {
         acknowledge(self.namespace, tag, answer)
     }
 
-    /// Records that the client is in its room, and makes the request that waited for it.
+    /// Records that the client is in its room, and sends the request that waited for it.
     fn enter(&mut self, others: &[ParticipantSummary]) -> Vec<Effect> {
         self.remote_producers = RemoteProducers::of(others);
         let producers = others.iter().flat_map(|it| &it.producers);
@@ -122,8 +122,8 @@ impl State {
         }
     }
 
-    /// Tells the client that a producer of another participant was closed, unless it was never
-    /// announced, and closes its transport.
+    /// Closes the transport of another participant's closed producer, and notifies the client if
+    /// the producer was announced.
     fn producer_closed(&mut self, producer: ProducerId) -> Vec<Effect> {
         let Some(mut effects) = self.remote_producers.remove(producer) else {
             return Vec::new();
