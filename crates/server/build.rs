@@ -1,4 +1,4 @@
-//! Has the program built again when the web client was: embedded files come and go with it.
+//! Rebuilds the program when the web client was built, because its files are embedded.
 
 fn main() {
     println!("cargo::rerun-if-changed=../../web/dist");

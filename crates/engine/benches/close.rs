@@ -28,7 +28,7 @@ use watersmeet_wire::units::{Rng, Time};
 /// Transports of a room.
 const ROOM_LEN: usize = 10;
 
-/// Time of everything that happens.
+/// Time of all commands and packets.
 const NOW: Time = Time::from_millis(1);
 
 fn main() {
@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// Which commands close the transports.
+/// Commands that close the transports.
 #[derive(Clone, Copy)]
 enum Close {
     /// One command per transport, in the order of their creation.
@@ -180,7 +180,7 @@ fn consume(
     execute(worker, command);
 }
 
-/// Carries out a command and discards what it causes to be sent and reported.
+/// Carries out a command and discards the resulting datagrams and events.
 fn execute(worker: &mut Worker, command: Command) -> Reply {
     let reply = worker.handle_command(NOW, command).expect("carried out");
     while worker.poll_event().is_some() {}

@@ -26,13 +26,13 @@ const PAYLOAD_LEN: usize = 1_160;
 /// Consumers, each on a transport of its own.
 const CONSUMERS: usize = 100;
 
-/// Packets before the count: buffers have grown then, and reports are sent every second.
+/// Packets sent before the count, so that buffers have grown and reports were sent.
 const WARMUP: usize = 1_500;
 
 /// Number of counted packets.
 const PACKETS: usize = 200;
 
-/// Counted part: an encrypted packet arrives and is sent to all. Returns the number of datagrams sent.
+/// Forwards an encrypted packet to all consumers; this is counted. Returns the number of datagrams.
 #[inline(never)]
 fn forward(broadcast: &mut Broadcast, packet: &mut [u8]) -> usize {
     let path = broadcast.publisher_path;

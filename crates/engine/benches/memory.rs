@@ -24,18 +24,18 @@ use watersmeet_wire::params::MediaKind;
 
 use support::dtls_client::{DtlsClient, HandshakeHarness, OutgoingStream};
 
-/// Transports in the account.
+/// Number of measured transports.
 const TRANSPORTS: usize = 2_000;
 
-/// Consumers in the account, of each kind.
+/// Number of measured consumers of each kind.
 const CONSUMERS: usize = 500;
 
-/// Bytes of a page, as `/proc/self/statm` counts.
+/// Bytes of a page, the unit of `/proc/self/statm`.
 const PAGE_LEN: i64 = 4_096;
 
 fn main() {
     let mut harness = HandshakeHarness::new(1_150);
-    // Code pages, the arena, the worker's tables.
+    // Warms up code pages, the arena and the worker's tables.
     for _ in 0..8 {
         harness.connect_client();
     }
@@ -78,7 +78,7 @@ fn main() {
     }
 }
 
-/// A publisher with what it sends.
+/// A publisher with its producers and streams.
 struct Stage {
     client: DtlsClient,
     audio: (ProducerId, Vec<OutgoingStream>),
@@ -86,7 +86,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Two seconds of media: 50 audio packets a second, and video of 200, 600 and 1,600 kbit/s.
+    /// Sends two seconds of media: 50 audio packets a second, video of 200, 600 and 1,600 kbit/s.
     fn play(&mut self, harness: &mut HandshakeHarness) {
         for millis in 0..2_000_u32 {
             harness.now = harness.now + Duration::from_millis(1);
@@ -169,7 +169,7 @@ fn account_consumers(
     account("  both + 2 s of media", CONSUMERS, || stage.play(harness));
 }
 
-/// Runs `work` and prints what it left behind, for each of `count`.
+/// Runs `work` and prints the memory it added, divided by `count`.
 fn account(name: &str, count: usize, work: impl FnOnce()) {
     let before = resident();
     let info = allocation_counter::measure(work);
@@ -181,20 +181,20 @@ fn account(name: &str, count: usize, work: impl FnOnce()) {
     );
 }
 
-/// Resident memory of this process, in bytes.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> i64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split(' ').nth(1).expect("a second column");
     pages.parse::<i64>().expect("a number") * PAGE_LEN
 }
 
-/// How long this thread has worked, whatever else the machine did meanwhile.
+/// Returns the CPU time of this thread.
 fn worked() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("time goes on")
 }
 
-/// How long the worker took for each step of a handshake.
+/// CPU time of the worker for each step of a handshake.
 #[derive(Default)]
 struct Steps {
     check: Vec<Duration>,
@@ -203,7 +203,7 @@ struct Steps {
 }
 
 impl Steps {
-    /// As [`HandshakeHarness::connect_client`], with a stop-watch on our side of it.
+    /// Like [`HandshakeHarness::connect_client`], but measures the worker's CPU time.
     fn complete_handshake(&mut self, harness: &mut HandshakeHarness, client: &mut DtlsClient) {
         let check = client.binding_request();
         let begun = worked();
@@ -243,7 +243,7 @@ impl Steps {
     }
 }
 
-/// The time that half of them stay under, and the mean.
+/// Prints the median and the mean of `times`, and clears them.
 fn print_time(name: &str, times: &mut Vec<Duration>) {
     times.sort_unstable();
     let median = times[times.len() / 2].as_nanos() as f64 / 1_000.0;

@@ -20,7 +20,7 @@ use watersmeet_wire::units::{Rng, Time};
 /// Simulated time.
 const SIMULATED: Duration = Duration::from_secs(20);
 
-/// Duration of a loop iteration: packets that arrive within it are forwarded together anyway.
+/// Duration of a loop iteration; packets that arrive within it are always forwarded together.
 const ITERATION_MICROS: u64 = 100;
 
 /// Longest payload that libwebrtc puts into a packet of 1,200 B.
@@ -174,7 +174,7 @@ fn simulate(
     is_ordered: bool,
 ) -> Outcome {
     let mut window = Window::new(options);
-    // When the loop reads its sockets next.
+    // Time at which the loop reads its sockets next.
     let mut read_at = Time::ZERO;
     let mut destination = Destination {
         waiting: Vec::new(),
@@ -191,7 +191,7 @@ fn simulate(
             destination.send_all(read_at, window.padding_max(), is_ordered);
             read_at = now.max(read_at + window.length());
         }
-        // The other destinations receive as much.
+        // The other destinations receive the same number of packets.
         for _ in 0..profile.destinations {
             window.record_packet(now);
         }

@@ -78,7 +78,7 @@ enum Request {
     },
 }
 
-/// A request and where its response goes.
+/// A request and the channel for its response.
 type Call = (Request, Sender<Result<Value, String>>);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -98,7 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Sfu::new()?.run(&calls)
 }
 
-/// The engine, and what a program adds to it.
+/// The engine, with the state that a program adds to it.
 struct Sfu {
     worker: Worker,
     socket: UdpSocket,
@@ -155,7 +155,7 @@ impl Sfu {
         })
     }
 
-    /// The loop: requests, one datagram, timers, and everything to send.
+    /// Runs the loop: requests, one datagram, timers, and everything to send.
     fn run(&mut self, calls: &Receiver<Call>) -> Result<(), Box<dyn Error>> {
         let mut buffer = [0; 1_500];
         loop {

@@ -69,7 +69,7 @@ pub enum Command {
         producer: ProducerId,
         /// Audio or video.
         kind: MediaKind,
-        /// RTP parameters of what the peer sends.
+        /// RTP parameters of the media that the peer sends.
         rtp: RtpParameters,
         /// Whether it starts paused.
         paused: bool,
@@ -225,7 +225,7 @@ pub enum Reply {
     Consumer {
         /// Audio or video.
         kind: MediaKind,
-        /// RTP parameters of what the peer receives.
+        /// RTP parameters of the media that the peer receives.
         rtp: RtpParameters,
         /// Whether its producer is paused.
         producer_paused: bool,
@@ -319,7 +319,7 @@ pub enum Event {
     TransportClosed {
         /// Transport that is closed.
         transport: TransportId,
-        /// Why it was closed.
+        /// Reason why it was closed.
         reason: CloseReason,
     },
     /// A producer was closed because its transport was.

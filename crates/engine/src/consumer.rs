@@ -87,7 +87,7 @@ struct PeerReport {
     rtt: Duration,
 }
 
-/// Fields of a sender report besides the wall clock (RFC 3550 §6.4.1).
+/// Fields of a sender report except the wall clock (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderReportFields {
     /// SSRC of the stream.
@@ -102,8 +102,8 @@ pub struct SenderReportFields {
 
 /// One producer's media forwarded to one peer.
 ///
-/// In memory order: the fields that every forwarded packet touches come first, in five cache lines,
-/// each of which is fetched anew where there are many consumers.
+/// Fields are in memory order: those that every forwarded packet touches come first, in five cache
+/// lines, which are fetched for each packet when there are many consumers.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Consumer {
@@ -143,7 +143,7 @@ pub struct Consumer {
     mid: Mid,
     /// Bytes sent in the last second.
     rate: RateWindow,
-    /// WorkerMetrics.
+    /// Counters for `getStats` and sender reports.
     pub counters: Counters,
     /// Maps sequence numbers.
     sequence: SequenceMap,
@@ -157,9 +157,9 @@ pub struct Consumer {
     clock_rate: u32,
     /// Latest reception report of the peer.
     report: Option<PeerReport>,
-    /// Latest sender reports: middle 32 bits of the NTP timestamp, and when it was sent.
+    /// Latest sender reports: middle 32 bits of the NTP timestamp, and send time.
     reports_sent: ArrayVec<(u32, Time), REPORTS_KEPT>,
-    /// When a keyframe request of the peer was last passed on.
+    /// Time at which a keyframe request of the peer was last passed on.
     keyframe_requested: Option<Time>,
 }
 
@@ -176,7 +176,7 @@ pub struct ConsumerSetup {
     pub transport: TransportKey,
     /// Audio or video.
     pub kind: MediaKind,
-    /// RTP parameters of what the peer receives.
+    /// RTP parameters of the media that the peer receives.
     pub rtp: RtpParameters,
     /// Number of the producer's streams.
     pub streams: u8,

@@ -20,7 +20,7 @@ pub struct Demux {
     last: Option<(Path, TransportKey)>,
 }
 
-/// What belongs to one transport.
+/// Paths and ufrags of one transport.
 #[derive(Debug, Default)]
 struct Owned {
     /// At most eight paths, see `PATHS_MAX`.

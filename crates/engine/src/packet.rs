@@ -189,7 +189,7 @@ impl ClockReference {
     }
 }
 
-/// A packet that its producer has accepted, as far as consumers need it to decide.
+/// Properties of an accepted packet by which consumers decide whether to send it.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
     /// Index of the encoding it belongs to.

@@ -9,7 +9,7 @@ use watersmeet_wire::units::{SeqNo, Time};
 
 use crate::packet::{ExtensionSpans, Incoming};
 
-/// How long a packet is kept: a receiver's jitter buffer waits for about a second.
+/// Time for which a packet is kept: a receiver's jitter buffer waits for about a second.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Initial number of slots: enough for a second of audio.
@@ -23,7 +23,7 @@ pub const SLOTS_MAX: usize = 1_024;
 pub struct CachedPacket {
     /// Sequence number; `None` while the slot is unused.
     seq: Option<SeqNo>,
-    /// When it arrived.
+    /// Arrival time.
     arrived: Time,
     /// Its parsed header; `None` while the slot is unused.
     incoming: Option<Incoming>,

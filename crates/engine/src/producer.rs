@@ -48,7 +48,7 @@ struct PayloadFormat {
     pt: Pt,
     /// Payload type in the router.
     mapped: Option<Pt>,
-    /// How to parse the payload; absent when it is not parsed.
+    /// Codec by which the payload is parsed; absent when it is not parsed.
     codec: Option<Codec>,
     /// For RTX, the payload type of the media it retransmits.
     apt: Option<Pt>,
@@ -63,7 +63,7 @@ pub struct KeyframeRequest {
     pub fir: Option<u8>,
 }
 
-/// Where the packets of a producer come from.
+/// Source of a producer's packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A peer sends them on this transport.
@@ -87,19 +87,19 @@ pub struct Producer {
     pub paused: bool,
     /// Router it belongs to.
     pub router: RouterKey,
-    /// Where its packets come from.
+    /// Source of its packets.
     pub origin: Origin,
     /// Shards that have subscribed to it.
     pub pipes: Vec<u8>,
-    /// When the subscription to its origin is repeated, for piped producers.
+    /// Deadline for repeating the subscription to its origin, for piped producers.
     pub pipe_deadline: Deadline,
-    /// When requests for missing packets are due.
+    /// Deadline of the requests for missing packets.
     pub nack_deadline: Deadline,
-    /// When keyframe requests are due.
+    /// Deadline of the keyframe requests.
     pub keyframe_deadline: Deadline,
     /// Feedback that its publisher supports.
     pub feedback: Feedback,
-    /// Which streams are active.
+    /// Tracks which streams are active.
     pub activity: Activity,
     /// Scores reported last.
     reported_scores: Vec<u8>,
@@ -238,8 +238,8 @@ impl Producer {
         stream.cache.get(arrival.seq)
     }
 
-    /// Accepts a packet of one of its streams, which arrived with `ssrc`. Returns `None` for packets of
-    /// no negotiated codec.
+    /// Accepts a packet of one of its streams, which arrived with `ssrc`. Returns `None` when its
+    /// codec was not negotiated.
     pub fn accept(
         &mut self,
         now: Time,
@@ -306,7 +306,7 @@ impl Producer {
         }
     }
 
-    /// Returns the next keyframe request that is due; `None` when there is none.
+    /// Returns the next keyframe request; `None` when none is due.
     pub fn take_keyframe_request(&mut self, now: Time) -> Option<KeyframeRequest> {
         let feedback = self.feedback;
         let mut known = self
@@ -330,8 +330,7 @@ impl Producer {
         })
     }
 
-    /// Returns the next stream for which a keyframe request to the origin shard is due; `None` when
-    /// there is none.
+    /// Returns the next stream for which a keyframe request to the origin shard is due, if any.
     pub fn take_piped_keyframe_request(&mut self, now: Time) -> Option<u8> {
         let mut streams = self.streams.iter_mut().zip(0..);
         streams.find_map(|(stream, index)| stream.keyframes.take_due(now).then_some(index))
@@ -353,7 +352,7 @@ impl Producer {
         }
     }
 
-    /// Resets what is known of a piped producer's state when its last consumer has closed.
+    /// Resets the known state of a piped producer after its last consumer has closed.
     pub fn reset_state(&mut self) {
         self.activity.set_active(0);
         for stream in &mut self.streams {
@@ -394,8 +393,8 @@ impl Producer {
             .unwrap_or(Time::FAR_FUTURE)
     }
 
-    /// Returns the cached packets that follow `arrival` in its stream, in order. Consumers could not be
-    /// sent these while `arrival` was missing.
+    /// Returns the cached packets that follow `arrival` in its stream, in order. They could not be
+    /// sent to consumers while `arrival` was missing.
     pub fn cached_after(&self, arrival: &Arrival) -> impl Iterator<Item = Arrival> + '_ {
         let index = arrival.stream;
         let highest = self
@@ -406,7 +405,7 @@ impl Producer {
         later.filter_map(move |seq| self.cached_arrival(index, SeqNo(seq)))
     }
 
-    /// Returns a cached packet as the arrival it was.
+    /// Returns the arrival of a cached packet.
     fn cached_arrival(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
         let stream = self.streams.get(usize::from(index))?;
         let cached = stream.cache.get(seq)?;

@@ -42,7 +42,7 @@ impl ReceiveEstimate {
         let wanted = if fraction_lost > HIGH_LOSS {
             bps * (512 - u64::from(fraction_lost)) / 512
         } else if fraction_lost < LOW_LOSS {
-            // Beyond twice what arrives, growth would be a guess about an unused path.
+            // Growth beyond twice the arriving bitrate would be a guess about an unused path.
             (bps * 108 / 100).min((received.as_bps() * 2).max(START.as_bps()))
         } else {
             bps

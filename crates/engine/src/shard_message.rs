@@ -67,7 +67,7 @@ impl ShardMessage {
 pub struct SharedPacket {
     /// Producer it belongs to.
     pub(crate) producer: ProducerId,
-    /// What consumers need to decide about it.
+    /// Properties by which consumers decide whether to send it.
     pub(crate) arrival: Arrival,
     /// Its parsed header; absent for a packet that is only padding.
     pub(crate) incoming: Option<Incoming>,

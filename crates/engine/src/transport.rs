@@ -1,5 +1,5 @@
-//! Transports: what connects a worker to one peer. [`Transport`] has exactly the methods that the
-//! worker calls, so that other kinds than WebRTC can join. Knows nothing of producers or consumers.
+//! Transports, which connect a worker to one peer. [`Transport`] has exactly the methods that the
+//! worker calls, so that kinds other than WebRTC can be added. Knows no producers or consumers.
 
 pub mod discard;
 pub mod dtls;
@@ -83,7 +83,7 @@ impl Transport {
         transport.poll_event()
     }
 
-    /// Closes the transport; what [`Self::poll_transmit`] returns then are its last datagrams.
+    /// Closes the transport. [`Self::poll_transmit`] then returns its last datagrams.
     pub fn close(&mut self, now: Time) {
         let Self::WebRtc(transport) = self;
         transport.close(now);

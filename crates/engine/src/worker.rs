@@ -108,7 +108,7 @@ pub struct WorkerConfig {
     pub consent_timeout: Duration,
     /// Shard the worker runs on; part of the ufrags it generates.
     pub shard: u8,
-    /// How media is collected before it is sent.
+    /// Options for collecting media before it is sent.
     pub egress: EgressOptions,
 }
 
@@ -219,7 +219,7 @@ impl Worker {
         self.contain_fault(now, key, |worker| worker.receive(now, key, path, packet));
     }
 
-    /// Returns the transport whose ufrag an ICE check contains, on whatever path it arrives.
+    /// Returns the transport whose ufrag an ICE check contains, on any path.
     fn locate_by_ufrag(&self, packet: &[u8]) -> Option<TransportKey> {
         if packet.first().is_none_or(|&first| first >= 4) {
             return None;
@@ -361,7 +361,7 @@ impl Worker {
         }
     }
 
-    /// Handles one timer that was set for `at`, unless its owner has set it anew since.
+    /// Handles one timer that was set for `at`, unless its owner has set it again since.
     fn handle_timer(&mut self, now: Time, at: Time, kind: TimerKind) {
         match kind {
             TimerKind::Transport(key) => {

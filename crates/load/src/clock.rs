@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use watersmeet_wire::units::Time;
 
-/// Monotonic time since the run began. Copies share the origin.
+/// Monotonic time since the start of the run. Copies share the origin.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     /// Instant of `Time::ZERO`.

@@ -34,7 +34,7 @@ const CONSUMERS_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time from the command to count until the start of counting, so that all threads have received it.
 const LEAD_TIME: Duration = Duration::from_millis(50);
 
-/// Why a run has no outcome.
+/// Reason why a run has no outcome.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// A call of the operating system failed.

@@ -17,7 +17,7 @@ const REORDER_DELAY: Duration = Duration::from_millis(5);
 /// Requests for one packet before it is given up.
 const REQUESTS_MAX: u8 = 8;
 
-/// How a packet relates to those received before.
+/// Relation of a packet to those received before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// It has the highest sequence number so far.
@@ -31,7 +31,7 @@ pub enum Arrival {
 /// A missing packet.
 #[derive(Debug, Clone, Copy)]
 struct Missing {
-    /// When to request it next.
+    /// Time of the next request.
     request_at: Time,
     /// Number of requests so far.
     requests: u8,

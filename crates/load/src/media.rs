@@ -84,7 +84,7 @@ impl MediaThread {
     /// Starts a thread.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn start(number: usize, settings: Settings) -> io::Result<Self> {
         let (sender, commands) = channel();
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -116,7 +116,7 @@ impl MediaThread {
     }
 }
 
-/// Whether the loop continues.
+/// Decision whether the loop continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LoopControl {
     Continue,

@@ -30,7 +30,7 @@ pub struct AudioPacket {
 /// A microphone.
 #[derive(Debug)]
 pub struct Microphone {
-    /// When the next packet is due.
+    /// Time of the next packet.
     next: Time,
     /// RTP timestamp of the next packet.
     timestamp: u32,

@@ -105,7 +105,7 @@ pub struct Options {
     /// Cameras send three simulcast layers
     #[arg(long)]
     pub simulcast: bool,
-    /// SrtpProfileOffer this SRTP profile only
+    /// Offer this SRTP profile only
     #[arg(long, value_enum)]
     pub srtp: Option<Srtp>,
     /// Seconds to measure

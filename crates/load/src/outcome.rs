@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::latency::Latency;
 use crate::resource_monitor::RunCost;
 
-/// Why an outcome file cannot be read or written.
+/// Reason why an outcome file cannot be read or written.
 #[derive(Debug, Error)]
 pub enum OutcomeError {
     /// Opening, reading or writing the file failed.

@@ -14,7 +14,7 @@ use crate::thresholds::{self, Threshold};
 
 pub use text_table::TextTable;
 
-/// Why an outcome cannot be reported.
+/// Reason why an outcome cannot be reported.
 #[derive(Debug, Error)]
 pub enum ReportError {
     /// There is no set of thresholds with this name.

@@ -20,7 +20,7 @@ use crate::run_lengths::{self, MetricsError, RunCounters, RunLengths};
 /// Prefix of the names of the server's media threads.
 pub const SHARD_PREFIX: &str = "shard-";
 
-/// Why the resource usage cannot be read.
+/// Reason why the resource usage cannot be read.
 #[derive(Debug, Error)]
 pub enum MonitorError {
     /// The process does not exist, or reading it is not permitted.
@@ -74,7 +74,7 @@ pub struct ResourceMonitor {
 /// All monitored processes at one point in time.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// When it was taken.
+    /// Time at which it was taken.
     at: Instant,
     /// The server's processes.
     servers: Vec<Usage>,

@@ -25,7 +25,7 @@ pub const RUN_LEN_MAX: u32 = 64;
 /// Timeout of the request in seconds.
 const TIMEOUT_S: u64 = 5;
 
-/// Why the metrics cannot be read.
+/// Reason why the metrics cannot be read.
 #[derive(Debug, Error)]
 pub enum MetricsError {
     /// The request failed.

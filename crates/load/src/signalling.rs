@@ -21,7 +21,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Frames kept while a response is awaited.
 const PENDING_MAX: usize = 100_000;
 
-/// Why signalling failed.
+/// Reason why signalling failed.
 #[derive(Debug, Error)]
 pub enum SignallingError {
     /// Connecting failed, or the connection broke.

@@ -21,7 +21,7 @@ pub struct TestHeader {
     pub layer: u32,
     /// Sequence number within the layer.
     pub number: u64,
-    /// When it was sent, in nanoseconds since the Unix epoch.
+    /// Send time, in nanoseconds since the Unix epoch.
     pub sent_ns: u64,
 }
 

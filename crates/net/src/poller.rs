@@ -56,7 +56,7 @@ impl Poller {
     /// precision.
     ///
     /// # Errors
-    /// Those of the operating system, except interruption by a signal.
+    /// Errors of the operating system, except interruption by a signal.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         self.ready.clear();
         match self.shared.wait(&mut self.ready, timeout) {
@@ -69,7 +69,7 @@ impl Poller {
     /// some microseconds, which a core that is kept busy anyway need not pay.
     ///
     /// # Errors
-    /// Those of the operating system, except interruption by a signal.
+    /// Errors of the operating system, except interruption by a signal.
     pub fn wait_with_spin(&mut self, timeout: Duration, spin: Duration) -> io::Result<usize> {
         let started = Instant::now();
         loop {
@@ -109,7 +109,7 @@ impl Waker {
     /// Ends the current or next wait.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn wake(&self) -> io::Result<()> {
         self.woken.store(true, Ordering::Release);
         self.shared.notify()
@@ -125,7 +125,7 @@ impl Registrar {
     /// both kinds of sockets in this crate do so in `Drop`.
     ///
     /// # Errors
-    /// Those of the operating system, and when the socket is registered already.
+    /// Errors of the operating system, and when the socket is registered already.
     pub(crate) fn add(
         &self,
         socket: &impl Pollable,
@@ -138,7 +138,7 @@ impl Registrar {
     /// Changes the readiness that `socket` is polled for.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub(crate) fn modify(
         &self,
         socket: &impl Pollable,

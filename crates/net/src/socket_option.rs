@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 /// Sets a socket option to `value`, in the byte layout that the kernel expects.
 ///
 /// # Errors
-/// Those of `setsockopt`.
+/// Errors of `setsockopt`.
 pub(crate) fn set(
     socket: &impl AsRawFd,
     level: libc::c_int,
@@ -35,7 +35,7 @@ pub(crate) fn set(
 /// Sets a socket option whose value is one integer.
 ///
 /// # Errors
-/// Those of `setsockopt`.
+/// Errors of `setsockopt`.
 pub(crate) fn set_number(
     socket: &impl AsRawFd,
     level: libc::c_int,

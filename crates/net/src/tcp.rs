@@ -112,7 +112,7 @@ impl TcpServer {
     /// `SocketId::TcpConnection { listener: number, .. }`. An IPv6 listener does not take IPv4.
     ///
     /// # Errors
-    /// Those of the operating system, for example when the address is in use or not local.
+    /// Errors of the operating system, for example when the address is in use or not local.
     pub fn bind(
         address: SocketAddr,
         options: TcpOptions,
@@ -160,7 +160,7 @@ impl TcpServer {
     /// Returns the address it listens on.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -346,7 +346,7 @@ impl TcpServer {
         }
     }
 
-    /// Writes the queue, as far as the kernel has room, and polls for room when it has none.
+    /// Writes as much of the queue as the kernel has room for, and polls for room if any is left.
     fn write(&mut self, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;

@@ -40,7 +40,7 @@ pub use self::receive_batch::{
 pub use crate::transmit::Transmit;
 pub use crate::udp_stats::UdpStats;
 
-/// How a socket calls the operating system.
+/// System calls that a socket uses.
 enum Backend {
     /// Batches and runs.
     #[cfg(target_os = "linux")]
@@ -88,7 +88,7 @@ impl Backend {
 pub struct UdpSocket {
     /// The socket.
     socket: std::net::UdpSocket,
-    /// How it calls the operating system.
+    /// System calls that it uses.
     backend: Backend,
     /// Counters since it was opened.
     stats: UdpStats,
@@ -105,7 +105,7 @@ impl UdpSocket {
     /// system's limits.
     ///
     /// # Errors
-    /// Those of the operating system, for example when the address is in use or not local.
+    /// Errors of the operating system, for example when the address is in use or not local.
     pub fn bind(address: SocketAddr, options: UdpOptions) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -134,7 +134,7 @@ impl UdpSocket {
     /// [`packet_egress`](crate::packet_egress) can.
     ///
     /// # Errors
-    /// Those of [`packet_egress::probe`](crate::packet_egress::probe), and others of the operating
+    /// Errors of [`packet_egress::probe`](crate::packet_egress::probe), and others of the operating
     /// system. The socket then continues to send through the stack.
     pub fn enable_packet_egress(&mut self, options: PacketEgressOptions) -> io::Result<()> {
         #[cfg(all(target_os = "linux", feature = "packet-egress"))]
@@ -165,7 +165,7 @@ impl UdpSocket {
     /// Returns the address it is bound to.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -173,7 +173,7 @@ impl UdpSocket {
     /// Registers the socket in `poller` as `SocketId::Udp(number)`, for reading.
     ///
     /// # Errors
-    /// Those of the operating system, and when the socket is registered already.
+    /// Errors of the operating system, and when the socket is registered already.
     pub fn register(&mut self, poller: &Poller, number: usize) -> io::Result<()> {
         let registrar = poller.registrar();
         registrar.add(&self.socket, SocketId::Udp(number), Interest::Read)?;
@@ -185,7 +185,7 @@ impl UdpSocket {
     /// [`send_batch`](Self::send_batch) that did not take all transmits.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn watch_writable(&self, number: usize, watch: bool) -> io::Result<()> {
         let interest = if watch {
             Interest::ReadWrite
@@ -202,7 +202,7 @@ impl UdpSocket {
     /// bookkeeping: about twice what was requested.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn buffer_sizes(&self) -> io::Result<(usize, usize)> {
         let socket = socket2::SockRef::from(&self.socket);
         Ok((socket.recv_buffer_size()?, socket.send_buffer_size()?))
@@ -281,7 +281,7 @@ impl ReceiveBatch {
 struct StackSender<'a> {
     /// The socket.
     socket: &'a std::net::UdpSocket,
-    /// How it calls the operating system.
+    /// System calls that it uses.
     backend: &'a mut Backend,
 }
 

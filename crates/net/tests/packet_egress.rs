@@ -154,7 +154,7 @@ fn pattern(seed: u8, len: usize) -> Vec<u8> {
     bytes.map(|byte| byte.wrapping_mul(31) ^ seed).collect()
 }
 
-/// Options that send everything past the stack, whatever its run length.
+/// Options that send everything past the stack, regardless of run length.
 fn for_all_runs() -> PacketEgressOptions {
     PacketEgressOptions { run_min: u16::MAX }
 }

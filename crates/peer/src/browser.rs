@@ -134,7 +134,7 @@ pub struct ConsumedStream {
     pub paused: bool,
     /// Whether its producer is paused.
     pub producer_paused: bool,
-    /// Since when it is paused on either side.
+    /// Start of the pause on either side.
     pub paused_since: Option<Time>,
 }
 
@@ -150,7 +150,7 @@ impl ConsumedStream {
     }
 }
 
-/// ScriptedSource source.
+/// Source that the browser publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PublishedSource {
     /// Source in the sender.
@@ -185,7 +185,7 @@ pub struct Browser {
     next_id: u64,
     /// Ids of the transports.
     transports: Map<Direction, String>,
-    /// ScriptedSource sources, by index in the script.
+    /// Published sources, by index in the script.
     published_sources: Map<usize, PublishedSource>,
     /// Received streams, by producer.
     consumed_streams: Map<String, ConsumedStream>,

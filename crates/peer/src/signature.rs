@@ -113,7 +113,7 @@ impl PacketSignature {
     }
 }
 
-/// FNV-1a hash: detects accidental changes, not attacks.
+/// Returns the FNV-1a hash, which detects accidental changes, not attacks.
 fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |sum, byte| {
         (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)

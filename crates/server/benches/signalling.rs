@@ -113,7 +113,7 @@ impl Program {
         }
     }
 
-    /// Resident memory, in KiB.
+    /// Returns the resident memory, in KiB.
     fn memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -124,7 +124,7 @@ impl Program {
             .unwrap()
     }
 
-    /// CPU time, in seconds.
+    /// Returns the CPU time, in seconds.
     fn cpu_s(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<_> = stat

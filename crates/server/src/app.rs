@@ -31,13 +31,13 @@ use crate::{
 /// Threads of the tokio runtime, which serves signalling and HTTP. Shards have their own threads.
 const SIGNALLING_THREADS: usize = 2;
 
-/// How long sessions may take to close when the program ends.
+/// Time limit for closing sessions when the program ends.
 const SESSIONS_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long shards may take to end: each checks at least every 250 ms.
+/// Time limit for ending shards: each checks at least every 250 ms.
 const SHARDS_END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a peer may go without renewing its consent (RFC 7675 allows 30 s).
+/// Time for which a peer may go without renewing its consent (RFC 7675 allows 30 s).
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Runs the program until a signal ends it.

@@ -13,7 +13,7 @@ use crate::media_sockets::MediaSocketError;
 /// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
 pub const EXIT_CONFIG: u8 = 78;
 
-/// Why the program cannot start or had to end.
+/// Reason why the program cannot start or had to end.
 #[derive(Debug, Error)]
 pub enum AppError {
     /// The HTTPS certificate or key cannot be used.

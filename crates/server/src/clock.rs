@@ -26,22 +26,22 @@ impl Clock {
         }
     }
 
-    /// Time since the start.
+    /// Returns the time since the start.
     pub fn now(&self) -> Time {
         Time::ZERO + self.epoch.elapsed()
     }
 
-    /// Instant of `Time::ZERO`.
+    /// Returns the `Instant` of `Time::ZERO`.
     pub const fn epoch(&self) -> Instant {
         self.epoch
     }
 
-    /// Wall clock at `Time::ZERO`, since 1970.
+    /// Returns the wall clock at `Time::ZERO`, since 1970.
     pub const fn unix_epoch(&self) -> Duration {
         self.unix_epoch
     }
 
-    /// Current time in milliseconds since 1970. Advances with the monotonic clock.
+    /// Returns the current time in milliseconds since 1970. Advances with the monotonic clock.
     pub fn unix_ms(&self) -> u64 {
         let since_1970 = self.unix_epoch + self.epoch.elapsed();
         u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)

@@ -24,7 +24,7 @@ impl Heartbeat {
         }
     }
 
-    /// Number of the shard.
+    /// Returns the number of the shard.
     pub const fn shard(&self) -> u8 {
         self.shard
     }
@@ -34,7 +34,7 @@ impl Heartbeat {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Loop iterations since the start.
+    /// Returns the number of loop iterations since the start.
     pub fn beats(&self) -> u64 {
         self.beats.load(Ordering::Relaxed)
     }
@@ -44,7 +44,7 @@ impl Heartbeat {
         self.hung.store(hung, Ordering::Relaxed);
     }
 
-    /// Whether the shard counts as hung.
+    /// Returns whether the shard counts as hung.
     pub fn is_hung(&self) -> bool {
         self.hung.load(Ordering::Relaxed)
     }

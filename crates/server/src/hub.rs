@@ -30,10 +30,10 @@ use crate::shard::{ShardHandle, ShardReport, ShardRequest};
 /// waits and reads no more from its client.
 const INPUTS_MAX: usize = 256;
 
-/// How long a request to the hub may take: it waits for its turn in the queue.
+/// Time limit for a request to the hub, which waits for its turn in the queue.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often the load of the shards is passed to the conference: as often as they publish it.
+/// Interval at which the load of the shards is passed to the conference: that of its publication.
 const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// WebSocket close code for a server that shuts down (RFC 6455 §7.4.1).
@@ -83,12 +83,12 @@ enum Input {
     Admin {
         /// The request.
         request: AdminRequest,
-        /// Where the response is sent.
+        /// Channel for the response.
         response_sender: oneshot::Sender<Result<AdminResponse, message::Refusal>>,
     },
     /// A request for the conference's metrics.
     Gauges {
-        /// Where the metrics are sent.
+        /// Channel for the metrics.
         response_sender: oneshot::Sender<ConferenceGauges>,
     },
     /// A test makes a shard panic.

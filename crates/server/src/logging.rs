@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 
-/// Why logging cannot start.
+/// Reason why logging cannot start.
 #[derive(Debug, Error)]
 pub enum LogError {
     /// The configured filter cannot be parsed.

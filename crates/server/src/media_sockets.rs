@@ -28,13 +28,13 @@ const SEND_TRIES_MAX: usize = 3;
 /// Pause after a wait that failed, so that the thread does not spin.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
-/// How often silent TCP connections are closed.
+/// Interval at which silent TCP connections are closed.
 const STALE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Attempts to find a port that is free for both UDP and TCP.
 const PORT_TRIES_MAX: usize = 16;
 
-/// Why the media sockets cannot be opened.
+/// Reason why the media sockets cannot be opened.
 #[derive(Debug, Error)]
 pub enum MediaSocketError {
     /// A port is in use or an address is not available.
@@ -72,8 +72,8 @@ pub struct SocketCounters {
 }
 
 impl SocketCounters {
-    /// Whether packets were received (from peers, or `has_messages` from other shards) and packets
-    /// were sent since `before`.
+    /// Returns whether packets were received (from peers, or `has_messages` from other shards) and
+    /// packets were sent since `before`.
     pub const fn has_forwarded_since(&self, before: &Self, has_messages: bool) -> bool {
         let has_received = has_messages
             || self.datagrams_received > before.datagrams_received
@@ -96,9 +96,9 @@ pub struct MediaSockets {
     ready: Vec<Ready>,
     /// Scratch buffer for datagrams of one batch.
     outgoing: Vec<Transmit>,
-    /// How long to poll for packets before sleeping.
+    /// Time for which to poll for packets before sleeping.
     spin: Duration,
-    /// When silent TCP connections were last closed.
+    /// Time at which silent TCP connections were last closed.
     stale_checked_at: Time,
     /// Runs dropped because the kernel's send buffer was full.
     runs_dropped: u64,
@@ -352,7 +352,7 @@ impl AddressSockets {
         Ok(Self { address, udp, tcp })
     }
 
-    /// Whether peers at `remote` are reached by these sockets.
+    /// Returns whether peers at `remote` are reached by these sockets.
     fn serves(&self, remote: SocketAddr) -> bool {
         self.address.is_ipv4() == remote.is_ipv4()
     }

@@ -114,12 +114,12 @@ impl ShardHandle {
         sent
     }
 
-    /// Heartbeat of the shard.
+    /// Returns the heartbeat of the shard.
     pub fn heartbeat(&self) -> Heartbeat {
         self.heartbeat.clone()
     }
 
-    /// Metrics of the shard.
+    /// Returns the metrics of the shard.
     pub fn metrics(&self) -> SharedMetrics {
         self.metrics.clone()
     }
@@ -159,7 +159,7 @@ pub struct Shard {
     is_lost: bool,
     /// Pending work that no socket and no timer announces.
     backlog: Backlog,
-    /// When the latest loop iteration began.
+    /// Start of the latest loop iteration.
     iteration_at: Time,
 }
 
@@ -367,7 +367,7 @@ impl Shard {
         RequestOutcome::Handled
     }
 
-    /// Sends the worker's events to the hub as far as it has room. The rest stays in the worker.
+    /// Sends the worker's events to the hub while it has room. The rest stays in the worker.
     fn report_events(&mut self) {
         loop {
             let Ok(permit) = self.reports.try_reserve() else {

@@ -9,7 +9,7 @@ use watersmeet_wire::units::{Histogram, Time};
 
 use crate::media_sockets::SocketCounters;
 
-/// How often metrics are published.
+/// Interval at which metrics are published.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bounds of the forwarding time histogram, in microseconds.
@@ -65,15 +65,15 @@ pub struct SharedMetrics {
 /// Collects metrics in the shard's thread and publishes them.
 #[derive(Debug)]
 pub struct MetricsRecorder {
-    /// Where copies are published.
+    /// Handle that copies are published to.
     shared: SharedMetrics,
     /// Metrics that are being collected.
     metrics: ShardMetrics,
-    /// When the next copy is due.
+    /// Time at which the next copy is due.
     due_at: Time,
     /// Time not spent waiting since the last copy.
     busy: Duration,
-    /// When the last copy was published.
+    /// Time at which the last copy was published.
     published_at: Time,
 }
 
@@ -86,7 +86,7 @@ impl SharedMetrics {
         }
     }
 
-    /// Number of the shard.
+    /// Returns the number of the shard.
     pub const fn shard(&self) -> u8 {
         self.shard
     }
@@ -134,7 +134,7 @@ impl MetricsRecorder {
         self.metrics.failures += 1;
     }
 
-    /// Whether a copy is due.
+    /// Returns whether a copy is due.
     pub fn is_due(&self, now: Time) -> bool {
         now >= self.due_at
     }

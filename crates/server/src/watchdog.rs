@@ -7,7 +7,7 @@ use tokio::time::interval;
 
 use crate::heartbeat::Heartbeat;
 
-/// How often heartbeats are checked. A shard beats at least every 250 ms.
+/// Interval at which heartbeats are checked. A shard beats at least every 250 ms.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Intervals without a beat after which a shard counts as hung: 2 s.

@@ -1,4 +1,4 @@
-//! Language of scenarios: who joins, what happens, and what is expected.
+//! Language of scenarios: participants, events and expectations.
 //!
 //! ```
 //! use watersmeet_sim::scenario::{camera, fps, kbps, secs};

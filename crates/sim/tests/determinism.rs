@@ -38,8 +38,8 @@ fn different_seeds_give_different_traces() {
     assert_eq!(traces.len(), 32);
 }
 
-/// A change of behaviour changes these; `RECORD_TRACES=1` writes the file anew, and the commit says
-/// what changed.
+/// A change of behaviour changes these; `RECORD_TRACES=1` writes the file again, and the commit
+/// says what changed.
 #[test]
 fn traces_of_the_committed_seeds_stay_as_recorded() {
     let mut traces = String::new();

@@ -15,7 +15,7 @@ use watersmeet_sim::world::World;
 /// Number of shards of the spread rooms.
 const SHARDS: u8 = 4;
 
-/// What one participant received of another.
+/// Media that one participant received from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Received {
     /// Simulcast encoding of the last frame.
@@ -49,7 +49,7 @@ struct PublisherRequests {
 
 /// Measurements of a finished scenario.
 struct Outcome {
-    /// What each participant received of each other one, in the order in which they joined.
+    /// Media that each participant received from each other one, in order of joining.
     received: Vec<(String, Received)>,
     /// Requests to publishers.
     requests: PublisherRequests,

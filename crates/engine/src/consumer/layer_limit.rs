@@ -1,4 +1,4 @@
-//! Layers that a consumer may be sent at most, whatever it prefers.
+//! Highest layers that a consumer may be sent, regardless of its preference.
 
 /// Upper bound of a consumer's layers. Bandwidth allocation sets it; without one, there is no bound.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use crate::layers::Layers;
 /// Preferred layers of a consumer.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct LayerPreference {
-    /// Absent means the highest layers.
+    /// Preferred layers; absent means the highest.
     layers: Option<Layers>,
 }
 

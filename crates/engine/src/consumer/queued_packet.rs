@@ -1,5 +1,5 @@
-//! Packets queued for sending, described by numbers: which packet of the producer, and what is
-//! rewritten of it. The bytes are written when the packet is sent.
+//! Packets queued for sending, described by numbers: the producer's packet, and the fields that are
+//! rewritten. The bytes are written when the packet is sent.
 
 use watersmeet_wire::codec::Vp8Descriptor;
 use watersmeet_wire::rtp::extension::AbsSendTime;

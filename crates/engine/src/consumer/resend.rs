@@ -17,7 +17,7 @@ pub const SENT_MAX: usize = 1_024;
 /// Initial number of slots.
 const SENT_MIN: usize = 64;
 
-/// How long a packet can be requested.
+/// Time for which a packet can be requested.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Upper bound of the retransmissions of one packet.
@@ -29,15 +29,15 @@ const SPACING_MIN: Duration = Duration::from_millis(10);
 /// Microseconds per tick: fine enough that a request just one round trip later is not too early.
 const TICK_MICROS: u64 = 16;
 
-/// A sent packet. One is written per forwarded packet, into memory that is seldom in a CPU cache: at
-/// 32 bytes two share a cache line, and a fast stream needs 32 KiB.
+/// A sent packet. One is written per forwarded packet, into memory that is rarely in a CPU cache:
+/// at 32 bytes two share a cache line, and a fast stream needs 32 KiB.
 #[derive(Debug, Clone, Copy)]
 pub struct Sent {
     /// Incoming sequence number.
     pub origin: SeqNo,
     /// Outgoing RTP timestamp.
     pub timestamp: u32,
-    /// When it was last sent, in ticks.
+    /// Time at which it was last sent, in ticks.
     at: u32,
     /// Low 16 bits of its outgoing sequence number.
     seq: u16,

@@ -1,5 +1,5 @@
-//! Continuous outgoing numbers across switches between incoming streams: sequence numbers without
-//! gaps of our making, timestamps that only go forward, picture ids that keep counting.
+//! Keeps outgoing numbers continuous across switches between incoming streams: sequence numbers get
+//! no additional gaps, timestamps never go back, and picture ids keep counting.
 //!
 //! A packet lost on its way to us leaves a gap, so that the peer can request it and gets it once
 //! it is repaired; a packet that we omit leaves none.
@@ -22,8 +22,8 @@ struct Span {
     out: u64,
 }
 
-/// Maps incoming to outgoing sequence numbers. In memory order: what each packet touches comes
-/// first.
+/// Maps incoming to outgoing sequence numbers. Fields that each packet touches come first in
+/// memory.
 #[derive(Debug)]
 #[repr(C)]
 pub struct SequenceMap {
@@ -129,7 +129,7 @@ impl TimestampMap {
         out
     }
 
-    /// Returns what is added to incoming timestamps.
+    /// Returns the offset that is added to incoming timestamps.
     pub fn offset(&self) -> u32 {
         self.offset
     }

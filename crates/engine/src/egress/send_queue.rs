@@ -13,7 +13,7 @@ use crate::slots::TransportKey;
 /// State of one transport in the send queue.
 #[derive(Debug)]
 pub struct SendQueueEntry {
-    /// When it is due to send; `FAR_FUTURE` while it is not queued.
+    /// Time at which it is due to send; `FAR_FUTURE` while it is not queued.
     due: Time,
     /// Whether STUN, DTLS or RTCP datagrams may wait besides media.
     has_control: bool,
@@ -31,7 +31,7 @@ impl Default for SendQueueEntry {
 /// Transports with something to send.
 #[derive(Debug)]
 pub struct SendQueue {
-    /// How long media may be collected before it is sent.
+    /// Window for which media may be collected before it is sent.
     window: Window,
     /// Transports that are due. A key may be stale: of a closed transport, or one whose slot was
     /// given to another, which then has nothing to send.
@@ -83,7 +83,7 @@ impl SendQueue {
         }
     }
 
-    /// Queues a transport for `due`, which is earlier than what it is queued for, or is later than now.
+    /// Queues a transport for `due`, which is earlier than its queued time, or is later than now.
     fn advance(&mut self, now: Time, due: Time, key: TransportKey, entry: &mut SendQueueEntry) {
         let former = std::mem::replace(&mut entry.due, due);
         if former != Time::FAR_FUTURE && !self.later.remove(&(former, key)) {

@@ -35,10 +35,10 @@ pub enum EgressWindow {
     Fixed(Duration),
 }
 
-/// How packets are collected before they are sent.
+/// Options for collecting packets before they are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EgressOptions {
-    /// How long packets are collected.
+    /// Length of the window.
     pub window: EgressWindow,
     /// Upper bound of the padding of one packet under load, in bytes; zero disables padding.
     pub padding_max: u8,

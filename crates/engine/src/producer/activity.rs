@@ -1,6 +1,6 @@
 //! Detects which encodings of a producer are active. An encoding that stops becomes inactive within
-//! about a second, and active again only when it has lasted: a publisher short of bandwidth stops and
-//! starts its best encoding every few seconds, and each switch costs a keyframe and a visible change.
+//! about a second, and active again after two seconds of sending: a publisher short of bandwidth
+//! stops and starts its best encoding every few seconds, and each switch costs a keyframe.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use watersmeet_wire::units::Time;
 /// second before it stops an encoding, so that five frames are missing then.
 const LAYER_SILENT_AFTER: Duration = Duration::from_secs(1);
 
-/// Silence after which an only encoding counts as stopped: screens and audio may pause longer.
+/// Silence after which a single encoding counts as stopped: screens and audio may pause longer.
 const SILENT_AFTER: Duration = Duration::from_millis(2_500);
 
-/// How long an encoding that stopped while others continued must send before it counts as active.
+/// Time that an encoding which stopped while others continued must send to count as active.
 const LASTING_AFTER: Duration = Duration::from_secs(2);
 
 /// Interval at which packets of one encoding cause a check of the others.
@@ -22,22 +22,22 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// Activity of one encoding.
 #[derive(Debug, Default, Clone, Copy)]
 struct Encoding {
-    /// When its last packet arrived.
+    /// Arrival time of its last packet.
     last: Option<Time>,
     /// Whether it stopped while others continued.
     is_unstable: bool,
-    /// Since when it has been sending without a pause.
+    /// Start of the time since which it has been sending without a pause.
     since: Time,
 }
 
 /// Activity of the encodings of a producer.
 #[derive(Debug)]
 pub struct Activity {
-    /// Lowest quality first.
+    /// Encodings, lowest quality first.
     encodings: Vec<Encoding>,
     /// Active encodings, as a bit set.
     active: u8,
-    /// When the next check for silence is due.
+    /// Time of the next check for silence.
     check_at: Time,
 }
 

@@ -1,5 +1,5 @@
-//! Decides when a keyframe is requested from a publisher: however many consumers need one, at most
-//! once a second per stream, and no more once the keyframe has arrived.
+//! Decides when a keyframe is requested from a publisher: at most once a second per stream, for any
+//! number of consumers, until the keyframe has arrived.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const PIPED_SPACING: Duration = Duration::from_millis(100);
 pub struct KeyframeRequests {
     /// Whether a keyframe is awaited.
     is_awaited: bool,
-    /// When the last request was sent.
+    /// Time of the last request.
     requested: Option<Time>,
     /// Number of requests sent since the keyframe was first awaited.
     repeats: u8,

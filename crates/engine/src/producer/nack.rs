@@ -1,6 +1,6 @@
 //! Tracks the missing packets of one stream and decides when to request them (RFC 4585 §6.2.1).
 //!
-//! Bounded in packets at once, requests per packet and time between requests.
+//! The missing packets, the requests per packet and the time between requests are bounded.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ const RTT_MAX: Duration = Duration::from_millis(700);
 struct Missing {
     /// Number of requests sent.
     requests: u8,
-    /// When it was last requested.
+    /// Time of the last request.
     requested: Time,
 }
 
@@ -111,8 +111,8 @@ impl NackGenerator {
         let before = self.missing.len();
         let wait = self.wait();
         self.missing.retain(|seq, missing| {
-            // The same sum as in `poll_timeout`. A wait is finer than a `Time`: with a difference the
-            // packet would be due there, but never here.
+            // Must be the same sum as in `poll_timeout`: a wait is finer than a `Time`, so with a
+            // difference the packet would be due there, but never here.
             if missing.requests > 0 && missing.requested + wait > now {
                 return true;
             }

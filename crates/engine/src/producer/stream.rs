@@ -1,7 +1,7 @@
 //! One received RTP stream: sequence numbers, losses, reception quality, and the packets of its last
 //! second. RFC 3550 §6.4.1 and appendix A (reports), RFC 4585 (feedback), RFC 4588 (RTX).
 //!
-//! Does not decide who gets a packet: it accepts or refuses, and counts.
+//! Accepts or refuses packets and counts them; does not decide who gets them.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::producer::nack::{Gap, NackGenerator};
 use crate::rate::RateWindow;
 use crate::shard_message::SharedPacket;
 
-/// A larger jump of the sequence number is a restart of the publisher, not a gap (RFC 3550 A.1 uses the
-/// same value).
+/// Largest jump of the sequence number that counts as a gap (as in RFC 3550 A.1). A larger one is a
+/// restart of the publisher.
 const DROPOUT_MAX: u64 = 3_000;
 
 /// Score of a stream without losses.
@@ -34,12 +34,12 @@ struct ReportBase {
     received: u64,
 }
 
-/// Sender report of the publisher, as far as reception reports echo it.
+/// Part of the publisher's sender report that reception reports echo.
 #[derive(Debug, Clone, Copy)]
 struct LastSenderReport {
     /// Middle 32 bits of its NTP timestamp.
     compact_ntp: u32,
-    /// When it arrived.
+    /// Arrival time.
     arrived: Time,
 }
 
@@ -105,13 +105,13 @@ pub struct Stream {
     fraction_lost: u8,
     /// Last sender report of the publisher.
     last_sr: Option<LastSenderReport>,
-    /// When the last packet arrived.
+    /// Arrival time of the last packet.
     last_arrival: Option<Time>,
     /// Reception score, 0 to 10.
     score: u8,
 }
 
-/// Whether a packet was accepted.
+/// Result of accepting a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
     /// It is new.
@@ -223,7 +223,7 @@ impl Stream {
 
     /// Starts or restarts the sequence numbers at a publisher's packet.
     fn start(&mut self, raw: u16) -> Accepted {
-        // One wrap above all earlier numbers, so that they never go back.
+        // Starts one wrap above all earlier numbers, so that numbers never go back.
         let seq = match self.first {
             None => SeqNo::first(raw),
             Some(_) => SeqNo((self.highest.0 | 0xffff) + 0x1_0001 + u64::from(raw)),
@@ -257,7 +257,7 @@ impl Stream {
         self.measure_jitter(now, incoming.timestamp);
     }
 
-    /// RFC 3550 appendix A.8.
+    /// Updates the interarrival jitter (RFC 3550 appendix A.8).
     #[expect(clippy::cast_possible_truncation, reason = "media time is modulo 2^32")]
     fn measure_jitter(&mut self, now: Time, timestamp: u32) {
         let arrival = now.as_micros().wrapping_mul(u64::from(self.clock_rate)) / 1_000_000;

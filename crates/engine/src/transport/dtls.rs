@@ -80,7 +80,7 @@ pub struct DtlsSession {
     pending: PendingDatagrams,
     /// Datagrams to send, oldest first.
     outgoing: VecDeque<Vec<u8>>,
-    /// When the endpoint has to be called next.
+    /// Time at which the endpoint has to be called next.
     endpoint_timeout: Time,
 }
 
@@ -118,7 +118,7 @@ struct Handshake {
     has_sent_flight: bool,
     /// Endpoints replaced so far.
     restarts: u16,
-    /// When it fails; set by the first packet in either direction.
+    /// Time at which it fails; set by the first packet in either direction.
     deadline: Time,
 }
 

@@ -1,4 +1,4 @@
-//! Results and events of transports, of whatever kind.
+//! Results and events of transports of any kind.
 
 use watersmeet_wire::rtp::RtpHeader;
 

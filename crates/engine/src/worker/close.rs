@@ -34,8 +34,8 @@ impl Worker {
         }
     }
 
-    /// Closes a transport with its producers and consumers. It is reported when a `reason` is given,
-    /// which is so unless a command closes it.
+    /// Closes a transport with its producers and consumers. Reports it when a `reason` is given,
+    /// that is, unless a command closes it.
     pub(super) fn close_transport(
         &mut self,
         now: Time,

@@ -1,4 +1,4 @@
-//! Receiving half of a transport: what the worker knows of media that comes from the peer.
+//! Receiving half of a transport: state of the media that comes from the peer.
 
 use crate::arrival_log::ArrivalLog;
 use crate::remb::ReceiveEstimate;
@@ -12,7 +12,7 @@ pub struct Inbound {
     pub rtp_listener: RtpListener,
     /// Arrival times for transport-wide feedback.
     pub arrival_log: ArrivalLog,
-    /// When transport-wide feedback is due.
+    /// Deadline of transport-wide feedback.
     pub feedback_deadline: Deadline,
     /// Receive-side estimate, for publishers that take REMB only.
     pub estimate: Option<ReceiveEstimate>,

@@ -37,14 +37,14 @@ pub struct WorkerMetrics {
     pub round_trips_micros: u64,
     /// Number of consumers in that sum.
     pub round_trips: u64,
-    /// How media was collected before it was sent.
+    /// Metrics of the egress window.
     pub egress: EgressMetrics,
 }
 
-/// How media was collected before it was sent.
+/// Metrics of the egress window.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct EgressMetrics {
-    /// How long the loop waits at present before it reads its sockets again.
+    /// Current time for which the loop waits before it reads its sockets again.
     pub window: Duration,
     /// Lengths of the runs given to the kernel.
     pub runs: RunLengths,

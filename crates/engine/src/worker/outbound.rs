@@ -1,5 +1,5 @@
-//! Sending half of a transport: queued media and control packets, the numbers they are sent under,
-//! and what was sent.
+//! Sending half of a transport: queued media and control packets, their outgoing numbers, and
+//! totals of the traffic.
 
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
@@ -20,13 +20,14 @@ pub const CONTROL_MAX: usize = 64;
 
 /// Sending half of a transport.
 ///
-/// In memory order: what every sent packet touches comes first. Hundreds of packets to other
-/// destinations are sent between two packets to one, so that each cache line is fetched anew.
+/// Fields are in memory order: those that every sent packet touches come first. Hundreds of packets
+/// to other destinations are sent between two packets to one, so that each cache line is fetched
+/// again.
 #[repr(C)]
 pub struct Outbound {
     /// Media packets to send, oldest first.
     packets: Vec<QueuedPacket>,
-    /// How many of those were sent in earlier batches.
+    /// Number of those that were sent in earlier batches.
     sent: usize,
     /// Path for media; absent while media cannot be sent.
     pub path: Option<Path>,
@@ -52,7 +53,7 @@ pub struct Outbound {
     mids: u32,
 }
 
-/// Totals of what was sent on a transport.
+/// Totals of the traffic sent on a transport.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct SentTraffic {
@@ -75,7 +76,7 @@ pub struct SentTraffic {
 pub struct ControlQueue {
     /// The datagrams, one after the other.
     bytes: Vec<u8>,
-    /// Where each of them ends.
+    /// Offset at which each of them ends.
     ends: Vec<usize>,
 }
 

@@ -18,7 +18,7 @@ use crate::transport::srtp::SrtpProfile;
 
 const NOW: Time = Time::from_millis(1);
 
-/// A worker with two connected transports that have nothing to send, and their keys.
+/// Returns a worker with two connected transports that have nothing to send, and their keys.
 fn worker() -> (Worker, [TransportKey; 2]) {
     #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
     let epoch = Instant::now();

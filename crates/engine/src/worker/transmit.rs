@@ -73,7 +73,7 @@ struct PacketWriter<'a> {
     egress: &'a mut Egress,
 }
 
-/// Transport that a packet is sent on, as far as sending needs it.
+/// Parts of a transport that sending a packet needs.
 struct TransportSink<'a> {
     path: Path,
     sender: &'a mut SrtpSender,

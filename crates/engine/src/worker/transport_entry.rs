@@ -15,7 +15,7 @@ pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A transport and its state in the worker.
 ///
-/// In memory order: [`Outbound`], which every sent packet touches, comes first.
+/// Fields are in memory order: [`Outbound`], which every sent packet touches, comes first.
 #[repr(C, align(64))]
 pub struct TransportEntry {
     /// Media and control packets on their way to the peer.
@@ -32,9 +32,9 @@ pub struct TransportEntry {
     pub transport: Transport,
     /// Media that comes from the peer.
     pub inbound: Inbound,
-    /// When ICE or DTLS is due.
+    /// Deadline of ICE or DTLS.
     pub transport_deadline: Deadline,
-    /// When sender and receiver reports are due.
+    /// Deadline of sender and receiver reports.
     pub report_deadline: Deadline,
 }
 

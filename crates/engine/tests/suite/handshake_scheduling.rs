@@ -1,5 +1,5 @@
-//! Handshakes share the worker with media. However many begin at once, a loop iteration processes
-//! only a few of their datagrams, and media is forwarded in the iteration in which it arrives.
+//! Handshakes share the worker with media. When many start at once, a loop iteration processes only
+//! a few of their datagrams, and media is forwarded in the iteration in which it arrives.
 
 use std::collections::BTreeSet;
 

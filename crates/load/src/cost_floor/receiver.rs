@@ -42,7 +42,7 @@ impl Receiver {
     /// Opens `count` sockets on the loopback address, and starts reading them on `core`.
     ///
     /// # Errors
-    /// Those of the operating system, most likely too many open files.
+    /// Errors of the operating system, most likely too many open files.
     pub fn start(count: usize, gro: bool, core: usize) -> io::Result<Self> {
         let options = ConnectedOptions {
             gro,

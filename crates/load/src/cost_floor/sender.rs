@@ -112,7 +112,7 @@ impl Sender {
     /// Creates a sender of `plan` to `receiver`.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn new(plan: &SendPlan, receiver: &Receiver) -> io::Result<Self> {
         let addresses = receiver.addresses().iter();
         let destinations = addresses.zip(0..).map(|(address, number)| {

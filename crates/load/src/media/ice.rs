@@ -66,13 +66,13 @@ pub struct Ice {
     transaction: TransactionId,
     /// Checks since the last response or change of candidate.
     checks: u32,
-    /// When the next check is sent.
+    /// Time of the next check.
     next: Time,
-    /// When the last response arrived.
+    /// Arrival time of the last response.
     answered_at: Time,
 }
 
-/// What the transport must do.
+/// Action that the transport must take.
 #[derive(Debug, PartialEq, Eq)]
 pub enum IceAction {
     /// Nothing.

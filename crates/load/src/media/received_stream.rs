@@ -58,7 +58,7 @@ pub struct ReceivedStream {
     count_at_start: SequenceCount,
     /// Counts at the last receiver report.
     reported: SequenceCount,
-    /// When to request a keyframe; `FAR_FUTURE` if none is needed.
+    /// Time at which to request a keyframe; `FAR_FUTURE` if none is needed.
     keyframe_due: Time,
     /// Last sender report: middle 32 bits of its NTP time, and when it arrived.
     last_report: Option<(u32, Time)>,
@@ -325,7 +325,7 @@ mod tests {
         stream: ReceivedStream,
         sender: SrtpSender,
         stats: TrafficStats,
-        /// When packets arrive.
+        /// Arrival time of the packets.
         at_ns: u64,
     }
 

@@ -10,6 +10,6 @@ pub(crate) trait FrameRing: Sized {
     /// Lets `write` fill the next frame and return its length. Returns false when the ring is full.
     fn push(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool;
 
-    /// Sends the queued frames, as far as the device has room. Returns whether any were sent.
+    /// Sends as many queued frames as the device has room for. Returns whether any were sent.
     fn flush(&mut self) -> io::Result<bool>;
 }

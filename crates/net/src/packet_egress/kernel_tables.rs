@@ -1,4 +1,4 @@
-//! The kernel's routes, devices and neighbours, as far as packet egress needs them.
+//! Parts of the kernel's routes, devices and neighbours that packet egress needs.
 
 use std::net::IpAddr;
 

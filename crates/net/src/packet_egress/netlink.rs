@@ -1,6 +1,6 @@
 //! Reads the kernel's routes, devices and neighbours over rtnetlink(7). One socket sends requests,
 //! whose responses are available as soon as the request was sent; the other receives change
-//! notifications. Neither is ever waited for, and neither requires privileges.
+//! notifications. Neither blocks, and neither requires privileges.
 
 use std::collections::VecDeque;
 use std::io;
@@ -62,7 +62,7 @@ impl Netlink {
     /// Opens both sockets, for routes of packets from `source`, which may be unspecified.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub(super) fn open(source: IpAddr) -> io::Result<Self> {
         let kernel = SocketAddr::new(0, 0);
         let mut requests = Socket::new(NETLINK_ROUTE)?;
@@ -88,7 +88,7 @@ impl Netlink {
     /// Sends a request and passes each message of the response to `visit`.
     ///
     /// # Errors
-    /// Those of the sockets, and the error code that the kernel responds with.
+    /// Errors of the sockets, and the error code that the kernel responds with.
     fn request(
         &mut self,
         request: RouteNetlinkMessage,

@@ -18,7 +18,7 @@ use super::kernel_tables::{Device, KernelTables, Neighbour, Route, TableChange};
 use super::stats::FallbackReason;
 use super::tx_ring::FRAME_LEN_MAX;
 
-/// How long a lookup is valid. The kernel reports changed routes, but not a path whose MTU proved to
+/// Lifetime of a lookup. The kernel reports changed routes, but not a path whose MTU proved to
 /// be smaller (RFC 1191); a few seconds of such packets are a glitch.
 const CACHE_LIFETIME: Duration = Duration::from_secs(4);
 
@@ -45,7 +45,7 @@ const NEIGHBOURS_MAX: usize = 4_096;
 /// Devices in the cache.
 const DEVICES_MAX: usize = 256;
 
-/// How packets to a destination are sent without the stack.
+/// Interface and headers for sending packets to a destination without the stack.
 #[derive(Debug)]
 pub(super) struct NextHop {
     /// Interface index of the outgoing device.
@@ -61,7 +61,7 @@ pub(super) struct NextHop {
 struct NeighbourEntry {
     /// The kernel's entry.
     neighbour: Neighbour,
-    /// When packets were last left to the stack because the entry is stale.
+    /// Time at which packets were last left to the stack because the entry is stale.
     checked_at: Option<Instant>,
 }
 
@@ -70,13 +70,13 @@ struct NeighbourEntry {
 struct DestinationEntry {
     /// Result of the route lookup.
     route: Option<Route>,
-    /// When the route was looked up.
+    /// Time of the route lookup.
     looked_up_at: Instant,
     /// Value of `NextHopCache::routes_version` at the lookup.
     routes_version: u64,
     /// Value of `NextHopCache::neighbours_version` when `next_hop` was built.
     neighbours_version: u64,
-    /// The next hop, or why there is none.
+    /// The next hop, or the reason why packets take the stack.
     next_hop: Result<NextHop, FallbackReason>,
     /// Moving average of the run length, in sixteenths of a datagram.
     run_len_x16: i32,
@@ -84,7 +84,7 @@ struct DestinationEntry {
     prefers_stack: bool,
     /// The batch for which `fallback` was decided.
     batch: u64,
-    /// Why packets of that batch take the stack although there is a next hop.
+    /// Reason why packets of that batch take the stack although there is a next hop.
     fallback: Option<FallbackReason>,
 }
 
@@ -112,9 +112,9 @@ pub(super) struct NextHopCache<T> {
     now: Instant,
     /// Route lookups that this batch may still make.
     lookups_left: usize,
-    /// When notifications are read next.
+    /// Time at which notifications are read next.
     next_poll: Instant,
-    /// When unused destinations were last removed.
+    /// Time at which unused destinations were last removed.
     swept_at: Option<Instant>,
 }
 
@@ -141,7 +141,7 @@ impl<T: KernelTables> NextHopCache<T> {
         cache
     }
 
-    /// Begins a batch, and reads the kernel's notifications if they are due.
+    /// Starts a batch, and reads the kernel's notifications if they are due.
     pub(super) fn begin_batch(&mut self, now: Instant) {
         self.batch += 1;
         self.now = now;
@@ -162,7 +162,7 @@ impl<T: KernelTables> NextHopCache<T> {
 
     /// Returns the next hop for a run of `segments` datagrams, or why it takes the stack.
     ///
-    /// All runs of a batch to one destination get the same result, and it seldom changes between
+    /// All runs of a batch to one destination get the same result, and it rarely changes between
     /// batches, because packets on two paths can overtake each other. The run length matters only
     /// if `stack_sends_runs`.
     pub(super) fn lookup(
@@ -200,7 +200,7 @@ impl<T: KernelTables> NextHopCache<T> {
         }
     }
 
-    /// Brings the entry of `destination` up to date, as far as the lookup limit allows.
+    /// Updates the entry of `destination`, if the lookup limit allows.
     fn refresh(&mut self, destination: IpAddr) -> Result<(), FallbackReason> {
         let (routes_version, neighbours_version) = (self.routes_version, self.neighbours_version);
         if let Some(entry) = self.destinations.get(&destination) {
@@ -253,7 +253,7 @@ impl<T: KernelTables> NextHopCache<T> {
         Ok(())
     }
 
-    /// Builds the next hop on `route`, or returns why there is none.
+    /// Builds the next hop on `route`, or returns the reason why packets take the stack.
     fn build_next_hop(
         &mut self,
         destination: IpAddr,

@@ -1,6 +1,6 @@
 //! Options of packet egress.
 
-/// How datagrams are sent past the network stack.
+/// Options for sending datagrams past the network stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketEgressOptions {
     /// Mean run length, in datagrams, from which on a destination is left to the stack, which takes

@@ -65,7 +65,7 @@ struct DeviceRing<R> {
     is_full: bool,
     /// Wait after the next failure.
     retry_after: Duration,
-    /// When a failed ring is opened again.
+    /// Time at which a failed ring is opened again.
     retry_at: Instant,
 }
 
@@ -111,7 +111,7 @@ impl<T: KernelTables, R: FrameRing> PacketSender<T, R> {
     /// all means that the stack has no room now for the next transmit that needs it.
     ///
     /// # Errors
-    /// Those of `stack`.
+    /// Errors of `stack`.
     pub(crate) fn send(
         &mut self,
         now: Instant,

@@ -1,6 +1,6 @@
 //! Counters of packet egress.
 
-/// Why datagrams were sent through the network stack instead.
+/// Reason why datagrams were sent through the network stack instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FallbackReason {
     /// The kernel does not know the Ethernet address of the next hop. The stack resolves it.

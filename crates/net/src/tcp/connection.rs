@@ -52,9 +52,9 @@ pub(super) struct Connection {
     pub(super) trusted: bool,
     /// Whether the socket is polled for room to write.
     pub(super) polls_writable: bool,
-    /// When it was accepted.
+    /// Time at which it was accepted.
     opened_at: Instant,
-    /// When bytes last arrived.
+    /// Time at which bytes last arrived.
     heard_at: Instant,
     /// Splits the received stream into frames.
     decoder: FrameDecoder,
@@ -133,7 +133,7 @@ impl Connection {
         }
     }
 
-    /// Writes the queue, as far as the kernel has room.
+    /// Writes as much of the queue as the kernel has room for.
     ///
     /// # Errors
     /// Fails when the connection has ended.

@@ -70,7 +70,7 @@ impl FrameDecoder {
         Ok(input)
     }
 
-    /// Extends the unfinished frame to `len` bytes, as far as `input` goes, and returns the rest of
+    /// Extends the unfinished frame to at most `len` bytes from `input`, and returns the rest of
     /// `input`.
     fn take_up_to<'a>(&mut self, len: usize, input: &'a mut [u8]) -> &'a mut [u8] {
         let wanted = len.saturating_sub(self.partial.len()).min(input.len());

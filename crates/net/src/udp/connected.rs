@@ -47,7 +47,7 @@ pub struct ConnectedSocket {
 /// A received datagram with its timestamp.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TimedDatagram<'a> {
-    /// When the kernel received it, in nanoseconds since the Unix epoch. `None` without timestamps.
+    /// Kernel receive time in nanoseconds since the Unix epoch; `None` without timestamps.
     pub at_ns: Option<u64>,
     /// Payload. May be modified in place.
     pub contents: &'a mut [u8],
@@ -78,7 +78,7 @@ impl ConnectedSocket {
     /// Opens a socket bound to `local`.
     ///
     /// # Errors
-    /// Those of the operating system, most likely too many open files.
+    /// Errors of the operating system, most likely too many open files.
     pub fn open(local: SocketAddr, options: ConnectedOptions) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
@@ -100,7 +100,7 @@ impl ConnectedSocket {
     /// Connects the socket to `remote`: it then sends to and receives from that address alone.
     ///
     /// # Errors
-    /// Those of the operating system, for example when there is no route to the address.
+    /// Errors of the operating system, for example when there is no route to the address.
     pub fn connect(&self, remote: SocketAddr) -> io::Result<()> {
         self.socket.connect(remote)
     }
@@ -232,10 +232,10 @@ impl SharedReceiveBatch {
     }
 }
 
-/// What the control messages of a datagram state.
+/// Contents of the control messages of a datagram.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Metadata {
-    /// When the kernel received it, in nanoseconds since the Unix epoch.
+    /// Kernel receive time in nanoseconds since the Unix epoch.
     at_ns: Option<u64>,
     /// Bytes of each datagram of a run.
     segment_len: Option<usize>,

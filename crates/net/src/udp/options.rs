@@ -1,4 +1,4 @@
-//! How a UDP socket is opened.
+//! Options of a UDP socket.
 
 /// Options of a UDP socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Mark in the text output.
+    /// Returns the mark in the text output.
     pub const fn mark(self) -> char {
         match self {
             Self::Fine => '✓',
@@ -28,13 +28,13 @@ impl Outcome {
 /// Result of one check.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
-    /// What was checked, in a word.
+    /// Subject of the check, in a word.
     pub about: &'static str,
     /// Outcome of the check.
     pub outcome: Outcome,
-    /// What was found.
+    /// Description of the result.
     pub text: String,
-    /// How to fix it; `None` when the outcome is `Fine`.
+    /// Fix for the problem; `None` when the outcome is `Fine`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
@@ -68,7 +68,7 @@ impl Finding {
         }
     }
 
-    /// Whether no problem was found.
+    /// Returns whether no problem was found.
     pub fn is_fine(&self) -> bool {
         self.outcome == Outcome::Fine
     }

@@ -59,7 +59,7 @@ fn check_reach(config: &Config, announced: &[IpAddr]) -> Finding {
     }
 }
 
-/// Whether `base_url` has a public host.
+/// Returns whether `base_url` has a public host.
 fn is_public_service(config: &Config) -> bool {
     let url = config.base_url.as_deref();
     let uri = url.and_then(|url| url.parse::<axum::http::Uri>().ok());
@@ -83,7 +83,7 @@ fn is_public_service(config: &Config) -> bool {
     }
 }
 
-/// Whether an address cannot be reached from the internet (RFC 1918, 6598, 4193, 3927, 4291).
+/// Returns whether an address is unreachable from the internet (RFC 1918, 6598, 4193, 3927, 4291).
 fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {

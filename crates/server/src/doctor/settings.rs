@@ -86,7 +86,7 @@ fn certificates(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether other machines can reach a listener without a trusted proxy in front.
+/// Returns whether other machines can reach a listener without a trusted proxy in front.
 fn is_exposed(config: &Config, listener: &crate::config::ListenerConfig) -> bool {
     let mut addresses = config.listener_addresses(listener).into_iter();
     config.trusted_proxies.is_empty() && addresses.any(|address| !address.ip().is_loopback())

@@ -17,7 +17,7 @@ pub struct ApiContext {
     pub api_key: Option<Secret>,
     /// Configured base URL for invitation links.
     pub base_url: Option<String>,
-    /// Who may create rooms.
+    /// Callers that may create rooms.
     pub room_creation: RoomCreation,
     /// STUN and TURN servers announced to clients.
     pub ice_servers: IceServers,

@@ -13,7 +13,7 @@ use super::rate_limit::RateLimitedAction;
 use super::site::SiteContext;
 use crate::config::{RoomCreation, Secret};
 
-/// Who sends a request.
+/// Sender of a request.
 #[derive(Debug)]
 pub enum Caller {
     /// A caller without credentials.
@@ -53,12 +53,12 @@ impl Caller {
         }
     }
 
-    /// Whether the caller has the API key.
+    /// Returns whether the caller has the API key.
     pub const fn is_operator(&self) -> bool {
         matches!(self, Self::Operator)
     }
 
-    /// Whether the caller may learn that an invite-only room exists.
+    /// Returns whether the caller may learn that an invite-only room exists.
     pub fn is_invited(&self, name: &str) -> bool {
         match self {
             Self::Operator => true,
@@ -129,7 +129,7 @@ impl Caller {
     }
 }
 
-/// Whether `credential` is the API key. Compares in constant time.
+/// Returns whether `credential` is the API key. Compares in constant time.
 pub fn is_api_key(key: Option<&Secret>, credential: &str) -> bool {
     key.is_some_and(|key| {
         verify_slices_are_equal(key.expose().as_bytes(), credential.as_bytes()).is_ok()

@@ -6,7 +6,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-/// How long a browser may cache a preflight response, in seconds. Chrome caches for two hours.
+/// Time in seconds that a browser may cache a preflight response. Chrome caches for two hours.
 const PREFLIGHT_MAX_AGE_S: &str = "7200";
 
 /// Methods that pages of other origins may use.
@@ -30,8 +30,8 @@ impl AllowedOrigins {
         Self { listed }
     }
 
-    /// Whether a request may be served. Programs send no origin; a page on loopback (a development
-    /// server) is trusted like the user who runs it.
+    /// Returns whether a request may be served. Programs send no origin; a page on loopback (a
+    /// development server) is trusted like the user who runs it.
     pub fn allows(&self, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
@@ -77,7 +77,7 @@ pub fn preflight() -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// Whether a request is a CORS preflight.
+/// Returns whether a request is a CORS preflight.
 pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }

@@ -22,7 +22,7 @@ use crate::config::LimitsTable;
 /// Upper bound of networks remembered for each action.
 const NETWORKS_MAX: usize = 65_536;
 
-/// How often a full table is searched for buckets that can be forgotten.
+/// Interval at which a full table is searched for buckets that can be forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Key of the bucket shared by networks for which the table has no room.
@@ -56,7 +56,7 @@ impl RateLimitedAction {
         Self::JoinFailed,
     ];
 
-    /// Name of the action in metrics.
+    /// Returns the name of the action in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connection => "connection",
@@ -76,7 +76,7 @@ pub struct RateLimited {
 }
 
 impl RateLimited {
-    /// Time after which the action is allowed again, in seconds, rounded up.
+    /// Returns the time after which the action is allowed again, in seconds, rounded up.
     pub const fn retry_after_s(self) -> u64 {
         self.retry_after.as_secs().saturating_add(1)
     }
@@ -154,7 +154,7 @@ impl RateLimiter {
         }
     }
 
-    /// Number of refusals of an action so far.
+    /// Returns the number of refusals of an action so far.
     pub fn refused(&self, action: RateLimitedAction) -> u64 {
         self.table(action).refused.load(Ordering::Relaxed)
     }
@@ -199,7 +199,7 @@ struct BucketTable {
 struct Buckets {
     /// Bucket of each network. A network without an entry has a full bucket.
     by_network: HashMap<IpAddr, TokenBucket>,
-    /// When full buckets were last removed.
+    /// Time at which full buckets were last removed.
     swept_at: Option<Time>,
 }
 

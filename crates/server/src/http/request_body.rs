@@ -44,7 +44,7 @@ pub fn limit(request: Request<Body>) -> Result<Request<Body>, BodyError> {
         }
         let deadline = Box::pin(sleep(TIMEOUT));
         let timed = Timed { body, deadline };
-        // Where `usize` is smaller, the bound is whatever memory can hold.
+        // If `usize` is smaller, the size of the memory is the bound.
         Body::new(Limited::new(
             timed,
             usize::try_from(LEN_MAX).unwrap_or(usize::MAX),

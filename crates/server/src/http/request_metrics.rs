@@ -42,7 +42,7 @@ impl RequestMetrics {
         self.requests.clone()
     }
 
-    /// Invalid tokens and API keys so far.
+    /// Returns the number of invalid tokens and API keys so far.
     pub fn auth_failures(&self) -> u64 {
         self.auth_failures.load(Ordering::Relaxed)
     }

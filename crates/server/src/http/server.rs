@@ -33,10 +33,10 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest duration of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection that became no session is reused. Browsers simply open another.
+/// Time for which a connection that became no session is reused. Browsers simply open another.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How long the request in progress may take after `CONNECTION_TIMEOUT`: a poll waits for up to one
+/// Time limit of the request in progress after `CONNECTION_TIMEOUT`: a poll waits for up to one
 /// ping (25 s), and its response has to be read.
 const LAST_RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 

@@ -39,7 +39,7 @@ pub struct SiteContext {
     pub trusted_proxies: Arc<[Network]>,
     /// Whether clients of this listener need a token.
     pub token_required: bool,
-    /// What this listener serves.
+    /// Parts of the site that this listener serves.
     pub mounts: Arc<[Mount]>,
     /// Metrics of the shards.
     pub shard_metrics: Vec<SharedMetrics>,
@@ -89,7 +89,7 @@ impl SiteContext {
         }
     }
 
-    /// Whether the client's connection uses TLS, to us or to a trusted proxy that says so.
+    /// Returns whether the client's connection uses TLS, to us or to a trusted proxy that says so.
     pub fn is_secure(&self, request: &Request) -> bool {
         let extensions = request.extensions();
         let is_proxy = extensions.get::<PeerAddress>().is_some_and(|peer| {
@@ -103,7 +103,7 @@ impl SiteContext {
         }
     }
 
-    /// Whether this listener serves `mount`.
+    /// Returns whether this listener serves `mount`.
     pub fn serves(&self, mount: Mount) -> bool {
         self.mounts.contains(&mount)
     }

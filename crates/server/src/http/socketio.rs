@@ -61,16 +61,16 @@ const PACKETS_MAX: usize = BURST_MAX as usize;
 /// Separator of the packets in a payload.
 const SEPARATOR: u8 = 0x1e;
 
-/// How often a client is sent a ping.
+/// Interval of pings to a client.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 
-/// How long a client may take to send the pong.
+/// Time limit for the pong of a client.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long the upgrade from polling to a WebSocket may take.
+/// Time limit for the upgrade from polling to a WebSocket.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a payload may wait until the packets before it were handled.
+/// Time for which a payload may wait until the packets before it were handled.
 const POST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Capacity of the library's send buffer, in packets: more than fit into the send window, in which
@@ -374,7 +374,7 @@ fn engine_request<B>(
     request.body(body).map_err(|_| EngineIoError::BadRequest)
 }
 
-/// Why a request is refused.
+/// Reason why a request is refused.
 #[derive(Debug, Clone, Copy)]
 enum EngineIoError {
     /// Its transport is neither polling nor WebSocket.

@@ -14,7 +14,7 @@ pub const BURST_MAX: u32 = 150;
 /// Frames that a client may send a second on average.
 const RATE_PER_SECOND: u32 = 40;
 
-/// How long a client may exceed the rate before its connection is closed.
+/// Time for which a client may exceed the rate before its connection is closed.
 const EXCESS_MAX: Duration = Duration::from_secs(20);
 
 /// Decision about a frame.
@@ -35,7 +35,7 @@ pub struct Throttle {
     bucket: TokenBucket,
     /// Instant of `Time::ZERO`.
     epoch: Instant,
-    /// Since when every frame was delayed.
+    /// Start of the time since which every frame was delayed.
     exceeded_since: Option<Instant>,
 }
 

@@ -20,10 +20,10 @@ use crate::ip_addresses;
 /// Validity of a generated certificate. Safari refuses more than 825 days.
 const VALIDITY: Duration = Duration::from_hours(397 * 24);
 
-/// How far in the past the validity begins, for clients whose clock is late.
+/// Time by which the validity starts in the past, for clients whose clock is late.
 const BACKDATED: Duration = Duration::from_hours(24);
 
-/// Why TLS cannot be used.
+/// Reason why TLS cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read as PEM.

@@ -47,16 +47,16 @@ const MESSAGE_LEN_MAX: usize = 128 << 10;
 /// much for thousands of connections.
 const BUFFER_LEN: usize = 4 << 10;
 
-/// How often a client is sent a ping.
+/// Interval of pings to a client.
 pub const PING_INTERVAL: Duration = Duration::from_secs(25);
 
-/// How long a client may be silent: one ping interval and 20 s for the pong.
+/// Time for which a client may be silent: one ping interval and 20 s for the pong.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
-/// How long sending a frame may take before a client that does not read is disconnected.
+/// Time limit for sending a frame, after which a client that does not read is disconnected.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long closing a connection may take.
+/// Time limit for closing a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Bytes of the client that are discarded while closing. Closing with unread input would reset the
@@ -68,7 +68,7 @@ const PROTOO: &str = "protoo";
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Why a session ends.
+/// Reason why a session ends.
 #[derive(Debug)]
 enum SessionEnd {
     /// The client closed the connection or is unreachable.
@@ -118,7 +118,7 @@ pub async fn upgrade(State(site): State<SiteContext>, mut request: Request) -> R
     switching_protocols(accept, protocol)
 }
 
-/// Returns what the request says about its session; `None` when its query is malformed.
+/// Returns the session parameters of a request; `None` when its query is malformed.
 fn connect_request(site: &SiteContext, request: &Request) -> Option<ConnectRequest> {
     let query = QueryParams::parse(request.uri(), request.headers())?;
     let protoo = lists(request.headers(), header::SEC_WEBSOCKET_PROTOCOL, PROTOO);
@@ -176,7 +176,7 @@ pub fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-/// Whether a header, in any of its occurrences, lists a token.
+/// Returns whether a header, in any of its occurrences, lists a token.
 fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     headers
         .get_all(name)
@@ -319,7 +319,7 @@ async fn send_frames(
 /// End of a session whose client does not read what it is sent.
 const NOT_READING: SessionEnd = SessionEnd::Close(CloseCode::Again, "not reading");
 
-/// Sends the close frame, as far as the client reads it, and closes the connection.
+/// Sends the close frame, if the client reads it, and closes the connection.
 async fn close(socket: &mut Socket, end: SessionEnd) {
     let frame = match end {
         SessionEnd::Disconnected => None,

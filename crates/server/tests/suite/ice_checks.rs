@@ -53,7 +53,7 @@ impl IceTarget {
         packet[..len].to_vec()
     }
 
-    /// Whether `packet` is the response to the check with this number.
+    /// Returns whether `packet` is the response to the check with this number.
     pub fn is_response(&self, packet: &[u8], number: u32) -> bool {
         StunMessage::parse(packet).is_ok_and(|response| {
             response.class == Class::Success

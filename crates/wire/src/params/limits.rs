@@ -1,4 +1,4 @@
-//! Limits of what a client may send as parameters, and the error of whatever exceeds them.
+//! Limits of the parameters that a client may send, and the error when one is exceeded.
 
 /// Most codecs in one list of capabilities or parameters. Chrome offers about 40.
 pub const CODECS_MAX: usize = 64;

@@ -37,7 +37,7 @@ pub struct IceCandidate {
     /// Type of the candidate; always host.
     #[serde(rename = "type")]
     pub kind: CandidateType,
-    /// Which side opens the TCP connection (RFC 6544); absent for UDP.
+    /// Side that opens the TCP connection (RFC 6544); absent for UDP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_type: Option<TcpType>,
 }
@@ -60,7 +60,7 @@ pub enum CandidateType {
     Host,
 }
 
-/// Which side opens the connection of a TCP candidate.
+/// Side that opens the connection of a TCP candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TcpType {

@@ -43,7 +43,7 @@ pub struct ReportBlock {
 /// Sender report packet.
 #[derive(Debug, Clone, Copy)]
 pub struct SenderReport<'a> {
-    /// What the sender sent.
+    /// Sender information.
     pub info: SenderInfo,
     /// Complete report blocks.
     blocks: &'a [u8],

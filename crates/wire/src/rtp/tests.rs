@@ -1,4 +1,4 @@
-//! What a header may look like, at its boundaries.
+//! RTP headers at the boundaries of their format.
 
 use arrayvec::ArrayString;
 

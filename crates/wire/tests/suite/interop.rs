@@ -16,7 +16,7 @@ use watersmeet_wire::units::{Bitrate, SeqNo, Ssrc, Time};
 
 use crate::parser_checks::content;
 
-/// HMAC-SHA1 in the signature that the other STUN implementation takes.
+/// Computes HMAC-SHA1, with the signature that the other STUN implementation takes.
 fn sha1_hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
     let mut context = hmac::Context::with_key(&key);

@@ -140,7 +140,7 @@ fn sender_info() -> impl Strategy<Value = SenderInfo> {
     })
 }
 
-/// Ascending sequence numbers with any start.
+/// Generates ascending sequence numbers with any start.
 fn ascending() -> impl Strategy<Value = Vec<u16>> {
     (any::<u16>(), vec(1..40_u16, 1..50)).prop_map(|(start, steps)| {
         let next = |seq: &mut u16, step| {

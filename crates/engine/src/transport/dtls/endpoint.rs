@@ -26,7 +26,7 @@ pub(super) enum EndpointError {
     Panicked,
 }
 
-/// EndpointOutputs of an endpoint after one input.
+/// Outputs of an endpoint after one input.
 #[derive(Default)]
 pub(super) struct EndpointOutputs {
     /// Datagrams for the peer, in order.
@@ -39,7 +39,7 @@ pub(super) struct EndpointOutputs {
     pub is_connected: bool,
     /// Whether the peer sent close_notify.
     pub is_closed: bool,
-    /// When to call [`Endpoint::handle_timeout`].
+    /// Time at which to call [`Endpoint::handle_timeout`].
     pub timeout: Option<Instant>,
 }
 

@@ -64,17 +64,17 @@ pub struct Viewer {
 }
 
 impl Broadcast {
-    /// A worker of shard 0 with default egress options.
+    /// Creates a worker of shard 0 with default egress options.
     pub fn new(profile: SrtpProfile) -> Self {
         Self::with_options(profile, EgressOptions::default(), 0)
     }
 
-    /// A worker of shard 0 with these egress options.
+    /// Creates a worker of shard 0 with these egress options.
     pub fn with_egress(profile: SrtpProfile, egress: EgressOptions) -> Self {
         Self::with_options(profile, egress, 0)
     }
 
-    /// A worker of this shard. Ids differ from those of every other shard.
+    /// Creates a worker of this shard. Ids differ from those of every other shard.
     pub fn on_shard(profile: SrtpProfile, shard: u8) -> Self {
         Self::with_options(profile, EgressOptions::default(), shard)
     }

@@ -121,7 +121,7 @@ impl HandshakeHarness {
         self.command(Command::CloseTransport { transport });
     }
 
-    /// Returns a client for a transport. Its handshake has not begun.
+    /// Returns a client for a transport. Its handshake has not started.
     pub fn new_client(&mut self, transport: TransportId, ice: &IceParameters) -> DtlsClient {
         let at = self.epoch + self.now.since_origin();
         let mut dtls = dimpl::Dtls::new_12(Arc::clone(&self.config), self.certificate.clone(), at);

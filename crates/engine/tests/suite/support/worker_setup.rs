@@ -1,5 +1,5 @@
-//! What every test of a whole worker needs: a worker with a router, its outgoing datagrams, and
-//! the content of a media packet.
+//! Setup for tests of a whole worker: a worker with a router, its outgoing datagrams, and the
+//! content of a media packet.
 
 use std::time::{Duration, Instant};
 

@@ -82,7 +82,7 @@ impl NextHopCache<ScriptedTables> {
         Ok(*frame.first_chunk().unwrap())
     }
 
-    /// Reports a change, and begins a batch that reads it.
+    /// Reports a change, and starts a batch that reads it.
     fn report(&mut self, now: &mut Instant, change: TableChange) {
         self.tables.changes.push_back(change);
         *now += POLL_INTERVAL;

@@ -46,7 +46,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ApiError> {
     serde_json::from_value(value).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
-/// Whether the content type is JSON. A missing one counts as JSON.
+/// Returns whether the content type is JSON. A missing one counts as JSON.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let Some(content_type) = types.next() else {

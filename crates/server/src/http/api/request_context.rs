@@ -1,4 +1,4 @@
-//! What REST handlers share: requests to the conference, the room of a request, invitations.
+//! Helpers of REST handlers: requests to the conference, the room of a request, invitations.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};

@@ -52,7 +52,7 @@ impl ByteWindow {
             .send_modify(|in_flight| *in_flight = in_flight.saturating_sub(len));
     }
 
-    /// Whether there is room.
+    /// Returns whether there is room.
     pub fn has_room(&self) -> bool {
         *self.in_flight.borrow() < self.len_max
     }

@@ -30,7 +30,7 @@ pub const SEND_WINDOW_LEN: usize = 60 << 10;
 /// Bytes of a packet in flight besides its text: its type and the separator.
 const PACKET_FRAME_LEN: usize = 2;
 
-/// Why a session ended.
+/// Reason why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
     /// The client closed the connection or is unreachable.
@@ -72,7 +72,7 @@ pub struct EngineIoSession {
     permit: Mutex<Option<Arc<ConnectionPermit>>>,
     /// Whether a WebSocket was opened for the session.
     on_websocket: Mutex<bool>,
-    /// Why the session ended, once it has.
+    /// Reason why the session ended, once it has.
     end: watch::Sender<Option<EndReason>>,
 }
 
@@ -154,7 +154,7 @@ impl EngineIoSession {
         });
     }
 
-    /// Whether the session has ended.
+    /// Returns whether the session has ended.
     #[cfg(test)]
     pub fn has_ended(&self) -> bool {
         self.end.borrow().is_some()

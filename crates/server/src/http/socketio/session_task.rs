@@ -20,10 +20,10 @@ use crate::http::websocket::WRITE_TIMEOUT;
 use crate::hub::HubHandle;
 use crate::session_outbox::{self, Frame, OutboxReceiver};
 
-/// How long a client may be connected to no namespace.
+/// Time for which a client may be connected to no namespace.
 const NO_NAMESPACE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long sending the last packets may take.
+/// Time limit for sending the last packets.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Close code of a session that ended normally (RFC 6455 §7.4.1): its connection stays open.
@@ -61,7 +61,7 @@ struct OpenNamespace {
     sender: AbortHandle,
 }
 
-/// Why the sending task of a namespace ended.
+/// Reason why the sending task of a namespace ended.
 #[derive(Debug)]
 enum SenderEnd {
     /// The conference closed the session with this code.

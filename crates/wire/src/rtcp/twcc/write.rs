@@ -36,10 +36,10 @@ pub struct FeedbackHeader {
     pub feedback_count: u8,
 }
 
-/// How far a feedback packet reaches.
+/// Progress of reporting after one feedback packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedbackProgress {
-    /// Number of arrivals that are done with, old and repeated ones included.
+    /// Number of arrivals that are processed, old and repeated ones included.
     pub arrivals: usize,
     /// First packet that is not covered: the base of the next feedback packet.
     pub next_base: SeqNo,
