@@ -14,7 +14,7 @@ pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Number of arrivals at which feedback is sent without waiting for the interval: it still fits one
 /// datagram.
-pub const PENDING_MAX: usize = 256;
+pub const PENDING_ARRIVALS_MAX: usize = 256;
 
 /// Packets that arrived since the last feedback.
 #[derive(Debug, Default)]
@@ -45,10 +45,10 @@ impl ArrivalLog {
         };
         self.highest = Some(self.highest.map_or(seq, |highest| highest.max(seq)));
         self.media = media;
-        if self.pending.len() < PENDING_MAX {
+        if self.pending.len() < PENDING_ARRIVALS_MAX {
             self.pending.push((seq, now));
         }
-        self.pending.len() >= PENDING_MAX
+        self.pending.len() >= PENDING_ARRIVALS_MAX
     }
 
     /// Returns whether no packet arrived since the last feedback.
@@ -141,6 +141,6 @@ mod tests {
             is_requested |= arrivals.record(Time::from_millis(1), raw, Ssrc(2));
         }
         assert!(is_requested);
-        assert_eq!(arrivals.pending.len(), PENDING_MAX);
+        assert_eq!(arrivals.pending.len(), PENDING_ARRIVALS_MAX);
     }
 }

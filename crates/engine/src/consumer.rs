@@ -26,7 +26,7 @@ use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::consumer::layers::ConsumerLayers;
-use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket};
+use crate::consumer::queued_packet::{PayloadDescriptorPatch, QueuedPacket};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
 use crate::consumer::selection::Selection;
@@ -315,9 +315,9 @@ impl Consumer {
     }
 
     /// Returns the changes to the payload header that keep the picture counters continuous.
-    fn patch(&mut self, descriptor: &PayloadDescriptor) -> DescriptorPatch {
+    fn patch(&mut self, descriptor: &PayloadDescriptor) -> PayloadDescriptorPatch {
         if self.codec != Some(Codec::Vp8) {
-            return DescriptorPatch::default();
+            return PayloadDescriptorPatch::default();
         }
         let picture_id = descriptor.picture_id.and_then(|id| {
             let mapped = self
@@ -329,7 +329,7 @@ impl Consumer {
             let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
             u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
         });
-        DescriptorPatch {
+        PayloadDescriptorPatch {
             picture_id,
             tl0_pic_idx,
         }

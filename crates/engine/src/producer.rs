@@ -28,7 +28,7 @@ use crate::timers::Deadline;
 
 /// Feedback that the publisher of a producer supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Feedback {
+pub struct SupportedFeedback {
     /// Generic NACK.
     pub nack: bool,
     /// Picture loss indication.
@@ -98,7 +98,7 @@ pub struct Producer {
     /// Deadline of the keyframe requests.
     pub keyframe_deadline: Deadline,
     /// Feedback that its publisher supports.
-    pub feedback: Feedback,
+    pub feedback: SupportedFeedback,
     /// Tracks which streams are active.
     pub activity: Activity,
     /// Scores reported last.
@@ -136,7 +136,7 @@ impl Producer {
         } = negotiated;
         let first = parameters.codecs.first();
         let has = |kind, parameter| first.is_some_and(|it| it.has_feedback(kind, parameter));
-        let feedback = Feedback {
+        let feedback = SupportedFeedback {
             nack: has("nack", ""),
             pli: has("nack", "pli"),
             fir: has("ccm", "fir"),

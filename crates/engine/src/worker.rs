@@ -57,7 +57,7 @@ pub use metrics::{
     EgressMetrics, MediaKindMetrics, TrafficCounters, TransportStateCounts, WorkerMetrics,
     WorkerTotals,
 };
-pub use outbound::{CONTROL_MAX, PENDING_MAX};
+pub use outbound::{CONTROL_MAX, QUEUED_PACKETS_MAX};
 
 /// Capacity of the event queue. It is drained in every loop iteration, in which a datagram or a
 /// command causes a few events; when it is full, new events are dropped.

@@ -126,7 +126,7 @@ impl CostFloor {
     /// Returns the floor divided by the server's cost; `None` if that is not known.
     fn ratio(&self, outcome: &Outcome) -> Option<f64> {
         let server_us = Metric::CpuPerPacket.of(outcome)?;
-        Some(self.paced.sum_us() / server_us)
+        Some(self.paced.total_us() / server_us)
     }
 
     /// Returns the greatest share of lost datagrams of the three measurements.
@@ -182,8 +182,8 @@ fn table(columns: &[(Outcome, CostFloor)]) -> TextTable {
     row("sendmmsg, without GSO", |it| it.bare.send_us);
     row("sendmmsg, GSO runs as above", |it| it.paced.send_us);
     row("encryption", |it| it.paced.seal_us);
-    row("floor: GSO + encryption", |it| it.paced.sum_us());
-    row("floor without pauses", |it| it.unpaced.sum_us());
+    row("floor: GSO + encryption", |it| it.paced.total_us());
+    row("floor without pauses", |it| it.unpaced.total_us());
     let ratios = columns
         .iter()
         .map(|(outcome, floor)| match floor.ratio(outcome) {

@@ -19,7 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Frames kept while a response is awaited.
-const PENDING_MAX: usize = 100_000;
+const PENDING_REQUESTS_MAX: usize = 100_000;
 
 /// Reason why signalling failed.
 #[derive(Debug, Error)]
@@ -149,7 +149,7 @@ impl Connection {
                         message: message.to_owned(),
                     });
                 }
-                if self.pending.len() < PENDING_MAX {
+                if self.pending.len() < PENDING_REQUESTS_MAX {
                     self.pending.push_back(frame);
                 }
             }

@@ -339,7 +339,7 @@ impl Expectation<'_> {
     }
 
     /// Expects that the participant has no consumer of the video of `publisher`.
-    pub fn does_not_see(&self, publisher: &str) -> &Self {
+    pub fn receives_nothing_from(&self, publisher: &str) -> &Self {
         let shown = self.video(publisher).is_some();
         assert!(
             !shown,

@@ -75,7 +75,7 @@ const KNOWN_WORDS: [&str; 58] = [
 
 /// Role of a secret: current or previous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretRole {
+pub enum SecretPurpose {
     /// Signs and verifies tokens.
     Current,
     /// Only verifies tokens, until its replacement is complete.
@@ -104,10 +104,10 @@ pub enum SecretWeakness {
 
 /// A secret that is too weak to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the {} secret {weakness}", match which { SecretRole::Current => "current", SecretRole::Previous => "previous" })]
+#[error("the {} secret {weakness}", match which { SecretPurpose::Current => "current", SecretPurpose::Previous => "previous" })]
 pub struct WeakSecret {
     /// Secret that is too weak: current or previous.
-    pub which: SecretRole,
+    pub which: SecretPurpose,
     /// Reason why it is too weak.
     pub weakness: SecretWeakness,
 }
@@ -116,7 +116,7 @@ pub struct WeakSecret {
 ///
 /// # Errors
 /// The secret is too weak.
-pub(super) fn check(which: SecretRole, secret: &[u8]) -> Result<(), WeakSecret> {
+pub(super) fn check(which: SecretPurpose, secret: &[u8]) -> Result<(), WeakSecret> {
     match weakness(secret) {
         Some(weakness) => Err(WeakSecret { which, weakness }),
         None => Ok(()),

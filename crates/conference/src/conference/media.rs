@@ -129,7 +129,7 @@ impl MediaOwnership {
 
     /// Records that a transport was created. Returns it with its key and the requests that waited
     /// for it, or `None` when it was closed meanwhile.
-    pub(super) fn finish_transport(
+    pub(super) fn confirm_transport(
         &mut self,
         session: SessionId,
         mut created: CreatedTransport,

@@ -57,7 +57,7 @@ impl Conference {
                     dtls,
                     ice_servers: self.ice_servers_for(session),
                 };
-                self.finish_transport(session, created)?
+                self.confirm_transport(session, created)?
             }
             (CommandPurpose::ConnectTransport { transport }, command::Reply::Done) => {
                 Reply::TransportConnected { transport }
@@ -74,7 +74,7 @@ impl Conference {
             (
                 purpose @ CommandPurpose::Consume { .. },
                 command::Reply::Consumer { kind, rtp, .. },
-            ) => self.finish_consumer(session, &purpose, kind, rtp)?,
+            ) => self.confirm_consumer(session, &purpose, kind, rtp)?,
             (CommandPurpose::PauseConsumer { consumer, paused }, command::Reply::Done) => {
                 Reply::ConsumerPaused { consumer, paused }
             }
@@ -97,12 +97,12 @@ impl Conference {
     }
 
     /// Records that a transport was created, and replies to the further requests for it.
-    fn finish_transport(
+    fn confirm_transport(
         &mut self,
         session: SessionId,
         created: CreatedTransport,
     ) -> Result<Reply, Refusal> {
-        let finished = self.media.finish_transport(session, created);
+        let finished = self.media.confirm_transport(session, created);
         let (created, tags) = finished.ok_or(Refusal::TransportNotFound)?;
         for tag in tags {
             let reply = Reply::TransportCreated(created.clone());
@@ -163,7 +163,7 @@ impl Conference {
     }
 
     /// Returns the reply about a new consumer, if it and its producer still exist.
-    fn finish_consumer(
+    fn confirm_consumer(
         &self,
         session: SessionId,
         purpose: &CommandPurpose,

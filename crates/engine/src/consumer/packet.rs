@@ -7,7 +7,7 @@ use watersmeet_wire::rtp::{self, OSN_LEN, RtpHeaderFields, write_osn};
 
 use super::Consumer;
 use super::rewrite::low_16_bits;
-use crate::consumer::queued_packet::{DescriptorPatch, QueuedPacket, WireFields};
+use crate::consumer::queued_packet::{PayloadDescriptorPatch, QueuedPacket, WireFields};
 use crate::packet_cache::CachedPacket;
 
 /// Extensions copied unchanged from the publisher's packet.
@@ -49,7 +49,7 @@ impl Consumer {
         let payload = cached.payload();
         let body = out.get_mut(at..at + payload.len())?;
         body.copy_from_slice(payload);
-        if packet.patch != DescriptorPatch::default() {
+        if packet.patch != PayloadDescriptorPatch::default() {
             packet.patch.apply(body);
         }
         at += payload.len();

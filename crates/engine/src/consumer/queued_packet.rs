@@ -10,14 +10,14 @@ use crate::slots::ConsumerKey;
 /// Changes to a payload header. Only VP8 needs them: its picture counters are per stream, and a
 /// receiver takes a jump for a loss.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct DescriptorPatch {
+pub struct PayloadDescriptorPatch {
     /// New picture id.
     pub picture_id: Option<u16>,
     /// New TL0PICIDX.
     pub tl0_pic_idx: Option<u8>,
 }
 
-impl DescriptorPatch {
+impl PayloadDescriptorPatch {
     /// Applies the changes to the payload header of a VP8 packet.
     pub fn apply(self, payload: &mut [u8]) {
         let Some(mut descriptor) = Vp8Descriptor::parse(payload) else {
@@ -49,7 +49,7 @@ pub struct QueuedPacket {
     /// Outgoing RTP timestamp.
     pub timestamp: u32,
     /// Changes to its payload header.
-    pub patch: DescriptorPatch,
+    pub patch: PayloadDescriptorPatch,
 }
 
 /// Fields that are known only when a packet is sent.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{SeqNo, Time};
 
-use crate::consumer::queued_packet::DescriptorPatch;
+use crate::consumer::queued_packet::PayloadDescriptorPatch;
 use crate::consumer::rewrite::low_16_bits;
 
 /// Upper bound of the packets remembered: as many as the packet cache holds.
@@ -42,7 +42,7 @@ pub struct Sent {
     /// Low 16 bits of its outgoing sequence number.
     seq: u16,
     /// Changes to its payload header.
-    pub patch: DescriptorPatch,
+    pub patch: PayloadDescriptorPatch,
     /// Index of the producer's stream.
     pub stream: u8,
     /// Number of retransmissions so far.
@@ -67,7 +67,7 @@ impl SentPackets {
         stream: u8,
         origin: SeqNo,
         timestamp: u32,
-        patch: DescriptorPatch,
+        patch: PayloadDescriptorPatch,
     ) {
         self.make_room(now, seq);
         let index = self.index(seq);
@@ -161,7 +161,7 @@ mod tests {
             0,
             SeqNo(seq + 7),
             1,
-            DescriptorPatch::default(),
+            PayloadDescriptorPatch::default(),
         );
         packets
     }
@@ -210,7 +210,7 @@ mod tests {
                 0,
                 SeqNo(seq),
                 0,
-                DescriptorPatch::default(),
+                PayloadDescriptorPatch::default(),
             );
         }
         assert_eq!(packets.slots.len(), SENT_MAX);

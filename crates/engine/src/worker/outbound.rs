@@ -13,7 +13,7 @@ use crate::ssrc_allocator::SsrcAllocator;
 
 /// Capacity of a transport's queue of media packets. It is emptied within 2 ms, so that more than
 /// this is a flood, of which the newest packets are dropped.
-pub const PENDING_MAX: usize = 4_096;
+pub const QUEUED_PACKETS_MAX: usize = 4_096;
 
 /// Capacity of a transport's queue of control datagrams; newer ones are dropped.
 pub const CONTROL_MAX: usize = 64;
@@ -110,7 +110,7 @@ impl Outbound {
     /// Queues a media packet, or counts it as discarded when the queue is full.
     #[inline]
     pub fn enqueue(&mut self, packet: QueuedPacket) {
-        if self.packets.len() >= PENDING_MAX {
+        if self.packets.len() >= QUEUED_PACKETS_MAX {
             self.traffic.packets_discarded += 1;
             return;
         }

@@ -57,7 +57,7 @@ pub struct SendCost {
 
 impl SendCost {
     /// Returns the CPU time of both in microseconds.
-    pub fn sum_us(&self) -> f64 {
+    pub fn total_us(&self) -> f64 {
         self.seal_us + self.send_us
     }
 
