@@ -20,7 +20,7 @@ pub use self::grant::{
     Grant, LEEWAY_S, LIFETIME_S, LIFETIME_S_MAX, RoomGrant, TEXT_LEN_MAX, TOKEN_LEN_MAX,
     TokenRefusal,
 };
-pub use self::secret::{SECRET_LEN_MIN, SecretPurpose, SecretWeakness, WeakSecret};
+pub use self::secret::{SECRET_LEN_MIN, SecretGeneration, SecretWeakness, WeakSecret};
 use crate::dialect::json;
 
 /// Keys that sign and verify tokens: a secret, and the previous one while it is being replaced.
@@ -41,10 +41,10 @@ impl TokenKeys {
     /// # Errors
     /// A secret is missing, short or guessable.
     pub fn new(current: &[u8], previous: Option<&[u8]>) -> Result<Self, WeakSecret> {
-        secret::check(SecretPurpose::Current, current)?;
+        secret::check(SecretGeneration::Current, current)?;
         let mut verifying = vec![DecodingKey::from_secret(current)];
         if let Some(previous) = previous {
-            secret::check(SecretPurpose::Previous, previous)?;
+            secret::check(SecretGeneration::Previous, previous)?;
             verifying.push(DecodingKey::from_secret(previous));
         }
         Ok(Self {

@@ -339,7 +339,7 @@ impl Expectation<'_> {
     }
 
     /// Expects that the participant has no consumer of the video of `publisher`.
-    pub fn receives_nothing_from(&self, publisher: &str) -> &Self {
+    pub fn has_no_video_of(&self, publisher: &str) -> &Self {
         let shown = self.video(publisher).is_some();
         assert!(
             !shown,

@@ -73,9 +73,9 @@ const KNOWN_WORDS: [&str; 58] = [
     "key",
 ];
 
-/// Role of a secret: current or previous.
+/// Which of the two secrets this is: the current one, or the previous one during a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretPurpose {
+pub enum SecretGeneration {
     /// Signs and verifies tokens.
     Current,
     /// Only verifies tokens, until its replacement is complete.
@@ -104,10 +104,10 @@ pub enum SecretWeakness {
 
 /// A secret that is too weak to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the {} secret {weakness}", match which { SecretPurpose::Current => "current", SecretPurpose::Previous => "previous" })]
+#[error("the {} secret {weakness}", match which { SecretGeneration::Current => "current", SecretGeneration::Previous => "previous" })]
 pub struct WeakSecret {
     /// Secret that is too weak: current or previous.
-    pub which: SecretPurpose,
+    pub which: SecretGeneration,
     /// Reason why it is too weak.
     pub weakness: SecretWeakness,
 }
@@ -116,7 +116,7 @@ pub struct WeakSecret {
 ///
 /// # Errors
 /// The secret is too weak.
-pub(super) fn check(which: SecretPurpose, secret: &[u8]) -> Result<(), WeakSecret> {
+pub(super) fn check(which: SecretGeneration, secret: &[u8]) -> Result<(), WeakSecret> {
     match weakness(secret) {
         Some(weakness) => Err(WeakSecret { which, weakness }),
         None => Ok(()),

@@ -301,13 +301,13 @@ fn weak_secrets_are_refused_with_their_weakness() {
         let shown = String::from_utf8_lossy(secret);
         let weakness = TokenKeys::new(secret, None).err();
         let current = expected.map(|weakness| WeakSecret {
-            which: SecretPurpose::Current,
+            which: SecretGeneration::Current,
             weakness,
         });
         assert_eq!(weakness, current, "{shown}");
         let weakness = TokenKeys::new(SECRET, Some(secret)).err();
         let previous = expected.map(|weakness| WeakSecret {
-            which: SecretPurpose::Previous,
+            which: SecretGeneration::Previous,
             weakness,
         });
         assert_eq!(weakness, previous, "{shown}");
