@@ -22,16 +22,16 @@ export type DtlsParameters = Opaque;
 /** An empty payload. */
 export type Empty = Record<string, never>;
 
-/** What the media of a producer was captured from. */
+/** Source that the media of a producer was captured from. */
 export type MediaSource = 'mic' | 'camera' | 'screen' | 'screen-audio';
 
 /** Direction of the media on a transport, as the participant sees it. */
 export type Direction = 'send' | 'recv';
 
-/** What a participant may do in its room. */
+/** Permissions of a participant in its room. */
 export type Role = 'host' | 'speaker' | 'viewer';
 
-/** Who may enter a room. */
+/** Entry policy of a room. */
 export type Policy = 'open' | 'invite-only' | 'approval' | 'locked';
 
 /** Why a participant that did not leave is no longer in the room. */
@@ -99,7 +99,7 @@ export type Produce = {
   kind: Kind;
   /** RTP parameters of the sender. */
   rtpParameters: RtpParameters;
-  /** What was captured. */
+  /** Captured source. */
   source?: MediaSource;
   /** Whether the producer starts paused. */
   paused?: boolean;
@@ -193,7 +193,7 @@ export type ProducerSummary = {
   producerId: string;
   /** Audio or video. */
   kind: Kind;
-  /** What was captured; absent means what its kind suggests. */
+  /** Captured source; absent means the usual one of its kind. */
   source?: MediaSource;
   /** Whether it is paused; absent means that it is not. */
   paused?: boolean;
@@ -219,7 +219,7 @@ export type ParticipantSummary = {
   audio: boolean;
   /** Whether it sends video of a camera. */
   video: boolean;
-  /** What it may do. */
+  /** Role in the room. */
   role: Role;
 };
 
@@ -375,7 +375,7 @@ export type NewProducer = {
   producerId: string;
   /** Audio or video. */
   kind: Kind;
-  /** What was captured; absent means what its kind suggests. */
+  /** Captured source; absent means the usual one of its kind. */
   source?: MediaSource;
   /** Whether it is paused; absent means that it is not. */
   paused?: boolean;

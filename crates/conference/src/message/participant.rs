@@ -1,4 +1,4 @@
-//! What participants and their producers look like to others.
+//! Descriptions of participants and their producers for other participants.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl User {
     }
 }
 
-/// What the media of a producer was captured from.
+/// Source that the media of a producer was captured from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
@@ -50,7 +50,7 @@ pub struct ProducerSummary {
     pub producer: ProducerId,
     /// Audio or video.
     pub kind: MediaKind,
-    /// What was captured. `None` when the client did not say.
+    /// Captured source. `None` when the client did not say.
     pub source: Option<MediaSource>,
     /// Whether its owner has paused it.
     pub paused: bool,
@@ -67,8 +67,8 @@ pub struct ParticipantSummary {
     pub display_name: Option<Arc<str>>,
     /// User whom its token names.
     pub user: Option<User>,
-    /// What it may do.
+    /// Role in the room.
     pub role: Role,
-    /// What it sends, oldest first.
+    /// Announced producers, oldest first.
     pub producers: Vec<ProducerSummary>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a participant may do in its room.
+/// Permissions of a participant in its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
@@ -15,7 +15,7 @@ pub enum Role {
     Viewer,
 }
 
-/// Who may enter a room.
+/// Entry policy of a room.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]

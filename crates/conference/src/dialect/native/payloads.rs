@@ -92,7 +92,7 @@ pub(super) struct Produce {
     /// RTP parameters of the sender.
     #[cfg_attr(test, ts(type = "RtpParameters"))]
     pub rtp_parameters: RtpParameters,
-    /// What was captured.
+    /// Captured source.
     pub source: Option<MediaSource>,
     /// Whether the producer starts paused.
     pub paused: Option<bool>,
@@ -250,7 +250,7 @@ pub(super) struct ProducerSummary {
     /// Audio or video.
     #[cfg_attr(test, ts(type = "Kind"))]
     pub kind: MediaKind,
-    /// What was captured; absent means what its kind suggests.
+    /// Captured source; absent means the usual one of its kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<MediaSource>,
     /// Whether it is paused; absent means that it is not.
@@ -286,7 +286,7 @@ pub(super) struct ParticipantSummary {
     pub audio: bool,
     /// Whether it sends video of a camera.
     pub video: bool,
-    /// What it may do.
+    /// Role in the room.
     pub role: Role,
 }
 
