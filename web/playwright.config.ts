@@ -1,8 +1,8 @@
 /**
- * Tests in real browsers, in two projects that `npm run e2e` runs one after the other, the second also when the
- * first fails:
+ * Tests in real browsers, in three projects that `npm run e2e` runs one after the other, whether or not one fails:
  *
  * - `page`: tests tagged `@no-media`. They check the page and signalling, and run in parallel.
+ * - `dialects`: one small call for each dialect and client library, two at a time.
  * - `media`: all others, one at a time. Each runs a server and several video encoders, and an
  *   encoder that lacks processor time looks like a broken server.
  *
@@ -11,21 +11,30 @@
 import { defineConfig } from '@playwright/test';
 
 const NO_MEDIA = /@no-media/;
+const DIALECTS = '**/dialects.spec.ts';
 
-/** Tests of the project `page` that run at the same time. */
-const pageWorkers = Number(process.env.WATERSMEET_E2E_WORKERS ?? 2);
+/** Tests of the projects `page` and `dialects` that run at the same time. */
+const parallelWorkers = Number(process.env.WATERSMEET_E2E_WORKERS ?? 2);
 
 export default defineConfig({
   testDir: 'tests',
   testMatch: '**/*.spec.ts',
-  workers: pageWorkers,
+  workers: parallelWorkers,
   retries: 0,
   timeout: 90_000,
   expect: { timeout: 15_000 },
   forbidOnly: true,
   reporter: [['list']],
   projects: [
-    { name: 'page', grep: NO_MEDIA, fullyParallel: true, workers: pageWorkers, outputDir: 'test-results/page' },
-    { name: 'media', grepInvert: NO_MEDIA, fullyParallel: false, workers: 1, outputDir: 'test-results/media' },
+    { name: 'page', grep: NO_MEDIA, fullyParallel: true, workers: parallelWorkers, outputDir: 'test-results/page' },
+    {
+      name: 'dialects',
+      testMatch: DIALECTS,
+      grepInvert: NO_MEDIA,
+      fullyParallel: true,
+      workers: parallelWorkers,
+      outputDir: 'test-results/dialects',
+    },
+    { name: 'media', testIgnore: DIALECTS, grepInvert: NO_MEDIA, fullyParallel: false, workers: 1, outputDir: 'test-results/media' },
   ],
 });
