@@ -47,6 +47,7 @@ impl Conference {
             return;
         };
         session.leave();
+        self.media.forget_closed(id);
         let (peer, name) = (session.peer().clone(), &membership.room);
         tracing::info!(session = id.0, room = %name, %peer, "participant left");
         let Some(room) = self.rooms.get_mut(name) else {

@@ -4,7 +4,7 @@ use watersmeet_engine::command::{Command, ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
 
 use super::Conference;
-use super::media::{Consumer, HeldConsume};
+use super::media::{ClosedObject, Consumer, HeldConsume};
 use super::pending_commands::CommandPurpose;
 use super::request_context::{Outcome, RequestContext};
 use super::timers::Timer;
@@ -158,11 +158,16 @@ impl Conference {
     }
 
     /// Closes a consumer of the session. That cannot fail, so the reply does not wait for the
-    /// shard.
+    /// shard. A consumer that is closed already, for example with its producer, is no error.
     pub(super) fn close_own_consumer(&mut self, id: SessionId, consumer: ConsumerId) -> Outcome {
+        self.sessions.member(id)?;
+        let reply = Reply::ConsumerClosed { consumer };
+        if self.media.was_closed(id, ClosedObject::Consumer(consumer)) {
+            return Ok(Some(reply));
+        }
         let shard = self.own_consumer(id, consumer)?;
         self.send_command(shard, Command::CloseConsumer { consumer });
         self.media.remove_consumer(consumer);
-        Ok(Some(Reply::ConsumerClosed { consumer }))
+        Ok(Some(reply))
     }
 }

@@ -5,6 +5,7 @@
 //! A session can only use objects that it owns, and producers of its own room. Any other object is
 //! refused as if it did not exist.
 
+mod closed;
 mod objects;
 mod removal;
 mod removed;
@@ -16,6 +17,8 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::units::{Map, Time};
 
+pub(super) use self::closed::ClosedObject;
+use self::closed::ClosedObjects;
 use self::objects::{AnnouncedProducer, SessionMedia, Transport};
 pub(super) use self::objects::{Consumer, HeldConsume};
 pub(super) use self::removed::RemovedProducer;
@@ -35,6 +38,8 @@ pub(super) struct MediaOwnership {
     producers: Map<ProducerId, AnnouncedProducer>,
     /// Owner of each consumer.
     consumers: Map<ConsumerId, SessionId>,
+    /// Closed objects of sessions that are still in the room where they were closed.
+    closed: Map<SessionId, ClosedObjects>,
 }
 
 /// State of a transport that a session has already requested by key.
@@ -468,6 +473,21 @@ impl MediaOwnership {
 
 /// Helpers for several kinds of objects.
 impl MediaOwnership {
+    /// Returns whether an object of a session was closed, by whichever side.
+    pub(super) fn was_closed(&self, session: SessionId, object: ClosedObject) -> bool {
+        let closed = self.closed.get(&session);
+        closed.is_some_and(|it| it.contains(object))
+    }
+
+    /// Forgets the closed objects of a session that leaves its room.
+    pub(super) fn forget_closed(&mut self, session: SessionId) {
+        self.closed.remove(&session);
+    }
+
+    fn record_closed(&mut self, session: SessionId, object: ClosedObject) {
+        self.closed.entry(session).or_default().record(object);
+    }
+
     fn of(&self, session: SessionId) -> Option<&SessionMedia> {
         self.by_session.get(&session)
     }

@@ -4,7 +4,7 @@ use watersmeet_engine::command::{Command, ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, RtpParameters};
 
 use super::Conference;
-use super::media::KeyedTransport;
+use super::media::{ClosedObject, KeyedTransport};
 use super::pending_commands::CommandPurpose;
 use super::request_context::{Outcome, RequestContext};
 use crate::message::{
@@ -70,15 +70,19 @@ impl Conference {
     }
 
     /// Closes a transport of the session. That cannot fail, so the reply does not wait for the
-    /// shard.
+    /// shard. A transport that is closed already, for example by the client's DTLS, is no error.
     pub(super) fn close_own_transport(&mut self, id: SessionId, transport: TransportId) -> Outcome {
-        let shard = self.own_transport(id, transport)?;
         let room = self.sessions.member(id)?.room;
+        let reply = Reply::TransportClosed { transport };
+        if self.media.was_closed(id, ClosedObject::Transport(transport)) {
+            return Ok(Some(reply));
+        }
+        let shard = self.own_transport(id, transport)?;
         self.send_command(shard, Command::CloseTransport { transport });
         for notice in &self.remove_transport(id, transport) {
             self.notify_others(&room, id, notice);
         }
-        Ok(Some(Reply::TransportClosed { transport }))
+        Ok(Some(reply))
     }
 
     /// Sets the DTLS parameters of a transport's peer.
@@ -159,12 +163,17 @@ impl Conference {
     }
 
     /// Closes a producer of the session. That cannot fail, so the reply does not wait for the
-    /// shard.
+    /// shard. A producer that is closed already, for example with its transport, is no error.
     pub(super) fn close_own_producer(&mut self, id: SessionId, producer: ProducerId) -> Outcome {
+        self.sessions.member(id)?;
+        let reply = Reply::ProducerClosed { producer };
+        if self.media.was_closed(id, ClosedObject::Producer(producer)) {
+            return Ok(Some(reply));
+        }
         let shard = self.own_producer(id, producer)?;
         self.send_command(shard, Command::CloseProducer { producer });
         self.close_producer(id, producer);
-        Ok(Some(Reply::ProducerClosed { producer }))
+        Ok(Some(reply))
     }
 
     /// Returns the shard of a transport of a session that is in a room.

@@ -408,6 +408,62 @@ fn a_room_without_transports_has_no_router() {
 }
 
 #[test]
+fn closing_what_is_closed_already_is_no_error() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let ben = join_with_media(&mut test, "room");
+    let of_ana = test.consume(ben.session, &ana.producer);
+    // Ana's browser closes its connections before her requests arrive.
+    for transport in [&ana.send, &ana.recv] {
+        test.close_transport_in_engine(transport);
+    }
+    test.take_frames(ana.session);
+    let requests = [
+        ("closeProducer", json!({"producerId": ana.producer})),
+        ("closeConsumer", json!({"consumerId": ana.consumer})),
+        ("closeTransport", json!({"transportId": ana.send})),
+        ("closeTransport", json!({"transportId": ana.recv})),
+    ];
+    // Once after the other side, and once more after the own request.
+    for (kind, payload) in requests.iter().chain(&requests) {
+        let reply = kind.replace("close", "closed");
+        let got = test.expect_reply(ana.session, kind, payload.clone(), &reply);
+        assert_eq!(got, *payload);
+    }
+    // Ben's consumer was closed with its producer.
+    let payload = json!({"consumerId": of_ana});
+    test.expect_reply(ben.session, "closeConsumer", payload, "closedConsumer");
+    test.take_frames(ben.session);
+    test.expect_reply(ana.session, "leaveRoom", json!({}), "roomLeft");
+    for member in [ana, ben] {
+        test.close(member.session);
+    }
+    test.assert_empty();
+}
+
+#[test]
+fn closing_what_others_closed_or_nobody_had_is_refused() {
+    let mut test = TestConference::new();
+    let ana = join_with_media(&mut test, "room");
+    let ben = join_with_media(&mut test, "room");
+    test.close_transport_in_engine(&ana.send);
+    let unknown = "00000000-0000-4000-8000-000000000000";
+    for transport in [ana.send.as_str(), unknown] {
+        let payload = json!({"transportId": transport});
+        assert_eq!(
+            test.expect_refusal(ben.session, "closeTransport", payload),
+            TRANSPORT
+        );
+    }
+    for (kind, payload, expected) in [
+        ("closeProducer", json!({"producerId": unknown}), PRODUCER),
+        ("closeConsumer", json!({"consumerId": unknown}), CONSUMER),
+    ] {
+        assert_eq!(test.expect_refusal(ben.session, kind, payload), expected);
+    }
+}
+
+#[test]
 fn opening_a_session_with_a_used_id_closes_the_previous_one() {
     let mut test = TestConference::new();
     let ana = join_with_media(&mut test, "room");

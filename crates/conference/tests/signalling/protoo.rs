@@ -502,6 +502,18 @@ fn refusals_have_codes_and_reasons() {
 }
 
 #[test]
+fn closing_a_producer_whose_transport_closed_is_no_error() {
+    let mut test = TestConference::new();
+    let (ana, send) = test.protoo_join("r", "Ana");
+    let camera = test.protoo_produce(ana, &send, "video");
+    test.close_transport_in_engine(&send);
+    test.take_frames(ana);
+    for _ in 0..2 {
+        test.protoo_request(ana, "closeProducer", json!({"producerId": camera}));
+    }
+}
+
+#[test]
 fn objects_of_other_participants_and_rooms_are_not_found() {
     let mut test = TestConference::new();
     let (ana, send) = test.protoo_join("r", "Ana");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 
-use super::MediaOwnership;
+use super::{ClosedObject, MediaOwnership};
 use super::objects::Consumer;
 use super::removed::{RemovedMedia, RemovedProducer, RemovedTransport};
 use crate::message::SessionId;
@@ -38,6 +38,9 @@ impl MediaOwnership {
             .filter_map(|it| self.remove_producer(session, it));
         let producers = producers.collect();
         self.drop_empty(session);
+        if shard.is_some() {
+            self.record_closed(session, ClosedObject::Transport(transport));
+        }
         RemovedTransport { shard, producers }
     }
 
@@ -48,9 +51,12 @@ impl MediaOwnership {
         producer: ProducerId,
     ) -> Option<RemovedProducer> {
         if let Some(media) = self.by_session.get_mut(&session) {
-            media.producers.remove(&producer);
+            let own = media.producers.remove(&producer);
             media.announced.retain(|it| *it != producer);
             self.drop_empty(session);
+            if own.is_some() {
+                self.record_closed(session, ClosedObject::Producer(producer));
+            }
         }
         let removed = self.producers.remove(&producer)?;
         for (consumer, receiver) in removed.consumers {
@@ -58,6 +64,7 @@ impl MediaOwnership {
             if let Some(media) = self.by_session.get_mut(&receiver) {
                 media.consumers.remove(&consumer);
                 self.drop_empty(receiver);
+                self.record_closed(receiver, ClosedObject::Consumer(consumer));
             }
         }
         Some(RemovedProducer {
@@ -72,6 +79,7 @@ impl MediaOwnership {
         let owner = self.consumers.remove(&id)?;
         let consumer = self.by_session.get_mut(&owner)?.consumers.remove(&id)?;
         self.drop_empty(owner);
+        self.record_closed(owner, ClosedObject::Consumer(id));
         if let Some(producer) = self.producers.get_mut(&consumer.producer) {
             producer.consumers.remove(&id);
         }
@@ -82,6 +90,7 @@ impl MediaOwnership {
     /// inconsistent records that a panic left.
     pub fn purge(&mut self, session: SessionId) -> RemovedMedia {
         let media = self.by_session.remove(&session).unwrap_or_default();
+        self.closed.remove(&session);
         self.transports.retain(|_, owner| *owner != session);
         self.consumers.retain(|_, owner| *owner != session);
         let mut producers = Vec::new();
