@@ -71,7 +71,7 @@ export class App {
     });
     this.saveStateOnChange();
     addEventListener('popstate', () => this.handleUrlChange());
-    addEventListener('online', () => this.room.value?.retryNow());
+    addEventListener('online', () => this.handleOnline());
     if (roomId && (resumed || this.options.autojoin)) void this.join();
     else if (roomId) this.showLobby();
   }
@@ -156,6 +156,13 @@ export class App {
         else void this.capture.start();
       });
     });
+  }
+
+  /** The network is back: reconnects, or repeats an attempt to join that failed without it. */
+  private handleOnline(): void {
+    const wasUnreachable = this.page.value === 'lobby' && this.failure.value?.reason === 'unreachable';
+    if (wasUnreachable) void this.join();
+    else this.room.value?.retryNow();
   }
 
   private handleJoinFailure(room: Room): void {

@@ -1,10 +1,12 @@
 /**
  * Consumers of the others' producers: one for each, at the layer its tile needs,
- * and the detection of who is speaking. Opens no transport.
+ * and the detection of who is speaking. What fails is tried again for as long as the
+ * producer exists. Opens no transport.
  */
 import type { Media, MediaConsumer } from './media';
 import { LAYER_MAX, type Participant } from './participant';
-import { Refusal, type RoomSignalling } from './signalling';
+import { RetryTimers } from './retryTimers';
+import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
 import type { SpatialLayer } from './tileLayout';
 
 /** −40 dBov: above the noise of a quiet room, below speech. */
@@ -15,6 +17,8 @@ const SPEAKING_HOLD_MS = 800;
 export class Consumers {
   private media: Media | null = null;
   private readonly byProducerId = new Map<string, MediaConsumer>();
+  /** Repeated requests, by producer id, and by consumer id for layers. */
+  private readonly retries = new RetryTimers();
 
   constructor(
     private readonly participants: { readonly value: Participant[] },
@@ -32,6 +36,7 @@ export class Consumers {
   /** Closes all consumers. */
   stop(): void {
     this.media = null;
+    this.retries.clear();
     for (const producerId of [...this.byProducerId.keys()]) this.close(producerId);
   }
 
@@ -39,10 +44,12 @@ export class Consumers {
   async consume(producerId: string): Promise<void> {
     const { media } = this;
     if (!media || this.byProducerId.has(producerId)) return;
+    let consumerId: string | null = null;
     try {
       const rtpCapabilities = media.capabilities;
       const consumed = await this.signalling.request('consume', { producerId, rtpCapabilities });
       if (media !== this.media) return;
+      consumerId = consumed.consumerId;
       const consumer = await media.consume(consumed);
       const participant = this.ownerOf(producerId);
       if (media !== this.media || !participant) return consumer.close();
@@ -51,17 +58,36 @@ export class Consumers {
       (video ? participant.video : participant.audio).value = consumer.track;
       if (video && participant.layer < LAYER_MAX) this.setPreferredLayer(consumed.consumerId, participant.layer);
       await this.signalling.request('resumeConsumer', { consumerId: consumed.consumerId });
+      this.retries.settle(producerId);
     } catch (error) {
-      const participant = this.ownerOf(producerId);
-      if (media !== this.media || !participant || !(error instanceof Refusal)) return;
-      this.signalling.reportProblem(`${participant.label} cannot be received: ${error.message}`);
+      if (media === this.media) this.handleConsumeError(producerId, consumerId, error);
     }
   }
 
+  /** Consumes again later, unless the refusal is lasting. The person is told once. */
+  private handleConsumeError(producerId: string, consumerId: string | null, error: unknown): void {
+    // A lost connection is followed by `stop` and `start`.
+    if (error instanceof ConnectionLost) return;
+    this.closeConsumer(producerId);
+    if (consumerId) this.signalling.request('closeConsumer', { consumerId }).catch(() => undefined);
+    const participant = this.ownerOf(producerId);
+    if (!participant) return;
+    const isFirst = isLasting(error) || this.retries.schedule(producerId, () => void this.consume(producerId));
+    if (!isFirst || !(error instanceof Refusal)) return;
+    this.signalling.reportProblem(`${participant.label} cannot be received: ${error.message}`);
+  }
+
+  /** Closes the consumer of a producer that is gone. */
   close(producerId: string): void {
+    this.retries.settle(producerId);
+    this.closeConsumer(producerId);
+  }
+
+  private closeConsumer(producerId: string): void {
     const consumer = this.byProducerId.get(producerId);
     if (!consumer) return;
     this.byProducerId.delete(producerId);
+    this.retries.settle(consumer.consumerId);
     consumer.close();
     for (const participant of this.participants.value) {
       if (participant.video.value === consumer.track) participant.video.value = null;
@@ -91,9 +117,22 @@ export class Consumers {
     }
   }
 
+  /** Requests a layer, again and again until it is granted or replaced by another wish. */
   private setPreferredLayer(consumerId: string, spatialLayer: SpatialLayer): void {
-    // After a refusal the layer stays as it is.
-    this.signalling.request('setPreferredLayers', { consumerId, spatialLayer }).catch(() => undefined);
+    this.signalling.request('setPreferredLayers', { consumerId, spatialLayer }).then(
+      () => this.retries.settle(consumerId),
+      (error: unknown) => {
+        if (isLasting(error) || error instanceof ConnectionLost) return;
+        this.retries.schedule(consumerId, () => this.repeatPreferredLayer(consumerId));
+      },
+    );
+  }
+
+  private repeatPreferredLayer(consumerId: string): void {
+    for (const [producerId, consumer] of this.byProducerId) {
+      const participant = consumer.consumerId === consumerId && this.ownerOf(producerId);
+      if (participant) this.setPreferredLayer(consumerId, participant.layer);
+    }
   }
 
   private ownerOf(producerId: string): Participant | undefined {

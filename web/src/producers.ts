@@ -1,11 +1,13 @@
 /**
  * Producers of this participant: keeps what is sent in line with what is captured,
- * one request at a time. Opens no device and no transport.
+ * one request at a time. What fails is tried again for as long as it is wanted. Opens no
+ * device and no transport.
  */
 import type { Device } from './capture';
 import { UnsupportedBrowser, type Media, type MediaProducer, type VideoCodec } from './media';
 import type { MediaSource } from './protocol';
-import { Refusal, type RoomSignalling } from './signalling';
+import { RetryTimers } from './retryTimers';
+import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
 
 /** The local tracks, as `Capture` has them. */
 export interface LocalTracks {
@@ -30,6 +32,7 @@ export class Producers {
   private readonly bySource = new Map<MediaSource, ActiveProducer>();
   private syncing = false;
   private syncRequested = false;
+  private readonly retries = new RetryTimers();
 
   constructor(
     private readonly tracks: LocalTracks,
@@ -48,6 +51,7 @@ export class Producers {
   /** Closes all producers and forgets the transport. */
   stop(): void {
     this.closeAll();
+    this.retries.clear();
     this.media = null;
   }
 
@@ -99,10 +103,14 @@ export class Producers {
     if (!media || !this.canSend()) return;
     try {
       await this.updateProducer(media, source, track, on);
+      this.retries.settle(source);
     } catch (error) {
       // The loss of the connection, the transports or the permission is handled elsewhere.
       if (media !== this.media || !this.canSend()) return;
-      if (!(error instanceof Refusal || error instanceof UnsupportedBrowser)) return;
+      if (error instanceof ConnectionLost) return;
+      const isLastingFailure = error instanceof UnsupportedBrowser || isLasting(error);
+      const isFirst = isLastingFailure || this.retries.schedule(source, () => void this.sync());
+      if (!isFirst || !(error instanceof Refusal || error instanceof UnsupportedBrowser)) return;
       const device = source === 'mic' ? 'microphone' : 'camera';
       this.signalling.reportProblem(`Your ${device} is not being sent: ${error.message}`);
     }
@@ -128,14 +136,16 @@ export class Producers {
     }
     const wanted = on && track !== null;
     if (wanted === active.on) return;
-    active.on = wanted;
     const producerId = active.producer.id;
-    if (wanted) {
-      active.producer.resume();
-      await this.signalling.request('resumeProducer', { producerId });
-    } else {
-      active.producer.pause();
-      await this.signalling.request('pauseProducer', { producerId });
+    if (wanted) active.producer.resume();
+    else active.producer.pause();
+    active.on = wanted;
+    try {
+      await this.signalling.request(wanted ? 'resumeProducer' : 'pauseProducer', { producerId });
+    } catch (error) {
+      // The server still has the other state.
+      active.on = !wanted;
+      throw error;
     }
   }
 }

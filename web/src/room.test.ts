@@ -208,6 +208,101 @@ describe('other participants', () => {
   });
 });
 
+describe('a temporary refusal', () => {
+  const MINUTES = 60_000;
+
+  test.each(['consume', 'resumeConsumer'])('of %s leaves nobody black for good, and is reported once', async (type) => {
+    call.room.join();
+    call.server.refusals.set(type, new Refusal('Timed out', 'timed-out'));
+    call.server.joined = { ...call.server.joined, ...ben };
+    call.server.connect();
+    await vi.advanceTimersByTimeAsync(10 * MINUTES);
+    expect(call.room.participants.value[0]?.video.value).toBeNull();
+    expect(call.server.requests.filter((it) => it.type === 'consume').length).toBeGreaterThan(20);
+    call.server.refusals.clear();
+    await vi.advanceTimersByTimeAsync(MINUTES);
+    expect(call.room.participants.value[0]?.video.value?.id).toBe('track of ben face');
+    expect(media().consumers.filter(({ closed }) => !closed)).toHaveLength(2);
+    const asked = call.server.count('consume');
+    await vi.advanceTimersByTimeAsync(10 * MINUTES);
+    expect(call.server.count('consume')).toBe(asked);
+  });
+
+  test('of consume is not repeated after the producer closed or the person left', async () => {
+    call.room.join();
+    call.server.refusals.set('consume', new Refusal('Timed out', 'timed-out'));
+    call.server.joined = { ...call.server.joined, ...ben };
+    call.server.connect();
+    await settle();
+    call.server.notify('producerClosed', { peerId: 'ben', producerId: 'ben face' });
+    call.server.notify('peerLeft', { peerId: 'ben' });
+    await vi.advanceTimersByTimeAsync(MINUTES);
+    expect(call.server.count('consume')).toBe(2);
+  });
+
+  test('that is lasting is not repeated', async () => {
+    call.room.join();
+    call.server.refusals.set('consume', new Refusal('Cannot consume', 'cannot-consume'));
+    call.server.joined = { ...call.server.joined, ...ben };
+    call.server.connect();
+    await vi.advanceTimersByTimeAsync(MINUTES);
+    expect(call.server.count('consume')).toBe(2);
+  });
+
+  test('of a layer is repeated with the layer wanted then', async () => {
+    await call.join(ben);
+    const [participant] = call.room.participants.value;
+    if (!participant) throw new Error('ben is missing');
+    call.server.refusals.set('setPreferredLayers', new Refusal('Too many requests', 'rate-limited'));
+    call.room.setWantedLayer(participant, 0);
+    call.room.setWantedLayer(participant, 1);
+    await vi.advanceTimersByTimeAsync(10 * MINUTES);
+    call.server.refusals.clear();
+    await vi.advanceTimersByTimeAsync(MINUTES);
+    expect(call.server.last('setPreferredLayers')).toEqual({ consumerId: 'consumer of ben face', spatialLayer: 1 });
+    const asked = call.server.count('setPreferredLayers');
+    await vi.advanceTimersByTimeAsync(10 * MINUTES);
+    expect(call.server.count('setPreferredLayers')).toBe(asked);
+  });
+
+  test('of a producer is reported once, and it is sent as soon as the server permits', async () => {
+    turnCameraOn();
+    call.room.join();
+    call.server.refusals.set('produce', new Refusal('Too many producers', 'limit-reached'));
+    call.server.connect();
+    await vi.advanceTimersByTimeAsync(10 * MINUTES);
+    expect(call.server.count('produce')).toBeGreaterThan(20);
+    call.server.refusals.clear();
+    await vi.advanceTimersByTimeAsync(MINUTES);
+    expect(media().producers).toHaveLength(1);
+  });
+
+  test('of muting is repeated until the server knows', async () => {
+    turnMicrophoneOn();
+    await call.join();
+    call.server.refusals.set('pauseProducer', new Refusal('Timed out', 'timed-out'));
+    tracks.microphoneOn.value = false;
+    await settle();
+    expect(media().producers[0]?.paused).toBe(true);
+    await vi.advanceTimersByTimeAsync(10 * MINUTES);
+    call.server.refusals.clear();
+    const asked = call.server.count('pauseProducer');
+    await vi.advanceTimersByTimeAsync(MINUTES);
+    expect(call.server.count('pauseProducer')).toBe(asked + 1);
+    expect(call.server.count('resumeProducer')).toBe(0);
+  });
+
+  test('of the own place after a lost connection is repeated', async () => {
+    await call.join();
+    call.server.refusals.set('joinRoom', new Refusal('Room is full', 'limit-reached'));
+    await call.reconnect();
+    expect(call.room.status.value).toBe('reconnecting');
+    call.server.refusals.clear();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(call.room.status.value).toBe('live');
+  });
+});
+
 describe('recovery', () => {
   test('a lost connection keeps the participants and rejoins when it is back', async () => {
     turnCameraOn();

@@ -275,7 +275,9 @@ export class Room {
 
   private handleEnterError(error: unknown): void {
     if (error instanceof UnsupportedBrowser) return this.fail('unsupported', error.message);
-    if (error instanceof Refusal && FINAL_CODES.has(error.code ?? '')) {
+    // After a lost connection our own earlier session may still occupy the last place.
+    const isOwnPlace = error instanceof Refusal && error.code === 'limit-reached' && this.status.value === 'reconnecting';
+    if (error instanceof Refusal && FINAL_CODES.has(error.code ?? '') && !isOwnPlace) {
       return this.fail('refused', error.message, error.code);
     }
     // A lost connection is reopened and enters again; after other errors we retry on the same one.

@@ -38,6 +38,14 @@ export class Refusal extends Error {
   }
 }
 
+/** Refusals of a request that the same request gets again, however often it is repeated. */
+const LASTING_CODES = new Set(['bad-request', 'cannot-consume', 'forbidden', 'unknown-type']);
+
+/** Whether repeating the request that failed with this error cannot help. */
+export function isLasting(error: unknown): boolean {
+  return error instanceof Refusal && LASTING_CODES.has(error.code ?? '');
+}
+
 /** The connection failed before the reply to a request arrived. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
