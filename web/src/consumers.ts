@@ -73,8 +73,17 @@ export class Consumers {
     const participant = this.ownerOf(producerId);
     if (!participant) return;
     const isFirst = isLasting(error) || this.retries.schedule(producerId, () => void this.consume(producerId));
-    if (!isFirst || !(error instanceof Refusal)) return;
+    // A notice about a closed producer follows.
+    const isGone = error instanceof Refusal && error.code === 'producer-not-found';
+    if (!isFirst || isGone || !(error instanceof Refusal)) return;
     this.signalling.reportProblem(`${participant.label} cannot be received: ${error.message}`);
+  }
+
+  /** Closes a consumer that the server closed. Consumes again, unless its producer turns out to be gone. */
+  handleClosed(producerId: string): void {
+    if (!this.byProducerId.has(producerId)) return;
+    this.closeConsumer(producerId);
+    this.retries.schedule(producerId, () => void this.consume(producerId));
   }
 
   /** Closes the consumer of a producer that is gone. */

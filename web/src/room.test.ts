@@ -208,6 +208,24 @@ describe('other participants', () => {
   });
 });
 
+describe('a consumer that the server closes', () => {
+  test('is replaced while its producer exists', async () => {
+    await call.join(ben);
+    call.server.notify('consumerClosed', { consumerId: 'consumer of ben face', producerId: 'ben face' });
+    expect(call.room.participants.value[0]?.video.value).toBeNull();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(call.room.participants.value[0]?.video.value?.id).toBe('track of ben face');
+  });
+
+  test('is not replaced when its producer closes with it', async () => {
+    await call.join(ben);
+    call.server.notify('consumerClosed', { consumerId: 'consumer of ben face', producerId: 'ben face' });
+    call.server.notify('producerClosed', { peerId: 'ben', producerId: 'ben face' });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(call.server.count('consume')).toBe(2);
+  });
+});
+
 describe('a temporary refusal', () => {
   const MINUTES = 60_000;
 

@@ -354,7 +354,7 @@ export class Room {
         this.producers.handleClosed(notice.payload.producerId);
         return this.removeProducer(notice.payload.producerId);
       case 'consumerClosed':
-        return this.removeProducer(notice.payload.producerId);
+        return this.consumers.handleClosed(notice.payload.producerId);
       case 'producerPaused':
         return this.setProducerPaused(notice.payload.producerId, true);
       case 'producerResumed':

@@ -39,7 +39,7 @@ export class Refusal extends Error {
 }
 
 /** Refusals of a request that the same request gets again, however often it is repeated. */
-const LASTING_CODES = new Set(['bad-request', 'cannot-consume', 'forbidden', 'unknown-type']);
+const LASTING_CODES = new Set(['bad-request', 'cannot-consume', 'forbidden', 'producer-not-found', 'unknown-type']);
 
 /** Whether repeating the request that failed with this error cannot help. */
 export function isLasting(error: unknown): boolean {
