@@ -74,7 +74,10 @@ impl Conference {
     pub(super) fn close_own_transport(&mut self, id: SessionId, transport: TransportId) -> Outcome {
         let room = self.sessions.member(id)?.room;
         let reply = Reply::TransportClosed { transport };
-        if self.media.was_closed(id, ClosedObject::Transport(transport)) {
+        if self
+            .media
+            .was_closed(id, ClosedObject::Transport(transport))
+        {
             return Ok(Some(reply));
         }
         let shard = self.own_transport(id, transport)?;

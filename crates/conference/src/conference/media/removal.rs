@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 
-use super::{ClosedObject, MediaOwnership};
 use super::objects::Consumer;
 use super::removed::{RemovedMedia, RemovedProducer, RemovedTransport};
+use super::{ClosedObject, MediaOwnership};
 use crate::message::SessionId;
 
 impl MediaOwnership {
