@@ -172,6 +172,11 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Replaces the addresses at which peers can reach the worker. Existing transports keep theirs.
+    pub fn set_listen_addresses(&mut self, listen: Vec<ListenAddress>) {
+        Arc::make_mut(&mut self.settings).listen = listen;
+    }
+
     /// Creates an empty worker.
     pub fn new(config: WorkerConfig, rng: Rng) -> Self {
         let settings = TransportSettings {

@@ -2,6 +2,7 @@
 //! arrives, and shuts everything down in order.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -10,19 +11,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use watersmeet_conference::{Conference, ShardId};
+use watersmeet_conference::Conference;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::worker::WorkerConfig;
 
 use crate::app_error::AppError;
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded};
+use crate::http::connection_limit::ConnectionLimit;
 use crate::http::server::HttpServer;
 use crate::http::site::SiteContext;
+use crate::http::tls::{self, ReloadingCertificate};
 use crate::hub::Hub;
 use crate::listeners::{self, BoundListener};
 use crate::media_sockets::MediaSockets;
-use crate::shard::{self, Shard, ShardHandle, ShardReport};
+use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
 use crate::{
     conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, watchdog,
@@ -62,7 +65,12 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let clock = Clock::start();
     let bound = listeners::bind_all(config)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
-    let (shards, threads) = start_shards(config, clock, &reports_sender)?;
+    let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config)?);
+    let (shards, threads) = start_shards(config, clock, &reports_sender, &announced)?;
+    tokio::spawn(ip_addresses::watch_announced_names(
+        config.clone(),
+        announcer,
+    ));
     let heartbeats: Vec<_> = shards.iter().map(ShardHandle::heartbeat).collect();
     let shard_metrics = shards.iter().map(ShardHandle::metrics).collect();
     let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
@@ -82,7 +90,8 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let banner = startup_banner::render(loaded, &bound);
     // A closed standard output does not keep the server from running.
     let _ = io::stdout().write_all(banner.as_bytes());
-    let servers = start_http_servers(bound, &site, &stopped);
+    let (servers, certificates) = start_http_servers(bound, config, &site, &stopped);
+    tokio::spawn(tls::watch_files(certificates, count_hangups()?));
 
     tokio::select! {
         () = signals.next() => tracing::info!("shutting down"),
@@ -96,25 +105,42 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Starts accepting connections on every listener.
+/// Starts accepting connections on every listener. Returns the certificates that can be loaded again.
 fn start_http_servers(
     bound: Vec<BoundListener>,
+    config: &Config,
     site: &SiteContext,
     stopped: &watch::Receiver<bool>,
-) -> Vec<HttpServer> {
-    let mut servers = Vec::new();
+) -> (Vec<HttpServer>, Vec<ReloadingCertificate>) {
+    let (mut servers, mut certificates) = (Vec::new(), Vec::new());
     for bound in bound {
         let server = HttpServer::new(
             http::router(site.for_listener(&bound.config)),
             bound.tls,
+            ConnectionLimit::new(&config.limits),
+            site,
             stopped.clone(),
         );
+        certificates.extend(bound.certificate);
         for socket in bound.sockets {
             tokio::spawn(server.clone().accept_from(socket));
         }
         servers.push(server);
     }
-    servers
+    (servers, certificates)
+}
+
+/// Counts SIGHUP, which asks to load certificates again. Without this it would end the program.
+fn count_hangups() -> io::Result<watch::Receiver<u64>> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    let (sender, receiver) = watch::channel(0);
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            tracing::info!("SIGHUP: looking for changed certificates");
+            sender.send_modify(|count| *count += 1);
+        }
+    });
+    Ok(receiver)
 }
 
 /// Waits until sessions, connections and shards have ended. The hub closes the sessions and drops
@@ -181,9 +207,9 @@ fn start_shards(
     config: &Config,
     clock: Clock,
     reports: &mpsc::Sender<ShardReport>,
+    announced: &watch::Receiver<Vec<IpAddr>>,
 ) -> Result<StartedShards, AppError> {
     let certificate = DtlsCertificate::generate()?;
-    let announced = ip_addresses::announced_ips(config);
     let mut started = (Vec::new(), Vec::new());
     let mut sockets = Vec::new();
     for index in 0..config.shard_count() {
@@ -192,7 +218,7 @@ fn start_shards(
     let queues = ShardQueues::connect(sockets.iter().map(MediaSockets::waker));
     for ((index, sockets), queues) in (0..=u8::MAX).zip(sockets).zip(queues) {
         let worker = WorkerConfig {
-            listen: sockets.listen_addresses(&announced),
+            listen: sockets.listen_addresses(&announced.borrow()),
             certificate: certificate.clone(),
             dtls_version: dtls_version(config.dtls),
             epoch: clock.epoch(),
@@ -201,16 +227,12 @@ fn start_shards(
             shard: index,
             egress: config.egress_options(),
         };
-        let (id, reports) = (ShardId(index), reports.clone());
-        let (handle, thread) = Shard::start(
-            id,
-            worker,
-            clock,
-            sockets,
-            queues,
-            reports,
-            config.pin_cores,
-        )?;
+        let setup = ShardSetup {
+            config: worker,
+            announced: announced.clone(),
+            is_pinned: config.pin_cores,
+        };
+        let (handle, thread) = Shard::start(setup, clock, sockets, queues, reports.clone())?;
         started.0.push(handle);
         started.1.push(thread);
     }

@@ -8,6 +8,7 @@ use watersmeet_engine::ortc::NegotiationError;
 use watersmeet_engine::transport::dtls::CertificateError;
 
 use crate::http::tls::TlsError;
+use crate::ip_addresses::AnnounceError;
 use crate::media_sockets::MediaSocketError;
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
@@ -20,13 +21,19 @@ pub enum AppError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// An HTTP port cannot be bound.
-    #[error("cannot listen on {address}: {error}{}", port_hint(error))]
+    #[error(
+        "cannot listen on {address}: {error}{}",
+        listen_hint(error, "--port", "--listen-ip")
+    )]
     Listen {
         /// Address and port that were requested.
         address: SocketAddr,
         /// Error of `bind` or `listen`.
         error: io::Error,
     },
+    /// An announced host name cannot be used.
+    #[error(transparent)]
+    Announced(#[from] AnnounceError),
     /// The media sockets cannot be opened.
     #[error(transparent)]
     MediaSockets(#[from] MediaSocketError),
@@ -57,9 +64,19 @@ impl AppError {
     }
 }
 
-fn port_hint(error: &io::Error) -> &'static str {
+/// Returns what to do about an address that cannot be bound. `port` and `ip` are the flags that set
+/// it.
+pub fn listen_hint(error: &io::Error, port: &str, ip: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => ": another process uses this port; choose one with --port",
-        _ => "",
+        io::ErrorKind::AddrInUse => {
+            format!(": another process uses this port; choose one with {port}")
+        }
+        io::ErrorKind::PermissionDenied => format!(
+            ": ports below 1024 need the capability CAP_NET_BIND_SERVICE; or choose one with {port}"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            format!(": this machine has no such address; choose one with {ip}")
+        }
+        _ => String::new(),
     }
 }

@@ -6,6 +6,8 @@
 //! socket and starts nothing.
 
 mod aliases;
+mod announced;
+mod dot_env;
 mod environment;
 mod error;
 mod flags;
@@ -16,7 +18,9 @@ mod log_filter;
 #[cfg(test)]
 mod sample_files;
 mod secret;
+mod service_variables;
 mod settings;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod toml_file;
@@ -25,6 +29,7 @@ mod values;
 mod variable_names;
 mod variables;
 
+pub use announced::{AnnouncedAddress, is_unreachable};
 pub use error::ConfigError;
 pub use flags::{Flags, Task};
 pub use limits::LimitsTable;

@@ -14,30 +14,38 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::config::Mount;
-use client_address::{ClientAddress, PeerAddress};
+use client_address::{ClientAddress, PeerAddress, Unreadable};
+use connection_limit::ConnectionPermit;
 use rate_limit::RateLimitedAction;
 use site::SiteContext;
+use site_folder::FolderFile;
 
 mod abuse;
 mod api;
 mod api_context;
 mod assets;
+mod base_path;
 mod caller;
 mod client_address;
-mod connection_limit;
+pub mod connection_limit;
 mod cors;
 #[cfg(feature = "faults")]
 mod faults;
+mod forwarded;
 mod health;
 mod json_response;
+mod log_once;
 mod metrics;
 mod query_params;
 mod rate_limit;
 mod request_body;
+mod request_host;
 mod request_metrics;
+mod requests_in_progress;
 mod room_pseudonyms;
 pub mod server;
 pub mod site;
+mod site_folder;
 mod socketio;
 mod stats;
 mod throttle;
@@ -51,6 +59,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws
     style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'";
+
+/// Upper bound of characters of a proxy's report in the log.
+const UNREADABLE_LEN_MAX: usize = 64;
 
 /// Headers of every response. `no-referrer` keeps room addresses out of `Referer`.
 const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
@@ -91,7 +102,7 @@ pub fn router(site: SiteContext) -> Router {
         router = router.merge(socketio::routes(&site));
     }
     if site.serves(Mount::Page) {
-        router = router.fallback(get(assets::file));
+        router = router.fallback(get(page));
     }
     #[cfg(feature = "faults")]
     let router = router
@@ -110,8 +121,8 @@ pub fn router(site: SiteContext) -> Router {
         .with_state(site)
 }
 
-/// Middleware of every request: determines the client's address, counts the request against its
-/// rate limit and bounds its body.
+/// Middleware of every request: determines the client's address and the host, counts the request
+/// against its limits and bounds its body.
 async fn limit_request(
     State(site): State<SiteContext>,
     mut request: Request,
@@ -120,14 +131,78 @@ async fn limit_request(
     let Some(&peer) = request.extensions().get::<PeerAddress>() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let client = ClientAddress::resolve(peer, request.headers(), &site.trusted_proxies);
+    let (client, unreadable) =
+        ClientAddress::resolve(peer, request.headers(), &site.trusted_proxies);
+    if let Some(unreadable) = unreadable {
+        log_unreadable(&site, &unreadable);
+    }
     if let Err(rate_limited) = site.rates.take(RateLimitedAction::Request, client.0) {
         return rate_limited.into_response();
     }
     request.extensions_mut().insert(client);
+    if !count_connection(&site, peer, client, &mut request) {
+        let headers = [(header::RETRY_AFTER, "5")];
+        let text = "Too many connections\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, headers, text).into_response();
+    }
+    let host = match request_host::parse(&site, &request) {
+        Ok(host) => host,
+        Err(malformed) => return malformed.into_response(),
+    };
+    if let Some(refusal) = request_host::refusal(&site, &host, &request) {
+        return refusal;
+    }
+    request.extensions_mut().insert(host);
     match request_body::limit(request) {
         Ok(request) => next.run(request).await,
         Err(error) => error.into_response(),
+    }
+}
+
+/// Counts a request through a trusted proxy as a connection of its client, until the request or the
+/// session that it opens ends. Returns false when the client has too many connections.
+fn count_connection(
+    site: &SiteContext,
+    peer: PeerAddress,
+    client: ClientAddress,
+    request: &mut Request,
+) -> bool {
+    if !site.is_trusted_proxy(peer.0) {
+        return true;
+    }
+    let extensions = request.extensions_mut();
+    let Some(permit) = extensions.remove::<Arc<ConnectionPermit>>() else {
+        return true;
+    };
+    let Some(permit) = permit.acquire_for_client(client.0) else {
+        return false;
+    };
+    extensions.insert(Arc::new(permit));
+    true
+}
+
+/// Logs once what a trusted proxy reports instead of an address.
+fn log_unreadable(site: &SiteContext, unreadable: &Unreadable) {
+    let (subject, entry) = match unreadable {
+        Unreadable::Entry(entry) => ("entry", entry.as_str()),
+        Unreadable::Conflict => ("conflict", ""),
+    };
+    if !site.unreadable_reports.is_first(subject) {
+        return;
+    }
+    let fix = "such clients share one limit: let the proxy write the client's address";
+    match unreadable {
+        Unreadable::Entry(_) => {
+            let entry: String = entry.chars().take(UNREADABLE_LEN_MAX).collect();
+            tracing::warn!(
+                ?entry,
+                "a trusted proxy reports a client without an address; {fix}"
+            );
+        }
+        Unreadable::Conflict => tracing::warn!(
+            "X-Forwarded-For and Forwarded of a trusted proxy disagree; {fix} into one, and remove the \
+             other"
+        ),
     }
 }
 
@@ -139,12 +214,25 @@ async fn root(site: State<SiteContext>, request: Request) -> Response {
     if !site.serves(Mount::Page) {
         return StatusCode::NOT_FOUND.into_response();
     }
+    page(site, request).await
+}
+
+/// A file of the configured folder, else of the web client.
+async fn page(State(site): State<SiteContext>, request: Request) -> Response {
+    if let Some(folder) = &site.folder {
+        return folder.serve(request).await;
+    }
     let (parts, _) = request.into_parts();
-    assets::file(parts.uri, parts.headers).await
+    assets::file(&parts.uri, &parts.headers, &site.base_path)
 }
 
 async fn add_security_headers(mut response: Response) -> Response {
+    // The policy is made for our own page. An old client's page may have inline scripts.
+    let is_foreign = response.extensions().get::<FolderFile>().is_some();
     for (name, value) in SECURITY_HEADERS {
+        if is_foreign && name == header::CONTENT_SECURITY_POLICY {
+            continue;
+        }
         response
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));

@@ -1,22 +1,66 @@
 //! IP addresses under which this machine can be reached, for ICE candidates, certificates and the
 //! startup banner.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::Config;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::config::{AnnouncedAddress, Config, is_unreachable};
 
 /// Upper bound of announced addresses: each costs every browser two candidates to check.
 const ANNOUNCED_MAX: usize = 8;
 
+/// Interval at which announced host names are resolved again: the usual lifetime of such records.
+const RESOLVE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Reason why an announced host name cannot be used.
+#[derive(Debug, Error)]
+pub enum AnnounceError {
+    /// The name cannot be resolved.
+    #[error("`announced_ips`: cannot resolve `{name}`: {error}")]
+    Resolve {
+        /// The host name.
+        name: String,
+        /// Error of the resolver.
+        error: io::Error,
+    },
+    /// The name has no address that browsers could use.
+    #[error(
+        "`announced_ips`: `{name}` has no address of a family that media listens on; see \
+         `media_listen_ip`"
+    )]
+    NoAddress {
+        /// The host name.
+        name: String,
+    },
+}
+
 /// Returns the addresses announced to browsers for media, best first: the configured ones, else
-/// the address that media listens on, else the machine's own with loopback last.
-pub fn announced_ips(config: &Config) -> Vec<IpAddr> {
-    if !config.announced_ips.is_empty() {
-        return config.announced_ips.clone();
-    }
+/// the address that media listens on, else the machine's own with loopback last. Blocks while host
+/// names are resolved.
+///
+/// # Errors
+/// A configured host name has no address.
+pub fn announced_ips(config: &Config) -> Result<Vec<IpAddr>, AnnounceError> {
     let listen = config.media_listen_ips();
+    let mut announced = Vec::new();
+    for address in &config.announced_ips {
+        match address {
+            AnnouncedAddress::Ip(ip) => announced.push(*ip),
+            AnnouncedAddress::Name(name) => announced.extend(resolve(name, &listen)?),
+        }
+    }
+    if !announced.is_empty() {
+        return Ok(announced);
+    }
     if listen.iter().all(|ip| !ip.is_unspecified()) {
-        return listen;
+        return Ok(listen);
     }
     let mut found = local_ips();
     found.retain(|ip| listen.iter().any(|listen| listen.is_ipv4() == ip.is_ipv4()));
@@ -27,7 +71,67 @@ pub fn announced_ips(config: &Config) -> Vec<IpAddr> {
     } else {
         Ipv6Addr::LOCALHOST.into()
     });
-    found
+    Ok(found)
+}
+
+/// Returns the addresses of a host name that media listens on the family of, in a stable order, so
+/// that a resolver that rotates its answers does not look like a change.
+fn resolve(name: &str, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> {
+    let found = (name, 0)
+        .to_socket_addrs()
+        .map_err(|error| AnnounceError::Resolve {
+            name: name.to_owned(),
+            error,
+        })?;
+    let mut ips: Vec<_> = found.map(|address| address.ip().to_canonical()).collect();
+    ips.retain(|ip| {
+        let is_served = listen.iter().any(|it| it.is_ipv4() == ip.is_ipv4());
+        is_served && !is_unreachable(*ip)
+    });
+    ips.sort_by_key(|ip| (ip.is_ipv6(), *ip));
+    ips.dedup();
+    ips.truncate(ANNOUNCED_MAX);
+    if ips.is_empty() {
+        return Err(AnnounceError::NoAddress {
+            name: name.to_owned(),
+        });
+    }
+    Ok(ips)
+}
+
+/// Resolves announced host names again from time to time and sends the addresses when they change.
+/// Returns at once when no name is announced.
+pub async fn watch_announced_names(config: Config, announced: watch::Sender<Vec<IpAddr>>) {
+    if config.announced_ips.iter().all(|it| it.ip().is_some()) {
+        return;
+    }
+    let config = Arc::new(config);
+    let mut failed = false;
+    loop {
+        sleep(RESOLVE_INTERVAL).await;
+        let config = Arc::clone(&config);
+        match spawn_blocking(move || announced_ips(&config)).await {
+            Ok(Ok(ips)) => {
+                let changed = announced.send_if_modified(|known| {
+                    let changed = *known != ips;
+                    *known = ips;
+                    changed
+                });
+                if changed {
+                    tracing::info!(
+                        "announced host names have other addresses: new transports use them"
+                    );
+                }
+                failed = false;
+            }
+            Ok(Err(error)) if !failed => {
+                tracing::warn!(%error, "announced host names keep their addresses");
+                failed = true;
+            }
+            Ok(Err(_)) => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// Returns the machine's own addresses that others may reach, the one of the default route first.
@@ -67,21 +171,35 @@ mod tests {
     fn only_configured_addresses_are_announced() {
         let ip = IpAddr::from([192, 0, 2, 7]);
         let config = Config {
-            announced_ips: vec![ip],
+            announced_ips: vec![ip.into()],
             ..Config::default()
         };
-        assert_eq!(announced_ips(&config), [ip]);
+        assert_eq!(announced_ips(&config).unwrap(), [ip]);
         let config = Config {
             media_listen_ip: Some(ip),
             ..Config::default()
         };
-        assert_eq!(announced_ips(&config), [ip]);
+        assert_eq!(announced_ips(&config).unwrap(), [ip]);
     }
 
     #[test]
     fn loopback_is_announced_last_by_default() {
-        let found = announced_ips(&Config::default());
+        let found = announced_ips(&Config::default()).unwrap();
         assert_eq!(found.last(), Some(&IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert!(found.len() <= ANNOUNCED_MAX);
+    }
+
+    #[test]
+    fn announced_name_is_resolved_to_families_that_media_listens_on() {
+        let announced = |name: &str| {
+            announced_ips(&Config {
+                announced_ips: vec![name.parse().unwrap()],
+                media_listen_ip: Some(Ipv4Addr::UNSPECIFIED.into()),
+                ..Config::default()
+            })
+        };
+        assert_eq!(announced("localhost").unwrap(), [Ipv4Addr::LOCALHOST]);
+        let error = announced("nowhere.invalid").unwrap_err().to_string();
+        assert!(error.contains("nowhere.invalid"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::app_error::AppError;
 use crate::config::{Config, ListenerConfig};
-use crate::http::tls;
+use crate::http::tls::{self, ReloadingCertificate};
 
 /// Length of the kernel's queue of connections that wait to be accepted.
 const ACCEPT_BACKLOG: i32 = 1_024;
@@ -21,6 +21,8 @@ pub struct BoundListener {
     pub config: ListenerConfig,
     /// TLS acceptor; `None` for plain HTTP.
     pub tls: Option<TlsAcceptor>,
+    /// Certificate from files, which is loaded again when they change.
+    pub certificate: Option<ReloadingCertificate>,
     /// One socket for each address, all on the same port.
     pub sockets: Vec<TcpListener>,
 }
@@ -40,8 +42,12 @@ impl BoundListener {
 pub fn bind_all(config: &Config) -> Result<Vec<BoundListener>, AppError> {
     let listeners = config.effective_listeners().into_iter();
     let bound = listeners.map(|listener| {
+        let tls = tls::load(&listener)?;
+        let (tls, certificate) =
+            tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.certificate));
         Ok(BoundListener {
-            tls: tls::acceptor(&listener)?,
+            tls,
+            certificate,
             sockets: listen_on(&config.listener_addresses(&listener))?,
             config: listener,
         })

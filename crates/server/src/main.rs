@@ -20,6 +20,7 @@ mod ip_addresses;
 mod listeners;
 mod logging;
 mod media_sockets;
+mod origin;
 mod process_metrics;
 mod session_outbox;
 mod shard;
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
     };
     if let Err(error) = logging::init(&loaded.config) {
         return exit_with_error(&error, EXIT_CONFIG);
+    }
+    for note in &loaded.notes {
+        tracing::info!("{note}");
     }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

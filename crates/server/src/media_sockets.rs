@@ -15,6 +15,7 @@ use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
 use watersmeet_net::{Poller, Ready, SocketId, Waker};
 use watersmeet_wire::units::Time;
 
+use crate::app_error::listen_hint;
 use crate::clock::Clock;
 use crate::config::{Config, Egress};
 
@@ -38,7 +39,10 @@ const PORT_TRIES_MAX: usize = 16;
 #[derive(Debug, Error)]
 pub enum MediaSocketError {
     /// A port is in use or an address is not available.
-    #[error("cannot listen for media on {address}: {error}")]
+    #[error(
+        "cannot listen for media on {address}: {error}{}",
+        listen_hint(error, "--rtc-port", "--media-listen-ip")
+    )]
     Bind {
         /// Address and port that were requested.
         address: SocketAddr,

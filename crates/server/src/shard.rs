@@ -11,6 +11,7 @@
 //! A panic in the worker is caught here: a new worker takes its place on the same sockets and the
 //! hub is told. Until the hub confirms, commands meant for the old worker are refused.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -18,8 +19,8 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use rand_chacha::rand_core::SeedableRng;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 use watersmeet_conference::{CommandToken, ShardId};
 use watersmeet_engine::command::{Command, Event, Refusal, Reply};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
@@ -133,6 +134,16 @@ impl fmt::Debug for ShardHandle {
     }
 }
 
+/// Settings of a shard.
+pub struct ShardSetup {
+    /// Configuration of its workers.
+    pub config: WorkerConfig,
+    /// Addresses announced to browsers, which may change.
+    pub announced: watch::Receiver<Vec<IpAddr>>,
+    /// Whether the thread is pinned to a core.
+    pub is_pinned: bool,
+}
+
 /// State of a shard's thread.
 pub struct Shard {
     /// Number of the shard.
@@ -147,6 +158,8 @@ pub struct Shard {
     sockets: MediaSockets,
     /// Queues to and from other shards.
     queues: ShardQueues,
+    /// Addresses announced to browsers; they change when a host name gets others.
+    announced: watch::Receiver<Vec<IpAddr>>,
     /// Receiving end of the request queue.
     requests: Receiver<ShardRequest>,
     /// Sending end of the hub's report queue.
@@ -175,20 +188,24 @@ enum Backlog {
 }
 
 impl Shard {
-    /// Starts the thread of a shard, pinned to a core if `is_pinned`. The thread ends when its
+    /// Starts the thread of a shard, pinned to a core if the setup says so. The thread ends when its
     /// handle is dropped.
     ///
     /// # Errors
     /// The thread cannot be created.
     pub fn start(
-        id: ShardId,
-        config: WorkerConfig,
+        setup: ShardSetup,
         clock: Clock,
         sockets: MediaSockets,
         queues: ShardQueues,
         reports: mpsc::Sender<ShardReport>,
-        is_pinned: bool,
     ) -> io::Result<(ShardHandle, JoinHandle<()>)> {
+        let ShardSetup {
+            config,
+            mut announced,
+            is_pinned,
+        } = setup;
+        let id = ShardId(config.shard);
         let (sender, requests) = sync_channel(REQUESTS_MAX);
         let heartbeat = Heartbeat::new(id.0);
         let metrics = SharedMetrics::new(id.0);
@@ -203,6 +220,7 @@ impl Shard {
                 tracing::warn!(shard = id.0, %error, "cannot pin shard to a core");
             }
             let worker = Worker::new(config.clone(), seeded_rng()?);
+            announced.mark_unchanged();
             Ok::<_, io::Error>(Self {
                 id,
                 config,
@@ -210,6 +228,7 @@ impl Shard {
                 worker,
                 sockets,
                 queues,
+                announced,
                 requests,
                 reports,
                 heartbeat,
@@ -252,6 +271,9 @@ impl Shard {
         let now = self.clock.now();
         self.iteration_at = now;
         self.backlog = Backlog::None;
+        if self.announced.has_changed().unwrap_or(false) {
+            self.update_listen_addresses();
+        }
         if !self.handle_requests(now) {
             return false;
         }
@@ -382,6 +404,13 @@ impl Shard {
                 event,
             });
         }
+    }
+
+    /// Gives the addresses that are announced from now on to the worker, and to later ones.
+    fn update_listen_addresses(&mut self) {
+        let announced = self.announced.borrow_and_update().clone();
+        self.config.listen = self.sockets.listen_addresses(&announced);
+        self.worker.set_listen_addresses(self.config.listen.clone());
     }
 
     /// Creates a new worker on the same sockets and tells the hub. Returns false when the hub is

@@ -44,6 +44,14 @@ impl Environment {
         aliases.chain(own)
     }
 
+    /// Returns the variable that sets a key, `caps_rooms_max` for one of a table.
+    pub fn variable_of(&self, key: &str) -> Option<&str> {
+        let mut variables = self.named().filter(|(_, named, _)| named == key);
+        let last = variables.by_ref().last();
+        last.map(|(name, _, _)| name)
+            .or_else(|| log_filter::variable(self).filter(|_| key == "log"))
+    }
+
     /// Returns warnings about variables that set the same key to different values. Values are not
     /// printed, since some are secret.
     pub fn warnings(&self) -> Vec<String> {
@@ -116,7 +124,9 @@ fn value_type(key: &str) -> ValueType {
         "dev" | "udp" | "tcp" | "pin_cores" | "tls_self_signed" | "token_required" => {
             ValueType::Switch
         }
-        "announced_ips" | "cors_origins" | "trusted_proxies" | "turn_urls" => ValueType::List,
+        "announced_ips" | "cors_origins" | "host_names" | "trusted_proxies" | "turn_urls" => {
+            ValueType::List
+        }
         "codecs" | "ice_servers" | "listeners" => ValueType::Json,
         _ => ValueType::Text,
     }

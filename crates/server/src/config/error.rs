@@ -8,6 +8,7 @@ use thiserror::Error;
 use watersmeet_conference::access::WeakSecret;
 
 use super::variable_names::{SOURCE_NAME, variable_name};
+use super::variables::Environment;
 
 /// Similarity above which a name counts as misspelt (Jaro-Winkler, 0 to 1).
 const SIMILARITY_MIN: f64 = 0.75;
@@ -55,13 +56,18 @@ pub enum ConfigError {
         line: usize,
     },
     /// A secret is missing or weak.
-    #[error("`{key}` {problem}. {}", Self::SECRET_FIX)]
+    #[error("`{key}` {problem}. {}{sources}", Self::SECRET_FIX)]
     Secret {
         /// Key of the secret.
         key: &'static str,
+        /// Variable or flag that sets it, in parentheses after a blank; empty for none.
+        sources: String,
         /// What is wrong with it.
         problem: String,
     },
+    /// No browser could reach an announced address.
+    #[error("{0}")]
+    Announced(String),
     /// Values contradict each other or are out of range.
     #[error("{0}")]
     Contradiction(String),
@@ -81,13 +87,14 @@ impl ConfigError {
     pub fn weak(key: &'static str, weak: WeakSecret) -> Self {
         Self::Secret {
             key,
+            sources: String::new(),
             problem: weak.weakness.to_string(),
         }
     }
 
     /// Converts an error of figment, without printing the value of a secret.
-    pub(super) fn from_figment(error: &figment::Error) -> Self {
-        let origin = origin(error);
+    pub(super) fn from_figment(error: &figment::Error, environment: &Environment) -> Self {
+        let origin = origin(error, environment);
         let path = error.path.join(".");
         let text = match &error.kind {
             Kind::UnknownField(name, known) => {
@@ -114,13 +121,16 @@ pub(super) fn is_secret(key: &str) -> bool {
 }
 
 /// Returns where a value was set: file, variable or flag.
-fn origin(error: &figment::Error) -> String {
+fn origin(error: &figment::Error, environment: &Environment) -> String {
     let Some(metadata) = &error.metadata else {
         return "configuration".to_owned();
     };
     match &metadata.source {
         Some(source) => source.to_string(),
-        None if metadata.name == SOURCE_NAME => variable_name(&error.path),
+        None if metadata.name == SOURCE_NAME => environment
+            .variable_of(&error.path.join("_"))
+            .or_else(|| environment.variable_of(error.path.first()?))
+            .map_or_else(|| variable_name(&error.path), str::to_owned),
         None => metadata.name.to_string(),
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use super::announced::AnnouncedAddress;
 use super::values::{DtlsChoice, LogFormat, VideoCodec};
 
 /// Video conference server: rooms, signalling, web page and media engine in one program
@@ -37,10 +38,11 @@ pub struct Flags {
     #[arg(long, value_name = "IP", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_listen_ip: Option<IpAddr>,
-    /// Address under which browsers reach media; may be repeated [default: the machine's own]
-    #[arg(long = "announced-ip", value_name = "IP", global = true)]
+    /// Address or host name under which browsers reach media; may be repeated [default: the
+    /// machine's own]
+    #[arg(long = "announced-ip", value_name = "ADDRESS", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub announced_ips: Vec<IpAddr>,
+    pub announced_ips: Vec<AnnouncedAddress>,
     /// First media port, UDP and TCP; each shard uses one port [default: 10000]
     #[arg(long, value_name = "PORT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +83,10 @@ pub struct Flags {
     #[arg(long, value_name = "VERSION", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtls: Option<DtlsChoice>,
+    /// Folder to serve as the site instead of the web client
+    #[arg(long, value_name = "DIR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<PathBuf>,
     /// Certificate chain (PEM) to serve the page by HTTPS
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]

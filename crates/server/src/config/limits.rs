@@ -50,6 +50,13 @@ pub struct LimitsTable {
     /// HTTP requests at once. Default 200.
     /// `requests_burst = 200`
     pub requests_burst: u32,
+    /// Open connections of one network. Behind a proxy of `trusted_proxies` each client counts for
+    /// itself. Default 512, enough for an office behind one address.
+    /// `connections_per_network_max = 512`
+    pub connections_per_network_max: u32,
+    /// Open connections of a listener, of all networks. Default 20,000.
+    /// `connections_max = 20000`
+    pub connections_max: u32,
     /// Invalid tokens and API keys per minute. Default 10.
     /// `auth_failures_per_minute = 10`
     pub auth_failures_per_minute: u32,
@@ -71,6 +78,8 @@ impl Default for LimitsTable {
             connections_burst: 50,
             requests_per_second: 50,
             requests_burst: 200,
+            connections_per_network_max: 512,
+            connections_max: 20_000,
             auth_failures_per_minute: 10,
             room_creations_per_minute: 5,
             joins_failed_per_minute: 10,
@@ -90,6 +99,11 @@ impl LimitsTable {
             ("connections_burst", self.connections_burst),
             ("requests_per_second", self.requests_per_second),
             ("requests_burst", self.requests_burst),
+            (
+                "connections_per_network_max",
+                self.connections_per_network_max,
+            ),
+            ("connections_max", self.connections_max),
             ("auth_failures_per_minute", self.auth_failures_per_minute),
             ("joins_failed_per_minute", self.joins_failed_per_minute),
         ];

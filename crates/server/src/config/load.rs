@@ -7,10 +7,12 @@ use figment::Figment;
 use figment::providers::Serialized;
 use watersmeet_conference::access::TokenKeys;
 
+use super::dot_env::BYTE_ORDER_MARK;
 use super::error::ConfigError;
 use super::flags::Flags;
 use super::secret::Secret;
 use super::settings::Config;
+use super::sources;
 use super::toml_file;
 use super::variables::Environment;
 
@@ -29,6 +31,8 @@ pub struct Loaded {
     pub secret_is_generated: bool,
     /// Warnings for the operator, one sentence each.
     pub warnings: Vec<String>,
+    /// Notes for the operator that need no action, one sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Loaded {
@@ -57,12 +61,19 @@ impl Loaded {
     /// # Errors
     /// A source cannot be read, or the configuration cannot be used.
     pub(super) fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
+        Self::load_checked(flags, environment)
+            .map_err(|error| sources::name_sources(error, flags, environment))
+    }
+
+    fn load_checked(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
         let config = extract(flags, environment)?;
         config.check()?;
+        config.check_announced()?;
         let mut loaded = Self {
             config,
             secret_is_generated: false,
             warnings: environment.warnings(),
+            notes: environment.ignored_note().into_iter().collect(),
         };
         loaded.load_secret()?;
         Ok(loaded)
@@ -85,7 +96,13 @@ impl Loaded {
                     ));
                 }
             }
-            (Err(problem), false) => return Err(ConfigError::Secret { key, problem }),
+            (Err(problem), false) => {
+                return Err(ConfigError::Secret {
+                    key,
+                    sources: String::new(),
+                    problem,
+                });
+            }
         }
         config.jwt_secret = Some(generate_secret()?);
         self.secret_is_generated = true;
@@ -126,7 +143,7 @@ pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config
         .merge(Serialized::defaults(flags));
     let mut config: Config = sources
         .extract()
-        .map_err(|error| ConfigError::from_figment(&error))?;
+        .map_err(|error| ConfigError::from_figment(&error, environment))?;
     // The sample file has empty strings for them, which count as missing.
     for secret in [
         &mut config.jwt_secret,
@@ -152,7 +169,9 @@ fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
         )));
     }
     let text = std::fs::read_to_string(path).map_err(failed)?;
-    Ok(Secret::new(text.trim().to_owned()))
+    Ok(Secret::new(
+        text.trim_start_matches(BYTE_ORDER_MARK).trim().to_owned(),
+    ))
 }
 
 fn generate_secret() -> Result<Secret, ConfigError> {

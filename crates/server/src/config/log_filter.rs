@@ -1,13 +1,31 @@
 //! Builds the log filter from environment variables of other servers. `LOG_LEVEL` is the level of the
 //! whole program; `MEDIASOUP_LOG_LEVEL` and `WORKER_LOG_LEVEL` that of the media engine;
 //! `DEBUG=mediasoup:*` enables everything, like Node's `debug` package. `RUST_LOG` and
-//! `WATERSMEET_LOG` are filters already and take precedence. Never fails, since other programs read
-//! these variables too.
+//! `WATERSMEET_LOG` are filters already and take precedence. An unknown level in a variable that other
+//! programs read too is ignored with a warning; in a filter it is an error (`check`).
 
+use tracing_subscriber::EnvFilter;
+
+use super::error::suggestion;
 use super::variables::Environment;
 
 /// Default level.
 const DEFAULT_LEVEL: &str = "info";
+
+/// Levels of a filter.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Libraries whose log lines can be selected by their name alone.
+const LIBRARIES: [&str; 8] = [
+    "axum",
+    "engineioxide",
+    "h2",
+    "hyper",
+    "rustls",
+    "tokio",
+    "tower",
+    "tungstenite",
+];
 
 /// Crates of the media engine, which correspond to mediasoup's worker.
 const ENGINE_CRATES: [&str; 2] = ["watersmeet_engine", "watersmeet_net"];
@@ -33,18 +51,70 @@ const CLASSES: [(&str, &str); 6] = [
     ("Consumer", "watersmeet_engine::consumer"),
 ];
 
+/// Checks a filter. A word that is neither a level nor a module would select the lines of a module
+/// that does not exist, so that nothing is logged.
+///
+/// # Errors
+/// Says what is wrong with the filter.
+pub fn check(filter: &str) -> Result<(), String> {
+    let help = "use a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or a filter such as \
+        `info,watersmeet_engine=debug`";
+    if filter.trim().is_empty() {
+        return Err(format!("`log` is empty: {help}"));
+    }
+    let words = filter.split(',').map(str::trim);
+    for word in words.filter(|word| !word.contains(['=', '[', ']', '{', '}'])) {
+        if word.is_empty() || is_level(word) || is_module(word) {
+            continue;
+        }
+        let suggestion = suggestion(&level(word), LEVELS.into_iter());
+        return Err(format!(
+            "`log`: there is no level `{word}`{suggestion}; {help}"
+        ));
+    }
+    match EnvFilter::builder().parse(filter) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("`log`: `{filter}`: {error}; {help}")),
+    }
+}
+
+fn is_level(word: &str) -> bool {
+    LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))
+        || matches!(word, "0" | "1" | "2" | "3" | "4" | "5")
+}
+
+/// Returns whether a word can select the lines of a module: one of ours, or of a known library.
+fn is_module(word: &str) -> bool {
+    let root = word.split("::").next().unwrap_or_default();
+    word.contains("::") || ALL_CRATES.contains(&root) || LIBRARIES.contains(&root)
+}
+
+/// Returns the variable that sets the filter, unless that is `WATERSMEET_LOG`.
+pub fn variable(environment: &Environment) -> Option<&'static str> {
+    let names = [
+        "RUST_LOG",
+        "LOG_LEVEL",
+        "WORKER_LOG_LEVEL",
+        "MEDIASOUP_LOG_LEVEL",
+        "DEBUG",
+    ];
+    names
+        .into_iter()
+        .find(|name| environment.get(name).is_some())
+}
+
 /// Returns the filter that the environment sets, if any.
 pub fn from_environment(environment: &Environment) -> Option<String> {
     if let Some(filter) = environment.get("RUST_LOG") {
         return Some(filter.to_owned());
     }
-    let base = environment.get("LOG_LEVEL").map(level);
+    let base = level_of(environment, "LOG_LEVEL");
     let mut directives = vec![base.clone().unwrap_or_else(|| DEFAULT_LEVEL.to_owned())];
     let engine = ENGINE_LEVELS
         .iter()
         .rev()
-        .find_map(|name| environment.get(name));
-    if let Some(engine) = engine.map(level) {
+        .find_map(|name| level_of(environment, name));
+    if let Some(engine) = engine {
         directives.extend(ENGINE_CRATES.map(|target| format!("{target}={engine}")));
     }
     if let Some(debug) = environment.get("DEBUG") {
@@ -59,6 +129,12 @@ pub fn from_environment(environment: &Environment) -> Option<String> {
 /// Returns warnings about variables that contradict each other.
 pub fn warnings(environment: &Environment) -> Vec<String> {
     let mut warnings = Vec::new();
+    let levels = ["LOG_LEVEL"].into_iter().chain(ENGINE_LEVELS);
+    for (name, word) in levels.filter_map(|name| Some((name, environment.get(name)?))) {
+        if !word.split(',').all(is_known) {
+            warnings.push(format!("{name}: there is no level `{word}`; it is ignored"));
+        }
+    }
     let [mediasoup, worker] = ENGINE_LEVELS;
     if let (Some(one), Some(other)) = (environment.get(mediasoup), environment.get(worker))
         && level(one) != level(other)
@@ -93,15 +169,27 @@ pub fn warnings(environment: &Environment) -> Vec<String> {
     warnings
 }
 
+/// Returns the level that a variable sets, translated; `None` when it is unknown.
+fn level_of(environment: &Environment, name: &str) -> Option<String> {
+    let word = environment.get(name)?;
+    word.split(',').all(is_known).then(|| level(word))
+}
+
+/// Returns whether a word of a variable is a level of any logger, or a directive of a filter.
+fn is_known(word: &str) -> bool {
+    let word = word.trim();
+    word.contains('=') || is_level(&level(word))
+}
+
 /// Translates a level of Node's loggers.
 fn level(word: &str) -> String {
     match word.to_ascii_lowercase().as_str() {
         "none" | "silent" | "off" => "off".to_owned(),
-        "fatal" | "critical" => "error".to_owned(),
+        "fatal" | "critical" | "emerg" | "alert" | "crit" => "error".to_owned(),
         "warning" => "warn".to_owned(),
         "notice" | "log" => "info".to_owned(),
-        "verbose" => "debug".to_owned(),
-        "silly" | "all" => "trace".to_owned(),
+        "verbose" | "http" => "debug".to_owned(),
+        "silly" | "all" | "notset" => "trace".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -242,6 +330,47 @@ mod tests {
                 .parse(filter)
                 .unwrap();
         }
+    }
+
+    #[test]
+    fn filter_with_an_unknown_level_is_refused() {
+        for filter in [
+            "info",
+            "WARN",
+            "off",
+            "info,watersmeet_engine=debug",
+            "watersmeet_engine::worker,warn",
+            "info,hyper=off",
+            "warn,[session{id=1}]=trace",
+        ] {
+            check(filter).unwrap();
+        }
+        for (filter, word) in [
+            ("loud", "`loud`"),
+            ("warning", "`warn`"),
+            ("inof", "`info`"),
+            ("info,loud", "`loud`"),
+            ("watersmeet=loud", "watersmeet=loud"),
+            ("a=b=c", "a=b=c"),
+            ("", "empty"),
+        ] {
+            let error = check(filter).unwrap_err();
+            assert!(
+                error.starts_with("`log`") && error.contains(word),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_level_in_a_shared_variable_is_ignored_with_a_warning() {
+        assert_eq!(filter(&[("LOG_LEVEL", "loud")]), None);
+        let variables = [("LOG_LEVEL", "30"), ("WORKER_LOG_LEVEL", "high")];
+        let warnings = warnings(&Environment::from_pairs(&variables)).join("\n");
+        assert!(
+            warnings.contains("`30`") && warnings.contains("`high`"),
+            "{warnings}"
+        );
     }
 
     #[test]

@@ -245,6 +245,8 @@ fn every_key_describes_its_default() {
             "jwt_audience",
             "api_key",
             "cors_origins",
+            "host_names",
+            "site",
             "trusted_proxies",
             "base_url",
             "ice_servers",

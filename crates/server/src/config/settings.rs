@@ -8,6 +8,7 @@ use watersmeet_conference::ConferenceLimits;
 use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_net::udp::UdpOptions;
 
+use super::announced::AnnouncedAddress;
 use super::limits::LimitsTable;
 use super::listener::{ListenerConfig, Mount};
 use super::secret::Secret;
@@ -30,22 +31,23 @@ pub struct Config {
     /// TCP port of the web page and of signalling. 0 takes a free port. Default 3000.
     /// `port = 3000`
     pub port: u16,
-    /// Address to listen on for the page, and for media unless `media_listen_ip` is set. Default: all
-    /// IPv4 and IPv6 addresses of the machine.
+    /// Address to listen on for the page, and for media unless `media_listen_ip` is set: `0.0.0.0` is
+    /// all IPv4 addresses, `::` all IPv4 and IPv6 addresses. Default: all IPv4 and IPv6 addresses.
     /// `listen_ip = "0.0.0.0"`
     pub listen_ip: Option<IpAddr>,
     /// Address to listen on for media. Default: `listen_ip`.
     /// `media_listen_ip = "0.0.0.0"`
     pub media_listen_ip: Option<IpAddr>,
-    /// Addresses under which browsers reach media, best first. Behind NAT: the public address.
-    /// Default: the machine's own addresses and loopback.
+    /// Addresses or host names under which browsers reach media, best first. Behind NAT: the public
+    /// address. Names are resolved at start, and again every minute. Default: the machine's own
+    /// addresses and loopback.
     /// `announced_ips = ["203.0.113.7"]`
-    pub announced_ips: Vec<IpAddr>,
+    pub announced_ips: Vec<AnnouncedAddress>,
     /// First media port, for UDP and TCP; shard n listens on `rtc_port + n`. 0 takes free ports.
     /// Default 10000.
     /// `rtc_port = 10000`
     pub rtc_port: u16,
-    /// Last media port. Fewer shards are started when the range is too small. Default: no bound.
+    /// Last media port. A range with fewer ports than shards is refused. Default: no bound.
     /// `rtc_port_max = 10063`
     pub rtc_port_max: Option<u16>,
     /// Whether media may use UDP. Default true.
@@ -114,11 +116,24 @@ pub struct Config {
     /// 32 random bytes. Default: no key, so nobody can.
     /// `api_key = ""`
     pub api_key: Option<Secret>,
-    /// Origins of other sites whose pages may use this server, as `https://host` or
-    /// `https://host:port`. `*` is refused. Default: only our own pages and those on loopback.
+    /// Origins of other sites whose pages may use this server: `https://host`, `https://host:port`,
+    /// `https://*.example.org` for subdomains, or that of an app, as `capacitor://localhost`. `*` is
+    /// refused. Default: only our own pages, those on loopback, and with `dev` those on private
+    /// networks.
     /// `cors_origins = ["https://app.example.org"]`
     pub cors_origins: Vec<String>,
-    /// Reverse proxies whose `X-Forwarded-For` is trusted: addresses or networks. Default: none.
+    /// Names under which this server is reached without a trusted proxy and without TLS, as
+    /// `meet.example.org` or `*.example.org`. Requests under other names are refused, since a page of
+    /// another site could let its name point here. Default: that of `base_url` and of this machine;
+    /// addresses, names without a dot, and names of private networks need not be listed.
+    /// `host_names = ["meet.example.org"]`
+    pub host_names: Vec<String>,
+    /// Folder that is served as the site instead of the web client, with its `index.html`. Default:
+    /// the web client.
+    /// `site = "/srv/meet"`
+    pub site: Option<PathBuf>,
+    /// Reverse proxies whose `X-Forwarded-For` or `Forwarded` is trusted: addresses or networks.
+    /// Default: none.
     /// `trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]`
     pub trusted_proxies: Vec<Network>,
     /// Whether clients need a token to connect. Entries of `listeners` have a setting of their own.
@@ -135,8 +150,8 @@ pub struct Config {
     /// Room of clients that name none. Default lobby.
     /// `default_room = "lobby"`
     pub default_room: String,
-    /// URL of this server in invitation links. Default: the address to which the request for the
-    /// invitation was sent.
+    /// URL of this server in invitation links, with a path where a proxy serves it below one. Default:
+    /// the address to which the request for the invitation was sent.
     /// `base_url = "https://meet.example.org"`
     pub base_url: Option<String>,
 
@@ -229,6 +244,8 @@ impl Default for Config {
             jwt_audience: None,
             api_key: None,
             cors_origins: Vec::new(),
+            host_names: Vec::new(),
+            site: None,
             trusted_proxies: Vec::new(),
             token_required: false,
             room_policy: RoomPolicy::Open,
@@ -257,17 +274,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Returns the number of shards to start: as configured, else one for each core, and never more
-    /// than there are ports.
+    /// Returns the number of shards to start: as configured, else one for each core.
     pub fn shard_count(&self) -> u8 {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cores = u8::try_from(cores).unwrap_or(SHARDS_MAX).min(SHARDS_MAX);
-        let wanted = self.shards.unwrap_or(cores);
-        let Some(last) = self.rtc_port_max.filter(|_| self.rtc_port != 0) else {
-            return wanted;
-        };
-        let ports = last.saturating_sub(self.rtc_port).saturating_add(1);
-        wanted.min(u8::try_from(ports).unwrap_or(SHARDS_MAX))
+        self.shards.unwrap_or(cores)
     }
 
     /// Returns the options of the engine's egress.
@@ -288,9 +299,8 @@ impl Config {
 
     /// Returns the addresses that media listens on. Those after the first are optional.
     pub fn media_listen_ips(&self) -> Vec<IpAddr> {
-        self.media_listen_ip
-            .or(self.listen_ip)
-            .map_or_else(all_addresses, |ip| vec![ip])
+        let ip = self.media_listen_ip.or(self.listen_ip);
+        ip.map_or_else(all_addresses, listen_ips)
     }
 
     /// Returns the listeners to open: those of `listeners`, else the one set by top-level keys.
@@ -312,13 +322,21 @@ impl Config {
     /// Returns the addresses that a listener binds. Those after the first are optional.
     pub fn listener_addresses(&self, listener: &ListenerConfig) -> Vec<SocketAddr> {
         let ips = match listener.listen_ip.or(self.listen_ip) {
-            Some(ip) => vec![ip],
+            Some(ip) => listen_ips(ip),
             None if self.dev => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             None => all_addresses(),
         };
         ips.into_iter()
             .map(|ip| SocketAddr::new(ip, listener.port))
             .collect()
+    }
+}
+
+/// Returns the addresses to bind for a configured one: `::` means both families, as in Node.
+fn listen_ips(ip: IpAddr) -> Vec<IpAddr> {
+    match ip {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => all_addresses(),
+        ip => vec![ip],
     }
 }
 

@@ -270,7 +270,19 @@ fn invalid_or_ineffective_values_are_refused() {
         ("CORS_ORIGIN", "*", "cannot be `*`"),
         ("CORS_ORIGIN", "https://a.example/path", "no origin"),
         ("CORS_ORIGIN", "a.example", "no origin"),
+        ("CORS_ORIGIN", "https://*", "no origin"),
+        ("CORS_ORIGIN", "https://*.org", "no origin"),
+        ("CORS_ORIGIN", "https://a.*.example.org", "no origin"),
+        ("WATERSMEET_HOST_NAMES", "https://a.example", "no host name"),
         ("BASE_URL", "meet.example", "base_url"),
+        ("BASE_URL", "https://a.example/meet?x", "base_url"),
+        ("BASE_URL", "https://a.example/meet#x", "base_url"),
+        ("BASE_URL", "https://ana@a.example/", "base_url"),
+        ("BASE_URL", "ftp://a.example/", "base_url"),
+        ("BASE_URL", "https://a.example/api", "`/api`"),
+        ("BASE_URL", "https://a.example/a//b", "base_url"),
+        ("WATERSMEET_LOG", "loud", "set by WATERSMEET_LOG"),
+        ("RUST_LOG", "loud", "set by RUST_LOG"),
         ("TURN_SECRET", "abc", "needed together"),
         ("TURN_URLS", "turn:a.example", "needed together"),
         (
@@ -296,6 +308,21 @@ fn invalid_or_ineffective_values_are_refused() {
         let error = refusal(&[], &[(name, value)]);
         assert!(error.contains(word), "{name}={value}: {error}");
     }
+    for (name, value) in [
+        (
+            "CORS_ORIGIN",
+            "https://A.example:443/,https://*.example.org,capacitor://localhost,null",
+        ),
+        (
+            "WATERSMEET_HOST_NAMES",
+            "meet.example.org,*.meet.example.org",
+        ),
+        ("BASE_URL", "https://a.example/meet/"),
+        ("LOG_LEVEL", "loud"),
+    ] {
+        config(&[], &[(name, value)]).unwrap();
+    }
+    assert!(refusal(&["--log", "loud"], &[]).contains("there is no level `loud`"));
     let past = [("WATERSMEET_EGRESS", "packet"), ("WATERSMEET_UDP", "false")];
     assert!(refusal(&[], &past).contains("`udp` is off"));
     let only = [("WATERSMEET_CODECS", "opus"), ("VIDEO_CODEC", "vp8")];
@@ -303,16 +330,133 @@ fn invalid_or_ineffective_values_are_refused() {
 }
 
 #[test]
-fn port_range_bounds_the_number_of_shards() {
-    let arguments = [
-        "--rtc-port",
-        "10000",
-        "--rtc-port-max",
-        "10001",
-        "--shards",
-        "8",
+fn port_range_with_fewer_ports_than_shards_is_refused() {
+    let range = ["--rtc-port", "10000", "--rtc-port-max", "10001", "--shards"];
+    let with = |shards: &'static str| config(&[&range[..], &[shards]].concat(), &[]);
+    assert_eq!(with("2").unwrap().shard_count(), 2);
+    let error = with("8").unwrap_err().to_string();
+    for word in [
+        "`rtc_port_max` is set by --rtc-port-max",
+        "8 shards",
+        "10007",
+        "`shards` to 2",
+    ] {
+        assert!(error.contains(word), "{error}");
+    }
+    let variables = [
+        ("RTC_MIN_PORT", "40000"),
+        ("RTC_MAX_PORT", "40000"),
+        ("NUM_WORKERS", "2"),
     ];
-    assert_eq!(config(&arguments, &[]).unwrap().shard_count(), 2);
+    let error = refusal(&[], &variables);
+    assert!(
+        error.contains("`rtc_port_max` is set by RTC_MAX_PORT"),
+        "{error}"
+    );
+}
+
+#[test]
+fn announced_addresses_that_no_browser_reaches_are_refused() {
+    for (name, value, word) in [
+        ("MEDIASOUP_ANNOUNCED_IP", "0.0.0.0", "0.0.0.0"),
+        ("PUBLIC_IP", "::", "::"),
+        ("ANNOUNCED_IP", "192.0.2.1, 224.0.0.1", "224.0.0.1"),
+        ("ANNOUNCED_IP", "255.255.255.255", "255.255.255.255"),
+        ("ANNOUNCED_IP", "192.0.2.300", "192.0.2.300"),
+        ("ANNOUNCED_IP", "192.0.2.1:10000", "192.0.2.1:10000"),
+        (
+            "PUBLIC_IP",
+            "http://media.example.org",
+            "http://media.example.org",
+        ),
+    ] {
+        let error = refusal(&[], &[(name, value)]);
+        assert!(error.contains(word) && error.contains(name), "{error}");
+    }
+    let error = refusal(
+        &["--announced-ip", "0.0.0.0"],
+        &[("PUBLIC_IP", "192.0.2.1")],
+    );
+    assert!(error.contains("set by --announced-ip"), "{error}");
+    for (listen, announced) in [("0.0.0.0", "2001:db8::1"), ("::1", "192.0.2.1")] {
+        let variables = [("MEDIASOUP_LISTEN_IP", listen), ("PUBLIC_IP", announced)];
+        let error = refusal(&[], &variables);
+        assert!(error.contains("set by PUBLIC_IP"), "{error}");
+        assert!(error.contains("set by MEDIASOUP_LISTEN_IP"), "{error}");
+    }
+}
+
+#[test]
+fn announced_address_can_be_a_host_name() {
+    let variables = [("PUBLIC_IP", "Media.Example.org, 192.0.2.1")];
+    let announced = config(&[], &variables).unwrap().announced_ips;
+    let shown: Vec<_> = announced.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["media.example.org", "192.0.2.1"]);
+}
+
+#[test]
+fn wildcard_ipv6_address_listens_on_both_families() {
+    let listening = config(&["--listen-ip", "::"], &[]).unwrap();
+    let families = |ips: Vec<IpAddr>| ips.iter().map(IpAddr::is_ipv4).collect::<Vec<_>>();
+    assert_eq!(families(listening.media_listen_ips()), [true, false]);
+    let listener = &listening.effective_listeners()[0];
+    assert_eq!(listening.listener_addresses(listener).len(), 2);
+    config(&["--listen-ip", "::", "--announced-ip", "192.0.2.1"], &[]).unwrap();
+}
+
+#[test]
+fn variables_of_kubernetes_services_are_ignored_with_one_line() {
+    let variables = [
+        ("JWT_SECRET", SECRET),
+        ("WATERSMEET_SERVICE_HOST", "10.96.0.7"),
+        ("WATERSMEET_SERVICE_PORT_HTTP", "3000"),
+        ("WATERSMEET_PORT", "tcp://10.96.0.7:3000"),
+        ("WATERSMEET_PORT_3000_TCP_ADDR", "10.96.0.7"),
+        ("MEDIASOUP_LISTEN_PORT", "tcp://10.96.0.8:3000"),
+        ("PORT", "4000"),
+    ];
+    let loaded = load(&[], &variables).unwrap();
+    assert_eq!((loaded.config.port, loaded.config.rtc_port), (4000, 10_000));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let [note] = &loaded.notes[..] else {
+        panic!("{:?}", loaded.notes)
+    };
+    assert!(
+        note.contains("WATERSMEET_PORT,") || note.ends_with("WATERSMEET_PORT"),
+        "{note}"
+    );
+    assert!(load(&[], &variables[..1]).unwrap().notes.is_empty());
+}
+
+#[test]
+fn file_with_a_byte_order_mark_is_read() {
+    let config = config_from_file("mark", "\u{feff}port = 4000").unwrap();
+    assert_eq!(config.port, 4000);
+    let environment = Environment::from_text("\u{feff}PORT=4000\nJWT_SECRET=a$b").unwrap();
+    assert_eq!(environment.get("PORT"), Some("4000"));
+    assert_eq!(environment.get("JWT_SECRET"), Some("a$b"));
+}
+
+#[test]
+fn site_must_be_a_folder_with_a_page_and_without_secrets() {
+    let folder = std::env::temp_dir().join(format!("watersmeet-site-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.to_str().unwrap();
+    let error = |arguments: &[&str]| refusal(arguments, &[]);
+    assert!(error(&["--site", "/none"]).contains("/none"));
+    assert!(error(&["--site", path]).contains("index.html"));
+    let page = folder.join("index.html");
+    std::fs::write(&page, "").unwrap();
+    assert!(error(&["--site", page.to_str().unwrap()]).contains("no folder"));
+    config(&["--site", path], &[]).unwrap();
+    let key = folder.join("key.pem");
+    std::fs::write(&key, "").unwrap();
+    let key = key.to_str().unwrap();
+    let tls = ["--site", path, "--tls-cert", "/c.pem", "--tls-key", key];
+    assert!(error(&tls).contains("key.pem"));
+    std::fs::write(folder.join("watersmeet.toml"), "").unwrap();
+    assert!(error(&["--site", path]).contains("watersmeet.toml"));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! Checks that cannot be expressed by types: whether values fit together, and whether addresses and
 //! lists are valid for their keys.
 
-use axum::http::Uri;
+use std::net::IpAddr;
+
+use url::Url;
 use watersmeet_conference::access::TokenKeys;
 
+use super::announced::is_unreachable;
 use super::error::ConfigError;
 use super::limits::check_caps;
 use super::listener::{ListenerConfig, Mount};
+use super::log_filter;
 use super::secret::Secret;
 use super::settings::{Config, SHARDS_MAX};
 use super::values::{Egress, VideoCodec};
+use crate::origin::{HostPattern, OriginPattern};
 
 /// Upper bound of listeners: each uses one or two sockets and a task.
 const LISTENERS_MAX: usize = 16;
@@ -29,6 +34,21 @@ const BUSY_POLL_US_MAX: u32 = 10_000;
 /// Range of socket buffers, in bytes: from one run of datagrams to more than any kernel grants.
 const BUFFER_RANGE: std::ops::RangeInclusive<usize> = 65_536..=1 << 30;
 
+/// First segments of our own paths. A base path that begins with one of them would be ambiguous.
+const OWN_SEGMENTS: [&str; 11] = [
+    "api",
+    "assets",
+    "example",
+    "health",
+    "livez",
+    "metrics",
+    "readyz",
+    "room",
+    "socket.io",
+    "stats",
+    "ws",
+];
+
 fn contradiction<T>(text: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::contradiction(text))
 }
@@ -44,6 +64,7 @@ impl Config {
         self.check_access()?;
         self.check_ice()?;
         check_caps(&self.caps)?;
+        log_filter::check(&self.log).or_else(contradiction)?;
         self.limits.check()
     }
 
@@ -72,13 +93,7 @@ impl Config {
         if self.spread_above_percent > 100 {
             return contradiction("`spread_above_percent` must be 0 to 100");
         }
-        if self.rtc_port_max.is_some_and(|last| last < self.rtc_port) {
-            return contradiction("`rtc_port_max` is below `rtc_port`");
-        }
-        let past_the_last = self.rtc_port.checked_add(u16::from(self.shard_count()));
-        if self.rtc_port != 0 && past_the_last.is_none() {
-            return contradiction("`rtc_port` is too high: the last shard's port would pass 65535");
-        }
+        self.check_media_ports()?;
         if self.busy_poll_us > BUSY_POLL_US_MAX {
             return contradiction(format!("`busy_poll_us` must be at most {BUSY_POLL_US_MAX}"));
         }
@@ -112,6 +127,59 @@ impl Config {
         let has = |mime: &str| self.codecs.iter().any(|it| it.codec.mime_type() == mime);
         if only.is_some_and(|mime| !has(mime)) {
             return contradiction("`video_codec` is not among `codecs`");
+        }
+        Ok(())
+    }
+
+    /// Checks that every shard has a media port.
+    fn check_media_ports(&self) -> Result<(), ConfigError> {
+        if self.rtc_port_max.is_some_and(|last| last < self.rtc_port) {
+            return contradiction("`rtc_port_max` is below `rtc_port`");
+        }
+        if let Some(last) = self.rtc_port_max.filter(|_| self.rtc_port != 0) {
+            let ports = u32::from(last - self.rtc_port) + 1;
+            let shards = self.shard_count();
+            if ports < u32::from(shards) {
+                return contradiction(format!(
+                    "`rtc_port_max` is too low: {shards} shards need a media port each, and there \
+                     are {ports} from `rtc_port` on. Raise it to {}, or set `shards` to {ports}",
+                    u32::from(self.rtc_port) + u32::from(shards) - 1
+                ));
+            }
+        }
+        let past_the_last = self.rtc_port.checked_add(u16::from(self.shard_count()));
+        if self.rtc_port != 0 && past_the_last.is_none() {
+            return contradiction("`rtc_port` is too high: the last shard's port would pass 65535");
+        }
+        Ok(())
+    }
+
+    /// Checks that browsers can reach an announced address. Host names are checked when they are
+    /// resolved.
+    ///
+    /// # Errors
+    /// An announced address is none of a machine, or media listens on the family of none.
+    pub(super) fn check_announced(&self) -> Result<(), ConfigError> {
+        let ips: Vec<_> = self.announced_ips.iter().filter_map(|it| it.ip()).collect();
+        if let Some(ip) = ips.iter().find(|ip| is_unreachable(**ip)) {
+            return Err(ConfigError::Announced(format!(
+                "`announced_ips`: browsers cannot reach {ip}. Set the address under which they reach \
+                 this machine, or remove it: then the machine's own addresses are announced"
+            )));
+        }
+        let listen = self.media_listen_ips();
+        let is_served = |ip: &IpAddr| listen.iter().any(|it| it.is_ipv4() == ip.is_ipv4());
+        let has_names = ips.len() < self.announced_ips.len();
+        if !ips.is_empty() && !has_names && !ips.iter().any(is_served) {
+            let family = |is_ipv4| if is_ipv4 { "IPv4" } else { "IPv6" };
+            let is_ipv4 = ips.iter().all(IpAddr::is_ipv4);
+            return Err(ConfigError::Announced(format!(
+                "`announced_ips` has only {} addresses, and media listens only on {}: set \
+                 `media_listen_ip` to `::` for both, or announce an {} address",
+                family(is_ipv4),
+                family(!is_ipv4),
+                family(!is_ipv4),
+            )));
         }
         Ok(())
     }
@@ -179,21 +247,56 @@ impl Config {
                      visitors. List the origins, as `https://app.example.org`",
                 );
             }
-            if !is_origin(origin) {
+            if let Err(text) = origin.parse::<OriginPattern>() {
+                return contradiction(format!("`cors_origins`: {text}"));
+            }
+        }
+        if self.host_names.len() > ENTRIES_MAX {
+            return contradiction("`host_names` has at most 64 entries");
+        }
+        for name in &self.host_names {
+            if let Err(text) = name.parse::<HostPattern>() {
+                return contradiction(format!("`host_names`: {text}"));
+            }
+        }
+        if let Some(url) = &self.base_url {
+            check_base_url(url).or_else(contradiction)?;
+        }
+        self.check_site()?;
+        if self.default_room.is_empty() || self.default_room.len() > self.caps.name_len_max {
+            return contradiction("`default_room` is empty or too long");
+        }
+        Ok(())
+    }
+
+    /// Checks that the folder of the site can be served and has no secret.
+    fn check_site(&self) -> Result<(), ConfigError> {
+        let Some(folder) = &self.site else {
+            return Ok(());
+        };
+        let shown = folder.display();
+        let real = match folder.canonicalize() {
+            Ok(real) if real.is_dir() => real,
+            Ok(_) => return contradiction(format!("`site`: {shown} is no folder")),
+            Err(error) => return contradiction(format!("`site`: {shown}: {error}")),
+        };
+        if !real.join("index.html").is_file() {
+            return contradiction(format!("`site`: {shown} has no index.html"));
+        }
+        let listeners = self.effective_listeners();
+        let keys = listeners.iter().filter_map(|it| it.tls_key.as_ref());
+        for secret in keys.chain(&self.jwt_secret_file) {
+            if secret.canonicalize().is_ok_and(|it| it.starts_with(&real)) {
                 return contradiction(format!(
-                    "`cors_origins`: `{origin}` is no origin such as `https://app.example.org`"
+                    "`site`: {shown} contains {}, which everybody could then read",
+                    secret.display()
                 ));
             }
         }
-        if self
-            .base_url
-            .as_deref()
-            .is_some_and(|url| !is_base_url(url))
-        {
-            return contradiction("`base_url` must be such as `https://meet.example.org`");
-        }
-        if self.default_room.is_empty() || self.default_room.len() > self.caps.name_len_max {
-            return contradiction("`default_room` is empty or too long");
+        if real.join("watersmeet.toml").exists() {
+            return contradiction(format!(
+                "`site`: {shown} contains watersmeet.toml, which everybody could then read"
+            ));
         }
         Ok(())
     }
@@ -245,17 +348,32 @@ fn check_tls(listener: &ListenerConfig) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a text is an origin: scheme, host and optional port only.
-fn is_origin(text: &str) -> bool {
-    is_base_url(text) && text.matches('/').count() == 2
-}
-
-/// Whether a text is a base URL: HTTP or HTTPS, without query and user name.
-fn is_base_url(text: &str) -> bool {
-    let Ok(uri) = text.parse::<Uri>() else {
-        return false;
-    };
-    matches!(uri.scheme_str(), Some("http" | "https"))
-        && uri.query().is_none()
-        && uri.authority().is_some_and(|it| !it.as_str().contains('@'))
+/// Checks a base URL: HTTP or HTTPS, without query, fragment and user name, and with a path that is
+/// none of our own.
+fn check_base_url(text: &str) -> Result<(), String> {
+    let help = "`base_url` must be such as `https://meet.example.org` or \
+        `https://example.org/meet`";
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && text.contains("://")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    let url = url.ok_or_else(|| help.to_owned())?;
+    let segments = url.path_segments().map(Iterator::collect::<Vec<_>>);
+    let segments = segments.unwrap_or_default();
+    let first = segments.first().copied().unwrap_or_default();
+    if OWN_SEGMENTS.contains(&first) {
+        return Err(format!(
+            "`base_url`: the path cannot begin with `/{first}`, which is one of the server's own"
+        ));
+    }
+    let is_last_empty = |index| index + 1 == segments.len();
+    let mut inner = segments.iter().enumerate();
+    if inner.any(|(index, part)| part.is_empty() && !is_last_empty(index)) {
+        return Err(help.to_owned());
+    }
+    Ok(())
 }

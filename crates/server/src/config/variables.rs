@@ -2,11 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::dot_env;
 use super::error::ConfigError;
+use super::service_variables::is_service_variable;
+use super::variable_names::PREFIX;
 
 /// Environment variables.
 #[derive(Debug, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    /// Values by name.
+    variables: BTreeMap<String, String>,
+    /// Names of ignored variables with our prefix, which Kubernetes or Docker set for a service.
+    ignored: Vec<String>,
+}
 
 impl Environment {
     /// Returns the variables of the process, which override those of `.env` in the working
@@ -15,9 +23,9 @@ impl Environment {
     /// # Errors
     /// `.env` cannot be read or parsed.
     pub fn from_process() -> Result<Self, ConfigError> {
-        let mut variables = BTreeMap::new();
+        let mut environment = Self::default();
         match std::fs::read_to_string(".env") {
-            Ok(text) => variables.extend(parse(&text)?),
+            Ok(text) => environment.add(dot_env::parse(&text)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 let path = ".env".into();
@@ -27,56 +35,60 @@ impl Environment {
         let process = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        variables.extend(process);
-        Ok(Self(variables))
+        environment.add(process);
+        Ok(environment)
     }
 
     /// Returns an environment with these variables only.
     #[cfg(test)]
     pub fn from_pairs(variables: &[(&str, &str)]) -> Self {
-        Self(
+        let mut environment = Self::default();
+        environment.add(
             variables
                 .iter()
-                .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        )
+                .map(|&(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        environment
     }
 
     /// Returns the variables of a `.env` text.
     #[cfg(test)]
     pub fn from_text(text: &str) -> Result<Self, ConfigError> {
-        Ok(Self(parse(text)?.into_iter().collect()))
+        let mut environment = Self::default();
+        environment.add(dot_env::parse(text)?);
+        Ok(environment)
+    }
+
+    /// Adds variables, which override those of the same name. Those of services are ignored.
+    fn add(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        for (name, value) in variables {
+            if !is_service_variable(&name, &value) {
+                self.variables.insert(name, value);
+            } else if name.starts_with(PREFIX) {
+                self.ignored.push(name);
+            }
+        }
     }
 
     /// Returns the value of a variable, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let value = self.0.get(name)?.trim();
+        let value = self.variables.get(name)?.trim();
         (!value.is_empty()).then_some(value)
     }
 
     /// Returns the names of all variables.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.variables.keys().map(String::as_str)
     }
-}
 
-/// Parses the variables of a `.env` file.
-fn parse(text: &str) -> Result<Vec<(String, String)>, ConfigError> {
-    let line_error = |parsed: usize| {
-        // The library reports no line: it is the last line of the shortest prefix that fails.
-        let lines: Vec<&str> = text.lines().collect();
-        let is_valid = |count: usize| {
-            let part = lines.get(..count).unwrap_or_default().join("\n");
-            dotenvy::from_read_iter(part.as_bytes()).all(|line| line.is_ok())
-        };
-        let line = (1..=lines.len()).find(|&count| !is_valid(count));
-        ConfigError::DotEnv {
-            line: line.unwrap_or(parsed),
-        }
-    };
-    let mut variables = Vec::new();
-    for line in dotenvy::from_read_iter(text.as_bytes()) {
-        variables.push(line.map_err(|_| line_error(variables.len()))?);
+    /// Returns a line about variables with our prefix that Kubernetes or Docker set, if any.
+    pub fn ignored_note(&self) -> Option<String> {
+        (!self.ignored.is_empty()).then(|| {
+            format!(
+                "ignored variables that Kubernetes or Docker set for a service: {}. \
+                 `enableServiceLinks: false` removes them",
+                self.ignored.join(", ")
+            )
+        })
     }
-    Ok(variables)
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use super::finding::Finding;
-use crate::config::Config;
+use crate::config::{Config, is_unreachable};
 use crate::ip_addresses;
 
 /// Timeout of a packet from this machine to itself.
@@ -17,17 +17,43 @@ const PROBE: &[u8] = b"watersmeet doctor";
 
 /// Checks the announced addresses.
 pub fn check(config: &Config) -> Vec<Finding> {
-    let announced = ip_addresses::announced_ips(config);
+    let announced = match ip_addresses::announced_ips(config) {
+        Ok(announced) => announced,
+        Err(error) => {
+            let fix = "Correct the name or its DNS records, or announce an IP address";
+            return vec![Finding::wrong("announced", error.to_string(), fix)];
+        }
+    };
     let own = ip_addresses::local_ips();
     let mut findings = vec![check_reach(config, &announced)];
     for &ip in &announced {
-        if ip.is_loopback() || own.contains(&ip) {
+        if is_unreachable(ip) {
+            return vec![Finding::wrong(
+                "announced",
+                format!("{ip} is announced, and browsers cannot reach it"),
+                "Set `announced_ips` (ANNOUNCED_IP, --announced-ip) to the address under which \
+                 browsers reach this machine,\nor remove it: then the machine's own are announced",
+            )];
+        }
+        if !is_served(config, ip) {
+            findings.push(Finding::wrong(
+                "reachability",
+                format!("{ip} is announced, but media does not listen on its address family"),
+                "Make `media_listen_ip` and `announced_ips` both IPv4 or both IPv6, or listen on `::`",
+            ));
+        } else if ip.is_loopback() || own.contains(&ip) {
             findings.extend(check_local(config, ip));
         } else {
             findings.push(check_foreign(config, ip));
         }
     }
     findings
+}
+
+/// Returns whether media listens on the family of an address.
+fn is_served(config: &Config, ip: IpAddr) -> bool {
+    let listen = config.media_listen_ips();
+    listen.iter().any(|at| at.is_ipv4() == ip.is_ipv4())
 }
 
 /// Checks who can reach the announced addresses.
@@ -128,9 +154,7 @@ type LoopTest = fn(IpAddr, IpAddr) -> io::Result<()>;
 fn check_local(config: &Config, ip: IpAddr) -> Vec<Finding> {
     let listen = config.media_listen_ips();
     let Some(&at) = listen.iter().find(|at| at.is_ipv4() == ip.is_ipv4()) else {
-        let text = format!("{ip} is announced, but media does not listen on its address family");
-        let fix = "Make `media_listen_ip` and `announced_ips` both IPv4 or both IPv6";
-        return vec![Finding::wrong("reachability", text, fix)];
+        return Vec::new();
     };
     let tests: [(&str, bool, LoopTest); 2] = [("UDP", config.udp, udp), ("TCP", config.tcp, tcp)];
     let tests = tests.iter().filter(|(_, wanted, _)| *wanted);

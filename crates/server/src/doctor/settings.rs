@@ -1,7 +1,5 @@
-//! Checks that the server can start with the configuration: values, secret, certificates, codecs and
-//! log filter.
-
-use tracing_subscriber::EnvFilter;
+//! Checks that the server can start with the configuration: values, secret, certificates and
+//! codecs.
 
 use super::finding::Finding;
 use crate::conference_setup;
@@ -21,13 +19,23 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
                     "Remove one of them, or set both to the same value",
                 )
             }));
+            let notes = loaded.notes.iter();
+            findings.extend(notes.map(|note| Finding::fine("settings", note)));
             findings.push(secret(loaded));
         }
-        Err(ConfigError::Secret { key, problem }) => {
+        // `media_addresses` has the finding.
+        Err(ConfigError::Announced(_)) => {
+            findings.push(Finding::fine("settings", "can be parsed"));
+        }
+        Err(ConfigError::Secret {
+            key,
+            sources,
+            problem,
+        }) => {
             findings.push(Finding::fine("settings", "can be parsed"));
             findings.push(Finding::wrong(
                 "secret",
-                format!("`{key}` {problem}"),
+                format!("`{key}` {problem}{sources}"),
                 ConfigError::SECRET_FIX,
             ));
         }
@@ -44,10 +52,6 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
     if let Err(error) = conference_setup::router_capabilities(config) {
         let fix = "Remove the parameters of that codec, or see watersmeet.toml.example";
         findings.push(Finding::wrong("codecs", error.to_string(), fix));
-    }
-    if let Err(error) = EnvFilter::builder().parse(&config.log) {
-        let fix = "Use a level such as `info`, or a filter such as `info,watersmeet_engine=debug`";
-        findings.push(Finding::wrong("log", error.to_string(), fix));
     }
     findings
 }
@@ -67,7 +71,7 @@ fn secret(loaded: &Loaded) -> Finding {
 fn certificates(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     for listener in config.effective_listeners() {
-        if let Err(error) = tls::acceptor(&listener) {
+        if let Err(error) = tls::load(&listener) {
             let fix = "Name PEM files that this user may read: the chain, and its private key";
             findings.push(Finding::wrong("certificate", error.to_string(), fix));
         } else if listener.uses_tls() {

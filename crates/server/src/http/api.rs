@@ -75,7 +75,7 @@ async fn method_not_allowed() -> ApiError {
 /// Middleware that refuses pages of other origins unless allowed, and adds CORS headers for allowed
 /// ones.
 async fn check_origin(State(site): State<SiteContext>, request: Request, next: Next) -> Response {
-    if !site.origins.allows(request.headers()) {
+    if !site.allows_origin(&request) {
         return ApiError::ForeignPage.into_response();
     }
     let origin = request.headers().get(header::ORIGIN).cloned();

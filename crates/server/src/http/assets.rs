@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::base_path::BasePath;
 
 /// Files built from `web`. The program builds without them; the page then responds with 503.
 #[derive(RustEmbed)]
@@ -23,18 +25,46 @@ const PAGE_PATHS: [&str; 4] = ["", "join", "call", "index.html"];
 /// Folder of files with their hash in the name, which never change.
 const HASHED: &str = "assets/";
 
+/// Encodings in which the build stores files besides the plain one, best first, with the end of their
+/// names.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+/// Beginning of a link in the page, relative to the folder of the web client.
+const RELATIVE_LINK: &str = "=\"./";
+
 /// Serves a file of the web client, its page, or 404.
-pub async fn file(uri: Uri, headers: HeaderMap) -> Response {
+pub fn file(uri: &Uri, headers: &HeaderMap, base_path: &BasePath) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let path = if is_page(path) { PAGE } else { path };
-    match WebClient::get(path).or_else(|| folder_page(path)) {
-        Some(file) => file_response(path, file, &headers),
-        None if path == PAGE => (
+    if is_page(path)
+        && let Some(mut page) = WebClient::get(PAGE)
+    {
+        let text = String::from_utf8_lossy(&page.data);
+        page.data = with_absolute_links(&text, base_path).into_bytes().into();
+        return file_response(PAGE, page, None, headers);
+    }
+    let is_folder = path.is_empty() || path.ends_with('/');
+    match (WebClient::get(path), folder_page(path)) {
+        (Some(file), _) => match encoded(path, headers) {
+            Some((encoding, encoded)) => {
+                let kind = file.metadata.mimetype().to_owned();
+                let mut response = file_response(path, encoded, Some(encoding), headers);
+                set_content_type(&mut response, &kind);
+                response
+            }
+            None => file_response(path, file, None, headers),
+        },
+        (None, Some(page)) if is_folder => file_response(path, page, None, headers),
+        // Links of the page are relative to its folder.
+        (None, Some(_)) => {
+            let last = path.rsplit('/').next().unwrap_or_default();
+            Redirect::permanent(&format!("{last}/")).into_response()
+        }
+        (None, None) if is_page(path) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "This build has no web client. `make build` includes it.\n",
         )
             .into_response(),
-        None => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
+        (None, None) => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
     }
 }
 
@@ -47,7 +77,43 @@ fn is_page(path: &str) -> bool {
     PAGE_PATHS.contains(&path) || path.starts_with("room/")
 }
 
-fn file_response(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
+/// Returns the page with absolute links: it is also served as `/room/NAME`, and a proxy may serve it
+/// below a path.
+fn with_absolute_links(page: &str, base_path: &BasePath) -> String {
+    page.replace(RELATIVE_LINK, &format!("=\"{}", base_path.link("/")))
+}
+
+/// Returns a file in the best encoding that the client accepts and the build has.
+fn encoded(path: &str, request: &HeaderMap) -> Option<(&'static str, EmbeddedFile)> {
+    let mut accepted = ENCODINGS
+        .iter()
+        .filter(|(encoding, _)| accepts(request, encoding));
+    accepted.find_map(|(encoding, end)| {
+        let file = WebClient::get(&format!("{path}{end}"))?;
+        Some((*encoding, file))
+    })
+}
+
+/// Returns whether a client accepts an encoding (RFC 9110 §12.5.3).
+fn accepts(request: &HeaderMap, encoding: &str) -> bool {
+    let values = request.get_all(header::ACCEPT_ENCODING).iter();
+    let codings = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let mut codings = codings.map(|coding| coding.split_once(';').unwrap_or((coding, "")));
+    codings.any(|(coding, parameters)| {
+        let quality = parameters.trim().strip_prefix("q=");
+        let is_excluded = quality.is_some_and(|it| it.trim().parse() == Ok(0.0_f32));
+        coding.trim().eq_ignore_ascii_case(encoding) && !is_excluded
+    })
+}
+
+fn file_response(
+    path: &str,
+    file: EmbeddedFile,
+    encoding: Option<&'static str>,
+    request: &HeaderMap,
+) -> Response {
     let etag = etag(&file.metadata.sha256_hash());
     let unchanged = request
         .get(header::IF_NONE_MATCH)
@@ -68,10 +134,19 @@ fn file_response(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Respons
     if let Ok(value) = HeaderValue::from_str(&etag) {
         headers.insert(header::ETAG, value);
     }
-    if let Ok(value) = HeaderValue::from_str(&content_type(file.metadata.mimetype())) {
-        headers.insert(header::CONTENT_TYPE, value);
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if let Some(encoding) = encoding {
+        let encoding = HeaderValue::from_static(encoding);
+        headers.insert(header::CONTENT_ENCODING, encoding);
     }
+    set_content_type(&mut response, file.metadata.mimetype());
     response
+}
+
+fn set_content_type(response: &mut Response, guess: &str) {
+    if let Ok(value) = HeaderValue::from_str(&content_type(guess)) {
+        response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
 }
 
 /// Returns the entity tag: a quarter of the hash, enough to distinguish builds.
@@ -112,9 +187,37 @@ mod tests {
         assert_eq!(etag(&[0xab; 32]), "\"abababababababab\"");
     }
 
-    #[tokio::test]
-    async fn unknown_path_responds_with_404() {
-        let response = file(Uri::from_static("/../Cargo.toml"), HeaderMap::new()).await;
+    #[test]
+    fn page_links_to_its_files_below_the_base_path() {
+        let links = |base_url| {
+            with_absolute_links("<a src=\"./assets/a.js\">", &BasePath::new(Some(base_url)))
+        };
+        assert_eq!(links("https://example.org"), "<a src=\"/assets/a.js\">");
+        assert_eq!(
+            links("https://example.org/meet/"),
+            "<a src=\"/meet/assets/a.js\">"
+        );
+    }
+
+    #[test]
+    fn encoding_is_chosen_only_when_the_client_accepts_it() {
+        let accepts_gzip = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, value.parse().unwrap());
+            accepts(&headers, "gzip")
+        };
+        assert!(accepts_gzip("gzip") && accepts_gzip("br, GZIP;q=0.5"));
+        assert!(!accepts_gzip("br") && !accepts_gzip("gzip;q=0") && !accepts_gzip("gzip;q=0.0"));
+        assert!(!accepts(&HeaderMap::new(), "gzip"));
+    }
+
+    #[test]
+    fn unknown_path_responds_with_404() {
+        let response = file(
+            &Uri::from_static("/../Cargo.toml"),
+            &HeaderMap::new(),
+            &BasePath::default(),
+        );
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }
 }

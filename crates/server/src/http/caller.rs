@@ -30,9 +30,11 @@ impl Caller {
     /// # Errors
     /// The credentials are invalid, or too many invalid ones were sent before.
     pub fn authenticate(site: &SiteContext, request: &Request) -> Result<Self, ApiError> {
-        let query = QueryParams::parse(request.uri(), request.headers());
-        let query =
-            query.ok_or_else(|| ApiError::bad_request("the address says something twice"))?;
+        let query = QueryParams::parse(request.uri(), request.headers()).ok_or_else(|| {
+            ApiError::bad_request(
+                "a parameter or the header Authorization is repeated, too long or no text",
+            )
+        })?;
         let Some(credential) = query.token else {
             return Ok(Self::Anonymous);
         };

@@ -1,18 +1,17 @@
 //! Address of the client: that of the connection's peer, or the one that a trusted proxy reports.
-//! `X-Forwarded-For` of anybody else is ignored: a client that could choose its address would
-//! escape every limit.
+//! `X-Forwarded-For` and `Forwarded` of anybody else are ignored: a client that could choose its
+//! address would escape every limit.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::http::HeaderMap;
 
+use super::forwarded::{self, Entry};
 use crate::config::Network;
 
-/// Header in which proxies report the client and each other, the nearest last.
-const FORWARDED_FOR: &str = "x-forwarded-for";
-
-/// Upper bound of proxies in a row that are considered.
-const PROXIES_MAX: usize = 8;
+/// Address of clients that a trusted proxy does not name. They share one limit, also behind a proxy
+/// on this machine, whose own programs are not limited.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Address of the connection's other end.
 #[derive(Debug, Clone, Copy)]
@@ -26,28 +25,58 @@ pub struct IsTls(pub bool);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
+/// A report of a trusted proxy that does not name a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The text of the report.
+    Entry(String),
+    /// `X-Forwarded-For` and `Forwarded` name different clients. The proxy writes one of them, and
+    /// the other may be the client's own.
+    Conflict,
+}
+
 impl ClientAddress {
     /// Returns the peer's address, or, if the peer is one of `proxies`, the last forwarded address
-    /// that is not one of them.
-    pub fn resolve(peer: PeerAddress, headers: &HeaderMap, proxies: &[Network]) -> Self {
-        let mut client = peer.0.to_canonical();
-        let forwarded = headers
-            .get_all(FORWARDED_FOR)
+    /// that is not one of them. Clients whose address cannot be read share an address.
+    pub fn resolve(
+        peer: PeerAddress,
+        headers: &HeaderMap,
+        proxies: &[Network],
+    ) -> (Self, Option<Unreadable>) {
+        let peer = peer.0.to_canonical();
+        let reports = [
+            forwarded::x_forwarded_for(headers),
+            forwarded::forwarded(headers),
+        ];
+        let mut clients = reports
             .iter()
-            .rev()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.rsplit(','));
-        for address in forwarded.take(PROXIES_MAX) {
-            if !proxies.iter().any(|proxy| proxy.contains(client)) {
-                break;
-            }
-            match address.trim().parse::<IpAddr>() {
-                Ok(address) => client = address.to_canonical(),
-                Err(_) => break,
-            }
+            .filter(|entries| !entries.is_empty())
+            .map(|entries| follow(peer, entries, proxies));
+        let outcome = match (clients.next(), clients.next()) {
+            (None, _) => Ok(peer),
+            (Some(client), None) => client,
+            (Some(client), Some(other)) if client == other => client,
+            (Some(_), Some(_)) => Err(Unreadable::Conflict),
+        };
+        match outcome {
+            Ok(client) => (Self(client), None),
+            Err(unreadable) => (Self(UNKNOWN), Some(unreadable)),
         }
-        Self(client)
     }
+}
+
+/// Follows reports from the peer on, as long as they come from a proxy.
+fn follow(peer: IpAddr, entries: &[Entry<'_>], proxies: &[Network]) -> Result<IpAddr, Unreadable> {
+    let mut client = peer;
+    for entry in entries {
+        if !proxies.iter().any(|proxy| proxy.contains(client)) {
+            break;
+        }
+        client = entry
+            .ip
+            .ok_or_else(|| Unreadable::Entry(entry.text.to_owned()))?;
+    }
+    Ok(client)
 }
 
 /// Returns the network that limits apply to: the IPv4 address, or the /64 of an IPv6 address, which
@@ -66,58 +95,87 @@ pub fn network(ip: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn client(peer: &str, forwarded: &[&str], proxies: &[&str]) -> String {
+    fn resolve(
+        peer: &str,
+        name: &'static str,
+        values: &[&str],
+        proxies: &[&str],
+    ) -> (String, Option<Unreadable>) {
         let mut headers = HeaderMap::new();
-        for value in forwarded {
-            headers.append(FORWARDED_FOR, value.parse().unwrap());
+        for value in values {
+            headers.append(name, value.parse().unwrap());
         }
         let proxies: Vec<Network> = proxies.iter().map(|ip| ip.parse().unwrap()).collect();
-        let ClientAddress(ip) =
-            ClientAddress::resolve(PeerAddress(peer.parse().unwrap()), &headers, &proxies);
-        ip.to_string()
+        let peer = PeerAddress(peer.parse().unwrap());
+        let (ClientAddress(ip), unreadable) = ClientAddress::resolve(peer, &headers, &proxies);
+        (ip.to_string(), unreadable)
+    }
+
+    fn client(peer: &str, values: &[&str], proxies: &[&str]) -> String {
+        resolve(peer, "x-forwarded-for", values, proxies).0
     }
 
     #[test]
     fn forwarded_address_is_ignored_when_the_peer_is_not_a_trusted_proxy() {
         assert_eq!(client("192.0.2.1", &["198.51.100.7"], &[]), "192.0.2.1");
-        assert_eq!(
-            client("192.0.2.1", &["198.51.100.7"], &["192.0.2.9"]),
-            "192.0.2.1"
-        );
+        assert_eq!(client("192.0.2.1", &["x"], &["192.0.2.9"]), "192.0.2.1");
+        let element = &["for=198.51.100.7"];
+        let (ip, _) = resolve("192.0.2.1", "forwarded", element, &["192.0.2.9"]);
+        assert_eq!(ip, "192.0.2.1");
     }
 
     #[test]
     fn trusted_proxy_reports_its_client_and_earlier_entries_are_ignored() {
         let proxy = &["127.0.0.1"];
-        assert_eq!(
-            client("127.0.0.1", &["198.51.100.7"], proxy),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            client("::ffff:127.0.0.1", &["10.0.0.1, 198.51.100.7"], proxy),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            client("127.0.0.1", &["10.0.0.1", "198.51.100.7"], proxy),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            client(
-                "127.0.0.1",
-                &["198.51.100.7, 192.0.2.9"],
-                &["127.0.0.1", "192.0.2.9"]
-            ),
-            "198.51.100.7"
-        );
+        for values in [
+            &["198.51.100.7"][..],
+            &["198.51.100.7:50000"],
+            &["\"198.51.100.7\""],
+            &["10.0.0.1, 198.51.100.7"],
+            &["nonsense", "198.51.100.7"],
+            &["198.51.100.7, "],
+        ] {
+            assert_eq!(
+                client("127.0.0.1", values, proxy),
+                "198.51.100.7",
+                "{values:?}"
+            );
+            assert_eq!(client("::ffff:127.0.0.1", values, proxy), "198.51.100.7");
+        }
+        let values = &["198.51.100.7, 192.0.2.9"];
+        let proxies = &["127.0.0.1", "192.0.2.9"];
+        assert_eq!(client("127.0.0.1", values, proxies), "198.51.100.7");
+        let element = &["for=10.0.0.1, for=\"[2001:db8::7]:4711\";proto=https"];
+        let (ip, _) = resolve("127.0.0.1", "forwarded", element, proxy);
+        assert_eq!(ip, "2001:db8::7");
     }
 
     #[test]
-    fn invalid_forwarded_addresses_are_ignored() {
-        let proxy = &["127.0.0.1"];
-        for nonsense in ["", "unknown", "a, ", "198.51.100.7:80"] {
-            assert_eq!(client("127.0.0.1", &[nonsense], proxy), "127.0.0.1");
+    fn clients_that_a_proxy_does_not_name_share_an_address_that_is_limited() {
+        for text in ["unknown", "a, ", "_hidden", "198.51.100"] {
+            let (ip, unreadable) = resolve("127.0.0.1", "x-forwarded-for", &[text], &["127.0.0.1"]);
+            assert_eq!(ip, "0.0.0.0", "{text}");
+            assert!(matches!(unreadable, Some(Unreadable::Entry(_))), "{text}");
         }
-        assert_eq!(client("127.0.0.1", &[], proxy), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", &[], &["127.0.0.1"]), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", &[""], &["127.0.0.1"]), "127.0.0.1");
+    }
+
+    #[test]
+    fn client_cannot_choose_its_address_by_the_header_that_the_proxy_does_not_write() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "198.51.100.7".parse().unwrap());
+        headers.insert("forwarded", "for=203.0.113.1".parse().unwrap());
+        let proxies = ["127.0.0.1".parse().unwrap()];
+        let peer = PeerAddress(IpAddr::from([127, 0, 0, 1]));
+        let resolved = ClientAddress::resolve(peer, &headers, &proxies);
+        assert_eq!(
+            resolved,
+            (ClientAddress(UNKNOWN), Some(Unreadable::Conflict))
+        );
+        headers.insert("forwarded", "for=\"198.51.100.7:1\"".parse().unwrap());
+        let (ClientAddress(ip), _) = ClientAddress::resolve(peer, &headers, &proxies);
+        assert_eq!(ip, IpAddr::from([198, 51, 100, 7]));
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //! Without the check any page on the web could open a WebSocket on behalf of its visitor (CWE-1385)
 //! or read long-polling responses. Why `tower-http` is not used: `docs/decisions/0015-cors.md`.
 
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+
+use super::log_once::LogOnce;
+use super::request_host::RequestHost;
+use crate::config::Config;
+use crate::origin::{Origin, OriginPattern};
 
 /// Time in seconds that a browser may cache a preflight response. Chrome caches for two hours.
 const PREFLIGHT_MAX_AGE_S: &str = "7200";
@@ -15,50 +19,65 @@ const METHODS: &str = "GET, POST, OPTIONS";
 /// Headers that pages of other origins may set.
 const HEADERS: &str = "Content-Type, Authorization";
 
-/// Origins that may use this server besides its own.
-#[derive(Debug, Clone, Default)]
+/// Origins that may use this server.
+#[derive(Debug, Default)]
 pub struct AllowedOrigins {
-    /// Normalised origins, as browsers send them: `https://meet.example`, without a default port.
-    listed: Vec<String>,
+    /// Listed origins, and that of `base_url`.
+    listed: Vec<OriginPattern>,
+    /// Whether pages on private networks may use this server, as in development.
+    private_networks: bool,
+    /// Origins whose refusal was logged.
+    refused: LogOnce,
 }
 
 impl AllowedOrigins {
-    /// Allows the server's own origin, loopback origins and `listed`. An entry `*` allows nobody: a
-    /// wildcard must not be combined with credentials.
-    pub fn new(listed: &[String]) -> Self {
-        let listed = listed.iter().map(|origin| normalise(origin)).collect();
-        Self { listed }
+    /// Allows the server's own origin, loopback origins, listed ones, and in development those on
+    /// private networks. The configuration was checked, so that every entry can be parsed.
+    pub fn new(config: &Config) -> Self {
+        let listed = config.cors_origins.iter().filter_map(|it| it.parse().ok());
+        let own = config.base_url.as_deref().and_then(|url| {
+            let url = url::Url::parse(url).ok()?;
+            url.origin().ascii_serialization().parse().ok()
+        });
+        Self {
+            listed: listed.chain(own).collect(),
+            private_networks: config.dev,
+            refused: LogOnce::default(),
+        }
     }
 
     /// Returns whether a request may be served. Programs send no origin; a page on loopback (a
     /// development server) is trusted like the user who runs it.
-    pub fn allows(&self, headers: &HeaderMap) -> bool {
+    pub fn allows(&self, headers: &HeaderMap, host: &RequestHost) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return true;
         };
-        if origins.next().is_some() {
+        let origin = origin.to_str().ok().and_then(Origin::parse);
+        let (Some(origin), None) = (origin, origins.next()) else {
             return false;
+        };
+        let own = host.authority.as_ref().filter(|_| host.is_known);
+        let is_allowed = own.is_some_and(|own| origin.is_of(own))
+            || origin.is_loopback()
+            || self.listed.iter().any(|listed| listed.matches(&origin))
+            || (self.private_networks && origin.is_private());
+        if !is_allowed {
+            self.log_refusal(&origin);
         }
-        let Ok(text) = origin.to_str() else {
-            return false;
-        };
-        let Ok(origin) = text.parse::<Uri>() else {
-            return false;
-        };
-        if !matches!(origin.scheme_str(), Some("http" | "https"))
-            || origin.path_and_query().is_some_and(|path| path != "/")
-            || text.ends_with('/')
-        {
-            return false;
+        is_allowed
+    }
+
+    /// Says what to list, once for each origin.
+    fn log_refusal(&self, origin: &Origin) {
+        let origin = origin.to_string();
+        if self.refused.is_first(&origin) {
+            tracing::warn!(
+                origin,
+                "page of another origin refused: to allow it, list it in `cors_origins` \
+                 (CORS_ORIGINS); `--dev` allows pages on private networks"
+            );
         }
-        let Some(authority) = origin.authority() else {
-            return false;
-        };
-        !authority.as_str().contains('@')
-            && (is_loopback(authority)
-                || is_host(authority, headers)
-                || self.listed.contains(&text.to_ascii_lowercase()))
     }
 }
 
@@ -95,82 +114,111 @@ pub fn add_headers(response: &mut Response, origin: Option<HeaderValue>) {
     }
 }
 
-/// Returns a configured origin in the form that browsers send.
-fn normalise(origin: &str) -> String {
-    let origin = origin.trim().trim_end_matches('/').to_ascii_lowercase();
-    let port = match origin.split_once("://") {
-        Some(("https", _)) => ":443",
-        Some(("http", _)) => ":80",
-        _ => "",
-    };
-    origin.strip_suffix(port).unwrap_or(&origin).to_owned()
-}
-
-fn is_host(authority: &Authority, headers: &HeaderMap) -> bool {
-    headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str()))
-}
-
-fn is_loopback(authority: &Authority) -> bool {
-    matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::Authority;
 
-    fn is_allowed(origin: &str) -> bool {
+    fn config(origins: &[&str]) -> Config {
+        Config {
+            cors_origins: origins.iter().map(|&it| it.to_owned()).collect(),
+            base_url: Some("https://base.example/meet".to_owned()),
+            ..Config::default()
+        }
+    }
+
+    fn host(is_known: bool) -> RequestHost {
+        RequestHost {
+            authority: Authority::parse("meet.example:3000"),
+            is_known,
+        }
+    }
+
+    fn is_allowed(origin: &str, config: &Config, host: &RequestHost) -> bool {
         let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, "meet.example:3000".parse().unwrap());
         headers.insert(header::ORIGIN, origin.parse().unwrap());
-        AllowedOrigins::new(&["https://Partner.example:443/".to_owned(), "*".to_owned()])
-            .allows(&headers)
+        AllowedOrigins::new(config).allows(&headers, host)
     }
 
     #[test]
     fn own_origin_loopback_listed_origins_and_programs_are_allowed() {
-        assert!(AllowedOrigins::default().allows(&HeaderMap::new()));
+        assert!(AllowedOrigins::default().allows(&HeaderMap::new(), &host(false)));
+        let config = config(&[
+            "https://Partner.example:443/",
+            "https://*.example.org",
+            "capacitor://localhost",
+            "null",
+        ]);
         for origin in [
             "http://meet.example:3000",
-            "https://MEET.example:3000",
+            "https://MEET.example.:3000/",
             "http://localhost:5173",
             "http://127.0.0.1:5173",
             "http://[::1]:5173",
+            "https://tauri.localhost",
             "https://partner.example",
+            "https://partner.example:443",
+            "https://a.example.org",
+            "https://base.example",
+            "capacitor://localhost",
+            "null",
         ] {
-            assert!(is_allowed(origin), "{origin}");
+            assert!(is_allowed(origin, &config, &host(true)), "{origin}");
         }
     }
 
     #[test]
     fn other_origins_are_refused() {
+        let config = config(&["https://partner.example", "https://*.example.org"]);
         for origin in [
             "null",
             "http://meet.example",
             "http://meet.example:3001",
             "http://meet.example:3000.evil.example",
+            "http://127.0.0.1:24100.evil.example",
             "http://evil-meet.example:3000",
             "http://localhost.evil.example",
             "http://localhost@evil.example",
             "http://evil@localhost",
-            "file:///",
+            "file://",
             "http://meet.example:3000/path",
             "http://meet.example:3000, http://evil.example",
-            "http://meet.example.:3000",
             "http://xn--mt-bja.example:3000",
             "http://partner.example",
-            "https://partner.example/",
             "https://partner.example:444",
             "https://a.partner.example",
+            "https://example.org",
             "https://evil@partner.example",
             "ws://meet.example:3000",
+            "capacitor://localhost",
+            "tauri://localhost",
+            "http://192.168.1.5:5173",
             "*",
             "",
         ] {
-            assert!(!is_allowed(origin), "{origin}");
+            assert!(!is_allowed(origin, &config, &host(true)), "{origin}");
         }
+    }
+
+    #[test]
+    fn own_origin_is_refused_under_an_unknown_name() {
+        let origin = "http://meet.example:3000";
+        assert!(!is_allowed(origin, &config(&[]), &host(false)));
+        assert!(is_allowed(
+            "http://localhost:5173",
+            &config(&[]),
+            &host(false)
+        ));
+    }
+
+    #[test]
+    fn private_networks_are_allowed_in_development_only() {
+        let origin = "http://192.168.1.5:5173";
+        let mut config = config(&[]);
+        assert!(!is_allowed(origin, &config, &host(true)));
+        config.dev = true;
+        assert!(is_allowed(origin, &config, &host(true)));
+        assert!(!is_allowed("http://192.0.2.5:5173", &config, &host(true)));
     }
 
     #[test]
@@ -178,6 +226,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::ORIGIN, "http://localhost".parse().unwrap());
         headers.append(header::ORIGIN, "http://localhost".parse().unwrap());
-        assert!(!AllowedOrigins::default().allows(&headers));
+        assert!(!AllowedOrigins::default().allows(&headers, &host(true)));
     }
 }

@@ -1,5 +1,6 @@
-//! `GET /metrics`: metrics for operators in the text format of Prometheus. Open on loopback; from
-//! elsewhere, and through a proxy, the API key is required. No label names a person, room or address.
+//! `GET /metrics`: metrics for operators in the text format of Prometheus, or as OpenMetrics for
+//! programs that ask for it. Open on loopback; from elsewhere, and through a proxy, the API key is
+//! required. No label names a person, room or address.
 //!
 //! Nothing is counted here: each request collects what other modules count.
 
@@ -20,6 +21,7 @@ use http::HttpCollector;
 use process::ProcessCollector;
 use workers::WorkerCollector;
 
+mod classic_format;
 mod conference;
 mod encoder;
 mod http;
@@ -29,8 +31,11 @@ mod workers;
 /// Prefix of metric names.
 const PREFIX: &str = "watersmeet";
 
-/// Content type of the text format (OpenMetrics 1.0).
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Content type of OpenMetrics 1.0.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Content type of Prometheus's own text format.
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Headers in which a proxy reports its client.
 const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
@@ -45,9 +50,14 @@ async fn metrics(State(site): State<SiteContext>, request: Request) -> Result<Re
         Caller::authenticate(&site, &request)?.require_operator()?;
     }
     let text = collect(&site).await.ok_or(ApiError::Unavailable)?;
+    let (content_type, text) = match classic_format::is_openmetrics_preferred(request.headers()) {
+        true => (OPENMETRICS, text),
+        false => (CLASSIC, classic_format::from_openmetrics(&text)),
+    };
     let headers = [
-        (header::CONTENT_TYPE, CONTENT_TYPE),
+        (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-store"),
+        (header::VARY, "Accept"),
     ];
     Ok((headers, text).into_response())
 }

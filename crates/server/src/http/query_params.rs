@@ -35,7 +35,8 @@ pub struct QueryParams {
 
 impl QueryParams {
     /// Parses the URI and header of a request. Returns `None` when there are too many parameters,
-    /// or a known one is repeated or too long: two parsers could disagree about it.
+    /// a known one is repeated or too long, or a bearer token cannot be read: two parsers could
+    /// disagree about it, and a token that was ignored would make its bearer somebody else.
     pub fn parse(uri: &Uri, headers: &HeaderMap) -> Option<Self> {
         let mut query = Self::default();
         for (n, (name, value)) in
@@ -59,7 +60,8 @@ impl QueryParams {
         for param in [&mut query.room, &mut query.peer, &mut query.token] {
             param.take_if(|param| param.is_empty());
         }
-        query.token = query.token.or_else(|| bearer(headers));
+        let bearer = bearer(headers).ok()?;
+        query.token = query.token.or(bearer);
         Some(query)
     }
 }
@@ -71,13 +73,35 @@ impl std::fmt::Debug for QueryParams {
     }
 }
 
-/// Returns the bearer token of the header, if it has one of valid length.
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_at_checked(BEARER.len())?;
-    let token = token.trim();
-    let fits = !token.is_empty() && token.len() <= TOKEN_LEN_MAX;
-    (fits && scheme.eq_ignore_ascii_case(BEARER)).then(|| token.to_owned())
+/// A bearer token that is too long or no text, or one of several credentials.
+#[derive(Debug, PartialEq, Eq)]
+struct UnreadableToken;
+
+/// Returns the bearer token of the header, if it has one.
+///
+/// # Errors
+/// There are several credentials, or the token is too long or no text.
+fn bearer(headers: &HeaderMap) -> Result<Option<String>, UnreadableToken> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let bytes = value.as_bytes();
+    let is_bearer = bytes
+        .get(..BEARER.len())
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER.as_bytes()));
+    if values.next().is_some() {
+        return Err(UnreadableToken);
+    }
+    if !is_bearer {
+        return Ok(None);
+    }
+    let text = value.to_str().map_err(|_| UnreadableToken)?;
+    let token = text.get(BEARER.len()..).unwrap_or_default().trim();
+    if token.len() > TOKEN_LEN_MAX {
+        return Err(UnreadableToken);
+    }
+    Ok((!token.is_empty()).then(|| token.to_owned()))
 }
 
 #[cfg(test)]
@@ -114,6 +138,29 @@ mod tests {
             &many,
         ] {
             assert!(parse(uri).is_none(), "{uri:.40}");
+        }
+    }
+
+    #[test]
+    fn bearer_token_that_cannot_be_read_is_refused() {
+        let parse = |values: &[Vec<u8>]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                let value = axum::http::HeaderValue::from_bytes(value).unwrap();
+                headers.append(header::AUTHORIZATION, value);
+            }
+            QueryParams::parse(&"/?token=x".parse().unwrap(), &headers)
+        };
+        let of_len = |len| format!("Bearer {}", "a".repeat(len)).into_bytes();
+        assert!(parse(&[of_len(TOKEN_LEN_MAX)]).is_some());
+        for values in [
+            &[of_len(TOKEN_LEN_MAX + 1)][..],
+            &[of_len(5 << 10)],
+            &[of_len(1), of_len(1)],
+            &[b"Basic abc".to_vec(), of_len(1)],
+            &["Bearer \u{e9}".as_bytes().to_vec()],
+        ] {
+            assert!(parse(values).is_none());
         }
     }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -20,12 +19,18 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
+use super::base_path::BasePath;
 use super::client_address::{IsTls, PeerAddress};
 use super::connection_limit::{ConnectionLimit, ConnectionPermit};
+use super::log_once::LogThrottle;
+use super::requests_in_progress::{RequestsInProgress, StoppableBody};
+use super::site::SiteContext;
+use crate::config::Network;
+use crate::origin::Authority;
 
 /// Longest time in which the header of a request must be received.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,6 +44,10 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 /// Time limit of the request in progress after `CONNECTION_TIMEOUT`: a poll waits for up to one
 /// ping (25 s), and its response has to be read.
 const LAST_RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Time at shutdown for a connection without a complete request: enough to write a response whose
+/// handler has ended.
+const INCOMPLETE_REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Longest header of a request, in bytes.
 const HEADER_LEN_MAX: usize = 16 << 10;
@@ -65,17 +74,32 @@ pub struct HttpServer {
     tls: Option<TlsAcceptor>,
     /// Limit of connections.
     connection_limit: Arc<ConnectionLimit>,
+    /// Proxies whose connections count for the clients of their requests.
+    trusted_proxies: Arc<[Network]>,
+    /// Path before that of every request.
+    base_path: BasePath,
+    /// When a failed `accept` was last logged.
+    accept_failures: Arc<LogThrottle>,
     /// Becomes true at shutdown.
     stop: watch::Receiver<bool>,
 }
 
 impl HttpServer {
     /// Creates a server that accepts no connections yet.
-    pub fn new(router: Router, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        router: Router,
+        tls: Option<TlsAcceptor>,
+        connection_limit: Arc<ConnectionLimit>,
+        site: &SiteContext,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             router,
             tls,
-            connection_limit: ConnectionLimit::new(),
+            connection_limit,
+            trusted_proxies: Arc::clone(&site.trusted_proxies),
+            base_path: site.base_path.clone(),
+            accept_failures: Arc::default(),
             stop,
         }
     }
@@ -91,7 +115,13 @@ impl HttpServer {
             match accepted {
                 Ok((stream, peer)) => self.serve_or_drop(stream, peer),
                 Err(error) => {
-                    tracing::warn!(%error, "accepting a connection failed");
+                    if self.accept_failures.is_due(Instant::now()) {
+                        tracing::warn!(
+                            %error,
+                            "connections cannot be accepted: if there are too many open files, raise \
+                             LimitNOFILE"
+                        );
+                    }
                     sleep(ACCEPT_BACKOFF).await;
                 }
             }
@@ -105,16 +135,14 @@ impl HttpServer {
 
     /// Serves a connection, or drops it when the limit is reached.
     fn serve_or_drop(&self, stream: TcpStream, peer: SocketAddr) {
-        let Some(permit) = self.connection_limit.acquire(peer.ip()) else {
-            tracing::debug!("connection refused: connection limit reached");
+        let ip = peer.ip().to_canonical();
+        let is_proxy = self.trusted_proxies.iter().any(|proxy| proxy.contains(ip));
+        let Some(permit) = self.connection_limit.acquire(ip, is_proxy) else {
             return;
         };
         let server = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = server
-                .serve_connection(stream, peer.ip().to_canonical(), Arc::new(permit))
-                .await
-            {
+            if let Err(error) = server.serve_connection(stream, ip, Arc::new(permit)).await {
                 tracing::debug!(%error, "connection failed");
             }
         });
@@ -132,9 +160,16 @@ impl HttpServer {
             return self.serve_requests(stream, ip, permit, IsTls(false)).await;
         };
         let mut first = [0];
-        timeout(HEADER_TIMEOUT, stream.peek(&mut first)).await??;
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            peeked = timeout(HEADER_TIMEOUT, stream.peek(&mut first)) => peeked??,
+            _ = stop.wait_for(|&stop| stop) => return Ok(()),
+        };
         if first == [TLS_HANDSHAKE] {
-            let stream = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??;
+            let stream = tokio::select! {
+                stream = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => stream??,
+                _ = stop.wait_for(|&stop| stop) => return Ok(()),
+            };
             return self.serve_requests(stream, ip, permit, IsTls(true)).await;
         }
         if ip.is_loopback() {
@@ -160,13 +195,24 @@ impl HttpServer {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let router = self.router.clone();
+        let (router, base_path) = (self.router.clone(), self.base_path.clone());
+        let requests = RequestsInProgress::default();
+        let (started, stopped) = (requests.clone(), self.stop.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let mut request = request.map(Body::new);
+            let mut request = request.map(|body| StoppableBody::wrap(body, &stopped));
             request.extensions_mut().insert(Arc::clone(&permit));
             request.extensions_mut().insert(PeerAddress(ip));
             request.extensions_mut().insert(secured);
-            router.clone().call(request)
+            let (mut router, stripped) = (router.clone(), base_path.strip(request));
+            let in_progress = started.start();
+            async move {
+                let response = match stripped {
+                    Ok(request) => router.call(request).await,
+                    Err(redirect) => Ok(redirect),
+                };
+                drop(in_progress);
+                response
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -177,24 +223,36 @@ impl HttpServer {
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let mut stop = self.stop.clone();
-        tokio::select! {
+        let is_stopped = tokio::select! {
             outcome = connection.as_mut() => return outcome.map_err(io::Error::other),
-            () = sleep(CONNECTION_TIMEOUT) => {}
-            _ = stop.wait_for(|&stop| stop) => {}
-        }
+            () = sleep(CONNECTION_TIMEOUT) => false,
+            _ = stop.wait_for(|&stop| stop) => true,
+        };
         connection.as_mut().graceful_shutdown();
-        let outcome = timeout(LAST_RESPONSE_TIMEOUT, connection).await;
+        if !is_stopped {
+            tokio::select! {
+                outcome = timeout(LAST_RESPONSE_TIMEOUT, connection.as_mut()) => {
+                    return outcome.unwrap_or(Ok(())).map_err(io::Error::other);
+                }
+                _ = stop.wait_for(|&stop| stop) => {}
+            }
+        }
+        // A request that is not complete yet never will be; others get their response.
+        let limit = match requests.is_idle() {
+            true => INCOMPLETE_REQUEST_TIMEOUT,
+            false => LAST_RESPONSE_TIMEOUT,
+        };
+        let outcome = timeout(limit, connection).await;
         outcome.unwrap_or(Ok(())).map_err(io::Error::other)
     }
 }
 
 /// Redirects a plain HTTP request to the same page by HTTPS.
 async fn redirect_to_https(request: Request) -> Response {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let Some(host) = host else {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    let host = host.filter(|host| Authority::parse(host).is_some());
+    let (Some(host), None) = (host, hosts.next()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let path = request
@@ -206,6 +264,8 @@ async fn redirect_to_https(request: Request) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
     #[tokio::test]

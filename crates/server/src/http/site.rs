@@ -1,26 +1,28 @@
 //! State of the HTTP handlers: handles to hub and shards, and settings of the listener.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::HeaderName;
 use watersmeet_conference::access::TokenKeys;
 
 use super::api_context::ApiContext;
+use super::base_path::BasePath;
 use super::client_address::{IsTls, PeerAddress};
 use super::cors::AllowedOrigins;
+use super::forwarded;
+use super::log_once::LogOnce;
 use super::rate_limit::RateLimiter;
+use super::request_host::{KnownNames, RequestHost};
 use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
+use super::site_folder::SiteFolder;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig, Mount, Network};
 use crate::heartbeat::Heartbeat;
 use crate::hub::HubHandle;
 use crate::shard_metrics::SharedMetrics;
-
-/// Header in which a proxy names the scheme that the client used.
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// State of the handlers of one listener.
 #[derive(Debug, Clone)]
@@ -33,6 +35,16 @@ pub struct SiteContext {
     pub clock: Clock,
     /// Origins of pages that may use this server.
     pub origins: Arc<AllowedOrigins>,
+    /// Names under which this server is reached.
+    pub names: Arc<KnownNames>,
+    /// Unknown names whose refusal was logged.
+    pub refused_names: Arc<LogOnce>,
+    /// Unreadable reports of proxies that were logged.
+    pub unreadable_reports: Arc<LogOnce>,
+    /// Path of the page behind a proxy.
+    pub base_path: BasePath,
+    /// Folder that is served instead of the web client.
+    pub folder: Option<SiteFolder>,
     /// Rate limits of all clients, shared by all listeners.
     pub rates: Arc<RateLimiter>,
     /// Proxies whose `X-Forwarded-*` headers are trusted.
@@ -72,7 +84,12 @@ impl SiteContext {
             api: Arc::new(ApiContext::new(config, keys)),
             request_metrics: Arc::default(),
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
-            origins: Arc::new(AllowedOrigins::new(&config.cors_origins)),
+            origins: Arc::new(AllowedOrigins::new(config)),
+            names: Arc::new(KnownNames::new(config)),
+            refused_names: Arc::default(),
+            unreadable_reports: Arc::default(),
+            base_path: BasePath::new(config.base_url.as_deref()),
+            folder: config.site.as_deref().map(SiteFolder::new),
             rates: Arc::new(RateLimiter::new(&config.limits)),
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
@@ -92,15 +109,24 @@ impl SiteContext {
     /// Returns whether the client's connection uses TLS, to us or to a trusted proxy that says so.
     pub fn is_secure(&self, request: &Request) -> bool {
         let extensions = request.extensions();
-        let is_proxy = extensions.get::<PeerAddress>().is_some_and(|peer| {
-            let ip = peer.0.to_canonical();
-            self.trusted_proxies.iter().any(|it| it.contains(ip))
-        });
-        let forwarded = request.headers().get(FORWARDED_PROTO).filter(|_| is_proxy);
-        match forwarded {
-            Some(scheme) => scheme == "https",
+        let peer = extensions.get::<PeerAddress>();
+        let is_proxy = peer.is_some_and(|peer| self.is_trusted_proxy(peer.0));
+        match forwarded::scheme(request.headers()).filter(|_| is_proxy) {
+            Some(scheme) => scheme.eq_ignore_ascii_case("https"),
             None => extensions.get::<IsTls>().is_some_and(|it| it.0),
         }
+    }
+
+    /// Returns whether the `X-Forwarded-*` headers of a peer are trusted.
+    pub fn is_trusted_proxy(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.trusted_proxies.iter().any(|proxy| proxy.contains(ip))
+    }
+
+    /// Returns whether the page that sent a request may use this server.
+    pub fn allows_origin(&self, request: &Request) -> bool {
+        let host = request.extensions().get::<RequestHost>();
+        host.is_some_and(|host| self.origins.allows(request.headers(), host))
     }
 
     /// Returns whether this listener serves `mount`.

@@ -133,7 +133,7 @@ pub fn routes(site: &SiteContext) -> Router<SiteContext> {
 
 /// Handles a request: checks the origin and adds CORS headers.
 async fn handle(State(route): State<SocketIoRoute>, request: Request) -> Response {
-    if !route.site.origins.allows(request.headers()) {
+    if !route.site.allows_origin(&request) {
         return cors::refusal();
     }
     let origin = request.headers().get(header::ORIGIN).cloned();

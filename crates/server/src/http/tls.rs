@@ -1,8 +1,8 @@
 //! TLS certificates of listeners: from files, or generated at start. Browsers allow cameras on pages
-//! of other machines only over TLS.
+//! of other machines only over TLS. Certificates from files are loaded again when the files change.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,12 +10,18 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
+use certificate_files::CertificateFiles;
+use reloading::CurrentCertificate;
+pub use reloading::{ReloadingCertificate, watch_files};
+
+mod certificate_files;
+mod reloading;
 
 /// Validity of a generated certificate. Safari refuses more than 825 days.
 const VALIDITY: Duration = Duration::from_hours(397 * 24);
@@ -26,58 +32,62 @@ const BACKDATED: Duration = Duration::from_hours(24);
 /// Reason why TLS cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// A file cannot be read as PEM.
-    #[error("`{key}` {}: {error}", path.display())]
+    /// A file cannot be used.
+    #[error("`{key}`: {} {problem}", path.display())]
     File {
         /// Configuration key that names the file.
         key: &'static str,
         /// Path of the file.
         path: PathBuf,
-        /// Error of reading or parsing it.
-        error: pem::Error,
+        /// What is wrong with it, as the rest of a sentence.
+        problem: String,
     },
-    /// Certificate and key do not match, or their type is not supported.
-    #[error("`tls_cert` and `tls_key`: {0}")]
+    /// TLS cannot be configured.
+    #[error("TLS cannot be configured: {0}")]
     Unusable(#[from] rustls::Error),
     /// A certificate cannot be generated.
     #[error("`tls_self_signed`: {0}")]
     Generate(#[from] rcgen::Error),
 }
 
-/// Returns the TLS acceptor of a listener; `None` for plain HTTP.
+/// TLS of a listener.
+pub struct ListenerTls {
+    /// Accepts connections.
+    pub acceptor: TlsAcceptor,
+    /// Certificate that can be loaded again; `None` for a generated one.
+    pub certificate: Option<ReloadingCertificate>,
+}
+
+/// Loads the certificate of a listener; returns `None` for plain HTTP.
 ///
 /// # Errors
 /// The certificate or key cannot be read, does not match, or cannot be generated.
-pub fn acceptor(listener: &ListenerConfig) -> Result<Option<TlsAcceptor>, TlsError> {
-    let (chain, key) = match (&listener.tls_cert, &listener.tls_key) {
-        (Some(cert), Some(key)) => read_certificate(cert, key)?,
-        _ if listener.tls_self_signed => generate_certificate()?,
+pub fn load(listener: &ListenerConfig) -> Result<Option<ListenerTls>, TlsError> {
+    let (current, certificate) = match (&listener.tls_cert, &listener.tls_key) {
+        (Some(cert), Some(key)) => {
+            let files = CertificateFiles::new(cert.clone(), key.clone());
+            let certificate = ReloadingCertificate::load(files)?;
+            (certificate.current(), Some(certificate))
+        }
+        _ if listener.tls_self_signed => {
+            let generated = generate_certificate()?;
+            (Arc::new(CurrentCertificate::new(generated)), None)
+        }
         _ => return Ok(None),
     };
     let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(current);
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(TlsAcceptor::from(Arc::new(server))))
-}
-
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn read_certificate(cert: &Path, key: &Path) -> Result<Identity, TlsError> {
-    let failed = |key: &'static str, path: &Path| {
-        let path = path.to_owned();
-        move |error| TlsError::File { key, path, error }
-    };
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect)
-        .map_err(failed("tls_cert", cert))?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(failed("tls_key", key))?;
-    Ok((chain, key))
+    Ok(Some(ListenerTls {
+        acceptor: TlsAcceptor::from(Arc::new(server)),
+        certificate,
+    }))
 }
 
 /// Generates a self-signed certificate for every address of this machine (ECDSA P-256).
-fn generate_certificate() -> Result<Identity, TlsError> {
+fn generate_certificate() -> Result<CertifiedKey, TlsError> {
     let loopback = [
         IpAddr::from([127, 0, 0, 1]),
         IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
@@ -100,7 +110,9 @@ fn generate_certificate() -> Result<Identity, TlsError> {
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-    Ok((vec![certificate.der().clone()], key.into()))
+    let chain = vec![certificate.der().clone()];
+    let provider = aws_lc_rs::default_provider();
+    Ok(CertifiedKey::from_der(chain, key.into(), &provider)?)
 }
 
 #[cfg(test)]
@@ -113,8 +125,8 @@ mod tests {
             tls_self_signed: true,
             ..ListenerConfig::default()
         };
-        assert!(acceptor(&listener).unwrap().is_some());
-        assert!(acceptor(&ListenerConfig::default()).unwrap().is_none());
+        assert!(load(&listener).unwrap().is_some());
+        assert!(load(&ListenerConfig::default()).unwrap().is_none());
     }
 
     #[test]
@@ -125,7 +137,7 @@ mod tests {
             tls_key: none,
             ..ListenerConfig::default()
         };
-        let Err(error) = acceptor(&listener) else {
+        let Err(error) = load(&listener) else {
             panic!("a missing file was accepted")
         };
         let error = error.to_string();

@@ -79,7 +79,7 @@ enum SessionEnd {
 
 /// Handles the request that opens a WebSocket, and starts the session.
 pub async fn upgrade(State(site): State<SiteContext>, mut request: Request) -> Response {
-    if !site.origins.allows(request.headers()) {
+    if !site.allows_origin(&request) {
         return cors::refusal();
     }
     let Some(accept) = accept_key(request.headers()) else {
@@ -319,17 +319,18 @@ async fn send_frames(
 /// End of a session whose client does not read what it is sent.
 const NOT_READING: SessionEnd = SessionEnd::Close(CloseCode::Again, "not reading");
 
-/// Sends the close frame, if the client reads it, and closes the connection.
+/// Sends the close frame, or the response to that of the client (RFC 6455 §5.5.1), if the client reads
+/// it, and closes the connection.
 async fn close(socket: &mut Socket, end: SessionEnd) {
-    let frame = match end {
-        SessionEnd::Disconnected => None,
-        SessionEnd::Close(code, reason) => Some(CloseFrame {
-            code,
-            reason: reason.into(),
-        }),
-    };
     let closed = timeout(CLOSE_TIMEOUT, async {
-        let _ = socket.close(frame).await;
+        let _ = match end {
+            // The response was queued when the client's frame was read.
+            SessionEnd::Disconnected => socket.flush().await,
+            SessionEnd::Close(code, reason) => {
+                let reason = reason.into();
+                socket.close(Some(CloseFrame { code, reason })).await
+            }
+        };
         let stream = socket.get_mut();
         stream.shutdown().await?;
         tokio::io::copy(

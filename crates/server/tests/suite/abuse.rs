@@ -186,6 +186,96 @@ fn page_of_another_origin_cannot_connect() {
     }
 }
 
+/// Sends the beginning of a request, and returns how long the program takes to end after SIGTERM.
+fn time_to_end_with(program: &mut Program, beginnings: &[&[u8]]) -> Duration {
+    let streams = beginnings.iter().map(|beginning| {
+        let mut stream = TcpStream::connect(program.address).unwrap();
+        stream.write_all(beginning).unwrap();
+        stream
+    });
+    let streams: Vec<_> = streams.collect();
+    // Connections are accepted in order, so this one is after all others.
+    program.health();
+    let told = Instant::now();
+    program.terminate();
+    assert!(program.wait().success());
+    drop(streams);
+    told.elapsed()
+}
+
+#[test]
+fn incomplete_requests_do_not_delay_the_end() {
+    let half_body = b"POST /api/rooms HTTP/1.1\r\nHost: localhost\r\n\
+        Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{";
+    let mut program = Program::start(&[]);
+    let took = time_to_end_with(
+        &mut program,
+        &[b"", b"GET", b"GET / HTTP/1.1\r\nHost: loc", half_body],
+    );
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
+    let mut program = Program::start(&["--tls-self-signed"]);
+    // Nothing, the beginning of a handshake, and plain HTTP.
+    let took = time_to_end_with(&mut program, &[b"", b"\x16\x03\x01\x02", b"GET / HT"]);
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
+}
+
+#[test]
+fn bearer_token_that_is_too_long_is_refused() {
+    let program = Program::start(&[]);
+    let token = |len| format!("Authorization: Bearer {}\r\n", "a".repeat(len));
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for len in [4_097, 5 << 10, 12 << 10] {
+        let header = token(len);
+        assert_eq!(program.get("/api/rooms/none", &header).0, 400, "{len}");
+        let polling = "/socket.io/?EIO=4&transport=polling";
+        assert_eq!(program.get(polling, &header).0, 400, "{len}");
+        let header = format!("{upgrade}{header}");
+        assert_eq!(program.get("/ws", &header).0, 400, "{len}");
+    }
+    let two = format!("{}{}", token(10), token(10));
+    assert_eq!(program.get("/api/rooms/none", &two).0, 400);
+    assert_eq!(program.get("/api/rooms/none", &token(10)).0, 401);
+}
+
+#[tokio::test]
+async fn close_frame_of_a_client_is_answered() {
+    use futures_util::StreamExt;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+    let program = Program::start(&[]);
+    for protocol in [None, Some("protoo")] {
+        for code in [1000, 1001, 4000] {
+            let url = format!("ws://{}/?roomId=a&peerId=b", program.address);
+            let mut request = url.into_client_request().unwrap();
+            if let Some(protocol) = protocol {
+                let name = "Sec-WebSocket-Protocol";
+                request
+                    .headers_mut()
+                    .insert(name, protocol.parse().unwrap());
+            }
+            let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+            let close = CloseFrame {
+                code: code.into(),
+                reason: "bye".into(),
+            };
+            socket.close(Some(close)).await.unwrap();
+            let answer = tokio::time::timeout(CLOSE_TIMEOUT, async {
+                loop {
+                    match socket.next().await {
+                        Some(Ok(Message::Close(frame))) => return frame,
+                        Some(Ok(_)) => {}
+                        other => panic!("{protocol:?} {code}: {other:?}"),
+                    }
+                }
+            });
+            let answer = answer.await.unwrap().map(|frame| u16::from(frame.code));
+            assert_eq!(answer, Some(code), "{protocol:?}");
+        }
+    }
+}
+
 fn wait_for_sessions(program: &Program, sessions: u64) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while program.health()["sessions"] != sessions {

@@ -208,3 +208,148 @@ fn low_limit_of_open_files_is_reported() {
         "{words}"
     );
 }
+
+/// A wrong configuration: flags, variables, and what the only wrong finding is about and says.
+type Mistake<'a> = (
+    &'a [&'a str],
+    &'a [(&'a str, &'a str)],
+    &'a str,
+    &'a [&'a str],
+);
+
+#[test]
+fn doctor_names_each_of_many_wrong_configurations() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("doctor");
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let made = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+    let cert = write("cert.pem", &made.cert.pem());
+    let key = write("key.pem", &made.signing_key.serialize_pem());
+    let locked = write(
+        "locked.pem",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n",
+    );
+    let typo = write("typo.toml", "[limits]\nconection_burst = 1");
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().port().to_string();
+    let mistakes: [Mistake<'_>; 18] = [
+        (
+            &["--announced-ip", "0.0.0.0"],
+            &[],
+            "announced",
+            &["0.0.0.0"],
+        ),
+        (
+            &[],
+            &[("PUBLIC_IP", "2001:db8::1")],
+            "reachability",
+            &["2001:db8::1", "family"],
+        ),
+        (
+            &["--announced-ip", "nowhere.invalid"],
+            &[],
+            "announced",
+            &["nowhere.invalid"],
+        ),
+        (
+            &[],
+            &[("ANNOUNCED_IP", "192.0.2.300")],
+            "settings",
+            &["ANNOUNCED_IP", "192.0.2.300"],
+        ),
+        (&["--log", "loud"], &[], "settings", &["--log", "`loud`"]),
+        (
+            &[
+                "--rtc-port",
+                "40000",
+                "--rtc-port-max",
+                "40001",
+                "--shards",
+                "8",
+            ],
+            &[],
+            "settings",
+            &["`rtc_port_max`", "8 shards"],
+        ),
+        (
+            &[],
+            &[("CORS_ORIGIN", "*")],
+            "settings",
+            &["CORS_ORIGIN", "`*`"],
+        ),
+        (
+            &[],
+            &[("CORS_ORIGINS", "https://*.org")],
+            "settings",
+            &["CORS_ORIGINS", "https://*.org"],
+        ),
+        (
+            &[],
+            &[("BASE_URL", "meet.example")],
+            "settings",
+            &["BASE_URL"],
+        ),
+        (
+            &[],
+            &[("WATERSMEET_PROT", "1")],
+            "settings",
+            &["did you mean `port`?"],
+        ),
+        (
+            &["--config", &typo],
+            &[],
+            "settings",
+            &["typo.toml", "`connections_burst`"],
+        ),
+        (
+            &["--tls-cert", &key, "--tls-key", &cert],
+            &[],
+            "certificate",
+            &["swapped", &key],
+        ),
+        (
+            &["--tls-cert", &cert, "--tls-key", &locked],
+            &[],
+            "certificate",
+            &["encrypted", &locked],
+        ),
+        (&["--tls-cert", &cert], &[], "settings", &["`tls_key`"]),
+        (&["--port", &taken], &[], "port", &[&taken]),
+        (
+            &["--no-udp", "--no-tcp"],
+            &[],
+            "settings",
+            &["`udp` is set by --no-udp"],
+        ),
+        (
+            &[],
+            &[("TURN_URLS", "turn:a.example")],
+            "settings",
+            &["`turn_secret`"],
+        ),
+        (
+            &["--site", "/none"],
+            &[],
+            "settings",
+            &["set by --site", "/none"],
+        ),
+    ];
+    for (flags, variables, about, words) in mistakes {
+        let mut arguments = vec!["--dev"];
+        for flag in ["--port", "--rtc-port"] {
+            if !flags.contains(&flag) {
+                arguments.extend([flag, "0"]);
+            }
+        }
+        arguments.extend(flags);
+        let found = wrong(&arguments, variables);
+        assert_eq!(found["about"], about, "{found}");
+        for word in words {
+            assert!(text(&found).contains(word), "{word}: {found}");
+        }
+    }
+}

@@ -28,3 +28,4 @@ mod protoo;
 mod rate_limits;
 mod signalling;
 mod socketio;
+mod tls;

@@ -22,8 +22,8 @@ const NAME_CHARACTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_";
 pub fn scrape(program: &Program) -> Scrape {
     let (status, header, body) = program.get("/metrics", "");
     assert_eq!(status, 200, "{body}");
-    assert!(header.contains("application/openmetrics-text"), "{header}");
-    assert!(body.ends_with("# EOF\n"));
+    assert!(header.contains("text/plain; version=0.0.4"), "{header}");
+    assert!(!body.contains("# EOF") && body.contains("_total counter\n"));
     Scrape::parse(body.lines().map(|line| Ok(line.to_owned()))).unwrap()
 }
 
@@ -117,6 +117,16 @@ async fn metrics_change_during_a_call() {
     let garbage = [0x16; 50];
     socket.send_to(&garbage, target.address).unwrap();
     wait_for(&program, "watersmeet_packets_discarded_total", &[], 1.0);
+}
+
+#[test]
+fn openmetrics_is_sent_to_programs_that_ask_for_it() {
+    let program = Program::start(&[]);
+    let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+    let (status, header, body) = program.get("/metrics", accept);
+    assert_eq!(status, 200, "{body}");
+    assert!(header.contains("application/openmetrics-text"), "{header}");
+    assert!(body.ends_with("# EOF\n"));
 }
 
 /// Loopback is no Ethernet: responses arrive whether or not this user may use packet egress.

@@ -1,17 +1,10 @@
-//! Web page, security headers, TLS, startup errors and shutdown.
+//! Web page, security headers, startup errors and shutdown.
 
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
 use crate::native_client::Client;
-use crate::program::{Program, command, split_response, wait};
+use crate::program::{Program, command, split_response, start_configured, wait};
 
 #[test]
 fn health_reports_status_and_counts() {
@@ -48,6 +41,130 @@ fn app_paths_serve_the_page_and_others_respond_with_404() {
         assert_eq!(program.get(path, "").0, 404, "{path}");
     }
     assert_eq!(program.get("/ws", "").0, 426);
+}
+
+/// Returns the paths of the scripts and style sheets of a page, relative to its folder.
+fn links(page: &str) -> Vec<String> {
+    let after = page.split("=\"").skip(1);
+    let values = after.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()));
+    values
+        .filter(|it| it.ends_with(".js") || it.ends_with(".css"))
+        .collect()
+}
+
+#[test]
+fn scripts_and_styles_are_compressed_for_clients_that_accept_it() {
+    let program = Program::start(&[]);
+    let (_, _, page) = program.get("/", "");
+    for link in links(&page) {
+        let path = link.as_str();
+        let (status, header, plain) = program.get(path, "");
+        assert_eq!(status, 200, "{path}");
+        assert!(!header.contains("content-encoding"), "{header}");
+        for (accept, encoding) in [("gzip, deflate, br, zstd", "br"), ("gzip", "gzip")] {
+            let (status, header, body) =
+                program.get(path, &format!("Accept-Encoding: {accept}\r\n"));
+            assert_eq!(status, 200, "{path}");
+            assert!(
+                header.contains(&format!("content-encoding: {encoding}\r\n")),
+                "{header}"
+            );
+            assert!(header.contains("vary: accept-encoding"), "{header}");
+            assert!(
+                header.contains("text/javascript") || header.contains("text/css"),
+                "{header}"
+            );
+            assert!(body.len() < plain.len(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn every_path_works_below_that_of_the_base_url() {
+    let program = start_configured("below", "base_url = \"https://example.org/a/meet\"");
+    for path in [
+        "/",
+        "/health",
+        "/room/x",
+        "/ws",
+        "/nothing",
+        "/api/",
+        "/socket.io/?EIO=4&transport=polling",
+    ] {
+        let plain = program.get(path, "").0;
+        assert_eq!(
+            program.get(&format!("/a/meet{path}"), "").0,
+            plain,
+            "{path}"
+        );
+    }
+    for path in ["/", "/room/x", "/a/meet/", "/a/meet/room/x", "/a/meet/api/"] {
+        for link in links(&program.get(path, "").2) {
+            assert!(link.starts_with("/a/meet/"), "{link}");
+            assert_eq!(program.get(&link, "").0, 200, "{link}");
+        }
+    }
+    let (status, header, _) = program.get("/a/meet?room=x", "");
+    assert_eq!(status, 308);
+    assert!(header.contains("location: /a/meet/?room=x\r\n"), "{header}");
+    let (_, header, _) = program.get("/a/meet/api", "");
+    assert!(header.contains("location: /a/meet/api/\r\n"), "{header}");
+}
+
+#[test]
+fn folder_is_served_as_the_site_without_its_hidden_files() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("old-client");
+    std::fs::create_dir_all(folder.join("js")).unwrap();
+    std::fs::create_dir_all(folder.join(".git")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("index.html", "<script>old()</script>");
+    write("js/app.js", "old");
+    write("js/app.js.gz", "packed");
+    write(".env", "JWT_SECRET=x");
+    write(".git/config", "x");
+    let program = Program::start(&["--site", folder.to_str().unwrap()]);
+    for path in ["/", "/index.html", "/room/standup", "/sfu/standup/"] {
+        let (status, header, body) = program.get(path, "");
+        assert_eq!(
+            (status, body.as_str()),
+            (200, "<script>old()</script>"),
+            "{path}"
+        );
+        assert!(
+            header.contains("text/html") && !header.contains("content-security"),
+            "{header}"
+        );
+    }
+    assert_eq!(program.get("/js/app.js", "").2, "old");
+    let (_, header, body) = program.get("/js/app.js", "Accept-Encoding: gzip\r\n");
+    assert!(
+        header.contains("content-encoding: gzip") && body == "packed",
+        "{header}"
+    );
+    for path in [
+        "/.env",
+        "/%2eenv",
+        "/js/..%2f.env",
+        "/js/../.env",
+        "/.git/config",
+        "/js/none.js",
+        "/../Cargo.toml",
+    ] {
+        assert_eq!(program.get(path, "").0, 404, "{path}");
+    }
+    for path in [
+        "/health",
+        "/api/ice-servers",
+        "/socket.io/?EIO=4&transport=polling",
+    ] {
+        assert_eq!(program.get(path, "").0, 200, "{path}");
+    }
+    assert!(
+        program
+            .get("/health", "")
+            .1
+            .contains("content-security-policy")
+    );
 }
 
 #[test]
@@ -87,55 +204,6 @@ fn websocket_compression_is_not_negotiated() {
 }
 
 #[tokio::test]
-async fn tls_port_serves_https_and_plain_http_on_loopback() {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let folder = std::env::temp_dir().join(format!("watersmeet-tls-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let paths = [
-        "--tls-cert",
-        cert.to_str().unwrap(),
-        "--tls-key",
-        key.to_str().unwrap(),
-    ];
-    let program = Program::start(&paths);
-    std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(program.health()["status"], "OK");
-
-    let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let tcp = tokio::net::TcpStream::connect(program.address)
-        .await
-        .unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config))
-        .connect(name, tcp)
-        .await
-        .unwrap();
-    let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
-    let mut answer = Vec::new();
-    // The server may close the connection without a TLS close_notify.
-    let _ = stream.read_to_end(&mut answer).await;
-    let (status, _, body) = split_response(&answer);
-    assert_eq!(status, 200, "{body}");
-}
-
-#[test]
-fn self_signed_certificate_is_generated_at_start() {
-    let program = Program::start(&["--tls-self-signed"]);
-    assert_eq!(program.health()["status"], "OK");
-}
-
-#[tokio::test]
 async fn sigterm_closes_sessions_and_exits_successfully() {
     let mut program = Program::start(&[]);
     let mut ana = Client::join(&program, "standup").await;
@@ -156,6 +224,9 @@ fn invalid_configuration_is_refused_by_name() {
         ("PORT", "many", "PORT"),
         ("WATERSMEET_PORTS", "1", "did you mean `port`?"),
         ("RUST_LOG", "a=b=c", "log"),
+        ("WATERSMEET_LOG", "loud", "no level `loud`"),
+        ("ANNOUNCED_IP", "0.0.0.0", "ANNOUNCED_IP"),
+        ("CORS_ORIGIN", "https://*", "CORS_ORIGIN"),
     ] {
         let mut child = command()
             .env(variable, value)
@@ -168,4 +239,62 @@ fn invalid_configuration_is_refused_by_name() {
         std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut words).unwrap();
         assert!(words.contains(key), "{variable}: {words}");
     }
+}
+
+#[test]
+fn port_in_use_is_reported_with_the_flag_that_chooses_another() {
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let page_port = tcp.local_addr().unwrap().port().to_string();
+    let media_port = udp.local_addr().unwrap().port().to_string();
+    for (page, media, flag) in [
+        (&*page_port, "0", "--port"),
+        ("0", &*media_port, "--rtc-port"),
+    ] {
+        let output = command()
+            .args(["--dev", "--listen-ip", "127.0.0.1", "--shards", "1"])
+            .args(["--port", page, "--rtc-port", media])
+            .output()
+            .unwrap();
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(
+            words.contains("another process uses this port") && words.contains(flag),
+            "{words}"
+        );
+    }
+}
+
+/// A full table of open files: connections are accepted again when there is room, and one line is
+/// logged.
+#[cfg(target_os = "linux")]
+#[test]
+fn full_table_of_open_files_is_logged_once() {
+    use std::io::Read as _;
+    use std::net::TcpStream;
+
+    let mut program = Program::start_with(&["--shards", "1"], |command| {
+        command.stderr(Stdio::piped());
+    });
+    let limit = program.open_files() + 4;
+    program.set_open_files_limit(limit);
+    let connections: Vec<_> = (0..20)
+        .map(|_| TcpStream::connect(program.address).unwrap())
+        .collect();
+    // The server retries every 100 ms.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while program.open_files() < limit {
+        assert!(Instant::now() < deadline, "the table does not fill");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    drop(connections);
+    assert_eq!(program.health()["status"], "OK");
+    let mut log = String::new();
+    let mut stderr = program.take_stderr();
+    program.terminate();
+    program.wait();
+    stderr.read_to_string(&mut log).unwrap();
+    assert_eq!(log.matches("cannot be accepted").count(), 1, "{log}");
+    assert!(log.contains("LimitNOFILE"), "{log}");
 }

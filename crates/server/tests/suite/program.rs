@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -21,7 +21,13 @@ pub struct Program {
 impl Program {
     /// Starts the program on free ports with these further arguments.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, |_| {})
+    }
+
+    /// Starts the program with these further arguments and changes of its command.
+    pub fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let mut command = command();
+        change(&mut command);
         command.args(["--port", "0", "--rtc-port", "0", "--listen-ip", "127.0.0.1"]);
         command.args(["--dev", "--log", "warn"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -75,16 +81,33 @@ impl Program {
         split_response(&answer)
     }
 
+    /// Returns the number of open files.
+    pub fn open_files(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(path).unwrap().count()
+    }
+
+    /// Changes the limit of open files.
+    pub fn set_open_files_limit(&self, limit: usize) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--nofile={limit}:{limit}");
+        run("prlimit", &["--pid", &pid, &limit]);
+    }
+
+    /// Returns the log, if it was piped.
+    pub fn take_stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
     /// Sends SIGTERM, like a service manager.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        run("kill", &[&format!("-{name}"), &pid]);
     }
 
     /// Waits until the program has ended.
@@ -115,6 +138,12 @@ pub fn command() -> Command {
         .env_clear()
         .current_dir(Path::new(env!("CARGO_TARGET_TMPDIR")));
     command
+}
+
+/// Runs a command that has to succeed.
+fn run(name: &str, arguments: &[&str]) {
+    let status = Command::new(name).args(arguments).status().unwrap();
+    assert!(status.success(), "{name} {arguments:?}");
 }
 
 /// Waits until a process has ended.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::engineio_client::{EngineIoSocket, request};
 use crate::native_client::Client;
@@ -103,6 +104,70 @@ fn forwarded_client_is_limited_only_behind_a_trusted_proxy() {
     let program = start_configured("no_proxy", limits);
     let spent = (0..20).filter(|&number| get(&program, &by(number)) == 429);
     assert!(spent.count() >= 8);
+}
+
+#[test]
+fn forwarded_client_is_read_in_every_spelling() {
+    let limits = "[limits]\nloopback = true\nrequests_per_second = 1\nrequests_burst = 10";
+    let program = start_configured(
+        "spellings",
+        &format!("trusted_proxies = [\"127.0.0.1\"]\n{limits}"),
+    );
+    type Spelling = fn(u32) -> String;
+    let spellings: [Spelling; 6] = [
+        |number| format!("X-Forwarded-For: 198.51.100.{number}:4711\r\n"),
+        |number| format!("X-Forwarded-For: \"[2001:db8:0:{number}::1]:4711\"\r\n"),
+        |number| format!("X-Forwarded-For: [2001:db8:1:{number}::1]\r\n"),
+        |number| format!("Forwarded: for=203.0.113.{number};proto=https\r\n"),
+        |number| format!("Forwarded: for=x, For=\"[2001:db8:2:{number}::1]:80\"\r\n"),
+        |number| format!("X-Forwarded-For: spoofed\r\nX-Forwarded-For: 192.0.2.{number}\r\n"),
+    ];
+    for spelling in spellings {
+        for number in 0..20 {
+            let header = spelling(number);
+            assert_eq!(get(&program, &header), 200, "{header}");
+        }
+        let header = spelling(1);
+        assert!((0..15).any(|_| get(&program, &header) == 429), "{header}");
+    }
+}
+
+#[test]
+fn clients_behind_a_proxy_on_this_machine_that_are_not_named_are_limited() {
+    let settings = "trusted_proxies = [\"127.0.0.1\"]\n\
+        [limits]\nrequests_per_second = 1\nrequests_burst = 10";
+    let program = start_configured("unnamed", settings);
+    assert!(
+        (0..20).all(|_| get(&program, "") == 200),
+        "programs of this machine"
+    );
+    let header = "X-Forwarded-For: unknown\r\n";
+    assert!((0..20).any(|_| get(&program, header) == 429));
+    assert_eq!(get(&program, "X-Forwarded-For: 198.51.100.7\r\n"), 200);
+}
+
+#[tokio::test]
+async fn connections_through_a_proxy_count_for_each_client() {
+    let settings = "trusted_proxies = [\"127.0.0.1\"]\n[limits]\nconnections_per_network_max = 3";
+    let program = start_configured("many", settings);
+    let connect = async |number: u32| {
+        let url = format!("ws://{}/ws", program.address);
+        let mut request = url.into_client_request().unwrap();
+        let client = format!("198.51.100.{number}").parse().unwrap();
+        request.headers_mut().insert("X-Forwarded-For", client);
+        tokio_tungstenite::connect_async(request).await
+    };
+    let mut open = Vec::new();
+    for number in 0..10 {
+        for _ in 0..3 {
+            open.push(connect(number).await.unwrap());
+        }
+    }
+    let Err(Error::Http(response)) = connect(1).await else {
+        panic!("a fourth connection was accepted")
+    };
+    assert_eq!(response.status(), 503);
+    drop(open);
 }
 
 #[tokio::test]

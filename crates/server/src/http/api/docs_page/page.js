@@ -139,7 +139,7 @@ function show(api) {
 }
 
 try {
-  const answer = await fetch("/api/openapi.json");
+  const answer = await fetch("openapi.json");
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
   show(await answer.json());
 } catch (error) {

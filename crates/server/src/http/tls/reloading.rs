@@ -1,0 +1,174 @@
+//! A certificate that is loaded again when its files change. Files are compared by content at an
+//! interval: that notices renamed files, exchanged symbolic links (Kubernetes, certbot) and network
+//! file systems alike, which events of the kernel do not.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+
+use super::TlsError;
+use super::certificate_files::{CertificateFiles, Contents};
+
+/// Interval at which the files are compared.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The certificate that new connections get.
+#[derive(Debug)]
+pub struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
+
+/// A certificate with its files.
+#[derive(Debug)]
+pub struct ReloadingCertificate {
+    /// The files.
+    files: CertificateFiles,
+    /// Hash of the contents that were last tried.
+    tried: Vec<u8>,
+    /// The certificate in use.
+    current: Arc<CurrentCertificate>,
+}
+
+impl CurrentCertificate {
+    /// Starts with a certificate.
+    pub fn new(certificate: CertifiedKey) -> Self {
+        Self(RwLock::new(Arc::new(certificate)))
+    }
+}
+
+impl ResolvesServerCert for CurrentCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&current))
+    }
+}
+
+impl ReloadingCertificate {
+    /// Loads a certificate.
+    ///
+    /// # Errors
+    /// A file cannot be used.
+    pub fn load(files: CertificateFiles) -> Result<Self, TlsError> {
+        let contents = files.read()?;
+        let current = CurrentCertificate::new(files.parse(&contents)?);
+        Ok(Self {
+            tried: hash(&contents),
+            current: Arc::new(current),
+            files,
+        })
+    }
+
+    /// Returns the certificate in use, which changes when the files do.
+    pub fn current(&self) -> Arc<CurrentCertificate> {
+        Arc::clone(&self.current)
+    }
+
+    /// Loads the certificate again when its files have other contents. Contents that cannot be used
+    /// are logged once, and the certificate in use stays.
+    fn reload(&mut self) {
+        let contents = match self.files.read() {
+            Ok(contents) => contents,
+            Err(error) => return self.log_failure(&error, Vec::new()),
+        };
+        let hash = hash(&contents);
+        if hash == self.tried {
+            return;
+        }
+        match self.files.parse(&contents) {
+            Ok(certificate) => {
+                let mut current = self
+                    .current
+                    .0
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *current = Arc::new(certificate);
+                drop(current);
+                self.tried = hash;
+                tracing::info!("certificate loaded again: new connections use it");
+            }
+            Err(error) => self.log_failure(&error, hash),
+        }
+    }
+
+    fn log_failure(&mut self, error: &TlsError, hash: Vec<u8>) {
+        if self.tried != hash {
+            tracing::error!(%error, "certificate not loaded again: the previous one stays in use");
+            self.tried = hash;
+        }
+    }
+}
+
+/// Loads certificates again when their files change, and at once when `hangup` counts a signal.
+pub async fn watch_files(
+    mut certificates: Vec<ReloadingCertificate>,
+    mut hangup: watch::Receiver<u64>,
+) {
+    loop {
+        // Without a sender, the interval remains.
+        if let Ok(Err(_)) = timeout(CHECK_INTERVAL, hangup.changed()).await {
+            tokio::time::sleep(CHECK_INTERVAL).await;
+        }
+        let reloaded = spawn_blocking(move || {
+            certificates
+                .iter_mut()
+                .for_each(ReloadingCertificate::reload);
+            certificates
+        });
+        match reloaded.await {
+            Ok(reloaded) => certificates = reloaded,
+            Err(_) => return,
+        }
+    }
+}
+
+fn hash(contents: &Contents) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    // The length separates both files.
+    context.update(&contents.cert.len().to_be_bytes());
+    context.update(&contents.cert);
+    context.update(&contents.key);
+    context.finish().as_ref().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn write(folder: &Path) -> (PathBuf, PathBuf, Vec<u8>) {
+        let names = vec!["meet.example".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        (cert, key, made.cert.der().to_vec())
+    }
+
+    #[test]
+    fn changed_files_are_loaded_and_unusable_ones_are_not() {
+        let name = format!("watersmeet-reload-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let (cert, key, first) = write(&folder);
+        let files = CertificateFiles::new(cert.clone(), key.clone());
+        let mut certificate = ReloadingCertificate::load(files).unwrap();
+        let current = certificate.current();
+        let der = || current.0.read().unwrap().cert[0].to_vec();
+        assert_eq!(der(), first);
+        std::fs::write(&key, "half of a").unwrap();
+        certificate.reload();
+        assert_eq!(der(), first);
+        std::fs::remove_file(&cert).unwrap();
+        certificate.reload();
+        assert_eq!(der(), first);
+        let (_, _, second) = write(&folder);
+        certificate.reload();
+        assert_eq!(der(), second);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
