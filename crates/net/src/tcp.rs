@@ -15,7 +15,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -36,6 +36,9 @@ const ACCEPTS_PER_CALL_MAX: usize = 64;
 
 /// Connections that the kernel queues before they are accepted.
 const BACKLOG: i32 = 1_024;
+
+/// Interval of log lines while connections cannot be accepted.
+const PAUSE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Bytes read from a connection per call.
 const READ_LEN: usize = 65_536;
@@ -89,6 +92,8 @@ pub struct TcpServer {
     registrar: Registrar,
     /// Whether the listener is registered; not while the process has no file descriptor left.
     is_listening: bool,
+    /// When it was last logged that connections cannot be accepted.
+    pause_logged_at: Option<Instant>,
     /// The limits.
     options: TcpOptions,
     /// The connections.
@@ -146,6 +151,7 @@ impl TcpServer {
             number,
             registrar,
             is_listening: true,
+            pause_logged_at: None,
             options,
             connections: Slab::new(),
             slots: HashMap::new(),
@@ -285,7 +291,11 @@ impl TcpServer {
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
                     _ => {
                         // Most likely out of file descriptors: the listener would stay ready.
-                        tracing::warn!(%error, "accepting TCP connections paused: most likely the limit of open files is reached");
+                        let last = self.pause_logged_at;
+                        if last.is_none_or(|last| now.duration_since(last) >= PAUSE_LOG_INTERVAL) {
+                            self.pause_logged_at = Some(now);
+                            tracing::warn!(%error, "accepting TCP connections paused: most likely the limit of open files is reached");
+                        }
                         self.registrar.remove(&self.listener);
                         self.is_listening = false;
                         return;
