@@ -79,7 +79,7 @@ function playTrack(peerId, track) {
 
 /** Opens the socket. `request` sends a request and waits for a reply of the given type, one at a time. */
 function connect() {
-  const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/ws`);
+  const socket = new WebSocket(new URL('../ws', location.href).href.replace(/^http/, 'ws'));
   const listeners = new Map();
   let pending = null;
   let queue = Promise.resolve();

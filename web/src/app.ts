@@ -4,6 +4,7 @@
  * and read its signals.
  */
 import { computed, effect, signal, untracked } from '@preact/signals';
+import { BASE_URL } from './basePath';
 import {
   loadHostToken,
   loadOngoingCall,
@@ -78,12 +79,12 @@ export class App {
 
   /** Link that brings others to this room. */
   get link(): string {
-    return roomLink(new URL(location.href), { roomId: this.roomId.value, token: this.token.value });
+    return roomLink(BASE_URL, { roomId: this.roomId.value, token: this.token.value });
   }
 
   /** Shows the lobby of this room. */
   openRoom(destination: Destination): void {
-    history.pushState(null, '', urlForRoom(new URL(location.href), destination));
+    history.pushState(null, '', urlForRoom(BASE_URL, new URL(location.href), destination));
     this.roomId.value = destination.roomId;
     this.token.value = destination.token;
     this.failure.value = null;
@@ -93,13 +94,13 @@ export class App {
   /** Creates a room with this policy and shows its lobby. */
   async createRoom(policy: Policy): Promise<void> {
     const hostName = this.name.value || 'Host';
-    const created = await createRoom(new URL(location.href), hostName, policy, this.token.value);
+    const created = await createRoom(BASE_URL, hostName, policy, this.token.value);
     if (created.hostToken) saveHostToken(created.destination.roomId, created.hostToken);
     this.openRoom(created.destination);
   }
 
   showLanding(): void {
-    history.pushState(null, '', urlForRoom(new URL(location.href), { roomId: '', token: '' }));
+    history.pushState(null, '', urlForRoom(BASE_URL, new URL(location.href), { roomId: '', token: '' }));
     this.handleUrlChange();
   }
 
@@ -114,7 +115,7 @@ export class App {
       displayName: this.name.value,
       codec: this.options.codec,
       tracks: this.capture,
-      createSignalling: (events) => new SignallingSocket(webSocketUrl(new URL(location.href)), events),
+      createSignalling: (events) => new SignallingSocket(webSocketUrl(BASE_URL), events),
       createMedia,
     });
     this.room.value = room;

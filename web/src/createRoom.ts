@@ -23,18 +23,18 @@ export interface CreatedRoom {
 }
 
 /**
- * Creates a room. `bearer` is a token that identifies the caller where the server requires one;
+ * Creates a room at the server of the page in the folder `base`. `bearer` is a token that identifies the caller where the server requires one;
  * empty for none.
  *
  * Throws `CreateRoomError`.
  */
-export async function createRoom(pageUrl: URL, hostName: string, policy: Policy, bearer: string): Promise<CreatedRoom> {
-  const response = await post(new URL('/api/rooms', pageUrl), { hostName, policy, hostToken: true }, bearer);
+export async function createRoom(base: URL, hostName: string, policy: Policy, bearer: string): Promise<CreatedRoom> {
+  const response = await post(new URL('api/rooms', base), { hostName, policy, hostToken: true }, bearer);
   if (!response.ok) throw new CreateRoomError(failureOf(response.status));
   const { inviteLink, hostToken } = await readObject(response);
-  const isLink = typeof inviteLink === 'string' && URL.canParse(inviteLink, pageUrl.href);
+  const isLink = typeof inviteLink === 'string' && URL.canParse(inviteLink, base.href);
   if (!isLink) throw new CreateRoomError('unavailable');
-  const { roomId, token } = parsePageUrl(new URL(inviteLink, pageUrl));
+  const { roomId, token } = parsePageUrl(new URL(inviteLink, base));
   if (!roomId) throw new CreateRoomError('unavailable');
   return { destination: { roomId, token }, hostToken: typeof hostToken === 'string' ? hostToken : '' };
 }

@@ -83,9 +83,9 @@ describe('parseDestination', () => {
 
 test('room links can be parsed back, whatever the name', () => {
   for (const roomId of ['quiet-delta', 'a&b=c', 'зал', '100%']) {
-    expect(parsePageUrl(new URL(roomLink(at('/?codec=vp9'), { roomId, token: '' }))).roomId).toBe(roomId);
+    expect(parsePageUrl(new URL(roomLink(at('/'), { roomId, token: '' }))).roomId).toBe(roomId);
   }
-  expect(roomLink(at('/?codec=vp9&name=Ana'), { roomId: 'x', token: '' })).toBe('https://meet.example/?room=x');
+  expect(roomLink(at('/'), { roomId: 'x', token: '' })).toBe('https://meet.example/?room=x');
 });
 
 describe('a token', () => {
@@ -114,13 +114,23 @@ describe('a token', () => {
 
 test('urlForRoom keeps the other options and drops the previous token', () => {
   const noRoom = { roomId: '', token: '' };
-  expect(urlForRoom(at('/?codec=vp9'), { roomId: 'x', token: '' })).toBe('/?codec=vp9&room=x');
-  expect(urlForRoom(at('/?codec=vp9'), { roomId: 'x', token: 'a.b.c' })).toBe('/?codec=vp9&room=x&token=a.b.c');
-  expect(urlForRoom(at('/?codec=vp9&room=x&token=a.b.c'), noRoom)).toBe('/?codec=vp9');
-  expect(urlForRoom(at('/room/old?inviteToken=a.b.c'), { roomId: 'new', token: '' })).toBe('/?room=new');
+  expect(urlForRoom(at('/'), at('/?codec=vp9'), { roomId: 'x', token: '' })).toBe('/?codec=vp9&room=x');
+  expect(urlForRoom(at('/'), at('/?codec=vp9'), { roomId: 'x', token: 'a.b.c' })).toBe('/?codec=vp9&room=x&token=a.b.c');
+  expect(urlForRoom(at('/'), at('/?codec=vp9&room=x&token=a.b.c'), noRoom)).toBe('/?codec=vp9');
+  expect(urlForRoom(at('/'), at('/room/old?inviteToken=a.b.c'), { roomId: 'new', token: '' })).toBe('/?room=new');
+});
+
+test('links and URLs stay below the path of a reverse proxy', () => {
+  const base = at('/a/meet/');
+  expect(roomLink(base, { roomId: 'x', token: '' })).toBe('https://meet.example/a/meet/?room=x');
+  const invitation = tokenOf({ roomId: 'x', exp: 2 });
+  expect(new URL(roomLink(base, { roomId: 'x', token: invitation })).pathname).toBe('/a/meet/join');
+  expect(urlForRoom(base, at('/a/meet/room/old?codec=vp9'), { roomId: 'x', token: '' })).toBe('/a/meet/?codec=vp9&room=x');
+  expect(webSocketUrl(base)).toBe('wss://meet.example/a/meet/ws');
+  expect(parsePageUrl(at('/a/meet/room/blue%20bay')).roomId).toBe('blue bay');
 });
 
 test('the WebSocket URL follows the page', () => {
-  expect(webSocketUrl(at('/?room=x'))).toBe('wss://meet.example/ws');
+  expect(webSocketUrl(at('/'))).toBe('wss://meet.example/ws');
   expect(webSocketUrl(new URL('http://localhost:3000/'))).toBe('ws://localhost:3000/ws');
 });

@@ -1,5 +1,6 @@
 /**
- * The page's URL: the room and options in it, and the links made from it. Pure.
+ * The page's URL: the room and options in it, and the links made from it. Pure. `base` is the folder of
+ * the page, as in `basePath.ts`.
  * Reads claims of tokens without verifying them, to decide which may be shared.
  *
  * | option | meaning |
@@ -55,9 +56,9 @@ export function parsePageUrl(url: URL): PageOptions {
 }
 
 /** Returns the link to share. It carries the token only if that is an invitation to the room. */
-export function roomLink(url: URL, { roomId, token }: Destination): string {
+export function roomLink(base: URL, { roomId, token }: Destination): string {
   const invites = isInvitation(token, roomId);
-  const link = new URL(invites ? '/join' : '/', url);
+  const link = new URL(invites ? 'join' : '.', base);
   link.searchParams.set('room', roomId);
   if (invites) link.searchParams.set('token', token);
   return link.href;
@@ -70,8 +71,8 @@ export function isInvitation(token: string, roomId: string): boolean {
 }
 
 /** Returns the URL with the room and token replaced and the other options kept. */
-export function urlForRoom(url: URL, { roomId, token }: Destination): string {
-  const next = new URL('/', url);
+export function urlForRoom(base: URL, url: URL, { roomId, token }: Destination): string {
+  const next = new URL('.', base);
   next.search = url.search;
   for (const name of ['room', 'token', 'inviteToken']) next.searchParams.delete(name);
   if (roomId) next.searchParams.set('room', roomId);
@@ -87,9 +88,9 @@ export function parseDestination(typed: string): Destination {
 }
 
 /** Returns the URL of the server's WebSocket. */
-export function webSocketUrl(url: URL): string {
-  const socket = new URL('/ws', url);
-  socket.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+export function webSocketUrl(base: URL): string {
+  const socket = new URL('ws', base);
+  socket.protocol = base.protocol === 'https:' ? 'wss:' : 'ws:';
   return socket.href;
 }
 
@@ -107,7 +108,8 @@ function destinationOf(url: URL): Destination {
 function roomOf(url: URL): string {
   const inQuery = url.searchParams.get('room');
   if (inQuery) return normaliseText(inQuery, ROOM_NAME_MAX);
-  const inPath = /^\/room\/([^/]+)\/?$/.exec(url.pathname)?.[1];
+  // The path before it is that of a reverse proxy, possibly of another server.
+  const inPath = /\/room\/([^/]+)\/?$/.exec(url.pathname)?.[1];
   return inPath ? normaliseText(decodeSafely(inPath), ROOM_NAME_MAX) : '';
 }
 

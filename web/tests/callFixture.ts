@@ -38,6 +38,8 @@ interface ArrivalOptions {
   /** Further options of the page's URL. */
   options?: Record<string, string>;
   viewport?: { width: number; height: number };
+  /** URL of the page without options; by default that of the server. */
+  base?: string;
 }
 
 /** One counter of a receiver. */
@@ -399,7 +401,9 @@ export class Call {
     });
     const query = new URLSearchParams({ width: String(CAMERA_WIDTH), ...arrival.options });
     if (arrival.room) query.set('room', arrival.room);
-    await page.goto(`${server.url}/?${query}`);
+    const url = new URL(arrival.base ?? server.url);
+    for (const [name, value] of query) url.searchParams.set(name, value);
+    await page.goto(url.href);
     return new CallParticipant(name, page, context, this.mayCheckMedia);
   }
 
