@@ -9,6 +9,7 @@ use watersmeet_engine::transport::dtls::CertificateError;
 
 use crate::http::tls::TlsError;
 use crate::ip_addresses::AnnounceError;
+use crate::listen_hint::listen_hint;
 use crate::media_sockets::MediaSocketError;
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
@@ -61,22 +62,5 @@ impl AppError {
             Self::Tls(_) | Self::Keys(_) => EXIT_CONFIG,
             _ => 1,
         }
-    }
-}
-
-/// Returns what to do about an address that cannot be bound. `port` and `ip` are the flags that set
-/// it.
-pub fn listen_hint(error: &io::Error, port: &str, ip: &str) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!(": another process uses this port; choose one with {port}")
-        }
-        io::ErrorKind::PermissionDenied => format!(
-            ": ports below 1024 need the capability CAP_NET_BIND_SERVICE; or choose one with {port}"
-        ),
-        io::ErrorKind::AddrNotAvailable => {
-            format!(": this machine has no such address; choose one with {ip}")
-        }
-        _ => String::new(),
     }
 }

@@ -33,6 +33,7 @@ mod cors;
 mod faults;
 mod forwarded;
 mod health;
+mod host_check;
 mod json_response;
 mod log_once;
 mod metrics;
@@ -145,11 +146,11 @@ async fn limit_request(
         let text = "Too many connections\n";
         return (StatusCode::SERVICE_UNAVAILABLE, headers, text).into_response();
     }
-    let host = match request_host::parse(&site, &request) {
+    let host = match host_check::parse(&site, &request) {
         Ok(host) => host,
         Err(malformed) => return malformed.into_response(),
     };
-    if let Some(refusal) = request_host::refusal(&site, &host, &request) {
+    if let Some(refusal) = host_check::refusal(&site, &host, &request) {
         return refusal;
     }
     request.extensions_mut().insert(host);

@@ -17,6 +17,7 @@ mod heartbeat;
 mod http;
 mod hub;
 mod ip_addresses;
+mod listen_hint;
 mod listeners;
 mod logging;
 mod media_sockets;

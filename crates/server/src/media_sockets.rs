@@ -15,9 +15,9 @@ use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
 use watersmeet_net::{Poller, Ready, SocketId, Waker};
 use watersmeet_wire::units::Time;
 
-use crate::app_error::listen_hint;
 use crate::clock::Clock;
 use crate::config::{Config, Egress};
+use crate::listen_hint::listen_hint;
 
 /// Batches received from one socket in a loop iteration: 4 of 32 runs keep the wait of the first
 /// packet in a flood below a millisecond.

@@ -8,7 +8,6 @@ use thiserror::Error;
 use watersmeet_conference::access::WeakSecret;
 
 use super::variable_names::{SOURCE_NAME, variable_name};
-use super::variables::Environment;
 
 /// Similarity above which a name counts as misspelt (Jaro-Winkler, 0 to 1).
 const SIMILARITY_MIN: f64 = 0.75;
@@ -92,9 +91,13 @@ impl ConfigError {
         }
     }
 
-    /// Converts an error of figment, without printing the value of a secret.
-    pub(super) fn from_figment(error: &figment::Error, environment: &Environment) -> Self {
-        let origin = origin(error, environment);
+    /// Converts an error of figment, without printing the value of a secret. `variable_of` returns the
+    /// variable that sets a key.
+    pub(super) fn from_figment(
+        error: &figment::Error,
+        variable_of: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let origin = origin(error, variable_of);
         let path = error.path.join(".");
         let text = match &error.kind {
             Kind::UnknownField(name, known) => {
@@ -121,16 +124,15 @@ pub(super) fn is_secret(key: &str) -> bool {
 }
 
 /// Returns where a value was set: file, variable or flag.
-fn origin(error: &figment::Error, environment: &Environment) -> String {
+fn origin(error: &figment::Error, variable_of: impl Fn(&str) -> Option<String>) -> String {
     let Some(metadata) = &error.metadata else {
         return "configuration".to_owned();
     };
     match &metadata.source {
         Some(source) => source.to_string(),
-        None if metadata.name == SOURCE_NAME => environment
-            .variable_of(&error.path.join("_"))
-            .or_else(|| environment.variable_of(error.path.first()?))
-            .map_or_else(|| variable_name(&error.path), str::to_owned),
+        None if metadata.name == SOURCE_NAME => variable_of(&error.path.join("_"))
+            .or_else(|| variable_of(error.path.first()?))
+            .unwrap_or_else(|| variable_name(&error.path)),
         None => metadata.name.to_string(),
     }
 }

@@ -141,9 +141,10 @@ pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config
     let sources = sources
         .merge(environment)
         .merge(Serialized::defaults(flags));
+    let variable_of = |key: &str| environment.variable_of(key).map(str::to_owned);
     let mut config: Config = sources
         .extract()
-        .map_err(|error| ConfigError::from_figment(&error, environment))?;
+        .map_err(|error| ConfigError::from_figment(&error, variable_of))?;
     // The sample file has empty strings for them, which count as missing.
     for secret in [
         &mut config.jwt_secret,

@@ -2,25 +2,25 @@
 //! of other machines only over TLS. Certificates from files are loaded again when the files change.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
 use certificate_files::CertificateFiles;
+pub use error::TlsError;
 use reloading::CurrentCertificate;
 pub use reloading::{ReloadingCertificate, watch_files};
 
 mod certificate_files;
+mod error;
 mod reloading;
 
 /// Validity of a generated certificate. Safari refuses more than 825 days.
@@ -28,27 +28,6 @@ const VALIDITY: Duration = Duration::from_hours(397 * 24);
 
 /// Time by which the validity starts in the past, for clients whose clock is late.
 const BACKDATED: Duration = Duration::from_hours(24);
-
-/// Reason why TLS cannot be used.
-#[derive(Debug, Error)]
-pub enum TlsError {
-    /// A file cannot be used.
-    #[error("`{key}`: {} {problem}", path.display())]
-    File {
-        /// Configuration key that names the file.
-        key: &'static str,
-        /// Path of the file.
-        path: PathBuf,
-        /// What is wrong with it, as the rest of a sentence.
-        problem: String,
-    },
-    /// TLS cannot be configured.
-    #[error("TLS cannot be configured: {0}")]
-    Unusable(#[from] rustls::Error),
-    /// A certificate cannot be generated.
-    #[error("`tls_self_signed`: {0}")]
-    Generate(#[from] rcgen::Error),
-}
 
 /// TLS of a listener.
 pub struct ListenerTls {
@@ -117,6 +96,8 @@ fn generate_certificate() -> Result<CertifiedKey, TlsError> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::TlsError;
+use super::error::TlsError;
 
 /// Key that names the chain.
 const CERT: &str = "tls_cert";

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::TlsError;
 use super::certificate_files::{CertificateFiles, Contents};
+use super::error::TlsError;
 
 /// Interval at which the files are compared.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
