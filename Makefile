@@ -8,7 +8,7 @@ web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist 
 	-o -path web/test-results -prune -o -path web/tests -prune -o -path web/bench -prune \
 	-o -type f -print)
 
-.PHONY: help run build check test nightly dev e2e sim sweep bench load instructions microbench runs signalling fuzz clean tools
+.PHONY: help run build check test nightly dev e2e relay sim sweep bench load instructions microbench runs signalling fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -28,18 +28,23 @@ test: web/node_modules/.package-lock.json ## Run all tests that a change must pa
 	@scripts/setup test
 	@scripts/test
 
-nightly: web/dist/index.html ## Run the longer tests: release build in browsers, cargo-deny, 200 seeds, fuzzing
+nightly: web/dist/index.html ## Run the longer tests: release build in browsers, other clients, cargo-deny, 200 seeds, fuzzing
 	@scripts/setup nightly
 	@scripts/nightly
 
 e2e: web/dist/index.html ## Run the browser tests on the program built by `make build`
 	@scripts/setup test
 	@$(paths) cargo build --quiet --workspace --features watersmeet-engine/sim --example forward
+	@$(paths) cargo build --quiet -p watersmeet-sim --bin watersmeet-relay
 	@$(paths) npm --prefix web run e2e
 
 dev: web/node_modules/.package-lock.json ## Start the server, and the web client with live reload on http://localhost:5173
 	@$(paths) cargo build -p watersmeet-server
 	@$(paths) target/debug/watersmeet --dev & server=$$!; trap "kill $$server" EXIT; npm --prefix web run dev
+
+relay: ## Impair UDP between browsers and a server: LISTEN=127.0.0.1:24000 SERVER=127.0.0.1:10000
+	@$(paths) cargo run --quiet -p watersmeet-sim --bin watersmeet-relay -- \
+		$(or $(LISTEN),127.0.0.1:24000) $(or $(SERVER),127.0.0.1:10000) $(CONTROL)
 
 sim: ## Replay one simulator seed: TEST=name SEED=n
 	@$(paths) SIM_SEED=$(SEED) cargo test -p watersmeet-sim --tests $(TEST) -- --nocapture

@@ -6,7 +6,8 @@
  */
 import { expect, test as base, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import { launch, type BrowserName } from './browsers';
-import { Server, sleep, type Environment } from './server';
+import { Relay } from './relay';
+import { Server, freePort, sleep, type Environment } from './server';
 
 export { expect };
 
@@ -25,6 +26,8 @@ const BRIGHTNESS_MIN = 12;
 /** The fake microphone beeps; the energy of two seconds is far above this. */
 const ENERGY_MIN = 1e-5;
 const ENERGY_WINDOW_MS = 2_000;
+/** Interval at which decoded frames are read while their times are recorded. */
+const DECODED_SAMPLE_MS = 20;
 /** Interval at which counters are read within a window. */
 const SAMPLE_MS = 200;
 /** How long media may take to start. */
@@ -40,6 +43,8 @@ interface ArrivalOptions {
   viewport?: { width: number; height: number };
   /** URL of the page without options; by default that of the server. */
   base?: string;
+  /** UDP port of the loopback address at which the page reaches the server, through a relay. */
+  relayPort?: number;
 }
 
 /** One counter of a receiver. */
@@ -242,6 +247,41 @@ export class CallParticipant {
     return () => video.evaluate((element) => Number((element as HTMLVideoElement).dataset.gap));
   }
 
+  /**
+   * Records when frames of the other are decoded, until the page is closed. The returned function
+   * gives the times in ms since an instant of `Date.now()` at which new frames were decoded.
+   */
+  async recordDecodedFrames(other: CallParticipant): Promise<(sinceMs: number) => Promise<number[]>> {
+    if (!this.mayCheckMedia) throw new Error('a test tagged @no-media checks media');
+    const label = `${other.name}'s camera`;
+    await this.page.evaluate(
+      async ([name, intervalMs]) => {
+        window.decodedAt = [];
+        let last = { id: '', frames: 0 };
+        const read = async () => {
+          const element = document.querySelector(`[aria-label="${name}"]`) as HTMLMediaElement | null;
+          const id = (element?.srcObject as MediaStream | null)?.getVideoTracks()[0]?.id;
+          for (const connection of window.connections) {
+            const receiver = connection.getReceivers().find(({ track }) => track.id === id);
+            if (!receiver || id === undefined) continue;
+            for (const report of (await receiver.getStats()).values()) {
+              if (report.type !== 'inbound-rtp') continue;
+              const frames = Number(report.framesDecoded ?? 0);
+              // A rejoin makes a new receiver, whose counter starts again.
+              if (frames > (id === last.id ? last.frames : 0)) window.decodedAt.push(Date.now());
+              last = { id, frames };
+            }
+          }
+          setTimeout(() => void read(), intervalMs);
+        };
+        await read();
+      },
+      [label, DECODED_SAMPLE_MS] as const,
+    );
+    return (sinceMs) =>
+      this.page.evaluate((since) => window.decodedAt.map((atMs) => atMs - since).filter((ms) => ms >= 0), sinceMs);
+  }
+
   /** Waits until the jitter buffer has emitted this many video frames of the other. */
   async expectEmittedFrames(other: CallParticipant, framesMin: number): Promise<void> {
     const emitted = async () =>
@@ -362,6 +402,8 @@ declare global {
     connections: RTCPeerConnection[];
     /** Texts of alerts, recorded by `recordAlerts`. */
     alerts: string[];
+    /** Times at which new frames of one receiver were decoded, recorded by `recordDecodedFrames`. */
+    decodedAt: number[];
   }
 }
 
@@ -369,6 +411,7 @@ declare global {
 export class Call {
   private readonly contexts: BrowserContext[] = [];
   private readonly servers: Server[] = [];
+  private readonly relays: Relay[] = [];
 
   constructor(
     private readonly browsers: Map<BrowserName, Promise<Browser>>,
@@ -382,6 +425,18 @@ export class Call {
     return server;
   }
 
+  /** Starts a server with one media port, and this number of relays to that port. */
+  async startServerBehindRelays(count: number): Promise<Relay[]> {
+    const mediaPort = await freePort();
+    await this.startServer({
+      WATERSMEET_RTC_PORT: String(mediaPort),
+      WATERSMEET_SHARDS: '1',
+      MEDIASOUP_LISTEN_IP: '127.0.0.1',
+    });
+    for (let i = 0; i < count; i += 1) this.relays.push(await Relay.start(mediaPort));
+    return this.relays;
+  }
+
   /** Opens the lobby of a room in a new browser context; without a room, the landing page. */
   async open(name: string, arrival: ArrivalOptions = {}): Promise<CallParticipant> {
     const server = this.servers.at(-1) ?? (await this.startServer());
@@ -389,7 +444,7 @@ export class Call {
     const context = await browser.newContext({ viewport: arrival.viewport ?? { width: 960, height: 600 } });
     this.contexts.push(context);
     const page = await context.newPage();
-    await page.addInitScript(() => {
+    await page.addInitScript((relayPort) => {
       window.connections = [];
       const Original = window.RTCPeerConnection;
       window.RTCPeerConnection = class extends Original {
@@ -397,8 +452,19 @@ export class Call {
           super(configuration);
           window.connections.push(this);
         }
+
+        override setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
+          if (relayPort === 0) return super.setRemoteDescription(description);
+          // a=candidate:<foundation> <component> udp <priority> <address> <port> typ host
+          const isTcp = /^a=candidate:.* tcp /i;
+          const lines = (description.sdp ?? '').split('\r\n').filter((line) => !isTcp.test(line));
+          const relayed = lines.map((line) =>
+            line.replace(/^(a=candidate:\S+ \d+ udp \d+) \S+ \d+/i, `$1 127.0.0.1 ${relayPort}`),
+          );
+          return super.setRemoteDescription({ ...description, sdp: relayed.join('\r\n') });
+        }
       };
-    });
+    }, arrival.relayPort ?? 0);
     const query = new URLSearchParams({ width: String(CAMERA_WIDTH), ...arrival.options });
     if (arrival.room) query.set('room', arrival.room);
     const url = new URL(arrival.base ?? server.url);
@@ -416,6 +482,7 @@ export class Call {
 
   async close(): Promise<void> {
     for (const context of this.contexts) await context.close();
+    for (const relay of this.relays) relay.stop();
     for (const server of this.servers) await server.stop();
   }
 
