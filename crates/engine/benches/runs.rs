@@ -15,6 +15,7 @@ use watersmeet_engine::command::Path;
 use watersmeet_engine::egress::Egress;
 use watersmeet_engine::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, Window};
+use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::units::{Rng, Time};
 
 /// Simulated time.
@@ -140,7 +141,8 @@ impl Destination {
         for group in self.waiting.chunks(PACKETS_MAX) {
             if !is_ordered {
                 for size in group {
-                    self.egress.push_media(path, usize::from(size.len));
+                    self.egress
+                        .push_media(path, usize::from(size.len), MediaKind::Video);
                 }
                 continue;
             }
@@ -151,7 +153,7 @@ impl Destination {
             for ordered in self.order.group(padding_max) {
                 let len = group.get(usize::from(ordered.index)).map_or(0, |it| it.len);
                 let len = usize::from(len) + usize::from(ordered.padding);
-                self.egress.push_media(path, len);
+                self.egress.push_media(path, len, MediaKind::Video);
                 self.padded += u64::from(ordered.padding);
                 self.bytes += len as u64;
             }

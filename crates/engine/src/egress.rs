@@ -9,6 +9,8 @@ pub mod gso_order;
 pub mod send_queue;
 pub mod window;
 
+use watersmeet_wire::params::MediaKind;
+
 use crate::path::{Path, Protocol};
 
 /// Upper bound of the bytes of one run: the largest UDP payload over IPv4.
@@ -17,8 +19,13 @@ const RUN_LEN_MAX: usize = 65_507;
 /// Upper bound of the datagrams of one run: `UDP_MAX_SEGMENTS` of older kernels.
 pub const RUN_SEGMENTS_MAX: u16 = 64;
 
-/// Upper bound of the length of a datagram: Ethernet's payload without IP and UDP headers.
-pub const DATAGRAM_LEN_MAX: usize = 1_472;
+/// Upper bound of the length of a datagram. Browsers keep to 1,200 B, FFmpeg fills 1,472 before
+/// encryption, and a packet in IP fragments is better than none.
+pub const DATAGRAM_LEN_MAX: usize = 2_400;
+
+/// Upper bounds of the length of a datagram that Ethernet carries in one piece over IPv4 and IPv6.
+/// Longer ones are not sent in runs, because the kernel does not split a run into IP fragments.
+const UNFRAGMENTED_LEN_MAX: [usize; 2] = [1_472, 1_452];
 
 /// Size of the arena in bytes; what does not fit is sent in another batch of the same iteration.
 const ARENA_LEN: usize = 512 * 1_024;
@@ -38,6 +45,28 @@ pub struct Transmit {
     pub range: std::ops::Range<usize>,
     /// Length of each datagram but the last; absent for a single datagram.
     pub segment_size: Option<u16>,
+    /// Contents of its first datagram, for TCP, where slow lines delay the less important.
+    pub contents: Contents,
+}
+
+/// Contents of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// STUN, DTLS or RTCP.
+    Control,
+    /// Audio.
+    Audio,
+    /// Video.
+    Video,
+}
+
+impl From<MediaKind> for Contents {
+    fn from(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Audio => Self::Audio,
+            MediaKind::Video => Self::Video,
+        }
+    }
 }
 
 /// Histogram of the lengths of media runs over UDP.
@@ -116,14 +145,19 @@ impl Egress {
 
     /// Appends the media datagram that was written into the slot.
     #[inline]
-    pub fn push_media(&mut self, path: Path, len: usize) {
-        self.push(path, len);
+    pub fn push_media(&mut self, path: Path, len: usize, kind: MediaKind) {
+        self.append(path, len, kind.into());
         self.has_media |= path.protocol == Protocol::Udp;
     }
 
-    /// Appends the datagram that was written into the slot.
+    /// Appends the control datagram that was written into the slot.
     #[inline]
     pub fn push(&mut self, path: Path, len: usize) {
+        self.append(path, len, Contents::Control);
+    }
+
+    #[inline]
+    fn append(&mut self, path: Path, len: usize, contents: Contents) {
         let start = self.used;
         self.used += len;
         if self.extend_run(path, len) {
@@ -134,9 +168,12 @@ impl Egress {
             path,
             range: start..self.used,
             segment_size: None,
+            contents,
         });
         self.segments = 1;
-        self.is_open = path.protocol == Protocol::Udp;
+        let [v4, v6] = UNFRAGMENTED_LEN_MAX;
+        let len_max = if path.remote.is_ipv4() { v4 } else { v6 };
+        self.is_open = path.protocol == Protocol::Udp && len <= len_max;
     }
 
     /// Extends the last run by a datagram, if possible. Returns whether it did.
@@ -254,6 +291,24 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_that_need_ip_fragments_are_not_grouped() {
+        let v6 = Path::udp("[2001:db8::1]:1".parse().unwrap());
+        for (path, len) in [(path(Protocol::Udp, 1), 1_472), (v6, 1_452)] {
+            let mut egress = Egress::default();
+            for len in [len + 1, len + 1, len, len] {
+                egress.push(path, len);
+            }
+            let segment = u16::try_from(len).unwrap();
+            let expected = [
+                (1, len + 1, None),
+                (1, len + 1, None),
+                (1, 2 * len, Some(segment)),
+            ];
+            assert_eq!(runs(&egress), expected);
+        }
+    }
+
+    #[test]
     fn tcp_frames_are_not_grouped() {
         let mut egress = Egress::default();
         egress.push(path(Protocol::Tcp, 1), 100);
@@ -280,15 +335,15 @@ mod tests {
     fn lengths_of_media_runs_are_counted() {
         let mut egress = Egress::default();
         for _ in 0..3 {
-            egress.push_media(path(Protocol::Udp, 1), 100);
+            egress.push_media(path(Protocol::Udp, 1), 100, MediaKind::Video);
         }
         egress.push(path(Protocol::Udp, 2), 100);
-        egress.push_media(path(Protocol::Tcp, 3), 100);
-        egress.push_media(path(Protocol::Udp, 4), 100);
+        egress.push_media(path(Protocol::Tcp, 3), 100, MediaKind::Video);
+        egress.push_media(path(Protocol::Udp, 4), 100, MediaKind::Video);
         egress.clear();
         egress.clear();
         for _ in 0..=RUN_SEGMENTS_MAX {
-            egress.push_media(path(Protocol::Udp, 5), 100);
+            egress.push_media(path(Protocol::Udp, 5), 100, MediaKind::Video);
         }
         egress.clear();
         let expected = RunLengths {

@@ -29,7 +29,7 @@ pub struct Path {
     pub remote: SocketAddr,
     /// Number of the TCP connection; zero for UDP.
     pub connection: u32,
-    /// Local end; the first address while the server has one socket per protocol.
+    /// Local end, which a UDP datagram leaves from.
     pub local: LocalAddress,
 }
 

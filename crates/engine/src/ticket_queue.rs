@@ -44,6 +44,16 @@ impl<T> TicketQueue<T> {
         self.elements.remove(&ticket);
     }
 
+    /// Returns the oldest element.
+    pub fn front(&self) -> Option<&T> {
+        self.elements.first_key_value().map(|(_, element)| element)
+    }
+
+    /// Returns the number of elements.
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
     /// Returns whether the queue has no elements.
     pub fn is_empty(&self) -> bool {
         self.elements.is_empty()

@@ -96,6 +96,12 @@ impl Transport {
         transport.path()
     }
 
+    /// Returns whether it is proven that the peer receives at `path`.
+    pub fn is_proven(&self, path: Path) -> bool {
+        let Self::WebRtc(transport) = self;
+        transport.is_proven(path)
+    }
+
     /// Returns the context that encrypts sent packets; `None` while media may not be sent.
     #[inline]
     pub fn sender(&mut self) -> Option<&mut SrtpSender> {

@@ -11,10 +11,12 @@
 mod close;
 mod control;
 mod feedback;
+mod handshakes;
 mod inbound;
 mod ingress;
 mod metrics;
 mod metrics_collection;
+mod network_limit;
 mod outbound;
 mod pipes;
 mod report;
@@ -45,14 +47,17 @@ use crate::producer::{Origin, Producer};
 use crate::router::Router;
 use crate::shard_message::{PacketPool, ShardMessage};
 use crate::slots::{ConsumerKey, ProducerKey, RouterKey, Slots, TransportKey};
-use crate::ticket_queue::TicketQueue;
 use crate::timers::{TimerKind, Timers};
+use crate::transport::discard::DiscardReason;
 use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
 use crate::transport_state::CloseReason;
+use handshakes::HandshakeQueue;
+use network_limit::NetworkLimit;
 use transport_entry::{REPORT_INTERVAL, TransportEntry};
 
-pub use crate::egress::{Batch, Transmit};
+pub use crate::egress::{Batch, Contents, Transmit};
+pub use handshakes::{HANDSHAKE_STALL, HANDSHAKES_MAX, HANDSHAKES_PER_ITERATION_MAX};
 pub use metrics::{
     EgressMetrics, MediaKindMetrics, TrafficCounters, TransportStateCounts, WorkerMetrics,
     WorkerTotals,
@@ -67,10 +72,6 @@ pub const EVENTS_MAX: usize = 65_536;
 /// has a few per transport, and a timer that set itself again for the same moment must not delay
 /// packets.
 pub const TIMERS_PER_ITERATION_MAX: usize = 100_000;
-
-/// Upper bound of the handshake datagrams processed in one loop iteration: each takes up to 0.15 ms,
-/// during which media waits.
-pub const HANDSHAKES_PER_ITERATION_MAX: usize = 4;
 
 /// Upper bound of the transports of a worker.
 pub const TRANSPORTS_MAX: usize = 20_000;
@@ -147,7 +148,7 @@ pub struct Worker {
     transport_keys: Map<TransportId, TransportKey>,
     producer_keys: Map<ProducerId, ProducerKey>,
     consumer_keys: Map<ConsumerId, ConsumerKey>,
-    /// Totals of closed objects.
+    /// Totals of closed objects, and of datagrams that belong to no object.
     closed_totals: WorkerTotals,
     /// Events to report, oldest first.
     events: VecDeque<Event>,
@@ -155,8 +156,10 @@ pub struct Worker {
     shard_messages: VecDeque<(u8, ShardMessage)>,
     /// Packets shared with other shards, for reuse.
     pool: PacketPool,
-    /// Transports with waiting handshake datagrams, each once, served round-robin.
-    handshakes: TicketQueue<TransportKey>,
+    /// Transports with handshakes.
+    handshakes: HandshakeQueue,
+    /// Limits datagrams to unproven addresses.
+    network_limit: NetworkLimit,
     /// Transports with something to send.
     send_queue: SendQueue,
     /// Orders the packets of one transport.
@@ -178,7 +181,7 @@ impl Worker {
     }
 
     /// Creates an empty worker.
-    pub fn new(config: WorkerConfig, rng: Rng) -> Self {
+    pub fn new(config: WorkerConfig, mut rng: Rng) -> Self {
         let settings = TransportSettings {
             certificate: config.certificate,
             dtls_version: config.dtls_version,
@@ -190,7 +193,6 @@ impl Worker {
             settings: Arc::new(settings),
             unix_epoch_micros: u64::try_from(config.unix_epoch.as_micros()).unwrap_or(0),
             shard: config.shard,
-            rng,
             demux: Demux::default(),
             timers: Timers::default(),
             routers: Slots::default(),
@@ -205,13 +207,15 @@ impl Worker {
             events: VecDeque::new(),
             shard_messages: VecDeque::new(),
             pool: PacketPool::default(),
-            handshakes: TicketQueue::default(),
+            handshakes: HandshakeQueue::default(),
+            network_limit: NetworkLimit::new(&mut rng),
             send_queue: SendQueue::new(config.egress),
             order: GsoOrder::default(),
             egress: Egress::default(),
             close_datagrams: VecDeque::new(),
             nack_buffer: Vec::new(),
             feedback_buffer: Vec::new(),
+            rng,
         }
     }
 
@@ -219,9 +223,15 @@ impl Worker {
     pub fn handle_datagram(&mut self, now: Time, path: Path, packet: &mut [u8]) {
         let by_path = self.demux.locate(path);
         let Some(key) = self.locate_by_ufrag(packet).or(by_path) else {
+            self.record_discards(DiscardReason::UnknownAddress, 1);
             return;
         };
         self.contain_fault(now, key, |worker| worker.receive(now, key, path, packet));
+    }
+
+    /// Counts datagrams that were discarded before they reached a transport.
+    pub fn record_discards(&mut self, reason: DiscardReason, count: u64) {
+        self.closed_totals.record_discards(reason, count);
     }
 
     /// Returns the transport whose ufrag an ICE check contains, on any path.
@@ -278,12 +288,11 @@ impl Worker {
     /// Returns when `handle_timeout` or `poll_transmit` is next due. What can be sent at once does not
     /// count: `poll_transmit` is called after every input.
     pub fn poll_timeout(&self) -> Time {
-        if self.handshakes.is_empty() {
-            let timers = self.timers.poll_timeout();
-            timers.min(self.send_queue.poll_timeout())
-        } else {
-            Time::ZERO
-        }
+        let timers = self
+            .timers
+            .poll_timeout()
+            .min(self.send_queue.poll_timeout());
+        timers.min(self.handshakes.poll_timeout())
     }
 
     /// Returns how long the loop may wait before it reads its sockets again, so that packets to one
@@ -347,22 +356,6 @@ impl Worker {
         if catch_unwind(AssertUnwindSafe(|| work(&mut *self))).is_err() {
             tracing::error!(transport = %key, "transport closed: its code panicked");
             self.close_transport(now, key, Some(CloseReason::Fault));
-        }
-    }
-
-    /// Processes one waiting datagram of each of the next handshakes.
-    fn advance_handshakes(&mut self, now: Time) {
-        for _ in 0..HANDSHAKES_PER_ITERATION_MAX {
-            let Some(key) = self.handshakes.pop_front() else {
-                return;
-            };
-            self.contain_fault(now, key, |worker| {
-                if let Some(entry) = worker.transports.get_mut(key) {
-                    let has_more = entry.transport.advance(now);
-                    entry.handshake_ticket = has_more.then(|| worker.handshakes.push_back(key));
-                }
-                worker.apply_transport_events(now, key);
-            });
         }
     }
 
@@ -447,7 +440,7 @@ impl Worker {
                 TransportEvent::PathAdded(path) => self.add_path(now, path, key),
                 TransportEvent::PathRemoved(path) => self.demux.remove_path(path, key),
                 TransportEvent::UfragRetired(ufrag) => self.demux.remove_ufrag(&ufrag),
-                TransportEvent::HandshakePending => self.enqueue_handshake(key),
+                TransportEvent::HandshakePending => self.enqueue_handshake(now, key),
                 TransportEvent::Closed(reason) => {
                     self.close_transport(now, key, Some(reason));
                     return;
@@ -465,12 +458,6 @@ impl Worker {
             due,
             TimerKind::Transport(key),
         );
-    }
-
-    fn enqueue_handshake(&mut self, key: TransportKey) {
-        if let Some(entry) = self.transports.get_mut(key) {
-            entry.handshake_ticket = Some(self.handshakes.push_back(key));
-        }
     }
 
     fn next_transport_event(&mut self, key: TransportKey) -> Option<TransportEvent> {

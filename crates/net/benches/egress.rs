@@ -132,6 +132,7 @@ mod linux {
         let transmits: Vec<_> = (0..DESTINATIONS)
             .map(|number| Transmit {
                 destination: ([10, 99, net, number], 9).into(),
+                source: None,
                 range: usize::from(number) * run_len..(usize::from(number) + 1) * run_len,
                 segment_size: (run > 1).then_some(LEN),
             })

@@ -4,10 +4,11 @@
 //!
 //! Anyone may connect. A connection is untrusted until the owner reports an authenticated STUN check
 //! on it; until then its lifetime and the number per client address are limited. Every buffer is
-//! bounded. When a peer does not read, whole frames are dropped, the newest first.
+//! bounded. When a peer reads too slowly, whole frames are dropped, those of low priority first.
 
 mod connection;
 pub mod frame;
+mod write_queue;
 
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,11 @@ use slab::Slab;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use self::connection::{Connection, QueueResult, WriteResult};
+use self::frame::FRAME_LEN_MAX;
 use crate::poller::{Interest, Poller, Ready, Registrar, SocketId};
 
-pub use self::connection::{SILENCE_MAX, UNTRUSTED_LIFETIME, WRITE_QUEUE_BYTES_MAX};
+pub use self::connection::{SILENCE_MAX, UNTRUSTED_LIFETIME};
+pub use self::write_queue::{Priority, WAIT_MAX, WRITE_QUEUE_BYTES_MAX};
 
 /// Upper bound of connections of one listener.
 pub const CONNECTION_MAX: usize = 4_096;
@@ -39,6 +42,11 @@ const BACKLOG: i32 = 1_024;
 
 /// Interval of log lines while connections cannot be accepted.
 const PAUSE_LOG_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Bytes that the kernel takes of a connection beyond those it has sent (TCP_NOTSENT_LOWAT, tcp(7)).
+/// The rest waits in the write queue, where it can be dropped.
+#[cfg(target_os = "linux")]
+const UNSENT_LEN_MAX: libc::c_int = 16 << 10;
 
 /// Bytes read from a connection per call.
 const READ_LEN: usize = 65_536;
@@ -76,7 +84,8 @@ pub struct TcpStats {
     pub received: u64,
     /// Frames queued for sending.
     pub sent: u64,
-    /// Frames dropped because the write queue was full: the peer does not read.
+    /// Frames dropped because the write queue was full, or they waited for too long: the peer reads too
+    /// slowly.
     pub dropped_full: u64,
     /// Frames dropped because they are too long or the connection does not exist.
     pub dropped_other: u64,
@@ -198,7 +207,7 @@ impl TcpServer {
             SocketId::TcpListener(number) if number == self.number => self.accept(now),
             SocketId::TcpConnection { listener, slot } if listener == self.number => {
                 if ready.writable {
-                    self.write(slot);
+                    self.write(now, slot);
                 }
                 if ready.readable {
                     self.read(now, slot, visit);
@@ -210,22 +219,28 @@ impl TcpServer {
 
     /// Queues `contents` as a frame for `remote`; [`flush`](Self::flush) sends it. Returns false when
     /// it was dropped: the connection does not exist, or its peer does not read.
-    pub fn send(&mut self, remote: SocketAddr, contents: &[u8]) -> bool {
+    pub fn send(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        contents: &[u8],
+        priority: Priority,
+    ) -> bool {
         let slot = self.slots.get(&remote).copied();
         let found = slot.and_then(|slot| Some((slot, self.connections.get_mut(slot)?)));
         let Some((slot, connection)) = found else {
             self.stats.dropped_other += 1;
             return false;
         };
-        match connection.queue(contents) {
+        let is_too_long = contents.len() > FRAME_LEN_MAX;
+        let result = connection.queue(now, contents, priority);
+        self.stats.dropped_full += connection.take_dropped();
+        match result {
             QueueResult::First => self.unflushed.push(slot),
             QueueResult::Behind => {}
-            QueueResult::Full => {
-                self.stats.dropped_full += 1;
-                return false;
-            }
-            QueueResult::TooLong => {
-                self.stats.dropped_other += 1;
+            QueueResult::Dropped => {
+                self.stats.dropped_full += u64::from(!is_too_long);
+                self.stats.dropped_other += u64::from(is_too_long);
                 return false;
             }
         }
@@ -235,9 +250,9 @@ impl TcpServer {
 
     /// Writes the queued frames. Called once per loop iteration, so that the frames of an iteration
     /// share a system call.
-    pub fn flush(&mut self) {
+    pub fn flush(&mut self, now: Instant) {
         while let Some(slot) = self.unflushed.pop() {
-            self.write(slot);
+            self.write(now, slot);
         }
     }
 
@@ -322,6 +337,7 @@ impl TcpServer {
         let ready = admitted
             && stream.set_nonblocking(true).is_ok()
             && stream.set_nodelay(true).is_ok()
+            && limit_unsent(&stream)
             && self
                 .registrar
                 .add(&stream, socket_id, Interest::Read)
@@ -357,11 +373,12 @@ impl TcpServer {
     }
 
     /// Writes as much of the queue as the kernel has room for, and polls for room if any is left.
-    fn write(&mut self, slot: usize) {
+    fn write(&mut self, now: Instant, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
-        let written = connection.write();
+        let written = connection.write(now);
+        self.stats.dropped_full += connection.take_dropped();
         let is_partial = matches!(written, Ok(WriteResult::Partial));
         let interest = if is_partial {
             Interest::ReadWrite
@@ -443,6 +460,19 @@ impl Drop for TcpServer {
             self.registrar.remove(&self.listener);
         }
     }
+}
+
+/// Limits what the kernel takes to send later. Returns false when that fails.
+#[cfg(target_os = "linux")]
+fn limit_unsent(stream: &TcpStream) -> bool {
+    let (level, option) = (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT);
+    crate::socket_option::set_number(stream, level, option, UNSENT_LEN_MAX).is_ok()
+}
+
+/// Limits nothing: only the write queue is short.
+#[cfg(not(target_os = "linux"))]
+const fn limit_unsent(_: &TcpStream) -> bool {
+    true
 }
 
 /// Returns the address by which connections are limited: an IPv6 subscriber has 2⁶⁴ addresses.

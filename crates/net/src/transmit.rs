@@ -1,6 +1,6 @@
 //! One entry of a batch to send.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 /// One datagram, or a run of datagrams of equal length, to send: a range of the batch's arena.
@@ -8,6 +8,8 @@ use std::ops::Range;
 pub struct Transmit {
     /// Address the datagrams are sent to.
     pub destination: SocketAddr,
+    /// Local address to send from; `None` leaves the choice to the kernel. Only Linux honours it.
+    pub source: Option<IpAddr>,
     /// Position of the payload in the arena, in bytes.
     pub range: Range<usize>,
     /// Bytes of each datagram of a run; only the last may be shorter. `None` for one datagram.

@@ -24,7 +24,7 @@ mod receive_batch;
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -49,6 +49,8 @@ enum Backend {
         sender: linux::BatchSender,
         /// Whether the kernel joins received datagrams to runs.
         gro: bool,
+        /// Whether the kernel states to which local address a datagram was sent.
+        states_local: bool,
     },
     /// One call for each datagram.
     Portable,
@@ -57,20 +59,22 @@ enum Backend {
 impl Backend {
     /// Returns the best backend that `options` allow and the kernel supports.
     #[cfg(target_os = "linux")]
-    fn choose(socket: &std::net::UdpSocket, options: UdpOptions) -> Self {
+    fn choose(socket: &std::net::UdpSocket, address: IpAddr, options: UdpOptions) -> Self {
         if options.portable {
             Self::Portable
         } else {
             Self::Batched {
                 sender: linux::BatchSender::new(socket, options),
                 gro: options.gro && linux::enable_gro(socket),
+                states_local: address.is_unspecified()
+                    && linux::enable_local_address(socket, address.is_ipv6()),
             }
         }
     }
 
     /// Returns the only backend.
     #[cfg(not(target_os = "linux"))]
-    const fn choose(_: &std::net::UdpSocket, _: UdpOptions) -> Self {
+    const fn choose(_: &std::net::UdpSocket, _: IpAddr, _: UdpOptions) -> Self {
         Self::Portable
     }
 
@@ -119,7 +123,7 @@ impl UdpSocket {
         set_buffer_sizes(&socket, options);
         socket.bind(&address.into())?;
         let socket = std::net::UdpSocket::from(socket);
-        let backend = Backend::choose(&socket, options);
+        let backend = Backend::choose(&socket, address.ip(), options);
         Ok(Self {
             socket,
             backend,
@@ -222,6 +226,17 @@ impl UdpSocket {
         }
     }
 
+    /// Returns whether received datagrams state the local address that they were sent to, and
+    /// datagrams can be sent from it: on Linux, for a socket bound to the unspecified address. Bound
+    /// to one address, a socket sends from that.
+    pub const fn states_local(&self) -> bool {
+        match &self.backend {
+            #[cfg(target_os = "linux")]
+            Backend::Batched { states_local, .. } => *states_local,
+            Backend::Portable => false,
+        }
+    }
+
     /// Returns whether runs are sent as runs.
     pub const fn sends_runs(&self) -> bool {
         self.backend.sends_runs()
@@ -267,7 +282,7 @@ impl UdpSocket {
 }
 
 impl ReceiveBatch {
-    /// Allocates the slots for `socket`: 2 MiB when it receives runs, 64 KiB otherwise.
+    /// Allocates the slots for `socket`: 2 MiB when it receives runs, 128 KiB otherwise.
     pub fn new(socket: &UdpSocket) -> Self {
         Self::with_slot_len(if socket.receives_runs() {
             RECEIVE_RUN_LEN

@@ -74,6 +74,7 @@ impl Link<'_> {
             let segment_size = (run.len() > 1).then(|| run[0].len().try_into().unwrap());
             transmits.push(Transmit {
                 destination: self.to,
+                source: None,
                 range: start..arena.len(),
                 segment_size,
             });
@@ -247,6 +248,7 @@ fn socket_bound_to_one_address_sends_from_it() {
             assert!(Instant::now() < deadline);
             let transmit = Transmit {
                 destination: to,
+                source: None,
                 range: 0..10,
                 segment_size: None,
             };

@@ -152,6 +152,20 @@ pub fn local_ips() -> Vec<IpAddr> {
     found
 }
 
+/// Returns the machine's addresses of the family of `ip`, link-local ones included, loopback ones not.
+pub fn ips_of_family(ip: IpAddr) -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut found: Vec<IpAddr> = interfaces
+        .iter()
+        .filter(|interface| !interface.is_loopback())
+        .map(if_addrs::Interface::ip)
+        .filter(|found| found.is_ipv4() == ip.is_ipv4())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
 /// Returns the source address of the default route. Connecting a UDP socket sends nothing; the
 /// destination is reserved for documentation (RFC 5737).
 fn default_route_ip() -> Option<IpAddr> {

@@ -19,6 +19,7 @@ mod hub;
 mod ip_addresses;
 mod listen_hint;
 mod listeners;
+mod local_addresses;
 mod logging;
 mod media_sockets;
 mod origin;

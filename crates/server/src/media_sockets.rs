@@ -4,20 +4,23 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use watersmeet_engine::command::{ListenAddress, Path, Protocol};
-use watersmeet_engine::worker::{Batch, Worker};
+use watersmeet_engine::transport::discard::DiscardReason;
+use watersmeet_engine::worker::{Batch, Contents, Worker};
 use watersmeet_net::packet_egress::{PacketEgressOptions, PacketEgressStats};
-use watersmeet_net::tcp::{TcpOptions, TcpServer};
+use watersmeet_net::tcp::{Priority, TcpOptions, TcpServer};
 use watersmeet_net::udp::{ReceiveBatch, Transmit, UdpOptions, UdpSocket};
 use watersmeet_net::{Poller, Ready, SocketId, Waker};
 use watersmeet_wire::units::Time;
 
 use crate::clock::Clock;
 use crate::config::{Config, Egress};
+use crate::ip_addresses;
 use crate::listen_hint::listen_hint;
+use crate::local_addresses::LocalAddresses;
 
 /// Batches received from one socket in a loop iteration: 4 of 32 runs keep the wait of the first
 /// packet in a flood below a millisecond.
@@ -114,6 +117,8 @@ struct AddressSockets {
     address: SocketAddr,
     /// UDP socket, unless UDP is disabled.
     udp: Option<UdpSocket>,
+    /// Local addresses that peers have sent to, if the UDP socket is bound to all.
+    locals: LocalAddresses,
     /// TCP listener and connections, unless TCP is disabled.
     tcp: Option<TcpServer>,
 }
@@ -243,12 +248,9 @@ impl MediaSockets {
         for &ready in &self.ready {
             match ready.socket {
                 SocketId::Udp(number) => {
-                    let udp = self
-                        .addresses
-                        .get_mut(number)
-                        .and_then(|sockets| sockets.udp.as_mut());
-                    if let (Some(udp), Some(batch)) = (udp, &mut self.batch) {
-                        is_all &= receive_datagrams(now, udp, batch, worker);
+                    let sockets = self.addresses.get_mut(number);
+                    if let (Some(sockets), Some(batch)) = (sockets, &mut self.batch) {
+                        is_all &= sockets.receive_datagrams(now, batch, worker);
                     }
                 }
                 SocketId::TcpListener(number)
@@ -290,9 +292,12 @@ impl MediaSockets {
 
     /// Sends everything that the worker has to send.
     pub fn send(&mut self, now: Time, worker: &mut Worker) {
+        let Some(instant) = self.clock.instant(now) else {
+            return;
+        };
         while let Some(batch) = worker.poll_transmit(now) {
             for sockets in &mut self.addresses {
-                self.runs_dropped += sockets.send(&batch, &mut self.outgoing);
+                self.runs_dropped += sockets.send(instant, &batch, &mut self.outgoing);
             }
         }
     }
@@ -328,6 +333,7 @@ impl AddressSockets {
         mut address: SocketAddr,
     ) -> io::Result<Self> {
         let mut udp = None;
+        let mut locals = LocalAddresses::default();
         if config.udp {
             let options = UdpOptions {
                 receive_buffer: config.media_receive_buffer,
@@ -337,6 +343,9 @@ impl AddressSockets {
             let mut socket = UdpSocket::bind(address, options)?;
             socket.register(poller, number)?;
             address = socket.local_addr()?;
+            if socket.states_local() {
+                locals = LocalAddresses::new(&ip_addresses::ips_of_family(address.ip()));
+            }
             if config.egress == Egress::Packet
                 && let Err(error) = socket.enable_packet_egress(PacketEgressOptions::default())
             {
@@ -353,7 +362,12 @@ impl AddressSockets {
             address = server.local_addr()?;
             tcp = Some(server);
         }
-        Ok(Self { address, udp, tcp })
+        Ok(Self {
+            address,
+            udp,
+            locals,
+            tcp,
+        })
     }
 
     /// Returns whether peers at `remote` are reached by these sockets.
@@ -361,9 +375,46 @@ impl AddressSockets {
         self.address.is_ipv4() == remote.is_ipv4()
     }
 
+    /// Passes received datagrams to the worker, up to the bound of one loop iteration. Returns
+    /// whether these were all.
+    fn receive_datagrams(
+        &mut self,
+        now: Time,
+        batch: &mut ReceiveBatch,
+        worker: &mut Worker,
+    ) -> bool {
+        let Some(udp) = &mut self.udp else {
+            return true;
+        };
+        for _ in 0..RECEIVES_PER_ITERATION_MAX {
+            let too_long = udp.stats().received_truncated;
+            let received = udp.receive_batch(batch);
+            let too_long = udp.stats().received_truncated - too_long;
+            if too_long > 0 {
+                worker.record_discards(DiscardReason::TooLong, too_long);
+            }
+            match received {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "receiving on the UDP socket failed");
+                    return true;
+                }
+            }
+            for datagram in batch.datagrams() {
+                let path = Path {
+                    local: self.locals.number(now, datagram.local),
+                    ..Path::udp(datagram.source)
+                };
+                worker.handle_datagram(now, path, datagram.contents);
+            }
+        }
+        false
+    }
+
     /// Sends the part of a batch that goes to this address family. `datagrams` is a scratch buffer.
     /// Returns the number of runs dropped because the kernel's buffer was full.
-    fn send(&mut self, batch: &Batch<'_>, datagrams: &mut Vec<Transmit>) -> u64 {
+    fn send(&mut self, now: Instant, batch: &Batch<'_>, datagrams: &mut Vec<Transmit>) -> u64 {
         datagrams.clear();
         for transmit in batch.transmits {
             let remote = transmit.path.remote;
@@ -373,6 +424,7 @@ impl AddressSockets {
             match (transmit.path.protocol, &mut self.tcp) {
                 (Protocol::Udp, _) => datagrams.push(Transmit {
                     destination: remote,
+                    source: self.locals.source(transmit.path.local),
                     range: transmit.range.clone(),
                     segment_size: transmit.segment_size,
                 }),
@@ -382,7 +434,7 @@ impl AddressSockets {
                     };
                     // The worker sends only to peers that passed an ICE check.
                     tcp.trust(remote);
-                    tcp.send(remote, frame);
+                    tcp.send(now, remote, frame, priority(transmit.contents));
                 }
                 (Protocol::Tcp, None) => {}
             }
@@ -392,35 +444,19 @@ impl AddressSockets {
             None => 0,
         };
         if let Some(tcp) = &mut self.tcp {
-            tcp.flush();
+            tcp.flush(now);
         }
         dropped
     }
 }
 
-/// Passes received datagrams to the worker, up to the bound of one loop iteration. Returns whether
-/// these were all.
-fn receive_datagrams(
-    now: Time,
-    udp: &mut UdpSocket,
-    batch: &mut ReceiveBatch,
-    worker: &mut Worker,
-) -> bool {
-    for _ in 0..RECEIVES_PER_ITERATION_MAX {
-        match udp.receive_batch(batch) {
-            Ok(0) => return true,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "receiving on the UDP socket failed");
-                return true;
-            }
-        }
-        for datagram in batch.datagrams() {
-            let path = Path::udp(datagram.source);
-            worker.handle_datagram(now, path, datagram.contents);
-        }
+/// Returns the priority of a TCP frame. On a slow line audio is more important than video.
+const fn priority(contents: Contents) -> Priority {
+    match contents {
+        Contents::Control => Priority::High,
+        Contents::Audio => Priority::Normal,
+        Contents::Video => Priority::Low,
     }
-    false
 }
 
 /// Gives datagrams to the kernel in a few attempts and drops the rest, as a network would. Returns

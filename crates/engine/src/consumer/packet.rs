@@ -19,6 +19,22 @@ const FORWARDED: [ExtensionKind; 5] = [
     ExtensionKind::PlayoutDelay,
 ];
 
+/// Extensions left out, in this order, where a packet would otherwise need IP fragments. The others
+/// are needed to decode, to route, or to estimate the bandwidth.
+const OPTIONAL: [ExtensionKind; 4] = [
+    ExtensionKind::AbsCaptureTime,
+    ExtensionKind::PlayoutDelay,
+    ExtensionKind::AudioLevel,
+    ExtensionKind::AbsSendTime,
+];
+
+/// Length of a packet, not yet encrypted, that Ethernet carries in one piece over IPv4 and IPv6: 1,452
+/// without the longest SRTP tag.
+const UNFRAGMENTED_LEN_MAX: usize = 1_436;
+
+/// Upper bound of the length of a header with all extensions. Shorter packets are not measured.
+const HEADER_LEN_MAX: usize = 256;
+
 /// Ids and values of the header extensions of a packet.
 type Extensions<'a> = ArrayVec<(u8, &'a [u8]), { FORWARDED.len() + 3 }>;
 
@@ -66,9 +82,9 @@ impl Consumer {
     #[inline]
     pub fn packet_len(&self, packet: &QueuedPacket, cached: &CachedPacket) -> Option<usize> {
         let values = Values::default();
-        let header_len = rtp::header_len(&self.extensions(cached, &values)?);
-        let osn_len = packet.repeats.map_or(0, |_| OSN_LEN);
-        Some(header_len + osn_len + cached.payload().len())
+        let payload_len = payload_len(packet, cached);
+        let header_len = rtp::header_len(&self.extensions(cached, &values, payload_len)?);
+        Some(header_len + payload_len)
     }
 
     fn write_header(
@@ -83,7 +99,7 @@ impl Consumer {
             abs_send_time: wire.abs_send_time.write(),
             transport_seq: write_transport_seq(wire.transport_seq),
         };
-        let extensions = self.extensions(cached, &values)?;
+        let extensions = self.extensions(cached, &values, payload_len(packet, cached))?;
         let (pt, ssrc) = self.outgoing_stream(packet);
         let fields = RtpHeaderFields {
             marker,
@@ -97,11 +113,13 @@ impl Consumer {
     }
 
     /// Returns the extensions of a packet: the consumer's own, and those copied from the publisher.
+    /// Optional ones are left out while the packet is too long with them.
     #[inline]
     fn extensions<'a>(
         &'a self,
         cached: &'a CachedPacket,
         values: &'a Values,
+        payload_len: usize,
     ) -> Option<Extensions<'a>> {
         let mut extensions = Extensions::new();
         let mut add = |kind, value| {
@@ -120,6 +138,26 @@ impl Consumer {
                 add(kind, value);
             }
         }
+        if payload_len + HEADER_LEN_MAX > UNFRAGMENTED_LEN_MAX {
+            self.leave_out_optional(&mut extensions, payload_len);
+        }
         Some(extensions)
     }
+
+    /// Removes optional extensions until the packet needs no IP fragments, or none is left.
+    #[cold]
+    fn leave_out_optional(&self, extensions: &mut Extensions<'_>, payload_len: usize) {
+        for kind in OPTIONAL {
+            if rtp::header_len(extensions) + payload_len <= UNFRAGMENTED_LEN_MAX {
+                return;
+            }
+            let left_out = self.extension_ids.id(kind);
+            extensions.retain(|(id, _)| Some(*id) != left_out);
+        }
+    }
+}
+
+/// Returns the length of everything behind the header.
+fn payload_len(packet: &QueuedPacket, cached: &CachedPacket) -> usize {
+    packet.repeats.map_or(0, |_| OSN_LEN) + cached.payload().len()
 }

@@ -8,6 +8,9 @@ use super::srtp::SrtpError;
 /// Reason an incoming packet is discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiscardReason {
+    /// The datagram belongs to no transport: its sender's address is unknown, and it is no ICE check
+    /// with a known ufrag.
+    UnknownAddress,
     /// No authenticated STUN check arrived on the path.
     UnknownPath,
     /// STUN message that is malformed or has no FINGERPRINT.
@@ -30,7 +33,10 @@ pub enum DiscardReason {
     TooManySsrcs,
     /// Packet of an unknown protocol, or shorter than its header.
     Malformed,
-    /// A queue of the transport is full until the next loop iteration.
+    /// Longer than can be received, or forwarded to one peer.
+    TooLong,
+    /// A queue of the transport is full until the next loop iteration, or too much is sent to a network
+    /// without a proven path.
     Overloaded,
     /// The transport is closed.
     Closed,
@@ -38,7 +44,8 @@ pub enum DiscardReason {
 
 impl DiscardReason {
     /// All reasons, in declaration order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
+        Self::UnknownAddress,
         Self::UnknownPath,
         Self::StunMalformed,
         Self::StunAuth,
@@ -50,6 +57,7 @@ impl DiscardReason {
         Self::Replay,
         Self::TooManySsrcs,
         Self::Malformed,
+        Self::TooLong,
         Self::Overloaded,
         Self::Closed,
     ];
@@ -57,6 +65,7 @@ impl DiscardReason {
     /// Returns the value of the metrics label `reason`.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::UnknownAddress => "unknown-address",
             Self::UnknownPath => "unknown-path",
             Self::StunMalformed => "stun-malformed",
             Self::StunAuth => "stun-auth",
@@ -68,6 +77,7 @@ impl DiscardReason {
             Self::Replay => "replay",
             Self::TooManySsrcs => "too-many-ssrcs",
             Self::Malformed => "malformed",
+            Self::TooLong => "too-long",
             Self::Overloaded => "overloaded",
             Self::Closed => "closed",
         }

@@ -3,25 +3,32 @@
 //!
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
 //!    arrives before the fingerprints is kept.
-//! 2. `Connecting`: the handshake runs, for at most 15 s. Its datagrams are queued until
+//! 2. `Connecting`: as a server of DTLS 1.2, waits for a ClientHello with a cookie ([`cookie`]). Then
+//!    the handshake runs, for at most 15 s. Its datagrams are queued until
 //!    [`DtlsSession::handle_pending`] processes them one by one: each may take 0.1 ms, and the
 //!    worker limits how many are processed per loop iteration.
 //! 3. `Verified`: the certificate has an announced fingerprint, and keys were exported.
 //! 4. `Failed`, `Closed`: final.
 //!
 //! An attacker who forges the peer's address can send us records. An unauthenticated record
-//! therefore never ends a handshake: plaintext alerts are discarded (RFC 6347 §4.1.2.7 allows it),
-//! and an endpoint that fails before it sent a flight is replaced, up to [`ENDPOINT_RESTARTS_MAX`]
-//! times. Afterwards an error is final, because a new endpoint could not continue the handshake.
+//! therefore never ends a handshake: plaintext alerts are discarded (RFC 6347 §4.1.2.7 allows it), a
+//! ClientHello without our cookie only causes a HelloVerifyRequest, and an endpoint that fails before
+//! it sent a flight is replaced, without cookies up to [`ENDPOINT_RESTARTS_MAX`] times. Afterwards an
+//! error is final, because a new endpoint could not continue the handshake.
 //! After verification an error only removes the endpoint: media has its own keys.
 //!
 //! RFC 6347, RFC 9147, RFC 5764, RFC 8842.
 
 mod certificate;
+mod cookie;
 mod endpoint;
+mod handshake;
 mod peer_verification;
+mod pending;
 mod record;
 mod signing_key;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,20 +36,16 @@ use std::time::{Duration, Instant};
 
 use watersmeet_wire::units::Time;
 
+use self::cookie::CookieOffer;
 use self::endpoint::{Endpoint, EndpointError, EndpointOutputs};
-use self::peer_verification::VerifiedPeer;
-use self::record::DatagramSummary;
+use self::handshake::{Handshake, HandshakeProgress};
+use self::pending::PendingDatagrams;
+use self::record::{DatagramSummary, Hello};
 use crate::command::DtlsState;
 
 pub use self::certificate::{CertificateError, DtlsCertificate, DtlsVersion, HANDSHAKE_TIMEOUT};
 pub use self::peer_verification::{ExpectedPeer, SrtpKeys};
-
-/// Upper bound of datagrams queued for [`DtlsSession::handle_pending`], including ClientHellos that
-/// arrived before the fingerprints.
-pub const PENDING_DATAGRAMS_MAX: usize = 16;
-
-/// Upper bound of the bytes in these datagrams.
-pub const PENDING_BYTES_MAX: usize = 64 * 1024;
+pub use self::pending::{PENDING_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 
 /// Upper bound of datagrams queued for sending. Our flights have one or two datagrams and are sent
 /// again at most seven times.
@@ -82,6 +85,8 @@ pub struct DtlsSession {
     outgoing: VecDeque<Vec<u8>>,
     /// Time at which the endpoint has to be called next.
     endpoint_timeout: Time,
+    /// Whether the peer has returned a cookie since [`DtlsSession::take_returned_cookie`].
+    has_returned_cookie: bool,
 }
 
 /// States in the order in which they are reached.
@@ -89,37 +94,13 @@ enum State {
     New {
         /// Whether ICE has an authenticated path.
         has_path: bool,
+        /// Whether a ClientHello arrived that waits for a cookie.
+        has_hello: bool,
     },
     Connecting(Box<Handshake>),
     Verified(Box<VerifiedSession>),
     Failed,
     Closed,
-}
-
-/// Datagrams received from the peer and not processed yet, oldest first.
-#[derive(Default)]
-struct PendingDatagrams {
-    packets: VecDeque<Vec<u8>>,
-    /// Total length in bytes.
-    bytes: usize,
-}
-
-/// A running handshake.
-struct Handshake {
-    /// DTLS library endpoint.
-    endpoint: Endpoint,
-    /// Expected peer.
-    peer: Arc<ExpectedPeer>,
-    /// Present once the peer's certificate matched a fingerprint.
-    verified_peer: Option<VerifiedPeer>,
-    /// SRTP keys, exported after verification.
-    keys: Option<SrtpKeys>,
-    /// Whether we sent a flight; the endpoint cannot be replaced afterwards.
-    has_sent_flight: bool,
-    /// Endpoints replaced so far.
-    restarts: u16,
-    /// Time at which it fails; set by the first packet in either direction.
-    deadline: Time,
 }
 
 /// State after a successful handshake.
@@ -138,10 +119,14 @@ impl DtlsSession {
             version,
             epoch,
             peer: None,
-            state: State::New { has_path: false },
+            state: State::New {
+                has_path: false,
+                has_hello: false,
+            },
             pending: PendingDatagrams::default(),
             outgoing: VecDeque::new(),
             endpoint_timeout: Time::FAR_FUTURE,
+            has_returned_cookie: false,
         }
     }
 
@@ -172,7 +157,7 @@ impl DtlsSession {
 
     /// Records that ICE has an authenticated path, and starts the handshake if the peer is known.
     pub fn handle_authenticated_path(&mut self, now: Time) {
-        if let State::New { has_path } = &mut self.state {
+        if let State::New { has_path, .. } = &mut self.state {
             *has_path = true;
             self.start_handshake(now);
         }
@@ -185,20 +170,24 @@ impl DtlsSession {
     /// Returns the reason the datagram is discarded.
     pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> Result<(), DtlsError> {
         let contents = DatagramSummary::parse(packet).ok_or(DtlsError::Malformed)?;
-        // A second ClientHello answers a cookie, which we never send with 1.2. The endpoint would
-        // keep it in place of the message that must follow the first.
-        let is_other_version =
-            self.version == DtlsVersion::V12 && (contents.later_hello || contents.needs_1_3);
-        if contents.plain_alert || is_other_version {
+        let is_12 = self.version == DtlsVersion::V12;
+        // Only a server of 1.2 gets ClientHellos with this version, and only as the first message.
+        if contents.plain_alert || (is_12 && (contents.other_hello || contents.needs_1_3)) {
             return Err(DtlsError::Malformed);
+        }
+        if let Some(hello) = contents.first_hello.filter(|_| is_12) {
+            return self.handle_hello(now, hello, packet);
         }
         let at = self.instant(now);
         match &mut self.state {
-            State::New { .. } if contents.begins_with_hello => self.pending.push(packet),
+            State::New { .. } if contents.first_hello.is_some() => self.pending.push(packet),
+            State::Connecting(handshake) if handshake.endpoint.is_none() => {
+                Err(DtlsError::NotReady)
+            }
             State::Connecting(_) => self.pending.push(packet),
             State::Verified(session) => {
                 let endpoint = session.endpoint.as_mut().ok_or(DtlsError::NotReady)?;
-                if !self.pending.packets.is_empty() {
+                if !self.pending.is_empty() {
                     return self.pending.push(packet);
                 }
                 let result = endpoint.handle_packet(at, packet);
@@ -212,7 +201,7 @@ impl DtlsSession {
     /// Returns whether [`Self::handle_pending`] has something to do.
     pub fn has_pending(&self) -> bool {
         let can_work = matches!(self.state, State::Connecting(_) | State::Verified(_));
-        can_work && !self.pending.packets.is_empty()
+        can_work && !self.pending.is_empty()
     }
 
     /// Processes the oldest pending datagram, if the state allows. Most time of a handshake is
@@ -228,7 +217,15 @@ impl DtlsSession {
         let result = match &mut self.state {
             State::Connecting(handshake) => {
                 handshake.start_deadline(now);
-                handshake.endpoint.handle_packet(at, &packet)
+                let repeats_hello_verify = handshake.repeats_hello_verify();
+                match &mut handshake.endpoint {
+                    // Its HelloVerifyRequest would be in one datagram with the flight.
+                    Some(endpoint) if repeats_hello_verify => endpoint
+                        .handle_timeout(at)
+                        .and_then(|_| endpoint.handle_packet(at, &packet)),
+                    Some(endpoint) => endpoint.handle_packet(at, &packet),
+                    None => return,
+                }
             }
             State::Verified(session) => match &mut session.endpoint {
                 Some(endpoint) => endpoint.handle_packet(at, &packet),
@@ -251,7 +248,13 @@ impl DtlsSession {
                 self.fail();
                 return;
             }
-            State::Connecting(handshake) => handshake.endpoint.handle_timeout(at),
+            State::Connecting(handshake) => {
+                handshake.offer.take_if(|offer| offer.is_expired(now));
+                match &mut handshake.endpoint {
+                    Some(endpoint) if now >= self.endpoint_timeout => endpoint.handle_timeout(at),
+                    _ => return,
+                }
+            }
             State::Verified(session) => match &mut session.endpoint {
                 Some(endpoint) => endpoint.handle_timeout(at),
                 None => return,
@@ -264,15 +267,34 @@ impl DtlsSession {
     /// Returns when to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Time {
         match &self.state {
-            State::Connecting(handshake) => self.endpoint_timeout.min(handshake.deadline),
+            State::Connecting(handshake) => {
+                let offer = handshake.offer.as_ref();
+                let expiry = offer.map_or(Time::FAR_FUTURE, |it| it.expires_at());
+                self.endpoint_timeout.min(handshake.deadline).min(expiry)
+            }
             State::Verified(_) => self.endpoint_timeout,
             State::New { .. } | State::Failed | State::Closed => Time::FAR_FUTURE,
         }
     }
 
+    /// Returns the length of the next datagram for the peer.
+    pub fn next_datagram_len(&self) -> Option<usize> {
+        self.outgoing.front().map(Vec::len)
+    }
+
+    /// Returns the length of all datagrams for the peer.
+    pub fn outgoing_len(&self) -> usize {
+        self.outgoing.iter().map(Vec::len).sum()
+    }
+
     /// Returns the next datagram for the peer.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.outgoing.pop_front()
+    }
+
+    /// Returns whether the peer has returned a cookie since the last call.
+    pub const fn take_returned_cookie(&mut self) -> bool {
+        std::mem::replace(&mut self.has_returned_cookie, false)
     }
 
     /// Returns the SRTP keys once, after verification.
@@ -307,20 +329,35 @@ impl DtlsSession {
 
     /// Starts the handshake when the peer is known and has a path.
     fn start_handshake(&mut self, now: Time) {
-        let State::New { has_path: true } = self.state else {
+        let State::New {
+            has_path: true,
+            has_hello,
+        } = self.state
+        else {
             return;
         };
         let Some(peer) = self.peer.clone() else {
             return;
         };
         let is_client = peer.we_are_client();
+        let requires_cookie = !is_client && self.version == DtlsVersion::V12;
         let at = self.instant(now);
-        let Ok(endpoint) = Endpoint::new(&self.certificate, self.version, is_client, at) else {
-            self.fail();
-            return;
+        let endpoint = if requires_cookie {
+            None
+        } else {
+            match Endpoint::new(&self.certificate, self.version, is_client, at) {
+                Ok(endpoint) => Some(endpoint),
+                Err(_) => {
+                    self.fail();
+                    return;
+                }
+            }
         };
         self.state = State::Connecting(Box::new(Handshake {
             endpoint,
+            requires_cookie,
+            offer: None,
+            accepted_cookie: None,
             peer,
             verified_peer: None,
             keys: None,
@@ -332,8 +369,81 @@ impl DtlsSession {
                 Time::FAR_FUTURE
             },
         }));
-        self.endpoint_timeout = now;
-        self.handle_timeout(now);
+        if requires_cookie {
+            if has_hello {
+                self.offer_cookie(now);
+            }
+        } else {
+            self.endpoint_timeout = now;
+            self.handle_timeout(now);
+        }
+    }
+
+    /// Handles a ClientHello of DTLS 1.2, or a fragment of one.
+    fn handle_hello(
+        &mut self,
+        now: Time,
+        hello: Hello<'_>,
+        packet: &[u8],
+    ) -> Result<(), DtlsError> {
+        let handshake = match &mut self.state {
+            State::New { has_hello, .. } => {
+                *has_hello |= hello.seq == 0;
+                return Ok(());
+            }
+            State::Connecting(handshake) => handshake,
+            State::Verified(_) => return Err(DtlsError::Malformed),
+            State::Failed | State::Closed => return Err(DtlsError::NotReady),
+        };
+        if !handshake.requires_cookie {
+            return Err(DtlsError::Malformed);
+        }
+        if hello.seq == 0 {
+            if hello.is_start {
+                self.offer_cookie(now);
+            }
+            return Ok(());
+        }
+        if let Some(offer) = handshake.offer.take_if(|offer| offer.accepts(&hello)) {
+            handshake.accept_offer(*offer);
+            self.has_returned_cookie = true;
+            self.endpoint_timeout = Time::FAR_FUTURE;
+            self.pending = PendingDatagrams::default();
+            self.outgoing.clear();
+            return self.pending.push(packet);
+        }
+        let accepted = handshake.accepted_cookie.as_ref();
+        let is_accepted = accepted.is_some_and(|cookie| {
+            let continues_hello = !hello.is_start && !handshake.has_sent_flight;
+            continues_hello || hello.has_cookie(cookie)
+        });
+        if is_accepted && hello.seq == 1 {
+            self.pending.push(packet)
+        } else {
+            Err(DtlsError::Malformed)
+        }
+    }
+
+    /// Sends a cookie, in answer to a ClientHello without one.
+    fn offer_cookie(&mut self, now: Time) {
+        let at = self.instant(now);
+        let State::Connecting(handshake) = &mut self.state else {
+            return;
+        };
+        handshake.offer.take_if(|offer| offer.is_expired(now));
+        let offer = match handshake.offer.take() {
+            Some(offer) => offer,
+            None => match CookieOffer::new(&self.certificate, self.version, now, at) {
+                Ok(offer) => Box::new(offer),
+                Err(error) => {
+                    tracing::debug!(?error, "DTLS cookie cannot be made");
+                    return;
+                }
+            },
+        };
+        let datagram = offer.hello_verify().to_vec();
+        handshake.offer = Some(offer);
+        self.queue_outgoing(vec![datagram]);
     }
 
     /// Applies the outputs or the error of an endpoint.
@@ -401,6 +511,13 @@ impl DtlsSession {
             self.fail();
             return;
         }
+        if handshake.requires_cookie {
+            // The peer may start again with another cookie.
+            handshake.endpoint = None;
+            handshake.accepted_cookie = None;
+            self.endpoint_timeout = Time::FAR_FUTURE;
+            return;
+        }
         handshake.restarts += 1;
         let is_client = handshake.peer.we_are_client();
         let fresh = Endpoint::new(&self.certificate, self.version, is_client, at);
@@ -409,7 +526,7 @@ impl DtlsSession {
             Ok((endpoint, outputs))
         }) {
             Ok((endpoint, outputs)) => {
-                handshake.endpoint = endpoint;
+                handshake.endpoint = Some(endpoint);
                 self.set_endpoint_timeout(now, outputs.timeout);
             }
             Err(_) => self.fail(),
@@ -423,10 +540,7 @@ impl DtlsSession {
         };
         let Handshake { endpoint, keys, .. } = *handshake;
         if keys.is_some() {
-            self.state = State::Verified(Box::new(VerifiedSession {
-                endpoint: Some(endpoint),
-                keys,
-            }));
+            self.state = State::Verified(Box::new(VerifiedSession { endpoint, keys }));
         }
     }
 
@@ -465,105 +579,5 @@ impl DtlsSession {
         self.epoch
             .checked_add(now.since_origin())
             .unwrap_or(self.epoch)
-    }
-}
-
-impl PendingDatagrams {
-    /// Queues a datagram. When the queue is full the newest is refused, because later datagrams
-    /// repeat earlier ones.
-    fn push(&mut self, packet: &[u8]) -> Result<(), DtlsError> {
-        let has_room = self.packets.len() < PENDING_DATAGRAMS_MAX
-            && self.bytes.saturating_add(packet.len()) <= PENDING_BYTES_MAX;
-        if !has_room {
-            return Err(DtlsError::NotReady);
-        }
-        self.bytes += packet.len();
-        self.packets.push_back(packet.to_vec());
-        Ok(())
-    }
-
-    fn pop(&mut self) -> Option<Vec<u8>> {
-        let packet = self.packets.pop_front()?;
-        self.bytes -= packet.len();
-        Some(packet)
-    }
-}
-
-/// State of a handshake after an input.
-enum HandshakeProgress {
-    /// The handshake continues.
-    Ongoing {
-        datagrams: Vec<Vec<u8>>,
-        timeout: Option<Instant>,
-    },
-    /// The handshake is complete and has keys.
-    Done {
-        datagrams: Vec<Vec<u8>>,
-        timeout: Option<Instant>,
-    },
-    /// The handshake cannot succeed any more.
-    Failed(&'static str),
-}
-
-impl Handshake {
-    /// Starts the deadline with the first packet. A peer may wait before it sends that.
-    fn start_deadline(&mut self, now: Time) {
-        self.deadline = self.deadline.min(now + HANDSHAKE_TIMEOUT);
-    }
-
-    /// Verifies the certificate, exports the keys, and only then releases the datagrams.
-    fn apply_outputs(&mut self, outputs: EndpointOutputs) -> HandshakeProgress {
-        let EndpointOutputs {
-            datagrams,
-            certificate,
-            keys,
-            is_connected,
-            is_closed,
-            timeout,
-        } = outputs;
-        if let Some(certificate) = certificate {
-            self.verified_peer = self.peer.verify(&certificate);
-            if self.verified_peer.is_none() {
-                return HandshakeProgress::Failed("the certificate matches no fingerprint");
-            }
-        }
-        if let Some((material, profile)) = keys {
-            let Some(verified_peer) = &self.verified_peer else {
-                return HandshakeProgress::Failed(
-                    "keys were exported before a certificate was verified",
-                );
-            };
-            self.keys =
-                SrtpKeys::export(verified_peer, profile, &material, self.peer.we_are_client());
-        }
-        if is_closed {
-            return HandshakeProgress::Failed("the peer sent close_notify");
-        }
-        self.has_sent_flight |= !datagrams.is_empty();
-        match (is_connected, &self.keys) {
-            (false, _) => HandshakeProgress::Ongoing { datagrams, timeout },
-            (true, Some(_)) => HandshakeProgress::Done { datagrams, timeout },
-            (true, None) => HandshakeProgress::Failed("no common SRTP profile"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outgoing_datagrams_are_bounded() {
-        #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
-        let epoch = Instant::now();
-        let certificate = DtlsCertificate::generate().unwrap();
-        let mut dtls = DtlsSession::new(certificate, DtlsVersion::V12, epoch);
-        for _ in 0..=OUTGOING_DATAGRAMS_MAX {
-            dtls.queue_outgoing(vec![vec![22]; 2]);
-        }
-        assert_eq!(
-            std::iter::from_fn(|| dtls.poll_transmit()).count(),
-            OUTGOING_DATAGRAMS_MAX
-        );
     }
 }

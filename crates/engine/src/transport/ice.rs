@@ -1,5 +1,6 @@
 //! ICE-lite agent: answers authenticated connectivity checks, and selects the path that the peer
-//! nominates. It sends no checks and needs no remote credentials. States are mediasoup's:
+//! nominates. It needs no remote credentials, and sends checks only to prove that the peer receives
+//! at its address ([`path_proof`]). States are mediasoup's:
 //!
 //! 1. `New`: no authenticated check has arrived.
 //! 2. `Connected`: one has arrived, and its path is selected. UDP is preferred to TCP.
@@ -11,14 +12,10 @@
 //! A message that is not authenticated changes nothing and gets no response, and no response is
 //! longer than its request, so that the agent cannot be used for reflection attacks.
 //!
-//! Not implemented: proof that a new path is reachable before more than three times the received
-//! bytes are sent to it. It needs checks of our own and the peer's password, which mediasoup's
-//! signalling does not carry. A peer that forges its address is limited by eight paths, two path
-//! switches a second, and consent.
-//!
 //! RFC 8445 §2.5, §7.3, §8.2; RFC 7675; draft-thatcher-ice-renomination.
 
 mod credentials;
+mod path_proof;
 mod paths;
 
 use std::collections::VecDeque;
@@ -27,14 +24,17 @@ use std::time::Duration;
 
 use watersmeet_wire::params::IceParameters;
 use watersmeet_wire::stun::{
-    BINDING, Class, ErrorCode, IceRole, StunMessage, write_error, write_success,
+    BINDING, BindingRequest, Class, ErrorCode, IceRole, IntegrityKey, StunMessage, TransactionId,
+    write_error, write_success,
 };
 use watersmeet_wire::units::{Rng, Time};
 
 use self::credentials::Credentials;
+use self::path_proof::TransactionIds;
 use self::paths::{CheckedPath, Paths};
 use crate::command::{IceState, Path};
 
+pub use self::path_proof::{AMPLIFICATION_MAX, CHECKS_MAX};
 pub use self::paths::{PATH_SWITCH_WINDOW, PATH_SWITCHES_MAX, PATHS_MAX};
 
 /// Capacity of the event queue. One input queues at most ten events: eight removed paths, a state
@@ -46,6 +46,13 @@ const EVENTS_PER_INPUT_MAX: usize = 16;
 
 /// Longest response in bytes. An error for unknown attributes, the longest, has 100.
 const RESPONSE_LEN_MAX: usize = 128;
+
+/// Upper bound of the length of our checks. One has about 100 bytes; the peer chooses half of the
+/// USERNAME.
+const CHECK_LEN_MAX: usize = 256;
+
+/// PRIORITY of our checks: that of a host candidate (RFC 8445 §5.1.2.1). Peers ignore it.
+const CHECK_PRIORITY: u32 = 0x7e00_00ff;
 
 /// Time without a check after which a nominated path yields to one with checks. Browsers check the
 /// selected path every 2.5 s or more often.
@@ -101,6 +108,12 @@ pub struct IceAgent {
     /// Whether consent can expire: from the first authenticated check until consent is lost for
     /// good.
     has_consent_timer: bool,
+    /// The peer's username fragment, from its last authenticated check.
+    peer_ufrag: String,
+    /// Generator of the transaction ids of our checks.
+    transaction_ids: TransactionIds,
+    /// Our check to send next.
+    check: Option<(Path, Vec<u8>)>,
     /// Queued events, oldest first.
     events: VecDeque<IceEvent>,
 }
@@ -117,6 +130,9 @@ impl IceAgent {
             last_check_at: Time::ZERO,
             consent_timeout,
             has_consent_timer: false,
+            peer_ufrag: String::new(),
+            transaction_ids: TransactionIds::new(rng),
+            check: None,
             events: VecDeque::new(),
         }
     }
@@ -145,6 +161,45 @@ impl IceAgent {
         self.paths.contains(path)
     }
 
+    /// Returns whether it is proven that the peer receives at `path`.
+    #[inline]
+    pub fn is_proven(&self, path: Path) -> bool {
+        self.paths.is_proven(path)
+    }
+
+    /// Returns whether this many more bytes may be sent to `path`.
+    pub fn allows(&self, path: Path, len: usize) -> bool {
+        self.paths.allows(path, len)
+    }
+
+    /// Counts bytes received from `path`.
+    #[inline]
+    pub fn record_received(&mut self, path: Path, len: usize) {
+        self.paths.record_received(path, len as u64);
+    }
+
+    /// Counts bytes sent to `path`.
+    pub fn record_sent(&mut self, path: Path, len: usize) {
+        self.paths.record_sent(path, len as u64);
+    }
+
+    /// Requires that the selected path is proven, because something waits for that. A handshake usually
+    /// proves it without a check of ours.
+    pub fn require_proof(&mut self, now: Time) {
+        self.paths.require_proof();
+        self.write_due_check(now);
+    }
+
+    /// Records that the peer receives at `path`.
+    pub fn prove(&mut self, now: Time, path: Path) {
+        self.paths.prove(now, path);
+    }
+
+    /// Returns our next check.
+    pub fn poll_transmit(&mut self) -> Option<(Path, Vec<u8>)> {
+        self.check.take()
+    }
+
     /// Generates new credentials. Those in use stay valid until the peer uses the new ones; those
     /// that it never used are retired at once.
     pub fn restart(&mut self, ufrag: String, rng: &mut Rng) -> IceParameters {
@@ -157,7 +212,7 @@ impl IceAgent {
         self.parameters()
     }
 
-    /// Handles a STUN message and returns the response.
+    /// Handles a STUN message and returns the response; a response itself gets none.
     ///
     /// # Errors
     /// Returns the reason the message is discarded. It then changed nothing.
@@ -166,12 +221,18 @@ impl IceAgent {
         now: Time,
         path: Path,
         packet: &[u8],
-    ) -> Result<Vec<u8>, IceError> {
+    ) -> Result<Option<Vec<u8>>, IceError> {
         if !self.has_event_capacity() {
             return Err(IceError::Overloaded);
         }
         let message = StunMessage::parse(packet).map_err(|_| IceError::Malformed)?;
-        if message.method != BINDING || !message.has_fingerprint {
+        if message.method != BINDING {
+            return Err(IceError::Malformed);
+        }
+        if matches!(message.class, Class::Success | Class::Error) {
+            return self.handle_response(now, path, &message.transaction_id);
+        }
+        if !message.has_fingerprint {
             return Err(IceError::Malformed);
         }
         if message.class != Class::Request {
@@ -201,9 +262,47 @@ impl IceAgent {
             if is_current {
                 self.retire_previous();
             }
-            self.accept_check(now, path, &message);
+            if self.peer_ufrag != remote {
+                remote.clone_into(&mut self.peer_ufrag);
+            }
+            self.accept_check(now, path, packet.len(), &message);
+            self.write_due_check(now);
         }
-        Ok(response)
+        Ok(Some(response))
+    }
+
+    /// Handles the answer to a check of ours.
+    fn handle_response(
+        &mut self,
+        now: Time,
+        path: Path,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<Vec<u8>>, IceError> {
+        let proven = self.paths.find_check(path, transaction_id);
+        let proven = proven.ok_or(IceError::Unsolicited)?;
+        self.paths.prove(now, proven);
+        Ok(None)
+    }
+
+    /// Writes our next check if one is due and may be sent.
+    fn write_due_check(&mut self, now: Time) {
+        let Some((path, transaction_id)) = self.paths.take_due_check(now) else {
+            return;
+        };
+        let request = BindingRequest {
+            transaction_id,
+            username: &format!("{}:{}", self.peer_ufrag, self.current.ufrag),
+            priority: CHECK_PRIORITY,
+            role: IceRole::Controlled(0),
+            use_candidate: false,
+            nomination: None,
+        };
+        let mut out = [0; CHECK_LEN_MAX];
+        let key = IntegrityKey::from_bytes(&transaction_id);
+        let written = request.write(&mut out, &key).and_then(|len| out.get(..len));
+        if let Some(check) = written.filter(|it| self.paths.allows(path, it.len())) {
+            self.check = Some((path, check.to_vec()));
+        }
     }
 
     /// Removes a path whose TCP connection closed.
@@ -227,6 +326,7 @@ impl IceAgent {
             return;
         }
         self.paths.handle_timeout(now);
+        self.write_due_check(now);
         if !self.has_consent_timer {
             return;
         }
@@ -252,7 +352,8 @@ impl IceAgent {
             }
             (true, _) => self.last_check_at + self.consent_timeout,
         };
-        consent.min(self.paths.poll_timeout())
+        let paths = self.paths.poll_timeout().min(self.paths.poll_check());
+        consent.min(paths)
     }
 
     /// Returns the next event.
@@ -275,18 +376,22 @@ impl IceAgent {
     /// Treats `path` as authenticated and nominated. Consent does not expire.
     #[cfg(feature = "sim")]
     pub fn assume_connected(&mut self, now: Time, path: Path) {
-        self.paths.record_check(now, path);
+        self.paths
+            .record_check(now, path, 0, &mut self.transaction_ids);
+        self.paths.prove(now, path);
         self.paths.switch_to(now, path);
         self.events.push_back(IceEvent::PathAdded(path));
         self.set_state(IceState::Completed);
     }
 
     /// Records an authenticated check, and selects its path if it is nominated or better.
-    fn accept_check(&mut self, now: Time, path: Path, message: &StunMessage<'_>) {
+    fn accept_check(&mut self, now: Time, path: Path, len: usize, message: &StunMessage<'_>) {
         self.last_check_at = now;
         self.has_consent_timer = true;
         let silence = self.paths.selected_silence(now);
-        if let CheckedPath::Added { evicted } = self.paths.record_check(now, path) {
+        let ids = &mut self.transaction_ids;
+        let checked = self.paths.record_check(now, path, len as u64, ids);
+        if let CheckedPath::Added { evicted } = checked {
             if let Some(evicted) = evicted {
                 self.events.push_back(IceEvent::PathRemoved(evicted));
             }

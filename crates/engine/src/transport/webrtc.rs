@@ -59,6 +59,17 @@ struct Srtp {
     sender: SrtpSender,
 }
 
+/// Paths that the datagrams of a handshake were sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DtlsPaths {
+    /// None was sent.
+    None,
+    /// All were sent on this path. A peer that completes the handshake receives there.
+    One(Path),
+    /// They were sent on several.
+    Several,
+}
+
 /// A WebRTC transport.
 pub struct WebRtcTransport {
     /// Shared with the worker's other transports.
@@ -73,6 +84,8 @@ pub struct WebRtcTransport {
     srtp: Option<Srtp>,
     /// STUN responses to send, oldest first.
     responses: VecDeque<(Path, Vec<u8>)>,
+    /// Paths that DTLS datagrams were sent on.
+    dtls_paths: DtlsPaths,
     /// DTLS events, oldest first: at most five in a lifetime and one per pending handshake.
     events: VecDeque<TransportEvent>,
     /// Whether [`TransportEvent::HandshakePending`] was reported and not yet followed by `advance`.
@@ -109,6 +122,7 @@ impl WebRtcTransport {
             dtls: DtlsSession::new(certificate.clone(), *dtls_version, *epoch),
             srtp: None,
             responses: VecDeque::new(),
+            dtls_paths: DtlsPaths::None,
             events: VecDeque::new(),
             is_handshake_reported: false,
             discards: DiscardCounts::default(),
@@ -177,6 +191,7 @@ impl WebRtcTransport {
     pub fn receive(&mut self, now: Time, path: Path, packet: &mut [u8]) -> Received {
         self.bytes_received = self.bytes_received.saturating_add(packet.len() as u64);
         self.receive_rate.add(now, packet.len() as u64);
+        self.ice.record_received(path, packet.len());
         let received = self.dispatch(now, path, packet);
         received.unwrap_or_else(|discard| {
             self.discards.record(discard);
@@ -189,6 +204,7 @@ impl WebRtcTransport {
     /// one waits; `HandshakePending` is not reported again while that is so.
     pub fn advance(&mut self, now: Time) -> bool {
         self.drive_dtls(|dtls| dtls.handle_pending(now));
+        self.update_proof(now);
         self.is_handshake_reported = self.dtls.has_pending();
         self.is_handshake_reported
     }
@@ -203,6 +219,7 @@ impl WebRtcTransport {
         if !self.is_closed {
             self.ice.handle_timeout(now);
             self.drive_dtls(|dtls| dtls.handle_timeout(now));
+            self.update_proof(now);
         }
     }
 
@@ -214,13 +231,30 @@ impl WebRtcTransport {
         self.ice.poll_timeout().min(self.dtls.poll_timeout())
     }
 
-    /// Returns the next STUN response or DTLS datagram. DTLS waits until a path is selected.
+    /// Returns the next STUN message or DTLS datagram. DTLS waits until a path is selected, and may get
+    /// as many bytes if it is not proven.
     pub fn poll_transmit(&mut self) -> Option<(Path, Vec<u8>)> {
-        if let Some(response) = self.responses.pop_front() {
-            return Some(response);
-        }
+        let stun = self.responses.pop_front();
+        let (path, datagram) = match stun.or_else(|| self.ice.poll_transmit()) {
+            Some(stun) => stun,
+            None => self.poll_dtls()?,
+        };
+        self.ice.record_sent(path, datagram.len());
+        Some((path, datagram))
+    }
+
+    fn poll_dtls(&mut self) -> Option<(Path, Vec<u8>)> {
         let path = self.ice.selected_path()?;
-        Some((path, self.dtls.poll_transmit()?))
+        if !self.ice.allows(path, self.dtls.next_datagram_len()?) {
+            return None;
+        }
+        let datagram = self.dtls.poll_transmit()?;
+        self.dtls_paths = match self.dtls_paths {
+            DtlsPaths::None => DtlsPaths::One(path),
+            DtlsPaths::One(known) if known == path => DtlsPaths::One(path),
+            DtlsPaths::One(_) | DtlsPaths::Several => DtlsPaths::Several,
+        };
+        Some((path, datagram))
     }
 
     /// Returns the next event.
@@ -245,9 +279,16 @@ impl WebRtcTransport {
         self.srtp = None;
     }
 
-    /// Returns the path for media; `None` before the peer is verified and without consent.
+    /// Returns the path for media; `None` before the peer is verified, without consent, and until it
+    /// is proven that the peer receives there.
     pub fn path(&self) -> Option<Path> {
-        self.srtp.as_ref().and_then(|_| self.ice.selected_path())
+        let path = self.srtp.as_ref().and_then(|_| self.ice.selected_path());
+        path.filter(|&path| self.ice.is_proven(path))
+    }
+
+    /// Returns whether it is proven that the peer receives at `path`.
+    pub fn is_proven(&self, path: Path) -> bool {
+        self.ice.is_proven(path)
     }
 
     /// Returns the context that encrypts sent packets; `None` before the peer is verified.
@@ -346,7 +387,7 @@ impl WebRtcTransport {
             return Err(DiscardReason::UnknownPath);
         }
         match first {
-            20..=63 => self.receive_dtls(now, packet),
+            20..=63 => self.receive_dtls(now, path, packet),
             128..=191 => self.receive_srtp(packet),
             _ => Err(DiscardReason::Malformed),
         }
@@ -361,16 +402,27 @@ impl WebRtcTransport {
         if self.responses.len() >= RESPONSES_MAX {
             return Err(DiscardReason::Overloaded);
         }
-        let response = self.ice.handle_packet(now, path, packet)?;
-        self.responses.push_back((path, response));
+        if let Some(response) = self.ice.handle_packet(now, path, packet)? {
+            self.responses.push_back((path, response));
+        }
         if self.ice.is_authenticated(path) {
             self.drive_dtls(|dtls| dtls.handle_authenticated_path(now));
         }
+        self.update_proof(now);
         Ok(Received::Nothing)
     }
 
-    fn receive_dtls(&mut self, now: Time, packet: &[u8]) -> Result<Received, DiscardReason> {
+    fn receive_dtls(
+        &mut self,
+        now: Time,
+        path: Path,
+        packet: &[u8],
+    ) -> Result<Received, DiscardReason> {
         self.drive_dtls(|dtls| dtls.handle_packet(now, packet))?;
+        if self.dtls.take_returned_cookie() && self.dtls_paths == DtlsPaths::One(path) {
+            self.ice.prove(now, path);
+        }
+        self.update_proof(now);
         Ok(Received::Nothing)
     }
 
@@ -397,6 +449,25 @@ impl WebRtcTransport {
             packet,
         )?;
         Ok(Received::Rtp { header, len })
+    }
+
+    /// Records that the peer receives on the path of a handshake that has just completed, and requires
+    /// a proof of the selected path where media or the handshake waits for one.
+    fn update_proof(&mut self, now: Time) {
+        if self.srtp.is_some()
+            && let DtlsPaths::One(path) = self.dtls_paths
+        {
+            self.ice.prove(now, path);
+            self.dtls_paths = DtlsPaths::Several;
+        }
+        let Some(path) = self.ice.selected_path() else {
+            return;
+        };
+        let responses: usize = self.responses.iter().map(|(_, it)| it.len()).sum();
+        let is_held = !self.ice.allows(path, responses + self.dtls.outgoing_len());
+        if self.srtp.is_some() || is_held {
+            self.ice.require_proof(now);
+        }
     }
 
     /// Runs `work` on DTLS, then reports state changes and installs or removes keys accordingly.

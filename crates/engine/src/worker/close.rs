@@ -67,9 +67,7 @@ impl Worker {
         self.closed_totals.add_transport(&entry);
         self.transport_keys.remove(&entry.id);
         self.send_queue.remove(key, &entry.outbound.queue_entry);
-        if let Some(ticket) = entry.handshake_ticket {
-            self.handshakes.remove(ticket);
-        }
+        self.handshakes.remove(&entry.handshake);
         if let Some(router) = self.routers.get_mut(entry.router) {
             router.transports.remove(entry.router_ticket);
         }

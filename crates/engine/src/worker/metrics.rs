@@ -72,7 +72,8 @@ pub struct WorkerTotals {
     pub rtx_bytes_sent: u64,
     /// Bytes of padding sent, added so that packets have equal lengths.
     pub padding_bytes_sent: u64,
-    /// Packets discarded before their stream was known, in the order of [`DiscardReason::ALL`].
+    /// Packets discarded before their stream was known, and packets too long to be forwarded, in the
+    /// order of [`DiscardReason::ALL`].
     pub discards: [u64; REASONS],
     /// Packets of unknown streams, and packets that could not be sent.
     pub unrouted: u64,
@@ -157,6 +158,15 @@ impl WorkerTotals {
         let discards = entry.transport.discards();
         for (sum, reason) in self.discards.iter_mut().zip(DiscardReason::ALL) {
             *sum += discards.get(reason);
+        }
+        let too_long = entry.outbound.traffic.packets_too_long;
+        self.record_discards(DiscardReason::TooLong, too_long);
+    }
+
+    /// Adds packets that were discarded outside of a transport's receiving half.
+    pub(super) fn record_discards(&mut self, reason: DiscardReason, count: u64) {
+        if let Some(sum) = self.discards.get_mut(reason as usize) {
+            *sum += count;
         }
     }
 

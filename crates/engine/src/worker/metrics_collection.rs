@@ -2,6 +2,7 @@
 
 use super::Worker;
 use super::metrics::{EgressMetrics, WorkerMetrics};
+use crate::transport::discard::DiscardReason;
 
 impl Worker {
     /// Returns totals and current states. Visits every object of the worker.
@@ -15,6 +16,10 @@ impl Worker {
             },
             ..WorkerMetrics::default()
         };
+        let refused = self.network_limit.refused();
+        metrics
+            .totals
+            .record_discards(DiscardReason::Overloaded, refused);
         for entry in self.transports.values() {
             metrics.totals.add_transport(entry);
             *metrics.transports.state_of(&entry.transport) += 1;

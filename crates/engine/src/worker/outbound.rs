@@ -69,6 +69,8 @@ pub struct SentTraffic {
     pub rtx_bytes: u64,
     /// Media packets that could not be sent or did not fit the queue.
     pub packets_discarded: u64,
+    /// Media packets longer than [`DATAGRAM_LEN_MAX`](crate::egress::DATAGRAM_LEN_MAX).
+    pub packets_too_long: u64,
 }
 
 /// RTCP datagrams of a transport, not yet encrypted, in one buffer.

@@ -40,6 +40,7 @@ impl Worker {
             rtp_bytes_sent: traffic.rtp_bytes,
             rtx_bytes_sent: traffic.rtx_bytes,
             packets_discarded: traffic.packets_discarded
+                + traffic.packets_too_long
                 + inbound.packets_unrouted
                 + discards.total(),
             srtp_auth_failures: discards.get(DiscardReason::SrtpAuth),

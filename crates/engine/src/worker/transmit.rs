@@ -5,6 +5,7 @@ use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use super::Worker;
+use super::network_limit::NetworkLimit;
 use super::outbound::{Outbound, SentTraffic};
 use super::transport_entry::TransportEntry;
 use crate::consumer::Consumer;
@@ -31,6 +32,7 @@ impl Worker {
         let mut pass = TransmitPass {
             padding_max: self.send_queue.padding_max(),
             order: &mut self.order,
+            network_limit: &mut self.network_limit,
             writer: PacketWriter {
                 now,
                 consumers: &mut self.consumers,
@@ -57,6 +59,8 @@ struct TransmitPass<'a> {
     padding_max: u8,
     /// Orders the packets of one transport.
     order: &'a mut GsoOrder,
+    /// Limits datagrams to unproven addresses.
+    network_limit: &'a mut NetworkLimit,
     /// Writes packets into the batch.
     writer: PacketWriter<'a>,
 }
@@ -98,6 +102,11 @@ impl TransmitPass<'_> {
             let Some((path, datagram)) = entry.transport.poll_transmit() else {
                 return send_rtcp(*now, &mut entry.transport, &mut entry.outbound, egress);
             };
+            // The transport limits its own requests and DTLS by what the address sent.
+            let is_limited = is_stun_response(&datagram) && !entry.transport.is_proven(path);
+            if is_limited && !self.network_limit.allows(*now, path.remote.ip()) {
+                continue;
+            }
             push_datagram(egress, path, &datagram);
             entry.outbound.traffic.record(*now, datagram.len());
         }
@@ -193,13 +202,20 @@ impl PacketWriter<'_> {
         };
         let slot = self.egress.slot();
         debug_assert_eq!(slot.len(), DATAGRAM_LEN_MAX);
-        let (header_len, plain_len) = consumer.write(packet, cached, &fields, slot)?;
         let (_, ssrc) = consumer.outgoing_stream(packet);
         let seq = SeqNo(packet.seq);
-        let len = sink
-            .sender
-            .protect_rtp(ssrc, seq, slot, header_len, plain_len)?;
-        self.egress.push_media(sink.path, len);
+        let written = consumer.write(packet, cached, &fields, slot);
+        let protected = written.and_then(|(header_len, plain_len)| {
+            let len = sink
+                .sender
+                .protect_rtp(ssrc, seq, slot, header_len, plain_len)?;
+            Some((header_len, plain_len, len))
+        });
+        let Some((header_len, plain_len, len)) = protected else {
+            sink.traffic.packets_too_long += 1;
+            return Some(());
+        };
+        self.egress.push_media(sink.path, len, consumer.kind);
         // Sender reports do not count padding (RFC 3550 §6.4.1).
         consumer.record_sent(
             self.now,
@@ -234,6 +250,11 @@ fn cached_packet<'a>(
         .get(usize::from(packet.stream))?
         .cache
         .get(packet.origin)
+}
+
+/// Returns whether a datagram of a transport is a STUN response, by its first byte (RFC 8489 §5).
+fn is_stun_response(datagram: &[u8]) -> bool {
+    datagram.first() == Some(&1)
 }
 
 /// Copies a complete datagram into the batch.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::handshakes::HandshakePlace;
 use super::inbound::Inbound;
 use super::outbound::Outbound;
 use crate::ids::TransportId;
@@ -26,8 +27,8 @@ pub struct TransportEntry {
     pub router: RouterKey,
     /// Its place in the router's list of transports.
     pub router_ticket: Ticket,
-    /// Its place in the queue of pending handshakes, while one waits.
-    pub handshake_ticket: Option<Ticket>,
+    /// Its places in the queue of handshakes.
+    pub handshake: HandshakePlace,
     /// ICE, DTLS and SRTP.
     pub transport: Transport,
     /// Media that comes from the peer.
@@ -53,7 +54,7 @@ impl TransportEntry {
             id,
             router,
             router_ticket,
-            handshake_ticket: None,
+            handshake: HandshakePlace::default(),
             transport,
             inbound,
             transport_deadline: Deadline::default(),

@@ -19,6 +19,7 @@ mod egress_window;
 mod forwarding;
 mod handshake_scheduling;
 #[cfg(feature = "sim")]
+mod packet_sizes;
 mod piped_producers;
 mod srtp_interop;
 #[cfg(feature = "sim")]

@@ -14,4 +14,5 @@ mod hello_race;
 mod injected_media;
 mod mobility;
 mod peer;
+mod return_routability;
 mod state_order;

@@ -209,6 +209,7 @@ impl Sender {
                 }
                 self.transmits.push(Transmit {
                     destination: destination.address,
+                    source: None,
                     range: used..used + bytes,
                     segment_size: (run.segments > 1).then_some(run.len),
                 });
@@ -216,6 +217,7 @@ impl Sender {
                 let starts = (used..used + bytes).step_by(len);
                 self.transmits.extend(starts.map(|start| Transmit {
                     destination: destination.address,
+                    source: None,
                     range: start..start + len,
                     segment_size: None,
                 }));

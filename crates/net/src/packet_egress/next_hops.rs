@@ -50,6 +50,8 @@ const DEVICES_MAX: usize = 256;
 pub(super) struct NextHop {
     /// Interface index of the outgoing device.
     pub(super) device: u32,
+    /// Local address in the headers.
+    pub(super) source: IpAddr,
     /// Longest UDP payload in bytes.
     pub(super) datagram_len_max: usize,
     /// Headers of the packets.
@@ -272,6 +274,7 @@ impl<T: KernelTables> NextHopCache<T> {
             .min(FRAME_LEN_MAX - frame::ETHERNET_LEN);
         Ok(NextHop {
             device: route.device,
+            source: route.source,
             datagram_len_max: packet_len_max.saturating_sub(frame::overhead(destination)),
             template: template.ok_or(FallbackReason::Route)?,
         })

@@ -151,6 +151,9 @@ impl<T: KernelTables, R: FrameRing> PacketSender<T, R> {
                 if transmit.segment_len() > next_hop.datagram_len_max {
                     return Err(FallbackReason::Length);
                 }
+                if transmit.source.is_some_and(|it| it != next_hop.source) {
+                    return Err(FallbackReason::Source);
+                }
                 let ring = open_ring(&mut self.rings, next_hop.device, now, &mut self.stats);
                 Ok((next_hop, ring.ok_or(FallbackReason::Device)?))
             });

@@ -17,11 +17,13 @@ pub enum FallbackReason {
     StaleNeighbour,
     /// More new destinations at a time than may be looked up.
     LookupLimit,
+    /// It is to be sent from another local address than the route's.
+    Source,
 }
 
 impl FallbackReason {
     /// All reasons, in the order of [`PacketEgressStats::fallbacks`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Neighbour,
         Self::Route,
         Self::Device,
@@ -29,6 +31,7 @@ impl FallbackReason {
         Self::LongRun,
         Self::StaleNeighbour,
         Self::LookupLimit,
+        Self::Source,
     ];
 
     /// Returns the reason's label in metrics.
@@ -41,6 +44,7 @@ impl FallbackReason {
             Self::LongRun => "run",
             Self::StaleNeighbour => "check",
             Self::LookupLimit => "crowd",
+            Self::Source => "source",
         }
     }
 }

@@ -5,20 +5,14 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::frame::{FRAME_LEN_MAX, FrameDecoder, LENGTH_LEN, write};
+use super::frame::FrameDecoder;
+use super::write_queue::{Priority, WriteQueue};
 
 /// Longest time that a connection may stay untrusted.
 pub const UNTRUSTED_LIFETIME: Duration = Duration::from_secs(10);
 
 /// Longest silence of a trusted connection. A browser renews its consent every 5 s (RFC 7675).
 pub const SILENCE_MAX: Duration = Duration::from_secs(60);
-
-/// Capacity of the write queue in bytes: a quarter of a second at 8 Mbit/s. Older media is useless to
-/// a call.
-pub const WRITE_QUEUE_BYTES_MAX: usize = 256 << 10;
-
-/// Bytes of memory that an empty queue keeps.
-const EMPTY_QUEUE_CAPACITY: usize = 16 << 10;
 
 /// Result of queueing a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +21,8 @@ pub(super) enum QueueResult {
     First,
     /// Queued behind other frames.
     Behind,
-    /// Dropped: the queue is full.
-    Full,
-    /// Dropped: the frame exceeds [`FRAME_LEN_MAX`].
-    TooLong,
+    /// Dropped: the queue is full, or the frame is too long.
+    Dropped,
 }
 
 /// Result of writing the queue.
@@ -58,10 +50,8 @@ pub(super) struct Connection {
     heard_at: Instant,
     /// Splits the received stream into frames.
     decoder: FrameDecoder,
-    /// Frames to write. The first `written` bytes are written already.
-    queue: Vec<u8>,
-    /// Bytes of `queue` already written.
-    written: usize,
+    /// Frames to write.
+    queue: WriteQueue,
 }
 
 impl Connection {
@@ -75,8 +65,7 @@ impl Connection {
             opened_at: now,
             heard_at: now,
             decoder: FrameDecoder::default(),
-            queue: Vec::new(),
-            written: 0,
+            queue: WriteQueue::default(),
         }
     }
 
@@ -112,21 +101,18 @@ impl Connection {
             .map_err(|_| io::ErrorKind::InvalidData.into())
     }
 
-    /// Queues a frame.
-    pub(super) fn queue(&mut self, contents: &[u8]) -> QueueResult {
-        if contents.len() > FRAME_LEN_MAX {
-            return QueueResult::TooLong;
+    /// Queues a frame, which may drop others.
+    pub(super) fn queue(
+        &mut self,
+        now: Instant,
+        contents: &[u8],
+        priority: Priority,
+    ) -> QueueResult {
+        let was_empty = self.queue.is_empty();
+        if !self.queue.push(now, contents, priority) {
+            return QueueResult::Dropped;
         }
-        let waiting = self.queue.len() - self.written;
-        if waiting + LENGTH_LEN + contents.len() > WRITE_QUEUE_BYTES_MAX {
-            return QueueResult::Full;
-        }
-        if self.written > waiting {
-            self.queue.drain(..self.written);
-            self.written = 0;
-        }
-        write(&mut self.queue, contents);
-        if waiting == 0 {
+        if was_empty {
             QueueResult::First
         } else {
             QueueResult::Behind
@@ -137,23 +123,26 @@ impl Connection {
     ///
     /// # Errors
     /// Fails when the connection has ended.
-    pub(super) fn write(&mut self) -> io::Result<WriteResult> {
-        while self.written < self.queue.len() {
-            match self
-                .stream
-                .write(self.queue.get(self.written..).unwrap_or_default())
-            {
+    pub(super) fn write(&mut self, now: Instant) -> io::Result<WriteResult> {
+        while !self.queue.is_empty() {
+            let chunk = self.queue.next_chunk(now);
+            if chunk.is_empty() {
+                break;
+            }
+            match self.stream.write(chunk) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(len) => self.written += len,
+                Ok(len) => self.queue.mark_written(len),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_retryable(&error) => return Ok(WriteResult::Partial),
                 Err(error) => return Err(error),
             }
         }
-        self.queue.clear();
-        self.queue.shrink_to(EMPTY_QUEUE_CAPACITY);
-        self.written = 0;
         Ok(WriteResult::Complete)
+    }
+
+    /// Returns the number of queued frames that were dropped since the last call.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        self.queue.take_dropped()
     }
 }
 

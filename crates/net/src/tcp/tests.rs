@@ -45,7 +45,7 @@ impl Fixture {
                 received.push((remote, frame.to_vec()));
             });
         }
-        self.server.flush();
+        self.server.flush(self.now);
     }
 
     /// Runs iterations until `done`.
@@ -85,9 +85,17 @@ fn frames_pass_in_both_directions_on_both_ip_versions() {
         assert!(fixture.received.iter().all(|(source, _)| *source == remote));
         assert_eq!(fixture.received[2].1, [8; FRAME_LEN_MAX]);
 
-        assert!(fixture.server.send(remote, b"answer"));
-        assert!(fixture.server.send(remote, &[9; 1_200]));
-        fixture.server.flush();
+        assert!(
+            fixture
+                .server
+                .send(fixture.now, remote, b"answer", Priority::Low)
+        );
+        assert!(
+            fixture
+                .server
+                .send(fixture.now, remote, &[9; 1_200], Priority::Low)
+        );
+        fixture.server.flush(fixture.now);
         let mut bytes = vec![0; LENGTH_LEN * 2 + 6 + 1_200];
         client.read_exact(&mut bytes).unwrap();
         let mut frames = Vec::new();
@@ -112,7 +120,11 @@ fn closed_connection_is_reported_once_and_its_slot_is_free() {
     fixture.run_until(|fixture| fixture.server.is_empty());
     assert_eq!(fixture.server.poll_closed(), Some(remote));
     assert_eq!(fixture.server.poll_closed(), None);
-    assert!(!fixture.server.send(remote, b"nobody"));
+    assert!(
+        !fixture
+            .server
+            .send(fixture.now, remote, b"nobody", Priority::Low)
+    );
     assert!(fixture.server.slots.is_empty() && fixture.server.untrusted.is_empty());
 }
 
@@ -149,24 +161,31 @@ fn oversized_frame_closes_only_its_own_connection() {
 }
 
 #[test]
-fn whole_frames_are_dropped_when_a_peer_does_not_read() {
+fn oldest_whole_frames_are_dropped_when_a_peer_does_not_read() {
+    const COUNT: u32 = 20_000;
+    // A few windows of the peer: before it reads, the kernel sends no more.
+    const KERNEL_BYTES_MAX: usize = 512 << 10;
     let mut fixture = Fixture::new(TcpOptions::default());
     let mut client = fixture.connect();
     let remote = client.local_addr().unwrap();
     fixture.run_until(|fixture| fixture.server.len() == 1);
-    let mut taken = 0_u32;
-    // The kernel's buffers hold some megabytes; then the queue fills.
-    for number in 0..20_000_u32 {
+    for number in 0..COUNT {
         let mut contents = vec![0; 1_200];
         contents[..4].copy_from_slice(&number.to_be_bytes());
-        taken += u32::from(fixture.server.send(remote, &contents));
-        fixture.server.flush();
+        assert!(
+            fixture
+                .server
+                .send(fixture.now, remote, &contents, Priority::Low)
+        );
+        fixture.server.flush(fixture.now);
     }
-    assert!(taken < 20_000, "nothing was dropped");
     let stats = fixture.server.stats();
-    assert_eq!(
-        (stats.sent, stats.dropped_full),
-        (u64::from(taken), u64::from(20_000 - taken))
+    assert_eq!(stats.sent, u64::from(COUNT));
+    let taken = COUNT - u32::try_from(stats.dropped_full).unwrap();
+    let waiting = taken as usize * 1_202;
+    assert!(
+        waiting <= WRITE_QUEUE_BYTES_MAX + KERNEL_BYTES_MAX,
+        "{waiting} bytes wait"
     );
     client.set_nonblocking(true).unwrap();
     let mut decoder = FrameDecoder::default();
@@ -187,9 +206,14 @@ fn whole_frames_are_dropped_when_a_peer_does_not_read() {
     }
     assert_eq!(numbers.len(), taken as usize);
     assert!(numbers.is_sorted());
+    assert_eq!(numbers.last(), Some(&(COUNT - 1)));
     assert_eq!(decoder.pending_len(), 0);
     // With room again frames pass, and the poller no longer reports the socket as writable.
-    assert!(fixture.server.send(remote, b"again"));
+    assert!(
+        fixture
+            .server
+            .send(fixture.now, remote, b"again", Priority::Low)
+    );
     fixture.run_once();
     assert_eq!(
         fixture.poller.wait(Some(Duration::from_millis(5))).unwrap(),

@@ -1,5 +1,6 @@
-//! Backend for Linux: `recvmmsg` with UDP_GRO and `sendmmsg` with UDP_SEGMENT (udp(7)). Addresses and
-//! control messages are written and read as bytes, so that only the system calls are unsafe.
+//! Backend for Linux: `recvmmsg` with UDP_GRO and `sendmmsg` with UDP_SEGMENT (udp(7)), both with the
+//! local address in IP_PKTINFO (ip(7)) or IPV6_PKTINFO (RFC 3542 §6). Addresses and control messages
+//! are written and read as bytes, so that only the system calls are unsafe.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use arrayvec::ArrayVec;
 use socket2::Socket;
 
 use super::control_message::{
-    CONTROL_HEADER_LEN, CONTROL_LEN, ControlBuffer, control_messages, segment_len,
+    CONTROL_LEN, ControlBuffer, ControlWriter, control_messages, local_address, segment_len,
 };
 use super::io_error::{is_bad_descriptor, is_transient, is_would_block};
 use super::options::UdpOptions;
@@ -43,9 +44,6 @@ const NAME_LEN_IN6: libc::socklen_t = 28;
 
 /// Bytes of a `sockaddr_in`.
 const NAME_LEN_IN: libc::socklen_t = 16;
-
-/// Bytes of a `UDP_SEGMENT` control message, padded as `CMSG_SPACE` does.
-const SEGMENT_CONTROL_LEN: usize = CONTROL_HEADER_LEN + size_of::<usize>();
 
 /// A socket address in the kernel's layout.
 #[derive(Clone, Copy)]
@@ -139,7 +137,7 @@ impl BatchSender {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_bad_descriptor(&error) => return Err(error),
                 Err(error) if first.is_run() && is_run_refusal(&error) => {
-                    self.record_refusal(&error, stats);
+                    self.record_refusal(&error, first.transmit, stats);
                     if !send_singly(socket, first.run, first.transmit, stats)? {
                         break;
                     }
@@ -218,10 +216,12 @@ impl BatchSender {
     }
 
     /// Counts a refused run, and stops sending runs when the kernel or device does not support them.
-    fn record_refusal(&mut self, error: &io::Error, stats: &mut UdpStats) {
+    /// A source address that was removed from this machine causes EINVAL too, and says nothing about
+    /// runs.
+    fn record_refusal(&mut self, error: &io::Error, transmit: &Transmit, stats: &mut UdpStats) {
         stats.run_refusals += 1;
-        self.refusals += 1;
         let is_unsupported = error.raw_os_error() != Some(libc::EINVAL);
+        self.refusals += u32::from(is_unsupported || transmit.source.is_none());
         if is_unsupported || self.refusals >= RUN_REFUSALS_MAX {
             tracing::info!(
                 %error,
@@ -247,6 +247,16 @@ fn is_run_refusal(error: &io::Error) -> bool {
 /// Lets the kernel join received datagrams to runs. Returns whether it will.
 pub(super) fn enable_gro(socket: &UdpSocket) -> bool {
     set_number(socket, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok()
+}
+
+/// Lets the kernel state the local address that each datagram was sent to. Returns whether it will.
+pub(super) fn enable_local_address(socket: &UdpSocket, is_ipv6: bool) -> bool {
+    let (level, option) = if is_ipv6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_PKTINFO)
+    };
+    set_number(socket, level, option, 1).is_ok()
 }
 
 /// Structures of one `sendmmsg` or `recvmmsg` call.
@@ -313,10 +323,11 @@ impl<const CONTROL: usize> MessageHeader<'_, CONTROL> {
         self.header.msg_namelen = name_len;
     }
 
-    /// Points the message at its control messages.
-    fn set_control(&mut self) {
+    /// Points the message at the first `len` bytes of its control messages.
+    fn set_control(&mut self, len: usize) {
+        debug_assert!(len <= CONTROL);
         self.header.msg_control = self.control.0.as_mut_ptr().cast();
-        self.header.msg_controllen = CONTROL as _;
+        self.header.msg_controllen = len.min(CONTROL) as _;
     }
 }
 
@@ -331,14 +342,21 @@ pub(super) fn empty_message() -> libc::mmsghdr {
 
 /// Sends all `messages` in one `sendmmsg` call and returns how many were taken.
 fn send_messages(socket: &UdpSocket, messages: &[SendMessage<'_>]) -> io::Result<usize> {
-    let mut headers = MessageHeaders::<SEND_MESSAGES_MAX, SEGMENT_CONTROL_LEN>::new();
+    let mut headers = MessageHeaders::<SEND_MESSAGES_MAX, CONTROL_LEN>::new();
     let mut count: libc::c_uint = 0;
     for (message, mut header) in messages.iter().zip(headers.iter_mut()) {
         let name_len = write_name(header.name, message.transmit.destination);
         header.set_pointers(message.run.as_ptr().cast_mut(), message.run.len(), name_len);
+        let mut control = ControlWriter::new(header.control);
         if message.is_run() {
-            write_segment_size(header.control, message.transmit.segment_size.unwrap_or(0));
-            header.set_control();
+            control.push_segment_size(message.transmit.segment_size.unwrap_or(0));
+        }
+        if let Some(source) = message.transmit.source {
+            control.push_source(source);
+        }
+        let control_len = control.len();
+        if control_len > 0 {
+            header.set_control(control_len);
         }
         count += 1;
     }
@@ -357,6 +375,20 @@ fn send_messages(socket: &UdpSocket, messages: &[SendMessage<'_>]) -> io::Result
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
+/// Sends one datagram of `transmit` from the transmit's source address.
+pub(super) fn send_datagram(
+    socket: &UdpSocket,
+    datagram: &[u8],
+    transmit: &Transmit,
+) -> io::Result<()> {
+    let message = SendMessage {
+        transmit,
+        run: datagram,
+        next: Cursor::default(),
+    };
+    send_messages(socket, &[message]).map(drop)
+}
+
 /// Receives up to a batch in one `recvmmsg` call.
 pub(super) fn receive(
     socket: &UdpSocket,
@@ -368,7 +400,7 @@ pub(super) fn receive(
     let mut count: libc::c_uint = 0;
     for (slot, mut header) in slots.zip(headers.iter_mut()) {
         header.set_pointers(slot.as_mut_ptr(), slot.len(), NAME_LEN_IN6);
-        header.set_control();
+        header.set_control(CONTROL_LEN);
         count += 1;
     }
     #[expect(unsafe_code, reason = "the standard library has no recvmmsg")]
@@ -399,11 +431,12 @@ pub(super) fn receive(
         let is_truncated = header.msg_flags & libc::MSG_TRUNC != 0;
         stats.received_truncated += u64::from(is_truncated);
         let source = read_name(name).filter(|_| !is_truncated);
-        let segment_len = read_segment_len(control, header.msg_controllen as _).unwrap_or(len);
+        let metadata = Metadata::read(control, header.msg_controllen as _);
         batch.filled.push(source.map(|source| FilledSlot {
             source,
+            local: metadata.local,
             len,
-            segment_len: segment_len.max(1),
+            segment_len: metadata.segment_len.unwrap_or(len).max(1),
         }));
     }
     Ok(())
@@ -472,24 +505,26 @@ fn read_name(name: &Name) -> Option<SocketAddr> {
     }
 }
 
-/// Writes the control message that sends a payload as datagrams of `size` bytes (UDP_SEGMENT).
-fn write_segment_size(control: &mut ControlBuffer<SEGMENT_CONTROL_LEN>, size: u16) {
-    let len = CONTROL_HEADER_LEN + size_of::<u16>();
-    let parts = [
-        &len.to_ne_bytes()[..],
-        &libc::SOL_UDP.to_ne_bytes(),
-        &libc::UDP_SEGMENT.to_ne_bytes(),
-        &size.to_ne_bytes(),
-    ];
-    let bytes = parts.into_iter().flatten();
-    control
-        .0
-        .iter_mut()
-        .zip(bytes)
-        .for_each(|(out, byte)| *out = *byte);
+/// Contents of the control messages of a received datagram.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Metadata {
+    /// Local address that it was sent to.
+    local: Option<IpAddr>,
+    /// Length of each datagram of a run.
+    segment_len: Option<usize>,
 }
 
-/// Finds the length of a run's datagrams in the first `len` bytes of control messages.
-fn read_segment_len(control: &ControlBuffer<CONTROL_LEN>, len: usize) -> Option<usize> {
-    control_messages(control.0.get(..len)?).find_map(|message| segment_len(&message))
+impl Metadata {
+    /// Reads the first `len` bytes of control messages.
+    fn read(control: &ControlBuffer<CONTROL_LEN>, len: usize) -> Self {
+        let mut metadata = Self::default();
+        for message in control_messages(control.0.get(..len).unwrap_or_default()) {
+            if let Some(len) = segment_len(&message) {
+                metadata.segment_len = Some(len);
+            } else if let Some(local) = local_address(&message) {
+                metadata.local = Some(local);
+            }
+        }
+        metadata
+    }
 }

@@ -1,7 +1,7 @@
 //! Backend on the standard library: one call for each datagram, on every system.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 
 use super::io_error::{is_bad_descriptor, is_transient, is_would_block};
 use super::receive_batch::{FilledSlot, RECEIVE_SLOTS, ReceiveBatch};
@@ -10,13 +10,17 @@ use crate::udp_stats::UdpStats;
 
 /// Sends one datagram. Implemented by sockets and, in tests, by a scripted kernel.
 pub(super) trait SendDatagram {
-    /// Sends `datagram` and returns how many bytes were taken.
-    fn send_datagram(&self, datagram: &[u8], destination: SocketAddr) -> io::Result<usize>;
+    /// Sends `datagram`, a part of `transmit`.
+    fn send_datagram(&self, datagram: &[u8], transmit: &Transmit) -> io::Result<()>;
 }
 
 impl SendDatagram for UdpSocket {
-    fn send_datagram(&self, datagram: &[u8], destination: SocketAddr) -> io::Result<usize> {
-        self.send_to(datagram, destination)
+    fn send_datagram(&self, datagram: &[u8], transmit: &Transmit) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if transmit.source.is_some() {
+            return super::linux::send_datagram(self, datagram, transmit);
+        }
+        self.send_to(datagram, transmit.destination).map(drop)
     }
 }
 
@@ -39,6 +43,7 @@ pub(super) fn receive(
             }
             Ok((len, source)) => Some(FilledSlot {
                 source,
+                local: None,
                 len,
                 segment_len: len.max(1),
             }),
@@ -87,8 +92,8 @@ pub(super) fn send_singly(
 ) -> io::Result<bool> {
     for segment in run.chunks(transmit.segment_len()) {
         loop {
-            match socket.send_datagram(segment, transmit.destination) {
-                Ok(_) => {
+            match socket.send_datagram(segment, transmit) {
+                Ok(()) => {
                     stats.sent += 1;
                     stats.sent_runs += 1;
                 }

@@ -1,13 +1,13 @@
 //! Storage for the datagrams of one receive call.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Slots of a receive batch. With UDP_GRO each may hold dozens of datagrams.
 pub const RECEIVE_SLOTS: usize = 32;
 
-/// Bytes of a slot when each datagram arrives alone. Longer datagrams are dropped; media keeps to
-/// 1,500 B.
-pub const RECEIVE_SLOT_LEN: usize = 2_048;
+/// Bytes of a slot when each datagram arrives alone. Longer datagrams are dropped; media seldom
+/// exceeds 1,500 B.
+pub const RECEIVE_SLOT_LEN: usize = 4_096;
 
 /// Bytes of a slot when the kernel joins datagrams to runs: the longest run.
 pub const RECEIVE_RUN_LEN: usize = 65_536;
@@ -17,6 +17,8 @@ pub const RECEIVE_RUN_LEN: usize = 65_536;
 pub struct Datagram<'a> {
     /// Source address.
     pub source: SocketAddr,
+    /// Local address that it was sent to, see [`UdpSocket::states_local`](super::UdpSocket).
+    pub local: Option<IpAddr>,
     /// Payload. May be modified in place; the next receive overwrites it.
     pub contents: &'a mut [u8],
 }
@@ -26,6 +28,8 @@ pub struct Datagram<'a> {
 pub(super) struct FilledSlot {
     /// Source address of the run.
     pub(super) source: SocketAddr,
+    /// Local address that it was sent to, if the kernel states it.
+    pub(super) local: Option<IpAddr>,
     /// Bytes of the run.
     pub(super) len: usize,
     /// Bytes of each datagram but the last; never zero.
@@ -64,6 +68,7 @@ impl ReceiveBatch {
                 run.chunks_mut(filled.segment_len.max(1))
                     .map(move |contents| Datagram {
                         source: filled.source,
+                        local: filled.local,
                         contents,
                     })
             })

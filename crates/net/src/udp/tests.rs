@@ -48,6 +48,7 @@ fn collect(socket: &mut UdpSocket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
 fn single(destination: SocketAddr, range: Range<usize>) -> Transmit {
     Transmit {
         destination,
+        source: None,
         range,
         segment_size: None,
     }
@@ -69,17 +70,20 @@ fn datagrams_and_runs_arrive_complete_on_every_backend_and_ip_version() {
                     single(to, 0..100),
                     Transmit {
                         destination: to,
+                        source: None,
                         range: 100..10_100,
                         segment_size: Some(1_000),
                     },
                     single(to, 10_100..11_300),
                     Transmit {
                         destination: to,
+                        source: None,
                         range: 11_300..15_000,
                         segment_size: Some(1_200),
                     },
                     Transmit {
                         destination: to,
+                        source: None,
                         range: 15_000..15_700,
                         segment_size: Some(1_200),
                     },
@@ -131,11 +135,13 @@ fn run_longer_than_the_kernel_takes_is_sent_in_parts() {
         let transmits = [
             Transmit {
                 destination,
+                source: None,
                 range: 0..100_000,
                 segment_size: Some(1_200),
             },
             Transmit {
                 destination,
+                source: None,
                 range: 0..8_000,
                 segment_size: Some(100),
             },
@@ -168,6 +174,7 @@ fn ten_thousand_packets_arrive_when_the_receiver_keeps_up() {
             let transmits: Vec<_> = (0..25)
                 .map(|run| Transmit {
                     destination,
+                    source: None,
                     range: run * 4_800..(run + 1) * 4_800,
                     segment_size: Some(1_200),
                 })
@@ -197,6 +204,7 @@ fn contents_can_be_modified_in_place() {
     let to = receiver.local_addr().unwrap();
     let run = Transmit {
         destination: to,
+        source: None,
         range: 0..300,
         segment_size: Some(100),
     };
@@ -313,4 +321,42 @@ fn buffer_sizes_are_those_of_the_kernel() {
     let socket = UdpSocket::bind(V4, UdpOptions::default()).unwrap();
     let (receive, send) = socket.buffer_sizes().unwrap();
     assert!(receive >= 65_536 && send >= 65_536, "{receive} {send}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn datagrams_state_the_address_that_was_asked_and_leave_from_it() {
+    let options = [options(true, true, false), options(false, false, false)];
+    for options in options {
+        let mut server = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), options).unwrap();
+        let mut client = UdpSocket::bind(V4, options).unwrap();
+        assert!(server.states_local() && !client.states_local());
+        let port = server.local_addr().unwrap().port();
+        for asked in ["127.0.0.2", "127.0.0.1", "127.0.0.3"] {
+            let asked: IpAddr = asked.parse().unwrap();
+            let asking = single(SocketAddr::new(asked, port), 0..100);
+            assert_eq!(client.send_batch(&[1; 100], &[asking]).unwrap(), 1);
+            let mut batch = ReceiveBatch::new(&server);
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while server.receive_batch(&mut batch).unwrap() == 0 {
+                assert!(Instant::now() < deadline, "nothing arrived");
+            }
+            let (source, local) = {
+                let datagram = batch.datagrams().next().unwrap();
+                (datagram.source, datagram.local)
+            };
+            assert_eq!(local, Some(asked));
+            let answer = Transmit {
+                destination: source,
+                source: local,
+                range: 0..4_000,
+                segment_size: Some(1_000),
+            };
+            assert_eq!(server.send_batch(&[2; 4_000], &[answer]).unwrap(), 1);
+            let seen = collect(&mut client, 4);
+            let from = SocketAddr::new(asked, port);
+            assert!(seen.iter().all(|(source, _)| *source == from), "{seen:?}");
+            assert_eq!((seen.len(), server.stats().send_errors), (4, 0));
+        }
+    }
 }

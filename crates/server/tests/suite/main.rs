@@ -17,7 +17,12 @@ mod engineio_client;
 #[cfg(feature = "faults")]
 mod faults;
 mod ice_checks;
+#[cfg(target_os = "linux")]
+mod local_addresses;
 mod metrics;
+#[cfg(target_os = "linux")]
+#[path = "../../../net/tests/support/namespace.rs"]
+mod namespace;
 mod native_client;
 mod origins;
 #[cfg(target_os = "linux")]

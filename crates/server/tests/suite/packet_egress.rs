@@ -6,23 +6,21 @@ use std::time::{Duration, Instant};
 
 use crate::ice_checks::IceTarget;
 use crate::metrics::{scrape, sum};
+use crate::namespace::{NamespacePair, in_namespace};
 use crate::native_client::Client;
 use crate::program::start_configured;
-
-#[path = "../../../net/tests/support/namespace.rs"]
-mod namespace;
 
 /// Longest wait for a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[test]
 fn peer_on_ethernet_is_answered_by_packet_egress() {
-    let Some(pair) = namespace::NamespacePair::new() else {
+    let Some(pair) = NamespacePair::new() else {
         return;
     };
-    let peer = namespace::in_namespace(&pair.theirs, || UdpSocket::bind("10.77.0.2:0").unwrap());
+    let peer = in_namespace(&pair.theirs, || UdpSocket::bind("10.77.0.2:0").unwrap());
     peer.set_read_timeout(Some(TIMEOUT)).unwrap();
-    namespace::in_namespace(&pair.ours, || {
+    in_namespace(&pair.ours, || {
         let settings = "egress = \"packet\"\nmedia_listen_ip = \"10.77.0.1\"\nshards = 1";
         let program = start_configured("packets", settings);
         let runtime = tokio::runtime::Builder::new_current_thread();

@@ -12,6 +12,7 @@ use dimpl::crypto::CryptoProvider;
 use thiserror::Error;
 use watersmeet_wire::params::DtlsFingerprint;
 
+use super::cookie::CookieHmac;
 use super::peer_verification::FingerprintHash;
 use super::signing_key::SharedKeyProvider;
 
@@ -59,8 +60,11 @@ pub struct DtlsCertificate {
 struct CertificateData {
     /// Certificate and key, both DER.
     pair: dimpl::DtlsCertificate,
-    /// Settings of all handshakes.
-    config: Arc<dimpl::Config>,
+    /// Settings of handshakes that negotiate DTLS 1.2 only, with cookies.
+    config_12: Arc<dimpl::Config>,
+    /// Settings of other handshakes. A cookie of 1.3 depends on the ClientHello, so that it would not
+    /// protect the peer.
+    config_13: Arc<dimpl::Config>,
     /// Fingerprints of the certificate, SHA-256 last.
     fingerprints: Vec<DtlsFingerprint>,
 }
@@ -75,23 +79,28 @@ impl DtlsCertificate {
         let pair =
             dimpl::certificate::generate_self_signed_certificate().map_err(|_| CertificateError)?;
         let key = SharedKeyProvider::parse(&pair.private_key).ok_or(CertificateError)?;
-        let config = dimpl::Config::builder()
-            .with_crypto_provider(CryptoProvider {
-                // Leaked once: a process has one certificate.
-                key_provider: Box::leak(Box::new(key)),
-                ..dimpl::crypto::aws_lc_rs::default_provider()
-            })
-            .mtu(DATAGRAM_LEN_MAX)
-            .max_queue_rx(REORDER_QUEUE_MAX)
-            .require_client_certificate(true)
-            // A cookie would prove that the peer receives at its address. The authenticated STUN
-            // request proved it already, which saves a round trip.
-            .use_server_cookie(false)
-            .flight_start_rto(FLIGHT_RETRY_START)
-            .flight_retries(FLIGHT_RETRIES_MAX)
-            .handshake_timeout(HANDSHAKE_TIMEOUT)
-            .build()
-            .map_err(|_| CertificateError)?;
+        // Leaked once: a process has one certificate.
+        let key_provider: &_ = Box::leak(Box::new(key));
+        let library = dimpl::crypto::aws_lc_rs::default_provider();
+        let hmac_provider: &_ = Box::leak(Box::new(CookieHmac(library.hmac_provider)));
+        let config = || {
+            dimpl::Config::builder()
+                .with_crypto_provider(CryptoProvider {
+                    key_provider,
+                    hmac_provider,
+                    ..dimpl::crypto::aws_lc_rs::default_provider()
+                })
+                .mtu(DATAGRAM_LEN_MAX)
+                .max_queue_rx(REORDER_QUEUE_MAX)
+                .require_client_certificate(true)
+                .flight_start_rto(FLIGHT_RETRY_START)
+                .flight_retries(FLIGHT_RETRIES_MAX)
+                .handshake_timeout(HANDSHAKE_TIMEOUT)
+        };
+        let build = |config: dimpl::ConfigBuilder| {
+            let config = config.build().map_err(|_| CertificateError)?;
+            Ok::<_, CertificateError>(Arc::new(config))
+        };
         let fingerprints = FingerprintHash::ALL
             .into_iter()
             .map(|hash| DtlsFingerprint {
@@ -102,7 +111,8 @@ impl DtlsCertificate {
         Ok(Self {
             inner: Arc::new(CertificateData {
                 pair,
-                config: Arc::new(config),
+                config_12: build(config().use_server_cookie(true))?,
+                config_13: build(config().use_server_cookie(false))?,
                 fingerprints,
             }),
         })
@@ -120,12 +130,17 @@ impl DtlsCertificate {
         version: DtlsVersion,
         now: std::time::Instant,
     ) -> dimpl::Dtls {
-        let constructor = match version {
-            DtlsVersion::V12 => dimpl::Dtls::new_12,
-            DtlsVersion::V13 => dimpl::Dtls::new_13,
-            DtlsVersion::Auto => dimpl::Dtls::new_auto,
-        };
-        constructor(Arc::clone(&self.inner.config), self.inner.pair.clone(), now)
+        let CertificateData {
+            pair,
+            config_12,
+            config_13,
+            ..
+        } = self.inner.as_ref();
+        match version {
+            DtlsVersion::V12 => dimpl::Dtls::new_12(Arc::clone(config_12), pair.clone(), now),
+            DtlsVersion::V13 => dimpl::Dtls::new_13(Arc::clone(config_13), pair.clone(), now),
+            DtlsVersion::Auto => dimpl::Dtls::new_auto(Arc::clone(config_13), pair.clone(), now),
+        }
     }
 }
 

@@ -22,24 +22,52 @@ const HANDSHAKE: u8 = 22;
 /// Handshake type of a ClientHello.
 const CLIENT_HELLO: u8 = 1;
 
+/// Offset of the length of the session id in a ClientHello: after version and random.
+const SESSION_ID_OFFSET: usize = 2 + 32;
+
 /// Properties of a datagram with consistent lengths.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DatagramSummary {
-    /// Whether it starts with a ClientHello or a fragment of one.
-    pub begins_with_hello: bool,
-    /// Whether it has a ClientHello that is not the first message of its sender.
-    pub later_hello: bool,
+pub(super) struct DatagramSummary<'a> {
+    /// The ClientHello, or the fragment of one, with which it starts.
+    pub first_hello: Option<Hello<'a>>,
+    /// Whether it has a ClientHello elsewhere.
+    pub other_hello: bool,
     /// Whether it has an unauthenticated alert.
     pub plain_alert: bool,
     /// Whether it has a record that exists only in DTLS 1.3.
     pub needs_1_3: bool,
 }
 
-impl DatagramSummary {
+/// A ClientHello, or a fragment of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hello<'a> {
+    /// Number of the message: zero without a cookie.
+    pub seq: u16,
+    /// Whether it is the first fragment.
+    pub is_start: bool,
+    /// Its bytes.
+    fragment: &'a [u8],
+}
+
+impl Hello<'_> {
+    /// Returns whether it has this cookie.
+    pub(super) fn has_cookie(&self, cookie: &[u8]) -> bool {
+        self.cookie().is_some_and(|it| it == cookie)
+    }
+
+    fn cookie(&self) -> Option<&[u8]> {
+        let rest = self.fragment.get(SESSION_ID_OFFSET..)?;
+        let rest = rest.get(1 + usize::from(*rest.first()?)..)?;
+        rest.get(1..1 + usize::from(*rest.first()?))
+            .filter(|_| self.is_start)
+    }
+}
+
+impl<'a> DatagramSummary<'a> {
     /// Parses the headers of `packet`, or returns `None` when their lengths are inconsistent. This
     /// is stricter than `dimpl`, which keeps a record with a malformed handshake message and fails
     /// the handshake later.
-    pub(super) fn parse(packet: &[u8]) -> Option<Self> {
+    pub(super) fn parse(packet: &'a [u8]) -> Option<Self> {
         let mut summary = Self::default();
         let mut rest = packet;
         for index in 0..RECORDS_MAX {
@@ -74,7 +102,7 @@ impl DatagramSummary {
     }
 
     /// Parses the headers of the handshake messages, or fragments of them, in one plaintext record.
-    fn read_messages(&mut self, is_first_record: bool, body: &[u8]) -> Option<()> {
+    fn read_messages(&mut self, is_first_record: bool, body: &'a [u8]) -> Option<()> {
         let mut rest = body;
         for index in 0..RECORDS_MAX {
             if rest.is_empty() {
@@ -88,10 +116,16 @@ impl DatagramSummary {
             if offset.checked_add(fragment_len)? > len {
                 return None;
             }
-            rest = after.get(usize::try_from(fragment_len).ok()?..)?;
-            if kind == CLIENT_HELLO {
-                self.begins_with_hello |= is_first_record && index == 0;
-                self.later_hello |= seq_0 != 0 || seq_1 != 0;
+            let (fragment, after) = after.split_at_checked(usize::try_from(fragment_len).ok()?)?;
+            rest = after;
+            if kind == CLIENT_HELLO && is_first_record && index == 0 {
+                self.first_hello = Some(Hello {
+                    seq: u16::from_be_bytes([seq_0, seq_1]),
+                    is_start: offset == 0,
+                    fragment,
+                });
+            } else if kind == CLIENT_HELLO {
+                self.other_hello = true;
             }
         }
         None

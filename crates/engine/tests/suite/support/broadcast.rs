@@ -198,7 +198,7 @@ impl Broadcast {
 
     /// Lets the publisher send its next packet, which waits in the worker afterwards.
     pub fn receive_packet(&mut self, keyframe: bool, payload_len: usize) {
-        let mut packet = [0; 1_500];
+        let mut packet = [0; 4_000];
         let len = self.protect_packet(keyframe, payload_len, &mut packet);
         self.receive_from_publisher(&mut packet[..len]);
     }

@@ -145,6 +145,11 @@ impl HandshakeHarness {
         self.worker.handle_datagram(self.now, path, &mut packet);
     }
 
+    /// Returns the datagrams to send without running timers or handshakes.
+    pub fn drain(&mut self) -> Vec<Datagram> {
+        drain_datagrams(&mut self.worker, self.now)
+    }
+
     /// Runs one loop iteration without input. Returns the datagrams sent; events are dropped.
     pub fn run_iteration(&mut self) -> Vec<Datagram> {
         self.worker.handle_timeout(self.now);

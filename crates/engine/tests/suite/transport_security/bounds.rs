@@ -38,7 +38,7 @@ fn checks_on_new_paths_are_discarded_while_the_event_queue_is_full() {
 
 #[test]
 fn pending_client_hellos_are_bounded_in_bytes() {
-    let mut transport = transport(DtlsVersion::V12, 2);
+    let mut transport = transport(DtlsVersion::V13, 2);
     let mut peer = Peer::new(
         &transport,
         udp("198.51.100.7:50000"),

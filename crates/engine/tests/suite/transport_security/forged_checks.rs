@@ -12,7 +12,9 @@ use watersmeet_wire::stun::{
 };
 use watersmeet_wire::units::Time;
 
-use super::peer::{DtlsOptions, Peer, connected, deliver, drain, events, rng, transport, udp};
+use super::peer::{
+    DtlsOptions, Peer, answer, connected, deliver, drain, events, rng, transport, udp,
+};
 
 const NOW: Time = Time::from_millis(1_000);
 
@@ -210,7 +212,8 @@ fn no_response_is_longer_than_its_request() {
         ];
         for request in requests {
             deliver(&mut transport, NOW, peer.path, &request);
-            let responses = drain(&mut transport);
+            let mut responses = drain(&mut transport);
+            responses.retain(|(_, packet)| answer(packet).is_none());
             assert_eq!(responses.len(), 1);
             assert!(responses[0].1.len() <= request.len(), "{address}");
         }

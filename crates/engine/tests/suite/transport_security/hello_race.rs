@@ -2,7 +2,7 @@
 //! another address is discarded, and an invalid one with the peer's own address has no effect.
 
 use watersmeet_engine::command::{DtlsState, Path};
-use watersmeet_engine::transport::dtls::{DtlsVersion, ENDPOINT_RESTARTS_MAX};
+use watersmeet_engine::transport::dtls::DtlsVersion;
 use watersmeet_engine::transport::{Received, WebRtcTransport, discard::DiscardReason};
 use watersmeet_wire::units::Time;
 
@@ -13,9 +13,8 @@ use super::peer::{
 
 const NOW: Time = Time::from_millis(1_000);
 
-/// Offset of the cipher suites in a DTLS 1.2 ClientHello: after both headers, version, random, two
-/// empty fields and the length of the suites.
-const SUITES_OFFSET: usize = 13 + 12 + 2 + 32 + 1 + 1 + 2;
+/// Offset of the length of the session id in a ClientHello: after both headers, version and random.
+const SESSION_ID_OFFSET: usize = 13 + 12 + 2 + 32;
 
 /// ClientHello datagrams of an attacker.
 struct Hellos {
@@ -58,12 +57,7 @@ fn hellos() -> Hellos {
         datagram.to_vec()
     };
     let valid = first_datagram(1_150);
-    let mut null = valid.clone();
-    let suites_len = usize::from(u16::from_be_bytes([
-        null[SUITES_OFFSET - 2],
-        null[SUITES_OFFSET - 1],
-    ]));
-    null[SUITES_OFFSET..SUITES_OFFSET + suites_len].fill(0);
+    let null = without_cipher_suites(&valid);
     let mut truncated = valid[..60].to_vec();
     truncated[11..13].copy_from_slice(&47_u16.to_be_bytes());
     let mut old = valid.clone();
@@ -75,6 +69,18 @@ fn hellos() -> Hellos {
         truncated,
         fragment: first_datagram(256),
     }
+}
+
+/// Replaces all cipher suites of a ClientHello by the NULL cipher.
+fn without_cipher_suites(hello: &[u8]) -> Vec<u8> {
+    let mut null = hello.to_vec();
+    let mut at = SESSION_ID_OFFSET;
+    for _ in ["session id", "cookie"] {
+        at += 1 + usize::from(null[at]);
+    }
+    let suites_len = usize::from(u16::from_be_bytes([null[at], null[at + 1]]));
+    null[at + 2..at + 2 + suites_len].fill(0);
+    null
 }
 
 /// Sends every ClientHello from each of these paths. Returns how many were discarded.
@@ -168,25 +174,109 @@ fn invalid_client_hellos_with_the_peers_address_have_no_effect_before_the_first_
     }
 }
 
+/// Delivers a datagram with the peer's address, and everything sent in consequence to the peer.
+fn forge(transport: &mut WebRtcTransport, peer: &mut Peer, packet: &[u8]) {
+    deliver(transport, NOW, peer.path, packet);
+    for (_, packet) in drain(transport) {
+        peer.handle(NOW, &packet);
+    }
+}
+
 #[test]
-fn a_handshake_fails_after_too_many_endpoint_restarts() {
-    let old = hellos().old;
-    let mut transport = transport(DtlsVersion::V12, 1);
-    let mut peer = Peer::new(
-        &transport,
-        udp("198.51.100.7:50000"),
-        DtlsOptions::BROWSER,
-        NOW,
-    );
+fn client_hellos_with_the_peers_address_never_end_its_handshake() {
+    let hellos = hellos();
+    for fingerprints_first in [true, false] {
+        // The number of datagrams of the peer after which the attacker sends.
+        for start in 0..6 {
+            for count in [1, 200] {
+                let mut transport = transport(DtlsVersion::V12, 1);
+                let path = udp("198.51.100.7:50000");
+                let mut peer = Peer::new(&transport, path, DtlsOptions::BROWSER, NOW);
+                if fingerprints_first {
+                    transport.connect(NOW, &peer.parameters()).unwrap();
+                }
+                let check = peer.check(true, None);
+                deliver(&mut transport, NOW, peer.path, &check);
+                let mut delivered = 0;
+                for _ in 0..6 {
+                    for packet in peer.poll(NOW) {
+                        if delivered >= start {
+                            for _ in 0..count {
+                                for hello in hellos.all() {
+                                    forge(&mut transport, &mut peer, hello);
+                                }
+                            }
+                        }
+                        if !fingerprints_first && delivered == 1 {
+                            transport.connect(NOW, &peer.parameters()).unwrap();
+                        }
+                        delivered += 1;
+                        forge(&mut transport, &mut peer, &packet);
+                    }
+                    if !fingerprints_first {
+                        transport.connect(NOW, &peer.parameters()).unwrap();
+                        for (_, packet) in drain(&mut transport) {
+                            peer.handle(NOW, &packet);
+                        }
+                    }
+                }
+                assert_eq!(peer.error, None, "from {start}, {count} at once");
+                assert_media_flows(&mut transport, &mut peer, NOW);
+            }
+        }
+    }
+}
+
+#[test]
+fn peer_that_starts_again_on_an_unfinished_transport_is_connected() {
+    // Datagrams of the first attempt that arrive: a ClientHello, one with a cookie, the second flight.
+    for arriving in 1..=3 {
+        let mut transport = transport(DtlsVersion::V12, 2);
+        let path = udp("198.51.100.7:50000");
+        let options = DtlsOptions {
+            mtu: 256,
+            ..DtlsOptions::BROWSER
+        };
+        let mut peer = Peer::new(&transport, path, options, NOW);
+        transport.connect(NOW, &peer.parameters()).unwrap();
+        let check = peer.check(true, None);
+        deliver(&mut transport, NOW, peer.path, &check);
+        for step in 1..=arriving {
+            let packets = peer.poll(NOW);
+            let count = if step == 3 { 1 } else { packets.len() };
+            for packet in &packets[..count] {
+                forge(&mut transport, &mut peer, packet);
+            }
+        }
+        assert_eq!(transport.dtls_state(), DtlsState::Connecting);
+        peer.restart_dtls(NOW);
+        exchange(&mut transport, &mut peer, NOW);
+        assert_eq!(peer.error, None, "after {arriving}");
+        assert_media_flows(&mut transport, &mut peer, NOW);
+    }
+}
+
+#[test]
+fn client_hello_with_a_guessed_cookie_is_discarded() {
+    let mut transport = transport(DtlsVersion::V12, 3);
+    let path = udp("198.51.100.7:50000");
+    let mut peer = Peer::new(&transport, path, DtlsOptions::BROWSER, NOW);
     transport.connect(NOW, &peer.parameters()).unwrap();
     let check = peer.check(true, None);
     deliver(&mut transport, NOW, peer.path, &check);
-    for _ in 0..ENDPOINT_RESTARTS_MAX {
-        deliver(&mut transport, NOW, peer.path, &old);
-        assert_eq!(transport.dtls_state(), DtlsState::Connecting);
+    for packet in peer.poll(NOW) {
+        forge(&mut transport, &mut peer, &packet);
     }
-    deliver(&mut transport, NOW, peer.path, &old);
-    assert_eq!(transport.dtls_state(), DtlsState::Failed);
+    let with_cookie = peer.poll(NOW).remove(0);
+    // Behind both headers, version, random and an empty session id.
+    const COOKIE_OFFSET: usize = 13 + 12 + 2 + 32 + 1 + 1;
+    let mut guessed = with_cookie.clone();
+    guessed[COOKIE_OFFSET + 31] ^= 1;
+    let received = deliver(&mut transport, NOW, peer.path, &guessed);
+    assert_eq!(received, Received::Discarded(DiscardReason::DtlsMalformed));
+    forge(&mut transport, &mut peer, &with_cookie);
+    exchange(&mut transport, &mut peer, NOW);
+    assert_eq!(transport.dtls_state(), DtlsState::Connected);
 }
 
 #[test]

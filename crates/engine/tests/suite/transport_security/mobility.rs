@@ -13,7 +13,8 @@ use watersmeet_wire::stun::{Class, IceRole, StunMessage};
 use watersmeet_wire::units::Time;
 
 use super::peer::{
-    DtlsOptions, Peer, assert_media_flows, connected, deliver, drain, events, rng, transport, udp,
+    DtlsOptions, Peer, answer, assert_media_flows, connected, deliver, drain, events, rng,
+    transport, udp,
 };
 
 const NOW: Time = Time::from_millis(1_000);
@@ -23,11 +24,20 @@ fn port(port: u16) -> Path {
     udp(&format!("198.51.100.7:{port}"))
 }
 
-/// Delivers a check from `path` that nominates it.
+/// Delivers a check from `path` that nominates it, and answers the server's checks.
 fn nominate(transport: &mut WebRtcTransport, peer: &mut Peer, now: Time, path: Path) {
     let check = peer.check(true, None);
     assert_eq!(deliver(transport, now, path, &check), Received::Nothing);
-    drain(transport);
+    answer_checks(transport, now);
+}
+
+/// Answers every check of the server from the address that it was sent to.
+fn answer_checks(transport: &mut WebRtcTransport, now: Time) {
+    for (path, packet) in drain(transport) {
+        if let Some(answer) = answer(&packet) {
+            assert_eq!(deliver(transport, now, path, &answer), Received::Nothing);
+        }
+    }
 }
 
 #[test]
@@ -158,7 +168,7 @@ fn the_path_moves_from_a_silent_nominated_path_to_an_active_one() {
         now = now + Duration::from_secs(1);
         let check = peer.check(false, None);
         deliver(&mut transport, now, port(50_001), &check);
-        drain(&mut transport);
+        answer_checks(&mut transport, now);
     }
     assert_eq!(transport.path(), Some(port(50_001)));
 }
@@ -185,6 +195,7 @@ fn udp_is_preferred_to_tcp_until_a_path_is_nominated() {
     ] {
         let check = peer.check(false, None);
         deliver(&mut transport, NOW, from, &check);
+        answer_checks(&mut transport, NOW);
         assert_eq!(transport.selected_path(), Some(expected));
         assert_eq!(transport.ice_state(), IceState::Connected);
     }

@@ -13,7 +13,9 @@ use watersmeet_engine::transport::{
     CONSENT_TIMEOUT, Received, TransportEvent, TransportSettings, WebRtcTransport,
 };
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole};
-use watersmeet_wire::stun::{BindingRequest, IceRole, IntegrityKey};
+use watersmeet_wire::stun::{
+    BindingRequest, Class, ErrorCode, IceRole, IntegrityKey, StunMessage, write_error,
+};
 use watersmeet_wire::units::{Rng, SeqNo, Ssrc, Time};
 
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -148,6 +150,8 @@ pub struct Peer {
     pub error: Option<dimpl::Error>,
     /// Whether the server sent close_notify.
     pub is_closed: bool,
+    /// Answers to the server's checks, not sent yet.
+    answers: Vec<Vec<u8>>,
     /// Connectivity checks sent.
     checks_sent: u64,
     /// Sequence number of the last RTP packet.
@@ -172,6 +176,7 @@ impl Peer {
             srtp: None,
             error: None,
             is_closed: false,
+            answers: Vec::new(),
             checks_sent: 0,
             last_seq: 0,
             epoch,
@@ -255,9 +260,17 @@ impl Peer {
         out[..len].to_vec()
     }
 
-    /// Handles a datagram of the server; STUN is ignored.
+    /// Starts DTLS again with the same certificate.
+    pub fn restart_dtls(&mut self, now: Time) {
+        let at = self.epoch + now.since_origin();
+        self.dtls = endpoint_with(self.options, &self.certificate, at);
+        self.error = None;
+    }
+
+    /// Handles a datagram of the server. Checks are answered; other STUN is ignored.
     pub fn handle(&mut self, now: Time, packet: &[u8]) {
         if packet[0] < 4 || self.error.is_some() {
+            self.answers.extend(answer(packet));
             return;
         }
         let at = self.epoch + now.since_origin();
@@ -268,10 +281,10 @@ impl Peer {
         self.error = result.err();
     }
 
-    /// Returns the DTLS datagrams to send now.
+    /// Returns the datagrams to send now: answers to checks, and DTLS.
     pub fn poll(&mut self, now: Time) -> Vec<Vec<u8>> {
         let at = self.epoch + now.since_origin();
-        let mut datagrams = Vec::new();
+        let mut datagrams = std::mem::take(&mut self.answers);
         let mut buffer = vec![0; 4_096];
         if self.error.is_some() {
             return datagrams;
@@ -336,6 +349,19 @@ pub fn deliver(transport: &mut WebRtcTransport, now: Time, path: Path, packet: &
     let received = transport.receive(now, path, &mut packet.to_vec());
     while transport.advance(now) {}
     received
+}
+
+/// Returns the answer to a check of the server: it does not know our password, so that browsers answer
+/// with an error. `None` for other datagrams.
+pub fn answer(packet: &[u8]) -> Option<Vec<u8>> {
+    let request = StunMessage::parse(packet).ok()?;
+    if request.class != Class::Request {
+        return None;
+    }
+    let mut out = [0; 256];
+    let (id, code) = (&request.transaction_id, ErrorCode::Unauthenticated);
+    let len = write_error(&mut out, id, code, &[], None)?;
+    Some(out[..len].to_vec())
 }
 
 /// Returns every datagram that the transport has to send.

@@ -195,6 +195,7 @@ fn datagram(device: u8, host: u8, last: u8) -> Transmit {
     let last = usize::from(last);
     Transmit {
         destination: (Ipv4Addr::new(10, 0, device, host), 9).into(),
+        source: None,
         range: last..last + 1,
         segment_size: None,
     }

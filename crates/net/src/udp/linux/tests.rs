@@ -51,12 +51,12 @@ impl ScriptedKernel {
 }
 
 impl SendDatagram for ScriptedKernel {
-    fn send_datagram(&self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
+    fn send_datagram(&self, datagram: &[u8], _: &Transmit) -> io::Result<()> {
         if let Some(CallResult::Fail(code)) = self.singles.borrow_mut().pop_front() {
             return Err(io::Error::from_raw_os_error(code));
         }
         self.taken.borrow_mut().push((datagram.to_vec(), None));
-        Ok(datagram.len())
+        Ok(())
     }
 }
 
@@ -92,6 +92,7 @@ fn runs(count: usize, len: usize) -> Vec<Transmit> {
     (0..count)
         .map(|number| Transmit {
             destination,
+            source: None,
             range: number * len..(number + 1) * len,
             segment_size: Some(100),
         })
@@ -251,24 +252,54 @@ fn addresses_survive_a_round_trip_through_the_kernels_layout() {
 #[test]
 fn segment_length_is_found_behind_other_control_messages() {
     let mut control = ControlBuffer([0; CONTROL_LEN]);
-    assert_eq!(read_segment_len(&control, 0), None);
+    let read = |control: &_, len| Metadata::read(control, len).segment_len;
+    assert_eq!(read(&control, 0), None);
     let mut bytes = Vec::new();
     for (level, kind, value) in [
         (libc::IPPROTO_IP, 8, 1),
         (libc::SOL_UDP, libc::UDP_GRO, 1_200),
     ] {
-        bytes.extend((CONTROL_HEADER_LEN + 4).to_ne_bytes());
+        bytes.extend((size_of::<libc::cmsghdr>() + 4).to_ne_bytes());
         bytes.extend(i32::to_ne_bytes(level));
         bytes.extend(i32::to_ne_bytes(kind));
         bytes.extend(i32::to_ne_bytes(value));
         bytes.resize(bytes.len().next_multiple_of(size_of::<usize>()), 0);
     }
     control.0[..bytes.len()].copy_from_slice(&bytes);
-    assert_eq!(read_segment_len(&control, bytes.len()), Some(1_200));
-    assert_eq!(read_segment_len(&control, bytes.len() / 2), None);
+    assert_eq!(read(&control, bytes.len()), Some(1_200));
+    assert_eq!(read(&control, bytes.len() / 2), None);
     // A length of zero must not cause an endless loop.
-    assert_eq!(
-        read_segment_len(&ControlBuffer([0; CONTROL_LEN]), CONTROL_LEN),
-        None
-    );
+    assert_eq!(read(&ControlBuffer([0; CONTROL_LEN]), CONTROL_LEN), None);
+}
+
+#[test]
+fn source_and_segment_length_survive_a_round_trip_through_control_messages() {
+    for source in ["203.0.113.7", "2001:db8::7"] {
+        let source: IpAddr = source.parse().unwrap();
+        let mut control = ControlBuffer([0xff; CONTROL_LEN]);
+        let mut writer = ControlWriter::new(&mut control);
+        writer.push_segment_size(1_200);
+        writer.push_source(source);
+        let len = writer.len();
+        assert!(len <= CONTROL_LEN && len.is_multiple_of(size_of::<usize>()));
+        assert_eq!(Metadata::read(&control, len).local, Some(source));
+    }
+}
+
+#[test]
+fn runs_continue_after_refusals_of_a_removed_source_address() {
+    let mut sender = batch_sender();
+    let transmits = runs(1, 1_000).into_iter().map(|run| Transmit {
+        source: Some([192, 0, 2, 1].into()),
+        ..run
+    });
+    let transmits: Vec<_> = transmits.collect();
+    for _ in 0..=RUN_REFUSALS_MAX {
+        let kernel = ScriptedKernel::new([CallResult::Fail(libc::EINVAL)])
+            .singles((0..10).map(|_| CallResult::Fail(libc::EINVAL)));
+        let mut stats = UdpStats::default();
+        let taken = sender.send(&kernel, &[0; 1_000], &transmits, &mut stats);
+        assert_eq!((taken.unwrap(), stats.send_errors), (1, 10));
+    }
+    assert!(sender.gso);
 }

@@ -1,0 +1,156 @@
+//! Cookie exchange of a DTLS 1.2 server (RFC 6347 §4.2.1): a ClientHello starts a handshake only with
+//! a cookie that was sent to the peer's address.
+//!
+//! An attacker who forges that address cannot see the cookie. Without it, his ClientHello would be
+//! answered with a ServerHello that reaches the peer and ends the peer's own handshake, because the
+//! signature in it covers the attacker's random. A HelloVerifyRequest has no such content, and its
+//! cookie does not depend on the ClientHello: whichever the peer receives first is good for its own.
+//!
+//! A cookie offered while a handshake runs belongs to another endpoint, which replaces the running one
+//! when the cookie returns. So a peer that starts again wins, and nobody else can.
+
+use std::time::{Duration, Instant};
+
+use dimpl::CryptoError;
+use dimpl::crypto::{HashAlgorithm, HmacProvider};
+use watersmeet_wire::units::Time;
+
+use super::certificate::{DtlsCertificate, DtlsVersion};
+use super::endpoint::{Endpoint, EndpointError};
+use super::record::Hello;
+
+/// Length of a cookie.
+const COOKIE_LEN: usize = 32;
+
+/// Length of the random in a ClientHello, over which `dimpl` computes cookies.
+const RANDOM_LEN: usize = 32;
+
+/// Time after which an unused offer is replaced by the next ClientHello. Shorter than the 15 s in which
+/// `dimpl` expects the whole handshake; a client repeats its ClientHello for longer, but has its
+/// cookie after one round trip.
+const OFFER_LIFETIME: Duration = Duration::from_secs(10);
+
+/// HMAC functions for `dimpl` with cookies that do not depend on the ClientHello, only on the
+/// endpoint's secret.
+#[derive(Debug)]
+pub(super) struct CookieHmac(pub(super) &'static dyn HmacProvider);
+
+impl HmacProvider for CookieHmac {
+    /// Computes a cookie: `dimpl` uses this function for nothing else, but checks it with a test vector
+    /// of another length first.
+    fn hmac_sha256(&self, key: &[u8], data: &[u8]) -> Result<[u8; 32], CryptoError> {
+        let is_cookie = data.len() == RANDOM_LEN;
+        self.0
+            .hmac_sha256(key, if is_cookie { b"cookie" } else { data })
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        data: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, CryptoError> {
+        self.0.hmac(hash, key, data, out)
+    }
+}
+
+/// A cookie that was offered to the peer, and the endpoint that accepts it.
+pub(super) struct CookieOffer {
+    endpoint: Endpoint,
+    /// Complete HelloVerifyRequest datagram. The cookie is at its end.
+    hello_verify: Vec<u8>,
+    /// Time at which it is outdated.
+    expires_at: Time,
+}
+
+impl CookieOffer {
+    /// Creates an endpoint, and takes its cookie.
+    ///
+    /// # Errors
+    /// Fails when the library fails.
+    pub(super) fn new(
+        certificate: &DtlsCertificate,
+        version: DtlsVersion,
+        now: Time,
+        at: Instant,
+    ) -> Result<Self, EndpointError> {
+        let mut endpoint = Endpoint::new(certificate, version, false, at)?;
+        endpoint.handle_timeout(at)?;
+        let outputs = endpoint.handle_packet(at, &first_hello())?;
+        let hello_verify = outputs.datagrams.into_iter().next();
+        Ok(Self {
+            endpoint,
+            hello_verify: hello_verify.ok_or(EndpointError::Panicked)?,
+            expires_at: now + OFFER_LIFETIME,
+        })
+    }
+
+    /// Returns the datagram that offers the cookie.
+    pub(super) fn hello_verify(&self) -> &[u8] {
+        &self.hello_verify
+    }
+
+    /// Returns whether the next ClientHello gets another cookie.
+    pub(super) fn is_expired(&self, now: Time) -> bool {
+        now >= self.expires_at
+    }
+
+    /// Returns when the offer is outdated.
+    pub(super) const fn expires_at(&self) -> Time {
+        self.expires_at
+    }
+
+    /// Returns whether a ClientHello has this cookie.
+    pub(super) fn accepts(&self, hello: &Hello<'_>) -> bool {
+        self.cookie().is_some_and(|cookie| hello.has_cookie(cookie))
+    }
+
+    /// Returns the endpoint and its cookie.
+    pub(super) fn into_endpoint(self) -> (Endpoint, [u8; COOKIE_LEN]) {
+        let cookie = self.cookie().copied().unwrap_or_default();
+        (self.endpoint, cookie)
+    }
+
+    fn cookie(&self) -> Option<&[u8; COOKIE_LEN]> {
+        self.hello_verify.last_chunk()
+    }
+}
+
+/// Returns whether a datagram is a HelloVerifyRequest, of which an endpoint repeats its own by timer.
+pub(super) fn is_hello_verify(datagram: &[u8]) -> bool {
+    const HELLO_VERIFY_REQUEST: u8 = 3;
+    matches!(datagram, [22, _, _, 0, 0, ..]) && datagram.get(13) == Some(&HELLO_VERIFY_REQUEST)
+}
+
+/// Returns the smallest ClientHello that `dimpl` answers with a HelloVerifyRequest: one cipher suite, no
+/// compression, no extensions. The peer's own does not matter before it has a cookie.
+fn first_hello() -> Vec<u8> {
+    const BODY_LEN: u8 = 42;
+    const MESSAGE_LEN: u8 = 12 + BODY_LEN;
+    let record: &[u8] = &[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, MESSAGE_LEN];
+    let message: &[u8] = &[1, 0, 0, BODY_LEN, 0, 0, 0, 0, 0, 0, 0, BODY_LEN];
+    let version: &[u8] = &[0xfe, 0xfd];
+    let random: &[u8] = &[0; RANDOM_LEN];
+    // No session, no cookie, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, no compression.
+    let rest: &[u8] = &[0, 0, 0, 2, 0xc0, 0x2b, 1, 0];
+    [record, message, version, random, rest].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_have_a_cookie_each_and_expire() {
+        #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
+        let at = Instant::now();
+        let certificate = DtlsCertificate::generate().unwrap();
+        let offer = || CookieOffer::new(&certificate, DtlsVersion::V12, Time::ZERO, at).unwrap();
+        let (one, two) = (offer(), offer());
+        assert_eq!(one.hello_verify().len(), 13 + 12 + 2 + 1 + COOKIE_LEN);
+        assert_eq!(one.hello_verify()[13], 3, "a HelloVerifyRequest");
+        assert_ne!(one.cookie(), two.cookie());
+        assert!(!one.is_expired(Time::ZERO) && one.is_expired(one.expires_at()));
+    }
+}
