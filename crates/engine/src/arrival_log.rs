@@ -16,6 +16,10 @@ pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 /// datagram.
 pub const PENDING_ARRIVALS_MAX: usize = 256;
 
+/// Distance behind the newest packet from which on a number is taken for a restart of the sender's
+/// count, as in RFC 3550 A.1.
+const BEHIND_MAX: u64 = 3_000;
+
 /// Packets that arrived since the last feedback.
 #[derive(Debug, Default)]
 pub struct ArrivalLog {
@@ -41,7 +45,11 @@ impl ArrivalLog {
                 self.next_base = first;
                 first
             }
-            Some(highest) => highest.nearest(raw),
+            Some(highest) => match highest.nearest(raw) {
+                // A jump by more than half a wrap; numbers never go back.
+                seq if seq.0 + BEHIND_MAX < highest.0 => SeqNo(seq.0 + 0x1_0000),
+                seq => seq,
+            },
         };
         self.highest = Some(self.highest.map_or(seq, |highest| highest.max(seq)));
         self.media = media;
@@ -131,6 +139,20 @@ mod tests {
             feedback(&mut arrivals),
             [(10, true), (11, true), (12, true)]
         );
+    }
+
+    #[test]
+    fn sender_whose_count_jumps_gets_feedback_at_once() {
+        for jump in [3_500_u16, 31_000, 33_000, 60_000] {
+            let mut arrivals = ArrivalLog::default();
+            arrivals.record(Time::from_millis(1), 10, Ssrc(2));
+            feedback(&mut arrivals);
+            arrivals.record(Time::from_millis(2), 10_u16.wrapping_add(jump), Ssrc(2));
+            let reported = feedback(&mut arrivals);
+            let last = reported.last().copied();
+            assert_eq!(last, Some((10_u16.wrapping_add(jump), true)));
+            assert!(reported.len() <= 1_025, "{} statuses", reported.len());
+        }
     }
 
     #[test]

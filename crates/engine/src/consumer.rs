@@ -10,38 +10,39 @@ mod layer_selector;
 pub mod layers;
 mod packet;
 pub mod queued_packet;
+mod report;
 pub mod resend;
+mod retransmission;
 pub mod rewrite;
 mod selection;
 mod simple_selector;
 mod simulcast_selector;
+mod written_packets;
 
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use watersmeet_wire::codec::{Codec, PayloadDescriptor};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
-use watersmeet_wire::rtcp::report::ReportBlock;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::consumer::layers::ConsumerLayers;
-use crate::consumer::queued_packet::{PayloadDescriptorPatch, QueuedPacket};
+use crate::consumer::queued_packet::{PayloadDescriptorPatch, QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;
-use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, media_time};
+use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap};
 use crate::consumer::selection::Selection;
+use crate::consumer::written_packets::WrittenPackets;
 use crate::ids::ConsumerId;
 use crate::layers::Layers;
 use crate::packet::{Arrival, ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
+use crate::round_trip::RoundTripTime;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::stats::ConsumerStats;
 
 /// Minimum interval between two keyframe requests of a peer that are passed on.
 const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
-
-/// Round-trip time assumed before the peer's first report.
-const RTT_DEFAULT: Duration = Duration::from_millis(100);
 
 /// Number of sender reports remembered to measure the round-trip time.
 const REPORTS_KEPT: usize = 4;
@@ -82,22 +83,24 @@ pub struct Counters {
 /// Latest reception report of the peer.
 #[derive(Debug, Clone, Copy)]
 struct PeerReport {
+    /// Fraction lost in the last interval, in 256ths.
     fraction_lost: u8,
+    /// Packets lost so far.
     packets_lost: u32,
-    rtt: Duration,
 }
 
-/// Fields of a sender report except the wall clock (RFC 3550 §6.4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SenderReportFields {
-    /// SSRC of the stream.
-    pub ssrc: Ssrc,
-    /// RTP timestamp at the time of the report.
-    pub timestamp: u32,
-    /// Packets sent, modulo 2^32.
-    pub packets: u32,
-    /// Payload bytes sent, modulo 2^32.
-    pub payload_bytes: u32,
+/// Decision of a consumer about a packet of its producer.
+#[derive(Debug, Clone, Copy)]
+pub enum Forwarding {
+    /// Nothing is sent.
+    Nothing,
+    /// Nothing is sent before a keyframe: the stream was interrupted for longer than losses can be
+    /// repaired.
+    Interrupted,
+    /// The packet continues the stream being sent.
+    Packet(QueuedPacket),
+    /// The packet is the first of the stream, or of another stream than before.
+    First(QueuedPacket),
 }
 
 /// One producer's media forwarded to one peer.
@@ -117,6 +120,8 @@ pub struct Consumer {
     pub paused: bool,
     /// Whether its transport can send media.
     connected: bool,
+    /// Whether packets are sent again as they are, for want of a retransmission stream.
+    repeats: bool,
     /// Stream that is sent.
     pub layers: ConsumerLayers,
     /// Codec of the media; absent when its payload is not parsed.
@@ -147,6 +152,10 @@ pub struct Consumer {
     pub counters: Counters,
     /// Maps sequence numbers.
     sequence: SequenceMap,
+    /// Outgoing sequence number of the latest keyframe's first packet.
+    keyframe_seq: u64,
+    /// Fields of sent packets that may be repeated.
+    written: WrittenPackets,
     /// Id that commands and events use.
     pub id: ConsumerId,
     /// Audio or video.
@@ -157,6 +166,8 @@ pub struct Consumer {
     clock_rate: u32,
     /// Latest reception report of the peer.
     report: Option<PeerReport>,
+    /// Round-trip time, measured by reports on this stream.
+    round_trip: RoundTripTime,
     /// Latest sender reports: middle 32 bits of the NTP timestamp, and send time.
     reports_sent: ArrayVec<(u32, Time), REPORTS_KEPT>,
     /// Time at which a keyframe request of the peer was last passed on.
@@ -215,6 +226,9 @@ impl Consumer {
         let mut extension_ids = ExtensionIds::default();
         extension_ids.learn(&rtp.header_extensions);
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
+        let mut media_codecs = rtp.codecs.iter().filter(|codec| !codec.is_rtx());
+        let is_nack_announced = media_codecs.any(|codec| codec.has_feedback("nack", ""));
+        let has_rtx = rtx_pt.is_some() && rtx_ssrc.is_some();
         Self {
             id,
             producer,
@@ -238,65 +252,105 @@ impl Consumer {
             }),
             extension_ids,
             mid: rtp.mid.unwrap_or_default(),
+            keyframe_seq: 0,
             sequence: SequenceMap::new(SeqNo::first(setup.first_seq)),
             timestamps: TimestampMap::default(),
             picture_ids: CounterMap::default(),
             tl0_pic_idxs: CounterMap::default(),
             clock: None,
             sent: SentPackets::default(),
+            repeats: is_nack_announced && !has_rtx,
+            written: WrittenPackets::default(),
             rate: RateWindow::default(),
             report: None,
+            round_trip: RoundTripTime::default(),
             reports_sent: ArrayVec::new(),
             keyframe_requested: None,
             rtp,
         }
     }
 
-    /// Returns what to send for a packet of the producer, if anything, and whether the consumer
-    /// switches to another stream with it.
+    /// Returns what to send for a packet of the producer.
     #[inline]
-    pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Option<(QueuedPacket, bool)> {
+    pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Forwarding {
         if self.paused || !self.connected {
-            return None;
+            return Forwarding::Nothing;
         }
-        let selection = self
-            .layers
-            .select(arrival.stream, arrival.descriptor.keyframe);
+        let keyframe = arrival.descriptor.keyframe;
+        let mut selection = self.layers.select(arrival.stream, keyframe);
+        if selection == Selection::Forward && self.is_discontinuous(now, arrival) {
+            if self.sequence.is_next(arrival.seq) {
+                // Nothing is missing: only the media clock has jumped.
+                self.rejoin(now, arrival);
+            } else {
+                self.layers.restart();
+                selection = self.layers.select(arrival.stream, keyframe);
+                if selection == Selection::Skip {
+                    return Forwarding::Interrupted;
+                }
+            }
+        }
         match selection {
-            Selection::Skip => return None,
+            Selection::Skip => return Forwarding::Nothing,
             Selection::Switch => self.switch_to(now, arrival),
             Selection::Forward => {}
         }
         if !arrival.has_payload {
             self.sequence.omit(arrival.seq);
-            return None;
+            return Forwarding::Nothing;
         }
-        let seq = self.sequence.map(arrival.seq)?;
+        let Some(seq) = self.sequence.map(arrival.seq) else {
+            return Forwarding::Nothing;
+        };
         let timestamp = self.timestamps.map(now, arrival.timestamp);
         let patch = self.patch(&arrival.descriptor);
         self.clock = arrival.clock;
-        if self.rtx.is_some() {
+        if self.rtx.is_some() || self.repeats {
             self.sent
                 .insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
+            if arrival.descriptor.keyframe {
+                self.keyframe_seq = seq;
+            }
+            let temporal_layer = arrival.descriptor.temporal_layer;
+            self.sent.set_temporal_layer(seq, temporal_layer);
         }
         let queued = QueuedPacket {
             consumer: self.key,
             stream: arrival.stream,
             origin: arrival.seq,
             seq,
-            repeats: None,
+            transmission: Transmission::First,
             timestamp,
             patch,
         };
-        Some((queued, selection == Selection::Switch))
+        match selection {
+            Selection::Switch => Forwarding::First(queued),
+            _ => Forwarding::Packet(queued),
+        }
     }
 
-    /// Continues with another stream, of which this packet is the first.
-    fn switch_to(&mut self, now: Time, arrival: &Arrival) {
+    /// Returns whether a packet of the stream being sent does not continue it: its number or its
+    /// timestamp has jumped. Late packets are not concerned.
+    #[inline]
+    fn is_discontinuous(&self, now: Time, arrival: &Arrival) -> bool {
+        self.sequence.is_jump(arrival.seq)
+            || (self.sequence.is_newest(arrival.seq)
+                && self
+                    .timestamps
+                    .is_jump(now, arrival.timestamp, self.clock_rate))
+    }
+
+    /// Continues the outgoing numbers and timestamps with this packet.
+    fn rejoin(&mut self, now: Time, arrival: &Arrival) {
         let reference = self.timestamp_by_clock(arrival);
         self.sequence.join(arrival.seq);
         self.timestamps
             .join(now, arrival.timestamp, self.clock_rate, reference);
+    }
+
+    /// Continues with another stream, of which this packet is the first.
+    fn switch_to(&mut self, now: Time, arrival: &Arrival) {
+        self.rejoin(now, arrival);
         if let Some(picture_id) = arrival.descriptor.picture_id {
             self.picture_ids.join(picture_id.value());
         }
@@ -320,12 +374,17 @@ impl Consumer {
             return PayloadDescriptorPatch::default();
         }
         let picture_id = descriptor.picture_id.and_then(|id| {
-            let mapped = self
-                .picture_ids
-                .map(id.value(), if id.is_extended() { 15 } else { 7 });
+            let bits = if id.is_extended() { 15 } else { 7 };
+            if descriptor.keyframe && self.picture_ids.is_jump(id.value(), bits) {
+                self.picture_ids.join(id.value());
+            }
+            let mapped = self.picture_ids.map(id.value(), bits);
             (mapped != id.value()).then_some(mapped)
         });
         let tl0_pic_idx = descriptor.tl0_pic_idx.and_then(|index| {
+            if descriptor.keyframe && self.tl0_pic_idxs.is_jump(u16::from(index), 8) {
+                self.tl0_pic_idxs.join(u16::from(index));
+            }
             let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
             u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
         });
@@ -335,29 +394,11 @@ impl Consumer {
         }
     }
 
-    /// Returns the retransmission of the packet with this sequence number, if it may be sent now.
-    pub fn resend(&mut self, now: Time, wanted: u16) -> Option<QueuedPacket> {
-        let rtt = self.rtt();
-        let rtx = self.rtx.as_mut()?;
-        let sent = self.sent.take_due(now, wanted, rtt)?;
-        let seq = rtx.next_seq;
-        rtx.next_seq += 1;
-        Some(QueuedPacket {
-            consumer: self.key,
-            stream: sent.stream,
-            origin: sent.origin,
-            seq,
-            repeats: Some(wanted),
-            timestamp: sent.timestamp,
-            patch: sent.patch,
-        })
-    }
-
     /// Returns the payload type and SSRC under which a packet is sent.
     #[inline]
     pub fn outgoing_stream(&self, packet: &QueuedPacket) -> (Pt, Ssrc) {
-        match (&self.rtx, packet.repeats) {
-            (Some(rtx), Some(_)) => (rtx.pt, rtx.ssrc),
+        match (&self.rtx, packet.transmission) {
+            (Some(rtx), Transmission::Rtx(_)) => (rtx.pt, rtx.ssrc),
             _ => (self.pt, self.ssrc),
         }
     }
@@ -373,7 +414,7 @@ impl Consumer {
     #[inline]
     pub fn record_sent(&mut self, now: Time, packet: &QueuedPacket, header_len: usize, len: usize) {
         self.rate.add(now, len as u64);
-        if packet.repeats.is_some() {
+        if packet.transmission != Transmission::First {
             self.counters.retransmitted += 1;
             return;
         }
@@ -428,63 +469,6 @@ impl Consumer {
         true
     }
 
-    /// Records the peer's reception report on the stream.
-    pub fn record_report(&mut self, now: Time, block: &ReportBlock) {
-        let echoed = |sent: &&(u32, Time)| block.last_sr != 0 && sent.0 == block.last_sr;
-        let rtt = self.reports_sent.iter().find(echoed).map(|(_, at)| {
-            let held_micros = u64::from(block.delay_since_last_sr) * 1_000_000 / 65_536;
-            now.since(*at)
-                .saturating_sub(Duration::from_micros(held_micros))
-        });
-        let packets_lost = u32::try_from(block.cumulative_lost).unwrap_or(0);
-        let lost_before = self.report.map_or(0, |report| report.packets_lost);
-        self.counters.lost += u64::from(packets_lost.saturating_sub(lost_before));
-        self.report = Some(PeerReport {
-            fraction_lost: block.fraction_lost,
-            packets_lost,
-            rtt: rtt.unwrap_or_else(|| self.rtt()),
-        });
-    }
-
-    /// Returns the round-trip time to the peer, or the default before its first report.
-    pub fn rtt(&self) -> Duration {
-        self.report.map_or(RTT_DEFAULT, |report| report.rtt)
-    }
-
-    /// Returns the round-trip time to the peer; `None` before its first report.
-    pub fn measured_rtt(&self) -> Option<Duration> {
-        self.report.map(|report| report.rtt)
-    }
-
-    /// Returns the fields of a sender report; `None` before the first packet.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the report counts modulo 2^32"
-    )]
-    pub fn sender_report(&self, now: Time, wall_micros: u64) -> Option<SenderReportFields> {
-        let (latest, sent) = self.timestamps.latest()?;
-        let timestamp = match self.clock {
-            Some(clock) => clock
-                .timestamp_at(wall_micros, self.clock_rate)
-                .wrapping_add(self.timestamps.offset()),
-            None => latest.wrapping_add(media_time(now.since(sent), self.clock_rate)),
-        };
-        Some(SenderReportFields {
-            ssrc: self.ssrc,
-            timestamp,
-            packets: self.counters.packets as u32,
-            payload_bytes: self.counters.payload_bytes as u32,
-        })
-    }
-
-    /// Remembers a sender report that was sent.
-    pub fn record_report_sent(&mut self, now: Time, compact_ntp: u32) {
-        if self.reports_sent.is_full() {
-            self.reports_sent.remove(0);
-        }
-        self.reports_sent.push((compact_ntp, now));
-    }
-
     /// Returns the statistics of its stream.
     pub fn stats(&mut self, now: Time) -> ConsumerStats {
         let report = self.report;
@@ -506,7 +490,9 @@ impl Consumer {
             bitrate: self.rate.bitrate(now).as_bps(),
             packets_lost: report.map_or(0, |report| u64::from(report.packets_lost)),
             fraction_lost: report.map_or(0, |report| report.fraction_lost),
-            round_trip_time: report.map_or(0.0, |report| report.rtt.as_secs_f64() * 1_000.0),
+            round_trip_time: self
+                .measured_rtt(now)
+                .map_or(0.0, |rtt| rtt.as_secs_f64() * 1_000.0),
             packets_retransmitted: self.counters.retransmitted,
             nack_count: self.counters.nacks,
             nack_packet_count: self.counters.nacked_packets,

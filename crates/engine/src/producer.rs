@@ -15,12 +15,13 @@ use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
 use crate::ids::ProducerId;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
-use crate::packet::{Arrival, ClockReference, Incoming};
+use crate::packet::{Arrival, Incoming};
 use crate::packet_cache::{CachedPacket, SLOTS_MAX};
 use crate::producer::activity::Activity;
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::Gap;
 use crate::producer::stream::{Accepted, Stream};
+use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::shard_message::{ShardMessage, SharedPacket};
 use crate::slots::{RouterKey, TransportKey};
 use crate::stats::ProducerStats;
@@ -144,11 +145,15 @@ impl Producer {
             remb: has("goog-remb", ""),
         };
         let clock_rate = first.map_or(90_000, |codec| codec.clock_rate);
+        let has_rtx = parameters.codecs.iter().any(RtpCodecParameters::is_rtx);
         let streams: Vec<_> = parameters
             .encodings
             .iter()
             .map(|encoding| {
                 let mut stream = Stream::new(clock_rate, feedback.nack);
+                if let Some(nacks) = &mut stream.nacks {
+                    nacks.set_rtx(has_rtx);
+                }
                 stream.ssrc = encoding.ssrc;
                 stream.rtx_ssrc = encoding.rtx.map(|rtx| rtx.ssrc);
                 stream.rid = encoding.rid;
@@ -428,17 +433,19 @@ impl Producer {
         })
     }
 
-    /// Records a sender report of one of its streams.
+    /// Records a sender report of one of its streams. `clock` is the clock of its publisher,
+    /// `wall_micros` ours.
     pub fn record_sender_report(
         &mut self,
         now: Time,
+        wall_micros: u64,
         ssrc: Ssrc,
-        compact_ntp: u32,
-        reference: ClockReference,
+        report: ReportClock,
+        clock: &mut PublisherClock,
     ) {
         let mut streams = self.streams.iter_mut();
         if let Some(stream) = streams.find(|stream| stream.ssrc == Some(ssrc)) {
-            stream.record_sender_report(now, compact_ntp, reference);
+            stream.record_sender_report(now, wall_micros, report, clock);
         }
     }
 

@@ -7,7 +7,9 @@ use watersmeet_wire::rtp::{self, OSN_LEN, RtpHeaderFields, write_osn};
 
 use super::Consumer;
 use super::rewrite::low_16_bits;
-use crate::consumer::queued_packet::{PayloadDescriptorPatch, QueuedPacket, WireFields};
+use crate::consumer::queued_packet::{
+    PayloadDescriptorPatch, QueuedPacket, Transmission, WireFields,
+};
 use crate::packet_cache::CachedPacket;
 
 /// Extensions copied unchanged from the publisher's packet.
@@ -59,8 +61,8 @@ impl Consumer {
         let incoming = cached.incoming()?;
         let header_len = self.write_header(packet, cached, wire, incoming.marker, out)?;
         let mut at = header_len;
-        if let Some(repeats) = packet.repeats {
-            at += write_osn(out.get_mut(at..)?, repeats)?;
+        if let Transmission::Rtx(original) = packet.transmission {
+            at += write_osn(out.get_mut(at..)?, original)?;
         }
         let payload = cached.payload();
         let body = out.get_mut(at..at + payload.len())?;
@@ -78,13 +80,18 @@ impl Consumer {
         Some((header_len, at + usize::from(wire.padding)))
     }
 
-    /// Returns the length of the packet that [`Self::write`] writes, without padding.
+    /// Returns the length of the packet that [`Self::write`] writes. Only the padding of a repeated
+    /// packet is included.
     #[inline]
     pub fn packet_len(&self, packet: &QueuedPacket, cached: &CachedPacket) -> Option<usize> {
         let values = Values::default();
         let payload_len = payload_len(packet, cached);
         let header_len = rtp::header_len(&self.extensions(cached, &values, payload_len)?);
-        Some(header_len + payload_len)
+        let padding = match packet.transmission {
+            Transmission::First | Transmission::Rtx(_) => 0,
+            Transmission::Repetition => usize::from(self.written_fields(packet)?.padding),
+        };
+        Some(header_len + payload_len + padding)
     }
 
     fn write_header(
@@ -159,5 +166,9 @@ impl Consumer {
 
 /// Returns the length of everything behind the header.
 fn payload_len(packet: &QueuedPacket, cached: &CachedPacket) -> usize {
-    packet.repeats.map_or(0, |_| OSN_LEN) + cached.payload().len()
+    let osn_len = match packet.transmission {
+        Transmission::Rtx(_) => OSN_LEN,
+        Transmission::First | Transmission::Repetition => 0,
+    };
+    osn_len + cached.payload().len()
 }

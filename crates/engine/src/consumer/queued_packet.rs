@@ -33,6 +33,17 @@ impl PayloadDescriptorPatch {
     }
 }
 
+/// Whether a packet is new, or how it is retransmitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transmission {
+    /// The packet is sent for the first time.
+    First,
+    /// The packet with this sequence number is retransmitted on the RTX stream.
+    Rtx(u16),
+    /// The same packet is sent again, byte for byte: the peer has no RTX stream.
+    Repetition,
+}
+
 /// A packet to send.
 #[derive(Debug, Clone, Copy)]
 pub struct QueuedPacket {
@@ -42,10 +53,10 @@ pub struct QueuedPacket {
     pub stream: u8,
     /// Sequence number in that stream.
     pub origin: SeqNo,
-    /// Outgoing sequence number; of the RTX stream for a retransmission.
+    /// Outgoing sequence number; of the RTX stream for a retransmission there.
     pub seq: u64,
-    /// Outgoing sequence number of the packet it retransmits; absent for new media.
-    pub repeats: Option<u16>,
+    /// Whether it is new, or how it is retransmitted.
+    pub transmission: Transmission,
     /// Outgoing RTP timestamp.
     pub timestamp: u32,
     /// Changes to its payload header.

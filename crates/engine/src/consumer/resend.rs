@@ -23,6 +23,10 @@ const KEPT_FOR: Duration = Duration::from_secs(1);
 /// Upper bound of the retransmissions of one packet.
 pub const RESENDS_MAX: u8 = 10;
 
+/// Round-trip time assumed while none is measured. Each packet's own first request shows an upper
+/// bound besides, which may be longer.
+const RTT_DEFAULT: Duration = Duration::from_millis(100);
+
 /// Minimum interval between two retransmissions of one packet, however short the round trip.
 const SPACING_MIN: Duration = Duration::from_millis(10);
 
@@ -47,6 +51,10 @@ pub struct Sent {
     pub stream: u8,
     /// Number of retransmissions so far.
     resends: u8,
+    /// Temporal layer it belongs to.
+    pub temporal_layer: u8,
+    /// Milliseconds from its first transmission to its first request: at least a round trip.
+    waited_ms: u16,
 }
 
 const _: () = assert!(size_of::<Option<Sent>>() == 32, "two in a cache entry");
@@ -80,23 +88,47 @@ impl SentPackets {
                 patch,
                 stream,
                 resends: 0,
+                temporal_layer: 0,
+                waited_ms: 0,
             });
         }
     }
 
     /// Returns the packet whose sequence number ends in `raw`, if it may be retransmitted now.
-    pub fn take_due(&mut self, now: Time, raw: u16, rtt: Duration) -> Option<Sent> {
-        let index = self.index(u64::from(raw));
-        let sent = self.slots.get_mut(index)?.as_mut()?;
+    /// `round_trip` is the measured round-trip time.
+    pub fn due(&self, now: Time, raw: u16, round_trip: Option<Duration>) -> Option<&Sent> {
+        let sent = self.slots.get(self.index(u64::from(raw)))?.as_ref()?;
         let age = sent.age(now);
         let is_old = age > KEPT_FOR && sent.resends == 0;
-        let is_early = sent.resends > 0 && age < rtt.max(SPACING_MIN);
-        if sent.seq != raw || is_old || is_early || sent.resends >= RESENDS_MAX {
-            return None;
+        let is_early = sent.resends > 0 && age < sent.spacing(round_trip);
+        let is_refused = sent.seq != raw || is_old || is_early || sent.resends >= RESENDS_MAX;
+        (!is_refused).then_some(sent)
+    }
+
+    /// Records a retransmission of the packet whose sequence number ends in `raw`.
+    pub fn record_resend(&mut self, now: Time, raw: u16) {
+        let index = self.index(u64::from(raw));
+        let slot = self.slots.get_mut(index).and_then(Option::as_mut);
+        if let Some(sent) = slot.filter(|sent| sent.seq == raw) {
+            if sent.resends == 0 {
+                sent.waited_ms = u16::try_from(sent.age(now).as_millis()).unwrap_or(u16::MAX);
+            }
+            sent.resends = sent.resends.saturating_add(1);
+            sent.at = ticks(now);
         }
-        sent.resends += 1;
-        sent.at = ticks(now);
-        Some(*sent)
+    }
+
+    /// Sets the temporal layer of the packet that was remembered last, with this number.
+    pub fn set_temporal_layer(&mut self, seq: u64, temporal_layer: u8) {
+        let index = self.index(seq);
+        if let Some(sent) = self.slots.get_mut(index).and_then(Option::as_mut) {
+            sent.temporal_layer = temporal_layer;
+        }
+    }
+
+    /// Returns how many packets the ring holds.
+    pub fn capacity(&self) -> usize {
+        self.slots.len()
     }
 
     #[expect(
@@ -130,6 +162,15 @@ impl SentPackets {
 }
 
 impl Sent {
+    /// Returns the minimum interval to its next retransmission: a round trip. While none is measured,
+    /// its first request shows how long a round trip takes at most.
+    fn spacing(&self, round_trip: Option<Duration>) -> Duration {
+        let waited = Duration::from_millis(self.waited_ms.into());
+        round_trip
+            .unwrap_or_else(|| waited.max(RTT_DEFAULT))
+            .max(SPACING_MIN)
+    }
+
     /// Returns how long ago it was sent, modulo 19 hours. After so long a pause old packets look recent,
     /// but no peer requests them.
     fn age(&self, now: Time) -> Duration {
@@ -166,38 +207,49 @@ mod tests {
         packets
     }
 
+    fn take_due(packets: &mut SentPackets, millis: u64, raw: u16, rtt: Option<Duration>) -> bool {
+        let now = Time::from_millis(millis);
+        let is_due = packets.due(now, raw, rtt).is_some();
+        if is_due {
+            packets.record_resend(now, raw);
+        }
+        is_due
+    }
+
     #[test]
     fn packet_is_retransmitted_once_per_round_trip() {
         let mut packets = sent(0x1_0005);
-        assert!(packets.take_due(Time::from_millis(1), 5, RTT).is_some());
-        assert!(packets.take_due(Time::from_millis(40), 5, RTT).is_none());
-        assert!(packets.take_due(Time::from_millis(60), 5, RTT).is_some());
+        assert!(take_due(&mut packets, 1, 5, Some(RTT)));
+        assert!(!take_due(&mut packets, 40, 5, Some(RTT)));
+        assert!(take_due(&mut packets, 60, 5, Some(RTT)));
+    }
+
+    #[test]
+    fn first_request_bounds_the_round_trip_while_none_is_measured() {
+        let mut packets = sent(5);
+        // A path of 350 ms, on which reports do not show the round trip any more.
+        assert!(take_due(&mut packets, 360, 5, None));
+        assert!(!take_due(&mut packets, 715, 5, None));
+        assert!(take_due(&mut packets, 721, 5, None));
+        let mut packets = sent(5);
+        assert!(take_due(&mut packets, 1, 5, None));
+        assert!(!take_due(&mut packets, 99, 5, None));
+        assert!(take_due(&mut packets, 102, 5, None));
     }
 
     #[test]
     fn packet_is_retransmitted_ten_times_at_most() {
         let mut packets = sent(5);
-        let due = |round: u64| {
-            packets
-                .take_due(Time::from_millis(round * 100), 5, RTT)
-                .is_some()
-        };
-        assert_eq!(
-            (0..100).map(due).filter(|&due| due).count(),
-            usize::from(RESENDS_MAX)
-        );
+        let due = |round: &u64| take_due(&mut packets, round * 100, 5, Some(RTT));
+        assert_eq!((0..100).filter(due).count(), usize::from(RESENDS_MAX));
     }
 
     #[test]
     fn old_or_unknown_packet_is_not_retransmitted() {
         let mut packets = sent(5);
-        assert!(packets.take_due(Time::from_millis(1), 6, RTT).is_none());
-        assert!(
-            packets
-                .take_due(Time::from_millis(1), 5 + 64, RTT)
-                .is_none()
-        );
-        assert!(packets.take_due(Time::from_millis(1_500), 5, RTT).is_none());
+        assert!(!take_due(&mut packets, 1, 6, Some(RTT)));
+        assert!(!take_due(&mut packets, 1, 5 + 64, Some(RTT)));
+        assert!(!take_due(&mut packets, 1_500, 5, Some(RTT)));
     }
 
     #[test]

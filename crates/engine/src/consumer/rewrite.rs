@@ -13,6 +13,19 @@ use watersmeet_wire::units::{SeqNo, Time};
 /// which a consumer switches once or twice and omits a few packets.
 const EARLIER_MAX: usize = 15;
 
+/// Largest step of the outgoing sequence numbers. A gap of up to this length may be repaired and is
+/// kept; after a longer one, numbers continue with the next, so that no publisher can move them
+/// further than a receiver follows (half a wrap, RFC 3711 §3.3.1).
+pub const STEP_MAX: u64 = 512;
+
+/// Seconds by which a timestamp may be behind the latest in order of sequence: frames are not always
+/// sent in the order of their capture.
+const BEHIND_SECS_MAX: u32 = 1;
+
+/// Seconds by which a timestamp may be ahead of the time that has passed: packets that waited in the
+/// network arrive together.
+const AHEAD_SECS_MAX: u32 = 5;
+
 /// A span of incoming sequence numbers that have the same offset.
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -48,6 +61,28 @@ impl SequenceMap {
         }
     }
 
+    /// Returns whether `seq` is so far ahead that its number cannot follow the latest.
+    #[inline]
+    pub fn is_jump(&self, seq: SeqNo) -> bool {
+        self.latest.is_some() && seq.0 > self.newest.0 + STEP_MAX
+    }
+
+    /// Returns whether `seq` is newer than every packet mapped or omitted so far.
+    #[inline]
+    pub fn is_newest(&self, seq: SeqNo) -> bool {
+        seq > self.newest
+    }
+
+    /// Returns whether `seq` directly follows the newest packet.
+    pub fn is_next(&self, seq: SeqNo) -> bool {
+        seq.0 == self.newest.0 + 1
+    }
+
+    /// Returns the outgoing number, of those assigned last, that ends in `raw`.
+    pub fn number_of(&self, raw: u16) -> u64 {
+        SeqNo(self.highest).nearest(raw).0
+    }
+
     /// Continues with another stream, whose packet `seq` gets the next number. Its older packets, and
     /// all packets of the former stream, can no longer be mapped.
     pub fn join(&mut self, seq: SeqNo) {
@@ -59,9 +94,13 @@ impl SequenceMap {
         self.newest = SeqNo(seq.0.saturating_sub(1));
     }
 
-    /// Returns the outgoing number of a packet; `None` if it cannot be mapped any more.
+    /// Returns the outgoing number of a packet; `None` if it cannot be mapped any more. A packet after
+    /// a jump gets the next number.
     #[inline]
     pub fn map(&mut self, seq: SeqNo) -> Option<u64> {
+        if self.is_jump(seq) {
+            self.join(seq);
+        }
         let covers = |span: &&Span| span.start <= seq;
         let latest = self.latest.as_ref().filter(covers);
         let span = latest.or_else(|| self.earlier.iter().rev().find(covers))?;
@@ -75,6 +114,9 @@ impl SequenceMap {
     pub fn omit(&mut self, seq: SeqNo) {
         if seq <= self.newest {
             return;
+        }
+        if self.is_jump(seq) {
+            self.join(seq);
         }
         let Some(span) = self.latest else {
             return;
@@ -119,6 +161,21 @@ impl TimestampMap {
         self.offset = wanted.wrapping_sub(timestamp);
     }
 
+    /// Returns whether a timestamp, newest in order of sequence, does not fit the time that has passed
+    /// since the latest: the publisher's media clock has jumped.
+    #[inline]
+    pub fn is_jump(&self, now: Time, timestamp: u32, clock_rate: u32) -> bool {
+        let Some((latest, sent)) = self.latest else {
+            return false;
+        };
+        let behind_max = clock_rate.saturating_mul(BEHIND_SECS_MAX);
+        let ahead_max = clock_rate.saturating_mul(AHEAD_SECS_MAX);
+        let out = timestamp.wrapping_add(self.offset);
+        let step = u64::from(out.wrapping_sub(latest).wrapping_add(behind_max));
+        let allowed = u64::from(behind_max) + u64::from(ahead_max);
+        step > allowed && step > allowed.saturating_add(elapsed_ticks(now.since(sent), clock_rate))
+    }
+
     /// Returns the outgoing timestamp of an incoming one.
     pub fn map(&mut self, now: Time, timestamp: u32) -> u32 {
         let out = timestamp.wrapping_add(self.offset);
@@ -138,6 +195,12 @@ impl TimestampMap {
     pub fn latest(&self) -> Option<(u32, Time)> {
         self.latest
     }
+}
+
+/// Converts a duration to RTP timestamp units, not reduced modulo 2^32.
+fn elapsed_ticks(duration: Duration, clock_rate: u32) -> u64 {
+    let ticks = duration.as_micros() * u128::from(clock_rate) / 1_000_000;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
 /// Converts a duration to RTP timestamp units.
@@ -170,6 +233,14 @@ impl CounterMap {
         if let Some(latest) = self.latest {
             self.offset = latest.wrapping_add(1).wrapping_sub(value);
         }
+    }
+
+    /// Returns whether the outgoing value of a keyframe, `bits` wide, does not follow the latest one:
+    /// the publisher's encoder has started its count anew.
+    pub fn is_jump(&self, value: u16, bits: u32) -> bool {
+        let mask = u16::MAX >> (16 - bits.min(16));
+        let step = |latest: u16| value.wrapping_add(self.offset).wrapping_sub(latest) & mask;
+        self.latest.is_some_and(|latest| step(latest) > mask / 4)
     }
 
     /// Returns the outgoing value, `bits` wide.
@@ -227,6 +298,56 @@ mod tests {
         }
         assert_eq!(map.map(SeqNo(10)), None);
         assert_eq!(map.map(SeqNo(199)), Some(96));
+    }
+
+    #[test]
+    fn numbers_go_on_by_one_after_a_jump() {
+        for jump in [STEP_MAX + 1, 3_500, 0x1_0000, 0x1_8000, 1 << 40] {
+            let mut map = SequenceMap::new(SeqNo(0));
+            map.join(SeqNo(10));
+            assert_eq!(map.map(SeqNo(10)), Some(1));
+            assert!(map.is_jump(SeqNo(10 + jump)));
+            assert_eq!(map.map(SeqNo(10 + jump)), Some(2), "{jump}");
+            assert_eq!(map.map(SeqNo(9 + jump)), None);
+            map.omit(SeqNo(10 + 2 * jump));
+            assert_eq!(map.map(SeqNo(11 + 2 * jump)), Some(3), "{jump}");
+        }
+    }
+
+    #[test]
+    fn gap_that_can_be_repaired_is_kept() {
+        let mut map = SequenceMap::new(SeqNo(0));
+        map.join(SeqNo(10));
+        map.map(SeqNo(10));
+        assert!(!map.is_jump(SeqNo(10 + STEP_MAX)));
+        assert_eq!(map.map(SeqNo(10 + STEP_MAX)), Some(1 + STEP_MAX));
+    }
+
+    #[test]
+    fn timestamp_jumps_are_those_that_no_delay_explains() {
+        let mut map = TimestampMap::default();
+        let start = u32::MAX - 1_000;
+        assert!(!map.is_jump(Time::ZERO, start, 90_000));
+        map.map(Time::ZERO, start);
+        let jumps = |millis: u64, step: i64| {
+            let timestamp = start.wrapping_add_signed(i32::try_from(step).unwrap());
+            map.is_jump(Time::from_millis(millis), timestamp, 90_000)
+        };
+        assert!(!jumps(0, 5 * 90_000) && jumps(0, 5 * 90_000 + 1));
+        assert!(!jumps(0, -90_000) && jumps(0, -90_001));
+        assert!(!jumps(60_000, 64 * 90_000) && jumps(60_000, 66 * 90_000));
+        assert!(!jumps(60_000, 3_000), "the media clock stood still");
+        assert!(!jumps(48 * 3_600_000, -1_000_000_000), "longer than a wrap");
+    }
+
+    #[test]
+    fn picture_ids_that_start_anew_are_a_jump() {
+        let mut map = CounterMap::default();
+        assert!(!map.is_jump(5, 15));
+        map.map(32_760, 15);
+        assert!(!map.is_jump(3, 15) && map.is_jump(20_000, 15));
+        map.join(20_000);
+        assert_eq!(map.map(20_000, 15), 32_761);
     }
 
     #[test]

@@ -5,19 +5,23 @@
 
 use std::time::Duration;
 
-use watersmeet_wire::rtcp::report::ReportBlock;
+use watersmeet_wire::rtcp::report::{ReportBlock, ntp_middle};
 use watersmeet_wire::units::{Rid, SeqNo, Ssrc, Time};
 
 use crate::packet::{ClockReference, Incoming};
 use crate::packet_cache::PacketCache;
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::{Gap, NackGenerator};
+use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::rate::RateWindow;
 use crate::shard_message::SharedPacket;
 
 /// Largest jump of the sequence number that counts as a gap (as in RFC 3550 A.1). A larger one is a
 /// restart of the publisher.
 const DROPOUT_MAX: u64 = 3_000;
+
+/// Silence after which missing packets are not requested: publishers keep packets for about a second.
+const REPAIRABLE_FOR: Duration = Duration::from_secs(1);
 
 /// Score of a stream without losses.
 pub const SCORE_MAX: u8 = 10;
@@ -34,11 +38,11 @@ struct ReportBase {
     received: u64,
 }
 
-/// Part of the publisher's sender report that reception reports echo.
+/// Last sender report of the publisher.
 #[derive(Debug, Clone, Copy)]
 struct LastSenderReport {
-    /// Middle 32 bits of its NTP timestamp.
-    compact_ntp: u32,
+    /// Its clock fields; reception reports echo the middle 32 bits of its NTP timestamp.
+    clock: ReportClock,
     /// Arrival time.
     arrived: Time,
 }
@@ -89,8 +93,12 @@ pub struct Stream {
     pub rate: RateWindow,
     /// RTP clock rate in Hz.
     clock_rate: u32,
-    /// First sequence number since the stream started.
+    /// First sequence number since the stream started or restarted.
     first: Option<SeqNo>,
+    /// Packets expected before the last restart.
+    expected_before: u64,
+    /// Difference between our numbers and those of reports, which count the wraps since the start.
+    wire_offset: u64,
     /// Highest sequence number received.
     highest: SeqNo,
     /// Packets received since the stream started, repaired ones included.
@@ -140,6 +148,8 @@ impl Stream {
             rate: RateWindow::default(),
             clock_rate,
             first: None,
+            expected_before: 0,
+            wire_offset: 0,
             highest: SeqNo::default(),
             received: 0,
             jitter_q4: 0,
@@ -194,10 +204,7 @@ impl Stream {
             if jump > DROPOUT_MAX {
                 return Some(self.start(incoming.seq));
             }
-            let gap = self
-                .nacks
-                .as_mut()
-                .map_or(Gap::None, |nacks| nacks.record_gap(self.highest, seq));
+            let gap = self.record_gap(now, seq);
             self.highest = seq;
             return Some(Accepted::New { seq, gap });
         }
@@ -221,25 +228,50 @@ impl Stream {
         })
     }
 
-    /// Starts or restarts the sequence numbers at a publisher's packet.
+    /// Records the packets missing before `seq`, the newest.
+    fn record_gap(&mut self, now: Time, seq: SeqNo) -> Gap {
+        let Some(nacks) = &mut self.nacks else {
+            return Gap::None;
+        };
+        let silence = self.last_arrival.map_or(Duration::ZERO, |at| now.since(at));
+        if silence > REPAIRABLE_FOR && seq.0 > self.highest.0 + 1 {
+            nacks.clear();
+            return Gap::TooLarge;
+        }
+        nacks.record_gap(now, self.highest, seq)
+    }
+
+    /// Starts or restarts the sequence numbers at a publisher's packet. Counts go on over a restart;
+    /// the numbers it skips were never sent, or not lost on the way that reports describe.
     fn start(&mut self, raw: u16) -> Accepted {
-        // Starts one wrap above all earlier numbers, so that numbers never go back.
-        let seq = match self.first {
-            None => SeqNo::first(raw),
-            Some(_) => SeqNo((self.highest.0 | 0xffff) + 0x1_0001 + u64::from(raw)),
+        let is_restart = self.first.is_some();
+        let seq = if is_restart {
+            // Starts one wrap above all earlier numbers, so that numbers never go back.
+            self.expected_before = self.expected();
+            let seq = SeqNo((self.highest.0 | 0xffff) + 0x1_0001 + u64::from(raw));
+            let ahead = u64::from(raw.wrapping_sub(self.highest.raw()));
+            self.wire_offset += seq.0 - self.highest.0 - ahead;
+            seq
+        } else {
+            let seq = SeqNo::first(raw);
+            self.wire_offset = seq.0 - u64::from(raw);
+            seq
         };
         self.first = Some(seq);
         self.highest = seq;
-        self.received = 0;
-        self.base = ReportBase::default();
         self.transit = None;
+        self.clock_reference = None;
         if let Some(nacks) = &mut self.nacks {
             nacks.clear();
         }
-        Accepted::New {
-            seq,
-            gap: Gap::None,
-        }
+        let gap = if is_restart { Gap::TooLarge } else { Gap::None };
+        Accepted::New { seq, gap }
+    }
+
+    /// Returns how many packets should have arrived since the stream started.
+    fn expected(&self) -> u64 {
+        let since_restart = self.first.map_or(0, |first| self.highest.0 - first.0 + 1);
+        self.expected_before + since_restart
     }
 
     fn count(&mut self, now: Time, incoming: &Incoming, bytes: usize) {
@@ -268,37 +300,50 @@ impl Stream {
             if difference < self.clock_rate.saturating_mul(5) {
                 let decay = (self.jitter_q4 + 8) >> 4;
                 self.jitter_q4 = self.jitter_q4.wrapping_add(difference).wrapping_sub(decay);
+            } else {
+                self.clock_reference = None;
             }
         }
     }
 
-    /// Records a sender report of the publisher.
-    pub fn record_sender_report(&mut self, now: Time, compact_ntp: u32, reference: ClockReference) {
+    /// Records a sender report of the publisher, whose clock is `clock`. `wall_micros` is our clock.
+    pub fn record_sender_report(
+        &mut self,
+        now: Time,
+        wall_micros: u64,
+        report: ReportClock,
+        clock: &mut PublisherClock,
+    ) {
+        let earlier = self.last_sr.map(|last| (last.clock, last.arrived));
+        let reference = clock.reference(now, wall_micros, self.clock_rate, report, earlier);
+        self.clock_reference = Some(reference);
         self.last_sr = Some(LastSenderReport {
-            compact_ntp,
+            clock: report,
             arrived: now,
         });
-        self.clock_reference = Some(reference);
     }
 
     /// Returns the reception report of this stream; `None` before its first packet.
     pub fn report(&mut self, now: Time) -> Option<ReportBlock> {
-        let (ssrc, first) = (self.ssrc?, self.first?);
-        let expected = self.highest.0 - first.0 + 1;
+        let ssrc = self.ssrc?;
+        self.first?;
+        let expected = self.expected();
         let lost = expected.cast_signed() - self.received.cast_signed();
         self.close_interval(now, expected);
-        let delay = self
+        // Zero stands for no report, which is what a publisher without a clock gets.
+        let echoed = self
             .last_sr
-            .map_or(0, |sr| compact_duration(now.since(sr.arrived)));
+            .map(|sr| (ntp_middle(sr.clock.ntp), now.since(sr.arrived)))
+            .filter(|(compact_ntp, _)| *compact_ntp != 0);
         Some(ReportBlock {
             ssrc,
             fraction_lost: self.fraction_lost,
             // 24 bits signed on the wire (RFC 3550 §6.4.1).
             cumulative_lost: i32::try_from(lost.clamp(-0x80_0000, 0x7f_ffff)).unwrap_or(0),
-            highest_seq: self.wire_highest(first),
+            highest_seq: self.wire_highest(),
             jitter: self.jitter_q4 >> 4,
-            last_sr: self.last_sr.map_or(0, |sr| sr.compact_ntp),
-            delay_since_last_sr: delay,
+            last_sr: echoed.map_or(0, |(compact_ntp, _)| compact_ntp),
+            delay_since_last_sr: echoed.map_or(0, |(_, passed)| compact_duration(passed)),
         })
     }
 
@@ -333,10 +378,10 @@ impl Stream {
     }
 
     /// Returns the extended highest sequence number of a report: wraps since the start, then 16 bits.
+    /// It never goes back, not even over a restart.
     #[expect(clippy::cast_possible_truncation, reason = "the report holds 32 bits")]
-    fn wire_highest(&self, first: SeqNo) -> u32 {
-        let start_of_first_wrap = first.0 & !0xffff;
-        (self.highest.0 - start_of_first_wrap) as u32
+    fn wire_highest(&self) -> u32 {
+        self.highest.0.wrapping_sub(self.wire_offset) as u32
     }
 
     /// Returns the reception score, 0 to 10.
@@ -362,8 +407,7 @@ impl Stream {
 
     /// Returns how many packets were lost so far.
     pub fn packets_lost(&self) -> u64 {
-        let expected = self.first.map_or(0, |first| self.highest.0 - first.0 + 1);
-        expected.saturating_sub(self.received)
+        self.expected().saturating_sub(self.received)
     }
 }
 

@@ -7,10 +7,11 @@ use watersmeet_wire::rtcp::{Packet, packets};
 use watersmeet_wire::units::{Ssrc, Time};
 
 use super::Worker;
-use super::report::{compact_ntp, wall_micros_of};
+use super::transmit::cached_packet;
 use crate::arrival_log;
-use crate::packet::ClockReference;
 use crate::producer::Origin;
+use crate::publisher_clock::ReportClock;
+use crate::retransmission_budget::Importance;
 use crate::shard_message::ShardMessage;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::timers::TimerKind;
@@ -58,8 +59,7 @@ impl Worker {
         }
     }
 
-    /// Records a publisher's sender report, which maps media time to its wall clock. The first report
-    /// on a transport fixes the offset to our clock for all its streams, so that they stay in sync.
+    /// Records a publisher's sender report, which maps media time to its wall clock.
     fn record_sender_report(&mut self, now: Time, key: TransportKey, info: &SenderInfo) {
         let wall = self.wall_micros(now);
         let Some(entry) = self.transports.get_mut(key) else {
@@ -70,15 +70,12 @@ impl Worker {
         let Some(owner) = owner.filter(|owner| !owner.retransmission) else {
             return;
         };
-        let theirs = wall_micros_of(info.ntp);
-        let difference = wall.cast_signed().wrapping_sub(theirs.cast_signed());
-        let offset = *inbound.clock_offset.get_or_insert(difference);
-        let reference = ClockReference {
-            wall_micros: theirs.wrapping_add_signed(offset),
+        let report = ReportClock {
+            ntp: info.ntp,
             timestamp: info.rtp_timestamp,
         };
         if let Some(producer) = self.producers.get_mut(owner.producer) {
-            producer.record_sender_report(now, info.ssrc, compact_ntp(info.ntp), reference);
+            producer.record_sender_report(now, wall, info.ssrc, report, &mut inbound.clock);
         }
     }
 
@@ -89,8 +86,11 @@ impl Worker {
         let Some(consumer) = self.consumers.get_mut(consumer) else {
             return;
         };
-        if consumer.ssrc == block.ssrc {
-            consumer.record_report(now, block);
+        if consumer.ssrc == block.ssrc
+            && let Some(round_trip) = consumer.record_report(now, block)
+            && let Some(entry) = self.transports.get_mut(key)
+        {
+            entry.outbound.round_trip.record(now, round_trip);
         }
     }
 
@@ -100,7 +100,8 @@ impl Worker {
         entry.outbound.streams.get(&ssrc).copied()
     }
 
-    /// Queues retransmissions of packets that a peer reports missing.
+    /// Queues retransmissions of packets that a peer reports missing, as far as the transport's budget
+    /// allows. Where it does not allow what all later pictures depend on, a keyframe replaces it.
     fn resend(
         &mut self,
         now: Time,
@@ -108,24 +109,45 @@ impl Worker {
         media: Ssrc,
         seqs: impl Iterator<Item = u16>,
     ) {
-        let Some(consumer) = self.consumer_of(key, media) else {
+        let Some(consumer_key) = self.consumer_of(key, media) else {
             return;
         };
-        let Some(consumer) = self.consumers.get_mut(consumer) else {
+        let Some(consumer) = self.consumers.get_mut(consumer_key) else {
             return;
         };
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
         let outbound = &mut entry.outbound;
+        if consumer.ssrc != media {
+            return;
+        }
         consumer.counters.nacks += 1;
+        let round_trip = outbound.round_trip.get(now);
+        let mut is_picture_lost = false;
         for seq in seqs.take(RESENDS_MAX) {
             consumer.counters.nacked_packets += 1;
-            if let Some(packet) = consumer.resend(now, seq) {
-                outbound.enqueue(packet);
-                self.send_queue
-                    .enqueue_media(now, now, key, &mut outbound.queue_entry);
+            let due = consumer.due_retransmission(now, seq, round_trip);
+            let Some((packet, importance)) = due else {
+                continue;
+            };
+            let Some(cached) = cached_packet(&self.producers, consumer, &packet) else {
+                continue;
+            };
+            let Some(len) = consumer.packet_len(&packet, cached) else {
+                continue;
+            };
+            if !outbound.grants_retransmission(now, importance, len) {
+                is_picture_lost |= importance == Importance::BaseLayer;
+                continue;
             }
+            consumer.record_retransmission(now, seq);
+            outbound.enqueue(packet);
+            self.send_queue
+                .enqueue_media(now, now, key, &mut outbound.queue_entry);
+        }
+        if is_picture_lost {
+            self.request_keyframe(now, consumer_key);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Receiving half of a transport: state of the media that comes from the peer.
 
 use crate::arrival_log::ArrivalLog;
+use crate::publisher_clock::PublisherClock;
 use crate::remb::ReceiveEstimate;
 use crate::rtp_listener::RtpListener;
 use crate::slots::ProducerKey;
@@ -20,8 +21,8 @@ pub struct Inbound {
     pub producers: Vec<ProducerKey>,
     /// CNAME of the peer's streams.
     pub cname: String,
-    /// Offset from the peer's wall clock to ours in microseconds, from its first sender report.
-    pub clock_offset: Option<i64>,
+    /// Relation of the peer's wall clock to ours.
+    pub clock: PublisherClock,
     /// RTP bytes received, after decryption.
     pub rtp_bytes: u64,
     /// RTP packets that belong to no producer.
@@ -39,7 +40,7 @@ impl Inbound {
             estimate: None,
             producers: Vec::new(),
             cname,
-            clock_offset: None,
+            clock: PublisherClock::default(),
             rtp_bytes: 0,
             packets_unrouted: 0,
         }

@@ -7,6 +7,7 @@ use watersmeet_wire::units::Time;
 use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
 use crate::command::Event;
+use crate::consumer::Forwarding;
 use crate::layers::Layers;
 use crate::packet::{Arrival, ExtensionSpans, Incoming};
 use crate::rtp_listener::StreamOwner;
@@ -137,6 +138,7 @@ impl Worker {
             return;
         };
         let is_simulcast = producer.streams.len() > 1;
+        let mut is_interrupted = false;
         let Some(router) = self.routers.get(producer.router) else {
             return;
         };
@@ -144,8 +146,14 @@ impl Worker {
             let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                 continue;
             };
-            let Some((queued, has_switched)) = consumer.forward(now, arrival) else {
-                continue;
+            let (queued, has_switched) = match consumer.forward(now, arrival) {
+                Forwarding::Nothing => continue,
+                Forwarding::Interrupted => {
+                    is_interrupted = true;
+                    continue;
+                }
+                Forwarding::Packet(queued) => (queued, false),
+                Forwarding::First(queued) => (queued, true),
             };
             let Some(entry) = self.transports.get_mut(consumer.transport) else {
                 continue;
@@ -156,7 +164,7 @@ impl Worker {
                 // When the first packet of a keyframe was lost and is repaired, the rest of the
                 // keyframe has already arrived and would not be offered again.
                 for later in producer.cached_after(arrival) {
-                    if let Some((queued, _)) = consumer.forward(now, &later) {
+                    if let Forwarding::Packet(queued) = consumer.forward(now, &later) {
                         outbound.enqueue(queued);
                     }
                 }
@@ -174,6 +182,12 @@ impl Worker {
                 };
                 self.events.push_back(event);
             }
+        }
+        if is_interrupted {
+            if let Some(producer) = self.producers.get_mut(key) {
+                producer.request_keyframe(arrival.stream);
+            }
+            self.send_keyframe_requests(now, key);
         }
     }
 }

@@ -70,6 +70,8 @@ pub struct WorkerTotals {
     pub repaired: u64,
     /// Bytes of retransmissions sent.
     pub rtx_bytes_sent: u64,
+    /// Retransmissions that peers requested beyond the budget of their transport.
+    pub retransmissions_refused: u64,
     /// Bytes of padding sent, added so that packets have equal lengths.
     pub padding_bytes_sent: u64,
     /// Packets discarded before their stream was known, and packets too long to be forwarded, in the
@@ -153,6 +155,7 @@ impl WorkerTotals {
         self.bytes_received += entry.transport.bytes_received();
         self.bytes_sent += entry.outbound.traffic.bytes;
         self.rtx_bytes_sent += entry.outbound.traffic.rtx_bytes;
+        self.retransmissions_refused += entry.outbound.traffic.retransmissions_refused;
         self.padding_bytes_sent += entry.outbound.traffic.padding_bytes;
         self.unrouted += entry.inbound.packets_unrouted + entry.outbound.traffic.packets_discarded;
         let discards = entry.transport.discards();

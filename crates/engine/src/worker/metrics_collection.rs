@@ -39,7 +39,7 @@ impl Worker {
         for consumer in self.consumers.values() {
             metrics.totals.add_consumer(consumer);
             metrics.kind(consumer.kind).consumers += 1;
-            if let Some(rtt) = consumer.measured_rtt() {
+            if let Some(rtt) = consumer.latest_rtt() {
                 metrics.round_trips += 1;
                 metrics.round_trips_micros += u64::try_from(rtt.as_micros()).unwrap_or(0);
             }

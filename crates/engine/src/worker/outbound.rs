@@ -8,6 +8,8 @@ use crate::consumer::queued_packet::QueuedPacket;
 use crate::egress::send_queue::SendQueueEntry;
 use crate::path::Path;
 use crate::rate::RateWindow;
+use crate::retransmission_budget::{Importance, MediaSent, RetransmissionBudget};
+use crate::round_trip::RoundTripTime;
 use crate::slots::ConsumerKey;
 use crate::ssrc_allocator::SsrcAllocator;
 
@@ -51,6 +53,10 @@ pub struct Outbound {
     pub control: ControlQueue,
     /// Number of MIDs given to consumers.
     mids: u32,
+    /// Round-trip time of the path.
+    pub round_trip: RoundTripTime,
+    /// Budget of retransmissions.
+    retransmissions: RetransmissionBudget,
 }
 
 /// Totals of the traffic sent on a transport.
@@ -71,6 +77,8 @@ pub struct SentTraffic {
     pub packets_discarded: u64,
     /// Media packets longer than [`DATAGRAM_LEN_MAX`](crate::egress::DATAGRAM_LEN_MAX).
     pub packets_too_long: u64,
+    /// Requested retransmissions that were above the budget.
+    pub retransmissions_refused: u64,
 }
 
 /// RTCP datagrams of a transport, not yet encrypted, in one buffer.
@@ -101,6 +109,8 @@ impl Outbound {
             ssrcs,
             control: ControlQueue::default(),
             mids: 0,
+            round_trip: RoundTripTime::default(),
+            retransmissions: RetransmissionBudget::default(),
         }
     }
 
@@ -117,6 +127,19 @@ impl Outbound {
             return;
         }
         self.packets.push(packet);
+    }
+
+    /// Takes a packet of `len` bytes from the budget of retransmissions. Returns false when that does
+    /// not suffice.
+    pub fn grants_retransmission(&mut self, now: Time, importance: Importance, len: usize) -> bool {
+        let traffic = &mut self.traffic;
+        let sent = MediaSent {
+            bytes: traffic.rtp_bytes - traffic.rtx_bytes,
+            last_second: traffic.rate.bitrate(now).as_bps() / 8,
+        };
+        let is_granted = self.retransmissions.take(sent, len as u64, importance);
+        traffic.retransmissions_refused += u64::from(!is_granted);
+        is_granted
     }
 
     /// Returns the media packets that were not sent yet, oldest first.

@@ -9,7 +9,7 @@ use super::network_limit::NetworkLimit;
 use super::outbound::{Outbound, SentTraffic};
 use super::transport_entry::TransportEntry;
 use crate::consumer::Consumer;
-use crate::consumer::queued_packet::{QueuedPacket, WireFields};
+use crate::consumer::queued_packet::{QueuedPacket, Transmission, WireFields};
 use crate::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use crate::egress::{Batch, DATAGRAM_LEN_MAX, Egress};
 use crate::packet_cache::CachedPacket;
@@ -173,7 +173,7 @@ impl PacketWriter<'_> {
         });
         let consumer = packet.consumer.index() as u64;
         PacketSize {
-            stream: consumer << 1 | u64::from(packet.repeats.is_some()),
+            stream: consumer << 1 | u64::from(packet.transmission != Transmission::First),
             len: len.and_then(|len| u16::try_from(len).ok()).unwrap_or(0),
         }
     }
@@ -195,16 +195,24 @@ impl PacketWriter<'_> {
     ) -> Option<()> {
         let consumer = self.consumers.get_mut(packet.consumer)?;
         let cached = cached_packet(self.producers, consumer, packet)?;
-        let fields = WireFields {
-            abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
-            transport_seq: *sink.transport_seq,
-            padding,
+        let fields = match packet.transmission {
+            Transmission::Repetition => consumer.written_fields(packet)?,
+            Transmission::First | Transmission::Rtx(_) => WireFields {
+                abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
+                transport_seq: *sink.transport_seq,
+                padding,
+            },
         };
         let slot = self.egress.slot();
         debug_assert_eq!(slot.len(), DATAGRAM_LEN_MAX);
         let (_, ssrc) = consumer.outgoing_stream(packet);
         let seq = SeqNo(packet.seq);
         let written = consumer.write(packet, cached, &fields, slot);
+        if let Some((_, plain_len)) = written
+            && !consumer.check_written(packet, &fields, slot.get(..plain_len)?)
+        {
+            return None;
+        }
         let protected = written.and_then(|(header_len, plain_len)| {
             let len = sink
                 .sender
@@ -221,16 +229,16 @@ impl PacketWriter<'_> {
             self.now,
             packet,
             header_len,
-            plain_len - usize::from(padding),
+            plain_len - usize::from(fields.padding),
         );
-        if consumer.uses_transport_seq() {
+        if consumer.uses_transport_seq() && packet.transmission != Transmission::Repetition {
             *sink.transport_seq = sink.transport_seq.wrapping_add(1);
         }
         let traffic = &mut *sink.traffic;
         traffic.bytes += len as u64;
         traffic.rtp_bytes += plain_len as u64;
-        traffic.padding_bytes += u64::from(padding);
-        if packet.repeats.is_some() {
+        traffic.padding_bytes += u64::from(fields.padding);
+        if packet.transmission != Transmission::First {
             traffic.rtx_bytes += plain_len as u64;
         }
         Some(())
@@ -239,7 +247,7 @@ impl PacketWriter<'_> {
 
 /// Returns the producer's packet that a queued packet refers to, while it is cached.
 #[inline]
-fn cached_packet<'a>(
+pub(super) fn cached_packet<'a>(
     producers: &'a Slots<ProducerKey, Producer>,
     consumer: &Consumer,
     packet: &QueuedPacket,

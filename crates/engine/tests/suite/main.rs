@@ -21,6 +21,12 @@ mod handshake_scheduling;
 #[cfg(feature = "sim")]
 mod packet_sizes;
 mod piped_producers;
+#[cfg(feature = "sim")]
+mod publisher_jumps;
+#[cfg(feature = "sim")]
+mod retransmissions;
+#[cfg(feature = "sim")]
+mod sender_reports;
 mod srtp_interop;
 #[cfg(feature = "sim")]
 mod ssrcs;

@@ -429,3 +429,45 @@ fn forwarding_between_shards_allocates_nothing_after_warm_up() {
     );
     assert_eq!(info.count_total, 0, "for {datagrams} datagrams");
 }
+
+#[test]
+fn numbers_of_viewers_on_another_shard_go_on_by_one_after_a_jump() {
+    for jump in [600, 3_500, 31_000] {
+        let mut pair = ShardPair::new();
+        let mut viewer = pair.add_viewer();
+        let [_, sent] = pair.publish(true);
+        let mut received = viewer.received(&sent);
+        for keyframe in [true, false] {
+            pair.origin.skip_numbers(jump);
+            let [_, sent] = pair.publish(keyframe);
+            received.extend(viewer.received(&sent));
+        }
+        let [_, sent] = pair.publish(true);
+        received.extend(viewer.received(&sent));
+        let numbers: Vec<u16> = received.iter().map(|(header, _)| header.seq).collect();
+        let first = numbers[0];
+        assert_eq!(numbers, [first, first + 1, first + 2], "jump {jump}");
+    }
+}
+
+#[test]
+fn keyframe_is_requested_when_many_packets_were_dropped_between_shards() {
+    let mut pair = ShardPair::new();
+    let mut viewer = pair.add_viewer();
+    let [_, sent] = pair.publish(true);
+    let mut received = viewer.received(&sent);
+    pair.advance(Duration::from_millis(1_500));
+    let before = pair.keyframe_requests();
+    // The queue to the target shard is full for a while: it never gets these.
+    for _ in 0..600 {
+        pair.origin.publish(false, 100);
+    }
+    while pair.origin.worker.poll_shard_message().is_some() {}
+    let [_, sent] = pair.publish(false);
+    assert!(viewer.received(&sent).is_empty());
+    pair.advance(Duration::from_secs(1));
+    assert_eq!(pair.keyframe_requests() - before, 1);
+    let [_, sent] = pair.publish(true);
+    received.extend(viewer.received(&sent));
+    assert_eq!(received[1].0.seq, received[0].0.seq + 1);
+}

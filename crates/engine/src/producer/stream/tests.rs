@@ -90,6 +90,20 @@ fn retransmission_repairs_a_gap() {
 }
 
 #[test]
+fn packets_lost_in_an_outage_are_not_requested() {
+    let mut stream = stream();
+    accept(&mut stream, 0, 10);
+    let after = |stream: &mut Stream, millis, seq| match accept(stream, millis, seq) {
+        Accepted::New { gap, .. } => gap,
+        Accepted::Duplicate => panic!("it is new"),
+    };
+    assert_eq!(after(&mut stream, 1_000, 30), Gap::Found);
+    assert_eq!(after(&mut stream, 2_500, 31), Gap::None);
+    assert_eq!(after(&mut stream, 4_000, 60), Gap::TooLarge);
+    assert_eq!(stream.nacks.as_ref().unwrap().poll_timeout(), None);
+}
+
+#[test]
 fn lost_packets_are_reported() {
     let mut stream = stream();
     for seq in (0..100).filter(|seq| seq % 4 != 3) {
@@ -102,13 +116,13 @@ fn lost_packets_are_reported() {
 }
 
 #[test]
-fn restart_of_the_publisher_is_not_a_gap() {
+fn restart_of_the_publisher_needs_a_keyframe_and_loses_nothing() {
     let mut stream = stream();
     accept(&mut stream, 0, 100);
     let Accepted::New { seq, gap } = accept(&mut stream, 10, 40_000) else {
         panic!("a restart is accepted");
     };
-    assert_eq!((seq.raw(), gap), (40_000, Gap::None));
+    assert_eq!((seq.raw(), gap), (40_000, Gap::TooLarge));
     assert_eq!(
         stream
             .report(Time::from_millis(20))
@@ -116,6 +130,57 @@ fn restart_of_the_publisher_is_not_a_gap() {
             .cumulative_lost,
         0
     );
+}
+
+#[test]
+fn reports_go_on_over_restarts() {
+    let mut stream = stream();
+    let mut losses = Vec::new();
+    let mut highest = Vec::new();
+    // A packet in ten is lost, and after each ten the numbers jump.
+    for (round, first) in [10, 30_000, 5_000, 5_000 + 3_500].into_iter().enumerate() {
+        for offset in (0..10_u16).filter(|offset| *offset != 5) {
+            let millis = round as u64 * 1_000 + u64::from(offset) * 10;
+            accept(&mut stream, millis, first + offset);
+        }
+        let report = stream.report(Time::from_millis(round as u64 * 1_000 + 500));
+        losses.push(report.unwrap().cumulative_lost);
+        highest.push(report.unwrap().highest_seq);
+        assert_eq!(
+            report.unwrap().fraction_lost,
+            25,
+            "one of ten in this round"
+        );
+    }
+    assert_eq!(losses, [1, 2, 3, 4]);
+    assert_eq!(highest, [19, 30_009, 0x1_0000 + 5_009, 0x1_0000 + 8_509]);
+    assert_eq!(stream.packets_lost(), 4);
+}
+
+#[test]
+fn sender_report_before_a_jump_of_the_media_clock_is_not_used_after_it() {
+    let mut stream = stream();
+    let report = ReportClock {
+        ntp: 0,
+        timestamp: 0,
+    };
+    let reference = ClockReference {
+        wall_micros: 1_000_000,
+        timestamp: 0,
+    };
+    accept(&mut stream, 0, 1);
+    stream.record_sender_report(
+        Time::ZERO,
+        1_000_000,
+        report,
+        &mut PublisherClock::default(),
+    );
+    deliver_captured(&mut stream, 10, 10, 2, false);
+    assert_eq!(stream.clock_reference, Some(reference));
+    let block = stream.report(Time::from_millis(500)).unwrap();
+    assert_eq!((block.last_sr, block.delay_since_last_sr), (0, 0));
+    deliver_captured(&mut stream, 20, 3_600_000, 3, false);
+    assert_eq!(stream.clock_reference, None);
 }
 
 #[test]

@@ -261,14 +261,15 @@ impl ReplayTable {
     }
 }
 
-/// Returns the index nearest to `highest` whose low 16 bits are `seq` (RFC 3711 §3.3.1), or `None`
-/// if it would be negative.
+/// Returns the index nearest to `highest` whose low 16 bits are `seq` (RFC 3711 §3.3.1). Where that
+/// would be negative, the rollover counter is zero: a sender may jump within its first wrap.
 fn nearest_index(highest: u64, seq: u16) -> Option<u64> {
     let low = highest & 0xffff;
     let forward = u64::from(seq).wrapping_sub(low) & 0xffff;
     if forward < 0x8000 {
         highest.checked_add(forward)
     } else {
-        highest.checked_sub(0x1_0000 - forward)
+        let behind = highest.checked_sub(0x1_0000 - forward);
+        behind.or_else(|| highest.checked_add(forward))
     }
 }

@@ -12,6 +12,7 @@ use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use watersmeet_engine::worker::Worker;
 use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
+use watersmeet_wire::rtcp::report::SenderInfo;
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
@@ -49,9 +50,16 @@ pub struct Broadcast {
     profile: SrtpProfile,
     srtp_sender: SrtpSender,
     next_seq: SeqNo,
+    next_audio_seq: SeqNo,
     last_id: u128,
     last_port: u16,
 }
+
+/// SSRC of the publisher's audio.
+const AUDIO_SSRC: Ssrc = Ssrc(0xabba);
+
+/// Payload type of the publisher's audio.
+const AUDIO_PT: Pt = Pt(111);
 
 /// A peer that consumes the publisher's video.
 pub struct Viewer {
@@ -98,6 +106,7 @@ impl Broadcast {
             profile,
             srtp_sender: SrtpSender::new(profile, &key(profile, PEER_KEY)).expect("a good key"),
             next_seq: SeqNo::first(1),
+            next_audio_seq: SeqNo::first(1),
             last_id: first_id,
             last_port: 1,
         };
@@ -125,6 +134,58 @@ impl Broadcast {
             panic!("a producer answers with its consumable parameters");
         };
         self.consumable = *consumable;
+    }
+
+    /// Adds audio of the publisher.
+    pub fn produce_audio(&mut self) -> ProducerId {
+        let rtp = serde_json::from_value(json!({
+            "codecs": [{
+                "mimeType": "audio/opus", "payloadType": AUDIO_PT.0, "clockRate": 48_000,
+                "channels": 2,
+            }],
+            "encodings": [{"ssrc": AUDIO_SSRC.0}],
+        }));
+        let producer = ProducerId(self.next_id());
+        self.command(Command::Produce {
+            transport: self.publisher,
+            producer,
+            kind: MediaKind::Audio,
+            rtp: rtp.expect("good parameters"),
+            paused: false,
+        });
+        producer
+    }
+
+    /// Lets the publisher send its next packet of audio. Returns every datagram sent in consequence.
+    pub fn publish_audio(&mut self, payload_len: usize) -> Vec<Datagram> {
+        let seq = self.next_audio_seq;
+        self.next_audio_seq = SeqNo(seq.0 + 1);
+        let mut packet = [0; 1_500];
+        let stream = (AUDIO_SSRC, AUDIO_PT, seq);
+        let (header_len, plain_len) = write_vp8_packet(&mut packet, stream, false, payload_len);
+        let len = self
+            .srtp_sender
+            .protect_rtp(AUDIO_SSRC, seq, &mut packet, header_len, plain_len)
+            .expect("it fits");
+        self.receive_from_publisher(&mut packet[..len]);
+        self.drain()
+    }
+
+    /// Lets the publisher send a sender report of its video.
+    pub fn receive_sender_report(&mut self, ntp: u64, rtp_timestamp: u32) {
+        let info = SenderInfo {
+            ssrc: SSRC,
+            ntp,
+            rtp_timestamp,
+            packet_count: 0,
+            octet_count: 0,
+        };
+        let mut compound = Vec::new();
+        assert!(CompoundWriter::new(&mut compound).write_sender_report(&info, &[]));
+        let plain_len = compound.len();
+        compound.resize(plain_len + 64, 0);
+        let len = self.srtp_sender.protect_rtcp(&mut compound, plain_len);
+        self.receive_from_publisher(&mut compound[..len.expect("it fits")]);
     }
 
     /// Sends a command that must be carried out.
@@ -155,6 +216,17 @@ impl Broadcast {
     /// Adds a viewer of the publisher's video.
     pub fn add_viewer(&mut self) -> Viewer {
         self.add_viewer_of(self.producer)
+    }
+
+    /// Adds a viewer of the publisher's video that does not support retransmissions on an RTX stream.
+    pub fn add_viewer_without_rtx(&mut self) -> Viewer {
+        let capabilities = self.capabilities.clone();
+        self.capabilities
+            .codecs
+            .retain(|codec| !codec.mime_type.ends_with("/rtx"));
+        let viewer = self.add_viewer();
+        self.capabilities = capabilities;
+        viewer
     }
 
     /// Adds a viewer of this producer.
@@ -194,6 +266,11 @@ impl Broadcast {
         self.srtp_sender
             .protect_rtp(SSRC, seq, out, header_len, plain_len)
             .expect("it fits")
+    }
+
+    /// Skips numbers of the publisher's stream, as if it had been cut off or had started anew.
+    pub fn skip_numbers(&mut self, count: u64) {
+        self.next_seq = SeqNo(self.next_seq.0 + count);
     }
 
     /// Lets the publisher send its next packet, which waits in the worker afterwards.
@@ -248,6 +325,20 @@ impl Viewer {
                 .expect("authentic");
             packet.truncate(len);
             received.push((header, packet));
+        }
+        received
+    }
+
+    /// Decrypts the RTCP compounds among `sent` that were sent to this viewer.
+    pub fn received_rtcp(&mut self, sent: &[Datagram]) -> Vec<Vec<u8>> {
+        let mut received = Vec::new();
+        for (path, datagram) in sent {
+            if *path == self.path && is_rtcp(datagram) {
+                let mut compound = datagram.clone();
+                let len = self.srtp_receiver.unprotect_rtcp(&mut compound);
+                compound.truncate(len.expect("authentic"));
+                received.push(compound);
+            }
         }
         received
     }

@@ -87,11 +87,16 @@ const FEEDBACK: [TrafficMetric; 4] = [
 type WorkerCounter = (&'static str, &'static str, fn(&ShardMetrics) -> u64);
 
 /// Counters of each worker.
-const WORKER_COUNTERS: [WorkerCounter; 9] = [
+const WORKER_COUNTERS: [WorkerCounter; 10] = [
     (
         "rtp_packets_repaired",
         "Lost media packets recovered by retransmission",
         |it| it.worker.totals.repaired,
+    ),
+    (
+        "retransmissions_refused",
+        "Requested retransmissions above the budget of their transport",
+        |it| it.worker.totals.retransmissions_refused,
     ),
     ("rtx_bytes_sent", "Bytes of retransmissions sent", |it| {
         it.worker.totals.rtx_bytes_sent

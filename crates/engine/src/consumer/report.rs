@@ -1,0 +1,99 @@
+//! Reports of a consumer: those of the peer on the stream it receives, and ours to the peer
+//! (RFC 3550 §6.4).
+
+use std::time::Duration;
+
+use watersmeet_wire::rtcp::report::ReportBlock;
+use watersmeet_wire::units::{Ssrc, Time};
+
+use super::rewrite::media_time;
+use super::{Consumer, PeerReport};
+
+/// Seconds by which a sender report may deviate from the time passed since the latest packet. A
+/// publisher whose clock deviates by more is not followed.
+const REPORT_DEVIATION_SECS_MAX: u32 = 10;
+
+/// Fields of a sender report except the wall clock (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderReportFields {
+    /// SSRC of the stream.
+    pub ssrc: Ssrc,
+    /// RTP timestamp at the time of the report.
+    pub timestamp: u32,
+    /// Packets sent, modulo 2^32.
+    pub packets: u32,
+    /// Payload bytes sent, modulo 2^32.
+    pub payload_bytes: u32,
+}
+
+impl Consumer {
+    /// Records the peer's reception report on the stream. Returns the round-trip time, if it shows one.
+    pub fn record_report(&mut self, now: Time, block: &ReportBlock) -> Option<Duration> {
+        let echoed = |sent: &&(u32, Time)| block.last_sr != 0 && sent.0 == block.last_sr;
+        let rtt = self.reports_sent.iter().find(echoed).map(|(_, at)| {
+            let held_micros = u64::from(block.delay_since_last_sr) * 1_000_000 / 65_536;
+            now.since(*at)
+                .saturating_sub(Duration::from_micros(held_micros))
+        });
+        let packets_lost = u32::try_from(block.cumulative_lost).unwrap_or(0);
+        // A peer's count may go back when late packets arrive, and states anything: it counts only where
+        // it rises, and no more than was sent.
+        self.counters.lost = self
+            .counters
+            .lost
+            .max(packets_lost.into())
+            .min(self.counters.packets);
+        self.report = Some(PeerReport {
+            fraction_lost: block.fraction_lost,
+            packets_lost,
+        });
+        if let Some(rtt) = rtt {
+            self.round_trip.record(now, rtt);
+        }
+        rtt
+    }
+
+    /// Returns the round-trip time that reports on the stream show; `None` while they show none.
+    pub fn measured_rtt(&self, now: Time) -> Option<Duration> {
+        self.round_trip.get(now)
+    }
+
+    /// Returns the fields of a sender report; `None` before the first packet.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the report counts modulo 2^32"
+    )]
+    pub fn sender_report(&self, now: Time, wall_micros: u64) -> Option<SenderReportFields> {
+        let (latest, sent) = self.timestamps.latest()?;
+        let by_time = latest.wrapping_add(media_time(now.since(sent), self.clock_rate));
+        let deviation_max = self.clock_rate.saturating_mul(REPORT_DEVIATION_SECS_MAX);
+        let is_plausible = |timestamp: &u32| {
+            timestamp.wrapping_sub(by_time).cast_signed().unsigned_abs() <= deviation_max
+        };
+        let by_clock = self.clock.map(|clock| {
+            let timestamp = clock.timestamp_at(wall_micros, self.clock_rate);
+            timestamp.wrapping_add(self.timestamps.offset())
+        });
+        let timestamp = by_clock.filter(is_plausible).unwrap_or(by_time);
+        Some(SenderReportFields {
+            ssrc: self.ssrc,
+            timestamp,
+            packets: self.counters.packets as u32,
+            payload_bytes: self.counters.payload_bytes as u32,
+        })
+    }
+
+    /// Returns the latest measured round-trip time, which is forgotten when it is too old.
+    pub fn latest_rtt(&self) -> Option<Duration> {
+        self.round_trip.latest()
+    }
+
+    /// Remembers a sender report that was sent.
+    pub fn record_report_sent(&mut self, now: Time, compact_ntp: u32) {
+        self.round_trip.expire(now);
+        if self.reports_sent.is_full() {
+            self.reports_sent.remove(0);
+        }
+        self.reports_sent.push((compact_ntp, now));
+    }
+}
