@@ -179,6 +179,8 @@ pub struct IncomingStream {
     pub clock_rate: u32,
     /// Whether the stream is video; audio otherwise.
     pub video: bool,
+    /// Whether missing packets may be requested.
+    pub nack: bool,
     /// Ids of the header extensions.
     pub extensions: ExtensionIds,
 }
@@ -198,6 +200,7 @@ impl IncomingStream {
             pt: codec.payload_type,
             rtx_pt: rtx_codec.map(|rtx| rtx.payload_type),
             clock_rate: codec.clock_rate,
+            nack: codec.has_feedback("nack", ""),
             video: codec.kind() == Some(watersmeet_wire::params::MediaKind::Video),
             extensions: ExtensionIds::from_parameters(&parameters.header_extensions),
         })

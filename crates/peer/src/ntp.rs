@@ -15,6 +15,13 @@ pub fn timestamp(unix_epoch: Duration, now: Time) -> u64 {
     seconds << 32 | fraction
 }
 
+/// Returns the time since `Time::ZERO` in the same format, as devices without a wall clock report it.
+pub fn since_start(now: Time) -> u64 {
+    let wall = now.since_origin();
+    let fraction = (u64::from(wall.subsec_nanos()) << 32) / 1_000_000_000;
+    wall.as_secs() << 32 | fraction
+}
+
 /// Returns the microseconds from `earlier` to `later`, both NTP times; negative when `later` is
 /// before `earlier`.
 pub fn micros_between(earlier: u64, later: u64) -> i64 {

@@ -143,7 +143,7 @@ impl Receiver {
         let track = if incoming.video {
             Track::Video(Box::new(VideoTrack::new(now)))
         } else {
-            Track::Audio(AudioTrack::new(now))
+            Track::Audio(AudioTrack::new(now, incoming.nack))
         };
         if let Some(rtx) = incoming.rtx_ssrc {
             self.repairs.insert(rtx, incoming.ssrc);
@@ -256,13 +256,10 @@ impl Receiver {
             return Time::ZERO;
         }
         let rtt = self.rtt.unwrap_or(RTT_UNKNOWN);
-        let tracks = self
-            .streams
-            .values()
-            .filter_map(|stream| match &stream.track {
-                Track::Video(video) => Some(video.poll_timeout(rtt)),
-                Track::Audio(_) => None,
-            });
+        let tracks = self.streams.values().map(|stream| match &stream.track {
+            Track::Video(video) => video.poll_timeout(rtt),
+            Track::Audio(audio) => audio.poll_timeout(rtt),
+        });
         tracks
             .min()
             .unwrap_or(Time::FAR_FUTURE)
@@ -275,11 +272,13 @@ impl Receiver {
         let rtt = self.rtt.unwrap_or(RTT_UNKNOWN);
         let mut violations = Vec::new();
         for (ssrc, stream) in &mut self.streams {
-            let Track::Video(video) = &mut stream.track else {
-                continue;
+            let nacks = match &mut stream.track {
+                Track::Video(video) => {
+                    violations.extend(video.render_due_frames(now));
+                    video.take_nacks(now, rtt)
+                }
+                Track::Audio(audio) => audio.take_nacks(now, rtt),
             };
-            violations.extend(video.render_due_frames(now));
-            let nacks = video.take_nacks(now, rtt);
             let mut rest = nacks.as_slice();
             while !rest.is_empty() {
                 let mut packet = Vec::new();
@@ -287,7 +286,9 @@ impl Receiver {
                 rest = rest.get(taken.max(1)..).unwrap_or_default();
                 self.outgoing.push(packet);
             }
-            if video.take_pli(now) {
+            if let Track::Video(video) = &mut stream.track
+                && video.take_pli(now)
+            {
                 let mut packet = Vec::new();
                 let written = CompoundWriter::new(&mut packet).write_pli(REPORTER, *ssrc);
                 debug_assert!(written, "a PLI fits a packet");

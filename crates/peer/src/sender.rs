@@ -37,6 +37,19 @@ pub const SOURCES_MAX: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceId(usize);
 
+/// Clock whose time sender reports state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportClock {
+    /// The wall clock.
+    True,
+    /// No clock: NTP timestamps are zero.
+    Absent,
+    /// Time since the start of the device.
+    SinceStart,
+    /// A wall clock that is ahead.
+    Ahead(Duration),
+}
+
 /// Counters of a sender.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct SenderCounts {
@@ -84,6 +97,8 @@ pub struct Sender {
     cname: String,
     /// Wall clock at `Time::ZERO`.
     unix_epoch: Duration,
+    /// Clock of its sender reports.
+    report_clock: ReportClock,
     /// Ids of the header extensions.
     extensions: ExtensionIds,
     /// First sequence number and RTP timestamp of new streams; random when absent.
@@ -116,6 +131,7 @@ impl Sender {
         Self {
             cname,
             unix_epoch,
+            report_clock: ReportClock::True,
             extensions: ExtensionIds::CHROME,
             start_values: None,
             rng,
@@ -238,6 +254,19 @@ impl Sender {
     /// wrapping.
     pub const fn start_at(&mut self, seq: u16, ticks: u32) {
         self.start_values = Some((seq, ticks));
+    }
+
+    /// Sets the clock of sender reports from now on.
+    pub const fn set_report_clock(&mut self, clock: ReportClock) {
+        self.report_clock = clock;
+    }
+
+    /// Lets the sequence numbers and RTP timestamps of all streams jump, as after a restart of the
+    /// encoders.
+    pub fn jump(&mut self, numbers: u16, ticks: u32) {
+        for stream in &mut self.streams {
+            stream.jump(numbers, ticks);
+        }
     }
 
     /// Returns the counters.

@@ -11,13 +11,20 @@ pub const FAULTS_MAX: usize = 32;
 /// Packets per stream that are remembered: more than a server may retransmit.
 const REMEMBERED_PACKETS: u64 = 4_096;
 
+/// Largest step of the sequence numbers of a stream. A receiver follows 32,767 (RFC 3711 §3.3.1), but
+/// loses sight of what is missing long before.
+const STEP_MAX: u64 = 1_000;
+
+/// Most retransmissions of one packet.
+const REPETITIONS_MAX: u8 = 10;
+
 /// Packets that a worker sent on one stream of a transport.
 #[derive(Debug)]
 struct SentStream {
     /// Newest packet.
     newest: SeqNo,
-    /// Hashes of the recently sent, encrypted packets.
-    hashes: Map<SeqNo, u64>,
+    /// Hashes of the recently sent, encrypted packets, and how often each was sent again.
+    hashes: Map<SeqNo, (u64, u8)>,
 }
 
 /// Checks of the invariants, and hash of everything that was sent.
@@ -84,9 +91,9 @@ impl Oracle {
         self.trace.add(text.as_bytes());
     }
 
-    /// Checks that no sequence number is used twice: another packet with the same number would
-    /// break the encryption, and the same packet again is a duplicate (retransmissions have their
-    /// own stream).
+    /// Checks that no sequence number is used for two packets, which would break the encryption. The
+    /// same packet may be sent again, where retransmissions have no stream of their own, and no
+    /// number is far ahead of those before.
     fn check_packet(
         &mut self,
         transport: TransportId,
@@ -102,19 +109,23 @@ impl Oracle {
             let newest = SeqNo::first(header.seq);
             let sent = SentStream {
                 newest,
-                hashes: Map::from([(newest, hash)]),
+                hashes: Map::from([(newest, (hash, 0))]),
             };
             self.sent.insert((transport, ssrc), sent);
             return None;
         };
         let seq = sent.newest.nearest(header.seq);
-        if let Some(before) = sent.hashes.insert(seq, hash) {
-            let how = if before == hash {
-                "twice"
-            } else {
-                "for two packets"
-            };
-            return Some(format!("{ssrc} used number {} {how}", header.seq));
+        if let Some((first, repetitions)) = sent.hashes.get_mut(&seq) {
+            if *first != hash {
+                return Some(format!("{ssrc} used number {} for two packets", header.seq));
+            }
+            *repetitions += 1;
+            let is_too_often = *repetitions > REPETITIONS_MAX;
+            return is_too_often.then(|| format!("{ssrc} sent number {} too often", header.seq));
+        }
+        sent.hashes.insert(seq, (hash, 0));
+        if seq.0 > sent.newest.0 + STEP_MAX {
+            return Some(format!("{ssrc} jumped to {}", header.seq));
         }
         let backwards = seq < sent.newest;
         let from = sent.newest.raw();
@@ -193,9 +204,21 @@ mod tests {
     }
 
     #[test]
-    fn reused_sequence_number_is_always_a_fault() {
+    fn number_of_two_packets_is_always_a_fault() {
         assert_eq!(faults(&[packet(5, 1), packet(5, 2)], false), 1);
-        assert_eq!(faults(&[packet(5, 1), packet(5, 1)], false), 1);
+    }
+
+    #[test]
+    fn packet_may_be_sent_again_ten_times() {
+        let packets = |count: usize| vec![packet(5, 1); count];
+        assert_eq!(faults(&packets(11), true), 0);
+        assert_eq!(faults(&packets(12), true), 1);
+    }
+
+    #[test]
+    fn jump_of_the_numbers_is_a_fault() {
+        assert_eq!(faults(&[packet(65_000, 1), packet(464, 2)], true), 0);
+        assert_eq!(faults(&[packet(65_000, 1), packet(465, 2)], true), 1);
     }
 
     #[test]

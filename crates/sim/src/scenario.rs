@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use watersmeet_peer::browser::MediaSource;
 use watersmeet_peer::receiver::report::{AudioReport, VideoReport};
-use watersmeet_peer::sender::SenderCounts;
 use watersmeet_peer::sender::media_source::CameraOptions;
+use watersmeet_peer::sender::{ReportClock, SenderCounts};
 use watersmeet_wire::units::Bitrate;
 
 use crate::profiles::{self, AccessLink};
@@ -192,6 +192,24 @@ impl World {
     #[must_use]
     pub fn has_outage(mut self, name: &str, span: Duration) -> Self {
         self.start_outage(name, span);
+        self
+    }
+
+    /// Sets the clock of a participant's sender reports.
+    #[must_use]
+    pub fn sets_report_clock(mut self, name: &str, clock: ReportClock) -> Self {
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.sender.set_report_clock(clock);
+        }
+        self
+    }
+
+    /// Lets the sequence numbers and RTP timestamps of all streams of a participant jump.
+    #[must_use]
+    pub fn jumps(mut self, name: &str, numbers: u16, ticks: u32) -> Self {
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.sender.jump(numbers, ticks);
+        }
         self
     }
 

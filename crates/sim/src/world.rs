@@ -133,6 +133,8 @@ pub struct World {
     profile: SrtpProfile,
     /// Checks of the invariants.
     pub oracle: Oracle,
+    /// Whether a link had an outage.
+    had_outage: bool,
     /// Room that new participants join.
     pub(crate) room: String,
 }
@@ -188,6 +190,7 @@ impl World {
             next_sequence: 0,
             profile: SrtpProfile::AeadAes128Gcm,
             oracle: Oracle::default(),
+            had_outage: false,
             room: "room".to_owned(),
         }
     }
@@ -337,6 +340,7 @@ impl World {
     /// Starts an outage of the link of a participant.
     pub fn start_outage(&mut self, name: &str, outage: Duration) {
         let until = self.now + outage;
+        self.had_outage = true;
         if let Some(participant) = self.participant_mut(name) {
             participant.up.start_outage(until);
             participant.down.start_outage(until);
@@ -477,9 +481,12 @@ impl World {
 
     /// Returns whether all packets reach the workers, in order.
     fn preserves_order(&self) -> bool {
-        self.participants
-            .iter()
-            .all(|participant| participant.up.profile().preserves_order())
+        // What was lost in an outage is sent again after it.
+        let participants = &self.participants;
+        !self.had_outage
+            && participants
+                .iter()
+                .all(|participant| participant.up.profile().preserves_order())
     }
 
     /// Generates a master key with its salt.

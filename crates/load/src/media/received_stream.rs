@@ -157,8 +157,8 @@ impl ReceivedStream {
                 stats.duplicates += 1;
                 return false;
             }
-            Err(_) => {
-                stats.discarded += 1;
+            Err(error) => {
+                self.record_undecryptable(error, stats);
                 return false;
             }
         };
@@ -173,9 +173,12 @@ impl ReceivedStream {
 
     /// Handles a retransmission.
     fn handle_retransmission(&mut self, packet: ReceivedPacket<'_>, stats: &mut TrafficStats) {
-        let Ok(plain_len) = self.decrypt(&packet.header, packet.datagram) else {
-            stats.discarded += 1;
-            return;
+        let plain_len = match self.decrypt(&packet.header, packet.datagram) {
+            Ok(plain_len) => plain_len,
+            Err(error) => {
+                self.record_undecryptable(error, stats);
+                return;
+            }
         };
         let len = packet.datagram.len();
         let plain = packet.datagram.get(..plain_len).unwrap_or_default();
@@ -188,6 +191,16 @@ impl ReceivedStream {
         if self.losses.record(packet.now, seq) == Arrival::Recovered {
             stats.retransmitted += 1;
             self.verify_and_count(payload, packet.at_ns, len, Arrival::Recovered, true, stats);
+        }
+    }
+
+    /// Records a packet that cannot be decrypted. When it is not authentic, its index is not the one that
+    /// a receiver expects after the packets before (RFC 3711 §3.3.1): the server has jumped.
+    fn record_undecryptable(&self, error: SrtpError, stats: &mut TrafficStats) {
+        stats.discarded += 1;
+        if error == SrtpError::AuthFailed {
+            let ssrc = self.ssrc();
+            stats.record_violation(|| format!("a packet of {ssrc} has an unexpected SRTP index"));
         }
     }
 
@@ -337,6 +350,7 @@ mod tests {
             rtx_pt: Some(VP8_RTX),
             clock_rate: 90_000,
             video: true,
+            nack: true,
             extensions: ExtensionIds::default(),
         };
         let expected = ExpectedStream {
@@ -397,6 +411,24 @@ mod tests {
             packet
         }
 
+        /// Protects the media packet with this extended sequence number.
+        fn packet_at(&mut self, seq: SeqNo) -> Vec<u8> {
+            let mut packet = self.packet(5, seq.raw(), None, &HEADER);
+            let plain_len = packet.len() - self.sender.overhead();
+            let mut plain = packet.clone();
+            let mut receiver = SrtpReceiver::new(PROFILE, &MASTER).unwrap();
+            let header = SrtpHeader {
+                ssrc: Ssrc(5),
+                seq: seq.raw(),
+                header_len: 12,
+            };
+            receiver.unprotect_rtp(header, &mut plain).unwrap();
+            packet[..plain_len].copy_from_slice(&plain[..plain_len]);
+            self.sender
+                .protect_rtp(Ssrc(5), seq, &mut packet, 12, plain_len);
+            packet
+        }
+
         fn receive(&mut self, packet: &[u8]) -> bool {
             let mut datagram = packet.to_vec();
             let packet = ReceivedPacket {
@@ -406,6 +438,26 @@ mod tests {
                 datagram: &mut datagram,
             };
             self.stream.handle_packet(packet, &mut self.stats)
+        }
+    }
+
+    #[test]
+    fn index_that_jumps_by_more_than_half_a_wrap_is_a_violation() {
+        for (jump, violations) in [(1, 0), (0x7fff, 0), (0x8001, 1), (0x1_0001, 1)] {
+            let mut fixture = fixture(1);
+            // Above the first wrap, where a receiver knows the rollover counter.
+            for seq in [
+                SeqNo::first(100),
+                SeqNo::first(30_000),
+                SeqNo::first(60_000),
+            ] {
+                let packet = fixture.packet_at(seq);
+                fixture.receive(&packet);
+            }
+            assert_eq!(fixture.stats.violations, 0);
+            let packet = fixture.packet_at(SeqNo(SeqNo::first(60_000).0 + jump));
+            fixture.receive(&packet);
+            assert_eq!(fixture.stats.violations, violations, "{jump}");
         }
     }
 

@@ -1,13 +1,17 @@
-//! Received audio stream: counts of packets and the time of the first one. Lost packets are not
-//! retransmitted.
+//! Received audio stream: counts of packets and the time of the first one. Missing packets are requested
+//! where the server announces that it retransmits them.
 
 use std::time::Duration;
 
-use watersmeet_wire::units::Time;
+use watersmeet_wire::units::{SeqNo, Time};
 
+use super::nack::NackList;
 use super::packet_stats::{PacketArrival, PacketStats};
 use super::violation::Violation;
 use crate::signature::{PacketSignature, SIGNATURE_LEN};
+
+/// Packets of a second, after which a missing one is not requested any more.
+const PLAYED_PACKETS: u64 = 50;
 
 /// Received audio stream.
 #[derive(Debug)]
@@ -22,12 +26,15 @@ pub struct AudioTrack {
     pub speech_packets: u64,
     /// Number of packets with silence.
     pub silence_packets: u64,
+    /// Missing packets to request; absent when the server does not retransmit.
+    nacks: Option<NackList>,
 }
 
 impl AudioTrack {
-    /// Creates a track that has received nothing.
-    pub fn new(now: Time) -> Self {
+    /// Creates a track that has received nothing. With `nack` it requests missing packets.
+    pub fn new(now: Time, nack: bool) -> Self {
         Self {
+            nacks: nack.then(NackList::default),
             packet_stats: PacketStats::default(),
             created_at: now,
             first: None,
@@ -39,6 +46,18 @@ impl AudioTrack {
     /// Returns the time from the creation of the track to its first packet.
     pub fn first_packet(&self) -> Option<Duration> {
         self.first.map(|first| first.since(self.created_at))
+    }
+
+    /// Returns the packets to request now.
+    pub fn take_nacks(&mut self, now: Time, rtt: Duration) -> Vec<u16> {
+        let due = self.nacks.as_mut().map(|nacks| nacks.take_due(now, rtt));
+        due.into_iter().flatten().map(SeqNo::raw).collect()
+    }
+
+    /// Returns when the next request is due.
+    pub fn poll_timeout(&self, rtt: Duration) -> Time {
+        let nacks = self.nacks.as_ref();
+        nacks.map_or(Time::FAR_FUTURE, |nacks| nacks.poll_timeout(rtt))
     }
 
     /// Handles a packet; returns its signature, unless it is silence.
@@ -61,6 +80,11 @@ impl AudioTrack {
             }
         };
         self.first.get_or_insert(now);
+        if let Some(nacks) = &mut self.nacks {
+            nacks.record_packet(now, seq);
+            // Later than that it would not be played any more.
+            nacks.drop_before(SeqNo(seq.0.saturating_sub(PLAYED_PACKETS)));
+        }
         if payload.len() <= SIGNATURE_LEN {
             self.silence_packets += 1;
             return Ok(None);

@@ -8,8 +8,20 @@ use watersmeet_wire::rtcp::{self, Packet};
 use watersmeet_wire::units::{Ssrc, Time};
 
 use super::pacer::PacedPacket;
-use super::{Sender, Source};
+use super::{ReportClock, Sender, Source};
 use crate::ntp;
+
+impl ReportClock {
+    /// Returns the NTP timestamp of a report.
+    fn ntp(self, unix_epoch: Duration, now: Time) -> u64 {
+        match self {
+            Self::True => ntp::timestamp(unix_epoch, now),
+            Self::Absent => 0,
+            Self::SinceStart => ntp::since_start(now),
+            Self::Ahead(span) => ntp::timestamp(unix_epoch + span, now),
+        }
+    }
+}
 
 impl Sender {
     /// Handles a compound RTCP packet from the server.
@@ -57,7 +69,7 @@ impl Sender {
 
     /// Queues a sender report for each stream that has sent packets.
     pub(super) fn write_reports(&mut self, now: Time) {
-        let ntp = ntp::timestamp(self.unix_epoch, now);
+        let ntp = self.report_clock.ntp(self.unix_epoch, now);
         for stream in &self.streams {
             let Some(rtp_timestamp) = stream.ticks_at(now) else {
                 continue;
@@ -88,7 +100,7 @@ impl Sender {
         if block.last_sr == 0 || !self.streams.iter().any(|stream| stream.owns(block.ssrc)) {
             return;
         }
-        let middle = ntp_middle(ntp::timestamp(self.unix_epoch, now));
+        let middle = ntp_middle(self.report_clock.ntp(self.unix_epoch, now));
         let passed = middle
             .wrapping_sub(block.last_sr)
             .wrapping_sub(block.delay_since_last_sr);

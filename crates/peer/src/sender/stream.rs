@@ -119,6 +119,13 @@ impl Stream {
         self.ticks_start = ticks;
     }
 
+    /// Lets sequence number and RTP timestamp jump, as those of a restarted encoder.
+    pub fn jump(&mut self, numbers: u16, ticks: u32) {
+        self.seq = SeqNo(self.seq.0 + u64::from(numbers));
+        self.ticks_start = self.ticks_start.wrapping_add(ticks);
+        self.sent_packets.clear();
+    }
+
     /// Returns whether `ssrc` is the SSRC of the media or of the retransmissions.
     pub fn owns(&self, ssrc: Ssrc) -> bool {
         self.options.ssrc == ssrc || self.options.rtx_ssrc == Some(ssrc)

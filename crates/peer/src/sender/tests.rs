@@ -177,6 +177,7 @@ fn back_to_back(mut change: impl FnMut(usize, &mut Vec<u8>) -> bool) -> (Receive
     let options = sender.streams[0].options.clone();
     let mut receiver = Receiver::new(EPOCH);
     let incoming = IncomingStream {
+        nack: true,
         ssrc: options.ssrc,
         rtx_ssrc: options.rtx_ssrc,
         pt: VP8,
