@@ -11,6 +11,7 @@
 mod close;
 mod control;
 mod feedback;
+mod handshake_admission;
 mod handshakes;
 mod inbound;
 mod ingress;

@@ -19,6 +19,7 @@ mod linux;
 mod options;
 mod portable;
 mod receive_batch;
+mod send_singly;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@
 
 mod certificate;
 mod cookie;
+mod cookie_hmac;
 mod endpoint;
 mod handshake;
 mod peer_verification;
@@ -180,15 +181,17 @@ impl DtlsSession {
         }
         let at = self.instant(now);
         match &mut self.state {
-            State::New { .. } if contents.first_hello.is_some() => self.pending.push(packet),
+            State::New { .. } if contents.first_hello.is_some() => {
+                self.pending.push(packet).ok_or(DtlsError::NotReady)
+            }
             State::Connecting(handshake) if handshake.endpoint.is_none() => {
                 Err(DtlsError::NotReady)
             }
-            State::Connecting(_) => self.pending.push(packet),
+            State::Connecting(_) => self.pending.push(packet).ok_or(DtlsError::NotReady),
             State::Verified(session) => {
                 let endpoint = session.endpoint.as_mut().ok_or(DtlsError::NotReady)?;
                 if !self.pending.is_empty() {
-                    return self.pending.push(packet);
+                    return self.pending.push(packet).ok_or(DtlsError::NotReady);
                 }
                 let result = endpoint.handle_packet(at, packet);
                 self.apply_outputs(now, result);
@@ -410,7 +413,7 @@ impl DtlsSession {
             self.endpoint_timeout = Time::FAR_FUTURE;
             self.pending = PendingDatagrams::default();
             self.outgoing.clear();
-            return self.pending.push(packet);
+            return self.pending.push(packet).ok_or(DtlsError::NotReady);
         }
         let accepted = handshake.accepted_cookie.as_ref();
         let is_accepted = accepted.is_some_and(|cookie| {
@@ -418,7 +421,7 @@ impl DtlsSession {
             continues_hello || hello.has_cookie(cookie)
         });
         if is_accepted && hello.seq == 1 {
-            self.pending.push(packet)
+            self.pending.push(packet).ok_or(DtlsError::NotReady)
         } else {
             Err(DtlsError::Malformed)
         }

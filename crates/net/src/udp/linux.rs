@@ -17,8 +17,8 @@ use super::control_message::{
 };
 use super::io_error::{is_bad_descriptor, is_transient, is_would_block};
 use super::options::UdpOptions;
-use super::portable::{SendDatagram, send_singly};
 use super::receive_batch::{FilledSlot, RECEIVE_SLOTS, ReceiveBatch};
+use super::send_singly::{SendDatagram, send_singly};
 use crate::socket_option::set_number;
 use crate::transmit::Transmit;
 use crate::udp_stats::UdpStats;

@@ -12,7 +12,7 @@ use dimpl::crypto::CryptoProvider;
 use thiserror::Error;
 use watersmeet_wire::params::DtlsFingerprint;
 
-use super::cookie::CookieHmac;
+use super::cookie_hmac::CookieHmac;
 use super::peer_verification::FingerprintHash;
 use super::signing_key::SharedKeyProvider;
 

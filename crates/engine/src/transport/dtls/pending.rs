@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::DtlsError;
-
 /// Upper bound of datagrams queued for [`DtlsSession::handle_pending`](super::DtlsSession), including
 /// ClientHellos that arrived before the fingerprints.
 pub const PENDING_DATAGRAMS_MAX: usize = 16;
@@ -20,17 +18,18 @@ pub(super) struct PendingDatagrams {
 }
 
 impl PendingDatagrams {
-    /// Queues a datagram. When the queue is full the newest is refused, because later datagrams
+    /// Queues a datagram. When the queue is full the newest is refused (`None`), because later datagrams
     /// repeat earlier ones.
-    pub(super) fn push(&mut self, packet: &[u8]) -> Result<(), DtlsError> {
+    #[must_use]
+    pub(super) fn push(&mut self, packet: &[u8]) -> Option<()> {
         let has_room = self.packets.len() < PENDING_DATAGRAMS_MAX
             && self.bytes.saturating_add(packet.len()) <= PENDING_BYTES_MAX;
         if !has_room {
-            return Err(DtlsError::NotReady);
+            return None;
         }
         self.bytes += packet.len();
         self.packets.push_back(packet.to_vec());
-        Ok(())
+        Some(())
     }
 
     /// Removes and returns the oldest datagram.
