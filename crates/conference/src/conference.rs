@@ -64,6 +64,7 @@ use self::metrics::ConferenceMetrics;
 use self::outputs::Outputs;
 use self::panic_scope::PanicScope;
 use self::pending_commands::{CommandPurpose, PendingCommand, PendingCommands};
+use self::permissions::Permissions;
 use self::placement::Placement;
 use self::request_context::RequestContext;
 use self::rooms::Rooms;
@@ -74,7 +75,7 @@ use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_L
 use crate::connect_request::{ConnectRequest, DialectKind, Namespace};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
 use crate::message::{
-    CommandToken, Direction, Notice, PeerId, Refusal, Reply, Request, SessionId, ShardId,
+    CommandToken, Direction, Notice, PeerId, Policy, Refusal, Reply, Request, SessionId, ShardId,
 };
 use crate::session::{Session, WaitingRequest};
 
@@ -233,6 +234,11 @@ impl Conference {
         self.limited_actions.pop()
     }
 
+    /// Records that the caller dropped a frame whose client does not keep up.
+    pub const fn record_dropped_message(&mut self) {
+        self.metrics.record_dropped_message();
+    }
+
     /// Returns current counts and totals.
     pub fn gauges(&self) -> ConferenceGauges {
         let rooms = || self.rooms.iter().map(|(_, room)| room);
@@ -265,22 +271,29 @@ impl Conference {
         let Ok(grant) = self.grant_on_connect(&request) else {
             return self.refuse_connection(session, request.dialect);
         };
-        let peer = self.choose_peer_id(request.dialect, grant.as_ref());
+        let claimed = self.claimed_peer_id(&request, grant.as_ref());
+        let has_claimed_id = claimed.is_some();
+        let peer = claimed.unwrap_or_else(|| self.choose_peer_id(request.dialect, grant.as_ref()));
         let room = request.room.filter(|it| !it.is_empty()).map(Arc::from);
+        let room = room.unwrap_or_else(|| Arc::clone(&self.config.default_room));
         let context = SessionContext {
+            somebody_sends: self.is_known_to_send(&room),
             ice_servers: self.ice_servers(&peer),
             peer: peer.clone(),
-            room: room.unwrap_or_else(|| Arc::clone(&self.config.default_room)),
+            room,
             claimed_peer: request.peer.map(Arc::from),
             is_user: matches!(grant, Some(Grant::User { .. })),
         };
         for text in Dialect::welcome_frames(request.dialect, &context, &self.config.native) {
-            self.outputs.push(Output::Frame { session, text });
+            self.outputs.push_frame(session, text);
         }
         let dialect = Dialect::new(request.dialect, context);
         let limits = &self.config.limits;
         let (token, token_required) = (request.token, request.token_required);
-        let opened = Session::new(peer, dialect, limits, token, token_required);
+        let mut opened = Session::new(peer, dialect, limits, token, token_required);
+        if has_claimed_id {
+            opened.claim_id();
+        }
         self.sessions.insert(session, opened);
     }
 
@@ -296,7 +309,7 @@ impl Conference {
             None => CLOSE_POLICY,
         };
         if let Some(text) = frame {
-            self.outputs.push(Output::Frame { session, text });
+            self.outputs.push_frame(session, text);
         }
         self.outputs.push(Output::Close {
             session,
@@ -314,6 +327,28 @@ impl Conference {
             (DialectKind::SocketIo(_), _) => PeerId::generate(&mut self.rng, ""),
             _ => PeerId::generate(&mut self.rng, "peer_"),
         }
+    }
+
+    /// Returns the public name in the address of a protoo client, whose peers expect to know it by
+    /// that. A name that somebody has whom the client does not replace is not granted.
+    fn claimed_peer_id(&self, request: &ConnectRequest, grant: Option<&Grant>) -> Option<PeerId> {
+        let claimed = request.peer.as_deref();
+        let claimed = claimed.filter(|it| request.dialect == DialectKind::Protoo && is_name(it))?;
+        let peer = PeerId::from_user_id(claimed);
+        let room = request.room.as_deref().filter(|it| !it.is_empty());
+        let room = room.unwrap_or(&self.config.default_room);
+        let user = Permissions::for_grant(grant, room).ok()?.user;
+        let present = self.rooms.get(room).and_then(|it| it.anyone_named(&peer));
+        let is_free = present.is_none_or(|it| it.has_claimed_id && it.user == user);
+        (is_free && claimed.len() <= self.config.limits.name_len_max).then_some(peer)
+    }
+
+    /// Returns whether a room that everybody may enter has a producer.
+    fn is_known_to_send(&self, room: &str) -> bool {
+        let room = self.rooms.get(room);
+        let room = room.filter(|it| it.policy() == Policy::Open);
+        let mut sessions = room.map(|it| it.sessions()).unwrap_or_default().into_iter();
+        sessions.any(|it| self.media.announced_len_of(it) > 0)
     }
 
     /// Decodes a frame and carries out the effects.
@@ -350,9 +385,19 @@ impl Conference {
     /// Carries out the effects of a dialect. Requests and closes are queued until the input is
     /// handled, so that no request runs while a room is being changed.
     fn apply(&mut self, session: SessionId, effects: Vec<Effect>) {
+        self.apply_as(session, effects, false);
+    }
+
+    /// Carries out the effects of a dialect. `droppable` says whether the client can do without the
+    /// frames.
+    fn apply_as(&mut self, session: SessionId, effects: Vec<Effect>, droppable: bool) {
         for effect in effects {
             match effect {
-                Effect::SendFrame(text) => self.outputs.push(Output::Frame { session, text }),
+                Effect::SendFrame(text) => self.outputs.push(Output::Frame {
+                    session,
+                    text,
+                    droppable,
+                }),
                 Effect::Request(tag, request) => {
                     self.internal_requests.push_request(session, tag, request);
                 }
@@ -444,7 +489,8 @@ impl Conference {
             notified.credit_messages(MESSAGES_PER_PRODUCER);
         }
         let effects = self.sessions.encode_notice(session, notice);
-        self.apply(session, effects);
+        let droppable = matches!(notice, Notice::Chat { .. } | Notice::Relayed { .. });
+        self.apply_as(session, effects, droppable);
     }
 
     /// Notifies every participant of a room but one.
@@ -530,4 +576,9 @@ impl Conference {
         }
         self.admit_waiting(session);
     }
+}
+
+/// Returns whether a text can be the public name of a participant.
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(char::is_control)
 }

@@ -75,7 +75,12 @@ impl Dialect {
                 let sid = context.peer.as_str();
                 let mut frames = vec![socketio::write_connect(namespace.name(), sid)];
                 if namespace != Namespace::Main {
-                    let payload = serde_json::json!({ "socketId": sid });
+                    let payload = match namespace {
+                        Namespace::Mediasoup => serde_json::json!({
+                            "socketId": sid, "existsProducer": context.somebody_sends,
+                        }),
+                        Namespace::Main | Namespace::Call => serde_json::json!({ "socketId": sid }),
+                    };
                     let name = "connection-success";
                     frames.push(socketio::write_event(namespace.name(), name, &[payload]));
                 }
@@ -166,10 +171,28 @@ impl Dialect {
 
     /// Encodes a notice. Returns no effects when the client does not support this notice.
     pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
+        match (notice, &mut *self) {
+            (_, Self::Native(_)) => {}
+            // Only clients of the native dialect do not know closed producers.
+            (
+                Notice::ParticipantRestarted {
+                    participant,
+                    producers,
+                },
+                _,
+            ) => {
+                let closed = producers.iter().map(|&producer| Notice::ProducerClosed {
+                    peer: participant.peer.clone(),
+                    producer,
+                });
+                return closed.flat_map(|it| self.encode_notice(&it)).collect();
+            }
+            _ => {}
+        }
         match self {
             Self::Native(state) => native::encode_notice(state, notice)
-                .map(Effect::SendFrame)
                 .into_iter()
+                .map(Effect::SendFrame)
                 .collect(),
             Self::Undecided(..) => Vec::new(),
             Self::Sfu(state) => state.encode_notice(notice),
@@ -190,6 +213,7 @@ fn detect(namespace: Namespace, event: &str, context: &SessionContext) -> Option
             Dialect::Meetlite(meetlite::State::new(context))
         }
         (Namespace::Mediasoup, "joinRoom") => Dialect::Call(call::State::new(namespace, context)),
+        (Namespace::Mediasoup, "createRoom") => Dialect::Sfu(sfu::State::new(namespace, context)),
         (
             Namespace::Main | Namespace::Mediasoup,
             "getRtpCapabilities"

@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod faults;
 pub mod limits;
 pub mod message;
+mod relay_budget;
 mod room;
 mod session;
 pub mod turn;

@@ -7,6 +7,14 @@ use serde::Deserialize;
 /// Longest chat message, in bytes.
 pub const CHAT_LEN_MAX: usize = 4 * 1024;
 
+/// Bytes per second that a participant may make the server send to others: chat, relayed messages
+/// and free-form data, counted once for each receiver.
+pub const RELAYED_BYTES_PER_SECOND: u64 = 512 << 10;
+
+/// Bytes that a participant may make the server send to others at once. A message above is
+/// accepted while earlier ones leave anything of this, so that every message fits every room.
+pub const RELAYED_BYTES_BURST: u64 = 2 << 20;
+
 /// Time for which a room that was created in advance waits for its first participant.
 pub const RESERVATION_TIMEOUT: Duration = Duration::from_hours(24);
 

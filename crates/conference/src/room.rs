@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use watersmeet_wire::units::{Map, Time};
 
-use crate::message::{PeerId, Policy, Role, SessionId, User};
+use crate::message::{
+    ClientDevice, ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, User,
+};
 
 /// Participants, lobby, policy and reservation of one room.
 #[derive(Debug)]
@@ -56,8 +58,14 @@ pub(crate) struct Participant {
     pub display_name: Option<Arc<str>>,
     /// User named by its token.
     pub user: Option<User>,
-    /// Claimed user id, not verified, shown to hosts.
+    /// Whether the display name is that of a token, which its bearer may not change.
+    pub has_signed_name: bool,
+    /// Whether the id was chosen by the client and proves nothing.
+    pub has_claimed_id: bool,
+    /// Claimed user id, not verified.
     pub claimed_user: Option<Arc<str>>,
+    /// Software of the client.
+    pub device: Option<Arc<ClientDevice>>,
     /// Role in the room.
     pub role: Role,
     /// Whether the participant may receive media.
@@ -227,10 +235,10 @@ impl Room {
         found.map(|it| it.session)
     }
 
-    /// Returns the session in the room or its lobby with this public name.
-    pub(crate) fn session_named(&self, peer: &PeerId) -> Option<SessionId> {
+    /// Returns the participant in the room or its lobby with this public name.
+    pub(crate) fn anyone_named(&self, peer: &PeerId) -> Option<&Participant> {
         let mut everyone = self.participants.values().chain(self.waiting.values());
-        everyone.find(|it| it.peer == *peer).map(|it| it.session)
+        everyone.find(|it| it.peer == *peer)
     }
 
     /// Returns the sessions of the hosts.
@@ -342,5 +350,25 @@ impl Participant {
     pub(crate) fn known_as(&self) -> Option<Arc<str>> {
         let user = self.user.as_ref().map(|it| Arc::clone(&it.id));
         user.or_else(|| self.claimed_user.clone())
+    }
+
+    /// Returns whether a newcomer with the same id takes the place of this participant. A token
+    /// proves that both are one user; an id that a client chose only counts against another one
+    /// that was chosen, by a client with the same user or also without one.
+    pub(crate) fn is_replaced_by(&self, newcomer: &Self) -> bool {
+        !newcomer.has_claimed_id || (self.has_claimed_id && self.user == newcomer.user)
+    }
+
+    /// Describes the participant to others.
+    pub(crate) fn summary(&self, producers: Vec<ProducerSummary>) -> ParticipantSummary {
+        ParticipantSummary {
+            peer: self.peer.clone(),
+            display_name: self.display_name.clone(),
+            user: self.user.clone(),
+            claimed_user: self.claimed_user.clone(),
+            device: self.device.clone(),
+            role: self.role,
+            producers,
+        }
     }
 }

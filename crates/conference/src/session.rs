@@ -10,18 +10,23 @@ use watersmeet_wire::units::{Time, TokenBucket};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
 use crate::limits::ConferenceLimits;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
+use crate::relay_budget::RelayBudget;
 
 /// State of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// Id by which other participants know it.
     peer: PeerId,
+    /// Whether the client chose that id.
+    has_claimed_id: bool,
     /// Decoder and encoder of its frames, with their state.
     dialect: Dialect,
     /// Whether the dialect panicked. Its state may be broken, so it is never called again.
     is_failed: bool,
     /// Limit of its message rate.
     rate: MessageRate,
+    /// Limit of what it makes the server send to others.
+    relay_budget: RelayBudget,
     /// Token of the connect request. It was valid at that time and may have expired since.
     token: Option<Token>,
     /// Whether joining any room requires a token.
@@ -83,9 +88,11 @@ impl Session {
     ) -> Self {
         Self {
             peer,
+            has_claimed_id: false,
             dialect,
             is_failed: false,
             rate: MessageRate::new(limits),
+            relay_budget: RelayBudget::default(),
             token: token.map(Token),
             token_required,
             joined_at: None,
@@ -100,6 +107,16 @@ impl Session {
     /// Returns the id by which other participants know it.
     pub(crate) const fn peer(&self) -> &PeerId {
         &self.peer
+    }
+
+    /// Records that the client chose the id by which others know it.
+    pub(crate) const fn claim_id(&mut self) {
+        self.has_claimed_id = true;
+    }
+
+    /// Returns whether the client chose the id by which others know it.
+    pub(crate) const fn has_claimed_id(&self) -> bool {
+        self.has_claimed_id
     }
 
     /// Returns the token of the connect request.
@@ -163,6 +180,11 @@ impl Session {
     /// The number of messages refused since the rate was last fully recovered.
     pub(crate) fn count_message(&mut self, now: Time) -> Result<(), u32> {
         self.rate.count(now)
+    }
+
+    /// Returns the limit of what it makes the server send to others.
+    pub(crate) const fn relay_budget(&mut self) -> &mut RelayBudget {
+        &mut self.relay_budget
     }
 
     /// Allows more messages, because announced producers make the client send them.

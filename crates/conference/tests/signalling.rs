@@ -21,6 +21,8 @@ mod lifecycle;
 mod limits;
 #[path = "signalling/meetlite.rs"]
 mod meetlite;
+#[path = "signalling/messages.rs"]
+mod messages;
 #[path = "signalling/mixed_dialects.rs"]
 mod mixed_dialects;
 #[path = "signalling/native.rs"]
@@ -42,3 +44,5 @@ mod roles;
 mod sfu;
 #[path = "signalling/spread_rooms.rs"]
 mod spread_rooms;
+#[path = "signalling/tutorial.rs"]
+mod tutorial;

@@ -49,6 +49,7 @@ pub mod site;
 mod site_folder;
 mod socketio;
 mod stats;
+mod stats_cache;
 mod throttle;
 pub mod tls;
 mod websocket;

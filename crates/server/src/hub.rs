@@ -23,7 +23,7 @@ use watersmeet_engine::command::Refusal;
 use watersmeet_wire::units::Time;
 
 use crate::clock::Clock;
-use crate::session_outbox::{Frame, Outbox};
+use crate::session_outbox::{Frame, Outbox, Pushed};
 use crate::shard::{ShardHandle, ShardReport, ShardRequest};
 
 /// Capacity of the hub's input queue, each entry up to 128 KiB. A session that finds the queue full
@@ -35,6 +35,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Interval at which the load of the shards is passed to the conference: that of its publication.
 const LOAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Age at which the metrics of the conference are read anew.
+const GAUGES_AGE_MAX: Duration = Duration::from_millis(100);
 
 /// WebSocket close code for a server that shuts down (RFC 6455 §7.4.1).
 const GOING_AWAY: u16 = 1001;
@@ -53,6 +56,8 @@ pub struct Hub {
     inputs: mpsc::Receiver<Input>,
     /// Replies and events of the shards.
     reports: mpsc::Receiver<ShardReport>,
+    /// Metrics that were read last, with the time.
+    latest_gauges: Option<(Time, ConferenceGauges)>,
 }
 
 /// Input from a session or an HTTP handler.
@@ -139,6 +144,7 @@ impl Hub {
                 outboxes,
                 inputs,
                 reports,
+                latest_gauges: None,
             },
             handle,
         )
@@ -206,8 +212,9 @@ impl Hub {
                 let _ = response_sender.send(self.conference.handle_admin_request(now, request));
             }
             Input::Gauges { response_sender } => {
+                let gauges = self.gauges(now);
                 // The HTTP client may have disconnected meanwhile.
-                let _ = response_sender.send(self.conference.gauges());
+                let _ = response_sender.send(gauges);
             }
             #[cfg(feature = "faults")]
             Input::Panic { shard } => {
@@ -218,6 +225,16 @@ impl Hub {
             #[cfg(feature = "faults")]
             Input::PanicInRoom { room, stage } => self.conference.inject_panic(&room, stage),
         }
+    }
+
+    /// Returns the conference's metrics, at most `GAUGES_AGE_MAX` old: reading them visits every
+    /// room, and anybody may ask for them.
+    fn gauges(&mut self, now: Time) -> ConferenceGauges {
+        let latest = self.latest_gauges.take();
+        let latest = latest.filter(|(read_at, _)| now.since(*read_at) < GAUGES_AGE_MAX);
+        let (read_at, gauges) = latest.unwrap_or_else(|| (now, self.conference.gauges()));
+        self.latest_gauges = Some((read_at, gauges.clone()));
+        gauges
     }
 
     fn handle_report(&mut self, report: ShardReport) {
@@ -247,7 +264,17 @@ impl Hub {
         }
         while let Some(output) = self.conference.poll_output() {
             match output {
-                Output::Frame { session, text } => self.send(now, session, Frame::Text(text)),
+                Output::Frame {
+                    session,
+                    text,
+                    droppable,
+                } => {
+                    let frame = match droppable {
+                        true => Frame::DroppableText(text),
+                        false => Frame::Text(text),
+                    };
+                    self.send(now, session, frame);
+                }
                 Output::Close {
                     session,
                     code,
@@ -277,12 +304,22 @@ impl Hub {
         let Some(outbox) = self.outboxes.get(&session) else {
             return;
         };
-        if !outbox.push(frame) {
-            tracing::info!(
-                session = session.0,
-                "session closed: outgoing queue full (client not reading)"
-            );
-            self.remove_session(now, session);
+        match outbox.push(frame) {
+            Pushed::Queued => {}
+            Pushed::Dropped => {
+                self.conference.record_dropped_message();
+                tracing::debug!(
+                    session = session.0,
+                    "message dropped: client not keeping up"
+                );
+            }
+            Pushed::Overflow => {
+                tracing::info!(
+                    session = session.0,
+                    "session closed: outgoing queue full (client not reading)"
+                );
+                self.remove_session(now, session);
+            }
         }
     }
 

@@ -13,11 +13,18 @@ const FRAMES_MAX: usize = 1_000;
 /// Upper bound of queued bytes.
 const BYTES_MAX: usize = 1 << 20;
 
+/// Part of both bounds that frames which may be dropped can fill, in percent. The rest is kept for
+/// frames that the client cannot do without.
+const DROPPABLE_PERCENT: usize = 25;
+
 /// An entry of the queue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
     /// A text frame to send.
     Text(String),
+    /// A text frame that is dropped when the client does not keep up: a message of another
+    /// participant, which must not cost the client its connection.
+    DroppableText(String),
     /// A rate-limited action of the client, counted before the frames behind it are sent. Nothing
     /// is sent for it.
     LimitedAction(LimitedAction),
@@ -46,6 +53,17 @@ pub struct OutboxReceiver {
     frames: mpsc::Receiver<Frame>,
     /// State that both ends share.
     shared: Arc<Shared>,
+}
+
+/// Outcome of pushing a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// The frame is queued.
+    Queued,
+    /// The client does not keep up and the frame was dropped; the session goes on.
+    Dropped,
+    /// The bounds are exceeded: the frame was dropped and the socket is signalled to close.
+    Overflow,
 }
 
 /// Signals that the bounds of an outbox were exceeded.
@@ -77,16 +95,27 @@ pub fn channel() -> (Outbox, OutboxReceiver) {
 }
 
 impl Outbox {
-    /// Queues a frame. Returns false when the bounds are exceeded: the frame is dropped and the
-    /// socket is signalled to close.
-    pub fn push(&self, frame: Frame) -> bool {
+    /// Queues a frame, as far as the bounds allow.
+    pub fn push(&self, frame: Frame) -> Pushed {
         let len = frame.len();
+        if matches!(frame, Frame::DroppableText(_)) && !self.has_room_for_droppable(len) {
+            return Pushed::Dropped;
+        }
         let queued = self.shared.bytes.fetch_add(len, Ordering::Relaxed);
         let fits = queued.saturating_add(len) <= BYTES_MAX && self.frames.try_send(frame).is_ok();
-        if !fits {
-            self.shared.overflow.notify_one();
+        if fits {
+            return Pushed::Queued;
         }
-        fits
+        self.shared.overflow.notify_one();
+        Pushed::Overflow
+    }
+
+    /// Returns whether a frame of this length that may be dropped can be queued.
+    fn has_room_for_droppable(&self, len: usize) -> bool {
+        let bytes = self.shared.bytes.load(Ordering::Relaxed);
+        let frames = FRAMES_MAX.saturating_sub(self.frames.capacity());
+        bytes.saturating_add(len) <= BYTES_MAX * DROPPABLE_PERCENT / 100
+            && frames < FRAMES_MAX * DROPPABLE_PERCENT / 100
     }
 }
 
@@ -118,7 +147,7 @@ impl Frame {
     /// Bytes that count against the bound.
     pub fn len(&self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
+            Self::Text(text) | Self::DroppableText(text) => text.len(),
             Self::LimitedAction(_) | Self::Close { .. } => 0,
         }
     }
@@ -135,31 +164,46 @@ mod tests {
     #[test]
     fn frame_is_refused_when_a_thousand_are_queued() {
         let (outbox, _receiver) = channel();
-        assert!((0..FRAMES_MAX).all(|_| outbox.push(frame(1))));
-        assert!(!outbox.push(frame(1)));
+        assert!((0..FRAMES_MAX).all(|_| outbox.push(frame(1)) == Pushed::Queued));
+        assert_eq!(outbox.push(frame(1)), Pushed::Overflow);
     }
 
     #[test]
     fn frame_is_refused_when_a_mebibyte_is_queued() {
         let (outbox, _receiver) = channel();
-        assert!(outbox.push(frame(BYTES_MAX)));
-        assert!(!outbox.push(frame(1)));
+        assert_eq!(outbox.push(frame(BYTES_MAX)), Pushed::Queued);
+        assert_eq!(outbox.push(frame(1)), Pushed::Overflow);
+    }
+
+    #[test]
+    fn droppable_frames_leave_room_for_others() {
+        for len in [1, 24 << 10] {
+            let (outbox, _receiver) = channel();
+            let droppable = || Frame::DroppableText("x".repeat(len));
+            let mut queued = 0;
+            while outbox.push(droppable()) == Pushed::Queued {
+                queued += 1;
+            }
+            assert!(queued >= 10, "{queued} of {len} bytes");
+            assert_eq!(outbox.push(droppable()), Pushed::Dropped);
+            assert!((0..700).all(|_| outbox.push(frame(1_000)) == Pushed::Queued));
+        }
     }
 
     #[tokio::test]
     async fn released_bytes_can_be_queued_again() {
         let (outbox, mut receiver) = channel();
-        assert!(outbox.push(frame(BYTES_MAX)));
+        assert_eq!(outbox.push(frame(BYTES_MAX)), Pushed::Queued);
         let frame = receiver.next().await.unwrap();
         receiver.release(frame.len());
-        assert!(outbox.push(self::frame(BYTES_MAX)));
+        assert_eq!(outbox.push(self::frame(BYTES_MAX)), Pushed::Queued);
     }
 
     #[tokio::test]
     async fn overflow_is_signalled_to_a_socket_that_waits_later() {
         let (outbox, receiver) = channel();
-        assert!(outbox.push(frame(BYTES_MAX)));
-        assert!(!outbox.push(frame(1)));
+        assert_eq!(outbox.push(frame(BYTES_MAX)), Pushed::Queued);
+        assert_eq!(outbox.push(frame(1)), Pushed::Overflow);
         receiver.overflow().wait().await;
     }
 }

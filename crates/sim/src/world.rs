@@ -499,7 +499,7 @@ impl World {
     /// Handles an output of the conference.
     fn handle_output(&mut self, output: Output) {
         match output {
-            Output::Frame { session, text } => {
+            Output::Frame { session, text, .. } => {
                 self.oracle
                     .record_frame(self.now, &without_fingerprint(&text));
                 let now = self.now;

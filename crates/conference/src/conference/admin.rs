@@ -40,9 +40,12 @@ impl Conference {
             AdminRequest::Room { room } => self.room_summary(&room).map(AdminResponse::Room),
             AdminRequest::Rooms { after, limit } => Ok(self.list_rooms(after.as_deref(), limit)),
             AdminRequest::Participants { room } => {
-                self.rooms.get(&room).ok_or(Refusal::RoomNotFound)?;
-                let participants = self.summaries(&room, None)?;
-                Ok(AdminResponse::Participants(participants))
+                let found = self.rooms.get(&room).ok_or(Refusal::RoomNotFound)?;
+                let waiting = found.waiting().map(|(_, it)| it.summary(Vec::new()));
+                Ok(AdminResponse::Participants {
+                    waiting: waiting.collect(),
+                    participants: self.summaries(&room, None)?,
+                })
             }
             AdminRequest::DeleteRoom { room } => self.delete_room(&room),
             AdminRequest::Moderate { room, moderation } => {

@@ -59,8 +59,13 @@ pub enum AdminResponse {
     Room(RoomSummary),
     /// Summaries of rooms, sorted by name.
     Rooms(Vec<RoomSummary>),
-    /// Participants of a room.
-    Participants(Vec<ParticipantSummary>),
+    /// People of a room.
+    Participants {
+        /// Participants, in order of joining.
+        participants: Vec<ParticipantSummary>,
+        /// Those who wait until a host admits them.
+        waiting: Vec<ParticipantSummary>,
+    },
     /// The request was carried out.
     Done,
 }

@@ -49,7 +49,7 @@ impl Conference {
         session.leave();
         self.media.forget_closed(id);
         let (peer, name) = (session.peer().clone(), &membership.room);
-        tracing::info!(session = id.0, room = %name, %peer, "participant left");
+        tracing::info!(session = id.0, "participant left");
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
@@ -66,14 +66,10 @@ impl Conference {
         let Some(left) = left else {
             return;
         };
-        let producers = closed.iter().filter_map(|notice| match notice {
-            Notice::ProducerClosed { producer, .. } => Some(*producer),
-            _ => None,
-        });
         let notice = Notice::ParticipantLeft {
             peer,
             display_name: left.display_name,
-            producers: producers.collect(),
+            producers: closed_producers(&closed),
         };
         self.notify_others(name, id, &notice);
         self.appoint_host(name);
@@ -82,24 +78,24 @@ impl Conference {
     /// Removes a room without participants, lobby and reservation.
     pub(super) fn remove_room_if_unused(&mut self, name: &str) {
         if self.rooms.remove_if_unused(name) {
-            tracing::info!(room = name, "room closed");
+            tracing::debug!(rooms = self.rooms.len(), "room closed");
         }
     }
 }
 
 /// Media.
 impl Conference {
-    /// Closes all media of a session that stays in its room.
-    pub(super) fn close_media(&mut self, id: SessionId, refusal: Option<Refusal>) {
-        let Some(membership) = self.sessions.membership(id) else {
-            return;
-        };
+    /// Closes all media of a session that stays in its room. Returns the closed producers that the
+    /// others know of.
+    pub(super) fn close_media(
+        &mut self,
+        id: SessionId,
+        refusal: Option<Refusal>,
+    ) -> Vec<ProducerId> {
         let transports = self.media.transports_of(id);
         let closed = self.remove_media(id, refusal);
         self.close_transports(transports);
-        for notice in &closed {
-            self.notify_others(&membership.room, id, notice);
-        }
+        closed_producers(&closed)
     }
 
     /// Sends each shard the commands to close transports.
@@ -302,4 +298,13 @@ impl Conference {
             None => self.commands.len_of(session) > 0 || self.media.held_len_of(session) > 0,
         }
     }
+}
+
+/// Returns the producers that these notices name.
+fn closed_producers(notices: &[Notice]) -> Vec<ProducerId> {
+    let producers = notices.iter().filter_map(|notice| match notice {
+        Notice::ProducerClosed { producer, .. } => Some(*producer),
+        _ => None,
+    });
+    producers.collect()
 }

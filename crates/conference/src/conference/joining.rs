@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::permissions::{JoinRequest, Permissions};
+use super::permissions::Permissions;
 use super::request_context::Outcome;
 use super::timers::Timer;
 use super::{Conference, MESSAGES_PER_PRODUCER};
 use crate::message::{
-    Applicant, Notice, ParticipantSummary, PeerId, Policy, Refusal, RemovalReason, Reply, Role,
-    SessionId, User,
+    Applicant, JoinRequest, Notice, ParticipantSummary, Policy, Refusal, RemovalReason, Reply,
+    Role, SessionId,
 };
 use crate::room::Participant;
 use crate::session::Membership;
@@ -21,16 +21,12 @@ impl Conference {
         let permissions = self.permissions(id, &request)?;
         let policy = self.policy_for(&request);
         let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
-        // A name in a signed token takes precedence over a typed one.
-        let typed = request.display_name.filter(|it| !it.is_empty());
-        let named = permissions.name.clone().or(typed).map(Arc::from);
-        let display_name =
-            named.or_else(|| permissions.user.as_ref().and_then(User::email_local_part));
+        let display_name = permissions.display_name(&request);
         let here = session.membership();
         let here = here.filter(|it| *it.room == *request.room);
         let is_unseen = here.is_some_and(|it| self.is_unseen(it));
         if here.is_some() && !is_unseen {
-            return self.rejoin(id, display_name);
+            return self.rejoin(id, &permissions, display_name);
         }
         let waits = self.check_entry(&request.room, policy, &permissions, is_unseen)?;
         let participant = Participant {
@@ -38,15 +34,22 @@ impl Conference {
             peer: session.peer().clone(),
             display_name,
             user: permissions.user.clone(),
+            has_signed_name: permissions.name.is_some(),
+            has_claimed_id: session.has_claimed_id(),
             claimed_user: request.user.map(Arc::from),
+            device: request.device.map(Arc::new),
             role: Role::Viewer,
             can_subscribe: permissions.can_subscribe,
         };
+        let replaced = self.find_replaced(&request.room, &participant)?;
         match is_unseen {
             true => self.leave_lobby(id),
             false => self.leave(id, Some(Refusal::NotInRoom)),
         }
-        self.replace(&request.room, &participant.peer);
+        // One that waits takes the place of a participant when it is admitted.
+        if let Some(session) = replaced.filter(|it| !waits || self.is_waiting(*it)) {
+            self.remove_from_room(session, RemovalReason::Replaced);
+        }
         let name: Arc<str> = request.room.into();
         let room = self.rooms.get_or_create(&name, self.now, policy);
         room.choose_policy(policy);
@@ -105,6 +108,11 @@ impl Conference {
                 return Err(Refusal::BadRequest(format!("{name} is too long")));
             }
         }
+        if let Some(device) = &request.device
+            && device.texts().any(|it| it.len() > len_max)
+        {
+            return Err(Refusal::BadRequest("device is too long".to_owned()));
+        }
         Ok(())
     }
 
@@ -158,26 +166,69 @@ impl Conference {
         Ok(waits)
     }
 
-    /// Removes the participant with this name from a room or its lobby, because the same user
+    /// Returns the session in a room or its lobby whose place a participant takes: the same user
     /// enters on another connection.
-    fn replace(&mut self, room: &str, peer: &PeerId) {
+    ///
+    /// # Errors
+    /// Somebody else has the id that the participant claims.
+    pub(super) fn find_replaced(
+        &self,
+        room: &str,
+        newcomer: &Participant,
+    ) -> Result<Option<SessionId>, Refusal> {
         let room = self.rooms.get(room);
-        if let Some(session) = room.and_then(|it| it.session_named(peer)) {
-            self.remove_from_room(session, RemovalReason::Replaced);
+        let present = room.and_then(|it| it.anyone_named(&newcomer.peer));
+        let Some(present) = present.filter(|it| it.session != newcomer.session) else {
+            return Ok(None);
+        };
+        match present.is_replaced_by(newcomer) {
+            true => Ok(Some(present.session)),
+            false => Err(Refusal::Forbidden),
         }
     }
 
-    /// Enters the room that the session is already in. Closes its media; the others are not
-    /// notified of a new participant.
-    fn rejoin(&mut self, id: SessionId, display_name: Option<Arc<str>>) -> Outcome {
+    /// Returns whether a session waits in the lobby of a room.
+    fn is_waiting(&self, id: SessionId) -> bool {
+        self.sessions.get(id).is_some_and(|it| it.lobby().is_some())
+    }
+
+    /// Enters the room that the session is already in. Closes its media and notifies the others, who
+    /// start anew with it.
+    fn rejoin(
+        &mut self,
+        id: SessionId,
+        permissions: &Permissions,
+        display_name: Option<Arc<str>>,
+    ) -> Outcome {
         let membership = self.sessions.member(id)?;
-        self.close_media(id, Some(Refusal::NotInRoom));
+        let participant = self.rooms.participant(&membership)?;
+        let (peer, before) = (participant.peer.clone(), participant.display_name.clone());
+        let keeps_name = participant.has_signed_name && permissions.name.is_none();
+        let display_name = if keeps_name {
+            before.clone()
+        } else {
+            display_name
+        };
+        let producers = self.close_media(id, Some(Refusal::NotInRoom));
         let name = &membership.room;
         let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
-        let before = room.set_display_name(membership.number, display_name);
-        before.ok_or(Refusal::Internal)?;
+        room.set_display_name(membership.number, display_name.clone());
         let participant = room.participant(membership.number);
-        let role = participant.ok_or(Refusal::Internal)?.role;
+        let participant = participant.ok_or(Refusal::Internal)?;
+        let role = participant.role;
+        let restarted = Notice::ParticipantRestarted {
+            participant: Box::new(participant.summary(Vec::new())),
+            producers,
+        };
+        self.notify_others(name, id, &restarted);
+        if before != display_name {
+            let renamed = Notice::DisplayNameChanged {
+                peer,
+                before,
+                display_name,
+            };
+            self.notify_others(name, id, &renamed);
+        }
         let others = self.snapshot(id, &membership)?;
         Ok(Some(Reply::Joined {
             room: membership.room,
@@ -194,7 +245,7 @@ impl Conference {
             user: participant.known_as(),
             display_name: participant.display_name.clone(),
         });
-        tracing::info!(session = id.0, room = %name, "participant waits for approval");
+        tracing::info!(session = id.0, "participant waits for approval");
         if let Some(room) = self.rooms.get_mut(&name) {
             let number = room.enter_lobby(participant);
             if let Some(session) = self.sessions.get_mut(id) {
@@ -229,13 +280,8 @@ impl Conference {
         participant: Participant,
     ) -> Result<Vec<ParticipantSummary>, Refusal> {
         let id = participant.session;
-        let notice = Notice::ParticipantJoined {
-            peer: participant.peer.clone(),
-            display_name: participant.display_name.clone(),
-            user: participant.user.clone(),
-            role: participant.role,
-        };
-        tracing::info!(session = id.0, room = %name, peer = %participant.peer, "participant joined");
+        let notice = Notice::ParticipantJoined(Box::new(participant.summary(Vec::new())));
+        tracing::info!(session = id.0, "participant joined");
         let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
         if let Some(due) = room.reserved_until() {
             let timer = Timer::Reservation(Arc::clone(name));
@@ -279,13 +325,7 @@ impl Conference {
         let room = self.rooms.get(room).ok_or(Refusal::Internal)?;
         let participants = room.participants().map(|(_, it)| it);
         let participants = participants.filter(|it| Some(it.session) != except);
-        let summaries = participants.map(|it| ParticipantSummary {
-            peer: it.peer.clone(),
-            display_name: it.display_name.clone(),
-            user: it.user.clone(),
-            role: it.role,
-            producers: self.media.summaries_of(it.session),
-        });
+        let summaries = participants.map(|it| it.summary(self.media.summaries_of(it.session)));
         Ok(summaries.collect())
     }
 }

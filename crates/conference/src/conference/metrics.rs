@@ -50,6 +50,8 @@ pub struct ConferenceTotals {
     pub refusals: Map<&'static str, u64>,
     /// Panics while an input was handled. Each closed a session or a room.
     pub panics: u64,
+    /// Messages of participants that were not sent to one that does not keep up.
+    pub dropped_messages: u64,
 }
 
 impl Default for ConferenceTotals {
@@ -59,6 +61,7 @@ impl Default for ConferenceTotals {
             join_durations: Histogram::new(JOIN_DURATION_BOUNDS),
             refusals: Map::new(),
             panics: 0,
+            dropped_messages: 0,
         }
     }
 }
@@ -89,6 +92,11 @@ impl ConferenceMetrics {
     /// Records the time from joining to the first connected transport.
     pub(super) fn record_join_duration(&mut self, took: Duration) {
         self.totals.join_durations.observe(took);
+    }
+
+    /// Records a message that was not sent to a participant that does not keep up.
+    pub(super) const fn record_dropped_message(&mut self) {
+        self.totals.dropped_messages += 1;
     }
 
     /// Records a panic while an input was handled.

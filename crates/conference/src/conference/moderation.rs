@@ -63,6 +63,16 @@ impl Conference {
         if room.participants_len() >= participants_max {
             return Err(Refusal::LimitReached("participants"));
         }
+        let waiting = room.waiting().map(|(_, it)| it);
+        let applicant = waiting.into_iter().find(|it| it.session == id);
+        let present = applicant.and_then(|applicant| {
+            let present = room.participant_named(peer)?;
+            present.is_replaced_by(applicant).then_some(present.session)
+        });
+        if let Some(replaced) = present {
+            self.remove_from_room(replaced, RemovalReason::Replaced);
+        }
+        let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         let session = self.sessions.get_mut(id).ok_or(Refusal::Internal)?;
         let lobby = session.leave_lobby().ok_or(Refusal::Internal)?;
         let waited = room.leave_lobby(lobby.number).ok_or(Refusal::Internal)?;

@@ -15,6 +15,10 @@ pub enum Output {
         session: SessionId,
         /// Text of the frame.
         text: String,
+        /// Whether the caller drops the frame when the client does not keep up: a message of
+        /// another participant, which must not cost the client its connection. All other frames
+        /// have to arrive.
+        droppable: bool,
     },
     /// Close a connection. The conference has removed its session: no further output concerns it.
     Close {
@@ -49,6 +53,15 @@ impl Outputs {
     /// Adds an output at the end of the queue.
     pub(super) fn push(&mut self, output: Output) {
         self.queue.push_back(output);
+    }
+
+    /// Adds a frame that has to arrive.
+    pub(super) fn push_frame(&mut self, session: SessionId, text: String) {
+        self.push(Output::Frame {
+            session,
+            text,
+            droppable: false,
+        });
     }
 
     /// Takes the oldest output.

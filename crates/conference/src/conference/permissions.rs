@@ -1,22 +1,9 @@
-//! Join requests, and the permissions that a token grants in a room.
+//! Permissions that a token grants in a room.
+
+use std::sync::Arc;
 
 use crate::access::Grant;
-use crate::message::{Policy, Refusal, User};
-
-/// Request to enter a room.
-#[derive(Debug, Default)]
-pub(super) struct JoinRequest {
-    /// Name of the room.
-    pub room: String,
-    /// Name to show to others.
-    pub display_name: Option<String>,
-    /// Token, if the connect request had none.
-    pub token: Option<String>,
-    /// Claimed user id, not verified.
-    pub user: Option<String>,
-    /// Policy of the room if this request creates it.
-    pub policy: Option<Policy>,
-}
+use crate::message::{JoinRequest, Refusal, User};
 
 /// Permissions of a participant in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +25,15 @@ pub(super) struct Permissions {
 }
 
 impl Permissions {
+    /// Returns the name to show. One in a signed token takes precedence over a typed one, and that
+    /// over the first part of a user's email address.
+    pub(super) fn display_name(&self, request: &JoinRequest) -> Option<Arc<str>> {
+        let typed = request.display_name.as_deref();
+        let typed = typed.filter(|it| !it.is_empty());
+        let named = self.name.as_deref().or(typed).map(Arc::from);
+        named.or_else(|| self.user.as_ref().and_then(User::email_local_part))
+    }
+
     /// Permissions without a token.
     const DEFAULT: Self = Self {
         user: None,

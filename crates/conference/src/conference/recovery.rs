@@ -172,7 +172,7 @@ impl Conference {
         let members = self.sessions.iter();
         let members = members.filter(|(_, it)| is_named(it.membership()) || is_named(it.lobby()));
         sessions.extend(members.map(|(id, _)| id));
-        tracing::error!(room = %name, sessions = sessions.len(), "room dropped after a panic");
+        tracing::error!(sessions = sessions.len(), "room dropped after a panic");
         for session in sessions {
             self.purge_session(session, CLOSE_RESTART, ROOM_FAILED);
         }

@@ -7,7 +7,6 @@ use watersmeet_engine::command::{Command, ProducerId};
 use super::Conference;
 use super::consuming::ConsumeRequest;
 use super::pending_commands::CommandPurpose;
-use super::permissions::JoinRequest;
 use super::request_context::{Outcome, RequestContext};
 use crate::dialect::RequestTag;
 use crate::message::{ProducerSummary, Refusal, Reply, Request, SessionId, ShardId, StatsSubject};
@@ -35,22 +34,9 @@ impl Conference {
             Request::RouterCapabilities => Ok(Some(Reply::RouterCapabilities(Arc::clone(
                 &self.capabilities,
             )))),
-            Request::Join {
-                room,
-                display_name,
-                token,
-                user,
-                policy,
-            } => {
-                let request = JoinRequest {
-                    room,
-                    display_name,
-                    token,
-                    user,
-                    policy,
-                };
+            Request::Join(request) => {
                 let is_new = self.rooms.get(&request.room).is_none();
-                let outcome = self.join(id, request);
+                let outcome = self.join(id, *request);
                 self.limited_actions.record_join(id, is_new, &outcome);
                 outcome
             }
@@ -69,8 +55,11 @@ impl Conference {
                 Ok(Some(Reply::Left { room }))
             }
             Request::ListParticipants => {
-                let room = self.sessions.member(id)?.room;
-                Ok(Some(Reply::Participants(self.summaries(&room, None)?)))
+                let membership = self.sessions.member(id)?;
+                // A session that only prepares to join may not know who is there.
+                self.rooms.participant(&membership)?;
+                let participants = self.summaries(&membership.room, None)?;
+                Ok(Some(Reply::Participants(participants)))
             }
             Request::CreateTransport { direction, key } => {
                 self.create_transport(context, direction, key)
@@ -88,6 +77,10 @@ impl Conference {
                 paused,
                 app_data,
             } => {
+                if let Some(app_data) = &app_data {
+                    let membership = self.sessions.member(id)?;
+                    self.charge_for_all(id, &membership, app_data)?;
+                }
                 let summary = ProducerSummary {
                     producer: ProducerId::generate(&mut self.rng),
                     kind,
@@ -122,6 +115,11 @@ impl Conference {
                 let command = Command::SetPreferredLayers { consumer, layers };
                 let purpose = CommandPurpose::SetPreferredLayers { consumer };
                 self.forward(context, shard, command, purpose)
+            }
+            Request::SetPriority { consumer, .. } => {
+                // Kept for the allocation of bitrates between consumers; until then all are equal.
+                self.own_consumer(id, consumer)?;
+                Ok(Some(Reply::Done))
             }
             Request::RequestKeyframe { consumer } => {
                 let shard = self.own_consumer(id, consumer)?;

@@ -78,7 +78,7 @@ impl Conference {
         };
         match purpose {
             CommandPurpose::CreateRouter { room, router } => {
-                tracing::error!(%room, %refusal, "router not created");
+                tracing::error!(%router, %refusal, "router not created");
                 self.placement.remove_router(&room, router);
             }
             CommandPurpose::PipeProducer { producer, router }
@@ -95,7 +95,7 @@ impl Conference {
     pub(super) fn expire_unrequested(&mut self, purpose: CommandPurpose) {
         match purpose {
             CommandPurpose::CreateRouter { room, router } => {
-                tracing::error!(%room, "router not created in time");
+                tracing::error!(%router, "router not created in time");
                 if let Some(shard) = self.placement.shard_of_router(&room, router) {
                     self.send_command(shard, Command::CloseRouter { router });
                 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Conference;
-use super::permissions::{JoinRequest, Permissions};
+use super::permissions::Permissions;
 use crate::access::Grant;
 use crate::connect_request::ConnectRequest;
-use crate::message::{PeerId, Refusal, SessionId};
+use crate::message::{JoinRequest, PeerId, Refusal, SessionId};
 use crate::turn::IceServer;
 
 impl Conference {

@@ -14,22 +14,47 @@ const CLOSE: &str = "close";
 /// Producers of others with their receive transports. Bounded by the producers of the room.
 #[derive(Debug, Default)]
 pub(super) struct RemoteProducers {
-    /// Receive transport of each producer; `None` until the client names one.
-    producers: Map<ProducerId, Option<TransportId>>,
+    /// Producers by id.
+    producers: Map<ProducerId, RemoteProducer>,
+    /// Number of the next producer.
+    next_number: u64,
+}
+
+/// A producer of another participant.
+#[derive(Debug)]
+struct RemoteProducer {
+    /// Position in the order in which the producers became known.
+    number: u64,
+    /// Its receive transport; `None` until the client names one.
+    transport: Option<TransportId>,
 }
 
 impl RemoteProducers {
     /// Returns the producers of a room that was just entered.
     pub(super) fn of(others: &[ParticipantSummary]) -> Self {
-        let producers = others.iter().flat_map(|it| &it.producers);
-        Self {
-            producers: producers.map(|it| (it.producer, None)).collect(),
+        let mut producers = Self::default();
+        for producer in others.iter().flat_map(|it| &it.producers) {
+            producers.add(producer.producer);
         }
+        producers
     }
 
     /// Adds a new producer.
     pub(super) fn add(&mut self, producer: ProducerId) {
-        self.producers.insert(producer, None);
+        let number = self.next_number;
+        self.next_number += 1;
+        let added = RemoteProducer {
+            number,
+            transport: None,
+        };
+        self.producers.insert(producer, added);
+    }
+
+    /// Returns all producers, oldest first.
+    pub(super) fn oldest_first(&self) -> Vec<ProducerId> {
+        let mut producers: Vec<_> = self.producers.iter().collect();
+        producers.sort_unstable_by_key(|(_, it)| it.number);
+        producers.into_iter().map(|(id, _)| *id).collect()
     }
 
     /// Returns whether another participant in the room has this producer.
@@ -39,24 +64,25 @@ impl RemoteProducers {
 
     /// Returns the receive transport of a producer.
     pub(super) fn transport(&self, producer: ProducerId) -> Option<TransportId> {
-        self.producers.get(&producer).copied().flatten()
+        self.producers.get(&producer)?.transport
     }
 
     /// Records the receive transport of a producer. Returns false if the producer was closed.
     pub(super) fn set_transport(&mut self, producer: ProducerId, transport: TransportId) -> bool {
         let recorded = self.producers.get_mut(&producer);
-        recorded.map(|it| *it = Some(transport)).is_some()
+        recorded.map(|it| it.transport = Some(transport)).is_some()
     }
 
     /// Removes a producer and closes its transport. Returns `None` if there is no such producer.
     pub(super) fn remove(&mut self, producer: ProducerId) -> Option<Vec<Effect>> {
-        let transport = self.producers.remove(&producer)?;
+        let transport = self.producers.remove(&producer)?.transport;
         Some(transport.map_or_else(Vec::new, |it| self.close_unused(it)))
     }
 
     /// Closes a transport, unless another producer is received on it.
     pub(super) fn close_unused(&self, transport: TransportId) -> Vec<Effect> {
-        if self.producers.values().any(|it| *it == Some(transport)) {
+        let mut producers = self.producers.values();
+        if producers.any(|it| it.transport == Some(transport)) {
             return Vec::new();
         }
         let request = Request::CloseTransport { transport };
@@ -66,8 +92,8 @@ impl RemoteProducers {
     /// Removes the record of a closed transport.
     pub(super) fn forget_transport(&mut self, transport: TransportId) {
         let recorded = self.producers.values_mut();
-        for recorded in recorded.filter(|it| **it == Some(transport)) {
-            *recorded = None;
+        for recorded in recorded.filter(|it| it.transport == Some(transport)) {
+            recorded.transport = None;
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct State {
     room: Option<Arc<str>>,
     /// Display name of the last `join`.
     display_name: Option<String>,
+    /// Claimed user id of the last `join`; only a client that supports roles sends one.
+    user_id: Option<String>,
     /// RTP capabilities of routers, once they were requested.
     router_capabilities: Option<Arc<RtpCapabilities>>,
     /// A `join` that is requested after the router's capabilities are known.
@@ -66,6 +68,7 @@ impl State {
             context,
             room: None,
             display_name: None,
+            user_id: None,
             router_capabilities: None,
             pending_join: None,
             unanswered_join: None,

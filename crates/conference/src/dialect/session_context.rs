@@ -16,6 +16,8 @@ pub(crate) struct SessionContext {
     pub claimed_peer: Option<Arc<str>>,
     /// Whether a token names the user.
     pub is_user: bool,
+    /// Whether anybody sends in that room, as far as everybody may know.
+    pub somebody_sends: bool,
     /// STUN and TURN servers for the client.
     pub ice_servers: Arc<[IceServer]>,
 }

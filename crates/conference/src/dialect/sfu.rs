@@ -4,13 +4,18 @@
 //! existed before are announced after the first reply about capabilities, because the client could
 //! not receive them earlier. Only events that ask for an acknowledgement get one. Must never decide
 //! about permissions.
+//!
+//! The first clients of the tutorial, in the namespace `/mediasoup`, name no producer: they have one receive transport, and consume
+//! the newest producer of others that they can receive, or else their own (`nameless`).
 
 mod decode;
 mod encode;
+mod nameless;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::MediaKind;
 
+use self::nameless::NamelessConsume;
 use super::effect::RequestTag;
 use super::remote_producers::RemoteProducers;
 use super::session_context::SessionContext;
@@ -21,6 +26,8 @@ use crate::message::Request;
 const JOIN: &str = "join";
 /// Returns the RTP capabilities of the router inside an object.
 const CAPABILITIES: &str = "getRtpCapabilities";
+/// The same in the second part of the tutorial, whose server makes its router then.
+const CREATE_ROOM: &str = "createRoom";
 /// Returns the RTP capabilities of the router without an object around them.
 const BARE_CAPABILITIES: &str = "getRouterRtpCapabilities";
 /// Lists the producers of others.
@@ -43,6 +50,12 @@ pub(crate) struct State {
     send_transport: Option<TransportId>,
     /// Newest consumer of the client.
     newest_consumer: Option<ConsumerId>,
+    /// Newest receive transport that belongs to no producer.
+    nameless_transport: Option<TransportId>,
+    /// Newest producer of the client.
+    own_producer: Option<ProducerId>,
+    /// Unanswered `consume` events that name no producer. Bounded by `NAMELESS_MAX`.
+    nameless: Vec<NamelessConsume>,
 }
 
 /// Progress of entering the room.
@@ -68,6 +81,9 @@ impl State {
             unannounced: Some(Vec::new()),
             send_transport: None,
             newest_consumer: None,
+            nameless_transport: None,
+            own_producer: None,
+            nameless: Vec::new(),
         }
     }
 }

@@ -15,15 +15,13 @@ use super::role::{Policy, Role};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A participant entered the room.
-    ParticipantJoined {
-        /// Id of the participant.
-        peer: PeerId,
-        /// Name to show.
-        display_name: Option<Arc<str>>,
-        /// User whom its token names.
-        user: Option<User>,
-        /// Role of the participant.
-        role: Role,
+    ParticipantJoined(Box<ParticipantSummary>),
+    /// A participant entered the room again in which it was already; its producers are closed.
+    ParticipantRestarted {
+        /// The participant.
+        participant: Box<ParticipantSummary>,
+        /// Producers that were closed.
+        producers: Vec<ProducerId>,
     },
     /// A participant left the room; its producers are closed.
     ParticipantLeft {

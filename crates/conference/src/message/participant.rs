@@ -28,6 +28,25 @@ impl User {
     }
 }
 
+/// Software of a client, as the client describes it. Not verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientDevice {
+    /// Short name for programs, such as `chrome`.
+    pub flag: Option<Arc<str>>,
+    /// Name for people, such as `Chrome`.
+    pub name: Option<Arc<str>>,
+    /// Version of the software.
+    pub version: Option<Arc<str>>,
+}
+
+impl ClientDevice {
+    /// Returns all texts of the description.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let texts = [&self.flag, &self.name, &self.version];
+        texts.into_iter().filter_map(|it| it.as_deref())
+    }
+}
+
 /// Source that the media of a producer was captured from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -67,8 +86,20 @@ pub struct ParticipantSummary {
     pub display_name: Option<Arc<str>>,
     /// User whom its token names.
     pub user: Option<User>,
+    /// Claimed user id, not verified.
+    pub claimed_user: Option<Arc<str>>,
+    /// Software of its client.
+    pub device: Option<Arc<ClientDevice>>,
     /// Role in the room.
     pub role: Role,
     /// Announced producers, oldest first.
     pub producers: Vec<ProducerSummary>,
+}
+
+impl ParticipantSummary {
+    /// Returns the user id in the token, or else the claimed one.
+    pub fn known_as(&self) -> Option<&str> {
+        let user = self.user.as_ref().map(|it| &*it.id);
+        user.or(self.claimed_user.as_deref())
+    }
 }

@@ -5,7 +5,7 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
 use super::media::{Direction, StatsSubject, TransportKey};
-use super::participant::MediaSource;
+use super::participant::{ClientDevice, MediaSource};
 use super::role::Policy;
 
 /// A request of a participant.
@@ -15,18 +15,7 @@ pub enum Request {
     RouterCapabilities,
     /// Enters a room, creating it if necessary, and leaves the previous one. Entering the current
     /// room again closes the participant's media there.
-    Join {
-        /// Name of the room.
-        room: String,
-        /// Name to show to others.
-        display_name: Option<String>,
-        /// Access token, unless the connection came with one.
-        token: Option<String>,
-        /// Claimed user id, not verified. Shown to hosts only; no decision depends on it.
-        user: Option<String>,
-        /// Policy of the room if this request creates it. `None` means the configured one.
-        policy: Option<Policy>,
-    },
+    Join(Box<JoinRequest>),
     /// Reserves a place in a room without announcing the participant, so that transports can be
     /// created before the join. Joining that room keeps them.
     PrepareJoin {
@@ -122,6 +111,13 @@ pub enum Request {
         /// Highest layers wanted.
         layers: Layers,
     },
+    /// Sets the priority of a consumer among those of the participant.
+    SetPriority {
+        /// Id of the consumer.
+        consumer: ConsumerId,
+        /// Priority; a higher one is more important.
+        priority: u8,
+    },
     /// Requests a keyframe for a consumer.
     RequestKeyframe {
         /// Id of the consumer that needs it.
@@ -157,6 +153,23 @@ pub enum Request {
     RequestToSpeak,
     /// Moderates the room. Only hosts may do this.
     Moderate(Moderation),
+}
+
+/// Request to enter a room.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// Name of the room.
+    pub room: String,
+    /// Name to show to others.
+    pub display_name: Option<String>,
+    /// Access token, unless the connection came with one.
+    pub token: Option<String>,
+    /// Claimed user id, not verified: no permission depends on it.
+    pub user: Option<String>,
+    /// Software of the client, shown to others.
+    pub device: Option<ClientDevice>,
+    /// Policy of the room if this request creates it. `None` means the configured one.
+    pub policy: Option<Policy>,
 }
 
 /// A moderation request of a host.

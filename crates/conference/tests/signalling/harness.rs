@@ -4,7 +4,7 @@
 #[path = "harness/fake_shard.rs"]
 mod fake_shard;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,8 +109,12 @@ pub struct TestConference {
     pub frames: BTreeMap<SessionId, VecDeque<Value>>,
     /// The same frames as text.
     pub texts: BTreeMap<SessionId, VecDeque<String>>,
+    /// Texts of all frames that may be dropped.
+    pub droppable: BTreeSet<String>,
     /// Close codes of the connections that the conference closed.
     pub closed: BTreeMap<SessionId, u16>,
+    /// Number of protoo clients that got a peer id of their own.
+    pub protoo_clients: u64,
     next_session: u64,
     next_id: u64,
 }
@@ -134,7 +138,9 @@ impl TestConference {
             executes_immediately: true,
             frames: BTreeMap::new(),
             texts: BTreeMap::new(),
+            droppable: BTreeSet::new(),
             closed: BTreeMap::new(),
+            protoo_clients: 0,
             next_session: 0,
             next_id: 0,
         }
@@ -316,7 +322,14 @@ impl TestConference {
 
     fn handle_output(&mut self, output: Output) {
         match output {
-            Output::Frame { session, text } => {
+            Output::Frame {
+                session,
+                text,
+                droppable,
+            } => {
+                if droppable {
+                    self.droppable.insert(text.clone());
+                }
                 assert!(
                     !self.closed.contains_key(&session),
                     "a frame after the close: {text}"

@@ -28,7 +28,7 @@ fn joining_another_room_leaves_the_first() {
 }
 
 #[test]
-fn joining_the_same_room_again_starts_afresh_without_a_new_participant() {
+fn joining_the_same_room_again_starts_afresh_for_everybody() {
     let mut test = TestConference::new();
     let ana = join_with_media(&mut test, "room");
     let ben = join_with_media(&mut test, "room");
@@ -39,12 +39,16 @@ fn joining_the_same_room_again_starts_afresh_without_a_new_participant() {
         joined["existingProducers"][0]["producers"][0]["producerId"],
         ana.producer
     );
-    let closed = json!({"peerId": ben.peer, "producerId": ben.producer});
-    assert_eq!(
-        test.take_frames(ana.session),
-        [json!({"type": "producerClosed", "payload": closed})]
-    );
+    // Others forget everything of the participant, as if it had left and come back.
+    let expected = ["peerLeft", "newPeer"];
+    let expected = expected.map(|kind| json!({"type": kind, "payload": {"peerId": ben.peer}}));
+    assert_eq!(test.take_frames(ana.session), expected);
     assert_eq!(test.conference.gauges().transports, 2);
+    assert_eq!(test.conference.gauges().participants, 2);
+    let named = json!({"roomId": "room", "displayName": "Benny"});
+    test.expect_reply(ben.session, "joinRoom", named, "roomJoined");
+    let joined = test.take_frames(ana.session).pop().unwrap();
+    assert_eq!(joined["payload"]["displayName"], "Benny");
     test.create_transport(ben.session, "send");
 }
 
@@ -360,7 +364,7 @@ fn clients_of_a_lost_shard_are_told_and_can_join_again_on_the_same_connection() 
     assert_eq!(joined["peers"].as_array().unwrap().len(), 1);
     let send = test.create_transport(ana.session, "send");
     test.produce(ana.session, &send, "video");
-    assert_eq!(test.take_types(ben), ["newProducer"]);
+    assert_eq!(test.take_types(ben), ["peerLeft", "newPeer", "newProducer"]);
     for session in [ana.session, ben, elsewhere.session] {
         test.close(session);
     }

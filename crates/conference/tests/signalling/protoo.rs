@@ -1,5 +1,7 @@
 //! Clients of the protoo dialect: the mediasoup demo, which is asked to accept each consumer.
 
+#[path = "protoo/identity.rs"]
+mod identity;
 #[path = "protoo/joining.rs"]
 mod joining;
 
@@ -14,9 +16,16 @@ use super::harness::*;
 impl TestConference {
     /// Opens a connection with this room in its address.
     fn protoo_open(&mut self, room: &str) -> SessionId {
+        self.protoo_clients += 1;
+        let peer = format!("peer{}", self.protoo_clients);
+        self.protoo_open_as(room, &peer)
+    }
+
+    /// Opens a connection with this room and peer id in its address.
+    fn protoo_open_as(&mut self, room: &str, peer: &str) -> SessionId {
         let mut connection = ConnectRequest::new(DialectKind::Protoo);
         connection.room = Some(room.to_owned());
-        connection.peer = Some("abc".to_owned());
+        connection.peer = Some(peer.to_owned());
         self.open_with(connection)
     }
 
@@ -113,7 +122,7 @@ fn notification(method: &str, data: Value) -> Value {
 fn peer_json(id: &Value, name: &str) -> Value {
     json!({
         "id": id, "displayName": name,
-        "device": {"flag": "unknown", "name": "unknown", "version": ""},
+        "device": {"flag": "chrome", "name": "Chrome", "version": "130"},
     })
 }
 
@@ -466,13 +475,13 @@ fn refusals_have_codes_and_reasons() {
             "setConsumerPriority",
             &consumer,
             400,
-            "priorities are not served",
+            "missing field `priority`",
         ),
         (
             "getDataProducerStats",
             &producer,
-            404,
-            "Unknown message type",
+            400,
+            "missing field `dataProducerId`",
         ),
         ("nonsense", &producer, 404, "Unknown message type"),
     ];

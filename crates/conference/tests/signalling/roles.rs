@@ -431,6 +431,23 @@ fn a_removed_participant_leaves_with_all_its_objects() {
     test.assert_empty();
 }
 
+#[test]
+fn joining_again_without_the_token_does_not_change_a_signed_name() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join("room");
+    let claims = json!({
+        "sub": "u1", "name": "Una", "exp": UNIX_S + 60,
+        "video": {"room": "room", "roomJoin": true},
+    });
+    let (una, peer) = test.open();
+    let join = json!({"roomId": "room", "token": sign_grant(&claims)});
+    test.expect_reply(una, "joinRoom", join, "roomJoined");
+    let again = json!({"roomId": "room", "displayName": "Boss"});
+    test.expect_reply(una, "joinRoom", again, "roomJoined");
+    let expected = json!({"peerId": peer, "displayName": "Una"});
+    assert_eq!(test.take_frames(ana).pop().unwrap()["payload"], expected);
+}
+
 fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> AdminRequest {
     AdminRequest::CreateRoom {
         room: room.to_owned(),

@@ -70,6 +70,17 @@ impl Caller {
         }
     }
 
+    /// Requires a token of the room or the API key.
+    ///
+    /// # Errors
+    /// The caller has neither.
+    pub fn require_invited(&self, name: &str) -> Result<(), ApiError> {
+        match self.is_invited(name) {
+            true => Ok(()),
+            false => Err(self.refusal()),
+        }
+    }
+
     /// Requires the API key.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use super::request_host::{KnownNames, RequestHost};
 use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
+use super::stats_cache::StatsCache;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig, Mount, Network};
 use crate::heartbeat::Heartbeat;
@@ -61,6 +62,8 @@ pub struct SiteContext {
     pub request_metrics: Arc<RequestMetrics>,
     /// Pseudonyms of rooms on public pages.
     pub pseudonyms: Arc<RoomPseudonyms>,
+    /// Counts of the conference for `/stats`, shared by all listeners.
+    pub stats_cache: Arc<StatsCache>,
 }
 
 impl SiteContext {
@@ -90,6 +93,7 @@ impl SiteContext {
             unreadable_reports: Arc::default(),
             base_path: BasePath::new(config.base_url.as_deref()),
             folder: config.site.as_deref().map(SiteFolder::new),
+            stats_cache: Arc::default(),
             rates: Arc::new(RateLimiter::new(&config.limits)),
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,

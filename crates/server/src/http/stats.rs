@@ -1,5 +1,6 @@
 //! `GET /stats`: object counts by room and by worker. It is public, so it names no people and shows
-//! rooms under pseudonyms; operators see the real names.
+//! rooms under pseudonyms; operators see the real names. All answers of a second are made from one
+//! question to the conference (`stats_cache`).
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -7,9 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
-use watersmeet_conference::conference::{
-    AdminRequest, AdminResponse, ROOMS_LISTED_MAX, RoomSummary,
-};
+use watersmeet_conference::conference::RoomSummary;
 
 use super::caller::Caller;
 use super::json_response::{self, ApiError};
@@ -97,24 +96,15 @@ async fn stats(
     http_request: Request,
 ) -> Result<Response, ApiError> {
     let is_operator = Caller::authenticate(&site, &http_request)?.is_operator();
-    let gauges = site.hub.gauges().await.ok_or(ApiError::Unavailable)?;
-    let request = AdminRequest::Rooms {
-        after: None,
-        limit: ROOMS_LISTED_MAX,
-    };
-    let response = site
-        .hub
-        .admin_request(request)
-        .await
-        .ok_or(ApiError::Unavailable)?;
-    let Ok(AdminResponse::Rooms(rooms)) = response else {
-        return Err(ApiError::Unavailable);
-    };
+    let snapshot = site.stats_cache.read(&site.hub).await;
+    let snapshot = snapshot.ok_or(ApiError::Unavailable)?;
+    let gauges = &snapshot.gauges;
     let display_name = |room: &RoomSummary| match is_operator {
         true => room.room.to_string(),
         false => site.pseudonyms.pseudonym(&room.room),
     };
-    let room_stats = rooms
+    let room_stats = snapshot
+        .rooms
         .iter()
         .map(|room| RoomStats::new(room, display_name(room)));
     let stats = Stats {

@@ -290,7 +290,7 @@ async fn send_frames(
             biased;
             () = overflow.wait() => return NOT_READING,
             frame = frames.next() => match frame {
-                Some(Frame::Text(text)) => Message::text(text),
+                Some(Frame::Text(text) | Frame::DroppableText(text)) => Message::text(text),
                 Some(Frame::LimitedAction(action)) if abuse.record_action(action).is_err() => {
                     return SessionEnd::Close(CloseCode::Again, "too often");
                 }

@@ -148,6 +148,59 @@ async fn only_hosts_can_mute_remove_set_the_policy_and_close() {
     assert_eq!(again.json()["code"], "room-not-found");
 }
 
+#[tokio::test]
+async fn names_of_people_in_guarded_rooms_are_told_only_to_those_with_a_token() {
+    let key = secret();
+    let program = start_configured("api-people", &format!("api_key = \"{key}\""));
+    for policy in ["open", "approval", "locked", "invite-only"] {
+        let request = json!({ "hostName": "Alice", "hostToken": true, "policy": policy });
+        let created = create_room(&program, &request);
+        let room = created["roomId"].as_str().unwrap();
+        let host_token = created["hostToken"].as_str().unwrap();
+        let link = created["inviteLink"].as_str().unwrap();
+        let guest = bearer(link.split_once("token=").unwrap().1);
+        let mut ana = Client::connect(&program).await;
+        let join = json!({ "roomId": room, "displayName": "Ana-Maria", "token": host_token });
+        ana.request("joinRoom", join, "roomJoined").await;
+        let elsewhere = create_room(&program, &json!({ "hostName": "B" }))["inviteLink"].clone();
+        let elsewhere = bearer(elsewhere.as_str().unwrap().split_once("token=").unwrap().1);
+
+        let is_open = policy == "open";
+        for path in [
+            format!("/api/rooms/{room}"),
+            format!("/api/rooms/{room}/participants"),
+        ] {
+            for stranger in ["", &elsewhere] {
+                let answer = send_request(&program, "GET", &path, stranger, "");
+                let tells = answer.body.contains("Ana-Maria") || answer.body.contains("Alice");
+                assert_eq!(tells, is_open, "{policy} {path}: {}", answer.body);
+            }
+            for known in [&guest, &bearer(host_token), &bearer(&key)] {
+                let answer = send_request(&program, "GET", &path, known, "");
+                let tells = answer.body.contains("Ana-Maria") || answer.body.contains("Alice");
+                assert!(tells, "{policy} {path}: {}", answer.body);
+            }
+        }
+        if policy == "approval" {
+            let mut ben = Client::connect(&program).await;
+            let join = json!({ "roomId": room, "displayName": "Ben" });
+            ben.request("joinRoom", join, "waiting").await;
+            let path = format!("/api/rooms/{room}/participants");
+            let listed = |by: &str| {
+                let answer = send_request(&program, "GET", &path, by, "").json();
+                let people = answer["participants"].as_array().unwrap().clone();
+                let roles = people
+                    .iter()
+                    .map(|it| it["role"].as_str().unwrap().to_owned());
+                roles.collect::<Vec<_>>()
+            };
+            assert_eq!(listed(&guest), ["host"]);
+            assert_eq!(listed(&bearer(host_token)), ["host", "waiting"]);
+            assert_eq!(listed(&bearer(&key)), ["host", "waiting"]);
+        }
+    }
+}
+
 #[test]
 fn operators_list_rooms_page_by_page_with_the_api_key() {
     let key = secret();

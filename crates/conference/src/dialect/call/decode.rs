@@ -11,7 +11,7 @@ use crate::dialect::transport_events::{
     CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, PRODUCE, RESUME, read_connect,
     read_produce,
 };
-use crate::message::{Direction, Refusal, Request};
+use crate::message::{Direction, JoinRequest, Refusal, Request};
 
 /// Names of all events that clients send.
 const EVENTS: [&str; 8] = [
@@ -83,13 +83,10 @@ impl State {
             JOIN => {
                 let named = event.read::<JoinRoom>()?.room_name;
                 let named = named.filter(|it| !it.is_empty());
-                Request::Join {
+                Request::Join(Box::new(JoinRequest {
                     room: named.unwrap_or_else(|| self.context.room.to_string()),
-                    display_name: None,
-                    token: None,
-                    user: None,
-                    policy: None,
-                }
+                    ..JoinRequest::default()
+                }))
             }
             CREATE_TRANSPORT => Request::CreateTransport {
                 direction: match event.read::<CreateTransport>()?.consumer {

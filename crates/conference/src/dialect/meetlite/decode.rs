@@ -16,7 +16,7 @@ use super::state::{OwnProducer, State};
 use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::{check_app_data, screen_source};
 use crate::dialect::socketio_event::SocketIoEvent;
-use crate::message::{Direction, Refusal, Request};
+use crate::message::{Direction, JoinRequest, Refusal, Request};
 
 impl State {
     /// Decodes an event. A request that is not valid is refused with its error message.
@@ -115,13 +115,10 @@ impl State {
         if !self.context.is_user {
             return Err(Refusal::InvalidToken);
         }
-        Ok(Request::Join {
+        Ok(Request::Join(Box::new(JoinRequest {
             room,
-            display_name: None,
-            token: None,
-            user: None,
-            policy: None,
-        })
+            ..JoinRequest::default()
+        })))
     }
 
     /// Checks that the client is in a room, and that the named room, if any, is the same.

@@ -6,31 +6,19 @@ use watersmeet_engine::command::ProducerId;
 use super::payloads::{self, ProducerLabel, emit};
 use super::state::State;
 use crate::dialect::effect::Effect;
-use crate::message::{Notice, ParticipantSummary, PeerId};
+use crate::message::{Notice, PeerId};
 
 impl State {
     /// Records a change of participants or producers. Notifies the client if it has received the
     /// list of participants.
     pub(super) fn encode_room_change(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
-            Notice::ParticipantJoined {
-                peer,
-                display_name,
-                user,
-                role,
-            } => {
-                let other = ParticipantSummary {
-                    peer: peer.clone(),
-                    display_name: display_name.clone(),
-                    user: user.clone(),
-                    role: *role,
-                    producers: Vec::new(),
-                };
+            Notice::ParticipantJoined(joined) => {
                 let payload = json!({
-                    "participantId": peer.as_str(),
-                    "userInfo": payloads::participant_info(&other),
+                    "participantId": joined.peer.as_str(),
+                    "userInfo": payloads::participant_info(joined),
                 });
-                self.others.push(other);
+                self.others.push((**joined).clone());
                 self.if_known(emit("participant-joined", payload))
             }
             Notice::ParticipantLeft {

@@ -51,12 +51,15 @@ fn state() -> State {
         room: "lobby".into(),
         claimed_peer: None,
         is_user: true,
+        somebody_sends: false,
         ice_servers: [].into(),
     });
     let ana = ParticipantSummary {
         peer: PeerId::from_user_id("ana"),
         display_name: None,
         user: None,
+        claimed_user: None,
+        device: None,
         role: Role::Speaker,
         producers: vec![summary(1)],
     };

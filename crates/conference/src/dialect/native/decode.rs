@@ -13,7 +13,7 @@ use crate::dialect::media_json::{
     bad_request, check_app_data, parse_consumer_id, parse_producer_id, parse_transport_id,
     read_value,
 };
-use crate::message::{Moderation, Refusal, Request, StatsSubject};
+use crate::message::{JoinRequest, Moderation, Refusal, Request, StatsSubject};
 
 /// Maximum length of a text `id`, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
@@ -146,13 +146,12 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
     if resume.is_some_and(|it| it.len() > RESUME_LEN_MAX) {
         return Err(bad_request("resume is too long"));
     }
-    Ok(Request::Join {
+    Ok(Request::Join(Box::new(JoinRequest {
         room: room_id,
         display_name,
         token,
-        user: None,
-        policy: None,
-    })
+        ..JoinRequest::default()
+    })))
 }
 
 /// Reads `connectTransport`.

@@ -113,17 +113,27 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
     }
 }
 
-/// Encodes a notice. Returns `None` when the client does not support it.
-pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
+/// Encodes a notice. The first version of the protocol has no frame for a participant whose
+/// producers are closed, so that one that starts anew leaves and comes back.
+pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Vec<String> {
+    if let Notice::ParticipantRestarted { participant, .. } = notice {
+        let (peer, name) = (&participant.peer, participant.display_name.as_deref());
+        return vec![
+            frame("peerLeft", &None, peer_left(peer)),
+            frame("newPeer", &None, new_peer(state, peer, name)),
+        ];
+    }
+    encode_single(state, notice).into_iter().collect()
+}
+
+/// Encodes a notice as one frame. Returns `None` when the client does not support it.
+fn encode_single(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
-        Notice::ParticipantJoined {
-            peer, display_name, ..
-        } => frame(
-            "newPeer",
-            id,
-            new_peer(state, peer, display_name.as_deref()),
-        ),
+        Notice::ParticipantJoined(joined) => {
+            let name = joined.display_name.as_deref();
+            frame("newPeer", id, new_peer(state, &joined.peer, name))
+        }
         Notice::ParticipantLeft { peer, .. } => frame("peerLeft", id, peer_left(peer)),
         Notice::ProducerAdded {
             peer,
@@ -133,9 +143,6 @@ pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
             let payload = new_producer(state, peer, display_name.as_deref(), producer);
             frame("newProducer", id, payload)
         }
-        Notice::ProducerClosed { peer, producer } => {
-            frame("producerClosed", id, peer_producer_ref(peer, *producer))
-        }
         Notice::WorkerLost if !state.extended => encode_refusal(id, &Refusal::WorkerLost),
         // A client without support for waiting rooms still waits for the reply to its join.
         Notice::Admitted { room, role, others } if !state.extended => {
@@ -143,6 +150,9 @@ pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
         }
         Notice::Removed { .. } if !state.extended => encode_refusal(id, &Refusal::NotInRoom),
         _ if !state.extended => return None,
+        Notice::ProducerClosed { peer, producer } => {
+            frame("producerClosed", id, peer_producer_ref(peer, *producer))
+        }
         Notice::ProducerPaused {
             peer,
             producer,
@@ -168,9 +178,10 @@ pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Option<String> {
             layers_changed(*consumer, *layers),
         ),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
-        Notice::DisplayNameChanged { .. } | Notice::MediaState { .. } | Notice::Relayed { .. } => {
-            return None;
-        }
+        Notice::ParticipantRestarted { .. }
+        | Notice::DisplayNameChanged { .. }
+        | Notice::MediaState { .. }
+        | Notice::Relayed { .. } => return None,
         Notice::Chat { .. }
         | Notice::JoinRequested(_)
         | Notice::JoinRequestResolved { .. }

@@ -14,13 +14,17 @@ use crate::dialect::media_json::{
     ConnectPayload, ProducePayload, bad_request, parse_consumer_id, parse_producer_id,
     parse_transport_id, read_value,
 };
-use crate::message::{Direction, Refusal, Request, StatsSubject};
+use crate::message::{ClientDevice, Direction, JoinRequest, Refusal, Request, StatsSubject};
+
+/// Characters of an unknown id that a refusal repeats.
+const DATA_ID_LEN_MAX: usize = 64;
 
 /// `join`. A client without capabilities receives nothing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Join {
     display_name: Option<String>,
+    device: Option<Value>,
     rtp_capabilities: Option<RtpCapabilities>,
 }
 
@@ -61,6 +65,28 @@ struct SetPreferredLayers {
     consumer_id: String,
     spatial_layer: u8,
     temporal_layer: Option<u8>,
+}
+
+/// `setConsumerPriority`. mediasoup accepts 1 to 255.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SetPriority {
+    consumer_id: String,
+    priority: u8,
+}
+
+/// `getDataProducerStats`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DataProducerRef {
+    data_producer_id: String,
+}
+
+/// `getDataConsumerStats`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DataConsumerRef {
+    data_consumer_id: String,
 }
 
 /// `changeDisplayName`
@@ -166,13 +192,13 @@ impl State {
             return Err(bad_request("joined already"));
         }
         self.capabilities = payload.rtp_capabilities;
-        Ok(Request::Join {
+        Ok(Request::Join(Box::new(JoinRequest {
             room: self.context.room.to_string(),
             display_name: payload.display_name,
-            token: None,
             user: self.context.claimed_peer.as_ref().map(|it| it.to_string()),
-            policy: None,
-        })
+            device: payload.device.as_ref().and_then(device),
+            ..JoinRequest::default()
+        })))
     }
 }
 
@@ -225,7 +251,23 @@ fn stateless_request(method: &str, data: Map<String, Value>) -> Result<Request, 
             Request::ChangeDisplayName { display_name }
         }
         "produceData" => return Err(bad_request("data channels are not served")),
-        "setConsumerPriority" => return Err(bad_request("priorities are not served")),
+        "setConsumerPriority" => {
+            let payload: SetPriority = read(data)?;
+            Request::SetPriority {
+                consumer: parse_consumer_id(&payload.consumer_id)?,
+                priority: payload.priority,
+            }
+        }
+        "getDataProducerStats" => {
+            let DataProducerRef { data_producer_id } = read(data)?;
+            return Err(no_data_channel("dataProducer", &data_producer_id));
+        }
+        "getDataConsumerStats" => {
+            let DataConsumerRef { data_consumer_id } = read(data)?;
+            return Err(no_data_channel("dataConsumer", &data_consumer_id));
+        }
+        // The demonstration's server throttles its own network for whoever knows a secret.
+        "applyNetworkThrottle" | "resetNetworkThrottle" => return Err(Refusal::Forbidden),
         _ => Request::Stats {
             subject: subject(method, data)?,
         },
@@ -249,6 +291,24 @@ fn subject(method: &str, data: Map<String, Value>) -> Result<StatsSubject, Refus
         }
         _ => return Err(Refusal::UnknownType),
     })
+}
+
+/// Returns the refusal of a request about a data producer or consumer: a room has none.
+fn no_data_channel(kind: &str, id: &str) -> Refusal {
+    let id: String = id.chars().take(DATA_ID_LEN_MAX).collect();
+    bad_request(&format!("{kind} with id \"{id}\" not found"))
+}
+
+/// Reads the `device` of a client; `None` when it has no member that is known and text.
+fn device(value: &Value) -> Option<ClientDevice> {
+    let member = |name| Some(value.get(name)?.as_str()?.into());
+    let device = ClientDevice {
+        flag: member("flag"),
+        name: member("name"),
+        version: member("version"),
+    };
+    let is_described = device.texts().next().is_some();
+    is_described.then_some(device)
 }
 
 /// Reads `createWebRtcTransport`.

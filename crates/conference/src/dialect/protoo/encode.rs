@@ -9,8 +9,8 @@ use crate::close_codes::CLOSE_PROTOO_FOR_GOOD;
 use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::message::{
-    CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary, PeerId, Refusal,
-    Reply,
+    ClientDevice, CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary,
+    Refusal, Reply,
 };
 
 /// Display name of participants without one. The page of the mediasoup demo requires a name.
@@ -51,10 +51,7 @@ impl State {
         self.entry = Entry::Inside;
         let producers = others.iter().flat_map(|it| &it.producers);
         self.unconsumed = producers.map(|it| it.producer).collect();
-        let peers = others
-            .iter()
-            .map(|it| peer_json(&it.peer, it.display_name.as_deref()))
-            .collect::<Vec<_>>();
+        let peers: Vec<_> = others.iter().map(peer_json).collect();
         let mut effects = respond(tag, json!({ "peers": peers }));
         effects.extend(self.consume_all());
         effects
@@ -116,11 +113,7 @@ impl State {
     /// Encodes a notice.
     pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
-            Notice::ParticipantJoined {
-                peer: id,
-                display_name,
-                ..
-            } => vec![notify("newPeer", &peer_json(id, display_name.as_deref()))],
+            Notice::ParticipantJoined(joined) => vec![notify("newPeer", &peer_json(joined))],
             Notice::ParticipantLeft {
                 peer, producers, ..
             } => {
@@ -252,13 +245,30 @@ fn notify(method: &str, data: &Value) -> Effect {
     Effect::SendFrame(frame.to_string())
 }
 
-/// Returns a participant as the mediasoup demo describes peers.
-fn peer_json(id: &PeerId, display_name: Option<&str>) -> Value {
+/// Returns a participant as the mediasoup demo describes peers. Its page shows the device, so that
+/// participants of other dialects need one too.
+fn peer_json(participant: &ParticipantSummary) -> Value {
+    let name = participant.display_name.as_deref();
     json!({
-        "id": id.as_str(),
-        "displayName": display_name.unwrap_or(DEFAULT_DISPLAY_NAME),
-        "device": {"flag": "unknown", "name": "unknown", "version": ""},
+        "id": participant.peer.as_str(),
+        "displayName": name.unwrap_or(DEFAULT_DISPLAY_NAME),
+        "device": match participant.device.as_deref() {
+            Some(device) => device_json(device),
+            None => json!({"flag": "unknown", "name": "unknown", "version": ""}),
+        },
     })
+}
+
+/// Returns the device of a client with the members that the client gave.
+fn device_json(device: &ClientDevice) -> Value {
+    let members = [
+        ("flag", &device.flag),
+        ("name", &device.name),
+        ("version", &device.version),
+    ];
+    let members = members.into_iter();
+    let given = members.filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_deref()?))));
+    Value::Object(given.collect())
 }
 
 /// Returns the data that names a consumer.

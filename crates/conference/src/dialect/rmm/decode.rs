@@ -10,7 +10,7 @@ use crate::dialect::media_json::{
     ConnectPayload, ProducePayload, bad_request, parse_consumer_id, parse_producer_id,
 };
 use crate::dialect::socketio_event::SocketIoEvent;
-use crate::message::{Direction, Moderation, Policy, Refusal, Request, TransportKey};
+use crate::message::{Direction, JoinRequest, Moderation, Policy, Refusal, Request, TransportKey};
 
 /// `join`. Its RTP capabilities are empty in every client, so they are not read.
 #[derive(Deserialize)]
@@ -96,18 +96,20 @@ impl State {
             Some(_) => JOIN_WITH_ROLES,
             None => JOIN,
         };
-        let request = Request::Join {
+        let request = Request::Join(Box::new(JoinRequest {
             room: join.room_id,
             display_name: join.display_name.clone(),
             token: join.invite_token.filter(|it| !it.is_empty()),
             policy: join.user_id.is_some().then_some(Policy::Approval),
-            user: join.user_id,
-        };
+            user: join.user_id.clone(),
+            ..JoinRequest::default()
+        }));
         let tag = RequestTag { id, event };
         if self.pending_join.is_some() {
             return Err(bad_request("joining already"));
         }
         self.display_name = join.display_name;
+        self.user_id = join.user_id;
         if self.router_capabilities.is_some() {
             return Ok(vec![Effect::Request(tag, request)]);
         }

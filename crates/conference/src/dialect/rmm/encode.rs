@@ -61,12 +61,7 @@ impl State {
     /// Encodes a notice.
     pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
-            Notice::ParticipantJoined {
-                peer,
-                display_name,
-                role,
-                ..
-            } => self.peer_joined(peer, display_name, *role),
+            Notice::ParticipantJoined(joined) => self.peer_joined(joined),
             Notice::ParticipantLeft {
                 peer, display_name, ..
             } => vec![emit("peerLeft", peer_json(peer, display_name))],
@@ -109,7 +104,10 @@ impl State {
             Notice::JoinRequested(applicant) => {
                 self.waiting.insert(applicant.peer.clone());
                 let mut payload = peer_request(applicant);
-                payload.insert("message".to_owned(), json!("Somebody wants to join"));
+                let name = applicant.display_name.as_deref();
+                let name = name.filter(|it| !it.is_empty()).unwrap_or("Somebody");
+                let message = format!("{name} requests to join");
+                payload.insert("message".to_owned(), json!(message));
                 vec![emit("joinRequest", payload.into())]
             }
             Notice::JoinRequestResolved { peer } => {
@@ -183,7 +181,7 @@ impl State {
 
     /// Acknowledges a `join`.
     fn joined(&self, tag: &RequestTag, role: Role, others: &[ParticipantSummary]) -> Vec<Effect> {
-        let mut answer = self.snapshot(others);
+        let mut answer = self.snapshot(role, others);
         if tag.event == JOIN_WITH_ROLES {
             answer.insert("yourRole".to_owned(), json!(role_name(role)));
             let peer = self.context.peer.as_str();
@@ -204,45 +202,42 @@ impl State {
             return self.joined(&tag, role, others);
         }
         self.enter(room);
-        let mut payload = self.snapshot(others);
+        let mut payload = self.snapshot(role, others);
         payload.insert("message".to_owned(), json!("You were let in"));
         payload.insert("promote".to_owned(), json!(role != Role::Viewer));
         vec![emit("joinApproved", payload.into())]
     }
 
     /// Notifies the client of a new participant, and of its approval if it waited for this host.
-    fn peer_joined(
-        &mut self,
-        peer: &PeerId,
-        display_name: &Option<Arc<str>>,
-        role: Role,
-    ) -> Vec<Effect> {
-        let mut effects = vec![emit("peerJoined", peer_json(peer, display_name))];
+    fn peer_joined(&mut self, joined: &ParticipantSummary) -> Vec<Effect> {
+        let (peer, name, role) = (&joined.peer, &joined.display_name, joined.role);
+        let mut effects = vec![emit("peerJoined", peer_json(peer, name))];
         if self.waiting.remove(peer) {
-            effects.push(emit(
-                "peerApproved",
-                peer_with_role(peer, display_name, role),
-            ));
+            effects.push(emit("peerApproved", peer_with_role(peer, name, role)));
         }
         effects
     }
 
     /// Returns the state of the room for a client that enters. The client itself is listed last
     /// among the participants, as in the list of the HTTP API: some clients show no other list,
-    /// and the others recognise themselves by the id of their socket.
-    fn snapshot(&self, others: &[ParticipantSummary]) -> Map<String, Value> {
+    /// and the others recognise themselves by the id of their socket. A client that supports roles
+    /// labels people by their roles and user ids.
+    fn snapshot(&self, role: Role, others: &[ParticipantSummary]) -> Map<String, Value> {
         let producers = others.iter().flat_map(|other| {
             let producers = other.producers.iter();
             producers.map(move |it| existing_producer(other, it))
         });
         let producers: Vec<_> = producers.collect();
-        let myself = json!({
-            "id": self.context.peer.as_str(),
-            "displayName": self.display_name.as_deref().unwrap_or_default(),
-        });
-        let participants = others.iter().map(
-            |other| json!({ "id": other.peer.as_str(), "displayName": name_or_empty(&other.display_name) }),
+        let myself = self.participant(
+            &self.context.peer,
+            self.display_name.as_deref(),
+            role,
+            self.user_id.as_deref(),
         );
+        let participants = others.iter().map(|other| {
+            let (peer, name) = (&other.peer, other.display_name.as_deref());
+            self.participant(peer, name, other.role, other.known_as())
+        });
         let participants: Vec<_> = participants.chain([myself]).collect();
         let mut snapshot = Map::new();
         let capabilities = json!(self.router_capabilities.as_deref());
@@ -250,6 +245,23 @@ impl State {
         snapshot.insert("existingProducers".to_owned(), producers.into());
         snapshot.insert("participants".to_owned(), participants.into());
         snapshot
+    }
+
+    /// Returns one entry of the list of participants.
+    fn participant(
+        &self,
+        peer: &PeerId,
+        name: Option<&str>,
+        role: Role,
+        user: Option<&str>,
+    ) -> Value {
+        let name = name.unwrap_or_default();
+        match self.user_id {
+            Some(_) => json!({
+                "id": peer.as_str(), "displayName": name, "role": role_name(role), "userId": user,
+            }),
+            None => json!({ "id": peer.as_str(), "displayName": name }),
+        }
     }
 
     /// Returns the acknowledgement of `consume`: the consumer and its receive transport.

@@ -9,6 +9,7 @@ use crate::message::{Refusal, Reply, Role};
 
 fn state() -> State {
     State::new(SessionContext {
+        somebody_sends: false,
         peer: PeerId::from_user_id("me"),
         room: "lobby".into(),
         claimed_peer: None,
@@ -54,7 +55,7 @@ fn a_second_join_is_refused_while_the_first_waits_for_capabilities() {
     assert!(state.decode(event("join", join(), 2)).is_err());
 
     let (tag, request) = only_request(state.encode_reply(&tag, &capabilities()));
-    assert!(matches!(&request, Request::Join { room, .. } if room == "r"));
+    assert!(matches!(&request, Request::Join(join) if join.room == "r"));
     let frames = state.encode_reply(&tag, &joined());
     let [Effect::SendFrame(text)] = frames.as_slice() else {
         panic!("{frames:?}");

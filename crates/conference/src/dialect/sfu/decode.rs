@@ -1,9 +1,11 @@
 //! Decodes events as requests.
 
 use serde::Deserialize;
+use serde_json::Value;
 use watersmeet_wire::params::{DtlsParameters, RtpCapabilities};
 
-use super::{BARE_CAPABILITIES, CAPABILITIES, Entry, JOIN, LIST, State};
+use super::{BARE_CAPABILITIES, CAPABILITIES, CREATE_ROOM, Entry, JOIN, LIST, State};
+use crate::connect_request::Namespace;
 use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::{
     bad_request, parse_consumer_id, parse_producer_id, parse_transport_id,
@@ -13,11 +15,12 @@ use crate::dialect::transport_events::{
     CONNECT, CONNECT_RECEIVE, CONSUME, CREATE_TRANSPORT, PRODUCE, RESUME, read_connect,
     read_produce,
 };
-use crate::message::{Direction, Refusal, Request, TransportKey};
+use crate::message::{Direction, JoinRequest, Refusal, Request, TransportKey};
 
 /// Names of all events that clients send.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 10] = [
     CAPABILITIES,
+    CREATE_ROOM,
     BARE_CAPABILITIES,
     CREATE_TRANSPORT,
     CONNECT,
@@ -28,8 +31,8 @@ const EVENTS: [&str; 9] = [
     LIST,
 ];
 
-/// `createWebRtcTransport`: to send, or to receive one producer. Clients send either `sender` or
-/// `producing`.
+/// `createWebRtcTransport`: to send, to receive one producer, or to receive any. Clients send either
+/// `sender` or `producing`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CreateTransport {
@@ -42,7 +45,7 @@ struct CreateTransport {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Consume {
-    producer_id: String,
+    producer_id: Option<String>,
     transport_id: Option<String>,
     rtp_capabilities: RtpCapabilities,
 }
@@ -51,7 +54,7 @@ struct Consume {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConnectReceive {
-    producer_id: String,
+    producer_id: Option<String>,
     dtls_parameters: DtlsParameters,
 }
 
@@ -66,6 +69,17 @@ impl State {
     /// Decodes an event. The first event makes the client enter the room.
     pub(crate) fn decode(&mut self, event: SocketIoEvent) -> Result<Vec<Effect>, Refusal> {
         let tag = event.tag(event.known_name(&EVENTS)?);
+        let may_be_nameless =
+            self.namespace == Namespace::Mediasoup && matches!(self.entry, Entry::Inside);
+        if tag.event == CONSUME && may_be_nameless && names_no_producer(&event.argument) {
+            let Consume {
+                rtp_capabilities, ..
+            } = event.read()?;
+            return match self.consume_any(tag.clone(), rtp_capabilities) {
+                Ok(effect) => Ok(vec![effect]),
+                Err(refusal) => Ok(self.encode_refusal(&tag, &refusal)),
+            };
+        }
         let request = match self.request(tag.event, event) {
             Ok(request) => request,
             // The form of the refusal depends on the event, and so on the tag.
@@ -76,13 +90,10 @@ impl State {
             Entry::Joining(..) => Ok(self.encode_refusal(&tag, &Refusal::NotInRoom)),
             Entry::Outside => {
                 self.entry = Entry::Joining(tag, Box::new(request));
-                let join = Request::Join {
+                let join = Request::Join(Box::new(JoinRequest {
                     room: self.context.room.to_string(),
-                    display_name: None,
-                    token: None,
-                    user: None,
-                    policy: None,
-                };
+                    ..JoinRequest::default()
+                }));
                 Ok(vec![Effect::Request(RequestTag::internal(JOIN), join)])
             }
         }
@@ -100,8 +111,11 @@ impl State {
                     producer_id,
                     dtls_parameters: dtls,
                 } = event.read()?;
-                let producer = parse_producer_id(&producer_id)?;
-                let transport = self.remote_producers.transport(producer);
+                let producer = producer_id.as_deref().map(parse_producer_id).transpose()?;
+                let transport = match producer {
+                    Some(producer) => self.remote_producers.transport(producer),
+                    None => self.nameless_transport,
+                };
                 let transport = transport.ok_or(Refusal::TransportNotFound)?;
                 Request::ConnectTransport { transport, dtls }
             }
@@ -128,8 +142,15 @@ impl State {
                 key: None,
             });
         }
-        let producer = payload.producer_id;
-        let producer = producer.ok_or_else(|| bad_request("producerId is missing"))?;
+        let Some(producer) = payload.producer_id else {
+            if self.namespace != Namespace::Mediasoup {
+                return Err(bad_request("producerId is missing"));
+            }
+            return Ok(Request::CreateTransport {
+                direction: Direction::Recv,
+                key: None,
+            });
+        };
         let producer = parse_producer_id(&producer)?;
         if !self.remote_producers.contains(producer) {
             return Err(Refusal::ProducerNotFound);
@@ -142,7 +163,9 @@ impl State {
 
     /// Reads `consume`. The client resumes the consumer when it is ready.
     fn consume(&mut self, payload: Consume) -> Result<Request, Refusal> {
-        let producer = parse_producer_id(&payload.producer_id)?;
+        let producer = payload.producer_id.as_deref();
+        let producer = producer.ok_or_else(|| bad_request("missing field `producerId`"))?;
+        let producer = parse_producer_id(producer)?;
         if !self.remote_producers.contains(producer) {
             return Err(Refusal::ProducerNotFound);
         }
@@ -158,4 +181,9 @@ impl State {
             start_paused: true,
         })
     }
+}
+
+/// Returns whether the argument of `consume` leaves the choice of the producer to the server.
+fn names_no_producer(argument: &Value) -> bool {
+    argument.get("producerId").is_none_or(Value::is_null)
 }

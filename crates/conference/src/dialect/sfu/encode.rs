@@ -31,9 +31,13 @@ impl State {
             }
             Reply::TransportCreated(created) => return self.transport_created(tag, created),
             Reply::TransportConnected { .. } => json!({ "connected": true }),
-            Reply::Produced { producer, .. } => json!({ "id": producer.producer.to_string() }),
+            Reply::Produced { producer, .. } => {
+                self.own_producer = Some(producer.producer);
+                json!({ "id": producer.producer.to_string() })
+            }
             Reply::Consumed(created) => {
                 self.newest_consumer = Some(created.consumer);
+                self.nameless_consumed(tag);
                 json!({ "params": consumer_parameters(created) })
             }
             Reply::ConsumerPaused { .. } => json!({ "resumed": true }),
@@ -76,11 +80,16 @@ impl State {
             return effects;
         }
         let answer = json!({ "params": transport_parameters(created) });
-        acknowledge(self.namespace, tag, answer)
+        let mut effects = acknowledge(self.namespace, tag, answer);
+        effects.extend(self.nameless_transport_created(created));
+        effects
     }
 
     /// Encodes the refusal of a request.
     pub(crate) fn encode_refusal(&mut self, tag: &RequestTag, refusal: &Refusal) -> Vec<Effect> {
+        if let Some(next) = self.consume_next(tag, refusal) {
+            return vec![next];
+        }
         if tag.event != JOIN {
             return encode_refusal(self.namespace, tag, refusal);
         }
@@ -113,6 +122,7 @@ impl State {
             Notice::TransportClosed { transport, .. } => {
                 self.remote_producers.forget_transport(*transport);
                 self.send_transport = self.send_transport.filter(|it| it != transport);
+                self.nameless_transport = self.nameless_transport.filter(|it| it != transport);
                 Vec::new()
             }
             Notice::Admitted { others, .. } => self.enter(others),

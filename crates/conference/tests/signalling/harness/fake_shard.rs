@@ -17,6 +17,8 @@ pub struct FakeShard {
     pub transports: BTreeMap<TransportId, RouterId>,
     pub producers: BTreeMap<ProducerId, (TransportId, MediaKind)>,
     pub consumers: BTreeMap<ConsumerId, (TransportId, ProducerId)>,
+    /// Producers that no client can consume.
+    pub unconsumable: BTreeSet<ProducerId>,
     /// Piped producers: router and origin shard of each.
     pub pipes: BTreeMap<ProducerId, (RouterId, MediaKind, u8)>,
 }
@@ -107,7 +109,7 @@ impl FakeShard {
             } => {
                 self.transport(transport)?;
                 let kind = self.kind_of(producer)?;
-                if capabilities.codecs.is_empty() {
+                if capabilities.codecs.is_empty() || self.unconsumable.contains(&producer) {
                     return Err(Refusal::CannotConsume);
                 }
                 assert!(

@@ -21,7 +21,7 @@ fn a_host_admits_promotes_and_demotes() {
     assert_eq!(answer, expected);
     let request = json!({
         "peerId": ben.sid, "userId": "user-Ben", "displayName": "Ben",
-        "message": "Somebody wants to join",
+        "message": "Ben requests to join",
     });
     assert_eq!(
         test.take_frames(ana.session),
@@ -57,7 +57,8 @@ fn a_host_admits_promotes_and_demotes() {
             "peerId": ana.sid, "producerId": video, "kind": "video", "producerDisplayName": "Ana",
         }],
         "participants": [
-            {"id": ana.sid, "displayName": "Ana"}, {"id": ben.sid, "displayName": "Ben"},
+            {"id": ana.sid, "displayName": "Ana", "role": "host", "userId": "user-Ana"},
+            {"id": ben.sid, "displayName": "Ben", "role": "consumer", "userId": "user-Ben"},
         ],
     });
     assert_eq!(
@@ -276,4 +277,46 @@ fn a_removed_client_is_disconnected_with_code_1000() {
     test.moderate(nora, moderate);
     assert_eq!(test.closed.get(&ana.session), Some(&1000));
     assert_eq!(test.take_frames(ana.session), [] as [Value; 0]);
+}
+
+#[test]
+fn clients_with_roles_learn_the_roles_and_user_ids_of_all_and_others_learn_neither() {
+    let mut test = TestConference::new();
+    let (ana, answer) = test.rmm_join_with_roles("Ana");
+    let host = json!({"id": ana.sid, "displayName": "Ana", "role": "host", "userId": "user-Ana"});
+    assert_eq!(answer["participants"], json!([host]));
+    let open = json!({"action": "setPolicy", "policy": "open"});
+    let admin = test.join_as_host("r");
+    test.moderate(admin, open);
+    let native = json!({"displayName": "", "role": "host", "userId": null});
+    let (ben, answer) = test.rmm_join_with_roles("Ben");
+    let listed = answer["participants"].as_array().unwrap();
+    assert_eq!(listed[0], host);
+    for (field, value) in native.as_object().unwrap() {
+        assert_eq!(listed[1][field], *value, "{field}");
+    }
+    let expected =
+        json!({"id": ben.sid, "displayName": "Ben", "role": "producer", "userId": "user-Ben"});
+    assert_eq!(listed[2], expected);
+
+    let cara = test.rmm_open();
+    let answer = test.rmm_request(&cara, "join", json!({"displayName": "Cara"}));
+    let listed = answer["participants"].as_array().unwrap();
+    assert_eq!(listed[0], json!({"id": ana.sid, "displayName": "Ana"}));
+}
+
+#[test]
+fn a_host_is_asked_about_a_guest_by_name() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.rmm_join_with_roles("Ana");
+    for (name, message) in [
+        (json!("Ben"), "Ben requests to join"),
+        (json!(""), "Somebody requests to join"),
+        (Value::Null, "Somebody requests to join"),
+    ] {
+        let guest = test.rmm_open();
+        test.rmm_request(&guest, "join", json!({"displayName": name, "userId": "u"}));
+        let asked = test.take_frames(ana.session).pop().unwrap();
+        assert_eq!(asked["payload"]["message"], message);
+    }
 }

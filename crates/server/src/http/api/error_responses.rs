@@ -77,6 +77,19 @@ errors!(
 );
 
 errors!(
+    /// Errors of `GET /api/rooms/{room}/participants`.
+    ParticipantErrors,
+    [
+        ADDRESS,
+        TOKEN_OR_NEEDED,
+        (403, "Your token is for another room."),
+        NO_ROOM_FOR_YOU,
+        TOO_OFTEN,
+        UNAVAILABLE,
+    ]
+);
+
+errors!(
     /// Errors of requests about a room that need a host.
     HostErrors,
     [ADDRESS, HOST_TOKEN, NOT_HOST, NO_ROOM, TOO_OFTEN, UNAVAILABLE]

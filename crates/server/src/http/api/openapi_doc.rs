@@ -27,7 +27,8 @@ use super::{ice_servers, participants, rooms, schemas};
     ),
     components(schemas(
         Problem, schemas::NewRoom, schemas::CreatedRoom, schemas::RoomState, schemas::RoomDetails,
-        schemas::RoomPage, schemas::Participant, schemas::ParticipantList, schemas::Mute,
+        schemas::RoomPage, schemas::Participant, schemas::ParticipantRole,
+        schemas::ParticipantList, schemas::Mute,
         schemas::PolicyChange, schemas::EmptyBody, schemas::Invitation, schemas::IceServer,
         schemas::IceServerList, schemas::RoomPolicy, schemas::TrackKind,
     )),

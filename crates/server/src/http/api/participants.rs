@@ -10,22 +10,25 @@ use watersmeet_conference::message::Moderation;
 use super::super::caller::Caller;
 use super::super::json_response::{self, ApiError};
 use super::super::site::SiteContext;
-use super::error_responses::{GuestErrors, ModerationBodyErrors, ModerationErrors};
+use super::error_responses::{ModerationBodyErrors, ModerationErrors, ParticipantErrors};
 use super::json_body;
-use super::request_context::{Visitor, admin_request, find_room, moderate, path_params};
+use super::request_context::{
+    Visitor, admin_request, are_people_hidden, find_room, moderate, path_params,
+};
 use super::schemas::{Mute, Participant, ParticipantList};
 
 /// Who is in a room.
 ///
 /// A room that only the invited know of is answered for as if it were not there, unless a token of
-/// it is shown.
+/// it is shown. Of a room whose hosts decide who enters, or that is locked, only those who show a
+/// token of it learn who is there, and only hosts who waits.
 #[utoipa::path(
     get, path = "/api/rooms/{room}/participants", tag = "Rooms",
     params(("room" = String, Path, description = "The room's name.")),
     security((), ("bearer" = []), ("token" = [])),
     responses(
         (status = 200, description = "Who is there.", body = ParticipantList),
-        GuestErrors,
+        ParticipantErrors,
     )
 )]
 pub async fn list(
@@ -34,14 +37,26 @@ pub async fn list(
     request: Request,
 ) -> Result<Response, ApiError> {
     let visitor = Visitor::authenticate(&site, &request)?;
-    let room = find_room(&site, path_params(path)?, visitor).await?;
+    let name = path_params(path)?;
+    let is_host = visitor.caller().require_host(&name).is_ok();
+    let may_know_people = visitor.caller().require_invited(&name);
+    let room = find_room(&site, name, visitor).await?;
+    if are_people_hidden(room.policy) {
+        may_know_people?;
+    }
     let room = room.room.to_string();
-    let AdminResponse::Participants(participants) =
-        admin_request(&site, AdminRequest::Participants { room }).await?
+    let AdminResponse::Participants {
+        participants,
+        waiting,
+    } = admin_request(&site, AdminRequest::Participants { room }).await?
     else {
         return Err(ApiError::Unavailable);
     };
-    let participants = participants.iter().map(Participant::from).collect();
+    let mut listed: Vec<_> = participants.iter().map(Participant::from).collect();
+    if is_host {
+        listed.extend(waiting.iter().map(Participant::waiting));
+    }
+    let participants = listed;
     Ok(json_response::json(
         StatusCode::OK,
         &ParticipantList { participants },

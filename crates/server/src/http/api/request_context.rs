@@ -100,6 +100,19 @@ impl Visitor {
         let caller = Caller::authenticate(site, request)?;
         Ok(Self { client, caller })
     }
+
+    /// Returns the credentials of the client.
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// Returns whether strangers may not learn the names of people in a room with this policy.
+pub const fn are_people_hidden(policy: Policy) -> bool {
+    match policy {
+        Policy::Open => false,
+        Policy::InviteOnly | Policy::Approval | Policy::Locked => true,
+    }
 }
 
 /// Returns a room that the visitor may know of. The conference is asked for every name, so that an

@@ -18,7 +18,8 @@ use super::error_responses::{
 };
 use super::json_body;
 use super::request_context::{
-    Visitor, admin_request, base_url, find_room, generate_id, invitation, moderate, path_params,
+    Visitor, admin_request, are_people_hidden, base_url, find_room, generate_id, invitation,
+    moderate, path_params,
 };
 use super::schemas::{
     CreatedRoom, EmptyBody, Invitation, NewRoom, PolicyChange, RoomDetails, RoomPage, RoomState,
@@ -123,7 +124,8 @@ pub async fn list(State(site): State<SiteContext>, request: Request) -> Result<R
 /// What there is to know of a room.
 ///
 /// A room that only the invited know of is answered for as if it were not there, unless a token of
-/// it is shown.
+/// it is shown. Of a room whose hosts decide who enters, or that is locked, only those who show a
+/// token of it learn who made it.
 #[utoipa::path(
     get, path = "/api/rooms/{room}", tag = "Rooms",
     params(("room" = String, Path, description = "The room's name.")),
@@ -139,8 +141,14 @@ pub async fn show(
     request: Request,
 ) -> Result<Response, ApiError> {
     let visitor = Visitor::authenticate(&site, &request)?;
-    let room = find_room(&site, path_params(path)?, visitor).await?;
-    Ok(json_response::json(StatusCode::OK, &RoomState::from(&room)))
+    let name = path_params(path)?;
+    let may_know_people = visitor.caller().is_invited(&name);
+    let room = find_room(&site, name, visitor).await?;
+    let mut state = RoomState::from(&room);
+    if are_people_hidden(room.policy) && !may_know_people {
+        state.host_name = None;
+    }
+    Ok(json_response::json(StatusCode::OK, &state))
 }
 
 /// Sends everybody out of a room and forgets it.

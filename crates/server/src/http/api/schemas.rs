@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use watersmeet_conference::conference::RoomSummary;
-use watersmeet_conference::message::{ParticipantSummary, Policy};
+use watersmeet_conference::message::{ParticipantSummary, Policy, Role};
 use watersmeet_conference::turn;
 use watersmeet_wire::params::MediaKind;
 
@@ -76,7 +76,7 @@ pub struct CreatedRoom {
 pub struct RoomState {
     /// Its name.
     pub room_id: String,
-    /// Who made it; null if nobody did before the first came.
+    /// Who made it; null if nobody did before the first came, or if you may not know.
     pub host_name: Option<String>,
     /// How many are in it.
     pub participant_count: usize,
@@ -130,6 +130,27 @@ pub struct Participant {
     pub has_audio: bool,
     /// Whether it sends pictures.
     pub has_video: bool,
+    /// What it may do.
+    pub role: ParticipantRole,
+    /// Its user id: the one in its token, or else what it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub user_id: Option<String>,
+}
+
+/// What somebody may do in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Role)]
+#[serde(rename_all = "lowercase")]
+pub enum ParticipantRole {
+    /// Sends, receives and decides.
+    Host,
+    /// Sends and receives.
+    Producer,
+    /// Receives.
+    Consumer,
+    /// Waits to be let in.
+    Waiting,
 }
 
 /// Who is in a room, longest first.
@@ -233,6 +254,22 @@ impl From<&ParticipantSummary> for Participant {
             display_name: participant.display_name.as_deref().unwrap_or(id).to_owned(),
             has_audio: has(MediaKind::Audio),
             has_video: has(MediaKind::Video),
+            role: match participant.role {
+                Role::Host => ParticipantRole::Host,
+                Role::Speaker => ParticipantRole::Producer,
+                Role::Viewer => ParticipantRole::Consumer,
+            },
+            user_id: participant.known_as().map(str::to_owned),
+        }
+    }
+}
+
+impl Participant {
+    /// Describes a participant that waits for a host.
+    pub fn waiting(participant: &ParticipantSummary) -> Self {
+        Self {
+            role: ParticipantRole::Waiting,
+            ..Self::from(participant)
         }
     }
 }

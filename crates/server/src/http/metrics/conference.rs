@@ -55,6 +55,11 @@ impl Collector for ConferenceCollector {
             "Panics while an input was handled; each closed a session or its room",
             gauges.totals.panics,
         )?;
+        families.counter(
+            "messages_dropped",
+            "Messages of participants not sent to one that does not keep up",
+            gauges.totals.dropped_messages,
+        )?;
         let mut refused = families.counters(
             "requests_refused",
             "Signalling requests refused, by refusal code",

@@ -259,7 +259,7 @@ async fn send_frames(
             frame = frames.next() => frame,
         };
         let text = match frame {
-            Some(Frame::Text(text)) => text,
+            Some(Frame::Text(text) | Frame::DroppableText(text)) => text,
             Some(Frame::LimitedAction(action)) if engineio.abuse.record_action(action).is_err() => {
                 return SenderEnd::EndSession(EndReason::RateLimited);
             }
