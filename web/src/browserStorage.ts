@@ -30,6 +30,10 @@ const HOST_TOKENS_MAX = 20;
 const PERSON_KEY = 'watersmeet.person';
 const HOST_TOKENS_KEY = 'watersmeet.hosting';
 const CALL_KEY = 'watersmeet.call';
+const TAB_KEY = 'watersmeet.tab';
+
+/** Bytes of a tab's secret: 128 bits cannot be guessed. */
+const TAB_SECRET_LEN = 16;
 
 export function loadPersonSettings(): PersonSettings {
   const { name, cameraId, microphoneId } = read(localStorageOrNull(), PERSON_KEY);
@@ -49,6 +53,20 @@ export function loadOngoingCall(): OngoingCall | null {
 /** Saves the call of this tab; null removes it. */
 export function saveOngoingCall(value: OngoingCall | null): void {
   write(sessionStorageOrNull(), CALL_KEY, value);
+}
+
+/**
+ * Returns the secret of this tab, by which the server recognises it after a reload or an outage.
+ * Generates it at first.
+ */
+export function loadTabSecret(): string {
+  const store = sessionStorageOrNull();
+  const known = text(read(store, TAB_KEY)['secret']);
+  if (known) return known;
+  const bytes = crypto.getRandomValues(new Uint8Array(TAB_SECRET_LEN));
+  const secret = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  write(store, TAB_KEY, { secret });
+  return secret;
 }
 
 /** Returns the host token of a room that this browser created; empty for other rooms. */

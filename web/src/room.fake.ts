@@ -145,6 +145,7 @@ export class RoomFixture {
       roomId: 'room',
       displayName: 'Ana',
       token: options.token ?? '',
+      resume: '',
       codec: options.codec ?? null,
       tracks,
       createSignalling: (events) => (this.server = new FakeSignalling(events)),

@@ -58,6 +58,8 @@ export interface RoomOptions {
   displayName: string;
   /** Join token; empty where the room's name is enough. */
   token: string;
+  /** Secret by which the server recognises this tab when it comes back. */
+  resume: string;
   /** Codec from the page's URL; it takes precedence over the server's. */
   codec: VideoCodec | null;
   tracks: LocalTracks;
@@ -222,11 +224,12 @@ export class Room {
       const media = await this.options.createMedia(rtpCapabilities, this.transportSignalling(attempt));
       if (attempt !== this.attempt) return media.close();
       this.media = media;
-      const { roomId, displayName, token } = this.options;
+      const { roomId, displayName, token, resume } = this.options;
       const answer: RoomJoined | RoomLeft = await this.signalling.request('joinRoom', {
         roomId,
         displayName,
         ...(token && { token }),
+        ...(resume && { resume }),
       });
       if (attempt !== this.attempt) return;
       if (isJoined(answer)) return await this.startMedia(answer, media);

@@ -89,6 +89,37 @@ test('clients of both tutorials meet in the namespace /mediasoup', async ({ dial
   await call.expectNoFailures();
 });
 
+for (const firstEvent of ['getRtpCapabilities', 'createRoom']) {
+  test(`tutorial clients that begin with ${firstEvent} receive without naming a producer`, async ({ dialectCall: call }) => {
+    const ana = await call.addParticipant('ana', 'tutorial', { firstEvent });
+    await joinAndPublish(ana);
+    // The page of the first part shows its own picture.
+    expect(await ana.receive()).toBe(ana.published.video);
+    await ana.expectPictures(ana.published.video ?? '');
+    const ben = await call.addParticipant('ben', 'tutorial', { firstEvent, version: '3.16.7' });
+    await ben.join(null);
+    expect(await ben.receive()).toBe(ana.published.video);
+    await ben.expectPictures(ana.published.video ?? '');
+    await ben.publish();
+    // A second click receives the other's.
+    expect(await ana.receive()).toBe(ben.published.video);
+    await ana.expectPictures(ben.published.video ?? '');
+    await call.expectNoFailures();
+  });
+}
+
+test('protoo: the second connection of a peer id replaces the first', async ({ dialectCall: call }) => {
+  const ana = await call.addParticipant('ana', 'protoo');
+  const first = await call.addParticipant('first', 'protoo', { userId: 'ben-1234' });
+  for (const participant of [ana, first]) await joinAndPublish(participant);
+  await call.expectAllReceiveAll([ana, first]);
+  const described = { id: 'ben-1234', displayName: 'first', device: { name: 'test client' } };
+  await ana.expectEvents([{ event: 'newPeer', payload: described }], 0);
+  const second = await call.addParticipant('second', 'protoo', { userId: 'ben-1234' });
+  await call.leaveAndExpectNotified(first, [ana], () => joinAndPublish(second));
+  await call.expectAllReceiveAll([ana, second]);
+});
+
 test('meetlite: the second tab of a user replaces the first', async ({ dialectCall: call }) => {
   const ana = await call.addParticipant('ana', 'meetlite');
   const first = await call.addParticipant('first', 'meetlite', { userId: 'ben' });

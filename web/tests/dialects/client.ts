@@ -4,7 +4,7 @@
  * docs/protocol.md describes it, and no other.
  */
 
-export type Dialect = 'native' | 'sfu' | 'rmm' | 'meetlite' | 'call' | 'protoo';
+export type Dialect = 'native' | 'sfu' | 'tutorial' | 'rmm' | 'meetlite' | 'call' | 'protoo';
 export type Kind = 'audio' | 'video';
 /** Source of a client's producer: microphone, camera or screen. */
 export type ProducerSource = Kind | 'screen';
@@ -27,6 +27,8 @@ export interface ClientOptions {
   peerId: string;
   /** Socket.IO namespace, if not the dialect's usual one. */
   namespace: string | null;
+  /** First event of a tutorial client. */
+  firstEvent: string | null;
   /** Whether to stay on long-polling, for clients that start with it. */
   pollingOnly: boolean;
   /** User token (meetlite) or invitation (rmm). */
@@ -63,6 +65,8 @@ export interface Client {
   publish(): Promise<Record<Kind, string>>;
   /** Produces a screen, where the dialect tells it from a camera; returns the producer's id. */
   shareScreen?(): Promise<string>;
+  /** Receives what the server chooses, where the client does not; returns the producer's id. */
+  receive?(): Promise<string>;
   consumerStats(): Promise<ConsumerStats[]>;
   /** Closes one of its producers, where the dialect has a message for that. */
   closeProducer(source: ProducerSource): Promise<void>;

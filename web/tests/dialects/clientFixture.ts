@@ -45,13 +45,14 @@ interface ClientSetup {
   camera?: Camera | undefined;
   pollingOnly?: boolean;
   namespace?: string;
+  firstEvent?: string;
   /** Token to join with; meetlite clients get a user token by default. */
   token?: string;
   /** Identity where the client chooses it; its name by default. */
   userId?: string;
 }
 
-type Method = 'join' | 'publish' | 'shareScreen' | 'consumerStats' | 'closeProducer' | 'leave';
+type Method = 'join' | 'publish' | 'shareScreen' | 'receive' | 'consumerStats' | 'closeProducer' | 'leave';
 /** One participant's consumers, by producer id. */
 type ConsumersByProducer = Map<string, ConsumerStats>;
 
@@ -86,6 +87,19 @@ export class DialectParticipant implements Sender {
 
   async shareScreen(): Promise<void> {
     this.published.screen = (await this.invoke('shareScreen')) as string;
+  }
+
+  /** Receives what the server chooses; returns the producer's id. */
+  async receive(): Promise<string> {
+    return (await this.invoke('receive')) as string;
+  }
+
+  /** Waits until this client decodes pictures of a producer. */
+  async expectPictures(producerId: string): Promise<void> {
+    const decoded = async () =>
+      (await this.consumerStats()).find((it) => it.producerId === producerId)?.framesDecoded ?? 0;
+    const message = `${this.name} (${this.dialect}) decodes ${producerId}`;
+    await expect.poll(decoded, { timeout: START_MS_MAX, message }).toBeGreaterThan(FRAMES_MIN);
   }
 
   async closeProducer(source: ProducerSource): Promise<void> {
@@ -185,10 +199,11 @@ export class DialectCall {
   async addParticipant(name: string, dialect: Dialect, setup: ClientSetup = {}): Promise<DialectParticipant> {
     if (!this.server) await this.startServer();
     const { version = 'newest', camera = CAMERA, pollingOnly = false, namespace = null, userId: peerId = name } = setup;
+    const firstEvent = setup.firstEvent ?? null;
     const token = setup.token ?? (dialect === 'meetlite' ? this.userToken(peerId) : null);
     await this.page.addScriptTag({ url: await this.bundles.script(dialect, version) });
     const { produceOrder } = VERSIONS[version];
-    const options = { url: this.url, camera, produceOrder, peerId, namespace, pollingOnly, token };
+    const options = { url: this.url, camera, produceOrder, peerId, namespace, firstEvent, pollingOnly, token };
     await this.page.evaluate(
       ([global, participant, given]) => {
         const { DialectClient } = (window as unknown as Record<string, ClientModule>)[global] as ClientModule;
@@ -232,7 +247,6 @@ export class DialectCall {
     leave: () => Promise<void> = () => leaving.leave(),
   ): Promise<void> {
     const { published } = leaving;
-    await this.learnPeerId(leaving);
     const expected = others.map((other) => EXPECTED_EVENTS[other.dialect].participantLeft(leaving));
     await this.expectNotified(others, expected, Object.values(published), leave);
   }
@@ -244,7 +258,6 @@ export class DialectCall {
     others: DialectParticipant[],
   ): Promise<void> {
     const producerId = owner.published[source] ?? '';
-    await this.learnPeerId(owner);
     const expected = others.map((other) => EXPECTED_EVENTS[other.dialect].producerClosed(owner, producerId));
     await this.expectNotified(others, expected, [producerId], () => owner.closeProducer(source));
   }
@@ -273,18 +286,6 @@ export class DialectCall {
     return clients
       .map(({ name, failures, events }) => [name, ...failures.map((it) => `! ${it}`), ...events.map(formatEvent)].join('\n'))
       .join('\n\n');
-  }
-
-  /** A protoo client does not know the id by which the server names it; it is found in the others' events. */
-  private async learnPeerId(participant: DialectParticipant): Promise<void> {
-    if (participant.dialect !== 'protoo') return;
-    const published = Object.values(participant.published);
-    for (const other of this.participants) {
-      for (const { payload } of await other.events()) {
-        const { producerId, peerId } = payload as { producerId?: string; peerId?: string };
-        if (producerId !== undefined && peerId !== undefined && published.includes(producerId)) participant.peerId = peerId;
-      }
-    }
   }
 
   private async expectNotified(

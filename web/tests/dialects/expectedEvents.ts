@@ -22,6 +22,10 @@ export const EXPECTED_EVENTS: Record<Dialect, DialectEvents> = {
       producerIdsOf(participant).map((producerId) => ({ event: 'delete-producer', payload: { producerId } })),
     producerClosed: (_owner, producerId) => [{ event: 'delete-producer', payload: { producerId } }],
   },
+  tutorial: {
+    participantLeft: () => [],
+    producerClosed: () => [],
+  },
   rmm: {
     participantLeft: ({ peerId }) => [{ event: 'peerLeft', payload: { peerId } }],
     producerClosed: (_owner, producerId) => [{ event: 'producerClosed', payload: { producerId } }],

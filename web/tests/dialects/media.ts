@@ -94,6 +94,14 @@ export class Producers {
     return ids;
   }
 
+  /** Produces the camera only and returns the producer's id. */
+  async publishCamera(transport: types.Transport): Promise<string> {
+    const { video: track } = await capture(this.options.camera);
+    const producer = await transport.produce({ track });
+    this.bySource.set('video', producer);
+    return producer.id;
+  }
+
   /** Produces a second camera as the screen: a browser without a window has none to share. */
   async shareScreen(transport: types.Transport): Promise<string> {
     const { video: track } = await capture(this.options.camera);
