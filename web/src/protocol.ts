@@ -73,7 +73,8 @@ export type JoinRoom = {
   displayName?: string;
   /** Access token. */
   token?: string;
-  /** Secret of the client, the same whenever it reconnects. Only its length is checked so far. */
+  /** Secret of the client, at least 16 characters that nobody guesses and the same whenever it
+   * reconnects. Its participant takes the place of the one before, with the same role. */
   resume?: string;
 };
 
@@ -140,7 +141,9 @@ peerId: string;
 /** Whether it becomes a speaker; absent means yes. */
 promote?: boolean, } | { 'action': 'deny';
 /** Id of the participant. */
-peerId: string, } | { 'action': 'promote';
+peerId: string;
+/** Whether it may not ask again while the room exists; absent means that it may. */
+ban?: boolean, } | { 'action': 'promote';
 /** Id of the participant. */
 peerId: string, } | { 'action': 'demote';
 /** Id of the participant. */
@@ -150,7 +153,9 @@ peerId: string;
 /** Kind of the producers; absent means all. */
 kind?: Kind, } | { 'action': 'remove';
 /** Id of the participant. */
-peerId: string, } | { 'action': 'setPolicy';
+peerId: string;
+/** Whether it may not come back while the room exists; absent means that it may. */
+ban?: boolean, } | { 'action': 'setPolicy';
 /** The new policy. */
 policy: Policy;
 };

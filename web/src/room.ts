@@ -84,6 +84,7 @@ const SPEAK_REQUEST_MS = 20_000;
 /** Refusals that another attempt cannot change. */
 const FINAL_CODES = new Set([
   'bad-request',
+  'banned',
   'forbidden',
   'invalid-token',
   'limit-reached',

@@ -73,6 +73,19 @@ impl TokenKeys {
     /// # Errors
     /// The token is refused; the error is the reason.
     pub fn verify(&self, token: &str, unix_s: u64) -> Result<Grant, TokenRefusal> {
+        self.verify_with_expiry(token, unix_s)
+            .map(|(grant, _)| grant)
+    }
+
+    /// Verifies a token like `verify`, and returns its expiry too, in seconds since 1970.
+    ///
+    /// # Errors
+    /// The token is refused; the error is the reason.
+    pub fn verify_with_expiry(
+        &self,
+        token: &str,
+        unix_s: u64,
+    ) -> Result<(Grant, u64), TokenRefusal> {
         if token.len() > TOKEN_LEN_MAX {
             return Err(TokenRefusal::TooLong);
         }
@@ -85,9 +98,9 @@ impl TokenKeys {
             return Err(TokenRefusal::Signature);
         }
         let payload = object(&payload).ok_or(TokenRefusal::Claims)?;
-        claims::check_time(&payload, unix_s)?;
+        let expires_s = claims::check_time(&payload, unix_s)?;
         claims::check_parties(&payload, self.issuer.as_deref(), self.audience.as_deref())?;
-        claims::grant(&payload)
+        Ok((claims::grant(&payload)?, expires_s))
     }
 
     /// Issues a token that admits its bearer to a room for `LIFETIME_S`.

@@ -36,6 +36,8 @@ mod recovery;
 mod replies;
 mod request_context;
 mod requests;
+mod reservations;
+mod returning;
 mod rooms;
 mod routing;
 mod sessions;
@@ -44,7 +46,7 @@ mod tokens;
 mod transports;
 
 pub use self::admin_requests::{
-    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomSummary,
+    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomCreator, RoomSummary,
 };
 pub use self::config::ConferenceConfig;
 pub use self::limited_actions::LimitedAction;
@@ -67,6 +69,7 @@ use self::pending_commands::{CommandPurpose, PendingCommand, PendingCommands};
 use self::permissions::Permissions;
 use self::placement::Placement;
 use self::request_context::RequestContext;
+use self::reservations::Reservations;
 use self::rooms::Rooms;
 use self::sessions::Sessions;
 use self::timers::{Timer, Timers};
@@ -99,6 +102,8 @@ pub struct Conference {
     sessions: Sessions,
     /// Rooms and their participants.
     rooms: Rooms,
+    /// Rooms that nobody has entered yet, by the clients that created them.
+    reservations: Reservations,
     /// Transports, producers and consumers with their owners.
     media: MediaOwnership,
     /// Routers of rooms, and loads of shards.
@@ -133,6 +138,7 @@ impl Conference {
             rng,
             sessions: Sessions::default(),
             rooms: Rooms::default(),
+            reservations: Reservations::default(),
             media: MediaOwnership::default(),
             commands: PendingCommands::default(),
             timers: Timers::default(),
@@ -208,6 +214,8 @@ impl Conference {
                 Timer::Command(token) => it.expire_command(token),
                 Timer::HeldConsume(session) => it.expire_held(session),
                 Timer::Reservation(room) => it.expire_reservation(&room),
+                Timer::Seats(room) => it.expire_seats(&room),
+                Timer::TokenExpiry(session) => it.expire_token(session),
             });
         }
         self.settle();
@@ -291,6 +299,7 @@ impl Conference {
         let limits = &self.config.limits;
         let (token, token_required) = (request.token, request.token_required);
         let mut opened = Session::new(peer, dialect, limits, token, token_required);
+        opened.set_client(request.client);
         if has_claimed_id {
             opened.claim_id();
         }

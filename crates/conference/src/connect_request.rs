@@ -55,7 +55,13 @@ pub struct ConnectRequest {
     pub token: Option<String>,
     /// Whether joining a room on this connection needs a token.
     pub token_required: bool,
+    /// Network address of the client; `None` when it distinguishes nobody.
+    pub client: Option<ClientKey>,
 }
+
+/// Network address of a client. The conference only compares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientKey(pub u128);
 
 impl ConnectRequest {
     /// Returns parameters without room, peer name and token.
@@ -66,6 +72,7 @@ impl ConnectRequest {
             peer: None,
             token: None,
             token_required: false,
+            client: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! shards.
 
 pub mod access;
+mod bans;
 pub mod close_codes;
 pub mod conference;
 mod connect_request;
@@ -13,11 +14,12 @@ pub mod limits;
 pub mod message;
 mod relay_budget;
 mod room;
+mod seats;
 mod session;
 pub mod turn;
 
 pub use conference::{Conference, ConferenceConfig, ConferenceGauges, Output};
-pub use connect_request::{ConnectRequest, DialectKind, Namespace};
+pub use connect_request::{ClientKey, ConnectRequest, DialectKind, Namespace};
 pub use dialect::socketio;
 pub use limits::ConferenceLimits;
 pub use message::{CommandToken, SessionId, ShardId};

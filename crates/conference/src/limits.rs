@@ -15,8 +15,13 @@ pub const RELAYED_BYTES_PER_SECOND: u64 = 512 << 10;
 /// accepted while earlier ones leave anything of this, so that every message fits every room.
 pub const RELAYED_BYTES_BURST: u64 = 2 << 20;
 
-/// Time for which a room that was created in advance waits for its first participant.
+/// Time for which a room that an operator created in advance waits for its first participant. Rooms
+/// of clients wait for less, see `unentered_room_timeout_s`.
 pub const RESERVATION_TIMEOUT: Duration = Duration::from_hours(24);
+
+/// Time for which the seat of a participant is kept whose connection was lost: an outage of two
+/// minutes, and the time that its client needs to come back.
+pub const SEAT_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// Time for which a request to consume waits for a receive transport.
 pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +37,14 @@ pub struct ConferenceLimits {
     /// Rooms at a time. Default 10,000.
     /// `rooms_max = 10000`
     pub rooms_max: usize,
+    /// Rooms that one client network has created by the REST API and nobody has entered yet. Default
+    /// 20; operators have no such limit.
+    /// `unentered_rooms_per_client_max = 20`
+    pub unentered_rooms_per_client_max: usize,
+    /// Seconds for which such a room waits for its first participant. Default 900; rooms of
+    /// operators wait for a day.
+    /// `unentered_room_timeout_s = 900`
+    pub unentered_room_timeout_s: u32,
     /// Participants in a room. Default 200.
     /// `participants_max = 200`
     pub participants_max: usize,
@@ -74,6 +87,11 @@ pub struct ConferenceLimits {
 }
 
 impl ConferenceLimits {
+    /// Returns the time for which a room that a client has created waits for its first participant.
+    pub fn unentered_room_timeout(&self) -> Duration {
+        Duration::from_secs(self.unentered_room_timeout_s.into())
+    }
+
     /// Returns the time after which a request that a shard has not answered is refused.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s.into())
@@ -85,6 +103,8 @@ impl Default for ConferenceLimits {
         Self {
             sessions_max: 20_000,
             rooms_max: 10_000,
+            unentered_rooms_per_client_max: 20,
+            unentered_room_timeout_s: 900,
             participants_max: 200,
             transports_max: 4,
             producers_max: 16,

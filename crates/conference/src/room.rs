@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use watersmeet_wire::units::{Map, Time};
 
+use crate::bans::Bans;
 use crate::message::{
     ClientDevice, ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, User,
 };
+use crate::seats::{Identity, ResumeKey, Seats};
 
 /// Participants, lobby, policy and reservation of one room.
 #[derive(Debug)]
@@ -30,6 +32,10 @@ pub(crate) struct Room {
     has_host_token: bool,
     /// Time until which the room is kept without participants.
     reserved_until: Option<Time>,
+    /// Seats of participants whose connection was lost.
+    pub(crate) seats: Seats,
+    /// Participants that may not come back.
+    pub(crate) bans: Bans,
     /// Number of the next session that enters or waits.
     next_number: u64,
 }
@@ -70,11 +76,13 @@ pub(crate) struct Participant {
     pub role: Role,
     /// Whether the participant may receive media.
     pub can_subscribe: bool,
+    /// Secret by which its client is recognised when it comes back.
+    pub resume: Option<ResumeKey>,
 }
 
 impl Room {
     /// Returns an empty room.
-    pub(crate) const fn new(now: Time, policy: Policy) -> Self {
+    pub(crate) fn new(now: Time, policy: Policy) -> Self {
         Self {
             participants: Map::new(),
             unseen: Map::new(),
@@ -85,6 +93,8 @@ impl Room {
             host_name: None,
             has_host_token: false,
             reserved_until: None,
+            seats: Seats::default(),
+            bans: Bans::default(),
             next_number: 0,
         }
     }
@@ -154,9 +164,13 @@ impl Room {
         self.participants.is_empty() && self.unseen.is_empty()
     }
 
-    /// Returns whether the room has no participants, no lobby and no reservation.
+    /// Returns whether the room has no participants, no lobby, no reservation and no host who is
+    /// expected back.
     pub(crate) fn is_unused(&self) -> bool {
-        self.is_empty() && self.waiting.is_empty() && self.reserved_until.is_none()
+        self.is_empty()
+            && self.waiting.is_empty()
+            && self.reserved_until.is_none()
+            && !self.seats.expects_host()
     }
 
     /// Returns whether the room has participants.
@@ -235,6 +249,22 @@ impl Room {
         found.map(|it| it.session)
     }
 
+    /// Returns the participant in the room or its lobby that is the same as one that joins on
+    /// another session: it has the same client, or the same user and id.
+    pub(crate) fn counterpart(
+        &self,
+        identity: &Identity,
+        peer: &PeerId,
+        except: SessionId,
+    ) -> Option<&Participant> {
+        let mut everyone = self.participants.values().chain(self.waiting.values());
+        everyone.find(|it| {
+            let is_same_client = it.resume.is_some() && it.resume == identity.resume;
+            let is_same_user = it.peer == *peer && it.identity().matches(identity);
+            it.session != except && (is_same_client || is_same_user)
+        })
+    }
+
     /// Returns the participant in the room or its lobby with this public name.
     pub(crate) fn anyone_named(&self, peer: &PeerId) -> Option<&Participant> {
         let mut everyone = self.participants.values().chain(self.waiting.values());
@@ -251,7 +281,7 @@ impl Room {
     /// Returns the speaker to make the host when the last host has left: the first who joined.
     /// Returns `None` where tokens decide who is a host.
     pub(crate) fn next_host(&self) -> Option<SessionId> {
-        if self.has_host_token || !self.hosts().is_empty() {
+        if self.has_host_token || self.seats.expects_host() || !self.hosts().is_empty() {
             return None;
         }
         let mut participants = self.participants.values();
@@ -262,7 +292,8 @@ impl Room {
     /// Returns the role of a participant who joins now. The first is the host, unless tokens decide
     /// who is a host.
     pub(crate) fn role_on_join(&self, is_host: bool, can_publish: bool) -> Role {
-        let is_first = self.participants.is_empty() && !self.has_host_token;
+        let is_first =
+            self.participants.is_empty() && !self.has_host_token && !self.seats.expects_host();
         if !can_publish {
             Role::Viewer
         } else if is_host || is_first {
@@ -275,7 +306,7 @@ impl Room {
     /// Returns whether a host can admit waiting participants: the room has participants, or a host
     /// may join by token.
     pub(crate) fn can_admit(&self) -> bool {
-        self.has_host_token || self.has_participants()
+        self.has_host_token || self.has_participants() || self.seats.expects_host()
     }
 
     /// Returns the rule that decides who may enter.
@@ -285,7 +316,7 @@ impl Room {
 
     /// Returns whether a joining participant may not choose the policy any more.
     pub(crate) fn is_policy_fixed(&self) -> bool {
-        self.is_policy_set || self.has_participants()
+        self.is_policy_set || self.has_participants() || self.seats.expects_host()
     }
 
     /// Sets the policy that a joining participant has chosen.
@@ -346,6 +377,14 @@ impl Room {
 }
 
 impl Participant {
+    /// Returns the proofs by which the participant is recognised when it comes back.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            resume: self.resume.clone(),
+            user: self.user.as_ref().map(|it| Arc::clone(&it.id)),
+        }
+    }
+
     /// Returns the user id in the token, or else the claimed one.
     pub(crate) fn known_as(&self) -> Option<Arc<str>> {
         let user = self.user.as_ref().map(|it| Arc::clone(&it.id));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use watersmeet_wire::units::{Time, TokenBucket};
 
+use crate::connect_request::ClientKey;
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
 use crate::limits::ConferenceLimits;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
@@ -31,6 +32,10 @@ pub(crate) struct Session {
     token: Option<Token>,
     /// Whether joining any room requires a token.
     token_required: bool,
+    /// Network address of the client.
+    client: Option<ClientKey>,
+    /// Time at which the connection is closed because its token expires.
+    token_expiry: Option<Time>,
     /// Time at which it joined a room, until one of its transports is connected.
     joined_at: Option<Time>,
     /// Room in which it is a member.
@@ -95,6 +100,8 @@ impl Session {
             relay_budget: RelayBudget::default(),
             token: token.map(Token),
             token_required,
+            client: None,
+            token_expiry: None,
             joined_at: None,
             membership: None,
             lobby: None,
@@ -112,6 +119,21 @@ impl Session {
     /// Records that the client chose the id by which others know it.
     pub(crate) const fn claim_id(&mut self) {
         self.has_claimed_id = true;
+    }
+
+    /// Records the network address of the client.
+    pub(crate) const fn set_client(&mut self, client: Option<ClientKey>) {
+        self.client = client;
+    }
+
+    /// Returns the network address of the client.
+    pub(crate) const fn client(&self) -> Option<ClientKey> {
+        self.client
+    }
+
+    /// Records when the connection is closed because its token expires. Returns the time before.
+    pub(crate) const fn set_token_expiry(&mut self, at: Option<Time>) -> Option<Time> {
+        std::mem::replace(&mut self.token_expiry, at)
     }
 
     /// Returns whether the client chose the id by which others know it.

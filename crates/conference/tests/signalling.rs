@@ -36,6 +36,8 @@ mod protocol_document;
 mod protoo;
 #[path = "signalling/request_outcomes.rs"]
 mod request_outcomes;
+#[path = "signalling/returning.rs"]
+mod returning;
 #[path = "signalling/rmm.rs"]
 mod rmm;
 #[path = "signalling/roles.rs"]

@@ -14,7 +14,9 @@ use watersmeet_wire::params::{MediaKind, ParameterValue, RtpCapabilities, RtpCod
 use watersmeet_wire::units::Bitrate;
 
 use crate::clock::Clock;
-use crate::config::{CodecChoice, CodecParameter, Config, RoomCreation, RoomPolicy, Secret};
+use crate::config::{
+    CodecChoice, CodecParameter, Config, ExpiredTokens, RoomCreation, RoomPolicy, Secret,
+};
 
 /// Returns the configuration of the conference.
 ///
@@ -45,6 +47,7 @@ pub fn conference_config(
             }),
         },
         keys: Some(keys),
+        expired_tokens_disconnect: config.expired_tokens == ExpiredTokens::Disconnect,
         policy: policy(config.room_policy),
         rooms_need_token: config.room_creation == RoomCreation::Token,
         default_room: config.default_room.as_str().into(),

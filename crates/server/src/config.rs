@@ -39,5 +39,6 @@ pub use secret::Secret;
 pub use settings::Config;
 pub use values::LogFormat;
 pub use values::{
-    CodecChoice, CodecParameter, DtlsChoice, Egress, Network, RoomCreation, RoomPolicy,
+    CodecChoice, CodecParameter, DtlsChoice, Egress, ExpiredTokens, Network, RoomCreation,
+    RoomPolicy,
 };

@@ -41,8 +41,9 @@ pub(super) fn check_header(header: &Claims) -> Result<(), TokenRefusal> {
     }
 }
 
-/// Checks `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–6) against the time, in seconds since 1970.
-pub(super) fn check_time(claims: &Claims, unix_s: u64) -> Result<(), TokenRefusal> {
+/// Checks `exp`, `nbf` and `iat` (RFC 7519 §4.1.4–6) against the time, in seconds since 1970. Returns
+/// `exp`.
+pub(super) fn check_time(claims: &Claims, unix_s: u64) -> Result<u64, TokenRefusal> {
     let expires_s = optional_seconds(claims, "exp")?.ok_or(TokenRefusal::Claim("exp"))?;
     let begins_s = optional_seconds(claims, "nbf")?;
     let issued_s = optional_seconds(claims, "iat")?;
@@ -57,7 +58,7 @@ pub(super) fn check_time(claims: &Claims, unix_s: u64) -> Result<(), TokenRefusa
     if lifetime_s > LIFETIME_S_MAX + LEEWAY_S {
         return Err(TokenRefusal::Lifetime);
     }
-    Ok(())
+    Ok(expires_s)
 }
 
 /// Checks issuer and audience. A token whose audience does not name this server is refused

@@ -1,17 +1,18 @@
 //! Carries out requests of the program and its REST API.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
 use super::Conference;
 use super::admin_requests::{
-    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomSummary,
+    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomCreator, RoomSummary,
 };
 use super::panic_scope::PanicScope;
 use super::timers::Timer;
 use crate::limits::RESERVATION_TIMEOUT;
-use crate::message::{Policy, Refusal, RemovalReason};
+use crate::message::{Refusal, RemovalReason};
 use crate::room::{Reservation, Room};
 
 impl Conference {
@@ -36,7 +37,17 @@ impl Conference {
                 host_name,
                 policy,
                 has_host_token,
-            } => self.create_room(room, host_name, policy, has_host_token),
+                creator,
+            } => {
+                let until = self.now + self.reservation_timeout(creator);
+                let reservation = Reservation {
+                    host_name: host_name.map(Arc::from),
+                    policy,
+                    has_host_token,
+                    until,
+                };
+                self.create_room(room, reservation, creator)
+            }
             AdminRequest::Room { room } => self.room_summary(&room).map(AdminResponse::Room),
             AdminRequest::Rooms { after, limit } => Ok(self.list_rooms(after.as_deref(), limit)),
             AdminRequest::Participants { room } => {
@@ -55,17 +66,25 @@ impl Conference {
         }
     }
 
+    /// Returns for how long a room waits for its first participant.
+    fn reservation_timeout(&self, creator: RoomCreator) -> Duration {
+        match creator {
+            RoomCreator::Operator => RESERVATION_TIMEOUT,
+            RoomCreator::Client(_) => self.config.limits.unentered_room_timeout(),
+        }
+    }
+
     /// Creates a room in advance.
     fn create_room(
         &mut self,
         name: String,
-        host_name: Option<String>,
-        policy: Option<Policy>,
-        has_host_token: bool,
+        reservation: Reservation,
+        creator: RoomCreator,
     ) -> Result<AdminResponse, Refusal> {
         let limits = &self.config.limits;
-        let is_long = |text: &String| text.len() > limits.name_len_max;
-        if name.is_empty() || is_long(&name) || host_name.as_ref().is_some_and(is_long) {
+        let is_long = |text: &str| text.len() > limits.name_len_max;
+        let host_name = reservation.host_name.as_deref();
+        if name.is_empty() || is_long(&name) || host_name.is_some_and(is_long) {
             return Err(Refusal::BadRequest(
                 "a name is empty or too long".to_owned(),
             ));
@@ -73,25 +92,29 @@ impl Conference {
         if self.rooms.get(&name).is_some() {
             return Err(Refusal::RoomExists);
         }
+        let client = match creator {
+            RoomCreator::Operator => None,
+            RoomCreator::Client(client) => client,
+        };
+        let unentered = client.map_or(0, |it| self.reservations.len_of(it));
+        if unentered >= limits.unentered_rooms_per_client_max {
+            return Err(Refusal::LimitReached("rooms that nobody has entered"));
+        }
         if self.rooms.len() >= limits.rooms_max {
             return Err(Refusal::LimitReached("rooms"));
         }
-        let reservation = Reservation {
-            host_name: host_name.map(Arc::from),
-            policy,
-            has_host_token,
-            until: self.now + RESERVATION_TIMEOUT,
-        };
         let name: Arc<str> = name.into();
         let timer = Timer::Reservation(Arc::clone(&name));
         self.timers.schedule(reservation.until, timer);
         let room = Room::reserved(self.now, self.config.policy, reservation);
+        self.reservations.add(Arc::clone(&name), client);
         self.rooms.insert(Arc::clone(&name), room);
         self.room_summary(&name).map(AdminResponse::Room)
     }
 
     /// Ends the reservation of a room that no participant has joined.
     pub(super) fn expire_reservation(&mut self, name: &str) {
+        self.reservations.remove(name);
         if let Some(room) = self.rooms.get_mut(name) {
             room.end_reservation();
         }
@@ -149,6 +172,8 @@ impl Conference {
         if let Some(due) = room.end_reservation() {
             self.timers.cancel(due, Timer::Reservation(name.into()));
         }
+        room.seats.clear();
+        self.reservations.remove(name);
         for session in room.everyone() {
             self.remove_from_room(session, RemovalReason::RoomClosed);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::connect_request::ClientKey;
 use crate::message::{Moderation, ParticipantSummary, Policy};
 
 /// Maximum number of rooms in one list.
@@ -20,6 +21,8 @@ pub enum AdminRequest {
         policy: Option<Policy>,
         /// Whether tokens decide who is a host. Otherwise the first participant is the host.
         has_host_token: bool,
+        /// Who creates it.
+        creator: RoomCreator,
     },
     /// Returns the summary of one room.
     Room {
@@ -50,6 +53,15 @@ pub enum AdminRequest {
         /// Moderation to carry out.
         moderation: Moderation,
     },
+}
+
+/// Creator of a room in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomCreator {
+    /// The operator, whose rooms wait for a day and are not counted.
+    Operator,
+    /// A client with this network address; `None` when it distinguishes nobody.
+    Client(Option<ClientKey>),
 }
 
 /// Response to an `AdminRequest`.

@@ -17,7 +17,9 @@ use crate::message::{Notice, Refusal, SessionId, ShardId};
 impl Conference {
     /// Removes a connection that was closed.
     pub(super) fn remove_session(&mut self, id: SessionId) {
+        self.keep_seat(id);
         self.leave(id, None);
+        self.set_token_expiry(id, None);
         self.sessions.remove(id);
     }
 
@@ -25,6 +27,7 @@ impl Conference {
     pub(super) fn close_session(&mut self, id: SessionId, code: u16, reason: &'static str) {
         tracing::info!(session = id.0, code, reason, "connection closed");
         self.leave(id, None);
+        self.set_token_expiry(id, None);
         if self.sessions.remove(id).is_some() {
             self.outputs.push(Output::Close {
                 session: id,
@@ -77,6 +80,10 @@ impl Conference {
 
     /// Removes a room without participants, lobby and reservation.
     pub(super) fn remove_room_if_unused(&mut self, name: &str) {
+        let is_unused = self.rooms.get(name).is_some_and(|it| it.is_unused());
+        if is_unused {
+            self.cancel_seat_timer(name);
+        }
         if self.rooms.remove_if_unused(name) {
             tracing::debug!(rooms = self.rooms.len(), "room closed");
         }

@@ -32,6 +32,9 @@ pub struct ConferenceConfig {
     pub native: native::Config,
     /// Keys that verify tokens. Without them every token is refused.
     pub keys: Option<Arc<TokenKeys>>,
+    /// Whether a connection is closed when the token expires with which it joined. Otherwise the
+    /// token only decides about joining.
+    pub expired_tokens_disconnect: bool,
     /// Policy of rooms without one of their own.
     pub policy: Policy,
     /// Whether only users and invited participants may create rooms.

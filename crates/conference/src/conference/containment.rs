@@ -84,8 +84,10 @@ impl Conference {
     pub(super) fn scope_of_timer(&self, timer: &Timer) -> PanicScope {
         match timer {
             Timer::Command(token) => self.scope_of_command(*token),
-            Timer::HeldConsume(session) => PanicScope::Session(*session),
-            Timer::Reservation(room) => PanicScope::Room(Arc::clone(room)),
+            Timer::HeldConsume(session) | Timer::TokenExpiry(session) => {
+                PanicScope::Session(*session)
+            }
+            Timer::Reservation(room) | Timer::Seats(room) => PanicScope::Room(Arc::clone(room)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::permissions::Permissions;
 use super::request_context::Outcome;
+use super::returning::{self, Return};
 use super::timers::Timer;
 use super::{Conference, MESSAGES_PER_PRODUCER};
 use crate::message::{
@@ -28,7 +29,10 @@ impl Conference {
         if here.is_some() && !is_unseen {
             return self.rejoin(id, &permissions, display_name);
         }
-        let waits = self.check_entry(&request.room, policy, &permissions, is_unseen)?;
+        self.check_ban(id, &request, &permissions)?;
+        let returning = self.find_return(id, &request, &permissions);
+        let waits = self.check_entry(&request.room, policy, &permissions, is_unseen, &returning)?;
+        let identity = returning::identity(&request, &permissions);
         let participant = Participant {
             session: id,
             peer: session.peer().clone(),
@@ -40,23 +44,34 @@ impl Conference {
             device: request.device.map(Arc::new),
             role: Role::Viewer,
             can_subscribe: permissions.can_subscribe,
+            resume: identity.resume.clone(),
         };
         let replaced = self.find_replaced(&request.room, &participant)?;
+        let replaced = returning.session.or(replaced);
         match is_unseen {
             true => self.leave_lobby(id),
             false => self.leave(id, Some(Refusal::NotInRoom)),
         }
         // One that waits takes the place of a participant when it is admitted.
         if let Some(session) = replaced.filter(|it| !waits || self.is_waiting(*it)) {
+            // So that nobody else becomes the host, and the room does not end, in between.
+            self.keep_seat(session);
             self.remove_from_room(session, RemovalReason::Replaced);
         }
         let name: Arc<str> = request.room.into();
         let room = self.rooms.get_or_create(&name, self.now, policy);
         room.choose_policy(policy);
         if waits {
-            return Ok(Some(self.enter_lobby(name, participant)));
+            let reply = self.enter_lobby(name, participant);
+            self.watch_token_expiry(id, &permissions);
+            return Ok(Some(reply));
         }
-        let role = room.role_on_join(permissions.is_host, permissions.can_publish);
+        let role = match returning.role {
+            Some(role) if permissions.can_publish && !permissions.is_host => role,
+            _ => room.role_on_join(permissions.is_host, permissions.can_publish),
+        };
+        room.seats.remove(&identity);
+        self.watch_token_expiry(id, &permissions);
         self.enter(
             &name,
             Participant {
@@ -76,7 +91,14 @@ impl Conference {
         self.check_names(&request)?;
         let permissions = self.permissions(id, &request)?;
         let policy = self.policy_for(&request);
-        self.check_entry(&request.room, policy, &permissions, false)?;
+        self.check_ban(id, &request, &permissions)?;
+        self.check_entry(
+            &request.room,
+            policy,
+            &permissions,
+            false,
+            &Return::default(),
+        )?;
         self.leave(id, Some(Refusal::NotInRoom));
         let name: Arc<str> = request.room.into();
         let room = self.rooms.get_or_create(&name, self.now, policy);
@@ -137,6 +159,7 @@ impl Conference {
         policy: Policy,
         permissions: &Permissions,
         is_unseen: bool,
+        returning: &Return,
     ) -> Result<bool, Refusal> {
         let limits = &self.config.limits;
         if policy == Policy::InviteOnly && !permissions.is_invited {
@@ -152,13 +175,21 @@ impl Conference {
                 false => Ok(false),
             };
         };
-        if policy == Policy::Locked && !permissions.is_host {
+        // Whoever was inside comes back, whatever the hosts decided about others meanwhile.
+        let was_inside = returning.role.is_some();
+        if policy == Policy::Locked && !permissions.is_host && !was_inside {
             return Err(Refusal::RoomLocked);
         }
-        let waits = policy == Policy::Approval && !permissions.is_admitted && room.can_admit();
+        let waits = policy == Policy::Approval
+            && !permissions.is_admitted
+            && !was_inside
+            && room.can_admit();
         let inside = match waits {
             true => room.waiting_len(),
-            false => room.occupants_len() - usize::from(is_unseen),
+            false => {
+                let replaced = was_inside && returning.session.is_some();
+                room.occupants_len() - usize::from(is_unseen) - usize::from(replaced)
+            }
         };
         if inside >= limits.participants_max {
             return Err(Refusal::LimitReached("participants"));
@@ -201,6 +232,7 @@ impl Conference {
         display_name: Option<Arc<str>>,
     ) -> Outcome {
         let membership = self.sessions.member(id)?;
+        self.watch_token_expiry(id, permissions);
         let participant = self.rooms.participant(&membership)?;
         let (peer, before) = (participant.peer.clone(), participant.display_name.clone());
         let keeps_name = participant.has_signed_name && permissions.name.is_none();
@@ -286,6 +318,7 @@ impl Conference {
         if let Some(due) = room.reserved_until() {
             let timer = Timer::Reservation(Arc::clone(name));
             self.timers.cancel(due, timer);
+            self.reservations.remove(name);
         }
         let membership = Membership {
             room: Arc::clone(name),

@@ -48,7 +48,7 @@ impl LimitedActions {
         outcome: &Result<Option<Reply>, Refusal>,
     ) {
         match outcome {
-            Err(Refusal::InvalidToken | Refusal::RoomLocked) => {
+            Err(Refusal::InvalidToken | Refusal::RoomLocked | Refusal::Banned) => {
                 self.record(session, LimitedAction::JoinRefused);
             }
             Ok(_) if is_new => self.record(session, LimitedAction::RoomCreated),

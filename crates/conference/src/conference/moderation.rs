@@ -32,9 +32,9 @@ impl Conference {
         };
         match moderation {
             Moderation::Admit { peer, promote } => self.admit_from_lobby(room, &peer, promote),
-            Moderation::Deny { peer } => {
+            Moderation::Deny { peer, ban } => {
                 let session = self.rooms.waiting_named(room, &peer)?;
-                self.remove_from_room(session, RemovalReason::Denied);
+                self.remove_or_ban(room, session, RemovalReason::Denied, ban);
                 Ok(())
             }
             Moderation::Promote { peer } => {
@@ -46,9 +46,9 @@ impl Conference {
                 self.set_role(room, session, Role::Viewer)
             }
             Moderation::Mute { peer, kind } => self.mute(room, &peer, kind),
-            Moderation::Remove { peer } => {
+            Moderation::Remove { peer, ban } => {
                 let session = session_of(&peer)?;
-                self.remove_from_room(session, RemovalReason::Removed);
+                self.remove_or_ban(room, session, RemovalReason::Removed, ban);
                 Ok(())
             }
             Moderation::SetPolicy { policy } => self.set_policy(room, policy),
@@ -160,6 +160,14 @@ impl Conference {
     pub(super) fn remove_from_room(&mut self, id: SessionId, reason: RemovalReason) {
         self.leave(id, Some(Refusal::NotInRoom));
         self.notify(id, &Notice::Removed { reason });
+    }
+
+    /// Removes a session, and bans it if a host says so.
+    fn remove_or_ban(&mut self, room: &str, id: SessionId, reason: RemovalReason, ban: bool) {
+        match ban {
+            true => self.ban(room, id, reason),
+            false => self.remove_from_room(id, reason),
+        }
     }
 
     /// Sets who may enter a room.

@@ -22,6 +22,8 @@ pub(super) struct Permissions {
     pub can_publish: bool,
     /// Whether the participant may receive media.
     pub can_subscribe: bool,
+    /// Time at which the tokens behind these permissions expire, in seconds since 1970.
+    pub expires_unix_s: Option<u64>,
 }
 
 impl Permissions {
@@ -43,6 +45,7 @@ impl Permissions {
         is_host: false,
         can_publish: true,
         can_subscribe: true,
+        expires_unix_s: None,
     };
 
     /// Returns the permissions that a token grants in a room.
@@ -74,6 +77,7 @@ impl Permissions {
                 is_host: grant.room_admin,
                 can_publish: grant.can_publish,
                 can_subscribe: grant.can_subscribe,
+                expires_unix_s: None,
             }),
             Some(Grant::Invite { .. } | Grant::Room(_)) => Err(Refusal::InvalidToken),
         }

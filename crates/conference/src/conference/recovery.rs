@@ -181,8 +181,9 @@ impl Conference {
             self.send_command(router.shard, command);
         }
         self.rooms.remove(name);
-        let is_reservation = |timer: &Timer| matches!(timer, Timer::Reservation(it) if it == name);
-        self.timers.cancel_all(is_reservation);
+        let is_of_room = |timer: &Timer| matches!(timer, Timer::Reservation(it) | Timer::Seats(it) if it == name);
+        self.timers.cancel_all(is_of_room);
+        self.reservations.remove(name);
     }
 
     /// Removes a session from every record except that of its room, which the caller drops, and
@@ -201,6 +202,7 @@ impl Conference {
         }
         let is_held = |timer: &Timer| *timer == Timer::HeldConsume(session);
         self.timers.cancel_all(is_held);
+        self.set_token_expiry(session, None);
         if self.sessions.remove(session).is_some() {
             self.outputs.push(Output::Close {
                 session,

@@ -16,6 +16,10 @@ pub(super) enum Timer {
     HeldConsume(SessionId),
     /// No participant has joined a room that was created in advance.
     Reservation(Arc<str>),
+    /// Seats of a room may have waited for too long.
+    Seats(Arc<str>),
+    /// The tokens with which a session joined have expired.
+    TokenExpiry(SessionId),
 }
 
 /// Queue of deadlines. Each belongs to an object whose number is bounded.

@@ -1,9 +1,13 @@
 //! Verification of tokens, and STUN and TURN servers for clients. Both depend on the wall clock.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use watersmeet_wire::units::Time;
 
 use super::Conference;
 use super::permissions::Permissions;
+use super::timers::Timer;
 use crate::access::Grant;
 use crate::connect_request::ConnectRequest;
 use crate::message::{JoinRequest, PeerId, Refusal, SessionId};
@@ -20,7 +24,8 @@ impl Conference {
         request: &ConnectRequest,
     ) -> Result<Option<Grant>, Refusal> {
         let token = request.token.as_deref();
-        token.map(|token| self.verify(token)).transpose()
+        let verified = token.map(|token| self.verify(token)).transpose()?;
+        Ok(verified.map(|(grant, _)| grant))
     }
 
     /// Returns the permissions of a session in a room. The token of the join request takes
@@ -38,20 +43,49 @@ impl Conference {
         let brought = brought.map(|token| self.verify(token)).transpose()?;
         // Verified again, because it may have expired since the connect request.
         let on_connect = session.token().map(|token| self.verify(token)).transpose();
-        let grant = match &brought {
-            Some(grant) => Some(grant),
+        let used = match &brought {
+            Some(used) => Some(used),
             None => on_connect.as_ref().map_err(Clone::clone)?.as_ref(),
         };
-        if grant.is_none() && session.token_required() {
+        if used.is_none() && session.token_required() {
             return Err(Refusal::InvalidToken);
         }
+        let grant = used.map(|(grant, _)| grant);
         let mut permissions = Permissions::for_grant(grant, &request.room)?;
+        permissions.expires_unix_s = used.map(|(_, expires_s)| *expires_s);
         if permissions.user.is_none()
-            && let Ok(Some(user @ Grant::User { .. })) = &on_connect
+            && let Ok(Some((user @ Grant::User { .. }, expires_s))) = &on_connect
         {
             permissions.user = Permissions::for_grant(Some(user), &request.room)?.user;
+            let expiries = permissions.expires_unix_s.into_iter().chain([*expires_s]);
+            permissions.expires_unix_s = expiries.min();
         }
         Ok(permissions)
+    }
+
+    /// Starts the timer that closes a connection when the tokens expire with which it joined.
+    pub(super) fn watch_token_expiry(&mut self, id: SessionId, permissions: &Permissions) {
+        let Some(expires_s) = permissions.expires_unix_s else {
+            return;
+        };
+        if !self.config.expired_tokens_disconnect {
+            return;
+        }
+        let since_origin = Duration::from_secs(expires_s).checked_sub(self.config.unix_epoch);
+        let at = Time::ZERO + since_origin.unwrap_or_default();
+        self.set_token_expiry(id, Some(at));
+    }
+
+    /// Sets or cancels the timer that closes a connection when its tokens expire.
+    pub(super) fn set_token_expiry(&mut self, id: SessionId, at: Option<Time>) {
+        let session = self.sessions.get_mut(id);
+        let before = session.and_then(|it| it.set_token_expiry(at));
+        if let Some(before) = before {
+            self.timers.cancel(before, Timer::TokenExpiry(id));
+        }
+        if let Some(at) = at {
+            self.timers.schedule(at, Timer::TokenExpiry(id));
+        }
     }
 
     /// Returns the STUN and TURN servers for a participant.
@@ -66,10 +100,10 @@ impl Conference {
         peer.map_or_else(|| Arc::from([]), |peer| self.ice_servers(&peer))
     }
 
-    /// Verifies a token at the current time.
-    fn verify(&self, token: &str) -> Result<Grant, Refusal> {
+    /// Verifies a token at the current time. Returns its grant and its expiry.
+    fn verify(&self, token: &str) -> Result<(Grant, u64), Refusal> {
         let keys = self.config.keys.as_ref().ok_or(Refusal::InvalidToken)?;
-        keys.verify(token, self.unix_s())
+        keys.verify_with_expiry(token, self.unix_s())
             .map_err(|_| Refusal::InvalidToken)
     }
 

@@ -30,6 +30,9 @@ pub enum Refusal {
     /// The room is locked: only hosts may enter.
     #[error("Room is locked")]
     RoomLocked,
+    /// A host has banned the participant from the room.
+    #[error("Banned from this room")]
+    Banned,
     /// A room of this name exists already.
     #[error("Room already exists")]
     RoomExists,
@@ -77,6 +80,7 @@ impl Refusal {
             Self::InvalidToken => "invalid-token",
             Self::Forbidden => "forbidden",
             Self::RoomLocked => "room-locked",
+            Self::Banned => "banned",
             Self::RoomExists => "room-exists",
             Self::TransportNotFound => "transport-not-found",
             Self::ProducerNotFound => "producer-not-found",

@@ -170,6 +170,8 @@ pub struct JoinRequest {
     pub device: Option<ClientDevice>,
     /// Policy of the room if this request creates it. `None` means the configured one.
     pub policy: Option<Policy>,
+    /// Secret by which the client is recognised when it comes back.
+    pub resume: Option<String>,
 }
 
 /// A moderation request of a host.
@@ -186,6 +188,8 @@ pub enum Moderation {
     Deny {
         /// Id of the participant.
         peer: String,
+        /// Whether it may not ask again while the room exists.
+        ban: bool,
     },
     /// Makes a viewer a speaker.
     Promote {
@@ -208,6 +212,8 @@ pub enum Moderation {
     Remove {
         /// Id of the participant.
         peer: String,
+        /// Whether it may not come back while the room exists.
+        ban: bool,
     },
     /// Sets the policy that decides who may enter the room.
     SetPolicy {

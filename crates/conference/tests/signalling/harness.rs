@@ -73,6 +73,7 @@ pub fn config() -> ConferenceConfig {
         limits: ConferenceLimits::default(),
         native: Default::default(),
         keys: Some(Arc::new(token_keys())),
+        expired_tokens_disconnect: false,
         policy: Default::default(),
         rooms_need_token: false,
         default_room: "lobby".into(),

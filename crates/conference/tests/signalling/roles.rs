@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::conference::{AdminRequest, AdminResponse};
+use watersmeet_conference::conference::{AdminRequest, AdminResponse, RoomCreator};
 use watersmeet_conference::message::{Moderation, Policy, Refusal};
 use watersmeet_conference::{ConferenceConfig, ConnectRequest, DialectKind, SessionId};
 
@@ -454,6 +454,7 @@ fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> AdminRequ
         host_name: Some("Hanna".to_owned()),
         policy,
         has_host_token,
+        creator: RoomCreator::Operator,
     }
 }
 
@@ -555,6 +556,7 @@ fn administrators_can_list_and_close_rooms() {
         room: "a".into(),
         moderation: Moderation::Remove {
             peer: ana.peer.clone(),
+            ban: false,
         },
     };
     assert_eq!(test.admin_request(mute), Err(Refusal::ParticipantNotFound));

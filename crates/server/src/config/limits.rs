@@ -14,6 +14,16 @@ pub(super) fn check_caps(caps: &ConferenceLimits) -> Result<(), ConfigError> {
     let least = [
         ("sessions_max", caps.sessions_max, 1),
         ("rooms_max", caps.rooms_max, 1),
+        (
+            "unentered_rooms_per_client_max",
+            caps.unentered_rooms_per_client_max,
+            1,
+        ),
+        (
+            "unentered_room_timeout_s",
+            caps.unentered_room_timeout_s as usize,
+            1,
+        ),
         ("participants_max", caps.participants_max, 1),
         ("transports_max", caps.transports_max, 2),
         ("producers_max", caps.producers_max, 1),

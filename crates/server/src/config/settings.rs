@@ -13,8 +13,8 @@ use super::limits::LimitsTable;
 use super::listener::{ListenerConfig, Mount};
 use super::secret::Secret;
 use super::values::{
-    CodecChoice, DtlsChoice, Egress, IceServer, LogFormat, Network, RoomCreation, RoomPolicy,
-    VideoCodec, WindowChoice,
+    CodecChoice, DtlsChoice, Egress, ExpiredTokens, IceServer, LogFormat, Network, RoomCreation,
+    RoomPolicy, VideoCodec, WindowChoice,
 };
 
 /// Upper bound of shards: an ICE username fragment has one byte for the shard.
@@ -147,6 +147,10 @@ pub struct Config {
     /// Who may create rooms: `anyone`, or holders of a `token`. Default anyone.
     /// `room_creation = "anyone"`
     pub room_creation: RoomCreation,
+    /// What happens to a connection when the token expires with which it joined: `keep` lets it stay,
+    /// `disconnect` closes it (code 1008). Default keep.
+    /// `expired_tokens = "keep"`
+    pub expired_tokens: ExpiredTokens,
     /// Room of clients that name none. Default lobby.
     /// `default_room = "lobby"`
     pub default_room: String,
@@ -250,6 +254,7 @@ impl Default for Config {
             token_required: false,
             room_policy: RoomPolicy::Open,
             room_creation: RoomCreation::Anyone,
+            expired_tokens: ExpiredTokens::Keep,
             default_room: "lobby".to_owned(),
             base_url: None,
             ice_servers: Vec::new(),

@@ -234,6 +234,16 @@ pub enum RoomCreation {
     Token,
 }
 
+/// What happens to a connection when the token expires with which it joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExpiredTokens {
+    /// Nothing: a token only decides about joining.
+    Keep,
+    /// It is closed.
+    Disconnect,
+}
+
 /// A STUN or TURN server announced to browsers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
+use watersmeet_conference::ClientKey;
 use watersmeet_conference::conference::LimitedAction;
 
 use super::client_address::ClientAddress;
@@ -33,6 +34,11 @@ impl AbuseTracker {
     fn new(site: &SiteContext, client: Option<&ClientAddress>) -> Option<Self> {
         let rates = Arc::clone(&site.rates);
         client.map(|&client| Self { rates, client })
+    }
+
+    /// Returns the network of the client as the conference compares it.
+    pub fn client_key(&self) -> Option<ClientKey> {
+        self.rates.client_key(self.client.0)
     }
 
     /// Counts a signalling connection.

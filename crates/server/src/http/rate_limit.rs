@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
+use watersmeet_conference::ClientKey;
 use watersmeet_wire::units::{Time, TokenBucket};
 
 use super::client_address::network;
@@ -152,6 +153,16 @@ impl RateLimiter {
             Some(key) => table.count_refusal(table.check(key, self.now())),
             None => Ok(()),
         }
+    }
+
+    /// Returns the network of a client as the conference compares it; `None` for clients that are not
+    /// limited.
+    pub fn client_key(&self, ip: IpAddr) -> Option<ClientKey> {
+        let network = self.key(ip)?;
+        Some(ClientKey(match network {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(ip) => ip.to_bits(),
+        }))
     }
 
     /// Returns the number of refusals of an action so far.

@@ -3,8 +3,8 @@
 //! when the client requests the sub-protocol `protoo`.
 //!
 //! Close codes tell a client which bound it exceeded: text only (else 1003), 64 KiB a frame and
-//! 128 KiB a message (1009), the frame rate (1008), reading what it is sent (1013). A client that is
-//! silent for 45 s is disconnected. Compression is not offered, which rules out deflate bombs.
+//! 128 KiB a message (1009), the message rate (1008), reading what it is sent (1013). A client that
+//! is silent for 16 s is disconnected. Compression is not offered, which rules out deflate bombs.
 
 use std::io;
 use std::sync::Arc;
@@ -48,10 +48,11 @@ const MESSAGE_LEN_MAX: usize = 128 << 10;
 const BUFFER_LEN: usize = 4 << 10;
 
 /// Interval of pings to a client.
-pub const PING_INTERVAL: Duration = Duration::from_secs(25);
+pub const PING_INTERVAL: Duration = Duration::from_secs(6);
 
-/// Time for which a client may be silent: one ping interval and 20 s for the pong.
-const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// Time for which a client may be silent: two pings, and 4 s for the second pong. A machine that
+/// sleeps is gone from the pages of others within 20 s.
+const SILENCE_MAX: Duration = Duration::from_secs(16);
 
 /// Time limit for sending a frame, after which a client that does not read is disconnected.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,12 +86,13 @@ pub async fn upgrade(State(site): State<SiteContext>, mut request: Request) -> R
     let Some(accept) = accept_key(request.headers()) else {
         return upgrade_required();
     };
-    let (Some(connect), Some(abuse)) = (
+    let (Some(mut connect), Some(abuse)) = (
         connect_request(&site, &request),
         AbuseTracker::for_request(&site, &request),
     ) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    connect.client = abuse.client_key();
     let mount = match connect.dialect {
         DialectKind::Protoo => Mount::Protoo,
         _ => Mount::Native,
@@ -132,6 +134,7 @@ fn connect_request(site: &SiteContext, request: &Request) -> Option<ConnectReque
         peer: query.peer,
         token: query.token,
         token_required: site.token_required,
+        client: None,
     })
 }
 
@@ -259,7 +262,6 @@ async fn receive_frames(
         match throttle.admit(Instant::now()) {
             Admission::Now => {}
             Admission::After(delay) => sleep(delay).await,
-            Admission::Never => return SessionEnd::Close(CloseCode::Policy, "too many messages"),
         }
         if !hub.send_frame(session, text).await {
             return SessionEnd::Close(CloseCode::Away, "shutting down");

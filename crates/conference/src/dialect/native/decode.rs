@@ -18,6 +18,9 @@ use crate::message::{JoinRequest, Moderation, Refusal, Request, StatsSubject};
 /// Maximum length of a text `id`, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
 
+/// Minimum length of the secret of a client that reconnects, in bytes: nobody guesses 64 random bits.
+const RESUME_LEN_MIN: usize = 16;
+
 /// Maximum length of the secret of a client that reconnects, in bytes.
 const RESUME_LEN_MAX: usize = 256;
 
@@ -143,13 +146,17 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
         token,
         resume,
     } = payload;
-    if resume.is_some_and(|it| it.len() > RESUME_LEN_MAX) {
-        return Err(bad_request("resume is too long"));
+    let resume = resume.filter(|it| !it.is_empty());
+    if let Some(resume) = &resume
+        && !(RESUME_LEN_MIN..=RESUME_LEN_MAX).contains(&resume.len())
+    {
+        return Err(bad_request("resume is too short or too long"));
     }
     Ok(Request::Join(Box::new(JoinRequest {
         room: room_id,
         display_name,
         token,
+        resume,
         ..JoinRequest::default()
     })))
 }
@@ -182,14 +189,20 @@ fn moderation(payload: Moderate) -> Moderation {
             peer: peer_id,
             promote: promote.unwrap_or(true),
         },
-        Moderate::Deny { peer_id } => Moderation::Deny { peer: peer_id },
+        Moderate::Deny { peer_id, ban } => Moderation::Deny {
+            peer: peer_id,
+            ban: ban.unwrap_or(false),
+        },
         Moderate::Promote { peer_id } => Moderation::Promote { peer: peer_id },
         Moderate::Demote { peer_id } => Moderation::Demote { peer: peer_id },
         Moderate::Mute { peer_id, kind } => Moderation::Mute {
             peer: peer_id,
             kind,
         },
-        Moderate::Remove { peer_id } => Moderation::Remove { peer: peer_id },
+        Moderate::Remove { peer_id, ban } => Moderation::Remove {
+            peer: peer_id,
+            ban: ban.unwrap_or(false),
+        },
         Moderate::SetPolicy { policy } => Moderation::SetPolicy { policy },
     }
 }

@@ -27,7 +27,8 @@ pub(super) struct JoinRoom {
     pub display_name: Option<String>,
     /// Access token.
     pub token: Option<String>,
-    /// Secret of the client, the same whenever it reconnects. Only its length is checked so far.
+    /// Secret of the client, at least 16 characters that nobody guesses and the same whenever it
+    /// reconnects. Its participant takes the place of the one before, with the same role.
     pub resume: Option<String>,
 }
 
@@ -158,6 +159,9 @@ pub(super) enum Moderate {
     Deny {
         /// Id of the participant.
         peer_id: String,
+        /// Whether it may not ask again while the room exists; absent means that it may.
+        #[cfg_attr(test, ts(optional))]
+        ban: Option<bool>,
     },
     /// Makes a viewer a speaker.
     Promote {
@@ -181,6 +185,9 @@ pub(super) enum Moderate {
     Remove {
         /// Id of the participant.
         peer_id: String,
+        /// Whether it may not come back while the room exists; absent means that it may.
+        #[cfg_attr(test, ts(optional))]
+        ban: Option<bool>,
     },
     /// Changes who may enter the room.
     SetPolicy {

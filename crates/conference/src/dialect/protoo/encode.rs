@@ -224,7 +224,7 @@ const fn error_code(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::BadRequest(_) | Refusal::CannotConsume => 400,
         Refusal::InvalidToken => 401,
-        Refusal::Forbidden | Refusal::NotInRoom | Refusal::RoomLocked => 403,
+        Refusal::Forbidden | Refusal::NotInRoom | Refusal::RoomLocked | Refusal::Banned => 403,
         Refusal::UnknownType
         | Refusal::RoomNotFound
         | Refusal::ParticipantNotFound

@@ -4,6 +4,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::message::Moderation;
 
@@ -89,12 +91,23 @@ pub async fn mute(
     moderate(&site, room, Moderation::Mute { peer, kind }).await
 }
 
+/// Query parameters of `DELETE /api/rooms/{room}/participants/{peer}`, for the OpenAPI description.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `parse_ban` parses")]
+pub struct RemovalParams {
+    /// Whether they may not come back while the room exists.
+    #[param(required = false, nullable = false)]
+    ban: Option<bool>,
+}
+
 /// Sends somebody away.
 #[utoipa::path(
     delete, path = "/api/rooms/{room}/participants/{peer}", tag = "Hosts",
     params(
         ("room" = String, Path, description = "The room's name."),
         ("peer" = String, Path, description = "The participant's id."),
+        RemovalParams,
     ),
     security(("bearer" = []), ("token" = [])),
     responses(
@@ -109,5 +122,22 @@ pub async fn remove(
 ) -> Result<Response, ApiError> {
     let (room, peer) = path_params(path)?;
     Caller::authenticate(&site, &request)?.require_host(&room)?;
-    moderate(&site, room, Moderation::Remove { peer }).await
+    let ban = parse_ban(request.uri().query().unwrap_or_default())?;
+    moderate(&site, room, Moderation::Remove { peer, ban }).await
+}
+
+/// Returns whether a query asks for a ban.
+fn parse_ban(query: &str) -> Result<bool, ApiError> {
+    let mut ban = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "ban" {
+            continue;
+        }
+        let parsed = value.parse::<bool>();
+        let parsed = parsed.map_err(|_| ApiError::bad_request("ban is true or false"))?;
+        if ban.replace(parsed).is_some() {
+            return Err(ApiError::bad_request("the address says something twice"));
+        }
+    }
+    Ok(ban.unwrap_or(false))
 }

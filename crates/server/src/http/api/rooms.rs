@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use watersmeet_conference::conference::{AdminRequest, AdminResponse, ROOMS_LISTED_MAX};
+use watersmeet_conference::conference::{
+    AdminRequest, AdminResponse, ROOMS_LISTED_MAX, RoomCreator,
+};
 use watersmeet_conference::message::{Moderation, Policy};
 
 use super::super::caller::{Caller, client_of};
@@ -46,7 +48,7 @@ pub struct ListRoomsParams {
 
 /// Makes a room before anybody comes.
 ///
-/// It waits for a day, then it is forgotten.
+/// It waits some minutes for the first to enter, one of an operator a day; then it is forgotten.
 #[utoipa::path(
     post, path = "/api/rooms", tag = "Rooms",
     request_body(content = NewRoom, description = "How the room shall be."),
@@ -77,6 +79,10 @@ pub async fn create(
         host_name: Some(new_room.host_name.clone()),
         policy: new_room.policy.map(Policy::from),
         has_host_token: new_room.host_token,
+        creator: match caller.is_operator() {
+            true => RoomCreator::Operator,
+            false => RoomCreator::Client(site.rates.client_key(client.0)),
+        },
     };
     admin_request(&site, request).await?;
     let host_token = new_room

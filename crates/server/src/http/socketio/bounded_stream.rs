@@ -24,7 +24,13 @@ pub struct BoundedStream<S> {
     room: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Deadline for the client to read; set while writing is blocked.
     write_deadline: Option<Pin<Box<Sleep>>>,
+    /// Bytes of the close frame that are written already.
+    close_written: usize,
 }
+
+/// Close frame of a server without a code, which is the last thing that the library writes
+/// (RFC 6455 §5.5.1). No text ends like this.
+const EMPTY_CLOSE: [u8; 2] = [0x88, 0x00];
 
 impl<S> BoundedStream<S> {
     /// Bounds a connection by the windows of `session`.
@@ -34,6 +40,7 @@ impl<S> BoundedStream<S> {
             session,
             room: None,
             write_deadline: None,
+            close_written: 0,
         }
     }
 
@@ -89,6 +96,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedStream<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let buf = match (buf.strip_suffix(&EMPTY_CLOSE), self.session.close_code()) {
+            (Some([]), Some(code)) => return self.poll_write_close(cx, code),
+            (Some(before), Some(_)) => before,
+            _ => buf,
+        };
         let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
         if let Poll::Ready(Ok(len)) = outcome {
             self.session.send_window.release(len);
@@ -104,6 +116,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedStream<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
         self.check_deadline(cx, outcome)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> BoundedStream<S> {
+    /// Writes a close frame with a code in place of the one without.
+    fn poll_write_close(&mut self, cx: &mut Context<'_>, code: u16) -> Poll<io::Result<usize>> {
+        let [high, low] = code.to_be_bytes();
+        let frame = [0x88, 0x02, high, low];
+        while let Some(rest) = frame.get(self.close_written..).filter(|it| !it.is_empty()) {
+            let outcome = Pin::new(&mut self.inner).poll_write(cx, rest);
+            let written = ready!(self.check_deadline(cx, outcome))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.close_written += written;
+        }
+        Poll::Ready(Ok(EMPTY_CLOSE.len()))
     }
 }
 
@@ -167,5 +196,30 @@ mod tests {
         session.send_window.reserve(500).await;
         stream.write_all(&[0; 502]).await.unwrap();
         session.send_window.wait_until_empty().await;
+    }
+
+    #[tokio::test]
+    async fn close_frame_tells_the_client_why_the_session_ended() {
+        for (reason, expected) in [
+            (EndReason::Closed(1_008), &[0x88, 2, 0x03, 0xf0][..]),
+            (EndReason::TooFast, &[0x88, 2, 0x03, 0xf0]),
+            (EndReason::GoingAway, &[0x88, 2, 0x03, 0xe9]),
+            (EndReason::Disconnected, &EMPTY_CLOSE),
+        ] {
+            // One byte at a time, so that every partial write occurs.
+            let (near, mut far) = duplex(1);
+            let session = Arc::new(EngineIoSession::for_test());
+            let mut stream = BoundedStream::new(near, Arc::clone(&session));
+            session.end(reason);
+            let sent = tokio::spawn(async move {
+                stream.write_all(b"\x81\x01x\x88\x00").await.unwrap();
+            });
+            let mut received = Vec::new();
+            far.read_to_end(&mut received).await.unwrap();
+            sent.await.unwrap();
+            let (before, close) = received.split_at(3);
+            assert_eq!(before, b"\x81\x01x");
+            assert_eq!(close, expected, "{reason:?}");
+        }
     }
 }

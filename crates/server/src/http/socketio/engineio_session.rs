@@ -45,10 +45,25 @@ pub enum EndReason {
     RateLimited,
     /// The client connected to no namespace for too long.
     NoNamespace,
-    /// The conference closed it.
-    Closed,
+    /// The conference closed it with this code.
+    Closed(u16),
     /// The server shuts down.
     GoingAway,
+}
+
+impl EndReason {
+    /// Returns the WebSocket close code that tells the client why (RFC 6455 §7.4.1 and IANA's
+    /// registry); `None` when the client itself has ended the session.
+    pub const fn close_code(self) -> Option<u16> {
+        match self {
+            Self::Disconnected => None,
+            Self::Malformed => Some(1_002),
+            Self::TooFast | Self::NoNamespace => Some(1_008),
+            Self::NotReading | Self::RateLimited => Some(1_013),
+            Self::Closed(code) => Some(code),
+            Self::GoingAway => Some(1_001),
+        }
+    }
 }
 
 /// State of an Engine.IO session.
@@ -152,6 +167,11 @@ impl EngineIoSession {
             first.get_or_insert(reason);
             is_first
         });
+    }
+
+    /// Returns the close code for the client, once the session has ended.
+    pub fn close_code(&self) -> Option<u16> {
+        self.end.borrow().and_then(EndReason::close_code)
     }
 
     /// Returns whether the session has ended.

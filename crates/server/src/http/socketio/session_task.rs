@@ -96,7 +96,7 @@ impl SessionTask {
             reason = engineio.wait_until_ended() => reason,
             reason = self.handle_packets(&mut packets) => reason,
         };
-        if matches!(reason, EndReason::Closed | EndReason::GoingAway) {
+        if matches!(reason, EndReason::Closed(_) | EndReason::GoingAway) {
             // Gives the client a moment to read the last packets.
             let _ = timeout(CLOSE_TIMEOUT, engineio.send_window.wait_until_empty()).await;
         }
@@ -152,7 +152,6 @@ impl SessionTask {
         match throttle.admit(Instant::now()) {
             Admission::Now => {}
             Admission::After(delay) => sleep(delay).await,
-            Admission::Never => return Err(EndReason::TooFast),
         }
         let mut namespaces = self.namespaces.iter();
         let open = namespaces.find(|open| open.namespace.name() == packet.namespace);
@@ -195,6 +194,7 @@ impl SessionTask {
             peer: None,
             token: token.or_else(|| query.token.clone()),
             token_required: self.token_required,
+            client: self.engineio.abuse.client_key(),
         };
         let (outbox, frames) = session_outbox::channel();
         let session = self.hub.open_session(outbox, opening).await;
@@ -240,7 +240,7 @@ impl SessionTask {
         if code == NORMAL {
             Ok(())
         } else {
-            Err(EndReason::Closed)
+            Err(EndReason::Closed(code))
         }
     }
 }
