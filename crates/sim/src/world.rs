@@ -169,6 +169,7 @@ impl World {
             limits: ConferenceLimits::default(),
             native: native::Config::default(),
             keys: None,
+            expired_tokens_disconnect: false,
             policy: Policy::Open,
             rooms_need_token: false,
             default_room: "lobby".into(),
