@@ -352,7 +352,7 @@ fn a_client_has_a_share_of_the_rooms_that_nobody_has_entered() {
         unentered_rooms_per_client_max: 3,
         ..ConferenceLimits::default()
     });
-    let mut create = |test: &mut TestConference, room: &str, client| {
+    let create = |test: &mut TestConference, room: &str, client| {
         let request = reserve(room, client);
         let created = test.conference.handle_admin_request(test.now, request);
         created.map(|_| ())
