@@ -13,9 +13,8 @@ mod encode;
 mod nameless;
 
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
-use watersmeet_wire::params::MediaKind;
+use watersmeet_wire::params::{MediaKind, RtpCapabilities};
 
-use self::nameless::NamelessConsume;
 use super::effect::RequestTag;
 use super::remote_producers::RemoteProducers;
 use super::session_context::SessionContext;
@@ -56,6 +55,17 @@ pub(crate) struct State {
     own_producer: Option<ProducerId>,
     /// Unanswered `consume` events that name no producer. Bounded by `NAMELESS_MAX`.
     nameless: Vec<NamelessConsume>,
+}
+
+/// An unanswered `consume` that names no producer.
+#[derive(Debug)]
+struct NamelessConsume {
+    /// Tag of the event.
+    tag: RequestTag,
+    /// RTP capabilities of the client.
+    capabilities: RtpCapabilities,
+    /// Producers that are tried if this one is refused, best last.
+    candidates: Vec<ProducerId>,
 }
 
 /// Progress of entering the room.

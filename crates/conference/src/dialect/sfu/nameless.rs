@@ -4,7 +4,7 @@
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
 
-use super::State;
+use super::{NamelessConsume, State};
 use crate::dialect::effect::{Effect, RequestTag};
 use crate::message::{CreatedTransport, Direction, Refusal, Request};
 
@@ -13,17 +13,6 @@ pub(super) const REPLACE: &str = "replace";
 
 /// Upper bound of unanswered `consume` events that name no producer.
 const NAMELESS_MAX: usize = 16;
-
-/// An unanswered `consume` that names no producer.
-#[derive(Debug)]
-pub(super) struct NamelessConsume {
-    /// Tag of the event.
-    tag: RequestTag,
-    /// RTP capabilities of the client.
-    capabilities: RtpCapabilities,
-    /// Producers that are tried if this one is refused, best last.
-    candidates: Vec<ProducerId>,
-}
 
 impl State {
     /// Requests the first candidate for a `consume` that names no producer: the newest producer of
