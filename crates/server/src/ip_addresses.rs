@@ -102,15 +102,22 @@ fn resolve(name: &str, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> 
 /// Resolves announced host names again from time to time and sends the addresses when they change.
 /// Returns at once when no name is announced.
 pub async fn watch_announced_names(config: Config, announced: watch::Sender<Vec<IpAddr>>) {
-    if config.announced_ips.iter().all(|it| it.ip().is_some()) {
-        return;
+    if config.announced_ips.iter().any(|it| it.ip().is_none()) {
+        watch_resolver(move || announced_ips(&config), announced).await;
     }
-    let config = Arc::new(config);
+}
+
+/// Calls a resolver at an interval and sends the addresses when they change.
+async fn watch_resolver(
+    resolver: impl Fn() -> Result<Vec<IpAddr>, AnnounceError> + Send + Sync + 'static,
+    announced: watch::Sender<Vec<IpAddr>>,
+) {
+    let resolver = Arc::new(resolver);
     let mut failed = false;
     loop {
         sleep(RESOLVE_INTERVAL).await;
-        let config = Arc::clone(&config);
-        match spawn_blocking(move || announced_ips(&config)).await {
+        let resolver = Arc::clone(&resolver);
+        match spawn_blocking(move || resolver()).await {
             Ok(Ok(ips)) => {
                 let changed = announced.send_if_modified(|known| {
                     let changed = *known != ips;
@@ -201,6 +208,37 @@ mod tests {
         let found = announced_ips(&Config::default()).unwrap();
         assert_eq!(found.last(), Some(&IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert!(found.len() <= ANNOUNCED_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_of_announced_names_follow_the_resolver() {
+        let (sender, mut announced) = watch::channel(vec![ip(1)]);
+        let answers = std::sync::Mutex::new(vec![
+            Ok(vec![ip(2)]),
+            Err(AnnounceError::NoAddress {
+                name: "media.example".to_owned(),
+            }),
+            Ok(vec![ip(1)]),
+        ]);
+        // Later answers are errors, which change nothing.
+        let resolver = move || {
+            let mut answers = answers.lock().unwrap();
+            answers.pop().unwrap_or_else(|| {
+                Err(AnnounceError::NoAddress {
+                    name: "media.example".to_owned(),
+                })
+            })
+        };
+        let watching = tokio::spawn(watch_resolver(resolver, sender));
+        announced.changed().await.unwrap();
+        assert_eq!(*announced.borrow(), [ip(2)]);
+        let more = tokio::time::timeout(RESOLVE_INTERVAL * 5, announced.changed());
+        assert!(more.await.is_err(), "{:?}", announced.borrow());
+        watching.abort();
+    }
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Packets that are due later wait in the send queue, and `poll_timeout` returns when they are due.
+//! Packets that are due later wait in the send queue, and `poll_timeout` returns when they are due. New
+//! transports have the addresses that are announced then.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use uuid::Uuid;
 use watersmeet_wire::units::{Rng, Time};
 
 use super::{Worker, WorkerConfig};
-use crate::command::{Command, TransportOptions};
+use crate::command::{Command, ListenAddress, Protocol, Reply, TransportOptions};
 use crate::egress::window::EgressOptions;
 use crate::ids::{RouterId, TransportId};
 use crate::ortc;
@@ -105,4 +106,26 @@ fn closed_transport_sends_nothing_that_was_due_later() {
     enqueue(&mut worker, second, Time::from_millis(30));
     assert_eq!(worker.poll_timeout(), Time::from_millis(30));
     assert_eq!(ports(&mut worker, Time::from_millis(40)), [2]);
+}
+
+#[test]
+fn new_transports_have_the_listen_addresses_that_were_set_last() {
+    let (mut worker, _) = worker();
+    let ip = std::net::IpAddr::from([192, 0, 2, 7]);
+    worker.set_listen_addresses(vec![ListenAddress {
+        protocol: Protocol::Udp,
+        ip,
+        port: 10_000,
+    }]);
+    let create = Command::CreateTransport {
+        router: RouterId(Uuid::from_u128(1)),
+        transport: TransportId(Uuid::from_u128(9)),
+        options: TransportOptions::default(),
+    };
+    let reply = worker.handle_command(NOW, create).unwrap();
+    let Reply::Transport { candidates, .. } = reply else {
+        panic!("{reply:?}")
+    };
+    let ips: Vec<_> = candidates.into_iter().map(|it| it.address).collect();
+    assert_eq!(ips, [ip.to_string()]);
 }

@@ -492,6 +492,9 @@ fn secret_file_must_be_readable_by_its_owner_only() {
     mode(0o600);
     let loaded = load(&arguments, &[]).unwrap();
     assert_eq!(loaded.config.jwt_secret.unwrap().expose(), SECRET);
+    std::fs::write(&path, format!("\u{feff}{SECRET}\r\n")).unwrap();
+    let loaded = load(&arguments, &[]).unwrap();
+    assert_eq!(loaded.config.jwt_secret.unwrap().expose(), SECRET);
     assert!(load(&arguments, &[("JWT_SECRET", SECRET)]).is_err());
     std::fs::remove_file(&path).unwrap();
 }
