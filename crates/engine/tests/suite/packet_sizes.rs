@@ -70,6 +70,11 @@ fn optional_extensions_are_left_out_where_a_packet_would_need_ip_fragments() {
         left_out += usize::from(fits && !has_optional);
         let (header, _) = &received[0];
         let nack = viewer.nack(header.ssrc, &[header.seq]);
+        // Other media earns the budget of the retransmission.
+        for _ in 0..10 {
+            let sent = broadcast.publish(false, 1_000);
+            assert_eq!(viewer.received(&sent).len(), 1);
+        }
         broadcast.receive_from(&viewer, nack);
         let sent = broadcast.drain();
         let longest = sent.iter().map(|(_, datagram)| datagram.len()).max();
