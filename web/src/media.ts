@@ -16,6 +16,9 @@ import type {
   MediaSource,
   TransportCreated,
 } from './protocol';
+import type { VideoCodec } from './videoCodec';
+
+export type { VideoCodec };
 
 export type ConnectionState = 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed';
 
@@ -57,8 +60,6 @@ export interface Media {
 }
 
 export type CreateMedia = (routerCapabilities: RtpCapabilities, signalling: TransportSignalling) => Promise<Media>;
-
-export type VideoCodec = 'vp8' | 'vp9' | 'h264';
 
 /** This browser lacks a feature that calls, or the codec that this room, needs. */
 export class UnsupportedBrowser extends Error {

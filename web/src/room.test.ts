@@ -73,12 +73,17 @@ describe('codecs', () => {
     expect(media().producers[0]?.codec).toBe('vp8');
   });
 
-  test.each(['video/VP9', 'vp9'])('the codec forced by the server is used (%s)', async (forceVideoCodec) => {
+  test.each([
+    ['video/VP9', 'vp9'],
+    ['vp9', 'vp9'],
+    ['video/AV1', 'av1'],
+    ['video/H265', 'vp8'],
+  ])('the codec forced by the server is used (%s)', async (forceVideoCodec, codec) => {
     turnCameraOn();
     call.room.join();
     call.server.connect({ options: { forceVideoCodec } });
     await settle();
-    expect(media().producers[0]?.codec).toBe('vp9');
+    expect(media().producers[0]?.codec).toBe(codec);
   });
 
   test('the codec of the URL takes precedence over the server', async () => {

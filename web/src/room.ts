@@ -18,7 +18,6 @@ import {
   type CreateMedia,
   type Media,
   type TransportSignalling,
-  type VideoCodec,
 } from './media';
 import { Moderation } from './moderation';
 import { POLICY_CHANGED_TEXT, ROLE_CHANGED_TEXT } from './notifications';
@@ -34,6 +33,7 @@ import {
 } from './signalling';
 import { backoffMs } from './signallingSocket';
 import type { SpatialLayer } from './tileLayout';
+import { parseVideoCodec, type VideoCodec } from './videoCodec';
 
 export type Status = 'idle' | 'joining' | 'waiting' | 'live' | 'reconnecting' | 'left' | 'failed' | 'removed';
 
@@ -339,8 +339,7 @@ export class Room {
 
   private codec(): VideoCodec {
     if (this.options.codec) return this.options.codec;
-    const forced = this.greeting?.options?.forceVideoCodec?.toLowerCase().replace('video/', '');
-    return forced === 'vp9' || forced === 'h264' ? forced : 'vp8';
+    return parseVideoCodec(this.greeting?.options?.forceVideoCodec) ?? 'vp8';
   }
 
   // ---- notices ------------------------------------------------------------

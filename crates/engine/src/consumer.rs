@@ -4,6 +4,8 @@
 //! A consumer holds numbers, never bytes: a packet to send is described by a [`QueuedPacket`], and
 //! written from the producer's packet cache when it is sent.
 
+mod codecs;
+mod format;
 mod layer_limit;
 mod layer_preference;
 mod layer_selector;
@@ -27,10 +29,11 @@ use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
 
+use crate::consumer::format::ConsumerFormat;
 use crate::consumer::layers::ConsumerLayers;
 use crate::consumer::queued_packet::{PayloadDescriptorPatch, QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;
-use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap};
+use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, low_16_bits};
 use crate::consumer::selection::Selection;
 use crate::consumer::written_packets::WrittenPackets;
 use crate::ids::ConsumerId;
@@ -44,6 +47,10 @@ use crate::stats::ConsumerStats;
 /// Minimum interval between two keyframe requests of a peer that are passed on.
 const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
 
+/// Time for which a keyframe request of a peer counts as waiting. A browser repeats it every few seconds
+/// at the latest.
+const KEYFRAME_WANTED_FOR: Duration = Duration::from_secs(10);
+
 /// Number of sender reports remembered to measure the round-trip time.
 const REPORTS_KEPT: usize = 4;
 
@@ -51,7 +58,6 @@ const REPORTS_KEPT: usize = 4;
 #[derive(Debug)]
 struct Retransmission {
     ssrc: Ssrc,
-    pt: Pt,
     /// Sequence number of the next retransmission.
     next_seq: u64,
 }
@@ -78,6 +84,8 @@ pub struct Counters {
     pub plis: u64,
     /// Full intra requests received.
     pub firs: u64,
+    /// Packets of a codec that the peer does not receive.
+    pub unsupported: u64,
 }
 
 /// Latest reception report of the peer.
@@ -122,7 +130,11 @@ pub struct Consumer {
     connected: bool,
     /// Whether packets are sent again as they are, for want of a retransmission stream.
     repeats: bool,
-    /// Stream that is sent.
+    /// Whether the producer sends a codec that the peer does not receive.
+    lacks_codec: bool,
+    /// Whether the layers share one stream, so that those not sent leave gaps in it.
+    has_shared_stream: bool,
+    /// Layer that is sent.
     pub layers: ConsumerLayers,
     /// Codec of the media; absent when its payload is not parsed.
     codec: Option<Codec>,
@@ -152,8 +164,6 @@ pub struct Consumer {
     pub counters: Counters,
     /// Maps sequence numbers.
     sequence: SequenceMap,
-    /// Outgoing sequence number of the latest keyframe's first packet.
-    keyframe_seq: u64,
     /// Fields of sent packets that may be repeated.
     written: WrittenPackets,
     /// Id that commands and events use.
@@ -162,6 +172,10 @@ pub struct Consumer {
     pub kind: MediaKind,
     /// RTP parameters sent to the peer.
     pub rtp: RtpParameters,
+    /// Codecs that the peer receives.
+    formats: Vec<ConsumerFormat>,
+    /// Incoming sequence number of the first packet of the present codec.
+    format_since: SeqNo,
     /// RTP clock rate in Hz.
     clock_rate: u32,
     /// Latest reception report of the peer.
@@ -172,6 +186,8 @@ pub struct Consumer {
     reports_sent: ArrayVec<(u32, Time), REPORTS_KEPT>,
     /// Time at which a keyframe request of the peer was last passed on.
     keyframe_requested: Option<Time>,
+    /// Outgoing sequence number of the last keyframe that was sent.
+    keyframe_sent: Option<u64>,
 }
 
 /// Properties of a new consumer.
@@ -189,8 +205,10 @@ pub struct ConsumerSetup {
     pub kind: MediaKind,
     /// RTP parameters of the media that the peer receives.
     pub rtp: RtpParameters,
-    /// Number of the producer's streams.
-    pub streams: u8,
+    /// Number of layers of which the peer is sent one.
+    pub layers: u8,
+    /// Whether these layers share one stream.
+    pub has_shared_stream: bool,
     /// Preferred layers; absent means the highest.
     pub preferred_layers: Option<Layers>,
     /// Whether it starts paused.
@@ -212,13 +230,9 @@ impl Consumer {
             paused,
             ..
         } = setup;
-        let media = rtp.codecs.first();
-        let codec = media.and_then(|codec| Codec::of_mime_type(&codec.mime_type));
-        let rtx_pt = rtp
-            .codecs
-            .iter()
-            .find(|codec| codec.is_rtx())
-            .map(|it| it.payload_type);
+        let formats = ConsumerFormat::all_of(&rtp.codecs);
+        let first = formats.first().copied();
+        let codec = first.and_then(|format| format.codec);
         let encoding = rtp.encodings.first();
         let rtx_ssrc = encoding
             .and_then(|encoding| encoding.rtx)
@@ -228,7 +242,7 @@ impl Consumer {
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
         let mut media_codecs = rtp.codecs.iter().filter(|codec| !codec.is_rtx());
         let is_nack_announced = media_codecs.any(|codec| codec.has_feedback("nack", ""));
-        let has_rtx = rtx_pt.is_some() && rtx_ssrc.is_some();
+        let has_rtx = rtx_ssrc.is_some() && formats.iter().any(|format| format.rtx_pt.is_some());
         Self {
             id,
             producer,
@@ -240,19 +254,21 @@ impl Consumer {
                 .unwrap_or_default(),
             paused,
             connected: false,
-            layers: ConsumerLayers::new(setup.streams, setup.preferred_layers, needs_keyframe),
+            layers: ConsumerLayers::new(setup.layers, setup.preferred_layers, needs_keyframe),
             counters: Counters::default(),
             codec,
-            pt: media.map_or(Pt::default(), |codec| codec.payload_type),
-            clock_rate: media.map_or(90_000, |codec| codec.clock_rate),
-            rtx: rtx_pt.zip(rtx_ssrc).map(|(pt, ssrc)| Retransmission {
+            pt: first.map_or(Pt::default(), |format| format.pt),
+            clock_rate: first.map_or(90_000, |format| format.clock_rate),
+            formats,
+            format_since: SeqNo::default(),
+            lacks_codec: false,
+            has_shared_stream: setup.has_shared_stream,
+            rtx: rtx_ssrc.filter(|_| has_rtx).map(|ssrc| Retransmission {
                 ssrc,
-                pt,
                 next_seq: SeqNo::first(1).0,
             }),
             extension_ids,
             mid: rtp.mid.unwrap_or_default(),
-            keyframe_seq: 0,
             sequence: SequenceMap::new(SeqNo::first(setup.first_seq)),
             timestamps: TimestampMap::default(),
             picture_ids: CounterMap::default(),
@@ -266,6 +282,7 @@ impl Consumer {
             round_trip: RoundTripTime::default(),
             reports_sent: ArrayVec::new(),
             keyframe_requested: None,
+            keyframe_sent: None,
             rtp,
         }
     }
@@ -277,21 +294,29 @@ impl Consumer {
             return Forwarding::Nothing;
         }
         let keyframe = arrival.descriptor.keyframe;
-        let mut selection = self.layers.select(arrival.stream, keyframe);
+        if (arrival.pt != self.pt || self.lacks_codec) && !self.accepts_codec(arrival) {
+            return Forwarding::Nothing;
+        }
+        let mut selection = self.layers.select(arrival.layer, keyframe);
         if selection == Selection::Forward && self.is_discontinuous(now, arrival) {
             if self.sequence.is_next(arrival.seq) {
                 // Nothing is missing: only the media clock has jumped.
                 self.rejoin(now, arrival);
             } else {
                 self.layers.restart();
-                selection = self.layers.select(arrival.stream, keyframe);
+                selection = self.layers.select(arrival.layer, keyframe);
                 if selection == Selection::Skip {
                     return Forwarding::Interrupted;
                 }
             }
         }
         match selection {
-            Selection::Skip => return Forwarding::Nothing,
+            Selection::Skip => {
+                if self.has_shared_stream {
+                    self.sequence.omit(arrival.seq);
+                }
+                return Forwarding::Nothing;
+            }
             Selection::Switch => self.switch_to(now, arrival),
             Selection::Forward => {}
         }
@@ -302,15 +327,15 @@ impl Consumer {
         let Some(seq) = self.sequence.map(arrival.seq) else {
             return Forwarding::Nothing;
         };
+        if keyframe {
+            self.keyframe_sent = self.keyframe_sent.max(Some(seq));
+        }
         let timestamp = self.timestamps.map(now, arrival.timestamp);
         let patch = self.patch(&arrival.descriptor);
         self.clock = arrival.clock;
         if self.rtx.is_some() || self.repeats {
             self.sent
                 .insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
-            if arrival.descriptor.keyframe {
-                self.keyframe_seq = seq;
-            }
             let temporal_layer = arrival.descriptor.temporal_layer;
             self.sent.set_temporal_layer(seq, temporal_layer);
         }
@@ -350,6 +375,11 @@ impl Consumer {
 
     /// Continues with another stream, of which this packet is the first.
     fn switch_to(&mut self, now: Time, arrival: &Arrival) {
+        if let Some(format) = self.format(arrival.pt).filter(|it| it.pt != self.pt) {
+            self.use_format(format);
+        }
+        self.format_since = arrival.seq;
+        self.lacks_codec = false;
         self.rejoin(now, arrival);
         if let Some(picture_id) = arrival.descriptor.picture_id {
             self.picture_ids.join(picture_id.value());
@@ -357,7 +387,7 @@ impl Consumer {
         if let Some(index) = arrival.descriptor.tl0_pic_idx {
             self.tl0_pic_idxs.join(u16::from(index));
         }
-        self.layers.switched_to(arrival.stream);
+        self.layers.switched_to(arrival.layer);
     }
 
     /// Returns the outgoing timestamp of the moment at which `arrival` was captured, by the clock of
@@ -391,15 +421,6 @@ impl Consumer {
         PayloadDescriptorPatch {
             picture_id,
             tl0_pic_idx,
-        }
-    }
-
-    /// Returns the payload type and SSRC under which a packet is sent.
-    #[inline]
-    pub fn outgoing_stream(&self, packet: &QueuedPacket) -> (Pt, Ssrc) {
-        match (&self.rtx, packet.transmission) {
-            (Some(rtx), Transmission::Rtx(_)) => (rtx.pt, rtx.ssrc),
-            _ => (self.pt, self.ssrc),
         }
     }
 
@@ -439,12 +460,31 @@ impl Consumer {
         self.connected = connected;
     }
 
-    /// Returns the stream whose keyframe it waits for; `None` while it cannot send.
+    /// Returns the layer whose keyframe it waits for; `None` while it cannot send.
     pub fn awaited_keyframe(&self) -> Option<u8> {
-        if self.paused || !self.connected {
+        if self.paused || !self.connected || self.lacks_codec {
             return None;
         }
         self.layers.awaited_keyframe()
+    }
+
+    /// Returns the layer whose keyframe it waits for, or for which its peer has asked lately.
+    pub fn wanted_keyframe(&self, now: Time) -> Option<u8> {
+        let is_recent = |at| now.since(at) < KEYFRAME_WANTED_FOR;
+        let has_asked = !self.paused && self.keyframe_requested.is_some_and(is_recent);
+        let current = || self.layers.current().filter(|_| has_asked);
+        self.awaited_keyframe().or_else(current)
+    }
+
+    /// Returns whether the peer needs this packet to decode what follows: no later keyframe was sent.
+    pub fn needs(&self, seq: u16) -> bool {
+        let follows = |keyframe| seq.wrapping_sub(low_16_bits(keyframe)).cast_signed() >= 0;
+        self.kind == MediaKind::Video && self.keyframe_sent.is_some_and(follows)
+    }
+
+    /// Returns whether the peer needs a packet that can no longer be retransmitted.
+    pub fn is_beyond_repair(&self, now: Time, seq: u16) -> bool {
+        self.needs(seq) && self.sent.is_beyond_repair(now, seq)
     }
 
     /// Returns the SSRCs it sends: media, and retransmissions if supported.
@@ -479,12 +519,7 @@ impl Consumer {
             ssrc: self.ssrc.0,
             rtx_ssrc: self.rtx.as_ref().map(|rtx| rtx.ssrc.0),
             kind: self.kind,
-            mime_type: self
-                .rtp
-                .codecs
-                .first()
-                .map(|it| it.mime_type.clone())
-                .unwrap_or_default(),
+            mime_type: self.mime_type().to_owned(),
             packet_count: self.counters.packets,
             byte_count: self.counters.bytes,
             bitrate: self.rate.bitrate(now).as_bps(),

@@ -14,10 +14,7 @@ use watersmeet_wire::units::{Pt, SeqNo};
 /// Number of supported header extensions.
 const KINDS: usize = ExtensionKind::ALL.len();
 
-/// Highest id of the one-byte form; browsers do not use the two-byte form (RFC 8285 §4.3) for more.
-const ID_MAX: usize = 15;
-
-/// Header extension ids of one transport or consumer.
+/// Header extension ids of one producer or consumer.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct ExtensionIds {
     /// Id of each kind; zero where it is not in use.
@@ -48,9 +45,6 @@ impl ExtensionIds {
     pub fn locate(&self, header: &RtpHeader, packet: &[u8]) -> ExtensionSpans {
         let mut spans = ExtensionSpans::default();
         for (id, range) in header.extension_ranges(packet) {
-            if usize::from(id) > ID_MAX {
-                continue;
-            }
             let Some(kind) = self.ids.iter().position(|&known| known == id) else {
                 continue;
             };
@@ -194,6 +188,11 @@ impl ClockReference {
 pub struct Arrival {
     /// Index of the encoding it belongs to.
     pub stream: u8,
+    /// Payload type of its codec in the router.
+    pub pt: Pt,
+    /// Layer that it belongs to, among those of which a consumer is sent one: index of the simulcast
+    /// encoding, or of the spatial layer where these are independent of one another.
+    pub layer: u8,
     /// Sequence number in that stream.
     pub seq: SeqNo,
     /// RTP timestamp.

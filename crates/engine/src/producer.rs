@@ -7,19 +7,21 @@
 pub mod activity;
 pub mod keyframe;
 pub mod nack;
+mod payload_format;
 pub mod stream;
 
-use watersmeet_wire::codec::{Codec, parse_payload};
-use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
-use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
+use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters, ScalabilityMode};
+use watersmeet_wire::units::{SeqNo, Ssrc, Time};
 
 use crate::ids::ProducerId;
+use crate::layers::Layers;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, Incoming};
 use crate::packet_cache::{CachedPacket, SLOTS_MAX};
 use crate::producer::activity::Activity;
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::Gap;
+use crate::producer::payload_format::{PayloadFormat, describe, independent_layers, layer_of};
 use crate::producer::stream::{Accepted, Stream};
 use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::shard_message::{ShardMessage, SharedPacket};
@@ -27,32 +29,15 @@ use crate::slots::{RouterKey, TransportKey};
 use crate::stats::ProducerStats;
 use crate::timers::Deadline;
 
-/// Feedback that the publisher of a producer supports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SupportedFeedback {
-    /// Generic NACK.
-    pub nack: bool,
-    /// Picture loss indication.
-    pub pli: bool,
-    /// Full intra request.
-    pub fir: bool,
-    /// Transport-wide congestion control.
-    pub transport_cc: bool,
-    /// Receiver estimated maximum bitrate.
-    pub remb: bool,
-}
+pub use payload_format::SupportedFeedback;
 
-/// One codec of a producer.
+/// Subscription of another shard to a producer.
 #[derive(Debug, Clone, Copy)]
-struct PayloadFormat {
-    /// Payload type that the publisher uses.
-    pt: Pt,
-    /// Payload type in the router.
-    mapped: Option<Pt>,
-    /// Codec by which the payload is parsed; absent when it is not parsed.
-    codec: Option<Codec>,
-    /// For RTX, the payload type of the media it retransmits.
-    apt: Option<Pt>,
+pub struct PipeSubscription {
+    /// The shard.
+    pub shard: u8,
+    /// Streams whose keyframe it awaits, as a bit set.
+    pub awaited: u8,
 }
 
 /// Keyframe request to send to the publisher.
@@ -90,35 +75,39 @@ pub struct Producer {
     pub router: RouterKey,
     /// Source of its packets.
     pub origin: Origin,
-    /// Shards that have subscribed to it.
-    pub pipes: Vec<u8>,
+    /// Subscriptions of other shards.
+    pub pipes: Vec<PipeSubscription>,
     /// Deadline for repeating the subscription to its origin, for piped producers.
     pub pipe_deadline: Deadline,
     /// Deadline of the requests for missing packets.
     pub nack_deadline: Deadline,
     /// Deadline of the keyframe requests.
     pub keyframe_deadline: Deadline,
-    /// Feedback that its publisher supports.
+    /// Feedback on bandwidth that its publisher supports for any codec, and of the rest what it supports
+    /// for the first.
     pub feedback: SupportedFeedback,
     /// Tracks which streams are active.
     pub activity: Activity,
+    /// Number of independent spatial layers that its only encoding carries; absent when layers depend on
+    /// lower ones, or there are none.
+    independent_layers: Option<u8>,
     /// Scores reported last.
     reported_scores: Vec<u8>,
     /// Codecs of its packets.
     formats: Vec<PayloadFormat>,
-    /// MIME type of the first codec.
-    mime_type: String,
     /// Sequence number of the latest FIR.
     fir_seq: u8,
 }
 
 /// Result of accepting a packet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Acceptance {
     /// The packet, if it is new.
     pub arrival: Option<Arrival>,
-    /// Whether requests for missing packets are due.
+    /// Whether requests for missing packets or for a keyframe are due.
     pub found_gap: bool,
+    /// Whether the stream's keyframe was requested in vain, and can be requested once more.
+    pub is_keyframe_overdue: bool,
 }
 
 impl Producer {
@@ -136,14 +125,14 @@ impl Producer {
             consumable,
         } = negotiated;
         let first = parameters.codecs.first();
-        let has = |kind, parameter| first.is_some_and(|it| it.has_feedback(kind, parameter));
+        let any = |kind| parameters.codecs.iter().any(|it| it.has_feedback(kind, ""));
         let feedback = SupportedFeedback {
-            nack: has("nack", ""),
-            pli: has("nack", "pli"),
-            fir: has("ccm", "fir"),
-            transport_cc: has("transport-cc", ""),
-            remb: has("goog-remb", ""),
+            transport_cc: any("transport-cc"),
+            remb: any("goog-remb"),
+            ..first.map(SupportedFeedback::of).unwrap_or_default()
         };
+        let independent_layers = independent_layers(&parameters.encodings);
+        let layer_count = independent_layers.map_or(parameters.encodings.len(), usize::from);
         let clock_rate = first.map_or(90_000, |codec| codec.clock_rate);
         let has_rtx = parameters.codecs.iter().any(RtpCodecParameters::is_rtx);
         let streams: Vec<_> = parameters
@@ -164,7 +153,8 @@ impl Producer {
             id,
             kind,
             consumable,
-            activity: Activity::new(streams.len()),
+            activity: Activity::new(layer_count),
+            independent_layers,
             reported_scores: vec![0; streams.len()],
             streams,
             paused: false,
@@ -180,9 +170,6 @@ impl Producer {
                 .iter()
                 .map(|codec| PayloadFormat::of(codec, &mapping))
                 .collect(),
-            mime_type: first
-                .map(|codec| codec.mime_type.clone())
-                .unwrap_or_default(),
             fir_seq: 0,
         }
     }
@@ -209,17 +196,48 @@ impl Producer {
         producer
     }
 
+    /// Returns the number of layers of which a consumer is sent one.
+    pub fn layer_count(&self) -> u8 {
+        let streams = u8::try_from(self.streams.len()).unwrap_or(u8::MAX);
+        self.independent_layers.unwrap_or(streams)
+    }
+
+    /// Returns the index of the stream that carries a layer.
+    pub fn stream_of(&self, layer: u8) -> u8 {
+        if self.independent_layers.is_some() {
+            0
+        } else {
+            layer
+        }
+    }
+
+    /// Returns whether a consumer can be limited to these layers. Layers that depend on one another are
+    /// forwarded all together, and temporal layers always are.
+    pub fn can_limit_to(&self, layers: Layers) -> bool {
+        let modes = self.consumable.encodings.iter();
+        let modes = modes.filter_map(|it| ScalabilityMode::parse(it.scalability_mode.as_deref()?));
+        let (spatial, temporal) = modes.fold((1, 1), |(spatial, temporal), mode| {
+            (mode.spatial.max(spatial), mode.temporal.max(temporal))
+        });
+        let is_temporal_kept = layers
+            .temporal_layer
+            .is_none_or(|it| it.saturating_add(1) >= temporal);
+        let is_spatial_chosen = self.layer_count() > 1;
+        is_temporal_kept && (is_spatial_chosen || layers.spatial_layer.saturating_add(1) >= spatial)
+    }
+
     /// Returns whether its publisher sends to this shard.
     pub const fn is_local(&self) -> bool {
         matches!(self.origin, Origin::Transport(_))
     }
 
-    /// Returns its state as a message for subscribed shards.
-    pub fn state(&self) -> ShardMessage {
+    /// Returns its state as a message for subscribed shards. `started` is a layer whose keyframe follows.
+    pub fn state(&self, started: Option<u8>) -> ShardMessage {
         ShardMessage::State {
             producer: self.id,
             paused: self.paused,
             active: self.activity.active(),
+            started,
         }
     }
 
@@ -254,42 +272,54 @@ impl Producer {
         packet: &[u8],
         retransmission: bool,
     ) -> Option<Acceptance> {
-        let format = *self
-            .formats
-            .iter()
-            .find(|format| format.pt == incoming.pt)?;
+        let has_pt = |pt| move |format: &PayloadFormat| format.pt == pt;
+        let format = self.formats.iter().find(|it| has_pt(incoming.pt)(it))?;
         let stream = self.streams.get_mut(usize::from(index))?;
+        let mut is_other_ssrc = false;
         let incoming = if retransmission {
             stream.rtx_ssrc = Some(ssrc);
             incoming.unwrap_retransmission(packet, format.apt?)?
         } else {
-            stream.ssrc = Some(ssrc);
+            let former = stream.ssrc.replace(ssrc);
+            is_other_ssrc = former.is_some_and(|former| former != ssrc);
+            if is_other_ssrc {
+                stream.restart();
+            }
             incoming
         };
         let media_pt = format.apt.unwrap_or(format.pt);
-        let media = self.formats.iter().find(|media| media.pt == media_pt)?;
+        let media_at = self.formats.iter().position(has_pt(media_pt))?;
+        let media = self.formats.get(media_at)?;
         let codec = media.codec;
         let mapped = Incoming {
             pt: media.mapped?,
             ..incoming
         };
+        let media_at = u8::try_from(media_at).ok()?;
+        let is_other_codec =
+            media_at != stream.format && !retransmission && stream.is_newest(mapped.seq);
+        if is_other_codec {
+            stream.set_format(media_at, media.clock_rate, media.feedback.nack);
+        }
         let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
-            return Some(Acceptance {
-                arrival: None,
-                found_gap: false,
-            });
+            return Some(Acceptance::default());
         };
-        let descriptor = codec
-            .and_then(|codec| parse_payload(codec, mapped.payload(packet)))
-            .unwrap_or_default();
+        let mut descriptor = describe(codec, mapped.payload(packet));
         if descriptor.keyframe {
             stream.keyframes.fulfil();
         }
-        if gap == Gap::TooLarge && self.kind == MediaKind::Video {
+        let layer = layer_of(self.independent_layers, index, &mut descriptor);
+        // A receiver cannot decode another codec, or a stream after a large gap, without a keyframe.
+        let has_changed = is_other_codec || is_other_ssrc;
+        let is_undecodable = gap == Gap::TooLarge || has_changed && !descriptor.keyframe;
+        if is_undecodable && self.kind == MediaKind::Video {
             stream.keyframes.request();
         }
+        let is_keyframe_overdue = stream.keyframes.is_overdue(now);
         let arrival = Arrival {
             stream: index,
+            pt: mapped.pt,
+            layer,
             seq,
             timestamp: mapped.timestamp,
             has_payload: mapped.payload_len > 0,
@@ -298,7 +328,8 @@ impl Producer {
         };
         Some(Acceptance {
             arrival: Some(arrival),
-            found_gap: gap != Gap::None,
+            found_gap: gap != Gap::None || is_undecodable,
+            is_keyframe_overdue,
         })
     }
 
@@ -313,13 +344,13 @@ impl Producer {
 
     /// Returns the next keyframe request; `None` when none is due.
     pub fn take_keyframe_request(&mut self, now: Time) -> Option<KeyframeRequest> {
-        let feedback = self.feedback;
         let mut known = self
             .streams
             .iter_mut()
             .filter(|stream| stream.ssrc.is_some());
         let stream = known.find_map(|it| it.keyframes.take_due(now).then_some(it))?;
         let ssrc = stream.ssrc?;
+        let feedback = self.formats.get(usize::from(stream.format))?.feedback;
         if feedback.pli {
             stream.counters.plis += 1;
             return Some(KeyframeRequest { ssrc, fir: None });
@@ -333,6 +364,23 @@ impl Producer {
             ssrc,
             fir: Some(self.fir_seq),
         })
+    }
+
+    /// Returns whether a keyframe of a stream was requested in vain, and can be requested once more.
+    pub fn is_keyframe_overdue(&self, now: Time, index: u8) -> bool {
+        let stream = self.streams.get(usize::from(index));
+        stream.is_some_and(|stream| stream.keyframes.is_overdue(now))
+    }
+
+    /// Makes one more request for an overdue keyframe due, or ends the requests when nobody waits.
+    pub fn repeat_keyframe_request(&mut self, index: u8, is_wanted: bool) {
+        if let Some(stream) = self.streams.get_mut(usize::from(index)) {
+            if is_wanted {
+                stream.keyframes.repeat();
+            } else {
+                stream.keyframes.fulfil();
+            }
+        }
     }
 
     /// Returns the next stream for which a keyframe request to the origin shard is due, if any.
@@ -419,18 +467,26 @@ impl Producer {
             .formats
             .iter()
             .find(|format| format.mapped == Some(incoming.pt))?;
-        let descriptor = format
-            .codec
-            .and_then(|codec| parse_payload(codec, cached.payload()))
-            .unwrap_or_default();
+        let mut descriptor = describe(format.codec, cached.payload());
+        let layer = layer_of(self.independent_layers, index, &mut descriptor);
         Some(Arrival {
             stream: index,
+            pt: incoming.pt,
+            layer,
             seq,
             timestamp: incoming.timestamp,
             has_payload: incoming.payload_len > 0,
             descriptor,
             clock: stream.clock_reference,
         })
+    }
+
+    /// Records a subscription of another shard, new or repeated.
+    pub fn record_subscription(&mut self, shard: u8, awaited: u8) {
+        match self.pipes.iter_mut().find(|pipe| pipe.shard == shard) {
+            Some(pipe) => pipe.awaited = awaited,
+            None => self.pipes.push(PipeSubscription { shard, awaited }),
+        }
     }
 
     /// Records a sender report of one of its streams. `clock` is the clock of its publisher,
@@ -461,7 +517,11 @@ impl Producer {
 
     /// Returns the statistics of each stream that has received a packet.
     pub fn stats(&mut self, now: Time) -> Vec<ProducerStats> {
-        let (kind, mime_type) = (self.kind, &self.mime_type);
+        let (kind, formats) = (self.kind, &self.formats);
+        let mime_type = |stream: &Stream| {
+            let format = formats.get(usize::from(stream.format));
+            format.map(|it| it.mime_type.clone()).unwrap_or_default()
+        };
         let known = self
             .streams
             .iter_mut()
@@ -474,7 +534,7 @@ impl Producer {
                 rtx_ssrc: stream.rtx_ssrc.map(|ssrc| ssrc.0),
                 rid: stream.rid.map(|rid| rid.to_string()),
                 kind,
-                mime_type: mime_type.clone(),
+                mime_type: mime_type(stream),
                 packet_count: stream.counters.packets,
                 byte_count: stream.counters.bytes,
                 bitrate: stream.rate.bitrate(now).as_bps(),
@@ -490,16 +550,5 @@ impl Producer {
                 score: stream.score(),
             })
             .collect()
-    }
-}
-
-impl PayloadFormat {
-    fn of(codec: &RtpCodecParameters, mapping: &RtpMapping) -> Self {
-        Self {
-            pt: codec.payload_type,
-            mapped: mapping.payload_type(codec.payload_type),
-            codec: Codec::of_mime_type(&codec.mime_type),
-            apt: codec.apt(),
-        }
     }
 }

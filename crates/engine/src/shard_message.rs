@@ -26,8 +26,10 @@ pub enum ShardMessage {
         producer: ProducerId,
         /// Whether it is paused.
         paused: bool,
-        /// Its active streams, as a bit set.
+        /// Its active layers, as a bit set.
         active: u8,
+        /// Layer whose keyframe is forwarded next, so that nobody need request it.
+        started: Option<u8>,
     },
     /// A producer was closed, to a subscribed shard.
     Closed {
@@ -126,13 +128,15 @@ impl PacketPool {
 mod tests {
     use uuid::Uuid;
     use watersmeet_wire::codec::PayloadDescriptor;
-    use watersmeet_wire::units::SeqNo;
+    use watersmeet_wire::units::{Pt, SeqNo};
 
     use super::*;
 
     fn share(pool: &mut PacketPool) -> Arc<SharedPacket> {
         let arrival = Arrival {
             stream: 0,
+            pt: Pt::default(),
+            layer: 0,
             seq: SeqNo(1),
             timestamp: 0,
             has_payload: false,

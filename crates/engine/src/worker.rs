@@ -275,7 +275,7 @@ impl Worker {
                             });
                         }
                         Some(Origin::Shard(_)) => {
-                            self.contain_pipe_fault(key, |worker| {
+                            self.contain_pipe_fault(now, key, |worker| {
                                 worker.handle_timer(now, at, kind);
                             });
                         }
@@ -486,10 +486,14 @@ impl Worker {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
-        let was_open = entry.outbound.is_open();
-        entry.outbound.path = entry.transport.path();
-        let is_open = entry.outbound.is_open();
-        if was_open == is_open {
+        let path = entry.transport.path();
+        let former = std::mem::replace(&mut entry.outbound.path, path);
+        if former == path {
+            return;
+        }
+        let is_open = path.is_some();
+        if former.is_some() == is_open {
+            self.request_keyframes_on(now, key);
             return;
         }
         if is_open {
@@ -498,11 +502,15 @@ impl Worker {
                 .set(&mut entry.report_deadline, due, TimerKind::Report(key));
         }
         let consumers = entry.outbound.consumers.clone();
+        let producers = entry.inbound.producers.clone();
         for consumer in consumers {
             if let Some(consumer) = self.consumers.get_mut(consumer) {
                 consumer.set_connected(is_open);
             }
             self.request_awaited_keyframe(now, consumer);
+        }
+        for producer in producers {
+            self.send_keyframe_requests(now, producer);
         }
     }
 

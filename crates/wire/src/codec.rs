@@ -5,6 +5,7 @@
 //! yields `None`; the engine forwards it all the same, but starts no receiver with it. Nothing here
 //! keeps state between packets.
 
+pub mod av1;
 pub mod h264;
 pub mod opus;
 mod payload_descriptor;
@@ -26,6 +27,8 @@ pub enum Codec {
     Vp9,
     /// RFC 6184.
     H264,
+    /// RTP payload format for AV1 (AOMedia).
+    Av1,
     /// RFC 7587.
     Opus,
 }
@@ -38,6 +41,7 @@ impl Codec {
             ("video/VP8", Self::Vp8),
             ("video/VP9", Self::Vp9),
             ("video/H264", Self::H264),
+            ("video/AV1", Self::Av1),
             ("audio/opus", Self::Opus),
         ]
         .into_iter()
@@ -55,6 +59,7 @@ pub fn parse_payload(codec: Codec, payload: &[u8]) -> Option<PayloadDescriptor> 
             Vp9Descriptor::parse(payload).map(|descriptor| descriptor.payload_descriptor())
         }
         Codec::H264 => h264::parse(payload),
+        Codec::Av1 => av1::parse(payload),
         Codec::Opus => opus::parse(payload),
     }
 }

@@ -17,6 +17,7 @@ mod limits;
 mod parameter_value;
 mod parameters;
 mod rtp_codec;
+mod scalability_mode;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -32,6 +33,7 @@ pub use limits::{
 pub use parameter_value::{FormatParameters, ParameterValue};
 pub use parameters::{RtcpParameters, RtpEncodingParameters, RtpParameters, RtxParameters};
 pub use rtp_codec::{MediaKind, RtcpFeedback, RtpCodecCapability, RtpCodecParameters};
+pub use scalability_mode::ScalabilityMode;
 pub use transport::{
     CandidateType, DtlsFingerprint, DtlsParameters, DtlsRole, IceCandidate, IceParameters,
     IceProtocol, SctpParameters, TcpType,

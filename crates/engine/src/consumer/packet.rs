@@ -10,6 +10,7 @@ use super::rewrite::low_16_bits;
 use crate::consumer::queued_packet::{
     PayloadDescriptorPatch, QueuedPacket, Transmission, WireFields,
 };
+use crate::packet::Incoming;
 use crate::packet_cache::CachedPacket;
 
 /// Extensions copied unchanged from the publisher's packet.
@@ -59,7 +60,7 @@ impl Consumer {
         out: &mut [u8],
     ) -> Option<(usize, usize)> {
         let incoming = cached.incoming()?;
-        let header_len = self.write_header(packet, cached, wire, incoming.marker, out)?;
+        let header_len = self.write_header(packet, cached, wire, incoming, out)?;
         let mut at = header_len;
         if let Transmission::Rtx(original) = packet.transmission {
             at += write_osn(out.get_mut(at..)?, original)?;
@@ -99,7 +100,7 @@ impl Consumer {
         packet: &QueuedPacket,
         cached: &CachedPacket,
         wire: &WireFields,
-        marker: bool,
+        incoming: &Incoming,
         out: &mut [u8],
     ) -> Option<usize> {
         let values = Values {
@@ -107,14 +108,13 @@ impl Consumer {
             transport_seq: write_transport_seq(wire.transport_seq),
         };
         let extensions = self.extensions(cached, &values, payload_len(packet, cached))?;
-        let (pt, ssrc) = self.outgoing_stream(packet);
         let fields = RtpHeaderFields {
-            marker,
+            marker: incoming.marker,
             padding: wire.padding > 0,
-            pt,
+            pt: self.outgoing_pt(packet, incoming.pt)?,
             seq: low_16_bits(packet.seq),
             timestamp: packet.timestamp,
-            ssrc,
+            ssrc: self.outgoing_ssrc(packet),
         };
         rtp::write_header(out, &fields, &extensions)
     }

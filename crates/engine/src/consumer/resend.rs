@@ -131,6 +131,19 @@ impl SentPackets {
         self.slots.len()
     }
 
+    /// Returns whether the packet whose sequence number ends in `raw` will not be sent any more: it is too
+    /// old, or was retransmitted too often. A packet that was never sent may still come from the
+    /// publisher.
+    pub fn is_beyond_repair(&self, now: Time, raw: u16) -> bool {
+        let slot = self.slots.get(self.index(u64::from(raw)));
+        slot.copied().flatten().is_some_and(|sent| {
+            let is_later = sent.seq.wrapping_sub(raw).cast_signed() > 0;
+            let is_gone =
+                sent.age(now) > KEPT_FOR && sent.resends == 0 || sent.resends >= RESENDS_MAX;
+            is_later || sent.seq == raw && is_gone
+        })
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the mask leaves ten bits at most"
@@ -250,6 +263,32 @@ mod tests {
         assert!(!take_due(&mut packets, 1, 6, Some(RTT)));
         assert!(!take_due(&mut packets, 1, 5 + 64, Some(RTT)));
         assert!(!take_due(&mut packets, 1_500, 5, Some(RTT)));
+    }
+
+    #[test]
+    fn only_packets_that_were_sent_and_are_gone_are_beyond_repair() {
+        let mut packets = sent(64);
+        assert!(!packets.is_beyond_repair(Time::from_millis(1), 64));
+        assert!(packets.is_beyond_repair(Time::from_millis(1_500), 64));
+        assert!(
+            packets.is_beyond_repair(Time::from_millis(1), 0),
+            "replaced"
+        );
+        assert!(
+            !packets.is_beyond_repair(Time::from_millis(1), 65),
+            "not sent yet"
+        );
+        assert!(
+            !packets.is_beyond_repair(Time::from_millis(1), 128),
+            "not sent yet"
+        );
+        for round in 0..u64::from(RESENDS_MAX) {
+            assert!(take_due(&mut packets, round * 100, 64, Some(RTT)));
+        }
+        assert!(
+            packets.is_beyond_repair(Time::from_millis(1), 64),
+            "resent too often"
+        );
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Consumer {
             Some(rtx) => (rtx.next_seq, Transmission::Rtx(wanted)),
             None => (self.sequence.number_of(wanted), Transmission::Repetition),
         };
-        let is_before_keyframe = self.sequence.number_of(wanted) < self.keyframe_seq;
+        let number = self.sequence.number_of(wanted);
+        let is_before_keyframe = self.keyframe_sent.is_some_and(|keyframe| number < keyframe);
         let importance = match self.kind {
             MediaKind::Audio => Importance::Audio,
             MediaKind::Video if sent.temporal_layer == 0 && !is_before_keyframe => {

@@ -123,6 +123,14 @@ impl SequenceMap {
         };
         let out = span.out + (seq.0 - span.start.0);
         self.newest = seq;
+        if span.start == seq {
+            // Nothing has been mapped since the packet before was omitted.
+            self.latest = Some(Span {
+                start: SeqNo(seq.0 + 1),
+                out,
+            });
+            return;
+        }
         if self.earlier.is_full() {
             self.earlier.remove(0);
         }

@@ -4,6 +4,7 @@
 
 use watersmeet_wire::params::{
     RtpCapabilities, RtpCodecParameters, RtpEncodingParameters, RtpParameters, RtxParameters,
+    ScalabilityMode,
 };
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::Ssrc;
@@ -19,11 +20,10 @@ pub fn can_consume(consumable: &RtpParameters, remote: &RtpCapabilities) -> bool
             .iter()
             .any(|it| match_codecs(it.into(), (*codec).into()).is_some())
     };
-    consumable
-        .codecs
-        .iter()
-        .find(is_supported)
-        .is_some_and(|first| !first.is_rtx())
+    // mediasoup refuses a client that lacks the producer's first codec only: every RTX codec matches
+    // every other.
+    let mut media = consumable.codecs.iter().filter(|codec| !codec.is_rtx());
+    media.any(|codec| is_supported(&codec))
 }
 
 /// Returns the parameters with which a client with the capabilities `remote` receives a producer.
@@ -151,19 +151,6 @@ fn consumer_encoding(
 /// Returns the number of temporal layers of a scalability mode such as `L3T2_KEY`, or 1 when the
 /// mode is absent or malformed.
 fn temporal_layers(mode: Option<&str>) -> u8 {
-    let layers = || {
-        let rest = mode?.strip_prefix(['L', 'S'])?;
-        let (_, rest) = parse_layer_count(rest)?;
-        let (temporal, _) = parse_layer_count(rest.strip_prefix('T')?)?;
-        Some(temporal)
-    };
-    layers().unwrap_or(1)
-}
-
-/// Parses a number of one or two digits without a leading zero. Returns it and the rest of `text`.
-fn parse_layer_count(text: &str) -> Option<(u8, &str)> {
-    let digits = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
-    let (number, rest) = text.split_at_checked(digits)?;
-    let number = number.parse().ok()?;
-    (number > 0 && !text.starts_with('0')).then_some((number, rest))
+    mode.and_then(ScalabilityMode::parse)
+        .map_or(1, |mode| mode.temporal)
 }

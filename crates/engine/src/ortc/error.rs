@@ -3,6 +3,21 @@
 use watersmeet_wire::params::ParamsError;
 use watersmeet_wire::units::Pt;
 
+use super::supported::supported_capabilities;
+
+/// Returns why a router does not have a codec.
+fn absence(mime_type: &str) -> &'static str {
+    let known = supported_capabilities().codecs;
+    let is_supported = known
+        .iter()
+        .any(|codec| codec.mime_type.eq_ignore_ascii_case(mime_type));
+    if is_supported {
+        "it is not among the configured codecs, or has other parameters there"
+    } else {
+        "this server does not support that codec"
+    }
+}
+
 /// Reason a negotiation fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NegotiationError {
@@ -22,7 +37,11 @@ pub enum NegotiationError {
     #[error("payload type {} is used twice", .0.0)]
     DuplicatePayloadType(Pt),
     /// The router lacks a codec of the publisher.
-    #[error("the router does not have {mime_type} (payload type {})", payload_type.0)]
+    #[error(
+        "the router does not have {mime_type} (payload type {}): {}",
+        payload_type.0,
+        absence(mime_type)
+    )]
     CodecNotInRouter {
         /// MIME type of the codec.
         mime_type: String,

@@ -81,8 +81,8 @@ pub fn supported_capabilities() -> RtpCapabilities {
 /// Returns the default codecs of a router, in order of preference.
 ///
 /// VP8 comes first because every browser encodes it in simulcast at low cost. H.264 is for devices
-/// with hardware codecs: Baseline for all, Main at a high level for screens. AV1 is left out
-/// because its keyframes cannot be detected yet, so that consumers would wait for one.
+/// with hardware codecs: Baseline for all, Main at a high level for screens. AV1 is left out because
+/// encoding it in software is too slow for many devices; it can be configured.
 pub fn default_codecs() -> Vec<RtpCodecCapability> {
     let number = |number: u32| ParameterValue::from(number);
     let h264 = |profile: &str| {

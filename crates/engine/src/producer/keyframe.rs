@@ -1,5 +1,7 @@
 //! Decides when a keyframe is requested from a publisher: at most once a second per stream, for any
-//! number of consumers, until the keyframe has arrived.
+//! number of consumers, until the keyframe has arrived. A publisher that answers none of the first
+//! requests is asked again seldom, as long as it sends and somebody waits: its way back may have
+//! been cut.
 
 use std::time::Duration;
 
@@ -9,9 +11,13 @@ use watersmeet_wire::units::Time;
 /// several frames, and a hundred new consumers need only one.
 pub const SPACING: Duration = Duration::from_secs(1);
 
-/// Upper bound of the repetitions while no keyframe arrives: a publisher that answers none of them has
-/// stopped sending.
+/// Upper bound of the repetitions at that interval. A publisher that answers none of them has stopped
+/// sending, or does not receive them.
 pub const REPEATS_MAX: u8 = 5;
+
+/// Minimum interval between the later requests, each of which needs a sign of life of the publisher:
+/// a packet or a sender report.
+pub const SELDOM_SPACING: Duration = Duration::from_secs(3);
 
 /// Minimum interval between two requests to another shard for one stream. That shard applies the rule
 /// above; this only merges the requests of many consumers.
@@ -82,12 +88,29 @@ impl KeyframeRequests {
         let due = self.poll_timeout().is_some_and(|at| at <= now);
         if due {
             self.requested = Some(now);
-            self.repeats += 1;
+            self.repeats = self.repeats.saturating_add(1);
         }
         due
     }
 
-    /// Returns when the next request is due; `None` while no keyframe is awaited.
+    /// Returns whether a keyframe is awaited although the repetitions are used up, and the publisher
+    /// can be asked once more now.
+    #[inline]
+    pub fn is_overdue(&self, now: Time) -> bool {
+        self.is_awaited
+            && self.repeats > self.repeats_max
+            && self
+                .requested
+                .is_none_or(|at| now.since(at) >= SELDOM_SPACING)
+    }
+
+    /// Makes one more request due.
+    pub fn repeat(&mut self) {
+        self.repeats = self.repeats.min(self.repeats_max);
+    }
+
+    /// Returns when the next request is due; `None` while no keyframe is awaited, or after the last
+    /// repetition.
     pub fn poll_timeout(&self) -> Option<Time> {
         if !self.is_awaited || self.repeats > self.repeats_max {
             return None;
@@ -126,5 +149,24 @@ mod tests {
         requests.request();
         let sent = (0..60).filter(|second| requests.take_due(Time::from_millis(second * 1_000)));
         assert_eq!(sent.count(), 1 + usize::from(REPEATS_MAX));
+    }
+
+    #[test]
+    fn publisher_that_sends_but_does_not_answer_is_requested_seldom() {
+        let mut requests = KeyframeRequests::default();
+        requests.request();
+        let mut sent = Vec::new();
+        for second in 0..20 {
+            let now = Time::from_millis(second * 1_000);
+            if requests.is_overdue(now) {
+                requests.repeat();
+            }
+            if requests.take_due(now) {
+                sent.push(second);
+            }
+        }
+        assert_eq!(sent, [0, 1, 2, 3, 4, 5, 8, 11, 14, 17]);
+        requests.fulfil();
+        assert!(!requests.is_overdue(Time::from_millis(60_000)));
     }
 }

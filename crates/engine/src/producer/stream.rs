@@ -91,8 +91,12 @@ pub struct Stream {
     pub counters: Counters,
     /// Bytes received in the last second.
     pub rate: RateWindow,
+    /// Index of the producer's codec that it carries now.
+    pub format: u8,
     /// RTP clock rate in Hz.
     clock_rate: u32,
+    /// Whether the next packet starts the sequence numbers anew.
+    is_restarting: bool,
     /// First sequence number since the stream started or restarted.
     first: Option<SeqNo>,
     /// Packets expected before the last restart.
@@ -146,7 +150,9 @@ impl Stream {
             clock_reference: None,
             counters: Counters::default(),
             rate: RateWindow::default(),
+            format: 0,
             clock_rate,
+            is_restarting: false,
             first: None,
             expected_before: 0,
             wire_offset: 0,
@@ -160,6 +166,36 @@ impl Stream {
             last_arrival: None,
             score: SCORE_MAX,
         }
+    }
+
+    /// Continues under another SSRC: sequence numbers and timestamps of the next packet are unrelated to
+    /// those so far.
+    pub fn restart(&mut self) {
+        self.is_restarting = self.first.is_some();
+        self.last_sr = None;
+        self.clock_reference = None;
+    }
+
+    /// Returns whether a packet with this sequence number is newer than all received.
+    pub fn is_newest(&self, raw: u16) -> bool {
+        self.first.is_none() || self.is_restarting || self.highest.nearest(raw) > self.highest
+    }
+
+    /// Continues with another codec of the producer.
+    pub fn set_format(&mut self, format: u8, clock_rate: u32, supports_nack: bool) {
+        self.format = format;
+        if self.nacks.is_some() != supports_nack {
+            self.nacks = supports_nack.then(NackGenerator::default);
+        }
+        if self.clock_rate == clock_rate {
+            return;
+        }
+        let jitter = u64::from(self.jitter_q4) * u64::from(clock_rate);
+        let jitter = jitter.checked_div(u64::from(self.clock_rate));
+        self.jitter_q4 = jitter.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+        self.clock_rate = clock_rate;
+        self.transit = None;
+        self.clock_reference = None;
     }
 
     /// Accepts a packet: assigns its sequence number, counts and caches it.
@@ -191,7 +227,7 @@ impl Stream {
 
     /// Assigns the packet's sequence number; `None` for one that was received before.
     fn number(&mut self, now: Time, incoming: &Incoming) -> Option<Accepted> {
-        if self.first.is_none() {
+        if self.first.is_none() || self.is_restarting {
             return (!incoming.retransmitted).then(|| self.start(incoming.seq));
         }
         let seq = self.highest.nearest(incoming.seq);
@@ -258,6 +294,7 @@ impl Stream {
             seq
         };
         self.first = Some(seq);
+        self.is_restarting = false;
         self.highest = seq;
         self.transit = None;
         self.clock_reference = None;

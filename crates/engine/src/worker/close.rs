@@ -27,7 +27,7 @@ impl Worker {
         }
         let router = self.routers.get(key);
         for pipe in router.map_or_else(Vec::new, |router| router.pipes.clone()) {
-            self.close_producer(pipe, false);
+            self.close_producer(now, pipe, false);
         }
         if let Some(router) = self.routers.remove(key) {
             self.router_keys.remove(&router.id);
@@ -58,7 +58,7 @@ impl Worker {
             self.close_consumer(consumer);
         }
         for producer in producers {
-            self.close_producer(producer, reason.is_some());
+            self.close_producer(now, producer, reason.is_some());
         }
         self.demux.remove(key);
         let Some(entry) = self.transports.remove(key) else {
@@ -80,7 +80,7 @@ impl Worker {
     }
 
     /// Closes a producer with its consumers, which are reported.
-    pub(super) fn close_producer(&mut self, key: ProducerKey, is_reported: bool) {
+    pub(super) fn close_producer(&mut self, now: Time, key: ProducerKey, is_reported: bool) {
         let Some(producer) = self.producers.remove(key) else {
             return;
         };
@@ -90,7 +90,7 @@ impl Worker {
         let consumers = router
             .map(|router| router.remove_producer(key))
             .unwrap_or_default();
-        self.detach(key, &producer, !consumers.is_empty());
+        self.detach(now, key, &producer, !consumers.is_empty());
         for consumer in consumers {
             let id = self.consumers.get(consumer).map(|consumer| consumer.id);
             self.close_consumer(consumer);
@@ -106,12 +106,12 @@ impl Worker {
     }
 
     /// Removes a closed producer from its transport, and notifies the shards it is piped from and to.
-    fn detach(&mut self, key: ProducerKey, closed: &Producer, had_consumers: bool) {
+    fn detach(&mut self, now: Time, key: ProducerKey, closed: &Producer, had_consumers: bool) {
         let producer = closed.id;
         match closed.origin {
             Origin::Transport(transport) => {
                 if let Some(entry) = self.transports.get_mut(transport) {
-                    entry.inbound.rtp_listener.remove(key);
+                    entry.inbound.rtp_listener.remove(now, key);
                     entry.inbound.producers.retain(|known| *known != key);
                 }
             }
@@ -120,8 +120,8 @@ impl Worker {
             }
             Origin::Shard(_) => {}
         }
-        for &shard in &closed.pipes {
-            self.send_to_shard(shard, ShardMessage::Closed { producer });
+        for pipe in &closed.pipes {
+            self.send_to_shard(pipe.shard, ShardMessage::Closed { producer });
         }
     }
 

@@ -82,7 +82,7 @@ impl Worker {
                 kind,
                 rtp,
                 paused,
-            } => self.produce(transport, producer, kind, rtp, paused),
+            } => self.produce(now, transport, producer, kind, rtp, paused),
             Command::CreatePipedProducer {
                 router,
                 producer,
@@ -102,7 +102,7 @@ impl Worker {
             Command::ResumeProducer { producer } => self.set_producer_paused(now, producer, false),
             Command::CloseProducer { producer } => {
                 let key = self.producer_key(producer)?;
-                self.close_producer(key, false);
+                self.close_producer(now, key, false);
                 Ok(Reply::Done)
             }
             Command::Consume {
@@ -243,6 +243,7 @@ impl Worker {
 
     fn produce(
         &mut self,
+        now: Time,
         transport: TransportId,
         id: ProducerId,
         kind: MediaKind,
@@ -282,7 +283,7 @@ impl Worker {
         entry
             .inbound
             .rtp_listener
-            .add(key, &negotiated.parameters)
+            .add(now, key, &negotiated.parameters)
             .map_err(conflict)?;
         let consumable = Box::new(negotiated.consumable.clone());
         let origin = Origin::Transport(transport_key);
@@ -319,7 +320,7 @@ impl Worker {
         if std::mem::replace(&mut producer.paused, paused) == paused {
             return;
         }
-        self.send_producer_state(key);
+        self.send_producer_state(key, None);
         for consumer_key in self.consumers_of(key).to_vec() {
             let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                 continue;
@@ -368,12 +369,11 @@ impl Worker {
             ortc::consumer_parameters(&producer.consumable, &request.capabilities, true, ssrc);
         let mut rtp = rtp.map_err(|_| Refusal::CannotConsume)?;
         rtp.mid = Some(entry.outbound.allocate_mid());
-        let streams = u8::try_from(producer.streams.len()).unwrap_or(u8::MAX);
         let reply = Reply::Consumer {
             kind: producer.kind,
             rtp: rtp.clone(),
             producer_paused: producer.paused,
-            simulcast: streams > 1,
+            simulcast: producer.streams.len() > 1,
         };
         let key = self.consumers.next_key();
         let mut consumer = Consumer::new(ConsumerSetup {
@@ -383,7 +383,8 @@ impl Worker {
             transport: transport_key,
             kind: producer.kind,
             rtp,
-            streams,
+            layers: producer.layer_count(),
+            has_shared_stream: producer.streams.len() == 1 && producer.layer_count() > 1,
             preferred_layers: request.preferred_layers,
             paused: request.paused,
             // In the lower half, so that receivers detect the first wrap (RFC 3711 §3.3.1).
@@ -426,6 +427,13 @@ impl Worker {
         layers: Layers,
     ) -> Result<Reply, Refusal> {
         let key = self.consumer_key(id)?;
+        let producer = self.consumer_mut(id)?.producer;
+        let producer = self.producers.get(producer);
+        if producer.is_some_and(|producer| !producer.can_limit_to(layers)) {
+            return Err(Refusal::bad_parameters(
+                "the layers of this producer are forwarded all together",
+            ));
+        }
         self.consumer_mut(id)?.layers.prefer(layers);
         self.request_awaited_keyframe(now, key);
         Ok(Reply::Done)

@@ -10,6 +10,7 @@ use super::Worker;
 use super::transmit::cached_packet;
 use crate::arrival_log;
 use crate::producer::Origin;
+use crate::producer::activity::bit;
 use crate::publisher_clock::ReportClock;
 use crate::retransmission_budget::Importance;
 use crate::shard_message::ShardMessage;
@@ -74,8 +75,12 @@ impl Worker {
             ntp: info.ntp,
             timestamp: info.rtp_timestamp,
         };
-        if let Some(producer) = self.producers.get_mut(owner.producer) {
-            producer.record_sender_report(now, wall, info.ssrc, report, &mut inbound.clock);
+        let Some(producer) = self.producers.get_mut(owner.producer) else {
+            return;
+        };
+        producer.record_sender_report(now, wall, info.ssrc, report, &mut inbound.clock);
+        if producer.is_keyframe_overdue(now, owner.stream) {
+            self.repeat_keyframe_request(now, owner.producer, owner.stream);
         }
     }
 
@@ -101,7 +106,8 @@ impl Worker {
     }
 
     /// Queues retransmissions of packets that a peer reports missing, as far as the transport's budget
-    /// allows. Where it does not allow what all later pictures depend on, a keyframe replaces it.
+    /// allows. Where it does not allow what all later pictures depend on, or a packet is not available
+    /// any more, a keyframe replaces it: the peer itself would request one only after some seconds.
     fn resend(
         &mut self,
         now: Time,
@@ -127,11 +133,16 @@ impl Worker {
         let mut is_picture_lost = false;
         for seq in seqs.take(RESENDS_MAX) {
             consumer.counters.nacked_packets += 1;
+            if consumer.is_beyond_repair(now, seq) {
+                is_picture_lost = true;
+                continue;
+            }
             let due = consumer.due_retransmission(now, seq, round_trip);
             let Some((packet, importance)) = due else {
                 continue;
             };
             let Some(cached) = cached_packet(&self.producers, consumer, &packet) else {
+                is_picture_lost |= consumer.needs(seq);
                 continue;
             };
             let Some(len) = consumer.packet_len(&packet, cached) else {
@@ -169,20 +180,61 @@ impl Worker {
         }
     }
 
-    /// Requests a keyframe of the stream that a consumer sends or is about to send.
+    /// Requests a keyframe of the layer that a consumer sends or is about to send.
     pub(super) fn request_keyframe(&mut self, now: Time, key: ConsumerKey) {
         let Some(consumer) = self.consumers.get(key) else {
             return;
         };
-        let stream = consumer
+        let layer = consumer
             .layers
             .target()
             .or_else(|| consumer.layers.current());
         let key = consumer.producer;
-        if let (Some(stream), Some(producer)) = (stream, self.producers.get_mut(key)) {
-            producer.request_keyframe(stream);
+        if let (Some(layer), Some(producer)) = (layer, self.producers.get_mut(key))
+            && !producer.paused
+        {
+            producer.request_keyframe(producer.stream_of(layer));
             self.send_keyframe_requests(now, key);
         }
+    }
+
+    /// Requests a keyframe for every consumer of a transport: after a change of its path, whatever was
+    /// on the way to the former one is lost.
+    pub(super) fn request_keyframes_on(&mut self, now: Time, key: TransportKey) {
+        let entry = self.transports.get(key);
+        let consumers = entry.map(|entry| entry.outbound.consumers.clone());
+        for consumer_key in consumers.unwrap_or_default() {
+            let consumer = self.consumers.get(consumer_key);
+            if consumer.is_some_and(|consumer| !consumer.paused) {
+                self.request_keyframe(now, consumer_key);
+            }
+        }
+    }
+
+    /// Requests a keyframe once more after unanswered requests, if somebody still waits for it.
+    pub(super) fn repeat_keyframe_request(&mut self, now: Time, key: ProducerKey, stream: u8) {
+        let is_wanted = self.is_keyframe_wanted(now, key, stream);
+        let Some(producer) = self.producers.get_mut(key) else {
+            return;
+        };
+        producer.repeat_keyframe_request(stream, is_wanted);
+        self.send_keyframe_requests(now, key);
+    }
+
+    /// Returns whether a consumer of a stream, here or on another shard, waits for a keyframe.
+    pub(super) fn is_keyframe_wanted(&self, now: Time, key: ProducerKey, stream: u8) -> bool {
+        let Some(producer) = self.producers.get(key).filter(|it| !it.paused) else {
+            return false;
+        };
+        producer
+            .pipes
+            .iter()
+            .any(|pipe| pipe.awaited & bit(stream) != 0)
+            || self.consumers_of(key).iter().any(|consumer| {
+                let consumer = self.consumers.get(*consumer);
+                let layer = consumer.and_then(|it| it.wanted_keyframe(now));
+                layer.is_some_and(|layer| producer.stream_of(layer) == stream)
+            })
     }
 
     /// Requests a keyframe if a consumer waits for one.
@@ -253,8 +305,7 @@ impl Worker {
                 debug_assert!(written, "a request fits an empty datagram");
             });
         }
-        // Requests to a closed transport are not repeated: consumers request again when the
-        // publisher's first packet has arrived.
+        // Requests to a closed transport wait until it opens.
         if outbound.is_open() {
             let due = producer.keyframe_timeout();
             self.timers.set(

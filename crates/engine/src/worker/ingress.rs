@@ -28,9 +28,9 @@ impl Worker {
         };
         let inbound = &mut entry.inbound;
         inbound.rtp_bytes += packet.len() as u64;
-        let spans = inbound.rtp_listener.extension_ids.locate(header, packet);
+        let (owner, spans) = inbound.rtp_listener.locate(now, header, packet);
         self.record_arrival(now, key, header, &spans, packet);
-        let Some(owner) = self.owner(key, header, &spans, packet) else {
+        let Some(owner) = owner else {
             if let Some(entry) = self.transports.get_mut(key) {
                 entry.inbound.packets_unrouted += 1;
             }
@@ -72,20 +72,6 @@ impl Worker {
         }
     }
 
-    fn owner(
-        &mut self,
-        key: TransportKey,
-        header: &RtpHeader,
-        spans: &ExtensionSpans,
-        packet: &[u8],
-    ) -> Option<StreamOwner> {
-        let listener = &mut self.transports.get_mut(key)?.inbound.rtp_listener;
-        match listener.owner(header.ssrc) {
-            Some(owner) => Some(owner),
-            None => listener.learn(header, spans, packet),
-        }
-    }
-
     /// Passes the packet to its producer and requests retransmissions of packets it shows missing.
     fn accept_media(
         &mut self,
@@ -105,30 +91,48 @@ impl Worker {
             packet,
             owner.retransmission,
         )?;
-        let is_activity_changed = producer.activity.record_packet(now, owner.stream);
+        // Only new packets show that an encoding is active: publishers probe with old ones.
+        let arrival = acceptance.arrival;
+        let is_activity_changed = arrival.is_some_and(|it| {
+            let activity = &mut producer.activity;
+            activity.record_packet(now, it.layer, it.timestamp)
+        });
         let is_paused = producer.paused;
         if acceptance.found_gap {
             self.request_retransmissions(now, owner.producer);
             self.send_keyframe_requests(now, owner.producer);
         }
-        if is_activity_changed {
-            self.notify_active_streams(now, owner.producer);
+        if acceptance.is_keyframe_overdue {
+            self.repeat_keyframe_request(now, owner.producer, owner.stream);
         }
-        acceptance.arrival.filter(|_| !is_paused)
+        if is_activity_changed {
+            let started = arrival.filter(|it| it.descriptor.keyframe && !is_paused);
+            self.notify_active_streams(now, owner.producer, started.map(|it| it.layer));
+        }
+        arrival.filter(|_| !is_paused)
     }
 
     /// Notifies the consumers of a producer, here and on other shards, which of its streams are active.
-    pub(super) fn notify_active_streams(&mut self, now: Time, key: ProducerKey) {
+    /// Nobody requests a keyframe of the layer `started`, which is about to be forwarded from one on.
+    pub(super) fn notify_active_streams(
+        &mut self,
+        now: Time,
+        key: ProducerKey,
+        started: Option<u8>,
+    ) {
         let Some(producer) = self.producers.get(key) else {
             return;
         };
         let active = producer.activity.active();
-        self.send_producer_state(key);
+        self.send_producer_state(key, started);
         for consumer_key in self.consumers_of(key).to_vec() {
-            if let Some(consumer) = self.consumers.get_mut(consumer_key) {
-                consumer.layers.set_active(active);
+            let Some(consumer) = self.consumers.get_mut(consumer_key) else {
+                continue;
+            };
+            consumer.layers.set_active(active);
+            if started.is_none() || consumer.awaited_keyframe() != started {
+                self.request_awaited_keyframe(now, consumer_key);
             }
-            self.request_awaited_keyframe(now, consumer_key);
         }
     }
 
@@ -137,7 +141,7 @@ impl Worker {
         let Some(producer) = self.producers.get(key) else {
             return;
         };
-        let is_simulcast = producer.streams.len() > 1;
+        let has_layers = producer.layer_count() > 1;
         let mut is_interrupted = false;
         let Some(router) = self.routers.get(producer.router) else {
             return;
@@ -171,9 +175,9 @@ impl Worker {
             }
             self.send_queue
                 .enqueue_media(now, now, consumer.transport, &mut outbound.queue_entry);
-            if has_switched && is_simulcast && self.events.len() < EVENTS_MAX {
+            if has_switched && has_layers && self.events.len() < EVENTS_MAX {
                 let layers = Layers {
-                    spatial_layer: arrival.stream,
+                    spatial_layer: arrival.layer,
                     temporal_layer: None,
                 };
                 let event = Event::ConsumerLayersChanged {

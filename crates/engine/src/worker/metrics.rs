@@ -79,6 +79,9 @@ pub struct WorkerTotals {
     pub discards: [u64; REASONS],
     /// Packets of unknown streams, and packets that could not be sent.
     pub unrouted: u64,
+    /// Packets that were not forwarded because the peer does not receive their codec, counted once per
+    /// consumer.
+    pub unsupported_codec: u64,
     /// Packets received from other shards.
     pub shard_packets_received: u64,
     /// Packets sent to other shards, counted once per shard.
@@ -192,6 +195,7 @@ impl WorkerTotals {
             MediaKind::Video => &mut self.video_out,
         };
         let own = &consumer.counters;
+        self.unsupported_codec += own.unsupported;
         *counters += TrafficCounters {
             packets: own.packets,
             bytes: own.bytes,

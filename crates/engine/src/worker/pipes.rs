@@ -19,7 +19,8 @@ use super::{PIPES_PER_ROUTER_MAX, SHARD_MESSAGES_MAX, Worker};
 use crate::command::{Event, Refusal, Reply};
 use crate::ids::{ProducerId, RouterId};
 use crate::packet::Arrival;
-use crate::producer::{Origin, Producer};
+use crate::producer::activity::bit;
+use crate::producer::{Origin, PipeSubscription, Producer};
 use crate::shard_message::{ShardMessage, SharedPacket};
 use crate::slots::{ConsumerKey, ProducerKey};
 use crate::timers::TimerKind;
@@ -46,16 +47,17 @@ impl Worker {
                 producer,
                 paused,
                 active,
+                started,
             } => {
                 if let Some(key) = self.piped_producer(from, producer) {
-                    self.contain_pipe_fault(key, |worker| {
-                        worker.apply_producer_state(now, key, paused, active);
+                    self.contain_pipe_fault(now, key, |worker| {
+                        worker.apply_producer_state(now, key, paused, (active, started));
                     });
                 }
             }
             ShardMessage::Closed { producer } => {
                 if let Some(key) = self.piped_producer(from, producer) {
-                    self.close_pipe(key);
+                    self.close_pipe(now, key);
                 }
             }
             ShardMessage::Subscribe { producer, awaited } => {
@@ -65,7 +67,7 @@ impl Worker {
                 let key = self.producer_keys.get(&producer);
                 let producer = key.and_then(|key| self.producers.get_mut(*key));
                 if let Some(producer) = producer {
-                    producer.pipes.retain(|shard| *shard != from);
+                    producer.pipes.retain(|pipe| pipe.shard != from);
                 }
             }
             ShardMessage::Keyframe { producer, stream } => {
@@ -155,8 +157,20 @@ impl Worker {
         let due = now + SUBSCRIPTION_INTERVAL;
         self.timers
             .set(&mut pipe.pipe_deadline, due, TimerKind::Pipe(key));
-        let (producer, awaited) = (pipe.id, pipe.awaited_keyframes());
+        let producer = pipe.id;
+        let awaited = self.awaited_keyframes(now, key);
         self.send_to_shard(origin, ShardMessage::Subscribe { producer, awaited });
+    }
+
+    /// Returns the streams whose keyframe was requested and is still wanted, as a bit set.
+    fn awaited_keyframes(&self, now: Time, key: ProducerKey) -> u8 {
+        let producer = self.producers.get(key);
+        let awaited = producer.map_or(0, Producer::awaited_keyframes);
+        let is_kept =
+            |stream: &u8| awaited & bit(*stream) != 0 && self.is_keyframe_wanted(now, key, *stream);
+        (0..8)
+            .filter(is_kept)
+            .fold(0, |bits, stream| bits | bit(stream))
     }
 
     /// Handles a new or repeated subscription of another shard.
@@ -166,13 +180,11 @@ impl Worker {
         let Some((key, found)) = found.filter(|(_, it)| it.is_local()) else {
             return self.send_to_shard(from, ShardMessage::Closed { producer });
         };
-        if !found.pipes.contains(&from) {
-            found.pipes.push(from);
-        }
+        found.record_subscription(from, awaited);
         if !found.paused {
             found.renew_keyframe_requests(awaited);
         }
-        let state = found.state();
+        let state = found.state(None);
         self.send_to_shard(from, state);
         self.send_keyframe_requests(now, key);
     }
@@ -189,7 +201,7 @@ impl Worker {
         let packet = self
             .pool
             .share(producer.id, *arrival, producer.cached(arrival));
-        for &shard in &producer.pipes {
+        for &PipeSubscription { shard, .. } in &producer.pipes {
             let message = ShardMessage::Media(Arc::clone(&packet));
             let messages = &mut self.shard_messages;
             let is_queued = enqueue(messages, &mut self.closed_totals, shard, message);
@@ -198,13 +210,13 @@ impl Worker {
     }
 
     /// Sends a producer's state to every shard that has subscribed to it.
-    pub(super) fn send_producer_state(&mut self, key: ProducerKey) {
+    pub(super) fn send_producer_state(&mut self, key: ProducerKey, started: Option<u8>) {
         let Some(producer) = self.producers.get(key) else {
             return;
         };
-        let state = producer.state();
-        for shard in producer.pipes.clone() {
-            self.send_to_shard(shard, state.clone());
+        let state = producer.state(started);
+        for pipe in producer.pipes.clone() {
+            self.send_to_shard(pipe.shard, state.clone());
         }
     }
 
@@ -228,7 +240,7 @@ impl Worker {
             return self.send_to_shard(from, ShardMessage::Unsubscribe { producer });
         };
         self.closed_totals.shard_packets_received += 1;
-        self.contain_pipe_fault(key, |worker| {
+        self.contain_pipe_fault(now, key, |worker| {
             if let Some(producer) = worker.producers.get_mut(key) {
                 producer.cache(now, packet);
             }
@@ -237,14 +249,20 @@ impl Worker {
     }
 
     /// Applies the state that a piped producer's own shard reports.
-    fn apply_producer_state(&mut self, now: Time, key: ProducerKey, paused: bool, active: u8) {
+    fn apply_producer_state(
+        &mut self,
+        now: Time,
+        key: ProducerKey,
+        paused: bool,
+        (active, started): (u8, Option<u8>),
+    ) {
         let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
         let is_changed = producer.activity.set_active(active);
         self.update_paused(now, key, paused);
         if is_changed {
-            self.notify_active_streams(now, key);
+            self.notify_active_streams(now, key, started);
         }
     }
 
@@ -263,19 +281,24 @@ impl Worker {
     }
 
     /// Closes a piped producer and reports it, because no command asked for it.
-    fn close_pipe(&mut self, key: ProducerKey) {
+    fn close_pipe(&mut self, now: Time, key: ProducerKey) {
         let Some(producer) = self.producers.get(key).map(|it| it.id) else {
             return;
         };
-        self.close_producer(key, false);
+        self.close_producer(now, key, false);
         self.report_event(Event::PipedProducerClosed { producer });
     }
 
     /// Runs `work` for a piped producer. A panic in it closes that producer here and nothing else.
-    pub(super) fn contain_pipe_fault(&mut self, key: ProducerKey, work: impl FnOnce(&mut Self)) {
+    pub(super) fn contain_pipe_fault(
+        &mut self,
+        now: Time,
+        key: ProducerKey,
+        work: impl FnOnce(&mut Self),
+    ) {
         if catch_unwind(AssertUnwindSafe(|| work(&mut *self))).is_err() {
             tracing::error!(producer = %key, "piped producer closed: its code panicked");
-            self.close_pipe(key);
+            self.close_pipe(now, key);
         }
     }
 }

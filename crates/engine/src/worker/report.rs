@@ -83,7 +83,7 @@ impl Worker {
                 self.report_event(event);
             }
             if is_activity_changed {
-                self.notify_active_streams(now, producer_key);
+                self.notify_active_streams(now, producer_key, None);
             }
         }
         reception

@@ -205,7 +205,7 @@ impl PacketWriter<'_> {
         };
         let slot = self.egress.slot();
         debug_assert_eq!(slot.len(), DATAGRAM_LEN_MAX);
-        let (_, ssrc) = consumer.outgoing_stream(packet);
+        let ssrc = consumer.outgoing_ssrc(packet);
         let seq = SeqNo(packet.seq);
         let written = consumer.write(packet, cached, &fields, slot);
         if let Some((_, plain_len)) = written

@@ -19,14 +19,21 @@ mod egress_window;
 mod forwarding;
 mod handshake_scheduling;
 #[cfg(feature = "sim")]
+mod keyframe_requests;
+#[cfg(feature = "sim")]
 mod packet_sizes;
+#[cfg(feature = "sim")]
 mod piped_producers;
+#[cfg(feature = "sim")]
+mod producer_codecs;
 #[cfg(feature = "sim")]
 mod publisher_jumps;
 #[cfg(feature = "sim")]
 mod retransmissions;
 #[cfg(feature = "sim")]
 mod sender_reports;
+#[cfg(feature = "sim")]
+mod spatial_layers;
 mod srtp_interop;
 #[cfg(feature = "sim")]
 mod ssrcs;

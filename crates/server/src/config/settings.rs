@@ -174,8 +174,8 @@ pub struct Config {
     /// `turn_ttl_s = 86400`
     pub turn_ttl_s: u32,
 
-    /// Codecs that rooms offer, best first: `opus`, `pcmu`, `pcma`, `vp8`, `vp9`, `h264`, or a table
-    /// with `name` and `parameters`. Default: Opus, then VP8, VP9 and two profiles of H.264.
+    /// Codecs that rooms offer, best first: `opus`, `pcmu`, `pcma`, `vp8`, `vp9`, `h264`, `av1`, or a
+    /// table with `name` and `parameters`. Default: Opus, then VP8, VP9 and two profiles of H.264.
     /// `codecs = ["opus", "vp8", "vp9", { name = "h264", parameters = { "packetization-mode" = 1, "profile-level-id" = "42e01f" } }]`
     pub codecs: Vec<CodecChoice>,
     /// The only video codec that rooms offer, one of `codecs`. Default: all of them.

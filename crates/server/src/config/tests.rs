@@ -128,7 +128,7 @@ fn values_of_every_type_can_be_set_by_variables() {
         ("WATERSMEET_UDP", "off"),
         ("WATERSMEET_DTLS", "1.3"),
         ("WATERSMEET_VIDEO_CODEC", "vp9"),
-        ("WATERSMEET_CODECS", "vp9, opus"),
+        ("WATERSMEET_CODECS", "vp9, opus, av1"),
         ("WATERSMEET_SHARDS", "2"),
         ("WATERSMEET_CAPS_PARTICIPANTS_MAX", "7"),
         ("WATERSMEET_LIMITS_LOOPBACK", "true"),
@@ -141,7 +141,7 @@ fn values_of_every_type_can_be_set_by_variables() {
     assert_eq!(config.dtls, DtlsChoice::V13);
     assert_eq!(config.video_codec, Some(VideoCodec::Vp9));
     let codecs: Vec<_> = config.codecs.iter().map(|it| it.codec).collect();
-    assert_eq!(codecs, [Codec::Vp9, Codec::Opus]);
+    assert_eq!(codecs, [Codec::Vp9, Codec::Opus, Codec::Av1]);
     assert_eq!(config.caps.participants_max, 7);
     assert_eq!(config.ice_servers[0].urls, ["stun:stun.example:3478"]);
     assert_eq!((config.shard_count(), config.port), (2, 3000));
@@ -292,6 +292,14 @@ fn invalid_or_ineffective_values_are_refused() {
         ),
         ("WATERSMEET_TURN_TTL_S", "5", "turn_ttl_s"),
         ("WATERSMEET_CODECS", "vp10", "codecs"),
+        ("WATERSMEET_CODECS", "opus, vp10", "choose among `opus`"),
+        ("WATERSMEET_CODECS", "opus, red", "in-band FEC"),
+        (
+            "WATERSMEET_CODECS",
+            "opus, h265",
+            "choose `h264`, `vp9` or `av1`",
+        ),
+        ("WATERSMEET_CODECS", r#"[{"name":"HEVC"}]"#, "choose `h264`"),
         ("WATERSMEET_CAPS_ROOMS_MAX", "0", "caps.rooms_max"),
         ("WATERSMEET_CAPS_TRANSPORTS_MAX", "1", "caps.transports_max"),
         (

@@ -11,8 +11,7 @@ use watersmeet_engine::egress::window::{EgressWindow, WINDOW_MAX};
 use super::secret::Secret;
 
 /// A codec that rooms can offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     /// Opus (RFC 6716, RFC 7587).
     Opus,
@@ -26,6 +25,40 @@ pub enum Codec {
     Vp9,
     /// H.264 (RFC 6184).
     H264,
+    /// AV1 (AOMedia).
+    Av1,
+}
+
+impl FromStr for Codec {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = [
+            ("opus", Self::Opus),
+            ("pcmu", Self::Pcmu),
+            ("pcma", Self::Pcma),
+            ("vp8", Self::Vp8),
+            ("vp9", Self::Vp9),
+            ("h264", Self::H264),
+            ("av1", Self::Av1),
+        ];
+        if let Some((_, codec)) = all.iter().find(|(known, _)| *known == name) {
+            return Ok(*codec);
+        }
+        Err(match name.to_ascii_lowercase().as_str() {
+            "red" => {
+                "`red` is not supported: Opus repairs single losses by its in-band FEC".to_owned()
+            }
+            "h265" | "hevc" => {
+                format!("`{name}` is not supported: choose `h264`, `vp9` or `av1` instead")
+            }
+            "rtx" => "`rtx` is offered with every video codec and need not be listed".to_owned(),
+            _ => {
+                let names = all.map(|(known, _)| format!("`{known}`")).join(", ");
+                format!("`{name}` is not supported: choose among {names}")
+            }
+        })
+    }
 }
 
 impl Codec {
@@ -38,13 +71,14 @@ impl Codec {
             Self::Vp8 => "video/VP8",
             Self::Vp9 => "video/VP9",
             Self::H264 => "video/H264",
+            Self::Av1 => "video/AV1",
         }
     }
 }
 
 /// A codec with optional format parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "CodecEntry")]
+#[serde(try_from = "CodecEntry")]
 pub struct CodecChoice {
     /// The codec.
     pub codec: Codec,
@@ -57,7 +91,7 @@ pub struct CodecChoice {
 #[serde(untagged)]
 enum CodecEntry {
     /// Name only.
-    Name(Codec),
+    Name(String),
     /// Name and parameters.
     Table(CodecTable),
 }
@@ -65,7 +99,7 @@ enum CodecEntry {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CodecTable {
-    name: Codec,
+    name: String,
     parameters: Option<BTreeMap<String, CodecParameter>>,
 }
 
@@ -97,14 +131,16 @@ impl From<Codec> for CodecChoice {
     }
 }
 
-impl From<CodecEntry> for CodecChoice {
-    fn from(entry: CodecEntry) -> Self {
+impl TryFrom<CodecEntry> for CodecChoice {
+    type Error = String;
+
+    fn try_from(entry: CodecEntry) -> Result<Self, String> {
         match entry {
-            CodecEntry::Name(codec) => codec.into(),
-            CodecEntry::Table(table) => Self {
-                codec: table.name,
+            CodecEntry::Name(name) => Ok(name.parse::<Codec>()?.into()),
+            CodecEntry::Table(table) => Ok(Self {
+                codec: table.name.parse()?,
                 parameters: table.parameters,
-            },
+            }),
         }
     }
 }
@@ -119,6 +155,8 @@ pub enum VideoCodec {
     Vp9,
     /// H.264 (RFC 6184).
     H264,
+    /// AV1 (AOMedia).
+    Av1,
 }
 
 impl VideoCodec {
@@ -128,6 +166,7 @@ impl VideoCodec {
             Self::Vp8 => Codec::Vp8.mime_type(),
             Self::Vp9 => Codec::Vp9.mime_type(),
             Self::H264 => Codec::H264.mime_type(),
+            Self::Av1 => Codec::Av1.mime_type(),
         }
     }
 }

@@ -28,7 +28,7 @@ const FORBIDDEN: u8 = 0x80;
 const FIRST_FRAGMENT: u8 = 0x80;
 
 /// Reads the properties of `payload`. Returns `None` for the packet types of packetization mode 2,
-/// for reserved types, and when a length does not match.
+/// for reserved types, and for an aggregate without a complete unit.
 pub fn parse(payload: &[u8]) -> Option<PayloadDescriptor> {
     let (&head, rest) = payload.split_first()?;
     if head & FORBIDDEN != 0 {
@@ -55,11 +55,13 @@ fn nal_unit(kind: u8, body: &[u8]) -> PayloadDescriptor {
     match kind {
         SPS => PayloadDescriptor {
             keyframe: true,
+            starts_layer: true,
             starts_frame: true,
             ..PayloadDescriptor::default()
         },
         IDR if is_first_slice(body) => PayloadDescriptor {
             keyframe: true,
+            starts_layer: true,
             starts_frame: true,
             ..PayloadDescriptor::default()
         },
@@ -83,20 +85,26 @@ fn is_first_slice(body: &[u8]) -> bool {
     body.first().is_some_and(|byte| byte & 0x80 != 0)
 }
 
-/// Combines the properties of the NAL units in an aggregate.
+/// Combines the properties of the NAL units in an aggregate. What follows the last complete unit is
+/// ignored, because some senders pad. Returns `None` when not even the first unit is complete.
 fn aggregate(mut rest: &[u8]) -> Option<PayloadDescriptor> {
     let mut combined = PayloadDescriptor::default();
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let (length, after) = rest.split_first_chunk::<2>()?;
-        let (unit, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        let (&head, body) = unit.split_first()?;
+    split_unit(rest)?;
+    while let Some((head, body, after)) = split_unit(rest) {
         let part = nal_unit(head & TYPE, body);
         combined.keyframe |= part.keyframe;
+        combined.starts_layer |= part.starts_layer;
         combined.starts_frame |= part.starts_frame;
         rest = after;
     }
     Some(combined)
+}
+
+/// Splits the first NAL unit of an aggregate into its first byte and the others. Returns what follows it
+/// too.
+fn split_unit(rest: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (length, after) = rest.split_first_chunk::<2>()?;
+    let (unit, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    let (&head, body) = unit.split_first()?;
+    Some((head, body, after))
 }

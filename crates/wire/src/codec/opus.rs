@@ -18,6 +18,7 @@ pub fn parse(payload: &[u8]) -> Option<PayloadDescriptor> {
     };
     frames_counted.then_some(PayloadDescriptor {
         keyframe: true,
+        starts_layer: true,
         starts_frame: true,
         ends_frame: true,
         dtx: payload.len() <= DTX_LEN_MAX,

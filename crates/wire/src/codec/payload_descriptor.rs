@@ -14,6 +14,9 @@ pub struct PayloadDescriptor {
     /// Whether the payload itself marks the end of a frame (in VP9 of one spatial layer). Only VP9
     /// and Opus do; with other codecs the RTP marker bit ends a frame.
     pub ends_frame: bool,
+    /// Whether a receiver of this spatial layer alone can start here, where spatial layers are
+    /// independent of one another; equal to `keyframe` without spatial layers.
+    pub starts_layer: bool,
     /// Spatial layer, from 0.
     pub spatial_layer: u8,
     /// Temporal layer, from 0.

@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use super::vp9::ScalabilityStructure;
 use super::*;
 
-const CODECS: [Codec; 4] = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Opus];
+const CODECS: [Codec; 5] = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1, Codec::Opus];
 
 #[test]
 fn codec_is_found_by_mime_type_in_any_case() {
     assert_eq!(Codec::of_mime_type("VIDEO/vp8"), Some(Codec::Vp8));
     assert_eq!(Codec::of_mime_type("audio/OPUS"), Some(Codec::Opus));
     assert_eq!(Codec::of_mime_type("video/rtx"), None);
-    assert_eq!(Codec::of_mime_type("video/AV1"), None);
+    assert_eq!(Codec::of_mime_type("video/av1"), Some(Codec::Av1));
 }
 
 /// A VP8 keyframe as Chrome sends it in simulcast: X S, I L T K, picture id 0x1234, TL0PICIDX 7,
@@ -199,6 +199,80 @@ fn h264_keyframe_starts_at_its_sps_or_first_idr_slice() {
         !keyframe(&[0x7c, 0x81, 0x88]),
         "first fragment of a non-IDR slice"
     );
+}
+
+#[test]
+fn h264_aggregate_is_read_up_to_its_last_complete_unit() {
+    let keyframe = |payload: &[u8]| parse_payload(Codec::H264, payload).map(|it| it.keyframe);
+    for rest in [
+        &[0][..],
+        &[0, 0],
+        &[0, 0, 0],
+        &[0xff],
+        &[0xff, 0xff, 0x65],
+        &[0, 9, 0x68, 0xce],
+    ] {
+        let sps = [&[0x78, 0, 2, 0x67, 0x42][..], rest].concat();
+        assert_eq!(keyframe(&sps), Some(true), "{rest:x?}");
+        let slice = [&[0x78, 0, 2, 0x61, 0x88][..], rest].concat();
+        assert_eq!(keyframe(&slice), Some(false), "{rest:x?}");
+    }
+}
+
+/// Sequence header of AV1 with its length, then the start of a frame without one.
+const AV1_KEYFRAME: [u8; 6] = [0x28, 2, 0x08, 0x00, 0x30, 0x10];
+
+#[test]
+fn av1_keyframe_starts_with_a_coded_video_sequence() {
+    let keyframe = |payload: &[u8]| parse_payload(Codec::Av1, payload).unwrap().keyframe;
+    assert!(keyframe(&AV1_KEYFRAME));
+    assert!(
+        keyframe(&[0x20, 2, 0x08, 0x00, 0x30, 0x10]),
+        "without the N bit"
+    );
+    assert!(
+        keyframe(&[0x00, 1, 0x10, 2, 0x08, 0x00]),
+        "after a temporal delimiter"
+    );
+    assert!(
+        keyframe(&[0x58, 0x08, 0x00]),
+        "the first packet of a longer sequence header"
+    );
+    assert!(!keyframe(&[0x10, 0x30, 0x10]), "a frame");
+    assert!(!keyframe(&[0x90, 0x08, 0x00]), "the rest of a unit");
+}
+
+#[test]
+fn av1_layers_are_read_from_the_first_unit() {
+    let read = parse_payload(Codec::Av1, &[0x10, 0x34, 0x50, 0x10]).unwrap();
+    assert_eq!((read.temporal_layer, read.spatial_layer), (2, 2));
+    assert!(read.starts_frame && !read.keyframe);
+}
+
+#[test]
+fn inconsistent_av1_payload_is_rejected() {
+    for payload in [
+        &[][..],
+        &[0x18],                         // nothing after the aggregation header
+        &[0x98, 0x08],                   // continues a unit and starts a sequence
+        &[0x00, 5, 0x08],                // length exceeds the payload
+        &[0x00, 0xff, 0xff, 0xff, 0x01], // endless length
+        &[0x10, 0x88],                   // forbidden bit
+        &[0x10, 0x34],                   // layers are missing
+        &[0x00, 0],                      // empty element
+    ] {
+        assert_eq!(parse_payload(Codec::Av1, payload), None, "{payload:x?}");
+    }
+}
+
+#[test]
+fn vp9_independent_spatial_layers_start_without_the_lower_ones() {
+    // I L F B: a keyframe of spatial layer 2, first independent of layer 1, then predicted from it.
+    let independent = parse_payload(Codec::Vp9, &[0xb8, 0x80, 1, 0x04, 0x00]).unwrap();
+    assert!(independent.starts_layer && !independent.keyframe);
+    assert_eq!(independent.spatial_layer, 2);
+    let dependent = parse_payload(Codec::Vp9, &[0xb8, 0x80, 1, 0x05, 0x00]).unwrap();
+    assert!(!dependent.starts_layer && !dependent.keyframe);
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Vp8Descriptor {
     pub fn payload_descriptor(&self) -> PayloadDescriptor {
         PayloadDescriptor {
             keyframe: self.keyframe,
+            starts_layer: self.keyframe,
             starts_frame: self.starts_frame(),
             temporal_layer: self.temporal_layer.unwrap_or(0),
             layer_sync: self.layer_sync,

@@ -170,6 +170,7 @@ impl Vp9Descriptor {
             keyframe: self.is_keyframe(),
             starts_frame: self.starts_frame,
             ends_frame: self.ends_frame,
+            starts_layer: self.starts_frame && !self.inter_picture && !self.inter_layer,
             spatial_layer: self.spatial_layer.unwrap_or(0),
             temporal_layer: self.temporal_layer.unwrap_or(0),
             layer_sync: self.switching_up,

@@ -1,24 +1,26 @@
 //! A worker with one publisher and any number of viewers. SRTP keys are installed directly, without
 //! handshakes (feature `sim`). Peers are plain SRTP contexts: each test decides what they send.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use uuid::Uuid;
 use watersmeet_engine::command::{
-    Command, ConsumerId, Path, ProducerId, Reply, RouterId, TransportId, TransportOptions,
+    Command, ConsumerId, Path, ProducerId, ProducerStats, Reply, RouterId, TransportId,
+    TransportOptions,
 };
 use watersmeet_engine::egress::window::EgressOptions;
+use watersmeet_engine::ortc;
 use watersmeet_engine::transport::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
 use watersmeet_engine::worker::Worker;
-use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpParameters};
+use watersmeet_wire::params::{MediaKind, RtpCapabilities, RtpCodecCapability, RtpParameters};
 use watersmeet_wire::rtcp::report::SenderInfo;
 use watersmeet_wire::rtcp::write::CompoundWriter;
-use watersmeet_wire::rtp::RtpHeader;
+use watersmeet_wire::rtp::{RtpHeader, RtpHeaderFields, write_header};
 use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
 use super::worker_setup::{
-    Datagram, create_router, drain_datagrams, is_rtcp, new_worker, write_vp8_packet,
+    Datagram, create_router_with, drain_datagrams, is_rtcp, new_worker, write_vp8_packet,
 };
 
 /// SSRC of the publisher's video.
@@ -46,7 +48,7 @@ pub struct Broadcast {
     pub publisher_path: Path,
     /// Consumable parameters of the producer, as the worker replied.
     pub consumable: RtpParameters,
-    capabilities: RtpCapabilities,
+    pub capabilities: RtpCapabilities,
     profile: SrtpProfile,
     srtp_sender: SrtpSender,
     next_seq: SeqNo,
@@ -60,6 +62,18 @@ const AUDIO_SSRC: Ssrc = Ssrc(0xabba);
 
 /// Payload type of the publisher's audio.
 const AUDIO_PT: Pt = Pt(111);
+
+/// A packet that a test composes.
+pub struct PublishedPacket<'a> {
+    pub ssrc: u32,
+    pub pt: u8,
+    /// Sequence number with its wraps.
+    pub seq: u64,
+    pub timestamp: u32,
+    /// Ids and values of the header extensions.
+    pub extensions: &'a [(u8, &'a [u8])],
+    pub payload: &'a [u8],
+}
 
 /// A peer that consumes the publisher's video.
 pub struct Viewer {
@@ -88,12 +102,29 @@ impl Broadcast {
     }
 
     fn with_options(profile: SrtpProfile, egress: EgressOptions, shard: u8) -> Self {
+        let mut broadcast = Self::without_producer(profile, egress, shard, ortc::default_codecs());
+        broadcast.produce();
+        broadcast
+    }
+
+    /// Creates a worker whose router has these codecs, and whose publisher has no producer yet.
+    pub fn with_codecs(codecs: Vec<RtpCodecCapability>) -> Self {
+        let profile = SrtpProfile::AeadAes128Gcm;
+        Self::without_producer(profile, EgressOptions::default(), 0, codecs)
+    }
+
+    fn without_producer(
+        profile: SrtpProfile,
+        egress: EgressOptions,
+        shard: u8,
+        codecs: Vec<RtpCodecCapability>,
+    ) -> Self {
         let now = Time::from_millis(1);
         let mut worker = new_worker(shard, egress, Instant::now());
         let first_id = u128::from(shard) << 64 | 1;
         let id = Uuid::from_u128(first_id);
         let router = RouterId(id);
-        let capabilities = create_router(&mut worker, now, router);
+        let capabilities = create_router_with(&mut worker, now, router, codecs);
         let mut broadcast = Self {
             worker,
             now,
@@ -111,7 +142,6 @@ impl Broadcast {
             last_port: 1,
         };
         broadcast.connect(broadcast.publisher, broadcast.publisher_path);
-        broadcast.produce();
         broadcast
     }
 
@@ -188,6 +218,73 @@ impl Broadcast {
         self.receive_from_publisher(&mut compound[..len.expect("it fits")]);
     }
 
+    /// Adds a producer with these RTP parameters, which becomes the one that viewers are added to.
+    pub fn produce_with(&mut self, kind: MediaKind, rtp: serde_json::Value) -> ProducerId {
+        let producer = ProducerId(self.next_id());
+        self.command(Command::Produce {
+            transport: self.publisher,
+            producer,
+            kind,
+            rtp: serde_json::from_value(rtp).expect("good parameters"),
+            paused: false,
+        });
+        self.producer = producer;
+        producer
+    }
+
+    /// Lets the publisher send this packet. Returns every datagram sent in consequence.
+    pub fn send(&mut self, packet: &PublishedPacket<'_>) -> Vec<Datagram> {
+        let seq = SeqNo::first(0).0 + packet.seq;
+        let fields = RtpHeaderFields {
+            marker: true,
+            padding: false,
+            pt: Pt(packet.pt),
+            seq: SeqNo(seq).raw(),
+            timestamp: packet.timestamp,
+            ssrc: Ssrc(packet.ssrc),
+        };
+        let mut datagram = [0; 1_500];
+        let header_len = write_header(&mut datagram, &fields, packet.extensions).expect("it fits");
+        let plain_len = header_len + packet.payload.len();
+        datagram[header_len..plain_len].copy_from_slice(packet.payload);
+        let len = self.srtp_sender.protect_rtp(
+            Ssrc(packet.ssrc),
+            SeqNo(seq),
+            &mut datagram,
+            header_len,
+            plain_len,
+        );
+        self.receive_from_publisher(&mut datagram[..len.expect("it fits")]);
+        self.drain()
+    }
+
+    /// Lets the publisher send an RTCP compound with what `write` puts into it.
+    pub fn send_rtcp(&mut self, write: impl FnOnce(&mut CompoundWriter<'_>)) {
+        let mut compound = protect_compound(&mut self.srtp_sender, write);
+        self.receive_from_publisher(&mut compound);
+    }
+
+    /// Returns the statistics of a producer.
+    pub fn producer_stats(&mut self, producer: ProducerId) -> Vec<ProducerStats> {
+        match self.command(Command::ProducerStats { producer }) {
+            Reply::ProducerStats(stats) => stats,
+            other => panic!("no producer statistics in {other:?}"),
+        }
+    }
+
+    /// Returns how many keyframes were requested from the publisher of the current producer.
+    pub fn keyframe_requests(&mut self) -> u64 {
+        let stats = self.producer_stats(self.producer);
+        stats.iter().map(|it| it.pli_count).sum()
+    }
+
+    /// Advances the time and runs the timers that are due. Returns every datagram sent.
+    pub fn advance(&mut self, span: Duration) -> Vec<Datagram> {
+        self.now = self.now + span;
+        self.worker.handle_timeout(self.now);
+        self.drain()
+    }
+
     /// Sends a command that must be carried out.
     pub fn command(&mut self, command: Command) -> Reply {
         self.worker
@@ -206,6 +303,11 @@ impl Broadcast {
             transport,
             options: TransportOptions::default(),
         });
+        self.reconnect(transport, path);
+    }
+
+    /// Makes this the path of a transport.
+    pub fn reconnect(&mut self, transport: TransportId, path: Path) {
         let (local, remote) = (key(self.profile, SERVER_KEY), key(self.profile, PEER_KEY));
         let connected =
             self.worker
@@ -231,6 +333,15 @@ impl Broadcast {
 
     /// Adds a viewer of this producer.
     pub fn add_viewer_of(&mut self, producer: ProducerId) -> Viewer {
+        self.add_viewer_with(producer, self.capabilities.clone())
+    }
+
+    /// Adds a viewer of this producer that has these capabilities.
+    pub fn add_viewer_with(
+        &mut self,
+        producer: ProducerId,
+        capabilities: RtpCapabilities,
+    ) -> Viewer {
         let transport = TransportId(self.next_id());
         self.last_port += 1;
         let path = loopback_path(self.last_port);
@@ -240,7 +351,7 @@ impl Broadcast {
             transport,
             consumer,
             producer,
-            capabilities: self.capabilities.clone(),
+            capabilities,
             paused: false,
             preferred_layers: None,
         });
@@ -345,19 +456,26 @@ impl Viewer {
 
     /// Returns a protected RTCP compound with what `write` puts into it.
     pub fn rtcp(&mut self, write: impl FnOnce(&mut CompoundWriter<'_>)) -> Vec<u8> {
-        let mut compound = Vec::new();
-        write(&mut CompoundWriter::new(&mut compound));
-        let plain_len = compound.len();
-        compound.resize(plain_len + 64, 0);
-        let len = self.srtp_sender.protect_rtcp(&mut compound, plain_len);
-        compound.truncate(len.expect("it fits"));
-        compound
+        protect_compound(&mut self.srtp_sender, write)
     }
 
     /// Returns a protected NACK for these sequence numbers of `ssrc`.
     pub fn nack(&mut self, ssrc: Ssrc, seqs: &[u16]) -> Vec<u8> {
         self.rtcp(|writer| assert_eq!(writer.write_nack(Ssrc(1), ssrc, seqs), seqs.len()))
     }
+}
+
+fn protect_compound(
+    sender: &mut SrtpSender,
+    write: impl FnOnce(&mut CompoundWriter<'_>),
+) -> Vec<u8> {
+    let mut compound = Vec::new();
+    write(&mut CompoundWriter::new(&mut compound));
+    let plain_len = compound.len();
+    compound.resize(plain_len + 64, 0);
+    let len = sender.protect_rtcp(&mut compound, plain_len);
+    compound.truncate(len.expect("it fits"));
+    compound
 }
 
 fn key(profile: SrtpProfile, fill: u8) -> Vec<u8> {

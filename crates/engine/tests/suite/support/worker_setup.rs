@@ -10,7 +10,7 @@ use watersmeet_engine::ortc;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::worker::{Worker, WorkerConfig};
-use watersmeet_wire::params::RtpCapabilities;
+use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
 use watersmeet_wire::rtp::{RtpHeaderFields, write_header};
 use watersmeet_wire::units::{Pt, Rng, SeqNo, Ssrc, Time};
 
@@ -39,9 +39,19 @@ pub fn new_worker(shard: u8, egress: EgressOptions, epoch: Instant) -> Worker {
 
 /// Creates a router with the default codecs and returns its capabilities.
 pub fn create_router(worker: &mut Worker, now: Time, router: RouterId) -> RtpCapabilities {
+    create_router_with(worker, now, router, ortc::default_codecs())
+}
+
+/// Creates a router with these codecs and returns its capabilities.
+pub fn create_router_with(
+    worker: &mut Worker,
+    now: Time,
+    router: RouterId,
+    media_codecs: Vec<RtpCodecCapability>,
+) -> RtpCapabilities {
     let command = Command::CreateRouter {
         router,
-        media_codecs: ortc::default_codecs(),
+        media_codecs,
     };
     let reply = worker.handle_command(now, command);
     let Ok(Reply::Router { capabilities }) = reply else {

@@ -292,7 +292,11 @@ impl WorkerCollector {
             let totals = &worker.metrics.worker.totals;
             let reasons = DiscardReason::ALL.map(DiscardReason::name);
             let counts = reasons.into_iter().zip(totals.discards);
-            for (reason, count) in counts.chain([("unrouted", totals.unrouted)]) {
+            let rest = [
+                ("unrouted", totals.unrouted),
+                ("unsupported-codec", totals.unsupported_codec),
+            ];
+            for (reason, count) in counts.chain(rest) {
                 family.counter(&[("worker", &*worker.name), ("reason", reason)], count)?;
             }
         }

@@ -1,0 +1,98 @@
+//! Codecs and layers of a producer's packets.
+
+use watersmeet_wire::codec::{Codec, PayloadDescriptor, parse_payload};
+use watersmeet_wire::params::{RtpCodecParameters, RtpEncodingParameters, ScalabilityMode};
+use watersmeet_wire::units::Pt;
+
+use crate::ortc::RtpMapping;
+
+/// Feedback that the publisher of a producer supports.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SupportedFeedback {
+    /// Generic NACK.
+    pub nack: bool,
+    /// Picture loss indication.
+    pub pli: bool,
+    /// Full intra request.
+    pub fir: bool,
+    /// Transport-wide congestion control.
+    pub transport_cc: bool,
+    /// Receiver estimated maximum bitrate.
+    pub remb: bool,
+}
+
+/// One codec of a producer. Its packets may change between its codecs at any time.
+#[derive(Debug)]
+pub(super) struct PayloadFormat {
+    /// Payload type that the publisher uses.
+    pub pt: Pt,
+    /// Payload type in the router.
+    pub mapped: Option<Pt>,
+    /// Codec by which the payload is parsed; absent when it is not parsed.
+    pub codec: Option<Codec>,
+    /// MIME type.
+    pub mime_type: String,
+    /// RTP clock rate in Hz.
+    pub clock_rate: u32,
+    /// Feedback that the publisher supports for it.
+    pub feedback: SupportedFeedback,
+    /// For RTX, the payload type of the media it retransmits.
+    pub apt: Option<Pt>,
+}
+
+/// Returns the properties of a payload; those of an unknown one when it is not parsed.
+pub(super) fn describe(codec: Option<Codec>, payload: &[u8]) -> PayloadDescriptor {
+    let descriptor = codec.and_then(|codec| parse_payload(codec, payload));
+    descriptor.unwrap_or_default()
+}
+
+/// Returns the number of independent spatial layers of an only encoding.
+pub(super) fn independent_layers(encodings: &[RtpEncodingParameters]) -> Option<u8> {
+    let [encoding] = encodings else {
+        return None;
+    };
+    let mode = ScalabilityMode::parse(encoding.scalability_mode.as_deref()?)?;
+    // The activity of the layers is a set of eight bits.
+    (mode.is_independent && (2..=8).contains(&mode.spatial)).then_some(mode.spatial)
+}
+
+/// Returns the layer of a packet. A receiver of one independent layer can start where that layer can.
+pub(super) fn layer_of(
+    independent: Option<u8>,
+    stream: u8,
+    descriptor: &mut PayloadDescriptor,
+) -> u8 {
+    let Some(count) = independent else {
+        return stream;
+    };
+    descriptor.keyframe = descriptor.starts_layer;
+    descriptor.spatial_layer.min(count.saturating_sub(1))
+}
+
+impl SupportedFeedback {
+    /// Returns the feedback for one codec.
+    pub(super) fn of(codec: &RtpCodecParameters) -> Self {
+        let has = |kind, parameter| codec.has_feedback(kind, parameter);
+        Self {
+            nack: has("nack", ""),
+            pli: has("nack", "pli"),
+            fir: has("ccm", "fir"),
+            transport_cc: has("transport-cc", ""),
+            remb: has("goog-remb", ""),
+        }
+    }
+}
+
+impl PayloadFormat {
+    pub fn of(codec: &RtpCodecParameters, mapping: &RtpMapping) -> Self {
+        Self {
+            pt: codec.payload_type,
+            mapped: mapping.payload_type(codec.payload_type),
+            codec: Codec::of_mime_type(&codec.mime_type),
+            mime_type: codec.mime_type.clone(),
+            clock_rate: codec.clock_rate,
+            feedback: SupportedFeedback::of(codec),
+            apt: codec.apt(),
+        }
+    }
+}

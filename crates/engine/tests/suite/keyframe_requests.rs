@@ -1,0 +1,241 @@
+//! When a publisher is asked for a keyframe: as long as somebody waits, for sources that rest, and
+//! after losses that no retransmission repairs; never more than once a second.
+
+use std::time::Duration;
+
+use serde_json::json;
+use watersmeet_engine::command::{Command, Event, Path};
+use watersmeet_engine::transport::srtp::SrtpProfile;
+use watersmeet_wire::params::MediaKind;
+use watersmeet_wire::rtcp::report::SenderInfo;
+use watersmeet_wire::rtp::extension::ExtensionKind;
+use watersmeet_wire::units::Ssrc;
+
+use crate::support::broadcast::{Broadcast, PublishedPacket, SSRC, Viewer};
+
+const FRAME: Duration = Duration::from_millis(40);
+
+fn broadcast() -> Broadcast {
+    Broadcast::new(SrtpProfile::AeadAes128Gcm)
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Lets the publisher send frames without keyframes for a while. Returns the keyframe requests.
+fn send_for(broadcast: &mut Broadcast, span: Duration) -> u64 {
+    let before = broadcast.keyframe_requests();
+    let end = broadcast.now + span;
+    while broadcast.now < end {
+        broadcast.publish(false, 100);
+        broadcast.advance(FRAME);
+    }
+    broadcast.keyframe_requests() - before
+}
+
+fn rest_for(broadcast: &mut Broadcast, span: Duration) -> u64 {
+    let before = broadcast.keyframe_requests();
+    let end = broadcast.now + span;
+    while broadcast.now < end {
+        broadcast.advance(Duration::from_millis(100));
+    }
+    broadcast.keyframe_requests() - before
+}
+
+#[test]
+fn sending_publisher_that_does_not_answer_is_asked_for_ever_but_seldom() {
+    let mut broadcast = broadcast();
+    let mut viewer = broadcast.add_viewer();
+    assert_eq!(send_for(&mut broadcast, secs(6)), 6);
+    for _ in 0..5 {
+        let requests = send_for(&mut broadcast, secs(60));
+        assert!((5..=20).contains(&requests), "{requests} in a minute");
+    }
+    let sent = broadcast.publish(true, 100);
+    assert_eq!(viewer.received(&sent).len(), 1);
+    assert_eq!(send_for(&mut broadcast, secs(60)), 0);
+}
+
+#[test]
+fn publisher_is_not_asked_again_when_nobody_waits_any_more() {
+    let mut broadcast = broadcast();
+    let viewer = broadcast.add_viewer();
+    send_for(&mut broadcast, secs(10));
+    let consumer = viewer.consumer;
+    broadcast.command(Command::CloseConsumer { consumer });
+    assert_eq!(send_for(&mut broadcast, secs(60)), 0);
+}
+
+#[test]
+fn silent_publisher_is_asked_again_when_its_sender_report_arrives() {
+    let mut broadcast = broadcast();
+    let _viewer = broadcast.add_viewer();
+    broadcast.publish(false, 100);
+    rest_for(&mut broadcast, secs(60));
+    assert_eq!(broadcast.keyframe_requests(), 6);
+    broadcast.send_rtcp(|writer| {
+        let info = SenderInfo {
+            ssrc: SSRC,
+            ntp: 0xe900_0000_0000_0000,
+            rtp_timestamp: 1,
+            packet_count: 1,
+            octet_count: 1,
+        };
+        assert!(writer.write_sender_report(&info, &[]));
+    });
+    assert_eq!(broadcast.keyframe_requests(), 7);
+    assert_eq!(rest_for(&mut broadcast, secs(60)), 0);
+}
+
+#[test]
+fn resting_source_is_asked_for_a_picture_by_a_late_joiner_and_by_a_resume() {
+    let mut broadcast = broadcast();
+    let viewer = broadcast.add_viewer();
+    broadcast.publish(true, 100);
+    rest_for(&mut broadcast, secs(60));
+    let before = broadcast.keyframe_requests();
+    let mut late = broadcast.add_viewer();
+    assert_eq!(broadcast.keyframe_requests(), before + 1);
+    let sent = broadcast.publish(true, 100);
+    assert_eq!(late.received(&sent).len(), 1);
+    rest_for(&mut broadcast, secs(60));
+    let consumer = viewer.consumer;
+    broadcast.command(Command::PauseConsumer { consumer });
+    broadcast.command(Command::ResumeConsumer { consumer });
+    assert_eq!(broadcast.keyframe_requests(), before + 2);
+}
+
+#[test]
+fn paused_producer_is_not_asked_for_a_picture_before_it_resumes() {
+    let mut broadcast = broadcast();
+    let producer = broadcast.producer;
+    broadcast.publish(true, 100);
+    broadcast.command(Command::PauseProducer { producer });
+    let _viewer = broadcast.add_viewer();
+    assert_eq!(rest_for(&mut broadcast, secs(60)), 0);
+    broadcast.command(Command::ResumeProducer { producer });
+    assert_eq!(broadcast.keyframe_requests(), 1);
+}
+
+#[test]
+fn slow_simulcast_keeps_its_layer_and_asks_for_nothing() {
+    for interval in [200, 900, 1_000, 1_100, 2_000, 10_000].map(Duration::from_millis) {
+        let mut broadcast = broadcast();
+        let producer = simulcast_producer(&mut broadcast);
+        for count in 0..30 {
+            send_picture(&mut broadcast, count, true);
+            broadcast.advance(FRAME);
+        }
+        let mut viewer = broadcast.add_viewer_of(producer);
+        send_picture(&mut broadcast, 30, true);
+        let before = broadcast.keyframe_requests();
+        while broadcast.worker.poll_event().is_some() {}
+        for count in 31..60 {
+            broadcast.advance(interval);
+            let sent = send_picture(&mut broadcast, count, false);
+            assert_eq!(viewer.received(&sent).len(), 1, "{interval:?}");
+        }
+        assert_eq!(broadcast.keyframe_requests(), before, "{interval:?}");
+        let changes = std::iter::from_fn(|| broadcast.worker.poll_event())
+            .filter(|event| matches!(event, Event::ConsumerLayersChanged { .. }));
+        assert_eq!(changes.count(), 0, "{interval:?}");
+    }
+}
+
+/// Adds a producer with three simulcast encodings.
+fn simulcast_producer(broadcast: &mut Broadcast) -> watersmeet_engine::command::ProducerId {
+    let rtp = json!({
+        "mid": "7",
+        "codecs": [{
+            "mimeType": "video/VP8", "payloadType": 96, "clockRate": 90_000,
+            "rtcpFeedback": [{"type": "nack"}, {"type": "nack", "parameter": "pli"}],
+        }],
+        "headerExtensions": [
+            {"uri": ExtensionKind::Mid.uri(), "id": 1},
+            {"uri": ExtensionKind::Rid.uri(), "id": 2},
+        ],
+        "encodings": [{"rid": "q"}, {"rid": "h"}, {"rid": "f"}],
+    });
+    broadcast.produce_with(MediaKind::Video, rtp)
+}
+
+/// Sends a picture in all encodings. Returns the datagrams sent in consequence.
+fn send_picture(
+    broadcast: &mut Broadcast,
+    count: u64,
+    keyframe: bool,
+) -> Vec<crate::support::worker_setup::Datagram> {
+    let mut sent = Vec::new();
+    let timestamp = u32::try_from(broadcast.now.as_millis() * 90).expect("small");
+    for (ssrc, rid) in [(10, b"q"), (20, b"h"), (30, b"f")] {
+        sent.extend(broadcast.send(&PublishedPacket {
+            ssrc,
+            pt: 96,
+            seq: count,
+            timestamp,
+            extensions: &[(1, b"7"), (2, rid)],
+            payload: &[0x10, u8::from(!keyframe), 1, 2, 3],
+        }));
+    }
+    sent
+}
+
+/// Lets the viewer see a keyframe and then some frames, of which the first leaves the caches.
+/// Returns the number of that packet in the viewer's stream.
+fn show_frames_for(broadcast: &mut Broadcast, viewer: &mut Viewer, span: Duration) -> (Ssrc, u16) {
+    let sent = broadcast.publish(true, 100);
+    let (header, _) = viewer.received(&sent).remove(0);
+    send_for(broadcast, span);
+    (header.ssrc, header.seq.wrapping_add(1))
+}
+
+#[test]
+fn nack_for_a_packet_that_is_no_longer_cached_requests_a_keyframe_at_once() {
+    let mut broadcast = broadcast();
+    let mut viewer = broadcast.add_viewer();
+    let (ssrc, lost) = show_frames_for(&mut broadcast, &mut viewer, Duration::from_millis(1_500));
+    let before = broadcast.keyframe_requests();
+    for _ in 0..20 {
+        let nack = viewer.nack(ssrc, &[lost]);
+        broadcast.receive_from(&viewer, nack);
+        broadcast.advance(Duration::from_millis(30));
+    }
+    assert_eq!(broadcast.keyframe_requests(), before + 1, "once a second");
+    let sent = broadcast.publish(true, 100);
+    drop(sent);
+    let nack = viewer.nack(ssrc, &[lost]);
+    broadcast.receive_from(&viewer, nack);
+    assert_eq!(
+        rest_for(&mut broadcast, secs(3)),
+        0,
+        "a keyframe replaced the loss"
+    );
+}
+
+#[test]
+fn nack_for_a_cached_packet_requests_no_keyframe() {
+    let mut broadcast = broadcast();
+    let mut viewer = broadcast.add_viewer();
+    let (ssrc, lost) = show_frames_for(&mut broadcast, &mut viewer, Duration::from_millis(500));
+    let before = broadcast.keyframe_requests();
+    let nack = viewer.nack(ssrc, &[lost]);
+    broadcast.receive_from(&viewer, nack);
+    let sent = broadcast.drain();
+    assert_eq!(viewer.received(&sent).len(), 1);
+    assert_eq!(rest_for(&mut broadcast, secs(3)), 0);
+    assert_eq!(broadcast.keyframe_requests(), before);
+}
+
+#[test]
+fn new_path_of_a_viewer_requests_a_keyframe() {
+    let mut broadcast = broadcast();
+    let mut viewer = broadcast.add_viewer();
+    show_frames_for(&mut broadcast, &mut viewer, Duration::from_millis(500));
+    let before = broadcast.keyframe_requests();
+    let path = Path::udp(([127, 0, 0, 9], 30_000).into());
+    broadcast.reconnect(viewer.transport, path);
+    assert_eq!(broadcast.keyframe_requests(), before + 1);
+    broadcast.reconnect(viewer.transport, viewer.path);
+    assert_eq!(broadcast.keyframe_requests(), before + 1, "once a second");
+}
