@@ -55,7 +55,7 @@ sweep: ## Search for failing simulator seeds: SEEDS=200
 bench: web/dist/index.html ## Measure CPU per forwarded packet and its lower bound; last line: floor_ratio
 	@scripts/bench
 
-load: web/dist/index.html ## Measure the server under load: PROFILE=L1…L9|webinar|meeting|audio|growth NET=veth GRO=on
+load: web/dist/index.html ## Measure the server under load: PROFILE=L1…L10|webinar|meeting|audio|growth NET=veth GRO=on
 	@scripts/load $(PROFILE)
 
 instructions: ## Count instructions per forwarded packet with callgrind

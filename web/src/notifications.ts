@@ -16,3 +16,8 @@ export const ROLE_CHANGED_TEXT: Record<Role | 'retired', string> = {
 };
 
 export const VIEWER_CANNOT_SEND_TEXT = 'You are watching: others do not hear or see you. Ask to speak first.';
+
+export function serverClosingText(seconds: number): string {
+  const when = seconds < 2 ? 'now' : `in ${seconds} seconds`;
+  return `The server restarts ${when}. The call then continues by itself.`;
+}

@@ -240,6 +240,20 @@ export type RoomJoined = {
   participants?: Array<ParticipantSummary>;
   /** What this participant may do here. */
   role?: Role;
+  /** Number of participants, this one included; present where not all of them are listed. */
+  participantCount?: number;
+};
+
+/** `participantCount`: how many participants a room has in which not all of them are listed */
+export type ParticipantCount = {
+  /** Participants in the room, the receiver included. */
+  count: number;
+};
+
+/** `serverClosing`: the server restarts, and the client is to connect again when it is closed */
+export type ServerClosing = {
+  /** Seconds until the connection is closed. */
+  seconds: number;
 };
 
 /** `roomLeft`, and `waiting` until a host admits the client */
@@ -489,6 +503,7 @@ export interface Notices {
   connected: Connected;
   newPeer: NewPeer;
   peerLeft: PeerLeft;
+  participantCount: ParticipantCount;
   newProducer: NewProducer;
   producerClosed: PeerProducerRef;
   producerPaused: PeerProducerRef;
@@ -499,6 +514,7 @@ export interface Notices {
   consumerLayersChanged: ConsumerLayersChanged;
   transportClosed: TransportClosed;
   workerLost: Empty;
+  serverClosing: ServerClosing;
   waiting: RoomLeft;
   admitted: RoomJoined;
   joinRequested: PeerRequest;

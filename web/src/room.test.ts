@@ -469,3 +469,34 @@ test('notifications disappear after a while, the oldest first when there are too
   vi.advanceTimersByTime(5_000);
   expect(call.room.notifications.value).toEqual([]);
 });
+
+describe('a large room', () => {
+  test('counts participants who are not listed', async () => {
+    await call.join({ ...ben, participantCount: 1_200 });
+    expect(call.room.unlistedCount).toBe(1_198);
+    call.server.notify('participantCount', { count: 1_300 });
+    expect(call.room.unlistedCount).toBe(1_298);
+    // One of them publishes, and is listed from then on.
+    call.server.notify('newPeer', { peerId: 'cleo' });
+    expect(call.room.unlistedCount).toBe(1_297);
+  });
+});
+
+describe('a restart of the server', () => {
+  test('is announced', async () => {
+    await call.join(ben);
+    call.server.notify('serverClosing', { seconds: 20 });
+    expect(call.room.notifications.value.at(-1)?.text).toContain('restarts in 20 seconds');
+  });
+
+  test('does not end the attempts to join', async () => {
+    call.room.join();
+    call.server.refusals.set('joinRoom', new Refusal('Server is restarting', 'shutting-down'));
+    call.server.connect();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(call.room.status.value).toBe('joining');
+    call.server.refusals.clear();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(call.room.status.value).toBe('live');
+  });
+});

@@ -20,7 +20,7 @@ import {
   type TransportSignalling,
 } from './media';
 import { Moderation } from './moderation';
-import { POLICY_CHANGED_TEXT, ROLE_CHANGED_TEXT } from './notifications';
+import { POLICY_CHANGED_TEXT, ROLE_CHANGED_TEXT, serverClosingText } from './notifications';
 import { Participant } from './participant';
 import { Producers, type LocalTracks } from './producers';
 import type { Connected, Direction, Notice, Notices, RemovalReason, Role, RoomJoined, RoomLeft } from './protocol';
@@ -97,6 +97,8 @@ export class Room {
   readonly failure = signal<JoinFailure | null>(null);
   /** The other participants, in the order in which they joined. */
   readonly participants = signal<Participant[]>([]);
+  /** Number of everybody in the room, where the server does not list all of them; else 0. */
+  readonly participantCount = signal(0);
   /** Whether a transport is disconnected or has failed. */
   readonly mediaImpaired = signal(false);
   readonly notifications = signal<Notification[]>([]);
@@ -150,6 +152,11 @@ export class Room {
     this.moderation = new Moderation(signalling);
     this.producers = new Producers(options.tracks, signalling, canSend);
     this.consumers = new Consumers(this.participants, signalling);
+  }
+
+  /** Number of participants who are in the room and not in `participants`. */
+  get unlistedCount(): number {
+    return Math.max(0, this.participantCount.value - this.participants.value.length - 1);
   }
 
   get id(): string {
@@ -287,6 +294,8 @@ export class Room {
     // A lost connection is reopened and enters again; after other errors we retry on the same one.
     if (error instanceof ConnectionLost) return;
     this.failedAttempts += 1;
+    // A server that restarts opens no room now; the page joins when it is back.
+    if (error instanceof Refusal && error.code === 'shutting-down') this.failedAttempts = 1;
     if (this.status.value === 'joining' && this.failedAttempts >= JOIN_ATTEMPTS_MAX) {
       const code = error instanceof Refusal ? error.code : undefined;
       return this.fail('refused', error instanceof Error ? error.message : String(error), code);
@@ -317,6 +326,7 @@ export class Room {
       const previousIndex = new Map(this.participants.value.map(({ id }, index) => [id, index]));
       const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
       this.participants.value = participants.sort((a, b) => index(a) - index(b));
+      this.participantCount.value = joined.participantCount ?? 0;
       // Servers without roles let everybody speak.
       this.role.value = joined.role ?? 'speaker';
     });
@@ -376,6 +386,11 @@ export class Room {
       case 'policyChanged':
         // While joining, this notice states the present policy and is no change.
         return this.status.value === 'live' ? this.notify(POLICY_CHANGED_TEXT[notice.payload.policy]) : undefined;
+      case 'participantCount':
+        this.participantCount.value = notice.payload.count;
+        return;
+      case 'serverClosing':
+        return this.notify(serverClosingText(notice.payload.seconds));
       case 'removed':
         this.removal.value = notice.payload.reason;
         return this.end('removed');

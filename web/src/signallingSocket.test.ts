@@ -7,7 +7,7 @@ import { SignallingSocket, backoffMs } from './signallingSocket';
 class FakeWebSocket {
   readonly sent: { type: string; payload: unknown; id: string }[] = [];
   onmessage: ((event: { data: unknown }) => void) | null = null;
-  onclose: (() => void) | null = null;
+  onclose: ((event?: { code: number }) => void) | null = null;
   closed = false;
 
   send(text: string): void {
@@ -170,4 +170,27 @@ test('after close no WebSocket is opened and nothing is reported', () => {
   vi.advanceTimersByTime(60_000);
   expect(webSockets).toHaveLength(1);
   expect(delays).toEqual([]);
+});
+
+test('a server that restarts is looked for at least every second', () => {
+  socket.open();
+  greet();
+  latest().onclose?.({ code: 1001 });
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    vi.advanceTimersByTime(delays.at(-1) ?? 0);
+    latest().onclose?.({ code: 1006 });
+  }
+  expect(Math.max(...delays)).toBe(750);
+});
+
+test('the notice of a restart counts when a proxy hides the close code', () => {
+  socket.open();
+  greet();
+  latest().deliver({ type: 'serverClosing', payload: { seconds: 5 } });
+  expect(notices.map(({ type }) => type)).toEqual(['serverClosing']);
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    latest().onclose?.();
+    vi.advanceTimersByTime(delays.at(-1) ?? 0);
+  }
+  expect(Math.max(...delays)).toBe(750);
 });

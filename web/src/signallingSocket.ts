@@ -7,7 +7,16 @@
  * 4. When the WebSocket closes, pending requests fail, and it is opened again
  * after a growing, random delay, until `close`.
  */
-import type { Connected, ErrorPayload, Frame, Notice, PayloadOf, ReplyOf, RequestType } from './protocol';
+import type {
+  Connected,
+  ErrorPayload,
+  Frame,
+  Notice,
+  PayloadOf,
+  ReplyOf,
+  RequestType,
+  ServerClosing,
+} from './protocol';
 import { ConnectionLost, Refusal, type SignallingConnection, type SignallingEvents } from './signalling';
 
 /** A request unanswered for this long means that the connection is dead, whatever the browser reports. */
@@ -16,13 +25,18 @@ const REPLY_MS_MAX = 10_000;
 const GREETING_MS_MAX = 8_000;
 const BACKOFF_MS_FIRST = 400;
 const BACKOFF_MS_MAX = 8_000;
+/** Close codes of a server that ends to be started again: going away, service restart (RFC 6455, IANA). */
+const RESTART_CODES = new Set([1001, 1012]);
+/** A server that said so is expected back within this time; the page then looks for it more often. */
+const RESTART_MS = 30_000;
+const RESTART_BACKOFF_MS_MAX = 1_000;
 
 /**
  * Returns the delay before reconnection number `attempt`, counted from 0. Half of it is random, so
  * that a thousand pages that lost one server do not all reconnect at the same instant.
  */
-export function backoffMs(attempt: number, random: number): number {
-  const full = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** attempt);
+export function backoffMs(attempt: number, random: number, max = BACKOFF_MS_MAX): number {
+  const full = Math.min(max, BACKOFF_MS_FIRST * 2 ** attempt);
   return Math.round(full / 2 + (full / 2) * random);
 }
 
@@ -40,6 +54,8 @@ export class SignallingSocket implements SignallingConnection {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private shouldReconnect = false;
   private greeted = false;
+  /** Time until which the server is expected to come back from a restart. */
+  private restartUntil = 0;
 
   constructor(
     private readonly url: string,
@@ -86,8 +102,10 @@ export class SignallingSocket implements SignallingConnection {
     this.webSocket = webSocket;
     this.greeted = false;
     webSocket.onmessage = (event: MessageEvent) => this.handleMessage(webSocket, event.data);
-    webSocket.onclose = () => {
-      if (this.webSocket === webSocket) this.handleLoss('socket closed');
+    webSocket.onclose = (event?: CloseEvent) => {
+      if (this.webSocket !== webSocket) return;
+      if (RESTART_CODES.has(event?.code ?? 0)) this.expectRestart(0);
+      this.handleLoss('socket closed');
     };
     this.timer = setTimeout(() => {
       if (this.webSocket === webSocket) this.handleLoss('no greeting');
@@ -106,10 +124,17 @@ export class SignallingSocket implements SignallingConnection {
       clearTimeout(this.timer);
       this.greeted = true;
       this.attempt = 0;
+      this.restartUntil = 0;
       this.events.onConnected(frame.payload as Connected);
       return;
     }
+    // A proxy may replace the close code that follows.
+    if (frame.type === 'serverClosing') this.expectRestart((frame.payload as ServerClosing).seconds * 1_000);
     this.events.onNotice(frame as Notice);
+  }
+
+  private expectRestart(inMs: number): void {
+    this.restartUntil = Date.now() + inMs + RESTART_MS;
   }
 
   private handleReply(id: string, frame: Frame): void {
@@ -129,7 +154,8 @@ export class SignallingSocket implements SignallingConnection {
     clearTimeout(this.timer);
     this.closeWebSocket(reason);
     if (!this.shouldReconnect) return;
-    const retryMs = backoffMs(this.attempt, this.random());
+    const max = Date.now() < this.restartUntil ? RESTART_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
+    const retryMs = backoffMs(this.attempt, this.random(), max);
     this.attempt += 1;
     this.timer = setTimeout(() => this.connect(), retryMs);
     this.events.onDisconnected(retryMs);

@@ -48,6 +48,16 @@ test('an unreachable server is reported in the lobby', NO_MEDIA, async ({ call }
   await ana.join();
 });
 
+test('the page returns by itself when the server is restarted by SIGTERM', NO_MEDIA, async ({ call }) => {
+  const server = await call.startServer({ WATERSMEET_SHUTDOWN_NOTICE_S: '2' });
+  const ana = await call.join('ana');
+  const stopped = server.stop();
+  await expect(ana.page.getByText('The server restarts in 2 seconds.')).toBeVisible();
+  await stopped;
+  await server.restart();
+  await ana.expectConnected();
+});
+
 test('an empty room name is rejected and a pasted link is parsed', NO_MEDIA, async ({ call }) => {
   const { page } = await call.open('ana');
   await page.getByRole('button', { name: 'Join' }).click();

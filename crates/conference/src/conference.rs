@@ -32,6 +32,7 @@ mod panic_scope;
 mod pending_commands;
 mod permissions;
 mod placement;
+mod presence;
 mod recovery;
 mod replies;
 mod request_context;
@@ -41,6 +42,7 @@ mod returning;
 mod rooms;
 mod routing;
 mod sessions;
+mod shutdown;
 mod timers;
 mod tokens;
 mod transports;
@@ -54,6 +56,7 @@ pub use self::metrics::{ConferenceGauges, ConferenceTotals, JoinDurations};
 pub use self::outputs::Output;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use watersmeet_engine::command::{self, Command, Event};
 use watersmeet_wire::params::RtpCapabilities;
@@ -120,6 +123,8 @@ pub struct Conference {
     limited_actions: LimitedActions,
     /// Totals since the start.
     metrics: ConferenceMetrics,
+    /// Whether the program is about to end, so that no further rooms are opened.
+    is_shutting_down: bool,
     /// Panics that a test has ordered.
     #[cfg(feature = "faults")]
     faults: crate::faults::Faults,
@@ -146,6 +151,7 @@ impl Conference {
             outputs: Outputs::default(),
             limited_actions: LimitedActions::default(),
             metrics: ConferenceMetrics::default(),
+            is_shutting_down: false,
             #[cfg(feature = "faults")]
             faults: crate::faults::Faults::default(),
         }
@@ -216,6 +222,7 @@ impl Conference {
                 Timer::Reservation(room) => it.expire_reservation(&room),
                 Timer::Seats(room) => it.expire_seats(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
+                Timer::Presence(room) => it.tell_presence(&room),
             });
         }
         self.settle();
@@ -504,6 +511,7 @@ impl Conference {
 
     /// Notifies every participant of a room but one.
     fn notify_others(&mut self, room: &str, except: SessionId, notice: &Notice) {
+        self.flush_presence(room);
         let sessions = self.rooms.get(room).map(|it| it.sessions());
         for session in sessions.unwrap_or_default() {
             if session != except {
@@ -514,6 +522,7 @@ impl Conference {
 
     /// Notifies the hosts of a room.
     fn notify_hosts(&mut self, room: &str, notice: &Notice) {
+        self.flush_presence(room);
         let hosts = self.rooms.get(room).map(|it| it.hosts());
         for session in hosts.unwrap_or_default() {
             self.notify(session, notice);

@@ -48,6 +48,10 @@ pub struct ConferenceLimits {
     /// Participants in a room. Default 200.
     /// `participants_max = 200`
     pub participants_max: usize,
+    /// Participants of a room up to which all are told of one another. In a larger room, those who
+    /// join and publish nothing are only counted. Default 100.
+    /// `presence_max = 100`
+    pub presence_max: usize,
     /// Transports of a participant, at least 2. Default 4; clients that open one for each person
     /// they see get as many as they need.
     /// `transports_max = 4`
@@ -106,6 +110,7 @@ impl Default for ConferenceLimits {
             unentered_rooms_per_client_max: 20,
             unentered_room_timeout_s: 900,
             participants_max: 200,
+            presence_max: 100,
             transports_max: 4,
             producers_max: 16,
             consumers_max: 512,

@@ -1,6 +1,8 @@
 //! One room: its participants in order of joining, its lobby, and its policy. Contains no media and
 //! sends no messages.
 
+mod presence;
+
 use std::sync::Arc;
 
 use watersmeet_wire::units::{Map, Time};
@@ -10,6 +12,8 @@ use crate::message::{
     ClientDevice, ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, User,
 };
 use crate::seats::{Identity, ResumeKey, Seats};
+
+pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
 
 /// Participants, lobby, policy and reservation of one room.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(crate) struct Room {
     pub(crate) bans: Bans,
     /// Number of the next session that enters or waits.
     next_number: u64,
+    /// Changes of presence that were not told yet, and what was told of the number of participants.
+    presence_log: PresenceLog,
 }
 
 /// Properties of a room that is created in advance.
@@ -78,6 +84,8 @@ pub(crate) struct Participant {
     pub can_subscribe: bool,
     /// Secret by which its client is recognised when it comes back.
     pub resume: Option<ResumeKey>,
+    /// Who is told of the participant, and of whom it is told. The room decides it on entry.
+    pub presence: Presence,
 }
 
 impl Room {
@@ -96,6 +104,7 @@ impl Room {
             seats: Seats::default(),
             bans: Bans::default(),
             next_number: 0,
+            presence_log: PresenceLog::default(),
         }
     }
 
@@ -111,8 +120,10 @@ impl Room {
         }
     }
 
-    /// Adds a participant and returns its number.
-    pub(crate) fn enter(&mut self, participant: Participant) -> u64 {
+    /// Adds a participant and returns its number. Up to `presence_max` participants are listed.
+    pub(crate) fn enter(&mut self, mut participant: Participant, presence_max: usize) -> u64 {
+        participant.presence = self.presence_on_join(participant.role, presence_max);
+        self.count_entry(participant.presence);
         let number = self.next_number();
         self.participants.insert(number, participant);
         self.reserved_until = None;
@@ -136,7 +147,9 @@ impl Room {
     /// Removes the participant or unseen session with this number. Returns the participant.
     pub(crate) fn leave(&mut self, number: u64) -> Option<Participant> {
         self.unseen.remove(&number);
-        self.participants.remove(&number)
+        let left = self.participants.remove(&number)?;
+        self.count_exit(left.presence);
+        Some(left)
     }
 
     /// Removes the unseen session with this number.

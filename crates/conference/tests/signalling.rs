@@ -7,6 +7,8 @@
     reason = "a test must stop where something is missing"
 )]
 
+#[path = "signalling/audience.rs"]
+mod audience;
 #[path = "signalling/call.rs"]
 mod call;
 #[path = "signalling/harness.rs"]

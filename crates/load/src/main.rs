@@ -30,6 +30,7 @@ mod run_lengths;
 mod run_state;
 mod seeded_rng;
 mod signalling;
+mod socket_drops;
 mod test_header;
 mod thresholds;
 mod traffic_stats;

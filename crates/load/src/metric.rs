@@ -56,6 +56,8 @@ pub enum Metric {
     Memory,
     /// Memory added per transport.
     MemoryPerTransport,
+    /// Datagrams that the kernel dropped at the server's sockets.
+    SocketDrops,
     /// Peers that joined.
     Joined,
     /// Peers that failed to join.
@@ -111,7 +113,7 @@ enum Unit {
 
 impl Metric {
     /// All metrics, in the order of the table.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Consumers,
         Self::Transports,
         Self::PacketsIn,
@@ -137,6 +139,7 @@ impl Metric {
         Self::InvoluntarySwitches,
         Self::Memory,
         Self::MemoryPerTransport,
+        Self::SocketDrops,
         Self::Joined,
         Self::JoinFailures,
         Self::JoinRate,
@@ -179,6 +182,7 @@ impl Metric {
             Self::InvoluntarySwitches => ("context switches, forced", Unit::PerSecond),
             Self::Memory => ("server RSS", Unit::Mebibytes),
             Self::MemoryPerTransport => ("RSS per transport", Unit::Kibibytes),
+            Self::SocketDrops => ("datagrams dropped at sockets", Unit::Count),
             Self::Joined => ("joined", Unit::Count),
             Self::JoinFailures => ("failed to join", Unit::Count),
             Self::JoinRate => ("joins", Unit::LowPerSecond),
@@ -242,6 +246,7 @@ impl Metric {
             | Self::JoinP99
             | Self::JoinCpu
             | Self::JoinShardsCpu => self.of_joins(outcome),
+            Self::SocketDrops => outcome.costs.socket_drops.map(|it| it as f64),
             Self::OwnCpu => Some(outcome.costs.own_share * 100.0),
             Self::OwnWaited => Some(outcome.costs.waited_shares()[1] * 100.0),
             Self::Stolen => Some(outcome.costs.stolen_share * 100.0),

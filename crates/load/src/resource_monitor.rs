@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::options::ReportArgs;
 use crate::run_lengths::{self, MetricsError, RunCounters, RunLengths};
+use crate::socket_drops;
 
 /// Prefix of the names of the server's media threads.
 pub const SHARD_PREFIX: &str = "shard-";
@@ -58,6 +59,8 @@ struct Usage {
     threads: BTreeMap<i32, Thread>,
     /// Resident memory.
     rss_bytes: u64,
+    /// Datagrams that the kernel dropped at its sockets so far.
+    socket_drops: u64,
 }
 
 /// Takes snapshots of the server's processes and of the generator.
@@ -110,6 +113,9 @@ pub struct ProcessCost {
     pub voluntary_switches: u64,
     /// Involuntary context switches.
     pub involuntary_switches: u64,
+    /// Datagrams that the kernel dropped because nobody read them in time.
+    #[serde(default)]
+    pub socket_drops: u64,
 }
 
 /// Resource usage during a run.
@@ -128,6 +134,10 @@ pub struct RunCost {
     pub joining_cpu_s: Option<f64>,
     /// CPU seconds of the media threads among them; `None` when they are not known.
     pub joining_shards_cpu_s: Option<f64>,
+    /// Datagrams that the kernel dropped at the server's sockets, from before the first join to the
+    /// end of the measurement.
+    #[serde(default)]
+    pub socket_drops: Option<u64>,
     /// Resident memory of the server before the first join.
     pub rss_before_bytes: Option<u64>,
     /// Runs that the server sent, if its metrics were read.
@@ -194,6 +204,7 @@ impl Usage {
             cpu: ticks(stat.utime + stat.stime),
             threads,
             rss_bytes: stat.rss * procfs::page_size(),
+            socket_drops: socket_drops::of_process(&process),
         })
     }
 }
@@ -240,6 +251,7 @@ impl ProcessCost {
         for (before, after) in before.iter().zip(after) {
             cost.cpu_s += after.cpu.saturating_sub(before.cpu).as_secs_f64();
             cost.rss_bytes += after.rss_bytes;
+            cost.socket_drops += after.socket_drops.saturating_sub(before.socket_drops);
             for (id, thread) in &after.threads {
                 let earlier = before.threads.get(id);
                 cost.add_thread(earlier, thread);
@@ -315,6 +327,8 @@ impl RunCost {
             own,
             joining_cpu_s: is_monitored.then_some(joining.cpu_s),
             joining_shards_cpu_s: Some(joining.shards_cpu_s()).filter(|&it| it > 0.0),
+            socket_drops: is_monitored
+                .then(|| ProcessCost::between(&before.servers, &end.servers).socket_drops),
             rss_before_bytes: is_monitored
                 .then(|| before.servers.iter().map(|it| it.rss_bytes).sum()),
             runs: counters.map(|(start, end)| RunLengths::between(start, end)),

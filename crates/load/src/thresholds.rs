@@ -43,7 +43,7 @@ const fn max(metric: Metric, limit: f64) -> Threshold {
 }
 
 /// Names of the sets.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 17] = [
     "L1",
     "L2",
     "L3",
@@ -54,6 +54,8 @@ pub const NAMES: [&str; 15] = [
     "L7-burst",
     "L9-half",
     "L9",
+    "L10",
+    "L10-media",
     "webinar",
     "webinar-600",
     "meeting",
@@ -124,6 +126,24 @@ const L9_HALF: [Threshold; 2] = [max(Metric::LatencyP99, 2.0), max(Metric::Laten
 /// Latency at full load.
 const L9: [Threshold; 2] = [max(Metric::LatencyP99, 5.0), max(Metric::LatencyP999, 10.0)];
 
+/// 1,500 viewers join a webinar, 50 per second, while nothing is sent.
+const L10: [Threshold; 6] = [
+    min(Metric::Joined, 1_501.0),
+    max(Metric::JoinFailures, 0.0),
+    max(Metric::JoinP95, 400.0),
+    max(Metric::JoinCpu, 1.0),
+    max(Metric::MemoryPerTransport, 40.0),
+    max(Metric::SocketDrops, 0.0),
+];
+
+/// The same while a voice is sent.
+const L10_MEDIA: [Threshold; 4] = [
+    min(Metric::Joined, 1_501.0),
+    max(Metric::JoinFailures, 0.0),
+    max(Metric::JoinP95, 400.0),
+    max(Metric::SocketDrops, 0.0),
+];
+
 /// One camera and 200 subscribers. The CPU limit is a fifth of the 16.7 µs that another server spends
 /// per packet.
 const WEBINAR: [Threshold; 3] = [
@@ -162,6 +182,8 @@ pub const fn named(name: &str) -> Option<&'static [Threshold]> {
         b"L7-burst" => &L7_BURST,
         b"L9-half" => &L9_HALF,
         b"L9" => &L9,
+        b"L10" => &L10,
+        b"L10-media" => &L10_MEDIA,
         b"webinar" => &WEBINAR,
         b"webinar-600" | b"meeting-32" => &FULL_LOAD,
         b"meeting" => &MEETING,

@@ -80,7 +80,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
     let site = SiteContext::new(
-        hub_handle,
+        hub_handle.clone(),
         (heartbeats.clone(), shard_metrics),
         clock,
         config,
@@ -97,10 +97,16 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         () = signals.next() => tracing::info!("shutting down"),
         _ = &mut hub => return Err(AppError::HubEnded),
     }
-    stop.send_replace(true);
+    site.record_shutdown();
+    let notice = Duration::from_secs(config.shutdown_notice_s.into());
+    let ended = async {
+        hub_handle.announce_shutdown(notice).await;
+        stop.send_replace(true);
+        shut_down(hub, &servers, threads).await;
+    };
     tokio::select! {
         () = signals.next() => tracing::warn!("second signal: exiting without waiting for sessions"),
-        () = shut_down(hub, &servers, threads) => {}
+        () = ended => {}
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 #[cfg(feature = "faults")]
@@ -38,6 +38,9 @@ const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Age at which the metrics of the conference are read anew.
 const GAUGES_AGE_MAX: Duration = Duration::from_millis(100);
+
+/// Interval at which a program that is about to end checks whether its rooms are empty.
+const SHUTDOWN_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// WebSocket close code for a server that shuts down (RFC 6455 §7.4.1).
 const GOING_AWAY: u16 = 1001;
@@ -90,6 +93,13 @@ enum Input {
         request: AdminRequest,
         /// Channel for the response.
         response_sender: oneshot::Sender<Result<AdminResponse, message::Refusal>>,
+    },
+    /// The program is about to end.
+    Shutdown {
+        /// Time until sessions are closed.
+        notice: Duration,
+        /// Channel for the number of participants.
+        response_sender: oneshot::Sender<usize>,
     },
     /// A request for the conference's metrics.
     Gauges {
@@ -210,6 +220,13 @@ impl Hub {
                 response_sender,
             } => {
                 let _ = response_sender.send(self.conference.handle_admin_request(now, request));
+            }
+            Input::Shutdown {
+                notice,
+                response_sender,
+            } => {
+                self.conference.handle_shutdown(now, notice);
+                let _ = response_sender.send(self.conference.gauges().participants);
             }
             Input::Gauges { response_sender } => {
                 let gauges = self.gauges(now);
@@ -395,6 +412,26 @@ impl HubHandle {
             received.await.ok()
         };
         timeout(REQUEST_TIMEOUT, response).await.ok()?
+    }
+
+    /// Tells everybody that the program ends, and waits until all have left their rooms or `notice`
+    /// has passed.
+    pub async fn announce_shutdown(&self, notice: Duration) {
+        let (response_sender, told) = oneshot::channel();
+        let input = Input::Shutdown {
+            notice,
+            response_sender,
+        };
+        if self.inputs.send(input).await.is_err() || told.await.unwrap_or(0) == 0 {
+            return;
+        }
+        let empty = async {
+            while self.gauges().await.is_some_and(|it| it.participants > 0) {
+                sleep(SHUTDOWN_POLL_INTERVAL).await;
+            }
+        };
+        // Those who are still there are disconnected.
+        let _ = timeout(notice, empty).await;
     }
 
     /// Makes the next request of a room's participants panic. Returns false when the hub has ended.

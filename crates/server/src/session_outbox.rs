@@ -51,6 +51,8 @@ pub struct Outbox {
 pub struct OutboxReceiver {
     /// Receiving end.
     frames: mpsc::Receiver<Frame>,
+    /// Frame that was taken from the queue and is next.
+    next: Option<Frame>,
     /// State that both ends share.
     shared: Arc<Shared>,
 }
@@ -89,6 +91,7 @@ pub fn channel() -> (Outbox, OutboxReceiver) {
         },
         OutboxReceiver {
             frames: receiver,
+            next: None,
             shared,
         },
     )
@@ -122,7 +125,24 @@ impl Outbox {
 impl OutboxReceiver {
     /// Waits for the next frame; `None` once the hub has dropped its end.
     pub async fn next(&mut self) -> Option<Frame> {
-        self.frames.recv().await
+        match self.next.take() {
+            Some(frame) => Some(frame),
+            None => self.frames.recv().await,
+        }
+    }
+
+    /// Takes the next frame, if it is queued already and is a text.
+    pub fn take_text(&mut self) -> Option<String> {
+        if self.next.is_none() {
+            self.next = self.frames.try_recv().ok();
+        }
+        match self.next.take() {
+            Some(Frame::Text(text) | Frame::DroppableText(text)) => Some(text),
+            other => {
+                self.next = other;
+                None
+            }
+        }
     }
 
     /// Frees the bytes of a frame that was sent or discarded.
@@ -197,6 +217,23 @@ mod tests {
         let frame = receiver.next().await.unwrap();
         receiver.release(frame.len());
         assert_eq!(outbox.push(self::frame(BYTES_MAX)), Pushed::Queued);
+    }
+
+    #[tokio::test]
+    async fn texts_are_taken_up_to_the_next_frame_of_another_kind() {
+        let (outbox, mut receiver) = channel();
+        let close = || Frame::Close {
+            code: 1000,
+            reason: "",
+        };
+        for frame in [frame(1), frame(2), close()] {
+            assert_eq!(outbox.push(frame), Pushed::Queued);
+        }
+        assert_eq!(receiver.next().await, Some(frame(1)));
+        assert_eq!(receiver.take_text(), Some("xx".to_owned()));
+        assert_eq!(receiver.take_text(), None);
+        assert_eq!(receiver.next().await, Some(close()));
+        assert_eq!(receiver.take_text(), None);
     }
 
     #[tokio::test]

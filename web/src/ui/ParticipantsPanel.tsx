@@ -22,7 +22,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
     <aside class="panel" aria-label="Participants">
       <header class="panel-head">
         <h2>
-          Participants <span class="count">{participants.length + 1}</span>
+          Participants <span class="count">{participants.length + 1 + room.unlistedCount}</span>
         </h2>
         <button type="button" class="ghost" aria-label="Close participants" onClick={close}>
           <CloseIcon />
@@ -45,6 +45,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
             <ParticipantRow key={participant.id} room={room} participant={participant} isHost={isHost} />
           ))}
         </ul>
+        {room.unlistedCount > 0 && <p class="person">and {room.unlistedCount} more who only watch and listen</p>}
       </div>
       {isHost && <PolicyPicker app={app} room={room} />}
     </aside>

@@ -55,7 +55,7 @@ impl Conference {
                 let waiting = found.waiting().map(|(_, it)| it.summary(Vec::new()));
                 Ok(AdminResponse::Participants {
                     waiting: waiting.collect(),
-                    participants: self.summaries(&room, None)?,
+                    participants: self.summaries(&room)?,
                 })
             }
             AdminRequest::DeleteRoom { room } => self.delete_room(&room),
@@ -88,6 +88,9 @@ impl Conference {
             return Err(Refusal::BadRequest(
                 "a name is empty or too long".to_owned(),
             ));
+        }
+        if self.is_shutting_down {
+            return Err(Refusal::ShuttingDown);
         }
         if self.rooms.get(&name).is_some() {
             return Err(Refusal::RoomExists);

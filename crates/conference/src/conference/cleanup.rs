@@ -71,10 +71,10 @@ impl Conference {
         };
         let notice = Notice::ParticipantLeft {
             peer,
-            display_name: left.display_name,
+            display_name: left.display_name.clone(),
             producers: closed_producers(&closed),
         };
-        self.notify_others(name, id, &notice);
+        self.tell_departure(name, membership.number, &left, notice);
         self.appoint_host(name);
     }
 
@@ -84,8 +84,12 @@ impl Conference {
         if is_unused {
             self.cancel_seat_timer(name);
         }
+        let timer = self.rooms.get(name).and_then(|it| it.presence_timer());
         if self.rooms.remove_if_unused(name) {
             tracing::debug!(rooms = self.rooms.len(), "room closed");
+            if let Some(at) = timer {
+                self.timers.cancel(at, Timer::Presence(name.into()));
+            }
         }
     }
 }

@@ -87,7 +87,9 @@ impl Conference {
             Timer::HeldConsume(session) | Timer::TokenExpiry(session) => {
                 PanicScope::Session(*session)
             }
-            Timer::Reservation(room) | Timer::Seats(room) => PanicScope::Room(Arc::clone(room)),
+            Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => {
+                PanicScope::Room(Arc::clone(room))
+            }
         }
     }
 }

@@ -12,8 +12,11 @@ use crate::message::{
     Applicant, JoinRequest, Notice, ParticipantSummary, Policy, Refusal, RemovalReason, Reply,
     Role, SessionId,
 };
-use crate::room::Participant;
+use crate::room::{Participant, Presence};
 use crate::session::Membership;
+
+/// The other participants of whom one is told, and the number of all if these are not all.
+type Snapshot = (Vec<ParticipantSummary>, Option<usize>);
 
 impl Conference {
     /// Enters a room, or its lobby.
@@ -45,6 +48,7 @@ impl Conference {
             role: Role::Viewer,
             can_subscribe: permissions.can_subscribe,
             resume: identity.resume.clone(),
+            presence: Presence::LISTED,
         };
         let replaced = self.find_replaced(&request.room, &participant)?;
         let replaced = returning.session.or(replaced);
@@ -165,6 +169,10 @@ impl Conference {
         if policy == Policy::InviteOnly && !permissions.is_invited {
             return Err(Refusal::InvalidToken);
         }
+        let is_open = self.rooms.get(name).is_some_and(|it| !it.is_empty());
+        if self.is_shutting_down && !is_open {
+            return Err(Refusal::ShuttingDown);
+        }
         let Some(room) = self.rooms.get(name) else {
             let has_token = permissions.is_invited || permissions.user.is_some();
             if self.config.rooms_need_token && !has_token {
@@ -252,20 +260,21 @@ impl Conference {
             participant: Box::new(participant.summary(Vec::new())),
             producers,
         };
-        self.notify_others(name, id, &restarted);
+        self.notify_viewers_of(name, id, &restarted);
         if before != display_name {
             let renamed = Notice::DisplayNameChanged {
                 peer,
                 before,
                 display_name,
             };
-            self.notify_others(name, id, &renamed);
+            self.notify_viewers_of(name, id, &renamed);
         }
-        let others = self.snapshot(id, &membership)?;
+        let (others, count) = self.snapshot(id, &membership)?;
         Ok(Some(Reply::Joined {
             room: membership.room,
             role,
             others,
+            count,
         }))
     }
 
@@ -294,7 +303,7 @@ impl Conference {
     /// Enters a room that the session is not in.
     fn enter(&mut self, name: &Arc<str>, participant: Participant) -> Outcome {
         let (session, role) = (participant.session, participant.role);
-        let others = self.add_participant(name, participant)?;
+        let (others, count) = self.add_participant(name, participant)?;
         if role == Role::Host {
             self.notify_of_waiting(session, name);
         }
@@ -302,17 +311,17 @@ impl Conference {
             room: Arc::clone(name),
             role,
             others,
+            count,
         }))
     }
 
-    /// Adds a participant to a room and notifies the others. Returns the others.
+    /// Adds a participant to a room and notifies the others. Returns its snapshot of the room.
     pub(super) fn add_participant(
         &mut self,
         name: &Arc<str>,
         participant: Participant,
-    ) -> Result<Vec<ParticipantSummary>, Refusal> {
+    ) -> Result<Snapshot, Refusal> {
         let id = participant.session;
-        let notice = Notice::ParticipantJoined(Box::new(participant.summary(Vec::new())));
         tracing::info!(session = id.0, "participant joined");
         let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
         if let Some(due) = room.reserved_until() {
@@ -322,7 +331,7 @@ impl Conference {
         }
         let membership = Membership {
             room: Arc::clone(name),
-            number: room.enter(participant),
+            number: room.enter(participant, self.config.limits.presence_max),
         };
         self.metrics.record_join();
         if let Some(session) = self.sessions.get_mut(id) {
@@ -331,34 +340,57 @@ impl Conference {
             }
             session.record_join(self.now);
         }
-        self.notify_others(name, id, &notice);
+        self.tell_arrival(name, membership.number);
         self.snapshot(id, &membership)
     }
 
-    /// Returns the other participants for one that enters. Credits it the messages that they cause.
-    fn snapshot(
-        &mut self,
-        id: SessionId,
-        membership: &Membership,
-    ) -> Result<Vec<ParticipantSummary>, Refusal> {
-        let others = self.summaries(&membership.room, Some(id))?;
+    /// Returns the other participants for one that enters, as far as it is told of them. Credits it
+    /// the messages that they cause.
+    fn snapshot(&mut self, id: SessionId, membership: &Membership) -> Result<Snapshot, Refusal> {
+        let room = self.rooms.get(&membership.room).ok_or(Refusal::Internal)?;
+        let count = Some(room.participants_len()).filter(|_| room.has_audience());
+        let viewer = room.participant(membership.number).map(|it| it.presence);
+        let others = self.summaries_where(&membership.room, |number, it| {
+            number != membership.number && viewer.is_none_or(|by| by.sees(it.presence))
+        })?;
         let producers: usize = others.iter().map(|it| it.producers.len()).sum();
         if let Some(session) = self.sessions.get_mut(id) {
             session.credit_messages(producers * MESSAGES_PER_PRODUCER);
         }
-        Ok(others)
+        Ok((others, count))
     }
 
-    /// Returns the participants of a room, all or all but one, and their producers.
-    pub(super) fn summaries(
+    /// Returns all participants for a host, and for others those of whom they are told.
+    pub(super) fn list_participants(
+        &self,
+        id: SessionId,
+    ) -> Result<Vec<ParticipantSummary>, Refusal> {
+        let membership = self.sessions.member(id)?;
+        // A session that only prepares to join may not know who is there.
+        let viewer = self.rooms.participant(&membership)?;
+        let viewer = Some(viewer)
+            .filter(|it| it.role != Role::Host)
+            .map(|it| it.presence);
+        self.summaries_where(&membership.room, |number, it| {
+            number == membership.number || viewer.is_none_or(|by| by.sees(it.presence))
+        })
+    }
+
+    /// Returns all participants of a room and their producers.
+    pub(super) fn summaries(&self, room: &str) -> Result<Vec<ParticipantSummary>, Refusal> {
+        self.summaries_where(room, |_, _| true)
+    }
+
+    /// Returns the participants of a room that `is_listed` accepts, and their producers.
+    fn summaries_where(
         &self,
         room: &str,
-        except: Option<SessionId>,
+        is_listed: impl Fn(u64, &Participant) -> bool,
     ) -> Result<Vec<ParticipantSummary>, Refusal> {
         let room = self.rooms.get(room).ok_or(Refusal::Internal)?;
-        let participants = room.participants().map(|(_, it)| it);
-        let participants = participants.filter(|it| Some(it.session) != except);
-        let summaries = participants.map(|it| it.summary(self.media.summaries_of(it.session)));
+        let listed = room.participants();
+        let listed = listed.filter(|(number, it)| is_listed(*number, it));
+        let summaries = listed.map(|(_, it)| it.summary(self.media.summaries_of(it.session)));
         Ok(summaries.collect())
     }
 }

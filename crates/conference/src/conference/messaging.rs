@@ -35,7 +35,7 @@ impl Conference {
         let peer = self.rooms.participant(&membership)?.peer.clone();
         self.charge_for_all(id, &membership, &())?;
         let notice = Notice::MediaState { peer, audio, video };
-        self.notify_others(&membership.room, id, &notice);
+        self.notify_viewers_of(&membership.room, id, &notice);
         Ok(Some(Reply::Done))
     }
 
@@ -68,7 +68,7 @@ impl Conference {
                 before,
                 display_name,
             };
-            self.notify_others(&membership.room, id, &notice);
+            self.notify_viewers_of(&membership.room, id, &notice);
         }
         Ok(Some(Reply::Done))
     }
@@ -96,7 +96,10 @@ impl Conference {
         };
         match receiver {
             None => self.notify_others(&membership.room, id, &notice),
-            Some(receiver) => self.notify(receiver, &notice),
+            Some(receiver) => {
+                self.flush_presence(&membership.room);
+                self.notify(receiver, &notice);
+            }
         }
         Ok(Some(Reply::Done))
     }

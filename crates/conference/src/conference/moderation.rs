@@ -80,9 +80,15 @@ impl Conference {
         let notice = Notice::JoinRequestResolved {
             peer: waited.peer.clone(),
         };
-        let others = self.add_participant(&lobby.room, Participant { role, ..waited })?;
+        let (others, count) = self.add_participant(&lobby.room, Participant { role, ..waited })?;
         let room = lobby.room;
-        self.notify(id, &Notice::Admitted { room, role, others });
+        let admitted = Notice::Admitted {
+            room,
+            role,
+            others,
+            count,
+        };
+        self.notify(id, &admitted);
         self.notify_hosts(name, &notice);
         Ok(())
     }
@@ -102,11 +108,13 @@ impl Conference {
             display_name: changed.display_name.clone(),
             role,
         };
-        if role == Role::Viewer {
-            self.close_producers(id);
+        self.flush_presence(name);
+        match role {
+            Role::Viewer => self.close_producers(id),
+            Role::Host | Role::Speaker => self.show_to_everybody(name, number, role),
         }
         self.notify(id, &notice);
-        self.notify_others(name, id, &notice);
+        self.notify_viewers_of(name, id, &notice);
         Ok(())
     }
 
@@ -174,7 +182,9 @@ impl Conference {
     fn set_policy(&mut self, name: &str, policy: Policy) -> Result<(), Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         if room.set_policy(policy) {
-            for session in room.sessions() {
+            let sessions = room.sessions();
+            self.flush_presence(name);
+            for session in sessions {
                 self.notify(session, &Notice::PolicyChanged { policy });
             }
         }

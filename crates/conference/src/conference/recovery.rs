@@ -181,7 +181,10 @@ impl Conference {
             self.send_command(router.shard, command);
         }
         self.rooms.remove(name);
-        let is_of_room = |timer: &Timer| matches!(timer, Timer::Reservation(it) | Timer::Seats(it) if it == name);
+        let is_of_room = |timer: &Timer| match timer {
+            Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => room == name,
+            Timer::Command(_) | Timer::HeldConsume(_) | Timer::TokenExpiry(_) => false,
+        };
         self.timers.cancel_all(is_of_room);
         self.reservations.remove(name);
     }

@@ -127,6 +127,7 @@ impl Conference {
             display_name: owner.display_name.clone(),
             producer: producer.clone(),
         };
+        let role = owner.role;
         let summary = producer.clone();
         let room = &membership.room;
         if !self.media.announce_producer(id, room, summary, consumable) {
@@ -135,6 +136,7 @@ impl Conference {
         let sessions = self.rooms.get(room).map(|it| it.sessions());
         let others = sessions.into_iter().flatten().filter(|it| *it != id);
         let others = others.map(|it| self.media.announced_len_of(it)).sum();
+        self.show_to_everybody(room, membership.number, role);
         self.notify_others(room, id, &notice);
         Ok(Reply::Produced { producer, others })
     }

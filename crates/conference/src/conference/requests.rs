@@ -54,13 +54,7 @@ impl Conference {
                 self.leave(id, Some(Refusal::NotInRoom));
                 Ok(Some(Reply::Left { room }))
             }
-            Request::ListParticipants => {
-                let membership = self.sessions.member(id)?;
-                // A session that only prepares to join may not know who is there.
-                self.rooms.participant(&membership)?;
-                let participants = self.summaries(&membership.room, None)?;
-                Ok(Some(Reply::Participants(participants)))
-            }
+            Request::ListParticipants => Ok(Some(Reply::Participants(self.list_participants(id)?))),
             Request::CreateTransport { direction, key } => {
                 self.create_transport(context, direction, key)
             }

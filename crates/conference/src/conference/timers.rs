@@ -20,6 +20,8 @@ pub(super) enum Timer {
     Seats(Arc<str>),
     /// The tokens with which a session joined have expired.
     TokenExpiry(SessionId),
+    /// Collected changes of presence in a room, or its number of participants, are to be told.
+    Presence(Arc<str>),
 }
 
 /// Queue of deadlines. Each belongs to an object whose number is bounded.

@@ -32,6 +32,11 @@ pub enum Notice {
         /// Producers that were closed.
         producers: Vec<ProducerId>,
     },
+    /// The number of participants of a large room changed. Some of them are not listed.
+    ParticipantCount {
+        /// Participants in the room, including the receiver of this notice.
+        count: usize,
+    },
     /// A participant changed its display name.
     DisplayNameChanged {
         /// Id of the participant.
@@ -96,6 +101,11 @@ pub enum Notice {
     },
     /// The worker failed: all transports of the participant are gone. Joining again restores them.
     WorkerLost,
+    /// The server shuts down: the connection will be closed, and the client is to connect again.
+    ServerClosing {
+        /// Seconds until the connection is closed.
+        seconds: u64,
+    },
     /// A participant sent a chat message.
     Chat {
         /// Id of the participant.
@@ -138,6 +148,8 @@ pub enum Notice {
         role: Role,
         /// The other participants and their producers, as in `Reply::Joined`.
         others: Vec<ParticipantSummary>,
+        /// Number of participants, as in `Reply::Joined`.
+        count: Option<usize>,
     },
     /// The role of a participant changed, perhaps the receiver's own.
     RoleChanged {

@@ -33,6 +33,9 @@ pub enum Refusal {
     /// A host has banned the participant from the room.
     #[error("Banned from this room")]
     Banned,
+    /// The server shuts down and opens no further rooms.
+    #[error("Server is restarting")]
+    ShuttingDown,
     /// A room of this name exists already.
     #[error("Room already exists")]
     RoomExists,
@@ -81,6 +84,7 @@ impl Refusal {
             Self::Forbidden => "forbidden",
             Self::RoomLocked => "room-locked",
             Self::Banned => "banned",
+            Self::ShuttingDown => "shutting-down",
             Self::RoomExists => "room-exists",
             Self::TransportNotFound => "transport-not-found",
             Self::ProducerNotFound => "producer-not-found",

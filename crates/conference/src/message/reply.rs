@@ -24,6 +24,8 @@ pub enum Reply {
         /// The other participants and their producers, in order of joining. Later changes follow
         /// as notices.
         others: Vec<ParticipantSummary>,
+        /// Number of participants in the room, where `others` does not list all of them.
+        count: Option<usize>,
     },
     /// The participant waits until a host admits it.
     WaitingForApproval {

@@ -320,13 +320,18 @@ fn a_client_can_consume_everything_in_a_full_room_at_once() {
 
 #[test]
 fn everybody_in_a_full_room_is_told_once_when_a_participant_leaves() {
-    let mut test = TestConference::new();
+    let mut test = TestConference::with_limits(ConferenceLimits {
+        presence_max: 200,
+        ..ConferenceLimits::default()
+    });
     let (ana, _) = test.join("room");
     let send = test.create_transport(ana, "send");
     for _ in 0..16 {
         test.produce(ana, &send, "video");
     }
     let others: Vec<_> = (1..200).map(|_| test.join("room").0).collect();
+    // Arrivals in a large room are told together.
+    test.advance(Duration::from_secs(1));
     for session in &others {
         test.take_frames(*session);
     }

@@ -63,11 +63,13 @@ fn webinar() -> Outcome {
                 rss_bytes: (40 << 20) + 402 * 10_240,
                 voluntary_switches: 10_000,
                 involuntary_switches: 50,
+                socket_drops: 0,
             }),
             own: ProcessCost::default(),
             own_share: 0.4,
             joining_cpu_s: Some(0.201),
             joining_shards_cpu_s: Some(0.1005),
+            socket_drops: None,
             rss_before_bytes: Some(40 << 20),
             runs: Some(RunLengths {
                 datagrams: 400_000,

@@ -16,6 +16,7 @@ fn usage(millis: u64, rss_bytes: u64, threads: &[(i32, Thread)]) -> Usage {
         cpu: Duration::from_millis(millis),
         threads: threads.iter().cloned().collect(),
         rss_bytes,
+        socket_drops: 0,
     }
 }
 

@@ -119,6 +119,7 @@ fn value_type(key: &str) -> ValueType {
         | "media_send_buffer"
         | "spread_above_percent"
         | "turn_ttl_s"
+        | "shutdown_notice_s"
         | "initial_outgoing_bitrate"
         | "max_incoming_bitrate" => ValueType::Number,
         "dev" | "udp" | "tcp" | "pin_cores" | "tls_self_signed" | "token_required" => {

@@ -204,6 +204,11 @@ pub struct Config {
     /// `tls_self_signed = false`
     pub tls_self_signed: bool,
 
+    /// Seconds between SIGTERM and the end of the meetings that are still running: people are told, and
+    /// no new rooms are opened. At most 3,600. Without meetings the program ends at once. Default 2.
+    /// `shutdown_notice_s = 2`
+    pub shutdown_notice_s: u32,
+
     /// Log level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or filter, such as
     /// `info,watersmeet_engine=debug`. Default info.
     /// `log = "info"`
@@ -269,6 +274,7 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             tls_self_signed: false,
+            shutdown_notice_s: 2,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             caps: ConferenceLimits::default(),

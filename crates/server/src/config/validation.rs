@@ -49,6 +49,9 @@ const OWN_SEGMENTS: [&str; 11] = [
     "ws",
 ];
 
+/// Upper bound of `shutdown_notice_s`: longer than service managers wait.
+const SHUTDOWN_NOTICE_S_MAX: u32 = 3_600;
+
 fn contradiction<T>(text: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::contradiction(text))
 }
@@ -63,6 +66,9 @@ impl Config {
         self.check_listeners()?;
         self.check_access()?;
         self.check_ice()?;
+        if self.shutdown_notice_s > SHUTDOWN_NOTICE_S_MAX {
+            return contradiction("`shutdown_notice_s` must be 0 to 3600");
+        }
         check_caps(&self.caps)?;
         log_filter::check(&self.log).or_else(contradiction)?;
         self.limits.check()

@@ -99,6 +99,9 @@ async fn live() -> Response {
 /// Returns 200 while participants can join; 503 while a shard or the hub does not respond, and
 /// during shutdown.
 async fn ready(State(site): State<SiteContext>) -> Response {
+    if site.is_shutting_down() {
+        return text_response(false, "shutting down\n");
+    }
     let gauges: Option<ConferenceGauges> = site.hub.gauges().await;
     let is_ready = gauges.is_some() && !site.heartbeats.iter().any(|it| it.is_hung());
     text_response(is_ready, if is_ready { "ready\n" } else { "not ready\n" })

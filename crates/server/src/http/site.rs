@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::Request;
 use watersmeet_conference::access::TokenKeys;
@@ -64,6 +65,8 @@ pub struct SiteContext {
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
     pub stats_cache: Arc<StatsCache>,
+    /// Whether the program is about to end.
+    is_shutting_down: Arc<AtomicBool>,
 }
 
 impl SiteContext {
@@ -98,7 +101,18 @@ impl SiteContext {
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
             mounts: Arc::default(),
+            is_shutting_down: Arc::default(),
         })
+    }
+
+    /// Records that the program is about to end: it is not ready any more.
+    pub fn record_shutdown(&self) {
+        self.is_shutting_down.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the program is about to end.
+    pub fn is_shutting_down(&self) -> bool {
+        self.is_shutting_down.load(Ordering::Relaxed)
     }
 
     /// Returns the state with the settings of a listener.

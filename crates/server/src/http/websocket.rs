@@ -304,9 +304,20 @@ async fn send_frames(
             },
             _ = pings.tick() => Message::Ping(Default::default()),
         };
-        let len = if message.is_text() { message.len() } else { 0 };
+        // Frames that are queued already are written together with this one.
+        let mut len = if message.is_text() { message.len() } else { 0 };
+        let written = async {
+            sink.feed(message).await?;
+            while len < BUFFER_LEN
+                && let Some(text) = frames.take_text()
+            {
+                len += text.len();
+                sink.feed(Message::text(text)).await?;
+            }
+            sink.flush().await
+        };
         let outcome = tokio::select! {
-            outcome = timeout(WRITE_TIMEOUT, sink.send(message)) => outcome,
+            outcome = timeout(WRITE_TIMEOUT, written) => outcome,
             () = overflow.wait() => return NOT_READING,
         };
         frames.release(len);

@@ -31,6 +31,7 @@ mod page_and_lifecycle;
 mod program;
 mod protoo;
 mod rate_limits;
+mod shutdown;
 mod signalling;
 mod socketio;
 mod tls;

@@ -99,6 +99,21 @@ impl Program {
         self.child.stderr.take().unwrap()
     }
 
+    /// Sends a POST request with a JSON body; returns status, header and body.
+    pub fn post(&self, path: &str, body: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let (host, len) = (self.address, body.len());
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        split_response(&answer)
+    }
+
     /// Sends SIGTERM, like a service manager.
     pub fn terminate(&self) {
         self.signal("TERM");

@@ -69,8 +69,14 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
             id,
             capabilities_payload(capabilities),
         ),
-        Reply::Joined { room, role, others } => {
-            frame("roomJoined", id, room_joined(state, room, *role, others))
+        Reply::Joined {
+            room,
+            role,
+            others,
+            count,
+        } => {
+            let joined = room_joined(state, room, *role, others, *count);
+            frame("roomJoined", id, joined)
         }
         Reply::WaitingForApproval { room } => frame("waiting", id, room_left(room)),
         Reply::Left { room } => frame("roomLeft", id, room_left(room)),
@@ -145,8 +151,11 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         }
         Notice::WorkerLost if !state.extended => encode_refusal(id, &Refusal::WorkerLost),
         // A client without support for waiting rooms still waits for the reply to its join.
-        Notice::Admitted { room, role, others } if !state.extended => {
-            frame("roomJoined", id, room_joined(state, room, *role, others))
+        Notice::Admitted {
+            room, role, others, ..
+        } if !state.extended => {
+            let joined = room_joined(state, room, *role, others, None);
+            frame("roomJoined", id, joined)
         }
         Notice::Removed { .. } if !state.extended => encode_refusal(id, &Refusal::NotInRoom),
         _ if !state.extended => return None,
@@ -178,6 +187,12 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
             layers_changed(*consumer, *layers),
         ),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
+        Notice::ServerClosing { seconds } => {
+            frame("serverClosing", id, ServerClosing { seconds: *seconds })
+        }
+        Notice::ParticipantCount { count } => {
+            frame("participantCount", id, ParticipantCount { count: *count })
+        }
         Notice::ParticipantRestarted { .. }
         | Notice::DisplayNameChanged { .. }
         | Notice::MediaState { .. }
@@ -198,8 +213,14 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
 fn encode_moderation_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
-        Notice::Admitted { room, role, others } => {
-            frame("admitted", id, room_joined(state, room, *role, others))
+        Notice::Admitted {
+            room,
+            role,
+            others,
+            count,
+        } => {
+            let joined = room_joined(state, room, *role, others, *count);
+            frame("admitted", id, joined)
         }
         Notice::JoinRequested(applicant) => frame("joinRequested", id, peer_request(applicant)),
         Notice::SpeakRequested(applicant) => frame("speakRequested", id, peer_request(applicant)),
@@ -358,6 +379,7 @@ fn room_joined(
     room: &str,
     role: Role,
     others: &[message::ParticipantSummary],
+    count: Option<usize>,
 ) -> RoomJoined {
     let existing_producers = others
         .iter()
@@ -380,6 +402,7 @@ fn room_joined(
             .extended
             .then(|| others.iter().map(participant_summary).collect()),
         role: state.extended.then_some(role),
+        participant_count: count.filter(|_| state.extended),
     }
 }
 

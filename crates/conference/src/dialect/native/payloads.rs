@@ -314,6 +314,26 @@ pub(super) struct RoomJoined {
     /// What this participant may do here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    /// Number of participants, this one included; present where not all of them are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub participant_count: Option<usize>,
+}
+
+/// `participantCount`: how many participants a room has in which not all of them are listed
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct ParticipantCount {
+    /// Participants in the room, the receiver included.
+    pub count: usize,
+}
+
+/// `serverClosing`: the server restarts, and the client is to connect again when it is closed
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(super) struct ServerClosing {
+    /// Seconds until the connection is closed.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub seconds: u64,
 }
 
 /// `roomLeft`, and `waiting` until a host admits the client

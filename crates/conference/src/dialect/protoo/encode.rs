@@ -234,7 +234,7 @@ const fn error_code(refusal: &Refusal) -> u16 {
         Refusal::RoomExists | Refusal::AlreadyConnected => 409,
         Refusal::LimitReached(_) | Refusal::RateLimited => 429,
         Refusal::Internal => 500,
-        Refusal::WorkerLost => 503,
+        Refusal::WorkerLost | Refusal::ShuttingDown => 503,
         Refusal::TimedOut => 504,
     }
 }

@@ -23,7 +23,9 @@ impl State {
                 let join = join.map(|request| Effect::Request(tag.clone(), request));
                 return join.into_iter().collect();
             }
-            Reply::Joined { room, role, others } => {
+            Reply::Joined {
+                room, role, others, ..
+            } => {
                 let mut effects = self.enter(room);
                 effects.extend(self.joined(tag, *role, others));
                 return effects;
@@ -114,7 +116,9 @@ impl State {
                 self.waiting.remove(peer);
                 Vec::new()
             }
-            Notice::Admitted { room, role, others } => self.admitted(room, *role, others),
+            Notice::Admitted {
+                room, role, others, ..
+            } => self.admitted(room, *role, others),
             Notice::SpeakRequested(applicant) => {
                 let payload = peer_request(applicant);
                 vec![emit("speakingPermissionRequest", payload.into())]

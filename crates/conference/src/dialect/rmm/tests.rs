@@ -35,6 +35,7 @@ fn joined() -> Reply {
         room: "r".into(),
         role: Role::Speaker,
         others: Vec::new(),
+        count: None,
     }
 }
 

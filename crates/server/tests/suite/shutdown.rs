@@ -1,0 +1,93 @@
+//! Shutdown: readiness, notice, close codes and the time until the program has ended.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::native_client::Client;
+use crate::program::{Program, start_configured};
+
+/// Waits until `/readyz` fails.
+fn wait_until_unready(program: &Program) {
+    let start = Instant::now();
+    while program.get("/readyz", "").0 != 503 {
+        assert!(start.elapsed() < Duration::from_secs(5), "still ready");
+    }
+}
+
+#[tokio::test]
+async fn sigterm_fails_readiness_and_leaves_meetings_their_time() {
+    let mut program = start_configured("shutdown-notice", "shutdown_notice_s = 4");
+    let mut ana = Client::join(&program, "standup").await;
+    let mut late = Client::connect(&program).await;
+    assert_eq!(program.get("/readyz", "").0, 200);
+    let told = Instant::now();
+    program.terminate();
+    wait_until_unready(&program);
+    assert_eq!(program.get("/livez", "").0, 200);
+    let refused = late.request("joinRoom", json!({ "roomId": "other" }), "error");
+    assert_eq!(refused.await["code"], "shutting-down");
+    let body = program.post("/api/rooms", "{\"hostName\":\"Ana\"}");
+    assert_eq!(body.0, 503, "{body:?}");
+    // A meeting that runs can still be entered.
+    let joined = late.request("joinRoom", json!({ "roomId": "standup" }), "roomJoined");
+    assert_eq!(joined.await["roomId"], "standup");
+    assert_eq!(ana.close_code(Duration::from_secs(10)).await, Some(1001));
+    assert!(
+        told.elapsed() >= Duration::from_secs(4),
+        "{:?}",
+        told.elapsed()
+    );
+    assert_eq!(late.close_code(Duration::from_secs(5)).await, Some(1001));
+    assert!(program.wait().success());
+}
+
+#[tokio::test]
+async fn program_ends_when_the_last_participant_has_left() {
+    let mut program = start_configured("shutdown-empty", "shutdown_notice_s = 600");
+    let mut ana = Client::join(&program, "standup").await;
+    program.terminate();
+    wait_until_unready(&program);
+    ana.request("leaveRoom", json!({}), "roomLeft").await;
+    assert_eq!(ana.close_code(Duration::from_secs(10)).await, Some(1001));
+    assert!(program.wait().success());
+}
+
+#[tokio::test]
+async fn second_signal_ends_the_program_at_once() {
+    let mut program = start_configured("shutdown-twice", "shutdown_notice_s = 600");
+    let mut ana = Client::join(&program, "standup").await;
+    program.terminate();
+    wait_until_unready(&program);
+    program.terminate();
+    assert!(program.wait().success());
+    assert_eq!(ana.close_code(Duration::from_secs(5)).await, None);
+}
+
+#[test]
+fn incomplete_requests_do_not_delay_the_exit() {
+    let mut program = Program::start(&[]);
+    let open = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(program.address).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream
+    };
+    let partial = [
+        open(b""),
+        open(b"GET /health HTTP/1.1\r\nHost: a"),
+        open(b"POST /api/rooms HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"),
+    ];
+    // The server has accepted the connections before it answers this request.
+    assert_eq!(program.get("/readyz", "").0, 200);
+    let start = Instant::now();
+    program.terminate();
+    assert!(program.wait().success());
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    drop(partial);
+}
