@@ -8,7 +8,7 @@ web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist 
 	-o -path web/test-results -prune -o -path web/tests -prune -o -path web/bench -prune \
 	-o -type f -print)
 
-.PHONY: help run build check test nightly dev e2e relay sim sweep bench load instructions microbench runs signalling fuzz clean tools
+.PHONY: help run build check test nightly dev e2e relay sim sweep bench load instructions microbench runs signalling hostile fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -68,6 +68,9 @@ microbench: ## Measure parsing, encryption and forwarding without sockets
 runs: build ## Measure GSO run lengths with real browsers
 	@scripts/setup test
 	@$(paths) npm --prefix web run bench
+
+hostile: build ## Measure how the server bears slow and oversized requests and guesses of room names
+	@scripts/hostile
 
 signalling: build ## Measure signalling: 2,000 idle connections and 1,000 requests per second for a minute
 	@$(paths) cargo bench -p watersmeet-server --bench signalling
