@@ -56,7 +56,6 @@ pub use self::metrics::{ConferenceGauges, ConferenceTotals, JoinDurations};
 pub use self::outputs::Output;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use watersmeet_engine::command::{self, Command, Event};
 use watersmeet_wire::params::RtpCapabilities;
