@@ -1,6 +1,7 @@
 //! One room: its participants in order of joining, its lobby, and its policy. Contains no media and
 //! sends no messages.
 
+mod audience;
 mod presence;
 
 use std::sync::Arc;

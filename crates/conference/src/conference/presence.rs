@@ -158,7 +158,8 @@ impl Conference {
         }
         let told = room.participants().map(|(number, receiver)| {
             let concerning = changes.iter().enumerate();
-            let concerning = concerning.filter(|(_, it)| it.concerns(number, receiver));
+            let concerning = concerning
+                .filter(|(_, it)| it.concerns(number, receiver.session, receiver.presence));
             let indexes: Vec<_> = concerning.map(|(index, _)| index).collect();
             (receiver.session, indexes)
         });

@@ -181,18 +181,11 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         Notice::ConsumerClosed { consumer, producer } => {
             frame("consumerClosed", id, consumer_closed(*consumer, *producer))
         }
-        Notice::ConsumerLayersChanged { consumer, layers } => frame(
-            "consumerLayersChanged",
-            id,
-            layers_changed(*consumer, *layers),
-        ),
+        Notice::ConsumerLayersChanged { consumer, layers } => {
+            let payload = layers_changed(*consumer, *layers);
+            frame("consumerLayersChanged", id, payload)
+        }
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
-        Notice::ServerClosing { seconds } => {
-            frame("serverClosing", id, ServerClosing { seconds: *seconds })
-        }
-        Notice::ParticipantCount { count } => {
-            frame("participantCount", id, ParticipantCount { count: *count })
-        }
         Notice::ParticipantRestarted { .. }
         | Notice::DisplayNameChanged { .. }
         | Notice::MediaState { .. }
@@ -205,14 +198,22 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::SpeakRequested(_)
         | Notice::Muted { .. }
         | Notice::PolicyChanged { .. }
-        | Notice::Removed { .. } => return encode_moderation_notice(state, notice),
+        | Notice::ParticipantCount { .. }
+        | Notice::ServerClosing { .. }
+        | Notice::Removed { .. } => return encode_room_notice(state, notice),
     })
 }
 
-/// Encodes a notice about admissions, roles or chat.
-fn encode_moderation_notice(state: &State, notice: &Notice) -> Option<String> {
+/// Encodes a notice about admissions, roles, chat, or the room as a whole.
+fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
+        Notice::ServerClosing { seconds } => {
+            frame("serverClosing", id, ServerClosing { seconds: *seconds })
+        }
+        Notice::ParticipantCount { count } => {
+            frame("participantCount", id, ParticipantCount { count: *count })
+        }
         Notice::Admitted {
             room,
             role,
