@@ -518,15 +518,6 @@ impl Conference {
             }
         }
     }
-
-    /// Notifies the hosts of a room.
-    fn notify_hosts(&mut self, room: &str, notice: &Notice) {
-        self.flush_presence(room);
-        let hosts = self.rooms.get(room).map(|it| it.hosts());
-        for session in hosts.unwrap_or_default() {
-            self.notify(session, notice);
-        }
-    }
 }
 
 /// Commands and their replies.

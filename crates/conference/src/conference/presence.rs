@@ -111,6 +111,15 @@ impl Conference {
         }
     }
 
+    /// Notifies the hosts of a room.
+    pub(super) fn notify_hosts(&mut self, room: &str, notice: &Notice) {
+        self.flush_presence(room);
+        let hosts = self.rooms.get(room).map(|it| it.hosts());
+        for session in hosts.unwrap_or_default() {
+            self.notify(session, notice);
+        }
+    }
+
     /// Tells the collected changes and the number of participants, as far as they are due, and sets
     /// the timer for the rest.
     pub(super) fn tell_presence(&mut self, name: &Arc<str>) {

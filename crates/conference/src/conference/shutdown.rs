@@ -13,7 +13,7 @@ impl Conference {
     pub fn handle_shutdown(&mut self, now: Time, notice: Duration) {
         self.now = now;
         self.is_shutting_down = true;
-        let seconds = notice.as_secs();
+        let seconds = u32::try_from(notice.as_secs()).unwrap_or(u32::MAX);
         let everyone: Vec<_> = self
             .rooms
             .iter()

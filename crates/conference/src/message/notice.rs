@@ -104,7 +104,7 @@ pub enum Notice {
     /// The server shuts down: the connection will be closed, and the client is to connect again.
     ServerClosing {
         /// Seconds until the connection is closed.
-        seconds: u64,
+        seconds: u32,
     },
     /// A participant sent a chat message.
     Chat {

@@ -332,8 +332,7 @@ pub(super) struct ParticipantCount {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(super) struct ServerClosing {
     /// Seconds until the connection is closed.
-    #[cfg_attr(test, ts(type = "number"))]
-    pub seconds: u64,
+    pub seconds: u32,
 }
 
 /// `roomLeft`, and `waiting` until a host admits the client
