@@ -70,6 +70,11 @@ impl LossTracker {
         }
     }
 
+    /// Returns whether a packet is more than `distance` numbers behind the newest.
+    pub const fn is_behind(&self, seq: SeqNo, distance: u64) -> bool {
+        self.highest.0 > seq.0 + distance
+    }
+
     /// Records a received packet.
     pub fn record(&mut self, now: Time, seq: SeqNo) -> Arrival {
         if self.first.is_none() {

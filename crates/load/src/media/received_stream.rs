@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use watersmeet_engine::transport::srtp::{SrtpError, SrtpHeader, SrtpReceiver};
+use watersmeet_engine::transport::srtp::{REPLAY_WINDOW, SrtpError, SrtpHeader, SrtpReceiver};
 use watersmeet_peer::negotiation;
 use watersmeet_wire::rtcp::report::{ReportBlock, ntp_middle};
 use watersmeet_wire::rtp::{RtpHeader, split_osn};
@@ -153,8 +153,14 @@ impl ReceivedStream {
         }
         let plain_len = match self.decrypt(&packet.header, packet.datagram) {
             Ok(plain_len) => plain_len,
-            Err(SrtpError::Replayed) => {
+            Err(SrtpError::Replayed) if !self.losses.is_behind(seq, REPLAY_WINDOW) => {
                 stats.duplicates += 1;
+                return false;
+            }
+            Err(SrtpError::Replayed) => {
+                // A number far ahead looks like one far behind, which is refused as replayed.
+                stats.discarded += 1;
+                self.record_wrong_index(stats);
                 return false;
             }
             Err(error) => {
@@ -199,9 +205,13 @@ impl ReceivedStream {
     fn record_undecryptable(&self, error: SrtpError, stats: &mut TrafficStats) {
         stats.discarded += 1;
         if error == SrtpError::AuthFailed {
-            let ssrc = self.ssrc();
-            stats.record_violation(|| format!("a packet of {ssrc} has an unexpected SRTP index"));
+            self.record_wrong_index(stats);
         }
+    }
+
+    fn record_wrong_index(&self, stats: &mut TrafficStats) {
+        let ssrc = self.ssrc();
+        stats.record_violation(|| format!("a packet of {ssrc} has an unexpected SRTP index"));
     }
 
     fn decrypt(&mut self, header: &RtpHeader, datagram: &mut [u8]) -> Result<usize, SrtpError> {

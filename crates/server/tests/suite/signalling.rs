@@ -1,5 +1,7 @@
 //! Frames of the native dialect, as its clients see them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::native_client::Client;
@@ -63,12 +65,21 @@ async fn two_participants_exchange_media_and_one_leaves() {
         announced,
         json!({ "peerId": ben.peer, "producerId": theirs, "kind": "audio" })
     );
-    assert_eq!(program.health()["participants"], 2);
+    wait_for_participants(&program, 2).await;
 
     let ben_was = ben.peer.clone();
     drop(ben);
     assert_eq!(ana.expect("peerLeft").await["peerId"], ben_was);
-    assert_eq!(program.health()["participants"], 1);
+    wait_for_participants(&program, 1).await;
+}
+
+/// Waits until the program reports this number of participants; its figures may be a moment old.
+async fn wait_for_participants(program: &Program, count: u64) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while program.health()["participants"] != count {
+        assert!(Instant::now() < deadline, "{}", program.health());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
