@@ -3,7 +3,7 @@
 //!
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
 //!    arrives before the fingerprints is kept.
-//! 2. `Connecting`: as a server of DTLS 1.2, waits for a ClientHello with a cookie ([`cookie`]). Then
+//! 2. `Connecting`: as a server of DTLS 1.2, waits for a ClientHello with a cookie (`cookie`). Then
 //!    the handshake runs, for at most 15 s. Its datagrams are queued until
 //!    [`DtlsSession::handle_pending`] processes them one by one: each may take 0.1 ms, and the
 //!    worker limits how many are processed per loop iteration.

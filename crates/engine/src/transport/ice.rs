@@ -1,6 +1,6 @@
 //! ICE-lite agent: answers authenticated connectivity checks, and selects the path that the peer
 //! nominates. It needs no remote credentials, and sends checks only to prove that the peer receives
-//! at its address ([`path_proof`]). States are mediasoup's:
+//! at its address (`path_proof`). States are mediasoup's:
 //!
 //! 1. `New`: no authenticated check has arrived.
 //! 2. `Connected`: one has arrived, and its path is selected. UDP is preferred to TCP.
