@@ -61,9 +61,17 @@ async fn second_signal_ends_the_program_at_once() {
     let mut ana = Client::join(&program, "standup").await;
     program.terminate();
     wait_until_unready(&program);
+    let start = Instant::now();
     program.terminate();
     assert!(program.wait().success());
-    assert_eq!(ana.close_code(Duration::from_secs(5)).await, None);
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    // The close frame may not have been sent in time.
+    let code = ana.close_code(Duration::from_secs(5)).await;
+    assert!(matches!(code, None | Some(1001)), "{code:?}");
 }
 
 #[test]
