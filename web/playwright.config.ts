@@ -2,7 +2,7 @@
  * Tests in real browsers, in three projects that `npm run e2e` runs one after the other, whether or not one fails:
  *
  * - `page`: tests tagged `@no-media`. They check the page and signalling, and run in parallel.
- * - `small`: small calls with few pages: dialects and access to rooms, two at a time.
+ * - `dialects`: one small call for each dialect and client library, two at a time.
  * - `media`: all others, one at a time. Each runs a server and several video encoders, and an
  *   encoder that lacks processor time looks like a broken server.
  *
@@ -11,9 +11,9 @@
 import { defineConfig } from '@playwright/test';
 
 const NO_MEDIA = /@no-media/;
-const SMALL_CALLS = ['**/tests/dialects.spec.ts', '**/tests/room-access.spec.ts'];
+const DIALECTS = '**/dialects.spec.ts';
 
-/** Tests of the projects `page` and `small` that run at the same time. */
+/** Tests of the projects `page` and `dialects` that run at the same time. */
 const parallelWorkers = Number(process.env.WATERSMEET_E2E_WORKERS ?? 2);
 
 export default defineConfig({
@@ -28,13 +28,13 @@ export default defineConfig({
   projects: [
     { name: 'page', grep: NO_MEDIA, fullyParallel: true, workers: parallelWorkers, outputDir: 'test-results/page' },
     {
-      name: 'small',
-      testMatch: SMALL_CALLS,
+      name: 'dialects',
+      testMatch: DIALECTS,
       grepInvert: NO_MEDIA,
       fullyParallel: true,
       workers: parallelWorkers,
-      outputDir: 'test-results/small',
+      outputDir: 'test-results/dialects',
     },
-    { name: 'media', testIgnore: SMALL_CALLS, grepInvert: NO_MEDIA, fullyParallel: false, workers: 1, outputDir: 'test-results/media' },
+    { name: 'media', testIgnore: DIALECTS, grepInvert: NO_MEDIA, fullyParallel: false, workers: 1, outputDir: 'test-results/media' },
   ],
 });
