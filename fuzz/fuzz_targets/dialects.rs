@@ -38,6 +38,7 @@ fn config() -> ConferenceConfig {
         keys: Some(Arc::clone(&KEYS)),
         policy: Default::default(),
         rooms_need_token: false,
+        expired_tokens_disconnect: true,
         default_room: "lobby".into(),
         ice_servers: Default::default(),
         unix_epoch: Duration::from_secs(UNIX_S),
@@ -75,7 +76,7 @@ fn worker_reply(command: &Command) -> Result<Reply, Refusal> {
 fn drain(conference: &mut Conference, now: Time, kinds: &[DialectKind]) {
     while let Some(output) = conference.poll_output() {
         match output {
-            Output::Frame { session, text } => match kinds[session.0 as usize] {
+            Output::Frame { session, text, .. } => match kinds[session.0 as usize] {
                 DialectKind::SocketIo(_) => {
                     socketio::parse(&text).expect("a packet");
                 }
