@@ -85,7 +85,7 @@ pub(crate) struct Participant {
     pub can_subscribe: bool,
     /// Secret by which its client is recognised when it comes back.
     pub resume: Option<ResumeKey>,
-    /// Who is told of the participant, and of whom it is told. The room decides it on entry.
+    /// Visibility of the participant to others, and of others to it. The room decides it on entry.
     pub presence: Presence,
 }
 

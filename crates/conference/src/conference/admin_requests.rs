@@ -21,7 +21,7 @@ pub enum AdminRequest {
         policy: Option<Policy>,
         /// Whether tokens decide who is a host. Otherwise the first participant is the host.
         has_host_token: bool,
-        /// Who creates it.
+        /// Client that creates the room.
         creator: RoomCreator,
     },
     /// Returns the summary of one room.
@@ -75,7 +75,7 @@ pub enum AdminResponse {
     Participants {
         /// Participants, in order of joining.
         participants: Vec<ParticipantSummary>,
-        /// Those who wait until a host admits them.
+        /// Participants that wait until a host admits them.
         waiting: Vec<ParticipantSummary>,
     },
     /// The request was carried out.

@@ -183,7 +183,7 @@ impl Conference {
                 false => Ok(false),
             };
         };
-        // Whoever was inside comes back, whatever the hosts decided about others meanwhile.
+        // A participant that was admitted before may return, also after the room was locked.
         let was_inside = returning.role.is_some();
         if policy == Policy::Locked && !permissions.is_host && !was_inside {
             return Err(Refusal::RoomLocked);
@@ -209,7 +209,7 @@ impl Conference {
     /// enters on another connection.
     ///
     /// # Errors
-    /// Somebody else has the id that the participant claims.
+    /// Refuses an id that belongs to another participant.
     pub(super) fn find_replaced(
         &self,
         room: &str,

@@ -1,6 +1,7 @@
-//! Who in a room is told of whom. In a small room, everybody is told of everybody. Beyond a size,
-//! participants that publish nothing are only counted, so that the work of joining does not grow
-//! with the square of the room. Changes that follow one another quickly are collected.
+//! Visibility of a room's participants to one another. In a small room, everybody is told of
+//! everybody. Beyond a size, participants that publish nothing are only counted, so that the work of
+//! joining does not grow with the square of the room. Changes that follow one another quickly are
+//! collected.
 
 use std::ops::Range;
 
@@ -8,21 +9,21 @@ use watersmeet_wire::units::Time;
 
 use crate::message::{Notice, SessionId};
 
-/// Who is told that a participant is in its room.
+/// Set of participants that are told of a participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Visibility {
     /// Everybody: it has published, or has been a host.
     Everybody,
     /// Participants that see the list: it joined while the room was small.
     Listed,
-    /// Nobody: it is counted.
+    /// No participant: it is only counted.
     Counted,
 }
 
-/// Who is told of a participant, and of whom it is told.
+/// Visibility of a participant to others, and of others to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Presence {
-    /// Who is told that it is in the room.
+    /// Set of participants that are told of it.
     pub visibility: Visibility,
     /// Whether it is told of listed participants. It is always told of those whom everybody sees.
     pub sees_list: bool,
@@ -48,9 +49,9 @@ pub(crate) struct PresenceChange {
 pub(crate) enum Scope {
     /// All of them.
     All,
-    /// Those that see the list.
+    /// Participants that see the list.
     SeesList,
-    /// Those that do not see the list.
+    /// Participants that do not see the list.
     SeesNoList,
 }
 
