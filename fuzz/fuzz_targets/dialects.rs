@@ -57,6 +57,9 @@ fn worker_reply(command: &Command) -> Result<Reply, Refusal> {
             dtls: serde_json::from_value(json!({"role": "auto", "fingerprints": []}))
                 .expect("DTLS parameters"),
         },
+        Command::Produce { rtp, .. } => Reply::Producer {
+            consumable: Box::new(rtp.clone()),
+        },
         Command::Consume { .. } => Reply::Consumer {
             kind: MediaKind::Video,
             rtp: serde_json::from_value(json!({"codecs": [], "encodings": []}))
