@@ -2,9 +2,11 @@
 //! check (RFC 8445 §7.3). Datagrams are not trusted: a path is added only when its transport has
 //! authenticated a check on it.
 
+use std::net::{IpAddr, SocketAddr};
+
 use watersmeet_wire::units::Map;
 
-use crate::path::Path;
+use crate::path::{Path, Protocol};
 use crate::slots::TransportKey;
 
 /// Paths and ufrags of all transports of a worker.
@@ -41,6 +43,16 @@ impl Demux {
         let key = self.paths.get(&path).copied()?;
         self.last = Some((path, key));
         Some(key)
+    }
+
+    /// Returns the transports with UDP paths from this host, in the order of their ports.
+    pub fn transports_of_host(&self, host: IpAddr) -> impl Iterator<Item = TransportKey> + '_ {
+        let from = Path::udp(SocketAddr::new(host, 0));
+        let paths = self.paths.range(from..);
+        let is_of_host =
+            move |path: &Path| path.protocol == Protocol::Udp && path.remote.ip() == host;
+        let of_host = paths.take_while(move |(path, _)| is_of_host(path));
+        of_host.map(|(_, key)| *key)
     }
 
     /// Returns the transport with this local ufrag.
@@ -132,6 +144,23 @@ mod tests {
         assert_eq!(demux.locate(path(1)), Some(key(8)));
         demux.remove(key(7));
         assert_eq!(demux.locate(path(1)), Some(key(8)));
+    }
+
+    #[test]
+    fn transports_of_a_host_are_those_with_its_udp_paths() {
+        let mut demux = Demux::default();
+        let of = |host: [u8; 4], port| Path::udp((host, port).into());
+        let (host, neighbours) = ([192, 0, 2, 7], [[192, 0, 2, 6], [192, 0, 2, 8]]);
+        for (index, port) in [1, 9, u16::MAX].into_iter().enumerate() {
+            demux.add_path(of(host, port), key(index));
+            for neighbour in neighbours {
+                demux.add_path(of(neighbour, port), key(10));
+            }
+        }
+        demux.add_path(Path::tcp((host, 5).into(), 1), key(11));
+        let found: Vec<_> = demux.transports_of_host(host.into()).collect();
+        assert_eq!(found, [key(0), key(1), key(2)]);
+        assert_eq!(demux.transports_of_host([192, 0, 2, 9].into()).count(), 0);
     }
 
     #[test]

@@ -29,6 +29,11 @@ impl RateWindow {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
+    /// Returns the start of the bucket to which bytes were added last.
+    pub const fn last_at(&self) -> Time {
+        Time::from_micros(self.latest * BUCKET_MICROS)
+    }
+
     /// Returns the bitrate over the last second; the current bucket is not complete.
     pub fn bitrate(&self, now: Time) -> Bitrate {
         let mut window = self.clone();

@@ -47,6 +47,31 @@ impl Transport {
         transport.receive(now, path, packet)
     }
 
+    /// Returns whether the peer may have sent this SRTP or SRTCP packet, by its SSRC.
+    pub fn knows_source(&self, packet: &[u8]) -> bool {
+        let Self::WebRtc(transport) = self;
+        transport.knows_source(packet)
+    }
+
+    /// Returns whether an SRTP or SRTCP packet comes from the peer and is new, without receiving it. Its
+    /// bytes are unspecified afterwards.
+    pub fn verifies(&self, packet: &mut [u8]) -> bool {
+        let Self::WebRtc(transport) = self;
+        transport.verifies(packet)
+    }
+
+    /// Adds the unknown path of a packet that [`Self::verifies`].
+    pub fn add_media_path(&mut self, now: Time, path: Path, len: usize) {
+        let Self::WebRtc(transport) = self;
+        transport.add_media_path(now, path, len);
+    }
+
+    /// Returns when the last datagram arrived, to a tenth of a second.
+    pub fn last_received_at(&self) -> Time {
+        let Self::WebRtc(transport) = self;
+        transport.last_received_at()
+    }
+
     /// Processes the oldest waiting handshake datagram. Returns whether another one waits.
     pub fn advance(&mut self, now: Time) -> bool {
         let Self::WebRtc(transport) = self;

@@ -17,6 +17,7 @@ mod inbound;
 mod ingress;
 mod metrics;
 mod metrics_collection;
+mod moved_peers;
 mod network_limit;
 mod outbound;
 mod pipes;
@@ -54,6 +55,7 @@ use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
 use crate::transport_state::CloseReason;
 use handshakes::HandshakeQueue;
+use moved_peers::MovedPeers;
 use network_limit::NetworkLimit;
 use transport_entry::{REPORT_INTERVAL, TransportEntry};
 
@@ -161,6 +163,8 @@ pub struct Worker {
     handshakes: HandshakeQueue,
     /// Limits datagrams to unproven addresses.
     network_limit: NetworkLimit,
+    /// Searches for transports of peers with another address.
+    moved_peers: MovedPeers,
     /// Transports with something to send.
     send_queue: SendQueue,
     /// Orders the packets of one transport.
@@ -210,6 +214,7 @@ impl Worker {
             pool: PacketPool::default(),
             handshakes: HandshakeQueue::default(),
             network_limit: NetworkLimit::new(&mut rng),
+            moved_peers: MovedPeers::default(),
             send_queue: SendQueue::new(config.egress),
             order: GsoOrder::default(),
             egress: Egress::default(),
@@ -223,11 +228,15 @@ impl Worker {
     /// Handles one UDP datagram or one frame of a TCP connection. The packet is decrypted in place.
     pub fn handle_datagram(&mut self, now: Time, path: Path, packet: &mut [u8]) {
         let by_path = self.demux.locate(path);
-        let Some(key) = self.locate_by_ufrag(packet).or(by_path) else {
+        if let Some(key) = self.locate_by_ufrag(packet).or(by_path) {
+            self.contain_fault(now, key, |worker| worker.receive(now, key, path, packet));
+        } else if let Some(key) = self.find_moved_peer(now, path, packet) {
+            self.contain_fault(now, key, |worker| {
+                worker.receive_from_moved_peer(now, key, path, packet);
+            });
+        } else {
             self.record_discards(DiscardReason::UnknownAddress, 1);
-            return;
-        };
-        self.contain_fault(now, key, |worker| worker.receive(now, key, path, packet));
+        }
     }
 
     /// Counts datagrams that were discarded before they reached a transport.

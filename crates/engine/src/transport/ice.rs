@@ -190,6 +190,17 @@ impl IceAgent {
         self.write_due_check(now);
     }
 
+    /// Records that an SRTP packet of the peer, authentic and new, arrived on an unknown path: a NAT gave
+    /// the peer another port. The path is selected once it is proven. Consent is not extended.
+    pub fn add_media_path(&mut self, now: Time, path: Path, len: usize) {
+        if !self.has_event_capacity() || self.paths.selected().is_none() {
+            return;
+        }
+        self.add_path(now, path, len);
+        self.paths.switch_to(now, path);
+        self.write_due_check(now);
+    }
+
     /// Records that the peer receives at `path`.
     pub fn prove(&mut self, now: Time, path: Path) {
         self.paths.prove(now, path);
@@ -389,14 +400,7 @@ impl IceAgent {
         self.last_check_at = now;
         self.has_consent_timer = true;
         let silence = self.paths.selected_silence(now);
-        let ids = &mut self.transaction_ids;
-        let checked = self.paths.record_check(now, path, len as u64, ids);
-        if let CheckedPath::Added { evicted } = checked {
-            if let Some(evicted) = evicted {
-                self.events.push_back(IceEvent::PathRemoved(evicted));
-            }
-            self.events.push_back(IceEvent::PathAdded(path));
-        }
+        self.add_path(now, path, len);
         // With renomination only a greater NOMINATION value nominates.
         let is_nominated = match message.nomination {
             Some(nomination) => nomination > self.nomination_max,
@@ -415,6 +419,18 @@ impl IceAgent {
         } else {
             IceState::Connected
         });
+    }
+
+    /// Records `len` bytes from an authentic path, which is added when it is unknown.
+    fn add_path(&mut self, now: Time, path: Path, len: usize) {
+        let ids = &mut self.transaction_ids;
+        let checked = self.paths.record_check(now, path, len as u64, ids);
+        if let CheckedPath::Added { evicted } = checked {
+            if let Some(evicted) = evicted {
+                self.events.push_back(IceEvent::PathRemoved(evicted));
+            }
+            self.events.push_back(IceEvent::PathAdded(path));
+        }
     }
 
     /// Retires the credentials from before a restart once the peer uses the current ones, and

@@ -17,9 +17,10 @@ mod session_key;
 #[cfg(test)]
 mod tests;
 
+use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::units::{SeqNo, Ssrc};
 
-use self::replay::ReplayTable;
+use self::replay::{CheckedPacket, ReplayTable};
 use self::session_key::{KeyPurpose, RTCP_CLEAR_LEN, RTCP_E_FLAG, SessionKey};
 
 pub use self::error::{SrtpError, SrtpKeyError};
@@ -41,6 +42,17 @@ pub struct SrtpHeader {
     pub seq: u16,
     /// Length of the unencrypted part in bytes: fixed header, CSRCs and extensions.
     pub header_len: usize,
+}
+
+impl SrtpHeader {
+    /// Returns the fields of a parsed header.
+    pub const fn of(header: &RtpHeader) -> Self {
+        Self {
+            ssrc: header.ssrc,
+            seq: header.seq,
+            header_len: header.header_len,
+        }
+    }
 }
 
 /// Authenticates and decrypts the packets of one peer.
@@ -86,6 +98,47 @@ impl SrtpReceiver {
         header: SrtpHeader,
         packet: &mut [u8],
     ) -> Result<usize, SrtpError> {
+        let (checked, plain_len) = self.open_rtp(header, packet)?;
+        self.rtp_replay.mark(checked);
+        Ok(plain_len)
+    }
+
+    /// Authenticates and decrypts an RTCP packet in place. Returns the length of the plain packet.
+    ///
+    /// # Errors
+    /// Returns the reason the packet is refused. The bytes behind the first eight are unspecified
+    /// then.
+    pub fn unprotect_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
+        let (checked, plain_len) = self.open_rtcp(packet)?;
+        self.rtcp_replay.mark(checked);
+        Ok(plain_len)
+    }
+
+    /// Returns whether a packet of the same SSRC was received. `packet` is RTP or RTCP.
+    pub fn knows_source(&self, packet: &[u8]) -> bool {
+        if is_rtcp(packet) {
+            return rtcp_ssrc(packet).is_some_and(|ssrc| self.rtcp_replay.knows(ssrc));
+        }
+        let header = RtpHeader::parse(packet);
+        header.is_ok_and(|header| self.rtp_replay.knows(header.ssrc))
+    }
+
+    /// Returns whether an RTP or RTCP packet is authentic and new, without receiving it. Its bytes are
+    /// unspecified afterwards.
+    pub fn verifies(&self, packet: &mut [u8]) -> bool {
+        if is_rtcp(packet) {
+            return self.open_rtcp(packet).is_ok();
+        }
+        let header = RtpHeader::parse(packet);
+        header.is_ok_and(|header| self.open_rtp(SrtpHeader::of(&header), packet).is_ok())
+    }
+
+    #[inline]
+    fn open_rtp(
+        &self,
+        header: SrtpHeader,
+        packet: &mut [u8],
+    ) -> Result<(CheckedPacket, usize), SrtpError> {
         let SrtpHeader {
             ssrc,
             seq,
@@ -105,16 +158,10 @@ impl SrtpReceiver {
             .rtp_key
             .open_rtp(ssrc, checked.index, packet, header_len)
             .ok_or(SrtpError::AuthFailed)?;
-        self.rtp_replay.mark(checked);
-        Ok(plain_len)
+        Ok((checked, plain_len))
     }
 
-    /// Authenticates and decrypts an RTCP packet in place. Returns the length of the plain packet.
-    ///
-    /// # Errors
-    /// Returns the reason the packet is refused. The bytes behind the first eight are unspecified
-    /// then.
-    pub fn unprotect_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
+    fn open_rtcp(&self, packet: &mut [u8]) -> Result<(CheckedPacket, usize), SrtpError> {
         if packet.len() < RTCP_CLEAR_LEN + self.profile.rtcp_overhead() {
             return Err(SrtpError::TooShort);
         }
@@ -131,8 +178,7 @@ impl SrtpReceiver {
             .rtcp_key
             .open_rtcp(ssrc, trailer, packet)
             .ok_or(SrtpError::AuthFailed)?;
-        self.rtcp_replay.mark(checked);
-        Ok(plain_len)
+        Ok((checked, plain_len))
     }
 }
 
@@ -238,6 +284,12 @@ impl SrtpSender {
             "two packets with index {index} of SSRC {ssrc}"
         );
     }
+}
+
+/// Returns whether a packet is RTCP: its types 192 to 223 stand where RTP has marker and payload type
+/// (RFC 5761 §4).
+pub const fn is_rtcp(packet: &[u8]) -> bool {
+    matches!(packet, [_, 192..=223, ..])
 }
 
 /// Returns the SSRC in the first header of an RTCP packet.

@@ -22,7 +22,7 @@ use super::discard::{DiscardCounts, DiscardReason};
 use super::dtls::{DtlsCertificate, DtlsSession, DtlsVersion, ExpectedPeer};
 use super::event::{Received, TransportEvent};
 use super::ice::{IceAgent, IceEvent};
-use super::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender};
+use super::srtp::{SrtpHeader, SrtpProfile, SrtpReceiver, SrtpSender, is_rtcp};
 use crate::command::{
     CloseReason, DtlsState, IceState, ListenAddress, Path, Protocol, Refusal, TransportOptions,
 };
@@ -200,6 +200,24 @@ impl WebRtcTransport {
         })
     }
 
+    /// Returns whether the peer may have sent this SRTP or SRTCP packet, by its SSRC.
+    pub fn knows_source(&self, packet: &[u8]) -> bool {
+        let srtp = self.srtp.as_ref();
+        srtp.is_some_and(|srtp| srtp.receiver.knows_source(packet))
+    }
+
+    /// Returns whether an SRTP or SRTCP packet comes from the peer and is new, without receiving it. Its
+    /// bytes are unspecified afterwards.
+    pub fn verifies(&self, packet: &mut [u8]) -> bool {
+        let srtp = self.srtp.as_ref();
+        srtp.is_some_and(|srtp| srtp.receiver.verifies(packet))
+    }
+
+    /// Adds the unknown path of a packet that [`Self::verifies`].
+    pub fn add_media_path(&mut self, now: Time, path: Path, len: usize) {
+        self.ice.add_media_path(now, path, len);
+    }
+
     /// Processes the oldest waiting handshake datagram, which may take 0.1 ms. Returns whether another
     /// one waits; `HandshakePending` is not reported again while that is so.
     pub fn advance(&mut self, now: Time) -> bool {
@@ -336,6 +354,11 @@ impl WebRtcTransport {
         self.bytes_received
     }
 
+    /// Returns when the last datagram arrived, to a tenth of a second.
+    pub fn last_received_at(&self) -> Time {
+        self.receive_rate.last_at()
+    }
+
     /// Returns the receive bitrate over the last second.
     pub fn receive_bitrate(&self, now: Time) -> Bitrate {
         self.receive_rate.bitrate(now)
@@ -428,26 +451,12 @@ impl WebRtcTransport {
 
     fn receive_srtp(&mut self, packet: &mut [u8]) -> Result<Received, DiscardReason> {
         let Srtp { receiver, .. } = self.srtp.as_mut().ok_or(DiscardReason::NotVerified)?;
-        // RFC 5761 §4: RTCP packet types 192 to 223 stand where RTP has marker and payload type.
-        if matches!(packet, [_, 192..=223, ..]) {
+        if is_rtcp(packet) {
             let len = receiver.unprotect_rtcp(packet)?;
             return Ok(Received::Rtcp { len });
         }
         let header = RtpHeader::parse(packet).map_err(|_| DiscardReason::Malformed)?;
-        let RtpHeader {
-            ssrc,
-            seq,
-            header_len,
-            ..
-        } = header;
-        let len = receiver.unprotect_rtp(
-            SrtpHeader {
-                ssrc,
-                seq,
-                header_len,
-            },
-            packet,
-        )?;
+        let len = receiver.unprotect_rtp(SrtpHeader::of(&header), packet)?;
         Ok(Received::Rtp { header, len })
     }
 

@@ -21,6 +21,8 @@ mod handshake_scheduling;
 #[cfg(feature = "sim")]
 mod keyframe_requests;
 #[cfg(feature = "sim")]
+mod moved_peers;
+#[cfg(feature = "sim")]
 mod packet_sizes;
 #[cfg(feature = "sim")]
 mod piped_producers;

@@ -13,6 +13,6 @@ mod handshakes;
 mod hello_race;
 mod injected_media;
 mod mobility;
-mod peer;
+pub mod peer;
 mod return_routability;
 mod state_order;

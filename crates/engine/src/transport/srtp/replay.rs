@@ -195,6 +195,11 @@ impl ReplayTable {
         });
     }
 
+    /// Returns whether a packet of this SSRC was received.
+    pub(super) fn knows(&self, ssrc: Ssrc) -> bool {
+        self.position_of(ssrc).is_some() || self.retired.contains_key(&ssrc)
+    }
+
     /// Returns the number of SSRCs with a window.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
