@@ -405,10 +405,10 @@ fn publisher_that_continues_under_other_ssrcs_is_seen_again() {
     let mut viewer = broadcast.add_viewer();
     send_simulcast(&mut broadcast, &mut viewer, [10, 20], 0..30);
     broadcast.advance(Duration::from_secs(1));
-    let mut sent = 0;
+    let mut received = Vec::new();
     for seq in 900..960 {
         broadcast.now = broadcast.now + Duration::from_millis(20);
-        let datagrams = broadcast.send(&PublishedPacket {
+        let sent = broadcast.send(&PublishedPacket {
             ssrc: 120,
             pt: 96,
             seq,
@@ -420,10 +420,25 @@ fn publisher_that_continues_under_other_ssrcs_is_seen_again() {
                 VP8_FRAME
             },
         });
-        let to_viewer = |(path, datagram): &&Datagram| *path == viewer.path && !is_rtcp(datagram);
-        sent += datagrams.iter().filter(to_viewer).count();
+        received.extend(viewer.received(&sent));
     }
-    assert!(sent >= 50, "{sent} of 60");
+    let sent_payloads = (900..960).map(|seq| {
+        if seq % 10 == 0 {
+            VP8_KEYFRAME
+        } else {
+            VP8_FRAME
+        }
+    });
+    let payloads = received
+        .iter()
+        .map(|(header, packet)| &packet[header.header_len..]);
+    assert!(
+        payloads.eq(sent_payloads),
+        "all, from the first keyframe on"
+    );
+    let numbers = received.iter().map(|(header, _)| header.seq);
+    let is_next = |(before, after): (u16, u16)| after == before.wrapping_add(1);
+    assert!(numbers.clone().zip(numbers.skip(1)).all(is_next));
 }
 
 #[test]
