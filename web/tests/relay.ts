@@ -17,6 +17,11 @@ export interface RelayCounts {
   cutDrops: number;
 }
 
+export interface RelayStats extends Record<'up' | 'down', RelayCounts> {
+  /** For each port towards the server, the time in ms from its opening until it was first used. */
+  firstSentMs: number[];
+}
+
 export class Relay {
   private constructor(
     private readonly child: ChildProcess,
@@ -48,8 +53,8 @@ export class Relay {
     return answer;
   }
 
-  async counts(): Promise<Record<'up' | 'down', RelayCounts>> {
-    return JSON.parse(await this.command('stats')) as Record<'up' | 'down', RelayCounts>;
+  async counts(): Promise<RelayStats> {
+    return JSON.parse(await this.command('stats')) as RelayStats;
   }
 
   stop(): void {

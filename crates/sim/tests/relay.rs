@@ -115,6 +115,23 @@ fn a_rebinding_changes_the_port_and_answers_to_the_old_one_are_lost() {
 }
 
 #[test]
+fn the_time_until_a_new_port_is_used_is_reported() {
+    let mut relay = Fixture::start();
+    relay.send_up(MEDIA);
+    assert_eq!(relay.command("rebind"), "ok");
+    let reported = |relay: &mut Fixture| {
+        let stats: serde_json::Value = serde_json::from_str(&relay.command("stats")).unwrap();
+        stats["firstSentMs"].clone()
+    };
+    assert_eq!(reported(&mut relay), serde_json::json!([]));
+    relay.send_up(MEDIA);
+    let first = reported(&mut relay);
+    assert!(first[0].is_u64(), "{first}");
+    relay.send_up(MEDIA);
+    assert_eq!(reported(&mut relay), first);
+}
+
+#[test]
 fn a_cut_of_media_lets_stun_pass() {
     let mut relay = Fixture::start();
     assert_eq!(relay.command("cut media up"), "ok");

@@ -6,7 +6,7 @@
 //! | `cut all\|media [up\|down\|both]` | drops everything, or all but STUN, so that ICE consent is kept |
 //! | `restore` | ends the cut |
 //! | `rebind` | sends to the server from new ports, as a NAT does that lost its mapping |
-//! | `stats` | counters of both directions, as JSON |
+//! | `stats` | counters of both directions, and for each port towards the server when it was first used, as JSON |
 //!
 //! Up is towards the server. Names: `delay`, `jitter`, `queue` in milliseconds, `loss`, `reorder`,
 //! `duplicate` as shares from 0 to 1, `bursts=RECEIVED:LOST` as mean lengths of runs in packets, `rate`

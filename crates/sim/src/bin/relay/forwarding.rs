@@ -202,7 +202,7 @@ impl Relay {
             let datagram = first.remove();
             match datagram.direction {
                 Direction::Up => {
-                    if let Some(upstream) = self.upstreams.get(&datagram.client) {
+                    if let Some(upstream) = self.upstreams.get_mut(&datagram.client) {
                         upstream.send(&datagram.bytes);
                     }
                 }
@@ -246,9 +246,13 @@ impl Relay {
                 self.rebinds += 1;
             }
             Ok(Command::Stats) => {
+                let upstreams = self.upstreams.values();
+                let first_sent = upstreams.filter_map(Upstream::first_sent_after);
+                let first_sent_ms: Vec<_> = first_sent.map(|it| it.as_millis()).collect();
                 let stats = json!({
                     "up": self.up.stats(), "down": self.down.stats(),
                     "clients": self.upstreams.len(), "rebinds": self.rebinds,
+                    "firstSentMs": first_sent_ms,
                 });
                 return stats.to_string();
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Maximum number of inputs that wait to be handled. More datagrams are dropped, as by a full socket.
 const INPUTS_MAX: usize = 8_192;
@@ -77,6 +77,10 @@ pub fn read_standard_input(inputs: SyncSender<Input>) {
 pub struct Upstream {
     socket: UdpSocket,
     in_use: Arc<AtomicBool>,
+    /// When it was opened.
+    opened: Instant,
+    /// Time from then until the first datagram was sent.
+    first_sent_after: Option<Duration>,
 }
 
 impl Upstream {
@@ -101,12 +105,25 @@ impl Upstream {
                 Input::FromServer(client, bytes)
             });
         });
-        Ok(Self { socket, in_use })
+        Ok(Self {
+            socket,
+            in_use,
+            opened: Instant::now(),
+            first_sent_after: None,
+        })
     }
 
     /// Sends a datagram to the server. A datagram that the system refuses is lost.
-    pub fn send(&self, bytes: &[u8]) {
+    pub fn send(&mut self, bytes: &[u8]) {
+        let opened = self.opened;
+        self.first_sent_after
+            .get_or_insert_with(|| opened.elapsed());
         let _ = self.socket.send(bytes);
+    }
+
+    /// Returns the time from its opening until the first datagram was sent.
+    pub const fn first_sent_after(&self) -> Option<Duration> {
+        self.first_sent_after
     }
 }
 
