@@ -1,5 +1,5 @@
 /** Chromium and Firefox in one call, with every codec and with UDP blocked. */
-import { expect, expectAllReceiveAll, test } from './callFixture';
+import { SMALL_CAMERA, expect, expectAllReceiveAll, test } from './callFixture';
 
 for (const codec of ['vp8', 'vp9']) {
   test(`Chromium and Firefox exchange media with ${codec.toUpperCase()}`, async ({ call }) => {
@@ -21,6 +21,16 @@ test('two Chromium exchange media with H264', async ({ call }) => {
   await ana.expectAudioFrom(ben);
   expect(await ana.codecOf(ben)).toBe('video/H264');
   expect(await ben.codecOf(ana)).toBe('video/H264');
+});
+
+test('one Chromium receives AV1 from another where the server offers it', async ({ call }) => {
+  await call.startServer({ WATERSMEET_CODECS: 'opus, av1', WATERSMEET_VIDEO_CODEC: 'av1' });
+  const ana = await call.join('ana', SMALL_CAMERA);
+  const ben = await call.join('ben', SMALL_CAMERA);
+  await ben.turnCameraOff();
+  await ben.expectVideoFrom(ana);
+  await ben.expectAudioFrom(ana);
+  expect(await ben.codecOf(ana)).toBe('video/AV1');
 });
 
 test('Firefox receives H264 from Chromium, and Chromium VP8 from Firefox', async ({ call }) => {

@@ -1,0 +1,116 @@
+/**
+ * Two Chromium, each behind a relay that interrupts its line or changes its port towards the server. The
+ * picture is back within a second of the moment at which the line is.
+ *
+ * After a change of the port the line is back when the participant first sends from the new one: before
+ * that, nobody but the participant's own NAT knows that port. The times from the change itself are printed
+ * too; they contain how long the browser had nothing to send.
+ */
+import { SMALL_CAMERA, expect, test, type Call } from './callFixture';
+import type { Relay } from './relay';
+import { sleep } from './server';
+
+/** How long the picture may take to be back. */
+const BACK_MS_MAX = 1_000;
+/**
+ * A longer time without a decoded frame is an interruption, unless the machine makes such gaps by itself: the
+ * camera sends 24 frames a second.
+ */
+const GAP_MS_MIN = 200;
+/** Time in which the gaps that the machine makes are measured. */
+const UNDISTURBED_MS = 4_000;
+/** Time without an interruption after which the picture counts as back. */
+const STEADY_MS = 2_000;
+/** Frames a second in a cut, at most: those from before it that the jitter buffer releases late. */
+const CUT_FPS_MAX = 12;
+/** Changes of the port for each participant. Each finds the browser at another point between its ICE checks. */
+const REBINDINGS = 4;
+
+interface Line {
+  publisher: Relay;
+  viewer: Relay;
+  /** Returns the times, since an instant, at which the viewer decoded the publisher's frames. */
+  decodedSince: (sinceMs: number) => Promise<number[]>;
+  /** Time without a frame from which on the picture counts as interrupted. */
+  gapMsMin: number;
+}
+
+/** Returns the gaps before each of these times, the first of which counts from 0. */
+function gapsOf(times: number[]): number[] {
+  return times.map((ms, i) => ms - (times[i - 1] ?? 0));
+}
+
+/** Starts a call in which `ben` sees `ana`, each behind a relay of its own. */
+async function startCall(call: Call): Promise<Line> {
+  const [publisher, viewer] = await call.startServerBehindRelays(2);
+  if (!publisher || !viewer) throw new Error('two relays were not started');
+  const ana = await call.join('ana', { ...SMALL_CAMERA, relayPort: publisher.port });
+  const ben = await call.join('ben', { ...SMALL_CAMERA, relayPort: viewer.port });
+  await ben.turnCameraOff();
+  await ben.expectVideoFrom(ana);
+  const decodedSince = await ben.recordDecodedFrames(ana);
+  const startedAt = Date.now();
+  await sleep(UNDISTURBED_MS);
+  const gapMsMin = Math.max(GAP_MS_MIN, 2 * Math.max(...gapsOf(await decodedSince(startedAt))));
+  console.log(`an interruption is a gap of ${gapMsMin} ms`);
+  expect(gapMsMin, 'the machine has time for this test').toBeLessThan(BACK_MS_MAX);
+  return { publisher, viewer, decodedSince, gapMsMin };
+}
+
+/** Waits until the picture is back. Returns in ms since `sinceMs` when it was: at the first frame after the last gap. */
+async function pictureBack(line: Line, sinceMs: number): Promise<number> {
+  let backMs = 0;
+  const isSteady = async () => {
+    const times = await line.decodedSince(sinceMs);
+    const interruption = gapsOf(times).findLastIndex((gapMs) => gapMs >= line.gapMsMin);
+    backMs = times[Math.max(0, interruption)] ?? 0;
+    return (times.at(-1) ?? 0) - backMs >= STEADY_MS;
+  };
+  await expect.poll(isSteady, { timeout: 20_000, message: 'the picture is back' }).toBe(true);
+  return backMs;
+}
+
+/** Cuts a line, and returns how long after its return the picture is back. */
+async function cut(line: Line, relay: Relay, what: 'all' | 'media', seconds: number): Promise<number> {
+  await relay.command(`cut ${what}`);
+  const cutAt = Date.now();
+  await sleep(seconds * 1_000);
+  const frames = (await line.decodedSince(cutAt)).length;
+  expect(frames, 'the cut interrupts the picture').toBeLessThan(seconds * CUT_FPS_MAX);
+  const restoredAt = Date.now();
+  await relay.command('restore');
+  return pictureBack(line, restoredAt);
+}
+
+test('the picture is back within a second after an interruption', async ({ call }) => {
+  test.setTimeout(180_000);
+  const line = await startCall(call);
+  const times = [`publisher, 10 s with consent: ${await cut(line, line.publisher, 'media', 10)}`];
+  for (const seconds of [1, 4, 10]) {
+    times.push(`viewer, ${seconds} s: ${await cut(line, line.viewer, 'all', seconds)}`);
+  }
+  console.log(`picture back, in ms after the line:\n  ${times.join('\n  ')}`);
+  for (const time of times) expect.soft(Number(time.split(': ')[1]), time).toBeLessThanOrEqual(BACK_MS_MAX);
+});
+
+for (const side of ['publisher', 'viewer'] as const) {
+  test(`the picture is back within a second after a new port of the ${side}`, async ({ call }) => {
+    test.setTimeout(120_000);
+    const line = await startCall(call);
+    const times = [];
+    for (let i = 1; i <= REBINDINGS; i += 1) {
+      await sleep(300 * i);
+      const reboundAt = Date.now();
+      await line[side].command('rebind');
+      const backMs = await pictureBack(line, reboundAt);
+      // The publisher's camera sends all the time; the viewer's reports are what is sent least often.
+      const { firstSentMs } = await line[side].counts();
+      const sent = firstSentMs.filter((ms) => ms <= backMs);
+      const lineBackMs = side === 'publisher' ? Math.min(...firstSentMs) : Math.max(0, ...sent);
+      times.push({ backMs, lineBackMs, afterLineMs: Math.max(0, backMs - lineBackMs) });
+    }
+    const lines = times.map((it) => `${it.backMs} after the change, ${it.afterLineMs} after the first packet`);
+    console.log(`picture back, in ms:\n  ${lines.join('\n  ')}`);
+    for (const { afterLineMs } of times) expect.soft(afterLineMs).toBeLessThanOrEqual(BACK_MS_MAX);
+  });
+}
