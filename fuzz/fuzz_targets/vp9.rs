@@ -1,7 +1,38 @@
 //! Arbitrary bytes as a VP9 payload, whose picture numbers are then rewritten.
 #![no_main]
 
+use watersmeet_wire::codec::vp9_layers::{InterLayerPrediction, Vp9LayerFilter};
 use watersmeet_wire::codec::{Codec, Vp9Descriptor, parse_payload};
+
+/// Checks that a receiver of more layers is sent whatever a receiver of fewer is sent, except that
+/// lower spatial layers may be left out, and that switching up keeps the packet.
+fn check_layers(packet: &Vp9Descriptor, marker: bool) {
+    use InterLayerPrediction::{Always, KeyPictures, Never};
+    for (spatial_layer, temporal_layer) in (0..8).flat_map(|it| (0..8).map(move |t| (it, t))) {
+        let [full, key, independent] = [Always, KeyPictures, Never].map(|prediction| {
+            let filter = Vp9LayerFilter {
+                spatial_layer,
+                temporal_layer,
+                prediction,
+            };
+            assert!(marker <= filter.ends_picture(packet, marker));
+            if filter.can_switch_temporal(packet) {
+                assert!(packet.temporal_layer.unwrap_or(0) <= temporal_layer);
+            }
+            if filter.can_switch_spatial(packet) {
+                let spatial_layer = packet.spatial_layer.unwrap_or(0);
+                let switched = Vp9LayerFilter {
+                    spatial_layer,
+                    temporal_layer: 7,
+                    prediction,
+                };
+                assert!(switched.includes(packet));
+            }
+            filter.includes(packet)
+        });
+        assert!(independent <= key && key <= full);
+    }
+}
 
 libfuzzer_sys::fuzz_target!(|input: (u16, u8, Vec<u8>)| {
     let (picture_id, tl0_pic_idx, payload) = input;
@@ -21,6 +52,8 @@ libfuzzer_sys::fuzz_target!(|input: (u16, u8, Vec<u8>)| {
             .as_ref()
             .is_none_or(|it| it.spatial_layers <= 8)
     );
+
+    check_layers(&before, picture_id % 2 == 0);
 
     let mut wanted = before.clone();
     wanted.picture_id = before.picture_id.map(|it| it.with_value(picture_id));

@@ -1,6 +1,7 @@
 //! Parsers and writers of STUN, RTP, RTCP, codec payload headers and RTP parameters.
 //!
-//! Nothing here keeps state between packets or does I/O. Every parser accepts untrusted bytes: it
+//! Nothing here does I/O. Only [`rtp::dependency_descriptor::DependencyReader`] keeps state between
+//! packets, because its format refers to earlier ones. Every parser accepts untrusted bytes: it
 //! returns a value or an error, and never panics, allocates without bound or reads past its input.
 
 pub mod codec;

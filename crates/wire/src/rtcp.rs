@@ -1,6 +1,6 @@
 //! RTCP packets: reports, source descriptions, BYE and feedback (RFC 3550 §6, RFC 4585 §6, RFC 5104
-//! §4.3.1, RFC 3611, draft-holmer-rmcat-transport-wide-cc-extensions-01, draft-alvestrand-rmcat-
-//! remb-03).
+//! §4.3.1, RFC 3611, RFC 8888, draft-holmer-rmcat-transport-wide-cc-extensions-01,
+//! draft-alvestrand-rmcat-remb-03).
 //!
 //! A datagram holds one or more packets. They are parsed in place, one after the other; a malformed
 //! packet does not prevent the following ones from being read. Reduced-size datagrams (RFC 5506),
@@ -8,6 +8,7 @@
 //! to check.
 
 mod bye;
+pub mod congestion_feedback;
 pub mod extended_report;
 pub mod feedback;
 mod header;
@@ -26,6 +27,7 @@ use thiserror::Error;
 pub use bye::Bye;
 pub use write::COMPOUND_LEN_MAX;
 
+use congestion_feedback::CongestionFeedback;
 use extended_report::ExtendedReport;
 use feedback::{Fir, Nack, Pli, Remb};
 use header::{HEADER_LEN, PADDING, VERSION, format, kind};
@@ -66,6 +68,8 @@ pub enum Packet<'a> {
     Nack(Nack<'a>),
     /// Arrival times of the packets of a transport.
     TransportFeedback(TransportFeedback<'a>),
+    /// Arrival times and ECN marks of the packets of several streams.
+    CongestionFeedback(CongestionFeedback<'a>),
     /// Picture loss indication: request for a keyframe after a loss.
     Pli(Pli),
     /// Full intra request: request for a keyframe.
@@ -166,6 +170,9 @@ fn parse_packet(kind: u8, count: u8, body: &[u8]) -> Parsed<'_> {
         (kind::TRANSPORT_FEEDBACK, format::NACK) => Nack::parse(body).map(Packet::Nack),
         (kind::TRANSPORT_FEEDBACK, format::TRANSPORT_WIDE) => {
             TransportFeedback::parse(body).map(Packet::TransportFeedback)
+        }
+        (kind::TRANSPORT_FEEDBACK, format::CONGESTION_CONTROL) => {
+            CongestionFeedback::parse(body).map(Packet::CongestionFeedback)
         }
         (kind::PAYLOAD_FEEDBACK, format::PLI) => Pli::parse(body).map(Packet::Pli),
         (kind::PAYLOAD_FEEDBACK, format::FIR) => Fir::parse(body).map(Packet::Fir),

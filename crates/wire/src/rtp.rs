@@ -6,6 +6,7 @@
 //! Parsing and writing a header never allocate: both happen for every packet and every receiver of
 //! it.
 
+pub mod dependency_descriptor;
 pub mod edit;
 pub mod extension;
 #[cfg(test)]

@@ -55,6 +55,7 @@ impl Worker {
                 Packet::Bye(_)
                 | Packet::SourceDescription(_)
                 | Packet::TransportFeedback(_)
+                | Packet::CongestionFeedback(_)
                 | Packet::ExtendedReport(_) => {}
             }
         }

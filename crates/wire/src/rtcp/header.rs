@@ -23,9 +23,10 @@ pub(super) mod kind {
     pub const EXTENDED_REPORT: u8 = 207;
 }
 
-/// Formats of the two feedback types (RFC 4585 §6.2, §6.3, RFC 5104 §4.3).
+/// Formats of the two feedback types (RFC 4585 §6.2, §6.3, RFC 5104 §4.3, RFC 8888 §3.1).
 pub(super) mod format {
     pub const NACK: u8 = 1;
+    pub const CONGESTION_CONTROL: u8 = 11;
     pub const TRANSPORT_WIDE: u8 = 15;
     pub const PLI: u8 = 1;
     pub const FIR: u8 = 4;

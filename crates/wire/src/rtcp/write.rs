@@ -3,6 +3,7 @@
 //! Every method writes one complete packet or nothing, and returns which; methods for lists of any
 //! length return how many elements they wrote.
 
+use super::congestion_feedback::{CongestionFeedback, StreamArrivals};
 use super::extended_report::{DLRR, DlrrEntry, RRTR};
 use super::feedback::{FirEntry, Remb, nack_entries};
 use super::header::{COUNT_MAX, HEADER_LEN, PADDING, VERSION, format, kind};
@@ -172,6 +173,31 @@ impl<'a> CompoundWriter<'a> {
                 extend_ssrcs(out, ssrcs);
             },
         )
+    }
+
+    /// Writes congestion control feedback about these streams. Returns false when it does not fit, or
+    /// with more than [`REPORTS_MAX`](super::congestion_feedback::REPORTS_MAX) packets of a stream.
+    #[must_use]
+    pub fn write_congestion_feedback(
+        &mut self,
+        sender: Ssrc,
+        report_timestamp: u32,
+        streams: &[StreamArrivals<'_>],
+    ) -> bool {
+        let at = self.out.len();
+        let mut is_valid = false;
+        let fits = self.write_packet(
+            kind::TRANSPORT_FEEDBACK,
+            format::CONGESTION_CONTROL,
+            |out| {
+                is_valid =
+                    CongestionFeedback::write(out, sender, report_timestamp, streams).is_some();
+            },
+        );
+        if !is_valid {
+            self.out.truncate(at);
+        }
+        fits && is_valid
     }
 
     /// Writes the current NTP time, which the other side answers with a DLRR block. Returns false

@@ -23,7 +23,8 @@ pub enum ExtensionKind {
     TransportWideCc,
     /// Volume of the audio in the packet; an [`AudioLevel`].
     AudioLevel,
-    /// AV1 dependency descriptor; forwarded without being parsed.
+    /// Layers and references of a frame; a
+    /// [`DependencyDescriptor`](super::dependency_descriptor::DependencyDescriptor).
     DependencyDescriptor,
     /// Rotation of the picture; a [`VideoOrientation`].
     VideoOrientation,

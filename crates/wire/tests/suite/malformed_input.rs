@@ -6,7 +6,9 @@ use std::{fs, io};
 
 use watersmeet_wire::stun::IntegrityKey;
 
-use crate::parser_checks::{read_rtcp, read_rtp, read_stun, rtcp, rtp, stun, twcc};
+use crate::parser_checks::{
+    dependency_descriptor, read_rtcp, read_rtp, read_stun, red, rtcp, rtp, stun, twcc,
+};
 
 /// Longest tested datagram, in bytes.
 const LEN_MAX: usize = 1_500;
@@ -90,6 +92,16 @@ fn truncated_and_flipped_rtcp_packets_are_handled() {
 #[test]
 fn feedback_of_truncated_and_flipped_scripts_reports_all_arrivals() {
     mutations("twcc", twcc);
+}
+
+#[test]
+fn truncated_and_flipped_dependency_descriptors_are_handled() {
+    mutations("dependency_descriptor", dependency_descriptor);
+}
+
+#[test]
+fn truncated_and_flipped_redundant_audio_is_handled() {
+    mutations("red", red);
 }
 
 #[test]

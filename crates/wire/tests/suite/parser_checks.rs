@@ -4,6 +4,8 @@
 
 use std::hint::black_box;
 
+use watersmeet_wire::codec::red::{self, EarlierPayload, RedPayload};
+use watersmeet_wire::rtcp::congestion_feedback::{PacketArrival, StreamArrivals};
 use watersmeet_wire::rtcp::extended_report::{DlrrEntry, ExtendedReportBlock};
 use watersmeet_wire::rtcp::feedback::FirEntry;
 use watersmeet_wire::rtcp::twcc::{
@@ -11,6 +13,9 @@ use watersmeet_wire::rtcp::twcc::{
 };
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtcp::{Packet, packets};
+use watersmeet_wire::rtp::dependency_descriptor::{
+    DependencyDescriptor, DependencyReader, DependencyStructure, GROWTH_MAX, Indication,
+};
 use watersmeet_wire::rtp::edit::{remove_extension, set_extension};
 use watersmeet_wire::rtp::{
     ExtensionForm, RtpHeader, RtpHeaderFields, split_osn, write_header, write_osn,
@@ -61,6 +66,9 @@ pub fn read_rtcp(bytes: &[u8]) {
             Packet::Fir(fir) => fir.entries().count(),
             Packet::Remb(remb) => remb.ssrcs().count(),
             Packet::ExtendedReport(report) => report.blocks().count(),
+            Packet::CongestionFeedback(feedback) => {
+                feedback.streams().flat_map(|it| it.packets()).count()
+            }
         });
     }
 }
@@ -284,6 +292,20 @@ fn rewrite(packet: &Packet<'_>, writer: &mut CompoundWriter<'_>) -> bool {
                 _ => false,
             }
         }
+        Packet::CongestionFeedback(feedback) => {
+            let arrivals: Vec<Vec<Option<PacketArrival>>> = feedback
+                .streams()
+                .map(|stream| stream.packets().map(|(_, arrival)| arrival).collect())
+                .collect();
+            let streams = feedback.streams().zip(&arrivals);
+            let streams = streams.map(|(stream, arrivals)| StreamArrivals {
+                ssrc: stream.ssrc,
+                begin_seq: stream.begin_seq,
+                arrivals,
+            });
+            let streams: Vec<_> = streams.collect();
+            writer.write_congestion_feedback(feedback.sender, feedback.report_timestamp, &streams)
+        }
         Packet::TransportFeedback(_) => false,
     }
 }
@@ -340,6 +362,24 @@ pub fn content(packet: &Packet<'_>) -> Vec<i64> {
         Packet::ExtendedReport(report) => {
             let blocks = report.blocks().flat_map(|block| extended_content(&block));
             std::iter::once(number(report.ssrc)).chain(blocks).collect()
+        }
+        Packet::CongestionFeedback(feedback) => {
+            let head = [
+                number(feedback.sender),
+                i64::from(feedback.report_timestamp),
+            ];
+            let streams = feedback.streams().flat_map(|stream| {
+                let packets = stream.packets().flat_map(|(seq, arrival)| {
+                    let ecn = arrival.map_or(-1, |arrival| arrival.ecn as i64);
+                    let offset = arrival.and_then(|arrival| arrival.offset);
+                    [i64::from(seq), ecn, offset.map_or(-1, i64::from)]
+                });
+                [number(stream.ssrc), i64::from(stream.begin_seq)]
+                    .into_iter()
+                    .chain(packets)
+                    .collect::<Vec<_>>()
+            });
+            head.into_iter().chain(streams).collect()
         }
         Packet::TransportFeedback(feedback) => {
             let statuses = feedback.packets();
@@ -482,4 +522,118 @@ fn check_reported_arrivals(head: FeedbackHeader, arrivals: &[(SeqNo, Time)], len
             "{seq:?} at {micros} reported as {reported_at}"
         );
     }
+}
+
+/// Checks the descriptors of a stream: each one is preceded by its length, and the first byte of all
+/// is what the active decode targets and frame numbers are changed by.
+pub fn dependency_descriptor(bytes: &[u8]) {
+    let Some((&change, mut rest)) = bytes.split_first() else {
+        return;
+    };
+    let mut reader = DependencyReader::default();
+    while let Some((&len, after)) = rest.split_first() {
+        let (value, after) = after.split_at(usize::from(len).min(after.len()));
+        rest = after;
+        let known = reader.structure().cloned();
+        let Ok(descriptor) = reader.read(value) else {
+            continue;
+        };
+        if let Some(structure) = &descriptor.structure {
+            check_structure(structure);
+        }
+        assert!(!descriptor.is_keyframe() || reader.structure().is_some());
+        rewrite_descriptor(value, &descriptor, known.as_ref(), change);
+    }
+}
+
+/// Checks that decode targets, layers and masks of a structure agree.
+fn check_structure(structure: &DependencyStructure) {
+    let targets = structure.decode_targets();
+    let all = structure.all_decode_targets();
+    assert!((1..=32).contains(&targets.len()));
+    assert_eq!(usize::try_from(all.count_ones()), Ok(targets.len()));
+    assert_eq!(structure.decode_targets_within(u8::MAX, u8::MAX), all);
+    let best = structure.best_decode_target(u8::MAX, u8::MAX, all);
+    let best = best.and_then(|best| targets.get(best));
+    for target in targets {
+        assert!(best.is_some_and(|best| best.spatial_layer >= target.spatial_layer));
+        assert!(
+            target
+                .chain
+                .is_none_or(|chain| chain < structure.chain_count())
+        );
+        assert_eq!(target.chain.is_some(), structure.chain_count() > 0);
+    }
+}
+
+/// Checks that a descriptor reads back equal after its frame number and mask were changed.
+fn rewrite_descriptor(
+    value: &[u8],
+    descriptor: &DependencyDescriptor,
+    known: Option<&DependencyStructure>,
+    change: u8,
+) {
+    let structure = descriptor.structure.as_deref().or(known);
+    let all = structure.map_or(0, DependencyStructure::all_decode_targets);
+    let mut wanted = descriptor.clone();
+    wanted.frame_number = descriptor.frame_number.wrapping_add(u16::from(change));
+    wanted.active_decode_targets = Some(u32::from(change).wrapping_mul(0x0101_0101) & all);
+    let mut out = vec![0xff; value.len() + GROWTH_MAX];
+    let len = wanted.write(value, &mut out);
+    assert!(len.is_some(), "{descriptor:?} does not fit");
+    let again = DependencyDescriptor::parse(out.get(..len.unwrap_or(0)).unwrap_or_default(), known);
+    let targets = 0..structure.map_or(0, |structure| structure.decode_targets().len());
+    assert!(again.is_ok_and(|again| {
+        again.frame_number == wanted.frame_number
+            && again.active_decode_targets == wanted.active_decode_targets
+            && again.structure == wanted.structure
+            && again.frame_diffs == wanted.frame_diffs
+            && again.chain_diffs == wanted.chain_diffs
+            && (again.starts_frame, again.ends_frame) == (wanted.starts_frame, wanted.ends_frame)
+            && targets
+                .clone()
+                .all(|target| again.indication(target) == wanted.indication(target))
+    }));
+    assert_eq!(wanted.indication(32), Indication::NotPresent);
+    // Writing into a buffer that is too short must not panic.
+    for short in 0..out.len() {
+        black_box(wanted.write(value, out.get_mut(..short).unwrap_or_default()));
+    }
+}
+
+/// Checks that redundant audio reads back equal after it is written again. The first two bytes are
+/// the timestamp and the limit of the length.
+pub fn red(bytes: &[u8]) {
+    let Some((&[time, len_max], payload)) = bytes.split_first_chunk::<2>() else {
+        return;
+    };
+    let Some(read) = RedPayload::parse(payload) else {
+        assert_eq!(red::strip(payload), None);
+        return;
+    };
+    assert_eq!(red::strip(payload), Some((read.primary_pt, read.primary)));
+    let timestamp = u32::from(time) << 8;
+    let newest_first = read.redundant.iter().rev().map(|block| EarlierPayload {
+        timestamp: block.timestamp(timestamp),
+        payload: block.payload,
+    });
+    let earlier: Vec<EarlierPayload<'_>> = newest_first.collect();
+    let len_max = 4 * usize::from(len_max);
+    let mut out = vec![0; 2 * bytes.len()];
+    let pt = read.primary_pt;
+    let Some(len) = red::write(&mut out, len_max, pt, timestamp, read.primary, &earlier) else {
+        assert!(read.primary.len() + 1 > len_max);
+        return;
+    };
+    assert!(len <= len_max);
+    let again = RedPayload::parse(out.get(..len).unwrap_or_default());
+    assert!(again.is_some_and(|again| {
+        (again.primary_pt, again.primary) == (read.primary_pt, read.primary)
+            && again.redundant.iter().all(|block| {
+                read.redundant.iter().any(|found| {
+                    (found.timestamp_offset, found.payload)
+                        == (block.timestamp_offset, block.payload)
+                })
+            })
+    }));
 }

@@ -1,0 +1,8 @@
+//! Arbitrary bytes as the dependency descriptors of a stream, which are then rewritten.
+#![no_main]
+
+#[path = "../../crates/wire/tests/suite/parser_checks.rs"]
+#[expect(dead_code, reason = "each target uses one of the checks")]
+mod parser_checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parser_checks::dependency_descriptor(bytes));
