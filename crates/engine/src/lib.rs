@@ -2,12 +2,14 @@
 //!
 #![doc = include_str!("../README.md")]
 
+pub mod active_speaker;
 mod arrival_log;
 pub mod command;
 mod consumer;
 mod demux;
 pub mod egress;
 mod ids;
+pub mod keyframe_index;
 mod layers;
 pub mod ortc;
 mod packet;
