@@ -136,6 +136,8 @@ pub struct ConsumedStream {
     pub producer_paused: bool,
     /// Start of the pause on either side.
     pub paused_since: Option<Time>,
+    /// Time of the notice that the server forwards nothing, while that holds.
+    pub withheld_since: Option<Time>,
 }
 
 impl ConsumedStream {
@@ -340,6 +342,14 @@ impl Browser {
         }
     }
 
+    /// Turns an encoding of the camera with this index in the script on or off.
+    pub fn set_encoding_active(&mut self, index: usize, encoding: usize, active: bool) {
+        if let Some(published) = self.published_sources.get(&index) {
+            self.sender
+                .set_encoding_active(published.source, encoding, active);
+        }
+    }
+
     /// Closes the producer of the source with this index in the script.
     pub fn unpublish(&mut self, index: usize) {
         let Some(published) = self.published_sources.remove(&index) else {
@@ -388,11 +398,20 @@ impl Browser {
                 producer: None,
             },
         );
-        let payload = json!({
+        let mut payload = json!({
             "transportId": transport,
             "kind": published.source.kind(),
             "rtpParameters": parameters,
         });
+        if let (
+            MediaSource::Camera(CameraOptions {
+                is_screen: true, ..
+            }),
+            Some(fields),
+        ) = (&published.source, payload.as_object_mut())
+        {
+            fields.insert("source".to_owned(), "screen".into());
+        }
         self.request("produce", payload, PendingRequest::Produce(index));
     }
 

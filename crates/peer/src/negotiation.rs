@@ -4,7 +4,8 @@
 
 use serde_json::{Value, json};
 use watersmeet_wire::params::{RtpHeaderExtensionParameters, RtpParameters};
-use watersmeet_wire::rtp::extension::ExtensionKind;
+use watersmeet_wire::rtp::RtpHeader;
+use watersmeet_wire::rtp::extension::{self, ExtensionKind};
 use watersmeet_wire::units::{Pt, Ssrc};
 
 /// Payload type of VP8, as in Chrome.
@@ -21,6 +22,13 @@ pub const VIDEO_CLOCK: u32 = 90_000;
 
 /// RTP clock rate of Opus, in Hz.
 pub const AUDIO_CLOCK: u32 = 48_000;
+
+/// SSRC of the probation stream: padding that probes a path before there is a stream with
+/// retransmissions, announced to nobody. A mediasoup client receives it with a hidden receiver.
+pub const PROBATION_SSRC: Ssrc = Ssrc(1234);
+
+/// Payload type of the probation stream.
+pub const PROBATION_PT: Pt = Pt(127);
 
 /// Ids of the header extensions on a transport; absent ones are not in use.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +194,14 @@ pub struct IncomingStream {
 }
 
 impl IncomingStream {
+    /// Returns the transport-wide sequence number of a packet.
+    pub fn transport_seq(&self, header: &RtpHeader, packet: &[u8]) -> Option<u16> {
+        let id = self.extensions.transport_wide_cc?;
+        header
+            .extension(packet, id)
+            .and_then(extension::parse_transport_seq)
+    }
+
     /// Reads the parameters of a consumer. Returns `None` when they have no SSRC.
     pub fn from_parameters(parameters: &RtpParameters) -> Option<Self> {
         let codec = parameters.codecs.iter().find(|codec| !codec.is_rtx())?;

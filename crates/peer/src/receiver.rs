@@ -13,6 +13,8 @@ pub mod packet_stats;
 pub mod playback_quality;
 pub mod playout;
 pub mod report;
+#[cfg(test)]
+mod tests;
 pub mod video;
 pub mod violation;
 
@@ -21,15 +23,15 @@ use std::time::Duration;
 use watersmeet_wire::rtcp::report::{ReportBlock, ntp_middle};
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::rtcp::{self, Packet};
-use watersmeet_wire::rtp::{self, RtpHeader, extension};
+use watersmeet_wire::rtp::{self, RtpHeader};
 use watersmeet_wire::units::{Map, Ssrc, Time};
 
-use self::arrival_log::{ArrivalLog, FEEDBACK_INTERVAL};
+use self::arrival_log::{ArrivalLog, FEEDBACK_INTERVAL, FeedbackClaim};
 use self::audio::AudioTrack;
-use self::report::{AudioReport, VideoReport};
+use self::report::{AudioReport, VideoProgress, VideoReport};
 use self::video::{VideoPacket, VideoTrack};
 use self::violation::Violation;
-use crate::negotiation::IncomingStream;
+use crate::negotiation::{IncomingStream, PROBATION_PT, PROBATION_SSRC};
 use crate::ntp;
 use crate::signature::PacketSignature;
 
@@ -118,6 +120,8 @@ pub struct Receiver {
     violations: Vec<Violation>,
     /// Number of received packets, RTP and RTCP.
     pub packets: u64,
+    /// Number of received packets that are only padding.
+    pub padding_packets: u64,
 }
 
 impl Receiver {
@@ -135,6 +139,7 @@ impl Receiver {
             rtt: None,
             violations: Vec::new(),
             packets: 0,
+            padding_packets: 0,
         }
     }
 
@@ -202,16 +207,14 @@ impl Receiver {
         let repaired = self.repairs.get(&ssrc).copied();
         let media_ssrc = repaired.unwrap_or(ssrc);
         let Some(stream) = self.streams.get_mut(&media_ssrc) else {
-            if !self.removed.contains_key(&ssrc) {
+            if ssrc == PROBATION_SSRC {
+                self.receive_probation(now, &header, packet);
+            } else if !self.removed.contains_key(&ssrc) {
                 self.record_violation(Violation::UnknownStream { ssrc });
             }
             return None;
         };
-        let id = stream.incoming.extensions.transport_wide_cc.unwrap_or(0);
-        let transport_seq = header
-            .extension(packet, id)
-            .and_then(extension::parse_transport_seq);
-        if let Some(seq) = transport_seq {
+        if let Some(seq) = stream.incoming.transport_seq(&header, packet) {
             self.arrival_log.record(now, seq, ssrc);
             self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
         }
@@ -225,6 +228,34 @@ impl Receiver {
                 None
             }
         }
+    }
+
+    /// Handles a packet of the probation stream: padding with the header extensions of the first video.
+    fn receive_probation(&mut self, now: Time, header: &RtpHeader, packet: &[u8]) {
+        let ssrc = header.ssrc;
+        if header.pt != PROBATION_PT {
+            self.record_violation(Violation::WrongPayloadType { ssrc });
+        }
+        if header.payload(packet).is_ok_and(<[u8]>::is_empty) {
+            self.padding_packets += 1;
+        } else {
+            self.record_violation(Violation::Unreadable { ssrc });
+        }
+        let mut videos = self.streams.values().filter(|it| it.incoming.video);
+        let first_video = videos.next();
+        match first_video.and_then(|it| it.incoming.transport_seq(header, packet)) {
+            Some(seq) => {
+                self.arrival_log.record(now, seq, ssrc);
+                self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
+            }
+            // Nobody can report its arrival: without a video there is no receiver of probation.
+            None => self.record_violation(Violation::UnknownStream { ssrc }),
+        }
+    }
+
+    /// Sets what transport-wide feedback says from now on.
+    pub fn set_feedback_claim(&mut self, claim: FeedbackClaim) {
+        self.arrival_log.set_claim(claim);
     }
 
     /// Handles a decrypted compound RTCP packet.
@@ -343,6 +374,7 @@ impl Receiver {
                 Track::Audio(audio) => {
                     audio.packet_stats.reset();
                     (audio.speech_packets, audio.silence_packets) = (0, 0);
+                    audio.late_packets = 0;
                 }
             }
         }
@@ -355,6 +387,18 @@ impl Receiver {
             Track::Video(video) => Some(VideoReport::new(now, video, stream.skew)),
             Track::Audio(_) => None,
         }
+    }
+
+    /// Returns the progress of a video stream.
+    pub fn video_progress(&self, ssrc: Ssrc) -> Option<VideoProgress> {
+        let stream = self.streams.get(&ssrc)?;
+        let Track::Video(video) = &stream.track else {
+            return None;
+        };
+        Some(VideoProgress {
+            layer: video.last_frame.map(|signature| signature.layer),
+            frames: video.rendered,
+        })
     }
 
     /// Returns the measurements of an audio stream.
@@ -438,7 +482,7 @@ impl Stream {
                 audio
                     .packet_stats
                     .record_timestamp(now, timestamp, clock_rate);
-                audio.receive(now, seq, payload)?
+                audio.receive(now, seq, timestamp, payload)?
             }
         };
         if let (Some(report), Some(signature)) = (self.report, signature) {

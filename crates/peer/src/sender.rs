@@ -242,6 +242,15 @@ impl Sender {
         }
     }
 
+    /// Turns an encoding of a camera on or off, as a browser does when its own line carries less or
+    /// nobody wants the encoding.
+    pub fn set_encoding_active(&mut self, id: SourceId, encoding: usize, active: bool) {
+        if let Some(Source::Camera(camera)) = self.sources.get_mut(id.0) {
+            camera.set_encoding_active(encoding, active);
+        }
+        self.update_pacing();
+    }
+
     /// Removes a source.
     pub fn remove(&mut self, id: SourceId) {
         if let Some(source) = self.sources.get_mut(id.0) {

@@ -121,6 +121,7 @@ impl Browser {
             paused: false,
             producer_paused: false,
             paused_since: None,
+            withheld_since: None,
         };
         self.receiver.add_stream(since, incoming);
         let resume = json!({"consumerId": stream.consumer});
@@ -158,11 +159,16 @@ impl Browser {
                 self.events
                     .push_back(BrowserEvent::TransportClosed { transport });
             }
-            "newPeer"
-            | "roleChanged"
-            | "producerPaused"
-            | "producerResumed"
-            | "consumerLayersChanged" => {}
+            "consumerLayersChanged" => {
+                let consumer = text_of(payload, "consumerId");
+                let is_withheld = payload.get("spatialLayer").is_none();
+                let mut streams = self.consumed_streams.values_mut();
+                if let Some(stream) = streams.find(|it| it.consumer == consumer) {
+                    stream.withheld_since =
+                        is_withheld.then(|| stream.withheld_since.unwrap_or(now));
+                }
+            }
+            "newPeer" | "roleChanged" | "producerPaused" | "producerResumed" => {}
             _ => return false,
         }
         true

@@ -1,5 +1,5 @@
-//! Received audio stream: counts of packets and the time of the first one. Missing packets are requested
-//! where the server announces that it retransmits them.
+//! Received audio stream: counts of packets, those that arrive too late to be played, and the time of
+//! the first one. Missing packets are requested where the server announces that it retransmits them.
 
 use std::time::Duration;
 
@@ -7,11 +7,17 @@ use watersmeet_wire::units::{SeqNo, Time};
 
 use super::nack::NackList;
 use super::packet_stats::{PacketArrival, PacketStats};
+use super::playout::PlayoutTiming;
 use super::violation::Violation;
+use crate::negotiation::AUDIO_CLOCK;
 use crate::signature::{PacketSignature, SIGNATURE_LEN};
 
 /// Packets of a second, after which a missing one is not requested any more.
 const PLAYED_PACKETS: u64 = 50;
+
+/// Time that a jitter buffer holds every packet, beyond the delay of the slowest ones: two packets, as
+/// NetEq does at least.
+const PLAYOUT_MARGIN: Duration = Duration::from_millis(40);
 
 /// Received audio stream.
 #[derive(Debug)]
@@ -26,6 +32,10 @@ pub struct AudioTrack {
     pub speech_packets: u64,
     /// Number of packets with silence.
     pub silence_packets: u64,
+    /// Number of packets that arrived too late to be played.
+    pub late_packets: u64,
+    /// Playout times.
+    playout: PlayoutTiming,
     /// Missing packets to request; absent when the server does not retransmit.
     nacks: Option<NackList>,
 }
@@ -40,6 +50,8 @@ impl AudioTrack {
             first: None,
             speech_packets: 0,
             silence_packets: 0,
+            late_packets: 0,
+            playout: PlayoutTiming::new(AUDIO_CLOCK),
         }
     }
 
@@ -68,6 +80,7 @@ impl AudioTrack {
         &mut self,
         now: Time,
         seq: u16,
+        timestamp: u32,
         payload: &[u8],
     ) -> Result<Option<PacketSignature>, Violation> {
         let seq = match self.packet_stats.record(now, seq, false) {
@@ -79,7 +92,11 @@ impl AudioTrack {
                 });
             }
         };
+        let is_first = self.first.is_none();
         self.first.get_or_insert(now);
+        let due = self.playout.render_time(timestamp) + PLAYOUT_MARGIN;
+        self.late_packets += u64::from(!is_first && now > due);
+        self.playout.record_frame(now, timestamp);
         if let Some(nacks) = &mut self.nacks {
             nacks.record_packet(now, seq);
             // Later than that it would not be played any more.

@@ -14,6 +14,10 @@ use crate::vp8::PICTURE_ID_MASK;
 /// Most decoded frames that are remembered: more than any reference distance.
 const DECODED_MAX: usize = 64;
 
+/// Pictures from a frame to one that references it, at most. TL0PICIDX alone has eight bits: after 256
+/// lost base frames it looks like the next one.
+const REFERENCE_PICTURES_MAX: u16 = 255;
+
 /// Maximum deviation of RTP timestamps from the capture clock, in microseconds. A server aligns the
 /// clocks of two encodings by sender reports, which are far more exact; without them by arrival.
 const DRIFT_MICROS_MAX: i64 = 100_000;
@@ -61,10 +65,12 @@ impl Decoder {
         let Some(decoded_tl0) = self.tl0_index else {
             return follows;
         };
-        let next_id = last
-            .descriptor
-            .picture_id
-            .map(|id| id.wrapping_add(1) & PICTURE_ID_MASK);
+        let last_id = last.descriptor.picture_id;
+        let next_id = last_id.map(|id| id.wrapping_add(1) & PICTURE_ID_MASK);
+        let step = last_id.map_or(0, |last| id.wrapping_sub(last) & PICTURE_ID_MASK);
+        if step > REFERENCE_PICTURES_MAX {
+            return false;
+        }
         match temporal {
             0 => tl0 == decoded_tl0.wrapping_add(1),
             _ if descriptor.sync => tl0 == decoded_tl0,
@@ -229,6 +235,22 @@ mod tests {
             assert!(decoder.can_decode(&frame(number)), "frame {number}");
             assert_eq!(decoder.decode(frame(number)), []);
         }
+    }
+
+    #[test]
+    fn wrapped_number_of_a_base_frame_is_not_the_next_one() {
+        let mut decoder = Decoder::default();
+        decoder.decode(frame(0));
+        let later = frame(4 * 257);
+        let next_index = frame(4).descriptor.tl0_index;
+        let wrapped = AssembledFrame {
+            descriptor: Descriptor {
+                tl0_index: next_index,
+                ..later.descriptor
+            },
+            ..later
+        };
+        assert!(!decoder.can_decode(&wrapped));
     }
 
     #[test]

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
-use crate::negotiation::VIDEO_CLOCK;
-
 /// The fastest frame is remembered for one to two of these windows.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -19,9 +17,11 @@ const DELAY_MAX: i64 = 1_000_000;
 const RISE: f64 = 0.8;
 const FALL: f64 = 0.002;
 
-/// Rendering times of one video.
-#[derive(Debug, Default)]
+/// Rendering times of one stream.
+#[derive(Debug)]
 pub struct PlayoutTiming {
+    /// RTP clock rate, in Hz.
+    clock_rate: u32,
     /// RTP timestamp and unwrapped media time of the newest frame.
     newest: Option<(u32, i64)>,
     /// Minimum of arrival minus media time in this window and the previous one, in microseconds.
@@ -36,6 +36,18 @@ pub struct PlayoutTiming {
 }
 
 impl PlayoutTiming {
+    /// Creates the timing of a stream with this clock rate that has received nothing.
+    pub fn new(clock_rate: u32) -> Self {
+        Self {
+            clock_rate: clock_rate.max(1),
+            newest: None,
+            fastest: None,
+            window_end: Time::ZERO,
+            delay: 0.0,
+            outage_end: None,
+        }
+    }
+
     /// Records that packets arrive again after an outage, the first one with this timestamp.
     pub fn record_outage(&mut self, timestamp: u32) {
         self.outage_end = Some(self.media_time(timestamp));
@@ -76,24 +88,25 @@ impl PlayoutTiming {
 
     /// Discards all measurements.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.clock_rate);
     }
 
     /// Returns the unwrapped media time, in microseconds.
     fn media_time(&self, timestamp: u32) -> i64 {
         let (near, media) = self.newest.unwrap_or((timestamp, 0));
         let step = i64::from(timestamp.wrapping_sub(near).cast_signed());
-        media + step * 1_000_000 / i64::from(VIDEO_CLOCK)
+        media + step * 1_000_000 / i64::from(self.clock_rate)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::negotiation::VIDEO_CLOCK;
 
     #[test]
     fn frames_delayed_by_an_outage_do_not_raise_the_delay() {
-        let mut playout = PlayoutTiming::default();
+        let mut playout = PlayoutTiming::new(VIDEO_CLOCK);
         playout.record_frame(Time::from_millis(50), 0);
         playout.record_outage(90_000);
         playout.record_frame(Time::from_millis(1_060), 45_000);
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn late_frame_raises_the_delay_which_then_decays() {
-        let mut playout = PlayoutTiming::default();
+        let mut playout = PlayoutTiming::new(VIDEO_CLOCK);
         for number in 0..100_u32 {
             let now = Time::from_millis(50 + u64::from(number) * 33);
             playout.record_frame(now, number * 2_970);

@@ -111,6 +111,15 @@ impl fmt::Display for VideoReport {
     }
 }
 
+/// Progress of a video since its track was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoProgress {
+    /// Encoding of the last rendered frame.
+    pub layer: Option<u8>,
+    /// Number of rendered frames.
+    pub frames: u64,
+}
+
 /// Measurements of an audio stream since they were last reset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AudioReport {
@@ -124,6 +133,8 @@ pub struct AudioReport {
     pub speech_packets: u64,
     /// Number of packets with silence.
     pub silence_packets: u64,
+    /// Number of packets that arrived too late to be played.
+    pub late_packets: u64,
     /// Capture time according to sender reports minus actual capture time, in microseconds.
     pub skew_micros: Option<i64>,
 }
@@ -137,6 +148,7 @@ impl AudioReport {
             lost: audio.packet_stats.lost(now),
             speech_packets: audio.speech_packets,
             silence_packets: audio.silence_packets,
+            late_packets: audio.late_packets,
             skew_micros,
         }
     }
@@ -145,6 +157,12 @@ impl AudioReport {
     pub fn residual_loss(&self) -> f64 {
         ratio(self.lost, self.expected)
     }
+
+    /// Returns the share of packets that a browser has to conceal, because they are lost or late; from
+    /// 0 to 1.
+    pub fn concealed(&self) -> f64 {
+        ratio(self.lost + self.late_packets, self.expected)
+    }
 }
 
 impl fmt::Display for AudioReport {
@@ -152,10 +170,11 @@ impl fmt::Display for AudioReport {
         let first = self.first_packet.map_or(0, |first| first.as_millis());
         write!(
             f,
-            "first packet {first} ms, lost {}/{} ({:.2} %), {} spoken, {} silent",
+            "first packet {first} ms, lost {}/{} ({:.2} %), {} late, {} spoken, {} silent",
             self.lost,
             self.expected,
             self.residual_loss() * 100.0,
+            self.late_packets,
             self.speech_packets,
             self.silence_packets,
         )

@@ -13,6 +13,7 @@ use super::packet_stats::{PacketArrival, PacketStats};
 use super::playback_quality::PlaybackQuality;
 use super::playout::PlayoutTiming;
 use super::violation::Violation;
+use crate::negotiation::VIDEO_CLOCK;
 use crate::signature::PacketSignature;
 
 /// Time to wait for a keyframe before it is requested, and requested again.
@@ -76,6 +77,8 @@ pub struct VideoTrack {
     pub nacked: u64,
     /// Number of complete frames that arrived too late to be rendered.
     pub late_frames: u64,
+    /// Number of rendered frames since the track was created.
+    pub rendered: u64,
     /// Number of rendered keyframes.
     pub keyframes: u64,
     /// Signature of the last rendered frame.
@@ -92,7 +95,7 @@ impl VideoTrack {
             assembler: FrameAssembler::default(),
             complete_frames: Map::new(),
             decoder: Decoder::default(),
-            playout: PlayoutTiming::default(),
+            playout: PlayoutTiming::new(VIDEO_CLOCK),
             needs_keyframe: true,
             waiting_since: None,
             received_at: now,
@@ -100,6 +103,7 @@ impl VideoTrack {
             plis: 0,
             nacked: 0,
             late_frames: 0,
+            rendered: 0,
             keyframes: 0,
             last_frame: None,
         }
@@ -172,6 +176,7 @@ impl VideoTrack {
             self.complete_frames = after;
             self.assembler.drop_before(frame.last);
             self.nacks.drop_before(frame.last);
+            self.rendered += 1;
             self.keyframes += u64::from(frame.keyframe);
             self.needs_keyframe = false;
             self.waiting_since = Some(now);

@@ -69,6 +69,8 @@ pub struct Encoder {
     tl0_index: u8,
     /// Newest frame of each temporal layer.
     newest: [Option<u32>; 3],
+    /// Whether frames are encoded.
+    is_active: bool,
     /// Whether a keyframe is requested.
     keyframe_wanted: bool,
     /// Time of the last keyframe.
@@ -99,6 +101,7 @@ impl Encoder {
             picture_id: random::any_u16(rng) & PICTURE_ID_MASK,
             tl0_index: random::any_u16(rng).to_be_bytes()[0],
             newest: [None; 3],
+            is_active: true,
             keyframe_wanted: true,
             keyframe_at: None,
             keyframes: 0,
@@ -108,6 +111,17 @@ impl Encoder {
     /// Returns the options of the encoding.
     pub const fn encoding(&self) -> &Encoding {
         &self.encoding
+    }
+
+    /// Returns whether frames are encoded.
+    pub const fn is_active(&self) -> bool {
+        self.is_active
+    }
+
+    /// Turns the encoding on or off. It starts again with a keyframe.
+    pub const fn set_active(&mut self, active: bool) {
+        self.keyframe_wanted |= active && !self.is_active;
+        self.is_active = active;
     }
 
     /// Requests a keyframe; soon after the last one it is delayed by [`KEYFRAME_SPACING`].

@@ -41,6 +41,8 @@ pub struct CameraOptions {
     pub fps: u32,
     /// Number of temporal layers per encoding: one or three.
     pub temporal_layers: u8,
+    /// Whether it is a shared screen.
+    pub is_screen: bool,
 }
 
 impl CameraOptions {
@@ -51,6 +53,42 @@ impl CameraOptions {
             encodings,
             fps: 30,
             temporal_layers: 3,
+            is_screen: false,
+        }
+    }
+
+    /// Returns a camera with the three encodings that Chromium sends of 540 lines: 151, 375 and 1,700
+    /// kbit/s.
+    pub fn chromium() -> Self {
+        let encodings = vec![
+            encoding(Some("r0"), 151, (240, 135)),
+            encoding(Some("r1"), 375, (480, 270)),
+            encoding(Some("r2"), 1_700, (960, 540)),
+        ];
+        Self {
+            encodings,
+            ..Self::single()
+        }
+    }
+
+    /// Returns a camera with one encoding of this bitrate.
+    pub fn of_bitrate(bitrate: Bitrate) -> Self {
+        let encoding = Encoding {
+            bitrate,
+            ..encoding(None, 0, (1_280, 720))
+        };
+        Self {
+            encodings: vec![encoding],
+            ..Self::single()
+        }
+    }
+
+    /// Returns a shared screen with one encoding of 2.5 Mbit/s at 15 frames per second.
+    pub fn screen() -> Self {
+        Self {
+            fps: 15,
+            is_screen: true,
+            ..Self::of_bitrate(Bitrate::from_kbps(2_500))
         }
     }
 
@@ -64,8 +102,7 @@ impl CameraOptions {
         let encodings = all.into_iter().take(encodings).collect();
         Self {
             encodings,
-            fps: 30,
-            temporal_layers: 3,
+            ..Self::single()
         }
     }
 
@@ -116,12 +153,10 @@ impl Camera {
         }
     }
 
-    /// Returns the target bitrate of all encoders together.
+    /// Returns the target bitrate of all active encoders together.
     pub fn bitrate(&self) -> Bitrate {
-        let rates = self
-            .encoders
-            .iter()
-            .map(|(encoder, _)| encoder.encoding().bitrate.as_bps());
+        let active = self.encoders.iter().filter(|(it, _)| it.is_active());
+        let rates = active.map(|(encoder, _)| encoder.encoding().bitrate.as_bps());
         Bitrate::from_bps(rates.sum())
     }
 
@@ -144,6 +179,13 @@ impl Camera {
         self.enabled = enabled;
     }
 
+    /// Turns an encoding on or off.
+    pub fn set_encoding_active(&mut self, encoding: usize, active: bool) {
+        if let Some((encoder, _)) = self.encoders.get_mut(encoding) {
+            encoder.set_active(active);
+        }
+    }
+
     /// Captures a frame if one is due; returns the packets of all encodings with the indices of
     /// their streams.
     pub fn capture(&mut self, now: Time, rng: &mut Rng) -> Vec<(usize, PacketContent)> {
@@ -153,7 +195,8 @@ impl Camera {
         self.frame += 1;
         let ticks = ticks(now.since(self.started_at), VIDEO_CLOCK);
         let mut contents = Vec::new();
-        for (encoder, stream) in &mut self.encoders {
+        let active = self.encoders.iter_mut().filter(|(it, _)| it.is_active());
+        for (encoder, stream) in active {
             let frame = encoder.encode(now, self.fps, rng);
             contents.extend(
                 packetize(&frame, ticks)

@@ -37,7 +37,12 @@ fn sender_with_camera(options: &CameraOptions) -> Sender {
 
 /// Runs a sender until `end`; returns its RTP packets with their send times.
 fn run(sender: &mut Sender, end: Time) -> Vec<(Time, Vec<u8>)> {
-    let mut now = Time::ZERO;
+    run_from(sender, Time::ZERO, end)
+}
+
+/// Runs a sender from `start` until `end`; returns its RTP packets with their send times.
+fn run_from(sender: &mut Sender, start: Time, end: Time) -> Vec<(Time, Vec<u8>)> {
+    let mut now = start;
     let mut packets = Vec::new();
     while now <= end {
         sender.handle_timeout(now);
@@ -287,4 +292,29 @@ fn frame_mixed_from_two_frames_is_detected() {
             .any(|it| matches!(it, Violation::InconsistentFrame { .. })),
         "{violations:?}"
     );
+}
+
+#[test]
+fn encoding_that_is_off_sends_nothing_and_starts_again_with_a_keyframe() {
+    let mut sender = sender_with_camera(&CameraOptions::chromium());
+    let all = run(&mut sender, Time::from_millis(1_000));
+    assert_eq!(ssrcs(&all).len(), 3);
+    let keyframes = sender.counts().keyframes;
+    sender.set_encoding_active(SourceId(0), 2, false);
+    sender.handle_timeout(Time::from_millis(1_500));
+    while sender.poll_packet(Time::from_millis(1_500)).is_some() {}
+    let packets = run_from(
+        &mut sender,
+        Time::from_millis(1_600),
+        Time::from_millis(2_600),
+    );
+    assert_eq!(ssrcs(&packets).len(), 2);
+    sender.set_encoding_active(SourceId(0), 2, true);
+    let packets = run_from(
+        &mut sender,
+        Time::from_millis(2_700),
+        Time::from_millis(3_700),
+    );
+    assert_eq!(ssrcs(&packets).len(), 3);
+    assert_eq!(sender.counts().keyframes, keyframes + 1);
 }
