@@ -4,11 +4,12 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 paths := . scripts/paths;
+score := cargo run --quiet --release -p watersmeet-sim --bin watersmeet-score --
 web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist -prune \
 	-o -path web/test-results -prune -o -path web/tests -prune -o -path web/bench -prune \
 	-o -type f -print)
 
-.PHONY: help run build check test nightly dev e2e relay sim sweep bench load instructions microbench runs signalling hostile fuzz clean tools
+.PHONY: help run build check test nightly dev e2e relay sim sweep bench load score instructions microbench runs signalling hostile fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -51,6 +52,10 @@ sim: ## Replay one simulator seed: TEST=name SEED=n
 
 sweep: ## Search for failing simulator seeds: SEEDS=200
 	@$(paths) SIM_SWEEP=$(or $(SEEDS),200) cargo test -p watersmeet-sim --tests
+	@$(paths) $(score) --sweep $(or $(SEEDS),200) --out docs/scoreboard.md
+
+score: ## Measure media quality in the simulator and write docs/scoreboard.md; CASE=TC5.1 SEED=3 prints one run
+	@$(paths) $(score) $(if $(CASE)$(SEED),--case "$(CASE)" $(if $(SEED),--seed $(SEED)),--out docs/scoreboard.md)
 
 bench: web/dist/index.html ## Measure CPU per forwarded packet and its lower bound; last line: floor_ratio
 	@scripts/bench

@@ -4,10 +4,12 @@
 //!
 //! Tests describe calls with [`scenario`]; the oracles of [`oracle`] check every run.
 
+pub mod cross_traffic;
 pub mod network;
 pub mod oracle;
 pub mod participant;
 pub mod profiles;
 pub mod scenario;
+pub mod score;
 pub mod seeds;
 pub mod world;

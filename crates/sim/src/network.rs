@@ -2,13 +2,17 @@
 //! duplication, a bitrate limit with a drop-tail queue, and outages. Each link has its own random
 //! generator, so that links do not influence each other.
 
+pub mod capacity;
+
 use std::time::Duration;
 
 use watersmeet_peer::random;
 use watersmeet_wire::units::{Bitrate, Rng, Time};
 
+use self::capacity::{Capacity, RateStep};
+
 /// Length of the IP and UDP headers of a datagram, in bytes.
-const OVERHEAD_LEN: usize = 28;
+pub const OVERHEAD_LEN: usize = 28;
 
 /// Interval between changes of the jitter: queues in the network fill and drain gradually.
 const JITTER_HOLD: Duration = Duration::from_millis(50);
@@ -88,6 +92,10 @@ pub struct LinkCounts {
     pub reordered: u64,
     /// Packets duplicated.
     pub duplicated: u64,
+    /// Bytes sent, with the headers of IP and UDP.
+    pub offered_bytes: u64,
+    /// Bytes of the packets that were neither lost nor dropped.
+    pub passed_bytes: u64,
 }
 
 /// One direction of a link.
@@ -103,6 +111,8 @@ pub struct Link {
     jitter_micros: i64,
     /// Time of the next change of the deviation.
     jitter_until: Time,
+    /// Bitrate over time.
+    capacity: Capacity,
     /// Time at which the last packet leaves the queue.
     free_at: Time,
     /// Arrival of the last packet that was not reordered.
@@ -120,6 +130,7 @@ impl Link {
     pub fn new(profile: LinkProfile, rng: Rng) -> Self {
         Self {
             profile,
+            capacity: Capacity::constant(profile.rate),
             rng,
             is_bad: false,
             jitter_micros: 0,
@@ -137,9 +148,26 @@ impl Link {
         &self.profile
     }
 
-    /// Changes the properties of the link. Packets in flight still arrive.
-    pub const fn set_profile(&mut self, profile: LinkProfile) {
+    /// Changes the properties of the link. Packets in the queue leave it at the previous bitrate.
+    pub fn set_profile(&mut self, profile: LinkProfile) {
         self.profile = profile;
+        self.capacity = Capacity::constant(profile.rate);
+    }
+
+    /// Changes the bitrate at these times, in ascending order. Packets in the queue then leave it at
+    /// the new bitrate.
+    pub fn schedule_rates(&mut self, steps: Vec<RateStep>) {
+        self.capacity.schedule(steps);
+    }
+
+    /// Returns the bitrate at a time; `None` when it is unlimited.
+    pub fn rate_at(&self, at: Time) -> Option<Bitrate> {
+        self.capacity.rate_at(at)
+    }
+
+    /// Returns how long a packet that arrives now waits in the queue.
+    pub fn queueing_delay(&self, now: Time) -> Duration {
+        self.free_at.max(now).since(now)
     }
 
     /// Drops all packets until a time.
@@ -154,7 +182,9 @@ impl Link {
 
     /// Returns the arrival times of a packet of `len` bytes that is sent now: none, one, or two.
     pub fn transmit(&mut self, now: Time, len: usize) -> [Option<Time>; 2] {
+        let wire_len = (len + OVERHEAD_LEN) as u64;
         self.counts.offered += 1;
+        self.counts.offered_bytes += wire_len;
         if self.is_lost() || now < self.outage_until {
             self.counts.lost += 1;
             return [None; 2];
@@ -163,6 +193,7 @@ impl Link {
             self.counts.queue_drops += 1;
             return [None; 2];
         };
+        self.counts.passed_bytes += wire_len;
         let arrival = self.arrival_time(now, left);
         let duplicated = random::chance(&mut self.rng, self.profile.duplicate);
         self.counts.duplicated += u64::from(duplicated);
@@ -202,14 +233,14 @@ impl Link {
 
     /// Returns when the packet leaves the queue; `None` when the queue is full.
     fn leave_queue(&mut self, now: Time, len: usize) -> Option<Time> {
-        let Some(rate) = self.profile.rate else {
+        if self.capacity.rate_at(now).is_none() {
             return Some(now);
-        };
+        }
         let start = self.free_at.max(now);
         if start.since(now) > self.profile.queue {
             return None;
         }
-        self.free_at = start + rate.time_to_send(len + OVERHEAD_LEN)?;
+        self.free_at = self.capacity.departure(start, len + OVERHEAD_LEN)?;
         Some(self.free_at)
     }
 

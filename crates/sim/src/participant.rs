@@ -9,7 +9,7 @@ use watersmeet_engine::transport::srtp::{
 use watersmeet_peer::browser::{Browser, Direction};
 use watersmeet_peer::packet::Packet;
 use watersmeet_wire::rtp::RtpHeader;
-use watersmeet_wire::units::{Map, SeqNo, Ssrc};
+use watersmeet_wire::units::{Map, SeqNo, Ssrc, Time};
 
 use crate::network::Link;
 
@@ -114,6 +114,14 @@ pub struct Participant {
     pub down: Link,
     /// Connected transports.
     pub transports: Map<Direction, ClientTransport>,
+    /// Bytes that workers sent to the participant, with the headers of IP and UDP.
+    pub offered_bytes: u64,
+    /// Whether the shared bottleneck is on the way from the server.
+    pub is_behind_bottleneck: bool,
+    /// Whether something happened to the browser since its outputs were drained.
+    pub is_touched: bool,
+    /// Time at which the browser is due next, once its outputs are drained.
+    pub due: Time,
     /// Whether the participant is connected; nothing reaches it after it disconnects.
     pub is_connected: bool,
     /// Number of packets that could not be decrypted.

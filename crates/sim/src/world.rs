@@ -7,6 +7,8 @@
 
 mod event_loop;
 mod setup;
+pub mod shared_link;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use watersmeet_peer::browser::{Browser, BrowserOptions, Direction, MediaSource, 
 use watersmeet_wire::units::{Map, Rng, Time};
 
 use self::setup::{UNIX_EPOCH, create_workers, without_fingerprint};
+use crate::cross_traffic::TcpFlow;
 use crate::network::{Link, LinkProfile};
 use crate::oracle::Oracle;
 use crate::participant::Participant;
@@ -92,6 +95,13 @@ enum InFlight {
         /// The message.
         message: ShardMessage,
     },
+    /// The acknowledgement of a TCP segment.
+    TcpAck {
+        /// Index of the flow.
+        flow: usize,
+        /// Number of the segment.
+        number: u64,
+    },
     /// ICE and DTLS of a transport complete.
     HandshakeDone {
         /// Index of the participant.
@@ -125,6 +135,10 @@ pub struct World {
     sources: Map<u32, usize>,
     /// Names of the rooms, by number.
     rooms: Vec<String>,
+    /// Bottleneck that some participants share.
+    bottleneck: Option<Link>,
+    /// TCP flows through the bottleneck.
+    tcp_flows: Vec<TcpFlow>,
     /// Everything in flight, by arrival time and order of scheduling.
     in_flight: BTreeMap<(Time, u64), InFlight>,
     /// Number of items scheduled so far.
@@ -187,6 +201,8 @@ impl World {
             path_owners: Map::new(),
             sources: Map::new(),
             rooms: Vec::new(),
+            bottleneck: None,
+            tcp_flows: Vec::new(),
             in_flight: BTreeMap::new(),
             next_sequence: 0,
             profile: SrtpProfile::AeadAes128Gcm,
@@ -251,10 +267,10 @@ impl World {
 
     /// Returns the last participant with this name for changes, which take effect at once.
     pub fn participant_mut(&mut self, name: &str) -> Option<&mut Participant> {
-        self.participants
-            .iter_mut()
-            .rev()
-            .find(|participant| participant.name == name)
+        let mut newest_first = self.participants.iter_mut().rev();
+        let participant = newest_first.find(|participant| participant.name == name)?;
+        participant.is_touched = true;
+        Some(participant)
     }
 
     /// Adds a participant, which opens a connection and joins the current room.
@@ -298,6 +314,10 @@ impl World {
             up,
             down: Link::new(access.down, part("down")),
             transports: Map::new(),
+            offered_bytes: 0,
+            is_touched: true,
+            due: Time::ZERO,
+            is_behind_bottleneck: false,
             is_connected: true,
             undecryptable: 0,
         });

@@ -11,6 +11,7 @@ use watersmeet_wire::units::Time;
 
 use super::setup::{path_of, shard_id};
 use super::{InFlight, World};
+use crate::network::OVERHEAD_LEN;
 use crate::participant::ClientTransport;
 
 /// Round trips of ICE and DTLS 1.2 until keys are available: a check and two flights.
@@ -34,10 +35,12 @@ impl World {
             .participants
             .iter()
             .filter(|participant| participant.is_connected);
-        let participants = here.map(|participant| participant.browser.poll_timeout());
+        let participants = here.map(|participant| participant.due);
         let conference = std::iter::once(self.conference.poll_timeout());
+        let tcp_flows = self.tcp_flows.iter().map(|flow| flow.poll_timeout());
         let due = item
             .into_iter()
+            .chain(tcp_flows)
             .chain(workers)
             .chain(participants)
             .chain(conference)
@@ -57,6 +60,9 @@ impl World {
             self.deliver(item);
         }
         self.conference.handle_timeout(now);
+        for flow in &mut self.tcp_flows {
+            flow.handle_timeout(now);
+        }
         for worker in &mut self.workers {
             worker.handle_timeout(now);
         }
@@ -65,8 +71,12 @@ impl World {
             .iter_mut()
             .filter(|participant| participant.is_connected)
         {
-            if participant.browser.poll_timeout() <= now {
+            if participant.is_touched {
+                participant.due = participant.browser.poll_timeout();
+            }
+            if participant.due <= now {
                 participant.browser.handle_timeout(now);
+                participant.is_touched = true;
             }
         }
     }
@@ -85,6 +95,7 @@ impl World {
             for participant in 0..self.participants.len() {
                 progressed |= self.collect_from_participant(participant);
             }
+            progressed |= self.send_tcp_segments();
             if !progressed {
                 return;
             }
@@ -150,16 +161,21 @@ impl World {
                 .record_fault(now, format!("a worker sent to unknown {path:?}"));
             return;
         };
+        let left = self.pass_bottleneck(index, datagram.len());
         let Some(participant) = self.participants.get_mut(index) else {
             return;
         };
+        participant.offered_bytes += (datagram.len() + OVERHEAD_LEN) as u64;
         if let Some(client) = participant.transports.get(&direction) {
             self.oracle
                 .record_datagram(now, client.transport, datagram, preserves_order);
         }
+        let Some(left) = left else {
+            return;
+        };
         for at in participant
             .down
-            .transmit(now, datagram.len())
+            .transmit(left, datagram.len())
             .into_iter()
             .flatten()
         {
@@ -183,7 +199,7 @@ impl World {
         let Some(participant) = self
             .participants
             .get_mut(index)
-            .filter(|participant| participant.is_connected)
+            .filter(|participant| participant.is_connected && participant.is_touched)
         else {
             return false;
         };
@@ -230,6 +246,8 @@ impl World {
             events.push(event);
         }
         progressed |= !events.is_empty();
+        participant.is_touched = progressed;
+        participant.due = participant.browser.poll_timeout();
         in_flight
             .into_iter()
             .for_each(|(at, item)| self.schedule(at, item));
@@ -322,11 +340,17 @@ impl World {
                     .get_mut(participant)
                     .filter(|participant| participant.is_connected);
                 if let Some(participant) = participant {
+                    participant.is_touched = true;
                     participant.browser.handle_frame(now, &text);
                 }
             }
             InFlight::ConnectionOpened { session } => self.open_session(session),
             InFlight::ConnectionClosed { session } => self.conference.handle_close(now, session),
+            InFlight::TcpAck { flow, number } => {
+                if let Some(flow) = self.tcp_flows.get_mut(flow) {
+                    flow.handle_ack(now, number);
+                }
+            }
             InFlight::HandshakeDone {
                 participant,
                 transport,
@@ -363,6 +387,7 @@ impl World {
             participant.transports.insert(direction, client);
         }
         self.path_owners.insert(path, (index, direction));
+        participant.is_touched = true;
         participant.browser.handle_connected(self.now, direction);
     }
 
@@ -388,6 +413,7 @@ impl World {
         };
         match client.unprotect(datagram) {
             Ok(packet) => {
+                participant.is_touched = true;
                 let received = participant
                     .browser
                     .handle_packet(self.now, direction, &packet);
