@@ -189,7 +189,8 @@ impl Run<'_> {
             sample_videos(&self.world, viewer);
         }
         for (person, plis) in self.case.people.iter().zip(&mut self.recording.plis) {
-            plis.push(self.world.sender_counts(person.name).plis);
+            let counts = self.world.sender_counts(person.name);
+            plis.push(counts.plis + counts.firs);
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::score::measure::{Measure, Window};
 /// One-way delay of RFC 8867.
 const DELAY: Duration = millis(50);
 
+/// All media of the publisher and retransmissions within their budget, as a multiple of 1 Mbit/s.
+const ALL_MEDIA: f64 = 2.5;
+
 pub(super) fn cases() -> Vec<Case> {
     vec![
         ramp_up(),
@@ -372,10 +375,10 @@ fn lying(name: &'static str, claim: Claim) -> Case {
             Bar::between(30.0, 50_000.0),
         ),
         worst(
-            "bitrate offered to the line, as a multiple of it",
+            "most that is offered in a second, as a multiple of the line",
             Unit::Ratio,
             Measure::OfferedPeak(Window::secs(10, 40)),
-            Bar::at_most(4.0),
+            Bar::at_most(ALL_MEDIA),
         ),
     ];
     case
