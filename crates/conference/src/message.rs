@@ -16,7 +16,9 @@ mod role;
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Applicant, Notice, RemovalReason};
-pub use self::participant::{ClientDevice, MediaSource, ParticipantSummary, ProducerSummary, User};
+pub use self::participant::{
+    ClientDevice, MediaSource, ParticipantSummary, ProducerSummary, RoomSnapshot, User,
+};
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;
 pub use self::request::{JoinRequest, Moderation, Request};

@@ -10,13 +10,10 @@ use super::timers::Timer;
 use super::{Conference, MESSAGES_PER_PRODUCER};
 use crate::message::{
     Applicant, JoinRequest, Notice, ParticipantSummary, Policy, Refusal, RemovalReason, Reply,
-    Role, SessionId,
+    Role, RoomSnapshot, SessionId,
 };
 use crate::room::{Participant, Presence};
 use crate::session::Membership;
-
-/// The other participants of whom one is told, and the number of all if these are not all.
-type Snapshot = (Vec<ParticipantSummary>, Option<usize>);
 
 impl Conference {
     /// Enters a room, or its lobby.
@@ -255,7 +252,6 @@ impl Conference {
         room.set_display_name(membership.number, display_name.clone());
         let participant = room.participant(membership.number);
         let participant = participant.ok_or(Refusal::Internal)?;
-        let role = participant.role;
         let restarted = Notice::ParticipantRestarted {
             participant: Box::new(participant.summary(Vec::new())),
             producers,
@@ -269,13 +265,8 @@ impl Conference {
             };
             self.notify_viewers_of(name, id, &renamed);
         }
-        let (others, count) = self.snapshot(id, &membership)?;
-        Ok(Some(Reply::Joined {
-            room: membership.room,
-            role,
-            others,
-            count,
-        }))
+        let snapshot = self.snapshot(id, membership)?;
+        Ok(Some(Reply::Joined(snapshot)))
     }
 
     /// Enters the lobby of a room.
@@ -303,16 +294,11 @@ impl Conference {
     /// Enters a room that the session is not in.
     fn enter(&mut self, name: &Arc<str>, participant: Participant) -> Outcome {
         let (session, role) = (participant.session, participant.role);
-        let (others, count) = self.add_participant(name, participant)?;
+        let snapshot = self.add_participant(name, participant)?;
         if role == Role::Host {
             self.notify_of_waiting(session, name);
         }
-        Ok(Some(Reply::Joined {
-            room: Arc::clone(name),
-            role,
-            others,
-            count,
-        }))
+        Ok(Some(Reply::Joined(snapshot)))
     }
 
     /// Adds a participant to a room and notifies the others. Returns its snapshot of the room.
@@ -320,7 +306,7 @@ impl Conference {
         &mut self,
         name: &Arc<str>,
         participant: Participant,
-    ) -> Result<Snapshot, Refusal> {
+    ) -> Result<RoomSnapshot, Refusal> {
         let id = participant.session;
         tracing::info!(session = id.0, "participant joined");
         let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
@@ -341,23 +327,30 @@ impl Conference {
             session.record_join(self.now);
         }
         self.tell_arrival(name, membership.number);
-        self.snapshot(id, &membership)
+        self.snapshot(id, membership)
     }
 
     /// Returns the other participants for one that enters, as far as it is told of them. Credits it
     /// the messages that they cause.
-    fn snapshot(&mut self, id: SessionId, membership: &Membership) -> Result<Snapshot, Refusal> {
+    fn snapshot(&mut self, id: SessionId, membership: Membership) -> Result<RoomSnapshot, Refusal> {
         let room = self.rooms.get(&membership.room).ok_or(Refusal::Internal)?;
         let count = Some(room.participants_len()).filter(|_| room.has_audience());
-        let viewer = room.participant(membership.number).map(|it| it.presence);
+        let viewer = room.participant(membership.number);
+        let viewer = viewer.ok_or(Refusal::Internal)?;
+        let (role, presence) = (viewer.role, viewer.presence);
         let others = self.summaries_where(&membership.room, |number, it| {
-            number != membership.number && viewer.is_none_or(|by| by.sees(it.presence))
+            number != membership.number && presence.sees(it.presence)
         })?;
         let producers: usize = others.iter().map(|it| it.producers.len()).sum();
         if let Some(session) = self.sessions.get_mut(id) {
             session.credit_messages(producers * MESSAGES_PER_PRODUCER);
         }
-        Ok((others, count))
+        Ok(RoomSnapshot {
+            room: membership.room,
+            role,
+            others,
+            count,
+        })
     }
 
     /// Returns all participants for a host, and for others those of whom they are told.

@@ -80,15 +80,8 @@ impl Conference {
         let notice = Notice::JoinRequestResolved {
             peer: waited.peer.clone(),
         };
-        let (others, count) = self.add_participant(&lobby.room, Participant { role, ..waited })?;
-        let room = lobby.room;
-        let admitted = Notice::Admitted {
-            room,
-            role,
-            others,
-            count,
-        };
-        self.notify(id, &admitted);
+        let snapshot = self.add_participant(&lobby.room, Participant { role, ..waited })?;
+        self.notify(id, &Notice::Admitted(snapshot));
         self.notify_hosts(name, &notice);
         Ok(())
     }

@@ -8,7 +8,7 @@ use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, Tr
 use watersmeet_wire::params::MediaKind;
 
 use super::ids::PeerId;
-use super::participant::{ParticipantSummary, ProducerSummary, User};
+use super::participant::{ParticipantSummary, ProducerSummary, RoomSnapshot, User};
 use super::role::{Policy, Role};
 
 /// A change of which a participant is notified. `peer` is the participant that it concerns.
@@ -141,16 +141,7 @@ pub enum Notice {
         peer: PeerId,
     },
     /// A host admitted the receiver of this notice.
-    Admitted {
-        /// Name of the room.
-        room: Arc<str>,
-        /// Role of the participant in the room.
-        role: Role,
-        /// The other participants and their producers, as in `Reply::Joined`.
-        others: Vec<ParticipantSummary>,
-        /// Number of participants, as in `Reply::Joined`.
-        count: Option<usize>,
-    },
+    Admitted(RoomSnapshot),
     /// The role of a participant changed, perhaps the receiver's own.
     RoleChanged {
         /// Id of the participant.

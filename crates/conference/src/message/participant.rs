@@ -96,6 +96,20 @@ pub struct ParticipantSummary {
     pub producers: Vec<ProducerSummary>,
 }
 
+/// A room as a participant that enters it is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSnapshot {
+    /// Name of the room.
+    pub room: Arc<str>,
+    /// Role of the participant in the room.
+    pub role: Role,
+    /// The other participants and their producers, in order of joining. Later changes follow as
+    /// notices.
+    pub others: Vec<ParticipantSummary>,
+    /// Number of participants in the room, where `others` does not list all of them.
+    pub count: Option<usize>,
+}
+
 impl ParticipantSummary {
     /// Returns the user id in the token, or else the claimed one.
     pub fn known_as(&self) -> Option<&str> {

@@ -7,8 +7,7 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, RtpCapabilities};
 
 use super::media::{CreatedConsumer, CreatedTransport, StatsSubject};
-use super::participant::{ParticipantSummary, ProducerSummary};
-use super::role::Role;
+use super::participant::{ParticipantSummary, ProducerSummary, RoomSnapshot};
 
 /// Result of a request that was carried out.
 #[derive(Debug, Clone)]
@@ -16,17 +15,7 @@ pub enum Reply {
     /// Codecs and header extensions that routers forward.
     RouterCapabilities(Arc<RtpCapabilities>),
     /// The participant entered the room.
-    Joined {
-        /// Name of the room.
-        room: Arc<str>,
-        /// Role of the participant in the room.
-        role: Role,
-        /// The other participants and their producers, in order of joining. Later changes follow
-        /// as notices.
-        others: Vec<ParticipantSummary>,
-        /// Number of participants in the room, where `others` does not list all of them.
-        count: Option<usize>,
-    },
+    Joined(RoomSnapshot),
     /// The participant waits until a host admits it.
     WaitingForApproval {
         /// Name of the room.

@@ -1,8 +1,9 @@
 //! Bounds of request bodies in length and time. A declared length above the bound is refused before
-//! a byte is read; a body without one fails where it exceeds the bound.
+//! a byte is read; a body without one fails where it exceeds the bound. At shutdown a body fails that
+//! was not received completely.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Error;
@@ -10,8 +11,9 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep, timeout};
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 /// Longest body of any request, in bytes.
 const LEN_MAX: u64 = 256 << 10;
@@ -42,13 +44,29 @@ pub fn limit(request: Request<Body>) -> Result<Request<Body>, BodyError> {
         if body.is_end_stream() {
             return body;
         }
-        let deadline = Box::pin(sleep(TIMEOUT));
-        let timed = Timed { body, deadline };
+        let deadline = async {
+            sleep(TIMEOUT).await;
+            "request body not received in time"
+        };
+        let timed = InterruptibleBody::new(body, deadline);
         // If `usize` is smaller, the size of the memory is the bound.
         Body::new(Limited::new(
             timed,
             usize::try_from(LEN_MAX).unwrap_or(usize::MAX),
         ))
+    }))
+}
+
+/// Wraps a body such that it fails at shutdown while it is not received completely.
+pub fn end_at_shutdown(body: Incoming, stop: &watch::Receiver<bool>) -> Body {
+    if body.is_end_stream() {
+        return Body::new(body);
+    }
+    let mut stop = stop.clone();
+    Body::new(InterruptibleBody::new(Body::new(body), async move {
+        // Without a sender the program ends as well.
+        let _ = stop.wait_for(|&stop| stop).await;
+        "the server shuts down"
     }))
 }
 
@@ -76,15 +94,24 @@ fn declared_len(headers: &HeaderMap) -> Option<u64> {
     Some(len.and_then(|len| len.parse().ok()).unwrap_or(u64::MAX))
 }
 
-/// A body that fails when it is not received in time.
-struct Timed {
+/// A body that fails when a future ends before it is received.
+struct InterruptibleBody {
     /// Body that is received.
     body: Body,
-    /// Deadline.
-    deadline: Pin<Box<Sleep>>,
+    /// Ends with the reason why the body fails.
+    interruption: Pin<Box<dyn Future<Output = &'static str> + Send>>,
 }
 
-impl HttpBody for Timed {
+impl InterruptibleBody {
+    fn new(body: Body, interruption: impl Future<Output = &'static str> + Send + 'static) -> Self {
+        Self {
+            body,
+            interruption: Box::pin(interruption),
+        }
+    }
+}
+
+impl HttpBody for InterruptibleBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -95,8 +122,8 @@ impl HttpBody for Timed {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        ready!(self.deadline.as_mut().poll(cx));
-        Poll::Ready(Some(Err(Error::new("request body not received in time"))))
+        let interrupted = self.interruption.as_mut().poll(cx);
+        interrupted.map(|reason| Some(Err(Error::new(reason))))
     }
 
     fn is_end_stream(&self) -> bool {

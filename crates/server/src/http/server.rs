@@ -27,7 +27,8 @@ use super::base_path::BasePath;
 use super::client_address::{IsTls, PeerAddress};
 use super::connection_limit::{ConnectionLimit, ConnectionPermit};
 use super::log_once::LogThrottle;
-use super::requests_in_progress::{RequestsInProgress, StoppableBody};
+use super::request_body;
+use super::requests_in_progress::RequestsInProgress;
 use super::site::SiteContext;
 use crate::config::Network;
 use crate::origin::Authority;
@@ -42,7 +43,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Time limit of the request in progress after `CONNECTION_TIMEOUT`: a poll waits for up to one
-/// ping (25 s), and its response has to be read.
+/// ping (6 s), and its response has to be read.
 const LAST_RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Time at shutdown for a connection without a complete request: enough to write a response whose
@@ -199,7 +200,7 @@ impl HttpServer {
         let requests = RequestsInProgress::default();
         let (started, stopped) = (requests.clone(), self.stop.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let mut request = request.map(|body| StoppableBody::wrap(body, &stopped));
+            let mut request = request.map(|body| request_body::end_at_shutdown(body, &stopped));
             request.extensions_mut().insert(Arc::clone(&permit));
             request.extensions_mut().insert(PeerAddress(ip));
             request.extensions_mut().insert(secured);

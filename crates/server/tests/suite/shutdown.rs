@@ -17,6 +17,15 @@ fn wait_until_unready(program: &Program) {
     }
 }
 
+/// Starts a program with a long notice and a participant, and sends it the first signal.
+async fn start_and_terminate(name: &str) -> (Program, Client) {
+    let program = start_configured(name, "shutdown_notice_s = 600");
+    let ana = Client::join(&program, "standup").await;
+    program.terminate();
+    wait_until_unready(&program);
+    (program, ana)
+}
+
 #[tokio::test]
 async fn sigterm_fails_readiness_and_leaves_meetings_their_time() {
     let mut program = start_configured("shutdown-notice", "shutdown_notice_s = 4");
@@ -46,10 +55,7 @@ async fn sigterm_fails_readiness_and_leaves_meetings_their_time() {
 
 #[tokio::test]
 async fn program_ends_when_the_last_participant_has_left() {
-    let mut program = start_configured("shutdown-empty", "shutdown_notice_s = 600");
-    let mut ana = Client::join(&program, "standup").await;
-    program.terminate();
-    wait_until_unready(&program);
+    let (mut program, mut ana) = start_and_terminate("shutdown-empty").await;
     ana.request("leaveRoom", json!({}), "roomLeft").await;
     assert_eq!(ana.close_code(Duration::from_secs(10)).await, Some(1001));
     assert!(program.wait().success());
@@ -57,10 +63,7 @@ async fn program_ends_when_the_last_participant_has_left() {
 
 #[tokio::test]
 async fn second_signal_ends_the_program_at_once() {
-    let mut program = start_configured("shutdown-twice", "shutdown_notice_s = 600");
-    let mut ana = Client::join(&program, "standup").await;
-    program.terminate();
-    wait_until_unready(&program);
+    let (mut program, mut ana) = start_and_terminate("shutdown-twice").await;
     let start = Instant::now();
     program.terminate();
     assert!(program.wait().success());

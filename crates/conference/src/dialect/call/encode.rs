@@ -10,14 +10,14 @@ use crate::dialect::remote_producers::RemoteProducers;
 use crate::dialect::socketio_event::{acknowledge, emit};
 use crate::dialect::transport_events::{encode_refusal, producers_of_others};
 use crate::message::{
-    CreatedTransport, Direction, Notice, ParticipantSummary, Refusal, Reply, Request,
+    CreatedTransport, Direction, Notice, ParticipantSummary, Refusal, Reply, Request, RoomSnapshot,
 };
 
 impl State {
     /// Encodes the reply to a request.
     pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
-            Reply::Joined { others, .. } => return self.enter(tag.clone(), others),
+            Reply::Joined(RoomSnapshot { others, .. }) => return self.enter(tag.clone(), others),
             Reply::WaitingForApproval { .. } => {
                 let previous = self.pending_join.replace(tag.clone());
                 return self.refuse_join(previous);
@@ -96,7 +96,7 @@ impl State {
                 self.send_transport = self.send_transport.filter(|it| it != transport);
                 Vec::new()
             }
-            Notice::Admitted { others, .. } => match self.pending_join.take() {
+            Notice::Admitted(RoomSnapshot { others, .. }) => match self.pending_join.take() {
                 Some(tag) => self.enter(tag, others),
                 None => Vec::new(),
             },

@@ -16,7 +16,7 @@ use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::transport_parameters;
 use crate::message::{
     CreatedTransport, Direction, Notice, ParticipantSummary, ProducerSummary, Refusal,
-    RemovalReason, Reply, Request,
+    RemovalReason, Reply, Request, RoomSnapshot,
 };
 
 impl State {
@@ -27,7 +27,7 @@ impl State {
                 let payload = json!({ "rtpCapabilities": **capabilities });
                 vec![emit("router-rtp-capabilities", payload)]
             }
-            Reply::Joined { room, others, .. } => self.enter(tag.event, room, others),
+            Reply::Joined(RoomSnapshot { room, others, .. }) => self.enter(tag.event, room, others),
             Reply::WaitingForApproval { .. } => {
                 self.leave();
                 self.pending_join = Some(tag.event);
@@ -165,7 +165,7 @@ impl State {
     /// Encodes a notice.
     pub(crate) fn encode_notice(&mut self, notice: &Notice) -> Vec<Effect> {
         match notice {
-            Notice::Admitted { room, others, .. } => {
+            Notice::Admitted(RoomSnapshot { room, others, .. }) => {
                 let event = self.pending_join.take().unwrap_or(JOIN_ROOM);
                 self.enter(event, room, others)
             }

@@ -12,7 +12,7 @@ use super::state::State;
 use crate::dialect::session_context::SessionContext;
 use crate::message::{
     self, Applicant, CreatedConsumer, CreatedTransport, MediaSource, Notice, PeerId, Refusal,
-    Reply, Role, StatsSubject,
+    Reply, RoomSnapshot, StatsSubject,
 };
 
 /// Frame `{type, payload, id?}` for a client.
@@ -69,15 +69,7 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
             id,
             capabilities_payload(capabilities),
         ),
-        Reply::Joined {
-            room,
-            role,
-            others,
-            count,
-        } => {
-            let joined = room_joined(state, room, *role, others, *count);
-            frame("roomJoined", id, joined)
-        }
+        Reply::Joined(snapshot) => frame("roomJoined", id, room_joined(state, snapshot)),
         Reply::WaitingForApproval { room } => frame("waiting", id, room_left(room)),
         Reply::Left { room } => frame("roomLeft", id, room_left(room)),
         Reply::Participants(participants) => {
@@ -151,11 +143,8 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         }
         Notice::WorkerLost if !state.extended => encode_refusal(id, &Refusal::WorkerLost),
         // A client without support for waiting rooms still waits for the reply to its join.
-        Notice::Admitted {
-            room, role, others, ..
-        } if !state.extended => {
-            let joined = room_joined(state, room, *role, others, None);
-            frame("roomJoined", id, joined)
+        Notice::Admitted(snapshot) if !state.extended => {
+            frame("roomJoined", id, room_joined(state, snapshot))
         }
         Notice::Removed { .. } if !state.extended => encode_refusal(id, &Refusal::NotInRoom),
         _ if !state.extended => return None,
@@ -193,7 +182,7 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         Notice::Chat { .. }
         | Notice::JoinRequested(_)
         | Notice::JoinRequestResolved { .. }
-        | Notice::Admitted { .. }
+        | Notice::Admitted(_)
         | Notice::RoleChanged { .. }
         | Notice::SpeakRequested(_)
         | Notice::Muted { .. }
@@ -214,15 +203,7 @@ fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
         Notice::ParticipantCount { count } => {
             frame("participantCount", id, ParticipantCount { count: *count })
         }
-        Notice::Admitted {
-            room,
-            role,
-            others,
-            count,
-        } => {
-            let joined = room_joined(state, room, *role, others, *count);
-            frame("admitted", id, joined)
-        }
+        Notice::Admitted(snapshot) => frame("admitted", id, room_joined(state, snapshot)),
         Notice::JoinRequested(applicant) => frame("joinRequested", id, peer_request(applicant)),
         Notice::SpeakRequested(applicant) => frame("speakRequested", id, peer_request(applicant)),
         Notice::JoinRequestResolved { peer } => {
@@ -374,14 +355,14 @@ fn subject_ref(subject: StatsSubject) -> SubjectRef {
     named
 }
 
-/// Returns the payload of `roomJoined`.
-fn room_joined(
-    state: &State,
-    room: &str,
-    role: Role,
-    others: &[message::ParticipantSummary],
-    count: Option<usize>,
-) -> RoomJoined {
+/// Returns the payload of `roomJoined` and `admitted`.
+fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
+    let RoomSnapshot {
+        room,
+        role,
+        others,
+        count,
+    } = snapshot;
     let existing_producers = others
         .iter()
         .filter(|other| !other.producers.is_empty())
@@ -396,13 +377,13 @@ fn room_joined(
         })
         .collect();
     RoomJoined {
-        room_id: room.to_owned(),
+        room_id: room.to_string(),
         peers: others.iter().map(|other| other.peer.to_string()).collect(),
         existing_producers,
         participants: state
             .extended
             .then(|| others.iter().map(participant_summary).collect()),
-        role: state.extended.then_some(role),
+        role: state.extended.then_some(*role),
         participant_count: count.filter(|_| state.extended),
     }
 }

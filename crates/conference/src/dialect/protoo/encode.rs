@@ -10,7 +10,7 @@ use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::message::{
     ClientDevice, CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary,
-    Refusal, Reply,
+    Refusal, Reply, RoomSnapshot,
 };
 
 /// Display name of participants without one. The page of the mediasoup demo requires a name.
@@ -21,7 +21,7 @@ impl State {
     pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match reply {
             Reply::Done if tag.event == PREPARE => self.prepared(),
-            Reply::Joined { others, .. } => self.joined(tag, others),
+            Reply::Joined(RoomSnapshot { others, .. }) => self.joined(tag, others),
             Reply::WaitingForApproval { .. } => {
                 self.pending_join = Some(tag.clone());
                 Vec::new()
@@ -155,7 +155,7 @@ impl State {
                 let data = layers_changed(*consumer, *layers);
                 vec![notify("consumerLayersChanged", &data)]
             }
-            Notice::Admitted { others, .. } => match self.pending_join.take() {
+            Notice::Admitted(RoomSnapshot { others, .. }) => match self.pending_join.take() {
                 Some(tag) => self.joined(&tag, others),
                 None => Vec::new(),
             },

@@ -10,7 +10,7 @@ use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::dialect::socketio_event::{self, acknowledge, acknowledge_refusal};
 use crate::message::{
     Applicant, CreatedConsumer, Direction, Notice, ParticipantSummary, PeerId, ProducerSummary,
-    Refusal, Reply, Role,
+    Refusal, Reply, Role, RoomSnapshot,
 };
 
 impl State {
@@ -23,11 +23,9 @@ impl State {
                 let join = join.map(|request| Effect::Request(tag.clone(), request));
                 return join.into_iter().collect();
             }
-            Reply::Joined {
-                room, role, others, ..
-            } => {
-                let mut effects = self.enter(room);
-                effects.extend(self.joined(tag, *role, others));
+            Reply::Joined(snapshot) => {
+                let mut effects = self.enter(&snapshot.room);
+                effects.extend(self.joined(tag, snapshot.role, &snapshot.others));
                 return effects;
             }
             Reply::WaitingForApproval { room } => return self.wait_for_approval(tag, room),
@@ -116,9 +114,7 @@ impl State {
                 self.waiting.remove(peer);
                 Vec::new()
             }
-            Notice::Admitted {
-                room, role, others, ..
-            } => self.admitted(room, *role, others),
+            Notice::Admitted(snapshot) => self.admitted(snapshot),
             Notice::SpeakRequested(applicant) => {
                 let payload = peer_request(applicant);
                 vec![emit("speakingPermissionRequest", payload.into())]
@@ -195,17 +191,12 @@ impl State {
     }
 
     /// Notifies the client that a host has admitted it.
-    fn admitted(
-        &mut self,
-        room: &Arc<str>,
-        role: Role,
-        others: &[ParticipantSummary],
-    ) -> Vec<Effect> {
+    fn admitted(&mut self, snapshot: &RoomSnapshot) -> Vec<Effect> {
+        self.enter(&snapshot.room);
+        let (role, others) = (snapshot.role, &snapshot.others);
         if let Some(tag) = self.unanswered_join.take() {
-            self.enter(room);
             return self.joined(&tag, role, others);
         }
-        self.enter(room);
         let mut payload = self.snapshot(role, others);
         payload.insert("message".to_owned(), json!("You were let in"));
         payload.insert("promote".to_owned(), json!(role != Role::Viewer));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::dialect::effect::Effect;
 use crate::dialect::socketio_event::SocketIoEvent;
-use crate::message::{Refusal, Reply, Role};
+use crate::message::{Refusal, Reply, Role, RoomSnapshot};
 
 fn state() -> State {
     State::new(SessionContext {
@@ -31,12 +31,12 @@ fn capabilities() -> Reply {
 }
 
 fn joined() -> Reply {
-    Reply::Joined {
+    Reply::Joined(RoomSnapshot {
         room: "r".into(),
         role: Role::Speaker,
         others: Vec::new(),
         count: None,
-    }
+    })
 }
 
 /// Returns the only effect, which must be a request, and its tag.

@@ -11,14 +11,15 @@ use crate::dialect::remote_producers::RemoteProducers;
 use crate::dialect::socketio_event::{acknowledge, emit};
 use crate::dialect::transport_events::{encode_refusal, producers_of_others};
 use crate::message::{
-    CreatedTransport, Direction, Notice, ParticipantSummary, Refusal, Reply, TransportKey,
+    CreatedTransport, Direction, Notice, ParticipantSummary, Refusal, Reply, RoomSnapshot,
+    TransportKey,
 };
 
 impl State {
     /// Encodes the reply to a request.
     pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
-            Reply::Joined { others, .. } => return self.enter(others),
+            Reply::Joined(RoomSnapshot { others, .. }) => return self.enter(others),
             Reply::RouterCapabilities(capabilities) => {
                 let answer = match tag.event {
                     BARE_CAPABILITIES => json!(**capabilities),
@@ -125,7 +126,7 @@ impl State {
                 self.nameless_transport = self.nameless_transport.filter(|it| it != transport);
                 Vec::new()
             }
-            Notice::Admitted { others, .. } => self.enter(others),
+            Notice::Admitted(RoomSnapshot { others, .. }) => self.enter(others),
             Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
             Notice::Removed { .. } => vec![Effect::CLOSE_REMOVED],
             _ => Vec::new(),
