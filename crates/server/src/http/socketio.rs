@@ -61,11 +61,9 @@ const PACKETS_MAX: usize = BURST_MAX as usize;
 /// Separator of the packets in a payload.
 const SEPARATOR: u8 = 0x1e;
 
-/// Interval of pings to a client.
-const PING_INTERVAL: Duration = Duration::from_secs(25);
-
-/// Time limit for the pong of a client.
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time limit for the pong of a client. Clients learn it and the interval of pings when they connect. A
+/// machine that sleeps is gone from the pages of others within 18 s.
+const PING_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Time limit for the upgrade from polling to a WebSocket.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,7 +109,7 @@ pub fn routes(site: &SiteContext) -> Router<SiteContext> {
     });
     let config = EngineIoConfig::builder()
         .req_path(PATH)
-        .ping_interval(PING_INTERVAL)
+        .ping_interval(websocket::PING_INTERVAL)
         .ping_timeout(PING_TIMEOUT)
         .upgrade_timeout(UPGRADE_TIMEOUT)
         .max_buffer_size(BUFFER_MAX)

@@ -153,9 +153,14 @@ impl EngineIoSocket {
 
     /// Waits for the next packet that is no ping. Pings are answered.
     pub async fn next(&mut self) -> String {
+        let packet = timeout(TIMEOUT, self.answer_pings()).await;
+        packet.expect("a packet is received")
+    }
+
+    /// Answers pings until another packet is received, which it returns.
+    pub async fn answer_pings(&mut self) -> String {
         loop {
-            let message = timeout(TIMEOUT, self.socket.next()).await;
-            match message.expect("a packet is received").unwrap().unwrap() {
+            match self.socket.next().await.unwrap().unwrap() {
                 Message::Text(text) if text == PING => self.send("3").await,
                 Message::Text(text) => return text.as_str().to_owned(),
                 other => panic!("{other:?}"),

@@ -21,6 +21,9 @@ const ATTACK_MEMORY_MAX: usize = 1 << 20;
 /// Longest time in which the server must close another connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Longest time in which others must notice a client that sleeps (quality bar A10).
+const SLEEP_MAX: Duration = Duration::from_secs(20);
+
 /// Asserts that a packet is the error response to an unknown event.
 fn assert_refused(packet: &str, ack: u64) {
     let head = format!("43{ack}[{{\"error\":");
@@ -49,8 +52,8 @@ fn session_works_by_polling() {
     let program = Program::start(&[]);
     let ana = Polling::open(&program, "");
     assert_eq!(ana.open["upgrades"], json!(["websocket"]));
-    assert_eq!(ana.open["pingInterval"], 25_000);
-    assert_eq!(ana.open["pingTimeout"], 20_000);
+    assert_eq!(ana.open["pingInterval"], 6_000);
+    assert_eq!(ana.open["pingTimeout"], 12_000);
     assert_eq!(ana.open["maxPayload"], 65_536);
     ana.send(&["40"]);
     let connected = ana.packets(1);
@@ -451,6 +454,21 @@ async fn deeply_nested_json_and_duplicate_keys_are_refused() {
     socket.send("40{\"token\":\"a\",\"token\":\"b\"}").await;
     socket.wait_until_closed(CLOSE_TIMEOUT).await;
     assert_eq!(program.health()["status"], "OK");
+}
+
+#[tokio::test]
+async fn client_that_sleeps_is_gone_within_twenty_seconds() {
+    let program = Program::start(&[]);
+    let mut awake = EngineIoSocket::connect(&program).await;
+    let awake = tokio::spawn(async move { awake.answer_pings().await });
+    let asleep = EngineIoSocket::connect(&program).await;
+    let asleep_since = Instant::now();
+    while program.health()["sessions"] != 1 {
+        assert!(asleep_since.elapsed() < SLEEP_MAX, "{}", program.health());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(!awake.is_finished());
+    drop(asleep);
 }
 
 #[tokio::test]
