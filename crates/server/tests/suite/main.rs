@@ -16,6 +16,7 @@ mod doctor;
 mod engineio_client;
 #[cfg(feature = "faults")]
 mod faults;
+mod flooding;
 mod ice_checks;
 #[cfg(target_os = "linux")]
 mod local_addresses;

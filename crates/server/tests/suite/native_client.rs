@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -13,6 +13,9 @@ use crate::program::Program;
 
 /// Longest wait for a frame.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Receive buffer of a client that reads slowly, in bytes; the kernel doubles it.
+const SLOW_RECEIVE_BUFFER: u32 = 8 << 10;
 
 /// A connection of the native dialect.
 pub struct Client {
@@ -29,8 +32,22 @@ pub struct Client {
 impl Client {
     /// Connects and reads the first frame.
     pub async fn connect(program: &Program) -> Self {
+        let stream = TcpStream::connect(program.address).await.unwrap();
+        Self::connect_over(program, stream).await
+    }
+
+    /// Connects with a small receive buffer, so that frames which are not read wait in the server.
+    pub async fn connect_slowly(program: &Program) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(SLOW_RECEIVE_BUFFER).unwrap();
+        let stream = socket.connect(program.address).await.unwrap();
+        Self::connect_over(program, stream).await
+    }
+
+    async fn connect_over(program: &Program, stream: TcpStream) -> Self {
         let url = format!("ws://{}/ws", program.address);
-        let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let stream = MaybeTlsStream::Plain(stream);
+        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
         let mut client = Self {
             socket,
             peer: String::new(),
@@ -53,11 +70,19 @@ impl Client {
 
     /// Sends a frame.
     pub async fn send(&mut self, kind: &str, payload: Value) {
-        let frame = json!({ "type": kind, "payload": payload });
-        self.socket
-            .send(Message::text(frame.to_string()))
-            .await
-            .unwrap();
+        self.send_frame(&json!({ "type": kind, "payload": payload }))
+            .await;
+    }
+
+    /// Sends a request with an id, which only clients of newer versions do.
+    pub async fn send_with_id(&mut self, id: u64, kind: &str, payload: Value) {
+        self.send_frame(&json!({ "id": id, "type": kind, "payload": payload }))
+            .await;
+    }
+
+    async fn send_frame(&mut self, frame: &Value) {
+        let text = Message::text(frame.to_string());
+        self.socket.send(text).await.unwrap();
     }
 
     /// Waits for the next frame of a type and returns its payload. Other frames are kept.
@@ -82,7 +107,7 @@ impl Client {
     }
 
     /// Waits for the next frame.
-    async fn next(&mut self) -> Value {
+    pub async fn next(&mut self) -> Value {
         loop {
             let message = timeout(TIMEOUT, self.socket.next()).await;
             let message =
@@ -98,19 +123,7 @@ impl Client {
     /// Waits for the server to close the connection and returns the close code; `None` without a close
     /// frame.
     pub async fn close_code(&mut self, limit: Duration) -> Option<u16> {
-        let code = async {
-            loop {
-                match self.socket.next().await {
-                    Some(Ok(Message::Close(frame))) => return frame.map(|it| it.code.into()),
-                    Some(Ok(_)) => {}
-                    Some(Err(Error::Io(_) | Error::Protocol(_))) | None => return None,
-                    Some(Err(error)) => panic!("{error}"),
-                }
-            }
-        };
-        timeout(limit, code)
-            .await
-            .expect("the server closes the connection")
+        close_code(&mut self.socket, limit).await
     }
 
     /// Creates a transport and returns its description.
@@ -141,4 +154,24 @@ impl Client {
         assert_eq!(produced["kind"], "audio");
         produced["producerId"].as_str().unwrap().to_owned()
     }
+}
+
+/// Waits for the server to close a WebSocket and returns the close code; `None` without a close frame.
+pub async fn close_code(
+    socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>,
+    limit: Duration,
+) -> Option<u16> {
+    let code = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|it| it.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(Error::Io(_) | Error::Protocol(_))) | None => return None,
+                Some(Err(error)) => panic!("{error}"),
+            }
+        }
+    };
+    timeout(limit, code)
+        .await
+        .expect("the server closes the connection")
 }
