@@ -1,6 +1,7 @@
 //! JSON responses, and the error type of REST handlers with its body `{error, code}`. Responses
 //! must not be cached: they concern people or the current state.
 
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -147,11 +148,16 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let Ok(text) = serde_json::to_string(body) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
+    json_text(status, text)
+}
+
+/// Returns an uncacheable response with a body that is JSON already.
+pub fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (status, headers, text).into_response()
+    (status, headers, text.into()).into_response()
 }
 
 /// Returns an uncacheable response without a body.

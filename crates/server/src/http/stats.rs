@@ -1,8 +1,9 @@
 //! `GET /stats`: object counts by room and by worker. It is public, so it names no people and shows
-//! rooms under pseudonyms; operators see the real names. All answers of a second are made from one
-//! question to the conference (`stats_cache`).
+//! rooms under pseudonyms; operators see the real names. All answers of a second are the same page,
+//! made from one question to the conference (`stats_cache`).
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -13,6 +14,7 @@ use watersmeet_conference::conference::RoomSummary;
 use super::caller::Caller;
 use super::json_response::{self, ApiError};
 use super::site::SiteContext;
+use super::stats_cache::StatsSnapshot;
 use crate::process_metrics;
 use crate::shard_metrics::SharedMetrics;
 
@@ -98,6 +100,12 @@ async fn stats(
     let is_operator = Caller::authenticate(&site, &http_request)?.is_operator();
     let snapshot = site.stats_cache.read(&site.hub).await;
     let snapshot = snapshot.ok_or(ApiError::Unavailable)?;
+    let page = snapshot.page(is_operator, || render(&site, &snapshot, is_operator));
+    Ok(json_response::json_text(StatusCode::OK, page))
+}
+
+/// Renders the page. All its values can be written as JSON, so the fallback is never used.
+fn render(site: &SiteContext, snapshot: &StatsSnapshot, is_operator: bool) -> Bytes {
     let gauges = &snapshot.gauges;
     let display_name = |room: &RoomSummary| match is_operator {
         true => room.room.to_string(),
@@ -116,7 +124,7 @@ async fn stats(
         room_stats: room_stats.collect(),
         worker_stats: site.shard_metrics.iter().map(WorkerStats::new).collect(),
     };
-    Ok(json_response::json(StatusCode::OK, &stats))
+    serde_json::to_vec(&stats).unwrap_or_default().into()
 }
 
 impl RoomStats {
