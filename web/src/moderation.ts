@@ -47,8 +47,9 @@ export class Moderation {
     this.send({ action: 'mute', peerId, kind: 'audio' });
   }
 
-  remove(peerId: string): void {
-    this.send({ action: 'remove', peerId });
+  /** Removes a participant; `ban` keeps it out while the meeting lasts. */
+  remove(peerId: string, ban: boolean): void {
+    this.send({ action: 'remove', peerId, ban });
   }
 
   setPolicy(policy: Policy): void {

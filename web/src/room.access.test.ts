@@ -294,7 +294,7 @@ describe('a host', () => {
   test('is told when an action fails, unless the participant has left', async () => {
     await call.join({ role: 'host' });
     call.server.refusals.set('moderate', new Refusal('Participant not found', 'participant-not-found'));
-    call.room.moderation.remove('gone');
+    call.room.moderation.remove('gone', false);
     await settle();
     expect(call.room.notifications.value).toEqual([]);
     call.server.refusals.set('moderate', new Refusal('Not allowed', 'forbidden'));

@@ -251,7 +251,24 @@ test('a participant removed by a host is told and leaves', async ({ call }) => {
   await ana.expectTileGone(ben, 2_000);
   await expect(ben.page.getByRole('heading', { name: 'A host removed you' })).toBeVisible();
   await ben.reload();
-  await expect(ben.page.getByRole('button', { name: 'Join now' })).toBeVisible();
+  await ben.requestJoin();
+  await ana.expectVideoFrom(ben);
+});
+
+test('a participant removed and kept out by a host cannot join again', async ({ call }) => {
+  await startServerWithPolicy(call, 'open');
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  await ana.expectVideoFrom(ben);
+  await (await hostActions(ana, ben)).getByRole('button', { name: 'Remove' }).click();
+  const question = ana.page.getByRole('dialog', { name: 'Remove ben?' });
+  await question.getByRole('checkbox', { name: 'Keep ben out of this meeting' }).check();
+  await question.getByRole('button', { name: 'Remove' }).click();
+  await expect(ben.page.getByRole('heading', { name: 'A host removed you' })).toBeVisible();
+  await ben.reload();
+  await ben.requestJoin();
+  await expect(ben.page.getByRole('alert')).toContainText('A host of this meeting keeps you out.');
+  await expect(ana.tileOf(ben)).toBeHidden();
 });
 
 test('the next host sees pending requests when the host leaves', async ({ call }) => {

@@ -170,7 +170,7 @@ function HostActions({ room: { moderation }, participant }: { room: Room; partic
       {confirmingRemoval.value && (
         <RemoveParticipantDialog
           name={participant.label}
-          remove={() => moderation.remove(participant.id)}
+          remove={(ban) => moderation.remove(participant.id, ban)}
           close={() => (confirmingRemoval.value = false)}
         />
       )}

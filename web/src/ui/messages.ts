@@ -48,6 +48,8 @@ function refusalText(code: string, message: string, invited: boolean): string {
         : 'This room is only for people with an invitation. Open the link that you were sent, or ask for one.';
     case 'forbidden':
       return 'You may not come into this room. Ask the people who made it.';
+    case 'banned':
+      return 'A host of this meeting keeps you out. Ask them if you think that is a mistake.';
     case 'room-locked':
       return 'This room is locked: nobody can join now. Ask somebody inside to open it, or try again later.';
     case 'room-not-found':
