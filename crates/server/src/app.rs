@@ -31,8 +31,8 @@ use crate::{
     conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, watchdog,
 };
 
-/// Threads of the tokio runtime, which serves signalling and HTTP. Shards have their own threads.
-const SIGNALLING_THREADS: usize = 2;
+/// Upper bound of threads of the tokio runtime, which serves signalling and HTTP. Shards have their own.
+const SIGNALLING_THREADS_MAX: usize = 2;
 
 /// Time limit for closing sessions when the program ends.
 const SESSIONS_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -50,13 +50,20 @@ const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
 pub fn run(loaded: &Loaded) -> Result<(), AppError> {
     file_descriptor_limit::raise_to_maximum();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(SIGNALLING_THREADS)
+        .worker_threads(signalling_threads())
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(serve(loaded));
     // Does not wait for blocking tasks: a shard that hangs must not keep the program from ending.
     runtime.shutdown_background();
     outcome
+}
+
+/// Returns the number of threads for signalling and HTTP. On few cores a second thread only costs: each
+/// frame that arrives wakes both.
+fn signalling_threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, SIGNALLING_THREADS_MAX)
 }
 
 async fn serve(loaded: &Loaded) -> Result<(), AppError> {

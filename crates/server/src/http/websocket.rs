@@ -18,7 +18,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -33,6 +33,7 @@ use super::cors;
 use super::query_params::QueryParams;
 use super::site::SiteContext;
 use super::throttle::{Admission, Throttle};
+use crate::clock::Clock;
 use crate::config::Mount;
 use crate::hub::HubHandle;
 use crate::session_outbox::{self, Frame, OutboxReceiver};
@@ -49,6 +50,10 @@ const BUFFER_LEN: usize = 4 << 10;
 
 /// Interval of pings to a client.
 pub const PING_INTERVAL: Duration = Duration::from_secs(6);
+
+/// Distance of the times at which pings are sent. All connections share these times, so that pings of
+/// many wake the program together.
+const PING_TICK: Duration = Duration::from_millis(250);
 
 /// Time for which a client may be silent: two pings, and 4 s for the second pong. A machine that
 /// sleeps is gone from the pages of others within 20 s.
@@ -113,7 +118,7 @@ pub async fn upgrade(State(site): State<SiteContext>, mut request: Request) -> R
     let protocol = (connect.dialect == DialectKind::Protoo).then_some(PROTOO);
     tokio::spawn(async move {
         match upgrading.await {
-            Ok(upgraded) => open_session(site.hub, abuse, connect, upgraded, permit).await,
+            Ok(upgraded) => open_session(&site, abuse, connect, upgraded, permit).await,
             Err(error) => tracing::debug!(%error, "WebSocket upgrade failed"),
         }
     });
@@ -190,7 +195,7 @@ fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 }
 
 async fn open_session(
-    hub: HubHandle,
+    site: &SiteContext,
     abuse: AbuseTracker,
     connect: ConnectRequest,
     upgraded: Upgraded,
@@ -204,7 +209,7 @@ async fn open_session(
     let io = TokioIo::new(upgraded);
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (outbox, receiver) = session_outbox::channel();
-    let Some(session) = hub.open_session(outbox, connect).await else {
+    let Some(session) = site.hub.open_session(outbox, connect).await else {
         return close(
             &mut socket,
             SessionEnd::Close(CloseCode::Away, "shutting down"),
@@ -212,31 +217,47 @@ async fn open_session(
         .await;
     };
     let span = tracing::info_span!("session", id = session.0);
-    run_session(hub, &abuse, session, socket, receiver)
+    run_session(site, &abuse, session, socket, receiver)
         .instrument(span)
         .await;
     drop(permit);
 }
 
 async fn run_session(
-    hub: HubHandle,
+    site: &SiteContext,
     abuse: &AbuseTracker,
     session: SessionId,
     socket: Socket,
     mut frames: OutboxReceiver,
 ) {
     tracing::info!("session opened");
+    let pings = ping_interval(site.clock);
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {
-        end = receive_frames(&hub, session, &mut stream) => end,
-        end = send_frames(abuse, &mut frames, &mut sink) => end,
+        end = receive_frames(&site.hub, session, &mut stream) => end,
+        end = send_frames(abuse, &mut frames, &mut sink, pings) => end,
     };
-    hub.close_session(session).await;
+    site.hub.close_session(session).await;
     drop(frames);
     tracing::info!(?end, "session closed");
     if let Ok(mut socket) = stream.reunite(sink) {
         close(&mut socket, end).await;
     }
+}
+
+/// Returns the times at which a new connection is pinged.
+fn ping_interval(clock: Clock) -> Interval {
+    let first = first_ping(clock.now().since_origin());
+    interval_at(Instant::from_std(clock.epoch()) + first, PING_INTERVAL)
+}
+
+/// Returns when a connection that opens now is pinged first, since the start of the program.
+fn first_ping(now: Duration) -> Duration {
+    let due = now + PING_INTERVAL;
+    let since_tick = due.as_nanos() % PING_TICK.as_nanos();
+    due.saturating_sub(Duration::from_nanos(
+        u64::try_from(since_tick).unwrap_or_default(),
+    ))
 }
 
 /// Passes the client's frames to the hub until the connection ends.
@@ -284,9 +305,9 @@ async fn send_frames(
     abuse: &AbuseTracker,
     frames: &mut OutboxReceiver,
     sink: &mut SplitSink<Socket, Message>,
+    mut pings: Interval,
 ) -> SessionEnd {
     let overflow = frames.overflow();
-    let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     loop {
         let message = tokio::select! {
             biased;
@@ -380,6 +401,17 @@ mod tests {
         );
         headers.remove(header::CONNECTION);
         assert_eq!(accept_key(&headers), None);
+    }
+
+    #[test]
+    fn connections_are_pinged_at_shared_times_within_the_interval() {
+        let opened = [6_000, 6_001, 6_130, 6_249].map(Duration::from_millis);
+        let first = opened.map(first_ping);
+        assert_eq!(first, [Duration::from_secs(12); 4]);
+        for now in (0..2_000_000).step_by(7_919).map(Duration::from_micros) {
+            let wait = first_ping(now) - now;
+            assert!(wait <= PING_INTERVAL && wait + PING_TICK > PING_INTERVAL);
+        }
     }
 
     #[test]
