@@ -13,12 +13,10 @@ import { sleep } from './server';
 /** How long the picture may take to be back. */
 const BACK_MS_MAX = 1_000;
 /**
- * A longer time without a decoded frame is an interruption, unless the machine makes such gaps by itself: the
- * camera sends 24 frames a second.
+ * A longer time without a decoded frame is an interruption. A busy machine makes shorter ones by itself;
+ * a browser that waits for a keyframe shows none for far longer.
  */
-const GAP_MS_MIN = 200;
-/** Time in which the gaps that the machine makes are measured. */
-const UNDISTURBED_MS = 4_000;
+const GAP_MS_MIN = 500;
 /** Time without an interruption after which the picture counts as back. */
 const STEADY_MS = 2_000;
 /** Frames a second in a cut, at most: those from before it that the jitter buffer releases late. */
@@ -31,13 +29,13 @@ interface Line {
   viewer: Relay;
   /** Returns the times, since an instant, at which the viewer decoded the publisher's frames. */
   decodedSince: (sinceMs: number) => Promise<number[]>;
-  /** Time without a frame from which on the picture counts as interrupted. */
-  gapMsMin: number;
 }
 
-/** Returns the gaps before each of these times, the first of which counts from 0. */
-function gapsOf(times: number[]): number[] {
-  return times.map((ms, i) => ms - (times[i - 1] ?? 0));
+interface Return {
+  /** Time in ms at which the picture was back: at the first frame after the last interruption. */
+  backMs: number;
+  /** The longest time in ms without a frame. */
+  gapMs: number;
 }
 
 /** Starts a call in which `ben` sees `ana`, each behind a relay of its own. */
@@ -48,26 +46,22 @@ async function startCall(call: Call): Promise<Line> {
   const ben = await call.join('ben', { ...SMALL_CAMERA, relayPort: viewer.port });
   await ben.turnCameraOff();
   await ben.expectVideoFrom(ana);
-  const decodedSince = await ben.recordDecodedFrames(ana);
-  const startedAt = Date.now();
-  await sleep(UNDISTURBED_MS);
-  const gapMsMin = Math.max(GAP_MS_MIN, 2 * Math.max(...gapsOf(await decodedSince(startedAt))));
-  console.log(`an interruption is a gap of ${gapMsMin} ms`);
-  expect(gapMsMin, 'the machine has time for this test').toBeLessThan(BACK_MS_MAX);
-  return { publisher, viewer, decodedSince, gapMsMin };
+  return { publisher, viewer, decodedSince: await ben.recordDecodedFrames(ana) };
 }
 
-/** Waits until the picture is back. Returns in ms since `sinceMs` when it was: at the first frame after the last gap. */
-async function pictureBack(line: Line, sinceMs: number): Promise<number> {
-  let backMs = 0;
+/** Waits until the picture is back. Times count from `sinceMs`. */
+async function pictureBack(line: Line, sinceMs: number): Promise<Return> {
+  const result = { backMs: 0, gapMs: 0 };
   const isSteady = async () => {
     const times = await line.decodedSince(sinceMs);
-    const interruption = gapsOf(times).findLastIndex((gapMs) => gapMs >= line.gapMsMin);
-    backMs = times[Math.max(0, interruption)] ?? 0;
-    return (times.at(-1) ?? 0) - backMs >= STEADY_MS;
+    const gaps = times.map((ms, i) => ms - (times[i - 1] ?? 0));
+    const interruption = gaps.findLastIndex((gapMs) => gapMs >= GAP_MS_MIN);
+    result.backMs = times[Math.max(0, interruption)] ?? 0;
+    result.gapMs = Math.max(...gaps);
+    return (times.at(-1) ?? 0) - result.backMs >= STEADY_MS;
   };
   await expect.poll(isSteady, { timeout: 20_000, message: 'the picture is back' }).toBe(true);
-  return backMs;
+  return result;
 }
 
 /** Cuts a line, and returns how long after its return the picture is back. */
@@ -79,38 +73,38 @@ async function cut(line: Line, relay: Relay, what: 'all' | 'media', seconds: num
   expect(frames, 'the cut interrupts the picture').toBeLessThan(seconds * CUT_FPS_MAX);
   const restoredAt = Date.now();
   await relay.command('restore');
-  return pictureBack(line, restoredAt);
+  return (await pictureBack(line, restoredAt)).backMs;
 }
 
 test('the picture is back within a second after an interruption', async ({ call }) => {
   test.setTimeout(180_000);
   const line = await startCall(call);
-  const times = [`publisher, 10 s with consent: ${await cut(line, line.publisher, 'media', 10)}`];
+  const times: [string, number][] = [['publisher, 10 s with consent', await cut(line, line.publisher, 'media', 10)]];
   for (const seconds of [1, 4, 10]) {
-    times.push(`viewer, ${seconds} s: ${await cut(line, line.viewer, 'all', seconds)}`);
+    times.push([`viewer, ${seconds} s`, await cut(line, line.viewer, 'all', seconds)]);
   }
-  console.log(`picture back, in ms after the line:\n  ${times.join('\n  ')}`);
-  for (const time of times) expect.soft(Number(time.split(': ')[1]), time).toBeLessThanOrEqual(BACK_MS_MAX);
+  console.log(`picture back, in ms after the line:\n${times.map((it) => `  ${it.join(': ')}`).join('\n')}`);
+  for (const [name, ms] of times) expect.soft(ms, name).toBeLessThanOrEqual(BACK_MS_MAX);
 });
 
 for (const side of ['publisher', 'viewer'] as const) {
   test(`the picture is back within a second after a new port of the ${side}`, async ({ call }) => {
     test.setTimeout(120_000);
     const line = await startCall(call);
-    const times = [];
+    const lines = [];
     for (let i = 1; i <= REBINDINGS; i += 1) {
       await sleep(300 * i);
       const reboundAt = Date.now();
       await line[side].command('rebind');
-      const backMs = await pictureBack(line, reboundAt);
-      // The publisher's camera sends all the time; the viewer's reports are what is sent least often.
+      const { backMs, gapMs } = await pictureBack(line, reboundAt);
+      // Of a publisher's transports one sends a camera all the time; of a viewer's, one sends only reports.
       const { firstSentMs } = await line[side].counts();
       const sent = firstSentMs.filter((ms) => ms <= backMs);
       const lineBackMs = side === 'publisher' ? Math.min(...firstSentMs) : Math.max(0, ...sent);
-      times.push({ backMs, lineBackMs, afterLineMs: Math.max(0, backMs - lineBackMs) });
+      const afterLineMs = Math.max(0, backMs - lineBackMs);
+      lines.push(`  ${backMs} after the change, ${afterLineMs} after the first packet; longest gap ${gapMs}`);
+      expect.soft(afterLineMs, `change ${i}`).toBeLessThanOrEqual(BACK_MS_MAX);
     }
-    const lines = times.map((it) => `${it.backMs} after the change, ${it.afterLineMs} after the first packet`);
-    console.log(`picture back, in ms:\n  ${lines.join('\n  ')}`);
-    for (const { afterLineMs } of times) expect.soft(afterLineMs).toBeLessThanOrEqual(BACK_MS_MAX);
+    console.log(`picture back, in ms:\n${lines.join('\n')}`);
   });
 }
