@@ -11,7 +11,7 @@ use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::Pt;
 
 use crate::support::broadcast::{Broadcast, PublishedPacket, Viewer};
-use crate::support::worker_setup::{Datagram, is_rtcp};
+use crate::support::worker_setup::Datagram;
 
 const VP8_KEYFRAME: &[u8] = &[0x10, 0, 1, 2, 3];
 const VP8_FRAME: &[u8] = &[0x10, 1, 1, 2, 3];
