@@ -60,10 +60,11 @@ impl Transport {
         transport.verifies(packet)
     }
 
-    /// Adds the unknown path of a packet that [`Self::verifies`].
-    pub fn add_media_path(&mut self, now: Time, path: Path, len: usize) {
+    /// Adds the unknown path of a packet that [`Self::verifies`] and [`Self::receive`] then takes. A check
+    /// of ours is due afterwards.
+    pub fn add_media_path(&mut self, now: Time, path: Path) {
         let Self::WebRtc(transport) = self;
-        transport.add_media_path(now, path, len);
+        transport.add_media_path(now, path);
     }
 
     /// Returns when the last datagram arrived, to a tenth of a second.

@@ -191,14 +191,14 @@ impl IceAgent {
     }
 
     /// Records that an SRTP packet of the peer, authentic and new, arrived on an unknown path: a NAT gave
-    /// the peer another port. The path is selected once it is proven. Consent is not extended.
-    pub fn add_media_path(&mut self, now: Time, path: Path, len: usize) {
+    /// the peer another port. The path is selected once it is proven. Consent is not extended. The packet
+    /// is counted by [`Self::record_received`] afterwards, and our check is then due.
+    pub fn add_media_path(&mut self, now: Time, path: Path) {
         if !self.has_event_capacity() || self.paths.selected().is_none() {
             return;
         }
-        self.add_path(now, path, len);
+        self.add_path(now, path, 0);
         self.paths.switch_to(now, path);
-        self.write_due_check(now);
     }
 
     /// Records that the peer receives at `path`.

@@ -213,9 +213,10 @@ impl WebRtcTransport {
         srtp.is_some_and(|srtp| srtp.receiver.verifies(packet))
     }
 
-    /// Adds the unknown path of a packet that [`Self::verifies`].
-    pub fn add_media_path(&mut self, now: Time, path: Path, len: usize) {
-        self.ice.add_media_path(now, path, len);
+    /// Adds the unknown path of a packet that [`Self::verifies`] and [`Self::receive`] then takes. A check
+    /// of ours is due afterwards.
+    pub fn add_media_path(&mut self, now: Time, path: Path) {
+        self.ice.add_media_path(now, path);
     }
 
     /// Processes the oldest waiting handshake datagram, which may take 0.1 ms. Returns whether another

@@ -97,9 +97,14 @@ impl Worker {
         packet: &mut [u8],
     ) {
         if let Some(entry) = self.transports.get_mut(key) {
-            entry.transport.add_media_path(now, path, packet.len());
+            entry.transport.add_media_path(now, path);
             self.apply_transport_events(now, key);
-            self.receive(now, key, path, packet);
+        }
+        self.receive(now, key, path, packet);
+        // Only now have bytes been received from there, three times as many of which our check may have.
+        if let Some(entry) = self.transports.get_mut(key) {
+            entry.transport.handle_timeout(now);
+            self.apply_transport_events(now, key);
         }
     }
 }
