@@ -241,7 +241,7 @@ mod tests {
     fn wrapped_number_of_a_base_frame_is_not_the_next_one() {
         let mut decoder = Decoder::default();
         decoder.decode(frame(0));
-        let later = frame(4 * 257);
+        let later = frame(4 * 255);
         let next_index = frame(4).descriptor.tl0_index;
         let wrapped = AssembledFrame {
             descriptor: Descriptor {
