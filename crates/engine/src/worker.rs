@@ -17,6 +17,7 @@ mod inbound;
 mod ingress;
 mod metrics;
 mod metrics_collection;
+mod moved_peer_search;
 mod moved_peers;
 mod network_limit;
 mod outbound;
@@ -55,7 +56,7 @@ use crate::transport::dtls::{DtlsCertificate, DtlsVersion};
 use crate::transport::{Received, TransportEvent, TransportSettings};
 use crate::transport_state::CloseReason;
 use handshakes::HandshakeQueue;
-use moved_peers::MovedPeers;
+use moved_peer_search::MovedPeerSearch;
 use network_limit::NetworkLimit;
 use transport_entry::{REPORT_INTERVAL, TransportEntry};
 
@@ -164,7 +165,7 @@ pub struct Worker {
     /// Limits datagrams to unproven addresses.
     network_limit: NetworkLimit,
     /// Searches for transports of peers with another address.
-    moved_peers: MovedPeers,
+    moved_peers: MovedPeerSearch,
     /// Transports with something to send.
     send_queue: SendQueue,
     /// Orders the packets of one transport.
@@ -214,7 +215,7 @@ impl Worker {
             pool: PacketPool::default(),
             handshakes: HandshakeQueue::default(),
             network_limit: NetworkLimit::new(&mut rng),
-            moved_peers: MovedPeers::default(),
+            moved_peers: MovedPeerSearch::default(),
             send_queue: SendQueue::new(config.egress),
             order: GsoOrder::default(),
             egress: Egress::default(),

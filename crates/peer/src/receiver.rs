@@ -65,7 +65,7 @@ enum Track {
     /// Video track.
     Video(Box<VideoTrack>),
     /// Audio track.
-    Audio(AudioTrack),
+    Audio(Box<AudioTrack>),
 }
 
 /// Last sender report of a stream.
@@ -148,7 +148,7 @@ impl Receiver {
         let track = if incoming.video {
             Track::Video(Box::new(VideoTrack::new(now)))
         } else {
-            Track::Audio(AudioTrack::new(now, incoming.nack))
+            Track::Audio(Box::new(AudioTrack::new(now, incoming.nack)))
         };
         if let Some(rtx) = incoming.rtx_ssrc {
             self.repairs.insert(rtx, incoming.ssrc);

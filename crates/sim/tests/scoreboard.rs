@@ -1,6 +1,8 @@
 //! Parts of the scoreboard that every change must keep, on one seed, and checks that the cases mean what
 //! they say.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use watersmeet_peer::browser::MediaSource;

@@ -6,7 +6,7 @@
 //! Only transports whose peer had the same IP address are tried. A peer that changes its network sends
 //! ICE checks at once.
 
-use watersmeet_wire::units::{Time, TokenBucket};
+use watersmeet_wire::units::Time;
 
 use super::Worker;
 use crate::path::{Path, Protocol};
@@ -19,32 +19,8 @@ pub const PATHS_OF_HOST_MAX: usize = 256;
 /// sends reports of 1.
 pub const TRIALS_MAX: usize = 8;
 
-/// Searches in a second in the long run. One takes 20 µs at most, so that all take 1 % of a core.
-const SEARCHES_PER_SECOND: u32 = 500;
-
-/// Searches at once.
-const SEARCH_BURST: u32 = 500;
-
 /// First bytes of SRTP and SRTCP (RFC 7983 §7).
 const MEDIA_FIRST_BYTES: std::ops::RangeInclusive<u8> = 128..=191;
-
-/// Searches for transports of moved peers.
-#[derive(Debug)]
-pub struct MovedPeers {
-    /// Limits the searches.
-    searches: TokenBucket,
-    /// Copy of a packet, which a trial overwrites.
-    scratch: Vec<u8>,
-}
-
-impl Default for MovedPeers {
-    fn default() -> Self {
-        Self {
-            searches: TokenBucket::new(SEARCHES_PER_SECOND, SEARCH_BURST),
-            scratch: Vec::new(),
-        }
-    }
-}
 
 impl Worker {
     /// Returns the transport whose peer sent this packet from an unknown address.
@@ -60,7 +36,7 @@ impl Worker {
         }
         let mut of_host = self.demux.transports_of_host(path.remote.ip()).peekable();
         of_host.peek()?;
-        if !self.moved_peers.searches.try_take(now, 1) {
+        if !self.moved_peers.allows_search(now) {
             return None;
         }
         let mut candidates: Vec<(Time, TransportKey)> = of_host

@@ -137,13 +137,13 @@ fn bottleneck_passes_its_bitrate_within_one_percent() {
 fn queue_is_never_longer_than_its_limit_and_one_packet() {
     for millis in [50, 300, 1_000] {
         let queue = Duration::from_millis(millis);
-        let rate = Some(Bitrate::from_kbps(1_000));
+        let rate = Bitrate::from_kbps(1_000);
         let mut link = link(LinkProfile {
-            rate,
+            rate: Some(rate),
             queue,
             ..base()
         });
-        let one = rate.unwrap().time_to_send(LEN + OVERHEAD_LEN).unwrap();
+        let one = rate.time_to_send(LEN + OVERHEAD_LEN).unwrap();
         let mut longest = Duration::ZERO;
         for millis in 0..10_000 {
             let now = Time::from_millis(millis);
