@@ -20,6 +20,9 @@ pub const PENDING_ARRIVALS_MAX: usize = 256;
 /// count, as in RFC 3550 A.1.
 const BEHIND_MAX: u64 = 3_000;
 
+/// Distance behind the reported packets up to which a late one is reported.
+const LATE_MAX: u64 = 500;
+
 /// Packets that arrived since the last feedback.
 #[derive(Debug, Default)]
 pub struct ArrivalLog {
@@ -73,11 +76,15 @@ impl ArrivalLog {
     ) {
         self.pending.sort_unstable();
         let mut rest = self.pending.as_slice();
+        // What arrives after its number was reported missing is reported once more.
+        let late = rest.first().map(|(seq, _)| *seq);
+        let late = late.filter(|seq| seq.0 + LATE_MAX > self.next_base.0);
+        let mut base = late.map_or(self.next_base, |seq| seq.min(self.next_base));
         while !rest.is_empty() {
             let head = FeedbackHeader {
                 sender,
                 media: self.media,
-                base: self.next_base,
+                base,
                 feedback_count: self.feedback_count,
             };
             buffer.clear();
@@ -91,7 +98,8 @@ impl ArrivalLog {
             };
             send(buffer);
             self.feedback_count = self.feedback_count.wrapping_add(1);
-            self.next_base = next_base;
+            base = next_base;
+            self.next_base = self.next_base.max(next_base);
             rest = rest.get(arrivals.max(1)..).unwrap_or_default();
         }
         self.pending.clear();
@@ -139,6 +147,22 @@ mod tests {
             feedback(&mut arrivals),
             [(10, true), (11, true), (12, true)]
         );
+    }
+
+    #[test]
+    fn packet_that_arrives_after_it_was_reported_lost_is_reported_again() {
+        let mut arrivals = ArrivalLog::default();
+        arrivals.record(Time::from_millis(1), 10, Ssrc(2));
+        arrivals.record(Time::from_millis(2), 12, Ssrc(2));
+        feedback(&mut arrivals);
+        arrivals.record(Time::from_millis(3), 11, Ssrc(2));
+        arrivals.record(Time::from_millis(4), 13, Ssrc(2));
+        assert_eq!(
+            feedback(&mut arrivals),
+            [(11, true), (12, false), (13, true)]
+        );
+        arrivals.record(Time::from_millis(5), 14, Ssrc(2));
+        assert_eq!(feedback(&mut arrivals), [(14, true)]);
     }
 
     #[test]

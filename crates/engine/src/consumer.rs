@@ -6,7 +6,7 @@
 
 mod codecs;
 mod format;
-mod layer_limit;
+pub mod layer_limit;
 mod layer_preference;
 mod layer_selector;
 pub mod layers;
@@ -16,6 +16,7 @@ mod report;
 pub mod resend;
 mod retransmission;
 pub mod rewrite;
+mod rise;
 mod selection;
 mod simple_selector;
 mod simulcast_selector;
@@ -27,13 +28,16 @@ use arrayvec::ArrayVec;
 use watersmeet_wire::codec::{Codec, PayloadDescriptor};
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::rtp::extension::ExtensionKind;
-use watersmeet_wire::units::{Mid, Pt, SeqNo, Ssrc, Time};
+use watersmeet_wire::units::{Bitrate, Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::consumer::format::ConsumerFormat;
 use crate::consumer::layers::ConsumerLayers;
-use crate::consumer::queued_packet::{PayloadDescriptorPatch, QueuedPacket, Transmission};
+use crate::consumer::queued_packet::{
+    PayloadDescriptorPatch, QueuedPacket, SendPriority, Transmission, low_32_bits,
+};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, low_16_bits};
+use crate::consumer::rise::RiseHold;
 use crate::consumer::selection::Selection;
 use crate::consumer::written_packets::WrittenPackets;
 use crate::ids::ConsumerId;
@@ -50,6 +54,9 @@ const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
 /// Time for which a keyframe request of a peer counts as waiting. A browser repeats it every few seconds
 /// at the latest.
 const KEYFRAME_WANTED_FOR: Duration = Duration::from_secs(10);
+
+/// Priority of a consumer that was given none.
+const PRIORITY_DEFAULT: u8 = 1;
 
 /// Number of sender reports remembered to measure the round-trip time.
 const REPORTS_KEPT: usize = 4;
@@ -188,6 +195,10 @@ pub struct Consumer {
     keyframe_requested: Option<Time>,
     /// Outgoing sequence number of the last keyframe that was sent.
     keyframe_sent: Option<u64>,
+    /// Importance among the consumers of its transport; more is more important.
+    pub priority: u8,
+    /// When it may rise to a better layer.
+    pub rise: RiseHold,
 }
 
 /// Properties of a new consumer.
@@ -283,6 +294,8 @@ impl Consumer {
             reports_sent: ArrayVec::new(),
             keyframe_requested: None,
             keyframe_sent: None,
+            priority: PRIORITY_DEFAULT,
+            rise: RiseHold::default(),
             rtp,
         }
     }
@@ -345,6 +358,8 @@ impl Consumer {
             origin: arrival.seq,
             seq,
             transmission: Transmission::First,
+            priority: SendPriority::of(self.kind, Transmission::First),
+            queued_millis: low_32_bits(now.as_millis()),
             timestamp,
             patch,
         };
@@ -421,6 +436,28 @@ impl Consumer {
         PayloadDescriptorPatch {
             picture_id,
             tl0_pic_idx,
+        }
+    }
+
+    /// Returns whether packets of its producer are sent, as far as commands and the transport decide.
+    pub const fn is_sending(&self) -> bool {
+        !self.paused && self.connected && !self.lacks_codec
+    }
+
+    /// Returns the bitrate of the last second.
+    pub fn bitrate(&self, now: Time) -> Bitrate {
+        self.rate.bitrate(now)
+    }
+
+    /// Returns the ids of its header extensions.
+    pub const fn extension_ids(&self) -> ExtensionIds {
+        self.extension_ids
+    }
+
+    /// Forgets a queued packet that is not sent after all.
+    pub fn forget_sent(&mut self, packet: &QueuedPacket) {
+        if packet.transmission == Transmission::First {
+            self.sent.forget(low_16_bits(packet.seq));
         }
     }
 

@@ -3,8 +3,10 @@
 #![doc = include_str!("../README.md")]
 
 pub mod active_speaker;
+pub mod allocation;
 mod arrival_log;
 pub mod command;
+mod congestion;
 mod consumer;
 mod demux;
 pub mod egress;
@@ -15,6 +17,7 @@ pub mod ortc;
 mod packet;
 mod packet_cache;
 mod path;
+mod probation;
 mod producer;
 mod publisher_clock;
 pub mod rate;

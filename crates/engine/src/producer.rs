@@ -6,12 +6,13 @@
 
 pub mod activity;
 pub mod keyframe;
+mod layer_rates;
 pub mod nack;
 mod payload_format;
 pub mod stream;
 
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters, ScalabilityMode};
-use watersmeet_wire::units::{SeqNo, Ssrc, Time};
+use watersmeet_wire::units::{Bitrate, SeqNo, Ssrc, Time};
 
 use crate::ids::ProducerId;
 use crate::layers::Layers;
@@ -20,6 +21,7 @@ use crate::packet::{Arrival, Incoming};
 use crate::packet_cache::{CachedPacket, SLOTS_MAX};
 use crate::producer::activity::Activity;
 use crate::producer::keyframe::KeyframeRequests;
+use crate::producer::layer_rates::LayerRate;
 use crate::producer::nack::Gap;
 use crate::producer::payload_format::{PayloadFormat, describe, independent_layers, layer_of};
 use crate::producer::stream::{Accepted, Stream};
@@ -91,6 +93,8 @@ pub struct Producer {
     /// Number of independent spatial layers that its only encoding carries; absent when layers depend on
     /// lower ones, or there are none.
     independent_layers: Option<u8>,
+    /// Bitrates of its layers.
+    layer_rates: Vec<LayerRate>,
     /// Scores reported last.
     reported_scores: Vec<u8>,
     /// Codecs of its packets.
@@ -155,6 +159,7 @@ impl Producer {
             consumable,
             activity: Activity::new(layer_count),
             independent_layers,
+            layer_rates: vec![LayerRate::default(); layer_count],
             reported_scores: vec![0; streams.len()],
             streams,
             paused: false,
@@ -200,6 +205,22 @@ impl Producer {
     pub fn layer_count(&self) -> u8 {
         let streams = u8::try_from(self.streams.len()).unwrap_or(u8::MAX);
         self.independent_layers.unwrap_or(streams)
+    }
+
+    /// Counts a packet towards the bitrate of its layer.
+    #[inline]
+    pub fn record_bitrate(&mut self, now: Time, arrival: &Arrival) {
+        let len = self
+            .cached(arrival)
+            .map_or(0, |cached| cached.bytes().len());
+        if let Some(rate) = self.layer_rates.get_mut(usize::from(arrival.layer)) {
+            rate.record(now, len);
+        }
+    }
+
+    /// Returns the bitrate of a layer; `None` while it is not measured.
+    pub fn layer_bitrate(&self, now: Time, layer: u8) -> Option<Bitrate> {
+        self.layer_rates.get(usize::from(layer))?.get(now)
     }
 
     /// Returns the index of the stream that carries a layer.

@@ -21,6 +21,8 @@ pub enum TimerKind {
     Report(TransportKey),
     /// Transport-wide feedback of a transport.
     Feedback(TransportKey),
+    /// Bandwidth estimate of a transport, and the distribution of it.
+    Bandwidth(TransportKey),
     /// Requests for a producer's missing packets.
     Nack(ProducerKey),
     /// Keyframe requests of a producer.

@@ -8,6 +8,8 @@
 //! packet that other shards consume is shared by `forward_to_shards` and continues there in
 //! `handle_shard_message`.
 
+mod allocate;
+mod bandwidth;
 mod close;
 mod control;
 mod feedback;
@@ -274,7 +276,10 @@ impl Worker {
                 return;
             };
             match kind {
-                TimerKind::Transport(key) | TimerKind::Report(key) | TimerKind::Feedback(key) => {
+                TimerKind::Transport(key)
+                | TimerKind::Report(key)
+                | TimerKind::Feedback(key)
+                | TimerKind::Bandwidth(key) => {
                     self.contain_fault(now, key, |worker| worker.handle_timer(now, at, kind));
                 }
                 TimerKind::Nack(key) | TimerKind::Keyframe(key) | TimerKind::Pipe(key) => {
@@ -394,6 +399,13 @@ impl Worker {
                     self.send_transport_feedback(now, key);
                 }
             }
+            TimerKind::Bandwidth(key) => {
+                let entry = self.transports.get_mut(key);
+                let bandwidth = entry.and_then(|entry| entry.outbound.bandwidth.as_mut());
+                if bandwidth.is_some_and(|bandwidth| bandwidth.deadline.expires(at)) {
+                    self.update_bandwidth(now, key);
+                }
+            }
             TimerKind::Nack(key) => {
                 let producer = self.producers.get_mut(key);
                 if producer.is_some_and(|producer| producer.nack_deadline.expires(at)) {
@@ -503,6 +515,9 @@ impl Worker {
         }
         let is_open = path.is_some();
         if former.is_some() == is_open {
+            if let Some(bandwidth) = &mut entry.outbound.bandwidth {
+                bandwidth.estimator.path_changed();
+            }
             self.request_keyframes_on(now, key);
             return;
         }
@@ -513,10 +528,13 @@ impl Worker {
         }
         let consumers = entry.outbound.consumers.clone();
         let producers = entry.inbound.producers.clone();
-        for consumer in consumers {
+        for &consumer in &consumers {
             if let Some(consumer) = self.consumers.get_mut(consumer) {
                 consumer.set_connected(is_open);
             }
+        }
+        self.allocate_bandwidth(now, key);
+        for consumer in consumers {
             self.request_awaited_keyframe(now, consumer);
         }
         for producer in producers {

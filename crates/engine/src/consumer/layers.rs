@@ -14,6 +14,8 @@ pub struct ConsumerLayers {
     preference: LayerPreference,
     limit: LayerLimit,
     selector: LayerSelector,
+    /// Layers that bring packets, as a bit set.
+    active: u8,
 }
 
 impl ConsumerLayers {
@@ -23,14 +25,17 @@ impl ConsumerLayers {
             preference: LayerPreference::new(preferred),
             limit: LayerLimit::UNLIMITED,
             selector: LayerSelector::new(streams, needs_keyframe),
+            active: 0,
         }
     }
 
     /// Decides about a packet of a stream.
     #[inline]
     pub fn select(&self, stream: u8, is_keyframe: bool) -> Selection {
-        self.selector
-            .select(self.spatial_max(), stream, is_keyframe)
+        match self.spatial_max() {
+            Some(max) => self.selector.select(max, stream, is_keyframe),
+            None => Selection::Skip,
+        }
     }
 
     /// Records that a stream is sent from now on.
@@ -38,9 +43,9 @@ impl ConsumerLayers {
         self.selector.switched_to(stream);
     }
 
-    /// Returns the stream that should be sent; `None` while none is active.
+    /// Returns the stream that should be sent; `None` while none is active or may be sent.
     pub fn target(&self) -> Option<u8> {
-        self.selector.target(self.spatial_max())
+        self.selector.target(self.spatial_max()?)
     }
 
     /// Returns the stream being sent.
@@ -50,7 +55,7 @@ impl ConsumerLayers {
 
     /// Returns the stream whose keyframe is awaited.
     pub fn awaited_keyframe(&self) -> Option<u8> {
-        self.selector.awaited_keyframe(self.spatial_max())
+        self.selector.awaited_keyframe(self.spatial_max()?)
     }
 
     /// Sets the preferred layers.
@@ -58,8 +63,32 @@ impl ConsumerLayers {
         self.preference = LayerPreference::new(Some(layers));
     }
 
+    /// Returns the highest layer that is preferred.
+    pub fn preferred_max(&self) -> u8 {
+        self.preference.spatial_max()
+    }
+
+    /// Returns the layers that bring packets, as a bit set.
+    pub const fn active(&self) -> u8 {
+        self.active
+    }
+
+    /// Returns the bound of what may be sent.
+    pub const fn limit(&self) -> LayerLimit {
+        self.limit
+    }
+
+    /// Bounds what may be sent. Where nothing may, sending later starts with a keyframe.
+    pub fn set_limit(&mut self, limit: LayerLimit) {
+        self.limit = limit;
+        if limit == LayerLimit::Paused {
+            self.restart();
+        }
+    }
+
     /// Sets which streams bring packets, as a bit set.
     pub fn set_active(&mut self, active: u8) {
+        self.active = active;
         self.selector.set_active(active);
     }
 
@@ -68,10 +97,11 @@ impl ConsumerLayers {
         self.selector.restart();
     }
 
-    /// Returns the highest spatial layer to send.
+    /// Returns the highest spatial layer to send; `None` when nothing may be sent.
     #[inline]
-    fn spatial_max(&self) -> u8 {
-        self.preference.spatial_max().min(self.limit.spatial_max())
+    fn spatial_max(&self) -> Option<u8> {
+        let limit = self.limit.spatial_max()?;
+        Some(self.preference.spatial_max().min(limit))
     }
 }
 
@@ -130,6 +160,20 @@ mod tests {
         assert_eq!(camera(Some(layer(0)), 0b110).target(), Some(1));
         assert_eq!(camera(Some(layer(9)), 0b111).target(), Some(2));
         assert_eq!(camera(None, 0).target(), None);
+    }
+
+    #[test]
+    fn limit_bounds_what_is_sent_and_may_pause_it() {
+        let mut layers = camera(None, 0b111);
+        layers.switched_to(2);
+        layers.set_limit(LayerLimit::UpTo(1));
+        assert_eq!(layers.awaited_keyframe(), Some(1));
+        layers.set_limit(LayerLimit::Paused);
+        assert_eq!((layers.target(), layers.awaited_keyframe()), (None, None));
+        assert_eq!(layers.select(2, true), Selection::Skip);
+        layers.set_limit(LayerLimit::UNLIMITED);
+        assert_eq!(layers.select(2, false), Selection::Skip);
+        assert_eq!(layers.select(2, true), Selection::Switch);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Packets queued for sending, described by numbers: the producer's packet, and the fields that are
 //! rewritten. The bytes are written when the packet is sent.
 
+use std::time::Duration;
+
 use watersmeet_wire::codec::Vp8Descriptor;
+use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtp::extension::AbsSendTime;
-use watersmeet_wire::units::SeqNo;
+use watersmeet_wire::units::{SeqNo, Time};
 
 use crate::slots::ConsumerKey;
 
@@ -44,6 +47,30 @@ pub enum Transmission {
     Repetition,
 }
 
+/// Order in which packets are sent when they have to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SendPriority {
+    /// Audio, new or retransmitted.
+    Audio,
+    /// Retransmitted video.
+    Retransmission,
+    /// Video.
+    Video,
+}
+
+impl SendPriority {
+    /// Returns the priority of a packet.
+    pub const fn of(kind: MediaKind, transmission: Transmission) -> Self {
+        match (kind, transmission) {
+            (MediaKind::Audio, _) => Self::Audio,
+            (MediaKind::Video, Transmission::First) => Self::Video,
+            (MediaKind::Video, Transmission::Rtx(_) | Transmission::Repetition) => {
+                Self::Retransmission
+            }
+        }
+    }
+}
+
 /// A packet to send.
 #[derive(Debug, Clone, Copy)]
 pub struct QueuedPacket {
@@ -57,11 +84,34 @@ pub struct QueuedPacket {
     pub seq: u64,
     /// Whether it is new, or how it is retransmitted.
     pub transmission: Transmission,
+    /// Order among packets that wait.
+    pub priority: SendPriority,
+    /// Milliseconds of the time at which it was queued, modulo 2^32.
+    pub queued_millis: u32,
     /// Outgoing RTP timestamp.
     pub timestamp: u32,
     /// Changes to its payload header.
     pub patch: PayloadDescriptorPatch,
 }
+
+impl QueuedPacket {
+    /// Returns how long it has waited.
+    pub const fn waited(&self, now: Time) -> Duration {
+        let millis = low_32_bits(now.as_millis()).wrapping_sub(self.queued_millis);
+        Duration::from_millis(millis as u64)
+    }
+}
+
+/// Returns the low 32 bits of a number.
+#[expect(clippy::cast_possible_truncation, reason = "wanted modulo 2^32")]
+pub const fn low_32_bits(number: u64) -> u32 {
+    number as u32
+}
+
+const _: () = assert!(
+    size_of::<QueuedPacket>() <= 48,
+    "packets are queued per receiver"
+);
 
 /// Fields that are known only when a packet is sent.
 #[derive(Debug, Clone, Copy)]

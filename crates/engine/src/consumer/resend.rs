@@ -118,6 +118,16 @@ impl SentPackets {
         }
     }
 
+    /// Forgets the packet whose sequence number ends in `raw`: it was not sent after all.
+    pub fn forget(&mut self, raw: u16) {
+        let index = self.index(u64::from(raw));
+        if let Some(slot) = self.slots.get_mut(index)
+            && slot.is_some_and(|sent| sent.seq == raw)
+        {
+            *slot = None;
+        }
+    }
+
     /// Sets the temporal layer of the packet that was remembered last, with this number.
     pub fn set_temporal_layer(&mut self, seq: u64, temporal_layer: u8) {
         let index = self.index(seq);

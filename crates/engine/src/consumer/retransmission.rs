@@ -6,7 +6,7 @@ use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::units::Time;
 
 use super::Consumer;
-use super::queued_packet::{QueuedPacket, Transmission, WireFields};
+use super::queued_packet::{QueuedPacket, SendPriority, Transmission, WireFields, low_32_bits};
 use super::rewrite::low_16_bits;
 use crate::retransmission_budget::Importance;
 
@@ -41,6 +41,8 @@ impl Consumer {
             origin: sent.origin,
             seq,
             transmission,
+            priority: SendPriority::of(self.kind, transmission),
+            queued_millis: low_32_bits(now.as_millis()),
             timestamp: sent.timestamp,
             patch: sent.patch,
         };

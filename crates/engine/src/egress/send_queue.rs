@@ -69,6 +69,17 @@ impl SendQueue {
         self.enqueue(now, due, key, entry);
     }
 
+    /// Queues a transport whose packets have waited, for `due`.
+    pub fn enqueue_again(
+        &mut self,
+        now: Time,
+        due: Time,
+        key: TransportKey,
+        entry: &mut SendQueueEntry,
+    ) {
+        self.enqueue(now, due, key, entry);
+    }
+
     /// Queues a transport for `due`, unless it is queued for that time or an earlier one.
     #[inline]
     fn enqueue(&mut self, now: Time, due: Time, key: TransportKey, entry: &mut SendQueueEntry) {

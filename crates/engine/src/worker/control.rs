@@ -321,6 +321,7 @@ impl Worker {
             return;
         }
         self.send_producer_state(key, None);
+        self.allocate_for_consumers_of(now, key);
         for consumer_key in self.consumers_of(key).to_vec() {
             let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                 continue;
@@ -393,6 +394,11 @@ impl Worker {
         let active = producer.activity.active();
         consumer.layers.set_active(active);
         consumer.set_connected(entry.outbound.is_open());
+        if consumer.kind == MediaKind::Video && consumer.uses_transport_seq() {
+            let start = entry.transport.options().initial_outgoing_bitrate;
+            let outbound = &mut entry.outbound;
+            outbound.estimate_bandwidth(start, consumer.extension_ids());
+        }
         entry.outbound.consumers.push(key);
         entry
             .outbound
@@ -404,6 +410,7 @@ impl Worker {
         self.consumers.insert(consumer);
         self.consumer_keys.insert(request.consumer, key);
         self.subscribe_if_first_consumer(now, producer_key);
+        self.allocate_bandwidth(now, transport_key);
         self.request_awaited_keyframe(now, key);
         Ok(reply)
     }
@@ -415,7 +422,10 @@ impl Worker {
         paused: bool,
     ) -> Result<Reply, Refusal> {
         let key = self.consumer_key(id)?;
-        self.consumer_mut(id)?.set_paused(paused);
+        let consumer = self.consumer_mut(id)?;
+        consumer.set_paused(paused);
+        let transport = consumer.transport;
+        self.allocate_bandwidth(now, transport);
         self.request_awaited_keyframe(now, key);
         Ok(Reply::Done)
     }
@@ -434,7 +444,10 @@ impl Worker {
                 "the layers of this producer are forwarded all together",
             ));
         }
-        self.consumer_mut(id)?.layers.prefer(layers);
+        let consumer = self.consumer_mut(id)?;
+        consumer.layers.prefer(layers);
+        let transport = consumer.transport;
+        self.allocate_bandwidth(now, transport);
         self.request_awaited_keyframe(now, key);
         Ok(Reply::Done)
     }

@@ -50,11 +50,13 @@ impl Worker {
                         entry.outbound.remote_estimate = Some(remb.bitrate);
                     }
                 }
+                Packet::TransportFeedback(feedback) => {
+                    self.accept_transport_feedback(now, key, &feedback);
+                }
                 // BYE is ignored: it announces silence, which is noticed anyway, and must not end
                 // what signalling holds. CNAMEs are known from signalling.
                 Packet::Bye(_)
                 | Packet::SourceDescription(_)
-                | Packet::TransportFeedback(_)
                 | Packet::CongestionFeedback(_)
                 | Packet::ExtendedReport(_) => {}
             }

@@ -130,6 +130,12 @@ impl Worker {
                 continue;
             };
             consumer.layers.set_active(active);
+        }
+        self.allocate_for_consumers_of(now, key);
+        for consumer_key in self.consumers_of(key).to_vec() {
+            let Some(consumer) = self.consumers.get(consumer_key) else {
+                continue;
+            };
             if started.is_none() || consumer.awaited_keyframe() != started {
                 self.request_awaited_keyframe(now, consumer_key);
             }
@@ -138,9 +144,10 @@ impl Worker {
 
     /// Offers a packet to all consumers of its producer.
     pub(super) fn fan_out(&mut self, now: Time, key: ProducerKey, arrival: &Arrival) {
-        let Some(producer) = self.producers.get(key) else {
+        let Some(producer) = self.producers.get_mut(key) else {
             return;
         };
+        producer.record_bitrate(now, arrival);
         let has_layers = producer.layer_count() > 1;
         let mut is_interrupted = false;
         let Some(router) = self.routers.get(producer.router) else {

@@ -1,12 +1,17 @@
 //! Sending half of a transport: queued media and control packets, their outgoing numbers, and
 //! totals of the traffic.
 
+use std::time::Duration;
+
 use watersmeet_wire::rtcp::write::CompoundWriter;
 use watersmeet_wire::units::{Bitrate, Map, Mid, Ssrc, Time};
 
-use crate::consumer::queued_packet::QueuedPacket;
+use super::bandwidth::TransportBandwidth;
+use crate::consumer::queued_packet::{QueuedPacket, SendPriority};
 use crate::egress::send_queue::SendQueueEntry;
+use crate::packet::ExtensionIds;
 use crate::path::Path;
+use crate::probation::Probation;
 use crate::rate::RateWindow;
 use crate::retransmission_budget::{Importance, MediaSent, RetransmissionBudget};
 use crate::round_trip::RoundTripTime;
@@ -16,6 +21,12 @@ use crate::ssrc_allocator::SsrcAllocator;
 /// Capacity of a transport's queue of media packets. It is emptied within 2 ms, so that more than
 /// this is a flood, of which the newest packets are dropped.
 pub const QUEUED_PACKETS_MAX: usize = 4_096;
+
+/// Number of sent packets from which on the queue is moved up while others wait.
+const SENT_KEPT_MAX: usize = 128;
+
+/// Time for which video may be held back; then it is dropped, and the picture begins anew.
+const HOLD_MAX: Duration = Duration::from_millis(500);
 
 /// Capacity of a transport's queue of control datagrams; newer ones are dropped.
 pub const CONTROL_MAX: usize = 64;
@@ -39,6 +50,8 @@ pub struct Outbound {
     pub queue_entry: SendQueueEntry,
     /// Bytes and packets sent.
     pub traffic: SentTraffic,
+    /// Bandwidth of the path; absent while no video is sent with transport-wide numbers.
+    pub bandwidth: Option<Box<TransportBandwidth>>,
     /// Bitrate that the peer reports it can receive (REMB).
     pub remote_estimate: Option<Bitrate>,
     /// Consumers whose media is sent on the transport.
@@ -59,6 +72,16 @@ pub struct Outbound {
     retransmissions: RetransmissionBudget,
 }
 
+/// What changes when a packet is sent.
+pub struct SendingState<'a> {
+    /// Transport-wide sequence number of the next packet.
+    pub transport_seq: &'a mut u16,
+    /// Totals.
+    pub traffic: &'a mut SentTraffic,
+    /// Bandwidth of the path.
+    pub bandwidth: Option<&'a mut TransportBandwidth>,
+}
+
 /// Totals of the traffic sent on a transport.
 #[derive(Debug, Default)]
 #[repr(C)]
@@ -73,6 +96,10 @@ pub struct SentTraffic {
     pub rate: RateWindow,
     /// Bytes of retransmissions, before encryption.
     pub rtx_bytes: u64,
+    /// Bytes of retransmissions in the last second.
+    pub rtx_rate: RateWindow,
+    /// Bytes of the padding packets of probes.
+    pub probe_bytes: u64,
     /// Media packets that could not be sent or did not fit the queue.
     pub packets_discarded: u64,
     /// Media packets longer than [`DATAGRAM_LEN_MAX`](crate::egress::DATAGRAM_LEN_MAX).
@@ -102,6 +129,7 @@ impl Outbound {
             transport_seq: 0,
             queue_entry: SendQueueEntry::default(),
             traffic: SentTraffic::default(),
+            bandwidth: None,
             remote_estimate: None,
             consumers: Vec::new(),
             streams: Map::new(),
@@ -122,20 +150,91 @@ impl Outbound {
     /// Queues a media packet, or counts it as discarded when the queue is full.
     #[inline]
     pub fn enqueue(&mut self, packet: QueuedPacket) {
-        if self.packets.len() >= QUEUED_PACKETS_MAX {
+        if self.unsent().len() >= QUEUED_PACKETS_MAX {
             self.traffic.packets_discarded += 1;
             return;
         }
+        if self.packets.len() > self.sent
+            && let Some(last) = self.packets.last()
+            && packet.priority < last.priority
+        {
+            // Others wait already: it goes before those of lower priority.
+            let waiting = self.packets.get(self.sent..).unwrap_or_default();
+            let before = waiting.partition_point(|it| it.priority <= packet.priority);
+            self.packets.insert(self.sent + before, packet);
+            return;
+        }
         self.packets.push(packet);
+    }
+
+    /// Estimates the bandwidth from now on. `extension_ids` are those of padding packets.
+    pub fn estimate_bandwidth(&mut self, start: Bitrate, extension_ids: ExtensionIds) {
+        self.bandwidth.get_or_insert_with(|| {
+            let probation = Probation::new(extension_ids);
+            Box::new(TransportBandwidth::new(start, probation))
+        });
+    }
+
+    /// Returns the bitrate that the path carries, by our estimate or the peer's; `None` when neither is
+    /// known.
+    pub fn available_bitrate(&self, now: Time) -> Option<Bitrate> {
+        let bandwidth = self.bandwidth.as_ref();
+        let own = bandwidth.and_then(|it| it.estimator.estimate(now));
+        own.or(self.remote_estimate)
+    }
+
+    /// Returns whether media or padding waits to be sent.
+    pub fn has_more_to_send(&self) -> bool {
+        let bandwidth = self.bandwidth.as_ref();
+        !self.unsent().is_empty() || bandwidth.is_some_and(|it| it.estimator.wants_padding())
+    }
+
+    /// Returns when sending may go on, if something waits that can be sent.
+    pub fn next_due(&mut self, now: Time) -> Option<Time> {
+        let has_more = self.path.is_some() && self.has_more_to_send();
+        let bandwidth = self.bandwidth.as_mut().filter(|_| has_more)?;
+        Some(bandwidth.ready_at(now))
+    }
+
+    /// Counts a padding packet of `len` bytes as sent.
+    pub fn record_padding(&mut self, now: Time, len: usize) {
+        let seq = self.transport_seq;
+        self.transport_seq = seq.wrapping_add(1);
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.estimator.record_sent(now, seq, len);
+        }
+        self.traffic.record(now, len);
+        self.traffic.probe_bytes += len as u64;
+    }
+
+    /// Returns the consumer of video that has waited for too long, if there is one.
+    pub fn late_consumer(&self, now: Time) -> Option<ConsumerKey> {
+        let is_late = |packet: &&QueuedPacket| {
+            packet.priority != SendPriority::Audio && packet.waited(now) > HOLD_MAX
+        };
+        self.unsent().iter().find(is_late).map(|it| it.consumer)
+    }
+
+    /// Returns the bitrate of retransmissions in the last second.
+    pub fn retransmission_bitrate(&self, now: Time) -> Bitrate {
+        self.traffic.rtx_rate.bitrate(now)
     }
 
     /// Takes a packet of `len` bytes from the budget of retransmissions. Returns false when that does
     /// not suffice.
     pub fn grants_retransmission(&mut self, now: Time, importance: Importance, len: usize) -> bool {
         let traffic = &mut self.traffic;
-        let sent = MediaSent {
-            bytes: traffic.rtp_bytes - traffic.rtx_bytes,
-            last_second: traffic.rate.bitrate(now).as_bps() / 8,
+        let bandwidth = self.bandwidth.as_mut();
+        let estimated = bandwidth.and_then(|it| Some((it.estimator.estimate(now)?, it)));
+        let sent = match estimated {
+            Some((estimate, bandwidth)) => MediaSent {
+                bytes: bandwidth.carried(now, estimate),
+                last_second: estimate.as_bps() / 8,
+            },
+            None => MediaSent {
+                bytes: traffic.rtp_bytes - traffic.rtx_bytes,
+                last_second: traffic.rate.bitrate(now).as_bps() / 8,
+            },
         };
         let is_granted = self.retransmissions.take(sent, len as u64, importance);
         traffic.retransmissions_refused += u64::from(!is_granted);
@@ -150,13 +249,14 @@ impl Outbound {
 
     /// Splits into the first `count` unsent packets and what sending them changes.
     #[inline]
-    pub fn next_packets(&mut self, count: usize) -> (&[QueuedPacket], &mut u16, &mut SentTraffic) {
+    pub fn next_packets(&mut self, count: usize) -> (&[QueuedPacket], SendingState<'_>) {
         let packets = self.packets.get(self.sent..self.sent + count);
-        (
-            packets.unwrap_or_default(),
-            &mut self.transport_seq,
-            &mut self.traffic,
-        )
+        let state = SendingState {
+            transport_seq: &mut self.transport_seq,
+            traffic: &mut self.traffic,
+            bandwidth: self.bandwidth.as_deref_mut(),
+        };
+        (packets.unwrap_or_default(), state)
     }
 
     /// Marks the first `count` unsent packets as sent; the queue's memory is reused when it is empty.
@@ -165,6 +265,9 @@ impl Outbound {
         self.sent += count;
         if self.sent >= self.packets.len() {
             self.packets.clear();
+            self.sent = 0;
+        } else if self.sent >= SENT_KEPT_MAX {
+            self.packets.drain(..self.sent);
             self.sent = 0;
         }
     }
@@ -203,6 +306,18 @@ impl Outbound {
         let mid = self.mids.to_string();
         self.mids += 1;
         Mid::from(&mid).unwrap_or_default()
+    }
+}
+
+impl SendingState<'_> {
+    /// Records a packet with a transport-wide number, of `len` bytes as sent.
+    #[inline]
+    pub fn record_sent(&mut self, now: Time, len: usize) {
+        let seq = *self.transport_seq;
+        *self.transport_seq = seq.wrapping_add(1);
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.estimator.record_sent(now, seq, len);
+        }
     }
 }
 

@@ -44,7 +44,7 @@ impl Worker {
                 + inbound.packets_unrouted
                 + discards.total(),
             srtp_auth_failures: discards.get(DiscardReason::SrtpAuth),
-            available_outgoing_bitrate: outbound.remote_estimate.unwrap_or(initial).as_bps(),
+            available_outgoing_bitrate: outbound.available_bitrate(now).unwrap_or(initial).as_bps(),
         }
     }
 }

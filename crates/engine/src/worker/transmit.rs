@@ -1,19 +1,21 @@
 //! Sends queued packets: transport by transport, ordered for segmentation offload, written from the
 //! producers' packet caches and encrypted in the arena that the socket sends.
 
+use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use super::Worker;
 use super::network_limit::NetworkLimit;
-use super::outbound::{Outbound, SentTraffic};
+use super::outbound::{Outbound, SendingState};
 use super::transport_entry::TransportEntry;
 use crate::consumer::Consumer;
-use crate::consumer::queued_packet::{QueuedPacket, Transmission, WireFields};
+use crate::consumer::queued_packet::{QueuedPacket, SendPriority, Transmission, WireFields};
 use crate::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use crate::egress::{Batch, DATAGRAM_LEN_MAX, Egress};
 use crate::packet_cache::CachedPacket;
 use crate::path::Path;
+use crate::probation;
 use crate::producer::Producer;
 use crate::slots::{ConsumerKey, Key as _, ProducerKey, Slots};
 use crate::transport::Transport;
@@ -29,6 +31,7 @@ impl Worker {
             push_datagram(&mut self.egress, path, &datagram);
         }
         self.send_queue.release_due(now);
+        let mut late = Vec::new();
         let mut pass = TransmitPass {
             padding_max: self.send_queue.padding_max(),
             order: &mut self.order,
@@ -41,15 +44,37 @@ impl Worker {
             },
         };
         while let Some(key) = self.send_queue.first_ready() {
+            let mut held = None;
             if let Some(entry) = self.transports.get_mut(key) {
                 if !pass.send_all(entry) {
                     break;
                 }
-                entry.outbound.queue_entry.end();
+                let outbound = &mut entry.outbound;
+                outbound.queue_entry.end();
+                late.extend(outbound.late_consumer(now));
+                held = outbound.next_due(now).map(|due| (due, outbound));
             }
             self.send_queue.pop_ready();
+            if let Some((due, outbound)) = held {
+                self.send_queue
+                    .enqueue_again(now, due, key, &mut outbound.queue_entry);
+            }
+        }
+        for consumer in late {
+            self.drop_late_packets(now, consumer);
         }
         self.egress.batch()
+    }
+
+    /// Drops the packets of a consumer that have waited for too long. It continues with a keyframe.
+    fn drop_late_packets(&mut self, now: Time, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get_mut(key) else {
+            return;
+        };
+        let transport = consumer.transport;
+        consumer.layers.restart();
+        self.withdraw_packets(transport, key);
+        self.request_awaited_keyframe(now, key);
     }
 }
 
@@ -81,9 +106,7 @@ struct PacketWriter<'a> {
 struct TransportSink<'a> {
     path: Path,
     sender: &'a mut SrtpSender,
-    /// Transport-wide sequence number of the next packet.
-    transport_seq: &'a mut u16,
-    traffic: &'a mut SentTraffic,
+    state: SendingState<'a>,
 }
 
 impl TransmitPass<'_> {
@@ -113,13 +136,13 @@ impl TransmitPass<'_> {
         false
     }
 
-    /// Sends queued media packets, in groups of those that are ordered together. Returns false when
-    /// the batch is full.
+    /// Sends queued media packets, in groups of those that are ordered together, as far as pacing allows,
+    /// and padding for a probe. Returns false when the batch is full.
     fn send_media(&mut self, entry: &mut TransportEntry) -> bool {
         loop {
-            let count = entry.outbound.unsent().len().min(PACKETS_MAX);
+            let count = self.writer.count_ready(&mut entry.outbound);
             if count == 0 {
-                return true;
+                return !entry.outbound.unsent().is_empty() || self.send_padding(entry);
             }
             if !self.writer.egress.has_room(count) {
                 return false;
@@ -129,20 +152,47 @@ impl TransmitPass<'_> {
         }
     }
 
+    /// Sends padding for a probe, as far as pacing allows. Returns false when the batch is full.
+    fn send_padding(&mut self, entry: &mut TransportEntry) -> bool {
+        let now = self.writer.now;
+        let egress = &mut *self.writer.egress;
+        let outbound = &mut entry.outbound;
+        let (Some(path), Some(sender)) = (outbound.path, entry.transport.sender()) else {
+            return true;
+        };
+        while let Some(bandwidth) = &mut outbound.bandwidth
+            && bandwidth.estimator.wants_padding()
+            && bandwidth.estimator.allowance(now) > 0
+        {
+            if !egress.has_room(1) {
+                return false;
+            }
+            let slot = egress.slot();
+            let written = bandwidth.probation.write(now, outbound.transport_seq, slot);
+            let Some(len) = written.and_then(|(seq, header_len, len)| {
+                sender.protect_rtp(probation::SSRC, seq, slot, header_len, len)
+            }) else {
+                return true;
+            };
+            egress.push_media(path, len, MediaKind::Video);
+            outbound.record_padding(now, len);
+        }
+        true
+    }
+
     /// Sends the next `count` media packets, ordered so that packets of equal length follow each
     /// other.
     fn send_group(&mut self, entry: &mut TransportEntry, count: usize) {
         let (Some(path), Some(sender)) = (entry.outbound.path, entry.transport.sender()) else {
             return;
         };
-        let (packets, transport_seq, traffic) = entry.outbound.next_packets(count);
+        let (packets, state) = entry.outbound.next_packets(count);
         let mut sink = TransportSink {
             path,
             sender,
-            transport_seq,
-            traffic,
+            state,
         };
-        let sent_before = sink.traffic.bytes;
+        let sent_before = sink.state.traffic.bytes;
         if let [packet] = packets {
             self.writer.send(&mut sink, packet, 0);
         } else {
@@ -156,13 +206,35 @@ impl TransmitPass<'_> {
                 }
             }
         }
-        let traffic = sink.traffic;
+        let traffic = sink.state.traffic;
         let sent = traffic.bytes - sent_before;
         traffic.rate.add(self.writer.now, sent);
     }
 }
 
 impl PacketWriter<'_> {
+    /// Returns how many of the queued packets may be sent now. Audio never waits.
+    fn count_ready(&self, outbound: &mut Outbound) -> usize {
+        let waiting = outbound.unsent().len().min(PACKETS_MAX);
+        let bandwidth = outbound.bandwidth.as_mut().filter(|_| waiting > 0);
+        let Some(bandwidth) = bandwidth else {
+            return waiting;
+        };
+        let allowance = bandwidth.estimator.allowance(self.now);
+        if allowance >= (waiting * DATAGRAM_LEN_MAX) as u64 {
+            return waiting;
+        }
+        let mut used = 0;
+        let packets = outbound.unsent().iter().take(waiting);
+        packets
+            .take_while(|packet| {
+                let is_ready = packet.priority == SendPriority::Audio || used < allowance;
+                used += u64::from(self.packet_size(packet).len);
+                is_ready
+            })
+            .count()
+    }
+
     /// Returns the stream and length of a queued packet, for ordering.
     #[inline]
     fn packet_size(&self, packet: &QueuedPacket) -> PacketSize {
@@ -182,7 +254,7 @@ impl PacketWriter<'_> {
     #[inline]
     fn send(&mut self, sink: &mut TransportSink<'_>, packet: &QueuedPacket, padding: u8) {
         if self.try_send(sink, packet, padding).is_none() {
-            sink.traffic.packets_discarded += 1;
+            sink.state.traffic.packets_discarded += 1;
         }
     }
 
@@ -199,7 +271,7 @@ impl PacketWriter<'_> {
             Transmission::Repetition => consumer.written_fields(packet)?,
             Transmission::First | Transmission::Rtx(_) => WireFields {
                 abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
-                transport_seq: *sink.transport_seq,
+                transport_seq: *sink.state.transport_seq,
                 padding,
             },
         };
@@ -220,7 +292,7 @@ impl PacketWriter<'_> {
             Some((header_len, plain_len, len))
         });
         let Some((header_len, plain_len, len)) = protected else {
-            sink.traffic.packets_too_long += 1;
+            sink.state.traffic.packets_too_long += 1;
             return Some(());
         };
         self.egress.push_media(sink.path, len, consumer.kind);
@@ -232,14 +304,15 @@ impl PacketWriter<'_> {
             plain_len - usize::from(fields.padding),
         );
         if consumer.uses_transport_seq() && packet.transmission != Transmission::Repetition {
-            *sink.transport_seq = sink.transport_seq.wrapping_add(1);
+            sink.state.record_sent(self.now, len);
         }
-        let traffic = &mut *sink.traffic;
+        let traffic = &mut *sink.state.traffic;
         traffic.bytes += len as u64;
         traffic.rtp_bytes += plain_len as u64;
         traffic.padding_bytes += u64::from(fields.padding);
         if packet.transmission != Transmission::First {
             traffic.rtx_bytes += plain_len as u64;
+            traffic.rtx_rate.add(self.now, plain_len as u64);
         }
         Some(())
     }

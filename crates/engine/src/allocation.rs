@@ -1,0 +1,202 @@
+//! Distribution of a transport's bitrate among its video consumers: which layer each may be sent. A pure
+//! function of the estimate, the bitrates of the layers and the priorities.
+//!
+//! Consumers of a higher priority get their lowest layer first; then all are raised by one layer in
+//! turn, those of a higher priority first, as long as it fits. So everybody has the lowest layer before
+//! anybody has a better one, and what does not fit even so is paused.
+
+use arrayvec::ArrayVec;
+use watersmeet_wire::units::Bitrate;
+
+/// Upper bound of the layers of a consumer.
+pub const LAYERS_MAX: usize = 8;
+
+/// Margin above the bitrate of a layer that has to be there before it is begun, in percent: bitrates
+/// and estimates vary, and a layer that is begun and left again is worse than one that comes later.
+const MARGIN_PERCENT: u64 = 8;
+
+/// A video consumer that wants a part of the bitrate.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Importance among the consumers of the transport; more is more important.
+    pub priority: u8,
+    /// Active layers up to the preferred one with the bitrates they need, lowest first.
+    pub layers: ArrayVec<(u8, Bitrate), LAYERS_MAX>,
+    /// Layer that it is allowed at present; `None` while it is paused.
+    pub current: Option<u8>,
+    /// Whether it may be allowed a better layer than at present.
+    pub may_rise: bool,
+}
+
+/// Result for all candidates.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Allocation {
+    /// Layer that each candidate may be sent, in their order; `None` pauses it.
+    pub granted: Vec<Option<u8>>,
+    /// Bitrate at which the next better result becomes possible; `None` when all have what they want.
+    pub next: Option<Bitrate>,
+    /// Bitrate that the granted layers need.
+    pub used: Bitrate,
+}
+
+/// State of one candidate while layers are distributed.
+struct Share<'a> {
+    candidate: &'a Candidate,
+    /// Index in its layers of the granted one.
+    granted: Option<usize>,
+}
+
+impl Share<'_> {
+    /// Returns the bitrate granted so far.
+    fn used(&self) -> u64 {
+        let layers = &self.candidate.layers;
+        let granted = self.granted.and_then(|index| layers.get(index));
+        granted.map_or(0, |(_, bitrate)| bitrate.as_bps())
+    }
+
+    /// Returns the index of the next better layer, whether it is better than the present one, and how much
+    /// more it needs, margin included where it is.
+    fn next(&self) -> Option<(usize, bool, u64)> {
+        let index = self.granted.map_or(0, |index| index + 1);
+        let &(layer, bitrate) = self.candidate.layers.get(index)?;
+        let is_rise = self.candidate.current.is_none_or(|current| layer > current);
+        let margin = if is_rise { MARGIN_PERCENT } else { 0 };
+        let needed = bitrate.as_bps() * (100 + margin) / 100;
+        Some((index, is_rise, needed.saturating_sub(self.used())))
+    }
+}
+
+/// Distributes `budget` among the candidates.
+pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
+    let mut shares: Vec<Share<'_>> = candidates
+        .iter()
+        .map(|candidate| Share {
+            candidate,
+            granted: None,
+        })
+        .collect();
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    order.sort_by_key(|&index| candidates.get(index).map(|it| u8::MAX - it.priority));
+    let mut left = budget.as_bps();
+    loop {
+        let mut is_any_raised = false;
+        for &index in &order {
+            let Some(share) = shares.get_mut(index) else {
+                continue;
+            };
+            let Some((granted, is_rise, needed)) = share.next() else {
+                continue;
+            };
+            if needed > left || (is_rise && !share.candidate.may_rise) {
+                continue;
+            }
+            left -= needed.min(left);
+            share.granted = Some(granted);
+            is_any_raised = true;
+        }
+        if !is_any_raised {
+            break;
+        }
+    }
+    let used = shares.iter().map(Share::used).sum::<u64>();
+    let next = shares.iter().filter_map(Share::next);
+    let next = next.map(|(_, _, needed)| needed).min();
+    Allocation {
+        next: next.map(|needed| Bitrate::from_bps(used + needed)),
+        used: Bitrate::from_bps(used),
+        granted: shares
+            .iter()
+            .map(|share| {
+                let index = share.granted?;
+                share.candidate.layers.get(index).map(|(layer, _)| *layer)
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAMERA: [u64; 3] = [150, 375, 1_700];
+
+    fn candidate(kbps: &[u64], priority: u8, current: Option<u8>) -> Candidate {
+        let layers = kbps.iter().zip(0..);
+        Candidate {
+            priority,
+            layers: layers
+                .map(|(kbps, layer)| (layer, Bitrate::from_kbps(*kbps)))
+                .collect(),
+            current,
+            may_rise: true,
+        }
+    }
+
+    fn granted(kbps: u64, candidates: &[Candidate]) -> Vec<Option<u8>> {
+        allocate(Bitrate::from_kbps(kbps), candidates).granted
+    }
+
+    #[test]
+    fn best_layer_that_fits_is_granted() {
+        let camera = [candidate(&CAMERA, 1, None)];
+        assert_eq!(granted(100, &camera), [None]);
+        assert_eq!(granted(170, &camera), [Some(0)]);
+        assert_eq!(granted(600, &camera), [Some(1)]);
+        assert_eq!(granted(1_900, &camera), [Some(2)]);
+    }
+
+    #[test]
+    fn everybody_has_the_lowest_layer_before_anybody_has_a_better_one() {
+        let cameras = vec![candidate(&CAMERA, 1, None); 3];
+        assert_eq!(granted(520, &cameras), [Some(0); 3]);
+        assert_eq!(granted(760, &cameras), [Some(1), Some(0), Some(0)]);
+        assert_eq!(granted(400, &cameras), [Some(0), Some(0), None]);
+    }
+
+    #[test]
+    fn more_important_ones_come_first() {
+        let screen = candidate(&[500], 200, None);
+        let cameras = candidate(&CAMERA, 1, None);
+        assert_eq!(
+            granted(560, &[cameras.clone(), screen.clone()]),
+            [None, Some(0)]
+        );
+        assert_eq!(granted(720, &[cameras, screen]), [Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn layer_is_begun_with_a_margin_and_kept_without() {
+        let begun = [candidate(&CAMERA, 1, Some(0))];
+        let kept = [candidate(&CAMERA, 1, Some(1))];
+        assert_eq!(granted(380, &begun), [Some(0)]);
+        assert_eq!(granted(380, &kept), [Some(1)]);
+        assert_eq!(granted(370, &kept), [Some(0)]);
+    }
+
+    #[test]
+    fn candidate_that_may_not_rise_keeps_its_layer() {
+        let mut camera = candidate(&CAMERA, 1, Some(1));
+        camera.may_rise = false;
+        assert_eq!(granted(9_000, std::slice::from_ref(&camera)), [Some(1)]);
+        assert_eq!(granted(200, &[camera]), [Some(0)]);
+    }
+
+    #[test]
+    fn next_better_result_is_told() {
+        let camera = candidate(&CAMERA, 1, Some(1));
+        let result = allocate(Bitrate::from_kbps(600), std::slice::from_ref(&camera));
+        assert_eq!(result.used, Bitrate::from_kbps(375));
+        assert_eq!(result.next, Some(Bitrate::from_kbps(1_836)));
+        let all = allocate(Bitrate::from_kbps(3_000), &[camera]);
+        assert_eq!(all.next, None);
+    }
+
+    #[test]
+    fn never_more_than_the_budget_is_granted() {
+        let cameras = vec![candidate(&CAMERA, 1, None); 7];
+        for kbps in (0..15_000).step_by(37) {
+            let result = allocate(Bitrate::from_kbps(kbps), &cameras);
+            assert!(result.used <= Bitrate::from_kbps(kbps));
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! Congestion control of one transport: how much its path carries, found from transport-wide feedback
+//! (draft-holmer-rmcat-transport-wide-cc-extensions-01), and when packets may be sent.
+//!
+//! One file per idea: [`sent_ledger`] knows what was sent, [`acknowledged_rate`] what arrives,
+//! [`delay_trend`] and [`queueing_delay`] whether a queue grows or stands, [`loss_limit`] what loss
+//! means, [`probe`] looks for more, [`pacer`] spreads packets. [`BandwidthEstimator`] decides.
+//!
+//! Only feedback about packets that were sent counts, and a rate is never taken to be higher than that
+//! at which packets were sent, so that a peer that lies harms only itself.
+
+mod acknowledged_rate;
+mod delay_trend;
+mod loss_limit;
+mod pacer;
+mod probe;
+mod queueing_delay;
+mod sent_ledger;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use watersmeet_wire::rtcp::twcc::{TransportFeedback, WRAP_MICROS};
+use watersmeet_wire::units::{Bitrate, Time};
+
+use self::acknowledged_rate::AcknowledgedRate;
+use self::delay_trend::{DelayTrend, Trend};
+use self::loss_limit::{LossLimit, Verdict};
+use self::pacer::{Pacer, PacingRate};
+use self::probe::Prober;
+use self::queueing_delay::QueueingDelay;
+use self::sent_ledger::{Outcome, SentLedger, SentPacket};
+
+/// Bounds of the estimate.
+const FLOOR: Bitrate = Bitrate::from_kbps(30);
+const CEILING: Bitrate = Bitrate::from_kbps(100_000);
+
+/// Time without any feedback after which the peer is taken to send none.
+const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(3);
+
+/// Time between feedback from which on the path was interrupted.
+const INTERRUPTION: Duration = Duration::from_millis(500);
+
+/// Queueing delay that calls for a lower rate by itself, and that confirms a growing delay.
+const QUEUE_MAX: Duration = Duration::from_millis(50);
+const QUEUE_CONFIRMED: Duration = Duration::from_millis(20);
+
+/// Upper bound of what variation of the delay adds to these.
+const VARIATION_MAX: Duration = Duration::from_millis(60);
+
+/// Queueing delays above which the rate is lowered further, so that the queue drains soon.
+const QUEUE_LONG: Duration = Duration::from_millis(120);
+const QUEUE_VERY_LONG: Duration = Duration::from_millis(300);
+
+/// Time after which lower rates must have shortened a queue that they cause.
+const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
+
+/// Growth per second, in percent, and at least.
+const GROWTH_PERCENT: u64 = 8;
+const GROWTH_MIN: Bitrate = Bitrate::from_kbps(40);
+
+/// Queue that the bytes on the way may form, besides what the round-trip time accounts for.
+const QUEUE_ALLOWED: Duration = Duration::from_millis(300);
+
+/// Bytes on the way that are always allowed.
+const FLIGHT_MIN: u64 = 4_500;
+
+/// Interval at which a packet is sent though too much is on the way, to notice when the path is back.
+const TRICKLE_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Time after congestion for which bursts are spread wider.
+const CAREFUL_FOR: Duration = Duration::from_secs(30);
+
+/// Pauses of probing after congestion.
+const PROBE_PAUSE: Duration = Duration::from_millis(1_500);
+
+/// Bandwidth estimate of a transport, and the times at which it may send.
+#[derive(Debug)]
+pub struct BandwidthEstimator {
+    ledger: SentLedger,
+    acknowledged: AcknowledgedRate,
+    trend: DelayTrend,
+    queue: QueueingDelay,
+    loss: LossLimit,
+    prober: Prober,
+    pacer: Pacer,
+    estimate: Bitrate,
+    round_trip: Duration,
+    first_sent: Option<Time>,
+    last_sent: Time,
+    last_feedback: Option<Time>,
+    /// Time at which the first packet since the latest feedback was sent.
+    awaiting_since: Option<Time>,
+    /// Latest arrival in microseconds of the peer's clock, which does not wrap here.
+    last_arrival: Option<i64>,
+    newest_acknowledged: Time,
+    updated: Time,
+    congestion: Option<Congestion>,
+    /// What arrived at the latest congestion; beyond that the estimate grows only by probing.
+    capacity: Option<Bitrate>,
+}
+
+/// The latest congestion.
+#[derive(Debug, Clone, Copy)]
+struct Congestion {
+    /// Time of the latest decrease.
+    decreased: Time,
+    /// Time of the first decrease since the queue was last short.
+    since: Time,
+    /// Queue at that time.
+    queue: Duration,
+    /// Whether the queue is still not short.
+    is_queue_standing: bool,
+}
+
+impl BandwidthEstimator {
+    /// Creates an estimator that begins at `start`.
+    pub fn new(start: Bitrate) -> Self {
+        Self {
+            ledger: SentLedger::default(),
+            acknowledged: AcknowledgedRate::default(),
+            trend: DelayTrend::default(),
+            queue: QueueingDelay::default(),
+            loss: LossLimit::default(),
+            prober: Prober::default(),
+            pacer: Pacer::default(),
+            estimate: start.clamp(FLOOR, CEILING),
+            round_trip: Duration::from_millis(100),
+            first_sent: None,
+            last_sent: Time::ZERO,
+            last_feedback: None,
+            awaiting_since: None,
+            last_arrival: None,
+            newest_acknowledged: Time::ZERO,
+            updated: Time::ZERO,
+            congestion: None,
+            capacity: None,
+        }
+    }
+
+    /// Returns the estimated bitrate; `None` when the peer sends no feedback.
+    pub fn estimate(&self, now: Time) -> Option<Bitrate> {
+        let is_new = |first| now.since(first) < UNRESPONSIVE_AFTER;
+        let is_responsive = self.last_feedback.is_some() || self.first_sent.is_none_or(is_new);
+        is_responsive.then_some(self.estimate)
+    }
+
+    /// Sets the bitrate that would be of use; the path is probed for it while the estimate is lower.
+    pub fn set_goal(&mut self, goal: Bitrate) {
+        self.prober.set_goal(goal.min(CEILING));
+    }
+
+    /// Records a packet with a transport-wide sequence number.
+    pub fn record_sent(&mut self, now: Time, seq: u16, len: usize) {
+        self.first_sent.get_or_insert(now);
+        self.awaiting_since.get_or_insert(now);
+        let rate = self.pacing_rate(now);
+        let probe = self.prober.sending().map_or(0, |(id, _)| id);
+        self.ledger.record(now, seq, len, probe);
+        if probe != 0 {
+            self.prober.record_sent(now, len);
+        }
+        self.pacer.record(now, len, rate.bitrate);
+        self.last_sent = now;
+    }
+
+    /// Returns from when on the next packet may be sent. Feedback may bring that forward. Nothing is held
+    /// back before there is any: what is sent by then is little.
+    pub fn ready_at(&mut self, now: Time) -> Time {
+        if !self.is_limiting(now) {
+            return now;
+        }
+        let paced = self.pacer.ready_at(self.pacing_rate(now));
+        let is_full = self.is_interrupted(now) || self.ledger.in_flight(now) >= self.flight_max();
+        if is_full {
+            paced.max(self.last_sent + TRICKLE_INTERVAL)
+        } else {
+            paced
+        }
+    }
+
+    /// Returns how many bytes may be sent now: none while [`Self::ready_at`] is in the future.
+    pub fn allowance(&mut self, now: Time) -> u64 {
+        if !self.is_limiting(now) {
+            return u64::MAX;
+        }
+        if self.ready_at(now) > now {
+            return 0;
+        }
+        let paced = self.pacer.allowance(now, self.pacing_rate(now));
+        let flight = self.flight_max().saturating_sub(self.ledger.in_flight(now));
+        paced.min(flight).max(1)
+    }
+
+    /// Returns whether packets are held back: feedback has come, or must have come by now.
+    fn is_limiting(&self, now: Time) -> bool {
+        let is_awaited = || self.estimate(now).is_some() && self.is_interrupted(now);
+        self.last_feedback.is_some() || is_awaited()
+    }
+
+    /// Returns whether packets are on the way, and feedback has not come for longer than it should.
+    fn is_interrupted(&self, now: Time) -> bool {
+        let limit = INTERRUPTION + self.round_trip;
+        self.awaiting_since
+            .is_some_and(|since| now.since(since) > limit)
+    }
+
+    /// Returns whether padding should be sent for a probe as soon as pacing allows.
+    pub fn wants_padding(&self) -> bool {
+        self.last_feedback.is_some() && self.prober.sending().is_some()
+    }
+
+    /// Returns when [`Self::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Time {
+        if self.last_feedback.is_none() {
+            return Time::FAR_FUTURE;
+        }
+        self.prober.poll_timeout(self.estimate)
+    }
+
+    /// Starts or gives up a probe where that is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.prober.abandon_if_late(now);
+        if self.is_interrupted(now) || self.is_queue_standing() {
+            self.prober.pause(now, PROBE_PAUSE);
+            return;
+        }
+        let variation = self.queue.variation();
+        self.prober.start_if_due(now, self.estimate, variation);
+    }
+
+    /// Forgets what is on the way and how long it takes: the path is another one.
+    pub fn path_changed(&mut self) {
+        self.ledger.abandon();
+        self.queue.restart();
+        self.trend.restart();
+        self.loss.restart();
+        self.acknowledged.restart();
+    }
+
+    /// Handles feedback of the peer.
+    pub fn record_feedback(&mut self, now: Time, feedback: &TransportFeedback<'_>) {
+        let gap = self
+            .last_feedback
+            .map_or(Duration::ZERO, |at| now.since(at));
+        let mut acknowledged = None;
+        for (seq, arrival) in feedback.packets() {
+            let arrival = arrival.map(|arrival| self.unwrap(arrival));
+            match self.ledger.resolve(seq, arrival.is_some()) {
+                None => {}
+                Some(Outcome::Lost(packet)) => self.loss.record_loss(&packet),
+                Some(Outcome::Arrived(packet)) => {
+                    self.loss.record_arrival(&packet);
+                    self.record_arrival(&packet, arrival.unwrap_or_default());
+                    acknowledged = acknowledged.max(Some(packet.at));
+                }
+                Some(Outcome::ArrivedLate(packet)) => {
+                    self.loss.record_late_arrival(&packet);
+                    self.record_arrival(&packet, arrival.unwrap_or_default());
+                }
+            }
+        }
+        let Some(newest) = acknowledged else {
+            return;
+        };
+        self.newest_acknowledged = self.newest_acknowledged.max(newest);
+        self.record_round_trip(now.since(newest));
+        self.last_feedback = Some(now);
+        self.awaiting_since = None;
+        if gap > INTERRUPTION {
+            self.resume(now);
+        }
+        self.update(now);
+        self.handle_timeout(now);
+    }
+
+    /// Returns an arrival time that continues the former ones, though the peer's counter wraps.
+    fn unwrap(&mut self, arrival: i64) -> i64 {
+        let last = self.last_arrival.unwrap_or(arrival);
+        let ahead = (arrival - last).rem_euclid(WRAP_MICROS);
+        let difference = if ahead > WRAP_MICROS / 2 {
+            ahead - WRAP_MICROS
+        } else {
+            ahead
+        };
+        let unwrapped = last.saturating_add(difference);
+        self.last_arrival = Some(unwrapped);
+        unwrapped
+    }
+
+    fn record_arrival(&mut self, packet: &SentPacket, arrival: i64) {
+        let sent = i64::try_from(packet.at.as_micros()).unwrap_or(i64::MAX);
+        self.acknowledged.record(sent, arrival, packet.len);
+        self.trend.record(packet.at, arrival);
+        self.queue.record(arrival, arrival.saturating_sub(sent));
+        if packet.probe != 0 {
+            self.prober.record_arrival(packet, arrival);
+        }
+    }
+
+    fn record_round_trip(&mut self, sample: Duration) {
+        self.round_trip = (self.round_trip * 7 + sample.min(Duration::from_secs(2))) / 8;
+    }
+
+    /// Continues after an interruption: what was lost in it says nothing of the path's capacity.
+    fn resume(&mut self, now: Time) {
+        self.ledger.abandon();
+        self.acknowledged.restart();
+        self.trend.restart();
+        self.loss.restart();
+        self.prober.hurry(now);
+    }
+
+    /// Returns the queueing delay that calls for a lower rate by itself.
+    fn queue_max(&self) -> Duration {
+        QUEUE_MAX + self.queue.variation().min(VARIATION_MAX)
+    }
+
+    fn is_queue_standing(&self) -> bool {
+        self.queue.get() > self.queue_max()
+    }
+
+    fn update(&mut self, now: Time) {
+        let since_update = now.since(self.updated);
+        self.updated = now;
+        if let Some(result) = self.prober.conclude(now, self.newest_acknowledged) {
+            self.apply_probe(result);
+        }
+        match self.loss.evaluate(now, self.estimate) {
+            Some(Verdict::Reduce) => {
+                self.decrease_to_acknowledged(75);
+                self.prober.pause(now, PROBE_PAUSE);
+            }
+            Some(Verdict::Restore(former)) => self.set(self.estimate.max(former)),
+            None => {}
+        }
+        let queue = self.queue.get();
+        let confirmed = QUEUE_CONFIRMED + self.queue.variation().min(VARIATION_MAX) / 4;
+        let is_growing = self.trend.get() == Trend::Growing && queue > confirmed;
+        if is_growing || queue > self.queue_max() {
+            self.decrease(now, queue);
+        } else {
+            if let Some(congestion) = &mut self.congestion {
+                congestion.is_queue_standing = false;
+            }
+            if self.trend.get() != Trend::Falling && self.loss.allows_growth() {
+                self.grow(since_update);
+            }
+        }
+    }
+
+    fn apply_probe(&mut self, result: probe::ProbeResult) {
+        let percent = if result.is_carried { 100 } else { 90 };
+        let found = Bitrate::from_bps(result.received.as_bps() * percent / 100);
+        if !result.is_carried {
+            self.capacity = Some(result.received);
+        } else if self.capacity.is_some_and(|it| it < found) {
+            self.capacity = None;
+        }
+        self.set(self.estimate.max(found));
+    }
+
+    /// Lowers the estimate because of a queue, at most once in a round-trip time.
+    fn decrease(&mut self, now: Time, queue: Duration) {
+        let interval = self.round_trip.min(Duration::from_secs(1)) + Duration::from_millis(100);
+        let former = self.congestion;
+        if former.is_some_and(|former| now.since(former.decreased) < interval) {
+            return;
+        }
+        let standing = former.filter(|former| former.is_queue_standing);
+        if let Some(former) = standing
+            && now.since(former.since) > FRUITLESS_AFTER
+            && queue * 10 > former.queue * 8
+        {
+            // Somebody else fills the queue, or the path has become longer.
+            self.queue.accept_as_base();
+            self.congestion = None;
+            return;
+        }
+        let percent = if queue < QUEUE_LONG {
+            85
+        } else if queue < QUEUE_VERY_LONG {
+            70
+        } else {
+            50
+        };
+        self.decrease_to_acknowledged(percent);
+        self.prober.pause(now, PROBE_PAUSE);
+        self.congestion = Some(Congestion {
+            decreased: now,
+            since: standing.map_or(now, |former| former.since),
+            queue: standing.map_or(queue, |former| former.queue),
+            is_queue_standing: true,
+        });
+    }
+
+    fn decrease_to_acknowledged(&mut self, percent: u64) {
+        let base = self.acknowledged.get().unwrap_or(self.estimate);
+        self.capacity = Some(base);
+        let lower = Bitrate::from_bps(base.as_bps() * percent / 100);
+        self.set(self.estimate.min(lower));
+    }
+
+    /// Raises the estimate steadily, but not far beyond what is known to arrive.
+    fn grow(&mut self, elapsed: Duration) {
+        let Some(acknowledged) = self.acknowledged.get() else {
+            return;
+        };
+        if self
+            .capacity
+            .is_some_and(|it| acknowledged.as_bps() > it.as_bps() * 11 / 10)
+        {
+            self.capacity = None;
+        }
+        let capacity = self.capacity.unwrap_or(CEILING).as_bps() * 105 / 100;
+        let bound = (acknowledged.as_bps() * 3 / 2 + 10_000).min(capacity);
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(0).min(200);
+        let per_second = (self.estimate.as_bps() * GROWTH_PERCENT / 100).max(GROWTH_MIN.as_bps());
+        let grown = self.estimate.as_bps() + per_second * millis / 1_000;
+        self.set(self.estimate.max(Bitrate::from_bps(grown.min(bound))));
+    }
+
+    fn set(&mut self, estimate: Bitrate) {
+        self.estimate = estimate.clamp(FLOOR, CEILING);
+    }
+
+    /// Returns the rate at which queued packets are sent.
+    fn pacing_rate(&self, now: Time) -> PacingRate {
+        let is_careful = self
+            .congestion
+            .is_some_and(|it| now.since(it.decreased) < CAREFUL_FOR);
+        let percent = if is_careful { 150 } else { 250 };
+        let rate = Bitrate::from_bps(self.estimate.as_bps() * percent / 100);
+        let probe = self.prober.sending().map(|(_, rate)| rate);
+        PacingRate {
+            bitrate: probe.unwrap_or(rate),
+            is_probe: probe.is_some(),
+        }
+    }
+
+    /// Returns how many bytes may be on the way.
+    fn flight_max(&self) -> u64 {
+        let millis = (self.round_trip + QUEUE_ALLOWED).as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        (self.estimate.as_bps().saturating_mul(millis) / 8_000).max(FLIGHT_MIN)
+    }
+}

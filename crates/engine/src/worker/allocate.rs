@@ -1,0 +1,211 @@
+//! Distributes the estimated bitrate of a transport among its video consumers, and applies the result:
+//! consumers change their layer, are paused with a notice, and come back by themselves.
+
+use arrayvec::ArrayVec;
+use watersmeet_wire::params::MediaKind;
+use watersmeet_wire::rtcp::twcc::TransportFeedback;
+use watersmeet_wire::units::{Bitrate, Time};
+
+use super::Worker;
+use crate::allocation::{Candidate, LAYERS_MAX, allocate};
+use crate::command::Event;
+use crate::consumer::Consumer;
+use crate::consumer::layer_limit::LayerLimit;
+use crate::producer::activity::bit;
+use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
+use crate::timers::TimerKind;
+
+/// Bitrates assumed of layers that are not measured yet, lowest first, and of those above.
+const UNKNOWN_LAYERS: [Bitrate; 3] = [
+    Bitrate::from_kbps(100),
+    Bitrate::from_kbps(300),
+    Bitrate::from_kbps(900),
+];
+const UNKNOWN_TOP: Bitrate = Bitrate::from_kbps(2_500);
+
+/// Margin above the goal of probing, in percent, so that what was found suffices.
+const GOAL_MARGIN_PERCENT: u64 = 5;
+
+impl Worker {
+    /// Handles transport-wide feedback of a peer.
+    pub(super) fn accept_transport_feedback(
+        &mut self,
+        now: Time,
+        key: TransportKey,
+        feedback: &TransportFeedback<'_>,
+    ) {
+        let Some(entry) = self.transports.get_mut(key) else {
+            return;
+        };
+        let outbound = &mut entry.outbound;
+        let Some(bandwidth) = &mut outbound.bandwidth else {
+            return;
+        };
+        bandwidth.estimator.record_feedback(now, feedback);
+        let is_allocation_due = bandwidth.is_allocation_due(now);
+        if outbound.has_more_to_send() {
+            self.send_queue
+                .enqueue_again(now, now, key, &mut outbound.queue_entry);
+        }
+        if is_allocation_due {
+            self.allocate_bandwidth(now, key);
+        } else {
+            self.set_bandwidth_timer(key);
+        }
+    }
+
+    /// Handles the timer of a transport's bandwidth.
+    pub(super) fn update_bandwidth(&mut self, now: Time, key: TransportKey) {
+        let Some(entry) = self.transports.get_mut(key) else {
+            return;
+        };
+        let outbound = &mut entry.outbound;
+        let Some(bandwidth) = &mut outbound.bandwidth else {
+            return;
+        };
+        if outbound.path.is_some() {
+            bandwidth.estimator.handle_timeout(now);
+            if outbound.has_more_to_send() {
+                self.send_queue
+                    .enqueue_again(now, now, key, &mut outbound.queue_entry);
+            }
+        }
+        self.allocate_bandwidth(now, key);
+    }
+
+    /// Distributes a transport's bitrate anew, where there is an estimate of it.
+    pub(super) fn allocate_bandwidth(&mut self, now: Time, key: TransportKey) {
+        let Some(entry) = self.transports.get(key) else {
+            return;
+        };
+        let consumers = entry.outbound.consumers.clone();
+        let Some(available) = entry.outbound.available_bitrate(now) else {
+            for consumer in consumers {
+                self.limit_layers(now, consumer, LayerLimit::UNLIMITED);
+            }
+            return self.set_bandwidth_timer(key);
+        };
+        let mut keys = Vec::new();
+        let mut candidates = Vec::new();
+        let mut reserved = entry.outbound.retransmission_bitrate(now).as_bps();
+        for consumer_key in consumers {
+            let Some(consumer) = self.consumers.get(consumer_key) else {
+                continue;
+            };
+            if consumer.kind == MediaKind::Audio {
+                reserved += consumer.bitrate(now).as_bps();
+            } else if let Some(candidate) = self.candidate(now, consumer) {
+                keys.push(consumer_key);
+                candidates.push(candidate);
+            }
+        }
+        let budget = Bitrate::from_bps(available.as_bps().saturating_sub(reserved));
+        let allocation = allocate(budget, &candidates);
+        let goal = allocation.next.map_or(0, |next| {
+            (next.as_bps() + reserved) * (100 + GOAL_MARGIN_PERCENT) / 100
+        });
+        for (consumer, granted) in keys.into_iter().zip(allocation.granted) {
+            self.limit_layers(now, consumer, granted.into());
+        }
+        let entry = self.transports.get_mut(key);
+        if let Some(bandwidth) = entry.and_then(|entry| entry.outbound.bandwidth.as_mut()) {
+            bandwidth.estimator.set_goal(Bitrate::from_bps(goal));
+            let used = Bitrate::from_bps(allocation.used.as_bps() + reserved);
+            bandwidth.record_allocation(now, used);
+        }
+        self.set_bandwidth_timer(key);
+    }
+
+    /// Distributes the bitrates of all transports that consume a producer, whose layers have changed.
+    pub(super) fn allocate_for_consumers_of(&mut self, now: Time, key: ProducerKey) {
+        for consumer in self.consumers_of(key).to_vec() {
+            let transport = self.consumers.get(consumer).map(|it| it.transport);
+            if let Some(transport) = transport {
+                self.allocate_bandwidth(now, transport);
+            }
+        }
+    }
+
+    /// Returns what a video consumer wants; `None` while nothing can be sent to it anyhow.
+    fn candidate(&self, now: Time, consumer: &Consumer) -> Option<Candidate> {
+        let producer = self.producers.get(consumer.producer)?;
+        if producer.paused || !consumer.is_sending() {
+            return None;
+        }
+        let active = consumer.layers.active();
+        let is_active = |layer: &u8| active & bit(*layer) != 0;
+        let preferred = consumer.layers.preferred_max();
+        let count = producer.layer_count();
+        let lowest = (0..count).find(is_active)?;
+        let top = preferred.max(lowest);
+        let mut layers = ArrayVec::<_, LAYERS_MAX>::new();
+        for layer in (0..count).filter(|layer| is_active(layer) && *layer <= top) {
+            let unknown = UNKNOWN_LAYERS.get(usize::from(layer - lowest));
+            let bitrate = producer
+                .layer_bitrate(now, layer)
+                .unwrap_or_else(|| *unknown.unwrap_or(&UNKNOWN_TOP));
+            // A higher layer that brings less, as of a resting source, costs nothing more.
+            let former = layers.last().map_or(Bitrate::ZERO, |(_, former)| *former);
+            let _ = layers.try_push((layer, bitrate.max(former)));
+        }
+        Some(Candidate {
+            priority: consumer.priority,
+            layers,
+            current: consumer.layers.limit().spatial_max(),
+            may_rise: consumer.rise.is_allowed(now),
+        })
+    }
+
+    /// Bounds the layers of a consumer, and reports when it is paused.
+    fn limit_layers(&mut self, now: Time, key: ConsumerKey, limit: LayerLimit) {
+        let Some(consumer) = self.consumers.get_mut(key) else {
+            return;
+        };
+        let former = consumer.layers.limit();
+        if former == limit || consumer.kind == MediaKind::Audio {
+            return;
+        }
+        consumer.rise.record_change(now, former, limit);
+        consumer.layers.set_limit(limit);
+        if limit != LayerLimit::Paused {
+            return self.request_awaited_keyframe(now, key);
+        }
+        let (id, transport) = (consumer.id, consumer.transport);
+        self.withdraw_packets(transport, key);
+        self.report_event(Event::ConsumerLayersChanged {
+            consumer: id,
+            layers: None,
+        });
+    }
+
+    /// Takes back the packets of a consumer that wait to be sent.
+    pub(super) fn withdraw_packets(&mut self, transport: TransportKey, key: ConsumerKey) {
+        let entry = self.transports.get_mut(transport);
+        if let (Some(entry), Some(consumer)) = (entry, self.consumers.get_mut(key)) {
+            for packet in entry
+                .outbound
+                .unsent()
+                .iter()
+                .filter(|it| it.consumer == key)
+            {
+                consumer.forget_sent(packet);
+            }
+            entry.outbound.remove_packets_of(key);
+        }
+    }
+
+    /// Sets the timer of a transport's bandwidth.
+    fn set_bandwidth_timer(&mut self, key: TransportKey) {
+        let Some(entry) = self.transports.get_mut(key) else {
+            return;
+        };
+        if entry.outbound.path.is_none() {
+            return;
+        }
+        if let Some(bandwidth) = &mut entry.outbound.bandwidth {
+            let due = bandwidth.poll_timeout();
+            self.timers
+                .set(&mut bandwidth.deadline, due, TimerKind::Bandwidth(key));
+        }
+    }
+}
