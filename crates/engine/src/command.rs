@@ -178,6 +178,9 @@ pub struct TransportOptions {
     pub initial_outgoing_bitrate: Bitrate,
     /// Highest bitrate that the peer is told to send; absent means that no limit is signalled.
     pub max_incoming_bitrate: Option<Bitrate>,
+    /// Whether what is sent follows the bandwidth of the path: it is estimated, packets are paced, and
+    /// layers are distributed. Off until the scoreboard of the simulator has calibrated it.
+    pub adapts_to_bandwidth: bool,
 }
 
 impl Default for TransportOptions {
@@ -188,6 +191,7 @@ impl Default for TransportOptions {
             prefer_udp: true,
             initial_outgoing_bitrate: Bitrate::from_kbps(1_000),
             max_incoming_bitrate: None,
+            adapts_to_bandwidth: false,
         }
     }
 }

@@ -36,7 +36,7 @@ const FLOOR: Bitrate = Bitrate::from_kbps(30);
 const CEILING: Bitrate = Bitrate::from_kbps(100_000);
 
 /// Time without any feedback after which the peer is taken to send none.
-const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(3);
+const UNRESPONSIVE_AFTER: Duration = Duration::from_millis(1_500);
 
 /// Time between feedback from which on the path was interrupted.
 const INTERRUPTION: Duration = Duration::from_millis(500);
@@ -167,7 +167,7 @@ impl BandwidthEstimator {
     /// Returns from when on the next packet may be sent. Feedback may bring that forward. Nothing is held
     /// back before there is any: what is sent by then is little.
     pub fn ready_at(&mut self, now: Time) -> Time {
-        if !self.is_limiting(now) {
+        if !self.is_limiting() {
             return now;
         }
         let paced = self.pacer.ready_at(self.pacing_rate(now));
@@ -181,7 +181,7 @@ impl BandwidthEstimator {
 
     /// Returns how many bytes may be sent now: none while [`Self::ready_at`] is in the future.
     pub fn allowance(&mut self, now: Time) -> u64 {
-        if !self.is_limiting(now) {
+        if !self.is_limiting() {
             return u64::MAX;
         }
         if self.ready_at(now) > now {
@@ -192,10 +192,9 @@ impl BandwidthEstimator {
         paced.min(flight).max(1)
     }
 
-    /// Returns whether packets are held back: feedback has come, or must have come by now.
-    fn is_limiting(&self, now: Time) -> bool {
-        let is_awaited = || self.estimate(now).is_some() && self.is_interrupted(now);
-        self.last_feedback.is_some() || is_awaited()
+    /// Returns whether packets are held back: only where the peer sends feedback, and in a probe.
+    fn is_limiting(&self) -> bool {
+        self.last_feedback.is_some() || self.prober.sending().is_some()
     }
 
     /// Returns whether packets are on the way, and feedback has not come for longer than it should.
@@ -207,14 +206,11 @@ impl BandwidthEstimator {
 
     /// Returns whether padding should be sent for a probe as soon as pacing allows.
     pub fn wants_padding(&self) -> bool {
-        self.last_feedback.is_some() && self.prober.sending().is_some()
+        self.prober.sending().is_some()
     }
 
     /// Returns when [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Time {
-        if self.last_feedback.is_none() {
-            return Time::FAR_FUTURE;
-        }
         self.prober.poll_timeout(self.estimate)
     }
 
@@ -323,7 +319,10 @@ impl BandwidthEstimator {
     fn update(&mut self, now: Time) {
         let since_update = now.since(self.updated);
         self.updated = now;
-        if let Some(result) = self.prober.conclude(now, self.newest_acknowledged) {
+        if let Some(result) =
+            self.prober
+                .conclude(now, self.newest_acknowledged, self.loss.inherent())
+        {
             self.apply_probe(result);
         }
         match self.loss.evaluate(now, self.estimate) {

@@ -184,6 +184,11 @@ impl LossLimit {
         }
     }
 
+    /// Returns the loss that the path has at any rate, in thousandths.
+    pub const fn inherent(&self) -> u64 {
+        self.inherent
+    }
+
     /// Returns whether the rate may grow, as far as loss is concerned.
     pub const fn allows_growth(&self) -> bool {
         self.trial.is_none() && self.latest <= self.inherent + EXCESS_HOLD

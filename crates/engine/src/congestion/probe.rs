@@ -18,10 +18,13 @@ const PACKETS_MIN: u32 = 5;
 const SENDING_MAX: Duration = Duration::from_millis(250);
 
 /// Fewest packets that show a result.
-const PACKETS_OF_RESULT_MIN: i64 = 4;
+const PACKETS_OF_RESULT_MIN: i64 = 3;
 
 /// Longest time between packets of a probe that is computed with, in microseconds.
 const SPAN_MAX: i64 = 2_000_000;
+
+/// Share of the bytes of a probe that shows a result, in tenths.
+const ARRIVED_MIN_TENTHS: u64 = 4;
 
 /// Share of the rate of a probe that has to arrive if the path carries it.
 const CARRIED_MIN_PERCENT: u64 = 90;
@@ -161,8 +164,13 @@ impl Prober {
     }
 
     /// Returns the result of the present probe, once enough of it has arrived. `newest_acknowledged` is
-    /// the sending time of the newest packet that arrived.
-    pub fn conclude(&mut self, now: Time, newest_acknowledged: Time) -> Option<ProbeResult> {
+    /// the sending time of the newest packet that arrived, `loss` what is lost at any rate, in thousandths.
+    pub fn conclude(
+        &mut self,
+        now: Time,
+        newest_acknowledged: Time,
+        loss: u64,
+    ) -> Option<ProbeResult> {
         let probe = self.probe.as_ref()?;
         let has_all = probe.is_sent && probe.arrived.packets >= probe.packets_sent.into();
         let is_past = probe.is_sent && newest_acknowledged > probe.last_sent + REORDERING_MAX;
@@ -170,7 +178,7 @@ impl Prober {
             self.abandon_if_late(now);
             return None;
         }
-        let result = probe.result();
+        let result = probe.result(loss);
         self.probe = None;
         let is_carried = result.is_some_and(|it| it.is_carried);
         self.schedule(now, is_carried);
@@ -229,15 +237,19 @@ impl Prober {
 }
 
 impl Probe {
-    fn result(&self) -> Option<ProbeResult> {
+    /// Returns the result, when `loss` thousandths are lost at any rate.
+    fn result(&self, loss: u64) -> Option<ProbeResult> {
         let arrived = &self.arrived;
-        if arrived.packets < PACKETS_OF_RESULT_MIN || arrived.bytes * 10 < self.bytes_sent * 8 {
+        if arrived.packets < PACKETS_OF_RESULT_MIN
+            || arrived.bytes * 10 < self.bytes_sent * ARRIVED_MIN_TENTHS
+        {
             return None;
         }
         let span = u64::try_from(arrived.last_sent - arrived.first_sent).ok()?;
         let bits = (arrived.bytes - u64::from(arrived.last_len)).saturating_mul(8_000_000);
         let sent = bits.checked_div(span)?;
         let received = sent.saturating_mul(100) / arrived.stretch_percent()?;
+        let received = received.saturating_mul(1_000) / 1_000_u64.saturating_sub(loss).max(1);
         let rate = self.rate.as_bps();
         Some(ProbeResult {
             received: Bitrate::from_bps(received.min(rate)),

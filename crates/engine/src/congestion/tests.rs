@@ -314,13 +314,18 @@ fn dip_is_left_within_five_seconds() {
 
 #[test]
 fn random_loss_does_not_starve() {
-    for loss in [50, 100, 200, 300] {
+    for (loss, percent_min) in [(50, 95), (100, 95), (200, 90), (300, 60)] {
         let mut it = Loop::new(Link {
             loss,
             ..Link::of_kbps(20_000)
         });
-        it.run(secs(20));
-        assert_eq!(it.step, 2, "loss {loss}: {} kbit/s", it.estimate_kbps());
+        it.run(secs(5));
+        let has_top = |it: &mut Loop| {
+            it.run(Duration::from_millis(100));
+            it.step == 2
+        };
+        let percent = (0..300).filter(|_| has_top(&mut it)).count() / 3;
+        assert!(percent >= percent_min, "loss {loss}: {percent} %");
     }
 }
 

@@ -50,7 +50,7 @@ impl Worker {
         if is_allocation_due {
             self.allocate_bandwidth(now, key);
         } else {
-            self.set_bandwidth_timer(key);
+            self.set_bandwidth_timer(now, key);
         }
     }
 
@@ -78,12 +78,16 @@ impl Worker {
         let Some(entry) = self.transports.get(key) else {
             return;
         };
+        if !entry.transport.options().adapts_to_bandwidth {
+            return;
+        }
         let consumers = entry.outbound.consumers.clone();
         let Some(available) = entry.outbound.available_bitrate(now) else {
             for consumer in consumers {
                 self.limit_layers(now, consumer, LayerLimit::UNLIMITED);
             }
-            return self.set_bandwidth_timer(key);
+            self.record_allocation(now, key, Bitrate::ZERO, Bitrate::ZERO);
+            return self.set_bandwidth_timer(now, key);
         };
         let mut keys = Vec::new();
         let mut candidates = Vec::new();
@@ -107,13 +111,9 @@ impl Worker {
         for (consumer, granted) in keys.into_iter().zip(allocation.granted) {
             self.limit_layers(now, consumer, granted.into());
         }
-        let entry = self.transports.get_mut(key);
-        if let Some(bandwidth) = entry.and_then(|entry| entry.outbound.bandwidth.as_mut()) {
-            bandwidth.estimator.set_goal(Bitrate::from_bps(goal));
-            let used = Bitrate::from_bps(allocation.used.as_bps() + reserved);
-            bandwidth.record_allocation(now, used);
-        }
-        self.set_bandwidth_timer(key);
+        let used = Bitrate::from_bps(allocation.used.as_bps() + reserved);
+        self.record_allocation(now, key, used, Bitrate::from_bps(goal));
+        self.set_bandwidth_timer(now, key);
     }
 
     /// Distributes the bitrates of all transports that consume a producer, whose layers have changed.
@@ -194,8 +194,17 @@ impl Worker {
         }
     }
 
+    /// Records what is used of a transport's bandwidth, and what would be of use.
+    fn record_allocation(&mut self, now: Time, key: TransportKey, used: Bitrate, goal: Bitrate) {
+        let entry = self.transports.get_mut(key);
+        if let Some(bandwidth) = entry.and_then(|entry| entry.outbound.bandwidth.as_mut()) {
+            bandwidth.estimator.set_goal(goal);
+            bandwidth.record_allocation(now, used);
+        }
+    }
+
     /// Sets the timer of a transport's bandwidth.
-    fn set_bandwidth_timer(&mut self, key: TransportKey) {
+    fn set_bandwidth_timer(&mut self, now: Time, key: TransportKey) {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
@@ -203,7 +212,7 @@ impl Worker {
             return;
         }
         if let Some(bandwidth) = &mut entry.outbound.bandwidth {
-            let due = bandwidth.poll_timeout();
+            let due = bandwidth.poll_timeout(now);
             self.timers
                 .set(&mut bandwidth.deadline, due, TimerKind::Bandwidth(key));
         }

@@ -61,9 +61,10 @@ impl TransportBandwidth {
     }
 
     /// Returns when the timer has to expire.
-    pub fn poll_timeout(&self) -> Time {
+    pub fn poll_timeout(&self, now: Time) -> Time {
         let (at, _) = self.allocated;
-        self.estimator.poll_timeout().min(at + IDLE_INTERVAL)
+        let due = self.estimator.poll_timeout().min(at + IDLE_INTERVAL);
+        due.max(now + GRANULARITY)
     }
 
     /// Returns when sending may go on.

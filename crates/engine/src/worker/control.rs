@@ -394,8 +394,12 @@ impl Worker {
         let active = producer.activity.active();
         consumer.layers.set_active(active);
         consumer.set_connected(entry.outbound.is_open());
-        if consumer.kind == MediaKind::Video && consumer.uses_transport_seq() {
-            let start = entry.transport.options().initial_outgoing_bitrate;
+        let options = entry.transport.options();
+        if options.adapts_to_bandwidth
+            && consumer.kind == MediaKind::Video
+            && consumer.uses_transport_seq()
+        {
+            let start = options.initial_outgoing_bitrate;
             let outbound = &mut entry.outbound;
             outbound.estimate_bandwidth(start, consumer.extension_ids());
         }

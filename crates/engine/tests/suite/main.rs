@@ -14,6 +14,8 @@
 #[cfg(feature = "sim")]
 mod allocations;
 #[cfg(feature = "sim")]
+mod bandwidth;
+#[cfg(feature = "sim")]
 mod egress_window;
 #[cfg(feature = "sim")]
 mod forwarding;

@@ -50,6 +50,8 @@ pub struct Broadcast {
     pub consumable: RtpParameters,
     pub capabilities: RtpCapabilities,
     profile: SrtpProfile,
+    /// Options of transports that are created from now on.
+    pub transport_options: TransportOptions,
     srtp_sender: SrtpSender,
     next_seq: SeqNo,
     next_audio_seq: SeqNo,
@@ -136,6 +138,7 @@ impl Broadcast {
             capabilities,
             profile,
             srtp_sender: SrtpSender::new(profile, &key(profile, PEER_KEY)).expect("a good key"),
+            transport_options: TransportOptions::default(),
             next_seq: SeqNo::first(1),
             next_audio_seq: SeqNo::first(1),
             last_id: first_id,
@@ -301,7 +304,7 @@ impl Broadcast {
         self.command(Command::CreateTransport {
             router: self.router,
             transport,
-            options: TransportOptions::default(),
+            options: self.transport_options.clone(),
         });
         self.reconnect(transport, path);
     }
