@@ -394,20 +394,7 @@ impl Worker {
         let active = producer.activity.active();
         consumer.layers.set_active(active);
         consumer.set_connected(entry.outbound.is_open());
-        let options = entry.transport.options();
-        if options.adapts_to_bandwidth
-            && consumer.kind == MediaKind::Video
-            && consumer.uses_transport_seq()
-        {
-            let start = options.initial_outgoing_bitrate;
-            let outbound = &mut entry.outbound;
-            outbound.estimate_bandwidth(start, consumer.extension_ids());
-        }
-        entry.outbound.consumers.push(key);
-        entry
-            .outbound
-            .streams
-            .extend(consumer.ssrcs().map(|ssrc| (ssrc, key)));
+        entry.add_consumer(&consumer);
         if let Some(router) = self.routers.get_mut(producer.router) {
             router.add_consumer(producer_key, key);
         }

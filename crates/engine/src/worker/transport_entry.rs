@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use watersmeet_wire::params::MediaKind;
+
 use super::handshakes::HandshakePlace;
 use super::inbound::Inbound;
 use super::outbound::Outbound;
+use crate::consumer::Consumer;
 use crate::ids::TransportId;
 use crate::slots::RouterKey;
 use crate::ticket_queue::Ticket;
@@ -60,5 +63,22 @@ impl TransportEntry {
             transport_deadline: Deadline::default(),
             report_deadline: Deadline::default(),
         }
+    }
+
+    /// Adds a consumer to those that send on the transport. The bandwidth is estimated from the first one
+    /// of video with transport-wide numbers on.
+    pub fn add_consumer(&mut self, consumer: &Consumer) {
+        let options = self.transport.options();
+        let outbound = &mut self.outbound;
+        if options.adapts_to_bandwidth
+            && consumer.kind == MediaKind::Video
+            && consumer.uses_transport_seq()
+        {
+            let start = options.initial_outgoing_bitrate;
+            outbound.estimate_bandwidth(start, consumer.extension_ids());
+        }
+        outbound.consumers.push(consumer.key);
+        let ssrcs = consumer.ssrcs().map(|ssrc| (ssrc, consumer.key));
+        outbound.streams.extend(ssrcs);
     }
 }
