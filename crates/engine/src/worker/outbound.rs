@@ -90,7 +90,7 @@ pub struct SentTraffic {
     pub bytes: u64,
     /// Bytes of RTP packets, before encryption.
     pub rtp_bytes: u64,
-    /// Bytes of padding, added so that packets have equal lengths.
+    /// Bytes of padding, added so that packets have equal lengths, or to probe for bandwidth.
     pub padding_bytes: u64,
     /// Bytes of all datagrams in the last second.
     pub rate: RateWindow,
@@ -98,8 +98,6 @@ pub struct SentTraffic {
     pub rtx_bytes: u64,
     /// Bytes of retransmissions in the last second.
     pub rtx_rate: RateWindow,
-    /// Bytes of the padding packets of probes.
-    pub probe_bytes: u64,
     /// Media packets that could not be sent or did not fit the queue.
     pub packets_discarded: u64,
     /// Media packets longer than [`DATAGRAM_LEN_MAX`](crate::egress::DATAGRAM_LEN_MAX).
@@ -204,7 +202,7 @@ impl Outbound {
             bandwidth.estimator.record_sent(now, seq, len);
         }
         self.traffic.record(now, len);
-        self.traffic.probe_bytes += len as u64;
+        self.traffic.padding_bytes += len as u64;
     }
 
     /// Returns the consumer of video that has waited for too long, if there is one.
