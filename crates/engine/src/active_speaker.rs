@@ -1,4 +1,4 @@
-//! Who is speaking in a room, from the audio levels of packets (RFC 6464).
+//! Detects the dominant speaker of a room from the audio levels of packets (RFC 6464).
 //!
 //! The method is that of Volfin and Cohen, "Dominant speaker identification for multipoint
 //! videoconferencing" (Computer Speech & Language 27, 2013): speech is judged in three time scales, and

@@ -76,7 +76,7 @@ impl ArrivalLog {
     ) {
         self.pending.sort_unstable();
         let mut rest = self.pending.as_slice();
-        // What arrives after its number was reported missing is reported once more.
+        // A packet that arrives after it was reported as lost is reported again, as received.
         let late = rest.first().map(|(seq, _)| *seq);
         let late = late.filter(|seq| seq.0 + LATE_MAX > self.next_base.0);
         let mut base = late.map_or(self.next_base, |seq| seq.min(self.next_base));

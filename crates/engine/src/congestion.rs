@@ -96,7 +96,7 @@ pub struct BandwidthEstimator {
     newest_acknowledged: Time,
     updated: Time,
     congestion: Option<Congestion>,
-    /// What arrived at the latest congestion; beyond that the estimate grows only by probing.
+    /// Acknowledged bitrate at the latest congestion; above it the estimate grows only by probing.
     capacity: Option<Bitrate>,
 }
 
@@ -371,7 +371,8 @@ impl BandwidthEstimator {
             && now.since(former.since) > FRUITLESS_AFTER
             && queue * 10 > former.queue * 8
         {
-            // Somebody else fills the queue, or the path has become longer.
+            // Lower rates did not shorten the queue: other traffic fills it, or the path's delay
+            // has grown.
             self.queue.accept_as_base();
             self.congestion = None;
             return;

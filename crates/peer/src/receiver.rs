@@ -248,7 +248,8 @@ impl Receiver {
                 self.arrival_log.record(now, seq, ssrc);
                 self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
             }
-            // Nobody can report its arrival: without a video there is no receiver of probation.
+            // Its arrival cannot be reported: a receiver for the probation stream exists only
+            // where there is video.
             None => self.record_violation(Violation::UnknownStream { ssrc }),
         }
     }

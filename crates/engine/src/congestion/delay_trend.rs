@@ -39,7 +39,7 @@ const OVERUSE_MILLIS: f64 = 10.0;
 /// Gap between groups after which the slope starts anew, in microseconds.
 const GAP_MICROS: i64 = 3_000_000;
 
-/// What the delay does.
+/// Direction in which the one-way delay changes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Trend {
     /// It stays.
@@ -133,7 +133,7 @@ impl DelayTrend {
         }
     }
 
-    /// Returns what the delay does.
+    /// Returns the direction in which the delay changes.
     pub const fn get(&self) -> Trend {
         self.trend
     }

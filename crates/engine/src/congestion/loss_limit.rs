@@ -47,7 +47,7 @@ const UNDECIDED_MAX: usize = 256;
 /// Time for which a trial may run without result.
 const TRIAL_MAX: Duration = Duration::from_secs(4);
 
-/// What the loss calls for.
+/// Change of the bitrate that the measured loss requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Try a lower rate.

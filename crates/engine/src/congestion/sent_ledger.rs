@@ -23,7 +23,7 @@ pub struct SentPacket {
     pub len: u16,
     /// Probe to which it belongs; zero for none.
     pub probe: u16,
-    /// What is known of it.
+    /// Whether feedback has reported it as received or lost.
     state: State,
 }
 
@@ -35,7 +35,7 @@ enum State {
     Acknowledged,
 }
 
-/// What feedback says about a packet, where that is new.
+/// New information in feedback about one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It arrived.

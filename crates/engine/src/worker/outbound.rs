@@ -72,7 +72,7 @@ pub struct Outbound {
     retransmissions: RetransmissionBudget,
 }
 
-/// What changes when a packet is sent.
+/// Fields of a transport that sending a packet updates.
 pub struct SendingState<'a> {
     /// Transport-wide sequence number of the next packet.
     pub transport_seq: &'a mut u16,

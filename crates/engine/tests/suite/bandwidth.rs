@@ -1,4 +1,4 @@
-//! What a viewer is sent when the path's bandwidth is estimated.
+//! Media and padding sent to a viewer while the bandwidth of its path is estimated.
 
 use std::time::Duration;
 

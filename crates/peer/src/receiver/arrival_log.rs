@@ -15,7 +15,7 @@ pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 /// Most arrivals that wait to be reported.
 pub const ARRIVALS_MAX: usize = 4_096;
 
-/// What a receiver says about the packets of a transport.
+/// Kind of transport-wide feedback that a receiver sends.
 #[derive(Debug, Default)]
 pub enum FeedbackClaim {
     /// The arrivals as they were.
