@@ -86,6 +86,15 @@ export class Consumers {
     this.retries.schedule(producerId, () => void this.consume(producerId));
   }
 
+  /** Records which layer of a video the server sends; undefined when our connection carries none. */
+  handleLayersChanged(consumerId: string, spatialLayer: number | undefined): void {
+    for (const [producerId, consumer] of this.byProducerId) {
+      if (consumer.consumerId !== consumerId) continue;
+      const participant = this.ownerOf(producerId);
+      if (participant) participant.videoHeldBack.value = spatialLayer === undefined;
+    }
+  }
+
   /** Closes the consumer of a producer that is gone. */
   close(producerId: string): void {
     this.retries.settle(producerId);
@@ -99,7 +108,10 @@ export class Consumers {
     this.retries.settle(consumer.consumerId);
     consumer.close();
     for (const participant of this.participants.value) {
-      if (participant.video.value === consumer.track) participant.video.value = null;
+      if (participant.video.value === consumer.track) {
+        participant.video.value = null;
+        participant.videoHeldBack.value = false;
+      }
       if (participant.audio.value === consumer.track) participant.audio.value = null;
     }
   }

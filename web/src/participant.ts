@@ -14,6 +14,8 @@ export class Participant {
   readonly cameraOn = signal(false);
   readonly microphoneOn = signal(false);
   readonly speaking = signal(false);
+  /** Whether the server holds the video back because our connection does not carry it. */
+  readonly videoHeldBack = signal(false);
   /** Producers of this participant, by producer id. */
   readonly producers = new Map<string, ProducerSummary>();
   /** Time at which this participant was last above the speaking level. */

@@ -231,6 +231,31 @@ describe('a consumer that the server closes', () => {
   });
 });
 
+describe('a video that the connection does not carry', () => {
+  const changed = (spatialLayer?: number) =>
+    call.server.notify('consumerLayersChanged', {
+      consumerId: 'consumer of ben face',
+      ...(spatialLayer === undefined ? {} : { spatialLayer }),
+    });
+
+  test('is marked until it is sent again', async () => {
+    await call.join(ben);
+    const participant = call.room.participants.value[0];
+    expect(participant?.videoHeldBack.value).toBe(false);
+    changed();
+    expect(participant?.videoHeldBack.value).toBe(true);
+    changed(0);
+    expect(participant?.videoHeldBack.value).toBe(false);
+  });
+
+  test('is no longer marked when it is consumed anew', async () => {
+    await call.join(ben);
+    changed();
+    call.server.notify('consumerClosed', { consumerId: 'consumer of ben face', producerId: 'ben face' });
+    expect(call.room.participants.value[0]?.videoHeldBack.value).toBe(false);
+  });
+});
+
 describe('a temporary refusal', () => {
   const MINUTES = 60_000;
 

@@ -368,6 +368,8 @@ export class Room {
         return this.removeProducer(notice.payload.producerId);
       case 'consumerClosed':
         return this.consumers.handleClosed(notice.payload.producerId);
+      case 'consumerLayersChanged':
+        return this.consumers.handleLayersChanged(notice.payload.consumerId, notice.payload.spatialLayer);
       case 'producerPaused':
         return this.setProducerPaused(notice.payload.producerId, true);
       case 'producerResumed':

@@ -176,6 +176,7 @@ fn consume(
         capabilities: capabilities.clone(),
         paused: false,
         preferred_layers: None,
+        priority: 1,
     };
     execute(worker, command);
 }

@@ -298,6 +298,7 @@ impl Sfu {
             capabilities,
             paused: true,
             preferred_layers: None,
+            priority: 1,
         })?;
         match reply {
             Reply::Consumer { kind, rtp, .. } => Ok(json!({

@@ -11,9 +11,15 @@ use watersmeet_wire::units::Bitrate;
 /// Upper bound of the layers of a consumer.
 pub const LAYERS_MAX: usize = 8;
 
-/// Margin above the bitrate of a layer that has to be there before it is begun, in percent: bitrates
-/// and estimates vary, and a layer that is begun and left again is worse than one that comes later.
-const MARGIN_PERCENT: u64 = 8;
+/// Share of the bitrate of a layer that has to be there before it is begun, and so that it is kept, in
+/// percent: bitrates and estimates vary, and a layer that is begun and left again is worse than one that
+/// comes later. Worst is no picture.
+const BEGUN_PERCENT: u64 = 108;
+const KEPT_PERCENT: u64 = 95;
+const KEPT_LOWEST_PERCENT: u64 = 85;
+
+/// The same of the lowest layer while nothing is known of the path.
+const GUESSED_LOWEST_PERCENT: u64 = 33;
 
 /// A video consumer that wants a part of the bitrate.
 #[derive(Debug, Clone)]
@@ -26,6 +32,8 @@ pub struct Candidate {
     pub current: Option<u8>,
     /// Whether it may be allowed a better layer than at present.
     pub may_rise: bool,
+    /// Whether the path may well carry more than is distributed, as far as is known.
+    pub is_guess: bool,
 }
 
 /// Result for all candidates.
@@ -44,6 +52,8 @@ struct Share<'a> {
     candidate: &'a Candidate,
     /// Index in its layers of the granted one.
     granted: Option<usize>,
+    /// Bitrate set aside for it, margins included.
+    reserved: u64,
 }
 
 impl Share<'_> {
@@ -60,9 +70,14 @@ impl Share<'_> {
         let index = self.granted.map_or(0, |index| index + 1);
         let &(layer, bitrate) = self.candidate.layers.get(index)?;
         let is_rise = self.candidate.current.is_none_or(|current| layer > current);
-        let margin = if is_rise { MARGIN_PERCENT } else { 0 };
-        let needed = bitrate.as_bps() * (100 + margin) / 100;
-        Some((index, is_rise, needed.saturating_sub(self.used())))
+        let percent = match index {
+            0 if self.candidate.is_guess => GUESSED_LOWEST_PERCENT,
+            _ if is_rise => BEGUN_PERCENT,
+            0 => KEPT_LOWEST_PERCENT,
+            _ => KEPT_PERCENT,
+        };
+        let needed = bitrate.as_bps() * percent / 100;
+        Some((index, is_rise, needed.saturating_sub(self.reserved)))
     }
 }
 
@@ -73,6 +88,7 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
         .map(|candidate| Share {
             candidate,
             granted: None,
+            reserved: 0,
         })
         .collect();
     let mut order: Vec<usize> = (0..shares.len()).collect();
@@ -91,6 +107,7 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
                 continue;
             }
             left -= needed.min(left);
+            share.reserved += needed;
             share.granted = Some(granted);
             is_any_raised = true;
         }
@@ -99,8 +116,9 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
         }
     }
     let used = shares.iter().map(Share::used).sum::<u64>();
-    let next = shares.iter().filter_map(Share::next);
-    let next = next.map(|(_, _, needed)| needed).min();
+    let more =
+        |share: &Share<'_>| Some((share.next()?.2 + share.reserved).saturating_sub(share.used()));
+    let next = shares.iter().filter_map(more).min();
     Allocation {
         next: next.map(|needed| Bitrate::from_bps(used + needed)),
         used: Bitrate::from_bps(used),
@@ -129,6 +147,7 @@ mod tests {
                 .collect(),
             current,
             may_rise: true,
+            is_guess: false,
         }
     }
 
@@ -165,12 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn layer_is_begun_with_a_margin_and_kept_without() {
+    fn layer_is_begun_with_a_margin_and_kept_with_less() {
         let begun = [candidate(&CAMERA, 1, Some(0))];
         let kept = [candidate(&CAMERA, 1, Some(1))];
-        assert_eq!(granted(380, &begun), [Some(0)]);
-        assert_eq!(granted(380, &kept), [Some(1)]);
-        assert_eq!(granted(370, &kept), [Some(0)]);
+        assert_eq!(granted(400, &begun), [Some(0)]);
+        assert_eq!(granted(360, &kept), [Some(1)]);
+        assert_eq!(granted(350, &kept), [Some(0)]);
+        assert_eq!(granted(130, &begun), [Some(0)]);
+        assert_eq!(granted(125, &begun), [None]);
     }
 
     #[test]
@@ -179,6 +200,15 @@ mod tests {
         camera.may_rise = false;
         assert_eq!(granted(9_000, std::slice::from_ref(&camera)), [Some(1)]);
         assert_eq!(granted(200, &[camera]), [Some(0)]);
+    }
+
+    #[test]
+    fn lowest_layer_is_begun_where_nothing_is_known_of_the_path() {
+        let mut screen = candidate(&[2_500], 1, None);
+        assert_eq!(granted(1_000, std::slice::from_ref(&screen)), [None]);
+        screen.is_guess = true;
+        assert_eq!(granted(1_000, std::slice::from_ref(&screen)), [Some(0)]);
+        assert_eq!(granted(700, &[screen]), [None]);
     }
 
     #[test]

@@ -120,6 +120,9 @@ pub enum Command {
         paused: bool,
         /// Preferred layers; absent means the highest.
         preferred_layers: Option<Layers>,
+        /// Importance among the consumers of the transport, from [`PRIORITY_DEFAULT`] up: those of a
+        /// higher priority are sent first where not all fit.
+        priority: u8,
     },
     /// Stops sending a consumer.
     PauseConsumer {
@@ -143,6 +146,13 @@ pub enum Command {
         /// Highest layers it should receive.
         layers: Layers,
     },
+    /// Sets the priority of a consumer among those of its transport.
+    SetPriority {
+        /// Consumer to change.
+        consumer: ConsumerId,
+        /// Priority; a higher one is more important.
+        priority: u8,
+    },
     /// Requests a keyframe from the producer of a video consumer.
     RequestKeyframe {
         /// Consumer that needs the keyframe.
@@ -165,6 +175,9 @@ pub enum Command {
     },
 }
 
+/// Priority of a consumer that is as important as most.
+pub const PRIORITY_DEFAULT: u8 = 1;
+
 /// Options of a WebRTC transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportOptions {
@@ -179,7 +192,7 @@ pub struct TransportOptions {
     /// Highest bitrate that the peer is told to send; absent means that no limit is signalled.
     pub max_incoming_bitrate: Option<Bitrate>,
     /// Whether what is sent follows the bandwidth of the path: it is estimated, packets are paced, and
-    /// layers are distributed. Off until the scoreboard of the simulator has calibrated it.
+    /// layers are distributed.
     pub adapts_to_bandwidth: bool,
 }
 
@@ -191,7 +204,7 @@ impl Default for TransportOptions {
             prefer_udp: true,
             initial_outgoing_bitrate: Bitrate::from_kbps(1_000),
             max_incoming_bitrate: None,
-            adapts_to_bandwidth: false,
+            adapts_to_bandwidth: true,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! at which packets were sent, so that a peer that lies harms only itself.
 
 mod acknowledged_rate;
+mod busy_rate;
 mod delay_trend;
 mod loss_limit;
 mod pacer;
@@ -24,10 +25,11 @@ use watersmeet_wire::rtcp::twcc::{TransportFeedback, WRAP_MICROS};
 use watersmeet_wire::units::{Bitrate, Time};
 
 use self::acknowledged_rate::AcknowledgedRate;
+use self::busy_rate::BusyRate;
 use self::delay_trend::{DelayTrend, Trend};
-use self::loss_limit::{LossLimit, Verdict};
+use self::loss_limit::{LossLimit, ProbeLoss, Verdict};
 use self::pacer::{Pacer, PacingRate};
-use self::probe::Prober;
+use self::probe::{ProbeResult, Prober};
 use self::queueing_delay::QueueingDelay;
 use self::sent_ledger::{Outcome, SentLedger, SentPacket};
 
@@ -39,18 +41,29 @@ const CEILING: Bitrate = Bitrate::from_kbps(100_000);
 const UNRESPONSIVE_AFTER: Duration = Duration::from_millis(1_500);
 
 /// Time between feedback from which on the path was interrupted.
-const INTERRUPTION: Duration = Duration::from_millis(500);
+const INTERRUPTION: Duration = Duration::from_millis(900);
 
 /// Queueing delay that calls for a lower rate by itself, and that confirms a growing delay.
 const QUEUE_MAX: Duration = Duration::from_millis(50);
 const QUEUE_CONFIRMED: Duration = Duration::from_millis(20);
 
+/// Queueing delay that calls for it soon, besides four times the variation of the delay.
+const QUEUE_LONG: Duration = Duration::from_millis(80);
+
 /// Upper bound of what variation of the delay adds to these.
 const VARIATION_MAX: Duration = Duration::from_millis(60);
 
-/// Queueing delays above which the rate is lowered further, so that the queue drains soon.
-const QUEUE_LONG: Duration = Duration::from_millis(120);
-const QUEUE_VERY_LONG: Duration = Duration::from_millis(300);
+/// Share of what arrives that is the estimate after congestion: of the rate while a queue stood, which
+/// is what the path carries, and where that is unknown of all that arrived lately.
+const BUSY_PERCENT: u64 = 95;
+
+/// Share of the rate seen at the decrease before, in percent, below which the path carries the traffic of
+/// others.
+const SHARED_PERCENT: u64 = 92;
+
+/// Time after the first decrease from which on that shows: what arrived before it no longer counts.
+const SHARED_AFTER: Duration = Duration::from_millis(700);
+const ARRIVED_PERCENT: u64 = 85;
 
 /// Time after which lower rates must have shortened a queue that they cause.
 const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
@@ -59,17 +72,30 @@ const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
 const GROWTH_PERCENT: u64 = 8;
 const GROWTH_MIN: Bitrate = Bitrate::from_kbps(40);
 
-/// Queue that the bytes on the way may form, besides what the round-trip time accounts for.
+/// Queue that the bytes on the way may form, besides what the round-trip time accounts for: soon after
+/// congestion, without it, where six lost reports in a row must not stop the picture, and while a queue
+/// stands that has to drain.
 const QUEUE_ALLOWED: Duration = Duration::from_millis(300);
+const QUEUE_ALLOWED_UNCONGESTED: Duration = Duration::from_millis(700);
+const QUEUE_ALLOWED_CONGESTED: Duration = Duration::from_millis(100);
 
 /// Bytes on the way that are always allowed.
 const FLIGHT_MIN: u64 = 4_500;
 
-/// Interval at which a packet is sent though too much is on the way, to notice when the path is back.
-const TRICKLE_INTERVAL: Duration = Duration::from_millis(200);
+/// Bounds of the interval at which a packet is sent though too much is on the way, to notice when the path
+/// is back, and the packet's length: half of the estimate is used for that at most.
+const TRICKLE_MIN: Duration = Duration::from_millis(50);
+const TRICKLE_MAX: Duration = Duration::from_millis(200);
+const TRICKLE_BYTES: usize = 1_200;
 
 /// Time after congestion for which bursts are spread wider.
 const CAREFUL_FOR: Duration = Duration::from_secs(30);
+
+/// Time without sending after which the state of the path is unknown.
+const IDLE_AFTER: Duration = Duration::from_millis(400);
+
+/// Time after the round trip of a probe for which its own queue shows.
+const PROBE_ECHO: Duration = Duration::from_millis(150);
 
 /// Pauses of probing after congestion.
 const PROBE_PAUSE: Duration = Duration::from_millis(1_500);
@@ -79,6 +105,7 @@ const PROBE_PAUSE: Duration = Duration::from_millis(1_500);
 pub struct BandwidthEstimator {
     ledger: SentLedger,
     acknowledged: AcknowledgedRate,
+    busy: BusyRate,
     trend: DelayTrend,
     queue: QueueingDelay,
     loss: LossLimit,
@@ -109,8 +136,22 @@ struct Congestion {
     since: Time,
     /// Queue at that time.
     queue: Duration,
+    /// Queue at the latest decrease, and what the path was seen to carry.
+    latest_queue: Duration,
+    carried: Bitrate,
     /// Whether the queue is still not short.
     is_queue_standing: bool,
+}
+
+impl Congestion {
+    /// Returns whether somebody else fills the queue: less arrives because less was sent, and still the
+    /// queue is as long.
+    fn is_shared(&self, now: Time, queue: Duration, busy: Option<Bitrate>) -> bool {
+        let is_less = |busy: Bitrate| busy.as_bps() * 100 < self.carried.as_bps() * SHARED_PERCENT;
+        now.since(self.since) > SHARED_AFTER
+            && (self.latest_queue * 8..self.latest_queue * 15).contains(&(queue * 10))
+            && busy.is_some_and(is_less)
+    }
 }
 
 impl BandwidthEstimator {
@@ -119,6 +160,7 @@ impl BandwidthEstimator {
         Self {
             ledger: SentLedger::default(),
             acknowledged: AcknowledgedRate::default(),
+            busy: BusyRate::default(),
             trend: DelayTrend::default(),
             queue: QueueingDelay::default(),
             loss: LossLimit::default(),
@@ -143,6 +185,16 @@ impl BandwidthEstimator {
         let is_new = |first| now.since(first) < UNRESPONSIVE_AFTER;
         let is_responsive = self.last_feedback.is_some() || self.first_sent.is_none_or(is_new);
         is_responsive.then_some(self.estimate)
+    }
+
+    /// Returns whether nothing has shown yet that the path carries no more than the estimate.
+    pub const fn is_guess(&self) -> bool {
+        self.congestion.is_none() && self.capacity.is_none()
+    }
+
+    /// Returns the share of packets that the path loses at any rate, in thousandths.
+    pub const fn inherent_loss(&self) -> u64 {
+        self.loss.inherent()
     }
 
     /// Sets the bitrate that would be of use; the path is probed for it while the estimate is lower.
@@ -171,9 +223,10 @@ impl BandwidthEstimator {
             return now;
         }
         let paced = self.pacer.ready_at(self.pacing_rate(now));
-        let is_full = self.is_interrupted(now) || self.ledger.in_flight(now) >= self.flight_max();
+        let is_full =
+            self.is_interrupted(now) || self.ledger.in_flight(now) >= self.flight_max(now);
         if is_full {
-            paced.max(self.last_sent + TRICKLE_INTERVAL)
+            paced.max(self.last_sent + self.trickle_interval())
         } else {
             paced
         }
@@ -188,8 +241,17 @@ impl BandwidthEstimator {
             return 0;
         }
         let paced = self.pacer.allowance(now, self.pacing_rate(now));
-        let flight = self.flight_max().saturating_sub(self.ledger.in_flight(now));
+        let flight = self
+            .flight_max(now)
+            .saturating_sub(self.ledger.in_flight(now));
         paced.min(flight).max(1)
+    }
+
+    /// Returns the interval at which a packet is sent though too much is on the way.
+    fn trickle_interval(&self) -> Duration {
+        let half = Bitrate::from_bps(self.estimate.as_bps() / 2);
+        let interval = half.time_to_send(TRICKLE_BYTES).unwrap_or(TRICKLE_MAX);
+        interval.clamp(TRICKLE_MIN, TRICKLE_MAX)
     }
 
     /// Returns whether packets are held back: only where the peer sends feedback, and in a probe.
@@ -197,11 +259,18 @@ impl BandwidthEstimator {
         self.last_feedback.is_some() || self.prober.sending().is_some()
     }
 
+    /// Returns whether no probe has had a result yet.
+    pub const fn awaits_first_probe(&self) -> bool {
+        self.prober.awaits_first()
+    }
+
     /// Returns whether packets are on the way, and feedback has not come for longer than it should.
-    fn is_interrupted(&self, now: Time) -> bool {
+    pub fn is_interrupted(&self, now: Time) -> bool {
         let limit = INTERRUPTION + self.round_trip;
-        self.awaiting_since
-            .is_some_and(|since| now.since(since) > limit)
+        self.last_feedback.is_some()
+            && self
+                .awaiting_since
+                .is_some_and(|since| now.since(since) > limit)
     }
 
     /// Returns whether padding should be sent for a probe as soon as pacing allows.
@@ -211,13 +280,25 @@ impl BandwidthEstimator {
 
     /// Returns when [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Time {
-        self.prober.poll_timeout(self.estimate)
+        let probe = self.prober.poll_timeout(self.estimate);
+        let limit = INTERRUPTION + self.round_trip;
+        let awaiting = self.last_feedback.and(self.awaiting_since);
+        let interrupted = awaiting.map(|since| since + limit);
+        interrupted.map_or(probe, |at| {
+            probe.min(at.max(self.last_sent + self.trickle_interval()))
+        })
     }
 
     /// Starts or gives up a probe where that is due.
     pub fn handle_timeout(&mut self, now: Time) {
         self.prober.abandon_if_late(now);
-        if self.is_interrupted(now) || self.is_queue_standing() {
+        if self.is_interrupted(now) && now.since(self.last_sent) >= self.trickle_interval() {
+            self.prober.ping(now, self.estimate);
+            return;
+        }
+        // Where nothing is sent, only a probe shows whether what was the case still is.
+        let is_idle = now.since(self.last_sent) > IDLE_AFTER;
+        if !is_idle && (self.is_interrupted(now) || self.is_queue_standing()) {
             self.prober.pause(now, PROBE_PAUSE);
             return;
         }
@@ -232,13 +313,12 @@ impl BandwidthEstimator {
         self.trend.restart();
         self.loss.restart();
         self.acknowledged.restart();
+        self.busy.restart();
     }
 
     /// Handles feedback of the peer.
     pub fn record_feedback(&mut self, now: Time, feedback: &TransportFeedback<'_>) {
-        let gap = self
-            .last_feedback
-            .map_or(Duration::ZERO, |at| now.since(at));
+        let was_interrupted = self.is_interrupted(now);
         let mut acknowledged = None;
         for (seq, arrival) in feedback.packets() {
             let arrival = arrival.map(|arrival| self.unwrap(arrival));
@@ -263,7 +343,7 @@ impl BandwidthEstimator {
         self.record_round_trip(now.since(newest));
         self.last_feedback = Some(now);
         self.awaiting_since = None;
-        if gap > INTERRUPTION {
+        if was_interrupted {
             self.resume(now);
         }
         self.update(now);
@@ -288,7 +368,9 @@ impl BandwidthEstimator {
         let sent = i64::try_from(packet.at.as_micros()).unwrap_or(i64::MAX);
         self.acknowledged.record(sent, arrival, packet.len);
         self.trend.record(packet.at, arrival);
-        self.queue.record(arrival, arrival.saturating_sub(sent));
+        let delay = arrival.saturating_sub(sent);
+        self.queue.record(arrival, delay);
+        self.busy.record(arrival, delay, packet.len);
         if packet.probe != 0 {
             self.prober.record_arrival(packet, arrival);
         }
@@ -302,6 +384,7 @@ impl BandwidthEstimator {
     fn resume(&mut self, now: Time) {
         self.ledger.abandon();
         self.acknowledged.restart();
+        self.busy.restart();
         self.trend.restart();
         self.loss.restart();
         self.prober.hurry(now);
@@ -323,21 +406,30 @@ impl BandwidthEstimator {
             self.prober
                 .conclude(now, self.newest_acknowledged, self.loss.inherent())
         {
-            self.apply_probe(result);
+            self.apply_probe(now, result);
         }
         match self.loss.evaluate(now, self.estimate) {
-            Some(Verdict::Reduce) => {
-                self.decrease_to_acknowledged(75);
+            Some(Verdict::Reduce(lower)) => {
+                self.capacity = Some(lower);
+                self.set(self.estimate.min(lower));
                 self.prober.pause(now, PROBE_PAUSE);
             }
+            Some(Verdict::Probe(rate)) => self.prober.probe_for_loss(now, rate),
             Some(Verdict::Restore(former)) => self.set(self.estimate.max(former)),
             None => {}
         }
         let queue = self.queue.get();
-        let confirmed = QUEUE_CONFIRMED + self.queue.variation().min(VARIATION_MAX) / 4;
+        let confirmed = QUEUE_CONFIRMED + self.queue.variation().min(VARIATION_MAX) * 2;
+        let confirmed = confirmed.min(self.queue_max());
         let is_growing = self.trend.get() == Trend::Growing && queue > confirmed;
-        if is_growing || queue > self.queue_max() {
-            self.decrease(now, queue);
+        let latest = self.queue.latest();
+        let is_long = latest > QUEUE_LONG + self.queue.variation() * 4;
+        // A probe forms a queue of its own that soon is gone.
+        let is_probed = now.since(self.prober.last_sent()) < self.round_trip + PROBE_ECHO;
+        let is_queued = is_growing || queue > self.queue_max();
+        if is_long || is_queued && !is_probed {
+            self.loss.ignore_until(now);
+            self.decrease(now, queue.max(latest));
         } else {
             if let Some(congestion) = &mut self.congestion {
                 congestion.is_queue_standing = false;
@@ -348,7 +440,14 @@ impl BandwidthEstimator {
         }
     }
 
-    fn apply_probe(&mut self, result: probe::ProbeResult) {
+    fn apply_probe(&mut self, now: Time, result: ProbeResult) {
+        let (sent, arrived) = result.packets;
+        self.loss.record_probe(ProbeLoss {
+            at: now,
+            rate: result.sent,
+            sent,
+            arrived,
+        });
         let percent = if result.is_carried { 100 } else { 90 };
         let found = Bitrate::from_bps(result.received.as_bps() * percent / 100);
         if !result.is_carried {
@@ -367,6 +466,15 @@ impl BandwidthEstimator {
             return;
         }
         let standing = former.filter(|former| former.is_queue_standing);
+        let busy = self.busy.get(self.queue.base());
+        if let Some(former) = standing
+            && former.is_shared(now, queue, busy)
+        {
+            // What is not sent is sent by somebody else, who keeps the queue full.
+            self.queue.accept_as_base();
+            self.congestion = None;
+            return;
+        }
         if let Some(former) = standing
             && now.since(former.since) > FRUITLESS_AFTER
             && queue * 10 > former.queue * 8
@@ -377,28 +485,21 @@ impl BandwidthEstimator {
             self.congestion = None;
             return;
         }
-        let percent = if queue < QUEUE_LONG {
-            85
-        } else if queue < QUEUE_VERY_LONG {
-            70
-        } else {
-            50
-        };
-        self.decrease_to_acknowledged(percent);
+        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
+        let (carried, percent) =
+            busy.map_or((arrived, ARRIVED_PERCENT), |rate| (rate, BUSY_PERCENT));
+        self.capacity = Some(carried);
+        let lower = Bitrate::from_bps(carried.as_bps() * percent / 100);
+        self.set(self.estimate.min(lower));
         self.prober.pause(now, PROBE_PAUSE);
         self.congestion = Some(Congestion {
             decreased: now,
             since: standing.map_or(now, |former| former.since),
             queue: standing.map_or(queue, |former| former.queue),
+            latest_queue: queue,
+            carried,
             is_queue_standing: true,
         });
-    }
-
-    fn decrease_to_acknowledged(&mut self, percent: u64) {
-        let base = self.acknowledged.get().unwrap_or(self.estimate);
-        self.capacity = Some(base);
-        let lower = Bitrate::from_bps(base.as_bps() * percent / 100);
-        self.set(self.estimate.min(lower));
     }
 
     /// Raises the estimate steadily, but not far beyond what is known to arrive.
@@ -412,7 +513,7 @@ impl BandwidthEstimator {
         {
             self.capacity = None;
         }
-        let capacity = self.capacity.unwrap_or(CEILING).as_bps() * 105 / 100;
+        let capacity = self.capacity.unwrap_or(CEILING).as_bps();
         let bound = (acknowledged.as_bps() * 3 / 2 + 10_000).min(capacity);
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(0).min(200);
         let per_second = (self.estimate.as_bps() * GROWTH_PERCENT / 100).max(GROWTH_MIN.as_bps());
@@ -424,12 +525,15 @@ impl BandwidthEstimator {
         self.estimate = estimate.clamp(FLOOR, CEILING);
     }
 
+    /// Returns whether there was congestion lately.
+    fn is_careful(&self, now: Time) -> bool {
+        self.congestion
+            .is_some_and(|it| now.since(it.decreased) < CAREFUL_FOR)
+    }
+
     /// Returns the rate at which queued packets are sent.
     fn pacing_rate(&self, now: Time) -> PacingRate {
-        let is_careful = self
-            .congestion
-            .is_some_and(|it| now.since(it.decreased) < CAREFUL_FOR);
-        let percent = if is_careful { 150 } else { 250 };
+        let percent = if self.is_careful(now) { 150 } else { 250 };
         let rate = Bitrate::from_bps(self.estimate.as_bps() * percent / 100);
         let probe = self.prober.sending().map(|(_, rate)| rate);
         PacingRate {
@@ -439,8 +543,16 @@ impl BandwidthEstimator {
     }
 
     /// Returns how many bytes may be on the way.
-    fn flight_max(&self) -> u64 {
-        let millis = (self.round_trip + QUEUE_ALLOWED).as_millis();
+    fn flight_max(&self, now: Time) -> u64 {
+        let is_congested = self.congestion.is_some_and(|it| it.is_queue_standing);
+        let queue = if is_congested {
+            QUEUE_ALLOWED_CONGESTED
+        } else if self.is_careful(now) {
+            QUEUE_ALLOWED
+        } else {
+            QUEUE_ALLOWED_UNCONGESTED
+        };
+        let millis = (self.round_trip + queue).as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
         (self.estimate.as_bps().saturating_mul(millis) / 8_000).max(FLIGHT_MIN)
     }

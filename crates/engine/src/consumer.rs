@@ -55,9 +55,6 @@ const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
 /// at the latest.
 const KEYFRAME_WANTED_FOR: Duration = Duration::from_secs(10);
 
-/// Priority of a consumer that was given none.
-const PRIORITY_DEFAULT: u8 = 1;
-
 /// Number of sender reports remembered to measure the round-trip time.
 const REPORTS_KEPT: usize = 4;
 
@@ -222,6 +219,8 @@ pub struct ConsumerSetup {
     pub has_shared_stream: bool,
     /// Preferred layers; absent means the highest.
     pub preferred_layers: Option<Layers>,
+    /// Importance among the consumers of its transport.
+    pub priority: u8,
     /// Whether it starts paused.
     pub paused: bool,
     /// Sequence number before that of its first packet.
@@ -294,7 +293,7 @@ impl Consumer {
             reports_sent: ArrayVec::new(),
             keyframe_requested: None,
             keyframe_sent: None,
-            priority: PRIORITY_DEFAULT,
+            priority: setup.priority,
             rise: RiseHold::default(),
             rtp,
         }

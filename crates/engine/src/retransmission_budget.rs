@@ -7,7 +7,7 @@
 
 /// Share of the media that may be retransmitted, in thousandths: with what was saved up in half a second,
 /// less than a fifth of what is sent in any ten.
-const SHARE_PERMILLE: u64 = 190;
+pub const SHARE_PERMILLE: u64 = 190;
 
 /// Bytes that may be retransmitted however little was sent: some seconds of voice, and the beginning of
 /// a first keyframe.

@@ -161,23 +161,38 @@ impl World {
 
     /// Creates a world with several shards and no participants. Each room stays on one shard.
     pub fn with_shards(seed: u64, shards: u8) -> Self {
-        Self::with_config(seed, shards, 600)
+        Self::with_config(seed, shards, 600, true)
     }
 
     /// Creates a world with several shards and no participants. Each participant is served by the
     /// least loaded shard, so that every room spreads over all shards.
     pub fn with_spread_rooms(seed: u64, shards: u8) -> Self {
-        Self::with_config(seed, shards, 0)
+        Self::with_config(seed, shards, 0, true)
     }
 
-    fn with_config(seed: u64, shards: u8, spread_above_permille: u16) -> Self {
+    /// Creates a world like [`Self::new`], or like [`Self::with_spread_rooms`] with more than one shard, in
+    /// which all viewers are sent the layers they ask for, whatever their lines carry.
+    pub fn with_fixed_layers(seed: u64, shards: u8) -> Self {
+        let spread_above_permille = if shards > 1 { 0 } else { 600 };
+        Self::with_config(seed, shards, spread_above_permille, false)
+    }
+
+    fn with_config(
+        seed: u64,
+        shards: u8,
+        spread_above_permille: u16,
+        adapts_to_bandwidth: bool,
+    ) -> Self {
         let media_codecs = ortc::default_codecs();
         #[expect(clippy::expect_used, reason = "the default codecs are supported")]
         let capabilities = ortc::router_capabilities(&media_codecs).expect("capabilities");
         let config = ConferenceConfig {
             media_codecs,
             capabilities,
-            transport_options: TransportOptions::default(),
+            transport_options: TransportOptions {
+                adapts_to_bandwidth,
+                ..TransportOptions::default()
+            },
             shards,
             spread_above_permille,
             limits: ConferenceLimits::default(),

@@ -108,8 +108,9 @@ fn measure(mut world: World) -> Outcome {
 
 /// Runs a scenario on one shard and on several.
 fn run_both(seed: u64, scenario: fn(World) -> World) -> (Outcome, Outcome) {
-    let single = measure(scenario(World::new(seed)));
-    let spread = measure(scenario(World::with_spread_rooms(seed, SHARDS)));
+    // Feedback comes at other times over several shards, so that estimates differ a little.
+    let single = measure(scenario(World::with_fixed_layers(seed, 1)));
+    let spread = measure(scenario(World::with_fixed_layers(seed, SHARDS)));
     assert_eq!(
         single.cross_shard_packets, 0,
         "a single shard sends no packets to others"

@@ -14,7 +14,9 @@ const OWN_SPEAKING_LEVEL = 0.4;
 export function ParticipantTile({ room, participant, rect }: { room: Room; participant: Participant; rect: Rect }) {
   const layer = spatialLayerFor(rect.height * devicePixelRatio);
   useEffect(() => room.setWantedLayer(participant, layer), [room, participant, layer]);
-  const track = participant.cameraOn.value ? participant.video.value : null;
+  const camera = participant.cameraOn.value ? participant.video.value : null;
+  const heldBack = camera !== null && participant.videoHeldBack.value;
+  const track = heldBack ? null : camera;
   return (
     <Tile
       name={participant.label}
@@ -24,6 +26,7 @@ export function ParticipantTile({ room, participant, rect }: { room: Room; parti
       speaking={participant.speaking.value}
     >
       {track && <VideoPlayer track={track} label={`${participant.label}'s camera`} />}
+      {heldBack && <p class="tile-note">Your connection is too slow for this picture. It comes back by itself.</p>}
     </Tile>
   );
 }

@@ -1,6 +1,6 @@
 //! Requests about consumers. A request to consume waits until the session has a receive transport.
 
-use watersmeet_engine::command::{Command, ConsumerId, ProducerId, TransportId};
+use watersmeet_engine::command::{Command, ConsumerId, PRIORITY_DEFAULT, ProducerId, TransportId};
 use watersmeet_wire::params::RtpCapabilities;
 
 use super::Conference;
@@ -9,7 +9,10 @@ use super::pending_commands::CommandPurpose;
 use super::request_context::{Outcome, RequestContext};
 use super::timers::Timer;
 use crate::limits::CONSUME_TIMEOUT;
-use crate::message::{Direction, Refusal, Reply, SessionId};
+use crate::message::{Direction, MediaSource, Refusal, Reply, SessionId};
+
+/// Priority of shared screens: what is being talked about goes before those who talk.
+const SCREEN_PRIORITY: u8 = 128;
 
 /// Request to receive a producer.
 #[derive(Debug)]
@@ -88,6 +91,14 @@ impl Conference {
             producer,
         };
         self.media.add_consumer(id, consumer, added);
+        let source = self
+            .media
+            .producer_summary(producer)
+            .and_then(|it| it.source);
+        let priority = match source {
+            Some(MediaSource::Screen) => SCREEN_PRIORITY,
+            _ => PRIORITY_DEFAULT,
+        };
         let command = Command::Consume {
             transport,
             consumer,
@@ -95,6 +106,7 @@ impl Conference {
             capabilities,
             paused,
             preferred_layers: None,
+            priority,
         };
         let purpose = CommandPurpose::Consume {
             consumer,

@@ -91,6 +91,8 @@ pub(super) enum CommandPurpose {
         /// Id of the consumer.
         consumer: ConsumerId,
     },
+    /// Sets the priority of a consumer.
+    SetPriority,
     /// Requests a keyframe for a consumer.
     RequestKeyframe {
         /// Id of the consumer.

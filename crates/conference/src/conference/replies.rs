@@ -81,6 +81,7 @@ impl Conference {
             (CommandPurpose::SetPreferredLayers { consumer }, command::Reply::Done) => {
                 Reply::PreferredLayersSet { consumer }
             }
+            (CommandPurpose::SetPriority, command::Reply::Done) => Reply::Done,
             (CommandPurpose::RequestKeyframe { consumer }, command::Reply::Done) => {
                 Reply::KeyframeRequested { consumer }
             }
@@ -236,6 +237,7 @@ impl Conference {
             | CommandPurpose::PauseProducer { .. }
             | CommandPurpose::PauseConsumer { .. }
             | CommandPurpose::SetPreferredLayers { .. }
+            | CommandPurpose::SetPriority
             | CommandPurpose::RequestKeyframe { .. }
             | CommandPurpose::Stats { .. } => {}
         }

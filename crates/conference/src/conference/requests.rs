@@ -110,10 +110,10 @@ impl Conference {
                 let purpose = CommandPurpose::SetPreferredLayers { consumer };
                 self.forward(context, shard, command, purpose)
             }
-            Request::SetPriority { consumer, .. } => {
-                // Kept for the allocation of bitrates between consumers; until then all are equal.
-                self.own_consumer(id, consumer)?;
-                Ok(Some(Reply::Done))
+            Request::SetPriority { consumer, priority } => {
+                let shard = self.own_consumer(id, consumer)?;
+                let command = Command::SetPriority { consumer, priority };
+                self.forward(context, shard, command, CommandPurpose::SetPriority)
             }
             Request::RequestKeyframe { consumer } => {
                 let shard = self.own_consumer(id, consumer)?;

@@ -26,8 +26,21 @@ const INHERENT_MAX: u64 = 500;
 /// Shortest interval that is judged, and the packets it needs.
 const SHORT: (Duration, u64) = (Duration::from_millis(300), 50);
 
-/// Interval of a trial, and the packets it needs.
-const TRIAL: (Duration, u64) = (Duration::from_millis(300), 100);
+/// Share of what arrived that is sent in a trial.
+const REDUCED_PERCENT: u64 = 90;
+
+/// Fewest packets of a trial.
+const TRIAL_PACKETS_MIN: u64 = 15;
+
+/// Logarithm of how much more likely one explanation of the loss has to be than the other.
+const EVIDENCE: f64 = 4.0;
+
+/// The same of a probe.
+const EVIDENCE_OF_PROBE: f64 = 2.0;
+
+/// Age up to which a probe shows something, and time for which one is waited for.
+const PROBE_AGE_MAX: Duration = Duration::from_secs(3);
+const ASKED_MAX: Duration = Duration::from_millis(1_500);
 
 /// Interval in which loss shows that lasts.
 const LASTING: (Duration, u64) = (Duration::from_secs(4), 200);
@@ -35,8 +48,8 @@ const LASTING: (Duration, u64) = (Duration::from_secs(4), 200);
 /// Interval after which fewer packets suffice, and how many.
 const SPARSE: (Duration, u64) = (Duration::from_millis(1_200), 15);
 
-/// Span of a run of lost packets from which on it is an outage.
-const OUTAGE: Duration = Duration::from_millis(150);
+/// Span and number of lost packets in a row from which on they are an outage.
+const OUTAGE: (Duration, usize) = (Duration::from_millis(150), 8);
 
 /// Time by which later packets may overtake one that is not lost.
 const REORDERING_MAX: Duration = Duration::from_millis(150);
@@ -50,10 +63,12 @@ const TRIAL_MAX: Duration = Duration::from_secs(4);
 /// Change of the bitrate that the measured loss requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Try a lower rate.
-    Reduce,
+    /// Try this lower rate.
+    Reduce(Bitrate),
     /// Return to this rate: lowering it did not help.
     Restore(Bitrate),
+    /// Probe at this rate, which shows more without making the picture worse.
+    Probe(Bitrate),
 }
 
 /// Packets of one interval.
@@ -76,6 +91,55 @@ struct Trial {
     former_sent: Bitrate,
 }
 
+impl Trial {
+    /// Returns the loss in thousandths if the path carries what arrived before, when `sent` bits a second
+    /// are sent and `inherent` thousandths are lost at any rate.
+    fn expected_loss(&self, inherent: u64, sent: u64) -> u64 {
+        let carried =
+            self.former_sent.as_bps() / 1_000 * 1_000_u64.saturating_sub(self.former_loss);
+        inherent + excess_loss(sent, carried)
+    }
+}
+
+/// Returns the loss in thousandths when `sent` bits a second are sent over a path that carries `carried`.
+fn excess_loss(sent: u64, carried: u64) -> u64 {
+    let excess = (sent.saturating_sub(carried) * 1_000).checked_div(sent);
+    excess.unwrap_or(0)
+}
+
+/// Returns the logarithm of how much more likely it is, with one loss than with another, that so many
+/// packets arrived and so many were lost. Both losses in thousandths.
+fn evidence((arrived, lost): (u64, u64), loss: u64, other: u64) -> f64 {
+    let share = |loss: u64| f64::from(u32::try_from(loss.clamp(5, 950)).unwrap_or(950)) / 1_000.0;
+    let count = |packets: u64| f64::from(u32::try_from(packets).unwrap_or(u32::MAX));
+    let (loss, other) = (share(loss), share(other));
+    let of_lost = count(lost) * (loss / other).ln();
+    count(arrived).mul_add(((1.0 - loss) / (1.0 - other)).ln(), of_lost)
+}
+
+impl ProbeLoss {
+    /// Returns whether as little of the probe was lost as in an interval at a lower rate, and not as much
+    /// as if the path carried no more than what arrived then.
+    fn shows_inherent(&self, interval: &Interval) -> bool {
+        let lost = self.sent.saturating_sub(self.arrived);
+        let expected = excess_loss(self.rate.as_bps(), interval.arrived_rate().as_bps());
+        evidence((self.arrived, lost), interval.loss(), expected) > EVIDENCE_OF_PROBE
+    }
+}
+
+/// What happened to the packets of a probe.
+#[derive(Debug, Clone, Copy)]
+pub struct ProbeLoss {
+    /// Time at which it was known.
+    pub at: Time,
+    /// Rate of sending.
+    pub rate: Bitrate,
+    /// Packets sent.
+    pub sent: u64,
+    /// Packets that arrived.
+    pub arrived: u64,
+}
+
 /// Loss of a path.
 #[derive(Debug, Default)]
 pub struct LossLimit {
@@ -92,6 +156,12 @@ pub struct LossLimit {
     /// Loss of the last interval, in thousandths.
     latest: u64,
     trial: Option<Trial>,
+    /// The latest probe whose result is known.
+    probe: Option<ProbeLoss>,
+    /// Time at which a probe was asked for.
+    asked: Option<Time>,
+    /// Time of sending from which on packets count.
+    counted_from: Time,
 }
 
 impl Interval {
@@ -126,6 +196,12 @@ impl Interval {
             .checked_div(self.packets)
             .unwrap_or_default()
             .isqrt()
+    }
+
+    /// Returns the rate at which packets arrived.
+    fn arrived_rate(&self) -> Bitrate {
+        let arrived = 1_000_u64.saturating_sub(self.loss());
+        Bitrate::from_bps(self.sent_rate().as_bps() / 1_000 * arrived)
     }
 
     fn sent_rate(&self) -> Bitrate {
@@ -171,17 +247,30 @@ impl LossLimit {
             [(first, _), .., (last, _)] => last.since(*first),
             [_] => Duration::ZERO,
         };
-        if span < OUTAGE {
+        if span < OUTAGE.0 || self.run.len() < OUTAGE.1 {
             self.undecided.extend(&self.run);
         }
         self.run.clear();
     }
 
     fn count(&mut self, at: Time, len: u16, is_lost: bool) {
-        if self.trial.is_none_or(|trial| at >= trial.since) {
+        if at >= self.counted_from && self.trial.is_none_or(|trial| at >= trial.since) {
             self.interval.add(at, len, is_lost);
             self.lasting.add(at, len, is_lost);
         }
+    }
+
+    /// Records that a queue stands: what is lost of the packets sent so far says nothing else.
+    pub fn ignore_until(&mut self, now: Time) {
+        self.counted_from = now;
+        self.probe = None;
+        self.interval = Interval::default();
+        self.lasting = Interval::default();
+    }
+
+    /// Records what happened to the packets of a probe.
+    pub const fn record_probe(&mut self, probe: ProbeLoss) {
+        self.probe = Some(probe);
     }
 
     /// Returns the loss that the path has at any rate, in thousandths.
@@ -197,16 +286,13 @@ impl LossLimit {
     /// Returns the verdict on the interval that has ended, if one has. `estimate` is the present rate.
     pub fn evaluate(&mut self, now: Time, estimate: Bitrate) -> Option<Verdict> {
         if let Some(trial) = self.trial {
-            if now.since(trial.since) > TRIAL_MAX {
-                self.trial = None;
-            }
-            return self.evaluate_trial(&trial);
+            return self.evaluate_trial(now, &trial);
         }
         if self.interval.has(SHORT) || self.interval.has(SPARSE) {
             let interval = std::mem::take(&mut self.interval);
             self.latest = interval.loss();
             if self.latest > self.inherent + EXCESS + interval.chance(self.inherent) {
-                return Some(self.begin_trial(now, estimate, &interval));
+                return self.examine(now, estimate, &interval);
             }
             if self.inherent > 0 {
                 self.inherent = (self.inherent * 7 + self.latest) / 8;
@@ -215,10 +301,33 @@ impl LossLimit {
         if self.lasting.has(LASTING) {
             let lasting = std::mem::take(&mut self.lasting);
             if lasting.loss() > self.inherent + EXCESS_LASTING + lasting.chance(self.inherent) {
-                return Some(self.begin_trial(now, estimate, &lasting));
+                return self.examine(now, estimate, &lasting);
             }
         }
         None
+    }
+
+    /// Finds out what a loss means: by the loss of a probe at a higher rate, else by sending less.
+    fn examine(&mut self, now: Time, estimate: Bitrate, interval: &Interval) -> Option<Verdict> {
+        let sent = interval.sent_rate();
+        let is_recent = |probe: &ProbeLoss| {
+            now.since(probe.at) < PROBE_AGE_MAX && probe.rate.as_bps() * 2 > sent.as_bps() * 3
+        };
+        let Some(probe) = self.probe.filter(is_recent) else {
+            let asked = *self.asked.get_or_insert(now);
+            if now.since(asked) < ASKED_MAX {
+                return Some(Verdict::Probe(Bitrate::from_bps(sent.as_bps() * 2)));
+            }
+            self.asked = None;
+            return Some(self.begin_trial(now, estimate, interval));
+        };
+        self.asked = None;
+        if probe.shows_inherent(interval) {
+            self.inherent = interval.loss().min(INHERENT_MAX);
+            return None;
+        }
+        self.probe = None;
+        Some(self.begin_trial(now, estimate, interval))
     }
 
     fn begin_trial(&mut self, now: Time, estimate: Bitrate, interval: &Interval) -> Verdict {
@@ -230,28 +339,33 @@ impl LossLimit {
         });
         self.interval = Interval::default();
         self.lasting = Interval::default();
-        Verdict::Reduce
+        Verdict::Reduce(Bitrate::from_bps(
+            interval.arrived_rate().as_bps() * REDUCED_PERCENT / 100,
+        ))
     }
 
-    fn evaluate_trial(&mut self, trial: &Trial) -> Option<Verdict> {
-        if !self.interval.has(TRIAL) && !self.interval.has(SPARSE) {
-            return None;
-        }
-        let interval = std::mem::take(&mut self.interval);
-        let loss = interval.loss();
-        self.latest = loss;
-        let excess = trial.former_loss.saturating_sub(self.inherent);
-        if loss.saturating_sub(self.inherent) * 100 <= excess * 35 {
-            self.trial = None;
-            return None;
-        }
+    fn evaluate_trial(&mut self, now: Time, trial: &Trial) -> Option<Verdict> {
+        let interval = self.interval;
         let (sent, former) = (interval.sent_rate().as_bps(), trial.former_sent.as_bps());
-        if sent * 100 > former * 85 {
-            // As much is sent as before, which shows nothing.
+        let is_over = now.since(trial.since) > TRIAL_MAX && interval.packets > 0;
+        // As long as as much is sent as before, the loss shows nothing.
+        let is_lower = interval.packets >= TRIAL_PACKETS_MIN && sent * 100 <= former * 85;
+        if !is_lower && !is_over {
+            return None;
+        }
+        let expected = trial.expected_loss(self.inherent, sent);
+        let arrived = interval.packets - interval.lost;
+        let evidence = evidence((arrived, interval.lost), trial.former_loss, expected);
+        if evidence.abs() < EVIDENCE && !is_over {
             return None;
         }
         self.trial = None;
-        self.inherent = loss.min(trial.former_loss).min(INHERENT_MAX);
+        self.interval = Interval::default();
+        self.latest = interval.loss();
+        if evidence < 0.0 {
+            return None;
+        }
+        self.inherent = self.latest.min(trial.former_loss).min(INHERENT_MAX);
         Some(Verdict::Restore(trial.former_rate))
     }
 
@@ -259,6 +373,8 @@ impl LossLimit {
     pub fn restart(&mut self) {
         *self = Self {
             inherent: self.inherent,
+            trial: self.trial,
+            counted_from: self.counted_from,
             ..Self::default()
         };
     }

@@ -11,8 +11,9 @@ use super::sent_ledger::SentPacket;
 const LENGTH: Duration = Duration::from_millis(20);
 const LENGTH_MAX: Duration = Duration::from_millis(100);
 
-/// Fewest packets of a probe.
+/// Fewest packets of a probe, and of one that shows how much is lost.
 const PACKETS_MIN: u32 = 5;
+const PACKETS_OF_LOSS_PROBE: u32 = 14;
 
 /// Time within which the packets of a probe have to be sent.
 const SENDING_MAX: Duration = Duration::from_millis(250);
@@ -29,6 +30,9 @@ const ARRIVED_MIN_TENTHS: u64 = 4;
 /// Share of the rate of a probe that has to arrive if the path carries it.
 const CARRIED_MIN_PERCENT: u64 = 90;
 
+/// Variation of the delay that does not disturb probes.
+const VARIATION_USUAL: Duration = Duration::from_millis(8);
+
 /// Time by which later packets may overtake those of a probe.
 const REORDERING_MAX: Duration = Duration::from_millis(60);
 
@@ -40,6 +44,9 @@ const PAUSE_AFTER_SUCCESS: Duration = Duration::from_millis(150);
 const PAUSE_MIN: Duration = Duration::from_millis(1_000);
 const PAUSE_MAX: Duration = Duration::from_millis(4_000);
 
+/// Pause after a probe of which too little is known.
+const PAUSE_UNKNOWN: Duration = Duration::from_millis(300);
+
 /// Number of first probes that go to three times the estimate; later ones go to twice.
 const FIRST_PROBES: u16 = 2;
 
@@ -49,6 +56,9 @@ struct Probe {
     id: u16,
     rate: Bitrate,
     bytes_wanted: u64,
+    packets_wanted: u32,
+    /// How much the delay varied before it.
+    variation: Duration,
     started: Time,
     /// Time at which its last packet so far was sent.
     last_sent: Time,
@@ -81,6 +91,10 @@ pub struct ProbeResult {
     pub received: Bitrate,
     /// Whether the path carried it without forming a queue.
     pub is_carried: bool,
+    /// Rate at which it was sent.
+    pub sent: Bitrate,
+    /// Packets that were sent and that arrived.
+    pub packets: (u64, u64),
 }
 
 /// Decides when to probe and measures.
@@ -88,20 +102,29 @@ pub struct ProbeResult {
 pub struct Prober {
     /// Rate that would be of use; nothing is probed when it is known to be there.
     goal: Bitrate,
+    /// Rate at which to probe next, whatever the goal is, to see what is lost.
+    loss_probe: Option<Bitrate>,
     next: Time,
     pause: Duration,
     count: u16,
     probe: Option<Probe>,
+    /// Time at which a packet of a probe was last sent.
+    last_sent: Time,
+    /// Whether any probe has had a result.
+    has_result: bool,
 }
 
 impl Default for Prober {
     fn default() -> Self {
         Self {
             goal: Bitrate::ZERO,
+            loss_probe: None,
             next: Time::ZERO,
             pause: PAUSE_MIN,
             count: 0,
             probe: None,
+            last_sent: Time::ZERO,
+            has_result: false,
         }
     }
 }
@@ -114,19 +137,37 @@ impl Prober {
 
     /// Starts a probe if one is due. `variation` is how much the delay varies.
     pub fn start_if_due(&mut self, now: Time, estimate: Bitrate, variation: Duration) {
-        if self.probe.is_some() || now < self.next || self.goal <= estimate {
+        if self.probe.is_some() || now < self.next {
             return;
         }
         let factor = if self.count < FIRST_PROBES { 3 } else { 2 };
         let bound = estimate.as_bps().saturating_mul(factor);
-        let rate = self.goal.as_bps().min(bound);
+        let useful = self.goal.as_bps().min(bound);
+        let (rate, packets_wanted) = match self.loss_probe.take() {
+            Some(rate) => (rate.as_bps().min(bound).max(useful), PACKETS_OF_LOSS_PROBE),
+            None if self.goal > estimate => (useful, PACKETS_MIN),
+            None => return,
+        };
         let length = (LENGTH + variation * 4).min(LENGTH_MAX);
         let micros = u64::try_from(length.as_micros()).unwrap_or(0);
+        let bytes = rate.saturating_mul(micros) / 8_000_000;
+        self.begin(now, rate, (bytes, packets_wanted), variation);
+    }
+
+    /// Sends one packet, which shows whether the path is back.
+    pub fn ping(&mut self, now: Time, estimate: Bitrate) {
+        self.begin(now, estimate.as_bps(), (1, 1), Duration::ZERO);
+    }
+
+    fn begin(&mut self, now: Time, rate: u64, wanted: (u64, u32), variation: Duration) {
+        let (bytes_wanted, packets_wanted) = wanted;
         self.count = self.count.wrapping_add(1).max(1);
         self.probe = Some(Probe {
             id: self.count,
             rate: Bitrate::from_bps(rate),
-            bytes_wanted: rate.saturating_mul(micros) / 8_000_000,
+            bytes_wanted,
+            packets_wanted,
+            variation,
             started: now,
             last_sent: now,
             bytes_sent: 0,
@@ -142,16 +183,27 @@ impl Prober {
         Some((probe.id, probe.rate))
     }
 
+    /// Returns whether no probe has had a result yet.
+    pub const fn awaits_first(&self) -> bool {
+        !self.has_result
+    }
+
+    /// Returns when a packet of a probe was last sent.
+    pub const fn last_sent(&self) -> Time {
+        self.last_sent
+    }
+
     /// Records that a packet of the present probe was sent.
     pub fn record_sent(&mut self, now: Time, len: usize) {
         let Some(probe) = &mut self.probe else {
             return;
         };
+        self.last_sent = now;
         probe.last_sent = now;
         probe.bytes_sent += len as u64;
         probe.packets_sent += 1;
         let is_complete =
-            probe.bytes_sent >= probe.bytes_wanted && probe.packets_sent >= PACKETS_MIN;
+            probe.bytes_sent >= probe.bytes_wanted && probe.packets_sent >= probe.packets_wanted;
         probe.is_sent = is_complete || now.since(probe.started) > SENDING_MAX;
     }
 
@@ -178,10 +230,15 @@ impl Prober {
             self.abandon_if_late(now);
             return None;
         }
-        let result = probe.result(loss);
+        let probe = *probe;
         self.probe = None;
-        let is_carried = result.is_some_and(|it| it.is_carried);
-        self.schedule(now, is_carried);
+        let result = probe.result(loss);
+        self.has_result |= result.is_some();
+        match result {
+            Some(result) => self.schedule(now, result.is_carried),
+            // Feedback was lost, most likely.
+            None => self.next = now + PAUSE_UNKNOWN,
+        }
         result
     }
 
@@ -206,7 +263,14 @@ impl Prober {
     /// Stops probing for a while: the path is congested.
     pub fn pause(&mut self, now: Time, length: Duration) {
         self.probe = None;
+        self.loss_probe = None;
         self.next = self.next.max(now + length);
+    }
+
+    /// Probes at `rate` as soon as possible, to see how much of it is lost.
+    pub fn probe_for_loss(&mut self, now: Time, rate: Bitrate) {
+        self.loss_probe = Some(rate);
+        self.next = self.next.min(now);
     }
 
     /// Probes soon: something has changed for the better, or a former pause has lost its reason.
@@ -220,7 +284,7 @@ impl Prober {
         match &self.probe {
             Some(probe) if probe.is_sent => probe.started + RESULT_MAX,
             Some(probe) => probe.started + SENDING_MAX,
-            None if self.goal > estimate => self.next,
+            None if self.goal > estimate || self.loss_probe.is_some() => self.next,
             None => Time::FAR_FUTURE,
         }
     }
@@ -248,12 +312,21 @@ impl Probe {
         let span = u64::try_from(arrived.last_sent - arrived.first_sent).ok()?;
         let bits = (arrived.bytes - u64::from(arrived.last_len)).saturating_mul(8_000_000);
         let sent = bits.checked_div(span)?;
-        let received = sent.saturating_mul(100) / arrived.stretch_percent()?;
+        let stretch = arrived.stretch_percent()?;
+        // What other delays explain as well is no sign of a queue.
+        let tolerated = self.variation.saturating_sub(VARIATION_USUAL) * 2;
+        let grown =
+            Duration::from_micros(span).saturating_mul(u32::try_from(stretch - 100).ok()?) / 100;
+        let stretch = if grown <= tolerated { 100 } else { stretch };
+        let received = sent.saturating_mul(100) / stretch;
         let received = received.saturating_mul(1_000) / 1_000_u64.saturating_sub(loss).max(1);
         let rate = self.rate.as_bps();
+        let packets = u64::try_from(arrived.packets).unwrap_or(0);
         Some(ProbeResult {
             received: Bitrate::from_bps(received.min(rate)),
             is_carried: received * 100 >= rate.min(sent) * CARRIED_MIN_PERCENT,
+            sent: Bitrate::from_bps(sent.min(rate)),
+            packets: (self.packets_sent.into(), packets),
         })
     }
 }

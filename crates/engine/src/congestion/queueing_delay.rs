@@ -7,9 +7,20 @@ use std::time::Duration;
 const RECENT_MICROS: i64 = 50_000;
 const RECENT: usize = 5;
 
+/// Number of recent buckets of the latest delay.
+const LATEST: usize = 3;
+
 /// Width of a bucket of the base delay in microseconds, and number of them.
 const BASE_MICROS: i64 = 5_000_000;
 const BASE: usize = 6;
+
+/// Distance of a delay from the recent minimum that counts at most, as a multiple of the variation and in
+/// microseconds besides: a queue that grows is not taken for variation.
+const USUAL_FACTOR: i64 = 3;
+const USUAL_MICROS: i64 = 8_000;
+
+/// Number of packets over which the variation is smoothed.
+const SMOOTHING: i64 = 128;
 
 /// Smallest delay in each of the last `N` periods.
 #[derive(Debug)]
@@ -46,7 +57,12 @@ impl<const N: usize> Minimum<N> {
     }
 
     fn get(&self) -> Option<i64> {
-        self.values.iter().flatten().min().copied()
+        self.of_latest(N)
+    }
+
+    /// Returns the smallest value of the latest periods.
+    fn of_latest(&self, count: usize) -> Option<i64> {
+        self.values.iter().take(count).flatten().min().copied()
     }
 }
 
@@ -76,16 +92,29 @@ impl QueueingDelay {
         self.recent.record(arrival, delay);
         self.base.record(arrival, delay);
         let smallest = self.recent.get().unwrap_or(delay);
-        let distance = delay.saturating_sub(smallest).clamp(0, 1_000_000);
-        self.variation += (distance - self.variation) / 32;
+        let usual = self.variation * USUAL_FACTOR + USUAL_MICROS;
+        let distance = delay.saturating_sub(smallest).clamp(0, usual);
+        self.variation += (distance - self.variation) / SMOOTHING;
     }
 
     /// Returns the standing queue.
     pub fn get(&self) -> Duration {
-        let recent = self.recent.get().unwrap_or_default();
-        let base = self.base.get().unwrap_or_default();
-        let micros = recent.saturating_sub(base);
+        self.above_base(self.recent.get())
+    }
+
+    /// Returns the queue as of the last 100 to 150 ms, which is sooner but less certain.
+    pub fn latest(&self) -> Duration {
+        self.above_base(self.recent.of_latest(LATEST))
+    }
+
+    fn above_base(&self, delay: Option<i64>) -> Duration {
+        let micros = delay.unwrap_or_default().saturating_sub(self.base());
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    /// Returns the delay of the empty path, in microseconds of both clocks' difference.
+    pub fn base(&self) -> i64 {
+        self.base.get().unwrap_or_default()
     }
 
     /// Returns how much delays vary above their recent minimum.

@@ -11,8 +11,10 @@ pub const PACKETS_MAX: usize = 4_096;
 /// Age from which on a packet is forgotten.
 const AGE_MAX: Duration = Duration::from_secs(2);
 
-/// Age from which on a packet without feedback no longer counts as being on the way.
+/// Age from which on a packet without feedback no longer counts as being on the way, and how much later
+/// one has to be sent that arrived: the feedback was lost, or the packet.
 const FLIGHT_MAX: Duration = Duration::from_millis(1_500);
+const OVERTAKEN_BY: Duration = Duration::from_millis(100);
 
 /// A packet that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct SentLedger {
     unexpired: usize,
     /// Bytes on the way.
     in_flight: u64,
+    /// Time at which the newest packet that arrived was sent.
+    newest_arrived: Time,
 }
 
 impl SentLedger {
@@ -86,6 +90,9 @@ impl SentLedger {
         let index = usize::from(seq.wrapping_sub(self.first));
         let packet = self.packets.get_mut(index)?;
         let former = packet.state;
+        if has_arrived {
+            self.newest_arrived = self.newest_arrived.max(packet.at);
+        }
         let outcome = match (former, has_arrived) {
             (State::InFlight | State::Expired, true) => Outcome::Arrived(*packet),
             (State::Lost, true) => Outcome::ArrivedLate(*packet),
@@ -106,7 +113,9 @@ impl SentLedger {
     /// Returns the bytes on the way: sent lately and without feedback.
     pub fn in_flight(&mut self, now: Time) -> u64 {
         while let Some(packet) = self.packets.get_mut(self.unexpired)
-            && (packet.state != State::InFlight || now.since(packet.at) > FLIGHT_MAX)
+            && (packet.state != State::InFlight
+                || now.since(packet.at) > FLIGHT_MAX
+                || self.newest_arrived.since(packet.at) > OVERTAKEN_BY)
         {
             if packet.state == State::InFlight {
                 packet.state = State::Expired;
@@ -185,6 +194,16 @@ mod tests {
         assert_eq!(ledger.in_flight(at(1_600)), 100);
         ledger.record(at(4_000), 7, 100, 0);
         assert_eq!(ledger.resolve(6, true), None);
+    }
+
+    #[test]
+    fn packets_whose_feedback_was_lost_leave_the_flight_when_later_ones_arrived() {
+        let mut ledger = SentLedger::default();
+        for seq in 0..40 {
+            ledger.record(at(u64::from(seq) * 10), seq, 100, 0);
+        }
+        ledger.resolve(30, true);
+        assert_eq!(ledger.in_flight(at(400)), 1_900);
     }
 
     #[test]

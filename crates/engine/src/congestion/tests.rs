@@ -385,7 +385,7 @@ fn little_is_sent_during_an_outage_and_the_layer_is_back_soon() {
                 .is_some_and(|at| it.now.since(at) < Duration::from_millis(60))
                 && it.step == 2
         });
-        assert!(offered < 220_000 + outage * 10, "{offered}");
+        assert!(offered < 220_000 + outage * 25, "{offered}");
     }
 }
 

@@ -20,6 +20,11 @@ impl LayerLimit {
             Self::UpTo(layer) => Some(layer),
         }
     }
+
+    /// Returns the layer that was granted; `None` when none is, or nothing was limited yet.
+    pub fn granted(self) -> Option<u8> {
+        self.spatial_max().filter(|_| self != Self::UNLIMITED)
+    }
 }
 
 impl From<Option<u8>> for LayerLimit {

@@ -123,11 +123,24 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_before_a_keyframe_of_the_target() {
-        let layers = camera(None, 0b111);
+    fn lower_layer_is_sent_until_the_target_has_a_keyframe() {
+        let mut layers = camera(None, 0b111);
         assert_eq!(layers.select(2, false), Selection::Skip);
-        assert_eq!(layers.select(1, true), Selection::Skip);
+        assert_eq!(layers.select(1, true), Selection::Switch);
+        layers.switched_to(1);
+        assert_eq!(layers.select(0, true), Selection::Skip);
+        assert_eq!(layers.awaited_keyframe(), Some(2));
         assert_eq!(layers.select(2, true), Selection::Switch);
+    }
+
+    #[test]
+    fn layer_above_the_target_is_left_at_the_next_lower_keyframe() {
+        let mut layers = camera(Some(layer(1)), 0b111);
+        layers.switched_to(2);
+        assert_eq!(layers.select(0, true), Selection::Switch);
+        layers.switched_to(0);
+        assert_eq!(layers.select(2, true), Selection::Skip);
+        assert_eq!(layers.select(1, true), Selection::Switch);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use super::layer_limit::LayerLimit;
 const HOLD_MIN: Duration = Duration::from_millis(1_200);
 const HOLD_MAX: Duration = Duration::from_secs(30);
 
+/// Longest time until a paused consumer may be sent anything again.
+const HOLD_PAUSED_MAX: Duration = Duration::from_millis(1_500);
+
 /// Time for which a layer has to be kept to count as carried.
 const CARRIED_AFTER: Duration = Duration::from_secs(15);
 
@@ -44,6 +47,9 @@ impl RiseHold {
             self.risen = Some(now);
             return;
         }
+        if former == LayerLimit::UNLIMITED {
+            return;
+        }
         let risen = self.risen.take();
         let was_carried = risen.is_none_or(|risen| now.since(risen) > CARRIED_AFTER);
         self.hold = if was_carried {
@@ -51,7 +57,12 @@ impl RiseHold {
         } else {
             (self.hold * 2).min(HOLD_MAX)
         };
-        self.allowed = now + self.hold;
+        // Without any picture it tries again soon.
+        let hold = match limit {
+            LayerLimit::Paused => self.hold.min(HOLD_PAUSED_MAX),
+            LayerLimit::UpTo(_) => self.hold,
+        };
+        self.allowed = now + hold;
     }
 }
 

@@ -33,11 +33,22 @@ impl SimulcastSelector {
         if self.current == Some(stream) {
             return Selection::Forward;
         }
-        let is_decodable = is_keyframe || !self.needs_keyframe;
-        if is_decodable && self.target(spatial_max) == Some(stream) {
-            return Selection::Switch;
+        let is_wanted = match self.target(spatial_max) {
+            Some(target) if self.needs_keyframe => is_keyframe && self.is_nearer(target, stream),
+            target => target == Some(stream),
+        };
+        if is_wanted {
+            Selection::Switch
+        } else {
+            Selection::Skip
         }
-        Selection::Skip
+    }
+
+    /// Returns whether a stream is the target, or better than what is sent until the target has a
+    /// keyframe: not above it, and between both.
+    fn is_nearer(&self, target: u8, stream: u8) -> bool {
+        let is_between = |current| current > target || stream > current;
+        stream <= target && self.current.is_none_or(is_between)
     }
 
     /// Records that a stream is sent from now on.

@@ -7,6 +7,7 @@ use watersmeet_wire::rtcp::twcc::TransportFeedback;
 use watersmeet_wire::units::{Bitrate, Time};
 
 use super::Worker;
+use super::outbound::Terms;
 use crate::allocation::{Candidate, LAYERS_MAX, allocate};
 use crate::command::Event;
 use crate::consumer::Consumer;
@@ -22,6 +23,9 @@ const UNKNOWN_LAYERS: [Bitrate; 3] = [
     Bitrate::from_kbps(900),
 ];
 const UNKNOWN_TOP: Bitrate = Bitrate::from_kbps(2_500);
+
+/// What is sent, in percent of what the path carries, from which on better layers stop at once.
+const OVERLOAD_PERCENT: u64 = 125;
 
 /// Margin above the goal of probing, in percent, so that what was found suffices.
 const GOAL_MARGIN_PERCENT: u64 = 5;
@@ -90,15 +94,23 @@ impl Worker {
             return self.set_bandwidth_timer(now, key);
         };
         let mut keys = Vec::new();
+        let mut sent = 0;
         let mut candidates = Vec::new();
-        let mut reserved = entry.outbound.retransmission_bitrate(now).as_bps();
+        let mut reserved = 0;
+        let terms = entry.outbound.terms();
         for consumer_key in consumers {
             let Some(consumer) = self.consumers.get(consumer_key) else {
                 continue;
             };
             if consumer.kind == MediaKind::Audio {
-                reserved += consumer.bitrate(now).as_bps();
-            } else if let Some(candidate) = self.candidate(now, consumer) {
+                // Audio without transport-wide numbers is not part of what the estimate measures.
+                if consumer.uses_transport_seq() {
+                    reserved += consumer.bitrate(now).as_bps();
+                }
+                continue;
+            }
+            sent += self.current_bitrate(now, consumer).as_bps();
+            if let Some(candidate) = self.candidate(now, consumer, terms) {
                 keys.push(consumer_key);
                 candidates.push(candidate);
             }
@@ -108,12 +120,44 @@ impl Worker {
         let goal = allocation.next.map_or(0, |next| {
             (next.as_bps() + reserved) * (100 + GOAL_MARGIN_PERCENT) / 100
         });
+        let is_overloaded = (sent + reserved) * 100 > available.as_bps() * OVERLOAD_PERCENT;
+        if !keys.is_empty()
+            && let Some(entry) = self.transports.get_mut(key)
+            && let Some(bandwidth) = &mut entry.outbound.bandwidth
+        {
+            bandwidth.begin(now);
+        }
         for (consumer, granted) in keys.into_iter().zip(allocation.granted) {
             self.limit_layers(now, consumer, granted.into());
+            if is_overloaded {
+                self.stop_better_layer(now, consumer);
+            }
         }
         let used = Bitrate::from_bps(allocation.used.as_bps() + reserved);
         self.record_allocation(now, key, used, Bitrate::from_bps(goal));
+        self.request_deferred_keyframes(now, key);
         self.set_bandwidth_timer(now, key);
+    }
+
+    /// Returns whether keyframes for a transport's consumers are to be requested later, and remembers to.
+    pub(super) fn defers_keyframes(&mut self, now: Time, key: TransportKey) -> bool {
+        let entry = self.transports.get_mut(key);
+        let bandwidth = entry.and_then(|entry| entry.outbound.bandwidth.as_mut());
+        bandwidth.is_some_and(|it| it.defers_keyframes(now))
+    }
+
+    /// Requests the keyframes that were deferred, once they can be sent.
+    fn request_deferred_keyframes(&mut self, now: Time, key: TransportKey) {
+        let Some(entry) = self.transports.get_mut(key) else {
+            return;
+        };
+        let bandwidth = entry.outbound.bandwidth.as_mut();
+        if !bandwidth.is_some_and(|it| it.take_deferred_keyframes(now)) {
+            return;
+        }
+        for consumer in entry.outbound.consumers.clone() {
+            self.request_awaited_keyframe(now, consumer);
+        }
     }
 
     /// Distributes the bitrates of all transports that consume a producer, whose layers have changed.
@@ -127,7 +171,7 @@ impl Worker {
     }
 
     /// Returns what a video consumer wants; `None` while nothing can be sent to it anyhow.
-    fn candidate(&self, now: Time, consumer: &Consumer) -> Option<Candidate> {
+    fn candidate(&self, now: Time, consumer: &Consumer, terms: Terms) -> Option<Candidate> {
         let producer = self.producers.get(consumer.producer)?;
         if producer.paused || !consumer.is_sending() {
             return None;
@@ -144,6 +188,7 @@ impl Worker {
             let bitrate = producer
                 .layer_bitrate(now, layer)
                 .unwrap_or_else(|| *unknown.unwrap_or(&UNKNOWN_TOP));
+            let bitrate = Bitrate::from_bps(bitrate.as_bps() * terms.cost_percent / 100);
             // A higher layer that brings less, as of a resting source, costs nothing more.
             let former = layers.last().map_or(Bitrate::ZERO, |(_, former)| *former);
             let _ = layers.try_push((layer, bitrate.max(former)));
@@ -151,8 +196,9 @@ impl Worker {
         Some(Candidate {
             priority: consumer.priority,
             layers,
-            current: consumer.layers.limit().spatial_max(),
+            current: consumer.layers.limit().granted(),
             may_rise: consumer.rise.is_allowed(now),
+            is_guess: terms.is_guess,
         })
     }
 
@@ -176,6 +222,32 @@ impl Worker {
             consumer: id,
             layers: None,
         });
+    }
+
+    /// Returns the bitrate of the layer that a consumer is being sent.
+    fn current_bitrate(&self, now: Time, consumer: &Consumer) -> Bitrate {
+        let producer = self.producers.get(consumer.producer);
+        let current = consumer.layers.current();
+        let bitrate = producer.zip(current);
+        bitrate
+            .and_then(|(producer, layer)| producer.layer_bitrate(now, layer))
+            .unwrap_or(Bitrate::ZERO)
+    }
+
+    /// Stops sending a layer above the bound of a consumer, instead of waiting for a keyframe of a lower
+    /// one.
+    fn stop_better_layer(&mut self, now: Time, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get_mut(key) else {
+            return;
+        };
+        let current = consumer.layers.current();
+        if current <= consumer.layers.target() {
+            return;
+        }
+        consumer.layers.restart();
+        let transport = consumer.transport;
+        self.withdraw_packets(transport, key);
+        self.request_awaited_keyframe(now, key);
     }
 
     /// Takes back the packets of a consumer that wait to be sent.

@@ -16,6 +16,9 @@ const ALLOCATION_INTERVAL: Duration = Duration::from_millis(200);
 /// Shortest wait of packets that are held back: the resolution of the worker's loop.
 const GRANULARITY: Duration = Duration::from_millis(1);
 
+/// Longest wait of the first keyframe for the result of the first probe.
+const FIRST_PROBE_MAX: Duration = Duration::from_millis(250);
+
 /// Interval at which they are distributed without feedback.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -30,6 +33,10 @@ pub struct TransportBandwidth {
     pub deadline: Deadline,
     /// Time of the latest distribution, and the bitrate it used.
     allocated: (Time, Bitrate),
+    /// Time until which keyframes wait for the result of the first probe.
+    begins: Option<Time>,
+    /// Whether a keyframe that somebody waits for was not requested.
+    is_keyframe_deferred: bool,
     /// Bytes that the path could have carried so far, by the estimate.
     carried: u64,
     carried_until: Time,
@@ -43,6 +50,8 @@ impl TransportBandwidth {
             probation,
             deadline: Deadline::default(),
             allocated: (Time::ZERO, Bitrate::ZERO),
+            begins: None,
+            is_keyframe_deferred: false,
             carried: 0,
             carried_until: Time::ZERO,
         }
@@ -53,8 +62,36 @@ impl TransportBandwidth {
         self.allocated = (now, used);
     }
 
+    /// Records that there is video to send: the first keyframe is that of the layer which the first probe
+    /// allows.
+    pub fn begin(&mut self, now: Time) {
+        self.begins.get_or_insert(now + FIRST_PROBE_MAX);
+    }
+
+    /// Returns whether keyframes are to be requested later, and remembers that one was wanted: until the
+    /// first probe shows which layer fits, and while the path is interrupted.
+    pub fn defers_keyframes(&mut self, now: Time) -> bool {
+        let is_deferred = self.has_no_use_for_keyframes(now);
+        self.is_keyframe_deferred |= is_deferred;
+        is_deferred
+    }
+
+    /// Returns whether there is a deferred keyframe that may be requested now.
+    pub fn take_deferred_keyframes(&mut self, now: Time) -> bool {
+        !self.has_no_use_for_keyframes(now) && std::mem::take(&mut self.is_keyframe_deferred)
+    }
+
+    fn has_no_use_for_keyframes(&self, now: Time) -> bool {
+        let is_beginning = self.begins.is_none_or(|until| now < until);
+        let is_probing = is_beginning && self.estimator.awaits_first_probe();
+        is_probing || self.estimator.is_interrupted(now)
+    }
+
     /// Returns whether bitrates should be distributed anew after feedback.
     pub fn is_allocation_due(&self, now: Time) -> bool {
+        if self.is_keyframe_deferred && !self.has_no_use_for_keyframes(now) {
+            return true;
+        }
         let (at, used) = self.allocated;
         let estimate = self.estimator.estimate(now);
         now.since(at) >= ALLOCATION_INTERVAL || estimate.is_some_and(|estimate| estimate < used)
@@ -63,7 +100,9 @@ impl TransportBandwidth {
     /// Returns when the timer has to expire.
     pub fn poll_timeout(&self, now: Time) -> Time {
         let (at, _) = self.allocated;
-        let due = self.estimator.poll_timeout().min(at + IDLE_INTERVAL);
+        let begins = self.begins.filter(|begins| *begins > now);
+        let idle = begins.map_or(at + IDLE_INTERVAL, |begins| begins.min(at + IDLE_INTERVAL));
+        let due = self.estimator.poll_timeout().min(idle);
         due.max(now + GRANULARITY)
     }
 

@@ -40,6 +40,7 @@ struct ConsumeRequest {
     capabilities: RtpCapabilities,
     paused: bool,
     preferred_layers: Option<Layers>,
+    priority: u8,
 }
 
 impl Worker {
@@ -112,6 +113,7 @@ impl Worker {
                 capabilities,
                 paused,
                 preferred_layers,
+                priority,
             } => self.consume(
                 now,
                 ConsumeRequest {
@@ -121,6 +123,7 @@ impl Worker {
                     capabilities,
                     paused,
                     preferred_layers,
+                    priority,
                 },
             ),
             Command::PauseConsumer { consumer } => self.set_consumer_paused(now, consumer, true),
@@ -132,6 +135,9 @@ impl Worker {
             }
             Command::SetPreferredLayers { consumer, layers } => {
                 self.set_preferred_layers(now, consumer, layers)
+            }
+            Command::SetPriority { consumer, priority } => {
+                self.set_priority(now, consumer, priority)
             }
             Command::RequestKeyframe { consumer } => {
                 let key = self.consumer_key(consumer)?;
@@ -387,6 +393,7 @@ impl Worker {
             layers: producer.layer_count(),
             has_shared_stream: producer.streams.len() == 1 && producer.layer_count() > 1,
             preferred_layers: request.preferred_layers,
+            priority: request.priority,
             paused: request.paused,
             // In the lower half, so that receivers detect the first wrap (RFC 3711 §3.3.1).
             first_seq: u16::try_from(self.rng.next_u32() & 0x7fff).unwrap_or(0),
@@ -440,6 +447,14 @@ impl Worker {
         let transport = consumer.transport;
         self.allocate_bandwidth(now, transport);
         self.request_awaited_keyframe(now, key);
+        Ok(Reply::Done)
+    }
+
+    fn set_priority(&mut self, now: Time, id: ConsumerId, priority: u8) -> Result<Reply, Refusal> {
+        let consumer = self.consumer_mut(id)?;
+        consumer.priority = priority;
+        let transport = consumer.transport;
+        self.allocate_bandwidth(now, transport);
         Ok(Reply::Done)
     }
 

@@ -192,7 +192,10 @@ impl Worker {
             .layers
             .target()
             .or_else(|| consumer.layers.current());
-        let key = consumer.producer;
+        let (key, transport) = (consumer.producer, consumer.transport);
+        if self.defers_keyframes(now, transport) {
+            return;
+        }
         if let (Some(layer), Some(producer)) = (layer, self.producers.get_mut(key))
             && !producer.paused
         {

@@ -13,7 +13,7 @@ use crate::packet::ExtensionIds;
 use crate::path::Path;
 use crate::probation::Probation;
 use crate::rate::RateWindow;
-use crate::retransmission_budget::{Importance, MediaSent, RetransmissionBudget};
+use crate::retransmission_budget::{Importance, MediaSent, RetransmissionBudget, SHARE_PERMILLE};
 use crate::round_trip::RoundTripTime;
 use crate::slots::ConsumerKey;
 use crate::ssrc_allocator::SsrcAllocator;
@@ -115,6 +115,16 @@ pub struct ControlQueue {
     ends: Vec<usize>,
 }
 
+/// How bitrates are distributed on a path.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// What has to be available for each 100 bits of video, so that retransmissions of what the path loses
+    /// at any rate fit as well, and fit their budget.
+    pub cost_percent: u64,
+    /// Whether nothing has shown yet that the path carries no more than the estimate.
+    pub is_guess: bool,
+}
+
 impl Outbound {
     /// Creates the sending half of a transport on which nothing was sent.
     pub fn new(mut ssrcs: SsrcAllocator) -> Self {
@@ -213,9 +223,17 @@ impl Outbound {
         self.unsent().iter().find(is_late).map(|it| it.consumer)
     }
 
-    /// Returns the bitrate of retransmissions in the last second.
-    pub fn retransmission_bitrate(&self, now: Time) -> Bitrate {
-        self.traffic.rtx_rate.bitrate(now)
+    /// Returns how bitrates are distributed on this path.
+    pub fn terms(&self) -> Terms {
+        let bandwidth = self.bandwidth.as_ref();
+        let lost = bandwidth
+            .map_or(0, |it| it.estimator.inherent_loss())
+            .min(900);
+        let repeated = lost * 1_000 / (1_000 - lost);
+        Terms {
+            cost_percent: (100 + repeated / 10).max(repeated * 100 / SHARE_PERMILLE),
+            is_guess: bandwidth.is_some_and(|it| it.estimator.is_guess()),
+        }
     }
 
     /// Takes a packet of `len` bytes from the budget of retransmissions. Returns false when that does

@@ -208,6 +208,7 @@ fn commands_with_unknown_ids_or_foreign_capabilities_are_refused() {
         capabilities: watersmeet_wire::params::RtpCapabilities::default(),
         paused: false,
         preferred_layers: None,
+        priority: 1,
     };
     let refused = broadcast.worker.handle_command(now, consume);
     assert_eq!(

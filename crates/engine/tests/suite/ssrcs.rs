@@ -57,6 +57,7 @@ fn consumers_of_a_transport_never_share_or_reuse_ssrcs() {
             capabilities: capabilities.clone(),
             paused: false,
             preferred_layers: None,
+            priority: 1,
         });
         let Reply::Consumer { rtp, .. } = reply else {
             panic!("a consumer answers with its parameters");

@@ -27,6 +27,9 @@ use crate::payload::{parse_audio, parse_video};
 use crate::seeded_rng::SeededRng;
 use crate::traffic_stats::ConsumerStats;
 
+/// SSRC of padding that probes for bandwidth, as mediasoup's servers send it.
+const PROBATION: Ssrc = Ssrc(1_234);
+
 /// Time between two RTCP reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -389,6 +392,10 @@ impl Transport {
             state.stats.discarded += 1;
             return;
         };
+        if header.ssrc == PROBATION {
+            self.record_probe(now, &header, datagram);
+            return;
+        }
         let index = self.indexes.get(&header.ssrc).copied();
         let Some(received) = index.and_then(|index| self.received.get_mut(index)) else {
             self.handle_unexpected_stream(&header, datagram, state);
@@ -411,7 +418,19 @@ impl Transport {
         }
     }
 
-    /// Handles a packet of a stream that is not being received: a probe, or a stream that was stopped.
+    /// Records the arrival of padding that probes for bandwidth.
+    fn record_probe(&mut self, now: Time, header: &RtpHeader, datagram: &[u8]) {
+        let mut ids = self
+            .received
+            .iter()
+            .filter_map(ReceivedStream::transport_seq_id);
+        let seq = ids.next().and_then(|id| header.extension(datagram, id));
+        if let Some(seq) = seq.and_then(parse_transport_seq) {
+            self.arrival_log.record(seq, now);
+        }
+    }
+
+    /// Handles a packet of a stream that is not being received, such as one that was stopped.
     /// It is a violation if it is of another room.
     fn handle_unexpected_stream(
         &mut self,

@@ -185,6 +185,7 @@ impl Viewer {
                 capabilities: capabilities.clone(),
                 paused: false,
                 preferred_layers: None,
+                priority: 1,
             };
             let Reply::Consumer { rtp, .. } = session.command(consume) else {
                 panic!("no consumer");

@@ -127,6 +127,7 @@ impl FakeShard {
             Command::PauseConsumer { consumer }
             | Command::ResumeConsumer { consumer }
             | Command::SetPreferredLayers { consumer, .. }
+            | Command::SetPriority { consumer, .. }
             | Command::RequestKeyframe { consumer } => self.consumer(consumer)?,
             Command::CloseConsumer { consumer } => {
                 self.consumer(consumer)?;

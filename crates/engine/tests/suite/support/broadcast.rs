@@ -138,7 +138,11 @@ impl Broadcast {
             capabilities,
             profile,
             srtp_sender: SrtpSender::new(profile, &key(profile, PEER_KEY)).expect("a good key"),
-            transport_options: TransportOptions::default(),
+            // The viewers here send no feedback: what they are sent must not depend on an estimate.
+            transport_options: TransportOptions {
+                adapts_to_bandwidth: false,
+                ..TransportOptions::default()
+            },
             next_seq: SeqNo::first(1),
             next_audio_seq: SeqNo::first(1),
             last_id: first_id,
@@ -357,6 +361,7 @@ impl Broadcast {
             capabilities,
             paused: false,
             preferred_layers: None,
+            priority: 1,
         });
         let Reply::Consumer { rtp, .. } = reply else {
             panic!("a consumer answers with its parameters");

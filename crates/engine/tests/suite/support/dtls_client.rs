@@ -230,6 +230,7 @@ impl HandshakeHarness {
             capabilities: self.capabilities.clone(),
             paused: false,
             preferred_layers: None,
+            priority: 1,
         });
         consumer
     }

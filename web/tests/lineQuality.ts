@@ -1,0 +1,131 @@
+/** What a viewer sees and hears of one publisher while the line behind a relay changes, sample by sample. */
+import type { CallParticipant } from './callFixture';
+import type { Relay } from './relay';
+import { sleep } from './server';
+
+const SAMPLE_MS = 100;
+
+/** Counters at one instant. */
+export interface LineSample {
+  /** Time in ms since the start of the recording. */
+  atMs: number;
+  /** Bytes that the server has offered to the line. */
+  offeredBytes: number;
+  framesDecoded: number;
+  /** Height of the picture in pixels. */
+  height: number;
+  /** Samples of sound that were made up, and of all. */
+  concealed: number;
+  played: number;
+}
+
+/** Reads the counters of the other's camera and voice in a page. */
+async function readReceivers(viewer: CallParticipant, publisher: CallParticipant) {
+  return viewer.page.evaluate(async (name) => {
+    const trackOf = (label: string) => {
+      const element = document.querySelector(`[aria-label="${label}"]`) as HTMLMediaElement | null;
+      return (element?.srcObject as MediaStream | null)?.getTracks()[0]?.id;
+    };
+    const ids = [trackOf(`${name}'s camera`), trackOf(`${name}'s voice`)];
+    const result = { framesDecoded: 0, height: 0, concealed: 0, played: 0 };
+    for (const connection of window.connections) {
+      for (const receiver of connection.getReceivers().filter(({ track }) => ids.includes(track.id))) {
+        for (const report of (await receiver.getStats()).values()) {
+          if (report.type !== 'inbound-rtp') continue;
+          result.framesDecoded += Number(report.framesDecoded ?? 0);
+          result.height = Math.max(result.height, Number(report.frameHeight ?? 0));
+          result.concealed += Number(report.concealedSamples ?? 0) - Number(report.silentConcealedSamples ?? 0);
+          result.played += Number(report.totalSamplesReceived ?? 0);
+        }
+      }
+    }
+    return result;
+  }, publisher.name);
+}
+
+/** Records samples until the time is over. */
+export async function recordLine(
+  viewer: CallParticipant,
+  publisher: CallParticipant,
+  relay: Relay,
+  seconds: number,
+): Promise<LineSample[]> {
+  const samples: LineSample[] = [];
+  const started = Date.now();
+  let last = await readReceivers(viewer, publisher);
+  while (Date.now() - started < seconds * 1_000) {
+    const counters = await readReceivers(viewer, publisher);
+    // While a picture is withheld its element is gone; the counters of before still hold.
+    if (counters.framesDecoded > 0 || counters.played > 0) last = counters;
+    const offeredBytes = (await relay.counts()).down.bytes;
+    samples.push({ atMs: Date.now() - started, offeredBytes, ...last });
+    await sleep(SAMPLE_MS);
+  }
+  return samples;
+}
+
+/** Returns the samples from one time to another, in ms. */
+export function between(samples: LineSample[], fromMs: number, untilMs = Number.POSITIVE_INFINITY): LineSample[] {
+  return samples.filter(({ atMs }) => atMs >= fromMs && atMs <= untilMs);
+}
+
+/** Returns the most that was offered in any second, in kbit/s. */
+export function mostOfferedKbps(samples: LineSample[]): number {
+  let most = 0;
+  for (const first of samples) {
+    const last = samples.find(({ atMs }) => atMs >= first.atMs + 1_000);
+    if (last) most = Math.max(most, ((last.offeredBytes - first.offeredBytes) * 8) / (last.atMs - first.atMs));
+  }
+  return most;
+}
+
+/** Returns the share of sound that was made up, in percent. */
+export function concealedPercent(samples: LineSample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (!first || !last || last.played <= first.played) return 100;
+  return (100 * (last.concealed - first.concealed)) / (last.played - first.played);
+}
+
+/** Returns the times in ms, from one frame to the next, that were longer than `minMs`. */
+function pauses(samples: LineSample[], minMs: number): number[] {
+  const result: number[] = [];
+  let since = samples[0];
+  for (const sample of samples) {
+    if (!since || sample.framesDecoded !== since.framesDecoded || sample === samples.at(-1)) {
+      const pause = sample.atMs - (since?.atMs ?? 0);
+      if (pause > minMs) result.push(pause);
+      since = sample;
+    }
+  }
+  return result;
+}
+
+/** Returns the longest time in ms without a new frame. */
+export function longestPauseMs(samples: LineSample[]): number {
+  return Math.max(0, ...pauses(samples, 0));
+}
+
+/** Returns the share of the time in which the picture stood still for longer than 300 ms, in percent. */
+export function frozenPercent(samples: LineSample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (!first || !last || last.atMs <= first.atMs) return 100;
+  const frozen = pauses(samples, 300).reduce((sum, ms) => sum + ms, 0);
+  return (100 * frozen) / (last.atMs - first.atMs);
+}
+
+/** Returns the time in ms from the first sample until the picture has this height; undefined when it never has. */
+export function heightReachedMs(samples: LineSample[], height: number): number | undefined {
+  const first = samples[0];
+  const reached = samples.find((sample, index) => {
+    const before = samples[index - 1];
+    return sample.height >= height && before !== undefined && sample.framesDecoded > before.framesDecoded;
+  });
+  return first && reached && reached.atMs - first.atMs;
+}
+
+/** Returns frames per second. */
+export function framesPerSecond(samples: LineSample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (!first || !last || last.atMs <= first.atMs) return 0;
+  return ((last.framesDecoded - first.framesDecoded) * 1_000) / (last.atMs - first.atMs);
+}

@@ -1,0 +1,49 @@
+/**
+ * A viewer in Chromium whose line becomes slow: the picture goes on in the layer that fits, is held back
+ * with a word about it where none fits, and returns by itself.
+ */
+import { expect, test, type Call, type CallParticipant } from './callFixture';
+import { between, concealedPercent, longestPauseMs, mostOfferedKbps, recordLine } from './lineQuality';
+import type { Relay } from './relay';
+
+const LINE = 'delay=20 queue=300';
+/** The line carries the camera's lower layers with this bitrate, but not the highest. */
+const SLOW_KBPS = 700;
+/** Audio and no video. */
+const STARVED_KBPS = 100;
+/** Within the first second after a change nobody can know of it. */
+const UNKNOWN_MS = 1_000;
+const OFFERED_MAX = 1.3;
+
+async function startCall(call: Call): Promise<{ ana: CallParticipant; ben: CallParticipant; down: Relay }> {
+  const [down] = await call.startServerBehindRelays(1);
+  if (!down) throw new Error('no relay was started');
+  await down.command(`both ${LINE}`);
+  const ana = await call.join('ana', { options: { width: '1280' } });
+  const ben = await call.join('ben', { options: { width: '320' }, relayPort: down.port, viewport: { width: 1600, height: 1000 } });
+  await ben.turnCameraOff();
+  await ben.expectVideoFrom(ana);
+  return { ana, ben, down };
+}
+
+test('the picture goes on in a lower layer when the line becomes slow', async ({ call }) => {
+  test.setTimeout(120_000);
+  const { ana, ben, down } = await startCall(call);
+  await down.command(`down ${LINE} rate=${SLOW_KBPS * 1_000}`);
+  const samples = await recordLine(ben, ana, down, 15);
+  expect.soft(mostOfferedKbps(between(samples, UNKNOWN_MS)) / SLOW_KBPS, 'offered').toBeLessThan(OFFERED_MAX);
+  expect.soft(concealedPercent(samples), 'sound made up').toBeLessThan(2);
+  expect.soft(longestPauseMs(between(samples, 4_000)), 'longest time without a frame').toBeLessThan(1_000);
+});
+
+test('a picture that does not fit is held back with a word about it, and returns', async ({ call }) => {
+  test.setTimeout(120_000);
+  const { ana, ben, down } = await startCall(call);
+  await down.command(`down ${LINE} rate=${STARVED_KBPS * 1_000}`);
+  const note = ben.tileOf(ana).getByText('Your connection is too slow for this picture.');
+  await expect(note).toBeVisible({ timeout: 15_000 });
+  await ben.expectAudioFrom(ana);
+  await down.command(`down ${LINE}`);
+  await expect(note).toBeHidden({ timeout: 15_000 });
+  await ben.expectVideoFrom(ana);
+});
