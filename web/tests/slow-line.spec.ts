@@ -11,9 +11,10 @@ const LINE = 'delay=20 queue=300';
 const SLOW_KBPS = 700;
 /** Audio and no video. */
 const STARVED_KBPS = 100;
-/** Within the first second after a change nobody can know of it. */
-const UNKNOWN_MS = 1_000;
-const OFFERED_MAX = 1.3;
+/** In the first second after a change nobody can know of it, and in the next the queue drains. */
+const UNKNOWN_MS = 2_000;
+/** What may be offered to the line then, as a multiple of what it carries. */
+const OFFERED_MAX = 1.5;
 
 async function startCall(call: Call): Promise<{ ana: CallParticipant; ben: CallParticipant; down: Relay }> {
   const [down] = await call.startServerBehindRelays(1);
