@@ -64,8 +64,8 @@ impl Share<'_> {
         granted.map_or(0, |(_, bitrate)| bitrate.as_bps())
     }
 
-    /// Returns the index of the next better layer, whether it is better than the present one, and how much
-    /// more it needs, margin included where it is.
+    /// Returns the index of the next better layer, whether it is better than the present one, and the bitrate
+    /// it needs, margin included.
     fn next(&self) -> Option<(usize, bool, u64)> {
         let index = self.granted.map_or(0, |index| index + 1);
         let &(layer, bitrate) = self.candidate.layers.get(index)?;
@@ -76,8 +76,7 @@ impl Share<'_> {
             0 => KEPT_LOWEST_PERCENT,
             _ => KEPT_PERCENT,
         };
-        let needed = bitrate.as_bps() * percent / 100;
-        Some((index, is_rise, needed.saturating_sub(self.reserved)))
+        Some((index, is_rise, bitrate.as_bps() * percent / 100))
     }
 }
 
@@ -103,11 +102,12 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
             let Some((granted, is_rise, needed)) = share.next() else {
                 continue;
             };
-            if needed > left || (is_rise && !share.candidate.may_rise) {
+            let more = needed.saturating_sub(share.reserved);
+            if more > left || (is_rise && !share.candidate.may_rise) {
                 continue;
             }
-            left -= needed.min(left);
-            share.reserved += needed;
+            left -= more;
+            share.reserved += more;
             share.granted = Some(granted);
             is_any_raised = true;
         }
@@ -116,8 +116,7 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
         }
     }
     let used = shares.iter().map(Share::used).sum::<u64>();
-    let more =
-        |share: &Share<'_>| Some((share.next()?.2 + share.reserved).saturating_sub(share.used()));
+    let more = |share: &Share<'_>| Some(share.next()?.2.saturating_sub(share.used()));
     let next = shares.iter().filter_map(more).min();
     Allocation {
         next: next.map(|needed| Bitrate::from_bps(used + needed)),

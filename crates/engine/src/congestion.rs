@@ -27,7 +27,7 @@ use watersmeet_wire::units::{Bitrate, Time};
 use self::acknowledged_rate::AcknowledgedRate;
 use self::busy_rate::BusyRate;
 use self::delay_trend::{DelayTrend, Trend};
-use self::loss_limit::{LossLimit, ProbeLoss, Verdict};
+use self::loss_limit::{LossLimit, Verdict};
 use self::pacer::{Pacer, PacingRate};
 use self::probe::{ProbeResult, Prober};
 use self::queueing_delay::QueueingDelay;
@@ -56,6 +56,7 @@ const VARIATION_MAX: Duration = Duration::from_millis(60);
 /// Share of what arrives that is the estimate after congestion: of the rate while a queue stood, which
 /// is what the path carries, and where that is unknown of all that arrived lately.
 const BUSY_PERCENT: u64 = 95;
+const ARRIVED_PERCENT: u64 = 85;
 
 /// Share of the rate seen at the decrease before, in percent, below which the path carries the traffic of
 /// others.
@@ -63,7 +64,6 @@ const SHARED_PERCENT: u64 = 92;
 
 /// Time after the first decrease from which on that shows: what arrived before it no longer counts.
 const SHARED_AFTER: Duration = Duration::from_millis(700);
-const ARRIVED_PERCENT: u64 = 85;
 
 /// Time after which lower rates must have shortened a queue that they cause.
 const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
@@ -144,7 +144,13 @@ struct Congestion {
 }
 
 impl Congestion {
-    /// Returns whether somebody else fills the queue: less arrives because less was sent, and still the
+    /// Returns whether lower rates did not shorten the queue: other traffic fills it, or the path's delay
+    /// has grown.
+    fn is_fruitless(&self, now: Time, queue: Duration) -> bool {
+        now.since(self.since) > FRUITLESS_AFTER && queue * 10 > self.queue * 8
+    }
+
+    /// Returns whether competing traffic fills the queue: less arrives because less was sent, and still the
     /// queue is as long.
     fn is_shared(&self, now: Time, queue: Duration, busy: Option<Bitrate>) -> bool {
         let is_less = |busy: Bitrate| busy.as_bps() * 100 < self.carried.as_bps() * SHARED_PERCENT;
@@ -441,13 +447,7 @@ impl BandwidthEstimator {
     }
 
     fn apply_probe(&mut self, now: Time, result: ProbeResult) {
-        let (sent, arrived) = result.packets;
-        self.loss.record_probe(ProbeLoss {
-            at: now,
-            rate: result.sent,
-            sent,
-            arrived,
-        });
+        self.loss.record_probe(now, result);
         let percent = if result.is_carried { 100 } else { 90 };
         let found = Bitrate::from_bps(result.received.as_bps() * percent / 100);
         if !result.is_carried {
@@ -467,20 +467,9 @@ impl BandwidthEstimator {
         }
         let standing = former.filter(|former| former.is_queue_standing);
         let busy = self.busy.get(self.queue.base());
-        if let Some(former) = standing
-            && former.is_shared(now, queue, busy)
-        {
-            // What is not sent is sent by somebody else, who keeps the queue full.
-            self.queue.accept_as_base();
-            self.congestion = None;
-            return;
-        }
-        if let Some(former) = standing
-            && now.since(former.since) > FRUITLESS_AFTER
-            && queue * 10 > former.queue * 8
-        {
-            // Lower rates did not shorten the queue: other traffic fills it, or the path's delay
-            // has grown.
+        if standing.is_some_and(|former| {
+            former.is_shared(now, queue, busy) || former.is_fruitless(now, queue)
+        }) {
             self.queue.accept_as_base();
             self.congestion = None;
             return;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{Bitrate, Time};
 
+use super::probe::ProbeResult;
 use super::sent_ledger::SentPacket;
 
 /// Loss above the inherent one from which on a lower rate is tried, in thousandths: soon, and when it
@@ -117,27 +118,13 @@ fn evidence((arrived, lost): (u64, u64), loss: u64, other: u64) -> f64 {
     count(arrived).mul_add(((1.0 - loss) / (1.0 - other)).ln(), of_lost)
 }
 
-impl ProbeLoss {
-    /// Returns whether as little of the probe was lost as in an interval at a lower rate, and not as much
-    /// as if the path carried no more than what arrived then.
-    fn shows_inherent(&self, interval: &Interval) -> bool {
-        let lost = self.sent.saturating_sub(self.arrived);
-        let expected = excess_loss(self.rate.as_bps(), interval.arrived_rate().as_bps());
-        evidence((self.arrived, lost), interval.loss(), expected) > EVIDENCE_OF_PROBE
-    }
-}
-
-/// What happened to the packets of a probe.
-#[derive(Debug, Clone, Copy)]
-pub struct ProbeLoss {
-    /// Time at which it was known.
-    pub at: Time,
-    /// Rate of sending.
-    pub rate: Bitrate,
-    /// Packets sent.
-    pub sent: u64,
-    /// Packets that arrived.
-    pub arrived: u64,
+/// Returns whether the loss of a probe shows that what is lost in an interval at a lower rate is inherent:
+/// it is as high, and not as high as if the path carried no more than what arrived in the interval.
+fn shows_inherent(probe: &ProbeResult, interval: &Interval) -> bool {
+    let (sent, arrived) = probe.packets;
+    let lost = sent.saturating_sub(arrived);
+    let expected = excess_loss(probe.sent.as_bps(), interval.arrived_rate().as_bps());
+    evidence((arrived, lost), interval.loss(), expected) > EVIDENCE_OF_PROBE
 }
 
 /// Loss of a path.
@@ -156,8 +143,8 @@ pub struct LossLimit {
     /// Loss of the last interval, in thousandths.
     latest: u64,
     trial: Option<Trial>,
-    /// The latest probe whose result is known.
-    probe: Option<ProbeLoss>,
+    /// The latest result of a probe, and its time.
+    probe: Option<(Time, ProbeResult)>,
     /// Time at which a probe was asked for.
     asked: Option<Time>,
     /// Time of sending from which on packets count.
@@ -268,9 +255,9 @@ impl LossLimit {
         self.lasting = Interval::default();
     }
 
-    /// Records what happened to the packets of a probe.
-    pub const fn record_probe(&mut self, probe: ProbeLoss) {
-        self.probe = Some(probe);
+    /// Records the result of a probe.
+    pub const fn record_probe(&mut self, now: Time, result: ProbeResult) {
+        self.probe = Some((now, result));
     }
 
     /// Returns the loss that the path has at any rate, in thousandths.
@@ -307,13 +294,14 @@ impl LossLimit {
         None
     }
 
-    /// Finds out what a loss means: by the loss of a probe at a higher rate, else by sending less.
+    /// Distinguishes congestion from inherent loss: by the loss of a probe at a higher rate, else by sending
+    /// less.
     fn examine(&mut self, now: Time, estimate: Bitrate, interval: &Interval) -> Option<Verdict> {
         let sent = interval.sent_rate();
-        let is_recent = |probe: &ProbeLoss| {
-            now.since(probe.at) < PROBE_AGE_MAX && probe.rate.as_bps() * 2 > sent.as_bps() * 3
+        let is_usable = |(at, probe): &(Time, ProbeResult)| {
+            now.since(*at) < PROBE_AGE_MAX && probe.sent.as_bps() * 2 > sent.as_bps() * 3
         };
-        let Some(probe) = self.probe.filter(is_recent) else {
+        let Some((_, probe)) = self.probe.filter(is_usable) else {
             let asked = *self.asked.get_or_insert(now);
             if now.since(asked) < ASKED_MAX {
                 return Some(Verdict::Probe(Bitrate::from_bps(sent.as_bps() * 2)));
@@ -322,7 +310,7 @@ impl LossLimit {
             return Some(self.begin_trial(now, estimate, interval));
         };
         self.asked = None;
-        if probe.shows_inherent(interval) {
+        if shows_inherent(&probe, interval) {
             self.inherent = interval.loss().min(INHERENT_MAX);
             return None;
         }
@@ -348,7 +336,7 @@ impl LossLimit {
         let interval = self.interval;
         let (sent, former) = (interval.sent_rate().as_bps(), trial.former_sent.as_bps());
         let is_over = now.since(trial.since) > TRIAL_MAX && interval.packets > 0;
-        // As long as as much is sent as before, the loss shows nothing.
+        // The loss of a trial counts only when the rate has really fallen.
         let is_lower = interval.packets >= TRIAL_PACKETS_MIN && sent * 100 <= former * 85;
         if !is_lower && !is_over {
             return None;

@@ -313,7 +313,7 @@ impl Probe {
         let bits = (arrived.bytes - u64::from(arrived.last_len)).saturating_mul(8_000_000);
         let sent = bits.checked_div(span)?;
         let stretch = arrived.stretch_percent()?;
-        // What other delays explain as well is no sign of a queue.
+        // Growth of the delay within its usual variation is no sign of a queue.
         let tolerated = self.variation.saturating_sub(VARIATION_USUAL) * 2;
         let grown =
             Duration::from_micros(span).saturating_mul(u32::try_from(stretch - 100).ok()?) / 100;

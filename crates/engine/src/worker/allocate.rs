@@ -24,7 +24,8 @@ const UNKNOWN_LAYERS: [Bitrate; 3] = [
 ];
 const UNKNOWN_TOP: Bitrate = Bitrate::from_kbps(2_500);
 
-/// What is sent, in percent of what the path carries, from which on better layers stop at once.
+/// Threshold of overload: bitrate being sent, in percent of the available bitrate, above which layers that
+/// no longer fit stop at once.
 const OVERLOAD_PERCENT: u64 = 125;
 
 /// Margin above the goal of probing, in percent, so that what was found suffices.
@@ -237,13 +238,19 @@ impl Worker {
     /// Stops sending a layer above the bound of a consumer, instead of waiting for a keyframe of a lower
     /// one.
     fn stop_better_layer(&mut self, now: Time, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get(key) else {
+            return;
+        };
+        if consumer.layers.current() > consumer.layers.target() {
+            self.restart_video(now, key);
+        }
+    }
+
+    /// Drops the packets of a consumer that wait to be sent. It continues with a keyframe.
+    pub(super) fn restart_video(&mut self, now: Time, key: ConsumerKey) {
         let Some(consumer) = self.consumers.get_mut(key) else {
             return;
         };
-        let current = consumer.layers.current();
-        if current <= consumer.layers.target() {
-            return;
-        }
         consumer.layers.restart();
         let transport = consumer.transport;
         self.withdraw_packets(transport, key);
@@ -251,7 +258,7 @@ impl Worker {
     }
 
     /// Takes back the packets of a consumer that wait to be sent.
-    pub(super) fn withdraw_packets(&mut self, transport: TransportKey, key: ConsumerKey) {
+    fn withdraw_packets(&mut self, transport: TransportKey, key: ConsumerKey) {
         let entry = self.transports.get_mut(transport);
         if let (Some(entry), Some(consumer)) = (entry, self.consumers.get_mut(key)) {
             for packet in entry

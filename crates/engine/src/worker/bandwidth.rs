@@ -101,8 +101,8 @@ impl TransportBandwidth {
     pub fn poll_timeout(&self, now: Time) -> Time {
         let (at, _) = self.allocated;
         let begins = self.begins.filter(|begins| *begins > now);
-        let idle = begins.map_or(at + IDLE_INTERVAL, |begins| begins.min(at + IDLE_INTERVAL));
-        let due = self.estimator.poll_timeout().min(idle);
+        let due = self.estimator.poll_timeout().min(at + IDLE_INTERVAL);
+        let due = begins.map_or(due, |begins| due.min(begins));
         due.max(now + GRANULARITY)
     }
 

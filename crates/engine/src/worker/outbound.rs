@@ -118,8 +118,8 @@ pub struct ControlQueue {
 /// How bitrates are distributed on a path.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// What has to be available for each 100 bits of video, so that retransmissions of what the path loses
-    /// at any rate fit as well, and fit their budget.
+    /// Bitrate to reserve for a layer, in percent of its own: enough for retransmissions of the inherent
+    /// loss, and for these to stay within their budget.
     pub cost_percent: u64,
     /// Whether nothing has shown yet that the path carries no more than the estimate.
     pub is_guess: bool,

@@ -61,20 +61,9 @@ impl Worker {
             }
         }
         for consumer in late {
-            self.drop_late_packets(now, consumer);
+            self.restart_video(now, consumer);
         }
         self.egress.batch()
-    }
-
-    /// Drops the packets of a consumer that have waited for too long. It continues with a keyframe.
-    fn drop_late_packets(&mut self, now: Time, key: ConsumerKey) {
-        let Some(consumer) = self.consumers.get_mut(key) else {
-            return;
-        };
-        let transport = consumer.transport;
-        consumer.layers.restart();
-        self.withdraw_packets(transport, key);
-        self.request_awaited_keyframe(now, key);
     }
 }
 

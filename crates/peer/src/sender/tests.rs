@@ -301,7 +301,7 @@ fn encoding_that_is_off_sends_nothing_and_starts_again_with_a_keyframe() {
     assert_eq!(ssrcs(&all).len(), 3);
     let keyframes = sender.counts().keyframes;
     sender.set_encoding_active(SourceId(0), 2, false);
-    // What was captured before is sent first.
+    // Frames captured before the encoding was switched off are still sent.
     run_from(
         &mut sender,
         Time::from_millis(1_001),
