@@ -26,7 +26,11 @@ export function ParticipantTile({ room, participant, rect }: { room: Room; parti
       speaking={participant.speaking.value}
     >
       {track && <VideoPlayer track={track} label={`${participant.label}'s camera`} />}
-      {heldBack && <p class="tile-note">Your connection is too slow for this picture. It comes back by itself.</p>}
+      {heldBack && (
+        <p class="tile-note">
+          Your connection is too slow for this picture.<span> It comes back by itself.</span>
+        </p>
+      )}
     </Tile>
   );
 }
