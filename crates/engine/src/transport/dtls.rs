@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use watersmeet_wire::units::Time;
 
-use self::cookie::CookieOffer;
+use self::cookie::{COOKIE_DELAY, CookieOffer};
 use self::endpoint::{Endpoint, EndpointError, EndpointOutputs};
 use self::handshake::{Handshake, HandshakeProgress};
 use self::pending::PendingDatagrams;
@@ -251,6 +251,10 @@ impl DtlsSession {
                 self.fail();
                 return;
             }
+            State::Connecting(handshake) if now >= handshake.offer_due => {
+                self.offer_cookie(now);
+                return;
+            }
             State::Connecting(handshake) => {
                 handshake.offer.take_if(|offer| offer.is_expired(now));
                 match &mut handshake.endpoint {
@@ -273,7 +277,8 @@ impl DtlsSession {
             State::Connecting(handshake) => {
                 let offer = handshake.offer.as_ref();
                 let expiry = offer.map_or(Time::FAR_FUTURE, |it| it.expires_at());
-                self.endpoint_timeout.min(handshake.deadline).min(expiry)
+                let handshake_timeout = handshake.deadline.min(handshake.offer_due);
+                self.endpoint_timeout.min(handshake_timeout).min(expiry)
             }
             State::Verified(_) => self.endpoint_timeout,
             State::New { .. } | State::Failed | State::Closed => Time::FAR_FUTURE,
@@ -360,6 +365,11 @@ impl DtlsSession {
             endpoint,
             requires_cookie,
             offer: None,
+            offer_due: if requires_cookie {
+                now + COOKIE_DELAY
+            } else {
+                Time::FAR_FUTURE
+            },
             accepted_cookie: None,
             peer,
             verified_peer: None,
@@ -427,12 +437,13 @@ impl DtlsSession {
         }
     }
 
-    /// Sends a cookie, in answer to a ClientHello without one.
+    /// Sends a cookie, in answer to a ClientHello without one or before it.
     fn offer_cookie(&mut self, now: Time) {
         let at = self.instant(now);
         let State::Connecting(handshake) = &mut self.state else {
             return;
         };
+        handshake.offer_due = Time::FAR_FUTURE;
         handshake.offer.take_if(|offer| offer.is_expired(now));
         let offer = match handshake.offer.take() {
             Some(offer) => offer,

@@ -19,6 +19,10 @@ use super::signing_key::SharedKeyProvider;
 /// Time limit of a handshake, from its first packet.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Time after which an unused cookie is replaced by another. A peer has its cookie after one round trip,
+/// but may have waited with its handshake.
+pub(super) const COOKIE_LIFETIME: Duration = Duration::from_secs(60);
+
 /// Longest datagram of a handshake in bytes. The minimum MTU of IPv6 is 1,280; this leaves room for
 /// IPv6 and UDP headers and a tunnel.
 const DATAGRAM_LEN_MAX: usize = 1_200;
@@ -95,7 +99,8 @@ impl DtlsCertificate {
                 .require_client_certificate(true)
                 .flight_start_rto(FLIGHT_RETRY_START)
                 .flight_retries(FLIGHT_RETRIES_MAX)
-                .handshake_timeout(HANDSHAKE_TIMEOUT)
+                // The session has its own deadline, which starts later.
+                .handshake_timeout(COOKIE_LIFETIME + HANDSHAKE_TIMEOUT)
         };
         let build = |config: dimpl::ConfigBuilder| {
             let config = config.build().map_err(|_| CertificateError)?;

@@ -6,6 +6,11 @@
 //! signature in it covers the attacker's random. A HelloVerifyRequest has no such content, and its
 //! cookie does not depend on the ClientHello: whichever the peer receives first is good for its own.
 //!
+//! The first cookie does not wait for a ClientHello. It is sent [`COOKIE_DELAY`] after the ICE check that
+//! made the path, so that it arrives just after the peer has sent its ClientHello in reaction to our
+//! answer to that check, and the exchange takes no round trip of its own. A peer that is slower discards
+//! it, and gets it again in answer to its ClientHello.
+//!
 //! A cookie offered while a handshake runs belongs to another endpoint, which replaces the running one
 //! when the cookie returns. So a peer that starts again wins, and nobody else can.
 
@@ -13,20 +18,18 @@ use std::time::{Duration, Instant};
 
 use watersmeet_wire::units::Time;
 
-use super::certificate::{DtlsCertificate, DtlsVersion};
+use super::certificate::{COOKIE_LIFETIME, DtlsCertificate, DtlsVersion};
 use super::endpoint::{Endpoint, EndpointError};
 use super::record::Hello;
+
+/// Time between an answered ICE check and the cookie: what a peer needs to send its ClientHello.
+pub(super) const COOKIE_DELAY: Duration = Duration::from_millis(5);
 
 /// Length of a cookie.
 const COOKIE_LEN: usize = 32;
 
 /// Length of the random in a ClientHello, over which `dimpl` computes cookies.
 const RANDOM_LEN: usize = 32;
-
-/// Time after which an unused offer is replaced by the next ClientHello. Shorter than the 15 s in which
-/// `dimpl` expects the whole handshake; a client repeats its ClientHello for longer, but has its
-/// cookie after one round trip.
-const OFFER_LIFETIME: Duration = Duration::from_secs(10);
 
 /// A cookie that was offered to the peer, and the endpoint that accepts it.
 pub(super) struct CookieOffer {
@@ -55,7 +58,7 @@ impl CookieOffer {
         Ok(Self {
             endpoint,
             hello_verify: hello_verify.ok_or(EndpointError::Panicked)?,
-            expires_at: now + OFFER_LIFETIME,
+            expires_at: now + COOKIE_LIFETIME,
         })
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Handshake {
     pub(super) requires_cookie: bool,
     /// Cookie that a ClientHello may use.
     pub(super) offer: Option<Box<CookieOffer>>,
+    /// Time at which a cookie is offered although no ClientHello has arrived.
+    pub(super) offer_due: Time,
     /// Cookie of the ClientHello for `endpoint`.
     pub(super) accepted_cookie: Option<[u8; 32]>,
     /// Expected peer.

@@ -1,5 +1,6 @@
 //! DTLS handshakes in every version and both roles, and over lossy links.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand_chacha::rand_core::Rng as _;
@@ -89,6 +90,63 @@ fn state_changes_are_reported_in_order() {
             TransportEvent::DtlsStateChanged(DtlsState::Connected),
         ]
     );
+}
+
+/// Runs a handshake over a line whose round trip takes `round_trip`, in steps of 1 ms. Returns the time
+/// from the peer's first check until media can be sent to it.
+fn time_to_media(seed: u64, round_trip: Duration) -> Duration {
+    let mut transport = transport(DtlsVersion::V12, seed);
+    let path = udp("198.51.100.7:50000");
+    let mut peer = Peer::new(&transport, path, DtlsOptions::BROWSER, NOW);
+    transport.connect(NOW, &peer.parameters()).unwrap();
+    let (mut to_server, mut to_peer) = (VecDeque::new(), VecDeque::new());
+    to_server.push_back((NOW + round_trip / 2, peer.check(true, None)));
+    let mut is_checked = false;
+    for ms in 0..2_000 {
+        let now = NOW + Duration::from_millis(ms);
+        while let Some((_, packet)) = to_server.pop_front_if(|(at, _)| *at <= now) {
+            deliver(&mut transport, now, path, &packet);
+        }
+        transport.handle_timeout(now);
+        while transport.advance(now) {}
+        for (_, packet) in drain(&mut transport) {
+            to_peer.push_back((now + round_trip / 2, packet));
+        }
+        while let Some((_, packet)) = to_peer.pop_front_if(|(at, _)| *at <= now) {
+            if packet[0] <= 3 {
+                is_checked = true;
+            } else {
+                peer.handle(now, &packet);
+            }
+        }
+        // A peer sends its ClientHello when its check is answered.
+        if is_checked {
+            for packet in peer.poll(now) {
+                to_server.push_back((now + round_trip / 2, packet));
+            }
+        }
+        if transport.path().is_some() {
+            let taken = now.since(NOW);
+            for (_, packet) in to_peer {
+                peer.handle(now, &packet);
+            }
+            exchange(&mut transport, &mut peer, now);
+            assert_media_flows(&mut transport, &mut peer, now);
+            return taken;
+        }
+    }
+    panic!("the handshake does not end");
+}
+
+#[test]
+fn a_cookie_costs_no_round_trip() {
+    for (seed, ms) in [20, 40, 100, 300].into_iter().enumerate() {
+        let round_trip = Duration::from_millis(ms);
+        let taken = time_to_media(seed as u64, round_trip);
+        // Two round trips for check and ClientHello, and the way of the peer's second flight.
+        let expected = round_trip * 5 / 2 + Duration::from_millis(5);
+        assert!(taken <= expected, "{taken:?} of {expected:?}");
+    }
 }
 
 #[test]
@@ -305,6 +363,8 @@ fn the_handshake_deadline_starts_with_the_first_packet() {
         deliver(&mut transport, now, peer.path, &check);
         now = now + Duration::from_secs(5);
         transport.handle_timeout(now);
+        // A peer that has not started DTLS discards the cookie.
+        drain(&mut transport);
     }
     assert_eq!(transport.dtls_state(), DtlsState::Connecting);
     exchange(&mut transport, &mut peer, now);
