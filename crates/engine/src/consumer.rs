@@ -55,6 +55,10 @@ const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
 /// at the latest.
 const KEYFRAME_WANTED_FOR: Duration = Duration::from_secs(10);
 
+/// Rate at which frames of the past follow one another by their timestamps, so that a receiver shows them
+/// without delay: in frames per second.
+const CATCH_UP_FRAME_RATE: u32 = 1_000;
+
 /// Number of sender reports remembered to measure the round-trip time.
 const REPORTS_KEPT: usize = 4;
 
@@ -385,6 +389,16 @@ impl Consumer {
         self.sequence.join(arrival.seq);
         self.timestamps
             .join(now, arrival.timestamp, self.clock_rate, reference);
+    }
+
+    /// Returns the step, in RTP timestamp units, between frames of the past that are sent at once: they
+    /// fit between what was sent before and `newest`, the frame that follows them. `None` when there is no
+    /// room for so many.
+    pub fn catch_up_step(&self, now: Time, newest: &Arrival, frames: u32) -> Option<u32> {
+        let reference = self.timestamp_by_clock(newest);
+        let room = self.timestamps.room(now, self.clock_rate, reference);
+        let step = room / frames.saturating_add(1);
+        (step > 0).then_some(step.min(self.clock_rate / CATCH_UP_FRAME_RATE))
     }
 
     /// Continues with another stream, of which this packet is the first.

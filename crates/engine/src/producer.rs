@@ -5,6 +5,7 @@
 //! publisher should get, and the worker sends it.
 
 pub mod activity;
+mod cached_arrivals;
 pub mod keyframe;
 mod layer_rates;
 pub mod nack;
@@ -12,13 +13,12 @@ mod payload_format;
 pub mod stream;
 
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters, ScalabilityMode};
-use watersmeet_wire::units::{Bitrate, SeqNo, Ssrc, Time};
+use watersmeet_wire::units::{Bitrate, Ssrc, Time};
 
 use crate::ids::ProducerId;
 use crate::layers::Layers;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, Incoming};
-use crate::packet_cache::{CachedPacket, SLOTS_MAX};
 use crate::producer::activity::Activity;
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::layer_rates::LayerRate;
@@ -265,21 +265,9 @@ impl Producer {
     /// Caches a packet that was accepted on another shard.
     #[inline]
     pub fn cache(&mut self, now: Time, packet: &SharedPacket) {
-        let arrival = &packet.arrival;
-        let Some(stream) = self.streams.get_mut(usize::from(arrival.stream)) else {
-            return;
-        };
-        stream.cache_shared(now, packet);
-        if arrival.descriptor.keyframe {
-            stream.keyframes.fulfil();
+        if let Some(stream) = self.streams.get_mut(usize::from(packet.arrival.stream)) {
+            stream.cache_shared(now, packet);
         }
-    }
-
-    /// Returns the cached packet of an arrival; `None` if it was only padding.
-    #[inline]
-    pub fn cached(&self, arrival: &Arrival) -> Option<&CachedPacket> {
-        let stream = self.streams.get(usize::from(arrival.stream))?;
-        stream.cache.get(arrival.seq)
     }
 
     /// Accepts a packet of one of its streams, which arrived with `ssrc`. Returns `None` when its
@@ -327,7 +315,7 @@ impl Producer {
         };
         let mut descriptor = describe(codec, mapped.payload(packet));
         if descriptor.keyframe {
-            stream.keyframes.fulfil();
+            stream.record_keyframe(seq, mapped.timestamp);
         }
         let layer = layer_of(self.independent_layers, index, &mut descriptor);
         // A receiver cannot decode another codec, or a stream after a large gap, without a keyframe.
@@ -465,41 +453,6 @@ impl Producer {
             .filter_map(|nacks| nacks.poll_timeout())
             .min()
             .unwrap_or(Time::FAR_FUTURE)
-    }
-
-    /// Returns the cached packets that follow `arrival` in its stream, in order. They could not be
-    /// sent to consumers while `arrival` was missing.
-    pub fn cached_after(&self, arrival: &Arrival) -> impl Iterator<Item = Arrival> + '_ {
-        let index = arrival.stream;
-        let highest = self
-            .streams
-            .get(usize::from(index))
-            .map_or(0, |stream| stream.highest().0);
-        let later = (arrival.seq.0 + 1..=highest).take(SLOTS_MAX);
-        later.filter_map(move |seq| self.cached_arrival(index, SeqNo(seq)))
-    }
-
-    /// Returns the arrival of a cached packet.
-    fn cached_arrival(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
-        let stream = self.streams.get(usize::from(index))?;
-        let cached = stream.cache.get(seq)?;
-        let incoming = cached.incoming()?;
-        let format = self
-            .formats
-            .iter()
-            .find(|format| format.mapped == Some(incoming.pt))?;
-        let mut descriptor = describe(format.codec, cached.payload());
-        let layer = layer_of(self.independent_layers, index, &mut descriptor);
-        Some(Arrival {
-            stream: index,
-            pt: incoming.pt,
-            layer,
-            seq,
-            timestamp: incoming.timestamp,
-            has_payload: incoming.payload_len > 0,
-            descriptor,
-            clock: stream.clock_reference,
-        })
     }
 
     /// Records a subscription of another shard, new or repeated.

@@ -10,6 +10,7 @@
 
 mod allocate;
 mod bandwidth;
+mod cache_start;
 mod close;
 mod control;
 mod feedback;

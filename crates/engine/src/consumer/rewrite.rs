@@ -169,6 +169,19 @@ impl TimestampMap {
         self.offset = wanted.wrapping_sub(timestamp);
     }
 
+    /// Returns how many timestamps are unused between the latest and `reference`, or where that is unknown,
+    /// what belongs to the elapsed time.
+    pub fn room(&self, now: Time, clock_rate: u32, reference: Option<u32>) -> u32 {
+        let Some((latest, sent)) = self.latest else {
+            return u32::MAX;
+        };
+        let ahead = reference.map(|it| it.wrapping_sub(latest).cast_signed());
+        ahead.map_or_else(
+            || media_time(now.since(sent), clock_rate),
+            |ahead| u32::try_from(ahead).unwrap_or(0),
+        )
+    }
+
     /// Returns whether a timestamp, newest in order of sequence, does not fit the time that has passed
     /// since the latest: the publisher's media clock has jumped.
     #[inline]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use watersmeet_wire::rtcp::report::{ReportBlock, ntp_middle};
 use watersmeet_wire::units::{Rid, SeqNo, Ssrc, Time};
 
+use crate::keyframe_index::{CatchUp, CatchUpLimits, KeyframeIndex};
 use crate::packet::{ClockReference, Incoming};
 use crate::packet_cache::PacketCache;
 use crate::producer::keyframe::KeyframeRequests;
@@ -81,6 +82,8 @@ pub struct Stream {
     pub rid: Option<Rid>,
     /// Packets of its last second.
     pub cache: PacketCache,
+    /// From which of them a new receiver can start.
+    keyframe_index: KeyframeIndex,
     /// Missing packets; absent when the publisher does not support NACK.
     pub nacks: Option<NackGenerator>,
     /// Keyframe requests; unused for audio.
@@ -145,6 +148,7 @@ impl Stream {
             rtx_ssrc: None,
             rid: None,
             cache: PacketCache::default(),
+            keyframe_index: KeyframeIndex::default(),
             nacks: supports_nack.then(NackGenerator::default),
             keyframes: KeyframeRequests::default(),
             clock_reference: None,
@@ -210,9 +214,23 @@ impl Stream {
             self.count(now, incoming, packet.len());
             if incoming.payload_len > 0 {
                 self.cache.insert(now, seq, incoming, packet);
+            } else {
+                self.keyframe_index.record_padding(seq);
             }
         }
         accepted
+    }
+
+    /// Records that a keyframe starts in a packet.
+    pub fn record_keyframe(&mut self, seq: SeqNo, timestamp: u32) {
+        self.keyframes.fulfil();
+        self.keyframe_index.record_keyframe(seq, timestamp);
+    }
+
+    /// Returns the cached packets with which a new receiver can start, within the limits.
+    pub fn catch_up(&self, limits: CatchUpLimits) -> Option<CatchUp> {
+        self.keyframe_index
+            .catch_up(&self.cache, self.highest, limits)
     }
 
     /// Caches a packet that was accepted on another shard.
@@ -222,6 +240,11 @@ impl Stream {
         self.clock_reference = arrival.clock;
         if let Some(incoming) = &packet.incoming {
             self.cache.insert(now, arrival.seq, incoming, &packet.bytes);
+        } else {
+            self.keyframe_index.record_padding(arrival.seq);
+        }
+        if arrival.descriptor.keyframe {
+            self.record_keyframe(arrival.seq, arrival.timestamp);
         }
     }
 
@@ -296,6 +319,7 @@ impl Stream {
         self.first = Some(seq);
         self.is_restarting = false;
         self.highest = seq;
+        self.keyframe_index.clear();
         self.transit = None;
         self.clock_reference = None;
         if let Some(nacks) = &mut self.nacks {

@@ -243,10 +243,12 @@ impl Worker {
             })
     }
 
-    /// Requests a keyframe if a consumer waits for one.
+    /// Starts with a cached keyframe if a consumer waits for one, or else requests one.
     pub(super) fn request_awaited_keyframe(&mut self, now: Time, key: ConsumerKey) {
         let consumer = self.consumers.get(key);
-        if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some()) {
+        if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some())
+            && !self.start_from_cache(now, key)
+        {
             self.request_keyframe(now, key);
         }
     }

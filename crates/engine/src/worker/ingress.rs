@@ -8,6 +8,7 @@ use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
 use crate::command::Event;
 use crate::consumer::Forwarding;
+use crate::ids::ConsumerId;
 use crate::layers::Layers;
 use crate::packet::{Arrival, ExtensionSpans, Incoming};
 use crate::rtp_listener::StreamOwner;
@@ -183,15 +184,8 @@ impl Worker {
             self.send_queue
                 .enqueue_media(now, now, consumer.transport, &mut outbound.queue_entry);
             if has_switched && has_layers && self.events.len() < EVENTS_MAX {
-                let layers = Layers {
-                    spatial_layer: arrival.layer,
-                    temporal_layer: None,
-                };
-                let event = Event::ConsumerLayersChanged {
-                    consumer: consumer.id,
-                    layers: Some(layers),
-                };
-                self.events.push_back(event);
+                self.events
+                    .push_back(layer_event(consumer.id, arrival.layer));
             }
         }
         if is_interrupted {
@@ -200,5 +194,16 @@ impl Worker {
             }
             self.send_keyframe_requests(now, key);
         }
+    }
+}
+
+/// Returns the event that a consumer sends another layer.
+pub(super) const fn layer_event(consumer: ConsumerId, spatial_layer: u8) -> Event {
+    Event::ConsumerLayersChanged {
+        consumer,
+        layers: Some(Layers {
+            spatial_layer,
+            temporal_layer: None,
+        }),
     }
 }

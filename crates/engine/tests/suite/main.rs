@@ -15,6 +15,7 @@
 mod allocations;
 #[cfg(feature = "sim")]
 mod bandwidth;
+mod cache_start;
 #[cfg(feature = "sim")]
 mod egress_window;
 #[cfg(feature = "sim")]

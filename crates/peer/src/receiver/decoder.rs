@@ -22,6 +22,10 @@ const REFERENCE_PICTURES_MAX: u16 = 255;
 /// clocks of two encodings by sender reports, which are far more exact; without them by arrival.
 const DRIFT_MICROS_MAX: i64 = 100_000;
 
+/// Most by which two frames may be further apart, or closer together, by RTP timestamp than by capture, in
+/// microseconds. Frames of the past that are sent at once are closer together, and are not compared.
+const STEP_MICROS_MAX: i64 = 5_000;
+
 /// Decoder without pictures.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -31,10 +35,12 @@ pub struct Decoder {
     tl0_index: Option<u8>,
     /// Encoding and number of the decoded frames since the last keyframe.
     decoded: VecDeque<(u8, u32)>,
-    /// Capture time in microseconds and unwrapped RTP timestamp of the first frame.
+    /// Capture time in microseconds and unwrapped RTP timestamp of the first frame that was compared.
     origin: Option<(i64, i64)>,
     /// Unwrapped RTP timestamp of the last frame.
     ticks: i64,
+    /// Capture time of the last frame in microseconds.
+    captured: i64,
     /// Number of changes to another encoding.
     pub layer_switches: u64,
 }
@@ -132,23 +138,29 @@ impl Decoder {
         violations
     }
 
-    /// Compares RTP timestamps with capture times.
+    /// Compares RTP timestamps with capture times. The first frame after a change of the clock is not
+    /// compared: only the next one shows that the change lasts.
     fn check_clock(&mut self, frame: &AssembledFrame) -> Option<Violation> {
         let captured = i64::try_from(frame.signature.captured.as_micros()).ok()?;
         let seq = frame.first;
-        if let Some(last) = &self.last {
-            let step = frame.timestamp.wrapping_sub(last.timestamp).cast_signed();
-            if step <= 0 {
-                return Some(Violation::TimestampBackwards { seq });
-            }
-            self.ticks += i64::from(step);
+        let before = std::mem::replace(&mut self.captured, captured);
+        let last = self.last.as_ref()?;
+        let step = frame.timestamp.wrapping_sub(last.timestamp).cast_signed();
+        if step <= 0 {
+            return Some(Violation::TimestampBackwards { seq });
+        }
+        self.ticks += i64::from(step);
+        let micros = |ticks| ticks * 1_000_000 / i64::from(VIDEO_CLOCK);
+        let change = micros(i64::from(step)) - (captured - before);
+        if change.abs() > STEP_MICROS_MAX {
+            return None;
         }
         let (captured_first, ticks_first) = *self.origin.get_or_insert((captured, self.ticks));
-        let media = (self.ticks - ticks_first) * 1_000_000 / i64::from(VIDEO_CLOCK);
-        let micros = media - (captured - captured_first);
-        (micros.abs() > DRIFT_MICROS_MAX).then(|| {
+        let drift = micros(self.ticks - ticks_first) - (captured - captured_first);
+        (drift.abs() > DRIFT_MICROS_MAX).then(|| {
             // Reported once: later frames are compared with the new offset.
             self.origin = Some((captured, self.ticks));
+            let micros = drift;
             Violation::TimestampDrift { seq, micros }
         })
     }
@@ -324,29 +336,49 @@ mod tests {
     fn timestamp_drift_is_reported_once() {
         let mut decoder = Decoder::default();
         decoder.decode(frame(0));
-        let late = AssembledFrame {
-            timestamp: 9_000 + 18_000,
-            ..frame(1)
+        let late = |number| AssembledFrame {
+            timestamp: frame(number).timestamp + 18_000,
+            ..frame(number)
         };
+        decoder.decode(frame(1));
+        assert_eq!(decoder.decode(late(2)), []);
         assert!(matches!(
-            decoder.decode(late)[..],
+            decoder.decode(late(3))[..],
             [Violation::TimestampDrift {
                 micros: 200_000,
                 ..
             }]
         ));
-        let next = AssembledFrame {
-            timestamp: 18_000 + 18_000,
-            ..frame(2)
-        };
-        assert_eq!(decoder.decode(next), []);
+        assert_eq!(decoder.decode(late(4)), []);
         let back = AssembledFrame {
             timestamp: 17_000,
-            ..frame(3)
+            ..frame(5)
         };
         assert_eq!(
             decoder.decode(back),
             [Violation::TimestampBackwards { seq: back.first }]
         );
+    }
+
+    #[test]
+    fn frames_of_the_past_may_have_timestamps_later_than_their_capture() {
+        let mut decoder = Decoder::default();
+        let live = 20 * 9_000;
+        for number in 0..20 {
+            let caught_up = AssembledFrame {
+                timestamp: live - (20 - number) * 90,
+                ..frame(number)
+            };
+            assert_eq!(decoder.decode(caught_up), []);
+        }
+        for number in 20..40 {
+            assert_eq!(decoder.decode(frame(number)), []);
+        }
+        let late = |number| AssembledFrame {
+            timestamp: frame(number).timestamp + 18_000,
+            ..frame(number)
+        };
+        decoder.decode(late(40));
+        assert_eq!(decoder.decode(late(41)).len(), 1, "the clock has changed");
     }
 }
