@@ -408,6 +408,9 @@ impl AddressSockets {
                 };
                 worker.handle_datagram(now, path, datagram.contents);
             }
+            if !batch.is_full() {
+                return true;
+            }
         }
         false
     }

@@ -74,6 +74,11 @@ impl ReceiveBatch {
             })
     }
 
+    /// Returns whether the last receive filled all slots, so that more datagrams may be waiting.
+    pub fn is_full(&self) -> bool {
+        self.filled.len() >= RECEIVE_SLOTS
+    }
+
     /// Returns the number of datagrams of the last receive.
     pub(super) fn len(&self) -> usize {
         self.filled
