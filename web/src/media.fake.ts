@@ -1,4 +1,5 @@
 /** Fake media for tests: records calls, needs no browser. Tracks have an id and nothing else. */
+import type { Demand } from './encodings';
 import type {
   ConnectionState,
   CreateMedia,
@@ -21,7 +22,7 @@ export class FakeMedia implements Media {
 
   readonly capabilities = { codecs: [] };
   readonly transports = new Map<Direction, string>();
-  readonly producers: (MediaProducer & { source: MediaSource; codec: VideoCodec; paused: boolean; closed: boolean })[] = [];
+  readonly producers: (MediaProducer & { source: MediaSource; codec: VideoCodec; paused: boolean; closed: boolean; demands: Demand[] })[] = [];
   readonly consumers: (MediaConsumer & { closed: boolean })[] = [];
   /** Ids of transports whose ICE was restarted. */
   readonly iceRestarts: string[] = [];
@@ -44,9 +45,11 @@ export class FakeMedia implements Media {
       codec,
       paused: false,
       closed: false,
+      demands: [] as Demand[],
       pause: () => void (producer.paused = true),
       resume: () => void (producer.paused = false),
       replaceTrack: async () => undefined,
+      fitToDemand: async (demand: Demand) => void producer.demands.push(demand),
       close: () => void (producer.closed = true),
     };
     this.producers.push(producer);

@@ -4,6 +4,7 @@
  * media is received and does not talk to the server; `TransportSignalling` does.
  */
 import { Device, type types } from 'mediasoup-client';
+import { SIMULCAST, SINGLE, fitToDemand, type Demand, type EncodingSettings } from './encodings';
 import type {
   Consumed,
   Direction,
@@ -36,6 +37,8 @@ export interface MediaProducer {
   pause(): void;
   resume(): void;
   replaceTrack(track: MediaStreamTrack): Promise<void>;
+  /** Sends what the receivers want of a video. */
+  fitToDemand(demand: Demand): Promise<void>;
   close(): void;
 }
 
@@ -66,18 +69,8 @@ export class UnsupportedBrowser extends Error {
   override readonly name = 'UnsupportedBrowser';
 }
 
-/**
- * Simulcast encodings, each twice the width of the one before, so that every viewer
- * can be sent the one that fits. Bitrates are upper limits; at 1280×720 VP8 gains
- * nothing visible above the last.
- */
-const SIMULCAST: types.RtpEncodingParameters[] = [
-  { scaleResolutionDownBy: 4, maxBitrate: 150_000, scalabilityMode: 'L1T3' },
-  { scaleResolutionDownBy: 2, maxBitrate: 500_000, scalabilityMode: 'L1T3' },
-  { scaleResolutionDownBy: 1, maxBitrate: 1_700_000, scalabilityMode: 'L1T3' },
-];
-
-const SINGLE: types.RtpEncodingParameters[] = [{ maxBitrate: 1_500_000 }];
+/** In kbit/s. Chromium otherwise begins with 300, and needs many seconds until it sends the best encoding. */
+const VIDEO: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
 
 /** DTX saves most packets of a silent participant; in-band FEC repairs single losses. */
 const OPUS: types.ProducerCodecOptions = { opusStereo: false, opusDtx: true, opusFec: true };
@@ -132,9 +125,11 @@ class MediasoupMedia implements Media {
     if (!this.device.canProduce(video ? 'video' : 'audio')) {
       throw new UnsupportedBrowser('This browser lacks the codec of this room.');
     }
+    const { codec: videoCodec, encodings } = this.videoOptions(codec);
+    const copies = encodings.map((encoding) => ({ ...encoding }));
     const producer = await this.transport('send').produce({
       track,
-      ...(video ? this.videoOptions(codec) : { codecOptions: OPUS }),
+      ...(video ? { ...(videoCodec && { codec: videoCodec }), encodings: copies, codecOptions: VIDEO } : { codecOptions: OPUS }),
       // `Capture` owns the tracks: it shows them, and starts and stops the devices.
       stopTracks: false,
       disableTrackOnPause: false,
@@ -145,6 +140,7 @@ class MediasoupMedia implements Media {
       pause: () => producer.pause(),
       resume: () => producer.resume(),
       replaceTrack: (next) => producer.replaceTrack({ track: next }),
+      fitToDemand: (demand) => applySettings(producer.rtpSender, fitToDemand(encodings, demand)),
       close: () => producer.close(),
     };
   }
@@ -185,12 +181,19 @@ class MediasoupMedia implements Media {
   }
 
   /** Returns the wanted codec when browser and router have it; otherwise mediasoup-client picks one. */
-  private videoOptions(wanted: VideoCodec): Pick<types.ProducerOptions, 'codec' | 'encodings'> {
+  private videoOptions(wanted: VideoCodec) {
     const codec = this.device.sendRtpCapabilities.codecs?.find(
       ({ mimeType }) => mimeType.toLowerCase() === `video/${wanted}`,
     );
     const simulcast = codec?.mimeType.toLowerCase() === 'video/vp8';
-    const encodings = (simulcast ? SIMULCAST : SINGLE).map((encoding) => ({ ...encoding }));
-    return codec ? { codec, encodings } : { encodings };
+    return { codec, encodings: simulcast ? SIMULCAST : SINGLE };
   }
+}
+
+/** Applies settings to the encodings of a sender. */
+async function applySettings(sender: RTCRtpSender | undefined, settings: EncodingSettings[]): Promise<void> {
+  if (!sender) return;
+  const parameters = sender.getParameters();
+  parameters.encodings.forEach((encoding, index) => Object.assign(encoding, settings[index]));
+  await sender.setParameters(parameters);
 }

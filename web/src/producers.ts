@@ -5,7 +5,7 @@
  */
 import type { Device } from './capture';
 import { UnsupportedBrowser, type Media, type MediaProducer, type VideoCodec } from './media';
-import type { MediaSource } from './protocol';
+import type { MediaSource, ProducerDemandChanged } from './protocol';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
 
@@ -33,6 +33,8 @@ export class Producers {
   private syncing = false;
   private syncRequested = false;
   private readonly retries = new RetryTimers();
+  /** The latest change of what a sender sends. */
+  private settling: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly tracks: LocalTracks,
@@ -95,6 +97,16 @@ export class Producers {
       if (producer.id !== producerId) continue;
       producer.close();
       this.bySource.delete(source);
+    }
+  }
+
+  /** Sends what the receivers of a producer want of it, after what they wanted before. */
+  handleDemand({ producerId, ...demand }: ProducerDemandChanged): void {
+    for (const { producer } of this.bySource.values()) {
+      if (producer.id !== producerId) continue;
+      const apply = () => producer.fitToDemand(demand);
+      // A sender that has just stopped refuses; its next producer begins with everything.
+      this.settling = this.settling.then(apply).catch(() => undefined);
     }
   }
 

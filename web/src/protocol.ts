@@ -434,6 +434,19 @@ export type ConsumerLayersChanged = {
   temporalLayer?: number;
 };
 
+/** `producerDemandChanged` */
+export type ProducerDemandChanged = {
+  /** Id of the producer. */
+  producerId: string;
+  /** Best encoding that somebody is sent; those above it need not be sent. Absent means that none need be. */
+  spatialLayer?: number;
+  /** Bitrate in bit/s that the lowest encoding must not exceed for all to be sent it; absent means any. */
+  lowestBitrate?: number;
+  /** Bitrate in bit/s that all who are sent the best encoding can be sent of it. Present only where some
+   * of them would be sent a better one if their connections carried it. */
+  highestBitrate?: number;
+};
+
 /** `transportClosed` */
 export type TransportClosed = {
   /** Id of the transport; everything on it is closed. */
@@ -512,6 +525,7 @@ export interface Notices {
   consumerPaused: ConsumerPausedNotice;
   consumerResumed: ConsumerPausedNotice;
   consumerLayersChanged: ConsumerLayersChanged;
+  producerDemandChanged: ProducerDemandChanged;
   transportClosed: TransportClosed;
   workerLost: Empty;
   serverClosing: ServerClosing;

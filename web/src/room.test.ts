@@ -256,6 +256,18 @@ describe('a video that the connection does not carry', () => {
   });
 });
 
+describe('what the others want of a video', () => {
+  test('is passed on to its sender', async () => {
+    turnCameraOn();
+    await call.join();
+    const [camera] = media().producers;
+    call.server.notify('producerDemandChanged', { producerId: camera?.id ?? '', spatialLayer: 1, highestBitrate: 600_000 });
+    call.server.notify('producerDemandChanged', { producerId: 'an earlier one', spatialLayer: 0 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(camera?.demands).toEqual([{ spatialLayer: 1, highestBitrate: 600_000 }]);
+  });
+});
+
 describe('a temporary refusal', () => {
   const MINUTES = 60_000;
 

@@ -366,6 +366,8 @@ export class Room {
       case 'producerClosed':
         this.producers.handleClosed(notice.payload.producerId);
         return this.removeProducer(notice.payload.producerId);
+      case 'producerDemandChanged':
+        return this.producers.handleDemand(notice.payload);
       case 'consumerClosed':
         return this.consumers.handleClosed(notice.payload.producerId);
       case 'consumerLayersChanged':

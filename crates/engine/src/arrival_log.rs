@@ -41,7 +41,7 @@ pub struct ArrivalLog {
 impl ArrivalLog {
     /// Records a packet. Returns whether feedback should be sent at once.
     #[inline]
-    pub fn record(&mut self, now: Time, raw: u16, media: Ssrc) -> bool {
+    pub fn record(&mut self, arrived: Time, raw: u16, media: Ssrc) -> bool {
         let seq = match self.highest {
             None => {
                 let first = SeqNo::first(raw);
@@ -57,7 +57,7 @@ impl ArrivalLog {
         self.highest = Some(self.highest.map_or(seq, |highest| highest.max(seq)));
         self.media = media;
         if self.pending.len() < PENDING_ARRIVALS_MAX {
-            self.pending.push((seq, now));
+            self.pending.push((seq, arrived));
         }
         self.pending.len() >= PENDING_ARRIVALS_MAX
     }

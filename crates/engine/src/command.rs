@@ -14,6 +14,7 @@ use watersmeet_wire::units::Bitrate;
 pub use crate::ids::{ConsumerId, ProducerId, RouterId, TransportId};
 pub use crate::layers::Layers;
 pub use crate::path::{ListenAddress, LocalAddress, Path, Protocol};
+pub use crate::producer::demand::Demand;
 pub use crate::stats::{ConsumerStats, ProducerStats, TransportStats};
 pub use crate::transport_state::{CloseReason, DtlsState, IceState};
 
@@ -367,6 +368,13 @@ pub enum Event {
         producer: ProducerId,
         /// Scores in the order of the encodings, 0 (nothing arrives) to 10 (nothing is lost).
         scores: Vec<u8>,
+    },
+    /// The consumers of a producer want other layers or bitrates of it than before.
+    ProducerDemandChanged {
+        /// Producer concerned.
+        producer: ProducerId,
+        /// What they want now.
+        demand: Demand,
     },
     /// A consumer switched to another layer.
     ConsumerLayersChanged {

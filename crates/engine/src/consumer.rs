@@ -46,7 +46,6 @@ use crate::packet::{Arrival, ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
 use crate::round_trip::RoundTripTime;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
-use crate::stats::ConsumerStats;
 
 /// Minimum interval between two keyframe requests of a peer that are passed on.
 const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
@@ -200,6 +199,17 @@ pub struct Consumer {
     pub priority: u8,
     /// When it may rise to a better layer.
     pub rise: RiseHold,
+    /// Its share of the bandwidth of its transport.
+    pub share: BandwidthShare,
+}
+
+/// Share of a consumer in the bandwidth of its transport.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct BandwidthShare {
+    /// Bitrate that it can be sent; `None` while that is not known.
+    pub bitrate: Option<Bitrate>,
+    /// Whether it would be sent a better layer if there were more.
+    pub is_limited: bool,
 }
 
 /// Properties of a new consumer.
@@ -299,6 +309,7 @@ impl Consumer {
             keyframe_sent: None,
             priority: setup.priority,
             rise: RiseHold::default(),
+            share: BandwidthShare::default(),
             rtp,
         }
     }
@@ -518,6 +529,15 @@ impl Consumer {
         self.layers.awaited_keyframe()
     }
 
+    /// Returns the highest of `count` layers that it wants, also before its transport is connected; `None`
+    /// while it is paused.
+    pub fn wanted_layer(&self, count: u8) -> Option<u8> {
+        if self.paused || self.lacks_codec {
+            return None;
+        }
+        self.layers.wanted(count, self.share.is_limited)
+    }
+
     /// Returns the layer whose keyframe it waits for, or for which its peer has asked lately.
     pub fn wanted_keyframe(&self, now: Time) -> Option<u8> {
         let is_recent = |at| now.since(at) < KEYFRAME_WANTED_FOR;
@@ -557,36 +577,5 @@ impl Consumer {
         }
         self.keyframe_requested = Some(now);
         true
-    }
-
-    /// Returns the statistics of its stream.
-    pub fn stats(&mut self, now: Time) -> ConsumerStats {
-        let report = self.report;
-        let current = self.layers.current();
-        ConsumerStats {
-            stats_type: "outbound-rtp",
-            timestamp: now.as_millis(),
-            ssrc: self.ssrc.0,
-            rtx_ssrc: self.rtx.as_ref().map(|rtx| rtx.ssrc.0),
-            kind: self.kind,
-            mime_type: self.mime_type().to_owned(),
-            packet_count: self.counters.packets,
-            byte_count: self.counters.bytes,
-            bitrate: self.rate.bitrate(now).as_bps(),
-            packets_lost: report.map_or(0, |report| u64::from(report.packets_lost)),
-            fraction_lost: report.map_or(0, |report| report.fraction_lost),
-            round_trip_time: self
-                .measured_rtt(now)
-                .map_or(0.0, |rtt| rtt.as_secs_f64() * 1_000.0),
-            packets_retransmitted: self.counters.retransmitted,
-            nack_count: self.counters.nacks,
-            nack_packet_count: self.counters.nacked_packets,
-            pli_count: self.counters.plis,
-            fir_count: self.counters.firs,
-            current_layers: current.map(|spatial_layer| Layers {
-                spatial_layer,
-                temporal_layer: None,
-            }),
-        }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod activity;
 mod cached_arrivals;
+pub mod demand;
 pub mod keyframe;
 mod layer_rates;
 pub mod nack;
@@ -20,6 +21,7 @@ use crate::layers::Layers;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, Incoming};
 use crate::producer::activity::Activity;
+use crate::producer::demand::{Demand, DemandReports, Want};
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::layer_rates::LayerRate;
 use crate::producer::nack::Gap;
@@ -40,6 +42,8 @@ pub struct PipeSubscription {
     pub shard: u8,
     /// Streams whose keyframe it awaits, as a bit set.
     pub awaited: u8,
+    /// What its consumers want.
+    pub want: Want,
 }
 
 /// Keyframe request to send to the publisher.
@@ -85,6 +89,10 @@ pub struct Producer {
     pub nack_deadline: Deadline,
     /// Deadline of the keyframe requests.
     pub keyframe_deadline: Deadline,
+    /// Deadline of the next comparison of what is wanted with what its publisher was told.
+    pub demand_deadline: Deadline,
+    /// What its publisher, or the shard it is piped from, was told of what is wanted.
+    demand: DemandReports,
     /// Feedback on bandwidth that its publisher supports for any codec, and of the rest what it supports
     /// for the first.
     pub feedback: SupportedFeedback,
@@ -169,6 +177,8 @@ impl Producer {
             pipe_deadline: Deadline::default(),
             nack_deadline: Deadline::default(),
             keyframe_deadline: Deadline::default(),
+            demand_deadline: Deadline::default(),
+            demand: DemandReports::new(u8::try_from(layer_count).unwrap_or(u8::MAX)),
             feedback,
             formats: parameters
                 .codecs
@@ -456,11 +466,43 @@ impl Producer {
     }
 
     /// Records a subscription of another shard, new or repeated.
-    pub fn record_subscription(&mut self, shard: u8, awaited: u8) {
-        match self.pipes.iter_mut().find(|pipe| pipe.shard == shard) {
-            Some(pipe) => pipe.awaited = awaited,
-            None => self.pipes.push(PipeSubscription { shard, awaited }),
+    pub fn record_subscription(&mut self, subscription: PipeSubscription) {
+        let mut pipes = self.pipes.iter_mut();
+        match pipes.find(|pipe| pipe.shard == subscription.shard) {
+            Some(pipe) => *pipe = subscription,
+            None => self.pipes.push(subscription),
         }
+    }
+
+    /// Returns the highest layer that its publisher was told is wanted.
+    pub fn told_layer(&self) -> Option<u8> {
+        self.demand.told().layer
+    }
+
+    /// Returns whether a layer that is not active would be sent if it were wanted.
+    pub fn would_start(&self, now: Time, layer: u8) -> bool {
+        self.demand.would_start(now, layer)
+    }
+
+    /// Records what the shard from which it is piped was told of what is wanted.
+    pub fn record_told(&mut self, now: Time, want: Want) {
+        self.demand.record(now, want);
+    }
+
+    /// Compares what is wanted with what its publisher was told. Returns what to tell it, if that has
+    /// changed.
+    pub fn update_demand(&mut self, now: Time, want: Want) -> Option<Demand> {
+        let former = self.told_layer();
+        let demand = self.demand.update(now, want)?;
+        let count = self.layer_count();
+        for layer in (0..count).filter(|layer| Some(*layer) > former.min(demand.layer)) {
+            self.activity.expect_start(layer);
+            // Frames from before a pause are not shown after it.
+            if let Some(stream) = self.streams.get_mut(usize::from(layer)) {
+                stream.forget_keyframes();
+            }
+        }
+        Some(demand)
     }
 
     /// Records a sender report of one of its streams. `clock` is the clock of its publisher,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::ids::ProducerId;
 use crate::packet::{Arrival, Incoming};
 use crate::packet_cache::CachedPacket;
+use crate::producer::demand::Want;
 
 /// Upper bound of the shared packets kept for reuse. Another shard releases one within an iteration of
 /// its loop; this many are some 10 ms of a worker that shares all it can receive.
@@ -42,6 +43,8 @@ pub enum ShardMessage {
         producer: ProducerId,
         /// Streams whose keyframe is awaited, as a bit set.
         awaited: u8,
+        /// What its consumers want.
+        want: Want,
     },
     /// End of a subscription, to the producer's origin.
     Unsubscribe {

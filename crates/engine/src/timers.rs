@@ -29,6 +29,8 @@ pub enum TimerKind {
     Keyframe(ProducerKey),
     /// Repeated subscription to a piped producer.
     Pipe(ProducerKey),
+    /// What is wanted of a producer.
+    Demand(ProducerKey),
 }
 
 /// Expiry of one timer. Its owner holds it; entries of the heap that do not match it are stale.

@@ -13,6 +13,7 @@ mod bandwidth;
 mod cache_start;
 mod close;
 mod control;
+mod demand;
 mod feedback;
 mod handshake_admission;
 mod handshakes;
@@ -181,6 +182,8 @@ pub struct Worker {
     nack_buffer: Vec<u16>,
     /// Scratch buffer for transport-wide feedback.
     feedback_buffer: Vec<u8>,
+    /// Arrival time of the datagram that is being handled.
+    arrived: Time,
 }
 
 impl Worker {
@@ -225,12 +228,20 @@ impl Worker {
             close_datagrams: VecDeque::new(),
             nack_buffer: Vec::new(),
             feedback_buffer: Vec::new(),
+            arrived: Time::ZERO,
             rng,
         }
     }
 
     /// Handles one UDP datagram or one frame of a TCP connection. The packet is decrypted in place.
     pub fn handle_datagram(&mut self, now: Time, path: Path, packet: &mut [u8]) {
+        self.handle_arrival(now, now, path, packet);
+    }
+
+    /// Handles a datagram as [`Self::handle_datagram`] does. `arrived` is when it reached this machine, by
+    /// which the publisher's path is judged: until `now` it may have waited for the worker.
+    pub fn handle_arrival(&mut self, now: Time, arrived: Time, path: Path, packet: &mut [u8]) {
+        self.arrived = arrived;
         let by_path = self.demux.locate(path);
         if let Some(key) = self.locate_by_ufrag(packet).or(by_path) {
             self.contain_fault(now, key, |worker| worker.receive(now, key, path, packet));
@@ -283,7 +294,10 @@ impl Worker {
                 | TimerKind::Bandwidth(key) => {
                     self.contain_fault(now, key, |worker| worker.handle_timer(now, at, kind));
                 }
-                TimerKind::Nack(key) | TimerKind::Keyframe(key) | TimerKind::Pipe(key) => {
+                TimerKind::Nack(key)
+                | TimerKind::Keyframe(key)
+                | TimerKind::Pipe(key)
+                | TimerKind::Demand(key) => {
                     match self.producers.get(key).map(|producer| producer.origin) {
                         Some(Origin::Transport(transport)) => {
                             self.contain_fault(now, transport, |worker| {
@@ -423,6 +437,12 @@ impl Worker {
                 let producer = self.producers.get_mut(key);
                 if producer.is_some_and(|producer| producer.pipe_deadline.expires(at)) {
                     self.subscribe(now, key);
+                }
+            }
+            TimerKind::Demand(key) => {
+                let producer = self.producers.get_mut(key);
+                if producer.is_some_and(|producer| producer.demand_deadline.expires(at)) {
+                    self.update_demand(now, key);
                 }
             }
         }

@@ -64,6 +64,7 @@ impl Backend {
         if options.portable {
             Self::Portable
         } else {
+            linux::enable_receive_time(socket);
             Self::Batched {
                 sender: linux::BatchSender::new(socket, options),
                 gro: options.gro && linux::enable_gro(socket),

@@ -219,6 +219,12 @@ impl Conference {
                     self.notify(session, &Notice::ConsumerPaused { consumer, paused });
                 }
             }
+            Event::ProducerDemandChanged { producer, demand } => {
+                tracing::debug!(%producer, ?demand, "producer demand changed");
+                if let Some(owner) = self.media.producer_owner(producer) {
+                    self.notify(owner, &Notice::ProducerDemandChanged { producer, demand });
+                }
+            }
             Event::ConsumerLayersChanged { consumer, layers } => {
                 if let Some(session) = self.media.consumer_owner(consumer) {
                     self.notify(session, &Notice::ConsumerLayersChanged { consumer, layers });

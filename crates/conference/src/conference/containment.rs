@@ -72,6 +72,7 @@ impl Conference {
             | Event::DtlsStateChanged { transport, .. } => self.media.transport_owner(*transport),
             Event::ProducerClosed { producer }
             | Event::PipedProducerClosed { producer }
+            | Event::ProducerDemandChanged { producer, .. }
             | Event::ProducerScore { producer, .. } => self.media.producer_owner(*producer),
             Event::ConsumerClosed { consumer }
             | Event::ConsumerProducerPaused { consumer, .. }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
-use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, TransportId};
+use watersmeet_engine::command::{
+    CloseReason, ConsumerId, Demand, Layers, ProducerId, TransportId,
+};
 use watersmeet_wire::params::MediaKind;
 
 use super::ids::PeerId;
@@ -98,6 +100,13 @@ pub enum Notice {
         consumer: ConsumerId,
         /// Layers that are forwarded now. `None` means that nothing is forwarded.
         layers: Option<Layers>,
+    },
+    /// The others want other layers or bitrates of a producer of the receiver of this notice.
+    ProducerDemandChanged {
+        /// Id of the producer.
+        producer: ProducerId,
+        /// What they want now.
+        demand: Demand,
     },
     /// The worker failed: all transports of the participant are gone. Joining again restores them.
     WorkerLost,

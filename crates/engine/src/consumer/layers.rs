@@ -68,6 +68,20 @@ impl ConsumerLayers {
         self.preference.spatial_max()
     }
 
+    /// Returns the highest of `count` layers that is wanted, whether or not it brings packets. Where the
+    /// bandwidth is the limit, no better layer than that allows is, and the lowest one at least.
+    pub fn wanted(&self, count: u8, is_limited: bool) -> Option<u8> {
+        let limit = self.limit.spatial_max();
+        let max = if is_limited {
+            limit.unwrap_or(0)
+        } else {
+            u8::MAX
+        };
+        let wanted = max.min(self.preference.spatial_max());
+        let wanted = wanted.min(count.checked_sub(1)?);
+        Some(wanted.max(self.current().unwrap_or(0)))
+    }
+
     /// Returns the layers that bring packets, as a bit set.
     pub const fn active(&self) -> u8 {
         self.active

@@ -1,4 +1,4 @@
-//! Reports of a consumer: those of the peer on the stream it receives, and ours to the peer
+//! Reports of a consumer, and its statistics: reports of the peer on the stream it receives, and ours to the peer
 //! (RFC 3550 §6.4).
 
 use std::time::Duration;
@@ -8,6 +8,8 @@ use watersmeet_wire::units::{Ssrc, Time};
 
 use super::rewrite::media_time;
 use super::{Consumer, PeerReport};
+use crate::layers::Layers;
+use crate::stats::ConsumerStats;
 
 /// Seconds by which a sender report may deviate from the time passed since the latest packet. A
 /// publisher whose clock deviates by more is not followed.
@@ -95,5 +97,36 @@ impl Consumer {
             self.reports_sent.remove(0);
         }
         self.reports_sent.push((compact_ntp, now));
+    }
+
+    /// Returns the statistics of its stream.
+    pub fn stats(&mut self, now: Time) -> ConsumerStats {
+        let report = self.report;
+        let current = self.layers.current();
+        ConsumerStats {
+            stats_type: "outbound-rtp",
+            timestamp: now.as_millis(),
+            ssrc: self.ssrc.0,
+            rtx_ssrc: self.rtx.as_ref().map(|rtx| rtx.ssrc.0),
+            kind: self.kind,
+            mime_type: self.mime_type().to_owned(),
+            packet_count: self.counters.packets,
+            byte_count: self.counters.bytes,
+            bitrate: self.rate.bitrate(now).as_bps(),
+            packets_lost: report.map_or(0, |report| u64::from(report.packets_lost)),
+            fraction_lost: report.map_or(0, |report| report.fraction_lost),
+            round_trip_time: self
+                .measured_rtt(now)
+                .map_or(0.0, |rtt| rtt.as_secs_f64() * 1_000.0),
+            packets_retransmitted: self.counters.retransmitted,
+            nack_count: self.counters.nacks,
+            nack_packet_count: self.counters.nacked_packets,
+            pli_count: self.counters.plis,
+            fir_count: self.counters.firs,
+            current_layers: current.map(|spatial_layer| Layers {
+                spatial_layer,
+                temporal_layer: None,
+            }),
+        }
     }
 }

@@ -88,6 +88,13 @@ impl Activity {
         std::mem::replace(&mut self.active, active) != active
     }
 
+    /// Expects an encoding to start because its publisher was told so: it need not show that it lasts.
+    pub fn expect_start(&mut self, index: u8) {
+        if let Some(encoding) = self.encodings.get_mut(usize::from(index)) {
+            encoding.is_unstable = false;
+        }
+    }
+
     /// Records a new packet of an encoding, with its RTP timestamp. Returns whether the active
     /// encodings changed.
     #[inline]

@@ -227,6 +227,11 @@ impl Stream {
         self.keyframe_index.record_keyframe(seq, timestamp);
     }
 
+    /// Lets no new receiver start with the keyframes so far.
+    pub fn forget_keyframes(&mut self) {
+        self.keyframe_index.clear();
+    }
+
     /// Returns the cached packets with which a new receiver can start, within the limits.
     pub fn catch_up(&self, limits: CatchUpLimits) -> Option<CatchUp> {
         self.keyframe_index

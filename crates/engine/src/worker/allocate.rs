@@ -8,10 +8,10 @@ use watersmeet_wire::units::{Bitrate, Time};
 
 use super::Worker;
 use super::outbound::Terms;
-use crate::allocation::{Candidate, LAYERS_MAX, allocate};
+use crate::allocation::{Allocation, Candidate, LAYERS_MAX, allocate};
 use crate::command::Event;
-use crate::consumer::Consumer;
 use crate::consumer::layer_limit::LayerLimit;
+use crate::consumer::{BandwidthShare, Consumer};
 use crate::producer::activity::bit;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::timers::TimerKind;
@@ -121,6 +121,7 @@ impl Worker {
         let goal = allocation.next.map_or(0, |next| {
             (next.as_bps() + reserved) * (100 + GOAL_MARGIN_PERCENT) / 100
         });
+        let shares = shares(budget, &candidates, &allocation, terms);
         let is_overloaded = (sent + reserved) * 100 > available.as_bps() * OVERLOAD_PERCENT;
         if !keys.is_empty()
             && let Some(entry) = self.transports.get_mut(key)
@@ -128,10 +129,13 @@ impl Worker {
         {
             bandwidth.begin(now);
         }
-        for (consumer, granted) in keys.into_iter().zip(allocation.granted) {
-            self.limit_layers(now, consumer, granted.into());
+        for ((key, granted), share) in keys.into_iter().zip(allocation.granted).zip(shares) {
+            if let Some(consumer) = self.consumers.get_mut(key) {
+                consumer.share = share;
+            }
+            self.limit_layers(now, key, granted.into());
             if is_overloaded {
-                self.stop_better_layer(now, consumer);
+                self.stop_better_layer(now, key);
             }
         }
         let used = Bitrate::from_bps(allocation.used.as_bps() + reserved);
@@ -179,12 +183,13 @@ impl Worker {
         }
         let active = consumer.layers.active();
         let is_active = |layer: &u8| active & bit(*layer) != 0;
+        let is_possible = |layer: &u8| is_active(layer) || producer.would_start(now, *layer);
         let preferred = consumer.layers.preferred_max();
         let count = producer.layer_count();
-        let lowest = (0..count).find(is_active)?;
+        let lowest = (0..count).find(is_possible)?;
         let top = preferred.max(lowest);
         let mut layers = ArrayVec::<_, LAYERS_MAX>::new();
-        for layer in (0..count).filter(|layer| is_active(layer) && *layer <= top) {
+        for layer in (0..count).filter(|layer| is_possible(layer) && *layer <= top) {
             let unknown = UNKNOWN_LAYERS.get(usize::from(layer - lowest));
             let bitrate = producer
                 .layer_bitrate(now, layer)
@@ -296,4 +301,32 @@ impl Worker {
                 .set(&mut bandwidth.deadline, due, TimerKind::Bandwidth(key));
         }
     }
+}
+
+/// Returns what each candidate can be sent: what it is granted, and an equal part of what is left.
+fn shares(
+    budget: Bitrate,
+    candidates: &[Candidate],
+    allocation: &Allocation,
+    terms: Terms,
+) -> Vec<BandwidthShare> {
+    let pairs = || candidates.iter().zip(&allocation.granted);
+    let is_limited = |candidate: &Candidate, granted: Option<u8>| {
+        granted < candidate.layers.last().map(|(layer, _)| *layer)
+    };
+    let limited = pairs().filter(|(candidate, granted)| is_limited(candidate, **granted));
+    let parts = u64::try_from(limited.count()).unwrap_or(1).max(1);
+    let left = budget.as_bps().saturating_sub(allocation.used.as_bps()) / parts;
+    pairs()
+        .map(|(candidate, granted)| {
+            let mut layers = candidate.layers.iter();
+            let own = layers.find(|(layer, _)| Some(*layer) == *granted);
+            let bps = own.map_or(0, |(_, bitrate)| bitrate.as_bps()) + left;
+            let bitrate = Bitrate::from_bps(bps * 100 / terms.cost_percent);
+            BandwidthShare {
+                bitrate: (!terms.is_guess).then_some(bitrate),
+                is_limited: is_limited(candidate, *granted),
+            }
+        })
+        .collect()
 }

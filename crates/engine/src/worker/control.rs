@@ -304,6 +304,7 @@ impl Worker {
         router.add_producer(key);
         self.producers.insert(producer);
         self.producer_keys.insert(id, key);
+        self.update_demand(now, key);
         Ok(Reply::Producer { consumable })
     }
 

@@ -243,8 +243,10 @@ impl Worker {
             })
     }
 
-    /// Starts with a cached keyframe if a consumer waits for one, or else requests one.
+    /// Starts with a cached keyframe if a consumer waits for one, or else requests one. Its publisher is told
+    /// if it wants a better layer than before.
     pub(super) fn request_awaited_keyframe(&mut self, now: Time, key: ConsumerKey) {
+        self.raise_demand(now, key);
         let consumer = self.consumers.get(key);
         if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some())
             && !self.start_from_cache(now, key)

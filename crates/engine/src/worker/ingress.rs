@@ -61,7 +61,7 @@ impl Worker {
             return;
         };
         let inbound = &mut entry.inbound;
-        let is_full = inbound.arrival_log.record(now, seq, header.ssrc);
+        let is_full = inbound.arrival_log.record(self.arrived, seq, header.ssrc);
         let due = now + arrival_log::FEEDBACK_INTERVAL;
         self.timers.set(
             &mut inbound.feedback_deadline,

@@ -232,7 +232,8 @@ impl Outbound {
         let repeated = lost * 1_000 / (1_000 - lost);
         Terms {
             cost_percent: (100 + repeated / 10).max(repeated * 100 / SHARE_PERMILLE),
-            is_guess: bandwidth.is_some_and(|it| it.estimator.is_guess()),
+            is_guess: self.remote_estimate.is_none()
+                && bandwidth.is_some_and(|it| it.estimator.is_guess()),
         }
     }
 

@@ -60,8 +60,18 @@ impl Worker {
                     self.close_pipe(now, key);
                 }
             }
-            ShardMessage::Subscribe { producer, awaited } => {
-                self.handle_subscription(now, from, producer, awaited);
+            ShardMessage::Subscribe {
+                producer,
+                awaited,
+                want,
+            } => {
+                let shard = from;
+                let subscription = PipeSubscription {
+                    shard,
+                    awaited,
+                    want,
+                };
+                self.handle_subscription(now, producer, subscription);
             }
             ShardMessage::Unsubscribe { producer } => {
                 let key = self.producer_keys.get(&producer);
@@ -159,7 +169,16 @@ impl Worker {
             .set(&mut pipe.pipe_deadline, due, TimerKind::Pipe(key));
         let producer = pipe.id;
         let awaited = self.awaited_keyframes(now, key);
-        self.send_to_shard(origin, ShardMessage::Subscribe { producer, awaited });
+        let want = self.want_here(now, key);
+        if let Some(pipe) = self.producers.get_mut(key) {
+            pipe.record_told(now, want);
+        }
+        let message = ShardMessage::Subscribe {
+            producer,
+            awaited,
+            want,
+        };
+        self.send_to_shard(origin, message);
     }
 
     /// Returns the streams whose keyframe was requested and is still wanted, as a bit set.
@@ -174,18 +193,28 @@ impl Worker {
     }
 
     /// Handles a new or repeated subscription of another shard.
-    fn handle_subscription(&mut self, now: Time, from: u8, producer: ProducerId, awaited: u8) {
+    fn handle_subscription(
+        &mut self,
+        now: Time,
+        producer: ProducerId,
+        subscription: PipeSubscription,
+    ) {
+        let (from, awaited) = (subscription.shard, subscription.awaited);
         let key = self.producer_keys.get(&producer).copied();
         let found = key.and_then(|key| Some((key, self.producers.get_mut(key)?)));
         let Some((key, found)) = found.filter(|(_, it)| it.is_local()) else {
             return self.send_to_shard(from, ShardMessage::Closed { producer });
         };
-        found.record_subscription(from, awaited);
+        found.record_subscription(subscription);
+        let is_raised = subscription.want.layer > found.told_layer();
         if !found.paused {
             found.renew_keyframe_requests(awaited);
         }
         let state = found.state(None);
         self.send_to_shard(from, state);
+        if is_raised {
+            self.update_demand(now, key);
+        }
         self.send_keyframe_requests(now, key);
     }
 

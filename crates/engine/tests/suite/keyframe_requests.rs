@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use watersmeet_engine::command::{Command, Event, Path};
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtcp::report::SenderInfo;
-use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::Ssrc;
 
-use crate::support::broadcast::{Broadcast, PublishedPacket, SSRC, Viewer};
+use crate::support::broadcast::{Broadcast, SSRC, Viewer};
+use crate::support::simulcast::{send_picture, simulcast_producer};
 
 const FRAME: Duration = Duration::from_millis(40);
+
+/// Length of a picture in each encoding.
+const PAYLOADS: [usize; 3] = [5; 3];
 
 fn broadcast() -> Broadcast {
     Broadcast::new(SrtpProfile::AeadAes128Gcm)
@@ -124,16 +125,16 @@ fn slow_simulcast_keeps_its_layer_and_asks_for_nothing() {
         let mut broadcast = broadcast();
         let producer = simulcast_producer(&mut broadcast);
         for count in 0..30 {
-            send_picture(&mut broadcast, count, true);
+            send_picture(&mut broadcast, count, true, PAYLOADS);
             broadcast.advance(FRAME);
         }
         let mut viewer = broadcast.add_viewer_of(producer);
-        send_picture(&mut broadcast, 30, true);
+        send_picture(&mut broadcast, 30, true, PAYLOADS);
         let before = broadcast.keyframe_requests();
         while broadcast.worker.poll_event().is_some() {}
         for count in 31..60 {
             broadcast.advance(interval);
-            let sent = send_picture(&mut broadcast, count, false);
+            let sent = send_picture(&mut broadcast, count, false, PAYLOADS);
             assert_eq!(viewer.received(&sent).len(), 1, "{interval:?}");
         }
         assert_eq!(broadcast.keyframe_requests(), before, "{interval:?}");
@@ -141,44 +142,6 @@ fn slow_simulcast_keeps_its_layer_and_asks_for_nothing() {
             .filter(|event| matches!(event, Event::ConsumerLayersChanged { .. }));
         assert_eq!(changes.count(), 0, "{interval:?}");
     }
-}
-
-/// Adds a producer with three simulcast encodings.
-fn simulcast_producer(broadcast: &mut Broadcast) -> watersmeet_engine::command::ProducerId {
-    let rtp = json!({
-        "mid": "7",
-        "codecs": [{
-            "mimeType": "video/VP8", "payloadType": 96, "clockRate": 90_000,
-            "rtcpFeedback": [{"type": "nack"}, {"type": "nack", "parameter": "pli"}],
-        }],
-        "headerExtensions": [
-            {"uri": ExtensionKind::Mid.uri(), "id": 1},
-            {"uri": ExtensionKind::Rid.uri(), "id": 2},
-        ],
-        "encodings": [{"rid": "q"}, {"rid": "h"}, {"rid": "f"}],
-    });
-    broadcast.produce_with(MediaKind::Video, rtp)
-}
-
-/// Sends a picture in all encodings. Returns the datagrams sent in consequence.
-fn send_picture(
-    broadcast: &mut Broadcast,
-    count: u64,
-    keyframe: bool,
-) -> Vec<crate::support::worker_setup::Datagram> {
-    let mut sent = Vec::new();
-    let timestamp = u32::try_from(broadcast.now.as_millis() * 90).expect("small");
-    for (ssrc, rid) in [(10, b"q"), (20, b"h"), (30, b"f")] {
-        sent.extend(broadcast.send(&PublishedPacket {
-            ssrc,
-            pt: 96,
-            seq: count,
-            timestamp,
-            extensions: &[(1, b"7"), (2, rid)],
-            payload: &[0x10, u8::from(!keyframe), 1, 2, 3],
-        }));
-    }
-    sent
 }
 
 /// Lets the viewer see a keyframe and then some frames, of which the first leaves the caches.

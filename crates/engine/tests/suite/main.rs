@@ -16,6 +16,7 @@ mod allocations;
 #[cfg(feature = "sim")]
 mod bandwidth;
 mod cache_start;
+mod demand;
 #[cfg(feature = "sim")]
 mod egress_window;
 #[cfg(feature = "sim")]

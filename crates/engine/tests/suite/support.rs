@@ -6,5 +6,8 @@
 pub mod broadcast;
 #[path = "support/dtls_client.rs"]
 pub mod dtls_client;
+#[cfg(feature = "sim")]
+#[path = "support/simulcast.rs"]
+pub mod simulcast;
 #[path = "support/worker_setup.rs"]
 pub mod worker_setup;

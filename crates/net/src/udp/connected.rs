@@ -10,7 +10,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::control_message::{CONTROL_LEN, ControlBuffer, control_messages, segment_len};
+use super::control_message::{
+    CONTROL_LEN, ControlBuffer, control_messages, receive_time, segment_len,
+};
 use super::io_error::{is_transient, is_would_block};
 use super::linux::{empty_message, force_buffer_sizes};
 use super::receive_batch::{RECEIVE_RUN_LEN, RECEIVE_SLOT_LEN};
@@ -24,9 +26,6 @@ const CALL_LEN: libc::c_uint = 32;
 
 /// Requested size of the kernel's send buffer in bytes.
 const SEND_BUFFER: usize = 1 << 20;
-
-/// Nanoseconds of a second.
-const NANOS: u64 = 1_000_000_000;
 
 /// Options of a [`ConnectedSocket`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,22 +245,14 @@ impl Metadata {
     fn read(control: &ControlBuffer<CONTROL_LEN>, len: usize) -> Self {
         let mut metadata = Self::default();
         for message in control_messages(control.0.get(..len).unwrap_or_default()) {
-            if (message.level, message.kind) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
-                metadata.at_ns = parse_timespec(message.value);
+            if let Some(at_ns) = receive_time(&message) {
+                metadata.at_ns = Some(at_ns);
             } else if let Some(len) = segment_len(&message) {
                 metadata.segment_len = Some(len);
             }
         }
         metadata
     }
-}
-
-/// Converts a `timespec` of two 64-bit numbers to nanoseconds.
-fn parse_timespec(value: &[u8]) -> Option<u64> {
-    let (seconds, rest) = value.split_first_chunk()?;
-    let seconds = u64::try_from(i64::from_ne_bytes(*seconds)).ok()?;
-    let nanos = u64::try_from(i64::from_ne_bytes(*rest.first_chunk()?)).ok()?;
-    seconds.checked_mul(NANOS)?.checked_add(nanos)
 }
 
 #[cfg(test)]
@@ -378,7 +369,7 @@ mod tests {
         bytes.resize(CONTROL_LEN, 0xff);
         let control = ControlBuffer(bytes.try_into().unwrap());
         let expected = Metadata {
-            at_ns: Some(3 * NANOS + 7),
+            at_ns: Some(3_000_000_007),
             segment_len: Some(1_100),
         };
         assert_eq!(Metadata::read(&control, len), expected);

@@ -6,9 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Bytes of a `cmsghdr`: a length and two integers.
 pub(super) const CONTROL_HEADER_LEN: usize = size_of::<libc::cmsghdr>();
 
-/// Bytes for the control messages of one datagram: a run's length (24), with a timestamp (32) or the
-/// local address (at most 40).
-pub(super) const CONTROL_LEN: usize = 64;
+/// Bytes for the control messages of one datagram: a run's length (24), a timestamp (32) and the local
+/// address (at most 40).
+pub(super) const CONTROL_LEN: usize = 96;
+
+/// Nanoseconds in a second.
+const NANOS: u64 = 1_000_000_000;
 
 /// Bytes of an interface index in `in_pktinfo` and `in6_pktinfo`.
 const INTERFACE_LEN: usize = size_of::<libc::c_int>();
@@ -55,6 +58,19 @@ pub(super) fn segment_len(message: &ControlMessage<'_>) -> Option<usize> {
     }
     let size = libc::c_int::from_ne_bytes(*message.value.first_chunk()?);
     usize::try_from(size).ok()
+}
+
+/// Returns when the kernel received a datagram, in nanoseconds since the Unix epoch, if `message` states it
+/// (SO_TIMESTAMPNS).
+pub(super) fn receive_time(message: &ControlMessage<'_>) -> Option<u64> {
+    if (message.level, message.kind) != (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
+        return None;
+    }
+    // A `timespec` of two 64-bit numbers.
+    let (seconds, rest) = message.value.split_first_chunk()?;
+    let seconds = u64::try_from(i64::from_ne_bytes(*seconds)).ok()?;
+    let nanos = u64::try_from(i64::from_ne_bytes(*rest.first_chunk()?)).ok()?;
+    seconds.checked_mul(NANOS)?.checked_add(nanos)
 }
 
 /// Returns the local address that a datagram was sent to if `message` states it (IP_PKTINFO,

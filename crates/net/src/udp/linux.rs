@@ -8,12 +8,14 @@ mod tests;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrayvec::ArrayVec;
 use socket2::Socket;
 
 use super::control_message::{
-    CONTROL_LEN, ControlBuffer, ControlWriter, control_messages, local_address, segment_len,
+    CONTROL_LEN, ControlBuffer, ControlWriter, control_messages, local_address, receive_time,
+    segment_len,
 };
 use super::io_error::{is_bad_descriptor, is_transient, is_would_block};
 use super::options::UdpOptions;
@@ -44,6 +46,9 @@ const NAME_LEN_IN6: libc::socklen_t = 28;
 
 /// Bytes of a `sockaddr_in`.
 const NAME_LEN_IN: libc::socklen_t = 16;
+
+/// Longest time that a datagram waits in the kernel. A longer one means that the wall clock was set.
+const WAITED_MAX: Duration = Duration::from_secs(1);
 
 /// A socket address in the kernel's layout.
 #[derive(Clone, Copy)]
@@ -249,6 +254,12 @@ pub(super) fn enable_gro(socket: &UdpSocket) -> bool {
     set_number(socket, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok()
 }
 
+/// Lets the kernel state when each datagram arrived.
+pub(super) fn enable_receive_time(socket: &UdpSocket) {
+    // Where it is not supported, datagrams count as arrived when they are received.
+    let _ = set_number(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
+}
+
 /// Lets the kernel state the local address that each datagram was sent to. Returns whether it will.
 pub(super) fn enable_local_address(socket: &UdpSocket, is_ipv6: bool) -> bool {
     let (level, option) = if is_ipv6 {
@@ -424,6 +435,7 @@ pub(super) fn receive(
             Err(error)
         };
     };
+    let now = SystemTime::now();
     let filled = headers.messages.iter().zip(&headers.names);
     for ((message, name), control) in filled.zip(&headers.controls).take(received) {
         let header = &message.msg_hdr;
@@ -435,6 +447,7 @@ pub(super) fn receive(
         batch.filled.push(source.map(|source| FilledSlot {
             source,
             local: metadata.local,
+            waited: metadata.waited(now),
             len,
             segment_len: metadata.segment_len.unwrap_or(len).max(1),
         }));
@@ -512,6 +525,8 @@ struct Metadata {
     local: Option<IpAddr>,
     /// Length of each datagram of a run.
     segment_len: Option<usize>,
+    /// Time of arrival in nanoseconds since the Unix epoch.
+    at_ns: Option<u64>,
 }
 
 impl Metadata {
@@ -523,8 +538,18 @@ impl Metadata {
                 metadata.segment_len = Some(len);
             } else if let Some(local) = local_address(&message) {
                 metadata.local = Some(local);
+            } else if let Some(at_ns) = receive_time(&message) {
+                metadata.at_ns = Some(at_ns);
             }
         }
         metadata
+    }
+
+    /// Returns the time since the arrival; zero where it is not known, or where the wall clock was set.
+    fn waited(&self, now: SystemTime) -> Duration {
+        let arrived = self.at_ns.map(Duration::from_nanos);
+        let arrived = arrived.and_then(|it| UNIX_EPOCH.checked_add(it));
+        let waited = arrived.and_then(|arrived| now.duration_since(arrived).ok());
+        waited.filter(|it| *it < WAITED_MAX).unwrap_or_default()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use super::io_error::{is_transient, is_would_block};
 use super::receive_batch::{FilledSlot, RECEIVE_SLOTS, ReceiveBatch};
@@ -39,6 +40,7 @@ pub(super) fn receive(
             Ok((len, source)) => Some(FilledSlot {
                 source,
                 local: None,
+                waited: Duration::ZERO,
                 len,
                 segment_len: len.max(1),
             }),

@@ -1,6 +1,7 @@
 //! Storage for the datagrams of one receive call.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// Slots of a receive batch. With UDP_GRO each may hold dozens of datagrams.
 pub const RECEIVE_SLOTS: usize = 32;
@@ -19,6 +20,8 @@ pub struct Datagram<'a> {
     pub source: SocketAddr,
     /// Local address that it was sent to, see [`UdpSocket::states_local`](super::UdpSocket).
     pub local: Option<IpAddr>,
+    /// Time from its arrival in the kernel until it was received; zero where the kernel does not state it.
+    pub waited: Duration,
     /// Payload. May be modified in place; the next receive overwrites it.
     pub contents: &'a mut [u8],
 }
@@ -30,6 +33,8 @@ pub(super) struct FilledSlot {
     pub(super) source: SocketAddr,
     /// Local address that it was sent to, if the kernel states it.
     pub(super) local: Option<IpAddr>,
+    /// Time since the run arrived in the kernel.
+    pub(super) waited: Duration,
     /// Bytes of the run.
     pub(super) len: usize,
     /// Bytes of each datagram but the last; never zero.
@@ -69,6 +74,7 @@ impl ReceiveBatch {
                     .map(move |contents| Datagram {
                         source: filled.source,
                         local: filled.local,
+                        waited: filled.waited,
                         contents,
                     })
             })

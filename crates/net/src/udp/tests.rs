@@ -360,3 +360,29 @@ fn datagrams_state_the_address_that_was_asked_and_leave_from_it() {
         }
     }
 }
+
+/// The kernel begins to stamp datagrams on receipt a while after it was asked to.
+#[cfg(target_os = "linux")]
+#[test]
+fn datagrams_state_how_long_they_waited_in_the_kernel() {
+    const WAIT: Duration = Duration::from_millis(20);
+    for gro in [false, true] {
+        let mut receiver = UdpSocket::bind(V4, options(gro, true, false)).unwrap();
+        let mut sender = UdpSocket::bind(V4, options(gro, true, false)).unwrap();
+        let destination = receiver.local_addr().unwrap();
+        let mut batch = ReceiveBatch::new(&receiver);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            sender
+                .send_batch(&[1; 100], &[single(destination, 0..100)])
+                .unwrap();
+            std::thread::sleep(WAIT);
+            receiver.receive_batch(&mut batch).unwrap();
+            let waited = batch.datagrams().map(|datagram| datagram.waited).min();
+            if waited.is_some_and(|waited| waited >= WAIT) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "no receive times: {waited:?}");
+        }
+    }
+}

@@ -3,8 +3,11 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use watersmeet_engine::command::{CloseReason, ConsumerId, Layers, ProducerId, TransportId};
+use watersmeet_engine::command::{
+    CloseReason, ConsumerId, Demand, Layers, ProducerId, TransportId,
+};
 use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
+use watersmeet_wire::units::Bitrate;
 
 use super::config::Config;
 use super::payloads::*;
@@ -173,6 +176,10 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         Notice::ConsumerLayersChanged { consumer, layers } => {
             let payload = layers_changed(*consumer, *layers);
             frame("consumerLayersChanged", id, payload)
+        }
+        Notice::ProducerDemandChanged { producer, demand } => {
+            let payload = producer_demand(*producer, *demand);
+            frame("producerDemandChanged", id, payload)
         }
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
         Notice::ParticipantRestarted { .. }
@@ -474,6 +481,17 @@ fn consumer_closed(consumer: ConsumerId, producer: ProducerId) -> ConsumerClosed
     ConsumerClosed {
         consumer_id: consumer.to_string(),
         producer_id: producer.to_string(),
+    }
+}
+
+/// Returns the payload of `producerDemandChanged`.
+fn producer_demand(producer: ProducerId, demand: Demand) -> ProducerDemandChanged {
+    let bps = |bitrate: Bitrate| u32::try_from(bitrate.as_bps()).unwrap_or(u32::MAX);
+    ProducerDemandChanged {
+        producer_id: producer.to_string(),
+        spatial_layer: demand.layer,
+        lowest_bitrate: demand.lowest.map(bps),
+        highest_bitrate: demand.highest.map(bps),
     }
 }
 

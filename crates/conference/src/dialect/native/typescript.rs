@@ -103,6 +103,7 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("consumerPaused", ConsumerPausedNotice::name(config)),
         ("consumerResumed", ConsumerPausedNotice::name(config)),
         ("consumerLayersChanged", ConsumerLayersChanged::name(config)),
+        ("producerDemandChanged", ProducerDemandChanged::name(config)),
         ("transportClosed", TransportClosed::name(config)),
         ("workerLost", Empty::name(config)),
         ("serverClosing", ServerClosing::name(config)),
@@ -191,6 +192,7 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<ConsumerPausedNotice>(config),
         declaration::<ConsumerClosed>(config),
         declaration::<ConsumerLayersChanged>(config),
+        declaration::<ProducerDemandChanged>(config),
         declaration::<TransportClosed>(config),
         declaration::<ErrorPayload>(config),
     ]

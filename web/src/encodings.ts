@@ -1,0 +1,45 @@
+/** Encodings of a video, and what they become when the receivers want less, or can be sent more, of them. */
+import type { types } from 'mediasoup-client';
+import type { ProducerDemandChanged } from './protocol';
+
+type Encoding = types.RtpEncodingParameters & { maxBitrate: number };
+
+/** What the server tells of the receivers of a producer. */
+export type Demand = Omit<ProducerDemandChanged, 'producerId'>;
+
+/** What changes of an encoding while it is sent. */
+export interface EncodingSettings {
+  active: boolean;
+  maxBitrate: number;
+}
+
+/**
+ * Simulcast encodings, each twice the width of the one before, so that every viewer
+ * can be sent the one that fits. Bitrates are upper limits; at 1280×720 VP8 gains
+ * nothing visible above the last.
+ */
+export const SIMULCAST: readonly Encoding[] = [
+  { scaleResolutionDownBy: 4, maxBitrate: 150_000, scalabilityMode: 'L1T3' },
+  { scaleResolutionDownBy: 2, maxBitrate: 500_000, scalabilityMode: 'L1T3' },
+  { scaleResolutionDownBy: 1, maxBitrate: 1_700_000, scalabilityMode: 'L1T3' },
+];
+
+export const SINGLE: readonly Encoding[] = [{ maxBitrate: 1_500_000 }];
+
+/** Most that an encoding may have when those who receive it cannot be sent a better one, as a multiple. */
+const RAISE_MAX = 3;
+/** Least that an encoding is given, in bit/s: less shows nothing. */
+const BITRATE_MIN = 50_000;
+
+/** Returns the settings of the encodings: those nobody is sent are off, the others fit the receivers' connections. */
+export function fitToDemand(encodings: readonly Encoding[], demand: Demand): EncodingSettings[] {
+  const { spatialLayer = -1, lowestBitrate, highestBitrate } = demand;
+  return encodings.map(({ maxBitrate }, index) => {
+    let fitting = maxBitrate;
+    if (index === spatialLayer && highestBitrate !== undefined) {
+      fitting = Math.min(Math.max(highestBitrate, maxBitrate), maxBitrate * RAISE_MAX);
+    }
+    if (index === 0 && lowestBitrate !== undefined) fitting = Math.max(BITRATE_MIN, Math.min(fitting, lowestBitrate));
+    return { active: index <= spatialLayer, maxBitrate: fitting };
+  });
+}

@@ -1,0 +1,59 @@
+/**
+ * What a publisher in Chromium sends follows what the others are sent: encodings that nobody is sent are off, and
+ * come back when somebody is.
+ */
+import { expect, test, type Call, type CallParticipant } from './callFixture';
+import { sleep } from './server';
+
+const SMALL = { width: 360, height: 420 };
+const LARGE = { width: 1_600, height: 1_000 };
+
+/** Heights of the encodings that were sent within a moment. */
+async function sentHeights(publisher: CallParticipant): Promise<number[]> {
+  const read = () =>
+    publisher.page.evaluate(async () => {
+      const frames: Record<string, { height: number; sent: number }> = {};
+      for (const connection of window.connections) {
+        for (const report of (await connection.getStats()).values()) {
+          if (report.type !== 'outbound-rtp' || report.kind !== 'video') continue;
+          frames[report.id] = { height: Number(report.frameHeight ?? 0), sent: Number(report.framesSent ?? 0) };
+        }
+      }
+      return frames;
+    });
+  const before = await read();
+  await sleep(500);
+  const moving = Object.entries(await read()).filter(([id, { sent }]) => sent > (before[id]?.sent ?? 0));
+  return moving.map(([, { height }]) => height).sort((one, other) => one - other);
+}
+
+async function joinPair(call: Call, viewport: { width: number; height: number }) {
+  await call.startServer({ WATERSMEET_SHARDS: '1', MEDIASOUP_LISTEN_IP: '127.0.0.1' });
+  const ana = await call.join('ana', { options: { width: '1280' } });
+  await expect.poll(() => sentHeights(ana), { message: 'sent at first' }).not.toEqual([]);
+  const ben = await call.open('ben', { room: 'tea-at-four', options: { width: '320' }, viewport });
+  return { ana, ben };
+}
+
+test('a camera that nobody watches is not sent until somebody does', async ({ call }) => {
+  const { ana, ben } = await joinPair(call, LARGE);
+  await expect.poll(() => sentHeights(ana), { timeout: 20_000, message: 'nobody watches' }).toEqual([]);
+  await ben.join();
+  await ben.turnCameraOff();
+  await ben.expectVideoFrom(ana);
+  await expect.poll(() => sentHeights(ana)).toContain(720);
+  await ben.leave();
+  await expect.poll(() => sentHeights(ana), { timeout: 8_000, message: 'ben has left' }).toEqual([]);
+});
+
+test('the best encoding is off while all tiles are small, and back at once', async ({ call }) => {
+  const { ana, ben } = await joinPair(call, SMALL);
+  await ben.join();
+  await ben.expectVideoFrom(ana);
+  await expect.poll(() => sentHeights(ana), { timeout: 8_000, message: 'small tiles' }).not.toContain(720);
+  expect(await sentHeights(ana)).toContain(180);
+  await ben.page.setViewportSize(LARGE);
+  await ben.turnCameraOff();
+  await expect.poll(() => sentHeights(ana), { message: 'a large tile' }).toContain(720);
+  await ben.expectVideoFrom(ana);
+});
