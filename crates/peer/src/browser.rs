@@ -199,6 +199,8 @@ pub struct Browser {
     refused_requests: Vec<RefusedRequest>,
     /// Frames that match no pending request and are no known notification.
     unexpected_frames: Vec<String>,
+    /// Whether it sends only the encodings that the others want, as the server tells it.
+    pub follows_demand: bool,
     /// Sending half.
     pub sender: Sender,
     /// Receiving half.
@@ -212,6 +214,7 @@ impl Browser {
         let receiver = Receiver::new(options.unix_epoch);
         Self {
             options,
+            follows_demand: false,
             peer: None,
             capabilities: Value::Null,
             pending: Map::new(),

@@ -225,6 +225,15 @@ impl World {
         self
     }
 
+    /// Lets a participant send only the encodings that the others want.
+    #[must_use]
+    pub fn follows_demand(mut self, name: &str) -> Self {
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.follows_demand = true;
+        }
+        self
+    }
+
     /// Pauses or resumes the source with this index of a participant.
     #[must_use]
     pub fn sets_source_paused(mut self, name: &str, index: usize, paused: bool) -> Self {

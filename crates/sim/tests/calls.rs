@@ -225,6 +225,35 @@ fn preferred_layer_is_received_and_every_switch_starts_with_a_keyframe() {
 }
 
 #[test]
+fn encodings_that_nobody_wants_are_not_sent_and_are_back_within_a_second() {
+    for seed in seeds::first(8) {
+        let mut world = World::new(seed)
+            .publishes("ana", camera().simulcast(3).over(cable()))
+            .follows_demand("ana")
+            .after(secs(20));
+        let before = world.sender_counts("ana").packets;
+        world = world.after(secs(5));
+        // 50 packets of audio a second, and nothing else.
+        let sent = world.sender_counts("ana").packets - before;
+        assert!(
+            sent <= 260,
+            "seed {seed}: {sent} packets while nobody watches"
+        );
+        world = world.views("ben", cable()).after(secs(2));
+        world.expect("ben").sees("ana").starting_within(secs(1));
+        for layer in [0, 2, 1, 2] {
+            world = world
+                .sets_preferred_layer("ben", "ana", layer)
+                .after(secs(1));
+            world.expect("ben").sees("ana").on_layer(layer);
+            world = world.after(secs(8));
+        }
+        world.expect("ben").sees("ana").with_freezes_under(secs(1));
+        world.finish();
+    }
+}
+
+#[test]
 fn late_joiner_sees_video_at_once_and_causes_one_keyframe_request() {
     for seed in seeds::first(8) {
         let mut world = World::new(seed)

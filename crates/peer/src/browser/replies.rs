@@ -9,6 +9,9 @@ use super::{
 };
 use crate::negotiation::{self, IncomingStream};
 
+/// Encodings of a camera, at most.
+const CAMERA_ENCODINGS: usize = 3;
+
 impl Browser {
     /// Handles a frame from the server.
     pub fn handle_frame(&mut self, now: Time, text: &str) {
@@ -168,10 +171,28 @@ impl Browser {
                         is_withheld.then(|| stream.withheld_since.unwrap_or(now));
                 }
             }
+            "producerDemandChanged" if self.follows_demand => {
+                let layer = payload.get("spatialLayer").and_then(Value::as_u64);
+                self.send_encodings_up_to(&producer, layer);
+            }
+            "producerDemandChanged" => {}
             "newPeer" | "roleChanged" | "producerPaused" | "producerResumed" => {}
             _ => return false,
         }
         true
+    }
+
+    /// Sends the encodings of a camera up to this one, or none.
+    fn send_encodings_up_to(&mut self, producer: &str, layer: Option<u64>) {
+        let mut published = self.published_sources.values();
+        let source = published.find(|it| it.producer.as_deref() == Some(producer));
+        let Some(source) = source.map(|it| it.source) else {
+            return;
+        };
+        for (encoding, index) in (0..CAMERA_ENCODINGS).zip(0..) {
+            let is_wanted = layer.is_some_and(|layer| index <= layer);
+            self.sender.set_encoding_active(source, encoding, is_wanted);
+        }
     }
 
     fn set_producer_paused(&mut self, now: Time, consumer: &str, paused: bool) {
