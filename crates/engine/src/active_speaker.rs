@@ -7,7 +7,7 @@
 //! carry no spectrum, so a frame is speech when it is louder than the noise of its speaker; and since
 //! the likelihood of speech grows with the number of such frames, the numbers are compared.
 //!
-//! Pure: the caller passes the time with every call.
+//! Pure: the caller passes the time with every call, and decides when a decision is due.
 
 mod noise_floor;
 mod speech;
@@ -21,10 +21,14 @@ use watersmeet_wire::units::{Map, Time};
 use self::speech::Speech;
 
 /// Most speakers of a room. One more replaces the one that was silent for longest.
-pub const SPEAKERS_MAX: usize = 256;
+const SPEAKERS_MAX: usize = 256;
 
-/// Shortest time between two decisions.
+/// Time between two decisions.
 pub const DECISION_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Silence of the dominant speaker after which a room has none, unless another one speaks: longer than
+/// the pauses of somebody who is still speaking.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
 
 /// Time after a change in which another one needs a dominant speaker who has been silent in the long
 /// scale. Two people who speak at once would otherwise alternate with their pauses.
@@ -43,23 +47,12 @@ const LONG_BLOCKS_MIN: u32 = 5;
 /// Finds the dominant speaker of one room. `K` identifies a speaker.
 #[derive(Debug, Clone)]
 pub struct ActiveSpeakers<K> {
-    speakers: Map<K, Speaker>,
+    /// Recent speech of those who were heard.
+    speakers: Map<K, Speech>,
+    /// Dominant speaker by the last decision.
     dominant: Option<K>,
-    /// Time of the last change of the dominant speaker.
+    /// Time at which it became the dominant speaker.
     changed_at: Option<Time>,
-    /// Time of the last decision.
-    decided_at: Option<Time>,
-    /// Number of speakers and changes so far, for the order of speakers.
-    counter: u64,
-}
-
-#[derive(Debug, Clone)]
-struct Speaker {
-    speech: Speech,
-    /// Count at which it last became dominant; zero when it never was.
-    dominant_since: u64,
-    /// Count at which it was first heard.
-    heard_since: u64,
 }
 
 impl<K> Default for ActiveSpeakers<K> {
@@ -68,8 +61,6 @@ impl<K> Default for ActiveSpeakers<K> {
             speakers: Map::new(),
             dominant: None,
             changed_at: None,
-            decided_at: None,
-            counter: 0,
         }
     }
 }
@@ -78,12 +69,13 @@ impl<K: Copy + Ord> ActiveSpeakers<K> {
     /// Records the level of an audio packet that arrived at `now`: 0 is the loudest, 127 silence, in
     /// −dBov.
     pub fn observe(&mut self, now: Time, speaker: K, level: u8) {
-        if !self.speakers.contains_key(&speaker) {
-            self.add(now, speaker);
+        if let Some(speech) = self.speakers.get_mut(&speaker) {
+            return speech.observe(now, level);
         }
-        if let Some(entry) = self.speakers.get_mut(&speaker) {
-            entry.speech.observe(now, level);
-        }
+        self.make_space();
+        let mut speech = Speech::new(now);
+        speech.observe(now, level);
+        self.speakers.insert(speaker, speech);
     }
 
     /// Removes a speaker, such as one whose producer closed. The dominant speaker has no successor
@@ -91,50 +83,47 @@ impl<K: Copy + Ord> ActiveSpeakers<K> {
     pub fn remove(&mut self, speaker: K) {
         self.speakers.remove(&speaker);
         if self.dominant == Some(speaker) {
-            self.dominant = None;
-            self.changed_at = None;
+            self.set_dominant(None, None);
         }
     }
 
-    /// Returns the dominant speaker, after a decision when the last one is [`DECISION_INTERVAL`] ago.
-    /// In silence that is who spoke last; `None` when nobody has spoken yet.
-    pub fn dominant(&mut self, now: Time) -> Option<K> {
-        let is_due = self
-            .decided_at
-            .is_none_or(|last| now.since(last) >= DECISION_INTERVAL);
-        if is_due {
-            self.decided_at = Some(now);
-            if let Some(speaker) = self.challenger(now) {
-                self.counter += 1;
-                self.dominant = Some(speaker);
-                self.changed_at = Some(now);
-                if let Some(entry) = self.speakers.get_mut(&speaker) {
-                    entry.dominant_since = self.counter;
-                }
-            }
+    /// Decides again who is the dominant speaker. To be called every [`DECISION_INTERVAL`] while
+    /// somebody is heard or there is a dominant speaker.
+    pub fn decide(&mut self, now: Time) {
+        if let Some(speaker) = self.challenger(now) {
+            self.set_dominant(Some(speaker), Some(now));
+        } else if self.is_silent(now) {
+            self.set_dominant(None, None);
         }
+    }
+
+    /// Returns the dominant speaker; `None` in silence.
+    pub const fn dominant(&self) -> Option<K> {
         self.dominant
     }
 
-    /// Returns up to `count` speakers in the order in which they last became dominant, the current one
-    /// first; after them, those who never were, in the order in which they were first heard.
-    pub fn last_speakers(&self, count: usize) -> Vec<K> {
-        let mut order: Vec<_> = self.speakers.iter().collect();
-        order.sort_by_key(|(_, entry)| (u64::MAX - entry.dominant_since, entry.heard_since));
-        order.iter().take(count).map(|(key, _)| **key).collect()
+    /// Returns whether the dominant speaker has stopped speaking.
+    fn is_silent(&self, now: Time) -> bool {
+        let dominant = self.dominant.and_then(|key| self.speakers.get(&key));
+        dominant.is_some_and(|speech| now.since(speech.spoke_at()) >= SILENCE_MAX)
+    }
+
+    fn set_dominant(&mut self, speaker: Option<K>, changed_at: Option<Time>) {
+        self.dominant = speaker;
+        self.changed_at = changed_at;
     }
 
     /// Returns the speaker that replaces the dominant one now.
     fn challenger(&self, now: Time) -> Option<K> {
         let dominant = self.dominant.and_then(|key| self.speakers.get(&key));
-        let dominant = dominant.map(|entry| entry.speech.activity(now));
+        let dominant = dominant.map(|speech| speech.activity(now));
         let is_held = self
             .changed_at
             .is_some_and(|changed| now.since(changed) < HOLD_TIME);
         let others = self.speakers.iter();
         others
             .filter(|(key, _)| Some(**key) != self.dominant)
-            .map(|(key, entry)| (key, entry.speech.activity(now)))
+            .map(|(key, speech)| (key, speech.activity(now)))
             .filter(|(_, activity)| {
                 activity.is_speaking
                     && activity.medium_frames >= MEDIUM_FRAMES_MIN
@@ -151,23 +140,18 @@ impl<K: Copy + Ord> ActiveSpeakers<K> {
             .map(|(key, _)| *key)
     }
 
-    fn add(&mut self, now: Time, speaker: K) {
-        if self.speakers.len() >= SPEAKERS_MAX {
-            let others = self.speakers.iter();
-            let longest_silent = others
-                .filter(|(key, _)| Some(**key) != self.dominant)
-                .min_by_key(|(_, entry)| entry.speech.spoke_at())
-                .map(|(key, _)| *key);
-            if let Some(key) = longest_silent {
-                self.speakers.remove(&key);
-            }
+    /// Removes the one who was silent for longest when there are too many speakers.
+    fn make_space(&mut self) {
+        if self.speakers.len() < SPEAKERS_MAX {
+            return;
         }
-        self.counter += 1;
-        let entry = Speaker {
-            speech: Speech::new(now),
-            dominant_since: 0,
-            heard_since: self.counter,
-        };
-        self.speakers.insert(speaker, entry);
+        let others = self.speakers.iter();
+        let longest_silent = others
+            .filter(|(key, _)| Some(**key) != self.dominant)
+            .min_by_key(|(_, speech)| speech.spoke_at())
+            .map(|(key, _)| *key);
+        if let Some(key) = longest_silent {
+            self.speakers.remove(&key);
+        }
     }
 }

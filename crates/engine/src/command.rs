@@ -383,4 +383,12 @@ pub enum Event {
         /// Layers sent now; absent means none.
         layers: Option<Layers>,
     },
+    /// Another producer is the active speaker of a router, or none is any more. Only producers whose
+    /// publisher sends to this worker count.
+    ActiveSpeakerChanged {
+        /// Router concerned.
+        router: RouterId,
+        /// Audio producer that is speaking; absent in silence.
+        producer: Option<ProducerId>,
+    },
 }

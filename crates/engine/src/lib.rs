@@ -2,7 +2,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
-pub mod active_speaker;
+mod active_speaker;
 pub mod allocation;
 mod arrival_log;
 pub mod command;

@@ -1,12 +1,14 @@
-//! Routers: the transports and producers of one room on this worker, and the consumers of each
-//! producer. A router neither handles packets nor closes anything.
+//! Routers: the transports and producers of one room on this worker, the consumers of each producer,
+//! and who is speaking. A router neither handles packets nor closes anything.
 
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::Map;
 
+use crate::active_speaker::ActiveSpeakers;
 use crate::ids::RouterId;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::ticket_queue::TicketQueue;
+use crate::timers::Deadline;
 
 /// The part of a room that one worker serves.
 #[derive(Debug)]
@@ -19,6 +21,12 @@ pub struct Router {
     pub transports: TicketQueue<TransportKey>,
     /// Its producers that are piped from other shards.
     pub pipes: Vec<ProducerKey>,
+    /// Detector of the active speaker, among producers whose publisher sends to this worker.
+    pub speakers: ActiveSpeakers<ProducerKey>,
+    /// Deadline of the next decision who is speaking.
+    pub speaker_deadline: Deadline,
+    /// Active speaker that was reported last.
+    reported_speaker: Option<ProducerKey>,
     /// Consumers of each producer, in the order of their creation.
     consumers: Map<ProducerKey, Vec<ConsumerKey>>,
 }
@@ -31,6 +39,9 @@ impl Router {
             capabilities,
             transports: TicketQueue::default(),
             pipes: Vec::new(),
+            speakers: ActiveSpeakers::default(),
+            speaker_deadline: Deadline::default(),
+            reported_speaker: None,
             consumers: Map::new(),
         }
     }
@@ -43,6 +54,7 @@ impl Router {
     /// Removes a producer and returns its consumers.
     pub fn remove_producer(&mut self, producer: ProducerKey) -> Vec<ConsumerKey> {
         self.pipes.retain(|pipe| *pipe != producer);
+        self.speakers.remove(producer);
         self.consumers.remove(&producer).unwrap_or_default()
     }
 
@@ -63,5 +75,13 @@ impl Router {
     /// Returns the consumers of a producer.
     pub fn consumers_of(&self, producer: ProducerKey) -> &[ConsumerKey] {
         self.consumers.get(&producer).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the active speaker, or `Some(None)` when there is none any more, if that changed since it
+    /// was last returned.
+    pub fn take_changed_speaker(&mut self) -> Option<Option<ProducerKey>> {
+        let speaker = self.speakers.dominant();
+        let before = std::mem::replace(&mut self.reported_speaker, speaker);
+        (before != speaker).then_some(speaker)
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 
 use watersmeet_wire::units::Time;
 
-use crate::slots::{ProducerKey, TransportKey};
+use crate::slots::{ProducerKey, RouterKey, TransportKey};
 
 /// Purpose and owner of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +31,8 @@ pub enum TimerKind {
     Pipe(ProducerKey),
     /// What is wanted of a producer.
     Demand(ProducerKey),
+    /// Decision who is speaking in a router.
+    Speaker(RouterKey),
 }
 
 /// Expiry of one timer. Its owner holds it; entries of the heap that do not match it are stale.

@@ -29,6 +29,7 @@ mod pipes;
 mod report;
 #[cfg(feature = "sim")]
 mod sizes;
+mod speakers;
 mod statistics;
 mod transmit;
 mod transport_entry;
@@ -312,6 +313,7 @@ impl Worker {
                         None => {}
                     }
                 }
+                TimerKind::Speaker(_) => self.handle_timer(now, at, kind),
             }
         }
     }
@@ -443,6 +445,12 @@ impl Worker {
                 let producer = self.producers.get_mut(key);
                 if producer.is_some_and(|producer| producer.demand_deadline.expires(at)) {
                     self.update_demand(now, key);
+                }
+            }
+            TimerKind::Speaker(key) => {
+                let router = self.routers.get_mut(key);
+                if router.is_some_and(|router| router.speaker_deadline.expires(at)) {
+                    self.update_speaker(now, key);
                 }
             }
         }

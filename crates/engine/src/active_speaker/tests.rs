@@ -74,7 +74,7 @@ struct Room {
     voices: Vec<Voice>,
     now_ms: u64,
     /// Dominant speaker after each change, with the time.
-    changes: Vec<(u64, u8)>,
+    changes: Vec<(u64, Option<u8>)>,
 }
 
 impl Room {
@@ -106,20 +106,25 @@ impl Room {
                 let level = level(&mut self.voices, self.now_ms, index);
                 self.speakers.observe(now, index, level);
             }
-            if let Some(dominant) = self.speakers.dominant(now)
-                && self
-                    .changes
-                    .last()
-                    .is_none_or(|(_, last)| *last != dominant)
-            {
+            if self.now_ms.is_multiple_of(100) {
+                self.speakers.decide(now);
+            }
+            let dominant = self.speakers.dominant();
+            if dominant != self.changes.last().and_then(|(_, last)| *last) {
                 self.changes.push((self.now_ms, dominant));
             }
             self.now_ms += PACKET_MS;
         }
     }
 
-    fn dominant(&mut self) -> Option<u8> {
-        self.speakers.dominant(Time::from_millis(self.now_ms))
+    fn dominant(&self) -> Option<u8> {
+        self.speakers.dominant()
+    }
+
+    /// Returns those who became the dominant speaker, in order.
+    fn successors(&self) -> Vec<u8> {
+        let speakers = self.changes.iter();
+        speakers.filter_map(|(_, speaker)| *speaker).collect()
     }
 }
 
@@ -141,15 +146,19 @@ fn speaker_is_found_within_a_second() {
 
 #[test]
 fn next_speaker_takes_over_within_a_second() {
-    for (seed, pause_ms) in (0..50).flat_map(|seed| [(seed, 0), (seed, 300), (seed, 2_000)]) {
+    for (seed, pause_ms) in (0..50).flat_map(|seed| [(seed, 0), (seed, 300), (seed, 3_000)]) {
         let mut room = Room::new(3, seed);
         room.speak(&[0], 6_000);
         room.speak(&[], pause_ms);
         let start = room.now_ms;
         room.speak(&[1], 3_000);
-        let speakers: Vec<u8> = room.changes.iter().map(|(_, speaker)| *speaker).collect();
-        assert_eq!(speakers, [0, 1], "seed {seed}, pause of {pause_ms} ms");
-        let delay = room.changes[1].0 - start;
+        assert_eq!(
+            room.successors(),
+            [0, 1],
+            "seed {seed}, pause of {pause_ms} ms"
+        );
+        let (taken_over_at, _) = room.changes[room.changes.len() - 1];
+        let delay = taken_over_at - start;
         assert!(delay <= 1_000, "seed {seed}: {delay} ms");
     }
 }
@@ -170,20 +179,46 @@ fn cough_does_not_take_over() {
             });
             room.speak(&[], 2_000);
         }
-        assert_eq!(room.changes.len(), 1, "a cough of {cough_ms} ms");
+        assert_eq!(room.successors(), [0], "a cough of {cough_ms} ms");
     }
 }
 
 #[test]
-fn silence_keeps_the_last_speaker() {
+fn speaker_is_kept_in_pauses_and_lost_after_two_seconds_of_silence() {
+    for seed in 0..20 {
+        let mut room = Room::new(3, seed);
+        room.speak(&[1], 3_000);
+        for _ in 0..5 {
+            room.speak(&[], 1_500);
+            room.speak(&[1], 500);
+        }
+        assert_eq!(room.changes.len(), 1, "seed {seed}: {:?}", room.changes);
+        let silent_since = room.now_ms;
+        room.speak(&[], 5_000);
+        assert_eq!(room.dominant(), None);
+        let (lost_at, _) = room.changes[1];
+        let silence = lost_at - silent_since;
+        assert!(
+            (1_300..=2_100).contains(&silence),
+            "seed {seed}: {silence} ms"
+        );
+        // A word is not enough to become the dominant speaker again; a sentence is.
+        room.speak(&[1], 200);
+        room.speak(&[], 1_000);
+        assert_eq!(room.dominant(), None, "seed {seed}");
+        room.speak(&[1], 3_000);
+        assert_eq!(room.dominant(), Some(1), "seed {seed}");
+    }
+}
+
+#[test]
+fn speaker_is_lost_when_no_packets_arrive_at_all() {
     let mut room = Room::new(3, 7);
     room.speak(&[1], 3_000);
-    room.speak(&[], 60_000);
+    room.speakers.decide(Time::from_millis(room.now_ms + 1_500));
     assert_eq!(room.dominant(), Some(1));
-    // Also when no packets arrive at all.
-    room.now_ms += 3_600_000;
-    assert_eq!(room.dominant(), Some(1));
-    assert_eq!(room.changes.len(), 1);
+    room.speakers.decide(Time::from_millis(room.now_ms + 3_000));
+    assert_eq!(room.dominant(), None);
 }
 
 #[test]
@@ -221,7 +256,7 @@ fn steady_noise_is_not_speech_for_long() {
     room.speak(&[0], 2_000);
     assert_eq!(room.dominant(), Some(0));
     room.speak(&[], 20_000);
-    assert_eq!(room.dominant(), Some(0));
+    assert_eq!(room.dominant(), None);
     // Speech above the noise is found.
     room.speak(&[1], 2_000);
     assert_eq!(room.dominant(), Some(1));
@@ -243,31 +278,30 @@ fn packets_of_60_ms_and_gaps_of_dtx_are_understood() {
     for packet in 0..20 {
         speakers.observe(Time::from_millis(1_000 + 60 * packet), 1, 30);
     }
-    assert_eq!(speakers.dominant(Time::from_millis(2_150)), Some(1));
+    speakers.decide(Time::from_millis(2_150));
+    assert_eq!(speakers.dominant(), Some(1));
 
     // A loud packet every 400 ms is no speech.
     let mut speakers = ActiveSpeakers::<u8>::default();
     for packet in 0..50 {
         let now = Time::from_millis(1_000 + 400 * packet);
         speakers.observe(now, 1, 30);
-        assert_eq!(speakers.dominant(now), None);
+        speakers.decide(now);
+        assert_eq!(speakers.dominant(), None);
     }
 }
 
 #[test]
-fn last_speakers_are_ordered_by_when_they_last_spoke() {
-    let mut room = Room::new(5, 11);
-    assert!(room.speakers.last_speakers(5).is_empty());
-    for speaker in [3, 1, 3, 4] {
-        room.speak(&[speaker], 3_000);
-        room.speak(&[], 1_000);
-    }
-    assert_eq!(room.speakers.last_speakers(9), [4, 3, 1, 0, 2]);
-    assert_eq!(room.speakers.last_speakers(2), [4, 3]);
-    room.speakers.remove(4);
-    assert_eq!(room.dominant(), None, "the dominant speaker left");
-    assert_eq!(room.speakers.last_speakers(9), [3, 1, 0, 2]);
-    room.voices.truncate(4);
+fn removed_speaker_has_no_successor_until_somebody_speaks() {
+    let mut room = Room::new(3, 11);
+    room.speak(&[2], 3_000);
+    room.speakers.remove(1);
+    assert_eq!(room.dominant(), Some(2), "another one was removed");
+    room.speakers.remove(2);
+    assert_eq!(room.dominant(), None);
+    room.voices.truncate(2);
+    room.speak(&[], 1_000);
+    assert_eq!(room.dominant(), None);
     room.speak(&[0], 1_500);
     assert_eq!(room.dominant(), Some(0));
 }
@@ -278,14 +312,15 @@ fn number_of_speakers_is_bounded() {
     for packet in 0..50 {
         speakers.observe(Time::from_millis(1_000 + 20 * packet), 0, 30);
     }
-    assert_eq!(speakers.dominant(Time::from_millis(2_000)), Some(0));
+    speakers.decide(Time::from_millis(2_000));
+    assert_eq!(speakers.dominant(), Some(0));
     for speaker in 1..2_000 {
         speakers.observe(Time::from_millis(10_000 + u64::from(speaker)), speaker, 90);
     }
-    let order = speakers.last_speakers(usize::MAX);
-    assert_eq!(order.len(), SPEAKERS_MAX);
-    assert_eq!(order[0], 0, "the dominant speaker stays");
-    assert!(order.contains(&1_999) && !order.contains(&1));
+    let heard = &speakers.speakers;
+    assert_eq!(heard.len(), SPEAKERS_MAX);
+    assert!(heard.contains_key(&0), "the dominant speaker stays");
+    assert!(heard.contains_key(&1_999) && !heard.contains_key(&1));
 }
 
 #[test]
@@ -294,6 +329,7 @@ fn time_that_goes_backwards_is_harmless() {
     for now_ms in [5_000, 100, 5_020, 0, u64::MAX / 1_000, 7] {
         speakers.observe(Time::from_millis(now_ms), 1, 0);
         speakers.observe(Time::FAR_FUTURE, 2, 255);
-        assert_eq!(speakers.dominant(Time::from_millis(now_ms)), None);
+        speakers.decide(Time::from_millis(now_ms));
+        assert_eq!(speakers.dominant(), None);
     }
 }

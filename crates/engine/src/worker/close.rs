@@ -90,6 +90,7 @@ impl Worker {
         let consumers = router
             .map(|router| router.remove_producer(key))
             .unwrap_or_default();
+        self.report_speaker(producer.router);
         self.detach(now, key, &producer, !consumers.is_empty());
         for consumer in consumers {
             let id = self.consumers.get(consumer).map(|consumer| consumer.id);

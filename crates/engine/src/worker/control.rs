@@ -327,6 +327,9 @@ impl Worker {
         if std::mem::replace(&mut producer.paused, paused) == paused {
             return;
         }
+        if paused {
+            self.remove_speaker(key);
+        }
         self.send_producer_state(key, None);
         self.allocate_for_consumers_of(now, key);
         for consumer_key in self.consumers_of(key).to_vec() {

@@ -39,6 +39,7 @@ impl Worker {
         };
         let arrival = self.accept_media(now, owner, header, spans, packet);
         if let Some(arrival) = arrival {
+            self.record_audio_level(now, owner.producer, &spans, packet);
             self.fan_out(now, owner.producer, &arrival);
             self.forward_to_shards(owner.producer, &arrival);
         }

@@ -1,10 +1,12 @@
-//! Forwarding a packet allocates nothing after warm-up.
+//! Forwarding a packet allocates nothing after warm-up, and neither does finding the active speaker.
 
 use std::time::Duration;
 
+use watersmeet_engine::command::Event;
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 
+use crate::speakers::{Microphones, PACKET_TIME, QUIET, SPEECH};
 use crate::support::broadcast::Broadcast;
 
 /// Publishes packets in pairs, 500 a second, and drains the outputs as a shard does.
@@ -48,4 +50,40 @@ fn forwarding_with_a_window_and_padding_allocates_nothing_after_warm_up() {
         padding_max: 32,
     };
     assert_eq!(count_allocations(egress), 0);
+}
+
+/// Lets one of the microphones carry speech, and drains the outputs as a shard does. Returns how often
+/// the active speaker changed.
+fn speak(microphones: &mut Microphones, speaking: usize, packets: usize) -> usize {
+    let mut changes = 0;
+    for _ in 0..packets {
+        let broadcast = &mut microphones.broadcast;
+        broadcast.now = broadcast.now + PACKET_TIME;
+        broadcast.worker.handle_timeout(broadcast.now);
+        for index in 0..microphones.producers.len() {
+            microphones.receive(index, if index == speaking { SPEECH } else { QUIET });
+        }
+        let Broadcast { worker, now, .. } = &mut microphones.broadcast;
+        while worker.poll_transmit(*now).is_some() {}
+        while let Some(event) = worker.poll_event() {
+            changes += usize::from(matches!(event, Event::ActiveSpeakerChanged { .. }));
+        }
+    }
+    changes
+}
+
+#[test]
+fn finding_the_active_speaker_allocates_nothing_after_warm_up() {
+    let mut microphones = Microphones::new(5);
+    for producer in microphones.producers.clone() {
+        microphones.broadcast.add_viewer_of(producer);
+    }
+    // Six seconds, as the measured time must not contain the reports of each full second.
+    speak(&mut microphones, 0, 150);
+    speak(&mut microphones, 1, 150);
+    let mut changes = 0;
+    let info = allocation_counter::measure(|| {
+        changes = speak(&mut microphones, 0, 45);
+    });
+    assert_eq!((changes, info.count_total), (1, 0));
 }

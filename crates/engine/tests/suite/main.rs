@@ -40,6 +40,8 @@ mod retransmissions;
 mod sender_reports;
 #[cfg(feature = "sim")]
 mod spatial_layers;
+#[cfg(feature = "sim")]
+mod speakers;
 mod srtp_interop;
 #[cfg(feature = "sim")]
 mod ssrcs;

@@ -241,28 +241,29 @@ impl Broadcast {
 
     /// Lets the publisher send this packet. Returns every datagram sent in consequence.
     pub fn send(&mut self, packet: &PublishedPacket<'_>) -> Vec<Datagram> {
-        let seq = SeqNo::first(0).0 + packet.seq;
+        let mut datagram = [0; 1_500];
+        let len = self.protect(packet, &mut datagram);
+        self.receive_from_publisher(&mut datagram[..len]);
+        self.drain()
+    }
+
+    /// Writes this packet of the publisher, protected, into `out`. Returns its length.
+    pub fn protect(&mut self, packet: &PublishedPacket<'_>, out: &mut [u8]) -> usize {
+        let seq = SeqNo(SeqNo::first(0).0 + packet.seq);
         let fields = RtpHeaderFields {
             marker: true,
             padding: false,
             pt: Pt(packet.pt),
-            seq: SeqNo(seq).raw(),
+            seq: seq.raw(),
             timestamp: packet.timestamp,
             ssrc: Ssrc(packet.ssrc),
         };
-        let mut datagram = [0; 1_500];
-        let header_len = write_header(&mut datagram, &fields, packet.extensions).expect("it fits");
+        let header_len = write_header(out, &fields, packet.extensions).expect("it fits");
         let plain_len = header_len + packet.payload.len();
-        datagram[header_len..plain_len].copy_from_slice(packet.payload);
-        let len = self.srtp_sender.protect_rtp(
-            Ssrc(packet.ssrc),
-            SeqNo(seq),
-            &mut datagram,
-            header_len,
-            plain_len,
-        );
-        self.receive_from_publisher(&mut datagram[..len.expect("it fits")]);
-        self.drain()
+        out[header_len..plain_len].copy_from_slice(packet.payload);
+        self.srtp_sender
+            .protect_rtp(Ssrc(packet.ssrc), seq, out, header_len, plain_len)
+            .expect("it fits")
     }
 
     /// Lets the publisher send an RTCP compound with what `write` puts into it.
