@@ -242,12 +242,20 @@ export type RoomJoined = {
   role?: Role;
   /** Number of participants, this one included; present where not all of them are listed. */
   participantCount?: number;
+  /** Participant that is speaking. */
+  activeSpeaker?: string;
 };
 
 /** `participantCount`: how many participants a room has in which not all of them are listed */
 export type ParticipantCount = {
   /** Participants in the room, the receiver included. */
   count: number;
+};
+
+/** `activeSpeaker`: another participant is speaking, perhaps the receiver, or nobody is any more */
+export type ActiveSpeaker = {
+  /** Id of the participant; absent when nobody speaks. */
+  peerId?: string;
 };
 
 /** `serverClosing`: the server restarts, and the client is to connect again when it is closed */
@@ -517,6 +525,7 @@ export interface Notices {
   newPeer: NewPeer;
   peerLeft: PeerLeft;
   participantCount: ParticipantCount;
+  activeSpeaker: ActiveSpeaker;
   newProducer: NewProducer;
   producerClosed: PeerProducerRef;
   producerPaused: PeerProducerRef;

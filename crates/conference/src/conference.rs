@@ -43,6 +43,7 @@ mod rooms;
 mod routing;
 mod sessions;
 mod shutdown;
+mod speaker;
 mod timers;
 mod tokens;
 mod transports;

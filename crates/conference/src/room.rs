@@ -3,6 +3,7 @@
 
 mod audience;
 mod presence;
+mod speaker;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::message::{
 use crate::seats::{Identity, ResumeKey, Seats};
 
 pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
+use self::speaker::SpeakerLog;
 
 /// Participants, lobby, policy and reservation of one room.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct Room {
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
     presence_log: PresenceLog,
+    /// Who is speaking, and what was told of it.
+    speaker_log: SpeakerLog,
 }
 
 /// Properties of a room that is created in advance.
@@ -106,6 +110,7 @@ impl Room {
             bans: Bans::default(),
             next_number: 0,
             presence_log: PresenceLog::default(),
+            speaker_log: SpeakerLog::default(),
         }
     }
 
@@ -150,6 +155,7 @@ impl Room {
         self.unseen.remove(&number);
         let left = self.participants.remove(&number)?;
         self.count_exit(left.presence);
+        self.forget_speaker(&left.peer);
         Some(left)
     }
 

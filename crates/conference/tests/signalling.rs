@@ -46,6 +46,8 @@ mod rmm;
 mod roles;
 #[path = "signalling/sfu.rs"]
 mod sfu;
+#[path = "signalling/speakers.rs"]
+mod speakers;
 #[path = "signalling/spread_rooms.rs"]
 mod spread_rooms;
 #[path = "signalling/tutorial.rs"]

@@ -179,6 +179,8 @@ pub struct Browser {
     options: BrowserOptions,
     /// Peer id, once the server has assigned it.
     peer: Option<String>,
+    /// Peer id of the active speaker.
+    active_speaker: Option<String>,
     /// Capabilities of the router.
     capabilities: Value,
     /// Pending requests by id, with their types.
@@ -216,6 +218,7 @@ impl Browser {
             options,
             follows_demand: false,
             peer: None,
+            active_speaker: None,
             capabilities: Value::Null,
             pending: Map::new(),
             next_id: 1,
@@ -239,6 +242,11 @@ impl Browser {
     /// Returns the peer id, once the server has assigned it.
     pub fn peer(&self) -> Option<&str> {
         self.peer.as_deref()
+    }
+
+    /// Returns the peer id of the active speaker, as the server has told.
+    pub fn active_speaker(&self) -> Option<&str> {
+        self.active_speaker.as_deref()
     }
 
     /// Returns the received streams.

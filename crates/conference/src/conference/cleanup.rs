@@ -242,6 +242,9 @@ impl Conference {
             Event::PipedProducerClosed { producer } => {
                 self.media.remove_pipe(producer, shard);
             }
+            Event::ActiveSpeakerChanged { router, producer } => {
+                self.speaker_changed(shard, router, producer);
+            }
             Event::ProducerScore { .. } => {}
         }
     }
@@ -305,6 +308,10 @@ impl Conference {
                 self.notify(session, &Notice::WorkerLost);
             }
         }
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.record_speaker(shard, None);
+        }
+        self.tell_presence(name);
     }
 
     /// Returns whether the loss of a shard affects a session: its media is there, or it has none

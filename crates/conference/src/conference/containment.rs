@@ -77,6 +77,10 @@ impl Conference {
             Event::ConsumerClosed { consumer }
             | Event::ConsumerProducerPaused { consumer, .. }
             | Event::ConsumerLayersChanged { consumer, .. } => self.media.consumer_owner(*consumer),
+            Event::ActiveSpeakerChanged { router, .. } => {
+                let room = self.placement.room_of(*router).cloned();
+                return room.map_or(PanicScope::Unknown, PanicScope::Room);
+            }
         };
         session.map_or(PanicScope::Unknown, PanicScope::Session)
     }

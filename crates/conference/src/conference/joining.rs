@@ -338,6 +338,7 @@ impl Conference {
         let viewer = room.participant(membership.number);
         let viewer = viewer.ok_or(Refusal::Internal)?;
         let (role, presence) = (viewer.role, viewer.presence);
+        let active_speaker = room.told_speaker();
         let others = self.summaries_where(&membership.room, |number, it| {
             number != membership.number && presence.sees(it.presence)
         })?;
@@ -350,6 +351,7 @@ impl Conference {
             role,
             others,
             count,
+            active_speaker,
         })
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Placement {
     spread_above_permille: usize,
     /// Routers of each room that has media, one for each of its shards, oldest first.
     routers: Map<Arc<str>, Vec<RoomRouter>>,
+    /// Room of each router.
+    rooms: Map<RouterId, Arc<str>>,
 }
 
 /// Measured load and number of transports of a shard.
@@ -68,6 +70,7 @@ impl Placement {
             loads: vec![ShardLoad::default(); usize::from(shards.max(1))],
             spread_above_permille: spread_above_permille.into(),
             routers: Map::new(),
+            rooms: Map::new(),
         }
     }
 
@@ -126,14 +129,21 @@ impl Placement {
         routers.find(|it| it.id == router).map(|it| it.shard)
     }
 
+    /// Returns the room of a router.
+    pub(super) fn room_of(&self, router: RouterId) -> Option<&Arc<str>> {
+        self.rooms.get(&router)
+    }
+
     /// Adds a router of a room.
     pub(super) fn add_router(&mut self, room: &Arc<str>, router: RoomRouter) {
+        self.rooms.insert(router.id, Arc::clone(room));
         let routers = self.routers.entry(Arc::clone(room)).or_default();
         routers.push(router);
     }
 
     /// Removes a router of a room, so that the room can get a new one on that shard.
     pub(super) fn remove_router(&mut self, room: &str, router: RouterId) {
+        self.rooms.remove(&router);
         if let Some(routers) = self.routers.get_mut(room) {
             routers.retain(|it| it.id != router);
             if routers.is_empty() {
@@ -144,7 +154,11 @@ impl Placement {
 
     /// Removes and returns all routers of a room.
     pub(super) fn take_routers(&mut self, room: &str) -> Vec<RoomRouter> {
-        self.routers.remove(room).unwrap_or_default()
+        let routers = self.routers.remove(room).unwrap_or_default();
+        for router in &routers {
+            self.rooms.remove(&router.id);
+        }
+        routers
     }
 
     /// Returns the rooms that have a router on a shard, sorted by name.

@@ -1,5 +1,5 @@
-//! Tells participants who is in their room. Decides when; `room::presence` decides who is told of
-//! whom.
+//! Tells participants who is in their room, and who is speaking. Decides when; `room::presence` decides
+//! who is told of whom.
 
 use std::sync::Arc;
 
@@ -120,8 +120,8 @@ impl Conference {
         }
     }
 
-    /// Tells the collected changes and the number of participants, as far as they are due, and sets
-    /// the timer for the rest.
+    /// Tells the collected changes, the number of participants and the active speaker, as far as they
+    /// are due, and sets the timer for the rest.
     pub(super) fn tell_presence(&mut self, name: &Arc<str>) {
         let now = self.now;
         let due = |it: Option<&crate::room::Room>| it.and_then(|it| it.presence_due(now));
@@ -137,13 +137,21 @@ impl Conference {
                 self.notify(session, &Notice::ParticipantCount { count });
             }
         }
+        let room = self.rooms.get(name);
+        if room
+            .and_then(|it| it.speaker_due(now))
+            .is_some_and(|it| it <= now)
+        {
+            self.tell_speaker(name);
+        }
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
         let next = room
             .presence_due(now)
             .into_iter()
-            .chain(room.count_due(now));
+            .chain(room.count_due(now))
+            .chain(room.speaker_due(now));
         let (former, next) = room.set_presence_timer(next.min());
         if former != next {
             if let Some(at) = former {

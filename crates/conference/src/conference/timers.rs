@@ -20,7 +20,8 @@ pub(super) enum Timer {
     Seats(Arc<str>),
     /// The tokens with which a session joined have expired.
     TokenExpiry(SessionId),
-    /// Collected changes of presence in a room, or its number of participants, are to be told.
+    /// Collected changes of presence in a room, its number of participants or its active speaker are
+    /// to be told.
     Presence(Arc<str>),
 }
 

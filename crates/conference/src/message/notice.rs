@@ -39,6 +39,11 @@ pub enum Notice {
         /// Participants in the room, including the receiver of this notice.
         count: usize,
     },
+    /// Another participant is speaking, or nobody is any more.
+    ActiveSpeaker {
+        /// Id of the participant, perhaps the receiver's own. `None` means that nobody speaks.
+        peer: Option<PeerId>,
+    },
     /// A participant changed its display name.
     DisplayNameChanged {
         /// Id of the participant.

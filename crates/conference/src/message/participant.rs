@@ -108,6 +108,8 @@ pub struct RoomSnapshot {
     pub others: Vec<ParticipantSummary>,
     /// Number of participants in the room, where `others` does not list all of them.
     pub count: Option<usize>,
+    /// Participant that is speaking, as the others were told.
+    pub active_speaker: Option<PeerId>,
 }
 
 impl ParticipantSummary {

@@ -480,3 +480,35 @@ fn clients_of_six_dialects_know_all_producers_of_one_another() {
     play(&steps, 600);
     play(&steps, 0);
 }
+
+#[test]
+fn only_clients_of_native_and_protoo_are_told_who_is_speaking() {
+    let mut test = TestConference::new();
+    let dialects = DIALECTS.into_iter().enumerate();
+    let mut clients: Vec<_> = dialects
+        .map(|(number, dialect)| Client::open(&mut test, dialect, number))
+        .collect();
+    for _ in 0..3 {
+        while clients.iter_mut().any(|it| it.read(&mut test)) {}
+        for client in &mut clients {
+            client.produce(&mut test);
+        }
+    }
+    while clients.iter_mut().any(|it| it.read(&mut test)) {}
+    let speaker = &clients[4];
+    assert_eq!(speaker.dialect, TestDialect::Call);
+    test.report_speaker(0, Some(&speaker.own["audio"]));
+    for client in &clients {
+        let name = match client.dialect {
+            TestDialect::Native => "type",
+            TestDialect::Protoo => "method",
+            _ => {
+                assert_eq!(test.take_frames(client.session), [] as [Value; 0]);
+                continue;
+            }
+        };
+        let notices = test.take_frames(client.session);
+        assert_eq!(notices.len(), 1, "{:?}: {notices:?}", client.dialect);
+        assert_eq!(notices[0][name], "activeSpeaker");
+    }
+}

@@ -4,6 +4,8 @@
 mod identity;
 #[path = "protoo/joining.rs"]
 mod joining;
+#[path = "protoo/speakers.rs"]
+mod speakers;
 
 use std::time::Duration;
 

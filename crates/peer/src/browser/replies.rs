@@ -82,6 +82,7 @@ impl Browser {
     }
 
     fn handle_joined(&mut self, now: Time, payload: &Value) {
+        self.active_speaker = named(text_of(payload, "activeSpeaker"));
         if !self.options.sources.is_empty() {
             let create = json!({"direction": "send"});
             self.request(
@@ -176,6 +177,7 @@ impl Browser {
                 self.send_encodings_up_to(&producer, layer);
             }
             "producerDemandChanged" => {}
+            "activeSpeaker" => self.active_speaker = named(peer),
             "newPeer" | "roleChanged" | "producerPaused" | "producerResumed" => {}
             _ => return false,
         }
@@ -240,4 +242,9 @@ fn list_of<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = &'a Value
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
+}
+
+/// Returns a peer id, or `None` when the field that names it is absent.
+fn named(peer: String) -> Option<String> {
+    Some(peer).filter(|it| !it.is_empty())
 }

@@ -195,6 +195,7 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::Muted { .. }
         | Notice::PolicyChanged { .. }
         | Notice::ParticipantCount { .. }
+        | Notice::ActiveSpeaker { .. }
         | Notice::ServerClosing { .. }
         | Notice::Removed { .. } => return encode_room_notice(state, notice),
     })
@@ -210,6 +211,7 @@ fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
         Notice::ParticipantCount { count } => {
             frame("participantCount", id, ParticipantCount { count: *count })
         }
+        Notice::ActiveSpeaker { peer } => frame("activeSpeaker", id, active_speaker(peer.as_ref())),
         Notice::Admitted(snapshot) => frame("admitted", id, room_joined(state, snapshot)),
         Notice::JoinRequested(applicant) => frame("joinRequested", id, peer_request(applicant)),
         Notice::SpeakRequested(applicant) => frame("speakRequested", id, peer_request(applicant)),
@@ -369,6 +371,7 @@ fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
         role,
         others,
         count,
+        active_speaker,
     } = snapshot;
     let existing_producers = others
         .iter()
@@ -392,6 +395,19 @@ fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
             .then(|| others.iter().map(participant_summary).collect()),
         role: state.extended.then_some(*role),
         participant_count: count.filter(|_| state.extended),
+        active_speaker: known_speaker(state, active_speaker.as_ref()),
+    }
+}
+
+/// Returns the id of the active speaker, if the client supports that.
+fn known_speaker(state: &State, peer: Option<&PeerId>) -> Option<String> {
+    peer.filter(|_| state.extended).map(PeerId::to_string)
+}
+
+/// Returns the payload of `activeSpeaker`.
+fn active_speaker(peer: Option<&PeerId>) -> ActiveSpeaker {
+    ActiveSpeaker {
+        peer_id: peer.map(PeerId::to_string),
     }
 }
 

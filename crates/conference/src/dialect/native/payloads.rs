@@ -3,11 +3,14 @@
 //!
 //! Ids from clients are plain text here: text that is not an id is "not found", not "malformed".
 
+mod room_notices;
+
 use serde::{Deserialize, Serialize};
 use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
+pub(super) use self::room_notices::*;
 use crate::message::{Direction, MediaSource, Policy, RemovalReason, Role};
 use crate::turn::IceServer;
 
@@ -317,22 +320,9 @@ pub(super) struct RoomJoined {
     /// Number of participants, this one included; present where not all of them are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participant_count: Option<usize>,
-}
-
-/// `participantCount`: how many participants a room has in which not all of them are listed
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub(super) struct ParticipantCount {
-    /// Participants in the room, the receiver included.
-    pub count: usize,
-}
-
-/// `serverClosing`: the server restarts, and the client is to connect again when it is closed
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub(super) struct ServerClosing {
-    /// Seconds until the connection is closed.
-    pub seconds: u32,
+    /// Participant that is speaking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_speaker: Option<String>,
 }
 
 /// `roomLeft`, and `waiting` until a host admits the client

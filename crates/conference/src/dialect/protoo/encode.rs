@@ -9,7 +9,7 @@ use crate::close_codes::CLOSE_PROTOO_FOR_GOOD;
 use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::message::{
-    ClientDevice, CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary,
+    ClientDevice, CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary, PeerId,
     Refusal, Reply, RoomSnapshot,
 };
 
@@ -21,7 +21,7 @@ impl State {
     pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         match reply {
             Reply::Done if tag.event == PREPARE => self.prepared(),
-            Reply::Joined(RoomSnapshot { others, .. }) => self.joined(tag, others),
+            Reply::Joined(snapshot) => self.joined(tag, snapshot),
             Reply::WaitingForApproval { .. } => {
                 self.pending_join = Some(tag.clone());
                 Vec::new()
@@ -47,12 +47,15 @@ impl State {
     }
 
     /// Responds to `join` with the other participants, and consumes their producers.
-    fn joined(&mut self, tag: &RequestTag, others: &[ParticipantSummary]) -> Vec<Effect> {
+    fn joined(&mut self, tag: &RequestTag, snapshot: &RoomSnapshot) -> Vec<Effect> {
         self.entry = Entry::Inside;
+        let others = &snapshot.others;
         let producers = others.iter().flat_map(|it| &it.producers);
         self.unconsumed = producers.map(|it| it.producer).collect();
         let peers: Vec<_> = others.iter().map(peer_json).collect();
         let mut effects = respond(tag, json!({ "peers": peers }));
+        let speaker = snapshot.active_speaker.as_ref();
+        effects.extend(speaker.map(|peer| active_speaker(Some(peer))));
         effects.extend(self.consume_all());
         effects
     }
@@ -155,8 +158,9 @@ impl State {
                 let data = layers_changed(*consumer, *layers);
                 vec![notify("consumerLayersChanged", &data)]
             }
-            Notice::Admitted(RoomSnapshot { others, .. }) => match self.pending_join.take() {
-                Some(tag) => self.joined(&tag, others),
+            Notice::ActiveSpeaker { peer } => vec![active_speaker(peer.as_ref())],
+            Notice::Admitted(snapshot) => match self.pending_join.take() {
+                Some(tag) => self.joined(&tag, snapshot),
                 None => Vec::new(),
             },
             Notice::WorkerLost => vec![Effect::CLOSE_MEDIA_LOST],
@@ -243,6 +247,12 @@ const fn error_code(refusal: &Refusal) -> u16 {
 fn notify(method: &str, data: &Value) -> Effect {
     let frame = json!({"notification": true, "method": method, "data": data});
     Effect::SendFrame(frame.to_string())
+}
+
+/// Writes `activeSpeaker`. The id is null when nobody speaks.
+fn active_speaker(peer: Option<&PeerId>) -> Effect {
+    let data = json!({ "peerId": peer.map(PeerId::as_str) });
+    notify("activeSpeaker", &data)
 }
 
 /// Returns a participant as the mediasoup demo describes peers. Its page shows the device, so that

@@ -36,6 +36,7 @@ fn joined() -> Reply {
         role: Role::Speaker,
         others: Vec::new(),
         count: None,
+        active_speaker: None,
     })
 }
 
