@@ -1,18 +1,12 @@
 /**
- * Consumers of the others' producers: one for each, at the layer its tile needs,
- * and the detection of who is speaking. What fails is tried again for as long as the
- * producer exists. Opens no transport.
+ * Consumers of the others' producers: one for each, at the layer its tile needs. What
+ * fails is tried again for as long as the producer exists. Opens no transport.
  */
 import type { Media, MediaConsumer } from './media';
 import { LAYER_MAX, type Participant } from './participant';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
 import type { SpatialLayer } from './tileLayout';
-
-/** −40 dBov: above the noise of a quiet room, below speech. */
-const SPEAKING_LEVEL = 0.01;
-/** Bridges the pauses between words. */
-const SPEAKING_HOLD_MS = 800;
 
 export class Consumers {
   private media: Media | null = null;
@@ -123,18 +117,6 @@ export class Consumers {
     for (const [producerId, { kind }] of participant.producers) {
       const consumer = kind === 'video' && this.byProducerId.get(producerId);
       if (consumer) this.setPreferredLayer(consumer.consumerId, layer);
-    }
-  }
-
-  /** Updates `speaking` of every participant from the audio levels in received packets. */
-  updateSpeaking(nowMs: number): void {
-    for (const participant of this.participants.value) {
-      for (const [producerId, { kind }] of participant.producers) {
-        if (kind !== 'audio') continue;
-        const level = this.byProducerId.get(producerId)?.audioLevel() ?? 0;
-        if (level > SPEAKING_LEVEL && participant.microphoneOn.value) participant.lastHeardMs = nowMs;
-      }
-      participant.speaking.value = nowMs - participant.lastHeardMs < SPEAKING_HOLD_MS;
     }
   }
 

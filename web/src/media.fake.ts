@@ -27,8 +27,6 @@ export class FakeMedia implements Media {
   /** Ids of transports whose ICE was restarted. */
   readonly iceRestarts: string[] = [];
   closed = false;
-  /** Audio level of every consumer. */
-  level = 0;
 
   private constructor(private readonly signalling: TransportSignalling) {}
 
@@ -61,7 +59,6 @@ export class FakeMedia implements Media {
       consumerId,
       producerId,
       track: fakeTrack(`track of ${producerId}`),
-      audioLevel: () => this.level,
       closed: false,
       close: () => void (consumer.closed = true),
     };

@@ -47,8 +47,6 @@ export interface MediaConsumer {
   readonly consumerId: string;
   readonly producerId: string;
   readonly track: MediaStreamTrack;
-  /** Returns the current loudness from 0 to 1; 0 for video. */
-  audioLevel(): number;
   close(): void;
 }
 
@@ -156,7 +154,6 @@ class MediasoupMedia implements Media {
       consumerId: consumer.id,
       producerId: consumer.producerId,
       track: consumer.track,
-      audioLevel: () => consumer.rtpReceiver?.getSynchronizationSources()[0]?.audioLevel ?? 0,
       close: () => consumer.close(),
     };
   }

@@ -13,13 +13,10 @@ export class Participant {
   readonly audio = signal<MediaStreamTrack | null>(null);
   readonly cameraOn = signal(false);
   readonly microphoneOn = signal(false);
-  readonly speaking = signal(false);
   /** Whether the server holds the video back because our connection does not carry it. */
   readonly videoHeldBack = signal(false);
   /** Producers of this participant, by producer id. */
   readonly producers = new Map<string, ProducerSummary>();
-  /** Time at which this participant was last above the speaking level. */
-  lastHeardMs = 0;
   /** Spatial layer to request; the full picture until a tile sets another one. */
   layer: SpatialLayer = LAYER_MAX;
 

@@ -195,21 +195,35 @@ describe('other participants', () => {
     await settle();
     expect(call.room.notifications.value[0]?.text).toBe('Ben cannot be received: Cannot consume');
   });
+});
 
-  test('stay marked as speaking during short pauses', async () => {
-    await call.join({
-      peers: ['ben'],
-      existingProducers: [{ peerId: 'ben', producers: [{ producerId: 'ben voice', kind: 'audio' }] }],
-    });
-    const [participant] = call.room.participants.value;
-    media().level = 0.2;
-    await vi.advanceTimersByTimeAsync(250);
-    expect(participant?.speaking.value).toBe(true);
-    media().level = 0;
-    await vi.advanceTimersByTimeAsync(400);
-    expect(participant?.speaking.value).toBe(true);
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(participant?.speaking.value).toBe(false);
+describe('the active speaker', () => {
+  test('is the one of the snapshot, and then of each notice', async () => {
+    await call.join({ ...ben, activeSpeaker: 'ben' });
+    expect(call.room.activeSpeaker.value).toBe('ben');
+    expect(call.room.isSpeaking).toBe(false);
+    call.server.notify('activeSpeaker', {});
+    expect(call.room.activeSpeaker.value).toBeNull();
+    call.server.notify('activeSpeaker', { peerId: 'ben' });
+    expect(call.room.activeSpeaker.value).toBe('ben');
+  });
+
+  test('may be the person at this page', async () => {
+    await call.join(ben);
+    expect(call.room.isSpeaking).toBe(false);
+    call.server.notify('activeSpeaker', { peerId: 'peer_me' });
+    expect(call.room.isSpeaking).toBe(true);
+  });
+
+  test('is nobody while the connection is lost, and after it until the server says so', async () => {
+    await call.join(ben);
+    call.server.notify('activeSpeaker', { peerId: 'ben' });
+    call.server.disconnect();
+    expect(call.room.activeSpeaker.value).toBeNull();
+    await call.reconnect();
+    expect(call.room.activeSpeaker.value).toBeNull();
+    call.server.notify('activeSpeaker', { peerId: 'ben' });
+    expect(call.room.activeSpeaker.value).toBe('ben');
   });
 });
 

@@ -73,7 +73,6 @@ const JOIN_ATTEMPTS_MAX = 3;
 const ICE_RESTART_DELAY_MS = 2_000;
 /** A transport that is not connected this long after an ICE restart causes a rejoin. */
 const ICE_RESTART_MS_MAX = 6_000;
-const SPEAKING_POLL_MS = 200;
 const NOTIFICATIONS_MAX = 3;
 /** Long enough to read two lines. */
 const NOTIFICATION_MS = 5_000;
@@ -99,6 +98,8 @@ export class Room {
   readonly participants = signal<Participant[]>([]);
   /** Number of everybody in the room, where the server does not list all of them; else 0. */
   readonly participantCount = signal(0);
+  /** Id of the participant who is speaking, perhaps our own; null in silence. The server detects it. */
+  readonly activeSpeaker = signal<string | null>(null);
   /** Whether a transport is disconnected or has failed. */
   readonly mediaImpaired = signal(false);
   readonly notifications = signal<Notification[]>([]);
@@ -163,6 +164,12 @@ export class Room {
     return this.options.roomId;
   }
 
+  /** Whether we are the active speaker. */
+  get isSpeaking(): boolean {
+    const speaker = this.activeSpeaker.value;
+    return speaker !== null && speaker === this.greeting?.peerId;
+  }
+
   join(): void {
     this.status.value = 'joining';
     this.signalling.open();
@@ -174,8 +181,6 @@ export class Room {
         untracked(() => void this.producers.sync());
       }),
     );
-    const timer = setInterval(() => this.consumers.updateSpeaking(Date.now()), SPEAKING_POLL_MS);
-    this.disposers.push(() => clearInterval(timer));
   }
 
   /** Leaves the room. The request makes the others see it at once. */
@@ -327,6 +332,7 @@ export class Room {
       const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
       this.participants.value = participants.sort((a, b) => index(a) - index(b));
       this.participantCount.value = joined.participantCount ?? 0;
+      this.activeSpeaker.value = joined.activeSpeaker ?? null;
       // Servers without roles let everybody speak.
       this.role.value = joined.role ?? 'speaker';
     });
@@ -392,6 +398,9 @@ export class Room {
         return this.status.value === 'live' ? this.notify(POLICY_CHANGED_TEXT[notice.payload.policy]) : undefined;
       case 'participantCount':
         this.participantCount.value = notice.payload.count;
+        return;
+      case 'activeSpeaker':
+        this.activeSpeaker.value = notice.payload.peerId ?? null;
         return;
       case 'serverClosing':
         return this.notify(serverClosingText(notice.payload.seconds));
@@ -500,6 +509,7 @@ export class Room {
   private handleDisconnect(): void {
     this.greeting = null;
     this.connected.value = false;
+    this.activeSpeaker.value = null;
     clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
       this.failedAttempts += 1;

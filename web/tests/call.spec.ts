@@ -1,5 +1,5 @@
 /** Calls of two and three participants: joining late, muting, leaving and coming back. */
-import { expect, expectAllReceiveAll, test } from './callFixture';
+import { ROOM, expect, expectAllReceiveAll, test } from './callFixture';
 
 test('two participants join through the buttons of the page', async ({ call }) => {
   const ana = await call.open('ana');
@@ -72,6 +72,27 @@ test('a muted participant is silent until unmuted', async ({ call }) => {
   await ana.unmute();
   await expect(ben.tileOf(ana).getByRole('img', { name: 'Muted' })).toHaveCount(0);
   await ben.expectAudioFrom(ana);
+});
+
+test('everybody sees who is speaking, until that participant is muted', async ({ call }) => {
+  const ben = await call.join('ben');
+  await ben.mute();
+  const ana = await call.open('ana', { room: ROOM });
+  await ana.replaceMicrophoneByTone();
+  await ana.join();
+  const marks = [
+    ben.tileOf(ana).getByRole('img', { name: 'Speaking' }),
+    ana.page.getByRole('figure', { name: 'ana (you)', exact: true }).getByRole('img', { name: 'Speaking' }),
+  ];
+  for (const mark of marks) await expect(mark).toBeVisible();
+  await expect(ana.tileOf(ben).getByRole('img', { name: 'Speaking' })).toHaveCount(0);
+  await ana.mute();
+  for (const mark of marks) await expect(mark).toHaveCount(0);
+  await ana.unmute();
+  for (const mark of marks) await expect(mark).toBeVisible();
+  // Somebody who joins now learns it too, although nothing changes any more.
+  const carla = await call.join('carla');
+  await expect(carla.tileOf(ana).getByRole('img', { name: 'Speaking' })).toBeVisible();
 });
 
 test('a camera switched off shows no stale picture and can be switched on again', async ({ call }) => {

@@ -132,6 +132,28 @@ export class CallParticipant {
     await this.page.getByRole('button', { name: 'Unmute microphone' }).click();
   }
 
+  /** Loads the page again with a microphone that hears a loud tone instead of the beeps of the fake one. */
+  async replaceMicrophoneByTone(): Promise<void> {
+    await this.page.addInitScript(() => {
+      const devices = navigator.mediaDevices;
+      const capture = devices.getUserMedia.bind(devices);
+      devices.getUserMedia = async (constraints) => {
+        const stream = await capture(constraints);
+        for (const track of stream.getAudioTracks()) {
+          const context = new AudioContext();
+          const [oscillator, output] = [context.createOscillator(), context.createMediaStreamDestination()];
+          oscillator.connect(output);
+          oscillator.start();
+          stream.removeTrack(track);
+          for (const tone of output.stream.getAudioTracks()) stream.addTrack(tone);
+          document.addEventListener('click', () => void context.resume());
+        }
+        return stream;
+      };
+    });
+    await this.page.reload();
+  }
+
   async turnCameraOff(): Promise<void> {
     await this.page.getByRole('button', { name: 'Turn camera off' }).click();
   }

@@ -1,15 +1,12 @@
-/** Tile of one participant: video or initials, name, and whether the microphone is muted. */
+/** Tile of one participant: video or initials, name, and whether it is muted or speaking. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
 import { spatialLayerFor, type Rect } from '../tileLayout';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
-import { MicIcon } from './icons';
+import { MicIcon, SpeakingIcon } from './icons';
 import { VideoPlayer } from './VideoPlayer';
-
-/** Microphone level above which the own tile is marked as speaking: −36 dB. */
-const OWN_SPEAKING_LEVEL = 0.4;
 
 export function ParticipantTile({ room, participant, rect }: { room: Room; participant: Participant; rect: Rect }) {
   const layer = spatialLayerFor(rect.height * devicePixelRatio);
@@ -23,7 +20,7 @@ export function ParticipantTile({ room, participant, rect }: { room: Room; parti
       caption={participant.label}
       rect={rect}
       muted={!participant.microphoneOn.value}
-      speaking={participant.speaking.value}
+      speaking={room.activeSpeaker.value === participant.id}
     >
       {track && <VideoPlayer track={track} label={`${participant.label}'s camera`} />}
       {heldBack && (
@@ -35,7 +32,14 @@ export function ParticipantTile({ room, participant, rect }: { room: Room; parti
   );
 }
 
-export function OwnTile({ app, rect, floating }: { app: App; rect: Rect; floating: boolean }) {
+interface OwnTileProps {
+  app: App;
+  room: Room;
+  rect: Rect;
+  floating: boolean;
+}
+
+export function OwnTile({ app, room, rect, floating }: OwnTileProps) {
   const { capture } = app;
   const name = app.name.value || 'You';
   const track = app.cameraLive.value ? capture.camera.value : null;
@@ -47,7 +51,7 @@ export function OwnTile({ app, rect, floating }: { app: App; rect: Rect; floatin
       rect={rect}
       floating={floating}
       muted={!app.microphoneLive.value}
-      speaking={capture.level.value > OWN_SPEAKING_LEVEL}
+      speaking={room.isSpeaking}
     >
       {track && <VideoPlayer track={track} mirrored label="Your camera" />}
     </Tile>
@@ -67,7 +71,8 @@ interface TileProps {
 
 function Tile({ name, caption, label = name, rect, muted, speaking, floating = false, children }: TileProps) {
   const { x, y, width, height } = rect;
-  const classes = ['tile', speaking && !muted && 'speaking', floating && 'floating'].filter(Boolean).join(' ');
+  const marked = speaking && !muted;
+  const classes = ['tile', marked && 'speaking', floating && 'floating'].filter(Boolean).join(' ');
   return (
     <figure
       class={classes}
@@ -80,6 +85,11 @@ function Tile({ name, caption, label = name, rect, muted, speaking, floating = f
         {muted && (
           <span class="tile-muted" role="img" aria-label="Muted">
             <MicIcon off />
+          </span>
+        )}
+        {marked && (
+          <span class="tile-speaking" role="img" aria-label="Speaking">
+            <SpeakingIcon />
           </span>
         )}
         <span class="tile-name">{caption}</span>

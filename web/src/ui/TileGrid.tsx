@@ -29,7 +29,7 @@ export function TileGrid({ app, room }: { app: App; room: Room }) {
   const layout = layoutTiles(participants.length, size.value, gap);
   return (
     <section class="stage" ref={ref} aria-label="People">
-      <OwnTile app={app} rect={layout.self} floating={layout.floating} />
+      <OwnTile app={app} room={room} rect={layout.self} floating={layout.floating} />
       {participants.map((participant, index) => {
         const rect = layout.others[index];
         return rect && <ParticipantTile key={participant.id} room={room} participant={participant} rect={rect} />;

@@ -19,6 +19,12 @@ export const MicIcon = ({ off = false }: { off?: boolean }) => (
   </Icon>
 );
 
+export const SpeakingIcon = () => (
+  <Icon>
+    <path d="M5 10v4M9.7 6.5v11M14.3 9v6M19 5v14" />
+  </Icon>
+);
+
 export const CameraIcon = ({ off = false }: { off?: boolean }) => (
   <Icon>
     <rect x="3" y="6.5" width="12" height="11" rx="2.5" />
