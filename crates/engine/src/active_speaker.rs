@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{Map, Time};
 
-use self::speech::Speech;
+use self::speech::{Activity, Speech};
 
 /// Most speakers of a room. One more replaces the one that was silent for longest.
 const SPEAKERS_MAX: usize = 256;
@@ -26,9 +26,9 @@ const SPEAKERS_MAX: usize = 256;
 /// Time between two decisions.
 pub const DECISION_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Silence of the dominant speaker after which a room has none, unless another one speaks: longer than
-/// the pauses of somebody who is still speaking.
-const SILENCE_MAX: Duration = Duration::from_secs(2);
+/// Time after which a room has no dominant speaker any more, when that one has been silent in the long
+/// scale meanwhile, which is a second itself: longer than the pauses of somebody who is still speaking.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// Time after a change in which another one needs a dominant speaker who has been silent in the long
 /// scale. Two people who speak at once would otherwise alternate with their pauses.
@@ -50,9 +50,17 @@ pub struct ActiveSpeakers<K> {
     /// Recent speech of those who were heard.
     speakers: Map<K, Speech>,
     /// Dominant speaker by the last decision.
-    dominant: Option<K>,
+    dominant: Option<Dominant<K>>,
+}
+
+/// The dominant speaker.
+#[derive(Debug, Clone, Copy)]
+struct Dominant<K> {
+    speaker: K,
     /// Time at which it became the dominant speaker.
-    changed_at: Option<Time>,
+    since: Time,
+    /// Time of the last decision that found speech in its long scale.
+    spoke_at: Time,
 }
 
 impl<K> Default for ActiveSpeakers<K> {
@@ -60,7 +68,6 @@ impl<K> Default for ActiveSpeakers<K> {
         Self {
             speakers: Map::new(),
             dominant: None,
-            changed_at: None,
         }
     }
 }
@@ -82,47 +89,47 @@ impl<K: Copy + Ord> ActiveSpeakers<K> {
     /// until somebody speaks.
     pub fn remove(&mut self, speaker: K) {
         self.speakers.remove(&speaker);
-        if self.dominant == Some(speaker) {
-            self.set_dominant(None, None);
-        }
+        self.dominant = self.dominant.filter(|it| it.speaker != speaker);
     }
 
     /// Decides again who is the dominant speaker. To be called every [`DECISION_INTERVAL`] while
     /// somebody is heard or there is a dominant speaker.
     pub fn decide(&mut self, now: Time) {
-        if let Some(speaker) = self.challenger(now) {
-            self.set_dominant(Some(speaker), Some(now));
-        } else if self.is_silent(now) {
-            self.set_dominant(None, None);
+        let activity = self.dominant_activity(now);
+        if let Some(speaker) = self.challenger(now, activity) {
+            self.dominant = Some(Dominant {
+                speaker,
+                since: now,
+                spoke_at: now,
+            });
+        } else if let Some(dominant) = &mut self.dominant {
+            if activity.is_some_and(|it| it.long_blocks > 0) {
+                dominant.spoke_at = now;
+            } else if now.since(dominant.spoke_at) >= SILENCE_MAX {
+                self.dominant = None;
+            }
         }
     }
 
     /// Returns the dominant speaker; `None` in silence.
-    pub const fn dominant(&self) -> Option<K> {
-        self.dominant
+    pub fn dominant(&self) -> Option<K> {
+        self.dominant.map(|it| it.speaker)
     }
 
-    /// Returns whether the dominant speaker has stopped speaking.
-    fn is_silent(&self, now: Time) -> bool {
-        let dominant = self.dominant.and_then(|key| self.speakers.get(&key));
-        dominant.is_some_and(|speech| now.since(speech.spoke_at()) >= SILENCE_MAX)
+    /// Returns the recent speech of the dominant speaker.
+    fn dominant_activity(&self, now: Time) -> Option<Activity> {
+        let speech = self.speakers.get(&self.dominant()?)?;
+        Some(speech.activity(now))
     }
 
-    fn set_dominant(&mut self, speaker: Option<K>, changed_at: Option<Time>) {
-        self.dominant = speaker;
-        self.changed_at = changed_at;
-    }
-
-    /// Returns the speaker that replaces the dominant one now.
-    fn challenger(&self, now: Time) -> Option<K> {
-        let dominant = self.dominant.and_then(|key| self.speakers.get(&key));
-        let dominant = dominant.map(|speech| speech.activity(now));
+    /// Returns the speaker that replaces the dominant one now, who has the activity `dominant`.
+    fn challenger(&self, now: Time, dominant: Option<Activity>) -> Option<K> {
         let is_held = self
-            .changed_at
-            .is_some_and(|changed| now.since(changed) < HOLD_TIME);
+            .dominant
+            .is_some_and(|it| now.since(it.since) < HOLD_TIME);
         let others = self.speakers.iter();
         others
-            .filter(|(key, _)| Some(**key) != self.dominant)
+            .filter(|(key, _)| Some(**key) != self.dominant())
             .map(|(key, speech)| (key, speech.activity(now)))
             .filter(|(_, activity)| {
                 activity.is_speaking
@@ -147,7 +154,7 @@ impl<K: Copy + Ord> ActiveSpeakers<K> {
         }
         let others = self.speakers.iter();
         let longest_silent = others
-            .filter(|(key, _)| Some(**key) != self.dominant)
+            .filter(|(key, _)| Some(**key) != self.dominant())
             .min_by_key(|(_, speech)| speech.spoke_at())
             .map(|(key, _)| *key);
         if let Some(key) = longest_silent {

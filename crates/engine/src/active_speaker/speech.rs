@@ -9,11 +9,11 @@ const FRAME_MICROS: u64 = 20_000;
 
 /// Frames of the immediate scale, which is also the length of a block: 100 ms.
 const BLOCK_FRAMES: u32 = 5;
-/// Frames of the medium scale: 700 ms.
-const MEDIUM_FRAMES: u32 = 35;
+/// Blocks of the medium scale: 700 ms.
+const MEDIUM_BLOCKS: u32 = 7;
 /// Blocks of the long scale: a second.
 const LONG_BLOCKS: u32 = 10;
-/// Fewest frames of speech in a block of speech.
+/// Fewest frames of speech in a block of speech. Blows and keystrokes are shorter.
 const BLOCK_SPEECH_MIN: u32 = 4;
 
 /// Most frames that one packet stands for: Opus packets of 60 ms are common, longer ones are not.
@@ -43,7 +43,7 @@ pub struct Speech {
 pub struct Activity {
     /// Whether a frame of the immediate scale is speech.
     pub is_speaking: bool,
-    /// Frames of speech in the medium scale.
+    /// Frames of speech in the blocks of speech of the medium scale.
     pub medium_frames: u32,
     /// Blocks of speech in the long scale.
     pub long_blocks: u32,
@@ -90,12 +90,19 @@ impl Speech {
     pub fn activity(&self, now: Time) -> Activity {
         let frames = shift(self.frames, frame_at(now).saturating_sub(self.newest));
         let block = |index: u32| newest(frames >> (index * BLOCK_FRAMES), BLOCK_FRAMES);
-        let blocks = (0..LONG_BLOCKS).filter(|&index| block(index) >= BLOCK_SPEECH_MIN);
-        Activity {
+        let mut activity = Activity {
             is_speaking: block(0) > 0,
-            medium_frames: newest(frames, MEDIUM_FRAMES),
-            long_blocks: u32::try_from(blocks.count()).unwrap_or(LONG_BLOCKS),
+            medium_frames: 0,
+            long_blocks: 0,
+        };
+        for index in 0..LONG_BLOCKS {
+            let speech = block(index);
+            if speech >= BLOCK_SPEECH_MIN {
+                activity.long_blocks += 1;
+                activity.medium_frames += if index < MEDIUM_BLOCKS { speech } else { 0 };
+            }
         }
+        activity
     }
 }
 
