@@ -16,7 +16,7 @@ use crate::message::{
 use crate::seats::{Identity, ResumeKey, Seats};
 
 pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
-use self::speaker::SpeakerLog;
+use self::speaker::RoomSpeaker;
 
 /// Participants, lobby, policy and reservation of one room.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(crate) struct Room {
     /// Changes of presence that were not told yet, and what was told of the number of participants.
     presence_log: PresenceLog,
     /// Who is speaking, and what was told of it.
-    speaker_log: SpeakerLog,
+    pub(crate) speaker: RoomSpeaker,
 }
 
 /// Properties of a room that is created in advance.
@@ -110,7 +110,7 @@ impl Room {
             bans: Bans::default(),
             next_number: 0,
             presence_log: PresenceLog::default(),
-            speaker_log: SpeakerLog::default(),
+            speaker: RoomSpeaker::default(),
         }
     }
 
@@ -155,7 +155,7 @@ impl Room {
         self.unseen.remove(&number);
         let left = self.participants.remove(&number)?;
         self.count_exit(left.presence);
-        self.forget_speaker(&left.peer);
+        self.speaker.remove(&left.peer);
         Some(left)
     }
 

@@ -309,7 +309,7 @@ impl Conference {
             }
         }
         if let Some(room) = self.rooms.get_mut(name) {
-            room.record_speaker(shard, None);
+            room.speaker.record(shard, None);
         }
         self.tell_presence(name);
     }

@@ -338,7 +338,9 @@ impl Conference {
         let viewer = room.participant(membership.number);
         let viewer = viewer.ok_or(Refusal::Internal)?;
         let (role, presence) = (viewer.role, viewer.presence);
-        let active_speaker = room.told_speaker();
+        let speaker = room.speaker.told();
+        let speaker = speaker.filter(|it| room.participant_named(it.as_str()).is_some());
+        let active_speaker = speaker.cloned();
         let others = self.summaries_where(&membership.room, |number, it| {
             number != membership.number && presence.sees(it.presence)
         })?;

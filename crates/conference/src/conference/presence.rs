@@ -139,7 +139,7 @@ impl Conference {
         }
         let room = self.rooms.get(name);
         if room
-            .and_then(|it| it.speaker_due(now))
+            .and_then(|it| it.speaker.due(now))
             .is_some_and(|it| it <= now)
         {
             self.tell_speaker(name);
@@ -151,7 +151,7 @@ impl Conference {
             .presence_due(now)
             .into_iter()
             .chain(room.count_due(now))
-            .chain(room.speaker_due(now));
+            .chain(room.speaker.due(now));
         let (former, next) = room.set_presence_timer(next.min());
         if former != next {
             if let Some(at) = former {

@@ -20,7 +20,7 @@ impl Conference {
         let owner = producer.and_then(|it| self.media.producer_owner(it));
         let peer = owner.and_then(|it| self.sessions.peer(it));
         if let Some(room) = self.rooms.get_mut(&name) {
-            room.record_speaker(shard, peer);
+            room.speaker.record(shard, peer);
         }
         self.tell_presence(&name);
     }
@@ -31,7 +31,8 @@ impl Conference {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
-        let peer = room.record_speaker_told(self.now);
+        let participants = room.participants_len();
+        let peer = room.speaker.record_told(self.now, participants);
         let notice = Notice::ActiveSpeaker { peer };
         for session in room.sessions() {
             self.notify(session, &notice);

@@ -9,19 +9,18 @@ use std::time::Duration;
 
 use watersmeet_wire::units::Time;
 
-use super::Room;
 use crate::message::{PeerId, ShardId};
 
 /// Shortest time between two notices of the active speaker.
 const TOLD_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// Time that is added to this interval for each participant, so that a room of any size causes at
-/// most 1,000 such notices per second.
+/// Time that this interval has at least for each participant, so that a room of any size causes at most
+/// 1,000 such notices per second.
 const TOLD_INTERVAL_EACH: Duration = Duration::from_millis(1);
 
 /// Who is speaking in a room, and what was told of it.
 #[derive(Debug, Default)]
-pub(super) struct SpeakerLog {
+pub(crate) struct RoomSpeaker {
     /// Participant that each shard reports as speaking, in the order of the reports.
     reported: Vec<(ShardId, PeerId)>,
     /// Participant that is the active speaker.
@@ -32,46 +31,39 @@ pub(super) struct SpeakerLog {
     due: Time,
 }
 
-impl Room {
-    /// Records which of its participants a shard reports as speaking.
-    pub(crate) fn record_speaker(&mut self, shard: ShardId, peer: Option<PeerId>) {
-        let log = &mut self.speaker_log;
-        log.reported.retain(|(reporter, _)| *reporter != shard);
-        log.reported.extend(peer.map(|peer| (shard, peer)));
-        log.choose();
+impl RoomSpeaker {
+    /// Records which participant of the room a shard reports as speaking.
+    pub(crate) fn record(&mut self, shard: ShardId, peer: Option<PeerId>) {
+        self.reported.retain(|(reporter, _)| *reporter != shard);
+        self.reported.extend(peer.map(|peer| (shard, peer)));
+        self.choose();
     }
 
     /// Removes a participant that leaves from those who are speaking.
-    pub(super) fn forget_speaker(&mut self, peer: &PeerId) {
-        let log = &mut self.speaker_log;
-        log.reported.retain(|(_, speaking)| speaking != peer);
-        log.choose();
+    pub(super) fn remove(&mut self, peer: &PeerId) {
+        self.reported.retain(|(_, speaking)| speaking != peer);
+        self.choose();
     }
 
     /// Returns when a change of the active speaker is to be told, or `None` when all know it.
-    pub(crate) fn speaker_due(&self, now: Time) -> Option<Time> {
-        let log = &self.speaker_log;
-        (log.told != log.current).then(|| log.due.max(now))
+    pub(crate) fn due(&self, now: Time) -> Option<Time> {
+        (self.told != self.current).then(|| self.due.max(now))
     }
 
-    /// Records that the active speaker is told now, and returns it.
-    pub(crate) fn record_speaker_told(&mut self, now: Time) -> Option<PeerId> {
-        let len = u32::try_from(self.participants.len()).unwrap_or(u32::MAX);
-        let log = &mut self.speaker_log;
-        log.due = now + TOLD_INTERVAL_MIN.max(TOLD_INTERVAL_EACH.saturating_mul(len));
-        log.told.clone_from(&log.current);
-        log.told.clone()
+    /// Records that the active speaker is told now to this number of participants, and returns it.
+    pub(crate) fn record_told(&mut self, now: Time, participants: usize) -> Option<PeerId> {
+        let participants = u32::try_from(participants).unwrap_or(u32::MAX);
+        let interval = TOLD_INTERVAL_MIN.max(TOLD_INTERVAL_EACH.saturating_mul(participants));
+        self.due = now + interval;
+        self.told.clone_from(&self.current);
+        self.told.clone()
     }
 
-    /// Returns the active speaker that was told last, while it is in the room.
-    pub(crate) fn told_speaker(&self) -> Option<PeerId> {
-        let told = self.speaker_log.told.as_ref();
-        let present = told.filter(|it| self.participant_named(it.as_str()).is_some());
-        present.cloned()
+    /// Returns the active speaker that was told last, who may have left since.
+    pub(crate) const fn told(&self) -> Option<&PeerId> {
+        self.told.as_ref()
     }
-}
 
-impl SpeakerLog {
     /// Keeps the active speaker while it is speaking, or else chooses the one who was reported first.
     fn choose(&mut self) {
         let is_current = |(_, peer): &&(ShardId, PeerId)| self.current.as_ref() == Some(peer);

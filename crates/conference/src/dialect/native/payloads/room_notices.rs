@@ -5,7 +5,7 @@ use serde::Serialize;
 /// `participantCount`: how many participants a room has in which not all of them are listed
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub(in crate::dialect::native) struct ParticipantCount {
+pub(crate) struct ParticipantCount {
     /// Participants in the room, the receiver included.
     pub count: usize,
 }
@@ -13,7 +13,7 @@ pub(in crate::dialect::native) struct ParticipantCount {
 /// `serverClosing`: the server restarts, and the client is to connect again when it is closed
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-pub(in crate::dialect::native) struct ServerClosing {
+pub(crate) struct ServerClosing {
     /// Seconds until the connection is closed.
     pub seconds: u32,
 }
@@ -22,7 +22,7 @@ pub(in crate::dialect::native) struct ServerClosing {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect::native) struct ActiveSpeaker {
+pub(crate) struct ActiveSpeaker {
     /// Id of the participant; absent when nobody speaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_id: Option<String>,
