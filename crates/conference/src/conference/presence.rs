@@ -138,10 +138,8 @@ impl Conference {
             }
         }
         let room = self.rooms.get(name);
-        if room
-            .and_then(|it| it.speaker.due(now))
-            .is_some_and(|it| it <= now)
-        {
+        let speaker_due = room.and_then(|it| it.speaker.due(now));
+        if speaker_due.is_some_and(|it| it <= now) {
             self.tell_speaker(name);
         }
         let Some(room) = self.rooms.get_mut(name) else {
