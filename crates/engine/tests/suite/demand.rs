@@ -46,7 +46,7 @@ impl Camera {
     fn send(&mut self, seconds: u64) -> Vec<Demand> {
         let mut demands = Vec::new();
         for _ in 0..seconds * 25 {
-            let keyframe = self.frames % 25 == 0;
+            let keyframe = self.frames.is_multiple_of(25);
             send_picture(
                 &mut self.broadcast,
                 self.frames,

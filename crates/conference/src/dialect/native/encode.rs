@@ -162,25 +162,11 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
             let payload = peer_producer_ref(peer, *producer);
             frame(producer_paused_type(*paused), id, payload)
         }
-        Notice::TransportClosed { transport, reason } => {
-            frame("transportClosed", id, transport_closed(*transport, *reason))
-        }
-        Notice::ConsumerPaused { consumer, paused } => frame(
-            consumer_paused_type(*paused),
-            id,
-            paused_by_producer(*consumer),
-        ),
-        Notice::ConsumerClosed { consumer, producer } => {
-            frame("consumerClosed", id, consumer_closed(*consumer, *producer))
-        }
-        Notice::ConsumerLayersChanged { consumer, layers } => {
-            let payload = layers_changed(*consumer, *layers);
-            frame("consumerLayersChanged", id, payload)
-        }
-        Notice::ProducerDemandChanged { producer, demand } => {
-            let payload = producer_demand(*producer, *demand);
-            frame("producerDemandChanged", id, payload)
-        }
+        Notice::TransportClosed { .. }
+        | Notice::ConsumerPaused { .. }
+        | Notice::ConsumerClosed { .. }
+        | Notice::ConsumerLayersChanged { .. }
+        | Notice::ProducerDemandChanged { .. } => return encode_media_notice(notice),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
         Notice::ParticipantRestarted { .. }
         | Notice::DisplayNameChanged { .. }
@@ -198,6 +184,35 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::ActiveSpeaker { .. }
         | Notice::ServerClosing { .. }
         | Notice::Removed { .. } => return encode_room_notice(state, notice),
+    })
+}
+
+/// Encodes a notice about the receiver's own transports, producers and consumers.
+fn encode_media_notice(notice: &Notice) -> Option<String> {
+    let id = &None;
+    Some(match notice {
+        Notice::TransportClosed { transport, reason } => {
+            frame("transportClosed", id, transport_closed(*transport, *reason))
+        }
+        Notice::ConsumerPaused { consumer, paused } => frame(
+            consumer_paused_type(*paused),
+            id,
+            paused_by_producer(*consumer),
+        ),
+        Notice::ConsumerClosed { consumer, producer } => {
+            frame("consumerClosed", id, consumer_closed(*consumer, *producer))
+        }
+        Notice::ConsumerLayersChanged { consumer, layers } => frame(
+            "consumerLayersChanged",
+            id,
+            layers_changed(*consumer, *layers),
+        ),
+        Notice::ProducerDemandChanged { producer, demand } => frame(
+            "producerDemandChanged",
+            id,
+            producer_demand(*producer, *demand),
+        ),
+        _ => return None,
     })
 }
 
