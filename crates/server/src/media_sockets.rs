@@ -250,7 +250,7 @@ impl MediaSockets {
                 SocketId::Udp(number) => {
                     let sockets = self.addresses.get_mut(number);
                     if let (Some(sockets), Some(batch)) = (sockets, &mut self.batch) {
-                        is_all &= sockets.receive_datagrams(self.clock, batch, worker);
+                        is_all &= sockets.receive_datagrams(now, self.clock, batch, worker);
                     }
                 }
                 SocketId::TcpListener(number)
@@ -379,6 +379,7 @@ impl AddressSockets {
     /// whether these were all.
     fn receive_datagrams(
         &mut self,
+        now: Time,
         clock: Clock,
         batch: &mut ReceiveBatch,
         worker: &mut Worker,
@@ -401,13 +402,14 @@ impl AddressSockets {
                     return true;
                 }
             }
-            let now = clock.now();
+            // The worker's time stands still during an iteration of the loop; that of the arrivals does not.
+            let received = clock.now();
             for datagram in batch.datagrams() {
                 let path = Path {
                     local: self.locals.number(now, datagram.local),
                     ..Path::udp(datagram.source)
                 };
-                let arrived = now - datagram.waited;
+                let arrived = received - datagram.waited;
                 worker.handle_arrival(now, arrived, path, datagram.contents);
             }
             if !batch.is_full() {
