@@ -47,7 +47,7 @@ pub(crate) struct Room {
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
     presence_log: PresenceLog,
-    /// Who is speaking, and what was told of it.
+    /// Active speaker, and the one of whom the participants were told last.
     pub(crate) speaker: RoomSpeaker,
 }
 

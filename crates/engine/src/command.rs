@@ -373,7 +373,7 @@ pub enum Event {
     ProducerDemandChanged {
         /// Producer concerned.
         producer: ProducerId,
-        /// What they want now.
+        /// Layers and bitrates that they want.
         demand: Demand,
     },
     /// A consumer switched to another layer.

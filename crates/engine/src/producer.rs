@@ -42,7 +42,7 @@ pub struct PipeSubscription {
     pub shard: u8,
     /// Streams whose keyframe it awaits, as a bit set.
     pub awaited: u8,
-    /// What its consumers want.
+    /// Layer and bitrates that the consumers on that shard want.
     pub want: Want,
 }
 
@@ -91,7 +91,7 @@ pub struct Producer {
     pub keyframe_deadline: Deadline,
     /// Deadline of the next comparison of what is wanted with what its publisher was told.
     pub demand_deadline: Deadline,
-    /// What its publisher, or the shard it is piped from, was told of what is wanted.
+    /// Reports of demand to its publisher, or to the shard it is piped from.
     demand: DemandReports,
     /// Feedback on bandwidth that its publisher supports for any codec, and of the rest what it supports
     /// for the first.

@@ -43,7 +43,7 @@ pub enum ShardMessage {
         producer: ProducerId,
         /// Streams whose keyframe is awaited, as a bit set.
         awaited: u8,
-        /// What its consumers want.
+        /// Layer and bitrates that the consumers on the subscribing shard want.
         want: Want,
     },
     /// End of a subscription, to the producer's origin.

@@ -110,7 +110,7 @@ pub enum Notice {
     ProducerDemandChanged {
         /// Id of the producer.
         producer: ProducerId,
-        /// What they want now.
+        /// Layers and bitrates that they want.
         demand: Demand,
     },
     /// The worker failed: all transports of the participant are gone. Joining again restores them.

@@ -18,7 +18,7 @@ const TOLD_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// 1,000 such notices per second.
 const TOLD_INTERVAL_EACH: Duration = Duration::from_millis(1);
 
-/// Who is speaking in a room, and what was told of it.
+/// Active speaker of a room, and the one of whom its participants were told last.
 #[derive(Debug, Default)]
 pub(crate) struct RoomSpeaker {
     /// Participant that each shard reports as speaking, in the order of the reports.

@@ -1,4 +1,4 @@
-//! Reports of a consumer, and its statistics: reports of the peer on the stream it receives, and ours to the peer
+//! Statistics and reports of a consumer: the peer's reports on the stream it receives, and ours to the peer
 //! (RFC 3550 §6.4).
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What the receivers of a producer want of its encodings, so that its publisher can stop what nobody is
-//! sent, and encode what they are sent at the bitrate that their paths carry.
+//! Demand for the layers of a producer: the highest layer that a receiver wants, and the bitrates that the
+//! receivers' paths carry. Its publisher stops encodings above that layer, and adapts the bitrates.
 //!
 //! More is reported at once, less only when it has lasted: a layer costs a keyframe each time it returns.
 
@@ -27,19 +27,20 @@ const USED_PERCENT: u64 = 90;
 /// Bitrate from which none is reported: no encoder needs more.
 const BITRATE_MAX: Bitrate = Bitrate::from_kbps(8_000);
 
-/// What receivers want of a producer.
+/// Layers and bitrates of a producer that its receivers want, as its publisher is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     /// Highest layer that is wanted; `None` when nobody receives the producer.
     pub layer: Option<u8>,
-    /// What every receiver of the lowest layer can be sent of it.
+    /// Bitrate of the lowest layer that the path of each of its receivers carries; `None` where that is
+    /// clearly more than it has.
     pub lowest: Option<Bitrate>,
-    /// What every receiver of the highest wanted layer can be sent of it, where some of them would want a
-    /// better layer that their paths do not carry.
+    /// Bitrate of the highest wanted layer that the path of each of its receivers carries; `None` unless
+    /// the path of one of them does not carry the next better layer.
     pub highest: Option<Bitrate>,
 }
 
-/// What one receiver, or those of one shard, can be sent.
+/// Layer and bitrates that one receiver wants, or all receivers on one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Want {
     /// Highest layer it wants and may be sent; `None` while it wants nothing.
@@ -94,7 +95,7 @@ impl Want {
     }
 }
 
-/// What the publisher of a producer was told.
+/// Reports of demand to the publisher of a producer: the latest one, and when the next is due.
 #[derive(Debug)]
 pub struct DemandReports {
     told: Demand,

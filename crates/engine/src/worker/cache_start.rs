@@ -6,8 +6,8 @@
 
 use watersmeet_wire::units::Time;
 
+use super::Worker;
 use super::ingress::layer_event;
-use super::{EVENTS_MAX, Worker};
 use crate::consumer::Forwarding;
 use crate::keyframe_index::CatchUpLimits;
 use crate::packet::Arrival;
@@ -55,8 +55,9 @@ impl Worker {
         };
         self.send_queue
             .enqueue_media(now, now, transport, &mut outbound.queue_entry);
-        if has_layers && self.events.len() < EVENTS_MAX {
-            self.events.push_back(layer_event(consumer.id, layer));
+        if has_layers {
+            let event = layer_event(consumer.id, layer);
+            self.report_event(event);
         }
         true
     }

@@ -1,4 +1,5 @@
-//! What is wanted of a producer by all its consumers, here and on other shards, and telling its publisher.
+//! Adds up the layers and bitrates of a producer that its consumers want, here and on other shards, and
+//! reports changes to its publisher.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ impl Worker {
         let Some(producer) = self.producers.get(producer_key) else {
             return;
         };
-        let wanted = want_of(now, consumer, producer).layer;
+        let wanted = consumer.wanted_layer(producer.layer_count());
         if wanted <= producer.told_layer() {
             return;
         }

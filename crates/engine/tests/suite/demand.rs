@@ -85,6 +85,16 @@ impl Camera {
     }
 }
 
+/// Returns a camera after its beginning, and a viewer who reports this estimate.
+fn camera_and_limited_viewer(kbps: u64) -> (Camera, Viewer) {
+    let mut camera = Camera::new();
+    camera.adapt();
+    let mut viewer = camera.broadcast.add_viewer();
+    camera.send(10);
+    camera.report_estimate(&mut viewer, kbps);
+    (camera, viewer)
+}
+
 fn layers(demands: &[Demand]) -> Vec<Option<u8>> {
     demands.iter().map(|demand| demand.layer).collect()
 }
@@ -141,11 +151,7 @@ fn short_absence_is_not_reported() {
 
 #[test]
 fn bitrate_is_reported_that_a_receiver_of_a_lower_layer_can_be_sent() {
-    let mut camera = Camera::new();
-    camera.adapt();
-    let mut viewer = camera.broadcast.add_viewer();
-    camera.send(10);
-    camera.report_estimate(&mut viewer, 200);
+    let (mut camera, mut viewer) = camera_and_limited_viewer(200);
     let demand = *camera.send(8).last().expect("a report");
     assert_eq!(demand.layer, Some(1));
     let kbps = demand.highest.expect("a bitrate").as_bps() / 1_000;
@@ -177,11 +183,7 @@ fn bitrate_is_reported_that_a_receiver_of_nothing_could_be_sent() {
 
 #[test]
 fn layer_that_was_switched_off_is_wanted_again_when_the_path_carries_it() {
-    let mut camera = Camera::new();
-    camera.adapt();
-    let mut viewer = camera.broadcast.add_viewer();
-    camera.send(10);
-    camera.report_estimate(&mut viewer, 200);
+    let (mut camera, mut viewer) = camera_and_limited_viewer(200);
     assert_eq!(camera.send(8).last().expect("a report").layer, Some(1));
     camera.payload_lens[2] = 0;
     assert_eq!(layers(&camera.send(8)), []);
