@@ -208,13 +208,13 @@ impl BandwidthEstimator {
         self.prober.set_goal(goal.min(CEILING));
     }
 
-    /// Records a packet with a transport-wide sequence number.
-    pub fn record_sent(&mut self, now: Time, seq: u16, len: usize) {
+    /// Records a packet with a transport-wide sequence number, that leaves at `departure`.
+    pub fn record_sent(&mut self, now: Time, departure: Time, seq: u16, len: usize) {
         self.first_sent.get_or_insert(now);
         self.awaiting_since.get_or_insert(now);
         let rate = self.pacing_rate(now);
         let probe = self.prober.sending().map_or(0, |(id, _)| id);
-        self.ledger.record(now, seq, len, probe);
+        self.ledger.record(departure.max(now), seq, len, probe);
         if probe != 0 {
             self.prober.record_sent(now, len);
         }

@@ -36,6 +36,7 @@ pub fn conference_config(
             enable_tcp: config.tcp,
             initial_outgoing_bitrate: Bitrate::from_bps(config.initial_outgoing_bitrate),
             max_incoming_bitrate: config.max_incoming_bitrate.map(Bitrate::from_bps),
+            adapts_to_bandwidth: config.bandwidth_adaptation,
             ..TransportOptions::default()
         },
         shards: config.shard_count(),

@@ -295,7 +295,7 @@ impl MediaSockets {
         let Some(instant) = self.clock.instant(now) else {
             return;
         };
-        while let Some(batch) = worker.poll_transmit(now) {
+        while let Some(batch) = worker.poll_transmit_at(now, self.clock.now()) {
             for sockets in &mut self.addresses {
                 self.runs_dropped += sockets.send(instant, &batch, &mut self.outgoing);
             }

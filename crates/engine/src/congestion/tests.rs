@@ -61,6 +61,8 @@ struct Loop {
     /// Media packets that wait for the pacer: time of queueing and length.
     waiting: VecDeque<(Time, usize)>,
     step: usize,
+    /// Time until which the sender stands still: what it sends leaves then.
+    stalled_until: Time,
     frame_due: Time,
     /// Time at which the bottleneck is free.
     busy_until: Time,
@@ -84,6 +86,7 @@ impl Loop {
             seq: 65_500,
             waiting: VecDeque::new(),
             step: 0,
+            stalled_until: Time::ZERO,
             frame_due: Time::ZERO,
             busy_until: Time::ZERO,
             arriving: Vec::new(),
@@ -165,7 +168,9 @@ impl Loop {
     }
 
     fn transmit(&mut self, len: usize) {
-        self.estimator.record_sent(self.now, self.seq, len);
+        let departure = self.now.max(self.stalled_until);
+        self.estimator
+            .record_sent(self.now, departure, self.seq, len);
         let seq = self.seq;
         self.seq = seq.wrapping_add(1);
         self.offered += len as u64;
@@ -173,13 +178,13 @@ impl Loop {
         if self.link.is_cut || self.chance(loss) {
             return;
         }
-        let queued = self.busy_until.since(self.now);
+        let queued = self.busy_until.since(departure);
         if queued > self.link.queue {
             return;
         }
         self.queue_max = self.queue_max.max(queued);
         let length = self.link.capacity.time_to_send(len).unwrap();
-        self.busy_until = self.busy_until.max(self.now) + length;
+        self.busy_until = self.busy_until.max(departure) + length;
         let jitter = u32::try_from(self.link.jitter.as_micros()).unwrap();
         let extra = Duration::from_micros((self.rng.next_u32() % (jitter + 1)).into());
         self.arriving
@@ -358,6 +363,17 @@ fn jitter_and_reordering_do_not_starve() {
 }
 
 #[test]
+fn sender_that_stands_still_is_no_queue() {
+    let mut path = Loop::new(Link::of_kbps(5_000));
+    path.run(secs(5));
+    for _ in 0..10 {
+        path.stalled_until = path.now + Duration::from_millis(300);
+        path.run(secs(1));
+        assert!(path.estimate_kbps() >= 1_740, "{}", path.estimate_kbps());
+    }
+}
+
+#[test]
 fn lost_feedback_does_not_starve() {
     let mut it = Loop::new(Link {
         feedback_loss: 300,
@@ -419,7 +435,7 @@ fn feedback_that_lies_stays_within_bounds() {
     for round in 0..20_000_u16 {
         now = now + Duration::from_millis(u64::from(rng.next_u32() % 30));
         estimator.set_goal(Bitrate::from_kbps(50_000));
-        estimator.record_sent(now, round, 1_200);
+        estimator.record_sent(now, now, round, 1_200);
         let lied = Time::from_micros(u64::from(rng.next_u32()) * 50);
         log.record(
             lied,
@@ -444,7 +460,7 @@ fn feedback_that_lies_stays_within_bounds() {
 #[test]
 fn peer_without_feedback_is_not_limited() {
     let mut estimator = BandwidthEstimator::new(START);
-    estimator.record_sent(Time::from_millis(1), 0, 1_200);
+    estimator.record_sent(Time::from_millis(1), Time::from_millis(1), 0, 1_200);
     assert_eq!(estimator.estimate(Time::from_millis(1_000)), Some(START));
     assert_eq!(estimator.estimate(Time::from_millis(4_000)), None);
     assert!(estimator.ready_at(Time::from_millis(4_000)) <= Time::from_millis(4_000));

@@ -205,11 +205,11 @@ impl Outbound {
     }
 
     /// Counts a padding packet of `len` bytes as sent.
-    pub fn record_padding(&mut self, now: Time, len: usize) {
+    pub fn record_padding(&mut self, now: Time, departure: Time, len: usize) {
         let seq = self.transport_seq;
         self.transport_seq = seq.wrapping_add(1);
         if let Some(bandwidth) = &mut self.bandwidth {
-            bandwidth.estimator.record_sent(now, seq, len);
+            bandwidth.estimator.record_sent(now, departure, seq, len);
         }
         self.traffic.record(now, len);
         self.traffic.padding_bytes += len as u64;
@@ -329,11 +329,11 @@ impl Outbound {
 impl SendingState<'_> {
     /// Records a packet with a transport-wide number, of `len` bytes as sent.
     #[inline]
-    pub fn record_sent(&mut self, now: Time, len: usize) {
+    pub fn record_sent(&mut self, now: Time, departure: Time, len: usize) {
         let seq = *self.transport_seq;
         *self.transport_seq = seq.wrapping_add(1);
         if let Some(bandwidth) = &mut self.bandwidth {
-            bandwidth.estimator.record_sent(now, seq, len);
+            bandwidth.estimator.record_sent(now, departure, seq, len);
         }
     }
 }

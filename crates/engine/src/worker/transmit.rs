@@ -24,6 +24,13 @@ use crate::transport::srtp::SrtpSender;
 impl Worker {
     /// Returns the next batch of datagrams to send; `None` when nothing is queued.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Batch<'_>> {
+        self.poll_transmit_at(now, now)
+    }
+
+    /// Returns the next batch as [`Self::poll_transmit`] does, of datagrams that leave at `departure`. That
+    /// is later than `now` when the iteration of the event loop has taken long, and congestion control must
+    /// not take the difference for a queue on the path.
+    pub fn poll_transmit_at(&mut self, now: Time, departure: Time) -> Option<Batch<'_>> {
         self.egress.clear();
         while self.egress.has_room(1)
             && let Some((path, datagram)) = self.close_datagrams.pop_front()
@@ -38,6 +45,7 @@ impl Worker {
             network_limit: &mut self.network_limit,
             writer: PacketWriter {
                 now,
+                departure,
                 consumers: &mut self.consumers,
                 producers: &self.producers,
                 egress: &mut self.egress,
@@ -81,8 +89,10 @@ struct TransmitPass<'a> {
 
 /// Writes packets into a batch.
 struct PacketWriter<'a> {
-    /// Time of sending.
+    /// Time of the iteration of the event loop.
     now: Time,
+    /// Time of sending, as congestion control records it.
+    departure: Time,
     /// Consumers, which know the headers.
     consumers: &'a mut Slots<ConsumerKey, Consumer>,
     /// Producers, which cache the payloads.
@@ -164,7 +174,7 @@ impl TransmitPass<'_> {
                 return true;
             };
             egress.push_media(path, len, MediaKind::Video);
-            outbound.record_padding(now, len);
+            outbound.record_padding(now, self.writer.departure, len);
         }
         true
     }
@@ -259,7 +269,7 @@ impl PacketWriter<'_> {
         let fields = match packet.transmission {
             Transmission::Repetition => consumer.written_fields(packet)?,
             Transmission::First | Transmission::Rtx(_) => WireFields {
-                abs_send_time: AbsSendTime::from_micros(self.now.as_micros()),
+                abs_send_time: AbsSendTime::from_micros(self.departure.as_micros()),
                 transport_seq: *sink.state.transport_seq,
                 padding,
             },
@@ -293,7 +303,7 @@ impl PacketWriter<'_> {
             plain_len - usize::from(fields.padding),
         );
         if consumer.uses_transport_seq() && packet.transmission != Transmission::Repetition {
-            sink.state.record_sent(self.now, len);
+            sink.state.record_sent(self.now, self.departure, len);
         }
         let traffic = &mut *sink.state.traffic;
         traffic.bytes += len as u64;

@@ -122,9 +122,13 @@ fn value_type(key: &str) -> ValueType {
         | "shutdown_notice_s"
         | "initial_outgoing_bitrate"
         | "max_incoming_bitrate" => ValueType::Number,
-        "dev" | "udp" | "tcp" | "pin_cores" | "tls_self_signed" | "token_required" => {
-            ValueType::Switch
-        }
+        "dev"
+        | "udp"
+        | "tcp"
+        | "pin_cores"
+        | "tls_self_signed"
+        | "token_required"
+        | "bandwidth_adaptation" => ValueType::Switch,
         "announced_ips" | "cors_origins" | "host_names" | "trusted_proxies" | "turn_urls" => {
             ValueType::List
         }

@@ -75,6 +75,14 @@ pub struct Flags {
     #[arg(long, value_name = "BPS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_outgoing_bitrate: Option<u64>,
+    /// Send every viewer the layers it asks for, whatever its line carries
+    #[arg(long, global = true)]
+    #[serde(
+        rename = "bandwidth_adaptation",
+        serialize_with = "off",
+        skip_serializing_if = "is_off"
+    )]
+    pub no_bandwidth_adaptation: bool,
     /// Upper bound of the video bitrate requested from each browser, in bits per second
     #[arg(long, value_name = "BPS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -185,6 +185,10 @@ pub struct Config {
     /// Default 1,000,000.
     /// `initial_outgoing_bitrate = 1000000`
     pub initial_outgoing_bitrate: u64,
+    /// Whether what a browser is sent follows what its line carries. Off, every viewer is sent the layers
+    /// that it asks for; that is for measurements on lines without limits. Default true.
+    /// `bandwidth_adaptation = true`
+    pub bandwidth_adaptation: bool,
     /// Upper bound of the video bitrate requested from each browser, in bits per second. Default: no
     /// bound.
     /// `max_incoming_bitrate = 3000000`
@@ -269,6 +273,7 @@ impl Default for Config {
             codecs: CodecChoice::defaults(),
             video_codec: None,
             initial_outgoing_bitrate: 1_000_000,
+            bandwidth_adaptation: true,
             max_incoming_bitrate: None,
             dtls: DtlsChoice::V12,
             tls_cert: None,

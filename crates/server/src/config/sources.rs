@@ -6,10 +6,11 @@ use super::flags::Flags;
 use super::variables::Environment;
 
 /// Flags whose name is not that of their key.
-const FLAGS: [(&str, &str); 3] = [
+const FLAGS: [(&str, &str); 4] = [
     ("announced_ips", "--announced-ip"),
     ("udp", "--no-udp"),
     ("tcp", "--no-tcp"),
+    ("bandwidth_adaptation", "--no-bandwidth-adaptation"),
 ];
 
 /// Returns the error with the source of each key that it names, at its end.
