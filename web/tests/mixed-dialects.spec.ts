@@ -5,7 +5,7 @@
 import type { Page } from '@playwright/test';
 import type { Version } from './dialects/clientBundles';
 import type { Dialect } from './dialects/client';
-import { expect, test, type DialectParticipant } from './dialects/clientFixture';
+import { SERVER, expect, test, type DialectParticipant } from './dialects/clientFixture';
 
 const ROOM = 'mixed-dialects';
 
@@ -40,7 +40,7 @@ test('clients of six dialects share one room; each leaves and rejoins', async ({
 });
 
 test('clients of six dialects join at once and exchange media with the page', async ({ call: pageCall, dialectCall: call }) => {
-  call.useServer(await pageCall.startServer({ JWT_SECRET: call.secret, WATERSMEET_DEFAULT_ROOM: ROOM }));
+  call.useServer(await pageCall.startServer({ ...SERVER, JWT_SECRET: call.secret, WATERSMEET_DEFAULT_ROOM: ROOM }));
   const participants: DialectParticipant[] = [];
   for (const { name, dialect, version } of CLIENTS) participants.push(await call.addParticipant(name, dialect, { version }));
   await Promise.all(participants.map(joinAndPublish));
