@@ -16,7 +16,7 @@ import {
 } from './browserStorage';
 import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
-import { createMedia } from './media';
+import { mediaFactory } from './media';
 import { VIEWER_CANNOT_SEND_TEXT } from './notifications';
 import {
   PERSON_NAME_MAX,
@@ -54,6 +54,9 @@ export class App {
   readonly capture: Capture;
 
   private readonly options: PageOptions;
+  private readonly createMedia = mediaFactory();
+  /** Room of the lobby, which is connected already when the person joins. */
+  private preparedRoom: Room | null = null;
   private stopObservingRoom: () => void = () => undefined;
 
   constructor() {
@@ -110,16 +113,8 @@ export class App {
     this.name.value = normaliseText(this.name.value, PERSON_NAME_MAX);
     this.failure.value = null;
     this.removal.value = null;
-    const room = new Room({
-      roomId: this.roomId.value,
-      token: loadHostToken(this.roomId.value) || this.token.value,
-      displayName: this.name.value,
-      resume: loadTabSecret(),
-      codec: this.options.codec,
-      tracks: this.capture,
-      createSignalling: (events) => new SignallingSocket(webSocketUrl(BASE_URL), events),
-      createMedia,
-    });
+    const room = this.preparedRoom ?? this.newRoom();
+    this.preparedRoom = null;
     this.room.value = room;
     this.page.value = 'call';
     room.join();
@@ -137,6 +132,21 @@ export class App {
     this.leaveRoom();
     this.capture.stop();
     this.page.value = 'left';
+  }
+
+  private newRoom(): Room {
+    return new Room({
+      roomId: this.roomId.value,
+      identify: () => ({
+        displayName: this.name.value,
+        token: loadHostToken(this.roomId.value) || this.token.value,
+        resume: loadTabSecret(),
+      }),
+      codec: this.options.codec,
+      tracks: this.capture,
+      createSignalling: (events) => new SignallingSocket(webSocketUrl(BASE_URL), events),
+      createMedia: this.createMedia,
+    });
   }
 
   private isViewer(): boolean {
@@ -164,8 +174,9 @@ export class App {
   /** The network is back: reconnects, or repeats an attempt to join that failed without it. */
   private handleOnline(): void {
     const wasUnreachable = this.page.value === 'lobby' && this.failure.value?.reason === 'unreachable';
-    if (wasUnreachable) void this.join();
-    else this.room.value?.retryNow();
+    if (wasUnreachable) return void this.join();
+    this.preparedRoom?.retryNow();
+    this.room.value?.retryNow();
   }
 
   private handleJoinFailure(room: Room): void {
@@ -185,6 +196,8 @@ export class App {
 
   private leaveRoom(): void {
     this.stopObservingRoom();
+    this.preparedRoom?.leave();
+    this.preparedRoom = null;
     this.room.value?.leave();
     this.room.value = null;
     saveOngoingCall(null);
@@ -192,6 +205,9 @@ export class App {
 
   private showLobby(): void {
     this.page.value = 'lobby';
+    this.preparedRoom?.leave();
+    this.preparedRoom = this.newRoom();
+    this.preparedRoom.prepare();
     void this.capture.start();
   }
 

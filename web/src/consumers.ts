@@ -4,9 +4,16 @@
  */
 import type { Media, MediaConsumer } from './media';
 import { LAYER_MAX, type Participant } from './participant';
+import type { ParticipantList } from './participantList';
+import type { Consumed } from './protocol';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
 import type { SpatialLayer } from './tileLayout';
+
+/** How long the first consumers wait for one another, so that the browser negotiates only once for them. */
+const GATHER_MS_MAX = 300;
+/** How long `start` waits for the first consumers. */
+const START_MS_MAX = 1_000;
 
 export class Consumers {
   private media: Media | null = null;
@@ -15,16 +22,23 @@ export class Consumers {
   private readonly retries = new RetryTimers();
 
   constructor(
-    private readonly participants: { readonly value: Participant[] },
+    private readonly list: ParticipantList,
     private readonly signalling: RoomSignalling,
   ) {}
 
-  /** Consumes all producers on the receive transport of `media`. */
-  start(media: Media): void {
+  /**
+   * Consumes all producers on the receive transport of `media`. The browser negotiates once for
+   * those whose replies come soon. Resolves when it has, or after `START_MS_MAX`.
+   */
+  async start(media: Media): Promise<void> {
     this.media = media;
-    for (const participant of this.participants.value) {
-      for (const producerId of participant.producers.keys()) void this.consume(producerId);
-    }
+    const producerIds = this.list.participants.value.flatMap(({ producers }) => [...producers.keys()]);
+    const requests = producerIds.map((producerId) => ({ producerId, reply: this.requestConsumer(media, producerId) }));
+    const gathered = Promise.race([Promise.allSettled(requests.map(({ reply }) => reply)), delay(GATHER_MS_MAX)]);
+    const consumers = requests.map(({ producerId, reply }) =>
+      this.receive(media, producerId, gathered.then(() => reply)),
+    );
+    await Promise.race([Promise.all(consumers), delay(START_MS_MAX)]);
   }
 
   /** Closes all consumers. */
@@ -38,24 +52,40 @@ export class Consumers {
   async consume(producerId: string): Promise<void> {
     const { media } = this;
     if (!media || this.byProducerId.has(producerId)) return;
+    await this.receive(media, producerId, this.requestConsumer(media, producerId));
+  }
+
+  /** Receives what the reply to `consume` describes, and lets the server send it. */
+  private async receive(media: Media, producerId: string, reply: Promise<Consumed>): Promise<void> {
     let consumerId: string | null = null;
     try {
-      const rtpCapabilities = media.capabilities;
-      const consumed = await this.signalling.request('consume', { producerId, rtpCapabilities });
+      const consumed = await reply;
       if (media !== this.media) return;
       consumerId = consumed.consumerId;
       const consumer = await media.consume(consumed);
-      const participant = this.ownerOf(producerId);
+      const participant = this.list.ownerOf(producerId);
       if (media !== this.media || !participant) return consumer.close();
       this.byProducerId.set(producerId, consumer);
       const video = consumed.kind === 'video';
       (video ? participant.video : participant.audio).value = consumer.track;
       if (video && participant.layer < LAYER_MAX) this.setPreferredLayer(consumed.consumerId, participant.layer);
-      await this.signalling.request('resumeConsumer', { consumerId: consumed.consumerId });
+      void this.resume(media, producerId, consumed.consumerId);
+    } catch (error) {
+      if (media === this.media) this.handleConsumeError(producerId, consumerId, error);
+    }
+  }
+
+  private async resume(media: Media, producerId: string, consumerId: string): Promise<void> {
+    try {
+      await this.signalling.request('resumeConsumer', { consumerId });
       this.retries.settle(producerId);
     } catch (error) {
       if (media === this.media) this.handleConsumeError(producerId, consumerId, error);
     }
+  }
+
+  private requestConsumer(media: Media, producerId: string): Promise<Consumed> {
+    return this.signalling.request('consume', { producerId, rtpCapabilities: media.capabilities });
   }
 
   /** Consumes again later, unless the refusal is lasting. The person is told once. */
@@ -64,7 +94,7 @@ export class Consumers {
     if (error instanceof ConnectionLost) return;
     this.closeConsumer(producerId);
     if (consumerId) this.signalling.request('closeConsumer', { consumerId }).catch(() => undefined);
-    const participant = this.ownerOf(producerId);
+    const participant = this.list.ownerOf(producerId);
     if (!participant) return;
     const isFirst = isLasting(error) || this.retries.schedule(producerId, () => void this.consume(producerId));
     // A notice about a closed producer follows.
@@ -84,7 +114,7 @@ export class Consumers {
   handleLayersChanged(consumerId: string, spatialLayer: number | undefined): void {
     for (const [producerId, consumer] of this.byProducerId) {
       if (consumer.consumerId !== consumerId) continue;
-      const participant = this.ownerOf(producerId);
+      const participant = this.list.ownerOf(producerId);
       if (participant) participant.videoHeldBack.value = spatialLayer === undefined;
     }
   }
@@ -101,7 +131,7 @@ export class Consumers {
     this.byProducerId.delete(producerId);
     this.retries.settle(consumer.consumerId);
     consumer.close();
-    for (const participant of this.participants.value) {
+    for (const participant of this.list.participants.value) {
       if (participant.video.value === consumer.track) {
         participant.video.value = null;
         participant.videoHeldBack.value = false;
@@ -133,12 +163,12 @@ export class Consumers {
 
   private repeatPreferredLayer(consumerId: string): void {
     for (const [producerId, consumer] of this.byProducerId) {
-      const participant = consumer.consumerId === consumerId && this.ownerOf(producerId);
+      const participant = consumer.consumerId === consumerId && this.list.ownerOf(producerId);
       if (participant) this.setPreferredLayer(consumerId, participant.layer);
     }
   }
+}
 
-  private ownerOf(producerId: string): Participant | undefined {
-    return this.participants.value.find((participant) => participant.producers.has(producerId));
-  }
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

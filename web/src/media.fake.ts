@@ -34,6 +34,11 @@ export class FakeMedia implements Media {
     this.transports.set(direction, transportId);
   }
 
+  /** Connects a transport, as its first producer or consumer does in a browser. */
+  connect(direction: Direction): void {
+    this.signalling.connect(this.transports.get(direction) ?? '', {});
+  }
+
   async produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer> {
     const kind = source === 'camera' ? 'video' : 'audio';
     const id = await this.signalling.produce(this.transports.get('send') ?? '', kind, { track: track.id }, source);

@@ -25,7 +25,8 @@ export type ConnectionState = 'new' | 'connecting' | 'connected' | 'disconnected
 
 /** Signalling that the transports need. */
 export interface TransportSignalling {
-  connect(transportId: string, dtlsParameters: DtlsParameters): Promise<void>;
+  /** Tells the server our DTLS parameters. ICE and DTLS start meanwhile: the server takes them in any order. */
+  connect(transportId: string, dtlsParameters: DtlsParameters): void;
   /** Resolves with the id that the server gave the new producer. */
   produce(transportId: string, kind: Kind, rtpParameters: RtpParameters, source: MediaSource): Promise<string>;
   onConnectionState(transportId: string, direction: Direction, state: ConnectionState): void;
@@ -67,22 +68,40 @@ export class UnsupportedBrowser extends Error {
   override readonly name = 'UnsupportedBrowser';
 }
 
+/** A producer on its way to the server, as `appData` of mediasoup-client's. */
+interface ProduceRequest {
+  source: MediaSource;
+  /** Id from the server. */
+  id: Promise<string>;
+}
+
 /** In kbit/s. Chromium otherwise begins with 300, and needs many seconds until it sends the best encoding. */
 const VIDEO: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
 
 /** DTX saves most packets of a silent participant; in-band FEC repairs single losses. */
 const OPUS: types.ProducerCodecOptions = { opusStereo: false, opusDtx: true, opusFec: true };
 
-export const createMedia: CreateMedia = async (routerCapabilities, signalling) => {
+/** Returns a function that creates media and loads the device only once for the same router capabilities. */
+export function mediaFactory(): CreateMedia {
+  let loaded: { key: string; device: Device } | null = null;
+  return async (routerCapabilities, signalling) => {
+    const key = JSON.stringify(routerCapabilities);
+    if (loaded?.key !== key) loaded = { key, device: await loadDevice(routerCapabilities) };
+    return new MediasoupMedia(loaded.device, signalling);
+  };
+}
+
+async function loadDevice(routerCapabilities: RtpCapabilities): Promise<Device> {
   const device = await Device.factory().catch(() => {
     throw new UnsupportedBrowser('This browser cannot make WebRTC calls.');
   });
   await device.load({ routerRtpCapabilities: routerCapabilities as types.RtpCapabilities });
-  return new MediasoupMedia(device, signalling);
-};
+  return device;
+}
 
 class MediasoupMedia implements Media {
   private readonly transports = new Map<Direction, types.Transport>();
+  private lastProduced = 0;
 
   constructor(
     private readonly device: Device,
@@ -104,13 +123,17 @@ class MediasoupMedia implements Media {
     } as unknown as types.TransportOptions;
     const transport =
       direction === 'send' ? this.device.createSendTransport(options) : this.device.createRecvTransport(options);
-    transport.on('connect', ({ dtlsParameters }, done, failed) => {
-      this.signalling.connect(transportId, dtlsParameters as DtlsParameters).then(done, failed);
+    transport.on('connect', ({ dtlsParameters }, done) => {
+      this.signalling.connect(transportId, dtlsParameters as DtlsParameters);
+      done();
     });
-    transport.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
-      this.signalling
-        .produce(transportId, kind, rtpParameters as unknown as RtpParameters, appData.source as MediaSource)
-        .then((id) => done({ id }), failed);
+    transport.on('produce', ({ kind, rtpParameters, appData }, done) => {
+      const request = appData as unknown as ProduceRequest;
+      request.id = this.signalling.produce(transportId, kind, rtpParameters as unknown as RtpParameters, request.source);
+      // `produce` below awaits the server's id, so that the next producer need not wait for it.
+      request.id.catch(() => undefined);
+      this.lastProduced += 1;
+      done({ id: String(this.lastProduced) });
     });
     transport.on('connectionstatechange', (state) =>
       this.signalling.onConnectionState(transportId, direction, state),
@@ -125,16 +148,21 @@ class MediasoupMedia implements Media {
     }
     const { codec: videoCodec, encodings } = this.videoOptions(codec);
     const copies = encodings.map((encoding) => ({ ...encoding }));
+    const request: ProduceRequest = { source, id: Promise.resolve('') };
     const producer = await this.transport('send').produce({
       track,
       ...(video ? { ...(videoCodec && { codec: videoCodec }), encodings: copies, codecOptions: VIDEO } : { codecOptions: OPUS }),
       // `Capture` owns the tracks: it shows them, and starts and stops the devices.
       stopTracks: false,
       disableTrackOnPause: false,
-      appData: { source },
+      appData: request as unknown as types.AppData,
+    });
+    const id = await request.id.catch((error: unknown) => {
+      producer.close();
+      throw error;
     });
     return {
-      id: producer.id,
+      id,
       pause: () => producer.pause(),
       resume: () => producer.resume(),
       replaceTrack: (next) => producer.replaceTrack({ track: next }),

@@ -1,6 +1,6 @@
 /**
  * Producers of this participant: keeps what is sent in line with what is captured,
- * one request at a time. What fails is tried again for as long as it is wanted. Opens no
+ * one request at a time for each source. What fails is tried again for as long as it is wanted. Opens no
  * device and no transport.
  */
 import type { Device } from './capture';
@@ -72,8 +72,10 @@ export class Producers {
     while (this.syncRequested && this.media && this.canSend()) {
       this.syncRequested = false;
       // Video first, as the protocol's first client does.
-      await this.syncSource('camera', tracks.camera.value, tracks.cameraOn.value);
-      await this.syncSource('mic', tracks.microphone.value, tracks.microphoneOn.value);
+      await Promise.all([
+        this.syncSource('camera', tracks.camera.value, tracks.cameraOn.value),
+        this.syncSource('mic', tracks.microphone.value, tracks.microphoneOn.value),
+      ]);
     }
     this.syncing = false;
   }

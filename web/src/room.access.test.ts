@@ -44,7 +44,22 @@ describe('a room with the policy approval', () => {
     await wait();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(call.room.status.value).toBe('waiting');
-    expect(call.server.requests.map(({ type }) => type)).toEqual(['getRouterRtpCapabilities', 'joinRoom']);
+    expect(media().transports.size).toBe(0);
+    // Both were requested with `joinRoom`, and refused.
+    expect(call.server.count('createTransport')).toBe(2);
+  });
+
+  test('closes a transport that was granted because a host admitted at that moment', async () => {
+    call.server.joined = waits;
+    call.room.join();
+    call.server.admitAfterRefusals = 1;
+    call.server.connect();
+    await settle();
+    expect(call.server.last('closeTransport')).toEqual({ transportId: 'transport recv' });
+    call.server.notify('admitted', { ...waits, ...ben, role: 'speaker' });
+    await settle();
+    expect(call.room.status.value).toBe('live');
+    expect([...media().transports.keys()]).toEqual(['send', 'recv']);
   });
 
   test('starts media with all participants when a host admits', async () => {

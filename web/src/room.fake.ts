@@ -5,7 +5,7 @@ import type { Device } from './capture';
 import { FakeMedia, fakeTrack } from './media.fake';
 import type { Notice, Notices, Role, RoomJoined, RoomLeft } from './protocol';
 import { Room } from './room';
-import type { SignallingConnection, SignallingEvents } from './signalling';
+import { Refusal, type SignallingConnection, type SignallingEvents } from './signalling';
 
 /** A server that records requests and grants them, unless `refusals` has an error for the type. */
 export class FakeSignalling implements SignallingConnection {
@@ -15,9 +15,14 @@ export class FakeSignalling implements SignallingConnection {
   joined: RoomJoined | RoomLeft = { roomId: 'room', peers: [], existingProducers: [] };
   /** Reply to `getParticipants`. */
   roles: Record<string, Role> = {};
+  /** A waiting participant is admitted after this many refusals of `createTransport`. */
+  admitAfterRefusals = Number.POSITIVE_INFINITY;
+  /** Calls of `retryNow`. */
+  retries = 0;
   opened = false;
   closed = false;
   private produced = 0;
+  private isInRoom = false;
 
   constructor(private readonly events: SignallingEvents) {}
 
@@ -29,7 +34,9 @@ export class FakeSignalling implements SignallingConnection {
     this.closed = true;
   }
 
-  retryNow(): void {}
+  retryNow(): void {
+    this.retries += 1;
+  }
 
   connect(options: Partial<Notices['connected']> = {}): void {
     this.events.onConnected({ peerId: 'peer_me', ...options });
@@ -40,6 +47,7 @@ export class FakeSignalling implements SignallingConnection {
   }
 
   notify<T extends keyof Notices>(type: T, payload: Notices[T]): void {
+    if (type === 'admitted') this.isInRoom = true;
     this.events.onNotice({ type, payload } as Notice);
   }
 
@@ -55,7 +63,13 @@ export class FakeSignalling implements SignallingConnection {
     const recorded = payload as Record<string, unknown>;
     this.requests.push({ type, payload: recorded });
     const refusal = this.refusals.get(type);
+    if (type === 'joinRoom') this.isInRoom = !refusal && 'peers' in this.joined;
     if (refusal) throw refusal;
+    if (type === 'createTransport' && !this.isInRoom) {
+      this.admitAfterRefusals -= 1;
+      this.isInRoom = this.admitAfterRefusals === 0;
+      throw new Refusal('Not in a room', 'not-in-room');
+    }
     return this.reply(type, recorded) as never;
   }
 
@@ -143,9 +157,7 @@ export class RoomFixture {
   create(options: { codec?: 'vp9'; token?: string } = {}): void {
     this.room = new Room({
       roomId: 'room',
-      displayName: 'Ana',
-      token: options.token ?? '',
-      resume: '',
+      identify: () => ({ displayName: 'Ana', token: options.token ?? '', resume: '' }),
       codec: options.codec ?? null,
       tracks,
       createSignalling: (events) => (this.server = new FakeSignalling(events)),

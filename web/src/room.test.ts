@@ -461,11 +461,11 @@ describe('recovery', () => {
   test('a short ICE disconnection causes no restart', async () => {
     await call.join();
     media().setConnectionState('recv', 'disconnected');
-    expect(call.room.mediaImpaired.value).toBe(true);
+    expect(call.room.recovery.impaired.value).toBe(true);
     await vi.advanceTimersByTimeAsync(1_000);
     media().setConnectionState('recv', 'connected');
     await vi.advanceTimersByTimeAsync(20_000);
-    expect(call.room.mediaImpaired.value).toBe(false);
+    expect(call.room.recovery.impaired.value).toBe(false);
     expect(call.server.count('restartIce')).toBe(0);
   });
 

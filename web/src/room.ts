@@ -3,27 +3,38 @@
  * signals; what the person can do as methods. Touches no DOM. Signalling and media
  * are interfaces given to the constructor, so that tests can replace both.
  *
- * 1. `join`: the signalling connection opens and the server greets. 2. `enter`: router
- * capabilities, then `joinRoom`; a host may have to admit us first. 3. `startMedia`:
- * participants, then both transports, then producers and consumers. 4. Notices
- * change the participants and our role. 5. A lost connection, a lost worker or a
- * transport that an ICE restart does not recover leads back to 2, with the
+ * 1. `prepare` (in the lobby) or `join`: the signalling connection opens, the server greets, and
+ * the media device is loaded. 2. `enter`, after `join`: `joinRoom` and, without waiting for its
+ * reply, both transports; a host may have to admit us first. 3. `startMedia`: participants, then
+ * producers and consumers. 4. Notices change the participants and our role. 5. A lost connection,
+ * a lost worker or a transport that an ICE restart does not recover leads back to 2, with the
  * participants kept on the screen. 6. `leave`, or removal.
  */
-import { batch, effect, signal, untracked } from '@preact/signals';
+import { batch, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
 import { Consumers } from './consumers';
 import {
   UnsupportedBrowser,
-  type ConnectionState,
   type CreateMedia,
   type Media,
   type TransportSignalling,
 } from './media';
 import { Moderation } from './moderation';
+import { NotificationList, type Notification } from './notificationList';
 import { POLICY_CHANGED_TEXT, ROLE_CHANGED_TEXT, serverClosingText } from './notifications';
-import { Participant } from './participant';
+import type { Participant } from './participant';
+import { ParticipantList } from './participantList';
 import { Producers, type LocalTracks } from './producers';
-import type { Connected, Direction, Notice, Notices, RemovalReason, Role, RoomJoined, RoomLeft } from './protocol';
+import type {
+  Connected,
+  Direction,
+  Notice,
+  Notices,
+  RemovalReason,
+  Role,
+  RoomJoined,
+  RoomLeft,
+  TransportCreated,
+} from './protocol';
 import {
   ConnectionLost,
   Refusal,
@@ -33,6 +44,7 @@ import {
 } from './signalling';
 import { backoffMs } from './signallingSocket';
 import type { SpatialLayer } from './tileLayout';
+import { TransportRecovery } from './transportRecovery';
 import { parseVideoCodec, type VideoCodec } from './videoCodec';
 
 export type Status = 'idle' | 'joining' | 'waiting' | 'live' | 'reconnecting' | 'left' | 'failed' | 'removed';
@@ -46,20 +58,19 @@ export interface JoinFailure {
   code: string;
 }
 
-/** A short message shown over the call. */
-export interface Notification {
-  id: number;
-  tone: 'plain' | 'bad';
-  text: string;
-}
-
-export interface RoomOptions {
-  roomId: string;
+/** Who joins. */
+export interface Identity {
   displayName: string;
   /** Join token; empty where the room's name is enough. */
   token: string;
   /** Secret by which the server recognises this tab when it comes back. */
   resume: string;
+}
+
+export interface RoomOptions {
+  roomId: string;
+  /** Returns who joins; called by `join`. */
+  identify(): Identity;
   /** Codec from the page's URL; it takes precedence over the server's. */
   codec: VideoCodec | null;
   tracks: LocalTracks;
@@ -69,14 +80,8 @@ export interface RoomOptions {
 
 /** After this many failed attempts to join, the person is told that the server cannot be reached. */
 const JOIN_ATTEMPTS_MAX = 3;
-/** ICE often recovers by itself within this time; only then is it restarted. */
-const ICE_RESTART_DELAY_MS = 2_000;
-/** A transport that is not connected this long after an ICE restart causes a rejoin. */
-const ICE_RESTART_MS_MAX = 6_000;
-const NOTIFICATIONS_MAX = 3;
-/** Long enough to read two lines. */
-const NOTIFICATION_MS = 5_000;
-
+/** Interval at which a prepared connection is checked, so that a dead one is replaced before `join`. */
+const PREPARED_CHECK_MS = 15_000;
 /** After this time without an answer, another request to speak may be sent. */
 const SPEAK_REQUEST_MS = 20_000;
 
@@ -94,15 +99,13 @@ const FINAL_CODES = new Set([
 export class Room {
   readonly status = signal<Status>('idle');
   readonly failure = signal<JoinFailure | null>(null);
+  private readonly list = new ParticipantList();
   /** The other participants, in the order in which they joined. */
-  readonly participants = signal<Participant[]>([]);
-  /** Number of everybody in the room, where the server does not list all of them; else 0. */
-  readonly participantCount = signal(0);
+  readonly participants: ReadonlySignal<Participant[]> = this.list.participants;
   /** Id of the participant who is speaking, perhaps our own; null in silence. The server detects it. */
   readonly activeSpeaker = signal<string | null>(null);
-  /** Whether a transport is disconnected or has failed. */
-  readonly mediaImpaired = signal(false);
-  readonly notifications = signal<Notification[]>([]);
+  private readonly notificationList = new NotificationList();
+  readonly notifications: ReadonlySignal<Notification[]> = this.notificationList.notifications;
   /** Our own role. */
   readonly role = signal<Role>('speaker');
   /** Whether a request to speak was sent less than `SPEAK_REQUEST_MS` ago and not answered. */
@@ -112,11 +115,17 @@ export class Room {
   /** Whether the signalling connection is open. */
   readonly connected = signal(false);
   readonly moderation: Moderation;
+  readonly recovery: TransportRecovery;
 
   private readonly signalling: SignallingConnection;
   private readonly producers: Producers;
   private readonly consumers: Consumers;
+  private identity: Identity | null = null;
+  private opened = false;
+  private preparedCheck: ReturnType<typeof setInterval> | undefined;
   private greeting: Connected | null = null;
+  /** Media of the current attempt, without transports at first. */
+  private mediaReady: Promise<Media> | null = null;
   private media: Media | null = null;
   /** Number of the current attempt to enter; work of earlier attempts must not change the state. */
   private attempt = 0;
@@ -127,21 +136,11 @@ export class Room {
   private rejoins = 0;
   /** Ids of the transports of the current attempt. */
   private readonly transportIds = new Set<string>();
-  private readonly connectionStates = new Map<Direction, ConnectionState>();
-  /** Pending ICE restarts and their timeouts, by transport id. */
-  private readonly recoveryTimers = new Map<string, ReturnType<typeof setTimeout>>();
-  private lastNotificationId = 0;
   private readonly disposers: (() => void)[] = [];
 
   constructor(private readonly options: RoomOptions) {
     this.signalling = options.createSignalling({
-      onConnected: (greeting) => {
-        this.greeting = greeting;
-        this.connected.value = true;
-        // The server repeats pending join requests to hosts who join.
-        this.moderation.reset();
-        void this.enter();
-      },
+      onConnected: (greeting) => this.handleConnected(greeting),
       onNotice: (notice) => this.handleNotice(notice),
       onDisconnected: () => this.handleDisconnect(),
     });
@@ -152,12 +151,17 @@ export class Room {
     const canSend = () => this.status.value === 'live' && this.role.value !== 'viewer';
     this.moderation = new Moderation(signalling);
     this.producers = new Producers(options.tracks, signalling, canSend);
-    this.consumers = new Consumers(this.participants, signalling);
+    this.consumers = new Consumers(this.list, signalling);
+    this.recovery = new TransportRecovery({
+      isLive: () => this.status.value === 'live',
+      restartIce: (transportId) => void this.restartIce(transportId),
+      rejoin: () => this.rejoin(this.attempt),
+    });
   }
 
   /** Number of participants who are in the room and not in `participants`. */
   get unlistedCount(): number {
-    return Math.max(0, this.participantCount.value - this.participants.value.length - 1);
+    return this.list.unlistedCount;
   }
 
   get id(): string {
@@ -170,9 +174,21 @@ export class Room {
     return speaker !== null && speaker === this.greeting?.peerId;
   }
 
-  join(): void {
-    this.status.value = 'joining';
+  /** Connects to the server and loads the media device, so that `join` is fast. Reports no problem. */
+  prepare(): void {
+    this.opened = true;
     this.signalling.open();
+    const check = () => this.signalling.request('getRouterRtpCapabilities', {}).catch(() => undefined);
+    this.preparedCheck = setInterval(check, PREPARED_CHECK_MS);
+  }
+
+  join(): void {
+    clearInterval(this.preparedCheck);
+    this.identity = this.options.identify();
+    this.status.value = 'joining';
+    if (this.greeting) void this.enter();
+    else if (this.opened) this.signalling.retryNow();
+    else this.signalling.open();
     const { tracks } = this.options;
     this.disposers.push(
       effect(() => {
@@ -185,7 +201,7 @@ export class Room {
 
   /** Leaves the room. The request makes the others see it at once. */
   leave(): void {
-    this.signalling.request('leaveRoom', {}).catch(() => undefined);
+    if (this.identity) this.signalling.request('leaveRoom', {}).catch(() => undefined);
     this.end('left');
   }
 
@@ -214,79 +230,116 @@ export class Room {
   }
 
   notify(text: string, tone: Notification['tone'] = 'plain'): void {
-    this.lastNotificationId += 1;
-    const notification = { id: this.lastNotificationId, tone, text };
-    this.notifications.value = [...this.notifications.value, notification].slice(-NOTIFICATIONS_MAX);
-    setTimeout(() => this.dismissNotification(notification.id), NOTIFICATION_MS);
+    this.notificationList.add(text, tone);
   }
 
   dismissNotification(id: number): void {
-    this.notifications.value = this.notifications.value.filter((notification) => notification.id !== id);
+    this.notificationList.dismiss(id);
   }
 
   // ---- joining ------------------------------------------------------------
 
-  private async enter(): Promise<void> {
+  private handleConnected(greeting: Connected): void {
+    this.greeting = greeting;
+    this.connected.value = true;
+    // The server repeats pending join requests to hosts who join.
+    this.moderation.reset();
+    this.startAttempt();
+  }
+
+  /** Replaces the media of the attempt before, and enters the room. */
+  private startAttempt(): void {
     if (this.hasEnded()) return;
     clearTimeout(this.retryTimer);
     this.attempt += 1;
-    const { attempt } = this;
     this.closeMedia();
+    this.mediaReady = this.createMedia(this.attempt);
+    // `startMedia` handles the error.
+    this.mediaReady.catch(() => undefined);
+    void this.enter();
+  }
+
+  private async createMedia(attempt: number): Promise<Media> {
+    const { rtpCapabilities } = await this.signalling.request('getRouterRtpCapabilities', {});
+    const media = await this.options.createMedia(rtpCapabilities, this.transportSignalling(attempt));
+    if (attempt === this.attempt) this.media = media;
+    else media.close();
+    return media;
+  }
+
+  /** Joins the room. Does nothing before `join`. */
+  private async enter(): Promise<void> {
+    const { attempt, identity } = this;
+    if (!identity) return;
+    const { displayName, token, resume } = identity;
+    const answering = this.signalling.request('joinRoom', {
+      roomId: this.options.roomId,
+      displayName,
+      ...(token && { token }),
+      ...(resume && { resume }),
+    });
+    const transports = this.requestTransports();
     try {
-      const { rtpCapabilities } = await this.signalling.request('getRouterRtpCapabilities', {});
-      const media = await this.options.createMedia(rtpCapabilities, this.transportSignalling(attempt));
-      if (attempt !== this.attempt) return media.close();
-      this.media = media;
-      const { roomId, displayName, token, resume } = this.options;
-      const answer: RoomJoined | RoomLeft = await this.signalling.request('joinRoom', {
-        roomId,
-        displayName,
-        ...(token && { token }),
-        ...(resume && { resume }),
-      });
+      const answer: RoomJoined | RoomLeft = await answering;
       if (attempt !== this.attempt) return;
-      if (isJoined(answer)) return await this.startMedia(answer, media);
+      if (isJoined(answer)) return await this.startMedia(answer, transports);
+      this.discardTransports(transports);
       batch(() => {
         this.failedAttempts = 0;
-        this.participants.value = [];
+        this.list.clear();
         this.status.value = 'waiting';
       });
     } catch (error) {
-      if (attempt === this.attempt) this.handleEnterError(error);
+      if (attempt !== this.attempt) return;
+      this.discardTransports(transports);
+      this.handleEnterError(error);
     }
   }
 
   private async handleAdmitted(joined: RoomJoined): Promise<void> {
-    const { media, attempt } = this;
-    if (this.status.value !== 'waiting' || !media) return;
+    const { attempt } = this;
+    if (this.status.value !== 'waiting') return;
     this.status.value = 'joining';
     try {
-      await this.startMedia(joined, media);
+      await this.startMedia(joined, this.requestTransports());
     } catch (error) {
       if (attempt === this.attempt) this.handleEnterError(error);
     }
   }
 
-  private async startMedia(joined: RoomJoined, media: Media): Promise<void> {
+  /** Requests both transports; refused while we are not in the room. */
+  private requestTransports(): RequestedTransports {
+    const request = (direction: Direction) => this.signalling.request('createTransport', { direction });
+    const transports: RequestedTransports = [request('send'), request('recv')];
+    for (const transport of transports) transport.catch(() => undefined);
+    return transports;
+  }
+
+  /** Closes the transports that were granted although this attempt has no use for them. */
+  private discardTransports(transports: RequestedTransports): void {
+    for (const transport of transports) {
+      const close = ({ transportId }: TransportCreated) => this.signalling.request('closeTransport', { transportId });
+      transport.then(close).catch(() => undefined);
+    }
+  }
+
+  private async startMedia(joined: RoomJoined, transports: RequestedTransports): Promise<void> {
     const { attempt } = this;
     this.applySnapshot(joined);
-    const [send, recv] = await Promise.all([
-      this.signalling.request('createTransport', { direction: 'send' }),
-      this.signalling.request('createTransport', { direction: 'recv' }),
-    ]);
-    if (attempt !== this.attempt) return;
+    const [media, ...created] = await Promise.all([this.mediaReady, ...transports]);
+    if (attempt !== this.attempt || !media) return;
     const iceServers = this.greeting?.iceServers ?? [];
-    for (const created of [send, recv]) {
-      this.transportIds.add(created.transportId);
-      media.openTransport(created, iceServers);
+    for (const transport of created) {
+      this.transportIds.add(transport.transportId);
+      media.openTransport(transport, iceServers);
     }
     batch(() => {
       this.failedAttempts = 0;
       this.status.value = 'live';
-      this.mediaImpaired.value = false;
     });
-    this.consumers.start(media);
-    await this.producers.start(media, this.codec());
+    // The pictures of the others come first: negotiating both at once delays them on a slow machine.
+    await this.consumers.start(media);
+    if (attempt === this.attempt) await this.producers.start(media, this.codec());
   }
 
   private handleEnterError(error: unknown): void {
@@ -305,33 +358,12 @@ export class Room {
       const code = error instanceof Refusal ? error.code : undefined;
       return this.fail('refused', error instanceof Error ? error.message : String(error), code);
     }
-    this.retryTimer = setTimeout(() => void this.enter(), backoffMs(this.failedAttempts, Math.random()));
+    this.retryTimer = setTimeout(() => this.startAttempt(), backoffMs(this.failedAttempts, Math.random()));
   }
 
-  /** Replaces the participants by those of the snapshot; known ones keep their place on the screen. */
   private applySnapshot(joined: RoomJoined): void {
-    const known = new Map(this.participants.value.map((participant) => [participant.id, participant]));
-    const participants = joined.peers.map((id) => known.get(id) ?? new Participant(id));
     batch(() => {
-      for (const participant of participants) participant.producers.clear();
-      const byId = new Map(participants.map((participant) => [participant.id, participant]));
-      for (const { peerId, displayName, role } of joined.participants ?? []) {
-        const participant = byId.get(peerId);
-        if (!participant) continue;
-        participant.name.value = displayName ?? participant.name.value;
-        participant.role.value = role;
-      }
-      for (const { peerId, displayName, producers } of joined.existingProducers) {
-        const participant = byId.get(peerId);
-        if (!participant) continue;
-        participant.name.value = displayName ?? participant.name.value;
-        for (const producer of producers) participant.producers.set(producer.producerId, producer);
-      }
-      for (const participant of participants) participant.updateDeviceState();
-      const previousIndex = new Map(this.participants.value.map(({ id }, index) => [id, index]));
-      const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
-      this.participants.value = participants.sort((a, b) => index(a) - index(b));
-      this.participantCount.value = joined.participantCount ?? 0;
+      this.list.applySnapshot(joined);
       this.activeSpeaker.value = joined.activeSpeaker ?? null;
       // Servers without roles let everybody speak.
       this.role.value = joined.role ?? 'speaker';
@@ -340,15 +372,19 @@ export class Room {
 
   private transportSignalling(attempt: number): TransportSignalling {
     return {
-      connect: async (transportId, dtlsParameters) => {
-        await this.signalling.request('connectTransport', { transportId, dtlsParameters });
+      connect: (transportId, dtlsParameters) => {
+        this.signalling.request('connectTransport', { transportId, dtlsParameters }).catch((error: unknown) => {
+          if (error instanceof Refusal) this.rejoin(attempt);
+        });
       },
       produce: async (transportId, kind, rtpParameters, source) => {
         const reply = await this.signalling.request('produce', { transportId, kind, rtpParameters, source });
         return reply.producerId;
       },
       onConnectionState: (transportId, direction, state) => {
-        if (attempt === this.attempt) this.handleConnectionState(transportId, direction, state);
+        if (attempt !== this.attempt) return;
+        if (state === 'connected') this.rejoins = 0;
+        this.recovery.handleConnectionState(transportId, direction, state);
       },
     };
   }
@@ -361,6 +397,7 @@ export class Room {
   // ---- notices ------------------------------------------------------------
 
   private handleNotice(notice: Notice): void {
+    if (!this.identity) return;
     this.moderation.handleNotice(notice);
     switch (notice.type) {
       case 'newPeer':
@@ -379,9 +416,9 @@ export class Room {
       case 'consumerLayersChanged':
         return this.consumers.handleLayersChanged(notice.payload.consumerId, notice.payload.spatialLayer);
       case 'producerPaused':
-        return this.setProducerPaused(notice.payload.producerId, true);
+        return this.list.setProducerPaused(notice.payload.producerId, true);
       case 'producerResumed':
-        return this.setProducerPaused(notice.payload.producerId, false);
+        return this.list.setProducerPaused(notice.payload.producerId, false);
       case 'transportClosed':
         // Transports of an earlier attempt are reported too; we closed those ourselves.
         return this.transportIds.has(notice.payload.transportId) ? this.rejoin(this.attempt) : undefined;
@@ -397,7 +434,7 @@ export class Room {
         // While joining, this notice states the present policy and is no change.
         return this.status.value === 'live' ? this.notify(POLICY_CHANGED_TEXT[notice.payload.policy]) : undefined;
       case 'participantCount':
-        this.participantCount.value = notice.payload.count;
+        this.list.participantCount.value = notice.payload.count;
         return;
       case 'activeSpeaker':
         this.activeSpeaker.value = notice.payload.peerId ?? null;
@@ -412,16 +449,9 @@ export class Room {
     }
   }
 
-  private addParticipant({ peerId, displayName }: Notices['newPeer']): void {
-    const existing = this.participant(peerId);
-    if (existing) {
-      existing.name.value = displayName ?? existing.name.value;
-      return;
-    }
-    const participant = new Participant(peerId);
-    participant.name.value = displayName ?? '';
-    this.participants.value = [...this.participants.value, participant];
-    this.notify(`${participant.label} joined`);
+  private addParticipant(peer: Notices['newPeer']): void {
+    if (!this.list.add(peer)) return;
+    this.notify(`${this.list.byId(peer.peerId)?.label} joined`);
     if (this.role.value === 'host') void this.refreshRoles();
   }
 
@@ -429,8 +459,7 @@ export class Room {
   private async refreshRoles(): Promise<void> {
     try {
       const { participants } = await this.signalling.request('getParticipants', {});
-      const roles = new Map(participants.map(({ peerId, role }) => [peerId, role]));
-      for (const { id, role } of this.participants.value) role.value = roles.get(id) ?? role.value;
+      this.list.updateRoles(participants);
     } catch {
       // The next arrival or role change refreshes them.
     }
@@ -438,7 +467,7 @@ export class Room {
 
   private handleRoleChange({ peerId, role }: Notices['roleChanged']): void {
     if (peerId === this.greeting?.peerId) return this.setOwnRole(role);
-    const participant = this.participant(peerId);
+    const participant = this.list.byId(peerId);
     if (participant) participant.role.value = role;
   }
 
@@ -465,43 +494,22 @@ export class Room {
   }
 
   private removeParticipant(peerId: string): void {
-    const participant = this.participant(peerId);
+    const participant = this.list.byId(peerId);
     if (!participant) return;
     for (const producerId of participant.producers.keys()) this.consumers.close(producerId);
-    this.participants.value = this.participants.value.filter((other) => other !== participant);
+    this.list.remove(participant);
     this.notify(`${participant.label} left`);
   }
 
   private addProducer({ peerId, displayName, ...producer }: Notices['newProducer']): void {
-    if (!this.participant(peerId)) this.addParticipant(displayName === undefined ? { peerId } : { peerId, displayName });
-    const participant = this.participant(peerId);
-    if (!participant) return;
-    participant.producers.set(producer.producerId, producer);
-    participant.updateDeviceState();
+    if (!this.list.byId(peerId)) this.addParticipant(displayName === undefined ? { peerId } : { peerId, displayName });
+    this.list.addProducer(peerId, producer);
     void this.consumers.consume(producer.producerId);
   }
 
-  private participant(id: string): Participant | undefined {
-    return this.participants.value.find((participant) => participant.id === id);
-  }
-
-  private ownerOf(producerId: string): Participant | undefined {
-    return this.participants.value.find((participant) => participant.producers.has(producerId));
-  }
-
   private removeProducer(producerId: string): void {
-    const participant = this.ownerOf(producerId);
     this.consumers.close(producerId);
-    participant?.producers.delete(producerId);
-    participant?.updateDeviceState();
-  }
-
-  private setProducerPaused(producerId: string, paused: boolean): void {
-    const participant = this.ownerOf(producerId);
-    const producer = participant?.producers.get(producerId);
-    if (!participant || !producer) return;
-    participant.producers.set(producerId, { ...producer, paused });
-    participant.updateDeviceState();
+    this.list.removeProducer(producerId);
   }
 
   // ---- recovery -----------------------------------------------------------
@@ -519,37 +527,11 @@ export class Room {
     }
   }
 
-  private handleConnectionState(transportId: string, direction: Direction, state: ConnectionState): void {
-    this.connectionStates.set(direction, state);
-    const isBroken = (it: ConnectionState) => it === 'disconnected' || it === 'failed';
-    this.mediaImpaired.value = [...this.connectionStates.values()].some(isBroken);
-    if (state === 'connected') {
-      this.rejoins = 0;
-      clearTimeout(this.recoveryTimers.get(transportId));
-      this.recoveryTimers.delete(transportId);
-    } else if (isBroken(state) && !this.recoveryTimers.has(transportId)) {
-      this.scheduleIceRestart(transportId, state === 'failed' ? 0 : ICE_RESTART_DELAY_MS);
-    }
-  }
-
-  private scheduleIceRestart(transportId: string, delayMs: number): void {
-    this.recoveryTimers.set(
-      transportId,
-      setTimeout(() => void this.restartIce(transportId), delayMs),
-    );
-  }
-
-  /** Restarts ICE on one transport; rejoins when it is not connected in time. */
   private async restartIce(transportId: string): Promise<void> {
     const { media, attempt } = this;
-    if (!media || this.status.value !== 'live') return;
-    this.recoveryTimers.set(
-      transportId,
-      setTimeout(() => this.rejoin(attempt), ICE_RESTART_MS_MAX),
-    );
     try {
       const { iceParameters } = await this.signalling.request('restartIce', { transportId });
-      if (attempt === this.attempt) await media.restartIce(transportId, iceParameters);
+      if (attempt === this.attempt) await media?.restartIce(transportId, iceParameters);
     } catch (error) {
       if (error instanceof Refusal) this.rejoin(attempt);
     }
@@ -560,7 +542,7 @@ export class Room {
     this.status.value = 'reconnecting';
     const delayMs = this.rejoins === 0 ? 0 : backoffMs(this.rejoins, Math.random());
     this.rejoins += 1;
-    this.retryTimer = setTimeout(() => void this.enter(), delayMs);
+    this.retryTimer = setTimeout(() => this.startAttempt(), delayMs);
   }
 
   private fail(reason: JoinFailure['reason'], message: string, code = ''): void {
@@ -571,13 +553,14 @@ export class Room {
   private end(status: 'left' | 'failed' | 'removed'): void {
     this.attempt += 1;
     clearTimeout(this.retryTimer);
+    clearInterval(this.preparedCheck);
     this.clearSpeakRequest();
     for (const dispose of this.disposers.splice(0)) dispose();
     this.closeMedia();
     this.signalling.close();
     this.moderation.reset();
     batch(() => {
-      this.participants.value = [];
+      this.list.clear();
       this.status.value = status;
     });
   }
@@ -587,16 +570,17 @@ export class Room {
   }
 
   private closeMedia(): void {
-    for (const timer of this.recoveryTimers.values()) clearTimeout(timer);
-    this.recoveryTimers.clear();
-    this.connectionStates.clear();
+    this.recovery.reset();
     this.transportIds.clear();
     this.consumers.stop();
     this.media?.close();
     this.media = null;
+    this.mediaReady = null;
     this.producers.stop();
   }
 }
+
+type RequestedTransports = [send: Promise<TransportCreated>, recv: Promise<TransportCreated>];
 
 /** Whether the reply to `joinRoom` is the room; otherwise a host has to admit us first. */
 function isJoined(answer: RoomJoined | RoomLeft): answer is RoomJoined {

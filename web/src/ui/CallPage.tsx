@@ -82,7 +82,7 @@ function ConnectionStatus({ room }: { room: Room }) {
       ? ['waiting', 'Connecting…']
       : status === 'reconnecting'
         ? ['bad', 'Reconnecting…']
-        : room.mediaImpaired.value
+        : room.recovery.impaired.value
           ? ['bad', 'Poor connection']
           : ['good', 'Connected'];
   return (

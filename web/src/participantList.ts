@@ -1,0 +1,93 @@
+/** The other participants of a room and their producers, as the server's snapshots and notices state them. */
+import { batch, signal } from '@preact/signals';
+import { Participant } from './participant';
+import type { Notices, ParticipantSummary, ProducerSummary, RoomJoined } from './protocol';
+
+export class ParticipantList {
+  /** The other participants, in the order in which they joined. */
+  readonly participants = signal<Participant[]>([]);
+  /** Number of everybody in the room, where the server does not list all of them; else 0. */
+  readonly participantCount = signal(0);
+
+  /** Number of participants who are in the room and not in `participants`. */
+  get unlistedCount(): number {
+    return Math.max(0, this.participantCount.value - this.participants.value.length - 1);
+  }
+
+  /** Replaces the participants by those of the snapshot; known ones keep their place on the screen. */
+  applySnapshot(joined: RoomJoined): void {
+    const known = new Map(this.participants.value.map((participant) => [participant.id, participant]));
+    const participants = joined.peers.map((id) => known.get(id) ?? new Participant(id));
+    const byId = new Map(participants.map((participant) => [participant.id, participant]));
+    batch(() => {
+      for (const participant of participants) participant.producers.clear();
+      for (const { peerId, displayName, role } of joined.participants ?? []) {
+        const participant = byId.get(peerId);
+        if (!participant) continue;
+        participant.name.value = displayName ?? participant.name.value;
+        participant.role.value = role;
+      }
+      for (const { peerId, displayName, producers } of joined.existingProducers) {
+        const participant = byId.get(peerId);
+        if (!participant) continue;
+        participant.name.value = displayName ?? participant.name.value;
+        for (const producer of producers) participant.producers.set(producer.producerId, producer);
+      }
+      for (const participant of participants) participant.updateDeviceState();
+      const previousIndex = new Map(this.participants.value.map(({ id }, index) => [id, index]));
+      const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
+      this.participants.value = participants.sort((a, b) => index(a) - index(b));
+      this.participantCount.value = joined.participantCount ?? 0;
+    });
+  }
+
+  updateRoles(summaries: ParticipantSummary[]): void {
+    const roles = new Map(summaries.map(({ peerId, role }) => [peerId, role]));
+    for (const { id, role } of this.participants.value) role.value = roles.get(id) ?? role.value;
+  }
+
+  /** Adds a participant, or updates the name of a known one. Returns whether it is new. */
+  add({ peerId, displayName }: Notices['newPeer']): boolean {
+    const existing = this.byId(peerId);
+    const participant = existing ?? new Participant(peerId);
+    participant.name.value = displayName ?? participant.name.value;
+    if (!existing) this.participants.value = [...this.participants.value, participant];
+    return !existing;
+  }
+
+  remove(participant: Participant): void {
+    this.participants.value = this.participants.value.filter((other) => other !== participant);
+  }
+
+  clear(): void {
+    this.participants.value = [];
+  }
+
+  addProducer(peerId: string, producer: ProducerSummary): void {
+    const participant = this.byId(peerId);
+    participant?.producers.set(producer.producerId, producer);
+    participant?.updateDeviceState();
+  }
+
+  removeProducer(producerId: string): void {
+    const participant = this.ownerOf(producerId);
+    participant?.producers.delete(producerId);
+    participant?.updateDeviceState();
+  }
+
+  setProducerPaused(producerId: string, paused: boolean): void {
+    const participant = this.ownerOf(producerId);
+    const producer = participant?.producers.get(producerId);
+    if (!participant || !producer) return;
+    participant.producers.set(producerId, { ...producer, paused });
+    participant.updateDeviceState();
+  }
+
+  byId(id: string): Participant | undefined {
+    return this.participants.value.find((participant) => participant.id === id);
+  }
+
+  ownerOf(producerId: string): Participant | undefined {
+    return this.participants.value.find((participant) => participant.producers.has(producerId));
+  }
+}
