@@ -9,15 +9,17 @@ import {
   loadHostToken,
   loadOngoingCall,
   loadPersonSettings,
+  loadSaveData,
   loadTabSecret,
   saveHostToken,
   saveOngoingCall,
   savePersonSettings,
+  saveSaveData,
 } from './browserStorage';
 import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
 import { mediaFactory } from './media';
-import { VIEWER_CANNOT_SEND_TEXT } from './notifications';
+import { CAMERA_PAUSED_TEXT, SAVE_DATA_OFFER_LABEL, SAVE_DATA_OFFER_TEXT, VIEWER_CANNOT_SEND_TEXT } from './notifications';
 import {
   PERSON_NAME_MAX,
   normaliseText,
@@ -49,6 +51,10 @@ export class App {
   readonly microphoneLive = computed(() => this.capture.microphoneOn.value && !this.isViewer());
   /** Whether the camera is on and the role permits sending. */
   readonly cameraLive = computed(() => this.capture.cameraOn.value && !this.isViewer());
+  /** Whether cameras are neither received nor sent, to save data. */
+  readonly saveData = signal(loadSaveData());
+  /** Whether our camera was on when saving data began, and comes back when it ends. */
+  readonly cameraPaused = signal(false);
   /** Whether the browser refuses to play audio before the person interacts with the page. */
   readonly audioBlocked = signal(false);
   readonly capture: Capture;
@@ -58,6 +64,8 @@ export class App {
   /** Room of the lobby, which is connected already when the person joins. */
   private preparedRoom: Room | null = null;
   private stopObservingRoom: () => void = () => undefined;
+  /** Whether saving data was offered in this visit. */
+  private saveDataOffered = false;
 
   constructor() {
     this.options = parsePageUrl(new URL(location.href));
@@ -117,6 +125,8 @@ export class App {
     this.preparedRoom = null;
     this.room.value = room;
     this.page.value = 'call';
+    this.cameraPaused.value = false;
+    if (this.saveData.value) this.pauseCamera();
     room.join();
     this.observeRoom(room);
     await this.capture.start();
@@ -125,13 +135,31 @@ export class App {
   /** Switches a device on or off. A viewer gets a notification instead. */
   toggle(device: Device): void {
     if (this.isViewer()) this.room.value?.notify(VIEWER_CANNOT_SEND_TEXT);
+    else if (device === 'camera' && this.saveData.value) this.room.value?.notify(CAMERA_PAUSED_TEXT);
     else void this.capture.toggle(device);
+  }
+
+  /** Switches between all media and sound with shared screens only. */
+  toggleSaveData(): void {
+    const saving = !this.saveData.value;
+    this.saveData.value = saving;
+    saveSaveData(saving);
+    if (saving) return this.pauseCamera();
+    const wasPaused = this.cameraPaused.value;
+    this.cameraPaused.value = false;
+    if (wasPaused && !this.isViewer()) void this.capture.toggle('camera');
   }
 
   leave(): void {
     this.leaveRoom();
     this.capture.stop();
     this.page.value = 'left';
+  }
+
+  private pauseCamera(): void {
+    if (!this.capture.cameraOn.value) return;
+    this.cameraPaused.value = true;
+    this.capture.switchOff('camera');
   }
 
   private newRoom(): Room {
@@ -144,6 +172,7 @@ export class App {
       }),
       codec: this.options.codec,
       tracks: this.capture,
+      saveData: this.saveData,
       createSignalling: (events) => new SignallingSocket(webSocketUrl(BASE_URL), events),
       createMedia: this.createMedia,
     });
@@ -156,7 +185,10 @@ export class App {
   /** Reacts to changes of the room's status and of our role. */
   private observeRoom(room: Room): void {
     let wasViewer = false;
-    this.stopObservingRoom = effect(() => {
+    const stopOffering = effect(() => {
+      if (room.quality.ownLasting.value) untracked(() => this.offerSaveData(room));
+    });
+    const stopObserving = effect(() => {
       const status = room.status.value;
       const isViewer = room.role.value === 'viewer';
       untracked(() => {
@@ -169,6 +201,21 @@ export class App {
         else void this.capture.start();
       });
     });
+    this.stopObservingRoom = () => {
+      stopOffering();
+      stopObserving();
+    };
+  }
+
+  /** Offers once to save data, if there are cameras to pause. */
+  private offerSaveData(room: Room): void {
+    const hasCameras = this.cameraLive.value || room.participants.value.some(({ sendsCamera }) => sendsCamera.value);
+    if (this.saveDataOffered || this.saveData.value || !hasCameras) return;
+    this.saveDataOffered = true;
+    const run = () => {
+      if (!this.saveData.value) this.toggleSaveData();
+    };
+    room.notify(SAVE_DATA_OFFER_TEXT, 'plain', { label: SAVE_DATA_OFFER_LABEL, run });
   }
 
   /** The network is back: reconnects, or repeats an attempt to join that failed without it. */

@@ -31,6 +31,7 @@ const PERSON_KEY = 'watersmeet.person';
 const HOST_TOKENS_KEY = 'watersmeet.hosting';
 const CALL_KEY = 'watersmeet.call';
 const TAB_KEY = 'watersmeet.tab';
+const SAVE_DATA_KEY = 'watersmeet.saveData';
 
 /** Bytes of a tab's secret: 128 bits cannot be guessed. */
 const TAB_SECRET_LEN = 16;
@@ -53,6 +54,15 @@ export function loadOngoingCall(): OngoingCall | null {
 /** Saves the call of this tab; null removes it. */
 export function saveOngoingCall(value: OngoingCall | null): void {
   write(sessionStorageOrNull(), CALL_KEY, value);
+}
+
+/** Returns whether this tab receives and sends no cameras, to save data. */
+export function loadSaveData(): boolean {
+  return read(sessionStorageOrNull(), SAVE_DATA_KEY)['on'] === true;
+}
+
+export function saveSaveData(on: boolean): void {
+  write(sessionStorageOrNull(), SAVE_DATA_KEY, { on });
 }
 
 /**

@@ -3,7 +3,7 @@
  * fails is tried again for as long as the producer exists. Opens no transport.
  */
 import type { Media, MediaConsumer } from './media';
-import { LAYER_MAX, type Participant } from './participant';
+import { LAYER_MAX, isCamera, type Participant } from './participant';
 import type { ParticipantList } from './participantList';
 import type { Consumed } from './protocol';
 import { RetryTimers } from './retryTimers';
@@ -17,6 +17,7 @@ const START_MS_MAX = 1_000;
 
 export class Consumers {
   private media: Media | null = null;
+  private camerasWanted = true;
   private readonly byProducerId = new Map<string, MediaConsumer>();
   /** Repeated requests, by producer id, and by consumer id for layers. */
   private readonly retries = new RetryTimers();
@@ -32,7 +33,7 @@ export class Consumers {
    */
   async start(media: Media): Promise<void> {
     this.media = media;
-    const producerIds = this.list.participants.value.flatMap(({ producers }) => [...producers.keys()]);
+    const producerIds = this.producerIds().filter((producerId) => this.isWanted(producerId));
     const requests = producerIds.map((producerId) => ({ producerId, reply: this.requestConsumer(media, producerId) }));
     const gathered = Promise.race([Promise.allSettled(requests.map(({ reply }) => reply)), delay(GATHER_MS_MAX)]);
     const consumers = requests.map(({ producerId, reply }) =>
@@ -51,7 +52,7 @@ export class Consumers {
   /** Consumes one producer. Does nothing before `start`, which consumes all that exist then. */
   async consume(producerId: string): Promise<void> {
     const { media } = this;
-    if (!media || this.byProducerId.has(producerId)) return;
+    if (!media || this.byProducerId.has(producerId) || !this.isWanted(producerId)) return;
     await this.receive(media, producerId, this.requestConsumer(media, producerId));
   }
 
@@ -65,6 +66,11 @@ export class Consumers {
       const consumer = await media.consume(consumed);
       const participant = this.list.ownerOf(producerId);
       if (media !== this.media || !participant) return consumer.close();
+      // The person may have switched receiving cameras off, or off and on, meanwhile.
+      if (!this.isWanted(producerId) || this.byProducerId.has(producerId)) {
+        consumer.close();
+        return this.closeOnServer(consumerId);
+      }
       this.byProducerId.set(producerId, consumer);
       const video = consumed.kind === 'video';
       (video ? participant.video : participant.audio).value = consumer.track;
@@ -93,7 +99,7 @@ export class Consumers {
     // A lost connection is followed by `stop` and `start`.
     if (error instanceof ConnectionLost) return;
     this.closeConsumer(producerId);
-    if (consumerId) this.signalling.request('closeConsumer', { consumerId }).catch(() => undefined);
+    if (consumerId) this.closeOnServer(consumerId);
     const participant = this.list.ownerOf(producerId);
     if (!participant) return;
     const isFirst = isLasting(error) || this.retries.schedule(producerId, () => void this.consume(producerId));
@@ -101,6 +107,37 @@ export class Consumers {
     const isGone = error instanceof Refusal && error.code === 'producer-not-found';
     if (!isFirst || isGone || !(error instanceof Refusal)) return;
     this.signalling.reportProblem(`${participant.label} cannot be received: ${error.message}`);
+  }
+
+  /** Receives the cameras of others, or not. Sound and shared screens are always received. */
+  setCamerasWanted(wanted: boolean): void {
+    if (wanted === this.camerasWanted) return;
+    this.camerasWanted = wanted;
+    for (const producerId of this.producerIds()) {
+      const consumer = this.byProducerId.get(producerId);
+      if (!consumer) void this.consume(producerId);
+      else if (!this.isWanted(producerId)) {
+        this.close(producerId);
+        this.closeOnServer(consumer.consumerId);
+      }
+    }
+  }
+
+  private isWanted(producerId: string): boolean {
+    const producer = this.list.ownerOf(producerId)?.producers.get(producerId);
+    return this.camerasWanted || !producer || !isCamera(producer);
+  }
+
+  private producerIds(): string[] {
+    return this.list.participants.value.flatMap(({ producers }) => [...producers.keys()]);
+  }
+
+  /** Makes the server close a consumer, again and again until it has. */
+  private closeOnServer(consumerId: string): void {
+    this.signalling.request('closeConsumer', { consumerId }).catch((error: unknown) => {
+      const isGone = !(error instanceof Refusal) || error.code === 'consumer-not-found';
+      if (!isGone && !isLasting(error)) this.retries.schedule(consumerId, () => this.closeOnServer(consumerId));
+    });
   }
 
   /** Closes a consumer that the server closed. Consumes again, unless its producer turns out to be gone. */
@@ -114,9 +151,18 @@ export class Consumers {
   handleLayersChanged(consumerId: string, spatialLayer: number | undefined): void {
     for (const [producerId, consumer] of this.byProducerId) {
       if (consumer.consumerId !== consumerId) continue;
-      const participant = this.list.ownerOf(producerId);
-      if (participant) participant.videoHeldBack.value = spatialLayer === undefined;
+      this.list.ownerOf(producerId)?.recordSentLayer(spatialLayer);
     }
+  }
+
+  /** Returns the consumers of each participant. */
+  byParticipant(): Map<Participant, MediaConsumer[]> {
+    const result = new Map<Participant, MediaConsumer[]>();
+    for (const participant of this.list.participants.value) {
+      const consumers = [...participant.producers.keys()].flatMap((id) => this.byProducerId.get(id) ?? []);
+      if (consumers.length > 0) result.set(participant, consumers);
+    }
+    return result;
   }
 
   /** Closes the consumer of a producer that is gone. */
@@ -135,6 +181,7 @@ export class Consumers {
       if (participant.video.value === consumer.track) {
         participant.video.value = null;
         participant.videoHeldBack.value = false;
+        participant.forgetSentLayer();
       }
       if (participant.audio.value === consumer.track) participant.audio.value = null;
     }
@@ -143,7 +190,7 @@ export class Consumers {
   /** Requests this participant's video at the layer its tile needs. */
   setWantedLayer(participant: Participant, layer: SpatialLayer): void {
     if (participant.layer === layer) return;
-    participant.layer = layer;
+    participant.requestLayer(layer);
     for (const [producerId, { kind }] of participant.producers) {
       const consumer = kind === 'video' && this.byProducerId.get(producerId);
       if (consumer) this.setPreferredLayer(consumer.consumerId, layer);

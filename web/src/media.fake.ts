@@ -1,4 +1,5 @@
 /** Fake media for tests: records calls, needs no browser. Tracks have an id and nothing else. */
+import type { MediaStats } from './connectionQuality';
 import type { Demand } from './encodings';
 import type {
   ConnectionState,
@@ -27,6 +28,13 @@ export class FakeMedia implements Media {
   /** Ids of transports whose ICE was restarted. */
   readonly iceRestarts: string[] = [];
   closed = false;
+  /** What `stats` returns. */
+  currentStats: MediaStats = {
+    inbound: new Map(),
+    outbound: { packetsSent: 0, packetsLost: 0 },
+    receivePath: {},
+    sendPath: {},
+  };
 
   private constructor(private readonly signalling: TransportSignalling) {}
 
@@ -73,6 +81,10 @@ export class FakeMedia implements Media {
 
   async restartIce(transportId: string): Promise<void> {
     this.iceRestarts.push(transportId);
+  }
+
+  async stats(): Promise<MediaStats> {
+    return this.currentStats;
   }
 
   close(): void {

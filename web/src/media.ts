@@ -4,7 +4,9 @@
  * media is received and does not talk to the server; `TransportSignalling` does.
  */
 import { Device, type types } from 'mediasoup-client';
+import type { MediaStats } from './connectionQuality';
 import { SIMULCAST, SINGLE, fitToDemand, type Demand, type EncodingSettings } from './encodings';
+import { readMediaStats } from './mediaStats';
 import type {
   Consumed,
   Direction,
@@ -58,6 +60,8 @@ export interface Media {
   produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer>;
   consume(consumed: Consumed): Promise<MediaConsumer>;
   restartIce(transportId: string, iceParameters: IceParameters): Promise<void>;
+  /** Reads the counters of all connections. */
+  stats(): Promise<MediaStats>;
   close(): void;
 }
 
@@ -102,6 +106,8 @@ async function loadDevice(routerCapabilities: RtpCapabilities): Promise<Device> 
 class MediasoupMedia implements Media {
   private readonly transports = new Map<Direction, types.Transport>();
   private lastProduced = 0;
+  /** By track id. */
+  private readonly consumerIds = new Map<string, string>();
 
   constructor(
     private readonly device: Device,
@@ -178,11 +184,15 @@ class MediasoupMedia implements Media {
       kind: consumed.kind,
       rtpParameters: consumed.rtpParameters as unknown as types.RtpParameters,
     });
+    this.consumerIds.set(consumer.track.id, consumer.id);
     return {
       consumerId: consumer.id,
       producerId: consumer.producerId,
       track: consumer.track,
-      close: () => consumer.close(),
+      close: () => {
+        this.consumerIds.delete(consumer.track.id);
+        consumer.close();
+      },
     };
   }
 
@@ -192,6 +202,11 @@ class MediasoupMedia implements Media {
         await transport.restartIce({ iceParameters: iceParameters as types.IceParameters });
       }
     }
+  }
+
+  async stats(): Promise<MediaStats> {
+    const [receive, send] = await Promise.all([this.transport('recv').getStats(), this.transport('send').getStats()]);
+    return readMediaStats(receive.values(), send.values(), this.consumerIds);
   }
 
   close(): void {

@@ -17,6 +17,10 @@ export const ROLE_CHANGED_TEXT: Record<Role | 'retired', string> = {
 
 export const VIEWER_CANNOT_SEND_TEXT = 'You are watching: others do not hear or see you. Ask to speak first.';
 
+export const CAMERA_PAUSED_TEXT = 'Your camera is paused while you have audio and shared screen only. Switch that off first.';
+export const SAVE_DATA_OFFER_TEXT = 'Your connection has been slow for some time. Without cameras, more of it is left for sound.';
+export const SAVE_DATA_OFFER_LABEL = 'Pause cameras';
+
 export function serverClosingText(seconds: number): string {
   const when = seconds < 2 ? 'now' : `in ${seconds} seconds`;
   return `The server restarts ${when}. The call then continues by itself.`;

@@ -1,5 +1,6 @@
 /** Another participant of the room, as signals. Knows neither signalling nor media transports. */
 import { signal } from '@preact/signals';
+import type { Cause } from './connectionQuality';
 import type { Kind, ProducerSummary, Role } from './protocol';
 import type { SpatialLayer } from './tileLayout';
 
@@ -11,14 +12,23 @@ export class Participant {
   readonly role = signal<Role>('speaker');
   readonly video = signal<MediaStreamTrack | null>(null);
   readonly audio = signal<MediaStreamTrack | null>(null);
+  /** Whether a camera or a screen is sent. */
   readonly cameraOn = signal(false);
+  /** Whether a camera is sent, received or not. */
+  readonly sendsCamera = signal(false);
   readonly microphoneOn = signal(false);
   /** Whether the server holds the video back because our connection does not carry it. */
   readonly videoHeldBack = signal(false);
+  /** Whether less of the video is sent than before, although its tile is as large. */
+  videoReduced = false;
+  /** Why the participant is not seen or heard well; null when all is well. */
+  readonly cause = signal<Cause | null>(null);
   /** Producers of this participant, by producer id. */
   readonly producers = new Map<string, ProducerSummary>();
   /** Spatial layer to request; the full picture until a tile sets another one. */
   layer: SpatialLayer = LAYER_MAX;
+  /** Best layer that was sent since `layer` was requested. */
+  private bestLayer = 0;
 
   constructor(readonly id: string) {}
 
@@ -26,12 +36,35 @@ export class Participant {
     return displayLabel(this.id, this.name.value);
   }
 
-  /** Updates `cameraOn` and `microphoneOn` from `producers`. */
+  requestLayer(layer: SpatialLayer): void {
+    this.layer = layer;
+    this.forgetSentLayer();
+  }
+
+  /** Records the layer that the server sends; undefined when our connection carries none. */
+  recordSentLayer(layer: number | undefined): void {
+    this.videoHeldBack.value = layer === undefined;
+    this.videoReduced = layer !== undefined && layer < this.bestLayer;
+    this.bestLayer = Math.max(this.bestLayer, layer ?? 0);
+  }
+
+  forgetSentLayer(): void {
+    this.bestLayer = 0;
+    this.videoReduced = false;
+  }
+
+  /** Updates the signals of the devices from `producers`. */
   updateDeviceState(): void {
     const isLive = (kind: Kind) => [...this.producers.values()].some((it) => it.kind === kind && !it.paused);
     this.cameraOn.value = isLive('video');
+    this.sendsCamera.value = [...this.producers.values()].some((it) => isCamera(it) && !it.paused);
     this.microphoneOn.value = isLive('audio');
   }
+}
+
+/** Whether a producer is a camera; where the source is not known, it is the usual one. */
+export function isCamera({ kind, source }: ProducerSummary): boolean {
+  return kind === 'video' && source !== 'screen';
 }
 
 /** Returns the name to show; participants with other clients may have none. */

@@ -100,6 +100,8 @@ export class FakeSignalling implements SignallingConnection {
   }
 }
 
+export const saveData = signal(false);
+
 export const tracks = {
   camera: signal<MediaStreamTrack | null>(null),
   microphone: signal<MediaStreamTrack | null>(null),
@@ -145,6 +147,7 @@ export class RoomFixture {
       vi.useFakeTimers();
       FakeMedia.all = [];
       turnDevicesOff();
+      saveData.value = false;
       this.create();
     });
     afterEach(() => {
@@ -160,6 +163,7 @@ export class RoomFixture {
       identify: () => ({ displayName: 'Ana', token: options.token ?? '', resume: '' }),
       codec: options.codec ?? null,
       tracks,
+      saveData,
       createSignalling: (events) => (this.server = new FakeSignalling(events)),
       createMedia: FakeMedia.create,
     });

@@ -19,7 +19,7 @@ import {
   type TransportSignalling,
 } from './media';
 import { Moderation } from './moderation';
-import { NotificationList, type Notification } from './notificationList';
+import { NotificationList, type Notification, type NotificationAction } from './notificationList';
 import { POLICY_CHANGED_TEXT, ROLE_CHANGED_TEXT, serverClosingText } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
@@ -43,6 +43,7 @@ import {
   type SignallingEvents,
 } from './signalling';
 import { backoffMs } from './signallingSocket';
+import { QualityMonitor } from './qualityMonitor';
 import type { SpatialLayer } from './tileLayout';
 import { TransportRecovery } from './transportRecovery';
 import { parseVideoCodec, type VideoCodec } from './videoCodec';
@@ -74,6 +75,8 @@ export interface RoomOptions {
   /** Codec from the page's URL; it takes precedence over the server's. */
   codec: VideoCodec | null;
   tracks: LocalTracks;
+  /** Whether the cameras of others are not to be received. */
+  saveData: ReadonlySignal<boolean>;
   createSignalling(events: SignallingEvents): SignallingConnection;
   createMedia: CreateMedia;
 }
@@ -116,6 +119,7 @@ export class Room {
   readonly connected = signal(false);
   readonly moderation: Moderation;
   readonly recovery: TransportRecovery;
+  readonly quality: QualityMonitor;
 
   private readonly signalling: SignallingConnection;
   private readonly producers: Producers;
@@ -152,6 +156,10 @@ export class Room {
     this.moderation = new Moderation(signalling);
     this.producers = new Producers(options.tracks, signalling, canSend);
     this.consumers = new Consumers(this.list, signalling);
+    this.quality = new QualityMonitor(
+      () => this.consumers.byParticipant(),
+      () => this.participants.value,
+    );
     this.recovery = new TransportRecovery({
       isLive: () => this.status.value === 'live',
       restartIce: (transportId) => void this.restartIce(transportId),
@@ -189,8 +197,9 @@ export class Room {
     if (this.greeting) void this.enter();
     else if (this.opened) this.signalling.retryNow();
     else this.signalling.open();
-    const { tracks } = this.options;
+    const { tracks, saveData } = this.options;
     this.disposers.push(
+      effect(() => this.consumers.setCamerasWanted(!saveData.value)),
       effect(() => {
         // Reads all four, so that a change of any one runs the effect again.
         void [tracks.camera.value, tracks.microphone.value, tracks.cameraOn.value, tracks.microphoneOn.value];
@@ -229,8 +238,8 @@ export class Room {
     this.consumers.setWantedLayer(participant, layer);
   }
 
-  notify(text: string, tone: Notification['tone'] = 'plain'): void {
-    this.notificationList.add(text, tone);
+  notify(text: string, tone: Notification['tone'] = 'plain', action?: NotificationAction): void {
+    this.notificationList.add(text, tone, action);
   }
 
   dismissNotification(id: number): void {
@@ -337,6 +346,7 @@ export class Room {
       this.failedAttempts = 0;
       this.status.value = 'live';
     });
+    this.quality.start(media);
     // The pictures of the others come first: negotiating both at once delays them on a slow machine.
     await this.consumers.start(media);
     if (attempt === this.attempt) await this.producers.start(media, this.codec());
@@ -571,6 +581,7 @@ export class Room {
 
   private closeMedia(): void {
     this.recovery.reset();
+    this.quality.stop();
     this.transportIds.clear();
     this.consumers.stop();
     this.media?.close();

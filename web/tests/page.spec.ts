@@ -38,10 +38,23 @@ test('an insecure page explains why there is no camera', NO_MEDIA, async ({ call
   await ana.join();
 });
 
-test('an unreachable server is reported in the lobby', NO_MEDIA, async ({ call }) => {
+test('the call uses the connection of the lobby', NO_MEDIA, async ({ call }) => {
+  const ana = await call.open('ana');
+  const connections: string[] = [];
+  ana.page.on('websocket', (socket) => connections.push(socket.url()));
+  await ana.page.getByRole('button', { name: 'New meeting' }).click();
+  await expect.poll(() => connections.length).toBe(1);
+  await ana.join();
+  expect(connections).toHaveLength(1);
+});
+
+test('an unreachable server is reported in the lobby when the person joins', NO_MEDIA, async ({ call }) => {
   const server = await call.startServer();
   const ana = await call.open('ana', { room: ROOM });
+  const alerts = await ana.recordAlerts();
   await server.kill();
+  await ana.page.waitForTimeout(1_000);
+  expect(await alerts()).toEqual([]);
   await ana.page.getByRole('button', { name: 'Join now' }).click();
   await expect(ana.page.getByRole('alert')).toContainText('The server cannot be reached');
   await server.restart();
@@ -98,6 +111,23 @@ test('shortcuts toggle microphone, camera and participants, except while typing'
   await ana.page.keyboard.press('p');
   const panel = ana.page.getByRole('complementary', { name: 'Participants' });
   await expect(panel.getByRole('listitem', { name: 'ana (you)' }).getByRole('img', { name: 'Muted' })).toBeVisible();
+});
+
+test('audio and shared screen only pauses the cameras, also after a reload', NO_MEDIA, async ({ call }) => {
+  const ana = await call.join('ana');
+  const ben = await call.join('ben');
+  const notReceiving = ben.tileOf(ana).getByText('Not receiving this camera');
+  const saveData = ben.page.getByRole('button', { name: 'Audio and shared screen only' });
+  await saveData.click();
+  await expect(notReceiving).toBeVisible();
+  await expect(ben.page.getByText('Your camera is paused to save data')).toBeVisible();
+  await expect(ana.tileOf(ben).getByLabel("ben's camera")).toHaveCount(0);
+  await ben.reload();
+  await expect(notReceiving).toBeVisible();
+  await expect(saveData).toHaveAttribute('aria-pressed', 'true');
+  await saveData.click();
+  await expect(notReceiving).toBeHidden();
+  await expect(ben.tileOf(ana).getByLabel("ana's camera")).toBeVisible();
 });
 
 test('the link is shown where copying is forbidden', NO_MEDIA, async ({ call }) => {

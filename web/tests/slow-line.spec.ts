@@ -44,6 +44,7 @@ test('a picture that does not fit is held back with a word about it, and returns
   const note = ben.tileOf(ana).getByText('Your connection is too slow for this picture.');
   await expect(note).toBeVisible({ timeout: 15_000 });
   await ben.expectAudioFrom(ana);
+  await expect(ben.page.getByRole('button', { name: 'Your connection is slow' })).toBeVisible();
   await down.command(`down ${LINE}`);
   await expect(note).toBeHidden({ timeout: 15_000 });
   await ben.expectVideoFrom(ana);

@@ -1,8 +1,8 @@
-/** Buttons of a call: microphone, camera, devices or request to speak, leave. */
+/** Buttons of a call: microphone, camera, saving data, devices or request to speak, leave. */
 import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
 import type { Room } from '../room';
-import { CameraIcon, HandIcon, LeaveIcon, MicIcon, TuneIcon } from './icons';
+import { CameraIcon, HandIcon, LeaveIcon, MicIcon, SaveDataIcon, TuneIcon } from './icons';
 
 export function CallControls({ app, room, openDevices }: { app: App; room: Room; openDevices(): void }) {
   const isViewer = room.role.value === 'viewer';
@@ -20,13 +20,16 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
         <MicIcon off={!microphoneLive} />
       </Control>
       <Control
-        label={isViewer ? 'Camera: not for viewers' : cameraLive ? 'Turn camera off' : 'Turn camera on'}
+        label={cameraLabel(isViewer, app.saveData.value, cameraLive)}
         shortcut="v"
         off={!cameraLive}
-        unavailable={isViewer}
+        unavailable={isViewer || app.saveData.value}
         onClick={() => app.toggle('camera')}
       >
         <CameraIcon off={!cameraLive} />
+      </Control>
+      <Control label="Audio and shared screen only" pressed={app.saveData.value} onClick={() => app.toggleSaveData()}>
+        <SaveDataIcon />
       </Control>
       {isViewer ? (
         <button
@@ -51,22 +54,31 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
   );
 }
 
+function cameraLabel(isViewer: boolean, saving: boolean, live: boolean): string {
+  if (isViewer) return 'Camera: not for viewers';
+  if (saving) return 'Camera: paused to save data';
+  return live ? 'Turn camera off' : 'Turn camera on';
+}
+
 interface ControlProps {
   label: string;
   shortcut?: string;
   off?: boolean;
+  /** State of a switch; absent for other buttons. */
+  pressed?: boolean;
   /** Keeps focus and label, but does nothing. */
   unavailable?: boolean;
   children: ComponentChildren;
   onClick(): void;
 }
 
-function Control({ label, shortcut, off = false, unavailable = false, children, onClick }: ControlProps) {
+function Control({ label, shortcut, off = false, unavailable = false, pressed, children, onClick }: ControlProps) {
   return (
     <button
       type="button"
       class={`round ${unavailable ? 'unavailable' : off ? 'off' : ''}`}
       aria-label={label}
+      aria-pressed={pressed}
       aria-disabled={unavailable}
       aria-keyshortcuts={shortcut}
       title={shortcut ? `${label} (${shortcut.toUpperCase()})` : label}

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
+import type { NotificationAction } from '../notificationList';
 import type { Room } from '../room';
 import { CallControls } from './CallControls';
 import { CopyLinkButton } from './CopyLinkButton';
@@ -125,12 +126,25 @@ function Notifications({ room }: { room: Room }) {
       {room.notifications.value.map((notification) => (
         <li key={notification.id} class={`notification ${notification.tone}`}>
           <span>{notification.text}</span>
+          {notification.action && <NotificationButton room={room} id={notification.id} action={notification.action} />}
           <button type="button" class="notification-close" aria-label="Dismiss" onClick={() => room.dismissNotification(notification.id)}>
             <CloseIcon />
           </button>
         </li>
       ))}
     </ul>
+  );
+}
+
+function NotificationButton({ room, id, action }: { room: Room; id: number; action: NotificationAction }) {
+  const run = () => {
+    action.run();
+    room.dismissNotification(id);
+  };
+  return (
+    <button type="button" class="button small" onClick={run}>
+      {action.label}
+    </button>
   );
 }
 

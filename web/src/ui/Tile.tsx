@@ -6,14 +6,25 @@ import { spatialLayerFor, type Rect } from '../tileLayout';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { MicIcon, SpeakingIcon } from './icons';
+import { OWN_CAUSE_TEXT, causeText } from './messages';
+import { QualityMark } from './QualityMark';
 import { VideoPlayer } from './VideoPlayer';
 
-export function ParticipantTile({ room, participant, rect }: { room: Room; participant: Participant; rect: Rect }) {
+interface ParticipantTileProps {
+  app: App;
+  room: Room;
+  participant: Participant;
+  rect: Rect;
+}
+
+export function ParticipantTile({ app, room, participant, rect }: ParticipantTileProps) {
   const layer = spatialLayerFor(rect.height * devicePixelRatio);
   useEffect(() => room.setWantedLayer(participant, layer), [room, participant, layer]);
   const camera = participant.cameraOn.value ? participant.video.value : null;
   const heldBack = camera !== null && participant.videoHeldBack.value;
   const track = heldBack ? null : camera;
+  const paused = app.saveData.value && participant.sendsCamera.value && !camera;
+  const cause = heldBack ? null : participant.cause.value;
   return (
     <Tile
       name={participant.label}
@@ -28,6 +39,8 @@ export function ParticipantTile({ room, participant, rect }: { room: Room; parti
           Your connection is too slow for this picture.<span> It comes back by itself.</span>
         </p>
       )}
+      {paused && <p class="tile-note">Not receiving this camera, to save data</p>}
+      {cause && <QualityMark reason={causeText(cause, participant.label)} />}
     </Tile>
   );
 }
@@ -43,6 +56,8 @@ export function OwnTile({ app, room, rect, floating }: OwnTileProps) {
   const { capture } = app;
   const name = app.name.value || 'You';
   const track = app.cameraLive.value ? capture.camera.value : null;
+  const paused = app.cameraPaused.value && room.role.value !== 'viewer';
+  const cause = room.quality.own.value;
   return (
     <Tile
       name={name}
@@ -54,6 +69,8 @@ export function OwnTile({ app, room, rect, floating }: OwnTileProps) {
       speaking={room.isSpeaking}
     >
       {track && <VideoPlayer track={track} mirrored label="Your camera" />}
+      {paused && <p class="tile-note">Your camera is paused to save data</p>}
+      {cause && <QualityMark reason={OWN_CAUSE_TEXT[cause]} />}
     </Tile>
   );
 }

@@ -32,7 +32,7 @@ export function TileGrid({ app, room }: { app: App; room: Room }) {
       <OwnTile app={app} room={room} rect={layout.self} floating={layout.floating} />
       {participants.map((participant, index) => {
         const rect = layout.others[index];
-        return rect && <ParticipantTile key={participant.id} room={room} participant={participant} rect={rect} />;
+        return rect && <ParticipantTile key={participant.id} app={app} room={room} participant={participant} rect={rect} />;
       })}
       {participants.length === 0 && room.status.value === 'live' && (
         <div class="invite">

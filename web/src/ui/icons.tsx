@@ -103,6 +103,21 @@ export const SoundIcon = () => (
   </Icon>
 );
 
+export const WeakSignalIcon = () => (
+  <Icon>
+    <path d="M5 19v-4" />
+    <path class="faint" d="M12 19v-9M19 19V5" />
+  </Icon>
+);
+
+/** A picture with a pause sign before it. */
+export const SaveDataIcon = () => (
+  <Icon>
+    <rect x="3" y="5" width="18" height="14" rx="2.5" />
+    <path d="M10 9.5v5M14 9.5v5" />
+  </Icon>
+);
+
 /** The logo: two streams that become one. */
 export const Mark = () => (
   <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">

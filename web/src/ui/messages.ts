@@ -1,6 +1,7 @@
 /** Error messages and labels: what happened, and what to do. */
 import type { CreateRoomFailure } from '../createRoom';
 import type { DeviceError } from '../capture';
+import type { Cause, OwnCause } from '../connectionQuality';
 import type { Policy, Role } from '../protocol';
 import type { JoinFailure } from '../room';
 
@@ -27,6 +28,23 @@ export function deviceErrorText(subject: DeviceSubject, error: DeviceError): str
       return `Your ${noun} could not be started. You can join without, and try again in the call.`;
   }
 }
+
+/** Why the media of a participant suffers. */
+export function causeText(cause: Cause, label: string): string {
+  switch (cause) {
+    case 'own':
+      return OWN_CAUSE_TEXT.connection;
+    case 'theirs':
+      return `${label}’s connection is slow`;
+    case 'either':
+      return `The connection between you and ${label} is slow`;
+  }
+}
+
+export const OWN_CAUSE_TEXT: Record<OwnCause, string> = {
+  connection: 'Your connection is slow',
+  device: 'Your device is busy: others see you less clearly',
+};
 
 /** `invited` tells whether the person has a token. */
 export function joinFailureText({ reason, message, code }: JoinFailure, invited: boolean): string {

@@ -1,0 +1,161 @@
+/**
+ * Judges the connections of a call from counters of `getStats`: whose connection, if any, is
+ * slow. Pure functions: the caller reads the counters and keeps the time.
+ */
+
+/** Counters of one received track. All only grow. */
+export interface InboundCounters {
+  packetsReceived: number;
+  packetsLost: number;
+  /** Samples of sound in all, and of those the audible ones that were made up for lost packets. */
+  samples: number;
+  samplesConcealed: number;
+  /** Time in seconds for which the picture stood still. */
+  frozenS: number;
+}
+
+/** Packets of all tracks that we send, and those of them that the server reported lost. */
+export interface OutboundCounters {
+  packetsSent: number;
+  packetsLost: number;
+}
+
+/** What a browser knows of one direction of its connection; absent where it does not tell. */
+export interface PathState {
+  rttMs?: number;
+  /** What the browser thinks that it can send, in bit/s. */
+  availableBitrate?: number;
+  /** Whether the browser sends less of a picture because of the connection, or because the device is too slow. */
+  limitedByBandwidth?: boolean;
+  limitedByCpu?: boolean;
+}
+
+/** Counters and state of all connections at one instant. */
+export interface MediaStats {
+  /** By consumer id. */
+  inbound: Map<string, InboundCounters>;
+  outbound: OutboundCounters;
+  receivePath: PathState;
+  sendPath: PathState;
+}
+
+/** What one participant's media looked like over an interval. */
+export interface ReceptionSample {
+  /** Share of packets that were lost before repair, 0 to 1. */
+  lossShare: number;
+  /** Share of sound that was made up. */
+  concealedShare: number;
+  /** Share of the time in which the picture stood still. */
+  frozenShare: number;
+}
+
+/** What the server does to the pictures of the others because of our connection. */
+export interface PictureState {
+  /** Pictures that are not sent because our connection does not carry them. */
+  heldBack: number;
+  /** Pictures of which less is sent than before, although our tiles are as large. */
+  reduced: number;
+  /** Pictures that we receive or should receive. */
+  all: number;
+}
+
+/** All that was seen over an interval. */
+export interface Evidence {
+  /** By participant id; only those of whom something arrived. */
+  samples: ReadonlyMap<string, ReceptionSample>;
+  pictures: PictureState;
+  receive: PathState;
+  send: PathState;
+  sentLossShare: number;
+}
+
+/** Why somebody is not seen or heard well: our connection, theirs, or one of the two. */
+export type Cause = 'own' | 'theirs' | 'either';
+/** What is slow at our end. */
+export type OwnCause = 'connection' | 'device';
+
+export interface Judgement {
+  own: OwnCause | null;
+  /** By participant id; only those whose media suffers. */
+  participants: Map<string, Cause>;
+}
+
+/** More than this is heard or seen: a word in twenty, a tenth of the packets, a fifth of the time. */
+const CONCEALED_MAX = 0.05;
+const LOSS_MAX = 0.1;
+const FROZEN_MAX = 0.2;
+/** Above this round trip people talk over one another (ITU-T G.114: 400 ms one way is unacceptable). */
+const RTT_MS_MAX = 400;
+/**
+ * With less than this, in bit/s, only the smallest encoding of a camera fits beside the sound. It is
+ * below 300 kbit/s, with which browsers begin before they know what the connection carries.
+ */
+const SEND_BITRATE_MIN = 250_000;
+
+/** Fewer packets than this in an interval say nothing of their loss: silence has three a second. */
+const PACKETS_MIN = 20;
+
+/** Returns the share of packets that were lost. */
+export function lossShareOf(lost: number, all: number): number {
+  return all >= PACKETS_MIN ? Math.max(0, lost) / all : 0;
+}
+
+/** Returns what happened between two readings of the same tracks; null when nothing arrived. */
+export function sampleOf(tracks: { before: InboundCounters; after: InboundCounters }[], seconds: number): ReceptionSample | null {
+  const grown = (name: keyof InboundCounters) =>
+    tracks.reduce((sum, { before, after }) => sum + Math.max(0, after[name] - before[name]), 0);
+  const [received, lost, samples] = [grown('packetsReceived'), grown('packetsLost'), grown('samples')];
+  if (received === 0 || seconds <= 0) return null;
+  return {
+    lossShare: lossShareOf(lost, received + lost),
+    concealedShare: samples > 0 ? grown('samplesConcealed') / samples : 0,
+    frozenShare: grown('frozenS') / seconds,
+  };
+}
+
+export function isSuffering({ lossShare, concealedShare, frozenShare }: ReceptionSample): boolean {
+  return lossShare > LOSS_MAX || concealedShare > CONCEALED_MAX || frozenShare > FROZEN_MAX;
+}
+
+/**
+ * Names the causes. Ours is slow when the connection itself says so, when the server holds
+ * pictures back or reduces several, or when most of several participants suffer at once. A single
+ * participant who suffers may suffer at either end; with others who do not, it is theirs.
+ */
+export function judge({ samples, pictures, receive, send, sentLossShare }: Evidence): Judgement {
+  const suffering = [...samples].filter(([, sample]) => isSuffering(sample)).map(([id]) => id);
+  const severalSuffer = suffering.length >= 2 && suffering.length * 2 > samples.size;
+  const severalReduced = pictures.reduced >= 2 && pictures.reduced * 2 > pictures.all;
+  const isOwn =
+    pictures.heldBack > 0 || severalReduced || severalSuffer || isPoor(receive) || isPoor(send) || sentLossShare > LOSS_MAX;
+  const cause: Cause = isOwn ? 'own' : samples.size > 1 ? 'theirs' : 'either';
+  const deviceCause = send.limitedByCpu ? 'device' : null;
+  return { own: isOwn ? 'connection' : deviceCause, participants: new Map(suffering.map((id) => [id, cause])) };
+}
+
+function isPoor({ rttMs = 0, availableBitrate, limitedByBandwidth }: PathState): boolean {
+  const isStarved = limitedByBandwidth === true && (availableBitrate ?? SEND_BITRATE_MIN) < SEND_BITRATE_MIN;
+  return rttMs > RTT_MS_MAX || isStarved;
+}
+
+/** Time for which a connection is poor before it is marked, and good before the mark goes. */
+export const MARK_AFTER_MS = 4_000;
+export const UNMARK_AFTER_MS = 6_000;
+
+/** A mark with hysteresis: `cause` is what is shown. */
+export interface Mark<T> {
+  readonly cause: T | null;
+  /** Since when the judgement differs from what is shown; null while it agrees. */
+  readonly differsSinceMs: number | null;
+}
+
+export const NO_MARK: Mark<never> = { cause: null, differsSinceMs: null };
+
+/** Returns the mark after another judgement. While one is shown, its cause follows the judgement at once. */
+export function updateMark<T>(mark: Mark<T>, cause: T | null, nowMs: number): Mark<T> {
+  if (cause !== null && mark.cause !== null) return { cause, differsSinceMs: null };
+  if (cause === mark.cause) return { cause, differsSinceMs: null };
+  const since = mark.differsSinceMs ?? nowMs;
+  const waitMs = cause === null ? UNMARK_AFTER_MS : MARK_AFTER_MS;
+  return nowMs - since >= waitMs ? { cause, differsSinceMs: null } : { cause: mark.cause, differsSinceMs: since };
+}

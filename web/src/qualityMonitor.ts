@@ -1,0 +1,130 @@
+/**
+ * Watches the connections of a call: reads the counters of `Media` every two seconds, lets
+ * `connectionQuality.ts` judge them, and shows the result at the participants and as `own`.
+ */
+import { batch, signal } from '@preact/signals';
+import {
+  NO_MARK,
+  judge,
+  lossShareOf,
+  sampleOf,
+  updateMark,
+  type Cause,
+  type Judgement,
+  type Mark,
+  type MediaStats,
+  type OwnCause,
+  type PictureState,
+  type ReceptionSample,
+} from './connectionQuality';
+import type { Media, MediaConsumer } from './media';
+import type { Participant } from './participant';
+
+const INTERVAL_MS = 2_000;
+/** The estimate of what our connection carries grows at first; until then nothing is judged. */
+const START_MS = 8_000;
+/** Our connection is poor for good when it was marked for this long. */
+export const LASTING_MS = 11_000;
+
+interface Reading {
+  atMs: number;
+  stats: MediaStats;
+}
+
+export class QualityMonitor {
+  /** What is slow at our end; null when all is well. */
+  readonly own = signal<OwnCause | null>(null);
+  /** Whether our connection has been marked as slow for `LASTING_MS`. */
+  readonly ownLasting = signal(false);
+
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private startedMs = 0;
+  private last: Reading | null = null;
+  private ownMark: Mark<OwnCause> = NO_MARK;
+  private ownMarkedMs = 0;
+  private marks = new Map<string, Mark<Cause>>();
+
+  constructor(
+    /** Consumers of each participant. */
+    private readonly consumers: () => Map<Participant, MediaConsumer[]>,
+    private readonly participants: () => Participant[],
+  ) {}
+
+  start(media: Media): void {
+    this.stop();
+    this.startedMs = Date.now();
+    this.timer = setInterval(() => void this.read(media), INTERVAL_MS);
+  }
+
+  /** Stops watching and removes all marks. */
+  stop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.last = null;
+    this.ownMark = NO_MARK;
+    this.marks = new Map();
+    batch(() => {
+      this.own.value = null;
+      this.ownLasting.value = false;
+      for (const participant of this.participants()) participant.cause.value = null;
+    });
+  }
+
+  private async read(media: Media): Promise<void> {
+    const { timer, last } = this;
+    const stats = await media.stats().catch(() => null);
+    if (!stats || timer !== this.timer) return;
+    const atMs = Date.now();
+    this.last = { atMs, stats };
+    if (!last || atMs - this.startedMs < START_MS) return;
+    this.show(this.judge(last, this.last), atMs);
+  }
+
+  private judge(before: Reading, after: Reading): Judgement {
+    const samples = new Map<string, ReceptionSample>();
+    for (const [participant, consumers] of this.consumers()) {
+      const tracks = consumers.flatMap(({ consumerId }) => {
+        const [one, two] = [before.stats.inbound.get(consumerId), after.stats.inbound.get(consumerId)];
+        return one && two ? [{ before: one, after: two }] : [];
+      });
+      const sample = sampleOf(tracks, (after.atMs - before.atMs) / 1_000);
+      if (sample) samples.set(participant.id, sample);
+    }
+    const sent = after.stats.outbound.packetsSent - before.stats.outbound.packetsSent;
+    const lost = after.stats.outbound.packetsLost - before.stats.outbound.packetsLost;
+    return judge({
+      samples,
+      pictures: this.pictures(),
+      receive: after.stats.receivePath,
+      send: after.stats.sendPath,
+      sentLossShare: lossShareOf(lost, sent),
+    });
+  }
+
+  private pictures(): PictureState {
+    const withVideo = this.participants().filter(({ video, cameraOn }) => video.value && cameraOn.value);
+    return {
+      heldBack: withVideo.filter(({ videoHeldBack }) => videoHeldBack.value).length,
+      reduced: withVideo.filter(({ videoReduced }) => videoReduced).length,
+      all: withVideo.length,
+    };
+  }
+
+  private show({ own, participants }: Judgement, nowMs: number): void {
+    const wasMarked = this.ownMark.cause === 'connection';
+    this.ownMark = updateMark(this.ownMark, own, nowMs);
+    const isMarked = this.ownMark.cause === 'connection';
+    if (isMarked && !wasMarked) this.ownMarkedMs = nowMs;
+    const marks = new Map<string, Mark<Cause>>();
+    batch(() => {
+      this.own.value = this.ownMark.cause;
+      this.ownLasting.value = isMarked && nowMs - this.ownMarkedMs >= LASTING_MS;
+      for (const participant of this.participants()) {
+        const mark = updateMark(this.marks.get(participant.id) ?? NO_MARK, participants.get(participant.id) ?? null, nowMs);
+        marks.set(participant.id, mark);
+        participant.cause.value = mark.cause;
+      }
+    });
+    this.marks = marks;
+  }
+}

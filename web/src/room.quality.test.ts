@@ -1,0 +1,128 @@
+/** Room: marks of slow connections, and receiving without cameras, with fake signalling and media. */
+import { describe, expect, test, vi } from 'vitest';
+import type { InboundCounters } from './connectionQuality';
+import { LASTING_MS } from './qualityMonitor';
+import { RoomFixture, ben, media, saveData, settle } from './room.fake';
+import { ConnectionLost, Refusal } from './signalling';
+
+const call = new RoomFixture();
+
+const participant = () => {
+  const [first] = call.room.participants.value;
+  if (!first) throw new Error('nobody is in the room');
+  return first;
+};
+
+/** Lets time pass; every second the voice of Ben gets so many packets and loses so many. */
+async function receive(seconds: number, received: number, lost: number): Promise<void> {
+  for (let i = 0; i < seconds; i += 1) {
+    const inbound = media().currentStats.inbound;
+    const id = 'consumer of ben voice';
+    const { packetsReceived, packetsLost } = inbound.get(id) ?? { packetsReceived: 0, packetsLost: 0 };
+    const counters: InboundCounters = { packetsReceived: packetsReceived + received, packetsLost: packetsLost + lost, samples: 0, samplesConcealed: 0, frozenS: 0 };
+    media().currentStats = { ...media().currentStats, inbound: new Map([[id, counters]]) };
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+}
+
+describe('a slow connection', () => {
+  test('is marked at the participant who suffers, and no longer when all is well', async () => {
+    await call.join(ben);
+    await receive(20, 50, 0);
+    expect(participant().cause.value).toBeNull();
+    await receive(3, 30, 20);
+    expect(participant().cause.value).toBeNull();
+    await receive(5, 30, 20);
+    expect(participant().cause.value).toBe('either');
+    await receive(3, 50, 0);
+    expect(participant().cause.value).toBe('either');
+    await receive(8, 50, 0);
+    expect(participant().cause.value).toBeNull();
+  });
+
+  test('is ours when the server holds a picture back, and lasting after a while', async () => {
+    await call.join(ben);
+    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face' });
+    await receive(16, 50, 0);
+    expect([call.room.quality.own.value, call.room.quality.ownLasting.value]).toEqual(['connection', false]);
+    await receive(LASTING_MS / 1_000 + 2, 50, 0);
+    expect(call.room.quality.ownLasting.value).toBe(true);
+    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', spatialLayer: 1 });
+    await receive(10, 50, 0);
+    expect([call.room.quality.own.value, call.room.quality.ownLasting.value]).toEqual([null, false]);
+  });
+
+  test('is no longer marked while the connection is replaced', async () => {
+    await call.join(ben);
+    media().currentStats = { ...media().currentStats, receivePath: { rttMs: 900 } };
+    await receive(20, 50, 0);
+    expect(call.room.quality.own.value).toBe('connection');
+    await call.reconnect();
+    expect(call.room.quality.own.value).toBeNull();
+  });
+});
+
+describe('saving data', () => {
+  const withScreen = {
+    ...ben,
+    existingProducers: [
+      {
+        peerId: 'ben',
+        producers: [
+          { producerId: 'ben face', kind: 'video' as const },
+          { producerId: 'ben voice', kind: 'audio' as const },
+          { producerId: 'ben slides', kind: 'video' as const, source: 'screen' as const },
+        ],
+      },
+    ],
+  };
+  const openConsumers = () => media().consumers.filter(({ closed }) => !closed).map(({ producerId }) => producerId);
+
+  test('closes the consumers of cameras and receives them again afterwards', async () => {
+    await call.join(withScreen);
+    expect(openConsumers()).toHaveLength(3);
+    saveData.value = true;
+    await settle();
+    expect(openConsumers()).toEqual(['ben voice', 'ben slides']);
+    expect(call.server.last('closeConsumer')).toEqual({ consumerId: 'consumer of ben face' });
+    expect(participant().sendsCamera.value).toBe(true);
+    saveData.value = false;
+    await settle();
+    expect(openConsumers()).toEqual(['ben voice', 'ben slides', 'ben face']);
+  });
+
+  test('holds from the beginning, for new producers and after a rejoin', async () => {
+    saveData.value = true;
+    await call.join(withScreen);
+    expect(openConsumers()).toEqual(['ben voice', 'ben slides']);
+    call.server.notify('newProducer', { peerId: 'ben', producerId: 'another face', kind: 'video', source: 'camera' });
+    await call.reconnect();
+    expect(openConsumers()).toEqual(['ben voice', 'ben slides']);
+  });
+
+  test('leaves one consumer when it is switched on and off while a camera is being consumed', async () => {
+    await call.join();
+    call.server.notify('newPeer', { peerId: 'ben' });
+    call.server.notify('newProducer', { peerId: 'ben', producerId: 'face', kind: 'video' });
+    saveData.value = true;
+    saveData.value = false;
+    await settle();
+    expect(openConsumers()).toEqual(['face']);
+    expect(participant().video.value).not.toBeNull();
+  });
+
+  test('repeats the request to close until the server has closed', async () => {
+    await call.join(ben);
+    call.server.refusals.set('closeConsumer', new Refusal('Too many requests', 'rate-limited'));
+    saveData.value = true;
+    await vi.advanceTimersByTimeAsync(5_000);
+    const asked = call.server.count('closeConsumer');
+    expect(asked).toBeGreaterThan(1);
+    call.server.refusals.set('closeConsumer', new Refusal('Consumer not found', 'consumer-not-found'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    const last = call.server.count('closeConsumer');
+    call.server.refusals.set('closeConsumer', new ConnectionLost('gone'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(call.server.count('closeConsumer')).toBe(last);
+  });
+});
