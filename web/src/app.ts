@@ -284,7 +284,8 @@ export class App {
       saveOngoingCall({
         roomId: this.roomId.value,
         name: this.name.value,
-        camera: capture.cameraOn.value,
+        // After a reload it is paused again, and comes back when saving data ends.
+        camera: capture.cameraOn.value || this.cameraPaused.value,
         microphone: capture.microphoneOn.value,
       });
     });

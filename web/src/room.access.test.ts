@@ -157,14 +157,14 @@ describe('a viewer', () => {
 
   test('requests to speak once, and again after a timeout', async () => {
     await call.join({ role: 'viewer' });
-    call.room.requestToSpeak();
-    call.room.requestToSpeak();
+    call.room.speakRequest.send();
+    call.room.speakRequest.send();
     expect(call.server.count('requestToSpeak')).toBe(1);
     await vi.advanceTimersByTimeAsync(20_000);
-    call.room.requestToSpeak();
+    call.room.speakRequest.send();
     expect(call.server.count('requestToSpeak')).toBe(2);
     call.server.notify('roleChanged', { peerId: 'peer_me', role: 'speaker' });
-    expect(call.room.speakRequestPending.value).toBe(false);
+    expect(call.room.speakRequest.pending.value).toBe(false);
   });
 
   test('who was a speaker closes its producers and creates new ones when promoted', async () => {

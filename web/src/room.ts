@@ -44,6 +44,7 @@ import {
 } from './signalling';
 import { backoffMs } from './signallingSocket';
 import { QualityMonitor } from './qualityMonitor';
+import { SpeakRequest } from './speakRequest';
 import type { SpatialLayer } from './tileLayout';
 import { TransportRecovery } from './transportRecovery';
 import { parseVideoCodec, type VideoCodec } from './videoCodec';
@@ -85,9 +86,6 @@ export interface RoomOptions {
 const JOIN_ATTEMPTS_MAX = 3;
 /** Interval at which a prepared connection is checked, so that a dead one is replaced before `join`. */
 const PREPARED_CHECK_MS = 15_000;
-/** After this time without an answer, another request to speak may be sent. */
-const SPEAK_REQUEST_MS = 20_000;
-
 /** Refusals that another attempt cannot change. */
 const FINAL_CODES = new Set([
   'bad-request',
@@ -111,13 +109,12 @@ export class Room {
   readonly notifications: ReadonlySignal<Notification[]> = this.notificationList.notifications;
   /** Our own role. */
   readonly role = signal<Role>('speaker');
-  /** Whether a request to speak was sent less than `SPEAK_REQUEST_MS` ago and not answered. */
-  readonly speakRequestPending = signal(false);
   /** Why we were removed from the room. */
   readonly removal = signal<RemovalReason | null>(null);
   /** Whether the signalling connection is open. */
   readonly connected = signal(false);
   readonly moderation: Moderation;
+  readonly speakRequest: SpeakRequest;
   readonly recovery: TransportRecovery;
   readonly quality: QualityMonitor;
 
@@ -135,7 +132,6 @@ export class Room {
   private attempt = 0;
   private failedAttempts = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private speakRequestTimer: ReturnType<typeof setTimeout> | undefined;
   /** Rejoins since media was last connected: the first starts at once, later ones after a delay. */
   private rejoins = 0;
   /** Ids of the transports of the current attempt. */
@@ -154,6 +150,7 @@ export class Room {
     };
     const canSend = () => this.status.value === 'live' && this.role.value !== 'viewer';
     this.moderation = new Moderation(signalling);
+    this.speakRequest = new SpeakRequest(signalling, (text, tone) => this.notify(text, tone));
     this.producers = new Producers(options.tracks, signalling, canSend);
     this.consumers = new Consumers(this.list, signalling);
     this.quality = new QualityMonitor(
@@ -199,7 +196,10 @@ export class Room {
     else this.signalling.open();
     const { tracks, saveData } = this.options;
     this.disposers.push(
-      effect(() => this.consumers.setCamerasWanted(!saveData.value)),
+      effect(() => {
+        const camerasWanted = !saveData.value;
+        untracked(() => this.consumers.setCamerasWanted(camerasWanted));
+      }),
       effect(() => {
         // Reads all four, so that a change of any one runs the effect again.
         void [tracks.camera.value, tracks.microphone.value, tracks.cameraOn.value, tracks.microphoneOn.value];
@@ -212,20 +212,6 @@ export class Room {
   leave(): void {
     if (this.identity) this.signalling.request('leaveRoom', {}).catch(() => undefined);
     this.end('left');
-  }
-
-  /** Asks the hosts for the role of a speaker. */
-  requestToSpeak(): void {
-    if (this.speakRequestPending.value) return;
-    this.speakRequestPending.value = true;
-    this.speakRequestTimer = setTimeout(() => (this.speakRequestPending.value = false), SPEAK_REQUEST_MS);
-    this.signalling.request('requestToSpeak', {}).then(
-      () => this.notify('The hosts have been asked. You can speak when one of them allows it.'),
-      (error: unknown) => {
-        this.clearSpeakRequest();
-        if (error instanceof Refusal) this.notify(`The hosts could not be asked: ${error.message}`, 'bad');
-      },
-    );
   }
 
   /** Reconnects at once instead of waiting for the backoff to end. */
@@ -485,17 +471,12 @@ export class Room {
     const before = this.role.value;
     if (before === role) return;
     this.role.value = role;
-    this.clearSpeakRequest();
+    this.speakRequest.clear();
     if (role === 'viewer') this.producers.closeAll();
     if (role === 'host') void this.refreshRoles();
     else this.moderation.reset();
     this.notify(before === 'host' && role === 'speaker' ? ROLE_CHANGED_TEXT.retired : ROLE_CHANGED_TEXT[role]);
     void this.producers.sync();
-  }
-
-  private clearSpeakRequest(): void {
-    clearTimeout(this.speakRequestTimer);
-    this.speakRequestPending.value = false;
   }
 
   private handleMuted(producerId: string): void {
@@ -564,7 +545,7 @@ export class Room {
     this.attempt += 1;
     clearTimeout(this.retryTimer);
     clearInterval(this.preparedCheck);
-    this.clearSpeakRequest();
+    this.speakRequest.clear();
     for (const dispose of this.disposers.splice(0)) dispose();
     this.closeMedia();
     this.signalling.close();

@@ -128,6 +128,7 @@ test('audio and shared screen only pauses the cameras, also after a reload', NO_
   await saveData.click();
   await expect(notReceiving).toBeHidden();
   await expect(ben.tileOf(ana).getByLabel("ana's camera")).toBeVisible();
+  await expect(ben.page.getByRole('button', { name: 'Turn camera off' })).toBeVisible();
 });
 
 test('the link is shown where copying is forbidden', NO_MEDIA, async ({ call }) => {

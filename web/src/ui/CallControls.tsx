@@ -35,11 +35,11 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
         <button
           type="button"
           class="ask"
-          aria-disabled={room.speakRequestPending.value}
-          onClick={() => room.requestToSpeak()}
+          aria-disabled={room.speakRequest.pending.value}
+          onClick={() => room.speakRequest.send()}
         >
           <HandIcon />
-          <span>{room.speakRequestPending.value ? 'Asked' : 'Ask to speak'}</span>
+          <span>{room.speakRequest.pending.value ? 'Asked' : 'Ask to speak'}</span>
         </button>
       ) : (
         <Control label="Devices" onClick={openDevices}>
