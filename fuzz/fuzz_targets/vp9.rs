@@ -1,27 +1,28 @@
 //! Arbitrary bytes as a VP9 payload, whose picture numbers are then rewritten.
 #![no_main]
 
-use watersmeet_wire::codec::vp9_layers::{InterLayerPrediction, Vp9LayerFilter};
-use watersmeet_wire::codec::{Codec, Vp9Descriptor, parse_payload};
+use watersmeet_wire::codec::layer_filter::{InterLayerPrediction, LayerFilter};
+use watersmeet_wire::codec::{Codec, PayloadDescriptor, Vp9Descriptor, parse_payload};
 
 /// Checks that a receiver of more layers is sent whatever a receiver of fewer is sent, except that
 /// lower spatial layers may be left out, and that switching up keeps the packet.
-fn check_layers(packet: &Vp9Descriptor, marker: bool) {
+fn check_layers(packet: &PayloadDescriptor, marker: bool) {
     use InterLayerPrediction::{Always, KeyPictures, Never};
     for (spatial_layer, temporal_layer) in (0..8).flat_map(|it| (0..8).map(move |t| (it, t))) {
         let [full, key, independent] = [Always, KeyPictures, Never].map(|prediction| {
-            let filter = Vp9LayerFilter {
+            let filter = LayerFilter {
                 spatial_layer,
                 temporal_layer,
                 prediction,
             };
             assert!(marker <= filter.ends_picture(packet, marker));
-            if filter.can_switch_temporal(packet) {
-                assert!(packet.temporal_layer.unwrap_or(0) <= temporal_layer);
+            for wanted in 0..8 {
+                let next = filter.temporal_layer_from(packet, wanted);
+                assert!(next == temporal_layer || next == wanted || next == packet.temporal_layer);
             }
             if filter.can_switch_spatial(packet) {
-                let spatial_layer = packet.spatial_layer.unwrap_or(0);
-                let switched = Vp9LayerFilter {
+                let spatial_layer = packet.spatial_layer;
+                let switched = LayerFilter {
                     spatial_layer,
                     temporal_layer: 7,
                     prediction,
@@ -53,7 +54,7 @@ libfuzzer_sys::fuzz_target!(|input: (u16, u8, Vec<u8>)| {
             .is_none_or(|it| it.spatial_layers <= 8)
     );
 
-    check_layers(&before, picture_id % 2 == 0);
+    check_layers(&before.payload_descriptor(), picture_id % 2 == 0);
 
     let mut wanted = before.clone();
     wanted.picture_id = before.picture_id.map(|it| it.with_value(picture_id));

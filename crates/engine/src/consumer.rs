@@ -5,7 +5,9 @@
 //! written from the producer's packet cache when it is sent.
 
 mod codecs;
+mod counter_map;
 mod format;
+mod forward;
 pub mod layer_limit;
 mod layer_preference;
 mod layer_selector;
@@ -17,6 +19,7 @@ pub mod resend;
 mod retransmission;
 pub mod rewrite;
 mod rise;
+mod scalable_selector;
 mod selection;
 mod simple_selector;
 mod simulcast_selector;
@@ -25,24 +28,24 @@ mod written_packets;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use watersmeet_wire::codec::{Codec, PayloadDescriptor};
+use watersmeet_wire::codec::Codec;
 use watersmeet_wire::params::{MediaKind, RtpParameters};
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Bitrate, Mid, Pt, SeqNo, Ssrc, Time};
 
+use crate::consumer::counter_map::CounterMap;
 use crate::consumer::format::ConsumerFormat;
+pub use crate::consumer::forward::Forwarding;
 use crate::consumer::layers::ConsumerLayers;
-use crate::consumer::queued_packet::{
-    PayloadDescriptorPatch, QueuedPacket, SendPriority, Transmission, low_32_bits,
-};
+use crate::consumer::queued_packet::{QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;
-use crate::consumer::rewrite::{CounterMap, SequenceMap, TimestampMap, low_16_bits};
+use crate::consumer::rewrite::{SequenceMap, TimestampMap, low_16_bits};
 use crate::consumer::rise::RiseHold;
-use crate::consumer::selection::Selection;
 use crate::consumer::written_packets::WrittenPackets;
 use crate::ids::ConsumerId;
+use crate::layer_structure::LayerStructure;
 use crate::layers::Layers;
-use crate::packet::{Arrival, ClockReference, ExtensionIds};
+use crate::packet::{ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
 use crate::round_trip::RoundTripTime;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
@@ -53,10 +56,6 @@ const KEYFRAME_REQUEST_SPACING: Duration = Duration::from_millis(500);
 /// Time for which a keyframe request of a peer counts as waiting. A browser repeats it every few seconds
 /// at the latest.
 const KEYFRAME_WANTED_FOR: Duration = Duration::from_secs(10);
-
-/// Rate at which frames of the past follow one another by their timestamps, so that a receiver shows them
-/// without delay: in frames per second.
-const CATCH_UP_FRAME_RATE: u32 = 1_000;
 
 /// Number of sender reports remembered to measure the round-trip time.
 const REPORTS_KEPT: usize = 4;
@@ -102,20 +101,6 @@ struct PeerReport {
     fraction_lost: u8,
     /// Packets lost so far.
     packets_lost: u32,
-}
-
-/// Decision of a consumer about a packet of its producer.
-#[derive(Debug, Clone, Copy)]
-pub enum Forwarding {
-    /// Nothing is sent.
-    Nothing,
-    /// Nothing is sent before a keyframe: the stream was interrupted for longer than losses can be
-    /// repaired.
-    Interrupted,
-    /// The packet continues the stream being sent.
-    Packet(QueuedPacket),
-    /// The packet is the first of the stream, or of another stream than before.
-    First(QueuedPacket),
 }
 
 /// One producer's media forwarded to one peer.
@@ -227,10 +212,8 @@ pub struct ConsumerSetup {
     pub kind: MediaKind,
     /// RTP parameters of the media that the peer receives.
     pub rtp: RtpParameters,
-    /// Number of layers of which the peer is sent one.
-    pub layers: u8,
-    /// Whether these layers share one stream.
-    pub has_shared_stream: bool,
+    /// Layers of the producer.
+    pub layers: LayerStructure,
     /// Preferred layers; absent means the highest.
     pub preferred_layers: Option<Layers>,
     /// Importance among the consumers of its transport.
@@ -286,7 +269,7 @@ impl Consumer {
             formats,
             format_since: SeqNo::default(),
             lacks_codec: false,
-            has_shared_stream: setup.has_shared_stream,
+            has_shared_stream: setup.layers.has_shared_stream(),
             rtx: rtx_ssrc.filter(|_| has_rtx).map(|ssrc| Retransmission {
                 ssrc,
                 next_seq: SeqNo::first(1).0,
@@ -311,155 +294,6 @@ impl Consumer {
             rise: RiseHold::default(),
             share: BandwidthShare::default(),
             rtp,
-        }
-    }
-
-    /// Returns what to send for a packet of the producer.
-    #[inline]
-    pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Forwarding {
-        if self.paused || !self.connected {
-            return Forwarding::Nothing;
-        }
-        let keyframe = arrival.descriptor.keyframe;
-        if (arrival.pt != self.pt || self.lacks_codec) && !self.accepts_codec(arrival) {
-            return Forwarding::Nothing;
-        }
-        let mut selection = self.layers.select(arrival.layer, keyframe);
-        if selection == Selection::Forward && self.is_discontinuous(now, arrival) {
-            if self.sequence.is_next(arrival.seq) {
-                // Nothing is missing: only the media clock has jumped.
-                self.rejoin(now, arrival);
-            } else {
-                self.layers.restart();
-                selection = self.layers.select(arrival.layer, keyframe);
-                if selection == Selection::Skip {
-                    return Forwarding::Interrupted;
-                }
-            }
-        }
-        match selection {
-            Selection::Skip => {
-                if self.has_shared_stream {
-                    self.sequence.omit(arrival.seq);
-                }
-                return Forwarding::Nothing;
-            }
-            Selection::Switch => self.switch_to(now, arrival),
-            Selection::Forward => {}
-        }
-        if !arrival.has_payload {
-            self.sequence.omit(arrival.seq);
-            return Forwarding::Nothing;
-        }
-        let Some(seq) = self.sequence.map(arrival.seq) else {
-            return Forwarding::Nothing;
-        };
-        if keyframe {
-            self.keyframe_sent = self.keyframe_sent.max(Some(seq));
-        }
-        let timestamp = self.timestamps.map(now, arrival.timestamp);
-        let patch = self.patch(&arrival.descriptor);
-        self.clock = arrival.clock;
-        if self.rtx.is_some() || self.repeats {
-            self.sent
-                .insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
-            let temporal_layer = arrival.descriptor.temporal_layer;
-            self.sent.set_temporal_layer(seq, temporal_layer);
-        }
-        let queued = QueuedPacket {
-            consumer: self.key,
-            stream: arrival.stream,
-            origin: arrival.seq,
-            seq,
-            transmission: Transmission::First,
-            priority: SendPriority::of(self.kind, Transmission::First),
-            queued_millis: low_32_bits(now.as_millis()),
-            timestamp,
-            patch,
-        };
-        match selection {
-            Selection::Switch => Forwarding::First(queued),
-            _ => Forwarding::Packet(queued),
-        }
-    }
-
-    /// Returns whether a packet of the stream being sent does not continue it: its number or its
-    /// timestamp has jumped. Late packets are not concerned.
-    #[inline]
-    fn is_discontinuous(&self, now: Time, arrival: &Arrival) -> bool {
-        self.sequence.is_jump(arrival.seq)
-            || (self.sequence.is_newest(arrival.seq)
-                && self
-                    .timestamps
-                    .is_jump(now, arrival.timestamp, self.clock_rate))
-    }
-
-    /// Continues the outgoing numbers and timestamps with this packet.
-    fn rejoin(&mut self, now: Time, arrival: &Arrival) {
-        let reference = self.timestamp_by_clock(arrival);
-        self.sequence.join(arrival.seq);
-        self.timestamps
-            .join(now, arrival.timestamp, self.clock_rate, reference);
-    }
-
-    /// Returns the step, in RTP timestamp units, between frames of the past that are sent at once: they
-    /// fit between what was sent before and `newest`, the frame that follows them. `None` when there is no
-    /// room for so many.
-    pub fn catch_up_step(&self, now: Time, newest: &Arrival, frames: u32) -> Option<u32> {
-        let reference = self.timestamp_by_clock(newest);
-        let room = self.timestamps.room(now, self.clock_rate, reference);
-        let step = room / frames.saturating_add(1);
-        (step > 0).then_some(step.min(self.clock_rate / CATCH_UP_FRAME_RATE))
-    }
-
-    /// Continues with another stream, of which this packet is the first.
-    fn switch_to(&mut self, now: Time, arrival: &Arrival) {
-        if let Some(format) = self.format(arrival.pt).filter(|it| it.pt != self.pt) {
-            self.use_format(format);
-        }
-        self.format_since = arrival.seq;
-        self.lacks_codec = false;
-        self.rejoin(now, arrival);
-        if let Some(picture_id) = arrival.descriptor.picture_id {
-            self.picture_ids.join(picture_id.value());
-        }
-        if let Some(index) = arrival.descriptor.tl0_pic_idx {
-            self.tl0_pic_idxs.join(u16::from(index));
-        }
-        self.layers.switched_to(arrival.layer);
-    }
-
-    /// Returns the outgoing timestamp of the moment at which `arrival` was captured, by the clock of
-    /// the stream sent so far; `None` when one of the clocks is unknown.
-    fn timestamp_by_clock(&self, arrival: &Arrival) -> Option<u32> {
-        let wall = arrival.clock?.wall_at(arrival.timestamp, self.clock_rate);
-        let timestamp = self.clock?.timestamp_at(wall, self.clock_rate);
-        Some(timestamp.wrapping_add(self.timestamps.offset()))
-    }
-
-    /// Returns the changes to the payload header that keep the picture counters continuous.
-    fn patch(&mut self, descriptor: &PayloadDescriptor) -> PayloadDescriptorPatch {
-        if self.codec != Some(Codec::Vp8) {
-            return PayloadDescriptorPatch::default();
-        }
-        let picture_id = descriptor.picture_id.and_then(|id| {
-            let bits = if id.is_extended() { 15 } else { 7 };
-            if descriptor.keyframe && self.picture_ids.is_jump(id.value(), bits) {
-                self.picture_ids.join(id.value());
-            }
-            let mapped = self.picture_ids.map(id.value(), bits);
-            (mapped != id.value()).then_some(mapped)
-        });
-        let tl0_pic_idx = descriptor.tl0_pic_idx.and_then(|index| {
-            if descriptor.keyframe && self.tl0_pic_idxs.is_jump(u16::from(index), 8) {
-                self.tl0_pic_idxs.join(u16::from(index));
-            }
-            let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
-            u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
-        });
-        PayloadDescriptorPatch {
-            picture_id,
-            tl0_pic_idx,
         }
     }
 

@@ -12,6 +12,7 @@ mod demux;
 pub mod egress;
 mod ids;
 pub mod keyframe_index;
+mod layer_structure;
 mod layers;
 pub mod ortc;
 mod packet;

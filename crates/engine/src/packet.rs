@@ -199,6 +199,8 @@ pub struct Arrival {
     pub timestamp: u32,
     /// Whether it has a payload; a packet that is only padding is not forwarded.
     pub has_payload: bool,
+    /// Its marker bit.
+    pub marker: bool,
     /// Its parsed payload header.
     pub descriptor: PayloadDescriptor,
     /// Clock of its stream.

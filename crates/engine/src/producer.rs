@@ -7,16 +7,19 @@
 pub mod activity;
 mod cached_arrivals;
 pub mod demand;
+mod frame_description;
 pub mod keyframe;
 mod layer_rates;
 pub mod nack;
 mod payload_format;
 pub mod stream;
 
+use watersmeet_wire::codec::InterLayerPrediction;
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters, ScalabilityMode};
 use watersmeet_wire::units::{Bitrate, Ssrc, Time};
 
 use crate::ids::ProducerId;
+use crate::layer_structure::{LayerStructure, tells_temporal_layers};
 use crate::layers::Layers;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, Incoming};
@@ -25,7 +28,7 @@ use crate::producer::demand::{Demand, DemandReports, Want};
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::layer_rates::LayerRate;
 use crate::producer::nack::Gap;
-use crate::producer::payload_format::{PayloadFormat, describe, independent_layers, layer_of};
+use crate::producer::payload_format::PayloadFormat;
 use crate::producer::stream::{Accepted, Stream};
 use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::shard_message::{ShardMessage, SharedPacket};
@@ -98,9 +101,10 @@ pub struct Producer {
     pub feedback: SupportedFeedback,
     /// Tracks which streams are active.
     pub activity: Activity,
-    /// Number of independent spatial layers that its only encoding carries; absent when layers depend on
-    /// lower ones, or there are none.
-    independent_layers: Option<u8>,
+    /// How its layers are carried.
+    structure: LayerStructure,
+    /// Whether its packets tell their temporal layer.
+    tells_temporal_layers: bool,
     /// Bitrates of its layers.
     layer_rates: Vec<LayerRate>,
     /// Scores reported last.
@@ -143,8 +147,8 @@ impl Producer {
             remb: any("goog-remb"),
             ..first.map(SupportedFeedback::of).unwrap_or_default()
         };
-        let independent_layers = independent_layers(&parameters.encodings);
-        let layer_count = independent_layers.map_or(parameters.encodings.len(), usize::from);
+        let structure = LayerStructure::of(&parameters);
+        let layer_count = usize::from(structure.count());
         let clock_rate = first.map_or(90_000, |codec| codec.clock_rate);
         let has_rtx = parameters.codecs.iter().any(RtpCodecParameters::is_rtx);
         let streams: Vec<_> = parameters
@@ -166,7 +170,8 @@ impl Producer {
             kind,
             consumable,
             activity: Activity::new(layer_count),
-            independent_layers,
+            structure,
+            tells_temporal_layers: tells_temporal_layers(&parameters),
             layer_rates: vec![LayerRate::default(); layer_count],
             reported_scores: vec![0; streams.len()],
             streams,
@@ -213,8 +218,7 @@ impl Producer {
 
     /// Returns the number of layers of which a consumer is sent one.
     pub fn layer_count(&self) -> u8 {
-        let streams = u8::try_from(self.streams.len()).unwrap_or(u8::MAX);
-        self.independent_layers.unwrap_or(streams)
+        self.structure.count()
     }
 
     /// Counts a packet towards the bitrate of its layer.
@@ -228,31 +232,42 @@ impl Producer {
         }
     }
 
-    /// Returns the bitrate of a layer; `None` while it is not measured.
+    /// Returns the bitrate of a layer, with the lower ones that its receivers need; `None` while it is not
+    /// measured.
     pub fn layer_bitrate(&self, now: Time, layer: u8) -> Option<Bitrate> {
-        self.layer_rates.get(usize::from(layer))?.get(now)
+        let of = |layer| self.layer_rates.get(usize::from(layer))?.get(now);
+        if !matches!(
+            self.structure,
+            LayerStructure::Scalable(_, InterLayerPrediction::Always)
+        ) {
+            return of(layer);
+        }
+        let lower = (0..layer).filter_map(of).map(Bitrate::as_bps).sum::<u64>();
+        Some(Bitrate::from_bps(of(layer)?.as_bps() + lower))
+    }
+
+    /// Returns how its layers are carried.
+    pub const fn structure(&self) -> LayerStructure {
+        self.structure
     }
 
     /// Returns the index of the stream that carries a layer.
-    pub fn stream_of(&self, layer: u8) -> u8 {
-        if self.independent_layers.is_some() {
-            0
-        } else {
-            layer
-        }
+    pub const fn stream_of(&self, layer: u8) -> u8 {
+        self.structure.stream_of(layer)
     }
 
-    /// Returns whether a consumer can be limited to these layers. Layers that depend on one another are
-    /// forwarded all together, and temporal layers always are.
+    /// Returns whether a consumer can be limited to these layers. Where packets do not tell theirs, all are
+    /// forwarded.
     pub fn can_limit_to(&self, layers: Layers) -> bool {
         let modes = self.consumable.encodings.iter();
         let modes = modes.filter_map(|it| ScalabilityMode::parse(it.scalability_mode.as_deref()?));
         let (spatial, temporal) = modes.fold((1, 1), |(spatial, temporal), mode| {
             (mode.spatial.max(spatial), mode.temporal.max(temporal))
         });
-        let is_temporal_kept = layers
-            .temporal_layer
-            .is_none_or(|it| it.saturating_add(1) >= temporal);
+        let is_temporal_kept = self.tells_temporal_layers
+            || layers
+                .temporal_layer
+                .is_none_or(|it| it.saturating_add(1) >= temporal);
         let is_spatial_chosen = self.layer_count() > 1;
         is_temporal_kept && (is_spatial_chosen || layers.spatial_layer.saturating_add(1) >= spatial)
     }
@@ -323,11 +338,11 @@ impl Producer {
         let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
             return Some(Acceptance::default());
         };
-        let mut descriptor = describe(codec, mapped.payload(packet));
+        let mut descriptor = stream.describe(codec, &mapped, packet);
         if descriptor.keyframe {
             stream.record_keyframe(seq, mapped.timestamp);
         }
-        let layer = layer_of(self.independent_layers, index, &mut descriptor);
+        let layer = self.structure.layer_of(index, &mut descriptor);
         // A receiver cannot decode another codec, or a stream after a large gap, without a keyframe.
         let has_changed = is_other_codec || is_other_ssrc;
         let is_undecodable = gap == Gap::TooLarge || has_changed && !descriptor.keyframe;
@@ -342,6 +357,7 @@ impl Producer {
             seq,
             timestamp: mapped.timestamp,
             has_payload: mapped.payload_len > 0,
+            marker: mapped.marker,
             descriptor,
             clock: stream.clock_reference,
         };

@@ -143,6 +143,7 @@ mod tests {
             seq: SeqNo(1),
             timestamp: 0,
             has_payload: false,
+            marker: false,
             descriptor: PayloadDescriptor::default(),
             clock: None,
         };

@@ -7,20 +7,20 @@
 
 pub mod av1;
 pub mod h264;
+pub mod layer_filter;
 pub mod opus;
 mod payload_descriptor;
 mod picture_id;
 pub mod red;
 pub mod vp8;
 pub mod vp9;
-pub mod vp9_layers;
 
+pub use layer_filter::{InterLayerPrediction, LayerFilter};
 pub use payload_descriptor::PayloadDescriptor;
 pub use picture_id::PictureId;
 pub use red::RedPayload;
 pub use vp8::Vp8Descriptor;
 pub use vp9::Vp9Descriptor;
-pub use vp9_layers::{InterLayerPrediction, Vp9LayerFilter};
 
 /// Payload formats that [`parse_payload`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,4 +19,10 @@ impl LayerPreference {
     pub fn spatial_max(self) -> u8 {
         self.layers.map_or(u8::MAX, |layers| layers.spatial_layer)
     }
+
+    /// Returns the highest temporal layer that is preferred.
+    pub fn temporal_max(self) -> u8 {
+        let temporal = self.layers.and_then(|layers| layers.temporal_layer);
+        temporal.unwrap_or(u8::MAX)
+    }
 }

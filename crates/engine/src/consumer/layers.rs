@@ -1,11 +1,14 @@
-//! Choice of the layer that a consumer is sent, in three parts: the *preference* of its client, the
+//! Choice of the layers that a consumer is sent, in three parts: the *preference* of its client, the
 //! *limit* of what it may be sent, and the *selector* that picks the packets which realise the lower
-//! of both.
+//! of both. Temporal layers are selected inside the stream that the selector has chosen.
+
+use watersmeet_wire::codec::{InterLayerPrediction, LayerFilter, PayloadDescriptor};
 
 use super::layer_limit::LayerLimit;
 use super::layer_preference::LayerPreference;
 use super::layer_selector::LayerSelector;
 use super::selection::Selection;
+use crate::layer_structure::LayerStructure;
 use crate::layers::Layers;
 
 /// Layers of one consumer.
@@ -14,33 +17,80 @@ pub struct ConsumerLayers {
     preference: LayerPreference,
     limit: LayerLimit,
     selector: LayerSelector,
+    /// Highest temporal layer that is sent, where the selector does not select it.
+    temporal: u8,
     /// Layers that bring packets, as a bit set.
     active: u8,
 }
 
 impl ConsumerLayers {
-    /// Creates the choice among `streams` streams; nothing is sent before the first decodable packet.
-    pub fn new(streams: u8, preferred: Option<Layers>, needs_keyframe: bool) -> Self {
+    /// Creates the choice among layers; nothing is sent before the first decodable packet.
+    pub fn new(structure: LayerStructure, preferred: Option<Layers>, needs_keyframe: bool) -> Self {
         Self {
             preference: LayerPreference::new(preferred),
             limit: LayerLimit::UNLIMITED,
-            selector: LayerSelector::new(streams, needs_keyframe),
+            selector: LayerSelector::new(structure, needs_keyframe),
+            temporal: u8::MAX,
             active: 0,
         }
     }
 
-    /// Decides about a packet of a stream.
+    /// Decides about a packet of a layer.
     #[inline]
-    pub fn select(&self, stream: u8, is_keyframe: bool) -> Selection {
-        match self.spatial_max() {
-            Some(max) => self.selector.select(max, stream, is_keyframe),
-            None => Selection::Skip,
+    pub fn select(&mut self, layer: u8, packet: &PayloadDescriptor) -> Selection {
+        let Some(max) = self.spatial_max() else {
+            return Selection::Skip;
+        };
+        let temporal_max = self.preference.temporal_max();
+        let selection = self.selector.select((max, temporal_max), layer, packet);
+        if selection == Selection::Forward && self.temporal != temporal_max {
+            self.temporal = self
+                .temporal_filter()
+                .temporal_layer_from(packet, temporal_max);
+        }
+        if selection == Selection::Forward && packet.temporal_layer > self.temporal {
+            return Selection::Omit;
+        }
+        selection
+    }
+
+    /// Records that a layer is sent from now on.
+    pub fn switched_to(&mut self, layer: u8) {
+        let temporal_max = self.preference.temporal_max();
+        let spatial_max = self.spatial_max().unwrap_or(0);
+        self.selector.switched_to((spatial_max, temporal_max), layer);
+        if !self.selector.selects_temporal() {
+            self.temporal = temporal_max;
         }
     }
 
-    /// Records that a stream is sent from now on.
-    pub fn switched_to(&mut self, stream: u8) {
-        self.selector.switched_to(stream);
+    /// Returns whether a packet that is sent ends the picture of its receiver. `marker` is the bit that it
+    /// came with.
+    #[inline]
+    pub fn ends_picture(&self, packet: &PayloadDescriptor, marker: bool) -> bool {
+        self.selector.ends_picture(packet, marker)
+    }
+
+    /// Returns whether changes of the layer are told at the end of a picture.
+    pub const fn changes_within_stream(&self) -> bool {
+        self.selector.selects_temporal()
+    }
+
+    /// Returns the layers being sent; the temporal one where the client prefers one.
+    pub fn sent(&self) -> Option<Layers> {
+        let temporal = self.selector.current_temporal().unwrap_or(self.temporal);
+        Some(Layers {
+            spatial_layer: self.current()?,
+            temporal_layer: Some(temporal).filter(|it| *it != u8::MAX),
+        })
+    }
+
+    const fn temporal_filter(&self) -> LayerFilter {
+        LayerFilter {
+            spatial_layer: 0,
+            temporal_layer: self.temporal,
+            prediction: InterLayerPrediction::Always,
+        }
     }
 
     /// Returns the stream that should be sent; `None` while none is active or may be sent.
@@ -130,8 +180,15 @@ mod tests {
         }
     }
 
+    fn packet(keyframe: bool) -> PayloadDescriptor {
+        PayloadDescriptor {
+            keyframe,
+            ..PayloadDescriptor::default()
+        }
+    }
+
     fn camera(preferred: Option<Layers>, active: u8) -> ConsumerLayers {
-        let mut layers = ConsumerLayers::new(3, preferred, true);
+        let mut layers = ConsumerLayers::new(LayerStructure::Streams(3), preferred, true);
         layers.set_active(active);
         layers
     }
@@ -139,31 +196,31 @@ mod tests {
     #[test]
     fn lower_layer_is_sent_until_the_target_has_a_keyframe() {
         let mut layers = camera(None, 0b111);
-        assert_eq!(layers.select(2, false), Selection::Skip);
-        assert_eq!(layers.select(1, true), Selection::Switch);
+        assert_eq!(layers.select(2, &packet(false)), Selection::Skip);
+        assert_eq!(layers.select(1, &packet(true)), Selection::Switch);
         layers.switched_to(1);
-        assert_eq!(layers.select(0, true), Selection::Skip);
+        assert_eq!(layers.select(0, &packet(true)), Selection::Skip);
         assert_eq!(layers.awaited_keyframe(), Some(2));
-        assert_eq!(layers.select(2, true), Selection::Switch);
+        assert_eq!(layers.select(2, &packet(true)), Selection::Switch);
     }
 
     #[test]
     fn layer_above_the_target_is_left_at_the_next_lower_keyframe() {
         let mut layers = camera(Some(layer(1)), 0b111);
         layers.switched_to(2);
-        assert_eq!(layers.select(0, true), Selection::Switch);
+        assert_eq!(layers.select(0, &packet(true)), Selection::Switch);
         layers.switched_to(0);
-        assert_eq!(layers.select(2, true), Selection::Skip);
-        assert_eq!(layers.select(1, true), Selection::Switch);
+        assert_eq!(layers.select(2, &packet(true)), Selection::Skip);
+        assert_eq!(layers.select(1, &packet(true)), Selection::Switch);
     }
 
     #[test]
     fn audio_is_sent_without_waiting_for_a_keyframe() {
-        let mut layers = ConsumerLayers::new(1, None, false);
+        let mut layers = ConsumerLayers::new(LayerStructure::Streams(1), None, false);
         layers.set_active(1);
-        assert_eq!(layers.select(0, false), Selection::Switch);
+        assert_eq!(layers.select(0, &packet(false)), Selection::Switch);
         layers.switched_to(0);
-        assert_eq!(layers.select(0, false), Selection::Forward);
+        assert_eq!(layers.select(0, &packet(false)), Selection::Forward);
         assert_eq!(layers.awaited_keyframe(), None);
     }
 
@@ -173,11 +230,11 @@ mod tests {
         layers.switched_to(2);
         layers.prefer(layer(0));
         assert_eq!(layers.awaited_keyframe(), Some(0));
-        assert_eq!(layers.select(2, false), Selection::Forward);
-        assert_eq!(layers.select(0, false), Selection::Skip);
-        assert_eq!(layers.select(0, true), Selection::Switch);
+        assert_eq!(layers.select(2, &packet(false)), Selection::Forward);
+        assert_eq!(layers.select(0, &packet(false)), Selection::Skip);
+        assert_eq!(layers.select(0, &packet(true)), Selection::Switch);
         layers.switched_to(0);
-        assert_eq!(layers.select(2, true), Selection::Skip);
+        assert_eq!(layers.select(2, &packet(true)), Selection::Skip);
         assert_eq!(layers.awaited_keyframe(), None);
     }
 
@@ -197,10 +254,10 @@ mod tests {
         assert_eq!(layers.awaited_keyframe(), Some(1));
         layers.set_limit(LayerLimit::Paused);
         assert_eq!((layers.target(), layers.awaited_keyframe()), (None, None));
-        assert_eq!(layers.select(2, true), Selection::Skip);
+        assert_eq!(layers.select(2, &packet(true)), Selection::Skip);
         layers.set_limit(LayerLimit::UNLIMITED);
-        assert_eq!(layers.select(2, false), Selection::Skip);
-        assert_eq!(layers.select(2, true), Selection::Switch);
+        assert_eq!(layers.select(2, &packet(false)), Selection::Skip);
+        assert_eq!(layers.select(2, &packet(true)), Selection::Switch);
     }
 
     #[test]
@@ -208,7 +265,33 @@ mod tests {
         let mut layers = camera(None, 0b111);
         layers.switched_to(2);
         layers.restart();
-        assert_eq!(layers.select(2, false), Selection::Skip);
+        assert_eq!(layers.select(2, &packet(false)), Selection::Skip);
         assert_eq!(layers.awaited_keyframe(), Some(2));
+    }
+
+    #[test]
+    fn temporal_layers_above_the_preference_are_omitted() {
+        let frame = |temporal_layer, is_sync| PayloadDescriptor {
+            starts_frame: true,
+            inter_picture: true,
+            temporal_layer,
+            layer_sync: is_sync,
+            ..PayloadDescriptor::default()
+        };
+        let mut layers = camera(None, 0b111);
+        layers.switched_to(2);
+        assert_eq!(layers.select(2, &frame(2, false)), Selection::Forward);
+        layers.prefer(Layers {
+            spatial_layer: 2,
+            temporal_layer: Some(0),
+        });
+        assert_eq!(layers.select(2, &frame(2, false)), Selection::Omit);
+        assert_eq!(layers.select(2, &frame(0, false)), Selection::Forward);
+        assert_eq!(layers.sent().and_then(|it| it.temporal_layer), Some(0));
+        layers.prefer(layer(2));
+        assert_eq!(layers.select(2, &frame(1, false)), Selection::Omit);
+        assert_eq!(layers.select(2, &frame(1, true)), Selection::Forward);
+        assert_eq!(layers.select(2, &frame(2, false)), Selection::Omit);
+        assert_eq!(layers.select(2, &frame(2, true)), Selection::Forward);
     }
 }

@@ -7,9 +7,7 @@ use watersmeet_wire::rtp::{self, OSN_LEN, RtpHeaderFields, write_osn};
 
 use super::Consumer;
 use super::rewrite::low_16_bits;
-use crate::consumer::queued_packet::{
-    PayloadDescriptorPatch, QueuedPacket, Transmission, WireFields,
-};
+use crate::consumer::queued_packet::{PacketPatch, QueuedPacket, Transmission, WireFields};
 use crate::packet::Incoming;
 use crate::packet_cache::CachedPacket;
 
@@ -68,7 +66,7 @@ impl Consumer {
         let payload = cached.payload();
         let body = out.get_mut(at..at + payload.len())?;
         body.copy_from_slice(payload);
-        if packet.patch != PayloadDescriptorPatch::default() {
+        if packet.patch != PacketPatch::default() {
             packet.patch.apply(body);
         }
         at += payload.len();
@@ -109,7 +107,7 @@ impl Consumer {
         };
         let extensions = self.extensions(cached, &values, payload_len(packet, cached))?;
         let fields = RtpHeaderFields {
-            marker: incoming.marker,
+            marker: incoming.marker || packet.patch.sets_marker,
             padding: wire.padding > 0,
             pt: self.outgoing_pt(packet, incoming.pt)?,
             seq: low_16_bits(packet.seq),

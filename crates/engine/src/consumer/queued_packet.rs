@@ -10,19 +10,24 @@ use watersmeet_wire::units::{SeqNo, Time};
 
 use crate::slots::ConsumerKey;
 
-/// Changes to a payload header. Only VP8 needs them: its picture counters are per stream, and a
+/// Changes to a packet that is forwarded. Picture counters change in VP8 only: they are per stream, and a
 /// receiver takes a jump for a loss.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct PayloadDescriptorPatch {
+pub struct PacketPatch {
     /// New picture id.
     pub picture_id: Option<u16>,
     /// New TL0PICIDX.
     pub tl0_pic_idx: Option<u8>,
+    /// Whether the packet gets the marker bit: it ends the picture of a receiver of fewer layers.
+    pub sets_marker: bool,
 }
 
-impl PayloadDescriptorPatch {
+impl PacketPatch {
     /// Applies the changes to the payload header of a VP8 packet.
     pub fn apply(self, payload: &mut [u8]) {
+        if self.picture_id.is_none() && self.tl0_pic_idx.is_none() {
+            return;
+        }
         let Some(mut descriptor) = Vp8Descriptor::parse(payload) else {
             return;
         };
@@ -91,7 +96,7 @@ pub struct QueuedPacket {
     /// Outgoing RTP timestamp.
     pub timestamp: u32,
     /// Changes to its payload header.
-    pub patch: PayloadDescriptorPatch,
+    pub patch: PacketPatch,
 }
 
 impl QueuedPacket {

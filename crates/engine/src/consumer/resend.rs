@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{SeqNo, Time};
 
-use crate::consumer::queued_packet::PayloadDescriptorPatch;
+use crate::consumer::queued_packet::PacketPatch;
 use crate::consumer::rewrite::low_16_bits;
 
 /// Upper bound of the packets remembered: as many as the packet cache holds.
@@ -46,7 +46,7 @@ pub struct Sent {
     /// Low 16 bits of its outgoing sequence number.
     seq: u16,
     /// Changes to its payload header.
-    pub patch: PayloadDescriptorPatch,
+    pub patch: PacketPatch,
     /// Index of the producer's stream.
     pub stream: u8,
     /// Number of retransmissions so far.
@@ -75,7 +75,7 @@ impl SentPackets {
         stream: u8,
         origin: SeqNo,
         timestamp: u32,
-        patch: PayloadDescriptorPatch,
+        patch: PacketPatch,
     ) {
         self.make_room(now, seq);
         let index = self.index(seq);
@@ -225,7 +225,7 @@ mod tests {
             0,
             SeqNo(seq + 7),
             1,
-            PayloadDescriptorPatch::default(),
+            PacketPatch::default(),
         );
         packets
     }
@@ -305,14 +305,7 @@ mod tests {
     fn ring_is_bounded() {
         let mut packets = SentPackets::default();
         for seq in 0..10_000 {
-            packets.insert(
-                Time::ZERO,
-                seq,
-                0,
-                SeqNo(seq),
-                0,
-                PayloadDescriptorPatch::default(),
-            );
+            packets.insert(Time::ZERO, seq, 0, SeqNo(seq), 0, PacketPatch::default());
         }
         assert_eq!(packets.slots.len(), SENT_MAX);
     }

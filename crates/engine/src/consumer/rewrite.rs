@@ -239,43 +239,6 @@ pub const fn low_16_bits(seq: u64) -> u16 {
     seq as u16
 }
 
-/// Maps a counter of VP8's payload header: picture id or TL0PICIDX.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct CounterMap {
-    /// Added to incoming values.
-    offset: u16,
-    /// Latest outgoing value.
-    latest: Option<u16>,
-}
-
-impl CounterMap {
-    /// Continues with another stream, whose `value` follows the latest one.
-    pub fn join(&mut self, value: u16) {
-        if let Some(latest) = self.latest {
-            self.offset = latest.wrapping_add(1).wrapping_sub(value);
-        }
-    }
-
-    /// Returns whether the outgoing value of a keyframe, `bits` wide, does not follow the latest one:
-    /// the publisher's encoder has started its count anew.
-    pub fn is_jump(&self, value: u16, bits: u32) -> bool {
-        let mask = u16::MAX >> (16 - bits.min(16));
-        let step = |latest: u16| value.wrapping_add(self.offset).wrapping_sub(latest) & mask;
-        self.latest.is_some_and(|latest| step(latest) > mask / 4)
-    }
-
-    /// Returns the outgoing value, `bits` wide.
-    pub fn map(&mut self, value: u16, bits: u32) -> u16 {
-        let mask = u16::MAX >> (16 - bits.min(16));
-        let out = value.wrapping_add(self.offset) & mask;
-        let newer = |latest: u16| out.wrapping_sub(latest) & mask <= mask / 2;
-        if self.latest.is_none_or(newer) {
-            self.latest = Some(out);
-        }
-        out
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,16 +325,6 @@ mod tests {
     }
 
     #[test]
-    fn picture_ids_that_start_anew_are_a_jump() {
-        let mut map = CounterMap::default();
-        assert!(!map.is_jump(5, 15));
-        map.map(32_760, 15);
-        assert!(!map.is_jump(3, 15) && map.is_jump(20_000, 15));
-        map.join(20_000);
-        assert_eq!(map.map(20_000, 15), 32_761);
-    }
-
-    #[test]
     fn timestamps_follow_the_clock_over_a_switch() {
         let mut map = TimestampMap::default();
         assert_eq!(map.map(Time::ZERO, 5_000), 5_000);
@@ -387,16 +340,5 @@ mod tests {
         map.map(Time::ZERO, 5_000);
         map.join(Time::ZERO, 9, 90_000, Some(4_000));
         assert_eq!(map.map(Time::ZERO, 9), 5_001);
-    }
-
-    #[test]
-    fn picture_ids_continue_over_a_switch_and_a_wrap() {
-        let mut map = CounterMap::default();
-        assert_eq!(map.map(32_767, 15), 32_767);
-        map.join(500);
-        assert_eq!(map.map(500, 15), 0);
-        assert_eq!(map.map(501, 15), 1);
-        assert_eq!(map.map(499, 15), 32_767);
-        assert_eq!(map.map(502, 15), 2);
     }
 }

@@ -3,7 +3,6 @@
 use watersmeet_wire::units::SeqNo;
 
 use super::Producer;
-use super::payload_format::{describe, layer_of};
 use super::stream::Stream;
 use crate::keyframe_index::{CatchUp, CatchUpLimits};
 use crate::packet::Arrival;
@@ -20,7 +19,7 @@ impl Producer {
     /// Returns the cached packets with which a new receiver of a layer can start, within the limits.
     pub fn catch_up(&self, layer: u8, limits: CatchUpLimits) -> Option<CatchUp> {
         // Keyframes of layers that share a stream are not told apart.
-        if self.independent_layers.is_some() {
+        if self.structure.has_shared_stream() {
             return None;
         }
         self.streams.get(usize::from(layer))?.catch_up(limits)
@@ -54,8 +53,8 @@ impl Producer {
             .formats
             .iter()
             .find(|format| format.mapped == Some(incoming.pt))?;
-        let mut descriptor = describe(format.codec, cached.payload());
-        let layer = layer_of(self.independent_layers, index, &mut descriptor);
+        let mut descriptor = stream.describe_again(format.codec, incoming, cached.bytes());
+        let layer = self.structure.layer_of(index, &mut descriptor);
         Some(Arrival {
             stream: index,
             pt: incoming.pt,
@@ -63,6 +62,7 @@ impl Producer {
             seq,
             timestamp: incoming.timestamp,
             has_payload: incoming.payload_len > 0,
+            marker: incoming.marker,
             descriptor,
             clock: stream.clock_reference,
         })

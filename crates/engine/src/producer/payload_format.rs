@@ -1,7 +1,7 @@
 //! Codecs and layers of a producer's packets.
 
-use watersmeet_wire::codec::{Codec, PayloadDescriptor, parse_payload};
-use watersmeet_wire::params::{RtpCodecParameters, RtpEncodingParameters, ScalabilityMode};
+use watersmeet_wire::codec::Codec;
+use watersmeet_wire::params::RtpCodecParameters;
 use watersmeet_wire::units::Pt;
 
 use crate::ortc::RtpMapping;
@@ -38,35 +38,6 @@ pub(super) struct PayloadFormat {
     pub feedback: SupportedFeedback,
     /// For RTX, the payload type of the media it retransmits.
     pub apt: Option<Pt>,
-}
-
-/// Returns the properties of a payload; those of an unknown one when it is not parsed.
-pub(super) fn describe(codec: Option<Codec>, payload: &[u8]) -> PayloadDescriptor {
-    let descriptor = codec.and_then(|codec| parse_payload(codec, payload));
-    descriptor.unwrap_or_default()
-}
-
-/// Returns the number of independent spatial layers of an only encoding.
-pub(super) fn independent_layers(encodings: &[RtpEncodingParameters]) -> Option<u8> {
-    let [encoding] = encodings else {
-        return None;
-    };
-    let mode = ScalabilityMode::parse(encoding.scalability_mode.as_deref()?)?;
-    // The activity of the layers is a set of eight bits.
-    (mode.is_independent && (2..=8).contains(&mode.spatial)).then_some(mode.spatial)
-}
-
-/// Returns the layer of a packet. A receiver of one independent layer can start where that layer can.
-pub(super) fn layer_of(
-    independent: Option<u8>,
-    stream: u8,
-    descriptor: &mut PayloadDescriptor,
-) -> u8 {
-    let Some(count) = independent else {
-        return stream;
-    };
-    descriptor.keyframe = descriptor.starts_layer;
-    descriptor.spatial_layer.min(count.saturating_sub(1))
 }
 
 impl SupportedFeedback {

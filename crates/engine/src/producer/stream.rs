@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use watersmeet_wire::rtcp::report::{ReportBlock, ntp_middle};
+use watersmeet_wire::rtp::dependency_descriptor::DependencyReader;
 use watersmeet_wire::units::{Rid, SeqNo, Ssrc, Time};
 
 use crate::keyframe_index::{CatchUp, CatchUpLimits, KeyframeIndex};
@@ -90,6 +91,8 @@ pub struct Stream {
     pub keyframes: KeyframeRequests,
     /// Maps its RTP timestamps to our clock.
     pub clock_reference: Option<ClockReference>,
+    /// What dependency descriptors refer to.
+    pub(super) dependencies: DependencyReader,
     /// Counters for `getStats`.
     pub counters: Counters,
     /// Bytes received in the last second.
@@ -152,6 +155,7 @@ impl Stream {
             nacks: supports_nack.then(NackGenerator::default),
             keyframes: KeyframeRequests::default(),
             clock_reference: None,
+            dependencies: DependencyReader::default(),
             counters: Counters::default(),
             rate: RateWindow::default(),
             format: 0,

@@ -246,7 +246,9 @@ impl Worker {
         let Some(consumer) = self.consumers.get(key) else {
             return;
         };
-        if consumer.layers.current() > consumer.layers.target() {
+        // A layer that needs no keyframe is left with the next picture anyhow.
+        let is_above = consumer.layers.current() > consumer.layers.target();
+        if is_above && consumer.awaited_keyframe().is_some() {
             self.restart_video(now, key);
         }
     }

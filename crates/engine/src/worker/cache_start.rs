@@ -39,24 +39,26 @@ impl Worker {
             return false;
         };
         let outbound = &mut entry.outbound;
-        let mut started = None;
+        let mut is_started = false;
         for arrival in arrivals {
             match consumer.forward(now, &arrival) {
                 Forwarding::First(queued) => {
-                    started = Some(arrival.layer);
+                    is_started = true;
                     outbound.enqueue(queued);
                 }
-                Forwarding::Packet(queued) => outbound.enqueue(queued),
+                Forwarding::Packet(queued) | Forwarding::Changed(queued) => {
+                    outbound.enqueue(queued);
+                }
                 Forwarding::Nothing | Forwarding::Interrupted => {}
             }
         }
-        let Some(layer) = started else {
+        if !is_started {
             return false;
-        };
+        }
         self.send_queue
             .enqueue_media(now, now, transport, &mut outbound.queue_entry);
         if has_layers {
-            let event = layer_event(consumer.id, layer);
+            let event = layer_event(consumer);
             self.report_event(event);
         }
         true

@@ -7,9 +7,7 @@ use watersmeet_wire::units::Time;
 use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
 use crate::command::Event;
-use crate::consumer::Forwarding;
-use crate::ids::ConsumerId;
-use crate::layers::Layers;
+use crate::consumer::{Consumer, Forwarding};
 use crate::packet::{Arrival, ExtensionSpans, Incoming};
 use crate::rtp_listener::StreamOwner;
 use crate::slots::{ProducerKey, TransportKey};
@@ -99,7 +97,7 @@ impl Worker {
             let activity = &mut producer.activity;
             activity.record_packet(now, it.layer, it.timestamp)
         });
-        let is_paused = producer.paused;
+        let (is_paused, structure) = (producer.paused, producer.structure());
         if acceptance.found_gap {
             self.request_retransmissions(now, owner.producer);
             self.send_keyframe_requests(now, owner.producer);
@@ -108,7 +106,8 @@ impl Worker {
             self.repeat_keyframe_request(now, owner.producer, owner.stream);
         }
         if is_activity_changed {
-            let started = arrival.filter(|it| it.descriptor.keyframe && !is_paused);
+            let is_start = |it: &Arrival| structure.starts_layer(&it.descriptor);
+            let started = arrival.filter(|it| is_start(it) && !is_paused);
             self.notify_active_streams(now, owner.producer, started.map(|it| it.layer));
         }
         arrival.filter(|_| !is_paused)
@@ -159,34 +158,37 @@ impl Worker {
             let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                 continue;
             };
-            let (queued, has_switched) = match consumer.forward(now, arrival) {
+            let changes_within = consumer.layers.changes_within_stream();
+            let (queued, is_first, has_changed) = match consumer.forward(now, arrival) {
                 Forwarding::Nothing => continue,
                 Forwarding::Interrupted => {
                     is_interrupted = true;
                     continue;
                 }
-                Forwarding::Packet(queued) => (queued, false),
-                Forwarding::First(queued) => (queued, true),
+                Forwarding::Packet(queued) => (queued, false, false),
+                Forwarding::Changed(queued) => (queued, false, true),
+                Forwarding::First(queued) => (queued, true, !changes_within),
             };
             let Some(entry) = self.transports.get_mut(consumer.transport) else {
                 continue;
             };
             let outbound = &mut entry.outbound;
             outbound.enqueue(queued);
-            if has_switched {
+            if is_first {
                 // When the first packet of a keyframe was lost and is repaired, the rest of the
                 // keyframe has already arrived and would not be offered again.
                 for later in producer.cached_after(arrival) {
-                    if let Forwarding::Packet(queued) = consumer.forward(now, &later) {
+                    if let Forwarding::Packet(queued) | Forwarding::Changed(queued) =
+                        consumer.forward(now, &later)
+                    {
                         outbound.enqueue(queued);
                     }
                 }
             }
             self.send_queue
                 .enqueue_media(now, now, consumer.transport, &mut outbound.queue_entry);
-            if has_switched && has_layers && self.events.len() < EVENTS_MAX {
-                self.events
-                    .push_back(layer_event(consumer.id, arrival.layer));
+            if has_changed && has_layers && self.events.len() < EVENTS_MAX {
+                self.events.push_back(layer_event(consumer));
             }
         }
         if is_interrupted {
@@ -199,12 +201,9 @@ impl Worker {
 }
 
 /// Returns the event that a consumer sends another layer.
-pub(super) const fn layer_event(consumer: ConsumerId, spatial_layer: u8) -> Event {
+pub(super) fn layer_event(consumer: &Consumer) -> Event {
     Event::ConsumerLayersChanged {
-        consumer,
-        layers: Some(Layers {
-            spatial_layer,
-            temporal_layer: None,
-        }),
+        consumer: consumer.id,
+        layers: consumer.layers.sent(),
     }
 }

@@ -21,8 +21,15 @@ pub struct PayloadDescriptor {
     pub spatial_layer: u8,
     /// Temporal layer, from 0.
     pub temporal_layer: u8,
-    /// Whether a receiver of lower temporal layers can switch up to this one here.
+    /// Whether the frame refers to earlier pictures. Only codecs with spatial layers tell.
+    pub inter_picture: bool,
+    /// Whether the frame refers to the spatial layer below.
+    pub inter_layer: bool,
+    /// Whether the frame refers to the lowest temporal layer alone, so that a receiver of lower temporal
+    /// layers can switch up to this one here (VP8).
     pub layer_sync: bool,
+    /// Whether later frames of higher temporal layers refer to no frame before this one (VP9, AV1).
+    pub switching_up: bool,
     /// Number of the picture.
     pub picture_id: Option<PictureId>,
     /// Number of the picture in temporal layer 0 that this one depends on.

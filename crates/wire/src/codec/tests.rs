@@ -139,7 +139,7 @@ fn flexible_vp9_picture_has_up_to_three_references_and_no_tl0_pic_idx() {
         (
             descriptor.temporal_layer,
             descriptor.spatial_layer,
-            descriptor.layer_sync
+            descriptor.switching_up
         ),
         (2, 1, true)
     );

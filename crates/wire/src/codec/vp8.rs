@@ -125,6 +125,7 @@ impl Vp8Descriptor {
             keyframe: self.keyframe,
             starts_layer: self.keyframe,
             starts_frame: self.starts_frame(),
+            inter_picture: !self.keyframe,
             temporal_layer: self.temporal_layer.unwrap_or(0),
             layer_sync: self.layer_sync,
             picture_id: self.picture_id,

@@ -7,6 +7,7 @@ use super::bits::{BitReader, BitWriter};
 use super::indication::{Indication, Indications};
 use super::limits::{CHAINS_MAX, DECODE_TARGETS_MAX, FRAME_DIFFS_MAX};
 use super::structure::DependencyStructure;
+use crate::codec::PayloadDescriptor;
 
 /// Most bytes by which [`DependencyDescriptor::write`] can lengthen a descriptor: five flags and a
 /// mask of 32 decode targets after the shortest descriptor.
@@ -177,6 +178,30 @@ impl DependencyDescriptor {
         match u32::try_from(decode_target) {
             Ok(index) if decode_target < DECODE_TARGETS_MAX => self.indications.get(index),
             _ => Indication::NotPresent,
+        }
+    }
+
+    /// Returns the properties that all codecs share. `structure` is the newest one of the stream.
+    ///
+    /// Frames of one picture have successive numbers, lowest spatial layer first, so that one in spatial
+    /// layer n refers to its own picture where the distance is n at most.
+    pub fn payload_descriptor(&self, structure: &DependencyStructure) -> PayloadDescriptor {
+        let is_within_picture = |diff: &u16| *diff <= u16::from(self.spatial_layer);
+        let inter_picture = !self.frame_diffs.iter().all(is_within_picture);
+        let inter_layer = self.frame_diffs.iter().any(is_within_picture);
+        let own_layer = structure.best_decode_target(self.spatial_layer, u8::MAX, u32::MAX);
+        let is_switch = |target| self.indication(target) == Indication::Switch;
+        PayloadDescriptor {
+            keyframe: self.is_keyframe(),
+            starts_frame: self.starts_frame,
+            ends_frame: self.ends_frame,
+            starts_layer: self.starts_frame && self.frame_diffs.is_empty(),
+            spatial_layer: self.spatial_layer,
+            temporal_layer: self.temporal_layer,
+            inter_picture,
+            inter_layer,
+            switching_up: own_layer.is_some_and(is_switch),
+            ..PayloadDescriptor::default()
         }
     }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::descriptor::MANDATORY_LEN;
 use super::*;
+use crate::codec::{InterLayerPrediction, LayerFilter};
 
 /// Packs a text of zeros and ones into bytes; other characters only separate fields.
 fn bits(text: &str) -> Vec<u8> {
@@ -386,6 +387,49 @@ fn full_svc_of_chromium_starts_with_two_of_three_spatial_layers() {
             .all(|read| read.indication(best) != Indication::NotPresent)
     );
     assert!(!read[9].ends_frame, "a second packet follows");
+}
+
+/// Returns for each frame whether a receiver of these layers is sent it, by the filter and by the decode
+/// targets, which must agree.
+fn sent(
+    stream: &[(&str, u8, u8)],
+    (spatial_layer, temporal_layer): (u8, u8),
+    prediction: InterLayerPrediction,
+) -> Vec<bool> {
+    let mut reader = DependencyReader::default();
+    let read = read_all(stream, &mut reader);
+    let structure = reader.structure().unwrap();
+    let target = structure.best_decode_target(spatial_layer, temporal_layer, u32::MAX);
+    let filter = LayerFilter {
+        spatial_layer,
+        temporal_layer,
+        prediction,
+    };
+    let is_sent = |read: &DependencyDescriptor| {
+        let is_sent = filter.includes(&read.payload_descriptor(structure));
+        let is_present = read.indication(target.unwrap()) != Indication::NotPresent;
+        assert_eq!(is_sent, is_present, "{read:?}");
+        is_sent
+    };
+    read.iter().map(is_sent).collect()
+}
+
+#[test]
+fn layer_filter_agrees_with_the_decode_targets() {
+    for layers in (0..3).flat_map(|spatial| (0..3).map(move |temporal| (spatial, temporal))) {
+        let key = InterLayerPrediction::KeyPictures;
+        assert!(sent(&CHROMIUM_L3T3_KEY, layers, key)[0]);
+        if layers.0 < 2 {
+            sent(&CHROMIUM_L3T3, layers, InterLayerPrediction::Always);
+        }
+    }
+    let mut reader = DependencyReader::default();
+    let read = read_all(&CHROMIUM_L3T3_KEY, &mut reader);
+    let structure = reader.structure().unwrap();
+    let base = read[12].payload_descriptor(structure);
+    assert!(base.switching_up && base.inter_picture && !base.inter_layer);
+    let upper = read[1].payload_descriptor(structure);
+    assert!(!upper.inter_picture && upper.inter_layer && !upper.starts_layer);
 }
 
 #[test]

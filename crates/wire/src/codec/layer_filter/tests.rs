@@ -1,6 +1,7 @@
 //! Selection on packets that Chromium sent and on hand-made ones.
 
 use super::*;
+use crate::codec::Vp9Descriptor;
 
 /// VP9 in mode `L3T3_KEY` from Chromium, flexible mode: descriptors of all packets from a keyframe on,
 /// with their marker bits. The pictures have the temporal layers 0, 2, 1 and 2.
@@ -27,16 +28,17 @@ const CHROMIUM_KEY_SVC: [(&[u8], bool); 14] = [
     (&[0xfd, 0x97, 0xb3, 0x52, 0x02], false),
 ];
 
-fn read(descriptor: &[u8]) -> Vp9Descriptor {
-    Vp9Descriptor::parse(&[descriptor, &[0]].concat()).unwrap()
+fn read(descriptor: &[u8]) -> PayloadDescriptor {
+    let descriptor = Vp9Descriptor::parse(&[descriptor, &[0]].concat());
+    descriptor.unwrap().payload_descriptor()
 }
 
 const fn filter(
     spatial_layer: u8,
     temporal_layer: u8,
     prediction: InterLayerPrediction,
-) -> Vp9LayerFilter {
-    Vp9LayerFilter {
+) -> LayerFilter {
+    LayerFilter {
         spatial_layer,
         temporal_layer,
         prediction,
@@ -50,14 +52,14 @@ fn frame(
     inter_picture: bool,
     inter_layer: bool,
     up: bool,
-) -> Vp9Descriptor {
+) -> PayloadDescriptor {
     let head = 0xac | u8::from(inter_picture) << 6;
     let layers = temporal << 5 | u8::from(up) << 4 | spatial << 1 | u8::from(inter_layer);
     read(&[head, 1, layers, 0])
 }
 
 /// Returns the indices of the packets that a receiver is sent, and of those that end its pictures.
-fn select(filter: Vp9LayerFilter) -> (Vec<usize>, Vec<usize>) {
+fn select(filter: LayerFilter) -> (Vec<usize>, Vec<usize>) {
     let packets = CHROMIUM_KEY_SVC.iter().enumerate();
     let packets = packets.map(|(index, (bytes, marker))| (index, read(bytes), *marker));
     let sent = packets.filter(|(_, packet, _)| filter.includes(packet));
@@ -107,8 +109,8 @@ fn picture_without_the_highest_layer_keeps_its_marker() {
     let filter = filter(2, 0, InterLayerPrediction::Always);
     let lower = frame(1, 0, true, true, false);
     assert!(filter.ends_picture(&lower, true) && !filter.ends_picture(&lower, false));
-    let plain = Vp9Descriptor::parse(&[0x0c, 0]).unwrap();
-    let without_layers = Vp9LayerFilter {
+    let plain = read(&[0x0c]);
+    let without_layers = LayerFilter {
         spatial_layer: 0,
         ..filter
     };
@@ -136,7 +138,7 @@ fn higher_spatial_layer_starts_where_it_refers_to_no_earlier_picture() {
     for (bytes, _) in &CHROMIUM_KEY_SVC[..5] {
         let packet = read(bytes);
         if filter.can_switch_spatial(&packet) {
-            filter.spatial_layer = packet.spatial_layer.unwrap();
+            filter.spatial_layer = packet.spatial_layer;
         }
         assert!(filter.includes(&packet));
     }
@@ -161,16 +163,38 @@ fn lower_spatial_layer_is_possible_where_the_receiver_has_its_references() {
 #[test]
 fn higher_temporal_layers_start_after_a_switching_up_point() {
     let base = filter(0, 0, InterLayerPrediction::Always);
-    assert!(
-        base.can_switch_temporal(&frame(0, 0, false, false, false)),
-        "keyframe"
-    );
-    assert!(base.can_switch_temporal(&frame(0, 0, true, false, true)));
-    assert!(!base.can_switch_temporal(&frame(0, 0, true, false, false)));
+    let from = |filter: LayerFilter, packet| filter.temporal_layer_from(&packet, 2);
+    assert_eq!(from(base, frame(0, 0, false, false, false)), 2, "keyframe");
+    assert_eq!(from(base, frame(0, 0, true, false, true)), 2);
+    assert_eq!(from(base, frame(0, 0, true, false, false)), 0);
     // U says nothing about the picture itself, whose references the receiver may lack.
-    assert!(!base.can_switch_temporal(&frame(0, 1, true, false, true)));
+    assert_eq!(from(base, frame(0, 1, true, false, true)), 0);
     let middle = filter(0, 1, InterLayerPrediction::Always);
-    assert!(middle.can_switch_temporal(&frame(0, 1, true, false, true)));
+    assert_eq!(from(middle, frame(0, 1, true, false, true)), 2);
+}
+
+#[test]
+fn lower_temporal_layers_start_with_the_next_picture() {
+    let all = filter(1, 2, InterLayerPrediction::Always);
+    let from = |packet| all.temporal_layer_from(&packet, 0);
+    assert_eq!(from(frame(0, 2, true, false, false)), 0);
+    assert_eq!(from(frame(1, 2, true, true, false)), 2, "inside a picture");
+}
+
+#[test]
+fn vp8_frame_that_refers_to_the_lowest_layer_alone_starts_its_layer() {
+    let base = filter(0, 0, InterLayerPrediction::Always);
+    let frame = |temporal_layer, layer_sync| PayloadDescriptor {
+        starts_frame: true,
+        inter_picture: true,
+        temporal_layer,
+        layer_sync,
+        ..PayloadDescriptor::default()
+    };
+    assert_eq!(base.temporal_layer_from(&frame(2, true), 2), 2);
+    assert_eq!(base.temporal_layer_from(&frame(1, true), 2), 1);
+    assert_eq!(base.temporal_layer_from(&frame(2, true), 1), 0);
+    assert_eq!(base.temporal_layer_from(&frame(2, false), 2), 0);
 }
 
 #[test]

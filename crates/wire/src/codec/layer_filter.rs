@@ -1,4 +1,5 @@
-//! Selection of VP9 layers (RFC 9628 §3): which packets a receiver of some layers needs, where it can be
+//! Selection among the layers of one stream (RFC 9628 §3 for VP9, RFC 7741 §4.2 for the temporal layers of
+//! VP8, the dependency descriptor for AV1): which packets a receiver of some layers needs, where it can be
 //! switched to others, and which packet ends its pictures.
 //!
 //! Nothing here keeps state: the caller decides which layers are wanted, and changes the filter where a
@@ -6,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::vp9::Vp9Descriptor;
+use super::payload_descriptor::PayloadDescriptor;
 
 /// How the spatial layers of a stream depend on one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl InterLayerPrediction {
 
 /// Layers that a receiver is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vp9LayerFilter {
+pub struct LayerFilter {
     /// Highest spatial layer.
     pub spatial_layer: u8,
     /// Highest temporal layer.
@@ -44,13 +45,13 @@ pub struct Vp9LayerFilter {
     pub prediction: InterLayerPrediction,
 }
 
-impl Vp9LayerFilter {
+impl LayerFilter {
     /// Returns whether a receiver of these layers needs the packet.
     ///
     /// Of lower spatial layers it needs what higher ones refer to: everything, or in K-SVC the key
     /// pictures, which are predicted from no earlier picture.
-    pub fn includes(&self, packet: &Vp9Descriptor) -> bool {
-        if packet.temporal_layer.unwrap_or(0) > self.temporal_layer {
+    pub fn includes(&self, packet: &PayloadDescriptor) -> bool {
+        if packet.temporal_layer > self.temporal_layer {
             return false;
         }
         match self.compare(packet) {
@@ -69,7 +70,7 @@ impl Vp9LayerFilter {
     ///
     /// Without the bit, a receiver takes a picture for complete only when the next one starts. In a
     /// picture without the highest of these layers it stays where it was.
-    pub fn ends_picture(&self, packet: &Vp9Descriptor, marker: bool) -> bool {
+    pub fn ends_picture(&self, packet: &PayloadDescriptor, marker: bool) -> bool {
         marker || (packet.ends_frame && self.compare(packet) == Ordering::Equal)
     }
 
@@ -81,7 +82,7 @@ impl Vp9LayerFilter {
     /// below alone. A receiver that is to skip a layer is switched twice in the same picture. Lower
     /// layers are possible at any picture if they were sent all the time, and otherwise at key
     /// pictures.
-    pub fn can_switch_spatial(&self, packet: &Vp9Descriptor) -> bool {
+    pub fn can_switch_spatial(&self, packet: &PayloadDescriptor) -> bool {
         let starts_anew = packet.starts_frame && !packet.inter_picture;
         match (self.prediction, self.compare(packet)) {
             (_, Ordering::Equal) => true,
@@ -90,24 +91,38 @@ impl Vp9LayerFilter {
             (InterLayerPrediction::KeyPictures, Ordering::Less) => starts_anew,
             (_, Ordering::Greater) => {
                 let next = self.spatial_layer.saturating_add(1);
-                starts_anew && packet.spatial_layer == Some(next)
+                starts_anew && packet.spatial_layer == next
             }
         }
     }
 
-    /// Returns whether the receiver can be sent all temporal layers from this packet on.
-    ///
-    /// That is so at a keyframe, and at a picture with the U bit that it is sent in any case: no later
-    /// picture of a higher layer refers to an earlier one that the receiver was not sent. Lower
-    /// temporal layers are possible at any picture.
-    pub fn can_switch_temporal(&self, packet: &Vp9Descriptor) -> bool {
-        let is_sent = packet.temporal_layer.unwrap_or(0) <= self.temporal_layer;
-        packet.starts_frame && is_sent && (!packet.inter_picture || packet.switching_up)
+    /// Returns the highest temporal layer that the receiver can be sent from this packet on, when at most
+    /// `wanted` is.
+    /// Lower ones are possible at any picture. All are possible at a keyframe, and at a picture with the U
+    /// bit that the receiver is sent in any case: no later picture of a higher layer refers to an earlier
+    /// one that it was not sent. One with the Y bit itself refers to the lowest layer alone.
+    pub fn temporal_layer_from(&self, packet: &PayloadDescriptor, wanted: u8) -> u8 {
+        let current = self.temporal_layer;
+        if !packet.starts_frame || wanted == current {
+            return current;
+        }
+        if wanted < current {
+            let is_picture_start = packet.spatial_layer == 0;
+            return if is_picture_start { wanted } else { current };
+        }
+        let is_sent = packet.temporal_layer <= current;
+        if is_sent && (!packet.inter_picture || packet.switching_up) {
+            wanted
+        } else if packet.layer_sync && packet.temporal_layer <= wanted {
+            current.max(packet.temporal_layer)
+        } else {
+            current
+        }
     }
 
     /// Compares the spatial layer of a packet with the highest one.
-    fn compare(&self, packet: &Vp9Descriptor) -> Ordering {
-        packet.spatial_layer.unwrap_or(0).cmp(&self.spatial_layer)
+    fn compare(&self, packet: &PayloadDescriptor) -> Ordering {
+        packet.spatial_layer.cmp(&self.spatial_layer)
     }
 }
 

@@ -1,0 +1,135 @@
+//! Keeps the picture counters of VP8 continuous across switches between streams, and where the frames of higher
+//! temporal layers are left out: a receiver takes a gap for a lost frame.
+
+use arrayvec::ArrayVec;
+
+/// Number of spans remembered for late packets.
+const SPANS_MAX: usize = 8;
+
+/// Incoming values from `start` on, to which an offset is added.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u16,
+    offset: u16,
+}
+
+/// Maps incoming to outgoing values of a counter.
+#[derive(Debug, Default)]
+pub struct CounterMap {
+    /// Offset of values before all spans.
+    offset: u16,
+    /// Spans of incoming values, oldest first.
+    spans: ArrayVec<Span, SPANS_MAX>,
+    /// Latest incoming value, and outgoing one.
+    latest: Option<(u16, u16)>,
+}
+
+/// Returns the largest value of a counter that is `bits` wide.
+fn mask(bits: u32) -> u16 {
+    u16::MAX >> (16 - bits.min(16))
+}
+
+/// Returns whether `value` is `other` or follows it.
+fn follows(value: u16, other: u16, bits: u32) -> bool {
+    value.wrapping_sub(other) & mask(bits) <= mask(bits) / 2
+}
+
+impl CounterMap {
+    /// Continues with another stream, whose `value` follows the latest one.
+    pub fn join(&mut self, value: u16) {
+        if let Some((_, latest)) = self.latest {
+            self.offset = latest.wrapping_add(1).wrapping_sub(value);
+            self.spans.clear();
+            self.latest = Some((value.wrapping_sub(1), latest));
+        }
+    }
+
+    /// Returns whether the outgoing value of a keyframe, `bits` wide, does not follow the latest one:
+    /// the publisher's encoder has started its count anew.
+    pub fn is_jump(&self, value: u16, bits: u32) -> bool {
+        let out = value.wrapping_add(self.offset_of(value, bits));
+        let step = |latest: u16| out.wrapping_sub(latest) & mask(bits);
+        self.latest
+            .is_some_and(|(_, latest)| step(latest) > mask(bits) / 4)
+    }
+
+    /// Returns the outgoing value, `bits` wide.
+    pub fn map(&mut self, value: u16, bits: u32) -> u16 {
+        let out = value.wrapping_add(self.offset_of(value, bits)) & mask(bits);
+        if self
+            .latest
+            .is_none_or(|(latest, _)| follows(value, latest, bits))
+        {
+            self.latest = Some((value, out));
+        }
+        out
+    }
+
+    /// Leaves out a frame, newer than all others: the next value follows the latest one.
+    pub fn omit(&mut self, value: u16, bits: u32) {
+        let Some((latest, out)) = self.latest else {
+            return;
+        };
+        if value == latest || !follows(value, latest, bits) {
+            return;
+        }
+        let offset = self.offset_of(value, bits).wrapping_sub(1);
+        if self.spans.is_full() {
+            self.offset = self.spans.remove(0).offset;
+        }
+        self.spans.push(Span {
+            start: value.wrapping_add(1) & mask(bits),
+            offset,
+        });
+        self.latest = Some((value, out));
+    }
+
+    fn offset_of(&self, value: u16, bits: u32) -> u16 {
+        let covers = |span: &&Span| follows(value, span.start, bits);
+        let span = self.spans.iter().rev().find(covers);
+        span.map_or(self.offset, |span| span.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picture_ids_that_start_anew_are_a_jump() {
+        let mut map = CounterMap::default();
+        assert!(!map.is_jump(5, 15));
+        map.map(32_760, 15);
+        assert!(!map.is_jump(3, 15) && map.is_jump(20_000, 15));
+        map.join(20_000);
+        assert_eq!(map.map(20_000, 15), 32_761);
+    }
+
+    #[test]
+    fn picture_ids_continue_over_a_switch_and_a_wrap() {
+        let mut map = CounterMap::default();
+        assert_eq!(map.map(32_767, 15), 32_767);
+        map.join(500);
+        assert_eq!(map.map(500, 15), 0);
+        assert_eq!(map.map(501, 15), 1);
+        assert_eq!(map.map(499, 15), 32_767);
+        assert_eq!(map.map(502, 15), 2);
+    }
+
+    #[test]
+    fn frames_left_out_leave_no_gap_and_late_packets_keep_their_value() {
+        let mut map = CounterMap::default();
+        assert_eq!(map.map(126, 7), 126);
+        map.omit(127, 7);
+        map.omit(127, 7);
+        assert_eq!(map.map(0, 7), 127);
+        assert_eq!(map.map(126, 7), 126);
+        map.omit(1, 7);
+        map.omit(2, 7);
+        assert_eq!((map.map(3, 7), map.map(0, 7)), (0, 127));
+        for value in 4..100 {
+            map.omit(value, 7);
+        }
+        assert_eq!(map.map(100, 7), 1);
+    }
+}

@@ -1,0 +1,208 @@
+//! Forwarding of one packet: what a consumer sends for it, with which numbers.
+
+use watersmeet_wire::codec::{Codec, PictureId};
+use watersmeet_wire::units::Time;
+
+use super::Consumer;
+use super::queued_packet::{PacketPatch, QueuedPacket, SendPriority, Transmission, low_32_bits};
+use super::selection::Selection;
+use crate::packet::Arrival;
+
+/// Rate at which frames of the past follow one another by their timestamps, so that a receiver shows them
+/// without delay: in frames per second.
+const CATCH_UP_FRAME_RATE: u32 = 1_000;
+
+/// Decision of a consumer about a packet of its producer.
+#[derive(Debug, Clone, Copy)]
+pub enum Forwarding {
+    /// Nothing is sent.
+    Nothing,
+    /// Nothing is sent before a keyframe: the stream was interrupted for longer than losses can be
+    /// repaired.
+    Interrupted,
+    /// The packet continues the stream being sent.
+    Packet(QueuedPacket),
+    /// As `Packet`, and with it the first picture of other layers ends.
+    Changed(QueuedPacket),
+    /// The packet is the first of the stream, or of another stream than before.
+    First(QueuedPacket),
+}
+
+impl Consumer {
+    /// Returns what to send for a packet of the producer.
+    #[inline]
+    pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Forwarding {
+        if self.paused || !self.connected {
+            return Forwarding::Nothing;
+        }
+        let keyframe = arrival.descriptor.keyframe;
+        if (arrival.pt != self.pt || self.lacks_codec) && !self.accepts_codec(arrival) {
+            return Forwarding::Nothing;
+        }
+        let descriptor = &arrival.descriptor;
+        let mut selection = self.layers.select(arrival.layer, descriptor);
+        if selection.continues() && self.is_discontinuous(now, arrival) {
+            if self.sequence.is_next(arrival.seq) {
+                // Nothing is missing: only the media clock has jumped.
+                self.rejoin(now, arrival);
+            } else {
+                self.layers.restart();
+                selection = self.layers.select(arrival.layer, descriptor);
+                if selection == Selection::Skip {
+                    return Forwarding::Interrupted;
+                }
+            }
+        }
+        match selection {
+            Selection::Skip => {
+                if self.has_shared_stream {
+                    self.sequence.omit(arrival.seq);
+                }
+                return Forwarding::Nothing;
+            }
+            // The number of a packet that comes late is kept for it.
+            Selection::Omit if self.sequence.is_newest(arrival.seq) => {
+                self.omit(arrival);
+                return Forwarding::Nothing;
+            }
+            Selection::Switch => self.switch_to(now, arrival),
+            Selection::Omit | Selection::Forward | Selection::Change => {}
+        }
+        if !arrival.has_payload {
+            self.sequence.omit(arrival.seq);
+            return Forwarding::Nothing;
+        }
+        let Some(seq) = self.sequence.map(arrival.seq) else {
+            return Forwarding::Nothing;
+        };
+        if keyframe {
+            self.keyframe_sent = self.keyframe_sent.max(Some(seq));
+        }
+        let timestamp = self.timestamps.map(now, arrival.timestamp);
+        let patch = self.patch(arrival);
+        self.clock = arrival.clock;
+        if self.rtx.is_some() || self.repeats {
+            self.sent
+                .insert(now, seq, arrival.stream, arrival.seq, timestamp, patch);
+            let temporal_layer = arrival.descriptor.temporal_layer;
+            self.sent.set_temporal_layer(seq, temporal_layer);
+        }
+        let queued = QueuedPacket {
+            consumer: self.key,
+            stream: arrival.stream,
+            origin: arrival.seq,
+            seq,
+            transmission: Transmission::First,
+            priority: SendPriority::of(self.kind, Transmission::First),
+            queued_millis: low_32_bits(now.as_millis()),
+            timestamp,
+            patch,
+        };
+        match selection {
+            Selection::Switch => Forwarding::First(queued),
+            Selection::Change => Forwarding::Changed(queued),
+            _ => Forwarding::Packet(queued),
+        }
+    }
+
+    /// Leaves out a packet of the stream being sent, newer than all others, without a gap.
+    fn omit(&mut self, arrival: &Arrival) {
+        self.sequence.omit(arrival.seq);
+        if self.codec == Some(Codec::Vp8)
+            && let Some(id) = arrival.descriptor.picture_id
+        {
+            self.picture_ids.omit(id.value(), bits_of(id));
+        }
+    }
+
+    /// Returns whether a packet of the stream being sent does not continue it: its number or its
+    /// timestamp has jumped. Late packets are not concerned.
+    #[inline]
+    fn is_discontinuous(&self, now: Time, arrival: &Arrival) -> bool {
+        self.sequence.is_jump(arrival.seq)
+            || (self.sequence.is_newest(arrival.seq)
+                && self
+                    .timestamps
+                    .is_jump(now, arrival.timestamp, self.clock_rate))
+    }
+
+    /// Continues the outgoing numbers and timestamps with this packet.
+    fn rejoin(&mut self, now: Time, arrival: &Arrival) {
+        let reference = self.timestamp_by_clock(arrival);
+        self.sequence.join(arrival.seq);
+        self.timestamps
+            .join(now, arrival.timestamp, self.clock_rate, reference);
+    }
+
+    /// Returns the step, in RTP timestamp units, between frames of the past that are sent at once: they
+    /// fit between what was sent before and `newest`, the frame that follows them. `None` when there is no
+    /// room for so many.
+    pub fn catch_up_step(&self, now: Time, newest: &Arrival, frames: u32) -> Option<u32> {
+        let reference = self.timestamp_by_clock(newest);
+        let room = self.timestamps.room(now, self.clock_rate, reference);
+        let step = room / frames.saturating_add(1);
+        (step > 0).then_some(step.min(self.clock_rate / CATCH_UP_FRAME_RATE))
+    }
+
+    /// Continues with another stream, of which this packet is the first.
+    fn switch_to(&mut self, now: Time, arrival: &Arrival) {
+        if let Some(format) = self.format(arrival.pt).filter(|it| it.pt != self.pt) {
+            self.use_format(format);
+        }
+        self.format_since = arrival.seq;
+        self.lacks_codec = false;
+        self.rejoin(now, arrival);
+        if let Some(picture_id) = arrival.descriptor.picture_id {
+            self.picture_ids.join(picture_id.value());
+        }
+        if let Some(index) = arrival.descriptor.tl0_pic_idx {
+            self.tl0_pic_idxs.join(u16::from(index));
+        }
+        self.layers.switched_to(arrival.layer);
+    }
+
+    /// Returns the outgoing timestamp of the moment at which `arrival` was captured, by the clock of
+    /// the stream sent so far; `None` when one of the clocks is unknown.
+    fn timestamp_by_clock(&self, arrival: &Arrival) -> Option<u32> {
+        let wall = arrival.clock?.wall_at(arrival.timestamp, self.clock_rate);
+        let timestamp = self.clock?.timestamp_at(wall, self.clock_rate);
+        Some(timestamp.wrapping_add(self.timestamps.offset()))
+    }
+
+    /// Returns the changes that keep the picture counters continuous, and end the pictures.
+    fn patch(&mut self, arrival: &Arrival) -> PacketPatch {
+        let descriptor = &arrival.descriptor;
+        if self.codec != Some(Codec::Vp8) {
+            let ends_picture = self.layers.ends_picture(descriptor, arrival.marker);
+            return PacketPatch {
+                sets_marker: ends_picture && !arrival.marker,
+                ..PacketPatch::default()
+            };
+        }
+        let picture_id = descriptor.picture_id.and_then(|id| {
+            let bits = bits_of(id);
+            if descriptor.keyframe && self.picture_ids.is_jump(id.value(), bits) {
+                self.picture_ids.join(id.value());
+            }
+            let mapped = self.picture_ids.map(id.value(), bits);
+            (mapped != id.value()).then_some(mapped)
+        });
+        let tl0_pic_idx = descriptor.tl0_pic_idx.and_then(|index| {
+            if descriptor.keyframe && self.tl0_pic_idxs.is_jump(u16::from(index), 8) {
+                self.tl0_pic_idxs.join(u16::from(index));
+            }
+            let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
+            u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
+        });
+        PacketPatch {
+            picture_id,
+            tl0_pic_idx,
+            sets_marker: false,
+        }
+    }
+}
+
+/// Returns the width of a picture id, in bits.
+const fn bits_of(id: PictureId) -> u32 {
+    if id.is_extended() { 15 } else { 7 }
+}
