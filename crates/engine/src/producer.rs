@@ -221,6 +221,21 @@ impl Producer {
         self.structure.count()
     }
 
+    /// Records that the layer of a packet is active, and those that a keyframe announces. Returns whether
+    /// the active layers have changed.
+    pub fn record_activity(&mut self, now: Time, arrival: &Arrival) -> bool {
+        let mut has_changed = false;
+        let is_scalable = matches!(self.structure, LayerStructure::Scalable(..));
+        if is_scalable && arrival.descriptor.keyframe {
+            let announced = arrival.descriptor.spatial_layers.min(self.layer_count());
+            for layer in 0..announced {
+                has_changed |= self.activity.record_packet(now, layer, arrival.timestamp);
+            }
+        }
+        let activity = &mut self.activity;
+        has_changed | activity.record_packet(now, arrival.layer, arrival.timestamp)
+    }
+
     /// Counts a packet towards the bitrate of its layer.
     #[inline]
     pub fn record_bitrate(&mut self, now: Time, arrival: &Arrival) {

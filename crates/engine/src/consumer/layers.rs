@@ -58,7 +58,8 @@ impl ConsumerLayers {
     pub fn switched_to(&mut self, layer: u8) {
         let temporal_max = self.preference.temporal_max();
         let spatial_max = self.spatial_max().unwrap_or(0);
-        self.selector.switched_to((spatial_max, temporal_max), layer);
+        self.selector
+            .switched_to((spatial_max, temporal_max), layer);
         if !self.selector.selects_temporal() {
             self.temporal = temporal_max;
         }

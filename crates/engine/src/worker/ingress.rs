@@ -93,10 +93,7 @@ impl Worker {
         )?;
         // Only new packets show that an encoding is active: publishers probe with old ones.
         let arrival = acceptance.arrival;
-        let is_activity_changed = arrival.is_some_and(|it| {
-            let activity = &mut producer.activity;
-            activity.record_packet(now, it.layer, it.timestamp)
-        });
+        let is_activity_changed = arrival.is_some_and(|it| producer.record_activity(now, &it));
         let (is_paused, structure) = (producer.paused, producer.structure());
         if acceptance.found_gap {
             self.request_retransmissions(now, owner.producer);

@@ -19,6 +19,8 @@ pub struct PayloadDescriptor {
     pub starts_layer: bool,
     /// Spatial layer, from 0.
     pub spatial_layer: u8,
+    /// Number of spatial layers from here on, where a keyframe tells it; else zero.
+    pub spatial_layers: u8,
     /// Temporal layer, from 0.
     pub temporal_layer: u8,
     /// Whether the frame refers to earlier pictures. Only codecs with spatial layers tell.

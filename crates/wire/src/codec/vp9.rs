@@ -172,6 +172,7 @@ impl Vp9Descriptor {
             ends_frame: self.ends_frame,
             starts_layer: self.starts_frame && !self.inter_picture && !self.inter_layer,
             spatial_layer: self.spatial_layer.unwrap_or(0),
+            spatial_layers: self.structure.as_ref().map_or(0, |it| it.spatial_layers),
             temporal_layer: self.temporal_layer.unwrap_or(0),
             inter_picture: self.inter_picture,
             inter_layer: self.inter_layer,

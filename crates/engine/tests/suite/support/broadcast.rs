@@ -52,6 +52,8 @@ pub struct Broadcast {
     profile: SrtpProfile,
     /// Options of transports that are created from now on.
     pub transport_options: TransportOptions,
+    /// Marker bit of the packets that the publisher sends.
+    pub sends_markers: bool,
     srtp_sender: SrtpSender,
     next_seq: SeqNo,
     next_audio_seq: SeqNo,
@@ -137,6 +139,7 @@ impl Broadcast {
             consumable: RtpParameters::default(),
             capabilities,
             profile,
+            sends_markers: true,
             srtp_sender: SrtpSender::new(profile, &key(profile, PEER_KEY)).expect("a good key"),
             // The viewers here send no feedback: what they are sent must not depend on an estimate.
             transport_options: TransportOptions {
@@ -251,7 +254,7 @@ impl Broadcast {
     pub fn protect(&mut self, packet: &PublishedPacket<'_>, out: &mut [u8]) -> usize {
         let seq = SeqNo(SeqNo::first(0).0 + packet.seq);
         let fields = RtpHeaderFields {
-            marker: true,
+            marker: self.sends_markers,
             padding: false,
             pt: Pt(packet.pt),
             seq: seq.raw(),

@@ -190,6 +190,9 @@ impl DependencyDescriptor {
         let inter_picture = !self.frame_diffs.iter().all(is_within_picture);
         let inter_layer = self.frame_diffs.iter().any(is_within_picture);
         let own_layer = structure.best_decode_target(self.spatial_layer, u8::MAX, u32::MAX);
+        let active = self.structure.as_ref().and(self.active_decode_targets);
+        let highest = structure.best_decode_target(u8::MAX, u8::MAX, active.unwrap_or(0));
+        let highest = highest.and_then(|index| structure.decode_targets().get(index));
         let is_switch = |target| self.indication(target) == Indication::Switch;
         PayloadDescriptor {
             keyframe: self.is_keyframe(),
@@ -197,6 +200,7 @@ impl DependencyDescriptor {
             ends_frame: self.ends_frame,
             starts_layer: self.starts_frame && self.frame_diffs.is_empty(),
             spatial_layer: self.spatial_layer,
+            spatial_layers: highest.map_or(0, |target| target.spatial_layer + 1),
             temporal_layer: self.temporal_layer,
             inter_picture,
             inter_layer,
