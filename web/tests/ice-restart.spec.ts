@@ -6,6 +6,8 @@ test('an ICE restart recovers interrupted media without a rejoin', async ({ call
   const setPacketLoss = await ana.emulatePacketLoss();
   const frames: string[] = [];
   ana.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => frames.push(String(payload))));
+  // The lobby has opened its connection already: opens one that is listened to.
+  await ana.reload();
   await ana.join();
   const ben = await call.join('ben');
   await ana.expectVideoFrom(ben);
