@@ -2,18 +2,21 @@
  * Tests in real browsers, in three projects that `npm run e2e` runs one after the other, whether or not one fails:
  *
  * - `page`: tests tagged `@no-media`. They check the page and signalling, and run in parallel.
- * - `dialects`: one small call for each dialect and client library, two at a time.
+ * - `small-calls`: one small call for each dialect and client library, and for each rule of access, two at a time.
  * - `media`: all others, one at a time. Each runs a server and several video encoders, and an
  *   encoder that lacks processor time looks like a broken server.
+ *
+ * Tests tagged `@nightly` run with `WATERSMEET_NIGHTLY=1` only.
  *
  * The fixture rejects a check of media in a test tagged `@no-media`.
  */
 import { defineConfig } from '@playwright/test';
 
 const NO_MEDIA = /@no-media/;
-const DIALECTS = '**/dialects.spec.ts';
+const NIGHTLY = process.env.WATERSMEET_NIGHTLY ? [] : [/@nightly/];
+const SMALL_CALLS = ['**/dialects.spec.ts', '**/room-access.spec.ts'];
 
-/** Tests of the projects `page` and `dialects` that run at the same time. */
+/** Tests of the projects `page` and `small-calls` that run at the same time. */
 const parallelWorkers = Number(process.env.WATERSMEET_E2E_WORKERS ?? 2);
 
 export default defineConfig({
@@ -28,13 +31,20 @@ export default defineConfig({
   projects: [
     { name: 'page', grep: NO_MEDIA, fullyParallel: true, workers: parallelWorkers, outputDir: 'test-results/page' },
     {
-      name: 'dialects',
-      testMatch: DIALECTS,
-      grepInvert: NO_MEDIA,
+      name: 'small-calls',
+      testMatch: SMALL_CALLS,
+      grepInvert: [NO_MEDIA, ...NIGHTLY],
       fullyParallel: true,
       workers: parallelWorkers,
-      outputDir: 'test-results/dialects',
+      outputDir: 'test-results/small-calls',
     },
-    { name: 'media', testIgnore: DIALECTS, grepInvert: NO_MEDIA, fullyParallel: false, workers: 1, outputDir: 'test-results/media' },
+    {
+      name: 'media',
+      testIgnore: SMALL_CALLS,
+      grepInvert: [NO_MEDIA, ...NIGHTLY],
+      fullyParallel: false,
+      workers: 1,
+      outputDir: 'test-results/media',
+    },
   ],
 });

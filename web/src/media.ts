@@ -5,7 +5,7 @@
  */
 import { Device, type types } from 'mediasoup-client';
 import type { MediaStats } from './connectionQuality';
-import { SIMULCAST, SINGLE, fitToDemand, type Demand, type EncodingSettings } from './encodings';
+import { SCALABLE, SIMULCAST, SINGLE, fitToDemand, type Demand, type EncodingSettings } from './encodings';
 import { readMediaStats } from './mediaStats';
 import type {
   Consumed,
@@ -81,6 +81,14 @@ interface ProduceRequest {
 
 /** In kbit/s. Chromium otherwise begins with 300, and needs many seconds until it sends the best encoding. */
 const VIDEO: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
+
+/** Encodings by MIME type. */
+const ENCODINGS: Record<string, typeof SINGLE> = {
+  'video/vp8': SIMULCAST,
+  'video/h264': SIMULCAST,
+  'video/vp9': SCALABLE,
+  'video/av1': SCALABLE,
+};
 
 /** DTX saves most packets of a silent participant; in-band FEC repairs single losses. */
 const OPUS: types.ProducerCodecOptions = { opusStereo: false, opusDtx: true, opusFec: true };
@@ -225,8 +233,7 @@ class MediasoupMedia implements Media {
     const codec = this.device.sendRtpCapabilities.codecs?.find(
       ({ mimeType }) => mimeType.toLowerCase() === `video/${wanted}`,
     );
-    const simulcast = codec?.mimeType.toLowerCase() === 'video/vp8';
-    return { codec, encodings: simulcast ? SIMULCAST : SINGLE };
+    return { codec, encodings: ENCODINGS[codec?.mimeType.toLowerCase() ?? ''] ?? SINGLE };
   }
 }
 

@@ -13,6 +13,8 @@ export { expect };
 
 /** Tag of tests that check no media. They may run in parallel; see playwright.config.ts. */
 export const NO_MEDIA = { tag: '@no-media' };
+/** Tag of tests that take long and show what others show in part: `make nightly` runs them. */
+export const NIGHTLY = { tag: '@nightly' };
 
 export const ROOM = 'tea-at-four';
 /** For tests with several cameras: small pictures need little of the machine. */

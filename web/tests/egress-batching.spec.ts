@@ -2,7 +2,7 @@
  * Batching of outgoing packets (coalescing window and RTP padding): browsers play such packets
  * as others, and a small call has no added delay.
  */
-import { SMALL_CAMERA, expect, expectAllReceiveAll, test } from './callFixture';
+import { NIGHTLY, SMALL_CAMERA, expect, expectAllReceiveAll, test } from './callFixture';
 
 /** Seven seconds of video at 24 fps: at the start of a call a jitter buffer is longer. */
 const SETTLED_FRAMES = 168;
@@ -16,7 +16,7 @@ test('Chromium and Firefox play packets that were coalesced and padded', async (
   expect(await server.metrics()).toMatch(/rtp_padding_bytes_total\{[^}]*\} [1-9]/);
 });
 
-test('the window adds no jitter buffer delay to a call of two', async ({ call }) => {
+test('the window adds no jitter buffer delay to a call of two', NIGHTLY, async ({ call }) => {
   const windows = ['off', 'auto'];
   const calls = [];
   for (const window of windows) {

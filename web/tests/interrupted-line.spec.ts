@@ -6,7 +6,7 @@
  * that, nobody but the participant's own NAT knows that port. The times from the change itself are printed
  * too; they contain how long the browser had nothing to send.
  */
-import { SMALL_CAMERA, expect, test, type Call } from './callFixture';
+import { NIGHTLY, SMALL_CAMERA, expect, test, type Call } from './callFixture';
 import type { Relay } from './relay';
 import { sleep } from './server';
 
@@ -88,7 +88,7 @@ test('the picture is back within a second after an interruption', async ({ call 
 });
 
 for (const side of ['publisher', 'viewer'] as const) {
-  test(`the picture is back within a second after a new port of the ${side}`, async ({ call }) => {
+  test(`the picture is back within a second after a new port of the ${side}`, NIGHTLY, async ({ call }) => {
     test.setTimeout(120_000);
     const line = await startCall(call);
     const lines = [];

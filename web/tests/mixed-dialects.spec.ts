@@ -5,6 +5,7 @@
 import type { Page } from '@playwright/test';
 import type { Version } from './dialects/clientBundles';
 import type { Dialect } from './dialects/client';
+import { NIGHTLY } from './callFixture';
 import { SERVER, expect, test, type DialectParticipant } from './dialects/clientFixture';
 
 const ROOM = 'mixed-dialects';
@@ -19,7 +20,7 @@ const CLIENTS: { name: string; dialect: Dialect; version: Version; closesProduce
   { name: 'otto', dialect: 'protoo', version: 'newest', closesProducers: true },
 ];
 
-test('clients of six dialects share one room; each leaves and rejoins', async ({ dialectCall: call }) => {
+test('clients of six dialects share one room; each leaves and rejoins', NIGHTLY, async ({ dialectCall: call }) => {
   await call.startServer({ WATERSMEET_DEFAULT_ROOM: ROOM });
   const participants: DialectParticipant[] = [];
   for (const { name, dialect, version } of CLIENTS) {

@@ -246,6 +246,10 @@ impl Consumer {
             .map(|rtx| rtx.ssrc);
         let mut extension_ids = ExtensionIds::default();
         extension_ids.learn(&rtp.header_extensions);
+        if !setup.layers.is_one_stream() {
+            // Each stream numbers its frames and describes its structure itself.
+            extension_ids.forget(ExtensionKind::DependencyDescriptor);
+        }
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
         let mut media_codecs = rtp.codecs.iter().filter(|codec| !codec.is_rtx());
         let is_nack_announced = media_codecs.any(|codec| codec.has_feedback("nack", ""));

@@ -52,6 +52,11 @@ impl LayerStructure {
         !matches!(self, Self::Streams(_))
     }
 
+    /// Returns whether there is one stream only.
+    pub const fn is_one_stream(self) -> bool {
+        self.has_shared_stream() || matches!(self, Self::Streams(0 | 1))
+    }
+
     /// Returns the index of the stream that carries a layer.
     pub const fn stream_of(self, layer: u8) -> u8 {
         if self.has_shared_stream() { 0 } else { layer }

@@ -34,6 +34,13 @@ impl ExtensionIds {
         }
     }
 
+    /// Leaves a kind out of use.
+    pub fn forget(&mut self, kind: ExtensionKind) {
+        if let Some(id) = self.ids.get_mut(kind as usize) {
+            *id = 0;
+        }
+    }
+
     /// Returns the id of a kind, when it is in use.
     #[inline]
     pub fn id(&self, kind: ExtensionKind) -> Option<u8> {
