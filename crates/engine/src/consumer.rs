@@ -7,7 +7,7 @@
 mod codecs;
 mod counter_map;
 mod format;
-mod forward;
+pub mod forward;
 pub mod layer_limit;
 mod layer_preference;
 mod layer_selector;
@@ -35,7 +35,7 @@ use watersmeet_wire::units::{Bitrate, Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::consumer::counter_map::CounterMap;
 use crate::consumer::format::ConsumerFormat;
-pub use crate::consumer::forward::Forwarding;
+
 use crate::consumer::layers::ConsumerLayers;
 use crate::consumer::queued_packet::{QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;
@@ -244,12 +244,7 @@ impl Consumer {
         let rtx_ssrc = encoding
             .and_then(|encoding| encoding.rtx)
             .map(|rtx| rtx.ssrc);
-        let mut extension_ids = ExtensionIds::default();
-        extension_ids.learn(&rtp.header_extensions);
-        if !setup.layers.is_one_stream() {
-            // Each stream numbers its frames and describes its structure itself.
-            extension_ids.forget(ExtensionKind::DependencyDescriptor);
-        }
+        let extension_ids = extension_ids(&rtp, setup.layers);
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
         let mut media_codecs = rtp.codecs.iter().filter(|codec| !codec.is_rtx());
         let is_nack_announced = media_codecs.any(|codec| codec.has_feedback("nack", ""));
@@ -416,4 +411,15 @@ impl Consumer {
         self.keyframe_requested = Some(now);
         true
     }
+}
+
+/// Returns the ids of the header extensions of a consumer's packets.
+fn extension_ids(rtp: &RtpParameters, layers: LayerStructure) -> ExtensionIds {
+    let mut ids = ExtensionIds::default();
+    ids.learn(&rtp.header_extensions);
+    if !layers.is_one_stream() {
+        // Each stream numbers its frames and describes its structure itself.
+        ids.forget(ExtensionKind::DependencyDescriptor);
+    }
+    ids
 }

@@ -2,7 +2,8 @@
 //! a router and the capabilities of its clients.
 //!
 //! The results equal those of mediasoup 3.27, because mediasoup's clients compute the other half
-//! themselves: with a different payload type or header extension id they would receive no media.
+//! themselves: with a different payload type or header extension id they would receive no media. Only
+//! the dependency descriptor is also sent, in routers with AV1.
 //!
 //! In the order of a call:
 //! 1. [`router_capabilities`] assigns a payload type to each codec, once per router.
@@ -22,9 +23,10 @@ mod ssrc;
 mod supported;
 
 use watersmeet_wire::params::{
-    CODECS_MAX, FormatParameters, MediaKind, ParameterValue, ParamsError, RtpCapabilities,
-    RtpCodecCapability,
+    CODECS_MAX, FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, ParamsError,
+    RtpCapabilities, RtpCodecCapability, RtpHeaderExtension,
 };
+use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::Pt;
 
 pub use consumer::{can_consume, consumer_parameters};
@@ -100,7 +102,23 @@ pub fn router_capabilities(
         router.codecs.push(codec);
         router.codecs.extend(rtx);
     }
+    if router
+        .codecs
+        .iter()
+        .any(|it| it.mime_type.eq_ignore_ascii_case("video/AV1"))
+    {
+        send_dependency_descriptor(&mut router.header_extensions);
+    }
     Ok(router)
+}
+
+/// Lets consumers receive the dependency descriptor: without it browsers decode AV1 with one spatial layer
+/// only.
+fn send_dependency_descriptor(extensions: &mut [RtpHeaderExtension]) {
+    let uri = ExtensionKind::DependencyDescriptor.uri();
+    for extension in extensions.iter_mut().filter(|it| it.uri == uri) {
+        extension.direction = HeaderExtensionDirection::SendRecv;
+    }
 }
 
 /// Removes and returns the next free payload type.

@@ -10,17 +10,16 @@ pub mod demand;
 mod frame_description;
 pub mod keyframe;
 mod layer_rates;
+mod layers;
 pub mod nack;
 mod payload_format;
 pub mod stream;
 
-use watersmeet_wire::codec::InterLayerPrediction;
-use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters, ScalabilityMode};
-use watersmeet_wire::units::{Bitrate, Ssrc, Time};
+use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
+use watersmeet_wire::units::{Ssrc, Time};
 
 use crate::ids::ProducerId;
 use crate::layer_structure::{LayerStructure, tells_temporal_layers};
-use crate::layers::Layers;
 use crate::ortc::{NegotiatedProducer, RtpMapping};
 use crate::packet::{Arrival, Incoming};
 use crate::producer::activity::Activity;
@@ -214,77 +213,6 @@ impl Producer {
             stream.keyframes = KeyframeRequests::message();
         }
         producer
-    }
-
-    /// Returns the number of layers of which a consumer is sent one.
-    pub fn layer_count(&self) -> u8 {
-        self.structure.count()
-    }
-
-    /// Records that the layer of a packet is active, and those that a keyframe announces. Returns whether
-    /// the active layers have changed.
-    pub fn record_activity(&mut self, now: Time, arrival: &Arrival) -> bool {
-        let mut has_changed = false;
-        let is_scalable = matches!(self.structure, LayerStructure::Scalable(..));
-        if is_scalable && arrival.descriptor.keyframe {
-            let announced = arrival.descriptor.spatial_layers.min(self.layer_count());
-            for layer in 0..announced {
-                has_changed |= self.activity.record_packet(now, layer, arrival.timestamp);
-            }
-        }
-        let activity = &mut self.activity;
-        has_changed | activity.record_packet(now, arrival.layer, arrival.timestamp)
-    }
-
-    /// Counts a packet towards the bitrate of its layer.
-    #[inline]
-    pub fn record_bitrate(&mut self, now: Time, arrival: &Arrival) {
-        let len = self
-            .cached(arrival)
-            .map_or(0, |cached| cached.bytes().len());
-        if let Some(rate) = self.layer_rates.get_mut(usize::from(arrival.layer)) {
-            rate.record(now, len);
-        }
-    }
-
-    /// Returns the bitrate of a layer, with the lower ones that its receivers need; `None` while it is not
-    /// measured.
-    pub fn layer_bitrate(&self, now: Time, layer: u8) -> Option<Bitrate> {
-        let of = |layer| self.layer_rates.get(usize::from(layer))?.get(now);
-        if !matches!(
-            self.structure,
-            LayerStructure::Scalable(_, InterLayerPrediction::Always)
-        ) {
-            return of(layer);
-        }
-        let lower = (0..layer).filter_map(of).map(Bitrate::as_bps).sum::<u64>();
-        Some(Bitrate::from_bps(of(layer)?.as_bps() + lower))
-    }
-
-    /// Returns how its layers are carried.
-    pub const fn structure(&self) -> LayerStructure {
-        self.structure
-    }
-
-    /// Returns the index of the stream that carries a layer.
-    pub const fn stream_of(&self, layer: u8) -> u8 {
-        self.structure.stream_of(layer)
-    }
-
-    /// Returns whether a consumer can be limited to these layers. Where packets do not tell theirs, all are
-    /// forwarded.
-    pub fn can_limit_to(&self, layers: Layers) -> bool {
-        let modes = self.consumable.encodings.iter();
-        let modes = modes.filter_map(|it| ScalabilityMode::parse(it.scalability_mode.as_deref()?));
-        let (spatial, temporal) = modes.fold((1, 1), |(spatial, temporal), mode| {
-            (mode.spatial.max(spatial), mode.temporal.max(temporal))
-        });
-        let is_temporal_kept = self.tells_temporal_layers
-            || layers
-                .temporal_layer
-                .is_none_or(|it| it.saturating_add(1) >= temporal);
-        let is_spatial_chosen = self.layer_count() > 1;
-        is_temporal_kept && (is_spatial_chosen || layers.spatial_layer.saturating_add(1) >= spatial)
     }
 
     /// Returns whether its publisher sends to this shard.

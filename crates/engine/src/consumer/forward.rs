@@ -39,20 +39,9 @@ impl Consumer {
         if (arrival.pt != self.pt || self.lacks_codec) && !self.accepts_codec(arrival) {
             return Forwarding::Nothing;
         }
-        let descriptor = &arrival.descriptor;
-        let mut selection = self.layers.select(arrival.layer, descriptor);
-        if selection.continues() && self.is_discontinuous(now, arrival) {
-            if self.sequence.is_next(arrival.seq) {
-                // Nothing is missing: only the media clock has jumped.
-                self.rejoin(now, arrival);
-            } else {
-                self.layers.restart();
-                selection = self.layers.select(arrival.layer, descriptor);
-                if selection == Selection::Skip {
-                    return Forwarding::Interrupted;
-                }
-            }
-        }
+        let Some(selection) = self.select(now, arrival) else {
+            return Forwarding::Interrupted;
+        };
         match selection {
             Selection::Skip => {
                 if self.has_shared_stream {
@@ -103,6 +92,25 @@ impl Consumer {
             Selection::Change => Forwarding::Changed(queued),
             _ => Forwarding::Packet(queued),
         }
+    }
+
+    /// Decides about a packet. `None` when the stream was interrupted, and this packet does not start it
+    /// anew.
+    #[inline]
+    fn select(&mut self, now: Time, arrival: &Arrival) -> Option<Selection> {
+        let descriptor = &arrival.descriptor;
+        let selection = self.layers.select(arrival.layer, descriptor);
+        if !selection.continues() || !self.is_discontinuous(now, arrival) {
+            return Some(selection);
+        }
+        if self.sequence.is_next(arrival.seq) {
+            // Nothing is missing: only the media clock has jumped.
+            self.rejoin(now, arrival);
+            return Some(selection);
+        }
+        self.layers.restart();
+        let selection = self.layers.select(arrival.layer, descriptor);
+        (selection != Selection::Skip).then_some(selection)
     }
 
     /// Leaves out a packet of the stream being sent, newer than all others, without a gap.

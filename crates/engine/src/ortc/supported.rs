@@ -158,7 +158,8 @@ fn video_codec(mime_type: &str) -> RtpCodecCapability {
 
 /// Returns all header extensions, per media kind.
 ///
-/// RIDs are only received, because a consumer gets one stream.
+/// RIDs are only received, because a consumer gets one stream; so is the dependency descriptor, except in
+/// routers with AV1.
 /// Audio's transport-wide sequence numbers are only received, because browsers send feedback for
 /// video alone unless both are negotiated.
 fn header_extensions() -> Vec<RtpHeaderExtension> {
@@ -178,7 +179,7 @@ fn header_extensions() -> Vec<RtpHeaderExtension> {
         with_kind(Audio, Kind::TransportWideCc, 5, RecvOnly),
         with_kind(Video, Kind::TransportWideCc, 5, SendRecv),
         with_kind(Audio, Kind::AudioLevel, 6, SendRecv),
-        with_kind(Video, Kind::DependencyDescriptor, 7, SendRecv),
+        with_kind(Video, Kind::DependencyDescriptor, 7, RecvOnly),
         with_kind(Video, Kind::VideoOrientation, 8, SendRecv),
         with_kind(Video, Kind::TransmissionOffset, 9, SendRecv),
         with_kind(Audio, Kind::AbsCaptureTime, 10, SendRecv),

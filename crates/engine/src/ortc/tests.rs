@@ -79,6 +79,23 @@ fn a_router_accepts_every_supported_codec_alone() {
 }
 
 #[test]
+fn consumers_receive_the_dependency_descriptor_in_routers_with_av1_only() {
+    let uri = ExtensionKind::DependencyDescriptor.uri();
+    for codec in supported_capabilities().codecs {
+        let router = router_capabilities(std::slice::from_ref(&codec)).unwrap();
+        let mut extensions = router.header_extensions.iter();
+        let extension = extensions.find(|it| it.uri == uri).unwrap();
+        let is_sent = extension.direction == HeaderExtensionDirection::SendRecv;
+        assert_eq!(
+            is_sent,
+            codec.mime_type == "video/AV1",
+            "{}",
+            codec.mime_type
+        );
+    }
+}
+
+#[test]
 fn a_router_refuses_unsupported_codecs_and_payload_type_conflicts() {
     let one = |value| router_capabilities(&codecs(json!([value])));
     let unknown = json!({ "mimeType": "video/H261", "clockRate": 90000 });

@@ -8,7 +8,7 @@ use watersmeet_wire::units::Time;
 
 use super::Worker;
 use super::ingress::layer_event;
-use crate::consumer::Forwarding;
+use crate::consumer::forward::Forwarding;
 use crate::keyframe_index::CatchUpLimits;
 use crate::packet::Arrival;
 use crate::slots::{ConsumerKey, TransportKey};
