@@ -12,7 +12,7 @@ for (const codec of ['vp8', 'vp9']) {
   });
 }
 
-test('two Chromium exchange media with H264', async ({ call }) => {
+test('two Chromium exchange media with H264', NIGHTLY, async ({ call }) => {
   await call.startServer({ WATERSMEET_VIDEO_CODEC: 'h264' });
   const ana = await call.join('ana');
   const ben = await call.join('ben');
@@ -23,7 +23,7 @@ test('two Chromium exchange media with H264', async ({ call }) => {
   expect(await ben.codecOf(ana)).toBe('video/H264');
 });
 
-test('one Chromium receives AV1 from another where the server offers it', async ({ call }) => {
+test('one Chromium receives AV1 from another where the server offers it', NIGHTLY, async ({ call }) => {
   await call.startServer({ WATERSMEET_CODECS: 'opus, av1', WATERSMEET_VIDEO_CODEC: 'av1' });
   const ana = await call.join('ana', SMALL_CAMERA);
   const ben = await call.join('ben', SMALL_CAMERA);

@@ -7,7 +7,7 @@ import { NIGHTLY, SMALL_CAMERA, expect, expectAllReceiveAll, test } from './call
 /** Seven seconds of video at 24 fps: at the start of a call a jitter buffer is longer. */
 const SETTLED_FRAMES = 168;
 
-test('Chromium and Firefox play packets that were coalesced and padded', async ({ call }) => {
+test('Chromium and Firefox play packets that were coalesced and padded', NIGHTLY, async ({ call }) => {
   const server = await call.startServer({ WATERSMEET_EGRESS_WINDOW: '2000us', WATERSMEET_EGRESS_PADDING: '32' });
   const ana = await call.join('ana', SMALL_CAMERA);
   const ben = await call.join('ben', { ...SMALL_CAMERA, browser: 'firefox' });

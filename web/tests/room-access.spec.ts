@@ -1,7 +1,7 @@
 /** Room policies, invitations, roles and moderation in real browsers. */
 import { randomBytes } from 'node:crypto';
 import type { Locator } from '@playwright/test';
-import { NO_MEDIA, ROOM, expect, test, type Call, type CallParticipant } from './callFixture';
+import { NIGHTLY, NO_MEDIA, ROOM, expect, test, type Call, type CallParticipant } from './callFixture';
 import { signToken } from './jwt';
 import type { Server } from './server';
 
@@ -64,7 +64,7 @@ test('a host admits a waiting participant, and they exchange media', async ({ ca
   await expect(requestCard(ana)).toHaveCount(0);
 });
 
-test('a denied participant is told and can ask again', async ({ call }) => {
+test('a denied participant is told and can ask again', NIGHTLY, async ({ call }) => {
   await startServerWithPolicy(call, 'approval');
   const ana = await call.join('ana');
   const ben = await call.open('ben', { room: ROOM });
@@ -147,7 +147,7 @@ test('an invitation is accepted in every form of URL', async ({ call }) => {
   await ben.expectVideoFrom(ana);
 });
 
-test('a room created with an invitation is joined through its link', async ({ call }) => {
+test('a room created with an invitation is joined through its link', NIGHTLY, async ({ call }) => {
   await startServerWithPolicy(call, 'open');
   const ana = await call.open('ana');
   await ana.page.getByLabel('Who can come in').selectOption('Invited people only');
@@ -209,7 +209,7 @@ test('a viewer receives media and sends it after a host grants the request to sp
   await expect(ben.page.getByRole('button', { name: 'Mute microphone' })).toBeVisible();
 });
 
-test('a host demotes a speaker and promotes them again', async ({ call }) => {
+test('a host demotes a speaker and promotes them again', NIGHTLY, async ({ call }) => {
   await startServerWithPolicy(call, 'open');
   const ana = await call.join('ana');
   const ben = await call.join('ben');
@@ -255,7 +255,7 @@ test('a participant removed by a host is told and leaves', async ({ call }) => {
   await ana.expectVideoFrom(ben);
 });
 
-test('a participant removed and kept out by a host cannot join again', async ({ call }) => {
+test('a participant removed and kept out by a host cannot join again', NIGHTLY, async ({ call }) => {
   await startServerWithPolicy(call, 'open');
   const ana = await call.join('ana');
   const ben = await call.join('ben');

@@ -3,7 +3,7 @@
  * pages of its room, say that the connection was lost and rejoin. Another room is not affected.
  * Needs a program built with `--features faults`; `WATERSMEET_FAULTS_BIN` is its path.
  */
-import { SMALL_CAMERA, expect, test } from './callFixture';
+import { NIGHTLY, SMALL_CAMERA, expect, test } from './callFixture';
 
 const FAULTS_BIN = process.env.WATERSMEET_FAULTS_BIN;
 const REJOIN_MS_MAX = 10_000;
@@ -13,7 +13,7 @@ const FREEZE_MS_MAX = 500;
 /** Shown for less than a second when the server is there. */
 const LOSS_TEXT = 'The connection was lost. Getting you back in…';
 
-test('pages hit by a panic say so and rejoin, the call in another room sees no freeze', async ({ call }) => {
+test('pages hit by a panic say so and rejoin, the call in another room sees no freeze', NIGHTLY, async ({ call }) => {
   test.skip(!FAULTS_BIN, 'WATERSMEET_FAULTS_BIN is not set');
   const server = await call.startServer({ WATERSMEET_SHARDS: '1' }, FAULTS_BIN);
   const ana = await call.join('ana', { room: 'panicking', ...SMALL_CAMERA });
