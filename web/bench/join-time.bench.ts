@@ -51,7 +51,7 @@ async function join(viewer: CallParticipant, height: number): Promise<JoinTimes>
 
 function quantiles(times: JoinTimes[], name: keyof JoinTimes): string {
   const sorted = times.map((it) => it[name] ?? Number.POSITIVE_INFINITY).sort((one, two) => one - two);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]?.toFixed(0);
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]?.toFixed(0);
   return `${name} | ${at(0)} | ${at(0.5)} | ${at(0.95)}`;
 }
 

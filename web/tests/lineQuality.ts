@@ -79,11 +79,16 @@ export function mostOfferedKbps(samples: LineSample[]): number {
   return most;
 }
 
-/** Returns the share of sound that was made up, in percent. */
+/** Returns the share of sound that was made up, in percent. A rejoin makes a new receiver, which counts from zero. */
 export function concealedPercent(samples: LineSample[]): number {
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.played <= first.played) return 100;
-  return (100 * (last.concealed - first.concealed)) / (last.played - first.played);
+  const sum = { concealed: 0, played: 0 };
+  samples.slice(1).forEach((sample, index) => {
+    const former = samples[index];
+    const isNew = !former || sample.played < former.played;
+    sum.concealed += sample.concealed - (isNew ? 0 : former.concealed);
+    sum.played += sample.played - (isNew ? 0 : former.played);
+  });
+  return sum.played > 0 ? (100 * sum.concealed) / sum.played : 100;
 }
 
 /** Returns the times in ms, from one frame to the next, that were longer than `minMs`. */
