@@ -12,6 +12,7 @@ import {
   longestPauseMs,
   mostOfferedKbps,
   recordLine,
+  videoKbps,
 } from '../tests/lineQuality';
 import { sleep } from '../tests/server';
 
@@ -39,6 +40,7 @@ const BURSTS = `down ${BASE} bursts=76:4`;
 
 const LINES: Record<string, Phase[]> = {
   'steps': [line(2_500, 20), line(600, 25), line(1_500, 25), line(300, 25), line(2_500, 25)],
+  'slow viewer': [line(700, 20, '0.7 Mbit/s at first'), line(700, 30, '0.7 Mbit/s later')],
   'burst loss of 5 %': [clean(5), impaired('5 % in bursts', 25, BURSTS)],
   'random loss of 20 %': [clean(5), impaired('20 % lost', 25, `down ${BASE} loss=0.2`)],
   'jitter of 100 ms': [clean(5), impaired('0 to 100 ms', 25, 'down delay=60 queue=300 jitter=50')],
@@ -89,6 +91,7 @@ for (const [name, phases] of Object.entries(LINES).filter(([name]) => name.inclu
       return [
         phase.name,
         phase.kbps ? `${(offered / phase.kbps).toFixed(2)} ×` : `${offered.toFixed(0)} kbit/s`,
+        phase.kbps ? `${((100 * videoKbps(settled)) / phase.kbps).toFixed(0)} %` : `${videoKbps(settled).toFixed(0)} kbit/s`,
         `${concealedPercent(all).toFixed(2)} %`,
         `${frozenPercent(all).toFixed(1)} %`,
         `${longestPauseMs(all)} ms`,
@@ -97,7 +100,7 @@ for (const [name, phases] of Object.entries(LINES).filter(([name]) => name.inclu
         `${best}p after ${heightReachedMs(all, best) ?? '–'} ms`,
       ].join(' | ');
     });
-    const head = 'line | most offered after 1 s | concealed | frozen | longest pause | frames | at the end | best';
+    const head = 'line | most offered after 1 s | video | concealed | frozen | longest pause | frames | at the end | best';
     console.log(`\n${name}\n${head}\n${rows.join('\n')}`);
   });
 }

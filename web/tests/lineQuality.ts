@@ -14,6 +14,8 @@ export interface LineSample {
   framesDecoded: number;
   /** Height of the picture in pixels. */
   height: number;
+  /** Bytes of video that arrived, without retransmissions and padding. */
+  videoBytes: number;
   /** Samples of sound that were made up, and of all. */
   concealed: number;
   played: number;
@@ -27,12 +29,16 @@ async function readReceivers(viewer: CallParticipant, publisher: CallParticipant
       return (element?.srcObject as MediaStream | null)?.getTracks()[0]?.id;
     };
     const ids = [trackOf(`${name}'s camera`), trackOf(`${name}'s voice`)];
-    const result = { framesDecoded: 0, height: 0, concealed: 0, played: 0 };
+    const result = { framesDecoded: 0, height: 0, videoBytes: 0, concealed: 0, played: 0 };
     for (const connection of window.connections) {
       for (const receiver of connection.getReceivers().filter(({ track }) => ids.includes(track.id))) {
         for (const report of (await receiver.getStats()).values()) {
           if (report.type !== 'inbound-rtp') continue;
           result.framesDecoded += Number(report.framesDecoded ?? 0);
+          if (report.kind === 'video') {
+            const bytes = Number(report.bytesReceived ?? 0) + Number(report.headerBytesReceived ?? 0);
+            result.videoBytes += bytes - Number(report.retransmittedBytesReceived ?? 0);
+          }
           result.height = Math.max(result.height, Number(report.frameHeight ?? 0));
           result.concealed += Number(report.concealedSamples ?? 0) - Number(report.silentConcealedSamples ?? 0);
           result.played += Number(report.totalSamplesReceived ?? 0);
@@ -77,6 +83,13 @@ export function mostOfferedKbps(samples: LineSample[]): number {
     if (last) most = Math.max(most, ((last.offeredBytes - first.offeredBytes) * 8) / (last.atMs - first.atMs));
   }
   return most;
+}
+
+/** Returns the bitrate of the video that arrived, in kbit/s. */
+export function videoKbps(samples: LineSample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (!first || !last || last.atMs <= first.atMs) return 0;
+  return (8 * (last.videoBytes - first.videoBytes)) / (last.atMs - first.atMs);
 }
 
 /** Returns the share of sound that was made up, in percent. A rejoin makes a new receiver, which counts from zero. */
