@@ -6,8 +6,8 @@ import { NIGHTLY, expect, test, type CallParticipant } from './callFixture';
 
 const SMALL = { width: 360, height: 420 };
 const LARGE = { width: 1_600, height: 1_000 };
-/** Time within which a viewer has the layer that fits a tile. */
-const LAYER_MS_MAX = 1_000;
+/** Time within which a viewer has the layer that fits a tile, on a machine that encodes all pictures itself. */
+const LAYER_MS_MAX = 5_000;
 
 /** Height of the pictures that a viewer decodes at present. */
 function decodedHeight(viewer: CallParticipant): Promise<number> {
@@ -42,6 +42,6 @@ for (const [codec, height] of [['vp8', 720], ['vp9', 720], ['h264', 720], ['av1'
     const times = [await resize(ben, LARGE, height), await resize(ben, SMALL, height / 2)];
     console.log(`${codec}: ${times.join(' and ')} ms to the layer of a large and of a small tile`);
     await ben.expectVideoFrom(ana);
-    expect(Math.max(...times)).toBeLessThan(5 * LAYER_MS_MAX);
+    expect(Math.max(...times)).toBeLessThan(LAYER_MS_MAX);
   });
 }
