@@ -4,6 +4,7 @@
 //! A consumer holds numbers, never bytes: a packet to send is described by a [`QueuedPacket`], and
 //! written from the producer's packet cache when it is sent.
 
+mod active_layers;
 mod codecs;
 mod counter_map;
 mod format;
@@ -35,7 +36,6 @@ use watersmeet_wire::units::{Bitrate, Mid, Pt, SeqNo, Ssrc, Time};
 
 use crate::consumer::counter_map::CounterMap;
 use crate::consumer::format::ConsumerFormat;
-
 use crate::consumer::layers::ConsumerLayers;
 use crate::consumer::queued_packet::{QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;

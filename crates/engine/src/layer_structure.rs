@@ -4,8 +4,7 @@ use watersmeet_wire::codec::{Codec, InterLayerPrediction, PayloadDescriptor};
 use watersmeet_wire::params::{RtpEncodingParameters, RtpParameters, ScalabilityMode};
 use watersmeet_wire::rtp::extension::ExtensionKind;
 
-/// Most layers: their activity is a set of eight bits.
-const LAYERS_MAX: u8 = 8;
+use crate::allocation::LAYERS_MAX;
 
 /// Layers of a producer, of which a consumer is sent one, or several that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,13 +29,16 @@ impl LayerStructure {
         let Some((text, mode)) = mode_of(encoding) else {
             return one;
         };
-        if !(2..=LAYERS_MAX).contains(&mode.spatial) {
+        // The activity of the layers is a set of eight bits.
+        if !(2..=LAYERS_MAX).contains(&usize::from(mode.spatial)) {
             return one;
         }
-        match InterLayerPrediction::of_mode(text) {
-            InterLayerPrediction::Never => Self::Independent(mode.spatial),
-            prediction if tells_layers(parameters) => Self::Scalable(mode.spatial, prediction),
-            _ => one,
+        if mode.is_independent {
+            Self::Independent(mode.spatial)
+        } else if tells_layers(parameters) {
+            Self::Scalable(mode.spatial, InterLayerPrediction::of_mode(text))
+        } else {
+            one
         }
     }
 
@@ -94,8 +96,7 @@ fn mode_of(encoding: &RtpEncodingParameters) -> Option<(&str, ScalabilityMode)> 
 fn tells_layers(parameters: &RtpParameters) -> bool {
     let uri = ExtensionKind::DependencyDescriptor.uri();
     let has_descriptor = || parameters.header_extensions.iter().any(|it| it.uri == uri);
-    let codec = parameters.codecs.first();
-    match codec.and_then(|codec| Codec::of_mime_type(&codec.mime_type)) {
+    match codec_of(parameters) {
         Some(Codec::Vp9) => true,
         Some(Codec::Av1) => has_descriptor(),
         _ => false,
@@ -104,9 +105,13 @@ fn tells_layers(parameters: &RtpParameters) -> bool {
 
 /// Returns whether each packet tells its temporal layer.
 pub fn tells_temporal_layers(parameters: &RtpParameters) -> bool {
-    let codec = parameters.codecs.first();
-    let codec = codec.and_then(|codec| Codec::of_mime_type(&codec.mime_type));
-    codec == Some(Codec::Vp8) || tells_layers(parameters)
+    codec_of(parameters) == Some(Codec::Vp8) || tells_layers(parameters)
+}
+
+/// Returns the first codec.
+fn codec_of(parameters: &RtpParameters) -> Option<Codec> {
+    let codec = parameters.codecs.first()?;
+    Codec::of_mime_type(&codec.mime_type)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod producer;
 mod ssrc;
 mod supported;
 
+use watersmeet_wire::codec::Codec;
 use watersmeet_wire::params::{
     CODECS_MAX, FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, ParamsError,
     RtpCapabilities, RtpCodecCapability, RtpHeaderExtension,
@@ -102,11 +103,8 @@ pub fn router_capabilities(
         router.codecs.push(codec);
         router.codecs.extend(rtx);
     }
-    if router
-        .codecs
-        .iter()
-        .any(|it| it.mime_type.eq_ignore_ascii_case("video/AV1"))
-    {
+    let is_av1 = |it: &RtpCodecCapability| Codec::of_mime_type(&it.mime_type) == Some(Codec::Av1);
+    if router.codecs.iter().any(is_av1) {
         send_dependency_descriptor(&mut router.header_extensions);
     }
     Ok(router)

@@ -95,7 +95,7 @@ pub struct QueuedPacket {
     pub queued_millis: u32,
     /// Outgoing RTP timestamp.
     pub timestamp: u32,
-    /// Changes to its payload header.
+    /// Changes to the producer's packet.
     pub patch: PacketPatch,
 }
 

@@ -45,7 +45,7 @@ pub struct Sent {
     at: u32,
     /// Low 16 bits of its outgoing sequence number.
     seq: u16,
-    /// Changes to its payload header.
+    /// Changes to the producer's packet.
     pub patch: PacketPatch,
     /// Index of the producer's stream.
     pub stream: u8,

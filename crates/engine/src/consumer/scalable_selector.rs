@@ -3,15 +3,14 @@
 
 use watersmeet_wire::codec::{InterLayerPrediction, LayerFilter, PayloadDescriptor};
 
+use super::active_layers::ActiveLayers;
 use super::selection::Selection;
 
 /// Selects layers of one stream.
 #[derive(Debug)]
 pub struct ScalableSelector {
-    /// Number of spatial layers.
-    count: u8,
-    /// Layers that bring packets, as a bit set.
-    active: u8,
+    /// Spatial layers that bring packets.
+    active: ActiveLayers,
     /// How spatial layers depend on one another.
     prediction: InterLayerPrediction,
     /// Layers being sent; absent while none are.
@@ -26,8 +25,7 @@ impl ScalableSelector {
     /// Creates a selector that has sent nothing.
     pub const fn new(count: u8, prediction: InterLayerPrediction) -> Self {
         Self {
-            count,
-            active: 0,
+            active: ActiveLayers::new(count),
             prediction,
             filter: None,
             reached: None,
@@ -97,13 +95,9 @@ impl ScalableSelector {
         self.shown = None;
     }
 
-    /// Returns the spatial layer that should be sent: the highest active one up to `spatial_max`, or else
-    /// the lowest active one above it.
+    /// Returns the spatial layer that should be sent.
     pub fn target(&self, spatial_max: u8) -> Option<u8> {
-        let top = spatial_max.min(self.count.saturating_sub(1));
-        let is_active = |layer: &u8| self.active & 1 << layer != 0;
-        let below = (0..=top).rev().find(is_active);
-        below.or_else(|| (top + 1..self.count).find(is_active))
+        self.active.target(spatial_max)
     }
 
     /// Returns the highest spatial layer being sent.
@@ -129,7 +123,7 @@ impl ScalableSelector {
 
     /// Sets which layers bring packets, as a bit set.
     pub fn set_active(&mut self, active: u8) {
-        self.active = active;
+        self.active.set(active);
     }
 
     /// Stops sending until the next keyframe.

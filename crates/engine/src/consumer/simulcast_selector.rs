@@ -1,15 +1,14 @@
 //! Selector for simulcast producers: sends one of several streams, and changes to another only at
 //! a keyframe of it, so that the receiver can decode what follows.
 
+use super::active_layers::ActiveLayers;
 use super::selection::Selection;
 
 /// Selects one stream of a simulcast producer.
 #[derive(Debug)]
 pub struct SimulcastSelector {
-    /// Number of streams, lowest quality first.
-    count: u8,
-    /// Streams that bring packets, as a bit set.
-    active: u8,
+    /// Streams that bring packets.
+    active: ActiveLayers,
     /// Stream being sent; absent while none is.
     current: Option<u8>,
     /// Whether streams can only be decoded from a keyframe on.
@@ -20,8 +19,7 @@ impl SimulcastSelector {
     /// Creates a selector among `count` streams that has sent nothing.
     pub const fn new(count: u8, needs_keyframe: bool) -> Self {
         Self {
-            count,
-            active: 0,
+            active: ActiveLayers::new(count),
             current: None,
             needs_keyframe,
         }
@@ -56,13 +54,9 @@ impl SimulcastSelector {
         self.current = Some(stream);
     }
 
-    /// Returns the stream that should be sent: the highest active one up to `spatial_max`, or else the
-    /// lowest active one above it.
+    /// Returns the stream that should be sent.
     pub fn target(&self, spatial_max: u8) -> Option<u8> {
-        let top = spatial_max.min(self.count.saturating_sub(1));
-        let is_active = |stream: &u8| self.active & 1 << stream != 0;
-        let below = (0..=top).rev().find(is_active);
-        below.or_else(|| (top + 1..self.count).find(is_active))
+        self.active.target(spatial_max)
     }
 
     /// Returns the stream being sent.
@@ -79,7 +73,7 @@ impl SimulcastSelector {
 
     /// Sets which streams bring packets, as a bit set.
     pub fn set_active(&mut self, active: u8) {
-        self.active = active;
+        self.active.set(active);
     }
 
     /// Stops sending until the next keyframe.

@@ -1,4 +1,4 @@
-//! What a stream's packets tell of the frames they belong to: in the payload, and for AV1 in the dependency
+//! Describes the frame that a packet belongs to, from the packet's payload, and with AV1 from its dependency
 //! descriptor.
 
 use watersmeet_wire::codec::{Codec, PayloadDescriptor, parse_payload};
@@ -16,11 +16,13 @@ impl Stream {
         incoming: &Incoming,
         packet: &[u8],
     ) -> PayloadDescriptor {
-        if let Some(value) = dependencies(codec, incoming, packet) {
-            // One that cannot be read changes nothing.
-            let _ = self.dependencies.read(value);
-        }
-        self.describe_again(codec, incoming, packet)
+        // A descriptor that cannot be read, as that of a late packet, is ignored.
+        let value = dependencies(codec, incoming, packet);
+        let descriptor = value.and_then(|value| self.dependencies.read(value).ok());
+        let by_dependencies = descriptor
+            .zip(self.dependencies.structure())
+            .map(|(descriptor, structure)| descriptor.payload_descriptor(structure));
+        by_dependencies.unwrap_or_else(|| describe_payload(codec, incoming, packet))
     }
 
     /// Returns the properties of a packet that was described before.
@@ -36,9 +38,14 @@ impl Stream {
             let descriptor = DependencyDescriptor::parse(value, Some(structure)).ok()?;
             Some(descriptor.payload_descriptor(structure))
         };
-        let by_payload = || parse_payload(codec?, incoming.payload(packet));
-        by_dependencies().or_else(by_payload).unwrap_or_default()
+        by_dependencies().unwrap_or_else(|| describe_payload(codec, incoming, packet))
     }
+}
+
+/// Returns the properties that the payload alone shows.
+fn describe_payload(codec: Option<Codec>, incoming: &Incoming, packet: &[u8]) -> PayloadDescriptor {
+    let descriptor = codec.and_then(|codec| parse_payload(codec, incoming.payload(packet)));
+    descriptor.unwrap_or_default()
 }
 
 /// Returns the dependency descriptor of an AV1 packet. That of other codecs says nothing that their payload

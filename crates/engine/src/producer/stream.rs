@@ -91,7 +91,7 @@ pub struct Stream {
     pub keyframes: KeyframeRequests,
     /// Maps its RTP timestamps to our clock.
     pub clock_reference: Option<ClockReference>,
-    /// What dependency descriptors refer to.
+    /// Reads the dependency descriptors of its packets, and keeps the structure of the latest keyframe.
     pub(super) dependencies: DependencyReader,
     /// Counters for `getStats`.
     pub counters: Counters,

@@ -156,7 +156,6 @@ impl Worker {
             let Some(consumer) = self.consumers.get_mut(consumer_key) else {
                 continue;
             };
-            let changes_within = consumer.layers.changes_within_stream();
             let (queued, is_first, has_changed) = match consumer.forward(now, arrival) {
                 Forwarding::Nothing => continue,
                 Forwarding::Interrupted => {
@@ -165,7 +164,9 @@ impl Worker {
                 }
                 Forwarding::Packet(queued) => (queued, false, false),
                 Forwarding::Changed(queued) => (queued, false, true),
-                Forwarding::First(queued) => (queued, true, !changes_within),
+                Forwarding::First(queued) => {
+                    (queued, true, !consumer.layers.changes_within_stream())
+                }
             };
             let Some(entry) = self.transports.get_mut(consumer.transport) else {
                 continue;

@@ -181,11 +181,13 @@ impl DependencyDescriptor {
         }
     }
 
-    /// Returns the properties that all codecs share. `structure` is the newest one of the stream.
+    /// Returns the properties that all codecs share. `structure` is the newest one of the stream, which
+    /// counts where the descriptor has none of its own.
     ///
     /// Frames of one picture have successive numbers, lowest spatial layer first, so that one in spatial
     /// layer n refers to its own picture where the distance is n at most.
     pub fn payload_descriptor(&self, structure: &DependencyStructure) -> PayloadDescriptor {
+        let structure = self.structure.as_deref().unwrap_or(structure);
         let is_within_picture = |diff: &u16| *diff <= u16::from(self.spatial_layer);
         let inter_picture = !self.frame_diffs.iter().all(is_within_picture);
         let inter_layer = self.frame_diffs.iter().any(is_within_picture);
