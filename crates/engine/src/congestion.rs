@@ -10,6 +10,7 @@
 
 mod acknowledged_rate;
 mod busy_rate;
+mod competition;
 mod delay_trend;
 mod loss_limit;
 mod pacer;
@@ -26,6 +27,7 @@ use watersmeet_wire::units::{Bitrate, Time};
 
 use self::acknowledged_rate::AcknowledgedRate;
 use self::busy_rate::BusyRate;
+use self::competition::{Competition, Ending};
 use self::delay_trend::{DelayTrend, Trend};
 use self::loss_limit::{LossLimit, Verdict};
 use self::pacer::{Pacer, PacingRate};
@@ -58,15 +60,20 @@ const VARIATION_MAX: Duration = Duration::from_millis(60);
 const BUSY_PERCENT: u64 = 95;
 const ARRIVED_PERCENT: u64 = 85;
 
-/// Share of the rate seen at the decrease before, in percent, below which the path carries the traffic of
-/// others.
-const SHARED_PERCENT: u64 = 92;
-
-/// Time after the first decrease from which on that shows: what arrived before it no longer counts.
-const SHARED_AFTER: Duration = Duration::from_millis(700);
+/// Share of what the path carried that arrives, in percent, when lower rates have had an effect.
+const YIELDED_PERCENT: u64 = 85;
 
 /// Time after which lower rates must have shortened a queue that they cause.
 const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
+
+/// Time after competing traffic was there in which it is sooner recognised again.
+const COMPETITION_EXPECTED_FOR: Duration = Duration::from_secs(15);
+
+/// Bitrate that is tried beside competing traffic though less has arrived so far.
+const SHOWN_MIN: Bitrate = Bitrate::from_kbps(250);
+
+/// Longest time between two updates that counts.
+const UPDATE_MAX: Duration = Duration::from_millis(200);
 
 /// Growth per second, in percent, and at least.
 const GROWTH_PERCENT: u64 = 8;
@@ -123,6 +130,10 @@ pub struct BandwidthEstimator {
     newest_acknowledged: Time,
     updated: Time,
     congestion: Option<Congestion>,
+    /// Competition for the bottleneck, while there is.
+    competition: Option<Competition>,
+    /// Time until which another one is expected.
+    competition_expected_until: Time,
     /// Acknowledged bitrate at the latest congestion; above it the estimate grows only by probing.
     capacity: Option<Bitrate>,
 }
@@ -134,10 +145,9 @@ struct Congestion {
     decreased: Time,
     /// Time of the first decrease since the queue was last short.
     since: Time,
-    /// Queue at that time.
+    /// Longest queue since then.
     queue: Duration,
-    /// Queue at the latest decrease, and what the path was seen to carry.
-    latest_queue: Duration,
+    /// What the path was seen to carry at the first decrease.
     carried: Bitrate,
     /// Whether the queue is still not short.
     is_queue_standing: bool,
@@ -146,17 +156,16 @@ struct Congestion {
 impl Congestion {
     /// Returns whether lower rates did not shorten the queue: other traffic fills it, or the path's delay
     /// has grown.
-    fn is_fruitless(&self, now: Time, queue: Duration) -> bool {
-        now.since(self.since) > FRUITLESS_AFTER && queue * 10 > self.queue * 8
-    }
-
-    /// Returns whether competing traffic fills the queue: less arrives because less was sent, and still the
-    /// queue is as long.
-    fn is_shared(&self, now: Time, queue: Duration, busy: Option<Bitrate>) -> bool {
-        let is_less = |busy: Bitrate| busy.as_bps() * 100 < self.carried.as_bps() * SHARED_PERCENT;
-        now.since(self.since) > SHARED_AFTER
-            && (self.latest_queue * 8..self.latest_queue * 15).contains(&(queue * 10))
-            && busy.is_some_and(is_less)
+    fn is_fruitless(
+        &self,
+        now: Time,
+        queue: Duration,
+        arrived: Bitrate,
+        is_expected: bool,
+    ) -> bool {
+        let after = if is_expected { FRUITLESS_AFTER / 3 } else { FRUITLESS_AFTER };
+        let yielded = arrived.as_bps() * 100 < self.carried.as_bps() * YIELDED_PERCENT;
+        yielded && now.since(self.since) > after && queue * 10 > self.queue * 8
     }
 }
 
@@ -182,6 +191,8 @@ impl BandwidthEstimator {
             newest_acknowledged: Time::ZERO,
             updated: Time::ZERO,
             congestion: None,
+            competition: None,
+            competition_expected_until: Time::ZERO,
             capacity: None,
         }
     }
@@ -326,19 +337,26 @@ impl BandwidthEstimator {
     pub fn record_feedback(&mut self, now: Time, feedback: &TransportFeedback<'_>) {
         let was_interrupted = self.is_interrupted(now);
         let mut acknowledged = None;
+        let covered = feedback.packets().map(|(seq, _)| seq);
+        let mut unreported = self.ledger.cover(covered);
         for (seq, arrival) in feedback.packets() {
             let arrival = arrival.map(|arrival| self.unwrap(arrival));
             match self.ledger.resolve(seq, arrival.is_some()) {
                 None => {}
-                Some(Outcome::Lost(packet)) => self.loss.record_loss(&packet),
+                Some(Outcome::Lost(packet)) => {
+                    self.loss.record_loss(&packet);
+                    self.count_in_competition(true);
+                }
                 Some(Outcome::Arrived(packet)) => {
+                    self.count_in_competition(false);
                     self.loss.record_arrival(&packet);
-                    self.record_arrival(&packet, arrival.unwrap_or_default());
+                    let unreported = std::mem::take(&mut unreported);
+                    self.record_arrival(&packet, arrival.unwrap_or_default(), unreported);
                     acknowledged = acknowledged.max(Some(packet.at));
                 }
                 Some(Outcome::ArrivedLate(packet)) => {
                     self.loss.record_late_arrival(&packet);
-                    self.record_arrival(&packet, arrival.unwrap_or_default());
+                    self.record_arrival(&packet, arrival.unwrap_or_default(), 0);
                 }
             }
         }
@@ -370,13 +388,16 @@ impl BandwidthEstimator {
         unwrapped
     }
 
-    fn record_arrival(&mut self, packet: &SentPacket, arrival: i64) {
+    /// Records the arrival of a packet. `unreported` are the bytes before it whose feedback was lost: they
+    /// count as arrived by then, or the path would seem to carry less.
+    fn record_arrival(&mut self, packet: &SentPacket, arrival: i64, unreported: u64) {
         let sent = i64::try_from(packet.at.as_micros()).unwrap_or(i64::MAX);
-        self.acknowledged.record(sent, arrival, packet.len);
+        let bytes = u64::from(packet.len) + unreported;
+        self.acknowledged.record(sent, arrival, bytes);
         self.trend.record(packet.at, arrival);
         let delay = arrival.saturating_sub(sent);
         self.queue.record(arrival, delay);
-        self.busy.record(arrival, delay, packet.len);
+        self.busy.record(arrival, delay, bytes);
         if packet.probe != 0 {
             self.prober.record_arrival(packet, arrival);
         }
@@ -405,9 +426,19 @@ impl BandwidthEstimator {
         self.queue.get() > self.queue_max()
     }
 
+    fn count_in_competition(&mut self, is_lost: bool) {
+        if let Some(competition) = &mut self.competition {
+            competition.count(is_lost);
+        }
+    }
+
     fn update(&mut self, now: Time) {
         let since_update = now.since(self.updated);
         self.updated = now;
+        if self.competition.is_some() {
+            self.compete(now, since_update);
+            return;
+        }
         if let Some(result) =
             self.prober
                 .conclude(now, self.newest_acknowledged, self.loss.inherent())
@@ -437,8 +468,9 @@ impl BandwidthEstimator {
             self.loss.ignore_until(now);
             self.decrease(now, queue.max(latest));
         } else {
-            if let Some(congestion) = &mut self.congestion {
-                congestion.is_queue_standing = false;
+            if self.is_queue_left(now, queue) {
+                self.begin_competition(now, queue);
+                return;
             }
             if self.trend.get() != Trend::Falling && self.loss.allows_growth() {
                 self.grow(since_update);
@@ -467,28 +499,83 @@ impl BandwidthEstimator {
         }
         let standing = former.filter(|former| former.is_queue_standing);
         let busy = self.busy.get(self.queue.base());
+        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
         if standing.is_some_and(|former| {
-            former.is_shared(now, queue, busy) || former.is_fruitless(now, queue)
+            let is_expected = now < self.competition_expected_until;
+            former.is_fruitless(now, queue, arrived, is_expected)
         }) {
-            self.queue.accept_as_base();
-            self.congestion = None;
+            self.begin_competition(now, queue);
             return;
         }
-        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
         let (carried, percent) =
             busy.map_or((arrived, ARRIVED_PERCENT), |rate| (rate, BUSY_PERCENT));
         self.capacity = Some(carried);
         let lower = Bitrate::from_bps(carried.as_bps() * percent / 100);
-        self.set(self.estimate.min(lower));
+        let least = if now < self.competition_expected_until {
+            Bitrate::from_bps(self.estimate.as_bps() * BUSY_PERCENT / 100)
+        } else {
+            FLOOR
+        };
+        self.set(self.estimate.min(lower.max(least)));
         self.prober.pause(now, PROBE_PAUSE);
         self.congestion = Some(Congestion {
             decreased: now,
             since: standing.map_or(now, |former| former.since),
-            queue: standing.map_or(queue, |former| former.queue),
-            latest_queue: queue,
-            carried,
+            queue: standing.map_or(queue, |former| former.queue.max(queue)),
+            carried: standing.map_or(carried, |former| former.carried),
             is_queue_standing: true,
         });
+    }
+
+    /// Returns whether a queue that called for a lower rate is left, though it no longer calls for one.
+    /// Forgets one that is not.
+    fn is_queue_left(&mut self, now: Time, queue: Duration) -> bool {
+        let is_short = queue * 2 < self.queue_max();
+        let is_expected = now < self.competition_expected_until;
+        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
+        let Some(congestion) = &mut self.congestion else {
+            return false;
+        };
+        congestion.queue = congestion.queue.max(queue);
+        congestion.is_queue_standing &= !is_short;
+        congestion.is_queue_standing && congestion.is_fruitless(now, queue, arrived, is_expected)
+    }
+
+    fn begin_competition(&mut self, now: Time, queue: Duration) {
+        self.queue.hold_base();
+        self.congestion = None;
+        self.capacity = None;
+        self.competition = Some(Competition::begin(now, queue));
+    }
+
+    /// Holds its own against others that fill the queue.
+    fn compete(&mut self, now: Time, elapsed: Duration) {
+        let Some(competition) = &mut self.competition else {
+            return;
+        };
+        self.loss.ignore_until(now);
+        let empty = QUEUE_CONFIRMED + self.queue.variation().min(VARIATION_MAX);
+        if let Some(ending) = competition.record_queue(now, self.queue.get(), empty) {
+            self.competition = None;
+            self.queue.release_base();
+            match ending {
+                Ending::DelayChanged => self.queue.accept_as_base(),
+                Ending::QueueEmpty => {
+                    self.competition_expected_until = now + COMPETITION_EXPECTED_FOR;
+                }
+            }
+            return;
+        }
+        let has_overflowed = competition.has_overflowed(now, self.round_trip, self.loss.inherent());
+        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
+        // What was not sent has not shown that there is room for it.
+        let shown = Bitrate::from_bps((arrived.as_bps() * 3 / 2).max(SHOWN_MIN.as_bps()));
+        if has_overflowed {
+            self.set(competition::reduced(self.estimate.min(shown)));
+            return;
+        }
+        let grown = competition::grown(self.estimate, elapsed.min(UPDATE_MAX), self.round_trip);
+        self.set(grown.min(self.prober.goal().max(shown).max(self.estimate)));
     }
 
     /// Raises the estimate steadily, but not far beyond what is known to arrive.
@@ -504,7 +591,7 @@ impl BandwidthEstimator {
         }
         let capacity = self.capacity.unwrap_or(CEILING).as_bps();
         let bound = (acknowledged.as_bps() * 3 / 2 + 10_000).min(capacity);
-        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(0).min(200);
+        let millis = u64::try_from(elapsed.min(UPDATE_MAX).as_millis()).unwrap_or(0);
         let per_second = (self.estimate.as_bps() * GROWTH_PERCENT / 100).max(GROWTH_MIN.as_bps());
         let grown = self.estimate.as_bps() + per_second * millis / 1_000;
         self.set(self.estimate.max(Bitrate::from_bps(grown.min(bound))));
@@ -516,8 +603,10 @@ impl BandwidthEstimator {
 
     /// Returns whether there was congestion lately.
     fn is_careful(&self, now: Time) -> bool {
-        self.congestion
-            .is_some_and(|it| now.since(it.decreased) < CAREFUL_FOR)
+        self.competition.is_some()
+            || self
+                .congestion
+                .is_some_and(|it| now.since(it.decreased) < CAREFUL_FOR)
     }
 
     /// Returns the rate at which queued packets are sent.

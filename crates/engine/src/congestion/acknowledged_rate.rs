@@ -34,11 +34,11 @@ struct Window {
 }
 
 impl AcknowledgedRate {
-    /// Records a packet that was sent at `sent` and arrived at `arrival`, in microseconds of either
+    /// Records bytes that were sent at `sent` and arrived at `arrival`, in microseconds of either
     /// clock.
-    pub fn record(&mut self, sent: i64, arrival: i64, len: u16) {
-        self.by_arrival.record(arrival, len);
-        self.by_sending.record(sent, len);
+    pub fn record(&mut self, sent: i64, arrival: i64, bytes: u64) {
+        self.by_arrival.record(arrival, bytes);
+        self.by_sending.record(sent, bytes);
     }
 
     /// Returns the rate of the last half second; `None` soon after the beginning.
@@ -53,12 +53,12 @@ impl AcknowledgedRate {
 }
 
 impl Window {
-    fn record(&mut self, at: i64, len: u16) {
+    fn record(&mut self, at: i64, more: u64) {
         self.since.get_or_insert(at);
         let bucket = at.div_euclid(BUCKET_MICROS) * BUCKET_MICROS;
         match self.buckets.back_mut() {
-            Some((start, bytes)) if *start >= bucket => *bytes += u64::from(len),
-            _ => self.buckets.push_back((bucket, u64::from(len))),
+            Some((start, bytes)) if *start >= bucket => *bytes += more,
+            _ => self.buckets.push_back((bucket, more)),
         }
         let oldest = bucket - WINDOW_MICROS;
         while let Some(&(start, _)) = self.buckets.front()

@@ -26,7 +26,7 @@ struct Arrival {
     delay: i64,
     /// Time since the packet before it.
     gap: i64,
-    len: u16,
+    bytes: u64,
 }
 
 /// Packets that arrived lately.
@@ -37,14 +37,14 @@ pub struct BusyRate {
 
 impl BusyRate {
     /// Records a packet: its arrival by the peer's clock, and arrival minus sending time, both in
-    /// microseconds.
-    pub fn record(&mut self, at: i64, delay: i64, len: u16) {
+    /// microseconds. `bytes` is its length and that of packets before it whose arrival was not reported.
+    pub fn record(&mut self, at: i64, delay: i64, bytes: u64) {
         let former = self.arrivals.back().map_or(at, |last| last.at);
         self.arrivals.push_back(Arrival {
             at: at.max(former),
             delay,
             gap: at.saturating_sub(former).max(0),
-            len,
+            bytes,
         });
         let oldest = at.saturating_sub(WINDOW_MICROS);
         while let Some(first) = self.arrivals.front()
@@ -62,7 +62,7 @@ impl BusyRate {
         let waited =
             |it: &&Arrival| it.delay.saturating_sub(base) > QUEUE_MICROS && it.gap < GAP_MAX;
         for arrival in self.arrivals.iter().filter(waited) {
-            bytes += u64::from(arrival.len);
+            bytes += arrival.bytes;
             micros += arrival.gap;
             packets += 1;
         }

@@ -135,6 +135,11 @@ impl Prober {
         self.goal = goal;
     }
 
+    /// Returns the rate that would be of use.
+    pub const fn goal(&self) -> Bitrate {
+        self.goal
+    }
+
     /// Starts a probe if one is due. `variation` is how much the delay varies.
     pub fn start_if_due(&mut self, now: Time, estimate: Bitrate, variation: Duration) {
         if self.probe.is_some() || now < self.next {

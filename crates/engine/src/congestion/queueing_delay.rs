@@ -73,6 +73,8 @@ pub struct QueueingDelay {
     base: Minimum<BASE>,
     /// Mean distance of delays from the recent minimum, in microseconds.
     variation: i64,
+    /// Base delay that is kept for as long as the queue is filled by others.
+    held: Option<i64>,
 }
 
 impl Default for QueueingDelay {
@@ -81,6 +83,7 @@ impl Default for QueueingDelay {
             recent: Minimum::new(RECENT_MICROS),
             base: Minimum::new(BASE_MICROS),
             variation: 0,
+            held: None,
         }
     }
 }
@@ -114,7 +117,18 @@ impl QueueingDelay {
 
     /// Returns the delay of the empty path, in microseconds of both clocks' difference.
     pub fn base(&self) -> i64 {
-        self.base.get().unwrap_or_default()
+        let delays = self.base.get().into_iter().chain(self.held);
+        delays.min().unwrap_or_default()
+    }
+
+    /// Keeps the delay of the empty path in mind, which others do not let show.
+    pub fn hold_base(&mut self) {
+        self.held = Some(self.base());
+    }
+
+    /// Ends that.
+    pub const fn release_base(&mut self) {
+        self.held = None;
     }
 
     /// Returns how much delays vary above their recent minimum.

@@ -61,6 +61,8 @@ pub struct SentLedger {
     in_flight: u64,
     /// Time at which the newest packet that arrived was sent.
     newest_arrived: Time,
+    /// Sequence number after the highest that feedback covered; `None` before there is any.
+    covered_until: Option<u16>,
 }
 
 impl SentLedger {
@@ -108,6 +110,28 @@ impl SentLedger {
             self.in_flight -= u64::from(packet.len);
         }
         Some(outcome)
+    }
+
+    /// Records the packets that feedback covers. Returns the bytes of those before them that no feedback
+    /// has covered, because it was lost.
+    pub fn cover(&mut self, mut seqs: impl Iterator<Item = u16>) -> u64 {
+        let Some(first) = seqs.next() else {
+            return 0;
+        };
+        let is_after = |seq: u16, other: u16| seq.wrapping_sub(other).cast_signed() > 0;
+        let last = seqs.last().unwrap_or(first);
+        let until = last.wrapping_add(1);
+        let former = self.covered_until.filter(|former| is_after(until, *former));
+        if former.is_some() || self.covered_until.is_none() {
+            self.covered_until = Some(until);
+        }
+        let Some(former) = former.filter(|former| is_after(first, *former)) else {
+            return 0;
+        };
+        let index = |seq: u16| usize::from(seq.wrapping_sub(self.first)).min(self.packets.len());
+        let skipped = self.packets.range(index(former).min(index(first))..index(first));
+        let is_unknown = |it: &&SentPacket| matches!(it.state, State::InFlight | State::Expired);
+        skipped.filter(is_unknown).map(|it| u64::from(it.len)).sum()
     }
 
     /// Returns the bytes on the way: sent lately and without feedback.
@@ -216,6 +240,21 @@ mod tests {
         assert_eq!(ledger.in_flight(at(1)), 10 * PACKETS_MAX as u64);
         assert_eq!(ledger.resolve(5_000, true), None);
         assert!(ledger.resolve(9_999, true).is_some());
+    }
+
+    #[test]
+    fn packets_that_no_feedback_covered_are_noticed_by_the_next() {
+        let mut ledger = SentLedger::default();
+        for seq in 65_530..65_550_u32 {
+            ledger.record(at(1), seq as u16, 10, 0);
+        }
+        assert_eq!(ledger.cover(65_532..=65_533), 0);
+        assert_eq!(ledger.cover([65_534, 65_535, 0].into_iter()), 0);
+        assert_eq!(ledger.cover(3..=5), 20);
+        assert_eq!(ledger.cover(1..=2), 0);
+        assert_eq!(ledger.cover(6..=7), 0);
+        assert_eq!(ledger.cover(std::iter::empty()), 0);
+        assert_eq!(ledger.cover(2_000..=2_001), 60);
     }
 
     #[test]
