@@ -70,7 +70,11 @@ const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
 const COMPETITION_EXPECTED_FOR: Duration = Duration::from_secs(15);
 
 /// Bitrate that is tried beside competing traffic though less has arrived so far.
-const SHOWN_MIN: Bitrate = Bitrate::from_kbps(250);
+const SHOWN_MIN: Bitrate = Bitrate::from_kbps(400);
+
+/// Bitrate below which delay does not push the estimate while competing traffic is expected to return: about
+/// that of a small picture.
+const HELD_MIN: Bitrate = Bitrate::from_kbps(280);
 
 /// Longest time between two updates that counts.
 const UPDATE_MAX: Duration = Duration::from_millis(200);
@@ -163,9 +167,13 @@ impl Congestion {
         arrived: Bitrate,
         is_expected: bool,
     ) -> bool {
-        let after = if is_expected { FRUITLESS_AFTER / 3 } else { FRUITLESS_AFTER };
-        let yielded = arrived.as_bps() * 100 < self.carried.as_bps() * YIELDED_PERCENT;
-        yielded && now.since(self.since) > after && queue * 10 > self.queue * 8
+        let after = if is_expected {
+            FRUITLESS_AFTER / 3
+        } else {
+            FRUITLESS_AFTER
+        };
+        let has_yielded = arrived.as_bps() * 100 < self.carried.as_bps() * YIELDED_PERCENT;
+        (has_yielded || is_expected) && now.since(self.since) > after && queue * 10 > self.queue * 8
     }
 }
 
@@ -337,8 +345,7 @@ impl BandwidthEstimator {
     pub fn record_feedback(&mut self, now: Time, feedback: &TransportFeedback<'_>) {
         let was_interrupted = self.is_interrupted(now);
         let mut acknowledged = None;
-        let covered = feedback.packets().map(|(seq, _)| seq);
-        let mut unreported = self.ledger.cover(covered);
+        let mut unreported = self.unreported(feedback);
         for (seq, arrival) in feedback.packets() {
             let arrival = arrival.map(|arrival| self.unwrap(arrival));
             match self.ledger.resolve(seq, arrival.is_some()) {
@@ -372,6 +379,21 @@ impl BandwidthEstimator {
         }
         self.update(now);
         self.handle_timeout(now);
+    }
+
+    /// Returns the bytes that arrived, most likely, of those whose feedback was lost before this one: the same
+    /// share as of what this one covers.
+    fn unreported(&mut self, feedback: &TransportFeedback<'_>) -> u64 {
+        let skipped = self.ledger.cover(feedback.packets().map(|(seq, _)| seq));
+        if skipped == 0 {
+            return 0;
+        }
+        let (mut arrived, mut covered) = (0_u64, 0_u64);
+        for (_, arrival) in feedback.packets() {
+            covered += 1;
+            arrived += u64::from(arrival.is_some());
+        }
+        (skipped * arrived).checked_div(covered).unwrap_or(0)
     }
 
     /// Returns an arrival time that continues the former ones, though the peer's counter wraps.
@@ -512,7 +534,7 @@ impl BandwidthEstimator {
         self.capacity = Some(carried);
         let lower = Bitrate::from_bps(carried.as_bps() * percent / 100);
         let least = if now < self.competition_expected_until {
-            Bitrate::from_bps(self.estimate.as_bps() * BUSY_PERCENT / 100)
+            Bitrate::from_bps(self.estimate.as_bps() * BUSY_PERCENT / 100).max(HELD_MIN)
         } else {
             FLOOR
         };
@@ -611,7 +633,7 @@ impl BandwidthEstimator {
 
     /// Returns the rate at which queued packets are sent.
     fn pacing_rate(&self, now: Time) -> PacingRate {
-        let percent = if self.is_careful(now) { 150 } else { 250 };
+        let percent = if self.is_careful(now) { 130 } else { 250 };
         let rate = Bitrate::from_bps(self.estimate.as_bps() * percent / 100);
         let probe = self.prober.sending().map(|(_, rate)| rate);
         PacingRate {

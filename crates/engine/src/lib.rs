@@ -24,6 +24,7 @@ mod publisher_clock;
 pub mod rate;
 mod remb;
 mod retransmission_budget;
+mod retransmissions_in_flight;
 mod round_trip;
 mod router;
 mod rtp_listener;

@@ -129,7 +129,9 @@ impl SentLedger {
             return 0;
         };
         let index = |seq: u16| usize::from(seq.wrapping_sub(self.first)).min(self.packets.len());
-        let skipped = self.packets.range(index(former).min(index(first))..index(first));
+        let skipped = self
+            .packets
+            .range(index(former).min(index(first))..index(first));
         let is_unknown = |it: &&SentPacket| matches!(it.state, State::InFlight | State::Expired);
         skipped.filter(is_unknown).map(|it| u64::from(it.len)).sum()
     }

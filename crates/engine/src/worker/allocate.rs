@@ -47,6 +47,7 @@ impl Worker {
             return;
         };
         bandwidth.estimator.record_feedback(now, feedback);
+        let lost = bandwidth.retransmissions.take_lost(feedback);
         let is_allocation_due = bandwidth.is_allocation_due(now);
         if outbound.has_more_to_send() {
             self.send_queue
@@ -56,6 +57,11 @@ impl Worker {
             self.allocate_bandwidth(now, key);
         } else {
             self.set_bandwidth_timer(now, key);
+        }
+        for packets in lost.chunk_by(|one, next| one.ssrc == next.ssrc) {
+            if let Some(first) = packets.first() {
+                self.resend(now, key, first.ssrc, packets.iter().map(|it| it.seq));
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use watersmeet_wire::units::{Bitrate, Time};
 
 use crate::congestion::BandwidthEstimator;
 use crate::probation::Probation;
+use crate::retransmissions_in_flight::RetransmissionsInFlight;
 use crate::timers::Deadline;
 
 /// Interval at which bitrates are distributed anew while feedback arrives, unless the estimate falls.
@@ -29,6 +30,8 @@ pub struct TransportBandwidth {
     pub estimator: BandwidthEstimator,
     /// Padding for probes.
     pub probation: Probation,
+    /// Retransmissions whose fate is awaited.
+    pub retransmissions: RetransmissionsInFlight,
     /// Deadline of the estimator, and of the next distribution.
     pub deadline: Deadline,
     /// Time of the latest distribution, and the bitrate it used.
@@ -48,6 +51,7 @@ impl TransportBandwidth {
         Self {
             estimator: BandwidthEstimator::new(start),
             probation,
+            retransmissions: RetransmissionsInFlight::default(),
             deadline: Deadline::default(),
             allocated: (Time::ZERO, Bitrate::ZERO),
             begins: None,

@@ -1,7 +1,7 @@
 //! RTCP in both directions: reports and requests of peers, and requests to publishers. A packet
 //! counts only for streams that are received or sent on the transport it arrives on.
 
-use watersmeet_wire::rtcp::feedback::FirEntry;
+use watersmeet_wire::rtcp::feedback::{FirEntry, Nack};
 use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
 use watersmeet_wire::rtcp::{Packet, packets};
 use watersmeet_wire::units::{Ssrc, Time};
@@ -39,7 +39,7 @@ impl Worker {
                         .blocks()
                         .for_each(|block| self.record_report_block(now, key, &block));
                 }
-                Packet::Nack(nack) => self.resend(now, key, nack.media, nack.seqs()),
+                Packet::Nack(nack) => self.accept_nack(now, key, &nack),
                 Packet::Pli(pli) => self.handle_keyframe_request(now, key, pli.media, false),
                 Packet::Fir(fir) => {
                     let entries = fir.entries();
@@ -108,10 +108,22 @@ impl Worker {
         entry.outbound.streams.get(&ssrc).copied()
     }
 
-    /// Queues retransmissions of packets that a peer reports missing, as far as the transport's budget
+    /// Handles a peer's request for packets that it misses.
+    fn accept_nack(&mut self, now: Time, key: TransportKey, nack: &Nack<'_>) {
+        let consumer = self.consumer_of(key, nack.media);
+        let consumer = consumer.and_then(|key| self.consumers.get_mut(key));
+        let Some(consumer) = consumer.filter(|it| it.ssrc == nack.media) else {
+            return;
+        };
+        consumer.counters.nacks += 1;
+        consumer.counters.nacked_packets += nack.seqs().take(RESENDS_MAX).count() as u64;
+        self.resend(now, key, nack.media, nack.seqs());
+    }
+
+    /// Queues retransmissions of packets that a peer misses, as far as the transport's budget
     /// allows. Where it does not allow what all later pictures depend on, or a packet is not available
     /// any more, a keyframe replaces it: the peer itself would request one only after some seconds.
-    fn resend(
+    pub(super) fn resend(
         &mut self,
         now: Time,
         key: TransportKey,
@@ -131,11 +143,9 @@ impl Worker {
         if consumer.ssrc != media {
             return;
         }
-        consumer.counters.nacks += 1;
         let round_trip = outbound.round_trip.get(now);
         let mut is_picture_lost = false;
         for seq in seqs.take(RESENDS_MAX) {
-            consumer.counters.nacked_packets += 1;
             if consumer.is_beyond_repair(now, seq) {
                 is_picture_lost = true;
                 continue;

@@ -14,6 +14,7 @@ use crate::path::Path;
 use crate::probation::Probation;
 use crate::rate::RateWindow;
 use crate::retransmission_budget::{Importance, MediaSent, RetransmissionBudget, SHARE_PERMILLE};
+use crate::retransmissions_in_flight::MediaPacket;
 use crate::round_trip::RoundTripTime;
 use crate::slots::ConsumerKey;
 use crate::ssrc_allocator::SsrcAllocator;
@@ -327,6 +328,13 @@ impl Outbound {
 }
 
 impl SendingState<'_> {
+    /// Remembers that the next packet with a transport-wide number repeats `packet`.
+    pub fn record_retransmission(&mut self, packet: MediaPacket) {
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.retransmissions.record(*self.transport_seq, packet);
+        }
+    }
+
     /// Records a packet with a transport-wide number, of `len` bytes as sent.
     #[inline]
     pub fn record_sent(&mut self, now: Time, departure: Time, len: usize) {

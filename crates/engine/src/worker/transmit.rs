@@ -17,6 +17,7 @@ use crate::packet_cache::CachedPacket;
 use crate::path::Path;
 use crate::probation;
 use crate::producer::Producer;
+use crate::retransmissions_in_flight::MediaPacket;
 use crate::slots::{ConsumerKey, Key as _, ProducerKey, Slots};
 use crate::transport::Transport;
 use crate::transport::srtp::SrtpSender;
@@ -303,6 +304,10 @@ impl PacketWriter<'_> {
             plain_len - usize::from(fields.padding),
         );
         if consumer.uses_transport_seq() && packet.transmission != Transmission::Repetition {
+            if let Transmission::Rtx(seq) = packet.transmission {
+                let ssrc = consumer.ssrc;
+                sink.state.record_retransmission(MediaPacket { ssrc, seq });
+            }
             sink.state.record_sent(self.now, self.departure, len);
         }
         let traffic = &mut *sink.state.traffic;
