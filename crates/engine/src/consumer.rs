@@ -390,6 +390,11 @@ impl Consumer {
         self.needs(seq) && self.sent.is_beyond_repair(now, seq)
     }
 
+    /// Returns whether a packet was retransmitted as often as it may be.
+    pub fn is_repair_exhausted(&self, seq: u16) -> bool {
+        self.sent.is_exhausted(seq)
+    }
+
     /// Returns the SSRCs it sends: media, and retransmissions if supported.
     pub fn ssrcs(&self) -> impl Iterator<Item = Ssrc> + use<> {
         [Some(self.ssrc), self.rtx.as_ref().map(|rtx| rtx.ssrc)]

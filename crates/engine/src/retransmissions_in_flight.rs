@@ -18,6 +18,15 @@ struct InFlight {
     packet: MediaPacket,
 }
 
+/// A media packet whose retransmission has not arrived, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unrepaired {
+    /// The packet.
+    pub packet: MediaPacket,
+    /// Whether feedback reported the retransmission lost. Otherwise that feedback was lost.
+    pub is_certain: bool,
+}
+
 /// A media packet, by the numbers under which the peer knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaPacket {
@@ -25,6 +34,15 @@ pub struct MediaPacket {
     pub ssrc: Ssrc,
     /// Sequence number.
     pub seq: u16,
+}
+
+impl InFlight {
+    const fn unrepaired(self, is_certain: bool) -> Unrepaired {
+        Unrepaired {
+            packet: self.packet,
+            is_certain,
+        }
+    }
 }
 
 /// Retransmissions on the way, on one transport.
@@ -47,19 +65,20 @@ impl RetransmissionsInFlight {
     }
 
     /// Forgets the retransmissions that feedback is about, and those before them. Returns the packets of
-    /// those that were lost.
-    pub fn take_lost(&mut self, feedback: &TransportFeedback<'_>) -> Vec<MediaPacket> {
+    /// those that were lost, or of which nothing is known because feedback was lost.
+    pub fn take_lost(&mut self, feedback: &TransportFeedback<'_>) -> Vec<Unrepaired> {
         let mut lost = Vec::new();
         if self.sent.is_empty() {
             return lost;
         }
         for (seq, arrival) in feedback.packets() {
             let is_before = |it: &InFlight| it.transport_seq.wrapping_sub(seq).cast_signed() < 0;
-            while self.sent.front().is_some_and(is_before) {
-                self.sent.pop_front();
+            while let Some(skipped) = self.sent.pop_front_if(|it| is_before(it)) {
+                lost.push(skipped.unrepaired(false));
             }
             let reported = self.sent.pop_front_if(|it| it.transport_seq == seq);
-            lost.extend(reported.filter(|_| arrival.is_none()).map(|it| it.packet));
+            let reported = reported.filter(|_| arrival.is_none());
+            lost.extend(reported.map(|it| it.unrepaired(true)));
         }
         lost
     }
@@ -77,8 +96,8 @@ mod tests {
         MediaPacket { ssrc: Ssrc(7), seq }
     }
 
-    /// Returns the packets that are lost by feedback about `first` to `last`, of which `arrived` arrived.
-    fn lost(sent: &mut RetransmissionsInFlight, arrived: &[u16]) -> Vec<u16> {
+    /// Returns what is lost by feedback about packets of which `arrived` arrived, and whether that is certain.
+    fn lost(sent: &mut RetransmissionsInFlight, arrived: &[u16]) -> Vec<(u16, bool)> {
         let mut log = ArrivalLog::default();
         for seq in arrived {
             log.record(Time::from_millis(5), *seq, Ssrc(1));
@@ -89,7 +108,8 @@ mod tests {
                 let Ok(Packet::TransportFeedback(feedback)) = parsed else {
                     panic!("only feedback is written");
                 };
-                lost.extend(sent.take_lost(&feedback).iter().map(|it| it.seq));
+                let taken = sent.take_lost(&feedback);
+                lost.extend(taken.iter().map(|it| (it.packet.seq, it.is_certain)));
             }
         });
         lost
@@ -101,17 +121,25 @@ mod tests {
         for transport_seq in [65_534, 65_535, 1, 2] {
             sent.record(transport_seq, packet(transport_seq.wrapping_add(100)));
         }
-        assert_eq!(lost(&mut sent, &[65_533, 65_535, 0, 2]), [98, 101]);
+        assert_eq!(
+            lost(&mut sent, &[65_533, 65_535, 0, 2]),
+            [(98, true), (101, true)]
+        );
         assert!(lost(&mut sent, &[65_533, 65_535, 0, 2]).is_empty());
     }
 
     #[test]
-    fn those_before_the_feedback_are_forgotten() {
+    fn those_that_no_feedback_covers_count_as_lost() {
         let mut sent = RetransmissionsInFlight::default();
         for transport_seq in 0..10 {
             sent.record(transport_seq, packet(transport_seq));
         }
-        assert_eq!(lost(&mut sent, &[4, 6]), [5]);
+        assert_eq!(
+            lost(&mut sent, &[2, 4]),
+            [(0, false), (1, false), (3, true)]
+        );
+        assert_eq!(sent.sent.len(), 5);
+        assert_eq!(lost(&mut sent, &[6]), [(5, false)]);
         assert_eq!(sent.sent.len(), 3);
     }
 

@@ -154,6 +154,14 @@ impl SentPackets {
         })
     }
 
+    /// Returns whether the packet whose sequence number ends in `raw` was retransmitted as often as it may
+    /// be.
+    pub fn is_exhausted(&self, raw: u16) -> bool {
+        let slot = self.slots.get(self.index(u64::from(raw)));
+        let sent = slot.and_then(Option::as_ref);
+        sent.is_some_and(|sent| sent.seq == raw && sent.resends >= RESENDS_MAX)
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the mask leaves ten bits at most"

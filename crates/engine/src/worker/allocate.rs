@@ -13,6 +13,7 @@ use crate::command::Event;
 use crate::consumer::layer_limit::LayerLimit;
 use crate::consumer::{BandwidthShare, Consumer};
 use crate::producer::activity::bit;
+use crate::retransmissions_in_flight::Unrepaired;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::timers::TimerKind;
 
@@ -58,9 +59,13 @@ impl Worker {
         } else {
             self.set_bandwidth_timer(now, key);
         }
-        for packets in lost.chunk_by(|one, next| one.ssrc == next.ssrc) {
-            if let Some(first) = packets.first() {
-                self.resend(now, key, first.ssrc, packets.iter().map(|it| it.seq));
+        let belongs = |one: &Unrepaired, next: &Unrepaired| {
+            one.packet.ssrc == next.packet.ssrc && one.is_certain == next.is_certain
+        };
+        for lost in lost.chunk_by(belongs) {
+            if let Some(first) = lost.first() {
+                let seqs = lost.iter().map(|it| it.packet.seq);
+                self.resend(now, key, first.packet.ssrc, first.is_certain, seqs);
             }
         }
     }

@@ -117,10 +117,10 @@ impl Worker {
         };
         consumer.counters.nacks += 1;
         consumer.counters.nacked_packets += nack.seqs().take(RESENDS_MAX).count() as u64;
-        self.resend(now, key, nack.media, nack.seqs());
+        self.resend(now, key, nack.media, true, nack.seqs());
     }
 
-    /// Queues retransmissions of packets that a peer misses, as far as the transport's budget
+    /// Queues retransmissions of packets that a peer misses, or may miss where that is not certain, as far as the transport's budget
     /// allows. Where it does not allow what all later pictures depend on, or a packet is not available
     /// any more, a keyframe replaces it: the peer itself would request one only after some seconds.
     pub(super) fn resend(
@@ -128,6 +128,7 @@ impl Worker {
         now: Time,
         key: TransportKey,
         media: Ssrc,
+        is_certain: bool,
         seqs: impl Iterator<Item = u16>,
     ) {
         let Some(consumer_key) = self.consumer_of(key, media) else {
@@ -147,7 +148,7 @@ impl Worker {
         let mut is_picture_lost = false;
         for seq in seqs.take(RESENDS_MAX) {
             if consumer.is_beyond_repair(now, seq) {
-                is_picture_lost = true;
+                is_picture_lost |= is_certain || consumer.is_repair_exhausted(seq);
                 continue;
             }
             let due = consumer.due_retransmission(now, seq, round_trip);
@@ -155,14 +156,14 @@ impl Worker {
                 continue;
             };
             let Some(cached) = cached_packet(&self.producers, consumer, &packet) else {
-                is_picture_lost |= consumer.needs(seq);
+                is_picture_lost |= is_certain && consumer.needs(seq);
                 continue;
             };
             let Some(len) = consumer.packet_len(&packet, cached) else {
                 continue;
             };
             if !outbound.grants_retransmission(now, importance, len) {
-                is_picture_lost |= importance == Importance::BaseLayer;
+                is_picture_lost |= is_certain && importance == Importance::BaseLayer;
                 continue;
             }
             consumer.record_retransmission(now, seq);

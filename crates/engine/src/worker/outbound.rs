@@ -331,7 +331,9 @@ impl SendingState<'_> {
     /// Remembers that the next packet with a transport-wide number repeats `packet`.
     pub fn record_retransmission(&mut self, packet: MediaPacket) {
         if let Some(bandwidth) = &mut self.bandwidth {
-            bandwidth.retransmissions.record(*self.transport_seq, packet);
+            bandwidth
+                .retransmissions
+                .record(*self.transport_seq, packet);
         }
     }
 
