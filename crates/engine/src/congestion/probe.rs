@@ -44,6 +44,9 @@ const PAUSE_AFTER_SUCCESS: Duration = Duration::from_millis(150);
 const PAUSE_MIN: Duration = Duration::from_millis(1_000);
 const PAUSE_MAX: Duration = Duration::from_millis(4_000);
 
+/// Rate up to which a probe disturbs nothing, so that the next one follows soon: there may be no picture yet.
+const SMALL: Bitrate = Bitrate::from_kbps(400);
+
 /// Pause after a probe of which too little is known.
 const PAUSE_UNKNOWN: Duration = Duration::from_millis(300);
 
@@ -240,7 +243,7 @@ impl Prober {
         let result = probe.result(loss);
         self.has_result |= result.is_some();
         match result {
-            Some(result) => self.schedule(now, result.is_carried),
+            Some(result) => self.schedule(now, probe.rate, result.is_carried),
             // Feedback was lost, most likely.
             None => self.next = now + PAUSE_UNKNOWN,
         }
@@ -256,12 +259,10 @@ impl Prober {
                 SENDING_MAX
             }
         };
-        if self
-            .probe
-            .is_some_and(|probe| now.since(probe.started) > limit(&probe))
-        {
+        let late = self.probe.filter(|it| now.since(it.started) > limit(it));
+        if let Some(probe) = late {
             self.probe = None;
-            self.schedule(now, false);
+            self.schedule(now, probe.rate, false);
         }
     }
 
@@ -294,12 +295,13 @@ impl Prober {
         }
     }
 
-    fn schedule(&mut self, now: Time, is_carried: bool) {
+    fn schedule(&mut self, now: Time, rate: Bitrate, is_carried: bool) {
         if is_carried {
             self.pause = PAUSE_MIN;
             self.next = now + PAUSE_AFTER_SUCCESS;
         } else {
-            self.next = now + self.pause;
+            let longest = if rate <= SMALL { PAUSE_MIN } else { PAUSE_MAX };
+            self.next = now + self.pause.min(longest);
             self.pause = (self.pause * 2).min(PAUSE_MAX);
         }
     }

@@ -55,7 +55,8 @@ pub fn jain(rates: &[f64]) -> f64 {
     if squares == 0.0 {
         return 0.0;
     }
-    sum * sum / (rates.len() as f64 * squares)
+    // Rounding must not lift equal rates above one.
+    (sum * sum / (rates.len() as f64 * squares)).min(1.0)
 }
 
 /// Returns a percentile by nearest rank; `None` of nothing.
