@@ -35,6 +35,8 @@ struct Link {
     /// Share of feedback that is lost, in thousandths.
     feedback_loss: u32,
     is_cut: bool,
+    /// Whether a TCP flow shares the bottleneck.
+    has_tcp: bool,
 }
 
 impl Link {
@@ -47,6 +49,7 @@ impl Link {
             loss: 0,
             feedback_loss: 0,
             is_cut: false,
+            has_tcp: false,
         }
     }
 }
@@ -74,7 +77,22 @@ struct Loop {
     offered: u64,
     queue_max: Duration,
     discarded: u64,
+    tcp: Tcp,
 }
+
+/// A TCP flow with endless data: its window grows by a segment in each round trip, and falls to 70 % when
+/// the queue overflows.
+struct Tcp {
+    /// Congestion window in segments.
+    window: f64,
+    /// Times at which the segments on the way are acknowledged, oldest first.
+    in_flight: VecDeque<Time>,
+    /// Time until which an overflow counts as part of the former one.
+    recovers_until: Time,
+}
+
+/// Length of a TCP segment in bytes.
+const SEGMENT_LEN: usize = 1_472;
 
 impl Loop {
     fn new(link: Link) -> Self {
@@ -96,6 +114,32 @@ impl Loop {
             offered: 0,
             queue_max: Duration::ZERO,
             discarded: 0,
+            tcp: Tcp {
+                window: 10.0,
+                in_flight: VecDeque::new(),
+                recovers_until: Time::ZERO,
+            },
+        }
+    }
+
+    /// Sends what the window of the TCP flow allows.
+    fn send_tcp(&mut self) {
+        let tcp = &mut self.tcp;
+        while tcp.in_flight.pop_front_if(|at| *at <= self.now).is_some() {
+            tcp.window += 1.0 / tcp.window;
+        }
+        while self.link.has_tcp && (tcp.in_flight.len() as f64) < tcp.window {
+            if self.busy_until.since(self.now) > self.link.queue {
+                if self.now >= tcp.recovers_until {
+                    tcp.window *= 0.7;
+                    tcp.recovers_until = self.now + self.link.queue + self.link.delay * 2;
+                }
+                return;
+            }
+            let length = self.link.capacity.time_to_send(SEGMENT_LEN).unwrap();
+            self.busy_until = self.busy_until.max(self.now) + length;
+            tcp.in_flight
+                .push_back(self.busy_until + self.link.delay * 2);
         }
     }
 
@@ -112,6 +156,7 @@ impl Loop {
             self.now = self.now + Duration::from_millis(1);
             self.allocate();
             self.produce();
+            self.send_tcp();
             self.send();
             self.deliver();
         }
@@ -406,7 +451,53 @@ fn little_is_sent_during_an_outage_and_the_layer_is_back_soon() {
 }
 
 #[test]
-fn competitor_that_fills_the_queue_leaves_a_share() {
+fn tcp_that_fills_the_queue_leaves_a_share() {
+    let mut it = Loop::new(Link {
+        has_tcp: true,
+        ..Link::of_kbps(2_000)
+    });
+    it.run(secs(30));
+    let mut lowest = u64::MAX;
+    for _ in 0..60 {
+        it.run(secs(1));
+        lowest = lowest.min(it.estimate_kbps());
+    }
+    assert!(lowest >= 190, "{lowest} kbit/s");
+    it.link.has_tcp = false;
+    it.until(secs(6), |it| it.step == 2);
+}
+
+#[test]
+fn own_queue_is_not_taken_for_that_of_others() {
+    for kbps in [1_200, 800, 500, 300] {
+        let mut it = Loop::new(Link::of_kbps(2_500));
+        it.run(secs(10));
+        it.link.capacity = Bitrate::from_kbps(kbps);
+        it.run(secs(4));
+        for _ in 0..100 {
+            it.run(Duration::from_millis(100));
+            assert!(it.estimator.competition.is_none(), "{kbps} kbit/s");
+        }
+    }
+}
+
+#[test]
+fn lost_feedback_does_not_look_like_a_narrow_path() {
+    let mut it = Loop::new(Link {
+        feedback_loss: 500,
+        ..Link::of_kbps(600)
+    });
+    it.run(secs(10));
+    let mut lowest = u64::MAX;
+    for _ in 0..300 {
+        it.run(Duration::from_millis(100));
+        lowest = lowest.min(it.estimate_kbps());
+    }
+    assert!(lowest >= 400, "{lowest} kbit/s");
+}
+
+#[test]
+fn longer_path_is_not_taken_for_competition_for_ever() {
     let mut it = Loop::new(Link::of_kbps(2_500));
     it.run(secs(10));
     it.link.delay = Duration::from_millis(225);
