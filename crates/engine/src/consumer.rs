@@ -381,7 +381,9 @@ impl Consumer {
 
     /// Returns whether the peer needs this packet to decode what follows: no later keyframe was sent.
     pub fn needs(&self, seq: u16) -> bool {
-        let follows = |keyframe| seq.wrapping_sub(low_16_bits(keyframe)).cast_signed() >= 0;
+        // Whole numbers: the last keyframe may be more than half a wrap ago.
+        let number = self.sequence.number_of(seq);
+        let follows = |keyframe| number >= keyframe;
         self.kind == MediaKind::Video && self.keyframe_sent.is_some_and(follows)
     }
 

@@ -58,11 +58,14 @@ impl CounterMap {
 
     /// Returns the outgoing value, `bits` wide.
     pub fn map(&mut self, value: u16, bits: u32) -> u16 {
-        let out = value.wrapping_add(self.offset_of(value, bits)) & mask(bits);
-        if self
+        let is_newest = self
             .latest
-            .is_none_or(|(latest, _)| follows(value, latest, bits))
-        {
+            .is_none_or(|(latest, _)| follows(value, latest, bits));
+        if is_newest {
+            self.retire_spans(value, bits);
+        }
+        let out = value.wrapping_add(self.offset_of(value, bits)) & mask(bits);
+        if is_newest {
             self.latest = Some((value, out));
         }
         out
@@ -76,6 +79,7 @@ impl CounterMap {
         if value == latest || !follows(value, latest, bits) {
             return;
         }
+        self.retire_spans(value, bits);
         let offset = self.offset_of(value, bits).wrapping_sub(1);
         let spans = self.spans.get_or_insert_default();
         if spans.is_full() {
@@ -86,6 +90,24 @@ impl CounterMap {
             offset,
         });
         self.latest = Some((value, out));
+    }
+
+    /// Forgets the starts of spans that are more than a quarter of a wrap before `newest`: half a wrap
+    /// later they would seem to lie ahead.
+    fn retire_spans(&mut self, newest: u16, bits: u32) {
+        let Some(spans) = &mut self.spans else {
+            return;
+        };
+        let quarter = mask(bits) / 4;
+        // The start may be one ahead of the newest value; the newest, up to half a wrap ahead of the one
+        // before.
+        let is_old = |span: &Span| {
+            let distance = newest.wrapping_sub(span.start) & mask(bits);
+            distance > quarter && distance <= mask(bits) - quarter
+        };
+        while spans.first().is_some_and(is_old) {
+            self.offset = spans.remove(0).offset;
+        }
     }
 
     fn offset_of(&self, value: u16, bits: u32) -> u16 {
@@ -136,5 +158,19 @@ mod tests {
             map.omit(value, 7);
         }
         assert_eq!(map.map(100, 7), 1);
+    }
+    #[test]
+    fn frames_left_out_long_ago_do_not_change_later_values() {
+        for bits in [7, 15] {
+            let mut map = CounterMap::default();
+            map.map(0, bits);
+            map.omit(1, bits);
+            map.omit(2, bits);
+            for frame in 3..200_000_u32 {
+                let value = u16::try_from(frame & 0xffff).unwrap() & mask(bits);
+                let expected = u16::try_from((frame - 2) & 0xffff).unwrap() & mask(bits);
+                assert_eq!(map.map(value, bits), expected, "{bits} bits, frame {frame}");
+            }
+        }
     }
 }

@@ -177,6 +177,31 @@ fn nack_for_a_packet_that_is_no_longer_cached_requests_a_keyframe_at_once() {
 }
 
 #[test]
+fn losses_long_after_the_last_keyframe_request_one_at_once() {
+    let mut broadcast = broadcast();
+    let mut viewer = broadcast.add_viewer();
+    let sent = broadcast.publish(true, 100);
+    let (keyframe, _) = viewer.received(&sent).remove(0);
+    // Chromium sends a keyframe only when it is asked: numbers wrap several times meanwhile.
+    let numbers = [30_000_u32, 33_000, 49_000, 65_600, 99_000, 140_000];
+    let mut published = 0;
+    for number in numbers {
+        while published < number {
+            broadcast.publish(false, 10);
+            published += 1;
+        }
+        // Until the packets have left the caches, and unanswered requests are not repeated any more.
+        rest_for(&mut broadcast, secs(8));
+        let before = broadcast.keyframe_requests();
+        let lost = keyframe.seq.wrapping_add((number & 0xffff) as u16);
+        let nack = viewer.nack(keyframe.ssrc, &[lost]);
+        broadcast.receive_from(&viewer, nack);
+        let requests = broadcast.keyframe_requests() - before;
+        assert_eq!(requests, 1, "{number} packets after the keyframe");
+    }
+}
+
+#[test]
 fn nack_for_a_cached_packet_requests_no_keyframe() {
     let mut broadcast = broadcast();
     let mut viewer = broadcast.add_viewer();

@@ -9,15 +9,19 @@ use super::structure::DependencyStructure;
 /// are at most 180 frames: three spatial layers at 60 frames per second.
 pub const LATE_FRAMES_MAX: u16 = 256;
 
+/// Distance from which a remembered frame number follows the newest one: half a wrap later it would seem
+/// to lie ahead.
+const FOLLOWED_FROM: u16 = 0x4000;
+
 /// Reads the descriptors of one stream in the order of their arrival.
 #[derive(Debug, Default, Clone)]
 pub struct DependencyReader {
     structure: Option<Box<DependencyStructure>>,
-    /// Number of the frame that brought the structure.
+    /// Number of the frame that brought the structure, or a later one if that was long ago.
     structure_frame: u16,
     /// Mask of the active decode targets.
     active_decode_targets: u32,
-    /// Number of the frame that brought the mask.
+    /// Number of the frame that brought the mask, or a later one if that was long ago.
     active_frame: u16,
 }
 
@@ -59,7 +63,17 @@ impl DependencyReader {
             self.active_decode_targets = active;
             self.active_frame = descriptor.frame_number;
         }
+        follow(&mut self.structure_frame, descriptor.frame_number);
+        follow(&mut self.active_frame, descriptor.frame_number);
         Ok(descriptor)
+    }
+}
+
+/// Moves a remembered frame number that is long ago nearer to the newest one.
+const fn follow(remembered: &mut u16, newest: u16) {
+    let distance = newest.wrapping_sub(*remembered);
+    if distance >= FOLLOWED_FROM && distance < 0x8000 {
+        *remembered = newest.wrapping_sub(LATE_FRAMES_MAX);
     }
 }
 

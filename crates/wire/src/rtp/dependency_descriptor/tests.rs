@@ -503,6 +503,34 @@ fn active_targets_hold_until_a_later_frame_changes_them() {
     assert_eq!(reader.active_decode_targets(), 0b011);
 }
 
+#[test]
+fn frames_long_after_the_structure_are_read() {
+    let mut reader = DependencyReader::default();
+    reader.read(&hex(CHROMIUM_VP8_KEYFRAME)).unwrap();
+    let [_, high, low, ..] = hex(CHROMIUM_VP8_KEYFRAME)[..] else {
+        panic!("a keyframe of some length");
+    };
+    let first = u32::from(u16::from_be_bytes([high, low]));
+    let masked = |number: u16, mask: &str| bits(&format!("11 000000 {number:016b} 01000 {mask}"));
+    for number in first + 1..first + 140_000 {
+        let number = (number & 0xffff) as u16;
+        let mask = if number & 1 == 0 { "001" } else { "011" };
+        assert!(reader.read(&masked(number, mask)).is_ok(), "frame {number}");
+        let expected = u32::from_str_radix(mask, 2).unwrap();
+        assert_eq!(reader.active_decode_targets(), expected, "frame {number}");
+    }
+}
+
+#[test]
+fn structure_holds_for_frames_long_after_it() {
+    let mut reader = DependencyReader::default();
+    reader.read(&hex(CHROMIUM_VP8_KEYFRAME)).unwrap();
+    for number in 2..140_000_u32 {
+        let [.., high, low] = number.to_be_bytes();
+        assert!(reader.read(&[0xc1, high, low]).is_ok(), "frame {number}");
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_descriptors_never_panic(values in vec(vec(any::<u8>(), 0..64), 1..8)) {
