@@ -15,6 +15,7 @@ mod limits;
 mod listener;
 mod load;
 mod log_filter;
+mod private_files;
 #[cfg(test)]
 mod sample_files;
 mod secret;
@@ -35,6 +36,7 @@ pub use flags::{Flags, Task};
 pub use limits::LimitsTable;
 pub use listener::{ListenerConfig, Mount};
 pub use load::Loaded;
+pub use private_files::PrivateFiles;
 pub use secret::Secret;
 pub use settings::Config;
 pub use values::LogFormat;

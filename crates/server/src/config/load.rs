@@ -135,8 +135,9 @@ impl Config {
 /// A source cannot be read or parsed.
 pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
     let mut sources = Figment::new();
-    if let Some(file) = toml_file::read(flags.config.clone())? {
-        sources = sources.merge(file);
+    let file = toml_file::find(flags.config.as_deref())?;
+    if let Some(file) = &file {
+        sources = sources.merge(toml_file::read(file)?);
     }
     let sources = sources
         .merge(environment)
@@ -145,6 +146,7 @@ pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config
     let mut config: Config = sources
         .extract()
         .map_err(|error| ConfigError::from_figment(&error, variable_of))?;
+    config.file = file;
     // The sample file has empty strings for them, which count as missing.
     for secret in [
         &mut config.jwt_secret,

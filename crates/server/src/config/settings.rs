@@ -227,6 +227,10 @@ pub struct Config {
     pub limits: LimitsTable,
     /// Several HTTP listeners, instead of the one set by `port`, `listen_ip` and `tls_*`.
     pub listeners: Vec<ListenerConfig>,
+
+    /// File that the configuration was read from; no key.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -285,6 +289,7 @@ impl Default for Config {
             caps: ConferenceLimits::default(),
             limits: LimitsTable::default(),
             listeners: Vec::new(),
+            file: None,
         }
     }
 }

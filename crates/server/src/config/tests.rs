@@ -462,6 +462,10 @@ fn site_must_be_a_folder_with_a_page_and_without_secrets() {
     let key = key.to_str().unwrap();
     let tls = ["--site", path, "--tls-cert", "/c.pem", "--tls-key", key];
     assert!(error(&tls).contains("key.pem"));
+    let file = folder.join("prod.toml");
+    std::fs::write(&file, "").unwrap();
+    let configured = ["--site", path, "--config", file.to_str().unwrap()];
+    assert!(error(&configured).contains("prod.toml"));
     std::fs::write(folder.join("watersmeet.toml"), "").unwrap();
     assert!(error(&["--site", path]).contains("watersmeet.toml"));
     std::fs::remove_dir_all(&folder).unwrap();

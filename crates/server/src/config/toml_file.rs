@@ -10,28 +10,35 @@ use super::error::ConfigError;
 /// File that is read, if it exists, when no other is named.
 const DEFAULT_FILE: &str = "watersmeet.toml";
 
-/// Reads the named file, or the default one if it exists.
+/// Returns the path of the named file, or of the default one if it exists.
 ///
 /// # Errors
-/// The named file does not exist, or the file cannot be read or parsed.
-pub fn read(named: Option<PathBuf>) -> Result<Option<Data<Toml>>, ConfigError> {
-    let path = match named {
-        Some(path) if !path.is_file() => return Err(ConfigError::NoFile(path)),
-        Some(path) => path,
-        None if Path::new(DEFAULT_FILE).is_file() => PathBuf::from(DEFAULT_FILE),
-        None => return Ok(None),
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::File {
-        path: path.clone(),
+/// The named file does not exist.
+pub fn find(named: Option<&Path>) -> Result<Option<PathBuf>, ConfigError> {
+    let default = Path::new(DEFAULT_FILE);
+    match named {
+        Some(path) if !path.is_file() => Err(ConfigError::NoFile(path.to_owned())),
+        Some(path) => Ok(Some(path.to_owned())),
+        None => Ok(default.is_file().then(|| default.to_owned())),
+    }
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// The file cannot be read or parsed.
+pub fn read(path: &Path) -> Result<Data<Toml>, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File {
+        path: path.to_owned(),
         error,
     })?;
     if let Err(error) = toml::from_str::<toml::Table>(&text) {
         let before = error.span().and_then(|span| text.get(..span.start));
         return Err(ConfigError::Syntax {
-            path,
+            path: path.to_owned(),
             line: 1 + before.map_or(0, |before| before.matches('\n').count()),
             reason: error.message().replace('\n', ", "),
         });
     }
-    Ok(Some(Toml::file_exact(path)))
+    Ok(Toml::file_exact(path))
 }

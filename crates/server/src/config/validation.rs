@@ -11,6 +11,7 @@ use super::error::ConfigError;
 use super::limits::check_caps;
 use super::listener::{ListenerConfig, Mount};
 use super::log_filter;
+use super::private_files::PrivateFiles;
 use super::secret::Secret;
 use super::settings::{Config, SHARDS_MAX};
 use super::values::{Egress, VideoCodec};
@@ -289,15 +290,11 @@ impl Config {
         if !real.join("index.html").is_file() {
             return contradiction(format!("`site`: {shown} has no index.html"));
         }
-        let listeners = self.effective_listeners();
-        let keys = listeners.iter().filter_map(|it| it.tls_key.as_ref());
-        for secret in keys.chain(&self.jwt_secret_file) {
-            if secret.canonicalize().is_ok_and(|it| it.starts_with(&real)) {
-                return contradiction(format!(
-                    "`site`: {shown} contains {}, which everybody could then read",
-                    secret.display()
-                ));
-            }
+        if let Some(secret) = PrivateFiles::of(self).within(&real) {
+            return contradiction(format!(
+                "`site`: {shown} contains {}, which everybody could then read",
+                secret.display()
+            ));
         }
         if real.join("watersmeet.toml").exists() {
             return contradiction(format!(

@@ -21,7 +21,7 @@ use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
 use super::stats_cache::StatsCache;
 use crate::clock::Clock;
-use crate::config::{Config, ListenerConfig, Mount, Network};
+use crate::config::{Config, ListenerConfig, Mount, Network, PrivateFiles};
 use crate::heartbeat::Heartbeat;
 use crate::hub::HubHandle;
 use crate::shard_metrics::SharedMetrics;
@@ -95,7 +95,10 @@ impl SiteContext {
             refused_names: Arc::default(),
             unreadable_reports: Arc::default(),
             base_path: BasePath::new(config.base_url.as_deref()),
-            folder: config.site.as_deref().map(SiteFolder::new),
+            folder: config
+                .site
+                .as_deref()
+                .map(|folder| SiteFolder::new(folder, PrivateFiles::of(config))),
             stats_cache: Arc::default(),
             rates: Arc::new(RateLimiter::new(&config.limits)),
             trusted_proxies: config.trusted_proxies.as_slice().into(),

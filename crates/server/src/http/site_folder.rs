@@ -1,15 +1,22 @@
 //! Serves a folder instead of the web client (`--site`), so that the page of an old client can move
-//! here without a reverse proxy. Hidden files are never served.
+//! here without a reverse proxy. Hidden files and those with secrets of the server are never served.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
+use tokio::task::spawn_blocking;
 use tower_http::services::fs::DefaultServeDirFallback;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_service::Service;
+
+use crate::config::PrivateFiles;
 
 /// Page of a folder.
 const PAGE: &str = "index.html";
@@ -28,12 +35,18 @@ pub struct SiteFolder {
     files: ServeDir<DefaultServeDirFallback>,
     /// Serves its page for paths of its own, such as `/room/standup`.
     page: ServeFile,
+    /// The folder.
+    folder: PathBuf,
+    /// Files that are not served.
+    private: Arc<PrivateFiles>,
 }
 
 impl SiteFolder {
-    /// Serves a folder.
-    pub fn new(folder: &Path) -> Self {
+    /// Serves a folder without the private files in it.
+    pub fn new(folder: &Path, private: PrivateFiles) -> Self {
         Self {
+            folder: folder.to_owned(),
+            private: Arc::new(private),
             files: ServeDir::new(folder)
                 .precompressed_br()
                 .precompressed_gzip(),
@@ -44,7 +57,7 @@ impl SiteFolder {
     /// Serves a file. A path without a file, whose last part has no extension, is one of the page's.
     pub async fn serve(&self, request: Request) -> Response {
         let (parts, _) = request.into_parts();
-        if has_hidden_part(parts.uri.path()) {
+        if has_hidden_part(parts.uri.path()) || self.is_private(parts.uri.path()).await {
             return not_found();
         }
         let found = self.files.clone().call(request_for(
@@ -70,6 +83,15 @@ impl SiteFolder {
         headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
         response.extensions_mut().insert(FolderFile);
         response
+    }
+
+    /// Returns whether the path of a URL leads to a private file. Blocks nobody while files are looked up.
+    async fn is_private(&self, path: &str) -> bool {
+        let bytes = percent_decode_str(path.trim_start_matches('/')).collect::<Vec<u8>>();
+        let path = self.folder.join(OsStr::from_bytes(&bytes));
+        let private = Arc::clone(&self.private);
+        let found = spawn_blocking(move || private.contains(&path)).await;
+        found.unwrap_or(true)
     }
 }
 

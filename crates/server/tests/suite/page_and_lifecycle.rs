@@ -1,10 +1,11 @@
 //! Web page, security headers, startup errors and shutdown.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::native_client::Client;
-use crate::program::{Program, command, split_response, start_configured, wait};
+use crate::program::{Program, command, secret, split_response, start_configured, wait};
 
 #[test]
 fn health_reports_status_and_counts() {
@@ -109,6 +110,34 @@ fn every_path_works_below_that_of_the_base_url() {
     assert!(header.contains("location: /a/meet/?room=x\r\n"), "{header}");
     let (_, header, _) = program.get("/a/meet/api", "");
     assert!(header.contains("location: /a/meet/api/\r\n"), "{header}");
+}
+
+#[test]
+fn configuration_and_keys_are_never_served_with_the_site() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("site-with-links");
+    let _ = std::fs::remove_dir_all(&folder);
+    let site = folder.join("site");
+    std::fs::create_dir_all(site.join("a")).unwrap();
+    std::fs::write(site.join("index.html"), "page").unwrap();
+    std::fs::write(site.join("other.toml"), "public").unwrap();
+    let (config, key) = (folder.join("prod.toml"), folder.join("jwt.key"));
+    std::fs::write(&key, secret()).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&config, format!("jwt_secret_file = {key:?}\n")).unwrap();
+    std::os::unix::fs::symlink(&config, site.join("settings.txt")).unwrap();
+    std::os::unix::fs::symlink(&key, site.join("a/b c")).unwrap();
+    let (config, site) = (config.to_str().unwrap(), site.to_str().unwrap());
+    let program = Program::start(&["--config", config, "--site", site]);
+    for path in [
+        "/settings.txt",
+        "/a/../settings.txt",
+        "/%73ettings.txt",
+        "/a/b%20c",
+    ] {
+        let (status, _, body) = program.get(path, "");
+        assert_eq!((status, body.as_str()), (404, "Not found\n"), "{path}");
+    }
+    assert_eq!(program.get("/other.toml", "").2, "public");
 }
 
 #[test]

@@ -1,0 +1,71 @@
+//! Files that the configuration names and that hold secrets: they must never be served, whatever folder
+//! they are in.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::settings::Config;
+
+/// Files with secrets: the configuration file, keys of certificates, and the file with the secret of
+/// tokens.
+#[derive(Debug, Clone, Default)]
+pub struct PrivateFiles(Vec<PathBuf>);
+
+impl PrivateFiles {
+    /// Returns the private files of a configuration.
+    pub fn of(config: &Config) -> Self {
+        let listeners = config.listeners.iter();
+        let keys = listeners.filter_map(|listener| listener.tls_key.as_ref());
+        let single = [&config.file, &config.jwt_secret_file, &config.tls_key];
+        let single = single.into_iter().filter_map(Option::as_ref);
+        Self(keys.chain(single).cloned().collect())
+    }
+
+    /// Returns a private file that is in `folder`, which is in its canonical form.
+    pub fn within(&self, folder: &Path) -> Option<&Path> {
+        let is_within =
+            |path: &&PathBuf| path.canonicalize().is_ok_and(|it| it.starts_with(folder));
+        self.0.iter().find(is_within).map(PathBuf::as_path)
+    }
+
+    /// Returns whether a path leads to a private file, also by a link. Files are compared as they are now:
+    /// programs that renew certificates exchange them.
+    pub fn contains(&self, path: &Path) -> bool {
+        let identity = |file: &Metadata| (file.dev(), file.ino());
+        let Ok(asked) = path.metadata() else {
+            return false;
+        };
+        let mut private = self.0.iter().filter_map(|path| path.metadata().ok());
+        private.any(|it| identity(&it) == identity(&asked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_files_are_recognised_by_every_path_to_them() {
+        let folder = std::env::temp_dir().join(format!("watersmeet-files-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("site/a")).unwrap();
+        let folder = folder.canonicalize().unwrap();
+        let (file, site) = (folder.join("prod.toml"), folder.join("site"));
+        std::fs::write(&file, "").unwrap();
+        std::fs::write(site.join("page.toml"), "").unwrap();
+        std::os::unix::fs::symlink(&file, site.join("symlink")).unwrap();
+        std::fs::hard_link(&file, site.join("hard link")).unwrap();
+        let files = PrivateFiles::of(&Config {
+            file: Some(folder.join("site/../prod.toml")),
+            ..Config::default()
+        });
+        for path in ["symlink", "hard link", "../prod.toml", "a/../symlink"] {
+            assert!(files.contains(&site.join(path)), "{path}");
+        }
+        for path in ["page.toml", "a", "", "none"] {
+            assert!(!files.contains(&site.join(path)), "{path}");
+        }
+        assert!(files.within(&folder).is_some() && files.within(&site).is_none());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
