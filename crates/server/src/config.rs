@@ -15,6 +15,7 @@ mod limits;
 mod listener;
 mod load;
 mod log_filter;
+mod port_conflicts;
 mod private_files;
 #[cfg(test)]
 mod sample_files;

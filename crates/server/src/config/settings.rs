@@ -340,6 +340,14 @@ impl Config {
         }]
     }
 
+    /// Returns the setting that has the port of a listener, with its key in backticks.
+    pub fn listener_setting(&self, index: usize) -> String {
+        match self.listeners.is_empty() {
+            true => "`port`".to_owned(),
+            false => format!("the port of listener {} in `listeners`", index + 1),
+        }
+    }
+
     /// Returns the addresses that a listener binds. Those after the first are optional.
     pub fn listener_addresses(&self, listener: &ListenerConfig) -> Vec<SocketAddr> {
         let ips = match listener.listen_ip.or(self.listen_ip) {

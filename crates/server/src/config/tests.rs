@@ -586,7 +586,7 @@ fn listeners_have_their_own_address_mounts_and_token_requirement() {
     for (entry, word) in [
         ("port = 1\nmounts = []", "empty"),
         ("port = 1\ntls_cert = \"a\"", "needed together"),
-        ("port = 1\n[[listeners]]\nport = 1", "taken"),
+        ("port = 1\n[[listeners]]\nport = 1", "listener 2"),
         (
             "port = 1\nmounts = [\"metrics\"]\ntoken_required = true",
             "token_required",

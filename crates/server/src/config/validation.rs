@@ -11,6 +11,7 @@ use super::error::ConfigError;
 use super::limits::check_caps;
 use super::listener::{ListenerConfig, Mount};
 use super::log_filter;
+use super::port_conflicts;
 use super::private_files::PrivateFiles;
 use super::secret::Secret;
 use super::settings::{Config, SHARDS_MAX};
@@ -65,6 +66,7 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_media()?;
         self.check_listeners()?;
+        port_conflicts::check(self)?;
         self.check_access()?;
         self.check_ice()?;
         if self.shutdown_notice_s > SHUTDOWN_NOTICE_S_MAX {
@@ -209,17 +211,6 @@ impl Config {
             })?;
             if listener.mounts.is_empty() {
                 return contradiction(format!("listener {number}: `mounts` is empty"));
-            }
-            let same = |other: &&ListenerConfig| {
-                other.port == listener.port
-                    && other.port != 0
-                    && other.listen_ip == listener.listen_ip
-            };
-            if self.listeners.iter().take(index).any(|it| same(&it)) {
-                return contradiction(format!(
-                    "listener {number}: port {} is taken by a listener above it",
-                    listener.port
-                ));
             }
             if listener.token_required && !listener.mounts.iter().any(|it| it.is_signalling()) {
                 return contradiction(format!(

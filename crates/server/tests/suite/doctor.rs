@@ -236,7 +236,7 @@ fn doctor_names_each_of_many_wrong_configurations() {
     let typo = write("typo.toml", "[limits]\nconection_burst = 1");
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap().port().to_string();
-    let mistakes: [Mistake<'_>; 18] = [
+    let mistakes: [Mistake<'_>; 20] = [
         (
             &["--announced-ip", "0.0.0.0"],
             &[],
@@ -320,6 +320,18 @@ fn doctor_names_each_of_many_wrong_configurations() {
         (&["--tls-cert", &cert], &[], "settings", &["`tls_key`"]),
         (&["--port", &taken], &[], "port", &[&taken]),
         (
+            &["--port", "41234", "--rtc-port", "41234"],
+            &[],
+            "settings",
+            &["set by --port", "set by --rtc-port", "41234"],
+        ),
+        (
+            &["--rtc-port", "41234", "--shards", "2"],
+            &[("PORT", "41235")],
+            "settings",
+            &["set by PORT", "set by --rtc-port", "41235"],
+        ),
+        (
             &["--no-udp", "--no-tcp"],
             &[],
             "settings",
@@ -341,7 +353,9 @@ fn doctor_names_each_of_many_wrong_configurations() {
     for (flags, variables, about, words) in mistakes {
         let mut arguments = vec!["--dev"];
         for flag in ["--port", "--rtc-port"] {
-            if !flags.contains(&flag) {
+            let is_set = flags.contains(&flag)
+                || flag == "--port" && variables.iter().any(|it| it.0 == "PORT");
+            if !is_set {
                 arguments.extend([flag, "0"]);
             }
         }
