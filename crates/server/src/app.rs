@@ -17,7 +17,7 @@ use watersmeet_engine::worker::WorkerConfig;
 
 use crate::app_error::AppError;
 use crate::clock::Clock;
-use crate::config::{Config, DtlsChoice, Loaded};
+use crate::config::{Config, DtlsChoice, Loaded, is_documentation};
 use crate::http::connection_limit::ConnectionLimit;
 use crate::http::server::HttpServer;
 use crate::http::site::SiteContext;
@@ -73,6 +73,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let bound = listeners::bind_all(config)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config)?);
+    warn_of_examples(&announced.borrow());
     let (shards, threads) = start_shards(config, clock, &reports_sender, &announced)?;
     tokio::spawn(ip_addresses::watch_announced_names(
         config.clone(),
@@ -116,6 +117,17 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         () = ended => {}
     }
     Ok(())
+}
+
+/// Logs announced addresses that are reserved for examples: a line of a sample file was left as it is.
+fn warn_of_examples(announced: &[IpAddr]) {
+    for ip in announced.iter().filter(|ip| is_documentation(**ip)) {
+        tracing::warn!(
+            %ip,
+            "this announced address is reserved for examples, so media will not connect: set \
+             `announced_ips` to the address under which browsers reach this machine"
+        );
+    }
 }
 
 /// Starts accepting connections on every listener. Returns the certificates that can be loaded again.

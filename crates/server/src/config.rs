@@ -31,7 +31,7 @@ mod values;
 mod variable_names;
 mod variables;
 
-pub use announced::{AnnouncedAddress, is_unreachable};
+pub use announced::{AnnouncedAddress, is_documentation, is_unreachable};
 pub use error::ConfigError;
 pub use flags::{Flags, Task};
 pub use limits::LimitsTable;

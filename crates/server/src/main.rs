@@ -23,6 +23,7 @@ mod local_addresses;
 mod logging;
 mod media_sockets;
 mod origin;
+mod private_networks;
 mod process_metrics;
 mod session_outbox;
 mod shard;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
+use crate::private_networks::is_private;
+
 /// Characters that no origin and no `Host` has. Parsers disagree about them.
 const FORBIDDEN: [char; 7] = ['\\', '@', '%', '?', '#', '*', ','];
 
@@ -108,12 +110,8 @@ impl Origin {
         };
         match host {
             Host::Domain(name) => name.ends_with(".local"),
-            Host::Ipv4(ip) => {
-                let [first, second, ..] = ip.octets();
-                let is_shared = first == 100 && second & 0xc0 == 64;
-                ip.is_private() || ip.is_link_local() || is_shared
-            }
-            Host::Ipv6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+            Host::Ipv4(ip) => is_private((*ip).into()),
+            Host::Ipv6(ip) => is_private((*ip).into()),
         }
     }
 }

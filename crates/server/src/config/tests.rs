@@ -370,6 +370,10 @@ fn announced_addresses_that_no_browser_reaches_are_refused() {
         ("PUBLIC_IP", "::", "::"),
         ("ANNOUNCED_IP", "192.0.2.1, 224.0.0.1", "224.0.0.1"),
         ("ANNOUNCED_IP", "255.255.255.255", "255.255.255.255"),
+        ("ANNOUNCED_IP", "::ffff:0.0.0.0", "0.0.0.0"),
+        ("ANNOUNCED_IP", "0.0.0.1", "0.0.0.1"),
+        ("ANNOUNCED_IP", "240.0.0.1", "240.0.0.1"),
+        ("ANNOUNCED_IP", "fe80::1", "fe80::1"),
         ("ANNOUNCED_IP", "192.0.2.300", "192.0.2.300"),
         ("ANNOUNCED_IP", "192.0.2.1:10000", "192.0.2.1:10000"),
         (

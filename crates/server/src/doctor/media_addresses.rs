@@ -2,12 +2,15 @@
 //! reach them, and whether packets sent to them arrive at the media sockets.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use url::{Host, Url};
+
 use super::finding::Finding;
-use crate::config::{Config, is_unreachable};
+use crate::config::{Config, is_documentation, is_unreachable};
 use crate::ip_addresses;
+use crate::private_networks::is_private;
 
 /// Timeout of a packet from this machine to itself.
 const LOOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -35,7 +38,13 @@ pub fn check(config: &Config) -> Vec<Finding> {
                  browsers reach this machine,\nor remove it: then the machine's own are announced",
             )];
         }
-        if !is_served(config, ip) {
+        if is_documentation(ip) {
+            findings.push(Finding::wrong(
+                "announced",
+                format!("{ip} is reserved for examples in documents, and leads nowhere"),
+                "Set `announced_ips` to the address under which browsers reach this machine",
+            ));
+        } else if !is_served(config, ip) {
             findings.push(Finding::wrong(
                 "reachability",
                 format!("{ip} is announced, but media does not listen on its address family"),
@@ -60,21 +69,21 @@ fn is_served(config: &Config, ip: IpAddr) -> bool {
 fn check_reach(config: &Config, announced: &[IpAddr]) -> Finding {
     let list: Vec<_> = announced.iter().map(IpAddr::to_string).collect();
     let list = list.join(", ");
-    if announced.iter().all(IpAddr::is_loopback) {
-        return Finding::doubtful(
-            "announced",
+    if announced.iter().any(|ip| is_public(*ip)) {
+        return Finding::fine("announced", list);
+    }
+    let (text, fix) = match announced.iter().all(IpAddr::is_loopback) {
+        true => (
             format!("{list}: only browsers on this machine can send media"),
             "Fine for development. Otherwise set `announced_ips` to an address that browsers can \
              reach",
-        );
-    }
-    let is_public = |ip: &IpAddr| !ip.is_loopback() && !is_private(*ip);
-    if announced.iter().any(is_public) {
-        return Finding::fine("announced", list);
-    }
-    let fix = "Fine inside one network. For participants elsewhere set `announced_ips` (PUBLIC_IP) \
-        to the public address,\nand forward the media ports to this machine";
-    let text = format!("{list}: only private addresses");
+        ),
+        false => (
+            format!("{list}: only private addresses"),
+            "Fine inside one network. For participants elsewhere set `announced_ips` (PUBLIC_IP) \
+             to the public address,\nand forward the media ports to this machine",
+        ),
+    };
     match is_public_service(config) {
         true => Finding::wrong(
             "announced",
@@ -86,16 +95,11 @@ fn check_reach(config: &Config, announced: &[IpAddr]) -> Finding {
 }
 
 /// Returns whether `base_url` has a public host.
-fn is_public_service(config: &Config) -> bool {
+pub fn is_public_service(config: &Config) -> bool {
     let url = config.base_url.as_deref();
-    let uri = url.and_then(|url| url.parse::<axum::http::Uri>().ok());
-    let Some(host) = uri.as_ref().and_then(axum::http::Uri::host) else {
-        return false;
-    };
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    match address.parse::<IpAddr>() {
-        Ok(ip) => !is_private(ip) && !ip.is_loopback(),
-        Err(_) => {
+    let url = url.and_then(|url| Url::parse(url).ok());
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => {
             let inner = [
                 ".local",
                 ".lan",
@@ -104,20 +108,17 @@ fn is_public_service(config: &Config) -> bool {
                 ".test",
                 ".localhost",
             ];
-            host.contains('.') && !inner.iter().any(|end| host.ends_with(end))
+            name.contains('.') && !inner.iter().any(|end| name.ends_with(end))
         }
+        Some(Host::Ipv4(ip)) => is_public(ip.into()),
+        Some(Host::Ipv6(ip)) => is_public(ip.into()),
+        None => false,
     }
 }
 
-/// Returns whether an address is unreachable from the internet (RFC 1918, 6598, 4193, 3927, 4291).
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let shared_space = u32::from(Ipv4Addr::new(100, 64, 0, 0)) >> 22;
-            ip.is_private() || ip.is_link_local() || u32::from(ip) >> 22 == shared_space
-        }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
+/// Returns whether an address is part of the internet.
+fn is_public(ip: IpAddr) -> bool {
+    !ip.is_loopback() && !is_private(ip)
 }
 
 /// Checks an announced address that this machine does not have.

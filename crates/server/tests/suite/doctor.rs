@@ -122,6 +122,25 @@ fn private_addresses_with_a_public_base_url_are_wrong() {
 }
 
 #[test]
+fn loopback_addresses_with_a_public_base_url_are_wrong() {
+    let arguments = ["--dev", "--port", "0", "--rtc-port", "0"];
+    let found = wrong(&arguments, &[("BASE_URL", "https://meet.example.org")]);
+    assert_eq!(found["about"], "announced");
+    assert!(text(&found).contains("127.0.0.1"), "{found}");
+    let (healthy, _) = findings(&arguments, &[("BASE_URL", "http://localhost:3000")]);
+    assert!(healthy);
+}
+
+#[test]
+fn addresses_of_examples_are_wrong() {
+    for ip in ["203.0.113.7", "::ffff:192.0.2.1"] {
+        let arguments = ["--dev", "--port", "0", "--announced-ip", ip];
+        let found = wrong(&arguments, &[]);
+        assert!(text(&found).contains("examples"), "{found}");
+    }
+}
+
+#[test]
 fn turn_server_that_does_not_respond_is_reported() {
     // A socket that does not respond, and a port that is closed.
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -245,9 +264,9 @@ fn doctor_names_each_of_many_wrong_configurations() {
         ),
         (
             &[],
-            &[("PUBLIC_IP", "2001:db8::1")],
+            &[("PUBLIC_IP", "fd00::1")],
             "reachability",
-            &["2001:db8::1", "family"],
+            &["fd00::1", "family"],
         ),
         (
             &["--announced-ip", "nowhere.invalid"],
