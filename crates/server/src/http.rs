@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::config::Mount;
-use client_address::{ClientAddress, PeerAddress, Unreadable};
+use client_address::{ClientAddress, PeerAddress, UnknownClient};
 use connection_limit::ConnectionPermit;
 use rate_limit::RateLimitedAction;
 use site::SiteContext;
@@ -133,10 +133,9 @@ async fn limit_request(
     let Some(&peer) = request.extensions().get::<PeerAddress>() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let (client, unreadable) =
-        ClientAddress::resolve(peer, request.headers(), &site.trusted_proxies);
-    if let Some(unreadable) = unreadable {
-        log_unreadable(&site, &unreadable);
+    let (client, unknown) = ClientAddress::resolve(peer, request.headers(), &site.trusted_proxies);
+    if let Some(reason) = unknown {
+        log_unknown_client(&site, peer, &reason);
     }
     if let Err(rate_limited) = site.rates.take(RateLimitedAction::Request, client.0) {
         return rate_limited.into_response();
@@ -161,7 +160,7 @@ async fn limit_request(
     }
 }
 
-/// Counts a request through a trusted proxy as a connection of its client, until the request or the
+/// Counts a request through a proxy as a connection of its client, until the request or the
 /// session that it opens ends. Returns false when the client has too many connections.
 fn count_connection(
     site: &SiteContext,
@@ -169,7 +168,7 @@ fn count_connection(
     client: ClientAddress,
     request: &mut Request,
 ) -> bool {
-    if !site.is_trusted_proxy(peer.0) {
+    if !site.is_trusted_proxy(peer.0) && client.0 == peer.0.to_canonical() {
         return true;
     }
     let extensions = request.extensions_mut();
@@ -183,27 +182,38 @@ fn count_connection(
     true
 }
 
-/// Logs once what a trusted proxy reports instead of an address.
-fn log_unreadable(site: &SiteContext, unreadable: &Unreadable) {
-    let (subject, entry) = match unreadable {
-        Unreadable::Entry(entry) => ("entry", entry.as_str()),
-        Unreadable::Conflict => ("conflict", ""),
+/// Logs once why the clients of a proxy are not known.
+fn log_unknown_client(site: &SiteContext, peer: PeerAddress, reason: &UnknownClient) {
+    let subject = match reason {
+        UnknownClient::Unreadable(_) => "unreadable".to_owned(),
+        UnknownClient::Conflict => "conflict".to_owned(),
+        UnknownClient::Unnamed => "unnamed".to_owned(),
+        UnknownClient::UntrustedProxy => peer.0.to_string(),
     };
-    if !site.unreadable_reports.is_first(subject) {
+    if !site.unknown_clients.is_first(&subject) {
         return;
     }
     let fix = "such clients share one limit: let the proxy write the client's address";
-    match unreadable {
-        Unreadable::Entry(_) => {
+    match reason {
+        UnknownClient::Unreadable(entry) => {
             let entry: String = entry.chars().take(UNREADABLE_LEN_MAX).collect();
             tracing::warn!(
                 ?entry,
                 "a trusted proxy reports a client without an address; {fix}"
             );
         }
-        Unreadable::Conflict => tracing::warn!(
+        UnknownClient::Conflict => tracing::warn!(
             "X-Forwarded-For and Forwarded of a trusted proxy disagree; {fix} into one, and remove the \
              other"
+        ),
+        UnknownClient::Unnamed => tracing::warn!(
+            "a trusted proxy on this machine does not name its clients; {fix} into X-Forwarded-For or \
+             Forwarded"
+        ),
+        UnknownClient::UntrustedProxy => tracing::warn!(
+            proxy = %peer.0,
+            "X-Forwarded-For or Forwarded of a proxy that is not trusted is ignored, and its clients \
+             share one limit: name it in `trusted_proxies`"
         ),
     }
 }

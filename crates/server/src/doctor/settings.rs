@@ -2,6 +2,7 @@
 //! codecs.
 
 use super::finding::Finding;
+use super::media_addresses::is_public_service;
 use crate::conference_setup;
 use crate::config::{Config, ConfigError, Loaded, Mount};
 use crate::http::tls;
@@ -49,6 +50,7 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
         return findings;
     };
     findings.extend(certificates(config));
+    findings.extend(proxies(config));
     if let Err(error) = conference_setup::router_capabilities(config) {
         let fix = "Remove the parameters of that codec, or see watersmeet.toml.example";
         findings.push(Finding::wrong("codecs", error.to_string(), fix));
@@ -88,6 +90,25 @@ fn certificates(config: &Config) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Checks the proxies in front of the server.
+fn proxies(config: &Config) -> Option<Finding> {
+    let listeners = config.effective_listeners();
+    let mut addresses = listeners
+        .iter()
+        .flat_map(|listener| config.listener_addresses(listener));
+    let is_behind_proxy = addresses.all(|address| address.ip().is_loopback());
+    let is_public = is_public_service(config);
+    (is_behind_proxy && is_public && config.trusted_proxies.is_empty()).then(|| {
+        Finding::doubtful(
+            "proxy",
+            "`base_url` is public and only this machine can open the page, so a proxy is in front that \
+             is not trusted",
+            "Name it in `trusted_proxies` (TRUSTED_PROXIES), as 127.0.0.1, and let it write \
+             X-Forwarded-For:\notherwise all clients share one limit, or have none",
+        )
+    })
 }
 
 /// Returns whether other machines can reach a listener without a trusted proxy in front.

@@ -12,6 +12,17 @@ const X_FORWARDED_FOR: &str = "x-forwarded-for";
 /// Header of RFC 7239.
 const FORWARDED: &str = "forwarded";
 
+/// Headers in which a proxy reports its client.
+const CLIENT_HEADERS: [&str; 3] = [FORWARDED, X_FORWARDED_FOR, "x-real-ip"];
+
+/// Headers that only proxies write, besides those (RFC 9110 §7.6.3).
+const PROXY_HEADERS: [&str; 4] = [
+    "via",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+];
+
 /// Upper bound of entries that are read of each header.
 const ENTRIES_MAX: usize = 8;
 
@@ -22,6 +33,18 @@ pub struct Entry<'a> {
     pub text: &'a str,
     /// Address in it; `None` when there is none that can be read.
     pub ip: Option<IpAddr>,
+}
+
+/// Returns whether a request has a report about its client.
+pub fn has_report(headers: &HeaderMap) -> bool {
+    CLIENT_HEADERS
+        .iter()
+        .any(|name| headers.contains_key(*name))
+}
+
+/// Returns whether a request shows that it came through a proxy.
+pub fn is_forwarded(headers: &HeaderMap) -> bool {
+    has_report(headers) || PROXY_HEADERS.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Returns the reports in `X-Forwarded-For`, the nearest proxy's first.

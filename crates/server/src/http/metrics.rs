@@ -6,7 +6,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 use super::caller::Caller;
 use super::client_address::PeerAddress;
+use super::forwarded;
 use super::json_response::ApiError;
 use super::site::SiteContext;
 use conference::ConferenceCollector;
@@ -36,9 +37,6 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 /// Content type of Prometheus's own text format.
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Headers in which a proxy reports its client.
-const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
 /// Returns the routes of this module.
 pub fn routes() -> Router<SiteContext> {
@@ -66,11 +64,7 @@ async fn metrics(State(site): State<SiteContext>, request: Request) -> Result<Re
 fn is_local(request: &Request) -> bool {
     let peer = request.extensions().get::<PeerAddress>();
     let is_loopback = peer.is_some_and(|peer| peer.0.to_canonical().is_loopback());
-    is_loopback && !is_forwarded(request.headers())
-}
-
-fn is_forwarded(headers: &HeaderMap) -> bool {
-    FORWARDED.iter().any(|name| headers.contains_key(*name))
+    is_loopback && !forwarded::is_forwarded(request.headers())
 }
 
 /// Collects all metrics. Those of the conference are missing while it does not respond.

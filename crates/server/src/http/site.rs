@@ -41,8 +41,8 @@ pub struct SiteContext {
     pub names: Arc<KnownNames>,
     /// Unknown names whose refusal was logged.
     pub refused_names: Arc<LogOnce>,
-    /// Unreadable reports of proxies that were logged.
-    pub unreadable_reports: Arc<LogOnce>,
+    /// Reasons why clients of proxies are not known, which were logged.
+    pub unknown_clients: Arc<LogOnce>,
     /// Path of the page behind a proxy.
     pub base_path: BasePath,
     /// Folder that is served instead of the web client.
@@ -93,7 +93,7 @@ impl SiteContext {
             origins: Arc::new(AllowedOrigins::new(config)),
             names: Arc::new(KnownNames::new(config)),
             refused_names: Arc::default(),
-            unreadable_reports: Arc::default(),
+            unknown_clients: Arc::default(),
             base_path: BasePath::new(config.base_url.as_deref()),
             folder: config
                 .site

@@ -132,6 +132,21 @@ fn loopback_addresses_with_a_public_base_url_are_wrong() {
 }
 
 #[test]
+fn proxy_on_this_machine_that_is_not_trusted_is_doubtful() {
+    let url = ("BASE_URL", "https://meet.example.org");
+    let arguments = ["--dev", "--port", "0", "--announced-ip", "198.18.0.1"];
+    let is_doubted = |variables: &[(&str, &str)]| {
+        let (_, found) = findings(&arguments, variables);
+        found
+            .iter()
+            .any(|it| it["about"] == "proxy" && it["outcome"] == "doubtful")
+    };
+    assert!(is_doubted(&[url]));
+    assert!(!is_doubted(&[url, ("TRUSTED_PROXIES", "127.0.0.1")]));
+    assert!(!is_doubted(&[("BASE_URL", "http://localhost:3000")]));
+}
+
+#[test]
 fn addresses_of_examples_are_wrong() {
     for ip in ["203.0.113.7", "::ffff:192.0.2.1"] {
         let arguments = ["--dev", "--port", "0", "--announced-ip", ip];

@@ -1,6 +1,8 @@
 //! Rate limits for each client network (quality bars B26 and section 4): their values, retry times,
 //! and which clients they count.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -143,7 +145,34 @@ fn clients_behind_a_proxy_on_this_machine_that_are_not_named_are_limited() {
     );
     let header = "X-Forwarded-For: unknown\r\n";
     assert!((0..20).any(|_| get(&program, header) == 429));
+    for header in [
+        "X-Forwarded-For: \r\n",
+        "X-Forwarded-For: 127.0.0.1\r\n",
+        "X-Forwarded-Proto: https\r\n",
+    ] {
+        assert!((0..3).any(|_| get(&program, header) == 429), "{header}");
+    }
     assert_eq!(get(&program, "X-Forwarded-For: 198.51.100.7\r\n"), 200);
+}
+
+#[test]
+fn proxy_on_this_machine_that_is_not_trusted_is_limited_and_named_in_the_log() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("untrusted-proxy.toml");
+    let limits = "[limits]\nrequests_per_second = 1\nrequests_burst = 10\n";
+    std::fs::write(&path, limits).unwrap();
+    let arguments = ["--config", path.to_str().unwrap()];
+    let mut program = Program::start_with(&arguments, |command| {
+        command.stderr(Stdio::piped());
+    });
+    let header = "X-Forwarded-For: 198.51.100.7\r\n";
+    let limited = (0..20).filter(|_| get(&program, header) == 429).count();
+    assert!(limited >= 8, "{limited}");
+    assert!((0..20).all(|_| get(&program, "") == 200), "programs");
+    let lines = BufReader::new(program.take_stderr()).lines();
+    program.terminate();
+    let warned = lines.map_while(Result::ok);
+    let warned = warned.filter(|line| line.contains("`trusted_proxies`"));
+    assert_eq!(warned.count(), 1);
 }
 
 #[tokio::test]
