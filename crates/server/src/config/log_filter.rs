@@ -15,17 +15,26 @@ const DEFAULT_LEVEL: &str = "info";
 /// Levels of a filter.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Libraries whose log lines can be selected by their name alone.
-const LIBRARIES: [&str; 8] = [
+/// Libraries whose log lines can be selected.
+const LIBRARIES: [&str; 10] = [
     "axum",
+    "dimpl",
     "engineioxide",
     "h2",
     "hyper",
     "rustls",
     "tokio",
+    "tokio_tungstenite",
     "tower",
     "tungstenite",
 ];
+
+/// Modules of the program, each a target of log lines.
+const MODULES: &[&str] = include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+
+/// What a filter can be.
+const HELP: &str = "use a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or a filter such as \
+    `info,watersmeet_engine=debug`";
 
 /// Crates of the media engine, which correspond to mediasoup's worker.
 const ENGINE_CRATES: [&str; 2] = ["watersmeet_engine", "watersmeet_net"];
@@ -51,31 +60,74 @@ const CLASSES: [(&str, &str); 6] = [
     ("Consumer", "watersmeet_engine::consumer"),
 ];
 
-/// Checks a filter. A word that is neither a level nor a module would select the lines of a module
-/// that does not exist, so that nothing is logged.
+/// Checks a filter. A target that does not exist would select no lines, so that nothing is logged.
 ///
 /// # Errors
 /// Says what is wrong with the filter.
 pub fn check(filter: &str) -> Result<(), String> {
-    let help = "use a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or a filter such as \
-        `info,watersmeet_engine=debug`";
     if filter.trim().is_empty() {
-        return Err(format!("`log` is empty: {help}"));
+        return Err(format!("`log` is empty: {HELP}"));
     }
-    let words = filter.split(',').map(str::trim);
-    for word in words.filter(|word| !word.contains(['=', '[', ']', '{', '}'])) {
-        if word.is_empty() || is_level(word) || is_module(word) {
-            continue;
-        }
-        let suggestion = suggestion(&level(word), LEVELS.into_iter());
-        return Err(format!(
-            "`log`: there is no level `{word}`{suggestion}; {help}"
-        ));
+    for directive in filter.split(',') {
+        check_directive(directive.trim()).map_err(|error| format!("`log`: {error}; {HELP}"))?;
     }
     match EnvFilter::builder().parse(filter) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("`log`: `{filter}`: {error}; {help}")),
+        Err(error) => Err(format!("`log`: `{filter}`: {error}; {HELP}")),
     }
+}
+
+/// Checks a level, a target, or a directive such as `target=level` or `target[span{field=value}]=level`.
+fn check_directive(directive: &str) -> Result<(), String> {
+    let (target, level_name) = match (directive.find('['), directive.rfind(']')) {
+        (Some(start), Some(end)) => {
+            let target = directive.get(..start).unwrap_or_default();
+            let after = directive.get(end + 1..).unwrap_or_default();
+            (target, after.strip_prefix('='))
+        }
+        _ => match directive.split_once('=') {
+            Some((target, level_name)) => (target, Some(level_name)),
+            None if directive.is_empty() || is_level(directive) || is_target(directive) => {
+                return Ok(());
+            }
+            None => return Err(no_level_or_target(directive)),
+        },
+    };
+    if !target.is_empty() && !is_target(target) {
+        let suggestion = target_suggestion(target);
+        return Err(format!(
+            "`{directive}`: there is no target `{target}`{suggestion}"
+        ));
+    }
+    if let Some(name) = level_name.filter(|name| !is_level(name)) {
+        let suggestion = suggestion(&level(name), LEVELS.into_iter());
+        return Err(format!(
+            "`{directive}`: there is no level `{name}`{suggestion}"
+        ));
+    }
+    Ok(())
+}
+
+/// Returns the error for a word that is neither a level nor a target.
+fn no_level_or_target(word: &str) -> String {
+    let as_level = suggestion(&level(word), LEVELS.into_iter());
+    let suggestion = if as_level.is_empty() {
+        target_suggestion(word)
+    } else {
+        as_level
+    };
+    format!("there is no level `{word}`{suggestion}")
+}
+
+/// Returns `; did you mean …?` when a target is similar to the one written, with or without the common
+/// part of the names of our crates.
+fn target_suggestion(written: &str) -> String {
+    let known = || LIBRARIES.into_iter().chain(MODULES.iter().copied());
+    let found = suggestion(written, known());
+    if !found.is_empty() {
+        return found;
+    }
+    suggestion(&format!("watersmeet_{written}"), known())
 }
 
 fn is_level(word: &str) -> bool {
@@ -83,10 +135,10 @@ fn is_level(word: &str) -> bool {
         || matches!(word, "0" | "1" | "2" | "3" | "4" | "5")
 }
 
-/// Returns whether a word can select the lines of a module: one of ours, or of a known library.
-fn is_module(word: &str) -> bool {
+/// Returns whether log lines have this target: a module of ours, or one of a known library.
+fn is_target(word: &str) -> bool {
     let root = word.split("::").next().unwrap_or_default();
-    word.contains("::") || ALL_CRATES.contains(&root) || LIBRARIES.contains(&root)
+    MODULES.contains(&word) || LIBRARIES.contains(&root)
 }
 
 /// Returns the variable that sets the filter, unless that is `WATERSMEET_LOG`.
@@ -178,7 +230,7 @@ fn level_of(environment: &Environment, name: &str) -> Option<String> {
 /// Returns whether a word of a variable is a level of any logger, or a directive of a filter.
 fn is_known(word: &str) -> bool {
     let word = word.trim();
-    word.contains('=') || is_level(&level(word))
+    is_level(&level(word)) || word.contains('=') && check_directive(word).is_ok()
 }
 
 /// Translates a level of Node's loggers.
@@ -256,6 +308,13 @@ mod tests {
     #[test]
     fn levels_of_other_loggers_are_translated() {
         assert_eq!(filter(&[]), None);
+        let foreign = [("LOG_LEVEL", "express=debug")];
+        assert_eq!(filter(&foreign), None);
+        assert!(
+            warnings(&Environment::from_pairs(&foreign))
+                .concat()
+                .contains("express")
+        );
         for (word, ours) in [
             ("warn", "warn"),
             ("none", "off"),
@@ -342,6 +401,8 @@ mod tests {
             "watersmeet_engine::worker,warn",
             "info,hyper=off",
             "warn,[session{id=1}]=trace",
+            "info,watersmeet::hub[session{id=1}]=trace,hyper::proto=warn",
+            "watersmeet_engine::transport::dtls=trace, watersmeet_net",
         ] {
             check(filter).unwrap();
         }
@@ -352,6 +413,20 @@ mod tests {
             ("info,loud", "`loud`"),
             ("watersmeet=loud", "watersmeet=loud"),
             ("a=b=c", "a=b=c"),
+            ("watersmeet_engin=debug", "`watersmeet_engine`"),
+            ("info,watersmeet_engin=debug", "`watersmeet_engine`"),
+            ("conference=debug", "`watersmeet_conference`"),
+            ("conference", "`watersmeet_conference`"),
+            ("watersmeet_server=debug", "watersmeet_server=debug"),
+            (
+                "watersmeet_engine::wroker=debug",
+                "`watersmeet_engine::worker`",
+            ),
+            ("watersmeet::htp", "`watersmeet::http`"),
+            ("watersmeet_engin[session]=debug", "`watersmeet_engine`"),
+            ("watersmeet=debgu", "`debug`"),
+            ("[session]=inof", "`info`"),
+            ("hypr=off", "`hyper`"),
             ("", "empty"),
         ] {
             let error = check(filter).unwrap_err();
