@@ -42,7 +42,7 @@ impl BoundListener {
 pub fn bind_all(config: &Config) -> Result<Vec<BoundListener>, AppError> {
     let listeners = config.effective_listeners().into_iter();
     let bound = listeners.map(|listener| {
-        let tls = tls::load(&listener)?;
+        let tls = tls::load(&listener, config.certified_url())?;
         let (tls, certificate) =
             tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.certificate));
         Ok(BoundListener {

@@ -340,6 +340,13 @@ impl Config {
         }]
     }
 
+    /// Returns the URL for which the certificates of listeners must be made: the base URL, unless a proxy
+    /// with a certificate of its own is in front.
+    pub fn certified_url(&self) -> Option<&str> {
+        let url = self.base_url.as_deref();
+        url.filter(|_| self.trusted_proxies.is_empty())
+    }
+
     /// Returns the setting that has the port of a listener, with its key in backticks.
     pub fn listener_setting(&self, index: usize) -> String {
         match self.listeners.is_empty() {

@@ -4,8 +4,8 @@
 use super::finding::Finding;
 use super::media_addresses::is_public_service;
 use crate::conference_setup;
-use crate::config::{Config, ConfigError, Loaded, Mount};
-use crate::http::tls;
+use crate::config::{Config, ConfigError, ListenerConfig, Loaded, Mount};
+use crate::http::tls::{self, ReloadingCertificate};
 
 /// Checks the values of the configuration.
 pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
@@ -71,25 +71,47 @@ fn secret(loaded: &Loaded) -> Finding {
 
 /// Checks that certificates can be used, and that listeners without TLS do not need it.
 fn certificates(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for listener in config.effective_listeners() {
-        if let Err(error) = tls::load(&listener) {
+    let listeners = config.effective_listeners();
+    let findings = listeners
+        .iter()
+        .map(|listener| certificate(config, listener));
+    findings.flatten().collect()
+}
+
+/// Checks the certificate of a listener.
+fn certificate(config: &Config, listener: &ListenerConfig) -> Vec<Finding> {
+    let loaded = match tls::load(listener, config.certified_url()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
             let fix = "Name PEM files that this user may read: the chain, and its private key";
-            findings.push(Finding::wrong("certificate", error.to_string(), fix));
-        } else if listener.uses_tls() {
-            let text = format!("port {} can use TLS", listener.port);
-            findings.push(Finding::fine("certificate", text));
-        } else if listener.serves(Mount::Page) && is_exposed(config, &listener) {
-            findings.push(Finding::doubtful(
-                "certificate",
-                format!("port {} uses plain HTTP", listener.port),
-                "Browsers on other machines allow cameras only over TLS: set `tls_cert` and \
-                 `tls_key`,\ntry `--tls-self-signed`, or put a proxy with TLS in front and name \
-                 it in `trusted_proxies`",
-            ));
+            return vec![Finding::wrong("certificate", error.to_string(), fix)];
         }
+    };
+    if let Some(tls) = loaded {
+        let problems = tls
+            .certificate
+            .iter()
+            .flat_map(ReloadingCertificate::problems);
+        let fix = "Get another certificate for the host of this server: a running server loads it by itself";
+        let wrong: Vec<_> = problems
+            .map(|problem| Finding::wrong("certificate", problem, fix))
+            .collect();
+        if !wrong.is_empty() {
+            return wrong;
+        }
+        let text = format!("port {} can use TLS", listener.port);
+        return vec![Finding::fine("certificate", text)];
     }
-    findings
+    if listener.serves(Mount::Page) && is_exposed(config, listener) {
+        return vec![Finding::doubtful(
+            "certificate",
+            format!("port {} uses plain HTTP", listener.port),
+            "Browsers on other machines allow cameras only over TLS: set `tls_cert` and \
+             `tls_key`,\ntry `--tls-self-signed`, or put a proxy with TLS in front and name \
+             it in `trusted_proxies`",
+        )];
+    }
+    Vec::new()
 }
 
 /// Checks the proxies in front of the server.
@@ -112,7 +134,7 @@ fn proxies(config: &Config) -> Option<Finding> {
 }
 
 /// Returns whether other machines can reach a listener without a trusted proxy in front.
-fn is_exposed(config: &Config, listener: &crate::config::ListenerConfig) -> bool {
+fn is_exposed(config: &Config, listener: &ListenerConfig) -> bool {
     let mut addresses = config.listener_addresses(listener).into_iter();
     config.trusted_proxies.is_empty() && addresses.any(|address| !address.ip().is_loopback())
 }

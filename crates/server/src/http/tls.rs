@@ -9,8 +9,9 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use tokio_rustls::rustls::sign::CertifiedKey;
+use url::Url;
 
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
@@ -19,6 +20,7 @@ pub use error::TlsError;
 use reloading::CurrentCertificate;
 pub use reloading::{ReloadingCertificate, watch_files};
 
+mod browser_check;
 mod certificate_files;
 mod error;
 mod reloading;
@@ -37,15 +39,19 @@ pub struct ListenerTls {
     pub certificate: Option<ReloadingCertificate>,
 }
 
-/// Loads the certificate of a listener; returns `None` for plain HTTP.
+/// Loads the certificate of a listener; returns `None` for plain HTTP. `base_url` has the host by which
+/// browsers know the server.
 ///
 /// # Errors
 /// The certificate or key cannot be read, does not match, or cannot be generated.
-pub fn load(listener: &ListenerConfig) -> Result<Option<ListenerTls>, TlsError> {
+pub fn load(
+    listener: &ListenerConfig,
+    base_url: Option<&str>,
+) -> Result<Option<ListenerTls>, TlsError> {
     let (current, certificate) = match (&listener.tls_cert, &listener.tls_key) {
         (Some(cert), Some(key)) => {
             let files = CertificateFiles::new(cert.clone(), key.clone());
-            let certificate = ReloadingCertificate::load(files)?;
+            let certificate = ReloadingCertificate::load(files, host_of(base_url))?;
             (certificate.current(), Some(certificate))
         }
         _ if listener.tls_self_signed => {
@@ -63,6 +69,18 @@ pub fn load(listener: &ListenerConfig) -> Result<Option<ListenerTls>, TlsError> 
         acceptor: TlsAcceptor::from(Arc::new(server)),
         certificate,
     }))
+}
+
+/// Returns the host of a base URL with HTTPS.
+fn host_of(base_url: Option<&str>) -> Option<ServerName<'static>> {
+    let url = Url::parse(base_url?)
+        .ok()
+        .filter(|url| url.scheme() == "https")?;
+    let host = url
+        .host_str()?
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    ServerName::try_from(host.to_owned()).ok()
 }
 
 /// Generates a self-signed certificate for every address of this machine (ECDSA P-256).
@@ -106,8 +124,8 @@ mod tests {
             tls_self_signed: true,
             ..ListenerConfig::default()
         };
-        assert!(load(&listener).unwrap().is_some());
-        assert!(load(&ListenerConfig::default()).unwrap().is_none());
+        assert!(load(&listener, None).unwrap().is_some());
+        assert!(load(&ListenerConfig::default(), None).unwrap().is_none());
     }
 
     #[test]
@@ -118,7 +136,7 @@ mod tests {
             tls_key: none,
             ..ListenerConfig::default()
         };
-        let Err(error) = load(&listener) else {
+        let Err(error) = load(&listener, None) else {
             panic!("a missing file was accepted")
         };
         let error = error.to_string();

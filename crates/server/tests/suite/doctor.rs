@@ -267,10 +267,18 @@ fn doctor_names_each_of_many_wrong_configurations() {
         "locked.pem",
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n",
     );
+    let expired = {
+        let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        write(
+            "expired.pem",
+            &params.self_signed(&made.signing_key).unwrap().pem(),
+        )
+    };
     let typo = write("typo.toml", "[limits]\nconection_burst = 1");
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap().port().to_string();
-    let mistakes: [Mistake<'_>; 20] = [
+    let mistakes: [Mistake<'_>; 22] = [
         (
             &["--announced-ip", "0.0.0.0"],
             &[],
@@ -350,6 +358,18 @@ fn doctor_names_each_of_many_wrong_configurations() {
             &[],
             "certificate",
             &["encrypted", &locked],
+        ),
+        (
+            &["--tls-cert", &expired, "--tls-key", &key],
+            &[],
+            "certificate",
+            &["expired", "`tls_cert`", &expired],
+        ),
+        (
+            &["--tls-cert", &cert, "--tls-key", &key],
+            &[("BASE_URL", "https://meet.lan")],
+            "certificate",
+            &["not for meet.lan", &cert],
         ),
         (&["--tls-cert", &cert], &[], "settings", &["`tls_key`"]),
         (&["--port", &taken], &[], "port", &[&taken]),

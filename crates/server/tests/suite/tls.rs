@@ -152,3 +152,25 @@ fn unusable_file_is_named_at_start() {
     );
     assert!(words.contains(files.key.to_str().unwrap()), "{words}");
 }
+
+#[test]
+fn certificate_that_browsers_refuse_is_reported_at_start() {
+    let files = Files::new("tls-refused");
+    files.renew();
+    let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(&files.cert, params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&files.key, key.serialize_pem()).unwrap();
+    let mut program = Program::start_with(&files.arguments(), |command| {
+        command.env("BASE_URL", "https://meet.example.org");
+        command.stderr(std::process::Stdio::piped());
+    });
+    program.terminate();
+    assert!(program.wait().success());
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut program.take_stderr(), &mut log).unwrap();
+    for problem in ["has expired", "not for meet.example.org"] {
+        assert!(log.contains(problem), "{log}");
+    }
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
@@ -22,6 +22,10 @@ const BEGIN: &str = "-----BEGIN ";
 
 /// First byte of binary certificates and keys (DER, X.690 §8.9).
 const DER_SEQUENCE: u8 = 0x30;
+
+/// What is wrong with a key that TLS does not accept.
+const UNUSABLE_KEY: &str = "has a key that is damaged, or of a kind that TLS does not use: make one of RSA \
+    (2048 bits or more), ECDSA (P-256, P-384) or Ed25519";
 
 /// Byte order mark of UTF-8.
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -52,6 +56,11 @@ impl CertificateFiles {
         Self { cert, key }
     }
 
+    /// Returns the file of the chain.
+    pub fn cert(&self) -> &Path {
+        &self.cert
+    }
+
     /// Reads both files.
     ///
     /// # Errors
@@ -78,14 +87,14 @@ impl CertificateFiles {
         check_key(&contents.key).map_err(in_key)?;
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&contents.cert)
             .collect::<Result<_, _>>()
-            .map_err(|error| in_cert(format!("is damaged: {error}")))?;
-        let key = PrivateKeyDer::from_pem_slice(&contents.key)
-            .map_err(|error| in_key(format!("is damaged: {error}")))?;
+            .map_err(|error| in_cert(damage(&error)))?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&contents.key).map_err(|error| in_key(damage(&error)))?;
         let provider = aws_lc_rs::default_provider();
         let key = provider
             .key_provider
             .load_private_key(key)
-            .map_err(|error| in_key(format!("has a key that cannot be used: {error}")))?;
+            .map_err(|_| in_key(UNUSABLE_KEY.to_owned()))?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
             // A key whose public half is not known cannot be compared.
@@ -98,6 +107,9 @@ impl CertificateFiles {
                  with the extension subjectAltName"
                     .to_owned(),
             )),
+            Err(rustls::Error::InvalidCertificate(_)) => {
+                Err(in_cert("is damaged: a certificate in it cannot be read".to_owned()))
+            }
             Err(error) => Err(in_cert(format!("has a certificate that cannot be used: {error}"))),
         }
     }
@@ -127,12 +139,39 @@ fn problem(key: &'static str, path: &Path, problem: String) -> TlsError {
     }
 }
 
+/// Returns what is wrong with a PEM file whose blocks cannot be read.
+fn damage(error: &pem::Error) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            let label = text(end_marker);
+            format!("is damaged: the line `-----END {label}-----` is missing")
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            format!("is damaged: a line with `{BEGIN}` does not end with `-----`")
+        }
+        pem::Error::Base64Decode(_) => {
+            "is damaged: between its first and last line are other characters than those of Base64"
+                .to_owned()
+        }
+        _ => format!("is damaged: {error}"),
+    }
+}
+
 /// Checks that a file has certificates in PEM form.
 fn check_cert(contents: &[u8]) -> Result<(), String> {
     let convert = "openssl x509 -inform der -in FILE -out NEW";
     let labels = labels(contents, convert)?;
-    if labels.iter().any(|label| label.ends_with("CERTIFICATE")) {
+    let has = |label: &str| labels.iter().any(|it| it == label);
+    if has("CERTIFICATE") {
         return Ok(());
+    }
+    if has("TRUSTED CERTIFICATE") || has("X509 CERTIFICATE") {
+        return Err(
+            "has a certificate in a form of its own of OpenSSL: convert it with `openssl x509 -in FILE \
+             -out NEW`"
+                .to_owned(),
+        );
     }
     Err(match labels.iter().find(|label| !label.is_empty()) {
         Some(label) if label.ends_with("PRIVATE KEY") => {
@@ -190,12 +229,17 @@ fn labels(contents: &[u8], convert: &str) -> Result<Vec<String>, String> {
         return Err("is text in UTF-16 (byte order mark): save it as plain ASCII".to_owned());
     }
     let text = String::from_utf8_lossy(contents);
-    let after_begin = text.split(BEGIN).skip(1);
-    let labels: Vec<_> = after_begin
-        .filter_map(|rest| Some(rest.split_once("-----")?.0.to_owned()))
+    let lines = || text.split(['\n', '\r']);
+    let labels: Vec<_> = lines()
+        .filter_map(|line| Some(line.strip_prefix(BEGIN)?.split_once("-----")?.0.to_owned()))
         .collect();
     if !labels.is_empty() {
         return Ok(labels);
+    }
+    if lines().any(|line| line.trim_start().starts_with(BEGIN)) {
+        return Err(format!(
+            "is indented: its lines must have nothing before `{BEGIN}`"
+        ));
     }
     Err(match contents.first() {
         Some(&DER_SEQUENCE) => format!("is in binary form (DER or PKCS #12), not PEM: `{convert}`"),
@@ -263,8 +307,24 @@ mod tests {
         let public = pem("PUBLIC KEY", b"x");
         let (marked_cert, marked_key) = (mark(&cert), mark(&key));
         let key_der = made.signing_key.serialize_der();
+        let trusted = pem("TRUSTED CERTIFICATE", made.cert.der());
+        let indent = |text: &str| text.replace("-----BEGIN", "    -----BEGIN");
+        let (indented_cert, indented_key) = (indent(&cert), indent(&key));
+        let without_end = cert.replace("-----END CERTIFICATE-----", "");
+        let damaged_begin = cert.replace("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE-----x");
+        let damaged_body = cert.replace("MII", "M*I");
+        let damaged_der = pem("CERTIFICATE", b"abc");
+        let unusable = pem("PRIVATE KEY", b"abc");
         let (cert, key) = (cert.as_bytes(), key.as_bytes());
-        let cases: [(&[u8], &[u8], &str, &str); 16] = [
+        let cases: [(&[u8], &[u8], &str, &str); 24] = [
+            (trusted.as_bytes(), key, "/c.pem", "openssl x509"),
+            (indented_cert.as_bytes(), key, "/c.pem", "indented"),
+            (cert, indented_key.as_bytes(), "/k.pem", "indented"),
+            (without_end.as_bytes(), key, "/c.pem", "END CERTIFICATE"),
+            (damaged_begin.as_bytes(), key, "/c.pem", "does not end"),
+            (damaged_body.as_bytes(), key, "/c.pem", "Base64"),
+            (damaged_der.as_bytes(), key, "/c.pem", "cannot be read"),
+            (cert, unusable.as_bytes(), "/k.pem", "2048 bits"),
             (cert, encrypted.as_bytes(), "/k.pem", "encrypted"),
             (cert, legacy.as_bytes(), "/k.pem", "encrypted"),
             (made.cert.der(), key, "/c.pem", "DER"),

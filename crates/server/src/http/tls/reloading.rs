@@ -3,15 +3,17 @@
 //! file systems alike, which events of the kernel do not.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
+use super::browser_check;
 use super::certificate_files::{CertificateFiles, Contents};
 use super::error::TlsError;
 
@@ -27,6 +29,8 @@ pub struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
 pub struct ReloadingCertificate {
     /// The files.
     files: CertificateFiles,
+    /// Name by which browsers know the server, where it is known.
+    host: Option<ServerName<'static>>,
     /// Hash of the contents that were last tried.
     tried: Vec<u8>,
     /// The certificate in use.
@@ -48,18 +52,44 @@ impl ResolvesServerCert for CurrentCertificate {
 }
 
 impl ReloadingCertificate {
-    /// Loads a certificate.
+    /// Loads a certificate. `host` is the name by which browsers know the server, where it is known.
     ///
     /// # Errors
     /// A file cannot be used.
-    pub fn load(files: CertificateFiles) -> Result<Self, TlsError> {
+    pub fn load(
+        files: CertificateFiles,
+        host: Option<ServerName<'static>>,
+    ) -> Result<Self, TlsError> {
         let contents = files.read()?;
         let current = CurrentCertificate::new(files.parse(&contents)?);
-        Ok(Self {
+        let loaded = Self {
             tried: hash(&contents),
             current: Arc::new(current),
             files,
-        })
+            host,
+        };
+        loaded.log_problems();
+        Ok(loaded)
+    }
+
+    /// Returns what browsers will refuse about the certificate in use, each with the key and name of its
+    /// file.
+    pub fn problems(&self) -> Vec<String> {
+        let current = self.current.0.read();
+        let current = Arc::clone(&current.unwrap_or_else(PoisonError::into_inner));
+        let Some(own) = current.cert.first() else {
+            return Vec::new();
+        };
+        let problems = browser_check::problems(own, self.host.as_ref(), SystemTime::now());
+        let file = self.files.cert().display();
+        let named = problems.iter().map(|it| format!("`tls_cert`: {file} {it}"));
+        named.collect()
+    }
+
+    fn log_problems(&self) {
+        for problem in self.problems() {
+            tracing::warn!("{problem}");
+        }
     }
 
     /// Returns the certificate in use, which changes when the files do.
@@ -89,6 +119,7 @@ impl ReloadingCertificate {
                 drop(current);
                 self.tried = hash;
                 tracing::info!("certificate loaded again: new connections use it");
+                self.log_problems();
             }
             Err(error) => self.log_failure(&error, hash),
         }
@@ -156,7 +187,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let (cert, key, first) = write(&folder);
         let files = CertificateFiles::new(cert.clone(), key.clone());
-        let mut certificate = ReloadingCertificate::load(files).unwrap();
+        let mut certificate = ReloadingCertificate::load(files, None).unwrap();
         let current = certificate.current();
         let der = || current.0.read().unwrap().cert[0].to_vec();
         assert_eq!(der(), first);
