@@ -7,6 +7,7 @@ use thiserror::Error;
 use watersmeet_engine::ortc::NegotiationError;
 use watersmeet_engine::transport::dtls::CertificateError;
 
+use crate::config::Sources;
 use crate::http::tls::TlsError;
 use crate::ip_addresses::AnnounceError;
 use crate::listen_hint::listen_hint;
@@ -22,11 +23,10 @@ pub enum AppError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// An HTTP port cannot be bound.
-    #[error(
-        "cannot listen on {address}: {error}{}",
-        listen_hint(error, "--port", "--listen-ip")
-    )]
+    #[error("cannot listen on {address}: {error}")]
     Listen {
+        /// Number of the entry of `listeners`, from 1 on; `None` without entries.
+        listener: Option<usize>,
         /// Address and port that were requested.
         address: SocketAddr,
         /// Error of `bind` or `listen`.
@@ -56,6 +56,28 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Returns the error with the settings that are to be changed, as the operator wrote them.
+    pub fn message(&self, sources: &Sources) -> String {
+        let hint = match self {
+            Self::Listen {
+                error, listener, ..
+            } => {
+                let port = listener.map_or_else(
+                    || sources.setting("port", "--port"),
+                    |number| format!("`port` of listener {number} in `listeners`"),
+                );
+                listen_hint(error, &port, &sources.setting("listen_ip", "--listen-ip"))
+            }
+            Self::MediaSockets(MediaSocketError::Bind { error, .. }) => {
+                let ip = ["media_listen_ip", "listen_ip"];
+                let ip = sources.setting_of_first(ip, "--media-listen-ip");
+                listen_hint(error, &sources.setting("rtc_port", "--rtc-port"), &ip)
+            }
+            _ => return sources.annotate(self.to_string()),
+        };
+        format!("{self}{hint}")
+    }
+
     /// Returns the exit status: 78 when the configuration must change, else 1.
     pub const fn exit_status(&self) -> u8 {
         match self {

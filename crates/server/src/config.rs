@@ -40,6 +40,7 @@ pub use load::Loaded;
 pub use private_files::PrivateFiles;
 pub use secret::Secret;
 pub use settings::Config;
+pub use sources::Sources;
 pub use values::LogFormat;
 pub use values::{
     CodecChoice, CodecParameter, DtlsChoice, Egress, ExpiredTokens, Network, RoomCreation,

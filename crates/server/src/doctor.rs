@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::config::{Config, ConfigError, Flags, Loaded};
+use crate::config::{Config, Flags, Loaded, Sources};
 use finding::{Finding, Outcome};
 
 mod finding;
@@ -29,8 +29,11 @@ struct Report {
 
 /// Runs all checks and prints the report. Exits with status 0 when nothing is wrong, else 1.
 pub fn run(flags: &Flags, json: bool) -> ExitCode {
-    let (config, loaded) = Loaded::parse_and_load(flags);
-    let findings = findings(config.as_ref(), loaded.as_ref());
+    let (parsed, loaded) = Loaded::parse_and_load(flags);
+    let mut findings = settings::check(loaded.as_ref());
+    if let Some((config, sources)) = &parsed {
+        findings.extend(findings_of(config, sources));
+    }
     let healthy = findings.iter().all(|it| it.outcome != Outcome::Wrong);
     let report = Report { healthy, findings };
     let text = match json {
@@ -45,15 +48,16 @@ pub fn run(flags: &Flags, json: bool) -> ExitCode {
     }
 }
 
-/// Runs all checks. A configuration that can be parsed is checked even when it cannot be used.
-fn findings(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
-    let mut findings = settings::check(config, loaded);
-    if let Some(config) = config {
-        findings.extend(ports::check(config));
-        findings.extend(media_addresses::check(config));
-        findings.extend(turn::check(config));
-        findings.extend(open_files::check(config));
-        findings.extend(packet_egress::check(config));
+/// Runs the checks of a configuration, which may be one that cannot be used.
+fn findings_of(config: &Config, sources: &Sources) -> Vec<Finding> {
+    let mut findings = settings::check_values(config);
+    findings.extend(ports::check(config, sources));
+    findings.extend(media_addresses::check(config));
+    findings.extend(turn::check(config));
+    findings.extend(open_files::check(config));
+    findings.extend(packet_egress::check(config));
+    for finding in &mut findings {
+        finding.text = sources.annotate(std::mem::take(&mut finding.text));
     }
     findings
 }

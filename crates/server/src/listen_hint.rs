@@ -2,8 +2,7 @@
 
 use std::io;
 
-/// Returns what to do about an address that cannot be bound. `port` and `ip` are the flags that set
-/// it.
+/// Returns what to do about an address that cannot be bound. `port` and `ip` are the settings of it.
 pub fn listen_hint(error: &io::Error, port: &str, ip: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {

@@ -40,36 +40,43 @@ impl BoundListener {
 /// # Errors
 /// A certificate cannot be used, or a port cannot be bound.
 pub fn bind_all(config: &Config) -> Result<Vec<BoundListener>, AppError> {
-    let listeners = config.effective_listeners().into_iter();
-    let bound = listeners.map(|listener| {
+    let listeners = config.effective_listeners().into_iter().enumerate();
+    let bound = listeners.map(|(index, listener)| {
+        let number = (!config.listeners.is_empty()).then_some(index + 1);
         let tls = tls::load(&listener, config.certified_url())?;
         let (tls, certificate) =
             tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.certificate));
         Ok(BoundListener {
             tls,
             certificate,
-            sockets: listen_on(&config.listener_addresses(&listener))?,
+            sockets: listen_on(number, &config.listener_addresses(&listener))?,
             config: listener,
         })
     });
     bound.collect()
 }
 
-/// Listens on all addresses with one port. An address that fails is skipped as long as another
+/// Listens on all addresses of a listener with one port. An address that fails is skipped as long as another
 /// works, except when its port is in use.
-fn listen_on(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, AppError> {
+fn listen_on(
+    listener: Option<usize>,
+    addresses: &[SocketAddr],
+) -> Result<Vec<TcpListener>, AppError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut failure = None;
     for &(mut address) in addresses {
         if let Some(first) = listeners.first() {
             address.set_port(first.local_addr()?.port());
         }
+        let failed = |error| AppError::Listen {
+            listener,
+            address,
+            error,
+        };
         match listen(address) {
             Ok(listener) => listeners.push(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(AppError::Listen { address, error });
-            }
-            Err(error) => failure = Some(AppError::Listen { address, error }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failed(error)),
+            Err(error) => failure = Some(failed(error)),
         }
     }
     match failure {

@@ -16,6 +16,7 @@ mod file_descriptor_limit;
 mod heartbeat;
 mod http;
 mod hub;
+mod ice_url;
 mod ip_addresses;
 mod listen_hint;
 mod listeners;
@@ -55,11 +56,11 @@ fn main() -> ExitCode {
     }
     match app::run(&loaded) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => exit_with_error(&error, error.exit_status()),
+        Err(error) => exit_with_error(&error.message(&loaded.sources), error.exit_status()),
     }
 }
 
-fn exit_with_error(error: &dyn std::error::Error, status: u8) -> ExitCode {
+fn exit_with_error(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
     eprintln!("watersmeet: {error}");
     ExitCode::from(status)
 }

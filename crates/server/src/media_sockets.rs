@@ -19,7 +19,6 @@ use watersmeet_wire::units::Time;
 use crate::clock::Clock;
 use crate::config::{Config, Egress};
 use crate::ip_addresses;
-use crate::listen_hint::listen_hint;
 use crate::local_addresses::LocalAddresses;
 
 /// Batches received from one socket in a loop iteration: 4 of 32 runs keep the wait of the first
@@ -42,10 +41,7 @@ const PORT_TRIES_MAX: usize = 16;
 #[derive(Debug, Error)]
 pub enum MediaSocketError {
     /// A port is in use or an address is not available.
-    #[error(
-        "cannot listen for media on {address}: {error}{}",
-        listen_hint(error, "--rtc-port", "--media-listen-ip")
-    )]
+    #[error("cannot listen for media on {address}: {error}")]
     Bind {
         /// Address and port that were requested.
         address: SocketAddr,
@@ -174,7 +170,11 @@ impl MediaSockets {
                 .iter()
                 .find(|sockets| sockets.address.is_ipv4() == ip.is_ipv4())
             else {
-                tracing::warn!("media does not listen on the family of an announced address");
+                tracing::warn!(
+                    %ip,
+                    "media does not listen on the family of this announced address: set \
+                     `media_listen_ip` to `::` for both, or remove it from `announced_ips`"
+                );
                 continue;
             };
             let port = sockets.address.port();

@@ -52,6 +52,13 @@ impl Environment {
             .or_else(|| log_filter::variable(self).filter(|_| key == "log"))
     }
 
+    /// Returns all keys that are set, each with the variable that sets it.
+    pub fn setters(&self) -> impl Iterator<Item = (String, &str)> {
+        let log = log_filter::variable(self).map(|name| ("log".to_owned(), name));
+        let named = self.named().map(|(name, key, _)| (key, name));
+        log.into_iter().chain(named)
+    }
+
     /// Returns warnings about variables that set the same key to different values. Values are not
     /// printed, since some are secret.
     pub fn warnings(&self) -> Vec<String> {

@@ -55,7 +55,7 @@ pub enum ConfigError {
         line: usize,
     },
     /// A secret is missing or weak.
-    #[error("`{key}` {problem}. {}{sources}", Self::SECRET_FIX)]
+    #[error("`{key}` {problem}. {}{sources}", Self::secret_fix(key))]
     Secret {
         /// Key of the secret.
         key: &'static str,
@@ -73,9 +73,17 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// How to fix a missing or weak secret.
-    pub const SECRET_FIX: &str = "Make one with `openssl rand -hex 32` and set JWT_SECRET, `jwt_secret` or \
-         `jwt_secret_file`; or start with --dev for development on this machine";
+    /// Returns how to fix a missing or weak secret.
+    pub fn secret_fix(key: &str) -> String {
+        match key {
+            "jwt_secret" | "jwt_secret_file" => {
+                "Make one with `openssl rand -hex 32` and set JWT_SECRET, `jwt_secret` or \
+                 `jwt_secret_file`; or start with --dev for development on this machine"
+                    .to_owned()
+            }
+            _ => format!("Make one with `openssl rand -hex 32` and set `{key}`, or remove it"),
+        }
+    }
 
     /// Returns an error for values that contradict each other or are out of range.
     pub fn contradiction(text: impl Into<String>) -> Self {

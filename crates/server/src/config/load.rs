@@ -1,5 +1,6 @@
 //! Merges all sources into one configuration and loads its secrets.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use super::error::ConfigError;
 use super::flags::Flags;
 use super::secret::Secret;
 use super::settings::Config;
-use super::sources;
+use super::sources::Sources;
 use super::toml_file;
 use super::variables::Environment;
 
@@ -33,6 +34,8 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// Notes for the operator that need no action, one sentence each.
     pub notes: Vec<String>,
+    /// Where keys are set.
+    pub sources: Sources,
 }
 
 impl Loaded {
@@ -44,13 +47,14 @@ impl Loaded {
         Self::load(flags, &Environment::from_process()?)
     }
 
-    /// Returns the configuration if it can be parsed, and the outcome of loading it. For `doctor`,
-    /// which also checks configurations that cannot be used.
-    pub fn parse_and_load(flags: &Flags) -> (Option<Config>, Result<Self, ConfigError>) {
+    /// Returns the configuration if it can be parsed, where its keys are set, and the outcome of loading
+    /// it. For `doctor`, which also checks configurations that cannot be used.
+    pub fn parse_and_load(flags: &Flags) -> (Option<(Config, Sources)>, Result<Self, ConfigError>) {
         match Environment::from_process() {
             Ok(environment) => {
                 let config = extract(flags, &environment).ok();
-                (config, Self::load(flags, &environment))
+                let parsed = config.map(|config| (config, Sources::new(flags, &environment)));
+                (parsed, Self::load(flags, &environment))
             }
             Err(error) => (None, Err(error)),
         }
@@ -61,11 +65,15 @@ impl Loaded {
     /// # Errors
     /// A source cannot be read, or the configuration cannot be used.
     pub(super) fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
-        Self::load_checked(flags, environment)
-            .map_err(|error| sources::name_sources(error, flags, environment))
+        let sources = Sources::new(flags, environment);
+        Self::load_checked(flags, environment, &sources).map_err(|error| sources.name_in(error))
     }
 
-    fn load_checked(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
+    fn load_checked(
+        flags: &Flags,
+        environment: &Environment,
+        sources: &Sources,
+    ) -> Result<Self, ConfigError> {
         let config = extract(flags, environment)?;
         config.check()?;
         config.check_announced()?;
@@ -74,6 +82,7 @@ impl Loaded {
             secret_is_generated: false,
             warnings: environment.warnings(),
             notes: environment.ignored_note().into_iter().collect(),
+            sources: sources.clone(),
         };
         loaded.load_secret()?;
         Ok(loaded)
@@ -142,7 +151,10 @@ pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config
     let sources = sources
         .merge(environment)
         .merge(Serialized::defaults(flags));
-    let variable_of = |key: &str| environment.variable_of(key).map(str::to_owned);
+    let variable_of = |key: &str| {
+        let name = environment.variable_of(key)?;
+        Some(environment.describe(name))
+    };
     let mut config: Config = sources
         .extract()
         .map_err(|error| ConfigError::from_figment(&error, variable_of))?;
@@ -160,18 +172,28 @@ pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config
 }
 
 fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
-    let failed = |error| ConfigError::File {
-        path: path.to_owned(),
-        error,
+    let shown = path.display();
+    let refused = |problem: String| {
+        ConfigError::contradiction(format!("`jwt_secret_file`: {shown} {problem}"))
     };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
+    let make = format!("make one with `(umask 077; openssl rand -hex 32 > {shown})`");
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => refused(format!("does not exist: {make}")),
+        io::ErrorKind::InvalidData => refused(format!("is no text: {make}")),
+        _ => refused(format!("cannot be read by this user: {error}")),
+    };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(refused(
+            "is no file: name the file that has the secret".to_owned(),
+        ));
+    }
     if metadata.permissions().mode() & GROUP_AND_OTHERS != 0 {
-        return Err(ConfigError::contradiction(format!(
-            "`jwt_secret_file`: group or others may read {0}; fix it with `chmod 600 {0}`",
-            path.display()
+        return Err(refused(format!(
+            "can be read by its group or others; fix it with `chmod 600 {shown}`"
         )));
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
     Ok(Secret::new(
         text.trim_start_matches(BYTE_ORDER_MARK).trim().to_owned(),
     ))

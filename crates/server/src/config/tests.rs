@@ -288,8 +288,11 @@ fn invalid_or_ineffective_values_are_refused() {
         (
             "ICE_SERVERS",
             r#"[{"urls":["http://a.example"]}]"#,
-            "no address",
+            "`ice_servers`: `http://a.example` is no address",
         ),
+        ("TURN_URLS", "turn://a.example", "set by TURN_URLS"),
+        ("TURN_URL", "turn:a.example:99999", "set by TURN_URL"),
+        ("TURN_URLS", "a.example:3478", "`turn_urls`"),
         ("WATERSMEET_TURN_TTL_S", "5", "turn_ttl_s"),
         ("WATERSMEET_CODECS", "vp10", "codecs"),
         ("WATERSMEET_CODECS", "opus, vp10", "choose among `opus`"),
@@ -513,6 +516,33 @@ fn secret_file_must_be_readable_by_its_owner_only() {
     assert_eq!(loaded.config.jwt_secret.unwrap().expose(), SECRET);
     assert!(load(&arguments, &[("JWT_SECRET", SECRET)]).is_err());
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn secret_file_that_cannot_be_used_is_named_with_its_key_and_fix() {
+    let folder = std::env::temp_dir();
+    let folder = folder.to_str().unwrap();
+    for (path, word) in [("/none/jwt.key", "openssl rand"), (folder, "is no file")] {
+        let error = load(&[], &[("JWT_SECRET_FILE", path)]).unwrap_err();
+        let error = error.to_string();
+        for word in [word, path, "`jwt_secret_file`", "set by JWT_SECRET_FILE"] {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+    }
+    let error = refusal(&[], &[("API_KEY", "short")]);
+    assert!(
+        error.contains("set `api_key`") && !error.contains("JWT_SECRET"),
+        "{error}"
+    );
+    let error = refusal(&["--config", folder], &[]);
+    assert!(error.contains("folder"), "{error}");
+}
+
+#[test]
+fn variables_of_dot_env_are_named_with_the_file() {
+    let environment = Environment::from_text("PORT=many\nLOG_LEVEL=info\n").unwrap();
+    let error = Loaded::load(&flags(&["--dev"]), &environment).unwrap_err();
+    assert!(error.to_string().contains("PORT in .env"), "{error}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::private_files::PrivateFiles;
 use super::secret::Secret;
 use super::settings::{Config, SHARDS_MAX};
 use super::values::{Egress, VideoCodec};
+use crate::ice_url::IceUrl;
 use crate::origin::{HostPattern, OriginPattern};
 
 /// Upper bound of listeners: each uses one or two sockets and a task.
@@ -300,14 +301,13 @@ impl Config {
             return contradiction("`ice_servers` and `turn_urls` have at most 64 entries");
         }
         let urls = self.ice_servers.iter().flat_map(|server| &server.urls);
-        for url in urls.chain(&self.turn_urls) {
-            let schemes = ["stun:", "stuns:", "turn:", "turns:"];
-            let rest = schemes.iter().find_map(|it| url.strip_prefix(it));
-            if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
-                return contradiction(format!(
-                    "`{url}` is no address such as `turn:turn.example.org:3478`"
-                ));
-            }
+        let urls = urls.map(|url| ("ice_servers", url));
+        let turn_urls = self.turn_urls.iter().map(|url| ("turn_urls", url));
+        let is_bad = |(_, url): &(&str, &String)| IceUrl::parse(url).is_none();
+        if let Some((key, url)) = urls.chain(turn_urls).find(is_bad) {
+            return contradiction(format!(
+                "`{key}`: `{url}` is no address such as `turn:turn.example.org:3478`"
+            ));
         }
         if let Some(url) = self.turn_urls.iter().find(|url| !url.starts_with("turn")) {
             return contradiction(format!(

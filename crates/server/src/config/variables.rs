@@ -1,6 +1,6 @@
 //! Environment variables of the process and of `.env`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dot_env;
 use super::error::ConfigError;
@@ -12,6 +12,8 @@ use super::variable_names::PREFIX;
 pub struct Environment {
     /// Values by name.
     variables: BTreeMap<String, String>,
+    /// Names of those that `.env` sets.
+    from_file: BTreeSet<String>,
     /// Names of ignored variables with our prefix, which Kubernetes or Docker set for a service.
     ignored: Vec<String>,
 }
@@ -25,7 +27,7 @@ impl Environment {
     pub fn from_process() -> Result<Self, ConfigError> {
         let mut environment = Self::default();
         match std::fs::read_to_string(".env") {
-            Ok(text) => environment.add(dot_env::parse(&text)?),
+            Ok(text) => environment.add_file(&text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 let path = ".env".into();
@@ -35,6 +37,10 @@ impl Environment {
         let process = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
+        let process: Vec<_> = process.collect();
+        environment
+            .from_file
+            .retain(|name| !process.iter().any(|(other, _)| other == name));
         environment.add(process);
         Ok(environment)
     }
@@ -55,8 +61,17 @@ impl Environment {
     #[cfg(test)]
     pub fn from_text(text: &str) -> Result<Self, ConfigError> {
         let mut environment = Self::default();
-        environment.add(dot_env::parse(text)?);
+        environment.add_file(text)?;
         Ok(environment)
+    }
+
+    /// Adds the variables of a `.env` text.
+    fn add_file(&mut self, text: &str) -> Result<(), ConfigError> {
+        let variables = dot_env::parse(text)?;
+        let names = variables.iter().map(|(name, _)| name.clone());
+        self.from_file = names.collect();
+        self.add(variables);
+        Ok(())
     }
 
     /// Adds variables, which override those of the same name. Those of services are ignored.
@@ -74,6 +89,14 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.variables.get(name)?.trim();
         (!value.is_empty()).then_some(value)
+    }
+
+    /// Returns the name of a variable, and where it is set if that is a file.
+    pub fn describe(&self, name: &str) -> String {
+        match self.from_file.contains(name) {
+            true => format!("{name} in .env"),
+            false => name.to_owned(),
+        }
     }
 
     /// Returns the names of all variables.

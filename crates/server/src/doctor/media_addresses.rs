@@ -28,26 +28,31 @@ pub fn check(config: &Config) -> Vec<Finding> {
         }
     };
     let own = ip_addresses::local_ips();
+    let is_configured = !config.announced_ips.is_empty();
     let mut findings = vec![check_reach(config, &announced)];
     for &ip in &announced {
+        if !is_configured && !ip.is_loopback() && !own.contains(&ip) {
+            // `ports` has the finding: media cannot listen there.
+            continue;
+        }
         if is_unreachable(ip) {
             return vec![Finding::wrong(
                 "announced",
-                format!("{ip} is announced, and browsers cannot reach it"),
-                "Set `announced_ips` (ANNOUNCED_IP, --announced-ip) to the address under which \
-                 browsers reach this machine,\nor remove it: then the machine's own are announced",
+                format!("`announced_ips`: browsers cannot reach {ip}"),
+                "Set it to the address under which browsers reach this machine,\nor remove it: then the \
+                 machine's own are announced",
             )];
         }
         if is_documentation(ip) {
             findings.push(Finding::wrong(
                 "announced",
-                format!("{ip} is reserved for examples in documents, and leads nowhere"),
-                "Set `announced_ips` to the address under which browsers reach this machine",
+                format!("`announced_ips`: {ip} is reserved for examples, and leads nowhere"),
+                "Set it to the address under which browsers reach this machine",
             ));
         } else if !is_served(config, ip) {
             findings.push(Finding::wrong(
                 "reachability",
-                format!("{ip} is announced, but media does not listen on its address family"),
+                format!("`announced_ips`: media does not listen on the address family of {ip}"),
                 "Make `media_listen_ip` and `announced_ips` both IPv4 or both IPv6, or listen on `::`",
             ));
         } else if ip.is_loopback() || own.contains(&ip) {
@@ -80,7 +85,7 @@ fn check_reach(config: &Config, announced: &[IpAddr]) -> Finding {
         ),
         false => (
             format!("{list}: only private addresses"),
-            "Fine inside one network. For participants elsewhere set `announced_ips` (PUBLIC_IP) \
+            "Fine inside one network. For participants elsewhere set `announced_ips` \
              to the public address,\nand forward the media ports to this machine",
         ),
     };
@@ -128,7 +133,9 @@ fn check_foreign(config: &Config, ip: IpAddr) -> Finding {
         (0, _) => {
             return Finding::wrong(
                 "announced",
-                format!("{ip} is not this machine's, and the media ports are random"),
+                format!(
+                    "`announced_ips`: {ip} is not this machine's, and the media ports are random"
+                ),
                 "Set `rtc_port` (MEDIASOUP_MIN_PORT), so that they can be forwarded to this \
                  machine",
             );
@@ -143,7 +150,10 @@ fn check_foreign(config: &Config, ip: IpAddr) -> Finding {
     };
     Finding::doubtful(
         "announced",
-        format!("{ip} is not an address of this machine: whether it leads here cannot be checked"),
+        format!(
+            "`announced_ips`: {ip} is not an address of this machine: whether it leads here cannot be \
+             checked"
+        ),
         format!("Fine behind NAT if {ports} ({protocols}) of {ip} are forwarded to this machine"),
     )
 }

@@ -1,23 +1,51 @@
 //! Checks that the ports of all listeners and shards are free, by binding them like the server does
 //! and closing them at once.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use super::finding::Finding;
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::listeners;
 
+/// A port that the server uses.
+struct UsedPort {
+    /// Description of the port.
+    what: String,
+    /// Subject of the finding.
+    about: &'static str,
+    /// Setting of the port, as the operator wrote it.
+    port_setting: String,
+    /// Setting of the address.
+    ip_setting: String,
+    /// Addresses with the port.
+    addresses: Vec<SocketAddr>,
+}
+
 /// Checks the ports of listeners and shards.
-pub fn check(config: &Config) -> Vec<Finding> {
+pub fn check(config: &Config, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for listener in config.effective_listeners() {
-        let what = format!("TCP port {} of the page", listener.port);
-        let addresses = config.listener_addresses(&listener);
-        findings.push(check_port(&what, "port", "--port", &addresses, tcp));
+    for (index, listener) in config.effective_listeners().iter().enumerate() {
+        let (of, port) = match config.listeners.is_empty() {
+            true => ("the page".to_owned(), sources.setting("port", "--port")),
+            false => {
+                let of = format!("listener {}", index + 1);
+                let port = format!("`port` of {of} in `listeners`");
+                (of, port)
+            }
+        };
+        let used = UsedPort {
+            what: format!("TCP port {} of {of}", listener.port),
+            about: "port",
+            port_setting: port,
+            ip_setting: sources.setting("listen_ip", "--listen-ip"),
+            addresses: config.listener_addresses(listener),
+        };
+        findings.push(used.check(tcp));
     }
     let media: Vec<_> = (0..config.shard_count())
-        .flat_map(|index| check_shard(config, index))
+        .flat_map(|index| check_shard(config, sources, index))
         .collect();
     let last = config.media_port(config.shard_count().saturating_sub(1));
     match (media.iter().all(Finding::is_fine), config.media_port(0)) {
@@ -29,22 +57,32 @@ pub fn check(config: &Config) -> Vec<Finding> {
         }
         (false, _) => findings.extend(media.into_iter().filter(|it| !it.is_fine())),
     }
+    let mut known = BTreeSet::new();
+    findings.retain(|finding| known.insert(finding.text.clone()));
     findings
 }
 
 /// Checks the ports of one shard.
-fn check_shard(config: &Config, index: u8) -> Vec<Finding> {
+fn check_shard(config: &Config, sources: &Sources, index: u8) -> Vec<Finding> {
     let port = config.media_port(index);
-    let ips = config.media_listen_ips().into_iter();
-    let addresses: Vec<_> = ips.map(|ip| SocketAddr::new(ip, port)).collect();
+    let ip_keys = ["media_listen_ip", "listen_ip"];
+    let used = |protocol: &str| UsedPort {
+        what: format!("{protocol} port {port} of media"),
+        about: "media",
+        port_setting: sources.setting("rtc_port", "--rtc-port"),
+        ip_setting: sources.setting_of_first(ip_keys, "--media-listen-ip"),
+        addresses: config
+            .media_listen_ips()
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, port))
+            .collect(),
+    };
     let mut findings = Vec::new();
     if config.udp {
-        let what = format!("UDP port {port} of media");
-        findings.push(check_port(&what, "media", "--rtc-port", &addresses, udp));
+        findings.push(used("UDP").check(udp));
     }
     if config.tcp {
-        let what = format!("TCP port {port} of media");
-        findings.push(check_port(&what, "media", "--rtc-port", &addresses, tcp));
+        findings.push(used("TCP").check(tcp));
     }
     findings
 }
@@ -58,28 +96,44 @@ fn udp(address: SocketAddr) -> io::Result<()> {
     UdpSocket::bind(address).map(drop)
 }
 
-/// Tries to bind a port on all its addresses. Those after the first may be unavailable, as on a
-/// machine without IPv6, but not in use.
-fn check_port(
-    what: &str,
-    about: &'static str,
-    flag: &str,
-    addresses: &[SocketAddr],
-    bind: fn(SocketAddr) -> io::Result<()>,
-) -> Finding {
-    for (number, &address) in addresses.iter().enumerate() {
-        let Err(error) = bind(address) else {
-            continue;
-        };
-        let ip = address.ip();
-        let port = address.port();
-        return match error.kind() {
+impl UsedPort {
+    /// Tries to bind the port on all its addresses. Those after the first may be unavailable, as on a
+    /// machine without IPv6, but not in use.
+    fn check(&self, bind: fn(SocketAddr) -> io::Result<()>) -> Finding {
+        for (number, &address) in self.addresses.iter().enumerate() {
+            let Err(error) = bind(address) else {
+                continue;
+            };
+            let is_optional = number > 0 && error.kind() != io::ErrorKind::AddrInUse;
+            if !is_optional || error.kind() == io::ErrorKind::PermissionDenied {
+                return self.failure(address, &error);
+            }
+        }
+        let (about, what) = (self.about, &self.what);
+        match self.addresses.first().map(SocketAddr::port) {
+            Some(0) => Finding::fine(about, format!("{what}: a free port is chosen at start")),
+            _ => Finding::fine(about, format!("{what} is free")),
+        }
+    }
+
+    /// Returns the finding for an address that cannot be bound.
+    fn failure(&self, address: SocketAddr, error: &io::Error) -> Finding {
+        let Self {
+            what,
+            about,
+            port_setting,
+            ip_setting,
+            ..
+        } = self;
+        let (ip, port) = (address.ip(), address.port());
+        match error.kind() {
             io::ErrorKind::AddrInUse => Finding::wrong(
                 about,
                 format!("{what} is in use on {ip}"),
                 format!(
                     "See which process uses it: ss -lntup 'sport = :{port}'. If it is Watersmeet, \
-                     this is fine;\notherwise stop that program or choose another port: {flag}"
+                     this is fine;\notherwise stop that program or choose another port: \
+                     {port_setting}"
                 ),
             ),
             io::ErrorKind::PermissionDenied => Finding::wrong(
@@ -88,25 +142,23 @@ fn check_port(
                 format!(
                     "Ports below 1024 need a privilege: setcap cap_net_bind_service=+ep on the \
                      program,\nAmbientCapabilities=CAP_NET_BIND_SERVICE in its unit, or a higher \
-                     {flag}"
+                     {port_setting}"
                 ),
             ),
-            _ if number > 0 => continue,
+            // Without the port: one address is wrong for all ports.
             io::ErrorKind::AddrNotAvailable => Finding::wrong(
-                about,
-                format!("{what}: this machine has no address {ip}"),
-                "Set `listen_ip` or `media_listen_ip` to one of `ip -brief address`, or remove \
-                 it;\nthe public address behind NAT belongs in `announced_ips`",
+                "address",
+                format!("this machine has no address {ip} to listen on"),
+                format!(
+                    "Set {ip_setting} to one of `ip -brief address`, or remove it;\nthe public \
+                     address behind NAT belongs in `announced_ips`"
+                ),
             ),
             _ => Finding::wrong(
                 about,
                 format!("{what} on {ip}: {error}"),
-                format!("Choose another address or another port: --listen-ip, {flag}"),
+                format!("Choose another address or another port: {ip_setting}, {port_setting}"),
             ),
-        };
-    }
-    match addresses.first().map(SocketAddr::port) {
-        Some(0) => Finding::fine(about, format!("{what}: a free port is chosen at start")),
-        _ => Finding::fine(about, format!("{what} is free")),
+        }
     }
 }

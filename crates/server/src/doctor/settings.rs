@@ -7,8 +7,8 @@ use crate::conference_setup;
 use crate::config::{Config, ConfigError, ListenerConfig, Loaded, Mount};
 use crate::http::tls::{self, ReloadingCertificate};
 
-/// Checks the values of the configuration.
-pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
+/// Returns the findings about loading the configuration.
+pub fn check(loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
     let mut findings = Vec::new();
     match loaded {
         Ok(loaded) => {
@@ -37,7 +37,7 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
             findings.push(Finding::wrong(
                 "secret",
                 format!("`{key}` {problem}{sources}"),
-                ConfigError::SECRET_FIX,
+                ConfigError::secret_fix(key),
             ));
         }
         Err(error) => findings.push(Finding::wrong(
@@ -46,10 +46,12 @@ pub fn check(config: Option<&Config>, loaded: Result<&Loaded, &ConfigError>) -> 
             "The server does not start with this; watersmeet.toml.example describes every key",
         )),
     }
-    let Some(config) = config else {
-        return findings;
-    };
-    findings.extend(certificates(config));
+    findings
+}
+
+/// Checks values beyond what loading them does.
+pub fn check_values(config: &Config) -> Vec<Finding> {
+    let mut findings = certificates(config);
     findings.extend(proxies(config));
     if let Err(error) = conference_setup::router_capabilities(config) {
         let fix = "Remove the parameters of that codec, or see watersmeet.toml.example";

@@ -9,14 +9,13 @@ use watersmeet_conference::turn::IceServer;
 use super::finding::Finding;
 use crate::conference_setup;
 use crate::config::Config;
+use crate::ice_url::IceUrl;
 
 mod connection;
 mod message;
-mod url;
 
 use connection::Connection;
 use message::{Credentials, Request, Response};
-use url::Url;
 
 /// User name of the allocation, where credentials are generated.
 const USER_ID: &str = "doctor";
@@ -28,18 +27,17 @@ pub fn check(config: &Config) -> Vec<Finding> {
     let servers = conference_setup::ice_servers(config).for_client(USER_ID, unix_s);
     let mut findings = Vec::new();
     for server in &servers {
-        findings.extend(server.urls.iter().map(|url| check_url(url, server)));
+        // `settings` has the finding about an address that cannot be read.
+        let urls = server.urls.iter();
+        let urls = urls.filter_map(|text| Some((text, IceUrl::parse(text)?)));
+        findings.extend(urls.map(|(text, url)| check_url(text, &url, server)));
     }
     findings
 }
 
-fn check_url(text: &str, server: &IceServer) -> Finding {
-    let Some(url) = Url::parse(text) else {
-        let fix = "Write it as turn:HOST:PORT?transport=udp or stun:HOST:PORT";
-        return Finding::wrong("turn", format!("{text} is not a valid URL"), fix);
-    };
+fn check_url(text: &str, url: &IceUrl, server: &IceServer) -> Finding {
     let about = if url.is_turn { "turn" } else { "stun" };
-    let mut connection = match Connection::open(&url) {
+    let mut connection = match Connection::open(url) {
         Ok(connection) => connection,
         Err(error) => {
             let fix = "Check the host name, that the server runs, and firewalls in between";

@@ -78,6 +78,58 @@ fn port_in_use_is_named_with_the_command_to_find_its_process() {
 }
 
 #[test]
+fn findings_name_the_settings_that_the_operator_wrote() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let found = wrong(&["--dev", "--rtc-port", "0"], &[("PORT", &port)]);
+    assert!(
+        found["fix"]
+            .as_str()
+            .unwrap()
+            .contains("another port: PORT"),
+        "{found}"
+    );
+    let media = ["--dev", "--port", "0", "--shards", "1", "--no-udp"];
+    let found = wrong(&media, &[("RTC_MIN_PORT", &port)]);
+    assert!(
+        found["fix"]
+            .as_str()
+            .unwrap()
+            .contains("another port: RTC_MIN_PORT"),
+        "{found}"
+    );
+    let arguments = ["--dev", "--port", "0", "--rtc-port", "0"];
+    for value in ["192.0.2.1", "nowhere.invalid"] {
+        let found = wrong(&arguments, &[("PUBLIC_IP", value)]);
+        assert!(text(&found).contains("set by PUBLIC_IP"), "{found}");
+    }
+}
+
+#[test]
+fn address_that_the_machine_does_not_have_is_one_finding() {
+    let mut command = command();
+    command.args([
+        "doctor",
+        "--json",
+        "--dev",
+        "--port",
+        "0",
+        "--rtc-port",
+        "0",
+    ]);
+    command.args(["--shards", "8", "--listen-ip", "192.0.2.55"]);
+    let output = command.output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let wrong = findings.iter().filter(|it| it["outcome"] == "wrong");
+    let wrong: Vec<_> = wrong.collect();
+    assert!(
+        wrong.len() == 1 && text(wrong[0]).contains("192.0.2.55"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
 fn weak_secret_is_reported_and_other_checks_still_run() {
     let sample = [("JWT_SECRET", "your-secret-key-change")];
     let found = wrong(&["--port", "0", "--rtc-port", "0"], &sample);

@@ -271,25 +271,43 @@ fn invalid_configuration_is_refused_by_name() {
 }
 
 #[test]
-fn port_in_use_is_reported_with_the_flag_that_chooses_another() {
+fn port_in_use_is_reported_with_the_setting_that_chooses_another() {
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let page_port = tcp.local_addr().unwrap().port().to_string();
-    let media_port = udp.local_addr().unwrap().port().to_string();
-    for (page, media, flag) in [
-        (&*page_port, "0", "--port"),
-        ("0", &*media_port, "--rtc-port"),
-    ] {
+    let page = tcp.local_addr().unwrap().port().to_string();
+    let media = udp.local_addr().unwrap().port().to_string();
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("port-in-use.toml");
+    let settings = format!("[[listeners]]\nport = 0\n[[listeners]]\nport = {page}\n");
+    std::fs::write(&path, settings).unwrap();
+    let file = path.to_str().unwrap();
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 5] = [
+        (&["--port", &page, "--rtc-port", "0"], &[], "--port"),
+        (&["--port", "0", "--rtc-port", &media], &[], "--rtc-port"),
+        (&["--rtc-port", "0"], &[("PORT", &page)], "with PORT"),
+        (
+            &["--port", "0"],
+            &[("MEDIASOUP_MIN_PORT", &media)],
+            "with MEDIASOUP_MIN_PORT",
+        ),
+        (
+            &["--config", file, "--rtc-port", "0"],
+            &[],
+            "`port` of listener 2",
+        ),
+    ];
+    for (arguments, variables, setting) in cases {
         let output = command()
             .args(["--dev", "--listen-ip", "127.0.0.1", "--shards", "1"])
-            .args(["--port", page, "--rtc-port", media])
+            .args(arguments)
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         let words = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{words}");
         assert!(
-            words.contains("another process uses this port") && words.contains(flag),
-            "{words}"
+            words.contains("another process uses this port") && words.contains(setting),
+            "{setting}: {words}"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _, Ud
 use std::time::Duration;
 
 use super::message::{HEADER_LEN, Request, Response};
-use super::url::Url;
+use crate::ice_url::IceUrl;
 
 /// Timeout of a connection attempt or response over TCP.
 const TCP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ impl Connection {
     ///
     /// # Errors
     /// The host has no address or does not accept the connection.
-    pub fn open(url: &Url) -> io::Result<Self> {
+    pub fn open(url: &IceUrl) -> io::Result<Self> {
         let mut addresses = (url.host.as_str(), url.port).to_socket_addrs()?;
         let missing = || io::Error::other("the host name has no address");
         let address = addresses.next().ok_or_else(missing)?;

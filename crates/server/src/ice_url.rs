@@ -5,7 +5,7 @@ const PORTS: (u16, u16) = (3478, 5349);
 
 /// URL of a STUN or TURN server.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Url {
+pub struct IceUrl {
     /// Whether it is a TURN server.
     pub is_turn: bool,
     /// Whether it uses TLS or DTLS.
@@ -18,7 +18,7 @@ pub struct Url {
     pub port: u16,
 }
 
-impl Url {
+impl IceUrl {
     /// Parses `turn:host:port?transport=udp` and the like.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
@@ -45,8 +45,12 @@ impl Url {
             is_turn,
             is_tls,
             is_tcp: is_tls || query == "transport=tcp",
-            host: Some(host).filter(|host| !host.is_empty())?.to_owned(),
-            port: port.map_or(Some(default_port), |port| port.parse().ok())?,
+            host: Some(host)
+                .filter(|host| !host.is_empty() && !host.contains('/'))?
+                .to_owned(),
+            port: port
+                .map_or(Some(default_port), |port| port.parse().ok())
+                .filter(|port| *port != 0)?,
         })
     }
 }
@@ -57,16 +61,16 @@ mod tests {
 
     #[test]
     fn urls_are_parsed_like_in_browsers() {
-        let url = Url::parse("turn:turn.example:80?transport=tcp").unwrap();
+        let url = IceUrl::parse("turn:turn.example:80?transport=tcp").unwrap();
         assert!(url.is_turn && url.is_tcp && !url.is_tls);
         assert_eq!((url.host.as_str(), url.port), ("turn.example", 80));
-        let url = Url::parse("stun:[2001:db8::1]").unwrap();
+        let url = IceUrl::parse("stun:[2001:db8::1]").unwrap();
         assert!(!url.is_turn && !url.is_tcp);
         assert_eq!((url.host.as_str(), url.port), ("2001:db8::1", 3478));
-        let url = Url::parse("turns:turn.example").unwrap();
+        let url = IceUrl::parse("turns:turn.example").unwrap();
         assert!(url.is_tls && url.port == 5349);
         for text in ["turn:", "http:a", "turn:a:b", "turn:[::1", "turn"] {
-            assert_eq!(Url::parse(text), None, "{text}");
+            assert_eq!(IceUrl::parse(text), None, "{text}");
         }
     }
 }
