@@ -120,7 +120,7 @@ pub struct Consumer {
     pub paused: bool,
     /// Whether its transport can send media.
     connected: bool,
-    /// Whether packets are sent again as they are, for want of a retransmission stream.
+    /// Whether packets of any codec are sent again as they are, for want of a retransmission stream.
     repeats: bool,
     /// Whether the producer sends a codec that the peer does not receive.
     lacks_codec: bool,
@@ -237,18 +237,17 @@ impl Consumer {
             paused,
             ..
         } = setup;
-        let formats = ConsumerFormat::all_of(&rtp.codecs);
-        let first = formats.first().copied();
-        let codec = first.and_then(|format| format.codec);
         let encoding = rtp.encodings.first();
         let rtx_ssrc = encoding
             .and_then(|encoding| encoding.rtx)
             .map(|rtx| rtx.ssrc);
+        let formats = ConsumerFormat::all_of(&rtp.codecs, rtx_ssrc.is_some());
+        let first = formats.first().copied();
+        let codec = first.and_then(|format| format.codec);
         let extension_ids = extension_ids(&rtp, setup.layers);
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
-        let mut media_codecs = rtp.codecs.iter().filter(|codec| !codec.is_rtx());
-        let is_nack_announced = media_codecs.any(|codec| codec.has_feedback("nack", ""));
-        let has_rtx = rtx_ssrc.is_some() && formats.iter().any(|format| format.rtx_pt.is_some());
+        let has_rtx = formats.iter().any(|format| format.rtx_pt.is_some());
+        let repeats = formats.iter().any(|format| format.repeats);
         Self {
             id,
             producer,
@@ -281,7 +280,7 @@ impl Consumer {
             tl0_pic_idxs: CounterMap::default(),
             clock: None,
             sent: SentPackets::default(),
-            repeats: is_nack_announced && !has_rtx,
+            repeats,
             written: WrittenPackets::default(),
             rate: RateWindow::default(),
             report: None,

@@ -33,12 +33,12 @@ impl LayerStructure {
         if !(2..=LAYERS_MAX).contains(&usize::from(mode.spatial)) {
             return one;
         }
-        if mode.is_independent {
-            Self::Independent(mode.spatial)
-        } else if tells_layers(parameters) {
-            Self::Scalable(mode.spatial, InterLayerPrediction::of_mode(text))
-        } else {
+        if !tells_layers(parameters) {
             one
+        } else if mode.is_independent {
+            Self::Independent(mode.spatial)
+        } else {
+            Self::Scalable(mode.spatial, InterLayerPrediction::of_mode(text))
         }
     }
 
@@ -91,40 +91,49 @@ fn mode_of(encoding: &RtpEncodingParameters) -> Option<(&str, ScalabilityMode)> 
     Some((text, ScalabilityMode::parse(text)?))
 }
 
-/// Returns whether each packet tells its spatial layer: in the payload of VP9, and for AV1 in the
-/// dependency descriptor.
+/// Returns whether each packet tells its spatial layer, in whichever of the codecs: in the payload of VP9,
+/// and for AV1 in the dependency descriptor.
 fn tells_layers(parameters: &RtpParameters) -> bool {
     let uri = ExtensionKind::DependencyDescriptor.uri();
-    let has_descriptor = || parameters.header_extensions.iter().any(|it| it.uri == uri);
-    match codec_of(parameters) {
-        Some(Codec::Vp9) => true,
-        Some(Codec::Av1) => has_descriptor(),
+    let has_descriptor = parameters.header_extensions.iter().any(|it| it.uri == uri);
+    all_codecs(parameters, |codec| match codec {
+        Codec::Vp9 => true,
+        Codec::Av1 => has_descriptor,
         _ => false,
-    }
+    })
 }
 
-/// Returns whether each packet tells its temporal layer.
+/// Returns whether each packet tells its temporal layer, in whichever of the codecs.
 pub fn tells_temporal_layers(parameters: &RtpParameters) -> bool {
-    codec_of(parameters) == Some(Codec::Vp8) || tells_layers(parameters)
+    tells_layers(parameters)
+        || all_codecs(parameters, |codec| matches!(codec, Codec::Vp8 | Codec::Vp9))
 }
 
-/// Returns the first codec.
-fn codec_of(parameters: &RtpParameters) -> Option<Codec> {
-    let codec = parameters.codecs.first()?;
-    Codec::of_mime_type(&codec.mime_type)
+/// Returns whether all codecs that the producer may change between are such.
+fn all_codecs(parameters: &RtpParameters, is_such: impl Fn(Codec) -> bool) -> bool {
+    let mut media = parameters.codecs.iter().filter(|codec| !codec.is_rtx());
+    media.all(|codec| Codec::of_mime_type(&codec.mime_type).is_some_and(&is_such))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn structure(mime_type: &str, mode: &str, extensions: &str) -> LayerStructure {
+    fn parameters(mime_types: &str, mode: &str, extensions: &str) -> RtpParameters {
+        let codec = |mime_type: &str| {
+            format!(r#"{{"mimeType": "{mime_type}", "payloadType": 101, "clockRate": 90000}}"#)
+        };
+        let codecs: Vec<_> = mime_types.split(' ').map(codec).collect();
         let json = format!(
-            r#"{{"codecs": [{{"mimeType": "{mime_type}", "payloadType": 101, "clockRate": 90000}}],
-                "headerExtensions": [{extensions}],
-                "encodings": [{{"ssrc": 1, "scalabilityMode": "{mode}"}}]}}"#
+            r#"{{"codecs": [{}], "headerExtensions": [{extensions}],
+                "encodings": [{{"ssrc": 1, "scalabilityMode": "{mode}"}}]}}"#,
+            codecs.join(",")
         );
-        LayerStructure::of(&serde_json::from_str(&json).unwrap())
+        serde_json::from_str(&json).unwrap()
+    }
+
+    fn structure(mime_types: &str, mode: &str, extensions: &str) -> LayerStructure {
+        LayerStructure::of(&parameters(mime_types, mode, extensions))
     }
 
     #[test]
@@ -158,12 +167,43 @@ mod tests {
                 LayerStructure::Streams(1),
             ),
             ("video/VP9", "L9T1", "", LayerStructure::Streams(1)),
+            ("video/H264", "S3T3", "", LayerStructure::Streams(1)),
+            (
+                "video/VP9 video/H264",
+                "L3T3",
+                "",
+                LayerStructure::Streams(1),
+            ),
+            (
+                "video/VP9 video/H264",
+                "S3T3",
+                "",
+                LayerStructure::Streams(1),
+            ),
+            (
+                "video/VP9 video/rtx video/AV1",
+                "L3T3",
+                &descriptor,
+                LayerStructure::Scalable(3, Always),
+            ),
         ] {
             assert_eq!(
                 structure(codec, mode, extensions),
                 expected,
                 "{codec} {mode}"
             );
+        }
+    }
+    #[test]
+    fn temporal_layers_are_told_where_every_codec_tells_them() {
+        for (codecs, is_told) in [
+            ("video/VP8", true),
+            ("video/VP8 video/rtx video/VP9", true),
+            ("video/VP8 video/H264", false),
+            ("video/H264 video/VP8", false),
+        ] {
+            let parameters = parameters(codecs, "L1T3", "");
+            assert_eq!(tells_temporal_layers(&parameters), is_told, "{codecs}");
         }
     }
 }

@@ -15,8 +15,8 @@ pub mod nack;
 mod payload_format;
 pub mod stream;
 
-use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
-use watersmeet_wire::units::{Ssrc, Time};
+use watersmeet_wire::params::{MediaKind, RtpParameters};
+use watersmeet_wire::units::{Pt, Ssrc, Time};
 
 use crate::ids::ProducerId;
 use crate::layer_structure::{LayerStructure, tells_temporal_layers};
@@ -125,6 +125,10 @@ pub struct Acceptance {
     pub is_keyframe_overdue: bool,
 }
 
+/// The codec of a packet was not negotiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownPayloadType;
+
 impl Producer {
     /// Creates a producer that has received nothing.
     pub fn new(
@@ -149,15 +153,17 @@ impl Producer {
         let structure = LayerStructure::of(&parameters);
         let layer_count = usize::from(structure.count());
         let clock_rate = first.map_or(90_000, |codec| codec.clock_rate);
-        let has_rtx = parameters.codecs.iter().any(RtpCodecParameters::is_rtx);
+        let formats: Vec<_> = parameters
+            .codecs
+            .iter()
+            .map(|codec| PayloadFormat::of(codec, &mapping))
+            .collect();
+        let retransmission = formats.first().map(|it| it.retransmission(&formats));
         let streams: Vec<_> = parameters
             .encodings
             .iter()
             .map(|encoding| {
-                let mut stream = Stream::new(clock_rate, feedback.nack);
-                if let Some(nacks) = &mut stream.nacks {
-                    nacks.set_rtx(has_rtx);
-                }
+                let mut stream = Stream::new(clock_rate, retransmission.unwrap_or_default());
                 stream.ssrc = encoding.ssrc;
                 stream.rtx_ssrc = encoding.rtx.map(|rtx| rtx.ssrc);
                 stream.rid = encoding.rid;
@@ -184,11 +190,7 @@ impl Producer {
             demand_deadline: Deadline::default(),
             demand: DemandReports::new(u8::try_from(layer_count).unwrap_or(u8::MAX)),
             feedback,
-            formats: parameters
-                .codecs
-                .iter()
-                .map(|codec| PayloadFormat::of(codec, &mapping))
-                .collect(),
+            formats,
             fir_seq: 0,
         }
     }
@@ -238,8 +240,10 @@ impl Producer {
         }
     }
 
-    /// Accepts a packet of one of its streams, which arrived with `ssrc`. Returns `None` when its
-    /// codec was not negotiated.
+    /// Accepts a packet of one of its streams, which arrived with `ssrc`.
+    ///
+    /// # Errors
+    /// The codec of the packet was not negotiated.
     pub fn accept(
         &mut self,
         now: Time,
@@ -248,14 +252,22 @@ impl Producer {
         incoming: Incoming,
         packet: &[u8],
         retransmission: bool,
-    ) -> Option<Acceptance> {
-        let has_pt = |pt| move |format: &PayloadFormat| format.pt == pt;
-        let format = self.formats.iter().find(|it| has_pt(incoming.pt)(it))?;
-        let stream = self.streams.get_mut(usize::from(index))?;
+    ) -> Result<Acceptance, UnknownPayloadType> {
+        let (media_at, mapped_pt) = self.media_format(incoming.pt, retransmission)?;
+        let Some(media) = self.formats.get(media_at) else {
+            return Err(UnknownPayloadType);
+        };
+        let Some(stream) = self.streams.get_mut(usize::from(index)) else {
+            return Ok(Acceptance::default());
+        };
         let mut is_other_ssrc = false;
         let incoming = if retransmission {
             stream.rtx_ssrc = Some(ssrc);
-            incoming.unwrap_retransmission(packet, format.apt?)?
+            // Padding on the retransmission stream has no packet in it.
+            let Some(original) = incoming.unwrap_retransmission(packet, media.pt) else {
+                return Ok(Acceptance::default());
+            };
+            original
         } else {
             let former = stream.ssrc.replace(ssrc);
             is_other_ssrc = former.is_some_and(|former| former != ssrc);
@@ -264,22 +276,23 @@ impl Producer {
             }
             incoming
         };
-        let media_pt = format.apt.unwrap_or(format.pt);
-        let media_at = self.formats.iter().position(has_pt(media_pt))?;
-        let media = self.formats.get(media_at)?;
         let codec = media.codec;
         let mapped = Incoming {
-            pt: media.mapped?,
+            pt: mapped_pt,
             ..incoming
         };
-        let media_at = u8::try_from(media_at).ok()?;
+        let media_at = u8::try_from(media_at).map_err(|_| UnknownPayloadType)?;
         let is_other_codec =
             media_at != stream.format && !retransmission && stream.is_newest(mapped.seq);
         if is_other_codec {
-            stream.set_format(media_at, media.clock_rate, media.feedback.nack);
+            stream.set_format(
+                media_at,
+                media.clock_rate,
+                media.retransmission(&self.formats),
+            );
         }
         let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
-            return Some(Acceptance::default());
+            return Ok(Acceptance::default());
         };
         let mut descriptor = stream.describe(codec, &mapped, packet);
         if descriptor.keyframe {
@@ -304,11 +317,31 @@ impl Producer {
             descriptor,
             clock: stream.clock_reference,
         };
-        Some(Acceptance {
+        Ok(Acceptance {
             arrival: Some(arrival),
             found_gap: gap != Gap::None || is_undecodable,
             is_keyframe_overdue,
         })
+    }
+
+    /// Returns the index of the media codec that a packet with this payload type carries or retransmits,
+    /// and its payload type in the router.
+    fn media_format(
+        &self,
+        pt: Pt,
+        is_retransmission: bool,
+    ) -> Result<(usize, Pt), UnknownPayloadType> {
+        let position = |pt: Pt| self.formats.iter().position(|format| format.pt == pt);
+        let format = || {
+            let at = position(pt)?;
+            let media_at = match self.formats.get(at)?.apt {
+                Some(apt) => position(apt)?,
+                None if is_retransmission => return None,
+                None => at,
+            };
+            Some((media_at, self.formats.get(media_at)?.mapped?))
+        };
+        format().ok_or(UnknownPayloadType)
     }
 
     /// Requests a keyframe of one stream.

@@ -15,13 +15,19 @@ pub struct ConsumerFormat {
     pub clock_rate: u32,
     /// Payload type of its retransmissions, if supported.
     pub rtx_pt: Option<Pt>,
+    /// Whether packets are sent again as they are: the peer requests them, and supports no
+    /// retransmissions of this codec on a stream of their own.
+    pub repeats: bool,
 }
 
 impl ConsumerFormat {
-    /// Returns the media codecs among `codecs`, each with the payload type of its retransmissions.
-    pub fn all_of(codecs: &[RtpCodecParameters]) -> Vec<Self> {
+    /// Returns the media codecs among `codecs`, each with the payload type of its retransmissions if there is
+    /// a stream for them.
+    pub fn all_of(codecs: &[RtpCodecParameters], has_rtx_stream: bool) -> Vec<Self> {
         let rtx_pt = |media: Pt| {
-            let mut rtx = codecs.iter().filter(|codec| codec.is_rtx());
+            let mut rtx = codecs
+                .iter()
+                .filter(|codec| codec.is_rtx() && has_rtx_stream);
             let rtx = rtx.find(|codec| codec.apt() == Some(media));
             rtx.map(|codec| codec.payload_type)
         };
@@ -32,6 +38,7 @@ impl ConsumerFormat {
                 codec: Codec::of_mime_type(&codec.mime_type),
                 clock_rate: codec.clock_rate,
                 rtx_pt: rtx_pt(codec.payload_type),
+                repeats: codec.has_feedback("nack", "") && rtx_pt(codec.payload_type).is_none(),
             })
             .collect()
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use watersmeet_wire::params::MediaKind;
-use watersmeet_wire::units::Time;
+use watersmeet_wire::units::{Pt, Time};
 
 use super::Consumer;
 use super::queued_packet::{QueuedPacket, SendPriority, Transmission, WireFields, low_32_bits};
@@ -11,9 +11,9 @@ use super::rewrite::low_16_bits;
 use crate::retransmission_budget::Importance;
 
 impl Consumer {
-    /// Returns the retransmission of the packet with this sequence number, if it may be sent now, and what
-    /// it is needed for.
-    /// `round_trip` is the measured round-trip time of the transport. When it is sent,
+    /// Returns the packet with this sequence number, to be sent again as it was, if it may be sent now, and
+    /// what it is needed for. `round_trip` is the measured round-trip time of the transport.
+    /// [`Self::on_retransmission_stream`] decides how it is sent; when it is sent,
     /// [`Self::record_retransmission`] must be called.
     pub fn due_retransmission(
         &self,
@@ -22,11 +22,8 @@ impl Consumer {
         round_trip: Option<Duration>,
     ) -> Option<(QueuedPacket, Importance)> {
         let sent = self.sent.due(now, wanted, round_trip)?;
-        let (seq, transmission) = match &self.rtx {
-            Some(rtx) => (rtx.next_seq, Transmission::Rtx(wanted)),
-            None => (self.sequence.number_of(wanted), Transmission::Repetition),
-        };
         let number = self.sequence.number_of(wanted);
+        let transmission = Transmission::Repetition;
         let is_before_keyframe = self.keyframe_sent.is_some_and(|keyframe| number < keyframe);
         let importance = match self.kind {
             MediaKind::Audio => Importance::Audio,
@@ -39,7 +36,7 @@ impl Consumer {
             consumer: self.key,
             stream: sent.stream,
             origin: sent.origin,
-            seq,
+            seq: number,
             transmission,
             priority: SendPriority::of(self.kind, transmission),
             queued_millis: low_32_bits(now.as_millis()),
@@ -49,10 +46,30 @@ impl Consumer {
         Some((packet, importance))
     }
 
-    /// Records that the packet with this sequence number is retransmitted.
-    pub fn record_retransmission(&mut self, now: Time, wanted: u16) {
+    /// Returns how a packet is sent again whose media has the payload type `media`: on the retransmission
+    /// stream, or as it was. `None` when the peer supports neither for that codec.
+    pub fn on_retransmission_stream(
+        &self,
+        packet: QueuedPacket,
+        media: Pt,
+    ) -> Option<QueuedPacket> {
+        let format = self.format(media)?;
+        let Some(rtx) = self.rtx.as_ref().filter(|_| format.rtx_pt.is_some()) else {
+            return format.repeats.then_some(packet);
+        };
+        Some(QueuedPacket {
+            seq: rtx.next_seq,
+            transmission: Transmission::Rtx(low_16_bits(packet.seq)),
+            ..packet
+        })
+    }
+
+    /// Records that a packet is retransmitted, which first had the sequence number `wanted`.
+    pub fn record_retransmission(&mut self, now: Time, wanted: u16, packet: &QueuedPacket) {
         self.sent.record_resend(now, wanted);
-        if let Some(rtx) = &mut self.rtx {
+        if let Some(rtx) = &mut self.rtx
+            && packet.transmission != Transmission::Repetition
+        {
             rtx.next_seq += 1;
         }
     }
@@ -84,5 +101,86 @@ impl Consumer {
             Transmission::Rtx(_) => true,
             Transmission::Repetition => self.written.is_same(seq, bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use watersmeet_wire::units::SeqNo;
+
+    use super::*;
+    use crate::consumer::ConsumerSetup;
+    use crate::consumer::queued_packet::PacketPatch;
+    use crate::ids::ConsumerId;
+    use crate::layer_structure::LayerStructure;
+    use crate::slots::{ConsumerKey, Key as _, ProducerKey, TransportKey};
+
+    /// A consumer of VP8 (101) with RTX (102), H.264 (103) without, and VP9 (104) without and without NACK.
+    fn consumer() -> Consumer {
+        let nack = json!([{"type": "nack"}]);
+        let codec = |name: &str, pt: u8, feedback| {
+            json!({
+                "mimeType": format!("video/{name}"), "payloadType": pt, "clockRate": 90_000,
+                "rtcpFeedback": feedback,
+            })
+        };
+        let rtx = json!({
+            "mimeType": "video/rtx", "payloadType": 102, "clockRate": 90_000,
+            "parameters": {"apt": 101},
+        });
+        let rtp = json!({
+            "codecs": [
+                codec("VP8", 101, nack.clone()), rtx, codec("H264", 103, nack),
+                codec("VP9", 104, json!([])),
+            ],
+            "encodings": [{"ssrc": 1, "rtx": {"ssrc": 2}}],
+        });
+        Consumer::new(ConsumerSetup {
+            id: ConsumerId(uuid::Uuid::from_u128(1)),
+            key: ConsumerKey::from_index(0),
+            producer: ProducerKey::from_index(0),
+            transport: TransportKey::from_index(0),
+            kind: MediaKind::Video,
+            rtp: serde_json::from_value(rtp).unwrap(),
+            layers: LayerStructure::Streams(1),
+            preferred_layers: None,
+            priority: 1,
+            paused: false,
+            first_seq: 1,
+        })
+    }
+
+    #[test]
+    fn each_codec_is_sent_again_as_the_peer_supports_it() {
+        let mut consumer = consumer();
+        let packet = QueuedPacket {
+            consumer: consumer.key,
+            stream: 0,
+            origin: SeqNo::first(7),
+            seq: SeqNo::first(9).0,
+            transmission: Transmission::Repetition,
+            priority: SendPriority::Retransmission,
+            queued_millis: 0,
+            timestamp: 0,
+            patch: PacketPatch::default(),
+        };
+        let first_seq = SeqNo::first(1).0;
+        let sent = |consumer: &Consumer, pt| consumer.on_retransmission_stream(packet, Pt(pt));
+        let rtx = sent(&consumer, 101).unwrap();
+        assert_eq!(
+            (rtx.seq, rtx.transmission),
+            (first_seq, Transmission::Rtx(9))
+        );
+        let repetition = sent(&consumer, 103).unwrap();
+        assert_eq!(repetition.transmission, Transmission::Repetition);
+        assert_eq!(repetition.seq, packet.seq);
+        assert!(consumer.repeats && sent(&consumer, 104).is_none());
+
+        // Only retransmissions on the stream of their own take its numbers.
+        consumer.record_retransmission(Time::ZERO, 9, &repetition);
+        assert_eq!(sent(&consumer, 101).unwrap().seq, first_seq);
+        consumer.record_retransmission(Time::ZERO, 9, &rtx);
+        assert_eq!(sent(&consumer, 101).unwrap().seq, first_seq + 1);
     }
 }

@@ -5,6 +5,7 @@ use watersmeet_wire::params::RtpCodecParameters;
 use watersmeet_wire::units::Pt;
 
 use crate::ortc::RtpMapping;
+use crate::producer::stream::RetransmissionSupport;
 
 /// Feedback that the publisher of a producer supports.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,14 @@ impl PayloadFormat {
             clock_rate: codec.clock_rate,
             feedback: SupportedFeedback::of(codec),
             apt: codec.apt(),
+        }
+    }
+
+    /// Returns how the publisher can resend its packets. `all` are the codecs of the producer.
+    pub fn retransmission(&self, all: &[Self]) -> RetransmissionSupport {
+        RetransmissionSupport {
+            nack: self.feedback.nack,
+            rtx: all.iter().any(|other| other.apt == Some(self.pt)),
         }
     }
 }

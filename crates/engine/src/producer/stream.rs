@@ -72,6 +72,15 @@ pub struct Counters {
     pub firs: u64,
 }
 
+/// How a publisher can resend packets of a codec.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct RetransmissionSupport {
+    /// Whether it understands NACK.
+    pub nack: bool,
+    /// Whether it resends on a stream of its own.
+    pub rtx: bool,
+}
+
 /// Received stream of one encoding.
 #[derive(Debug)]
 pub struct Stream {
@@ -145,14 +154,14 @@ pub enum Accepted {
 
 impl Stream {
     /// Creates a stream that has received nothing.
-    pub fn new(clock_rate: u32, supports_nack: bool) -> Self {
-        Self {
+    pub fn new(clock_rate: u32, retransmission: RetransmissionSupport) -> Self {
+        let mut stream = Self {
             ssrc: None,
             rtx_ssrc: None,
             rid: None,
             cache: PacketCache::default(),
             keyframe_index: KeyframeIndex::default(),
-            nacks: supports_nack.then(NackGenerator::default),
+            nacks: None,
             keyframes: KeyframeRequests::default(),
             clock_reference: None,
             dependencies: DependencyReader::default(),
@@ -173,7 +182,19 @@ impl Stream {
             last_sr: None,
             last_arrival: None,
             score: SCORE_MAX,
+        };
+        stream.set_retransmission(retransmission);
+        stream
+    }
+
+    /// Sets how the publisher can resend packets of the present codec.
+    fn set_retransmission(&mut self, support: RetransmissionSupport) {
+        if !support.nack {
+            self.nacks = None;
+            return;
         }
+        let nacks = self.nacks.get_or_insert_default();
+        nacks.set_rtx(support.rtx);
     }
 
     /// Continues under another SSRC: sequence numbers and timestamps of the next packet are unrelated to
@@ -190,11 +211,14 @@ impl Stream {
     }
 
     /// Continues with another codec of the producer.
-    pub fn set_format(&mut self, format: u8, clock_rate: u32, supports_nack: bool) {
+    pub fn set_format(
+        &mut self,
+        format: u8,
+        clock_rate: u32,
+        retransmission: RetransmissionSupport,
+    ) {
         self.format = format;
-        if self.nacks.is_some() != supports_nack {
-            self.nacks = supports_nack.then(NackGenerator::default);
-        }
+        self.set_retransmission(retransmission);
         if self.clock_rate == clock_rate {
             return;
         }

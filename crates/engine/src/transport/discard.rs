@@ -33,6 +33,10 @@ pub enum DiscardReason {
     TooManySsrcs,
     /// Packet of an unknown protocol, or shorter than its header.
     Malformed,
+    /// RTP of a known stream with a payload type that was not negotiated.
+    UnknownPayloadType,
+    /// Packet for a peer that could not be sent: its queue was full, or it had left the packet cache.
+    NotSent,
     /// Longer than can be received, or forwarded to one peer.
     TooLong,
     /// A queue of the transport is full until the next loop iteration, or too much is sent to a network
@@ -44,7 +48,7 @@ pub enum DiscardReason {
 
 impl DiscardReason {
     /// All reasons, in declaration order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownAddress,
         Self::UnknownPath,
         Self::StunMalformed,
@@ -57,6 +61,8 @@ impl DiscardReason {
         Self::Replay,
         Self::TooManySsrcs,
         Self::Malformed,
+        Self::UnknownPayloadType,
+        Self::NotSent,
         Self::TooLong,
         Self::Overloaded,
         Self::Closed,
@@ -77,6 +83,8 @@ impl DiscardReason {
             Self::Replay => "replay",
             Self::TooManySsrcs => "too-many-ssrcs",
             Self::Malformed => "malformed",
+            Self::UnknownPayloadType => "unknown-payload-type",
+            Self::NotSent => "not-sent",
             Self::TooLong => "too-long",
             Self::Overloaded => "overloaded",
             Self::Closed => "closed",

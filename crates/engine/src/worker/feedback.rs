@@ -159,6 +159,11 @@ impl Worker {
                 is_picture_lost |= is_certain && consumer.needs(seq);
                 continue;
             };
+            let media = cached.incoming().map(|incoming| incoming.pt);
+            let packet = media.and_then(|pt| consumer.on_retransmission_stream(packet, pt));
+            let Some(packet) = packet else {
+                continue;
+            };
             let Some(len) = consumer.packet_len(&packet, cached) else {
                 continue;
             };
@@ -166,7 +171,7 @@ impl Worker {
                 is_picture_lost |= is_certain && importance == Importance::BaseLayer;
                 continue;
             }
-            consumer.record_retransmission(now, seq);
+            consumer.record_retransmission(now, seq, &packet);
             outbound.enqueue(packet);
             self.send_queue
                 .enqueue_media(now, now, key, &mut outbound.queue_entry);

@@ -27,6 +27,8 @@ pub struct Inbound {
     pub rtp_bytes: u64,
     /// RTP packets that belong to no producer.
     pub packets_unrouted: u64,
+    /// RTP packets of producers with a payload type that was not negotiated.
+    pub packets_of_unknown_type: u64,
 }
 
 impl Inbound {
@@ -43,6 +45,7 @@ impl Inbound {
             clock: PublisherClock::default(),
             rtp_bytes: 0,
             packets_unrouted: 0,
+            packets_of_unknown_type: 0,
         }
     }
 }

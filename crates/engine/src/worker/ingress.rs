@@ -36,7 +36,7 @@ impl Worker {
             }
             return;
         };
-        let arrival = self.accept_media(now, owner, header, spans, packet);
+        let arrival = self.accept_media(now, key, owner, header, spans, packet);
         if let Some(arrival) = arrival {
             self.record_audio_level(now, owner.producer, &spans, packet);
             self.fan_out(now, owner.producer, &arrival);
@@ -77,6 +77,7 @@ impl Worker {
     fn accept_media(
         &mut self,
         now: Time,
+        key: TransportKey,
         owner: StreamOwner,
         header: &RtpHeader,
         spans: ExtensionSpans,
@@ -91,7 +92,13 @@ impl Worker {
             incoming,
             packet,
             owner.retransmission,
-        )?;
+        );
+        let Ok(acceptance) = acceptance else {
+            if let Some(entry) = self.transports.get_mut(key) {
+                entry.inbound.packets_of_unknown_type += 1;
+            }
+            return None;
+        };
         // Only new packets show that an encoding is active: publishers probe with old ones.
         let arrival = acceptance.arrival;
         let is_activity_changed = arrival.is_some_and(|it| producer.record_activity(now, &it));

@@ -77,7 +77,7 @@ pub struct WorkerTotals {
     /// Packets discarded before their stream was known, and packets too long to be forwarded, in the
     /// order of [`DiscardReason::ALL`].
     pub discards: [u64; REASONS],
-    /// Packets of unknown streams, and packets that could not be sent.
+    /// Packets of unknown streams.
     pub unrouted: u64,
     /// Packets that were not forwarded because the peer does not receive their codec, counted once per
     /// consumer.
@@ -160,13 +160,22 @@ impl WorkerTotals {
         self.rtx_bytes_sent += entry.outbound.traffic.rtx_bytes;
         self.retransmissions_refused += entry.outbound.traffic.retransmissions_refused;
         self.padding_bytes_sent += entry.outbound.traffic.padding_bytes;
-        self.unrouted += entry.inbound.packets_unrouted + entry.outbound.traffic.packets_discarded;
+        self.unrouted += entry.inbound.packets_unrouted;
         let discards = entry.transport.discards();
         for (sum, reason) in self.discards.iter_mut().zip(DiscardReason::ALL) {
             *sum += discards.get(reason);
         }
-        let too_long = entry.outbound.traffic.packets_too_long;
-        self.record_discards(DiscardReason::TooLong, too_long);
+        let (inbound, traffic) = (&entry.inbound, &entry.outbound.traffic);
+        for (reason, count) in [
+            (DiscardReason::TooLong, traffic.packets_too_long),
+            (DiscardReason::NotSent, traffic.packets_discarded),
+            (
+                DiscardReason::UnknownPayloadType,
+                inbound.packets_of_unknown_type,
+            ),
+        ] {
+            self.record_discards(reason, count);
+        }
     }
 
     /// Adds packets that were discarded outside of a transport's receiving half.

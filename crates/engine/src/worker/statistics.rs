@@ -42,6 +42,7 @@ impl Worker {
             packets_discarded: traffic.packets_discarded
                 + traffic.packets_too_long
                 + inbound.packets_unrouted
+                + inbound.packets_of_unknown_type
                 + discards.total(),
             srtp_auth_failures: discards.get(DiscardReason::SrtpAuth),
             available_outgoing_bitrate: outbound.available_bitrate(now).unwrap_or(initial).as_bps(),

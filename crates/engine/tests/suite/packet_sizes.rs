@@ -4,7 +4,7 @@ use watersmeet_engine::transport::discard::DiscardReason;
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 
-use crate::support::broadcast::{Broadcast, ReceivedRtp, Viewer};
+use crate::support::broadcast::{Broadcast, PublishedPacket, ReceivedRtp, SSRC, Viewer};
 
 /// Longest datagram that Ethernet carries in one piece over IPv6.
 const UNFRAGMENTED_LEN: usize = 1_452;
@@ -47,7 +47,7 @@ fn packets_are_forwarded_whole_up_to_two_thousand_bytes_of_payload() {
             assert!(has_extension(&viewer, packet, ExtensionKind::Mid));
         }
         let metrics = broadcast.worker.metrics().totals;
-        assert_eq!((metrics.unrouted, metrics.discards), (0, [0; 15]));
+        assert_eq!((metrics.unrouted, metrics.discards), (0, [0; 17]));
     }
 }
 
@@ -98,6 +98,42 @@ fn packets_too_long_to_forward_are_counted_as_such() {
     assert_eq!(broadcast.worker.metrics().totals.unrouted, 0);
     let sent = broadcast.publish(true, 100);
     assert_eq!(viewers[0].received(&sent).len(), 1);
+}
+
+#[test]
+fn packets_of_codecs_that_were_not_negotiated_are_counted_as_such() {
+    let mut broadcast = broadcast();
+    let mut viewer = broadcast.add_viewer();
+    let sent = broadcast.publish(true, 100);
+    assert_eq!(viewer.received(&sent).len(), 1);
+    let unknown = PublishedPacket {
+        ssrc: SSRC.0,
+        pt: 120,
+        seq: 2,
+        timestamp: 1,
+        extensions: &[],
+        payload: &[0x10, 1, 2],
+    };
+    assert!(viewer.received(&broadcast.send(&unknown)).is_empty());
+    assert_eq!(discarded(&broadcast, DiscardReason::UnknownPayloadType), 1);
+    assert_eq!(broadcast.worker.metrics().totals.unrouted, 0);
+}
+
+#[test]
+fn packets_that_are_not_sent_are_counted_as_such() {
+    let mut broadcast = broadcast();
+    let _viewer = broadcast.add_viewer();
+    broadcast.receive_packet(true, 100);
+    for _ in 0..10_000 {
+        broadcast.receive_packet(false, 100);
+    }
+    let sent = broadcast.drain().len() as u64;
+    let not_sent = discarded(&broadcast, DiscardReason::NotSent);
+    assert!(
+        not_sent > 0 && sent + not_sent >= 10_001,
+        "{sent} {not_sent}"
+    );
+    assert_eq!(broadcast.worker.metrics().totals.unrouted, 0);
 }
 
 #[test]

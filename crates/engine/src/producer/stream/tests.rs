@@ -4,6 +4,12 @@ use super::*;
 use crate::packet::ExtensionSpans;
 use watersmeet_wire::rtp::RtpHeader;
 
+/// A publisher that resends packets on a stream of their own.
+const RESENDS: RetransmissionSupport = RetransmissionSupport {
+    nack: true,
+    rtx: true,
+};
+
 fn accept(stream: &mut Stream, millis: u64, seq: u16) -> Accepted {
     deliver(stream, millis, seq, false)
 }
@@ -30,7 +36,7 @@ fn deliver_captured(
 }
 
 fn stream() -> Stream {
-    let mut stream = Stream::new(90_000, true);
+    let mut stream = Stream::new(90_000, RESENDS);
     stream.ssrc = Some(Ssrc(1));
     stream
 }
@@ -204,4 +210,34 @@ fn silent_stream_scores_zero() {
     assert_eq!(stream.score(), 0);
     accept(&mut stream, 10_001, 2);
     assert_eq!(stream.score(), SCORE_MAX);
+}
+
+#[test]
+fn change_of_the_codec_keeps_how_retransmissions_arrive() {
+    let without_rtx = RetransmissionSupport {
+        nack: true,
+        rtx: false,
+    };
+    let mut stream = Stream::new(90_000, without_rtx);
+    stream.set_format(1, 90_000, RetransmissionSupport::default());
+    assert!(stream.nacks.is_none());
+    stream.set_format(0, 90_000, without_rtx);
+    for (seq, is_repaired) in [(10, true), (20, true)] {
+        let nacks = stream.nacks.as_mut().unwrap();
+        let begin = Time::from_millis(seq * 1_000);
+        nacks.record_gap(begin, SeqNo(seq), SeqNo(seq + 2));
+        nacks.collect(begin, &mut Vec::new());
+        let arrival = begin + Duration::from_millis(80);
+        // It arrives as a late packet does.
+        assert_eq!(
+            nacks.record_arrival(arrival, SeqNo(seq + 1), false),
+            is_repaired
+        );
+        stream.set_format(1, 90_000, without_rtx);
+    }
+    stream.set_format(0, 90_000, RESENDS);
+    let nacks = stream.nacks.as_mut().unwrap();
+    nacks.record_gap(Time::from_millis(30_000), SeqNo(30), SeqNo(32));
+    nacks.collect(Time::from_millis(30_000), &mut Vec::new());
+    assert!(!nacks.record_arrival(Time::from_millis(30_080), SeqNo(31), false));
 }
