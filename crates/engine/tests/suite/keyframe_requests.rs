@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use watersmeet_engine::command::{Command, Event, Path};
 use watersmeet_engine::transport::srtp::SrtpProfile;
+use watersmeet_wire::rtcp::feedback::FirEntry;
 use watersmeet_wire::rtcp::report::SenderInfo;
 use watersmeet_wire::units::Ssrc;
 
@@ -56,6 +57,31 @@ fn sending_publisher_that_does_not_answer_is_asked_for_ever_but_seldom() {
     let sent = broadcast.publish(true, 100);
     assert_eq!(viewer.received(&sent).len(), 1);
     assert_eq!(send_for(&mut broadcast, secs(60)), 0);
+}
+
+#[test]
+fn storm_of_requests_reaches_the_publisher_once_a_second() {
+    let mut broadcast = broadcast();
+    let mut viewers: Vec<Viewer> = (0..200).map(|_| broadcast.add_viewer()).collect();
+    let before = broadcast.keyframe_requests();
+    // Each viewer sends 25 PLI and 25 FIR a second, and the publisher answers each request.
+    let mut answered = before;
+    for round in 0..250_u8 {
+        let requests = broadcast.keyframe_requests();
+        broadcast.publish(requests > answered, 100);
+        answered = requests;
+        for viewer in &mut viewers {
+            let ssrc = viewer.rtp.encodings[0].ssrc.unwrap();
+            let entry = FirEntry { ssrc, seq: round };
+            let pli = viewer.rtcp(|writer| assert!(writer.write_pli(Ssrc(1), ssrc)));
+            let fir = viewer.rtcp(|writer| assert!(writer.write_fir(Ssrc(1), &[entry])));
+            broadcast.receive_from(viewer, pli);
+            broadcast.receive_from(viewer, fir);
+        }
+        broadcast.advance(FRAME);
+    }
+    let requests = broadcast.keyframe_requests() - before;
+    assert!((8..=11).contains(&requests), "{requests} in ten seconds");
 }
 
 #[test]
