@@ -183,6 +183,31 @@ test('a server that restarts is looked for at least every second', () => {
   expect(Math.max(...delays)).toBe(750);
 });
 
+/** Time from the end of a connection to the first attempt at or after `downMs`. */
+function returnAfter(closeCode: number, downMs: number): number {
+  socket.open();
+  greet();
+  latest().onclose?.({ code: closeCode });
+  let passed = 0;
+  while (passed < downMs) {
+    const delay = delays.at(-1) ?? 0;
+    vi.advanceTimersByTime(delay);
+    passed += delay;
+    if (passed < downMs) latest().onclose?.({ code: 1006 });
+  }
+  socket.close();
+  return passed;
+}
+
+test('a server that is restarted is back no later than one that was killed', () => {
+  let [restartedMs, killedMs] = [0, 0];
+  for (let downMs = 100; downMs <= 30_000; downMs += 100) {
+    restartedMs += returnAfter(1001, downMs);
+    killedMs += returnAfter(1006, downMs);
+  }
+  expect(restartedMs).toBeLessThan(killedMs);
+});
+
 test('the notice of a restart counts when a proxy hides the close code', () => {
   socket.open();
   greet();

@@ -28,6 +28,7 @@ mod base_path;
 mod caller;
 mod client_address;
 pub mod connection_limit;
+mod content_encoding;
 mod cors;
 #[cfg(feature = "faults")]
 mod faults;

@@ -130,6 +130,13 @@ impl fmt::Display for Origin {
 }
 
 impl Authority {
+    /// Returns the authority without a default port. Behind a proxy that adds TLS, the port may be that of
+    /// either scheme.
+    pub fn without_default_port(self) -> Self {
+        let port = self.port.filter(|port| ![80, 443].contains(port));
+        Self { port, ..self }
+    }
+
     /// Parses the value of `Host`; `None` when it is none.
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() || text.contains('/') || has_forbidden(text) {

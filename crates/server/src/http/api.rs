@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post, put};
@@ -16,6 +16,7 @@ use axum::routing::{any, delete, get, post, put};
 use super::cors;
 use super::json_response::ApiError;
 use super::site::SiteContext;
+use openapi_doc::StoredDocument;
 
 mod docs_page;
 mod error_responses;
@@ -34,7 +35,7 @@ const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 
 /// Returns the routes of the REST interface.
 pub fn routes(site: &SiteContext) -> Router<SiteContext> {
-    let openapi: Arc<str> = openapi_doc::generate().into();
+    let openapi = Arc::new(StoredDocument::generate());
     let router = Router::new()
         .route("/api", get(docs_page::redirect))
         .route("/api/", get(docs_page::html))
@@ -42,7 +43,7 @@ pub fn routes(site: &SiteContext) -> Router<SiteContext> {
         .route("/api/page.css", get(docs_page::style))
         .route(
             "/api/openapi.json",
-            get(async move || openapi_doc::response(&openapi)),
+            get(async move |headers: HeaderMap| openapi.response(&headers)),
         )
         .route("/api/rooms", get(rooms::list).post(rooms::create))
         .route("/api/rooms/{room}", get(rooms::show).delete(rooms::remove))

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::base_path::BasePath;
+use super::content_encoding::{ENCODINGS, accepts};
 
 /// Files built from `web`. The program builds without them; the page then responds with 503.
 #[derive(RustEmbed)]
@@ -25,9 +26,8 @@ const PAGE_PATHS: [&str; 4] = ["", "join", "call", "index.html"];
 /// Folder of files with their hash in the name, which never change.
 const HASHED: &str = "assets/";
 
-/// Encodings in which the build stores files besides the plain one, best first, with the end of their
-/// names.
-const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+/// Ends of the names of files that the build has stored in [`ENCODINGS`].
+const ENCODED_ENDS: [&str; 2] = [".br", ".gz"];
 
 /// Beginning of a link in the page, relative to the folder of the web client.
 const RELATIVE_LINK: &str = "=\"./";
@@ -85,26 +85,11 @@ fn with_absolute_links(page: &str, base_path: &BasePath) -> String {
 
 /// Returns a file in the best encoding that the client accepts and the build has.
 fn encoded(path: &str, request: &HeaderMap) -> Option<(&'static str, EmbeddedFile)> {
-    let mut accepted = ENCODINGS
-        .iter()
-        .filter(|(encoding, _)| accepts(request, encoding));
+    let stored = ENCODINGS.into_iter().zip(ENCODED_ENDS);
+    let mut accepted = stored.filter(|(encoding, _)| accepts(request, encoding));
     accepted.find_map(|(encoding, end)| {
         let file = WebClient::get(&format!("{path}{end}"))?;
-        Some((*encoding, file))
-    })
-}
-
-/// Returns whether a client accepts an encoding (RFC 9110 §12.5.3).
-fn accepts(request: &HeaderMap, encoding: &str) -> bool {
-    let values = request.get_all(header::ACCEPT_ENCODING).iter();
-    let codings = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    let mut codings = codings.map(|coding| coding.split_once(';').unwrap_or((coding, "")));
-    codings.any(|(coding, parameters)| {
-        let quality = parameters.trim().strip_prefix("q=");
-        let is_excluded = quality.is_some_and(|it| it.trim().parse() == Ok(0.0_f32));
-        coding.trim().eq_ignore_ascii_case(encoding) && !is_excluded
+        Some((encoding, file))
     })
 }
 
@@ -197,18 +182,6 @@ mod tests {
             links("https://example.org/meet/"),
             "<a src=\"/meet/assets/a.js\">"
         );
-    }
-
-    #[test]
-    fn encoding_is_chosen_only_when_the_client_accepts_it() {
-        let accepts_gzip = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, value.parse().unwrap());
-            accepts(&headers, "gzip")
-        };
-        assert!(accepts_gzip("gzip") && accepts_gzip("br, GZIP;q=0.5"));
-        assert!(!accepts_gzip("br") && !accepts_gzip("gzip;q=0") && !accepts_gzip("gzip;q=0.0"));
-        assert!(!accepts(&HeaderMap::new(), "gzip"));
     }
 
     #[test]

@@ -32,11 +32,14 @@ impl Caller {
     pub fn authenticate(site: &SiteContext, request: &Request) -> Result<Self, ApiError> {
         let query = QueryParams::parse(request.uri(), request.headers()).ok_or_else(|| {
             ApiError::bad_request(
-                "a parameter or the header Authorization is repeated, too long or no text",
+                "a parameter or the header Authorization is repeated, empty, too long or no text",
             )
         })?;
         let Some(credential) = query.token else {
-            return Ok(Self::Anonymous);
+            return match query.has_other_credential {
+                true => Err(ApiError::InvalidToken),
+                false => Ok(Self::Anonymous),
+            };
         };
         let client = client_of(request)?;
         site.rates.check(RateLimitedAction::AuthFailure, client.0)?;

@@ -75,7 +75,8 @@ impl AllowedOrigins {
             tracing::warn!(
                 origin,
                 "page of another origin refused: to allow it, list it in `cors_origins` \
-                 (CORS_ORIGINS); `--dev` allows pages on private networks"
+                 (CORS_ORIGINS); `--dev` allows pages on private networks. If it is this server's own \
+                 page, a proxy changes `Host`: set `base_url`"
             );
         }
     }

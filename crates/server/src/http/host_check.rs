@@ -49,6 +49,10 @@ pub fn parse(site: &SiteContext, request: &Request) -> Result<RequestHost, Malfo
         None => host,
     };
     let authority = host.ok_or(MalformedHost)?;
+    let authority = match site.proxy_scheme(request) {
+        Some(_) => authority.without_default_port(),
+        None => authority,
+    };
     let is_known = is_verified(site, request) || site.names.contains(&authority.host);
     Ok(RequestHost {
         authority: Some(authority),

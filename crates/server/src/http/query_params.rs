@@ -13,8 +13,8 @@ const NAME_LEN_MAX: usize = 256;
 /// Longest token, in bytes.
 const TOKEN_LEN_MAX: usize = 4 << 10;
 
-/// Prefix of a token in `Authorization` (RFC 6750 §2.1).
-const BEARER: &str = "bearer ";
+/// Scheme of a token in `Authorization` (RFC 6750 §2.1).
+const BEARER: &str = "bearer";
 
 /// Known query parameters. Empty ones count as missing.
 #[derive(Default, Clone, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub struct QueryParams {
     pub peer: Option<String>,
     /// `token`, or the bearer token of the header `Authorization`.
     pub token: Option<String>,
+    /// Whether `Authorization` has a credential of another kind, such as `Basic`. It may be meant for a
+    /// proxy in front.
+    pub has_other_credential: bool,
     /// `sid`: id of the Engine.IO session.
     pub sid: Option<String>,
     /// `transport`: Engine.IO transport, `polling` or `websocket`.
@@ -60,8 +63,11 @@ impl QueryParams {
         for param in [&mut query.room, &mut query.peer, &mut query.token] {
             param.take_if(|param| param.is_empty());
         }
-        let bearer = bearer(headers).ok()?;
-        query.token = query.token.or(bearer);
+        match credential(headers).ok()? {
+            Credential::None => {}
+            Credential::Bearer(token) => query.token = query.token.or(Some(token)),
+            Credential::Other => query.has_other_credential = true,
+        }
         Some(query)
     }
 }
@@ -73,35 +79,43 @@ impl std::fmt::Debug for QueryParams {
     }
 }
 
-/// A bearer token that is too long or no text, or one of several credentials.
+/// Credential in the header `Authorization`.
+enum Credential {
+    /// There is none.
+    None,
+    /// A bearer token.
+    Bearer(String),
+    /// One of another scheme.
+    Other,
+}
+
+/// A bearer token that is empty, too long or no text, or one of several credentials.
 #[derive(Debug, PartialEq, Eq)]
 struct UnreadableToken;
 
-/// Returns the bearer token of the header, if it has one.
+/// Returns the credential of the header.
 ///
 /// # Errors
-/// There are several credentials, or the token is too long or no text.
-fn bearer(headers: &HeaderMap) -> Result<Option<String>, UnreadableToken> {
+/// There are several credentials, or the token is empty, too long or no text.
+fn credential(headers: &HeaderMap) -> Result<Credential, UnreadableToken> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        return Ok(None);
+        return Ok(Credential::None);
     };
-    let bytes = value.as_bytes();
-    let is_bearer = bytes
-        .get(..BEARER.len())
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER.as_bytes()));
     if values.next().is_some() {
         return Err(UnreadableToken);
     }
-    if !is_bearer {
-        return Ok(None);
+    let bytes = value.as_bytes();
+    let (scheme, rest) = bytes.split_at_checked(BEARER.len()).unwrap_or((bytes, &[]));
+    let is_bearer = scheme.eq_ignore_ascii_case(BEARER.as_bytes());
+    if !is_bearer || rest.first().is_some_and(|first| *first != b' ') {
+        return Ok(Credential::Other);
     }
-    let text = value.to_str().map_err(|_| UnreadableToken)?;
-    let token = text.get(BEARER.len()..).unwrap_or_default().trim();
-    if token.len() > TOKEN_LEN_MAX {
+    let token = str::from_utf8(rest).map_err(|_| UnreadableToken)?.trim();
+    if token.is_empty() || token.len() > TOKEN_LEN_MAX || !token.is_ascii() {
         return Err(UnreadableToken);
     }
-    Ok((!token.is_empty()).then(|| token.to_owned()))
+    Ok(Credential::Bearer(token.to_owned()))
 }
 
 #[cfg(test)]
@@ -159,6 +173,9 @@ mod tests {
             &[of_len(1), of_len(1)],
             &[b"Basic abc".to_vec(), of_len(1)],
             &["Bearer \u{e9}".as_bytes().to_vec()],
+            &[b"Bearer".to_vec()],
+            &[b"bearer ".to_vec()],
+            &[b"Bearer    ".to_vec()],
         ] {
             assert!(parse(values).is_none());
         }
@@ -175,7 +192,7 @@ mod tests {
         };
         assert_eq!(token("/", &headers).as_deref(), Some("abc"));
         assert_eq!(token("/?token=x", &headers).as_deref(), Some("x"));
-        for other in ["Basic abc", "Bearer", "Bearer ", "é"] {
+        for other in ["Basic abc", "Bearers abc", "é"] {
             headers.insert(
                 header::AUTHORIZATION,
                 axum::http::HeaderValue::from_bytes(other.as_bytes()).unwrap(),

@@ -129,13 +129,18 @@ impl SiteContext {
 
     /// Returns whether the client's connection uses TLS, to us or to a trusted proxy that says so.
     pub fn is_secure(&self, request: &Request) -> bool {
-        let extensions = request.extensions();
-        let peer = extensions.get::<PeerAddress>();
+        let is_tls = request.extensions().get::<IsTls>();
+        self.proxy_scheme(request).map_or_else(
+            || is_tls.is_some_and(|it| it.0),
+            |scheme| scheme.eq_ignore_ascii_case("https"),
+        )
+    }
+
+    /// Returns the scheme that the client used, as a trusted proxy reports it.
+    pub fn proxy_scheme<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        let peer = request.extensions().get::<PeerAddress>();
         let is_proxy = peer.is_some_and(|peer| self.is_trusted_proxy(peer.0));
-        match forwarded::scheme(request.headers()).filter(|_| is_proxy) {
-            Some(scheme) => scheme.eq_ignore_ascii_case("https"),
-            None => extensions.get::<IsTls>().is_some_and(|it| it.0),
-        }
+        forwarded::scheme(request.headers()).filter(|_| is_proxy)
     }
 
     /// Returns whether the `X-Forwarded-*` headers of a peer are trusted.

@@ -16,6 +16,7 @@ use tower_http::services::fs::DefaultServeDirFallback;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_service::Service;
 
+use super::content_encoding::{ENCODINGS, accepts};
 use crate::config::PrivateFiles;
 
 /// Page of a folder.
@@ -100,6 +101,15 @@ fn request_for(method: Method, uri: Uri, headers: HeaderMap) -> Request<Body> {
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
+    // `ServeDir` does not know `*`.
+    let accepted = ENCODINGS.into_iter();
+    let accepted: Vec<_> = accepted
+        .filter(|it| accepts(request.headers(), it))
+        .collect();
+    if let Ok(value) = HeaderValue::from_str(&accepted.join(", ")) {
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT_ENCODING, value);
+    }
     request
 }
 

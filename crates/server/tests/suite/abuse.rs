@@ -233,6 +233,13 @@ fn bearer_token_that_is_too_long_is_refused() {
         let header = format!("{upgrade}{header}");
         assert_eq!(program.get("/ws", &header).0, 400, "{len}");
     }
+    for header in ["Authorization: Bearer\r\n", "Authorization: Bearer \r\n"] {
+        assert_eq!(program.get("/api/rooms/none", header).0, 400, "{header}");
+        let header = format!("{upgrade}{header}");
+        assert_eq!(program.get("/ws", &header).0, 400, "{header}");
+    }
+    let basic = "Authorization: Basic YW5hOng=\r\n";
+    assert_eq!(program.get("/api/rooms/none", basic).0, 401);
     let two = format!("{}{}", token(10), token(10));
     assert_eq!(program.get("/api/rooms/none", &two).0, 400);
     assert_eq!(program.get("/api/rooms/none", &token(10)).0, 401);

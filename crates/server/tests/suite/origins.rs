@@ -1,7 +1,8 @@
 //! Origins that may use the server from a browser, by WebSocket and by polling (quality bar B21).
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::program::{Program, split_response, start_configured};
@@ -214,6 +215,50 @@ fn own_page_is_allowed_under_every_address_and_local_name() {
         let (status, _) = request_as_written(&program, "GET", "/ws", &header);
         assert_eq!(status, 101, "{host} {origin}");
     }
+}
+
+#[test]
+fn own_page_is_allowed_behind_a_proxy_that_passes_the_port_of_its_other_side() {
+    let program = start_configured("proxy-ports", "trusted_proxies = [\"127.0.0.1\"]");
+    for (host, proto, origin, expected) in [
+        ("meet.example:80", "https", "https://meet.example", 101),
+        ("meet.example:443", "http", "http://meet.example", 101),
+        ("meet.example", "https", "https://meet.example", 101),
+        ("meet.example:8080", "https", "https://meet.example", 403),
+        ("meet.example:80", "https", "https://other.example", 403),
+    ] {
+        let header = format!(
+            "Host: {host}\r\nX-Forwarded-Proto: {proto}\r\nX-Forwarded-For: 192.0.2.1\r\n\
+             Origin: {origin}\r\n{UPGRADE}"
+        );
+        let (status, _) = request_as_written(&program, "GET", "/ws", &header);
+        assert_eq!(status, expected, "{host} {origin}");
+    }
+}
+
+#[test]
+fn page_of_another_origin_that_is_refused_is_named_in_the_log_once() {
+    let mut program = Program::start_with(&[], |command| {
+        command.stderr(Stdio::piped());
+    });
+    for _ in 0..3 {
+        let header = format!(
+            "Host: {}\r\nOrigin: http://203.0.113.5:5173\r\n{UPGRADE}",
+            program.address
+        );
+        let (status, _) = request_as_written(&program, "GET", "/ws", &header);
+        assert_eq!(status, 403);
+    }
+    program.terminate();
+    let lines = BufReader::new(program.take_stderr()).lines();
+    let lines = lines.map_while(Result::ok);
+    let lines: Vec<_> = lines
+        .filter(|line| line.contains("`cors_origins`"))
+        .collect();
+    assert!(
+        lines.len() == 1 && lines[0].contains("http://203.0.113.5:5173"),
+        "{lines:?}"
+    );
 }
 
 #[test]

@@ -81,6 +81,19 @@ fn scripts_and_styles_are_compressed_for_clients_that_accept_it() {
 }
 
 #[test]
+fn description_of_the_rest_interface_is_compressed_for_clients_that_accept_it() {
+    let program = Program::start(&[]);
+    let (_, header, plain) = program.get("/api/openapi.json", "");
+    assert!(!header.contains("content-encoding"), "{header}");
+    for accept in ["gzip", "*"] {
+        let accept = format!("Accept-Encoding: {accept}\r\n");
+        let (_, header, packed) = program.get("/api/openapi.json", &accept);
+        assert!(header.contains("content-encoding: gzip"), "{header}");
+        assert!(packed.len() * 3 < plain.len());
+    }
+}
+
+#[test]
 fn every_path_works_below_that_of_the_base_url() {
     let program = start_configured("below", "base_url = \"https://example.org/a/meet\"");
     for path in [
@@ -168,6 +181,13 @@ fn folder_is_served_as_the_site_without_its_hidden_files() {
     let (_, header, body) = program.get("/js/app.js", "Accept-Encoding: gzip\r\n");
     assert!(
         header.contains("content-encoding: gzip") && body == "packed",
+        "{header}"
+    );
+    let (_, header, _) = program.get("/js/app.js", "Accept-Encoding: *\r\n");
+    assert!(header.contains("content-encoding: gzip"), "{header}");
+    let (_, header, body) = program.get("/js/app.js", "Accept-Encoding: *;q=0\r\n");
+    assert!(
+        !header.contains("content-encoding") && body == "old",
         "{header}"
     );
     for path in [

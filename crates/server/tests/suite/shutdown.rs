@@ -4,9 +4,15 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::native_client::Client;
+use crate::native_client::{Client, close_code};
 use crate::program::{Program, start_configured};
 
 /// Waits until `/readyz` fails.
@@ -50,6 +56,52 @@ async fn sigterm_fails_readiness_and_leaves_meetings_their_time() {
         told.elapsed()
     );
     assert_eq!(late.close_code(Duration::from_secs(5)).await, Some(1001));
+    assert!(program.wait().success());
+}
+
+/// Opens a WebSocket of a dialect and lets its client join a room, or connect.
+async fn open_dialect(
+    program: &Program,
+    path: &str,
+    protocol: Option<&'static str>,
+    frames: &[&str],
+) -> WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>> {
+    let url = format!("ws://{}{path}", program.address);
+    let mut request = url.into_client_request().unwrap();
+    if let Some(protocol) = protocol {
+        let protocol = HeaderValue::from_static(protocol);
+        request
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", protocol);
+    }
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    for frame in frames {
+        socket.send(Message::text(*frame)).await.unwrap();
+    }
+    // Whatever it is, the first answer shows that the frames were read.
+    let first = timeout(Duration::from_secs(5), socket.next()).await;
+    first.unwrap().unwrap().unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn clients_of_every_dialect_see_the_close_code_of_a_shutdown() {
+    let mut program = start_configured("shutdown-dialects", "shutdown_notice_s = 1");
+    let socketio = "/socket.io/?EIO=4&transport=websocket";
+    let join = r#"{"type":"joinRoom","payload":{"roomId":"standup"}}"#;
+    let protoo = r#"{"request":true,"id":1,"method":"getRouterRtpCapabilities","data":{}}"#;
+    let mut sockets = vec![
+        open_dialect(&program, "/ws", None, &[join]).await,
+        open_dialect(&program, "/?roomId=a&peerId=b", Some("protoo"), &[protoo]).await,
+    ];
+    for namespace in ["40", "40/sfu,", "40/mediasoup,", "40/call,", "40/meetlite,"] {
+        sockets.push(open_dialect(&program, socketio, None, &[namespace]).await);
+    }
+    program.terminate();
+    for (number, mut socket) in sockets.into_iter().enumerate() {
+        let code = close_code(&mut socket, Duration::from_secs(10)).await;
+        assert_eq!(code, Some(1001), "socket {number}");
+    }
     assert!(program.wait().success());
 }
 

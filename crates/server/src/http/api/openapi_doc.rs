@@ -1,11 +1,17 @@
 //! OpenAPI 3.1 description of the REST interface, generated from the handlers. Describes every
 //! response that can occur.
 
-use axum::http::header;
+use std::io::Write as _;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::super::content_encoding::accepts;
 use super::super::json_response::Problem;
 use super::{ice_servers, participants, rooms, schemas};
 
@@ -65,11 +71,40 @@ pub fn generate() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// Returns the response of `GET /api/openapi.json`.
-pub fn response(document: &str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, document.to_owned()).into_response()
+/// The document in the forms in which it is sent. It is compressed once.
+pub struct StoredDocument {
+    /// As text.
+    plain: Bytes,
+    /// As text, compressed by gzip.
+    gzip: Bytes,
+}
+
+impl StoredDocument {
+    /// Generates the document.
+    pub fn generate() -> Self {
+        let text = generate();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        // Writing into a vector cannot fail.
+        let compressed = encoder
+            .write_all(text.as_bytes())
+            .and_then(|()| encoder.finish());
+        Self {
+            plain: text.into(),
+            gzip: compressed.unwrap_or_default().into(),
+        }
+    }
+
+    /// Returns the response of `GET /api/openapi.json`.
+    pub fn response(&self, request: &HeaderMap) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "no-cache"),
+            (header::VARY, "Accept-Encoding"),
+        ];
+        if accepts(request, "gzip") && !self.gzip.is_empty() {
+            let encoding = [(header::CONTENT_ENCODING, "gzip")];
+            return (headers, encoding, self.gzip.clone()).into_response();
+        }
+        (headers, self.plain.clone()).into_response()
+    }
 }
