@@ -32,6 +32,7 @@ use watersmeet_wire::units::Pt;
 
 pub use consumer::{can_consume, consumer_parameters};
 pub use error::NegotiationError;
+pub use h264_profile::is_known_profile;
 pub use producer::{
     CodecMapping, EncodingMapping, NegotiatedProducer, RtpMapping, consumable_parameters,
     negotiate_producer, producer_mapping,

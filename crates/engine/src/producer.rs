@@ -260,21 +260,16 @@ impl Producer {
         let Some(stream) = self.streams.get_mut(usize::from(index)) else {
             return Ok(Acceptance::default());
         };
-        let mut is_other_ssrc = false;
+        let is_other_ssrc = !retransmission && stream.record_ssrc(ssrc);
         let incoming = if retransmission {
             stream.rtx_ssrc = Some(ssrc);
-            // Padding on the retransmission stream has no packet in it.
-            let Some(original) = incoming.unwrap_retransmission(packet, media.pt) else {
-                return Ok(Acceptance::default());
-            };
-            original
+            incoming.unwrap_retransmission(packet, media.pt)
         } else {
-            let former = stream.ssrc.replace(ssrc);
-            is_other_ssrc = former.is_some_and(|former| former != ssrc);
-            if is_other_ssrc {
-                stream.restart();
-            }
-            incoming
+            Some(incoming)
+        };
+        // Padding on the retransmission stream has no packet in it.
+        let Some(incoming) = incoming else {
+            return Ok(Acceptance::default());
         };
         let codec = media.codec;
         let mapped = Incoming {
@@ -285,11 +280,8 @@ impl Producer {
         let is_other_codec =
             media_at != stream.format && !retransmission && stream.is_newest(mapped.seq);
         if is_other_codec {
-            stream.set_format(
-                media_at,
-                media.clock_rate,
-                media.retransmission(&self.formats),
-            );
+            let retransmission = media.retransmission(&self.formats);
+            stream.set_format(media_at, media.clock_rate, retransmission);
         }
         let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
             return Ok(Acceptance::default());
@@ -305,7 +297,6 @@ impl Producer {
         if is_undecodable && self.kind == MediaKind::Video {
             stream.keyframes.request();
         }
-        let is_keyframe_overdue = stream.keyframes.is_overdue(now);
         let arrival = Arrival {
             stream: index,
             pt: mapped.pt,
@@ -320,7 +311,7 @@ impl Producer {
         Ok(Acceptance {
             arrival: Some(arrival),
             found_gap: gap != Gap::None || is_undecodable,
-            is_keyframe_overdue,
+            is_keyframe_overdue: stream.keyframes.is_overdue(now),
         })
     }
 

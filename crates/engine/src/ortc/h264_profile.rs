@@ -60,6 +60,11 @@ const DEFAULT_PROFILE_LEVEL: ProfileLevel = ProfileLevel {
     level: 31,
 };
 
+/// Returns whether a codec has no `profile-level-id`, or one of a known profile and level.
+pub fn is_known_profile(parameters: &FormatParameters) -> bool {
+    profile_level(parameters).is_some()
+}
+
 /// Returns the `profile-level-id` with which `own` answers `offered`.
 ///
 /// The outer `None` means that the profiles differ. The inner `None` means that neither side has a

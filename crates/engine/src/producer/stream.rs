@@ -205,6 +205,16 @@ impl Stream {
         self.clock_reference = None;
     }
 
+    /// Records the SSRC of a packet. Returns whether the stream continues under another one than before.
+    pub fn record_ssrc(&mut self, ssrc: Ssrc) -> bool {
+        let former = self.ssrc.replace(ssrc);
+        let is_other = former.is_some_and(|former| former != ssrc);
+        if is_other {
+            self.restart();
+        }
+        is_other
+    }
+
     /// Returns whether a packet with this sequence number is newer than all received.
     pub fn is_newest(&self, raw: u16) -> bool {
         self.first.is_none() || self.is_restarting || self.highest.nearest(raw) > self.highest

@@ -3,8 +3,9 @@
 
 use std::net::IpAddr;
 
-use url::Url;
+use url::{Host, Url};
 use watersmeet_conference::access::TokenKeys;
+use watersmeet_engine::ortc;
 
 use super::announced::is_unreachable;
 use super::error::ConfigError;
@@ -15,7 +16,7 @@ use super::port_conflicts;
 use super::private_files::PrivateFiles;
 use super::secret::Secret;
 use super::settings::{Config, SHARDS_MAX};
-use super::values::{Egress, VideoCodec};
+use super::values::{Codec, Egress, VideoCodec};
 use crate::ice_url::IceUrl;
 use crate::origin::{HostPattern, OriginPattern};
 
@@ -130,6 +131,10 @@ impl Config {
                 ));
             }
         }
+        self.check_codecs()
+    }
+
+    fn check_codecs(&self) -> Result<(), ConfigError> {
         if self.codecs.is_empty() || self.codecs.len() > ENTRIES_MAX {
             return contradiction("`codecs` must name 1 to 64 codecs");
         }
@@ -137,6 +142,17 @@ impl Config {
         let has = |mime: &str| self.codecs.iter().any(|it| it.codec.mime_type() == mime);
         if only.is_some_and(|mime| !has(mime)) {
             return contradiction("`video_codec` is not among `codecs`");
+        }
+        let h264 = self.codecs.iter().filter(|it| it.codec == Codec::H264);
+        for parameters in h264.filter_map(|it| it.parameters.as_ref()) {
+            let values = parameters.iter();
+            let values = values.map(|(name, value)| (name.clone(), value.into()));
+            if !ortc::is_known_profile(&values.collect()) {
+                return contradiction(
+                    "`codecs`: the `profile-level-id` of `h264` must be six hex digits of a known \
+                     profile and level, such as `42e01f`",
+                );
+            }
         }
         Ok(())
     }
@@ -356,6 +372,17 @@ fn check_base_url(text: &str) -> Result<(), String> {
             && url.password().is_none()
     });
     let url = url.ok_or_else(|| help.to_owned())?;
+    let has_host = text
+        .split_once("://")
+        .is_some_and(|(_, rest)| !rest.starts_with('/'));
+    let is_unspecified = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_unspecified(),
+        Some(Host::Ipv6(ip)) => ip.is_unspecified(),
+        Some(Host::Domain(_)) | None => false,
+    };
+    if !has_host || is_unspecified || text.contains(char::is_whitespace) {
+        return Err(format!("{help}: its host is what browsers open"));
+    }
     let segments = url.path_segments().map(Iterator::collect::<Vec<_>>);
     let segments = segments.unwrap_or_default();
     let first = segments.first().copied().unwrap_or_default();

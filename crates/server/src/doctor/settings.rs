@@ -1,11 +1,19 @@
 //! Checks that the server can start with the configuration: values, secret, certificates and
 //! codecs.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::finding::Finding;
 use super::media_addresses::is_public_service;
 use crate::conference_setup;
-use crate::config::{Config, ConfigError, ListenerConfig, Loaded, Mount};
+use crate::config::{CodecChoice, Config, ConfigError, ListenerConfig, Loaded, Mount};
 use crate::http::tls::{self, ReloadingCertificate};
+
+/// Addresses of the internet that no proxy has (RFC 6890): who trusts them trusts everybody.
+const EVERYBODY: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+];
 
 /// Returns the findings about loading the configuration.
 pub fn check(loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
@@ -52,7 +60,17 @@ pub fn check(loaded: Result<&Loaded, &ConfigError>) -> Vec<Finding> {
 /// Checks values beyond what loading them does.
 pub fn check_values(config: &Config) -> Vec<Finding> {
     let mut findings = certificates(config);
-    findings.extend(proxies(config));
+    findings.extend(untrusted_proxy(config));
+    findings.extend(trust_in_everybody(config));
+    findings.extend(base_url(config));
+    let is_video = |it: &CodecChoice| it.codec.mime_type().starts_with("video/");
+    if config.codecs.iter().all(is_video) {
+        findings.push(Finding::doubtful(
+            "codecs",
+            "`codecs` has no audio codec: rooms have no sound",
+            "Add `opus`",
+        ));
+    }
     if let Err(error) = conference_setup::router_capabilities(config) {
         let fix = "Remove the parameters of that codec, or see watersmeet.toml.example";
         findings.push(Finding::wrong("codecs", error.to_string(), fix));
@@ -116,8 +134,43 @@ fn certificate(config: &Config, listener: &ListenerConfig) -> Vec<Finding> {
     Vec::new()
 }
 
-/// Checks the proxies in front of the server.
-fn proxies(config: &Config) -> Option<Finding> {
+/// Checks that not everybody is a trusted proxy.
+fn trust_in_everybody(config: &Config) -> Option<Finding> {
+    let mut proxies = config.trusted_proxies.iter();
+    let is_everybody = proxies.any(|network| EVERYBODY.iter().any(|ip| network.contains(*ip)));
+    is_everybody.then(|| {
+        Finding::doubtful(
+            "proxy",
+            "`trusted_proxies` trusts the whole internet: everybody can choose an address and escape \
+             the limits",
+            "List only the addresses or networks of your proxies",
+        )
+    })
+}
+
+/// Checks that the server is reached as `base_url` says.
+fn base_url(config: &Config) -> Option<Finding> {
+    let url = config.base_url.as_deref()?;
+    let listeners = config.effective_listeners();
+    let has_tls = listeners.iter().any(ListenerConfig::uses_tls);
+    if url.starts_with("https://") && !has_tls && config.trusted_proxies.is_empty() {
+        return Some(Finding::doubtful(
+            "base_url",
+            "`base_url` has HTTPS, but no listener uses TLS and no proxy is trusted",
+            "Set `tls_cert` and `tls_key`, or name the proxy with TLS in `trusted_proxies`",
+        ));
+    }
+    (url.starts_with("http://") && is_public_service(config)).then(|| {
+        Finding::doubtful(
+            "base_url",
+            "`base_url` has HTTP and a public name: browsers allow no cameras there",
+            "Use HTTPS: set `tls_cert` and `tls_key`, or put a proxy with TLS in front",
+        )
+    })
+}
+
+/// Looks for a proxy in front of the server that is not trusted.
+fn untrusted_proxy(config: &Config) -> Option<Finding> {
     let listeners = config.effective_listeners();
     let mut addresses = listeners
         .iter()

@@ -199,6 +199,41 @@ fn proxy_on_this_machine_that_is_not_trusted_is_doubtful() {
 }
 
 #[test]
+fn settings_that_work_but_perhaps_not_as_intended_are_doubtful() {
+    let arguments = [
+        "--dev",
+        "--port",
+        "0",
+        "--rtc-port",
+        "10000",
+        "--announced-ip",
+        "198.18.0.1",
+    ];
+    for (variables, word) in [
+        (&[("TRUSTED_PROXIES", "0.0.0.0/0")][..], "`trusted_proxies`"),
+        (&[("TRUSTED_PROXIES", "10.0.0.1,::/0")], "`trusted_proxies`"),
+        (&[("BASE_URL", "https://meet.lan")], "no listener uses TLS"),
+        (&[("BASE_URL", "http://meet.example.org")], "no cameras"),
+        (&[("WATERSMEET_CODECS", "vp8,h264")], "no audio codec"),
+    ] {
+        let (_, found) = findings(&arguments, variables);
+        let mut doubtful = found.iter().filter(|it| it["outcome"] == "doubtful");
+        assert!(
+            doubtful.any(|it| text(it).contains(word)),
+            "{word}: {found:?}"
+        );
+    }
+    let fine = [
+        ("BASE_URL", "https://meet.lan"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8"),
+    ];
+    let (_, found) = findings(&arguments, &fine);
+    let about =
+        |it: &&Value| ["proxy", "base_url", "codecs"].contains(&it["about"].as_str().unwrap());
+    assert!(!found.iter().any(|it| about(&it)), "{found:?}");
+}
+
+#[test]
 fn addresses_of_examples_are_wrong() {
     for ip in ["203.0.113.7", "::ffff:192.0.2.1"] {
         let arguments = ["--dev", "--port", "0", "--announced-ip", ip];
