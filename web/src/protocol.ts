@@ -432,6 +432,9 @@ export type ConsumerClosed = {
   producerId: string;
 };
 
+/** Why a consumer is sent a lower resolution than it prefers, or nothing. */
+export type LayersReason = 'bandwidth' | 'publisher';
+
 /** `consumerLayersChanged` */
 export type ConsumerLayersChanged = {
   /** Id of the consumer. */
@@ -440,6 +443,9 @@ export type ConsumerLayersChanged = {
   spatialLayer?: number;
   /** Frame rate that is forwarded. */
   temporalLayer?: number;
+  /** Why no better resolution is forwarded: the receiver's connection carries no more, or the publisher
+   * sends none. Absent where the preferred one is, or is about to be. */
+  reason?: LayersReason;
 };
 
 /** `producerDemandChanged` */
@@ -453,6 +459,24 @@ export type ProducerDemandChanged = {
   /** Bitrate in bit/s that all who are sent the best encoding can be sent of it. Present only where some
    * of them would be sent a better one if their connections carried it. */
   highestBitrate?: number;
+};
+
+/** `producerScore` */
+export type ProducerScore = {
+  /** Id of a producer of the receiver of this notice. */
+  producerId: string;
+  /** How much of it arrives at the server: 10 all, 7 nine tenths, 4 four fifths of the packets; 0 nothing. */
+  score: number;
+};
+
+/** `consumerScore` */
+export type ConsumerScore = {
+  /** Id of the consumer. */
+  consumerId: string;
+  /** How much of what the server sends arrives at the receiver, as `producerScore` counts. */
+  score: number;
+  /** How much of what the publisher sends arrives at the server. */
+  producerScore: number;
 };
 
 /** `transportClosed` */
@@ -535,6 +559,8 @@ export interface Notices {
   consumerResumed: ConsumerPausedNotice;
   consumerLayersChanged: ConsumerLayersChanged;
   producerDemandChanged: ProducerDemandChanged;
+  producerScore: ProducerScore;
+  consumerScore: ConsumerScore;
   transportClosed: TransportClosed;
   workerLost: Empty;
   serverClosing: ServerClosing;

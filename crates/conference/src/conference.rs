@@ -41,6 +41,7 @@ mod reservations;
 mod returning;
 mod rooms;
 mod routing;
+mod scores;
 mod sessions;
 mod shutdown;
 mod speaker;
@@ -223,6 +224,7 @@ impl Conference {
                 Timer::Seats(room) => it.expire_seats(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
                 Timer::Presence(room) => it.tell_presence(&room),
+                Timer::ProducerScore(producer) => it.tell_producer_score(producer),
             });
         }
         self.settle();
@@ -579,9 +581,13 @@ impl Conference {
             &outcome,
             Ok(Reply::TransportCreated(created)) if created.direction == Direction::Recv
         );
+        let started = outcome.as_ref().ok().and_then(Reply::started_consumer);
         self.respond(session, &tag, outcome);
         if receives {
             self.release_held(session);
+        }
+        if let Some(consumer) = started {
+            self.tell_consumer_score(session, consumer);
         }
         self.admit_waiting(session);
     }

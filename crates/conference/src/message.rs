@@ -15,7 +15,7 @@ mod role;
 
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
-pub use self::notice::{Applicant, Notice, RemovalReason};
+pub use self::notice::{Applicant, Notice, RemovalReason, overall_score};
 pub use self::participant::{
     ClientDevice, MediaSource, ParticipantSummary, ProducerSummary, RoomSnapshot, User,
 };

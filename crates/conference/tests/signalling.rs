@@ -44,6 +44,8 @@ mod returning;
 mod rmm;
 #[path = "signalling/roles.rs"]
 mod roles;
+#[path = "signalling/scores.rs"]
+mod scores;
 #[path = "signalling/sfu.rs"]
 mod sfu;
 #[path = "signalling/speakers.rs"]

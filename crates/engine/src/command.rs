@@ -12,9 +12,10 @@ use watersmeet_wire::params::{
 use watersmeet_wire::units::Bitrate;
 
 pub use crate::ids::{ConsumerId, ProducerId, RouterId, TransportId};
-pub use crate::layers::Layers;
+pub use crate::layers::{Layers, LayersReason};
 pub use crate::path::{ListenAddress, LocalAddress, Path, Protocol};
 pub use crate::producer::demand::Demand;
+pub use crate::score::EncodingScore;
 pub use crate::stats::{ConsumerStats, ProducerStats, TransportStats};
 pub use crate::transport_state::{CloseReason, DtlsState, IceState};
 
@@ -362,12 +363,20 @@ pub enum Event {
         /// Whether the producer is paused now.
         paused: bool,
     },
-    /// The reception scores of a producer changed.
+    /// The reception scores of a producer changed notably. Reported at most once a second.
     ProducerScore {
         /// Producer concerned.
         producer: ProducerId,
-        /// Scores in the order of the encodings, 0 (nothing arrives) to 10 (nothing is lost).
-        scores: Vec<u8>,
+        /// Scores of the encodings of which something has arrived.
+        scores: Vec<EncodingScore>,
+    },
+    /// The share of a consumer's packets that its peer receives changed notably. Reported at most once a
+    /// second.
+    ConsumerScore {
+        /// Consumer concerned.
+        consumer: ConsumerId,
+        /// Score from 0 (nothing arrives) to 10 (nothing is lost).
+        score: u8,
     },
     /// The consumers of a producer want other layers or bitrates of it than before.
     ProducerDemandChanged {
@@ -376,12 +385,14 @@ pub enum Event {
         /// Layers and bitrates that they want.
         demand: Demand,
     },
-    /// A consumer switched to another layer.
+    /// A consumer switched to another layer, or is sent a lower one than it prefers for another reason.
     ConsumerLayersChanged {
         /// Consumer concerned.
         consumer: ConsumerId,
         /// Layers sent now; absent means none.
         layers: Option<Layers>,
+        /// Why no better layer is sent; absent where the preferred one is, or is about to be.
+        reason: Option<LayersReason>,
     },
     /// Another producer is the active speaker of a router, or none is any more. Only producers whose
     /// publisher sends to this worker count.

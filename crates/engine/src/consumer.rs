@@ -24,6 +24,7 @@ mod scalable_selector;
 mod selection;
 mod simple_selector;
 mod simulcast_selector;
+mod told_state;
 mod written_packets;
 
 use std::time::Duration;
@@ -41,6 +42,7 @@ use crate::consumer::queued_packet::{QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{SequenceMap, TimestampMap, low_16_bits};
 use crate::consumer::rise::RiseHold;
+use crate::consumer::told_state::ToldState;
 use crate::consumer::written_packets::WrittenPackets;
 use crate::ids::ConsumerId;
 use crate::layer_structure::LayerStructure;
@@ -186,6 +188,8 @@ pub struct Consumer {
     pub rise: RiseHold,
     /// Its share of the bandwidth of its transport.
     pub share: BandwidthShare,
+    /// What was told last of its layers and its score.
+    pub told: ToldState,
 }
 
 /// Share of a consumer in the bandwidth of its transport.
@@ -291,6 +295,7 @@ impl Consumer {
             priority: setup.priority,
             rise: RiseHold::default(),
             share: BandwidthShare::default(),
+            told: ToldState::default(),
             rtp,
         }
     }

@@ -1,4 +1,4 @@
-//! Layers of simulcast and SVC, in mediasoup's words.
+//! Layers of simulcast and SVC, in mediasoup's words, and why a receiver gets fewer of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,4 +11,13 @@ pub struct Layers {
     /// Frame rate; absent means the highest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporal_layer: Option<u8>,
+}
+
+/// Why a consumer is sent a lower spatial layer than it prefers, or nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayersReason {
+    /// The path to the receiver does not carry more.
+    Bandwidth,
+    /// The publisher does not send a better layer.
+    Publisher,
 }

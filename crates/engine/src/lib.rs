@@ -28,6 +28,7 @@ mod retransmissions_in_flight;
 mod round_trip;
 mod router;
 mod rtp_listener;
+mod score;
 pub mod shard_message;
 mod slots;
 mod ssrc_allocator;

@@ -30,6 +30,7 @@ use crate::producer::nack::Gap;
 use crate::producer::payload_format::PayloadFormat;
 use crate::producer::stream::{Accepted, Stream};
 use crate::publisher_clock::{PublisherClock, ReportClock};
+use crate::score::{EncodingScore, is_notable};
 use crate::shard_message::{ShardMessage, SharedPacket};
 use crate::slots::{RouterKey, TransportKey};
 use crate::stats::ProducerStats;
@@ -505,14 +506,23 @@ impl Producer {
         }
     }
 
-    /// Returns the scores of its streams, if they changed since they were last returned.
-    pub fn take_changed_scores(&mut self) -> Option<Vec<u8>> {
-        let scores: Vec<u8> = self.streams.iter().map(Stream::score).collect();
-        if scores == self.reported_scores {
+    /// Returns the scores of its streams that have started, if one changed notably since they were last
+    /// returned.
+    pub fn take_changed_scores(&mut self) -> Option<Vec<EncodingScore>> {
+        let mut pairs = self.streams.iter().zip(&self.reported_scores);
+        if !pairs.any(|(stream, reported)| is_notable(*reported, stream.score())) {
             return None;
         }
-        self.reported_scores.clone_from(&scores);
-        Some(scores)
+        self.reported_scores = self.streams.iter().map(Stream::score).collect();
+        let started = self.streams.iter().zip(0..);
+        let started = started.filter(|(stream, _)| stream.has_started());
+        let scores = started.map(|(stream, encoding)| EncodingScore {
+            encoding,
+            ssrc: stream.ssrc.unwrap_or_default(),
+            rid: stream.rid,
+            score: stream.score(),
+        });
+        Some(scores.collect())
     }
 
     /// Returns the statistics of each stream that has received a packet.

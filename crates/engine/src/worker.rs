@@ -19,6 +19,7 @@ mod handshake_admission;
 mod handshakes;
 mod inbound;
 mod ingress;
+mod layer_reports;
 mod metrics;
 mod metrics_collection;
 mod moved_peer_search;

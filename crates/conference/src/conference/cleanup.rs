@@ -177,9 +177,12 @@ impl Conference {
         Some(notice)
     }
 
-    /// Closes a removed producer on the other shards to which it was piped.
+    /// Closes a removed producer on the other shards to which it was piped, and cancels its timer.
     pub(super) fn close_pipes(&mut self, removed: &RemovedProducer) {
         let producer = removed.producer;
+        if let Some(at) = removed.score_timer {
+            self.timers.cancel(at, Timer::ProducerScore(producer));
+        }
         for &shard in &removed.pipes {
             self.send_command(shard, Command::CloseProducer { producer });
         }
@@ -225,9 +228,18 @@ impl Conference {
                     self.notify(owner, &Notice::ProducerDemandChanged { producer, demand });
                 }
             }
-            Event::ConsumerLayersChanged { consumer, layers } => {
+            Event::ConsumerLayersChanged {
+                consumer,
+                layers,
+                reason,
+            } => {
                 if let Some(session) = self.media.consumer_owner(consumer) {
-                    self.notify(session, &Notice::ConsumerLayersChanged { consumer, layers });
+                    let notice = Notice::ConsumerLayersChanged {
+                        consumer,
+                        layers,
+                        reason,
+                    };
+                    self.notify(session, &notice);
                 }
             }
             Event::IceStateChanged { transport, state } => {
@@ -245,7 +257,12 @@ impl Conference {
             Event::ActiveSpeakerChanged { router, producer } => {
                 self.speaker_changed(shard, router, producer);
             }
-            Event::ProducerScore { .. } => {}
+            Event::ProducerScore { producer, scores } => {
+                self.producer_score_changed(producer, scores);
+            }
+            Event::ConsumerScore { consumer, score } => {
+                self.consumer_score_changed(consumer, score);
+            }
         }
     }
 

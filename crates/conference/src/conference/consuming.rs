@@ -4,7 +4,7 @@ use watersmeet_engine::command::{Command, ConsumerId, PRIORITY_DEFAULT, Producer
 use watersmeet_wire::params::RtpCapabilities;
 
 use super::Conference;
-use super::media::{ClosedObject, Consumer, HeldConsume};
+use super::media::{ClosedObject, Consumer, HeldConsume, SCORE_MAX};
 use super::pending_commands::CommandPurpose;
 use super::request_context::{Outcome, RequestContext};
 use super::timers::Timer;
@@ -89,6 +89,7 @@ impl Conference {
         let added = Consumer {
             transport,
             producer,
+            score: SCORE_MAX,
         };
         self.media.add_consumer(id, consumer, added);
         let source = self

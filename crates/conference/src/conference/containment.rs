@@ -76,6 +76,7 @@ impl Conference {
             | Event::ProducerScore { producer, .. } => self.media.producer_owner(*producer),
             Event::ConsumerClosed { consumer }
             | Event::ConsumerProducerPaused { consumer, .. }
+            | Event::ConsumerScore { consumer, .. }
             | Event::ConsumerLayersChanged { consumer, .. } => self.media.consumer_owner(*consumer),
             Event::ActiveSpeakerChanged { router, .. } => {
                 let room = self.placement.room_of(*router).cloned();
@@ -94,6 +95,10 @@ impl Conference {
             }
             Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => {
                 PanicScope::Room(Arc::clone(room))
+            }
+            Timer::ProducerScore(producer) => {
+                let owner = self.media.producer_owner(*producer);
+                owner.map_or(PanicScope::Unknown, PanicScope::Session)
             }
         }
     }

@@ -9,6 +9,7 @@ mod closed;
 mod objects;
 mod removal;
 mod removed;
+mod scores;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use watersmeet_wire::units::{Map, Time};
 
 pub(super) use self::closed::ClosedObject;
 use self::closed::ClosedObjects;
-use self::objects::{AnnouncedProducer, SessionMedia, Transport};
-pub(super) use self::objects::{Consumer, HeldConsume};
+use self::objects::{AnnouncedProducer, ProducerScores, SessionMedia, Transport};
+pub(super) use self::objects::{Consumer, HeldConsume, SCORE_MAX};
 pub(super) use self::removed::RemovedProducer;
 use crate::dialect::RequestTag;
 use crate::message::{
@@ -274,6 +275,7 @@ impl MediaOwnership {
             consumable,
             pipes: BTreeSet::new(),
             consumers: Map::new(),
+            scores: ProducerScores::default(),
         };
         self.producers.insert(producer, announced);
         true

@@ -183,7 +183,10 @@ impl Conference {
         self.rooms.remove(name);
         let is_of_room = |timer: &Timer| match timer {
             Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => room == name,
-            Timer::Command(_) | Timer::HeldConsume(_) | Timer::TokenExpiry(_) => false,
+            Timer::Command(_)
+            | Timer::HeldConsume(_)
+            | Timer::TokenExpiry(_)
+            | Timer::ProducerScore(_) => false,
         };
         self.timers.cancel_all(is_of_room);
         self.reservations.remove(name);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use watersmeet_engine::command::ProducerId;
 use watersmeet_wire::units::Time;
 
 use crate::message::{CommandToken, SessionId};
@@ -23,6 +24,8 @@ pub(super) enum Timer {
     /// Collected changes of presence in a room, its number of participants or its active speaker are
     /// to be told.
     Presence(Arc<str>),
+    /// The reception scores of a producer have changed since they were told.
+    ProducerScore(ProducerId),
 }
 
 /// Queue of deadlines. Each belongs to an object whose number is bounded.

@@ -8,6 +8,8 @@
 mod config;
 mod decode;
 mod encode;
+mod encode_media;
+mod frame;
 mod payloads;
 mod state;
 #[cfg(test)]

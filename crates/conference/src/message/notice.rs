@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 use watersmeet_engine::command::{
-    CloseReason, ConsumerId, Demand, Layers, ProducerId, TransportId,
+    CloseReason, ConsumerId, Demand, EncodingScore, Layers, LayersReason, ProducerId, TransportId,
 };
 use watersmeet_wire::params::MediaKind;
 
@@ -105,6 +105,24 @@ pub enum Notice {
         consumer: ConsumerId,
         /// Layers that are forwarded now. `None` means that nothing is forwarded.
         layers: Option<Layers>,
+        /// Why no better ones are. `None` where the preferred ones are, or are about to be.
+        reason: Option<LayersReason>,
+    },
+    /// Another share of a producer of the receiver of this notice arrives at the server than before.
+    ProducerScore {
+        /// Id of the producer.
+        producer: ProducerId,
+        /// Scores of its encodings that have arrived.
+        scores: Vec<EncodingScore>,
+    },
+    /// Another share of a consumer, or of its producer, arrives than before.
+    ConsumerScore {
+        /// Id of the consumer.
+        consumer: ConsumerId,
+        /// Score of what arrives at the receiver of this notice.
+        score: u8,
+        /// Scores of the producer's encodings that have arrived at the server.
+        producer_scores: Vec<EncodingScore>,
     },
     /// The others want other layers or bitrates of a producer of the receiver of this notice.
     ProducerDemandChanged {
@@ -210,4 +228,11 @@ pub enum RemovalReason {
     Replaced,
     /// The room was closed.
     RoomClosed,
+}
+
+/// Returns one score for all encodings of a producer, which come over the same path: the lowest of those
+/// that arrive, or 0 when none does.
+pub fn overall_score(scores: &[EncodingScore]) -> u8 {
+    let arriving = scores.iter().map(|it| it.score).filter(|it| *it > 0);
+    arriving.min().unwrap_or(0)
 }

@@ -100,3 +100,17 @@ pub enum Reply {
     /// Acknowledges requests that have no result: chat, relay, moderation, requests to speak.
     Done,
 }
+
+impl Reply {
+    /// Returns the consumer that is sent from now on.
+    pub(crate) const fn started_consumer(&self) -> Option<ConsumerId> {
+        match self {
+            Self::Consumed(created) if !created.paused => Some(created.consumer),
+            Self::ConsumerPaused {
+                consumer,
+                paused: false,
+            } => Some(*consumer),
+            _ => None,
+        }
+    }
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use watersmeet_conference::{ConferenceConfig, ConnectRequest, DialectKind, ShardId};
-use watersmeet_engine::command::{CloseReason, ConsumerId, Event, Layers, TransportId};
+use watersmeet_engine::command::{
+    CloseReason, ConsumerId, Event, Layers, LayersReason, TransportId,
+};
 
 use super::harness::*;
 use super::request_outcomes::{CONSUMER, PRODUCER, TRANSPORT, join_with_media};
@@ -241,10 +243,14 @@ fn events_of_a_consumer_are_only_sent_to_its_owner() {
         spatial_layer: 2,
         temporal_layer: Some(1),
     });
-    for layers in [layers, None] {
+    for (layers, reason) in [(layers, None), (None, Some(LayersReason::Bandwidth))] {
         test.report_event(
             ShardId(0),
-            Event::ConsumerLayersChanged { consumer, layers },
+            Event::ConsumerLayersChanged {
+                consumer,
+                layers,
+                reason,
+            },
         );
     }
     for paused in [true, false] {
@@ -263,7 +269,10 @@ fn events_of_a_consumer_are_only_sent_to_its_owner() {
             "consumerLayersChanged",
             json!({"consumerId": id, "spatialLayer": 2, "temporalLayer": 1}),
         ),
-        frame("consumerLayersChanged", json!({"consumerId": id})),
+        frame(
+            "consumerLayersChanged",
+            json!({"consumerId": id, "reason": "bandwidth"}),
+        ),
         frame(
             "consumerPaused",
             json!({"consumerId": id, "byProducer": true}),

@@ -4,6 +4,8 @@
 mod identity;
 #[path = "protoo/joining.rs"]
 mod joining;
+#[path = "protoo/scores.rs"]
+mod scores;
 #[path = "protoo/speakers.rs"]
 mod speakers;
 
@@ -117,7 +119,7 @@ fn join(name: &str) -> Value {
     })
 }
 
-fn notification(method: &str, data: Value) -> Value {
+pub fn notification(method: &str, data: Value) -> Value {
     json!({"notification": true, "method": method, "data": data})
 }
 
@@ -324,6 +326,7 @@ fn a_client_is_told_of_changes_of_its_consumers() {
     let changed = |layers| Event::ConsumerLayersChanged {
         consumer: id,
         layers,
+        reason: None,
     };
     let layers = Layers {
         spatial_layer: 2,

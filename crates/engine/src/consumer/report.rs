@@ -9,6 +9,7 @@ use watersmeet_wire::units::{Ssrc, Time};
 use super::rewrite::media_time;
 use super::{Consumer, PeerReport};
 use crate::layers::Layers;
+use crate::score::score_of;
 use crate::stats::ConsumerStats;
 
 /// Seconds by which a sender report may deviate from the time passed since the latest packet. A
@@ -53,6 +54,13 @@ impl Consumer {
             self.round_trip.record(now, rtt);
         }
         rtt
+    }
+
+    /// Returns the score of what its peer receives, if that is to be told now.
+    pub fn take_changed_score(&mut self, now: Time) -> Option<u8> {
+        let lost = u64::from(self.report?.fraction_lost);
+        let score = score_of(256, 256 - lost);
+        self.told.record_score(now, score).then_some(score)
     }
 
     /// Returns the round-trip time that reports on the stream show; `None` while they show none.

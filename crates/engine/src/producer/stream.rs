@@ -16,6 +16,7 @@ use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::{Gap, NackGenerator};
 use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::rate::RateWindow;
+use crate::score::{SCORE_MAX, score_of};
 use crate::shard_message::SharedPacket;
 
 /// Largest jump of the sequence number that counts as a gap (as in RFC 3550 A.1). A larger one is a
@@ -24,9 +25,6 @@ const DROPOUT_MAX: u64 = 3_000;
 
 /// Silence after which missing packets are not requested: publishers keep packets for about a second.
 const REPAIRABLE_FOR: Duration = Duration::from_secs(1);
-
-/// Score of a stream without losses.
-pub const SCORE_MAX: u8 = 10;
 
 /// Silence after which a stream scores zero.
 const SILENT_AFTER: Duration = Duration::from_millis(2_500);
@@ -488,6 +486,11 @@ impl Stream {
         self.highest.0.wrapping_sub(self.wire_offset) as u32
     }
 
+    /// Returns whether a packet has arrived.
+    pub const fn has_started(&self) -> bool {
+        self.first.is_some()
+    }
+
     /// Returns the reception score, 0 to 10.
     pub fn score(&self) -> u8 {
         if self.first.is_none() { 0 } else { self.score }
@@ -513,17 +516,6 @@ impl Stream {
     pub fn packets_lost(&self) -> u64 {
         self.expected().saturating_sub(self.received)
     }
-}
-
-/// Returns the reception score, 0 to 10: the fourth power of the received fraction, which makes 10 %
-/// loss a 7 and 20 % a 4.
-fn score_of(expected: u64, received: u64) -> u8 {
-    if expected == 0 {
-        return SCORE_MAX;
-    }
-    let share = (received.min(expected) * 1_000 / expected).pow(4);
-    let score = (share * u64::from(SCORE_MAX) + 500_000_000_000) / 1_000_000_000_000;
-    u8::try_from(score).unwrap_or(SCORE_MAX)
 }
 
 /// Converts a duration to 65,536ths of a second, as RTCP writes it.

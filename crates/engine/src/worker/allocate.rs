@@ -9,7 +9,6 @@ use watersmeet_wire::units::{Bitrate, Time};
 use super::Worker;
 use super::outbound::Terms;
 use crate::allocation::{Allocation, Candidate, LAYERS_MAX, allocate};
-use crate::command::Event;
 use crate::consumer::layer_limit::LayerLimit;
 use crate::consumer::{BandwidthShare, Consumer};
 use crate::producer::activity::bit;
@@ -148,6 +147,7 @@ impl Worker {
             if is_overloaded {
                 self.stop_better_layer(now, key);
             }
+            self.report_layers_reason(now, key);
         }
         let used = Bitrate::from_bps(allocation.used.as_bps() + reserved);
         self.record_allocation(now, key, used, Bitrate::from_bps(goal));
@@ -233,12 +233,9 @@ impl Worker {
         if limit != LayerLimit::Paused {
             return self.request_awaited_keyframe(now, key);
         }
-        let (id, transport) = (consumer.id, consumer.transport);
+        let transport = consumer.transport;
         self.withdraw_packets(transport, key);
-        self.report_event(Event::ConsumerLayersChanged {
-            consumer: id,
-            layers: None,
-        });
+        self.report_layers(now, key);
     }
 
     /// Returns the bitrate of the layer that a consumer is being sent.

@@ -7,7 +7,6 @@
 use watersmeet_wire::units::Time;
 
 use super::Worker;
-use super::ingress::layer_event;
 use crate::consumer::forward::Forwarding;
 use crate::keyframe_index::CatchUpLimits;
 use crate::packet::Arrival;
@@ -57,9 +56,8 @@ impl Worker {
         }
         self.send_queue
             .enqueue_media(now, now, transport, &mut outbound.queue_entry);
-        if has_layers {
-            let event = layer_event(consumer);
-            self.report_event(event);
+        if has_layers || consumer.told.reason().is_some() {
+            self.report_layers(now, key);
         }
         true
     }

@@ -9,6 +9,7 @@ use watersmeet_wire::units::{Ssrc, Time};
 use super::Worker;
 use super::transmit::cached_packet;
 use crate::arrival_log;
+use crate::command::Event;
 use crate::producer::Origin;
 use crate::producer::activity::bit;
 use crate::publisher_clock::ReportClock;
@@ -94,11 +95,20 @@ impl Worker {
         let Some(consumer) = self.consumers.get_mut(consumer) else {
             return;
         };
-        if consumer.ssrc == block.ssrc
-            && let Some(round_trip) = consumer.record_report(now, block)
+        if consumer.ssrc != block.ssrc {
+            return;
+        }
+        let round_trip = consumer.record_report(now, block);
+        let id = consumer.id;
+        let score = consumer.take_changed_score(now);
+        if let Some(round_trip) = round_trip
             && let Some(entry) = self.transports.get_mut(key)
         {
             entry.outbound.round_trip.record(now, round_trip);
+        }
+        if let Some(score) = score {
+            let consumer = id;
+            self.report_event(Event::ConsumerScore { consumer, score });
         }
     }
 

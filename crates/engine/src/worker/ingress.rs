@@ -4,10 +4,9 @@ use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::{ExtensionKind, parse_transport_seq};
 use watersmeet_wire::units::Time;
 
+use super::layer_reports::layers_event;
 use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
-use crate::command::Event;
-use crate::consumer::Consumer;
 use crate::consumer::forward::Forwarding;
 use crate::packet::{Arrival, ExtensionSpans, Incoming};
 use crate::rtp_listener::StreamOwner;
@@ -193,8 +192,9 @@ impl Worker {
             }
             self.send_queue
                 .enqueue_media(now, now, consumer.transport, &mut outbound.queue_entry);
-            if has_changed && has_layers && self.events.len() < EVENTS_MAX {
-                self.events.push_back(layer_event(consumer));
+            let is_told = has_layers || consumer.told.reason().is_some();
+            if has_changed && is_told && self.events.len() < EVENTS_MAX {
+                self.events.push_back(layers_event(now, consumer, producer));
             }
         }
         if is_interrupted {
@@ -203,13 +203,5 @@ impl Worker {
             }
             self.send_keyframe_requests(now, key);
         }
-    }
-}
-
-/// Returns the event that a consumer sends another layer.
-pub(super) fn layer_event(consumer: &Consumer) -> Event {
-    Event::ConsumerLayersChanged {
-        consumer: consumer.id,
-        layers: consumer.layers.sent(),
     }
 }

@@ -178,7 +178,8 @@ impl Browser {
             }
             "producerDemandChanged" => {}
             "activeSpeaker" => self.active_speaker = named(peer),
-            "newPeer" | "roleChanged" | "producerPaused" | "producerResumed" => {}
+            "newPeer" | "roleChanged" | "producerPaused" | "producerResumed" | "producerScore"
+            | "consumerScore" => {}
             _ => return false,
         }
         true

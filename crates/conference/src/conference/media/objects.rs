@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
+use watersmeet_engine::command::{ConsumerId, EncodingScore, ProducerId, TransportId};
 use watersmeet_wire::params::{RtpCapabilities, RtpParameters};
 use watersmeet_wire::units::{Map, Time};
 
@@ -11,6 +11,9 @@ use crate::dialect::RequestTag;
 use crate::message::{
     CreatedTransport, Direction, ProducerSummary, SessionId, ShardId, TransportKey,
 };
+
+/// Score of what arrives completely.
+pub const SCORE_MAX: u8 = 10;
 
 /// Media objects of a session, including those being created.
 #[derive(Debug, Default)]
@@ -71,6 +74,19 @@ pub(super) struct AnnouncedProducer {
     pub pipes: BTreeSet<ShardId>,
     /// Its consumers and their owners, including those being created.
     pub consumers: Map<ConsumerId, SessionId>,
+    /// Reception scores of its encodings.
+    pub scores: ProducerScores,
+}
+
+/// Reception scores of a producer.
+#[derive(Debug, Default)]
+pub struct ProducerScores {
+    /// Latest scores of the encodings that have arrived.
+    pub current: Vec<EncodingScore>,
+    /// Earliest time at which they are told again.
+    pub next: Time,
+    /// Time for which their timer is set, while a change waits to be told.
+    pub timer: Option<Time>,
 }
 
 /// Consumer of a session.
@@ -80,6 +96,8 @@ pub struct Consumer {
     pub transport: TransportId,
     /// Producer that it receives.
     pub producer: ProducerId,
+    /// Score of what arrives at the session, from 0 to 10.
+    pub score: u8,
 }
 
 /// Request to consume that waits for a receive transport.

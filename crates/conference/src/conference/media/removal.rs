@@ -71,6 +71,7 @@ impl MediaOwnership {
             producer,
             room: removed.room,
             pipes: removed.pipes,
+            score_timer: removed.scores.timer,
         })
     }
 
@@ -105,6 +106,7 @@ impl MediaOwnership {
                 producer,
                 room: Arc::clone(&it.room),
                 pipes: std::mem::take(&mut it.pipes),
+                score_timer: it.scores.timer,
             });
             false
         });

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use watersmeet_engine::command::{ProducerId, TransportId};
+use watersmeet_wire::units::Time;
 
 use crate::message::ShardId;
 
@@ -16,6 +17,8 @@ pub struct RemovedProducer {
     pub room: Arc<str>,
     /// Other shards to which it was piped.
     pub pipes: BTreeSet<ShardId>,
+    /// Time for which the timer of its scores is set.
+    pub score_timer: Option<Time>,
 }
 
 /// Transport that was removed.

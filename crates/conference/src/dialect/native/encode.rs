@@ -1,15 +1,13 @@
 //! Encodes replies, refusals and notices as frames. A client of the protocol's first version gets
 //! only the fields and frames of that version.
 
-use serde::Serialize;
 use serde_json::Value;
-use watersmeet_engine::command::{
-    CloseReason, ConsumerId, Demand, Layers, ProducerId, TransportId,
-};
+use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
-use watersmeet_wire::units::Bitrate;
 
 use super::config::Config;
+use super::encode_media::{consumer_paused_type, encode_media_notice};
+use super::frame::frame;
 use super::payloads::*;
 use super::state::State;
 use crate::dialect::session_context::SessionContext;
@@ -17,29 +15,6 @@ use crate::message::{
     self, Applicant, CreatedConsumer, CreatedTransport, MediaSource, Notice, PeerId, Refusal,
     Reply, RoomSnapshot, StatsSubject,
 };
-
-/// Frame `{type, payload, id?}` for a client.
-#[derive(Serialize)]
-struct Frame<'a, T> {
-    /// Type of the payload.
-    #[serde(rename = "type")]
-    kind: &'static str,
-    /// Payload of this type.
-    payload: T,
-    /// Id of the request that this answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a Value>,
-}
-
-/// Writes a frame. Every payload can be written as JSON, so the fallback is never used.
-fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> String {
-    let frame = Frame {
-        kind,
-        payload,
-        id: id.as_ref(),
-    };
-    serde_json::to_string(&frame).unwrap_or_default()
-}
 
 /// Writes `connected`.
 pub(crate) fn encode_connected(context: &SessionContext, config: &Config) -> String {
@@ -166,6 +141,8 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::ConsumerPaused { .. }
         | Notice::ConsumerClosed { .. }
         | Notice::ConsumerLayersChanged { .. }
+        | Notice::ProducerScore { .. }
+        | Notice::ConsumerScore { .. }
         | Notice::ProducerDemandChanged { .. } => return encode_media_notice(notice),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
         Notice::ParticipantRestarted { .. }
@@ -184,35 +161,6 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::ActiveSpeaker { .. }
         | Notice::ServerClosing { .. }
         | Notice::Removed { .. } => return encode_room_notice(state, notice),
-    })
-}
-
-/// Encodes a notice about the receiver's own transports, producers and consumers.
-fn encode_media_notice(notice: &Notice) -> Option<String> {
-    let id = &None;
-    Some(match notice {
-        Notice::TransportClosed { transport, reason } => {
-            frame("transportClosed", id, transport_closed(*transport, *reason))
-        }
-        Notice::ConsumerPaused { consumer, paused } => frame(
-            consumer_paused_type(*paused),
-            id,
-            paused_by_producer(*consumer),
-        ),
-        Notice::ConsumerClosed { consumer, producer } => {
-            frame("consumerClosed", id, consumer_closed(*consumer, *producer))
-        }
-        Notice::ConsumerLayersChanged { consumer, layers } => frame(
-            "consumerLayersChanged",
-            id,
-            layers_changed(*consumer, *layers),
-        ),
-        Notice::ProducerDemandChanged { producer, demand } => frame(
-            "producerDemandChanged",
-            id,
-            producer_demand(*producer, *demand),
-        ),
-        _ => return None,
     })
 }
 
@@ -275,15 +223,6 @@ const fn producer_paused_type(paused: bool) -> &'static str {
         "producerPaused"
     } else {
         "producerResumed"
-    }
-}
-
-/// Returns the type of the frame about a paused or resumed consumer.
-const fn consumer_paused_type(paused: bool) -> &'static str {
-    if paused {
-        "consumerPaused"
-    } else {
-        "consumerResumed"
     }
 }
 
@@ -488,50 +427,6 @@ fn new_producer(
         peer_id: peer.to_string(),
         display_name: known_name(state, name),
         producer: producer_summary(state, producer),
-    }
-}
-
-/// Returns the payload of `transportClosed`.
-fn transport_closed(transport: TransportId, reason: CloseReason) -> TransportClosed {
-    TransportClosed {
-        transport_id: transport.to_string(),
-        reason,
-    }
-}
-
-/// Returns the payload about a consumer that follows its paused or resumed producer.
-fn paused_by_producer(consumer: ConsumerId) -> ConsumerPausedNotice {
-    ConsumerPausedNotice {
-        consumer_id: consumer.to_string(),
-        by_producer: true,
-    }
-}
-
-/// Returns the payload of `consumerClosed`.
-fn consumer_closed(consumer: ConsumerId, producer: ProducerId) -> ConsumerClosed {
-    ConsumerClosed {
-        consumer_id: consumer.to_string(),
-        producer_id: producer.to_string(),
-    }
-}
-
-/// Returns the payload of `producerDemandChanged`.
-fn producer_demand(producer: ProducerId, demand: Demand) -> ProducerDemandChanged {
-    let bps = |bitrate: Bitrate| u32::try_from(bitrate.as_bps()).unwrap_or(u32::MAX);
-    ProducerDemandChanged {
-        producer_id: producer.to_string(),
-        spatial_layer: demand.layer,
-        lowest_bitrate: demand.lowest.map(bps),
-        highest_bitrate: demand.highest.map(bps),
-    }
-}
-
-/// Returns the payload of `consumerLayersChanged`.
-fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> ConsumerLayersChanged {
-    ConsumerLayersChanged {
-        consumer_id: consumer.to_string(),
-        spatial_layer: layers.map(|it| it.spatial_layer),
-        temporal_layer: layers.and_then(|it| it.temporal_layer),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Encodes responses, notifications and requests of the server.
 
 use serde_json::{Value, json};
-use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
+use watersmeet_engine::command::{ConsumerId, EncodingScore, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::IceProtocol;
 
 use super::{ActiveConsumer, CREATE_TCP_TRANSPORT, Entry, PREPARE, State};
@@ -10,7 +10,7 @@ use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::{consumer_parameters, transport_parameters};
 use crate::message::{
     ClientDevice, CreatedConsumer, CreatedTransport, Direction, Notice, ParticipantSummary, PeerId,
-    Refusal, Reply, RoomSnapshot,
+    Refusal, Reply, RoomSnapshot, overall_score,
 };
 
 /// Display name of participants without one. The page of the mediasoup demo requires a name.
@@ -146,18 +146,7 @@ impl State {
             }
             Notice::ProducerClosed { producer, .. } => self.producer_closed(*producer),
             Notice::TransportClosed { transport, .. } => self.transport_closed(*transport),
-            Notice::ConsumerPaused { consumer, paused } => {
-                let method = match paused {
-                    true => "consumerPaused",
-                    false => "consumerResumed",
-                };
-                vec![notify(method, &consumer_ref(*consumer))]
-            }
             Notice::ConsumerClosed { producer, .. } => self.producer_closed(*producer),
-            Notice::ConsumerLayersChanged { consumer, layers } => {
-                let data = layers_changed(*consumer, *layers);
-                vec![notify("consumerLayersChanged", &data)]
-            }
             Notice::ActiveSpeaker { peer } => vec![active_speaker(peer.as_ref())],
             Notice::Admitted(snapshot) => match self.pending_join.take() {
                 Some(tag) => self.joined(&tag, snapshot),
@@ -168,6 +157,43 @@ impl State {
                 code: CLOSE_PROTOO_FOR_GOOD,
                 reason: "no longer in the room",
             }],
+            _ => self.encode_media_notice(notice),
+        }
+    }
+
+    /// Encodes a notice about what arrives of the client's own producers and consumers.
+    fn encode_media_notice(&self, notice: &Notice) -> Vec<Effect> {
+        match notice {
+            Notice::ConsumerPaused { consumer, paused } => {
+                let method = match paused {
+                    true => "consumerPaused",
+                    false => "consumerResumed",
+                };
+                vec![notify(method, &consumer_ref(*consumer))]
+            }
+            Notice::ConsumerLayersChanged {
+                consumer, layers, ..
+            } => {
+                let data = layers_changed(*consumer, *layers);
+                vec![notify("consumerLayersChanged", &data)]
+            }
+            Notice::ProducerScore { producer, scores } => {
+                vec![notify("producerScore", &producer_score(*producer, scores))]
+            }
+            // A client does not know the consumer before it has accepted it.
+            Notice::ConsumerScore { consumer, .. }
+                if self.unanswered.values().any(|it| it == consumer) =>
+            {
+                Vec::new()
+            }
+            Notice::ConsumerScore {
+                consumer,
+                score,
+                producer_scores,
+            } => {
+                let data = consumer_score(*consumer, *score, producer_scores);
+                vec![notify("consumerScore", &data)]
+            }
             _ => Vec::new(),
         }
     }
@@ -292,6 +318,34 @@ fn layers_changed(consumer: ConsumerId, layers: Option<Layers>) -> Value {
         "consumerId": consumer.to_string(),
         "spatialLayer": layers.map(|it| it.spatial_layer),
         "temporalLayer": layers.and_then(|it| it.temporal_layer),
+    })
+}
+
+/// Returns the data of `producerScore`. The scores are those of the encodings that have arrived.
+fn producer_score(producer: ProducerId, scores: &[EncodingScore]) -> Value {
+    let score = scores.iter().map(|it| {
+        let mut score = json!({"encodingIdx": it.encoding, "ssrc": it.ssrc.0, "score": it.score});
+        if let (Some(rid), Some(score)) = (it.rid, score.as_object_mut()) {
+            score.insert("rid".to_owned(), json!(rid.to_string()));
+        }
+        score
+    });
+    json!({"producerId": producer.to_string(), "score": score.collect::<Vec<_>>()})
+}
+
+/// Returns the data of `consumerScore`. `producerScores` has an entry for each encoding up to the last
+/// that has arrived.
+fn consumer_score(consumer: ConsumerId, score: u8, producer_scores: &[EncodingScore]) -> Value {
+    let of = |encoding: u8| producer_scores.iter().find(|it| it.encoding == encoding);
+    let count = producer_scores.iter().map(|it| it.encoding + 1).max();
+    let scores = (0..count.unwrap_or(0)).map(|it| of(it).map_or(0, |it| it.score));
+    json!({
+        "consumerId": consumer.to_string(),
+        "score": {
+            "score": score,
+            "producerScore": overall_score(producer_scores),
+            "producerScores": scores.collect::<Vec<_>>(),
+        },
     })
 }
 

@@ -1,6 +1,7 @@
 //! Payloads of notices about the receiver's own transports, producers and consumers.
 
 use serde::Serialize;
+use watersmeet_engine::command;
 
 /// `consumerLayersChanged`
 #[derive(Debug, Serialize)]
@@ -15,6 +16,54 @@ pub(crate) struct ConsumerLayersChanged {
     /// Frame rate that is forwarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temporal_layer: Option<u8>,
+    /// Why no better resolution is forwarded: the receiver's connection carries no more, or the publisher
+    /// sends none. Absent where the preferred one is, or is about to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<LayersReason>,
+}
+
+/// Why a consumer is sent a lower resolution than it prefers, or nothing.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum LayersReason {
+    /// The receiver's connection does not carry more.
+    Bandwidth,
+    /// The publisher does not send a better one.
+    Publisher,
+}
+
+impl From<command::LayersReason> for LayersReason {
+    fn from(reason: command::LayersReason) -> Self {
+        match reason {
+            command::LayersReason::Bandwidth => Self::Bandwidth,
+            command::LayersReason::Publisher => Self::Publisher,
+        }
+    }
+}
+
+/// `producerScore`
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProducerScore {
+    /// Id of a producer of the receiver of this notice.
+    pub producer_id: String,
+    /// How much of it arrives at the server: 10 all, 7 nine tenths, 4 four fifths of the packets; 0 nothing.
+    pub score: u8,
+}
+
+/// `consumerScore`
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConsumerScore {
+    /// Id of the consumer.
+    pub consumer_id: String,
+    /// How much of what the server sends arrives at the receiver, as `producerScore` counts.
+    pub score: u8,
+    /// How much of what the publisher sends arrives at the server.
+    pub producer_score: u8,
 }
 
 /// `producerDemandChanged`
