@@ -17,7 +17,7 @@ const BAD = { lossShare: 0.2, concealedShare: 0.1, frozenShare: 0 };
 
 function evidence(part: Partial<Evidence>): Evidence {
   const pictures = { heldBack: 0, reduced: 0, all: 0 };
-  return { samples: new Map(), pictures, receive: {}, send: {}, sentLossShare: 0, ...part };
+  return { samples: new Map(), uplinks: new Map(), ownUplink: null, pictures, receive: {}, send: {}, sentLossShare: 0, ...part };
 }
 
 function people(...samples: Evidence['samples'] extends ReadonlyMap<string, infer S> ? S[] : never): Evidence['samples'] {
@@ -67,6 +67,9 @@ describe('whose connection is slow', () => {
   test.each<[string, Partial<Evidence>]>([
     ['a picture is held back', { pictures: { heldBack: 1, reduced: 0, all: 3 } }],
     ['most pictures are reduced', { pictures: { heldBack: 0, reduced: 2, all: 3 } }],
+    ['the only picture is reduced', { pictures: { heldBack: 0, reduced: 1, all: 1 } }],
+    ['the server receives all that is lost', { uplinks: new Map([['p0', 10]]) }],
+    ['what we send does not arrive at the server', { ownUplink: 4 }],
     ['the round trip is long', { receive: { rttMs: 500 } }],
     ['what we send is lost', { sentLossShare: 0.2 }],
     ['the browser can send little', { send: { limitedByBandwidth: true, availableBitrate: 200_000 } }],
@@ -77,8 +80,41 @@ describe('whose connection is slow', () => {
     });
   });
 
+  test('theirs when the server says that they lose packets, also of the only one', () => {
+    const judgement = judge(evidence({ samples: people(BAD), uplinks: new Map([['p0', 6]]) }));
+    expect(judgement).toEqual({ own: null, participants: new Map([['p0', 'theirs']]) });
+  });
+
+  test('theirs for each of several who lose packets on the way to the server', () => {
+    const uplinks = new Map([['p0', 4], ['p1', 1]]);
+    const judgement = judge(evidence({ samples: people(BAD, BAD, GOOD), uplinks }));
+    expect(judgement).toEqual({ own: null, participants: new Map([['p0', 'theirs'], ['p1', 'theirs']]) });
+  });
+
+  test('theirs and ours at the same time', () => {
+    const uplinks = new Map([['p0', 4], ['p1', 10]]);
+    const judgement = judge(evidence({ samples: people(BAD, BAD), uplinks }));
+    expect(judgement).toEqual({ own: 'connection', participants: new Map([['p0', 'theirs'], ['p1', 'own']]) });
+  });
+
   test.each<[string, Partial<Evidence>]>([
-    ['one picture is reduced: its sender may send less', { pictures: { heldBack: 0, reduced: 1, all: 1 } }],
+    ['the server receives most of it', { samples: people(BAD), uplinks: new Map([['p0', 8]]) }],
+    [
+      'sound is made up and nothing was lost',
+      { samples: people({ ...GOOD, concealedShare: 0.1 }), uplinks: new Map([['p0', 10]]) },
+    ],
+  ])('either when the only one suffers and %s', (_, part) => {
+    expect(judge(evidence(part))).toEqual({ own: null, participants: new Map([['p0', 'either']]) });
+  });
+
+  test('nobody’s when a loss on the way to the server was repaired', () => {
+    const judgement = judge(evidence({ samples: people(GOOD), uplinks: new Map([['p0', 4]]) }));
+    expect(judgement).toEqual({ own: null, participants: new Map() });
+  });
+
+  test.each<[string, Partial<Evidence>]>([
+    ['half of the pictures are reduced', { pictures: { heldBack: 0, reduced: 1, all: 2 } }],
+    ['some of what we send does not arrive', { ownUplink: 8 }],
     ['the encoder is limited by what the receivers want', { send: { limitedByBandwidth: true, availableBitrate: 3e6 } }],
   ])('not ours when %s', (_, part) => {
     expect(judge(evidence(part)).own).toBeNull();

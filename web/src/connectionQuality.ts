@@ -53,7 +53,7 @@ export interface ReceptionSample {
 export interface PictureState {
   /** Pictures that are not sent because our connection does not carry them. */
   heldBack: number;
-  /** Pictures of which less is sent than before, although our tiles are as large. */
+  /** Pictures of which less is sent than before because of our connection, although our tiles are as large. */
   reduced: number;
   /** Pictures that we receive or should receive. */
   all: number;
@@ -63,13 +63,20 @@ export interface PictureState {
 export interface Evidence {
   /** By participant id; only those of whom something arrived. */
   samples: ReadonlyMap<string, ReceptionSample>;
+  /**
+   * How much of what a participant sends arrives at the server, by participant id: 1 to 10, as the server scores
+   * it. Absent where the server has not told, or nothing arrives.
+   */
+  uplinks: ReadonlyMap<string, number>;
+  /** The same of what we send; null where the server has not told. */
+  ownUplink: number | null;
   pictures: PictureState;
   receive: PathState;
   send: PathState;
   sentLossShare: number;
 }
 
-/** Why somebody is not seen or heard well: our connection, theirs, or one of the two. */
+/** Why somebody is not seen or heard well: our connection, theirs, or one of the two where that is not visible. */
 export type Cause = 'own' | 'theirs' | 'either';
 /** What is slow at our end. */
 export type OwnCause = 'connection' | 'device';
@@ -91,6 +98,13 @@ const RTT_MS_MAX = 400;
  * below 300 kbit/s, with which browsers begin before they know what the connection carries.
  */
 const SEND_BITRATE_MIN = 250_000;
+
+/**
+ * Score up to which more than a tenth of the packets is lost on the way to the server, and with which hardly any is:
+ * the server tells a score again when it has changed by two.
+ */
+const UPLINK_POOR_MAX = 6;
+const UPLINK_GOOD_MIN = 10;
 
 /** Fewer packets than this in an interval say nothing of their loss: silence has three a second. */
 const PACKETS_MIN = 20;
@@ -118,19 +132,32 @@ export function isSuffering({ lossShare, concealedShare, frozenShare }: Receptio
 }
 
 /**
- * Names the causes. Ours is slow when the connection itself says so, when the server holds
- * pictures back or reduces several, or when most of several participants suffer at once. A single
- * participant who suffers may suffer at either end; with others who do not, it is theirs.
+ * Names the causes. It is theirs when the server says that they lose packets on the way to it. Ours is slow when the
+ * connection itself says so, when the server holds pictures back or reduces most of them, when packets are lost that
+ * the server has received, or when most of several participants suffer at once and it is not theirs. Somebody else
+ * who suffers alone may suffer at either end; with others who do not, it is theirs.
  */
-export function judge({ samples, pictures, receive, send, sentLossShare }: Evidence): Judgement {
-  const suffering = [...samples].filter(([, sample]) => isSuffering(sample)).map(([id]) => id);
-  const severalSuffer = suffering.length >= 2 && suffering.length * 2 > samples.size;
-  const severalReduced = pictures.reduced >= 2 && pictures.reduced * 2 > pictures.all;
+export function judge(evidence: Evidence): Judgement {
+  const { samples, uplinks, pictures, receive, send } = evidence;
+  const suffering = [...samples].filter(([, sample]) => isSuffering(sample));
+  const isTheirs = (id: string) => (uplinks.get(id) ?? UPLINK_GOOD_MIN) <= UPLINK_POOR_MAX;
+  const unexplained = suffering.filter(([id]) => !isTheirs(id));
+  const severalSuffer = unexplained.length >= 2 && unexplained.length * 2 > samples.size;
+  const mostReduced = pictures.reduced > 0 && pictures.reduced * 2 > pictures.all;
+  const isLostHere = unexplained.some(
+    ([id, { lossShare }]) => lossShare > LOSS_MAX && (uplinks.get(id) ?? 0) >= UPLINK_GOOD_MIN,
+  );
   const isOwn =
-    pictures.heldBack > 0 || severalReduced || severalSuffer || isPoor(receive) || isPoor(send) || sentLossShare > LOSS_MAX;
-  const cause: Cause = isOwn ? 'own' : samples.size > 1 ? 'theirs' : 'either';
+    pictures.heldBack > 0 || mostReduced || severalSuffer || isLostHere || isPoor(receive) || isPoor(send) || losesSent(evidence);
+  const otherwise: Cause = isOwn ? 'own' : samples.size > 1 ? 'theirs' : 'either';
+  const participants = suffering.map(([id]): [string, Cause] => [id, isTheirs(id) ? 'theirs' : otherwise]);
   const deviceCause = send.limitedByCpu ? 'device' : null;
-  return { own: isOwn ? 'connection' : deviceCause, participants: new Map(suffering.map((id) => [id, cause])) };
+  return { own: isOwn ? 'connection' : deviceCause, participants: new Map(participants) };
+}
+
+/** Whether packets that we send are lost, as our browser or the server has counted. */
+function losesSent({ sentLossShare, ownUplink }: Evidence): boolean {
+  return sentLossShare > LOSS_MAX || (ownUplink ?? UPLINK_GOOD_MIN) <= UPLINK_POOR_MAX;
 }
 
 function isPoor({ rttMs = 0, availableBitrate, limitedByBandwidth }: PathState): boolean {

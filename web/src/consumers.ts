@@ -5,7 +5,7 @@
 import type { Media, MediaConsumer } from './media';
 import { LAYER_MAX, isCamera, type Participant } from './participant';
 import type { ParticipantList } from './participantList';
-import type { Consumed } from './protocol';
+import type { Consumed, ConsumerLayersChanged, ConsumerScore } from './protocol';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
 import type { SpatialLayer } from './tileLayout';
@@ -147,12 +147,20 @@ export class Consumers {
     this.retries.schedule(producerId, () => void this.consume(producerId));
   }
 
-  /** Records which layer of a video the server sends; undefined when our connection carries none. */
-  handleLayersChanged(consumerId: string, spatialLayer: number | undefined): void {
-    for (const [producerId, consumer] of this.byProducerId) {
-      if (consumer.consumerId !== consumerId) continue;
-      this.list.ownerOf(producerId)?.recordSentLayer(spatialLayer);
-    }
+  /** Records which layer of a video the server sends, and why it is no better. */
+  handleLayersChanged({ consumerId, spatialLayer, reason }: ConsumerLayersChanged): void {
+    const producerId = this.producerIdOf(consumerId);
+    if (producerId) this.list.ownerOf(producerId)?.recordSentLayer(spatialLayer, reason);
+  }
+
+  /** Records how much of a producer arrives at the server. */
+  handleScore({ consumerId, producerScore }: ConsumerScore): void {
+    const producerId = this.producerIdOf(consumerId);
+    if (producerId) this.list.ownerOf(producerId)?.scores.set(producerId, producerScore);
+  }
+
+  private producerIdOf(consumerId: string): string | undefined {
+    return [...this.byProducerId].find(([, consumer]) => consumer.consumerId === consumerId)?.[0];
   }
 
   /** Returns the consumers of each participant. */
@@ -177,10 +185,11 @@ export class Consumers {
     this.byProducerId.delete(producerId);
     this.retries.settle(consumer.consumerId);
     consumer.close();
+    this.list.ownerOf(producerId)?.scores.delete(producerId);
     for (const participant of this.list.participants.value) {
       if (participant.video.value === consumer.track) {
         participant.video.value = null;
-        participant.videoHeldBack.value = false;
+        participant.videoHeldBack.value = null;
         participant.forgetSentLayer();
       }
       if (participant.audio.value === consumer.track) participant.audio.value = null;

@@ -1,8 +1,11 @@
 /** Another participant of the room, as signals. Knows neither signalling nor media transports. */
 import { signal } from '@preact/signals';
 import type { Cause } from './connectionQuality';
-import type { Kind, ProducerSummary, Role } from './protocol';
+import type { Kind, LayersReason, ProducerSummary, Role } from './protocol';
 import type { SpatialLayer } from './tileLayout';
+
+/** Why the server sends nothing of a video that is being sent to it. */
+export type HeldBackReason = Exclude<LayersReason, 'publisher'>;
 
 /** The full picture, which the server sends to consumers without a preference. */
 export const LAYER_MAX: SpatialLayer = 2;
@@ -17,10 +20,12 @@ export class Participant {
   /** Whether a camera is sent, received or not. */
   readonly sendsCamera = signal(false);
   readonly microphoneOn = signal(false);
-  /** Whether the server holds the video back because our connection does not carry it. */
-  readonly videoHeldBack = signal(false);
-  /** Whether less of the video is sent than before, although its tile is as large. */
+  /** Why the server holds the video back; null while it sends it. */
+  readonly videoHeldBack = signal<HeldBackReason | null>(null);
+  /** Whether less of the video is sent than before because of our connection, although its tile is as large. */
   videoReduced = false;
+  /** How much of each producer arrives at the server, 0 to 10, by producer id. */
+  readonly scores = new Map<string, number>();
   /** Why the participant is not seen or heard well; null when all is well. */
   readonly cause = signal<Cause | null>(null);
   /** Producers of this participant, by producer id. */
@@ -41,11 +46,16 @@ export class Participant {
     this.forgetSentLayer();
   }
 
-  /** Records the layer that the server sends; undefined when our connection carries none. */
-  recordSentLayer(layer: number | undefined): void {
-    this.videoHeldBack.value = layer === undefined;
-    this.videoReduced = layer !== undefined && layer < this.bestLayer;
+  /** Records the layer that the server sends, undefined for none, and why it is no better. */
+  recordSentLayer(layer: number | undefined, reason: LayersReason | undefined): void {
+    this.videoHeldBack.value = layer === undefined && reason !== 'publisher' ? (reason ?? 'bandwidth') : null;
+    this.videoReduced = layer !== undefined && layer < this.bestLayer && reason === 'bandwidth';
     this.bestLayer = Math.max(this.bestLayer, layer ?? 0);
+  }
+
+  /** How much of what the participant sends arrives at the server, 1 to 10; null where that is not known. */
+  get uplink(): number | null {
+    return lowestScore(this.scores.values());
   }
 
   forgetSentLayer(): void {
@@ -60,6 +70,12 @@ export class Participant {
     this.sendsCamera.value = [...this.producers.values()].some((it) => isCamera(it) && !it.paused);
     this.microphoneOn.value = isLive('audio');
   }
+}
+
+/** Returns the lowest score of producers on the same path, of those that arrive; null when none does. */
+export function lowestScore(scores: Iterable<number>): number | null {
+  const arriving = [...scores].filter((score) => score > 0);
+  return arriving.length > 0 ? Math.min(...arriving) : null;
 }
 
 /** Whether a producer is a camera; where the source is not known, it is the usual one. */

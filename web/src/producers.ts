@@ -5,7 +5,8 @@
  */
 import type { Device } from './capture';
 import { UnsupportedBrowser, type Media, type MediaProducer, type VideoCodec } from './media';
-import type { MediaSource, ProducerDemandChanged } from './protocol';
+import { lowestScore } from './participant';
+import type { MediaSource, ProducerDemandChanged, ProducerScore } from './protocol';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
 
@@ -33,6 +34,8 @@ export class Producers {
   private syncing = false;
   private syncRequested = false;
   private readonly retries = new RetryTimers();
+  /** How much of each producer arrives at the server, 0 to 10, by producer id. */
+  private readonly scores = new Map<string, number>();
   /** The latest change of what a sender sends. */
   private settling: Promise<void> = Promise.resolve();
 
@@ -61,6 +64,7 @@ export class Producers {
   closeAll(): void {
     for (const { producer } of this.bySource.values()) producer.close();
     this.bySource.clear();
+    this.scores.clear();
   }
 
   /** Creates, pauses, resumes and replaces producers until they match the captured tracks. */
@@ -100,6 +104,18 @@ export class Producers {
       producer.close();
       this.bySource.delete(source);
     }
+    this.scores.delete(producerId);
+  }
+
+  /** Records how much of a producer arrives at the server. */
+  handleScore({ producerId, score }: ProducerScore): void {
+    const isOurs = [...this.bySource.values()].some(({ producer }) => producer.id === producerId);
+    if (isOurs) this.scores.set(producerId, score);
+  }
+
+  /** How much of what we send arrives at the server, 1 to 10; null where that is not known. */
+  get uplink(): number | null {
+    return lowestScore(this.scores.values());
   }
 
   /** Sends what the receivers of a producer want of it, after what they wanted before. */

@@ -48,6 +48,8 @@ export class QualityMonitor {
     /** Consumers of each participant. */
     private readonly consumers: () => Map<Participant, MediaConsumer[]>,
     private readonly participants: () => Participant[],
+    /** How much of what we send arrives at the server; null where that is not known. */
+    private readonly ownUplink: () => number | null,
   ) {}
 
   start(media: Media): void {
@@ -92,8 +94,11 @@ export class QualityMonitor {
     }
     const sent = after.stats.outbound.packetsSent - before.stats.outbound.packetsSent;
     const lost = after.stats.outbound.packetsLost - before.stats.outbound.packetsLost;
+    const uplinks = this.participants().flatMap(({ id, uplink }): [string, number][] => (uplink === null ? [] : [[id, uplink]]));
     return judge({
       samples,
+      uplinks: new Map(uplinks),
+      ownUplink: this.ownUplink(),
       pictures: this.pictures(),
       receive: after.stats.receivePath,
       send: after.stats.sendPath,
@@ -104,7 +109,7 @@ export class QualityMonitor {
   private pictures(): PictureState {
     const withVideo = this.participants().filter(({ video, cameraOn }) => video.value && cameraOn.value);
     return {
-      heldBack: withVideo.filter(({ videoHeldBack }) => videoHeldBack.value).length,
+      heldBack: withVideo.filter(({ videoHeldBack }) => videoHeldBack.value === 'bandwidth').length,
       reduced: withVideo.filter(({ videoReduced }) => videoReduced).length,
       all: withVideo.length,
     };

@@ -1,8 +1,8 @@
 /** Room: marks of slow connections, and receiving without cameras, with fake signalling and media. */
 import { describe, expect, test, vi } from 'vitest';
-import type { InboundCounters } from './connectionQuality';
+import type { Cause, InboundCounters, OwnCause } from './connectionQuality';
 import { LASTING_MS } from './qualityMonitor';
-import { RoomFixture, ben, media, saveData, settle } from './room.fake';
+import { RoomFixture, ben, media, saveData, settle, turnCameraOn } from './room.fake';
 import { ConnectionLost, Refusal } from './signalling';
 
 const call = new RoomFixture();
@@ -50,6 +50,39 @@ describe('a slow connection', () => {
     call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', spatialLayer: 1 });
     await receive(10, 50, 0);
     expect([call.room.quality.own.value, call.room.quality.ownLasting.value]).toEqual([null, false]);
+  });
+
+  test.each<[string, number, Cause, OwnCause | null]>([
+    ['theirs when the server receives little of them', 4, 'theirs', null],
+    ['ours when the server receives all of them', 10, 'own', 'connection'],
+    ['of either when nothing of them arrives at the server', 0, 'either', null],
+  ])('is %s', async (_, producerScore, cause, own) => {
+    await call.join(ben);
+    call.server.notify('consumerScore', { consumerId: 'consumer of ben voice', score: 10, producerScore });
+    await receive(16, 30, 20);
+    expect([participant().cause.value, call.room.quality.own.value]).toEqual([cause, own]);
+  });
+
+  test('is ours when the server receives little of what we send', async () => {
+    turnCameraOn();
+    await call.join(ben);
+    call.server.notify('producerScore', { producerId: 'somebody else', score: 1 });
+    await receive(16, 50, 0);
+    expect(call.room.quality.own.value).toBeNull();
+    call.server.notify('producerScore', { producerId: 'mine 1', score: 4 });
+    await receive(6, 50, 0);
+    expect(call.room.quality.own.value).toBe('connection');
+  });
+
+  test.each<['bandwidth' | 'publisher', OwnCause | null]>([
+    ['bandwidth', 'connection'],
+    ['publisher', null],
+  ])('is judged by the reason of a reduced picture: %s', async (reason, own) => {
+    await call.join(ben);
+    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', spatialLayer: 2 });
+    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', spatialLayer: 1, reason });
+    await receive(16, 50, 0);
+    expect(call.room.quality.own.value).toBe(own);
   });
 
   test('is no longer marked while the connection is replaced', async () => {

@@ -249,24 +249,24 @@ describe('a video that the connection does not carry', () => {
   const changed = (spatialLayer?: number) =>
     call.server.notify('consumerLayersChanged', {
       consumerId: 'consumer of ben face',
-      ...(spatialLayer === undefined ? {} : { spatialLayer }),
+      ...(spatialLayer === undefined ? { reason: 'bandwidth' } : { spatialLayer }),
     });
 
   test('is marked until it is sent again', async () => {
     await call.join(ben);
     const participant = call.room.participants.value[0];
-    expect(participant?.videoHeldBack.value).toBe(false);
+    expect(participant?.videoHeldBack.value).toBeNull();
     changed();
-    expect(participant?.videoHeldBack.value).toBe(true);
+    expect(participant?.videoHeldBack.value).toBe('bandwidth');
     changed(0);
-    expect(participant?.videoHeldBack.value).toBe(false);
+    expect(participant?.videoHeldBack.value).toBeNull();
   });
 
   test('is no longer marked when it is consumed anew', async () => {
     await call.join(ben);
     changed();
     call.server.notify('consumerClosed', { consumerId: 'consumer of ben face', producerId: 'ben face' });
-    expect(call.room.participants.value[0]?.videoHeldBack.value).toBe(false);
+    expect(call.room.participants.value[0]?.videoHeldBack.value).toBeNull();
   });
 });
 

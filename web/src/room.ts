@@ -156,6 +156,7 @@ export class Room {
     this.quality = new QualityMonitor(
       () => this.consumers.byParticipant(),
       () => this.participants.value,
+      () => this.producers.uplink,
     );
     this.recovery = new TransportRecovery({
       isLive: () => this.status.value === 'live',
@@ -410,7 +411,11 @@ export class Room {
       case 'consumerClosed':
         return this.consumers.handleClosed(notice.payload.producerId);
       case 'consumerLayersChanged':
-        return this.consumers.handleLayersChanged(notice.payload.consumerId, notice.payload.spatialLayer);
+        return this.consumers.handleLayersChanged(notice.payload);
+      case 'consumerScore':
+        return this.consumers.handleScore(notice.payload);
+      case 'producerScore':
+        return this.producers.handleScore(notice.payload);
       case 'producerPaused':
         return this.list.setProducerPaused(notice.payload.producerId, true);
       case 'producerResumed':

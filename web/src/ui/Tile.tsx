@@ -6,7 +6,7 @@ import { spatialLayerFor, type Rect } from '../tileLayout';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { MicIcon, SpeakingIcon } from './icons';
-import { OWN_CAUSE_TEXT, causeText } from './messages';
+import { HELD_BACK_TEXT, OWN_CAUSE_TEXT, causeText } from './messages';
 import { QualityMark } from './QualityMark';
 import { VideoPlayer } from './VideoPlayer';
 
@@ -21,7 +21,7 @@ export function ParticipantTile({ app, room, participant, rect }: ParticipantTil
   const layer = spatialLayerFor(rect.height * devicePixelRatio);
   useEffect(() => room.setWantedLayer(participant, layer), [room, participant, layer]);
   const camera = participant.cameraOn.value ? participant.video.value : null;
-  const heldBack = camera !== null && participant.videoHeldBack.value;
+  const heldBack = camera && participant.videoHeldBack.value;
   const track = heldBack ? null : camera;
   const paused = app.saveData.value && participant.sendsCamera.value && !camera;
   const cause = heldBack ? null : participant.cause.value;
@@ -36,7 +36,8 @@ export function ParticipantTile({ app, room, participant, rect }: ParticipantTil
       {track && <VideoPlayer track={track} label={`${participant.label}'s camera`} />}
       {heldBack && (
         <p class="tile-note">
-          Your connection is too slow for this picture.<span> It comes back by itself.</span>
+          {HELD_BACK_TEXT[heldBack].reason}
+          <span> {HELD_BACK_TEXT[heldBack].outlook}</span>
         </p>
       )}
       {paused && <p class="tile-note">Not receiving this camera, to save data</p>}

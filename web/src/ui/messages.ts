@@ -2,6 +2,7 @@
 import type { CreateRoomFailure } from '../createRoom';
 import type { DeviceError } from '../capture';
 import type { Cause, OwnCause } from '../connectionQuality';
+import type { HeldBackReason } from '../participant';
 import type { Policy, Role } from '../protocol';
 import type { JoinFailure } from '../room';
 
@@ -40,6 +41,11 @@ export function causeText(cause: Cause, label: string): string {
       return `The connection between you and ${label} is slow`;
   }
 }
+
+/** Why the server sends nothing of a picture, and when it does again. */
+export const HELD_BACK_TEXT: Record<HeldBackReason, { reason: string; outlook: string }> = {
+  bandwidth: { reason: 'Your connection is too slow for this picture.', outlook: 'It comes back by itself.' },
+};
 
 export const OWN_CAUSE_TEXT: Record<OwnCause, string> = {
   connection: 'Your connection is slow',
