@@ -34,6 +34,7 @@ fn config() -> ConferenceConfig {
         shards: 2,
         spread_above_permille: 600,
         limits: ConferenceLimits::default(),
+        forwarding: Default::default(),
         native: Default::default(),
         keys: Some(Arc::clone(&KEYS)),
         policy: Default::default(),

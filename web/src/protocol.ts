@@ -128,6 +128,15 @@ export type SetPreferredLayers = {
   temporalLayer?: number;
 };
 
+/** `setPriority` */
+export type SetPriority = {
+  /** Id of the consumer. */
+  consumerId: string;
+  /** Those of a higher priority are sent first where the connection does not carry all; a camera above 1 is
+   * sent also where the room sends only some. New consumers have 1, of shared screens 128. */
+  priority: number;
+};
+
 /** `chat` */
 export type Chat = {
   /** Message to everybody. */
@@ -433,7 +442,7 @@ export type ConsumerClosed = {
 };
 
 /** Why a consumer is sent a lower resolution than it prefers, or nothing. */
-export type LayersReason = 'bandwidth' | 'publisher';
+export type LayersReason = 'bandwidth' | 'publisher' | 'lastN';
 
 /** `consumerLayersChanged` */
 export type ConsumerLayersChanged = {
@@ -443,8 +452,7 @@ export type ConsumerLayersChanged = {
   spatialLayer?: number;
   /** Frame rate that is forwarded. */
   temporalLayer?: number;
-  /** Why no better resolution is forwarded: the receiver's connection carries no more, or the publisher
-   * sends none. Absent where the preferred one is, or is about to be. */
+  /** Why no better resolution is forwarded. Absent where the preferred one is, or is about to be. */
   reason?: LayersReason;
 };
 
@@ -531,6 +539,8 @@ export interface Requests {
   closeConsumer: { payload: ConsumerRef; reply: ConsumerRef };
   /** Answered by `preferredLayersSet`. */
   setPreferredLayers: { payload: SetPreferredLayers; reply: ConsumerRef };
+  /** Answered by `done`. */
+  setPriority: { payload: SetPriority; reply: Empty };
   /** Answered by `keyframeRequested`. */
   requestKeyframe: { payload: ConsumerRef; reply: ConsumerRef };
   /** Answered by `stats`. */

@@ -22,6 +22,7 @@ mod consuming;
 mod containment;
 mod internal_requests;
 mod joining;
+mod last_n;
 mod limited_actions;
 mod media;
 mod messaging;

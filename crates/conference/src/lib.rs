@@ -21,5 +21,5 @@ pub mod turn;
 pub use conference::{Conference, ConferenceConfig, ConferenceGauges, Output};
 pub use connect_request::{ClientKey, ConnectRequest, DialectKind, Namespace};
 pub use dialect::socketio;
-pub use limits::ConferenceLimits;
+pub use limits::{ConferenceLimits, ForwardingLimits};
 pub use message::{CommandToken, SessionId, ShardId};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use watersmeet_engine::command::LOUDEST_MAX;
+
 /// Longest chat message, in bytes.
 pub const CHAT_LEN_MAX: usize = 4 * 1024;
 
@@ -25,6 +27,15 @@ pub const SEAT_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// Time for which a request to consume waits for a receive transport.
 pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What each participant of a room is sent of the media of the others; 0 means all of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ForwardingLimits {
+    /// Cameras: those of the latest speakers, then those of who came first.
+    pub last_n_video: u16,
+    /// Voices: the loudest ones, at most [`LOUDEST_MAX`].
+    pub top_n_audio: u8,
+}
 
 /// Upper bounds that the operator decides: the table `[caps]` of the configuration. The last line
 /// of each comment is the line of `watersmeet.toml.example`.

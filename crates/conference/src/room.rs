@@ -2,6 +2,7 @@
 //! sends no messages.
 
 mod audience;
+mod last_n;
 mod presence;
 mod speaker;
 
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use watersmeet_wire::units::{Map, Time};
 
 use crate::bans::Bans;
+use crate::limits::ForwardingLimits;
 use crate::message::{
     ClientDevice, ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, User,
 };
 use crate::seats::{Identity, ResumeKey, Seats};
 
+use self::last_n::LastN;
 pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
 use self::speaker::RoomSpeaker;
 
@@ -49,6 +52,10 @@ pub(crate) struct Room {
     presence_log: PresenceLog,
     /// Active speaker, and the one of whom the participants were told last.
     pub(crate) speaker: RoomSpeaker,
+    /// Order of the cameras, where participants are sent only some.
+    pub(crate) last_n: LastN,
+    /// Voices that each participant is sent, the loudest ones; 0 means all.
+    top_n_audio: u8,
 }
 
 /// Properties of a room that is created in advance.
@@ -62,6 +69,8 @@ pub(crate) struct Reservation {
     pub has_host_token: bool,
     /// Time until which the room is kept without participants.
     pub until: Time,
+    /// What each participant is sent of the others.
+    pub forwarding: ForwardingLimits,
 }
 
 /// Participant of a room. Only the room itself changes it.
@@ -95,7 +104,7 @@ pub(crate) struct Participant {
 
 impl Room {
     /// Returns an empty room.
-    pub(crate) fn new(now: Time, policy: Policy) -> Self {
+    pub(crate) fn new(now: Time, policy: Policy, forwarding: ForwardingLimits) -> Self {
         Self {
             participants: Map::new(),
             unseen: Map::new(),
@@ -111,6 +120,8 @@ impl Room {
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
+            last_n: LastN::new(forwarding.last_n_video),
+            top_n_audio: forwarding.top_n_audio,
         }
     }
 
@@ -122,7 +133,7 @@ impl Room {
             host_name: reservation.host_name,
             has_host_token: reservation.has_host_token,
             reserved_until: Some(reservation.until),
-            ..Self::new(now, policy)
+            ..Self::new(now, policy, reservation.forwarding)
         }
     }
 
@@ -156,6 +167,7 @@ impl Room {
         let left = self.participants.remove(&number)?;
         self.count_exit(left.presence);
         self.speaker.remove(&left.peer);
+        self.last_n.remove(&left.peer);
         Some(left)
     }
 
@@ -327,6 +339,11 @@ impl Room {
     /// may join by token.
     pub(crate) fn can_admit(&self) -> bool {
         self.has_host_token || self.has_participants() || self.seats.expects_host()
+    }
+
+    /// Returns the voices that each participant is sent; 0 means all.
+    pub(crate) const fn top_n_audio(&self) -> u8 {
+        self.top_n_audio
     }
 
     /// Returns the rule that decides who may enter.

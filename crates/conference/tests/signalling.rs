@@ -17,6 +17,8 @@ mod harness;
 mod hostile_frames;
 #[path = "signalling/interleavings.rs"]
 mod interleavings;
+#[path = "signalling/last_n.rs"]
+mod last_n;
 #[path = "signalling/lifecycle.rs"]
 mod lifecycle;
 #[path = "signalling/limits.rs"]

@@ -13,6 +13,7 @@ use watersmeet_wire::units::Bitrate;
 
 pub use crate::ids::{ConsumerId, ProducerId, RouterId, TransportId};
 pub use crate::layers::{Layers, LayersReason};
+pub use crate::loudest_voices::LOUDEST_MAX;
 pub use crate::path::{ListenAddress, LocalAddress, Path, Protocol};
 pub use crate::producer::demand::Demand;
 pub use crate::score::EncodingScore;
@@ -33,6 +34,13 @@ pub enum Command {
     CloseRouter {
         /// Router to close.
         router: RouterId,
+    },
+    /// Forwards only the loudest voices of a router from now on. Refused when it has producers already.
+    LimitVoices {
+        /// Router concerned.
+        router: RouterId,
+        /// Number of audio producers that are forwarded at a time, up to [`LOUDEST_MAX`].
+        count: u8,
     },
     /// Creates a WebRTC transport. Replies [`Reply::Transport`].
     CreateTransport {
@@ -135,6 +143,14 @@ pub enum Command {
     ResumeConsumer {
         /// Consumer to resume.
         consumer: ConsumerId,
+    },
+    /// Holds a consumer back, or lets it go on, starting with a keyframe if it is video. For its client it is
+    /// not paused.
+    HoldConsumer {
+        /// Consumer to change.
+        consumer: ConsumerId,
+        /// Whether nothing is sent.
+        held: bool,
     },
     /// Closes a consumer.
     CloseConsumer {

@@ -120,6 +120,8 @@ pub struct Consumer {
     pub key: ConsumerKey,
     /// Whether it is paused by command.
     pub paused: bool,
+    /// Whether it is held back by command, which its client does not count as a pause.
+    pub held: bool,
     /// Whether its transport can send media.
     connected: bool,
     /// Whether packets of any codec are sent again as they are, for want of a retransmission stream.
@@ -242,9 +244,7 @@ impl Consumer {
             ..
         } = setup;
         let encoding = rtp.encodings.first();
-        let rtx_ssrc = encoding
-            .and_then(|encoding| encoding.rtx)
-            .map(|rtx| rtx.ssrc);
+        let rtx_ssrc = encoding.and_then(|encoding| Some(encoding.rtx?.ssrc));
         let formats = ConsumerFormat::all_of(&rtp.codecs, rtx_ssrc.is_some());
         let first = formats.first().copied();
         let codec = first.and_then(|format| format.codec);
@@ -262,6 +262,7 @@ impl Consumer {
                 .and_then(|encoding| encoding.ssrc)
                 .unwrap_or_default(),
             paused,
+            held: false,
             connected: false,
             layers: ConsumerLayers::new(setup.layers, setup.preferred_layers, needs_keyframe),
             counters: Counters::default(),
@@ -300,9 +301,20 @@ impl Consumer {
         }
     }
 
+    /// Returns whether packets are sent, as far as commands decide.
+    const fn is_wanted(&self) -> bool {
+        !self.paused && !self.held
+    }
+
+    /// Returns whether packets are sent, as far as commands and the transport decide.
+    #[inline]
+    const fn is_open(&self) -> bool {
+        self.is_wanted() && self.connected
+    }
+
     /// Returns whether packets of its producer are sent, as far as commands and the transport decide.
     pub const fn is_sending(&self) -> bool {
-        !self.paused && self.connected && !self.lacks_codec
+        self.is_open() && !self.lacks_codec
     }
 
     /// Returns the bitrate of the last second.
@@ -350,6 +362,18 @@ impl Consumer {
         self.paused = paused;
     }
 
+    /// Holds it back or lets it go on. Sending starts with a keyframe then.
+    pub fn set_held(&mut self, held: bool) {
+        self.layers.restart();
+        self.held = held;
+    }
+
+    /// Continues with the packet `seq` of the stream being sent, after packets that were left out: the peer
+    /// sees no gap.
+    pub fn continue_at(&mut self, seq: SeqNo) {
+        self.sequence.join(seq);
+    }
+
     /// Sets whether its transport can send. When it can again, sending starts with a keyframe.
     pub fn set_connected(&mut self, connected: bool) {
         if connected && !self.connected {
@@ -360,16 +384,16 @@ impl Consumer {
 
     /// Returns the layer whose keyframe it waits for; `None` while it cannot send.
     pub fn awaited_keyframe(&self) -> Option<u8> {
-        if self.paused || !self.connected || self.lacks_codec {
+        if !self.is_sending() {
             return None;
         }
         self.layers.awaited_keyframe()
     }
 
     /// Returns the highest of `count` layers that it wants, also before its transport is connected; `None`
-    /// while it is paused.
+    /// while it is paused or held back.
     pub fn wanted_layer(&self, count: u8) -> Option<u8> {
-        if self.paused || self.lacks_codec {
+        if !self.is_wanted() || self.lacks_codec {
             return None;
         }
         self.layers.wanted(count, self.share.is_limited)
@@ -378,7 +402,7 @@ impl Consumer {
     /// Returns the layer whose keyframe it waits for, or for which its peer has asked lately.
     pub fn wanted_keyframe(&self, now: Time) -> Option<u8> {
         let is_recent = |at| now.since(at) < KEYFRAME_WANTED_FOR;
-        let has_asked = !self.paused && self.keyframe_requested.is_some_and(is_recent);
+        let has_asked = self.is_wanted() && self.keyframe_requested.is_some_and(is_recent);
         let current = || self.layers.current().filter(|_| has_asked);
         self.awaited_keyframe().or_else(current)
     }
@@ -416,7 +440,7 @@ impl Consumer {
             self.counters.plis += 1;
         }
         let is_early = |last| now.since(last) < KEYFRAME_REQUEST_SPACING;
-        if self.paused || self.keyframe_requested.is_some_and(is_early) {
+        if !self.is_wanted() || self.keyframe_requested.is_some_and(is_early) {
             return false;
         }
         self.keyframe_requested = Some(now);

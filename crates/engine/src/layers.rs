@@ -20,4 +20,6 @@ pub enum LayersReason {
     Bandwidth,
     /// The publisher does not send a better layer.
     Publisher,
+    /// The room sends its participants only some of its cameras, and others come first.
+    LastN,
 }

@@ -14,6 +14,7 @@ mod ids;
 pub mod keyframe_index;
 mod layer_structure;
 mod layers;
+mod loudest_voices;
 pub mod ortc;
 mod packet;
 mod packet_cache;

@@ -101,6 +101,8 @@ pub struct Producer {
     pub feedback: SupportedFeedback,
     /// Tracks which streams are active.
     pub activity: Activity,
+    /// Whether its packets carry audio levels.
+    pub has_levels: bool,
     /// How its layers are carried.
     structure: LayerStructure,
     /// Whether its packets tell their temporal layer.
@@ -176,6 +178,7 @@ impl Producer {
             kind,
             consumable,
             activity: Activity::new(layer_count),
+            has_levels: false,
             structure,
             tells_temporal_layers: tells_temporal_layers(&parameters),
             layer_rates: vec![LayerRate::default(); layer_count],

@@ -6,6 +6,7 @@ use watersmeet_wire::units::Map;
 
 use crate::active_speaker::ActiveSpeakers;
 use crate::ids::RouterId;
+use crate::loudest_voices::LoudestVoices;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::ticket_queue::TicketQueue;
 use crate::timers::Deadline;
@@ -25,10 +26,29 @@ pub struct Router {
     pub speakers: ActiveSpeakers<ProducerKey>,
     /// Deadline of the next decision who is speaking.
     pub speaker_deadline: Deadline,
+    /// Choice of the loudest voices; absent where all are forwarded.
+    pub voices: Option<RouterVoices>,
     /// Active speaker that was reported last.
     reported_speaker: Option<ProducerKey>,
     /// Consumers of each producer, in the order of their creation.
     consumers: Map<ProducerKey, Vec<ConsumerKey>>,
+}
+
+/// Loudest voices of a router, for each group of receivers.
+#[derive(Debug)]
+pub struct RouterVoices {
+    /// Among all producers, for consumers on this worker.
+    pub here: LoudestVoices<ProducerKey>,
+    /// Among producers whose publisher sends to this worker, for other workers, which choose again.
+    pub piped: LoudestVoices<ProducerKey>,
+}
+
+impl RouterVoices {
+    /// Removes a producer.
+    pub fn remove(&mut self, producer: ProducerKey) {
+        self.here.remove(producer);
+        self.piped.remove(producer);
+    }
 }
 
 impl Router {
@@ -41,6 +61,7 @@ impl Router {
             pipes: Vec::new(),
             speakers: ActiveSpeakers::default(),
             speaker_deadline: Deadline::default(),
+            voices: None,
             reported_speaker: None,
             consumers: Map::new(),
         }
@@ -54,8 +75,29 @@ impl Router {
     /// Removes a producer and returns its consumers.
     pub fn remove_producer(&mut self, producer: ProducerKey) -> Vec<ConsumerKey> {
         self.pipes.retain(|pipe| *pipe != producer);
-        self.speakers.remove(producer);
+        self.remove_speaker(producer);
         self.consumers.remove(&producer).unwrap_or_default()
+    }
+
+    /// Forwards only the loudest `count` voices from now on.
+    pub fn limit_voices(&mut self, count: usize) {
+        self.voices = Some(RouterVoices {
+            here: LoudestVoices::new(count),
+            piped: LoudestVoices::new(count),
+        });
+    }
+
+    /// Returns whether it has producers.
+    pub fn has_producers(&self) -> bool {
+        !self.consumers.is_empty()
+    }
+
+    /// Forgets what a producer has said.
+    pub fn remove_speaker(&mut self, producer: ProducerKey) {
+        self.speakers.remove(producer);
+        if let Some(voices) = &mut self.voices {
+            voices.remove(producer);
+        }
     }
 
     /// Adds a consumer of a producer.

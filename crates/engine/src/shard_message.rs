@@ -67,6 +67,15 @@ impl ShardMessage {
     }
 }
 
+/// What a shard tells another one of the voice to which a packet of audio belongs.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct VoiceState {
+    /// Whether packets before this one were omitted.
+    pub starts: bool,
+    /// Whether it is the active speaker of its shard.
+    pub is_speaker: bool,
+}
+
 /// A packet that a producer has accepted, decrypted, shared by all subscribed shards.
 #[derive(Debug)]
 pub struct SharedPacket {
@@ -74,6 +83,8 @@ pub struct SharedPacket {
     pub(crate) producer: ProducerId,
     /// Properties by which consumers decide whether to send it.
     pub(crate) arrival: Arrival,
+    /// What its own shard knows of its voice.
+    pub(crate) voice: VoiceState,
     /// Its parsed header; absent for a packet that is only padding.
     pub(crate) incoming: Option<Incoming>,
     /// Its bytes, header included.
@@ -94,12 +105,14 @@ impl PacketPool {
         &mut self,
         producer: ProducerId,
         arrival: Arrival,
+        voice: VoiceState,
         cached: Option<&CachedPacket>,
     ) -> Arc<SharedPacket> {
         let mut shared = self.take_free().unwrap_or_else(|| {
             Arc::new(SharedPacket {
                 producer,
                 arrival,
+                voice,
                 incoming: None,
                 bytes: Vec::new(),
             })
@@ -107,6 +120,7 @@ impl PacketPool {
         if let Some(packet) = Arc::get_mut(&mut shared) {
             packet.producer = producer;
             packet.arrival = arrival;
+            packet.voice = voice;
             packet.incoming = cached.and_then(CachedPacket::incoming).copied();
             packet.bytes.clear();
             packet
@@ -147,7 +161,8 @@ mod tests {
             descriptor: PayloadDescriptor::default(),
             clock: None,
         };
-        pool.share(ProducerId(Uuid::from_u128(1)), arrival, None)
+        let producer = ProducerId(Uuid::from_u128(1));
+        pool.share(producer, arrival, VoiceState::default(), None)
     }
 
     #[test]

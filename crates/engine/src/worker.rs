@@ -34,6 +34,7 @@ mod speakers;
 mod statistics;
 mod transmit;
 mod transport_entry;
+mod voices;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use watersmeet_conference::ConferenceConfig;
 use watersmeet_conference::access::TokenKeys;
 use watersmeet_conference::dialect::native::{self, ClientOptions};
 use watersmeet_conference::message::Policy;
 use watersmeet_conference::turn::{IceServer, IceServers, TurnServer};
+use watersmeet_conference::{ConferenceConfig, ForwardingLimits};
 use watersmeet_engine::command::TransportOptions;
 use watersmeet_engine::ortc::{self, NegotiationError};
 use watersmeet_wire::params::{MediaKind, ParameterValue, RtpCapabilities, RtpCodecCapability};
@@ -42,6 +42,10 @@ pub fn conference_config(
         shards: config.shard_count(),
         spread_above_permille: u16::from(config.spread_above_percent) * 10,
         limits: config.caps.clone(),
+        forwarding: ForwardingLimits {
+            last_n_video: config.last_n_video,
+            top_n_audio: config.top_n_audio,
+        },
         native: native::Config {
             client: force_video_codec.map(|codec| ClientOptions {
                 force_video_codec: Some(codec),

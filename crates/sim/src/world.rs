@@ -19,7 +19,8 @@ use watersmeet_conference::dialect::native;
 use watersmeet_conference::message::Policy;
 use watersmeet_conference::turn::IceServers;
 use watersmeet_conference::{
-    Conference, ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind, Output, SessionId,
+    Conference, ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind, ForwardingLimits,
+    Output, SessionId,
 };
 use watersmeet_engine::command::{Path, TransportId, TransportOptions};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
@@ -161,20 +162,26 @@ impl World {
 
     /// Creates a world with several shards and no participants. Each room stays on one shard.
     pub fn with_shards(seed: u64, shards: u8) -> Self {
-        Self::with_config(seed, shards, 600, true)
+        Self::with_config(seed, shards, 600, true, ForwardingLimits::default())
     }
 
     /// Creates a world with several shards and no participants. Each participant is served by the
     /// least loaded shard, so that every room spreads over all shards.
     pub fn with_spread_rooms(seed: u64, shards: u8) -> Self {
-        Self::with_config(seed, shards, 0, true)
+        Self::with_limits(seed, shards, ForwardingLimits::default())
     }
 
     /// Creates a world like [`Self::new`], or like [`Self::with_spread_rooms`] with more than one shard, in
     /// which all viewers are sent the layers they ask for, whatever their lines carry.
     pub fn with_fixed_layers(seed: u64, shards: u8) -> Self {
         let spread_above_permille = if shards > 1 { 0 } else { 600 };
-        Self::with_config(seed, shards, spread_above_permille, false)
+        let limits = ForwardingLimits::default();
+        Self::with_config(seed, shards, spread_above_permille, false, limits)
+    }
+
+    /// Creates a world like [`Self::with_spread_rooms`] whose participants are sent only some of a room's media.
+    pub fn with_limits(seed: u64, shards: u8, forwarding: ForwardingLimits) -> Self {
+        Self::with_config(seed, shards, 0, true, forwarding)
     }
 
     fn with_config(
@@ -182,6 +189,7 @@ impl World {
         shards: u8,
         spread_above_permille: u16,
         adapts_to_bandwidth: bool,
+        forwarding: ForwardingLimits,
     ) -> Self {
         let media_codecs = ortc::default_codecs();
         #[expect(clippy::expect_used, reason = "the default codecs are supported")]
@@ -196,6 +204,7 @@ impl World {
             shards,
             spread_above_permille,
             limits: ConferenceLimits::default(),
+            forwarding,
             native: native::Config::default(),
             keys: None,
             expired_tokens_disconnect: false,

@@ -45,6 +45,7 @@ export function causeText(cause: Cause, label: string): string {
 /** Why the server sends nothing of a picture, and when it does again. */
 export const HELD_BACK_TEXT: Record<HeldBackReason, { reason: string; outlook: string }> = {
   bandwidth: { reason: 'Your connection is too slow for this picture.', outlook: 'It comes back by itself.' },
+  lastN: { reason: 'This meeting shows only some cameras at a time.', outlook: 'This one is shown when its owner speaks.' },
 };
 
 export const OWN_CAUSE_TEXT: Record<OwnCause, string> = {

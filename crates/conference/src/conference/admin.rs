@@ -11,7 +11,7 @@ use super::admin_requests::{
 };
 use super::panic_scope::PanicScope;
 use super::timers::Timer;
-use crate::limits::RESERVATION_TIMEOUT;
+use crate::limits::{ForwardingLimits, RESERVATION_TIMEOUT};
 use crate::message::{Refusal, RemovalReason};
 use crate::room::{Reservation, Room};
 
@@ -37,14 +37,22 @@ impl Conference {
                 host_name,
                 policy,
                 has_host_token,
+                last_n_video,
+                top_n_audio,
                 creator,
             } => {
                 let until = self.now + self.reservation_timeout(creator);
+                let configured = self.config.forwarding;
+                let forwarding = ForwardingLimits {
+                    last_n_video: last_n_video.unwrap_or(configured.last_n_video),
+                    top_n_audio: top_n_audio.unwrap_or(configured.top_n_audio),
+                };
                 let reservation = Reservation {
                     host_name: host_name.map(Arc::from),
                     policy,
                     has_host_token,
                     until,
+                    forwarding,
                 };
                 self.create_room(room, reservation, creator)
             }

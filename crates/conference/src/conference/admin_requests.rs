@@ -21,6 +21,10 @@ pub enum AdminRequest {
         policy: Option<Policy>,
         /// Whether tokens decide who is a host. Otherwise the first participant is the host.
         has_host_token: bool,
+        /// Cameras that each participant is sent, 0 for all; absent means the configured number.
+        last_n_video: Option<u16>,
+        /// Voices that each participant is sent, 0 for all; absent means the configured number.
+        top_n_audio: Option<u8>,
         /// Client that creates the room.
         creator: RoomCreator,
     },

@@ -157,7 +157,7 @@ impl Conference {
         }
         let mut notices = Vec::new();
         for removed in removed.producers {
-            self.close_pipes(&removed);
+            self.release_producer(&removed);
             notices.extend(self.producer_closed(id, removed.producer));
         }
         notices
@@ -171,14 +171,15 @@ impl Conference {
         producer: ProducerId,
     ) -> Option<Notice> {
         let removed = self.media.remove_producer(owner, producer)?;
-        self.close_pipes(&removed);
+        self.release_producer(&removed);
         let notice = self.producer_closed(owner, producer)?;
         self.notify_others(&removed.room, owner, &notice);
         Some(notice)
     }
 
-    /// Closes a removed producer on the other shards to which it was piped, and cancels its timer.
-    pub(super) fn close_pipes(&mut self, removed: &RemovedProducer) {
+    /// Ends what belongs to a removed producer: closes it on the other shards to which it was piped, cancels
+    /// its timer, and gives its place among the cameras of the room to another one.
+    pub(super) fn release_producer(&mut self, removed: &RemovedProducer) {
         let producer = removed.producer;
         if let Some(at) = removed.score_timer {
             self.timers.cancel(at, Timer::ProducerScore(producer));
@@ -186,6 +187,7 @@ impl Conference {
         for &shard in &removed.pipes {
             self.send_command(shard, Command::CloseProducer { producer });
         }
+        self.schedule_last_n(&removed.room);
     }
 
     /// Returns the notice of a closed producer.

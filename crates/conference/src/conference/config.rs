@@ -8,7 +8,7 @@ use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
 
 use crate::access::TokenKeys;
 use crate::dialect::native;
-use crate::limits::ConferenceLimits;
+use crate::limits::{ConferenceLimits, ForwardingLimits};
 use crate::message::Policy;
 use crate::turn::IceServers;
 
@@ -28,6 +28,8 @@ pub struct ConferenceConfig {
     pub spread_above_permille: u16,
     /// Upper bounds of what connections and participants may use.
     pub limits: ConferenceLimits,
+    /// What each participant is sent of the others, in rooms without limits of their own.
+    pub forwarding: ForwardingLimits,
     /// Configuration of the native dialect, sent to its clients when they connect.
     pub native: native::Config,
     /// Keys that verify tokens. Without them every token is refused.

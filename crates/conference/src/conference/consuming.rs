@@ -90,6 +90,8 @@ impl Conference {
             transport,
             producer,
             score: SCORE_MAX,
+            is_held: false,
+            is_pinned: false,
         };
         self.media.add_consumer(id, consumer, added);
         let source = self
@@ -115,7 +117,9 @@ impl Conference {
             transport,
             paused,
         };
-        self.forward(context, shard, command, purpose)
+        self.request_command(Some(context), shard, command, purpose);
+        self.apply_last_n_to(id);
+        Ok(None)
     }
 
     /// Carries out the requests that waited for a receive transport.
@@ -181,6 +185,7 @@ impl Conference {
         let shard = self.own_consumer(id, consumer)?;
         self.send_command(shard, Command::CloseConsumer { consumer });
         self.media.remove_consumer(consumer);
+        self.apply_last_n_to(id);
         Ok(Some(reply))
     }
 }

@@ -60,7 +60,10 @@ impl Conference {
             self.remove_from_room(session, RemovalReason::Replaced);
         }
         let name: Arc<str> = request.room.into();
-        let room = self.rooms.get_or_create(&name, self.now, policy);
+        let forwarding = self.config.forwarding;
+        let room = self
+            .rooms
+            .get_or_create(&name, self.now, policy, forwarding);
         room.choose_policy(policy);
         if waits {
             let reply = self.enter_lobby(name, participant);
@@ -102,7 +105,10 @@ impl Conference {
         )?;
         self.leave(id, Some(Refusal::NotInRoom));
         let name: Arc<str> = request.room.into();
-        let room = self.rooms.get_or_create(&name, self.now, policy);
+        let forwarding = self.config.forwarding;
+        let room = self
+            .rooms
+            .get_or_create(&name, self.now, policy, forwarding);
         let number = room.enter_unseen(id);
         let session = self.sessions.get_mut(id).ok_or(Refusal::Internal)?;
         session.enter(Membership { room: name, number });

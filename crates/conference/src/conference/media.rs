@@ -5,6 +5,7 @@
 //! A session can only use objects that it owns, and producers of its own room. Any other object is
 //! refused as if it did not exist.
 
+mod cameras;
 mod closed;
 mod objects;
 mod removal;

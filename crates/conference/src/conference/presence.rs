@@ -120,8 +120,8 @@ impl Conference {
         }
     }
 
-    /// Tells the collected changes, the number of participants and the active speaker, as far as they
-    /// are due, and sets the timer for the rest.
+    /// Tells the collected changes, the number of participants and the active speaker, and chooses the
+    /// cameras that are sent, as far as that is due. Sets the timer for the rest.
     pub(super) fn tell_presence(&mut self, name: &Arc<str>) {
         let now = self.now;
         let due = |it: Option<&crate::room::Room>| it.and_then(|it| it.presence_due(now));
@@ -142,6 +142,17 @@ impl Conference {
         if speaker_due.is_some_and(|it| it <= now) {
             self.tell_speaker(name);
         }
+        let room = self.rooms.get(name);
+        let choice_due = room.and_then(|it| it.last_n.due(now));
+        if choice_due.is_some_and(|it| it <= now) {
+            self.apply_last_n(name);
+        }
+        self.set_presence_timer(name);
+    }
+
+    /// Sets the timer for what is to be told next in a room.
+    pub(super) fn set_presence_timer(&mut self, name: &Arc<str>) {
+        let now = self.now;
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
@@ -149,7 +160,8 @@ impl Conference {
             .presence_due(now)
             .into_iter()
             .chain(room.count_due(now))
-            .chain(room.speaker.due(now));
+            .chain(room.speaker.due(now))
+            .chain(room.last_n.due(now));
         let (former, next) = room.set_presence_timer(next.min());
         if former != next {
             if let Some(at) = former {

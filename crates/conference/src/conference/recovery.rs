@@ -201,7 +201,7 @@ impl Conference {
             self.send_command(shard, Command::CloseTransport { transport });
         }
         for removed in removed.producers {
-            self.close_pipes(&removed);
+            self.release_producer(&removed);
         }
         for (token, command) in self.commands.take_all_of(session) {
             self.timers.cancel(command.deadline, Timer::Command(token));

@@ -161,6 +161,7 @@ impl Conference {
                 paused,
             };
             self.notify_others(&room, id, &notice);
+            self.schedule_last_n(&room);
         }
         Ok(Reply::ProducerPaused { producer, paused })
     }
@@ -229,6 +230,7 @@ impl Conference {
             }
             CommandPurpose::Consume { consumer, .. } => {
                 self.media.remove_consumer(*consumer);
+                self.apply_last_n_to(session);
             }
             CommandPurpose::CreateRouter { .. }
             | CommandPurpose::PipeProducer { .. }

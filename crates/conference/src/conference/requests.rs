@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use watersmeet_engine::command::{Command, ProducerId};
+use watersmeet_engine::command::{Command, PRIORITY_DEFAULT, ProducerId};
 
 use super::Conference;
 use super::consuming::ConsumeRequest;
@@ -113,6 +113,9 @@ impl Conference {
             Request::SetPriority { consumer, priority } => {
                 let shard = self.own_consumer(id, consumer)?;
                 let command = Command::SetPriority { consumer, priority };
+                let is_pinned = priority > PRIORITY_DEFAULT;
+                self.media.set_pinned(id, consumer, is_pinned);
+                self.apply_last_n_to(id);
                 self.forward(context, shard, command, CommandPurpose::SetPriority)
             }
             Request::RequestKeyframe { consumer } => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use watersmeet_wire::units::{Map, Time};
 
+use crate::limits::ForwardingLimits;
 use crate::message::{Policy, Refusal, SessionId};
 use crate::room::{Participant, Room};
 use crate::session::Membership;
@@ -38,9 +39,10 @@ impl Rooms {
         name: &Arc<str>,
         now: Time,
         policy: Policy,
+        forwarding: ForwardingLimits,
     ) -> &mut Room {
         let room = self.by_name.entry(Arc::clone(name));
-        room.or_insert_with(|| Room::new(now, policy))
+        room.or_insert_with(|| Room::new(now, policy, forwarding))
     }
 
     /// Adds a room.

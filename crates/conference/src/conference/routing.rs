@@ -18,9 +18,8 @@ impl Conference {
         room: &Arc<str>,
         shard: ShardId,
     ) -> Result<RouterId, Refusal> {
-        if self.rooms.get(room).is_none() {
-            return Err(Refusal::Internal);
-        }
+        let found = self.rooms.get(room).ok_or(Refusal::Internal)?;
+        let count = found.top_n_audio();
         if let Some(router) = self.placement.router_on(room, shard) {
             return Ok(router);
         }
@@ -36,6 +35,9 @@ impl Conference {
             router,
         };
         self.request_command(None, shard, command, purpose);
+        if count > 0 {
+            self.send_command(shard, Command::LimitVoices { router, count });
+        }
         Ok(router)
     }
 

@@ -33,6 +33,9 @@ impl Conference {
         };
         let participants = room.participants_len();
         let peer = room.speaker.record_told(self.now, participants);
+        if let Some(peer) = &peer {
+            room.last_n.record_speaker(peer);
+        }
         let notice = Notice::ActiveSpeaker { peer };
         for session in room.sessions() {
             self.notify(session, &notice);

@@ -22,7 +22,7 @@ pub(super) enum Timer {
     /// The tokens with which a session joined have expired.
     TokenExpiry(SessionId),
     /// Collected changes of presence in a room, its number of participants or its active speaker are
-    /// to be told.
+    /// to be told, or the cameras that it sends are to be chosen.
     Presence(Arc<str>),
     /// The reception scores of a producer have changed since they were told.
     ProducerScore(ProducerId),

@@ -85,6 +85,7 @@ impl Conference {
         for notice in &self.remove_transport(id, transport) {
             self.notify_others(&room, id, notice);
         }
+        self.apply_last_n_to(id);
         Ok(Some(reply))
     }
 

@@ -71,6 +71,7 @@ pub fn config() -> ConferenceConfig {
         shards: 2,
         spread_above_permille: 600,
         limits: ConferenceLimits::default(),
+        forwarding: Default::default(),
         native: Default::default(),
         keys: Some(Arc::new(token_keys())),
         expired_tokens_disconnect: false,

@@ -329,6 +329,8 @@ fn reserve(room: &str, client: Option<u128>) -> AdminRequest {
         host_name: None,
         policy: Some(Policy::Open),
         has_host_token: false,
+        last_n_video: None,
+        top_n_audio: None,
         creator: RoomCreator::Client(client.map(ClientKey)),
     }
 }

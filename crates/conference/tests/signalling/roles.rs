@@ -454,6 +454,8 @@ fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> AdminRequ
         host_name: Some("Hanna".to_owned()),
         policy,
         has_host_token,
+        last_n_video: None,
+        top_n_audio: None,
         creator: RoomCreator::Operator,
     }
 }

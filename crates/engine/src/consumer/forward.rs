@@ -32,7 +32,7 @@ impl Consumer {
     /// Returns what to send for a packet of the producer.
     #[inline]
     pub fn forward(&mut self, now: Time, arrival: &Arrival) -> Forwarding {
-        if self.paused || !self.connected {
+        if !self.is_open() {
             return Forwarding::Nothing;
         }
         let keyframe = arrival.descriptor.keyframe;

@@ -273,7 +273,7 @@ impl Worker {
     }
 
     /// Takes back the packets of a consumer that wait to be sent.
-    fn withdraw_packets(&mut self, transport: TransportKey, key: ConsumerKey) {
+    pub(super) fn withdraw_packets(&mut self, transport: TransportKey, key: ConsumerKey) {
         let entry = self.transports.get_mut(transport);
         if let (Some(entry), Some(consumer)) = (entry, self.consumers.get_mut(key)) {
             for packet in entry

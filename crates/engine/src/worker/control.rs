@@ -63,6 +63,7 @@ impl Worker {
                 self.close_router(now, key);
                 Ok(Reply::Done)
             }
+            Command::LimitVoices { router, count } => self.limit_voices(router, count),
             Command::CreateTransport {
                 router,
                 transport,
@@ -128,6 +129,7 @@ impl Worker {
             ),
             Command::PauseConsumer { consumer } => self.set_consumer_paused(now, consumer, true),
             Command::ResumeConsumer { consumer } => self.set_consumer_paused(now, consumer, false),
+            Command::HoldConsumer { consumer, held } => self.hold_consumer(now, consumer, held),
             Command::CloseConsumer { consumer } => {
                 let key = self.consumer_key(consumer)?;
                 self.close_consumer(key);
@@ -425,9 +427,46 @@ impl Worker {
         let key = self.consumer_key(id)?;
         let consumer = self.consumer_mut(id)?;
         consumer.set_paused(paused);
+        let is_held = consumer.held;
         let transport = consumer.transport;
         self.allocate_bandwidth(now, transport);
         self.request_awaited_keyframe(now, key);
+        if is_held && !paused {
+            self.report_layers(now, key);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Holds a consumer back, or lets it go on.
+    fn hold_consumer(&mut self, now: Time, id: ConsumerId, held: bool) -> Result<Reply, Refusal> {
+        let key = self.consumer_key(id)?;
+        let consumer = self.consumer_mut(id)?;
+        if consumer.held == held {
+            return Ok(Reply::Done);
+        }
+        consumer.set_held(held);
+        let (transport, is_paused) = (consumer.transport, consumer.paused);
+        if held {
+            self.withdraw_packets(transport, key);
+            if !is_paused {
+                self.report_layers(now, key);
+            }
+        }
+        self.allocate_bandwidth(now, transport);
+        self.request_awaited_keyframe(now, key);
+        Ok(Reply::Done)
+    }
+
+    /// Forwards only the loudest voices of a router.
+    fn limit_voices(&mut self, id: RouterId, count: u8) -> Result<Reply, Refusal> {
+        let key = self.router_key(id)?;
+        let router = self.routers.get_mut(key).ok_or(Refusal::RouterNotFound)?;
+        if router.has_producers() {
+            return Err(Refusal::bad_parameters(
+                "voices are limited before the first producer",
+            ));
+        }
+        router.limit_voices(count.into());
         Ok(Reply::Done)
     }
 

@@ -37,9 +37,12 @@ impl Worker {
         };
         let arrival = self.accept_media(now, key, owner, header, spans, packet);
         if let Some(arrival) = arrival {
-            self.record_audio_level(now, owner.producer, &spans, packet);
-            self.fan_out(now, owner.producer, &arrival);
-            self.forward_to_shards(owner.producer, &arrival);
+            let level = self.record_audio_level(now, owner.producer, &spans, packet);
+            let choice = self.choose_voice(now, owner.producer, level);
+            self.fan_out_voice(now, owner.producer, &arrival, choice.here);
+            if choice.piped.is_forwarded() {
+                self.forward_to_shards(owner.producer, &arrival, choice.piped_state());
+            }
         }
     }
 

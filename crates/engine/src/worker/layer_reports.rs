@@ -56,6 +56,9 @@ pub(super) fn layers_event(now: Time, consumer: &mut Consumer, producer: &Produc
 /// Returns why a consumer is sent a lower layer than it prefers. `None` when it is sent that layer, or when
 /// a better one only waits for a keyframe or for its publisher to start it.
 fn layers_reason(now: Time, consumer: &Consumer, producer: &Producer) -> Option<LayersReason> {
+    if consumer.held {
+        return Some(LayersReason::LastN);
+    }
     let best = producer.layer_count().checked_sub(1)?;
     let preferred = consumer.layers.preferred_max().min(best);
     let sent = consumer.layers.current();

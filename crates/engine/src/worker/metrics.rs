@@ -82,6 +82,8 @@ pub struct WorkerTotals {
     /// Packets that were not forwarded because the peer does not receive their codec, counted once per
     /// consumer.
     pub unsupported_codec: u64,
+    /// Packets of audio that were not forwarded because others are louder.
+    pub voices_omitted: u64,
     /// Packets received from other shards.
     pub shard_packets_received: u64,
     /// Packets sent to other shards, counted once per shard.

@@ -21,7 +21,7 @@ use crate::ids::{ProducerId, RouterId};
 use crate::packet::Arrival;
 use crate::producer::activity::bit;
 use crate::producer::{Origin, PipeSubscription, Producer};
-use crate::shard_message::{ShardMessage, SharedPacket};
+use crate::shard_message::{ShardMessage, SharedPacket, VoiceState};
 use crate::slots::{ConsumerKey, ProducerKey};
 use crate::timers::TimerKind;
 
@@ -220,7 +220,12 @@ impl Worker {
 
     /// Sends a packet to every shard that has subscribed to its producer.
     #[inline]
-    pub(super) fn forward_to_shards(&mut self, key: ProducerKey, arrival: &Arrival) {
+    pub(super) fn forward_to_shards(
+        &mut self,
+        key: ProducerKey,
+        arrival: &Arrival,
+        voice: VoiceState,
+    ) {
         let Some(producer) = self.producers.get(key) else {
             return;
         };
@@ -229,7 +234,7 @@ impl Worker {
         }
         let packet = self
             .pool
-            .share(producer.id, *arrival, producer.cached(arrival));
+            .share(producer.id, *arrival, voice, producer.cached(arrival));
         for &PipeSubscription { shard, .. } in &producer.pipes {
             let message = ShardMessage::Media(Arc::clone(&packet));
             let messages = &mut self.shard_messages;
@@ -273,7 +278,8 @@ impl Worker {
             if let Some(producer) = worker.producers.get_mut(key) {
                 producer.cache(now, packet);
             }
-            worker.fan_out(now, key, &packet.arrival);
+            let choice = worker.choose_piped_voice(now, key, packet);
+            worker.fan_out_voice(now, key, &packet.arrival, choice);
         });
     }
 

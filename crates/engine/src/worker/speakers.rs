@@ -15,31 +15,26 @@ use crate::slots::{ProducerKey, RouterKey};
 use crate::timers::TimerKind;
 
 impl Worker {
-    /// Records the audio level of a packet (RFC 6464), and sets the timer of the next decision. Does
-    /// nothing for packets without one.
+    /// Records the audio level of a packet (RFC 6464), and sets the timer of the next decision who is
+    /// speaking. Returns the level, in −dBov; `None` when the packet has none or is not of audio.
     pub(super) fn record_audio_level(
         &mut self,
         now: Time,
         key: ProducerKey,
         spans: &ExtensionSpans,
         packet: &[u8],
-    ) {
-        let value = spans.value(ExtensionKind::AudioLevel, packet);
-        let Some(AudioLevel { level, .. }) = value.and_then(AudioLevel::parse) else {
-            return;
-        };
-        let producer = self.producers.get(key);
-        let Some(producer) = producer.filter(|it| it.kind == MediaKind::Audio) else {
-            return;
-        };
+    ) -> Option<u8> {
+        let level = audio_level(spans, packet)?;
+        let producer = self.producers.get_mut(key);
+        let producer = producer.filter(|it| it.kind == MediaKind::Audio)?;
+        producer.has_levels = true;
         let router_key = producer.router;
-        let Some(router) = self.routers.get_mut(router_key) else {
-            return;
-        };
+        let router = self.routers.get_mut(router_key)?;
         router.speakers.observe(now, key, level);
         let due = now + DECISION_INTERVAL;
         let kind = TimerKind::Speaker(router_key);
         self.timers.set(&mut router.speaker_deadline, due, kind);
+        Some(level)
     }
 
     /// Decides who is speaking in a router, and reports a change. Decides again soon while somebody is
@@ -63,7 +58,7 @@ impl Worker {
         };
         let router_key = producer.router;
         if let Some(router) = self.routers.get_mut(router_key) {
-            router.speakers.remove(key);
+            router.remove_speaker(key);
             self.report_speaker(router_key);
         }
     }
@@ -78,4 +73,10 @@ impl Worker {
             self.report_event(Event::ActiveSpeakerChanged { router, producer });
         }
     }
+}
+
+/// Returns the audio level of a packet, in −dBov, if it has one.
+pub(super) fn audio_level(spans: &ExtensionSpans, packet: &[u8]) -> Option<u8> {
+    let value = spans.value(ExtensionKind::AudioLevel, packet)?;
+    Some(AudioLevel::parse(value)?.level)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use watersmeet_engine::command::Event;
+use watersmeet_engine::command::{Command, Event};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 
@@ -86,4 +86,22 @@ fn finding_the_active_speaker_allocates_nothing_after_warm_up() {
         changes = speak(&mut microphones, 0, 45);
     });
     assert_eq!((changes, info.count_total), (1, 0));
+}
+
+#[test]
+fn choosing_the_loudest_voices_allocates_nothing_after_warm_up() {
+    let mut broadcast = Broadcast::without_producers(0);
+    let router = broadcast.router;
+    broadcast.command(Command::LimitVoices { router, count: 2 });
+    let mut microphones = Microphones::on(broadcast, 5);
+    for producer in microphones.producers.clone() {
+        microphones.broadcast.add_viewer_of(producer);
+    }
+    for speaking in [0, 1, 2, 3, 4, 0] {
+        speak(&mut microphones, speaking, 50);
+    }
+    let info = allocation_counter::measure(|| {
+        speak(&mut microphones, 3, 45);
+    });
+    assert_eq!(info.count_total, 0);
 }

@@ -23,6 +23,8 @@ mod egress_window;
 mod forwarding;
 mod handshake_scheduling;
 #[cfg(feature = "sim")]
+mod held_consumers;
+#[cfg(feature = "sim")]
 mod keyframe_requests;
 #[cfg(feature = "sim")]
 mod moved_peers;
@@ -49,3 +51,5 @@ mod srtp_interop;
 mod ssrcs;
 mod support;
 mod transport_security;
+#[cfg(feature = "sim")]
+mod voices;

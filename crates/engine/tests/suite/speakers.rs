@@ -32,13 +32,19 @@ pub struct Microphones {
     pub producers: Vec<ProducerId>,
     /// SSRC and next sequence number of each.
     streams: Vec<(u32, u64)>,
-    is_level_sent: bool,
+    /// Whether packets carry their level.
+    pub is_level_sent: bool,
 }
 
 impl Microphones {
     pub fn new(count: u32) -> Self {
+        Self::on(Broadcast::new(SrtpProfile::AeadAes128Gcm), count)
+    }
+
+    /// Adds this number of producers to a worker.
+    pub fn on(broadcast: Broadcast, count: u32) -> Self {
         let mut microphones = Self {
-            broadcast: Broadcast::new(SrtpProfile::AeadAes128Gcm),
+            broadcast,
             producers: Vec::new(),
             streams: Vec::new(),
             is_level_sent: true,
@@ -49,7 +55,8 @@ impl Microphones {
         microphones
     }
 
-    fn add(&mut self) {
+    /// Adds a producer.
+    pub fn add(&mut self) {
         let ssrc = 1_000 + u32::try_from(self.streams.len()).expect("a few");
         let rtp = json!({
             "codecs": [

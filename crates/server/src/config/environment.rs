@@ -128,7 +128,9 @@ fn value_type(key: &str) -> ValueType {
         | "turn_ttl_s"
         | "shutdown_notice_s"
         | "initial_outgoing_bitrate"
-        | "max_incoming_bitrate" => ValueType::Number,
+        | "max_incoming_bitrate"
+        | "last_n_video"
+        | "top_n_audio" => ValueType::Number,
         "dev"
         | "udp"
         | "tcp"

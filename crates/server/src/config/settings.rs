@@ -193,6 +193,15 @@ pub struct Config {
     /// bound.
     /// `max_incoming_bitrate = 3000000`
     pub max_incoming_bitrate: Option<u64>,
+    /// Cameras that each participant of a room is sent: those of the latest speakers, then those of who came
+    /// first. Shared screens do not count. Programs may set another number for a room that they create.
+    /// Default 0: all of them.
+    /// `last_n_video = 0`
+    pub last_n_video: u16,
+    /// Voices that each participant of a room is sent: the loudest ones, at most 64. Programs may set another
+    /// number for a room that they create. Default 0: all of them.
+    /// `top_n_audio = 0`
+    pub top_n_audio: u8,
     /// DTLS version: `1.2`, `1.3` or `auto`. Default 1.2.
     /// `dtls = "1.2"`
     pub dtls: DtlsChoice,
@@ -279,6 +288,8 @@ impl Default for Config {
             initial_outgoing_bitrate: 1_000_000,
             bandwidth_adaptation: true,
             max_incoming_bitrate: None,
+            last_n_video: 0,
+            top_n_audio: 0,
             dtls: DtlsChoice::V12,
             tls_cert: None,
             tls_key: None,

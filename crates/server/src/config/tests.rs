@@ -130,6 +130,8 @@ fn values_of_every_type_can_be_set_by_variables() {
         ("WATERSMEET_VIDEO_CODEC", "vp9"),
         ("WATERSMEET_CODECS", "vp9, opus, av1"),
         ("WATERSMEET_SHARDS", "2"),
+        ("WATERSMEET_LAST_N_VIDEO", "300"),
+        ("WATERSMEET_TOP_N_AUDIO", "64"),
         ("WATERSMEET_CAPS_PARTICIPANTS_MAX", "7"),
         ("WATERSMEET_LIMITS_LOOPBACK", "true"),
         ("WATERSMEET_TRUSTED_PROXIES", "10.0.0.0/8"),
@@ -143,6 +145,7 @@ fn values_of_every_type_can_be_set_by_variables() {
     let codecs: Vec<_> = config.codecs.iter().map(|it| it.codec).collect();
     assert_eq!(codecs, [Codec::Vp9, Codec::Opus, Codec::Av1]);
     assert_eq!(config.caps.participants_max, 7);
+    assert_eq!((config.last_n_video, config.top_n_audio), (300, 64));
     assert_eq!(config.ice_servers[0].urls, ["stun:stun.example:3478"]);
     assert_eq!((config.shard_count(), config.port), (2, 3000));
 }
@@ -308,6 +311,7 @@ fn invalid_or_ineffective_values_are_refused() {
         ("TURN_URL", "turn:a.example:99999", "set by TURN_URL"),
         ("TURN_URLS", "a.example:3478", "`turn_urls`"),
         ("WATERSMEET_TURN_TTL_S", "5", "turn_ttl_s"),
+        ("WATERSMEET_TOP_N_AUDIO", "65", "top_n_audio"),
         ("WATERSMEET_CODECS", "vp10", "codecs"),
         ("WATERSMEET_CODECS", "opus, vp10", "choose among `opus`"),
         ("WATERSMEET_CODECS", "opus, red", "in-band FEC"),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::limits::LOUDEST_MAX;
 use watersmeet_engine::ortc;
 
 use super::announced::is_unreachable;
@@ -103,6 +104,9 @@ impl Config {
         }
         if self.spread_above_percent > 100 {
             return contradiction("`spread_above_percent` must be 0 to 100");
+        }
+        if usize::from(self.top_n_audio) > LOUDEST_MAX {
+            return contradiction(format!("`top_n_audio` must be at most {LOUDEST_MAX}"));
         }
         self.check_media_ports()?;
         if self.busy_poll_us > BUSY_POLL_US_MAX {

@@ -54,6 +54,18 @@ fn create_room(program: &Program, room: &Value) -> Value {
 }
 
 #[tokio::test]
+async fn room_with_limits_of_its_own_can_be_created() {
+    let program = Program::start(&[]);
+    let limits = json!({ "hostName": "Alice", "lastNVideo": 4, "topNAudio": 64 });
+    let created = create_room(&program, &limits);
+    let mut ana = Client::join(&program, created["roomId"].as_str().unwrap()).await;
+    ana.produce_audio().await;
+    let too_many = json!({ "hostName": "Alice", "topNAudio": 65 }).to_string();
+    let refused = send_request(&program, "POST", "/api/rooms", "", &too_many);
+    assert_eq!(refused.status, 400);
+}
+
+#[tokio::test]
 async fn room_can_be_created_shown_and_joined_as_documented() {
     let program = Program::start(&[]);
     let created = create_room(&program, &json!({ "hostName": "Alice" }));

@@ -98,6 +98,10 @@ pub struct Consumer {
     pub producer: ProducerId,
     /// Score of what arrives at the session, from 0 to 10.
     pub score: u8,
+    /// Whether it is held back, because the room sends only some of its cameras.
+    pub is_held: bool,
+    /// Whether the client has asked for it before others.
+    pub is_pinned: bool,
 }
 
 /// Request to consume that waits for a receive transport.

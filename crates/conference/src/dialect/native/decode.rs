@@ -103,6 +103,7 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
             consumer: named_consumer(payload)?,
         },
         "setPreferredLayers" => set_preferred_layers(read(payload)?)?,
+        "setPriority" => set_priority(read(payload)?)?,
         "requestKeyframe" => Request::RequestKeyframe {
             consumer: named_consumer(payload)?,
         },
@@ -229,6 +230,13 @@ fn set_preferred_layers(payload: SetPreferredLayers) -> Result<Request, Refusal>
     };
     let consumer = parse_consumer_id(&payload.consumer_id)?;
     Ok(Request::SetPreferredLayers { consumer, layers })
+}
+
+/// Reads `setPriority`.
+fn set_priority(payload: SetPriority) -> Result<Request, Refusal> {
+    let consumer = parse_consumer_id(&payload.consumer_id)?;
+    let priority = payload.priority;
+    Ok(Request::SetPriority { consumer, priority })
 }
 
 /// Reads the payload of `getStats`, which names exactly one object.

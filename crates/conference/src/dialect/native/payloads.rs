@@ -134,6 +134,18 @@ pub(super) struct SetPreferredLayers {
     pub temporal_layer: Option<u8>,
 }
 
+/// `setPriority`
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SetPriority {
+    /// Id of the consumer.
+    pub consumer_id: String,
+    /// Those of a higher priority are sent first where the connection does not carry all; a camera above 1 is
+    /// sent also where the room sends only some. New consumers have 1, of shared screens 128.
+    pub priority: u8,
+}
+
 /// `chat`
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -19,6 +19,10 @@ pub struct FakeShard {
     pub consumers: BTreeMap<ConsumerId, (TransportId, ProducerId)>,
     /// Producers that no client can consume.
     pub unconsumable: BTreeSet<ProducerId>,
+    /// Consumers that are held back.
+    pub held: BTreeSet<ConsumerId>,
+    /// Voices to which routers are limited.
+    pub voices: BTreeMap<RouterId, u8>,
     /// Piped producers: router and origin shard of each.
     pub pipes: BTreeMap<ProducerId, (RouterId, MediaKind, u8)>,
 }
@@ -36,6 +40,7 @@ impl FakeShard {
                 if !self.routers.remove(&router) {
                     return Err(Refusal::RouterNotFound);
                 }
+                self.voices.remove(&router);
                 let own = self.transports.iter().filter(|(_, it)| **it == router);
                 let own: Vec<_> = own.map(|(id, _)| *id).collect();
                 for transport in own {
@@ -124,6 +129,20 @@ impl FakeShard {
                     simulcast: false,
                 });
             }
+            Command::LimitVoices { router, count } => {
+                if !self.routers.contains(&router) {
+                    return Err(Refusal::RouterNotFound);
+                }
+                self.voices.insert(router, count);
+            }
+            Command::HoldConsumer { consumer, held } => {
+                self.consumer(consumer)?;
+                let is_changed = match held {
+                    true => self.held.insert(consumer),
+                    false => self.held.remove(&consumer),
+                };
+                assert!(is_changed, "held or let go on twice");
+            }
             Command::PauseConsumer { consumer }
             | Command::ResumeConsumer { consumer }
             | Command::SetPreferredLayers { consumer, .. }
@@ -132,6 +151,7 @@ impl FakeShard {
             Command::CloseConsumer { consumer } => {
                 self.consumer(consumer)?;
                 self.consumers.remove(&consumer);
+                self.held.remove(&consumer);
             }
             Command::ProducerStats { producer } => {
                 self.producers
@@ -191,6 +211,7 @@ impl FakeShard {
                 events.push(Event::ConsumerClosed {
                     consumer: *consumer,
                 });
+                self.held.remove(consumer);
             }
             *producer != id
         });
@@ -198,7 +219,13 @@ impl FakeShard {
 
     pub fn close_transport(&mut self, id: TransportId, events: &mut Vec<Event>) {
         self.transports.remove(&id);
-        self.consumers.retain(|_, (transport, _)| *transport != id);
+        let held = &mut self.held;
+        self.consumers.retain(|consumer, (transport, _)| {
+            if *transport == id {
+                held.remove(consumer);
+            }
+            *transport != id
+        });
         let own = self.producers.iter().filter(|(_, (it, _))| *it == id);
         let own: Vec<_> = own.map(|(id, _)| *id).collect();
         for producer in own {

@@ -117,6 +117,13 @@ impl Broadcast {
         Self::without_producer(profile, EgressOptions::default(), 0, codecs)
     }
 
+    /// Creates a worker of this shard, whose publisher has no producer yet.
+    pub fn without_producers(shard: u8) -> Self {
+        let profile = SrtpProfile::AeadAes128Gcm;
+        let codecs = ortc::default_codecs();
+        Self::without_producer(profile, EgressOptions::default(), shard, codecs)
+    }
+
     fn without_producer(
         profile: SrtpProfile,
         egress: EgressOptions,

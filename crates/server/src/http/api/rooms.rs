@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 use watersmeet_conference::conference::{
     AdminRequest, AdminResponse, ROOMS_LISTED_MAX, RoomCreator,
 };
+use watersmeet_conference::limits::LOUDEST_MAX;
 use watersmeet_conference::message::{Moderation, Policy};
 
 use super::super::caller::{Caller, client_of};
@@ -71,6 +72,12 @@ pub async fn create(
     if !(1..=HOST_NAME_LEN_MAX).contains(&new_room.host_name.chars().count()) {
         return Err(ApiError::bad_request("hostName is empty or too long"));
     }
+    if new_room
+        .top_n_audio
+        .is_some_and(|it| usize::from(it) > LOUDEST_MAX)
+    {
+        return Err(ApiError::bad_request("topNAudio is 0 to 64"));
+    }
     site.rates.take(RateLimitedAction::RoomCreation, client.0)?;
     let unix_ms = site.clock.unix_ms();
     let room = format!("room-{unix_ms}-{}", generate_id()?);
@@ -79,6 +86,8 @@ pub async fn create(
         host_name: Some(new_room.host_name.clone()),
         policy: new_room.policy.map(Policy::from),
         has_host_token: new_room.host_token,
+        last_n_video: new_room.last_n_video,
+        top_n_audio: new_room.top_n_audio,
         creator: match caller.is_operator() {
             true => RoomCreator::Operator,
             false => RoomCreator::Client(site.rates.client_key(client.0)),

@@ -49,6 +49,14 @@ pub struct NewRoom {
     /// enters is the host.
     #[serde(default)]
     pub host_token: bool,
+    /// How many cameras each participant is sent: those of the latest speakers, then those of who came first;
+    /// 0 is all. Absent: as the server is configured.
+    #[serde(default)]
+    pub last_n_video: Option<u16>,
+    /// How many voices each participant is sent: the loudest; 0 is all. Absent: as the server is configured.
+    #[serde(default)]
+    #[schema(maximum = 64)]
+    pub top_n_audio: Option<u8>,
 }
 
 /// A room that was made.

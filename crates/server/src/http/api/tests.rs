@@ -43,6 +43,8 @@ fn malformed_bodies_are_refused() {
         r#"{"hostName":"Alice","hostName":"Bob"}"#,
         r#"{"hostName":"Alice","policy":"secret"}"#,
         r#"{"hostName":"Alice","admin":true}"#,
+        r#"{"hostName":"Alice","lastNVideo":-1}"#,
+        r#"{"hostName":"Alice","topNAudio":256}"#,
         r#"{"hostName":"Alice"} {}"#,
         "{hostName:1}",
     ] {

@@ -87,7 +87,7 @@ const FEEDBACK: [TrafficMetric; 4] = [
 type WorkerCounter = (&'static str, &'static str, fn(&ShardMetrics) -> u64);
 
 /// Counters of each worker.
-const WORKER_COUNTERS: [WorkerCounter; 10] = [
+const WORKER_COUNTERS: [WorkerCounter; 11] = [
     (
         "rtp_packets_repaired",
         "Lost media packets recovered by retransmission",
@@ -105,6 +105,11 @@ const WORKER_COUNTERS: [WorkerCounter; 10] = [
         "rtp_padding_bytes",
         "Bytes of padding sent to make packets equally long",
         |it| it.worker.totals.padding_bytes_sent,
+    ),
+    (
+        "audio_packets_omitted",
+        "Audio packets not forwarded because others in the room are louder (top_n_audio)",
+        |it| it.worker.totals.voices_omitted,
     ),
     (
         "runs_dropped",

@@ -16,8 +16,7 @@ pub(crate) struct ConsumerLayersChanged {
     /// Frame rate that is forwarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temporal_layer: Option<u8>,
-    /// Why no better resolution is forwarded: the receiver's connection carries no more, or the publisher
-    /// sends none. Absent where the preferred one is, or is about to be.
+    /// Why no better resolution is forwarded. Absent where the preferred one is, or is about to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<LayersReason>,
 }
@@ -31,6 +30,8 @@ pub(crate) enum LayersReason {
     Bandwidth,
     /// The publisher does not send a better one.
     Publisher,
+    /// The room sends each participant only some cameras, and others come first.
+    LastN,
 }
 
 impl From<command::LayersReason> for LayersReason {
@@ -38,6 +39,7 @@ impl From<command::LayersReason> for LayersReason {
         match reason {
             command::LayersReason::Bandwidth => Self::Bandwidth,
             command::LayersReason::Publisher => Self::Publisher,
+            command::LayersReason::LastN => Self::LastN,
         }
     }
 }
