@@ -107,7 +107,9 @@ export class QualityMonitor {
   }
 
   private pictures(): PictureState {
-    const withVideo = this.participants().filter(({ video, cameraOn }) => video.value && cameraOn.value);
+    const withVideo = this.participants().filter(
+      ({ video, cameraOn, videoHeldBack }) => video.value && cameraOn.value && videoHeldBack.value !== 'lastN',
+    );
     return {
       heldBack: withVideo.filter(({ videoHeldBack }) => videoHeldBack.value === 'bandwidth').length,
       reduced: withVideo.filter(({ videoReduced }) => videoReduced).length,

@@ -85,6 +85,13 @@ describe('a slow connection', () => {
     expect(call.room.quality.own.value).toBe(own);
   });
 
+  test('is not ours when a picture is not among those that the room shows', async () => {
+    await call.join(ben);
+    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', reason: 'lastN' });
+    await receive(30, 50, 0);
+    expect([call.room.quality.own.value, participant().cause.value]).toEqual([null, null]);
+  });
+
   test('is no longer marked while the connection is replaced', async () => {
     await call.join(ben);
     media().currentStats = { ...media().currentStats, receivePath: { rttMs: 900 } };

@@ -1,6 +1,8 @@
 /** Room: joining, producers, participants and recovery, with fake signalling and media. */
 import { describe, expect, test, vi } from 'vitest';
 import { FakeMedia } from './media.fake';
+import type { HeldBackReason } from './participant';
+import type { LayersReason } from './protocol';
 import { RoomFixture, ben, media, settle, tracks, turnCameraOn, turnMicrophoneOn } from './room.fake';
 import { ConnectionLost, Refusal } from './signalling';
 
@@ -260,6 +262,17 @@ describe('a video that the connection does not carry', () => {
     expect(participant?.videoHeldBack.value).toBe('bandwidth');
     changed(0);
     expect(participant?.videoHeldBack.value).toBeNull();
+  });
+
+  test.each<[string, LayersReason, HeldBackReason | null]>([
+    ['has another reason when the room shows only some cameras', 'lastN', 'lastN'],
+    ['is not held back when its publisher sends nothing', 'publisher', null],
+  ])('%s', async (_, reason, expected) => {
+    await call.join(ben);
+    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', reason });
+    expect(call.room.participants.value[0]?.videoHeldBack.value).toBe(expected);
+    changed(1);
+    expect(call.room.participants.value[0]?.videoHeldBack.value).toBeNull();
   });
 
   test('is no longer marked when it is consumed anew', async () => {
