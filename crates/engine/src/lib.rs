@@ -22,6 +22,7 @@ mod probation;
 mod producer;
 mod publisher_clock;
 pub mod rate;
+mod redundancy;
 mod remb;
 mod retransmission_budget;
 mod round_trip;

@@ -13,10 +13,11 @@ mod layer_rates;
 mod layers;
 pub mod nack;
 mod payload_format;
+mod repeatable_payloads;
 pub mod stream;
 
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
-use watersmeet_wire::units::{Ssrc, Time};
+use watersmeet_wire::units::{Pt, Ssrc, Time};
 
 use crate::ids::ProducerId;
 use crate::layer_structure::{LayerStructure, tells_temporal_layers};
@@ -110,6 +111,8 @@ pub struct Producer {
     reported_scores: Vec<u8>,
     /// Codecs of its packets.
     formats: Vec<PayloadFormat>,
+    /// Payload type whose payloads may be repeated to receivers of redundant audio, if any.
+    repeatable_pt: Option<Pt>,
     /// Sequence number of the latest FIR.
     fir_seq: u8,
 }
@@ -167,6 +170,10 @@ impl Producer {
         Self {
             id,
             kind,
+            repeatable_pt: consumable
+                .codecs
+                .iter()
+                .find_map(RtpCodecParameters::red_primary),
             consumable,
             activity: Activity::new(layer_count),
             structure,
@@ -239,7 +246,7 @@ impl Producer {
     }
 
     /// Accepts a packet of one of its streams, which arrived with `ssrc`. Returns `None` when its
-    /// codec was not negotiated.
+    /// codec was not negotiated, or its payload is malformed.
     pub fn accept(
         &mut self,
         now: Time,
@@ -249,23 +256,32 @@ impl Producer {
         packet: &[u8],
         retransmission: bool,
     ) -> Option<Acceptance> {
-        let has_pt = |pt| move |format: &PayloadFormat| format.pt == pt;
-        let format = self.formats.iter().find(|it| has_pt(incoming.pt)(it))?;
+        let format = payload_format::of(&self.formats, incoming.pt)?;
         let stream = self.streams.get_mut(usize::from(index))?;
-        let mut is_other_ssrc = false;
         let incoming = if retransmission {
             stream.rtx_ssrc = Some(ssrc);
             incoming.unwrap_retransmission(packet, format.apt?)?
         } else {
+            incoming
+        };
+        let media_pt = format.apt.unwrap_or(format.pt);
+        let incoming = Incoming {
+            pt: media_pt,
+            ..incoming
+        };
+        let Some(incoming) = payload_format::unwrap(&self.formats, incoming, packet) else {
+            stream.counters.malformed += 1;
+            return None;
+        };
+        let mut is_other_ssrc = false;
+        if !retransmission {
             let former = stream.ssrc.replace(ssrc);
             is_other_ssrc = former.is_some_and(|former| former != ssrc);
             if is_other_ssrc {
                 stream.restart();
             }
-            incoming
-        };
-        let media_pt = format.apt.unwrap_or(format.pt);
-        let media_at = self.formats.iter().position(has_pt(media_pt))?;
+        }
+        let media_at = self.formats.iter().position(|it| it.pt == incoming.pt)?;
         let media = self.formats.get(media_at)?;
         let codec = media.codec;
         let mapped = Incoming {
@@ -303,6 +319,7 @@ impl Producer {
             marker: mapped.marker,
             descriptor,
             clock: stream.clock_reference,
+            redundancy: mapped.redundancy(),
         };
         Some(Acceptance {
             arrival: Some(arrival),

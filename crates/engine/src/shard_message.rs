@@ -134,6 +134,7 @@ mod tests {
     use watersmeet_wire::units::{Pt, SeqNo};
 
     use super::*;
+    use crate::redundancy::Redundancy;
 
     fn share(pool: &mut PacketPool) -> Arc<SharedPacket> {
         let arrival = Arrival {
@@ -146,6 +147,7 @@ mod tests {
             marker: false,
             descriptor: PayloadDescriptor::default(),
             clock: None,
+            redundancy: Redundancy::default(),
         };
         pool.share(ProducerId(Uuid::from_u128(1)), arrival, None)
     }

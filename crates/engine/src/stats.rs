@@ -148,6 +148,8 @@ pub struct ConsumerStats {
     pub round_trip_time: f64,
     /// Retransmissions sent.
     pub packets_retransmitted: u64,
+    /// Packets sent with redundancy (RFC 2198). Not in mediasoup.
+    pub packets_with_redundancy: u64,
     /// Negative acknowledgements received.
     pub nack_count: u64,
     /// Packets requested by them.

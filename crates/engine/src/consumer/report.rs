@@ -49,6 +49,11 @@ impl Consumer {
             fraction_lost: block.fraction_lost,
             packets_lost,
         });
+        if self.red_pt.is_some() {
+            let packets = self.counters.packets;
+            self.distance_control
+                .record_report(now, block.fraction_lost, packets);
+        }
         if let Some(rtt) = rtt {
             self.round_trip.record(now, rtt);
         }
@@ -119,6 +124,7 @@ impl Consumer {
                 .measured_rtt(now)
                 .map_or(0.0, |rtt| rtt.as_secs_f64() * 1_000.0),
             packets_retransmitted: self.counters.retransmitted,
+            packets_with_redundancy: self.counters.redundant,
             nack_count: self.counters.nacks,
             nack_packet_count: self.counters.nacked_packets,
             pli_count: self.counters.plis,

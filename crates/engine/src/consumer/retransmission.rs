@@ -51,7 +51,9 @@ impl Consumer {
 
     /// Records that the packet with this sequence number is retransmitted.
     pub fn record_retransmission(&mut self, now: Time, wanted: u16) {
-        self.sent.record_resend(now, wanted);
+        if self.sent.record_resend(now, wanted) {
+            self.distance_control.record_request();
+        }
         if let Some(rtx) = &mut self.rtx {
             rtx.next_seq += 1;
         }

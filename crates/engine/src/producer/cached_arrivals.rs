@@ -65,6 +65,7 @@ impl Producer {
             marker: incoming.marker,
             descriptor,
             clock: stream.clock_reference,
+            redundancy: incoming.redundancy(),
         })
     }
 }

@@ -70,6 +70,8 @@ pub struct Counters {
     pub plis: u64,
     /// Full intra requests sent.
     pub firs: u64,
+    /// Packets whose redundant audio was malformed.
+    pub malformed: u64,
 }
 
 /// Received stream of one encoding.
@@ -218,6 +220,9 @@ impl Stream {
             self.count(now, incoming, packet.len());
             if incoming.payload_len > 0 {
                 self.cache.insert(now, seq, incoming, packet);
+                if incoming.redundancy_len > 0 {
+                    self.cache.map_redundancy(seq);
+                }
             } else {
                 self.keyframe_index.record_padding(seq);
             }

@@ -99,6 +99,7 @@ impl Worker {
             && let Some(entry) = self.transports.get_mut(key)
         {
             entry.outbound.round_trip.record(now, round_trip);
+            entry.outbound.shortest_round_trip.record(round_trip);
         }
     }
 

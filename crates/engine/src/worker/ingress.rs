@@ -147,6 +147,7 @@ impl Worker {
             return;
         };
         producer.record_bitrate(now, arrival);
+        let arrival = &producer.with_redundancy(*arrival);
         let has_layers = producer.layer_count() > 1;
         let mut is_interrupted = false;
         let Some(router) = self.routers.get(producer.router) else {

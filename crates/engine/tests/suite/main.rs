@@ -35,6 +35,8 @@ mod producer_codecs;
 #[cfg(feature = "sim")]
 mod publisher_jumps;
 #[cfg(feature = "sim")]
+mod redundant_audio;
+#[cfg(feature = "sim")]
 mod retransmissions;
 #[cfg(feature = "sim")]
 mod sender_reports;
