@@ -18,6 +18,7 @@ fn receiver() -> Receiver {
         rtx_ssrc: Some(Ssrc(9)),
         pt: VP8,
         rtx_pt: Some(VP8_RTX),
+        red_pt: None,
         clock_rate: VIDEO_CLOCK,
         video: true,
         nack: true,
