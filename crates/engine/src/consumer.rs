@@ -304,7 +304,7 @@ impl Consumer {
             priority: setup.priority,
             rise: RiseHold::default(),
             share: BandwidthShare::default(),
-            distance_control: DistanceControl::default(),
+            distance_control: DistanceControl::new(SeqNo::first(setup.first_seq).0),
             rtp,
         }
     }

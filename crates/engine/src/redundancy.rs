@@ -74,12 +74,22 @@ impl Redundancy {
     }
 }
 
+/// What a receiver was sent so far.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SentSoFar {
+    /// Number of packets, without retransmissions.
+    pub packets: u64,
+    /// Highest sequence number. Numbers of packets that were lost on their way to us are not sent, and the
+    /// receiver reports them lost.
+    pub highest: u64,
+}
+
 /// Chooses the distance by the losses of a receiver: rises at once, and falls when fewer earlier payloads
 /// have sufficed for some time.
 #[derive(Debug, Default)]
 pub struct DistanceControl {
-    /// Packets sent until the latest report.
-    packets: u64,
+    /// What was sent until the latest report.
+    sent: SentSoFar,
     /// Packets that the receiver has requested since.
     requested: u32,
     /// Smoothed loss, in thousandths.
@@ -91,6 +101,19 @@ pub struct DistanceControl {
 }
 
 impl DistanceControl {
+    /// Creates the control of a receiver that was sent nothing; `highest` is the number before that of its first
+    /// packet.
+    pub fn new(highest: u64) -> Self {
+        let sent = SentSoFar {
+            packets: 0,
+            highest,
+        };
+        Self {
+            sent,
+            ..Self::default()
+        }
+    }
+
     /// Returns the chosen distance.
     pub const fn distance(&self) -> u8 {
         self.distance
@@ -102,17 +125,21 @@ impl DistanceControl {
         self.requested = self.requested.saturating_add(1);
     }
 
-    /// Records a reception report: fraction lost in 256ths, and the number of packets sent so far.
-    pub fn record_report(&mut self, now: Time, fraction_lost: u8, packets: u64) {
-        let sent = packets.saturating_sub(self.packets);
+    /// Records a reception report: fraction lost in 256ths, and what was sent so far.
+    pub fn record_report(&mut self, now: Time, fraction_lost: u8, so_far: SentSoFar) {
+        let former = std::mem::replace(&mut self.sent, so_far);
         let requested = u64::from(std::mem::take(&mut self.requested));
-        self.packets = packets;
+        let sent = so_far.packets.saturating_sub(former.packets);
         if sent == 0 {
             // Silence.
             return;
         }
-        let reported = u64::from(fraction_lost) * 1_000 / 256;
-        let loss = (reported + requested * 1_000 / sent).min(1_000);
+        let numbers = so_far.highest.saturating_sub(former.highest);
+        let never_sent = numbers.saturating_sub(sent);
+        // Thousandths of packets.
+        let reported = numbers * 1_000 * u64::from(fraction_lost) / 256;
+        let lost = reported.saturating_sub(never_sent * 1_000) + requested * 1_000;
+        let loss = (lost / sent).min(1_000);
         let former = u64::from(self.loss_permille);
         let smoothed = (former * SMOOTHED_OVER + loss * sent) / (SMOOTHED_OVER + sent);
         self.loss_permille = u32::try_from(smoothed).unwrap_or(1_000);

@@ -9,6 +9,7 @@ use watersmeet_wire::units::{Ssrc, Time};
 use super::rewrite::media_time;
 use super::{Consumer, PeerReport};
 use crate::layers::Layers;
+use crate::redundancy::SentSoFar;
 use crate::stats::ConsumerStats;
 
 /// Seconds by which a sender report may deviate from the time passed since the latest packet. A
@@ -50,9 +51,12 @@ impl Consumer {
             packets_lost,
         });
         if self.red_pt.is_some() {
-            let packets = self.counters.packets;
+            let sent = SentSoFar {
+                packets: self.counters.packets,
+                highest: self.sequence.highest(),
+            };
             self.distance_control
-                .record_report(now, block.fraction_lost, packets);
+                .record_report(now, block.fraction_lost, sent);
         }
         if let Some(rtt) = rtt {
             self.round_trip.record(now, rtt);

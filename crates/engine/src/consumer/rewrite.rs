@@ -83,6 +83,11 @@ impl SequenceMap {
         SeqNo(self.highest).nearest(raw).0
     }
 
+    /// Returns the highest outgoing number so far, or the one before the first.
+    pub const fn highest(&self) -> u64 {
+        self.highest
+    }
+
     /// Returns how many packets before `seq` have the numbers directly before its own.
     pub fn run_before(&self, seq: SeqNo) -> u64 {
         let latest = self.latest.filter(|span| span.start <= seq);

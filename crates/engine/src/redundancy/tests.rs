@@ -6,10 +6,18 @@ use super::*;
 fn report(control: &mut DistanceControl, start: u64, losses: &[u8]) -> Vec<u8> {
     let seconds = start + 1..;
     let distances = losses.iter().zip(seconds).map(|(lost, second)| {
-        control.record_report(Time::from_millis(second * 1_000), *lost, second * 50);
+        control.record_report(Time::from_millis(second * 1_000), *lost, sent(second * 50));
         control.distance()
     });
     distances.collect()
+}
+
+/// Returns what was sent so far when all packets had arrived here.
+fn sent(packets: u64) -> SentSoFar {
+    SentSoFar {
+        packets,
+        highest: packets,
+    }
 }
 
 #[test]
@@ -89,9 +97,23 @@ fn repaired_losses_count() {
         for _ in 0..10 {
             control.record_request();
         }
-        control.record_report(Time::from_millis(second * 1_000), 0, second * 50);
+        control.record_report(Time::from_millis(second * 1_000), 0, sent(second * 50));
     }
     assert_eq!(control.distance(), 3);
+}
+
+#[test]
+fn losses_on_the_way_to_us_are_not_those_of_the_receiver() {
+    let mut control = DistanceControl::new(1_000);
+    for second in 1..=20 {
+        // A fifth of fifty numbers is never sent, and reported lost.
+        let so_far = SentSoFar {
+            packets: second * 40,
+            highest: 1_000 + second * 50,
+        };
+        control.record_report(Time::from_millis(second * 1_000), 51, so_far);
+        assert_eq!(control.distance(), 0);
+    }
 }
 
 #[test]
@@ -99,7 +121,7 @@ fn silence_shows_nothing() {
     let mut control = DistanceControl::default();
     report(&mut control, 0, &[51; 10]);
     for second in 11..100 {
-        control.record_report(Time::from_millis(second * 1_000), 0, 500);
+        control.record_report(Time::from_millis(second * 1_000), 0, sent(500));
     }
     assert_eq!(control.distance(), 3);
 }

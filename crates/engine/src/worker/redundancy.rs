@@ -10,9 +10,9 @@ use super::outbound::Outbound;
 use crate::redundancy::DISTANCE_MAX;
 use crate::slots::TransportKey;
 
-/// Part of the estimated bitrate of a path that redundancy may take, in percent. The rest is for speech
-/// itself and for pictures.
-const SHARE_PERCENT: u64 = 25;
+/// Part of the estimated bitrate of a path that redundancy may take, in percent. The estimate is what the
+/// path carries besides speech itself; the rest is for pictures.
+const SHARE_PERCENT: u64 = 50;
 
 /// Queue on a path without an estimate, as its round trips show it, from which on losses come from
 /// congestion, which redundancy would make worse.

@@ -157,8 +157,12 @@ impl Call {
 
     /// Publishes speech for some seconds, during which this share of packets is reported lost, in 256ths.
     pub fn speak(&mut self, seconds: u32, lost: u8) {
+        self.speak_packets(seconds * 50, lost);
+    }
+
+    fn speak_packets(&mut self, packets: u32, lost: u8) {
         self.lost = lost;
-        for _ in 0..seconds * 50 {
+        for _ in 0..packets {
             let payload = speech(self.next.0);
             let sent = self.publish(OPUS, &payload);
             self.viewer.received(&sent);
@@ -310,6 +314,20 @@ fn receiver_without_redundant_audio_gets_opus_whatever_it_loses() {
 }
 
 #[test]
+fn what_is_lost_before_us_calls_for_no_redundancy() {
+    let mut call = Call::new();
+    for _ in 0..10 {
+        for _ in 0..10 {
+            call.skip(1);
+            call.speak_packets(4, 51);
+        }
+    }
+    assert_eq!(call.next_speech().pt, ROUTER_OPUS);
+    call.speak(6, 51);
+    assert_eq!(call.next_speech().pt, ROUTER_RED);
+}
+
+#[test]
 fn what_did_not_arrive_or_does_not_fit_is_left_out() {
     let mut call = Call::new();
     call.speak(6, 51);
@@ -393,7 +411,7 @@ fn repeated_packets_are_the_same_byte_for_byte() {
 
 #[test]
 fn path_that_carries_too_little_gets_no_redundancy() {
-    for (kbps, distances) in [(60, &[][..]), (200, &[1]), (1_000, &[1, 2, 3])] {
+    for (kbps, distances) in [(50, &[][..]), (100, &[1]), (500, &[1, 2, 3])] {
         let mut call = Call::new();
         let ssrc = call.viewer.rtp.encodings[0].ssrc.unwrap();
         let bitrate = Bitrate::from_kbps(kbps);
