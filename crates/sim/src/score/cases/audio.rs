@@ -6,7 +6,7 @@ use watersmeet_peer::negotiation::AudioRepair;
 use super::builders::{case, mean};
 use crate::profiles;
 use crate::scenario::secs;
-use crate::score::bar::{Bar, Unit};
+use crate::score::bar::{Bar, Row, Unit};
 use crate::score::case::{Case, Person};
 use crate::score::measure::Measure;
 
@@ -23,7 +23,37 @@ pub(super) fn cases() -> Vec<Case> {
         AudioRepair::Nothing,
         [line_loss, line_loss],
     );
-    vec![with, without]
+    vec![with, without, starved()]
+}
+
+/// A line of 120 kbit/s, whose losses come from what it is offered: redundancy must not add to it.
+fn starved() -> Case {
+    let viewer = Person::viewer("ben", profiles::low_bandwidth());
+    let at_most = Bar::at_most(0.02);
+    Case {
+        people: vec![
+            Person::publisher("ana"),
+            viewer
+                .at(secs(1))
+                .repairing_audio_by(AudioRepair::Redundancy),
+        ],
+        measured_from: secs(10),
+        measured_until: secs(70),
+        rows: rows(at_most, at_most),
+        ..case("A2 starved line, audio with redundancy", secs(70))
+    }
+}
+
+fn rows(lost: Bar, concealed: Bar) -> Vec<Row> {
+    vec![
+        mean("audio lost", Unit::Share, Measure::AudioLoss, lost),
+        mean(
+            "audio concealed",
+            Unit::Share,
+            Measure::AudioConcealed,
+            concealed,
+        ),
+    ]
 }
 
 /// P5, of which only audio is measured, from the tenth second on: until then the loss is becoming known.
@@ -36,15 +66,7 @@ fn lossy_audio(name: &'static str, repair: AudioRepair, [lost, concealed]: [Bar;
         ],
         measured_from: secs(10),
         measured_until: secs(70),
-        rows: vec![
-            mean("audio lost", Unit::Share, Measure::AudioLoss, lost),
-            mean(
-                "audio concealed",
-                Unit::Share,
-                Measure::AudioConcealed,
-                concealed,
-            ),
-        ],
+        rows: rows(lost, concealed),
         ..case(name, secs(70))
     }
 }
