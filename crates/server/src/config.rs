@@ -39,6 +39,6 @@ pub use secret::Secret;
 pub use settings::Config;
 pub use values::LogFormat;
 pub use values::{
-    CodecChoice, CodecParameter, DtlsChoice, Egress, ExpiredTokens, Network, RoomCreation,
+    Codec, CodecChoice, CodecParameter, DtlsChoice, Egress, ExpiredTokens, Network, RoomCreation,
     RoomPolicy,
 };

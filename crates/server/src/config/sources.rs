@@ -6,11 +6,12 @@ use super::flags::Flags;
 use super::variables::Environment;
 
 /// Flags whose name is not that of their key.
-const FLAGS: [(&str, &str); 4] = [
+const FLAGS: [(&str, &str); 5] = [
     ("announced_ips", "--announced-ip"),
     ("udp", "--no-udp"),
     ("tcp", "--no-tcp"),
     ("bandwidth_adaptation", "--no-bandwidth-adaptation"),
+    ("redundant_audio", "--no-redundant-audio"),
 ];
 
 /// Returns the error with the source of each key that it names, at its end.
