@@ -256,8 +256,6 @@ impl Consumer {
             .map(|rtx| rtx.ssrc);
         let extension_ids = extension_ids(&rtp, setup.layers);
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
-        let mut media_codecs = rtp.codecs.iter().filter(|codec| !codec.is_rtx());
-        let is_nack_announced = media_codecs.any(|codec| codec.has_feedback("nack", ""));
         let has_rtx = rtx_ssrc.is_some() && formats.iter().any(|format| format.rtx_pt.is_some());
         Self {
             id,
@@ -293,7 +291,7 @@ impl Consumer {
             tl0_pic_idxs: CounterMap::default(),
             clock: None,
             sent: SentPackets::default(),
-            repeats: is_nack_announced && !has_rtx,
+            repeats: announces_nack(&rtp) && !has_rtx,
             written: WrittenPackets::default(),
             rate: RateWindow::default(),
             report: None,
@@ -427,6 +425,12 @@ impl Consumer {
         self.keyframe_requested = Some(now);
         true
     }
+}
+
+/// Returns whether the peer is told that it can request missing packets.
+fn announces_nack(rtp: &RtpParameters) -> bool {
+    let mut media_codecs = rtp.codecs.iter().filter(|codec| codec.is_media());
+    media_codecs.any(|codec| codec.has_feedback("nack", ""))
 }
 
 /// Returns the payload type of packets with redundancy, if the peer receives it for its codec.

@@ -256,23 +256,9 @@ impl Producer {
         packet: &[u8],
         retransmission: bool,
     ) -> Option<Acceptance> {
-        let format = payload_format::of(&self.formats, incoming.pt)?;
+        let (media_at, mapped) = self.media_of(index, ssrc, incoming, packet, retransmission)?;
+        let media = self.formats.get(usize::from(media_at))?;
         let stream = self.streams.get_mut(usize::from(index))?;
-        let incoming = if retransmission {
-            stream.rtx_ssrc = Some(ssrc);
-            incoming.unwrap_retransmission(packet, format.apt?)?
-        } else {
-            incoming
-        };
-        let media_pt = format.apt.unwrap_or(format.pt);
-        let incoming = Incoming {
-            pt: media_pt,
-            ..incoming
-        };
-        let Some(incoming) = payload_format::unwrap(&self.formats, incoming, packet) else {
-            stream.counters.malformed += 1;
-            return None;
-        };
         let mut is_other_ssrc = false;
         if !retransmission {
             let former = stream.ssrc.replace(ssrc);
@@ -281,14 +267,6 @@ impl Producer {
                 stream.restart();
             }
         }
-        let media_at = self.formats.iter().position(|it| it.pt == incoming.pt)?;
-        let media = self.formats.get(media_at)?;
-        let codec = media.codec;
-        let mapped = Incoming {
-            pt: media.mapped?,
-            ..incoming
-        };
-        let media_at = u8::try_from(media_at).ok()?;
         let is_other_codec =
             media_at != stream.format && !retransmission && stream.is_newest(mapped.seq);
         if is_other_codec {
@@ -297,7 +275,7 @@ impl Producer {
         let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
             return Some(Acceptance::default());
         };
-        let mut descriptor = stream.describe(codec, &mapped, packet);
+        let mut descriptor = stream.describe(media.codec, &mapped, packet);
         if descriptor.keyframe {
             stream.record_keyframe(seq, mapped.timestamp);
         }
@@ -326,6 +304,40 @@ impl Producer {
             found_gap: gap != Gap::None || is_undecodable,
             is_keyframe_overdue,
         })
+    }
+
+    /// Returns the media in a packet, taken out of retransmissions and redundancy, with the router's payload
+    /// type, and the index of its codec. Malformed redundancy is counted.
+    fn media_of(
+        &mut self,
+        index: u8,
+        ssrc: Ssrc,
+        incoming: Incoming,
+        packet: &[u8],
+        retransmission: bool,
+    ) -> Option<(u8, Incoming)> {
+        let format = payload_format::of(&self.formats, incoming.pt)?;
+        let stream = self.streams.get_mut(usize::from(index))?;
+        let incoming = if retransmission {
+            stream.rtx_ssrc = Some(ssrc);
+            incoming.unwrap_retransmission(packet, format.apt?)?
+        } else {
+            incoming
+        };
+        let incoming = Incoming {
+            pt: format.apt.unwrap_or(format.pt),
+            ..incoming
+        };
+        let Some(incoming) = payload_format::unwrap(&self.formats, incoming, packet) else {
+            stream.counters.malformed += 1;
+            return None;
+        };
+        let at = self.formats.iter().position(|it| it.pt == incoming.pt)?;
+        let mapped = Incoming {
+            pt: self.formats.get(at)?.mapped?,
+            ..incoming
+        };
+        Some((u8::try_from(at).ok()?, mapped))
     }
 
     /// Requests a keyframe of one stream.

@@ -144,13 +144,14 @@ impl DistanceControl {
         let smoothed = (former * SMOOTHED_OVER + loss * sent) / (SMOOTHED_OVER + sent);
         self.loss_permille = u32::try_from(smoothed).unwrap_or(1_000);
         let wanted = distance_for(self.loss_permille, self.distance);
-        if wanted >= self.distance {
-            self.distance = wanted;
-            self.excessive_since = None;
-        } else if now.since(*self.excessive_since.get_or_insert(now)) >= LOWERED_AFTER {
-            self.distance = wanted;
-            self.excessive_since = None;
+        if wanted < self.distance {
+            let since = *self.excessive_since.get_or_insert(now);
+            if now.since(since) < LOWERED_AFTER {
+                return;
+            }
         }
+        self.distance = wanted;
+        self.excessive_since = None;
     }
 }
 
