@@ -13,6 +13,7 @@ mod layer_rates;
 mod layers;
 pub mod nack;
 mod payload_format;
+mod recovery;
 mod repeatable_payloads;
 pub mod stream;
 
@@ -546,6 +547,7 @@ impl Producer {
                 fraction_lost: stream.fraction_lost(),
                 jitter: stream.jitter(),
                 packets_repaired: stream.counters.repaired,
+                packets_recovered: stream.counters.recovered,
                 packets_retransmitted: stream.counters.retransmitted,
                 nack_count: stream.counters.nacks,
                 nack_packet_count: stream.counters.nacked_packets,

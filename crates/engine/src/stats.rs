@@ -101,6 +101,8 @@ pub struct ProducerStats {
     pub jitter: u32,
     /// Lost packets that a retransmission repaired.
     pub packets_repaired: u64,
+    /// Lost packets that the redundancy of later ones repeated (RFC 2198). Not in mediasoup.
+    pub packets_recovered: u64,
     /// Retransmissions received.
     pub packets_retransmitted: u64,
     /// Negative acknowledgements sent.

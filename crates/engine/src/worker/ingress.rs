@@ -2,7 +2,7 @@
 
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::{ExtensionKind, parse_transport_seq};
-use watersmeet_wire::units::Time;
+use watersmeet_wire::units::{SeqNo, Time};
 
 use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
@@ -36,9 +36,12 @@ impl Worker {
             }
             return;
         };
-        let arrival = self.accept_media(now, owner, header, spans, packet);
-        if let Some(arrival) = arrival {
+        let accepted = self.accept_media(now, owner, header, spans, packet);
+        if let Some((arrival, recovered)) = accepted {
             self.record_audio_level(now, owner.producer, &spans, packet);
+            if recovered < arrival.seq {
+                self.forward_recovered(now, owner.producer, &arrival, recovered);
+            }
             self.fan_out(now, owner.producer, &arrival);
             self.forward_to_shards(owner.producer, &arrival);
         }
@@ -73,7 +76,20 @@ impl Worker {
         }
     }
 
-    /// Passes the packet to its producer and requests retransmissions of packets it shows missing.
+    /// Forwards the packets from `first` on that were recovered from the redundancy of an arrival.
+    fn forward_recovered(&mut self, now: Time, key: ProducerKey, arrival: &Arrival, first: SeqNo) {
+        for seq in (first.0..arrival.seq.0).map(SeqNo) {
+            let producer = self.producers.get(key);
+            let recovered = producer.and_then(|it| it.cached_arrival(arrival.stream, seq));
+            if let Some(recovered) = recovered {
+                self.fan_out(now, key, &recovered);
+                self.forward_to_shards(key, &recovered);
+            }
+        }
+    }
+
+    /// Passes the packet to its producer and requests retransmissions of packets it shows missing. Returns
+    /// also from which number on packets before it were recovered from its redundancy.
     fn accept_media(
         &mut self,
         now: Time,
@@ -81,7 +97,7 @@ impl Worker {
         header: &RtpHeader,
         spans: ExtensionSpans,
         packet: &[u8],
-    ) -> Option<Arrival> {
+    ) -> Option<(Arrival, SeqNo)> {
         let incoming = Incoming::new(header, packet, spans)?;
         let producer = self.producers.get_mut(owner.producer)?;
         let acceptance = producer.accept(
@@ -94,6 +110,8 @@ impl Worker {
         )?;
         // Only new packets show that an encoding is active: publishers probe with old ones.
         let arrival = acceptance.arrival;
+        let redundant = arrival.filter(|it| it.redundancy.is_of_publisher());
+        let recovered = redundant.map(|it| producer.recover(now, &it, packet));
         let is_activity_changed = arrival.is_some_and(|it| producer.record_activity(now, &it));
         let (is_paused, structure) = (producer.paused, producer.structure());
         if acceptance.found_gap {
@@ -108,7 +126,8 @@ impl Worker {
             let started = arrival.filter(|it| is_start(it) && !is_paused);
             self.notify_active_streams(now, owner.producer, started.map(|it| it.layer));
         }
-        arrival.filter(|_| !is_paused)
+        let arrival = arrival.filter(|_| !is_paused)?;
+        Some((arrival, recovered.unwrap_or(arrival.seq)))
     }
 
     /// Notifies the consumers of a producer, here and on other shards, which of its streams are active.

@@ -477,6 +477,60 @@ fn publishers_redundancy_is_stripped_for_receivers_without() {
 }
 
 #[test]
+fn lost_packets_are_recovered_from_the_publishers_redundancy_if_it_repeats_all_of_them() {
+    for viewer_has_red in [false, true] {
+        for (lost, count, is_recovered) in [(1, 1, true), (2, 2, true), (1, 2, true), (2, 1, false)]
+        {
+            let mut call = Call::with(&json!([opus(), red()]), viewer_has_red);
+            call.speak(1, 0);
+            let before = call.broadcast.worker.metrics().totals.audio_in.nacks;
+            call.skip(lost);
+            let payload = redundant_payload(call.next.0, count);
+            let sent = call.publish(RED, &payload);
+            let packets = call.viewer.received(&sent);
+            let (last, recovered) = packets.split_last().unwrap();
+            let numbers = recovered.iter().chain([last]).map(|(header, _)| header.seq);
+            let numbers: Vec<_> = numbers.collect();
+            assert!(
+                numbers
+                    .windows(2)
+                    .all(|pair| pair[1] == pair[0].wrapping_add(1))
+            );
+            assert_eq!(
+                recovered.len(),
+                if is_recovered { lost as usize } else { 0 }
+            );
+            let seqs = call.next.0 - 1 - u64::from(lost)..;
+            for ((header, packet), seq) in recovered.iter().zip(seqs) {
+                assert_eq!(header.pt, ROUTER_OPUS);
+                assert_eq!(header.payload(packet), Ok(&speech(seq)[..]));
+            }
+            let after = call.broadcast.worker.metrics().totals.audio_in.nacks;
+            assert_eq!(after > before, !is_recovered, "requests");
+            let producer = call.broadcast.producer;
+            let stats = call.broadcast.producer_stats(producer).remove(0);
+            let expected = if is_recovered { u64::from(lost) } else { 0 };
+            assert_eq!(
+                (stats.packets_recovered, stats.packets_lost),
+                (expected, lost.into())
+            );
+        }
+    }
+}
+
+#[test]
+fn redundancy_whose_timestamps_do_not_fit_the_gap_recovers_nothing() {
+    let mut call = Call::with(&json!([opus(), red()]), false);
+    call.speak(1, 0);
+    // Of the two payloads before, the second is not that of the packet before the gap: it has another time.
+    call.skip(1);
+    call.next.1 = call.next.1.wrapping_add(PACKET_TICKS);
+    let payload = redundant_payload(call.next.0, 2);
+    let sent = call.publish(RED, &payload);
+    assert_eq!(call.viewer.received(&sent).len(), 1);
+}
+
+#[test]
 fn malformed_redundancy_is_discarded_and_counted() {
     let mut call = Call::with(&json!([opus(), red()]), true);
     call.speak(1, 0);
