@@ -13,7 +13,7 @@ const MEASURED_S = 15;
 const PACKETS = 50 * MEASURED_S;
 /** A browser reports the loss of audio about every five seconds. */
 const KNOWN_MS = 15_000;
-/** What may be made up of the sound, in percent: measured 0.9 with redundancy, 7 without. */
+/** What may be made up of the sound, in percent: measured 0.1 with redundancy, 5.5 to 6.9 without. */
 const CONCEALED_MAX = 3;
 
 interface Sound {

@@ -3,9 +3,9 @@
 
 use watersmeet_peer::negotiation::AudioRepair;
 
-use super::builders::{case, mean};
+use super::builders::{case, line_of, mean};
 use crate::profiles;
-use crate::scenario::secs;
+use crate::scenario::{kbps, millis, secs};
 use crate::score::bar::{Bar, Row, Unit};
 use crate::score::case::{Case, Person};
 use crate::score::measure::Measure;
@@ -26,9 +26,11 @@ pub(super) fn cases() -> Vec<Case> {
     vec![with, without, starved()]
 }
 
-/// A line of 120 kbit/s, whose losses come from what it is offered: redundancy must not add to it.
+/// P11: a line that falls to 120 kbit/s, whose losses come from what it is offered. Redundancy must not add
+/// to it.
 fn starved() -> Case {
-    let viewer = Person::viewer("ben", profiles::low_bandwidth());
+    let line = line_of(kbps(2_500), millis(20));
+    let viewer = Person::viewer("ben", line).with_down_rates(kbps(2_500), &[(secs(10), kbps(120))]);
     let at_most = Bar::at_most(0.02);
     Case {
         people: vec![
@@ -37,7 +39,7 @@ fn starved() -> Case {
                 .at(secs(1))
                 .repairing_audio_by(AudioRepair::Redundancy),
         ],
-        measured_from: secs(10),
+        measured_from: secs(11),
         measured_until: secs(70),
         rows: rows(at_most, at_most),
         ..case("A2 starved line, audio with redundancy", secs(70))
