@@ -451,14 +451,28 @@ export class Call {
 
   /** Starts a server with one media port, and this number of relays to that port. */
   async startServerBehindRelays(count: number): Promise<Relay[]> {
+    const { mediaPort } = await this.startServerOnOnePort({});
+    for (let i = 0; i < count; i += 1) this.relays.push(await Relay.start(mediaPort));
+    return this.relays;
+  }
+
+  /** Starts a server with one media port, and a relay to that port. */
+  async startServerBehindRelay(environment: Environment): Promise<{ server: Server; relay: Relay }> {
+    const { server, mediaPort } = await this.startServerOnOnePort(environment);
+    const relay = await Relay.start(mediaPort);
+    this.relays.push(relay);
+    return { server, relay };
+  }
+
+  private async startServerOnOnePort(environment: Environment): Promise<{ server: Server; mediaPort: number }> {
     const mediaPort = await freePort();
-    await this.startServer({
+    const server = await this.startServer({
       WATERSMEET_RTC_PORT: String(mediaPort),
       WATERSMEET_SHARDS: '1',
       MEDIASOUP_LISTEN_IP: '127.0.0.1',
+      ...environment,
     });
-    for (let i = 0; i < count; i += 1) this.relays.push(await Relay.start(mediaPort));
-    return this.relays;
+    return { server, mediaPort };
   }
 
   /** Opens the lobby of a room in a new browser context; without a room, the landing page. */

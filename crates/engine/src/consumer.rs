@@ -15,6 +15,7 @@ mod layer_selector;
 pub mod layers;
 mod packet;
 pub mod queued_packet;
+mod redundant_audio;
 mod report;
 pub mod resend;
 mod retransmission;
@@ -49,6 +50,7 @@ use crate::layer_structure::LayerStructure;
 use crate::layers::Layers;
 use crate::packet::{ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
+use crate::redundancy::DistanceControl;
 use crate::round_trip::RoundTripTime;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 
@@ -94,6 +96,8 @@ pub struct Counters {
     pub firs: u64,
     /// Packets of a codec that the peer does not receive.
     pub unsupported: u64,
+    /// Media packets that were sent with redundancy.
+    pub redundant: u64,
 }
 
 /// Latest reception report of the peer.
@@ -130,6 +134,10 @@ pub struct Consumer {
     lacks_codec: bool,
     /// Whether the layers share one stream, so that those not sent leave gaps in it.
     has_shared_stream: bool,
+    /// How many earlier payloads an audio packet repeats at most.
+    distance: u8,
+    /// Payload type of packets with redundancy; absent when the peer does not receive it.
+    red_pt: Option<Pt>,
     /// Layer that is sent.
     pub layers: ConsumerLayers,
     /// Codec of the media; absent when its payload is not parsed.
@@ -192,6 +200,8 @@ pub struct Consumer {
     pub share: BandwidthShare,
     /// What was told last of its layers and its score.
     pub told: ToldState,
+    /// How many earlier payloads the losses of the peer call for.
+    distance_control: DistanceControl,
 }
 
 /// Share of a consumer in the bandwidth of its transport.
@@ -273,6 +283,8 @@ impl Consumer {
             format_since: SeqNo::default(),
             lacks_codec: false,
             has_shared_stream: setup.layers.has_shared_stream(),
+            distance: 0,
+            red_pt: red_pt(&rtp).filter(|_| !has_rtx),
             rtx: rtx_ssrc.filter(|_| has_rtx).map(|ssrc| Retransmission {
                 ssrc,
                 next_seq: SeqNo::first(1).0,
@@ -297,6 +309,7 @@ impl Consumer {
             rise: RiseHold::default(),
             share: BandwidthShare::default(),
             told: ToldState::default(),
+            distance_control: DistanceControl::new(SeqNo::first(setup.first_seq).0),
             rtp,
         }
     }
@@ -348,6 +361,9 @@ impl Consumer {
         if packet.transmission != Transmission::First {
             self.counters.retransmitted += 1;
             return;
+        }
+        if !packet.patch.redundancy.is_none() {
+            self.counters.redundant += 1;
         }
         self.counters.packets += 1;
         self.counters.bytes += len as u64;
@@ -446,6 +462,14 @@ impl Consumer {
         self.keyframe_requested = Some(now);
         true
     }
+}
+
+/// Returns the payload type of packets with redundancy, if the peer receives it for its codec.
+fn red_pt(rtp: &RtpParameters) -> Option<Pt> {
+    let red = rtp.codecs.iter().find(|codec| codec.is_red())?;
+    let primary = red.red_primary()?;
+    let is_received = rtp.codecs.iter().any(|it| it.payload_type == primary);
+    is_received.then_some(red.payload_type)
 }
 
 /// Returns the ids of the header extensions of a consumer's packets.

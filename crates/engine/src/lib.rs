@@ -23,6 +23,7 @@ mod probation;
 mod producer;
 mod publisher_clock;
 pub mod rate;
+mod redundancy;
 mod remb;
 mod retransmission_budget;
 mod retransmissions_in_flight;

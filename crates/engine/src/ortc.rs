@@ -37,7 +37,7 @@ pub use producer::{
     CodecMapping, EncodingMapping, NegotiatedProducer, RtpMapping, consumable_parameters,
     negotiate_producer, producer_mapping,
 };
-pub use supported::{default_codecs, supported_capabilities};
+pub use supported::{default_codecs, redundant_audio_codec, supported_capabilities};
 
 /// Payload types of codecs without a fixed one, in order of assignment. 100 comes first because
 /// some endpoints assume fixed codecs for 96 to 99.

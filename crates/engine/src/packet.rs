@@ -5,11 +5,13 @@
 
 use std::ops::Range;
 
-use watersmeet_wire::codec::PayloadDescriptor;
+use watersmeet_wire::codec::{PayloadDescriptor, RedPayload};
 use watersmeet_wire::params::RtpHeaderExtensionParameters;
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Pt, SeqNo};
+
+use crate::redundancy::Redundancy;
 
 /// Number of supported header extensions.
 const KINDS: usize = ExtensionKind::ALL.len();
@@ -112,6 +114,9 @@ pub struct Incoming {
     pub payload_start: u16,
     /// Length of the payload without padding; zero for a packet that is only padding.
     pub payload_len: u16,
+    /// Length of the redundancy before the payload, with all block headers (RFC 2198); zero where the
+    /// packet arrived without.
+    pub redundancy_len: u16,
     /// Positions of its header extensions.
     pub extensions: ExtensionSpans,
     /// Whether it arrived as a retransmission.
@@ -130,6 +135,7 @@ impl Incoming {
             pt: header.pt,
             payload_start: u16::try_from(header.header_len).ok()?,
             payload_len: u16::try_from(payload.len()).ok()?,
+            redundancy_len: 0,
             extensions,
             retransmitted: false,
         })
@@ -149,6 +155,45 @@ impl Incoming {
             retransmitted: true,
             ..self
         })
+    }
+
+    /// Returns the packet inside redundant audio (RFC 2198), whose payload is the primary one. `red` is
+    /// its parsed payload, and `media_pt` the payload type of the primary one.
+    ///
+    /// The redundancy is kept only if all of it has the codec of the primary payload.
+    #[inline]
+    pub fn unwrap_redundancy(self, red: &RedPayload<'_>, media_pt: Pt) -> Option<Self> {
+        let payload_len = u16::try_from(red.primary.len()).ok()?;
+        let redundancy_len = self.payload_len.checked_sub(payload_len)?;
+        let mut blocks = red.redundant.iter();
+        let is_one_codec = blocks.all(|block| block.pt == red.primary_pt);
+        Some(Self {
+            pt: media_pt,
+            payload_start: self.payload_start + redundancy_len,
+            payload_len,
+            redundancy_len: if is_one_codec { redundancy_len } else { 0 },
+            ..self
+        })
+    }
+
+    /// Returns the redundancy with which it arrived.
+    #[inline]
+    pub const fn redundancy(&self) -> Redundancy {
+        match self.redundancy_len {
+            0 => Redundancy::NONE,
+            _ => Redundancy::OF_PUBLISHER,
+        }
+    }
+
+    /// Returns the payload with the redundancy before it.
+    pub fn redundant_payload<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
+        packet.get(self.redundant_range()).unwrap_or_default()
+    }
+
+    /// Returns the position of the payload with the redundancy before it.
+    pub fn redundant_range(&self) -> Range<usize> {
+        let end = usize::from(self.payload_start) + usize::from(self.payload_len);
+        usize::from(self.payload_start - self.redundancy_len)..end
     }
 
     /// Returns the payload.
@@ -212,4 +257,6 @@ pub struct Arrival {
     pub descriptor: PayloadDescriptor,
     /// Clock of its stream.
     pub clock: Option<ClockReference>,
+    /// Redundancy that it can be sent with, for audio.
+    pub redundancy: Redundancy,
 }

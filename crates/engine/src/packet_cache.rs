@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use watersmeet_wire::codec::red;
 use watersmeet_wire::units::{SeqNo, Time};
 
 use crate::packet::{ExtensionSpans, Incoming};
@@ -51,10 +52,33 @@ impl CachedPacket {
             .map_or(&[], |incoming| incoming.payload(&self.bytes))
     }
 
+    /// Returns its payload with the redundancy that the publisher put before it (RFC 2198).
+    pub fn redundant_payload(&self) -> &[u8] {
+        self.incoming
+            .map_or(&[], |incoming| incoming.redundant_payload(&self.bytes))
+    }
+
     /// Returns the positions of its header extensions, and the bytes they refer to.
     #[inline]
     pub fn extensions(&self) -> Option<(&ExtensionSpans, &[u8])> {
         Some((&self.incoming.as_ref()?.extensions, &self.bytes))
+    }
+}
+
+/// A packet with the cache it is in, to find those before it.
+#[derive(Debug, Clone, Copy)]
+pub struct PacketInCache<'a> {
+    /// The packet.
+    pub packet: &'a CachedPacket,
+    /// Its cache.
+    cache: &'a PacketCache,
+}
+
+impl<'a> PacketInCache<'a> {
+    /// Returns the packet that is `distance` before, while it is cached.
+    pub fn before(self, distance: u8) -> Option<&'a CachedPacket> {
+        let seq = self.packet.seq?.0.checked_sub(distance.into())?;
+        self.cache.get(SeqNo(seq))
     }
 }
 
@@ -80,12 +104,39 @@ impl PacketCache {
         slot.bytes.extend_from_slice(packet);
     }
 
+    /// Returns the packet with this sequence number, and those before it, while it is cached.
+    #[inline]
+    pub fn find(&self, seq: SeqNo) -> Option<PacketInCache<'_>> {
+        let packet = self.get(seq)?;
+        Some(PacketInCache {
+            packet,
+            cache: self,
+        })
+    }
+
     /// Returns the packet with this sequence number, while it is cached.
     #[inline]
     pub fn get(&self, seq: SeqNo) -> Option<&CachedPacket> {
         self.slots
             .get(self.index(seq))
             .filter(|slot| slot.seq == Some(seq))
+    }
+
+    /// Gives the redundancy of a packet, and the payload behind it, the payload type of the router.
+    pub fn map_redundancy(&mut self, seq: SeqNo) {
+        let index = self.index(seq);
+        let slot = self.slots.get_mut(index).filter(|it| it.seq == Some(seq));
+        let Some(CachedPacket {
+            incoming: Some(incoming),
+            bytes,
+            ..
+        }) = slot
+        else {
+            return;
+        };
+        if let Some(payload) = bytes.get_mut(incoming.redundant_range()) {
+            red::set_payload_type(payload, incoming.pt);
+        }
     }
 
     #[inline]

@@ -13,9 +13,11 @@ mod layer_rates;
 mod layers;
 pub mod nack;
 mod payload_format;
+mod recovery;
+mod repeatable_payloads;
 pub mod stream;
 
-use watersmeet_wire::params::{MediaKind, RtpParameters};
+use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::units::{Pt, Ssrc, Time};
 
 use crate::ids::ProducerId;
@@ -113,6 +115,8 @@ pub struct Producer {
     reported_scores: Vec<u8>,
     /// Codecs of its packets.
     formats: Vec<PayloadFormat>,
+    /// Payload type whose payloads may be repeated to receivers of redundant audio, if any.
+    repeatable_pt: Option<Pt>,
     /// Sequence number of the latest FIR.
     fir_seq: u8,
 }
@@ -176,6 +180,10 @@ impl Producer {
         Self {
             id,
             kind,
+            repeatable_pt: consumable
+                .codecs
+                .iter()
+                .find_map(RtpCodecParameters::red_primary),
             consumable,
             activity: Activity::new(layer_count),
             has_levels: false,
@@ -257,30 +265,14 @@ impl Producer {
         packet: &[u8],
         retransmission: bool,
     ) -> Result<Acceptance, UnknownPayloadType> {
-        let (media_at, mapped_pt) = self.media_format(incoming.pt, retransmission)?;
-        let Some(media) = self.formats.get(media_at) else {
-            return Err(UnknownPayloadType);
-        };
-        let Some(stream) = self.streams.get_mut(usize::from(index)) else {
+        let found = self.media_of(index, ssrc, incoming, packet, retransmission)?;
+        let stream = self.streams.get_mut(usize::from(index));
+        let (Some((media_at, mapped)), Some(stream)) = (found, stream) else {
             return Ok(Acceptance::default());
         };
+        let media = self.formats.get(usize::from(media_at));
+        let media = media.ok_or(UnknownPayloadType)?;
         let is_other_ssrc = !retransmission && stream.record_ssrc(ssrc);
-        let incoming = if retransmission {
-            stream.rtx_ssrc = Some(ssrc);
-            incoming.unwrap_retransmission(packet, media.pt)
-        } else {
-            Some(incoming)
-        };
-        // Padding on the retransmission stream has no packet in it.
-        let Some(incoming) = incoming else {
-            return Ok(Acceptance::default());
-        };
-        let codec = media.codec;
-        let mapped = Incoming {
-            pt: mapped_pt,
-            ..incoming
-        };
-        let media_at = u8::try_from(media_at).map_err(|_| UnknownPayloadType)?;
         let is_other_codec =
             media_at != stream.format && !retransmission && stream.is_newest(mapped.seq);
         if is_other_codec {
@@ -290,7 +282,7 @@ impl Producer {
         let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
             return Ok(Acceptance::default());
         };
-        let mut descriptor = stream.describe(codec, &mapped, packet);
+        let mut descriptor = stream.describe(media.codec, &mapped, packet);
         if descriptor.keyframe {
             stream.record_keyframe(seq, mapped.timestamp);
         }
@@ -311,6 +303,7 @@ impl Producer {
             marker: mapped.marker,
             descriptor,
             clock: stream.clock_reference,
+            redundancy: mapped.redundancy(),
         };
         Ok(Acceptance {
             arrival: Some(arrival),
@@ -319,24 +312,44 @@ impl Producer {
         })
     }
 
-    /// Returns the index of the media codec that a packet with this payload type carries or retransmits,
-    /// and its payload type in the router.
-    fn media_format(
-        &self,
-        pt: Pt,
-        is_retransmission: bool,
-    ) -> Result<(usize, Pt), UnknownPayloadType> {
-        let position = |pt: Pt| self.formats.iter().position(|format| format.pt == pt);
-        let format = || {
-            let at = position(pt)?;
-            let media_at = match self.formats.get(at)?.apt {
-                Some(apt) => position(apt)?,
-                None if is_retransmission => return None,
-                None => at,
-            };
-            Some((media_at, self.formats.get(media_at)?.mapped?))
+    /// Returns the media in a packet, taken out of retransmissions and redundancy, with the router's payload
+    /// type, and the index of its codec. `None` for padding of a retransmission stream, and for malformed
+    /// redundancy, which is counted.
+    fn media_of(
+        &mut self,
+        index: u8,
+        ssrc: Ssrc,
+        incoming: Incoming,
+        packet: &[u8],
+        retransmission: bool,
+    ) -> Result<Option<(u8, Incoming)>, UnknownPayloadType> {
+        let format = payload_format::of(&self.formats, incoming.pt).ok_or(UnknownPayloadType)?;
+        if retransmission && format.apt.is_none() {
+            return Err(UnknownPayloadType);
+        }
+        let Some(stream) = self.streams.get_mut(usize::from(index)) else {
+            return Ok(None);
         };
-        format().ok_or(UnknownPayloadType)
+        let pt = format.apt.unwrap_or(format.pt);
+        let media = if retransmission {
+            stream.rtx_ssrc = Some(ssrc);
+            let Some(original) = incoming.unwrap_retransmission(packet, pt) else {
+                return Ok(None);
+            };
+            original
+        } else {
+            Incoming { pt, ..incoming }
+        };
+        let Some(media) = payload_format::unwrap(&self.formats, media, packet) else {
+            stream.counters.malformed += 1;
+            return Ok(None);
+        };
+        let at = self.formats.iter().position(|it| it.pt == media.pt);
+        let found = at.and_then(|at| {
+            let pt = self.formats.get(at)?.mapped?;
+            Some((u8::try_from(at).ok()?, Incoming { pt, ..media }))
+        });
+        found.map(Some).ok_or(UnknownPayloadType)
     }
 
     /// Requests a keyframe of one stream.
@@ -555,6 +568,7 @@ impl Producer {
                 fraction_lost: stream.fraction_lost(),
                 jitter: stream.jitter(),
                 packets_repaired: stream.counters.repaired,
+                packets_recovered: stream.counters.recovered,
                 packets_retransmitted: stream.counters.retransmitted,
                 nack_count: stream.counters.nacks,
                 nack_packet_count: stream.counters.nacked_packets,

@@ -39,9 +39,47 @@ impl RoundTripTime {
     }
 }
 
+/// Shortest round-trip time of a path. It grows slowly, because the path may have become longer.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct ShortestRoundTrip {
+    /// Shortest value; `None` before the first measurement.
+    shortest: Option<Duration>,
+}
+
+impl ShortestRoundTrip {
+    /// Part by which it grows towards a longer measurement.
+    const GROWTH: u32 = 64;
+
+    /// Records a measurement.
+    pub fn record(&mut self, measured: Duration) {
+        let shortest = self.shortest.unwrap_or(measured);
+        let longer = measured.saturating_sub(shortest);
+        self.shortest = Some(shortest.min(measured) + longer / Self::GROWTH);
+    }
+
+    /// Returns the shortest round-trip time; zero before the first measurement.
+    pub fn get(self) -> Duration {
+        self.shortest.unwrap_or(Duration::ZERO)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shortest_round_trip_grows_slowly() {
+        let mut shortest = ShortestRoundTrip::default();
+        let millis = Duration::from_millis;
+        for measured in [60, 40, 400, 400] {
+            shortest.record(millis(measured));
+        }
+        assert!((millis(45)..millis(60)).contains(&shortest.get()));
+        for _ in 0..400 {
+            shortest.record(millis(400));
+        }
+        assert!(shortest.get() > millis(390));
+    }
 
     #[test]
     fn measurement_expires() {

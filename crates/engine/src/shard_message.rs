@@ -148,6 +148,7 @@ mod tests {
     use watersmeet_wire::units::{Pt, SeqNo};
 
     use super::*;
+    use crate::redundancy::Redundancy;
 
     fn share(pool: &mut PacketPool) -> Arc<SharedPacket> {
         let arrival = Arrival {
@@ -160,6 +161,7 @@ mod tests {
             marker: false,
             descriptor: PayloadDescriptor::default(),
             clock: None,
+            redundancy: Redundancy::default(),
         };
         let producer = ProducerId(Uuid::from_u128(1));
         pool.share(producer, arrival, VoiceState::default(), None)

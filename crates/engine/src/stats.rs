@@ -101,6 +101,8 @@ pub struct ProducerStats {
     pub jitter: u32,
     /// Lost packets that a retransmission repaired.
     pub packets_repaired: u64,
+    /// Lost packets that the redundancy of later ones repeated (RFC 2198). Not in mediasoup.
+    pub packets_recovered: u64,
     /// Retransmissions received.
     pub packets_retransmitted: u64,
     /// Negative acknowledgements sent.
@@ -148,6 +150,8 @@ pub struct ConsumerStats {
     pub round_trip_time: f64,
     /// Retransmissions sent.
     pub packets_retransmitted: u64,
+    /// Packets sent with redundancy (RFC 2198). Not in mediasoup.
+    pub packets_with_redundancy: u64,
     /// Negative acknowledgements received.
     pub nack_count: u64,
     /// Packets requested by them.

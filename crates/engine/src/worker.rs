@@ -27,6 +27,7 @@ mod moved_peers;
 mod network_limit;
 mod outbound;
 mod pipes;
+mod redundancy;
 mod report;
 #[cfg(feature = "sim")]
 mod sizes;

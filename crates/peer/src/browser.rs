@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use watersmeet_wire::units::{Map, Rng, Ssrc, Time};
 
+use crate::negotiation::AudioRepair;
 use crate::packet::Packet;
 use crate::receiver::report::{AudioReport, VideoReport};
 use crate::receiver::{ReceivedPacket, Receiver};
@@ -183,6 +184,8 @@ pub struct Browser {
     active_speaker: Option<String>,
     /// Capabilities of the router.
     capabilities: Value,
+    /// How it repairs lost audio.
+    audio_repair: AudioRepair,
     /// Pending requests by id, with their types.
     pending: Map<u64, (String, PendingRequest)>,
     /// Id of the next request.
@@ -220,6 +223,7 @@ impl Browser {
             peer: None,
             active_speaker: None,
             capabilities: Value::Null,
+            audio_repair: AudioRepair::default(),
             pending: Map::new(),
             next_id: 1,
             transports: Map::new(),
@@ -237,6 +241,11 @@ impl Browser {
     /// Returns the script.
     pub const fn options(&self) -> &BrowserOptions {
         &self.options
+    }
+
+    /// Sets how it repairs lost audio of streams that it consumes from now on.
+    pub const fn set_audio_repair(&mut self, audio_repair: AudioRepair) {
+        self.audio_repair = audio_repair;
     }
 
     /// Returns the peer id, once the server has assigned it.

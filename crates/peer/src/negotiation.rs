@@ -3,7 +3,7 @@
 //! are tested.
 
 use serde_json::{Value, json};
-use watersmeet_wire::params::{RtpHeaderExtensionParameters, RtpParameters};
+use watersmeet_wire::params::{RED_MIME_TYPE, RtpHeaderExtensionParameters, RtpParameters};
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::{self, ExtensionKind};
 use watersmeet_wire::units::{Pt, Ssrc};
@@ -141,9 +141,21 @@ pub fn microphone_parameters(mid: &str, cname: &str, ssrc: Ssrc) -> Value {
     })
 }
 
+/// How a receiver repairs lost audio.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum AudioRepair {
+    /// It requests missing packets, where the server announces that it retransmits them.
+    #[default]
+    Retransmission,
+    /// It receives redundant audio (RFC 2198) and requests nothing, as Chromium.
+    Redundancy,
+    /// Not at all.
+    Nothing,
+}
+
 /// Returns the capabilities of a receiving browser, selected from those of the router: VP8 with its
-/// retransmissions, Opus, and every header extension.
-pub fn receive_capabilities(router: &Value) -> Value {
+/// retransmissions, Opus, redundant audio if it repairs audio by that, and every header extension.
+pub fn receive_capabilities(router: &Value, audio_repair: AudioRepair) -> Value {
     let of_router = |list: &str| {
         router
             .get(list)
@@ -164,12 +176,26 @@ pub fn receive_capabilities(router: &Value) -> Value {
             .and_then(|parameters| parameters.get("apt"));
         named(codec, "video/VP8")
             || named(codec, "audio/opus")
+            || (named(codec, RED_MIME_TYPE) && audio_repair == AudioRepair::Redundancy)
             || (named(codec, "video/rtx") && apt.is_some() && apt == vp8)
     };
+    let mut codecs: Vec<Value> = of_router("codecs").filter(wanted).cloned().collect();
+    if audio_repair != AudioRepair::Retransmission {
+        let audio = codecs.iter_mut().filter(|it| named(it, "audio/opus"));
+        audio.for_each(remove_nack);
+    }
     json!({
-        "codecs": of_router("codecs").filter(wanted).collect::<Vec<_>>(),
+        "codecs": codecs,
         "headerExtensions": of_router("headerExtensions").collect::<Vec<_>>(),
     })
+}
+
+/// Removes generic NACK from the feedback of a codec.
+fn remove_nack(codec: &mut Value) {
+    let feedback = codec.get_mut("rtcpFeedback").and_then(Value::as_array_mut);
+    if let Some(feedback) = feedback {
+        feedback.retain(|it| it.get("type").and_then(Value::as_str) != Some("nack"));
+    }
 }
 
 /// Description of a received stream, from the parameters of a consumer.
@@ -183,6 +209,8 @@ pub struct IncomingStream {
     pub pt: Pt,
     /// Payload type of the retransmissions.
     pub rtx_pt: Option<Pt>,
+    /// Payload type of packets with redundancy.
+    pub red_pt: Option<Pt>,
     /// RTP clock rate, in Hz.
     pub clock_rate: u32,
     /// Whether the stream is video; audio otherwise.
@@ -204,17 +232,20 @@ impl IncomingStream {
 
     /// Reads the parameters of a consumer. Returns `None` when they have no SSRC.
     pub fn from_parameters(parameters: &RtpParameters) -> Option<Self> {
-        let codec = parameters.codecs.iter().find(|codec| !codec.is_rtx())?;
+        let codec = parameters.codecs.iter().find(|codec| codec.is_media())?;
         let rtx_codec = parameters
             .codecs
             .iter()
             .find(|other| other.apt() == Some(codec.payload_type));
+        let mut red_codecs = parameters.codecs.iter().filter(|other| other.is_red());
+        let red_codec = red_codecs.find(|red| red.red_primary() == Some(codec.payload_type));
         let encoding = parameters.encodings.first()?;
         Some(Self {
             ssrc: encoding.ssrc?,
             rtx_ssrc: encoding.rtx.as_ref().map(|rtx| rtx.ssrc),
             pt: codec.payload_type,
             rtx_pt: rtx_codec.map(|rtx| rtx.payload_type),
+            red_pt: red_codec.map(|red| red.payload_type),
             clock_rate: codec.clock_rate,
             nack: codec.has_feedback("nack", ""),
             video: codec.kind() == Some(watersmeet_wire::params::MediaKind::Video),

@@ -375,7 +375,7 @@ impl Receiver {
                 Track::Audio(audio) => {
                     audio.packet_stats.reset();
                     (audio.speech_packets, audio.silence_packets) = (0, 0);
-                    audio.late_packets = 0;
+                    (audio.late_packets, audio.recovered) = (0, 0);
                 }
             }
         }
@@ -438,12 +438,13 @@ impl Stream {
         unix_epoch: Duration,
     ) -> Result<Option<PacketSignature>, Violation> {
         let ssrc = header.ssrc;
+        let is_redundant = !repaired && self.incoming.red_pt == Some(header.pt);
         let expected = if repaired {
             self.incoming.rtx_pt
         } else {
             Some(self.incoming.pt)
         };
-        if expected != Some(header.pt) {
+        if expected != Some(header.pt) && !is_redundant {
             return Err(Violation::WrongPayloadType { ssrc });
         }
         let payload = header
@@ -483,7 +484,12 @@ impl Stream {
                 audio
                     .packet_stats
                     .record_timestamp(now, timestamp, clock_rate);
-                audio.receive(now, seq, timestamp, payload)?
+                if is_redundant {
+                    let pt = self.incoming.pt;
+                    audio.receive_redundant(now, seq, timestamp, payload, pt)?
+                } else {
+                    audio.receive(now, seq, timestamp, payload)?
+                }
             }
         };
         if let (Some(report), Some(signature)) = (self.report, signature) {
@@ -534,6 +540,7 @@ impl Violation {
     const fn with_stream(self, stream: Ssrc) -> Self {
         match self {
             Self::SequenceJump { .. } => Self::SequenceJump { ssrc: stream },
+            Self::WrongRedundancy { .. } => Self::WrongRedundancy { ssrc: stream },
             other => other,
         }
     }

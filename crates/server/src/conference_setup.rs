@@ -15,7 +15,7 @@ use watersmeet_wire::units::Bitrate;
 
 use crate::clock::Clock;
 use crate::config::{
-    CodecChoice, CodecParameter, Config, ExpiredTokens, RoomCreation, RoomPolicy, Secret,
+    Codec, CodecChoice, CodecParameter, Config, ExpiredTokens, RoomCreation, RoomPolicy, Secret,
 };
 
 /// Returns the configuration of the conference.
@@ -107,6 +107,11 @@ fn media_codecs(config: &Config) -> Vec<RtpCodecCapability> {
         codecs.retain(|codec| {
             codec.kind == MediaKind::Audio || codec.mime_type.eq_ignore_ascii_case(only.mime_type())
         });
+    }
+    let has_opus = config.codecs.iter().any(|it| it.codec == Codec::Opus);
+    if config.redundant_audio && has_opus {
+        // Last, so that other codecs have the payload types that they have without it.
+        codecs.push(ortc::redundant_audio_codec());
     }
     codecs
 }

@@ -43,6 +43,6 @@ pub use settings::Config;
 pub use sources::Sources;
 pub use values::LogFormat;
 pub use values::{
-    CodecChoice, CodecParameter, DtlsChoice, Egress, ExpiredTokens, Network, RoomCreation,
+    Codec, CodecChoice, CodecParameter, DtlsChoice, Egress, ExpiredTokens, Network, RoomCreation,
     RoomPolicy,
 };

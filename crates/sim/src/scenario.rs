@@ -18,6 +18,7 @@
 use std::time::Duration;
 
 use watersmeet_peer::browser::MediaSource;
+use watersmeet_peer::negotiation::AudioRepair;
 use watersmeet_peer::receiver::report::{AudioReport, VideoReport};
 use watersmeet_peer::sender::media_source::CameraOptions;
 use watersmeet_peer::sender::{ReportClock, SenderCounts};
@@ -192,6 +193,15 @@ impl World {
     #[must_use]
     pub fn has_outage(mut self, name: &str, span: Duration) -> Self {
         self.start_outage(name, span);
+        self
+    }
+
+    /// Sets how a participant, who has just joined, repairs lost audio.
+    #[must_use]
+    pub fn repairs_audio(mut self, name: &str, audio_repair: AudioRepair) -> Self {
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.set_audio_repair(audio_repair);
+        }
         self
     }
 
@@ -480,6 +490,14 @@ impl AudioExpectation {
         self.check(
             self.report.residual_loss() <= share,
             &format!("losing at most {share}"),
+        )
+    }
+
+    /// Expects that at most this share of the packets is lost or too late.
+    pub fn concealing_at_most(&self, share: f64) -> &Self {
+        self.check(
+            self.report.concealed() <= share,
+            &format!("concealing at most {share}"),
         )
     }
 

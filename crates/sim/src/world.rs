@@ -191,8 +191,9 @@ impl World {
         adapts_to_bandwidth: bool,
         forwarding: ForwardingLimits,
     ) -> Self {
-        let media_codecs = ortc::default_codecs();
-        #[expect(clippy::expect_used, reason = "the default codecs are supported")]
+        let mut media_codecs = ortc::default_codecs();
+        media_codecs.push(ortc::redundant_audio_codec());
+        #[expect(clippy::expect_used, reason = "these codecs are supported")]
         let capabilities = ortc::router_capabilities(&media_codecs).expect("capabilities");
         let config = ConferenceConfig {
             media_codecs,

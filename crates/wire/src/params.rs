@@ -32,7 +32,9 @@ pub use limits::{
 };
 pub use parameter_value::{FormatParameters, ParameterValue};
 pub use parameters::{RtcpParameters, RtpEncodingParameters, RtpParameters, RtxParameters};
-pub use rtp_codec::{MediaKind, RtcpFeedback, RtpCodecCapability, RtpCodecParameters};
+pub use rtp_codec::{
+    MediaKind, RED_MIME_TYPE, RtcpFeedback, RtpCodecCapability, RtpCodecParameters,
+};
 pub use scalability_mode::ScalabilityMode;
 pub use transport::{
     CandidateType, DtlsFingerprint, DtlsParameters, DtlsRole, IceCandidate, IceParameters,

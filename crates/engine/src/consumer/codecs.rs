@@ -73,7 +73,10 @@ impl Consumer {
     pub(super) fn outgoing_pt(&self, packet: &QueuedPacket, media: Pt) -> Option<Pt> {
         match packet.transmission {
             Transmission::Rtx(_) => self.format(media)?.rtx_pt,
-            Transmission::First | Transmission::Repetition => Some(media),
+            Transmission::First | Transmission::Repetition if packet.patch.redundancy.is_none() => {
+                Some(media)
+            }
+            Transmission::First | Transmission::Repetition => self.red_pt,
         }
     }
 

@@ -31,7 +31,7 @@ impl ConsumerFormat {
             let rtx = rtx.find(|codec| codec.apt() == Some(media));
             rtx.map(|codec| codec.payload_type)
         };
-        let media = codecs.iter().filter(|codec| !codec.is_rtx());
+        let media = codecs.iter().filter(|codec| codec.is_media());
         media
             .map(|codec| Self {
                 pt: codec.payload_type,

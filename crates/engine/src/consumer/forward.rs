@@ -7,6 +7,7 @@ use super::Consumer;
 use super::queued_packet::{PacketPatch, QueuedPacket, SendPriority, Transmission, low_32_bits};
 use super::selection::Selection;
 use crate::packet::Arrival;
+use crate::redundancy::Redundancy;
 
 /// Rate at which frames of the past follow one another by their timestamps, so that a receiver shows them
 /// without delay: in frames per second.
@@ -177,13 +178,14 @@ impl Consumer {
         Some(timestamp.wrapping_add(self.timestamps.offset()))
     }
 
-    /// Returns the changes that keep the picture counters continuous, and end the pictures.
+    /// Returns the changes that keep the picture counters continuous, end the pictures, and add redundancy.
     fn patch(&mut self, arrival: &Arrival) -> PacketPatch {
         let descriptor = &arrival.descriptor;
         if self.codec != Some(Codec::Vp8) {
             let ends_picture = self.layers.ends_picture(descriptor, arrival.marker);
             return PacketPatch {
                 sets_marker: ends_picture && !arrival.marker,
+                redundancy: self.redundancy_for(arrival),
                 ..PacketPatch::default()
             };
         }
@@ -206,6 +208,7 @@ impl Consumer {
             picture_id,
             tl0_pic_idx,
             sets_marker: false,
+            redundancy: Redundancy::NONE,
         }
     }
 }

@@ -6,10 +6,11 @@ use watersmeet_wire::rtp::extension::{ExtensionKind, write_transport_seq};
 use watersmeet_wire::rtp::{self, OSN_LEN, RtpHeaderFields, write_osn};
 
 use super::Consumer;
+use super::redundant_audio;
 use super::rewrite::low_16_bits;
 use crate::consumer::queued_packet::{PacketPatch, QueuedPacket, Transmission, WireFields};
 use crate::packet::Incoming;
-use crate::packet_cache::CachedPacket;
+use crate::packet_cache::{CachedPacket, PacketInCache};
 
 /// Extensions copied unchanged from the publisher's packet.
 const FORWARDED: [ExtensionKind; 5] = [
@@ -53,23 +54,27 @@ impl Consumer {
     pub fn write(
         &self,
         packet: &QueuedPacket,
-        cached: &CachedPacket,
+        cached: PacketInCache<'_>,
         wire: &WireFields,
         out: &mut [u8],
     ) -> Option<(usize, usize)> {
-        let incoming = cached.incoming()?;
+        let incoming = cached.packet.incoming()?;
         let header_len = self.write_header(packet, cached, wire, incoming, out)?;
         let mut at = header_len;
         if let Transmission::Rtx(original) = packet.transmission {
             at += write_osn(out.get_mut(at..)?, original)?;
         }
-        let payload = cached.payload();
-        let body = out.get_mut(at..at + payload.len())?;
-        body.copy_from_slice(payload);
-        if packet.patch != PacketPatch::default() {
-            packet.patch.apply(body);
+        if packet.patch.redundancy.is_none() {
+            let payload = cached.packet.payload();
+            let body = out.get_mut(at..at + payload.len())?;
+            body.copy_from_slice(payload);
+            if packet.patch != PacketPatch::default() {
+                packet.patch.apply(body);
+            }
+            at += payload.len();
+        } else {
+            at += redundant_audio::write(packet, cached, out.get_mut(at..)?)?;
         }
-        at += payload.len();
         if wire.padding > 0 {
             let padding = out.get_mut(at..at + usize::from(wire.padding))?;
             let (count, zeros) = padding.split_last_mut()?;
@@ -82,10 +87,11 @@ impl Consumer {
     /// Returns the length of the packet that [`Self::write`] writes. Only the padding of a repeated
     /// packet is included.
     #[inline]
-    pub fn packet_len(&self, packet: &QueuedPacket, cached: &CachedPacket) -> Option<usize> {
+    pub fn packet_len(&self, packet: &QueuedPacket, cached: PacketInCache<'_>) -> Option<usize> {
         let values = Values::default();
         let payload_len = payload_len(packet, cached);
-        let header_len = rtp::header_len(&self.extensions(cached, &values, payload_len)?);
+        let extensions = self.extensions(cached.packet, &values, payload_len)?;
+        let header_len = rtp::header_len(&extensions);
         let padding = match packet.transmission {
             Transmission::First | Transmission::Rtx(_) => 0,
             Transmission::Repetition => usize::from(self.written_fields(packet)?.padding),
@@ -96,7 +102,7 @@ impl Consumer {
     fn write_header(
         &self,
         packet: &QueuedPacket,
-        cached: &CachedPacket,
+        cached: PacketInCache<'_>,
         wire: &WireFields,
         incoming: &Incoming,
         out: &mut [u8],
@@ -105,7 +111,7 @@ impl Consumer {
             abs_send_time: wire.abs_send_time.write(),
             transport_seq: write_transport_seq(wire.transport_seq),
         };
-        let extensions = self.extensions(cached, &values, payload_len(packet, cached))?;
+        let extensions = self.extensions(cached.packet, &values, payload_len(packet, cached))?;
         let fields = RtpHeaderFields {
             marker: incoming.marker || packet.patch.sets_marker,
             padding: wire.padding > 0,
@@ -163,10 +169,11 @@ impl Consumer {
 }
 
 /// Returns the length of everything behind the header.
-fn payload_len(packet: &QueuedPacket, cached: &CachedPacket) -> usize {
+#[inline]
+fn payload_len(packet: &QueuedPacket, cached: PacketInCache<'_>) -> usize {
     let osn_len = match packet.transmission {
         Transmission::Rtx(_) => OSN_LEN,
         Transmission::First | Transmission::Repetition => 0,
     };
-    osn_len + cached.payload().len()
+    osn_len + redundant_audio::payload_len(packet, cached)
 }

@@ -8,6 +8,7 @@ use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtp::extension::AbsSendTime;
 use watersmeet_wire::units::{SeqNo, Time};
 
+use crate::redundancy::Redundancy;
 use crate::slots::ConsumerKey;
 
 /// Changes to a packet that is forwarded. Picture counters change in VP8 only: they are per stream, and a
@@ -20,10 +21,12 @@ pub struct PacketPatch {
     pub tl0_pic_idx: Option<u8>,
     /// Whether the packet gets the marker bit: it ends the picture of a receiver of fewer layers.
     pub sets_marker: bool,
+    /// What an audio packet carries besides its payload.
+    pub redundancy: Redundancy,
 }
 
 impl PacketPatch {
-    /// Applies the changes to the payload header of a VP8 packet.
+    /// Applies the changes to the payload header of a VP8 packet; others have none.
     pub fn apply(self, payload: &mut [u8]) {
         if self.picture_id.is_none() && self.tl0_pic_idx.is_none() {
             return;

@@ -9,6 +9,7 @@ use watersmeet_wire::units::{Ssrc, Time};
 use super::rewrite::media_time;
 use super::{Consumer, PeerReport};
 use crate::layers::Layers;
+use crate::redundancy::SentSoFar;
 use crate::score::score_of;
 use crate::stats::ConsumerStats;
 
@@ -50,6 +51,14 @@ impl Consumer {
             fraction_lost: block.fraction_lost,
             packets_lost,
         });
+        if self.red_pt.is_some() {
+            let sent = SentSoFar {
+                packets: self.counters.packets,
+                highest: self.sequence.highest(),
+            };
+            self.distance_control
+                .record_report(now, block.fraction_lost, sent);
+        }
         if let Some(rtt) = rtt {
             self.round_trip.record(now, rtt);
         }
@@ -127,6 +136,7 @@ impl Consumer {
                 .measured_rtt(now)
                 .map_or(0.0, |rtt| rtt.as_secs_f64() * 1_000.0),
             packets_retransmitted: self.counters.retransmitted,
+            packets_with_redundancy: self.counters.redundant,
             nack_count: self.counters.nacks,
             nack_packet_count: self.counters.nacked_packets,
             pli_count: self.counters.plis,

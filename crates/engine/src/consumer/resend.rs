@@ -105,17 +105,21 @@ impl SentPackets {
         (!is_refused).then_some(sent)
     }
 
-    /// Records a retransmission of the packet whose sequence number ends in `raw`.
-    pub fn record_resend(&mut self, now: Time, raw: u16) {
+    /// Records a retransmission of the packet whose sequence number ends in `raw`. Returns whether it is
+    /// the first of that packet.
+    pub fn record_resend(&mut self, now: Time, raw: u16) -> bool {
         let index = self.index(u64::from(raw));
         let slot = self.slots.get_mut(index).and_then(Option::as_mut);
-        if let Some(sent) = slot.filter(|sent| sent.seq == raw) {
-            if sent.resends == 0 {
-                sent.waited_ms = u16::try_from(sent.age(now).as_millis()).unwrap_or(u16::MAX);
-            }
-            sent.resends = sent.resends.saturating_add(1);
-            sent.at = ticks(now);
+        let Some(sent) = slot.filter(|sent| sent.seq == raw) else {
+            return false;
+        };
+        let is_first = sent.resends == 0;
+        if is_first {
+            sent.waited_ms = u16::try_from(sent.age(now).as_millis()).unwrap_or(u16::MAX);
         }
+        sent.resends = sent.resends.saturating_add(1);
+        sent.at = ticks(now);
+        is_first
     }
 
     /// Forgets the packet whose sequence number ends in `raw`: it was not sent after all.

@@ -66,7 +66,9 @@ impl Consumer {
 
     /// Records that a packet is retransmitted, which first had the sequence number `wanted`.
     pub fn record_retransmission(&mut self, now: Time, wanted: u16, packet: &QueuedPacket) {
-        self.sent.record_resend(now, wanted);
+        if self.sent.record_resend(now, wanted) {
+            self.distance_control.record_request();
+        }
         if let Some(rtx) = &mut self.rtx
             && packet.transmission != Transmission::Repetition
         {

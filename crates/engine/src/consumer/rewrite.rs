@@ -83,6 +83,17 @@ impl SequenceMap {
         SeqNo(self.highest).nearest(raw).0
     }
 
+    /// Returns the highest outgoing number so far, or the one before the first.
+    pub const fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    /// Returns how many packets before `seq` have the numbers directly before its own.
+    pub fn run_before(&self, seq: SeqNo) -> u64 {
+        let latest = self.latest.filter(|span| span.start <= seq);
+        latest.map_or(0, |span| seq.0 - span.start.0)
+    }
+
     /// Continues with another stream, whose packet `seq` gets the next number. Its older packets, and
     /// all packets of the former stream, can no longer be mapped.
     pub fn join(&mut self, seq: SeqNo) {

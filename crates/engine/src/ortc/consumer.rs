@@ -22,7 +22,7 @@ pub fn can_consume(consumable: &RtpParameters, remote: &RtpCapabilities) -> bool
     };
     // mediasoup refuses a client that lacks the producer's first codec only: every RTX codec matches
     // every other.
-    let mut media = consumable.codecs.iter().filter(|codec| !codec.is_rtx());
+    let mut media = consumable.codecs.iter().filter(|codec| codec.is_media());
     media.any(|codec| is_supported(&codec))
 }
 
@@ -43,10 +43,11 @@ pub fn consumer_parameters(
     let mut codecs = supported_codecs(consumable, remote, enable_rtx);
     let all = codecs.clone();
     codecs.retain(|codec| {
-        !codec.is_rtx()
-            || all
-                .iter()
-                .any(|it| retransmits(&codec.parameters, it.payload_type))
+        codec.is_media()
+            || all.iter().any(|it| {
+                retransmits(&codec.parameters, it.payload_type)
+                    || codec.red_primary() == Some(it.payload_type)
+            })
     });
     if codecs.first().is_none_or(RtpCodecParameters::is_rtx) {
         return Err(NegotiationError::NoCompatibleCodecs);

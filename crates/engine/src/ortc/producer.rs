@@ -1,6 +1,7 @@
 //! RTP parameters of a producer: maps a publisher's payload types and SSRCs to the router's.
 //! Consumers are made from the router's values, so that they do not depend on a publisher's choice.
 
+use watersmeet_wire::codec::Codec;
 use watersmeet_wire::params::{
     FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpParameters,
     RtpCapabilities, RtpCodecCapability, RtpCodecParameters, RtpEncodingParameters,
@@ -110,7 +111,8 @@ pub fn negotiate_producer(
 
 /// Refuses codec lists that could be mapped but whose packets could not be received.
 fn check_codecs(kind: MediaKind, codecs: &[RtpCodecParameters]) -> Result<(), NegotiationError> {
-    if codecs.first().is_none_or(RtpCodecParameters::is_rtx) {
+    let has_media = codecs.iter().any(RtpCodecParameters::is_media);
+    if codecs.first().is_none_or(RtpCodecParameters::is_rtx) || !has_media {
         return Err(NegotiationError::NoMediaCodec);
     }
     for (at, codec) in codecs.iter().enumerate() {
@@ -232,7 +234,8 @@ fn rtx_codec(router: &RtpCapabilities, payload_type: Pt) -> Option<&RtpCodecCapa
 /// Returns the parameters that consumers of a producer are derived from.
 ///
 /// Codecs have the router's payload types and RTCP feedback. Each is followed by its RTX codec even
-/// if the publisher has none, because the router retransmits by itself. Encodings have the SSRCs of
+/// if the publisher has none, because the router retransmits by itself. So it repeats the payloads of Opus,
+/// where it has redundant audio, which comes last. Encodings have the SSRCs of
 /// the router, and the header extensions are those that consumers may receive.
 ///
 /// # Errors
@@ -264,12 +267,17 @@ pub fn consumable_parameters(
             .ok_or(NegotiationError::Unmapped)?;
         let mut media = codec_parameters(capability, mapped);
         media.parameters = codec.parameters.clone();
+        if media.is_red() {
+            continue;
+        }
         consumable.codecs.push(media);
         let rtx = rtx_codec(router, mapped);
         consumable
             .codecs
             .extend(rtx.and_then(|rtx| Some(codec_parameters(rtx, rtx.preferred_payload_type?))));
     }
+    let red = redundant_audio(router, &consumable.codecs);
+    consumable.codecs.extend(red);
     for (at, encoding) in parameters.encodings.iter().enumerate() {
         let mapped = mapping
             .encodings
@@ -284,6 +292,28 @@ pub fn consumable_parameters(
         });
     }
     Ok(consumable)
+}
+
+/// Returns redundant audio with Opus, of `codecs`, as the primary codec; `None` where the router lacks one of
+/// them.
+///
+/// Its format parameter has no name (`a=fmtp:109 100/100`). A parameter of mediasoup with an empty name
+/// becomes `=100/100` in mediasoup-client, which libwebrtc reads as the same; without it, Chromium does not
+/// accept the codec.
+fn redundant_audio(
+    router: &RtpCapabilities,
+    codecs: &[RtpCodecParameters],
+) -> Option<RtpCodecParameters> {
+    let is_opus =
+        |it: &&RtpCodecParameters| Codec::of_mime_type(&it.mime_type) == Some(Codec::Opus);
+    let opus = codecs.iter().find(is_opus)?.payload_type;
+    let red = router.codecs.iter().find(|it| it.is_red())?;
+    let mut parameters = codec_parameters(red, red.preferred_payload_type?);
+    let list = format!("{0}/{0}", opus.0);
+    parameters
+        .parameters
+        .insert(String::new(), ParameterValue::Text(list));
+    Some(parameters)
 }
 
 /// Returns a codec of the router as codec parameters.

@@ -1,9 +1,9 @@
 //! Codecs and header extensions that this server supports. Ids and order are those of mediasoup
-//! 3.27, so that packet captures of both servers can be compared.
+//! 3.27, so that packet captures of both servers can be compared. Only redundant audio is added.
 
 use watersmeet_wire::params::{
-    FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RtcpFeedback,
-    RtpCapabilities, RtpCodecCapability, RtpHeaderExtension,
+    FormatParameters, HeaderExtensionDirection, MediaKind, ParameterValue, RED_MIME_TYPE,
+    RtcpFeedback, RtpCapabilities, RtpCodecCapability, RtpHeaderExtension,
 };
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::Pt;
@@ -70,12 +70,19 @@ pub fn supported_capabilities() -> RtpCapabilities {
             .iter()
             .map(|layout| multiopus_codec(*layout)),
     );
+    codecs.push(redundant_audio_codec());
     codecs.extend(AUDIO_CODECS.iter().map(|codec| audio_codec(*codec)));
     codecs.extend(VIDEO_CODECS.iter().map(|mime_type| video_codec(mime_type)));
     RtpCapabilities {
         codecs,
         header_extensions: header_extensions(),
     }
+}
+
+/// Returns redundant audio (RFC 2198) as a codec of a router, which then repeats payloads of Opus to
+/// receivers that lose packets. It has no feedback of its own.
+pub fn redundant_audio_codec() -> RtpCodecCapability {
+    audio_codec((RED_MIME_TYPE, 48_000, 2, None, &[]))
 }
 
 /// Returns the default codecs of a router, in order of preference.

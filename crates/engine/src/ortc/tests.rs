@@ -185,6 +185,52 @@ fn a_simulcast_consumer_has_one_encoding_with_all_layers_and_the_highest_bitrate
     assert!(plain.codecs[0].has_feedback("nack", "pli"));
 }
 
+/// Returns a router with redundant audio, and what an Opus publisher with these codecs sends to it.
+fn redundant_audio(
+    codecs: Value,
+) -> (
+    RtpCapabilities,
+    Result<NegotiatedProducer, NegotiationError>,
+) {
+    let mut offered = default_codecs();
+    offered.push(redundant_audio_codec());
+    let router = router_capabilities(&offered).unwrap();
+    let parameters = json!({ "codecs": codecs, "encodings": [{ "ssrc": 5 }] });
+    let parameters = serde_json::from_value(parameters).unwrap();
+    let producer = negotiate_producer(MediaKind::Audio, parameters, "cname", &router, &mut rng());
+    (router, producer)
+}
+
+#[test]
+fn redundant_audio_follows_opus_for_clients_that_have_both() {
+    let opus = json!({ "mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000,
+        "channels": 2, "parameters": { "usedtx": 1 } });
+    let red = json!({ "mimeType": "audio/red", "payloadType": 63, "clockRate": 48000,
+        "channels": 2, "parameters": { "": "111/111" } });
+    for codecs in [json!([opus]), json!([opus, red]), json!([red, opus])] {
+        let (router, producer) = redundant_audio(codecs);
+        let consumable = producer.unwrap().consumable;
+        let receive = |names: &[&str]| {
+            let mut client = router.clone();
+            let is_kept = |it: &RtpCodecCapability| names.contains(&it.mime_type.as_str());
+            client.codecs.retain(is_kept);
+            let consumer = consumer_parameters(&consumable, &client, true, Ssrc(7));
+            assert_eq!(consumer.is_ok(), can_consume(&consumable, &client));
+            let codecs = consumer.map(|it| it.codecs).unwrap_or_default();
+            let codec = |it: &watersmeet_wire::params::RtpCodecParameters| {
+                (it.payload_type, it.red_primary(), it.parameters.len())
+            };
+            codecs.iter().map(codec).collect::<Vec<_>>()
+        };
+        let both = receive(&["audio/opus", "audio/red", "video/VP8"]);
+        assert_eq!(both, [(Pt(100), None, 1), (Pt(109), Some(Pt(100)), 1)]);
+        assert_eq!(receive(&["audio/opus"]), [(Pt(100), None, 1)]);
+        assert!(receive(&["audio/red"]).is_empty());
+    }
+    let (_, alone) = redundant_audio(json!([red]));
+    assert_eq!(alone, Err(NegotiationError::NoMediaCodec));
+}
+
 #[test]
 fn a_client_without_capabilities_cannot_consume() {
     let consumable = negotiate(vp8(json!([]))).unwrap().consumable;

@@ -45,7 +45,7 @@ impl Producer {
     }
 
     /// Returns the arrival of a cached packet.
-    fn cached_arrival(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
+    pub fn cached_arrival(&self, index: u8, seq: SeqNo) -> Option<Arrival> {
         let stream = self.streams.get(usize::from(index))?;
         let cached = stream.cache.get(seq)?;
         let incoming = cached.incoming()?;
@@ -65,6 +65,7 @@ impl Producer {
             marker: incoming.marker,
             descriptor,
             clock: stream.clock_reference,
+            redundancy: incoming.redundancy(),
         })
     }
 }

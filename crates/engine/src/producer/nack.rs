@@ -149,6 +149,11 @@ impl NackGenerator {
         self.rtt = (self.rtt * 7 + sample.clamp(RTT_MIN, RTT_MAX)) / 8;
     }
 
+    /// Requests a packet no more.
+    pub fn forget(&mut self, seq: SeqNo) {
+        self.missing.remove(&seq);
+    }
+
     /// Returns whether this packet is missing.
     pub fn awaits(&self, seq: SeqNo) -> bool {
         self.missing.contains_key(&seq)

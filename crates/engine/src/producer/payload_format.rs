@@ -1,10 +1,11 @@
 //! Codecs and layers of a producer's packets.
 
-use watersmeet_wire::codec::Codec;
+use watersmeet_wire::codec::{Codec, RedPayload};
 use watersmeet_wire::params::RtpCodecParameters;
 use watersmeet_wire::units::Pt;
 
 use crate::ortc::RtpMapping;
+use crate::packet::Incoming;
 use crate::producer::stream::RetransmissionSupport;
 
 /// Feedback that the publisher of a producer supports.
@@ -39,6 +40,8 @@ pub(super) struct PayloadFormat {
     pub feedback: SupportedFeedback,
     /// For RTX, the payload type of the media it retransmits.
     pub apt: Option<Pt>,
+    /// Whether its payloads carry redundant audio (RFC 2198).
+    pub is_red: bool,
 }
 
 impl SupportedFeedback {
@@ -55,6 +58,32 @@ impl SupportedFeedback {
     }
 }
 
+/// Returns the codec with a payload type of the publisher.
+pub(super) fn of(formats: &[PayloadFormat], pt: Pt) -> Option<&PayloadFormat> {
+    formats.iter().find(|format| format.pt == pt)
+}
+
+/// Returns the packet inside redundant audio, with the payload type of its primary payload, and any other
+/// packet as it is. `None` when redundant audio is malformed, or its primary payload is not Opus.
+pub(super) fn unwrap(
+    formats: &[PayloadFormat],
+    incoming: Incoming,
+    packet: &[u8],
+) -> Option<Incoming> {
+    if of(formats, incoming.pt).is_none_or(|format| !format.is_red) {
+        return Some(incoming);
+    }
+    let is_opus = |format: &&PayloadFormat| format.codec == Some(Codec::Opus);
+    if incoming.payload_len == 0 {
+        // Only padding.
+        let pt = formats.iter().find(is_opus)?.pt;
+        return Some(Incoming { pt, ..incoming });
+    }
+    let red = RedPayload::parse(incoming.payload(packet))?;
+    let primary = of(formats, red.primary_pt).filter(is_opus)?;
+    incoming.unwrap_redundancy(&red, primary.pt)
+}
+
 impl PayloadFormat {
     pub fn of(codec: &RtpCodecParameters, mapping: &RtpMapping) -> Self {
         Self {
@@ -65,6 +94,7 @@ impl PayloadFormat {
             clock_rate: codec.clock_rate,
             feedback: SupportedFeedback::of(codec),
             apt: codec.apt(),
+            is_red: codec.is_red(),
         }
     }
 

@@ -68,6 +68,10 @@ pub struct Counters {
     pub plis: u64,
     /// Full intra requests sent.
     pub firs: u64,
+    /// Lost packets that the redundancy of later ones repeated.
+    pub recovered: u64,
+    /// Packets whose redundant audio was malformed.
+    pub malformed: u64,
 }
 
 /// How a publisher can resend packets of a codec.
@@ -250,6 +254,9 @@ impl Stream {
             self.count(now, incoming, packet.len());
             if incoming.payload_len > 0 {
                 self.cache.insert(now, seq, incoming, packet);
+                if incoming.redundancy_len > 0 {
+                    self.cache.map_redundancy(seq);
+                }
             } else {
                 self.keyframe_index.record_padding(seq);
             }
@@ -272,6 +279,15 @@ impl Stream {
     pub fn catch_up(&self, limits: CatchUpLimits) -> Option<CatchUp> {
         self.keyframe_index
             .catch_up(&self.cache, self.highest, limits)
+    }
+
+    /// Caches the payload of a missing packet that a later one repeats. Reports count the packet as lost.
+    pub fn recover(&mut self, now: Time, seq: SeqNo, incoming: &Incoming, payload: &[u8]) {
+        self.cache.insert(now, seq, incoming, payload);
+        self.counters.recovered += 1;
+        if let Some(nacks) = &mut self.nacks {
+            nacks.forget(seq);
+        }
     }
 
     /// Caches a packet that was accepted on another shard.

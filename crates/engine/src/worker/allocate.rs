@@ -97,6 +97,10 @@ impl Worker {
             return;
         }
         let consumers = entry.outbound.consumers.clone();
+        self.distribute_redundancy(now, key);
+        let Some(entry) = self.transports.get(key) else {
+            return;
+        };
         let Some(available) = entry.outbound.available_bitrate(now) else {
             for consumer in consumers {
                 self.limit_layers(now, consumer, LayerLimit::UNLIMITED);

@@ -105,6 +105,7 @@ impl Worker {
             && let Some(entry) = self.transports.get_mut(key)
         {
             entry.outbound.round_trip.record(now, round_trip);
+            entry.outbound.shortest_round_trip.record(round_trip);
         }
         if let Some(score) = score {
             let consumer = id;
@@ -169,7 +170,7 @@ impl Worker {
                 is_picture_lost |= is_certain && consumer.needs(seq);
                 continue;
             };
-            let media = cached.incoming().map(|incoming| incoming.pt);
+            let media = cached.packet.incoming().map(|incoming| incoming.pt);
             let packet = media.and_then(|pt| consumer.on_retransmission_stream(packet, pt));
             let Some(packet) = packet else {
                 continue;

@@ -2,12 +2,14 @@
 
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::{ExtensionKind, parse_transport_seq};
-use watersmeet_wire::units::Time;
+use watersmeet_wire::units::{SeqNo, Time};
 
 use super::layer_reports::layers_event;
+use super::voices::VoiceChoice;
 use super::{EVENTS_MAX, Worker};
 use crate::arrival_log;
 use crate::consumer::forward::Forwarding;
+use crate::loudest_voices::Choice;
 use crate::packet::{Arrival, ExtensionSpans, Incoming};
 use crate::rtp_listener::StreamOwner;
 use crate::slots::{ProducerKey, TransportKey};
@@ -35,14 +37,14 @@ impl Worker {
             }
             return;
         };
-        let arrival = self.accept_media(now, key, owner, header, spans, packet);
-        if let Some(arrival) = arrival {
+        let accepted = self.accept_media(now, key, owner, header, spans, packet);
+        if let Some((arrival, recovered)) = accepted {
             let level = self.record_audio_level(now, owner.producer, &spans, packet);
             let choice = self.choose_voice(now, owner.producer, level);
-            self.fan_out_voice(now, owner.producer, &arrival, choice.here);
-            if choice.piped.is_forwarded() {
-                self.forward_to_shards(owner.producer, &arrival, choice.piped_state());
+            if recovered < arrival.seq && choice.here == Choice::Forward {
+                self.forward_recovered(now, owner.producer, &arrival, recovered, choice);
             }
+            self.forward_voice(now, owner.producer, &arrival, choice);
         }
     }
 
@@ -75,7 +77,40 @@ impl Worker {
         }
     }
 
-    /// Passes the packet to its producer and requests retransmissions of packets it shows missing.
+    /// Forwards a packet here and to other shards, as far as its voice was chosen.
+    fn forward_voice(
+        &mut self,
+        now: Time,
+        key: ProducerKey,
+        arrival: &Arrival,
+        choice: VoiceChoice,
+    ) {
+        self.fan_out_voice(now, key, arrival, choice.here);
+        if choice.piped.is_forwarded() {
+            self.forward_to_shards(key, arrival, choice.piped_state());
+        }
+    }
+
+    /// Forwards the packets from `first` on that were recovered from the redundancy of an arrival.
+    fn forward_recovered(
+        &mut self,
+        now: Time,
+        key: ProducerKey,
+        arrival: &Arrival,
+        first: SeqNo,
+        choice: VoiceChoice,
+    ) {
+        for seq in (first.0..arrival.seq.0).map(SeqNo) {
+            let producer = self.producers.get(key);
+            let recovered = producer.and_then(|it| it.cached_arrival(arrival.stream, seq));
+            if let Some(recovered) = recovered {
+                self.forward_voice(now, key, &recovered, choice);
+            }
+        }
+    }
+
+    /// Passes the packet to its producer and requests retransmissions of packets it shows missing. Returns
+    /// also from which number on packets before it were recovered from its redundancy.
     fn accept_media(
         &mut self,
         now: Time,
@@ -84,7 +119,7 @@ impl Worker {
         header: &RtpHeader,
         spans: ExtensionSpans,
         packet: &[u8],
-    ) -> Option<Arrival> {
+    ) -> Option<(Arrival, SeqNo)> {
         let incoming = Incoming::new(header, packet, spans)?;
         let producer = self.producers.get_mut(owner.producer)?;
         let acceptance = producer.accept(
@@ -103,6 +138,8 @@ impl Worker {
         };
         // Only new packets show that an encoding is active: publishers probe with old ones.
         let arrival = acceptance.arrival;
+        let redundant = arrival.filter(|it| it.redundancy.is_of_publisher());
+        let recovered = redundant.map(|it| producer.recover(now, &it, packet));
         let is_activity_changed = arrival.is_some_and(|it| producer.record_activity(now, &it));
         let (is_paused, structure) = (producer.paused, producer.structure());
         if acceptance.found_gap {
@@ -117,7 +154,8 @@ impl Worker {
             let started = arrival.filter(|it| is_start(it) && !is_paused);
             self.notify_active_streams(now, owner.producer, started.map(|it| it.layer));
         }
-        arrival.filter(|_| !is_paused)
+        let arrival = arrival.filter(|_| !is_paused)?;
+        Some((arrival, recovered.unwrap_or(arrival.seq)))
     }
 
     /// Notifies the consumers of a producer, here and on other shards, which of its streams are active.
@@ -156,6 +194,7 @@ impl Worker {
             return;
         };
         producer.record_bitrate(now, arrival);
+        let arrival = &producer.with_redundancy(*arrival);
         let has_layers = producer.layer_count() > 1;
         let mut is_interrupted = false;
         let Some(router) = self.routers.get(producer.router) else {

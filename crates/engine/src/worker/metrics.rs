@@ -84,6 +84,8 @@ pub struct WorkerTotals {
     pub unsupported_codec: u64,
     /// Packets of audio that were not forwarded because others are louder.
     pub voices_omitted: u64,
+    /// Audio packets sent with redundancy.
+    pub redundant_packets_sent: u64,
     /// Packets received from other shards.
     pub shard_packets_received: u64,
     /// Packets sent to other shards, counted once per shard.
@@ -189,13 +191,14 @@ impl WorkerTotals {
 
     /// Adds the counters of a producer.
     pub(super) fn add_producer(&mut self, producer: &Producer) {
-        let counters = match producer.kind {
-            MediaKind::Audio => &mut self.audio_in,
-            MediaKind::Video => &mut self.video_in,
-        };
         for stream in &producer.streams {
+            let counters = match producer.kind {
+                MediaKind::Audio => &mut self.audio_in,
+                MediaKind::Video => &mut self.video_in,
+            };
             *counters += TrafficCounters::of_stream(stream);
             self.repaired += stream.counters.repaired;
+            self.record_discards(DiscardReason::Malformed, stream.counters.malformed);
         }
     }
 
@@ -207,6 +210,7 @@ impl WorkerTotals {
         };
         let own = &consumer.counters;
         self.unsupported_codec += own.unsupported;
+        self.redundant_packets_sent += own.redundant;
         *counters += TrafficCounters {
             packets: own.packets,
             bytes: own.bytes,

@@ -15,7 +15,7 @@ use crate::probation::Probation;
 use crate::rate::RateWindow;
 use crate::retransmission_budget::{Importance, MediaSent, RetransmissionBudget, SHARE_PERMILLE};
 use crate::retransmissions_in_flight::MediaPacket;
-use crate::round_trip::RoundTripTime;
+use crate::round_trip::{RoundTripTime, ShortestRoundTrip};
 use crate::slots::ConsumerKey;
 use crate::ssrc_allocator::SsrcAllocator;
 
@@ -69,6 +69,8 @@ pub struct Outbound {
     mids: u32,
     /// Round-trip time of the path.
     pub round_trip: RoundTripTime,
+    /// Shortest round-trip time of the path.
+    pub shortest_round_trip: ShortestRoundTrip,
     /// Budget of retransmissions.
     retransmissions: RetransmissionBudget,
 }
@@ -147,6 +149,7 @@ impl Outbound {
             control: ControlQueue::default(),
             mids: 0,
             round_trip: RoundTripTime::default(),
+            shortest_round_trip: ShortestRoundTrip::default(),
             retransmissions: RetransmissionBudget::default(),
         }
     }

@@ -1,5 +1,5 @@
 //! Sender and receiver reports, once a second on every open transport (RFC 3550 §6.4), and what is
-//! updated at the same interval: scores, inactive streams and REMB.
+//! updated at the same interval: scores, inactive streams, REMB and the redundancy of audio.
 
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo, ntp_middle};
@@ -39,6 +39,7 @@ impl Worker {
         let reception = self.collect_reception(now, key);
         self.write_receiver_reports(now, key, &reception);
         self.write_sender_reports(now, key);
+        self.distribute_redundancy(now, key);
         self.enqueue_control(now, key);
         if let Some(entry) = self
             .transports

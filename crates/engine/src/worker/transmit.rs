@@ -13,7 +13,7 @@ use crate::consumer::Consumer;
 use crate::consumer::queued_packet::{QueuedPacket, SendPriority, Transmission, WireFields};
 use crate::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use crate::egress::{Batch, DATAGRAM_LEN_MAX, Egress};
-use crate::packet_cache::CachedPacket;
+use crate::packet_cache::PacketInCache;
 use crate::path::Path;
 use crate::probation;
 use crate::producer::Producer;
@@ -322,19 +322,19 @@ impl PacketWriter<'_> {
     }
 }
 
-/// Returns the producer's packet that a queued packet refers to, while it is cached.
+/// Returns the producer's packet that a queued packet refers to, and those before it, while it is cached.
 #[inline]
 pub(super) fn cached_packet<'a>(
     producers: &'a Slots<ProducerKey, Producer>,
     consumer: &Consumer,
     packet: &QueuedPacket,
-) -> Option<&'a CachedPacket> {
+) -> Option<PacketInCache<'a>> {
     let producer = producers.get(consumer.producer)?;
     producer
         .streams
         .get(usize::from(packet.stream))?
         .cache
-        .get(packet.origin)
+        .find(packet.origin)
 }
 
 /// Returns whether a datagram of a transport is a STUN response, by its first byte (RFC 8489 §5).

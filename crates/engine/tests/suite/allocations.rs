@@ -6,6 +6,7 @@ use watersmeet_engine::command::{Command, Event};
 use watersmeet_engine::egress::window::{EgressOptions, EgressWindow, WINDOW_MAX};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 
+use crate::redundant_audio::Call;
 use crate::speakers::{Microphones, PACKET_TIME, QUIET, SPEECH};
 use crate::support::broadcast::Broadcast;
 
@@ -50,6 +51,32 @@ fn forwarding_with_a_window_and_padding_allocates_nothing_after_warm_up() {
         padding_max: 32,
     };
     assert_eq!(count_allocations(egress), 0);
+}
+
+#[test]
+fn redundant_audio_allocates_nothing_after_warm_up() {
+    let sent = |call: &Call| {
+        let totals = call.broadcast.worker.metrics().totals;
+        totals.redundant_packets_sent
+    };
+    let mut call = Call::new();
+    call.speak(40, 51);
+    let mut packets: Vec<_> = (0..45).map(|_| call.protect_speech()).collect();
+    let mut publish = |packets: &mut [Vec<u8>]| {
+        let broadcast = &mut call.broadcast;
+        for packet in packets {
+            broadcast.now = broadcast.now + PACKET_TIME;
+            broadcast.worker.handle_timeout(broadcast.now);
+            broadcast.receive_from_publisher(packet);
+            while broadcast.worker.poll_transmit(broadcast.now).is_some() {}
+        }
+    };
+    // The measured packets do not contain the reports of each full second.
+    let (first, measured) = packets.split_at_mut(10);
+    publish(first);
+    let info = allocation_counter::measure(|| publish(measured));
+    assert_eq!(info.count_total, 0);
+    assert!(sent(&call) > 100);
 }
 
 /// Lets one of the microphones carry speech, and drains the outputs as a shard does. Returns how often

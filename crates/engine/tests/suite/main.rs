@@ -39,6 +39,8 @@ mod publisher_jumps;
 #[cfg(feature = "sim")]
 mod quality_reports;
 #[cfg(feature = "sim")]
+mod redundant_audio;
+#[cfg(feature = "sim")]
 mod retransmissions;
 #[cfg(feature = "sim")]
 mod sender_reports;

@@ -358,6 +358,7 @@ mod tests {
             rtx_ssrc: Some(Ssrc(6)),
             pt: VP8,
             rtx_pt: Some(VP8_RTX),
+            red_pt: None,
             clock_rate: 90_000,
             video: true,
             nack: true,

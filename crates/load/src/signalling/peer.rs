@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_peer::negotiation::{
-    IncomingStream, camera_parameters, microphone_parameters, receive_capabilities,
+    AudioRepair, IncomingStream, camera_parameters, microphone_parameters, receive_capabilities,
 };
 use watersmeet_wire::params::RtpParameters;
 use watersmeet_wire::units::Ssrc;
@@ -202,7 +202,7 @@ impl Peer {
             .get_mut("rtpCapabilities")
             .map(Value::take)
             .unwrap_or_default();
-        self.capabilities = receive_capabilities(&self.router);
+        self.capabilities = receive_capabilities(&self.router, AudioRepair::Retransmission);
         let mut ready = Vec::new();
         if self.plan.sends {
             let (id, connected) = self.open_transport("send", 2 * self.number).await?;

@@ -214,7 +214,8 @@ impl Browser {
 
     fn consume(&mut self, now: Time, producer: &str) {
         if self.options.subscribes {
-            let capabilities = negotiation::receive_capabilities(&self.capabilities);
+            let capabilities =
+                negotiation::receive_capabilities(&self.capabilities, self.audio_repair);
             let payload = json!({"producerId": producer, "rtpCapabilities": capabilities});
             self.request("consume", payload, PendingRequest::Consume(now));
         }

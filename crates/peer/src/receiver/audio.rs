@@ -1,9 +1,11 @@
 //! Received audio stream: counts of packets, those that arrive too late to be played, and the time of
-//! the first one. Missing packets are requested where the server announces that it retransmits them.
+//! the first one. Missing packets are requested where the server announces that it retransmits them, and
+//! taken from redundancy (RFC 2198) where later packets repeat them.
 
 use std::time::Duration;
 
-use watersmeet_wire::units::{SeqNo, Time};
+use watersmeet_wire::codec::RedPayload;
+use watersmeet_wire::units::{Pt, SeqNo, Time};
 
 use super::nack::NackList;
 use super::packet_stats::{PacketArrival, PacketStats};
@@ -34,6 +36,8 @@ pub struct AudioTrack {
     pub silence_packets: u64,
     /// Number of packets that arrived too late to be played.
     pub late_packets: u64,
+    /// Number of lost packets that later ones repeated.
+    pub recovered: u64,
     /// Playout times.
     playout: PlayoutTiming,
     /// Missing packets to request; absent when the server does not retransmit.
@@ -51,6 +55,7 @@ impl AudioTrack {
             speech_packets: 0,
             silence_packets: 0,
             late_packets: 0,
+            recovered: 0,
             playout: PlayoutTiming::new(AUDIO_CLOCK),
         }
     }
@@ -94,9 +99,7 @@ impl AudioTrack {
         };
         let is_first = self.first.is_none();
         self.first.get_or_insert(now);
-        let due = self.playout.render_time(timestamp) + PLAYOUT_MARGIN;
-        self.late_packets += u64::from(!is_first && now > due);
-        self.playout.record_frame(now, timestamp);
+        self.play(now, timestamp, is_first);
         if let Some(nacks) = &mut self.nacks {
             nacks.record_packet(now, seq);
             // Later than that it would not be played any more.
@@ -110,4 +113,76 @@ impl AudioTrack {
         let signature = payload.get(1..).and_then(PacketSignature::parse);
         signature.map(Some).ok_or(Violation::CorruptPayload { seq })
     }
+
+    /// Handles a packet with redundancy; returns the signature of its own payload, unless that is silence.
+    /// `pt` is the payload type of all payloads in it.
+    ///
+    /// # Errors
+    /// The violation that the packet shows.
+    pub fn receive_redundant(
+        &mut self,
+        now: Time,
+        seq: u16,
+        timestamp: u32,
+        payload: &[u8],
+        pt: Pt,
+    ) -> Result<Option<PacketSignature>, Violation> {
+        let wrong = Violation::WrongRedundancy {
+            ssrc: Default::default(),
+        };
+        let red = RedPayload::parse(payload).ok_or(wrong)?;
+        if red.primary_pt != pt || red.redundant.iter().any(|block| block.pt != pt) {
+            return Err(wrong);
+        }
+        let signature = self.receive(now, seq, timestamp, red.primary)?;
+        let Some(own) = signature else {
+            return Ok(None);
+        };
+        for block in &red.redundant {
+            if block.payload.len() <= SIGNATURE_LEN {
+                continue;
+            }
+            let earlier = block.payload.get(1..).and_then(PacketSignature::parse);
+            let earlier = earlier.filter(|it| is_repeated_by(it, &own, block.timestamp_offset));
+            let earlier = earlier.ok_or(wrong)?;
+            let distance = low_16_bits(own.frame.wrapping_sub(earlier.frame));
+            self.recover(now, seq.wrapping_sub(distance), block.timestamp(timestamp));
+        }
+        Ok(signature)
+    }
+
+    /// Handles a payload that another packet repeats.
+    fn recover(&mut self, now: Time, seq: u16, timestamp: u32) {
+        let Some(seq) = self.packet_stats.recover(seq) else {
+            return;
+        };
+        self.play(now, timestamp, false);
+        self.recovered += 1;
+        self.speech_packets += 1;
+        if let Some(nacks) = &mut self.nacks {
+            nacks.record_packet(now, seq);
+        }
+    }
+
+    /// Counts a payload as late if it is, and learns from its delay.
+    fn play(&mut self, now: Time, timestamp: u32, is_first: bool) {
+        let due = self.playout.render_time(timestamp) + PLAYOUT_MARGIN;
+        self.late_packets += u64::from(!is_first && now > due);
+        self.playout.record_frame(now, timestamp);
+    }
+}
+
+/// Returns whether a payload is an earlier one of the same source, captured as long before as its timestamp
+/// says, to one tick.
+fn is_repeated_by(earlier: &PacketSignature, own: &PacketSignature, timestamp_offset: u16) -> bool {
+    let age = own.captured.since(earlier.captured).as_micros();
+    let ticks = age * u128::from(AUDIO_CLOCK) / 1_000_000;
+    (earlier.room, earlier.source) == (own.room, own.source)
+        && ticks.abs_diff(timestamp_offset.into()) <= 1
+}
+
+/// Returns the low 16 bits of a number.
+#[expect(clippy::cast_possible_truncation, reason = "wanted modulo 2^16")]
+const fn low_16_bits(number: u32) -> u16 {
+    number as u16
 }

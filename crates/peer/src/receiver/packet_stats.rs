@@ -86,6 +86,13 @@ impl PacketStats {
         arrival
     }
 
+    /// Removes the packet numbered `raw` from the missing ones: its payload arrived in another packet, of which
+    /// reports know nothing. Returns its number if it was missing.
+    pub fn recover(&mut self, raw: u16) -> Option<SeqNo> {
+        let seq = self.newest?.nearest(raw);
+        self.missing.remove(&seq).map(|_| seq)
+    }
+
     fn classify(&mut self, now: Time, raw: u16) -> PacketArrival {
         let Some(newest) = self.newest else {
             let seq = SeqNo::first(raw);

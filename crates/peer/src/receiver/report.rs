@@ -135,6 +135,8 @@ pub struct AudioReport {
     pub silence_packets: u64,
     /// Number of packets that arrived too late to be played.
     pub late_packets: u64,
+    /// Number of lost packets that later ones repeated.
+    pub recovered: u64,
     /// Capture time according to sender reports minus actual capture time, in microseconds.
     pub skew_micros: Option<i64>,
 }
@@ -149,6 +151,7 @@ impl AudioReport {
             speech_packets: audio.speech_packets,
             silence_packets: audio.silence_packets,
             late_packets: audio.late_packets,
+            recovered: audio.recovered,
             skew_micros,
         }
     }
@@ -170,11 +173,12 @@ impl fmt::Display for AudioReport {
         let first = self.first_packet.map_or(0, |first| first.as_millis());
         write!(
             f,
-            "first packet {first} ms, lost {}/{} ({:.2} %), {} late, {} spoken, {} silent",
+            "first packet {first} ms, lost {}/{} ({:.2} %), {} late, {} recovered, {} spoken, {} silent",
             self.lost,
             self.expected,
             self.residual_loss() * 100.0,
             self.late_packets,
+            self.recovered,
             self.speech_packets,
             self.silence_packets,
         )

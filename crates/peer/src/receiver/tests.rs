@@ -1,6 +1,7 @@
 //! Receiver alone: what it accepts, and what it reports.
 
 use rand_chacha::rand_core::SeedableRng as _;
+use watersmeet_wire::codec::red;
 use watersmeet_wire::rtp::{RtpHeaderFields, extension};
 use watersmeet_wire::units::{Pt, Rng};
 
@@ -18,6 +19,7 @@ fn receiver() -> Receiver {
         rtx_ssrc: Some(Ssrc(9)),
         pt: VP8,
         rtx_pt: Some(VP8_RTX),
+        red_pt: None,
         clock_rate: VIDEO_CLOCK,
         video: true,
         nack: true,
@@ -167,4 +169,72 @@ fn audio_that_arrives_after_its_playout_is_concealed() {
         .unwrap();
     assert_eq!((report.lost, report.late_packets), (0, 1));
     assert!((report.concealed() - 0.01).abs() < 1e-9);
+}
+
+/// Returns a packet's payload of speech, captured at a multiple of 20 ms.
+fn speech(number: u16) -> Vec<u8> {
+    let signature = PacketSignature {
+        room: 1,
+        source: 2,
+        layer: 0,
+        temporal: 0,
+        keyframe: false,
+        reference_distances: [0, 0],
+        frame: number.into(),
+        index: 0,
+        count: 1,
+        captured: Time::from_millis(u64::from(number) * 20),
+    };
+    let mut payload = vec![120];
+    signature.write(&mut payload, 79);
+    payload
+}
+
+#[test]
+fn lost_audio_is_taken_from_packets_that_repeat_it() {
+    const RED: Pt = Pt(63);
+    let mut receiver = Receiver::new(Duration::ZERO);
+    let audio = IncomingStream {
+        ssrc: AUDIO,
+        rtx_ssrc: None,
+        pt: OPUS,
+        rtx_pt: None,
+        red_pt: Some(RED),
+        clock_rate: AUDIO_CLOCK,
+        video: false,
+        nack: false,
+        extensions: ExtensionIds::CHROME,
+    };
+    receiver.add_stream(Time::ZERO, audio);
+    let timestamp = |number: u16| u32::from(number) * 960;
+    // 50 is lost alone, 80 with the packet that repeats it.
+    for number in (1..100).filter(|number| ![50, 80, 81].contains(number)) {
+        let (own, former) = (speech(number), speech(number - 1));
+        let earlier = [red::EarlierPayload {
+            timestamp: timestamp(number).wrapping_sub(960),
+            payload: &former,
+        }];
+        let mut out = [0; 400];
+        let len = red::write(&mut out, 400, OPUS, timestamp(number), &own, &earlier).unwrap();
+        let now = Time::from_millis(u64::from(number) * 20);
+        let sent = packet(AUDIO, RED, number, timestamp(number), false, &out[..len]);
+        assert!(receiver.handle_rtp(now, &sent).is_some());
+    }
+    let report = receiver
+        .audio_report(Time::from_millis(5_000), AUDIO)
+        .unwrap();
+    assert_eq!((report.recovered, report.lost, report.expected), (2, 1, 99));
+    assert_eq!(report.speech_packets, 98);
+    assert!(receiver.violations().is_empty());
+    // The same payloads with another distance of their timestamps.
+    let earlier = [red::EarlierPayload {
+        timestamp: timestamp(100) - 1_920,
+        payload: &speech(99),
+    }];
+    let mut out = [0; 400];
+    let len = red::write(&mut out, 400, OPUS, timestamp(100), &speech(100), &earlier);
+    let sent = packet(AUDIO, RED, 100, timestamp(100), false, &out[..len.unwrap()]);
+    receiver.handle_rtp(Time::from_millis(2_000), &sent);
+    let wrong = Violation::WrongRedundancy { ssrc: AUDIO };
+    assert_eq!(receiver.violations(), [wrong]);
 }

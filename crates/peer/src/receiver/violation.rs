@@ -27,6 +27,11 @@ pub enum Violation {
         /// The packet.
         seq: SeqNo,
     },
+    /// A packet repeats an earlier payload with another timestamp than it had, or that is none of the stream.
+    WrongRedundancy {
+        /// The packet.
+        ssrc: Ssrc,
+    },
     /// Sequence numbers jumped by thousands.
     SequenceJump {
         /// The stream.

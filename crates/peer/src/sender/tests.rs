@@ -187,6 +187,7 @@ fn back_to_back(mut change: impl FnMut(usize, &mut Vec<u8>) -> bool) -> (Receive
         rtx_ssrc: options.rtx_ssrc,
         pt: VP8,
         rtx_pt: Some(VP8_RTX),
+        red_pt: None,
         clock_rate: VIDEO_CLOCK,
         video: true,
         extensions: ExtensionIds::CHROME,

@@ -137,6 +137,7 @@ fn value_type(key: &str) -> ValueType {
         | "pin_cores"
         | "tls_self_signed"
         | "token_required"
+        | "redundant_audio"
         | "bandwidth_adaptation" => ValueType::Switch,
         "announced_ips" | "cors_origins" | "host_names" | "trusted_proxies" | "turn_urls" => {
             ValueType::List

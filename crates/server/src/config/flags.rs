@@ -71,6 +71,14 @@ pub struct Flags {
     #[arg(long, value_name = "CODEC", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video_codec: Option<VideoCodec>,
+    /// Send and receive no redundant audio (RED)
+    #[arg(long, global = true)]
+    #[serde(
+        rename = "redundant_audio",
+        serialize_with = "off",
+        skip_serializing_if = "is_off"
+    )]
+    pub no_redundant_audio: bool,
     /// Assumed bitrate of a path before it is measured, in bits per second [default: 1000000]
     #[arg(long, value_name = "BPS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]

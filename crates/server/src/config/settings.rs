@@ -181,6 +181,10 @@ pub struct Config {
     /// The only video codec that rooms offer, one of `codecs`. Default: all of them.
     /// `video_codec = "vp8"`
     pub video_codec: Option<VideoCodec>,
+    /// Whether rooms with Opus offer redundant audio (RED, RFC 2198): packets then repeat earlier ones for
+    /// browsers that lose some. Default true.
+    /// `redundant_audio = true`
+    pub redundant_audio: bool,
     /// Assumed bitrate of the path to a browser before it is measured, in bits per second.
     /// Default 1,000,000.
     /// `initial_outgoing_bitrate = 1000000`
@@ -285,6 +289,7 @@ impl Default for Config {
             turn_ttl_s: 86_400,
             codecs: CodecChoice::defaults(),
             video_codec: None,
+            redundant_audio: true,
             initial_outgoing_bitrate: 1_000_000,
             bandwidth_adaptation: true,
             max_incoming_bitrate: None,

@@ -10,11 +10,12 @@ use super::toml_file;
 use super::variables::Environment;
 
 /// Flags whose name is not that of their key.
-const FLAGS: [(&str, &str); 4] = [
+const FLAGS: [(&str, &str); 5] = [
     ("announced_ips", "--announced-ip"),
     ("udp", "--no-udp"),
     ("tcp", "--no-tcp"),
     ("bandwidth_adaptation", "--no-bandwidth-adaptation"),
+    ("redundant_audio", "--no-redundant-audio"),
 ];
 
 /// Where keys are set.

@@ -314,7 +314,7 @@ fn invalid_or_ineffective_values_are_refused() {
         ("WATERSMEET_TOP_N_AUDIO", "65", "top_n_audio"),
         ("WATERSMEET_CODECS", "vp10", "codecs"),
         ("WATERSMEET_CODECS", "opus, vp10", "choose among `opus`"),
-        ("WATERSMEET_CODECS", "opus, red", "in-band FEC"),
+        ("WATERSMEET_CODECS", "opus, red", "see `redundant_audio`"),
         (
             "WATERSMEET_CODECS",
             "opus, h265",

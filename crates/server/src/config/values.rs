@@ -46,9 +46,8 @@ impl FromStr for Codec {
             return Ok(*codec);
         }
         Err(match name.to_ascii_lowercase().as_str() {
-            "red" => {
-                "`red` is not supported: Opus repairs single losses by its in-band FEC".to_owned()
-            }
+            "red" => "`red` is offered with Opus and need not be listed: see `redundant_audio`"
+                .to_owned(),
             "h265" | "hevc" => {
                 format!("`{name}` is not supported: choose `h264`, `vp9` or `av1` instead")
             }

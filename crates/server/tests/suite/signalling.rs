@@ -119,27 +119,24 @@ async fn transport_has_only_tcp_candidates_when_udp_is_disabled() {
 }
 
 #[tokio::test]
-async fn rooms_offer_only_the_configured_video_codec() {
-    let program = Program::start(&["--video-codec", "vp9"]);
-    let mut ana = Client::connect(&program).await;
-    assert_eq!(ana.connected["options"]["forceVideoCodec"], "video/VP9");
-    let answer = ana
-        .request(
-            "getRouterRtpCapabilities",
-            json!({}),
-            "routerRtpCapabilities",
-        )
-        .await;
-    let codecs = answer["rtpCapabilities"]["codecs"]
-        .as_array()
-        .unwrap()
-        .clone();
-    let mut names: Vec<_> = codecs
-        .iter()
-        .map(|it| it["mimeType"].as_str().unwrap())
-        .collect();
-    names.dedup();
-    assert_eq!(names, ["audio/opus", "video/VP9", "video/rtx"]);
+async fn rooms_offer_only_the_configured_codecs() {
+    let with_red = ["audio/opus", "video/VP9", "video/rtx", "audio/red"];
+    let flags = ["--video-codec", "vp9", "--no-redundant-audio"];
+    for (flags, expected) in [(&flags[..2], &with_red[..]), (&flags[..], &with_red[..3])] {
+        let program = Program::start(flags);
+        let mut ana = Client::connect(&program).await;
+        assert_eq!(ana.connected["options"]["forceVideoCodec"], "video/VP9");
+        let answer = ana
+            .request(
+                "getRouterRtpCapabilities",
+                json!({}),
+                "routerRtpCapabilities",
+            )
+            .await;
+        let codecs = answer["rtpCapabilities"]["codecs"].as_array().unwrap();
+        let names = codecs.iter().map(|it| it["mimeType"].as_str().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use watersmeet_peer::browser::MediaSource;
+use watersmeet_peer::negotiation::AudioRepair;
 use watersmeet_peer::sender::media_source::CameraOptions;
 use watersmeet_wire::units::Bitrate;
 
@@ -46,6 +47,8 @@ pub struct Person {
     pub is_behind_bottleneck: bool,
     /// What transport-wide feedback says.
     pub claim: Claim,
+    /// How lost audio is repaired.
+    pub audio_repair: AudioRepair,
 }
 
 /// Bottleneck that several people share on the way from the server.
@@ -126,6 +129,7 @@ impl Person {
             up_rates: Vec::new(),
             is_behind_bottleneck: false,
             claim: Claim::True,
+            audio_repair: AudioRepair::default(),
         }
     }
 
@@ -147,6 +151,13 @@ impl Person {
     #[must_use]
     pub fn with_media(mut self, media: Vec<MediaSource>) -> Self {
         self.media = media;
+        self
+    }
+
+    /// Repairs lost audio in this way.
+    #[must_use]
+    pub const fn repairing_audio_by(mut self, audio_repair: AudioRepair) -> Self {
+        self.audio_repair = audio_repair;
         self
     }
 

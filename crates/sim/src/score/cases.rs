@@ -2,6 +2,7 @@
 //! several people or flows behind one bottleneck. Bars are those of the project's quality plan; a bar
 //! is changed once, with the measured figure beside it.
 
+mod audio;
 mod bandwidth;
 mod builders;
 mod impairments;
@@ -12,6 +13,7 @@ use super::case::Case;
 /// Returns all cases, in the order of the table.
 pub fn all() -> Vec<Case> {
     let mut cases = impairments::cases();
+    cases.extend(audio::cases());
     cases.extend(bandwidth::cases());
     cases.extend(sharing::cases());
     cases

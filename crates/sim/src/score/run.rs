@@ -129,6 +129,7 @@ impl Run<'_> {
                 Claim::Random => FeedbackClaim::Random(Box::new(seeds::generator(seed, name))),
             };
             participant.browser.receiver.set_feedback_claim(claim);
+            participant.browser.set_audio_repair(person.audio_repair);
         }
     }
 

@@ -5,7 +5,7 @@ use str0m::format::{Codec, FormatParams};
 use str0m::media::{Frequency, KeyframeRequestKind, MediaKind as Str0mKind};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, SeqNo as Str0mSeqNo};
 use watersmeet_engine::command::{Command, ConsumerId, ProducerId, Reply};
-use watersmeet_peer::negotiation::{self, IncomingStream};
+use watersmeet_peer::negotiation::{self, AudioRepair, IncomingStream};
 use watersmeet_peer::receiver::video::{VideoPacket, VideoTrack};
 use watersmeet_peer::receiver::violation::Violation;
 use watersmeet_peer::sender::encoder::Encoder;
@@ -247,7 +247,7 @@ impl Viewer {
 /// capabilities.
 pub fn receiving(config: RtcConfig, router: &RtpCapabilities) -> (RtcConfig, RtpCapabilities) {
     let router = serde_json::to_value(router).unwrap();
-    let capabilities = negotiation::receive_capabilities(&router);
+    let capabilities = negotiation::receive_capabilities(&router, AudioRepair::Retransmission);
     let capabilities: RtpCapabilities = serde_json::from_value(capabilities).unwrap();
     let mut config = config.set_rtp_mode(true).clear_codecs();
     let pt_of = |name: &str| {

@@ -24,9 +24,9 @@ pub const REDUNDANT_LEN_MAX: usize = 0x3ff;
 /// F bit: another block header follows.
 const ANOTHER_BLOCK: u8 = 0x80;
 /// Length of the header of an earlier payload.
-const REDUNDANT_HEADER_LEN: usize = 4;
+pub const REDUNDANT_HEADER_LEN: usize = 4;
 /// Length of the header of the primary payload.
-const PRIMARY_HEADER_LEN: usize = 1;
+pub const PRIMARY_HEADER_LEN: usize = 1;
 
 /// Parsed payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,21 @@ impl<'a> RedPayload<'a> {
 /// redundancy. Returns `None` as [`RedPayload::parse`] does.
 pub fn strip(payload: &[u8]) -> Option<(Pt, &[u8])> {
     RedPayload::parse(payload).map(|red| (red.primary_pt, red.primary))
+}
+
+/// Gives all blocks of a well-formed payload the payload type `pt`, as the receiver of another
+/// negotiation expects it. A block of another codec than the primary payload gets it too.
+pub fn set_payload_type(payload: &mut [u8], pt: Pt) {
+    let mut rest = payload;
+    while let Some((first, after)) = rest.split_first_mut() {
+        let is_last = *first & ANOTHER_BLOCK == 0;
+        *first = *first & ANOTHER_BLOCK | pt.0 & !ANOTHER_BLOCK;
+        let fields = after.split_at_mut_checked(REDUNDANT_HEADER_LEN - 1);
+        match fields {
+            Some((_, after)) if !is_last => rest = after,
+            _ => return,
+        }
+    }
 }
 
 /// Payload that was sent earlier, to be repeated.

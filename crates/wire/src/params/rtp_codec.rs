@@ -8,6 +8,9 @@ use super::limits::{ParamsError, RTCP_FEEDBACK_MAX, check_list_len, check_text_l
 use super::parameter_value::{self, FormatParameters};
 use crate::units::Pt;
 
+/// MIME type of redundant audio (RFC 2198).
+pub const RED_MIME_TYPE: &str = "audio/red";
+
 /// Audio or video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +70,11 @@ impl RtpCodecCapability {
     /// Returns whether this is a retransmission codec (RFC 4588).
     pub fn is_rtx(&self) -> bool {
         is_rtx(&self.mime_type)
+    }
+
+    /// Returns whether this is redundant audio (RFC 2198).
+    pub fn is_red(&self) -> bool {
+        is_red(&self.mime_type)
     }
 
     pub(super) fn validate(&self) -> Result<(), ParamsError> {
@@ -153,6 +161,24 @@ impl RtpCodecParameters {
     /// Returns whether this is a retransmission codec (RFC 4588).
     pub fn is_rtx(&self) -> bool {
         is_rtx(&self.mime_type)
+    }
+
+    /// Returns whether this is redundant audio (RFC 2198).
+    pub fn is_red(&self) -> bool {
+        is_red(&self.mime_type)
+    }
+
+    /// Returns whether this is media by itself: neither retransmissions nor redundancy.
+    pub fn is_media(&self) -> bool {
+        !self.is_rtx() && !self.is_red()
+    }
+
+    /// Returns the payload type of the payloads that this RED codec carries: the first of its format
+    /// parameter, which has no name (RFC 2198 §5: `a=fmtp:109 100/100`).
+    pub fn red_primary(&self) -> Option<Pt> {
+        let list = self.parameters.get("").filter(|_| self.is_red())?;
+        let first = list.as_text()?.split('/').next()?;
+        first.parse().ok().map(Pt)
     }
 
     /// Returns the payload type that this RTX codec retransmits.
@@ -273,6 +299,10 @@ fn is_rtx(mime_type: &str) -> bool {
     mime_type
         .rsplit_once('/')
         .is_some_and(|(_, subtype)| subtype.eq_ignore_ascii_case("rtx"))
+}
+
+fn is_red(mime_type: &str) -> bool {
+    mime_type.eq_ignore_ascii_case(RED_MIME_TYPE)
 }
 
 /// Type of RTCP feedback (RFC 4585 §4.2).

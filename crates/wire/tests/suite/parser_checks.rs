@@ -23,7 +23,7 @@ use watersmeet_wire::rtp::{
 use watersmeet_wire::stun::{
     BindingRequest, Class, ErrorCode, IntegrityKey, StunMessage, write_error, write_success,
 };
-use watersmeet_wire::units::{SeqNo, Ssrc, Time};
+use watersmeet_wire::units::{Pt, SeqNo, Ssrc, Time};
 
 /// Length of a datagram that any list of RTCP packets fits, in bytes.
 const ANY_LEN: usize = 1 << 18;
@@ -612,6 +612,17 @@ pub fn red(bytes: &[u8]) {
         return;
     };
     assert_eq!(red::strip(payload), Some((read.primary_pt, read.primary)));
+    let mut renamed = payload.to_vec();
+    red::set_payload_type(&mut renamed, Pt(time));
+    let pt = Pt(time & 0x7f);
+    assert!(RedPayload::parse(&renamed).is_some_and(|renamed| {
+        let blocks = renamed.redundant.iter().zip(&read.redundant);
+        let mut same = blocks.map(|(new, old)| {
+            new.pt == pt
+                && (new.timestamp_offset, new.payload) == (old.timestamp_offset, old.payload)
+        });
+        renamed.primary_pt == pt && renamed.primary == read.primary && same.all(|it| it)
+    }));
     let timestamp = u32::from(time) << 8;
     let newest_first = read.redundant.iter().rev().map(|block| EarlierPayload {
         timestamp: block.timestamp(timestamp),

@@ -87,11 +87,16 @@ const FEEDBACK: [TrafficMetric; 4] = [
 type WorkerCounter = (&'static str, &'static str, fn(&ShardMetrics) -> u64);
 
 /// Counters of each worker.
-const WORKER_COUNTERS: [WorkerCounter; 11] = [
+const WORKER_COUNTERS: [WorkerCounter; 12] = [
     (
         "rtp_packets_repaired",
         "Lost media packets recovered by retransmission",
         |it| it.worker.totals.repaired,
+    ),
+    (
+        "rtp_redundant_packets",
+        "Audio packets sent with the payloads of earlier ones",
+        |it| it.worker.totals.redundant_packets_sent,
     ),
     (
         "retransmissions_refused",

@@ -44,6 +44,20 @@ fn payload_without_earlier_blocks_has_one_byte_more() {
     assert_eq!(out, [0x6f, 9]);
 }
 
+#[test]
+fn all_blocks_get_the_payload_type_of_another_negotiation() {
+    let mut payload = DISTANCE_ONE;
+    set_payload_type(&mut payload, Pt(100));
+    let read = RedPayload::parse(&payload).unwrap();
+    assert_eq!((read.primary_pt, read.redundant[0].pt), (Pt(100), Pt(100)));
+    assert_eq!(payload[4..], [0x64, 1, 2, 3, 4, 5, 6]);
+    // A truncated payload must not panic.
+    let mut truncated = payload;
+    for len in 0..DISTANCE_ONE.len() {
+        set_payload_type(&mut truncated[..len], Pt(100));
+    }
+}
+
 /// Payloads of two bytes, each 20 ms older than the one before it.
 fn five_blocks() -> Vec<EarlierPayload<'static>> {
     let blocks = (1..=5).map(|age| earlier(10_000 - age * 960, &[7, 7]));
