@@ -63,7 +63,7 @@ impl Sources {
 
     /// Returns how the operator sets the first of two keys that is set, else the flag of this name.
     pub fn setting_of_first(&self, keys: [&str; 2], flag: &str) -> String {
-        let set = keys.iter().find(|key| self.setting(key, "") != "");
+        let set = keys.iter().find(|key| !self.setting(key, "").is_empty());
         self.setting(set.unwrap_or(&""), flag)
     }
 
