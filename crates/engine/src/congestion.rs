@@ -16,6 +16,7 @@ mod loss_limit;
 mod pacer;
 mod probe;
 mod queueing_delay;
+mod sending;
 mod sent_ledger;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ use self::busy_rate::BusyRate;
 use self::competition::{Competition, Ending};
 use self::delay_trend::{DelayTrend, Trend};
 use self::loss_limit::{LossLimit, Verdict};
-use self::pacer::{Pacer, PacingRate};
+use self::pacer::Pacer;
 use self::probe::{ProbeResult, Prober};
 use self::queueing_delay::QueueingDelay;
 use self::sent_ledger::{Outcome, SentLedger, SentPacket};
@@ -82,22 +83,6 @@ const UPDATE_MAX: Duration = Duration::from_millis(200);
 /// Growth per second, in percent, and at least.
 const GROWTH_PERCENT: u64 = 8;
 const GROWTH_MIN: Bitrate = Bitrate::from_kbps(40);
-
-/// Queue that the bytes on the way may form, besides what the round-trip time accounts for: soon after
-/// congestion, without it, where six lost reports in a row must not stop the picture, and while a queue
-/// stands that has to drain.
-const QUEUE_ALLOWED: Duration = Duration::from_millis(300);
-const QUEUE_ALLOWED_UNCONGESTED: Duration = Duration::from_millis(700);
-const QUEUE_ALLOWED_CONGESTED: Duration = Duration::from_millis(100);
-
-/// Bytes on the way that are always allowed.
-const FLIGHT_MIN: u64 = 4_500;
-
-/// Bounds of the interval at which a packet is sent though too much is on the way, to notice when the path
-/// is back, and the packet's length: half of the estimate is used for that at most.
-const TRICKLE_MIN: Duration = Duration::from_millis(50);
-const TRICKLE_MAX: Duration = Duration::from_millis(200);
-const TRICKLE_BYTES: usize = 1_200;
 
 /// Time after congestion for which bursts are spread wider.
 const CAREFUL_FOR: Duration = Duration::from_secs(30);
@@ -225,63 +210,6 @@ impl BandwidthEstimator {
     /// Sets the bitrate that would be of use; the path is probed for it while the estimate is lower.
     pub fn set_goal(&mut self, goal: Bitrate) {
         self.prober.set_goal(goal.min(CEILING));
-    }
-
-    /// Records a packet with a transport-wide sequence number, that leaves at `departure`.
-    pub fn record_sent(&mut self, now: Time, departure: Time, seq: u16, len: usize) {
-        self.first_sent.get_or_insert(now);
-        self.awaiting_since.get_or_insert(now);
-        let rate = self.pacing_rate(now);
-        let probe = self.prober.sending().map_or(0, |(id, _)| id);
-        self.ledger.record(departure.max(now), seq, len, probe);
-        if probe != 0 {
-            self.prober.record_sent(now, len);
-        }
-        self.pacer.record(now, len, rate.bitrate);
-        self.last_sent = now;
-    }
-
-    /// Returns from when on the next packet may be sent. Feedback may bring that forward. Nothing is held
-    /// back before there is any: what is sent by then is little.
-    pub fn ready_at(&mut self, now: Time) -> Time {
-        if !self.is_limiting() {
-            return now;
-        }
-        let paced = self.pacer.ready_at(self.pacing_rate(now));
-        let is_full =
-            self.is_interrupted(now) || self.ledger.in_flight(now) >= self.flight_max(now);
-        if is_full {
-            paced.max(self.last_sent + self.trickle_interval())
-        } else {
-            paced
-        }
-    }
-
-    /// Returns how many bytes may be sent now: none while [`Self::ready_at`] is in the future.
-    pub fn allowance(&mut self, now: Time) -> u64 {
-        if !self.is_limiting() {
-            return u64::MAX;
-        }
-        if self.ready_at(now) > now {
-            return 0;
-        }
-        let paced = self.pacer.allowance(now, self.pacing_rate(now));
-        let flight = self
-            .flight_max(now)
-            .saturating_sub(self.ledger.in_flight(now));
-        paced.min(flight).max(1)
-    }
-
-    /// Returns the interval at which a packet is sent though too much is on the way.
-    fn trickle_interval(&self) -> Duration {
-        let half = Bitrate::from_bps(self.estimate.as_bps() / 2);
-        let interval = half.time_to_send(TRICKLE_BYTES).unwrap_or(TRICKLE_MAX);
-        interval.clamp(TRICKLE_MIN, TRICKLE_MAX)
-    }
-
-    /// Returns whether packets are held back: only where the peer sends feedback, and in a probe.
-    fn is_limiting(&self) -> bool {
-        self.last_feedback.is_some() || self.prober.sending().is_some()
     }
 
     /// Returns whether no probe has had a result yet.
@@ -629,31 +557,5 @@ impl BandwidthEstimator {
             || self
                 .congestion
                 .is_some_and(|it| now.since(it.decreased) < CAREFUL_FOR)
-    }
-
-    /// Returns the rate at which queued packets are sent.
-    fn pacing_rate(&self, now: Time) -> PacingRate {
-        let percent = if self.is_careful(now) { 130 } else { 250 };
-        let rate = Bitrate::from_bps(self.estimate.as_bps() * percent / 100);
-        let probe = self.prober.sending().map(|(_, rate)| rate);
-        PacingRate {
-            bitrate: probe.unwrap_or(rate),
-            is_probe: probe.is_some(),
-        }
-    }
-
-    /// Returns how many bytes may be on the way.
-    fn flight_max(&self, now: Time) -> u64 {
-        let is_congested = self.congestion.is_some_and(|it| it.is_queue_standing);
-        let queue = if is_congested {
-            QUEUE_ALLOWED_CONGESTED
-        } else if self.is_careful(now) {
-            QUEUE_ALLOWED
-        } else {
-            QUEUE_ALLOWED_UNCONGESTED
-        };
-        let millis = (self.round_trip + queue).as_millis();
-        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-        (self.estimate.as_bps().saturating_mul(millis) / 8_000).max(FLIGHT_MIN)
     }
 }

@@ -254,7 +254,8 @@ impl Consumer {
             ..
         } = setup;
         let encoding = rtp.encodings.first();
-        let rtx_ssrc = encoding.and_then(|encoding| Some(encoding.rtx?.ssrc));
+        let ssrc = encoding.and_then(|it| it.ssrc).unwrap_or_default();
+        let rtx_ssrc = encoding.and_then(|it| Some(it.rtx?.ssrc));
         let formats = ConsumerFormat::all_of(&rtp.codecs, rtx_ssrc.is_some());
         let first = formats.first().copied();
         let codec = first.and_then(|format| format.codec);
@@ -268,9 +269,7 @@ impl Consumer {
             transport,
             key,
             kind,
-            ssrc: encoding
-                .and_then(|encoding| encoding.ssrc)
-                .unwrap_or_default(),
+            ssrc,
             paused,
             held: false,
             connected: false,
