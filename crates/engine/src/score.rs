@@ -17,7 +17,7 @@ pub struct EncodingScore {
     pub ssrc: Ssrc,
     /// RID with which the publisher sends it.
     pub rid: Option<Rid>,
-    /// Score from 0 (nothing arrives) to [`SCORE_MAX`].
+    /// Score from 0 (nothing arrives) to 10.
     pub score: u8,
 }
 

@@ -247,8 +247,8 @@ mod tests {
     #[test]
     fn packets_that_no_feedback_covered_are_noticed_by_the_next() {
         let mut ledger = SentLedger::default();
-        for seq in 65_530..65_550_u32 {
-            ledger.record(at(1), seq as u16, 10, 0);
+        for count in 0..20_u16 {
+            ledger.record(at(1), 65_530_u16.wrapping_add(count), 10, 0);
         }
         assert_eq!(ledger.cover(65_532..=65_533), 0);
         assert_eq!(ledger.cover([65_534, 65_535, 0].into_iter()), 0);
