@@ -119,9 +119,12 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Logs announced addresses that are reserved for examples: a line of a sample file was left as it is.
+/// Logs announced addresses that are reserved for examples and that this machine does not have: a line of a
+/// sample file was left as it is.
 fn warn_of_examples(announced: &[IpAddr]) {
-    for ip in announced.iter().filter(|ip| is_documentation(**ip)) {
+    let own = ip_addresses::local_ips();
+    let is_example = |ip: &&IpAddr| is_documentation(**ip) && !own.contains(ip);
+    for ip in announced.iter().filter(is_example) {
         tracing::warn!(
             %ip,
             "this announced address is reserved for examples, so media will not connect: set \

@@ -43,7 +43,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
                  machine's own are announced",
             )];
         }
-        if is_documentation(ip) {
+        if is_documentation(ip) && !own.contains(&ip) {
             findings.push(Finding::wrong(
                 "announced",
                 format!("`announced_ips`: {ip} is reserved for examples, and leads nowhere"),
