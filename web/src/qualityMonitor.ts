@@ -85,9 +85,11 @@ export class QualityMonitor {
   private judge(before: Reading, after: Reading): Judgement {
     const samples = new Map<string, ReceptionSample>();
     for (const [participant, consumers] of this.consumers()) {
-      const tracks = consumers.flatMap(({ consumerId }) => {
+      const tracks = consumers.flatMap(({ consumerId, producerId }) => {
         const [one, two] = [before.stats.inbound.get(consumerId), after.stats.inbound.get(consumerId)];
-        return one && two ? [{ before: one, after: two }] : [];
+        // A shared screen rests between two changes, which browsers count as freezes.
+        const rests = participant.producers.get(producerId)?.source === 'screen';
+        return one && two ? [{ before: one, after: rests ? { ...two, frozenS: one.frozenS } : two }] : [];
       });
       const sample = sampleOf(tracks, (after.atMs - before.atMs) / 1_000);
       if (sample) samples.set(participant.id, sample);

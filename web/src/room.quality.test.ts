@@ -7,19 +7,40 @@ import { ConnectionLost, Refusal } from './signalling';
 
 const call = new RoomFixture();
 
+const withScreen = {
+  ...ben,
+  existingProducers: [
+    {
+      peerId: 'ben',
+      producers: [
+        { producerId: 'ben face', kind: 'video' as const },
+        { producerId: 'ben voice', kind: 'audio' as const },
+        { producerId: 'ben slides', kind: 'video' as const, source: 'screen' as const },
+      ],
+    },
+  ],
+};
+
 const participant = () => {
   const [first] = call.room.participants.value;
   if (!first) throw new Error('nobody is in the room');
   return first;
 };
 
-/** Lets time pass; every second the voice of Ben gets so many packets and loses so many. */
-async function receive(seconds: number, received: number, lost: number): Promise<void> {
+const NOTHING: InboundCounters = { packetsReceived: 0, packetsLost: 0, samples: 0, samplesConcealed: 0, frozenS: 0 };
+
+/** Lets time pass; every second the consumer of a producer gets so many packets, loses so many, and stands still for so long. */
+async function receive(seconds: number, received: number, lost: number, frozenS = 0, producerId = 'ben voice'): Promise<void> {
   for (let i = 0; i < seconds; i += 1) {
     const inbound = media().currentStats.inbound;
-    const id = 'consumer of ben voice';
-    const { packetsReceived, packetsLost } = inbound.get(id) ?? { packetsReceived: 0, packetsLost: 0 };
-    const counters: InboundCounters = { packetsReceived: packetsReceived + received, packetsLost: packetsLost + lost, samples: 0, samplesConcealed: 0, frozenS: 0 };
+    const id = `consumer of ${producerId}`;
+    const before = inbound.get(id) ?? NOTHING;
+    const counters: InboundCounters = {
+      ...before,
+      packetsReceived: before.packetsReceived + received,
+      packetsLost: before.packetsLost + lost,
+      frozenS: before.frozenS + frozenS,
+    };
     media().currentStats = { ...media().currentStats, inbound: new Map([[id, counters]]) };
     await vi.advanceTimersByTimeAsync(1_000);
   }
@@ -92,6 +113,15 @@ describe('a slow connection', () => {
     expect([call.room.quality.own.value, participant().cause.value]).toEqual([null, null]);
   });
 
+  test.each<[string, Cause | null]>([
+    ['ben face', 'either'],
+    ['ben slides', null],
+  ])('is seen by a picture that stands still, unless it is a shared screen: %s', async (producerId, cause) => {
+    await call.join(withScreen);
+    await receive(16, 50, 0, 0.6, producerId);
+    expect(participant().cause.value).toBe(cause);
+  });
+
   test('is no longer marked while the connection is replaced', async () => {
     await call.join(ben);
     media().currentStats = { ...media().currentStats, receivePath: { rttMs: 900 } };
@@ -103,19 +133,6 @@ describe('a slow connection', () => {
 });
 
 describe('saving data', () => {
-  const withScreen = {
-    ...ben,
-    existingProducers: [
-      {
-        peerId: 'ben',
-        producers: [
-          { producerId: 'ben face', kind: 'video' as const },
-          { producerId: 'ben voice', kind: 'audio' as const },
-          { producerId: 'ben slides', kind: 'video' as const, source: 'screen' as const },
-        ],
-      },
-    ],
-  };
   const openConsumers = () => media().consumers.filter(({ closed }) => !closed).map(({ producerId }) => producerId);
 
   test('closes the consumers of cameras and receives them again afterwards', async () => {
