@@ -6,12 +6,14 @@
 //! | `cut all\|media [up\|down\|both]` | drops everything, or all but STUN, so that ICE consent is kept |
 //! | `restore` | ends the cut |
 //! | `rebind` | sends to the server from new ports, as a NAT does that lost its mapping |
+//! | `listen SERVER` | forwards to one more address through the same links; the answer is where clients send to |
 //! | `stats` | counters of both directions, and for each port towards the server when it was first used, as JSON |
 //!
 //! Up is towards the server. Names: `delay`, `jitter`, `queue` in milliseconds, `loss`, `reorder`,
 //! `duplicate` as shares from 0 to 1, `bursts=RECEIVED:LOST` as mean lengths of runs in packets, `rate`
 //! in bits per second.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use watersmeet_sim::network::{LinkProfile, Loss};
@@ -46,6 +48,8 @@ pub enum Command {
     Restore,
     /// Changes the ports towards the server.
     Rebind,
+    /// Opens a port for clients whose server is at this address.
+    Listen(SocketAddr),
     /// Writes the counters.
     Stats,
 }
@@ -68,6 +72,14 @@ pub fn parse(line: &str) -> Result<Command, String> {
         }
         "restore" => Command::Restore,
         "rebind" => Command::Rebind,
+        "listen" => {
+            let address = words.next().unwrap_or_default();
+            Command::Listen(
+                address
+                    .parse()
+                    .map_err(|_| format!("listen `{address}`: as 127.0.0.1:4000"))?,
+            )
+        }
         "stats" => Command::Stats,
         _ => {
             let directions = directions(word)?;
@@ -90,7 +102,7 @@ fn directions(word: &str) -> Result<Vec<Direction>, String> {
         "down" => Ok(vec![Direction::Down]),
         "both" => Ok(vec![Direction::Up, Direction::Down]),
         _ => Err(format!(
-            "unknown command `{word}`: up, down, both, cut, restore, rebind or stats"
+            "unknown command `{word}`: up, down, both, cut, restore, rebind, listen or stats"
         )),
     }
 }
@@ -167,6 +179,10 @@ mod tests {
             ),
             ("restore", Command::Restore),
             ("rebind", Command::Rebind),
+            (
+                "listen 127.0.0.1:40001",
+                Command::Listen(([127, 0, 0, 1], 40_001).into()),
+            ),
             ("stats", Command::Stats),
         ];
         for (line, expected) in table {
@@ -186,6 +202,7 @@ mod tests {
             ("up bursts=5", "bursts=5"),
             ("cut some", "some"),
             ("cut all sideways", "sideways"),
+            ("listen localhost", "localhost"),
             ("stats now", "now"),
         ] {
             let error = parse(line).unwrap_err();

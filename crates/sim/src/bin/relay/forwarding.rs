@@ -12,13 +12,16 @@ use watersmeet_sim::seeds;
 use watersmeet_wire::units::Time;
 
 use crate::commands::{self, Command, Cut, Direction};
-use crate::sockets::{Input, Upstream};
+use crate::sockets::{self, Client, Input, Upstream};
 
 /// Maximum number of datagrams on their way. More are dropped.
 const DATAGRAMS_MAX: usize = 65_536;
 
 /// Maximum number of clients; datagrams of more are dropped.
 const CLIENTS_MAX: usize = 256;
+
+/// Maximum number of ports at which clients arrive.
+const LISTENERS_MAX: usize = 64;
 
 /// Longest wait without an input.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -83,23 +86,29 @@ impl Half {
 #[derive(Debug)]
 struct Datagram {
     direction: Direction,
-    client: SocketAddr,
+    client: Client,
     bytes: Box<[u8]>,
+}
+
+/// A port at which clients arrive.
+#[derive(Debug)]
+struct Listener {
+    socket: UdpSocket,
+    /// Address to which their datagrams are forwarded.
+    server: SocketAddr,
 }
 
 /// The relay.
 #[derive(Debug)]
 pub struct Relay {
-    /// Socket of the clients.
-    listener: UdpSocket,
-    /// Address of the server.
-    server: SocketAddr,
+    /// Ports of the clients. All of them share the links.
+    listeners: Vec<Listener>,
     /// Socket on which commands arrive.
     control: Option<UdpSocket>,
     /// Queue into which receiving threads put what they receive.
     inputs: SyncSender<Input>,
     /// Ports towards the server, by client.
-    upstreams: BTreeMap<SocketAddr, Upstream>,
+    upstreams: BTreeMap<Client, Upstream>,
     /// Link towards the server.
     up: Half,
     /// Link towards the clients.
@@ -115,16 +124,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Creates a relay with a clean link.
-    pub fn new(
-        listener: UdpSocket,
-        server: SocketAddr,
-        control: Option<UdpSocket>,
-        inputs: SyncSender<Input>,
-    ) -> Self {
+    /// Creates a relay with a clean link, at which no client can arrive yet.
+    pub fn new(control: Option<UdpSocket>, inputs: SyncSender<Input>) -> Self {
         Self {
-            listener,
-            server,
+            listeners: Vec::new(),
             control,
             inputs,
             upstreams: BTreeMap::new(),
@@ -135,6 +138,16 @@ impl Relay {
             rebinds: 0,
             started: Instant::now(),
         }
+    }
+
+    /// Forwards datagrams that arrive at a socket to a server, and the answers back.
+    ///
+    /// # Errors
+    /// The socket cannot be shared with a thread.
+    pub fn listen(&mut self, socket: UdpSocket, server: SocketAddr) -> io::Result<()> {
+        sockets::receive_from_clients(self.listeners.len(), &socket, self.inputs.clone())?;
+        self.listeners.push(Listener { socket, server });
+        Ok(())
     }
 
     /// Forwards until the standard input ends.
@@ -165,7 +178,7 @@ impl Relay {
     }
 
     /// Puts a datagram on its way.
-    fn forward(&mut self, direction: Direction, client: SocketAddr, bytes: Box<[u8]>) {
+    fn forward(&mut self, direction: Direction, client: Client, bytes: Box<[u8]>) {
         let now = self.now();
         if direction == Direction::Up && !self.upstreams.contains_key(&client) {
             let opened = self.upstreams.len() < CLIENTS_MAX && self.open(client).is_ok();
@@ -207,18 +220,37 @@ impl Relay {
                     }
                 }
                 Direction::Down => {
-                    let _ = self.listener.send_to(&datagram.bytes, datagram.client);
+                    let (index, address) = datagram.client;
+                    if let Some(listener) = self.listeners.get(index) {
+                        let _ = listener.socket.send_to(&datagram.bytes, address);
+                    }
                 }
             }
         }
     }
 
     /// Opens a port towards the server, in place of the client's previous one.
-    fn open(&mut self, client: SocketAddr) -> io::Result<()> {
-        let local = self.listener.local_addr()?;
-        let upstream = Upstream::open(local, self.server, client, self.inputs.clone())?;
+    fn open(&mut self, client: Client) -> io::Result<()> {
+        let listener = self
+            .listeners
+            .get(client.0)
+            .ok_or(io::ErrorKind::NotFound)?;
+        let local = listener.socket.local_addr()?;
+        let upstream = Upstream::open(local, listener.server, client, self.inputs.clone())?;
         self.upstreams.insert(client, upstream);
         Ok(())
+    }
+
+    /// Opens a port for clients of one more server, beside the first. Returns its address.
+    fn open_listener(&mut self, server: SocketAddr) -> io::Result<SocketAddr> {
+        let first = match self.listeners.first() {
+            Some(first) if self.listeners.len() < LISTENERS_MAX => first.socket.local_addr()?,
+            _ => return Err(io::Error::other("too many listeners")),
+        };
+        let socket = UdpSocket::bind((first.ip(), 0))?;
+        let address = socket.local_addr()?;
+        self.listen(socket, server)?;
+        Ok(address)
     }
 
     /// Carries out a command and returns the answer.
@@ -244,6 +276,12 @@ impl Relay {
                     }
                 }
                 self.rebinds += 1;
+            }
+            Ok(Command::Listen(server)) => {
+                return match self.open_listener(server) {
+                    Ok(address) => address.to_string(),
+                    Err(error) => format!("error: {error}"),
+                };
             }
             Ok(Command::Stats) => {
                 let upstreams = self.upstreams.values();

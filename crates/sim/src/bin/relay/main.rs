@@ -39,7 +39,6 @@ fn run() -> Result<(), Box<dyn Error>> {
     let server: SocketAddr = server.parse().map_err(|_| USAGE)?;
     let listener = UdpSocket::bind(&listen)?;
     let (inputs, received) = sockets::inputs();
-    sockets::receive_from_clients(&listener, inputs.clone())?;
     sockets::read_standard_input(inputs.clone());
     let mut lines = format!("relay {} -> {server}", listener.local_addr()?);
     let control = match arguments.next() {
@@ -54,6 +53,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     // Tests wait for this line, which names the ports.
     writeln!(std::io::stdout(), "{lines}")?;
     std::io::stdout().flush()?;
-    Relay::new(listener, server, control, inputs).run(&received);
+    let mut relay = Relay::new(control, inputs);
+    relay.listen(listener, server)?;
+    relay.run(&received);
     Ok(())
 }

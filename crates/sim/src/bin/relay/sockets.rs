@@ -18,13 +18,16 @@ const DATAGRAM_LEN_MAX: usize = 65_536;
 /// Interval at which a receiving thread checks whether its socket is still in use.
 const USE_CHECK: Duration = Duration::from_millis(500);
 
+/// A client: the index of the port it sends to, and its address.
+pub type Client = (usize, SocketAddr);
+
 /// What the forwarding thread handles.
 #[derive(Debug)]
 pub enum Input {
     /// A datagram of a client.
-    FromClient(SocketAddr, Box<[u8]>),
+    FromClient(Client, Box<[u8]>),
     /// A datagram of the server for a client.
-    FromServer(SocketAddr, Box<[u8]>),
+    FromServer(Client, Box<[u8]>),
     /// A line with a command, and the address to answer; `None` answers on standard output.
     Command(String, Option<SocketAddr>),
     /// The standard input has ended.
@@ -36,13 +39,18 @@ pub fn inputs() -> (SyncSender<Input>, Receiver<Input>) {
     sync_channel(INPUTS_MAX)
 }
 
-/// Starts to receive the datagrams of clients.
+/// Starts to receive the datagrams of clients at the port with this index.
 ///
 /// # Errors
 /// The socket cannot be shared with a thread.
-pub fn receive_from_clients(socket: &UdpSocket, inputs: SyncSender<Input>) -> io::Result<()> {
+pub fn receive_from_clients(
+    index: usize,
+    socket: &UdpSocket,
+    inputs: SyncSender<Input>,
+) -> io::Result<()> {
     let socket = socket.try_clone()?;
-    thread::spawn(move || receive(&socket, &inputs, || true, Input::FromClient));
+    let input = move |from, bytes| Input::FromClient((index, from), bytes);
+    thread::spawn(move || receive(&socket, &inputs, || true, input));
     Ok(())
 }
 
@@ -91,7 +99,7 @@ impl Upstream {
     pub fn open(
         local: SocketAddr,
         server: SocketAddr,
-        client: SocketAddr,
+        client: Client,
         inputs: SyncSender<Input>,
     ) -> io::Result<Self> {
         let socket = UdpSocket::bind((local.ip(), 0))?;
