@@ -7,6 +7,7 @@
 import { expect, test as base, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import { launch, type BrowserName } from './browsers';
 import { Relay } from './relay';
+import { relayPage, type RelayPort } from './relayedCandidates';
 import { Server, freePort, sleep, type Environment } from './server';
 
 export { expect };
@@ -45,8 +46,8 @@ interface ArrivalOptions {
   viewport?: { width: number; height: number };
   /** URL of the page without options; by default that of the server. */
   base?: string;
-  /** UDP port of the loopback address at which the page reaches the server, through a relay. */
-  relayPort?: number;
+  /** UDP port of the loopback address at which the page reaches the server, through a relay; or where to ask for it. */
+  relayPort?: number | RelayPort;
 }
 
 /** One counter of a receiver. */
@@ -477,12 +478,12 @@ export class Call {
 
   /** Opens the lobby of a room in a new browser context; without a room, the landing page. */
   async open(name: string, arrival: ArrivalOptions = {}): Promise<CallParticipant> {
-    const server = this.servers.at(-1) ?? (await this.startServer());
+    const base = arrival.base ?? (this.servers.at(-1) ?? (await this.startServer())).url;
     const browser = await this.browser(arrival.browser ?? 'chromium');
     const context = await browser.newContext({ viewport: arrival.viewport ?? { width: 960, height: 600 } });
     this.contexts.push(context);
     const page = await context.newPage();
-    await page.addInitScript((relayPort) => {
+    await page.addInitScript(() => {
       window.connections = [];
       const Original = window.RTCPeerConnection;
       window.RTCPeerConnection = class extends Original {
@@ -490,22 +491,13 @@ export class Call {
           super(configuration);
           window.connections.push(this);
         }
-
-        override setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
-          if (relayPort === 0) return super.setRemoteDescription(description);
-          // a=candidate:<foundation> <component> udp <priority> <address> <port> typ host
-          const isTcp = /^a=candidate:.* tcp /i;
-          const lines = (description.sdp ?? '').split('\r\n').filter((line) => !isTcp.test(line));
-          const relayed = lines.map((line) =>
-            line.replace(/^(a=candidate:\S+ \d+ udp \d+) \S+ \d+/i, `$1 127.0.0.1 ${relayPort}`),
-          );
-          return super.setRemoteDescription({ ...description, sdp: relayed.join('\r\n') });
-        }
       };
-    }, arrival.relayPort ?? 0);
+    });
+    const { relayPort } = arrival;
+    if (relayPort !== undefined) await relayPage(page, typeof relayPort === 'number' ? async () => relayPort : relayPort);
     const query = new URLSearchParams({ width: String(CAMERA_WIDTH), ...arrival.options });
     if (arrival.room) query.set('room', arrival.room);
-    const url = new URL(arrival.base ?? server.url);
+    const url = new URL(base);
     for (const [name, value] of query) url.searchParams.set(name, value);
     await page.goto(url.href);
     return new CallParticipant(name, page, context, this.mayCheckMedia);
@@ -528,7 +520,8 @@ export class Call {
     return this.servers.map(({ output }) => output).join('\n');
   }
 
-  private browser(name: BrowserName): Promise<Browser> {
+  /** Returns the browser of this test worker, which pages share. */
+  browser(name: BrowserName): Promise<Browser> {
     const running = this.browsers.get(name) ?? launch(name);
     this.browsers.set(name, running);
     return running;

@@ -31,10 +31,10 @@ export class Relay {
     readonly port: number,
   ) {}
 
-  /** Starts a relay to this UDP port of the loopback address. */
-  static async start(serverPort: number): Promise<Relay> {
+  /** Starts a relay to this UDP port, by default of the loopback address. */
+  static async start(serverPort: number, address = '127.0.0.1'): Promise<Relay> {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: cargo build -p watersmeet-sim`);
-    const child = spawn(BINARY, ['127.0.0.1:0', `127.0.0.1:${serverPort}`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(BINARY, ['127.0.0.1:0', `${address}:${serverPort}`], { stdio: ['pipe', 'pipe', 'inherit'] });
     if (!child.stdout) throw new Error('the relay has no output');
     const reader = createInterface({ input: child.stdout });
     const lines = reader[Symbol.asyncIterator]();
@@ -42,6 +42,12 @@ export class Relay {
     const port = Number(/^relay 127\.0\.0\.1:(\d+) /.exec(String(value))?.[1]);
     if (!port) throw new Error(`the relay did not start: ${value}`);
     return new Relay(child, lines, reader, port);
+  }
+
+  /** Opens one more port, for clients of another address; all ports share the line. Returns it. */
+  async listen(serverPort: number, address: string): Promise<number> {
+    const answer = await this.command(`listen ${address}:${serverPort}`);
+    return Number(answer.split(':').at(-1));
   }
 
   /** Carries out a command, and returns the answer. */
