@@ -5,12 +5,14 @@ import { sleep } from './server';
 
 const SAMPLE_MS = 100;
 
-/** Counters at one instant. */
-export interface LineSample {
-  /** Time in ms since the start of the recording. */
-  atMs: number;
-  /** Bytes that the server has offered to the line. */
-  offeredBytes: number;
+/** An `inbound-rtp` report of `getStats`. */
+export type InboundReport = Record<string, unknown>;
+
+/** Reads the reports of the receivers of one publisher's camera and microphone. */
+export type ReadReports = () => Promise<InboundReport[]>;
+
+/** What a viewer has received of a publisher. */
+export interface ReceiverCounters {
   framesDecoded: number;
   /** Height of the picture in pixels. */
   height: number;
@@ -21,46 +23,58 @@ export interface LineSample {
   played: number;
 }
 
-/** Reads the counters of the other's camera and voice in a page. */
-async function readReceivers(viewer: CallParticipant, publisher: CallParticipant) {
+/** Counters at one instant. */
+export interface LineSample extends ReceiverCounters {
+  /** Time in ms since the start of the recording. */
+  atMs: number;
+  /** Bytes that the server has offered to the line. */
+  offeredBytes: number;
+}
+
+/** Reads the reports of the other's camera and voice in our page. */
+export function readPageReports(viewer: CallParticipant, publisher: CallParticipant): Promise<InboundReport[]> {
   return viewer.page.evaluate(async (name) => {
     const trackOf = (label: string) => {
       const element = document.querySelector(`[aria-label="${label}"]`) as HTMLMediaElement | null;
       return (element?.srcObject as MediaStream | null)?.getTracks()[0]?.id;
     };
     const ids = [trackOf(`${name}'s camera`), trackOf(`${name}'s voice`)];
-    const result = { framesDecoded: 0, height: 0, videoBytes: 0, concealed: 0, played: 0 };
+    const reports: InboundReport[] = [];
     for (const connection of window.connections) {
       for (const receiver of connection.getReceivers().filter(({ track }) => ids.includes(track.id))) {
         for (const report of (await receiver.getStats()).values()) {
-          if (report.type !== 'inbound-rtp') continue;
-          result.framesDecoded += Number(report.framesDecoded ?? 0);
-          if (report.kind === 'video') {
-            const bytes = Number(report.bytesReceived ?? 0) + Number(report.headerBytesReceived ?? 0);
-            result.videoBytes += bytes - Number(report.retransmittedBytesReceived ?? 0);
-          }
-          result.height = Math.max(result.height, Number(report.frameHeight ?? 0));
-          result.concealed += Number(report.concealedSamples ?? 0) - Number(report.silentConcealedSamples ?? 0);
-          result.played += Number(report.totalSamplesReceived ?? 0);
+          if (report.type === 'inbound-rtp') reports.push({ ...report });
         }
       }
     }
-    return result;
+    return reports;
   }, publisher.name);
 }
 
+/** Adds up the reports of a camera and a microphone. */
+export function sumReports(reports: InboundReport[]): ReceiverCounters {
+  const result = { framesDecoded: 0, height: 0, videoBytes: 0, concealed: 0, played: 0 };
+  for (const report of reports) {
+    const read = (name: string) => Number(report[name] ?? 0);
+    if (report.kind === 'video') {
+      result.framesDecoded += read('framesDecoded');
+      result.height = Math.max(result.height, read('frameHeight'));
+      result.videoBytes += read('bytesReceived') + read('headerBytesReceived') - read('retransmittedBytesReceived');
+    } else {
+      result.concealed += read('concealedSamples') - read('silentConcealedSamples');
+      result.played += read('totalSamplesReceived');
+    }
+  }
+  return result;
+}
+
 /** Records samples until the time is over. */
-export async function recordLine(
-  viewer: CallParticipant,
-  publisher: CallParticipant,
-  relay: Relay,
-  seconds: number,
-): Promise<LineSample[]> {
+export async function recordLine(readReports: ReadReports, relay: Relay, seconds: number): Promise<LineSample[]> {
   const samples: LineSample[] = [];
   const started = Date.now();
-  let last = await readReceivers(viewer, publisher);
+  let last = sumReports(await readReports());
   while (Date.now() - started < seconds * 1_000) {
-    const counters = await readReceivers(viewer, publisher);
+    const counters = sumReports(await readReports());
     // While a picture is withheld its element is gone; the counters of before still hold.
     if (counters.framesDecoded > 0 || counters.played > 0) last = counters;
     const offeredBytes = (await relay.counts()).down.bytes;

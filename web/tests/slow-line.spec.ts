@@ -3,7 +3,7 @@
  * with a word about it where none fits, and returns by itself.
  */
 import { expect, test, type Call, type CallParticipant } from './callFixture';
-import { between, concealedPercent, longestPauseMs, mostOfferedKbps, recordLine } from './lineQuality';
+import { between, concealedPercent, longestPauseMs, mostOfferedKbps, readPageReports, recordLine } from './lineQuality';
 import type { Relay } from './relay';
 
 const LINE = 'delay=20 queue=300';
@@ -31,7 +31,7 @@ test('the picture goes on in a lower layer when the line becomes slow', async ({
   test.setTimeout(120_000);
   const { ana, ben, down } = await startCall(call);
   await down.command(`down ${LINE} rate=${SLOW_KBPS * 1_000}`);
-  const samples = await recordLine(ben, ana, down, 15);
+  const samples = await recordLine(() => readPageReports(ben, ana), down, 15);
   expect.soft(mostOfferedKbps(between(samples, UNKNOWN_MS)) / SLOW_KBPS, 'offered').toBeLessThan(OFFERED_MAX);
   expect.soft(concealedPercent(samples), 'sound made up').toBeLessThan(2);
   expect.soft(longestPauseMs(between(samples, 4_000)), 'longest time without a frame').toBeLessThan(1_000);

@@ -1,5 +1,6 @@
 /** What the test clients have in common: transports, producers, consumers and the event log. */
 import type { types } from 'mediasoup-client';
+import type { InboundReport } from '../lineQuality';
 import type { Client, ClientOptions, ConsumerStats, Kind, ProducerSource } from './client';
 import { Consumers, EventLog, Producers } from './media';
 import type { SocketIoConnection } from './socketIoConnection';
@@ -42,6 +43,10 @@ export abstract class BaseClient implements Client {
 
   consumerStats(): Promise<ConsumerStats[]> {
     return this.consumers.stats();
+  }
+
+  inboundReports(): Promise<InboundReport[]> {
+    return this.consumers.inboundReports();
   }
 
   async closeProducer(_source: ProducerSource): Promise<void> {

@@ -4,7 +4,11 @@
  * docs/protocol.md describes it, and no other.
  */
 
-export type Dialect = 'native' | 'sfu' | 'tutorial' | 'rmm' | 'meetlite' | 'call' | 'protoo';
+import type { types } from 'mediasoup-client';
+import type { InboundReport } from '../lineQuality';
+
+export const DIALECTS = ['native', 'sfu', 'tutorial', 'rmm', 'meetlite', 'call', 'protoo'] as const;
+export type Dialect = (typeof DIALECTS)[number];
 export type Kind = 'audio' | 'video';
 /** Source of a client's producer: microphone, camera or screen. */
 export type ProducerSource = Kind | 'screen';
@@ -21,6 +25,10 @@ export interface ClientOptions {
   /** The server's URL, as `http://localhost:3000`. */
   url: string;
   camera: Camera;
+  /** Encodings of the camera, if not the dialect's usual ones. */
+  encodings: types.RtpEncodingParameters[] | null;
+  /** Whether nothing is consumed before there is a transport to receive on, where the dialect leaves that open. */
+  awaitsReceiveTransport: boolean;
   /** Order in which the kinds are produced. */
   produceOrder: readonly Kind[];
   /** This participant's id where the client chooses it (protoo). */
@@ -68,6 +76,8 @@ export interface Client {
   /** Receives what the server chooses, where the client does not; returns the producer's id. */
   receive?(): Promise<string>;
   consumerStats(): Promise<ConsumerStats[]>;
+  /** Returns the reports of all receivers, as the browser gives them. */
+  inboundReports(): Promise<InboundReport[]>;
   /** Closes one of its producers, where the dialect has a message for that. */
   closeProducer(source: ProducerSource): Promise<void>;
   /** Disconnects. */

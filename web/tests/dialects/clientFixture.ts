@@ -5,15 +5,17 @@
  */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Page } from '@playwright/test';
+import type { Browser, Page } from '@playwright/test';
 import { launch } from '../browsers';
 import { expect, test as base } from '../callFixture';
 import { signToken } from '../jwt';
+import type { InboundReport } from '../lineQuality';
 import { Server, type Environment } from '../server';
 import type {
   Camera,
   Client,
   ClientModule,
+  ClientOptions,
   ConsumerStats,
   Dialect,
   ExpectedEvent,
@@ -58,7 +60,15 @@ interface ClientSetup {
   userId?: string;
 }
 
-type Method = 'join' | 'publish' | 'shareScreen' | 'receive' | 'consumerStats' | 'closeProducer' | 'leave';
+type Method =
+  | 'join'
+  | 'publish'
+  | 'shareScreen'
+  | 'receive'
+  | 'consumerStats'
+  | 'inboundReports'
+  | 'closeProducer'
+  | 'leave';
 /** One participant's consumers, by producer id. */
 type ConsumersByProducer = Map<string, ConsumerStats>;
 
@@ -150,6 +160,10 @@ export class DialectParticipant implements Sender {
     return (await this.invoke('consumerStats')) as ConsumerStats[];
   }
 
+  async inboundReports(): Promise<InboundReport[]> {
+    return (await this.invoke('inboundReports')) as InboundReport[];
+  }
+
   /** Waits until this client has no consumer of these producers. */
   async expectNoConsumersOf(producerIds: string[]): Promise<void> {
     const remaining = async () =>
@@ -208,18 +222,9 @@ export class DialectCall {
     if (!this.server) await this.startServer();
     const { version = 'newest', camera = CAMERA, pollingOnly = false, namespace = null, userId: peerId = name } = setup;
     const firstEvent = setup.firstEvent ?? null;
-    const token = setup.token ?? (dialect === 'meetlite' ? this.userToken(peerId) : null);
-    await this.page.addScriptTag({ url: await this.bundles.script(dialect, version) });
-    const { produceOrder } = VERSIONS[version];
-    const options = { url: this.url, camera, produceOrder, peerId, namespace, firstEvent, pollingOnly, token };
-    await this.page.evaluate(
-      ([global, participant, given]) => {
-        const { DialectClient } = (window as unknown as Record<string, ClientModule>)[global] as ClientModule;
-        window.clients[participant] = new DialectClient(given);
-      },
-      [ClientBundles.globalName(dialect, version), name, options] as const,
-    );
-    const participant = new DialectParticipant(name, dialect, this.page);
+    const token = setup.token ?? (dialect === 'meetlite' ? userToken(peerId, this.secret) : null);
+    const options = { url: this.url, camera, peerId, namespace, firstEvent, pollingOnly, token };
+    const participant = await createClient(this.page, this.bundles, name, dialect, options, version);
     this.participants.push(participant);
     return participant;
   }
@@ -318,10 +323,56 @@ export class DialectCall {
     });
     await Promise.all(checks);
   }
+}
 
-  private userToken(userId: string): string {
-    return signToken({ userId, email: `${userId}@example.org` }, this.secret);
-  }
+/** Returns the token of a meetlite client. */
+export function userToken(userId: string, secret: string): string {
+  return signToken({ userId, email: `${userId}@example.org` }, secret);
+}
+
+/** Opens an empty page on which clients can be created. Servers may have certificates that they signed themselves. */
+export async function openClientPage(
+  browser: Browser,
+  bundles: ClientBundles,
+  prepare: (page: Page) => Promise<void> = async () => {},
+): Promise<Page> {
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'], ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  await prepare(page);
+  await page.goto(bundles.url);
+  await page.evaluate(() => (window.clients = {}));
+  return page;
+}
+
+/** Creates a client on a page, not connected yet. */
+export async function createClient(
+  page: Page,
+  bundles: ClientBundles,
+  name: string,
+  dialect: Dialect,
+  given: Partial<ClientOptions> & Pick<ClientOptions, 'url' | 'camera'>,
+  version: Version = 'newest',
+): Promise<DialectParticipant> {
+  await page.addScriptTag({ url: await bundles.script(dialect, version) });
+  const options: ClientOptions = {
+    encodings: null,
+    awaitsReceiveTransport: false,
+    produceOrder: VERSIONS[version].produceOrder,
+    peerId: name,
+    namespace: null,
+    firstEvent: null,
+    pollingOnly: false,
+    token: null,
+    ...given,
+  };
+  await page.evaluate(
+    ([global, participant, values]) => {
+      const { DialectClient } = (window as unknown as Record<string, ClientModule>)[global] as ClientModule;
+      window.clients[participant] = new DialectClient(values);
+    },
+    [ClientBundles.globalName(dialect, version), name, options] as const,
+  );
+  return new DialectParticipant(name, dialect, page);
 }
 
 function formatEvent({ event, payload }: ServerEvent): string {
@@ -366,17 +417,14 @@ export const test = base.extend<{ dialectCall: DialectCall }, { bundles: ClientB
   dialectCall: async ({ browsers, bundles }, use, info) => {
     const running = browsers.get('chromium') ?? launch('chromium');
     browsers.set('chromium', running);
-    const context = await (await running).newContext({ permissions: ['camera', 'microphone'] });
-    const page = await context.newPage();
-    await page.goto(bundles.url);
-    await page.evaluate(() => (window.clients = {}));
+    const page = await openClientPage(await running, bundles);
     const call = new DialectCall(page, bundles);
     await use(call);
     if (info.status !== info.expectedStatus) {
       await info.attach('server', { body: call.serverOutput(), contentType: 'text/plain' });
       await info.attach('clients', { body: await call.clientLogs(), contentType: 'text/plain' });
     }
-    await context.close();
+    await page.context().close();
     await call.close();
   },
 });

@@ -1,5 +1,6 @@
 /** Producers, consumers and the event log that all test clients share. Knows no dialect. */
 import type { types } from 'mediasoup-client';
+import type { InboundReport } from '../lineQuality';
 import type { Camera, ClientOptions, ConsumerStats, Kind, ProducerSource, ServerEvent } from './client';
 
 /** Returns three simulcast encodings, lowest first. */
@@ -57,14 +58,18 @@ export class Consumers {
     for (const { consumer } of [...this.byProducerId.values()]) {
       const { id: consumerId, producerId, kind } = consumer;
       const stats: ConsumerStats = { consumerId, producerId, kind, framesDecoded: 0, audioEnergy: 0 };
-      for (const report of consumer.closed ? [] : (await consumer.getStats()).values()) {
-        if (report.type !== 'inbound-rtp') continue;
+      for (const report of await readInbound(consumer)) {
         stats.framesDecoded = Number(report.framesDecoded ?? 0);
         stats.audioEnergy = Number(report.totalAudioEnergy ?? 0);
       }
       all.push(stats);
     }
     return all;
+  }
+
+  async inboundReports(): Promise<InboundReport[]> {
+    const consumers = [...this.byProducerId.values()].map(({ consumer }) => consumer);
+    return (await Promise.all(consumers.map(readInbound))).flat();
   }
 
   private closeWhere(matches: (active: ActiveConsumer) => boolean): void {
@@ -77,13 +82,22 @@ export class Consumers {
   }
 }
 
+/** Reads the reports of what a consumer receives. */
+async function readInbound(consumer: types.Consumer): Promise<InboundReport[]> {
+  if (consumer.closed) return [];
+  const reports: InboundReport[] = [...(await consumer.getStats()).values()];
+  return reports.filter(({ type }) => type === 'inbound-rtp');
+}
+
 /** Producers of one client. */
 export class Producers {
   private readonly bySource = new Map<ProducerSource, types.Producer>();
 
   constructor(private readonly options: ClientOptions) {}
 
-  async publish(transport: types.Transport, encodings?: types.RtpEncodingParameters[]): Promise<Record<Kind, string>> {
+  /** Produces camera and microphone; the encodings are the dialect's usual ones. */
+  async publish(transport: types.Transport, usual?: types.RtpEncodingParameters[]): Promise<Record<Kind, string>> {
+    const encodings = this.options.encodings ?? usual;
     const tracks = await capture(this.options.camera);
     const ids = { audio: '', video: '' };
     for (const kind of this.options.produceOrder) {

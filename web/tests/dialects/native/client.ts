@@ -1,7 +1,8 @@
 /**
  * Test client of the native dialect: frames `{type, payload}` over a plain WebSocket. Sends
  * no ids: replies are matched by type, and by kind where two of one type are pending. It
- * consumes announced producers at once, before it has a transport to receive on.
+ * consumes announced producers at once, before it has a transport to receive on, unless
+ * told to wait for that.
  */
 import { Device, type types } from 'mediasoup-client';
 import { BaseClient } from '../baseClient';
@@ -58,8 +59,12 @@ export class DialectClient extends BaseClient {
     this.device = new Device();
     await this.device.load({ routerRtpCapabilities: rtpCapabilities });
     const { existingProducers } = await this.request<Joined>('joinRoom', { roomId: room }, 'roomJoined');
-    for (const { producers } of existingProducers) for (const { producerId } of producers) this.consume(producerId);
+    const consumeExisting = () => {
+      for (const { producers } of existingProducers) for (const { producerId } of producers) this.consume(producerId);
+    };
+    if (!this.options.awaitsReceiveTransport) consumeExisting();
     this.connectOnDemand(this.addTransport('recv', this.device.createRecvTransport(await this.createTransport('recv'))));
+    if (this.options.awaitsReceiveTransport) consumeExisting();
   }
 
   async publish(): Promise<Record<Kind, string>> {
