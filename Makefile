@@ -9,7 +9,7 @@ web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist 
 	-o -path web/test-results -prune -o -path web/tests -prune -o -path web/bench -prune \
 	-o -type f -print)
 
-.PHONY: help run build check test nightly dev e2e relay sim sweep bench load score instructions microbench runs signalling hostile fuzz clean tools
+.PHONY: help run build check test nightly dev e2e relay sim sweep bench load score instructions microbench runs league signalling hostile fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -72,7 +72,14 @@ microbench: ## Measure parsing, encryption and forwarding without sockets
 
 runs: build ## Measure GSO run lengths with real browsers
 	@scripts/setup test
-	@$(paths) npm --prefix web run bench
+	@$(paths) npm --prefix web run bench -- gso-runs
+
+league: web/node_modules/.package-lock.json $(if $(SERVERS),,build) ## Compare servers on changing lines, in real browsers: SERVERS="name=dialect@URL …" LINES=dip OUT=file
+	@scripts/setup test
+	@$(paths) cargo build --quiet --release -p watersmeet-sim --bin watersmeet-relay
+	@$(paths) SERVERS="$(SERVERS)" LINES="$(LINES)" OUT="$(if $(OUT),$(abspath $(OUT)))" \
+		WATERSMEET_RELAY_BIN="$(CURDIR)/target/release/watersmeet-relay" \
+		npm --prefix web run bench -- league.bench
 
 hostile: build ## Measure how the server bears slow and oversized requests and guesses of room names
 	@scripts/hostile

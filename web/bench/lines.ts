@@ -31,7 +31,7 @@ export interface PhaseResult {
   lineKbps?: number;
   /** Most that was offered to the line in any second after the first, in kbit/s. */
   offeredKbps: number;
-  /** Bitrate of the video after five seconds, in kbit/s. */
+  /** Bitrate of the video after five seconds, in kbit/s; of all of it in a shorter phase. So are the frames. */
   videoKbps: number;
   concealedPercent: number;
   frozenPercent: number;
@@ -45,9 +45,9 @@ export interface PhaseResult {
 
 /** Time in ms before a trace starts: estimate and camera reach their bitrate. */
 const SETTLE_MS = 8_000;
-/** Times in ms after the start of a phase from which offered bitrate and video are measured. */
+/** Times in ms after the start of a phase from which the offered bitrate, and video and frames are measured. */
 const OFFERED_FROM_MS = 1_000;
-const VIDEO_FROM_MS = 5_000;
+const SETTLED_FROM_MS = 5_000;
 
 /** Delay in each direction and queue of all lines in ms. */
 export const BASE = 'delay=20 queue=300';
@@ -107,7 +107,8 @@ export async function measureLine(readReports: ReadReports, relay: Relay, phases
 
 function measurePhase(phase: Phase, samples: LineSample[], fromMs: number, untilMs?: number): PhaseResult {
   const all = between(samples, fromMs, untilMs);
-  const settled = between(samples, fromMs + VIDEO_FROM_MS, untilMs);
+  const late = between(samples, fromMs + SETTLED_FROM_MS, untilMs);
+  const settled = late.length > 2 ? late : all;
   const bestHeight = Math.max(0, ...all.map(({ height }) => height));
   const bestHeightMs = heightReachedMs(all, bestHeight);
   return {
@@ -118,7 +119,7 @@ function measurePhase(phase: Phase, samples: LineSample[], fromMs: number, until
     concealedPercent: concealedPercent(all),
     frozenPercent: frozenPercent(all),
     longestPauseMs: longestPauseMs(all),
-    framesPerSecond: framesPerSecond(settled.length > 2 ? settled : all),
+    framesPerSecond: framesPerSecond(settled),
     finalHeight: all.at(-1)?.height ?? 0,
     bestHeight,
     ...(bestHeightMs !== undefined && { bestHeightMs }),
