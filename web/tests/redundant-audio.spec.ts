@@ -3,7 +3,7 @@
  * any of the sound is made up. Chromium counts no RED packets; what it counts as discarded are copies of
  * packets that it has.
  */
-import { expect, test, type Call, type CallParticipant } from './callFixture';
+import { type Call, type CallParticipant, expect, NIGHTLY, test } from './callFixture';
 import { sleep, type Environment } from './server';
 
 const CLEAN = 'delay=60';
@@ -79,7 +79,7 @@ test('packets repeat earlier ones for a listener who loses a fifth of them', asy
   expect(sound.concealed, 'sound made up, in %').toBeLessThan(CONCEALED_MAX);
 });
 
-test('without redundant audio more of the sound is made up', async ({ call }) => {
+test('without redundant audio more of the sound is made up', NIGHTLY, async ({ call }) => {
   test.setTimeout(120_000);
   const sound = await measure(call, { WATERSMEET_REDUNDANT_AUDIO: 'false' });
   expect(sound.redundant, 'packets with redundancy').toBe(0);
