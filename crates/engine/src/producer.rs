@@ -493,8 +493,7 @@ impl Producer {
     /// changed.
     pub fn update_demand(&mut self, now: Time, want: Want) -> Option<Demand> {
         let former = self.told_layer();
-        let produced = former.and_then(|layer| self.layer_bitrate(now, layer));
-        let demand = self.demand.update(now, want, produced)?;
+        let demand = self.demand.update(now, want)?;
         let count = self.layer_count();
         for layer in (0..count).filter(|layer| Some(*layer) > former.min(demand.layer)) {
             self.activity.expect_start(layer);

@@ -21,16 +21,8 @@ const STARTS_WITHIN: Duration = Duration::from_secs(2);
 const CHANGE_PERCENT: u64 = 6;
 const RAISE_SPACING: Duration = Duration::from_secs(1);
 
-/// Share of what a receiver can be sent that the encoder is to produce, in percent.
+/// Share of what a receiver can be sent that the encoder is told, in percent.
 const USED_PERCENT: u64 = 95;
-
-/// Upper bound of the bitrate that an encoder is told, in percent of that, where it produces less than it is
-/// told; and how much of it an encoder produces at least that is not limited by what it has to show.
-const TOLD_PERCENT_MAX: u64 = 118;
-const PRODUCED_PERCENT_MIN: u64 = 70;
-
-/// Time after which an encoder produces what it was told.
-const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// Bitrate from which none is reported: no encoder needs more.
 const BITRATE_MAX: Bitrate = Bitrate::from_kbps(8_000);
@@ -89,17 +81,16 @@ impl Want {
         }
     }
 
-    /// Returns what to tell the publisher, whose encoder has to be told `told_percent` of what it is to
-    /// produce.
-    fn demand(self, told_percent: u64) -> Demand {
-        let told = |bitrate: Bitrate, percent: u64| {
-            let told = Bitrate::from_bps(bitrate.as_bps() * USED_PERCENT / 100 * percent / 100);
+    /// Returns what to tell the publisher.
+    fn demand(self) -> Demand {
+        let told = |bitrate: Bitrate| {
+            let told = Bitrate::from_bps(bitrate.as_bps() * USED_PERCENT / 100);
             (bitrate < BITRATE_MAX && self.layer.is_some()).then_some(told)
         };
         Demand {
             layer: self.layer,
-            lowest: told(self.lowest, 100),
-            highest: told(self.highest, told_percent).filter(|_| self.is_limited),
+            lowest: told(self.lowest),
+            highest: told(self.highest).filter(|_| self.is_limited),
         }
     }
 }
@@ -116,8 +107,6 @@ pub struct DemandReports {
     raised_at: Time,
     /// Time until which less is not reported; `None` before the first comparison.
     begins_until: Option<Time>,
-    /// What the encoder has to be told of the highest layer, in percent of what it is to produce.
-    told_percent: u64,
 }
 
 impl DemandReports {
@@ -133,7 +122,6 @@ impl DemandReports {
             told_at: Time::ZERO,
             raised_at: Time::ZERO,
             begins_until: None,
-            told_percent: 100,
         }
     }
 
@@ -149,12 +137,10 @@ impl DemandReports {
         !is_wanted || now.since(self.raised_at) < STARTS_WITHIN
     }
 
-    /// Compares with what is wanted now. `produced` is the bitrate of the highest layer that the publisher was
-    /// told of. Returns what to tell the publisher, if that has changed.
-    pub fn update(&mut self, now: Time, want: Want, produced: Option<Bitrate>) -> Option<Demand> {
+    /// Compares with what is wanted now. Returns what to tell the publisher, if that has changed.
+    pub fn update(&mut self, now: Time, want: Want) -> Option<Demand> {
         let begins_until = *self.begins_until.get_or_insert(now + BEGINNING);
-        self.observe(now, produced);
-        let mut wanted = want.demand(self.told_percent);
+        let mut wanted = want.demand();
         if wanted.layer < self.told.layer {
             let since = *self.less_since.get_or_insert(now);
             if now.since(since) < UNUSED_FOR || now < begins_until {
@@ -182,24 +168,7 @@ impl DemandReports {
         if want.layer > self.told.layer {
             self.raised_at = now;
         }
-        self.told = want.demand(100);
-    }
-
-    /// Learns how much of what it is told the encoder produces.
-    fn observe(&mut self, now: Time, produced: Option<Bitrate>) {
-        let Some((told, produced)) = self.told.highest.zip(produced) else {
-            self.told_percent = 100;
-            return;
-        };
-        if now.since(self.told_at) < SETTLED_AFTER {
-            return;
-        }
-        let (told, produced) = (told.as_bps(), produced.as_bps().max(1));
-        self.told_percent = if produced * 100 < told * PRODUCED_PERCENT_MIN {
-            100
-        } else {
-            (told * 100 / produced).clamp(100, TOLD_PERCENT_MAX)
-        };
+        self.told = want.demand();
     }
 
     fn is_worth_telling(&self, now: Time, wanted: Demand) -> bool {
