@@ -132,8 +132,8 @@ export type SetPreferredLayers = {
 export type SetPriority = {
   /** Id of the consumer. */
   consumerId: string;
-  /** Those of a higher priority are sent first where the connection does not carry all; a camera above 1 is
-   * sent also where the room sends only some. New consumers have 1, of shared screens 128. */
+  /** Priority of the consumer in the distribution of bandwidth: higher ones get bitrate first. A camera above 1
+   * does not count for `last_n_video`. New consumers have 1, those of shared screens 128. */
   priority: number;
 };
 

@@ -28,7 +28,7 @@ pub const SEAT_TIMEOUT: Duration = Duration::from_secs(150);
 /// Time for which a request to consume waits for a receive transport.
 pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What each participant of a room is sent of the media of the others; 0 means all of it.
+/// Numbers of cameras and voices that are forwarded to each participant of a room; 0 forwards all.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ForwardingLimits {
     /// Cameras: those of the latest speakers, then those of who came first.

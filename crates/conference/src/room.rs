@@ -69,7 +69,7 @@ pub(crate) struct Reservation {
     pub has_host_token: bool,
     /// Time until which the room is kept without participants.
     pub until: Time,
-    /// What each participant is sent of the others.
+    /// Numbers of cameras and voices that are forwarded to each participant.
     pub forwarding: ForwardingLimits,
 }
 

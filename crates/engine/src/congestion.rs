@@ -136,7 +136,7 @@ struct Congestion {
     since: Time,
     /// Longest queue since then.
     queue: Duration,
-    /// What the path was seen to carry at the first decrease.
+    /// Bitrate that arrived through the queue at the first decrease.
     carried: Bitrate,
     /// Whether the queue is still not short.
     is_queue_standing: bool,
@@ -376,6 +376,16 @@ impl BandwidthEstimator {
         self.queue.get() > self.queue_max()
     }
 
+    /// Returns the bitrate at which packets arrive.
+    fn arrived(&self) -> Bitrate {
+        self.acknowledged.get().unwrap_or(self.estimate)
+    }
+
+    /// Returns whether competing traffic was there so lately that it may be back.
+    fn expects_competition(&self, now: Time) -> bool {
+        now < self.competition_expected_until
+    }
+
     fn count_in_competition(&mut self, is_lost: bool) {
         if let Some(competition) = &mut self.competition {
             competition.count(is_lost);
@@ -449,9 +459,9 @@ impl BandwidthEstimator {
         }
         let standing = former.filter(|former| former.is_queue_standing);
         let busy = self.busy.get(self.queue.base());
-        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
+        let arrived = self.arrived();
         if standing.is_some_and(|former| {
-            let is_expected = now < self.competition_expected_until;
+            let is_expected = self.expects_competition(now);
             former.is_fruitless(now, queue, arrived, is_expected)
         }) {
             self.begin_competition(now, queue);
@@ -461,7 +471,7 @@ impl BandwidthEstimator {
             busy.map_or((arrived, ARRIVED_PERCENT), |rate| (rate, BUSY_PERCENT));
         self.capacity = Some(carried);
         let lower = Bitrate::from_bps(carried.as_bps() * percent / 100);
-        let least = if now < self.competition_expected_until {
+        let least = if self.expects_competition(now) {
             Bitrate::from_bps(self.estimate.as_bps() * BUSY_PERCENT / 100).max(HELD_MIN)
         } else {
             FLOOR
@@ -481,8 +491,8 @@ impl BandwidthEstimator {
     /// Forgets one that is not.
     fn is_queue_left(&mut self, now: Time, queue: Duration) -> bool {
         let is_short = queue * 2 < self.queue_max();
-        let is_expected = now < self.competition_expected_until;
-        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
+        let is_expected = self.expects_competition(now);
+        let arrived = self.arrived();
         let Some(congestion) = &mut self.congestion else {
             return false;
         };
@@ -498,7 +508,7 @@ impl BandwidthEstimator {
         self.competition = Some(Competition::begin(now, queue));
     }
 
-    /// Holds its own against others that fill the queue.
+    /// Updates the estimate while competing traffic fills the queue.
     fn compete(&mut self, now: Time, elapsed: Duration) {
         let Some(competition) = &mut self.competition else {
             return;
@@ -517,8 +527,8 @@ impl BandwidthEstimator {
             return;
         }
         let has_overflowed = competition.has_overflowed(now, self.round_trip, self.loss.inherent());
-        let arrived = self.acknowledged.get().unwrap_or(self.estimate);
-        // What was not sent has not shown that there is room for it.
+        let arrived = self.arrived();
+        // The path is known to carry what arrives, and is assumed to carry half as much again.
         let shown = Bitrate::from_bps((arrived.as_bps() * 3 / 2).max(SHOWN_MIN.as_bps()));
         if has_overflowed {
             self.set(competition::reduced(self.estimate.min(shown)));

@@ -198,7 +198,7 @@ pub struct Consumer {
     pub rise: RiseHold,
     /// Its share of the bandwidth of its transport.
     pub share: BandwidthShare,
-    /// What was told last of its layers and its score.
+    /// Layers and score in the latest notices to its client.
     pub told: ToldState,
     /// How many earlier payloads the losses of the peer call for.
     distance_control: DistanceControl,

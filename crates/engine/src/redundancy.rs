@@ -28,8 +28,8 @@ const SMOOTHED_OVER: u64 = 100;
 /// Bit of the redundancy that the publisher added itself.
 const OF_PUBLISHER: u8 = 0x80;
 
-/// What an audio packet carries besides its own payload: a set of earlier payloads, by their distance in
-/// packets, or what its publisher has put there.
+/// Earlier payloads that an audio packet repeats (RFC 2198): a set of distances in packets, or those that the
+/// publisher itself has put into the packet.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Redundancy(u8);
 
@@ -37,7 +37,7 @@ impl Redundancy {
     /// Nothing: the packet is sent as plain Opus.
     pub const NONE: Self = Self(0);
 
-    /// What the publisher has added itself.
+    /// The payloads that the publisher itself has put into the packet.
     pub const OF_PUBLISHER: Self = Self(OF_PUBLISHER);
 
     /// Adds the payload of the packet that is `distance` before.

@@ -28,7 +28,7 @@ pub struct ConferenceConfig {
     pub spread_above_permille: u16,
     /// Upper bounds of what connections and participants may use.
     pub limits: ConferenceLimits,
-    /// What each participant is sent of the others, in rooms without limits of their own.
+    /// Default numbers of cameras and voices that are forwarded to a participant, for rooms that set none.
     pub forwarding: ForwardingLimits,
     /// Configuration of the native dialect, sent to its clients when they connect.
     pub native: native::Config,

@@ -121,12 +121,12 @@ impl QueueingDelay {
         delays.min().unwrap_or_default()
     }
 
-    /// Keeps the delay of the empty path in mind, which others do not let show.
+    /// Remembers the base delay beyond its window: competing traffic keeps the queue from emptying.
     pub fn hold_base(&mut self) {
         self.held = Some(self.base());
     }
 
-    /// Ends that.
+    /// Forgets the remembered base delay.
     pub const fn release_base(&mut self) {
         self.held = None;
     }

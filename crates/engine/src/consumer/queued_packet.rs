@@ -21,7 +21,7 @@ pub struct PacketPatch {
     pub tl0_pic_idx: Option<u8>,
     /// Whether the packet gets the marker bit: it ends the picture of a receiver of fewer layers.
     pub sets_marker: bool,
-    /// What an audio packet carries besides its payload.
+    /// Earlier payloads that an audio packet repeats.
     pub redundancy: Redundancy,
 }
 

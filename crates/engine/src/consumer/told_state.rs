@@ -1,5 +1,5 @@
-//! What was told last of a consumer's layers and of its score, so that changes are told once and not too
-//! often.
+//! Layers and score of a consumer in the latest notices to its client, so that each change is told once and
+//! not too often.
 
 use std::time::Duration;
 

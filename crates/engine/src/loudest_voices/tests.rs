@@ -172,8 +172,8 @@ fn number_of_places_is_bounded() {
     assert_eq!(room.chosen(LOUDEST_MAX + 10).len(), LOUDEST_MAX);
 }
 
-/// Whatever levels arrive: never more are chosen than there are places, a place changes at most once a
-/// second while its voice is heard, choices follow one another properly, and nothing allocates.
+/// With random audio levels, never more voices are chosen than there are places, a place changes at most
+/// once a second while its voice is heard, `Start` comes before `Forward`, and nothing allocates.
 #[test]
 fn choices_of_random_levels_keep_the_rules() {
     for seed in 0..50 {

@@ -9,7 +9,7 @@ use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 
-use crate::support::broadcast::{Broadcast, PublishedPacket};
+use crate::support::broadcast::{Broadcast, PublishedPacket, Viewer};
 
 /// Level of speech, in −dBov.
 pub const SPEECH: u8 = 30;
@@ -213,11 +213,9 @@ fn steady_noise_and_packets_without_a_level_are_not_speech() {
     assert_eq!(microphones.speak(&[0], secs(5)), []);
 }
 
-#[test]
-fn piped_producer_is_reported_by_its_own_shard_only() {
-    let mut microphones = Microphones::new(1);
-    let ana = microphones.producers[0];
-    let mut target = Broadcast::on_shard(SrtpProfile::AeadAes128Gcm, 1);
+/// Makes a microphone known to the worker of another shard than 0, where its media goes. Adds a listener
+/// there.
+pub fn add_listener_on_other_shard(target: &mut Broadcast, producer: ProducerId) -> Viewer {
     let consumable = json!({
         "codecs": [
             {"mimeType": "audio/opus", "payloadType": 100, "clockRate": 48_000, "channels": 2},
@@ -227,14 +225,22 @@ fn piped_producer_is_reported_by_its_own_shard_only() {
     });
     let reply = target.command(Command::CreatePipedProducer {
         router: target.router,
-        producer: ana,
+        producer,
         kind: MediaKind::Audio,
         consumable: Box::new(serde_json::from_value(consumable).expect("good parameters")),
         paused: false,
         origin: 0,
     });
     assert!(matches!(reply, Reply::Done));
-    let _listener = target.add_viewer_of(ana);
+    target.add_viewer_of(producer)
+}
+
+#[test]
+fn piped_producer_is_reported_by_its_own_shard_only() {
+    let mut microphones = Microphones::new(1);
+    let ana = microphones.producers[0];
+    let mut target = Broadcast::on_shard(SrtpProfile::AeadAes128Gcm, 1);
+    let _listener = add_listener_on_other_shard(&mut target, ana);
     let mut reports = Vec::new();
     for _ in 0..100 {
         while let Some((_, message)) = target.worker.poll_shard_message() {

@@ -2,11 +2,11 @@
 //! also on another shard.
 
 use serde_json::json;
-use watersmeet_engine::command::{Command, Refusal, Reply};
+use watersmeet_engine::command::{Command, Refusal};
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtp::extension::ExtensionKind;
 
-use crate::speakers::{Microphones, PACKET_TIME, QUIET, SPEECH};
+use crate::speakers::{Microphones, PACKET_TIME, QUIET, SPEECH, add_listener_on_other_shard};
 use crate::support::broadcast::{Broadcast, PublishedPacket, ReceivedRtp, Viewer};
 use crate::support::worker_setup::Datagram;
 
@@ -218,23 +218,7 @@ impl SpreadRoom {
         let mut target = limited(1, voices);
         let producers = room.microphones.producers.clone();
         for producer in producers {
-            let consumable = json!({
-                "codecs": [
-                    {"mimeType": "audio/opus", "payloadType": 100, "clockRate": 48_000, "channels": 2},
-                ],
-                "headerExtensions": [{"uri": ExtensionKind::AudioLevel.uri(), "id": 6}],
-                "encodings": [{"ssrc": 7}],
-            });
-            let reply = target.command(Command::CreatePipedProducer {
-                router: target.router,
-                producer,
-                kind: MediaKind::Audio,
-                consumable: Box::new(serde_json::from_value(consumable).expect("good parameters")),
-                paused: false,
-                origin: 0,
-            });
-            assert!(matches!(reply, Reply::Done));
-            let viewer = target.add_viewer_of(producer);
+            let viewer = add_listener_on_other_shard(&mut target, producer);
             room.listeners.push(Listener::new(viewer));
         }
         Self { room, target }

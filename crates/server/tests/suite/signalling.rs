@@ -7,19 +7,18 @@ use serde_json::{Value, json};
 use crate::native_client::Client;
 use crate::program::Program;
 
+async fn router_capabilities(client: &mut Client) -> Value {
+    let (request, reply) = ("getRouterRtpCapabilities", "routerRtpCapabilities");
+    let answer = client.request(request, json!({}), reply).await;
+    answer["rtpCapabilities"].clone()
+}
+
 #[tokio::test]
 async fn two_participants_exchange_media_and_one_leaves() {
     let program = Program::start(&[]);
     let mut ana = Client::connect(&program).await;
     assert!(ana.peer.starts_with("peer_"));
-    let answer = ana
-        .request(
-            "getRouterRtpCapabilities",
-            json!({}),
-            "routerRtpCapabilities",
-        )
-        .await;
-    let capabilities = answer["rtpCapabilities"].clone();
+    let capabilities = router_capabilities(&mut ana).await;
     assert!(capabilities["codecs"].as_array().unwrap().len() > 2);
 
     let joined = ana
@@ -126,14 +125,8 @@ async fn rooms_offer_only_the_configured_codecs() {
         let program = Program::start(flags);
         let mut ana = Client::connect(&program).await;
         assert_eq!(ana.connected["options"]["forceVideoCodec"], "video/VP9");
-        let answer = ana
-            .request(
-                "getRouterRtpCapabilities",
-                json!({}),
-                "routerRtpCapabilities",
-            )
-            .await;
-        let codecs = answer["rtpCapabilities"]["codecs"].as_array().unwrap();
+        let capabilities = router_capabilities(&mut ana).await;
+        let codecs = capabilities["codecs"].as_array().unwrap();
         let names = codecs.iter().map(|it| it["mimeType"].as_str().unwrap());
         assert_eq!(names.collect::<Vec<_>>(), expected);
     }
