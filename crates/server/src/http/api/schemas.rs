@@ -1,7 +1,11 @@
 //! Request and response bodies of the REST interface. Their doc comments are the texts of the OpenAPI
 //! description, which clients read.
 
-use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use watersmeet_conference::conference::RoomSummary;
 use watersmeet_conference::message::{ParticipantSummary, Policy, Role};
@@ -51,12 +55,27 @@ pub struct NewRoom {
     pub host_token: bool,
     /// How many cameras each participant is sent: those of the latest speakers, then those of who came first;
     /// 0 is all. Absent: as the server is configured.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_number")]
+    #[schema(maximum = 65_535)]
     pub last_n_video: Option<u16>,
     /// How many voices each participant is sent: the loudest; 0 is all. Absent: as the server is configured.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_number")]
     #[schema(maximum = 64)]
     pub top_n_audio: Option<u8>,
+}
+
+/// Reads an integer as JSON Schema defines it: `18.0` is one too.
+fn whole_number<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let Some(value) = Option::<f64>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    // Whole floating-point numbers are written without a fraction. The sum removes the sign of -0.
+    let number = (value + 0.0).to_string().parse();
+    number.map(Some).map_err(D::Error::custom)
 }
 
 /// A room that was made.

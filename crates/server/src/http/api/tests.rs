@@ -32,6 +32,10 @@ fn malformed_bodies_are_refused() {
         parse_error::<NewRoom>(r#"{"hostName":"Alice","policy":"invite-only"}"#),
         None
     );
+    assert_eq!(
+        parse_error::<NewRoom>(r#"{"hostName":"Alice","lastNVideo":65535,"topNAudio":18.0}"#),
+        None
+    );
     assert_eq!(parse_error::<Mute>(""), None);
     for body in [
         "",
@@ -44,7 +48,10 @@ fn malformed_bodies_are_refused() {
         r#"{"hostName":"Alice","policy":"secret"}"#,
         r#"{"hostName":"Alice","admin":true}"#,
         r#"{"hostName":"Alice","lastNVideo":-1}"#,
+        r#"{"hostName":"Alice","lastNVideo":65536}"#,
+        r#"{"hostName":"Alice","lastNVideo":4.5}"#,
         r#"{"hostName":"Alice","topNAudio":256}"#,
+        r#"{"hostName":"Alice","topNAudio":"4"}"#,
         r#"{"hostName":"Alice"} {}"#,
         "{hostName:1}",
     ] {
