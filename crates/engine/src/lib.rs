@@ -25,6 +25,7 @@ mod publisher_clock;
 pub mod rate;
 mod redundancy;
 mod remb;
+mod replay_window;
 mod retransmission_budget;
 mod retransmissions_in_flight;
 mod round_trip;

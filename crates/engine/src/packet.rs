@@ -9,7 +9,7 @@ use watersmeet_wire::codec::{PayloadDescriptor, RedPayload};
 use watersmeet_wire::params::RtpHeaderExtensionParameters;
 use watersmeet_wire::rtp::RtpHeader;
 use watersmeet_wire::rtp::extension::ExtensionKind;
-use watersmeet_wire::units::{Pt, SeqNo};
+use watersmeet_wire::units::{Pt, SeqNo, Time};
 
 use crate::redundancy::Redundancy;
 
@@ -238,6 +238,8 @@ impl ClockReference {
 /// Properties of an accepted packet by which consumers decide whether to send it.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
+    /// When it arrived: before now for a packet from the cache.
+    pub at: Time,
     /// Index of the encoding it belongs to.
     pub stream: u8,
     /// Payload type of its codec in the router.

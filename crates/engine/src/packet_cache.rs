@@ -25,7 +25,7 @@ pub struct CachedPacket {
     /// Sequence number; `None` while the slot is unused.
     seq: Option<SeqNo>,
     /// Arrival time.
-    arrived: Time,
+    pub arrived: Time,
     /// Its parsed header; `None` while the slot is unused.
     incoming: Option<Incoming>,
     /// Decrypted bytes.

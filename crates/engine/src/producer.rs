@@ -294,6 +294,7 @@ impl Producer {
             stream.keyframes.request();
         }
         let arrival = Arrival {
+            at: now,
             stream: index,
             pt: mapped.pt,
             layer,

@@ -145,13 +145,14 @@ impl PacketPool {
 mod tests {
     use uuid::Uuid;
     use watersmeet_wire::codec::PayloadDescriptor;
-    use watersmeet_wire::units::{Pt, SeqNo};
+    use watersmeet_wire::units::{Pt, SeqNo, Time};
 
     use super::*;
     use crate::redundancy::Redundancy;
 
     fn share(pool: &mut PacketPool) -> Arc<SharedPacket> {
         let arrival = Arrival {
+            at: Time::ZERO,
             stream: 0,
             pt: Pt::default(),
             layer: 0,

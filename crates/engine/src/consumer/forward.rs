@@ -40,7 +40,7 @@ impl Consumer {
         if (arrival.pt != self.pt || self.lacks_codec) && !self.accepts_codec(arrival) {
             return Forwarding::Nothing;
         }
-        let Some(selection) = self.select(now, arrival) else {
+        let Some(selection) = self.select(arrival) else {
             return Forwarding::Interrupted;
         };
         match selection {
@@ -55,7 +55,7 @@ impl Consumer {
                 self.omit(arrival);
                 return Forwarding::Nothing;
             }
-            Selection::Switch => self.switch_to(now, arrival),
+            Selection::Switch => self.switch_to(arrival),
             Selection::Omit | Selection::Forward | Selection::Change => {}
         }
         if !arrival.has_payload {
@@ -68,7 +68,7 @@ impl Consumer {
         if keyframe {
             self.keyframe_sent = self.keyframe_sent.max(Some(seq));
         }
-        let timestamp = self.timestamps.map(now, arrival.timestamp);
+        let timestamp = self.timestamps.map(arrival.at, arrival.timestamp);
         let patch = self.patch(arrival);
         self.clock = arrival.clock;
         if self.rtx.is_some() || self.repeats {
@@ -98,15 +98,15 @@ impl Consumer {
     /// Decides about a packet. `None` when the stream was interrupted, and this packet does not start it
     /// anew.
     #[inline]
-    fn select(&mut self, now: Time, arrival: &Arrival) -> Option<Selection> {
+    fn select(&mut self, arrival: &Arrival) -> Option<Selection> {
         let descriptor = &arrival.descriptor;
         let selection = self.layers.select(arrival.layer, descriptor);
-        if !selection.continues() || !self.is_discontinuous(now, arrival) {
+        if !selection.continues() || !self.is_discontinuous(arrival) {
             return Some(selection);
         }
         if self.sequence.is_next(arrival.seq) {
             // Nothing is missing: only the media clock has jumped.
-            self.rejoin(now, arrival);
+            self.rejoin(arrival);
             return Some(selection);
         }
         self.layers.restart();
@@ -127,40 +127,40 @@ impl Consumer {
     /// Returns whether a packet of the stream being sent does not continue it: its number or its
     /// timestamp has jumped. Late packets are not concerned.
     #[inline]
-    fn is_discontinuous(&self, now: Time, arrival: &Arrival) -> bool {
+    fn is_discontinuous(&self, arrival: &Arrival) -> bool {
         self.sequence.is_jump(arrival.seq)
             || (self.sequence.is_newest(arrival.seq)
                 && self
                     .timestamps
-                    .is_jump(now, arrival.timestamp, self.clock_rate))
+                    .is_jump(arrival.at, arrival.timestamp, self.clock_rate))
     }
 
     /// Continues the outgoing numbers and timestamps with this packet.
-    fn rejoin(&mut self, now: Time, arrival: &Arrival) {
+    fn rejoin(&mut self, arrival: &Arrival) {
         let reference = self.timestamp_by_clock(arrival);
         self.sequence.join(arrival.seq);
         self.timestamps
-            .join(now, arrival.timestamp, self.clock_rate, reference);
+            .join(arrival.at, arrival.timestamp, self.clock_rate, reference);
     }
 
     /// Returns the step, in RTP timestamp units, between frames of the past that are sent at once: they
     /// fit between what was sent before and `newest`, the frame that follows them. `None` when there is no
     /// room for so many.
-    pub fn catch_up_step(&self, now: Time, newest: &Arrival, frames: u32) -> Option<u32> {
+    pub fn catch_up_step(&self, newest: &Arrival, frames: u32) -> Option<u32> {
         let reference = self.timestamp_by_clock(newest);
-        let room = self.timestamps.room(now, self.clock_rate, reference);
+        let room = self.timestamps.room(newest.at, self.clock_rate, reference);
         let step = room / frames.saturating_add(1);
         (step > 0).then_some(step.min(self.clock_rate / CATCH_UP_FRAME_RATE))
     }
 
     /// Continues with another stream, of which this packet is the first.
-    fn switch_to(&mut self, now: Time, arrival: &Arrival) {
+    fn switch_to(&mut self, arrival: &Arrival) {
         if let Some(format) = self.format(arrival.pt).filter(|it| it.pt != self.pt) {
             self.use_format(format);
         }
         self.format_since = arrival.seq;
         self.lacks_codec = false;
-        self.rejoin(now, arrival);
+        self.rejoin(arrival);
         if let Some(picture_id) = arrival.descriptor.picture_id {
             self.picture_ids.join(picture_id.value());
         }

@@ -83,8 +83,8 @@ impl Consumer {
         reason = "the report counts modulo 2^32"
     )]
     pub fn sender_report(&self, now: Time, wall_micros: u64) -> Option<SenderReportFields> {
-        let (latest, sent) = self.timestamps.latest()?;
-        let by_time = latest.wrapping_add(media_time(now.since(sent), self.clock_rate));
+        let (latest, arrived) = self.timestamps.latest()?;
+        let by_time = latest.wrapping_add(media_time(now.since(arrived), self.clock_rate));
         let deviation_max = self.clock_rate.saturating_mul(REPORT_DEVIATION_SECS_MAX);
         let is_plausible = |timestamp: &u32| {
             timestamp.wrapping_sub(by_time).cast_signed().unsigned_abs() <= deviation_max

@@ -9,6 +9,8 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 use watersmeet_wire::units::{SeqNo, Time};
 
+use crate::replay_window::ReplayWindow;
+
 /// Number of earlier spans remembered for late packets. A repair arrives within about a second, in
 /// which a consumer switches once or twice and omits a few packets.
 const EARLIER_MAX: usize = 15;
@@ -46,6 +48,8 @@ pub struct SequenceMap {
     highest: u64,
     /// Highest incoming number seen of the joined stream.
     newest: SeqNo,
+    /// Outgoing numbers assigned so far.
+    assigned: ReplayWindow,
     /// Spans before the latest, oldest first.
     earlier: ArrayVec<Span, EARLIER_MAX>,
 }
@@ -57,6 +61,7 @@ impl SequenceMap {
             latest: None,
             highest: start.0,
             newest: SeqNo::default(),
+            assigned: ReplayWindow::stale_up_to(start.0),
             earlier: ArrayVec::new(),
         }
     }
@@ -105,8 +110,8 @@ impl SequenceMap {
         self.newest = SeqNo(seq.0.saturating_sub(1));
     }
 
-    /// Returns the outgoing number of a packet; `None` if it cannot be mapped any more. A packet after
-    /// a jump gets the next number.
+    /// Returns the outgoing number of a packet; `None` if it cannot be mapped any more, or was before. A
+    /// packet after a jump gets the next number.
     #[inline]
     pub fn map(&mut self, seq: SeqNo) -> Option<u64> {
         if self.is_jump(seq) {
@@ -116,6 +121,10 @@ impl SequenceMap {
         let latest = self.latest.as_ref().filter(covers);
         let span = latest.or_else(|| self.earlier.iter().rev().find(covers))?;
         let out = span.out + (seq.0 - span.start.0);
+        if !self.assigned.is_fresh(out) {
+            return None;
+        }
+        self.assigned.mark(out);
         self.newest = self.newest.max(seq);
         self.highest = self.highest.max(out);
         Some(out)
@@ -153,42 +162,51 @@ impl SequenceMap {
     }
 }
 
+/// By how many seconds the clocks of two streams can deviate from the time that passed. Otherwise they
+/// are ignored.
+const CLOCK_DEVIATION_SECS_MAX: u32 = 3;
+
 /// Maps incoming to outgoing RTP timestamps.
 #[derive(Debug, Default)]
 pub struct TimestampMap {
     /// Added to incoming timestamps.
     offset: u32,
-    /// Latest outgoing timestamp and when it was mapped.
+    /// Latest outgoing timestamp and when its packet arrived.
     latest: Option<(u32, Time)>,
 }
 
 impl TimestampMap {
     /// Continues with another stream. `reference` is the outgoing timestamp for `timestamp` when the
     /// clocks of both streams are known; otherwise the elapsed time decides.
-    pub fn join(&mut self, now: Time, timestamp: u32, clock_rate: u32, reference: Option<u32>) {
-        let Some((latest, sent)) = self.latest else {
+    pub fn join(&mut self, at: Time, timestamp: u32, clock_rate: u32, reference: Option<u32>) {
+        let Some((latest, before)) = self.latest else {
             return;
         };
-        let elapsed = media_time(now.since(sent), clock_rate).max(1);
+        let elapsed = media_time(at.since(before), clock_rate).max(1);
         let by_arrival = latest.wrapping_add(elapsed);
-        let plausible = |wanted: &u32| {
+        let deviation_max = clock_rate.saturating_mul(CLOCK_DEVIATION_SECS_MAX);
+        let by_clock = reference.and_then(|wanted| {
             let ahead = wanted.wrapping_sub(latest);
-            // A clock that is more than three seconds ahead is ignored.
-            ahead > 0 && ahead < elapsed.saturating_add(clock_rate.saturating_mul(3))
-        };
-        let wanted = reference.filter(plausible).unwrap_or(by_arrival);
+            let behind = latest.wrapping_sub(wanted);
+            if behind < deviation_max {
+                // Captured when the latest was, or before: as little later as can be.
+                return Some(latest.wrapping_add(1));
+            }
+            (ahead < elapsed.saturating_add(deviation_max)).then_some(wanted)
+        });
+        let wanted = by_clock.unwrap_or(by_arrival);
         self.offset = wanted.wrapping_sub(timestamp);
     }
 
     /// Returns how many timestamps are unused between the latest and `reference`, or where that is unknown,
     /// what belongs to the elapsed time.
-    pub fn room(&self, now: Time, clock_rate: u32, reference: Option<u32>) -> u32 {
-        let Some((latest, sent)) = self.latest else {
+    pub fn room(&self, at: Time, clock_rate: u32, reference: Option<u32>) -> u32 {
+        let Some((latest, before)) = self.latest else {
             return u32::MAX;
         };
         let ahead = reference.map(|it| it.wrapping_sub(latest).cast_signed());
         ahead.map_or_else(
-            || media_time(now.since(sent), clock_rate),
+            || media_time(at.since(before), clock_rate),
             |ahead| u32::try_from(ahead).unwrap_or(0),
         )
     }
@@ -196,8 +214,8 @@ impl TimestampMap {
     /// Returns whether a timestamp, newest in order of sequence, does not fit the time that has passed
     /// since the latest: the publisher's media clock has jumped.
     #[inline]
-    pub fn is_jump(&self, now: Time, timestamp: u32, clock_rate: u32) -> bool {
-        let Some((latest, sent)) = self.latest else {
+    pub fn is_jump(&self, at: Time, timestamp: u32, clock_rate: u32) -> bool {
+        let Some((latest, before)) = self.latest else {
             return false;
         };
         let behind_max = clock_rate.saturating_mul(BEHIND_SECS_MAX);
@@ -205,15 +223,15 @@ impl TimestampMap {
         let out = timestamp.wrapping_add(self.offset);
         let step = u64::from(out.wrapping_sub(latest).wrapping_add(behind_max));
         let allowed = u64::from(behind_max) + u64::from(ahead_max);
-        step > allowed && step > allowed.saturating_add(elapsed_ticks(now.since(sent), clock_rate))
+        step > allowed && step > allowed.saturating_add(elapsed_ticks(at.since(before), clock_rate))
     }
 
     /// Returns the outgoing timestamp of an incoming one.
-    pub fn map(&mut self, now: Time, timestamp: u32) -> u32 {
+    pub fn map(&mut self, at: Time, timestamp: u32) -> u32 {
         let out = timestamp.wrapping_add(self.offset);
         let newer = |latest: u32| out.wrapping_sub(latest).cast_signed() >= 0;
         if self.latest.is_none_or(|(latest, _)| newer(latest)) {
-            self.latest = Some((out, now));
+            self.latest = Some((out, at));
         }
         out
     }
@@ -223,7 +241,7 @@ impl TimestampMap {
         self.offset
     }
 
-    /// Returns the latest outgoing timestamp and when it was mapped.
+    /// Returns the latest outgoing timestamp and when its packet arrived.
     pub fn latest(&self) -> Option<(u32, Time)> {
         self.latest
     }
@@ -282,6 +300,17 @@ mod tests {
         map.omit(SeqNo(12));
         assert_eq!(map.map(SeqNo(13)), Some(3));
         assert_eq!(map.map(SeqNo(11)), Some(2));
+    }
+
+    #[test]
+    fn no_number_is_assigned_twice() {
+        let mut map = SequenceMap::new(SeqNo(0));
+        map.join(SeqNo(10));
+        assert_eq!(map.map(SeqNo(10)), Some(1));
+        assert_eq!(map.map(SeqNo(13)), Some(4));
+        assert_eq!(map.map(SeqNo(10)), None, "another packet has its number");
+        assert_eq!(map.map(SeqNo(12)), Some(3));
+        assert_eq!(map.map(SeqNo(12)), None);
     }
 
     #[test]
@@ -347,9 +376,12 @@ mod tests {
 
     #[test]
     fn timestamps_never_go_back_over_a_switch() {
-        let mut map = TimestampMap::default();
-        map.map(Time::ZERO, 5_000);
-        map.join(Time::ZERO, 9, 90_000, Some(4_000));
-        assert_eq!(map.map(Time::ZERO, 9), 5_001);
+        for (behind, expected) in [(0, 5_001), (1_000, 5_001), (300_000, 5_000 + 27_000)] {
+            let mut map = TimestampMap::default();
+            map.map(Time::ZERO, 5_000);
+            let at = Time::from_millis(300);
+            map.join(at, 9, 90_000, Some(5_000_u32.wrapping_sub(behind)));
+            assert_eq!(map.map(at, 9), expected, "{behind}");
+        }
     }
 }

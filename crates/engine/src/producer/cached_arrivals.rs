@@ -56,6 +56,7 @@ impl Producer {
         let mut descriptor = stream.describe_again(format.codec, incoming, cached.bytes());
         let layer = self.structure.layer_of(index, &mut descriptor);
         Some(Arrival {
+            at: cached.arrived,
             stream: index,
             pt: incoming.pt,
             layer,

@@ -23,6 +23,15 @@ use crate::shard_message::SharedPacket;
 /// restart of the publisher.
 const DROPOUT_MAX: u64 = 3_000;
 
+/// How far the timestamp of a packet that is late by its number can be behind that of the newest, in
+/// seconds; it can be half a second ahead, because frames may be sent in another order than shown.
+/// Otherwise the publisher has started anew, or nothing was accepted for so long that the numbers came
+/// round.
+const LATE_BY_SECS_MAX: u32 = 60;
+
+/// By how many numbers a packet is late whatever its timestamp: the media clock may have jumped meanwhile.
+const LATE_BY_NUMBERS: u64 = 256;
+
 /// Silence after which missing packets are not requested: publishers keep packets for about a second.
 const REPAIRABLE_FOR: Duration = Duration::from_secs(1);
 
@@ -122,6 +131,8 @@ pub struct Stream {
     wire_offset: u64,
     /// Highest sequence number received.
     highest: SeqNo,
+    /// RTP timestamp of that packet.
+    highest_timestamp: u32,
     /// Packets received since the stream started, repaired ones included.
     received: u64,
     /// Interarrival jitter, times sixteen (RFC 3550 A.8).
@@ -176,6 +187,7 @@ impl Stream {
             expected_before: 0,
             wire_offset: 0,
             highest: SeqNo::default(),
+            highest_timestamp: 0,
             received: 0,
             jitter_q4: 0,
             transit: None,
@@ -308,7 +320,7 @@ impl Stream {
     /// Assigns the packet's sequence number; `None` for one that was received before.
     fn number(&mut self, now: Time, incoming: &Incoming) -> Option<Accepted> {
         if self.first.is_none() || self.is_restarting {
-            return (!incoming.retransmitted).then(|| self.start(incoming.seq));
+            return (!incoming.retransmitted).then(|| self.start(incoming));
         }
         let seq = self.highest.nearest(incoming.seq);
         if seq > self.highest {
@@ -318,14 +330,18 @@ impl Stream {
                 return None;
             }
             if jump > DROPOUT_MAX {
-                return Some(self.start(incoming.seq));
+                return Some(self.start(incoming));
             }
             let gap = self.record_gap(now, seq);
             self.highest = seq;
+            self.highest_timestamp = incoming.timestamp;
             return Some(Accepted::New { seq, gap });
         }
-        if self.highest.0 - seq.0 > DROPOUT_MAX {
-            return (!incoming.retransmitted).then(|| self.start(incoming.seq));
+        let late_by = self.highest.0 - seq.0;
+        if late_by > DROPOUT_MAX
+            || (late_by > LATE_BY_NUMBERS && !self.can_be_late(incoming.timestamp))
+        {
+            return (!incoming.retransmitted).then(|| self.start(incoming));
         }
         if self.cache.get(seq).is_some() || seq == self.highest {
             return None;
@@ -344,6 +360,14 @@ impl Stream {
         })
     }
 
+    /// Returns whether a packet with this timestamp can have been sent before the newest.
+    fn can_be_late(&self, timestamp: u32) -> bool {
+        let back_max = self.clock_rate.saturating_mul(LATE_BY_SECS_MAX);
+        let ahead_max = self.clock_rate / 2;
+        let ahead = timestamp.wrapping_sub(self.highest_timestamp);
+        ahead.wrapping_add(back_max) <= back_max.saturating_add(ahead_max)
+    }
+
     /// Records the packets missing before `seq`, the newest.
     fn record_gap(&mut self, now: Time, seq: SeqNo) -> Gap {
         let Some(nacks) = &mut self.nacks else {
@@ -359,7 +383,8 @@ impl Stream {
 
     /// Starts or restarts the sequence numbers at a publisher's packet. Counts go on over a restart;
     /// the numbers it skips were never sent, or not lost on the way that reports describe.
-    fn start(&mut self, raw: u16) -> Accepted {
+    fn start(&mut self, incoming: &Incoming) -> Accepted {
+        let raw = incoming.seq;
         let is_restart = self.first.is_some();
         let seq = if is_restart {
             // Starts one wrap above all earlier numbers, so that numbers never go back.
@@ -376,6 +401,7 @@ impl Stream {
         self.first = Some(seq);
         self.is_restarting = false;
         self.highest = seq;
+        self.highest_timestamp = incoming.timestamp;
         self.keyframe_index.clear();
         self.transit = None;
         self.clock_reference = None;

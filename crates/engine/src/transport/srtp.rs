@@ -25,7 +25,8 @@ use self::session_key::{KeyPurpose, RTCP_CLEAR_LEN, RTCP_E_FLAG, SessionKey};
 
 pub use self::error::{SrtpError, SrtpKeyError};
 pub use self::profile::{MASTER_KEY_LEN_MAX, MasterKey, SrtpProfile};
-pub use self::replay::{REPLAY_WINDOW, RETIRED_STREAMS_MAX, STREAMS_MAX};
+pub use self::replay::{RETIRED_STREAMS_MAX, STREAMS_MAX};
+pub use crate::replay_window::REPLAY_WINDOW;
 
 /// Length of the fixed RTP header (RFC 3550 §5.1).
 const RTP_HEADER_LEN_MIN: usize = 12;

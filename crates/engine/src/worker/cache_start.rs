@@ -28,7 +28,7 @@ impl Worker {
         let Some(limits) = self.catch_up_limits(now, transport) else {
             return false;
         };
-        let Some((arrivals, has_layers)) = self.past_frames(now, key, limits) else {
+        let Some((arrivals, has_layers)) = self.past_frames(key, limits) else {
             return false;
         };
         let (Some(consumer), Some(entry)) = (
@@ -64,12 +64,7 @@ impl Worker {
 
     /// Returns the cached packets of the layer that a consumer waits for, from a keyframe on, with the
     /// timestamps to send them with, and whether its producer has several layers.
-    fn past_frames(
-        &self,
-        now: Time,
-        key: ConsumerKey,
-        limits: CatchUpLimits,
-    ) -> Option<(Vec<Arrival>, bool)> {
+    fn past_frames(&self, key: ConsumerKey, limits: CatchUpLimits) -> Option<(Vec<Arrival>, bool)> {
         let consumer = self.consumers.get(key)?;
         let producer = self.producers.get(consumer.producer)?;
         if producer.paused || consumer.layers.current().is_some() {
@@ -81,7 +76,7 @@ impl Worker {
         let mut arrivals: Vec<_> = cached.collect();
         let newest = *arrivals.last()?;
         let frames = count_frames(&arrivals);
-        compress(&mut arrivals, consumer.catch_up_step(now, &newest, frames)?);
+        compress(&mut arrivals, consumer.catch_up_step(&newest, frames)?);
         Some((arrivals, producer.layer_count() > 1))
     }
 
@@ -108,17 +103,19 @@ fn count_frames(arrivals: &[Arrival]) -> u32 {
     })
 }
 
-/// Moves the timestamps of frames to `step` before that of the next one.
+/// Moves the timestamps of frames to `step` before that of the next one, and their arrival to that of the
+/// newest.
 fn compress(arrivals: &mut [Arrival], step: u32) {
     let Some(newest) = arrivals.last() else {
         return;
     };
-    let (mut original, mut timestamp) = (newest.timestamp, newest.timestamp);
+    let (at, mut original, mut timestamp) = (newest.at, newest.timestamp, newest.timestamp);
     for arrival in arrivals.iter_mut().rev() {
         if arrival.timestamp != original {
             original = arrival.timestamp;
             timestamp = timestamp.wrapping_sub(step);
         }
         arrival.timestamp = timestamp;
+        arrival.at = at;
     }
 }

@@ -139,6 +139,29 @@ fn restart_of_the_publisher_needs_a_keyframe_and_loses_nothing() {
 }
 
 #[test]
+fn numbers_that_came_round_while_nothing_was_accepted_are_new_ones() {
+    let start = 1_000_000;
+    for (back, captured, is_late) in [
+        (900, start + 300_000, false),
+        (900, start - 300_000, false),
+        (2_900, start + 600, false),
+        (900, start - 5_000, true),
+        (900, start + 400, true),
+        (200, start + 300_000, true),
+    ] {
+        let mut stream = stream();
+        accept(&mut stream, start, 5_000);
+        let next = deliver_captured(&mut stream, start + 300_000, captured, 5_000 - back, false);
+        let Accepted::New { seq, gap } = next else {
+            panic!("it is new");
+        };
+        let is_restart = gap == Gap::TooLarge;
+        assert_eq!(seq > SeqNo::first(5_000), is_restart, "{back} {captured}");
+        assert_eq!(is_restart, !is_late, "{back} {captured}");
+    }
+}
+
+#[test]
 fn reports_go_on_over_restarts() {
     let mut stream = stream();
     let mut losses = Vec::new();

@@ -1,4 +1,4 @@
-//! Replay protection: a window of received packets per SSRC, and a table of SSRCs. State changes
+//! Replay protection: a table of SSRCs, each with a window of received packets. State changes
 //! only after a packet was authenticated. When a quiet SSRC loses its window, its greatest index is
 //! kept, and everything up to it stays refused.
 //!
@@ -7,9 +7,7 @@
 use watersmeet_wire::units::{Map, Ssrc};
 
 use super::error::SrtpError;
-
-/// Distance in packets behind the newest within which a packet that was not received is accepted.
-pub const REPLAY_WINDOW: u64 = 1_024;
+use crate::replay_window::ReplayWindow;
 
 /// Upper bound of SSRCs with a replay window. A simulcast camera with retransmission uses six.
 pub const STREAMS_MAX: usize = 64;
@@ -17,95 +15,6 @@ pub const STREAMS_MAX: usize = 64;
 /// Upper bound of quiet SSRCs of which only the greatest index is kept. Further ones are refused:
 /// no browser uses that many.
 pub const RETIRED_STREAMS_MAX: usize = 1_024;
-
-/// Words of the ring: one more than the window needs, so that a word is cleared before its reuse.
-const WORDS: usize = 17;
-
-/// [`WORDS`] as a divisor of packet indexes.
-const WORDS_U64: u64 = REPLAY_WINDOW / 64 + 1;
-
-const _: () = assert!(
-    WORDS as u64 == WORDS_U64,
-    "the ring must hold the window and one word"
-);
-
-/// Received packets of one SSRC, as a ring of bits addressed by packet index.
-#[derive(Debug, Clone)]
-pub(super) struct ReplayWindow {
-    /// Greatest index received.
-    highest: u64,
-    /// One bit per index; a word is reused every 1,088 packets.
-    received: [u64; WORDS],
-}
-
-impl ReplayWindow {
-    /// Returns a window in which only `index` was received.
-    fn starting_at(index: u64) -> Self {
-        let mut window = Self {
-            highest: index,
-            received: [0; WORDS],
-        };
-        window.set(index);
-        window
-    }
-
-    /// Returns a window in which every index up to `highest` is refused.
-    fn stale_up_to(highest: u64) -> Self {
-        Self {
-            highest,
-            received: [u64::MAX; WORDS],
-        }
-    }
-
-    /// Returns whether `index` was neither received nor is older than the window.
-    fn is_fresh(&self, index: u64) -> bool {
-        if index > self.highest {
-            return true;
-        }
-        self.highest - index < REPLAY_WINDOW
-            && self.word(index).is_some_and(|word| word & bit(index) == 0)
-    }
-
-    /// Records `index`, which must be fresh.
-    fn mark(&mut self, index: u64) {
-        if index > self.highest {
-            let advance = (index / 64 - self.highest / 64).min(WORDS_U64);
-            for step in 1..=advance {
-                if let Some(word) = self.word_mut(self.highest.saturating_add(step * 64)) {
-                    *word = 0;
-                }
-            }
-            self.highest = index;
-        }
-        self.set(index);
-    }
-
-    fn set(&mut self, index: u64) {
-        if let Some(word) = self.word_mut(index) {
-            *word |= bit(index);
-        }
-    }
-
-    /// Returns the word with the bit of `index`. Always `Some`, because the position is a
-    /// remainder.
-    fn word(&self, index: u64) -> Option<u64> {
-        self.received.get(word_position(index)).copied()
-    }
-
-    fn word_mut(&mut self, index: u64) -> Option<&mut u64> {
-        self.received.get_mut(word_position(index))
-    }
-}
-
-/// Returns the bit of `index` in its word.
-const fn bit(index: u64) -> u64 {
-    1 << (index % 64)
-}
-
-/// Returns the position of the word of `index` in the ring.
-const fn word_position(index: u64) -> usize {
-    ((index / 64) % WORDS_U64) as usize
-}
 
 /// A packet that passed the replay check. [`ReplayTable::mark`] consumes it once the packet is
 /// authenticated.
@@ -215,7 +124,7 @@ impl ReplayTable {
             Some(position) => self
                 .streams
                 .get(position)
-                .map(|stream| stream.window.highest),
+                .map(|stream| stream.window.highest()),
             None => self.retired.get(&ssrc).copied(),
         }
     }
@@ -262,7 +171,7 @@ impl ReplayTable {
         };
         let stream = self.streams.swap_remove(position);
         let ssrc = self.ssrcs.swap_remove(position);
-        self.retired.insert(ssrc, stream.window.highest);
+        self.retired.insert(ssrc, stream.window.highest());
     }
 }
 
