@@ -160,6 +160,8 @@ struct PublishedSource {
     source: SourceId,
     /// Id of the producer, once the server has created it.
     producer: Option<String>,
+    /// Whether it is muted.
+    paused: bool,
 }
 
 /// Request that the server refused.
@@ -348,9 +350,10 @@ impl Browser {
 
     /// Pauses or resumes the source with this index in the script, and notifies the server.
     pub fn set_source_paused(&mut self, now: Time, index: usize, paused: bool) {
-        let Some(published) = self.published_sources.get(&index) else {
+        let Some(published) = self.published_sources.get_mut(&index) else {
             return;
         };
+        published.paused = paused;
         self.sender.set_enabled(now, published.source, !paused);
         if let Some(producer) = published.producer.clone() {
             let kind = if paused {
@@ -360,6 +363,14 @@ impl Browser {
             };
             self.request(kind, json!({"producerId": producer}), PendingRequest::Other);
         }
+    }
+
+    /// Returns whether the source with this number is published and not muted.
+    pub fn sends_source(&self, number: u32) -> bool {
+        let mut sources = self.options.sources.iter();
+        let index = sources.position(|it| it.number == number);
+        let published = index.and_then(|it| self.published_sources.get(&it));
+        published.is_some_and(|it| !it.paused)
     }
 
     /// Turns an encoding of the camera with this index in the script on or off.
@@ -416,6 +427,7 @@ impl Browser {
             PublishedSource {
                 source,
                 producer: None,
+                paused: false,
             },
         );
         let mut payload = json!({

@@ -104,6 +104,8 @@ pub struct Receiver {
     streams: Map<Ssrc, Stream>,
     /// Media SSRC of each retransmission SSRC.
     repairs: Map<Ssrc, Ssrc>,
+    /// The first video: with it a receiver of the probation stream is created, which stays.
+    first_video: Option<IncomingStream>,
     /// Removal time of removed streams; late packets of these are not violations.
     removed: Map<Ssrc, Time>,
     /// Arrivals to report.
@@ -131,6 +133,7 @@ impl Receiver {
             unix_epoch,
             streams: Map::new(),
             repairs: Map::new(),
+            first_video: None,
             removed: Map::new(),
             arrival_log: ArrivalLog::default(),
             feedback_at: Time::FAR_FUTURE,
@@ -150,6 +153,9 @@ impl Receiver {
         } else {
             Track::Audio(Box::new(AudioTrack::new(now, incoming.nack)))
         };
+        if incoming.video && self.first_video.is_none() {
+            self.first_video = Some(incoming.clone());
+        }
         if let Some(rtx) = incoming.rtx_ssrc {
             self.repairs.insert(rtx, incoming.ssrc);
         }
@@ -241,15 +247,13 @@ impl Receiver {
         } else {
             self.record_violation(Violation::Unreadable { ssrc });
         }
-        let mut videos = self.streams.values().filter(|it| it.incoming.video);
-        let first_video = videos.next();
-        match first_video.and_then(|it| it.incoming.transport_seq(header, packet)) {
+        let first_video = self.first_video.as_ref();
+        match first_video.and_then(|it| it.transport_seq(header, packet)) {
             Some(seq) => {
                 self.arrival_log.record(now, seq, ssrc);
                 self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
             }
-            // Its arrival cannot be reported: a receiver for the probation stream exists only
-            // where there is video.
+            // Its arrival cannot be reported: there has been no video.
             None => self.record_violation(Violation::UnknownStream { ssrc }),
         }
     }

@@ -19,8 +19,9 @@ const DECODED_MAX: usize = 64;
 const REFERENCE_PICTURES_MAX: u16 = 255;
 
 /// Maximum deviation of RTP timestamps from the capture clock, in microseconds. A server aligns the
-/// clocks of two encodings by sender reports, which are far more exact; without them by arrival.
-const DRIFT_MICROS_MAX: i64 = 100_000;
+/// clocks of two encodings by sender reports, which are far more exact; without them by arrival, of a
+/// keyframe that may have been sent again.
+const DRIFT_MICROS_MAX: i64 = 150_000;
 
 /// Most by which two frames may be further apart, or closer together, by RTP timestamp than by capture, in
 /// microseconds. Frames of the past that are sent at once are closer together, and are not compared.

@@ -17,7 +17,7 @@ use crate::participant::ClientTransport;
 /// Round trips of ICE and DTLS 1.2 until keys are available: a check and two flights.
 const HANDSHAKE_ROUND_TRIPS: u32 = 3;
 
-/// Time after a pause in which media may still arrive: packets in flight and retransmissions.
+/// Time after a pause in which media that is still forwarded may have been captured.
 const PAUSE_GRACE: Duration = Duration::from_secs(2);
 
 /// Transit time of messages between workers: about one loop iteration of a busy shard.
@@ -452,7 +452,10 @@ impl World {
                     Some("from another room")
                 } else if owner.name == participant.name {
                     Some("of its own")
-                } else if paused_since.is_some_and(|since| self.now.since(since) > PAUSE_GRACE) {
+                } else if paused_since.is_some_and(|since| received.signature.captured > since + PAUSE_GRACE)
+                    // The notice that its publisher goes on comes later than the first media.
+                    && (stream.paused || !owner.browser.sends_source(received.signature.source))
+                {
                     Some("of a paused consumer")
                 } else {
                     None
