@@ -68,7 +68,7 @@ instructions: ## Count instructions per forwarded packet with callgrind
 
 microbench: ## Measure parsing, encryption and forwarding without sockets
 	@$(paths) cargo bench -p watersmeet-wire --benches
-	@$(paths) cargo bench -p watersmeet-engine --features sim --bench srtp --bench forward --bench memory
+	@$(paths) cargo bench -p watersmeet-engine --features sim --bench srtp --bench handshake --bench forward --bench memory
 
 runs: build ## Measure GSO run lengths with real browsers
 	@scripts/setup test

@@ -64,6 +64,14 @@ interface CandidatePair {
   remotePort: number;
 }
 
+/** What protects the media of a transport. */
+export interface Encryption {
+  /** Version number of DTLS, in hexadecimal digits. */
+  tlsVersion: string;
+  dtlsCipher: string;
+  srtpCipher: string;
+}
+
 /** A participant with a browser page. */
 export class CallParticipant {
   constructor(
@@ -217,6 +225,20 @@ export class CallParticipant {
   /** Returns the transport protocols of the selected candidate pairs, without duplicates. */
   async mediaProtocols(): Promise<string[]> {
     return [...new Set((await this.selectedPairs()).map(({ localProtocol }) => localProtocol))];
+  }
+
+  /** Returns the DTLS version and the ciphers of each connected transport. Empty in Firefox, which has no such report. */
+  encryption(): Promise<Encryption[]> {
+    return this.page.evaluate(async () => {
+      const found: Encryption[] = [];
+      for (const connection of window.connections) {
+        for (const report of (await connection.getStats()).values()) {
+          if (report.type !== 'transport' || report.dtlsState !== 'connected') continue;
+          found.push({ tlsVersion: report.tlsVersion, dtlsCipher: report.dtlsCipher, srtpCipher: report.srtpCipher });
+        }
+      }
+      return found;
+    });
   }
 
   /** Returns the server port that this participant's media uses. */

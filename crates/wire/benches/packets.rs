@@ -54,6 +54,7 @@ fn stun(criterion: &mut Criterion) {
         role: IceRole::Controlling(1),
         use_candidate: true,
         nomination: None,
+        network_info: None,
     };
     let mut datagram = [0; 200];
     let len = request.write(&mut datagram, &key).unwrap();

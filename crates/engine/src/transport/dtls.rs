@@ -2,8 +2,8 @@
 //! fingerprint from signalling.
 //!
 //! 1. `New`: waits for the peer's fingerprints and for an authenticated path. A ClientHello that
-//!    arrives before the fingerprints is kept.
-//! 2. `Connecting`: as a server of DTLS 1.2, waits for a ClientHello with a cookie (`cookie`). Then
+//!    arrives before the fingerprints is answered later.
+//! 2. `Connecting`: as a server, waits for a ClientHello with a cookie (`hello_exchange`, `cookie`). Then
 //!    the handshake runs, for at most 15 s. Its datagrams are queued until
 //!    [`DtlsSession::handle_pending`] processes them one by one: each may take 0.1 ms, and the
 //!    worker limits how many are processed per loop iteration.
@@ -12,9 +12,9 @@
 //!
 //! An attacker who forges the peer's address can send us records. An unauthenticated record
 //! therefore never ends a handshake: plaintext alerts are discarded (RFC 6347 §4.1.2.7 allows it), a
-//! ClientHello without our cookie only causes a HelloVerifyRequest, and an endpoint that fails before
-//! it sent a flight is replaced, without cookies up to [`ENDPOINT_RESTARTS_MAX`] times. Afterwards an
-//! error is final, because a new endpoint could not continue the handshake.
+//! ClientHello without our cookie only causes an answer that offers one, and after an endpoint of a server
+//! has failed before it sent a flight, the peer may return another cookie. Afterwards an error is final,
+//! because a new endpoint could not continue the handshake.
 //! After verification an error only removes the endpoint: media has its own keys.
 //!
 //! RFC 6347, RFC 9147, RFC 5764, RFC 8842.
@@ -24,6 +24,7 @@ mod cookie;
 mod cookie_hmac;
 mod endpoint;
 mod handshake;
+mod hello_exchange;
 mod peer_verification;
 mod pending;
 mod record;
@@ -35,13 +36,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use watersmeet_wire::client_hello::HelloReassembly;
 use watersmeet_wire::units::Time;
 
-use self::cookie::{COOKIE_DELAY, CookieOffer};
+use self::cookie::HelloAnswer;
 use self::endpoint::{Endpoint, EndpointError, EndpointOutputs};
 use self::handshake::{Handshake, HandshakeProgress};
 use self::pending::PendingDatagrams;
-use self::record::{DatagramSummary, Hello};
+use self::record::DatagramSummary;
 use crate::command::DtlsState;
 
 pub use self::certificate::{CertificateError, DtlsCertificate, DtlsVersion, HANDSHAKE_TIMEOUT};
@@ -51,10 +53,6 @@ pub use self::pending::{PENDING_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 /// Upper bound of datagrams queued for sending. Our flights have one or two datagrams and are sent
 /// again at most seven times.
 pub const OUTGOING_DATAGRAMS_MAX: usize = 16;
-
-/// Upper bound of endpoints replaced in one handshake. Replacing one takes about 30 µs, so that a
-/// peer can waste 8 ms in total.
-pub const ENDPOINT_RESTARTS_MAX: u16 = 256;
 
 /// A timeout of `dimpl` later than this means never.
 const TIMEOUT_HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
@@ -74,6 +72,10 @@ pub struct DtlsSession {
     certificate: DtlsCertificate,
     /// Versions that we negotiate.
     version: DtlsVersion,
+    /// Whether the peer will get 1.2 whatever it offers.
+    expects_1_2: bool,
+    /// Incomplete ClientHellos.
+    hellos: HelloReassembly,
     /// The `Instant` of `Time::ZERO`.
     epoch: Instant,
     /// Expected peer, once known; shared with the handshake.
@@ -95,8 +97,8 @@ enum State {
     New {
         /// Whether ICE has an authenticated path.
         has_path: bool,
-        /// Whether a ClientHello arrived that waits for a cookie.
-        has_hello: bool,
+        /// Answer to the ClientHellos that have arrived.
+        answer: Option<HelloAnswer>,
     },
     Connecting(Box<Handshake>),
     Verified(Box<VerifiedSession>),
@@ -108,6 +110,8 @@ enum State {
 struct VerifiedSession {
     /// Answers retransmissions and receives close_notify; removed after an error.
     endpoint: Option<Endpoint>,
+    /// Whether the endpoint may receive records of DTLS 1.3.
+    speaks_1_3: bool,
     /// SRTP keys, until the transport takes them.
     keys: Option<SrtpKeys>,
 }
@@ -118,11 +122,13 @@ impl DtlsSession {
         Self {
             certificate,
             version,
+            expects_1_2: version == DtlsVersion::V12,
+            hellos: HelloReassembly::default(),
             epoch,
             peer: None,
             state: State::New {
                 has_path: false,
-                has_hello: false,
+                answer: None,
             },
             pending: PendingDatagrams::default(),
             outgoing: VecDeque::new(),
@@ -157,9 +163,12 @@ impl DtlsSession {
     }
 
     /// Records that ICE has an authenticated path, and starts the handshake if the peer is known.
-    pub fn handle_authenticated_path(&mut self, now: Time) {
+    /// `is_libwebrtc` tells that its checks are those of libwebrtc, which lists an SRTP profile without GCM
+    /// first.
+    pub fn handle_authenticated_path(&mut self, now: Time, is_libwebrtc: bool) {
         if let State::New { has_path, .. } = &mut self.state {
             *has_path = true;
+            self.expects_1_2 |= is_libwebrtc && self.version == DtlsVersion::Auto;
             self.start_handshake(now);
         }
     }
@@ -171,19 +180,18 @@ impl DtlsSession {
     /// Returns the reason the datagram is discarded.
     pub fn handle_packet(&mut self, now: Time, packet: &[u8]) -> Result<(), DtlsError> {
         let contents = DatagramSummary::parse(packet).ok_or(DtlsError::Malformed)?;
-        let is_12 = self.version == DtlsVersion::V12;
-        // Only a server of 1.2 gets ClientHellos with this version, and only as the first message.
-        if contents.plain_alert || (is_12 && (contents.other_hello || contents.needs_1_3)) {
+        // A ClientHello is the first message of a datagram.
+        if contents.plain_alert || contents.other_hello {
             return Err(DtlsError::Malformed);
         }
-        if let Some(hello) = contents.first_hello.filter(|_| is_12) {
-            return self.handle_hello(now, hello, packet);
+        if let Some(hello) = contents.first_hello {
+            return self.handle_hello(now, &hello, packet);
+        }
+        if contents.needs_1_3 && !self.speaks_1_3() {
+            return Err(DtlsError::Malformed);
         }
         let at = self.instant(now);
         match &mut self.state {
-            State::New { .. } if contents.first_hello.is_some() => {
-                self.pending.push(packet).ok_or(DtlsError::NotReady)
-            }
             State::Connecting(handshake) if handshake.endpoint.is_none() => {
                 Err(DtlsError::NotReady)
             }
@@ -252,7 +260,7 @@ impl DtlsSession {
                 return;
             }
             State::Connecting(handshake) if now >= handshake.offer_due => {
-                self.offer_cookie(now);
+                self.send_answer(now, HelloAnswer::HelloVerify);
                 return;
             }
             State::Connecting(handshake) => {
@@ -324,6 +332,7 @@ impl DtlsSession {
         }
         self.state = State::Closed;
         self.pending = PendingDatagrams::default();
+        self.hellos = HelloReassembly::default();
     }
 
     /// Treats the peer as verified. The caller provides the keys.
@@ -331,15 +340,25 @@ impl DtlsSession {
     pub fn assume_connected(&mut self) {
         self.state = State::Verified(Box::new(VerifiedSession {
             endpoint: None,
+            speaks_1_3: false,
             keys: None,
         }));
+    }
+
+    /// Returns whether records of DTLS 1.3 are accepted.
+    const fn speaks_1_3(&self) -> bool {
+        match &self.state {
+            State::Connecting(handshake) => handshake.speaks_1_3,
+            State::Verified(session) => session.speaks_1_3,
+            State::New { .. } | State::Failed | State::Closed => false,
+        }
     }
 
     /// Starts the handshake when the peer is known and has a path.
     fn start_handshake(&mut self, now: Time) {
         let State::New {
             has_path: true,
-            has_hello,
+            answer,
         } = self.state
         else {
             return;
@@ -348,11 +367,8 @@ impl DtlsSession {
             return;
         };
         let is_client = peer.we_are_client();
-        let requires_cookie = !is_client && self.version == DtlsVersion::V12;
         let at = self.instant(now);
-        let endpoint = if requires_cookie {
-            None
-        } else {
+        let endpoint = if is_client {
             match Endpoint::new(&self.certificate, self.version, is_client, at) {
                 Ok(endpoint) => Some(endpoint),
                 Err(_) => {
@@ -360,104 +376,36 @@ impl DtlsSession {
                     return;
                 }
             }
+        } else {
+            None
         };
         self.state = State::Connecting(Box::new(Handshake {
             endpoint,
-            requires_cookie,
+            requires_cookie: !is_client,
+            speaks_1_3: is_client && self.version != DtlsVersion::V12,
             offer: None,
-            offer_due: if requires_cookie {
-                now + COOKIE_DELAY
-            } else {
+            offer_due: if is_client {
                 Time::FAR_FUTURE
+            } else {
+                self.first_offer_due(now)
             },
             accepted_cookie: None,
             peer,
             verified_peer: None,
             keys: None,
             has_sent_flight: false,
-            restarts: 0,
             deadline: if is_client {
                 now + HANDSHAKE_TIMEOUT
             } else {
                 Time::FAR_FUTURE
             },
         }));
-        if requires_cookie {
-            if has_hello {
-                self.offer_cookie(now);
-            }
-        } else {
+        if is_client {
             self.endpoint_timeout = now;
             self.handle_timeout(now);
+        } else if let Some(answer) = answer {
+            self.send_answer(now, answer);
         }
-    }
-
-    /// Handles a ClientHello of DTLS 1.2, or a fragment of one.
-    fn handle_hello(
-        &mut self,
-        now: Time,
-        hello: Hello<'_>,
-        packet: &[u8],
-    ) -> Result<(), DtlsError> {
-        let handshake = match &mut self.state {
-            State::New { has_hello, .. } => {
-                *has_hello |= hello.seq == 0;
-                return Ok(());
-            }
-            State::Connecting(handshake) => handshake,
-            State::Verified(_) => return Err(DtlsError::Malformed),
-            State::Failed | State::Closed => return Err(DtlsError::NotReady),
-        };
-        if !handshake.requires_cookie {
-            return Err(DtlsError::Malformed);
-        }
-        if hello.seq == 0 {
-            if hello.is_start {
-                self.offer_cookie(now);
-            }
-            return Ok(());
-        }
-        if let Some(offer) = handshake.offer.take_if(|offer| offer.accepts(&hello)) {
-            handshake.accept_offer(*offer);
-            self.has_returned_cookie = true;
-            self.endpoint_timeout = Time::FAR_FUTURE;
-            self.pending = PendingDatagrams::default();
-            self.outgoing.clear();
-            return self.pending.push(packet).ok_or(DtlsError::NotReady);
-        }
-        let accepted = handshake.accepted_cookie.as_ref();
-        let is_accepted = accepted.is_some_and(|cookie| {
-            let continues_hello = !hello.is_start && !handshake.has_sent_flight;
-            continues_hello || hello.has_cookie(cookie)
-        });
-        if is_accepted && hello.seq == 1 {
-            self.pending.push(packet).ok_or(DtlsError::NotReady)
-        } else {
-            Err(DtlsError::Malformed)
-        }
-    }
-
-    /// Sends a cookie, in answer to a ClientHello without one or before it.
-    fn offer_cookie(&mut self, now: Time) {
-        let at = self.instant(now);
-        let State::Connecting(handshake) = &mut self.state else {
-            return;
-        };
-        handshake.offer_due = Time::FAR_FUTURE;
-        handshake.offer.take_if(|offer| offer.is_expired(now));
-        let offer = match handshake.offer.take() {
-            Some(offer) => offer,
-            None => match CookieOffer::new(&self.certificate, self.version, now, at) {
-                Ok(offer) => Box::new(offer),
-                Err(error) => {
-                    tracing::debug!(?error, "DTLS cookie cannot be made");
-                    return;
-                }
-            },
-        };
-        let datagram = offer.hello_verify().to_vec();
-        handshake.offer = Some(offer);
-        self.queue_outgoing(vec![datagram]);
     }
 
     /// Applies the outputs or the error of an endpoint.
@@ -486,7 +434,7 @@ impl DtlsSession {
                     self.state = State::Closed;
                 }
             }
-            (Err(error), State::Connecting(_)) => self.replace_endpoint(now, &error),
+            (Err(error), State::Connecting(_)) => self.handle_endpoint_error(&error),
             (Err(error), State::Verified(session)) => {
                 session.endpoint = None;
                 self.endpoint_timeout = Time::FAR_FUTURE;
@@ -504,9 +452,9 @@ impl DtlsSession {
         }
     }
 
-    /// Replaces an endpoint that failed before it sent a flight; otherwise fails the handshake.
-    fn replace_endpoint(&mut self, now: Time, error: &EndpointError) {
-        let at = self.instant(now);
+    /// Removes an endpoint of a server that failed before it sent a flight, so that the peer may start
+    /// again with another cookie; otherwise fails the handshake.
+    fn handle_endpoint_error(&mut self, error: &EndpointError) {
         let State::Connecting(handshake) = &mut self.state else {
             return;
         };
@@ -518,32 +466,14 @@ impl DtlsSession {
             return;
         }
         let is_timeout = matches!(error, EndpointError::Library(dimpl::Error::Timeout(_)));
-        let may_restart =
-            !handshake.has_sent_flight && !is_timeout && handshake.restarts < ENDPOINT_RESTARTS_MAX;
+        let may_restart = handshake.requires_cookie && !handshake.has_sent_flight && !is_timeout;
         tracing::debug!(?error, may_restart, "DTLS endpoint failed");
-        if !may_restart {
-            self.fail();
-            return;
-        }
-        if handshake.requires_cookie {
-            // The peer may start again with another cookie.
+        if may_restart {
             handshake.endpoint = None;
             handshake.accepted_cookie = None;
             self.endpoint_timeout = Time::FAR_FUTURE;
-            return;
-        }
-        handshake.restarts += 1;
-        let is_client = handshake.peer.we_are_client();
-        let fresh = Endpoint::new(&self.certificate, self.version, is_client, at);
-        match fresh.and_then(|mut endpoint| {
-            let outputs = endpoint.handle_timeout(at)?;
-            Ok((endpoint, outputs))
-        }) {
-            Ok((endpoint, outputs)) => {
-                handshake.endpoint = Some(endpoint);
-                self.set_endpoint_timeout(now, outputs.timeout);
-            }
-            Err(_) => self.fail(),
+        } else {
+            self.fail();
         }
     }
 
@@ -552,9 +482,19 @@ impl DtlsSession {
         let State::Connecting(handshake) = std::mem::replace(&mut self.state, State::Failed) else {
             return;
         };
-        let Handshake { endpoint, keys, .. } = *handshake;
+        let Handshake {
+            endpoint,
+            speaks_1_3,
+            keys,
+            ..
+        } = *handshake;
+        self.hellos = HelloReassembly::default();
         if keys.is_some() {
-            self.state = State::Verified(Box::new(VerifiedSession { endpoint, keys }));
+            self.state = State::Verified(Box::new(VerifiedSession {
+                endpoint,
+                speaks_1_3,
+                keys,
+            }));
         }
     }
 
@@ -562,6 +502,7 @@ impl DtlsSession {
     fn fail(&mut self) {
         self.state = State::Failed;
         self.pending = PendingDatagrams::default();
+        self.hellos = HelloReassembly::default();
         self.outgoing.clear();
         self.endpoint_timeout = Time::FAR_FUTURE;
     }

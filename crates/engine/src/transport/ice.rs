@@ -110,6 +110,8 @@ pub struct IceAgent {
     has_consent_timer: bool,
     /// The peer's username fragment, from its last authenticated check.
     peer_ufrag: String,
+    /// Whether that check was written by libwebrtc.
+    peer_is_libwebrtc: bool,
     /// Generator of the transaction ids of our checks.
     transaction_ids: TransactionIds,
     /// Our check to send next.
@@ -131,6 +133,7 @@ impl IceAgent {
             consent_timeout,
             has_consent_timer: false,
             peer_ufrag: String::new(),
+            peer_is_libwebrtc: false,
             transaction_ids: TransactionIds::new(rng),
             check: None,
             events: VecDeque::new(),
@@ -159,6 +162,11 @@ impl IceAgent {
     /// Returns whether `path` had an authenticated check and consent has not expired.
     pub fn is_authenticated(&self, path: Path) -> bool {
         self.paths.contains(path)
+    }
+
+    /// Returns whether the peer's last check was written by libwebrtc.
+    pub const fn peer_is_libwebrtc(&self) -> bool {
+        self.peer_is_libwebrtc
     }
 
     /// Returns whether it is proven that the peer receives at `path`.
@@ -276,6 +284,7 @@ impl IceAgent {
             if self.peer_ufrag != remote {
                 remote.clone_into(&mut self.peer_ufrag);
             }
+            self.peer_is_libwebrtc = message.has_network_info;
             self.accept_check(now, path, packet.len(), &message);
             self.write_due_check(now);
         }
@@ -307,6 +316,7 @@ impl IceAgent {
             role: IceRole::Controlled(0),
             use_candidate: false,
             nomination: None,
+            network_info: None,
         };
         let mut out = [0; CHECK_LEN_MAX];
         let key = IntegrityKey::from_bytes(&transaction_id);

@@ -430,7 +430,8 @@ impl WebRtcTransport {
             self.responses.push_back((path, response));
         }
         if self.ice.is_authenticated(path) {
-            self.drive_dtls(|dtls| dtls.handle_authenticated_path(now));
+            let is_libwebrtc = self.ice.peer_is_libwebrtc();
+            self.drive_dtls(|dtls| dtls.handle_authenticated_path(now, is_libwebrtc));
         }
         self.update_proof(now);
         Ok(Received::Nothing)

@@ -190,6 +190,7 @@ impl Ice {
             role: IceRole::Controlling(self.tie_breaker),
             use_candidate: true,
             nomination: None,
+            network_info: None,
         };
         let mut out = vec![0; REQUEST_LEN_MAX];
         let len = request.write(&mut out, &self.key).unwrap_or(0);

@@ -95,7 +95,7 @@ pub struct Flags {
     #[arg(long, value_name = "BPS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_incoming_bitrate: Option<u64>,
-    /// DTLS version [default: 1.2]
+    /// DTLS version [default: auto]
     #[arg(long, value_name = "VERSION", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtls: Option<DtlsChoice>,

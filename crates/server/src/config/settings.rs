@@ -206,8 +206,9 @@ pub struct Config {
     /// number for a room that they create. Default 0: all of them.
     /// `top_n_audio = 0`
     pub top_n_audio: u8,
-    /// DTLS version: `1.2`, `1.3` or `auto`. Default 1.2.
-    /// `dtls = "1.2"`
+    /// DTLS version: `1.2`, `1.3`, or `auto`, which is 1.3 for clients that list an AES-GCM profile of SRTP
+    /// first and 1.2 for the others. Default auto.
+    /// `dtls = "auto"`
     pub dtls: DtlsChoice,
 
     /// PEM file with the certificate chain of the page. With `tls_key` the page is served by HTTPS.
@@ -295,7 +296,7 @@ impl Default for Config {
             max_incoming_bitrate: None,
             last_n_video: 0,
             top_n_audio: 0,
-            dtls: DtlsChoice::V12,
+            dtls: DtlsChoice::Auto,
             tls_cert: None,
             tls_key: None,
             tls_self_signed: false,

@@ -181,7 +181,7 @@ pub enum DtlsChoice {
     #[serde(rename = "1.3")]
     #[value(name = "1.3")]
     V13,
-    /// The version of the browser's first message.
+    /// DTLS 1.3 with browsers whose first SRTP profile uses AES-GCM, DTLS 1.2 with others.
     #[serde(rename = "auto")]
     #[value(name = "auto")]
     Auto,

@@ -47,6 +47,7 @@ impl IceTarget {
             role: IceRole::Controlling(1),
             use_candidate: false,
             nomination: None,
+            network_info: None,
         };
         let mut packet = [0; 256];
         let len = request.write(&mut packet, &self.key).unwrap();

@@ -41,6 +41,8 @@ pub mod attribute {
     pub const ICE_CONTROLLING: u16 = 0x802a;
     /// Sent and read by libwebrtc (Chrome, Safari). Firefox supports no renomination.
     pub const NOMINATION: u16 = 0xc001;
+    /// GOOG-NETWORK-INFO: in every check of libwebrtc (Chrome, Safari), and of nobody else.
+    pub const NETWORK_INFO: u16 = 0xc057;
     /// Attributes from this type on may be ignored when unknown (RFC 8489 §14).
     pub const OPTIONAL_FROM: u16 = 0x8000;
 }

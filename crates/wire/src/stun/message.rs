@@ -64,6 +64,8 @@ pub struct StunMessage<'a> {
     pub role: Option<IceRole>,
     /// Number of the nomination; a higher one replaces a lower one.
     pub nomination: Option<u32>,
+    /// Whether it tells about the sender's network, which only libwebrtc does.
+    pub has_network_info: bool,
     /// Source address of the request, as the response reports it.
     pub mapped_address: Option<SocketAddr>,
     /// Code of an error response, such as 401.
@@ -147,6 +149,7 @@ impl<'a> StunMessage<'a> {
             use_candidate: false,
             role: None,
             nomination: None,
+            has_network_info: false,
             mapped_address: None,
             error_code: None,
             has_fingerprint: false,
@@ -207,6 +210,7 @@ impl<'a> StunMessage<'a> {
             attribute::NOMINATION | attribute::NOMINATION_DRAFT => {
                 self.nomination.get_or_insert(read_u32(kind, value)?);
             }
+            attribute::NETWORK_INFO => self.has_network_info = true,
             attribute::XOR_MAPPED_ADDRESS => {
                 let address = read_xor_address(value, &self.transaction_id);
                 self.mapped_address

@@ -74,6 +74,7 @@ fn request() -> BindingRequest<'static> {
         role: IceRole::Controlling(0x0102_0304_0506_0708),
         use_candidate: true,
         nomination: Some(7),
+        network_info: None,
     }
 }
 
@@ -150,6 +151,7 @@ fn written_request_reads_back() {
         role: IceRole::Controlled(9),
         use_candidate: false,
         nomination: None,
+        network_info: None,
         ..request()
     };
     let mut out = [0; 200];

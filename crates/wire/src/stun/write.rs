@@ -122,6 +122,8 @@ pub struct BindingRequest<'a> {
     pub use_candidate: bool,
     /// Number of the nomination, when the sender renominates.
     pub nomination: Option<u32>,
+    /// Network id and cost, as libwebrtc sends them.
+    pub network_info: Option<u32>,
 }
 
 impl BindingRequest<'_> {
@@ -139,6 +141,9 @@ impl BindingRequest<'_> {
         }
         if let Some(nomination) = self.nomination {
             writer.attribute(attribute::NOMINATION, &[&nomination.to_be_bytes()])?;
+        }
+        if let Some(network_info) = self.network_info {
+            writer.attribute(attribute::NETWORK_INFO, &[&network_info.to_be_bytes()])?;
         }
         writer.attribute(attribute::PRIORITY, &[&self.priority.to_be_bytes()])?;
         writer.integrity(key)?;

@@ -47,6 +47,7 @@ fn writing_into_existing_buffers_allocates_nothing() {
         role: IceRole::Controlling(1),
         use_candidate: true,
         nomination: None,
+        network_info: None,
     };
     let arrivals: Vec<(SeqNo, Time)> = (0..200)
         .map(|seq| {

@@ -159,6 +159,7 @@ proptest! {
             role,
             use_candidate,
             nomination: None,
+            network_info: None,
         };
         let mut out = [0; 256];
         let len = request.write(&mut out, &key).unwrap();

@@ -7,7 +7,7 @@ use std::{fs, io};
 use watersmeet_wire::stun::IntegrityKey;
 
 use crate::parser_checks::{
-    dependency_descriptor, read_rtcp, read_rtp, read_stun, red, rtcp, rtp, stun, twcc,
+    client_hello, dependency_descriptor, read_rtcp, read_rtp, read_stun, red, rtcp, rtp, stun, twcc,
 };
 
 /// Longest tested datagram, in bytes.
@@ -102,6 +102,11 @@ fn truncated_and_flipped_dependency_descriptors_are_handled() {
 #[test]
 fn truncated_and_flipped_redundant_audio_is_handled() {
     mutations("red", red);
+}
+
+#[test]
+fn truncated_and_flipped_client_hellos_are_handled() {
+    mutations("client_hello", client_hello);
 }
 
 #[test]

@@ -4,6 +4,9 @@
 
 use std::hint::black_box;
 
+use watersmeet_wire::client_hello::{
+    ClientHello, HELLO_LEN_MAX, HelloFragment, HelloReassembly, hello_before_retry,
+};
 use watersmeet_wire::codec::red::{self, EarlierPayload, RedPayload};
 use watersmeet_wire::rtcp::congestion_feedback::{PacketArrival, StreamArrivals};
 use watersmeet_wire::rtcp::extended_report::{DlrrEntry, ExtendedReportBlock};
@@ -128,6 +131,7 @@ fn rewrite_stun(bytes: &[u8], key: &IntegrityKey) {
         role,
         use_candidate: message.use_candidate,
         nomination: message.nomination,
+        network_info: None,
     };
     let Some(len) = request.write(&mut out, key) else {
         assert!(username.len() > 800, "only a long user name does not fit");
@@ -647,4 +651,40 @@ pub fn red(bytes: &[u8]) {
                 })
             })
     }));
+}
+
+/// Checks that a ClientHello is reassembled from two fragments, and that the one before a
+/// HelloRetryRequest has no cookie and is like it otherwise. The first byte is where it is split.
+pub fn client_hello(bytes: &[u8]) {
+    let Some((split, body)) = bytes.split_first() else {
+        return;
+    };
+    let (first, second) = body
+        .split_at_checked(usize::from(*split) * 8)
+        .unwrap_or((body, &[]));
+    let fragment = |offset, bytes| HelloFragment {
+        seq: 0,
+        message_len: body.len(),
+        offset,
+        bytes,
+    };
+    let mut reassembly = HelloReassembly::default();
+    let fragments = [fragment(0, first), fragment(first.len(), second)];
+    let complete = fragments.iter().find_map(|it| reassembly.add(it));
+    if !first.is_empty() && body.len() <= HELLO_LEN_MAX {
+        assert_eq!(complete.as_deref(), Some(body));
+    } else {
+        assert_ne!(complete.as_deref(), Some(&[][..]));
+    }
+    let Some(hello) = ClientHello::parse(body) else {
+        assert_eq!(hello_before_retry(body), None);
+        return;
+    };
+    if let Some(restored) = hello_before_retry(body) {
+        assert!(ClientHello::parse(&restored).is_some_and(|before| {
+            before.retry_cookie().is_none()
+                && before.accepts_hello_retry() == hello.accepts_hello_retry()
+                && before.prefers_aes_gcm() == hello.prefers_aes_gcm()
+        }));
+    }
 }

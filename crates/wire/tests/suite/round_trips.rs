@@ -251,12 +251,12 @@ proptest! {
         transaction_id in any::<[u8; 12]>(),
         username in "[a-zA-Z0-9+/]{4,32}:[a-zA-Z0-9+/]{4,32}",
         (priority, role, use_candidate) in (any::<u32>(), role(), any::<bool>()),
-        nomination in any::<Option<u32>>(),
+        (nomination, network_info) in any::<(Option<u32>, Option<u32>)>(),
         (password, other) in ("[a-zA-Z0-9+/]{22,64}", "[a-zA-Z0-9+/]{22,64}"),
     ) {
         let key = IntegrityKey::from_password(&password);
         let request = BindingRequest {
-            transaction_id, username: &username, priority, role, use_candidate, nomination,
+            transaction_id, username: &username, priority, role, use_candidate, nomination, network_info,
         };
         let mut out = [0xff; 256];
         let len = request.write(&mut out, &key).unwrap();
@@ -267,6 +267,7 @@ proptest! {
         prop_assert_eq!((message.priority, message.role), (Some(priority), Some(role)));
         prop_assert_eq!(message.use_candidate, use_candidate);
         prop_assert_eq!(message.nomination, nomination);
+        prop_assert_eq!(message.has_network_info, network_info.is_some());
         prop_assert!(message.has_fingerprint && message.unknown_attributes.is_empty());
         prop_assert!(message.verify(&key));
         prop_assert_eq!(message.verify(&IntegrityKey::from_password(&other)), other == password);
@@ -316,5 +317,6 @@ proptest! {
         parser_checks::rtp(&bytes);
         parser_checks::rtcp(&bytes);
         parser_checks::twcc(&bytes);
+        parser_checks::client_hello(&bytes);
     }
 }

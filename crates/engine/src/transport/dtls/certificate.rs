@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use dimpl::crypto::CryptoProvider;
+use dimpl::crypto::{CryptoProvider, Dtls13CipherSuite};
 use thiserror::Error;
 use watersmeet_wire::params::DtlsFingerprint;
 
@@ -42,11 +42,12 @@ const REORDER_QUEUE_MAX: usize = 30;
 pub enum DtlsVersion {
     /// Only 1.2 (RFC 6347). Its server selects the SRTP profile; we select GCM, which costs a fifth
     /// of the profile that Chrome lists first.
-    #[default]
     V12,
     /// Only 1.3 (RFC 9147).
     V13,
-    /// 1.3 with a peer that offers it, else 1.2.
+    /// As a server, 1.3 with a client that lists an AES-GCM profile first, because the library takes the
+    /// first one, and 1.2 with all others. As a client, both.
+    #[default]
     Auto,
 }
 
@@ -66,9 +67,10 @@ struct CertificateData {
     pair: dimpl::DtlsCertificate,
     /// Settings of handshakes that negotiate DTLS 1.2 only, with cookies.
     config_12: Arc<dimpl::Config>,
-    /// Settings of other handshakes. A cookie of 1.3 depends on the ClientHello, so that it would not
-    /// protect the peer.
-    config_13: Arc<dimpl::Config>,
+    /// Settings of servers of 1.3, with cookies and one cipher suite, that of our HelloRetryRequest.
+    server_13: Arc<dimpl::Config>,
+    /// Settings of clients that negotiate 1.3.
+    client_13: Arc<dimpl::Config>,
     /// Fingerprints of the certificate, SHA-256 last.
     fingerprints: Vec<DtlsFingerprint>,
 }
@@ -117,7 +119,12 @@ impl DtlsCertificate {
             inner: Arc::new(CertificateData {
                 pair,
                 config_12: build(config().use_server_cookie(true))?,
-                config_13: build(config().use_server_cookie(false))?,
+                server_13: build(
+                    config()
+                        .use_server_cookie(true)
+                        .dtls13_cipher_suites(&[Dtls13CipherSuite::AES_128_GCM_SHA256]),
+                )?,
+                client_13: build(config())?,
                 fingerprints,
             }),
         })
@@ -129,18 +136,21 @@ impl DtlsCertificate {
         &self.inner.fingerprints
     }
 
-    /// Creates a DTLS endpoint with this certificate, in the server's role.
+    /// Creates a DTLS endpoint with this certificate, which is a server until it is set active.
     pub(super) fn new_endpoint(
         &self,
         version: DtlsVersion,
+        is_client: bool,
         now: std::time::Instant,
     ) -> dimpl::Dtls {
         let CertificateData {
             pair,
             config_12,
-            config_13,
+            server_13,
+            client_13,
             ..
         } = self.inner.as_ref();
+        let config_13 = if is_client { client_13 } else { server_13 };
         match version {
             DtlsVersion::V12 => dimpl::Dtls::new_12(Arc::clone(config_12), pair.clone(), now),
             DtlsVersion::V13 => dimpl::Dtls::new_13(Arc::clone(config_13), pair.clone(), now),

@@ -1,41 +1,55 @@
-//! Cookie exchange of a DTLS 1.2 server (RFC 6347 §4.2.1): a ClientHello starts a handshake only with
-//! a cookie that was sent to the peer's address.
+//! Cookie exchange of a DTLS server (RFC 6347 §4.2.1, RFC 9147 §5.1): a ClientHello starts a handshake
+//! only with a cookie that was sent to the peer's address.
 //!
 //! An attacker who forges that address cannot see the cookie. Without it, his ClientHello would be
-//! answered with a ServerHello that reaches the peer and ends the peer's own handshake, because the
-//! signature in it covers the attacker's random. A HelloVerifyRequest has no such content, and its
-//! cookie does not depend on the ClientHello: whichever the peer receives first is good for its own.
+//! answered with a ServerHello that reaches the peer and ends the peer's own handshake, because what both
+//! sides sign covers the attacker's random. HelloVerifyRequest (1.2) and HelloRetryRequest (1.3) have no
+//! such content, and do not depend on the ClientHello: whichever the peer receives first is good for its
+//! own.
 //!
-//! The first cookie does not wait for a ClientHello. It is sent [`COOKIE_DELAY`] after the ICE check that
-//! made the path, so that it arrives just after the peer has sent its ClientHello in reaction to our
-//! answer to that check, and the exchange takes no round trip of its own. A peer that is slower discards
-//! it, and gets it again in answer to its ClientHello.
+//! To a peer that will get 1.2, the first cookie does not wait for a ClientHello. It is sent
+//! [`COOKIE_DELAY`] after the ICE check that made the path, so that it arrives just after the peer has sent
+//! its ClientHello in reaction to our answer to that check, and the exchange takes no round trip of its
+//! own. A peer that is slower discards it, and gets it again in answer to its ClientHello.
 //!
 //! A cookie offered while a handshake runs belongs to another endpoint, which replaces the running one
 //! when the cookie returns. So a peer that starts again wins, and nobody else can.
 
 use std::time::{Duration, Instant};
 
+use watersmeet_wire::client_hello::write_hello_retry;
 use watersmeet_wire::units::Time;
 
 use super::certificate::{COOKIE_LIFETIME, DtlsCertificate, DtlsVersion};
+use super::cookie_hmac::Cookie;
 use super::endpoint::{Endpoint, EndpointError};
 use super::record::Hello;
 
 /// Time between an answered ICE check and the cookie: what a peer needs to send its ClientHello.
 pub(super) const COOKIE_DELAY: Duration = Duration::from_millis(5);
 
-/// Length of a cookie.
-const COOKIE_LEN: usize = 32;
-
-/// Length of the random in a ClientHello, over which `dimpl` computes cookies.
+/// Length of the random in a ClientHello.
 const RANDOM_LEN: usize = 32;
 
-/// A cookie that was offered to the peer, and the endpoint that accepts it.
+/// Answer to a ClientHello without a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HelloAnswer {
+    /// Offers a cookie for DTLS 1.2.
+    HelloVerify,
+    /// Offers a cookie for DTLS 1.3.
+    HelloRetry,
+}
+
+/// A cookie that was offered to the peer.
 pub(super) struct CookieOffer {
+    /// Endpoint that accepts it in a handshake of 1.2.
     endpoint: Endpoint,
     /// Complete HelloVerifyRequest datagram. The cookie is at its end.
     hello_verify: Vec<u8>,
+    /// The cookie.
+    cookie: Cookie,
+    /// Whether a HelloVerifyRequest was sent. A peer that got that cannot use a HelloRetryRequest.
+    is_for_1_2: bool,
     /// Time at which it is outdated.
     expires_at: Time,
 }
@@ -47,24 +61,38 @@ impl CookieOffer {
     /// Fails when the library fails.
     pub(super) fn new(
         certificate: &DtlsCertificate,
-        version: DtlsVersion,
         now: Time,
         at: Instant,
     ) -> Result<Self, EndpointError> {
-        let mut endpoint = Endpoint::new(certificate, version, false, at)?;
+        let mut endpoint = Endpoint::new(certificate, DtlsVersion::V12, false, at)?;
         endpoint.handle_timeout(at)?;
         let outputs = endpoint.handle_packet(at, &first_hello())?;
         let hello_verify = outputs.datagrams.into_iter().next();
+        let hello_verify = hello_verify.ok_or(EndpointError::Panicked)?;
+        let cookie = hello_verify.last_chunk();
         Ok(Self {
             endpoint,
-            hello_verify: hello_verify.ok_or(EndpointError::Panicked)?,
+            cookie: *cookie.ok_or(EndpointError::Panicked)?,
+            hello_verify,
+            is_for_1_2: false,
             expires_at: now + COOKIE_LIFETIME,
         })
     }
 
-    /// Returns the datagram that offers the cookie.
-    pub(super) fn hello_verify(&self) -> &[u8] {
-        &self.hello_verify
+    /// Returns the HelloVerifyRequest that offers the cookie in a handshake of 1.2.
+    pub(super) fn hello_verify(&mut self) -> Vec<u8> {
+        self.is_for_1_2 = true;
+        self.hello_verify.clone()
+    }
+
+    /// Returns the HelloRetryRequest that offers the cookie in a handshake of 1.3.
+    pub(super) fn hello_retry(&self) -> Vec<u8> {
+        write_hello_retry(&self.cookie)
+    }
+
+    /// Returns whether a HelloVerifyRequest was sent.
+    pub(super) const fn is_for_1_2(&self) -> bool {
+        self.is_for_1_2
     }
 
     /// Returns whether the next ClientHello gets another cookie.
@@ -77,19 +105,19 @@ impl CookieOffer {
         self.expires_at
     }
 
-    /// Returns whether a ClientHello has this cookie.
+    /// Returns whether a ClientHello of 1.2 has this cookie.
     pub(super) fn accepts(&self, hello: &Hello<'_>) -> bool {
-        self.cookie().is_some_and(|cookie| hello.has_cookie(cookie))
+        hello.has_cookie(&self.cookie)
     }
 
-    /// Returns the endpoint and its cookie.
-    pub(super) fn into_endpoint(self) -> (Endpoint, [u8; COOKIE_LEN]) {
-        let cookie = self.cookie().copied().unwrap_or_default();
-        (self.endpoint, cookie)
+    /// Returns the cookie.
+    pub(super) const fn cookie(&self) -> Cookie {
+        self.cookie
     }
 
-    fn cookie(&self) -> Option<&[u8; COOKIE_LEN]> {
-        self.hello_verify.last_chunk()
+    /// Returns the endpoint of a handshake of 1.2.
+    pub(super) fn into_endpoint(self) -> Endpoint {
+        self.endpoint
     }
 }
 
@@ -115,6 +143,8 @@ fn first_hello() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use watersmeet_wire::client_hello::COOKIE_LEN;
+
     use super::*;
 
     #[test]
@@ -122,11 +152,15 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
         let at = Instant::now();
         let certificate = DtlsCertificate::generate().unwrap();
-        let offer = || CookieOffer::new(&certificate, DtlsVersion::V12, Time::ZERO, at).unwrap();
-        let (one, two) = (offer(), offer());
-        assert_eq!(one.hello_verify().len(), 13 + 12 + 2 + 1 + COOKIE_LEN);
-        assert_eq!(one.hello_verify()[13], 3, "a HelloVerifyRequest");
+        let offer = || CookieOffer::new(&certificate, Time::ZERO, at).unwrap();
+        let (mut one, two) = (offer(), offer());
+        assert!(!one.is_for_1_2());
+        let hello_verify = one.hello_verify();
+        assert!(one.is_for_1_2());
+        assert_eq!(hello_verify.len(), 13 + 12 + 2 + 1 + COOKIE_LEN);
+        assert_eq!(hello_verify[13], 3, "a HelloVerifyRequest");
         assert_ne!(one.cookie(), two.cookie());
+        assert!(one.hello_retry().ends_with(&one.cookie()));
         assert!(!one.is_expired(Time::ZERO) && one.is_expired(one.expires_at()));
     }
 }

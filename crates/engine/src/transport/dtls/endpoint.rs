@@ -8,7 +8,10 @@ use std::time::Instant;
 
 use dimpl::Output;
 
+use watersmeet_wire::client_hello::{hello_before_retry, write_client_hello, write_hello_retry};
+
 use super::certificate::{DtlsCertificate, DtlsVersion};
+use super::cookie_hmac::{Cookie, with_cookie};
 
 /// Size of the output buffer. It must hold the peer's certificate, or `dimpl` panics. Browsers'
 /// certificates have 300 B, and a chain of RSA certificates less than 8 KiB.
@@ -24,6 +27,8 @@ pub(super) enum EndpointError {
     Library(dimpl::Error),
     /// `dimpl` panicked.
     Panicked,
+    /// It does not answer a ClientHello with the HelloRetryRequest that the peer has got.
+    OtherRetry,
 }
 
 /// Outputs of an endpoint after one input.
@@ -46,6 +51,8 @@ pub(super) struct EndpointOutputs {
 /// A DTLS endpoint whose panics are caught.
 pub(super) struct Endpoint {
     dtls: dimpl::Dtls,
+    /// Cookie of the HelloRetryRequest, where we wrote that ourselves.
+    retry_cookie: Option<Cookie>,
 }
 
 impl Endpoint {
@@ -60,11 +67,36 @@ impl Endpoint {
         now: Instant,
     ) -> Result<Self, EndpointError> {
         let dtls = catch_panics(|| {
-            let mut dtls = certificate.new_endpoint(version, now);
+            let mut dtls = certificate.new_endpoint(version, is_client, now);
             dtls.set_active(is_client);
             Ok(dtls)
         })?;
-        Ok(Self { dtls })
+        Ok(Self {
+            dtls,
+            retry_cookie: None,
+        })
+    }
+
+    /// Creates a server of DTLS 1.3 that has sent a HelloRetryRequest with `cookie`. `hello` is the body of
+    /// the ClientHello with that cookie, which [`Self::handle_packet`] takes next.
+    ///
+    /// # Errors
+    /// Fails when the ClientHello before it is not acceptable.
+    pub(super) fn after_hello_retry(
+        certificate: &DtlsCertificate,
+        cookie: Cookie,
+        hello: &[u8],
+        now: Instant,
+    ) -> Result<Self, EndpointError> {
+        let first = hello_before_retry(hello).ok_or(EndpointError::OtherRetry)?;
+        let mut endpoint = Self::new(certificate, DtlsVersion::V13, false, now)?;
+        endpoint.retry_cookie = Some(cookie);
+        let outputs = endpoint.handle_packet(now, &write_client_hello(0, &first))?;
+        if outputs.datagrams == [write_hello_retry(&cookie)] {
+            Ok(endpoint)
+        } else {
+            Err(EndpointError::OtherRetry)
+        }
     }
 
     /// Handles a datagram of the peer.
@@ -109,8 +141,9 @@ impl Endpoint {
         input: impl FnOnce(&mut dimpl::Dtls) -> Result<(), dimpl::Error>,
     ) -> Result<EndpointOutputs, EndpointError> {
         let dtls = &mut self.dtls;
+        let retry_cookie = self.retry_cookie;
         catch_panics(|| {
-            input(dtls)?;
+            with_cookie(retry_cookie, || input(dtls))?;
             let mut outputs = EndpointOutputs::default();
             // Stored in the endpoint, it would be the largest part of an idle transport. A
             // handshake has four inputs, and allocating it takes half a microsecond.

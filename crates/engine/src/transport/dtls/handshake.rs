@@ -8,6 +8,7 @@ use watersmeet_wire::units::Time;
 
 use super::certificate::HANDSHAKE_TIMEOUT;
 use super::cookie::{CookieOffer, is_hello_verify};
+use super::cookie_hmac::Cookie;
 use super::endpoint::{Endpoint, EndpointOutputs};
 use super::peer_verification::{ExpectedPeer, SrtpKeys, VerifiedPeer};
 
@@ -15,24 +16,24 @@ use super::peer_verification::{ExpectedPeer, SrtpKeys, VerifiedPeer};
 pub(super) struct Handshake {
     /// DTLS library endpoint. Absent until the peer has returned a cookie, where it must.
     pub(super) endpoint: Option<Endpoint>,
-    /// Whether we are a server of DTLS 1.2, which requires a cookie.
+    /// Whether we are a server, which requires a cookie.
     pub(super) requires_cookie: bool,
+    /// Whether the endpoint may receive records of DTLS 1.3.
+    pub(super) speaks_1_3: bool,
     /// Cookie that a ClientHello may use.
     pub(super) offer: Option<Box<CookieOffer>>,
-    /// Time at which a cookie is offered although no ClientHello has arrived.
+    /// Time at which a cookie for 1.2 is offered although no complete ClientHello has arrived.
     pub(super) offer_due: Time,
     /// Cookie of the ClientHello for `endpoint`.
-    pub(super) accepted_cookie: Option<[u8; 32]>,
+    pub(super) accepted_cookie: Option<Cookie>,
     /// Expected peer.
     pub(super) peer: Arc<ExpectedPeer>,
     /// Present once the peer's certificate matched a fingerprint.
     pub(super) verified_peer: Option<VerifiedPeer>,
     /// SRTP keys, exported after verification.
     pub(super) keys: Option<SrtpKeys>,
-    /// Whether we sent a flight; the endpoint cannot be replaced afterwards.
+    /// Whether we sent a flight; an error of the endpoint is final afterwards.
     pub(super) has_sent_flight: bool,
-    /// Endpoints replaced so far.
-    pub(super) restarts: u16,
     /// Time at which it fails; set by the first packet in either direction.
     pub(super) deadline: Time,
 }
@@ -55,10 +56,10 @@ pub(super) enum HandshakeProgress {
 
 impl Handshake {
     /// Replaces the endpoint by that of an offer whose cookie has returned.
-    pub(super) fn accept_offer(&mut self, offer: CookieOffer) {
-        let (endpoint, cookie) = offer.into_endpoint();
+    pub(super) fn accept_cookie(&mut self, endpoint: Endpoint, cookie: Cookie, speaks_1_3: bool) {
         self.endpoint = Some(endpoint);
         self.accepted_cookie = Some(cookie);
+        self.speaks_1_3 = speaks_1_3;
         self.verified_peer = None;
         self.keys = None;
         self.has_sent_flight = false;
@@ -66,7 +67,7 @@ impl Handshake {
 
     /// Returns whether the endpoint repeats the HelloVerifyRequest, which we send ourselves, by timer.
     pub(super) const fn repeats_hello_verify(&self) -> bool {
-        self.requires_cookie && !self.has_sent_flight
+        self.requires_cookie && !self.speaks_1_3 && !self.has_sent_flight
     }
 
     /// Starts the deadline with the first packet. A peer may wait before it sends that.

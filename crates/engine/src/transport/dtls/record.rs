@@ -3,6 +3,8 @@
 //!
 //! RFC 6347 §4.1, §4.2.2; RFC 9147 §4.
 
+use watersmeet_wire::client_hello::HelloFragment;
+
 /// Length of a record header of DTLS 1.2, and of plaintext in 1.3 (RFC 6347 §4.1).
 const RECORD_HEADER_LEN: usize = 13;
 
@@ -41,25 +43,26 @@ pub(super) struct DatagramSummary<'a> {
 /// A ClientHello, or a fragment of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hello<'a> {
-    /// Number of the message: zero without a cookie.
-    pub seq: u16,
-    /// Whether it is the first fragment.
-    pub is_start: bool,
-    /// Its bytes.
-    fragment: &'a [u8],
+    /// Position and bytes. The number of the message is zero without a cookie.
+    pub fragment: HelloFragment<'a>,
 }
 
 impl Hello<'_> {
-    /// Returns whether it has this cookie.
+    /// Returns whether it is the first fragment.
+    pub(super) const fn is_start(&self) -> bool {
+        self.fragment.offset == 0
+    }
+
+    /// Returns whether it has this cookie of a HelloVerifyRequest.
     pub(super) fn has_cookie(&self, cookie: &[u8]) -> bool {
         self.cookie().is_some_and(|it| it == cookie)
     }
 
     fn cookie(&self) -> Option<&[u8]> {
-        let rest = self.fragment.get(SESSION_ID_OFFSET..)?;
+        let rest = self.fragment.bytes.get(SESSION_ID_OFFSET..)?;
         let rest = rest.get(1 + usize::from(*rest.first()?)..)?;
         rest.get(1..1 + usize::from(*rest.first()?))
-            .filter(|_| self.is_start)
+            .filter(|_| self.is_start())
     }
 }
 
@@ -120,9 +123,12 @@ impl<'a> DatagramSummary<'a> {
             rest = after;
             if kind == CLIENT_HELLO && is_first_record && index == 0 {
                 self.first_hello = Some(Hello {
-                    seq: u16::from_be_bytes([seq_0, seq_1]),
-                    is_start: offset == 0,
-                    fragment,
+                    fragment: HelloFragment {
+                        seq: u16::from_be_bytes([seq_0, seq_1]),
+                        message_len: usize::try_from(len).ok()?,
+                        offset: usize::try_from(offset).ok()?,
+                        bytes: fragment,
+                    },
                 });
             } else if kind == CLIENT_HELLO {
                 self.other_hello = true;

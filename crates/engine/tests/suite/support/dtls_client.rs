@@ -246,6 +246,7 @@ impl DtlsClient {
             role: IceRole::Controlling(7),
             use_candidate: true,
             nomination: None,
+            network_info: None,
         };
         let mut out = vec![0; 256];
         let len = request.write(&mut out, &self.key).expect("it fits");

@@ -1,7 +1,7 @@
 //! Fills every queue of a transport, and survives a panic of the DTLS library.
 
 use watersmeet_engine::command::{CloseReason, DtlsState};
-use watersmeet_engine::transport::dtls::{DtlsVersion, PENDING_BYTES_MAX};
+use watersmeet_engine::transport::dtls::{DtlsVersion, PENDING_BYTES_MAX, PENDING_DATAGRAMS_MAX};
 use watersmeet_engine::transport::ice::EVENTS_MAX;
 use watersmeet_engine::transport::{Received, TransportEvent, discard::DiscardReason};
 use watersmeet_wire::params::{DtlsFingerprint, DtlsParameters, DtlsRole, FINGERPRINTS_MAX};
@@ -37,31 +37,37 @@ fn checks_on_new_paths_are_discarded_while_the_event_queue_is_full() {
 }
 
 #[test]
-fn pending_client_hellos_are_bounded_in_bytes() {
-    let mut transport = transport(DtlsVersion::V13, 2);
-    let mut peer = Peer::new(
-        &transport,
-        udp("198.51.100.7:50000"),
-        DtlsOptions::BROWSER,
-        NOW,
-    );
-    let check = peer.check(true, None);
-    deliver(&mut transport, NOW, peer.path, &check);
-    const BODY_LEN: u16 = 16_000;
-    let mut hello = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
-    hello.extend((BODY_LEN + 12).to_be_bytes());
-    let [len_0, len_1] = BODY_LEN.to_be_bytes();
-    hello.extend([1, 0, len_0, len_1, 0, 0, 0, 0, 0, 0, len_0, len_1]);
-    hello.resize(hello.len() + usize::from(BODY_LEN), 0);
-    let fit = PENDING_BYTES_MAX / hello.len();
-    for _ in 0..fit {
-        assert_eq!(
-            deliver(&mut transport, NOW, peer.path, &hello),
-            Received::Nothing
-        );
+fn pending_handshake_datagrams_are_bounded() {
+    for (body_len, fit) in [(16_200_u16, 4), (100, PENDING_DATAGRAMS_MAX)] {
+        let mut transport = transport(DtlsVersion::Auto, 2);
+        let path = udp("198.51.100.7:50000");
+        let mut peer = Peer::new(&transport, path, DtlsOptions::GCM_FIRST, NOW);
+        transport.connect(NOW, &peer.parameters()).unwrap();
+        let check = peer.check(true, None);
+        deliver(&mut transport, NOW, path, &check);
+        for packet in peer.poll(NOW) {
+            deliver(&mut transport, NOW, path, &packet);
+        }
+        for (_, packet) in drain(&mut transport) {
+            peer.handle(NOW, &packet);
+        }
+        // The ClientHello with the cookie waits to be processed, and then its flight.
+        for mut packet in peer.poll(NOW) {
+            transport.receive(NOW, path, &mut packet);
+        }
+        assert!(PENDING_BYTES_MAX / usize::from(body_len) >= fit - 1);
+        let mut certificate = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
+        certificate.extend((body_len + 12).to_be_bytes());
+        let [len_0, len_1] = body_len.to_be_bytes();
+        certificate.extend([11, 0, len_0, len_1, 0, 2, 0, 0, 0, 0, len_0, len_1]);
+        certificate.resize(certificate.len() + usize::from(body_len), 0);
+        for _ in 1..fit {
+            let received = transport.receive(NOW, path, &mut certificate.clone());
+            assert_eq!(received, Received::Nothing);
+        }
+        let over = transport.receive(NOW, path, &mut certificate);
+        assert_eq!(over, Received::Discarded(DiscardReason::DtlsNotReady));
     }
-    let over = deliver(&mut transport, NOW, peer.path, &hello);
-    assert_eq!(over, Received::Discarded(DiscardReason::DtlsNotReady));
 }
 
 #[test]

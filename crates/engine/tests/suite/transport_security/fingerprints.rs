@@ -44,7 +44,7 @@ fn attempt_handshake(
     let options = DtlsOptions {
         is_client,
         version,
-        mtu: 1_150,
+        ..DtlsOptions::GCM_FIRST
     };
     let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
     let parameters = DtlsParameters {

@@ -77,6 +77,7 @@ fn forgeries(transport: &WebRtcTransport, genuine: &[u8]) -> Vec<(Vec<u8>, Disca
             role: IceRole::Controlling(1),
             use_candidate: true,
             nomination: None,
+            network_info: None,
         };
         let len = request.write(&mut out, key).unwrap();
         out[..len].to_vec()
@@ -225,7 +226,7 @@ fn a_request_shorter_than_its_response_gets_none() {
     let mut transport = transport(DtlsVersion::V12, 4);
     let path = udp("[2001:db8::7]:50000");
     let ice = transport.ice_parameters();
-    let genuine = Peer::new(&transport, path, DtlsOptions::BROWSER, NOW).check(false, None);
+    let genuine = Peer::new(&transport, path, DtlsOptions::GCM_FIRST, NOW).check(false, None);
     // Without PRIORITY and role, and with a recomputed integrity, the request is shorter than a
     // response with an IPv6 address.
     let shortened = without_attribute(&without_attribute(&genuine, 0x0024), 0x802a);

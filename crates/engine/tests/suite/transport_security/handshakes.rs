@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use dimpl::ProtocolVersion;
 use rand_chacha::rand_core::Rng as _;
 use watersmeet_engine::command::{CloseReason, DtlsState, IceState, Refusal};
-use watersmeet_engine::transport::dtls::{DtlsVersion, HANDSHAKE_TIMEOUT, PENDING_DATAGRAMS_MAX};
+use watersmeet_engine::transport::dtls::{DtlsVersion, HANDSHAKE_TIMEOUT};
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_engine::transport::{
-    Received, TransportEvent, WebRtcTransport, discard::DiscardReason,
-};
+use watersmeet_engine::transport::{Received, TransportEvent, WebRtcTransport};
 use watersmeet_wire::units::{Rng, Time};
 
 use super::peer::{
@@ -36,7 +35,7 @@ fn handshakes_complete_in_every_version_and_role() {
             let options = DtlsOptions {
                 is_client,
                 version: theirs,
-                mtu: 1_150,
+                ..DtlsOptions::GCM_FIRST
             };
             let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
             transport.connect(NOW, &peer.parameters()).unwrap();
@@ -50,6 +49,157 @@ fn handshakes_complete_in_every_version_and_role() {
             assert_media_flows(&mut transport, &mut peer, NOW);
         }
     }
+}
+
+/// Runs a handshake with the setting `auto`. Returns the version.
+fn automatic_version(options: DtlsOptions) -> Option<ProtocolVersion> {
+    let mut transport = transport(DtlsVersion::Auto, 1);
+    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
+    transport.connect(NOW, &peer.parameters()).unwrap();
+    let check = peer.check(true, None);
+    deliver(&mut transport, NOW, peer.path, &check);
+    exchange(&mut transport, &mut peer, NOW);
+    assert_eq!(transport.srtp_profile(), Some(SrtpProfile::AeadAes256Gcm));
+    assert_media_flows(&mut transport, &mut peer, NOW);
+    peer.version()
+}
+
+#[test]
+fn clients_that_list_gcm_first_get_dtls_1_3() {
+    for version in [DtlsVersion::V13, DtlsVersion::Auto] {
+        let options = DtlsOptions {
+            version,
+            ..DtlsOptions::GCM_FIRST
+        };
+        assert_eq!(
+            automatic_version(options),
+            Some(ProtocolVersion::DTLS1_3),
+            "{version:?}"
+        );
+        let fragmented = DtlsOptions {
+            mtu: 256,
+            ..options
+        };
+        assert_eq!(
+            automatic_version(fragmented),
+            Some(ProtocolVersion::DTLS1_3),
+            "{version:?}"
+        );
+    }
+    let only_12 = DtlsOptions {
+        version: DtlsVersion::V12,
+        ..DtlsOptions::GCM_FIRST
+    };
+    assert_eq!(automatic_version(only_12), Some(ProtocolVersion::DTLS1_2));
+    // What libwebrtc gets does not depend on its ClientHello.
+    let libwebrtc = DtlsOptions {
+        version: DtlsVersion::Auto,
+        ..DtlsOptions::BROWSER
+    };
+    assert_eq!(automatic_version(libwebrtc), Some(ProtocolVersion::DTLS1_2));
+}
+
+/// Returns the type of the handshake message with which a server with the setting `auto` answers.
+fn answer_type(hello: &[u8]) -> u8 {
+    let mut transport = transport(DtlsVersion::Auto, 1);
+    let path = udp("198.51.100.7:50000");
+    let mut peer = Peer::new(&transport, path, DtlsOptions::GCM_FIRST, NOW);
+    transport.connect(NOW, &peer.parameters()).unwrap();
+    let check = peer.check(true, None);
+    deliver(&mut transport, NOW, peer.path, &check);
+    drain(&mut transport);
+    deliver(&mut transport, NOW, peer.path, hello);
+    let (_, answer) = drain(&mut transport).remove(0);
+    assert!(answer.len() <= hello.len());
+    answer[13]
+}
+
+#[test]
+fn clients_that_list_another_profile_first_get_dtls_1_2() {
+    const HELLO_VERIFY_REQUEST: u8 = 3;
+    const SERVER_HELLO: u8 = 2;
+    let (transport, now) = (transport(DtlsVersion::Auto, 1), NOW);
+    let path = udp("198.51.100.7:50000");
+    let mut peer = Peer::new(&transport, path, DtlsOptions::GCM_FIRST, now);
+    let mut hello = peer.poll(now).remove(0);
+    assert_eq!(answer_type(&hello), SERVER_HELLO);
+    // The profiles in the extension use_srtp, of six bytes: GCM with 256 and with 128 bits, then CM.
+    let profiles = [0, 6, 0, 8, 0, 7, 0, 1];
+    let at = hello.windows(profiles.len()).position(|it| it == profiles);
+    hello[at.unwrap() + 3] = 1;
+    hello[at.unwrap() + 7] = 8;
+    assert_eq!(answer_type(&hello), HELLO_VERIFY_REQUEST);
+}
+
+#[test]
+fn a_client_hello_of_which_a_part_is_missing_is_answered_with_dtls_1_2() {
+    let mut transport = transport(DtlsVersion::Auto, 1);
+    let options = DtlsOptions {
+        version: DtlsVersion::Auto,
+        mtu: 256,
+        ..DtlsOptions::GCM_FIRST
+    };
+    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
+    transport.connect(NOW, &peer.parameters()).unwrap();
+    let check = peer.check(true, None);
+    deliver(&mut transport, NOW, peer.path, &check);
+    drain(&mut transport);
+    let hello = peer.poll(NOW).remove(0);
+    let first_fragment = split_hello(&hello).0;
+    deliver(&mut transport, NOW, peer.path, &first_fragment);
+    assert_eq!(drain(&mut transport), []);
+    let late = transport.poll_timeout();
+    transport.handle_timeout(late);
+    for (_, packet) in drain(&mut transport) {
+        peer.handle(late, &packet);
+    }
+    exchange(&mut transport, &mut peer, late);
+    assert_eq!(peer.error, None);
+    assert_eq!(peer.version(), Some(ProtocolVersion::DTLS1_2));
+    assert_media_flows(&mut transport, &mut peer, late);
+}
+
+#[test]
+fn fragments_of_a_client_hello_may_arrive_before_the_fingerprints() {
+    for (mtu, between) in [(1_150, 1), (1_150, 2)] {
+        let mut transport = transport(DtlsVersion::Auto, 1);
+        let options = DtlsOptions {
+            mtu,
+            ..DtlsOptions::GCM_FIRST
+        };
+        let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
+        let check = peer.check(true, None);
+        deliver(&mut transport, NOW, peer.path, &check);
+        let hello = peer.poll(NOW).remove(0);
+        let (first, second) = split_hello(&hello);
+        for (index, fragment) in [first, second].iter().enumerate() {
+            if index == between {
+                transport.connect(NOW, &peer.parameters()).unwrap();
+            }
+            deliver(&mut transport, NOW, peer.path, fragment);
+        }
+        transport.connect(NOW, &peer.parameters()).unwrap();
+        exchange(&mut transport, &mut peer, NOW);
+        assert_eq!(peer.version(), Some(ProtocolVersion::DTLS1_3));
+        assert_media_flows(&mut transport, &mut peer, NOW);
+    }
+}
+
+/// Splits the datagram of a ClientHello into two, each with a fragment.
+fn split_hello(hello: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    const HEADERS_LEN: usize = 13 + 12;
+    let (headers, body) = hello.split_at(HEADERS_LEN);
+    let fragment = |offset: usize, bytes: &[u8]| {
+        let mut out = headers.to_vec();
+        let len = u16::try_from(bytes.len()).unwrap();
+        out[11..13].copy_from_slice(&(len + 12).to_be_bytes());
+        out[20..22].copy_from_slice(&u16::try_from(offset).unwrap().to_be_bytes());
+        out[23..25].copy_from_slice(&len.to_be_bytes());
+        out.extend(bytes);
+        out
+    };
+    let (first, second) = body.split_at(100);
+    (fragment(0, first), fragment(100, second))
 }
 
 #[test]
@@ -94,10 +244,10 @@ fn state_changes_are_reported_in_order() {
 
 /// Runs a handshake over a line whose round trip takes `round_trip`, in steps of 1 ms. Returns the time
 /// from the peer's first check until media can be sent to it.
-fn time_to_media(seed: u64, round_trip: Duration) -> Duration {
-    let mut transport = transport(DtlsVersion::V12, seed);
+fn time_to_media(ours: DtlsVersion, options: DtlsOptions, round_trip: Duration) -> Duration {
+    let mut transport = transport(ours, 3);
     let path = udp("198.51.100.7:50000");
-    let mut peer = Peer::new(&transport, path, DtlsOptions::BROWSER, NOW);
+    let mut peer = Peer::new(&transport, path, options, NOW);
     transport.connect(NOW, &peer.parameters()).unwrap();
     let (mut to_server, mut to_peer) = (VecDeque::new(), VecDeque::new());
     to_server.push_back((NOW + round_trip / 2, peer.check(true, None)));
@@ -139,13 +289,27 @@ fn time_to_media(seed: u64, round_trip: Duration) -> Duration {
 }
 
 #[test]
-fn a_cookie_costs_no_round_trip() {
-    for (seed, ms) in [20, 40, 100, 300].into_iter().enumerate() {
-        let round_trip = Duration::from_millis(ms);
-        let taken = time_to_media(seed as u64, round_trip);
-        // Two round trips for check and ClientHello, and the way of the peer's second flight.
-        let expected = round_trip * 5 / 2 + Duration::from_millis(5);
-        assert!(taken <= expected, "{taken:?} of {expected:?}");
+fn a_cookie_costs_no_round_trip_in_dtls_1_2_and_one_in_1_3() {
+    let any_12 = DtlsOptions {
+        is_libwebrtc: false,
+        ..DtlsOptions::BROWSER
+    };
+    // Setting, peer, and how many round trips are taken at most.
+    let cases = [
+        (DtlsVersion::V12, DtlsOptions::BROWSER, 2.5),
+        (DtlsVersion::V12, any_12, 2.5),
+        (DtlsVersion::Auto, DtlsOptions::BROWSER, 2.5),
+        (DtlsVersion::Auto, any_12, 3.5),
+        (DtlsVersion::Auto, DtlsOptions::GCM_FIRST, 3.5),
+    ];
+    for (ours, options, round_trips) in cases {
+        for ms in [20, 40, 100, 300] {
+            let round_trip = Duration::from_millis(ms);
+            let taken = time_to_media(ours, options, round_trip);
+            // Check, ClientHello, the cookie where it comes later, and the way of the peer's second flight.
+            let expected = round_trip.mul_f64(round_trips) + Duration::from_millis(5);
+            assert!(taken <= expected, "{taken:?} of {expected:?}");
+        }
     }
 }
 
@@ -181,32 +345,6 @@ fn a_client_hello_waits_for_the_fingerprints() {
 }
 
 #[test]
-fn pending_client_hellos_are_bounded_in_number() {
-    // A ClientHello of 1.2 is not kept: it is answered with a cookie.
-    let mut transport = transport(DtlsVersion::V13, 5);
-    let options = DtlsOptions {
-        version: DtlsVersion::V13,
-        ..DtlsOptions::BROWSER
-    };
-    let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
-    let check = peer.check(true, None);
-    deliver(&mut transport, NOW, peer.path, &check);
-    let hello = peer.poll(NOW).remove(0);
-    for _ in 0..PENDING_DATAGRAMS_MAX {
-        assert_eq!(
-            deliver(&mut transport, NOW, peer.path, &hello),
-            Received::Nothing
-        );
-    }
-    let over = deliver(&mut transport, NOW, peer.path, &hello);
-    assert_eq!(over, Received::Discarded(DiscardReason::DtlsNotReady));
-
-    transport.connect(NOW, &peer.parameters()).unwrap();
-    exchange(&mut transport, &mut peer, NOW);
-    assert_media_flows(&mut transport, &mut peer, NOW);
-}
-
-#[test]
 fn fragmented_flights_are_reassembled() {
     for version in [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Auto] {
         let mut transport = transport(version, 6);
@@ -214,6 +352,7 @@ fn fragmented_flights_are_reassembled() {
             is_client: true,
             version,
             mtu: 256,
+            is_libwebrtc: false,
         };
         let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
         transport.connect(NOW, &peer.parameters()).unwrap();
@@ -288,7 +427,7 @@ fn handshakes_complete_despite_loss_reordering_and_duplication() {
         let options = DtlsOptions {
             is_client: seed % 2 == 0,
             version,
-            mtu: 1_150,
+            ..DtlsOptions::GCM_FIRST
         };
         let mut transport = transport(version, seed);
         let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);

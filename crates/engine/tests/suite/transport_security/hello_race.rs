@@ -28,25 +28,29 @@ struct Hellos {
     truncated: Vec<u8>,
     /// First fragment of another ClientHello.
     fragment: Vec<u8>,
+    /// Offers DTLS 1.3, with an AES-GCM profile first.
+    newer: Vec<u8>,
 }
 
 impl Hellos {
-    fn all(&self) -> [&Vec<u8>; 5] {
+    fn all(&self) -> [&Vec<u8>; 6] {
         [
             &self.valid,
             &self.null,
             &self.old,
             &self.truncated,
             &self.fragment,
+            &self.newer,
         ]
     }
 }
 
 fn hellos() -> Hellos {
     let now = settings(DtlsVersion::V12).epoch + NOW.since_origin();
-    let first_datagram = |mtu| {
+    let first_datagram = |mtu, version| {
         let options = DtlsOptions {
             mtu,
+            version,
             ..DtlsOptions::BROWSER
         };
         let (mut dtls, _) = endpoint(options, now);
@@ -56,7 +60,7 @@ fn hellos() -> Hellos {
         };
         datagram.to_vec()
     };
-    let valid = first_datagram(1_150);
+    let valid = first_datagram(1_150, DtlsVersion::V12);
     let null = without_cipher_suites(&valid);
     let mut truncated = valid[..60].to_vec();
     truncated[11..13].copy_from_slice(&47_u16.to_be_bytes());
@@ -67,7 +71,8 @@ fn hellos() -> Hellos {
         null,
         old,
         truncated,
-        fragment: first_datagram(256),
+        fragment: first_datagram(256, DtlsVersion::V12),
+        newer: first_datagram(1_150, DtlsVersion::V13),
     }
 }
 
@@ -155,7 +160,7 @@ fn invalid_client_hellos_with_the_peers_address_have_no_effect_before_the_first_
             let mut transport = transport(version, seed);
             let options = DtlsOptions {
                 version,
-                ..DtlsOptions::BROWSER
+                ..DtlsOptions::GCM_FIRST
             };
             let mut peer = Peer::new(&transport, udp("198.51.100.7:50000"), options, NOW);
             transport.connect(NOW, &peer.parameters()).unwrap();
@@ -182,46 +187,85 @@ fn forge(transport: &mut WebRtcTransport, peer: &mut Peer, packet: &[u8]) {
     }
 }
 
+/// Settings and peers whose handshakes a forged ClientHello must not end.
+const RACED: [(DtlsVersion, DtlsOptions); 5] = [
+    (DtlsVersion::V12, DtlsOptions::BROWSER),
+    (DtlsVersion::Auto, DtlsOptions::BROWSER),
+    (DtlsVersion::Auto, DtlsOptions::GCM_FIRST),
+    (
+        DtlsVersion::Auto,
+        DtlsOptions {
+            version: DtlsVersion::Auto,
+            ..DtlsOptions::GCM_FIRST
+        },
+    ),
+    (DtlsVersion::V13, DtlsOptions::GCM_FIRST),
+];
+
+/// Runs a handshake in which an attacker sends every ClientHello `count` times before each datagram of
+/// the peer, from its `start`th on.
+fn race(
+    (version, options): (DtlsVersion, DtlsOptions),
+    hellos: &[&Vec<u8>],
+    fingerprints_first: bool,
+    start: usize,
+    count: usize,
+) {
+    let mut transport = transport(version, 1);
+    let path = udp("198.51.100.7:50000");
+    let mut peer = Peer::new(&transport, path, options, NOW);
+    if fingerprints_first {
+        transport.connect(NOW, &peer.parameters()).unwrap();
+    }
+    let check = peer.check(true, None);
+    deliver(&mut transport, NOW, peer.path, &check);
+    let mut delivered = 0;
+    for _ in 0..6 {
+        for packet in peer.poll(NOW) {
+            if delivered >= start {
+                for _ in 0..count {
+                    for hello in hellos {
+                        forge(&mut transport, &mut peer, hello);
+                    }
+                }
+            }
+            if !fingerprints_first && delivered == 1 {
+                transport.connect(NOW, &peer.parameters()).unwrap();
+            }
+            delivered += 1;
+            forge(&mut transport, &mut peer, &packet);
+        }
+        if !fingerprints_first {
+            transport.connect(NOW, &peer.parameters()).unwrap();
+            for (_, packet) in drain(&mut transport) {
+                peer.handle(NOW, &packet);
+            }
+        }
+    }
+    assert_eq!(
+        peer.error, None,
+        "{version:?} from {start}, {count} at once"
+    );
+    assert_media_flows(&mut transport, &mut peer, NOW);
+}
+
 #[test]
 fn client_hellos_with_the_peers_address_never_end_its_handshake() {
     let hellos = hellos();
-    for fingerprints_first in [true, false] {
-        // The number of datagrams of the peer after which the attacker sends.
-        for start in 0..6 {
-            for count in [1, 200] {
-                let mut transport = transport(DtlsVersion::V12, 1);
-                let path = udp("198.51.100.7:50000");
-                let mut peer = Peer::new(&transport, path, DtlsOptions::BROWSER, NOW);
-                if fingerprints_first {
-                    transport.connect(NOW, &peer.parameters()).unwrap();
+    for raced in RACED {
+        // A client that speaks nothing but 1.3 cannot use the answer to a ClientHello of 1.2.
+        let is_only_13 = raced.1.version == DtlsVersion::V13;
+        let sent: &[&Vec<u8>] = if is_only_13 && raced.0 == DtlsVersion::Auto {
+            &[&hellos.newer]
+        } else {
+            &hellos.all()
+        };
+        for fingerprints_first in [true, false] {
+            // The number of datagrams of the peer after which the attacker sends.
+            for start in 0..6 {
+                for count in [1, 200] {
+                    race(raced, sent, fingerprints_first, start, count);
                 }
-                let check = peer.check(true, None);
-                deliver(&mut transport, NOW, peer.path, &check);
-                let mut delivered = 0;
-                for _ in 0..6 {
-                    for packet in peer.poll(NOW) {
-                        if delivered >= start {
-                            for _ in 0..count {
-                                for hello in hellos.all() {
-                                    forge(&mut transport, &mut peer, hello);
-                                }
-                            }
-                        }
-                        if !fingerprints_first && delivered == 1 {
-                            transport.connect(NOW, &peer.parameters()).unwrap();
-                        }
-                        delivered += 1;
-                        forge(&mut transport, &mut peer, &packet);
-                    }
-                    if !fingerprints_first {
-                        transport.connect(NOW, &peer.parameters()).unwrap();
-                        for (_, packet) in drain(&mut transport) {
-                            peer.handle(NOW, &packet);
-                        }
-                    }
-                }
-                assert_eq!(peer.error, None, "from {start}, {count} at once");
-                assert_media_flows(&mut transport, &mut peer, NOW);
             }
         }
     }
@@ -230,12 +274,13 @@ fn client_hellos_with_the_peers_address_never_end_its_handshake() {
 #[test]
 fn peer_that_starts_again_on_an_unfinished_transport_is_connected() {
     // Datagrams of the first attempt that arrive: a ClientHello, one with a cookie, the second flight.
-    for arriving in 1..=3 {
-        let mut transport = transport(DtlsVersion::V12, 2);
+    let cases = [1, 2, 3].map(|arriving| RACED.map(|raced| (arriving, raced)));
+    for (arriving, (version, options)) in cases.into_iter().flatten() {
+        let mut transport = transport(version, 2);
         let path = udp("198.51.100.7:50000");
         let options = DtlsOptions {
             mtu: 256,
-            ..DtlsOptions::BROWSER
+            ..options
         };
         let mut peer = Peer::new(&transport, path, options, NOW);
         transport.connect(NOW, &peer.parameters()).unwrap();
@@ -244,7 +289,7 @@ fn peer_that_starts_again_on_an_unfinished_transport_is_connected() {
         for step in 1..=arriving {
             let packets = peer.poll(NOW);
             let count = if step == 3 { 1 } else { packets.len() };
-            for packet in &packets[..count] {
+            for packet in packets.iter().take(count) {
                 forge(&mut transport, &mut peer, packet);
             }
         }

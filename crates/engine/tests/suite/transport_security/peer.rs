@@ -81,14 +81,24 @@ pub struct DtlsOptions {
     pub version: DtlsVersion,
     /// Longest datagram it sends, in bytes.
     pub mtu: usize,
+    /// Whether its checks are those of libwebrtc.
+    pub is_libwebrtc: bool,
 }
 
 impl DtlsOptions {
-    /// Options of current browsers.
+    /// Options of browsers with libwebrtc. These offer 1.3 as well, but get 1.2.
     pub const BROWSER: Self = Self {
         is_client: true,
         version: DtlsVersion::V12,
         mtu: 1_150,
+        is_libwebrtc: true,
+    };
+
+    /// Options of a client of 1.3 that lists an AES-GCM profile first, as Firefox does.
+    pub const GCM_FIRST: Self = Self {
+        version: DtlsVersion::V13,
+        is_libwebrtc: false,
+        ..Self::BROWSER
     };
 }
 
@@ -222,6 +232,11 @@ impl Peer {
         }
     }
 
+    /// Returns the version of its handshake, once known.
+    pub fn version(&self) -> Option<dimpl::ProtocolVersion> {
+        self.dtls.protocol_version()
+    }
+
     /// Returns its certificate, DER.
     pub fn certificate(&self) -> &[u8] {
         &self.certificate.certificate
@@ -254,6 +269,7 @@ impl Peer {
             role,
             use_candidate,
             nomination,
+            network_info: self.options.is_libwebrtc.then_some(1),
         };
         let mut out = [0; 256];
         let len = request.write(&mut out, &self.key).unwrap();
