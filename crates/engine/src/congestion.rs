@@ -1,5 +1,6 @@
 //! Congestion control of one transport: how much its path carries, found from transport-wide feedback
-//! (draft-holmer-rmcat-transport-wide-cc-extensions-01), and when packets may be sent.
+//! (draft-holmer-rmcat-transport-wide-cc-extensions-01) or what was made of other feedback
+//! ([`crate::numbered_packets`]), and when packets may be sent.
 //!
 //! One file per idea: [`sent_ledger`] knows what was sent, [`acknowledged_rate`] what arrives,
 //! [`delay_trend`] and [`queueing_delay`] whether a queue grows or stands, [`loss_limit`] what loss
@@ -23,7 +24,7 @@ mod tests;
 
 use std::time::Duration;
 
-use watersmeet_wire::rtcp::twcc::{TransportFeedback, WRAP_MICROS};
+use watersmeet_wire::rtcp::twcc::WRAP_MICROS;
 use watersmeet_wire::units::{Bitrate, Time};
 
 use self::acknowledged_rate::AcknowledgedRate;
@@ -35,6 +36,8 @@ use self::pacer::Pacer;
 use self::probe::{ProbeResult, Prober};
 use self::queueing_delay::QueueingDelay;
 use self::sent_ledger::{Outcome, SentLedger, SentPacket};
+
+pub use self::sent_ledger::PACKETS_MAX;
 
 /// Bounds of the estimate.
 const FLOOR: Bitrate = Bitrate::from_kbps(30);
@@ -269,12 +272,17 @@ impl BandwidthEstimator {
         self.busy.restart();
     }
 
-    /// Handles feedback of the peer.
-    pub fn record_feedback(&mut self, now: Time, feedback: &TransportFeedback<'_>) {
+    /// Handles feedback of the peer: for packets in order, the transport-wide number, and the arrival in
+    /// microseconds of the peer's clock, which may wrap, or `None` when it did not arrive.
+    pub fn record_feedback(
+        &mut self,
+        now: Time,
+        feedback: impl Iterator<Item = (u16, Option<i64>)> + Clone,
+    ) {
         let was_interrupted = self.is_interrupted(now);
         let mut acknowledged = None;
-        let mut unreported = self.unreported(feedback);
-        for (seq, arrival) in feedback.packets() {
+        let mut unreported = self.unreported(feedback.clone());
+        for (seq, arrival) in feedback {
             let arrival = arrival.map(|arrival| self.unwrap(arrival));
             match self.ledger.resolve(seq, arrival.is_some()) {
                 None => {}
@@ -311,13 +319,13 @@ impl BandwidthEstimator {
 
     /// Returns the bytes that arrived, most likely, of those whose feedback was lost before this one: the same
     /// share as of what this one covers.
-    fn unreported(&mut self, feedback: &TransportFeedback<'_>) -> u64 {
-        let skipped = self.ledger.cover(feedback.packets().map(|(seq, _)| seq));
+    fn unreported(&mut self, feedback: impl Iterator<Item = (u16, Option<i64>)> + Clone) -> u64 {
+        let skipped = self.ledger.cover(feedback.clone().map(|(seq, _)| seq));
         if skipped == 0 {
             return 0;
         }
         let (mut arrived, mut covered) = (0_u64, 0_u64);
-        for (_, arrival) in feedback.packets() {
+        for (_, arrival) in feedback {
             covered += 1;
             arrived += u64::from(arrival.is_some());
         }

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use watersmeet_wire::codec::Codec;
-use watersmeet_wire::params::{MediaKind, RtpParameters};
+use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Bitrate, Mid, Pt, SeqNo, Ssrc, Time};
 
@@ -160,6 +160,8 @@ pub struct Consumer {
     pt: Pt,
     /// Ids of its header extensions.
     extension_ids: ExtensionIds,
+    /// Whether its peer sends congestion control feedback (RFC 8888).
+    has_congestion_feedback: bool,
     /// MID, unique on its transport.
     mid: Mid,
     /// Bytes sent in the last second.
@@ -262,7 +264,6 @@ impl Consumer {
         let extension_ids = extension_ids(&rtp, setup.layers);
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
         let has_rtx = formats.iter().any(|format| format.rtx_pt.is_some());
-        let repeats = formats.iter().any(|format| format.repeats);
         Self {
             id,
             producer,
@@ -278,6 +279,7 @@ impl Consumer {
             codec,
             pt: first.map_or(Pt::default(), |format| format.pt),
             clock_rate: first.map_or(90_000, |format| format.clock_rate),
+            repeats: formats.iter().any(|format| format.repeats),
             formats,
             format_since: SeqNo::default(),
             lacks_codec: false,
@@ -289,6 +291,7 @@ impl Consumer {
                 next_seq: SeqNo::first(1).0,
             }),
             extension_ids,
+            has_congestion_feedback: has_congestion_feedback(&rtp.codecs),
             mid: rtp.mid.unwrap_or_default(),
             sequence: SequenceMap::new(SeqNo::first(setup.first_seq)),
             timestamps: TimestampMap::default(),
@@ -296,7 +299,6 @@ impl Consumer {
             tl0_pic_idxs: CounterMap::default(),
             clock: None,
             sent: SentPackets::default(),
-            repeats,
             written: WrittenPackets::default(),
             rate: RateWindow::default(),
             report: None,
@@ -346,11 +348,16 @@ impl Consumer {
         }
     }
 
-    /// Returns whether its packets carry transport-wide sequence numbers.
-    pub fn uses_transport_seq(&self) -> bool {
-        self.extension_ids
-            .id(ExtensionKind::TransportWideCc)
-            .is_some()
+    /// Returns whether its peer reports when its packets arrive: because they carry transport-wide
+    /// sequence numbers, or by congestion control feedback.
+    pub fn has_arrival_feedback(&self) -> bool {
+        let transport_seq = self.extension_ids.id(ExtensionKind::TransportWideCc);
+        transport_seq.is_some() || self.has_congestion_feedback
+    }
+
+    /// Returns whether its peer sends congestion control feedback (RFC 8888).
+    pub const fn has_congestion_feedback(&self) -> bool {
+        self.has_congestion_feedback
     }
 
     /// Counts a packet that was sent; `len` includes the header.
@@ -469,6 +476,11 @@ fn red_pt(rtp: &RtpParameters) -> Option<Pt> {
     let primary = red.red_primary()?;
     let is_received = rtp.codecs.iter().any(|it| it.payload_type == primary);
     is_received.then_some(red.payload_type)
+}
+
+/// Returns whether a peer with these codecs sends congestion control feedback.
+fn has_congestion_feedback(codecs: &[RtpCodecParameters]) -> bool {
+    codecs.iter().any(|it| it.has_feedback("ack", "ccfb"))
 }
 
 /// Returns the ids of the header extensions of a consumer's packets.

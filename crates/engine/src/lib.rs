@@ -15,6 +15,7 @@ pub mod keyframe_index;
 mod layer_structure;
 mod layers;
 mod loudest_voices;
+mod numbered_packets;
 pub mod ortc;
 mod packet;
 mod packet_cache;

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 
-use watersmeet_wire::rtcp::twcc::TransportFeedback;
 use watersmeet_wire::units::Ssrc;
 
 /// Upper bound of the retransmissions remembered; the oldest are forgotten first.
@@ -65,13 +64,17 @@ impl RetransmissionsInFlight {
     }
 
     /// Forgets the retransmissions that feedback is about, and those before them. Returns the packets of
-    /// those that were lost, or of which nothing is known because feedback was lost.
-    pub fn take_lost(&mut self, feedback: &TransportFeedback<'_>) -> Vec<Unrepaired> {
+    /// those that were lost, or of which nothing is known because feedback was lost. `feedback` has
+    /// transport-wide numbers in order, and arrivals.
+    pub fn take_lost(
+        &mut self,
+        feedback: impl Iterator<Item = (u16, Option<i64>)>,
+    ) -> Vec<Unrepaired> {
         let mut lost = Vec::new();
         if self.sent.is_empty() {
             return lost;
         }
-        for (seq, arrival) in feedback.packets() {
+        for (seq, arrival) in feedback {
             let is_before = |it: &InFlight| it.transport_seq.wrapping_sub(seq).cast_signed() < 0;
             while let Some(skipped) = self.sent.pop_front_if(|it| is_before(it)) {
                 lost.push(skipped.unrepaired(false));
@@ -108,7 +111,7 @@ mod tests {
                 let Ok(Packet::TransportFeedback(feedback)) = parsed else {
                     panic!("only feedback is written");
                 };
-                let taken = sent.take_lost(&feedback);
+                let taken = sent.take_lost(feedback.packets());
                 lost.extend(taken.iter().map(|it| (it.packet.seq, it.is_certain)));
             }
         });

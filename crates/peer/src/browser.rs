@@ -188,6 +188,8 @@ pub struct Browser {
     capabilities: Value,
     /// How it repairs lost audio.
     audio_repair: AudioRepair,
+    /// Whether it reports arrivals by congestion control feedback instead of transport-wide.
+    congestion_feedback: bool,
     /// Pending requests by id, with their types.
     pending: Map<u64, (String, PendingRequest)>,
     /// Id of the next request.
@@ -226,6 +228,7 @@ impl Browser {
             active_speaker: None,
             capabilities: Value::Null,
             audio_repair: AudioRepair::default(),
+            congestion_feedback: false,
             pending: Map::new(),
             next_id: 1,
             transports: Map::new(),
@@ -248,6 +251,13 @@ impl Browser {
     /// Sets how it repairs lost audio of streams that it consumes from now on.
     pub const fn set_audio_repair(&mut self, audio_repair: AudioRepair) {
         self.audio_repair = audio_repair;
+    }
+
+    /// Reports arrivals of streams that it consumes by congestion control feedback (RFC 8888), and does not
+    /// know transport-wide numbers. Must be called before it joins.
+    pub fn use_congestion_feedback(&mut self) {
+        self.congestion_feedback = true;
+        self.receiver.send_congestion_feedback();
     }
 
     /// Returns the peer id, once the server has assigned it.

@@ -190,6 +190,31 @@ pub fn receive_capabilities(router: &Value, audio_repair: AudioRepair) -> Value 
     })
 }
 
+/// Lists congestion control feedback (RFC 8888) instead of transport-wide feedback.
+pub fn replace_transport_feedback(capabilities: &mut Value) {
+    let list = |capabilities: &mut Value, name| {
+        let list = capabilities.get_mut(name).and_then(Value::as_array_mut);
+        list.map(std::mem::take).unwrap_or_default()
+    };
+    let mut codecs = list(capabilities, "codecs");
+    let feedbacks = codecs.iter_mut().filter_map(|codec| {
+        let feedback = codec.get_mut("rtcpFeedback").and_then(Value::as_array_mut);
+        feedback.filter(|it| !it.is_empty())
+    });
+    for feedback in feedbacks {
+        let is_kept = |it: &Value| {
+            let kind = it.get("type").and_then(Value::as_str);
+            kind != Some("transport-cc") && kind != Some("goog-remb")
+        };
+        feedback.retain(is_kept);
+        feedback.push(json!({"type": "ack", "parameter": "ccfb"}));
+    }
+    let mut extensions = list(capabilities, "headerExtensions");
+    let transport_wide = ExtensionKind::TransportWideCc.uri();
+    extensions.retain(|it| it.get("uri").and_then(Value::as_str) != Some(transport_wide));
+    *capabilities = json!({"codecs": codecs, "headerExtensions": extensions});
+}
+
 /// Removes generic NACK from the feedback of a codec.
 fn remove_nack(codec: &mut Value) {
     let feedback = codec.get_mut("rtcpFeedback").and_then(Value::as_array_mut);

@@ -13,6 +13,7 @@ pub mod packet_stats;
 pub mod playback_quality;
 pub mod playout;
 pub mod report;
+pub mod stream_arrivals;
 #[cfg(test)]
 mod tests;
 pub mod video;
@@ -29,6 +30,7 @@ use watersmeet_wire::units::{Map, Ssrc, Time};
 use self::arrival_log::{ArrivalLog, FEEDBACK_INTERVAL, FeedbackClaim};
 use self::audio::AudioTrack;
 use self::report::{AudioReport, VideoProgress, VideoReport};
+use self::stream_arrivals::StreamArrivalLog;
 use self::video::{VideoPacket, VideoTrack};
 use self::violation::Violation;
 use crate::negotiation::{IncomingStream, PROBATION_PT, PROBATION_SSRC};
@@ -108,9 +110,11 @@ pub struct Receiver {
     first_video: Option<IncomingStream>,
     /// Removal time of removed streams; late packets of these are not violations.
     removed: Map<Ssrc, Time>,
-    /// Arrivals to report.
+    /// Arrivals to report by transport-wide sequence numbers.
     arrival_log: ArrivalLog,
-    /// Time of the next transport feedback.
+    /// Arrivals to report by stream, where the receiver does that instead.
+    stream_arrivals: Option<StreamArrivalLog>,
+    /// Time of the next feedback.
     feedback_at: Time,
     /// Time of the next receiver reports.
     report_at: Time,
@@ -136,6 +140,7 @@ impl Receiver {
             first_video: None,
             removed: Map::new(),
             arrival_log: ArrivalLog::default(),
+            stream_arrivals: None,
             feedback_at: Time::FAR_FUTURE,
             report_at: Time::FAR_FUTURE,
             outgoing: Vec::new(),
@@ -220,7 +225,11 @@ impl Receiver {
             }
             return None;
         };
-        if let Some(seq) = stream.incoming.transport_seq(&header, packet) {
+        let transport_seq = stream.incoming.transport_seq(&header, packet);
+        if let Some(log) = &mut self.stream_arrivals {
+            log.record(now, ssrc, header.seq);
+            self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
+        } else if let Some(seq) = transport_seq {
             self.arrival_log.record(now, seq, ssrc);
             self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
         }
@@ -247,6 +256,11 @@ impl Receiver {
         } else {
             self.record_violation(Violation::Unreadable { ssrc });
         }
+        if let Some(log) = &mut self.stream_arrivals {
+            log.record(now, ssrc, header.seq);
+            self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
+            return;
+        }
         let first_video = self.first_video.as_ref();
         match first_video.and_then(|it| it.transport_seq(header, packet)) {
             Some(seq) => {
@@ -258,9 +272,17 @@ impl Receiver {
         }
     }
 
-    /// Sets what transport-wide feedback says from now on.
+    /// Sets what feedback says from now on.
     pub fn set_feedback_claim(&mut self, claim: FeedbackClaim) {
-        self.arrival_log.set_claim(claim);
+        match &mut self.stream_arrivals {
+            Some(log) => log.set_claim(claim),
+            None => self.arrival_log.set_claim(claim),
+        }
+    }
+
+    /// Reports arrivals by stream (RFC 8888) instead of transport-wide.
+    pub fn send_congestion_feedback(&mut self) {
+        self.stream_arrivals = Some(StreamArrivalLog::default());
     }
 
     /// Handles a decrypted compound RTCP packet.
@@ -336,8 +358,15 @@ impl Receiver {
             .for_each(|violation| self.record_violation(violation));
         if now >= self.feedback_at {
             self.feedback_at = Time::FAR_FUTURE;
-            self.outgoing
-                .extend(self.arrival_log.take_feedback(REPORTER));
+            match &mut self.stream_arrivals {
+                Some(log) => {
+                    let feedback = log.take_feedback(REPORTER, self.unix_epoch, now);
+                    self.outgoing.push(feedback);
+                }
+                None => self
+                    .outgoing
+                    .extend(self.arrival_log.take_feedback(REPORTER)),
+            }
         }
         if now >= self.report_at {
             self.report_at = now + REPORT_INTERVAL;

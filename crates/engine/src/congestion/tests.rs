@@ -267,7 +267,7 @@ impl Loop {
                 let Ok(Packet::TransportFeedback(feedback)) = packet else {
                     panic!("only feedback is written");
                 };
-                self.estimator.record_feedback(self.now, &feedback);
+                self.estimator.record_feedback(self.now, feedback.packets());
             }
         }
     }
@@ -536,7 +536,7 @@ fn feedback_that_lies_stays_within_bounds() {
         log.write_feedback(Ssrc(2), &mut Vec::new(), |datagram| {
             for packet in packets(datagram) {
                 if let Ok(Packet::TransportFeedback(feedback)) = packet {
-                    estimator.record_feedback(now, &feedback);
+                    estimator.record_feedback(now, feedback.packets());
                 }
             }
         });

@@ -98,7 +98,8 @@ fn supported_codecs(
 }
 
 /// Keeps the RTCP feedback of one bandwidth estimator: transport-wide congestion control when its
-/// header extension is in use, else REMB when abs-send-time is, else none.
+/// header extension is in use, else REMB when abs-send-time is, else none. Congestion control feedback
+/// (RFC 8888), which mediasoup does not know, takes the place of REMB.
 fn keep_one_estimator(parameters: &mut RtpParameters) {
     let in_use = |extension: ExtensionKind| {
         parameters
@@ -106,8 +107,12 @@ fn keep_one_estimator(parameters: &mut RtpParameters) {
             .iter()
             .any(|it| it.uri == extension.uri())
     };
+    let mut codecs = parameters.codecs.iter();
+    let has_congestion_feedback = codecs.any(|it| it.has_feedback("ack", "ccfb"));
     let unwanted: &[&str] = if in_use(ExtensionKind::TransportWideCc) {
         &["goog-remb"]
+    } else if has_congestion_feedback {
+        &["transport-cc", "goog-remb"]
     } else if in_use(ExtensionKind::AbsSendTime) {
         &["transport-cc"]
     } else {

@@ -3,7 +3,7 @@
 
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
-use watersmeet_wire::params::{RtpEncodingParameters, RtpParameters};
+use watersmeet_wire::params::{RtcpFeedback, RtpEncodingParameters, RtpParameters};
 use watersmeet_wire::units::{Rng, Ssrc};
 
 use super::ssrc::random_ssrc;
@@ -229,6 +229,35 @@ fn redundant_audio_follows_opus_for_clients_that_have_both() {
     }
     let (_, alone) = redundant_audio(json!([red]));
     assert_eq!(alone, Err(NegotiationError::NoMediaCodec));
+}
+
+#[test]
+fn congestion_feedback_is_used_by_clients_that_list_it_and_offered_to_none() {
+    let offered = |router: &RtpCapabilities| {
+        let mut feedback = router.codecs.iter().flat_map(|it| &it.rtcp_feedback);
+        feedback.any(|it| it.kind == "ack")
+    };
+    assert!(!offered(&router()) && !offered(&supported_capabilities()));
+    let consumable = negotiate(vp8(json!([]))).unwrap().consumable;
+    let listed = RtcpFeedback {
+        kind: "ack".to_owned(),
+        parameter: "ccfb".to_owned(),
+    };
+    for with_extension in [true, false] {
+        let mut client = router();
+        for codec in &mut client.codecs {
+            codec.rtcp_feedback.push(listed.clone());
+        }
+        let uri = ExtensionKind::TransportWideCc.uri();
+        client
+            .header_extensions
+            .retain(|it| with_extension || it.uri != uri);
+        let parameters = consumer_parameters(&consumable, &client, true, Ssrc(7)).unwrap();
+        let codec = &parameters.codecs[0];
+        assert!(codec.has_feedback("ack", "ccfb"));
+        assert_eq!(codec.has_feedback("transport-cc", ""), with_extension);
+        assert!(!codec.has_feedback("goog-remb", ""));
+    }
 }
 
 #[test]

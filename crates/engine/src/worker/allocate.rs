@@ -3,6 +3,7 @@
 
 use arrayvec::ArrayVec;
 use watersmeet_wire::params::MediaKind;
+use watersmeet_wire::rtcp::congestion_feedback::CongestionFeedback;
 use watersmeet_wire::rtcp::twcc::TransportFeedback;
 use watersmeet_wire::units::{Bitrate, Time};
 
@@ -11,6 +12,7 @@ use super::outbound::Terms;
 use crate::allocation::{Allocation, Candidate, LAYERS_MAX, allocate};
 use crate::consumer::layer_limit::LayerLimit;
 use crate::consumer::{BandwidthShare, Consumer};
+use crate::numbered_packets::ReportedPacket;
 use crate::producer::activity::bit;
 use crate::retransmissions_in_flight::Unrepaired;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
@@ -39,6 +41,36 @@ impl Worker {
         key: TransportKey,
         feedback: &TransportFeedback<'_>,
     ) {
+        let entry = self.transports.get(key);
+        let bandwidth = entry.and_then(|entry| entry.outbound.bandwidth.as_ref());
+        if bandwidth.is_some_and(|it| !it.ignores_transport_feedback()) {
+            self.accept_arrivals(now, key, feedback.packets());
+        }
+    }
+
+    /// Handles congestion control feedback of a peer.
+    pub(super) fn accept_congestion_feedback(
+        &mut self,
+        now: Time,
+        key: TransportKey,
+        feedback: &CongestionFeedback<'_>,
+    ) {
+        let entry = self.transports.get_mut(key);
+        let bandwidth = entry.and_then(|entry| entry.outbound.bandwidth.as_mut());
+        let numbered = bandwidth.and_then(|it| it.numbered_packets.as_mut());
+        if let Some(numbered) = numbered {
+            let reported = numbered.resolve(feedback);
+            self.accept_arrivals(now, key, reported.iter().copied());
+        }
+    }
+
+    /// Handles what a peer reports about packets: transport-wide numbers in order, and arrivals.
+    fn accept_arrivals(
+        &mut self,
+        now: Time,
+        key: TransportKey,
+        reported: impl Iterator<Item = ReportedPacket> + Clone,
+    ) {
         let Some(entry) = self.transports.get_mut(key) else {
             return;
         };
@@ -46,8 +78,8 @@ impl Worker {
         let Some(bandwidth) = &mut outbound.bandwidth else {
             return;
         };
-        bandwidth.estimator.record_feedback(now, feedback);
-        let lost = bandwidth.retransmissions.take_lost(feedback);
+        bandwidth.estimator.record_feedback(now, reported.clone());
+        let lost = bandwidth.retransmissions.take_lost(reported);
         let is_allocation_due = bandwidth.is_allocation_due(now);
         if outbound.has_more_to_send() {
             self.send_queue
@@ -118,8 +150,8 @@ impl Worker {
                 continue;
             };
             if consumer.kind == MediaKind::Audio {
-                // Audio without transport-wide numbers is not part of what the estimate measures.
-                if consumer.uses_transport_seq() {
+                // Audio whose arrival is not reported is not part of what the estimate measures.
+                if consumer.has_arrival_feedback() {
                     reserved += consumer.bitrate(now).as_bps();
                 }
                 continue;

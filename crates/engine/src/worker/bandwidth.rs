@@ -1,5 +1,5 @@
 //! Bandwidth of a transport's path to its peer: the estimate, what holds packets back, and what was
-//! distributed among its consumers. Transports that send no video with transport-wide numbers have
+//! distributed among its consumers. Transports that send no video whose arrival is reported have
 //! none.
 
 use std::time::Duration;
@@ -7,8 +7,9 @@ use std::time::Duration;
 use watersmeet_wire::units::{Bitrate, Time};
 
 use crate::congestion::BandwidthEstimator;
+use crate::numbered_packets::NumberedPackets;
 use crate::probation::Probation;
-use crate::retransmissions_in_flight::RetransmissionsInFlight;
+use crate::retransmissions_in_flight::{MediaPacket, RetransmissionsInFlight};
 use crate::timers::Deadline;
 
 /// Interval at which bitrates are distributed anew while feedback arrives, unless the estimate falls.
@@ -32,6 +33,8 @@ pub struct TransportBandwidth {
     pub probation: Probation,
     /// Retransmissions whose fate is awaited.
     pub retransmissions: RetransmissionsInFlight,
+    /// Packets by SSRC and number; absent where no feedback names them so.
+    pub numbered_packets: Option<Box<NumberedPackets>>,
     /// Deadline of the estimator, and of the next distribution.
     pub deadline: Deadline,
     /// Time of the latest distribution, and the bitrate it used.
@@ -52,6 +55,7 @@ impl TransportBandwidth {
             estimator: BandwidthEstimator::new(start),
             probation,
             retransmissions: RetransmissionsInFlight::default(),
+            numbered_packets: None,
             deadline: Deadline::default(),
             allocated: (Time::ZERO, Bitrate::ZERO),
             begins: None,
@@ -59,6 +63,30 @@ impl TransportBandwidth {
             carried: 0,
             carried_until: Time::ZERO,
         }
+    }
+
+    /// Records a packet of `len` bytes that leaves at `departure`.
+    #[inline]
+    pub fn record_sent(
+        &mut self,
+        now: Time,
+        departure: Time,
+        transport_seq: u16,
+        packet: MediaPacket,
+        len: usize,
+    ) {
+        self.estimator
+            .record_sent(now, departure, transport_seq, len);
+        if let Some(numbered) = &mut self.numbered_packets {
+            numbered.record(packet.ssrc, packet.seq, transport_seq);
+        }
+    }
+
+    /// Returns whether transport-wide feedback is ignored, because there is other feedback with another
+    /// clock.
+    pub fn ignores_transport_feedback(&self) -> bool {
+        let numbered = self.numbered_packets.as_ref();
+        numbered.is_some_and(|it| it.is_in_use())
     }
 
     /// Records that bitrates were distributed.

@@ -54,12 +54,12 @@ impl Worker {
                 Packet::TransportFeedback(feedback) => {
                     self.accept_transport_feedback(now, key, &feedback);
                 }
+                Packet::CongestionFeedback(feedback) => {
+                    self.accept_congestion_feedback(now, key, &feedback);
+                }
                 // BYE is ignored: it announces silence, which is noticed anyway, and must not end
                 // what signalling holds. CNAMEs are known from signalling.
-                Packet::Bye(_)
-                | Packet::SourceDescription(_)
-                | Packet::CongestionFeedback(_)
-                | Packet::ExtendedReport(_) => {}
+                Packet::Bye(_) | Packet::SourceDescription(_) | Packet::ExtendedReport(_) => {}
             }
         }
     }

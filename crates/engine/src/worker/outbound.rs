@@ -11,7 +11,7 @@ use crate::consumer::queued_packet::{QueuedPacket, SendPriority};
 use crate::egress::send_queue::SendQueueEntry;
 use crate::packet::ExtensionIds;
 use crate::path::Path;
-use crate::probation::Probation;
+use crate::probation::{self, Probation};
 use crate::rate::RateWindow;
 use crate::retransmission_budget::{Importance, MediaSent, RetransmissionBudget, SHARE_PERMILLE};
 use crate::retransmissions_in_flight::MediaPacket;
@@ -51,7 +51,7 @@ pub struct Outbound {
     pub queue_entry: SendQueueEntry,
     /// Bytes and packets sent.
     pub traffic: SentTraffic,
-    /// Bandwidth of the path; absent while no video is sent with transport-wide numbers.
+    /// Bandwidth of the path; absent while no video is sent whose arrival is reported.
     pub bandwidth: Option<Box<TransportBandwidth>>,
     /// Bitrate that the peer reports it can receive (REMB).
     pub remote_estimate: Option<Bitrate>,
@@ -208,12 +208,19 @@ impl Outbound {
         Some(bandwidth.ready_at(now))
     }
 
-    /// Counts a padding packet of `len` bytes as sent.
-    pub fn record_padding(&mut self, now: Time, departure: Time, len: usize) {
-        let seq = self.transport_seq;
-        self.transport_seq = seq.wrapping_add(1);
+    /// Counts a padding packet as sent. `seq` is its number, and `len` its length in bytes.
+    pub fn record_padding(&mut self, now: Time, departure: Time, seq: u16, len: usize) {
+        let transport_seq = self.transport_seq;
+        self.transport_seq = transport_seq.wrapping_add(1);
         if let Some(bandwidth) = &mut self.bandwidth {
-            bandwidth.estimator.record_sent(now, departure, seq, len);
+            let ssrc = probation::SSRC;
+            bandwidth.record_sent(
+                now,
+                departure,
+                transport_seq,
+                MediaPacket { ssrc, seq },
+                len,
+            );
         }
         self.traffic.record(now, len);
         self.traffic.padding_bytes += len as u64;
@@ -331,7 +338,7 @@ impl Outbound {
 }
 
 impl SendingState<'_> {
-    /// Remembers that the next packet with a transport-wide number repeats `packet`.
+    /// Remembers that the next packet whose arrival is reported repeats `packet`.
     pub fn record_retransmission(&mut self, packet: MediaPacket) {
         if let Some(bandwidth) = &mut self.bandwidth {
             bandwidth
@@ -340,13 +347,13 @@ impl SendingState<'_> {
         }
     }
 
-    /// Records a packet with a transport-wide number, of `len` bytes as sent.
+    /// Records a packet whose arrival is reported, of `len` bytes as sent.
     #[inline]
-    pub fn record_sent(&mut self, now: Time, departure: Time, len: usize) {
-        let seq = *self.transport_seq;
-        *self.transport_seq = seq.wrapping_add(1);
+    pub fn record_sent(&mut self, now: Time, departure: Time, packet: MediaPacket, len: usize) {
+        let transport_seq = *self.transport_seq;
+        *self.transport_seq = transport_seq.wrapping_add(1);
         if let Some(bandwidth) = &mut self.bandwidth {
-            bandwidth.estimator.record_sent(now, departure, seq, len);
+            bandwidth.record_sent(now, departure, transport_seq, packet, len);
         }
     }
 }

@@ -169,13 +169,14 @@ impl TransmitPass<'_> {
             }
             let slot = egress.slot();
             let written = bandwidth.probation.write(now, outbound.transport_seq, slot);
-            let Some(len) = written.and_then(|(seq, header_len, len)| {
-                sender.protect_rtp(probation::SSRC, seq, slot, header_len, len)
+            let Some((seq, len)) = written.and_then(|(seq, header_len, len)| {
+                let len = sender.protect_rtp(probation::SSRC, seq, slot, header_len, len)?;
+                Some((seq, len))
             }) else {
                 return true;
             };
             egress.push_media(path, len, MediaKind::Video);
-            outbound.record_padding(now, self.writer.departure, len);
+            outbound.record_padding(now, self.writer.departure, seq.raw(), len);
         }
         true
     }
@@ -303,12 +304,14 @@ impl PacketWriter<'_> {
             header_len,
             plain_len - usize::from(fields.padding),
         );
-        if consumer.uses_transport_seq() && packet.transmission != Transmission::Repetition {
+        if consumer.has_arrival_feedback() && packet.transmission != Transmission::Repetition {
             if let Transmission::Rtx(seq) = packet.transmission {
                 let ssrc = consumer.ssrc;
                 sink.state.record_retransmission(MediaPacket { ssrc, seq });
             }
-            sink.state.record_sent(self.now, self.departure, len);
+            let seq = seq.raw();
+            let sent = MediaPacket { ssrc, seq };
+            sink.state.record_sent(self.now, self.departure, sent, len);
         }
         let traffic = &mut *sink.state.traffic;
         traffic.bytes += len as u64;

@@ -66,16 +66,21 @@ impl TransportEntry {
     }
 
     /// Adds a consumer to those that send on the transport. The bandwidth is estimated from the first one
-    /// of video with transport-wide numbers on.
+    /// of video whose arrival is reported on.
     pub fn add_consumer(&mut self, consumer: &Consumer) {
         let options = self.transport.options();
         let outbound = &mut self.outbound;
         if options.adapts_to_bandwidth
             && consumer.kind == MediaKind::Video
-            && consumer.uses_transport_seq()
+            && consumer.has_arrival_feedback()
         {
             let start = options.initial_outgoing_bitrate;
             outbound.estimate_bandwidth(start, consumer.extension_ids());
+        }
+        if consumer.has_congestion_feedback()
+            && let Some(bandwidth) = &mut outbound.bandwidth
+        {
+            bandwidth.numbered_packets.get_or_insert_default();
         }
         outbound.consumers.push(consumer.key);
         let ssrcs = consumer.ssrcs().map(|ssrc| (ssrc, consumer.key));

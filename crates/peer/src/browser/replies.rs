@@ -214,8 +214,11 @@ impl Browser {
 
     fn consume(&mut self, now: Time, producer: &str) {
         if self.options.subscribes {
-            let capabilities =
+            let mut capabilities =
                 negotiation::receive_capabilities(&self.capabilities, self.audio_repair);
+            if self.congestion_feedback {
+                negotiation::replace_transport_feedback(&mut capabilities);
+            }
             let payload = json!({"producerId": producer, "rtpCapabilities": capabilities});
             self.request("consume", payload, PendingRequest::Consume(now));
         }

@@ -15,7 +15,7 @@ pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 /// Most arrivals that wait to be reported.
 pub const ARRIVALS_MAX: usize = 4_096;
 
-/// Kind of transport-wide feedback that a receiver sends.
+/// What the feedback of a receiver says.
 #[derive(Debug, Default)]
 pub enum FeedbackClaim {
     /// The arrivals as they were.
@@ -28,7 +28,7 @@ pub enum FeedbackClaim {
 }
 
 /// Longest deviation of a random arrival time, in milliseconds.
-const RANDOM_MILLIS: u64 = 2_000;
+pub(super) const RANDOM_MILLIS: u64 = 2_000;
 
 /// Arrivals that are not reported yet.
 #[derive(Debug, Default)]

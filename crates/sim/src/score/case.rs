@@ -45,8 +45,10 @@ pub struct Person {
     pub up_rates: Vec<RateChange>,
     /// Whether the shared bottleneck is on the way from the server.
     pub is_behind_bottleneck: bool,
-    /// What transport-wide feedback says.
+    /// What feedback says.
     pub claim: Claim,
+    /// Whether arrivals are reported by congestion control feedback instead of transport-wide.
+    pub congestion_feedback: bool,
     /// How lost audio is repaired.
     pub audio_repair: AudioRepair,
 }
@@ -129,6 +131,7 @@ impl Person {
             up_rates: Vec::new(),
             is_behind_bottleneck: false,
             claim: Claim::True,
+            congestion_feedback: false,
             audio_repair: AudioRepair::default(),
         }
     }

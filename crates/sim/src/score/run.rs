@@ -128,6 +128,9 @@ impl Run<'_> {
                 Claim::AllReceived => FeedbackClaim::AllReceived,
                 Claim::Random => FeedbackClaim::Random(Box::new(seeds::generator(seed, name))),
             };
+            if person.congestion_feedback {
+                participant.browser.use_congestion_feedback();
+            }
             participant.browser.receiver.set_feedback_claim(claim);
             participant.browser.set_audio_repair(person.audio_repair);
         }
