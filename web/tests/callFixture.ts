@@ -227,7 +227,7 @@ export class CallParticipant {
     return [...new Set((await this.selectedPairs()).map(({ localProtocol }) => localProtocol))];
   }
 
-  /** Returns the DTLS version and the ciphers of each connected transport. Empty in Firefox, which has no such report. */
+  /** Returns the DTLS version and the ciphers of each connected transport. */
   encryption(): Promise<Encryption[]> {
     return this.page.evaluate(async () => {
       const found: Encryption[] = [];
