@@ -159,6 +159,7 @@ fn produce(worker: &mut Worker, transport: TransportId, producer: ProducerId) {
         kind: MediaKind::Video,
         rtp: rtp.expect("good parameters"),
         paused: false,
+        is_screen: false,
     };
     execute(worker, command);
 }

@@ -277,6 +277,7 @@ impl Sfu {
             kind,
             rtp,
             paused: false,
+            is_screen: false,
         })?;
         self.producers.insert(producer, transport);
         Ok(json!({ "id": producer }))

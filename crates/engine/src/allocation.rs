@@ -3,7 +3,8 @@
 //!
 //! Consumers of a higher priority get their lowest layer first; then all are raised by one layer in
 //! turn, those of a higher priority first, as long as it fits. So everybody has the lowest layer before
-//! anybody has a better one, and what does not fit even so is paused.
+//! anybody has a better one, and what does not fit even so is paused. A shared screen does with less than its
+//! bitrate: its pictures come later, but it is not paused.
 
 use arrayvec::ArrayVec;
 use watersmeet_wire::units::Bitrate;
@@ -21,6 +22,9 @@ const KEPT_LOWEST_PERCENT: u64 = 85;
 /// The same of the lowest layer while nothing is known of the path.
 const GUESSED_LOWEST_PERCENT: u64 = 33;
 
+/// Bitrate from which on a shared screen is begun: a page of text takes half a minute then.
+const SCREEN_MIN: u64 = 15_000;
+
 /// A video consumer that wants a part of the bitrate.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -34,6 +38,8 @@ pub struct Candidate {
     pub may_rise: bool,
     /// Whether the path may well carry more than is distributed, as far as is known.
     pub is_guess: bool,
+    /// Whether it is a shared screen, whose lowest layer may have less than it needs.
+    pub is_screen: bool,
 }
 
 /// Result for all candidates.
@@ -43,8 +49,10 @@ pub struct Allocation {
     pub granted: Vec<Option<u8>>,
     /// Bitrate at which the next better result becomes possible; `None` when all have what they want.
     pub next: Option<Bitrate>,
-    /// Bitrate that the granted layers need.
+    /// Bitrate that the granted layers need, or have where there is less.
     pub used: Bitrate,
+    /// The same of each candidate.
+    pub bitrates: Vec<Bitrate>,
 }
 
 /// State of one candidate while layers are distributed.
@@ -54,6 +62,8 @@ struct Share<'a> {
     granted: Option<usize>,
     /// Bitrate set aside for it, margins included.
     reserved: u64,
+    /// Bitrate that its granted layer lacks.
+    lacking: u64,
 }
 
 impl Share<'_> {
@@ -61,7 +71,29 @@ impl Share<'_> {
     fn used(&self) -> u64 {
         let layers = &self.candidate.layers;
         let granted = self.granted.and_then(|index| layers.get(index));
-        granted.map_or(0, |(_, bitrate)| bitrate.as_bps())
+        let needed = granted.map_or(0, |(_, bitrate)| bitrate.as_bps());
+        match self.lacking {
+            0 => needed,
+            _ => needed.min(self.reserved),
+        }
+    }
+
+    /// Returns how much more than what is reserved the next better result needs; `None` when it has what it
+    /// wants.
+    fn next_needed(&self) -> Option<u64> {
+        if self.lacking > 0 {
+            return Some(self.lacking);
+        }
+        Some(self.next()?.2.saturating_sub(self.used()))
+    }
+
+    /// Returns the bitrate that may suffice instead of what the next better layer needs.
+    fn sufficient(&self, needed: u64) -> u64 {
+        if !self.candidate.is_screen || self.granted.is_some() {
+            return needed;
+        }
+        let is_sent = self.candidate.current.is_some();
+        needed.min(if is_sent { 1 } else { SCREEN_MIN })
     }
 
     /// Returns the index of the next better layer, whether it is better than the present one, and the bitrate
@@ -88,6 +120,7 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
             candidate,
             granted: None,
             reserved: 0,
+            lacking: 0,
         })
         .collect();
     let mut order: Vec<usize> = (0..shares.len()).collect();
@@ -102,10 +135,12 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
             let Some((granted, is_rise, needed)) = share.next() else {
                 continue;
             };
-            let more = needed.saturating_sub(share.reserved);
-            if more > left || (is_rise && !share.candidate.may_rise) {
+            let wanted = needed.saturating_sub(share.reserved);
+            let more = wanted.min(left.max(share.sufficient(wanted)));
+            if share.lacking > 0 || more > left || (is_rise && !share.candidate.may_rise) {
                 continue;
             }
+            share.lacking = wanted - more;
             left -= more;
             share.reserved += more;
             share.granted = Some(granted);
@@ -116,11 +151,14 @@ pub fn allocate(budget: Bitrate, candidates: &[Candidate]) -> Allocation {
         }
     }
     let used = shares.iter().map(Share::used).sum::<u64>();
-    let more = |share: &Share<'_>| Some(share.next()?.2.saturating_sub(share.used()));
-    let next = shares.iter().filter_map(more).min();
+    let next = shares.iter().filter_map(Share::next_needed).min();
     Allocation {
         next: next.map(|needed| Bitrate::from_bps(used + needed)),
         used: Bitrate::from_bps(used),
+        bitrates: shares
+            .iter()
+            .map(|share| Bitrate::from_bps(share.used()))
+            .collect(),
         granted: shares
             .iter()
             .map(|share| {
@@ -147,6 +185,7 @@ mod tests {
             current,
             may_rise: true,
             is_guess: false,
+            is_screen: false,
         }
     }
 
@@ -227,5 +266,30 @@ mod tests {
             let result = allocate(Bitrate::from_kbps(kbps), &cameras);
             assert!(result.used <= Bitrate::from_kbps(kbps));
         }
+    }
+
+    fn screen(kbps: u64, current: Option<u8>) -> Candidate {
+        Candidate {
+            is_screen: true,
+            ..candidate(&[kbps], 128, current)
+        }
+    }
+
+    #[test]
+    fn screen_is_sent_with_what_is_left_and_never_paused_for_a_camera() {
+        let candidates = [candidate(&CAMERA, 1, Some(0)), screen(500, Some(0))];
+        let allocation = allocate(Bitrate::from_kbps(300), &candidates);
+        assert_eq!(allocation.granted, [None, Some(0)]);
+        assert_eq!(allocation.bitrates[1], Bitrate::from_kbps(300));
+        assert!(allocation.next > Some(Bitrate::from_kbps(400)));
+        assert_eq!(granted(720, &candidates), [Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn screen_is_begun_where_a_page_comes_within_half_a_minute() {
+        assert_eq!(granted(14, &[screen(500, None)]), [None]);
+        assert_eq!(granted(16, &[screen(500, None)]), [Some(0)]);
+        assert_eq!(granted(1, &[screen(500, Some(0))]), [Some(0)]);
+        assert_eq!(granted(0, &[screen(500, Some(0))]), [None]);
     }
 }

@@ -83,6 +83,8 @@ pub enum Command {
         rtp: RtpParameters,
         /// Whether it starts paused.
         paused: bool,
+        /// Whether it is a shared screen: its pictures are sent whole, however long that takes.
+        is_screen: bool,
     },
     /// Creates a producer that is piped from another shard's router of the same room. The other
     /// shard forwards its media while it has consumers here. It is closed like any producer.
@@ -97,6 +99,8 @@ pub enum Command {
         consumable: Box<RtpParameters>,
         /// Whether it is paused.
         paused: bool,
+        /// Whether it is a shared screen.
+        is_screen: bool,
         /// Shard on which the peer's transport is.
         origin: u8,
     },

@@ -128,6 +128,8 @@ pub struct BandwidthEstimator {
     competition_expected_until: Time,
     /// Acknowledged bitrate at the latest congestion; above it the estimate grows only by probing.
     capacity: Option<Bitrate>,
+    /// Whether packets are sent evenly, because they wait for long.
+    is_even: bool,
 }
 
 /// The latest congestion.
@@ -190,6 +192,7 @@ impl BandwidthEstimator {
             competition: None,
             competition_expected_until: Time::ZERO,
             capacity: None,
+            is_even: false,
         }
     }
 

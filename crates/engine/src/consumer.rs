@@ -22,6 +22,7 @@ mod retransmission;
 pub mod rewrite;
 mod rise;
 mod scalable_selector;
+pub mod screen;
 mod selection;
 mod simple_selector;
 mod simulcast_selector;
@@ -43,6 +44,7 @@ use crate::consumer::queued_packet::{QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{SequenceMap, TimestampMap, low_16_bits};
 use crate::consumer::rise::RiseHold;
+use crate::consumer::screen::ScreenSending;
 use crate::consumer::told_state::ToldState;
 use crate::consumer::written_packets::WrittenPackets;
 use crate::ids::ConsumerId;
@@ -152,6 +154,8 @@ pub struct Consumer {
     clock: Option<ClockReference>,
     /// Sent packets that may be retransmitted.
     sent: SentPackets,
+    /// State of sending a shared screen; absent where its producer is none.
+    pub screen: Option<Box<ScreenSending>>,
     /// Retransmission stream; absent when the peer does not support it.
     rtx: Option<Retransmission>,
     /// SSRC of its media.
@@ -232,6 +236,8 @@ pub struct ConsumerSetup {
     pub rtp: RtpParameters,
     /// Layers of the producer.
     pub layers: LayerStructure,
+    /// Whether the producer is a shared screen.
+    pub is_screen: bool,
     /// Preferred layers; absent means the highest.
     pub preferred_layers: Option<Layers>,
     /// Importance among the consumers of its transport.
@@ -306,6 +312,7 @@ impl Consumer {
             reports_sent: ArrayVec::new(),
             keyframe_requested: None,
             keyframe_sent: None,
+            screen: setup.is_screen.then(Box::default),
             priority: setup.priority,
             rise: RiseHold::default(),
             share: BandwidthShare::default(),
@@ -370,6 +377,10 @@ impl Consumer {
         }
         if !packet.patch.redundancy.is_none() {
             self.counters.redundant += 1;
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.record_sent(now, packet);
+            self.sent.record_sent(now, low_16_bits(packet.seq));
         }
         self.counters.packets += 1;
         self.counters.bytes += len as u64;

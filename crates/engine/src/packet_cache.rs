@@ -1,4 +1,5 @@
-//! Cache of the last second of one stream, decrypted. Consumers send and retransmit from it.
+//! Cache of the last second of one stream, or of what a shared screen sent in a longer time, decrypted.
+//! Consumers send and retransmit from it.
 //!
 //! Consumers hold numbers, not bytes: a packet that has left the cache can no longer be sent. Slots
 //! are reused with their memory, so that a stream allocates nothing after its first second.
@@ -10,7 +11,7 @@ use watersmeet_wire::units::{SeqNo, Time};
 
 use crate::packet::{ExtensionSpans, Incoming};
 
-/// Time for which a packet is kept: a receiver's jitter buffer waits for about a second.
+/// Time for which a packet is usually kept: a receiver's jitter buffer waits for about a second.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Initial number of slots: enough for a second of audio.
@@ -83,13 +84,29 @@ impl<'a> PacketInCache<'a> {
 }
 
 /// Ring of packets, found by sequence number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PacketCache {
     /// A packet is in the slot with its sequence number modulo the length, a power of two.
     slots: Vec<CachedPacket>,
+    /// Time for which a packet is kept, unless there are too many.
+    kept_for: Duration,
+}
+
+impl Default for PacketCache {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            kept_for: KEPT_FOR,
+        }
+    }
 }
 
 impl PacketCache {
+    /// Keeps packets for this time.
+    pub const fn keep_for(&mut self, span: Duration) {
+        self.kept_for = span;
+    }
+
     /// Inserts a packet, replacing the one whose slot it gets.
     pub fn insert(&mut self, now: Time, seq: SeqNo, incoming: &Incoming, packet: &[u8]) {
         self.make_room(now, seq);
@@ -148,7 +165,7 @@ impl PacketCache {
         (seq.0 & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }
 
-    /// Doubles the ring when it would overwrite a packet of the last second.
+    /// Doubles the ring when it would overwrite a packet that is still kept.
     fn make_room(&mut self, now: Time, seq: SeqNo) {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS_MIN, CachedPacket::default);
@@ -157,7 +174,7 @@ impl PacketCache {
         let Some(slot) = self.slots.get(self.index(seq)) else {
             return;
         };
-        let is_recent = slot.seq.is_some() && now.since(slot.arrived) < KEPT_FOR;
+        let is_recent = slot.seq.is_some() && now.since(slot.arrived) < self.kept_for;
         if !is_recent || self.slots.len() >= SLOTS_MAX {
             return;
         }
@@ -221,5 +238,17 @@ mod tests {
     fn ring_is_bounded() {
         let cache = filled(5_000, Duration::from_micros(1));
         assert_eq!(cache.slots.len(), SLOTS_MAX);
+    }
+
+    #[test]
+    fn packets_of_a_screen_are_kept_for_longer() {
+        let mut cache = PacketCache::default();
+        cache.keep_for(Duration::from_secs(10));
+        for raw in 0..150 {
+            let (incoming, bytes) = packet(raw);
+            let now = Time::from_millis(u64::from(raw) * 100);
+            cache.insert(now, SeqNo::first(raw), &incoming, &bytes);
+        }
+        assert!((50..150).all(|raw| cache.get(SeqNo::first(raw)).is_some()));
     }
 }

@@ -103,6 +103,8 @@ pub struct Producer {
     pub feedback: SupportedFeedback,
     /// Tracks which streams are active.
     pub activity: Activity,
+    /// Whether it is a shared screen.
+    is_screen: bool,
     /// Whether its packets carry audio levels.
     pub has_levels: bool,
     /// How its layers are carried.
@@ -186,6 +188,7 @@ impl Producer {
                 .find_map(RtpCodecParameters::red_primary),
             consumable,
             activity: Activity::new(layer_count),
+            is_screen: false,
             has_levels: false,
             structure,
             tells_temporal_layers: tells_temporal_layers(&parameters),

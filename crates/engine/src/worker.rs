@@ -29,6 +29,7 @@ mod outbound;
 mod pipes;
 mod redundancy;
 mod report;
+mod screens;
 #[cfg(feature = "sim")]
 mod sizes;
 mod speakers;

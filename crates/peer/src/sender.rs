@@ -199,7 +199,7 @@ impl Sender {
             encoders.push((encoder, self.streams.len()));
             self.add_stream(stream);
         }
-        let id = self.add(Source::Camera(Camera::new(now, options.fps, encoders)));
+        let id = self.add(Source::Camera(Camera::new(now, options, encoders)));
         (
             id,
             negotiation::camera_parameters(&mid, &self.cname, &encodings),

@@ -79,6 +79,20 @@ pub fn microphone() -> PublishOptions {
     }
 }
 
+/// Returns a shared screen with pages of text, whose keyframes have this length, and a microphone, on an ideal
+/// link. Pages are turned in these seconds.
+pub fn pages(page_len: usize, page_turns: &[u64]) -> PublishOptions {
+    let options = CameraOptions::pages(page_len, page_turns.to_vec());
+    PublishOptions {
+        media: vec![
+            MediaSource::Camera(options),
+            MediaSource::Microphone { pauses: false },
+        ],
+        access: profiles::ideal(),
+        wraps: false,
+    }
+}
+
 impl PublishOptions {
     /// Uses simulcast with this number of encodings.
     #[must_use]
@@ -99,6 +113,14 @@ impl PublishOptions {
                 *pauses = false;
             }
         }
+        self
+    }
+
+    /// Publishes no sound.
+    #[must_use]
+    pub fn without_microphone(mut self) -> Self {
+        self.media
+            .retain(|source| matches!(source, MediaSource::Camera(_)));
         self
     }
 

@@ -64,6 +64,8 @@ pub(super) struct ProducerToPipe {
     pub consumable: Box<RtpParameters>,
     /// Whether the producer is paused.
     pub paused: bool,
+    /// Whether it is a shared screen.
+    pub is_screen: bool,
     /// Shard that receives its media from the client.
     pub origin: ShardId,
 }
@@ -361,6 +363,7 @@ impl MediaOwnership {
             kind: announced.summary.kind,
             consumable: announced.consumable.clone(),
             paused: announced.summary.paused,
+            is_screen: announced.summary.is_screen(),
             origin: announced.shard,
         }))
     }

@@ -60,6 +60,7 @@ impl Conference {
             kind: piped.kind,
             consumable: piped.consumable,
             paused: piped.paused,
+            is_screen: piped.is_screen,
             origin: piped.origin.0,
         };
         let router = RoomRouter { id: router, shard };

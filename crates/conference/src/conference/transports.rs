@@ -141,6 +141,7 @@ impl Conference {
             kind: producer.kind,
             rtp,
             paused: producer.paused,
+            is_screen: producer.is_screen(),
         };
         self.forward(
             context,

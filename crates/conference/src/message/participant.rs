@@ -77,6 +77,13 @@ pub struct ProducerSummary {
     pub app_data: Option<Arc<Value>>,
 }
 
+impl ProducerSummary {
+    /// Returns whether it is the picture of a shared screen.
+    pub fn is_screen(&self) -> bool {
+        self.source == Some(MediaSource::Screen)
+    }
+}
+
 /// One participant, as other participants see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParticipantSummary {

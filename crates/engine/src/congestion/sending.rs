@@ -14,6 +14,14 @@ const QUEUE_ALLOWED: Duration = Duration::from_millis(300);
 const QUEUE_ALLOWED_UNCONGESTED: Duration = Duration::from_millis(700);
 const QUEUE_ALLOWED_CONGESTED: Duration = Duration::from_millis(100);
 
+/// The same where packets are sent evenly: they need no queue, and audio would wait in it.
+const QUEUE_ALLOWED_EVEN: Duration = Duration::from_millis(200);
+
+/// Rates of sending what waits, in percent of the estimate: evenly, soon after congestion, and without it.
+const EVEN_PERCENT: u64 = 100;
+const CAREFUL_PERCENT: u64 = 130;
+const USUAL_PERCENT: u64 = 250;
+
 /// Bytes on the way that are always allowed.
 const FLIGHT_MIN: u64 = 4_500;
 
@@ -36,6 +44,11 @@ impl BandwidthEstimator {
         }
         self.pacer.record(now, len, rate.bitrate);
         self.last_sent = now;
+    }
+
+    /// Sets whether packets are sent evenly from now on, because they may wait for long.
+    pub const fn send_evenly(&mut self, is_even: bool) {
+        self.is_even = is_even;
     }
 
     /// Returns from when on the next packet may be sent. Feedback may bring that forward. Nothing is held
@@ -83,7 +96,13 @@ impl BandwidthEstimator {
 
     /// Returns the rate at which queued packets are sent.
     pub(super) fn pacing_rate(&self, now: Time) -> PacingRate {
-        let percent = if self.is_careful(now) { 130 } else { 250 };
+        let percent = if self.is_even {
+            EVEN_PERCENT
+        } else if self.is_careful(now) {
+            CAREFUL_PERCENT
+        } else {
+            USUAL_PERCENT
+        };
         let rate = Bitrate::from_bps(self.estimate.as_bps() * percent / 100);
         let probe = self.prober.sending().map(|(_, rate)| rate);
         PacingRate {
@@ -97,6 +116,8 @@ impl BandwidthEstimator {
         let is_congested = self.congestion.is_some_and(|it| it.is_queue_standing);
         let queue = if is_congested {
             QUEUE_ALLOWED_CONGESTED
+        } else if self.is_even {
+            QUEUE_ALLOWED_EVEN
         } else if self.is_careful(now) {
             QUEUE_ALLOWED
         } else {

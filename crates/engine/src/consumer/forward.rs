@@ -65,10 +65,13 @@ impl Consumer {
         let Some(seq) = self.sequence.map(arrival.seq) else {
             return Forwarding::Nothing;
         };
+        let timestamp = self.timestamps.map(arrival.at, arrival.timestamp);
         if keyframe {
             self.keyframe_sent = self.keyframe_sent.max(Some(seq));
+            if let Some(screen) = &mut self.screen {
+                screen.record_keyframe(timestamp);
+            }
         }
-        let timestamp = self.timestamps.map(arrival.at, arrival.timestamp);
         let patch = self.patch(arrival);
         self.clock = arrival.clock;
         if self.rtx.is_some() || self.repeats {
@@ -83,7 +86,7 @@ impl Consumer {
             origin: arrival.seq,
             seq,
             transmission: Transmission::First,
-            priority: SendPriority::of(self.kind, Transmission::First),
+            priority: SendPriority::of(self.kind, Transmission::First, self.screen.is_some()),
             queued_millis: low_32_bits(now.as_millis()),
             timestamp,
             patch,

@@ -62,15 +62,18 @@ pub enum SendPriority {
     Audio,
     /// Retransmitted video.
     Retransmission,
-    /// Video.
+    /// Shared screens: what is talked about goes before those who talk.
+    Screen,
+    /// Other video.
     Video,
 }
 
 impl SendPriority {
     /// Returns the priority of a packet.
-    pub const fn of(kind: MediaKind, transmission: Transmission) -> Self {
+    pub const fn of(kind: MediaKind, transmission: Transmission, is_screen: bool) -> Self {
         match (kind, transmission) {
             (MediaKind::Audio, _) => Self::Audio,
+            (MediaKind::Video, Transmission::First) if is_screen => Self::Screen,
             (MediaKind::Video, Transmission::First) => Self::Video,
             (MediaKind::Video, Transmission::Rtx(_) | Transmission::Repetition) => {
                 Self::Retransmission
@@ -103,6 +106,11 @@ pub struct QueuedPacket {
 }
 
 impl QueuedPacket {
+    /// Returns whether it is sent for the first time.
+    pub fn is_first(&self) -> bool {
+        self.transmission == Transmission::First
+    }
+
     /// Returns how long it has waited.
     pub const fn waited(&self, now: Time) -> Duration {
         let millis = low_32_bits(now.as_millis()).wrapping_sub(self.queued_millis);

@@ -122,6 +122,15 @@ impl SentPackets {
         is_first
     }
 
+    /// Records that the packet whose sequence number ends in `raw` is sent only now.
+    pub fn record_sent(&mut self, now: Time, raw: u16) {
+        let index = self.index(u64::from(raw));
+        let slot = self.slots.get_mut(index).and_then(Option::as_mut);
+        if let Some(sent) = slot.filter(|sent| sent.seq == raw) {
+            sent.at = ticks(now);
+        }
+    }
+
     /// Forgets the packet whose sequence number ends in `raw`: it was not sent after all.
     pub fn forget(&mut self, raw: u16) {
         let index = self.index(u64::from(raw));

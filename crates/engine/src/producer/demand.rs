@@ -33,7 +33,7 @@ pub struct Demand {
     /// Highest layer that is wanted; `None` when nobody receives the producer.
     pub layer: Option<u8>,
     /// Bitrate of the lowest layer that the path of each of its receivers carries; `None` where that is
-    /// clearly more than it has.
+    /// clearly more than it has, or than a shared screen needs.
     pub lowest: Option<Bitrate>,
     /// Bitrate of the highest wanted layer that the path of each of its receivers carries; `None` unless
     /// the path of one of them does not carry the next better layer.

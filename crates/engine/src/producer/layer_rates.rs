@@ -1,4 +1,5 @@
-//! Bitrates of a producer's layers, smoothed so that a keyframe does not look like a higher bitrate.
+//! Bitrates of a producer's layers, smoothed so that a keyframe does not look like a higher bitrate. Those of
+//! a shared screen, which sends a page at once and then little, are means of a longer time.
 
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ const PART: u64 = 6;
 /// Time for which a new layer has to be measured.
 const SPAN_MIN: Duration = Duration::from_millis(300);
 
+/// Seconds over which the bitrate of a shared screen is averaged: at most, and while it is new.
+const SCREEN_SECONDS: usize = 10;
+const SCREEN_SECONDS_MIN: u64 = 3;
+
 /// Bitrate of one layer.
 #[derive(Debug, Default, Clone)]
 pub struct LayerRate {
@@ -22,14 +27,37 @@ pub struct LayerRate {
     since: Option<Time>,
     updated: Time,
     smoothed: Bitrate,
+    /// Bytes in each of the last seconds, of a shared screen.
+    seconds: Option<Box<Seconds>>,
+}
+
+/// Bytes in each of the last seconds.
+#[derive(Debug, Default, Clone)]
+struct Seconds {
+    /// Latest first.
+    bytes: [u64; SCREEN_SECONDS],
+    /// Number of the latest second.
+    latest: u64,
 }
 
 impl LayerRate {
+    /// Creates the bitrate of a layer of a shared screen.
+    pub fn of_screen() -> Self {
+        Self {
+            seconds: Some(Box::default()),
+            ..Self::default()
+        }
+    }
+
     /// Counts a packet.
     #[inline]
     pub fn record(&mut self, now: Time, len: usize) {
         self.window.add(now, len as u64);
         let since = *self.since.get_or_insert(now);
+        if let Some(seconds) = &mut self.seconds {
+            seconds.add(now, len as u64);
+            return;
+        }
         if now.since(self.updated) >= INTERVAL {
             self.update(now, since);
         }
@@ -38,6 +66,9 @@ impl LayerRate {
     /// Returns the smoothed bitrate; `None` of a layer that has not brought packets for long enough.
     pub fn get(&self, now: Time) -> Option<Bitrate> {
         let since = self.since?;
+        if let Some(seconds) = &self.seconds {
+            return Some(seconds.mean(now, since));
+        }
         (now.since(since) >= SPAN_MIN && self.smoothed > Bitrate::ZERO).then_some(self.smoothed)
     }
 
@@ -61,6 +92,28 @@ impl LayerRate {
             former + (measured - former) / PART
         };
         self.smoothed = Bitrate::from_bps(smoothed);
+    }
+}
+
+impl Seconds {
+    fn add(&mut self, now: Time, len: u64) {
+        let second = now.as_millis() / 1_000;
+        let passed = usize::try_from(second.saturating_sub(self.latest)).unwrap_or(usize::MAX);
+        let passed = passed.min(SCREEN_SECONDS);
+        self.latest = self.latest.max(second);
+        self.bytes.rotate_right(passed);
+        self.bytes.iter_mut().take(passed).for_each(|it| *it = 0);
+        if let Some(latest) = self.bytes.first_mut() {
+            *latest += len;
+        }
+    }
+
+    fn mean(&self, now: Time, since: Time) -> Bitrate {
+        let mut seconds = self.clone();
+        seconds.add(now, 0);
+        let age = now.since(since).as_secs() + 1;
+        let span = age.clamp(SCREEN_SECONDS_MIN, SCREEN_SECONDS as u64);
+        Bitrate::from_bps(seconds.bytes.iter().sum::<u64>() * 8 / span)
     }
 }
 
@@ -92,5 +145,19 @@ mod tests {
         });
         let kbps = rate.get(Time::from_millis(5_000)).unwrap().as_bps() / 1_000;
         assert!((950..1_150).contains(&kbps), "{kbps}");
+    }
+
+    #[test]
+    fn bitrate_of_a_screen_is_the_mean_of_ten_seconds() {
+        let mut rate = LayerRate::of_screen();
+        let kbps = |rate: &LayerRate, millis| {
+            rate.get(Time::from_millis(millis)).unwrap().as_bps() / 1_000
+        };
+        rate.record(Time::from_millis(500), 60_000);
+        assert_eq!(kbps(&rate, 600), 160);
+        assert_eq!(kbps(&rate, 9_900), 48);
+        run(&mut rate, 10_000..20_000, |_| 1_250);
+        assert_eq!(kbps(&rate, 19_999), 1_000);
+        assert_eq!(kbps(&rate, 60_000), 0);
     }
 }

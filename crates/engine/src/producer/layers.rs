@@ -1,15 +1,36 @@
 //! Layers of a producer: which are active, what they cost, and of which a consumer can be sent a part.
 
+use std::time::Duration;
+
 use watersmeet_wire::codec::InterLayerPrediction;
 use watersmeet_wire::params::ScalabilityMode;
 use watersmeet_wire::units::{Bitrate, Time};
 
 use super::Producer;
+use super::layer_rates::LayerRate;
 use crate::layer_structure::LayerStructure;
 use crate::layers::Layers;
 use crate::packet::Arrival;
 
+/// Time for which packets of a shared screen are cached: as long as they may wait to be sent, and can be
+/// requested then.
+const SCREEN_CACHED_FOR: Duration = Duration::from_secs(17);
+
 impl Producer {
+    /// Treats it as a shared screen: its packets may wait for long, and its bitrate is that of a longer time.
+    pub fn mark_as_screen(&mut self) {
+        self.is_screen = true;
+        for stream in &mut self.streams {
+            stream.cache.keep_for(SCREEN_CACHED_FOR);
+        }
+        self.layer_rates.fill_with(LayerRate::of_screen);
+    }
+
+    /// Returns whether it is a shared screen.
+    pub const fn is_screen(&self) -> bool {
+        self.is_screen
+    }
+
     /// Returns the number of layers of which a consumer is sent one.
     pub fn layer_count(&self) -> u8 {
         self.structure.count()

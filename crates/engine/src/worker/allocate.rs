@@ -11,6 +11,7 @@ use super::Worker;
 use super::outbound::Terms;
 use crate::allocation::{Allocation, Candidate, LAYERS_MAX, allocate};
 use crate::consumer::layer_limit::LayerLimit;
+use crate::consumer::queued_packet::QueuedPacket;
 use crate::consumer::{BandwidthShare, Consumer};
 use crate::numbered_packets::ReportedPacket;
 use crate::producer::activity::bit;
@@ -29,6 +30,10 @@ const UNKNOWN_TOP: Bitrate = Bitrate::from_kbps(2_500);
 /// Threshold of overload: bitrate being sent, in percent of the available bitrate, above which layers that
 /// no longer fit stop at once.
 const OVERLOAD_PERCENT: u64 = 125;
+
+/// Bitrate that is of use to a shared screen, however little it sends at present: a page of text takes two
+/// seconds then.
+const PAGE_BITRATE: Bitrate = Bitrate::from_kbps(250);
 
 /// Margin above the goal of probing, in percent, so that what was found suffices.
 const GOAL_MARGIN_PERCENT: u64 = 5;
@@ -164,9 +169,7 @@ impl Worker {
         }
         let budget = Bitrate::from_bps(available.as_bps().saturating_sub(reserved));
         let allocation = allocate(budget, &candidates);
-        let goal = allocation.next.map_or(0, |next| {
-            (next.as_bps() + reserved) * (100 + GOAL_MARGIN_PERCENT) / 100
-        });
+        let goal = goal(&candidates, &allocation, reserved);
         let shares = shares(budget, &candidates, &allocation, terms);
         let is_overloaded = (sent + reserved) * 100 > available.as_bps() * OVERLOAD_PERCENT;
         if !keys.is_empty()
@@ -252,6 +255,7 @@ impl Worker {
             current: consumer.layers.limit().granted(),
             may_rise: consumer.rise.is_allowed(now),
             is_guess: terms.is_guess,
+            is_screen: consumer.screen.is_some(),
         })
     }
 
@@ -310,18 +314,25 @@ impl Worker {
 
     /// Takes back the packets of a consumer that wait to be sent.
     pub(super) fn withdraw_packets(&mut self, transport: TransportKey, key: ConsumerKey) {
-        let entry = self.transports.get_mut(transport);
-        if let (Some(entry), Some(consumer)) = (entry, self.consumers.get_mut(key)) {
-            for packet in entry
-                .outbound
-                .unsent()
-                .iter()
-                .filter(|it| it.consumer == key)
-            {
+        self.withdraw_packets_if(transport, |packet| packet.consumer == key);
+    }
+
+    /// Takes back those of the packets that wait to be sent for which `is_withdrawn` holds.
+    pub(super) fn withdraw_packets_if(
+        &mut self,
+        transport: TransportKey,
+        is_withdrawn: impl Fn(&QueuedPacket) -> bool,
+    ) {
+        let Some(entry) = self.transports.get_mut(transport) else {
+            return;
+        };
+        let unsent = entry.outbound.unsent().iter();
+        for packet in unsent.filter(|it| is_withdrawn(it)) {
+            if let Some(consumer) = self.consumers.get_mut(packet.consumer) {
                 consumer.forget_sent(packet);
             }
-            entry.outbound.remove_packets_of(key);
         }
+        entry.outbound.remove_packets_if(is_withdrawn);
     }
 
     /// Records what is used of a transport's bandwidth, and what would be of use.
@@ -349,6 +360,15 @@ impl Worker {
     }
 }
 
+/// Returns the bitrate that would be of use, in bit/s; zero where no more is. `reserved` is that of audio.
+fn goal(candidates: &[Candidate], allocation: &Allocation, reserved: u64) -> u64 {
+    let screen = candidates.iter().find(|it| it.is_screen);
+    let next = allocation.next.max(screen.map(|_| PAGE_BITRATE));
+    next.map_or(0, |next| {
+        (next.as_bps() + reserved) * (100 + GOAL_MARGIN_PERCENT) / 100
+    })
+}
+
 /// Returns what each candidate can be sent: what it is granted, and an equal part of what is left.
 fn shares(
     budget: Bitrate,
@@ -357,6 +377,7 @@ fn shares(
     terms: Terms,
 ) -> Vec<BandwidthShare> {
     let pairs = || candidates.iter().zip(&allocation.granted);
+    let own = allocation.bitrates.iter();
     let is_limited = |candidate: &Candidate, granted: Option<u8>| {
         granted < candidate.layers.last().map(|(layer, _)| *layer)
     };
@@ -364,10 +385,9 @@ fn shares(
     let parts = u64::try_from(limited.count()).unwrap_or(1).max(1);
     let left = budget.as_bps().saturating_sub(allocation.used.as_bps()) / parts;
     pairs()
-        .map(|(candidate, granted)| {
-            let mut layers = candidate.layers.iter();
-            let own = layers.find(|(layer, _)| Some(*layer) == *granted);
-            let bps = own.map_or(0, |(_, bitrate)| bitrate.as_bps()) + left;
+        .zip(own)
+        .map(|((candidate, granted), own)| {
+            let bps = own.as_bps() + left;
             let bitrate = Bitrate::from_bps(bps * 100 / terms.cost_percent);
             BandwidthShare {
                 bitrate: (!terms.is_guess).then_some(bitrate),

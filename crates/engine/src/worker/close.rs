@@ -139,7 +139,7 @@ impl Worker {
             for ssrc in consumer.ssrcs() {
                 outbound.streams.remove(&ssrc);
             }
-            outbound.remove_packets_of(key);
+            outbound.remove_packets_if(|packet| packet.consumer == key);
         }
         let producer = self.producers.get(consumer.producer);
         let router = producer.and_then(|it| self.routers.get_mut(it.router));

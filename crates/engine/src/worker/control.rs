@@ -32,6 +32,16 @@ const UFRAG_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// the other are not confused.
 const UFRAG_RANDOM_LEN: usize = 8;
 
+/// Fields of [`Command::Produce`].
+struct ProduceRequest {
+    transport: TransportId,
+    producer: ProducerId,
+    kind: MediaKind,
+    rtp: RtpParameters,
+    paused: bool,
+    is_screen: bool,
+}
+
 /// Fields of [`Command::Consume`].
 struct ConsumeRequest {
     transport: TransportId,
@@ -84,13 +94,25 @@ impl Worker {
                 kind,
                 rtp,
                 paused,
-            } => self.produce(now, transport, producer, kind, rtp, paused),
+                is_screen,
+            } => self.produce(
+                now,
+                ProduceRequest {
+                    transport,
+                    producer,
+                    kind,
+                    rtp,
+                    paused,
+                    is_screen,
+                },
+            ),
             Command::CreatePipedProducer {
                 router,
                 producer,
                 kind,
                 consumable,
                 paused,
+                is_screen,
                 origin,
             } => self.create_piped_producer(PipeRequest {
                 router,
@@ -98,6 +120,7 @@ impl Worker {
                 kind,
                 consumable: *consumable,
                 paused,
+                is_screen,
                 origin,
             }),
             Command::PauseProducer { producer } => self.set_producer_paused(now, producer, true),
@@ -249,15 +272,14 @@ impl Worker {
         Ok(Reply::IceRestarted { ice })
     }
 
-    fn produce(
-        &mut self,
-        now: Time,
-        transport: TransportId,
-        id: ProducerId,
-        kind: MediaKind,
-        rtp: RtpParameters,
-        paused: bool,
-    ) -> Result<Reply, Refusal> {
+    fn produce(&mut self, now: Time, request: ProduceRequest) -> Result<Reply, Refusal> {
+        let ProduceRequest {
+            transport,
+            producer: id,
+            kind,
+            rtp,
+            ..
+        } = request;
         let transport_key = self.transport_key(transport)?;
         if self.producer_keys.contains_key(&id) {
             return Err(Refusal::IdInUse);
@@ -296,7 +318,10 @@ impl Worker {
         let consumable = Box::new(negotiated.consumable.clone());
         let origin = Origin::Transport(transport_key);
         let mut producer = Producer::new(id, kind, negotiated, router_key, origin);
-        producer.paused = paused;
+        producer.paused = request.paused;
+        if request.is_screen {
+            producer.mark_as_screen();
+        }
         let feedback = producer.feedback;
         if feedback.remb && !feedback.transport_cc && entry.inbound.estimate.is_none() {
             let limit = entry.transport.options().max_incoming_bitrate;
@@ -397,6 +422,7 @@ impl Worker {
             kind: producer.kind,
             rtp,
             layers: producer.structure(),
+            is_screen: producer.is_screen(),
             preferred_layers: request.preferred_layers,
             priority: request.priority,
             paused: request.paused,

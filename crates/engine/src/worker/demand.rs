@@ -20,6 +20,10 @@ const DEMAND_INTERVAL: Duration = Duration::from_millis(500);
 /// Bitrate of the lowest layer, in percent of what it has, below which its receivers need it lower.
 const LOWER_PERCENT: u64 = 130;
 
+/// Bitrate that a receiver can be sent below which the publisher of a shared screen is told: no screen needs
+/// more.
+const SCREEN_LIMITED_BELOW: Bitrate = Bitrate::from_kbps(2_500);
+
 impl Worker {
     /// Handles the timer of a producer's demand: tells its publisher what is wanted, if that has changed.
     pub(super) fn update_demand(&mut self, now: Time, key: ProducerKey) {
@@ -86,7 +90,9 @@ fn want_of(now: Time, consumer: &Consumer, producer: &Producer) -> Want {
     let share = consumer.share;
     let measured = producer.layer_bitrate(now, 0);
     let is_too_much = |share: &Bitrate| {
-        measured.is_some_and(|it| share.as_bps() < it.as_bps() * LOWER_PERCENT / 100)
+        // What a screen sends at present says nothing of its next page.
+        producer.is_screen() && *share < SCREEN_LIMITED_BELOW
+            || measured.is_some_and(|it| share.as_bps() < it.as_bps() * LOWER_PERCENT / 100)
     };
     let carried = share.bitrate.filter(|_| layer == 0).filter(is_too_much);
     Want {

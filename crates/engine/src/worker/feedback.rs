@@ -205,7 +205,9 @@ impl Worker {
         let Some(consumer) = self.consumers.get_mut(consumer_key) else {
             return;
         };
-        if consumer.accepts_keyframe_request(now, full_intra) {
+        if consumer.accepts_keyframe_request(now, full_intra)
+            && !self.is_keyframe_leaving(now, consumer_key)
+        {
             self.request_keyframe(now, consumer_key);
         }
     }
@@ -276,6 +278,7 @@ impl Worker {
         self.raise_demand(now, key);
         let consumer = self.consumers.get(key);
         if consumer.is_some_and(|consumer| consumer.awaited_keyframe().is_some())
+            && !self.awaits_sending(key)
             && !self.start_from_cache(now, key)
         {
             self.request_keyframe(now, key);

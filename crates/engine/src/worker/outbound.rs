@@ -73,6 +73,8 @@ pub struct Outbound {
     pub shortest_round_trip: ShortestRoundTrip,
     /// Budget of retransmissions.
     retransmissions: RetransmissionBudget,
+    /// Screens that continue with a keyframe when their packets that wait have been sent.
+    restarting: Vec<ConsumerKey>,
 }
 
 /// Fields of a transport that sending a packet updates.
@@ -151,6 +153,7 @@ impl Outbound {
             round_trip: RoundTripTime::default(),
             shortest_round_trip: ShortestRoundTrip::default(),
             retransmissions: RetransmissionBudget::default(),
+            restarting: Vec::new(),
         }
     }
 
@@ -226,12 +229,50 @@ impl Outbound {
         self.traffic.padding_bytes += len as u64;
     }
 
-    /// Returns the consumer of video that has waited for too long, if there is one.
-    pub fn late_consumer(&self, now: Time) -> Option<ConsumerKey> {
+    /// Returns the consumer of video that has waited for too long, if there is one. Screens may wait for
+    /// longer.
+    pub fn late_consumer(
+        &self,
+        now: Time,
+        is_screen: impl Fn(ConsumerKey) -> bool,
+    ) -> Option<ConsumerKey> {
         let is_late = |packet: &&QueuedPacket| {
-            packet.priority != SendPriority::Audio && packet.waited(now) > HOLD_MAX
+            packet.priority != SendPriority::Audio
+                && packet.waited(now) > HOLD_MAX
+                && !is_screen(packet.consumer)
         };
         self.unsent().iter().find(is_late).map(|it| it.consumer)
+    }
+
+    /// Returns the screen that is sent next, while one waits.
+    pub fn waiting_screen(&self) -> Option<ConsumerKey> {
+        let unsent = self.unsent();
+        let first = unsent.partition_point(|it| it.priority < SendPriority::Screen);
+        let first = unsent.get(first)?;
+        (first.priority == SendPriority::Screen).then_some(first.consumer)
+    }
+
+    /// Lets a consumer continue with a keyframe when its packets that wait have been sent. Returns false when
+    /// there are none.
+    pub fn restart_after_sending(&mut self, consumer: ConsumerKey) -> bool {
+        let is_waiting = self.unsent().iter().any(|it| it.consumer == consumer);
+        if is_waiting && !self.restarting.contains(&consumer) {
+            self.restarting.push(consumer);
+        }
+        is_waiting
+    }
+
+    /// Returns the consumers whose packets have been sent, and that continue with a keyframe.
+    pub fn take_restarting(&mut self) -> Vec<ConsumerKey> {
+        if self.restarting.is_empty() {
+            return Vec::new();
+        }
+        let restarting = std::mem::take(&mut self.restarting);
+        let unsent = || self.unsent().iter();
+        let is_waiting = |key: &ConsumerKey| unsent().any(|it| it.consumer == *key);
+        let (waiting, sent) = restarting.into_iter().partition(is_waiting);
+        self.restarting = waiting;
+        sent
     }
 
     /// Returns how bitrates are distributed on this path.
@@ -300,9 +341,9 @@ impl Outbound {
         }
     }
 
-    /// Removes the queued packets of a consumer.
-    pub fn remove_packets_of(&mut self, consumer: ConsumerKey) {
-        let is_kept = |packet: &QueuedPacket| packet.consumer != consumer;
+    /// Removes the queued packets for which `is_removed` holds.
+    pub fn remove_packets_if(&mut self, is_removed: impl Fn(&QueuedPacket) -> bool) {
+        let is_kept = |packet: &QueuedPacket| !is_removed(packet);
         let sent = self.packets.iter().take(self.sent);
         let sent_and_kept = sent.filter(|it| is_kept(it)).count();
         self.packets.retain(is_kept);

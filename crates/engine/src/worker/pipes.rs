@@ -35,6 +35,7 @@ pub(super) struct PipeRequest {
     pub kind: MediaKind,
     pub consumable: RtpParameters,
     pub paused: bool,
+    pub is_screen: bool,
     pub origin: u8,
 }
 
@@ -123,6 +124,9 @@ impl Worker {
             request.origin,
         );
         producer.paused = request.paused;
+        if request.is_screen {
+            producer.mark_as_screen();
+        }
         let key = self.producers.insert(producer);
         router.pipes.push(key);
         router.add_producer(key);

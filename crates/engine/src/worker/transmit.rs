@@ -11,6 +11,7 @@ use super::outbound::{Outbound, SendingState};
 use super::transport_entry::TransportEntry;
 use crate::consumer::Consumer;
 use crate::consumer::queued_packet::{QueuedPacket, SendPriority, Transmission, WireFields};
+use crate::consumer::screen::Excess;
 use crate::egress::gso_order::{GsoOrder, PACKETS_MAX, PacketSize};
 use crate::egress::{Batch, DATAGRAM_LEN_MAX, Egress};
 use crate::packet_cache::PacketInCache;
@@ -39,7 +40,7 @@ impl Worker {
             push_datagram(&mut self.egress, path, &datagram);
         }
         self.send_queue.release_due(now);
-        let mut late = Vec::new();
+        let (mut late, mut late_screens, mut restarting) = (Vec::new(), Vec::new(), Vec::new());
         let mut pass = TransmitPass {
             padding_max: self.send_queue.padding_max(),
             order: &mut self.order,
@@ -60,7 +61,9 @@ impl Worker {
                 }
                 let outbound = &mut entry.outbound;
                 outbound.queue_entry.end();
-                late.extend(outbound.late_consumer(now));
+                late.extend(outbound.late_consumer(now, |key| pass.writer.is_screen(key)));
+                late_screens.extend(pass.writer.late_screen(outbound));
+                restarting.extend(outbound.take_restarting());
                 held = outbound.next_due(now).map(|due| (due, outbound));
             }
             self.send_queue.pop_ready();
@@ -71,6 +74,12 @@ impl Worker {
         }
         for consumer in late {
             self.restart_video(now, consumer);
+        }
+        for (consumer, excess) in late_screens {
+            self.drop_excess(now, consumer, excess);
+        }
+        for consumer in restarting {
+            self.request_awaited_keyframe(now, consumer);
         }
         self.egress.batch()
     }
@@ -217,10 +226,12 @@ impl PacketWriter<'_> {
     /// Returns how many of the queued packets may be sent now. Audio never waits.
     fn count_ready(&self, outbound: &mut Outbound) -> usize {
         let waiting = outbound.unsent().len().min(PACKETS_MAX);
+        let is_even = outbound.waiting_screen().is_some();
         let bandwidth = outbound.bandwidth.as_mut().filter(|_| waiting > 0);
         let Some(bandwidth) = bandwidth else {
             return waiting;
         };
+        bandwidth.estimator.send_evenly(is_even);
         let allowance = bandwidth.estimator.allowance(self.now);
         if allowance >= (waiting * DATAGRAM_LEN_MAX) as u64 {
             return waiting;
@@ -234,6 +245,25 @@ impl PacketWriter<'_> {
                 is_ready
             })
             .count()
+    }
+
+    fn is_screen(&self, key: ConsumerKey) -> bool {
+        let consumer = self.consumers.get(key);
+        consumer.is_some_and(|consumer| consumer.screen.is_some())
+    }
+
+    /// Returns the screen that is sent next, if more of it waits than should.
+    fn late_screen(&self, outbound: &Outbound) -> Option<(ConsumerKey, Excess)> {
+        let key = outbound.waiting_screen()?;
+        let screen = self.consumers.get(key)?.screen.as_ref()?;
+        let bandwidth = outbound.bandwidth.as_ref()?;
+        let estimate = bandwidth.estimator.estimate(self.now)?;
+        let packets = outbound.unsent().iter();
+        let waiting = packets
+            .filter(|it| it.consumer == key && it.is_first())
+            .map(|it| (it, u64::from(self.packet_size(it).len)));
+        let excess = screen.excess(self.now, estimate.as_bps() / 8, waiting)?;
+        Some((key, excess))
     }
 
     /// Returns the stream and length of a queued packet, for ordering.

@@ -253,3 +253,23 @@ fn new_path_of_a_viewer_requests_a_keyframe() {
     broadcast.reconnect(viewer.transport, viewer.path);
     assert_eq!(broadcast.keyframe_requests(), before + 1, "once a second");
 }
+
+#[test]
+fn keyframe_of_a_screen_that_is_on_the_way_is_not_requested_again() {
+    let requested = |mut broadcast: Broadcast, after: u64| {
+        let mut viewer = broadcast.add_viewer();
+        broadcast.publish(true, 500);
+        broadcast.advance(secs(2));
+        broadcast.publish(true, 500);
+        broadcast.advance(Duration::from_millis(after));
+        let before = broadcast.keyframe_requests();
+        let ssrc = viewer.rtp.encodings[0].ssrc.unwrap();
+        let pli = viewer.rtcp(|writer| assert!(writer.write_pli(Ssrc(1), ssrc)));
+        broadcast.receive_from(&viewer, pli);
+        broadcast.keyframe_requests() - before
+    };
+    let screen = || Broadcast::of_screen(SrtpProfile::AeadAes128Gcm);
+    assert_eq!(requested(screen(), 300), 0);
+    assert_eq!(requested(screen(), 500), 1);
+    assert_eq!(requested(broadcast(), 300), 1);
+}

@@ -46,6 +46,7 @@ impl ShardPair {
             kind: MediaKind::Video,
             consumable: Box::new(self.origin.consumable.clone()),
             paused: false,
+            is_screen: false,
             origin: ORIGIN,
         }
     }
@@ -366,6 +367,7 @@ fn invalid_piped_producers_are_refused() {
         kind,
         consumable: consumable.clone(),
         paused: false,
+        is_screen: false,
         origin: TARGET,
     };
     assert!(matches!(
@@ -378,6 +380,7 @@ fn invalid_piped_producers_are_refused() {
         kind,
         consumable,
         paused: false,
+        is_screen: false,
         origin: ORIGIN,
     };
     assert_eq!(refused(&mut pair, elsewhere), Some(Refusal::RouterNotFound));

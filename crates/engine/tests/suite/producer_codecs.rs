@@ -323,6 +323,7 @@ fn refusal_of_a_codec_says_whether_the_server_supports_it() {
             kind: MediaKind::Video,
             rtp: serde_json::from_value(rtp).expect("good parameters"),
             paused: false,
+            is_screen: false,
         };
         let refused = broadcast.worker.handle_command(broadcast.now, command);
         let text = refused.expect_err("the router lacks it").to_string();

@@ -562,6 +562,7 @@ fn producer_without_a_primary_codec_is_refused() {
             kind: MediaKind::Audio,
             rtp,
             paused: false,
+            is_screen: false,
         },
     );
     assert!(refused.is_err());

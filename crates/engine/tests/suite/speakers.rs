@@ -229,6 +229,7 @@ pub fn add_listener_on_other_shard(target: &mut Broadcast, producer: ProducerId)
         kind: MediaKind::Audio,
         consumable: Box::new(serde_json::from_value(consumable).expect("good parameters")),
         paused: false,
+        is_screen: false,
         origin: 0,
     });
     assert!(matches!(reply, Reply::Done));

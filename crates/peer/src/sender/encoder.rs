@@ -19,6 +19,9 @@ const KEYFRAME_WEIGHT: f64 = 6.0;
 /// Minimum length of a frame, in bytes.
 const FRAME_LEN_MIN: f64 = 80.0;
 
+/// Length of a frame of an unchanged page, in bytes.
+const UNCHANGED_LEN: usize = 300;
+
 /// Pattern of temporal layers, each with whether the frame references only the base layer, for
 /// three layers (as in libvpx) and for one.
 const THREE_LAYERS: [(u8, bool); 4] = [(0, false), (2, true), (1, true), (2, false)];
@@ -35,6 +38,9 @@ pub struct Encoding {
     pub width: u16,
     /// Height of the picture, in pixels.
     pub height: u16,
+    /// Length of a keyframe in bytes, of pages that change little until they are turned; absent where
+    /// lengths follow the bitrate.
+    pub page_len: Option<usize>,
 }
 
 /// Frame before it is split into packets.
@@ -201,6 +207,9 @@ impl Encoder {
         reason = "positive and far below the range of usize"
     )]
     fn frame_len(&self, keyframe: bool, temporal: u8, fps: u32, rng: &mut Rng) -> usize {
+        if let Some(page_len) = self.encoding.page_len {
+            return if keyframe { page_len } else { UNCHANGED_LEN };
+        }
         let mean = self.encoding.bitrate.as_bps() as f64 / 8.0 / f64::from(fps.max(1));
         let weight = match (keyframe, temporal, self.pattern.len()) {
             (true, ..) => KEYFRAME_WEIGHT,

@@ -43,6 +43,8 @@ pub struct CameraOptions {
     pub temporal_layers: u8,
     /// Whether it is a shared screen.
     pub is_screen: bool,
+    /// Numbers of the frames with which a page is turned.
+    pub page_turns: Vec<u64>,
 }
 
 impl CameraOptions {
@@ -54,6 +56,7 @@ impl CameraOptions {
             fps: 30,
             temporal_layers: 3,
             is_screen: false,
+            page_turns: Vec::new(),
         }
     }
 
@@ -92,6 +95,19 @@ impl CameraOptions {
         }
     }
 
+    /// Returns a shared screen with one frame per second of pages whose keyframes have this length. Pages are
+    /// turned in these seconds.
+    pub fn pages(page_len: usize, page_turns: Vec<u64>) -> Self {
+        let mut options = Self::screen();
+        options.fps = 1;
+        options.temporal_layers = 1;
+        options.page_turns = page_turns;
+        for encoding in &mut options.encodings {
+            encoding.page_len = Some(page_len);
+        }
+        options
+    }
+
     /// Returns a camera with up to three simulcast encodings: 150, 400 and 1,250 kbit/s.
     pub fn simulcast(encodings: usize) -> Self {
         let all = [
@@ -123,6 +139,7 @@ fn encoding(rid: Option<&str>, kbps: u64, (width, height): (u16, u16)) -> Encodi
         bitrate: Bitrate::from_kbps(kbps),
         width,
         height,
+        page_len: None,
     }
 }
 
@@ -137,16 +154,19 @@ pub struct Camera {
     started_at: Time,
     /// Number of the next frame.
     frame: u64,
+    /// Numbers of the frames with which a page is turned.
+    page_turns: Vec<u64>,
     /// Whether the camera is on.
     pub enabled: bool,
 }
 
 impl Camera {
     /// Creates a camera that captures from `now` on.
-    pub const fn new(now: Time, fps: u32, encoders: Vec<(Encoder, usize)>) -> Self {
+    pub fn new(now: Time, options: &CameraOptions, encoders: Vec<(Encoder, usize)>) -> Self {
         Self {
             encoders,
-            fps,
+            fps: options.fps,
+            page_turns: options.page_turns.clone(),
             started_at: now,
             frame: 0,
             enabled: true,
@@ -192,11 +212,15 @@ impl Camera {
         if now < self.poll_timeout() {
             return Vec::new();
         }
+        let is_turned = self.page_turns.contains(&self.frame);
         self.frame += 1;
         let ticks = ticks(now.since(self.started_at), VIDEO_CLOCK);
         let mut contents = Vec::new();
         let active = self.encoders.iter_mut().filter(|(it, _)| it.is_active());
         for (encoder, stream) in active {
+            if is_turned {
+                encoder.request_keyframe();
+            }
             let frame = encoder.encode(now, self.fps, rng);
             contents.extend(
                 packetize(&frame, ticks)
@@ -407,7 +431,7 @@ mod tests {
     fn camera_keeps_its_frame_rate_over_a_minute() {
         let camera = Camera {
             frame: 1_800,
-            ..Camera::new(Time::ZERO, 30, Vec::new())
+            ..Camera::new(Time::ZERO, &CameraOptions::single(), Vec::new())
         };
         assert_eq!(camera.poll_timeout(), Time::from_millis(60_000));
     }

@@ -86,6 +86,7 @@ impl Publisher {
                 kind,
                 rtp,
                 paused: false,
+                is_screen: false,
             });
             producer
         };
@@ -93,7 +94,7 @@ impl Publisher {
             produce(MediaKind::Video, video),
             produce(MediaKind::Audio, audio),
         );
-        let camera = Camera::new(Time::ZERO, options.fps, encoders);
+        let camera = Camera::new(Time::ZERO, &options, encoders);
         let microphone = Microphone::new(Time::ZERO, signature(2), 3, false);
         (
             Self {

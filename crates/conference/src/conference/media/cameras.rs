@@ -5,7 +5,7 @@ use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::units::Map;
 
 use super::MediaOwnership;
-use crate::message::{MediaSource, SessionId};
+use crate::message::SessionId;
 
 /// A consumer that receives a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +22,7 @@ impl MediaOwnership {
     /// Returns the announced cameras of a session, oldest first, and whether each is paused.
     pub fn cameras_of(&self, session: SessionId) -> impl Iterator<Item = (ProducerId, bool)> {
         let summaries = self.announced_by(session).map(|it| &it.summary);
-        let cameras = summaries
-            .filter(|it| it.kind == MediaKind::Video && it.source != Some(MediaSource::Screen));
+        let cameras = summaries.filter(|it| it.kind == MediaKind::Video && !it.is_screen());
         cameras.map(|it| (it.producer, it.paused))
     }
 

@@ -107,7 +107,7 @@ impl Broadcast {
 
     fn with_options(profile: SrtpProfile, egress: EgressOptions, shard: u8) -> Self {
         let mut broadcast = Self::without_producer(profile, egress, shard, ortc::default_codecs());
-        broadcast.produce();
+        broadcast.produce(false);
         broadcast
     }
 
@@ -162,7 +162,15 @@ impl Broadcast {
         broadcast
     }
 
-    fn produce(&mut self) {
+    /// Creates a worker whose publisher shares a screen.
+    pub fn of_screen(profile: SrtpProfile) -> Self {
+        let codecs = ortc::default_codecs();
+        let mut broadcast = Self::without_producer(profile, EgressOptions::default(), 0, codecs);
+        broadcast.produce(true);
+        broadcast
+    }
+
+    fn produce(&mut self, is_screen: bool) {
         let rtp = serde_json::from_value(json!({
             "codecs": [{
                 "mimeType": "video/VP8", "payloadType": PT.0, "clockRate": 90_000,
@@ -176,6 +184,7 @@ impl Broadcast {
             kind: MediaKind::Video,
             rtp: rtp.expect("good parameters"),
             paused: false,
+            is_screen,
         });
         let Reply::Producer { consumable } = reply else {
             panic!("a producer answers with its consumable parameters");
@@ -199,6 +208,7 @@ impl Broadcast {
             kind: MediaKind::Audio,
             rtp: rtp.expect("good parameters"),
             paused: false,
+            is_screen: false,
         });
         producer
     }
@@ -244,6 +254,7 @@ impl Broadcast {
             kind,
             rtp: serde_json::from_value(rtp).expect("good parameters"),
             paused: false,
+            is_screen: false,
         });
         self.producer = producer;
         producer

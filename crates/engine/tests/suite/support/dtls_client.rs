@@ -211,6 +211,7 @@ impl HandshakeHarness {
             kind,
             rtp: serde_json::from_value(rtp).expect("good parameters"),
             paused: false,
+            is_screen: false,
         });
         let to_stream = |ssrc: &u32| OutgoingStream {
             ssrc: Ssrc(*ssrc),

@@ -38,6 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
         short_tcp(),
         paused_viewer(),
         screen_and_camera(),
+        pages_and_voice(),
     ]
 }
 
@@ -321,5 +322,49 @@ fn screen_and_camera() -> Case {
             ),
         ],
         ..case("screen and camera on 3.3 Mbit/s", secs(60))
+    }
+}
+
+/// Pages of text, a keyframe of 28 KB every ten seconds, with a voice on a line of 150 kbit/s: 34 KB in three
+/// seconds are left for them.
+fn pages_and_voice() -> Case {
+    let viewer = Person::viewer("ben", line_of(kbps(150), DELAY)).at(secs(1));
+    let pages = CameraOptions::pages(28_000, vec![20, 30, 40, 50]);
+    let media = vec![
+        MediaSource::Camera(pages),
+        MediaSource::Microphone { pauses: false },
+    ];
+    let from_second_page = Window::secs(15, 60);
+    Case {
+        people: vec![Person::publisher("screen").with_media(media), viewer],
+        measured_from: secs(15),
+        rows: vec![
+            // A frame is shown up to a second before the page is turned.
+            worst(
+                "longest time without a frame, pages included",
+                Unit::Seconds,
+                Measure::LongestGap(from_second_page),
+                Bar::at_most(4.0),
+            ),
+            worst(
+                "audio lost",
+                Unit::Share,
+                Measure::AudioLoss,
+                Bar::at_most(0.0),
+            ),
+            worst(
+                "audio concealed",
+                Unit::Share,
+                Measure::AudioConcealed,
+                Bar::at_most(0.01),
+            ),
+            mean(
+                "keyframe requests per minute",
+                Unit::PerMinute,
+                Measure::PliRate(from_second_page),
+                Bar::at_most(1.0),
+            ),
+        ],
+        ..case("screen of pages and voice on 150 kbit/s", secs(60))
     }
 }
