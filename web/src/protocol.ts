@@ -441,7 +441,7 @@ export type ConsumerClosed = {
   producerId: string;
 };
 
-/** Why a consumer is sent a lower resolution than it prefers, or nothing. */
+/** Why a consumer is sent less than it prefers, or nothing. */
 export type LayersReason = 'bandwidth' | 'publisher' | 'lastN';
 
 /** `consumerLayersChanged` */
@@ -450,9 +450,10 @@ export type ConsumerLayersChanged = {
   consumerId: string;
   /** Resolution that is forwarded; absent means that nothing is. */
   spatialLayer?: number;
-  /** Frame rate that is forwarded. */
+  /** Highest temporal layer that is forwarded; absent means that all are. */
   temporalLayer?: number;
-  /** Why no better resolution is forwarded. Absent where the preferred one is, or is about to be. */
+  /** Why no better resolution is forwarded, or not all of its frames. Absent where the preferred one is in
+   * full, or is about to be. */
   reason?: LayersReason;
 };
 

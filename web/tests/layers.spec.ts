@@ -1,47 +1,111 @@
 /**
- * Layers of each codec from Chromium: a small and a large tile get the layer that fits, and the publisher sends what
- * somebody is sent.
+ * Layers of each codec from Chromium: small, medium and large tiles get the layer that fits, and the publisher stops
+ * the best layer when nobody is sent it, and sends it again when somebody is.
  */
 import { NIGHTLY, expect, test, type CallParticipant } from './callFixture';
+import { decodedHeight, measureSentHeights } from './layerStats';
+import { sleep } from './server';
 
-const SMALL = { width: 360, height: 420 };
+const SMALL = { width: 360, height: 230 };
+const MEDIUM = { width: 360, height: 420 };
 const LARGE = { width: 1_600, height: 1_000 };
-/** Time within which a viewer has the layer that fits a tile, on a machine that encodes all pictures itself. */
-const LAYER_MS_MAX = 5_000;
 
-/** Height of the pictures that a viewer decodes at present. */
-function decodedHeight(viewer: CallParticipant): Promise<number> {
-  return viewer.page.evaluate(async () => {
-    for (const connection of window.connections) {
-      for (const report of (await connection.getStats()).values()) {
-        // Padding of probes has a report of its own.
-        if (report.type === 'inbound-rtp' && report.frameHeight) return Number(report.frameHeight);
-      }
-    }
-    return 0;
-  });
+/** Time within which a viewer has the layer that fits a tile, and its publisher sends a layer that was off. */
+const LAYER_MS_MAX = 1_000;
+/** Time within which a publisher stops a layer that nobody is sent. */
+const STOP_MS_MAX = 6_000;
+/** Time in which a publisher is asked for a keyframe of a layer once at most. */
+const KEYFRAME_SPACING_MS = 1_000;
+/** Time in which a new publisher sends all layers, and some more. */
+const BEGINNING_MS = 11_000;
+
+interface Structure {
+  codec: 'vp8' | 'vp9' | 'h264' | 'av1';
+  /** Mode of scalable codecs instead of the page's own. */
+  mode?: 'L3T3';
+  /** Lines of the largest layer: no more than the machine can encode, and enough for Chromium to send three layers. */
+  height: number;
 }
 
-/** Resizes the viewer's window, and returns the time in ms until it decodes pictures of this height. */
-async function resize(viewer: CallParticipant, viewport: { width: number; height: number }, height: number): Promise<number> {
+const STRUCTURES: readonly Structure[] = [
+  { codec: 'vp8', height: 720 },
+  { codec: 'h264', height: 720 },
+  { codec: 'vp9', height: 720 },
+  { codec: 'vp9', mode: 'L3T3', height: 720 },
+  { codec: 'av1', height: 540 },
+  { codec: 'av1', mode: 'L3T3', height: 540 },
+];
+
+/** Lets a page send layers that always need the lower ones. */
+async function useFullPrediction(participant: CallParticipant): Promise<void> {
+  await participant.page.route('**/assets/*.js', async (route) => {
+    const response = await route.fetch();
+    const body = (await response.text()).replaceAll('T3_KEY', 'T3');
+    await route.fulfill({ response, body, headers: { ...response.headers(), 'content-encoding': 'identity' } });
+  });
+  await participant.reload();
+}
+
+/** Resizes the viewer's window, a while after the last time. Returns when it did. */
+async function resize(viewer: CallParticipant, viewport: { width: number; height: number }): Promise<number> {
+  await sleep(KEYFRAME_SPACING_MS);
   const start = Date.now();
   await viewer.page.setViewportSize(viewport);
-  await expect.poll(() => decodedHeight(viewer), { intervals: [50], message: `${height} lines` }).toBe(height);
+  return start;
+}
+
+/** Waits until the viewer decodes pictures of this height. Returns the time in ms since `start`. */
+async function untilDecoded(viewer: CallParticipant, height: number, start: number): Promise<number> {
+  // AV1 has an even number of lines.
+  const lines = [height, height + 1];
+  await expect.poll(async () => lines.includes(await decodedHeight(viewer)), { intervals: [50], message: `${height} lines` }).toBe(true);
   return Date.now() - start;
 }
 
-for (const [codec, height] of [['vp8', 720], ['vp9', 720], ['h264', 720], ['av1', 360]] as const) {
-  const tags = codec === 'vp9' ? {} : NIGHTLY;
-  test(`the layers of ${codec.toUpperCase()} fit the size of the tile`, tags, async ({ call }) => {
+/** Waits until the publisher sends pictures of this height, or no longer does. Returns the time in ms since `start`. */
+async function untilSent(publisher: CallParticipant, height: number, isSent: boolean, start: number): Promise<number> {
+  const heights = await measureSentHeights(publisher);
+  const poll = async () => {
+    await sleep(isSent ? 50 : 300);
+    return (await heights()).includes(height);
+  };
+  await expect.poll(poll, { intervals: [0], message: `${height} lines are sent` }).toBe(isSent);
+  return Date.now() - start;
+}
+
+for (const { codec, mode, height } of STRUCTURES) {
+  const name = [codec.toUpperCase(), mode].filter(Boolean).join(' ');
+  const tags = name === 'VP8' ? {} : NIGHTLY;
+  test(`the layers of ${name} fit the size of the tile`, tags, async ({ call }) => {
     await call.startServer({ WATERSMEET_CODECS: 'opus, vp8, vp9, h264, av1', WATERSMEET_VIDEO_CODEC: codec });
-    const ana = await call.join('ana', { options: { width: String((height * 16) / 9) } });
-    const ben = await call.join('ben', { options: { width: '320' }, viewport: LARGE });
+    const room = 'tea-at-four';
+    const ana = await call.open('ana', { room, options: { width: String((height * 16) / 9) } });
+    if (mode) await useFullPrediction(ana);
+    await ana.join();
+    const ben = await call.join('ben', { room, options: { width: '320' }, viewport: LARGE });
+    const started = Date.now();
     await ben.expectVideoFrom(ana);
+    await ben.turnCameraOff();
     await expect.poll(() => decodedHeight(ben), { message: 'the large tile', timeout: 20_000 }).toBe(height);
-    await resize(ben, SMALL, height / 2);
-    const times = [await resize(ben, LARGE, height), await resize(ben, SMALL, height / 2)];
-    console.log(`${codec}: ${times.join(' and ')} ms to the layer of a large and of a small tile`);
+    const show = async (viewport: { width: number; height: number }, lines: number) =>
+      untilDecoded(ben, lines, await resize(ben, viewport));
+    const times = {
+      medium: await show(MEDIUM, height / 2),
+      small: await show(SMALL, height / 4),
+      large: await show(LARGE, height),
+      'small again': await show(SMALL, height / 4),
+      'medium again': await show(MEDIUM, height / 2),
+    };
+    await sleep(Math.max(0, started + BEGINNING_MS - Date.now()));
+    await show(LARGE, height);
+    const stopped = await untilSent(ana, height, false, await resize(ben, MEDIUM));
+    const start = await resize(ben, LARGE);
+    const [sent, shown] = await Promise.all([untilSent(ana, height, true, start), untilDecoded(ben, height, start)]);
     await ben.expectVideoFrom(ana);
-    expect(Math.max(...times)).toBeLessThan(LAYER_MS_MAX);
+    const layers = Object.entries(times).map(([size, ms]) => `${size} ${ms}`);
+    console.log(`${name}, ms: ${layers.join(', ')}; unused layer stopped ${stopped}, sent again ${sent}, shown ${shown}`);
+    expect(Math.max(...Object.values(times)), 'time to the layer of a tile').toBeLessThanOrEqual(LAYER_MS_MAX);
+    expect(stopped, 'time until the unused layer stops').toBeLessThanOrEqual(STOP_MS_MAX);
+    expect(sent, 'time until it is sent again').toBeLessThanOrEqual(LAYER_MS_MAX);
   });
 }

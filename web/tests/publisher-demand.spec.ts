@@ -3,6 +3,7 @@
  * come back when somebody is.
  */
 import { expect, test, type Call, type CallParticipant } from './callFixture';
+import { measureSentHeights } from './layerStats';
 import { sleep } from './server';
 
 const SMALL = { width: 360, height: 420 };
@@ -10,21 +11,9 @@ const LARGE = { width: 1_600, height: 1_000 };
 
 /** Heights of the encodings that were sent within a moment. */
 async function sentHeights(publisher: CallParticipant): Promise<number[]> {
-  const read = () =>
-    publisher.page.evaluate(async () => {
-      const frames: Record<string, { height: number; sent: number }> = {};
-      for (const connection of window.connections) {
-        for (const report of (await connection.getStats()).values()) {
-          if (report.type !== 'outbound-rtp' || report.kind !== 'video') continue;
-          frames[report.id] = { height: Number(report.frameHeight ?? 0), sent: Number(report.framesSent ?? 0) };
-        }
-      }
-      return frames;
-    });
-  const before = await read();
+  const heights = await measureSentHeights(publisher);
   await sleep(500);
-  const moving = Object.entries(await read()).filter(([id, { sent }]) => sent > (before[id]?.sent ?? 0));
-  return moving.map(([, { height }]) => height).sort((one, other) => one - other);
+  return heights();
 }
 
 async function joinPair(call: Call, viewport: { width: number; height: number }) {

@@ -15,7 +15,8 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use uuid::Uuid;
 use watersmeet_engine::command::{
-    Command, ConsumerId, Path, ProducerId, Reply, RouterId, TransportId, TransportOptions,
+    Command, ConsumerId, DegradationPreference, Path, ProducerId, Reply, RouterId, TransportId,
+    TransportOptions,
 };
 use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::ortc;
@@ -178,6 +179,7 @@ fn consume(
         paused: false,
         preferred_layers: None,
         priority: 1,
+        degradation_preference: DegradationPreference::MaintainFramerate,
     };
     execute(worker, command);
 }

@@ -28,8 +28,8 @@ use rand_chacha::rand_core::SeedableRng;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use watersmeet_engine::command::{
-    Command, ConsumerId, Event, ListenAddress, Path, ProducerId, Protocol, Reply, RouterId,
-    TransportId, TransportOptions,
+    Command, ConsumerId, DegradationPreference, Event, ListenAddress, Path, ProducerId, Protocol,
+    Reply, RouterId, TransportId, TransportOptions,
 };
 use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::ortc;
@@ -300,6 +300,7 @@ impl Sfu {
             paused: true,
             preferred_layers: None,
             priority: 1,
+            degradation_preference: DegradationPreference::MaintainFramerate,
         })?;
         match reply {
             Reply::Consumer { kind, rtp, .. } => Ok(json!({

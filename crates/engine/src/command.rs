@@ -11,6 +11,7 @@ use watersmeet_wire::params::{
 };
 use watersmeet_wire::units::Bitrate;
 
+pub use crate::allocation::DegradationPreference;
 pub use crate::ids::{ConsumerId, ProducerId, RouterId, TransportId};
 pub use crate::layers::{Layers, LayersReason};
 pub use crate::loudest_voices::LOUDEST_MAX;
@@ -137,6 +138,8 @@ pub enum Command {
         /// Importance among the consumers of the transport, from [`PRIORITY_DEFAULT`] up: those of a
         /// higher priority are sent first where not all fit.
         priority: u8,
+        /// What is kept of it where its path does not carry all.
+        degradation_preference: DegradationPreference,
     },
     /// Stops sending a consumer.
     PauseConsumer {

@@ -37,6 +37,7 @@ use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::rtp::extension::ExtensionKind;
 use watersmeet_wire::units::{Bitrate, Mid, Pt, SeqNo, Ssrc, Time};
 
+use crate::allocation::DegradationPreference;
 use crate::consumer::counter_map::CounterMap;
 use crate::consumer::format::ConsumerFormat;
 use crate::consumer::layers::ConsumerLayers;
@@ -200,6 +201,8 @@ pub struct Consumer {
     keyframe_sent: Option<u64>,
     /// Importance among the consumers of its transport; more is more important.
     pub priority: u8,
+    /// What is kept of it where its path does not carry all, by command.
+    pub degradation_preference: DegradationPreference,
     /// When it may rise to a better layer.
     pub rise: RiseHold,
     /// Its share of the bandwidth of its transport.
@@ -215,8 +218,17 @@ pub struct Consumer {
 pub struct BandwidthShare {
     /// Bitrate that it can be sent; `None` while that is not known.
     pub bitrate: Option<Bitrate>,
-    /// Whether it would be sent a better layer if there were more.
+    /// Whether it would be sent a better spatial layer if there were more.
     pub is_limited: bool,
+    /// Whether it would be sent more temporal layers if there were more.
+    pub is_slowed: bool,
+}
+
+impl BandwidthShare {
+    /// Returns whether it would be sent anything better if there were more.
+    pub const fn is_less_than_wanted(&self) -> bool {
+        self.is_limited || self.is_slowed
+    }
 }
 
 /// Properties of a new consumer.
@@ -242,6 +254,8 @@ pub struct ConsumerSetup {
     pub preferred_layers: Option<Layers>,
     /// Importance among the consumers of its transport.
     pub priority: u8,
+    /// What is kept of it where its path does not carry all.
+    pub degradation_preference: DegradationPreference,
     /// Whether it starts paused.
     pub paused: bool,
     /// Sequence number before that of its first packet.
@@ -258,7 +272,6 @@ impl Consumer {
             transport,
             kind,
             rtp,
-            paused,
             ..
         } = setup;
         let encoding = rtp.encodings.first();
@@ -267,7 +280,6 @@ impl Consumer {
         let formats = ConsumerFormat::all_of(&rtp.codecs, rtx_ssrc.is_some());
         let first = formats.first().copied();
         let codec = first.and_then(|format| format.codec);
-        let extension_ids = extension_ids(&rtp, setup.layers);
         let needs_keyframe = kind == MediaKind::Video && codec.is_some();
         let has_rtx = formats.iter().any(|format| format.rtx_pt.is_some());
         Self {
@@ -277,7 +289,7 @@ impl Consumer {
             key,
             kind,
             ssrc,
-            paused,
+            paused: setup.paused,
             held: false,
             connected: false,
             layers: ConsumerLayers::new(setup.layers, setup.preferred_layers, needs_keyframe),
@@ -296,7 +308,7 @@ impl Consumer {
                 ssrc,
                 next_seq: SeqNo::first(1).0,
             }),
-            extension_ids,
+            extension_ids: extension_ids(&rtp, setup.layers),
             has_congestion_feedback: has_congestion_feedback(&rtp.codecs),
             mid: rtp.mid.unwrap_or_default(),
             sequence: SequenceMap::new(SeqNo::first(setup.first_seq)),
@@ -314,6 +326,7 @@ impl Consumer {
             keyframe_sent: None,
             screen: setup.is_screen.then(Box::default),
             priority: setup.priority,
+            degradation_preference: setup.degradation_preference,
             rise: RiseHold::default(),
             share: BandwidthShare::default(),
             told: ToldState::default(),

@@ -13,7 +13,7 @@ pub struct Layers {
     pub temporal_layer: Option<u8>,
 }
 
-/// Why a consumer is sent a lower spatial layer than it prefers, or nothing.
+/// Why a consumer is sent lower layers than it prefers, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayersReason {
     /// The path to the receiver does not carry more.

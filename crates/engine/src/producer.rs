@@ -16,6 +16,7 @@ mod payload_format;
 mod recovery;
 mod repeatable_payloads;
 pub mod stream;
+mod temporal_shares;
 
 use watersmeet_wire::params::{MediaKind, RtpCodecParameters, RtpParameters};
 use watersmeet_wire::units::{Pt, Ssrc, Time};
@@ -31,6 +32,7 @@ use crate::producer::layer_rates::LayerRate;
 use crate::producer::nack::Gap;
 use crate::producer::payload_format::PayloadFormat;
 use crate::producer::stream::{Accepted, Stream};
+use crate::producer::temporal_shares::TemporalShares;
 use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::score::{EncodingScore, is_notable};
 use crate::shard_message::{ShardMessage, SharedPacket};
@@ -113,6 +115,8 @@ pub struct Producer {
     tells_temporal_layers: bool,
     /// Bitrates of its layers.
     layer_rates: Vec<LayerRate>,
+    /// Shares of the temporal layers in each of its layers.
+    temporal_shares: Vec<TemporalShares>,
     /// Scores reported last.
     reported_scores: Vec<u8>,
     /// Codecs of its packets.
@@ -193,6 +197,7 @@ impl Producer {
             structure,
             tells_temporal_layers: tells_temporal_layers(&parameters),
             layer_rates: vec![LayerRate::default(); layer_count],
+            temporal_shares: vec![TemporalShares::default(); layer_count],
             reported_scores: vec![0; streams.len()],
             streams,
             paused: false,

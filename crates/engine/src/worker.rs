@@ -11,6 +11,7 @@
 mod allocate;
 mod bandwidth;
 mod cache_start;
+mod candidates;
 mod close;
 mod control;
 mod demand;
@@ -81,9 +82,8 @@ pub use outbound::{CONTROL_MAX, QUEUED_PACKETS_MAX};
 /// command causes a few events; when it is full, new events are dropped.
 pub const EVENTS_MAX: usize = 65_536;
 
-/// Upper bound of the timers handled in one loop iteration; the rest follow in the next. A worker
-/// has a few per transport, and a timer that set itself again for the same moment must not delay
-/// packets.
+/// Upper bound of the timers handled in one loop iteration; the rest follow in the next. A worker has a
+/// few per transport, and a timer that set itself again for the same moment must not delay packets.
 pub const TIMERS_PER_ITERATION_MAX: usize = 100_000;
 
 /// Upper bound of the transports of a worker.

@@ -1,6 +1,8 @@
 //! Requests about consumers. A request to consume waits until the session has a receive transport.
 
-use watersmeet_engine::command::{Command, ConsumerId, PRIORITY_DEFAULT, ProducerId, TransportId};
+use watersmeet_engine::command::{
+    Command, ConsumerId, DegradationPreference, PRIORITY_DEFAULT, ProducerId, TransportId,
+};
 use watersmeet_wire::params::RtpCapabilities;
 
 use super::Conference;
@@ -98,9 +100,11 @@ impl Conference {
             .media
             .producer_summary(producer)
             .and_then(|it| it.source);
-        let priority = match source {
-            Some(MediaSource::Screen) => SCREEN_PRIORITY,
-            _ => PRIORITY_DEFAULT,
+        let (priority, degradation_preference) = match source {
+            Some(MediaSource::Screen) => {
+                (SCREEN_PRIORITY, DegradationPreference::MaintainResolution)
+            }
+            _ => (PRIORITY_DEFAULT, DegradationPreference::MaintainFramerate),
         };
         let command = Command::Consume {
             transport,
@@ -110,6 +114,7 @@ impl Conference {
             paused,
             preferred_layers: None,
             priority,
+            degradation_preference,
         };
         let purpose = CommandPurpose::Consume {
             consumer,

@@ -8,6 +8,7 @@ use super::layer_limit::LayerLimit;
 use super::layer_preference::LayerPreference;
 use super::layer_selector::LayerSelector;
 use super::selection::Selection;
+use crate::allocation::ALL_TEMPORAL;
 use crate::layer_structure::LayerStructure;
 use crate::layers::Layers;
 
@@ -19,6 +20,8 @@ pub struct ConsumerLayers {
     selector: LayerSelector,
     /// Highest temporal layer that is sent, where the selector does not select it.
     temporal: u8,
+    /// Highest temporal layer of the latest packet that was sent, for the same selectors.
+    shown_temporal: u8,
     /// Layers that bring packets, as a bit set.
     active: u8,
 }
@@ -30,7 +33,8 @@ impl ConsumerLayers {
             preference: LayerPreference::new(preferred),
             limit: LayerLimit::UNLIMITED,
             selector: LayerSelector::new(structure, needs_keyframe),
-            temporal: u8::MAX,
+            temporal: ALL_TEMPORAL,
+            shown_temporal: ALL_TEMPORAL,
             active: 0,
         }
     }
@@ -41,28 +45,39 @@ impl ConsumerLayers {
         let Some(max) = self.spatial_max() else {
             return Selection::Skip;
         };
-        let temporal_max = self.preference.temporal_max();
+        let temporal_max = self.temporal_max(self.current().unwrap_or(layer));
         let selection = self.selector.select((max, temporal_max), layer, packet);
-        if selection == Selection::Forward && self.temporal != temporal_max {
+        if selection != Selection::Forward || self.selector.selects_temporal() {
+            return selection;
+        }
+        if self.temporal != temporal_max {
             self.temporal = self
                 .temporal_filter()
                 .temporal_layer_from(packet, temporal_max);
         }
-        if selection == Selection::Forward && packet.temporal_layer > self.temporal {
+        if packet.temporal_layer > self.temporal {
             return Selection::Omit;
         }
-        selection
+        let former = std::mem::replace(&mut self.shown_temporal, self.temporal);
+        if former == self.temporal {
+            Selection::Forward
+        } else {
+            Selection::Change
+        }
     }
 
     /// Records that a layer is sent from now on.
     pub fn switched_to(&mut self, layer: u8) {
-        let temporal_max = self.preference.temporal_max();
         let spatial_max = self.spatial_max().unwrap_or(0);
+        let target = self.selector.target(spatial_max).unwrap_or(layer);
+        let temporal_max = match self.selector.selects_temporal() {
+            true => self.temporal_max(target),
+            false => self.temporal_max(layer),
+        };
         self.selector
             .switched_to((spatial_max, temporal_max), layer);
-        if !self.selector.selects_temporal() {
-            self.temporal = temporal_max;
-        }
+        self.temporal = temporal_max;
+        self.shown_temporal = temporal_max;
     }
 
     /// Returns whether a packet that is sent ends the picture of its receiver. `marker` is the bit that it
@@ -77,13 +92,23 @@ impl ConsumerLayers {
         self.selector.selects_temporal()
     }
 
-    /// Returns the layers being sent; the temporal one where the client prefers one.
+    /// Returns the layers being sent; the temporal one where it is limited.
     pub fn sent(&self) -> Option<Layers> {
-        let temporal = self.selector.current_temporal().unwrap_or(self.temporal);
+        let temporal = self.current_temporal();
         Some(Layers {
             spatial_layer: self.current()?,
-            temporal_layer: Some(temporal).filter(|it| *it != u8::MAX),
+            temporal_layer: Some(temporal).filter(|it| *it != ALL_TEMPORAL),
         })
+    }
+
+    /// Returns whether some temporal layers are left out.
+    pub fn is_slowed(&self) -> bool {
+        self.current_temporal() != ALL_TEMPORAL
+    }
+
+    /// Returns the highest temporal layer being sent; [`ALL_TEMPORAL`] without a bound.
+    pub fn current_temporal(&self) -> u8 {
+        self.selector.current_temporal().unwrap_or(self.temporal)
     }
 
     const fn temporal_filter(&self) -> LayerFilter {
@@ -133,6 +158,11 @@ impl ConsumerLayers {
         Some(wanted.max(self.current().unwrap_or(0)))
     }
 
+    /// Returns the highest temporal layer that is preferred; [`ALL_TEMPORAL`] for the highest.
+    pub fn preferred_temporal(&self) -> u8 {
+        self.preference.temporal_max()
+    }
+
     /// Returns the layers that bring packets, as a bit set.
     pub const fn active(&self) -> u8 {
         self.active
@@ -168,11 +198,19 @@ impl ConsumerLayers {
         let limit = self.limit.spatial_max()?;
         Some(self.preference.spatial_max().min(limit))
     }
+
+    /// Returns the highest temporal layer to send while a spatial layer is sent.
+    #[inline]
+    fn temporal_max(&self, spatial: u8) -> u8 {
+        let limit = self.limit.temporal_max(spatial);
+        self.preference.temporal_max().min(limit)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocation::LayerStep;
 
     fn layer(spatial_layer: u8) -> Layers {
         Layers {
@@ -251,7 +289,7 @@ mod tests {
     fn limit_bounds_what_is_sent_and_may_pause_it() {
         let mut layers = camera(None, 0b111);
         layers.switched_to(2);
-        layers.set_limit(LayerLimit::UpTo(1));
+        layers.set_limit(LayerLimit::UpTo(LayerStep::full(1)));
         assert_eq!(layers.awaited_keyframe(), Some(1));
         layers.set_limit(LayerLimit::Paused);
         assert_eq!((layers.target(), layers.awaited_keyframe()), (None, None));
@@ -287,12 +325,35 @@ mod tests {
             temporal_layer: Some(0),
         });
         assert_eq!(layers.select(2, &frame(2, false)), Selection::Omit);
+        assert_eq!(layers.select(2, &frame(0, false)), Selection::Change);
         assert_eq!(layers.select(2, &frame(0, false)), Selection::Forward);
         assert_eq!(layers.sent().and_then(|it| it.temporal_layer), Some(0));
         layers.prefer(layer(2));
         assert_eq!(layers.select(2, &frame(1, false)), Selection::Omit);
-        assert_eq!(layers.select(2, &frame(1, true)), Selection::Forward);
+        assert_eq!(layers.select(2, &frame(1, true)), Selection::Change);
         assert_eq!(layers.select(2, &frame(2, false)), Selection::Omit);
-        assert_eq!(layers.select(2, &frame(2, true)), Selection::Forward);
+        assert_eq!(layers.select(2, &frame(2, true)), Selection::Change);
+    }
+
+    #[test]
+    fn limit_bounds_temporal_layers_of_the_spatial_layer_that_it_names() {
+        let frame = |temporal_layer, is_sync| PayloadDescriptor {
+            starts_frame: true,
+            inter_picture: true,
+            temporal_layer,
+            layer_sync: is_sync,
+            ..PayloadDescriptor::default()
+        };
+        let limit = |spatial, temporal| LayerLimit::UpTo(LayerStep { spatial, temporal });
+        let mut layers = camera(None, 0b111);
+        layers.switched_to(1);
+        layers.set_limit(limit(2, 0));
+        assert_eq!(layers.select(1, &frame(2, false)), Selection::Forward);
+        layers.set_limit(limit(1, 1));
+        assert_eq!(layers.select(1, &frame(2, false)), Selection::Omit);
+        assert_eq!(layers.select(1, &frame(1, false)), Selection::Change);
+        layers.set_limit(LayerLimit::UpTo(LayerStep::full(1)));
+        assert_eq!(layers.select(1, &frame(2, false)), Selection::Omit);
+        assert_eq!(layers.select(1, &frame(2, true)), Selection::Change);
     }
 }

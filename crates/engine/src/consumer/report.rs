@@ -8,7 +8,6 @@ use watersmeet_wire::units::{Ssrc, Time};
 
 use super::rewrite::media_time;
 use super::{Consumer, PeerReport};
-use crate::layers::Layers;
 use crate::redundancy::SentSoFar;
 use crate::score::score_of;
 use crate::stats::ConsumerStats;
@@ -119,7 +118,6 @@ impl Consumer {
     /// Returns the statistics of its stream.
     pub fn stats(&mut self, now: Time) -> ConsumerStats {
         let report = self.report;
-        let current = self.layers.current();
         ConsumerStats {
             stats_type: "outbound-rtp",
             timestamp: now.as_millis(),
@@ -141,10 +139,7 @@ impl Consumer {
             nack_packet_count: self.counters.nacked_packets,
             pli_count: self.counters.plis,
             fir_count: self.counters.firs,
-            current_layers: current.map(|spatial_layer| Layers {
-                spatial_layer,
-                temporal_layer: None,
-            }),
+            current_layers: self.layers.sent(),
         }
     }
 }

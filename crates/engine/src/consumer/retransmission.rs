@@ -149,6 +149,7 @@ mod tests {
             is_screen: false,
             preferred_layers: None,
             priority: 1,
+            degradation_preference: crate::allocation::DegradationPreference::MaintainFramerate,
             paused: false,
             first_seq: 1,
         })

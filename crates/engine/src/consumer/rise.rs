@@ -43,7 +43,7 @@ impl RiseHold {
 
     /// Records that the bound of its layers changes.
     pub fn record_change(&mut self, now: Time, former: LayerLimit, limit: LayerLimit) {
-        if limit.spatial_max() > former.spatial_max() {
+        if limit.step() > former.step() {
             self.risen = Some(now);
             return;
         }
@@ -69,9 +69,10 @@ impl RiseHold {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocation::LayerStep;
 
-    const LOW: LayerLimit = LayerLimit::UpTo(0);
-    const HIGH: LayerLimit = LayerLimit::UpTo(2);
+    const LOW: LayerLimit = LayerLimit::UpTo(LayerStep::full(0));
+    const HIGH: LayerLimit = LayerLimit::UpTo(LayerStep::full(2));
 
     #[test]
     fn layer_that_is_not_carried_is_tried_less_and_less_often() {

@@ -17,8 +17,8 @@ pub struct ScalableSelector {
     filter: Option<LayerFilter>,
     /// Highest spatial layer that a key picture has brought so far; absent after it.
     reached: Option<u8>,
-    /// Spatial layer at the end of the latest picture that was sent.
-    shown: Option<u8>,
+    /// Spatial and temporal layer at the end of the latest picture that was sent.
+    shown: Option<(u8, u8)>,
 }
 
 impl ScalableSelector {
@@ -70,8 +70,9 @@ impl ScalableSelector {
             return Selection::Omit;
         }
         self.reached = self.reached.map(|reached| reached.max(layer));
-        if filter.ends_picture(packet, false) && self.shown != Some(filter.spatial_layer) {
-            self.shown = Some(filter.spatial_layer);
+        let layers = (filter.spatial_layer, filter.temporal_layer);
+        if filter.ends_picture(packet, false) && self.shown != Some(layers) {
+            self.shown = Some(layers);
             return Selection::Change;
         }
         Selection::Forward

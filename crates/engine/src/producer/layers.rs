@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use watersmeet_wire::codec::InterLayerPrediction;
 use watersmeet_wire::params::ScalabilityMode;
 use watersmeet_wire::units::{Bitrate, Time};
 
 use super::Producer;
 use super::layer_rates::LayerRate;
+use super::temporal_shares::TemporalShares;
+use crate::allocation::{LayerStep, TEMPORAL_LAYERS_MAX};
 use crate::layer_structure::LayerStructure;
 use crate::layers::Layers;
 use crate::packet::Arrival;
@@ -57,9 +60,29 @@ impl Producer {
         let len = self
             .cached(arrival)
             .map_or(0, |cached| cached.bytes().len());
-        if let Some(rate) = self.layer_rates.get_mut(usize::from(arrival.layer)) {
+        let index = usize::from(arrival.layer);
+        if let Some(rate) = self.layer_rates.get_mut(index) {
             rate.record(now, len);
         }
+        if let Some(shares) = self.temporal_shares.get_mut(index) {
+            shares.record(now, &arrival.descriptor, len);
+        }
+    }
+
+    /// Returns the share of a layer's bitrate that each temporal layer needs together with those below, in
+    /// thousandths, lowest first and without the highest one.
+    pub fn temporal_permille(&self, layer: u8) -> ArrayVec<u64, TEMPORAL_LAYERS_MAX> {
+        let shares = self.temporal_shares.get(usize::from(layer));
+        shares.map(TemporalShares::permille).unwrap_or_default()
+    }
+
+    /// Returns the bitrate of a layer up to one of its temporal layers, with the lower ones that its
+    /// receivers need.
+    pub fn step_bitrate(&self, now: Time, step: LayerStep) -> Option<Bitrate> {
+        let all = self.layer_bitrate(now, step.spatial)?;
+        let shares = self.temporal_permille(step.spatial);
+        let permille = shares.get(usize::from(step.temporal)).unwrap_or(&1_000);
+        Some(Bitrate::from_bps(all.as_bps() * permille / 1_000))
     }
 
     /// Returns the bitrate of a layer, with the lower ones that its receivers need; `None` while it is not

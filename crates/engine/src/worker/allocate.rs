@@ -1,42 +1,24 @@
 //! Distributes the estimated bitrate of a transport among its video consumers, and applies the result:
 //! consumers change their layer, are paused with a notice, and come back by themselves.
 
-use arrayvec::ArrayVec;
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::rtcp::congestion_feedback::CongestionFeedback;
 use watersmeet_wire::rtcp::twcc::TransportFeedback;
 use watersmeet_wire::units::{Bitrate, Time};
 
 use super::Worker;
-use super::outbound::Terms;
-use crate::allocation::{Allocation, Candidate, LAYERS_MAX, allocate};
+use super::candidates::{goal, shares};
+use crate::allocation::allocate;
 use crate::consumer::layer_limit::LayerLimit;
 use crate::consumer::queued_packet::QueuedPacket;
-use crate::consumer::{BandwidthShare, Consumer};
 use crate::numbered_packets::ReportedPacket;
-use crate::producer::activity::bit;
 use crate::retransmissions_in_flight::Unrepaired;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 use crate::timers::TimerKind;
 
-/// Bitrates assumed of layers that are not measured yet, lowest first, and of those above.
-const UNKNOWN_LAYERS: [Bitrate; 3] = [
-    Bitrate::from_kbps(100),
-    Bitrate::from_kbps(300),
-    Bitrate::from_kbps(900),
-];
-const UNKNOWN_TOP: Bitrate = Bitrate::from_kbps(2_500);
-
 /// Threshold of overload: bitrate being sent, in percent of the available bitrate, above which layers that
 /// no longer fit stop at once.
 const OVERLOAD_PERCENT: u64 = 125;
-
-/// Bitrate that is of use to a shared screen, however little it sends at present: a page of text takes two
-/// seconds then.
-const PAGE_BITRATE: Bitrate = Bitrate::from_kbps(250);
-
-/// Margin above the goal of probing, in percent, so that what was found suffices.
-const GOAL_MARGIN_PERCENT: u64 = 5;
 
 impl Worker {
     /// Handles transport-wide feedback of a peer.
@@ -162,7 +144,7 @@ impl Worker {
                 continue;
             }
             sent += self.current_bitrate(now, consumer).as_bps();
-            if let Some(candidate) = self.candidate(now, consumer, terms) {
+            if let Some(candidate) = self.candidate(now, consumer, available, terms) {
                 keys.push(consumer_key);
                 candidates.push(candidate);
             }
@@ -225,40 +207,6 @@ impl Worker {
         }
     }
 
-    /// Returns what a video consumer wants; `None` while nothing can be sent to it anyhow.
-    fn candidate(&self, now: Time, consumer: &Consumer, terms: Terms) -> Option<Candidate> {
-        let producer = self.producers.get(consumer.producer)?;
-        if producer.paused || !consumer.is_sending() {
-            return None;
-        }
-        let active = consumer.layers.active();
-        let is_active = |layer: &u8| active & bit(*layer) != 0;
-        let is_possible = |layer: &u8| is_active(layer) || producer.would_start(now, *layer);
-        let preferred = consumer.layers.preferred_max();
-        let count = producer.layer_count();
-        let lowest = (0..count).find(is_possible)?;
-        let top = preferred.max(lowest);
-        let mut layers = ArrayVec::<_, LAYERS_MAX>::new();
-        for layer in (0..count).filter(|layer| is_possible(layer) && *layer <= top) {
-            let unknown = UNKNOWN_LAYERS.get(usize::from(layer - lowest));
-            let bitrate = producer
-                .layer_bitrate(now, layer)
-                .unwrap_or_else(|| *unknown.unwrap_or(&UNKNOWN_TOP));
-            let bitrate = Bitrate::from_bps(bitrate.as_bps() * terms.cost_percent / 100);
-            // A higher layer that brings less, as of a resting source, costs nothing more.
-            let former = layers.last().map_or(Bitrate::ZERO, |(_, former)| *former);
-            let _ = layers.try_push((layer, bitrate.max(former)));
-        }
-        Some(Candidate {
-            priority: consumer.priority,
-            layers,
-            current: consumer.layers.limit().granted(),
-            may_rise: consumer.rise.is_allowed(now),
-            is_guess: terms.is_guess,
-            is_screen: consumer.screen.is_some(),
-        })
-    }
-
     /// Bounds the layers of a consumer, and reports when it is paused.
     fn limit_layers(&mut self, now: Time, key: ConsumerKey, limit: LayerLimit) {
         let Some(consumer) = self.consumers.get_mut(key) else {
@@ -268,7 +216,10 @@ impl Worker {
         if former == limit || consumer.kind == MediaKind::Audio {
             return;
         }
-        consumer.rise.record_change(now, former, limit);
+        // What it wants less of is not left because of the path.
+        if consumer.share.is_less_than_wanted() || limit.step() > former.step() {
+            consumer.rise.record_change(now, former, limit);
+        }
         consumer.layers.set_limit(limit);
         if limit != LayerLimit::Paused {
             return self.request_awaited_keyframe(now, key);
@@ -276,16 +227,6 @@ impl Worker {
         let transport = consumer.transport;
         self.withdraw_packets(transport, key);
         self.report_layers(now, key);
-    }
-
-    /// Returns the bitrate of the layer that a consumer is being sent.
-    fn current_bitrate(&self, now: Time, consumer: &Consumer) -> Bitrate {
-        let producer = self.producers.get(consumer.producer);
-        let current = consumer.layers.current();
-        let bitrate = producer.zip(current);
-        bitrate
-            .and_then(|(producer, layer)| producer.layer_bitrate(now, layer))
-            .unwrap_or(Bitrate::ZERO)
     }
 
     /// Stops sending a layer above the bound of a consumer, instead of waiting for a keyframe of a lower
@@ -358,41 +299,4 @@ impl Worker {
                 .set(&mut bandwidth.deadline, due, TimerKind::Bandwidth(key));
         }
     }
-}
-
-/// Returns the bitrate that would be of use, in bit/s; zero where no more is. `reserved` is that of audio.
-fn goal(candidates: &[Candidate], allocation: &Allocation, reserved: u64) -> u64 {
-    let screen = candidates.iter().find(|it| it.is_screen);
-    let next = allocation.next.max(screen.map(|_| PAGE_BITRATE));
-    next.map_or(0, |next| {
-        (next.as_bps() + reserved) * (100 + GOAL_MARGIN_PERCENT) / 100
-    })
-}
-
-/// Returns what each candidate can be sent: what it is granted, and an equal part of what is left.
-fn shares(
-    budget: Bitrate,
-    candidates: &[Candidate],
-    allocation: &Allocation,
-    terms: Terms,
-) -> Vec<BandwidthShare> {
-    let pairs = || candidates.iter().zip(&allocation.granted);
-    let own = allocation.bitrates.iter();
-    let is_limited = |candidate: &Candidate, granted: Option<u8>| {
-        granted < candidate.layers.last().map(|(layer, _)| *layer)
-    };
-    let limited = pairs().filter(|(candidate, granted)| is_limited(candidate, **granted));
-    let parts = u64::try_from(limited.count()).unwrap_or(1).max(1);
-    let left = budget.as_bps().saturating_sub(allocation.used.as_bps()) / parts;
-    pairs()
-        .zip(own)
-        .map(|((candidate, granted), own)| {
-            let bps = own.as_bps() + left;
-            let bitrate = Bitrate::from_bps(bps * 100 / terms.cost_percent);
-            BandwidthShare {
-                bitrate: (!terms.is_guess).then_some(bitrate),
-                is_limited: is_limited(candidate, *granted),
-            }
-        })
-        .collect()
 }

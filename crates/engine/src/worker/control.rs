@@ -12,8 +12,8 @@ use super::{
     CONSUMERS_PER_TRANSPORT_MAX, PRODUCERS_PER_TRANSPORT_MAX, ROUTERS_MAX, TRANSPORTS_MAX, Worker,
 };
 use crate::command::{
-    Command, ConsumerId, Event, Layers, ProducerId, Refusal, Reply, RouterId, TransportId,
-    TransportOptions,
+    Command, ConsumerId, DegradationPreference, Event, Layers, ProducerId, Refusal, Reply,
+    RouterId, TransportId, TransportOptions,
 };
 use crate::consumer::{Consumer, ConsumerSetup};
 use crate::ortc;
@@ -51,6 +51,7 @@ struct ConsumeRequest {
     paused: bool,
     preferred_layers: Option<Layers>,
     priority: u8,
+    degradation_preference: DegradationPreference,
 }
 
 impl Worker {
@@ -138,6 +139,7 @@ impl Worker {
                 paused,
                 preferred_layers,
                 priority,
+                degradation_preference,
             } => self.consume(
                 now,
                 ConsumeRequest {
@@ -148,6 +150,7 @@ impl Worker {
                     paused,
                     preferred_layers,
                     priority,
+                    degradation_preference,
                 },
             ),
             Command::PauseConsumer { consumer } => self.set_consumer_paused(now, consumer, true),
@@ -425,6 +428,7 @@ impl Worker {
             is_screen: producer.is_screen(),
             preferred_layers: request.preferred_layers,
             priority: request.priority,
+            degradation_preference: request.degradation_preference,
             paused: request.paused,
             // In the lower half, so that receivers detect the first wrap (RFC 3711 §3.3.1).
             first_seq: u16::try_from(self.rng.next_u32() & 0x7fff).unwrap_or(0),

@@ -234,7 +234,8 @@ impl Worker {
             }
             self.send_queue
                 .enqueue_media(now, now, consumer.transport, &mut outbound.queue_entry);
-            let is_told = has_layers || consumer.told.reason().is_some();
+            let is_told =
+                has_layers || consumer.layers.is_slowed() || consumer.told.reason().is_some();
             if has_changed && is_told && self.events.len() < EVENTS_MAX {
                 self.events.push_back(layers_event(now, consumer, producer));
             }

@@ -53,7 +53,7 @@ pub(super) fn layers_event(now: Time, consumer: &mut Consumer, producer: &Produc
     }
 }
 
-/// Returns why a consumer is sent a lower layer than it prefers. `None` when it is sent that layer, or when
+/// Returns why a consumer is sent lower layers than it prefers. `None` when it is sent that layer, or when
 /// a better one only waits for a keyframe or for its publisher to start it.
 fn layers_reason(now: Time, consumer: &Consumer, producer: &Producer) -> Option<LayersReason> {
     if consumer.held {
@@ -62,10 +62,11 @@ fn layers_reason(now: Time, consumer: &Consumer, producer: &Producer) -> Option<
     let best = producer.layer_count().checked_sub(1)?;
     let preferred = consumer.layers.preferred_max().min(best);
     let sent = consumer.layers.current();
+    let is_slowed = consumer.share.is_slowed;
     if sent >= Some(preferred) {
-        return None;
+        return is_slowed.then_some(LayersReason::Bandwidth);
     }
-    if consumer.share.is_limited {
+    if consumer.share.is_limited || is_slowed {
         return Some(LayersReason::Bandwidth);
     }
     let active = consumer.layers.active();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use watersmeet_engine::command::{Command, Event, Refusal, TransportId};
+use watersmeet_engine::command::{Command, DegradationPreference, Event, Refusal, TransportId};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::worker::ObjectCounts;
 use watersmeet_wire::units::{Ssrc, Time};
@@ -209,6 +209,7 @@ fn commands_with_unknown_ids_or_foreign_capabilities_are_refused() {
         paused: false,
         preferred_layers: None,
         priority: 1,
+        degradation_preference: DegradationPreference::MaintainFramerate,
     };
     let refused = broadcast.worker.handle_command(now, consume);
     assert_eq!(

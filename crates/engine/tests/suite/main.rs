@@ -52,6 +52,8 @@ mod srtp_interop;
 #[cfg(feature = "sim")]
 mod ssrcs;
 mod support;
+#[cfg(feature = "sim")]
+mod temporal_layers;
 mod transport_security;
 #[cfg(feature = "sim")]
 mod voices;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use uuid::Uuid;
-use watersmeet_engine::command::{Command, ConsumerId, Reply, RouterId};
+use watersmeet_engine::command::{Command, ConsumerId, DegradationPreference, Reply, RouterId};
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::worker::CONSUMERS_PER_TRANSPORT_MAX;
 use watersmeet_wire::params::RtpParameters;
@@ -58,6 +58,7 @@ fn consumers_of_a_transport_never_share_or_reuse_ssrcs() {
             paused: false,
             preferred_layers: None,
             priority: 1,
+            degradation_preference: DegradationPreference::MaintainFramerate,
         });
         let Reply::Consumer { rtp, .. } = reply else {
             panic!("a consumer answers with its parameters");

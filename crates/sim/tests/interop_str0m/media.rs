@@ -4,7 +4,7 @@ use str0m::RtcConfig;
 use str0m::format::{Codec, FormatParams};
 use str0m::media::{Frequency, KeyframeRequestKind, MediaKind as Str0mKind};
 use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RtpWrite, SeqNo as Str0mSeqNo};
-use watersmeet_engine::command::{Command, ConsumerId, ProducerId, Reply};
+use watersmeet_engine::command::{Command, ConsumerId, DegradationPreference, ProducerId, Reply};
 use watersmeet_peer::negotiation::{self, AudioRepair, IncomingStream};
 use watersmeet_peer::receiver::video::{VideoPacket, VideoTrack};
 use watersmeet_peer::receiver::violation::Violation;
@@ -187,6 +187,7 @@ impl Viewer {
                 paused: false,
                 preferred_layers: None,
                 priority: 1,
+                degradation_preference: DegradationPreference::MaintainFramerate,
             };
             let Reply::Consumer { rtp, .. } = session.command(consume) else {
                 panic!("no consumer");

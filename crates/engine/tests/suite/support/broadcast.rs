@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use uuid::Uuid;
 use watersmeet_engine::command::{
-    Command, ConsumerId, Path, ProducerId, ProducerStats, Reply, RouterId, TransportId,
-    TransportOptions,
+    Command, ConsumerId, DegradationPreference, Path, ProducerId, ProducerStats, Reply, RouterId,
+    TransportId, TransportOptions,
 };
 use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::ortc;
@@ -384,6 +384,7 @@ impl Broadcast {
             paused: false,
             preferred_layers: None,
             priority: 1,
+            degradation_preference: DegradationPreference::MaintainFramerate,
         });
         let Reply::Consumer { rtp, .. } = reply else {
             panic!("a consumer answers with its parameters");

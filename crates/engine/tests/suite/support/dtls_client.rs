@@ -8,7 +8,8 @@ use dimpl::Output;
 use serde_json::json;
 use uuid::Uuid;
 use watersmeet_engine::command::{
-    Command, ConsumerId, Path, ProducerId, Reply, RouterId, TransportId, TransportOptions,
+    Command, ConsumerId, DegradationPreference, Path, ProducerId, Reply, RouterId, TransportId,
+    TransportOptions,
 };
 use watersmeet_engine::egress::window::EgressOptions;
 use watersmeet_engine::transport::srtp::SrtpSender;
@@ -232,6 +233,7 @@ impl HandshakeHarness {
             paused: false,
             preferred_layers: None,
             priority: 1,
+            degradation_preference: DegradationPreference::MaintainFramerate,
         });
         consumer
     }

@@ -15,6 +15,9 @@ use crate::score::measure::{Measure, Window};
 /// One-way delay of RFC 8867.
 const DELAY: Duration = millis(50);
 
+/// Highest frame rate: that of the camera, and rounding.
+const FPS_MAX: f64 = 30.5;
+
 /// All media of the publisher and retransmissions within their budget, as a multiple of 1 Mbit/s.
 const ALL_MEDIA: f64 = 2.5;
 
@@ -28,6 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
         steady("steady line of 2.5 Mbit/s", 2_500, TOP),
         steady("steady line of 0.6 Mbit/s", 600, MIDDLE),
         narrow_line(),
+        below_the_only_layer(),
         lying(
             "feedback claims that everything arrived",
             Claim::AllReceived,
@@ -352,6 +356,59 @@ fn narrow_line() -> Case {
         rows,
         ..one_viewer("2.5, 0.6, 1.5, 0.3 Mbit/s", secs(80), DELAY, &rates)
     }
+}
+
+/// A camera of one layer of 0.7 Mbit/s on a line that falls below that, so that only its lower temporal
+/// layers fit, and rises again.
+fn below_the_only_layer() -> Case {
+    let rates = [
+        (secs(0), kbps(2_500)),
+        (secs(20), kbps(600)),
+        (secs(60), kbps(2_500)),
+    ];
+    let low = Window::secs(25, 60);
+    let mut case = one_viewer("one layer of 0.7 Mbit/s on 0.6", secs(80), DELAY, &rates);
+    if let Some(publisher) = case.people.first_mut() {
+        publisher.media = vec![
+            MediaSource::Camera(CameraOptions::of_bitrate(kbps(700))),
+            MediaSource::Microphone { pauses: false },
+        ];
+    }
+    case.measured_from = low.from;
+    case.measured_until = low.until;
+    case.rows = vec![
+        worst(
+            "frame rate",
+            Unit::Fps,
+            Measure::FrameRate,
+            Bar::between(12.0, FPS_MAX),
+        ),
+        worst(
+            "longest time without a frame",
+            Unit::Seconds,
+            Measure::LongestGap(low),
+            Bar::at_most(1.0),
+        ),
+        mean(
+            "congestion loss",
+            Unit::Share,
+            Measure::CongestionLoss(low),
+            Bar::at_most(0.01),
+        ),
+        mean(
+            "audio concealed",
+            Unit::Share,
+            Measure::AudioConcealed,
+            Bar::at_most(0.02),
+        ),
+        worst(
+            "2.5 Mbit/s: time to 80 % of the frame rate",
+            Unit::Seconds,
+            Measure::FrameRateRecovered(Window::secs(60, 80)),
+            Bar::at_most(5.0),
+        ),
+    ];
+    case
 }
 
 /// A viewer whose feedback lies, on a line of 1 Mbit/s.

@@ -13,15 +13,16 @@ pub(crate) struct ConsumerLayersChanged {
     /// Resolution that is forwarded; absent means that nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spatial_layer: Option<u8>,
-    /// Frame rate that is forwarded.
+    /// Highest temporal layer that is forwarded; absent means that all are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temporal_layer: Option<u8>,
-    /// Why no better resolution is forwarded. Absent where the preferred one is, or is about to be.
+    /// Why no better resolution is forwarded, or not all of its frames. Absent where the preferred one is in
+    /// full, or is about to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<LayersReason>,
 }
 
-/// Why a consumer is sent a lower resolution than it prefers, or nothing.
+/// Why a consumer is sent less than it prefers, or nothing.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
