@@ -19,7 +19,6 @@ import {
 import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
 import { mediaFactory } from './media';
-import { CAMERA_PAUSED_TEXT, SAVE_DATA_OFFER_LABEL, SAVE_DATA_OFFER_TEXT, VIEWER_CANNOT_SEND_TEXT } from './notifications';
 import {
   PERSON_NAME_MAX,
   normaliseText,
@@ -134,8 +133,8 @@ export class App {
 
   /** Switches a device on or off. A viewer gets a notification instead. */
   toggle(device: Device): void {
-    if (this.isViewer()) this.room.value?.notify(VIEWER_CANNOT_SEND_TEXT);
-    else if (device === 'camera' && this.saveData.value) this.room.value?.notify(CAMERA_PAUSED_TEXT);
+    if (this.isViewer()) this.room.value?.notify({ code: 'viewerCannotSend' });
+    else if (device === 'camera' && this.saveData.value) this.room.value?.notify({ code: 'cameraPaused' });
     else void this.capture.toggle(device);
   }
 
@@ -212,10 +211,9 @@ export class App {
     const hasCameras = this.cameraLive.value || room.participants.value.some(({ sendsCamera }) => sendsCamera.value);
     if (this.saveDataOffered || this.saveData.value || !hasCameras) return;
     this.saveDataOffered = true;
-    const run = () => {
+    room.notify({ code: 'saveDataOffer' }, 'plain', () => {
       if (!this.saveData.value) this.toggleSaveData();
-    };
-    room.notify(SAVE_DATA_OFFER_TEXT, 'plain', { label: SAVE_DATA_OFFER_LABEL, run });
+    });
   }
 
   /** The network is back: reconnects, or repeats an attempt to join that failed without it. */

@@ -1,5 +1,5 @@
 /**
- * Browser storage. `localStorage` keeps the person's name, devices and host tokens;
+ * Browser storage. `localStorage` keeps the person's name, devices, language and host tokens;
  * `sessionStorage` keeps the call of this tab, so that a reload returns to it. The
  * only file that touches storage. Where storage is forbidden, nothing is kept and
  * nothing fails.
@@ -32,6 +32,7 @@ const HOST_TOKENS_KEY = 'watersmeet.hosting';
 const CALL_KEY = 'watersmeet.call';
 const TAB_KEY = 'watersmeet.tab';
 const SAVE_DATA_KEY = 'watersmeet.saveData';
+const LANGUAGE_KEY = 'watersmeet.language';
 
 /** Bytes of a tab's secret: 128 bits cannot be guessed. */
 const TAB_SECRET_LEN = 16;
@@ -63,6 +64,15 @@ export function loadSaveData(): boolean {
 
 export function saveSaveData(on: boolean): void {
   write(sessionStorageOrNull(), SAVE_DATA_KEY, { on });
+}
+
+/** Returns the tag of the language that the person chose; empty where the browser's languages decide. */
+export function loadLanguage(): string {
+  return text(read(localStorageOrNull(), LANGUAGE_KEY)['tag']);
+}
+
+export function saveLanguage(tag: string): void {
+  write(localStorageOrNull(), LANGUAGE_KEY, { tag });
 }
 
 /**

@@ -7,7 +7,7 @@ import { LAYER_MAX, isCamera, type Participant } from './participant';
 import type { ParticipantList } from './participantList';
 import type { Consumed, ConsumerLayersChanged, ConsumerScore } from './protocol';
 import { RetryTimers } from './retryTimers';
-import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
+import { ConnectionLost, Refusal, failureReason, isLasting, type RoomSignalling } from './signalling';
 import type { SpatialLayer } from './tileLayout';
 
 /** How long the first consumers wait for one another, so that the browser negotiates only once for them. */
@@ -106,7 +106,7 @@ export class Consumers {
     // A notice about a closed producer follows.
     const isGone = error instanceof Refusal && error.code === 'producer-not-found';
     if (!isFirst || isGone || !(error instanceof Refusal)) return;
-    this.signalling.reportProblem(`${participant.label} cannot be received: ${error.message}`);
+    this.signalling.reportProblem({ code: 'notReceived', who: participant.identity, reason: failureReason(error) });
   }
 
   /** Receives the cameras of others, or not. Sound and shared screens are always received. */

@@ -1,10 +1,16 @@
-/** Starts the page. */
+/** Starts the page in the person's language. */
 import { render } from 'preact';
 import { App } from './app';
+import { loadLanguage } from './browserStorage';
+import { preferredLanguage } from './i18n/languages';
+import { showLanguage } from './i18n/translate';
 import { CurrentPage } from './ui/CurrentPage';
 import './styles/base.css';
 import './styles/pages.css';
 import './styles/call.css';
 
 const root = document.getElementById('app');
-if (root) render(<CurrentPage app={new App()} />, root);
+// The room connects while the texts are loaded.
+const app = new App();
+await showLanguage(preferredLanguage([loadLanguage(), ...navigator.languages]));
+if (root) render(<CurrentPage app={app} />, root);

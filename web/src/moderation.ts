@@ -4,32 +4,26 @@
  * which checks whether they are permitted.
  */
 import { signal } from '@preact/signals';
-import { displayLabel } from './participant';
+import type { Named } from './notifications';
 import type { Moderate, Notice, Notices, Policy, Role } from './protocol';
-import { Refusal, type RoomSignalling } from './signalling';
-
-/** A participant who waits for a decision of the hosts. */
-export interface Requester {
-  id: string;
-  label: string;
-}
+import { Refusal, failureReason, type RoomSignalling } from './signalling';
 
 export class Moderation {
   /** Requests to join the room, oldest first. */
-  readonly joinRequests = signal<Requester[]>([]);
+  readonly joinRequests = signal<Named[]>([]);
   /** Viewers who asked to speak, oldest first. */
-  readonly speakRequests = signal<Requester[]>([]);
+  readonly speakRequests = signal<Named[]>([]);
   /** Who may enter; the server tells hosts when it is not `open`. */
   readonly policy = signal<Policy>('open');
 
   constructor(private readonly signalling: RoomSignalling) {}
 
-  admit({ id }: Requester): void {
+  admit({ id }: Named): void {
     this.removeJoinRequest(id);
     this.send({ action: 'admit', peerId: id });
   }
 
-  deny({ id }: Requester): void {
+  deny({ id }: Named): void {
     this.removeJoinRequest(id);
     this.send({ action: 'deny', peerId: id });
   }
@@ -102,16 +96,16 @@ export class Moderation {
     this.signalling.request('moderate', action).catch((error: unknown) => {
       // The participant may have left meanwhile; then there is nothing to do.
       if (error instanceof Refusal && error.code !== 'participant-not-found') {
-        this.signalling.reportProblem(`That could not be done: ${error.message}`);
+        this.signalling.reportProblem({ code: 'actionFailed', reason: failureReason(error) });
       }
     });
   }
 }
 
-function withRequester(list: Requester[], { peerId, displayName }: Notices['joinRequested']): Requester[] {
-  return [...without(list, peerId), { id: peerId, label: displayLabel(peerId, displayName) }];
+function withRequester(list: Named[], { peerId, displayName }: Notices['joinRequested']): Named[] {
+  return [...without(list, peerId), { id: peerId, name: displayName ?? '' }];
 }
 
-function without(list: Requester[], id: string): Requester[] {
+function without(list: Named[], id: string): Named[] {
   return list.filter((requester) => requester.id !== id);
 }

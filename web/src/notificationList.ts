@@ -1,18 +1,14 @@
 /** Notifications shown over the call: the newest few, each for some seconds. */
 import { signal } from '@preact/signals';
+import type { NotificationContent } from './notifications';
 
 /** A short message shown over the call. */
 export interface Notification {
   id: number;
   tone: 'plain' | 'bad';
-  text: string;
-  action?: NotificationAction;
-}
-
-/** Button of a notification. */
-export interface NotificationAction {
-  label: string;
-  run(): void;
+  content: NotificationContent;
+  /** What the button of the notification does; absent where it has none. */
+  action?: () => void;
 }
 
 const NOTIFICATIONS_MAX = 3;
@@ -25,9 +21,9 @@ export class NotificationList {
   readonly notifications = signal<Notification[]>([]);
   private lastId = 0;
 
-  add(text: string, tone: Notification['tone'], action?: NotificationAction): void {
+  add(content: NotificationContent, tone: Notification['tone'], action?: () => void): void {
     this.lastId += 1;
-    const notification = { id: this.lastId, tone, text, ...(action && { action }) };
+    const notification = { id: this.lastId, tone, content, ...(action && { action }) };
     this.notifications.value = [...this.notifications.value, notification].slice(-NOTIFICATIONS_MAX);
     setTimeout(() => this.dismiss(notification.id), action ? ACTION_MS : NOTIFICATION_MS);
   }

@@ -1,27 +1,29 @@
-/** Texts of the notifications about roles and the room's policy. */
+/** What notifications tell the person, as codes and values. The page has the sentences (`ui/messages.ts`). */
+import type { Device, DeviceError } from './capture';
 import type { Policy, Role } from './protocol';
 
-export const POLICY_CHANGED_TEXT: Record<Policy, string> = {
-  open: 'Anyone with the link can join now.',
-  'invite-only': 'Only people with an invitation can join now.',
-  approval: 'A host lets in each new person now.',
-  locked: 'The room is locked now: nobody can join.',
-};
-
-export const ROLE_CHANGED_TEXT: Record<Role | 'retired', string> = {
-  host: 'You are a host now. You find what you can do in the list of participants.',
-  speaker: 'You can speak now: others hear and see what you switch on.',
-  viewer: 'You are watching now: others do not hear or see you.',
-  retired: 'You are no host any more.',
-};
-
-export const VIEWER_CANNOT_SEND_TEXT = 'You are watching: others do not hear or see you. Ask to speak first.';
-
-export const CAMERA_PAUSED_TEXT = 'Your camera is paused while you have audio and shared screen only. Switch that off first.';
-export const SAVE_DATA_OFFER_TEXT = 'Your connection has been slow for some time. Without cameras, more of it is left for sound.';
-export const SAVE_DATA_OFFER_LABEL = 'Pause cameras';
-
-export function serverClosingText(seconds: number): string {
-  const when = seconds < 2 ? 'now' : `in ${seconds} seconds`;
-  return `The server restarts ${when}. The call then continues by itself.`;
+/** Somebody as others see them; the page has a label for those without a name. */
+export interface Named {
+  id: string;
+  /** Empty where the person gave none. */
+  name: string;
 }
+
+/** Why a request failed: the code of the refusal, and the server's words where the code is not enough. */
+export interface FailureReason {
+  code: string;
+  message: string;
+}
+
+/** What a notification says. */
+export type NotificationContent =
+  | { code: 'joined' | 'left'; who: Named }
+  | { code: 'policyChanged'; policy: Policy }
+  | { code: 'roleChanged'; role: Role | 'retired' }
+  | { code: 'muted'; device: Device }
+  | { code: 'viewerCannotSend' | 'cameraPaused' | 'saveDataOffer' | 'hostsAsked' }
+  | { code: 'serverClosing'; seconds: number }
+  | { code: 'deviceFailed'; device: Device | 'both'; error: DeviceError }
+  | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }
+  | { code: 'notSent'; device: Device; reason: FailureReason }
+  | { code: 'notReceived'; who: Named; reason: FailureReason };

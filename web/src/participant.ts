@@ -1,6 +1,7 @@
 /** Another participant of the room, as signals. Knows neither signalling nor media transports. */
 import { signal } from '@preact/signals';
 import type { Cause } from './connectionQuality';
+import type { Named } from './notifications';
 import type { Kind, LayersReason, ProducerSummary, Role } from './protocol';
 import type { SpatialLayer } from './tileLayout';
 
@@ -37,8 +38,9 @@ export class Participant {
 
   constructor(readonly id: string) {}
 
-  get label(): string {
-    return displayLabel(this.id, this.name.value);
+  /** Id and name, as a notification keeps them. */
+  get identity(): Named {
+    return { id: this.id, name: this.name.value };
   }
 
   requestLayer(layer: SpatialLayer): void {
@@ -81,9 +83,4 @@ export function lowestScore(scores: Iterable<number>): number | null {
 /** Whether a producer is a camera; where the source is not known, it is the usual one. */
 export function isCamera({ kind, source }: ProducerSummary): boolean {
   return kind === 'video' && source !== 'screen';
-}
-
-/** Returns the name to show; participants with other clients may have none. */
-export function displayLabel(id: string, name: string | undefined): string {
-  return name || `Guest ${id.slice(-4)}`;
 }

@@ -8,7 +8,7 @@ import { UnsupportedBrowser, type Media, type MediaProducer, type VideoCodec } f
 import { lowestScore } from './participant';
 import type { MediaSource, ProducerDemandChanged, ProducerScore } from './protocol';
 import { RetryTimers } from './retryTimers';
-import { ConnectionLost, Refusal, isLasting, type RoomSignalling } from './signalling';
+import { ConnectionLost, Refusal, failureReason, isLasting, type RoomSignalling } from './signalling';
 
 /** The local tracks, as `Capture` has them. */
 export interface LocalTracks {
@@ -142,7 +142,8 @@ export class Producers {
       const isFirst = isLastingFailure || this.retries.schedule(source, () => void this.sync());
       if (!isFirst || !(error instanceof Refusal || error instanceof UnsupportedBrowser)) return;
       const device = source === 'mic' ? 'microphone' : 'camera';
-      this.signalling.reportProblem(`Your ${device} is not being sent: ${error.message}`);
+      const reason = error instanceof Refusal ? failureReason(error) : { code: 'unsupported', message: error.message };
+      this.signalling.reportProblem({ code: 'notSent', device, reason });
     }
   }
 

@@ -1,11 +1,13 @@
 /** Room: tokens, waiting for a host, roles and moderation, with fake signalling and media. */
 import { describe, expect, test, vi } from 'vitest';
 import { FakeMedia } from './media.fake';
+import type { Named } from './notifications';
 import type { RoomLeft } from './protocol';
 import { RoomFixture, ben, media, settle, tracks, turnCameraOn, turnMicrophoneOn } from './room.fake';
 import { Refusal } from './signalling';
 
 const call = new RoomFixture();
+const lastNotification = () => call.room.notifications.value.at(-1)?.content;
 
 describe('a token', () => {
   test('is sent with every attempt to join', async () => {
@@ -199,7 +201,7 @@ describe('being muted by a host', () => {
     expect(tracks.microphoneOn.value).toBe(false);
     expect(media().producers[0]?.paused).toBe(true);
     expect(call.server.count('pauseProducer')).toBe(0);
-    expect(call.room.notifications.value.at(-1)?.text).toBe('A host muted you.');
+    expect(lastNotification()).toEqual({ code: 'muted', device: 'microphone' });
     tracks.microphoneOn.value = true;
     await settle();
     expect(call.server.last('resumeProducer')).toEqual({ producerId: 'mine 1' });
@@ -211,7 +213,7 @@ describe('being muted by a host', () => {
     await call.join();
     call.server.notify('muted', { producerId: 'mine 1', kind: 'video' });
     expect(tracks.cameraOn.value).toBe(false);
-    expect(call.room.notifications.value.at(-1)?.text).toBe('A host turned your camera off.');
+    expect(lastNotification()).toEqual({ code: 'muted', device: 'camera' });
   });
 
   test('is ignored for a producer that is not sent any more', async () => {
@@ -222,7 +224,7 @@ describe('being muted by a host', () => {
 });
 
 describe('a host', () => {
-  const labels = (list: { value: { label: string }[] }) => list.value.map(({ label }) => label);
+  const names = (list: { value: Named[] }) => list.value.map(({ name }) => name);
 
   test('receives join requests even before the reply to joinRoom', async () => {
     call.room.join();
@@ -231,7 +233,7 @@ describe('a host', () => {
     call.server.notify('joinRequested', { peerId: 'peer_ben1', displayName: 'Ben' });
     await settle();
     call.server.notify('joinRequested', { peerId: 'peer_cat2' });
-    expect(labels(call.room.moderation.joinRequests)).toEqual(['Ben', 'Guest cat2']);
+    expect(names(call.room.moderation.joinRequests)).toEqual(['Ben', '']);
   });
 
   test('admits one and denies another', async () => {
@@ -268,7 +270,7 @@ describe('a host', () => {
     await call.join({ ...ben, role: 'host' });
     call.server.notify('speakRequested', { peerId: 'ben', displayName: 'Ben' });
     call.server.notify('speakRequested', { peerId: 'ben', displayName: 'Ben' });
-    expect(labels(call.room.moderation.speakRequests)).toEqual(['Ben']);
+    expect(names(call.room.moderation.speakRequests)).toEqual(['Ben']);
     call.room.moderation.promote('ben');
     expect(call.server.last('moderate')).toEqual({ action: 'promote', peerId: 'ben' });
     expect(call.room.moderation.speakRequests.value).toEqual([]);
@@ -303,7 +305,7 @@ describe('a host', () => {
     call.server.notify('joinRequested', { peerId: 'ben' });
     call.server.notify('roleChanged', { peerId: 'peer_me', role: 'speaker' });
     expect(call.room.moderation.joinRequests.value).toEqual([]);
-    expect(call.room.notifications.value.at(-1)?.text).toBe('You are no host any more.');
+    expect(lastNotification()).toEqual({ code: 'roleChanged', role: 'retired' });
   });
 
   test('is told when an action fails, unless the participant has left', async () => {
@@ -315,7 +317,8 @@ describe('a host', () => {
     call.server.refusals.set('moderate', new Refusal('Not allowed', 'forbidden'));
     call.room.moderation.setPolicy('locked');
     await settle();
-    expect(call.room.notifications.value.at(-1)?.text).toBe('That could not be done: Not allowed');
+    const reason = { code: 'forbidden', message: 'Not allowed' };
+    expect(lastNotification()).toEqual({ code: 'actionFailed', reason });
   });
 
   test('sets the policy, and the change is shown as a notification', async () => {
@@ -325,7 +328,7 @@ describe('a host', () => {
     expect(call.server.last('moderate')).toEqual({ action: 'setPolicy', policy: 'locked' });
     call.server.notify('policyChanged', { policy: 'locked' });
     expect(call.room.moderation.policy.value).toBe('locked');
-    expect(call.room.notifications.value.map(({ text }) => text)).toEqual(['The room is locked now: nobody can join.']);
+    expect(call.room.notifications.value.map(({ content }) => content)).toEqual([{ code: 'policyChanged', policy: 'locked' }]);
   });
 
   test('learns the policy while joining without a notification', async () => {

@@ -13,7 +13,7 @@ describe('joining', () => {
     await call.join(ben);
     const [participant] = call.room.participants.value;
     expect(call.room.status.value).toBe('live');
-    expect(participant?.label).toBe('Ben');
+    expect(participant?.name.value).toBe('Ben');
     expect(participant?.video.value?.id).toBe('track of ben face');
     expect(participant?.audio.value?.id).toBe('track of ben voice');
     expect([participant?.cameraOn.value, participant?.microphoneOn.value]).toEqual([true, false]);
@@ -31,11 +31,6 @@ describe('joining', () => {
     turnMicrophoneOn();
     await call.join();
     expect(call.server.requests.filter((it) => it.type === 'produce').map((it) => it.payload.kind)).toEqual(['video', 'audio']);
-  });
-
-  test('labels participants without a name as guests', async () => {
-    await call.join({ peers: ['peer_12ab'], participants: [{ peerId: 'peer_12ab', audio: false, video: false, role: 'speaker' }] });
-    expect(call.room.participants.value[0]?.label).toBe('Guest 12ab');
   });
 
   test('fails with the refusal code when a retry cannot help', async () => {
@@ -158,7 +153,11 @@ describe('other participants', () => {
     expect(participant?.video.value).toBeNull();
     call.server.notify('peerLeft', { peerId: 'ben' });
     expect(call.room.participants.value).toEqual([]);
-    expect(call.room.notifications.value.map(({ text }) => text)).toEqual(['Ben joined', 'Ben left']);
+    const who = { id: 'ben', name: 'Ben' };
+    expect(call.room.notifications.value.map(({ content }) => content)).toEqual([
+      { code: 'joined', who },
+      { code: 'left', who },
+    ]);
   });
 
   test('keep their order when someone leaves', async () => {
@@ -195,7 +194,11 @@ describe('other participants', () => {
     call.server.joined = { ...call.server.joined, ...ben };
     call.server.connect();
     await settle();
-    expect(call.room.notifications.value[0]?.text).toBe('Ben cannot be received: Cannot consume');
+    expect(call.room.notifications.value[0]?.content).toEqual({
+      code: 'notReceived',
+      who: { id: 'ben', name: 'Ben' },
+      reason: { code: 'cannot-consume', message: 'Cannot consume' },
+    });
   });
 });
 
@@ -528,8 +531,9 @@ test('leaving notifies the server, closes everything and is final', async () => 
 });
 
 test('notifications disappear after a while, the oldest first when there are too many', () => {
-  for (const text of ['one', 'two', 'three', 'four']) call.room.notify(text);
-  expect(call.room.notifications.value.map(({ text }) => text)).toEqual(['two', 'three', 'four']);
+  const contents = [1, 2, 3, 4].map((seconds) => ({ code: 'serverClosing', seconds }) as const);
+  for (const content of contents) call.room.notify(content);
+  expect(call.room.notifications.value.map(({ content }) => content)).toEqual(contents.slice(1));
   vi.advanceTimersByTime(5_000);
   expect(call.room.notifications.value).toEqual([]);
 });
@@ -550,7 +554,7 @@ describe('a restart of the server', () => {
   test('is announced', async () => {
     await call.join(ben);
     call.server.notify('serverClosing', { seconds: 20 });
-    expect(call.room.notifications.value.at(-1)?.text).toContain('restarts in 20 seconds');
+    expect(call.room.notifications.value.at(-1)?.content).toEqual({ code: 'serverClosing', seconds: 20 });
   });
 
   test('does not end the attempts to join', async () => {

@@ -19,8 +19,8 @@ import {
   type TransportSignalling,
 } from './media';
 import { Moderation } from './moderation';
-import { NotificationList, type Notification, type NotificationAction } from './notificationList';
-import { POLICY_CHANGED_TEXT, ROLE_CHANGED_TEXT, serverClosingText } from './notifications';
+import { NotificationList, type Notification } from './notificationList';
+import type { NotificationContent } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
 import { Producers, type LocalTracks } from './producers';
@@ -146,11 +146,11 @@ export class Room {
     });
     const signalling: RoomSignalling = {
       request: (type, payload) => this.signalling.request(type, payload),
-      reportProblem: (text) => this.notify(text, 'bad'),
+      reportProblem: (content) => this.notify(content, 'bad'),
     };
     const canSend = () => this.status.value === 'live' && this.role.value !== 'viewer';
     this.moderation = new Moderation(signalling);
-    this.speakRequest = new SpeakRequest(signalling, (text, tone) => this.notify(text, tone));
+    this.speakRequest = new SpeakRequest(signalling, (content, tone) => this.notify(content, tone));
     this.producers = new Producers(options.tracks, signalling, canSend);
     this.consumers = new Consumers(this.list, signalling);
     this.quality = new QualityMonitor(
@@ -225,8 +225,8 @@ export class Room {
     this.consumers.setWantedLayer(participant, layer);
   }
 
-  notify(text: string, tone: Notification['tone'] = 'plain', action?: NotificationAction): void {
-    this.notificationList.add(text, tone, action);
+  notify(content: NotificationContent, tone: Notification['tone'] = 'plain', action?: () => void): void {
+    this.notificationList.add(content, tone, action);
   }
 
   dismissNotification(id: number): void {
@@ -433,7 +433,8 @@ export class Room {
         return this.handleMuted(notice.payload.producerId);
       case 'policyChanged':
         // While joining, this notice states the present policy and is no change.
-        return this.status.value === 'live' ? this.notify(POLICY_CHANGED_TEXT[notice.payload.policy]) : undefined;
+        if (this.status.value === 'live') this.notify({ code: 'policyChanged', policy: notice.payload.policy });
+        return;
       case 'participantCount':
         this.list.participantCount.value = notice.payload.count;
         return;
@@ -441,7 +442,7 @@ export class Room {
         this.activeSpeaker.value = notice.payload.peerId ?? null;
         return;
       case 'serverClosing':
-        return this.notify(serverClosingText(notice.payload.seconds));
+        return this.notify({ code: 'serverClosing', seconds: notice.payload.seconds });
       case 'removed':
         this.removal.value = notice.payload.reason;
         return this.end('removed');
@@ -452,7 +453,7 @@ export class Room {
 
   private addParticipant(peer: Notices['newPeer']): void {
     if (!this.list.add(peer)) return;
-    this.notify(`${this.list.byId(peer.peerId)?.label} joined`);
+    this.notify({ code: 'joined', who: { id: peer.peerId, name: peer.displayName ?? '' } });
     if (this.role.value === 'host') void this.refreshRoles();
   }
 
@@ -480,13 +481,13 @@ export class Room {
     if (role === 'viewer') this.producers.closeAll();
     if (role === 'host') void this.refreshRoles();
     else this.moderation.reset();
-    this.notify(before === 'host' && role === 'speaker' ? ROLE_CHANGED_TEXT.retired : ROLE_CHANGED_TEXT[role]);
+    this.notify({ code: 'roleChanged', role: before === 'host' && role === 'speaker' ? 'retired' : role });
     void this.producers.sync();
   }
 
   private handleMuted(producerId: string): void {
     const device = this.producers.handleMuted(producerId);
-    if (device) this.notify(device === 'camera' ? 'A host turned your camera off.' : 'A host muted you.');
+    if (device) this.notify({ code: 'muted', device });
   }
 
   private removeParticipant(peerId: string): void {
@@ -494,7 +495,7 @@ export class Room {
     if (!participant) return;
     for (const producerId of participant.producers.keys()) this.consumers.close(producerId);
     this.list.remove(participant);
-    this.notify(`${participant.label} left`);
+    this.notify({ code: 'left', who: participant.identity });
   }
 
   private addProducer({ peerId, displayName, ...producer }: Notices['newProducer']): void {
@@ -517,7 +518,7 @@ export class Room {
     clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
       this.failedAttempts += 1;
-      if (this.failedAttempts >= JOIN_ATTEMPTS_MAX) this.fail('unreachable', 'The server cannot be reached.');
+      if (this.failedAttempts >= JOIN_ATTEMPTS_MAX) this.fail('unreachable', '');
     } else if (this.status.value === 'live') {
       this.status.value = 'reconnecting';
     }

@@ -1,4 +1,5 @@
 /** The signalling connection as the room sees it: requests, notices and the ways a request fails. */
+import type { FailureReason, NotificationContent } from './notifications';
 import type { Connected, Notice, PayloadOf, ReplyOf, RequestType } from './protocol';
 
 /** Callbacks of a signalling connection. */
@@ -24,7 +25,7 @@ export interface SignallingConnection {
 export interface RoomSignalling {
   request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>>;
   /** Shows the person an error message. */
-  reportProblem(text: string): void;
+  reportProblem(content: NotificationContent): void;
 }
 
 /** The server refused one request. */
@@ -36,6 +37,11 @@ export class Refusal extends Error {
   ) {
     super(message);
   }
+}
+
+/** Returns why a request failed. */
+export function failureReason({ message, code = '' }: Refusal): FailureReason {
+  return { code, message };
 }
 
 /** Refusals of a request that the same request gets again, however often it is repeated. */

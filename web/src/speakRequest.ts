@@ -1,7 +1,8 @@
 /** A viewer's request to speak: asks the hosts, and waits for their answer before asking again. */
 import { signal } from '@preact/signals';
 import type { Notification } from './notificationList';
-import { Refusal, type RoomSignalling } from './signalling';
+import type { NotificationContent } from './notifications';
+import { Refusal, failureReason, type RoomSignalling } from './signalling';
 
 /** After this time without an answer, another request may be sent. */
 const PENDING_MS_MAX = 20_000;
@@ -13,7 +14,7 @@ export class SpeakRequest {
 
   constructor(
     private readonly signalling: RoomSignalling,
-    private readonly notify: (text: string, tone?: Notification['tone']) => void,
+    private readonly notify: (content: NotificationContent, tone?: Notification['tone']) => void,
   ) {}
 
   /** Asks the hosts for the role of a speaker. */
@@ -22,10 +23,10 @@ export class SpeakRequest {
     this.pending.value = true;
     this.timer = setTimeout(() => (this.pending.value = false), PENDING_MS_MAX);
     this.signalling.request('requestToSpeak', {}).then(
-      () => this.notify('The hosts have been asked. You can speak when one of them allows it.'),
+      () => this.notify({ code: 'hostsAsked' }),
       (error: unknown) => {
         this.clear();
-        if (error instanceof Refusal) this.notify(`The hosts could not be asked: ${error.message}`, 'bad');
+        if (error instanceof Refusal) this.notify({ code: 'hostsNotAsked', reason: failureReason(error) }, 'bad');
       },
     );
   }

@@ -37,6 +37,7 @@ function launchFirefox(): Promise<Browser> {
     channel: 'moz-firefox',
     executablePath: FIREFOX,
     firefoxUserPrefs: {
+      'intl.accept_languages': 'en-US, en',
       'media.navigator.streams.fake': true,
       'media.navigator.permission.disabled': true,
       'media.peerconnection.ice.loopback': true,

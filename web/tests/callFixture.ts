@@ -44,6 +44,8 @@ interface ArrivalOptions {
   /** Further options of the page's URL. */
   options?: Record<string, string>;
   viewport?: { width: number; height: number };
+  /** Language of the browser, for Chromium; English by default. */
+  locale?: string;
   /** URL of the page without options; by default that of the server. */
   base?: string;
   /** UDP port of the loopback address at which the page reaches the server, through a relay; or where to ask for it. */
@@ -501,8 +503,12 @@ export class Call {
   /** Opens the lobby of a room in a new browser context; without a room, the landing page. */
   async open(name: string, arrival: ArrivalOptions = {}): Promise<CallParticipant> {
     const base = arrival.base ?? (this.servers.at(-1) ?? (await this.startServer())).url;
-    const browser = await this.browser(arrival.browser ?? 'chromium');
-    const context = await browser.newContext({ viewport: arrival.viewport ?? { width: 960, height: 600 } });
+    const browserName = arrival.browser ?? 'chromium';
+    const browser = await this.browser(browserName);
+    const context = await browser.newContext({
+      viewport: arrival.viewport ?? { width: 960, height: 600 },
+      ...(browserName === 'chromium' && { locale: arrival.locale ?? 'en-US' }),
+    });
     this.contexts.push(context);
     const page = await context.newPage();
     await page.addInitScript(() => {

@@ -1,6 +1,7 @@
 /** Buttons of a call: microphone, camera, saving data, devices or request to speak, leave. */
 import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
+import { t } from '../i18n/translate';
 import type { Room } from '../room';
 import { CameraIcon, HandIcon, LeaveIcon, MicIcon, SaveDataIcon, TuneIcon } from './icons';
 
@@ -9,9 +10,9 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
   const microphoneLive = app.microphoneLive.value;
   const cameraLive = app.cameraLive.value;
   return (
-    <div class="controls" role="group" aria-label="Call controls">
+    <div class="controls" role="group" aria-label={t('controls.label')}>
       <Control
-        label={isViewer ? 'Microphone: not for viewers' : microphoneLive ? 'Mute microphone' : 'Unmute microphone'}
+        label={microphoneLabel(isViewer, microphoneLive)}
         shortcut="m"
         off={!microphoneLive}
         unavailable={isViewer}
@@ -28,7 +29,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
       >
         <CameraIcon off={!cameraLive} />
       </Control>
-      <Control label="Audio and shared screen only" pressed={app.saveData.value} onClick={() => app.toggleSaveData()}>
+      <Control label={t('controls.saveData')} pressed={app.saveData.value} onClick={() => app.toggleSaveData()}>
         <SaveDataIcon />
       </Control>
       {isViewer ? (
@@ -39,25 +40,30 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
           onClick={() => room.speakRequest.send()}
         >
           <HandIcon />
-          <span>{room.speakRequest.pending.value ? 'Asked' : 'Ask to speak'}</span>
+          <span>{t(room.speakRequest.pending.value ? 'controls.asked' : 'controls.askToSpeak')}</span>
         </button>
       ) : (
-        <Control label="Devices" onClick={openDevices}>
+        <Control label={t('devices.title')} onClick={openDevices}>
           <TuneIcon />
         </Control>
       )}
-      <button type="button" class="leave" aria-label="Leave" title="Leave" onClick={() => app.leave()}>
+      <button type="button" class="leave" aria-label={t('controls.leave')} title={t('controls.leave')} onClick={() => app.leave()}>
         <LeaveIcon />
-        <span>Leave</span>
+        <span>{t('controls.leave')}</span>
       </button>
     </div>
   );
 }
 
+function microphoneLabel(isViewer: boolean, live: boolean): string {
+  if (isViewer) return t('controls.microphoneNotForViewers');
+  return t(live ? 'device.mute' : 'device.unmute');
+}
+
 function cameraLabel(isViewer: boolean, saving: boolean, live: boolean): string {
-  if (isViewer) return 'Camera: not for viewers';
-  if (saving) return 'Camera: paused to save data';
-  return live ? 'Turn camera off' : 'Turn camera on';
+  if (isViewer) return t('controls.cameraNotForViewers');
+  if (saving) return t('controls.cameraPaused');
+  return t(live ? 'device.cameraOff' : 'device.cameraOn');
 }
 
 interface ControlProps {

@@ -2,7 +2,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
-import type { NotificationAction } from '../notificationList';
+import type { Device, DeviceError } from '../capture';
+import { formatNumber, t } from '../i18n/translate';
+import type { Notification } from '../notificationList';
 import type { Room } from '../room';
 import { CallControls } from './CallControls';
 import { CopyLinkButton } from './CopyLinkButton';
@@ -12,7 +14,7 @@ import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
 import { TileGrid } from './TileGrid';
-import { deviceErrorText } from './messages';
+import { labelOf, notificationText } from './messages';
 
 export function CallPage({ app, room }: { app: App; room: Room }) {
   const panelOpen = useSignal(false);
@@ -29,7 +31,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       <header class="bar">
         <Mark />
         <h1 class="bar-room" title={room.id}>
-          {room.id}
+          <bdi>{room.id}</bdi>
         </h1>
         <ConnectionStatus room={room} />
         <div class="bar-end">
@@ -37,14 +39,14 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
           <button
             type="button"
             class="chip"
-            aria-label={`Participants (${participants.length + 1})`}
+            aria-label={t('people.count', { count: participants.length + 1 })}
             aria-expanded={panelOpen.value}
             aria-keyshortcuts="p"
-            title="Participants (P)"
+            title={`${t('people.title')} (P)`}
             onClick={() => (panelOpen.value = !panelOpen.value)}
           >
             <PeopleIcon />
-            <span>{participants.length + 1}</span>
+            <span>{formatNumber(participants.length + 1)}</span>
           </button>
         </div>
       </header>
@@ -67,7 +69,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
             <RemoteAudio
               key={participant.id}
               track={participant.audio.value}
-              label={`${participant.label}'s voice`}
+              label={t('people.voice', { name: labelOf(participant.identity) })}
               blocked={app.audioBlocked}
             />
           ),
@@ -80,14 +82,14 @@ function ConnectionStatus({ room }: { room: Room }) {
   const status = room.status.value;
   const [tone, text] =
     status === 'joining'
-      ? ['waiting', 'Connecting…']
+      ? ['waiting', t('connection.joining')]
       : status === 'reconnecting'
-        ? ['bad', 'Reconnecting…']
+        ? ['bad', t('connection.reconnecting')]
         : room.recovery.impaired.value
-          ? ['bad', 'Poor connection']
-          : ['good', 'Connected'];
+          ? ['bad', t('connection.impaired')]
+          : ['good', t('connection.live')];
   return (
-    <p class={`connection ${tone}`} role="status" aria-label="Connection">
+    <p class={`connection ${tone}`} role="status" aria-label={t('connection.label')}>
       <span class="dot" aria-hidden="true" />
       <span class="connection-text">{text}</span>
     </p>
@@ -99,9 +101,9 @@ function Banner({ app, room }: { app: App; room: Room }) {
   if (room.status.value === 'reconnecting') {
     return (
       <div class="banner" role="alert">
-        <span>The connection was lost. Getting you back in…</span>
+        <span>{t('banner.reconnecting')}</span>
         <button class="button small" type="button" onClick={() => room.retryNow()}>
-          Try now
+          {t('banner.tryNow')}
         </button>
       </div>
     );
@@ -110,9 +112,9 @@ function Banner({ app, room }: { app: App; room: Room }) {
     return (
       <div class="banner" role="alert">
         <SoundIcon />
-        <span>Your browser holds back the sound.</span>
+        <span>{t('banner.audioBlocked')}</span>
         <button class="button small" type="button" onClick={() => (app.audioBlocked.value = false)}>
-          Play sound
+          {t('banner.playSound')}
         </button>
       </div>
     );
@@ -122,12 +124,17 @@ function Banner({ app, room }: { app: App; room: Room }) {
 
 function Notifications({ room }: { room: Room }) {
   return (
-    <ul class="notifications" role="log" aria-label="Messages">
+    <ul class="notifications" role="log" aria-label={t('notifications.label')}>
       {room.notifications.value.map((notification) => (
         <li key={notification.id} class={`notification ${notification.tone}`}>
-          <span>{notification.text}</span>
-          {notification.action && <NotificationButton room={room} id={notification.id} action={notification.action} />}
-          <button type="button" class="notification-close" aria-label="Dismiss" onClick={() => room.dismissNotification(notification.id)}>
+          <span>{notificationText(notification.content)}</span>
+          <NotificationButton room={room} notification={notification} />
+          <button
+            type="button"
+            class="notification-close"
+            aria-label={t('notifications.dismiss')}
+            onClick={() => room.dismissNotification(notification.id)}
+          >
             <CloseIcon />
           </button>
         </li>
@@ -136,14 +143,16 @@ function Notifications({ room }: { room: Room }) {
   );
 }
 
-function NotificationButton({ room, id, action }: { room: Room; id: number; action: NotificationAction }) {
+function NotificationButton({ room, notification }: { room: Room; notification: Notification }) {
+  const { id, content, action } = notification;
+  if (!action || content.code !== 'saveDataOffer') return null;
   const run = () => {
-    action.run();
+    action();
     room.dismissNotification(id);
   };
   return (
     <button type="button" class="button small" onClick={run}>
-      {action.label}
+      {t('notification.saveDataOffer.button')}
     </button>
   );
 }
@@ -153,8 +162,10 @@ function useDeviceErrors(app: App, room: Room): void {
   const camera = app.capture.cameraError.value;
   const microphone = app.capture.microphoneError.value;
   useEffect(() => {
-    if (camera) room.notify(deviceErrorText(camera === microphone ? 'both' : 'camera', camera), 'bad');
-    if (microphone && microphone !== camera) room.notify(deviceErrorText('microphone', microphone), 'bad');
+    const notify = (device: Device | 'both', error: DeviceError) =>
+      room.notify({ code: 'deviceFailed', device, error }, 'bad');
+    if (camera) notify(camera === microphone ? 'both' : 'camera', camera);
+    if (microphone && microphone !== camera) notify('microphone', microphone);
   }, [camera, microphone, room]);
 }
 

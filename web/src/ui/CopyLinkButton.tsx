@@ -1,6 +1,7 @@
 /** Copies the room's link; shows it in a text field where the browser forbids copying. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { t } from '../i18n/translate';
 import { CheckIcon, LinkIcon } from './icons';
 
 const COPIED_MS = 2_000;
@@ -31,20 +32,20 @@ export function CopyLinkButton({ link, wide = false }: { link: string; wide?: bo
       <button
         type="button"
         class={wide ? 'button primary' : 'chip'}
-        aria-label="Copy link"
-        title="Copy link"
+        aria-label={t('copyLink.copy')}
+        title={t('copyLink.copy')}
         onClick={() => void copy()}
       >
         {copied.value ? <CheckIcon /> : <LinkIcon />}
-        <span class="copy-text">{copied.value ? 'Link copied' : 'Copy link'}</span>
+        <span class="copy-text">{t(copied.value ? 'copyLink.copied' : 'copyLink.copy')}</span>
       </button>
       <span class="hidden" role="status">
-        {copied.value ? 'Link copied' : ''}
+        {copied.value ? t('copyLink.copied') : ''}
       </span>
       {visible && (
         <div class="copy-by-hand card">
           <label>
-            Copy this link
+            {t('copyLink.byHand')}
             <input
               ref={field}
               type="text"

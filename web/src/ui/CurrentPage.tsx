@@ -1,6 +1,8 @@
 /** Renders the page that `App.page` names. */
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
+import { currentLanguage, t } from '../i18n/translate';
+import { LANGUAGES } from '../i18n/languages';
 import { CallPage } from './CallPage';
 import { LandingPage } from './LandingPage';
 import { LeftPage } from './LeftPage';
@@ -11,9 +13,13 @@ export function CurrentPage({ app }: { app: App }) {
   const page = app.page.value;
   const room = app.room.value;
   const roomId = app.roomId.value;
+  const title = roomId ? t('page.title', { room: roomId }) : 'Watersmeet';
+  const language = currentLanguage();
   useEffect(() => {
-    document.title = roomId ? `${roomId} · Watersmeet` : 'Watersmeet';
-  }, [roomId]);
+    document.title = title;
+    document.documentElement.lang = language;
+    document.documentElement.dir = LANGUAGES[language].direction;
+  }, [title, language]);
   if (page === 'call' && room?.status.value === 'waiting') return <WaitingPage app={app} room={room} />;
   if (page === 'call' && room) return <CallPage app={app} room={room} />;
   if (page === 'lobby') return <LobbyPage app={app} />;

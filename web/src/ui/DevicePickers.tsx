@@ -1,19 +1,18 @@
 /** Selects for the camera and the microphone. */
 import type { Capture, Device, DeviceOption } from '../capture';
+import { t } from '../i18n/translate';
 import { SelectField } from './SelectField';
 
 export function DevicePickers({ capture }: { capture: Capture }) {
   return (
     <div class="devices">
       <DevicePicker
-        label="Camera"
         device="camera"
         options={capture.cameras.value}
         selected={capture.cameraId.value}
         capture={capture}
       />
       <DevicePicker
-        label="Microphone"
         device="microphone"
         options={capture.microphones.value}
         selected={capture.microphoneId.value}
@@ -24,7 +23,6 @@ export function DevicePickers({ capture }: { capture: Capture }) {
 }
 
 interface DevicePickerProps {
-  label: string;
   device: Device;
   options: DeviceOption[];
   /** Id of the selected device. */
@@ -32,13 +30,20 @@ interface DevicePickerProps {
   capture: Capture;
 }
 
-function DevicePicker({ label, device, options, selected, capture }: DevicePickerProps) {
+const TEXTS = {
+  camera: { label: 'device.camera', numbered: 'device.cameraNumber', none: 'device.noCamera' },
+  microphone: { label: 'device.microphone', numbered: 'device.microphoneNumber', none: 'device.noMicrophone' },
+} as const;
+
+function DevicePicker({ device, options, selected, capture }: DevicePickerProps) {
+  const texts = TEXTS[device];
+  const textOf = ({ label }: DeviceOption, index: number) => label || t(texts.numbered, { number: index + 1 });
   return (
     <SelectField
-      label={label}
-      choices={options.map((option, index) => ({ value: option.id, text: option.label || `${label} ${index + 1}` }))}
+      label={t(texts.label)}
+      choices={options.map((option, index) => ({ value: option.id, text: textOf(option, index) }))}
       chosen={selected}
-      emptyText={`No ${device} available`}
+      emptyText={t(texts.none)}
       choose={(id) => void capture.selectDevice(device, id)}
     />
   );

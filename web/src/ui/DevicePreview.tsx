@@ -1,28 +1,33 @@
 /** Preview of the own camera and microphone: picture, switches, level and device errors. */
 import type { App } from '../app';
+import type { Device, DeviceError } from '../capture';
+import { t } from '../i18n/translate';
 import { AlertIcon, CameraIcon, MicIcon } from './icons';
 import { MicrophoneLevel } from './MicrophoneLevel';
 import { deviceErrorText } from './messages';
 import { VideoPlayer } from './VideoPlayer';
 
-export function DevicePreview({ app }: { app: App }) {
+/** `joining` tells whether the person can join without devices from here. */
+export function DevicePreview({ app, joining = false }: { app: App; joining?: boolean }) {
   const { capture } = app;
   const cameraOn = capture.cameraOn.value;
   const microphoneOn = capture.microphoneOn.value;
   return (
-    <section class="preview" aria-label="Preview">
+    <section class="preview" aria-label={t('preview.label')}>
       <div class="preview-picture">
         {capture.camera.value ? (
-          <VideoPlayer track={capture.camera.value} mirrored label="Your camera" />
+          <VideoPlayer track={capture.camera.value} mirrored label={t('device.yourCamera')} />
         ) : (
-          <p class="preview-empty">{capture.awaitingPermission.value ? 'Waiting for your permission…' : 'Camera is off'}</p>
+          <p class="preview-empty">
+            {t(capture.awaitingPermission.value ? 'preview.awaitingPermission' : 'preview.cameraOff')}
+          </p>
         )}
         <div class="preview-controls">
           <button
             type="button"
             class={`round ${microphoneOn ? '' : 'off'}`}
-            aria-label={microphoneOn ? 'Mute microphone' : 'Unmute microphone'}
-            title={microphoneOn ? 'Mute microphone' : 'Unmute microphone'}
+            aria-label={t(microphoneOn ? 'device.mute' : 'device.unmute')}
+            title={t(microphoneOn ? 'device.mute' : 'device.unmute')}
             onClick={() => void capture.toggle('microphone')}
           >
             <MicIcon off={!microphoneOn} />
@@ -30,8 +35,8 @@ export function DevicePreview({ app }: { app: App }) {
           <button
             type="button"
             class={`round ${cameraOn ? '' : 'off'}`}
-            aria-label={cameraOn ? 'Turn camera off' : 'Turn camera on'}
-            title={cameraOn ? 'Turn camera off' : 'Turn camera on'}
+            aria-label={t(cameraOn ? 'device.cameraOff' : 'device.cameraOn')}
+            title={t(cameraOn ? 'device.cameraOff' : 'device.cameraOn')}
             onClick={() => void capture.toggle('camera')}
           >
             <CameraIcon off={!cameraOn} />
@@ -39,19 +44,23 @@ export function DevicePreview({ app }: { app: App }) {
         </div>
       </div>
       <MicrophoneLevel capture={capture} />
-      <DeviceErrors app={app} />
+      <DeviceErrors app={app} joining={joining} />
     </section>
   );
 }
 
-function DeviceErrors({ app }: { app: App }) {
+function DeviceErrors({ app, joining }: { app: App; joining: boolean }) {
   const { cameraError, microphoneError } = app.capture;
   const texts = new Set<string>();
+  const add = (device: Device | 'both', error: DeviceError) => {
+    const text = deviceErrorText(device, error);
+    texts.add(joining ? `${text} ${t('deviceError.joinWithout')}` : text);
+  };
   if (cameraError.value && cameraError.value === microphoneError.value) {
-    texts.add(deviceErrorText('both', cameraError.value));
+    add('both', cameraError.value);
   } else {
-    if (cameraError.value) texts.add(deviceErrorText('camera', cameraError.value));
-    if (microphoneError.value) texts.add(deviceErrorText('microphone', microphoneError.value));
+    if (cameraError.value) add('camera', cameraError.value);
+    if (microphoneError.value) add('microphone', microphoneError.value);
   }
   return (
     <>

@@ -3,13 +3,14 @@ import { useSignal } from '@preact/signals';
 import type { App } from '../app';
 import { parseDestination } from '../pageUrl';
 import { CreateRoomError } from '../createRoom';
+import { t } from '../i18n/translate';
 import { generateRoomName } from '../roomNames';
 import type { Policy } from '../protocol';
 import { AlertIcon, ArrowIcon } from './icons';
 import { Brand } from './Brand';
 import { TextField } from './TextField';
 import { SelectField } from './SelectField';
-import { createRoomErrorText, POLICY_LABEL } from './messages';
+import { createRoomErrorText, policyLabel } from './messages';
 
 const POLICIES: Policy[] = ['open', 'invite-only', 'approval'];
 
@@ -19,13 +20,13 @@ export function LandingPage({ app }: { app: App }) {
       <Brand />
       <main class="landing-main">
         <div class="pitch">
-          <h1>Meet where the streams come together.</h1>
-          <p class="lead">Open a room, send the link, and talk. No account, nothing to install.</p>
+          <h1>{t('landing.title')}</h1>
+          <p class="lead">{t('landing.lead')}</p>
         </div>
         <div class="card start">
           <NewMeeting app={app} />
           <div class="or" aria-hidden="true">
-            or
+            {t('landing.or')}
           </div>
           <GoToRoom app={app} />
         </div>
@@ -57,12 +58,12 @@ function NewMeeting({ app }: { app: App }) {
   return (
     <div class="new-meeting">
       <button class="button primary large" type="button" aria-disabled={busy.value} onClick={() => void createMeeting()}>
-        New meeting
+        {t('landing.newMeeting')}
         <ArrowIcon />
       </button>
       <SelectField
-        label="Who can come in"
-        choices={POLICIES.map((value) => ({ value, text: POLICY_LABEL[value] }))}
+        label={t('policy.label')}
+        choices={POLICIES.map((value) => ({ value, text: policyLabel(value) }))}
         chosen={policy.value}
         choose={(value) => {
           policy.value = value;
@@ -87,13 +88,13 @@ function GoToRoom({ app }: { app: App }) {
     event.preventDefault();
     const wanted = parseDestination(typed.value);
     if (wanted.roomId) app.openRoom(wanted);
-    else problem.value = typed.value.trim() ? 'That link names no room.' : 'Type a room name or paste a link first.';
+    else problem.value = t(typed.value.trim() ? 'landing.noRoomInLink' : 'landing.nothingTyped');
   };
 
   return (
     <form class="join-form" onSubmit={join} noValidate>
       <TextField
-        label="Room name or link"
+        label={t('landing.roomOrLink')}
         value={typed.value}
         placeholder="quiet-delta-heron-k7qm"
         problem={problem.value}
@@ -104,7 +105,7 @@ function GoToRoom({ app }: { app: App }) {
         }}
       />
       <button class="button large" type="submit">
-        Join
+        {t('landing.join')}
       </button>
     </form>
   );

@@ -1,5 +1,6 @@
 /** Page before joining: preview, devices and name. */
 import type { App } from '../app';
+import { t } from '../i18n/translate';
 import { PERSON_NAME_MAX } from '../pageUrl';
 import { Brand } from './Brand';
 import { DevicePickers } from './DevicePickers';
@@ -19,11 +20,13 @@ export function LobbyPage({ app }: { app: App }) {
     <div class="outside">
       <Brand />
       <main class="lobby-main">
-        <DevicePreview app={app} />
+        <DevicePreview app={app} joining />
         <form class="card lobby-form" onSubmit={join}>
           <div>
-            <p class="eyebrow">You are about to join</p>
-            <h1 class="room-name">{app.roomId.value}</h1>
+            <p class="eyebrow">{t('lobby.aboutToJoin')}</p>
+            <h1 class="room-name">
+              <bdi>{app.roomId.value}</bdi>
+            </h1>
           </div>
           {failure && (
             <p class="alert" role="alert">
@@ -32,9 +35,9 @@ export function LobbyPage({ app }: { app: App }) {
             </p>
           )}
           <TextField
-            label="Your name"
+            label={t('lobby.yourName')}
             value={app.name.value}
-            placeholder="How others will see you"
+            placeholder={t('lobby.namePlaceholder')}
             lengthMax={PERSON_NAME_MAX}
             autocomplete="name"
             autofocus
@@ -42,10 +45,10 @@ export function LobbyPage({ app }: { app: App }) {
           />
           <DevicePickers capture={capture} />
           <button class="button primary large" type="submit">
-            Join now
+            {t('lobby.join')}
           </button>
           <button class="button plain" type="button" onClick={() => app.showLanding()}>
-            Choose another room
+            {t('lobby.otherRoom')}
           </button>
         </form>
       </main>

@@ -1,5 +1,6 @@
 /** Level meter of the microphone. */
 import type { Capture } from '../capture';
+import { t } from '../i18n/translate';
 import { MicIcon } from './icons';
 
 const BARS = 24;
@@ -16,7 +17,7 @@ export function MicrophoneLevel({ capture }: { capture: Capture }) {
       <div
         class="meter-bars"
         role="meter"
-        aria-label="Microphone level"
+        aria-label={t('meter.label')}
         aria-valuemin={0}
         aria-valuemax={100}
         aria-valuenow={Math.round(level * 100)}
@@ -25,7 +26,7 @@ export function MicrophoneLevel({ capture }: { capture: Capture }) {
           <span key={index} class={index < lit ? 'lit' : ''} />
         ))}
       </div>
-      <span class="meter-word">{!on ? 'Muted' : level > SPEECH_LEVEL ? 'We hear you' : 'Say something'}</span>
+      <span class="meter-word">{t(!on ? 'meter.muted' : level > SPEECH_LEVEL ? 'meter.heard' : 'meter.silent')}</span>
     </div>
   );
 }

@@ -2,15 +2,16 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
+import { formatNumber, t } from '../i18n/translate';
+import type { Named } from '../notifications';
 import { isInvitation } from '../pageUrl';
-import type { Requester } from '../moderation';
 import type { Participant } from '../participant';
 import type { Policy } from '../protocol';
 import type { Room } from '../room';
 import { CameraIcon, CloseIcon, MicIcon, MoreIcon } from './icons';
 import { RemoveParticipantDialog } from './RemoveParticipantDialog';
 import { SelectField } from './SelectField';
-import { POLICY_LABEL, ROLE_LABEL } from './messages';
+import { labelOf, policyLabel, roleLabel } from './messages';
 import { Avatar } from './Tile';
 
 const AVATAR_SIZE = 100;
@@ -19,24 +20,24 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
   const participants = room.participants.value;
   const isHost = room.role.value === 'host';
   return (
-    <aside class="panel" aria-label="Participants">
+    <aside class="panel" aria-label={t('people.title')}>
       <header class="panel-head">
         <h2>
-          Participants <span class="count">{participants.length + 1 + room.unlistedCount}</span>
+          {t('people.title')} <span class="count">{formatNumber(participants.length + 1 + room.unlistedCount)}</span>
         </h2>
-        <button type="button" class="ghost" aria-label="Close participants" onClick={close}>
+        <button type="button" class="ghost" aria-label={t('people.close')} onClick={close}>
           <CloseIcon />
         </button>
       </header>
       <div class="panel-body">
         {isHost && <JoinRequests room={room} />}
         {isHost && <SpeakRequests room={room} />}
-        <ul class="people" aria-label="Participants">
+        <ul class="people" aria-label={t('people.title')}>
           <li class="person" aria-label={ownName(app)}>
             <ParticipantSummary
-              name={app.name.value || 'You'}
+              name={app.name.value || t('people.you')}
               label={ownName(app)}
-              role={ROLE_LABEL[room.role.value]}
+              role={roleLabel(room.role.value)}
               microphoneOn={app.microphoneLive.value}
               cameraOn={app.cameraLive.value}
             />
@@ -45,7 +46,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
             <ParticipantRow key={participant.id} room={room} participant={participant} isHost={isHost} />
           ))}
         </ul>
-        {room.unlistedCount > 0 && <p class="person">and {room.unlistedCount} more who only watch and listen</p>}
+        {room.unlistedCount > 0 && <p class="person">{t('people.audience', { count: room.unlistedCount })}</p>}
       </div>
       {isHost && <PolicyPicker app={app} room={room} />}
     </aside>
@@ -53,19 +54,19 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
 }
 
 function ownName(app: App): string {
-  return app.name.value ? `${app.name.value} (you)` : 'You';
+  return app.name.value ? t('people.youNamed', { name: app.name.value }) : t('people.you');
 }
 
 function JoinRequests({ room: { moderation } }: { room: Room }) {
   return (
-    <RequesterList title="Waiting to come in" requesters={moderation.joinRequests.value}>
+    <RequesterList title={t('host.waiting')} requesters={moderation.joinRequests.value}>
       {(requester) => (
         <>
           <button class="button small" type="button" onClick={() => moderation.deny(requester)}>
-            Deny
+            {t('request.deny')}
           </button>
           <button class="button small primary" type="button" onClick={() => moderation.admit(requester)}>
-            Admit
+            {t('request.admit')}
           </button>
         </>
       )}
@@ -75,14 +76,14 @@ function JoinRequests({ room: { moderation } }: { room: Room }) {
 
 function SpeakRequests({ room: { moderation } }: { room: Room }) {
   return (
-    <RequesterList title="Asking to speak" requesters={moderation.speakRequests.value}>
+    <RequesterList title={t('host.asking')} requesters={moderation.speakRequests.value}>
       {(requester) => (
         <>
           <button class="button small" type="button" onClick={() => moderation.dismissSpeakRequest(requester.id)}>
-            Not now
+            {t('request.notNow')}
           </button>
           <button class="button small primary" type="button" onClick={() => moderation.promote(requester.id)}>
-            Allow
+            {t('request.allow')}
           </button>
         </>
       )}
@@ -92,8 +93,8 @@ function SpeakRequests({ room: { moderation } }: { room: Room }) {
 
 interface RequesterListProps {
   title: string;
-  requesters: Requester[];
-  children(requester: Requester): ComponentChildren;
+  requesters: Named[];
+  children(requester: Named): ComponentChildren;
 }
 
 function RequesterList({ title, requesters, children }: RequesterListProps) {
@@ -103,8 +104,8 @@ function RequesterList({ title, requesters, children }: RequesterListProps) {
       <h3>{title}</h3>
       <ul aria-label={title}>
         {requesters.map((requester) => (
-          <li class="person" key={requester.id} aria-label={requester.label}>
-            <span class="person-name">{requester.label}</span>
+          <li class="person" key={requester.id} aria-label={labelOf(requester)}>
+            <bdi class="person-name">{labelOf(requester)}</bdi>
             {children(requester)}
           </li>
         ))}
@@ -115,14 +116,14 @@ function RequesterList({ title, requesters, children }: RequesterListProps) {
 
 function ParticipantRow({ room, participant, isHost }: { room: Room; participant: Participant; isHost: boolean }) {
   const open = useSignal(false);
-  const { label } = participant;
+  const label = labelOf(participant.identity);
   return (
     <li class="person other" aria-label={label}>
       <div class="person-line">
         <ParticipantSummary
           name={label}
           label={label}
-          role={ROLE_LABEL[participant.role.value]}
+          role={roleLabel(participant.role.value)}
           microphoneOn={participant.microphoneOn.value}
           cameraOn={participant.cameraOn.value}
         />
@@ -130,7 +131,7 @@ function ParticipantRow({ room, participant, isHost }: { room: Room; participant
           <button
             type="button"
             class="ghost more"
-            aria-label={`Options for ${label}`}
+            aria-label={t('host.options', { name: label })}
             aria-expanded={open.value}
             onClick={() => (open.value = !open.value)}
           >
@@ -147,29 +148,30 @@ function ParticipantRow({ room, participant, isHost }: { room: Room; participant
 function HostActions({ room: { moderation }, participant }: { room: Room; participant: Participant }) {
   const confirmingRemoval = useSignal(false);
   const isViewer = participant.role.value === 'viewer';
+  const label = labelOf(participant.identity);
   return (
-    <div class="options" role="group" aria-label={`Options for ${participant.label}`}>
+    <div class="options" role="group" aria-label={t('host.options', { name: label })}>
       <button
         class="button small"
         type="button"
         disabled={!participant.microphoneOn.value}
         onClick={() => moderation.mute(participant.id)}
       >
-        Mute
+        {t('host.mute')}
       </button>
       <button
         class="button small"
         type="button"
         onClick={() => (isViewer ? moderation.promote(participant.id) : moderation.demote(participant.id))}
       >
-        {isViewer ? 'Make speaker' : 'Make viewer'}
+        {t(isViewer ? 'host.makeSpeaker' : 'host.makeViewer')}
       </button>
       <button class="button small bad" type="button" onClick={() => (confirmingRemoval.value = true)}>
-        Remove
+        {t('host.remove')}
       </button>
       {confirmingRemoval.value && (
         <RemoveParticipantDialog
-          name={participant.label}
+          name={label}
           remove={(ban) => moderation.remove(participant.id, ban)}
           close={() => (confirmingRemoval.value = false)}
         />
@@ -191,13 +193,13 @@ function ParticipantSummary({ name, label, role, microphoneOn, cameraOn }: Parti
     <>
       <Avatar name={name} size={AVATAR_SIZE} />
       <span class="person-name">
-        {label}
+        <bdi>{label}</bdi>
         {role && <span class="role">{role}</span>}
       </span>
-      <span class={`state ${microphoneOn ? '' : 'off'}`} role="img" aria-label={microphoneOn ? 'Unmuted' : 'Muted'}>
+      <span class={`state ${microphoneOn ? '' : 'off'}`} role="img" aria-label={t(microphoneOn ? 'people.unmuted' : 'people.muted')}>
         <MicIcon off={!microphoneOn} />
       </span>
-      <span class={`state ${cameraOn ? '' : 'off'}`} role="img" aria-label={cameraOn ? 'Camera on' : 'Camera off'}>
+      <span class={`state ${cameraOn ? '' : 'off'}`} role="img" aria-label={t(cameraOn ? 'people.cameraOn' : 'people.cameraOff')}>
         <CameraIcon off={!cameraOn} />
       </span>
     </>
@@ -213,12 +215,12 @@ function PolicyPicker({ app, room }: { app: App; room: Room }) {
   return (
     <footer class="panel-foot">
       <SelectField
-        label="Who can come in"
-        choices={POLICIES.map((value) => ({ value, text: POLICY_LABEL[value] }))}
+        label={t('policy.label')}
+        choices={POLICIES.map((value) => ({ value, text: policyLabel(value) }))}
         chosen={policy}
         choose={(value) => room.moderation.setPolicy(value)}
       />
-      {linkLacksInvitation && <p class="quiet">This room’s link carries no invitation: nobody new can come in by it.</p>}
+      {linkLacksInvitation && <p class="quiet">{t('host.linkLacksInvitation')}</p>}
     </footer>
   );
 }

@@ -1,6 +1,7 @@
 /** Confirmation before a participant is removed, and kept out if the host wants it. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { t, tx } from '../i18n/translate';
 
 interface RemoveParticipantDialogProps {
   name: string;
@@ -13,19 +14,19 @@ export function RemoveParticipantDialog({ name, remove, close }: RemoveParticipa
   const ban = useSignal(false);
   useEffect(() => ref.current?.showModal(), []);
   return (
-    <dialog class="card dialog" ref={ref} aria-label={`Remove ${name}?`} onClose={close}>
-      <h2>Remove {name}?</h2>
-      <p class="quiet">{name} leaves the meeting at once, and can join again unless you keep them out.</p>
+    <dialog class="card dialog" ref={ref} aria-label={t('host.removeTitle', { name })} onClose={close}>
+      <h2>{tx('host.removeTitle', { name: <bdi>{name}</bdi> })}</h2>
+      <p class="quiet">{tx('host.removeText', { name: <bdi>{name}</bdi> })}</p>
       <label class="check">
         <input type="checkbox" checked={ban.value} onChange={(event) => (ban.value = event.currentTarget.checked)} />
-        Keep {name} out of this meeting
+        <span>{tx('host.keepOut', { name: <bdi>{name}</bdi> })}</span>
       </label>
       <form class="dialog-row" method="dialog">
         <button class="button" type="submit">
-          Cancel
+          {t('host.cancel')}
         </button>
         <button class="button danger" type="submit" onClick={() => remove(ban.value)}>
-          Remove
+          {t('host.remove')}
         </button>
       </form>
     </dialog>

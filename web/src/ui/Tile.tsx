@@ -2,11 +2,12 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app';
+import { t } from '../i18n/translate';
 import { spatialLayerFor, type Rect } from '../tileLayout';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { MicIcon, SpeakingIcon } from './icons';
-import { HELD_BACK_TEXT, OWN_CAUSE_TEXT, causeText } from './messages';
+import { causeText, heldBackText, labelOf, ownCauseText } from './messages';
 import { QualityMark } from './QualityMark';
 import { VideoPlayer } from './VideoPlayer';
 
@@ -18,6 +19,7 @@ interface ParticipantTileProps {
 }
 
 export function ParticipantTile({ app, room, participant, rect }: ParticipantTileProps) {
+  const label = labelOf(participant.identity);
   const layer = spatialLayerFor(rect.height * devicePixelRatio);
   useEffect(() => room.setWantedLayer(participant, layer), [room, participant, layer]);
   const camera = participant.cameraOn.value ? participant.video.value : null;
@@ -27,21 +29,21 @@ export function ParticipantTile({ app, room, participant, rect }: ParticipantTil
   const cause = heldBack ? null : participant.cause.value;
   return (
     <Tile
-      name={participant.label}
-      caption={participant.label}
+      name={label}
+      caption={label}
       rect={rect}
       muted={!participant.microphoneOn.value}
       speaking={room.activeSpeaker.value === participant.id}
     >
-      {track && <VideoPlayer track={track} label={`${participant.label}'s camera`} />}
+      {track && <VideoPlayer track={track} label={t('people.camera', { name: label })} />}
       {heldBack && (
         <p class="tile-note">
-          {HELD_BACK_TEXT[heldBack].reason}
-          <span> {HELD_BACK_TEXT[heldBack].outlook}</span>
+          {heldBackText(heldBack).reason}
+          <span> {heldBackText(heldBack).outlook}</span>
         </p>
       )}
-      {paused && <p class="tile-note">Not receiving this camera, to save data</p>}
-      {cause && <QualityMark reason={causeText(cause, participant.label)} />}
+      {paused && <p class="tile-note">{t('tile.notReceiving')}</p>}
+      {cause && <QualityMark reason={causeText(cause, label)} />}
     </Tile>
   );
 }
@@ -55,23 +57,24 @@ interface OwnTileProps {
 
 export function OwnTile({ app, room, rect, floating }: OwnTileProps) {
   const { capture } = app;
-  const name = app.name.value || 'You';
+  const name = app.name.value || t('people.you');
+  const named = t('people.youNamed', { name });
   const track = app.cameraLive.value ? capture.camera.value : null;
   const paused = app.cameraPaused.value && room.role.value !== 'viewer';
   const cause = room.quality.own.value;
   return (
     <Tile
       name={name}
-      caption={floating ? 'You' : `${name}${app.name.value ? ' (you)' : ''}`}
-      label={`${name} (you)`}
+      caption={floating || !app.name.value ? t('people.you') : named}
+      label={named}
       rect={rect}
       floating={floating}
       muted={!app.microphoneLive.value}
       speaking={room.isSpeaking}
     >
-      {track && <VideoPlayer track={track} mirrored label="Your camera" />}
-      {paused && <p class="tile-note">Your camera is paused to save data</p>}
-      {cause && <QualityMark reason={OWN_CAUSE_TEXT[cause]} />}
+      {track && <VideoPlayer track={track} mirrored label={t('device.yourCamera')} />}
+      {paused && <p class="tile-note">{t('tile.ownPaused')}</p>}
+      {cause && <QualityMark reason={ownCauseText(cause)} />}
     </Tile>
   );
 }
@@ -101,16 +104,16 @@ function Tile({ name, caption, label = name, rect, muted, speaking, floating = f
       {children}
       <figcaption>
         {muted && (
-          <span class="tile-muted" role="img" aria-label="Muted">
+          <span class="tile-muted" role="img" aria-label={t('people.muted')}>
             <MicIcon off />
           </span>
         )}
         {marked && (
-          <span class="tile-speaking" role="img" aria-label="Speaking">
+          <span class="tile-speaking" role="img" aria-label={t('people.speaking')}>
             <SpeakingIcon />
           </span>
         )}
-        <span class="tile-name">{caption}</span>
+        <bdi class="tile-name">{caption}</bdi>
       </figcaption>
     </figure>
   );

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../app';
+import { t } from '../i18n/translate';
 import { layoutTiles, type Size } from '../tileLayout';
 import type { Room } from '../room';
 import { CopyLinkButton } from './CopyLinkButton';
@@ -28,7 +29,7 @@ export function TileGrid({ app, room }: { app: App; room: Room }) {
   const gap = size.value.width < SMALL_WIDTH_MAX ? GAP_SMALL : GAP;
   const layout = layoutTiles(participants.length, size.value, gap);
   return (
-    <section class="stage" ref={ref} aria-label="People">
+    <section class="stage" ref={ref} aria-label={t('people.stage')}>
       <OwnTile app={app} room={room} rect={layout.self} floating={layout.floating} />
       {participants.map((participant, index) => {
         const rect = layout.others[index];
@@ -37,9 +38,9 @@ export function TileGrid({ app, room }: { app: App; room: Room }) {
       {participants.length === 0 && room.status.value === 'live' && (
         <div class="invite">
           <p>
-            <strong>You are the first one here.</strong>
+            <strong>{t('alone.nobody')}</strong>
             <br />
-            Send the link to those you want to meet.
+            {t('alone.sendLink')}
           </p>
           <CopyLinkButton link={app.link} wide />
         </div>

@@ -1,5 +1,6 @@
 /** Page shown while a host decides whether the person may join. */
 import type { App } from '../app';
+import { t } from '../i18n/translate';
 import type { Room } from '../room';
 import { Brand } from './Brand';
 import { DevicePreview } from './DevicePreview';
@@ -11,10 +12,12 @@ export function WaitingPage({ app, room }: { app: App; room: Room }) {
       <Brand />
       <main class="lobby-main">
         <DevicePreview app={app} />
-        <section class="card lobby-form" aria-label="Waiting">
+        <section class="card lobby-form" aria-label={t('waiting.label')}>
           <div>
-            <p class="eyebrow">You are at the door of</p>
-            <p class="room-name">{room.id}</p>
+            <p class="eyebrow">{t('waiting.atTheDoor')}</p>
+            <p class="room-name">
+              <bdi>{room.id}</bdi>
+            </p>
           </div>
           <div class="waiting" role="status">
             <span class="dots" aria-hidden="true">
@@ -22,15 +25,13 @@ export function WaitingPage({ app, room }: { app: App; room: Room }) {
               <span />
               <span />
             </span>
-            <h1 class="waiting-title">Waiting for the host</h1>
+            <h1 class="waiting-title">{t('waiting.title')}</h1>
             <p class="quiet">
-              {connected
-                ? 'The host knows that you are here. You go in as soon as you are let in.'
-                : 'The connection was lost. You keep waiting as soon as it is back.'}
+              {t(connected ? 'waiting.hostKnows' : 'waiting.disconnected')}
             </p>
           </div>
           <button class="button large" type="button" onClick={() => app.leave()}>
-            Leave
+            {t('controls.leave')}
           </button>
         </section>
       </main>

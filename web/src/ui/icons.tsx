@@ -1,9 +1,10 @@
 /** Icons: one stroke width, a 24×24 grid, in the colour of the surrounding text. */
 import type { ComponentChildren } from 'preact';
 
-function Icon({ children }: { children: ComponentChildren }) {
+/** `directed` icons point the other way where text runs from right to left. */
+function Icon({ children, directed = false }: { children: ComponentChildren; directed?: boolean }) {
   return (
-    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+    <svg class={directed ? 'icon directed' : 'icon'} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
       {children}
     </svg>
   );
@@ -85,7 +86,7 @@ export const MoreIcon = () => (
 );
 
 export const ArrowIcon = () => (
-  <Icon>
+  <Icon directed>
     <path d="M5 12h14M13 6l6 6-6 6" />
   </Icon>
 );
@@ -125,4 +126,11 @@ export const Mark = () => (
     <path class="mark-one" d="M8 7c0 7 8 6 8 12v7" />
     <path class="mark-two" d="M24 7c0 7-8 6-8 12" />
   </svg>
+);
+
+export const GlobeIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M3.5 12h17M12 3.5c5 5 5 12 0 17M12 3.5c-5 5-5 12 0 17" />
+  </Icon>
 );

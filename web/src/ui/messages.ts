@@ -1,116 +1,112 @@
-/** Error messages and labels: what happened, and what to do. */
+/** Sentences for codes of the client: what happened, and what to do. */
 import type { CreateRoomFailure } from '../createRoom';
-import type { DeviceError } from '../capture';
+import type { Device, DeviceError } from '../capture';
 import type { Cause, OwnCause } from '../connectionQuality';
+import { t } from '../i18n/translate';
+import type { FailureReason, Named, NotificationContent } from '../notifications';
 import type { HeldBackReason } from '../participant';
 import type { Policy, Role } from '../protocol';
 import type { JoinFailure } from '../room';
 
-type DeviceSubject = 'camera' | 'microphone' | 'both';
+/** Characters of an id that tell guests without names apart. */
+const GUEST_NUMBER_LEN = 4;
 
-const NOUN: Record<DeviceSubject, string> = {
-  camera: 'camera',
-  microphone: 'microphone',
-  both: 'camera and microphone',
-};
+/** Returns the name to show; participants with other clients may have none. */
+export function labelOf({ id, name }: Named): string {
+  return name || t('people.guest', { number: id.slice(-GUEST_NUMBER_LEN) });
+}
 
-export function deviceErrorText(subject: DeviceSubject, error: DeviceError): string {
-  const noun = NOUN[subject];
-  switch (error) {
-    case 'denied':
-      return `This page may not use your ${noun}. Allow it beside the page's address and switch it on again, or join without.`;
-    case 'missing':
-      return `No ${subject === 'both' ? 'camera or microphone' : noun} was found. Plug one in, or join without.`;
-    case 'busy':
-      return `Your ${noun} cannot be opened; another program may be using it. Close that and switch it on again.`;
-    case 'insecure':
-      return `Browsers open the ${noun} only on a secure page. Use an https:// address, or localhost on this computer.`;
-    case 'failed':
-      return `Your ${noun} could not be started. You can join without, and try again in the call.`;
-  }
+export function deviceErrorText(subject: Device | 'both', error: DeviceError): string {
+  return t(`deviceError.${subject}.${error}`);
 }
 
 /** Why the media of a participant suffers. */
-export function causeText(cause: Cause, label: string): string {
-  switch (cause) {
-    case 'own':
-      return OWN_CAUSE_TEXT.connection;
-    case 'theirs':
-      return `${label}’s connection is slow`;
-    case 'either':
-      return `The connection between you and ${label} is slow`;
-  }
+export function causeText(cause: Cause, name: string): string {
+  return cause === 'own' ? ownCauseText('connection') : t(`cause.${cause}`, { name });
+}
+
+export function ownCauseText(cause: OwnCause): string {
+  return t(`cause.own.${cause}`);
 }
 
 /** Why the server sends nothing of a picture, and when it does again. */
-export const HELD_BACK_TEXT: Record<HeldBackReason, { reason: string; outlook: string }> = {
-  bandwidth: { reason: 'Your connection is too slow for this picture.', outlook: 'It comes back by itself.' },
-  lastN: { reason: 'This meeting shows only some cameras at a time.', outlook: 'This one is shown when its owner speaks.' },
-};
-
-export const OWN_CAUSE_TEXT: Record<OwnCause, string> = {
-  connection: 'Your connection is slow',
-  device: 'Your device is busy: others see you less clearly',
-};
+export function heldBackText(reason: HeldBackReason): { reason: string; outlook: string } {
+  return { reason: t(`tile.heldBack.${reason}`), outlook: t(`tile.heldBack.${reason}.outlook`) };
+}
 
 /** `invited` tells whether the person has a token. */
 export function joinFailureText({ reason, message, code }: JoinFailure, invited: boolean): string {
-  switch (reason) {
-    case 'unreachable':
-      return 'The server cannot be reached. Check your connection and try again.';
-    case 'unsupported':
-      return 'This browser cannot make video calls. Try a current Chrome, Edge, Firefox or Safari.';
-    case 'refused':
-      return refusalText(code, message, invited);
-  }
-}
-
-function refusalText(code: string, message: string, invited: boolean): string {
+  if (reason !== 'refused') return t(`joinFailure.${reason}`);
   switch (code) {
     case 'invalid-token':
-      return invited
-        ? 'Your invitation does not open this room: it has run out, or it is for another room. Ask for a new link.'
-        : 'This room is only for people with an invitation. Open the link that you were sent, or ask for one.';
+      return t(invited ? 'joinFailure.invitationInvalid' : 'joinFailure.invitationNeeded');
     case 'forbidden':
-      return 'You may not come into this room. Ask the people who made it.';
     case 'banned':
-      return 'A host of this meeting keeps you out. Ask them if you think that is a mistake.';
+      return t(`joinFailure.${code}`);
     case 'room-locked':
-      return 'This room is locked: nobody can join now. Ask somebody inside to open it, or try again later.';
+      return t('joinFailure.roomLocked');
     case 'room-not-found':
-      return 'There is no such room. Check the link, or ask for a new one.';
+      return t('joinFailure.roomNotFound');
     case 'limit-reached':
-      return /participant/i.test(message)
-        ? 'This room is full. Try again when somebody has left.'
-        : 'The server has no place for this meeting now. Try again in a few minutes.';
+      return t(/participant/i.test(message) ? 'joinFailure.roomFull' : 'joinFailure.serverFull');
     case 'rate-limited':
-      return 'You have tried too often in a short time. Wait a minute and try again.';
+      return t('joinFailure.rateLimited');
     default:
-      return `The server did not let you in: ${message}`;
+      return t('joinFailure.other', { reason: reasonText({ code, message }) });
   }
 }
 
 export function createRoomErrorText(error: CreateRoomFailure): string {
-  switch (error) {
-    case 'unreachable':
-      return 'The server cannot be reached. Check your connection and try again.';
-    case 'unavailable':
-      return 'This server makes no invitations. Choose “Anyone with the link” instead.';
-    case 'forbidden':
-      return 'This server does not let everybody make such rooms. Choose “Anyone with the link” instead.';
-    case 'rate-limited':
-      return 'Too many rooms were made in a short time. Wait a minute and try again.';
-    case 'refused':
-      return 'The server could not make the room. Try again.';
+  return t(`createRoom.${error}`);
+}
+
+export function policyLabel(policy: Policy): string {
+  return t(`policy.${policy}`);
+}
+
+/** Label of a role; empty for speakers, the usual one. */
+export function roleLabel(role: Role): string {
+  return role === 'speaker' ? '' : t(`role.${role}`);
+}
+
+
+export function notificationText(content: NotificationContent): string {
+  switch (content.code) {
+    case 'joined':
+    case 'left':
+      return t(`notification.${content.code}`, { name: labelOf(content.who) });
+    case 'policyChanged':
+      return t(`notification.policy.${content.policy}`);
+    case 'roleChanged':
+      return t(`notification.role.${content.role}`);
+    case 'muted':
+      return t(`notification.muted.${content.device}`);
+    case 'serverClosing':
+      return t('notification.serverClosing', { seconds: content.seconds });
+    case 'deviceFailed':
+      return deviceErrorText(content.device, content.error);
+    case 'hostsNotAsked':
+    case 'actionFailed':
+      return t(`notification.${content.code}`, { reason: reasonText(content.reason) });
+    case 'notSent':
+      return t(`notification.notSent.${content.device}`, { reason: reasonText(content.reason) });
+    case 'notReceived':
+      return t('notification.notReceived', { name: labelOf(content.who), reason: reasonText(content.reason) });
+    default:
+      return t(`notification.${content.code}`);
   }
 }
 
-/** Labels of the access policies. */
-export const POLICY_LABEL: Record<Policy, string> = {
-  open: 'Anyone with the link',
-  'invite-only': 'Invited people only',
-  approval: 'People whom I let in',
-  locked: 'Nobody: the room is locked',
-};
-
-export const ROLE_LABEL: Record<Role, string> = { host: 'Host', speaker: '', viewer: 'Viewer' };
+/** Returns why a request failed, as it is said within brackets. */
+function reasonText({ code, message }: FailureReason): string {
+  switch (code) {
+    case 'forbidden':
+    case 'limit-reached':
+    case 'rate-limited':
+    case 'timed-out':
+    case 'unsupported':
+      return t(`refusal.${code}`);
+    default:
+      return t('refusal.other', { message });
+  }
+}
