@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -18,7 +18,6 @@ use client_address::{ClientAddress, PeerAddress, UnknownClient};
 use connection_limit::ConnectionPermit;
 use rate_limit::RateLimitedAction;
 use site::SiteContext;
-use site_folder::FolderFile;
 
 mod abuse;
 mod api;
@@ -45,6 +44,7 @@ mod request_host;
 mod request_metrics;
 mod requests_in_progress;
 mod room_pseudonyms;
+mod security_headers;
 pub mod server;
 pub mod site;
 mod site_folder;
@@ -55,36 +55,8 @@ mod throttle;
 pub mod tls;
 mod websocket;
 
-/// Content Security Policy of the page. `blob:` and `mediastream:` are needed for video; inline
-/// styles are needed by the tile grid, inline scripts are not allowed.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; \
-    img-src 'self' blob: data:; media-src 'self' blob: mediastream:; \
-    style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; \
-    base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'";
-
 /// Upper bound of characters of a proxy's report in the log.
 const UNREADABLE_LEN_MAX: usize = 64;
-
-/// Headers of every response. `no-referrer` keeps room addresses out of `Referer`.
-const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(self), microphone=(self), display-capture=(self)",
-    ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-];
 
 /// Returns the router of a listener, with the routes of its mounts.
 pub fn router(site: SiteContext) -> Router {
@@ -120,7 +92,10 @@ pub fn router(site: SiteContext) -> Router {
             Arc::clone(&site.request_metrics),
             request_metrics::record,
         ))
-        .layer(middleware::map_response(add_security_headers))
+        .layer(middleware::from_fn_with_state(
+            site.clone(),
+            security_headers::add,
+        ))
         .with_state(site)
 }
 
@@ -235,20 +210,7 @@ async fn page(State(site): State<SiteContext>, request: Request) -> Response {
     if let Some(folder) = &site.folder {
         return folder.serve(request).await;
     }
+    let origin = site.page_origin(&request);
     let (parts, _) = request.into_parts();
-    assets::file(&parts.uri, &parts.headers, &site.base_path)
-}
-
-async fn add_security_headers(mut response: Response) -> Response {
-    // The policy is made for our own page. An old client's page may have inline scripts.
-    let is_foreign = response.extensions().get::<FolderFile>().is_some();
-    for (name, value) in SECURITY_HEADERS {
-        if is_foreign && name == header::CONTENT_SECURITY_POLICY {
-            continue;
-        }
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    response
+    assets::file(&parts.uri, &parts.headers, &site.base_path, &origin)
 }

@@ -32,14 +32,16 @@ const ENCODED_ENDS: [&str; 2] = [".br", ".gz"];
 /// Beginning of a link in the page, relative to the folder of the web client.
 const RELATIVE_LINK: &str = "=\"./";
 
-/// Serves a file of the web client, its page, or 404.
-pub fn file(uri: &Uri, headers: &HeaderMap, base_path: &BasePath) -> Response {
+/// Beginning of a link in the page that other programs follow: they need the whole address.
+const LINK_OF_PREVIEW: &str = "content=\"./";
+
+/// Serves a file of the web client, its page, or 404: as the page, where a person looks at it. `origin` is that of
+/// the page's links for other programs.
+pub fn file(uri: &Uri, headers: &HeaderMap, base_path: &BasePath, origin: &str) -> Response {
     let path = uri.path().trim_start_matches('/');
     if is_page(path)
-        && let Some(mut page) = WebClient::get(PAGE)
+        && let Some(page) = page(base_path, origin)
     {
-        let text = String::from_utf8_lossy(&page.data);
-        page.data = with_absolute_links(&text, base_path).into_bytes().into();
         return file_response(PAGE, page, None, headers);
     }
     let is_folder = path.is_empty() || path.ends_with('/');
@@ -64,7 +66,34 @@ pub fn file(uri: &Uri, headers: &HeaderMap, base_path: &BasePath) -> Response {
             "This build has no web client. `make build` includes it.\n",
         )
             .into_response(),
-        (None, None) => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
+        (None, None) => not_found(headers, base_path, origin),
+    }
+}
+
+/// Returns the page with its links completed.
+fn page(base_path: &BasePath, origin: &str) -> Option<EmbeddedFile> {
+    let mut page = WebClient::get(PAGE)?;
+    let text = String::from_utf8_lossy(&page.data);
+    page.data = with_absolute_links(&text, base_path, origin)
+        .into_bytes()
+        .into();
+    Some(page)
+}
+
+/// Responds with 404. The page recognises that it has no content for the path.
+fn not_found(headers: &HeaderMap, base_path: &BasePath, origin: &str) -> Response {
+    let accepted = headers.get(header::ACCEPT);
+    let wants_page = accepted.is_some_and(|value| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        value.contains("text/html")
+    });
+    match page(base_path, origin).filter(|_| wants_page) {
+        Some(page) => {
+            let mut response = file_response(PAGE, page, None, &HeaderMap::new());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+        None => (StatusCode::NOT_FOUND, "Not found\n").into_response(),
     }
 }
 
@@ -79,8 +108,10 @@ fn is_page(path: &str) -> bool {
 
 /// Returns the page with absolute links: it is also served as `/room/NAME`, and a proxy may serve it
 /// below a path.
-fn with_absolute_links(page: &str, base_path: &BasePath) -> String {
-    page.replace(RELATIVE_LINK, &format!("=\"{}", base_path.link("/")))
+fn with_absolute_links(page: &str, base_path: &BasePath, origin: &str) -> String {
+    let folder = base_path.link("/");
+    page.replace(LINK_OF_PREVIEW, &format!("content=\"{origin}{folder}"))
+        .replace(RELATIVE_LINK, &format!("=\"{folder}"))
 }
 
 /// Returns a file in the best encoding that the client accepts and the build has.
@@ -175,12 +206,17 @@ mod tests {
     #[test]
     fn page_links_to_its_files_below_the_base_path() {
         let links = |base_url| {
-            with_absolute_links("<a src=\"./assets/a.js\">", &BasePath::new(Some(base_url)))
+            let page = "<a src=\"./assets/a.js\"><meta content=\"./a.png\">";
+            let base_path = BasePath::new(Some(base_url));
+            with_absolute_links(page, &base_path, "https://example.org")
         };
-        assert_eq!(links("https://example.org"), "<a src=\"/assets/a.js\">");
+        assert_eq!(
+            links("https://example.org"),
+            "<a src=\"/assets/a.js\"><meta content=\"https://example.org/a.png\">"
+        );
         assert_eq!(
             links("https://example.org/meet/"),
-            "<a src=\"/meet/assets/a.js\">"
+            "<a src=\"/meet/assets/a.js\"><meta content=\"https://example.org/meet/a.png\">"
         );
     }
 
@@ -190,6 +226,7 @@ mod tests {
             &Uri::from_static("/../Cargo.toml"),
             &HeaderMap::new(),
             &BasePath::default(),
+            "",
         );
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }

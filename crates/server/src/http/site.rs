@@ -136,6 +136,24 @@ impl SiteContext {
         )
     }
 
+    /// Returns the origin under which a client asked, such as `https://meet.example.org`; empty when it named no host.
+    pub fn page_origin(&self, request: &Request) -> String {
+        let host = request.extensions().get::<RequestHost>();
+        let Some(authority) = host.and_then(|host| host.authority.as_ref()) else {
+            return String::new();
+        };
+        let scheme = if self.is_secure(request) {
+            "https"
+        } else {
+            "http"
+        };
+        let host = &authority.host;
+        match authority.port {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
+        }
+    }
+
     /// Returns the scheme that the client used, as a trusted proxy reports it.
     pub fn proxy_scheme<'a>(&self, request: &'a Request) -> Option<&'a str> {
         let peer = request.extensions().get::<PeerAddress>();

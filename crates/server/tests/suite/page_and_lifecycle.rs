@@ -42,6 +42,11 @@ fn app_paths_serve_the_page_and_others_respond_with_404() {
         assert_eq!(program.get(path, "").0, 404, "{path}");
     }
     assert_eq!(program.get("/ws", "").0, 426);
+    // Where a person looks at it, the page says so.
+    let html = "Accept: text/html,application/xhtml+xml\r\n";
+    let (status, header, body) = program.get("/nothing", html);
+    assert_eq!((status, body), (404, page.2));
+    assert!(header.contains("content-type: text/html"), "{header}");
 }
 
 /// Returns the paths of the scripts and style sheets of a page, relative to its folder.
@@ -222,13 +227,17 @@ fn every_response_has_the_security_headers() {
     for path in ["/", "/health", "/nothing"] {
         let (_, header, _) = program.get(path, "");
         for line in [
-            "content-security-policy: default-src 'self'; connect-src",
+            "content-security-policy: default-src 'none'; script-src 'self'",
+            "connect-src 'self';",
+            "frame-ancestors 'none'",
             "x-content-type-options: nosniff",
             "referrer-policy: no-referrer",
             "permissions-policy: camera=(self)",
         ] {
             assert!(header.contains(line), "{path}: {line}\n{header}");
         }
+        assert!(!header.contains("unsafe-inline"), "{path}: {header}");
+        assert!(!header.contains("strict-transport"), "{path}: {header}");
     }
 }
 

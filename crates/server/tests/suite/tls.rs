@@ -79,8 +79,10 @@ async fn tls_port_serves_https_and_plain_http_on_loopback() {
     let mut answer = Vec::new();
     // The server may close the connection without a TLS close_notify.
     let _ = stream.read_to_end(&mut answer).await;
-    let (status, _, body) = split_response(&answer);
+    let (status, header, body) = split_response(&answer);
     assert_eq!(status, 200, "{body}");
+    let policy = "strict-transport-security: max-age=31536000\r\n";
+    assert!(header.contains(policy), "{header}");
 }
 
 #[test]
