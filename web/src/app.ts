@@ -21,9 +21,12 @@ import { createRoom } from './createRoom';
 import { mediaFactory } from './media';
 import {
   PERSON_NAME_MAX,
-  normaliseText,
+  cleanText,
+  cutText,
+  isKnownPath,
   parsePageUrl,
   roomLink,
+  titleOf,
   urlForRoom,
   webSocketUrl,
   type Destination,
@@ -31,9 +34,10 @@ import {
 } from './pageUrl';
 import type { Policy, RemovalReason } from './protocol';
 import { Room, type JoinFailure } from './room';
+import { generateRoomTitle } from './roomNames';
 import { SignallingSocket } from './signallingSocket';
 
-export type PageName = 'landing' | 'lobby' | 'call' | 'left';
+export type PageName = 'landing' | 'lobby' | 'call' | 'left' | 'notFound';
 
 export class App {
   readonly page = signal<PageName>('landing');
@@ -42,6 +46,8 @@ export class App {
   /** Join token; empty where the room's name is enough. */
   readonly token = signal('');
   readonly room = signal<Room | null>(null);
+  /** What to call the room: the name of the meeting, or else the room's. */
+  readonly roomTitle = computed(() => this.room.value?.title.value || this.invitationTitle() || this.roomId.value);
   /** Why the last attempt to join failed. */
   readonly failure = signal<JoinFailure | null>(null);
   /** Why the person was removed from the room. */
@@ -84,7 +90,8 @@ export class App {
     this.saveStateOnChange();
     addEventListener('popstate', () => this.handleUrlChange());
     addEventListener('online', () => this.handleOnline());
-    if (roomId && (resumed || this.options.autojoin)) void this.join();
+    if (!isKnownPath(BASE_URL, new URL(location.href))) this.page.value = 'notFound';
+    else if (roomId && (resumed || this.options.autojoin)) void this.join();
     else if (roomId) this.showLobby();
   }
 
@@ -103,9 +110,9 @@ export class App {
   }
 
   /** Creates a room with this policy and shows its lobby. */
-  async createRoom(policy: Policy): Promise<void> {
-    const hostName = this.name.value || 'Host';
-    const created = await createRoom(BASE_URL, hostName, policy, this.token.value);
+  async createRoom(policy: Policy, title: string): Promise<void> {
+    const room = { hostName: this.name.value || 'Host', title: title || generateRoomTitle(), policy };
+    const created = await createRoom(BASE_URL, room, this.token.value);
     if (created.hostToken) saveHostToken(created.destination.roomId, created.hostToken);
     this.openRoom(created.destination);
   }
@@ -115,9 +122,12 @@ export class App {
     this.handleUrlChange();
   }
 
-  /** Opens the devices that are switched on and joins. A device that fails does not prevent joining. */
+  /**
+   * Opens the devices that are switched on and joins. A device that fails does not prevent joining. The lobby tells
+   * of a name that is too long; without the lobby it is cut.
+   */
   async join(): Promise<void> {
-    this.name.value = normaliseText(this.name.value, PERSON_NAME_MAX);
+    this.name.value = cutText(cleanText(this.name.value), PERSON_NAME_MAX);
     this.failure.value = null;
     this.removal.value = null;
     const room = this.preparedRoom ?? this.newRoom();
@@ -175,6 +185,10 @@ export class App {
       createSignalling: (events) => new SignallingSocket(webSocketUrl(BASE_URL), events),
       createMedia: this.createMedia,
     });
+  }
+
+  private invitationTitle(): string {
+    return titleOf({ roomId: this.roomId.value, token: this.token.value });
   }
 
   private isViewer(): boolean {

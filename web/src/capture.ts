@@ -10,6 +10,9 @@ export type Device = 'camera' | 'microphone';
 /** Why a device could not be used; the page has a message for each. */
 export type DeviceError = 'denied' | 'missing' | 'busy' | 'insecure' | 'failed';
 
+/** The devices that failed in one attempt to open them, and why. */
+export type DeviceFailures = Partial<Record<Device, DeviceError>>;
+
 export interface CaptureOptions {
   camera: boolean;
   microphone: boolean;
@@ -38,6 +41,8 @@ export class Capture {
   readonly microphoneOn = signal(false);
   readonly cameraError = signal<DeviceError | null>(null);
   readonly microphoneError = signal<DeviceError | null>(null);
+  /** What failed last; replaced by each attempt that fails, also when it fails in the same way. */
+  readonly failures = signal<DeviceFailures>({});
   readonly cameras = signal<DeviceOption[]>([]);
   readonly microphones = signal<DeviceOption[]>([]);
   readonly cameraId = signal('');
@@ -70,6 +75,7 @@ export class Capture {
       this.awaitingPermission.value = true;
       await this.acquire(wanted);
       this.awaitingPermission.value = false;
+      this.reportFailures(wanted);
     }
     await this.updateDeviceList();
   }
@@ -90,6 +96,7 @@ export class Capture {
     this.on(device).value = on;
     if (on && !this.track(device).value) {
       await this.acquire([device]);
+      this.reportFailures([device]);
       await this.updateDeviceList();
     }
   }
@@ -105,6 +112,7 @@ export class Capture {
     if (!this.track(device).value) return;
     this.release(device);
     await this.acquire([device]);
+    this.reportFailures([device]);
   }
 
   private async acquire(wanted: Device[]): Promise<void> {
@@ -124,6 +132,13 @@ export class Capture {
         this.on(device).value = false;
       }
     });
+  }
+
+  /** Reports those of these devices that are off because they failed. */
+  private reportFailures(devices: Device[]): void {
+    const failed = devices.filter((device) => !this.on(device).value && this.error(device).value);
+    if (failed.length === 0) return;
+    this.failures.value = Object.fromEntries(failed.map((device) => [device, this.error(device).value]));
   }
 
   private async openStream(wanted: Device[]): Promise<MediaStream | DeviceError> {
@@ -187,6 +202,7 @@ export class Capture {
       this.on(device).value = false;
       this.error(device).value = 'missing';
     });
+    this.reportFailures([device]);
   }
 
   private release(device: Device): void {

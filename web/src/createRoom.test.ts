@@ -2,6 +2,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { CreateRoomError, createRoom } from './createRoom';
 
+const room = { hostName: 'Ana', title: 'Weekly meeting', policy: 'approval' } as const;
+
 const page = new URL('https://meet.example/?codec=vp9');
 
 afterEach(() => vi.unstubAllGlobals());
@@ -16,24 +18,24 @@ const roomJson = '"roomId":"bay","inviteLink":"https://public.example/join?room=
 
 test('a created room is returned with its invitation', async () => {
   const fake = stubFetch(200, `{${roomJson},"hostToken":"h.o.t"}`);
-  const created = await createRoom(page, 'Ana', 'invite-only', '');
+  const created = await createRoom(page, { ...room, policy: 'invite-only' }, '');
   expect(created).toEqual({ destination: { roomId: 'bay', token: 'a.b.c' }, hostToken: 'h.o.t' });
   const [url, request] = fake.mock.calls[0] as [URL, RequestInit];
   expect(url.href).toBe('https://meet.example/api/rooms');
-  expect(JSON.parse(String(request.body))).toEqual({ hostName: 'Ana', policy: 'invite-only', hostToken: true });
+  expect(JSON.parse(String(request.body))).toEqual({ ...room, policy: 'invite-only', hostToken: true });
 });
 
 test('the bearer token is sent when there is one', async () => {
   const fake = stubFetch(200, `{${roomJson}}`);
-  await createRoom(page, 'Ana', 'approval', 'u.s.r');
-  await createRoom(page, 'Ana', 'approval', '');
+  await createRoom(page, room, 'u.s.r');
+  await createRoom(page, room, '');
   const authorization = fake.mock.calls.map(([, request]) => new Headers((request as RequestInit).headers).get('authorization'));
   expect(authorization).toEqual(['Bearer u.s.r', null]);
 });
 
 test('the host token is empty when the server returns none', async () => {
   stubFetch(200, `{${roomJson}}`);
-  expect((await createRoom(page, 'Ana', 'approval', '')).hostToken).toBe('');
+  expect((await createRoom(page, room, '')).hostToken).toBe('');
 });
 
 test.each([
@@ -46,18 +48,18 @@ test.each([
   [500, 'refused'],
 ])('status %i is reported as %s', async (status, failure) => {
   stubFetch(status, '{"error":"no"}');
-  await expect(createRoom(page, 'Ana', 'approval', '')).rejects.toEqual(new CreateRoomError(failure as never));
+  await expect(createRoom(page, room, '')).rejects.toEqual(new CreateRoomError(failure as never));
 });
 
 test.each(['', '<!doctype html>', 'null', '{}', '{"inviteLink":7}', '{"inviteLink":"https://meet.example/join"}'])(
   'a reply that is no room (%s) is reported as unavailable',
   async (body) => {
     stubFetch(200, body);
-    await expect(createRoom(page, 'Ana', 'approval', '')).rejects.toMatchObject({ failure: 'unavailable' });
+    await expect(createRoom(page, room, '')).rejects.toMatchObject({ failure: 'unavailable' });
   },
 );
 
 test('a network error is reported as unreachable', async () => {
   vi.stubGlobal('fetch', () => Promise.reject(new TypeError('network')));
-  await expect(createRoom(page, 'Ana', 'approval', '')).rejects.toMatchObject({ failure: 'unreachable' });
+  await expect(createRoom(page, room, '')).rejects.toMatchObject({ failure: 'unreachable' });
 });

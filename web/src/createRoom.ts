@@ -15,6 +15,13 @@ export class CreateRoomError extends Error {
 /** The server has to answer within this time. */
 const REPLY_MS_MAX = 10_000;
 
+export interface NewRoom {
+  hostName: string;
+  /** Name of the meeting for people to read. */
+  title: string;
+  policy: Policy;
+}
+
 export interface CreatedRoom {
   /** The room and an invitation that may be shared. */
   destination: Destination;
@@ -28,8 +35,8 @@ export interface CreatedRoom {
  *
  * Throws `CreateRoomError`.
  */
-export async function createRoom(base: URL, hostName: string, policy: Policy, bearer: string): Promise<CreatedRoom> {
-  const response = await post(new URL('api/rooms', base), { hostName, policy, hostToken: true }, bearer);
+export async function createRoom(base: URL, room: NewRoom, bearer: string): Promise<CreatedRoom> {
+  const response = await post(new URL('api/rooms', base), { ...room, hostToken: true }, bearer);
   if (!response.ok) throw new CreateRoomError(failureOf(response.status));
   const { inviteLink, hostToken } = await readObject(response);
   const isLink = typeof inviteLink === 'string' && URL.canParse(inviteLink, base.href);

@@ -1,6 +1,18 @@
 /** Parsing of the page's URL and of pasted links. */
 import { describe, expect, test } from 'vitest';
-import { parseDestination, isInvitation, parsePageUrl, roomLink, webSocketUrl, urlForRoom } from './pageUrl';
+import {
+  cleanText,
+  cutText,
+  isInvitation,
+  isKnownPath,
+  lengthOf,
+  parsePageUrl,
+  parseTyped,
+  titleOf,
+  roomLink,
+  urlForRoom,
+  webSocketUrl,
+} from './pageUrl';
 
 const at = (path: string) => new URL(path, 'https://meet.example');
 
@@ -61,24 +73,82 @@ test('a token longer than the server accepts is ignored', () => {
   expect(parsePageUrl(at(`/?room=x&token=${'a'.repeat(5_000)}`)).token).toBe('');
 });
 
-describe('parseDestination', () => {
+describe('what a person types', () => {
+  const base = new URL('https://meet.example/');
+  const parse = (typed: string) => parseTyped(base, typed);
+
   test.each([
     ['  quiet-delta  ', 'quiet-delta'],
     ['https://meet.example/?room=quiet-delta', 'quiet-delta'],
-    ['http://other.example/room/quiet-delta', 'quiet-delta'],
-    ['https://meet.example/', ''],
-    ['', ''],
-  ])('parses %s as the room %s', (typed, room) => {
-    expect(parseDestination(typed)).toEqual({ roomId: room, token: '' });
+    ['http://meet.example/room/quiet-delta', 'quiet-delta'],
+    ['meet.example/room/quiet-delta', 'quiet-delta'],
+    ['MEET.example/?room=quiet-delta', 'quiet-delta'],
+    ['/room/quiet-delta', 'quiet-delta'],
+    ['room/quiet-delta', 'quiet-delta'],
+    ['?room=quiet-delta', 'quiet-delta'],
+    ['join?room=quiet-delta', 'quiet-delta'],
+    ['tea.time', 'tea.time'],
+    ['tea?', 'tea?'],
+    ['☕'.repeat(64), '☕'.repeat(64)],
+  ])('%s leads to the room %s', (typed, roomId) => {
+    expect(parse(typed)).toEqual({ roomId, token: '' });
   });
 
-  test('truncates long names', () => {
-    expect(parseDestination('x'.repeat(500)).roomId).toHaveLength(64);
+  test('as a name leads to one room, in capitals or not', () => {
+    expect(parse('Tea Party')).toEqual({ roomId: 'tea party', token: '' });
+    expect(parse('tea  party')).toEqual({ roomId: 'tea party', token: '' });
+    expect(parse('Cafe\u0301')).toEqual(parse('café'));
+  });
+
+  test('as a link names a room exactly', () => {
+    expect(parse('https://meet.example/?room=Tea+Party')).toEqual({ roomId: 'Tea Party', token: '' });
+  });
+
+  test.each([
+    ['', { code: 'nothingTyped' }],
+    ['https://meet.example/', { code: 'noRoomInLink' }],
+    ['meet.example', { code: 'noRoomInLink' }],
+    ['https://other.example/room/tea', { code: 'otherServer', host: 'other.example' }],
+    ['other.example/room/tea', { code: 'otherServer', host: 'other.example' }],
+    ['localhost:3000/?room=tea', { code: 'otherServer', host: 'localhost:3000' }],
+    ['https://meet.example:8443/room/tea', { code: 'otherServer', host: 'meet.example:8443' }],
+    ['tea/time', { code: 'slashInName' }],
+    ['ftp://meet.example/room/tea', { code: 'slashInName' }],
+    ['https://', { code: 'slashInName' }],
+    ['x'.repeat(65), { code: 'tooLong' }],
+    [`https://meet.example/room/${'x'.repeat(65)}`, { code: 'noRoomInLink' }],
+  ])('%s is refused', (typed, problem) => {
+    expect(parse(typed)).toEqual(problem);
   });
 
   test('keeps the token of an invitation', () => {
-    expect(parseDestination(' https://meet.example/join?room=bay&token=a.b.c ')).toEqual({ roomId: 'bay', token: 'a.b.c' });
+    expect(parse(' https://meet.example/join?room=bay&token=a.b.c ')).toEqual({ roomId: 'bay', token: 'a.b.c' });
   });
+});
+
+describe('a name', () => {
+  test('has no halves of characters, and nothing that turns the text beside it', () => {
+    expect(cleanText(`Ana\ud83d`)).toBe('Ana');
+    expect(cleanText('\u202ean\u0000a\u2069  b\u200b')).toBe('ana b');
+    expect(cleanText('👩\u200d💻')).toBe('👩\u200d💻');
+  });
+
+  test('is cut between characters', () => {
+    expect(lengthOf('😀a')).toBe(2);
+    expect(cutText(`${'x'.repeat(63)}😀😀`, 64)).toBe(`${'x'.repeat(63)}😀`);
+  });
+});
+
+test.each([
+  ['/', true],
+  ['/index.html', true],
+  ['/join?room=x', true],
+  ['/room/a%20b', true],
+  ['/rooms', false],
+  ['/about/us', false],
+])('%s is an address of the page: %s', (path, isKnown) => {
+  expect(isKnownPath(at('/'), at(path))).toBe(isKnown);
+  expect(isKnownPath(at('/meet/'), at(`/meet${path}`))).toBe(isKnown);
 });
 
 test('room links can be parsed back, whatever the name', () => {
@@ -95,6 +165,14 @@ describe('a token', () => {
     const link = roomLink(at('/'), { roomId: 'зал', token: invitation });
     expect(new URL(link).pathname).toBe('/join');
     expect(parsePageUrl(new URL(link))).toMatchObject({ roomId: 'зал', token: invitation });
+  });
+
+  test('that is an invitation can have the name of the meeting', () => {
+    const titled = tokenOf({ roomId: 'зал', title: 'Weekly \u202emeeting', exp: 2 });
+    expect(isInvitation(titled, 'зал')).toBe(true);
+    expect(titleOf({ roomId: 'зал', token: titled })).toBe('Weekly meeting');
+    expect(titleOf({ roomId: 'other', token: titled })).toBe('');
+    expect(titleOf({ roomId: 'зал', token: invitation })).toBe('');
   });
 
   test.each([

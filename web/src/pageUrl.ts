@@ -31,12 +31,13 @@ export interface PageOptions extends Destination {
   microphone: boolean;
 }
 
-const ROOM_NAME_MAX = 64;
+/** Upper bounds in characters; at most 256 bytes, which is what the server accepts. */
+export const ROOM_NAME_MAX = 64;
+export const PERSON_NAME_MAX = 64;
 /** The server refuses longer tokens. */
 const TOKEN_LEN_MAX = 4096;
 /** Claims of an invitation. A token with any other claim identifies a person and is not shared. */
-const INVITATION_CLAIMS = new Set(['roomId', 'iat', 'nbf', 'exp', 'iss', 'aud']);
-export const PERSON_NAME_MAX = 40;
+const INVITATION_CLAIMS = new Set(['roomId', 'title', 'iat', 'nbf', 'exp', 'iss', 'aud']);
 const WIDTH_DEFAULT = 1280;
 const WIDTH_MIN = 160;
 const WIDTH_MAX = 3840;
@@ -46,7 +47,7 @@ export function parsePageUrl(url: URL): PageOptions {
   const width = Number(query.get('width') ?? WIDTH_DEFAULT);
   return {
     ...destinationOf(url),
-    name: normaliseText(query.get('name') ?? '', PERSON_NAME_MAX),
+    name: cleanText(query.get('name') ?? ''),
     autojoin: query.get('autojoin') === '1',
     codec: parseCodec(query.get('codec')),
     width: width >= WIDTH_MIN && width <= WIDTH_MAX ? Math.round(width) : WIDTH_DEFAULT,
@@ -70,6 +71,12 @@ export function isInvitation(token: string, roomId: string): boolean {
   return claims.roomId === roomId && Object.keys(claims).every((name) => INVITATION_CLAIMS.has(name));
 }
 
+/** Returns the name of the meeting in an invitation, for people to read; empty where it has none. */
+export function titleOf({ roomId, token }: Destination): string {
+  const { title } = claimsOf(token);
+  return isInvitation(token, roomId) && typeof title === 'string' ? cleanText(title) : '';
+}
+
 /** Returns the URL with the room and token replaced and the other options kept. */
 export function urlForRoom(base: URL, url: URL, { roomId, token }: Destination): string {
   const next = new URL('.', base);
@@ -80,11 +87,45 @@ export function urlForRoom(base: URL, url: URL, { roomId, token }: Destination):
   return next.pathname + next.search;
 }
 
-/** Parses what a person typed: a room's name or a link to a room. */
-export function parseDestination(typed: string): Destination {
-  const trimmed = typed.trim();
-  if (/^https?:\/\//i.test(trimmed) && URL.canParse(trimmed)) return destinationOf(new URL(trimmed));
-  return { roomId: normaliseText(trimmed, ROOM_NAME_MAX), token: '' };
+/** Why what a person typed leads to no room; the page has a message for each. */
+export type TypedProblem =
+  | { code: 'nothingTyped' | 'noRoomInLink' | 'slashInName' | 'tooLong' }
+  | { code: 'otherServer'; host: string };
+
+/**
+ * Parses what a person typed: a room's name, or a link to a room of this server, perhaps without its beginning.
+ * Names are in lower case, so that a room that is named over the phone is one room; links name a room exactly.
+ */
+export function parseTyped(base: URL, typed: string): Destination | TypedProblem {
+  const text = typed.trim();
+  if (!text) return { code: 'nothingTyped' };
+  const link = linkIn(base, text);
+  if (link === 'malformed') return { code: 'slashInName' };
+  if (link === 'name') {
+    const roomId = cleanText(text).normalize('NFC').toLowerCase();
+    return lengthOf(roomId) <= ROOM_NAME_MAX ? { roomId, token: '' } : { code: 'tooLong' };
+  }
+  if (link.host !== base.host) return { code: 'otherServer', host: link.host };
+  const destination = destinationOf(link);
+  return destination.roomId ? destination : { code: 'noRoomInLink' };
+}
+
+/** The beginning of our own links after the server's name: `/room/tea`, `room/tea`, `?room=tea`, `join?room=tea`. */
+const OWN_PATH = /^(\/|\?|room\/|(join|call)\?)/;
+/** A server's name, perhaps with a port. */
+const HOST = /^(\S+\.\S+|localhost|\S+:\d+)$/;
+
+/** Finds a link in a typed text, or whether it is a name; a text with a slash is none. */
+function linkIn(base: URL, text: string): URL | 'name' | 'malformed' {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    return /^https?:/i.test(text) && URL.canParse(text) ? new URL(text) : 'malformed';
+  }
+  if (OWN_PATH.test(text)) return new URL(text.replace(/^\/+/, ''), base);
+  const [start = ''] = text.toLowerCase().split(/[/?]/);
+  const hasMore = start.length < text.length;
+  if (start !== base.host && !(hasMore && HOST.test(start))) return text.includes('/') ? 'malformed' : 'name';
+  const address = `${base.protocol}//${text}`;
+  return URL.canParse(address) ? new URL(address) : 'malformed';
 }
 
 /** Returns the URL of the server's WebSocket. */
@@ -94,9 +135,29 @@ export function webSocketUrl(base: URL): string {
   return socket.href;
 }
 
-/** Collapses white space and truncates. */
-export function normaliseText(value: string, lengthMax: number): string {
-  return value.replaceAll(/\s+/g, ' ').trim().slice(0, lengthMax);
+/** Whether the page has content for this address; the server answers others with 404. */
+export function isKnownPath(base: URL, { pathname }: URL): boolean {
+  const path = pathname.startsWith(base.pathname) ? pathname.slice(base.pathname.length) : pathname;
+  return ['', 'index.html', 'join', 'call'].includes(path) || path.startsWith('room/');
+}
+
+/** Control characters, invisible ones, and those that turn the direction of what others read (Unicode UAX #9). */
+const CONTROLS = /[\p{Cc}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
+
+/** Collapses white space, and removes control characters and halves of characters. */
+export function cleanText(value: string): string {
+  const whole = value.toWellFormed().replaceAll('\ufffd', '');
+  return whole.replaceAll(/\s+/g, ' ').replaceAll(CONTROLS, '').trim();
+}
+
+/** Returns the number of characters, however many units of UTF-16 they take. */
+export function lengthOf(value: string): number {
+  return [...value].length;
+}
+
+/** Returns the beginning of a text. */
+export function cutText(value: string, lengthMax: number): string {
+  return [...value].slice(0, lengthMax).join('').trim();
 }
 
 function destinationOf(url: URL): Destination {
@@ -105,12 +166,18 @@ function destinationOf(url: URL): Destination {
   return { roomId: roomOf(url), token: token.length <= TOKEN_LEN_MAX ? token : '' };
 }
 
+/** Returns the room that a URL names; empty for none, and for one with a name that no room has. */
 function roomOf(url: URL): string {
+  const room = cleanText(roomTextOf(url));
+  return lengthOf(room) <= ROOM_NAME_MAX ? room : '';
+}
+
+function roomTextOf(url: URL): string {
   const inQuery = url.searchParams.get('room');
-  if (inQuery) return normaliseText(inQuery, ROOM_NAME_MAX);
+  if (inQuery) return inQuery;
   // The path before it is that of a reverse proxy, possibly of another server.
   const inPath = /\/room\/([^/]+)\/?$/.exec(url.pathname)?.[1];
-  return inPath ? normaliseText(decodeSafely(inPath), ROOM_NAME_MAX) : '';
+  return inPath ? decodeSafely(inPath) : '';
 }
 
 function decodeSafely(part: string): string {

@@ -6,6 +6,8 @@ import type { Notices, ParticipantSummary, ProducerSummary, RoomJoined } from '.
 export class ParticipantList {
   /** The other participants, in the order in which they joined. */
   readonly participants = signal<Participant[]>([]);
+  /** Whether somebody else was in the room since we came. */
+  readonly hadOthers = signal(false);
   /** Number of everybody in the room, where the server does not list all of them; else 0. */
   readonly participantCount = signal(0);
 
@@ -37,6 +39,7 @@ export class ParticipantList {
       const previousIndex = new Map(this.participants.value.map(({ id }, index) => [id, index]));
       const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
       this.participants.value = participants.sort((a, b) => index(a) - index(b));
+      this.hadOthers.value ||= participants.length > 0;
       this.participantCount.value = joined.participantCount ?? 0;
     });
   }
@@ -52,6 +55,7 @@ export class ParticipantList {
     const participant = existing ?? new Participant(peerId);
     participant.name.value = displayName ?? participant.name.value;
     if (!existing) this.participants.value = [...this.participants.value, participant];
+    this.hadOthers.value = true;
     return !existing;
   }
 
@@ -61,6 +65,7 @@ export class ParticipantList {
 
   clear(): void {
     this.participants.value = [];
+    this.hadOthers.value = false;
   }
 
   addProducer(peerId: string, producer: ProducerSummary): void {

@@ -241,6 +241,8 @@ export type ParticipantSummary = {
 export type RoomJoined = {
   /** Name of the room. */
   roomId: string;
+  /** Name of the meeting for people to read. */
+  title?: string;
   /** Ids of the other participants, first to join first. */
   peers: Array<string>;
   /** Their producers; participants without any are left out. */
@@ -273,7 +275,17 @@ export type ServerClosing = {
   seconds: number;
 };
 
-/** `roomLeft`, and `waiting` until a host admits the client */
+/** `waiting`, until a host admits the client */
+export type Waiting = {
+  /** Name of the room. */
+  roomId: string;
+  /** Name of the meeting for people to read. */
+  title?: string;
+  /** Whether a host is in the room, who sees that the client waits. */
+  hostPresent: boolean;
+};
+
+/** `roomLeft` */
 export type RoomLeft = {
   /** Name of the room. */
   roomId: string;
@@ -575,7 +587,7 @@ export interface Notices {
   transportClosed: TransportClosed;
   workerLost: Empty;
   serverClosing: ServerClosing;
-  waiting: RoomLeft;
+  waiting: Waiting;
   admitted: RoomJoined;
   joinRequested: PeerRequest;
   joinSettled: PeerRef;

@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FakeMedia } from './media.fake';
 import type { Named } from './notifications';
-import type { RoomLeft } from './protocol';
+import type { Waiting } from './protocol';
 import { RoomFixture, ben, media, settle, tracks, turnCameraOn, turnMicrophoneOn } from './room.fake';
 import { Refusal } from './signalling';
 
@@ -32,7 +32,7 @@ describe('a token', () => {
 });
 
 describe('a room with the policy approval', () => {
-  const waits: RoomLeft = { roomId: 'room' };
+  const waits: Waiting = { roomId: 'room', hostPresent: true };
 
   async function wait(): Promise<void> {
     call.server.joined = waits;
@@ -40,6 +40,16 @@ describe('a room with the policy approval', () => {
     call.server.connect();
     await settle();
   }
+
+  test('tells whether a host is there, and what the meeting is called', async () => {
+    call.server.joined = { ...waits, title: 'Weekly meeting', hostPresent: false };
+    call.room.join();
+    call.server.connect();
+    await settle();
+    expect([call.room.hostPresent.value, call.room.title.value]).toEqual([false, 'Weekly meeting']);
+    call.server.notify('waiting', { ...waits, hostPresent: true });
+    expect(call.room.hostPresent.value).toBe(true);
+  });
 
   test('creates no transports while the participant waits', async () => {
     turnCameraOn();

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import { afterEach, beforeEach, vi } from 'vitest';
 import type { Device } from './capture';
 import { FakeMedia, fakeTrack } from './media.fake';
-import type { Notice, Notices, Role, RoomJoined, RoomLeft } from './protocol';
+import type { Notice, Notices, Role, RoomJoined, Waiting } from './protocol';
 import { Room } from './room';
 import { Refusal, type SignallingConnection, type SignallingEvents } from './signalling';
 
@@ -12,7 +12,7 @@ export class FakeSignalling implements SignallingConnection {
   readonly requests: { type: string; payload: Record<string, unknown> }[] = [];
   readonly refusals = new Map<string, Error>();
   /** Reply to `joinRoom`. */
-  joined: RoomJoined | RoomLeft = { roomId: 'room', peers: [], existingProducers: [] };
+  joined: RoomJoined | Waiting = { roomId: 'room', peers: [], existingProducers: [] };
   /** Reply to `getParticipants`. */
   roles: Record<string, Role> = {};
   /** A waiting participant is admitted after this many refusals of `createTransport`. */

@@ -8,6 +8,15 @@ import { ConnectionLost, Refusal } from './signalling';
 
 const call = new RoomFixture();
 
+test('a room knows whether others were there since we came', async () => {
+  await call.join({ title: 'Weekly meeting' });
+  expect([call.room.hadOthers.value, call.room.title.value]).toEqual([false, 'Weekly meeting']);
+  call.server.notify('newPeer', { peerId: 'ben' });
+  call.server.notify('peerLeft', { peerId: 'ben' });
+  expect(call.room.participants.value).toEqual([]);
+  expect(call.room.hadOthers.value).toBe(true);
+});
+
 describe('joining', () => {
   test('consumes the producers of others when there is nothing to send', async () => {
     await call.join(ben);

@@ -32,8 +32,8 @@ import type {
   RemovalReason,
   Role,
   RoomJoined,
-  RoomLeft,
   TransportCreated,
+  Waiting,
 } from './protocol';
 import {
   ConnectionLost,
@@ -103,6 +103,8 @@ export class Room {
   private readonly list = new ParticipantList();
   /** The other participants, in the order in which they joined. */
   readonly participants: ReadonlySignal<Participant[]> = this.list.participants;
+  /** Whether somebody else was here since we came. */
+  readonly hadOthers: ReadonlySignal<boolean> = this.list.hadOthers;
   /** Id of the participant who is speaking, perhaps our own; null in silence. The server detects it. */
   readonly activeSpeaker = signal<string | null>(null);
   private readonly notificationList = new NotificationList();
@@ -111,6 +113,10 @@ export class Room {
   readonly role = signal<Role>('speaker');
   /** Why we were removed from the room. */
   readonly removal = signal<RemovalReason | null>(null);
+  /** Name of the meeting for people to read; empty where it has none, or is not known yet. */
+  readonly title = signal('');
+  /** Whether a host is in the room, who sees that we wait. */
+  readonly hostPresent = signal(false);
   /** Whether the signalling connection is open. */
   readonly connected = signal(false);
   readonly moderation: Moderation;
@@ -276,13 +282,14 @@ export class Room {
     });
     const transports = this.requestTransports();
     try {
-      const answer: RoomJoined | RoomLeft = await answering;
+      const answer: RoomJoined | Waiting = await answering;
       if (attempt !== this.attempt) return;
       if (isJoined(answer)) return await this.startMedia(answer, transports);
       this.discardTransports(transports);
       batch(() => {
         this.failedAttempts = 0;
         this.list.clear();
+        this.applyWaiting(answer);
         this.status.value = 'waiting';
       });
     } catch (error) {
@@ -361,10 +368,16 @@ export class Room {
   private applySnapshot(joined: RoomJoined): void {
     batch(() => {
       this.list.applySnapshot(joined);
+      this.title.value = joined.title ?? '';
       this.activeSpeaker.value = joined.activeSpeaker ?? null;
       // Servers without roles let everybody speak.
       this.role.value = joined.role ?? 'speaker';
     });
+  }
+
+  private applyWaiting({ title = '', hostPresent }: Waiting): void {
+    this.title.value = title;
+    this.hostPresent.value = hostPresent;
   }
 
   private transportSignalling(attempt: number): TransportSignalling {
@@ -425,6 +438,8 @@ export class Room {
         return this.transportIds.has(notice.payload.transportId) ? this.rejoin(this.attempt) : undefined;
       case 'workerLost':
         return this.rejoin(this.attempt);
+      case 'waiting':
+        return this.applyWaiting(notice.payload);
       case 'admitted':
         return void this.handleAdmitted(notice.payload);
       case 'roleChanged':
@@ -433,8 +448,7 @@ export class Room {
         return this.handleMuted(notice.payload.producerId);
       case 'policyChanged':
         // While joining, this notice states the present policy and is no change.
-        if (this.status.value === 'live') this.notify({ code: 'policyChanged', policy: notice.payload.policy });
-        return;
+        return this.status.value === 'live' ? this.notify({ code: 'policyChanged', ...notice.payload }) : undefined;
       case 'participantCount':
         this.list.participantCount.value = notice.payload.count;
         return;
@@ -581,6 +595,6 @@ export class Room {
 type RequestedTransports = [send: Promise<TransportCreated>, recv: Promise<TransportCreated>];
 
 /** Whether the reply to `joinRoom` is the room; otherwise a host has to admit us first. */
-function isJoined(answer: RoomJoined | RoomLeft): answer is RoomJoined {
+function isJoined(answer: RoomJoined | Waiting): answer is RoomJoined {
   return 'peers' in answer;
 }

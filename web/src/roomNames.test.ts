@@ -1,9 +1,13 @@
 /** Generated room names. */
 import { expect, test } from 'vitest';
-import { generateRoomName } from './roomNames';
+import { generateRoomName, generateRoomTitle } from './roomNames';
 
 test('a generated name is three words and a suffix', () => {
   for (let i = 0; i < 200; i += 1) expect(generateRoomName()).toMatch(/^[a-z]+-[a-z]+-[a-z]+-[2-9a-z]{4}$/);
+});
+
+test('a generated title is three words, as a sentence begins', () => {
+  expect(generateRoomTitle()).toMatch(/^[A-Z][a-z]+ [a-z]+ [a-z]+$/);
 });
 
 test('generated names do not repeat', () => {

@@ -19,9 +19,18 @@ const SUFFIX_LENGTH = 4;
 
 /** Generates a name such as `quiet-delta-heron-k7qm`: about 38 bits; a rate limit makes guessing hopeless. */
 export function generateRoomName(random: (below: number) => number = secureRandom): string {
-  const pick = (list: string[]) => list[random(list.length)];
   const suffix = Array.from({ length: SUFFIX_LENGTH }, () => SUFFIX_ALPHABET.charAt(random(SUFFIX_ALPHABET.length))).join('');
-  return [pick(ADJECTIVES), pick(WATERS), pick(ANIMALS), suffix].join('-');
+  return [...generateWords(random), suffix].join('-');
+}
+
+/** Generates a title such as `Quiet delta heron`, for a room whose id nobody needs to read. */
+export function generateRoomTitle(random: (below: number) => number = secureRandom): string {
+  const title = generateWords(random).join(' ');
+  return title.charAt(0).toUpperCase() + title.slice(1);
+}
+
+function generateWords(random: (below: number) => number): string[] {
+  return [ADJECTIVES, WATERS, ANIMALS].map((list) => list[random(list.length)] ?? '');
 }
 
 function secureRandom(below: number): number {

@@ -6,6 +6,7 @@
  */
 import { expect, test as base, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import { launch, type BrowserName } from './browsers';
+import { recordPolicyViolations } from './policyViolations';
 import { Relay } from './relay';
 import { relayPage, type RelayPort } from './relayedCandidates';
 import { Server, freePort, sleep, type Environment } from './server';
@@ -44,6 +45,7 @@ interface ArrivalOptions {
   /** Further options of the page's URL. */
   options?: Record<string, string>;
   viewport?: { width: number; height: number };
+  colorScheme?: 'light' | 'dark';
   /** Language of the browser, for Chromium; English by default. */
   locale?: string;
   /** URL of the page without options; by default that of the server. */
@@ -461,6 +463,8 @@ export class Call {
   private readonly contexts: BrowserContext[] = [];
   private readonly servers: Server[] = [];
   private readonly relays: Relay[] = [];
+  /** What the Content Security Policy forbade in the pages of this test. */
+  readonly policyViolations: string[] = [];
 
   constructor(
     private readonly browsers: Map<BrowserName, Promise<Browser>>,
@@ -507,9 +511,11 @@ export class Call {
     const browser = await this.browser(browserName);
     const context = await browser.newContext({
       viewport: arrival.viewport ?? { width: 960, height: 600 },
+      ...(arrival.colorScheme && { colorScheme: arrival.colorScheme }),
       ...(browserName === 'chromium' && { locale: arrival.locale ?? 'en-US' }),
     });
     this.contexts.push(context);
+    await recordPolicyViolations(context, this.policyViolations);
     const page = await context.newPage();
     await page.addInitScript(() => {
       window.connections = [];
@@ -582,5 +588,6 @@ export const test = base.extend<{ call: Call }, { browsers: Map<BrowserName, Pro
     if (info.status !== info.expectedStatus) {
       await info.attach('server', { body: call.serverOutput(), contentType: 'text/plain' });
     }
+    expect(call.policyViolations).toEqual([]);
   },
 });

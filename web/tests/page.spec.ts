@@ -71,11 +71,15 @@ test('the page returns by itself when the server is restarted by SIGTERM', NO_ME
   await ana.expectConnected();
 });
 
-test('an empty room name is rejected and a pasted link is parsed', NO_MEDIA, async ({ call }) => {
+test('an empty room name is rejected, and a pasted link of this server is parsed', NO_MEDIA, async ({ call }) => {
+  const { url } = await call.startServer();
   const { page } = await call.open('ana');
   await page.getByRole('button', { name: 'Join' }).click();
   await expect(page.getByRole('alert')).toHaveText('Type a room name or paste a link first.');
   await page.getByLabel('Room name or link').fill('https://elsewhere.example/?room=blue-bay');
+  await page.getByRole('button', { name: 'Join' }).click();
+  await expect(page.getByRole('alert')).toContainText('leads to another server, elsewhere.example');
+  await page.getByLabel('Room name or link').fill(`${new URL(url).host}/room/blue-bay`);
   await page.getByRole('button', { name: 'Join' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('blue-bay');
 });

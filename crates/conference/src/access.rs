@@ -109,6 +109,13 @@ impl TokenKeys {
         self.sign([("roomId", room.into())], unix_s)
     }
 
+    /// Issues an invitation that also tells its bearer the name of the meeting.
+    #[must_use]
+    pub fn issue_titled_invite(&self, room: &str, title: &str, unix_s: u64) -> String {
+        let claims = [("roomId", room.into()), ("title", title.into())];
+        self.sign(claims, unix_s)
+    }
+
     /// Issues a token that makes its bearer the host of a room for `LIFETIME_S`.
     #[must_use]
     pub fn issue_host_token(&self, room: &str, unix_s: u64) -> String {

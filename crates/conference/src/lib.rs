@@ -12,6 +12,7 @@ pub mod dialect;
 pub mod faults;
 pub mod limits;
 pub mod message;
+pub mod names;
 mod relay_budget;
 mod room;
 mod seats;

@@ -17,7 +17,7 @@ pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Applicant, Notice, RemovalReason, overall_score};
 pub use self::participant::{
-    ClientDevice, MediaSource, ParticipantSummary, ProducerSummary, RoomSnapshot, User,
+    ClientDevice, LobbyState, MediaSource, ParticipantSummary, ProducerSummary, RoomSnapshot, User,
 };
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;

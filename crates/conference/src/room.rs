@@ -38,6 +38,10 @@ pub(crate) struct Room {
     created_at: Time,
     /// Name of the person who created it in advance.
     host_name: Option<Arc<str>>,
+    /// Name of the meeting for people to read.
+    title: Option<Arc<str>>,
+    /// Whether those in the lobby were told that a host is in the room.
+    is_lobby_told_of_host: bool,
     /// Whether tokens decide who is a host. Otherwise the first participant is the host.
     has_host_token: bool,
     /// Time until which the room is kept without participants.
@@ -63,6 +67,8 @@ pub(crate) struct Room {
 pub(crate) struct Reservation {
     /// Name of the person who creates it.
     pub host_name: Option<Arc<str>>,
+    /// Name of the meeting for people to read.
+    pub title: Option<Arc<str>>,
     /// Policy of the room. `None` lets the first participant choose it.
     pub policy: Option<Policy>,
     /// Whether tokens decide who is a host.
@@ -113,6 +119,8 @@ impl Room {
             is_policy_set: false,
             created_at: now,
             host_name: None,
+            title: None,
+            is_lobby_told_of_host: false,
             has_host_token: false,
             reserved_until: None,
             seats: Seats::default(),
@@ -131,6 +139,7 @@ impl Room {
         Self {
             is_policy_set: reservation.policy.is_some(),
             host_name: reservation.host_name,
+            title: reservation.title,
             has_host_token: reservation.has_host_token,
             reserved_until: Some(reservation.until),
             ..Self::new(now, policy, reservation.forwarding)
@@ -310,6 +319,19 @@ impl Room {
         hosts.map(|it| it.session).collect()
     }
 
+    /// Returns whether a host is in the room.
+    pub(crate) fn has_host(&self) -> bool {
+        let mut participants = self.participants.values();
+        participants.any(|it| it.role == Role::Host)
+    }
+
+    /// Records that those in the lobby are told whether a host is in the room. Returns whether that is news.
+    pub(crate) fn record_lobby_told(&mut self) -> bool {
+        let has_host = self.has_host();
+        let before = std::mem::replace(&mut self.is_lobby_told_of_host, has_host);
+        before != has_host
+    }
+
     /// Returns the speaker to make the host when the last host has left: the first who joined.
     /// Returns `None` where tokens decide who is a host.
     pub(crate) fn next_host(&self) -> Option<SessionId> {
@@ -398,6 +420,11 @@ impl Room {
     /// Returns the time at which the room was created.
     pub(crate) const fn created_at(&self) -> Time {
         self.created_at
+    }
+
+    /// Returns the name of the meeting for people to read.
+    pub(crate) const fn title(&self) -> Option<&Arc<str>> {
+        self.title.as_ref()
     }
 
     /// Returns the name of the person who created it in advance.

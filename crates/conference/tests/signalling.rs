@@ -23,6 +23,8 @@ mod last_n;
 mod lifecycle;
 #[path = "signalling/limits.rs"]
 mod limits;
+#[path = "signalling/lobby.rs"]
+mod lobby;
 #[path = "signalling/meetlite.rs"]
 mod meetlite;
 #[path = "signalling/messages.rs"]

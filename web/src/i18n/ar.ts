@@ -90,7 +90,7 @@ const AR: Catalogue = {
   'waiting.atTheDoor': 'أنت على باب',
   'waiting.title': 'في انتظار المضيف',
   'waiting.hostKnows': 'يعلم المضيف أنك هنا. ستدخل فور السماح لك.',
-  'waiting.noHost': 'لا يوجد مضيف هنا بعد. يمكنك الدخول عندما يأتي مضيف ويسمح لك.',
+  'waiting.noHost': 'لا يوجد مضيف هنا الآن. يمكنك الدخول عندما يأتي مضيف ويسمح لك.',
   'waiting.disconnected': 'انقطع الاتصال. سيستمر انتظارك فور عودته.',
   'connection.label': 'الاتصال',
   'connection.joining': 'جارٍ الاتصال…',

@@ -115,7 +115,7 @@ export const EN = {
   'waiting.atTheDoor': 'You are at the door of',
   'waiting.title': 'Waiting for the host',
   'waiting.hostKnows': 'The host knows that you are here. You go in as soon as you are let in.',
-  'waiting.noHost': 'No host is here yet. You can go in when one comes and lets you in.',
+  'waiting.noHost': 'No host is here now. You can go in when one comes and lets you in.',
   'waiting.disconnected': 'The connection was lost. You keep waiting as soon as it is back.',
 
   // Connection of a call

@@ -100,7 +100,7 @@ const ES: Catalogue = {
   'waiting.atTheDoor': 'Estás a la puerta de',
   'waiting.title': 'Esperando al anfitrión',
   'waiting.hostKnows': 'El anfitrión sabe que estás aquí. Entrarás en cuanto te admita.',
-  'waiting.noHost': 'Todavía no hay ningún anfitrión. Podrás entrar cuando llegue uno y te admita.',
+  'waiting.noHost': 'Ahora no hay ningún anfitrión. Podrás entrar cuando llegue uno y te admita.',
   'waiting.disconnected': 'Se ha perdido la conexión. Seguirás esperando en cuanto vuelva.',
   'connection.label': 'Conexión',
   'connection.joining': 'Conectando…',

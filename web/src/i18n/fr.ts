@@ -103,7 +103,7 @@ const FR: Catalogue = {
   'waiting.atTheDoor': 'Vous êtes à la porte de',
   'waiting.title': 'En attente de l’hôte',
   'waiting.hostKnows': 'L’hôte sait que vous êtes là. Vous entrerez dès qu’on vous acceptera.',
-  'waiting.noHost': 'Aucun hôte n’est encore là. Vous pourrez entrer quand il en viendra un et qu’il vous acceptera.',
+  'waiting.noHost': 'Aucun hôte n’est là en ce moment. Vous pourrez entrer quand il en viendra un et qu’il vous acceptera.',
   'waiting.disconnected': 'La connexion est perdue. Votre attente reprendra dès qu’elle sera rétablie.',
   'connection.label': 'Connexion',
   'connection.joining': 'Connexion…',

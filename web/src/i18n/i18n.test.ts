@@ -1,4 +1,5 @@
 import { parse, TYPE, type MessageFormatElement } from '@formatjs/icu-messageformat-parser';
+import { readdirSync, readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Catalogue, MessageKey } from './catalogue';
 import { EN } from './en';
@@ -58,6 +59,19 @@ describe.each(LANGUAGE_TAGS)('the catalogue of %s', (tag) => {
     const same = KEYS.filter((key) => tag !== 'en' && catalogue[key] === EN[key]);
     expect(same.length, same.join()).toBeLessThan(6);
   });
+});
+
+test('every text is used', () => {
+  const folder = new URL('..', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const sources = files.filter((file) => /\.tsx?$/.test(file) && !/\.test\.|^i18n/.test(file));
+  const source = sources.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('\n');
+  const templates = [...source.matchAll(/`([a-zA-Z]+\.[^`\n]*)`/g)].map(([, template = '']) => {
+    const fixed = template.split(/\$\{[^}]*\}/).map((part) => part.replaceAll('.', '\\.'));
+    return new RegExp(`^${fixed.join('[^.]+')}$`);
+  });
+  const unused = KEYS.filter((key) => !source.includes(`'${key}'`) && !templates.some((template) => template.test(key)));
+  expect(unused).toEqual([]);
 });
 
 describe('the language', () => {

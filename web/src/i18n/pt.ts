@@ -99,7 +99,7 @@ const PT: Catalogue = {
   'waiting.atTheDoor': 'Você está à porta de',
   'waiting.title': 'Aguardando o anfitrião',
   'waiting.hostKnows': 'O anfitrião sabe que você está aqui. Você entra assim que ele aceitar.',
-  'waiting.noHost': 'Ainda não há nenhum anfitrião aqui. Você poderá entrar quando um chegar e aceitar.',
+  'waiting.noHost': 'Não há nenhum anfitrião aqui agora. Você poderá entrar quando um chegar e aceitar.',
   'waiting.disconnected': 'A conexão caiu. Você continua na espera assim que ela voltar.',
   'connection.label': 'Conexão',
   'connection.joining': 'Conectando…',

@@ -84,7 +84,7 @@ const ZH: Catalogue = {
   'waiting.atTheDoor': '你正在门外等候进入',
   'waiting.title': '正在等待主持人',
   'waiting.hostKnows': '主持人知道你在这里。获准后你会立即进入。',
-  'waiting.noHost': '目前还没有主持人在场。主持人到来并准许后，你就可以进入。',
+  'waiting.noHost': '目前没有主持人在场。主持人到来并准许后，你就可以进入。',
   'waiting.disconnected': '连接已断开。恢复后你会继续等候。',
   'connection.label': '连接',
   'connection.joining': '正在连接…',

@@ -1,6 +1,6 @@
 /** Page of a call: header, tiles, controls, and panels over them. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { App } from '../app';
 import type { Device, DeviceError } from '../capture';
 import { formatNumber, t } from '../i18n/translate';
@@ -19,6 +19,9 @@ import { labelOf, notificationText } from './messages';
 export function CallPage({ app, room }: { app: App; room: Room }) {
   const panelOpen = useSignal(false);
   const devicesOpen = useSignal(false);
+  // The button that was pressed is gone: the keyboard goes on here, and screen readers say where that is.
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
   useShortcuts({
     m: () => app.toggle('microphone'),
     v: () => app.toggle('camera'),
@@ -30,8 +33,8 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
     <div class="call">
       <header class="bar">
         <Mark />
-        <h1 class="bar-room" title={room.id}>
-          <bdi>{room.id}</bdi>
+        <h1 class="bar-room" tabIndex={-1} ref={heading} title={app.roomTitle.value}>
+          <bdi>{app.roomTitle.value}</bdi>
         </h1>
         <ConnectionStatus room={room} />
         <div class="bar-end">
@@ -124,22 +127,24 @@ function Banner({ app, room }: { app: App; room: Room }) {
 
 function Notifications({ room }: { room: Room }) {
   return (
-    <ul class="notifications" role="log" aria-label={t('notifications.label')}>
-      {room.notifications.value.map((notification) => (
-        <li key={notification.id} class={`notification ${notification.tone}`}>
-          <span>{notificationText(notification.content)}</span>
-          <NotificationButton room={room} notification={notification} />
-          <button
-            type="button"
-            class="notification-close"
-            aria-label={t('notifications.dismiss')}
-            onClick={() => room.dismissNotification(notification.id)}
-          >
-            <CloseIcon />
-          </button>
-        </li>
-      ))}
-    </ul>
+    <div role="log" aria-label={t('notifications.label')}>
+      <ul class="notifications">
+        {room.notifications.value.map((notification) => (
+          <li key={notification.id} class={`notification ${notification.tone}`}>
+            <span>{notificationText(notification.content)}</span>
+            <NotificationButton room={room} notification={notification} />
+            <button
+              type="button"
+              class="notification-close"
+              aria-label={t('notifications.dismiss')}
+              onClick={() => room.dismissNotification(notification.id)}
+            >
+              <CloseIcon />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
@@ -159,14 +164,14 @@ function NotificationButton({ room, notification }: { room: Room; notification: 
 
 /** Shows a notification when a device fails during the call. */
 function useDeviceErrors(app: App, room: Room): void {
-  const camera = app.capture.cameraError.value;
-  const microphone = app.capture.microphoneError.value;
+  const failures = app.capture.failures.value;
   useEffect(() => {
+    const { camera, microphone } = failures;
     const notify = (device: Device | 'both', error: DeviceError) =>
       room.notify({ code: 'deviceFailed', device, error }, 'bad');
     if (camera) notify(camera === microphone ? 'both' : 'camera', camera);
     if (microphone && microphone !== camera) notify('microphone', microphone);
-  }, [camera, microphone, room]);
+  }, [failures, room]);
 }
 
 /** Runs actions on single letters, except while the person types. */

@@ -7,13 +7,14 @@ import { CallPage } from './CallPage';
 import { LandingPage } from './LandingPage';
 import { LeftPage } from './LeftPage';
 import { LobbyPage } from './LobbyPage';
+import { NotFoundPage } from './NotFoundPage';
 import { WaitingPage } from './WaitingPage';
 
 export function CurrentPage({ app }: { app: App }) {
   const page = app.page.value;
   const room = app.room.value;
-  const roomId = app.roomId.value;
-  const title = roomId ? t('page.title', { room: roomId }) : 'Watersmeet';
+  const roomTitle = app.roomTitle.value;
+  const title = roomTitle ? t('page.title', { room: roomTitle }) : 'Watersmeet';
   const language = currentLanguage();
   useEffect(() => {
     document.title = title;
@@ -24,5 +25,6 @@ export function CurrentPage({ app }: { app: App }) {
   if (page === 'call' && room) return <CallPage app={app} room={room} />;
   if (page === 'lobby') return <LobbyPage app={app} />;
   if (page === 'left') return <LeftPage app={app} />;
+  if (page === 'notFound') return <NotFoundPage app={app} />;
   return <LandingPage app={app} />;
 }

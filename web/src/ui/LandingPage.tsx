@@ -1,8 +1,9 @@
 /** First page: create a room, or open one by its name or link. */
 import { useSignal } from '@preact/signals';
 import type { App } from '../app';
-import { parseDestination } from '../pageUrl';
-import { CreateRoomError } from '../createRoom';
+import { BASE_URL } from '../basePath';
+import { ROOM_NAME_MAX, cleanText, lengthOf, parseTyped, type TypedProblem } from '../pageUrl';
+import { CreateRoomError, type CreateRoomFailure } from '../createRoom';
 import { t } from '../i18n/translate';
 import { generateRoomName } from '../roomNames';
 import type { Policy } from '../protocol';
@@ -10,7 +11,7 @@ import { AlertIcon, ArrowIcon } from './icons';
 import { Brand } from './Brand';
 import { TextField } from './TextField';
 import { SelectField } from './SelectField';
-import { createRoomErrorText, policyLabel } from './messages';
+import { createRoomErrorText, policyLabel, typedProblemText } from './messages';
 
 const POLICIES: Policy[] = ['open', 'invite-only', 'approval'];
 
@@ -37,20 +38,23 @@ export function LandingPage({ app }: { app: App }) {
 
 function NewMeeting({ app }: { app: App }) {
   const policy = useSignal<Policy>('open');
+  const title = useSignal('');
   const busy = useSignal(false);
-  const problem = useSignal('');
+  const problem = useSignal<CreateRoomFailure | null>(null);
+  const cleanTitle = cleanText(title.value);
+  const titleIsTooLong = lengthOf(cleanTitle) > ROOM_NAME_MAX;
 
   const createMeeting = async () => {
     // An open room needs no invitation: joining creates it.
     if (policy.value === 'open') return app.openRoom({ roomId: generateRoomName(), token: '' });
-    if (busy.value) return;
+    if (busy.value || titleIsTooLong) return;
     busy.value = true;
-    problem.value = '';
+    problem.value = null;
     try {
-      await app.createRoom(policy.value);
+      await app.createRoom(policy.value, cleanTitle);
     } catch (error) {
       if (!(error instanceof CreateRoomError)) throw error;
-      problem.value = createRoomErrorText(error.failure);
+      problem.value = error.failure;
     }
     busy.value = false;
   };
@@ -67,13 +71,22 @@ function NewMeeting({ app }: { app: App }) {
         chosen={policy.value}
         choose={(value) => {
           policy.value = value;
-          problem.value = '';
+          problem.value = null;
         }}
       />
+      {policy.value !== 'open' && (
+        <TextField
+          label={t('landing.titleLabel')}
+          value={title.value}
+          placeholder={t('landing.titlePlaceholder')}
+          problem={titleIsTooLong ? t('field.tooLong', { max: ROOM_NAME_MAX }) : ''}
+          onInput={(value) => (title.value = value)}
+        />
+      )}
       {problem.value && (
         <p class="alert" role="alert">
           <AlertIcon />
-          <span>{problem.value}</span>
+          <span>{createRoomErrorText(problem.value)}</span>
         </p>
       )}
     </div>
@@ -82,13 +95,13 @@ function NewMeeting({ app }: { app: App }) {
 
 function GoToRoom({ app }: { app: App }) {
   const typed = useSignal('');
-  const problem = useSignal('');
+  const problem = useSignal<TypedProblem | null>(null);
 
   const join = (event: Event) => {
     event.preventDefault();
-    const wanted = parseDestination(typed.value);
-    if (wanted.roomId) app.openRoom(wanted);
-    else problem.value = t(typed.value.trim() ? 'landing.noRoomInLink' : 'landing.nothingTyped');
+    const wanted = parseTyped(BASE_URL, typed.value);
+    if ('code' in wanted) problem.value = wanted;
+    else app.openRoom(wanted);
   };
 
   return (
@@ -97,11 +110,11 @@ function GoToRoom({ app }: { app: App }) {
         label={t('landing.roomOrLink')}
         value={typed.value}
         placeholder="quiet-delta-heron-k7qm"
-        problem={problem.value}
+        problem={problem.value ? typedProblemText(problem.value) : ''}
         spellcheck={false}
         onInput={(value) => {
           typed.value = value;
-          problem.value = '';
+          problem.value = null;
         }}
       />
       <button class="button large" type="submit">

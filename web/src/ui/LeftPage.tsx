@@ -9,7 +9,7 @@ export function LeftPage({ app }: { app: App }) {
   const rejoinLabel = end === 'removed' || end === 'room-closed' ? '' : t(`left.${end}.rejoin`);
   const room = (
     <strong>
-      <bdi>{app.roomId.value}</bdi>
+      <bdi>{app.roomTitle.value}</bdi>
     </strong>
   );
   return (

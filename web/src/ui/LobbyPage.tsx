@@ -1,7 +1,7 @@
 /** Page before joining: preview, devices and name. */
 import type { App } from '../app';
 import { t } from '../i18n/translate';
-import { PERSON_NAME_MAX } from '../pageUrl';
+import { PERSON_NAME_MAX, cleanText, lengthOf } from '../pageUrl';
 import { Brand } from './Brand';
 import { DevicePickers } from './DevicePickers';
 import { TextField } from './TextField';
@@ -11,9 +11,10 @@ import { joinFailureText } from './messages';
 
 export function LobbyPage({ app }: { app: App }) {
   const { capture } = app;
+  const nameIsTooLong = lengthOf(cleanText(app.name.value)) > PERSON_NAME_MAX;
   const join = (event: Event) => {
     event.preventDefault();
-    void app.join();
+    if (!nameIsTooLong) void app.join();
   };
   const failure = app.failure.value;
   return (
@@ -25,7 +26,7 @@ export function LobbyPage({ app }: { app: App }) {
           <div>
             <p class="eyebrow">{t('lobby.aboutToJoin')}</p>
             <h1 class="room-name">
-              <bdi>{app.roomId.value}</bdi>
+              <bdi>{app.roomTitle.value}</bdi>
             </h1>
           </div>
           {failure && (
@@ -38,7 +39,7 @@ export function LobbyPage({ app }: { app: App }) {
             label={t('lobby.yourName')}
             value={app.name.value}
             placeholder={t('lobby.namePlaceholder')}
-            lengthMax={PERSON_NAME_MAX}
+            problem={nameIsTooLong ? t('field.tooLong', { max: PERSON_NAME_MAX }) : ''}
             autocomplete="name"
             autofocus
             onInput={(value) => (app.name.value = value)}

@@ -6,14 +6,13 @@ interface TextFieldProps {
   value: string;
   placeholder?: string;
   problem?: string;
-  lengthMax?: number;
   autofocus?: boolean;
   autocomplete?: 'name' | 'off';
   spellcheck?: boolean;
   onInput(value: string): void;
 }
 
-export function TextField({ label, problem = '', lengthMax, onInput, autocomplete = 'off', ...rest }: TextFieldProps) {
+export function TextField({ label, problem = '', onInput, autocomplete = 'off', ...rest }: TextFieldProps) {
   const id = useId();
   return (
     <div class="field">
@@ -21,7 +20,6 @@ export function TextField({ label, problem = '', lengthMax, onInput, autocomplet
       <input
         id={id}
         type="text"
-        maxLength={lengthMax}
         autocomplete={autocomplete}
         aria-invalid={problem !== ''}
         aria-describedby={problem ? `${id}-problem` : undefined}

@@ -113,7 +113,7 @@ function Tile({ name, caption, label = name, rect, muted, speaking, floating = f
             <SpeakingIcon />
           </span>
         )}
-        <bdi class="tile-name">{caption}</bdi>
+        <span class="tile-name isolated">{caption}</span>
       </figcaption>
     </figure>
   );

@@ -5,7 +5,7 @@ import type { App } from '../app';
 import { t } from '../i18n/translate';
 import { layoutTiles, type Size } from '../tileLayout';
 import type { Room } from '../room';
-import { CopyLinkButton } from './CopyLinkButton';
+import { AloneCard } from './AloneCard';
 import { ParticipantTile, OwnTile } from './Tile';
 
 const GAP = 12;
@@ -35,16 +35,7 @@ export function TileGrid({ app, room }: { app: App; room: Room }) {
         const rect = layout.others[index];
         return rect && <ParticipantTile key={participant.id} app={app} room={room} participant={participant} rect={rect} />;
       })}
-      {participants.length === 0 && room.status.value === 'live' && (
-        <div class="invite">
-          <p>
-            <strong>{t('alone.nobody')}</strong>
-            <br />
-            {t('alone.sendLink')}
-          </p>
-          <CopyLinkButton link={app.link} wide />
-        </div>
-      )}
+      {participants.length === 0 && room.status.value === 'live' && <AloneCard app={app} room={room} />}
     </section>
   );
 }

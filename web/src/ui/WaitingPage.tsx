@@ -6,7 +6,7 @@ import { Brand } from './Brand';
 import { DevicePreview } from './DevicePreview';
 
 export function WaitingPage({ app, room }: { app: App; room: Room }) {
-  const connected = room.connected.value;
+  const state = !room.connected.value ? 'disconnected' : room.hostPresent.value ? 'hostKnows' : 'noHost';
   return (
     <div class="outside">
       <Brand />
@@ -16,7 +16,7 @@ export function WaitingPage({ app, room }: { app: App; room: Room }) {
           <div>
             <p class="eyebrow">{t('waiting.atTheDoor')}</p>
             <p class="room-name">
-              <bdi>{room.id}</bdi>
+              <bdi>{app.roomTitle.value}</bdi>
             </p>
           </div>
           <div class="waiting" role="status">
@@ -27,7 +27,7 @@ export function WaitingPage({ app, room }: { app: App; room: Room }) {
             </span>
             <h1 class="waiting-title">{t('waiting.title')}</h1>
             <p class="quiet">
-              {t(connected ? 'waiting.hostKnows' : 'waiting.disconnected')}
+              {t(`waiting.${state}`)}
             </p>
           </div>
           <button class="button large" type="button" onClick={() => app.leave()}>

@@ -3,6 +3,7 @@ import type { CreateRoomFailure } from '../createRoom';
 import type { Device, DeviceError } from '../capture';
 import type { Cause, OwnCause } from '../connectionQuality';
 import { t } from '../i18n/translate';
+import { ROOM_NAME_MAX, type TypedProblem } from '../pageUrl';
 import type { FailureReason, Named, NotificationContent } from '../notifications';
 import type { HeldBackReason } from '../participant';
 import type { Policy, Role } from '../protocol';
@@ -53,6 +54,18 @@ export function joinFailureText({ reason, message, code }: JoinFailure, invited:
       return t('joinFailure.rateLimited');
     default:
       return t('joinFailure.other', { reason: reasonText({ code, message }) });
+  }
+}
+
+/** Why what a person typed leads to no room. */
+export function typedProblemText(problem: TypedProblem): string {
+  switch (problem.code) {
+    case 'otherServer':
+      return t('landing.otherServer', { host: problem.host });
+    case 'tooLong':
+      return t('field.tooLong', { max: ROOM_NAME_MAX });
+    default:
+      return t(`landing.${problem.code}`);
   }
 }
 

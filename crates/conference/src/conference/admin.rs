@@ -35,6 +35,7 @@ impl Conference {
             AdminRequest::CreateRoom {
                 room,
                 host_name,
+                title,
                 policy,
                 has_host_token,
                 last_n_video,
@@ -49,6 +50,7 @@ impl Conference {
                 };
                 let reservation = Reservation {
                     host_name: host_name.map(Arc::from),
+                    title: title.map(Arc::from),
                     policy,
                     has_host_token,
                     until,
@@ -92,7 +94,9 @@ impl Conference {
         let limits = &self.config.limits;
         let is_long = |text: &str| text.len() > limits.name_len_max;
         let host_name = reservation.host_name.as_deref();
-        if name.is_empty() || is_long(&name) || host_name.is_some_and(is_long) {
+        let title = reservation.title.as_deref();
+        let has_long_name = host_name.is_some_and(is_long) || title.is_some_and(is_long);
+        if name.is_empty() || is_long(&name) || has_long_name {
             return Err(Refusal::BadRequest(
                 "a name is empty or too long".to_owned(),
             ));
@@ -147,6 +151,7 @@ impl Conference {
         RoomSummary {
             room: Arc::clone(name),
             host_name: room.host_name().cloned(),
+            title: room.title().cloned(),
             policy: room.policy(),
             created_unix_ms: u64::try_from(created_at.as_millis()).unwrap_or(u64::MAX),
             participants: room.participants_len(),

@@ -17,6 +17,8 @@ pub enum AdminRequest {
         room: String,
         /// Name of the person who creates it.
         host_name: Option<String>,
+        /// Name of the meeting for people to read.
+        title: Option<String>,
         /// Policy; absent means the configured one.
         policy: Option<Policy>,
         /// Whether tokens decide who is a host. Otherwise the first participant is the host.
@@ -93,6 +95,8 @@ pub struct RoomSummary {
     pub room: Arc<str>,
     /// Name of the person who created it in advance.
     pub host_name: Option<Arc<str>>,
+    /// Name of the meeting for people to read.
+    pub title: Option<Arc<str>>,
     /// Rule that decides who may enter.
     pub policy: Policy,
     /// Time of creation, in milliseconds since 1970.

@@ -63,6 +63,7 @@ impl Conference {
                 let command = Command::CloseRouter { router: router.id };
                 self.send_command(router.shard, command);
             }
+            self.notify_lobby(name);
             return self.remove_room_if_unused(name);
         }
         self.close_transports(transports);

@@ -9,8 +9,8 @@ use super::returning::{self, Return};
 use super::timers::Timer;
 use super::{Conference, MESSAGES_PER_PRODUCER};
 use crate::message::{
-    Applicant, JoinRequest, Notice, ParticipantSummary, Policy, Refusal, RemovalReason, Reply,
-    Role, RoomSnapshot, SessionId,
+    Applicant, JoinRequest, LobbyState, Notice, ParticipantSummary, Policy, Refusal, RemovalReason,
+    Reply, Role, RoomSnapshot, SessionId,
 };
 use crate::room::{Participant, Presence};
 use crate::session::Membership;
@@ -284,7 +284,13 @@ impl Conference {
             display_name: participant.display_name.clone(),
         });
         tracing::info!(session = id.0, "participant waits for approval");
+        let mut title = None;
+        let mut has_host = false;
         if let Some(room) = self.rooms.get_mut(&name) {
+            title = room.title().cloned();
+            has_host = room.has_host();
+            // Whoever waits already was told of it when it changed.
+            room.record_lobby_told();
             let number = room.enter_lobby(participant);
             if let Some(session) = self.sessions.get_mut(id) {
                 session.enter_lobby(Membership {
@@ -294,7 +300,11 @@ impl Conference {
             }
         }
         self.notify_hosts(&name, &notice);
-        Reply::WaitingForApproval { room: name }
+        Reply::WaitingForApproval(LobbyState {
+            room: name,
+            title,
+            has_host,
+        })
     }
 
     /// Enters a room that the session is not in.
@@ -303,6 +313,7 @@ impl Conference {
         let snapshot = self.add_participant(name, participant)?;
         if role == Role::Host {
             self.notify_of_waiting(session, name);
+            self.notify_lobby(name);
         }
         Ok(Some(Reply::Joined(snapshot)))
     }
@@ -347,6 +358,7 @@ impl Conference {
         let speaker = room.speaker.told();
         let speaker = speaker.filter(|it| room.participant_named(it.as_str()).is_some());
         let active_speaker = speaker.cloned();
+        let title = room.title().cloned();
         let others = self.summaries_where(&membership.room, |number, it| {
             number != membership.number && presence.sees(it.presence)
         })?;
@@ -356,6 +368,7 @@ impl Conference {
         }
         Ok(RoomSnapshot {
             room: membership.room,
+            title,
             role,
             others,
             count,

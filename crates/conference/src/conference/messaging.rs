@@ -9,6 +9,7 @@ use super::Conference;
 use super::request_context::Outcome;
 use crate::limits::CHAT_LEN_MAX;
 use crate::message::{Applicant, Notice, Refusal, Reply, SessionId};
+use crate::names::clean_name;
 use crate::session::Membership;
 
 impl Conference {
@@ -45,7 +46,7 @@ impl Conference {
         if display_name.len() > self.config.limits.name_len_max {
             return Err(Refusal::BadRequest("displayName is too long".to_owned()));
         }
-        let display_name = Some(display_name).filter(|it| !it.is_empty());
+        let display_name = Some(clean_name(&display_name)).filter(|it| !it.is_empty());
         let display_name: Option<Arc<str>> = display_name.map(Arc::from);
         let participant = self.rooms.participant(&membership)?;
         let before = participant.display_name.clone();

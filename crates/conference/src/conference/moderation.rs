@@ -9,9 +9,10 @@ use watersmeet_wire::params::MediaKind;
 use super::Conference;
 use super::request_context::Outcome;
 use crate::message::{
-    Applicant, Moderation, Notice, Policy, Refusal, RemovalReason, Reply, Role, SessionId,
+    Applicant, LobbyState, Moderation, Notice, Policy, Refusal, RemovalReason, Reply, Role,
+    SessionId,
 };
-use crate::room::Participant;
+use crate::room::{Participant, Room};
 
 impl Conference {
     /// Carries out a moderation request of a host in its room.
@@ -108,6 +109,7 @@ impl Conference {
         }
         self.notify(id, &notice);
         self.notify_viewers_of(name, id, &notice);
+        self.notify_lobby(name);
         Ok(())
     }
 
@@ -227,6 +229,27 @@ impl Conference {
             && self.set_role(name, id, Role::Host).is_ok()
         {
             self.notify_of_waiting(id, name);
+        }
+        self.notify_lobby(name);
+    }
+
+    /// Notifies those in the lobby when the last host has left, or the first one has come.
+    pub(super) fn notify_lobby(&mut self, name: &str) {
+        let is_news = self
+            .rooms
+            .get_mut(name)
+            .is_some_and(Room::record_lobby_told);
+        let Some((name, room)) = self.rooms.get_key_value(name).filter(|_| is_news) else {
+            return;
+        };
+        let notice = Notice::LobbyChanged(LobbyState {
+            room: Arc::clone(name),
+            title: room.title().cloned(),
+            has_host: room.has_host(),
+        });
+        let waiting: Vec<_> = room.waiting().map(|(_, it)| it.session).collect();
+        for session in waiting {
+            self.notify(session, &notice);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::access::Grant;
 use crate::message::{JoinRequest, Refusal, User};
+use crate::names::clean_name;
 
 /// Permissions of a participant in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +31,9 @@ impl Permissions {
     /// Returns the name to show. One in a signed token takes precedence over a typed one, and that
     /// over the first part of a user's email address.
     pub(super) fn display_name(&self, request: &JoinRequest) -> Option<Arc<str>> {
-        let typed = request.display_name.as_deref();
-        let typed = typed.filter(|it| !it.is_empty());
-        let named = self.name.as_deref().or(typed).map(Arc::from);
+        let names = [self.name.as_deref(), request.display_name.as_deref()];
+        let mut names = names.into_iter().flatten().map(clean_name);
+        let named = names.find(|it| !it.is_empty()).map(Arc::from);
         named.or_else(|| self.user.as_ref().and_then(User::email_local_part))
     }
 

@@ -10,7 +10,7 @@ use watersmeet_engine::command::{
 use watersmeet_wire::params::MediaKind;
 
 use super::ids::PeerId;
-use super::participant::{ParticipantSummary, ProducerSummary, RoomSnapshot, User};
+use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot, User};
 use super::role::{Policy, Role};
 
 /// A change of which a participant is notified. `peer` is the participant that it concerns.
@@ -34,6 +34,8 @@ pub enum Notice {
         /// Producers that were closed.
         producers: Vec<ProducerId>,
     },
+    /// The receiver waits in a lobby, and a host came, or the last one left.
+    LobbyChanged(LobbyState),
     /// The number of participants of a large room changed. Some of them are not listed.
     ParticipantCount {
         /// Participants in the room, including the receiver of this notice.

@@ -108,6 +108,8 @@ pub struct ParticipantSummary {
 pub struct RoomSnapshot {
     /// Name of the room.
     pub room: Arc<str>,
+    /// Name of the meeting for people to read.
+    pub title: Option<Arc<str>>,
     /// Role of the participant in the room.
     pub role: Role,
     /// The other participants and their producers, in order of joining. Later changes follow as
@@ -117,6 +119,17 @@ pub struct RoomSnapshot {
     pub count: Option<usize>,
     /// Participant that is speaking, as the others were told.
     pub active_speaker: Option<PeerId>,
+}
+
+/// A room as a participant in its lobby is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LobbyState {
+    /// Name of the room.
+    pub room: Arc<str>,
+    /// Name of the meeting for people to read.
+    pub title: Option<Arc<str>>,
+    /// Whether a host is in the room, who sees that the participant waits.
+    pub has_host: bool,
 }
 
 impl ParticipantSummary {

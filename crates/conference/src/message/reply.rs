@@ -7,7 +7,7 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, RtpCapabilities};
 
 use super::media::{CreatedConsumer, CreatedTransport, StatsSubject};
-use super::participant::{ParticipantSummary, ProducerSummary, RoomSnapshot};
+use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot};
 
 /// Result of a request that was carried out.
 #[derive(Debug, Clone)]
@@ -17,10 +17,7 @@ pub enum Reply {
     /// The participant entered the room.
     Joined(RoomSnapshot),
     /// The participant waits until a host admits it.
-    WaitingForApproval {
-        /// Name of the room.
-        room: Arc<str>,
-    },
+    WaitingForApproval(LobbyState),
     /// The participant left the room.
     Left {
         /// Name of the room.

@@ -239,6 +239,7 @@ fn create_room(last_n_video: Option<u16>, top_n_audio: Option<u8>) -> AdminReque
     AdminRequest::CreateRoom {
         room: "room".to_owned(),
         host_name: None,
+        title: None,
         policy: None,
         has_host_token: false,
         last_n_video,

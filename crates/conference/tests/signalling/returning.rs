@@ -327,6 +327,7 @@ fn reserve(room: &str, client: Option<u128>) -> AdminRequest {
     AdminRequest::CreateRoom {
         room: room.to_owned(),
         host_name: None,
+        title: None,
         policy: Some(Policy::Open),
         has_host_token: false,
         last_n_video: None,

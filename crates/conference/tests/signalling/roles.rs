@@ -452,6 +452,7 @@ fn create(room: &str, policy: Option<Policy>, has_host_token: bool) -> AdminRequ
     AdminRequest::CreateRoom {
         room: room.to_owned(),
         host_name: Some("Hanna".to_owned()),
+        title: None,
         policy,
         has_host_token,
         last_n_video: None,

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::native_client::Client;
@@ -63,6 +65,32 @@ async fn room_with_limits_of_its_own_can_be_created() {
     let too_many = json!({ "hostName": "Alice", "topNAudio": 65 }).to_string();
     let refused = send_request(&program, "POST", "/api/rooms", "", &too_many);
     assert_eq!(refused.status, 400);
+}
+
+#[test]
+fn title_of_a_room_is_in_its_description_and_in_its_invitations() {
+    let program = Program::start(&[]);
+    let titled =
+        json!({ "hostName": "Alice", "title": "Weekly\u{202e} meeting", "hostToken": true });
+    let created = create_room(&program, &titled);
+    assert_eq!(created["title"], "Weekly meeting");
+    let id = created["roomId"].as_str().unwrap();
+    let path = format!("/api/rooms/{id}");
+    let shown = send_request(&program, "GET", &path, "", "").json();
+    assert_eq!(shown["title"], "Weekly meeting");
+    let host = bearer(created["hostToken"].as_str().unwrap());
+    let invite = send_request(&program, "POST", &format!("{path}/invites"), &host, "{}").json();
+    for link in [&created["inviteLink"], &invite["inviteLink"]] {
+        let (_, token) = link.as_str().unwrap().split_once("token=").unwrap();
+        let payload = token.split('.').nth(1).unwrap();
+        let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+        assert!(claims.contains("\"title\":\"Weekly meeting\""), "{claims}");
+    }
+    for title in [String::new(), "x".repeat(65)] {
+        let room = json!({ "hostName": "Alice", "title": title }).to_string();
+        let refused = send_request(&program, "POST", "/api/rooms", "", &room);
+        assert_eq!(refused.status, 400, "{title:?}");
+    }
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ impl State {
     pub(crate) fn encode_reply(&mut self, tag: &RequestTag, reply: &Reply) -> Vec<Effect> {
         let answer = match reply {
             Reply::Joined(RoomSnapshot { others, .. }) => return self.enter(tag.clone(), others),
-            Reply::WaitingForApproval { .. } => {
+            Reply::WaitingForApproval(_) => {
                 let previous = self.pending_join.replace(tag.clone());
                 return self.refuse_join(previous);
             }

@@ -28,7 +28,7 @@ impl State {
                 vec![emit("router-rtp-capabilities", payload)]
             }
             Reply::Joined(RoomSnapshot { room, others, .. }) => self.enter(tag.event, room, others),
-            Reply::WaitingForApproval { .. } => {
+            Reply::WaitingForApproval(_) => {
                 self.leave();
                 self.pending_join = Some(tag.event);
                 Vec::new()

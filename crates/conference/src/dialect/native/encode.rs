@@ -12,8 +12,8 @@ use super::payloads::*;
 use super::state::State;
 use crate::dialect::session_context::SessionContext;
 use crate::message::{
-    self, Applicant, CreatedConsumer, CreatedTransport, MediaSource, Notice, PeerId, Refusal,
-    Reply, RoomSnapshot, StatsSubject,
+    self, Applicant, CreatedConsumer, CreatedTransport, LobbyState, MediaSource, Notice, PeerId,
+    Refusal, Reply, RoomSnapshot, StatsSubject,
 };
 
 /// Writes `connected`.
@@ -48,7 +48,7 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
             capabilities_payload(capabilities),
         ),
         Reply::Joined(snapshot) => frame("roomJoined", id, room_joined(state, snapshot)),
-        Reply::WaitingForApproval { room } => frame("waiting", id, room_left(room)),
+        Reply::WaitingForApproval(lobby) => frame("waiting", id, waiting(lobby)),
         Reply::Left { room } => frame("roomLeft", id, room_left(room)),
         Reply::Participants(participants) => {
             let participants = participants.iter().map(participant_summary).collect();
@@ -157,6 +157,7 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::SpeakRequested(_)
         | Notice::Muted { .. }
         | Notice::PolicyChanged { .. }
+        | Notice::LobbyChanged(_)
         | Notice::ParticipantCount { .. }
         | Notice::ActiveSpeaker { .. }
         | Notice::ServerClosing { .. }
@@ -175,6 +176,7 @@ fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
             frame("participantCount", id, ParticipantCount { count: *count })
         }
         Notice::ActiveSpeaker { peer } => frame("activeSpeaker", id, active_speaker(peer.as_ref())),
+        Notice::LobbyChanged(lobby) => frame("waiting", id, waiting(lobby)),
         Notice::Admitted(snapshot) => frame("admitted", id, room_joined(state, snapshot)),
         Notice::JoinRequested(applicant) => frame("joinRequested", id, peer_request(applicant)),
         Notice::SpeakRequested(applicant) => frame("speakRequested", id, peer_request(applicant)),
@@ -230,6 +232,15 @@ const fn producer_paused_type(paused: bool) -> &'static str {
 fn capabilities_payload(capabilities: &RtpCapabilities) -> RouterRtpCapabilities<'_> {
     RouterRtpCapabilities {
         rtp_capabilities: capabilities,
+    }
+}
+
+/// Returns the payload of `waiting`.
+fn waiting(lobby: &LobbyState) -> Waiting {
+    Waiting {
+        room_id: lobby.room.to_string(),
+        title: lobby.title.as_deref().map(str::to_owned),
+        host_present: lobby.has_host,
     }
 }
 
@@ -322,6 +333,7 @@ fn subject_ref(subject: StatsSubject) -> SubjectRef {
 fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
     let RoomSnapshot {
         room,
+        title,
         role,
         others,
         count,
@@ -342,6 +354,10 @@ fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
         .collect();
     RoomJoined {
         room_id: room.to_string(),
+        title: title
+            .as_deref()
+            .filter(|_| state.extended)
+            .map(str::to_owned),
         peers: others.iter().map(|other| other.peer.to_string()).collect(),
         existing_producers,
         participants: state

@@ -321,6 +321,9 @@ pub(super) struct ParticipantSummary {
 pub(super) struct RoomJoined {
     /// Name of the room.
     pub room_id: String,
+    /// Name of the meeting for people to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Ids of the other participants, first to join first.
     pub peers: Vec<String>,
     /// Their producers; participants without any are left out.
@@ -339,7 +342,21 @@ pub(super) struct RoomJoined {
     pub active_speaker: Option<String>,
 }
 
-/// `roomLeft`, and `waiting` until a host admits the client
+/// `waiting`, until a host admits the client
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Waiting {
+    /// Name of the room.
+    pub room_id: String,
+    /// Name of the meeting for people to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Whether a host is in the room, who sees that the client waits.
+    pub host_present: bool,
+}
+
+/// `roomLeft`
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]

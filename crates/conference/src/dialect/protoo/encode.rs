@@ -22,7 +22,7 @@ impl State {
         match reply {
             Reply::Done if tag.event == PREPARE => self.prepared(),
             Reply::Joined(snapshot) => self.joined(tag, snapshot),
-            Reply::WaitingForApproval { .. } => {
+            Reply::WaitingForApproval(_) => {
                 self.pending_join = Some(tag.clone());
                 Vec::new()
             }

@@ -28,7 +28,7 @@ impl State {
                 effects.extend(self.joined(tag, snapshot.role, &snapshot.others));
                 return effects;
             }
-            Reply::WaitingForApproval { room } => return self.wait_for_approval(tag, room),
+            Reply::WaitingForApproval(lobby) => return self.wait_for_approval(tag, &lobby.room),
             Reply::TransportCreated(created) => {
                 if created.direction == Direction::Recv {
                     self.recv_transport = Some(created.clone());

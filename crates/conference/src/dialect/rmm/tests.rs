@@ -32,6 +32,7 @@ fn capabilities() -> Reply {
 
 fn joined() -> Reply {
     Reply::Joined(RoomSnapshot {
+        title: None,
         room: "r".into(),
         role: Role::Speaker,
         others: Vec::new(),

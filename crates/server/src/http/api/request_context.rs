@@ -149,10 +149,19 @@ pub fn generate_id() -> Result<String, ApiError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Creates an invitation to a room.
-pub fn invitation(site: &SiteContext, base_url: &str, room: &str) -> Invitation {
+/// Creates an invitation to a room, with the name of the meeting.
+pub fn invitation(
+    site: &SiteContext,
+    base_url: &str,
+    room: &str,
+    title: Option<&str>,
+) -> Invitation {
     let unix_s = site.clock.unix_ms() / 1_000;
-    let token = site.api.keys.issue_invite(room, unix_s);
+    let keys = &site.api.keys;
+    let token = match title {
+        Some(title) => keys.issue_titled_invite(room, title, unix_s),
+        None => keys.issue_invite(room, unix_s),
+    };
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("room", room).append_pair("token", &token);
     Invitation {

@@ -11,6 +11,7 @@ use watersmeet_conference::conference::{
 };
 use watersmeet_conference::limits::LOUDEST_MAX;
 use watersmeet_conference::message::{Moderation, Policy};
+use watersmeet_conference::names::clean_name;
 
 use super::super::caller::{Caller, client_of};
 use super::super::json_response::{self, ApiError};
@@ -28,8 +29,8 @@ use super::schemas::{
     CreatedRoom, EmptyBody, Invitation, NewRoom, PolicyChange, RoomDetails, RoomPage, RoomState,
 };
 
-/// Longest name of a host, in characters: at most 256 bytes of UTF-8.
-const HOST_NAME_LEN_MAX: usize = 64;
+/// Longest name of a host or a meeting, in characters: at most 256 bytes of UTF-8.
+const NAME_LEN_MAX: usize = 64;
 
 /// Default number of rooms in a response.
 const LIMIT_DEFAULT: usize = 100;
@@ -69,9 +70,13 @@ pub async fn create(
     let base_url = base_url(&site, &request)?;
     let client = client_of(&request)?;
     let new_room: NewRoom = json_body::read(request).await?;
-    if !(1..=HOST_NAME_LEN_MAX).contains(&new_room.host_name.chars().count()) {
+    if !is_name(&new_room.host_name) {
         return Err(ApiError::bad_request("hostName is empty or too long"));
     }
+    if new_room.title.as_deref().is_some_and(|it| !is_name(it)) {
+        return Err(ApiError::bad_request("title is empty or too long"));
+    }
+    let title = new_room.title.as_deref().and_then(shown_name);
     if new_room
         .top_n_audio
         .is_some_and(|it| usize::from(it) > LOUDEST_MAX)
@@ -83,7 +88,8 @@ pub async fn create(
     let room = format!("room-{unix_ms}-{}", generate_id()?);
     let request = AdminRequest::CreateRoom {
         room: room.clone(),
-        host_name: Some(new_room.host_name.clone()),
+        host_name: shown_name(&new_room.host_name),
+        title: title.clone(),
         policy: new_room.policy.map(Policy::from),
         has_host_token: new_room.host_token,
         last_n_video: new_room.last_n_video,
@@ -98,9 +104,10 @@ pub async fn create(
         .host_token
         .then(|| site.api.keys.issue_host_token(&room, unix_ms / 1_000));
     let created = CreatedRoom {
-        invite_link: invitation(&site, &base_url, &room).invite_link,
+        invite_link: invitation(&site, &base_url, &room, title.as_deref()).invite_link,
         room_id: room,
         host_name: new_room.host_name,
+        title,
         host_token,
     };
     Ok(json_response::json(StatusCode::OK, &created))
@@ -162,6 +169,7 @@ pub async fn show(
     let mut state = RoomState::from(&room);
     if are_people_hidden(room.policy) && !may_know_people {
         state.host_name = None;
+        state.title = None;
     }
     Ok(json_response::json(StatusCode::OK, &state))
 }
@@ -230,11 +238,24 @@ pub async fn invite(
     Caller::authenticate(&site, &request)?.require_host(&room)?;
     let base_url = base_url(&site, &request)?;
     let EmptyBody {} = json_body::read(request).await?;
-    admin_request(&site, AdminRequest::Room { room: room.clone() }).await?;
+    let request = AdminRequest::Room { room: room.clone() };
+    let AdminResponse::Room(summary) = admin_request(&site, request).await? else {
+        return Err(ApiError::Unavailable);
+    };
     Ok(json_response::json(
         StatusCode::OK,
-        &invitation(&site, &base_url, &room),
+        &invitation(&site, &base_url, &room, summary.title.as_deref()),
     ))
+}
+
+/// Returns whether the name of a person or a meeting has a permitted length.
+fn is_name(text: &str) -> bool {
+    (1..=NAME_LEN_MAX).contains(&text.chars().count())
+}
+
+/// Returns a name as others are shown it; `None` when nothing of it can be seen.
+fn shown_name(text: &str) -> Option<String> {
+    Some(clean_name(text).into_owned()).filter(|it| !it.is_empty())
 }
 
 /// The part of the list of rooms that a request asks for.

@@ -46,6 +46,10 @@ pub struct NewRoom {
     /// How whoever makes it wants to be called.
     #[schema(example = "Alice", min_length = 1, max_length = 64)]
     pub host_name: String,
+    /// What the meeting is called, for people to read. Invitations tell it. Absent: the room has its id only.
+    #[serde(default)]
+    #[schema(example = "Weekly meeting", min_length = 1, max_length = 64)]
+    pub title: Option<String>,
     /// Who may enter. Absent: as the server is configured.
     #[serde(default)]
     pub policy: Option<RoomPolicy>,
@@ -91,6 +95,10 @@ pub struct CreatedRoom {
     /// As it was asked for.
     #[schema(example = "Alice")]
     pub host_name: String,
+    /// What the meeting is called. Only if it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub title: Option<String>,
     /// Makes its bearer the host of this room, for a day. Only if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -105,6 +113,8 @@ pub struct RoomState {
     pub room_id: String,
     /// Who made it; null if nobody did before the first came, or if you may not know.
     pub host_name: Option<String>,
+    /// What the meeting is called; null if it was given no name, or if you may not know.
+    pub title: Option<String>,
     /// How many are in it.
     pub participant_count: usize,
     /// Since when it is there (ISO 8601).
@@ -120,6 +130,8 @@ pub struct RoomDetails {
     pub room_id: String,
     /// Who made it; null if nobody did before the first came.
     pub host_name: Option<String>,
+    /// What the meeting is called; null if it was given no name.
+    pub title: Option<String>,
     /// How many are in it.
     pub participant_count: usize,
     /// Since when it is there (ISO 8601).
@@ -251,6 +263,7 @@ impl From<&RoomSummary> for RoomState {
         Self {
             room_id: room.room.to_string(),
             host_name: room.host_name.as_deref().map(str::to_owned),
+            title: room.title.as_deref().map(str::to_owned),
             participant_count: room.participants,
             created_at: format_time(room.created_unix_ms),
         }
@@ -262,6 +275,7 @@ impl From<&RoomSummary> for RoomDetails {
         Self {
             room_id: room.room.to_string(),
             host_name: room.host_name.as_deref().map(str::to_owned),
+            title: room.title.as_deref().map(str::to_owned),
             participant_count: room.participants,
             created_at: format_time(room.created_unix_ms),
             policy: room.policy.into(),
