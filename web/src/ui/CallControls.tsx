@@ -10,7 +10,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
   const microphoneLive = app.microphoneLive.value;
   const cameraLive = app.cameraLive.value;
   return (
-    <div class="controls" role="group" aria-label={t('controls.label')}>
+    <section class="controls" aria-label={t('controls.label')}>
       <Control
         label={microphoneLabel(isViewer, microphoneLive)}
         shortcut="m"
@@ -51,7 +51,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
         <LeaveIcon />
         <span>{t('controls.leave')}</span>
       </button>
-    </div>
+    </section>
   );
 }
 

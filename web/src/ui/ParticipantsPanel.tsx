@@ -1,6 +1,7 @@
 /** List of participants beside the tiles; for a host, also pending requests, moderation actions and the policy. */
 import { useSignal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
+import type { ComponentChildren, RefObject } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import type { App } from '../app';
 import { formatNumber, t } from '../i18n/translate';
 import type { Named } from '../notifications';
@@ -19,8 +20,9 @@ const AVATAR_SIZE = 100;
 export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; close(): void }) {
   const participants = room.participants.value;
   const isHost = room.role.value === 'host';
+  const panel = usePanelFocus();
   return (
-    <aside class="panel" aria-label={t('people.title')}>
+    <aside class="panel" aria-label={t('people.title')} ref={panel} onKeyDown={onEscape(close)}>
       <header class="panel-head">
         <h2>
           {t('people.title')} <span class="count">{formatNumber(participants.length + 1 + room.unlistedCount)}</span>
@@ -51,6 +53,29 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
       {isHost && <PolicyPicker app={app} room={room} />}
     </aside>
   );
+}
+
+/** Focuses the first button of a panel when it opens, and what was focused before when it closes. */
+function usePanelFocus(): RefObject<HTMLElement | null> {
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    const element = panel.current;
+    element?.querySelector('button')?.focus();
+    return () => {
+      // The body has the focus when the focused element was removed.
+      const lost = document.activeElement === document.body || element?.contains(document.activeElement);
+      if (lost && before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return panel;
+}
+
+/** Returns a handler that closes a panel with Escape, except in a dialog over it. */
+function onEscape(close: () => void): (event: KeyboardEvent) => void {
+  return ({ key, target }) => {
+    if (key === 'Escape' && !(target as HTMLElement | null)?.closest('dialog')) close();
+  };
 }
 
 function ownName(app: App): string {
@@ -193,7 +218,7 @@ function ParticipantSummary({ name, label, role, microphoneOn, cameraOn }: Parti
     <>
       <Avatar name={name} size={AVATAR_SIZE} />
       <span class="person-name">
-        <bdi>{label}</bdi>
+        <span class="isolated">{label}</span>
         {role && <span class="role">{role}</span>}
       </span>
       <span class={`state ${microphoneOn ? '' : 'off'}`} role="img" aria-label={t(microphoneOn ? 'people.unmuted' : 'people.muted')}>

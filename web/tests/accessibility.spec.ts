@@ -1,0 +1,74 @@
+/** Automatic checks of accessibility (axe) on each page in both themes, and the way by keyboard alone. */
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { NO_MEDIA, ROOM, expect, test } from './callFixture';
+
+/** Fails on any violation of WCAG 2.2 A and AA, and of axe's best practices. */
+async function expectAccessible(page: Page, what: string): Promise<void> {
+  // In its old mode axe opens no page of its own, which Chromium without a sandbox refuses.
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+  expect(found, what).toEqual([]);
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`no page has a violation in ${colorScheme} colours`, NO_MEDIA, async ({ call }) => {
+    const ana = await call.open('ana', { colorScheme });
+    await expect(ana.page.getByRole('button', { name: 'New meeting' })).toBeVisible();
+    await expectAccessible(ana.page, 'first page');
+    await ana.page.getByRole('button', { name: 'Join' }).click();
+    await expect(ana.page.getByRole('alert')).toBeVisible();
+    await expectAccessible(ana.page, 'first page with an error');
+
+    const ben = await call.open('ben', { room: ROOM, colorScheme });
+    await expect(ben.page.getByLabel('Your name')).toBeVisible();
+    await expectAccessible(ben.page, 'preview');
+    await ben.join();
+    await expectAccessible(ben.page, 'call, alone');
+    const carla = await call.join('carla', { colorScheme });
+    await expect(ben.page.getByText('carla joined')).toBeVisible();
+    await ben.page.keyboard.press('p');
+    await ben.page.getByRole('button', { name: 'Options for carla' }).click();
+    await expectAccessible(ben.page, 'call with participants');
+    await carla.page.getByRole('button', { name: 'Devices' }).click();
+    await expect(carla.page.getByRole('dialog', { name: 'Devices' })).toBeVisible();
+    await expectAccessible(carla.page, 'devices');
+    await ben.leave();
+    await expectAccessible(ben.page, 'after the call');
+  });
+}
+
+test('somebody joins, sees who is there, mutes, opens the devices and leaves by keyboard', NO_MEDIA, async ({ call }) => {
+  const { page } = await call.open('ana', { room: ROOM });
+  const press = async (...keys: string[]) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await expect(page.getByLabel('Your name')).toBeFocused();
+  await page.keyboard.type('ana');
+  await press('Enter');
+  await expect(page.getByRole('status', { name: 'Connection' })).toHaveText('Connected');
+  const tabTo = async (name: string) => {
+    const button = page.getByRole('button', { name, exact: true }).last();
+    for (let i = 0; i < 20 && !(await button.evaluate((it) => it === document.activeElement)); i += 1) await press('Tab');
+    await expect(button).toBeFocused();
+  };
+  await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
+  const participants = page.getByRole('button', { name: 'Participants (1)' });
+  await participants.focus();
+  await press('Enter');
+  await expect(page.getByRole('button', { name: 'Close participants' })).toBeFocused();
+  await press('Escape');
+  await expect(participants).toBeFocused();
+  await expect(participants).toHaveAttribute('aria-expanded', 'false');
+  await tabTo('Mute microphone');
+  await press('Enter');
+  await expect(page.getByRole('button', { name: 'Unmute microphone' })).toBeFocused();
+  await tabTo('Devices');
+  await press('Enter');
+  await expect(page.getByRole('dialog', { name: 'Devices' })).toBeVisible();
+  await press('Escape');
+  await expect(page.getByRole('button', { name: 'Devices' })).toBeFocused();
+  await tabTo('Leave');
+  await press('Enter');
+  await expect(page.getByRole('heading', { name: 'You left the meeting' })).toBeVisible();
+});
