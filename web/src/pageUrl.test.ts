@@ -151,6 +151,11 @@ test.each([
   expect(isKnownPath(at('/meet/'), at(`/meet${path}`))).toBe(isKnown);
 });
 
+test('the folder of the page is its address with and without its last slash', () => {
+  expect(isKnownPath(at('/meet/'), at('/meet?room=x'))).toBe(true);
+  expect(isKnownPath(at('/meet/'), at('/meeting'))).toBe(false);
+});
+
 test('room links can be parsed back, whatever the name', () => {
   for (const roomId of ['quiet-delta', 'a&b=c', 'зал', '100%']) {
     expect(parsePageUrl(new URL(roomLink(at('/'), { roomId, token: '' }))).roomId).toBe(roomId);

@@ -137,7 +137,9 @@ export function webSocketUrl(base: URL): string {
 
 /** Whether the page has content for this address; the server answers others with 404. */
 export function isKnownPath(base: URL, { pathname }: URL): boolean {
-  const path = pathname.startsWith(base.pathname) ? pathname.slice(base.pathname.length) : pathname;
+  // A proxy may serve the folder without its last slash.
+  const inFolder = `${pathname}/`.startsWith(base.pathname);
+  const path = inFolder ? pathname.slice(base.pathname.length) : pathname;
   return ['', 'index.html', 'join', 'call'].includes(path) || path.startsWith('room/');
 }
 
