@@ -69,9 +69,10 @@ impl RandomRun {
         random::below(&mut self.rng, bound)
     }
 
+    #[expect(clippy::expect_used, reason = "the index is below the length")]
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        let index = usize::try_from(self.below(choices.len() as u64));
-        choices[index.unwrap_or(0)]
+        let index = usize::try_from(self.below(choices.len() as u64)).unwrap_or(0);
+        *choices.get(index).expect("there are choices")
     }
 
     fn change(&mut self, change: impl FnOnce(World) -> World) {
@@ -117,7 +118,7 @@ impl RandomRun {
             7 => self.change(|world| world.sets_source_paused("ana", 0, false)),
             8 => {
                 // What has passed meanwhile is measured to some milliseconds at each jump.
-                let ticks = [0, 2_000_000_011][usize::from(amount % 2 == 0)];
+                let ticks = if amount % 2 == 0 { 2_000_000_011 } else { 0 };
                 let numbers = u16::try_from(numbers).unwrap_or(0);
                 self.change(|world| world.jumps("ana", numbers, ticks));
             }
