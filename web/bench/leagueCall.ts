@@ -1,7 +1,7 @@
 /** Calls of one publisher and one viewer that `make league` measures: with test clients, or with Watersmeet's page. */
 import { randomBytes } from 'node:crypto';
 import type { Browser, Page } from '@playwright/test';
-import { SIMULCAST } from '../src/encodings';
+import { simulcastEncodings } from '../src/encodings';
 import type { Call } from '../tests/callFixture';
 import type { ClientOptions, Dialect } from '../tests/dialects/client';
 import type { ClientBundles } from '../tests/dialects/clientBundles';
@@ -99,7 +99,7 @@ async function startClientCall(
     return participant;
   };
   try {
-    const ana = await add('ana', { encodings: [...SIMULCAST] });
+    const ana = await add('ana', { encodings: [...simulcastEncodings('camera')] });
     await within(ana.publish(), 'ana publishes');
     const viewer = { camera: SMALL_CAMERA, encodings: SMALL_ENCODING };
     const ben = await add('ben', viewer, (page) => relayPage(page, line.relayPort));

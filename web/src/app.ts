@@ -32,9 +32,11 @@ import {
   type Destination,
   type PageOptions,
 } from './pageUrl';
+import type { LocalTracks } from './producers';
 import type { Policy, RemovalReason } from './protocol';
 import { Room, type JoinFailure } from './room';
 import { generateRoomTitle } from './roomNames';
+import { ScreenCapture } from './screenCapture';
 import { SignallingSocket } from './signallingSocket';
 
 export type PageName = 'landing' | 'lobby' | 'call' | 'left' | 'notFound';
@@ -63,6 +65,7 @@ export class App {
   /** Whether the browser refuses to play audio before the person interacts with the page. */
   readonly audioBlocked = signal(false);
   readonly capture: Capture;
+  readonly screens = new ScreenCapture();
 
   private readonly options: PageOptions;
   private readonly createMedia = mediaFactory();
@@ -148,6 +151,16 @@ export class App {
     else void this.capture.toggle(device);
   }
 
+  /** Lets the person choose a screen, and shares it. */
+  async shareScreen(): Promise<void> {
+    const room = this.room.value;
+    if (this.isViewer()) return room?.notify({ code: 'viewerCannotSend' });
+    const error = await this.screens.start();
+    if (error) room?.notify({ code: 'screenFailed', error }, 'bad');
+    // The person may have left, or may not send any more, before choosing.
+    if (this.page.value !== 'call' || this.isViewer()) this.screens.stopAll();
+  }
+
   /** Switches between all media and sound with shared screens only. */
   toggleSaveData(): void {
     const saving = !this.saveData.value;
@@ -180,7 +193,7 @@ export class App {
         resume: loadTabSecret(),
       }),
       codec: this.options.codec,
-      tracks: this.capture,
+      tracks: this.localTracks(),
       saveData: this.saveData,
       createSignalling: (events) => new SignallingSocket(webSocketUrl(BASE_URL), events),
       createMedia: this.createMedia,
@@ -189,6 +202,19 @@ export class App {
 
   private invitationTitle(): string {
     return titleOf({ roomId: this.roomId.value, token: this.token.value });
+  }
+
+  private localTracks(): LocalTracks {
+    const { camera, microphone, cameraOn, microphoneOn } = this.capture;
+    return {
+      camera,
+      microphone,
+      cameraOn,
+      microphoneOn,
+      screens: this.screens.screens,
+      switchOff: (device) => this.capture.switchOff(device),
+      stopScreen: (id) => this.screens.stop(id),
+    };
   }
 
   private isViewer(): boolean {
@@ -210,7 +236,7 @@ export class App {
         if (isViewer === wasViewer) return;
         wasViewer = isViewer;
         // A viewer sends nothing: the device lights must be off.
-        if (isViewer) this.capture.stop();
+        if (isViewer) this.stopSending();
         else void this.capture.start();
       });
     });
@@ -222,7 +248,7 @@ export class App {
 
   /** Offers once to save data, if there are cameras to pause. */
   private offerSaveData(room: Room): void {
-    const hasCameras = this.cameraLive.value || room.participants.value.some(({ sendsCamera }) => sendsCamera.value);
+    const hasCameras = this.cameraLive.value || room.participants.value.some(({ cameraOn }) => cameraOn.value);
     if (this.saveDataOffered || this.saveData.value || !hasCameras) return;
     this.saveDataOffered = true;
     room.notify({ code: 'saveDataOffer' }, 'plain', () => {
@@ -240,6 +266,7 @@ export class App {
 
   private handleJoinFailure(room: Room): void {
     this.failure.value = room.failure.value;
+    this.screens.stopAll();
     saveOngoingCall(null);
     this.showLobby();
     queueMicrotask(() => this.stopObservingRoom());
@@ -248,13 +275,19 @@ export class App {
   private handleRemoval(room: Room): void {
     this.removal.value = room.removal.value;
     saveOngoingCall(null);
-    this.capture.stop();
+    this.stopSending();
     this.page.value = 'left';
     queueMicrotask(() => this.stopObservingRoom());
   }
 
+  private stopSending(): void {
+    this.capture.stop();
+    this.screens.stopAll();
+  }
+
   private leaveRoom(): void {
     this.stopObservingRoom();
+    this.screens.stopAll();
     this.preparedRoom?.leave();
     this.preparedRoom = null;
     this.room.value?.leave();

@@ -1,24 +1,40 @@
 /**
- * Consumers of the others' producers: one for each, at the layer its tile needs. What
- * fails is tried again for as long as the producer exists. Opens no transport.
+ * Consumers of the others' producers: one for each. A video that is not shown is paused; the others are requested at
+ * the layer that fits. What fails is tried again for as long as the producer exists. Opens no transport.
  */
 import type { Media, MediaConsumer } from './media';
-import { LAYER_MAX, isCamera, type Participant } from './participant';
+import type { Participant } from './participant';
 import type { ParticipantList } from './participantList';
 import type { Consumed, ConsumerLayersChanged, ConsumerScore } from './protocol';
+import type { RemoteProducer } from './remoteProducer';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, failureReason, isLasting, type RoomSignalling } from './signalling';
-import type { SpatialLayer } from './tileLayout';
 
 /** How long the first consumers wait for one another, so that the browser negotiates only once for them. */
 const GATHER_MS_MAX = 300;
 /** How long `start` waits for the first consumers. */
 const START_MS_MAX = 1_000;
 
+/** Priorities that the server gives by itself, and that of the video which the person has pinned. */
+const CAMERA_PRIORITY = 1;
+const SCREEN_PRIORITY = 128;
+const PINNED_PRIORITY = 192;
+
+/** A consumer, and what was requested of it. */
+interface Reception {
+  consumer: MediaConsumer;
+  /** Spatial layer; a new consumer has the best one. */
+  layer: number;
+  isResumed: boolean;
+}
+
 export class Consumers {
   private media: Media | null = null;
   private camerasWanted = true;
-  private readonly byProducerId = new Map<string, MediaConsumer>();
+  private pinnedId: string | null = null;
+  /** Heights at which videos are shown, by producer id; null until the page has said so. */
+  private shown: ReadonlyMap<string, number> | null = null;
+  private readonly byProducerId = new Map<string, Reception>();
   /** Repeated requests, by producer id, and by consumer id for layers. */
   private readonly retries = new RetryTimers();
 
@@ -33,12 +49,10 @@ export class Consumers {
    */
   async start(media: Media): Promise<void> {
     this.media = media;
-    const producerIds = this.producerIds().filter((producerId) => this.isWanted(producerId));
-    const requests = producerIds.map((producerId) => ({ producerId, reply: this.requestConsumer(media, producerId) }));
+    const wanted = this.list.producers().filter((producer) => this.isWanted(producer));
+    const requests = wanted.map(({ id }) => ({ id, reply: this.requestConsumer(media, id) }));
     const gathered = Promise.race([Promise.allSettled(requests.map(({ reply }) => reply)), delay(GATHER_MS_MAX)]);
-    const consumers = requests.map(({ producerId, reply }) =>
-      this.receive(media, producerId, gathered.then(() => reply)),
-    );
+    const consumers = requests.map(({ id, reply }) => this.receive(media, id, gathered.then(() => reply)));
     await Promise.race([Promise.all(consumers), delay(START_MS_MAX)]);
   }
 
@@ -52,11 +66,12 @@ export class Consumers {
   /** Consumes one producer. Does nothing before `start`, which consumes all that exist then. */
   async consume(producerId: string): Promise<void> {
     const { media } = this;
-    if (!media || this.byProducerId.has(producerId) || !this.isWanted(producerId)) return;
+    const producer = this.list.producer(producerId);
+    if (!media || !producer || this.byProducerId.has(producerId) || !this.isWanted(producer)) return;
     await this.receive(media, producerId, this.requestConsumer(media, producerId));
   }
 
-  /** Receives what the reply to `consume` describes, and lets the server send it. */
+  /** Receives what the reply to `consume` describes, and lets the server send it if it is shown. */
   private async receive(media: Media, producerId: string, reply: Promise<Consumed>): Promise<void> {
     let consumerId: string | null = null;
     try {
@@ -64,27 +79,17 @@ export class Consumers {
       if (media !== this.media) return;
       consumerId = consumed.consumerId;
       const consumer = await media.consume(consumed);
-      const participant = this.list.ownerOf(producerId);
-      if (media !== this.media || !participant) return consumer.close();
+      const producer = this.list.producer(producerId);
+      if (media !== this.media || !producer) return consumer.close();
       // The person may have switched receiving cameras off, or off and on, meanwhile.
-      if (!this.isWanted(producerId) || this.byProducerId.has(producerId)) {
+      if (!this.isWanted(producer) || this.byProducerId.has(producerId)) {
         consumer.close();
         return this.closeOnServer(consumerId);
       }
-      this.byProducerId.set(producerId, consumer);
-      const video = consumed.kind === 'video';
-      (video ? participant.video : participant.audio).value = consumer.track;
-      if (video && participant.layer < LAYER_MAX) this.setPreferredLayer(consumed.consumerId, participant.layer);
-      void this.resume(media, producerId, consumed.consumerId);
-    } catch (error) {
-      if (media === this.media) this.handleConsumeError(producerId, consumerId, error);
-    }
-  }
-
-  private async resume(media: Media, producerId: string, consumerId: string): Promise<void> {
-    try {
-      await this.signalling.request('resumeConsumer', { consumerId });
-      this.retries.settle(producerId);
+      this.byProducerId.set(producerId, { consumer, layer: consumer.layers - 1, isResumed: false });
+      producer.startReceiving(consumer.track, consumer.layers);
+      if (producerId === this.pinnedId) this.requestPriority(producer);
+      this.applyShown(producer);
     } catch (error) {
       if (media === this.media) this.handleConsumeError(producerId, consumerId, error);
     }
@@ -113,23 +118,18 @@ export class Consumers {
   setCamerasWanted(wanted: boolean): void {
     if (wanted === this.camerasWanted) return;
     this.camerasWanted = wanted;
-    for (const producerId of this.producerIds()) {
-      const consumer = this.byProducerId.get(producerId);
-      if (!consumer) void this.consume(producerId);
-      else if (!this.isWanted(producerId)) {
-        this.close(producerId);
-        this.closeOnServer(consumer.consumerId);
+    for (const producer of this.list.producers()) {
+      const reception = this.byProducerId.get(producer.id);
+      if (!reception) void this.consume(producer.id);
+      else if (!this.isWanted(producer)) {
+        this.close(producer.id);
+        this.closeOnServer(reception.consumer.consumerId);
       }
     }
   }
 
-  private isWanted(producerId: string): boolean {
-    const producer = this.list.ownerOf(producerId)?.producers.get(producerId);
-    return this.camerasWanted || !producer || !isCamera(producer);
-  }
-
-  private producerIds(): string[] {
-    return this.list.participants.value.flatMap(({ producers }) => [...producers.keys()]);
+  private isWanted(producer: RemoteProducer): boolean {
+    return this.camerasWanted || !producer.isCamera;
   }
 
   /** Makes the server close a consumer, again and again until it has. */
@@ -149,25 +149,27 @@ export class Consumers {
 
   /** Records which layer of a video the server sends, and why it is no better. */
   handleLayersChanged({ consumerId, spatialLayer, reason }: ConsumerLayersChanged): void {
-    const producerId = this.producerIdOf(consumerId);
-    if (producerId) this.list.ownerOf(producerId)?.recordSentLayer(spatialLayer, reason);
+    const [producerId, reception] = this.receptionOf(consumerId) ?? [];
+    // What is paused at our request is not held back.
+    if (producerId && reception?.isResumed) this.list.producer(producerId)?.recordSentLayer(spatialLayer, reason);
   }
 
   /** Records how much of a producer arrives at the server. */
   handleScore({ consumerId, producerScore }: ConsumerScore): void {
-    const producerId = this.producerIdOf(consumerId);
-    if (producerId) this.list.ownerOf(producerId)?.scores.set(producerId, producerScore);
+    const [producerId] = this.receptionOf(consumerId) ?? [];
+    const producer = producerId && this.list.producer(producerId);
+    if (producer) producer.score = producerScore;
   }
 
-  private producerIdOf(consumerId: string): string | undefined {
-    return [...this.byProducerId].find(([, consumer]) => consumer.consumerId === consumerId)?.[0];
+  private receptionOf(consumerId: string): [producerId: string, reception: Reception] | undefined {
+    return [...this.byProducerId].find(([, { consumer }]) => consumer.consumerId === consumerId);
   }
 
   /** Returns the consumers of each participant. */
   byParticipant(): Map<Participant, MediaConsumer[]> {
     const result = new Map<Participant, MediaConsumer[]>();
     for (const participant of this.list.participants.value) {
-      const consumers = [...participant.producers.keys()].flatMap((id) => this.byProducerId.get(id) ?? []);
+      const consumers = participant.producers.value.flatMap(({ id }) => this.byProducerId.get(id)?.consumer ?? []);
       if (consumers.length > 0) result.set(participant, consumers);
     }
     return result;
@@ -180,49 +182,98 @@ export class Consumers {
   }
 
   private closeConsumer(producerId: string): void {
-    const consumer = this.byProducerId.get(producerId);
-    if (!consumer) return;
+    const reception = this.byProducerId.get(producerId);
+    if (!reception) return;
     this.byProducerId.delete(producerId);
-    this.retries.settle(consumer.consumerId);
-    consumer.close();
-    this.list.ownerOf(producerId)?.scores.delete(producerId);
-    for (const participant of this.list.participants.value) {
-      if (participant.video.value === consumer.track) {
-        participant.video.value = null;
-        participant.videoHeldBack.value = null;
-        participant.forgetSentLayer();
-      }
-      if (participant.audio.value === consumer.track) participant.audio.value = null;
+    this.retries.settle(reception.consumer.consumerId);
+    reception.consumer.close();
+    this.list.producer(producerId)?.stopReceiving();
+  }
+
+  /** Records at what heights in device pixels videos are shown, by producer id; all others are not shown. */
+  setShown(heights: ReadonlyMap<string, number>): void {
+    this.shown = heights;
+    for (const producer of this.list.producers()) this.applyShown(producer);
+  }
+
+  private applyShown(producer: RemoteProducer): void {
+    if (this.shown && producer.kind === 'video') producer.shownHeight = this.shown.get(producer.id) ?? 0;
+    this.fit(producer);
+  }
+
+  /** Records the height of the pictures that arrive of a video. */
+  recordPictureHeight(producer: RemoteProducer, height: number): void {
+    producer.recordPictureHeight(height);
+    this.fit(producer);
+  }
+
+  /** Requests one video before all others, also where the room sends only some; null for none. */
+  setPinned(producerId: string | null): void {
+    if (producerId === this.pinnedId) return;
+    const changed = [this.pinnedId, producerId];
+    this.pinnedId = producerId;
+    for (const id of changed) {
+      const producer = id === null ? undefined : this.list.producer(id);
+      if (producer) this.requestPriority(producer);
     }
   }
 
-  /** Requests this participant's video at the layer its tile needs. */
-  setWantedLayer(participant: Participant, layer: SpatialLayer): void {
-    if (participant.layer === layer) return;
-    participant.requestLayer(layer);
-    for (const [producerId, { kind }] of participant.producers) {
-      const consumer = kind === 'video' && this.byProducerId.get(producerId);
-      if (consumer) this.setPreferredLayer(consumer.consumerId, layer);
+  private requestPriority(producer: RemoteProducer): void {
+    const consumerId = this.byProducerId.get(producer.id)?.consumer.consumerId;
+    if (!consumerId) return;
+    const usual = producer.isScreen ? SCREEN_PRIORITY : CAMERA_PRIORITY;
+    const priority = producer.id === this.pinnedId ? PINNED_PRIORITY : usual;
+    // Refused only where the server does not know priorities: the pinned video is then one of many.
+    this.signalling.request('setPriority', { consumerId, priority }).catch(() => undefined);
+  }
+
+  /** Requests of a producer what is shown of it: nothing, or the layer that fits. */
+  private fit(producer: RemoteProducer): void {
+    const reception = this.byProducerId.get(producer.id);
+    if (!reception) return;
+    const layer = producer.wantedLayer;
+    if (layer !== null && layer !== reception.layer) {
+      reception.layer = layer;
+      producer.forgetSentLayer();
+      this.requestLayer(producer.id, reception);
+    }
+    if (reception.isResumed !== (layer !== null)) void this.setResumed(producer, reception, layer !== null);
+  }
+
+  private async setResumed(producer: RemoteProducer, reception: Reception, isResumed: boolean): Promise<void> {
+    const { consumerId } = reception.consumer;
+    reception.isResumed = isResumed;
+    producer.heldBack.value = null;
+    try {
+      await this.signalling.request(isResumed ? 'resumeConsumer' : 'pauseConsumer', { consumerId });
+      this.retries.settle(producer.id);
+    } catch (error) {
+      if (this.byProducerId.get(producer.id) !== reception) return;
+      if (!isRateLimited(error)) return this.handleConsumeError(producer.id, consumerId, error);
+      // Whoever turns many pages at once sends many requests: this one is sent again if it is still wanted then.
+      reception.isResumed = !isResumed;
+      this.retries.schedule(producer.id, () => this.fit(producer));
     }
   }
 
-  /** Requests a layer, again and again until it is granted or replaced by another wish. */
-  private setPreferredLayer(consumerId: string, spatialLayer: SpatialLayer): void {
+  /** Requests the wanted layer, again and again until it is granted or another one is wanted. */
+  private requestLayer(producerId: string, reception: Reception): void {
+    const { layer: spatialLayer, consumer } = reception;
+    const { consumerId } = consumer;
     this.signalling.request('setPreferredLayers', { consumerId, spatialLayer }).then(
       () => this.retries.settle(consumerId),
       (error: unknown) => {
         if (isLasting(error) || error instanceof ConnectionLost) return;
-        this.retries.schedule(consumerId, () => this.repeatPreferredLayer(consumerId));
+        this.retries.schedule(consumerId, () => {
+          if (this.byProducerId.get(producerId) === reception) this.requestLayer(producerId, reception);
+        });
       },
     );
   }
+}
 
-  private repeatPreferredLayer(consumerId: string): void {
-    for (const [producerId, consumer] of this.byProducerId) {
-      const participant = consumer.consumerId === consumerId && this.list.ownerOf(producerId);
-      if (participant) this.setPreferredLayer(consumerId, participant.layer);
-    }
-  }
+function isRateLimited(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'rate-limited';
 }
 
 function delay(ms: number): Promise<void> {

@@ -1,8 +1,57 @@
-import { describe, expect, it } from 'vitest';
-import { SCALABLE, SIMULCAST, SINGLE, fitToDemand, type Demand } from './encodings';
+/** Encodings by the size of the camera, and by what the receivers want. */
+import { describe, expect, it, test } from 'vitest';
+import { SINGLE, cameraLayers, fitToDemand, scalableEncodings, simulcastEncodings, type Demand } from './encodings';
 
+const SIMULCAST = simulcastEncodings('camera');
 const camera = (demand: Demand) => fitToDemand(SIMULCAST, demand);
 const bitrates = (demand: Demand) => camera(demand).map(({ maxBitrate }) => maxBitrate);
+
+describe('the layers of a camera', () => {
+  test.each([
+    [{ width: 1_280, height: 720 }, [4, 2, 1], [150_000, 500_000, 1_700_000]],
+    [{ width: 1_920, height: 1_080 }, [4, 2, 1], [300_000, 1_050_000, 3_000_000]],
+    [{ width: 960, height: 540 }, [4, 2, 1], [100_000, 300_000, 1_050_000]],
+    [{ width: 640, height: 360 }, [2, 1], [150_000, 500_000]],
+    [{ width: 480, height: 640 }, [2, 1], [200_000, 650_000]],
+    [{ width: 320, height: 180 }, [1], [150_000]],
+  ])('fit %o, and the best is the whole picture', (size, scales, rates) => {
+    const encodings = simulcastEncodings('camera', size);
+    expect(encodings.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy)).toEqual(scales);
+    expect(encodings.map(({ maxBitrate }) => maxBitrate)).toEqual(rates);
+  });
+
+  test('are as many in one encoding', () => {
+    const modes = [1_280, 640, 320].map((width) => scalableEncodings('camera', { width, height: (width * 9) / 16 })[0]);
+    expect(modes.map((encoding) => encoding?.scalabilityMode)).toEqual(['L3T3_KEY', 'L2T3_KEY', 'L1T3']);
+  });
+
+  test('are three where the size is not known', () => {
+    expect(cameraLayers()).toBe(3);
+  });
+});
+
+describe('a shared screen', () => {
+  const SCREEN = { width: 1_920, height: 1_080 };
+
+  test('with text is never sent smaller than it is', () => {
+    const encodings = [...simulcastEncodings('text', SCREEN), ...scalableEncodings('text', SCREEN)];
+    expect(encodings.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy)).toEqual([1, 1, 1]);
+    expect(encodings.map(({ scalabilityMode }) => scalabilityMode)).toEqual(['L1T3', 'L1T3', 'L1T3']);
+    const slow = fitToDemand(simulcastEncodings('text', SCREEN), { spatialLayer: 0, lowestBitrate: 90_000 });
+    expect(slow.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy)).toEqual([1, 1]);
+  });
+
+  test('in motion is sent smaller where the connection is slow, and at the full rate', () => {
+    const encodings = simulcastEncodings('motion', SCREEN);
+    expect(encodings.map(({ scaleResolutionDownBy, maxFramerate }) => [scaleResolutionDownBy, maxFramerate])).toEqual([[2, 30], [1, 30]]);
+  });
+
+  test('has as many encodings with text as in motion, so that the person can change between both', () => {
+    for (const size of [SCREEN, { width: 400, height: 300 }]) {
+      expect(simulcastEncodings('text', size)).toHaveLength(simulcastEncodings('motion', size).length);
+    }
+  });
+});
 
 describe('fitToDemand', () => {
   it('switches off the encodings above the best that is wanted', () => {
@@ -23,7 +72,7 @@ describe('fitToDemand', () => {
 
   it('leaves out the layers of one encoding above the best that is wanted', () => {
     const layers = (demand: Demand) =>
-      fitToDemand(SCALABLE, demand).map(({ active, scalabilityMode, scaleResolutionDownBy }) => [
+      fitToDemand(scalableEncodings('camera'), demand).map(({ active, scalabilityMode, scaleResolutionDownBy }) => [
         active,
         scalabilityMode,
         scaleResolutionDownBy,

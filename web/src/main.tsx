@@ -8,6 +8,7 @@ import { CurrentPage } from './ui/CurrentPage';
 import './styles/base.css';
 import './styles/pages.css';
 import './styles/call.css';
+import './styles/tiles.css';
 
 const root = document.getElementById('app');
 // The room connects while the texts are loaded.

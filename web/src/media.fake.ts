@@ -1,16 +1,27 @@
 /** Fake media for tests: records calls, needs no browser. Tracks have an id and nothing else. */
 import type { MediaStats } from './connectionQuality';
-import type { Demand } from './encodings';
+import type { Content, Demand } from './encodings';
 import type {
   ConnectionState,
   CreateMedia,
   Media,
   MediaConsumer,
   MediaProducer,
+  SentTrack,
   TransportSignalling,
   VideoCodec,
 } from './media';
 import type { Consumed, Direction, MediaSource, TransportCreated } from './protocol';
+
+interface FakeProducer extends MediaProducer {
+  source: MediaSource;
+  codec: VideoCodec;
+  paused: boolean;
+  closed: boolean;
+  demands: Demand[];
+  /** Contents with which it was sent, oldest first. */
+  contents: Content[];
+}
 
 export class FakeMedia implements Media {
   /** Every instance that `create` made, oldest first. */
@@ -23,10 +34,14 @@ export class FakeMedia implements Media {
 
   readonly capabilities = { codecs: [] };
   readonly transports = new Map<Direction, string>();
-  readonly producers: (MediaProducer & { source: MediaSource; codec: VideoCodec; paused: boolean; closed: boolean; demands: Demand[] })[] = [];
+  readonly producers: FakeProducer[] = [];
   readonly consumers: (MediaConsumer & { closed: boolean })[] = [];
   /** Ids of transports whose ICE was restarted. */
   readonly iceRestarts: string[] = [];
+  /** Spatial layers of the videos that are consumed. */
+  layers = 3;
+  /** Whether tracks can replace those that are sent. */
+  canReplaceTracks = true;
   closed = false;
   /** What `stats` returns. */
   currentStats: MediaStats = {
@@ -47,20 +62,23 @@ export class FakeMedia implements Media {
     this.signalling.connect(this.transports.get(direction) ?? '', {});
   }
 
-  async produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer> {
-    const kind = source === 'camera' ? 'video' : 'audio';
+  async produce({ source, track, content }: SentTrack, codec: VideoCodec): Promise<MediaProducer> {
+    const kind = source === 'camera' || source === 'screen' ? 'video' : 'audio';
     const id = await this.signalling.produce(this.transports.get('send') ?? '', kind, { track: track.id }, source);
-    const producer = {
+    const producer: FakeProducer = {
       id,
       source,
       codec,
       paused: false,
       closed: false,
-      demands: [] as Demand[],
+      demands: [],
+      contents: [content],
       pause: () => void (producer.paused = true),
       resume: () => void (producer.paused = false),
+      canSend: () => this.canReplaceTracks,
       replaceTrack: async () => undefined,
-      fitToDemand: async (demand: Demand) => void producer.demands.push(demand),
+      setContent: async (next) => void producer.contents.push(next),
+      fitToDemand: async (demand) => void producer.demands.push(demand),
       close: () => void (producer.closed = true),
     };
     this.producers.push(producer);
@@ -72,6 +90,7 @@ export class FakeMedia implements Media {
       consumerId,
       producerId,
       track: fakeTrack(`track of ${producerId}`),
+      layers: producerId.includes('voice') ? 1 : this.layers,
       closed: false,
       close: () => void (consumer.closed = true),
     };

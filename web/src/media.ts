@@ -5,7 +5,16 @@
  */
 import { Device, type types } from 'mediasoup-client';
 import type { MediaStats } from './connectionQuality';
-import { SCALABLE, SIMULCAST, SINGLE, fitToDemand, type Demand, type EncodingSettings } from './encodings';
+import {
+  SINGLE,
+  fitToDemand,
+  scalableEncodings,
+  simulcastEncodings,
+  type Content,
+  type Demand,
+  type Encoding,
+  type EncodingSettings,
+} from './encodings';
 import { readMediaStats } from './mediaStats';
 import type {
   Consumed,
@@ -19,6 +28,7 @@ import type {
   MediaSource,
   TransportCreated,
 } from './protocol';
+import type { Size } from './tileLayout';
 import type { VideoCodec } from './videoCodec';
 
 export type { VideoCodec };
@@ -34,12 +44,24 @@ export interface TransportSignalling {
   onConnectionState(transportId: string, direction: Direction, state: ConnectionState): void;
 }
 
+/** A track to be sent. */
+export interface SentTrack {
+  source: MediaSource;
+  track: MediaStreamTrack;
+  /** What a video shows; of no importance for sound. */
+  content: Content;
+}
+
 /** A track that this participant sends. */
 export interface MediaProducer {
   readonly id: string;
   pause(): void;
   resume(): void;
-  replaceTrack(track: MediaStreamTrack): Promise<void>;
+  /** Whether a track can be sent with the encodings that were negotiated. */
+  canSend(sent: SentTrack): boolean;
+  replaceTrack(sent: SentTrack): Promise<void>;
+  /** Sends a screen as one with other content. */
+  setContent(content: Content): Promise<void>;
   /** Sends what the receivers want of a video. */
   fitToDemand(demand: Demand): Promise<void>;
   close(): void;
@@ -50,6 +72,8 @@ export interface MediaConsumer {
   readonly consumerId: string;
   readonly producerId: string;
   readonly track: MediaStreamTrack;
+  /** Number of spatial layers; 1 for sound. */
+  readonly layers: number;
   close(): void;
 }
 
@@ -57,7 +81,7 @@ export interface Media {
   /** What this browser can receive from the router whose capabilities it was given. */
   readonly capabilities: RtpCapabilities;
   openTransport(created: TransportCreated, iceServers: IceServer[]): void;
-  produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer>;
+  produce(sent: SentTrack, codec: VideoCodec): Promise<MediaProducer>;
   consume(consumed: Consumed): Promise<MediaConsumer>;
   restartIce(transportId: string, iceParameters: IceParameters): Promise<void>;
   /** Reads the counters of all connections. */
@@ -82,16 +106,18 @@ interface ProduceRequest {
 /** In kbit/s. Chromium otherwise begins with 300, and needs many seconds until it sends the best encoding. */
 const VIDEO: types.ProducerCodecOptions = { videoGoogleStartBitrate: 1_000 };
 
-/** Encodings by MIME type. */
-const ENCODINGS: Record<string, typeof SINGLE> = {
-  'video/vp8': SIMULCAST,
-  'video/h264': SIMULCAST,
-  'video/vp9': SCALABLE,
-  'video/av1': SCALABLE,
+/** Returns the encodings of a video, by MIME type. */
+const ENCODINGS: Record<string, typeof simulcastEncodings> = {
+  'video/vp8': simulcastEncodings,
+  'video/h264': simulcastEncodings,
+  'video/vp9': scalableEncodings,
+  'video/av1': scalableEncodings,
 };
 
 /** DTX saves most packets of a silent participant; in-band FEC repairs single losses. */
-const OPUS: types.ProducerCodecOptions = { opusStereo: false, opusDtx: true, opusFec: true };
+const VOICE: types.ProducerCodecOptions = { opusStereo: false, opusDtx: true, opusFec: true };
+/** The sound of a screen may be music. */
+const MUSIC: types.ProducerCodecOptions = { opusStereo: true, opusDtx: false, opusFec: true };
 
 /** Returns a function that creates media and loads the device only once for the same router capabilities. */
 export function mediaFactory(): CreateMedia {
@@ -155,17 +181,22 @@ class MediasoupMedia implements Media {
     this.transports.set(direction, transport);
   }
 
-  async produce(source: MediaSource, track: MediaStreamTrack, codec: VideoCodec): Promise<MediaProducer> {
+  async produce(sent: SentTrack, codec: VideoCodec): Promise<MediaProducer> {
+    const { source, track } = sent;
     const video = track.kind === 'video';
     if (!this.device.canProduce(video ? 'video' : 'audio')) {
       throw new UnsupportedBrowser('This browser lacks the codec of this room.');
     }
-    const { codec: videoCodec, encodings } = this.videoOptions(codec);
+    const videoCodec = this.codecCapability(codec);
+    const encodingsOf = ENCODINGS[videoCodec?.mimeType.toLowerCase() ?? ''] ?? (() => SINGLE);
+    const encodings = encodingsOf(sent.content, sizeOf(track));
     const copies = encodings.map((encoding) => ({ ...encoding }));
     const request: ProduceRequest = { source, id: Promise.resolve('') };
     const producer = await this.transport('send').produce({
       track,
-      ...(video ? { ...(videoCodec && { codec: videoCodec }), encodings: copies, codecOptions: VIDEO } : { codecOptions: OPUS }),
+      ...(video
+        ? { ...(videoCodec && { codec: videoCodec }), encodings: copies, codecOptions: VIDEO }
+        : { codecOptions: source === 'screen-audio' ? MUSIC : VOICE }),
       // `Capture` owns the tracks: it shows them, and starts and stops the devices.
       stopTracks: false,
       disableTrackOnPause: false,
@@ -175,14 +206,7 @@ class MediasoupMedia implements Media {
       producer.close();
       throw error;
     });
-    return {
-      id,
-      pause: () => producer.pause(),
-      resume: () => producer.resume(),
-      replaceTrack: (next) => producer.replaceTrack({ track: next }),
-      fitToDemand: (demand) => applySettings(producer.rtpSender, fitToDemand(encodings, demand)),
-      close: () => producer.close(),
-    };
+    return new MediasoupProducer(id, producer, encodings, encodingsOf);
   }
 
   async consume(consumed: Consumed): Promise<MediaConsumer> {
@@ -197,6 +221,7 @@ class MediasoupMedia implements Media {
       consumerId: consumer.id,
       producerId: consumer.producerId,
       track: consumer.track,
+      layers: spatialLayersOf(consumer.rtpParameters),
       close: () => {
         this.consumerIds.delete(consumer.track.id);
         consumer.close();
@@ -229,12 +254,65 @@ class MediasoupMedia implements Media {
   }
 
   /** Returns the wanted codec when browser and router have it; otherwise mediasoup-client picks one. */
-  private videoOptions(wanted: VideoCodec) {
-    const codec = this.device.sendRtpCapabilities.codecs?.find(
-      ({ mimeType }) => mimeType.toLowerCase() === `video/${wanted}`,
-    );
-    return { codec, encodings: ENCODINGS[codec?.mimeType.toLowerCase() ?? ''] ?? SINGLE };
+  private codecCapability(wanted: VideoCodec) {
+    return this.device.sendRtpCapabilities.codecs?.find(({ mimeType }) => mimeType.toLowerCase() === `video/${wanted}`);
   }
+}
+
+/** A track that is sent through a producer of mediasoup-client. */
+class MediasoupProducer implements MediaProducer {
+  private demand: Demand | null = null;
+
+  constructor(
+    readonly id: string,
+    private readonly producer: types.Producer,
+    private encodings: readonly Encoding[],
+    private readonly encodingsOf: typeof simulcastEncodings,
+  ) {}
+
+  pause(): void {
+    this.producer.pause();
+  }
+
+  resume(): void {
+    this.producer.resume();
+  }
+
+  canSend({ track, content }: SentTrack): boolean {
+    if (track.kind !== 'video') return true;
+    const shape = (encodings: readonly Encoding[]) => encodings.map((it) => [it.scaleResolutionDownBy, it.scalabilityMode]).join(' ');
+    return shape(this.encodingsOf(content, sizeOf(track))) === shape(this.encodings);
+  }
+
+  async replaceTrack({ track }: SentTrack): Promise<void> {
+    await this.producer.replaceTrack({ track });
+  }
+
+  async setContent(content: Content): Promise<void> {
+    const { track } = this.producer;
+    this.encodings = this.encodingsOf(content, track ? sizeOf(track) : undefined);
+    await this.fitToDemand(this.demand ?? { spatialLayer: this.encodings.length - 1 });
+  }
+
+  async fitToDemand(demand: Demand): Promise<void> {
+    this.demand = demand;
+    await applySettings(this.producer.rtpSender, fitToDemand(this.encodings, demand));
+  }
+
+  close(): void {
+    this.producer.close();
+  }
+}
+
+/** Returns the size of the pictures of a track; undefined for sound, and where the browser does not tell it. */
+function sizeOf(track: MediaStreamTrack): Size | undefined {
+  const { width, height } = track.getSettings();
+  return width && height ? { width, height } : undefined;
+}
+
+/** Returns the number of spatial layers of what is received, which its scalability mode states, as in `L3T3`. */
+function spatialLayersOf({ encodings }: types.RtpParameters): number {
+  return Number(/^[LS](\d)/.exec(encodings?.[0]?.scalabilityMode ?? '')?.[1] ?? 1);
 }
 
 /** Applies settings to the encodings of a sender. */

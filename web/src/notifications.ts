@@ -1,6 +1,7 @@
 /** What notifications tell the person, as codes and values. The page has the sentences (`ui/messages.ts`). */
 import type { Device, DeviceError } from './capture';
-import type { Policy, Role } from './protocol';
+import type { MediaSource, Policy, Role } from './protocol';
+import type { ScreenError } from './screenCapture';
 
 /** Somebody as others see them; the page has a label for those without a name. */
 export interface Named {
@@ -25,5 +26,6 @@ export type NotificationContent =
   | { code: 'serverClosing'; seconds: number }
   | { code: 'deviceFailed'; device: Device | 'both'; error: DeviceError }
   | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }
-  | { code: 'notSent'; device: Device; reason: FailureReason }
+  | { code: 'screenFailed'; error: ScreenError }
+  | { code: 'notSent'; source: MediaSource; reason: FailureReason }
   | { code: 'notReceived'; who: Named; reason: FailureReason };

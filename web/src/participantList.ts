@@ -1,6 +1,7 @@
 /** The other participants of a room and their producers, as the server's snapshots and notices state them. */
 import { batch, signal } from '@preact/signals';
 import { Participant } from './participant';
+import { RemoteProducer } from './remoteProducer';
 import type { Notices, ParticipantSummary, ProducerSummary, RoomJoined } from './protocol';
 
 export class ParticipantList {
@@ -22,20 +23,18 @@ export class ParticipantList {
     const participants = joined.peers.map((id) => known.get(id) ?? new Participant(id));
     const byId = new Map(participants.map((participant) => [participant.id, participant]));
     batch(() => {
-      for (const participant of participants) participant.producers.clear();
       for (const { peerId, displayName, role } of joined.participants ?? []) {
         const participant = byId.get(peerId);
         if (!participant) continue;
         participant.name.value = displayName ?? participant.name.value;
         participant.role.value = role;
       }
-      for (const { peerId, displayName, producers } of joined.existingProducers) {
-        const participant = byId.get(peerId);
-        if (!participant) continue;
+      const summaries = new Map(joined.existingProducers.map((it) => [it.peerId, it]));
+      for (const participant of participants) {
+        const { displayName, producers = [] } = summaries.get(participant.id) ?? {};
         participant.name.value = displayName ?? participant.name.value;
-        for (const producer of producers) participant.producers.set(producer.producerId, producer);
+        participant.producers.value = producers.map((summary) => knownProducer(participant, summary));
       }
-      for (const participant of participants) participant.updateDeviceState();
       const previousIndex = new Map(this.participants.value.map(({ id }, index) => [id, index]));
       const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
       this.participants.value = participants.sort((a, b) => index(a) - index(b));
@@ -68,24 +67,29 @@ export class ParticipantList {
     this.hadOthers.value = false;
   }
 
-  addProducer(peerId: string, producer: ProducerSummary): void {
+  addProducer(peerId: string, summary: ProducerSummary): void {
     const participant = this.byId(peerId);
-    participant?.producers.set(producer.producerId, producer);
-    participant?.updateDeviceState();
+    if (!participant || participant.producer(summary.producerId)) return;
+    participant.producers.value = [...participant.producers.value, new RemoteProducer(summary)];
   }
 
   removeProducer(producerId: string): void {
     const participant = this.ownerOf(producerId);
-    participant?.producers.delete(producerId);
-    participant?.updateDeviceState();
+    if (participant) participant.producers.value = participant.producers.value.filter(({ id }) => id !== producerId);
   }
 
   setProducerPaused(producerId: string, paused: boolean): void {
-    const participant = this.ownerOf(producerId);
-    const producer = participant?.producers.get(producerId);
-    if (!participant || !producer) return;
-    participant.producers.set(producerId, { ...producer, paused });
-    participant.updateDeviceState();
+    const producer = this.producer(producerId);
+    if (producer) producer.paused.value = paused;
+  }
+
+  /** Everything that the others send. */
+  producers(): RemoteProducer[] {
+    return this.participants.value.flatMap(({ producers }) => producers.value);
+  }
+
+  producer(producerId: string): RemoteProducer | undefined {
+    return this.ownerOf(producerId)?.producer(producerId);
   }
 
   byId(id: string): Participant | undefined {
@@ -93,6 +97,13 @@ export class ParticipantList {
   }
 
   ownerOf(producerId: string): Participant | undefined {
-    return this.participants.value.find((participant) => participant.producers.has(producerId));
+    return this.participants.value.find((participant) => participant.producer(producerId));
   }
+}
+
+/** Returns the producer of a summary: the known one, with its state, or a new one. */
+function knownProducer(participant: Participant, summary: ProducerSummary): RemoteProducer {
+  const known = participant.producer(summary.producerId);
+  if (known) known.paused.value = summary.paused === true;
+  return known ?? new RemoteProducer(summary);
 }

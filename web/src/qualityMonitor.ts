@@ -88,7 +88,7 @@ export class QualityMonitor {
       const tracks = consumers.flatMap(({ consumerId, producerId }) => {
         const [one, two] = [before.stats.inbound.get(consumerId), after.stats.inbound.get(consumerId)];
         // A shared screen rests between two changes, which browsers count as freezes.
-        const rests = participant.producers.get(producerId)?.source === 'screen';
+        const rests = participant.producer(producerId)?.isScreen;
         return one && two ? [{ before: one, after: rests ? { ...two, frozenS: one.frozenS } : two }] : [];
       });
       const sample = sampleOf(tracks, (after.atMs - before.atMs) / 1_000);
@@ -109,13 +109,14 @@ export class QualityMonitor {
   }
 
   private pictures(): PictureState {
-    const withVideo = this.participants().filter(
-      ({ video, cameraOn, videoHeldBack }) => video.value && cameraOn.value && videoHeldBack.value !== 'lastN',
-    );
+    const shown = this.participants()
+      .flatMap(({ producers }) => producers.value)
+      .filter(({ kind, track, paused, shownHeight }) => kind === 'video' && track.value && !paused.value && shownHeight > 0)
+      .filter(({ heldBack }) => heldBack.value !== 'lastN');
     return {
-      heldBack: withVideo.filter(({ videoHeldBack }) => videoHeldBack.value === 'bandwidth').length,
-      reduced: withVideo.filter(({ videoReduced }) => videoReduced).length,
-      all: withVideo.length,
+      heldBack: shown.filter(({ heldBack }) => heldBack.value === 'bandwidth').length,
+      reduced: shown.filter(({ isReduced }) => isReduced).length,
+      all: shown.length,
     };
   }
 

@@ -80,7 +80,7 @@ describe('a room with the policy approval', () => {
     call.server.notify('admitted', { ...waits, ...ben, role: 'speaker' });
     await settle();
     expect(call.room.status.value).toBe('live');
-    expect(call.room.participants.value[0]?.video.value?.id).toBe('track of ben face');
+    expect(call.room.participants.value[0]?.camera.value?.track.value?.id).toBe('track of ben face');
     expect(call.server.count('produce')).toBe(1);
     expect(FakeMedia.all).toHaveLength(1);
   });
@@ -156,7 +156,7 @@ describe('a viewer', () => {
     turnMicrophoneOn();
     await settle();
     expect(call.server.count('produce')).toBe(0);
-    expect(call.room.participants.value[0]?.video.value?.id).toBe('track of ben face');
+    expect(call.room.participants.value[0]?.camera.value?.track.value?.id).toBe('track of ben face');
   });
 
   test('who becomes a speaker produces what is switched on', async () => {

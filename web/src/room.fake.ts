@@ -5,6 +5,7 @@ import type { Device } from './capture';
 import { FakeMedia, fakeTrack } from './media.fake';
 import type { Notice, Notices, Role, RoomJoined, Waiting } from './protocol';
 import { Room } from './room';
+import type { LocalScreen } from './screenCapture';
 import { Refusal, type SignallingConnection, type SignallingEvents } from './signalling';
 
 /** A server that records requests and grants them, unless `refusals` has an error for the type. */
@@ -107,7 +108,9 @@ export const tracks = {
   microphone: signal<MediaStreamTrack | null>(null),
   cameraOn: signal(false),
   microphoneOn: signal(false),
+  screens: signal<readonly LocalScreen[]>([]),
   switchOff: (device: Device) => void ((device === 'camera' ? tracks.cameraOn : tracks.microphoneOn).value = false),
+  stopScreen: (id: string) => void (tracks.screens.value = tracks.screens.value.filter((screen) => screen.id !== id)),
 };
 
 export function turnCameraOn(): void {
@@ -120,7 +123,14 @@ export function turnMicrophoneOn(): void {
   tracks.microphoneOn.value = true;
 }
 
+/** Shares a screen, with sound if wanted. */
+export function shareScreen(id: string, sound = false): void {
+  const screen: LocalScreen = { id, video: fakeTrack(id), audio: sound ? fakeTrack(`${id} sound`) : null, mode: 'text' };
+  tracks.screens.value = [...tracks.screens.value, screen];
+}
+
 function turnDevicesOff(): void {
+  tracks.screens.value = [];
   for (const track of [tracks.camera, tracks.microphone]) track.value = null;
   for (const on of [tracks.cameraOn, tracks.microphoneOn]) on.value = false;
 }

@@ -63,7 +63,7 @@ describe('a slow connection', () => {
 
   test('is ours when the server holds a picture back, and lasting after a while', async () => {
     await call.join(ben);
-    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face' });
+    call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', reason: 'bandwidth' });
     await receive(16, 50, 0);
     expect([call.room.quality.own.value, call.room.quality.ownLasting.value]).toEqual(['connection', false]);
     await receive(LASTING_MS / 1_000 + 2, 50, 0);
@@ -142,7 +142,7 @@ describe('saving data', () => {
     await settle();
     expect(openConsumers()).toEqual(['ben voice', 'ben slides']);
     expect(call.server.last('closeConsumer')).toEqual({ consumerId: 'consumer of ben face' });
-    expect(participant().sendsCamera.value).toBe(true);
+    expect(participant().cameraOn.value).toBe(true);
     saveData.value = false;
     await settle();
     expect(openConsumers()).toEqual(['ben voice', 'ben slides', 'ben face']);
@@ -165,7 +165,7 @@ describe('saving data', () => {
     saveData.value = false;
     await settle();
     expect(openConsumers()).toEqual(['face']);
-    expect(participant().video.value).not.toBeNull();
+    expect(participant().camera.value?.track.value).not.toBeNull();
   });
 
   test('repeats the request to close until the server has closed', async () => {

@@ -1,8 +1,8 @@
 /** Room: joining, producers, participants and recovery, with fake signalling and media. */
 import { describe, expect, test, vi } from 'vitest';
 import { FakeMedia } from './media.fake';
-import type { HeldBackReason } from './participant';
 import type { LayersReason } from './protocol';
+import type { HeldBackReason } from './remoteProducer';
 import { RoomFixture, ben, media, settle, tracks, turnCameraOn, turnMicrophoneOn } from './room.fake';
 import { ConnectionLost, Refusal } from './signalling';
 
@@ -23,8 +23,8 @@ describe('joining', () => {
     const [participant] = call.room.participants.value;
     expect(call.room.status.value).toBe('live');
     expect(participant?.name.value).toBe('Ben');
-    expect(participant?.video.value?.id).toBe('track of ben face');
-    expect(participant?.audio.value?.id).toBe('track of ben voice');
+    expect(participant?.camera.value?.track.value?.id).toBe('track of ben face');
+    expect(participant?.sounds.value[0]?.track.value?.id).toBe('track of ben voice');
     expect([participant?.cameraOn.value, participant?.microphoneOn.value]).toEqual([true, false]);
     expect(call.server.count('resumeConsumer')).toBe(2);
     expect(call.server.count('produce')).toBe(0);
@@ -153,13 +153,13 @@ describe('other participants', () => {
     call.server.notify('newProducer', { peerId: 'ben', producerId: 'face', kind: 'video' });
     await settle();
     const [participant] = call.room.participants.value;
-    expect(participant?.video.value?.id).toBe('track of face');
+    expect(participant?.camera.value?.track.value?.id).toBe('track of face');
     call.server.notify('producerPaused', { peerId: 'ben', producerId: 'face' });
     expect(participant?.cameraOn.value).toBe(false);
     call.server.notify('producerResumed', { peerId: 'ben', producerId: 'face' });
     expect(participant?.cameraOn.value).toBe(true);
     call.server.notify('producerClosed', { peerId: 'ben', producerId: 'face' });
-    expect(participant?.video.value).toBeNull();
+    expect(participant?.camera.value).toBeNull();
     call.server.notify('peerLeft', { peerId: 'ben' });
     expect(call.room.participants.value).toEqual([]);
     const who = { id: 'ben', name: 'Ben' };
@@ -188,10 +188,7 @@ describe('other participants', () => {
     await call.join(ben);
     const requested = () => call.server.requests.filter(({ type }) => type === 'setPreferredLayers').map(({ payload }) => payload);
     const layer = (spatialLayer: number) => ({ consumerId: 'consumer of ben face', spatialLayer });
-    const [participant] = call.room.participants.value;
-    if (!participant) throw new Error('ben is missing');
-    call.room.setWantedLayer(participant, 1);
-    call.room.setWantedLayer(participant, 1);
+    for (let i = 0; i < 2; i += 1) call.room.setShown(new Map([['ben face', 360]]));
     expect(requested()).toEqual([layer(1)]);
     await call.reconnect();
     expect(requested()).toEqual([layer(1), layer(1)]);
@@ -214,12 +211,12 @@ describe('other participants', () => {
 describe('the active speaker', () => {
   test('is the one of the snapshot, and then of each notice', async () => {
     await call.join({ ...ben, activeSpeaker: 'ben' });
-    expect(call.room.activeSpeaker.value).toBe('ben');
+    expect(call.room.speakers.active.value).toBe('ben');
     expect(call.room.isSpeaking).toBe(false);
     call.server.notify('activeSpeaker', {});
-    expect(call.room.activeSpeaker.value).toBeNull();
+    expect(call.room.speakers.active.value).toBeNull();
     call.server.notify('activeSpeaker', { peerId: 'ben' });
-    expect(call.room.activeSpeaker.value).toBe('ben');
+    expect(call.room.speakers.active.value).toBe('ben');
   });
 
   test('may be the person at this page', async () => {
@@ -233,11 +230,11 @@ describe('the active speaker', () => {
     await call.join(ben);
     call.server.notify('activeSpeaker', { peerId: 'ben' });
     call.server.disconnect();
-    expect(call.room.activeSpeaker.value).toBeNull();
+    expect(call.room.speakers.active.value).toBeNull();
     await call.reconnect();
-    expect(call.room.activeSpeaker.value).toBeNull();
+    expect(call.room.speakers.active.value).toBeNull();
     call.server.notify('activeSpeaker', { peerId: 'ben' });
-    expect(call.room.activeSpeaker.value).toBe('ben');
+    expect(call.room.speakers.active.value).toBe('ben');
   });
 });
 
@@ -245,9 +242,9 @@ describe('a consumer that the server closes', () => {
   test('is replaced while its producer exists', async () => {
     await call.join(ben);
     call.server.notify('consumerClosed', { consumerId: 'consumer of ben face', producerId: 'ben face' });
-    expect(call.room.participants.value[0]?.video.value).toBeNull();
+    expect(call.room.participants.value[0]?.camera.value?.track.value).toBeNull();
     await vi.advanceTimersByTimeAsync(2_000);
-    expect(call.room.participants.value[0]?.video.value?.id).toBe('track of ben face');
+    expect(call.room.participants.value[0]?.camera.value?.track.value?.id).toBe('track of ben face');
   });
 
   test('is not replaced when its producer closes with it', async () => {
@@ -269,11 +266,11 @@ describe('a video that the connection does not carry', () => {
   test('is marked until it is sent again', async () => {
     await call.join(ben);
     const participant = call.room.participants.value[0];
-    expect(participant?.videoHeldBack.value).toBeNull();
+    expect(participant?.camera.value?.heldBack.value).toBeNull();
     changed();
-    expect(participant?.videoHeldBack.value).toBe('bandwidth');
+    expect(participant?.camera.value?.heldBack.value).toBe('bandwidth');
     changed(0);
-    expect(participant?.videoHeldBack.value).toBeNull();
+    expect(participant?.camera.value?.heldBack.value).toBeNull();
   });
 
   test.each<[string, LayersReason, HeldBackReason | null]>([
@@ -282,16 +279,16 @@ describe('a video that the connection does not carry', () => {
   ])('%s', async (_, reason, expected) => {
     await call.join(ben);
     call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', reason });
-    expect(call.room.participants.value[0]?.videoHeldBack.value).toBe(expected);
+    expect(call.room.participants.value[0]?.camera.value?.heldBack.value).toBe(expected);
     changed(1);
-    expect(call.room.participants.value[0]?.videoHeldBack.value).toBeNull();
+    expect(call.room.participants.value[0]?.camera.value?.heldBack.value).toBeNull();
   });
 
   test('is no longer marked when it is consumed anew', async () => {
     await call.join(ben);
     changed();
     call.server.notify('consumerClosed', { consumerId: 'consumer of ben face', producerId: 'ben face' });
-    expect(call.room.participants.value[0]?.videoHeldBack.value).toBeNull();
+    expect(call.room.participants.value[0]?.camera.value?.heldBack.value).toBeNull();
   });
 });
 
@@ -316,11 +313,11 @@ describe('a temporary refusal', () => {
     call.server.joined = { ...call.server.joined, ...ben };
     call.server.connect();
     await vi.advanceTimersByTimeAsync(10 * MINUTES);
-    expect(call.room.participants.value[0]?.video.value).toBeNull();
+    expect(call.room.participants.value[0]?.camera.value?.track.value).toBeNull();
     expect(call.server.requests.filter((it) => it.type === 'consume').length).toBeGreaterThan(20);
     call.server.refusals.clear();
     await vi.advanceTimersByTimeAsync(MINUTES);
-    expect(call.room.participants.value[0]?.video.value?.id).toBe('track of ben face');
+    expect(call.room.participants.value[0]?.camera.value?.track.value?.id).toBe('track of ben face');
     expect(media().consumers.filter(({ closed }) => !closed)).toHaveLength(2);
     const asked = call.server.count('consume');
     await vi.advanceTimersByTimeAsync(10 * MINUTES);
@@ -350,11 +347,8 @@ describe('a temporary refusal', () => {
 
   test('of a layer is repeated with the layer wanted then', async () => {
     await call.join(ben);
-    const [participant] = call.room.participants.value;
-    if (!participant) throw new Error('ben is missing');
     call.server.refusals.set('setPreferredLayers', new Refusal('Too many requests', 'rate-limited'));
-    call.room.setWantedLayer(participant, 0);
-    call.room.setWantedLayer(participant, 1);
+    for (const height of [90, 360]) call.room.setShown(new Map([['ben face', height]]));
     await vi.advanceTimersByTimeAsync(10 * MINUTES);
     call.server.refusals.clear();
     await vi.advanceTimersByTimeAsync(MINUTES);
@@ -416,7 +410,7 @@ describe('recovery', () => {
     expect(call.room.participants.value[0]).toBe(before);
     expect(FakeMedia.all.map((it) => it.closed)).toEqual([true, false]);
     expect(call.server.count('produce')).toBe(2);
-    expect(before?.video.value?.id).toBe('track of ben face');
+    expect(before?.camera.value?.track.value?.id).toBe('track of ben face');
   });
 
   test('a lost worker causes a rejoin on the same connection', async () => {

@@ -24,28 +24,13 @@ import type { NotificationContent } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
 import { Producers, type LocalTracks } from './producers';
-import type {
-  Connected,
-  Direction,
-  Notice,
-  Notices,
-  RemovalReason,
-  Role,
-  RoomJoined,
-  TransportCreated,
-  Waiting,
-} from './protocol';
-import {
-  ConnectionLost,
-  Refusal,
-  type RoomSignalling,
-  type SignallingConnection,
-  type SignallingEvents,
-} from './signalling';
+import type { Connected, Direction, Notice, Notices, RemovalReason, Role, RoomJoined, TransportCreated, Waiting } from './protocol';
+import { ConnectionLost, Refusal, type RoomSignalling, type SignallingConnection, type SignallingEvents } from './signalling';
 import { backoffMs } from './signallingSocket';
 import { QualityMonitor } from './qualityMonitor';
+import type { RemoteProducer } from './remoteProducer';
+import { Speakers } from './speakers';
 import { SpeakRequest } from './speakRequest';
-import type { SpatialLayer } from './tileLayout';
 import { TransportRecovery } from './transportRecovery';
 import { parseVideoCodec, type VideoCodec } from './videoCodec';
 
@@ -105,8 +90,7 @@ export class Room {
   readonly participants: ReadonlySignal<Participant[]> = this.list.participants;
   /** Whether somebody else was here since we came. */
   readonly hadOthers: ReadonlySignal<boolean> = this.list.hadOthers;
-  /** Id of the participant who is speaking, perhaps our own; null in silence. The server detects it. */
-  readonly activeSpeaker = signal<string | null>(null);
+  readonly speakers = new Speakers();
   private readonly notificationList = new NotificationList();
   readonly notifications: ReadonlySignal<Notification[]> = this.notificationList.notifications;
   /** Our own role. */
@@ -180,10 +164,9 @@ export class Room {
     return this.options.roomId;
   }
 
-  /** Whether we are the active speaker. */
+  /** Whether we are marked as speaking. */
   get isSpeaking(): boolean {
-    const speaker = this.activeSpeaker.value;
-    return speaker !== null && speaker === this.greeting?.peerId;
+    return this.speakers.marked.value.has(this.greeting?.peerId ?? '');
   }
 
   /** Connects to the server and loads the media device, so that `join` is fast. Reports no problem. */
@@ -208,8 +191,8 @@ export class Room {
         untracked(() => this.consumers.setCamerasWanted(camerasWanted));
       }),
       effect(() => {
-        // Reads all four, so that a change of any one runs the effect again.
-        void [tracks.camera.value, tracks.microphone.value, tracks.cameraOn.value, tracks.microphoneOn.value];
+        // Reads all, so that a change of any one runs the effect again.
+        void [tracks.camera.value, tracks.microphone.value, tracks.cameraOn.value, tracks.microphoneOn.value, tracks.screens.value];
         untracked(() => void this.producers.sync());
       }),
     );
@@ -226,9 +209,19 @@ export class Room {
     this.signalling.retryNow();
   }
 
-  /** Requests this participant's video at the layer its tile needs. */
-  setWantedLayer(participant: Participant, layer: SpatialLayer): void {
-    this.consumers.setWantedLayer(participant, layer);
+  /** Records at what heights in device pixels the videos of others are shown, by producer id; the rest is not. */
+  setShown(heights: ReadonlyMap<string, number>): void {
+    this.consumers.setShown(heights);
+  }
+
+  /** Records the height of the pictures that arrive of a video. */
+  recordPictureHeight(producer: RemoteProducer, height: number): void {
+    this.consumers.recordPictureHeight(producer, height);
+  }
+
+  /** Requests one video before all others; null for none. */
+  setPinned(producerId: string | null): void {
+    this.consumers.setPinned(producerId);
   }
 
   notify(content: NotificationContent, tone: Notification['tone'] = 'plain', action?: () => void): void {
@@ -369,7 +362,7 @@ export class Room {
     batch(() => {
       this.list.applySnapshot(joined);
       this.title.value = joined.title ?? '';
-      this.activeSpeaker.value = joined.activeSpeaker ?? null;
+      this.speakers.update(joined.activeSpeaker);
       // Servers without roles let everybody speak.
       this.role.value = joined.role ?? 'speaker';
     });
@@ -453,8 +446,7 @@ export class Room {
         this.list.participantCount.value = notice.payload.count;
         return;
       case 'activeSpeaker':
-        this.activeSpeaker.value = notice.payload.peerId ?? null;
-        return;
+        return this.speakers.update(notice.payload.peerId);
       case 'serverClosing':
         return this.notify({ code: 'serverClosing', seconds: notice.payload.seconds });
       case 'removed':
@@ -507,7 +499,7 @@ export class Room {
   private removeParticipant(peerId: string): void {
     const participant = this.list.byId(peerId);
     if (!participant) return;
-    for (const producerId of participant.producers.keys()) this.consumers.close(producerId);
+    for (const { id } of participant.producers.value) this.consumers.close(id);
     this.list.remove(participant);
     this.notify({ code: 'left', who: participant.identity });
   }
@@ -528,7 +520,7 @@ export class Room {
   private handleDisconnect(): void {
     this.greeting = null;
     this.connected.value = false;
-    this.activeSpeaker.value = null;
+    this.speakers.clear();
     clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
       this.failedAttempts += 1;
@@ -566,6 +558,7 @@ export class Room {
     clearTimeout(this.retryTimer);
     clearInterval(this.preparedCheck);
     this.speakRequest.clear();
+    this.speakers.clear();
     for (const dispose of this.disposers.splice(0)) dispose();
     this.closeMedia();
     this.signalling.close();

@@ -1,9 +1,10 @@
 /** Tile layout at common viewport sizes. */
 import { describe, expect, test } from 'vitest';
-import { layoutTiles, layoutGrid, spatialLayerFor, type Rect, type Size } from './tileLayout';
+import { layoutGrid, layoutStage, mirrorLayout, type PlacedTile, type Rect, type Size, type StageContents } from './tileLayout';
 
 const desktop: Size = { width: 1400, height: 760 };
 const phone: Size = { width: 374, height: 690 };
+const flatPhone: Size = { width: 828, height: 282 };
 
 function overlap(a: Rect, b: Rect): boolean {
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
@@ -53,33 +54,101 @@ test('no tile is wider than a camera picture', () => {
   for (const tile of layoutGrid(1, { width: 3000, height: 400 }, 8)) expect(tile.width / tile.height).toBeLessThan(1.79);
 });
 
+/** Lays out so many other people, and the own tile unless it is hidden. */
+function stage(others: number, viewport: Size, more: Partial<StageContents> = {}) {
+  const keys = Array.from({ length: others }, (_, index) => `person ${index}`);
+  return layoutStage({ keys, own: 'own', main: null, page: 0, ...more }, viewport, 8);
+}
+
+const rectOf = (tiles: PlacedTile[], key: string): Rect => {
+  const tile = tiles.find((it) => it.key === key);
+  if (!tile) throw new Error(`${key} has no tile`);
+  return tile.rect;
+};
+
+const slides = { key: 'slides', isScreen: true };
+
 test('the own tile fills the viewport when alone', () => {
-  const { self, others, floating } = layoutTiles(0, desktop, 8);
-  expect(others).toEqual([]);
-  expect(floating).toBe(false);
-  expect(self).toEqual(layoutGrid(1, desktop, 8)[0]);
+  const { tiles, pages } = stage(0, desktop);
+  expect(tiles).toEqual([{ key: 'own', rect: layoutGrid(1, desktop, 8)[0], floating: false }]);
+  expect(pages).toBe(1);
 });
 
 test('the own tile floats inside the only other tile', () => {
   for (const viewport of [desktop, phone]) {
-    const { self, others, floating } = layoutTiles(1, viewport, 8);
-    const [other] = others;
-    expect(floating).toBe(true);
-    expect(other && overlap(self, other)).toBe(true);
-    expect(other && self.x + self.width).toBeLessThan(other ? other.x + other.width : 0);
+    const { tiles } = stage(1, viewport);
+    const [other, self] = [rectOf(tiles, 'person 0'), rectOf(tiles, 'own')];
+    expect(tiles.map(({ floating }) => floating)).toEqual([false, true]);
+    expect(overlap(self, other)).toBe(true);
+    expect(self.x + self.width).toBeLessThan(other.x + other.width);
     expect(self.height > self.width).toBe(viewport === phone);
   }
 });
 
-test('the own tile is the first of the grid with three or more participants', () => {
-  const { self, others } = layoutTiles(4, desktop, 8);
-  expect([self, ...others]).toEqual(layoutGrid(5, desktop, 8));
+test('the own tile is the last of each page, and may be hidden', () => {
+  for (const others of [2, 5, 40]) {
+    expect(stage(others, desktop).tiles.at(-1)?.key).toBe('own');
+    expect(stage(others, desktop, { page: 1 }).tiles.at(-1)?.key).toBe('own');
+    expect(stage(others, desktop, { own: null }).tiles.some(({ key }) => key === 'own')).toBe(false);
+  }
 });
 
-test('a small tile needs a low layer', () => {
-  expect([90, 130, 131, 400, 401, 1080].map(spatialLayerFor)).toEqual([0, 0, 1, 1, 2, 2]);
+describe.each([
+  ['a desktop', desktop, 220],
+  ['a phone', phone, 160],
+  ['a phone on its side', flatPhone, 160],
+])('on %s', (_name, viewport, widthMin) => {
+  test.each([4, 9, 24, 49, 200])('%i people are on pages of tiles in which faces can be read', (others) => {
+    const seen: string[] = [];
+    const { pages } = stage(others, viewport);
+    for (let page = 0; page < pages; page += 1) {
+      const { tiles, pager } = stage(others, viewport, { page });
+      expect(tiles.length).toBeLessThanOrEqual(25);
+      for (const { key, rect } of tiles) {
+        if (key !== 'own') seen.push(key);
+        expect(rect.width).toBeGreaterThanOrEqual(widthMin);
+        expect(rect.height).toBeGreaterThanOrEqual(90);
+        if (pager) expect(overlap(rect, pager)).toBe(false);
+      }
+      expect(pager === null).toBe(pages === 1);
+    }
+    expect(seen).toEqual(Array.from({ length: others }, (_, index) => `person ${index}`));
+  });
+
+  test.each([0, 1, 2, 5, 30])('a shared screen beside %i people is the largest tile, and covers none', (others) => {
+    const { tiles } = stage(others, viewport, { main: slides });
+    const screen = rectOf(tiles, 'slides');
+    for (const { key, rect, floating } of tiles) {
+      if (key === 'slides' || floating) continue;
+      expect(overlap(screen, rect)).toBe(false);
+      expect(rect.width * rect.height).toBeLessThan(screen.width * screen.height);
+      expect(rect.width).toBeGreaterThanOrEqual(110);
+      expect(rect.y + rect.height).toBeLessThanOrEqual(viewport.height + 1);
+      expect(rect.x + rect.width).toBeLessThanOrEqual(viewport.width + 1);
+    }
+  });
+});
+
+test('a page that does not exist any more is the last one', () => {
+  expect(stage(60, desktop, { page: 99 })).toEqual(stage(60, desktop, { page: stage(60, desktop).pages - 1 }));
+});
+
+test('all tiles stay where they are while pages are turned', () => {
+  const places = (page: number) => stage(100, desktop, { page }).tiles.map(({ rect }) => rect);
+  expect(places(0)).toEqual(places(1));
 });
 
 test('a viewport without size gives tiles without size', () => {
   for (const tile of layoutGrid(5, { width: 0, height: 0 }, 8)) expect(tile.width).toBe(0);
+});
+
+test('in a mirror, the strip and the own tile are on the other side', () => {
+  const layout = layoutStage({ keys: ['ana', 'ben'], own: 'own', main: { key: 'screen', isScreen: true }, page: 0 }, desktop, 12);
+  const mirrored = mirrorLayout(layout, desktop.width);
+  const rectOf = ({ tiles }: typeof layout, key: string) => tiles.find((tile) => tile.key === key)?.rect;
+  expect(rectOf(layout, 'screen')?.x).toBe(0);
+  expect(rectOf(mirrored, 'ana')?.x).toBe(0);
+  for (const { key, rect } of mirrored.tiles) {
+    expect(rect.x + rect.width / 2).toBe(desktop.width - ((rectOf(layout, key)?.x ?? NaN) + rect.width / 2));
+  }
 });

@@ -6,8 +6,8 @@ import { NIGHTLY, expect, test, type CallParticipant } from './callFixture';
 import { decodedHeight, measureSentHeights } from './layerStats';
 import { sleep } from './server';
 
-const SMALL = { width: 360, height: 230 };
-const MEDIUM = { width: 360, height: 420 };
+const SMALL = { width: 360, height: 200 };
+const MEDIUM = { width: 360, height: 340 };
 const LARGE = { width: 1_600, height: 1_000 };
 
 /** Time within which a viewer has the layer that fits a tile, and its publisher sends a layer that was off. */

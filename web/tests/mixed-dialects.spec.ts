@@ -6,6 +6,7 @@ import type { Page } from '@playwright/test';
 import type { Version } from './dialects/clientBundles';
 import type { Dialect } from './dialects/client';
 import { NIGHTLY } from './callFixture';
+import { expectDecoded } from './sharing';
 import { SERVER, expect, test, type DialectParticipant } from './dialects/clientFixture';
 
 const ROOM = 'mixed-dialects';
@@ -58,6 +59,22 @@ test('clients of six dialects join at once and exchange media with the page', as
   await expect(ana.page.getByRole('button', { name: 'Participants (7)' })).toBeVisible();
   await expect.poll(() => receivedCounts(ana.page), { timeout: 20_000, message: 'ana receives all six' }).toEqual({ video: 6, audio: 6 });
   await call.expectNoFailures();
+});
+
+test("a screen of another dialect's client is a tile beside its face in the page", async ({ call: pageCall, dialectCall: call }) => {
+  call.useServer(await pageCall.startServer({ ...SERVER, JWT_SECRET: call.secret, WATERSMEET_DEFAULT_ROOM: ROOM }));
+  const mira = await call.addParticipant('mira', 'meetlite', { version: '3.16.7' });
+  await joinAndPublish(mira);
+  await mira.shareScreen();
+  const ana = await pageCall.join('ana', { room: ROOM, options: { camera: '0' } });
+  const screen = ana.page.getByLabel(/^Screen shared by mira/);
+  await expect(screen).toHaveCount(1);
+  const name = (await screen.getAttribute('aria-label'))?.replace('Screen shared by ', '') ?? '';
+  await expectDecoded(ana, `${name}'s camera`, 320, 180);
+  await expectDecoded(ana, `Screen shared by ${name}`, 320, 180);
+  await mira.closeProducer('screen');
+  await expect(screen).toHaveCount(0);
+  await expectDecoded(ana, `${name}'s camera`, 320, 180);
 });
 
 interface NewProducer {

@@ -93,6 +93,11 @@ export const EN = {
   'deviceError.both.failed': 'Your camera and microphone could not be started. Switch them on again to try once more.',
   'deviceError.joinWithout': 'You can also join without.',
 
+  // A screen cannot be shared
+  'screenError.denied':
+    'Your system does not let this browser record the screen. Allow it in the privacy settings of the system.',
+  'screenError.failed': 'Your screen could not be shared. Choose another window or screen.',
+
   // Joining failed
   'joinFailure.unreachable': 'The server cannot be reached. Check your connection and try again.',
   'joinFailure.unsupported': 'This browser cannot make video calls. Try a current Chrome, Edge, Firefox or Safari.',
@@ -135,6 +140,8 @@ export const EN = {
   'controls.cameraNotForViewers': 'Camera: not for viewers',
   'controls.cameraPaused': 'Camera: paused to save data',
   'controls.saveData': 'Audio and shared screen only',
+  'controls.shareScreen': 'Share screen',
+  'controls.sharedScreens': 'Your shared screens',
   'controls.askToSpeak': 'Ask to speak',
   'controls.asked': 'Asked',
   'controls.leave': 'Leave',
@@ -158,8 +165,42 @@ export const EN = {
   'people.speaking': 'Speaking',
   'people.cameraOn': 'Camera on',
   'people.cameraOff': 'Camera off',
+  'people.sharing': 'Sharing a screen',
   'role.host': 'Host',
   'role.viewer': 'Viewer',
+
+  // Shared screens
+  'screen.of': "{name}'s screen",
+  'screen.numberedOf': "{name}'s screen {number}",
+  'screen.video': 'Screen shared by {name}',
+  'screen.numberedVideo': 'Screen {number} shared by {name}',
+  'screen.sound': "Sound of {name}'s screen",
+  'screen.loading': 'Loading the screen',
+  'screen.own': 'Your screen',
+  'screen.ownVideo': 'What others see of your screen',
+  'screen.sharing': 'You are sharing your screen',
+  'screen.number': 'Screen {number}',
+  'screen.mode.text': 'Text',
+  'screen.mode.text.hint': 'Sharp, for documents and slides',
+  'screen.mode.motion': 'Motion',
+  'screen.mode.motion.hint': 'Smooth, for films',
+  'screen.stop': 'Stop sharing',
+  'screen.another': 'Share another screen',
+
+  // Layouts
+  'layout.title': 'Layout',
+  'layout.mode.auto': 'Automatic',
+  'layout.mode.auto.hint': 'A shared screen is large, otherwise all are alike',
+  'layout.mode.grid': 'Grid',
+  'layout.mode.grid.hint': 'All are alike',
+  'layout.mode.speaker': 'Speaker',
+  'layout.mode.speaker.hint': 'Who speaks is large',
+  'layout.hideOwn': 'Hide my tile',
+  'layout.fullScreen': 'Full screen',
+  'layout.leaveFullScreen': 'Leave the full screen',
+  'layout.page': 'Page {page, number} of {pages, number}',
+  'layout.previousPage': 'Previous page',
+  'layout.nextPage': 'Next page',
 
   // Nobody else is shown
   'alone.nobody': 'Nobody else is here.',
@@ -201,6 +242,11 @@ export const EN = {
   'tile.heldBack.lastN.outlook': 'This one is shown when its owner speaks.',
   'tile.notReceiving': 'Not receiving this camera, to save data',
   'tile.ownPaused': 'Your camera is paused to save data',
+  'tile.loading': 'Loading the picture',
+  'tile.frozen': 'The picture has stood still for {seconds, number} s',
+  'tile.pin': 'Pin {name}',
+  'tile.unpin': 'Unpin {name}',
+  'tile.fullScreen': 'Show {name} on the full screen',
   'cause.own.connection': 'Your connection is slow',
   'cause.own.device': 'Your device is busy: others see you less clearly',
   'cause.theirs': '{name}’s connection is slow',
@@ -233,7 +279,9 @@ export const EN = {
   'notification.hostsNotAsked': 'The hosts could not be asked ({reason}).',
   'notification.actionFailed': 'That could not be done ({reason}).',
   'notification.notSent.camera': 'Your camera is not being sent ({reason}).',
-  'notification.notSent.microphone': 'Your microphone is not being sent ({reason}).',
+  'notification.notSent.mic': 'Your microphone is not being sent ({reason}).',
+  'notification.notSent.screen': 'Your screen is not being sent ({reason}).',
+  'notification.notSent.screen-audio': 'The sound of your screen is not being sent ({reason}).',
   'notification.notReceived': '{name} cannot be received ({reason}).',
 
   // Reasons of the server, within brackets

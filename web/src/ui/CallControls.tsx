@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
 import { t } from '../i18n/translate';
 import type { Room } from '../room';
+import { ShareControl } from './ShareControl';
 import { CameraIcon, HandIcon, LeaveIcon, MicIcon, SaveDataIcon, TuneIcon } from './icons';
 
 export function CallControls({ app, room, openDevices }: { app: App; room: Room; openDevices(): void }) {
@@ -29,6 +30,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
       >
         <CameraIcon off={!cameraLive} />
       </Control>
+      <ShareControl app={app} isViewer={isViewer} />
       <Control label={t('controls.saveData')} pressed={app.saveData.value} onClick={() => app.toggleSaveData()}>
         <SaveDataIcon />
       </Control>

@@ -1,19 +1,22 @@
 /** Page of a call: header, tiles, controls, and panels over them. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { App } from '../app';
+import { CallLayout } from '../callLayout';
 import type { Device, DeviceError } from '../capture';
 import { formatNumber, t } from '../i18n/translate';
 import type { Notification } from '../notificationList';
+import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { CallControls } from './CallControls';
 import { CopyLinkButton } from './CopyLinkButton';
 import { DevicesDialog } from './DevicesDialog';
 import { CloseIcon, Mark, PeopleIcon, SoundIcon } from './icons';
+import { LayoutMenu, toggleFullScreen } from './LayoutMenu';
 import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
-import { TileGrid } from './TileGrid';
+import { Stage } from './Stage';
 import { labelOf, notificationText } from './messages';
 
 export function CallPage({ app, room }: { app: App; room: Room }) {
@@ -22,10 +25,12 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
   // The button that was pressed is gone: the keyboard goes on here, and screen readers say where that is.
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
+  const layout = useMemo(() => new CallLayout(), [room]);
   useShortcuts({
     m: () => app.toggle('microphone'),
     v: () => app.toggle('camera'),
     p: () => (panelOpen.value = !panelOpen.value),
+    f: toggleFullScreen,
   });
   useDeviceErrors(app, room);
   const participants = room.participants.value;
@@ -38,6 +43,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         </h1>
         <ConnectionStatus room={room} />
         <div class="bar-end">
+          <LayoutMenu layout={layout} />
           <CopyLinkButton link={app.link} />
           <button
             type="button"
@@ -55,7 +61,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       </header>
       <main class="call-main">
         <div class="floor">
-          <TileGrid app={app} room={room} />
+          <Stage app={app} room={room} layout={layout} />
           <div class="notices">
             <Banner app={app} room={room} />
             {!panelOpen.value && <HostRequests room={room} showPanel={() => (panelOpen.value = true)} />}
@@ -66,18 +72,26 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
       {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
-      {participants.map(
-        (participant) =>
-          participant.audio.value && (
-            <RemoteAudio
-              key={participant.id}
-              track={participant.audio.value}
-              label={t('people.voice', { name: labelOf(participant.identity) })}
-              blocked={app.audioBlocked}
-            />
-          ),
-      )}
+      {participants.map((participant) => (
+        <Sounds key={participant.id} app={app} participant={participant} />
+      ))}
     </div>
+  );
+}
+
+/** What is heard of a participant: the voice, and the sound of shared screens. */
+function Sounds({ app, participant }: { app: App; participant: Participant }) {
+  const name = labelOf(participant.identity);
+  return participant.sounds.value.map(
+    ({ id, source, track }) =>
+      track.value && (
+        <RemoteAudio
+          key={id}
+          track={track.value}
+          label={t(source === 'screen-audio' ? 'screen.sound' : 'people.voice', { name })}
+          blocked={app.audioBlocked}
+        />
+      ),
   );
 }
 

@@ -9,7 +9,7 @@ import { isInvitation } from '../pageUrl';
 import type { Participant } from '../participant';
 import type { Policy } from '../protocol';
 import type { Room } from '../room';
-import { CameraIcon, CloseIcon, MicIcon, MoreIcon } from './icons';
+import { CameraIcon, CloseIcon, MicIcon, MoreIcon, ScreenIcon } from './icons';
 import { RemoveParticipantDialog } from './RemoveParticipantDialog';
 import { SelectField } from './SelectField';
 import { labelOf, policyLabel, roleLabel } from './messages';
@@ -42,6 +42,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
               role={roleLabel(room.role.value)}
               microphoneOn={app.microphoneLive.value}
               cameraOn={app.cameraLive.value}
+              sharing={app.screens.screens.value.length > 0}
             />
           </li>
           {participants.map((participant) => (
@@ -151,6 +152,7 @@ function ParticipantRow({ room, participant, isHost }: { room: Room; participant
           role={roleLabel(participant.role.value)}
           microphoneOn={participant.microphoneOn.value}
           cameraOn={participant.cameraOn.value}
+          sharing={participant.screens.value.length > 0}
         />
         {isHost && (
           <button
@@ -211,9 +213,11 @@ interface ParticipantSummaryProps {
   role: string;
   microphoneOn: boolean;
   cameraOn: boolean;
+  /** Whether a screen is shared. */
+  sharing: boolean;
 }
 
-function ParticipantSummary({ name, label, role, microphoneOn, cameraOn }: ParticipantSummaryProps) {
+function ParticipantSummary({ name, label, role, microphoneOn, cameraOn, sharing }: ParticipantSummaryProps) {
   return (
     <>
       <Avatar name={name} size={AVATAR_SIZE} />
@@ -221,6 +225,11 @@ function ParticipantSummary({ name, label, role, microphoneOn, cameraOn }: Parti
         <span class="isolated">{label}</span>
         {role && <span class="role">{role}</span>}
       </span>
+      {sharing && (
+        <span class="state" role="img" aria-label={t('people.sharing')}>
+          <ScreenIcon />
+        </span>
+      )}
       <span class={`state ${microphoneOn ? '' : 'off'}`} role="img" aria-label={t(microphoneOn ? 'people.unmuted' : 'people.muted')}>
         <MicIcon off={!microphoneOn} />
       </span>

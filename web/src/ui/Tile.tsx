@@ -1,121 +1,69 @@
-/** Tile of one participant: video or initials, name, and whether it is muted or speaking. */
+/** Frame of a tile: initials, what lies over them, buttons, and the name with its marks. */
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
-import type { App } from '../app';
 import { t } from '../i18n/translate';
-import { spatialLayerFor, type Rect } from '../tileLayout';
-import type { Participant } from '../participant';
-import type { Room } from '../room';
-import { MicIcon, SpeakingIcon } from './icons';
-import { causeText, heldBackText, labelOf, ownCauseText } from './messages';
-import { QualityMark } from './QualityMark';
-import { VideoPlayer } from './VideoPlayer';
+import type { PlacedTile } from '../tileLayout';
+import { MicIcon, ScreenIcon, SpeakingIcon } from './icons';
 
-interface ParticipantTileProps {
-  app: App;
-  room: Room;
-  participant: Participant;
-  rect: Rect;
-}
-
-export function ParticipantTile({ app, room, participant, rect }: ParticipantTileProps) {
-  const label = labelOf(participant.identity);
-  const layer = spatialLayerFor(rect.height * devicePixelRatio);
-  useEffect(() => room.setWantedLayer(participant, layer), [room, participant, layer]);
-  const camera = participant.cameraOn.value ? participant.video.value : null;
-  const heldBack = camera && participant.videoHeldBack.value;
-  const track = heldBack ? null : camera;
-  const paused = app.saveData.value && participant.sendsCamera.value && !camera;
-  const cause = heldBack ? null : participant.cause.value;
-  return (
-    <Tile
-      name={label}
-      caption={label}
-      rect={rect}
-      muted={!participant.microphoneOn.value}
-      speaking={room.activeSpeaker.value === participant.id}
-    >
-      {track && <VideoPlayer track={track} label={t('people.camera', { name: label })} />}
-      {heldBack && (
-        <p class="tile-note">
-          {heldBackText(heldBack).reason}
-          <span> {heldBackText(heldBack).outlook}</span>
-        </p>
-      )}
-      {paused && <p class="tile-note">{t('tile.notReceiving')}</p>}
-      {cause && <QualityMark reason={causeText(cause, label)} />}
-    </Tile>
-  );
-}
-
-interface OwnTileProps {
-  app: App;
-  room: Room;
-  rect: Rect;
-  floating: boolean;
-}
-
-export function OwnTile({ app, room, rect, floating }: OwnTileProps) {
-  const { capture } = app;
-  const name = app.name.value || t('people.you');
-  const named = t('people.youNamed', { name });
-  const track = app.cameraLive.value ? capture.camera.value : null;
-  const paused = app.cameraPaused.value && room.role.value !== 'viewer';
-  const cause = room.quality.own.value;
-  return (
-    <Tile
-      name={name}
-      caption={floating || !app.name.value ? t('people.you') : named}
-      label={named}
-      rect={rect}
-      floating={floating}
-      muted={!app.microphoneLive.value}
-      speaking={room.isSpeaking}
-    >
-      {track && <VideoPlayer track={track} mirrored label={t('device.yourCamera')} />}
-      {paused && <p class="tile-note">{t('tile.ownPaused')}</p>}
-      {cause && <QualityMark reason={ownCauseText(cause)} />}
-    </Tile>
-  );
-}
-
-interface TileProps {
+export interface TileProps {
   name: string;
   caption: string;
   label?: string;
-  rect: Rect;
-  muted: boolean;
-  speaking: boolean;
-  floating?: boolean;
+  place: PlacedTile;
+  /** What is said of a person; absent for a screen. */
+  person?: { muted: boolean; speaking: boolean };
+  /** Whether a picture is on its way. */
+  loading?: boolean;
+  frozen?: boolean;
+  /** Buttons in the corner. */
+  tools?: ComponentChildren;
   children: ComponentChildren;
 }
 
-function Tile({ name, caption, label = name, rect, muted, speaking, floating = false, children }: TileProps) {
-  const { x, y, width, height } = rect;
-  const marked = speaking && !muted;
-  const classes = ['tile', marked && 'speaking', floating && 'floating'].filter(Boolean).join(' ');
+export function Tile({ name, caption, label = name, place, person, loading = false, frozen = false, tools, children }: TileProps) {
+  const { x, y, width, height } = place.rect;
+  const speaking = person?.speaking === true && !person.muted;
+  const states = { speaking, floating: place.floating, loading, frozen, screen: !person };
+  const classes = ['tile', ...Object.entries(states).flatMap(([name, is]) => (is ? [name] : []))].join(' ');
   return (
     <figure
       class={classes}
       aria-label={label}
+      data-key={place.key}
       style={{ transform: `translate(${x}px, ${y}px)`, width: `${width}px`, height: `${height}px` }}
     >
-      <Avatar name={name} size={Math.min(width, height)} />
+      {person && <Avatar name={name} size={Math.min(width, height)} />}
       {children}
+      {tools && <div class="tile-tools">{tools}</div>}
       <figcaption>
-        {muted && (
+        {person?.muted && (
           <span class="tile-muted" role="img" aria-label={t('people.muted')}>
             <MicIcon off />
           </span>
         )}
-        {marked && (
+        {speaking && (
           <span class="tile-speaking" role="img" aria-label={t('people.speaking')}>
             <SpeakingIcon />
           </span>
         )}
+        {!person && <ScreenIcon />}
         <span class="tile-name isolated">{caption}</span>
       </figcaption>
     </figure>
+  );
+}
+
+interface TileButtonProps {
+  label: string;
+  pressed?: boolean;
+  children: ComponentChildren;
+  onClick(): void;
+}
+
+export function TileButton({ label, pressed, children, onClick }: TileButtonProps) {
+  return (
+    <button type="button" class="tile-button" aria-label={label} title={label} aria-pressed={pressed} onClick={onClick}>
+      {children}
+    </button>
   );
 }
 

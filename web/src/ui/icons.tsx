@@ -111,6 +111,44 @@ export const WeakSignalIcon = () => (
   </Icon>
 );
 
+export const ScreenIcon = () => (
+  <Icon>
+    <rect x="3" y="4" width="18" height="12.5" rx="2.5" />
+    <path d="M12 13V8M9.5 10L12 7.5l2.5 2.5M8 20.5h8" />
+  </Icon>
+);
+
+export const PinIcon = () => (
+  <Icon>
+    <path d="M9 3.5h6l-.8 6.2 3.3 3.8v1.5h-11v-1.5l3.3-3.8zM12 15v6" />
+  </Icon>
+);
+
+export const FullScreenIcon = () => (
+  <Icon>
+    <path d="M4 9V5.5A1.5 1.5 0 0 1 5.5 4H9M15 4h3.5A1.5 1.5 0 0 1 20 5.5V9M20 15v3.5a1.5 1.5 0 0 1-1.5 1.5H15M9 20H5.5A1.5 1.5 0 0 1 4 18.5V15" />
+  </Icon>
+);
+
+export const LayoutIcon = () => (
+  <Icon directed>
+    <rect x="3" y="4" width="18" height="16" rx="2.5" />
+    <path d="M15 4v16M15 9.3h6M15 14.7h6" />
+  </Icon>
+);
+
+export const PreviousIcon = () => (
+  <Icon directed>
+    <path d="M14.5 6l-6 6 6 6" />
+  </Icon>
+);
+
+export const NextIcon = () => (
+  <Icon directed>
+    <path d="M9.5 6l6 6-6 6" />
+  </Icon>
+);
+
 /** A picture with a pause sign before it. */
 export const SaveDataIcon = () => (
   <Icon>

@@ -5,8 +5,8 @@ import type { Cause, OwnCause } from '../connectionQuality';
 import { t } from '../i18n/translate';
 import { ROOM_NAME_MAX, type TypedProblem } from '../pageUrl';
 import type { FailureReason, Named, NotificationContent } from '../notifications';
-import type { HeldBackReason } from '../participant';
 import type { Policy, Role } from '../protocol';
+import type { HeldBackReason } from '../remoteProducer';
 import type { JoinFailure } from '../room';
 
 /** Characters of an id that tell guests without names apart. */
@@ -82,7 +82,6 @@ export function roleLabel(role: Role): string {
   return role === 'speaker' ? '' : t(`role.${role}`);
 }
 
-
 export function notificationText(content: NotificationContent): string {
   switch (content.code) {
     case 'joined':
@@ -98,11 +97,13 @@ export function notificationText(content: NotificationContent): string {
       return t('notification.serverClosing', { seconds: content.seconds });
     case 'deviceFailed':
       return deviceErrorText(content.device, content.error);
+    case 'screenFailed':
+      return t(`screenError.${content.error}`);
     case 'hostsNotAsked':
     case 'actionFailed':
       return t(`notification.${content.code}`, { reason: reasonText(content.reason) });
     case 'notSent':
-      return t(`notification.notSent.${content.device}`, { reason: reasonText(content.reason) });
+      return t(`notification.notSent.${content.source}`, { reason: reasonText(content.reason) });
     case 'notReceived':
       return t('notification.notReceived', { name: labelOf(content.who), reason: reasonText(content.reason) });
     default:

@@ -1,0 +1,39 @@
+/** Who is speaking, as the server detects it, and who is marked: somebody who pauses for breath stays marked. */
+import { signal } from '@preact/signals';
+
+/** How long a speaker stays marked after the server has named another one, or nobody. */
+export const HOLD_MS = 1_000;
+
+export class Speakers {
+  /** Id of the participant who is speaking, perhaps our own; null in silence. */
+  readonly active = signal<string | null>(null);
+  /** Ids of those who are speaking or spoke a moment ago. */
+  readonly marked = signal<ReadonlySet<string>>(new Set());
+  private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+  /** Records who is speaking now; undefined for nobody. */
+  update(id: string | undefined): void {
+    const before = this.active.value;
+    const next = id ?? null;
+    if (before === next) return;
+    this.active.value = next;
+    if (before !== null) this.timers.set(before, setTimeout(() => this.unmark(before), HOLD_MS));
+    if (next === null) return;
+    clearTimeout(this.timers.get(next));
+    this.timers.delete(next);
+    this.marked.value = new Set([...this.marked.value, next]);
+  }
+
+  /** Forgets everybody at once. */
+  clear(): void {
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.timers.clear();
+    this.active.value = null;
+    this.marked.value = new Set();
+  }
+
+  private unmark(id: string): void {
+    this.timers.delete(id);
+    this.marked.value = new Set([...this.marked.value].filter((other) => other !== id));
+  }
+}
