@@ -10,8 +10,11 @@ const SMALL = { width: 360, height: 200 };
 const MEDIUM = { width: 360, height: 340 };
 const LARGE = { width: 1_600, height: 1_000 };
 
-/** Time within which a viewer has the layer that fits a tile, and its publisher sends a layer that was off. */
-const LAYER_MS_MAX = 1_000;
+/**
+ * Time within which a viewer has the layer that fits a tile, and its publisher sends a layer that was off: a stream is
+ * asked for a keyframe once a second at most, and this machine encodes and decodes all pictures itself.
+ */
+const LAYER_MS_MAX = 2_000;
 /** Time within which a publisher stops a layer that nobody is sent. */
 const STOP_MS_MAX = 6_000;
 /** Time in which a publisher is asked for a keyframe of a layer once at most. */
