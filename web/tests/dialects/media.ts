@@ -1,5 +1,7 @@
 /** Producers, consumers and the event log that all test clients share. Knows no dialect. */
 import type { types } from 'mediasoup-client';
+import { fitToDemand, SINGLE } from '../../src/encodings';
+import type { ProducerDemandChanged } from '../../src/protocol';
 import type { InboundReport } from '../lineQuality';
 import type { Camera, ClientOptions, ConsumerStats, Kind, ProducerSource, ServerEvent } from './client';
 
@@ -119,9 +121,19 @@ export class Producers {
   /** Produces a second camera as the screen: a browser without a window has none to share. */
   async shareScreen(transport: types.Transport): Promise<string> {
     const { video: track } = await capture(this.options.camera);
-    const producer = await transport.produce({ track, appData: { screen: true } });
+    const producer = await transport.produce({ track, appData: { screen: true }, encodings: [{ ...SINGLE[0] }] });
     this.bySource.set('screen', producer);
     return producer.id;
+  }
+
+  /** Sends of a screen what its receivers can be sent; cameras go on as before. */
+  async fitScreenToDemand(demand: ProducerDemandChanged): Promise<void> {
+    const screen = this.bySource.get('screen');
+    if (screen?.id !== demand.producerId) return;
+    const sender = screen.rtpSender;
+    const parameters = sender?.getParameters();
+    parameters?.encodings.forEach((encoding, index) => Object.assign(encoding, fitToDemand(SINGLE, demand)[index]));
+    if (parameters) await sender?.setParameters(parameters);
   }
 
   /** Closes one producer locally and returns its id. */

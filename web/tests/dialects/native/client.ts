@@ -1,6 +1,6 @@
 /**
  * Test client of the native dialect: frames `{type, payload}` over a plain WebSocket. Sends
- * no ids: replies are matched by type, and by kind where two of one type are pending. It
+ * no ids before it shares a screen: replies are matched by type, and by kind where two of one type are pending. It
  * consumes announced producers at once, before it has a transport to receive on, unless
  * told to wait for that.
  */
@@ -50,6 +50,8 @@ export class DialectClient extends BaseClient {
   private readonly pending = new Map<string, Deferred<never>[]>();
   private socket: WebSocket | null = null;
   private device = new Device();
+  /** Id of the last request; null while requests have none. */
+  private lastId: number | null = null;
 
   async join(room: string | null): Promise<void> {
     this.closeMedia();
@@ -68,14 +70,26 @@ export class DialectClient extends BaseClient {
   }
 
   async publish(): Promise<Record<Kind, string>> {
+    return this.producers.publish(await this.sendTransport());
+  }
+
+  /** Sends ids from now on: only clients that do are told what the receivers want. */
+  async shareScreen(): Promise<string> {
+    this.lastId = 0;
+    return this.producers.shareScreen(await this.sendTransport());
+  }
+
+  private async sendTransport(): Promise<types.Transport> {
+    const open = this.transports.get('send');
+    if (open) return open;
     const transport = this.addTransport('send', this.device.createSendTransport(await this.createTransport('send')));
     this.connectOnDemand(transport);
-    transport.on('produce', ({ kind, rtpParameters }, done, failed) => {
-      const request = { transportId: transport.id, kind, rtpParameters };
+    transport.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
+      const request = { transportId: transport.id, kind, rtpParameters, ...(appData.screen === true && { source: 'screen' }) };
       this.request<{ producerId: string }>('produce', request, `produced ${kind}`)
         .then(({ producerId }) => done({ id: producerId }), failed);
     });
-    return this.producers.publish(transport);
+    return transport;
   }
 
   override async closeProducer(source: ProducerSource): Promise<void> {
@@ -102,6 +116,7 @@ export class DialectClient extends BaseClient {
     this.pending.get(`${type}${kind}`)?.shift()?.resolve(payload);
     if (REPLIES.includes(type)) return;
     this.log.record(type, payload);
+    if (type === 'producerDemandChanged') this.log.watch(this.producers.fitScreenToDemand(payload));
     if (type === 'newProducer') this.consume((payload as ProducerNotice).producerId);
     if (type === 'consumed') this.log.watch(this.handleConsumed(payload));
     if (type === 'producerClosed') this.consumers.closeProducer((payload as ProducerNotice).producerId);
@@ -146,7 +161,8 @@ export class DialectClient extends BaseClient {
   }
 
   private send(type: string, payload: unknown): void {
-    this.socket?.send(JSON.stringify({ type, payload }));
+    if (this.lastId !== null) this.lastId += 1;
+    this.socket?.send(JSON.stringify({ type, payload, ...(this.lastId !== null && { id: this.lastId }) }));
   }
 
   /** An error names no request, so it rejects all that are pending. */
