@@ -50,7 +50,7 @@ fn main() {
     }
 }
 
-/// What the clients of all handshakes share.
+/// DTLS configuration and address of the client, the same in all measured handshakes.
 struct Client {
     epoch: Instant,
     certificate: dimpl::DtlsCertificate,

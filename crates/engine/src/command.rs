@@ -138,7 +138,7 @@ pub enum Command {
         /// Importance among the consumers of the transport, from [`PRIORITY_DEFAULT`] up: those of a
         /// higher priority are sent first where not all fit.
         priority: u8,
-        /// What is kept of it where its path does not carry all.
+        /// Whether frame rate or resolution is kept when the bandwidth does not suffice for both.
         degradation_preference: DegradationPreference,
     },
     /// Stops sending a consumer.

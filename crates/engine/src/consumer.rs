@@ -201,7 +201,7 @@ pub struct Consumer {
     keyframe_sent: Option<u64>,
     /// Importance among the consumers of its transport; more is more important.
     pub priority: u8,
-    /// What is kept of it where its path does not carry all, by command.
+    /// Whether frame rate or resolution is kept when the bandwidth does not suffice for both.
     pub degradation_preference: DegradationPreference,
     /// When it may rise to a better layer.
     pub rise: RiseHold,
@@ -254,7 +254,7 @@ pub struct ConsumerSetup {
     pub preferred_layers: Option<Layers>,
     /// Importance among the consumers of its transport.
     pub priority: u8,
-    /// What is kept of it where its path does not carry all.
+    /// Whether frame rate or resolution is kept when the bandwidth does not suffice for both.
     pub degradation_preference: DegradationPreference,
     /// Whether it starts paused.
     pub paused: bool,

@@ -1,4 +1,4 @@
-//! What those in a lobby are told, titles of rooms, and names that others can read safely.
+//! Notices to participants in a lobby, titles of rooms, and control characters in names.
 
 use serde_json::json;
 use watersmeet_conference::conference::{AdminRequest, RoomCreator};

@@ -47,7 +47,7 @@ impl LayerStep {
 /// Steps of a consumer with the bitrates that they need, lowest first. No step needs less than one before.
 pub type Steps = ArrayVec<(LayerStep, Bitrate), STEPS_MAX>;
 
-/// What is kept when the bitrate does not suffice for all, in the words of W3C's
+/// Whether frame rate or resolution is kept when the bandwidth does not suffice for both. Named as W3C's
 /// `RTCDegradationPreference`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum DegradationPreference {

@@ -308,15 +308,19 @@ mod tests {
         assert_eq!(layers.awaited_keyframe(), Some(2));
     }
 
-    #[test]
-    fn temporal_layers_above_the_preference_are_omitted() {
-        let frame = |temporal_layer, is_sync| PayloadDescriptor {
+    /// Returns the first packet of a frame that is no keyframe.
+    fn frame(temporal_layer: u8, is_sync: bool) -> PayloadDescriptor {
+        PayloadDescriptor {
             starts_frame: true,
             inter_picture: true,
             temporal_layer,
             layer_sync: is_sync,
             ..PayloadDescriptor::default()
-        };
+        }
+    }
+
+    #[test]
+    fn temporal_layers_above_the_preference_are_omitted() {
         let mut layers = camera(None, 0b111);
         layers.switched_to(2);
         assert_eq!(layers.select(2, &frame(2, false)), Selection::Forward);
@@ -337,13 +341,6 @@ mod tests {
 
     #[test]
     fn limit_bounds_temporal_layers_of_the_spatial_layer_that_it_names() {
-        let frame = |temporal_layer, is_sync| PayloadDescriptor {
-            starts_frame: true,
-            inter_picture: true,
-            temporal_layer,
-            layer_sync: is_sync,
-            ..PayloadDescriptor::default()
-        };
         let limit = |spatial, temporal| LayerLimit::UpTo(LayerStep { spatial, temporal });
         let mut layers = camera(None, 0b111);
         layers.switched_to(1);

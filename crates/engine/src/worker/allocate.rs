@@ -216,7 +216,7 @@ impl Worker {
         if former == limit || consumer.kind == MediaKind::Audio {
             return;
         }
-        // What it wants less of is not left because of the path.
+        // A consumer that prefers a lower layer does not leave the higher one for lack of bandwidth.
         if consumer.share.is_less_than_wanted() || limit.step() > former.step() {
             consumer.rise.record_change(now, former, limit);
         }

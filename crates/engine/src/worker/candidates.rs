@@ -1,5 +1,5 @@
-//! What the video consumers of a transport want of its bandwidth, and what each can be sent of it after the
-//! distribution.
+//! Input and result of distributing a transport's bandwidth: the bitrates that its video consumers ask for,
+//! and the share that each of them gets.
 
 use arrayvec::ArrayVec;
 use watersmeet_wire::units::{Bitrate, Time};

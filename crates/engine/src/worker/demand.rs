@@ -90,7 +90,7 @@ fn want_of(now: Time, consumer: &Consumer, producer: &Producer) -> Want {
     let share = consumer.share;
     let measured = producer.layer_bitrate(now, 0);
     let is_too_much = |share: &Bitrate| {
-        // What a screen sends at present says nothing of its next page.
+        // The present bitrate of a shared screen does not predict that of its next page.
         producer.is_screen() && *share < SCREEN_LIMITED_BELOW
             || measured.is_some_and(|it| share.as_bps() < it.as_bps() * LOWER_PERCENT / 100)
     };

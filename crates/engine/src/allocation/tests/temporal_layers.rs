@@ -216,8 +216,8 @@ proptest! {
             candidate.current = None;
         }
         let result = allocate(Bitrate::from_kbps(kbps), &candidates);
-        // What everybody's first pictures leave over pays for better ones, so without a picture nobody
-        // could have been sent one even if all others had only theirs.
+        // Better steps are granted only from the bitrate that is left after the first steps: a candidate
+        // with nothing would have nothing even if all others had only their first step.
          let first = |it: &Candidate| it.steps.first().map_or(0, |(step, bitrate)| {
             let percent = if step.is_full() { BEGUN_PERCENT } else { SLOWED_BEGUN_PERCENT };
             bitrate.as_bps() * percent / 100

@@ -91,7 +91,7 @@ fn clients_that_list_gcm_first_get_dtls_1_3() {
         ..DtlsOptions::GCM_FIRST
     };
     assert_eq!(automatic_version(only_12), Some(ProtocolVersion::DTLS1_2));
-    // What libwebrtc gets does not depend on its ClientHello.
+    // libwebrtc is recognised by its ICE checks and gets 1.2, whatever its ClientHello lists.
     let libwebrtc = DtlsOptions {
         version: DtlsVersion::Auto,
         ..DtlsOptions::BROWSER
