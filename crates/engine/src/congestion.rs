@@ -4,7 +4,7 @@
 //!
 //! One file per idea: [`sent_ledger`] knows what was sent, [`acknowledged_rate`] what arrives,
 //! [`delay_trend`] and [`queueing_delay`] whether a queue grows or stands, [`loss_limit`] what loss
-//! means, [`probe`] looks for more, [`pacer`] spreads packets. [`BandwidthEstimator`] decides.
+//! means, [`episode`] what lower rates achieve, [`probe`] looks for more, [`pacer`] spreads packets. [`BandwidthEstimator`] decides.
 //!
 //! Only feedback about packets that were sent counts, and a rate is never taken to be higher than that
 //! at which packets were sent, so that a peer that lies harms only itself.
@@ -13,6 +13,7 @@ mod acknowledged_rate;
 mod busy_rate;
 mod competition;
 mod delay_trend;
+mod episode;
 mod loss_limit;
 mod pacer;
 mod probe;
@@ -31,11 +32,13 @@ use self::acknowledged_rate::AcknowledgedRate;
 use self::busy_rate::BusyRate;
 use self::competition::{Competition, Ending};
 use self::delay_trend::{DelayTrend, Trend};
+use self::episode::Episode;
 use self::loss_limit::{LossLimit, Verdict};
 use self::pacer::Pacer;
 use self::probe::{ProbeResult, Prober};
 use self::queueing_delay::QueueingDelay;
 use self::sent_ledger::{Outcome, SentLedger, SentPacket};
+use crate::rate::RateWindow;
 
 pub use self::sent_ledger::PACKETS_MAX;
 
@@ -64,12 +67,6 @@ const VARIATION_MAX: Duration = Duration::from_millis(60);
 const BUSY_PERCENT: u64 = 95;
 const ARRIVED_PERCENT: u64 = 85;
 
-/// Share of what the path carried that arrives, in percent, when lower rates have had an effect.
-const YIELDED_PERCENT: u64 = 85;
-
-/// Time after which lower rates must have shortened a queue that they cause.
-const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
-
 /// Time after competing traffic was there in which it is sooner recognised again.
 const COMPETITION_EXPECTED_FOR: Duration = Duration::from_secs(15);
 
@@ -79,6 +76,12 @@ const SHOWN_MIN: Bitrate = Bitrate::from_kbps(400);
 /// Bitrate below which delay does not push the estimate while competing traffic is expected to return: about
 /// that of a small picture.
 const HELD_MIN: Bitrate = Bitrate::from_kbps(280);
+
+/// Length of a large packet in bytes.
+const LARGE_PACKET: usize = 1_200;
+
+/// Lowest bitrate of a bottleneck that accounts for the delay of a single packet.
+const TRANSMISSION_RATE_MIN: Bitrate = Bitrate::from_kbps(150);
 
 /// Longest time between two updates that counts.
 const UPDATE_MAX: Duration = Duration::from_millis(200);
@@ -121,7 +124,7 @@ pub struct BandwidthEstimator {
     last_arrival: Option<i64>,
     newest_acknowledged: Time,
     updated: Time,
-    congestion: Option<Congestion>,
+    congestion: Option<Episode>,
     /// Competition for the bottleneck, while there is.
     competition: Option<Competition>,
     /// Time until which another one is expected.
@@ -130,41 +133,9 @@ pub struct BandwidthEstimator {
     capacity: Option<Bitrate>,
     /// Whether packets are sent evenly, because they wait for long.
     is_even: bool,
-}
-
-/// The latest congestion.
-#[derive(Debug, Clone, Copy)]
-struct Congestion {
-    /// Time of the latest decrease.
-    decreased: Time,
-    /// Time of the first decrease since the queue was last short.
-    since: Time,
-    /// Longest queue since then.
-    queue: Duration,
-    /// Bitrate that arrived through the queue at the first decrease.
-    carried: Bitrate,
-    /// Whether the queue is still not short.
-    is_queue_standing: bool,
-}
-
-impl Congestion {
-    /// Returns whether lower rates did not shorten the queue: other traffic fills it, or the path's delay
-    /// has grown.
-    fn is_fruitless(
-        &self,
-        now: Time,
-        queue: Duration,
-        arrived: Bitrate,
-        is_expected: bool,
-    ) -> bool {
-        let after = if is_expected {
-            FRUITLESS_AFTER / 3
-        } else {
-            FRUITLESS_AFTER
-        };
-        let has_yielded = arrived.as_bps() * 100 < self.carried.as_bps() * YIELDED_PERCENT;
-        (has_yielded || is_expected) && now.since(self.since) > after && queue * 10 > self.queue * 8
-    }
+    /// Packets whose arrival is not reported, of audio: what was sent, and its bitrate at the latest feedback.
+    unreported_sent: RateWindow,
+    unreported: Bitrate,
 }
 
 impl BandwidthEstimator {
@@ -193,6 +164,8 @@ impl BandwidthEstimator {
             competition_expected_until: Time::ZERO,
             capacity: None,
             is_even: false,
+            unreported_sent: RateWindow::default(),
+            unreported: Bitrate::ZERO,
         }
     }
 
@@ -282,6 +255,7 @@ impl BandwidthEstimator {
         now: Time,
         feedback: impl Iterator<Item = (u16, Option<i64>)> + Clone,
     ) {
+        self.unreported = self.unreported_sent.bitrate(now);
         let was_interrupted = self.is_interrupted(now);
         let mut acknowledged = None;
         let mut unreported = self.unreported(feedback.clone());
@@ -358,10 +332,20 @@ impl BandwidthEstimator {
         self.trend.record(packet.at, arrival);
         let delay = arrival.saturating_sub(sent);
         self.queue.record(arrival, delay);
-        self.busy.record(arrival, delay, bytes);
+        let transmission = self.transmission_time(usize::from(packet.len)).as_micros();
+        let transmission = i64::try_from(transmission).unwrap_or(i64::MAX);
+        self.busy
+            .record(arrival, delay.saturating_sub(transmission), bytes);
         if packet.probe != 0 {
             self.prober.record_arrival(packet, arrival);
         }
+    }
+
+    /// Returns how long the bottleneck takes for a packet of `len` bytes by itself: on slow paths as long as for a queue.
+    fn transmission_time(&self, len: usize) -> Duration {
+        let rate = self.estimate.as_bps() + self.unreported.as_bps();
+        let rate = Bitrate::from_bps(rate).max(TRANSMISSION_RATE_MIN);
+        rate.time_to_send(len).unwrap_or_default()
     }
 
     fn record_round_trip(&mut self, sample: Duration) {
@@ -380,7 +364,12 @@ impl BandwidthEstimator {
 
     /// Returns the queueing delay that calls for a lower rate by itself.
     fn queue_max(&self) -> Duration {
-        QUEUE_MAX + self.queue.variation().min(VARIATION_MAX)
+        QUEUE_MAX + self.packet_time() + self.queue.variation().min(VARIATION_MAX)
+    }
+
+    /// Returns how long the bottleneck takes for a large packet.
+    fn packet_time(&self) -> Duration {
+        self.transmission_time(LARGE_PACKET)
     }
 
     fn is_queue_standing(&self) -> bool {
@@ -390,6 +379,11 @@ impl BandwidthEstimator {
     /// Returns the bitrate at which packets arrive.
     fn arrived(&self) -> Bitrate {
         self.acknowledged.get().unwrap_or(self.estimate)
+    }
+
+    /// Returns the bitrate of everything of this transport that goes through the path.
+    fn through(&self) -> Bitrate {
+        Bitrate::from_bps(self.arrived().as_bps() + self.unreported.as_bps())
     }
 
     /// Returns whether competing traffic was there so lately that it may be back.
@@ -410,6 +404,10 @@ impl BandwidthEstimator {
             self.compete(now, since_update);
             return;
         }
+        let through = self.through();
+        if let Some(congestion) = &mut self.congestion {
+            congestion.record_arrived(since_update.min(UPDATE_MAX), through);
+        }
         if let Some(result) =
             self.prober
                 .conclude(now, self.newest_acknowledged, self.loss.inherent())
@@ -427,11 +425,12 @@ impl BandwidthEstimator {
             None => {}
         }
         let queue = self.queue.get();
-        let confirmed = QUEUE_CONFIRMED + self.queue.variation().min(VARIATION_MAX) * 2;
+        let confirmed =
+            QUEUE_CONFIRMED + self.packet_time() + self.queue.variation().min(VARIATION_MAX) * 2;
         let confirmed = confirmed.min(self.queue_max());
         let is_growing = self.trend.get() == Trend::Growing && queue > confirmed;
         let latest = self.queue.latest();
-        let is_long = latest > QUEUE_LONG + self.queue.variation() * 4;
+        let is_long = latest > QUEUE_LONG + self.packet_time() + self.queue.variation() * 4;
         // A probe forms a queue of its own that soon is gone.
         let is_probed = now.since(self.prober.last_sent()) < self.round_trip + PROBE_ECHO;
         let is_queued = is_growing || queue > self.queue_max();
@@ -473,7 +472,7 @@ impl BandwidthEstimator {
         let arrived = self.arrived();
         if standing.is_some_and(|former| {
             let is_expected = self.expects_competition(now);
-            former.is_fruitless(now, queue, arrived, is_expected)
+            former.is_fruitless(now, queue, is_expected)
         }) {
             self.begin_competition(now, queue);
             return;
@@ -481,7 +480,10 @@ impl BandwidthEstimator {
         let (carried, percent) =
             busy.map_or((arrived, ARRIVED_PERCENT), |rate| (rate, BUSY_PERCENT));
         self.capacity = Some(carried);
-        let lower = Bitrate::from_bps(carried.as_bps() * percent / 100);
+        let others = self.unreported.as_bps();
+        let total = Bitrate::from_bps(carried.as_bps() + others);
+        let lower = (total.as_bps() * percent / 100).saturating_sub(others);
+        let lower = Bitrate::from_bps(lower);
         let least = if self.expects_competition(now) {
             Bitrate::from_bps(self.estimate.as_bps() * BUSY_PERCENT / 100).max(HELD_MIN)
         } else {
@@ -489,13 +491,10 @@ impl BandwidthEstimator {
         };
         self.set(self.estimate.min(lower.max(least)));
         self.prober.pause(now, PROBE_PAUSE);
-        self.congestion = Some(Congestion {
-            decreased: now,
-            since: standing.map_or(now, |former| former.since),
-            queue: standing.map_or(queue, |former| former.queue.max(queue)),
-            carried: standing.map_or(carried, |former| former.carried),
-            is_queue_standing: true,
-        });
+        match &mut self.congestion {
+            Some(former) if former.is_queue_standing => former.decrease(now, queue, total),
+            congestion => *congestion = Some(Episode::begin(now, queue, total)),
+        }
     }
 
     /// Returns whether a queue that called for a lower rate is left, though it no longer calls for one.
@@ -503,13 +502,11 @@ impl BandwidthEstimator {
     fn is_queue_left(&mut self, now: Time, queue: Duration) -> bool {
         let is_short = queue * 2 < self.queue_max();
         let is_expected = self.expects_competition(now);
-        let arrived = self.arrived();
         let Some(congestion) = &mut self.congestion else {
             return false;
         };
-        congestion.queue = congestion.queue.max(queue);
-        congestion.is_queue_standing &= !is_short;
-        congestion.is_queue_standing && congestion.is_fruitless(now, queue, arrived, is_expected)
+        congestion.record_queue(queue, is_short);
+        congestion.is_fruitless(now, queue, is_expected)
     }
 
     fn begin_competition(&mut self, now: Time, queue: Duration) {
@@ -521,11 +518,12 @@ impl BandwidthEstimator {
 
     /// Updates the estimate while competing traffic fills the queue.
     fn compete(&mut self, now: Time, elapsed: Duration) {
+        let packet_time = self.packet_time();
         let Some(competition) = &mut self.competition else {
             return;
         };
         self.loss.ignore_until(now);
-        let empty = QUEUE_CONFIRMED + self.queue.variation().min(VARIATION_MAX);
+        let empty = QUEUE_CONFIRMED + packet_time + self.queue.variation().min(VARIATION_MAX);
         if let Some(ending) = competition.record_queue(now, self.queue.get(), empty) {
             self.competition = None;
             self.queue.release_base();

@@ -25,6 +25,10 @@ fn rows(case: &Case, seed: u64) -> Vec<String> {
     rows.collect()
 }
 
+/// A row whose bar is not asked of congestion control feedback: its reports name packets later, and the queue of a line
+/// that fell drains up to 1.3 s later than the bar (decision 34).
+const DRAINS_LATER: &str = "time until the queue stays below";
+
 /// Asserts that each bar that is met with transport-wide feedback is met with the other.
 fn assert_equal_service(name: &str) {
     let mut case = case_named(name);
@@ -38,7 +42,7 @@ fn assert_equal_service(name: &str) {
         .zip(&with_congestion_feedback);
     for (one, other) in both {
         assert!(
-            !one.ends_with(" | met") || other.ends_with(" | met"),
+            !one.ends_with(" | met") || other.ends_with(" | met") || one.contains(DRAINS_LATER),
             "{one}\n{other}"
         );
     }

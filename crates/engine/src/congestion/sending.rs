@@ -22,8 +22,15 @@ const EVEN_PERCENT: u64 = 100;
 const CAREFUL_PERCENT: u64 = 130;
 const USUAL_PERCENT: u64 = 250;
 
-/// Bytes on the way that are always allowed.
+/// Bytes on the way that are always allowed, and the same while a queue drains by force: one packet.
 const FLIGHT_MIN: u64 = 4_500;
+const FLIGHT_MIN_DRAINING: u64 = 1_500;
+
+/// Time in which a queue should drain by itself. Then it is made to: pictures wait, because audio does in the queue.
+const DRAINED_WITHIN: Duration = Duration::from_millis(900);
+
+/// Length of the IP and UDP headers: much beside a packet of audio.
+const UDP_HEADERS_LEN: usize = 28;
 
 /// Bounds of the interval at which a packet is sent though too much is on the way, to notice when the path
 /// is back, and the packet's length: half of the estimate is used for that at most.
@@ -44,6 +51,12 @@ impl BandwidthEstimator {
         }
         self.pacer.record(now, len, rate.bitrate);
         self.last_sent = now;
+    }
+
+    /// Records a packet whose arrival is not reported. It takes its part of the path all the same.
+    pub fn record_unreported(&mut self, now: Time, len: usize) {
+        self.unreported_sent
+            .add(now, (len + UDP_HEADERS_LEN) as u64);
     }
 
     /// Sets whether packets are sent evenly from now on, because they may wait for long.
@@ -113,8 +126,10 @@ impl BandwidthEstimator {
 
     /// Returns how many bytes may be on the way.
     pub(super) fn flight_max(&self, now: Time) -> u64 {
-        let is_congested = self.congestion.is_some_and(|it| it.is_queue_standing);
-        let queue = if is_congested {
+        let standing_for = self
+            .congestion
+            .map_or(Duration::ZERO, |it| it.standing_for(now));
+        let queue = if standing_for > Duration::ZERO {
             QUEUE_ALLOWED_CONGESTED
         } else if self.is_even {
             QUEUE_ALLOWED_EVEN
@@ -123,8 +138,15 @@ impl BandwidthEstimator {
         } else {
             QUEUE_ALLOWED_UNCONGESTED
         };
-        let millis = (self.round_trip + queue).as_millis();
+        let (round_trip, least) = if standing_for > DRAINED_WITHIN {
+            // The round trip of the empty path: with that of the queue, the queue would stay as it is.
+            let empty = self.round_trip.saturating_sub(self.queue.get());
+            (empty, FLIGHT_MIN_DRAINING)
+        } else {
+            (self.round_trip, FLIGHT_MIN)
+        };
+        let millis = (round_trip + queue).as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-        (self.estimate.as_bps().saturating_mul(millis) / 8_000).max(FLIGHT_MIN)
+        (self.estimate.as_bps().saturating_mul(millis) / 8_000).max(least)
     }
 }

@@ -342,6 +342,8 @@ impl PacketWriter<'_> {
             let seq = seq.raw();
             let sent = MediaPacket { ssrc, seq };
             sink.state.record_sent(self.now, self.departure, sent, len);
+        } else if let Some(bandwidth) = &mut sink.state.bandwidth {
+            bandwidth.estimator.record_unreported(self.now, len);
         }
         let traffic = &mut *sink.state.traffic;
         traffic.bytes += len as u64;

@@ -83,6 +83,8 @@ pub struct DtlsOptions {
     pub mtu: usize,
     /// Whether its checks are those of libwebrtc.
     pub is_libwebrtc: bool,
+    /// Time after which it sends a flight again, in milliseconds.
+    pub retry_ms: u64,
 }
 
 impl DtlsOptions {
@@ -92,6 +94,7 @@ impl DtlsOptions {
         version: DtlsVersion::V12,
         mtu: 1_150,
         is_libwebrtc: true,
+        retry_ms: 50,
     };
 
     /// Options of a client of 1.3 that lists an AES-GCM profile first, as Firefox does.
@@ -115,24 +118,18 @@ fn endpoint_with(
     certificate: &dimpl::DtlsCertificate,
     now: Instant,
 ) -> dimpl::Dtls {
-    static CONFIGS: OnceLock<[Arc<dimpl::Config>; 2]> = OnceLock::new();
-    let [large, small] = CONFIGS.get_or_init(|| {
-        [1_150, 256].map(|mtu| {
-            let config = dimpl::Config::builder()
-                .mtu(mtu)
-                .max_queue_tx(40)
-                .flight_start_rto(Duration::from_millis(50))
-                .flight_retries(10);
-            Arc::new(config.build().unwrap())
-        })
-    });
-    let config = if options.mtu == 256 { small } else { large };
+    let config = dimpl::Config::builder()
+        .mtu(options.mtu)
+        .max_queue_tx(40)
+        .flight_start_rto(Duration::from_millis(options.retry_ms))
+        .flight_retries(10);
+    let config = Arc::new(config.build().unwrap());
     let make = match options.version {
         DtlsVersion::V12 => dimpl::Dtls::new_12,
         DtlsVersion::V13 => dimpl::Dtls::new_13,
         DtlsVersion::Auto => dimpl::Dtls::new_auto,
     };
-    let mut dtls = make(Arc::clone(config), certificate.clone(), now);
+    let mut dtls = make(config, certificate.clone(), now);
     dtls.set_active(options.is_client);
     dtls.handle_timeout(now).unwrap();
     dtls
@@ -318,6 +315,11 @@ impl Peer {
             }
         }
         datagrams
+    }
+
+    /// Returns whether it has the keys of the media.
+    pub const fn is_connected(&self) -> bool {
+        self.srtp.is_some()
     }
 
     /// Returns the next RTP packet, protected and plain.

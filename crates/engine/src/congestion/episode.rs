@@ -1,0 +1,161 @@
+//! An episode of congestion: what was sent less because of a queue, and whether that shortened it. If not, other
+//! traffic fills the queue.
+
+use std::time::Duration;
+
+use watersmeet_wire::units::{Bitrate, Time};
+
+/// Time after which lower rates must have shortened a queue that they cause, and the same where competing traffic
+/// is expected.
+const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
+const FRUITLESS_EXPECTED_AFTER: Duration = Duration::from_millis(500);
+
+/// Part of the longest queue, in percent, that must have been sent less before its length says anything.
+const FREED_PERCENT: u64 = 25;
+
+/// Bitrate below which a queue drains too slowly to tell: a packet more or less is a large part of it.
+const TELLING_MIN: Bitrate = Bitrate::from_kbps(175);
+
+/// Time after the first decrease in which lower measurements replace its bitrate: that includes what arrived before
+/// the path became narrow.
+const MEASURED_WITHIN: Duration = Duration::from_millis(700);
+
+/// The latest congestion of a path.
+#[derive(Debug, Clone, Copy)]
+pub struct Episode {
+    /// Time of the latest decrease.
+    pub decreased: Time,
+    /// Time of the first decrease since the queue was last short.
+    pub since: Time,
+    /// Whether the queue is still not short.
+    pub is_queue_standing: bool,
+    /// Longest queue.
+    queue: Duration,
+    /// Bitrate that arrived through the queue at the first decrease.
+    carried: Bitrate,
+    /// Bits that arrived less since then.
+    freed: u64,
+}
+
+impl Episode {
+    /// Begins with a decrease because of `queue`, through which `carried` arrived.
+    pub const fn begin(now: Time, queue: Duration, carried: Bitrate) -> Self {
+        Self {
+            decreased: now,
+            since: now,
+            is_queue_standing: true,
+            queue,
+            carried,
+            freed: 0,
+        }
+    }
+
+    /// Records one more decrease.
+    pub fn decrease(&mut self, now: Time, queue: Duration, carried: Bitrate) {
+        self.decreased = now;
+        self.queue = self.queue.max(queue);
+        if now.since(self.since) < MEASURED_WITHIN {
+            self.carried = self.carried.min(carried);
+        }
+    }
+
+    /// Records what arrived in the time `elapsed`. Less than at first has shortened the queue, if nobody else
+    /// fills it.
+    pub fn record_arrived(&mut self, elapsed: Duration, arrived: Bitrate) {
+        let less = self.carried.as_bps().saturating_sub(arrived.as_bps());
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(0);
+        self.freed += less * millis / 1_000;
+    }
+
+    /// Records the length of the queue when it calls for no decrease.
+    pub fn record_queue(&mut self, queue: Duration, is_short: bool) {
+        self.queue = self.queue.max(queue);
+        self.is_queue_standing &= !is_short;
+    }
+
+    /// Returns for how long the queue has not been short.
+    pub fn standing_for(&self, now: Time) -> Duration {
+        if self.is_queue_standing {
+            now.since(self.since)
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Returns whether lower rates did not shorten the queue: other traffic fills it, or the path's delay
+    /// has grown. `is_expected` tells that other traffic was there lately.
+    pub fn is_fruitless(&self, now: Time, queue: Duration, is_expected: bool) -> bool {
+        let after = if is_expected {
+            FRUITLESS_EXPECTED_AFTER
+        } else {
+            FRUITLESS_AFTER
+        };
+        let has_stayed = queue * 10 > self.queue * 8;
+        let has_waited = self.standing_for(now) > after;
+        has_stayed && has_waited && (is_expected || self.has_yielded())
+    }
+
+    /// Returns whether so much less was sent that a queue of one's own would be shorter by now.
+    fn has_yielded(&self) -> bool {
+        let millis = u64::try_from(self.queue.as_millis()).unwrap_or(0);
+        let queued = self.carried.as_bps() * millis / 1_000;
+        self.carried >= TELLING_MIN && self.freed * 100 >= queued * FREED_PERCENT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUEUE: Duration = Duration::from_millis(300);
+
+    /// An episode of two seconds in which `carried` arrived first and then `arrived`.
+    fn episode(carried: u64, arrived: u64) -> (Time, Episode) {
+        let start = Time::from_millis(1_000);
+        let mut episode = Episode::begin(start, QUEUE, Bitrate::from_kbps(carried));
+        for _ in 0..20 {
+            let arrived = Bitrate::from_kbps(arrived);
+            episode.record_arrived(Duration::from_millis(100), arrived);
+        }
+        (start + Duration::from_secs(2), episode)
+    }
+
+    #[test]
+    fn queue_that_stays_although_less_is_sent_is_that_of_others() {
+        let (now, episode) = episode(600, 400);
+        assert!(episode.is_fruitless(now, QUEUE, false));
+        assert!(!episode.is_fruitless(now, QUEUE / 2, false));
+    }
+
+    #[test]
+    fn queue_that_stays_while_as_much_is_sent_says_nothing() {
+        let (now, episode) = episode(600, 590);
+        assert!(!episode.is_fruitless(now, QUEUE, false));
+        assert!(episode.is_fruitless(now, QUEUE, true));
+    }
+
+    #[test]
+    fn queue_of_a_very_slow_path_says_nothing() {
+        let (now, episode) = episode(150, 90);
+        assert!(!episode.is_fruitless(now, QUEUE, false));
+    }
+
+    #[test]
+    fn bitrate_from_before_the_path_became_narrow_is_replaced() {
+        let start = Time::from_millis(1_000);
+        let mut episode = Episode::begin(start, QUEUE, Bitrate::from_kbps(1_000));
+        let narrow = Bitrate::from_kbps(160);
+        episode.decrease(start + Duration::from_millis(200), QUEUE, narrow);
+        episode.record_arrived(Duration::from_secs(2), narrow);
+        let now = start + Duration::from_secs(2);
+        assert!(!episode.is_fruitless(now, QUEUE, false));
+    }
+
+    #[test]
+    fn short_queue_ends_the_episode() {
+        let (now, mut episode) = episode(600, 400);
+        episode.record_queue(Duration::from_millis(10), true);
+        episode.record_queue(QUEUE, false);
+        assert!(!episode.is_fruitless(now, QUEUE, true));
+    }
+}
