@@ -130,6 +130,13 @@ impl SequenceMap {
         Some(out)
     }
 
+    /// Takes back an outgoing number whose packet is not sent. The next stream that is joined continues
+    /// without a gap, as far as no later number stays in use.
+    pub fn take_back(&mut self, out: u64) {
+        self.assigned.release(out);
+        self.highest = self.assigned.highest();
+    }
+
     /// Omits a packet. The gap is closed when no later packet was mapped yet.
     pub fn omit(&mut self, seq: SeqNo) {
         if seq <= self.newest {
@@ -311,6 +318,35 @@ mod tests {
         assert_eq!(map.map(SeqNo(10)), None, "another packet has its number");
         assert_eq!(map.map(SeqNo(12)), Some(3));
         assert_eq!(map.map(SeqNo(12)), None);
+    }
+
+    #[test]
+    fn numbers_that_are_taken_back_leave_no_gap() {
+        let mut map = SequenceMap::new(SeqNo(0));
+        map.join(SeqNo(10));
+        let numbers: Vec<u64> = (10..16).filter_map(|seq| map.map(SeqNo(seq))).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+        for out in [4, 5, 6] {
+            map.take_back(out);
+        }
+        map.join(SeqNo(40));
+        assert_eq!(map.map(SeqNo(40)), Some(4));
+        assert_eq!(map.map(SeqNo(15)), None, "it belongs to the former stream");
+    }
+
+    #[test]
+    fn number_below_one_in_use_is_not_given_to_another_stream() {
+        let mut map = SequenceMap::new(SeqNo(0));
+        map.join(SeqNo(10));
+        // Packet 11 comes late, behind one that was sent.
+        assert_eq!(map.map(SeqNo(10)), Some(1));
+        assert_eq!(map.map(SeqNo(12)), Some(3));
+        assert_eq!(map.map(SeqNo(11)), Some(2));
+        assert_eq!(map.map(SeqNo(13)), Some(4));
+        map.take_back(2);
+        map.take_back(4);
+        map.join(SeqNo(40));
+        assert_eq!(map.map(SeqNo(40)), Some(4));
     }
 
     #[test]
