@@ -30,7 +30,7 @@ const LONG_KEPT_BYTES_MAX: usize = 512 * 1_024;
 pub struct CachedPacket {
     /// Sequence number; `None` while the slot is unused.
     seq: Option<SeqNo>,
-    /// Arrival time.
+    /// Arrival time; of a packet that came late, when it would have arrived in the order of sending.
     pub arrived: Time,
     /// Its parsed header; `None` while the slot is unused.
     incoming: Option<Incoming>,
@@ -153,6 +153,14 @@ impl PacketCache {
         }
         slot.bytes.extend_from_slice(packet);
         long.allocated += slot.bytes.capacity();
+    }
+
+    /// Sets when a cached packet arrived, in the order of sending.
+    pub fn set_arrival(&mut self, seq: SeqNo, at: Time) {
+        let index = self.index(seq);
+        if let Some(slot) = self.slots.get_mut(index).filter(|it| it.seq == Some(seq)) {
+            slot.arrived = at;
+        }
     }
 
     /// Returns the packet with this sequence number, and those before it, while it is cached.

@@ -27,6 +27,8 @@ mod held_consumers;
 #[cfg(feature = "sim")]
 mod keyframe_requests;
 #[cfg(feature = "sim")]
+mod late_keyframes;
+#[cfg(feature = "sim")]
 mod moved_peers;
 #[cfg(feature = "sim")]
 mod packet_sizes;
