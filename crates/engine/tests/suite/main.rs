@@ -45,6 +45,8 @@ mod redundant_audio;
 #[cfg(feature = "sim")]
 mod retransmissions;
 #[cfg(feature = "sim")]
+mod scripts;
+#[cfg(feature = "sim")]
 mod sender_reports;
 #[cfg(feature = "sim")]
 mod spatial_layers;
