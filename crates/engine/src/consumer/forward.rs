@@ -164,6 +164,7 @@ impl Consumer {
         }
         self.format_since = arrival.seq;
         self.lacks_codec = false;
+        self.take_back_counters();
         self.rejoin(arrival);
         if let Some(picture_id) = arrival.descriptor.picture_id {
             self.picture_ids.join(picture_id.value());
@@ -172,6 +173,16 @@ impl Consumer {
             self.tl0_pic_idxs.join(u16::from(index));
         }
         self.layers.switched_to(arrival.layer);
+    }
+
+    /// Takes back the picture numbers of the latest frames, where none of their packets was sent.
+    fn take_back_counters(&mut self) {
+        let highest = self.sequence.highest();
+        let withdrawn = self.withdrawn.take();
+        if let Some(withdrawn) = withdrawn.filter(|it| highest < it.first) {
+            self.picture_ids.take_back(withdrawn.frames);
+            self.tl0_pic_idxs.take_back(withdrawn.base_frames);
+        }
     }
 
     /// Returns the outgoing timestamp of the moment at which `arrival` was captured, by the clock of

@@ -131,6 +131,12 @@ impl SentPackets {
         }
     }
 
+    /// Returns the packet whose sequence number ends in `raw`, while it is remembered.
+    pub fn get(&self, raw: u16) -> Option<&Sent> {
+        let slot = self.slots.get(self.index(u64::from(raw)))?.as_ref();
+        slot.filter(|sent| sent.seq == raw)
+    }
+
     /// Forgets the packet whose sequence number ends in `raw`: it was not sent after all.
     pub fn forget(&mut self, raw: u16) {
         let index = self.index(u64::from(raw));

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use watersmeet_engine::transport::srtp::SrtpProfile;
-use watersmeet_wire::rtcp::{Packet, packets};
 use watersmeet_wire::rtp::split_osn;
 use watersmeet_wire::units::Ssrc;
 
