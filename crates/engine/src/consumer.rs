@@ -48,7 +48,6 @@ use crate::consumer::rewrite::{SequenceMap, TimestampMap, low_16_bits};
 use crate::consumer::rise::RiseHold;
 use crate::consumer::screen::ScreenSending;
 use crate::consumer::told_state::ToldState;
-use crate::consumer::withdrawn_frames::WithdrawnFrames;
 use crate::consumer::written_packets::WrittenPackets;
 use crate::ids::ConsumerId;
 use crate::layer_structure::LayerStructure;
@@ -201,8 +200,6 @@ pub struct Consumer {
     keyframe_requested: Option<Time>,
     /// Outgoing sequence number of the last keyframe that was sent.
     keyframe_sent: Option<u64>,
-    /// Frames that were dropped unsent since the stream was joined.
-    withdrawn: Option<Box<WithdrawnFrames>>,
     /// Importance among the consumers of its transport; more is more important.
     pub priority: u8,
     /// Whether frame rate or resolution is kept when the bandwidth does not suffice for both.
@@ -328,7 +325,6 @@ impl Consumer {
             reports_sent: ArrayVec::new(),
             keyframe_requested: None,
             keyframe_sent: None,
-            withdrawn: None,
             screen: setup.is_screen.then(Box::default),
             priority: setup.priority,
             degradation_preference: setup.degradation_preference,
@@ -371,13 +367,7 @@ impl Consumer {
         if packet.transmission != Transmission::First {
             return;
         }
-        let raw = low_16_bits(packet.seq);
-        if let Some(withdrawn) = self.sent.get(raw) {
-            let before = self.sent.get(raw.wrapping_sub(1));
-            let frames = self.withdrawn.get_or_insert_default();
-            frames.record(packet.seq, withdrawn, before.map(|it| it.timestamp));
-        }
-        self.sent.forget(raw);
+        self.sent.withdraw(packet.seq);
         self.sequence.take_back(packet.seq);
         if self.keyframe_sent > Some(self.sequence.highest()) {
             self.keyframe_sent = None;

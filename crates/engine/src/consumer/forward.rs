@@ -178,7 +178,7 @@ impl Consumer {
     /// Takes back the picture numbers of the latest frames, where none of their packets was sent.
     fn take_back_counters(&mut self) {
         let highest = self.sequence.highest();
-        let withdrawn = self.withdrawn.take();
+        let withdrawn = self.sent.take_withdrawn();
         if let Some(withdrawn) = withdrawn.filter(|it| highest < it.first) {
             self.picture_ids.take_back(withdrawn.frames);
             self.tl0_pic_idxs.take_back(withdrawn.base_frames);

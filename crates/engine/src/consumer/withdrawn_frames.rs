@@ -1,8 +1,6 @@
 //! Frames that were queued and are dropped before any packet of them was sent. Their picture numbers are
 //! given again, as their sequence numbers are.
 
-use super::resend::Sent;
-
 /// Frames dropped since the stream being sent was joined.
 #[derive(Debug)]
 pub struct WithdrawnFrames {
@@ -28,12 +26,12 @@ impl Default for WithdrawnFrames {
 }
 
 impl WithdrawnFrames {
-    /// Records a packet that is dropped, in the order of queueing. `sent_before` is the timestamp of the packet
+    /// Records a packet that is dropped, in the order of queueing, of a frame with this timestamp. `is_base` tells
+    /// whether that is in the base temporal layer. `sent_before` is the timestamp of the packet
     /// with the number before it, where that was sent: a frame that was sent in part keeps its picture
     /// number.
-    pub fn record(&mut self, seq: u64, packet: &Sent, sent_before: Option<u32>) {
+    pub fn record(&mut self, seq: u64, timestamp: u32, is_base: bool, sent_before: Option<u32>) {
         self.first = self.first.min(seq);
-        let timestamp = packet.timestamp;
         let is_newer = |latest: u32| timestamp.wrapping_sub(latest).cast_signed() > 0;
         if !self.latest.is_none_or(is_newer) {
             return;
@@ -41,7 +39,6 @@ impl WithdrawnFrames {
         self.latest = Some(timestamp);
         if sent_before != Some(timestamp) {
             self.frames = self.frames.saturating_add(1);
-            let is_base = packet.temporal_layer == 0;
             self.base_frames = self.base_frames.saturating_add(u16::from(is_base));
         }
     }
