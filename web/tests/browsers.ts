@@ -1,19 +1,23 @@
 /** Launches the browsers of the tests, with fake cameras and microphones. */
 import { chromium, firefox, type Browser } from '@playwright/test';
 
-export type BrowserName = 'chromium' | 'firefox';
+/** `chromium-rfc8888` sends congestion control feedback of RFC 8888 in place of transport-wide feedback. */
+export type BrowserName = 'chromium' | 'chromium-rfc8888' | 'firefox';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** Lets Chromium send the feedback of RFC 8888 whatever was negotiated. */
+const RFC_8888_TRIAL = '--force-fieldtrials=WebRTC-RFC8888CongestionControlFeedback/Enabled,force_send:true/';
 const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 
 /** Frame rate of the fake camera; the tests require 15 decoded frames per second. */
 const CAMERA_FPS = 24;
 
 export function launch(name: BrowserName): Promise<Browser> {
-  return name === 'chromium' ? launchChromium() : launchFirefox();
+  if (name === 'firefox') return launchFirefox();
+  return launchChromium(name === 'chromium' ? [] : [RFC_8888_TRIAL]);
 }
 
-function launchChromium(): Promise<Browser> {
+function launchChromium(args: string[]): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
     args: [
@@ -27,6 +31,7 @@ function launchChromium(): Promise<Browser> {
       `--use-fake-device-for-media-stream=fps=${CAMERA_FPS}`,
       '--use-fake-ui-for-media-stream',
       '--allow-loopback-in-peer-connection',
+      ...args,
     ],
   });
 }

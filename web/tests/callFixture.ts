@@ -512,7 +512,7 @@ export class Call {
     const context = await browser.newContext({
       viewport: arrival.viewport ?? { width: 960, height: 600 },
       ...(arrival.colorScheme && { colorScheme: arrival.colorScheme }),
-      ...(browserName === 'chromium' && { locale: arrival.locale ?? 'en-US' }),
+      ...(browserName !== 'firefox' && { locale: arrival.locale ?? 'en-US' }),
     });
     this.contexts.push(context);
     await recordPolicyViolations(context, this.policyViolations);

@@ -27,6 +27,7 @@ mod selection;
 mod simple_selector;
 mod simulcast_selector;
 mod told_state;
+mod withdrawn_frames;
 mod written_packets;
 
 use std::time::Duration;
@@ -361,10 +362,15 @@ impl Consumer {
         self.extension_ids
     }
 
-    /// Forgets a queued packet that is not sent after all.
+    /// Forgets a queued packet that is not sent after all, and takes its number back.
     pub fn forget_sent(&mut self, packet: &QueuedPacket) {
-        if packet.transmission == Transmission::First {
-            self.sent.forget(low_16_bits(packet.seq));
+        if packet.transmission != Transmission::First {
+            return;
+        }
+        self.sent.withdraw(packet.seq);
+        self.sequence.take_back(packet.seq);
+        if self.keyframe_sent > Some(self.sequence.highest()) {
+            self.keyframe_sent = None;
         }
     }
 

@@ -238,7 +238,7 @@ impl ClockReference {
 /// Properties of an accepted packet by which consumers decide whether to send it.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
-    /// When it arrived: before now for a packet from the cache.
+    /// When it arrived: before now for a packet from the cache, and for one that came late.
     pub at: Time,
     /// Index of the encoding it belongs to.
     pub stream: u8,

@@ -20,12 +20,17 @@ const SLOTS_MIN: usize = 64;
 /// Upper bound of the packets of one stream: a second of video at 9 Mbit/s.
 pub const SLOTS_MAX: usize = 1_024;
 
+/// Upper bound of the memory, in bytes, of packets that are kept for longer than usual; those of the last
+/// second do not count. It holds 15 s at 280 kbit/s, and two keyframes of the densest page of 1920×1080 with
+/// more than a second of what a faster path carries.
+const LONG_KEPT_BYTES_MAX: usize = 512 * 1_024;
+
 /// A cached packet.
 #[derive(Debug, Default)]
 pub struct CachedPacket {
     /// Sequence number; `None` while the slot is unused.
     seq: Option<SeqNo>,
-    /// Arrival time.
+    /// Arrival time; of a packet that came late, when it would have arrived in the order of sending.
     pub arrived: Time,
     /// Its parsed header; `None` while the slot is unused.
     incoming: Option<Incoming>,
@@ -90,6 +95,19 @@ pub struct PacketCache {
     slots: Vec<CachedPacket>,
     /// Time for which a packet is kept, unless there are too many.
     kept_for: Duration,
+    /// State of keeping packets for longer than usual; absent where they are not.
+    long: Option<LongKept>,
+}
+
+/// Memory of packets that are kept for longer than usual.
+#[derive(Debug, Default)]
+struct LongKept {
+    /// Bytes allocated for all packets.
+    allocated: usize,
+    /// Number up to which all packets have been removed, as far as they could be.
+    removed_to: SeqNo,
+    /// Memory of the packet removed last, for the next one.
+    spare: Vec<u8>,
 }
 
 impl Default for PacketCache {
@@ -97,19 +115,25 @@ impl Default for PacketCache {
         Self {
             slots: Vec::new(),
             kept_for: KEPT_FOR,
+            long: None,
         }
     }
 }
 
 impl PacketCache {
-    /// Keeps packets for this time.
-    pub const fn keep_for(&mut self, span: Duration) {
+    /// Keeps packets for this time, longer than usual, as far as they fit [`LONG_KEPT_BYTES_MAX`].
+    pub fn keep_for(&mut self, span: Duration) {
         self.kept_for = span;
+        self.long = Some(LongKept {
+            allocated: self.slots.iter().map(|slot| slot.bytes.capacity()).sum(),
+            ..LongKept::default()
+        });
     }
 
     /// Inserts a packet, replacing the one whose slot it gets.
     pub fn insert(&mut self, now: Time, seq: SeqNo, incoming: &Incoming, packet: &[u8]) {
         self.make_room(now, seq);
+        self.limit_memory(now, seq, packet.len());
         let index = self.index(seq);
         let Some(slot) = self.slots.get_mut(index) else {
             return;
@@ -118,7 +142,25 @@ impl PacketCache {
         slot.arrived = now;
         slot.incoming = Some(*incoming);
         slot.bytes.clear();
+        let Some(long) = &mut self.long else {
+            slot.bytes.extend_from_slice(packet);
+            return;
+        };
+        if slot.bytes.capacity() == 0 {
+            slot.bytes = std::mem::take(&mut long.spare);
+        } else {
+            long.allocated -= slot.bytes.capacity();
+        }
         slot.bytes.extend_from_slice(packet);
+        long.allocated += slot.bytes.capacity();
+    }
+
+    /// Sets when a cached packet arrived, in the order of sending.
+    pub fn set_arrival(&mut self, seq: SeqNo, at: Time) {
+        let index = self.index(seq);
+        if let Some(slot) = self.slots.get_mut(index).filter(|it| it.seq == Some(seq)) {
+            slot.arrived = at;
+        }
     }
 
     /// Returns the packet with this sequence number, and those before it, while it is cached.
@@ -165,6 +207,33 @@ impl PacketCache {
         (seq.0 & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }
 
+    /// Removes packets older than a second, oldest first, until one of `len` bytes with this number fits the
+    /// memory of packets that are kept for long.
+    fn limit_memory(&mut self, now: Time, seq: SeqNo, len: usize) {
+        let Some(mut long) = self.long.take() else {
+            return;
+        };
+        // The ring has one slot for each of these numbers.
+        let first = (seq.0 + 1).saturating_sub(self.slots.len() as u64);
+        long.removed_to = long.removed_to.max(SeqNo(first));
+        while long.allocated + len > LONG_KEPT_BYTES_MAX && long.removed_to < seq {
+            let index = self.index(long.removed_to);
+            let Some(slot) = self.slots.get_mut(index) else {
+                break;
+            };
+            if slot.seq.is_some_and(|it| it <= long.removed_to) {
+                if now.since(slot.arrived) < KEPT_FOR {
+                    break;
+                }
+                long.spare = std::mem::take(slot).bytes;
+                long.spare.clear();
+                long.allocated -= long.spare.capacity();
+            }
+            long.removed_to.0 += 1;
+        }
+        self.long = Some(long);
+    }
+
     /// Doubles the ring when it would overwrite a packet that is still kept.
     fn make_room(&mut self, now: Time, seq: SeqNo) {
         if self.slots.is_empty() {
@@ -205,6 +274,26 @@ mod tests {
             Incoming::new(&header, &bytes, ExtensionSpans::default()).unwrap(),
             bytes,
         )
+    }
+
+    /// Inserts `count` packets of 1,200 bytes from the number `first` on, evenly within `span`.
+    fn insert_large(cache: &mut PacketCache, start: Time, first: u16, count: u16, span: Duration) {
+        for step in 0..count {
+            let (incoming, mut bytes) = packet(first + step);
+            bytes.resize(1_200, 7);
+            let now = start + span * u32::from(step) / u32::from(count);
+            cache.insert(now, SeqNo::first(first + step), &incoming, &bytes);
+        }
+    }
+
+    fn allocated(cache: &PacketCache) -> usize {
+        cache.slots.iter().map(|slot| slot.bytes.capacity()).sum()
+    }
+
+    fn screen_cache() -> PacketCache {
+        let mut cache = PacketCache::default();
+        cache.keep_for(Duration::from_secs(17));
+        cache
     }
 
     fn filled(count: u16, spacing: Duration) -> PacketCache {
@@ -250,5 +339,61 @@ mod tests {
             cache.insert(now, SeqNo::first(raw), &incoming, &bytes);
         }
         assert!((50..150).all(|raw| cache.get(SeqNo::first(raw)).is_some()));
+    }
+
+    #[test]
+    fn memory_of_a_moving_screen_is_bounded_beyond_its_last_second() {
+        let mut cache = screen_cache();
+        // 2.5 Mbit/s for 12 s: more packets than the ring holds.
+        insert_large(&mut cache, Time::ZERO, 0, 3_120, Duration::from_secs(12));
+        assert!(
+            allocated(&cache) <= LONG_KEPT_BYTES_MAX,
+            "{}",
+            allocated(&cache)
+        );
+        let kept = u16::try_from(LONG_KEPT_BYTES_MAX / 1_200).unwrap();
+        assert!((3_120 - kept..3_120).all(|raw| cache.get(SeqNo::first(raw)).is_some()));
+        assert!(cache.get(SeqNo::first(3_120 - kept - 1)).is_none());
+
+        // 9.6 Mbit/s: the last second alone is more, and is kept.
+        let start = Time::from_millis(12_000);
+        insert_large(&mut cache, start, 3_120, 3_000, Duration::from_secs(3));
+        assert!((5_121..6_120).all(|raw| cache.get(SeqNo::first(raw)).is_some()));
+        // When it moves less, the bound holds again.
+        let start = Time::from_millis(15_000);
+        insert_large(&mut cache, start, 6_120, 600, Duration::from_secs(6));
+        assert!(allocated(&cache) <= LONG_KEPT_BYTES_MAX);
+    }
+
+    #[test]
+    fn two_dense_pages_are_kept_as_long_as_they_may_wait() {
+        let mut cache = screen_cache();
+        // 144 KB each, and 10 kbit/s behind each.
+        let page = Duration::from_millis(200);
+        let mut now = Time::ZERO;
+        for first in [0, 130] {
+            insert_large(&mut cache, now, first, 120, page);
+            let still = Duration::from_secs(8);
+            insert_large(&mut cache, now + page, first + 120, 10, still);
+            now = now + page + still;
+        }
+        assert!((0..260).all(|raw| cache.get(SeqNo::first(raw)).is_some()));
+    }
+
+    #[test]
+    fn numbers_that_are_left_out_do_not_take_memory_for_ever() {
+        let mut cache = screen_cache();
+        let mut now = Time::ZERO;
+        for round in 0..40_u64 {
+            for step in 0..100_u64 {
+                let raw = u16::try_from((round * 1_500 + step * 3) % 65_536).unwrap();
+                let (incoming, mut bytes) = packet(raw);
+                bytes.resize(1_200, 7);
+                let seq = SeqNo(SeqNo::first(0).0 + round * 1_500 + step * 3);
+                cache.insert(now, seq, &incoming, &bytes);
+                now = now + Duration::from_millis(10);
+            }
+        }
+        assert!(allocated(&cache) <= LONG_KEPT_BYTES_MAX);
     }
 }

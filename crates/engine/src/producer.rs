@@ -287,7 +287,7 @@ impl Producer {
             let retransmission = media.retransmission(&self.formats);
             stream.set_format(media_at, media.clock_rate, retransmission);
         }
-        let Accepted::New { seq, gap } = stream.accept(now, &mapped, packet) else {
+        let Accepted::New { seq, at, gap } = stream.accept(now, &mapped, packet) else {
             return Ok(Acceptance::default());
         };
         let mut descriptor = stream.describe(media.codec, &mapped, packet);
@@ -302,7 +302,7 @@ impl Producer {
             stream.keyframes.request();
         }
         let arrival = Arrival {
-            at: now,
+            at,
             stream: index,
             pt: mapped.pt,
             layer,

@@ -76,6 +76,34 @@ impl ReplayWindow {
         self.set(index);
     }
 
+    /// Lets `index` be used again: nothing was sent with it. When it is the greatest, the window ends at the
+    /// greatest that is still in use, if that is within the window. Indexes that have left the window stay
+    /// refused.
+    pub fn release(&mut self, index: u64) {
+        if index > self.highest || self.highest - index >= REPLAY_WINDOW {
+            return;
+        }
+        if let Some(word) = self.word_mut(index) {
+            *word &= !bit(index);
+        }
+        if index == self.highest {
+            let oldest = index.saturating_sub(REPLAY_WINDOW);
+            let in_use = (oldest..index).rev().find(|it| !self.is_fresh(*it));
+            self.shrink_to(in_use.unwrap_or(oldest));
+        }
+    }
+
+    /// Moves the end of the window back; no index behind it is in use.
+    fn shrink_to(&mut self, highest: u64) {
+        for word in highest / 64 + 1..=self.highest / 64 {
+            // It stands for indexes that are a whole ring older from now on.
+            if let Some(word) = self.word_mut(word * 64) {
+                *word = u64::MAX;
+            }
+        }
+        self.highest = highest;
+    }
+
     fn set(&mut self, index: u64) {
         if let Some(word) = self.word_mut(index) {
             *word |= bit(index);
@@ -105,6 +133,8 @@ const fn word_position(index: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -119,6 +149,89 @@ mod tests {
                 assert!(!window.is_fresh(index));
             }
             assert!(!window.is_fresh(highest));
+        }
+    }
+
+    #[test]
+    fn released_indexes_are_used_again_and_no_other_is() {
+        for (used, released, newest_first) in [1, 2, 63, 64, 65, 700, 1_023, 1_024, 2_000]
+            .into_iter()
+            .flat_map(|used| [1, 63, 64, 65, 700, 1_023, 1_024, 1_500].map(|it| (used, it)))
+            .flat_map(|(used, released)| [(used, released, true), (used, released, false)])
+        {
+            let mut window = ReplayWindow::stale_up_to(5_000);
+            for index in 5_001..=5_000 + used + released {
+                window.mark(index);
+            }
+            let end = 5_000 + used;
+            let steps = 0..released;
+            if newest_first {
+                steps.for_each(|step| window.release(end + released - step));
+                assert_eq!(window.highest(), end);
+            } else {
+                // The first ones have left the window.
+                steps.for_each(|step| window.release(end + 1 + step));
+                let kept = released.min(REPLAY_WINDOW);
+                assert_eq!(window.highest(), end + released - kept);
+            }
+            let last = window.highest();
+            let fresh = (last.saturating_sub(2_500)..=last).find(|it| window.is_fresh(*it));
+            assert_eq!(fresh, None, "{used} used, {released} released");
+            for index in last + 1..last + 1_500 {
+                assert!(window.is_fresh(index));
+                window.mark(index);
+                assert!(!window.is_fresh(index));
+            }
+        }
+    }
+
+    #[test]
+    fn index_that_is_released_before_others_stays_free_in_the_window() {
+        let mut window = ReplayWindow::stale_up_to(0);
+        for index in [1, 2, 4, 5, 6] {
+            window.mark(index);
+        }
+        for index in [2, 5, 6] {
+            window.release(index);
+        }
+        assert_eq!(window.highest(), 4);
+        let fresh: Vec<u64> = (0..=6).filter(|index| window.is_fresh(*index)).collect();
+        assert_eq!(fresh, [2, 3, 5, 6]);
+    }
+
+    #[test]
+    fn index_in_use_is_never_fresh_whatever_is_released() {
+        let mut window = ReplayWindow::stale_up_to(5_000);
+        let mut in_use: BTreeSet<u64> = (0..=5_000).collect();
+        let mut random = 1_u64;
+        for _ in 0..6_000 {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let (choice, amount) = (random >> 60, random >> 40 & 0xff);
+            let highest = window.highest();
+            let late = highest - amount * 6;
+            match choice {
+                0..=8 => {
+                    let next = highest + 1 + amount / 64;
+                    window.mark(next);
+                    in_use.insert(next);
+                }
+                9..=11 if window.is_fresh(late) => {
+                    window.mark(late);
+                    in_use.insert(late);
+                }
+                12 => {
+                    for index in (highest - amount..=highest).filter(|index| *index > 5_000) {
+                        if in_use.remove(&index) {
+                            window.release(index);
+                        }
+                    }
+                }
+                _ => {}
+            }
+            let highest = window.highest();
+            let mut recent = in_use.range(highest.saturating_sub(2_500)..);
+            assert_eq!(recent.find(|index| window.is_fresh(**index)), None);
+            assert!(in_use.last().is_some_and(|last| *last <= highest));
         }
     }
 }

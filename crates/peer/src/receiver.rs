@@ -13,6 +13,7 @@ pub mod packet_stats;
 pub mod playback_quality;
 pub mod playout;
 pub mod report;
+pub mod request_storm;
 pub mod stream_arrivals;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use watersmeet_wire::units::{Map, Ssrc, Time};
 use self::arrival_log::{ArrivalLog, FEEDBACK_INTERVAL, FeedbackClaim};
 use self::audio::AudioTrack;
 use self::report::{AudioReport, VideoProgress, VideoReport};
+use self::request_storm::RequestStorm;
 use self::stream_arrivals::StreamArrivalLog;
 use self::video::{VideoPacket, VideoTrack};
 use self::violation::Violation;
@@ -114,6 +116,8 @@ pub struct Receiver {
     arrival_log: ArrivalLog,
     /// Arrivals to report by stream, where the receiver does that instead.
     stream_arrivals: Option<StreamArrivalLog>,
+    /// Requests without need, where the receiver makes them.
+    storm: Option<RequestStorm>,
     /// Time of the next feedback.
     feedback_at: Time,
     /// Time of the next receiver reports.
@@ -141,6 +145,7 @@ impl Receiver {
             removed: Map::new(),
             arrival_log: ArrivalLog::default(),
             stream_arrivals: None,
+            storm: None,
             feedback_at: Time::FAR_FUTURE,
             report_at: Time::FAR_FUTURE,
             outgoing: Vec::new(),
@@ -233,6 +238,9 @@ impl Receiver {
             self.arrival_log.record(now, seq, ssrc);
             self.feedback_at = self.feedback_at.min(now + FEEDBACK_INTERVAL);
         }
+        if let Some(storm) = self.storm.as_mut().filter(|_| repaired.is_none()) {
+            storm.record(ssrc, header.seq);
+        }
         match stream.receive(now, &header, packet, repaired.is_some(), self.unix_epoch) {
             Ok(signature) => signature.map(|signature| ReceivedPacket {
                 ssrc: media_ssrc,
@@ -285,6 +293,11 @@ impl Receiver {
         self.stream_arrivals = Some(StreamArrivalLog::default());
     }
 
+    /// Requests from now on far more than it needs.
+    pub fn start_request_storm(&mut self, now: Time) {
+        self.storm = Some(RequestStorm::new(now));
+    }
+
     /// Handles a decrypted compound RTCP packet.
     pub fn handle_rtcp(&mut self, now: Time, compound: &[u8]) {
         self.packets += 1;
@@ -318,11 +331,13 @@ impl Receiver {
             Track::Video(video) => video.poll_timeout(rtt),
             Track::Audio(audio) => audio.poll_timeout(rtt),
         });
+        let storm = self.storm.as_ref().map(RequestStorm::poll_timeout);
         tracks
             .min()
             .unwrap_or(Time::FAR_FUTURE)
             .min(self.feedback_at)
             .min(self.report_at)
+            .min(storm.unwrap_or(Time::FAR_FUTURE))
     }
 
     /// Renders due frames, and requests missing packets and keyframes.
@@ -371,6 +386,9 @@ impl Receiver {
         if now >= self.report_at {
             self.report_at = now + REPORT_INTERVAL;
             self.write_reports(now);
+        }
+        if let Some(storm) = &mut self.storm {
+            self.outgoing.extend(storm.take_requests(now, REPORTER));
         }
         self.outgoing.truncate(OUTGOING_MAX);
     }

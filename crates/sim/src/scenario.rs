@@ -227,6 +227,16 @@ impl World {
         self
     }
 
+    /// Lets a participant request far more than it needs from now on.
+    #[must_use]
+    pub fn storms_with_requests(mut self, name: &str) -> Self {
+        let now = self.now();
+        if let Some(participant) = self.participant_mut(name) {
+            participant.browser.receiver.start_request_storm(now);
+        }
+        self
+    }
+
     /// Sets the clock of a participant's sender reports.
     #[must_use]
     pub fn sets_report_clock(mut self, name: &str, clock: ReportClock) -> Self {

@@ -71,6 +71,14 @@ impl CounterMap {
         out
     }
 
+    /// Takes back the latest `count` outgoing values, with which nothing was sent. The next stream that is
+    /// joined continues without a gap.
+    pub fn take_back(&mut self, count: u16) {
+        if let Some((_, latest)) = &mut self.latest {
+            *latest = latest.wrapping_sub(count);
+        }
+    }
+
     /// Leaves out a frame, newer than all others: the next value follows the latest one.
     pub fn omit(&mut self, value: u16, bits: u32) {
         let Some((latest, out)) = self.latest else {
@@ -141,6 +149,20 @@ mod tests {
         assert_eq!(map.map(501, 15), 1);
         assert_eq!(map.map(499, 15), 32_767);
         assert_eq!(map.map(502, 15), 2);
+    }
+
+    #[test]
+    fn values_that_are_taken_back_are_given_to_another_stream() {
+        for bits in [7, 15] {
+            let mut map = CounterMap::default();
+            for value in [mask(bits) - 1, mask(bits), 0, 1] {
+                assert_eq!(map.map(value, bits), value);
+            }
+            map.take_back(3);
+            map.join(40);
+            assert_eq!(map.map(40, bits), mask(bits));
+            assert_eq!(map.map(41, bits), 0);
+        }
     }
 
     #[test]

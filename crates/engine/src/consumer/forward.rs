@@ -62,6 +62,7 @@ impl Consumer {
             self.sequence.omit(arrival.seq);
             return Forwarding::Nothing;
         }
+        let is_newest = self.sequence.is_newest(arrival.seq);
         let Some(seq) = self.sequence.map(arrival.seq) else {
             return Forwarding::Nothing;
         };
@@ -72,7 +73,7 @@ impl Consumer {
                 screen.record_keyframe(timestamp);
             }
         }
-        let patch = self.patch(arrival);
+        let patch = self.patch(arrival, is_newest);
         self.clock = arrival.clock;
         if self.rtx.is_some() || self.repeats {
             self.sent
@@ -163,6 +164,7 @@ impl Consumer {
         }
         self.format_since = arrival.seq;
         self.lacks_codec = false;
+        self.take_back_counters();
         self.rejoin(arrival);
         if let Some(picture_id) = arrival.descriptor.picture_id {
             self.picture_ids.join(picture_id.value());
@@ -173,6 +175,16 @@ impl Consumer {
         self.layers.switched_to(arrival.layer);
     }
 
+    /// Takes back the picture numbers of the latest frames, where none of their packets was sent.
+    fn take_back_counters(&mut self) {
+        let highest = self.sequence.highest();
+        let withdrawn = self.sent.take_withdrawn();
+        if let Some(withdrawn) = withdrawn.filter(|it| highest < it.first) {
+            self.picture_ids.take_back(withdrawn.frames);
+            self.tl0_pic_idxs.take_back(withdrawn.base_frames);
+        }
+    }
+
     /// Returns the outgoing timestamp of the moment at which `arrival` was captured, by the clock of
     /// the stream sent so far; `None` when one of the clocks is unknown.
     fn timestamp_by_clock(&self, arrival: &Arrival) -> Option<u32> {
@@ -181,8 +193,9 @@ impl Consumer {
         Some(timestamp.wrapping_add(self.timestamps.offset()))
     }
 
-    /// Returns the changes that keep the picture counters continuous, end the pictures, and add redundancy.
-    fn patch(&mut self, arrival: &Arrival) -> PacketPatch {
+    /// Returns the changes that keep the picture counters continuous, end the pictures, and add redundancy. A
+    /// keyframe with other counters starts them anew only if it is newer than all others: a late one is behind.
+    fn patch(&mut self, arrival: &Arrival, is_newest: bool) -> PacketPatch {
         let descriptor = &arrival.descriptor;
         if self.codec != Some(Codec::Vp8) {
             let ends_picture = self.layers.ends_picture(descriptor, arrival.marker);
@@ -192,16 +205,17 @@ impl Consumer {
                 ..PacketPatch::default()
             };
         }
+        let may_start_anew = descriptor.keyframe && is_newest;
         let picture_id = descriptor.picture_id.and_then(|id| {
             let bits = bits_of(id);
-            if descriptor.keyframe && self.picture_ids.is_jump(id.value(), bits) {
+            if may_start_anew && self.picture_ids.is_jump(id.value(), bits) {
                 self.picture_ids.join(id.value());
             }
             let mapped = self.picture_ids.map(id.value(), bits);
             (mapped != id.value()).then_some(mapped)
         });
         let tl0_pic_idx = descriptor.tl0_pic_idx.and_then(|index| {
-            if descriptor.keyframe && self.tl0_pic_idxs.is_jump(u16::from(index), 8) {
+            if may_start_anew && self.tl0_pic_idxs.is_jump(u16::from(index), 8) {
                 self.tl0_pic_idxs.join(u16::from(index));
             }
             let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);

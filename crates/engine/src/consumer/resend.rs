@@ -10,6 +10,7 @@ use watersmeet_wire::units::{SeqNo, Time};
 
 use crate::consumer::queued_packet::PacketPatch;
 use crate::consumer::rewrite::low_16_bits;
+use crate::consumer::withdrawn_frames::WithdrawnFrames;
 
 /// Upper bound of the packets remembered: as many as the packet cache holds.
 pub const SENT_MAX: usize = 1_024;
@@ -64,6 +65,8 @@ const _: () = assert!(size_of::<Option<Sent>>() == 32, "two in a cache entry");
 pub struct SentPackets {
     /// Ring by outgoing sequence number. Its length is a power of two, or zero before the first packet.
     slots: Vec<Option<Sent>>,
+    /// Frames that were dropped unsent since they were last taken.
+    withdrawn: Option<Box<WithdrawnFrames>>,
 }
 
 impl SentPackets {
@@ -131,14 +134,31 @@ impl SentPackets {
         }
     }
 
-    /// Forgets the packet whose sequence number ends in `raw`: it was not sent after all.
-    pub fn forget(&mut self, raw: u16) {
-        let index = self.index(u64::from(raw));
-        if let Some(slot) = self.slots.get_mut(index)
-            && slot.is_some_and(|sent| sent.seq == raw)
-        {
+    /// Returns the packet whose sequence number ends in `raw`, while it is remembered.
+    fn get(&self, raw: u16) -> Option<&Sent> {
+        let slot = self.slots.get(self.index(u64::from(raw)))?.as_ref();
+        slot.filter(|sent| sent.seq == raw)
+    }
+
+    /// Forgets the packet with this sequence number: it was not sent after all.
+    pub fn withdraw(&mut self, seq: u64) {
+        let raw = low_16_bits(seq);
+        let Some(packet) = self.get(raw).copied() else {
+            return;
+        };
+        let before = self.get(raw.wrapping_sub(1)).map(|it| it.timestamp);
+        let withdrawn = self.withdrawn.get_or_insert_default();
+        let is_base = packet.temporal_layer == 0;
+        withdrawn.record(seq, packet.timestamp, is_base, before);
+        let index = self.index(seq);
+        if let Some(slot) = self.slots.get_mut(index) {
             *slot = None;
         }
+    }
+
+    /// Returns the frames that were dropped unsent since the last call.
+    pub fn take_withdrawn(&mut self) -> Option<Box<WithdrawnFrames>> {
+        self.withdrawn.take()
     }
 
     /// Sets the temporal layer of the packet that was remembered last, with this number.

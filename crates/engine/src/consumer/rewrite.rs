@@ -130,6 +130,13 @@ impl SequenceMap {
         Some(out)
     }
 
+    /// Takes back an outgoing number whose packet is not sent. The next stream that is joined continues
+    /// without a gap, as far as no later number stays in use.
+    pub fn take_back(&mut self, out: u64) {
+        self.assigned.release(out);
+        self.highest = self.assigned.highest();
+    }
+
     /// Omits a packet. The gap is closed when no later packet was mapped yet.
     pub fn omit(&mut self, seq: SeqNo) {
         if seq <= self.newest {
@@ -173,6 +180,41 @@ pub struct TimestampMap {
     offset: u32,
     /// Latest outgoing timestamp and when its packet arrived.
     latest: Option<(u32, Time)>,
+    /// Frames of the joined stream from before the latest one sent; absent where there are none.
+    catch_up: Option<Box<CatchUp>>,
+}
+
+/// Frames of a stream that was joined late, as after the repair of its keyframe: frames of the former stream
+/// captured after them were sent already. They follow one another faster until they have caught up.
+#[derive(Debug, Clone, Copy)]
+struct CatchUp {
+    /// Outgoing timestamp that belongs to the first of them.
+    start: u32,
+    /// By how much that is behind the latest one sent.
+    behind: u32,
+}
+
+/// Timestamps of frames after which those that had to catch up are forgotten: some minutes.
+const CATCH_UP_KEPT: u32 = 1 << 24;
+
+impl CatchUp {
+    /// Returns the outgoing timestamp of a frame to which `wanted` belongs.
+    fn map(self, wanted: u32) -> u32 {
+        let since = u64::from(wanted.wrapping_sub(self.start));
+        let behind = u64::from(self.behind);
+        // Twice as fast as captured: as much as they are behind is made up for in twice that time.
+        if since >= 2 * behind {
+            return wanted;
+        }
+        let made_up = since * (behind - 1) / (2 * behind);
+        let step = u32::try_from(made_up).unwrap_or(0);
+        self.start.wrapping_add(self.behind + 1 + step)
+    }
+
+    /// Returns whether no packet that is still to come has to catch up.
+    const fn is_over(self, wanted: u32) -> bool {
+        wanted.wrapping_sub(self.start) > CATCH_UP_KEPT
+    }
 }
 
 impl TimestampMap {
@@ -182,20 +224,30 @@ impl TimestampMap {
         let Some((latest, before)) = self.latest else {
             return;
         };
-        let elapsed = media_time(at.since(before), clock_rate).max(1);
-        let by_arrival = latest.wrapping_add(elapsed);
+        let elapsed = media_time(at.since(before), clock_rate);
+        let catch_up_max = clock_rate.saturating_mul(BEHIND_SECS_MAX);
+        let earlier = media_time(before.since(at), clock_rate).min(catch_up_max);
+        let by_arrival = latest.wrapping_add(elapsed).wrapping_sub(earlier);
         let deviation_max = clock_rate.saturating_mul(CLOCK_DEVIATION_SECS_MAX);
-        let by_clock = reference.and_then(|wanted| {
+        let by_clock = reference.filter(|wanted| {
             let ahead = wanted.wrapping_sub(latest);
-            let behind = latest.wrapping_sub(wanted);
-            if behind < deviation_max {
-                // Captured when the latest was, or before: as little later as can be.
-                return Some(latest.wrapping_add(1));
-            }
-            (ahead < elapsed.saturating_add(deviation_max)).then_some(wanted)
+            let behind = latest.wrapping_sub(*wanted);
+            behind < deviation_max || ahead < elapsed.saturating_add(deviation_max)
         });
         let wanted = by_clock.unwrap_or(by_arrival);
-        self.offset = wanted.wrapping_sub(timestamp);
+        let behind = latest.wrapping_sub(wanted);
+        self.catch_up = (1..=catch_up_max).contains(&behind).then(|| {
+            let start = wanted;
+            Box::new(CatchUp { start, behind })
+        });
+        let is_behind = behind < deviation_max;
+        let start = if is_behind && self.catch_up.is_none() {
+            // As little later as can be.
+            latest.wrapping_add(1)
+        } else {
+            wanted
+        };
+        self.offset = start.wrapping_sub(timestamp);
     }
 
     /// Returns how many timestamps are unused between the latest and `reference`, or where that is unknown,
@@ -228,10 +280,15 @@ impl TimestampMap {
 
     /// Returns the outgoing timestamp of an incoming one.
     pub fn map(&mut self, at: Time, timestamp: u32) -> u32 {
-        let out = timestamp.wrapping_add(self.offset);
-        let newer = |latest: u32| out.wrapping_sub(latest).cast_signed() >= 0;
+        let wanted = timestamp.wrapping_add(self.offset);
+        let out = self.catch_up.as_ref().map_or(wanted, |it| it.map(wanted));
+        // The first packet of a frame tells its time: the others may be paced, or repaired.
+        let newer = |latest: u32| out.wrapping_sub(latest).cast_signed() > 0;
         if self.latest.is_none_or(|(latest, _)| newer(latest)) {
             self.latest = Some((out, at));
+            if self.catch_up.as_ref().is_some_and(|it| it.is_over(wanted)) {
+                self.catch_up = None;
+            }
         }
         out
     }
@@ -314,6 +371,35 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_taken_back_leave_no_gap() {
+        let mut map = SequenceMap::new(SeqNo(0));
+        map.join(SeqNo(10));
+        let numbers: Vec<u64> = (10..16).filter_map(|seq| map.map(SeqNo(seq))).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+        for out in [4, 5, 6] {
+            map.take_back(out);
+        }
+        map.join(SeqNo(40));
+        assert_eq!(map.map(SeqNo(40)), Some(4));
+        assert_eq!(map.map(SeqNo(15)), None, "it belongs to the former stream");
+    }
+
+    #[test]
+    fn number_below_one_in_use_is_not_given_to_another_stream() {
+        let mut map = SequenceMap::new(SeqNo(0));
+        map.join(SeqNo(10));
+        // Packet 11 comes late, behind one that was sent.
+        assert_eq!(map.map(SeqNo(10)), Some(1));
+        assert_eq!(map.map(SeqNo(12)), Some(3));
+        assert_eq!(map.map(SeqNo(11)), Some(2));
+        assert_eq!(map.map(SeqNo(13)), Some(4));
+        map.take_back(2);
+        map.take_back(4);
+        map.join(SeqNo(40));
+        assert_eq!(map.map(SeqNo(40)), Some(4));
+    }
+
+    #[test]
     fn earlier_spans_are_bounded() {
         let mut map = SequenceMap::new(SeqNo(0));
         map.join(SeqNo(10));
@@ -372,6 +458,40 @@ mod tests {
         assert_eq!(map.map(Time::from_millis(100), 777), 14_000);
         map.join(Time::from_millis(200), 1, 90_000, Some(22_000));
         assert_eq!(map.map(Time::from_millis(200), 1), 22_000);
+    }
+
+    #[test]
+    fn frames_of_a_stream_that_is_joined_late_catch_up() {
+        let frame = 3_000;
+        for lost in 1..=25 {
+            for by_clock in [true, false] {
+                let mut map = TimestampMap::default();
+                let at = |count: u32| Time::from_millis(1_000) + Duration::from_millis(33) * count;
+                // The keyframe was captured with frame 10, and comes with its repair.
+                for count in 0..=10 + lost {
+                    map.map(at(count), frame * count);
+                }
+                let mut latest = frame * (10 + lost);
+                let start = u32::MAX - frame;
+                let reference = by_clock.then_some(frame * 10);
+                map.join(at(10), start, 90_000, reference);
+                for count in 10..100 {
+                    let timestamp = start.wrapping_add(frame * (count - 10));
+                    let out = map.map(at(count), timestamp);
+                    assert!(out > latest, "{lost}: frame {count}");
+                    assert_eq!(map.map(at(count + 1), timestamp), out, "one frame");
+                    latest = out;
+                    let exact = frame * 10 + frame * (count - 10);
+                    if count > 10 + 2 * lost {
+                        // Frames are 33 ms apart, of which 33 1/3 ms are 3,000 timestamps.
+                        assert!(
+                            out.abs_diff(exact) <= 30 * lost,
+                            "{lost}: {out}, not {exact}"
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]

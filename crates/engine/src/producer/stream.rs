@@ -11,7 +11,7 @@ use watersmeet_wire::units::{Rid, SeqNo, Ssrc, Time};
 
 use crate::keyframe_index::{CatchUp, CatchUpLimits, KeyframeIndex};
 use crate::packet::{ClockReference, Incoming};
-use crate::packet_cache::PacketCache;
+use crate::packet_cache::{PacketCache, SLOTS_MAX};
 use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::{Gap, NackGenerator};
 use crate::publisher_clock::{PublisherClock, ReportClock};
@@ -31,6 +31,9 @@ const LATE_BY_SECS_MAX: u32 = 60;
 
 /// By how many numbers a packet is late whatever its timestamp: the media clock may have jumped meanwhile.
 const LATE_BY_NUMBERS: u64 = 256;
+
+/// Longest time between two packets in the order of sending that timestamps are believed to tell.
+const BETWEEN_PACKETS_MAX: Duration = Duration::from_secs(1);
 
 /// Silence after which missing packets are not requested: publishers keep packets for about a second.
 const REPAIRABLE_FOR: Duration = Duration::from_secs(1);
@@ -158,6 +161,8 @@ pub enum Accepted {
     New {
         /// Its sequence number.
         seq: SeqNo,
+        /// When it arrived; for one that came late, when it would have in the order of sending.
+        at: Time,
         /// Gap before it.
         gap: Gap,
     },
@@ -262,10 +267,13 @@ impl Stream {
         let Some(accepted) = self.number(now, incoming) else {
             return Accepted::Duplicate;
         };
-        if let Accepted::New { seq, .. } = accepted {
+        if let Accepted::New { seq, at, .. } = accepted {
             self.count(now, incoming, packet.len());
             if incoming.payload_len > 0 {
                 self.cache.insert(now, seq, incoming, packet);
+                if at < now {
+                    self.cache.set_arrival(seq, at);
+                }
                 if incoming.redundancy_len > 0 {
                     self.cache.map_redundancy(seq);
                 }
@@ -320,7 +328,7 @@ impl Stream {
     /// Assigns the packet's sequence number; `None` for one that was received before.
     fn number(&mut self, now: Time, incoming: &Incoming) -> Option<Accepted> {
         if self.first.is_none() || self.is_restarting {
-            return (!incoming.retransmitted).then(|| self.start(incoming));
+            return (!incoming.retransmitted).then(|| self.start(now, incoming));
         }
         let seq = self.highest.nearest(incoming.seq);
         if seq > self.highest {
@@ -330,18 +338,18 @@ impl Stream {
                 return None;
             }
             if jump > DROPOUT_MAX {
-                return Some(self.start(incoming));
+                return Some(self.start(now, incoming));
             }
             let gap = self.record_gap(now, seq);
             self.highest = seq;
             self.highest_timestamp = incoming.timestamp;
-            return Some(Accepted::New { seq, gap });
+            return Some(Accepted::New { seq, at: now, gap });
         }
         let late_by = self.highest.0 - seq.0;
         if late_by > DROPOUT_MAX
             || (late_by > LATE_BY_NUMBERS && !self.can_be_late(incoming.timestamp))
         {
-            return (!incoming.retransmitted).then(|| self.start(incoming));
+            return (!incoming.retransmitted).then(|| self.start(now, incoming));
         }
         if self.cache.get(seq).is_some() || seq == self.highest {
             return None;
@@ -356,8 +364,25 @@ impl Stream {
         }
         Some(Accepted::New {
             seq,
+            at: self.arrival_in_order(now, seq, incoming.timestamp),
             gap: Gap::None,
         })
+    }
+
+    /// Returns when a packet that is late would have arrived in the order of sending: before the next one, as
+    /// their timestamps tell.
+    fn arrival_in_order(&self, now: Time, seq: SeqNo, timestamp: u32) -> Time {
+        let mut later = (seq.0 + 1..=self.highest.0).take(SLOTS_MAX);
+        let next = later.find_map(|seq| self.cache.get(SeqNo(seq)));
+        let Some((next, header)) = next.and_then(|it| Some((it, it.incoming()?))) else {
+            return now;
+        };
+        // Frames are not always sent in the order of their capture.
+        let ticks = header.timestamp.wrapping_sub(timestamp).cast_signed();
+        let micros = u64::try_from(ticks).unwrap_or(0) * 1_000_000;
+        let span = micros.checked_div(u64::from(self.clock_rate)).unwrap_or(0);
+        let before = Duration::from_micros(span).min(BETWEEN_PACKETS_MAX);
+        (next.arrived - before).min(now)
     }
 
     /// Returns whether a packet with this timestamp can have been sent before the newest.
@@ -383,7 +408,7 @@ impl Stream {
 
     /// Starts or restarts the sequence numbers at a publisher's packet. Counts go on over a restart;
     /// the numbers it skips were never sent, or not lost on the way that reports describe.
-    fn start(&mut self, incoming: &Incoming) -> Accepted {
+    fn start(&mut self, now: Time, incoming: &Incoming) -> Accepted {
         let raw = incoming.seq;
         let is_restart = self.first.is_some();
         let seq = if is_restart {
@@ -409,7 +434,7 @@ impl Stream {
             nacks.clear();
         }
         let gap = if is_restart { Gap::TooLarge } else { Gap::None };
-        Accepted::New { seq, gap }
+        Accepted::New { seq, at: now, gap }
     }
 
     /// Returns how many packets should have arrived since the stream started.

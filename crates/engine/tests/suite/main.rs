@@ -27,6 +27,8 @@ mod held_consumers;
 #[cfg(feature = "sim")]
 mod keyframe_requests;
 #[cfg(feature = "sim")]
+mod late_keyframes;
+#[cfg(feature = "sim")]
 mod moved_peers;
 #[cfg(feature = "sim")]
 mod packet_sizes;
@@ -42,6 +44,8 @@ mod quality_reports;
 mod redundant_audio;
 #[cfg(feature = "sim")]
 mod retransmissions;
+#[cfg(feature = "sim")]
+mod scripts;
 #[cfg(feature = "sim")]
 mod sender_reports;
 #[cfg(feature = "sim")]

@@ -96,6 +96,41 @@ fn retransmission_repairs_a_gap() {
 }
 
 #[test]
+fn late_packets_count_as_arrived_in_the_order_of_sending() {
+    let mut stream = stream();
+    // Frames of 40 ms: numbers 0 and 1, 2 and 3, 4 and 5. Of the second all is lost, of the third a part.
+    deliver_captured(&mut stream, 100, 0, 0, false);
+    deliver_captured(&mut stream, 101, 0, 1, false);
+    deliver_captured(&mut stream, 181, 80, 5, false);
+    let mut at =
+        |millis, captured, seq| match deliver_captured(&mut stream, millis, captured, seq, true) {
+            Accepted::New { at, .. } => at.as_millis(),
+            Accepted::Duplicate => panic!("it is new"),
+        };
+    assert_eq!(at(300, 40, 2), 141, "by the third frame");
+    assert_eq!(at(340, 80, 4), 181);
+    assert_eq!(at(360, 40, 3), 141);
+    assert_eq!(
+        stream
+            .cache
+            .get(SeqNo::first(2))
+            .unwrap()
+            .arrived
+            .as_millis(),
+        141
+    );
+    // Timestamps that do not fit: not further back than a second, and not ahead.
+    deliver_captured(&mut stream, 1_000, 120, 9, false);
+    let mut at = |captured, seq| match deliver_captured(&mut stream, 1_900, captured, seq, true) {
+        Accepted::New { at, .. } => at.as_millis(),
+        Accepted::Duplicate => panic!("it is new"),
+    };
+    assert_eq!(at(400, 8), 1_000);
+    assert_eq!(at(0, 7), 600);
+    assert_eq!(at(0, 6), 600);
+}
+
+#[test]
 fn packets_lost_in_an_outage_are_not_requested() {
     let mut stream = stream();
     accept(&mut stream, 0, 10);
@@ -125,7 +160,7 @@ fn lost_packets_are_reported() {
 fn restart_of_the_publisher_needs_a_keyframe_and_loses_nothing() {
     let mut stream = stream();
     accept(&mut stream, 0, 100);
-    let Accepted::New { seq, gap } = accept(&mut stream, 10, 40_000) else {
+    let Accepted::New { seq, gap, .. } = accept(&mut stream, 10, 40_000) else {
         panic!("a restart is accepted");
     };
     assert_eq!((seq.raw(), gap), (40_000, Gap::TooLarge));
@@ -152,7 +187,7 @@ fn numbers_that_came_round_while_nothing_was_accepted_are_new_ones() {
         let mut stream = stream();
         accept(&mut stream, start, 5_000);
         let next = deliver_captured(&mut stream, start + 300_000, captured, 5_000 - back, false);
-        let Accepted::New { seq, gap } = next else {
+        let Accepted::New { seq, gap, .. } = next else {
             panic!("it is new");
         };
         let is_restart = gap == Gap::TooLarge;
