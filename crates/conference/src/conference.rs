@@ -20,6 +20,7 @@ mod cleanup;
 mod config;
 mod consuming;
 mod containment;
+mod conversation;
 mod internal_requests;
 mod joining;
 mod last_n;
@@ -85,6 +86,7 @@ use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
 use crate::message::{
     CommandToken, Direction, Notice, PeerId, Policy, Refusal, Reply, Request, SessionId, ShardId,
 };
+use crate::names::is_peer_name;
 use crate::session::{Session, WaitingRequest};
 
 /// Number of messages that a client sends for each announced producer: create a transport, connect
@@ -352,7 +354,8 @@ impl Conference {
     /// that. A name that somebody has whom the client does not replace is not granted.
     fn claimed_peer_id(&self, request: &ConnectRequest, grant: Option<&Grant>) -> Option<PeerId> {
         let claimed = request.peer.as_deref();
-        let claimed = claimed.filter(|it| request.dialect == DialectKind::Protoo && is_name(it))?;
+        let claimed =
+            claimed.filter(|it| request.dialect == DialectKind::Protoo && is_peer_name(it))?;
         let peer = PeerId::from_user_id(claimed);
         let room = request.room.as_deref().filter(|it| !it.is_empty());
         let room = room.unwrap_or(&self.config.default_room);
@@ -508,7 +511,7 @@ impl Conference {
             notified.credit_messages(MESSAGES_PER_PRODUCER);
         }
         let effects = self.sessions.encode_notice(session, notice);
-        let droppable = matches!(notice, Notice::Chat { .. } | Notice::Relayed { .. });
+        let droppable = notice.is_droppable();
         self.apply_as(session, effects, droppable);
     }
 
@@ -592,9 +595,4 @@ impl Conference {
         }
         self.admit_waiting(session);
     }
-}
-
-/// Returns whether a text can be the public name of a participant.
-fn is_name(text: &str) -> bool {
-    !text.trim().is_empty() && !text.contains(char::is_control)
 }

@@ -2,6 +2,7 @@
 //! sends no messages.
 
 mod audience;
+mod conversation;
 mod last_n;
 mod presence;
 mod speaker;
@@ -17,6 +18,8 @@ use crate::message::{
 };
 use crate::seats::{Identity, ResumeKey, Seats};
 
+use self::conversation::Conversation;
+pub(crate) use self::conversation::{ChatEntry, NewPoll, PersonId};
 use self::last_n::LastN;
 pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
 use self::speaker::RoomSpeaker;
@@ -56,6 +59,8 @@ pub(crate) struct Room {
     presence_log: PresenceLog,
     /// Active speaker, and the one of whom the participants were told last.
     pub(crate) speaker: RoomSpeaker,
+    /// Chat, raised hands and polls.
+    pub(crate) conversation: Conversation,
     /// Order of the cameras, where participants are sent only some.
     pub(crate) last_n: LastN,
     /// Voices that each participant is sent, the loudest ones; 0 means all.
@@ -106,6 +111,8 @@ pub(crate) struct Participant {
     pub resume: Option<ResumeKey>,
     /// Visibility of the participant to others, and of others to it. The room decides it on entry.
     pub presence: Presence,
+    /// Person that the participant is, also after it has come back. The room decides it on entry.
+    pub person: PersonId,
 }
 
 impl Room {
@@ -128,6 +135,7 @@ impl Room {
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
+            conversation: Conversation::default(),
             last_n: LastN::new(forwarding.last_n_video),
             top_n_audio: forwarding.top_n_audio,
         }
@@ -149,6 +157,7 @@ impl Room {
     /// Adds a participant and returns its number. Up to `presence_max` participants are listed.
     pub(crate) fn enter(&mut self, mut participant: Participant, presence_max: usize) -> u64 {
         participant.presence = self.presence_on_join(participant.role, presence_max);
+        participant.person = self.conversation.people.recognise(&participant.identity());
         self.count_entry(participant.presence);
         let number = self.next_number();
         self.participants.insert(number, participant);

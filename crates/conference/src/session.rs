@@ -9,7 +9,7 @@ use watersmeet_wire::units::{Time, TokenBucket};
 
 use crate::connect_request::ClientKey;
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
-use crate::limits::ConferenceLimits;
+use crate::limits::{ConferenceLimits, REACTIONS_BURST, REACTIONS_PER_SECOND};
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::relay_budget::RelayBudget;
 
@@ -28,6 +28,8 @@ pub(crate) struct Session {
     rate: MessageRate,
     /// Limit of what it makes the server send to others.
     relay_budget: RelayBudget,
+    /// Limit of its reactions.
+    reactions: TokenBucket,
     /// Token of the connect request. It was valid at that time and may have expired since.
     token: Option<Token>,
     /// Whether joining any room requires a token.
@@ -98,6 +100,7 @@ impl Session {
             is_failed: false,
             rate: MessageRate::new(limits),
             relay_budget: RelayBudget::default(),
+            reactions: TokenBucket::new(REACTIONS_PER_SECOND, REACTIONS_BURST),
             token: token.map(Token),
             token_required,
             client: None,
@@ -207,6 +210,16 @@ impl Session {
     /// Returns the limit of what it makes the server send to others.
     pub(crate) const fn relay_budget(&mut self) -> &mut RelayBudget {
         &mut self.relay_budget
+    }
+
+    /// Counts a reaction. Returns false, and counts nothing, when there were too many.
+    pub(crate) fn may_react(&mut self, now: Time) -> bool {
+        self.reactions.try_take(now, 1)
+    }
+
+    /// Returns whether its client tells private messages from others.
+    pub(crate) const fn has_private_messages(&self) -> bool {
+        self.dialect.has_private_messages()
     }
 
     /// Allows more messages, because announced producers make the client send them.

@@ -11,6 +11,8 @@
 mod audience;
 #[path = "signalling/call.rs"]
 mod call;
+#[path = "signalling/conversation.rs"]
+mod conversation;
 #[path = "signalling/harness.rs"]
 mod harness;
 #[path = "signalling/hostile_frames.rs"]

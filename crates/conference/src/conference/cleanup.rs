@@ -63,6 +63,9 @@ impl Conference {
                 let command = Command::CloseRouter { router: router.id };
                 self.send_command(router.shard, command);
             }
+            if let Some(left) = &left {
+                self.withdraw_hand(name, left);
+            }
             self.notify_lobby(name);
             return self.remove_room_if_unused(name);
         }
@@ -76,6 +79,7 @@ impl Conference {
             producers: closed_producers(&closed),
         };
         self.tell_departure(name, membership.number, &left, notice);
+        self.withdraw_hand(name, &left);
         self.appoint_host(name);
     }
 

@@ -12,7 +12,7 @@ use crate::message::{
     Applicant, JoinRequest, LobbyState, Notice, ParticipantSummary, Policy, Refusal, RemovalReason,
     Reply, Role, RoomSnapshot, SessionId,
 };
-use crate::room::{Participant, Presence};
+use crate::room::{Participant, PersonId, Presence};
 use crate::session::Membership;
 
 impl Conference {
@@ -46,6 +46,7 @@ impl Conference {
             can_subscribe: permissions.can_subscribe,
             resume: identity.resume.clone(),
             presence: Presence::LISTED,
+            person: PersonId::default(),
         };
         let replaced = self.find_replaced(&request.room, &participant)?;
         let replaced = returning.session.or(replaced);
@@ -344,6 +345,7 @@ impl Conference {
             session.record_join(self.now);
         }
         self.tell_arrival(name, membership.number);
+        self.show_raised_hand(name, membership.number);
         self.snapshot(id, membership)
     }
 

@@ -53,6 +53,7 @@ impl Conference {
                 Ok(())
             }
             Moderation::SetPolicy { policy } => self.set_policy(room, policy),
+            Moderation::SetChatPolicy { policy } => self.set_chat_policy(room, policy),
         }
     }
 

@@ -77,6 +77,7 @@ impl Conference {
             return;
         };
         room.seats.expire(now);
+        self.forget_hands(name);
         self.start_seat_timer(name);
         self.appoint_host(name);
         self.remove_room_if_unused(name);

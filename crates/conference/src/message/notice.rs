@@ -9,6 +9,7 @@ use watersmeet_engine::command::{
 };
 use watersmeet_wire::params::MediaKind;
 
+use super::conversation::{Author, ChatMessage, ChatPolicy, PollState, RaisedHand};
 use super::ids::PeerId;
 use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot, User};
 use super::role::{Policy, Role};
@@ -141,13 +142,36 @@ pub enum Notice {
         seconds: u32,
     },
     /// A participant sent a chat message.
-    Chat {
-        /// Id of the participant.
+    Chat(Arc<ChatMessage>),
+    /// A host changed who may write.
+    ChatPolicyChanged {
+        /// The new policy.
+        policy: ChatPolicy,
+    },
+    /// A participant raised its hand, perhaps the receiver of this notice.
+    HandRaised(RaisedHand),
+    /// A hand was lowered, or its owner has left.
+    HandLowered {
+        /// Id of the owner.
         peer: PeerId,
-        /// Name of the participant.
-        display_name: Option<Arc<str>>,
-        /// The message.
-        text: Arc<str>,
+    },
+    /// A participant shows a reaction.
+    Reaction {
+        /// Participant who shows it.
+        from: Author,
+        /// One of [`super::REACTIONS`].
+        reaction: &'static str,
+    },
+    /// A participant started a poll, perhaps the receiver of this notice.
+    PollOpened(Arc<PollState>),
+    /// Somebody voted in a poll, or it has ended.
+    PollChanged {
+        /// Id of the poll.
+        poll: u64,
+        /// Number of votes for each answer.
+        votes: Arc<[usize]>,
+        /// Whether it has ended.
+        is_closed: bool,
     },
     /// A participant turned devices on or off.
     MediaState {
@@ -204,6 +228,16 @@ pub enum Notice {
         /// Reason of the removal.
         reason: RemovalReason,
     },
+}
+
+impl Notice {
+    /// Returns whether a client that does not keep up may lose it: a message of another participant.
+    pub(crate) const fn is_droppable(&self) -> bool {
+        matches!(
+            self,
+            Self::Chat(_) | Self::Reaction { .. } | Self::Relayed { .. }
+        )
+    }
 }
 
 /// A participant that asks hosts for admission or for a role.

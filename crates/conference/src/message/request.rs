@@ -4,6 +4,7 @@ use serde_json::Value;
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
+use super::conversation::{ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
 use super::participant::{ClientDevice, MediaSource};
 use super::role::Policy;
@@ -130,11 +131,27 @@ pub enum Request {
     },
     /// Returns all participants in the room, including the requester.
     ListParticipants,
-    /// Sends a chat message to all other participants.
-    Chat {
-        /// Text of the message.
-        text: String,
+    /// Sends a chat message to all other participants, or to one.
+    Chat(ChatRequest),
+    /// Returns chat messages, raised hands and polls.
+    ReadConversation {
+        /// Id of the latest message that the client has; 0 for none.
+        after: u64,
     },
+    /// Raises or lowers a hand.
+    RaiseHand {
+        /// True to raise, false to lower.
+        raised: bool,
+        /// Id of the owner, which only hosts may name. `None` means the participant.
+        peer: Option<String>,
+    },
+    /// Shows a reaction to the others for some seconds.
+    React {
+        /// One of [`super::REACTIONS`].
+        reaction: String,
+    },
+    /// Starts a poll, votes in it, or closes it.
+    Poll(PollRequest),
     /// Notifies others whether the participant's devices are on, for clients that show it.
     MediaState {
         /// Whether the microphone is on.
@@ -219,5 +236,10 @@ pub enum Moderation {
     SetPolicy {
         /// The new policy.
         policy: Policy,
+    },
+    /// Sets who may write chat messages.
+    SetChatPolicy {
+        /// The new policy.
+        policy: ChatPolicy,
     },
 }

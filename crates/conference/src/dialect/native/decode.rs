@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 
+use super::decode_conversation::conversation_request;
 use super::payloads::*;
 use super::state::State;
 use crate::dialect::effect::{DecodeError, Effect, RequestTag};
@@ -110,12 +111,9 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
         "getStats" => Request::Stats {
             subject: subject(&read(payload)?)?,
         },
-        "chat" => Request::Chat {
-            text: read::<Chat>(payload)?.text,
-        },
         "requestToSpeak" => Request::RequestToSpeak,
         "moderate" => Request::Moderate(moderation(read(payload)?)),
-        _ => return Err(Refusal::UnknownType),
+        _ => return conversation_request(kind, payload),
     })
 }
 
@@ -205,6 +203,7 @@ fn moderation(payload: Moderate) -> Moderation {
             ban: ban.unwrap_or(false),
         },
         Moderate::SetPolicy { policy } => Moderation::SetPolicy { policy },
+        Moderate::SetChatPolicy { policy } => Moderation::SetChatPolicy { policy },
     }
 }
 

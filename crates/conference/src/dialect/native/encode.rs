@@ -6,6 +6,7 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
 
 use super::config::Config;
+use super::encode_conversation::{conversation, encode_conversation_notice};
 use super::encode_media::{consumer_paused_type, encode_media_notice};
 use super::frame::frame;
 use super::payloads::*;
@@ -85,6 +86,21 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
             frame("keyframeRequested", id, consumer_ref(*consumer))
         }
         Reply::Stats { subject, reports } => frame("stats", id, stats(*subject, reports)),
+        Reply::ChatSent {
+            message,
+            sent_at_ms,
+        } => {
+            let (message_id, sent_at) = (*message, *sent_at_ms);
+            frame(
+                "done",
+                id,
+                ChatSent {
+                    message_id,
+                    sent_at,
+                },
+            )
+        }
+        Reply::Conversation(snapshot) => frame("conversation", id, conversation(snapshot)),
         Reply::Done => frame("done", id, Empty {}),
     }
 }
@@ -149,8 +165,14 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::DisplayNameChanged { .. }
         | Notice::MediaState { .. }
         | Notice::Relayed { .. } => return None,
-        Notice::Chat { .. }
-        | Notice::JoinRequested(_)
+        Notice::Chat(_)
+        | Notice::ChatPolicyChanged { .. }
+        | Notice::HandRaised(_)
+        | Notice::HandLowered { .. }
+        | Notice::Reaction { .. }
+        | Notice::PollOpened(_)
+        | Notice::PollChanged { .. } => return encode_conversation_notice(notice),
+        Notice::JoinRequested(_)
         | Notice::JoinRequestResolved { .. }
         | Notice::Admitted(_)
         | Notice::RoleChanged { .. }
@@ -165,7 +187,7 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
     })
 }
 
-/// Encodes a notice about admissions, roles, chat, or the room as a whole.
+/// Encodes a notice about admissions, roles, or the room as a whole.
 fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
@@ -194,18 +216,6 @@ fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
             frame("policyChanged", id, PolicyChanged { policy })
         }
         Notice::Removed { reason } => frame("removed", id, Removed { reason: *reason }),
-        Notice::Chat {
-            peer,
-            display_name,
-            text,
-        } => {
-            let payload = ChatNotice {
-                peer_id: peer.to_string(),
-                display_name: display_name.as_deref().map(str::to_owned),
-                text: text.to_string(),
-            };
-            frame("chat", id, payload)
-        }
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 //!
 //! Ids from clients are plain text here: text that is not an id is "not found", not "malformed".
 
+mod conversation;
 mod media_notices;
 mod room_notices;
 
@@ -11,9 +12,10 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
+pub(super) use self::conversation::*;
 pub(super) use self::media_notices::*;
 pub(super) use self::room_notices::*;
-use crate::message::{Direction, MediaSource, Policy, RemovalReason, Role};
+use crate::message::{ChatPolicy, Direction, MediaSource, Policy, RemovalReason, Role};
 use crate::turn::IceServer;
 
 /// An empty payload.
@@ -146,15 +148,6 @@ pub(super) struct SetPriority {
     pub priority: u8,
 }
 
-/// `chat`
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Chat {
-    /// Message to everybody.
-    pub text: String,
-}
-
 /// `moderate`: a decision of a host.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -210,6 +203,11 @@ pub(super) enum Moderate {
     SetPolicy {
         /// The new policy.
         policy: Policy,
+    },
+    /// Changes who may write chat messages and start polls.
+    SetChatPolicy {
+        /// The new policy.
+        policy: ChatPolicy,
     },
 }
 
@@ -503,20 +501,6 @@ pub(super) struct RoleChanged {
     pub peer_id: String,
     /// What it may do now.
     pub role: Role,
-}
-
-/// `chat` as a notice
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ChatNotice {
-    /// Id of the sender.
-    pub peer_id: String,
-    /// Name of the sender.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<String>,
-    /// The message.
-    pub text: String,
 }
 
 /// `policyChanged`
