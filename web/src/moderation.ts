@@ -5,7 +5,7 @@
  */
 import { signal } from '@preact/signals';
 import type { Named } from './notifications';
-import type { Moderate, Notice, Notices, Policy, Role } from './protocol';
+import type { ChatPolicy, Moderate, Notice, Notices, Policy, Role } from './protocol';
 import { Refusal, failureReason, type RoomSignalling } from './signalling';
 
 export class Moderation {
@@ -48,6 +48,10 @@ export class Moderation {
 
   setPolicy(policy: Policy): void {
     this.send({ action: 'setPolicy', policy });
+  }
+
+  setChatPolicy(policy: ChatPolicy): void {
+    this.send({ action: 'setChatPolicy', policy });
   }
 
   /** Removes a request to speak from the list without notifying the requester. */

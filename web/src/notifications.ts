@@ -1,6 +1,6 @@
 /** What notifications tell the person, as codes and values. The page has the sentences (`ui/messages.ts`). */
 import type { Device, DeviceError } from './capture';
-import type { MediaSource, Policy, Role } from './protocol';
+import type { ChatPolicy, MediaSource, Policy, Role } from './protocol';
 import type { ScreenError } from './screenCapture';
 
 /** Somebody as others see them; the page has a label for those without a name. */
@@ -19,10 +19,13 @@ export interface FailureReason {
 /** What a notification says. */
 export type NotificationContent =
   | { code: 'joined' | 'left'; who: Named }
+  | { code: 'chatMessage' | 'privateMessage' | 'pollOpened'; who: Named; text: string }
+  | { code: 'handRaised'; who: Named }
+  | { code: 'chatPolicyChanged'; policy: ChatPolicy }
   | { code: 'policyChanged'; policy: Policy }
   | { code: 'roleChanged'; role: Role | 'retired' }
   | { code: 'muted'; device: Device }
-  | { code: 'viewerCannotSend' | 'cameraPaused' | 'saveDataOffer' | 'hostsAsked' }
+  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'saveDataOffer' | 'hostsAsked' }
   | { code: 'serverClosing'; seconds: number }
   | { code: 'deviceFailed'; device: Device | 'both'; error: DeviceError }
   | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }

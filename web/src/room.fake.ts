@@ -93,6 +93,8 @@ export class FakeSignalling implements SignallingConnection {
         };
       case 'getParticipants':
         return { participants: Object.entries(this.roles).map(([peerId, role]) => ({ peerId, role })) };
+      case 'getConversation':
+        return { messages: [], chatPolicy: 'everybody', hands: [], polls: [] };
       case 'restartIce':
         return { transportId: payload.transportId, iceParameters: {} };
       default:

@@ -12,6 +12,7 @@
  */
 import { batch, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
 import { Consumers } from './consumers';
+import { Conversation } from './conversation';
 import {
   UnsupportedBrowser,
   type CreateMedia,
@@ -107,6 +108,7 @@ export class Room {
   readonly speakRequest: SpeakRequest;
   readonly recovery: TransportRecovery;
   readonly quality: QualityMonitor;
+  readonly conversation: Conversation;
 
   private readonly signalling: SignallingConnection;
   private readonly producers: Producers;
@@ -141,6 +143,7 @@ export class Room {
     const canSend = () => this.status.value === 'live' && this.role.value !== 'viewer';
     this.moderation = new Moderation(signalling);
     this.speakRequest = new SpeakRequest(signalling, (content, tone) => this.notify(content, tone));
+    this.conversation = new Conversation(options.roomId, signalling, (content) => this.notify(content));
     this.producers = new Producers(options.tracks, signalling, canSend);
     this.consumers = new Consumers(this.list, signalling);
     this.quality = new QualityMonitor(
@@ -322,6 +325,7 @@ export class Room {
   private async startMedia(joined: RoomJoined, transports: RequestedTransports): Promise<void> {
     const { attempt } = this;
     this.applySnapshot(joined);
+    this.conversation.start(this.greeting?.peerId ?? '');
     const [media, ...created] = await Promise.all([this.mediaReady, ...transports]);
     if (attempt !== this.attempt || !media) return;
     const iceServers = this.greeting?.iceServers ?? [];
@@ -402,6 +406,7 @@ export class Room {
   private handleNotice(notice: Notice): void {
     if (!this.identity) return;
     this.moderation.handleNotice(notice);
+    this.conversation.handleNotice(notice);
     switch (notice.type) {
       case 'newPeer':
         return this.addParticipant(notice.payload);
@@ -520,6 +525,7 @@ export class Room {
   private handleDisconnect(): void {
     this.greeting = null;
     this.connected.value = false;
+    this.conversation.stop();
     this.speakers.clear();
     clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
@@ -558,6 +564,7 @@ export class Room {
     clearTimeout(this.retryTimer);
     clearInterval(this.preparedCheck);
     this.speakRequest.clear();
+    this.conversation.stop();
     this.speakers.clear();
     for (const dispose of this.disposers.splice(0)) dispose();
     this.closeMedia();

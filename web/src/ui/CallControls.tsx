@@ -1,8 +1,9 @@
-/** Buttons of a call: microphone, camera, saving data, devices or request to speak, leave. */
+/** Buttons of a call: microphone, camera, saving data, hand and reactions, devices or request to speak, leave. */
 import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
 import { t } from '../i18n/translate';
 import type { Room } from '../room';
+import { ReactionControl } from './ReactionControl';
 import { ShareControl } from './ShareControl';
 import { CameraIcon, HandIcon, LeaveIcon, MicIcon, SaveDataIcon, TuneIcon } from './icons';
 
@@ -34,6 +35,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
       <Control label={t('controls.saveData')} pressed={app.saveData.value} onClick={() => app.toggleSaveData()}>
         <SaveDataIcon />
       </Control>
+      <ReactionControl room={room} />
       {isViewer ? (
         <button
           type="button"

@@ -9,18 +9,33 @@ import type { Notification } from '../notificationList';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { CallControls } from './CallControls';
+import { ChatButton } from './ChatButton';
 import { CopyLinkButton } from './CopyLinkButton';
 import { DevicesDialog } from './DevicesDialog';
 import { CloseIcon, Mark, PeopleIcon, SoundIcon } from './icons';
 import { LayoutMenu, toggleFullScreen } from './LayoutMenu';
+import { onDemand } from './onDemand';
 import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
 import { Stage } from './Stage';
 import { labelOf, notificationText } from './messages';
 
+const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
+const ChatPanel = onDemand(loadChatPanel);
+
 export function CallPage({ app, room }: { app: App; room: Room }) {
   const panelOpen = useSignal(false);
+  const { chat, hands } = room.conversation;
+  const togglePanel = () => {
+    panelOpen.value = !panelOpen.value;
+    if (panelOpen.value) chat.close();
+  };
+  const toggleChat = () => {
+    if (chat.isOpen.value) return chat.close();
+    panelOpen.value = false;
+    chat.open();
+  };
   const devicesOpen = useSignal(false);
   // The button that was pressed is gone: the keyboard goes on here, and screen readers say where that is.
   const heading = useRef<HTMLHeadingElement>(null);
@@ -29,10 +44,13 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
   useShortcuts({
     m: () => app.toggle('microphone'),
     v: () => app.toggle('camera'),
-    p: () => (panelOpen.value = !panelOpen.value),
+    p: togglePanel,
+    c: toggleChat,
+    h: () => hands.toggle(),
     f: toggleFullScreen,
   });
   useDeviceErrors(app, room);
+  useChatLoaded();
   const participants = room.participants.value;
   return (
     <div class="call">
@@ -45,6 +63,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         <div class="bar-end">
           <LayoutMenu layout={layout} />
           <CopyLinkButton link={app.link} />
+          <ChatButton room={room} onClick={toggleChat} />
           <button
             type="button"
             class="chip"
@@ -52,7 +71,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
             aria-expanded={panelOpen.value}
             aria-keyshortcuts="p"
             title={`${t('people.title')} (P)`}
-            onClick={() => (panelOpen.value = !panelOpen.value)}
+            onClick={togglePanel}
           >
             <PeopleIcon />
             <span>{formatNumber(participants.length + 1)}</span>
@@ -64,11 +83,14 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
           <Stage app={app} room={room} layout={layout} />
           <div class="notices">
             <Banner app={app} room={room} />
-            {!panelOpen.value && <HostRequests room={room} showPanel={() => (panelOpen.value = true)} />}
+            {!panelOpen.value && <HostRequests room={room} showPanel={togglePanel} />}
             <Notifications room={room} />
           </div>
         </div>
         {panelOpen.value && <ParticipantsPanel app={app} room={room} close={() => (panelOpen.value = false)} />}
+        {chat.isOpen.value && (
+          <ChatPanel room={room} close={() => chat.close()} onFailure={() => failToOpen(room)} />
+        )}
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
       {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
@@ -77,6 +99,16 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       ))}
     </div>
   );
+}
+
+/** Loads the code of the chat in advance, so that it opens at once, also while the server is out of reach. */
+function useChatLoaded(): void {
+  useEffect(() => void loadChatPanel().catch(() => undefined), []);
+}
+
+function failToOpen(room: Room): void {
+  room.conversation.chat.close();
+  room.notify({ code: 'chatNotLoaded' }, 'bad');
 }
 
 /** What is heard of a participant: the voice, and the sound of shared screens. */

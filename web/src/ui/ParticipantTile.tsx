@@ -11,6 +11,7 @@ import { causeText, labelOf } from './messages';
 import { HeldBackNote } from './HeldBackNote';
 import { QualityMark } from './QualityMark';
 import { Tile } from './Tile';
+import { TileSigns } from './TileSigns';
 import { TileTools } from './TileTools';
 import { VideoPlayer, type PictureState } from './VideoPlayer';
 
@@ -56,6 +57,7 @@ export function ParticipantTile({ app, room, layout, participant, place, isMain 
       {frozenS > 0 && <p class="tile-note">{t('tile.frozen', { seconds: frozenS })}</p>}
       {heldBack && <HeldBackNote reason={heldBack} />}
       {isRefused && <p class="tile-note">{t('tile.notReceiving')}</p>}
+      <TileSigns room={room} id={participant.id} />
       {cause && <QualityMark reason={causeText(cause, label)} />}
     </Tile>
   );

@@ -1,7 +1,6 @@
 /** List of participants beside the tiles; for a host, also pending requests, moderation actions and the policy. */
 import { useSignal } from '@preact/signals';
-import type { ComponentChildren, RefObject } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
 import { formatNumber, t } from '../i18n/translate';
 import type { Named } from '../notifications';
@@ -12,6 +11,8 @@ import type { Room } from '../room';
 import { CameraIcon, CloseIcon, MicIcon, MoreIcon, ScreenIcon } from './icons';
 import { RemoveParticipantDialog } from './RemoveParticipantDialog';
 import { SelectField } from './SelectField';
+import { onEscape, usePanelFocus } from './panelFocus';
+import { RaisedHandList } from './RaisedHandList';
 import { labelOf, policyLabel, roleLabel } from './messages';
 import { Avatar } from './Tile';
 
@@ -20,7 +21,7 @@ const AVATAR_SIZE = 100;
 export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; close(): void }) {
   const participants = room.participants.value;
   const isHost = room.role.value === 'host';
-  const panel = usePanelFocus();
+  const panel = usePanelFocus('button');
   return (
     <aside class="panel" aria-label={t('people.title')} ref={panel} onKeyDown={onEscape(close)}>
       <header class="panel-head">
@@ -34,6 +35,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
       <div class="panel-body">
         {isHost && <JoinRequests room={room} />}
         {isHost && <SpeakRequests room={room} />}
+        <RaisedHandList room={room} />
         <ul class="people" aria-label={t('people.title')}>
           <li class="person" aria-label={ownName(app)}>
             <ParticipantSummary
@@ -54,29 +56,6 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
       {isHost && <PolicyPicker app={app} room={room} />}
     </aside>
   );
-}
-
-/** Focuses the first button of a panel when it opens, and what was focused before when it closes. */
-function usePanelFocus(): RefObject<HTMLElement | null> {
-  const panel = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    const element = panel.current;
-    element?.querySelector('button')?.focus();
-    return () => {
-      // The body has the focus when the focused element was removed.
-      const lost = document.activeElement === document.body || element?.contains(document.activeElement);
-      if (lost && before instanceof HTMLElement) before.focus();
-    };
-  }, []);
-  return panel;
-}
-
-/** Returns a handler that closes a panel with Escape, except in a dialog over it. */
-function onEscape(close: () => void): (event: KeyboardEvent) => void {
-  return ({ key, target }) => {
-    if (key === 'Escape' && !(target as HTMLElement | null)?.closest('dialog')) close();
-  };
 }
 
 function ownName(app: App): string {

@@ -79,6 +79,18 @@ export const HandIcon = () => (
   </Icon>
 );
 
+export const ChatIcon = () => (
+  <Icon>
+    <path d="M5.5 4.5h13A2.5 2.5 0 0 1 21 7v7.5a2.5 2.5 0 0 1-2.5 2.5H11l-4.5 3.5V17h-1A2.5 2.5 0 0 1 3 14.5V7a2.5 2.5 0 0 1 2.5-2.5zM8 9h8M8 12.5h5" />
+  </Icon>
+);
+
+export const SendIcon = () => (
+  <Icon directed>
+    <path d="M4.5 5l15.5 7-15.5 7 2.3-7zM6.8 12H13" />
+  </Icon>
+);
+
 export const MoreIcon = () => (
   <Icon>
     <path d="M6 12v.1M12 12v.1M18 12v.1" />

@@ -3,7 +3,7 @@ import type { CreateRoomFailure } from '../createRoom';
 import type { Device, DeviceError } from '../capture';
 import type { Cause, OwnCause } from '../connectionQuality';
 import { t } from '../i18n/translate';
-import { ROOM_NAME_MAX, type TypedProblem } from '../pageUrl';
+import { ROOM_NAME_MAX, cutText, type TypedProblem } from '../pageUrl';
 import type { FailureReason, Named, NotificationContent } from '../notifications';
 import type { Policy, Role } from '../protocol';
 import type { HeldBackReason } from '../remoteProducer';
@@ -11,6 +11,8 @@ import type { JoinFailure } from '../room';
 
 /** Characters of an id that tell guests without names apart. */
 const GUEST_NUMBER_LEN = 4;
+/** Characters of a chat message that a notification shows. */
+const EXCERPT_LENGTH_MAX = 120;
 
 /** Returns the name to show; participants with other clients may have none. */
 export function labelOf({ id, name }: Named): string {
@@ -87,6 +89,14 @@ export function notificationText(content: NotificationContent): string {
     case 'joined':
     case 'left':
       return t(`notification.${content.code}`, { name: labelOf(content.who) });
+    case 'chatMessage':
+    case 'privateMessage':
+    case 'pollOpened':
+      return t(`notification.${content.code}`, { name: labelOf(content.who), text: excerptOf(content.text) });
+    case 'handRaised':
+      return t('notification.handRaised', { name: labelOf(content.who) });
+    case 'chatPolicyChanged':
+      return t(`notification.chatPolicy.${content.policy}`);
     case 'policyChanged':
       return t(`notification.policy.${content.policy}`);
     case 'roleChanged':
@@ -111,11 +121,21 @@ export function notificationText(content: NotificationContent): string {
   }
 }
 
+/** Returns the beginning of a text in one line. */
+function excerptOf(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  const excerpt = cutText(line, EXCERPT_LENGTH_MAX);
+  return excerpt === line ? line : `${excerpt}…`;
+}
+
 /** Returns why a request failed, as it is said within brackets. */
-function reasonText({ code, message }: FailureReason): string {
+export function reasonText({ code, message }: FailureReason): string {
   switch (code) {
     case 'forbidden':
     case 'limit-reached':
+    case 'no-private-messages':
+    case 'participant-not-found':
+    case 'poll-closed':
     case 'rate-limited':
     case 'timed-out':
     case 'unsupported':
