@@ -2,6 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { NO_MEDIA, ROOM, expect, test } from './callFixture';
+import { ChatPage } from './chatPage';
 
 /** Fails on any violation of WCAG 2.2 A and AA, and of axe's best practices. */
 async function expectAccessible(page: Page, what: string): Promise<void> {
@@ -30,6 +31,26 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await ben.page.keyboard.press('p');
     await ben.page.getByRole('button', { name: 'Options for carla' }).click();
     await expectAccessible(ben.page, 'call with participants');
+    await ben.page.getByRole('button', { name: 'Hand and reactions' }).click();
+    await ben.page.getByRole('button', { name: 'Raise hand' }).click();
+    await expect(ben.page.getByRole('list', { name: 'Raised hands' })).toBeVisible();
+    await expectAccessible(ben.page, 'call with a raised hand');
+    const chat = new ChatPage(ben);
+    await chat.open();
+    await chat.send('see https://example.org');
+    await chat.receiver.selectOption('carla');
+    await chat.send('for one');
+    await chat.expectTexts(['see https://example.org', 'for one']);
+    await expectAccessible(ben.page, 'chat');
+    await chat.showPolls();
+    await ben.page.getByRole('button', { name: 'New poll' }).click();
+    await expectAccessible(ben.page, 'new poll');
+    await ben.page.getByLabel('Question').fill('Tea?');
+    await ben.page.getByLabel('Answer 1').fill('Yes');
+    await ben.page.getByLabel('Answer 2').fill('No');
+    await ben.page.getByRole('button', { name: 'Start poll' }).click();
+    await ben.page.getByRole('radio', { name: /Yes/ }).check();
+    await expectAccessible(ben.page, 'polls');
     await carla.page.getByRole('button', { name: 'Devices' }).click();
     await expect(carla.page.getByRole('dialog', { name: 'Devices' })).toBeVisible();
     await expectAccessible(carla.page, 'devices');
