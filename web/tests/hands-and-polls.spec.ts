@@ -73,6 +73,7 @@ for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 844 
     await ben.panel.getByLabel('Answer 1').fill('Tea');
     await ben.panel.getByLabel('Answer 2').fill('Cake');
     await ben.panel.getByRole('button', { name: 'Start poll' }).click();
+    await expect(ben.panel.getByRole('button', { name: 'New poll' })).toBeFocused();
     await expect(ana.page.getByText('ben asks: Tea or')).toBeVisible();
     await expect(ana.button).toHaveAccessibleName('Chat, one poll to answer');
     await ana.open();

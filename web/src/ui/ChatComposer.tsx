@@ -24,7 +24,7 @@ export function ChatComposer({ room }: { room: Room }) {
   const problem = note || (tooLong ? t('chat.tooLong') : '');
   return (
     <form
-      class="chat-composer"
+      class={chat.receiver.value ? 'chat-composer private' : 'chat-composer'}
       onSubmit={(event) => {
         event.preventDefault();
         send();

@@ -1,6 +1,7 @@
 /** Polls of a call: voting, results as they come in, and starting one. */
 import { useSignal } from '@preact/signals';
-import { useId } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useEffect, useId, useRef } from 'preact/hooks';
 import { formatNumber, t } from '../i18n/translate';
 import { OPTIONS_MAX, OPTIONS_MIN, OPTION_LENGTH_MAX, QUESTION_LENGTH_MAX, type Poll } from '../polls';
 import { cleanText, lengthOf } from '../pageUrl';
@@ -12,9 +13,10 @@ export function ChatPolls({ room }: { room: Room }) {
   const { polls, chat } = room.conversation;
   const writing = useSignal(false);
   const isHost = room.role.value === 'host';
+  const list = useFocusAfterChange(writing.value);
   const mayStart = isHost || chat.policy.value === 'everybody';
   return (
-    <div class="panel-body chat-polls">
+    <div class="panel-body chat-polls" ref={list}>
       {writing.value ? (
         <NewPoll room={room} close={() => (writing.value = false)} />
       ) : (
@@ -30,6 +32,18 @@ export function ChatPolls({ room }: { room: Room }) {
       ))}
     </div>
   );
+}
+
+/** Focuses the first field or button when the form has come or gone: what was focused before is gone. */
+function useFocusAfterChange(isWriting: boolean): RefObject<HTMLDivElement | null> {
+  const list = useRef<HTMLDivElement>(null);
+  const before = useRef(isWriting);
+  useEffect(() => {
+    if (before.current === isWriting) return;
+    before.current = isWriting;
+    list.current?.querySelector<HTMLElement>('input, button')?.focus();
+  }, [isWriting]);
+  return list;
 }
 
 function PollCard({ room, poll, mayClose }: { room: Room; poll: Poll; mayClose: boolean }) {
@@ -96,7 +110,7 @@ function NewPoll({ room, close }: { room: Room; close(): void }) {
         void start();
       }}
     >
-      <TextField label={t('polls.question')} value={question.value} autofocus onInput={(value) => (question.value = value)} />
+      <TextField label={t('polls.question')} value={question.value} onInput={(value) => (question.value = value)} />
       {options.value.map((option, index) => (
         <TextField
           key={index}
