@@ -10,6 +10,7 @@ use watersmeet_wire::units::{Time, TokenBucket};
 use crate::connect_request::ClientKey;
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
 use crate::limits::ConferenceLimits;
+use crate::liveness::Liveness;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::relay_budget::RelayBudget;
 
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     is_failed: bool,
     /// Limit of its message rate.
     rate: MessageRate,
+    /// When something arrived from its client last.
+    liveness: Liveness,
     /// Limit of what it makes the server send to others.
     relay_budget: RelayBudget,
     /// Token of the connect request. It was valid at that time and may have expired since.
@@ -97,6 +100,7 @@ impl Session {
             dialect,
             is_failed: false,
             rate: MessageRate::new(limits),
+            liveness: Liveness::default(),
             relay_budget: RelayBudget::default(),
             token: token.map(Token),
             token_required,
@@ -202,6 +206,11 @@ impl Session {
     /// The number of messages refused since the rate was last fully recovered.
     pub(crate) fn count_message(&mut self, now: Time) -> Result<(), u32> {
         self.rate.count(now)
+    }
+
+    /// Returns when something arrived from its client last.
+    pub(crate) const fn liveness(&mut self) -> &mut Liveness {
+        &mut self.liveness
     }
 
     /// Returns the limit of what it makes the server send to others.

@@ -9,7 +9,7 @@ use ts_rs::{Config, TS};
 use super::decode::decode;
 use super::payloads::*;
 use super::state::State;
-use crate::message::{Direction, MediaSource, Policy, Refusal, RemovalReason, Role};
+use crate::message::{Direction, MediaSource, Policy, Refusal, RemovalReason, Role, Sharing};
 use crate::turn::IceServer;
 
 const HEAD: &str = "\
@@ -84,6 +84,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<ConsumerRef, ConsumerRef>("requestKeyframe", "keyframeRequested", config),
         row::<SubjectRef, Stats>("getStats", "stats", config),
         row::<Chat, Empty>("chat", "done", config),
+        row::<Empty, Empty>("ping", "done", config),
         row::<Empty, Empty>("requestToSpeak", "done", config),
         row::<Moderate, Empty>("moderate", "done", config),
     ]
@@ -119,6 +120,11 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("roleChanged", RoleChanged::name(config)),
         ("policyChanged", PolicyChanged::name(config)),
         ("muted", Produced::name(config)),
+        ("unmuteRequested", UnmuteRequested::name(config)),
+        ("sharingStopped", Empty::name(config)),
+        ("spotlightChanged", SpotlightChanged::name(config)),
+        ("sharingChanged", SharingChanged::name(config)),
+        ("interruptionChanged", InterruptionChanged::name(config)),
         ("removed", Removed::name(config)),
         ("chat", ChatNotice::name(config)),
         ("error", ErrorPayload::name(config)),
@@ -153,6 +159,7 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<Direction>(config),
         declaration::<Role>(config),
         declaration::<Policy>(config),
+        declaration::<Sharing>(config),
         declaration::<RemovalReason>(config),
         declaration::<TransportRef>(config),
         declaration::<ProducerRef>(config),
@@ -193,6 +200,10 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<RoleChanged>(config),
         declaration::<ChatNotice>(config),
         declaration::<PolicyChanged>(config),
+        declaration::<UnmuteRequested>(config),
+        declaration::<SpotlightChanged>(config),
+        declaration::<SharingChanged>(config),
+        declaration::<InterruptionChanged>(config),
         declaration::<Removed>(config),
         declaration::<NewProducer>(config),
         declaration::<PeerProducerRef>(config),
