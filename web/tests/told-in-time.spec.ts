@@ -7,6 +7,9 @@ import { NO_MEDIA, ROOM, SMALL_CAMERA, expect, test, type CallParticipant } from
 /** Time within which people are told. */
 const TOLD_MS_MAX = 3_000;
 
+/** Sound alone: video encoders are a load of which these tests need nothing. */
+const VOICE = { options: { camera: '0' } };
+
 const connectionOf = ({ page }: CallParticipant) => page.getByRole('status', { name: 'Connection' });
 
 test('a server that does not answer is told within three seconds, and until it does', NO_MEDIA, async ({ call }) => {
@@ -32,9 +35,9 @@ test('a server that does not answer is told within three seconds, and until it d
 
 test('somebody whose network is gone is marked for the others within three seconds, until it is back', async ({ call }) => {
   const { server, line, relay } = await call.startServerBehindLine();
-  const ana = await call.join('ana', { base: line.url, relayPort: relay.port, ...SMALL_CAMERA });
-  const ben = await call.join('ben', { base: server.url, ...SMALL_CAMERA });
-  await ben.expectVideoFrom(ana);
+  const ana = await call.join('ana', { base: line.url, relayPort: relay.port, ...VOICE });
+  const ben = await call.join('ben', { base: server.url, ...VOICE });
+  await ben.expectAudioFrom(ana);
   const mark = ben.tileOf(ana).getByText('ana’s connection is interrupted');
   await expect(mark).toHaveCount(0);
   const times: number[] = [];
@@ -48,19 +51,19 @@ test('somebody whose network is gone is marked for the others within three secon
     line.restore();
     await relay.command('restore');
     await expect(mark).toHaveCount(0, { timeout: TOLD_MS_MAX });
-    await ben.expectVideoFrom(ana);
+    await ben.expectAudioFrom(ana);
   }
   console.log(`vanished peer: marked after ${times.join(', ')} ms`);
 });
 
-test('somebody who is still seen is not marked, whatever the signalling does', async ({ call }) => {
+test('somebody who is still heard is not marked, whatever the signalling does', async ({ call }) => {
   const { server, line } = await call.startServerBehindLine();
-  const ana = await call.join('ana', { base: line.url, ...SMALL_CAMERA });
-  const ben = await call.join('ben', { base: server.url, ...SMALL_CAMERA });
-  await ben.expectVideoFrom(ana);
+  const ana = await call.join('ana', { base: line.url, ...VOICE });
+  const ben = await call.join('ben', { base: server.url, ...VOICE });
+  await ben.expectAudioFrom(ana);
   line.freeze();
   await expect(connectionOf(ana)).toHaveText('No answer', { timeout: TOLD_MS_MAX });
-  await ben.expectVideoFrom(ana);
+  await ben.expectAudioFrom(ana);
   await expect(ben.tileOf(ana).getByText('is interrupted')).toHaveCount(0);
   line.restore();
   await ana.expectConnected();
@@ -78,7 +81,7 @@ test('a device that is unplugged is told for as long as it is, with the button t
   });
   await ana.reload();
   await ana.join();
-  const ben = await call.join('ben', SMALL_CAMERA);
+  const ben = await call.join('ben', VOICE);
   await ben.expectVideoFrom(ana);
   await ana.page.evaluate(() => {
     const camera = window.captured.findLast(({ kind, readyState }) => kind === 'video' && readyState === 'live');
@@ -95,7 +98,7 @@ test('a device that is unplugged is told for as long as it is, with the button t
   await expect(problem).toHaveCount(0);
   await expect(button).toHaveAccessibleDescription(/Your camera was disconnected/);
   await button.click();
-  await expect(ana.page.getByRole('button', { name: 'Turn camera off' })).toHaveAccessibleDescription('');
+  await expect(ana.page.getByRole('button', { name: 'Turn camera off' })).not.toHaveAccessibleDescription(/disconnected/);
   await ben.expectVideoFrom(ana);
 });
 

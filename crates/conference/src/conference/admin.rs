@@ -193,7 +193,11 @@ impl Conference {
         }
         room.seats.clear();
         self.reservations.remove(name);
-        for session in room.everyone() {
+        // The hosts come last, so that nobody is made the host of a room that ends.
+        let hosts = room.hosts();
+        let mut everyone = room.everyone();
+        everyone.retain(|it| !hosts.contains(it));
+        for session in everyone.into_iter().chain(hosts) {
             self.remove_from_room(session, reason);
         }
         self.remove_room_if_unused(name);

@@ -311,6 +311,8 @@ fn ending_the_meeting_removes_everybody_and_the_room() {
     test.moderate(host, json!({"action": "end"}));
     for session in [host, ben.session, waiting] {
         let frames = test.take_frames(session);
+        let is_appointed = frames.iter().any(|it| it["type"] == "roleChanged");
+        assert!(!is_appointed, "nobody becomes the host of a room that ends");
         let last = frames.last().unwrap();
         assert_eq!(
             *last,
