@@ -34,8 +34,11 @@ export type Role = 'host' | 'speaker' | 'viewer';
 /** Entry policy of a room. */
 export type Policy = 'open' | 'invite-only' | 'approval' | 'locked';
 
+/** Rule of a room about who may share screens. */
+export type Sharing = 'everybody' | 'hosts';
+
 /** Why a participant that did not leave is no longer in the room. */
-export type RemovalReason = 'denied' | 'removed' | 'replaced' | 'room-closed';
+export type RemovalReason = 'denied' | 'removed' | 'replaced' | 'room-closed' | 'ended';
 
 /** Names a transport. */
 export type TransportRef = {
@@ -154,7 +157,19 @@ peerId: string, } | { 'action': 'mute';
 /** Id of the participant. */
 peerId: string;
 /** Kind of the producers; absent means all. */
-kind?: Kind, } | { 'action': 'remove';
+kind?: Kind, } | { 'action': 'muteAll';
+/** Kind of the producers; absent means all. */
+kind?: Kind, } | { 'action': 'askToUnmute';
+/** Id of the participant. */
+peerId: string, } | { 'action': 'stopSharing';
+/** Id of the participant. */
+peerId: string, } | { 'action': 'appointHost';
+/** Id of the participant. */
+peerId: string, } | { 'action': 'spotlight';
+/** Id of the participant; absent ends it. */
+peerId?: string, } | { 'action': 'setSharing';
+/** The new rule. */
+sharing: Sharing, } | { 'action': 'end', } | { 'action': 'remove';
 /** Id of the participant. */
 peerId: string;
 /** Whether it may not come back while the room exists; absent means that it may. */
@@ -231,6 +246,8 @@ export type ParticipantSummary = {
   video: boolean;
   /** Role in the room. */
   role: Role;
+  /** Whether nothing arrives from it at the moment; absent means that something does. */
+  interrupted?: boolean;
 };
 
 /** `roomJoined` */
@@ -251,6 +268,10 @@ export type RoomJoined = {
   participantCount?: number;
   /** Participant that is speaking. */
   activeSpeaker?: string;
+  /** Participant that a host shows large to everybody. */
+  spotlight?: string;
+  /** Who may share screens; absent means everybody who may speak. */
+  sharing?: Sharing;
 };
 
 /** `participantCount`: how many participants a room has in which not all of them are listed */
@@ -355,6 +376,8 @@ export type NewPeer = {
   peerId: string;
   /** Name to show. */
   displayName?: string;
+  /** What it may do here; absent means that it is a speaker. */
+  role?: Role;
 };
 
 /** `peerLeft` */
@@ -391,6 +414,32 @@ export type RoleChanged = {
 export type PolicyChanged = {
   /** The new policy. */
   policy: Policy;
+};
+
+/** `unmuteRequested`: a host asks to switch the microphone on */
+export type UnmuteRequested = {
+  /** Id of the host; absent for the operator. */
+  peerId?: string;
+};
+
+/** `spotlightChanged`: another participant is shown large to everybody, or none any more */
+export type SpotlightChanged = {
+  /** Id of the participant, perhaps the receiver's own; absent ends it. */
+  peerId?: string;
+};
+
+/** `sharingChanged` */
+export type SharingChanged = {
+  /** Who may share screens now. */
+  sharing: Sharing;
+};
+
+/** `interruptionChanged`: nothing arrives from a participant any more, or something arrives again */
+export type InterruptionChanged = {
+  /** Id of the participant. */
+  peerId: string;
+  /** Whether nothing arrives. */
+  interrupted: boolean;
 };
 
 /** `removed` */
@@ -722,6 +771,8 @@ export interface Requests {
   /** Answered by `done`. */
   closePoll: { payload: ClosePoll; reply: Empty };
   /** Answered by `done`. */
+  ping: { payload: Empty; reply: Empty };
+  /** Answered by `done`. */
   requestToSpeak: { payload: Empty; reply: Empty };
   /** Answered by `done`. */
   moderate: { payload: Moderate; reply: Empty };
@@ -756,6 +807,11 @@ export interface Notices {
   roleChanged: RoleChanged;
   policyChanged: PolicyChanged;
   muted: Produced;
+  unmuteRequested: UnmuteRequested;
+  sharingStopped: Empty;
+  spotlightChanged: SpotlightChanged;
+  sharingChanged: SharingChanged;
+  interruptionChanged: InterruptionChanged;
   removed: Removed;
   chat: ChatMessage;
   chatPolicyChanged: ChatPolicyChanged;

@@ -27,4 +27,4 @@ pub use self::participant::{
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;
 pub use self::request::{JoinRequest, Moderation, Request};
-pub use self::role::{Policy, Role};
+pub use self::role::{Policy, Role, Sharing};

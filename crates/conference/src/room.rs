@@ -3,6 +3,7 @@
 
 mod audience;
 mod conversation;
+mod hosting;
 mod last_n;
 mod presence;
 mod speaker;
@@ -20,6 +21,7 @@ use crate::seats::{Identity, ResumeKey, Seats};
 
 use self::conversation::Conversation;
 pub(crate) use self::conversation::{ChatEntry, NewPoll, PersonId};
+pub(crate) use self::hosting::Hosting;
 use self::last_n::LastN;
 pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
 use self::speaker::RoomSpeaker;
@@ -53,6 +55,8 @@ pub(crate) struct Room {
     pub(crate) seats: Seats,
     /// Participants that may not come back.
     pub(crate) bans: Bans,
+    /// What hosts have decided for everybody.
+    pub(crate) hosting: Hosting,
     /// Number of the next session that enters or waits.
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
@@ -105,6 +109,8 @@ pub(crate) struct Participant {
     pub device: Option<Arc<ClientDevice>>,
     /// Role in the room.
     pub role: Role,
+    /// Whether nothing arrives from the participant at the moment.
+    pub is_interrupted: bool,
     /// Whether the participant may receive media.
     pub can_subscribe: bool,
     /// Secret by which its client is recognised when it comes back.
@@ -132,6 +138,7 @@ impl Room {
             reserved_until: None,
             seats: Seats::default(),
             bans: Bans::default(),
+            hosting: Hosting::default(),
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
@@ -413,6 +420,18 @@ impl Room {
         Some(participant)
     }
 
+    /// Records whether nothing arrives from a participant. Returns the participant, or `None` when that was
+    /// known already or it is not in the room.
+    pub(crate) fn set_interrupted(
+        &mut self,
+        number: u64,
+        is_interrupted: bool,
+    ) -> Option<&Participant> {
+        let participant = self.participants.get_mut(&number)?;
+        let before = std::mem::replace(&mut participant.is_interrupted, is_interrupted);
+        (before != is_interrupted).then_some(participant)
+    }
+
     /// Sets the display name of a participant and returns the previous one.
     pub(crate) fn set_display_name(
         &mut self,
@@ -480,6 +499,7 @@ impl Participant {
             claimed_user: self.claimed_user.clone(),
             device: self.device.clone(),
             role: self.role,
+            is_interrupted: self.is_interrupted,
             producers,
         }
     }

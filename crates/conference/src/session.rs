@@ -10,6 +10,7 @@ use watersmeet_wire::units::{Time, TokenBucket};
 use crate::connect_request::ClientKey;
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
 use crate::limits::{ConferenceLimits, REACTIONS_BURST, REACTIONS_PER_SECOND};
+use crate::liveness::Liveness;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::relay_budget::RelayBudget;
 
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     is_failed: bool,
     /// Limit of its message rate.
     rate: MessageRate,
+    /// When something arrived from its client last.
+    liveness: Liveness,
     /// Limit of what it makes the server send to others.
     relay_budget: RelayBudget,
     /// Limit of its reactions.
@@ -99,6 +102,7 @@ impl Session {
             dialect,
             is_failed: false,
             rate: MessageRate::new(limits),
+            liveness: Liveness::default(),
             relay_budget: RelayBudget::default(),
             reactions: TokenBucket::new(REACTIONS_PER_SECOND, REACTIONS_BURST),
             token: token.map(Token),
@@ -205,6 +209,11 @@ impl Session {
     /// The number of messages refused since the rate was last fully recovered.
     pub(crate) fn count_message(&mut self, now: Time) -> Result<(), u32> {
         self.rate.count(now)
+    }
+
+    /// Returns when something arrived from its client last.
+    pub(crate) const fn liveness(&mut self) -> &mut Liveness {
+        &mut self.liveness
     }
 
     /// Returns the limit of what it makes the server send to others.

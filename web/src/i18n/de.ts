@@ -32,6 +32,8 @@ const DE: Catalogue = {
     'In kurzer Zeit wurden zu viele Räume angelegt. Warten Sie eine Minute und versuchen Sie es erneut.',
   'createRoom.refused': 'Der Server konnte den Raum nicht anlegen. Versuchen Sie es noch einmal.',
   'lobby.aboutToJoin': 'Sie betreten gleich',
+  'lobby.otherTab':
+    'Sie sind in einem anderen Tab in dieser Besprechung. Wenn Sie hier beitreten, verlassen Sie sie dort.',
   'lobby.yourName': 'Ihr Name',
   'lobby.namePlaceholder': 'So sehen Sie die anderen',
   'lobby.join': 'Jetzt teilnehmen',
@@ -65,6 +67,8 @@ const DE: Catalogue = {
     'Browser öffnen die Kamera nur auf einer sicheren Seite. Verwenden Sie eine https://-Adresse, oder localhost auf diesem Rechner.',
   'deviceError.camera.failed':
     'Ihre Kamera konnte nicht gestartet werden. Schalten Sie sie wieder ein, um es noch einmal zu versuchen.',
+  'deviceError.camera.unplugged':
+    'Ihre Kamera wurde getrennt. Schließen Sie sie wieder an, oder wählen Sie eine andere.',
   'deviceError.microphone.denied':
     'Diese Seite darf Ihr Mikrofon nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie es wieder ein.',
   'deviceError.microphone.missing':
@@ -75,6 +79,8 @@ const DE: Catalogue = {
     'Browser öffnen das Mikrofon nur auf einer sicheren Seite. Verwenden Sie eine https://-Adresse, oder localhost auf diesem Rechner.',
   'deviceError.microphone.failed':
     'Ihr Mikrofon konnte nicht gestartet werden. Schalten Sie es wieder ein, um es noch einmal zu versuchen.',
+  'deviceError.microphone.unplugged':
+    'Ihr Mikrofon wurde getrennt. Schließen Sie es wieder an, oder wählen Sie ein anderes.',
   'deviceError.both.denied':
     'Diese Seite darf Kamera und Mikrofon nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie beide wieder ein.',
   'deviceError.both.missing':
@@ -85,6 +91,11 @@ const DE: Catalogue = {
     'Browser öffnen Kamera und Mikrofon nur auf einer sicheren Seite. Verwenden Sie eine https://-Adresse, oder localhost auf diesem Rechner.',
   'deviceError.both.failed':
     'Kamera und Mikrofon konnten nicht gestartet werden. Schalten Sie sie wieder ein, um es noch einmal zu versuchen.',
+  'deviceError.both.unplugged':
+    'Ihre Kamera und Ihr Mikrofon wurden getrennt. Schließen Sie sie wieder an, oder wählen Sie andere.',
+  'microphone.silent':
+    'Ihr Mikrofon ist an, aber es liefert keinen Ton. Prüfen Sie seinen Schalter, oder wählen Sie ein anderes.',
+  'microphone.talkingMuted': 'Sie sind stumm: Niemand hört Sie.',
   'deviceError.joinWithout': 'Sie können auch ohne teilnehmen.',
   'screenError.denied':
     'Ihr System erlaubt diesem Browser nicht, den Bildschirm aufzunehmen. Erlauben Sie es in den Datenschutzeinstellungen des Systems.',
@@ -119,8 +130,14 @@ const DE: Catalogue = {
   'connection.joining': 'Verbinden …',
   'connection.reconnecting': 'Neu verbinden …',
   'connection.impaired': 'Schlechte Verbindung',
+  'connection.silent': 'Keine Antwort',
   'connection.live': 'Verbunden',
   'banner.reconnecting': 'Die Verbindung ist abgebrochen. Wir bringen Sie zurück …',
+  'banner.asleep': 'Dieses Gerät hat geschlafen. Wir bringen Sie zurück …',
+  'banner.silent': 'Der Server antwortet im Moment nicht. Sobald er antwortet, geht der Anruf weiter.',
+  'banner.reconnect': 'Neu verbinden',
+  'banner.tryAgain': 'Erneut versuchen',
+  'banner.chooseDevice': 'Anderes wählen',
   'banner.tryNow': 'Jetzt versuchen',
   'banner.audioBlocked': 'Ihr Browser hält den Ton zurück.',
   'banner.playSound': 'Ton abspielen',
@@ -152,6 +169,8 @@ const DE: Catalogue = {
   'people.muted': 'Stumm',
   'people.unmuted': 'Nicht stumm',
   'people.speaking': 'Spricht',
+  'people.interrupted': 'Verbindung unterbrochen',
+  'people.spotlit': 'Von einem Host für alle groß gezeigt',
   'people.cameraOn': 'Kamera an',
   'people.cameraOff': 'Kamera aus',
   'people.sharing': 'Teilt einen Bildschirm',
@@ -251,6 +270,9 @@ const DE: Catalogue = {
   'request.manyWait': '{count, plural, one {Eine Person möchte hereinkommen} other {# Personen möchten hereinkommen}}',
   'request.asks': '{name} bittet ums Wort',
   'request.manyAsk': '{count, plural, one {Eine Person bittet ums Wort} other {# Personen bitten ums Wort}}',
+  'request.unmute': '{name} bittet Sie, Ihr Mikrofon einzuschalten',
+  'request.unmuteByHost': 'Ein Host bittet Sie, Ihr Mikrofon einzuschalten',
+  'request.unmuteAccept': 'Einschalten',
   'request.deny': 'Ablehnen',
   'request.admit': 'Einlassen',
   'request.notNow': 'Jetzt nicht',
@@ -260,6 +282,12 @@ const DE: Catalogue = {
   'host.asking': 'Bitten ums Wort',
   'host.options': 'Optionen für {name}',
   'host.mute': 'Stummschalten',
+  'host.muteAll': 'Alle stumm schalten',
+  'host.askToUnmute': 'Um Ton bitten',
+  'host.stopSharing': 'Freigabe beenden',
+  'host.spotlight': 'Für alle groß zeigen',
+  'host.endSpotlight': 'Nicht mehr groß zeigen',
+  'host.appoint': 'Zum Host machen',
   'host.makeSpeaker': 'Sprechen lassen',
   'host.makeViewer': 'Nur zusehen lassen',
   'host.remove': 'Entfernen',
@@ -268,6 +296,13 @@ const DE: Catalogue = {
     '{name} verlässt die Besprechung sofort und kann wiederkommen, wenn Sie das nicht ausschließen.',
   'host.keepOut': '{name} von dieser Besprechung ausschließen',
   'host.cancel': 'Abbrechen',
+  'host.sharing': 'Wer Bildschirme teilen kann',
+  'host.sharing.everybody': 'Alle, die sprechen können',
+  'host.sharing.hosts': 'Nur Hosts',
+  'host.chat': 'Wer im Chat schreiben kann',
+  'host.end': 'Für alle beenden',
+  'host.endTitle': 'Die Besprechung für alle beenden?',
+  'host.endText': 'Alle werden sofort entfernt, auch wer noch auf Einlass wartet.',
   'host.linkLacksInvitation': 'Der Link dieses Raums enthält keine Einladung: Mit ihm kommt niemand Neues herein.',
   'tile.heldBack.bandwidth': 'Ihre Verbindung ist zu langsam für dieses Bild.',
   'tile.heldBack.bandwidth.outlook': 'Es kommt von selbst zurück.',
@@ -277,6 +312,7 @@ const DE: Catalogue = {
   'tile.ownPaused': 'Ihre Kamera ist pausiert, um Daten zu sparen',
   'tile.loading': 'Das Bild wird geladen',
   'tile.frozen': 'Das Bild steht seit {seconds, number} s',
+  'tile.interrupted': 'Die Verbindung von {name} ist unterbrochen',
   'tile.pin': '{name} anheften',
   'tile.unpin': '{name} nicht mehr anheften',
   'tile.fullScreen': '{name} im Vollbild zeigen',
@@ -288,6 +324,10 @@ const DE: Catalogue = {
   'notifications.dismiss': 'Schließen',
   'notification.joined': '{name} ist gekommen',
   'notification.left': '{name} ist gegangen',
+  'notification.joinedMany':
+    '{name} {count, plural, one {und eine weitere Person sind da} other {und # weitere Personen sind da}}',
+  'notification.leftMany':
+    '{name} {count, plural, one {und eine weitere Person sind gegangen} other {und # weitere Personen sind gegangen}}',
   'notification.policy.open': 'Jetzt können alle mit dem Link hereinkommen.',
   'notification.policy.invite-only': 'Jetzt kommen nur Eingeladene herein.',
   'notification.policy.approval': 'Jetzt lässt die Leitung jede neue Person einzeln herein.',
@@ -306,6 +346,15 @@ const DE: Catalogue = {
   'notification.chatPolicy.hosts': 'Nur Hosts können jetzt im Chat an alle schreiben.',
   'notification.chatNotLoaded':
     'Der Chat konnte nicht geladen werden. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.',
+  'notification.mutedAll': 'Alle anderen sind stumm. Sie können sich selbst wieder einschalten.',
+  'notification.unmuteAsked': '{name} wurde gebeten, das Mikrofon einzuschalten.',
+  'notification.sharingStopped': 'Ein Host hat Ihre Bildschirmfreigabe beendet.',
+  'notification.sharing.everybody': 'Alle, die sprechen können, können jetzt ihren Bildschirm teilen.',
+  'notification.sharing.hosts': 'Nur Hosts können jetzt eine Bildschirmfreigabe beginnen.',
+  'notification.onlyHostsShare':
+    'In dieser Besprechung können nur Hosts ihren Bildschirm teilen. Fragen Sie einen von ihnen.',
+  'notification.spotlit': 'Ein Host zeigt Sie für alle groß.',
+  'notification.spotlightEnded': 'Sie werden nicht mehr für alle groß gezeigt.',
   'notification.viewerCannotSend': 'Sie sehen zu: Andere hören und sehen Sie nicht. Bitten Sie zuerst ums Wort.',
   'notification.cameraPaused':
     'Ihre Kamera ist pausiert, solange Sie nur Ton und geteilten Bildschirm haben. Schalten Sie zuerst das aus.',
@@ -331,6 +380,8 @@ const DE: Catalogue = {
   'refusal.timed-out': 'der Server hat zu lange gebraucht',
   'refusal.unsupported': 'diesem Browser fehlt, was der Raum verwendet',
   'refusal.other': 'der Server meldet „{message}“',
+  'leaving.title': 'Die Besprechung verlassen?',
+  'leaving.stay': 'Bleiben',
   'left.left.title': 'Sie haben die Besprechung verlassen',
   'left.left.lead': 'Der Raum {room} bleibt für alle offen, die noch darin sind.',
   'left.left.rejoin': 'Wieder teilnehmen',
@@ -344,6 +395,8 @@ const DE: Catalogue = {
   'left.replaced.rejoin': 'Hier teilnehmen',
   'left.room-closed.title': 'Die Besprechung ist beendet',
   'left.room-closed.lead': 'Der Raum {room} wurde für alle geschlossen.',
+  'left.ended.title': 'Die Besprechung wurde beendet',
+  'left.ended.lead': 'Ein Host hat die Besprechung {room} für alle beendet.',
   'left.home': 'Startseite',
   'notFound.title': 'Hier ist keine Seite',
   'notFound.lead': 'Vielleicht ist die Adresse vertippt. Geben Sie den Namen Ihres Raums auf der Startseite ein.',

@@ -40,6 +40,7 @@ export const EN = {
 
   // Preview before joining
   'lobby.aboutToJoin': 'You are about to join',
+  'lobby.otherTab': 'You are in this meeting in another tab. If you join here, you leave it there.',
   'lobby.yourName': 'Your name',
   'lobby.namePlaceholder': 'How others will see you',
   'lobby.join': 'Join now',
@@ -75,6 +76,7 @@ export const EN = {
   'deviceError.camera.insecure':
     'Browsers open the camera only on a secure page. Use an https:// address, or localhost on this computer.',
   'deviceError.camera.failed': 'Your camera could not be started. Switch it on again to try once more.',
+  'deviceError.camera.unplugged': 'Your camera was disconnected. Plug it in again, or choose another one.',
   'deviceError.microphone.denied':
     'This page may not use your microphone. Allow it beside the page’s address and switch it on again.',
   'deviceError.microphone.missing': 'No microphone was found. Plug one in and switch it on again.',
@@ -83,6 +85,7 @@ export const EN = {
   'deviceError.microphone.insecure':
     'Browsers open the microphone only on a secure page. Use an https:// address, or localhost on this computer.',
   'deviceError.microphone.failed': 'Your microphone could not be started. Switch it on again to try once more.',
+  'deviceError.microphone.unplugged': 'Your microphone was disconnected. Plug it in again, or choose another one.',
   'deviceError.both.denied':
     'This page may not use your camera and microphone. Allow it beside the page’s address and switch them on again.',
   'deviceError.both.missing': 'No camera or microphone was found. Plug one in and switch it on again.',
@@ -91,6 +94,10 @@ export const EN = {
   'deviceError.both.insecure':
     'Browsers open the camera and microphone only on a secure page. Use an https:// address, or localhost on this computer.',
   'deviceError.both.failed': 'Your camera and microphone could not be started. Switch them on again to try once more.',
+  'deviceError.both.unplugged': 'Your camera and microphone were disconnected. Plug them in again, or choose others.',
+  'microphone.silent':
+    'Your microphone is on, but no sound comes from it. Check its own switch, or choose another one.',
+  'microphone.talkingMuted': 'You are muted: nobody hears you.',
   'deviceError.joinWithout': 'You can also join without.',
 
   // A screen cannot be shared
@@ -128,8 +135,14 @@ export const EN = {
   'connection.joining': 'Connecting…',
   'connection.reconnecting': 'Reconnecting…',
   'connection.impaired': 'Poor connection',
+  'connection.silent': 'No answer',
   'connection.live': 'Connected',
   'banner.reconnecting': 'The connection was lost. Getting you back in…',
+  'banner.asleep': 'This device was asleep. Getting you back in…',
+  'banner.silent': 'The server does not answer at the moment. The call goes on when it does.',
+  'banner.reconnect': 'Reconnect',
+  'banner.tryAgain': 'Try again',
+  'banner.chooseDevice': 'Choose another',
   'banner.tryNow': 'Try now',
   'banner.audioBlocked': 'Your browser holds back the sound.',
   'banner.playSound': 'Play sound',
@@ -164,6 +177,8 @@ export const EN = {
   'people.muted': 'Muted',
   'people.unmuted': 'Unmuted',
   'people.speaking': 'Speaking',
+  'people.interrupted': 'Connection interrupted',
+  'people.spotlit': 'Shown large to everyone by a host',
   'people.cameraOn': 'Camera on',
   'people.cameraOff': 'Camera off',
   'people.sharing': 'Sharing a screen',
@@ -270,6 +285,9 @@ export const EN = {
   'request.manyWait': '{count, plural, one {One person waits to come in} other {# people wait to come in}}',
   'request.asks': '{name} asks to speak',
   'request.manyAsk': '{count, plural, one {One person asks to speak} other {# people ask to speak}}',
+  'request.unmute': '{name} asks you to unmute',
+  'request.unmuteByHost': 'A host asks you to unmute',
+  'request.unmuteAccept': 'Unmute',
   'request.deny': 'Deny',
   'request.admit': 'Admit',
   'request.notNow': 'Not now',
@@ -279,6 +297,12 @@ export const EN = {
   'host.asking': 'Asking to speak',
   'host.options': 'Options for {name}',
   'host.mute': 'Mute',
+  'host.muteAll': 'Mute all',
+  'host.askToUnmute': 'Ask to unmute',
+  'host.stopSharing': 'Stop their sharing',
+  'host.spotlight': 'Show large to all',
+  'host.endSpotlight': 'Stop showing large',
+  'host.appoint': 'Make host',
   'host.makeSpeaker': 'Make speaker',
   'host.makeViewer': 'Make viewer',
   'host.remove': 'Remove',
@@ -286,6 +310,13 @@ export const EN = {
   'host.removeText': '{name} leaves the meeting at once, and can join again unless you keep them out.',
   'host.keepOut': 'Keep {name} out of this meeting',
   'host.cancel': 'Cancel',
+  'host.sharing': 'Who can share a screen',
+  'host.sharing.everybody': 'Everyone who can speak',
+  'host.sharing.hosts': 'Hosts only',
+  'host.chat': 'Who can write in the chat',
+  'host.end': 'End for everyone',
+  'host.endTitle': 'End the meeting for everyone?',
+  'host.endText': 'Everybody is removed at once, also those who wait to come in.',
   'host.linkLacksInvitation': 'This room’s link carries no invitation: nobody new can come in by it.',
 
   // Tiles
@@ -297,6 +328,7 @@ export const EN = {
   'tile.ownPaused': 'Your camera is paused to save data',
   'tile.loading': 'Loading the picture',
   'tile.frozen': 'The picture has stood still for {seconds, number} s',
+  'tile.interrupted': '{name}’s connection is interrupted',
   'tile.pin': 'Pin {name}',
   'tile.unpin': 'Unpin {name}',
   'tile.fullScreen': 'Show {name} on the full screen',
@@ -310,6 +342,8 @@ export const EN = {
   'notifications.dismiss': 'Dismiss',
   'notification.joined': '{name} joined',
   'notification.left': '{name} left',
+  'notification.joinedMany': '{name} {count, plural, one {and one other joined} other {and # others joined}}',
+  'notification.leftMany': '{name} {count, plural, one {and one other left} other {and # others left}}',
   'notification.policy.open': 'Anyone with the link can join now.',
   'notification.policy.invite-only': 'Only people with an invitation can join now.',
   'notification.policy.approval': 'A host lets in each new person now.',
@@ -327,6 +361,14 @@ export const EN = {
   'notification.chatPolicy.everybody': 'Everybody can write in the chat now.',
   'notification.chatPolicy.hosts': 'Only hosts can write to everybody in the chat now.',
   'notification.chatNotLoaded': 'The chat could not be loaded. Check your connection and try again.',
+  'notification.mutedAll': 'Everyone else is muted. They can unmute themselves.',
+  'notification.unmuteAsked': '{name} has been asked to unmute.',
+  'notification.sharingStopped': 'A host stopped your screen sharing.',
+  'notification.sharing.everybody': 'Everyone who can speak can share a screen now.',
+  'notification.sharing.hosts': 'Only hosts can start to share a screen now.',
+  'notification.onlyHostsShare': 'Only hosts can share a screen in this meeting. Ask one of them.',
+  'notification.spotlit': 'A host shows you large to everyone.',
+  'notification.spotlightEnded': 'You are no longer shown large to everyone.',
   'notification.viewerCannotSend': 'You are watching: others do not hear or see you. Ask to speak first.',
   'notification.cameraPaused':
     'Your camera is paused while you have audio and shared screen only. Switch that off first.',
@@ -356,6 +398,8 @@ export const EN = {
   'refusal.other': 'the server said “{message}”',
 
   // After the call
+  'leaving.title': 'Leave the meeting?',
+  'leaving.stay': 'Stay',
   'left.left.title': 'You left the meeting',
   'left.left.lead': 'The room {room} stays open for those still in it.',
   'left.left.rejoin': 'Rejoin',
@@ -369,6 +413,8 @@ export const EN = {
   'left.replaced.rejoin': 'Join here',
   'left.room-closed.title': 'The meeting is over',
   'left.room-closed.lead': 'The room {room} was closed for everybody.',
+  'left.ended.title': 'The meeting has ended',
+  'left.ended.lead': 'A host ended the meeting {room} for everyone.',
   'left.home': 'Home',
 
   // No page at this address

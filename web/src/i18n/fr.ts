@@ -32,6 +32,8 @@ const FR: Catalogue = {
   'createRoom.rate-limited': 'Trop de salles ont été créées en peu de temps. Attendez une minute et réessayez.',
   'createRoom.refused': 'Le serveur n’a pas pu créer la salle. Réessayez.',
   'lobby.aboutToJoin': 'Vous allez rejoindre',
+  'lobby.otherTab':
+    'Vous êtes dans cette réunion dans un autre onglet. Si vous la rejoignez ici, vous la quittez là-bas.',
   'lobby.yourName': 'Votre nom',
   'lobby.namePlaceholder': 'Tel que les autres le verront',
   'lobby.join': 'Rejoindre',
@@ -64,6 +66,7 @@ const FR: Catalogue = {
   'deviceError.camera.insecure':
     'Les navigateurs n’ouvrent la caméra que sur une page sécurisée. Utilisez une adresse https://, ou localhost sur cet ordinateur.',
   'deviceError.camera.failed': 'Votre caméra n’a pas pu démarrer. Réactivez-la pour réessayer.',
+  'deviceError.camera.unplugged': 'Votre caméra a été débranchée. Rebranchez-la ou choisissez-en une autre.',
   'deviceError.microphone.denied':
     'Cette page n’a pas accès à votre micro. Autorisez-la à côté de l’adresse de la page, puis réactivez le micro.',
   'deviceError.microphone.missing': 'Aucun micro n’a été trouvé. Branchez-en un et réactivez-le.',
@@ -72,6 +75,7 @@ const FR: Catalogue = {
   'deviceError.microphone.insecure':
     'Les navigateurs n’ouvrent le micro que sur une page sécurisée. Utilisez une adresse https://, ou localhost sur cet ordinateur.',
   'deviceError.microphone.failed': 'Votre micro n’a pas pu démarrer. Réactivez-le pour réessayer.',
+  'deviceError.microphone.unplugged': 'Votre micro a été débranché. Rebranchez-le ou choisissez-en un autre.',
   'deviceError.both.denied':
     'Cette page n’a pas accès à votre caméra ni à votre micro. Autorisez-la à côté de l’adresse de la page, puis réactivez-les.',
   'deviceError.both.missing': 'Aucune caméra ni aucun micro n’a été trouvé. Branchez-en et réactivez-les.',
@@ -80,6 +84,11 @@ const FR: Catalogue = {
   'deviceError.both.insecure':
     'Les navigateurs n’ouvrent la caméra et le micro que sur une page sécurisée. Utilisez une adresse https://, ou localhost sur cet ordinateur.',
   'deviceError.both.failed': 'Votre caméra et votre micro n’ont pas pu démarrer. Réactivez-les pour réessayer.',
+  'deviceError.both.unplugged':
+    'Votre caméra et votre micro ont été débranchés. Rebranchez-les ou choisissez-en d’autres.',
+  'microphone.silent':
+    'Votre micro est activé, mais aucun son n’en sort. Vérifiez son interrupteur ou choisissez-en un autre.',
+  'microphone.talkingMuted': 'Votre micro est coupé : personne ne vous entend.',
   'deviceError.joinWithout': 'Vous pouvez aussi participer sans.',
   'screenError.denied':
     'Votre système n’autorise pas ce navigateur à enregistrer l’écran. Autorisez-le dans les réglages de confidentialité du système.',
@@ -112,8 +121,14 @@ const FR: Catalogue = {
   'connection.joining': 'Connexion…',
   'connection.reconnecting': 'Reconnexion…',
   'connection.impaired': 'Mauvaise connexion',
+  'connection.silent': 'Pas de réponse',
   'connection.live': 'Connecté',
   'banner.reconnecting': 'La connexion est perdue. Nous vous ramenons dans la réunion…',
+  'banner.asleep': 'Cet appareil était en veille. Nous vous ramenons dans la réunion…',
+  'banner.silent': 'Le serveur ne répond pas en ce moment. L’appel reprend dès qu’il répond.',
+  'banner.reconnect': 'Se reconnecter',
+  'banner.tryAgain': 'Réessayer encore',
+  'banner.chooseDevice': 'En choisir un autre',
   'banner.tryNow': 'Réessayer',
   'banner.audioBlocked': 'Votre navigateur retient le son.',
   'banner.playSound': 'Écouter',
@@ -145,6 +160,8 @@ const FR: Catalogue = {
   'people.muted': 'Micro coupé',
   'people.unmuted': 'Micro activé',
   'people.speaking': 'Parle',
+  'people.interrupted': 'Connexion interrompue',
+  'people.spotlit': 'Affiché en grand pour tous par un hôte',
   'people.cameraOn': 'Caméra activée',
   'people.cameraOff': 'Caméra coupée',
   'people.sharing': 'Partage un écran',
@@ -249,6 +266,9 @@ const FR: Catalogue = {
   'request.asks': '{name} demande la parole',
   'request.manyAsk':
     '{count, plural, one {Une personne demande la parole} many {# personnes demandent la parole} other {# personnes demandent la parole}}',
+  'request.unmute': '{name} vous demande d’activer votre micro',
+  'request.unmuteByHost': 'Un hôte vous demande d’activer votre micro',
+  'request.unmuteAccept': 'Activer',
   'request.deny': 'Refuser',
   'request.admit': 'Accepter',
   'request.notNow': 'Pas maintenant',
@@ -258,6 +278,12 @@ const FR: Catalogue = {
   'host.asking': 'Demandent la parole',
   'host.options': 'Options pour {name}',
   'host.mute': 'Couper le micro',
+  'host.muteAll': 'Couper tous les micros',
+  'host.askToUnmute': 'Demander d’activer',
+  'host.stopSharing': 'Arrêter son partage',
+  'host.spotlight': 'Afficher en grand à tous',
+  'host.endSpotlight': 'Ne plus afficher en grand',
+  'host.appoint': 'Nommer hôte',
   'host.makeSpeaker': 'Donner la parole',
   'host.makeViewer': 'Retirer la parole',
   'host.remove': 'Exclure',
@@ -266,6 +292,13 @@ const FR: Catalogue = {
     '{name} quittera aussitôt la réunion et pourra revenir, sauf si vous l’en empêchez.',
   'host.keepOut': 'Empêcher {name} de revenir dans cette réunion',
   'host.cancel': 'Annuler',
+  'host.sharing': 'Qui peut partager un écran',
+  'host.sharing.everybody': 'Tous ceux qui peuvent parler',
+  'host.sharing.hosts': 'Les hôtes seulement',
+  'host.chat': 'Qui peut écrire dans la discussion',
+  'host.end': 'Terminer pour tous',
+  'host.endTitle': 'Terminer la réunion pour tous ?',
+  'host.endText': 'Tout le monde est retiré aussitôt, y compris ceux qui attendent d’entrer.',
   'host.linkLacksInvitation':
     'Le lien de cette salle ne contient pas d’invitation : il ne laisse entrer personne de nouveau.',
   'tile.heldBack.bandwidth': 'Votre connexion est trop lente pour cette image.',
@@ -276,6 +309,7 @@ const FR: Catalogue = {
   'tile.ownPaused': 'Votre caméra est en pause pour économiser les données',
   'tile.loading': 'Chargement de l’image',
   'tile.frozen': 'L’image est figée depuis {seconds, number} s',
+  'tile.interrupted': 'La connexion de {name} est interrompue',
   'tile.pin': 'Épingler {name}',
   'tile.unpin': 'Détacher {name}',
   'tile.fullScreen': 'Afficher {name} en plein écran',
@@ -287,6 +321,10 @@ const FR: Catalogue = {
   'notifications.dismiss': 'Fermer',
   'notification.joined': '{name} est là',
   'notification.left': '{name} a quitté la réunion',
+  'notification.joinedMany':
+    '{name} {count, plural, one {et une autre personne sont là} many {et # autres personnes sont là} other {et # autres personnes sont là}}',
+  'notification.leftMany':
+    '{name} {count, plural, one {et une autre personne sont parties} many {et # autres personnes sont parties} other {et # autres personnes sont parties}}',
   'notification.policy.open': 'Toute personne ayant le lien peut entrer maintenant.',
   'notification.policy.invite-only': 'Seules les personnes invitées peuvent entrer maintenant.',
   'notification.policy.approval': 'L’hôte accepte désormais chaque nouvelle personne.',
@@ -305,6 +343,15 @@ const FR: Catalogue = {
   'notification.chatPolicy.everybody': 'Tout le monde peut maintenant écrire dans la discussion.',
   'notification.chatPolicy.hosts': 'Seuls les hôtes peuvent maintenant écrire à tous dans la discussion.',
   'notification.chatNotLoaded': 'La discussion n’a pas pu être chargée. Vérifiez votre connexion et réessayez.',
+  'notification.mutedAll': 'Tous les autres micros sont coupés. Chacun peut réactiver le sien.',
+  'notification.unmuteAsked': '{name} a reçu votre demande d’activer son micro.',
+  'notification.sharingStopped': 'Un hôte a arrêté votre partage d’écran.',
+  'notification.sharing.everybody': 'Tous ceux qui peuvent parler peuvent maintenant partager un écran.',
+  'notification.sharing.hosts': 'Seuls les hôtes peuvent maintenant commencer à partager un écran.',
+  'notification.onlyHostsShare':
+    'Dans cette réunion, seuls les hôtes peuvent partager un écran. Demandez à l’un d’eux.',
+  'notification.spotlit': 'Un hôte vous affiche en grand pour tous.',
+  'notification.spotlightEnded': 'Vous n’êtes plus affiché en grand pour tous.',
   'notification.viewerCannotSend':
     'Vous êtes spectateur : les autres ne vous entendent ni ne vous voient. Demandez d’abord la parole.',
   'notification.cameraPaused':
@@ -331,6 +378,8 @@ const FR: Catalogue = {
   'refusal.timed-out': 'le serveur a mis trop de temps',
   'refusal.unsupported': 'il manque à ce navigateur ce que la salle utilise',
   'refusal.other': 'le serveur indique « {message} »',
+  'leaving.title': 'Quitter la réunion ?',
+  'leaving.stay': 'Rester',
   'left.left.title': 'Vous avez quitté la réunion',
   'left.left.lead': 'La salle {room} reste ouverte pour ceux qui y sont encore.',
   'left.left.rejoin': 'Revenir',
@@ -344,6 +393,8 @@ const FR: Catalogue = {
   'left.replaced.rejoin': 'Participer ici',
   'left.room-closed.title': 'La réunion est terminée',
   'left.room-closed.lead': 'La salle {room} a été fermée pour tout le monde.',
+  'left.ended.title': 'La réunion a pris fin',
+  'left.ended.lead': 'Un hôte a mis fin à la réunion {room} pour tous.',
   'left.home': 'Accueil',
   'notFound.title': 'Il n’y a pas de page ici',
   'notFound.lead':

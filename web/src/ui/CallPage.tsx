@@ -3,22 +3,25 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { App } from '../app';
 import { CallLayout } from '../callLayout';
-import type { Device, DeviceError } from '../capture';
 import { formatNumber, t } from '../i18n/translate';
 import type { Notification } from '../notificationList';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { CallControls } from './CallControls';
 import { ChatButton } from './ChatButton';
+import { ConnectionBanner, ConnectionStatus } from './ConnectionStatus';
 import { CopyLinkButton } from './CopyLinkButton';
+import { DeviceProblem } from './DeviceProblem';
 import { DevicesDialog } from './DevicesDialog';
-import { CloseIcon, Mark, PeopleIcon, SoundIcon } from './icons';
+import { LeaveDialog } from './LeaveDialog';
+import { CloseIcon, Mark, PeopleIcon } from './icons';
 import { LayoutMenu, toggleFullScreen } from './LayoutMenu';
 import { onDemand } from './onDemand';
 import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
 import { Stage } from './Stage';
+import { UnmuteRequest } from './UnmuteRequest';
 import { labelOf, notificationText } from './messages';
 
 const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
@@ -49,7 +52,6 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
     h: () => hands.toggle(),
     f: toggleFullScreen,
   });
-  useDeviceErrors(app, room);
   useChatLoaded();
   const participants = room.participants.value;
   return (
@@ -82,7 +84,9 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         <div class="floor">
           <Stage app={app} room={room} layout={layout} />
           <div class="notices">
-            <Banner app={app} room={room} />
+            <ConnectionBanner app={app} room={room} />
+            <DeviceProblem app={app} openDevices={() => (devicesOpen.value = true)} />
+            <UnmuteRequest app={app} room={room} />
             {!panelOpen.value && <HostRequests room={room} showPanel={togglePanel} />}
             <Notifications room={room} />
           </div>
@@ -94,6 +98,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
       {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
+      {app.leaveGuard.asking.value && <LeaveDialog guard={app.leaveGuard} />}
       {participants.map((participant) => (
         <Sounds key={participant.id} app={app} participant={participant} />
       ))}
@@ -125,50 +130,6 @@ function Sounds({ app, participant }: { app: App; participant: Participant }) {
         />
       ),
   );
-}
-
-function ConnectionStatus({ room }: { room: Room }) {
-  const status = room.status.value;
-  const [tone, text] =
-    status === 'joining'
-      ? ['waiting', t('connection.joining')]
-      : status === 'reconnecting'
-        ? ['bad', t('connection.reconnecting')]
-        : room.recovery.impaired.value
-          ? ['bad', t('connection.impaired')]
-          : ['good', t('connection.live')];
-  return (
-    <p class={`connection ${tone}`} role="status" aria-label={t('connection.label')}>
-      <span class="dot" aria-hidden="true" />
-      <span class="connection-text">{text}</span>
-    </p>
-  );
-}
-
-/** A present problem, with the button that may solve it. */
-function Banner({ app, room }: { app: App; room: Room }) {
-  if (room.status.value === 'reconnecting') {
-    return (
-      <div class="banner" role="alert">
-        <span>{t('banner.reconnecting')}</span>
-        <button class="button small" type="button" onClick={() => room.retryNow()}>
-          {t('banner.tryNow')}
-        </button>
-      </div>
-    );
-  }
-  if (app.audioBlocked.value) {
-    return (
-      <div class="banner" role="alert">
-        <SoundIcon />
-        <span>{t('banner.audioBlocked')}</span>
-        <button class="button small" type="button" onClick={() => (app.audioBlocked.value = false)}>
-          {t('banner.playSound')}
-        </button>
-      </div>
-    );
-  }
-  return null;
 }
 
 function Notifications({ room }: { room: Room }) {
@@ -206,18 +167,6 @@ function NotificationButton({ room, notification }: { room: Room; notification: 
       {t('notification.saveDataOffer.button')}
     </button>
   );
-}
-
-/** Shows a notification when a device fails during the call. */
-function useDeviceErrors(app: App, room: Room): void {
-  const failures = app.capture.failures.value;
-  useEffect(() => {
-    const { camera, microphone } = failures;
-    const notify = (device: Device | 'both', error: DeviceError) =>
-      room.notify({ code: 'deviceFailed', device, error }, 'bad');
-    if (camera) notify(camera === microphone ? 'both' : 'camera', camera);
-    if (microphone && microphone !== camera) notify('microphone', microphone);
-  }, [failures, room]);
 }
 
 /** Runs actions on single letters, except while the person types. */

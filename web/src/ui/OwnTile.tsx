@@ -22,7 +22,7 @@ export function OwnTile({ app, room, place }: { app: App; room: Room; place: Pla
       caption={place.floating || !app.name.value ? t('people.you') : named}
       label={named}
       place={place}
-      person={{ muted: !app.microphoneLive.value, speaking: room.isSpeaking }}
+      person={{ muted: !app.microphoneLive.value, speaking: room.isSpeaking, spotlit: room.hosting.spotlight.value === room.ownId }}
     >
       {track && <VideoPlayer track={track} mirrored label={t('device.yourCamera')} />}
       {paused && <p class="tile-note">{t('tile.ownPaused')}</p>}

@@ -26,6 +26,12 @@ export const SpeakingIcon = () => (
   </Icon>
 );
 
+export const SpotlightIcon = () => (
+  <Icon>
+    <path d="M12 3.5l2.5 5.4 5.9.7-4.4 4 1.2 5.8L12 16.5l-5.2 2.9L8 13.6l-4.4-4 5.9-.7z" />
+  </Icon>
+);
+
 export const CameraIcon = ({ off = false }: { off?: boolean }) => (
   <Icon>
     <rect x="3" y="6.5" width="12" height="11" rx="2.5" />

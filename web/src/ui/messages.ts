@@ -5,7 +5,7 @@ import type { Cause, OwnCause } from '../connectionQuality';
 import { t } from '../i18n/translate';
 import { ROOM_NAME_MAX, cutText, type TypedProblem } from '../pageUrl';
 import type { FailureReason, Named, NotificationContent } from '../notifications';
-import type { Policy, Role } from '../protocol';
+import type { Policy, Role, Sharing } from '../protocol';
 import type { HeldBackReason } from '../remoteProducer';
 import type { JoinFailure } from '../room';
 
@@ -79,6 +79,10 @@ export function policyLabel(policy: Policy): string {
   return t(`policy.${policy}`);
 }
 
+export function sharingLabel(sharing: Sharing): string {
+  return t(`host.sharing.${sharing}`);
+}
+
 /** Label of a role; empty for speakers, the usual one. */
 export function roleLabel(role: Role): string {
   return role === 'speaker' ? '' : t(`role.${role}`);
@@ -87,8 +91,10 @@ export function roleLabel(role: Role): string {
 export function notificationText(content: NotificationContent): string {
   switch (content.code) {
     case 'joined':
-    case 'left':
-      return t(`notification.${content.code}`, { name: labelOf(content.who) });
+    case 'left': {
+      const [name, count] = [labelOf(content.who), content.others ?? 0];
+      return count > 0 ? t(`notification.${content.code}Many`, { name, count }) : t(`notification.${content.code}`, { name });
+    }
     case 'chatMessage':
     case 'privateMessage':
     case 'pollOpened':
@@ -99,14 +105,16 @@ export function notificationText(content: NotificationContent): string {
       return t(`notification.chatPolicy.${content.policy}`);
     case 'policyChanged':
       return t(`notification.policy.${content.policy}`);
+    case 'sharingChanged':
+      return t(`notification.sharing.${content.sharing}`);
+    case 'unmuteAsked':
+      return t('notification.unmuteAsked', { name: labelOf(content.who) });
     case 'roleChanged':
       return t(`notification.role.${content.role}`);
     case 'muted':
       return t(`notification.muted.${content.device}`);
     case 'serverClosing':
       return t('notification.serverClosing', { seconds: content.seconds });
-    case 'deviceFailed':
-      return deviceErrorText(content.device, content.error);
     case 'screenFailed':
       return t(`screenError.${content.error}`);
     case 'hostsNotAsked':

@@ -44,6 +44,7 @@ impl Conference {
         let Some(membership) = self.sessions.membership(id) else {
             return;
         };
+        self.stop_watching_silence(id);
         let transports = self.media.transports_of(id);
         let closed = self.remove_media(id, refusal);
         let Some(session) = self.sessions.get_mut(id) else {
@@ -80,6 +81,7 @@ impl Conference {
         };
         self.tell_departure(name, membership.number, &left, notice);
         self.withdraw_hand(name, &left);
+        self.end_spotlight_of(name, &left.peer);
         self.appoint_host(name);
     }
 

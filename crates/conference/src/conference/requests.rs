@@ -133,6 +133,7 @@ impl Conference {
             Request::Poll(request) => self.handle_poll(id, request),
             Request::MediaState { audio, video } => self.share_media_state(id, audio, video),
             Request::Relay { to, body } => self.relay(id, to.as_deref(), body),
+            Request::Ping => self.ping(id),
             Request::RequestToSpeak => self.request_to_speak(id),
             Request::Moderate(moderation) => self.moderate(id, moderation),
         }

@@ -12,7 +12,7 @@ use watersmeet_wire::params::MediaKind;
 use super::conversation::{Author, ChatMessage, ChatPolicy, PollState, RaisedHand};
 use super::ids::PeerId;
 use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot, User};
-use super::role::{Policy, Role};
+use super::role::{Policy, Role, Sharing};
 
 /// A change of which a participant is notified. `peer` is the participant that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,6 +223,30 @@ pub enum Notice {
         /// The new policy.
         policy: Policy,
     },
+    /// A host asks the receiver of this notice to switch its microphone on.
+    UnmuteRequested {
+        /// Id of the host; `None` for the operator.
+        by: Option<PeerId>,
+    },
+    /// A host has stopped the shared screens of the receiver of this notice.
+    SharingStopped,
+    /// A host shows another participant large to everybody, or none any more.
+    SpotlightChanged {
+        /// Id of the participant, perhaps the receiver's own.
+        peer: Option<PeerId>,
+    },
+    /// A host changed who may share screens.
+    SharingChanged {
+        /// The new rule.
+        sharing: Sharing,
+    },
+    /// Nothing arrives from a participant any more, or something arrives again.
+    InterruptionChanged {
+        /// Id of the participant.
+        peer: PeerId,
+        /// Whether nothing arrives.
+        interrupted: bool,
+    },
     /// The receiver of this notice is no longer in the room and no longer waits for it.
     Removed {
         /// Reason of the removal.
@@ -262,8 +286,10 @@ pub enum RemovalReason {
     Removed,
     /// The same user joined on another connection.
     Replaced,
-    /// The room was closed.
+    /// The operator closed the room.
     RoomClosed,
+    /// A host ended the meeting for everybody.
+    Ended,
 }
 
 /// Returns one score for all encodings of a producer, which come over the same path: the lowest of those

@@ -7,7 +7,7 @@ use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpPar
 use super::conversation::{ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
 use super::participant::{ClientDevice, MediaSource};
-use super::role::Policy;
+use super::role::{Policy, Sharing};
 
 /// A request of a participant.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,6 +166,9 @@ pub enum Request {
         /// Content of the message, in the format of the clients.
         body: Value,
     },
+    /// Shows that the client and its connection are alive. Allowed outside of rooms. A participant
+    /// that has sent one is expected to send more, about one per second.
+    Ping,
     /// Asks the hosts for the role of a speaker.
     RequestToSpeak,
     /// Moderates the room. Only hosts may do this.
@@ -225,6 +228,38 @@ pub enum Moderation {
         /// Kind of the producers. `None` means all.
         kind: Option<MediaKind>,
     },
+    /// Pauses producers of all participants but the host that requests it.
+    MuteAll {
+        /// Kind of the producers. `None` means all.
+        kind: Option<MediaKind>,
+    },
+    /// Asks a participant to switch its microphone on. Only its owner can do that.
+    AskToUnmute {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Closes the producers of a participant's shared screens.
+    StopSharing {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Makes a speaker or viewer a host.
+    AppointHost {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Shows one participant large to everybody.
+    Spotlight {
+        /// Id of the participant. `None` ends it.
+        peer: Option<String>,
+    },
+    /// Sets who may share screens. Screens that are shared already stay.
+    SetSharing {
+        /// The new rule.
+        sharing: Sharing,
+    },
+    /// Ends the meeting: removes everybody, and then the room.
+    End,
     /// Removes a participant from the room.
     Remove {
         /// Id of the participant.

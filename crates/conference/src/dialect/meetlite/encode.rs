@@ -209,9 +209,10 @@ impl State {
             code: CLOSE_NORMAL,
             reason: match reason {
                 RemovalReason::Replaced => "the user has come by another connection",
-                RemovalReason::Denied | RemovalReason::Removed | RemovalReason::RoomClosed => {
-                    "removed from the room"
-                }
+                RemovalReason::Denied
+                | RemovalReason::Removed
+                | RemovalReason::RoomClosed
+                | RemovalReason::Ended => "removed from the room",
             },
         });
         effects

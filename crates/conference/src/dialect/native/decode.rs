@@ -111,6 +111,7 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
         "getStats" => Request::Stats {
             subject: subject(&read(payload)?)?,
         },
+        "ping" => Request::Ping,
         "requestToSpeak" => Request::RequestToSpeak,
         "moderate" => Request::Moderate(moderation(read(payload)?)),
         _ => return conversation_request(kind, payload),
@@ -198,6 +199,13 @@ fn moderation(payload: Moderate) -> Moderation {
             peer: peer_id,
             kind,
         },
+        Moderate::MuteAll { kind } => Moderation::MuteAll { kind },
+        Moderate::AskToUnmute { peer_id } => Moderation::AskToUnmute { peer: peer_id },
+        Moderate::StopSharing { peer_id } => Moderation::StopSharing { peer: peer_id },
+        Moderate::AppointHost { peer_id } => Moderation::AppointHost { peer: peer_id },
+        Moderate::Spotlight { peer_id } => Moderation::Spotlight { peer: peer_id },
+        Moderate::SetSharing { sharing } => Moderation::SetSharing { sharing },
+        Moderate::End {} => Moderation::End,
         Moderate::Remove { peer_id, ban } => Moderation::Remove {
             peer: peer_id,
             ban: ban.unwrap_or(false),

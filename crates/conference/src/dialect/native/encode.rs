@@ -14,7 +14,7 @@ use super::state::State;
 use crate::dialect::session_context::SessionContext;
 use crate::message::{
     self, Applicant, CreatedConsumer, CreatedTransport, LobbyState, MediaSource, Notice, PeerId,
-    Refusal, Reply, RoomSnapshot, StatsSubject,
+    Refusal, Reply, Role, RoomSnapshot, Sharing, StatsSubject,
 };
 
 /// Writes `connected`.
@@ -112,7 +112,11 @@ pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Vec<String> {
         let (peer, name) = (&participant.peer, participant.display_name.as_deref());
         return vec![
             frame("peerLeft", &None, peer_left(peer)),
-            frame("newPeer", &None, new_peer(state, peer, name)),
+            frame(
+                "newPeer",
+                &None,
+                new_peer(state, peer, name, participant.role),
+            ),
         ];
     }
     encode_single(state, notice).into_iter().collect()
@@ -124,7 +128,8 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
     Some(match notice {
         Notice::ParticipantJoined(joined) => {
             let name = joined.display_name.as_deref();
-            frame("newPeer", id, new_peer(state, &joined.peer, name))
+            let payload = new_peer(state, &joined.peer, name, joined.role);
+            frame("newPeer", id, payload)
         }
         Notice::ParticipantLeft { peer, .. } => frame("peerLeft", id, peer_left(peer)),
         Notice::ProducerAdded {
@@ -183,6 +188,11 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::ParticipantCount { .. }
         | Notice::ActiveSpeaker { .. }
         | Notice::ServerClosing { .. }
+        | Notice::UnmuteRequested { .. }
+        | Notice::SharingStopped
+        | Notice::SpotlightChanged { .. }
+        | Notice::SharingChanged { .. }
+        | Notice::InterruptionChanged { .. }
         | Notice::Removed { .. } => return encode_room_notice(state, notice),
     })
 }
@@ -216,6 +226,35 @@ fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
             frame("policyChanged", id, PolicyChanged { policy })
         }
         Notice::Removed { reason } => frame("removed", id, Removed { reason: *reason }),
+        _ => return encode_moderation_notice(notice),
+    })
+}
+
+/// Encodes a notice about what hosts do, or about the connection of a participant.
+fn encode_moderation_notice(notice: &Notice) -> Option<String> {
+    let id = &None;
+    Some(match notice {
+        Notice::UnmuteRequested { by } => {
+            let peer_id = by.as_ref().map(PeerId::to_string);
+            frame("unmuteRequested", id, UnmuteRequested { peer_id })
+        }
+        Notice::SharingStopped => frame("sharingStopped", id, Empty {}),
+        Notice::SpotlightChanged { peer } => {
+            let peer_id = peer.as_ref().map(PeerId::to_string);
+            frame("spotlightChanged", id, SpotlightChanged { peer_id })
+        }
+        Notice::SharingChanged { sharing } => {
+            let sharing = *sharing;
+            frame("sharingChanged", id, SharingChanged { sharing })
+        }
+        Notice::InterruptionChanged { peer, interrupted } => {
+            let (peer_id, interrupted) = (peer.to_string(), *interrupted);
+            let payload = InterruptionChanged {
+                peer_id,
+                interrupted,
+            };
+            frame("interruptionChanged", id, payload)
+        }
         _ => return None,
     })
 }
@@ -348,6 +387,8 @@ fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
         others,
         count,
         active_speaker,
+        spotlight,
+        sharing,
     } = snapshot;
     let existing_producers = others
         .iter()
@@ -375,12 +416,14 @@ fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
             .then(|| others.iter().map(participant_summary).collect()),
         role: state.extended.then_some(*role),
         participant_count: count.filter(|_| state.extended),
-        active_speaker: known_speaker(state, active_speaker.as_ref()),
+        active_speaker: known_peer(state, active_speaker.as_ref()),
+        spotlight: known_peer(state, spotlight.as_ref()),
+        sharing: (state.extended && *sharing == Sharing::Hosts).then_some(*sharing),
     }
 }
 
-/// Returns the id of the active speaker, if the client supports that.
-fn known_speaker(state: &State, peer: Option<&PeerId>) -> Option<String> {
+/// Returns the id of the active speaker or of who is in the spotlight, if the client supports that.
+fn known_peer(state: &State, peer: Option<&PeerId>) -> Option<String> {
     peer.filter(|_| state.extended).map(PeerId::to_string)
 }
 
@@ -424,14 +467,16 @@ fn participant_summary(participant: &message::ParticipantSummary) -> Participant
         audio: sends(MediaKind::Audio),
         video: sends(MediaKind::Video),
         role: participant.role,
+        interrupted: participant.is_interrupted.then_some(true),
     }
 }
 
 /// Returns the payload of `newPeer`.
-fn new_peer(state: &State, peer: &PeerId, name: Option<&str>) -> NewPeer {
+fn new_peer(state: &State, peer: &PeerId, name: Option<&str>, role: Role) -> NewPeer {
     NewPeer {
         peer_id: peer.to_string(),
         display_name: known_name(state, name),
+        role: (state.extended && role != Role::Speaker).then_some(role),
     }
 }
 

@@ -9,7 +9,9 @@ use ts_rs::{Config, TS};
 use super::decode::decode;
 use super::payloads::*;
 use super::state::State;
-use crate::message::{ChatPolicy, Direction, MediaSource, Policy, Refusal, RemovalReason, Role};
+use crate::message::{
+    ChatPolicy, Direction, MediaSource, Policy, Refusal, RemovalReason, Role, Sharing,
+};
 use crate::turn::IceServer;
 
 const HEAD: &str = "\
@@ -90,6 +92,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<OpenPoll, Empty>("openPoll", "done", config),
         row::<Vote, Empty>("vote", "done", config),
         row::<ClosePoll, Empty>("closePoll", "done", config),
+        row::<Empty, Empty>("ping", "done", config),
         row::<Empty, Empty>("requestToSpeak", "done", config),
         row::<Moderate, Empty>("moderate", "done", config),
     ]
@@ -125,6 +128,11 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("roleChanged", RoleChanged::name(config)),
         ("policyChanged", PolicyChanged::name(config)),
         ("muted", Produced::name(config)),
+        ("unmuteRequested", UnmuteRequested::name(config)),
+        ("sharingStopped", Empty::name(config)),
+        ("spotlightChanged", SpotlightChanged::name(config)),
+        ("sharingChanged", SharingChanged::name(config)),
+        ("interruptionChanged", InterruptionChanged::name(config)),
         ("removed", Removed::name(config)),
         ("chat", ChatMessage::name(config)),
         ("chatPolicyChanged", ChatPolicyChanged::name(config)),
@@ -165,6 +173,7 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<Direction>(config),
         declaration::<Role>(config),
         declaration::<Policy>(config),
+        declaration::<Sharing>(config),
         declaration::<RemovalReason>(config),
         declaration::<TransportRef>(config),
         declaration::<ProducerRef>(config),
@@ -203,6 +212,10 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<PeerRequest>(config),
         declaration::<RoleChanged>(config),
         declaration::<PolicyChanged>(config),
+        declaration::<UnmuteRequested>(config),
+        declaration::<SpotlightChanged>(config),
+        declaration::<SharingChanged>(config),
+        declaration::<InterruptionChanged>(config),
         declaration::<Removed>(config),
         declaration::<NewProducer>(config),
         declaration::<PeerProducerRef>(config),
