@@ -1,6 +1,7 @@
 /** What hosts do, and its effect on the pages of the others. The server refuses the same to everybody else. */
 import type { Locator } from '@playwright/test';
 import { NO_MEDIA, ROOM, expect, test, type CallParticipant } from './callFixture';
+import { ChatPage } from './chatPage';
 import { expectDecoded, shareText } from './sharing';
 
 /** Sound alone: video encoders are a load of which these tests need nothing. */
@@ -157,4 +158,20 @@ test('participants who are no hosts see none of it', NO_MEDIA, async ({ call }) 
     await expect(panel.getByRole('button', { name })).toHaveCount(0);
   }
   await expect(panel.getByLabel('Who can share a screen')).toHaveCount(0);
+  await expect(panel.getByLabel('Who can write in the chat')).toHaveCount(0);
+});
+
+test('a host says among the rules of the room who may write in the chat', NO_MEDIA, async ({ call }) => {
+  const ana = await call.join('ana', QUIET);
+  const ben = await call.join('ben', QUIET);
+  const rule = (await panelOf(ana)).getByLabel('Who can write in the chat');
+  await rule.selectOption('Hosts; others to hosts only');
+  await expect(messages(ben)).toContainText('Only hosts can write to everybody in the chat now.');
+  const carla = new ChatPage(await call.join('carla', QUIET));
+  await carla.open();
+  await expect(carla.panel.getByText('Only hosts write to everybody here.')).toBeVisible();
+  await act(ana, ben, 'Make host');
+  await expect((await panelOf(ben)).getByLabel('Who can write in the chat')).toHaveValue('hosts');
+  await rule.selectOption('Everybody');
+  await expect(carla.panel.getByText('Only hosts write to everybody here.')).toHaveCount(0);
 });

@@ -147,6 +147,14 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         }
         Notice::Removed { .. } if !state.extended => encode_refusal(id, &Refusal::NotInRoom),
         _ if !state.extended => return None,
+        _ => return encode_extended(state, notice),
+    })
+}
+
+/// Encodes a notice that the first version of the protocol does not have.
+fn encode_extended(state: &State, notice: &Notice) -> Option<String> {
+    let id = &None;
+    Some(match notice {
         Notice::ProducerClosed { peer, producer } => {
             frame("producerClosed", id, peer_producer_ref(peer, *producer))
         }
@@ -166,7 +174,10 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::ConsumerScore { .. }
         | Notice::ProducerDemandChanged { .. } => return encode_media_notice(notice),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
-        Notice::ParticipantRestarted { .. }
+        Notice::ParticipantJoined(_)
+        | Notice::ParticipantLeft { .. }
+        | Notice::ProducerAdded { .. }
+        | Notice::ParticipantRestarted { .. }
         | Notice::DisplayNameChanged { .. }
         | Notice::MediaState { .. }
         | Notice::Relayed { .. } => return None,
